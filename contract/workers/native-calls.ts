@@ -1,6 +1,6 @@
 /**
  * Calls of native code in worker threads. A thread that is ended inside one takes the process with it: what the binding does next, with a JavaScript that runs no
- * more, is fatal to it. So nobody ends such a thread from outside; it ends itself between two calls, and the end of the process waits for the call that is under way.
+ * more, is fatal to it. So nobody ends such a thread from outside; it ends itself between two calls, and the end of the process waits for the call in flight.
  */
 
 /** Places in the shared memory. */

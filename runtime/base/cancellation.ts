@@ -1,5 +1,5 @@
 /**
- * Whether the caller of a request is still there. What an AbortSignal tells, without its price: most requests are never cancelled, and making
+ * Cancellation of a request: an AbortSignal without its price: most requests are never cancelled, and making
  * and aborting a real AbortController for each cost an eighth of a small one.
  */
 import { setMaxListeners } from "node:events";
@@ -34,7 +34,7 @@ export class Cancellable implements Cancellation {
   }
 }
 
-/** Aborted when one of two is; who listens may hear of both. */
+/** Aborted when either of two is; a listener may be called for both. */
 export const either = (a: Cancellation | undefined, b: Cancellation): Cancellation =>
   a
     ? {

@@ -1,6 +1,6 @@
 /**
- * Work that nobody waits for. What it fails with is a fault of the program: it is given to whoever watches, who logs and counts it, and ends nothing. Where nobody
- * watches, it is an unhandled rejection as any other.
+ * Work without a caller that waits for it. Its failure is a fault of the program: watchers log and count it, and the process goes on. Without a watcher it is an
+ * unhandled rejection like any other.
  */
 
 /** @param doing completes "… failed: " */
@@ -9,7 +9,7 @@ export type FaultWatch = (fault: Error, doing: string) => void;
 const watches = new Set<FaultWatch>();
 let count = 0;
 
-/** How often it happened in this process. */
+/** Number of such faults in this process. */
 export const faultCount = (): number => count;
 
 /** @returns ends the watch */
@@ -25,7 +25,7 @@ export function inBackground(work: Promise<unknown>, doing: string): void {
   });
 }
 
-/** @returns false where nobody watches */
+/** @returns false if there is no watcher */
 export function reportFault(error: unknown, doing: string): boolean {
   const fault = error instanceof Error ? error : new Error(String(error));
   count++;

@@ -25,7 +25,7 @@ export function unpackStrings({ name, data }: Pick<Tensor, "name" | "data">): st
 }
 
 /**
- * The same, of elements that are text: what stands for bytes that are none would be taken for a value.
+ * The same, of elements that are text: a replacement for bytes that are not text would be taken for a value.
  * @throws RuntimeFault that names the first element that is no UTF-8, too
  */
 export function unpackTexts(tensor: Pick<Tensor, "name" | "data">): string[] {

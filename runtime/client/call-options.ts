@@ -1,5 +1,5 @@
 /**
- * What a call may be told besides its inputs, and what a client is told once for all calls.
+ * Options of a call besides its inputs, and options of a client for all calls.
  */
 import type { Parameter } from "../base/tensor.js";
 import { wrong } from "./client-error.js";
@@ -23,7 +23,7 @@ export type ParameterValue = string | number | bigint | boolean;
 
 export interface InferOptions<O extends string = string> extends CallOptions {
   readonly version?: string | number;
-  /** Comes back in the answer, and stands in the server's messages. */
+  /** Returned in the response, and part of the server's messages. */
   readonly requestId?: string;
   /** The model's own parameters, as `{ seed: 7 }`. */
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
@@ -48,7 +48,7 @@ export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds for a call that says nothing else; none by default. */
   readonly deadline?: number;
-  /** What is asked again, and when. By default nothing is. A number is how often to try in all. */
+  /** Which calls are retried, and when (default none). A number is the maximum of attempts. */
   readonly retry?: RetryPolicy | number;
   /** Of `grpcs://` and `https://`. In a browser TLS is the browser's. */
   readonly tls?: TlsOptions;

@@ -6,7 +6,7 @@ import type { InputOf, ModelType, ModelTypes, TensorType } from "./model-types.j
 /** Models that are not known by type: anything goes, and the server says what is wrong. */
 export type IsOpen<M extends ModelTypes> = string extends keyof M ? true : false;
 
-/** What may stand for the model's name. */
+/** The type of a model's name. */
 export type ModelName<M extends ModelTypes, K extends string> =
   IsOpen<M> extends true ? K : K extends keyof M ? K : keyof M & string;
 
@@ -57,5 +57,5 @@ export type CheckInputs<M extends ModelType, I> = string extends keyof M["inputs
       readonly [N in Required<M> as N extends keyof I ? never : N]: InputOf<M["inputs"][N]>;
     };
 
-/** What may stand for the inputs. */
+/** The type of the inputs. */
 export type Checked<M extends ModelType, I> = I extends CheckInputs<M, I> ? I : CheckInputs<M, I>;

@@ -27,16 +27,16 @@ export type ErrorCode = Exclude<(typeof CODES)[number], "OK">;
 export interface ErrorPlace {
   readonly model?: string | undefined;
   readonly requestId?: string | undefined;
-  /** True where the server can't have begun the work, so that asking again is safe whatever was asked. */
+  /** True if the server cannot have begun the work, so that any call can be retried safely. */
   readonly notSent?: boolean | undefined;
   readonly cause?: unknown;
 }
 
-/** The base of all errors of the client; what no subclass stands for is one of these. */
+/** The base of all errors of the client, and the class of those without a subclass. */
 export class ClientError extends Error {
   override name = "ClientError";
   readonly code: ErrorCode;
-  /** The model that was asked. */
+  /** The model that was called. */
   readonly model: string | undefined;
   /** The step of a Merlon ensemble (`user.queryFeast`), or the member of a Triton ensemble, that the text names. */
   readonly step: string | undefined;

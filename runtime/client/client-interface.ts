@@ -22,7 +22,7 @@ export interface Answer<O> {
 /** One answer of a stream. `isFinal`: the last of its request. */
 export interface StreamAnswer<O> extends Answer<O> {
   readonly isFinal: boolean;
-  /** The fault of one request, in place of outputs; only where `errors: "yield"` asked for it. */
+  /** The fault of one request, in place of outputs; only with `errors: "yield"`. */
   readonly error?: ClientError;
 }
 
@@ -39,7 +39,7 @@ export interface StreamRequest<I> {
   readonly sequence?: NonNullable<InferOptions["sequence"]>;
 }
 
-/** Requests that belong together, asked one after the other. */
+/** Requests of one sequence, sent one after the other. */
 export interface Sequence<M extends ModelType> {
   readonly id: bigint | string;
   /** The first is marked as the start. */
@@ -55,7 +55,7 @@ export interface Client<M extends ModelTypes = ModelTypes> extends Management, A
   readonly address: string;
 
   /**
-   * Asks a model. Shapes are found from the model's metadata, which is asked once.
+   * Runs inference. Shapes are derived from the model's metadata, which is fetched once.
    * @returns the outputs by name
    * @throws ClientError
    * @example const { ordered_ids } = await client.infer("recommend", { user_id: [7n] });

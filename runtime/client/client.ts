@@ -41,7 +41,7 @@ export function createClient<M extends ModelTypes>(transport: Transport, options
         call.sequence === undefined,
       );
     } catch (error) {
-      // What the server takes may have changed since it was asked.
+      // The metadata may have changed since it was fetched.
       if (error instanceof InvalidRequestError && !error.notSent) forget(model);
       throw placed(error, model, call.requestId);
     }

@@ -10,7 +10,7 @@ import type { Transport } from "./wire-call.js";
 export interface Platform {
   readonly sender: (origin: string, options: ConnectOptions) => HttpSender;
   readonly compress?: (body: Uint8Array, encoding: "gzip" | "deflate") => Promise<Uint8Array>;
-  /** Whether answers may be asked compressed: browsers do that by themselves. */
+  /** True if compressed responses may be requested: browsers do that by themselves. */
   readonly acceptsEncoding: boolean;
 }
 

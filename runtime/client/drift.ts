@@ -50,7 +50,7 @@ export function modelDrift(name: string, expected: ModelType, live: Metadata): s
   return differences;
 }
 
-/** All differences. @throws ClientError when the server can't be asked */
+/** All differences. @throws ClientError if the server cannot be reached */
 export async function findDrift(models: ModelTypes, metadata: (model: string) => Promise<Metadata>): Promise<string[]> {
   const found = await Promise.all(
     Object.entries(models).map(async ([name, expected]) => {

@@ -1,5 +1,5 @@
 /**
- * `merlon/client`: asks any server that speaks KServe v2 (Triton, Merlon, MLServer, OpenVINO, KServe), over gRPC or HTTP.
+ * `merlon/client`: calls any server that speaks KServe v2 (Triton, Merlon, MLServer, OpenVINO, KServe), over gRPC or HTTP.
  * @example
  * await using client = await connect("grpc://localhost:8001");
  * const { ordered_ids } = await client.infer("recommend", { user_id: [7n] });
@@ -27,7 +27,7 @@ const platform: Platform = {
 };
 
 /**
- * Opens a client. Nothing is sent before the first call, except with `models`: then the server is asked at once whether it has these.
+ * Opens a client. Nothing is sent before the first call, except with `models`: then the server is checked for these at once.
  * @param url `grpc://host:8001`, `grpcs://…`, `http://host:8000`, `https://…`
  * @typeParam T models as `merlon typegen` wrote them, or the type of an ensemble: `connect<typeof recommend>(…)`
  * @throws DriftError, or InvalidRequestError for a URL that is none

@@ -26,7 +26,7 @@ export interface Management {
   /** False for a model that is not there, too. */
   isModelReady(model: string, version?: Version, options?: CallOptions): Promise<boolean>;
   serverMetadata(options?: CallOptions): Promise<ServerMetadata>;
-  /** Tensors of a model, asked anew. */
+  /** Tensors of a model, fetched anew. */
   modelMetadata(model: string, version?: Version, options?: CallOptions): Promise<ModelMetadata>;
   modelConfig(model: string, version?: Version, options?: CallOptions): Promise<ModelConfig>;
   /** Of all ready models without a name. */
@@ -80,7 +80,7 @@ export type Ask = <N extends Rpc>(
   options: CallOptions | undefined,
 ) => Promise<RpcAnswer<N>>;
 
-/** @param forget is told when a model may have changed */
+/** @param forget called when a model may have changed */
 export function management(ask: Ask, forget: (model: string) => void): Management {
   const probe = async (answer: Promise<boolean>): Promise<boolean> => {
     try {

@@ -1,5 +1,5 @@
 /**
- * What models take: their metadata, asked once for all.
+ * The metadata of models, fetched once.
  */
 import type { CallOptions } from "./call-options.js";
 import type { Ask } from "./management.js";
@@ -24,7 +24,7 @@ export function modelDescriptions(ask: Ask): ModelDescriptions {
       const found = known.get(key);
       if (found) return found;
       const under = asked.get(key);
-      // Whoever asks first must not make others wait for an answer that its own signal ended.
+      // A cancelled first call must not fail those that share its fetch.
       if (under && !call?.signal) return under;
       const asking = ask("ModelMetadata", { name: model, version }, call).then(metadata => {
         known.set(key, metadata);

@@ -1,5 +1,5 @@
 /**
- * A model's answer → outputs by name, held to what was asked for and to what models are expected to answer.
+ * A model's answer → outputs by name, checked against the request and the expected models.
  */
 import { ProtocolError } from "./client-error.js";
 import type { Answer } from "./client-interface.js";

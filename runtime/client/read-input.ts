@@ -15,7 +15,7 @@ interface Declared {
   readonly shape: readonly number[];
 }
 
-/** True where the value says all by itself, so that the model need not be asked what it takes. */
+/** True if the value determines its tensor, so that the model's metadata is not needed. */
 export const isComplete = (value: unknown): boolean =>
   value instanceof Tensor ||
   (isObject(value) && ("raw" in value || "region" in value)) ||

@@ -1,4 +1,4 @@
-/** File names -> formats, and how DuckDB is told to read each. */
+/** File names → formats, and the DuckDB expression that reads each. */
 import { type ColumnSchema, findColumn } from "../../contract/schema.js";
 import { timeUnitOf } from "../../contract/time-unit.js";
 import { identifier, text, texts } from "./sql/literal.js";

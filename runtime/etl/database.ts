@@ -23,7 +23,7 @@ export interface DatabaseOptions {
   /** DuckDB's spelling: `"4GB"`. Beyond it, work spills to disk. Default: 80 % of the machine. */
   readonly memoryLimit?: string;
   readonly threads?: number;
-  /** Whoever wants to hear of progress; DuckDB keeps count of it, at some cost, only then. */
+  /** Called with progress; DuckDB counts it, at some cost, only if this is set. */
   readonly onProgress?: OnProgress;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Run as a process of its own: raw float32 vectors -> an index file as FAISS writes it, ids being positions. FAISS ends the process on
- * some faults, which must not be the process of whoever asked. Arguments, as JSON: see `FaissJob`.
+ * some faults, which must not be the caller's process. Arguments, as JSON: see `FaissJob`.
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";

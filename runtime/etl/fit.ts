@@ -200,7 +200,7 @@ interface Fit {
 const isNumbered = ({ format, place }: DataSource): boolean =>
   format !== "parquet" || (place.length === 1 && place[0] === "file_row_number");
 
-/** The steps that learn, and those they stand on. */
+/** The steps that learn, and those they depend on. */
 function stepsForLearning(steps: readonly AnyStep[]): readonly AnyStep[] {
   const needed = new Set<string>();
   return steps
@@ -285,7 +285,7 @@ function asked(step: AnyStep, source: SqlColumn, sql: Sql): Asked & { readonly s
   };
 }
 
-/** Text has no extremes that anybody asks for. */
+/** Text has no extremes. */
 const alsoOf = (also: readonly Also[], { dtype }: SqlColumn): readonly Also[] =>
   ["string", "bool"].includes(datatype(dtype).kind) ? [] : also;
 

@@ -1,5 +1,5 @@
 /**
- * The index factories that are built here: text as FAISS spells it → what it asks of the vectors.
+ * The index factories that are built here: text as FAISS spells it → its requirements on the vectors.
  */
 import { RuntimeFault } from "../base/errors.js";
 

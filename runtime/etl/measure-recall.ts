@@ -26,7 +26,7 @@ export interface RecallPoint {
   readonly parameters: SearchParameters;
   /** Share of the exact answer's ids that were found, over all queries. */
   readonly recall: number;
-  /** Milliseconds for one query, asked alone: median and 99 of 100. */
+  /** Milliseconds for one query alone: median and 99th percentile. */
   readonly p50: number;
   readonly p99: number;
 }

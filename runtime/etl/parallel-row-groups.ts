@@ -11,7 +11,7 @@ import { text } from "./sql/literal.js";
 /** Rows from one number to below another. */
 export type Stretch = readonly [from: number, to: number];
 
-/** Condition on a Parquet file's rows: all of them, unless the connection has been told of a stretch. */
+/** Condition on a Parquet file's rows: all of them, unless the connection has a stretch. */
 export const IN_STRETCH =
   "file_row_number >= coalesce(getvariable('merlon_from'), 0) AND file_row_number < coalesce(getvariable('merlon_to'), 9223372036854775807)";
 

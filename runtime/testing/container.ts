@@ -5,7 +5,7 @@
 import { resolve } from "node:path";
 import type { StartedContainer, Testcontainers } from "./container-library.js";
 
-/** What is started, as data: the same for whoever starts containers. */
+/** The container as data, for any library that starts containers. */
 export interface ContainerPlan {
   readonly image: string;
   readonly command: readonly string[];

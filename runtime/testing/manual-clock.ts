@@ -1,5 +1,5 @@
 /**
- * A clock that stands still until a test moves it: delays of mocks and faults, and the ages of features, follow it.
+ * A clock that moves only when a test moves it: delays of mocks and faults, and the ages of features, follow it.
  */
 import type { Cancellation } from "../base/cancellation.js";
 import type { Clock } from "../base/clock.js";

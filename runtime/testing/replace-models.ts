@@ -1,5 +1,5 @@
 /**
- * The layer that puts functions in the place of models, also while the server runs, and notes what models are asked.
+ * The layer that puts functions in the place of models, also while the server runs, and records the requests of models.
  */
 import type { Backend, LoadContext } from "../server/backends/backend.js";
 import { type MockFunction, type MockRequest, readRequest } from "../server/backends/mock/answer.js";

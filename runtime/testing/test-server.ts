@@ -84,7 +84,7 @@ export interface ReplacedModel<Answer, Asked> {
   restore(): void;
   /** From now on this goes wrong. @returns the fault's id */
   fail(fault: Effects): number;
-  /** What the model was asked, the oldest first: the last thousand requests. */
+  /** The last thousand requests of the model, the oldest first. */
   readonly requests: Asked;
 }
 
@@ -133,7 +133,7 @@ export interface TestServer<Models extends KnownModels = KnownModels> extends As
     inputs: Readonly<Record<string, TensorValue>>,
     options?: AskOptions,
   ): AsyncIterable<Answered>;
-  /** Everything that was replaced is itself again, and nobody was asked anything: for `afterEach`. */
+  /** Removes all replacements and recorded requests: for `afterEach`. */
   reset(): void;
   close(): Promise<void>;
 }

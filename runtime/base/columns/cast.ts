@@ -37,7 +37,7 @@ export function castValues(values: Values, from: DType, to: DType, what: string)
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number | bigint;
     made[i] = wide ? BigInt(value) : Number(value);
-    // Typed arrays wrap silently; the value that comes back tells.
+    // Typed arrays wrap silently, so the stored value is compared.
     if (integer && BigInt(made[i] as number | bigint) !== BigInt(value)) throw tooLarge(what, value, to, i);
   }
   return made as unknown as Values;

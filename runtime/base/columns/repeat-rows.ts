@@ -6,7 +6,7 @@ import { int32s, shortArray } from "./short-arrays.js";
 import type { Column, Rows, Values } from "./table.js";
 
 /**
- * @param runs Int32, `col.rows.count + 1` entries: row i stands at `runs[i] … runs[i + 1] - 1` of the result
+ * @param runs Int32, `col.rows.count + 1` entries: row i becomes rows `runs[i] … runs[i + 1] - 1` of the result
  * @param rows of the result
  */
 export function repeatRows(col: Column, runs: Int32Array, rows: Rows): Column {

@@ -7,7 +7,7 @@ import type { Tensor, TypedTensor } from "../tensor.js";
 import type { Values } from "./table.js";
 
 /**
- * @param dtype what the tensor's wire dtype stands for
+ * @param dtype the column dtype of the tensor's wire dtype
  * @throws RuntimeFault for an element that is cut off, or is no UTF-8
  */
 export function tensorValues(tensor: Tensor, dtype: DType): Values {

@@ -9,7 +9,7 @@ import { RuntimeFault } from "../errors.js";
 import { semaphore } from "../semaphore.js";
 import type { Charge } from "./memory-budget.js";
 
-/** `any` tells gzip from zlib data by the first bytes. */
+/** `any` distinguishes gzip from zlib data by the first bytes. */
 export type PackedEncoding = "gzip" | "deflate" | "any";
 
 export interface UnpackOptions {

@@ -14,7 +14,7 @@ import type { StreamMessage, WireAnswer } from "../wire-call.js";
 const NONE: ReadonlyMap<string, Parameter> = new Map();
 
 /**
- * @param placed outputs that were asked into shared memory: they bring no bytes
+ * @param placed outputs that were requested in shared memory: they have no bytes
  * @throws RuntimeFault for bytes that are no such message, ProtocolError for one that contradicts itself
  */
 export function decodeResponse(cursor: Cursor, placed: ReadonlySet<string>): WireAnswer {

@@ -44,7 +44,7 @@ export function openConnection(options: SessionOptions): Connection {
   const secureOptions = {
     ...plainOptions,
     ALPNProtocols: ["h2"],
-    // An address is no name that a certificate could be asked for by.
+    // An IP address cannot be a server name (SNI).
     ...(isIP(plainOptions.host) ? {} : { servername: plainOptions.host }),
     ...(tls?.ca && { ca: buffer(tls.ca) }),
     ...(tls?.cert && { cert: buffer(tls.cert) }),
@@ -103,7 +103,7 @@ export function openConnection(options: SessionOptions): Connection {
     reason(place, seen) {
       if (isClosed)
         return new UnavailableError("UNAVAILABLE", "the client was closed while the call was under way", place);
-      // A stream that waited for the connection tells of its own end, and has the connection's as the cause.
+      // A stream that waited for the connection fails by itself, with the connection's error as the cause.
       const cause = lost ?? (seen?.cause instanceof Error ? seen.cause : seen);
       return new UnavailableError("UNAVAILABLE", explain(cause, authority, secure), {
         ...place,

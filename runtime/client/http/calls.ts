@@ -1,5 +1,5 @@
 /**
- * The calls besides inference over HTTP: each is a route, asked with and answered by the same messages as over gRPC.
+ * The calls besides inference over HTTP: each is a route with the same messages as over gRPC.
  */
 import type { Rpc, RpcAnswer, RpcRequest } from "../wire-call.js";
 

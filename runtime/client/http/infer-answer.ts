@@ -30,7 +30,7 @@ const decoder = new TextDecoder();
 
 /**
  * @param header of Inference-Header-Content-Length
- * @param placed outputs that were asked into shared memory
+ * @param placed outputs that were requested in shared memory
  * @throws ProtocolError
  */
 export function readInferAnswer(

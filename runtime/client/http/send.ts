@@ -1,5 +1,5 @@
 /**
- * One HTTP exchange, whoever carries it out: `fetch` in browsers, node:http elsewhere.
+ * One HTTP exchange: by `fetch` in browsers, by node:http elsewhere.
  */
 export interface HttpRequest {
   readonly method: "GET" | "POST";

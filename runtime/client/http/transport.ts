@@ -42,7 +42,7 @@ export function httpTransport(options: HttpOptions): Transport {
     knowsBinary ??= call("ServerMetadata", {}, { headers: settings.headers, timeout: settings.timeout }).then(
       ({ extensions }) => (extensions ?? []).some(name => name === "binary_tensor_data" || name === "binary_data"),
     );
-    // A server that was not there yet is asked again.
+    // A server that was not up yet is tried again.
     knowsBinary.catch(() => {
       knowsBinary = undefined;
     });

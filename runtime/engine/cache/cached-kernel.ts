@@ -24,7 +24,7 @@ export function cachedKernel(
   context: PrepareContext,
   counters: StageCounters,
 ): PreparedKernel {
-  // A Map remembers the order of insertion: what was used is put at its end, what stands first goes.
+  // A Map keeps the order of insertion: a used entry moves to the end, the first one is evicted.
   const kept = new Map<string, Kept>();
   const model = "model" in step.params ? step.params.model : undefined;
   const makesRows = step.outputs.some(col => col.rows === step.id);
@@ -54,7 +54,7 @@ export function cachedKernel(
     if (kept.size >= maxRows) kept.delete(kept.keys().next().value!);
     kept.set(name, { until: timeOf() + ttlSeconds * 1000, row });
   };
-  /** Rows that a request computes just now, which others that ask for them wait for. */
+  /** Rows that a request is computing, for which other requests wait. */
   const underWay = new Map<string, Computing>();
   /** @returns nothing when the rows were there at once */
   const compute = (
@@ -70,7 +70,7 @@ export function cachedKernel(
       for (const name of missing.keys()) {
         const row = computed[at++]!;
         found.set(name, row);
-        // What was asked of the model before it was loaded again is answered, and not kept.
+        // A result of a model that was reloaded meanwhile is returned, and not cached.
         if (by === computedBy) keep(name, row);
       }
     };

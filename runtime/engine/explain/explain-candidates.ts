@@ -1,6 +1,6 @@
 /**
  * The columns of one run → for each request row, what became of each candidate: which step found it, its scores, which step dropped it, its place
- * in the answer. Candidates are told apart by the column tagged `id` of their rows.
+ * in the answer. Candidates are identified by the column tagged `id` of their rows.
  */
 
 import type { AnyStep, Plan } from "../../../contract/plan.js";

@@ -46,7 +46,7 @@ interface Run {
   /** A stage that waited for a `choose` waits for one thing less. */
   release(stage: number): void;
   fail(fault: RuntimeFault): void;
-  /** What a side that lost has begun ends here, for those who ask how long things took. */
+  /** Ends the stages of the losing side, for the timings. */
   leaveLost(): void;
   /** Starts what is ready. */
   drain(): void;

@@ -50,7 +50,7 @@ export interface RunModels {
 
 /** The models that are there now. */
 export interface ModelCaller extends RunModels {
-  /** Inputs and outputs of a loaded model, as its metadata has them. Asked once, while a plan is prepared. */
+  /** Inputs and outputs of a loaded model, as its metadata has them. Called once, while a plan is prepared. */
   describe(model: string): Promise<ModelDescription>;
   /**
    * For one run of a plan: these models in the versions that are there now, kept until `end`.
@@ -72,7 +72,7 @@ export interface PrepareContext {
   readonly onGoldenDifference?: "refuse" | "skip" | ((message: string) => void) | undefined;
   /** The schema of a column that a step of the plan reads. */
   readonly schemaOf?: (ref: ColumnRef) => ColumnSchema | undefined;
-  /** What the ages of features are told by; the machine's clock where it is left out. */
+  /** The clock of feature ages; the machine's if left out. */
   readonly clock?: Clock | undefined;
   /** Whether a file is as `merlon build` wrote it: native code opens others in another process first. Default: all are. */
   readonly isTrusted?: ((file: string) => boolean) | undefined;
@@ -108,9 +108,9 @@ export interface RunContext {
   /** The models of this run; where they are left out, those that the plan was prepared with. */
   readonly models?: RunModels;
   readonly signal?: Cancellation;
-  /** Is told how long each part of a fused step took; present when somebody wants to know. */
+  /** Called with the duration of each part of a fused step; present if timings are requested. */
   readonly onPart?: (step: string, microseconds: number) => void;
-  /** What the run has seen of stores that change meanwhile; present where several steps ask one. */
+  /** The states of stores that the run has read; present if several steps read one store. */
   readonly seen?: Map<object, unknown>;
 }
 
@@ -120,7 +120,7 @@ export type Inputs = Readonly<Record<string, readonly Column[]>>;
 export interface PreparedKernel {
   /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
   run(inputs: Inputs, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
-  /** Rows of several requests may not run together, for what is in the artefact. */
+  /** True if rows depend on each other, so that requests cannot be batched. */
   readonly mixesRows?: boolean;
   close?(): void | Promise<void>;
 }

@@ -11,15 +11,15 @@ export interface PlanResult {
   readonly columns: Map<string, Column>;
   /** Microseconds per step id, waiting included; of a step that lost its place to a fallback until then. */
   readonly timings: ReadonlyMap<string, number>;
-  /** The same for the parts of fused steps, where the request asks for `timings`. */
+  /** The same for the parts of fused steps, if the request has `timings`. */
   readonly parts: ReadonlyMap<string, number>;
   /** Why a fallback was taken, by step id. */
   readonly fallbacks: ReadonlyMap<string, string>;
   /** Stages that ran, in the order of the plan; those that a side lost with made no rows. */
   readonly runs: readonly StageRun[];
-  /** The runs of its rows, where they were asked one by one. */
+  /** The runs of its rows, if they ran one by one. */
   readonly each?: readonly PlanResult[];
-  /** Any column of the run, for those who ask what happened. */
+  /** Any column of the run, for reports. */
   columnOf(step: string, column: string): Column | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface ExecutablePlan {
   readonly plan: Plan;
   /** What each stage has done since the plan was loaded. */
   readonly counters: readonly StageCounters[];
-  /** Whether a row's answer is the same whatever other rows stand beside it. */
+  /** True if a row's result does not depend on other rows. */
   readonly rowsAreIndependent: boolean;
   /**
    * @param inputs every request column of the plan, all on the same rows

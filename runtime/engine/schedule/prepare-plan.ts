@@ -68,7 +68,7 @@ export async function preparePlanWith(
   };
 }
 
-/** The run of all rows, or, where a fault may be one row's own, one run for each: a row's answer is the same whatever rows stand beside it. */
+/** The run of all rows, or, where a fault may be one row's own, one run for each: a row's result does not depend on other rows. */
 async function withOwnFaults(
   layout: Layout,
   run: Run,
@@ -238,7 +238,7 @@ class Run implements PlanResult {
     });
   }
 
-  // Those who ask take it out of the record.
+  // Readers take it from the record.
   readonly columnOf = (step: string, column: string): Column | undefined =>
     this.#slots[this.#layout.slotOf({ step, column })];
 }

@@ -1,5 +1,5 @@
 /**
- * A request whose rows are asked one by one, and their runs as one. For plans with a `fallback` or a `choose`: one row's fault must not send the others to the
+ * Runs the rows of a request one by one, and joins their runs. For plans with a `fallback` or a `choose`: one row's fault must not send the others to the
  * other side, and a side that only some rows take must not fail for the rest.
  */
 import { type Plan, REQUEST_STEP } from "../../../contract/plan.js";

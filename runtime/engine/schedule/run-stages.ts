@@ -15,7 +15,7 @@ import { isOfRow } from "./row-by-row.js";
 import type { Stage } from "./stage.js";
 import { countRun } from "./stage-counters.js";
 
-/** What a run has to tell beside its columns. */
+/** The results of a run besides its columns. */
 export interface RunNotes {
   /** By stage, on the clock of `performance.now()`: when it began and ended, or was given up; waiting included; NaN where it did not. */
   readonly began: number[];

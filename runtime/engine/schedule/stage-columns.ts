@@ -12,7 +12,7 @@ import type { Inputs } from "./kernel.js";
 
 type Scalar = number | bigint | string | boolean | null;
 type Typed = Exclude<Values, readonly string[]>;
-/** `null` stands for a null; int64 and uint64 are bigints when read, and may be written as numbers. */
+/** `null` is a null; int64 and uint64 are bigints when read, and may be written as numbers. */
 export type StageValues = Typed | readonly (Scalar | Typed | readonly Scalar[])[];
 export type StageInput = Readonly<Record<string, StageValues>>;
 export type StageOutput = Readonly<
@@ -40,7 +40,7 @@ function readColumn({ values, rows, offsets, width, validity }: Column): StageVa
   return part(0, values.length);
 }
 
-/** Rows by their id in the plan, as far as the step's inputs tell. @param rowsOf the rows of an input column in the plan */
+/** Rows by their id in the plan, as far as the step's inputs determine them. @param rowsOf the rows of an input column in the plan */
 export function knownRows(
   step: AnyStep,
   inputs: Inputs,

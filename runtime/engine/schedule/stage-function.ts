@@ -75,7 +75,7 @@ export const rowsIn =
       ({ name }) => name === column,
     )?.rows;
 
-/** What stands for nothing: zeros, empty texts and empty lists; no rows where the stage makes rows. */
+/** Empty values: zeros, empty texts and empty lists; no rows where the stage makes rows. */
 export const emptyColumns: StageFunction = (columns, { outputs, rows }) => {
   const count = Object.values(columns)[0]?.length ?? rows;
   return Object.fromEntries(

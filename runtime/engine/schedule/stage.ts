@@ -1,5 +1,5 @@
 /**
- * A stage of a plan that can be run: a step, its kernel, and where both stand among the others.
+ * A stage of a plan that can be run: a step, its kernel, and their position among the others.
  */
 import type { AnyStep } from "../../../contract/plan.js";
 import type { Guard } from "./branches.js";

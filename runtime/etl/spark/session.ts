@@ -90,7 +90,7 @@ interface Answer {
   readonly error?: string;
 }
 
-/** The child's answers in their order; its end is an error for whoever still waits. */
+/** The child's answers in their order; its end rejects the calls that still wait. */
 function answers(child: ChildProcess, python: string): () => Promise<Answer> {
   const ready: Answer[] = [];
   const waiting: ((answer: Answer) => void)[] = [];

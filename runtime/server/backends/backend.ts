@@ -48,7 +48,7 @@ export interface Backend {
   autoComplete?(config: ModelConfig, folder: string, settings?: Readonly<Record<string, string>>): Promise<ModelConfig>;
   /** Rules of the backend's own, before the general ones. @throws RuntimeFault */
   validate?(config: ModelConfig): void;
-  /** Settings of the whole model, before an instance is made; what `load` refuses is then told of each instance. @throws RuntimeFault */
+  /** Settings of the whole model, before an instance is made; `load` then reports its faults for each instance. @throws RuntimeFault */
   check?(config: ModelConfig): void;
   /**
    * @param before what serves now, where only the number of instances and the choice of versions have changed: its instances may go on; it is closed

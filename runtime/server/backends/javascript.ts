@@ -89,7 +89,7 @@ function crewOf({ config, version, folder, server }: LoadContext, file: string, 
  * @throws RuntimeFault when there is none
  */
 function modelFile({ name, backend, default_model_filename: own }: ModelConfig, folder: string): string {
-  // A module that stands in for another backend's model has the usual name.
+  // A module that replaces another backend has the usual name.
   const file = fileInside(
     folder,
     (backend === "javascript" && own) || STAND_IN,

@@ -8,7 +8,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest } from "../contract.js";
 
-/** The tensors of the joined request. Ragged inputs lose their shape: all their elements stand in one row. */
+/** The tensors of the joined request. Ragged inputs lose their shape: all their elements form one row. */
 export function joinInputs(requests: readonly BackendRequest[], config: ModelConfig): ReadonlyMap<string, Tensor> {
   const joined = new Map<string, Tensor>();
   const first = requests[0]!;

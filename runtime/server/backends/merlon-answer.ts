@@ -1,4 +1,4 @@
-/** Requests of a served plan → their answers, and what they ask to be told of the run. */
+/** Requests of a served plan → their answers, with the reports of the run that they request. */
 import type { Plan } from "../../../contract/plan.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -104,7 +104,7 @@ function runPlan(
   }
 }
 
-/** Those that are asked for, by name. */
+/** The requested ones, by name. */
 function outputsOf(
   form: Form,
   columns: ReadonlyMap<string, Column>,
@@ -180,7 +180,7 @@ function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
   trace.ran(result.runs.map(traced), insides && !plan.stage ? storiesOf(plan, result) : undefined);
 }
 
-/** None where there are too many: the answer is what was asked for. */
+/** None if there are too many: the answer matters more. */
 function storiesOf(plan: Plan, result: PlanResult): string | undefined {
   try {
     return JSON.stringify(explainCandidates(plan, result));

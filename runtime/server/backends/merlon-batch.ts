@@ -8,10 +8,10 @@ import { type Column, childRows, type Rows, rootRows, type Values } from "../../
 import { RuntimeFault } from "../../base/errors.js";
 import type { BackendRequest } from "../contract.js";
 
-/** Only what asks for nothing but its answer: what a parameter or a trace asks for is told of a run of its own. */
+/** Only requests without reports: a parameter or a trace that requests one gets a run of its own. */
 export const mayShareRun = ({ parameters, trace }: BackendRequest): boolean => parameters.size === 0 && !trace;
 
-/** Those that share a run: requests that ensembles make may hold different versions of the models that the plan asks, and run apart then. */
+/** Those that share a run: requests of ensembles may hold different versions of the models that the plan calls, and then run separately. */
 export function byModels(
   requests: readonly BackendRequest[],
   asked: readonly string[],
@@ -29,7 +29,7 @@ export function byModels(
   return runs;
 }
 
-/** A fault that may be one request's own: the others of its batch have to be asked without it. */
+/** A fault that may be one request's own: the others of its batch run again without it. */
 export const mayBeOnes = (error: unknown): boolean =>
   !(error instanceof RuntimeFault) || (error.code !== "UNAVAILABLE" && error.code !== "CANCELLED");
 

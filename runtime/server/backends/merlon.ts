@@ -38,7 +38,7 @@ export const merlonBackend: Backend = {
     const asked = modelsOf(plan);
     const dependencies = asked.map(name => ({ model: name, version: -1 }));
     const served: Served = { executable, form, context, asked, dependencies };
-    // What stands in a step's place may look at the whole run.
+    // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
       dependencies,

@@ -63,7 +63,7 @@ function checkTensor(
     checkShape(side, tensor, found.shape, config);
 }
 
-/** All elements of a ragged batch stand in one row, whatever dimensions the configuration gives a request. */
+/** All elements of a ragged batch form one row, whatever dimensions the configuration gives a request. */
 function checkRagged({ name }: ModelInput | ModelOutput, provided: readonly number[], config: ModelConfig): void {
   if (provided.length === 1 && provided[0] === -1) return;
   throw new RuntimeFault(

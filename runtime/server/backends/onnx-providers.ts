@@ -30,7 +30,7 @@ export function providersOf(config: ModelConfig, { kind, device = 0 }: Instance,
   for (const { name, parameters } of accelerators) {
     const options = name === "tensorrt" ? tensorrtOptions(parameters) : parameters;
     const [option] = Object.keys(options);
-    // onnxruntime-node hands on the device alone; a precision that was asked for and is another would be found by nobody.
+    // onnxruntime-node hands on the device alone; a precision other than the requested one would go unnoticed.
     if (option !== undefined)
       throw new RuntimeFault(
         "UNSUPPORTED",

@@ -12,7 +12,7 @@ import { checkOffsets, columnReader, findTensor } from "./merlon-inputs.js";
 
 export interface StageColumns {
   readonly columns: ReadonlyMap<string, Column>;
-  /** The request's rows; undefined where no input tells them. */
+  /** The request's rows; undefined if no input determines them. */
   readonly request: Rows | undefined;
 }
 

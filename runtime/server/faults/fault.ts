@@ -50,7 +50,7 @@ const refuse = (text: string): never => {
   throw new RuntimeFault("INVALID_ARGUMENT", text);
 };
 
-/** @throws RuntimeFault saying what may stand there */
+/** @throws RuntimeFault naming the allowed values */
 export function checkFault(given: unknown): CheckedFault {
   const result = faultSchema.safeParse(given);
   if (!result.success) {

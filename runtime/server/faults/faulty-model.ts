@@ -32,7 +32,7 @@ export function faultyModel(model: LoadedModel, config: ModelConfig, faults: Fau
     if (signal?.aborted) throw cancelled();
   };
 
-  /** What comes instead of an answer, before the model is asked. */
+  /** Replaces the answer, before the model runs. */
   const instead = async (request: BackendRequest): Promise<RuntimeFault | undefined> => {
     try {
       const [stall] = faults.hit("stall", name);

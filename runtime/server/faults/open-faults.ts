@@ -1,5 +1,5 @@
 /**
- * The faults of a server from its options: nothing unless some are given or the admin call is asked for.
+ * The faults of a server from its options: nothing unless some are given or the admin call is enabled.
  */
 import type { Clock } from "../../base/clock.js";
 import type { ModelMiddleware } from "../models/model-middleware.js";
@@ -18,7 +18,7 @@ export interface FaultOptions {
 
 export interface OpenFaults {
   readonly middleware: ModelMiddleware;
-  /** Opens the admin call, if it was asked for; answers its port. @throws ListenError; RuntimeFault for a fault of a model that no repository has */
+  /** Opens the admin call, if it is enabled. @returns its port @throws ListenError; RuntimeFault for a fault of a model that no repository has */
   listen(log: ServerLog): Promise<number | undefined>;
   /** Lets go of what the faults hold, and closes the admin call. */
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * A server that could not be made, and was told to stay (`--exit-on-error=false`): its ports are open, it is neither live nor ready, and whatever
+ * A server that failed to start and stays (`--exit-on-error=false`): its ports are open, it is neither live nor ready, and whatever
  * concerns models is refused. What is the server's own (metadata, log and trace settings, memory regions) is answered.
  */
 import { RuntimeFault } from "../../base/errors.js";

@@ -58,7 +58,7 @@ export interface ServeOptions {
   readonly cacheSize?: number;
   /** Settings of caches by name; there is one, `local`, and its `size` goes before `cacheSize`. */
   readonly cacheConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Named where a cache is asked for that is not here; nothing is read from it. */
+  /** Named in the error if the configured cache is not here; nothing is read from it. */
   readonly cacheDirectory?: string;
   /** How many models load at a time at the start. */
   readonly modelLoadThreads?: number;
@@ -115,7 +115,7 @@ export interface ServeOptions {
   readonly seed?: bigint;
   /** Runs the golden rows of fitted workflows as they load, and warns of differences (the default) or refuses the model. */
   readonly verifyWorkflows?: "off" | "warn" | "refuse";
-  /** Mocks stand in for backends, model files and stores that aren't here; see `backends/mock`. */
+  /** Mocks replace backends, model files and stores that aren't here; see `backends/mock`. */
   readonly mockMissing?: boolean;
   /** A cassette that answers for the models it has; without a repository it is one. */
   readonly replay?: ReplayOptions | undefined;
@@ -127,7 +127,7 @@ export interface ServeOptions {
   readonly middleware?: readonly ModelMiddleware[];
   /** Keeps the last requests with what their stages made, for the page; `RunningServer.recent` has them. */
   readonly recentRequests?: RecentOptions | undefined;
-  /** What mocks, faults and the ages of features are told by; the machine's clock by default. */
+  /** The clock of mocks, faults and the ages of features; the machine's by default. */
   readonly clock?: Clock;
   readonly log?: Partial<LogOptions>;
   /** File that takes the log instead of the process's streams. */

@@ -39,7 +39,7 @@ export interface VersionFolder {
 const RESERVED = new Set(["configs", "warmup", "initial_state"]);
 
 /**
- * Versions in a model folder, ascending. A name counts by the number it begins with, as Triton reads it; `ignored` hears of the others.
+ * Versions in a model folder, ascending. A name counts by the number it begins with, as Triton reads it; `ignored` is called for the others.
  */
 export async function scanVersions(
   folder: string,

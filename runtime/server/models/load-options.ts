@@ -27,9 +27,9 @@ export interface LoadOptions {
   /** Bounds instances by the resources that their groups name. */
   readonly rateLimiter?: RateLimiter | undefined;
   readonly log?: ServerLog;
-  /** A `model.mjs` stands in for the backend of every model that has one. */
+  /** A `model.mjs` replaces the backend of every model that has one. */
   readonly standIns?: boolean;
-  /** What stands between the server and its models, if anything does. */
+  /** Middleware between the server and its models, if there is any. */
   readonly middleware?: ModelMiddleware | undefined;
   /** Where failures are counted that outlive a version; with the version itself by default. */
   readonly failures?: FailureCounts | undefined;

@@ -29,7 +29,7 @@ import { isCovered, verifyFiles } from "./verify-when-listed.js";
 import { createRefcount } from "./version-refcount.js";
 
 /**
- * The backend of the configuration, or the JavaScript backend where `model.mjs` stands in for it, so that one repository serves both a Triton that has
+ * The backend of the configuration, or the JavaScript backend if `model.mjs` replaces it, so that one repository serves both a Triton that has
  * the backend and tests that do not. @throws RuntimeFault
  */
 async function backendFor({ config, code, onDisk }: PolledModel, folder: string, anywhere: boolean): Promise<Backend> {
@@ -41,7 +41,7 @@ async function backendFor({ config, code, onDisk }: PolledModel, folder: string,
   return backend;
 }
 
-/** Whether the configuration on disk says that the module stands in. @throws RuntimeFault for another value */
+/** True if the configuration on disk enables the replacement by the module. @throws RuntimeFault for another value */
 function standInOf(onDisk: ModelConfig | undefined): boolean {
   const value = onDisk?.parameters[STAND_IN_PARAMETER]?.string_value;
   if (value === undefined || value === "") return false;
@@ -175,7 +175,11 @@ export async function loadVersion(
 }
 
 /** The backend that runs the version: another one if something stands between the server and its models. @throws RuntimeFault */
-async function chooseBackend(polled: PolledModel, folder: string, { middleware, standIns }: LoadOptions): Promise<Backend> {
+async function chooseBackend(
+  polled: PolledModel,
+  folder: string,
+  { middleware, standIns }: LoadOptions,
+): Promise<Backend> {
   const { config } = polled;
   const choose = async (): Promise<Backend> => {
     await refuseRuntime(config, polled.folder, folder);

@@ -24,12 +24,12 @@ export class ModelIds {
   /** @param repeats whether names may repeat */
   constructor(readonly repeats: boolean) {}
 
-  /** What a key stands for; one that was never seen is a name. */
+  /** The model of a key; an unknown key is a name. */
   of(key: string): ModelId {
     return this.#ids.get(key) ?? { namespace: "", name: key };
   }
 
-  /** Remembers what a key stands for, and nothing else. */
+  /** Stores the model of a key. */
   note(id: ModelId): void {
     this.#ids.set(idText(id), id);
   }

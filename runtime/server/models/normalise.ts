@@ -33,7 +33,7 @@ const INSTANCES: ReadonlyMap<string, number> = new Map([
 
 export interface NormaliseOptions {
   readonly gpus?: Gpus | undefined;
-  /** The backend of a model that names none and has no file that tells one. */
+  /** The backend of a model that names none and has no file that implies one. */
   readonly assume?: string | undefined;
 }
 

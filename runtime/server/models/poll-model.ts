@@ -56,7 +56,7 @@ export function unchangedVersions(before: PolledModel, after: PolledModel): Read
   return new Set(after.versions.flatMap(({ version }) => (isAsBefore(version) ? [version] : [])));
 }
 
-/** Whether files of a request would stand in for what serves already: same versions, same configuration. Triton looks no further. */
+/** True if files of a request equal what serves already: same versions, same configuration. Triton compares no more. */
 export const isSameButForFiles = (before: PolledModel, after: PolledModel): boolean =>
   before.versions.map(({ version }) => version).join() === after.versions.map(({ version }) => version).join() &&
   changedOnlyInstances(before, after);
@@ -187,7 +187,7 @@ async function readConfig(folder: string, options: PollOptions): Promise<ModelCo
   throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
 }
 
-/** What libprotobuf complains about stands in the log by itself, and the fault has no more than the file's name. */
+/** libprotobuf's complaint is a log line of its own, and the fault has only the file's name. */
 function readPbtxt(text: Uint8Array, path: string): ModelConfig {
   try {
     return parseModelConfig(text, path);
@@ -210,7 +210,7 @@ async function readWhole(path: string, disk: Disk): Promise<Uint8Array | undefin
 async function readDependencies(config: ModelConfig, versions: PolledModel["versions"]): Promise<readonly string[]> {
   try {
     const backend = await loadBackend(config);
-    // An ensemble's members stand in its configuration, with or without a version folder.
+    // An ensemble's members are in its configuration, with or without a version folder.
     if (config.platform === "ensemble") return (await backend.dependencies?.("", config)) ?? [];
     const lists = await Promise.all(versions.map(({ folder }) => backend.dependencies?.(folder, config) ?? []));
     return [...new Set(lists.flat())];

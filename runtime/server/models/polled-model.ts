@@ -20,9 +20,9 @@ export interface PolledModel {
   readonly code: CodeRule;
   /** The configuration of its folder, without what a request brought; undefined if there is none or it cannot be used. */
   readonly onDisk: ModelConfig | undefined;
-  /** The part of the mark that stands for each version's files. */
+  /** The part of the mark that covers each version's files. */
   readonly files: ReadonlyMap<ModelVersion, string>;
-  /** The part of the mark that stands for the folder, whatever configuration a request gave. */
+  /** The part of the mark that covers the folder, whatever configuration a request gave. */
   readonly content: string;
   /** Equal for two polls when nothing changed between them. */
   readonly mark: string;

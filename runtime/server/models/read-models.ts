@@ -1,5 +1,5 @@
 /**
- * Looks at the repositories: which models there are, and each as it is read, with what is wrong told in the log.
+ * Polls the repositories: finds their models, reads each, and logs faults.
  */
 import { PbtxtError } from "../../../triton-protos/pbtxt.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -23,7 +23,7 @@ function tellComplaints(log: ServerLog, { complaints }: PbtxtError): void {
     );
 }
 
-/** What one look at the repositories found: a model is read, and its fault is told, once. */
+/** The result of one poll of the repositories: a model is read, and its fault logged, once. */
 export type Round = Map<string, Promise<PolledModel>>;
 
 export interface Needed {
@@ -54,7 +54,7 @@ const poll = async (name: string, ...rest: OmitFirst<Parameters<typeof pollModel
   pollModel(requireModelName(name), ...rest);
 type OmitFirst<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never;
 
-/** @param ids hears of the models that are found, and which of them could be read */
+/** @param ids updated with the models that are found, and which of them could be read */
 export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
   const { log } = options;
   let disk: Disk = BESIDE_REQUESTS;

@@ -13,7 +13,7 @@ import type { VersionRefcount } from "./version-refcount.js";
 /** A version that can answer requests. */
 export interface ReadyVersion {
   readonly model: string;
-  /** The repository that tells it from models of the same name; empty where names are unique. */
+  /** The repository that distinguishes it from models of the same name; empty if names are unique. */
   readonly namespace: string;
   readonly version: ModelVersion;
   readonly config: ModelConfig;

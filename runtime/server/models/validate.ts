@@ -64,7 +64,7 @@ export class NoGpu extends RuntimeFault {
 /** A fault of one version; other faults of an ensemble are those of the whole model. */
 export class VersionFault extends RuntimeFault {}
 
-/** An ensemble is decoupled where a member is, so it is asked again once its members are there. @throws VersionFault */
+/** An ensemble is decoupled if a member is, so it is validated again once its members are loaded. @throws VersionFault */
 export function validateCache({
   name,
   response_cache,

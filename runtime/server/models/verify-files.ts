@@ -41,7 +41,7 @@ export interface VerifiedFiles {
 const covered = new Map<string, Manifest>();
 
 export interface VerifyOptions {
-  /** Files may be missing: something may stand in for the model, or for a step of its plan. */
+  /** Files may be missing: the model, or a step of its plan, may be replaced. */
   readonly mayLack: boolean;
   /** Receives what is odd and served all the same. */
   warn(text: string): void;

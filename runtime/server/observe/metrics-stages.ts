@@ -8,7 +8,7 @@ import { nameLabels, printLabels } from "./metric-labels.js";
 interface Counter {
   readonly name: string;
   readonly help: string;
-  /** Extra label and value, of those stages that have something to tell. */
+  /** Extra label and value, of the stages that have such a series. */
   series(counters: StageCounters): readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 }
 

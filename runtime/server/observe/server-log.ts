@@ -8,7 +8,7 @@ export interface ServerLog {
   verbose(source: string, text: string): void;
   /** Whether `verbose` writes: ask before a text is made for each request. */
   readonly isVerbose: boolean;
-  /** What Triton's log has no room for: a way out, for those who asked for hints. */
+  /** Advice that Triton's log does not have, if hints are enabled. */
   hint(source: string, text: string): void;
   /** An error in the words of a library that writes to stderr by itself in a real Triton, whatever the settings of the log are. */
   library(name: string, source: string, text: string): void;

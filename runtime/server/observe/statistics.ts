@@ -86,7 +86,7 @@ const add = (to: Tally, ns: number): void => {
   to.ns += Math.max(1, Math.round(ns));
 };
 
-/** One execution of a batch, whoever asked. */
+/** One execution of a batch. */
 export function recordExecution(stats: VersionStatistics, batch: number, times: ExecutionTimes): void {
   stats.executionCount++;
   let row = stats.batches.get(batch);

@@ -130,7 +130,7 @@ function keyOf(inputs: readonly RequestTensor[], parameters: ReadonlyMap<string,
   return hash.digest("base64");
 }
 
-/** 0 for equal; infinite where the answer can't be this one's: other inputs, datatypes or ranks, outputs that were not asked for. */
+/** 0 for equal; infinite where the answer can't be this one's: other inputs, datatypes or ranks, outputs that were not requested. */
 function compare(
   exchange: Exchange,
   { inputs, parameters, outputs, named }: Wanted,

@@ -9,7 +9,7 @@ const FIRST = 2 ** 10;
 const LENGTH = 4;
 const [ZERO, COLON, MINUS, DOT] = [48, 58, 45, 46];
 const DECIMALS = 1e6;
-/** From here on there are no decimals, and more digits than arithmetic on doubles tells. */
+/** From here on there are no decimals, and more digits than arithmetic on doubles yields. */
 const WHOLE = 2 ** 53;
 /** Only numbers that end in these bits have a tie between two decimals: 10^6 is 2^6 times an odd number. */
 const TIE = 2 ** 7;

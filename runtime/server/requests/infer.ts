@@ -69,7 +69,7 @@ const byteLengthOf = (values: Values): number =>
   ArrayBuffer.isView(values) ? values.byteLength : values.reduce((sum, text) => sum + 4 + Buffer.byteLength(text), 0);
 
 /**
- * The second half of `infer`, for callers that must tell a refused request from a failed one.
+ * The second half of `infer`, for callers that must distinguish a refused request from a failed one.
  * A decoupled model must answer exactly once here; callers that allow more use `executeStream`.
  */
 export function execute(version: ReadyVersion, request: InferRequest, valid: ValidRequest): Promise<InferResponse> {
@@ -100,7 +100,7 @@ export async function executeStream(
   if (response) answer(response);
 }
 
-/** Counted as under way, unless it is made for a request that is. */
+/** Counted as in flight, unless it is part of a request that is. */
 async function run(
   version: ReadyVersion,
   request: InferRequest,
@@ -194,7 +194,7 @@ function backendRequest(
     inputs,
     requestedOutputs: outputs,
   };
-  // Not spread: there is one for each request, and for each model that a plan asks.
+  // Not spread: there is one for each request, and for each model that a plan calls.
   if (signal) request.signal = signal;
   if (lease) request.lease = lease;
   if (trace) request.trace = trace;

@@ -10,7 +10,7 @@ import type {
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { ModelVersion } from "../../base/model-version.js";
 
-/** @param versions ready versions, ascending; only the one asked for when the client named one */
+/** @param versions ready versions, ascending; only the requested one if the client named one */
 export function describeModel(config: ModelConfig, versions: readonly ModelVersion[]): ModelMetadataResponse {
   const tensor = ({
     name,

@@ -1,5 +1,5 @@
 /**
- * What both protocols can ask besides inference: readiness, metadata, configuration, statistics, repository, settings. Answers are the protos' messages.
+ * The calls of both protocols besides inference: readiness, metadata, configuration, statistics, repository, settings. Answers are the protos' messages.
  */
 
 import { nameFault } from "../../../contract/files/model-name.js";
@@ -54,7 +54,7 @@ export interface ServerCalls {
   /** None on a server without tracing. */
   readonly tracer?: Tracer;
   /**
-   * A place to tell a request's course to whoever wants to know: the trace whose turn it is, the page. Not there while nobody does.
+   * Opens the trace of a request: the sampled one, the page's, or both. Missing while neither is enabled.
    * @param traceparent the client's header
    */
   readonly sample?: ((model: string, traceparent?: string) => TraceNotes | undefined) | undefined;

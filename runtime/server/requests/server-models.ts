@@ -18,8 +18,8 @@ import { describeModel } from "./metadata.js";
 import { validateRequest } from "./validate.js";
 
 /**
- * For plans, whose models are those of their own repository first: one answer, outputs in the order that was asked for.
- * @param ahead models that wait for their place together with the plan's: they are meant until they have it
+ * For plans, whose models are those of their own repository first: one answer, outputs in the requested order.
+ * @param ahead new versions that are swapped in together with the plan: they are called from the start
  */
 export const modelCaller = (registry: () => Registry, namespace: string, ahead?: Ahead): ModelCaller => {
   const how = { near: namespace, ahead };

@@ -129,7 +129,7 @@ export function validateSync(
 function wantedOutputs(config: ModelConfig, known: Declared, names: readonly string[]): ReadonlySet<string> {
   const { allOutputs: all } = known;
   if (names.length === 0) return all;
-  // All of them by name, as the steps of an ensemble ask.
+  // All of them by name, as the steps of an ensemble request them.
   if (
     names.length === all.size &&
     all.size <= FEW &&

@@ -62,7 +62,7 @@ export function chooseBatch(
   return rules.delay - (at - oldest);
 }
 
-/** Rows can stand in one tensor when both requests have the same inputs with the same shape of a row. */
+/** Rows can share a tensor if both requests have the same inputs with the same shape of a row. */
 function sameShapes(a: BackendRequest, b: BackendRequest, ragged: ReadonlySet<string>): boolean {
   if (a.inputs.size !== b.inputs.size) return false;
   for (const [name, tensor] of a.inputs) {

@@ -1,5 +1,5 @@
 /**
- * A loaded model → warmed up, with the scheduler that its configuration asks for.
+ * A loaded model → warmed up, with the scheduler of its configuration.
  */
 
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -63,7 +63,7 @@ function registered(config: ModelConfig, limiter: RateLimiter | undefined, log: 
   }
 }
 
-/** A model that is gone asks for no resources. */
+/** A model that is unloaded needs no resources. */
 const closing = (scheduler: Scheduler, gate: InstanceGate | undefined): Scheduler =>
   gate
     ? {

@@ -49,7 +49,7 @@ export function dynamicScheduler(
     if (queue.size < hold && !draining) return;
     hold = 0;
     clearTimeout(timer);
-    // Not asked for nothing: a limiter takes it for a wish to run.
+    // Only called if needed: a limiter takes the call for a wish to run.
     if (queue.size > 0 && instances.free() > 0) refuseExpired();
     else if (queue.hasExpired) looking ??= setTimeout(refuseExpired, LOOK_MS);
     while (queue.size > 0 && instances.free() > 0) {

@@ -1,5 +1,5 @@
 /**
- * The parts of one execution: a backend says when its inputs are in place and when it has computed; what it doesn't say counts as computing.
+ * The parts of one execution: a backend marks when its inputs are in place and when it has computed; unmarked time counts as computing.
  */
 import type { ExecutionTimes } from "../observe/statistics.js";
 
@@ -29,7 +29,7 @@ export interface RunningClock extends ExecutionClock {
 
 const now = (): number => performance.now() * 1e6;
 
-/** @param onBegun hears when the execution begins, if that is later than now */
+/** @param onBegun called when the execution begins, if that is later than now */
 export const startClock = (onBegun?: () => void): RunningClock => new PartsClock(onBegun);
 
 /**

@@ -14,7 +14,7 @@ import { runBatch, runStream } from "./run-jobs.js";
 export interface Instances {
   /** How many idle instances may run what waits for them. */
   free(): number;
-  /** Whether an instance that is not idle takes one more execution, to begin it without waiting to be told. */
+  /** Whether an instance that is not idle takes one more execution, to begin it without another message. */
   hasRoom(): boolean;
   /** Runs the jobs as one batch; call it only while an instance is free, or has room. */
   run(jobs: readonly Job[], only?: number): void;
@@ -82,7 +82,7 @@ export function createInstances(
     });
     inBackground(after, "an execution");
   };
-  /** What an instance gave back: its client has gone, or another instance has nothing to do, or its thread has died. */
+  /** An execution that an instance gave back: its client has disconnected, another instance is idle, or its thread has ended. */
   const launchAgain = (jobs: readonly Job[], from: number): void => {
     const left = jobs.filter(({ request }) => !request.signal?.aborted);
     if (left.length > 0) launch(left, idle.pop() ?? roomiest() ?? from);

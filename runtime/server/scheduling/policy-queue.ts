@@ -37,7 +37,7 @@ export interface PolicyQueue {
   jobs(): Iterable<Job>;
 }
 
-/** @param onChange called when a job has left on its own, timed out or given up, or has gone behind the others */
+/** @param onChange called when a job has left on its own, by time-out or cancellation, or has moved behind the others */
 export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onChange: () => void): PolicyQueue {
   const count = batching.priority_levels ?? 0;
   const { default_queue_policy: usual = NO_POLICY, priority_queue_policy: own } = batching;

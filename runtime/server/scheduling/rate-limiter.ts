@@ -6,7 +6,7 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { instancesOf } from "./instance-groups.js";
 
-/** What one model version asks before an instance of it runs. */
+/** The resources that one model version needs before an instance of it runs. */
 export interface InstanceGate {
   /** Whether an instance that something waits for may run; if not, it has a claim on its resources. */
   mayRun(instance: number): boolean;
@@ -98,7 +98,7 @@ export function createRateLimiter(limits: readonly RateLimitResource[]): RateLim
     const waiting = [...members].filter(({ claims }) => claims.size > 0);
     const order = waiting.map(member => ({ member, turn: firstTurn(member) }));
     for (const { member } of order.sort((a, b) => inTurn(a.turn, b.turn))) {
-      // Who still waits asks again.
+      // The remaining waiters try again.
       member.earlier = member.claims;
       member.claims = new Map();
       member.wake();

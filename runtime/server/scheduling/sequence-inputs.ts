@@ -24,9 +24,9 @@ export interface SequenceInputs {
   readonly initial: SequenceState;
   /** A request as the model sees it. */
   complete(request: BackendRequest, state: SequenceState): BackendRequest;
-  /** A request that stands for an empty slot of a batch, with inputs and state in the shapes of another one's. */
+  /** A placeholder for an empty slot of a batch, with inputs and state in the shapes of another one's. */
   empty(like: BackendRequest, state: SequenceState): BackendRequest;
-  /** Whether requests with these states can stand in one batch: a state whose dimensions vary has those of the last answer. */
+  /** True if requests with these states can share a batch: a state whose dimensions vary has those of the last answer. */
   mayJoin(state: SequenceState, other: SequenceState): boolean;
   /** The state after an answer; outputs that carry none keep the state as it was. */
   next(outputs: readonly Tensor[], state: SequenceState): SequenceState;

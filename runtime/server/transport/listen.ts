@@ -8,7 +8,7 @@ export interface Listener {
   readonly port: number;
   /** Connections that are open. */
   readonly connections: number;
-  /** From now on answers ask clients to close their connections, where the protocol can say so; everything is served on. */
+  /** From now on responses tell clients to close their connections, if the protocol allows it; all requests are still served. */
   leave(): void;
   /**
    * Accepts the connections that wait for it and listens no more, serves what clients have written, and cuts what is left after `patience` milliseconds.

@@ -69,6 +69,6 @@ export function readInto(socket: Socket, take: (chunk: Buffer) => unknown): void
   slots[next] = () => slots[buffer];
   socket.once("close", () => setSize(SHORTEST));
   handle.useUserBuffer!(slots[buffer] as Buffer);
-  // Its end is told only to a socket that flows.
+  // Node emits the end only on a socket that flows.
   socket.resume();
 }

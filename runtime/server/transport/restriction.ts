@@ -21,7 +21,7 @@ export type Restrictable = (typeof RESTRICTABLE)[number];
 /** @returns the name of the header that the request lacks; undefined when it may pass */
 export type Restriction = (api: Restrictable, header: (name: string) => string | undefined) => string | undefined;
 
-/** @param prefix what stands before the key in a header's name */
+/** @param prefix the part of a header's name before the key */
 export function createRestriction(texts: readonly string[], prefix = ""): Restriction {
   const rules = new Map<Restrictable, { readonly name: string; readonly value: Buffer }>();
   for (const text of texts) {

@@ -66,8 +66,8 @@ function isStuck(watched: Watched, queued: string | undefined): boolean {
 const keyOf = (local: number, remote: number): string => `${local} ${remote}`;
 
 /**
- * Bytes that the system has sent or will send and the other side has not acknowledged, by both ports: they tell a client that reads a little from one
- * that reads nothing, while a socket takes new bytes only when much of its buffer is free. Sockets of equal ports count together. Linux alone tells;
+ * Bytes that the system has sent or will send and the other side has not acknowledged, by both ports: they distinguish a client that reads a little from one
+ * that reads nothing, while a socket takes new bytes only when much of its buffer is free. Sockets of equal ports count together. Linux only;
  * elsewhere nobody is given up.
  */
 async function sendQueues(): Promise<Map<string, string>> {

@@ -66,7 +66,7 @@ export function httpCaller(
         linked?.release();
       });
       call.on("error", (error: NodeJS.ErrnoException) => {
-        // A kept connection that the server closed meanwhile: nothing was read, so it is asked again on a new one.
+        // A kept connection that the server closed meanwhile: nothing was read, so the call is retried on a new one.
         if (!signal?.aborted && call.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE"))
           resolve(once(method, path, body, signal));
         else

@@ -1,5 +1,5 @@
 /**
- * Feast's feature server, asked over HTTP: one `POST /get-online-features` per request, whatever the number of views and entities.
+ * Feast's feature server over HTTP: one `POST /get-online-features` per request, whatever the number of views and entities.
  */
 import { addressOf, type RemoteStore } from "../../../formats/feast/feast-online-store.js";
 import type { FeastView } from "../../../formats/feast/feast-registry.js";

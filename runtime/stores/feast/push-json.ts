@@ -11,7 +11,7 @@ type Row = FeastTypeRow & { readonly name: FeastType };
 /**
  * @param bytes how this server says bytes
  * @returns the feature's type, or null for a null
- * @throws Error naming what stands there instead
+ * @throws Error naming the value that was found
  */
 export function pushJson(value: Json, type: Row, sink: ValueSink, bytes: "utf8" | "base64"): FeastType | null {
   // A null timestamp is numpy's NaT, the least int64.

@@ -17,7 +17,7 @@ export interface RedisFaults {
 /** @param client whose errors say why it is away */
 export function redisFaults(store: RedisStore, timeoutMs: number, client: Redis | Cluster): RedisFaults {
   const where = `the online store at ${addressOf(store)} (redis)`;
-  // Whoever asks gets the fault; an emitted one without a listener would end the process.
+  // The caller gets the fault; an emitted error without a listener would end the process.
   let last: Error | undefined;
   client.on("error", (error: Error) => {
     last = error;

@@ -1,6 +1,6 @@
 /**
- * A SQLite online store that is answered from memory: what is read from the file is kept as columns, found by key, and taken again when the
- * file changes. A store beyond the limit is asked by statement instead.
+ * A SQLite online store that is read from memory: its file is kept as columns with an index of keys, and read again when it changes. A store beyond the limit is
+ * queried by statement instead.
  */
 
 import { stat } from "node:fs/promises";
@@ -115,7 +115,7 @@ function snapshotFile(file: string): SnapshotFile {
           lookSometimes();
           const now = state.readers[place]!;
           const then = run && stateOf(run).readers[place]!;
-          // What is asked by statement has no past.
+          // A store that is queried by statement has no earlier states.
           return (then?.inMemory ? then : now).answer(keys, count);
         },
         takesDoubles: () => state.readers[place]!.inMemory,
@@ -242,7 +242,7 @@ function picker({ values, offsets, status, eventSeconds }: FeatureColumn) {
 
 let present = new Uint8Array(0);
 
-/** Shared by all that ask; nobody writes statuses. */
+/** Shared by all requests; statuses are never written. */
 function allPresent(count: number): Uint8Array {
   if (present.length < count) present = new Uint8Array(2 * count).fill(FEATURE_STATUS.present);
   return present.subarray(0, count);

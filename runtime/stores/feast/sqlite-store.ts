@@ -246,7 +246,7 @@ function viewReader(
   };
 }
 
-/** A key's place among those asked for, and its cells as one text; null where it has none. */
+/** A key's place among the requested ones, and its cells as one text; null if it has none. */
 type StoredCells = [key: number, cells: string | null];
 
 /** Each key is looked up in the table's index, in a query of its own. */

@@ -14,7 +14,7 @@ export const FEATURE_STATUS = { notFound: 0, present: 1, null: 2, outdated: 3 } 
 export const isMissing = (status: number): boolean =>
   status === FEATURE_STATUS.notFound || status === FEATURE_STATUS.outdated;
 
-/** One feature of every asked key. */
+/** One feature of every requested key. */
 export interface FeatureColumn {
   /** Zero, NaN or `""` where the status is neither `present` nor `outdated`. */
   readonly values: Values;
@@ -24,7 +24,7 @@ export interface FeatureColumn {
   readonly status: Uint8Array;
   /** All of them are `present`. */
   readonly whole?: true;
-  /** Event time per key, seconds since 1970, where asked for; NaN where the store does not say. */
+  /** Event time per key, seconds since 1970, if requested; NaN if the store has none. */
   readonly eventSeconds?: Float64Array;
 }
 
@@ -47,7 +47,7 @@ export interface FeatureReader {
    * @param count how many entries to answer: those beyond the keys are not found
    * @param signal ends the wait for a store beyond this process
    * @param run what a run of a plan has seen of stores that change meanwhile: it goes on seeing that
-   * @returns one column per feature, view by view, in the order asked for
+   * @returns one column per feature, view by view, in the requested order
    */
   getOnline(
     keys: ReadonlyMap<string, Column>,

@@ -18,7 +18,7 @@ export interface ExactIndex {
 
 /** A graph is one protobuf message, which ends at 2 GB. */
 const MAX_BYTES = 1_900_000_000;
-/** L2 scores lose digits by cancellation; so many more than asked for are compared again without it. */
+/** L2 scores lose digits by cancellation; so many more than requested are compared again without it. */
 const SPARE = 16;
 
 /** Whether a file is searched so. */

@@ -61,7 +61,7 @@ export function serveGrpcProxy(
   });
 }
 
-/** Pseudo-header fields stand first. */
+/** Pseudo-header fields come first. */
 const fieldsOf = (headers: IncomingHttpHeaders): Field[] =>
   Object.entries(headers)
     .flatMap(([name, value]): Field[] => [value ?? []].flat().map(one => [name, String(one)]))

@@ -27,7 +27,7 @@ export interface HttpExchange {
   readonly ms: number;
 }
 
-/** @param target `http://host:port` or `https://host:port` @param tap hears of each request when it is over */
+/** @param target `http://host:port` or `https://host:port` @param tap called with each request when it is over */
 export function serveHttpProxy(
   address: { readonly address: string; readonly port: number },
   target: string,

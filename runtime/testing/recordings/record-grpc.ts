@@ -47,7 +47,7 @@ const faultOf = (status: Parameters<GrpcTap["end"]>[0]): RecordedFault | undefin
   return status.code === 0 ? undefined : { code: CODES[status.code] ?? "UNKNOWN", message: status.message };
 };
 
-/** @param keep takes exchanges when they are over @param lost hears why a request could not be read */
+/** @param keep takes exchanges when they are over @param lost called with the reason if a request could not be read */
 export function tapInfer(
   headers: Exchange["headers"],
   keep: (exchange: Omit<Exchange, "line">) => void,

@@ -19,7 +19,7 @@ const DOUBT = 2 ** -48;
 /**
  * @param leading the first ten digits, as an integer @param tail those after them
  * @param digits how many there are, at most 19
- * @returns (all the digits) × 10^exponent, or undefined where only exact arithmetic can tell
+ * @returns (all the digits) × 10^exponent, or undefined if only exact arithmetic can decide
  */
 export function toDouble(leading: number, tail: number, digits: number, exponent: number): number | undefined {
   const after = digits > LEADING_DIGITS ? EXACT_POWERS[digits - LEADING_DIGITS]! : 1;

@@ -51,7 +51,7 @@ export class JsonScanner {
     throw new RuntimeFault("INTERNAL", `failed to parse the request JSON buffer: ${text} at ${offset}`);
   }
 
-  /** A number; `isFraction` and `wide` tell its form. */
+  /** A number; `isFraction` and `wide` have its form. */
   number(): number {
     const { bytes } = this;
     const start = this.at;

@@ -1,5 +1,5 @@
 /**
- * Parses JSON as Triton's front end does (RapidJSON): bytes → values that keep 64-bit integers and tell 1 from 1.0, or a fault with its text
+ * Parses JSON as Triton's front end does (RapidJSON): bytes → values that keep 64-bit integers and distinguish 1 from 1.0, or a fault with its text
  * and byte offset. NaN and Infinity are accepted. A reader can pause after any number of bytes.
  */
 import { RuntimeFault } from "../../base/errors.js";

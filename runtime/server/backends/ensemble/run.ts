@@ -61,7 +61,7 @@ interface Running {
 }
 
 /**
- * Resolves after the last answer. Members are asked in the versions that are there now, as Triton has it: it takes their handles first.
+ * Resolves after the last answer. Members are called in the versions that are ready now, as in Triton, which takes their handles first.
  * @throws RuntimeFault of the first step that fails
  */
 export async function runEnsemble(

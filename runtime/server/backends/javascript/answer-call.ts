@@ -1,5 +1,5 @@
 /**
- * A model's call of another model, on the server's side: asked as a client asks, answered with messages.
+ * A model's call of another model, on the server's side: executed like a client's request, answered with messages.
  */
 
 import type { InferRequest, InferResponse, ServerModels } from "../../contract.js";

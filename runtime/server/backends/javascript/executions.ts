@@ -1,5 +1,5 @@
 /**
- * The executions that a thread has been handed, in order: who waits for them, which has begun, and whose client has gone.
+ * The executions that were handed to a thread, in order: their callers, which of them has begun, and whose client has disconnected.
  */
 import { RuntimeFault } from "../../../base/errors.js";
 import { bufferPool } from "../../../base/memory/buffer-pool.js";
@@ -39,7 +39,7 @@ export interface Executions {
    * @param complete whether there are no more answers, either
    */
   end(number: number, fault?: unknown, complete?: boolean): void;
-  /** What it asks of other models it asks of one version of each; undefined for one that has ended. */
+  /** Its calls to other models go to one version of each; undefined for one that has ended. */
   leaseOf(number: number | undefined): Lease | undefined;
   /**
    * Notes of a call that it makes.
@@ -52,13 +52,13 @@ export interface Executions {
     returned: readonly Returned[],
     answerOf: (request: number) => BackendResponse | undefined,
   ): void;
-  /** Memory that came with an answer is the request's from now on, if it has an end that somebody tells. */
+  /** Memory that came with an answer is the request's from now on, if the request signals its end. */
   keep(number: number, request: number, buffers: readonly ArrayBuffer[], home: Home): void;
   /** The first one, which runs. */
   head(): Execution | undefined;
   /** The thread has passed over an execution that was taken back. */
   dropped(slot: number): void;
-  /** The thread is gone: what it had begun fails, the rest may run elsewhere. */
+  /** The thread has ended: the executions that had begun fail, the rest may run elsewhere. */
   fail(fault: RuntimeFault): void;
 }
 
@@ -133,7 +133,7 @@ function deferred(): [done: Promise<void>, settle: (fault?: unknown) => void] {
   return [done, settle];
 }
 
-/** An execution's number is its place in the list, below bits that tell it from those that had the place before. */
+/** An execution's number is its place in the list, below bits that distinguish it from earlier executions in that place. */
 const PLACE_BITS = 17;
 const PLACE = 2 ** PLACE_BITS - 1;
 const TURN = 2 ** (31 - PLACE_BITS) - 1;

@@ -14,7 +14,7 @@ export interface Link<Out, In> {
   post(message: Out): void;
   /** The next message, or undefined when there is none now. */
   take(): In | undefined;
-  /** Asks for the bell. @returns false when a message has come meanwhile */
+  /** Requests a wake-up. @returns false if a message has arrived meanwhile */
   sleep(): boolean;
   /** Blocks until a message comes, for so many milliseconds at most. @returns whether one has */
   park(ms: number): boolean;
@@ -36,7 +36,7 @@ export interface LinkParts {
   readonly bulk: MessagePort;
   /** Names of the tensors that usually come in, and go out. */
   readonly names: { readonly out: Names; readonly in: Names };
-  /** Wakes the other side. @param isLarge for a large message @param notify how, when it is parked; else its event loop is to hear of it */
+  /** Wakes the other side. @param isLarge for a large message @param notify how, when it is parked; else by its event loop */
   ring(isLarge: boolean, notify?: () => void): void;
   /** What to do while the other side is too far behind: block, or put it off (and call `resume`). */
   waitForRoom?(resume: () => void): void;

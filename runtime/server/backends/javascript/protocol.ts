@@ -24,7 +24,7 @@ export interface SharedParts {
   readonly fromWorker: SharedArrayBuffer;
   /** One word for each execution that is under way: one of `EXECUTION`. */
   readonly states: SharedArrayBuffer;
-  /** One byte for each open request: 1 when its client has gone away. */
+  /** One byte for each open request: 1 if its client has disconnected. */
   readonly cells: SharedArrayBuffer;
   /** Where messages wait that are too large for a ring, or too rare. */
   readonly bulk: MessagePort;
@@ -32,7 +32,7 @@ export interface SharedParts {
   readonly spares: MessagePort;
 }
 
-/** An execution is begun by the worker or taken back by the server, whoever is first. */
+/** An execution is begun by the worker or taken back by the server, whichever is first. */
 export const EXECUTION = { WAITS: 0, BEGUN: 1, TAKEN_BACK: 2 } as const;
 /** How many executions a thread may have been handed. */
 export const SLOTS = 64;

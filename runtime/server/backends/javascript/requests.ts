@@ -19,7 +19,7 @@ export interface RequestContext {
   post(message: RingMessage): void;
 }
 
-/** What the requests of an execution have asked for. */
+/** How the requests of an execution are to be handled. */
 export interface Marks {
   /** Decoupled requests that their model closes itself. */
   readonly held: Set<number>;

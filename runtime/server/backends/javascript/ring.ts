@@ -1,6 +1,6 @@
 /**
- * A queue of messages in shared memory, from one thread to one other. Handing a message over costs no call of the system; only a reader that sleeps
- * must be woken, which the writer is told.
+ * A queue of messages in shared memory, from one thread to one other. Handing a message over takes no system call; only a reader that sleeps
+ * must be woken, and `commit` reports that.
  */
 
 /** One side's views of the same shared bytes. */
@@ -31,7 +31,7 @@ export interface RingReader extends SharedPage {
   /** The kind of the message that `next` found. */
   kind(): number;
   release(): void;
-  /** Asks to be woken. @returns false when a message has come meanwhile: look again instead of sleeping */
+  /** Requests a wake-up. @returns false if a message has arrived meanwhile: read it instead of sleeping */
   sleep(): boolean;
   /** Blocks this thread until a message comes, for so many milliseconds at most. @returns whether one has */
   park(ms: number): boolean;
@@ -93,7 +93,7 @@ export function ringWriter(memory: SharedArrayBuffer): RingWriter {
     waitForRoom() {
       const read = Atomics.load(words, READ);
       Atomics.store(words, FULL, 1);
-      // The reader may have gone on before it could see that somebody waits.
+      // The reader may have advanced before it could see the flag.
       Atomics.wait(words, READ, read, 10);
       Atomics.store(words, FULL, 0);
     },

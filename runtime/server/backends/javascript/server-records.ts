@@ -10,7 +10,7 @@ import type { AnswerRest, RequestRest, WireRecord } from "./protocol.js";
 import { deserialize, serialize } from "./structured-bytes.js";
 
 /**
- * @param cell where the model sees whether the client has gone away
+ * @param cell where the model sees whether the client has disconnected
  * @param outputs how many outputs the model has; a request for all of them need not name them
  * @param loan of a request with large tensors
  */

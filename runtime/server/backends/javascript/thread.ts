@@ -42,7 +42,7 @@ const AHEAD = SLOTS / 2;
 /**
  * Resolves when the model has initialised. @throws RuntimeFault when it could not
  * @param limit milliseconds an execution may take; 0 for any
- * @param onEnd hears that a thread that had been ready is gone, unless it was closed
+ * @param onEnd called when a thread that was ready ends, unless it was closed
  */
 export async function openThread(
   start: WorkerStart,
@@ -167,7 +167,7 @@ class Thread implements ModelThread, Source {
     inBackground(this.#parts.host.terminate(), "ending the thread of a model");
   }
 
-  /** The thread is gone, or will be: what it was handed fails or runs elsewhere. */
+  /** The thread has ended, or will: its executions fail or run elsewhere. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -188,7 +188,7 @@ class Thread implements ModelThread, Source {
       const first = held[0]!;
       if (!first.ended && movesMemory(first.requests) && this.#executions.head() !== first) return;
       held.shift();
-      // It was taken back, and the thread has never heard of it.
+      // It was taken back before the thread received it.
       if (first.ended) this.#executions.dropped(first.slot);
       else this.#hand(first);
     }

@@ -24,7 +24,7 @@ export interface WorkerLink {
   readonly link: Link<ToWorker, FromWorker>;
   /** Takes back buffers of answers that have been written. */
   readonly spares: MessagePort;
-  /** What is asked of each request in flight. */
+  /** Flags of the requests in flight. */
   readonly cells: Uint8Array;
   /** How far each execution is. */
   readonly states: Int32Array;

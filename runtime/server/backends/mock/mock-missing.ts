@@ -1,5 +1,5 @@
 /**
- * `--mock-missing`: a mock stands in for every backend, model file, index and store that isn't here, so that any team's repository can be served
+ * `--mock-missing`: mocks replace every backend, model file, index and store that isn't here, so that any team's repository can be served
  * without its models. What is here is served as it is.
  */
 import { stat } from "node:fs/promises";
@@ -21,7 +21,7 @@ const FILES: Readonly<Record<string, (config: ModelConfig) => string>> = {
   merlon: () => "plan.json",
 };
 
-/** @param told hears of each model, or `MODEL/STAGE`, that a mock stands in for, and why */
+/** @param told called for each model, or `MODEL/STAGE`, that is mocked, with the reason */
 export const mockMissing = (told: (name: string, reason: string) => void = () => {}): ModelMiddleware => ({
   assume: "mock",
   async backend({ config, folder }, choose) {
@@ -35,7 +35,7 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
       // A file outside is refused later, and no mock hides that.
       const path = file === undefined ? undefined : findInside(folder, file, dirname(folder));
       const missing = path !== undefined && !(await isThere(path));
-      // A stand-in written in JavaScript is here, whatever file it stands in for.
+      // A replacement written in JavaScript is here, whatever file it replaces.
       if (!missing || (await isThere(join(folder, "model.mjs")))) return chosen;
       return await mock(`${file} is not in its folder`);
     } catch (error) {

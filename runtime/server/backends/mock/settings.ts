@@ -69,7 +69,7 @@ export interface FoundSettings {
   readonly onDisk: boolean;
 }
 
-/** @throws RuntimeFault naming the file, the place in it and what may stand there */
+/** @throws RuntimeFault naming the file, the place in it and the values allowed there */
 export async function readMockSettings(config: ModelConfig, folder: string): Promise<FoundSettings> {
   for (const place of [folder, dirname(folder)]) {
     const where = join(place, "mock.json");

@@ -1,5 +1,5 @@
 /**
- * Two traces of one request as one: what is told goes to both.
+ * Two traces of one request as one: both receive all notes.
  */
 import type { TraceNotes } from "./trace.js";
 

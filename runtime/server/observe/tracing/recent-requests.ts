@@ -1,5 +1,5 @@
 /**
- * The last requests of a server, whoever sent them and over whichever protocol, with what each stage made: for the page. A ring of traces, each
+ * The last requests of a server, over any protocol, with the results of each stage: for the page. A ring of traces, each
  * with the first elements of its tensors alone, and no more than so many a second, so that a busy server hardly notices.
  */
 import { type PrintedTensor, printHead } from "./print-head.js";
@@ -40,12 +40,12 @@ export interface RecentDetail extends RecentRequest {
   readonly inputs: readonly PrintedTensor[];
   readonly outputs: readonly PrintedTensor[];
   readonly stages: readonly RecentStage[];
-  /** For each row of the request, what became of each candidate, as the parameter `explain` tells it. */
+  /** For each row of the request, what became of each candidate, as the parameter `explain` reports it. */
   readonly explain?: unknown;
 }
 
 export interface RecentRequests {
-  /** A place to tell the request's course; undefined where it goes by unseen. */
+  /** A trace of the request; undefined if it is not recorded. */
   sample(model: string): TraceNotes | undefined;
   /** The newest first. */
   list(): readonly RecentRequest[];
@@ -144,7 +144,7 @@ const planStage =
     tensors: tensors.map(printHead),
   });
 
-/** A member of an ensemble is asked as a model of its own. */
+/** A member of an ensemble is called as a model of its own. */
 function memberStage(trace: Trace, beganNs: number): RecentStage {
   const start = momentNs(trace, "REQUEST_START");
   const end = trace.stamps.at(-1)?.ns ?? start;

@@ -55,7 +55,7 @@ export interface TracedStage {
   readonly tensors?: readonly Tensor[];
 }
 
-/** What those who handle a request see of its trace: a place to tell things. */
+/** The trace of a request, as its handlers write to it. */
 export interface TraceNotes {
   readonly levels: TraceLevels;
   /** The W3C header that names the model's span, where spans are exported. */

@@ -23,7 +23,7 @@ export interface TracerOptions {
   readonly otlp: OtlpOptions;
 }
 
-/** As a Triton starts that is not told anything of tracing. */
+/** The settings of a Triton that starts without any for tracing. */
 export const USUAL_TRACING: TracerOptions = { mode: "triton", settings: {}, file: "", otlp: USUAL_OTLP };
 
 export interface Tracer {

@@ -34,7 +34,7 @@ export function encodeStreamFault(message: string, id: string, model = "", final
   return framed();
 }
 
-/** The end of a decoupled model's answers, for a client that asked to be told. */
+/** The end of a decoupled model's answers, for a client that requested it. */
 export function encodeStreamEnd(id: string, model: string): FramePieces {
   writer.reset();
   writeEmptyAnswer(id, model, true);

@@ -37,7 +37,7 @@ interface Answer {
 }
 
 export interface StreamOptions {
-  /** The client asked (`triton_grpc_error: true`) that a backend's fault closes the stream with its status. */
+  /** A backend's fault closes the stream with its status (`triton_grpc_error: true`). */
   readonly strict: boolean;
   readonly forward: Forward;
   readonly signal: Cancellation;
@@ -225,7 +225,7 @@ async function answerMany(
     const next = answerOf(answer);
     if (next instanceof Promise) next.catch(() => {});
     sent = sent.then(async () => send(await next));
-    // A stream that has gone away is noticed by whoever reads it.
+    // The reader notices a stream that has ended.
     sent.catch(() => {});
   });
   await sent;

@@ -1,22 +1,22 @@
 /**
- * How long a gRPC connection lives and how it is watched: keep-alive pings of ours, bounds on those of the client, and a greatest age,
- * under the names and defaults of gRPC's channel arguments. All times are in milliseconds.
+ * Keepalive of gRPC connections: the server's pings, limits on the client's, and a maximum age, under the names and defaults of gRPC's channel arguments. All
+ * times are in milliseconds.
  */
 import type { Http2Connection } from "../http2/connection.js";
 
 export interface KeepaliveOptions {
-  /** Time between two pings of ours. */
+  /** Time between two pings of the server. */
   readonly keepaliveTime: number;
-  /** How long a ping of ours may stay without an answer. */
+  /** Time-out of the server's pings. */
   readonly keepaliveTimeout: number;
   readonly permitWithoutCalls: boolean;
   /** Shortest time between two pings of the client while no call is open; an earlier one is a strike. */
   readonly minPingInterval: number;
   /** Strikes that are forgiven; 0 for any number. */
   readonly maxPingStrikes: number;
-  /** A connection older than this is asked to go away; 0 for never. */
+  /** Age at which a connection gets GOAWAY; 0 for never. */
   readonly maxAge: number;
-  /** How long calls of such a connection may still take; 0 for as long as they want. */
+  /** Time limit of calls of such a connection; 0 for none. */
   readonly maxAgeGrace: number;
 }
 

@@ -231,7 +231,7 @@ function serveUnary(
   };
   const answer = (pieces: FramePieces): void => {
     release();
-    // Who has gone may have left work undone that looks at the memory.
+    // A cancelled request may still use its buffer, so it is not recycled.
     const ends = memory && !stream.closed ? memory : undefined;
     answerOk(stream, pieces, packing);
     if (ends) stream.onceClosed(() => stream.connection.whenSent(() => ends.end()));

@@ -26,7 +26,7 @@ const MAX_CHUNKS = 2 ** 16;
 /** Larger pieces are bounded by the body's limit, and a slow connection cuts chunks into some. */
 const SMALL_CHUNK = 256;
 
-/** How many times as much as has come of a body there is room for: lengths are only announced. */
+/** Ratio of a buffer's size to the bytes that have arrived: announced lengths are not trusted. */
 const AHEAD = 16;
 const LEAST_ROOM = 256;
 
@@ -101,7 +101,7 @@ export interface UnpackLimits {
 }
 
 /**
- * Unpacks a body by its `Content-Encoding`. As Triton's: gzip and zlib data are told apart by their first bytes, what is cut off gives what
+ * Unpacks a body by its `Content-Encoding`. As Triton's: gzip and zlib data are distinguished by their first bytes, what is cut off gives what
  * there is, and what is neither gives nothing.
  * @throws RuntimeFault
  */

@@ -4,7 +4,7 @@
  */
 import { isIP } from "node:net";
 
-/** The headers that tell a browser's request. */
+/** The headers that identify a browser's request. */
 export interface BrowserHeaders {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
@@ -32,7 +32,7 @@ const MOST_SHOWN = 200;
 export const isLoopback = (address: string): boolean => /^(127\.|::1$|localhost$)/.test(address);
 
 /**
- * @param address where the server listens: on the loopback address it also refuses hosts that another site's name may stand for (DNS rebinding)
+ * @param address where the server listens: on the loopback address it also refuses host names of other sites that may resolve to it (DNS rebinding)
  * @param allowed origins, `null` (pages without an origin) or `*`
  */
 export function browserAccess(address: string, allowed: readonly string[]): BrowserAccess {

@@ -1,5 +1,5 @@
 /**
- * Finds the route of a request among several, asks for the header of a restricted one, and lets it answer.
+ * Finds the route of a request among several, requires the header of a restricted one, and calls it.
  */
 import type { Exchange } from "../http1/exchange.js";
 import { type Answer, methodNotAllowed, restricted } from "./answer.js";

@@ -110,7 +110,7 @@ export function findDigits(value: number): number {
 }
 
 /**
- * Digits of the highest value, until they are enough to tell it from the lowest, `delta` below it.
+ * Digits of the highest value, until they distinguish it from the lowest, `delta` below it.
  * @param distance how far below it the value itself lies
  * @returns the power of ten of the last one
  */

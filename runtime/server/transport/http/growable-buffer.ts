@@ -1,18 +1,18 @@
 /**
- * Where bytes are put together that grow: bodies and answers.
+ * Memory of growable byte buffers: bodies and responses.
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 
 export interface GrowableMemory {
-  /** GrowableMemory for so many bytes. @throws RuntimeFault when the server's memory is used up */
+  /** A buffer of so many bytes. @throws RuntimeFault if the server's memory is used up */
   make(length: number): Buffer;
-  /** Takes back room that has become too small. */
-  outgrown(room: Buffer): void;
+  /** Takes back a buffer that has become too small. */
+  outgrown(buffer: Buffer): void;
 }
 
 export const UNCHARGED: GrowableMemory = { make: length => Buffer.allocUnsafe(length), outgrown() {} };
 
-/** GrowableMemory whose bytes are charged. */
+/** Memory that is charged to a request. */
 export const chargedMemory = (charge: Charge): GrowableMemory => ({
   make(length) {
     charge.add(length);

@@ -33,7 +33,7 @@ const HALF_UNIT = 0.99 * 2 ** -54;
 const SPLITTER = 2 ** 27 + 1;
 
 /**
- * A number that stands for a decimal of at most six places, as prices and shares do, has the digits of that decimal and nothing to be searched for:
+ * A number that is a decimal of at most six places, such as a price or a share, has the digits of that decimal, without a search:
  * no shorter one lies between its bounds, which are nearer to each other than a millionth.
  * @param value above 0, and no integer
  * @returns how many millionths, or 0 when it isn't so short or too near a bound to be sure

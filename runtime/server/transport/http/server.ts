@@ -69,7 +69,7 @@ async function serve(exchange: Exchange, access: BrowserAccess, respond: Respond
     const answer = shared && method === "OPTIONS" ? emptyAnswer() : await respond(exchange);
     await writeAnswer(exchange, shared ? withHeaders(answer, shared) : answer);
   } catch (error) {
-    // What a client that has gone leaves behind is no fault.
+    // An error of a client that has disconnected is not a fault.
     if (exchange.gone.aborted) return;
     if (error instanceof ConnectionCut) return cutOff(exchange, error);
     const fault = RuntimeFault.from(error);

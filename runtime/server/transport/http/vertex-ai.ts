@@ -52,7 +52,7 @@ export async function vertexAi(
   };
 }
 
-/** What is asked of Triton by GET arrives here by POST. */
+/** Triton's GET calls arrive here as POST. */
 function redirected(
   request: Exchange,
   context: RouteContext,

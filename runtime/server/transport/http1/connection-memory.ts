@@ -23,7 +23,7 @@ export class ConnectionMemory implements Unread {
   readonly #socket: Socket;
   readonly #charge: Charge;
   readonly #relief: Relief;
-  /** Bytes of responses that whoever made them has charged until they are sent. */
+  /** Bytes of responses that are charged until they are sent. */
   #elsewhere = 0;
   #unread = 0;
   #moved = 0;

@@ -363,7 +363,7 @@ export class Connection implements ExchangeCarrier {
     this.#whenRoom = [];
   }
 
-  /** Whoever serves the request hears that its client has gone. */
+  /** Cancels the request: its client has disconnected. */
   #leave(): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;

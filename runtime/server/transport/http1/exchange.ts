@@ -1,5 +1,5 @@
 /**
- * One request and its answer, as whoever serves it sees them.
+ * One request and its response, as the request's handler sees them.
  */
 import { Cancellable } from "../../../base/cancellation.js";
 import type { ReplyFields } from "./reply.js";
@@ -10,11 +10,11 @@ export interface BodySink {
   /** @param bytes what came lies from `start` to `end`: valid until the call returns */
   data(bytes: Buffer, start: number, end: number): void;
   end(): void;
-  /** The client has gone, or has sent what is no body, before the end. */
+  /** The client has disconnected, or has sent an invalid body, before the end. */
   cut(): void;
 }
 
-/** What an exchange asks of its connection. */
+/** The connection of an exchange. */
 export interface ExchangeCarrier {
   /** The body has found its reader, or nobody wants it. */
   decided(): void;
@@ -76,7 +76,7 @@ export class Exchange {
     this.discardBody();
   }
 
-  /** Answers as a whole; nothing, where an answer has begun or the client has gone. @param sent when the answer has left, or can't */
+  /** Answers as a whole; nothing if a response has begun or the client has disconnected. @param sent when the answer has left, or can't */
   reply(status: number, fields: ReplyFields, body: readonly Buffer[], sent?: () => void): void {
     if (this.begun || this.gone.aborted) {
       sent?.();

@@ -1,5 +1,5 @@
 /**
- * How a client behaves: what it does without use is counted, and ends its connection when it is too much.
+ * Closes connections that send too many useless frames (rapid reset, ping floods).
  */
 
 import { ConnectionFault } from "./errors.js";
@@ -28,12 +28,12 @@ export class AbuseLimits {
     this.#headers = new TokenBucket(...headerWork);
   }
 
-  /** A stream was reset by the client, or through its fault: nothing pays for that, since what was begun for it may go on. @throws ConnectionFault */
+  /** Counts a stream that was reset by the client, or through its fault. Nothing compensates it, since the stream's work may go on. @throws ConnectionFault */
   reset(): void {
     if (!this.#resets.spend()) throw new ConnectionFault("ENHANCE_YOUR_CALM", "too many streams are reset");
   }
 
-  /** A frame that furthers nothing. @throws ConnectionFault */
+  /** Counts a useless frame. @throws ConnectionFault */
   idle(): void {
     if (!this.#idle.spend()) throw new ConnectionFault("ENHANCE_YOUR_CALM", "too many frames without use");
   }
@@ -49,12 +49,12 @@ export class AbuseLimits {
     this.#headers.relieve(FORGIVEN_WORK);
   }
 
-  /** Bytes went one way or the other that the client need not have asked for one by one: it may answer them with a window update or two. */
+  /** Data was sent or received: the client may reply with one or two window updates. */
   moved(): void {
     this.#idle.relieve(2);
   }
 
-  /** Answers a frame with a frame. A client that sends and never reads may not pile them up. @throws ConnectionFault */
+  /** Replies to a frame. Limited for a client that sends and never reads. @throws ConnectionFault */
   reply(frame: Buffer): void {
     if (!this.#output.full) this.#unread = 0;
     else if (++this.#unread > MAX_UNREAD)

@@ -269,7 +269,7 @@ export class Connection<Call> implements Http2Connection {
     this.#endOutput(() => this.#linger(PEACE_LINGER_MS));
   }
 
-  /** The client broke a rule, or we did: it hears so, and the connection ends. */
+  /** Ends the connection with a GOAWAY: the client broke a rule, or the server did. */
   #fail(fault: Error): void {
     if (this.#state === "ending" || this.#state === "closed") return;
     this.#state = "ending";

@@ -1,5 +1,5 @@
 /**
- * HPACK's dynamic table: the fields that a peer asked to remember, newest first, within a bound on their bytes.
+ * HPACK's dynamic table: the fields that a peer added, newest first, within a bound on their bytes.
  */
 import type { Field } from "./static-table.js";
 

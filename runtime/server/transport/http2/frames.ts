@@ -71,7 +71,7 @@ export const pingFrame = (payload: Uint8Array, ack: boolean): Buffer =>
 export const goawayFrame = (last: number, code: ErrorName, text = ""): Buffer =>
   frame(FRAME.GOAWAY, 0, 0, Buffer.concat([word(last), word(ERROR[code]), Buffer.from(text)]));
 
-/** A header block as HEADERS and as many CONTINUATION as the payload limit asks for. */
+/** A header block as HEADERS and as many CONTINUATION as the payload limit requires. */
 export function headerFrames(stream: number, block: Buffer, end: boolean, limit: number): Buffer {
   const ends = end ? FLAG.END_STREAM : 0;
   if (block.length <= limit) return frame(FRAME.HEADERS, ends | FLAG.END_HEADERS, stream, block);

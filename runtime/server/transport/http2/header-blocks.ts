@@ -1,5 +1,5 @@
 /**
- * HEADERS and the CONTINUATION that follow → whole header blocks; blocks → what they ask for. Clients repeat themselves: a block of the same bytes
+ * HEADERS and the CONTINUATION that follow → whole header blocks; blocks → requests. Clients repeat themselves: a block of the same bytes
  * on the same table is not decoded again.
  */
 import { ConnectionFault, StreamFault } from "./errors.js";
@@ -115,7 +115,7 @@ export class HeaderBlocks<Call> {
     return asked;
   }
 
-  /** @throws StreamFault for fields that may not stand in trailers */
+  /** @throws StreamFault for fields that are not allowed in trailers */
   trailers(stream: number, bytes: Buffer, from: number, to: number): void {
     const fields = this.#decode(bytes, from, to);
     if (!fields) throw new StreamFault(stream, "ENHANCE_YOUR_CALM", "the trailers go over a limit");
@@ -123,7 +123,7 @@ export class HeaderBlocks<Call> {
     if (fault) throw new StreamFault(stream, "PROTOCOL_ERROR", fault);
   }
 
-  /** Decodes a block that nobody asked for, to keep the table in step. */
+  /** Decodes a block of an ignored stream, to keep the table in step. */
   skip(bytes: Buffer, from: number, to: number): void {
     this.#decode(bytes, from, to);
   }

@@ -56,7 +56,7 @@ export class HpackDecoder {
     return size <= limits.bytes && count <= limits.fields ? fields : undefined;
   }
 
-  /** Sizes of the table stand before all fields. */
+  /** Table size updates come before all fields. */
   #readResizes(): void {
     while ((this.#bytes[this.#at] ?? 0) >> 5 === 1) {
       const size = this.#integer(5);

@@ -103,7 +103,7 @@ export class Output {
     this.#schedule();
   }
 
-  /** Hands everything to the socket now. @param done when the socket has taken it, or has gone away */
+  /** Hands everything to the socket now. @param done called when the socket has taken it, or has closed */
   flush(done?: () => void): void {
     this.#close();
     const pieces = this.#pieces;

@@ -1,5 +1,5 @@
 /**
- * What a request's header fields say, and whether they may stand so (RFC 9113 §8.2 and §8.3).
+ * A request's header fields → the request, after validation (RFC 9113 §8.2 and §8.3).
  */
 import type { Field } from "./static-table.js";
 

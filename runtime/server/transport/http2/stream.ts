@@ -1,5 +1,5 @@
 /**
- * One request and its answer, as whoever serves it sees them.
+ * One request and its response, as the request's handler sees them.
  */
 import type { ErrorName } from "./errors.js";
 import type { Incoming } from "./receiver.js";
@@ -13,7 +13,7 @@ export interface StreamSink {
   end(): void;
 }
 
-/** The connection of a stream, for whoever must end it. */
+/** The connection of a stream, for handlers that must end it. */
 export interface StreamConnection {
   destroy(): void;
   /** Calls back when all that was written is with the socket. */
@@ -22,7 +22,7 @@ export interface StreamConnection {
   whenSent(done: () => void): void;
 }
 
-/** What a stream asks of those that carry it. */
+/** The parts of the connection that a stream uses. */
 export interface StreamCarrier {
   headers(stream: Stream, block: Buffer, end: boolean): void;
   /** @returns false where there is no room for it, and nothing was written */

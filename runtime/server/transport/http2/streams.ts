@@ -17,7 +17,7 @@ import { Stream, type StreamCarrier, type StreamConnection } from "./stream.js";
 
 /** How requests are served. */
 export interface Http2Handler<Call> {
-  /** What a request's head asks for; asked once for heads that repeat. */
+  /** Parses a request's head; called once for heads that repeat. */
   read(head: RequestHead): Call;
   open(stream: Stream, call: Call): void;
 }
@@ -223,7 +223,7 @@ export class Streams<Call> implements StreamCarrier {
     if (this.#open.size === 0) this.#parts.emptied();
   }
 
-  // What streams ask for.
+  // Called by streams.
 
   headers(stream: Stream, block: Buffer, end: boolean): void {
     this.#parts.sender.headers(stream.id, block, end);

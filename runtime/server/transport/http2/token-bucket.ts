@@ -1,5 +1,5 @@
 /**
- * A bound on what a peer may do without use: a burst, and so much a second after it.
+ * A token bucket: allows a burst, then a rate per second.
  */
 
 export class TokenBucket {
@@ -13,10 +13,10 @@ export class TokenBucket {
     this.#perSecond = perSecond;
   }
 
-  /** @returns false when the budget is used up */
+  /** Takes tokens. @returns false if the bucket is empty */
   spend(amount = 1): boolean {
     this.#spent += amount;
-    // The clock is read only where it matters.
+    // The clock is read only if it matters.
     if (this.#spent <= this.#burst) return true;
     const now = performance.now();
     this.#spent = Math.max(0, this.#spent - ((now - this.#since) * this.#perSecond) / 1000);
@@ -24,7 +24,7 @@ export class TokenBucket {
     return this.#spent <= this.#burst;
   }
 
-  /** Useful work pays for some that was not. */
+  /** Returns tokens, for useful work. */
   relieve(amount = 1): void {
     this.#spent = Math.max(0, this.#spent - amount);
   }
