@@ -42,7 +42,7 @@ export function literal(text: string, { start, end }: Range, value: string): Ran
   return undefined;
 }
 
-/** What stands between the parentheses of a call. */
+/** The text between the parentheses of a call. */
 function argument(text: string, { start, end }: Range): Range | undefined {
   const open = text.indexOf("(", start);
   return open >= 0 && open < end - 2 ? { start: open + 1, end: end - 1 } : undefined;

@@ -1,5 +1,5 @@
 /**
- * Finds the functions that a file hands to `lambdaOp`, `filter`, `boost` and `rename`: where each stands, and which names of the file it can see.
+ * Finds the functions that a file hands to `lambdaOp`, `filter`, `boost` and `rename`: where each is, and which names of the file it can see.
  * Operators inside them are JavaScript's own.
  */
 import { ts } from "ts-morph";

@@ -24,7 +24,7 @@ import {
 export const SUFFIXES = [".ensemble.ts", ".workflow.ts"] as const;
 export const isMerlonFile = (path: string): boolean => SUFFIXES.some(suffix => path.endsWith(suffix));
 
-/** Where an operator stands: the graph's nodes carry its index, so that a fault found later points at the operand. */
+/** The place of an operator: the graph's nodes carry its index, so that a fault found later points at the operand. */
 export interface Site {
   readonly operator: ">>" | "+" | "-" | "[]" | "call";
   readonly whole: Range;
@@ -141,7 +141,7 @@ function addSite(work: Work, operator: Site["operator"], whole: ts.Node, left: t
 const fail = ({ file, findings }: Work, range: Range, message: Message): void =>
   void findings.push(diagnosticAt({ file, ...range }, message));
 
-/** A list of names stands for columns of the file's only source. */
+/** A list of names denotes columns of the file's only source. */
 function bindList(work: Work, list: ts.Node): void {
   const { sources, edits } = work;
   const [only, second] = sources;
@@ -236,7 +236,7 @@ function rewriteDeclaration(work: Work, node: ts.CallExpression): boolean {
   return true;
 }
 
-/** The method form, `a.pipe(b)`, is left as it stands, with the site as one more argument. */
+/** The method form, `a.pipe(b)`, is left unchanged, with the site as one more argument. */
 function rewriteMethod(work: Work, node: ts.CallExpression): void {
   const { expression, arguments: given } = node;
   const [argument] = given;

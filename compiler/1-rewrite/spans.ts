@@ -2,7 +2,7 @@
  * Verbatim slices: which runs of the rewritten text are runs of the author's text, and how offsets map both ways.
  */
 
-/** `length` characters that stand at `source` in the author's text and at `target` in the rewritten one. */
+/** `length` characters at `source` in the author's text and at `target` in the rewritten one. */
 export interface Span {
   readonly source: number;
   readonly target: number;

@@ -1,5 +1,5 @@
 /**
- * Place of a type error → what the operand's rule said (the sentences that stand as its parameter's type) and which columns the left side has.
+ * Place of a type error → the sentences of the operand's rule, which are its parameter's type, and the columns of the left side.
  */
 import type { ts } from "ts-morph";
 import { columnsOf, type Host, nameOf, operatorCall, textsOf } from "./operator-call.js";

@@ -95,7 +95,7 @@ export function loadSources(entry: string): ProgramSources {
   return { project, entry: project.getSourceFileOrThrow(entry).getFilePath(), texts, spans, sites, lambdas, findings };
 }
 
-/** Where a text is no TypeScript. What stands after the first slip is often its echo. */
+/** Syntax errors of a text. Those after the first are often its consequences. */
 function syntaxFindings(file: string, text: string): Finding[] {
   const { diagnostics = [] } = ts.transpileModule(text, {
     fileName: file,

@@ -208,7 +208,7 @@ function wayOfOperator(operator: string, { left, right }: ts.BinaryExpression, f
   return `Compute with a function of the value: \`node >> lambdaOp(x => x ${operator} 2)\`.`;
 }
 
-/** Names that a record may have where a type stands under its name alone; a node may stand there too, and its members are no options. */
+/** Names that a record may have where a message has only the name of its type; it may be a node's too, whose members are not options. */
 function optionsAt(checker: ts.TypeChecker, record: ts.ObjectLiteralExpression | undefined): string[] {
   const type = record && checker.getContextualType(record);
   const types = type?.isUnion() ? type.types : type ? [type] : [];

@@ -39,7 +39,7 @@ export interface ArtefactReader {
   forest(path: string): Read<Forest>;
   embedding(path: string): Read<EmbeddingTable>;
   implicit(path: string): Read<ImplicitFactors>;
-  /** Files and folders asked for so far, missing ones included. */
+  /** Files and folders that were looked up so far, missing ones included. */
   readonly used: ReadonlySet<string>;
   /** Messages for artefacts that are not any more what they were when they were read. */
   changed(): Message[];

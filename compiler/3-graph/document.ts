@@ -23,7 +23,7 @@ export type GraphNode =
       readonly kind: "apply";
       readonly op: OpKind;
       readonly params: unknown;
-      /** What `cached` was told; absent without it. */
+      /** The options of `cached`; absent without it. */
       readonly cache?: unknown;
       readonly input: number;
       readonly dependencies: Readonly<Record<string, GraphDependency>>;
@@ -73,7 +73,7 @@ export type Evaluated =
       readonly kind: "no-program";
       /** The default export, in words. */
       readonly seen: string;
-      /** Where it is a program without a node, what stands for the node and the name. */
+      /** For a program without a node: its arguments in place of the node and the name. */
       readonly arguments?: string;
       /** Names of the exports that are programs. */
       readonly programs: readonly string[];

@@ -3,7 +3,7 @@
  */
 import { register } from "node:module";
 import { serveCalls } from "../../contract/workers/serve-calls.js";
-// Before the hooks are there, which would be asked about each of its modules.
+// Before the hooks are registered, which would be called for each of its modules.
 import "../dsl/index.js";
 import { describeValue, takeFaults } from "../dsl/faults.js";
 import { isNode } from "../dsl/node.js";

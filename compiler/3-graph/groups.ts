@@ -4,7 +4,7 @@
  */
 import type { Scope } from "../../operators/shared/author/bound.js";
 
-/** Names of the columns that stand together; one name is a column on its own. A column may stand alone and in groups. */
+/** Names of the columns of a group; one name is a column on its own. A column may be alone and in groups. */
 export type Grouping = readonly (readonly string[])[];
 
 /** Every column on its own. */

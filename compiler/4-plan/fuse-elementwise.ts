@@ -17,13 +17,13 @@ export const fuseElementwise: Pass = (plan, note) => {
   for (const step of plan.steps) for (const c of step.outputs) schemas.set(key({ step: step.id, column: c.name }), c);
   const readers = readersOf(plan);
   const isScore = (step: AnyStep) => scoresOf(step) !== false && step.outputs.some(c => c.rows !== REQUEST_ROWS);
-  // What an ensemble's function makes of candidates is told to who asks for the story of each.
+  // The results of an ensemble's function on candidates are part of `explain`.
   const fusible = new Set(
     plan.steps
       .filter(step => isFusible(step, schemas) && !(plan.kind === "ensemble" && isScore(step)))
       .map(step => step.id),
   );
-  // 64-bit integers are exact only as far as nobody outside reads them: blocks hold doubles.
+  // 64-bit integers may not be read outside the block: it holds doubles, which are not exact.
   for (;;) {
     const groups = groupSteps(plan, fusible);
     const groupOf = new Map(groups.flatMap(group => group.map(step => [step.id, group] as const)));
@@ -38,7 +38,7 @@ export const fuseElementwise: Pass = (plan, note) => {
   }
 };
 
-/** Ids of the steps that read a column; `""` for who asks the plan. */
+/** Ids of the steps that read a column; `""` for the plan's outputs. */
 function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
   const readers = new Map<string, string[]>();
   const read = (ref: ColumnRef, reader: string) => {

@@ -8,7 +8,7 @@ export const PASS_NAMES = [
   "shareEqualSteps",
   /** Drops what no remaining step reads. */
   "pruneColumns",
-  /** Then: what nobody reads must not keep two look-ups apart, nor be fetched by the one they become. */
+  /** Then: unused columns must not keep two look-ups from being merged, nor be fetched by the merged one. */
   "mergeLookups",
   /** Very last: it looks at who reads what, and the passes before know operators one by one. */
   "fuseElementwise",

@@ -1,5 +1,5 @@
 /**
- * Drops columns that nobody reads, steps whose columns nobody reads, and request columns that no step needs. Walks the steps backwards once.
+ * Drops columns that are never read, steps whose columns are never read, and request columns that no step needs. Walks the steps backwards once.
  */
 
 import type { AnyStep, ColumnRef } from "../../contract/plan.js";

@@ -12,7 +12,7 @@ import type { MerlonCode } from "./language-plugin.js";
 
 type Host = typeof ts;
 
-/** TypeScript wants a number; ours have names, which stand in the text. */
+/** TypeScript requires a number; our codes are names, which are in the text. */
 const NUMBER = 90_000;
 
 /** Operands of an operator that the rewriter refused: it has said why. */

@@ -12,7 +12,7 @@ export interface ColumnChoice {
 
 export interface ColumnChoices {
   readonly columns: readonly ColumnChoice[];
-  /** The text between the quotes, in the file that was asked about. */
+  /** The text between the quotes, in the requested file. */
   readonly replace: { readonly start: number; readonly end: number };
 }
 

@@ -70,7 +70,7 @@ export const languagePlugin = (
 
 /**
  * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends; without the space the
- * latter would touch `$chain`, and a hover would tell of that.
+ * latter would touch `$chain`, and a hover would show that.
  */
 function standClear({ text, spans }: Rewritten): { text: string; spans: Span[] } {
   let out = "";

@@ -1,6 +1,6 @@
 /**
  * Program → what `--target triton` makes of it: a graph per step and your own models, where each runs, how large it is and about what it costs; or
- * which steps stand in the way.
+ * which steps prevent it.
  */
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";

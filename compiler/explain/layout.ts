@@ -1,5 +1,5 @@
 /**
- * Explanation → where everything of its picture stands: a card per step with its columns, and the edges between them. Done while the page is
+ * Explanation → the layout of its picture: a card per step with its columns, and the edges between them. Done while the page is
  * written, so the page needs no library.
  */
 import { Graph, layout as place } from "@dagrejs/dagre";

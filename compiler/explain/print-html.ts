@@ -43,7 +43,7 @@ ${scripts.map(script => `<script type="module">\n${scriptText(script)}</script>`
 `;
 }
 
-/** JSON that can stand in a script element: nothing in it can close the element. */
+/** JSON for a script element: nothing in it can close the element. */
 const json = (value: unknown): string => JSON.stringify(value).replaceAll("<", "\\u003c");
 
 /** A compiled module without the line that points at its source map. */

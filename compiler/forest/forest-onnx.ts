@@ -179,7 +179,7 @@ interface Before extends After {
   readonly made: string;
 }
 
-/** The number that stands for a missing value becomes NaN; undefined where none does. */
+/** Turns the number that marks a missing value into NaN; undefined if there is none. */
 function markMissing({ missing, dtype }: Forest): Before | undefined {
   if (missing === undefined) return undefined;
   return {

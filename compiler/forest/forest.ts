@@ -63,7 +63,7 @@ export interface Forest {
   readonly rounds: readonly number[];
   /** Rounds that the API which saved the file predicts with, where training stopped early and left more. */
   readonly best?: number;
-  /** A number that stands for a missing value, beside NaN. */
+  /** A number that marks a missing value, besides NaN. */
   readonly missing?: number;
   readonly link: ForestLink;
   /** Predictions are of the mean over rounds, not of the sum. */
@@ -133,7 +133,7 @@ export interface ForestOptions {
   readonly missing?: number | undefined;
 }
 
-/** The forest that predicts as the author asks, else as the API that saved it. */
+/** The forest with the author's form of prediction, by default that of the API that saved it. */
 export function withOptions(
   forest: Forest,
   { iterations = forest.best, missing = forest.missing }: ForestOptions,

@@ -96,7 +96,7 @@ function testForNaN({ target, nodes }: Tree): Tree {
     if (node.kind !== "leaf" || !node.linear || node.linear.features.length === 0) return;
     const { features } = node.linear;
     const model = made.push(node) - 1;
-    // The first test stands where the leaf was, the others behind.
+    // The first test takes the leaf's place, the others are appended.
     const places = features.map((_, k) => (k === 0 ? i : made.push(node) - 1));
     features.forEach((feature, k) => {
       // A leaf for each test: ONNX Runtime wants a node to have one way to it.

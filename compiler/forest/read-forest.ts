@@ -45,7 +45,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Changes what stands between the strings of a JSON text, in one pass: a regular expression for strings takes quadratic time where one does not end. */
+/** Changes the parts between the strings of a JSON text, in one pass: a regular expression for strings takes quadratic time where one does not end. */
 function replaceOutsideStrings(json: string, change: (part: string) => string): string {
   const parts: string[] = [];
   for (let at = 0; at < json.length; ) {

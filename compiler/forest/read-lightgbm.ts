@@ -85,7 +85,7 @@ function section(text: string): Section {
   return found;
 }
 
-/** As C++ prints it: a split that tells missing values from all others has the threshold `inf`. */
+/** As C++ prints it: a split that separates missing values from all others has the threshold `inf`. */
 const readNumber = (text: string): number =>
   /^-?inf$/.test(text) ? (text === "inf" ? 1 : -1) * Number.POSITIVE_INFINITY : Number(text);
 
@@ -146,7 +146,7 @@ function readTree(tree: Section, target: number, where: string): Tree {
   };
 }
 
-/** The linear model of each leaf (`linear_tree`): features and coefficients stand one leaf after the other. */
+/** The linear model of each leaf (`linear_tree`): features and coefficients, one leaf after the other. */
 function linearModels(
   numbers: (name: string) => readonly number[],
   leaves: number,

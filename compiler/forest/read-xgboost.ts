@@ -180,7 +180,7 @@ function readTree(tree: TreeDocument, target: number, weight: number, where: str
     Math.fround(from?.[at] ?? Number.NaN);
   const leaf = (node: number): readonly number[] => {
     if (width === 1) return [number(tree.split_conditions, node) * weight];
-    // From 3.1 on, vectors stand apart, and a leaf's right child is its place among them.
+    // From 3.1 on, vectors are stored separately, and a leaf's right child is its index among them.
     const [from, at] = tree.leaf_weights ? [tree.leaf_weights, tree.right_children[node]!] : [tree.base_weights, node];
     return Array.from({ length: width }, (_, i) => number(from, at * width + i) * weight);
   };

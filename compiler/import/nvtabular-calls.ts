@@ -226,7 +226,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   },
   ListSlice: node => {
     const { start, end, pad, pad_value } = node.op_params;
-    // NVTabular keeps the end that nobody gave as the largest int64.
+    // NVTabular stores a missing end as the largest int64.
     const isOpen = end === null || end === undefined || Number(end) >= Number.MAX_SAFE_INTEGER;
     const bounds = isOpen && Number(start) < 0 ? `${start}` : `${start}, ${isOpen ? OPEN_END : end}`;
     return {

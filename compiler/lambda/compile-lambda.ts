@@ -1,5 +1,5 @@
 /**
- * A user's function, and what its parameters stand for → its expression. Faults go to the operator's call, at the token.
+ * A user's function and the values of its parameters → its expression. Faults go to the operator's call, at the token.
  */
 import type { ts } from "ts-morph";
 import { sizeOf } from "../../contract/expression.js";

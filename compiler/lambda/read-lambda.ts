@@ -5,7 +5,7 @@ import { ts } from "ts-morph";
 import type { Range } from "../1-rewrite/spans.js";
 import type { Parameter, ParameterName } from "./parameter.js";
 
-/** Where a function stands. */
+/** The place of a function. */
 export interface LambdaText {
   readonly file: string;
   /** The whole file. */

@@ -1,5 +1,5 @@
 /**
- * What a part of a user's function stands for while it is translated, and how it reads in a message.
+ * The meaning of a part of a user's function during its translation, and its form in messages.
  */
 import { type Expression, fitsInt64 } from "../../contract/expression.js";
 import type { FunctionName } from "../../contract/expression-functions.js";
@@ -9,7 +9,7 @@ import type { ValueTerm } from "./value-term.js";
 
 export type Term =
   | ValueTerm
-  /** `new Date(ms)`: the milliseconds, until a part of it is asked for. */
+  /** `new Date(ms)`: the milliseconds, until a part of it is read. */
   | { readonly kind: "date"; readonly milliseconds: Expression }
   /** The parameter of `filter(row => …)`. */
   | { readonly kind: "row"; readonly columns: ReadonlyMap<string, Term> }

@@ -1,5 +1,5 @@
 /**
- * A user's function as operators see it: its parameters, and a way to compile it once it is known what they stand for.
+ * A user's function as operators see it: its parameters, and a way to compile it once their values are known.
  */
 import type { Expression } from "../../contract/expression.js";
 import { type FoundType, valueTypeOf } from "../../contract/expression-type.js";
@@ -16,11 +16,11 @@ export interface CompiledFunction {
 
 export interface UserFunction {
   readonly parameters: readonly Parameter[];
-  /** Its own text, and where that stands. */
+  /** Its text, and the text's place. */
   readonly source: string;
   readonly file: string;
   readonly range: Range;
-  /** @param bind what a name of the parameters stands for; undefined after a fault of its own */
+  /** @param bind the value of a parameter's name; undefined after a fault of its own */
   compile(bind: (name: ParameterName) => Term | undefined): CompiledFunction | undefined;
 }
 

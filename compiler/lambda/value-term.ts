@@ -1,5 +1,5 @@
 /**
- * A value, as a part of a user's function stands for it.
+ * The value of a part of a user's function.
  */
 import type { Expression } from "../../contract/expression.js";
 import type { FoundType } from "../../contract/expression-type.js";

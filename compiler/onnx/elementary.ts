@@ -169,7 +169,7 @@ export function encode(
       : dtype === "int64"
         ? { [`${name}_int64s`]: { ints: items as number[] } }
         : { [`${name}_floats`]: { floats: items as number[] } };
-  // A map without keys is no map; one that nobody asks for is.
+  // A map without keys is not a map; an unused one is.
   const [k, v] = keys.length > 0 ? [keys, values] : [[x.dtype === "string" ? "\u0000" : 0], [none]];
   return g.op("LabelEncoder", [x], to, {
     domain: "ai.onnx.ml",

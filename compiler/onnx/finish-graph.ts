@@ -1,5 +1,5 @@
 /**
- * A written graph → the files of a Triton model: `model.onnx`, and `model.data` with the constants that are too large to stand inside.
+ * A written graph → the files of a Triton model: `model.onnx`, and `model.data` with the constants that are too large for it.
  */
 import { constantBytes, type OnnxConstant, printOnnxModel } from "../../formats/onnx/onnx-model.js";
 import type { GraphBuilder } from "./graph-builder.js";
@@ -8,7 +8,7 @@ import type { TritonRelease } from "./triton-releases.js";
 
 export interface GraphFiles {
   readonly onnx: Uint8Array;
-  /** Constants beside it; undefined where all stand inside. */
+  /** Constants beside it; undefined if all are inside. */
   readonly data?: Uint8Array;
   /** Other models' files, by the name they have beside it. */
   readonly others: ReadonlyMap<string, string>;
@@ -16,7 +16,7 @@ export interface GraphFiles {
 }
 
 const DATA_FILE = "model.data";
-/** Constants of so many bytes stand beside the graph. */
+/** Constants of so many bytes are stored beside the graph. */
 export const LARGE_CONSTANT = 2 ** 22;
 const PAGE = 4096;
 

@@ -26,7 +26,7 @@ export interface ForeignParts {
   importDomain(domain: string, version: number): number | undefined;
   /** Constants of other files by their content. */
   readonly shared: Map<string, string>;
-  /** A file that has to stand beside the graph. @returns what it is called there */
+  /** A file that must be beside the graph. @returns its name there */
   takeFile(path: string): string;
   /** By the name beside the graph. */
   readonly files: ReadonlyMap<string, string>;

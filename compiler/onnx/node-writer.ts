@@ -34,7 +34,7 @@ export interface NodeWriter {
   readonly constants: Readonly<Record<string, OnnxConstant>>;
   /** A node is of the machine learning operators. */
   readonly usesMl: boolean;
-  /** True of nodes that end a request: they stay, whoever reads them. */
+  /** True of nodes that end a request: they are kept, even if unused. */
   isCheck(node: OnnxNode | ForeignNode): boolean;
   ops(op: string, inputs: readonly (Value | undefined)[], dtypes: readonly DType[], options?: NodeOptions): Value[];
   constant(dtype: DType, shape: readonly number[], values: OnnxConstant["values"]): Value;
@@ -103,7 +103,7 @@ function constantKey(dtype: DType, shape: readonly number[], values: OnnxConstan
 /** -0 is a constant of its own. */
 const printed = (value: number | bigint | string): string => (Object.is(value, -0) ? "-0" : String(value));
 
-/** Long lists of vocabularies are told apart by their hash. */
+/** Long lists of vocabularies are distinguished by their hash. */
 function attributeKey(attributes: Attributes = {}): string {
   const text = JSON.stringify(attributes, (_, value: unknown) =>
     typeof value === "bigint"

@@ -1,4 +1,4 @@
-/** A graph that asks for more than the ONNX Runtime of a Triton release reads. */
+/** A graph that needs more than the ONNX Runtime of a Triton release supports. */
 export class OpsetError extends Error {
   override readonly name = "OpsetError";
   /** @param reason a sentence without its full stop */

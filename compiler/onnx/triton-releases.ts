@@ -1,5 +1,5 @@
 /**
- * A Triton release → what its ONNX Runtime reads. The opset is the newest that the runtime implements for good; a graph asks for less where it can.
+ * A Triton release → the versions that its ONNX Runtime supports. The opset is the newest that the runtime implements fully; a graph declares a lower one if it can.
  */
 export interface TritonRelease {
   readonly release: string;

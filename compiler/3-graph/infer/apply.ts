@@ -50,7 +50,7 @@ export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeCol
   return ungrouped(inferred.outputs.map(made => ({ column: made, ref: { step: id, column: made.name }, site })));
 }
 
-/** Why an operator may not stand in a program of this kind, or on these rows. */
+/** Why an operator is not allowed in a program of this kind, or on these rows. */
 function misplacedOperator(
   { graph, nodes, rowParents }: Inference,
   { op: operator, input }: NodeOf<"apply">,

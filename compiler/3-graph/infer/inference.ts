@@ -41,7 +41,7 @@ export interface InferOptions {
   readonly served?: (step: string, plan: Plan) => Plan;
 }
 
-/** The columns of a node, and how they stand together. */
+/** The columns of a node, and their groups. */
 export interface NodeColumns {
   readonly scope: Scope;
   readonly grouping: Grouping;

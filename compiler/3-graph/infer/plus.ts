@@ -30,7 +30,7 @@ export function inferPlus(inference: Inference, node: NodeOf<"plus">): NodeColum
   }
   const names = new Set(right.scope.map(b => b.column.name));
   return {
-    // The right entry stands where the right operand puts it, as in Merlin.
+    // The right entry keeps its place in the right operand, as in Merlin.
     scope: [...left.scope.filter(a => !names.has(a.column.name)), ...right.scope],
     grouping: joinGroupings(left.grouping, right.grouping),
   };
