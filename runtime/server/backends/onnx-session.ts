@@ -61,7 +61,7 @@ async function openNative(
   /** Of the last run: mostly the same outputs are wanted. */
   let asked: readonly string[] = [];
   let fetches: Record<string, null> = {};
-  const run = (feeds: Feeds, wanted: readonly string[], elements: number): Tensors => {
+  const runHere = (feeds: Feeds, wanted: readonly string[], elements: number): Tensors => {
     requireFeeds(feeds);
     if (wanted !== asked) {
       asked = wanted;
@@ -98,7 +98,7 @@ async function openNative(
     graph,
     runSync(feeds, wanted) {
       const elements = elementsOf(feeds);
-      return session && costs.isQuick(sizeOf(elements), elements) ? run(feeds, wanted, elements) : undefined;
+      return session && costs.isQuick(sizeOf(elements), elements) ? runHere(feeds, wanted, elements) : undefined;
     },
     run(feeds, wanted) {
       const elements = elementsOf(feeds);
@@ -109,7 +109,7 @@ async function openNative(
       return new Promise((resolve, reject) => {
         setImmediate(() => {
           try {
-            resolve(session ? run(feeds, wanted, elements) : runInThread(feeds, wanted, elements));
+            resolve(session ? runHere(feeds, wanted, elements) : runInThread(feeds, wanted, elements));
           } catch (error) {
             reject(error);
           }

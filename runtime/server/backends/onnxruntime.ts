@@ -185,9 +185,9 @@ async function runBatch(
   const [only] = requests;
   const alone = requests.length === 1 && !needsJoining(config);
   try {
-    if (alone) return [{ outputs: await run(session, only!.inputs, only!.requestedOutputs, clock) }];
+    if (alone) return [{ outputs: await runSession(session, only!.inputs, only!.requestedOutputs, clock) }];
     const wanted = new Set(requests.flatMap(request => [...request.requestedOutputs]).sort());
-    const results = await run(session, joinInputs(requests, config), wanted, clock);
+    const results = await runSession(session, joinInputs(requests, config), wanted, clock);
     const rows = requests.reduce((sum, request) => sum + request.batch, 0);
     const sources = scattered(config);
     let from = 0;
@@ -217,7 +217,7 @@ const scattered = ({ batch_output }: ModelConfig): ReadonlyMap<string, string> =
     ),
   );
 
-async function run(
+async function runSession(
   session: OnnxSession,
   inputs: ReadonlyMap<string, Tensor>,
   wanted: ReadonlySet<string>,

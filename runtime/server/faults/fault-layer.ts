@@ -25,13 +25,13 @@ export const faultLayer = (faults: FaultSet): ModelMiddleware => ({
   },
   async step(place, prepare) {
     const kernel = await prepare();
-    return { ...kernel, run: (inputs, context) => run(place, faults, () => kernel.run(inputs, context)) };
+    return { ...kernel, run: (inputs, context) => runStep(place, faults, () => kernel.run(inputs, context)) };
   },
   registry: registry => faultyRegistry(registry, faults),
 });
 
 /** A stage's faults hit at its last step; at a step's own label, there. */
-function run(
+function runStep(
   { model, plan, step }: StepPlace,
   faults: FaultSet,
   act: () => ReturnType<PreparedKernel["run"]>,

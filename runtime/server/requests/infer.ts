@@ -76,7 +76,7 @@ export function execute(version: ReadyVersion, request: InferRequest, valid: Val
   // Without a sink there is an answer, or a fault.
   return isDecoupled(version)
     ? executeOnce(version, request, valid)
-    : (run(version, request, valid) as Promise<InferResponse>);
+    : (executeRequest(version, request, valid) as Promise<InferResponse>);
 }
 
 async function executeOnce(version: ReadyVersion, request: InferRequest, valid: ValidRequest): Promise<InferResponse> {
@@ -96,12 +96,12 @@ export async function executeStream(
   valid: ValidRequest,
   answer: AnswerSink,
 ): Promise<void> {
-  const response = await run(version, request, valid, answer);
+  const response = await executeRequest(version, request, valid, answer);
   if (response) answer(response);
 }
 
 /** Counted as in flight, unless it is part of a request that is. */
-async function run(
+async function executeRequest(
   version: ReadyVersion,
   request: InferRequest,
   valid: ValidRequest,

@@ -60,7 +60,7 @@ const PART = 32;
 const SCAN_PART = 8;
 const PARTS = Math.min(4, availableParallelism());
 /** Of all indexes: they share libuv's threads. */
-const turns = semaphore(Number(process.env.UV_THREADPOOL_SIZE) || 4);
+const slots = semaphore(Number(process.env.UV_THREADPOOL_SIZE) || 4);
 
 let found: Binding | false | undefined;
 
@@ -161,7 +161,7 @@ function finder(faiss: Binding, handle: Handle, dimension: number, part: number,
       const first = part * rows;
       const n = Math.min(rows, count - first);
       const asked = queries.subarray(first * dimension, (first + n) * dimension);
-      const some = await turns(() => faiss.searchAsync(handle, asked, n, k), signal);
+      const some = await slots(() => faiss.searchAsync(handle, asked, n, k), signal);
       costs.learn(size, n, some.micros);
       return hitsOf(some, n, k, ids);
     });

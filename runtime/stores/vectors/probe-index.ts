@@ -17,7 +17,7 @@ const SLOWEST_BYTES_PER_MS = 20_000;
 const FIXED_BYTES = 4 * 2 ** 30;
 const TIMES = 24;
 /** Processes side by side while several models are loaded. */
-const turns = semaphore(2);
+const slots = semaphore(2);
 
 export interface ProbeRequest {
   readonly path: string;
@@ -40,7 +40,7 @@ export async function probeIndex(
   const { size } = statSync(path);
   const request: ProbeRequest = { path, parameters, by, memory: FIXED_BYTES + TIMES * size };
   const timeout = Math.ceil(fixedMs + size / SLOWEST_BYTES_PER_MS);
-  const ended = await turns(() => run(child, JSON.stringify(request), timeout));
+  const ended = await slots(() => runChild(child, JSON.stringify(request), timeout));
   if (ended.code === 0) return;
   const reason = ended.signal
     ? `ended with ${ended.signal}${ended.late ? ` after ${timeout} ms` : ""}`
@@ -59,7 +59,7 @@ interface Ended {
   readonly message?: string | undefined;
 }
 
-function run(child: string, argument: string, timeout: number): Promise<Ended> {
+function runChild(child: string, argument: string, timeout: number): Promise<Ended> {
   return new Promise(resolve => {
     const options = { timeout, killSignal: "SIGKILL", maxBuffer: 2 ** 16, windowsHide: true } as const;
     const started = execFile(process.execPath, [child, argument], options, (error, stdout) => {
