@@ -13,15 +13,15 @@ import { completeByModel } from "./javascript/complete.js";
 import { type JavaScriptInstance, startInstance } from "./javascript/instance.js";
 import { STAND_IN } from "./javascript/stand-in.js";
 
-/** An instance, which goes on in another load of its model when only their number has changed: it ends with the last one. */
-interface Member {
+/** An instance, counted by the loads of its model that use it: it goes on if only the number of instances changes, and ends with its last load. */
+interface SharedInstance {
   readonly instance: JavaScriptInstance;
   readonly file: string;
   users: number;
 }
 
 /** By name. */
-const crews = new WeakMap<LoadedModel, Crew>();
+const instancesByModel = new WeakMap<LoadedModel, SharedInstances>();
 
 export const javascriptBackend: Backend = {
   runsCode: true,
@@ -31,11 +31,13 @@ export const javascriptBackend: Backend = {
   },
   async load(context, before) {
     const { config } = context;
-    const crew = crewOf(context, modelFile(config, context.folder), before && crews.get(before));
-    for (const member of crew.values()) member.users++;
-    const instances = [...crew.values()].map(({ instance }) => instance);
+    const shared = instancesOf(context, modelFile(config, context.folder), before && instancesByModel.get(before));
+    for (const member of shared.values()) member.users++;
+    const instances = [...shared.values()].map(({ instance }) => instance);
     const close = async (): Promise<void> => {
-      await Promise.all([...crew.values()].map(member => (--member.users === 0 ? member.instance.close() : undefined)));
+      await Promise.all(
+        [...shared.values()].map(member => (--member.users === 0 ? member.instance.close() : undefined)),
+      );
     };
     try {
       await Promise.all(instances.map(instance => instance.ready()));
@@ -64,15 +66,19 @@ export const javascriptBackend: Backend = {
         stream: (requests, send, index) => one(index).run(requests, send),
       }),
     };
-    crews.set(model, crew);
+    instancesByModel.set(model, shared);
     return model;
   },
 };
 
-type Crew = ReadonlyMap<string, Member>;
+type SharedInstances = ReadonlyMap<string, SharedInstance>;
 
-/** @param kept members of the model before, who go on */
-function crewOf({ config, version, folder, server }: LoadContext, file: string, kept: Crew | undefined): Crew {
+/** @param kept the instances of the previous load */
+function instancesOf(
+  { config, version, folder, server }: LoadContext,
+  file: string,
+  kept: SharedInstances | undefined,
+): SharedInstances {
   const limit = readLimit(config);
   return new Map(
     instanceNames(config).map(instance => {
