@@ -7,12 +7,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { type HostOptions, WorkerEnded, WorkerFault, WorkerHost } from "#contract/workers/worker-host.js";
+import { builtUrl } from "../needs/built.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: each test has functions of its own
 type Any = Record<string, (argument: any) => any>;
 
-const served = import.meta.resolve("#contract/workers/serve-calls.js");
-const hosted = import.meta.resolve("#contract/workers/worker-host.js");
+const served = builtUrl("contract/workers/serve-calls.js");
+const hosted = builtUrl("contract/workers/worker-host.js");
 const moduleOf = (code: string): URL =>
   new URL(
     `data:text/javascript,${encodeURIComponent(`

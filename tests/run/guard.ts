@@ -32,7 +32,7 @@ const declared = new Set(inject("needs")[file]);
 /** @returns needs of a command line, each with the word that shows it */
 function* needsOf(words: readonly unknown[]): Generator<readonly [need: string, word: string]> {
   const [command, ...rest] = words.map(word =>
-    word instanceof URL ? fileURLToPath(word) : String(word).replace(/^file:\/\//, ""),
+    word instanceof URL && word.protocol === "file:" ? fileURLToPath(word) : String(word).replace(/^file:\/\//, ""),
   );
   if (command === process.env.MERLON_LAB_PYTHON) yield ["lab", command!];
   else if (command === process.env.MERLON_TEST_PYTHON) yield ["python", command!];
