@@ -166,7 +166,9 @@ test.each<[string, string, (builder: ConfigBuilder) => void]>([
     builder => builder.setDecoupled(true),
   ],
 ])("autoCompleteConfig: %s", (text, config, fill) => {
-  expect(() => fill(createBuilder(parseModelConfig(`name: "m" ${config}`, "m")))).toThrow(expect.objectContaining({ name: "ValueError", message: text }));
+  expect(() => fill(createBuilder(parseModelConfig(`name: "m" ${config}`, "m")))).toThrow(
+    expect.objectContaining({ name: "ValueError", message: text }),
+  );
 });
 
 // incomplete_input and incomplete_output of qa/L0_model_config, and a larger batch.

@@ -6,7 +6,7 @@ import type { ModelSet } from "./model-set.js";
 import { stepOfLoad } from "./next-step.js";
 import type { PolledModel } from "./polled-model.js";
 import type { Round } from "./read-models.js";
-import { swapGroup, type SwapGroup } from "./swap-group.js";
+import { type SwapGroup, swapGroup } from "./swap-group.js";
 
 /**
  * @param isWhole whether the repositories are still as they were when they were read: else plans that changed with their models do not take their places

@@ -13,8 +13,8 @@ import { unchangedVersions } from "./poll-model.js";
 import type { PolledModel } from "./polled-model.js";
 import type { Round } from "./read-models.js";
 import { replaceVersions, WholeModelFault } from "./replace-versions.js";
-import { patiently, takeDown } from "./take-down.js";
 import type { SwapGroup } from "./swap-group.js";
+import { patiently, takeDown } from "./take-down.js";
 
 const FILES_IGNORED =
   "the files of the load request are not read, since these versions serve with this configuration already; unload the model first, or send another version or configuration";
