@@ -28,39 +28,47 @@ const TIME = `CASE typeof(event_ts) WHEN 'integer' THEN event_ts WHEN 'real' THE
  */
 type CellSink = (row: number, feature: number, value: Uint8Array | null, seconds: number | undefined) => void;
 
-/** Reads all cells of the features, key by key in the order of the keys. @param times reads event times too */
+/**
+ * Reads all cells of the features, key by key in the order of the keys.
+ * @param times reads event times too
+ * @param only of these keys, in their order
+ */
 export function readCells(
   db: Database.Database,
   view: FeastView,
   features: readonly FeastFeature[],
   times: boolean,
   take: CellSink,
+  only?: readonly Uint8Array[],
 ): void {
   const read = cellReader();
   for (let first = 0; first < features.length; first += MOST_FEATURES) {
     let row = 0;
-    for (const text of packedCells(db, view, features, first, times)) {
+    for (const text of packedCells(db, view, features, first, times, only)) {
       if (text !== null) read(text, row, take);
       row++;
     }
   }
 }
 
-/** One text per stored key that has any of the features; null where it has none of those from `first` on. */
+/** One text per stored key that has any of the features, or per key of `only`; null where it has none of those from `first` on. */
 function packedCells(
   db: Database.Database,
   view: FeastView,
   features: readonly FeastFeature[],
   first: number,
   times: boolean,
-): IterableIterator<string | null> {
-  return db
-    .prepare<[], string | null>(
-      `SELECT ${cellsText(features, first, times)}
-       FROM ${quoteName(view.table)} WHERE true${onlyFeatures(view, features, "feature_name")} GROUP BY entity_key ORDER BY entity_key`,
-    )
-    .pluck()
-    .iterate();
+  only: readonly Uint8Array[] | undefined,
+): Iterable<string | null> {
+  const select = `SELECT ${cellsText(features, first, times)} FROM ${quoteName(view.table)}`;
+  const some = onlyFeatures(view, features, "feature_name");
+  if (!only)
+    return db
+      .prepare<[], string | null>(`${select} WHERE true${some} GROUP BY entity_key ORDER BY entity_key`)
+      .pluck()
+      .iterate();
+  const one = db.prepare<[Uint8Array], string | null>(`${select} WHERE entity_key = ?${some}`).pluck();
+  return only.map(key => one.get(key) ?? null);
 }
 
 /** SQL: the cells of a group of rows as one text, of the features from `first` on. */

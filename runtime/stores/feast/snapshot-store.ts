@@ -5,31 +5,28 @@
 
 import { stat } from "node:fs/promises";
 import { WorkerEnded, WorkerHost } from "../../../contract/workers/worker-host.js";
-import { askedName, type KeyVersion } from "../../../formats/feast/feast-key.js";
-import { feastType } from "../../../formats/feast/feast-type.js";
-import type { DType } from "../../../triton-protos/datatype.js";
-import { type Column, gather, rootRows } from "../../base/columns/table.js";
-import { indexTuples, type TupleIndex } from "../../base/columns/tuple-index.js";
-import { indexValues } from "../../base/columns/value-index.js";
+import type { KeyVersion } from "../../../formats/feast/feast-key.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
+import { type Answer, answerFrom, type Held, hold, holdChanges } from "./held-snapshot.js";
 import { sharedSnapshot } from "./shared-snapshots.js";
-import { type SnapshotOrder, takeSnapshot, type ViewSnapshot } from "./snapshot.js";
+import { type SnapshotOrder, takeSnapshot } from "./snapshot.js";
+import type { TableState } from "./snapshot-changes.js";
+import type { AllTaken, Taken, ThreadOrder, ThreadReply } from "./snapshot-reply.js";
 import type { SnapshotCalls } from "./snapshot-thread.js";
 import { openSqliteStore } from "./sqlite-store.js";
-import { FEATURE_STATUS, type FeatureColumn, type FeatureReader, type FeatureStore, type ViewRead } from "./store.js";
+import type { FeatureReader, FeatureStore } from "./store.js";
 
 /** How often a request may make the file be looked at. */
 const LOOK_EVERY_MS = 1000;
 /** Files up to this size are first read here; starting a thread takes longer. */
 const SMALL_FILE = 4 << 20;
 
-type Answer = (keys: ReadonlyMap<string, Column>, count: number) => readonly FeatureColumn[];
-
 /** What answers one reader. */
 interface Current {
   readonly answer: Answer;
-  readonly inMemory: boolean;
+  /** Undefined for one that is queried by statement. */
+  readonly held?: Held;
   close(): void | Promise<void>;
 }
 
@@ -77,7 +74,7 @@ function snapshotFile(file: string): SnapshotFile {
     try {
       const seen = await fileState(file);
       if (seen === state.seen) return;
-      const next = { seen, readers: await takeAgain(orders) };
+      const next = { seen, readers: (await takeChanges(orders, state.readers)) ?? (await takeAgain(orders)) };
       const last = closed ? next : state;
       if (!closed) state = next;
       for (const reader of last.readers) await reader.close();
@@ -116,9 +113,9 @@ function snapshotFile(file: string): SnapshotFile {
           const now = state.readers[place]!;
           const then = run && stateOf(run).readers[place]!;
           // A store that is queried by statement has no earlier states.
-          return (then?.inMemory ? then : now).answer(keys, count);
+          return (then?.held ? then : now).answer(keys, count);
         },
-        takesDoubles: () => state.readers[place]!.inMemory,
+        takesDoubles: () => state.readers[place]!.held !== undefined,
       };
     },
     async close() {
@@ -148,102 +145,64 @@ async function fileState(file: string): Promise<string> {
 }
 
 async function takeAgain(orders: readonly SnapshotOrder[]): Promise<readonly Current[]> {
-  const views = await inThread(orders);
-  return Promise.all(orders.map((order, i) => reader(order, views[i])));
+  return readersOf(orders, (await inThread({ orders, follow: true })) as AllTaken);
 }
+
+/** The readers with the changes since; all data is read anew if the changes cannot be found. @returns undefined if rows were deleted */
+async function takeChanges(
+  orders: readonly SnapshotOrder[],
+  readers: readonly Current[],
+): Promise<readonly Current[] | undefined> {
+  const before = readers.map(({ held }) => held?.tables.flatMap(table => table ?? []));
+  if (orders.some(({ reads }, i) => before[i]?.length !== reads.length)) return undefined;
+  const reply = await inThread({ orders, follow: true, before: before as TableState[][] });
+  if (!("changes" in reply)) return readersOf(orders, reply);
+  const held = orders.map((order, i) => holdChanges(order, readers[i]!.held!, reply.changes[i]!));
+  return held.includes(undefined) ? undefined : held.map((one, i) => inMemory(orders[i]!, one!));
+}
+
+const readersOf = (orders: readonly SnapshotOrder[], { taken }: AllTaken): Promise<readonly Current[]> =>
+  Promise.all(orders.map((order, i) => reader(order, taken[i])));
 
 async function takeFirst(order: SnapshotOrder, seen: string): Promise<Current> {
   const { file } = order;
   const times = await Promise.all([file, `${file}-wal`].map(path => stat(path).catch(() => undefined)));
-  if ((times[0]?.size ?? 0) > SMALL_FILE) return reader(order, (await inThread([order]))[0]);
+  if ((times[0]?.size ?? 0) > SMALL_FILE) {
+    // Most stores change later than they are read first, or never: reading their pages would only make the start longer.
+    const reply = (await inThread({ orders: [order], follow: false })) as AllTaken;
+    return (await readersOf([order], reply))[0]!;
+  }
   const changed = Math.max(...times.map(of => of?.mtimeMs ?? 0));
-  return reader(
-    order,
-    sharedSnapshot(`${seen} ${JSON.stringify(order)}`, changed, () => takeSnapshot(order)),
-  );
+  const views = sharedSnapshot(`${seen} ${JSON.stringify(order)}`, changed, () => takeSnapshot(order));
+  return reader(order, views && { views, bytes: 0, tables: [] });
 }
 
-/** @param views undefined where they are too large for memory */
-async function reader(order: SnapshotOrder, views: readonly ViewSnapshot[] | undefined): Promise<Current> {
-  if (views) return { answer: snapshotAnswer(order.reads, views), inMemory: true, close: () => {} };
+/** @param taken undefined where it is too large for memory */
+async function reader(order: SnapshotOrder, taken: Taken | undefined): Promise<Current> {
+  if (taken) return inMemory(order, hold(order, taken));
   const store = openSqliteStore(order.file, order.keyVersion);
   const asked = (await store.prepare(order.reads, order.options)) as { getOnline: Answer };
   const answer: Answer = (keys, count) => asked.getOnline(keys, count);
-  return { answer, inMemory: false, close: () => store.close() };
+  return { answer, close: () => store.close() };
 }
 
+const inMemory = (order: SnapshotOrder, held: Held): Current => ({
+  answer: answerFrom(order.reads, held),
+  held,
+  close: () => {},
+});
+
 /** @throws RuntimeFault */
-async function inThread(orders: readonly SnapshotOrder[]): Promise<readonly (readonly ViewSnapshot[] | undefined)[]> {
+async function inThread(order: ThreadOrder): Promise<ThreadReply> {
   const host = new WorkerHost<SnapshotCalls>({
     title: "the snapshot thread",
     module: new URL("./snapshot-thread.js", import.meta.url),
   });
   try {
-    return await host.call("take", orders);
+    return await host.call("read", order);
   } catch (error) {
     throw new RuntimeFault(error instanceof WorkerEnded ? "INTERNAL" : "UNAVAILABLE", (error as Error).message);
   } finally {
     inBackground(host.end(), "ending the snapshot thread");
   }
-}
-
-function snapshotAnswer(reads: readonly ViewRead[], views: readonly ViewSnapshot[]): Answer {
-  const parts = views.map(({ keys, features }, i) => {
-    const joins = reads[i]!.view.joinKeys.map(askedName);
-    const dtypes = reads[i]!.features.map(feature => feastType(feature.type!).dtype);
-    return { joins, find: finder(keys, joins), unknown: keys[0]!.rows.count, picks: features.map(picker), dtypes };
-  });
-  return (keys, count) => {
-    const answer: FeatureColumn[] = [];
-    for (const { joins, find, unknown, picks, dtypes } of parts) {
-      const found = find(joins.map(name => keys.get(name)!));
-      const places = found.length === count ? found : padded(found, count);
-      let known = true;
-      for (let i = 0; i < count; i++)
-        if (places[i]! < 0) {
-          places[i] = unknown;
-          known = false;
-        }
-      for (let i = 0; i < picks.length; i++) answer.push(picks[i]!(dtypes[i]!, places, known));
-    }
-    return answer;
-  };
-}
-
-/** Those beyond the keys are not found. */
-function padded(found: Int32Array, count: number): Int32Array {
-  const places = new Int32Array(count).fill(-1);
-  places.set(found);
-  return places;
-}
-
-function finder(keys: readonly Column[], joins: readonly string[]): TupleIndex {
-  if (keys.length > 1) return indexTuples(keys, joins, "the online store");
-  const places = indexValues(keys[0]!.values);
-  return columns => places(columns[0]!.values);
-}
-
-/** A feature of all entities → of those at some places. Where all known ones have it, their statuses are not looked up one by one. */
-function picker({ values, offsets, status, eventSeconds }: FeatureColumn) {
-  const unknown = status.length - 1;
-  const whole = status.subarray(0, unknown).every(one => one === FEATURE_STATUS.present);
-  /** @param known whether none of the places is that of an unknown entity */
-  return (dtype: DType, places: Int32Array, known: boolean): FeatureColumn => {
-    const rows = rootRows(places.length);
-    const picked = gather(offsets ? { dtype, rows, values, offsets } : { dtype, rows, values }, places, rows);
-    const times = eventSeconds && { eventSeconds: Float64Array.from(places, place => eventSeconds[place]!) };
-    const runs = picked.offsets && { offsets: picked.offsets };
-    if (whole && known) return { values: picked.values, ...runs, status: allPresent(places.length), whole, ...times };
-    const statuses = new Uint8Array(places.length);
-    for (let i = 0; i < places.length; i++) statuses[i] = status[places[i]!]!;
-    return { values: picked.values, ...runs, status: statuses, ...times };
-  };
-}
-
-let present = new Uint8Array(0);
-
-/** Shared by all requests; statuses are never written. */
-function allPresent(count: number): Uint8Array {
-  if (present.length < count) present = new Uint8Array(2 * count).fill(FEATURE_STATUS.present);
-  return present.subarray(0, count);
 }

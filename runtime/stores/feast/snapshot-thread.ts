@@ -1,27 +1,30 @@
 /**
- * Run as a thread: takes snapshots of a SQLite online store and sends them, so that no request waits while a changed store is read.
+ * Run as a thread: takes snapshots of a SQLite online store, or what has changed since, and sends them, so that no request waits while a changed store is
+ * read.
  */
 import { moved, serveCalls } from "../../../contract/workers/serve-calls.js";
-import { type SnapshotOrder, takeSnapshots, type ViewSnapshot } from "./snapshot.js";
+import { replyTo, type ThreadOrder, type ThreadReply } from "./snapshot-reply.js";
 
 export interface SnapshotCalls {
-  /** @returns one for each order; undefined for one too large for memory */
-  take(orders: readonly SnapshotOrder[]): readonly (readonly ViewSnapshot[] | undefined)[];
+  read(order: ThreadOrder): ThreadReply;
 }
 
-/** The memory of the snapshots, which moves: a copy of a large store would hold up the thread that serves. */
-function buffersOf(views: readonly ViewSnapshot[]): ArrayBuffer[] {
-  const arrays = views.flatMap(({ keys, features }) => [
-    ...keys.map(({ values }) => values),
-    ...features.flatMap(({ values, offsets, status, eventSeconds }) => [values, offsets, status, eventSeconds]),
-  ]);
-  const buffers = arrays.flatMap(array => (ArrayBuffer.isView(array) ? [array.buffer as ArrayBuffer] : []));
-  return [...new Set(buffers)];
+/** The memory of a reply, which moves: a copy of a large store would hold up the thread that serves. */
+function buffersOf(reply: ThreadReply): ArrayBuffer[] {
+  const found = new Set<ArrayBuffer>();
+  const visit = (value: unknown): void => {
+    if (ArrayBuffer.isView(value)) found.add(value.buffer as ArrayBuffer);
+    // Texts are many, and have none.
+    else if (typeof value === "object" && value !== null && !(Array.isArray(value) && typeof value[0] === "string"))
+      for (const part of Object.values(value)) visit(part);
+  };
+  visit(reply);
+  return [...found];
 }
 
 serveCalls<SnapshotCalls>({
-  take(orders) {
-    const views = takeSnapshots(orders);
-    return moved(views, buffersOf(views.flatMap(one => one ?? [])));
+  read(order) {
+    const reply = replyTo(order);
+    return moved(reply, buffersOf(reply));
   },
 });
