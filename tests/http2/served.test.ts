@@ -86,6 +86,9 @@ const session = (options: SecureClientSessionOptions = {}, url = server.url): Cl
   made.on("error", () => {});
   return made;
 };
+/** Resolves when the other side has handled everything sent before. */
+const answered = (client: ClientHttp2Session): Promise<void> =>
+  new Promise((resolve, reject) => client.ping(error => (error ? reject(error) : resolve())));
 const bytes = (size: number): Buffer => Buffer.from(Array.from({ length: size }, (_, i) => (i * 31) % 251));
 
 test("bodies of any size come back, by frames of any size and through windows of any size", async () => {
@@ -203,7 +206,7 @@ test("a reader that is behind stops the writer, and starts it again", async () =
   stream.whenSent(() => {
     sent = true;
   });
-  await new Promise(resolve => setTimeout(resolve, 30));
+  await answered(client);
   expect(sent).toBe(false);
   let taken = 0;
   request.on("data", (chunk: Buffer) => {
@@ -251,10 +254,13 @@ test("a stream that is paused stops the sender, and gets all when it goes on", a
   });
   stream.pause();
   request.end(Buffer.alloc(2 ** 23));
-  await new Promise(resolve => setTimeout(resolve, 50));
+  await answered(client);
   expect([got, ended]).toEqual([0, false]);
   // Stops itself again after each chunk of the first megabyte.
-  while (got < 2 ** 20) stream.resume();
+  while (got < 2 ** 20) {
+    stream.resume();
+    await new Promise(resolve => setImmediate(resolve));
+  }
   request.resume();
   await new Promise(resolve => request.on("close", resolve));
   expect([got, ended]).toEqual([2 ** 23, true]);

@@ -81,12 +81,12 @@ describe("a cached stage", () => {
   });
   test("forgets after the time to live, and the row asked for longest ago", async () => {
     const { kernel, computed } = counting();
-    const short = cached({ ttlSeconds: 0.02 }, kernel);
+    const clock = createManualClock();
+    const short = cached({ ttlSeconds: 0.02 }, kernel, step, noModels, clock);
     await short.ask([1]);
-    await new Promise(resolve => setTimeout(resolve, 30));
+    await clock.advance(21);
     await short.ask([1]);
     expect(computed.splice(0)).toEqual([[1], [1]]);
-    const clock = createManualClock();
     const told = cached({ ttlSeconds: 60 }, kernel, step, noModels, clock);
     await told.ask([4]);
     await clock.advance(59_999);

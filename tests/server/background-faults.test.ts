@@ -1,5 +1,6 @@
 /** Faults in work that no request waits for: they are logged and counted, and the server goes on. */
-import { renameSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { end, type ServerProcess, startProcess } from "../walls/support/server-process.js";
 import { repository } from "./support.js";
@@ -27,7 +28,11 @@ test("a repository that is away for a moment is polled on, and its models are se
   expect(await isReady()).toBe(true);
   renameSync(`${folder}-away`, folder);
   const said = server.output().split("failed to poll").length;
-  await new Promise(resolve => setTimeout(resolve, 2500));
+  // A model that appears now is loaded by a poll that finds the folder.
+  cpSync(join(folder, "echo_int32"), join(folder, "later"), { recursive: true });
+  const config = join(folder, "later", "config.pbtxt");
+  writeFileSync(config, readFileSync(config, "utf8").replace("echo_int32", "later"));
+  await expect.poll(() => server!.output(), { timeout: 20_000 }).toContain("successfully loaded 'later'");
   expect(server.output().split("failed to poll").length - said).toBeLessThan(2);
   expect(await isReady()).toBe(true);
   expect(server.child.exitCode).toBe(null);

@@ -3,7 +3,7 @@
  */
 import { connect, constants } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { serve } from "#runtime/server/index.js";
 import { messageType } from "#triton-protos/proto-root.js";
@@ -132,7 +132,13 @@ test("while a server stops, a connection that waits gets its answer, and further
   const server = await serve({
     ...serveOptions([
       `--model-repository=${repository([], { "echo_int32/config.pbtxt": slow, "echo_int32/1/.keep": "" })}`,
-      ...["--grpc-port=0", "--grpc-address=127.0.0.1", "--allow-http=false", "--allow-metrics=false"],
+      ...[
+        "--grpc-port=0",
+        "--grpc-address=127.0.0.1",
+        "--allow-http=false",
+        "--allow-metrics=false",
+        "--log-verbose=1",
+      ],
     ]),
     writeLog: line => log.push(line),
   });
@@ -144,9 +150,9 @@ test("while a server stops, a connection that waits gets its answer, and further
     });
   try {
     const waiting = call();
-    await new Promise(resolve => setTimeout(resolve, 150));
+    await vi.waitFor(() => expect(log.join("")).toContain("prepared: request id"), 20_000);
     const stopped = server.stop();
-    await new Promise(resolve => setTimeout(resolve, 250));
+    await vi.waitFor(() => expect(log.join("")).toContain("Timeout 30: Found 1"), 20_000);
     expect(await call()).toMatchObject({
       code: grpc.status.UNAVAILABLE,
       details: expect.stringContaining("ECONNREFUSED"),

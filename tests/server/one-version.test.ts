@@ -2,9 +2,10 @@
  * A request meets one version of each model, though it asks it twice and the model is loaded anew in between: plans, ensembles, JavaScript models,
  * and what they ask in their turn. What was replaced goes when its last request has ended.
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { printPlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { repository, startServer } from "./support.js";
@@ -26,18 +27,21 @@ const weights = (number: number): string =>
 const WEIGHTS = `export const execute = (requests, { config }) => requests.map(({ inputs: { x } }) => ({
   outputs: [{ ...x, name: "y", data: new Float32Array(x.data.length).fill(Number(config.parameters.number.string_value)) }] }));`;
 
-/** Answers what it gets, after as many milliseconds as its parameter says. */
-const PAUSE = `export async function execute(requests, { config }) {
-  await new Promise(resolve => setTimeout(resolve, Number(config.parameters.ms.string_value)));
+/** Answers what it gets. With a folder as its parameter, it writes `begun` there, and waits for `go`. */
+const PAUSE = `import { existsSync, writeFileSync } from "node:fs";
+export async function execute(requests, { config }) {
+  const gate = config.parameters.gate.string_value;
+  if (gate) writeFileSync(gate + "/begun", "");
+  while (gate && !existsSync(gate + "/go")) await new Promise(resolve => setTimeout(resolve, 5));
   return requests.map(({ inputs: { x } }) => ({ outputs: [{ ...x, name: "y" }] }));
 }`;
-const pause = (ms: number): string =>
+const pause = (gate: string): string =>
   config(
     "pause",
     'backend: "javascript"',
     ["x"],
     ["y"],
-    `dynamic_batching {}\nparameters { key: "ms" value { string_value: "${ms}" } }\ninstance_group { count: 2 kind: KIND_CPU }`,
+    `dynamic_batching {}\nparameters { key: "gate" value { string_value: "${gate}" } }\ninstance_group { count: 2 kind: KIND_CPU }`,
   );
 
 const ask = (id: string, from: string, model: string) => ({
@@ -88,10 +92,20 @@ const CALLER = `export async function execute(requests, { infer }) {
   }));
 }`;
 const OUTPUTS = ["first", "second"];
-const files = (ms: number): Readonly<Record<string, string>> => ({
+/** A folder of two events: a request has begun to wait, and it may go on. */
+function openGate() {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-gate-"));
+  return {
+    folder,
+    begun: () => vi.waitFor(() => expect(existsSync(join(folder, "begun"))).toBe(true), 20_000),
+    open: () => writeFileSync(join(folder, "go"), ""),
+  };
+}
+
+const files = (gate = ""): Readonly<Record<string, string>> => ({
   "weights/config.pbtxt": weights(1),
   "weights/1/model.mjs": WEIGHTS,
-  "pause/config.pbtxt": pause(ms),
+  "pause/config.pbtxt": pause(gate),
   "pause/1/model.mjs": PAUSE,
   "plan/config.pbtxt": config("plan", 'backend: "merlon"', ["x"], OUTPUTS, "dynamic_batching {}"),
   "plan/1/plan.json": PLAN,
@@ -123,18 +137,20 @@ const unloads = ({ log }: Server): number =>
   log.filter(line => line.includes("successfully unloaded 'weights'")).length;
 
 test.each(MODELS)("%s: a model that is loaded anew between two steps answers both as it was", async model => {
-  const folder = repository([], files(400));
+  const gate = openGate();
+  const folder = repository([], files(gate.folder));
   const server = await startServer(folder, {
     modelControlMode: "explicit",
     loadModels: ["nested", "caller", "ensemble"],
   });
   try {
     const running = askBoth(server, model);
-    await new Promise(resolve => setTimeout(resolve, 100));
+    await gate.begun();
     await swap(server, folder, 2);
     // The new version serves, and the old one is still there for the request that has begun.
     expect(unloads(server)).toBe(0);
     const next = askBoth(server, model);
+    gate.open();
     expect(await running).toEqual([1, 1]);
     await expect.poll(() => unloads(server)).toBe(1);
     expect(await next).toEqual([2, 2]);
@@ -144,7 +160,7 @@ test.each(MODELS)("%s: a model that is loaded anew between two steps answers bot
 });
 
 test("under load nobody meets two versions, nothing is dropped, and what was replaced is unloaded", async () => {
-  const folder = repository([], files(2));
+  const folder = repository([], files());
   const server = await startServer(folder, {
     modelControlMode: "explicit",
     loadModels: ["nested", "caller", "ensemble"],
@@ -170,7 +186,8 @@ test("under load nobody meets two versions, nothing is dropped, and what was rep
 });
 
 test("an unload waits for the request that has begun, and is told in the index until then", async () => {
-  const server = await startServer(repository([], files(500)), {
+  const gate = openGate();
+  const server = await startServer(repository([], files(gate.folder)), {
     modelControlMode: "explicit",
     loadModels: ["ensemble"],
   });
@@ -180,10 +197,11 @@ test("an unload waits for the request that has begun, and is told in the index u
   };
   try {
     const running = askBoth(server, "ensemble");
-    await new Promise(resolve => setTimeout(resolve, 100));
+    await gate.begun();
     expect((await server.post("/v2/repository/models/weights/unload", {})).status).toBe(200);
     expect(await state("weights")).toBe("UNLOADING");
     expect(unloads(server)).toBe(0);
+    gate.open();
     expect(await running).toEqual([1, 1]);
     await expect.poll(() => state("weights")).toBe("UNAVAILABLE");
     expect(unloads(server)).toBe(1);

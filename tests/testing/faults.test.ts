@@ -209,7 +209,7 @@ describe("connections", () => {
   test("a request that is held goes on when the fault is taken away", async () => {
     const fault = server.model("echo").fail({ stall: {} });
     const held = infer();
-    await new Promise(resolve => setTimeout(resolve, 50));
+    await expect.poll(() => server.faults.list().map(({ hits }) => hits)).toEqual([1]);
     server.faults.remove(fault);
     expect((await held).status).toBe(200);
   });

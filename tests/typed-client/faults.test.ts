@@ -257,15 +257,17 @@ describe("a caller that changes its mind", () => {
   /** Answers nothing, ever. */
   const silent = async () => {
     const ended: number[] = [];
+    const begun: number[] = [];
     const at = await grpc(stream => {
+      begun.push(stream.id!);
       stream.on("error", () => {});
       stream.on("close", () => ended.push(stream.rstCode));
     });
-    return { url: `grpc://${at}`, ended };
+    return { url: `grpc://${at}`, begun, ended };
   };
 
   test("before the call, while it waits, between answers, and by closing; nothing is left behind", async () => {
-    const { url, ended } = await silent();
+    const { url, begun, ended } = await silent();
     const client = await connect(url);
     const abort = new AbortController();
     const { signal } = abort;
@@ -277,7 +279,7 @@ describe("a caller that changes its mind", () => {
       .stream("m", { INPUT0: raw }, { signal })
       .next()
       .catch(error => error);
-    await new Promise(done => setTimeout(done, 100));
+    await expect.poll(() => begun.length).toBe(41);
     abort.abort(reason);
     for (const error of [...(await Promise.all(waiting)), await streaming]) {
       expect([error.name, error.code, error.cause]).toEqual(["AbortError", "CANCELLED", reason]);
@@ -291,7 +293,7 @@ describe("a caller that changes its mind", () => {
     await expect.poll(() => ended.length).toBe(41);
     expect(new Set(ended)).toEqual(new Set([8]));
     const last = client.infer("m", { INPUT0: raw }).catch(error => error);
-    await new Promise(done => setTimeout(done, 20));
+    await expect.poll(() => begun.length).toBe(42);
     await client.close();
     expect((await last).code).toBe("UNAVAILABLE");
   });

@@ -31,6 +31,9 @@ beforeAll(async () => {
 /** Flips of one file. */
 const FLIPS = 24;
 
+const IDENTITY =
+  'backend: "identity" input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [ 1 ] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [ 1 ] } ]';
+
 const filesOf = (root: string): string[] =>
   readdirSync(root, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
@@ -125,10 +128,15 @@ test("a mock stands in for a file that is not here, and a server that polls load
   });
   try {
     expect((await fetch(`${server.http}/v2/models/recommend_ranker/ready`)).status).toBe(200);
-    await sleep(1000);
+    // Two models that come one after the other: polls have been made when they are there.
+    for (const name of ["first_poll", "second_poll"]) {
+      mkdirSync(join(partial, name, "1"), { recursive: true });
+      writeFileSync(join(partial, name, "config.pbtxt"), IDENTITY);
+      await expect.poll(() => server.log.join(""), { timeout: 20_000 }).toContain(`successfully loaded '${name}'`);
+    }
     const loads = server.log.join("").match(/successfully loaded '\w+'/g) ?? [];
     expect(loads.sort()).toEqual([...new Set(loads)]);
-    expect(loads).toHaveLength(3);
+    expect(loads).toHaveLength(5);
   } finally {
     await server.stop();
   }
