@@ -8,9 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { builtUrl, MERLON } from "../needs/built.js";
 
-const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const DIST = new URL("../../dist/", import.meta.url).href;
 const SAMPLE = fileURLToPath(new URL("../samples/ensemble-merge/main.ensemble.ts", import.meta.url));
 const place = (): string => mkdtempSync(join(tmpdir(), "merlon-ends-"));
 const merlon = (...args: readonly string[]) => {
@@ -42,8 +41,8 @@ describe("a signal in the middle", () => {
       [
         "--input-type=module",
         "-e",
-        `import { TemporaryFolder } from "${DIST}contract/files/temporary-folder.js";
-         import { StagingFolder } from "${DIST}formats/folders/replace-folder.js";
+        `import { TemporaryFolder } from "${builtUrl("contract/files/temporary-folder.js")}";
+         import { StagingFolder } from "${builtUrl("formats/folders/replace-folder.js")}";
          const held = [new TemporaryFolder("test"), new StagingFolder(${JSON.stringify(join(out, "model-repo"))})];
          ${code}
          console.log("made"); setInterval(() => {}, 1000);`,

@@ -8,7 +8,6 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect as connectSocket, createServer as createSocketServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
 import { openCassette } from "#runtime/server/recordings/cassette.js";
@@ -17,10 +16,10 @@ import { diff } from "#runtime/testing/recordings/diff.js";
 import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { createRecordFile } from "#runtime/testing/recordings/record-file.js";
+import { MERLON } from "../needs/built.js";
 import { readCassette } from "./read-cassette.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-record-faults-"));
-const MERLON = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const twice = defineModel({
   inputs: { x: "FP32[-1]" },
   outputs: { y: "FP32[-1]" },

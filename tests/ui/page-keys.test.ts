@@ -1,13 +1,13 @@
 // The page in a real Chromium: keys of restricted APIs, models that are chosen quickly one after the other, and names that a URL would encode.
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
 import { type RunningServer, serve } from "#runtime/server/index.js";
+import { launchChromium } from "../needs/chromium.js";
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const NAMES = ["first", "second", "a+b:c@v1,(x)", "with blank", "ü"];
 const RESTRICTED = ["model-repository,statistics:admin-key=open", "metadata,inference:client-key=sesame"];
 let server: RunningServer;
@@ -40,7 +40,7 @@ beforeAll(async () => {
     recent: server.recent,
     intervalMs: 100,
   });
-  browser = await chromium.launch({ executablePath: CHROMIUM ?? "chromium", args: ["--no-sandbox"] });
+  browser = await launchChromium();
   page = await browser.newPage();
   await page.goto(ui.url);
 }, 120_000);
