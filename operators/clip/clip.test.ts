@@ -1,7 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { OpParamsInput } from "#contract/op-params.js";
 import type { DType } from "#triton-protos/datatype.js";
-import { columnCases } from "../../tests/kernels/nvtabular-cases.js";
+import { testAsNvtabular } from "../../tests/kernels/as-nvtabular.js";
 import { column, type Item, plain, run, scalars } from "../../tests/kernels/step.js";
 
 async function clipped(params: OpParamsInput["clip"], dtype: DType, items: readonly Item[]): Promise<unknown[]> {
@@ -11,11 +11,7 @@ async function clipped(params: OpParamsInput["clip"], dtype: DType, items: reado
   return plain(made!).map(value => (Number.isNaN(value) ? null : value));
 }
 
-describe("as NVTabular clips", () => {
-  test.each(columnCases("clip"))("$name", async ({ params, dtype, given, expected }) => {
-    expect(await clipped(params, dtype, given)).toEqual(expected);
-  });
-});
+testAsNvtabular("clip");
 
 test("bounds of integers round inwards", async () => {
   expect(await clipped({ min: 0.5, max: 2.5 }, "int32", [0, 1, 2, 3])).toEqual([1, 1, 2, 2]);

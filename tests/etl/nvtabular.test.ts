@@ -1,38 +1,16 @@
 /**
  * Fit, kernel, SQL form and ONNX graph against what NVTabular 23.08 (for hashes: pandas) answered; `tests/oracles/nvtabular/generate.py` wrote the cases.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Plan } from "#contract/plan.js";
-import { datatype } from "#triton-protos/datatype.js";
+import { type Case, expectClose, expectColumns, readCases } from "./nvtabular-cases.js";
 import { expectCells, lowerWorkflow } from "./run-onnx.js";
 import { fitCells, inFolder, throughKernels, throughSql } from "./run-workflow.js";
-import { comparable, type Feature, featuresOf } from "./schema-features.js";
+import { comparable, featuresOf } from "./schema-features.js";
 import { type RowServer, startRowServer } from "./served-rows.js";
-import { type Cell, type Cells, writeParquet } from "./table-values.js";
-import { type Link, outputSchema, schemaOf, workflowPlan } from "./workflow-plan.js";
-
-interface Case {
-  readonly name: string;
-  readonly oracle: "nvtabular" | "pandas";
-  readonly types: Readonly<Record<string, string>>;
-  readonly links: readonly Link[];
-  readonly fit: Cells;
-  readonly request?: Cells;
-  readonly expected: Cells;
-  readonly schema?: readonly Feature[];
-  /** What NVTabular's operator keeps of each column, under its names. */
-  readonly learnt?: Readonly<Record<string, Readonly<Record<string, Cell>>>>;
-  /** Parquet files that operators read, by name. */
-  readonly files?: Readonly<
-    Record<string, { readonly types: Readonly<Record<string, string>>; readonly cells: Cells }>
-  >;
-  readonly note?: string;
-}
-
-const read = (name: string): readonly Case[] =>
-  JSON.parse(readFileSync(new URL(`../fixtures/nvtabular/${name}`, import.meta.url), "utf8")) as Case[];
+import { type Cell, writeParquet } from "./table-values.js";
+import { schemaOf, workflowPlan } from "./workflow-plan.js";
 
 let server: RowServer;
 beforeAll(async () => {
@@ -62,45 +40,16 @@ async function answers({ types, links, fit, request = fit, files = {} }: Case) {
   });
 }
 
-/** NVTabular computes float32 columns in float32, Merlon in float64: they agree to float32's precision. */
-function expectClose(actual: Cell, expected: Cell, tolerance: number, where: string): void {
-  if (Array.isArray(expected)) {
-    expect(actual, where).toHaveLength(expected.length);
-    for (const [i, item] of expected.entries()) expectClose((actual as Cell[])[i]!, item, tolerance, `${where}[${i}]`);
-  } else if (typeof expected === "number" && typeof actual === "number") {
-    const off = Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
-    expect(off, `${where}: ${actual} for ${expected}`).toBeLessThanOrEqual(tolerance);
-  } else expect(actual, where).toEqual(expected);
-}
-
-function expectColumns(
-  actual: Readonly<Record<string, readonly Cell[]>>,
-  { expected, note }: Case,
-  way: string,
-  floatBytes: (name: string) => number,
-): void {
-  for (const [name, cells] of Object.entries(expected)) {
-    // Logarithms and quotients may differ in the last bits between libraries; ids and counts may not.
-    const bytes = floatBytes(name);
-    const tolerance = bytes === 0 ? 0 : note === "float32" ? 2e-6 : bytes === 4 ? 1.2e-7 : 1e-9;
-    expectClose(actual[name]!, cells, tolerance, `${way}, ${name}`);
-  }
-}
-
 /** Reasons of operators without an ONNX graph for a case. */
 const NOT_LOWERED =
   /reads the bits of a float|hashes texts|would be found as|rows of the request away|the rows before and after|makes one row of many|who else is in the batch|a text that can be anything/;
 const loweredOps = new Set<string>();
 
-const CASES = read("cases.json");
+const CASES = readCases("cases.json");
 
 describe("answers as the original", () => {
   test.each(CASES.map(one => [one.name, one] as const))("%s", async (_, one) => {
     const { plan, kernels, sql, served, onnx } = await answers(one);
-    const floatBytes = (name: string) => {
-      const { kind, bytes } = datatype(outputSchema(plan, name).dtype);
-      return kind === "float" ? bytes : 0;
-    };
     expect(served, "row by row through the server").toEqual(kernels);
     if (typeof onnx === "string") expect(onnx).toMatch(NOT_LOWERED);
     else {
@@ -110,11 +59,8 @@ describe("answers as the original", () => {
     if (one.note === "ties") return expectSameButTies(one, kernels, sql);
     const dropping = one.links.some(link => link.op === "dropLowCardinality");
     if (dropping) expect(Object.keys(kernels)).toEqual(Object.keys(one.expected));
-    // Groups stand where their first row stood; NVTabular sorts them by key.
-    const keys = one.links.find(link => link.op === "groupby")?.params?.by as string | string[] | undefined;
-    const sorted = (cells: Record<string, Cell[]>) => (keys === undefined ? cells : sortRows(cells, [keys].flat()));
-    expectColumns(sorted(kernels), one, "kernel", floatBytes);
-    expectColumns(sorted(sql), one, "SQL", floatBytes);
+    expectColumns(kernels, one, "kernel", plan);
+    expectColumns(sql, one, "SQL", plan);
     if (one.schema) expectSchema(plan, one);
     if (one.learnt) expectLearnt(plan, one.learnt);
   });
@@ -124,17 +70,6 @@ test("the operators that read files and those that learn were among the graphs",
   const read = ["categorify", "columnSimilarity", "joinExternal", "joinGroupby", "reduceDtypeSize", "targetEncoding"];
   expect(read.filter(op => !loweredOps.has(op))).toEqual([]);
 });
-
-function sortRows(cells: Record<string, Cell[]>, by: readonly string[]): Record<string, Cell[]> {
-  const order = cells[by[0]!]!.map((_, i) => i).sort((a, b) => {
-    for (const name of by) {
-      const [x, y] = [cells[name]![a]!, cells[name]![b]!];
-      if (x !== y) return x < y ? -1 : 1;
-    }
-    return 0;
-  });
-  return Object.fromEntries(Object.entries(cells).map(([name, column]) => [name, order.map(i => column[i]!)]));
-}
 
 /** Name, dtype, tags, domain and properties of every column. */
 function expectSchema(plan: Plan, { schema, note }: Case): void {
@@ -184,7 +119,7 @@ function expectSameButTies(
 }
 
 describe("where Merlon differs on purpose", () => {
-  const different = new Map(read("different.json").map(one => [one.name, one]));
+  const different = new Map(readCases("different.json").map(one => [one.name, one]));
 
   test("a bucket depends on the value alone: NVTabular's CPU hash mixes the row number in", async () => {
     const one = different.get("hashBucket depends on the row")!;

@@ -127,7 +127,7 @@ export const context = (seed = 1n, parameters: RunContext["parameters"] = new Ma
 const KERNELS = import.meta.glob<Readonly<Record<string, Kernel<OpKind>>>>("../../operators/*/kernel.ts");
 const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 
-const prepareKernel: PrepareStep = async (step, context) => {
+export const prepareKernel: PrepareStep = async (step, context) => {
   const kernels = await KERNELS[`../../operators/${kebab(step.op)}/kernel.ts`]!();
   return kernels[step.op]!.prepare(step as Step, { ...context, prepareStep: prepareKernel });
 };

@@ -1,0 +1,3 @@
+import { testAsNvtabular } from "../../tests/kernels/as-nvtabular.js";
+
+testAsNvtabular("listSlice");
