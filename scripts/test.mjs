@@ -41,7 +41,7 @@ async function runSuite(run, report, args, env) {
       "--passWithNoTests",
       "--reporter=default",
       "--reporter=json",
-      `--reporter=${join(ROOT, "tests", "run", "skipped.ts")}`,
+      "--reporter=./tests/run/skipped.ts",
       `--outputFile.json=${report}`,
       ...args,
     ],
