@@ -60,6 +60,18 @@ function takeUi(words: readonly string[]): { readonly page: Page | undefined; re
   return { page: port === undefined ? undefined : { port, address: address ?? "127.0.0.1" }, rest };
 }
 
+/** `tritonserver` takes any number for a port, as Triton does: its log then names one that is not open. */
+function checkPorts(words: readonly string[]): void {
+  for (const [i, word] of words.entries()) {
+    const [, name, own] = /^--((?:http|grpc|metrics|sagemaker|vertex-ai)-port)(?:=(.*))?$/s.exec(word) ?? [];
+    const text = own ?? words[i + 1] ?? "";
+    // What is no number at all has Triton's message.
+    if (name === undefined || !/^\s*[+-]?\d/.test(text)) continue;
+    if (!/^\s*\d+\s*$/.test(text) || Number(text) > 65_535)
+      throw new UsageError([], [`--${name} takes a whole number from 0 to 65535, not ${text}`]);
+  }
+}
+
 function readPort(text: string): number {
   const port = Number(text);
   if (text === "" || !Number.isInteger(port) || port < 0 || port > 65_535)
@@ -99,6 +111,7 @@ export async function serve(words: readonly string[]): Promise<void> {
   }
   try {
     const { page, rest } = takeUi(words);
+    checkPorts(rest);
     const given: ServeOptions = {
       ...serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`), process.env, LOOPBACK),
       hints: true,

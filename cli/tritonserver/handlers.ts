@@ -110,7 +110,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   address: (o, v) => (o.addresses.all = v),
   "allow-http": (o, v) => (o.allow.http = readBoolean(v)),
   "http-address": (o, v) => (o.addresses.http = v),
-  "http-port": (o, v) => (o.ports.http = readPort(v)),
+  "http-port": (o, v) => (o.ports.http = readInteger(v)),
   "reuse-http-port": (o, v) => (o.reuseHttpPort = readBoolean(v)),
   "http-thread-count": check(readInteger),
   "http-max-input-size": (o, v) => {
@@ -122,7 +122,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "http-restricted-api": restrict("http", "http-restricted-api", "api"),
   "allow-grpc": (o, v) => (o.allow.grpc = readBoolean(v)),
   "grpc-address": (o, v) => (o.addresses.grpc = v),
-  "grpc-port": (o, v) => (o.ports.grpc = readPort(v)),
+  "grpc-port": (o, v) => (o.ports.grpc = readInteger(v)),
   "reuse-grpc-port": (o, v) =>
     (o.reuseGrpcPort = /^(true|on)$/i.test(v) || (!/^(false|off)$/i.test(v) && readInteger(v) !== 0)),
   "grpc-infer-thread-count": (_, v) => {
@@ -159,7 +159,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "allow-gpu-metrics": check(readBoolean),
   "allow-cpu-metrics": (o, v) => (o.allowCpuMetrics = readBoolean(v)),
   "metrics-address": (o, v) => (o.addresses.metrics = v),
-  "metrics-port": (o, v) => (o.ports.metrics = readPort(v)),
+  "metrics-port": (o, v) => (o.ports.metrics = readInteger(v)),
   "metrics-interval-ms": (o, v) => (o.metricsIntervalMs = readFloat(v)),
   "metrics-config": (o, v) => {
     const [name, key, setting] = readSetting(v, "metrics-config", "<setting>=<value>", false);
@@ -210,11 +210,11 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "model-load-gpu-limit": check(pair),
   "allow-client-shm": (o, v) => (o.allowClientShm = readBoolean(v)),
   "allow-sagemaker": (o, v) => (o.cloud.sageMaker = readBoolean(v)),
-  "sagemaker-port": (o, v) => (o.cloud.sageMakerPort = readPort(v)),
+  "sagemaker-port": (o, v) => (o.cloud.sageMakerPort = readInteger(v)),
   "sagemaker-safe-port-range": (o, v) => (o.cloud.sageMakerRange = readRange(v)),
   "sagemaker-thread-count": check(readInteger),
   "allow-vertex-ai": (o, v) => (o.cloud.vertexAi = readBoolean(v)),
-  "vertex-ai-port": (o, v) => (o.cloud.vertexAiPort = readPort(v)),
+  "vertex-ai-port": (o, v) => (o.cloud.vertexAiPort = readInteger(v)),
   "vertex-ai-thread-count": check(readInteger),
   "vertex-ai-default-model": (o, v) => (o.cloud.vertexAiModel = v),
   gpu: (o, v) => (o.gpu = readGpu(v)),

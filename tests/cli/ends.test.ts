@@ -125,5 +125,5 @@ test("what can't be read or written is named, with the reason", () => {
 test.each(["70000", "-1", "1.5", "80a"])("port %j is refused", port => {
   const { status, text } = merlon("serve", "--model-repository", tmpdir(), `--http-port=${port}`);
   expect(status).toBe(1);
-  expect(text).toContain(`A port is a whole number from 0 to 65535. Got ${port}`);
+  expect(text).toContain(`--http-port takes a whole number from 0 to 65535, not ${port}`);
 });
