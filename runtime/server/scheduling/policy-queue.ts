@@ -37,43 +37,65 @@ export interface PolicyQueue {
   jobs(): Iterable<Job>;
 }
 
-/** @param onChange called when a job has left on its own, by time-out or cancellation, or has moved behind the others */
-export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onChange: () => void): PolicyQueue {
-  const count = batching.priority_levels ?? 0;
-  const { default_queue_policy: usual = NO_POLICY, priority_queue_policy: own } = batching;
-  /** Levels that have jobs, in order: a configuration may have 2^64. */
-  const levels: Level[] = [];
+/** The levels of a queue that have jobs, in order: a configuration may have 2^64. */
+class Levels {
+  readonly #batching: Partial<ModelDynamicBatching>;
+  readonly #levels: Level[] = [];
+
+  constructor(batching: Partial<ModelDynamicBatching>) {
+    this.#batching = batching;
+  }
+
+  /** The level of a job, which is made if it has none. */
+  of({ request }: Job): Level {
+    const { priority_levels: count = 0, default_priority_level: usual } = this.#batching;
+    const { priority } = request.controls;
+    if (count === 0) return this.#find(0);
+    const isUsual = priority === 0n || priority > BigInt(count);
+    return this.#find(isUsual ? usual! : Number(priority));
+  }
+
+  dropIfEmpty({ number, jobs, late }: Level): void {
+    if (number > 0 && jobs.size + late.size === 0) this.#levels.splice(this.#placeOf(number), 1);
+  }
+
+  /** In the order they run. */
+  *jobs(): Iterable<Job> {
+    for (const { jobs, late } of this.#levels) {
+      yield* jobs;
+      yield* late;
+    }
+  }
+
+  #find(number: number): Level {
+    const place = this.#placeOf(number);
+    const found = this.#levels[place];
+    if (found?.number === number) return found;
+    const { default_queue_policy: usual = NO_POLICY, priority_queue_policy: own } = this.#batching;
+    const policy = (number > 0 ? own?.[number] : undefined) ?? usual;
+    const made: Level = { number, policy, jobs: new Set(), late: new Set() };
+    this.#levels.splice(place, 0, made);
+    return made;
+  }
+
   /** Where a level is, or would be. */
-  const placeOf = (number: number): number => {
-    let [from, to] = [0, levels.length];
+  #placeOf(number: number): number {
+    let [from, to] = [0, this.#levels.length];
     while (from < to) {
       const middle = (from + to) >>> 1;
-      if (levels[middle]!.number < number) from = middle + 1;
+      if (this.#levels[middle]!.number < number) from = middle + 1;
       else to = middle;
     }
     return from;
-  };
-  const findLevel = (number: number): Level => {
-    const place = placeOf(number);
-    const found = levels[place];
-    if (found?.number === number) return found;
-    const policy = (number > 0 ? own?.[number] : undefined) ?? usual;
-    const made: Level = { number, policy, jobs: new Set(), late: new Set() };
-    levels.splice(place, 0, made);
-    return made;
-  };
-  const dropIfEmpty = ({ number, jobs, late }: Level): void => {
-    if (number > 0 && jobs.size + late.size === 0) levels.splice(placeOf(number), 1);
-  };
+  }
+}
+
+/** @param onChange called when a job has left on its own, by time-out or cancellation, or has moved behind the others */
+export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onChange: () => void): PolicyQueue {
+  const levels = new Levels(batching);
   const leave = new Map<Job, () => void>();
   const expired = new Set<Job>();
   let size = 0;
-
-  const levelOf = ({ request }: Job): Level => {
-    const { priority } = request.controls;
-    const isUsual = priority === 0n || priority > BigInt(count);
-    return findLevel(count === 0 ? 0 : isUsual ? batching.default_priority_level! : Number(priority));
-  };
   const remove = (job: Job): void => {
     leave.get(job)?.();
     leave.delete(job);
@@ -82,7 +104,7 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
   };
   return {
     add(job) {
-      const own = levelOf(job);
+      const own = levels.of(job);
       const { policy } = own;
       if (policy.max_queue_size > 0 && own.jobs.size + own.late.size >= policy.max_queue_size)
         throw new Refusal("UNAVAILABLE", `${requestPrefix(job.request.id)}Exceeds maximum queue size`);
@@ -111,7 +133,7 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
         job.forget?.();
         own.jobs.delete(job);
         own.late.delete(job);
-        dropIfEmpty(own);
+        levels.dropIfEmpty(own);
       });
     },
     take: remove,
@@ -128,12 +150,7 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
     get size() {
       return size;
     },
-    *jobs() {
-      for (const { jobs, late } of levels) {
-        yield* jobs;
-        yield* late;
-      }
-    },
+    jobs: () => levels.jobs(),
   };
 }
 
