@@ -13,36 +13,45 @@ import type { UnaryRpc } from "./restricted-calls.js";
 /** Request bytes → answer bytes. @throws RuntimeFault */
 export type UnaryCall = (bytes: Buffer, meter: RequestMeter) => Promise<Uint8Array>;
 
-export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<string, UnaryCall> {
-  const table = new Map<string, UnaryCall>();
-  const add = <Q extends keyof Messages, A extends keyof Messages>(
+/** Calls by path. */
+class RpcTable {
+  readonly calls = new Map<string, UnaryCall>();
+
+  add<Q extends keyof Messages, A extends keyof Messages>(
     path: string,
     request: Q,
     answer: A,
     call: (request: Messages[Q]) => Init<Messages[A]> | Promise<Init<Messages[A]>>,
-  ): void => {
-    table.set(path, async (bytes, meter) => {
+  ): void {
+    this.calls.set(path, async (bytes, meter) => {
       // Loaded lazily: most servers only receive ModelInfer, which has a codec of its own.
       const { encode } = await import("../../../../triton-protos/proto-root.js");
       const { decodeMessage } = await import("./decode-message.js");
       return encode(answer, await call(decodeMessage(request, bytes, meter)));
     });
-  };
-  const rpc = <N extends UnaryRpc>(
+  }
+
+  /** A call of Triton's service. */
+  rpc<N extends UnaryRpc>(
     name: N,
     call: (
       request: Messages[Extract<keyof Messages, `inference.${N}Request`>],
     ) =>
       | Init<Messages[Extract<keyof Messages, `inference.${N}Response`>]>
       | Promise<Init<Messages[Extract<keyof Messages, `inference.${N}Response`>]>>,
-  ): void =>
-    add(
+  ): void {
+    this.add(
       `/inference.GRPCInferenceService/${name}`,
       `inference.${name}Request` as Extract<keyof Messages, `inference.${N}Request`>,
       `inference.${name}Response` as Extract<keyof Messages, `inference.${N}Response`>,
       call,
     );
-  add(
+  }
+}
+
+export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<string, UnaryCall> {
+  const table = new RpcTable();
+  table.add(
     "/grpc.health.v1.Health/Check",
     "grpc.health.v1.HealthCheckRequest",
     "grpc.health.v1.HealthCheckResponse",
@@ -50,24 +59,37 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
       status: calls.isReady() ? "SERVING" : "NOT_SERVING",
     }),
   );
-  rpc("ServerLive", () => ({ live: calls.isLive() }));
-  rpc("ServerReady", () => ({ ready: calls.isReady() }));
-  rpc("ServerMetadata", () => calls.serverMetadata());
-  rpc("ModelReady", ({ name, version }) => ({ ready: calls.isModelReady(name, version) }));
-  rpc("ModelMetadata", ({ name, version }) => calls.modelMetadata(name, version));
-  rpc("ModelConfig", ({ name, version }) => ({ config: calls.modelConfig(name, version) }));
-  rpc("ModelStatistics", ({ name, version }) => ({ model_stats: calls.statistics(name, version) }));
-  rpc("RepositoryIndex", async ({ repository_name, ready }) => {
+  addModelRpcs(table, calls);
+  addRepositoryRpcs(table, calls);
+  addMemoryRpcs(table, calls);
+  addSettingsRpcs(table, calls, log);
+  return table.calls;
+}
+
+/** The server, and what its models are and have done. */
+function addModelRpcs(table: RpcTable, calls: ServerCalls): void {
+  table.rpc("ServerLive", () => ({ live: calls.isLive() }));
+  table.rpc("ServerReady", () => ({ ready: calls.isReady() }));
+  table.rpc("ServerMetadata", () => calls.serverMetadata());
+  table.rpc("ModelReady", ({ name, version }) => ({ ready: calls.isModelReady(name, version) }));
+  table.rpc("ModelMetadata", ({ name, version }) => calls.modelMetadata(name, version));
+  table.rpc("ModelConfig", ({ name, version }) => ({ config: calls.modelConfig(name, version) }));
+  table.rpc("ModelStatistics", ({ name, version }) => ({ model_stats: calls.statistics(name, version) }));
+}
+
+/** Which models there are; loads and unloads. */
+function addRepositoryRpcs(table: RpcTable, calls: ServerCalls): void {
+  table.rpc("RepositoryIndex", async ({ repository_name, ready }) => {
     refuseRepository(repository_name);
     return { models: await calls.index(ready) };
   });
-  rpc("RepositoryModelLoad", async ({ repository_name, model_name, parameters }) => {
+  table.rpc("RepositoryModelLoad", async ({ repository_name, model_name, parameters }) => {
     refuseRepository(repository_name);
     const override = calls.options.control === "explicit" ? readOverride(parameters) : undefined;
     await calls.load(model_name, override);
     return {};
   });
-  rpc("RepositoryModelUnload", async ({ repository_name, model_name, parameters }) => {
+  table.rpc("RepositoryModelUnload", async ({ repository_name, model_name, parameters }) => {
     refuseRepository(repository_name);
     const dependents = parameters.unload_dependents;
     if (dependents && dependents.bool_param === undefined)
@@ -78,37 +100,43 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     await calls.unload(model_name, dependents?.bool_param ?? false);
     return {};
   });
+}
+
+function addMemoryRpcs(table: RpcTable, calls: ServerCalls): void {
   const requireShm = (): void => {
     if (!calls.options.allowClientShm) throw new RuntimeFault("UNSUPPORTED", SHM_OFF);
   };
-  rpc("SystemSharedMemoryStatus", ({ name }) => ({
+  table.rpc("SystemSharedMemoryStatus", ({ name }) => ({
     regions: Object.fromEntries(calls.memory.status(name).map(region => [region.name, region])),
   }));
-  rpc("CudaSharedMemoryStatus", ({ name }) => {
+  table.rpc("CudaSharedMemoryStatus", ({ name }) => {
     if (name) throw new RuntimeFault("NOT_FOUND", `Unable to find cuda shared memory region: '${name}'`);
     return {};
   });
-  rpc("SystemSharedMemoryRegister", region => {
+  table.rpc("SystemSharedMemoryRegister", region => {
     requireShm();
     calls.memory.register(region);
     return {};
   });
-  rpc("CudaSharedMemoryRegister", ({ name }) => {
+  table.rpc("CudaSharedMemoryRegister", ({ name }) => {
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `failed to register CUDA shared memory region: '${name}', GPUs not supported`,
     );
   });
-  rpc("SystemSharedMemoryUnregister", ({ name }) => {
+  table.rpc("SystemSharedMemoryUnregister", ({ name }) => {
     requireShm();
     calls.memory.unregister(name);
     return {};
   });
-  rpc("CudaSharedMemoryUnregister", () => {
+  table.rpc("CudaSharedMemoryUnregister", () => {
     requireShm();
     return {};
   });
-  rpc("TraceSetting", ({ model_name, settings }) => {
+}
+
+function addSettingsRpcs(table: RpcTable, calls: ServerCalls, log: LogSettings): void {
+  table.rpc("TraceSetting", ({ model_name, settings }) => {
     const { tracer } = calls;
     if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
     const given = Object.entries(settings).map(([key, { value }]) => [key, value] as const);
@@ -118,8 +146,7 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
     );
     return { settings: Object.fromEntries(printed) };
   });
-  rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
-  return table;
+  table.rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
 }
 
 const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
