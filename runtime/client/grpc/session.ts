@@ -3,7 +3,7 @@
  * while nothing is asked.
  */
 import { type ClientHttp2Session, connect } from "node:http2";
-import { connect as connectPlain, isIP } from "node:net";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type ErrorPlace, UnavailableError } from "../client-error.js";
 import type { KeepAlive, TlsOptions } from "../connection-options.js";
@@ -33,25 +33,9 @@ export interface Connection {
 }
 
 export function openConnection(options: SessionOptions): Connection {
-  const { authority, secure, tls } = options;
+  const { authority, secure } = options;
   const url = `${secure ? "https" : "http"}://${authority}`;
-  const { hostname, port } = new URL(url);
-  const plainOptions = {
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port || (secure ? 443 : 80)),
-    noDelay: true,
-  };
-  const secureOptions = {
-    ...plainOptions,
-    ALPNProtocols: ["h2"],
-    // An IP address cannot be a server name (SNI).
-    ...(isIP(plainOptions.host) ? {} : { servername: plainOptions.host }),
-    ...(tls?.ca && { ca: buffer(tls.ca) }),
-    ...(tls?.cert && { cert: buffer(tls.cert) }),
-    ...(tls?.key && { key: buffer(tls.key) }),
-    ...(tls?.serverName && { servername: tls.serverName }),
-    ...(tls?.verify === false && { rejectUnauthorized: false }),
-  };
+  const createConnection = socketsOf(options, url);
   let session: ClientHttp2Session | undefined;
   let lost: Error | undefined;
   let underWay = 0;
@@ -61,7 +45,7 @@ export function openConnection(options: SessionOptions): Connection {
     lost = undefined;
     const made = connect(url, {
       settings: { initialWindowSize: WINDOW, enablePush: false },
-      createConnection: () => (secure ? connectTls(secureOptions) : connectPlain(plainOptions)),
+      createConnection,
     });
     const patience = setTimeout(
       () => made.destroy(new Error(`no connection within ${options.connectTimeout} ms`)),
@@ -116,17 +100,45 @@ export function openConnection(options: SessionOptions): Connection {
       const last = session;
       session = undefined;
       if (!last || last.destroyed) return;
-      await new Promise<void>(done => {
-        // Deno never says that a session has closed.
-        const enough = setTimeout(done, 500);
-        last.once("close", () => {
-          clearTimeout(enough);
-          done();
-        });
-        last.destroy();
-      });
+      await ended(last);
     },
   };
+}
+
+/** @returns opens a socket to the server */
+function socketsOf({ secure, tls }: SessionOptions, url: string): () => Socket {
+  const { hostname, port } = new URL(url);
+  const plain = {
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port || (secure ? 443 : 80)),
+    noDelay: true,
+  };
+  if (!secure) return () => connectPlain(plain);
+  const options = {
+    ...plain,
+    ALPNProtocols: ["h2"],
+    // An IP address cannot be a server name (SNI).
+    ...(isIP(plain.host) ? {} : { servername: plain.host }),
+    ...(tls?.ca && { ca: buffer(tls.ca) }),
+    ...(tls?.cert && { cert: buffer(tls.cert) }),
+    ...(tls?.key && { key: buffer(tls.key) }),
+    ...(tls?.serverName && { servername: tls.serverName }),
+    ...(tls?.verify === false && { rejectUnauthorized: false }),
+  };
+  return () => connectTls(options);
+}
+
+/** Destroys a session; resolves when it has closed. */
+function ended(session: ClientHttp2Session): Promise<void> {
+  return new Promise(done => {
+    // Deno never says that a session has closed.
+    const enough = setTimeout(done, 500);
+    session.once("close", () => {
+      clearTimeout(enough);
+      done();
+    });
+    session.destroy();
+  });
 }
 
 const buffer = (pem: string | Uint8Array): string | Buffer => (typeof pem === "string" ? pem : Buffer.from(pem));
