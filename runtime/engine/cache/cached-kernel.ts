@@ -17,114 +17,159 @@ interface Kept {
   readonly row: CachedRow;
 }
 
-export function cachedKernel(
+export const cachedKernel = (
   step: AnyStep,
-  { ttlSeconds, maxRows, key }: StepCache,
+  cache: StepCache,
   kernel: PreparedKernel,
   context: PrepareContext,
   counters: StageCounters,
-): PreparedKernel {
-  // A Map keeps the order of insertion: a used entry moves to the end, the first one is evicted.
-  const kept = new Map<string, Kept>();
-  const model = "model" in step.params ? step.params.model : undefined;
-  const makesRows = step.outputs.some(col => col.rows === step.id);
-  const { clock } = context;
-  // The machine's clock may be set; a test's is what the test says.
-  const timeOf = clock ? () => clock.now() : () => performance.now();
-  let computedBy: object | undefined;
-  /** The other model may have been loaded again: what it answered before is not what it answers now. */
-  const stillTheSame = (models: RunModels): object | undefined => {
-    const loaded = model === undefined ? undefined : models.loaded?.(model);
-    if (loaded !== computedBy) {
-      kept.clear();
-      underWay.clear();
-    }
-    computedBy = loaded;
-    return loaded;
-  };
-  const find = (name: string, now: number): CachedRow | undefined => {
-    const found = kept.get(name);
-    if (!found) return undefined;
-    kept.delete(name);
-    if (found.until <= now) return undefined;
-    kept.set(name, found);
-    return found.row;
-  };
-  const keep = (name: string, row: CachedRow): void => {
-    if (kept.size >= maxRows) kept.delete(kept.keys().next().value!);
-    kept.set(name, { until: timeOf() + ttlSeconds * 1000, row });
-  };
+): PreparedKernel => {
+  const made = new CachedKernel(step, cache, kernel, context, counters);
+  return { run: (inputs, runContext) => made.run(inputs, runContext), close: () => made.close() };
+};
+
+class CachedKernel {
+  readonly #step: AnyStep;
+  readonly #key: readonly string[] | undefined;
+  readonly #kernel: PreparedKernel;
+  readonly #context: PrepareContext;
+  readonly #counters: StageCounters;
+  readonly #cache: RowCache;
+  readonly #makesRows: boolean;
   /** Rows that a request is computing, for which other requests wait. */
-  const underWay = new Map<string, Computing>();
-  /** @returns nothing when the rows were there at once */
-  const compute = (
-    missing: ReadonlyMap<string, number>,
-    found: Map<string, CachedRow>,
-    inputs: Inputs,
-    runContext: RunContext,
-    by: object | undefined,
-  ): Computing | undefined => {
-    const take = (made: readonly Column[]): void => {
-      const computed = splitRows(made, missing.size, makesRows);
-      let at = 0;
-      for (const name of missing.keys()) {
-        const row = computed[at++]!;
-        found.set(name, row);
-        // A result of a model that was reloaded meanwhile is returned, and not cached.
-        if (by === computedBy) keep(name, row);
-      }
-    };
-    const made = kernel.run(pickRows(inputs, Int32Array.from(missing.values())), runContext);
-    if (!(made instanceof Promise)) {
-      take(made);
-      return undefined;
-    }
-    const computing: Computing = made.then(take).then(() => found);
-    for (const name of missing.keys()) underWay.set(name, computing);
-    const end = (): void => {
-      for (const name of missing.keys()) if (underWay.get(name) === computing) underWay.delete(name);
-    };
-    computing.then(end, end);
-    return computing;
-  };
-  const run: PreparedKernel["run"] = (inputs, runContext) => {
-    const by = stillTheSame(runContext.models ?? context.models);
+  readonly #inFlight = new Map<string, Computing>();
+  /** The other model that computed the cached rows. */
+  #computedBy: object | undefined;
+
+  constructor(
+    step: AnyStep,
+    cache: StepCache,
+    kernel: PreparedKernel,
+    context: PrepareContext,
+    counters: StageCounters,
+  ) {
+    this.#step = step;
+    this.#key = cache.key;
+    this.#kernel = kernel;
+    this.#context = context;
+    this.#counters = counters;
+    this.#cache = new RowCache(cache, context.clock);
+    this.#makesRows = step.outputs.some(col => col.rows === step.id);
+  }
+
+  run(inputs: Inputs, runContext: RunContext): ReturnType<PreparedKernel["run"]> {
+    const by = this.#currentModel(runContext.models ?? this.#context.models);
     const { rows } = inputs.input![0]!;
-    const names = rowKeys(keyColumns(step, inputs, key), rows.count);
-    const now = timeOf();
+    const names = rowKeys(keyColumns(this.#step, inputs, this.#key), rows.count);
+    const now = this.#cache.now();
     const found = new Map<string, CachedRow>();
     const missing = new Map<string, number>();
     const shared = new Map<string, number>();
     names.forEach((name, i) => {
       if (found.has(name) || missing.has(name) || shared.has(name)) return;
-      const row = find(name, now);
+      const row = this.#cache.find(name, now);
       if (row) found.set(name, row);
-      else (underWay.has(name) ? shared : missing).set(name, i);
+      else (this.#inFlight.has(name) ? shared : missing).set(name, i);
     });
-    counters.cacheHits += names.length - missing.size;
-    counters.cacheMisses += missing.size;
+    this.#counters.cacheHits += names.length - missing.size;
+    this.#counters.cacheMisses += missing.size;
     const answer = (): readonly Column[] =>
       joinRows(
-        step.outputs,
+        this.#step.outputs,
         names.map(name => found.get(name)!),
         rows,
-        makesRows,
+        this.#makesRows,
       );
-    const others = new Map([...shared.keys()].map(name => [name, underWay.get(name)!]));
-    const computing = missing.size > 0 ? compute(missing, found, inputs, runContext, by) : undefined;
+    const others = new Map([...shared.keys()].map(name => [name, this.#inFlight.get(name)!]));
+    const computing = missing.size > 0 ? this.#compute(missing, found, inputs, runContext, by) : undefined;
     if (others.size === 0) return computing ? computing.then(answer) : answer();
-    return waitForOthers(others, found, shared, left => compute(left, found, inputs, runContext, by), computing).then(
-      answer,
-    );
-  };
-  return {
-    run,
-    close: () => {
-      kept.clear();
-      underWay.clear();
-      return kernel.close?.();
-    },
-  };
+    const compute = (left: ReadonlyMap<string, number>) => this.#compute(left, found, inputs, runContext, by);
+    return waitForOthers(others, found, shared, compute, computing).then(answer);
+  }
+
+  close(): ReturnType<NonNullable<PreparedKernel["close"]>> {
+    this.#cache.clear();
+    this.#inFlight.clear();
+    return this.#kernel.close?.();
+  }
+
+  /** The other model may have been loaded again: what it answered before is not what it answers now. */
+  #currentModel(models: RunModels): object | undefined {
+    const { params } = this.#step;
+    const loaded = "model" in params ? models.loaded?.(params.model) : undefined;
+    if (loaded !== this.#computedBy) {
+      this.#cache.clear();
+      this.#inFlight.clear();
+    }
+    this.#computedBy = loaded;
+    return loaded;
+  }
+
+  /** @returns nothing when the rows were there at once */
+  #compute(
+    missing: ReadonlyMap<string, number>,
+    found: Map<string, CachedRow>,
+    inputs: Inputs,
+    runContext: RunContext,
+    by: object | undefined,
+  ): Computing | undefined {
+    const take = (made: readonly Column[]): void => {
+      const computed = splitRows(made, missing.size, this.#makesRows);
+      let at = 0;
+      for (const name of missing.keys()) {
+        const row = computed[at++]!;
+        found.set(name, row);
+        // A result of a model that was reloaded meanwhile is returned, and not cached.
+        if (by === this.#computedBy) this.#cache.keep(name, row);
+      }
+    };
+    const made = this.#kernel.run(pickRows(inputs, Int32Array.from(missing.values())), runContext);
+    if (!(made instanceof Promise)) {
+      take(made);
+      return undefined;
+    }
+    const computing: Computing = made.then(take).then(() => found);
+    const inFlight = this.#inFlight;
+    for (const name of missing.keys()) inFlight.set(name, computing);
+    const end = (): void => {
+      for (const name of missing.keys()) if (inFlight.get(name) === computing) inFlight.delete(name);
+    };
+    computing.then(end, end);
+    return computing;
+  }
+}
+
+/** Rows that were computed lately. A map keeps the order of insertion: a used entry moves to the end, the first one is evicted. */
+class RowCache {
+  /** The machine's clock may be set; a test's is what the test says. */
+  readonly now: () => number;
+  readonly #rows = new Map<string, Kept>();
+  readonly #ttlMs: number;
+  readonly #most: number;
+
+  constructor({ ttlSeconds, maxRows }: StepCache, clock: PrepareContext["clock"]) {
+    this.now = clock ? () => clock.now() : () => performance.now();
+    this.#ttlMs = ttlSeconds * 1000;
+    this.#most = maxRows;
+  }
+
+  find(name: string, now: number): CachedRow | undefined {
+    const found = this.#rows.get(name);
+    if (!found) return undefined;
+    this.#rows.delete(name);
+    if (found.until <= now) return undefined;
+    this.#rows.set(name, found);
+    return found.row;
+  }
+
+  keep(name: string, row: CachedRow): void {
+    if (this.#rows.size >= this.#most) this.#rows.delete(this.#rows.keys().next().value!);
+    this.#rows.set(name, { until: this.now() + this.#ttlMs, row });
+  }
+
+  clear(): void {
+    this.#rows.clear();
+  }
 }
 
 /** Rows of other requests; those that these failed to compute, since a client left or for a fault of their own, are computed after all. */
