@@ -54,6 +54,28 @@ const poll = async (name: string, ...rest: OmitFirst<Parameters<typeof pollModel
   pollModel(requireModelName(name), ...rest);
 type OmitFirst<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never;
 
+/** Logs why a model cannot be read. @throws RuntimeFault always */
+function failPoll({ log, control }: RegistryOptions, key: string, name: string, error: unknown): never {
+  const fault = RuntimeFault.from(error, (error as Error).message);
+  const { cause } = fault;
+  if (cause instanceof PbtxtError) tellComplaints(log, cause);
+  if (error instanceof CodeRefused) {
+    log.error("model_repository_manager", fault.message);
+    throw error;
+  }
+  const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
+  log.error(
+    "model_repository_manager",
+    bare ? fault.message : `Poll failed for model directory '${key}': ${fault.message}`,
+  );
+  if (cause instanceof PbtxtError && cause.complaints.length > 0) log.hint("model_repository_manager", cause.message);
+  if (error instanceof AmbiguousModel && control === "explicit")
+    log.error("model_repository_manager", `failed to poll model '${name}': model not found in any model repository.`);
+  throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`, {
+    cause: error,
+  });
+}
+
 /** @param ids updated with the models that are found, and which of them could be read */
 export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
   const { log } = options;
@@ -85,30 +107,7 @@ export function createReader(options: RegistryOptions, ids: ModelIds): Reader {
         complain: text => log.error("model_repository_manager", text),
       },
       override,
-    ).catch(error => {
-      const fault = RuntimeFault.from(error, (error as Error).message);
-      const { cause } = fault;
-      if (cause instanceof PbtxtError) tellComplaints(log, cause);
-      if (error instanceof CodeRefused) {
-        log.error("model_repository_manager", fault.message);
-        throw error;
-      }
-      const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
-      log.error(
-        "model_repository_manager",
-        bare ? fault.message : `Poll failed for model directory '${key}': ${fault.message}`,
-      );
-      if (cause instanceof PbtxtError && cause.complaints.length > 0)
-        log.hint("model_repository_manager", cause.message);
-      if (error instanceof AmbiguousModel && options.control === "explicit")
-        log.error(
-          "model_repository_manager",
-          `failed to poll model '${name}': model not found in any model repository.`,
-        );
-      throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`, {
-        cause: error,
-      });
-    });
+    ).catch(error => failPoll(options, key, name, error));
     const added = reading.then(polled => {
       ids.add(key);
       return polled;
