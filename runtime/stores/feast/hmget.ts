@@ -56,25 +56,108 @@ export interface HashReplyReader {
 }
 
 /** Reads the replies to `keys` commands in any pieces. @param mostBytes that they may have together */
-export function hashReplyReader(keys: number, fields: number, mostBytes = MOST_BYTES): HashReplyReader {
-  const places = new Int32Array(2 * keys * fields);
-  const errors = new Map<number, string>();
-  let bytes: Buffer = Buffer.alloc(0);
-  let length = 0;
-  /** Where the next token begins: what is before it is not read again. */
-  let at = 0;
-  let reply = 0;
-  /** The next value of the reply; -1 before its head. */
-  let field = -1;
-  let number = 0;
+export const hashReplyReader = (keys: number, fields: number, mostBytes = MOST_BYTES): HashReplyReader =>
+  new ReplyReader(keys, fields, mostBytes);
 
-  /** Reads the number of the token at `at`. @returns where its line ends; -1 where that has not arrived */
-  const readNumber = (kind: number, what: string): number => {
-    if (bytes[at] !== kind) throw new MalformedReply(`${what} begins with byte ${bytes[at]}`);
-    let from = at + 1;
-    const negative = bytes[from] === MINUS;
-    if (negative) from++;
-    number = 0;
+class ReplyReader implements HashReplyReader {
+  readonly #keys: number;
+  readonly #fields: number;
+  readonly #mostBytes: number;
+  readonly #places: Int32Array;
+  readonly #errors = new Map<number, string>();
+  #bytes: Buffer = Buffer.alloc(0);
+  #length = 0;
+  /** Where the next token begins: what is before it is not read again. */
+  #at = 0;
+  #reply = 0;
+  /** The next value of the reply; -1 before its head. */
+  #field = -1;
+  /** What `#readNumber` has read. */
+  #number = 0;
+
+  constructor(keys: number, fields: number, mostBytes: number) {
+    this.#keys = keys;
+    this.#fields = fields;
+    this.#mostBytes = mostBytes;
+    this.#places = new Int32Array(2 * keys * fields);
+  }
+
+  take(chunk: Buffer): number {
+    const before = this.#length;
+    this.#append(chunk);
+    while (this.#reply < this.#keys && this.#at < this.#length)
+      if (!(this.#field < 0 ? this.#readHead() : this.#readValue())) break;
+    return this.#reply === this.#keys ? this.#at - before : chunk.length;
+  }
+
+  get replies(): HashReplies | undefined {
+    return this.#reply === this.#keys ? { bytes: this.#bytes, places: this.#places, errors: this.#errors } : undefined;
+  }
+
+  #append(chunk: Buffer): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#mostBytes)
+      throw new MalformedReply(`the replies to one request have more than ${this.#mostBytes} bytes`);
+    if (this.#length === 0) this.#bytes = chunk;
+    else {
+      if (length > this.#bytes.length) {
+        const larger = Buffer.allocUnsafe(Math.max(length, 2 * this.#bytes.length));
+        larger.set(this.#bytes.subarray(0, this.#length));
+        this.#bytes = larger;
+      }
+      this.#bytes.set(chunk, this.#length);
+    }
+    this.#length = length;
+  }
+
+  /** The number of a reply's values, or its error. @returns whether all of it has arrived */
+  #readHead(): boolean {
+    const isError = this.#bytes[this.#at] === MINUS;
+    const next = isError ? this.#readError() : this.#readNumber(STAR, "a reply");
+    if (next < 0) return false;
+    if (!isError && this.#number !== this.#fields)
+      throw new MalformedReply(`a reply has ${this.#number} values of ${this.#fields}`);
+    this.#at = next;
+    if (isError) this.#reply++;
+    else this.#field = 0;
+    return true;
+  }
+
+  /** @returns whether all of it has arrived */
+  #readValue(): boolean {
+    const start = this.#readNumber(DOLLAR, "a value");
+    if (start < 0) return false;
+    const size = this.#number;
+    if (size < -1 || size > this.#mostBytes) throw new MalformedReply(`a value has ${size} bytes`);
+    const place = 2 * (this.#reply * this.#fields + this.#field);
+    if (size < 0) {
+      this.#places[place] = -1;
+      this.#at = start;
+    } else {
+      const end = start + size;
+      if (end + 2 > this.#length) return false;
+      if (this.#bytes[end] !== CR || this.#bytes[end + 1] !== LF)
+        throw new MalformedReply(`a value does not end after ${size} bytes`);
+      this.#places[place] = start;
+      this.#places[place + 1] = end;
+      this.#at = end + 2;
+    }
+    if (++this.#field === this.#fields) {
+      this.#field = -1;
+      this.#reply++;
+    }
+    return true;
+  }
+
+  /** Reads the number of the token at hand. @returns where its line ends; -1 where that has not arrived */
+  #readNumber(kind: number, what: string): number {
+    const bytes = this.#bytes;
+    const length = this.#length;
+    let from = this.#at;
+    if (bytes[from] !== kind) throw new MalformedReply(`${what} begins with byte ${bytes[from]}`);
+    const isNegative = bytes[++from] === MINUS;
+    if (isNegative) from++;
+    let number = 0;
     for (let i = from; i < length; i++) {
       const digit = bytes[i]! - ZERO;
       if (digit >= 0 && digit <= 9 && i - from < 10) {
@@ -83,77 +166,19 @@ export function hashReplyReader(keys: number, fields: number, mostBytes = MOST_B
       }
       if (bytes[i] !== CR || i === from || (i + 1 < length && bytes[i + 1] !== LF))
         throw new MalformedReply(`${what} has a length that is not a number`);
-      if (negative) number = -number;
+      this.#number = isNegative ? -number : number;
       return i + 1 < length ? i + 2 : -1;
     }
     return -1;
-  };
-  /** @returns where the error at `at` ends; -1 where that has not arrived */
-  const readError = (): number => {
-    const end = bytes.subarray(0, length).indexOf(LF, at);
-    if ((end < 0 ? length : end) - at > LONGEST_LINE) throw new MalformedReply("an error has no end");
+  }
+
+  /** @returns where the error ends; -1 where that has not arrived */
+  #readError(): number {
+    const end = this.#bytes.subarray(0, this.#length).indexOf(LF, this.#at);
+    if ((end < 0 ? this.#length : end) - this.#at > LONGEST_LINE) throw new MalformedReply("an error has no end");
     if (end < 0) return -1;
-    errors.set(reply, bytes.toString("utf8", at + 1, end).trimEnd());
-    places.fill(-1, 2 * reply * fields, 2 * (reply + 1) * fields);
+    this.#errors.set(this.#reply, this.#bytes.toString("utf8", this.#at + 1, end).trimEnd());
+    this.#places.fill(-1, 2 * this.#reply * this.#fields, 2 * (this.#reply + 1) * this.#fields);
     return end + 1;
-  };
-  const read = (): void => {
-    while (reply < keys && at < length) {
-      if (field < 0) {
-        const isError = bytes[at] === MINUS;
-        const next = isError ? readError() : readNumber(STAR, "a reply");
-        if (next < 0) return;
-        if (!isError && number !== fields) throw new MalformedReply(`a reply has ${number} values of ${fields}`);
-        at = next;
-        if (isError) reply++;
-        else field = 0;
-        continue;
-      }
-      const start = readNumber(DOLLAR, "a value");
-      if (start < 0) return;
-      if (number < -1 || number > mostBytes) throw new MalformedReply(`a value has ${number} bytes`);
-      const end = start + number;
-      const place = 2 * (reply * fields + field);
-      if (number < 0) {
-        places[place] = -1;
-        at = start;
-      } else {
-        if (end + 2 > length) return;
-        if (bytes[end] !== CR || bytes[end + 1] !== LF)
-          throw new MalformedReply(`a value does not end after ${number} bytes`);
-        places[place] = start;
-        places[place + 1] = end;
-        at = end + 2;
-      }
-      if (++field === fields) {
-        field = -1;
-        reply++;
-      }
-    }
-  };
-  const append = (chunk: Buffer): void => {
-    if (length + chunk.length > mostBytes)
-      throw new MalformedReply(`the replies to one request have more than ${mostBytes} bytes`);
-    if (length === 0) bytes = chunk;
-    else {
-      if (length + chunk.length > bytes.length) {
-        const larger = Buffer.allocUnsafe(Math.max(length + chunk.length, 2 * bytes.length));
-        larger.set(bytes.subarray(0, length));
-        bytes = larger;
-      }
-      bytes.set(chunk, length);
-    }
-    length += chunk.length;
-  };
-  return {
-    take: chunk => {
-      const before = length;
-      append(chunk);
-      read();
-      return reply === keys ? at - before : chunk.length;
-    },
-    get replies() {
-      return reply === keys ? { bytes, places, errors } : undefined;
-    },
-  };
+  }
 }

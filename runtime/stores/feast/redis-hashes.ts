@@ -54,7 +54,7 @@ const PROTOCOL = { protocol: 2 } as const;
 
 /** @throws RuntimeFault when no server answers within the deadline */
 export async function connectHashReader(store: RedisStore, timeoutMs: number): Promise<HashReader> {
-  const servers = store.mode === "cluster" ? clusterServers(store, timeoutMs) : singleServer(store, timeoutMs);
+  const servers = store.mode === "cluster" ? new ClusterServers(store, timeoutMs) : singleServer(store, timeoutMs);
   const faults = redisFaults(store, timeoutMs, servers.client);
   try {
     await within(servers.open(), timeoutMs, () => new Error(`it did not answer within ${timeoutMs} ms`));
@@ -104,36 +104,112 @@ function singleServer(store: RedisStore, timeoutMs: number): Servers {
 /** Errors of a cluster that is changing: ioredis follows them. */
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN) /;
 
-function clusterServers(store: RedisStore, timeoutMs: number): Servers {
-  const client = makeCluster(store, timeoutMs);
-  const options = { ...clientOptions(store, timeoutMs), ...PROTOCOL };
+class ClusterServers implements Servers {
+  readonly client: Cluster;
+  readonly #store: RedisStore;
+  readonly #options: ReturnType<typeof clientOptions> & typeof PROTOCOL;
   /** By `host:port` of the masters. */
-  const streams = new Map<string, HashStream>();
-  let closed = false;
-  const connect = async (node: string): Promise<void> => {
-    const colon = node.lastIndexOf(":");
-    const server = new Redis({ ...options, host: node.slice(0, colon), port: Number(node.slice(colon + 1)) });
-    // Its keys are read by the cluster's client meanwhile, which says what is wrong.
-    server.on("error", () => {});
-    streams.set(node, hashStream(server));
-    await server.connect().catch(() => {});
-  };
+  readonly #streams = new Map<string, HashStream>();
+  #isClosed = false;
+
+  constructor(store: RedisStore, timeoutMs: number) {
+    this.client = makeCluster(store, timeoutMs);
+    this.#store = store;
+    this.#options = { ...clientOptions(store, timeoutMs), ...PROTOCOL };
+  }
+
+  get streams(): Iterable<HashStream> {
+    return this.#streams.values();
+  }
+
+  async open(): Promise<void> {
+    await connected(this.client, this.#store);
+    await this.#follow();
+    this.client.on("refresh", () => {
+      if (!this.#isClosed) inBackground(this.#follow(), "connecting to the servers of a Redis cluster");
+    });
+  }
+
+  async read(query: HashQuery): Promise<readonly HashPart[]> {
+    const parts: HashPart[] = [];
+    const again: number[] = [];
+    await Promise.all(
+      Array.from(this.#rowsByNode(query), async ([node, rows]) => {
+        const part = await this.#readFrom(node, query, rows, again);
+        if (part) parts.push(part);
+      }),
+    );
+    if (again.length > 0) parts.push(await this.#readSlowly(query, Int32Array.from(again)));
+    return parts;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const stream of this.#streams.values()) stream.close();
+    this.client.disconnect();
+  }
+
   /** One connection to each server that has slots. */
-  const follow = async (): Promise<void> => {
-    const masters = new Set(client.slots.flatMap(nodes => nodes?.[0] ?? []));
-    for (const [node, stream] of streams)
+  async #follow(): Promise<void> {
+    const masters = new Set(this.client.slots.flatMap(nodes => nodes?.[0] ?? []));
+    for (const [node, stream] of this.#streams)
       if (!masters.has(node)) {
         stream.close();
-        streams.delete(node);
+        this.#streams.delete(node);
       }
-    await Promise.all([...masters].filter(node => !streams.has(node)).map(connect));
-  };
+    await Promise.all([...masters].filter(node => !this.#streams.has(node)).map(node => this.#connect(node)));
+  }
+
+  async #connect(node: string): Promise<void> {
+    const colon = node.lastIndexOf(":");
+    const server = new Redis({ ...this.#options, host: node.slice(0, colon), port: Number(node.slice(colon + 1)) });
+    // Its keys are read by the cluster's client meanwhile, which says what is wrong.
+    server.on("error", () => {});
+    this.#streams.set(node, hashStream(server));
+    await server.connect().catch(() => {});
+  }
+
+  #rowsByNode({ keys }: HashQuery): ReadonlyMap<string, readonly number[]> {
+    const ofNode = new Map<string, number[]>();
+    keys.forEach((key, row) => {
+      const node = this.client.slots[keySlot(key)]?.[0] ?? "";
+      const rows = ofNode.get(node);
+      if (rows) rows.push(row);
+      else ofNode.set(node, [row]);
+    });
+    return ofNode;
+  }
+
+  /** @param again takes the rows that another server may have @returns nothing where all of them are read again */
+  async #readFrom(
+    node: string,
+    { keys, fields }: HashQuery,
+    rows: readonly number[],
+    again: number[],
+  ): Promise<HashPart | undefined> {
+    const stream = this.#streams.get(node);
+    const own = rows.map(row => keys[row]!);
+    const replies = stream?.ready ? await stream.read(own, fields).catch(() => undefined) : undefined;
+    if (!replies) {
+      again.push(...rows);
+      return undefined;
+    }
+    // A key without values here gets them from the part that is read again.
+    const errors = new Map(replies.errors);
+    for (const [at, message] of replies.errors)
+      if (ELSEWHERE.test(message)) {
+        errors.delete(at);
+        again.push(rows[at]!);
+      }
+    return { ...replies, errors, rows: Int32Array.from(rows) };
+  }
+
   /** By the cluster's client, which looks for the server that has the key now. */
-  const readSlowly = async ({ keys, fields }: HashQuery, rows: Int32Array): Promise<HashPart> => {
+  async #readSlowly({ keys, fields }: HashQuery, rows: Int32Array): Promise<HashPart> {
     const errors = new Map<number, string>();
     const replies = await Promise.all(
       Array.from(rows, (row, i) =>
-        client.callBuffer("HMGET", keys[row]!, ...fields).catch((error: Error) => {
+        this.client.callBuffer("HMGET", keys[row]!, ...fields).catch((error: Error) => {
           if (error.name !== "ReplyError") throw error;
           errors.set(i, error.message);
           return fields.map(() => null);
@@ -141,58 +217,7 @@ function clusterServers(store: RedisStore, timeoutMs: number): Servers {
       ),
     );
     return { ...joined((replies as (Buffer | null)[][]).flat()), errors, rows };
-  };
-  return {
-    client,
-    get streams() {
-      return streams.values();
-    },
-    open: async () => {
-      await connected(client, store);
-      await follow();
-      client.on("refresh", () => {
-        if (!closed) inBackground(follow(), "connecting to the servers of a Redis cluster");
-      });
-    },
-    read: async query => {
-      const { keys, fields } = query;
-      const ofNode = new Map<string, number[]>();
-      keys.forEach((key, row) => {
-        const node = client.slots[keySlot(key)]?.[0] ?? "";
-        const rows = ofNode.get(node);
-        if (rows) rows.push(row);
-        else ofNode.set(node, [row]);
-      });
-      const parts: HashPart[] = [];
-      const again: number[] = [];
-      await Promise.all(
-        Array.from(ofNode, async ([node, rows]) => {
-          const stream = streams.get(node);
-          const own = rows.map(row => keys[row]!);
-          const replies = stream?.ready ? await stream.read(own, fields).catch(() => undefined) : undefined;
-          if (!replies) {
-            again.push(...rows);
-            return;
-          }
-          // A key without values here gets them from the part that is read again.
-          const errors = new Map(replies.errors);
-          for (const [at, message] of replies.errors)
-            if (ELSEWHERE.test(message)) {
-              errors.delete(at);
-              again.push(rows[at]!);
-            }
-          parts.push({ ...replies, errors, rows: Int32Array.from(rows) });
-        }),
-      );
-      if (again.length > 0) parts.push(await readSlowly(query, Int32Array.from(again)));
-      return parts;
-    },
-    close: () => {
-      closed = true;
-      for (const stream of streams.values()) stream.close();
-      client.disconnect();
-    },
-  };
+  }
 }
 
 /** Values of their own as places in one buffer. */
