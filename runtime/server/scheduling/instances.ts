@@ -51,14 +51,7 @@ export function createInstances(
     open += change;
     if (change < 0) wake();
   };
-  /** The instance with the shortest queue of its own, if that has room. */
-  const roomiest = (): number | undefined => {
-    if (!model.ahead || gate) return;
-    let best: number | undefined;
-    for (const [instance, { length }] of flights.entries())
-      if (length < model.ahead(instance) && (best === undefined || length < flights[best]!.length)) best = instance;
-    return best;
-  };
+  const roomiest = (): number | undefined => (gate ? undefined : roomiestOf(model, flights));
   /** Among the idle, of the instance that runs next; -1 for none. */
   const nextPlace = (): number =>
     gate
@@ -94,10 +87,7 @@ export function createInstances(
     }
     onFree();
     // Nothing waits for this one: relieve the instance with the longest queue of its own.
-    if (model.ahead && idle.at(-1) === instance && count > 1) {
-      const longest = flights.reduce((best, one) => (one.length > best.length ? one : best));
-      if (longest.length > 1) longest.at(-1)!.execution?.takeBack();
-    }
+    if (model.ahead && idle.at(-1) === instance && count > 1) relieveLongest(flights);
     wake();
   };
   return {
@@ -114,6 +104,21 @@ export function createInstances(
     idle: () =>
       idle.length === count && open === 0 ? Promise.resolve() : new Promise(resolve => waiting.push(resolve)),
   };
+}
+
+/** The instance with the shortest queue of its own, if that has room. */
+function roomiestOf(model: LoadedModel, flights: readonly (readonly RunningClock[])[]): number | undefined {
+  if (!model.ahead) return undefined;
+  let best: number | undefined;
+  for (const [instance, { length }] of flights.entries())
+    if (length < model.ahead(instance) && (best === undefined || length < flights[best]!.length)) best = instance;
+  return best;
+}
+
+/** Takes the last execution back of the instance that has the longest queue of its own. */
+function relieveLongest(flights: readonly (readonly RunningClock[])[]): void {
+  const longest = flights.reduce((best, one) => (one.length > best.length ? one : best));
+  if (longest.length > 1) longest.at(-1)!.execution?.takeBack();
 }
 
 const isBefore = (gate: InstanceGate, one: number, other: number | undefined): boolean =>

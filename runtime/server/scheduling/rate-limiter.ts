@@ -65,37 +65,64 @@ const inTurn = (a: Turn, b: Turn): number => Number(a.share > b.share) - Number(
 const LAST: Turn = { share: Infinity, since: Number.MAX_SAFE_INTEGER };
 
 /** @param limits without any, there is as much of a resource as the neediest instance asks for; otherwise none of those that are not named */
-export function createRateLimiter(limits: readonly RateLimitResource[]): RateLimiter {
-  const members = new Set<Member>();
-  const used = new Map<string, number>();
-  const most = (pool: string): number =>
-    [...members].reduce((most, { needs }) => Math.max(most, ...needs.map(need => need.get(pool)?.count ?? 0)), 0);
-  const limitOf = (pool: string, need: Need): number => (limits.length > 0 ? namedLimit(limits, need) : most(pool));
-  const change = (needs: Needs, sign: 1 | -1): void => {
-    for (const [pool, { count }] of needs) used.set(pool, (used.get(pool) ?? 0) + sign * count);
-  };
-  const fits = (needs: Needs): boolean =>
-    [...needs].every(([pool, need]) => (used.get(pool) ?? 0) + need.count <= limitOf(pool, need));
-  const shareOf = ({ executions, priorities }: Member, instance: number): number =>
-    (executions[instance] ?? 0) * (priorities[instance] ?? 1);
-  let moments = 0;
+export const createRateLimiter = (limits: readonly RateLimitResource[]): RateLimiter => {
+  const pools = new Pools(limits);
+  return { register: config => new Gate(pools, config) };
+};
+
+/** The resources, who has some of them, and who waits. */
+class Pools {
+  readonly #limits: readonly RateLimitResource[];
+  readonly #members = new Set<Member>();
+  readonly #used = new Map<string, number>();
+  #moments = 0;
+
+  constructor(limits: readonly RateLimitResource[]) {
+    this.#limits = limits;
+  }
+
+  /** @throws RuntimeFault when a resource is too small for an instance ever to run */
+  add(member: Member): void {
+    if (this.#limits.length > 0) for (const need of member.needs) requireEnough(this.#limits, need);
+    refuseBothKinds([...this.#members].flatMap(({ needs }) => needs).concat(member.needs));
+    this.#members.add(member);
+  }
+
+  delete(member: Member): void {
+    this.#members.delete(member);
+    this.wakeAll();
+  }
+
+  /** Later than all that it has returned before. */
+  nextMoment(): number {
+    return ++this.#moments;
+  }
+
+  change(needs: Needs, sign: 1 | -1): void {
+    for (const [pool, { count }] of needs) this.#used.set(pool, (this.#used.get(pool) ?? 0) + sign * count);
+  }
+
+  fits(needs: Needs): boolean {
+    for (const [pool, need] of needs)
+      if ((this.#used.get(pool) ?? 0) + need.count > this.#limitOf(pool, need)) return false;
+    return true;
+  }
+
   /** Whether another model's instance waits for resources that this one needs, and is before it. */
-  const isBehind = (member: Member, instance: number, needs: Needs): boolean => {
+  isBehind(member: Member, instance: number, needs: Needs): boolean {
     const own = { share: shareOf(member, instance), since: member.claims.get(instance) ?? LAST.since };
-    for (const other of members)
+    for (const other of this.#members)
       for (const [waiting, since] of other === member ? [] : other.claims) {
         const wanted = other.needs[waiting]!;
         // A claim that could be met is nobody's any more.
-        if (inTurn({ share: shareOf(other, waiting), since }, own) < 0 && overlap(wanted, needs) && !fits(wanted))
+        if (inTurn({ share: shareOf(other, waiting), since }, own) < 0 && overlap(wanted, needs) && !this.fits(wanted))
           return true;
       }
     return false;
-  };
-  const firstTurn = (member: Member): Turn =>
-    [...member.claims].map(([instance, since]) => ({ share: shareOf(member, instance), since })).sort(inTurn)[0] ??
-    LAST;
-  const wakeAll = (): void => {
-    const waiting = [...members].filter(({ claims }) => claims.size > 0);
+  }
+
+  wakeAll(): void {
+    const waiting = [...this.#members].filter(({ claims }) => claims.size > 0);
     const order = waiting.map(member => ({ member, turn: firstTurn(member) }));
     for (const { member } of order.sort((a, b) => inTurn(a.turn, b.turn))) {
       // The remaining waiters try again.
@@ -103,53 +130,77 @@ export function createRateLimiter(limits: readonly RateLimitResource[]): RateLim
       member.claims = new Map();
       member.wake();
     }
-  };
-  return {
-    register(config) {
-      const needs = needsOf(config);
-      if (limits.length > 0) for (const need of needs) requireEnough(limits, need);
-      refuseBothKinds([...members].flatMap(member => member.needs).concat(needs));
-      const priorities = config.instance_group.flatMap(group =>
-        instancesOf({ instance_group: [group] }).map(() => group.rate_limiter?.priority || 1),
-      );
-      const member: Member = {
-        ...{ needs, priorities, executions: priorities.map(() => AT_LOAD) },
-        ...{ claims: new Map(), earlier: new Map(), wake: () => {} },
-      };
-      members.add(member);
-      return {
-        mayRun(instance) {
-          const wanted = needs[instance];
-          if (!wanted?.size || (fits(wanted) && !isBehind(member, instance, wanted))) return true;
-          if (!member.claims.has(instance)) member.claims.set(instance, member.earlier.get(instance) ?? ++moments);
-          return false;
-        },
-        share: instance => shareOf(member, instance),
-        take(instance) {
-          member.claims.delete(instance);
-          change(needs[instance] ?? new Map(), 1);
-        },
-        give(instance) {
-          const need = needs[instance];
-          if (!need) return;
-          member.executions[instance]! += 1;
-          if (need.size === 0) return;
-          change(need, -1);
-          // Its model may have more for it, and is as far as the others then.
-          member.claims.set(instance, ++moments);
-          wakeAll();
-        },
-        onFree(wake) {
-          member.wake = wake;
-        },
-        close() {
-          members.delete(member);
-          wakeAll();
-        },
-      };
-    },
-  };
+  }
+
+  #limitOf(pool: string, need: Need): number {
+    if (this.#limits.length > 0) return namedLimit(this.#limits, need);
+    let most = 0;
+    for (const { needs } of this.#members) for (const one of needs) most = Math.max(most, one.get(pool)?.count ?? 0);
+    return most;
+  }
 }
+
+/** What one model version takes of the pools. */
+class Gate implements InstanceGate {
+  readonly #pools: Pools;
+  readonly #member: Member;
+
+  constructor(pools: Pools, config: ModelConfig) {
+    const priorities = config.instance_group.flatMap(group =>
+      instancesOf({ instance_group: [group] }).map(() => group.rate_limiter?.priority || 1),
+    );
+    this.#pools = pools;
+    this.#member = {
+      ...{ needs: needsOf(config), priorities, executions: priorities.map(() => AT_LOAD) },
+      ...{ claims: new Map(), earlier: new Map(), wake: () => {} },
+    };
+    pools.add(this.#member);
+  }
+
+  mayRun(instance: number): boolean {
+    const member = this.#member;
+    const wanted = member.needs[instance];
+    if (!wanted?.size || (this.#pools.fits(wanted) && !this.#pools.isBehind(member, instance, wanted))) return true;
+    if (!member.claims.has(instance))
+      member.claims.set(instance, member.earlier.get(instance) ?? this.#pools.nextMoment());
+    return false;
+  }
+
+  share(instance: number): number {
+    return shareOf(this.#member, instance);
+  }
+
+  take(instance: number): void {
+    this.#member.claims.delete(instance);
+    this.#pools.change(this.#member.needs[instance] ?? new Map(), 1);
+  }
+
+  give(instance: number): void {
+    const need = this.#member.needs[instance];
+    if (!need) return;
+    this.#member.executions[instance]! += 1;
+    if (need.size === 0) return;
+    this.#pools.change(need, -1);
+    // Its model may have more for it, and is as far as the others then.
+    this.#member.claims.set(instance, this.#pools.nextMoment());
+    this.#pools.wakeAll();
+  }
+
+  onFree(wake: () => void): void {
+    this.#member.wake = wake;
+  }
+
+  close(): void {
+    this.#pools.delete(this.#member);
+  }
+}
+
+const shareOf = ({ executions, priorities }: Member, instance: number): number =>
+  (executions[instance] ?? 0) * (priorities[instance] ?? 1);
+
+/** Of the member's instances that wait. */
+const firstTurn = (member: Member): Turn =>
+  [...member.claims].map(([instance, since]) => ({ share: shareOf(member, instance), since })).sort(inTurn)[0] ?? LAST;
 
 const overlap = (a: Needs, b: Needs): boolean => [...a.keys()].some(pool => b.has(pool));
 
