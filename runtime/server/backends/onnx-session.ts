@@ -42,6 +42,9 @@ export async function openSession(
     : session;
 }
 
+const sideOf = (values: readonly Binding.ValueMetadata[]) =>
+  values.map(({ name, isTensor, type, shape }) => ({ name, dtype: isTensor && readType(type), shape }));
+
 async function openNative(
   Session: Binding.InferenceSessionConstructor,
   file: string,
@@ -50,9 +53,7 @@ async function openNative(
 ): Promise<OnnxSession> {
   let session: Binding.InferenceSession | undefined = new Session();
   session.loadModel(file, options);
-  const side = (values: readonly Binding.ValueMetadata[]) =>
-    values.map(({ name, isTensor, type, shape }) => ({ name, dtype: isTensor && readType(type), shape }));
-  const graph = readGraph(side(session.inputMetadata), side(session.outputMetadata));
+  const graph = readGraph(sideOf(session.inputMetadata), sideOf(session.outputMetadata));
   const costs = callCosts();
   const requireFeeds = (feeds: Feeds): void => {
     for (const { name } of graph.inputs)

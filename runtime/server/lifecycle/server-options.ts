@@ -164,13 +164,15 @@ export interface RunningServer {
 type Required_<T> = { readonly [K in keyof T]-?: T[K] };
 type OpenEndpoint = Required_<Endpoint>;
 
+const endpoint = (
+  value: Endpoint | false | undefined,
+  port: number,
+  address = "127.0.0.1",
+): OpenEndpoint | undefined =>
+  value === false ? undefined : { address: value?.address ?? address, port: value?.port ?? port };
+
+/** One line an option. */
 export const withDefaults = (given: ServeOptions) => {
-  const endpoint = (
-    value: Endpoint | false | undefined,
-    port: number,
-    address = "127.0.0.1",
-  ): OpenEndpoint | undefined =>
-    value === false ? undefined : { address: value?.address ?? address, port: value?.port ?? port };
   const http = endpoint(given.http, 8000);
   return {
     modelRepositories: [...new Set(given.modelRepositories)],

@@ -150,97 +150,127 @@ export interface MetricsOptions {
   readonly pinnedBytes: number;
 }
 
-export function createMetrics(options: MetricsOptions): {
+/** Adds the head of a family of lines. */
+type AddHead = (name: string, help: string, type: string) => void;
+
+export interface Metrics {
   /** @param failed versions that did not load: they have a series of failures all the same */
   print(ready: readonly ReadyVersion[], failed: readonly FailedVersion[]): string;
-} {
-  let before = cpuTimes();
-  let taken = Number.NEGATIVE_INFINITY;
-  let utilization = 0;
-  let used = 0;
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const machine = createMachineFigures(options.intervalMs);
   const isOn = (setting: string, usual: boolean): boolean =>
     options.config[setting] === undefined ? usual : /^(true|1|on)$/i.test(options.config[setting]);
   const counters = isOn("counter_latencies", true);
   const summaries = isOn("summary_latencies", false);
   const histograms = isOn("histogram_latencies", false);
   const quantiles = readQuantiles(options.config.summary_quantiles);
-
   return {
     print(ready, failed) {
       const lines: string[] = [];
-      const head = (name: string, help: string, type: string): void => {
+      const head: AddHead = (name, help, type) => {
         lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
       };
-      const family = ({ name, help, type, group, value }: Family): void => {
-        if (group === "latency" && !counters) return;
-        const versions =
-          group === "identity"
-            ? ready.filter(({ config }) => config.backend === "identity")
-            : group === "cache"
-              ? ready.filter(({ config }) => config.response_cache?.enable === true)
-              : ready;
-        if (versions.length === 0) return;
-        head(name, help, type);
-        for (const version of versions) {
-          const labels = group === "identity" ? nameLabels(version) : labelsOf(version);
-          lines.push(`${name}${printLabels(labels)} ${group === "count" && !counters ? 0 : value(version)}`);
-        }
-      };
       const [success, ...rest] = FAMILIES;
-      family(success!);
+      printFamily(success!, ready, counters, lines, head);
       for (const version of failed) options.failures.of(version);
-      const failures = [...options.failures.all()];
-      if (failures.length > 0)
-        head("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", "counter");
-      for (const { labels, counts } of failures)
-        for (const reason of FAILURE_REASONS)
-          lines.push(`nv_inference_request_failure${printLabels({ ...labels, reason })} ${counts[reason]}`);
-      rest.forEach(family);
-      machine(lines, head);
+      printFailures(options.failures, lines, head);
+      for (const family of rest) printFamily(family, ready, counters, lines, head);
+      printMachine(options, machine, lines, head);
       if (histograms) printHistograms(ready, lines);
       if (summaries) printSummaries(ready, quantiles, lines);
       printFaults(lines);
       printStages(ready, lines);
-      ownMemory(lines, head);
+      printOwnMemory(options, lines, head);
       return `${lines.join("\n")}\n`;
     },
   };
+}
 
-  function ownMemory(lines: string[], head: (name: string, help: string, type: string) => void): void {
-    const { resident, charged, limit } = options.memory();
-    head("merlon_memory_resident_bytes", "Resident memory of the server, in bytes", "gauge");
-    lines.push(`merlon_memory_resident_bytes ${resident}`);
-    head("merlon_memory_charged_bytes", "Memory that requests and responses hold, in bytes", "gauge");
-    lines.push(`merlon_memory_charged_bytes ${charged}`);
-    if (!Number.isFinite(limit)) return;
-    head("merlon_memory_limit_bytes", "Memory limit of the server (--memory-limit), in bytes", "gauge");
-    lines.push(`merlon_memory_limit_bytes ${limit}`);
+/** @param counters whether latencies are counted; without, counts stand still */
+function printFamily(
+  { name, help, type, group, value }: Family,
+  ready: readonly ReadyVersion[],
+  counters: boolean,
+  lines: string[],
+  head: AddHead,
+): void {
+  if (group === "latency" && !counters) return;
+  const versions = ready.filter(({ config }) => {
+    if (group === "identity") return config.backend === "identity";
+    return group !== "cache" || config.response_cache?.enable === true;
+  });
+  if (versions.length === 0) return;
+  head(name, help, type);
+  for (const version of versions) {
+    const labels = group === "identity" ? nameLabels(version) : labelsOf(version);
+    lines.push(`${name}${printLabels(labels)} ${group === "count" && !counters ? 0 : value(version)}`);
   }
+}
 
-  function machine(lines: string[], head: (name: string, help: string, type: string) => void): void {
-    const gaugeLine = (name: string, help: string, value: number): void => {
-      head(name, help, "gauge");
-      lines.push(`${name} ${value}`);
+function printFailures(all: FailureCounts, lines: string[], head: AddHead): void {
+  const failures = [...all.all()];
+  if (failures.length > 0)
+    head("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", "counter");
+  for (const { labels, counts } of failures)
+    for (const reason of FAILURE_REASONS)
+      lines.push(`nv_inference_request_failure${printLabels({ ...labels, reason })} ${counts[reason]}`);
+}
+
+function printOwnMemory({ memory }: MetricsOptions, lines: string[], head: AddHead): void {
+  const { resident, charged, limit } = memory();
+  head("merlon_memory_resident_bytes", "Resident memory of the server, in bytes", "gauge");
+  lines.push(`merlon_memory_resident_bytes ${resident}`);
+  head("merlon_memory_charged_bytes", "Memory that requests and responses hold, in bytes", "gauge");
+  lines.push(`merlon_memory_charged_bytes ${charged}`);
+  if (!Number.isFinite(limit)) return;
+  head("merlon_memory_limit_bytes", "Memory limit of the server (--memory-limit), in bytes", "gauge");
+  lines.push(`merlon_memory_limit_bytes ${limit}`);
+}
+
+interface MachineFigures {
+  /** Part of the processors' time, from 0 to 1. */
+  readonly utilization: number;
+  readonly usedBytes: number;
+}
+
+/** @returns the figures, taken anew when they are older than `intervalMs` */
+function createMachineFigures(intervalMs: number): () => MachineFigures {
+  let before = cpuTimes();
+  let taken = Number.NEGATIVE_INFINITY;
+  let figures: MachineFigures = { utilization: 0, usedBytes: 0 };
+  return () => {
+    if (performance.now() - taken < intervalMs) return figures;
+    const now = cpuTimes();
+    const total = now.total - before.total;
+    figures = {
+      utilization: total > 0 ? 1 - (now.idle - before.idle) / total : 0,
+      usedBytes: totalmem() - freemem(),
     };
-    gaugeLine(
-      "nv_pinned_memory_pool_total_bytes",
-      "Pinned memory pool total memory size, in bytes",
-      options.pinnedBytes,
-    );
-    gaugeLine("nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", 0);
-    if (!options.cpu) return;
-    if (performance.now() - taken >= options.intervalMs) {
-      const now = cpuTimes();
-      const total = now.total - before.total;
-      utilization = total > 0 ? 1 - (now.idle - before.idle) / total : 0;
-      used = totalmem() - freemem();
-      before = now;
-      taken = performance.now();
-    }
-    gaugeLine("nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]", utilization);
-    gaugeLine("nv_cpu_memory_total_bytes", "CPU total memory (RAM), in bytes", totalmem());
-    gaugeLine("nv_cpu_memory_used_bytes", "CPU used memory (RAM), in bytes", used);
-  }
+    before = now;
+    taken = performance.now();
+    return figures;
+  };
+}
+
+function printMachine(
+  { pinnedBytes, cpu }: MetricsOptions,
+  figures: () => MachineFigures,
+  lines: string[],
+  head: AddHead,
+): void {
+  const gaugeLine = (name: string, help: string, value: number): void => {
+    head(name, help, "gauge");
+    lines.push(`${name} ${value}`);
+  };
+  gaugeLine("nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes", pinnedBytes);
+  gaugeLine("nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", 0);
+  if (!cpu) return;
+  const { utilization, usedBytes } = figures();
+  gaugeLine("nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]", utilization);
+  gaugeLine("nv_cpu_memory_total_bytes", "CPU total memory (RAM), in bytes", totalmem());
+  gaugeLine("nv_cpu_memory_used_bytes", "CPU used memory (RAM), in bytes", usedBytes);
 }
 
 function cpuTimes(): { readonly idle: number; readonly total: number } {

@@ -86,39 +86,7 @@ export function createCalls(
   recent?: RecentRequests,
 ): ServerCalls {
   const find = (model: string, version: string): ReadyVersion => registry.find(model, parseVersion(version));
-  const requireExplicit = (): void => {
-    if (options.control !== "explicit")
-      throw new RuntimeFault("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
-  };
-  const asked = (model: string, version: string): readonly ReadyVersion[] => {
-    const ready = registry.ready();
-    if (!model) return ready;
-    const number = parseVersion(version);
-    const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
-    const ambiguous = new Set(found.map(({ namespace }) => namespace)).size > 1;
-    if (found.length === 0 || ambiguous)
-      throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ambiguous ? [] : ready));
-    return found;
-  };
-  const requireName = (model: string): void => {
-    if (nameFault(model) === "empty")
-      throw new RuntimeFault("INVALID_ARGUMENT", "Model name cannot be empty. Please enter a valid name to deploy.");
-    if (nameFault(model) === "traversal")
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `invalid model name '${model}', model name must not contain path traversal characters`,
-      );
-  };
-  const labels = (version: ReadyVersion, output: string): readonly string[] => {
-    const own = version.labels.get(output);
-    if (own) return own;
-    for (const { model_name, model_version, model_namespace, output_map } of version.config.ensemble_scheduling?.step ??
-      [])
-      for (const [member, tensor] of Object.entries(output_map))
-        if (tensor === output)
-          return labels(registry.find(model_name, model_version, { near: model_namespace }), member);
-    return [];
-  };
+  const asked = (model: string, version: string): readonly ReadyVersion[] => versionsOf(registry, model, version);
   const sample = sampler(tracer, recent);
   return {
     options,
@@ -127,7 +95,7 @@ export function createCalls(
     get sample() {
       return tracer?.isOn || recent ? sample : undefined;
     },
-    labels,
+    labels: (version, output) => labelsOf(registry, version, output),
     isLive: () => true,
     isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
     serverMetadata: () => ({
@@ -165,15 +133,58 @@ export function createCalls(
       return readyOnly ? entries.filter(({ state }) => state === "READY") : entries;
     },
     async load(model, override) {
-      requireExplicit();
+      requireExplicit(options);
       requireName(model);
       await registry.load(model, override);
     },
     async unload(model, dependents) {
-      requireExplicit();
+      requireExplicit(options);
       await registry.unload(model, dependents);
     },
   };
+}
+
+/** @throws RuntimeFault */
+function requireExplicit({ control }: CallOptions): void {
+  if (control !== "explicit")
+    throw new RuntimeFault("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
+}
+
+/** @throws RuntimeFault with Triton's text */
+function requireName(model: string): void {
+  const fault = nameFault(model);
+  if (fault === "empty")
+    throw new RuntimeFault("INVALID_ARGUMENT", "Model name cannot be empty. Please enter a valid name to deploy.");
+  if (fault === "traversal")
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `invalid model name '${model}', model name must not contain path traversal characters`,
+    );
+}
+
+/** Ready versions: all of them without a name, all of a model without a version. @throws RuntimeFault if there is none, or several models have the name */
+function versionsOf(registry: Registry, model: string, version: string): readonly ReadyVersion[] {
+  const ready = registry.ready();
+  if (!model) return ready;
+  const number = parseVersion(version);
+  const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
+  const ambiguous = new Set(found.map(({ namespace }) => namespace)).size > 1;
+  if (found.length === 0 || ambiguous)
+    throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ambiguous ? [] : ready));
+  return found;
+}
+
+/** Class names of an output: the model's own, or those of the ensemble step that makes it. */
+function labelsOf(registry: Registry, version: ReadyVersion, output: string): readonly string[] {
+  const own = version.labels.get(output);
+  if (own) return own;
+  for (const step of version.config.ensemble_scheduling?.step ?? [])
+    for (const [member, tensor] of Object.entries(step.output_map))
+      if (tensor === output) {
+        const made = registry.find(step.model_name, step.model_version, { near: step.model_namespace });
+        return labelsOf(registry, made, member);
+      }
+  return [];
 }
 
 const sampler =

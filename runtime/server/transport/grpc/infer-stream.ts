@@ -59,23 +59,7 @@ export function serveInferStream(
   startAnswer(stream, packing);
   let underWay = 0;
   let last: Promise<void> = Promise.resolve();
-  /** The connection is about to end; nothing more is said on it. */
-  let isCut = false;
-  const finish = (fault?: RuntimeFault): void => {
-    if (!isCut) endAnswer(stream, fault ? STATUS[fault.code].grpc : 0, fault?.message ?? "");
-  };
-  const send = async ({ message, fault }: Answer): Promise<void> => {
-    if (isCut || !stream.writable) return;
-    if (fault instanceof ConnectionCut) {
-      isCut = true;
-      cutOff(stream, fault);
-    } else if (strict && fault) finish(fault);
-    else {
-      const pieces = packing ? await packedFairly(packing, message) : message;
-      // A slow reader is waited for.
-      if (!stream.write(pieces)) await new Promise<void>(sent => stream.whenSent(sent));
-    }
-  };
+  const { finish, send } = answersTo(stream, strict, packing);
   /** Messages of one chunk that wait for others to be answered. */
   let waiting: Frame[] = [];
   let isScheduled = false;
@@ -138,6 +122,28 @@ export function serveInferStream(
     },
     end: () => void last.then(() => finish()),
   });
+}
+
+/** @param strict a fault ends the stream */
+function answersTo(stream: Stream, strict: boolean, packing: StreamOptions["packing"]) {
+  /** The connection is about to end; nothing more is said on it. */
+  let isCut = false;
+  const finish = (fault?: RuntimeFault): void => {
+    if (!isCut) endAnswer(stream, fault ? STATUS[fault.code].grpc : 0, fault?.message ?? "");
+  };
+  const send = async ({ message, fault }: Answer): Promise<void> => {
+    if (isCut || !stream.writable) return;
+    if (fault instanceof ConnectionCut) {
+      isCut = true;
+      cutOff(stream, fault);
+    } else if (strict && fault) finish(fault);
+    else {
+      const pieces = packing ? await packedFairly(packing, message) : message;
+      // A slow reader is waited for.
+      if (!stream.write(pieces)) await new Promise<void>(sent => stream.whenSent(sent));
+    }
+  };
+  return { finish, send };
 }
 
 interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal" | "traceparent"> {
