@@ -3,7 +3,7 @@
  * replaced without a word.
  */
 import { setMaxListeners } from "node:events";
-import http, { type IncomingMessage, type RequestOptions } from "node:http";
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import https from "node:https";
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
@@ -41,58 +41,11 @@ export function nodeSender(origin: string, { tls, keepAlive, connections }: Node
     ...(isSecure && tls && secureOptions(tls)),
   };
 
-  const begin = (
-    request: HttpRequest,
-    isRetry = false,
-  ): Promise<IncomingMessage & { explain(cause: unknown): Error }> =>
-    new Promise((resolve, reject) => {
-      const { method, path, headers, body, signal, timeout } = request;
-      const length = body?.reduce((sum, part) => sum + part.length, 0);
-      const sent = (isSecure ? https : http).request({
-        ...base,
-        method,
-        path,
-        headers: { ...headers, ...(length !== undefined && { "content-length": length }) },
-      });
-      let ended: ClientError | undefined;
-      const explain = (cause: unknown): ClientError =>
-        ended ?? new UnavailableError("UNAVAILABLE", say(cause as Error, origin), { cause, notSent: isRefused(cause) });
-      const end = (error: ClientError): void => {
-        ended = error;
-        sent.destroy(error);
-      };
-      const onAbort = (): void =>
-        end(new CancelledError("CANCELLED", "the call was aborted", { cause: signal!.reason }));
-      const timer =
-        timeout === undefined
-          ? undefined
-          : setTimeout(
-              () => end(new DeadlineError("DEADLINE_EXCEEDED", `no answer within ${Math.round(timeout)} ms`)),
-              Math.max(0, timeout),
-            );
-      if (signal) {
-        // Many calls may share one signal, and that is no leak.
-        setMaxListeners(0, signal);
-        signal.addEventListener("abort", onAbort, { once: true });
-      }
-      sent.on("close", () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
-      });
-      sent.on("response", response => resolve(Object.assign(response, { explain })));
-      sent.on("error", cause => {
-        // The server closed a kept connection just as this request took it: it has not seen the request.
-        const isStale = sent.reusedSocket && (cause as NodeJS.ErrnoException).code === "ECONNRESET";
-        if (isStale && !ended && !isRetry) resolve(begin(request, true));
-        else reject(explain(cause));
-      });
-      for (const part of body ?? []) sent.write(part);
-      sent.end();
-    });
+  const how: Connecting = { origin, base, request: (isSecure ? https : http).request };
 
   return {
     async send(request) {
-      const response = await begin(request);
+      const response = await begin(how, request);
       const parts: Uint8Array[] = [];
       try {
         for await (const part of response) parts.push(part as Uint8Array);
@@ -105,7 +58,7 @@ export function nodeSender(origin: string, { tls, keepAlive, connections }: Node
       }
     },
     async open(request) {
-      const response = await begin(request);
+      const response = await begin(how, request);
       return { ...head(response), chunks: read(response) };
     },
     async close() {
@@ -114,7 +67,70 @@ export function nodeSender(origin: string, { tls, keepAlive, connections }: Node
   };
 }
 
-async function* read(response: IncomingMessage & { explain(cause: unknown): Error }): AsyncGenerator<Uint8Array> {
+interface Connecting {
+  readonly origin: string;
+  readonly base: RequestOptions;
+  readonly request: typeof http.request;
+}
+
+/** The head of an answer, and why its body breaks off if it does. */
+type Response = IncomingMessage & { explain(cause: unknown): Error };
+
+/** Sends a request, once more where a kept connection had been closed. @throws ClientError */
+function begin(how: Connecting, request: HttpRequest, isRetry = false): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const { method, path, headers, body } = request;
+    const length = body?.reduce((sum, part) => sum + part.length, 0);
+    const sent = how.request({
+      ...how.base,
+      method,
+      path,
+      headers: { ...headers, ...(length !== undefined && { "content-length": length }) },
+    });
+    const ended = endEarly(request, sent);
+    const explain = (cause: unknown): ClientError =>
+      ended() ??
+      new UnavailableError("UNAVAILABLE", say(cause as Error, how.origin), { cause, notSent: isRefused(cause) });
+    sent.on("response", response => resolve(Object.assign(response, { explain })));
+    sent.on("error", cause => {
+      // The server closed a kept connection just as this request took it: it has not seen the request.
+      const isStale = sent.reusedSocket && (cause as NodeJS.ErrnoException).code === "ECONNRESET";
+      if (isStale && !ended() && !isRetry) resolve(begin(how, request, true));
+      else reject(explain(cause));
+    });
+    for (const part of body ?? []) sent.write(part);
+    sent.end();
+  });
+}
+
+/** Ends a request with its signal or its time. @returns why it was ended, if it was */
+function endEarly({ signal, timeout }: HttpRequest, sent: ClientRequest): () => ClientError | undefined {
+  let ended: ClientError | undefined;
+  const end = (error: ClientError): void => {
+    ended = error;
+    sent.destroy(error);
+  };
+  const onAbort = (): void => end(new CancelledError("CANCELLED", "the call was aborted", { cause: signal!.reason }));
+  const timer =
+    timeout === undefined
+      ? undefined
+      : setTimeout(
+          () => end(new DeadlineError("DEADLINE_EXCEEDED", `no answer within ${Math.round(timeout)} ms`)),
+          Math.max(0, timeout),
+        );
+  if (signal) {
+    // Many calls may share one signal, and that is no leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener("abort", onAbort, { once: true });
+  }
+  sent.on("close", () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  });
+  return () => ended;
+}
+
+async function* read(response: Response): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of response) yield chunk as Uint8Array;
   } catch (cause) {

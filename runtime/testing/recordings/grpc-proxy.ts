@@ -67,43 +67,51 @@ const fieldsOf = (headers: IncomingHttpHeaders): Field[] =>
     .flatMap(([name, value]): Field[] => [value ?? []].flat().map(one => [name, String(one)]))
     .sort(([a], [b]) => Number(b.startsWith(":")) - Number(a.startsWith(":")));
 
+/** Gives the messages of a call, packed ones unpacked, to those who listen, in their order. What cannot be read, or is not gRPC, is passed on all the same. */
+function messageOrder(unreadable: GrpcTap["unreadable"]) {
+  let turn = Promise.resolve();
+  return {
+    listenTo(encoding: () => string, take: (message: Buffer) => void): (chunk: Buffer) => void {
+      const read = frameReader(frame => {
+        turn = turn
+          .then(() => unpack(frame, encoding()))
+          .then(take)
+          .catch(unreadable);
+      });
+      return chunk => {
+        try {
+          read(chunk);
+        } catch {
+          // It is passed on.
+        }
+      };
+    },
+    after(work: () => void): void {
+      void turn.then(work).catch(() => {});
+    },
+  };
+}
+
 function pass(down: Stream, headers: Headers, session: ClientHttp2Session, tap: GrpcTap): void {
   const { ":scheme": _, ":authority": __, host: ___, ...rest } = headers;
   const up = session.request(rest as OutgoingHttpHeaders, { endStream: false });
   let ended = false;
   let trailers: IncomingHttpHeaders = {};
-  let turn = Promise.resolve();
-  /** Messages in their order, packed ones unpacked. */
-  const messages = (encoding: () => string, take: (message: Buffer) => void) =>
-    frameReader(frame => {
-      turn = turn
-        .then(() => unpack(frame, encoding()))
-        .then(take)
-        .catch(error => tap.unreadable(error));
-    });
+  const { listenTo, after } = messageOrder(error => tap.unreadable(error));
   const end = (status: Parameters<GrpcTap["end"]>[0]): void => {
     if (ended) return;
     ended = true;
-    void turn.then(() => tap.end(status)).catch(() => {});
+    after(() => tap.end(status));
   };
   let answerEncoding = "identity";
-  const readRequest = messages(
+  const hearRequest = listenTo(
     () => String(headers["grpc-encoding"] ?? "identity"),
     message => tap.request(message),
   );
-  const readAnswer = messages(
+  const hearAnswer = listenTo(
     () => answerEncoding,
     message => tap.answer(message),
   );
-  const listenTo = (read: (chunk: Buffer) => void) => (chunk: Buffer) => {
-    try {
-      read(chunk);
-    } catch {
-      // What is no gRPC is passed on all the same.
-    }
-  };
-  const hearRequest = listenTo(readRequest);
-  const hearAnswer = listenTo(readAnswer);
   down.listen({
     data(chunk) {
       hearRequest(chunk);
