@@ -182,29 +182,8 @@ export const queryFeastOp = defineOp({
         "right",
       );
     if (!fitsMissing(call, views, outputs)) return undefined;
-    const { onlineStore } = read.value;
-    const key = onlineStore.type === "redis" ? onlineStore.tlsClient?.keyWritten : undefined;
-    if (key !== undefined && !isAbsolute(key))
-      return call.fail(
-        messages.graphParameter({
-          operator: "queryFeast",
-          problem: `the \`ssl_keyfile\` of \`${repository}\` is \`${key}\`, relative to the repository, and a private key is not copied into a model.`,
-          way: "Write an absolute path, or an environment variable that holds one (`ssl_keyfile=${REDIS_KEY_FILE}`).",
-        }),
-        { literal: repository },
-      );
-    const { portableStore } = read.value;
-    if (onlineStore.type !== "sqlite" && "literal" in portableStore) {
-      const { literal } = portableStore;
-      return call.fail(
-        messages.graphParameter({
-          operator: "queryFeast",
-          problem: `${literal.place} in \`feature_store.yaml\` of \`${repository}\` is written out, and a secret is not copied into a model.`,
-          way: `Write an environment variable that holds it: ${literal.instead}.`,
-        }),
-        { literal: repository },
-      );
-    }
+    const fault = notPortable(read.value, repository);
+    if (fault) return call.fail(fault, { literal: repository });
     const folder = `features/${call.artefactName(repository, read.path)}`;
     const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {
@@ -230,6 +209,24 @@ export const queryFeastOp = defineOp({
     };
   },
 });
+
+/** Why a model cannot carry the repository: a private key or a secret would be copied. */
+function notPortable({ onlineStore, portableStore }: FeastRepository, repository: string) {
+  const key = onlineStore.type === "redis" ? onlineStore.tlsClient?.keyWritten : undefined;
+  if (key !== undefined && !isAbsolute(key))
+    return messages.graphParameter({
+      operator: "queryFeast",
+      problem: `the \`ssl_keyfile\` of \`${repository}\` is \`${key}\`, relative to the repository, and a private key is not copied into a model.`,
+      way: "Write an absolute path, or an environment variable that holds one (`ssl_keyfile=${REDIS_KEY_FILE}`).",
+    });
+  if (onlineStore.type === "sqlite" || !("literal" in portableStore)) return undefined;
+  const { literal } = portableStore;
+  return messages.graphParameter({
+    operator: "queryFeast",
+    problem: `${literal.place} in \`feature_store.yaml\` of \`${repository}\` is written out, and a secret is not copied into a model.`,
+    way: `Write an environment variable that holds it: ${literal.instead}.`,
+  });
+}
 
 /** The repository that the model carries: a SQLite store is copied, other stores are named as `feature_store.yaml` names them. */
 function copiedRepository(repository: FeastRepository, from: string, folder: string): ArtefactFile[] {

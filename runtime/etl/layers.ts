@@ -95,18 +95,7 @@ export async function openLayers(
     ...keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`),
   ];
   // A plan of constants alone reads nothing, yet has the rows of its data.
-  const select = parts.join(", ") || "1 AS nothing";
-  let from = `SELECT ${select}, ${source.place.map((of, i) => `${of} AS r${i}`).join(", ")} FROM ${source.relation}${only === undefined ? "" : ` WHERE ${only}`}`;
-  if (source.format !== "parquet") {
-    // Text is parsed once, not once a statement.
-    await engine.run(
-      `CREATE OR REPLACE TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
-      "reading the data",
-    );
-    from = "SELECT *, rowid AS r0 FROM merlon_data";
-  }
-  await engine.run(`${engine.sql.view(view)} ${from}`, "reading the data");
-  const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
+  const places = await viewSource(engine, source, view, parts.join(", ") || "1 AS nothing", only);
   let joined = false;
   let keepsOrder = true;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
@@ -147,23 +136,54 @@ export async function openLayers(
       const [only] = steps;
       const read = (only?.inputs.input ?? []).map(ref => find(ref)!);
       const keys = only && groupKeysOf(only, read, engine.sql);
-      if (keys) {
-        if (keep.length > 0) throw cannotKeep(keep[0]!, only.id);
-        joined = true;
-        const place = engine.sql.struct(Object.fromEntries(places.map(name => [name, name])));
-        const first = places.map((name, i) => `min(${place}).${name} AS r${i}`);
-        await engine.run(
-          `${engine.sql.view(view)} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${keys.map(key => `${key} IS NOT NULL`).join(" AND ")} GROUP BY ${keys.join(", ")}`,
-          "preparing the workflow",
-        );
-        return;
-      }
-      await engine.run(
-        `${engine.sql.view(view)} SELECT *, ${added.join(", ")} FROM ${below}${where}`,
-        "preparing the workflow",
-      );
+      if (keys && keep.length > 0) throw cannotKeep(keep[0]!, only.id);
+      joined ||= keys !== undefined;
+      const statement = keys
+        ? groupedView(engine.sql, view, { added, places, keys, below })
+        : `${engine.sql.view(view)} SELECT *, ${added.join(", ")} FROM ${below}${where}`;
+      await engine.run(statement, "preparing the workflow");
     },
   };
+}
+
+/** Makes the lowest view, of the data's rows. @returns its columns that rows stand in the data's order by */
+async function viewSource(
+  engine: Engine,
+  source: DataSource,
+  view: string,
+  select: string,
+  only: string | undefined,
+): Promise<readonly string[]> {
+  const isParquet = source.format === "parquet";
+  const place = source.place.map((of, i) => `${of} AS r${i}`).join(", ");
+  let from = `SELECT ${select}, ${place} FROM ${source.relation}${only === undefined ? "" : ` WHERE ${only}`}`;
+  if (!isParquet) {
+    // Text is parsed once, not once a statement.
+    await engine.run(
+      `CREATE OR REPLACE TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
+      "reading the data",
+    );
+    from = "SELECT *, rowid AS r0 FROM merlon_data";
+  }
+  await engine.run(`${engine.sql.view(view)} ${from}`, "reading the data");
+  return isParquet ? source.place.map((_, i) => `r${i}`) : ["r0"];
+}
+
+/** A view with one row for each key, in the place of the first of its rows. */
+function groupedView(
+  sql: Sql,
+  view: string,
+  {
+    added,
+    places,
+    keys,
+    below,
+  }: Readonly<Record<"added" | "places" | "keys", readonly string[]>> & { readonly below: string },
+): string {
+  const place = sql.struct(Object.fromEntries(places.map(name => [name, name])));
+  const first = places.map((name, i) => `min(${place}).${name} AS r${i}`);
+  const known = keys.map(key => `${key} IS NOT NULL`).join(" AND ");
+  return `${sql.view(view)} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${known} GROUP BY ${keys.join(", ")}`;
 }
 
 /** Look-ups of one layer: what scalars find by tables, which promise no order of the rows: they are put in order at the end. */
