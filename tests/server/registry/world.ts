@@ -8,7 +8,8 @@ import { dirname, join } from "node:path";
 import { printPlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import type { Backend, LoadContext, LoadedModel } from "#runtime/server/backends/backend.js";
+import type { Backend, LoadContext } from "#runtime/server/backends/backend.js";
+import type { LoadedModel } from "#runtime/server/contract.js";
 import { VersionLease } from "#runtime/server/models/lease.js";
 import type { ReadyVersion } from "#runtime/server/models/ready-version.js";
 import { createRegistry } from "#runtime/server/models/registry.js";
@@ -163,7 +164,7 @@ export function openWorld(control: "poll" | "explicit"): World {
     models: (namespace, ahead) => modelCaller(() => registry, namespace, ahead),
     server: serverModels(() => registry),
     log: createLog({ info: true, warning: true, error: true, verbose: 0, format: "default" }, text => log.push(text)),
-    around: {
+    middleware: {
       backend: async ({ config }, choose) => backendOf(config.platform === "ensemble" ? await choose() : fake),
     },
     drawSeed: () => 1n,
@@ -395,6 +396,8 @@ export function openWorld(control: "poll" | "explicit"): World {
         "start",
         registry.start([]).then(() => {}),
       );
+      for (const name of [...LEAVES, ...BUILT])
+        if (!readyNames().has(name)) breaks(`${name} does not serve after the start`);
       await checkAtRest();
     },
     async run({ command, turns }) {
