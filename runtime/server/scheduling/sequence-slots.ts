@@ -56,8 +56,37 @@ export interface Slots {
 /** How soon a sequence that was idle for too long without a slot ends after it got one, in milliseconds. */
 const OVERDUE_MS = 50;
 
+/** The slots of all instances in the order in which they are given; made when the first sequence needs them, since configurations allow 2^31. */
+class SlotRow {
+  readonly #instances: number;
+  readonly #most: number;
+  readonly #made: Slot[] = [];
+  /** Slots before this place are taken. */
+  #lowest = 0;
+
+  constructor(instances: number, perInstance: number) {
+    this.#instances = instances;
+    this.#most = instances * perInstance;
+  }
+
+  /** The first free one; undefined if all are taken. */
+  findFree(): Slot | undefined {
+    const made = this.#made;
+    while (this.#lowest < made.length && made[this.#lowest]!.sequence) this.#lowest++;
+    const place = this.#lowest;
+    if (place === made.length && place < this.#most)
+      made.push({ instance: place % this.#instances, index: Math.floor(place / this.#instances), place });
+    return made[place];
+  }
+
+  free(slot: Slot): void {
+    this.#lowest = Math.min(this.#lowest, slot.place);
+    delete slot.sequence;
+  }
+}
+
 /**
- * @param perInstance slots of each instance; one is made when the first sequence needs it, since configurations allow 2^31
+ * @param perInstance slots of each instance
  * @param onIdle called when a sequence that has a slot has been idle too long
  * @param onGone called instead of giving a slot to a sequence one of whose requests was given up
  */
@@ -68,19 +97,11 @@ export function createSlots(
   onIdle: (sequence: Sequence) => void,
   onGone: (sequence: Sequence) => void,
 ): Slots {
-  const made: Slot[] = [];
-  /** Slots before this place are taken. */
-  let lowest = 0;
-  const findFree = (): Slot | undefined => {
-    while (lowest < made.length && made[lowest]!.sequence) lowest++;
-    if (lowest === made.length && made.length < instances * perInstance)
-      made.push({ instance: lowest % instances, index: Math.floor(lowest / instances), place: lowest });
-    return made[lowest];
-  };
+  const slots = new SlotRow(instances, perInstance);
   const open = new Map<bigint | string, Sequence>();
   const backlog = new Set<Sequence>();
   const seat = (sequence: Sequence): void => {
-    const free = findFree();
+    const free = slots.findFree();
     if (!free) {
       backlog.add(sequence);
       return;
@@ -123,8 +144,7 @@ export function createSlots(
       backlog.delete(sequence);
       advance(sequence, "release");
       if (!sequence.slot) return;
-      lowest = Math.min(lowest, sequence.slot.place);
-      delete sequence.slot.sequence;
+      slots.free(sequence.slot);
       delete sequence.slot;
       for (const next of backlog) {
         if (!next.queue.some(({ gone }) => gone)) {
