@@ -10,6 +10,7 @@ import type { ModelVersion } from "../base/model-version.js";
 import type { Parameter, Tensor, TypedTensor } from "../base/tensor.js";
 import type { Lease, ModelRef } from "../engine/schedule/lease.js";
 import type { StageCounters } from "../engine/schedule/stage-counters.js";
+import type { StateLines } from "./observe/request-states.js";
 import type { TraceNotes } from "./observe/tracing/trace.js";
 import type { Controls } from "./requests/controls.js";
 import type { RegionPart } from "./requests/shared-memory.js";
@@ -73,6 +74,8 @@ export interface BackendRequest {
   readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
+  /** Lines of a verbose log. */
+  readonly states?: StateLines;
   /** Large memory that inputs lie in, where the model may move it; answers may bring more. */
   readonly memory?: RequestMemory;
 }

@@ -171,6 +171,7 @@ export async function loadVersion(
     labels,
     files,
     refcount: createRefcount(),
+    log: options.log,
   };
 }
 

@@ -4,6 +4,7 @@
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { LoadedModel } from "../contract.js";
+import type { ServerLog } from "../observe/server-log.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { Labels } from "./labels.js";
@@ -26,6 +27,8 @@ export interface ReadyVersion {
   readonly files?: VerifiedFiles | undefined;
   /** Requests that keep it from being unloaded, besides those in its scheduler. */
   readonly refcount: VersionRefcount;
+  /** Of the server; verbose lines of requests go there. */
+  readonly log?: ServerLog | undefined;
 }
 
 export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;

@@ -8,6 +8,7 @@ import type { InferRequest } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import { requestPrefix } from "../requests/request-prefix.js";
 import type { ValidRequest } from "../requests/validate.js";
+import { stateText } from "./request-states.js";
 import type { ServerLog } from "./server-log.js";
 
 /** @param id as far as it was read; empty where it is not known */
@@ -23,7 +24,9 @@ export function logPrepared(
   request: InferRequest,
   valid: ValidRequest,
 ): void {
-  if (log.isVerbose) log.verbose("infer_request", preparedText(version, wanted, request, valid));
+  if (!log.isVerbose) return;
+  log.verbose("infer_request", stateText(request.id, "INITIALIZED", "INITIALIZED"));
+  log.verbose("infer_request", preparedText(version, wanted, request, valid));
 }
 
 /** Triton's text without the addresses of its objects. */

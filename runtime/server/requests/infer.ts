@@ -8,6 +8,7 @@ import { requestBegins, requestEnds } from "../../base/in-flight.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse, InferRequest, InferResponse } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
+import { StateLines } from "../observe/request-states.js";
 import {
   recordCacheHit,
   recordCacheMiss,
@@ -111,7 +112,8 @@ async function executeRequest(
   const { inputs } = valid;
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) * 1e6;
-  const asked = backendRequest(version, request, valid);
+  const states = version.log?.isVerbose ? new StateLines(version.log, request.id) : undefined;
+  const asked = backendRequest(version, request, valid, states);
   const { trace, memory } = request;
   if (memory && !asked.memory) memory.keep();
   // Counted now: the bytes may be elsewhere when the model has answered.
@@ -119,6 +121,7 @@ async function executeRequest(
   trace?.begin(version.model, Number(version.version), request.id);
   trace?.stamp("REQUEST_START", started * 1e6);
   trace?.note("TENSOR_QUEUE_INPUT", inputs.values());
+  states?.to("PENDING");
   const queued = performance.now() * 1e6;
   trace?.stamp("QUEUE_START", queued);
   const translate = (response: BackendResponse): InferResponse => inferResponse(version, request, valid, response);
@@ -145,12 +148,14 @@ async function executeRequest(
   } catch (error) {
     trace?.stamp("REQUEST_END");
     const fault = RuntimeFault.from(error);
+    states?.to(fault instanceof Refusal ? "FAILED_ENQUEUE" : "RELEASED");
     countFailure(version, fault, elapsed());
     trace?.fail(fault.message);
     throw fault;
   } finally {
     if (counts) requestEnds();
   }
+  states?.to("RELEASED");
   if (trace) stampExecution(trace, done, queued, config.platform === "ensemble");
   if (answer) {
     trace?.note("TENSOR_BACKEND_OUTPUT", answer.outputs);
@@ -184,6 +189,7 @@ function backendRequest(
   version: ReadyVersion,
   { id, parameters, signal, lease, trace, memory }: InferRequest,
   { batch, inputs, outputs }: ValidRequest,
+  states: StateLines | undefined,
 ): BackendRequest {
   const split = splitControls(parameters);
   const request: { -readonly [K in keyof BackendRequest]: BackendRequest[K] } = {
@@ -198,6 +204,7 @@ function backendRequest(
   if (signal) request.signal = signal;
   if (lease) request.lease = lease;
   if (trace) request.trace = trace;
+  if (states) request.states = states;
   if (memory && !trace && mayLend(version)) request.memory = memory;
   return request;
 }

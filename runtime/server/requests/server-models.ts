@@ -13,6 +13,7 @@ import { VersionLease } from "../models/lease.js";
 import type { ReadyVersion } from "../models/ready-version.js";
 import type { Registry } from "../models/registry-types.js";
 import type { Ahead } from "../models/swap-group.js";
+import { logPrepared } from "../observe/request-lines.js";
 import { executeStream, infer, inferSync, isDecoupled } from "./infer.js";
 import { describeModel } from "./metadata.js";
 import { validateRequest } from "./validate.js";
@@ -113,6 +114,7 @@ export const serverModels = (registry: () => Registry): ServerModels => ({
       const ready = versionsOf(request.lease, registry).find(model, version, { closing: true, near });
       const decoupled = isDecoupled(ready);
       const valid = validateRequest(ready.config, request);
+      if (ready.log) logPrepared(ready.log, ready, version > 0 ? String(version) : "", request, valid);
       let ended = !decoupled;
       await executeStream(ready, request, valid, given => {
         if (!(given instanceof Error) && given.final) ended = true;

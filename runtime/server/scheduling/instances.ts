@@ -60,6 +60,7 @@ export function createInstances(
   const launch = (jobs: readonly Job[], instance: number): void => {
     const flight = flights[instance]!;
     const clock = flight.length > 0 ? waitInLine(jobs, stats) : startClock();
+    if (flight.length === 0) noteExecuting(jobs);
     flight.push(clock);
     const execution = model.stream
       ? runStream(model, jobs, instance, stats, opened)
@@ -124,6 +125,10 @@ function relieveLongest(flights: readonly (readonly RunningClock[])[]): void {
 const isBefore = (gate: InstanceGate, one: number, other: number | undefined): boolean =>
   other === undefined || gate.share(one) <= gate.share(other);
 
+function noteExecuting(jobs: readonly Job[]): void {
+  for (const { request } of jobs) request.states?.to("EXECUTING");
+}
+
 /** Jobs that an instance gets while it still runs others: pending until they begin, given up when their client goes away. */
 function waitInLine(jobs: readonly Job[], stats: VersionStatistics): RunningClock {
   stats.pending += jobs.length;
@@ -133,7 +138,10 @@ function waitInLine(jobs: readonly Job[], stats: VersionStatistics): RunningCloc
     counted = false;
     for (const job of jobs) job.forget?.();
   };
-  const clock = startClock(leave);
+  const clock = startClock(() => {
+    leave();
+    noteExecuting(jobs);
+  });
   for (const job of jobs)
     watchAbort(job, () => {
       if (!clock.execution?.takeBack()) return;

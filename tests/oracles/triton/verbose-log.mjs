@@ -30,6 +30,15 @@ const MODELS = {
   full: `backend: "identity" max_batch_size: 1 ${tensors("TYPE_FP32")}
 parameters [ { key: "execute_delay_ms" value { string_value: "800" } } ]
 dynamic_batching { default_queue_policy { max_queue_size: 1 } }`,
+  // The member's requests are logged as the ensemble's are.
+  both: `platform: "ensemble" max_batch_size: 4 input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [1] } ]
+output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [1] } ]
+ensemble_scheduling { step [ { model_name: "same" model_version: -1 input_map { key: "INPUT0" value: "INPUT0" }
+output_map { key: "OUTPUT0" value: "OUTPUT0" } } ] }`,
+  // The second request waits longer than it may.
+  late: `backend: "identity" max_batch_size: 1 ${tensors("TYPE_FP32")}
+parameters [ { key: "execute_delay_ms" value { string_value: "800" } } ]
+dynamic_batching { default_queue_policy { default_timeout_microseconds: 200000 } }`,
   many: `backend: "identity" max_batch_size: 4 ${tensors("TYPE_FP32")} model_transaction_policy { decoupled: true }`,
 };
 
@@ -64,6 +73,8 @@ const CASES = [
   ...everyWay("absent", { id: "absent", inputs: [FP32([1])] }),
   ...everyWay("many", { id: "many", inputs: [FP32([1], [1, 1], "WRONG")] }),
   ...everyWay("full", { id: "full", inputs: [FP32([1])] }).map(one => ({ ...one, times: 3 })),
+  ...everyWay("both", { id: "both", inputs: [FP32([1])] }),
+  ...everyWay("late", { id: "late", inputs: [FP32([1])] }).map(one => ({ ...one, times: 2 })),
   http("/v2/models/same/infer", "no JSON"),
   http("/v2/models/same/infer", { id: "early", inputs: "no list" }),
   http("/v2/models/same/infer", { id: 7, inputs: [] }),
@@ -131,11 +142,11 @@ async function record() {
   return { models: MODELS, requests: recorded };
 }
 
-/** What is said of requests, without times, addresses and states. */
+/** What is said of requests, without times and addresses. */
 const linesOf = text =>
   text.split("\n").flatMap(line => {
     const [, file, said] = /^I\d{4} [\d:.]+ \d+ (\S+?):\d+\] (.*)$/.exec(line) ?? [];
-    return /^"(HTTP (request|error)|\[request id: [^\]]*\] (?!Setting state))/.test(said ?? "")
+    return /^"(HTTP (request|error)|\[request id: [^\]]*\] )/.test(said ?? "")
       ? [`${file}] ${said.replace(/0x0x[0-9a-f]+|0x[0-9a-f]{6,}/g, "<address>")}`]
       : [];
   });
