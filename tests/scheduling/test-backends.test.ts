@@ -29,6 +29,8 @@ input [ { name: "INPUT" data_type: TYPE_UINT8 dims: [1] } ]
 output [ { name: "OUTPUT0" data_type: TYPE_UINT8 dims: [1] }, { name: "OUTPUT1" data_type: TYPE_UINT8 dims: [1] } ]`,
   "direct/1/.keep": "",
   "direct/config.pbtxt": sums("sequence", "direct { }"),
+  "wide/1/.keep": "",
+  "wide/config.pbtxt": sums("sequence", "direct { }").replaceAll("dims: [1]", "dims: [-1]"),
   "dyna/1/.keep": "",
   "dyna/config.pbtxt": sums("dyna_sequence", "oldest { max_candidate_sequences: 4 }"),
 };
@@ -196,6 +198,17 @@ test("repeat and square that are not decoupled give the only answer, and refuse 
   } finally {
     await plain.stop();
   }
+});
+
+// test_ragged_batch_allowed of qa/L0_sequence_batcher.
+test("sequence sums all elements of a request, and answers with the sum in each", async () => {
+  const ask = async (data: readonly number[], flags: object): Promise<unknown> => {
+    const inputs = [{ name: "INPUT", shape: [1, data.length], datatype: "INT32", data }];
+    const { body } = await server.post("/v2/models/wide/infer", { parameters: { sequence_id: 7, ...flags }, inputs });
+    return (body as { outputs: unknown[] }).outputs[0];
+  };
+  expect(await ask([1, 1], { sequence_start: true })).toMatchObject({ shape: [1, 2], data: [2, 2] });
+  expect(await ask([2, 2, 2], { sequence_end: true })).toMatchObject({ shape: [1, 3], data: [8, 8, 8] });
 });
 
 // As Triton's identity back end has it: the first instance delays once, each further one by its number times the multiplier.

@@ -270,7 +270,8 @@ test("a request whose client gives up is traced until its model has ended", asyn
   };
   const server = await startServer(
     repository([], slow),
-    sentTo(receiver, "rate=1", "opentelemetry,bsp_schedule_delay=1"),
+    // Without a delay, as L0_trace has it too: spans are sent as soon as there are any.
+    sentTo(receiver, "rate=1", "opentelemetry,bsp_schedule_delay=0"),
   );
   const client = grpcClient(server.ports.grpc);
   const code = await new Promise(resolve => {

@@ -1,6 +1,6 @@
 /**
- * Triton's `sequence` and `dyna_sequence` backends, for tests of the sequence batcher: `INPUT` → `OUTPUT`, the sum of the sequence so far.
- * `dyna_sequence` adds the correlation id to the last one. `execute_delay_ms` delays each execution.
+ * Triton's `sequence` and `dyna_sequence` backends, for tests of the sequence batcher: `INPUT` → `OUTPUT`, the sum of all elements of the
+ * sequence so far, in each element. `dyna_sequence` adds the correlation id to the last one. `execute_delay_ms` delays each execution.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../../base/errors.js";
@@ -19,13 +19,14 @@ const sumBackend = (addId: boolean): Backend => ({
       );
     const answer = ({ controls, inputs, batch }: BackendRequest): BackendResponse => {
       const { correlationId: id, start, end } = controls;
-      const [value = 0] = int32Values(inputs.get("INPUT"));
-      const sum = ((start ? 0 : (sums.get(id) ?? 0)) + value) | 0;
+      const values = int32Values(inputs.get("INPUT"));
+      let sum = start ? 0 : (sums.get(id) ?? 0);
+      for (const value of values) sum = (sum + value) | 0;
       if (end || id === 0n) sums.delete(id);
       else remember(sums, id, sum);
       const result = addId && end ? sum + Number(BigInt.asIntN(32, BigInt(id))) : sum;
-      const shape = config.max_batch_size > 0 ? [batch, 1] : [1];
-      const data = new Uint8Array(Int32Array.of(result).buffer);
+      const shape = config.max_batch_size > 0 ? [batch, values.length / batch] : [values.length];
+      const data = new Uint8Array(new Int32Array(values.length).fill(result).buffer);
       return { outputs: [{ name: "OUTPUT", datatype: "INT32", shape, data }] };
     };
     return {

@@ -25,6 +25,7 @@ generate implicit_models "$onnx --initial-state zero --variable" qa_variable_seq
 for kind in models reshape_models identity_models sequence_models; do
   generate $kind --ensemble qa_ensemble_model_repository/qa_${kind%s}_repository
 done
+generate sequence_models "--ensemble --variable" qa_ensemble_model_repository/qa_variable_sequence_model_repository
 "$python" "$(dirname "$(readlink -f "$0")")/copies.py" "$out" >>"$out/generate.log" 2>&1
 # There is no GPU here.
 grep -rl KIND_GPU "$out" --include=config.pbtxt | xargs -r sed -i 's/KIND_GPU/KIND_CPU/'
