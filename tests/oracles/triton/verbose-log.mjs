@@ -37,7 +37,7 @@ ensemble_scheduling { step [ { model_name: "same" model_version: -1 input_map { 
 output_map { key: "OUTPUT0" value: "OUTPUT0" } } ] }`,
   // The second request waits longer than it may.
   late: `backend: "identity" max_batch_size: 1 ${tensors("TYPE_FP32")}
-parameters [ { key: "execute_delay_ms" value { string_value: "800" } } ]
+parameters [ { key: "execute_delay_ms" value { string_value: "400" } } ]
 dynamic_batching { default_queue_policy { default_timeout_microseconds: 200000 } }`,
   many: `backend: "identity" max_batch_size: 4 ${tensors("TYPE_FP32")} model_transaction_policy { decoupled: true }`,
 };
