@@ -309,3 +309,23 @@ test("requests of a stream are traced below the span of the stream's header", as
     name: "InferRequest",
   });
 });
+
+// As qa/L0_trace has it: "only traces with OTel Context are collected after count goes to 0".
+test("a client's own traces go on when the count has run out, and do not use it up", async () => {
+  const receiver = await openReceiver();
+  const server = await startServer(repository(["echo_int32"]), sentTo(receiver, "rate=5", "count=1"));
+  const body = JSON.stringify({ inputs: [input] });
+  const ask = (headers: Readonly<Record<string, string>> = {}) =>
+    server.json("/v2/models/echo_int32/infer", { method: "POST", body, headers });
+  const context = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
+  const count = async () => (await server.json("/v2/trace/setting")).body;
+  await ask(context);
+  expect(await count()).toMatchObject({ trace_count: "1" });
+  for (let i = 0; i < 9; i++) await ask();
+  expect(await count()).toMatchObject({ trace_count: "0" });
+  for (let i = 0; i < 6; i++) await ask(context);
+  await server.stop();
+  receiver.close();
+  const roots = receiver.bodies.flatMap(readSpans).filter(({ name }) => name === "InferRequest");
+  expect(roots.map(({ parent }) => parent)).toEqual(["b7ad6b7169203331", "", ...Array(6).fill("b7ad6b7169203331")]);
+});

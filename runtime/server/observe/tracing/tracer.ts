@@ -80,12 +80,14 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
     sample(model, traceparent) {
       const { level, rate, count, logFrequency } = settingsOf(model);
       const levels = { timestamps: level.includes("TIMESTAMPS"), tensors: level.includes("TENSORS") };
-      if ((!levels.timestamps && !levels.tensors) || count === 0) return undefined;
+      if (!levels.timestamps && !levels.tensors) return undefined;
       const scope = models.get(model) ?? server;
       const context = mode === "opentelemetry" ? readTraceParent(traceparent) : undefined;
-      scope.seen++;
-      if (!context && (rate === 0 || scope.seen % rate !== 0)) return undefined;
-      if (count > 0) scope.own.count = count - 1;
+      if (count === 0 && !context) return undefined;
+      // The client's own traces go on when the count has run out, and those whose turn it is not leave it as it is.
+      const isTurn = rate !== 0 && ++scope.seen % rate === 0 && count !== 0;
+      if (!isTurn && !context) return undefined;
+      if (isTurn && count > 0) scope.own.count = count - 1;
       scope.open++;
       return createTrace({
         levels,
