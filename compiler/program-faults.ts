@@ -2,8 +2,8 @@
  * What is wrong with a program as a whole: what its file exports, its name and options, and the node it answers with.
  */
 import { basename } from "node:path";
-import type { OpParams } from "../contract/op-params.js";
 import { REQUEST_ROWS } from "../contract/schema.js";
+import { groupsRows } from "../contract/step-facts.js";
 import type { ProgramSources } from "./2-check/sources.js";
 import type { Evaluated, GraphDocument } from "./3-graph/document.js";
 import type { InferredGraph } from "./3-graph/infer.js";
@@ -174,9 +174,8 @@ function mixedGroups(
 ): Finding[] {
   if (graph.kind !== "ensemble") return [];
   const pathOf = (rows: string): string | undefined => {
-    const { op, params } = steps.find(({ id }) => id === rows) ?? {};
-    const { groups, path } = (params ?? {}) as Partial<OpParams["transformWorkflow"]>;
-    return op === "transformWorkflow" && groups ? path : undefined;
+    const made = steps.find(({ id }) => id === rows);
+    return made && groupsRows(made) && "path" in made.params ? made.params.path : undefined;
   };
   const group = output.find(({ column }) => pathOf(column.rows) !== undefined);
   const other = group && output.find(({ column }) => column.rows !== group.column.rows);

@@ -1,6 +1,6 @@
 /**
- * What each operator's step carries in a plan of what its author wrote, as the operators' specs say. What was learnt from data, and the files beside, are in
- * op-state.ts.
+ * What each operator's step carries in a plan of what its author wrote, as the operators' specs say. Ports, what was learnt from data, and the files
+ * beside are in op-state.ts.
  */
 import type { z } from "zod";
 import { SPECS } from "../operators/gen/specs.js";

@@ -3,10 +3,20 @@
  * A compiled ensemble and a fitted workflow are both plans. `parsePlan` is the only way in.
  */
 import { z } from "zod";
+import type { Learns, Makes } from "../operators/shared/spec/operator.js";
+import { portFault } from "../operators/shared/spec/ports.js";
 import { artefactPath } from "./files/artefact-path.js";
-import type { PathInside } from "./files/path-inside.js";
+import { learntColumns } from "./learnt-columns.js";
 import { OP_PARAMS, type OpKind, type OpParams } from "./op-params.js";
-import { OP_ARTEFACTS, OP_STATE, type OpState } from "./op-state.js";
+import {
+  type FittedOpKind,
+  type OpArtefacts,
+  type OpOutputs,
+  type OpState,
+  type PortColumns,
+  specOf,
+} from "./op-state.js";
+import { PlanError } from "./plan-error.js";
 import { type ColumnSchema, columnSchema, REQUEST_ROWS } from "./schema.js";
 
 /** The pseudo step whose columns are the request's. */
@@ -87,23 +97,52 @@ const planSchema = z.strictObject({
   stage: stageSchema.optional(),
 });
 
-/** One operator of a plan. `K` narrows parameters and state together. */
-export interface Step<K extends OpKind = OpKind> {
+interface StepHead<K extends OpKind> {
   readonly id: string;
   readonly op: K;
   readonly label: string;
   readonly params: OpParams[K];
-  readonly state?: K extends keyof OpState ? OpState[K] : undefined;
-  readonly artefacts?: Readonly<Record<string, PathInside>>;
   readonly cache?: StepCache;
-  readonly inputs: Readonly<Record<string, readonly ColumnRef[]>>;
-  readonly outputs: readonly ColumnSchema[];
-  /** Of a fused step: the author's steps that it does, in an order in which each comes after those it reads. */
-  readonly parts?: readonly AnyStep[];
+  readonly inputs: PortColumns<ColumnRef>[K];
+  readonly outputs: OpOutputs[K];
 }
+
+/** What a step carries besides: files, its state once it is fitted, parts. */
+type Carried = {
+  readonly [K in OpKind]: (K extends keyof OpArtefacts
+    ? { readonly artefacts: OpArtefacts[K] }
+    : { readonly artefacts?: undefined }) &
+    // Others lack the property: were it `undefined` there, TypeScript would take it for a discriminant and a step for a fitted one.
+    (K extends FittedOpKind ? { readonly state?: OpState[K] } : unknown) &
+    (K extends "fused" ? Parts : { readonly parts?: undefined });
+};
+
+/** The author's steps that a fused one does, in an order in which each comes after those it reads. */
+interface Parts {
+  readonly parts: readonly AnyStep[];
+}
+
+interface FittedParts {
+  readonly parts: readonly FittedStep[];
+}
+
+/** One operator of a plan. `K` narrows parameters, ports, columns, state and artefacts together. */
+export type Step<K extends OpKind = OpKind> = StepHead<K> & Carried[K];
 
 /** A step of any operator, as a union that `op` discriminates. */
 export type AnyStep = { [K in OpKind]: Step<K> }[OpKind];
+
+type Learnt = {
+  readonly [K in OpKind]: K extends FittedOpKind
+    ? { readonly state: OpState[K] }
+    : K extends "fused"
+      ? FittedParts
+      : unknown;
+};
+
+/** A step with its state, if its operator learns. */
+export type Fitted<K extends OpKind = OpKind> = Learnt[K] & Step<K>;
+export type FittedStep = { [K in OpKind]: Fitted<K> }[OpKind];
 
 export interface Plan {
   readonly format: "merlon/plan";
@@ -122,10 +161,12 @@ export interface Plan {
   readonly stage?: PlanStage;
 }
 
-/** A plan document that does not hold together; the message names the place. */
-export class PlanError extends Error {
-  override readonly name = "PlanError";
+/** A plan that can run: each step that learns has its state. */
+export interface FittedPlan extends Plan {
+  readonly steps: readonly FittedStep[];
 }
+
+export { PlanError };
 
 /**
  * Reads a plan document.
@@ -133,7 +174,7 @@ export class PlanError extends Error {
  * @param where file name, for messages
  * @throws PlanError with file, path inside the document, and what was expected
  */
-export function parsePlan(text: string, where: string): Plan {
+export function parsePlan(text: string, where: string): FittedPlan {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -149,7 +190,7 @@ export function parsePlan(text: string, where: string): Plan {
     );
   const plan = check(planSchema, json, where, "");
   const steps = plan.steps.map((step, i) => parseStep(step, where, i));
-  const parsed = { ...plan, steps } as Plan;
+  const parsed = { ...plan, steps } as FittedPlan;
   checkReferences(parsed, where);
   return parsed;
 }
@@ -157,21 +198,48 @@ export function parsePlan(text: string, where: string): Plan {
 /** Prints a plan: byte-stable for equal plans. */
 export const printPlan = (plan: Plan): string => `${JSON.stringify(plan, null, 2)}\n`;
 
-function parseStep(step: z.infer<typeof stepSchema>, where: string, i: number): AnyStep {
+function parseStep(step: z.infer<typeof stepSchema>, where: string, i: number): FittedStep {
   const at = `steps[${i}] (${step.op} "${step.label}")`;
+  const { ports, makes, learns, artefacts, hasParts } = specOf(step.op);
+  const wrong = portFault(ports, step.inputs) ?? outputFault(makes, step);
+  if (wrong !== undefined) throw new PlanError(`${where}: ${at}: ${wrong}`);
+  const state = checkCarried(learns?.state, step.state, where, `${at}.state`);
+  if (learns) checkLearnt(learns.of, step, state, `${where}: step \`${step.id}\` (${step.op})`);
+  checkCarried(artefacts, step.artefacts, where, `${at}.artefacts`);
   const params = check(OP_PARAMS[step.op], step.params, where, `${at}.params`);
-  const stateSchema: z.ZodType | undefined = (OP_STATE as Partial<Record<OpKind, z.ZodType>>)[step.op];
-  const state =
-    stateSchema && step.state !== undefined ? check(stateSchema, step.state, where, `${at}.state`) : undefined;
-  const artefactSchema: z.ZodType | undefined = (OP_ARTEFACTS as Partial<Record<OpKind, z.ZodType>>)[step.op];
-  if (artefactSchema) check(artefactSchema, step.artefacts, where, `${at}.artefacts`);
-  if (step.op === "fused") return { ...step, params, parts: parseParts(step, where, at) } as AnyStep;
-  return { ...step, params, ...(state !== undefined && { state }) } as AnyStep;
+  if (!hasParts) checkCarried(undefined, step.parts, where, `${at}.parts`);
+  const parts = hasParts && { parts: parseParts(step, where, at) };
+  // All of it is checked above, by the schemas and ports that the type is made of.
+  return { ...step, params, ...(state !== undefined && { state }), ...parts } as unknown as FittedStep;
 }
 
-function parseParts(step: z.infer<typeof stepSchema>, where: string, at: string): readonly AnyStep[] {
+/** @param schema undefined where the step carries nothing of the kind */
+function checkCarried(schema: z.ZodType | undefined, value: unknown, where: string, at: string): unknown {
+  if (schema && value === undefined) throw new PlanError(`${where}: ${at} is missing.`);
+  if (schema) return check(schema, value, where, at);
+  if (value === undefined) return undefined;
+  throw new PlanError(`${where}: ${at}: the operator has none.`);
+}
+
+/** What is wrong with how many columns a step makes. */
+function outputFault(makes: Makes | undefined, { inputs, outputs }: z.infer<typeof stepSchema>): string | undefined {
+  const wanted = makes === "each" ? inputs.input?.length : makes;
+  if (wanted === undefined || outputs.length === wanted) return undefined;
+  return `it has ${outputs.length} output columns, and makes ${wanted}.`;
+}
+
+/** Refuses a state that has nothing of a column. */
+function checkLearnt(of: Learns["of"], step: z.infer<typeof stepSchema>, state: unknown, at: string): void {
+  if (of === "tables") return;
+  const learnt = learntColumns(state);
+  const missing = (of === "inputs" ? (step.inputs.input ?? []) : step.outputs).find(({ name }) => !learnt.has(name));
+  if (missing) throw new PlanError(`${at} has not learnt column \`${missing.name}\`. Run \`merlon fit\` again.`);
+}
+
+function parseParts(step: z.infer<typeof stepSchema>, where: string, at: string): readonly FittedStep[] {
   const parts = check(z.array(stepSchema).min(1), step.parts, where, `${at}.parts`).map((part, i) => {
-    if (part.op === "fused") throw new PlanError(`${where}: ${at}.parts[${i}]: a fused step has none of its own kind.`);
+    if (specOf(part.op).hasParts)
+      throw new PlanError(`${where}: ${at}.parts[${i}]: a fused step has none of its own kind.`);
     return parseStep(part, where, i);
   });
   const known = new Set(step.inputs.input?.map(ref => keyOf({ step: REQUEST_STEP, column: ref.name })));

@@ -2,6 +2,7 @@
  * Plan → the part that remains without some of its inputs, or the part that is a named subgraph.
  */
 
+import { columnsReadBy, withColumns, withReferences } from "./any-step.js";
 import type { AnyStep, ColumnRef, Plan } from "./plan.js";
 import { REQUEST_STEP } from "./plan.js";
 import { columnsOfStep, factsOf, passedBy } from "./step-facts.js";
@@ -26,7 +27,7 @@ export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
   const dropped = new Map<string, AnyStep>();
   const follow = (ref: ColumnRef): ColumnRef => {
     const filter = dropped.get(ref.step);
-    const to = filter?.inputs.input?.find(r => r.name === ref.column);
+    const to = filter?.inputs.input.find(r => r.name === ref.column);
     return to ? { ...follow(to), name: ref.name } : ref;
   };
   const rowsOf = (rows: string): string => {
@@ -36,9 +37,8 @@ export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
   const isGone = (ref: ColumnRef) => gone.has(keyOf(ref.step, ref.column));
   const steps: AnyStep[] = [];
   for (const original of plan.steps) {
-    const inputs = Object.fromEntries(Object.entries(original.inputs).map(([p, refs]) => [p, refs.map(follow)]));
     const outputs = original.outputs.map(c => ({ ...c, rows: rowsOf(c.rows) }));
-    const step = { ...original, inputs, outputs } as AnyStep;
+    const step = { ...withReferences(original, follow), outputs } as AnyStep;
     const lost = sourcesOf(step).map(refs => refs.some(isGone));
     step.outputs.forEach((c, i) => {
       if (lost[i]) gone.add(keyOf(step.id, c.name));
@@ -46,9 +46,9 @@ export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
     const without = factsOf(step.op).leavesOut?.without;
     if (without === "nothing" && conditionOf(step).some(isGone)) {
       dropped.set(step.id, step);
-      for (const ref of step.inputs.input!) if (isGone(ref)) gone.add(keyOf(step.id, ref.name));
-    } else if (without === "the others") steps.push(withoutLost(step, isGone));
-    else if (lost.some(l => !l)) steps.push(narrow(step, i => !lost[i]));
+      for (const ref of step.inputs.input) if (isGone(ref)) gone.add(keyOf(step.id, ref.name));
+    } else if (lost.some(l => !l))
+      steps.push(without === "the others" ? withoutLost(step, isGone) : narrow(step, i => !lost[i]));
   }
   const left = (outputs: Outputs): Outputs =>
     outputs.flatMap(({ ref, schema }) =>
@@ -69,9 +69,10 @@ function keepWhatIsRead(plan: Plan): Plan {
   mark(asked.map(output => output.ref));
   const steps: AnyStep[] = [];
   for (const step of [...plan.steps].reverse()) {
-    if (!step.outputs.some(c => read.has(keyOf(step.id, c.name)))) continue;
-    const kept = narrow(step, i => read.has(keyOf(step.id, step.outputs[i]!.name)));
-    mark(Object.values(kept.inputs).flat());
+    const isRead = step.outputs.map(c => read.has(keyOf(step.id, c.name)));
+    if (!isRead.includes(true)) continue;
+    const kept = narrow(step, i => isRead[i]!);
+    mark(columnsReadBy(kept));
     steps.unshift(kept);
   }
   return { ...plan, steps, inputs: plan.inputs.filter(c => read.has(keyOf(REQUEST_STEP, c.name))) };
@@ -82,7 +83,7 @@ const isColumnByColumn = (step: AnyStep): boolean => columnsOfStep(step) !== "to
 
 /** What each output is made from. */
 function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
-  const input = step.inputs.input ?? [];
+  const { input } = step.inputs;
   if (factsOf(step.op).leavesOut) return input.map(ref => [ref]);
   const passed = passedBy(step);
   // Every output needs the column that tells the rows.
@@ -90,22 +91,22 @@ function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   const each = step.outputs.length / input.length;
   if (isColumnByColumn(step) && Number.isInteger(each))
     return step.outputs.map((_, i) => [input[Math.floor(i / each)]!]);
-  const all = Object.values(step.inputs).flat();
+  const all = columnsReadBy(step);
   return step.outputs.map(() => all);
 }
 
 /** A step that leaves rows out, by the columns that are not gone. */
 const withoutLost = (step: AnyStep, isGone: (ref: ColumnRef) => boolean): AnyStep => {
-  const input = step.inputs.input!.filter(ref => !isGone(ref));
+  const input = step.inputs.input.filter(ref => !isGone(ref));
   const outputs = step.outputs.filter(({ name }) => input.some(ref => ref.name === name));
-  return { ...step, inputs: { ...step.inputs, input }, outputs } as AnyStep;
+  return withColumns(step, { ...step.inputs, input }, outputs);
 };
 
 /** Columns by which a step leaves rows out. */
 const conditionOf = (step: AnyStep): readonly ColumnRef[] => {
   const { leavesOut } = factsOf(step.op);
   if (!leavesOut) return [];
-  const { input = [] } = step.inputs;
+  const { input } = step.inputs;
   const by = leavesOut.by(step.params);
   return by ? input.filter(ref => by.has(ref.name)) : input;
 };
@@ -117,17 +118,20 @@ function narrow(step: AnyStep, keep: (output: number) => boolean): AnyStep {
   const kept = step.outputs.flatMap((_, i) => (keep(i) ? sources[i]! : []));
   const needed = new Set([...kept, ...conditionOf(step)]);
   const isNeeded = (output: number) => sources[output]!.every(ref => needed.has(ref));
-  const all = Object.values(step.inputs).flat();
-  if (all.every(ref => needed.has(ref))) return step;
+  if (columnsReadBy(step).every(ref => needed.has(ref))) return step;
   const inputs = Object.fromEntries(
     Object.entries(step.inputs).map(([port, refs]) => [port, refs.filter(ref => needed.has(ref))]),
   );
-  return { ...step, outputs: step.outputs.filter((_, i) => isNeeded(i)), inputs } as AnyStep;
+  return withColumns(
+    step,
+    inputs,
+    step.outputs.filter((_, i) => isNeeded(i)),
+  );
 }
 
 /** The rows a filter was given. */
-function rowsBefore(plan: Plan, filter: AnyStep): string {
-  const ref = filter.inputs.input![0]!;
+function rowsBefore(plan: Plan, filter: Pick<AnyStep, "inputs">): string {
+  const [ref] = filter.inputs.input;
   const schema =
     ref.step === REQUEST_STEP
       ? plan.inputs.find(c => c.name === ref.column)

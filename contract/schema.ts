@@ -64,5 +64,9 @@ export const printType = ({ dtype, list }: Pick<ColumnSchema, "dtype" | "list">)
 /** True for a column with a different number of values in each row. */
 export const isRagged = (col: Pick<ColumnSchema, "list">): boolean => !!col.list && col.list.min !== col.list.max;
 
+/** How many values every row of a vector has; undefined for lists of any length and for scalars. */
+export const fixedLength = ({ list }: Pick<ColumnSchema, "list">): number | undefined =>
+  list && list.min === list.max ? list.min : undefined;
+
 /** The column of that name, or undefined. */
 export const findColumn = (schema: Schema, name: string): ColumnSchema | undefined => schema.find(c => c.name === name);

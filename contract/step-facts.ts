@@ -1,13 +1,14 @@
 /** The facts of a step's operator, for the parameters that the step has. */
 import type { z } from "zod";
 import { SPECS } from "../operators/gen/specs.js";
-import type { ByParams, ChoiceFact, ColumnsFact, Facts, Side } from "../operators/shared/spec/facts.js";
+import type { ByParams, ColumnsFact, Facts } from "../operators/shared/spec/facts.js";
 import { narrowEach } from "../operators/shared/spec/narrow.js";
 import type { OperatorSpec } from "../operators/shared/spec/operator.js";
 import type { DType } from "../triton-protos/datatype.js";
+import { columnsAt, portsOf } from "./any-step.js";
 import type { Expression } from "./expression.js";
-import type { OpKind } from "./op-params.js";
-import type { AnyStep, ColumnRef } from "./plan.js";
+import { OP_KINDS, type OpKind } from "./op-params.js";
+import type { AnyStep, ColumnRef, Step } from "./plan.js";
 
 /** Those that depend on parameters take the parameters of a step of this operator. */
 export const factsOf = (op: OpKind): Facts<object> => SPECS[op].facts as unknown as Facts<object>;
@@ -34,6 +35,19 @@ export const readsOtherRows = (step: AnyStep): boolean => factsOf(step.op).reads
 
 export const readsRowNumber = (step: AnyStep): boolean => settled(factsOf(step.op).readsRowNumber, step);
 
+/** Whether the operator takes a function of the author's as its first argument. */
+export const takesFunction = (op: OpKind): boolean => factsOf(op).takesFunction === true;
+
+export const appliesWorkflow = (step: AnyStep): step is Step<"transformWorkflow"> =>
+  factsOf(step.op).appliesWorkflow === true;
+
+/** True for a step whose rows are groups of those that it reads. */
+export const groupsRows = ({ op, params }: Pick<AnyStep, "op" | "params">): boolean =>
+  factsOf(op).groupsRows?.(params) === true;
+
+/** Whether a graph of the operator runs where models run. */
+export const multiplies = (op: OpKind): boolean => factsOf(op).multiplies === true;
+
 export const looksUp = (op: OpKind): boolean => factsOf(op).looksUp === true;
 
 export const readsClock = (step: AnyStep): boolean => factsOf(step.op).readsClock?.(step.params) === true;
@@ -52,9 +66,11 @@ export function passedBy(
 ): { readonly columns: readonly ColumnRef[]; readonly rowsBy: ColumnRef | undefined } | undefined {
   const { passes } = factsOf(step.op);
   if (!passes) return undefined;
-  const columns = passes.ports.flatMap(port => step.inputs[port] ?? []);
   const name = passes.rowsBy(step.params);
-  return { columns, rowsBy: (step.inputs[passes.ports[0]!] ?? []).find(ref => ref.name === name) };
+  return {
+    columns: portsOf(step).flatMap(port => columnsAt(step, port) ?? []),
+    rowsBy: step.inputs.input.find(ref => ref.name === name),
+  };
 }
 
 /** Expressions that are all that a step computes, and what each makes; none for operators with kernels of their own. */
@@ -80,14 +96,27 @@ export function withoutChance(step: AnyStep): AnyStep | undefined {
 
 export const draws = (step: AnyStep): boolean => withoutChance(step) !== undefined;
 
-/** Of an operator that chooses between two branches. */
-export const choiceOf = (op: OpKind): ChoiceFact<object> | undefined => factsOf(op).choice;
+type BranchOf<P> = { [N in keyof P]: P[N] extends "branch" ? N : never }[keyof P];
+/** A port that holds one of the branches that a step chooses from. */
+export type Side = { [K in OpKind]: BranchOf<(typeof SPECS)[K]["ports"]> }[OpKind];
 
-/** Ports of the two branches that a step chooses from. */
-export const sidesOf = (op: OpKind): readonly [Side, Side] | undefined => choiceOf(op)?.sides;
+const SIDES = new Map<OpKind, readonly Side[]>(
+  OP_KINDS.flatMap(op => {
+    const sides = Object.entries(SPECS[op].ports).flatMap(([name, port]) => (port === "branch" ? [name as Side] : []));
+    return sides.length > 0 ? [[op, sides] as const] : [];
+  }),
+);
 
-export const choosesByCondition = (op: OpKind): boolean => choiceOf(op)?.by === "condition";
-export const choosesByOutcome = (op: OpKind): boolean => choiceOf(op)?.by === "outcome";
+/** Ports of the branches that a step chooses from: first the one that is taken where the flag holds, or where nothing fails. */
+export const sidesOf = (op: OpKind): readonly Side[] | undefined => SIDES.get(op);
+
+/** A flag of each row decides, at the port `input`. */
+export const choosesByCondition = (op: OpKind): boolean => SIDES.get(op)?.includes("input") === false;
+/** The first branch is taken unless it fails or is late. */
+export const choosesByOutcome = (op: OpKind): boolean => SIDES.get(op)?.includes("input") === true;
+
+/** Milliseconds that the first branch has, from the start of the run. */
+export const timeOfFirst = (step: AnyStep): number | undefined => factsOf(step.op).within?.(step.params);
 
 /** Port of the row number, where a kernel sees only some of the rows. */
 export const ROW_PORT = "row";

@@ -1,6 +1,6 @@
 /** Every operator's ONNX half, or the decision that it has none. An operator without either does not compile. */
 import type { OpKind } from "../contract/op-params.js";
-import type { AnyStep } from "../contract/plan.js";
+import type { FittedStep } from "../contract/plan.js";
 import { LOWERINGS as CATALOGUE } from "./gen/lowerings.js";
 import { forestStage } from "./predict-forest/onnx.js";
 import { onnxStage } from "./predict-onnx/onnx.js";
@@ -16,5 +16,5 @@ const MODEL_STAGES: { readonly [K in OpKind]?: StageOfModel<K> } = {
 };
 
 /** @returns undefined for a step that runs no model of a user's */
-export const modelStageOf = (step: AnyStep): ModelStage | undefined =>
+export const modelStageOf = (step: FittedStep): ModelStage | undefined =>
   (MODEL_STAGES[step.op] as StageOfModel<OpKind> | undefined)?.(step);

@@ -1,6 +1,6 @@
 /** The SQL forms by operator: every operator that a workflow may hold has one. */
 import type { OpKind } from "../contract/op-params.js";
-import type { AnyStep } from "../contract/plan.js";
+import type { FittedStep } from "../contract/plan.js";
 import { RuntimeFault } from "../runtime/base/errors.js";
 import type { Sql } from "../runtime/etl/sql/dialect.js";
 import type { SqlColumn } from "../runtime/etl/sql/sql-column.js";
@@ -14,7 +14,7 @@ import { isInFile } from "./join-external/sql.js";
 const SQL_FORMS = CATALOGUE satisfies { readonly [K in OpKind]?: SqlForm<K> };
 
 /** @throws RuntimeFault for an operator of ensembles, which has no place in a workflow */
-export function sqlOf(step: AnyStep, inputs: readonly SqlColumn[], context: SqlContext): readonly string[] {
+export function sqlOf(step: FittedStep, inputs: readonly SqlColumn[], context: SqlContext): readonly string[] {
   if (!Object.hasOwn(SQL_FORMS, step.op))
     throw new RuntimeFault(
       "UNSUPPORTED",
@@ -38,5 +38,5 @@ export const rowCondition: RowCondition<OpKind> = (step, inputs, context) =>
 const GROUP_KEYS: { readonly [K in OpKind]?: GroupKeys<K> } = { groupby: groupKeys };
 
 /** What a step makes one row of each of; undefined for a step that groups no rows. */
-export const groupKeysOf = (step: AnyStep, inputs: readonly SqlColumn[], sql: Sql): readonly string[] | undefined =>
+export const groupKeysOf = (step: FittedStep, inputs: readonly SqlColumn[], sql: Sql): readonly string[] | undefined =>
   (GROUP_KEYS[step.op] as GroupKeys<OpKind> | undefined)?.(step, inputs, sql);

@@ -1,11 +1,13 @@
 /**
- * Finds the functions that a file hands to `lambdaOp`, `filter`, `boost` and `rename`: where each is, and which names of the file it can see.
+ * Finds the functions that a file hands to operators: where each is, and which names of the file it can see.
  * Operators inside them are JavaScript's own.
  */
 import { ts } from "ts-morph";
+import { OP_KINDS } from "../../contract/op-params.js";
+import { takesFunction } from "../../contract/step-facts.js";
 import type { Range } from "./spans.js";
 
-const TAKERS = new Set(["lambdaOp", "filter", "rename", "boost"]);
+const TAKERS: ReadonlySet<string> = new Set(OP_KINDS.filter(takesFunction));
 
 export interface LambdaSite {
   /** The function itself, in the author's text. */

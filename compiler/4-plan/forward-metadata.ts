@@ -3,6 +3,8 @@
  * stays in the schemas of the outputs.
  */
 
+import { withReferences } from "../../contract/any-step.js";
+import { zip } from "../../contract/lists.js";
 import type { AnyStep, ColumnRef } from "../../contract/plan.js";
 import { factsOf } from "../../contract/step-facts.js";
 import type { Pass } from "./pass.js";
@@ -16,16 +18,16 @@ export const forwardMetadata: Pass = (plan, note) => {
   };
   const steps: AnyStep[] = [];
   for (const step of plan.steps) {
-    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
+    const next = withReferences(step, follow);
     const { describes } = factsOf(step.op);
     if (describes) {
-      for (const [i, c] of step.outputs.entries()) forwarded.set(key(step.id, c.name), inputs.input![i]!);
+      for (const [c, ref] of zip(step.outputs, next.inputs.input)) forwarded.set(key(step.id, c.name), ref);
       note({
         step: step.id,
         text: `only ${describes} columns: its readers read what it read`,
         saves: { steps: 1 },
       });
-    } else steps.push({ ...step, inputs } as AnyStep);
+    } else steps.push(next);
   }
   return { ...plan, steps, outputs: plan.outputs.map(({ ref, schema }) => ({ ref: follow(ref), schema })) };
 };

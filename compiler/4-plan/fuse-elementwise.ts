@@ -3,6 +3,8 @@
  * reads it. The author's steps stay in it as its parts.
  */
 
+import { columnsReadBy, withReferences } from "../../contract/any-step.js";
+import { isNonEmpty } from "../../contract/lists.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../contract/schema.js";
 import { factsOf, scoresOf } from "../../contract/step-facts.js";
@@ -45,7 +47,7 @@ function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
     const known = readers.get(key(ref));
     known ? known.push(reader) : readers.set(key(ref), [reader]);
   };
-  for (const step of plan.steps) for (const ref of Object.values(step.inputs).flat()) read(ref, step.id);
+  for (const step of plan.steps) for (const ref of columnsReadBy(step)) read(ref, step.id);
   for (const { ref } of plan.outputs) read(ref, "");
   return readers;
 }
@@ -54,9 +56,7 @@ function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): b
   // What keeps rows keeps those of its own step.
   const { fuses } = factsOf(step.op);
   if (!fuses || step.cache) return false;
-  const inputs = Object.values(step.inputs)
-    .flat()
-    .map(ref => ({ name: ref.name, schema: schemas.get(key(ref))! }));
+  const inputs = columnsReadBy(step).map(ref => ({ name: ref.name, schema: schemas.get(key(ref))! }));
   const areNumbers = [...inputs.map(i => i.schema), ...step.outputs].every(
     ({ dtype }) => datatype(dtype).kind !== "string" && datatype(dtype).duckdb !== null,
   );
@@ -90,8 +90,7 @@ function replace(
   const steps = new Map<string, AnyStep>();
   for (const original of plan.steps) {
     const step = fusedOf.get(original.id) ?? original;
-    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    steps.set(step.id, { ...step, inputs } as AnyStep);
+    steps.set(step.id, withReferences(step, follow));
   }
   return {
     ...plan,
@@ -127,13 +126,7 @@ function fuse(
     inputs.set(key(ref), known);
     return { name: ref.name, step: REQUEST_STEP, column: known.name };
   };
-  const own = parts.map(
-    part =>
-      ({
-        ...part,
-        inputs: Object.fromEntries(Object.entries(part.inputs).map(([port, refs]) => [port, refs.map(enter)])),
-      }) as AnyStep,
-  );
+  const own = parts.map(part => withReferences(part, enter));
   const outside = new Map<string, Pick<ColumnRef, "step" | "column">>();
   const from: Record<string, Pick<ColumnRef, "step" | "column">> = {};
   const outputs = parts.flatMap(part =>
@@ -146,16 +139,12 @@ function fuse(
       return [{ ...c, name }];
     }),
   );
-  const step = {
-    id,
-    op: "fused",
-    label,
-    params: { outputs: from },
-    inputs: { input: [...inputs.values()] },
-    outputs,
-    parts: own,
+  const input = [...inputs.values()];
+  if (!isNonEmpty(input)) throw new Error(`the steps fused as \`${id}\` read no columns.`);
+  return {
+    step: { id, op: "fused", label, params: { outputs: from }, inputs: { input }, outputs, parts: own },
+    outside,
   };
-  return { step: step as AnyStep, outside };
 }
 
 function inOrder(steps: readonly AnyStep[]): readonly AnyStep[] {
@@ -163,7 +152,7 @@ function inOrder(steps: readonly AnyStep[]): readonly AnyStep[] {
   const done = new Set<AnyStep>();
   const visit = (step: AnyStep): void => {
     if (done.has(step)) return;
-    for (const ref of Object.values(step.inputs).flat()) {
+    for (const ref of columnsReadBy(step)) {
       const read = byId.get(ref.step);
       if (read && !done.has(read)) visit(read);
     }

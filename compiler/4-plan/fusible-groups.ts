@@ -1,6 +1,7 @@
 /**
  * Plan and the steps that may be fused → groups of two and more of them that read each other, each of which may run as one step.
  */
+import { columnsReadBy } from "../../contract/any-step.js";
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 
 type Group = readonly AnyStep[];
@@ -35,9 +36,7 @@ function mayRun(members: Group, above: Ancestors, isEnsemble: boolean): boolean 
   return !isEnsemble || waits.every(own => own.length === all.size);
 }
 
-const readsOf = (step: AnyStep): readonly string[] => [
-  ...new Set(Object.values(step.inputs).flatMap(refs => refs.map(ref => ref.step))),
-];
+const readsOf = (step: AnyStep): readonly string[] => [...new Set(columnsReadBy(step).map(ref => ref.step))];
 
 /** Step → every other step that it needs, straight or through others. */
 type Ancestors = (id: string) => ReadonlySet<string>;

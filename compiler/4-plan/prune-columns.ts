@@ -2,6 +2,7 @@
  * Drops columns that are never read, steps whose columns are never read, and request columns that no step needs. Walks the steps backwards once.
  */
 
+import { columnsReadBy } from "../../contract/any-step.js";
 import type { AnyStep, ColumnRef } from "../../contract/plan.js";
 import { looksUp, narrowed } from "../../contract/step-facts.js";
 import { noteNames, type Pass, type PassNote } from "./pass.js";
@@ -22,7 +23,7 @@ export const pruneColumns: Pass = (plan, note) => {
     }
     const isRead = (column: string) => read.has(key(step.id, column));
     const pruned = step.outputs.every(c => isRead(c.name)) ? step : narrowed(step, isRead);
-    for (const refs of Object.values(pruned.inputs)) for (const ref of refs) mark(ref);
+    for (const ref of columnsReadBy(pruned)) mark(ref);
     steps.unshift(pruned);
     const dropped = step.outputs.filter(c => !pruned.outputs.includes(c)).map(c => c.name);
     if (dropped.length)

@@ -2,6 +2,7 @@
  * Two steps with the same operator, parameters and inputs are one step: what reads the second reads the first.
  */
 
+import { stateOf, withReferences } from "../../contract/any-step.js";
 import type { AnyStep, ColumnRef } from "../../contract/plan.js";
 import { draws, looksUp } from "../../contract/step-facts.js";
 import type { Pass } from "./pass.js";
@@ -12,17 +13,16 @@ export const shareEqualSteps: Pass = (plan, note) => {
   const redirect = (ref: ColumnRef): ColumnRef => ({ ...ref, step: replaced.get(ref.step) ?? ref.step });
   const steps: AnyStep[] = [];
   for (const step of plan.steps) {
-    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(redirect)]));
     const outputs = step.outputs.map(c => ({ ...c, rows: replaced.get(c.rows) ?? c.rows }));
-    const next = { ...step, inputs, outputs } as AnyStep;
+    const next = { ...withReferences(step, redirect), outputs } as AnyStep;
     // Rows that the step makes itself carry its id: they do not make it different from its twin.
     const key = JSON.stringify([
       step.op,
       step.params,
-      step.state,
+      stateOf(step),
       step.artefacts,
       step.cache,
-      inputs,
+      next.inputs,
       outputs.map(c => ({ ...c, rows: c.rows === step.id ? "" : c.rows })),
     ]);
     const twin = draws(step) ? undefined : kept.get(key);

@@ -4,6 +4,7 @@
  */
 import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fittedPlan } from "../../contract/any-step.js";
 import type { Entry } from "../../contract/entry-config.js";
 import { expandFused } from "../../contract/expand-fused.js";
 import { modelName } from "../../contract/files/model-name.js";
@@ -135,7 +136,7 @@ export function lowered(compiled: Program, options: BuildOptions, triton: Triton
   const whole = expandFused(compiled.plan);
   const plan = triton.features === "inputs" ? withFeatureInputs(whole) : whole;
   const { steps, entry } = entryOfProgram(compiled, plan, settings, triton.fuse ? "executor" : "ensemble");
-  return tritonModels(plan, steps, entry, settings, triton);
+  return tritonModels(fittedPlan(plan), steps, entry, settings, triton);
 }
 
 const LAYOUT_MODELS = { executor: executorModels, ensemble: stageModels } satisfies Record<Layout, unknown>;

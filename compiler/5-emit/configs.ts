@@ -6,7 +6,7 @@ import { type TensorConfig, tensor } from "../../contract/column-tensors.js";
 import type { Entry } from "../../contract/entry-config.js";
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../contract/schema.js";
-import { factsOf } from "../../contract/step-facts.js";
+import { factsOf, groupsRows } from "../../contract/step-facts.js";
 import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
@@ -56,7 +56,7 @@ export function entryOf(plan: Plan, maxBatchSize: number, names: Names, layout: 
 function answersGroups({ steps, outputs }: Plan): boolean {
   const [rows, ...others] = new Set(outputs.map(({ schema }) => schema.rows));
   const step = steps.find(({ id }) => id === rows);
-  return others.length === 0 && step?.op === "transformWorkflow" && step.params.groups === true;
+  return others.length === 0 && step !== undefined && groupsRows(step);
 }
 
 /** Full shapes and no batch dimension of Triton's own: rows are candidates of any number of users. */

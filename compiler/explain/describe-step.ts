@@ -1,6 +1,7 @@
 /**
  * A step → what it does, in a few words, as its operator's spec says it.
  */
+import { columnsAt } from "../../contract/any-step.js";
 import type { AnyStep } from "../../contract/plan.js";
 import { SPECS } from "../../operators/gen/specs.js";
 import type { Described } from "../../operators/shared/spec/operator.js";
@@ -9,8 +10,8 @@ export function describeStep(step: AnyStep): string {
   const describe = SPECS[step.op].describe as unknown as (step: Described<object>) => string;
   const does = describe({
     params: step.params,
-    names: port => (step.inputs[port] ?? []).map(ref => ref.name).join(", "),
-    has: port => step.inputs[port] !== undefined,
+    names: port => (columnsAt(step, port) ?? []).map(ref => ref.name).join(", "),
+    has: port => columnsAt(step, port) !== undefined,
     parts: (step.parts ?? []).map(describeStep),
   });
   if (!step.cache) return does;

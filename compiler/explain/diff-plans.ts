@@ -1,6 +1,7 @@
 /**
  * Two plans → what changed from one to the other, step by step (steps are the same where their ids are), files included.
  */
+import { stateOf } from "../../contract/any-step.js";
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import { type ColumnSchema, printType } from "../../contract/schema.js";
 
@@ -86,7 +87,7 @@ function facts(step: AnyStep): Facts {
   return new Map([
     ["operator", step.op],
     ...leaves("params", step.params),
-    ...leaves("state", step.state),
+    ...leaves("state", stateOf(step)),
     ...leaves("artefacts", step.artefacts),
     ...inputs,
     ...columns("makes ", step.outputs),

@@ -2,6 +2,7 @@
  * Plan and pass reports → explanation: who makes each column, who reads it, on which rows, and what can run side by side.
  */
 
+import { artefactsOf, columnsAt, columnsReadBy, portsOf } from "../../contract/any-step.js";
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../contract/schema.js";
 import { bringsRows, factsOf, sidesOf } from "../../contract/step-facts.js";
@@ -35,7 +36,7 @@ export function explainPlan(
     readers.set(key(step, column), known.add(reader));
   };
   for (const step of plan.steps) {
-    for (const refs of Object.values(step.inputs)) for (const ref of refs) read(ref.step, ref.column, step.id);
+    for (const ref of columnsReadBy(step)) read(ref.step, ref.column, step.id);
     for (const c of step.outputs) schemas.set(key(step.id, c.name), c);
   }
   for (const { ref } of plan.outputs) read(ref.step, ref.column, ANSWER);
@@ -70,7 +71,7 @@ export function explainPlan(
       }),
       stage,
       params: step.params,
-      artefacts: step.artefacts ?? {},
+      artefacts: artefactsOf(step),
       inputs,
       outputs: step.outputs.map((c, i) =>
         explainColumn(
@@ -112,11 +113,11 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
   for (const step of plan.steps) {
     if (!step.outputs.some(c => c.rows === step.id)) continue;
     const rowsAt = (port: string): ExplainedRows | undefined => {
-      const first = step.inputs[port]?.[0];
+      const first = columnsAt(step, port)?.[0];
       const taken = first && schemas.get(`${first.step}\n${first.column}`)?.rows;
       return rows.find(r => r.id === taken);
     };
-    const gathered = factsOf(step.op).gathers?.filter(port => step.inputs[port]);
+    const gathered = factsOf(step.op).gathers && portsOf(step);
     // Either side's rows may be the answer, or all sources' together.
     const taken = (sidesOf(step.op) ?? gathered ?? ["input"]).map(rowsAt);
     const [from] = taken;

@@ -3,25 +3,27 @@
  * elsewhere a column comes from everything its step reads.
  */
 
+import { columnsReadBy } from "../../contract/any-step.js";
+import { sourceInside } from "../../contract/expand-fused.js";
 import type { AnyStep, ColumnRef, Plan, Step } from "../../contract/plan.js";
 import { REQUEST_STEP } from "../../contract/plan.js";
-import { columnsOfStep, passedBy } from "../../contract/step-facts.js";
+import { appliesWorkflow, columnsOfStep, passedBy } from "../../contract/step-facts.js";
 
 /** Finds the plan of a fitted workflow; undefined where its file is not at hand. */
 export type WorkflowOf = (step: Extract<AnyStep, { op: "transformWorkflow" }>) => Plan | undefined;
 
 /** @returns one entry per output, in order */
 export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (readonly ColumnRef[])[] {
-  if (step.op === "fused") return fusedSources(step, workflowOf);
-  const all = Object.values(step.inputs).flat();
-  const input = step.inputs.input ?? [];
+  if (step.parts) return fusedSources(step, workflowOf);
+  const all = columnsReadBy(step);
+  const { input } = step.inputs;
   // A function of several columns makes one.
   if (columnsOfStep(step) === "one by one" && step.outputs.length >= input.length) {
     return step.outputs.map((_, i) => input.slice(...oneOf(i, input.length, step.outputs.length)));
   }
   const passed = passedBy(step);
   if (passed) return passed.columns.map(ref => [ref]);
-  if (step.op === "transformWorkflow") {
+  if (appliesWorkflow(step)) {
     const workflow = workflowOf(step);
     if (workflow) {
       const reads = workflowReads(workflow, workflowOf);
@@ -33,11 +35,11 @@ export function columnSources(step: AnyStep, workflowOf: WorkflowOf): readonly (
 
 /** Through the parts, to the inputs of the whole. */
 function fusedSources(step: Step<"fused">, workflowOf: WorkflowOf): readonly (readonly ColumnRef[])[] {
-  const outside = { inputs: step.inputs.input!.map(ref => ({ name: ref.name })), steps: step.parts! };
+  const outside = { inputs: step.inputs.input.map(ref => ({ name: ref.name })), steps: step.parts };
   const reads = columnReads(outside, workflowOf);
   return step.outputs.map(({ name }) => {
-    const names = reads.get(key(step.params.outputs[name]!))!;
-    return step.inputs.input!.filter(ref => names.has(ref.name));
+    const names = reads.get(key(sourceInside(step, name)))!;
+    return step.inputs.input.filter(ref => names.has(ref.name));
   });
 }
 

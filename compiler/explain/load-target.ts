@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { artefactsOf } from "../../contract/any-step.js";
 import { type AnyStep, type Plan, parsePlan } from "../../contract/plan.js";
 import { CHECK_SUFFIX } from "../../formats/feast/store-check.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../formats/folders/workflow.js";
@@ -90,7 +91,7 @@ function builtTarget(file: string): Target {
     },
     fingerprints: step => {
       const found = new Map<string, string>();
-      for (const to of Object.values(step.artefacts ?? {})) {
+      for (const to of Object.values(artefactsOf(step))) {
         // A fitted workflow is its folder.
         const part = basename(to) === WORKFLOW_FILE ? dirname(to) : to;
         for (const [name, path] of filesBelow(join(folder, part), part)) found.set(name, hashFile(path));

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { stateOf } from "../../contract/any-step.js";
 import { expandFused } from "../../contract/expand-fused.js";
 import { isPathInside } from "../../contract/files/path-inside.js";
 import { type Plan, PlanError } from "../../contract/plan.js";
@@ -153,9 +154,11 @@ export function checkFitted(folder: string, plan: Plan): void {
 
 const statesOf = (plan: Plan): Record<string, string> =>
   Object.fromEntries(
-    expandFused(plan).steps.flatMap(({ id, state }) =>
-      state === undefined ? [] : [[id, `sha256:${createHash("sha256").update(sorted(state)).digest("hex")}`]],
-    ),
+    expandFused(plan).steps.flatMap(step => {
+      const state = stateOf(step);
+      if (state === undefined) return [];
+      return [[step.id, `sha256:${createHash("sha256").update(sorted(state)).digest("hex")}`]];
+    }),
   );
 
 /** JSON with the keys of objects in order. */

@@ -4,9 +4,11 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { stateOf } from "../../contract/any-step.js";
 import { expandFused } from "../../contract/expand-fused.js";
-import { type Plan, PlanError, parsePlan } from "../../contract/plan.js";
-import { factsOf } from "../../contract/step-facts.js";
+import { learntColumns } from "../../contract/learnt-columns.js";
+import { specOf } from "../../contract/op-state.js";
+import { type FittedPlan, PlanError, parsePlan } from "../../contract/plan.js";
 import { checkFitted } from "./manifest.js";
 
 export const WORKFLOW_FILE = "workflow.json";
@@ -15,7 +17,7 @@ export const WORKFLOW_FILE = "workflow.json";
  * @param folder written by `merlon fit`
  * @throws PlanError naming the folder or file, what is wrong and what to do; an artefact whose checksum is not the fit's is named, too
  */
-export function readWorkflow(folder: string): Plan {
+export function readWorkflow(folder: string): FittedPlan {
   const file = join(folder, WORKFLOW_FILE);
   if (!existsSync(folder))
     throw new PlanError(
@@ -29,48 +31,21 @@ export function readWorkflow(folder: string): Plan {
   const plan = expandFused(parsePlan(readFileSync(file, "utf8"), file));
   if (plan.kind !== "workflow") throw new PlanError(`${file}: this is the plan of an ensemble, not of a workflow.`);
   for (const step of plan.steps) {
-    const { learns } = factsOf(step.op);
-    if (learns === undefined) continue;
-    if (learns === "tables") {
-      for (const table of Object.values((step.state ?? {}) as Readonly<Record<string, string>>))
-        if (!existsSync(join(folder, table)))
-          throw new PlanError(
-            `${file}: step \`${step.id}\` (${step.op}): table ${table} is missing. Run \`merlon fit\` again.`,
-          );
+    const of = specOf(step.op).learns?.of;
+    if (of === undefined) continue;
+    const isMissing = (artefact: string) => !existsSync(join(folder, artefact));
+    const missing = (what: string, artefact: string) =>
+      new PlanError(
+        `${file}: step \`${step.id}\` (${step.op}): ${what} ${artefact} is missing. Run \`merlon fit\` again.`,
+      );
+    if (of === "tables") {
+      const table = Object.values(stateOf(step) as Readonly<Record<string, string>>).find(isMissing);
+      if (table !== undefined) throw missing("table", table);
       continue;
     }
-    const columns = learntColumns(step.state);
-    // A vocabulary may be of several columns, and is known by what they are encoded to.
-    for (const { name } of learns === "of outputs" ? step.outputs : (step.inputs.input ?? [])) {
-      const state = columns.get(name);
-      if (!state)
-        throw new PlanError(
-          `${file}: step \`${step.id}\` (${step.op}) has not learnt column \`${name}\`. Run \`merlon fit\` again.`,
-        );
-      const artefact = state.vocabulary ?? state.table;
-      if (artefact !== undefined && !existsSync(join(folder, artefact)))
-        throw new PlanError(
-          `${file}: step \`${step.id}\` (${step.op}): ${state.vocabulary ? "vocabulary" : "table"} ${artefact} is missing. Run \`merlon fit\` again.`,
-        );
-    }
+    for (const file of learntColumns(stateOf(step)).values())
+      if (file && isMissing(file.path)) throw missing(file.what, file.path);
   }
   checkFitted(folder, plan);
   return plan;
-}
-
-interface Learnt {
-  readonly vocabulary?: string;
-  readonly table?: string;
-}
-
-/** What a step knows of each column: on its own, or in a group with others. */
-function learntColumns(state: unknown): ReadonlyMap<string, Learnt> {
-  const { columns = {}, groups = [] } = (state ?? {}) as {
-    columns?: Readonly<Record<string, Learnt>>;
-    groups?: readonly { readonly columns: readonly string[]; readonly table: string }[];
-  };
-  return new Map([
-    ...Object.entries(columns),
-    ...groups.flatMap(({ columns: names, table }) => names.map(name => [name, { table }] as const)),
-  ]);
 }

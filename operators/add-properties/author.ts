@@ -16,5 +16,5 @@ export const addProperties = (properties: OpParamsInput["addProperties"]["proper
 export const addPropertiesOp = defineOp({
   kind: "addProperties",
   params: OP_PARAMS.addProperties,
-  infer: call => mapColumns<"addProperties">(call, ({ column }) => withProperties(column, call.params.properties)),
+  infer: call => mapColumns(call, ({ column }) => withProperties(column, call.params.properties)),
 });

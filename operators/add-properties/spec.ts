@@ -7,6 +7,8 @@ import { operator } from "../shared/spec/operator.js";
 
 export const addProperties = operator({
   params: z.strictObject({ properties: z.record(z.string(), jsonValue) }),
+  ports: { input: "many" },
+  makes: "each",
   facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: "describes" },
   describe: ({ params }) => listed(params),
 });

@@ -16,5 +16,5 @@ export const addTags = (...tags: string[]): Op<SameRule> => new Op("addTags", { 
 export const addTagsOp = defineOp({
   kind: "addTags",
   params: OP_PARAMS.addTags,
-  infer: call => mapColumns<"addTags">(call, ({ column }) => withTags(column, call.params.tags)),
+  infer: call => mapColumns(call, ({ column }) => withTags(column, call.params.tags)),
 });

@@ -6,6 +6,8 @@ import { operator } from "../shared/spec/operator.js";
 
 export const addTags = operator({
   params: z.strictObject({ tags: z.array(z.string()).min(1) }),
+  ports: { input: "many" },
+  makes: "each",
   facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: "describes" },
   describe: ({ params }) => listed(params),
 });

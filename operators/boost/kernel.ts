@@ -10,16 +10,16 @@ export const boost: Kernel<"boost"> = {
   prepare(step) {
     const what = `step \`${step.id}\` (boost)`;
     const { score, multiply, add } = step.params;
-    const refs = step.inputs.input ?? [];
+    const refs = step.inputs.input;
     const read = columnsOf(step.params.condition);
     const changed = refs.findIndex(ref => ref.name === score);
     let condition: CompiledExpression | undefined;
     return {
       run: inputs => {
-        const columns = inputs.input ?? [];
+        const columns = inputs.input;
         const named = new Map(refs.flatMap(({ name }, i) => (read.has(name) ? [[name, columns[i]!]] : [])));
         condition ??= compileExpression(step.params.condition, columnTypes(named, what), what);
-        const { rows } = columns[0]!;
+        const { rows } = columns[0];
         const { values: flags } = condition.run(toVectors(named, what), rows.count) as FlagVector;
         const scores = columns[changed]!;
         const numbers = scoreValues(scores).slice();

@@ -7,10 +7,10 @@ import { lowerExpression } from "../shared/onnx/expression/lower-expression.js";
 import type { FlagTerm } from "../shared/onnx/expression/term.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const boost: Lowering<"boost"> = (step, { input = [] }, context) => {
+export const boost: Lowering<"boost"> = (step, { input }, context) => {
   const { g } = context;
   const { condition, score, multiply, add: more } = step.params;
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   const read = columnsOf(condition);
   const terms = columnTerms(
     context,

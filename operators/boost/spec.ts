@@ -14,7 +14,15 @@ export const boost = operator({
     multiply: z.number().default(1),
     add: z.number().default(0),
   }),
-  facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: false, scores: params => params.score },
+  ports: { input: "many" },
+  facts: {
+    ...STAGE,
+    takesFunction: true,
+    nulls: "possible",
+    rows: "kept",
+    cacheable: false,
+    scores: params => params.score,
+  },
   describe: ({ params }) => {
     const { score, multiply, add, text } = params;
     return `${score}${multiply === 1 ? "" : ` · ${multiply}`}${add === 0 ? "" : ` ${add < 0 ? "−" : "+"} ${Math.abs(add)}`} where ${text}`;

@@ -34,7 +34,7 @@ export const bucketizeOp = defineOp({
     "`boundaries` must rise",
   ),
   infer: call =>
-    mapColumns<"bucketize">(call, bound => {
+    mapColumns(call, bound => {
       if (!needNumber(call, "bucketize", bound)) return undefined;
       const { column } = bound;
       const { boundaries } = call.params;

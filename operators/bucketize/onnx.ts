@@ -1,12 +1,13 @@
 /** Numbers → int32: how many boundaries are at or below each; null goes to the last bucket. */
 import { cast, int64, less, reduce, sub, unsqueeze } from "../../compiler/onnx/elementary.js";
+import { zip } from "../../contract/lists.js";
 import { isList, like, toFloat64 } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
+import { boundariesOf } from "./spec.js";
 
-export const bucketize: Lowering<"bucketize"> = (step, { input = [] }, { g }) =>
-  input.map((col, i) => {
-    const { boundaries } = step.params;
-    const own = Array.isArray(boundaries) ? boundaries : boundaries[step.inputs.input![i]!.name]!;
+export const bucketize: Lowering<"bucketize"> = (step, { input }, { g }) =>
+  zip(input, step.inputs.input).map(([col, { name }]) => {
+    const own = boundariesOf(step, name);
     const axis = isList(col) ? 2 : 1;
     const above = less(g, unsqueeze(g, toFloat64(g, col), axis), g.constant("float64", [own.length], own));
     const count = reduce(g, "ReduceSum", cast(g, above, "int64"), axis);

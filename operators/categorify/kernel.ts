@@ -3,6 +3,7 @@
  * falling count. 0 is padding and never made here.
  */
 import { encodings } from "../../contract/categorify-columns.js";
+import { learntOf, notLearnt } from "../../contract/learnt-columns.js";
 import { type Column, widened } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
 import { indexValues } from "../../runtime/base/columns/value-index.js";
@@ -31,16 +32,12 @@ interface Lookup {
 export const categorify: Kernel<"categorify"> = {
   prepare(step, { folder }) {
     const what = `step \`${step.id}\` (categorify)`;
-    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     const made = new Map(encodings(step.params, names).map(one => [one.output, one]));
     const lookups = step.outputs.map(({ name }): Lookup => {
-      const found = step.state?.columns[name];
+      const found = learntOf(step, name);
       const encoding = made.get(name);
-      if (!found || !encoding)
-        throw new RuntimeFault(
-          "INTERNAL",
-          `${what} has no vocabulary of column \`${name}\`. Run \`merlon fit\` again.`,
-        );
+      if (!encoding) throw notLearnt(step.id, step.op, name);
       const { columns, numBuckets } = encoding;
       const file = artefactFile(folder, found.vocabulary);
       const { count, places } =
@@ -57,7 +54,7 @@ export const categorify: Kernel<"categorify"> = {
     return {
       run: inputs =>
         lookups.map(lookup => {
-          const columns = lookup.at.map(i => inputs.input![i]!);
+          const columns = lookup.at.map(i => inputs.input[i]!);
           const ids = idsOf(columns, lookup, nvtabularHash ? rowNumbers(inputs) : undefined);
           return like(columns[0]!, outDtype, outDtype === "int32" ? ids : widened(ids));
         }),

@@ -2,6 +2,7 @@
 
 import { add, and, int64, less, where } from "../../compiler/onnx/elementary.js";
 import { encodings } from "../../contract/categorify-columns.js";
+import { learntOf } from "../../contract/learnt-columns.js";
 import { ROW_HASH } from "../hash-bucket/onnx.js";
 import { hashTogether } from "../hashed-cross/onnx.js";
 import { bucketOf } from "../shared/onnx/hash.js";
@@ -11,13 +12,13 @@ import type { Lowering } from "../shared/onnx/lowering.js";
 
 const [NULL_ID, FIRST_BUCKET] = [1, 2];
 
-export const categorify: Lowering<"categorify"> = (step, { input = [] }, context) => {
+export const categorify: Lowering<"categorify"> = (step, { input }, context) => {
   const { g } = context;
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   const made = new Map(encodings(step.params, names).map(one => [one.output, one]));
   return step.outputs.map(({ name }) => {
     const { columns: own, numBuckets } = made.get(name)!;
-    const { vocabulary, offset = 0 } = step.state!.columns[name]!;
+    const { vocabulary, offset = 0 } = learntOf(step, name);
     const columns = own.map(column => input[names.indexOf(column)]!);
     const table = readTable(context, vocabulary);
     const places =

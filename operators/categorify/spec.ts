@@ -1,5 +1,6 @@
 /** `categorify` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { artefactPath } from "../../contract/files/artefact-path.js";
 import { PER_COLUMN } from "../shared/spec/facts.js";
 import { narrowEach } from "../shared/spec/narrow.js";
 import { operator } from "../shared/spec/operator.js";
@@ -23,6 +24,28 @@ export const categorify = operator({
     groups,
     outDtype: z.enum(["int32", "int64"]).default("int64"),
   }),
+  ports: { input: "many" },
+  learns: {
+    of: "outputs",
+    state: z.strictObject({
+      columns: perColumn(
+        z.strictObject({
+          /** Arrow file with columns `value` (of tuples: `key 0`, …) and `count`, in id order: row i has id 2 + numBuckets + i. */
+          vocabulary: artefactPath,
+          /** Number of ids: 2 + numBuckets + rows of the vocabulary. */
+          cardinality: z.number().int(),
+          /** `sha256:` of the values in id order; absent in what older versions fitted. */
+          sum: z
+            .string()
+            .regex(/^sha256:[0-9a-f]{64}$/)
+            .optional(),
+          /** Added to every id, where the columns share one table, which then has `table` ids. */
+          offset: z.number().int().min(0).optional(),
+          table: z.number().int().optional(),
+        }),
+      ),
+    }),
+  },
   facts: {
     ...PER_COLUMN,
     nulls: "none",
@@ -30,7 +53,6 @@ export const categorify = operator({
     describes: false,
     columns: params => (params.encodeType === "combo" ? "together" : "one by one"),
     grouped: true,
-    learns: "of outputs",
     readsRowNumber: params => params.nvtabularHash === true,
   },
   describe: () => "encode as ids of the vocabulary",

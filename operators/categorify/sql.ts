@@ -2,7 +2,8 @@
  * `categorify` in SQL. How an id is found is the vocabulary table's business; tuples go through the kernel.
  */
 import { encodings } from "../../contract/categorify-columns.js";
-import type { Step } from "../../contract/plan.js";
+import { learntOf } from "../../contract/learnt-columns.js";
+import type { Fitted } from "../../contract/plan.js";
 import { throughKernel } from "../../runtime/etl/sql/kernel-function.js";
 import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
@@ -10,7 +11,7 @@ export const categorify: SqlForm<"categorify"> = (step, inputs, context) => {
   const { params } = step;
   const { sql } = context;
   if (params.encodeType === "combo" || params.nvtabularHash) return throughKernel(step, inputs, context);
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   return encodings(params, names).map(({ output, numBuckets }, i) => {
     const col = inputs[i]!;
     const named = { ...col, name: output };
@@ -34,10 +35,10 @@ export const categorify: SqlForm<"categorify"> = (step, inputs, context) => {
 
 /** Ids of null, of the first bucket outside the vocabulary, and of the vocabulary's first value. */
 export function idLayout(
-  step: Step<"categorify">,
+  step: Fitted<"categorify">,
   output: string,
   numBuckets: number,
 ): { readonly nullId: number; readonly first: number; readonly known: number } {
-  const offset = step.state?.columns[output]?.offset ?? 0;
+  const offset = learntOf(step, output).offset ?? 0;
   return { nullId: 1 + offset, first: 2 + offset, known: 2 + numBuckets + offset };
 }

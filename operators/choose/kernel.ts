@@ -11,9 +11,9 @@ export const choose: Kernel<"choose"> = {
     return {
       run: inputs => {
         const [yes, no] = [inputs.yes ?? [], inputs.no ?? []];
-        const condition = inputs.input![0]!;
+        const condition = inputs.input[0];
         if (yes.length === 0 || no.length === 0) return alone(yes.length > 0 ? yes : no, makesRows);
-        const { indices, rows } = chosen(condition, yes[0]!.rows, no[0]!.rows, makesRows);
+        const { indices, rows } = chosen(condition, yes[0].rows, no[0].rows, makesRows);
         return yes.map((col, i) =>
           gather(stackColumns([col, no[i]!], rootRows(col.rows.count + no[i]!.rows.count)), indices, rows),
         );

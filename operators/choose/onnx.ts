@@ -21,7 +21,7 @@ import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
 import { childRows, grid, isFloat, isList, type LoweredColumn, type RowSet } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const choose: Lowering<"choose"> = (step, { input = [], yes = [], no = [] }, { g, note }) => {
+export const choose: Lowering<"choose"> = (step, { input, yes, no }, { g, note }) => {
   const [condition] = input as [LoweredColumn];
   note(
     `step \`${step.label}\` computes both branches for every request: what ends a request in one of them (\`onMissing: "error"\`) ends it also where no row takes that branch.`,
@@ -34,7 +34,7 @@ export const choose: Lowering<"choose"> = (step, { input = [], yes = [], no = []
     const { rows } = condition;
     return yes.map((col, i) => ({ ...either(g, holds, col, no[i]!), rows }));
   }
-  const [own, other] = [yes[0]!.rows, no[0]!.rows];
+  const [own, other] = [yes[0].rows, no[0].rows];
   const width = max(g, own.width!, other.width!);
   const taken = (rows: RowSet): Value => padTo(g, rows.mask ?? everyPlace(g, rows), 1, width);
   const mask = where(g, unsqueeze(g, holds, 1), taken(own), taken(other));
@@ -66,7 +66,7 @@ function either(g: GraphBuilder, holds: Value, a: LoweredColumn, b: LoweredColum
     rows: a.rows,
     values: where(g, flag, whole(a.values), whole(b.values)),
     ...(nullable && { valid: where(g, flag, known(a), known(b)) }),
-    ...(ragged && { lengths: where(g, holds, a.lengths!, b.lengths!) }),
+    ...(ragged && { lengths: where(g, holds, a.lengths, b.lengths!) }),
     ...(a.width !== undefined && { width: a.width }),
     ...(a.domain && b.domain && { domain: new Set([...a.domain, ...b.domain, ""]) }),
   };

@@ -6,13 +6,13 @@ import { operator } from "../shared/spec/operator.js";
 /** Left: a flag per row. Takes each row's columns of one of two branches. */
 export const choose = operator({
   params: z.strictObject({}),
+  ports: { input: "one", yes: "branch", no: "branch" },
   facts: {
     ...STAGE,
     nulls: "possible",
     rows: "chosen",
     cacheable: false,
     scores: false,
-    choice: { sides: ["yes", "no"], by: "condition" },
   },
   describe: ({ names }) => `take ${names("yes")} of the first branch where ${names("input")} holds, else of the second`,
 });

@@ -22,5 +22,5 @@ export const clipOp = defineOp({
   params: OP_PARAMS.clip
     .refine(p => p.min !== undefined || p.max !== undefined, "needs a `min`, a `max`, or both")
     .refine(p => p.min === undefined || p.max === undefined || p.min <= p.max, "`min` is above `max`"),
-  infer: call => mapColumns<"clip">(call, bound => (needNumber(call, "clip", bound) ? bound.column : undefined)),
+  infer: call => mapColumns(call, bound => (needNumber(call, "clip", bound) ? bound.column : undefined)),
 });

@@ -12,7 +12,7 @@ import { type ClipBounds, floatBounds, integerBounds } from "./kernel-bounds.js"
 
 export const clip: Kernel<"clip"> = {
   prepare: step => ({
-    run: inputs => (inputs.input ?? []).map(col => clipColumn(col, step.params, `step \`${step.id}\` (clip)`)),
+    run: inputs => inputs.input.map(col => clipColumn(col, step.params, `step \`${step.id}\` (clip)`)),
   }),
 };
 

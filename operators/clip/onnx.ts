@@ -6,7 +6,7 @@ import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { isFloat, like } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const clip: Lowering<"clip"> = (step, { input = [] }, { g }) =>
+export const clip: Lowering<"clip"> = (step, { input }, { g }) =>
   input.map(col => {
     const { min: low, max: high } = step.params;
     const values = isFloat(col)

@@ -5,6 +5,8 @@ import { operator } from "../shared/spec/operator.js";
 
 export const clip = operator({
   params: z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
+  ports: { input: "many" },
+  makes: "each",
   facts: { ...PER_COLUMN, nulls: "as read", fuses: true, describes: false },
   describe: ({ params }) => {
     const { min, max } = params;

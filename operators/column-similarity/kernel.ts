@@ -2,7 +2,6 @@
 
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import type { Column } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
@@ -10,15 +9,13 @@ import { like } from "../shared/kernel/like.js";
 
 export const columnSimilarity: Kernel<"columnSimilarity"> = {
   prepare(step, { folder }) {
-    const what = `step \`${step.id}\` (columnSimilarity)`;
     const { state } = step;
-    if (!state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
     const left = readMatrix(artefactFile(folder, state.left));
     const right = state.right === state.left ? left : readMatrix(artefactFile(folder, state.right));
-    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     const pairs = step.params.groups.map(group => group.map(name => names.indexOf(name)));
     return {
-      run: inputs => pairs.map(([a, b]) => similarities(inputs.input![a!]!, left, inputs.input![b!]!, right)),
+      run: inputs => pairs.map(([a, b]) => similarities(inputs.input[a!]!, left, inputs.input[b!]!, right)),
     };
   },
 };

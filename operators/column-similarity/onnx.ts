@@ -21,12 +21,12 @@ import { readTable } from "../shared/onnx/key-places.js";
 import { type LoweredColumn, nulls } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const columnSimilarity: Lowering<"columnSimilarity"> = (step, { input = [] }, context) => {
+export const columnSimilarity: Lowering<"columnSimilarity"> = (step, { input }, context) => {
   const { g } = context;
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   const matrix = (file: string, absent: number) => featuresOf(readTable(context, file), absent);
   // What one side lacks is another number than what the other lacks, so that they never meet.
-  const [left, right] = [matrix(step.state!.left, -1), matrix(step.state!.right, -2)];
+  const [left, right] = [matrix(step.state.left, -1), matrix(step.state.right, -2)];
   return step.params.groups.map(([first, second]): LoweredColumn => {
     const [a, b] = [input[names.indexOf(first!)]!, input[names.indexOf(second!)]!];
     const x = pick(g, left, a.values);

@@ -1,5 +1,6 @@
 /** `columnSimilarity` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { artefactPath } from "../../contract/files/artefact-path.js";
 import { TOGETHER } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { groups } from "../shared/spec/params.js";
@@ -13,6 +14,12 @@ export const columnSimilarity = operator({
     metric: z.enum(["tfidf", "cosine", "inner"]).default("tfidf"),
     groups,
   }),
-  facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true, learns: "tables" },
+  ports: { input: "many" },
+  learns: {
+    of: "tables",
+    /** Arrow files with columns `row`, `column` and `weight`, in that order, without duplicates. */
+    state: z.strictObject({ left: artefactPath, right: artefactPath }),
+  },
+  facts: { ...TOGETHER, nulls: "possible", rows: "kept", grouped: true },
   describe: ({ params }) => `${params.metric} similarity by ${params.features}`,
 });

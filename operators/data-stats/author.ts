@@ -16,5 +16,5 @@ export const dataStats = (): Op<SameRule> => new Op("dataStats", {});
 export const dataStatsOp = defineOp({
   kind: "dataStats",
   params: OP_PARAMS.dataStats,
-  infer: call => mapColumns<"dataStats">(call, ({ column }) => column),
+  infer: call => mapColumns(call, ({ column }) => column),
 });

@@ -12,8 +12,8 @@ export const differenceLag: Kernel<"differenceLag"> = {
     const what = `step \`${step.id}\` (differenceLag)`;
     return {
       run: inputs => {
-        const keys = rowKeys(inputs.partition!);
-        const columns = (inputs.input ?? []).map(col => ({ col, difference: differencesOf(col, what) }));
+        const keys = rowKeys(inputs.partition);
+        const columns = inputs.input.map(col => ({ col, difference: differencesOf(col, what) }));
         return step.params.shifts.flatMap(shift =>
           columns.map(({ col, difference }) => {
             const made = new Float32Array(keys.length).fill(Number.NaN);

@@ -15,6 +15,7 @@ export const differenceLag = operator({
       )
       .min(1),
   }),
+  ports: { input: "many", partition: "many" },
   facts: { ...TOGETHER, nulls: "possible", rows: "kept", readsOtherRows: true },
   describe: ({ params, names }) =>
     `differ from ${params.shifts.map(n => `${Math.abs(n)} ${n > 0 ? "before" : "after"}`).join(" and ")} within ${names("partition")}`,

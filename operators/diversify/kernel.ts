@@ -20,15 +20,15 @@ import type { Pool } from "./kernel-pool.js";
 export const diversify: Kernel<"diversify"> = {
   prepare: step => {
     const { topk, method, balance } = step.params;
-    const names = { ...orderingNames(step), vectors: step.inputs.embedding![0]!.name };
+    const names = { ...orderingNames(step), vectors: step.inputs.embedding[0].name };
     const take = method === "mmr" ? mmr : dpp;
     return {
       run: inputs => {
-        const embedding = inputs.embedding![0]!;
-        if (embedding.rows !== inputs.input![0]!.rows)
+        const embedding = inputs.embedding[0];
+        if (embedding.rows !== inputs.input[0].rows)
           throw new RuntimeFault(
             "INVALID_ARGUMENT",
-            `column \`${names.vectors}\` has ${embedding.rows.count} rows and \`${names.ids}\` ${inputs.input![0]!.rows.count}.`,
+            `column \`${names.vectors}\` has ${embedding.rows.count} rows and \`${names.ids}\` ${inputs.input[0].rows.count}.`,
           );
         return orderCandidates(inputs, names, (rows, ids): Choose => {
           const poolOf = pools(embedding, rows, ids, names);

@@ -43,9 +43,9 @@ const METHODS = {
 
 export const diversify: Lowering<"diversify"> = (step, inputs, { g }) => {
   const { topk, method, balance } = step.params;
-  const [ids, scores, embedding] = [inputs.input![0]!, inputs.relevance![0]!, inputs.embedding![0]!];
+  const [ids, scores, embedding] = [inputs.input[0], inputs.relevance[0], inputs.embedding[0]];
   const { rows } = ids;
-  const names = { scores: step.inputs.relevance![0]!.name, vectors: step.inputs.embedding![0]!.name };
+  const names = { scores: step.inputs.relevance[0].name, vectors: step.inputs.embedding[0].name };
   const checked = checkedScores(g, step, ids, scores, names.scores);
   const infinite = amongTaken(g, flat(g, isInf(g, checked)), rows, false);
   const reason = `step ${step.label} (diversify): column ${names.scores} holds an infinite score`;

@@ -10,6 +10,8 @@ export const diversify = operator({
     /** 1 looks at the score alone, 0 at difference alone. */
     balance: z.number().min(0).max(1).default(0.7),
   }),
+  ports: { input: "one", relevance: "one", embedding: "one" },
+  makes: 2,
   facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
   describe: ({ params, names }) =>
     `keep ${params.topk} that are good by ${names("relevance")} and unlike by ${names("embedding")} (${params.method}, balance ${params.balance})`,

@@ -2,5 +2,5 @@
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const dropLowCardinality: Kernel<"dropLowCardinality"> = {
-  prepare: () => ({ run: inputs => inputs.input ?? [] }),
+  prepare: () => ({ run: inputs => inputs.input }),
 };

@@ -7,11 +7,11 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const dropna: Kernel<"dropna"> = {
   prepare: step => {
-    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     return {
       run: inputs => {
-        const columns = inputs.input ?? [];
-        const { rows } = columns[0]!;
+        const columns = inputs.input;
+        const { rows } = columns[0];
         const keep = new Uint8Array(rows.count).fill(1);
         for (const col of columns) {
           if (col.offsets || col.width !== undefined) continue;

@@ -5,6 +5,7 @@ import { operator } from "../shared/spec/operator.js";
 
 export const dropna = operator({
   params: z.strictObject({}),
+  ports: { input: "many" },
   facts: {
     ...TOGETHER,
     nulls: "possible",

@@ -3,7 +3,7 @@
 import type { RowCondition, SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const dropna: SqlForm<"dropna"> = (step, inputs) => {
-  const refs = step.inputs.input ?? [];
+  const refs = step.inputs.input;
   return step.outputs.map(({ name }) => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
 };
 

@@ -6,11 +6,11 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const explode: Kernel<"explode"> = {
   prepare: step => {
-    const name = step.inputs.input![0]!.name;
+    const name = step.inputs.input[0].name;
     const names = (step.inputs.with ?? []).map(ref => ref.name);
     return {
       run: inputs => {
-        const lists = inputs.input![0]!;
+        const lists = inputs.input[0];
         const { rows, validity, values } = lists;
         const startOf = starts(lists, name);
         const kept = new Int32Array(values.length);

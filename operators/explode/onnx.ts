@@ -18,9 +18,9 @@ import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
 import { amongTaken, atLeastOne, childRows, type LoweredColumn, presentItems } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const explode: Lowering<"explode"> = (step, { input = [], with: beside = [] }, { g }) => {
-  const given = input[0]!;
-  const names = [...step.inputs.input!, ...(step.inputs.with ?? [])].map(ref => ref.name);
+export const explode: Lowering<"explode"> = (step, { input, with: beside = [] }, { g }) => {
+  const given = input[0];
+  const names = [...step.inputs.input, ...(step.inputs.with ?? [])].map(ref => ref.name);
   let { values } = given;
   for (const [i, other] of beside.entries()) {
     const reason = `step ${step.label} (explode): column ${names[i + 1]} has not as many values as ${names[0]}`;

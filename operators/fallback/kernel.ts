@@ -10,7 +10,7 @@ export const fallback: Kernel<"fallback"> = {
     const makesRows = step.outputs.some(col => col.rows === step.id);
     return {
       run: inputs => {
-        const columns = inputs.input ?? inputs.fallback!;
+        const columns = inputs.input ?? inputs.fallback ?? [];
         const { parent, offsets } = columns[0]!.rows;
         if (!makesRows || !parent || !offsets) return columns;
         const rows = childRows(parent, offsets);

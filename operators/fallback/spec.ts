@@ -8,13 +8,14 @@ export const fallback = operator({
     /** Milliseconds from the start of the run. */
     within: z.number().positive().optional(),
   }),
+  ports: { input: "branch", fallback: "branch" },
   facts: {
     ...STAGE,
     nulls: "possible",
     rows: "chosen",
     cacheable: false,
     scores: false,
-    choice: { sides: ["input", "fallback"], by: "outcome", within: params => params.within },
+    within: params => params.within,
   },
   describe: ({ params, names }) =>
     `take ${names("input")}, or the fallback's${params.within === undefined ? "" : ` after ${params.within} ms`} when that fails`,

@@ -29,7 +29,7 @@ export const fillMedianOp = defineOp({
   kind: "fillMedian",
   params: OP_PARAMS.fillMedian,
   infer: call =>
-    mapColumns<"fillMedian">(call, bound => {
+    mapColumns(call, bound => {
       if (!needNumber(call, "fillMedian", bound)) return undefined;
       const { column: col } = bound;
       return call.params.addBinaryColumns

@@ -37,7 +37,7 @@ export const fillMissingOp = defineOp({
   kind: "fillMissing",
   params: OP_PARAMS.fillMissing,
   infer: call =>
-    mapColumns<"fillMissing">(call, ({ column: col }) => {
+    mapColumns(call, ({ column: col }) => {
       const { fillValue, addBinaryColumns } = call.params;
       const wanted = fits[datatype(col.dtype).kind];
       if (typeof fillValue !== wanted)

@@ -41,8 +41,8 @@ export const nullLane: Lane = (from, to, count) => {
 export function prepareFill(
   step: Step<"fillMissing"> | Step<"fillMedian">,
   fillOf: (name: string, dtype: DType) => FillValue,
-): PreparedKernel {
-  const refs = step.inputs.input ?? [];
+): PreparedKernel<{ readonly input: readonly Column[] }> {
+  const refs = step.inputs.input;
   // By name, so that the plan may order flags and columns as it likes.
   const outputs = step.outputs.map(({ name, dtype }) => {
     const direct = refs.findIndex(ref => ref.name === name);
@@ -58,7 +58,7 @@ export function prepareFill(
   return {
     run: inputs =>
       outputs.map(({ at, fill }) => {
-        const col = inputs.input![at]!;
+        const col = inputs.input[at]!;
         return fill === undefined ? like(col, "bool", nullFlags(col)) : fillColumn(col, fill);
       }),
   };

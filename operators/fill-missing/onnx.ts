@@ -19,10 +19,10 @@ export const fillFor = (dtype: DType, value: number | string | boolean): FillVal
 export function fillColumns(
   g: GraphBuilder,
   step: Step<"fillMissing"> | Step<"fillMedian">,
-  { input = [] }: LoweredInputs,
+  { input }: LoweredInputs,
   fillOf: (name: string, dtype: DType) => FillValue,
 ): LoweredColumn[] {
-  const refs = step.inputs.input!;
+  const refs = step.inputs.input;
   return step.outputs.map(({ name }) => {
     const direct = refs.findIndex(ref => ref.name === name);
     if (direct >= 0) return filled(g, input[direct]!, fillOf(name, input[direct]!.dtype));

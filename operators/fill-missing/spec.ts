@@ -9,6 +9,7 @@ export const fillMissing = operator({
     /** Adds a bool column `{column}_filled` that says which rows were null. */
     addBinaryColumns: z.boolean().default(false),
   }),
+  ports: { input: "many" },
   facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
   describe: ({ params }) => `put ${JSON.stringify(params.fillValue)} for null`,
 });

@@ -20,7 +20,7 @@ export function fillSql(
   inputs: readonly SqlColumn[],
   fillOf: (name: string, dtype: DType) => FillValue,
 ): readonly string[] {
-  const refs = step.inputs.input ?? [];
+  const refs = step.inputs.input;
   return step.outputs.map(({ name }) => {
     const direct = inputs[refs.findIndex(ref => ref.name === name)];
     if (direct) {

@@ -13,18 +13,18 @@ import { seenFilter } from "./kernel-seen.js";
 
 export const filterCandidates: Kernel<"filterCandidates"> = {
   prepare: step => {
-    const name = step.inputs.input![0]!.name;
-    const namesOf = (port: string) => (step.inputs[port] ?? []).map(ref => ref.name);
+    const name = step.inputs.input[0].name;
+    const namesOf = (port: "filterOut" | "allow" | "seen") => (step.inputs[port] ?? []).map(ref => ref.name);
     const [deny, allow, seen] = [namesOf("filterOut"), namesOf("allow"), namesOf("seen")];
     return {
       run: inputs => {
-        const candidates = inputs.input![0]!;
+        const candidates = inputs.input[0];
         if (!candidates.rows.parent)
           throw new RuntimeFault(
             "INVALID_ARGUMENT",
             `column \`${name}\` holds no candidates: its rows belong to no user.`,
           );
-        const lists = (port: string, names: readonly string[]) =>
+        const lists = (port: "filterOut" | "allow", names: readonly string[]) =>
           (inputs[port] ?? []).map((list, i) => listOf(candidates, list, name, names[i]!));
         const filters = (inputs.seen ?? []).map((filters, i) => {
           needRows(candidates, filters, name, seen[i]!);

@@ -19,11 +19,11 @@ import { KEEP, type LowerContext, type Lowering } from "../shared/onnx/lowering.
 
 export const filterCandidates: Lowering<"filterCandidates"> = (
   step,
-  { input = [], filterOut = [], allow = [], seen = [] },
+  { input, filterOut = [], allow = [], seen = [] },
   context,
 ) => {
   const { g } = context;
-  const candidates = input[0]!;
+  const candidates = input[0];
   const filterNames = (step.inputs.seen ?? []).map(ref => ref.name);
   refuseTexts(context, candidates, seen, filterNames);
   const ids = asGrid(g, candidates.values, candidates.rows);

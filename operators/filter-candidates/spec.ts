@@ -5,6 +5,8 @@ import { operator } from "../shared/spec/operator.js";
 
 export const filterCandidates = operator({
   params: z.strictObject({}),
+  ports: { input: "one", filterOut: "many?", allow: "many?", seen: "many?" },
+  makes: 1,
   facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, filters: true },
   describe: ({ names, has }) =>
     [

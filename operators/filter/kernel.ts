@@ -13,16 +13,16 @@ import { columnTypes, toVectors } from "../lambda-op/kernel.js";
 export const filter: Kernel<"filter"> = {
   prepare(step) {
     const what = `step \`${step.id}\` (filter)`;
-    const refs = step.inputs.input ?? [];
+    const refs = step.inputs.input;
     const read = columnsOf(step.params.condition);
     let condition: CompiledExpression | undefined;
     return {
       run: inputs => {
-        const columns = inputs.input ?? [];
+        const columns = inputs.input;
         const named = new Map(refs.map((ref, i) => [ref.name, columns[i]!]));
         const asked = new Map([...named].filter(([name]) => read.has(name)));
         condition ??= compileExpression(step.params.condition, columnTypes(asked, what), what);
-        const { rows } = columns[0]!;
+        const { rows } = columns[0];
         const { values } = condition.run(toVectors(asked, what), rows.count) as FlagVector;
         const left = filterRows(rows, Uint8Array.from(values as ArrayLike<number>));
         return step.outputs.map(({ name }) => gather(named.get(name)!, left.kept, left.rows));

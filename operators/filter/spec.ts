@@ -7,8 +7,10 @@ import { operator } from "../shared/spec/operator.js";
 /** Keeps the rows for which the condition holds. */
 export const filter = operator({
   params: z.strictObject({ text: z.string(), condition: expressionSchema }),
+  ports: { input: "many" },
   facts: {
     ...TOGETHER,
+    takesFunction: true,
     nulls: "as read",
     rows: "changed",
     filters: true,

@@ -3,7 +3,7 @@ import { expressionCalls } from "../../runtime/etl/sql/expression-functions.js";
 import type { RowCondition, SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const filter: SqlForm<"filter"> = (step, inputs) => {
-  const refs = step.inputs.input ?? [];
+  const refs = step.inputs.input;
   return step.outputs.map(({ name }) => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
 };
 

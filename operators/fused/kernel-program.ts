@@ -3,7 +3,8 @@
  * takes together make one program; every other column is a program of its own.
  */
 
-import { type AnyStep, type ColumnRef, REQUEST_STEP, type Step } from "../../contract/plan.js";
+import { sourceInside } from "../../contract/expand-fused.js";
+import { type ColumnRef, type Fitted, type FittedStep, REQUEST_STEP } from "../../contract/plan.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { bucketizeLane } from "../bucketize/kernel.js";
@@ -20,7 +21,7 @@ export type Registers = readonly Float64Array[];
 /** Loads an input into a register, runs a lane, or stores a register in an output. */
 export type Instruction = {
   /** The author's step that it belongs to. */
-  readonly part: AnyStep;
+  readonly part: FittedStep;
 } & (
   | { readonly does: "load" | "store"; readonly column: number; readonly register: number }
   | { readonly does: "run"; readonly run: (registers: Registers, count: number) => void }
@@ -35,7 +36,7 @@ export interface Program {
 }
 
 interface Made {
-  readonly part: AnyStep;
+  readonly part: FittedStep;
   readonly reads: readonly string[];
   readonly writes: string;
   readonly dtype: DType;
@@ -45,27 +46,27 @@ interface Made {
 const keyOf = ({ step, column }: Pick<ColumnRef, "step" | "column">): string => `${step}\n${column}`;
 
 /** @param dtypes of the step's inputs, as they arrive */
-export function fusedPrograms(step: Step<"fused">, dtypes: readonly DType[]): readonly Program[] {
-  const inputs = step.inputs.input!;
+export function fusedPrograms(step: Fitted<"fused">, dtypes: readonly DType[]): readonly Program[] {
+  const inputs = step.inputs.input;
   const dtypeOf = new Map(inputs.map((ref, i) => [keyOf({ step: REQUEST_STEP, column: ref.name }), dtypes[i]!]));
-  const all = step.parts!.flatMap(part =>
+  const all = step.parts.flatMap(part =>
     part.outputs.map((c): Made => {
       const made = makeColumn(part, c, ref => dtypeOf.get(keyOf(ref))!);
       dtypeOf.set(made.writes, c.dtype);
       return made;
     }),
   );
-  const stores = step.outputs.map(({ name }) => keyOf(step.params.outputs[name]!));
+  const stores = step.outputs.map(({ name }) => keyOf(sourceInside(step, name)));
   const places = inputs.map(ref => keyOf({ step: REQUEST_STEP, column: ref.name }));
   return together(places, all).map(made => allocate(places, made, stores));
 }
 
 function makeColumn(
-  part: AnyStep,
-  { name, dtype }: AnyStep["outputs"][number],
+  part: FittedStep,
+  { name, dtype }: FittedStep["outputs"][number],
   dtypeOf: (ref: ColumnRef) => DType,
 ): Made {
-  const refs = part.inputs.input!;
+  const refs = part.inputs.input;
   const writes = keyOf({ step: part.id, column: name });
   const made = (read: readonly ColumnRef[], run: Made["run"]): Made => ({
     part,
@@ -80,8 +81,7 @@ function makeColumn(
       part.outputs.length === refs.length && refs.length > 1
         ? [refs[part.outputs.findIndex(o => o.name === name)]!]
         : refs;
-    const alone = { ...part, inputs: { input: own } };
-    return made(own, lambdaLane(alone, name, dtype, own.map(dtypeOf)));
+    return made(own, lambdaLane(part, own, name, dtype, own.map(dtypeOf)));
   }
   const direct = refs.find(ref => ref.name === name);
   const ref = direct ?? refs.find(r => `${r.name}_filled` === name);
@@ -94,7 +94,7 @@ function makeColumn(
   return made([ref], ([from], to, count) => lane(from!, to, count));
 }
 
-function laneOf(part: AnyStep, column: string, dtype: DType) {
+function laneOf(part: FittedStep, column: string, dtype: DType) {
   switch (part.op) {
     case "fillMissing":
       return fillMissingLane(part, column, dtype);

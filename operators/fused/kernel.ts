@@ -24,11 +24,11 @@ const scratch: Float64Array[] = [];
 export const fused: Kernel<"fused"> = {
   prepare: step => {
     // Prepared now, so that what is missing is known now; again for other dtypes than the first table's.
-    let dtypes: readonly DType[] = step.inputs.input!.map(() => "float64");
+    let dtypes: readonly DType[] = step.inputs.input.map(() => "float64");
     let programs = fusedPrograms(step, dtypes);
     return {
       run: (inputs, context) => {
-        const columns = inputs.input!;
+        const columns = inputs.input;
         if (columns.some((col, i) => col.dtype !== dtypes[i])) {
           dtypes = columns.map(col => col.dtype);
           programs = fusedPrograms(step, dtypes);

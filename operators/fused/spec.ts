@@ -11,6 +11,8 @@ import { perColumn } from "../shared/spec/params.js";
  */
 export const fused = operator({
   params: z.strictObject({ outputs: perColumn(z.strictObject({ step: z.string(), column: z.string() })) }),
+  ports: { input: "many" },
+  hasParts: true,
   facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: false, scores: false },
   describe: ({ parts }) => `${plural(parts.length, "step")} in one walk: ${[...new Set(parts)].join("; ")}`,
 });

@@ -12,15 +12,15 @@ type Agg = OpParams["groupby"]["aggs"][number]["agg"];
 export const groupby: Kernel<"groupby"> = {
   prepare(step) {
     const { by, sort, ascending, aggs } = step.params;
-    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     return {
       run: inputs => {
-        const column = (name: string) => inputs.input![names.indexOf(name)]!;
+        const column = (name: string) => inputs.input[names.indexOf(name)]!;
         const keys = rowKeys(by.map(column));
         const groups = groupRows(keys, sort.map(column), ascending);
         const first = new Uint8Array(keys.length);
         for (const { row } of groups) first[row] = 1;
-        const { kept, rows } = filterRows(inputs.input![0]!.rows, first);
+        const { kept, rows } = filterRows(inputs.input[0].rows, first);
         return [
           ...by.map(name => gather(column(name), kept, rows)),
           ...aggs.map(({ column: name, agg }) => aggregate(column(name), agg, groups, rows, ascending)),

@@ -13,6 +13,7 @@ export const groupby = operator({
     /** Column and what is made of it, in the order of the outputs. */
     aggs: z.array(z.strictObject({ column: z.string(), agg: z.enum(AGGREGATIONS) })),
   }),
+  ports: { input: "many" },
   facts: { ...TOGETHER, nulls: "possible", rows: "changed", readsOtherRows: true },
   describe: ({ params }) => `one row for each ${params.by.join(", ")}`,
 });

@@ -25,7 +25,7 @@ const keyOf = (to: Sql, { sql, dtype }: SqlColumn): string =>
 const columnsOf =
   (step: Step<"groupby">, inputs: readonly SqlColumn[]) =>
   (name: string): SqlColumn =>
-    inputs[step.inputs.input!.findIndex(ref => ref.name === name)]!;
+    inputs[step.inputs.input.findIndex(ref => ref.name === name)]!;
 
 /** Keys of a step: what to group by. */
 export const groupKeys: GroupKeys<"groupby"> = (step, inputs, sql) =>

@@ -26,7 +26,7 @@ export const hashBucketOp = defineOp({
   kind: "hashBucket",
   params: OP_PARAMS.hashBucket,
   infer: call =>
-    mapColumns<"hashBucket">(call, ({ column }) => {
+    mapColumns(call, ({ column }) => {
       if (call.params.nvtabularHash && !scalars(call, "hashBucket with nvtabularHash", call.input, "left", () => true))
         return undefined;
       const { numBuckets } = call.params;

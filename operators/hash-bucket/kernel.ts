@@ -8,7 +8,7 @@ import { rowNumbers } from "../shared/kernel/row-numbers.js";
 export const hashBucket: Kernel<"hashBucket"> = {
   prepare: ({ params: { numBuckets, nvtabularHash } }) => ({
     run: inputs =>
-      (inputs.input ?? []).map(col => {
+      inputs.input.map(col => {
         const plain = hashValues(col);
         const hashes = nvtabularHash ? withRowNumbers(plain, rowNumbers(inputs)) : plain;
         const buckets = new Int32Array(hashes.length / 2);

@@ -6,6 +6,8 @@ import { nvtabularHash } from "../shared/spec/params.js";
 
 export const hashBucket = operator({
   params: z.strictObject({ numBuckets: z.number().int().min(1), nvtabularHash }),
+  ports: { input: "many" },
+  makes: "each",
   facts: {
     ...PER_COLUMN,
     nulls: "none",

@@ -14,7 +14,7 @@ export const hashedCross: Kernel<"hashedCross"> = {
       run: inputs =>
         places.map(at =>
           cross(
-            at.map(i => inputs.input![i]!),
+            at.map(i => inputs.input[i]!),
             numBuckets,
             nvtabularHash ? rowNumbers(inputs) : undefined,
           ),

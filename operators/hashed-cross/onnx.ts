@@ -5,10 +5,10 @@ import { bucketOf, hashColumn } from "../shared/onnx/hash.js";
 import { type LoweredColumn, like } from "../shared/onnx/lowered-column.js";
 import type { LowerContext, Lowering } from "../shared/onnx/lowering.js";
 
-export const hashedCross: Lowering<"hashedCross"> = (step, { input = [] }, context) => {
+export const hashedCross: Lowering<"hashedCross"> = (step, { input }, context) => {
   const { groups, numBuckets, nvtabularHash } = step.params;
   if (nvtabularHash) context.fail(...ROW_HASH);
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   return groups.map(group => {
     const columns = group.map(name => input[names.indexOf(name)]!);
     const hashes = hashTogether(context, columns, group);

@@ -6,6 +6,7 @@ import { groups, nvtabularHash } from "../shared/spec/params.js";
 
 export const hashedCross = operator({
   params: z.strictObject({ numBuckets: z.number().int().min(1), groups, nvtabularHash }),
+  ports: { input: "many" },
   facts: {
     ...TOGETHER,
     nulls: "none",

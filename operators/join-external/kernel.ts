@@ -2,7 +2,6 @@
 
 import { type Column, gather, type Rows } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
 import { filterRows } from "../../runtime/engine/cache/filter-rows.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
@@ -11,9 +10,8 @@ import { readFittedTable } from "../shared/kernel/fitted-table.js";
 export const joinExternal: Kernel<"joinExternal"> = {
   prepare(step, { folder }) {
     const what = `step \`${step.id}\` (joinExternal)`;
-    if (!step.state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
     const { on, how, columns: external } = step.params;
-    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     const table = readFittedTable(artefactFile(folder, step.state.table));
     const places = indexTuples(
       on.map((_, i) => table[`key ${i}`]!),
@@ -23,9 +21,9 @@ export const joinExternal: Kernel<"joinExternal"> = {
     const joinedNames = Object.keys(external);
     return {
       run: inputs => {
-        const columns = inputs.input ?? [];
+        const columns = inputs.input;
         const found = places(on.map(name => columns[names.indexOf(name)]!));
-        const { rows } = columns[0]!;
+        const { rows } = columns[0];
         if (how === "left") return [...columns, ...joinedNames.map(name => look(table[name]!, found, rows))];
         const left = filterRows(
           rows,

@@ -5,11 +5,11 @@ import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
 import { lookedUp } from "../shared/onnx/looked-up.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const joinExternal: Lowering<"joinExternal"> = (step, { input = [] }, context) => {
+export const joinExternal: Lowering<"joinExternal"> = (step, { input }, context) => {
   const { g } = context;
   const { on, how, columns: external } = step.params;
-  const names = step.inputs.input!.map(ref => ref.name);
-  const table = readTable(context, step.state!.table);
+  const names = step.inputs.input.map(ref => ref.name);
+  const table = readTable(context, step.state.table);
   const keys = on.map(name => input[names.indexOf(name)]!);
   const places = tuplePlaces(
     context,
@@ -17,7 +17,7 @@ export const joinExternal: Lowering<"joinExternal"> = (step, { input = [] }, con
     on,
     on.map((_, i) => table[`key ${i}`]!),
   );
-  const { rows } = input[0]!;
+  const { rows } = input[0];
   const joined = Object.keys(external).map(name => lookedUp(g, table[name]!, places, rows));
   if (how === "left") return [...input, ...joined];
   return keepWhere(step, [...input, ...joined], greaterOrEqual(g, places, int64(g, 0)), context);

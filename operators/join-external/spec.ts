@@ -1,5 +1,6 @@
 /** `joinExternal` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { artefactPath } from "../../contract/files/artefact-path.js";
 import { TOGETHER } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { dtype, perColumn } from "../shared/spec/params.js";
@@ -16,11 +17,16 @@ export const joinExternal = operator({
     /** Of rows with the same key the first counts; else they are an error. */
     dropDuplicates: z.boolean().default(false),
   }),
+  ports: { input: "many" },
+  learns: {
+    of: "tables",
+    /** Arrow file with columns `key 0`, …, and the file's columns by name; one row a key. */
+    state: z.strictObject({ table: artefactPath }),
+  },
   facts: {
     ...TOGETHER,
     nulls: "possible",
     rows: params => (params.how === "inner" ? "changed" : "kept"),
-    learns: "tables",
   },
   describe: ({ params }) =>
     `join ${Object.keys(params.columns).join(", ")} of ${params.path} by ${params.on.join(", ")}`,

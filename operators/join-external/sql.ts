@@ -21,7 +21,7 @@ function found(
   context: Pick<SqlContext, "groups">,
 ): readonly string[] {
   const keysOf = (names: readonly string[]) =>
-    names.map(name => inputs[step.inputs.input!.findIndex(ref => ref.name === name)]!);
+    names.map(name => inputs[step.inputs.input.findIndex(ref => ref.name === name)]!);
   const joined = context.groups(step.id, keysOf);
   if (joined) return joined;
   const keys = keysOf(step.params.on).map(col => col.sql);

@@ -2,7 +2,6 @@
 
 import { type Column, gather } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
@@ -10,8 +9,7 @@ import { readFittedTable } from "../shared/kernel/fitted-table.js";
 export const joinGroupby: Kernel<"joinGroupby"> = {
   prepare(step, { folder }) {
     const what = `step \`${step.id}\` (joinGroupby)`;
-    if (!step.state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
-    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     const groups = step.state.groups.map(({ columns, table: file }) => {
       const table = readFittedTable(artefactFile(folder, file));
       const keys = columns.map((_, i) => table[`key ${i}`]!);
@@ -21,7 +19,7 @@ export const joinGroupby: Kernel<"joinGroupby"> = {
     return {
       run: inputs =>
         groups.flatMap(({ at, places, values }) => {
-          const keys = at.map(i => inputs.input![i]!);
+          const keys = at.map(i => inputs.input[i]!);
           const found = places(keys);
           return values.map(([name, col]) => joined(col, found, keys[0]!, name.endsWith("_count")));
         }),

@@ -3,9 +3,9 @@ import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
 import { lookedUp } from "../shared/onnx/looked-up.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const joinGroupby: Lowering<"joinGroupby"> = (step, { input = [] }, context) => {
-  const names = step.inputs.input!.map(ref => ref.name);
-  return step.state!.groups.flatMap(({ columns: own, table: file }) => {
+export const joinGroupby: Lowering<"joinGroupby"> = (step, { input }, context) => {
+  const names = step.inputs.input.map(ref => ref.name);
+  return step.state.groups.flatMap(({ columns: own, table: file }) => {
     const table = readTable(context, file);
     const columns = own.map(name => input[names.indexOf(name)]!);
     const places = tuplePlaces(

@@ -2,7 +2,7 @@
 
 import type { ValueType } from "../../contract/expression-functions.js";
 import { valueTypeOf } from "../../contract/expression-type.js";
-import type { Step } from "../../contract/plan.js";
+import type { ColumnRef, Step } from "../../contract/plan.js";
 import { roundTo } from "../../runtime/base/columns/lane.js";
 import { type CompiledExpression, compileExpression } from "../../runtime/engine/expression/compile-expression.js";
 import { toIntegers, widen } from "../../runtime/engine/expression/integer-vector.js";
@@ -14,10 +14,19 @@ import { expressionOf } from "./kernel.js";
 /** Several columns → one. */
 export type LambdaLane = (from: readonly Float64Array[], to: Float64Array, count: number) => void;
 
-/** @param dtypes of the columns, in the order of the step's inputs */
-export function lambdaLane(step: Step<"lambdaOp">, name: string, dtype: DType, dtypes: readonly DType[]): LambdaLane {
+/**
+ * @param read columns that it takes, all that the step reads or one of them
+ * @param dtypes of these
+ */
+export function lambdaLane(
+  step: Step<"lambdaOp">,
+  read: readonly ColumnRef[],
+  name: string,
+  dtype: DType,
+  dtypes: readonly DType[],
+): LambdaLane {
   const what = `step \`${step.id}\` (lambdaOp)`;
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = read.map(ref => ref.name);
   const types = new Map(names.map((n, i): [string, ValueType] => [n, valueTypeOf({ dtype: dtypes[i]! })!]));
   const expression = expressionOf(step, name, what);
   let compiled: CompiledExpression | undefined;

@@ -12,12 +12,12 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 export const lambdaOp: Kernel<"lambdaOp"> = {
   prepare(step) {
     const what = `step \`${step.id}\` (lambdaOp)`;
-    const refs = step.inputs.input ?? [];
+    const refs = step.inputs.input;
     // Columns have their types when they arrive, so a function is compiled for the first table and kept.
     let compiled: readonly CompiledExpression[] | undefined;
     return {
       run: inputs => {
-        const columns = inputs.input ?? [];
+        const columns = inputs.input;
         const named = new Map(refs.map((ref, i) => [ref.name, columns[i]!]));
         compiled ??= step.outputs.map(({ name, dtype }) => {
           const made = compileExpression(expressionOf(step, name, what), columnTypes(named, what), what);
@@ -30,7 +30,7 @@ export const lambdaOp: Kernel<"lambdaOp"> = {
           return made;
         });
         const vectors = toVectors(named, what);
-        const { rows } = columns[0]!;
+        const { rows } = columns[0];
         return step.outputs.map(({ dtype }, i) => toColumn(compiled![i]!.run(vectors, rows.count), dtype, rows));
       },
     };

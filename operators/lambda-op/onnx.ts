@@ -10,14 +10,14 @@ import type { IntegerTerm, NumberTerm, Term } from "../shared/onnx/expression/te
 import { isFloat, isList, items, type LoweredColumn, type RowSet, toFloat64 } from "../shared/onnx/lowered-column.js";
 import type { LowerContext, Lowering } from "../shared/onnx/lowering.js";
 
-export const lambdaOp: Lowering<"lambdaOp"> = (step, { input = [] }, context) => {
+export const lambdaOp: Lowering<"lambdaOp"> = (step, { input }, context) => {
   const terms = columnTerms(
     context,
-    step.inputs.input!.map(ref => ref.name),
+    step.inputs.input.map(ref => ref.name),
     input,
   );
   return step.outputs.map(({ name, dtype }) =>
-    toColumn(context.g, lowerExpression(context, step.params.expressions[name]!, terms), dtype, input[0]!.rows),
+    toColumn(context.g, lowerExpression(context, step.params.expressions[name]!, terms), dtype, input[0].rows),
   );
 };
 

@@ -26,8 +26,10 @@ export const lambdaOp = operator({
     /** Dtype of what it makes, where the author asked for one. */
     dtype: dtype.optional(),
   }),
+  ports: { input: "many" },
   facts: {
     ...PER_COLUMN,
+    takesFunction: true,
     nulls: "possible",
     fuses: ({ expressions }, inputs) => runsInBlocks(expressions, inputs),
     describes: false,

@@ -12,16 +12,16 @@ export const limitPerGroup: Kernel<"limitPerGroup"> = {
   prepare: step => {
     const { topk, max = Number.POSITIVE_INFINITY, atLeast } = step.params;
     const names = orderingNames(step);
-    const groupName = step.inputs.group![0]!.name;
+    const groupName = step.inputs.group[0].name;
     const owedGroups = Object.keys(atLeast);
     const places = Object.values(atLeast);
     return {
       run: inputs => {
-        const column = inputs.group![0]!;
-        if (column.rows !== inputs.input![0]!.rows)
+        const column = inputs.group[0];
+        if (column.rows !== inputs.input[0].rows)
           throw new RuntimeFault(
             "INVALID_ARGUMENT",
-            `column \`${groupName}\` has ${column.rows.count} rows and \`${names.ids}\` ${inputs.input![0]!.rows.count}.`,
+            `column \`${groupName}\` has ${column.rows.count} rows and \`${names.ids}\` ${inputs.input[0].rows.count}.`,
           );
         const { numbers, count: groups } = groupNumbers(column, owedGroups);
         const taken = new Int32Array(groups);

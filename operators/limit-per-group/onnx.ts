@@ -29,10 +29,10 @@ import { checkedScores, orderCandidates } from "../shared/onnx/order-candidates.
 
 export const limitPerGroup: Lowering<"limitPerGroup"> = (step, inputs, { g }) => {
   const { topk, max, atLeast } = step.params;
-  const ids = inputs.input![0]!;
-  const group = inputs.group![0]!;
+  const ids = inputs.input[0];
+  const group = inputs.group[0];
   const { rows } = ids;
-  const scores = checkedScores(g, step, ids, inputs.relevance![0]!, step.inputs.relevance![0]!.name);
+  const scores = checkedScores(g, step, ids, inputs.relevance[0], step.inputs.relevance[0].name);
   const quotas = Object.entries(atLeast);
   if (max === undefined && quotas.length === 0) return orderCandidates(g, step, inputs, scores, topk);
   const groups = asGrid(g, group.values, rows);

@@ -12,6 +12,8 @@ export const limitPerGroup = operator({
     /** Group → places kept for it, where it has candidates. */
     atLeast: perColumn(z.number().int().min(1)).default({}),
   }),
+  ports: { input: "one", relevance: "one", group: "one" },
+  makes: 2,
   facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
   describe: ({ params, names }) => {
     const { topk, max, atLeast } = params;

@@ -64,7 +64,7 @@ export const listSliceOp = defineOp({
       "cannot `pad` to a length that has no limit: give `start` and `end` the same sign",
     ),
   infer: call =>
-    mapColumns<"listSlice">(call, ({ column }) => {
+    mapColumns(call, ({ column }) => {
       if (!column.list)
         return call.fail(
           messages.schemaDtypeUnsupported({

@@ -1,7 +1,7 @@
 /** List columns -> the part of each list between `start` and `end`, padded on the right where the plan gives the column one length. */
 
 import type { Step } from "../../contract/plan.js";
-import type { ColumnSchema } from "../../contract/schema.js";
+import { fixedLength } from "../../contract/schema.js";
 import { allocate, type Column, gather, rootRows, type Values } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
@@ -9,10 +9,8 @@ import { type FillValue, fillFor } from "../shared/kernel/fill-value.js";
 
 export const listSlice: Kernel<"listSlice"> = {
   prepare(step) {
-    const fills = step.outputs.map(col => padOf(step, col));
-    return {
-      run: inputs => (inputs.input ?? []).map((col, c) => sliceColumn(col, step, step.outputs[c]!.list!, fills[c]!)),
-    };
+    const slices = step.outputs.map(col => ({ length: fixedLength(col), fill: padOf(step, col) }));
+    return { run: inputs => inputs.input.map((col, c) => sliceColumn(col, step, slices[c]!)) };
   },
 };
 
@@ -30,12 +28,10 @@ export function padOf(step: Step<"listSlice">, { name, dtype }: { name: string; 
 function sliceColumn(
   col: Column,
   step: Step<"listSlice">,
-  list: NonNullable<ColumnSchema["list"]>,
-  fill: FillValue,
+  { length: fixed, fill }: { readonly length: number | undefined; readonly fill: FillValue },
 ): Column {
   const { rows, dtype } = col;
   const [start, end] = sliceEnds(step.params);
-  const fixed = list.min === list.max ? list.min : undefined;
   const offsets = new Int32Array(rows.count + 1);
   const from = new Int32Array(rows.count);
   const taken = new Int32Array(rows.count);

@@ -16,27 +16,28 @@ import {
   where,
 } from "../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import { zip } from "../../contract/lists.js";
 import type { Step } from "../../contract/plan.js";
+import { fixedLength } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { fillFor } from "../fill-missing/onnx.js";
 import { graphDtype, type LoweredColumn } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const listSlice: Lowering<"listSlice"> = (step, { input = [] }, { g }) =>
-  input.map((col, i) => sliceColumn(g, col, step, step.outputs[i]!.list!));
+export const listSlice: Lowering<"listSlice"> = (step, { input }, { g }) =>
+  zip(input, step.outputs).map(([col, made]) => sliceColumn(g, col, step, fixedLength(made)));
 
 function sliceColumn(
   g: GraphBuilder,
   col: LoweredColumn,
   { params }: Step<"listSlice">,
-  list: { readonly min: number; readonly max: number | null },
+  fixed: number | undefined,
 ): LoweredColumn {
   const [start, end] = params.start > 0 && params.end === undefined ? [0, params.start] : [params.start, params.end];
   const lengths = col.lengths ?? expand(g, int64(g, col.width!), col.rows.count);
   const begin = place(g, start, lengths);
   const stop = end === undefined ? lengths : place(g, end, lengths);
   const taken = max(g, sub(g, stop, begin), int64(g, 0));
-  const fixed = list.min === list.max ? list.min : undefined;
   const width = fixed === undefined ? dim(g, col.values, 1) : int64(g, fixed);
   const steps = unsqueeze(g, range(g, fixed ?? width), 0);
   // Beyond a list's end anything may stand; the index only has to be one.

@@ -15,6 +15,8 @@ export const listSlice = operator({
     /** Default: 0, or "" for text. */
     padValue: scalar.optional(),
   }),
+  ports: { input: "many" },
+  makes: "each",
   facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: false },
   describe: ({ params }) => listed(params),
 });

@@ -22,7 +22,7 @@ export const logOpOp = defineOp({
   kind: "logOp",
   params: OP_PARAMS.logOp,
   infer: call =>
-    mapColumns<"logOp">(call, bound =>
+    mapColumns(call, bound =>
       needNumber(call, "logOp", bound) ? withTags(numbersOf(bound.column, "float32"), ["continuous"]) : undefined,
     ),
 });

@@ -5,6 +5,8 @@ import { operator } from "../shared/spec/operator.js";
 
 export const logOp = operator({
   params: z.strictObject({}),
+  ports: { input: "many" },
+  makes: "each",
   facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
   describe: () => "log(1 + x)",
 });

@@ -24,7 +24,7 @@ export const medianOp = defineOp({
   params: OP_PARAMS.median,
   infer: call => {
     const state = OP_STATE.median.safeParse(call.state).data;
-    return mapColumns<"median">(call, bound => {
+    return mapColumns(call, bound => {
       if (!needNumber(call, "median", bound)) return undefined;
       const found = state?.columns[bound.column.name];
       return found ? withProperties(bound.column, { median: found.median }) : bound.column;

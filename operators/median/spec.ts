@@ -2,9 +2,16 @@
 import { z } from "zod";
 import { PER_COLUMN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
+import { perColumn } from "../shared/spec/params.js";
 
 export const median = operator({
   params: z.strictObject({}),
-  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false, learns: "of inputs" },
+  ports: { input: "many" },
+  makes: "each",
+  learns: {
+    of: "inputs",
+    state: z.strictObject({ columns: perColumn(z.strictObject({ median: z.union([z.number(), z.string()]) })) }),
+  },
+  facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
   describe: () => "note the median",
 });

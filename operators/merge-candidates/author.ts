@@ -59,15 +59,15 @@ export const mergeCandidatesOp = defineOp({
     const first = needOne(call, call.input, "`mergeCandidates`", "mergeCandidates(...)");
     const parent = first && candidateRows(call, first, "mergeCandidates");
     if (!first || parent === undefined) return undefined;
-    const inputs: Record<string, readonly Bound[]> = { input: [first] };
+    const others: { [K in (typeof OTHER_SOURCES)[number]]?: readonly [Bound] } = {};
     for (const port of OTHER_SOURCES.slice(0, sources)) {
       const other = otherSource(call, port, first, parent);
       if (!other) return undefined;
-      inputs[port] = [other];
+      others[port] = [other];
     }
     return {
       params,
-      inputs,
+      inputs: { input: [first], ...others },
       outputs: [{ ...first.column, name: params.name, rows: call.id, properties: {} }],
       madeRows: { parent },
     };

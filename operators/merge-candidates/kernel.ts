@@ -9,16 +9,17 @@ import { OTHER_SOURCES } from "./spec.js";
 export const mergeCandidates: Kernel<"mergeCandidates"> = {
   prepare: step => {
     const { topk = Number.POSITIVE_INFINITY } = step.params;
-    const ports = ["input", ...OTHER_SOURCES.filter(port => step.inputs[port])];
+    const ports = (["input", ...OTHER_SOURCES] as const).filter(port => step.inputs[port]);
+    const names = ports.map(port => step.inputs[port]?.[0].name);
     return {
       run: inputs => {
-        const sources = ports.map(port => inputs[port]![0]!);
+        const sources = ports.map(port => inputs[port]![0]);
         const parent = sources[0]!.rows.parent!;
         for (const [i, { rows }] of sources.entries())
           if (rows.parent !== parent)
             throw new RuntimeFault(
               "INVALID_ARGUMENT",
-              `column \`${step.inputs[ports[i]!]![0]!.name}\` has candidates of other rows than \`${step.inputs.input![0]!.name}\`.`,
+              `column \`${names[i]}\` has candidates of other rows than \`${names[0]}\`.`,
             );
         const all = stackColumns(sources, rootRows(sources.reduce((n, { rows }) => n + rows.count, 0)));
         const ids = distinctKeys([all]);

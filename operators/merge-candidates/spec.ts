@@ -13,13 +13,24 @@ export const mergeCandidates = operator({
     /** Most candidates of a user. */
     topk: z.number().int().min(1).optional(),
   }),
+  ports: {
+    input: "one",
+    source2: "one?",
+    source3: "one?",
+    source4: "one?",
+    source5: "one?",
+    source6: "one?",
+    source7: "one?",
+    source8: "one?",
+  },
+  makes: 1,
   facts: {
     ...STAGE,
     nulls: "none",
     rows: "chosen",
     cacheable: false,
     scores: false,
-    gathers: ["input", ...OTHER_SOURCES],
+    gathers: true,
   },
   describe: ({ params, has }) =>
     `take candidates of ${plural(1 + OTHER_SOURCES.filter(has).length, "source")} in turn, each once${params.topk === undefined ? "" : `, at most ${params.topk}`}`,

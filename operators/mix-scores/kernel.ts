@@ -14,13 +14,13 @@ type Scale = (scores: Float64Array, count: number, out: Float64Array) => void;
 export const mixScores: Kernel<"mixScores"> = {
   prepare: step => {
     const { weights, scale } = step.params;
-    const names = step.inputs.input!.map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     const weightOf = names.map(name => weights[name]!);
     const needsFinite = scale === "minMax" || scale === "standard";
     return {
       run: inputs => {
-        const columns = inputs.input!;
-        const { rows } = columns[0]!;
+        const columns = inputs.input;
+        const { rows } = columns[0];
         const { parent, offsets } = rows.parent ? rows : oneUser(rows);
         const numbers = columns.map(scoreValues);
         const most = longestRow({ count: rows.count, parent: parent!, offsets: offsets! });

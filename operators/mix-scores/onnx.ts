@@ -20,17 +20,17 @@ import {
   where,
 } from "../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import { zip } from "../../contract/lists.js";
 import { amongTaken, asGrid, toFloat64 } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
 /** @param scores float64[users, places] @param taken bool of that shape; absent: all */
 type Scale = (g: GraphBuilder, scores: Value, taken: Value | undefined) => Value;
 
-export const mixScores: Lowering<"mixScores"> = (step, { input = [] }, { g }) => {
+export const mixScores: Lowering<"mixScores"> = (step, { input }, { g }) => {
   const { weights, scale } = step.params;
-  const { rows } = input[0]!;
-  const parts = input.map((col, i) => {
-    const { name } = step.inputs.input![i]!;
+  const [{ rows }] = input;
+  const parts = zip(input, step.inputs.input).map(([col, { name }]) => {
     const floats = toFloat64(g, col);
     const reason = `step ${step.label} (mixScores): column ${name} has no finite score for a candidate`;
     // What is infinite has no place on these scales: its difference to itself is no number.

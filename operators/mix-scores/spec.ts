@@ -12,6 +12,8 @@ export const mixScores = operator({
     scale: z.enum(["none", "minMax", "standard", "rank"]).default("none"),
     name: z.string().min(1).default("mixed_score"),
   }),
+  ports: { input: "many" },
+  makes: 1,
   facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: false, scores: true, perUser: true },
   describe: ({ params }) =>
     Object.entries(params.weights)

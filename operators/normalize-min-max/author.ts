@@ -28,7 +28,7 @@ export const normalizeMinMaxOp = defineOp({
   kind: "normalizeMinMax",
   params: OP_PARAMS.normalizeMinMax,
   infer: call =>
-    mapColumns<"normalizeMinMax">(call, bound =>
+    mapColumns(call, bound =>
       needNumber(call, "normalizeMinMax", bound)
         ? withTags(numbersOf(bound.column, call.params.outDtype), ["continuous"])
         : undefined,

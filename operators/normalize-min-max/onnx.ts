@@ -1,11 +1,13 @@
 /** Numbers → (x − min) / (max − min), or 0.5 where the fitted column was constant. */
 import { cast, div, notANumber, scalar, sub, where } from "../../compiler/onnx/elementary.js";
+import { learntOf } from "../../contract/learnt-columns.js";
+import { zip } from "../../contract/lists.js";
 import { like, toFloat64 } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const normalizeMinMax: Lowering<"normalizeMinMax"> = (step, { input = [] }, { g }) =>
-  input.map((col, i) => {
-    const { min, max } = step.state!.columns[step.inputs.input![i]!.name]!;
+export const normalizeMinMax: Lowering<"normalizeMinMax"> = (step, { input }, { g }) =>
+  zip(input, step.inputs.input).map(([col, { name }]) => {
+    const { min, max } = learntOf(step, name);
     const floats = toFloat64(g, col);
     const number = (x: number) => scalar(g, "float64", x);
     const scaled =

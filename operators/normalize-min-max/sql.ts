@@ -1,17 +1,11 @@
 /** `normalizeMinMax` in SQL, in float64 as the kernel computes. */
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { learntOf } from "../../contract/learnt-columns.js";
+import { zip } from "../../contract/lists.js";
 import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const normalizeMinMax: SqlForm<"normalizeMinMax"> = (step, inputs, { sql }) =>
-  inputs.map((col, i) => {
-    const { name } = step.inputs.input![i]!;
-    const extremes = step.state?.columns[name];
-    if (!extremes)
-      throw new RuntimeFault(
-        "INTERNAL",
-        `step \`${step.id}\` (normalizeMinMax) has no minimum and maximum of column \`${name}\`. Run \`merlon fit\` again.`,
-      );
-    const { min, max } = extremes;
+  zip(inputs, step.inputs.input).map(([col, { name }]) => {
+    const { min, max } = learntOf(step, name);
     const scaled = sql.eachAs(col, "float64", v =>
       max > min
         ? `(CAST(${v} AS DOUBLE) - ${sql.constant(min, "float64")}) / ${sql.constant(max - min, "float64")}`

@@ -27,7 +27,7 @@ export const normalizeOp = defineOp({
   kind: "normalize",
   params: OP_PARAMS.normalize,
   infer: call =>
-    mapColumns<"normalize">(call, bound =>
+    mapColumns(call, bound =>
       needNumber(call, "normalize", bound)
         ? withTags(numbersOf(bound.column, call.params.outDtype), ["continuous"])
         : undefined,

@@ -2,9 +2,17 @@
 import { z } from "zod";
 import { PER_COLUMN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
+import { perColumn } from "../shared/spec/params.js";
 
 export const normalize = operator({
   params: z.strictObject({ outDtype: z.enum(["float32", "float64"]).default("float64") }),
-  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false, learns: "of inputs" },
+  ports: { input: "many" },
+  makes: "each",
+  learns: {
+    of: "inputs",
+    /** Sample statistics over the non-null values: mean, and standard deviation with ddof 1. */
+    state: z.strictObject({ columns: perColumn(z.strictObject({ mean: z.number(), std: z.number() })) }),
+  },
+  facts: { ...PER_COLUMN, nulls: "none", fuses: true, describes: false },
   describe: () => "(x − mean) / standard deviation",
 });

@@ -1,17 +1,11 @@
 /** `normalize` in SQL, in float64 as the kernel computes. */
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { learntOf } from "../../contract/learnt-columns.js";
+import { zip } from "../../contract/lists.js";
 import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const normalize: SqlForm<"normalize"> = (step, inputs, { sql }) =>
-  inputs.map((col, i) => {
-    const { name } = step.inputs.input![i]!;
-    const moments = step.state?.columns[name];
-    if (!moments)
-      throw new RuntimeFault(
-        "INTERNAL",
-        `step \`${step.id}\` (normalize) has no mean and std of column \`${name}\`. Run \`merlon fit\` again.`,
-      );
-    const { mean, std } = moments;
+  zip(inputs, step.inputs.input).map(([col, { name }]) => {
+    const { mean, std } = learntOf(step, name);
     const scaled = sql.eachAs(col, "float64", v => {
       const centred = `(CAST(${v} AS DOUBLE) - ${sql.constant(mean, "float64")})`;
       return std > 0 ? `${centred} / ${sql.constant(std, "float64")}` : centred;

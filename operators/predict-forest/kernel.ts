@@ -9,7 +9,7 @@ import { askModel, type ModelAnswer } from "../shared/kernel/ask-model.js";
 export const predictForest: Kernel<"predictForest"> = {
   prepare: async (step, context) => {
     const { model, features, dtype } = step.params;
-    const refs = step.inputs.input!;
+    const refs = step.inputs.input;
     const places = features.map(name => refs.findIndex(ref => ref.name === name));
     const { inputs, outputs } = await context.models.describe(model);
     const [input, output] = [inputs[0], outputs[0]];
@@ -19,17 +19,17 @@ export const predictForest: Kernel<"predictForest"> = {
         `model \`${model}\` is no forest of this plan. Build the ensemble again.`,
       );
     const wanted = [output.name];
-    const width = step.outputs[0]!.list?.min;
+    const width = step.outputs[0].list?.min;
     const { array } = datatype(dtype);
     const Matrix = array as Float64ArrayConstructor;
     return {
       run: ({ input: columns }, { signal, models = context.models }) => {
-        const { rows } = columns![0]!;
+        const { rows } = columns[0];
         const shape = width === undefined ? {} : { width };
         if (rows.count === 0) return [{ dtype: "float32", rows, values: new Float32Array(0), ...shape }];
         const matrix = new Matrix(rows.count * features.length);
         places.forEach((place, feature) => {
-          fill(matrix, columns![place]!, feature, features.length);
+          fill(matrix, columns[place]!, feature, features.length);
         });
         const column = ([answer]: ModelAnswer): Column[] => {
           const values = answer?.values;

@@ -6,27 +6,28 @@ import { inlineModel } from "../../compiler/onnx/inline-model.js";
 import type { Step } from "../../contract/plan.js";
 import { readOnnxSignature } from "../../formats/onnx/onnx.js";
 import { type LoweredColumn, toFloat64 } from "../shared/onnx/lowered-column.js";
-import type { LoweredInputs, Lowering, StageOfModel } from "../shared/onnx/lowering.js";
+import type { Lowering, StageOfModel } from "../shared/onnx/lowering.js";
 
 export const predictForest: Lowering<"predictForest"> = (step, inputs, context) => {
   const { bytes, path } = context.model(step);
   const [input] = readOnnxSignature(bytes, path).inputs;
-  const matrix = forestMatrix(context.g, step, inputs);
+  const matrix = forestMatrix(context.g, step, inputs.input);
   const outputs = inlineModel(context, { bytes, path, label: step.label }, new Map([[input!.name, matrix]]));
-  return [forestColumn(context.g, step, inputs, [...outputs.values()][0]!)];
+  return [forestColumn(step, inputs.input[0], context.g, [...outputs.values()][0]!)];
 };
 
 export const forestStage: StageOfModel<"predictForest"> = step => ({
   model: step.params.model,
   columns: {},
   takesColumns: false,
-  tensors: ({ g }, inputs, [matrix]) => new Map([[matrix!.name, forestMatrix(g, step, inputs)]]),
+  inParts: false,
+  tensors: ({ g }, input, [matrix]) => new Map([[matrix!.name, forestMatrix(g, step, input)]]),
   outputOf: (_, [prediction]) => prediction!.name,
 });
 
 /** [n, features] */
-function forestMatrix(g: GraphBuilder, step: Step<"predictForest">, { input = [] }: LoweredInputs): Value {
-  const names = step.inputs.input!.map(ref => ref.name);
+function forestMatrix(g: GraphBuilder, step: Step<"predictForest">, input: readonly LoweredColumn[]): Value {
+  const names = step.inputs.input.map(ref => ref.name);
   const { features, dtype } = step.params;
   return concat(
     g,
@@ -35,13 +36,12 @@ function forestMatrix(g: GraphBuilder, step: Step<"predictForest">, { input = []
   );
 }
 
-export function forestColumn(
+function forestColumn(
+  { outputs: [{ list }] }: Step<"predictForest">,
+  { rows }: LoweredColumn,
   g: GraphBuilder,
-  step: Step<"predictForest">,
-  { input = [] }: LoweredInputs,
   made: Value,
 ): LoweredColumn {
-  const width = step.outputs[0]!.list?.min;
-  const { rows } = input[0]!;
+  const width = list?.min;
   return { dtype: "float32", rows, ...(width === undefined ? { values: flat(g, made) } : { values: made, width }) };
 }

@@ -14,6 +14,8 @@ export const predictForest = operator({
     /** Precision of the features. */
     dtype: z.enum(["float32", "float64"]),
   }),
+  ports: { input: "many" },
+  makes: 1,
   facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true },
   describe: ({ params }) =>
     `run the forest ${params.path} on ${plural(params.features.length, "feature")} as model ${params.model}`,

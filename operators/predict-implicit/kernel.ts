@@ -9,7 +9,7 @@ import { artefactFile } from "../shared/kernel/artefact-file.js";
 
 export const predictImplicit: Kernel<"predictImplicit"> = {
   prepare: async (step, context) => {
-    const path = artefactFile(context.folder, step.artefacts!.factors!);
+    const path = artefactFile(context.folder, step.artefacts.factors);
     const factors = readFactors(path);
     const { items, dimension, itemFactors } = factors;
     const ids = BigInt64Array.from({ length: items }, (_, i) => BigInt(i));
@@ -17,10 +17,10 @@ export const predictImplicit: Kernel<"predictImplicit"> = {
     const { exactIndex } = await import("../../runtime/stores/vectors/exact-index.js");
     const index = await exactIndex({ vectors: itemFactors, ids, dimension, metric: "ip", path });
     const k = Math.min(step.params.topk, items);
-    const name = step.inputs.input![0]!.name;
+    const name = step.inputs.input[0].name;
     return {
       run: async inputs => {
-        const users = inputs.input![0]!;
+        const users = inputs.input[0];
         const places = userRows(users, factors.users);
         const known = places.reduce((n, place) => (place < 0 ? n : n + 1), 0);
         if (known < places.length && step.params.onMissing === "error") {
@@ -88,12 +88,12 @@ function onlyKnown(hits: Found, places: Int32Array): Found {
   places.forEach((place, i) => {
     offsets[i + 1] = offsets[i]! + (place < 0 ? 0 : hits.offsets[i + 1]! - hits.offsets[i]!);
   });
-  const ids = new BigInt64Array(offsets[places.length]!);
+  const ids = new BigInt64Array(offsets[places.length]);
   const distances = new Float32Array(ids.length);
   places.forEach((place, i) => {
     if (place < 0) return;
-    ids.set(hits.ids.subarray(hits.offsets[i]!, hits.offsets[i + 1]!), offsets[i]!);
-    distances.set(hits.distances.subarray(hits.offsets[i]!, hits.offsets[i + 1]!), offsets[i]!);
+    ids.set(hits.ids.subarray(hits.offsets[i], hits.offsets[i + 1]), offsets[i]);
+    distances.set(hits.distances.subarray(hits.offsets[i], hits.offsets[i + 1]), offsets[i]);
   });
   return { ids, distances, offsets };
 }

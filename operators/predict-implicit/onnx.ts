@@ -21,13 +21,13 @@ import { exactSearch } from "../shared/onnx/exact-search.js";
 import { amongTaken, childRows } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const predictImplicit: Lowering<"predictImplicit"> = (step, { input = [], exclude = [] }, context) => {
+export const predictImplicit: Lowering<"predictImplicit"> = (step, { input, exclude = [] }, context) => {
   const { g } = context;
   const { topk, onMissing, path } = step.params;
-  const factors = readImplicitFactors(context.file(step.artefacts!.factors!));
+  const factors = readImplicitFactors(context.file(step.artefacts.factors));
   const { users, items, dimension } = factors;
-  const user = input[0]!;
-  context.keys(step.inputs.input![0]!.name, [0n, 1n, BigInt(users - 1), BigInt(users)]);
+  const user = input[0];
+  context.keys(step.inputs.input[0].name, [0n, 1n, BigInt(users - 1), BigInt(users)]);
   const inside = and(
     g,
     greaterOrEqual(g, user.values, scalar(g, "int64", 0n)),
@@ -35,7 +35,7 @@ export const predictImplicit: Lowering<"predictImplicit"> = (step, { input = [],
   );
   const known = user.valid ? and(g, inside, user.valid) : inside;
   const first = where(g, known, user.values, scalar(g, "int64", 0n));
-  const reason = `step ${step.label} (predictImplicit): ${step.inputs.input![0]!.name} is no row of ${path}`;
+  const reason = `step ${step.label} (predictImplicit): ${step.inputs.input[0].name} is no row of ${path}`;
   const place =
     onMissing === "error" ? guarded(g, first, amongTaken(g, not(g, known), user.rows, false), reason) : first;
   const queries = gather(g, g.constant("float32", [users, dimension], factors.userFactors), place);

@@ -33,8 +33,8 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
     };
     return {
       run: (inputs, run) => {
-        const columns = inputs.input!;
-        const { rows } = columns[0]!;
+        const columns = inputs.input;
+        const { rows } = columns[0];
         // Graphs disagree about what no rows are, so they are not asked.
         if (rows.count === 0) return step.outputs.map(col => empty(col.dtype, rows, col.list?.min));
         if (batchSize === undefined || rows.count <= batchSize) return ask(columns, run);
@@ -88,7 +88,7 @@ function joinValues(parts: readonly Values[]): Values {
 }
 
 function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Binding[] {
-  const refs = step.inputs.input!;
+  const refs = step.inputs.input;
   for (const tensor of Object.keys(step.params.inputs))
     if (!inputs.some(input => input.name === tensor))
       throw new RuntimeFault(

@@ -32,23 +32,24 @@ import { rangeOf } from "../clip/onnx.js";
 import { fillFor } from "../fill-missing/onnx.js";
 import { beyond } from "../reduce-dtype-size/onnx.js";
 import { amongTaken, graphDtype, isFloat, isList, items, type LoweredColumn } from "../shared/onnx/lowered-column.js";
-import type { LowerContext, LoweredInputs, Lowering, StageOfModel } from "../shared/onnx/lowering.js";
+import { type LowerContext, type Lowering, LoweringFault, type StageOfModel } from "../shared/onnx/lowering.js";
 
 export const predictOnnx: Lowering<"predictOnnx"> = (step, inputs, context) => {
   const { bytes, path } = context.model(step);
-  const tensors = modelInputs(context, step, inputs, readOnnxSignature(bytes, path).inputs);
+  const tensors = modelInputs(context, step, inputs.input, readOnnxSignature(bytes, path).inputs);
   const outputs = inlineModel(context, { bytes, path, label: step.label }, tensors);
-  return modelColumns(context.g, step, inputs, name => outputs.get(name)!);
+  return modelColumns(context.g, step, inputs.input[0], outputs);
 };
 
 export const onnxStage: StageOfModel<"predictOnnx"> = step => {
-  const { model, inputs, outputs, stack, constants, pad } = step.params;
+  const { model, inputs, stack, constants, pad, batchSize } = step.params;
   return {
     model,
     columns: inputs,
     takesColumns: !(stack || constants || pad),
+    inParts: batchSize !== undefined,
     tensors: (context, columns, wanted) => modelInputs(context, step, columns, wanted),
-    outputOf: column => outputs[column]!,
+    outputOf: column => tensorOf(step, column),
   };
 };
 
@@ -56,10 +57,10 @@ export const onnxStage: StageOfModel<"predictOnnx"> = step => {
 function modelInputs(
   { g }: LowerContext,
   step: Step<"predictOnnx">,
-  { input = [] }: LoweredInputs,
+  input: readonly LoweredColumn[],
   wanted: readonly OnnxTensor[],
 ): ReadonlyMap<string, Value> {
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   const columnOf = (name: string) => input[names.indexOf(name)]!;
   const { stack, constants, pad, inputs: bound } = step.params;
   const { rows } = input[0]!;
@@ -177,17 +178,26 @@ function padded(
 const reduceMax = (g: GraphBuilder, a: Value): Value =>
   g.op("ReduceMax", [a, int64(g, 0)], a.dtype, { attributes: { keepdims: { int: 1 } } });
 
-/** @param tensorOf what the model answered */
-export function modelColumns(
+/** The model's output that becomes a column of the step. */
+function tensorOf({ label, params: { outputs } }: Step<"predictOnnx">, column: string): string {
+  const tensor = Object.hasOwn(outputs, column) ? outputs[column] : undefined;
+  if (tensor !== undefined) return tensor;
+  throw new LoweringFault(
+    `step \`${label}\` (predictOnnx) has no tensor of column \`${column}\``,
+    "Build the ensemble again.",
+  );
+}
+
+/** @param made what the model answers, by tensor */
+function modelColumns(
   g: GraphBuilder,
   step: Step<"predictOnnx">,
-  { input = [] }: LoweredInputs,
-  tensorOf: (name: string) => Value,
+  { rows }: LoweredColumn,
+  made: ReadonlyMap<string, Value>,
 ): LoweredColumn[] {
-  const { rows } = input[0]!;
   return step.outputs.map(({ name, dtype, list }) => {
-    const made = cast(g, tensorOf(step.params.outputs[name]!), graphDtype(dtype));
-    if (list) return { dtype, rows, values: made, width: list.min };
-    return { dtype, rows, values: flat(g, made) };
+    const values = cast(g, made.get(tensorOf(step, name))!, graphDtype(dtype));
+    if (list) return { dtype, rows, values, width: list.min };
+    return { dtype, rows, values: flat(g, values) };
   });
 }

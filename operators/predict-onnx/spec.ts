@@ -23,6 +23,7 @@ export const predictOnnx = operator({
     /** Most rows of one call. */
     batchSize: z.number().int().min(1).optional(),
   }),
+  ports: { input: "many" },
   facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true },
   describe: ({ params }) => `run ${params.path} as model ${params.model}`,
   narrow: (step, isRead) => {

@@ -11,7 +11,7 @@ import { artefactFile, artefactFolder } from "../shared/kernel/artefact-file.js"
 export const queryEmbedding: Kernel<"queryEmbedding"> = {
   prepare: (step, { folder }) => {
     const { onMissing, memoryMb, dimension } = step.params;
-    const at = artefactFolder(folder, step.artefacts!.table!);
+    const at = artefactFolder(folder, step.artefacts.table);
     for (const name of [TABLE, KEYS, VECTORS]) artefactFile(at, pathInside(name));
     const table = openEmbeddingTable(at, memoryMb * 2 ** 20);
     if (table.dimension !== dimension) {
@@ -21,10 +21,10 @@ export const queryEmbedding: Kernel<"queryEmbedding"> = {
         `the table \`${step.params.path}\` has vectors of ${table.dimension}, and the plan says ${dimension}. Build the ensemble again.`,
       );
     }
-    const name = step.inputs.input![0]!.name;
+    const name = step.inputs.input[0].name;
     return {
       run: ({ input }) => {
-        const ids = input![0]!;
+        const ids = input[0];
         const values = new Float32Array(ids.rows.count * dimension);
         const pairs = ids.values instanceof BigInt64Array ? words(ids.values) : undefined;
         for (let i = 0; i < ids.rows.count; i++) {

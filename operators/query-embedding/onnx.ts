@@ -6,18 +6,18 @@ import { KEYS, VECTORS } from "../../formats/tables/embedding-table.js";
 import { amongTaken } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const queryEmbedding: Lowering<"queryEmbedding"> = (step, { input = [] }, context) => {
+export const queryEmbedding: Lowering<"queryEmbedding"> = (step, { input }, context) => {
   const { g } = context;
   const { dimension, onMissing, path } = step.params;
-  const ids = input[0]!;
-  const folder = context.file(step.artefacts!.table!);
+  const ids = input[0];
+  const folder = context.file(step.artefacts.table);
   const read = (name: string) => {
     const bytes = readFileSync(join(folder, name));
     return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   };
   const keys = new BigInt64Array(read(KEYS));
   const count = keys.length;
-  context.keys(step.inputs.input![0]!.name, keys);
+  context.keys(step.inputs.input[0].name, keys);
   // The last row is that of an unknown id.
   const vectors = new Float32Array((count + 1) * dimension);
   vectors.set(new Float32Array(read(VECTORS)));
@@ -30,7 +30,7 @@ export const queryEmbedding: Lowering<"queryEmbedding"> = (step, { input = [] },
   );
   const place = ids.valid ? where(g, ids.valid, found, int64(g, count)) : found;
   const unknown = less(g, int64(g, count - 1), place);
-  const reason = `step ${step.label} (queryEmbedding): ${path} has no vector for an id of ${step.inputs.input![0]!.name}`;
+  const reason = `step ${step.label} (queryEmbedding): ${path} has no vector for an id of ${step.inputs.input[0].name}`;
   const at = onMissing === "error" ? guarded(g, place, amongTaken(g, unknown, ids.rows, false), reason) : place;
   const values = gather(g, g.constant("float32", [count + 1, dimension], vectors), at);
   return [{ dtype: "float32", rows: ids.rows, width: dimension, values }];

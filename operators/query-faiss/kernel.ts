@@ -19,9 +19,9 @@ import { artefactFile } from "../shared/kernel/artefact-file.js";
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
     const { nprobe, efSearch, normalize } = step.params;
-    const file = artefactFile(context.folder, step.artefacts!.index!);
+    const file = artefactFile(context.folder, step.artefacts.index);
     const index = await openIndex(file, { nprobe, efSearch }, "fastest", context.isTrusted);
-    const ref = step.inputs.input![0]!;
+    const ref = step.inputs.input[0];
     const { name } = ref;
     // Told now, an index that was swapped for another of the wrong tower does not take the old one's place.
     const width = context.schemaOf?.(ref)?.list?.max;
@@ -33,7 +33,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
         `${file} has vectors of ${dimension} numbers, and column \`${name}\` holds float32[${width}]. Build the index with the same tower.`,
       );
     }
-    const mapped = step.artefacts!.ids;
+    const mapped = step.artefacts.ids;
     const texts = mapped && (await openTexts(mapped, file, index, context));
     const declared = step.outputs[0]?.dtype;
     if (declared !== (texts ? "string" : "int64")) {
@@ -47,7 +47,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
     const k = Math.min(step.params.topk, index.header.ntotal);
     return {
       run: (inputs, { signal }) => {
-        const query = inputs.input![0]!;
+        const query = inputs.input[0];
         const { rows } = query;
         checkQueries(query, name, index.header, normalize === true);
         const given = query.values as Float32Array;

@@ -40,16 +40,16 @@ import { KEEP, type LowerContext, type Lowering } from "../shared/onnx/lowering.
 import { equalVectors } from "./onnx-equal-vectors.js";
 import { probeRecall } from "./onnx-recall.js";
 
-export const queryFaiss: Lowering<"queryFaiss"> = (step, { input = [], exclude = [] }, context) => {
+export const queryFaiss: Lowering<"queryFaiss"> = (step, { input, exclude = [] }, context) => {
   const { g } = context;
-  if (step.artefacts!.ids !== undefined)
+  if (step.artefacts.ids !== undefined)
     context.fail(
       `the index \`${step.params.path}\` answers text ids, and the vectors of a graph have integer ones`,
       `Build the index with integer ids (\`merlon index build --id …\`), or ${KEEP}.`,
     );
-  const bytes = readFileSync(context.file(step.artefacts!.index!));
+  const bytes = readFileSync(context.file(step.artefacts.index));
   const header = readFaissHeader(bytes, step.params.path);
-  const query = input[0]!;
+  const query = input[0];
   const queries = checkedQueries(g, step, query);
   const hits = search(context, step, header, bytes, queries, exclude[0]);
   const rows = childRows(g, step.id, query.rows, hits.width, { mask: hits.found, packed: true });
@@ -59,7 +59,7 @@ export const queryFaiss: Lowering<"queryFaiss"> = (step, { input = [], exclude =
 };
 
 function checkedQueries(g: GraphBuilder, step: Step<"queryFaiss">, query: LoweredColumn): Value {
-  const { name } = step.inputs.input![0]!;
+  const { name } = step.inputs.input[0];
   const odd = or(g, notANumber(g, query.values), isInf(g, query.values));
   const reason = `step ${step.label} (queryFaiss): no query can be made of a vector of ${name} that holds NaN or an infinity`;
   const queries = guarded(g, query.values, amongTaken(g, odd, query.rows, true), reason);

@@ -1,5 +1,6 @@
 /** `queryFaiss` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { artefactPath } from "../../contract/files/artefact-path.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
@@ -16,6 +17,9 @@ export const queryFaiss = operator({
     /** Brings queries to length 1, so that inner products of an index of such vectors are cosines. */
     normalize: z.literal(true).optional(),
   }),
-  facts: { ...STAGE, nulls: "none", rows: "brought", cacheable: true, scores: true },
+  ports: { input: "one", exclude: "one?" },
+  /** `ids`: an Arrow file with the text of each position; the index then answers texts. */
+  artefacts: z.strictObject({ index: artefactPath, ids: artefactPath.optional() }),
+  facts: { ...STAGE, nulls: "none", rows: "brought", cacheable: true, scores: true, multiplies: true },
   describe: ({ params }) => `find the ${params.topk} nearest in ${params.path}`,
 });

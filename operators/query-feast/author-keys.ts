@@ -2,6 +2,7 @@
 
 import { listNames } from "../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
+import { isNonEmpty, zip } from "../../contract/lists.js";
 import { askedName } from "../../formats/feast/feast-key.js";
 import { feastType } from "../../formats/feast/feast-type.js";
 import { datatype } from "../../triton-protos/datatype.js";
@@ -13,9 +14,9 @@ import type { FeastViews } from "./author-views.js";
 
 export interface FeastKeys {
   /** Key columns, each once. */
-  readonly inputs: readonly Bound[];
-  /** Join keys with the place of their column among the inputs. */
-  readonly joins: readonly { readonly name: string; readonly input: number }[];
+  readonly inputs: readonly [Bound, ...Bound[]];
+  /** Join keys, and the column of each. */
+  readonly joins: readonly { readonly name: string; readonly bound: Bound }[];
   /** As a plan has it. */
   readonly entityColumn: string | Record<string, string>;
 }
@@ -58,18 +59,26 @@ export function feastKeys(call: Call<FeastAuthor>, { views, label }: FeastViews)
     if (!needType(call, key, { dtype }, label, typed)) return undefined;
     bound.push(key);
   }
-  const inputs = bound.filter((b, i) => bound.findIndex(o => o.column.name === b.column.name) === i);
+  if (!isNonEmpty(bound))
+    return call.fail(
+      messages.graphParameter({
+        operator: "queryFeast",
+        problem: `${label} has no join key to look rows up by.`,
+        way: "Give the view an entity, and run `feast apply`.",
+      }),
+      { literal: repository },
+    );
+  const [first, ...others] = bound;
+  const isNew = (b: Bound, i: number) => bound.findIndex(o => o.column.name === b.column.name) === i + 1;
+  const inputs: FeastKeys["inputs"] = [first, ...others.filter(isNew)];
   if (!sameRows(call, inputs, label, inputs.find(b => call.parentRows(b.column.rows) !== undefined)?.column.name))
     return undefined;
   return {
     inputs,
-    joins: joins.map(({ name }, i) => ({
-      name,
-      input: inputs.findIndex(b => b.column.name === bound[i]!.column.name),
-    })),
+    joins: zip(joins, bound).map(([{ name }, key]) => ({ name, bound: key })),
     entityColumn:
       joins.length === 1
-        ? bound[0]!.column.name
-        : Object.fromEntries(joins.map(({ name }, i) => [name, bound[i]!.column.name])),
+        ? first.column.name
+        : Object.fromEntries(zip(joins, bound).map(([{ name }, key]) => [name, key.column.name])),
   };
 }

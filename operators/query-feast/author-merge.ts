@@ -3,6 +3,7 @@
  */
 
 import { noteNames, type Pass } from "../../compiler/4-plan/pass.js";
+import { withReferences } from "../../contract/any-step.js";
 import type { OpParams } from "../../contract/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
@@ -18,8 +19,7 @@ export const mergeLookups: Pass = (plan, note) => {
   const follow = (ref: ColumnRef): ColumnRef => ({ ...ref, ...moved.get(`${ref.step}\n${ref.column}`) });
   const steps: AnyStep[] = [];
   for (const step of plan.steps) {
-    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    const next = { ...step, inputs } as AnyStep;
+    const next = withReferences(step, follow);
     if (next.op !== "queryFeast") {
       steps.push(next);
       continue;
@@ -49,11 +49,11 @@ export const mergeLookups: Pass = (plan, note) => {
 /** Equal for look-ups that one statement answers. */
 const lookupKey = ({ id, params, inputs, artefacts, cache }: Lookup): string => {
   const { repository, view, entityColumn, ttl, bytes, memoryMb, timeoutMs, onMissing } = params;
-  const keys = inputs.input!.map(({ step, column }) => [step, column]);
+  const keys = inputs.input.map(({ step, column }) => [step, column]);
   const single = typeof entityColumn === "string";
   // One that leaves rows out makes rows of its own; several keys that are answered too are told by their names.
   const own = dropsRows(onMissing) || (!single && params.includeId) ? id : single ? "" : entityColumn;
-  return JSON.stringify([repository, artefacts?.repository, view, keys, own, ttl, bytes, memoryMb, timeoutMs, cache]);
+  return JSON.stringify([repository, artefacts.repository, view, keys, own, ttl, bytes, memoryMb, timeoutMs, cache]);
 };
 
 /** The first step with what the second fetches, and where each column of the second is then; undefined where they disagree on a feature. */

@@ -142,12 +142,12 @@ export const queryFeastOp = defineOp({
     if (!views) return undefined;
     const keys = feastKeys(call, views);
     if (!keys) return undefined;
-    const { rows } = keys.inputs[0]!.column;
+    const { rows } = keys.inputs[0].column;
     const parent = call.parentRows(rows);
     const drops = dropsRows(onMissing);
     if (drops && parent === undefined)
       return call.fail(
-        messages.feastDropNoCandidates({ reader: views.label, column: keys.inputs[0]!.column.name }),
+        messages.feastDropNoCandidates({ reader: views.label, column: keys.inputs[0].column.name }),
         "right",
       );
     const made = drops ? call.id : rows;
@@ -164,9 +164,7 @@ export const queryFeastOp = defineOp({
       };
     });
     const ids = includeId
-      ? keys.joins.map(({ name, input }) =>
-          column(name, keys.inputs[input]!.column.dtype, { rows: made, tags: ["id"] }),
-        )
+      ? keys.joins.map(({ name, bound }) => column(name, bound.column.dtype, { rows: made, tags: ["id"] }))
       : [];
     const names = [...ids.map(id => id.name), ...outputs.map(o => o.schema.name)];
     const twice = names.find((name, i) => names.indexOf(name) < i);

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from "../../runtime/base/clock.js";
 import { type DistinctKeys, distinctKeys, everyRow } from "../../runtime/base/columns/distinct-keys.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
-import type { Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
+import type { InputsOf, Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import { withoutOutdated } from "../../runtime/stores/feast/feature-ages.js";
 import { type FillMissing, prepareMissing } from "../../runtime/stores/feast/feature-defaults.js";
 import { type Lookup, prepareLookup, type WantedFeature } from "../../runtime/stores/feast/feature-lookup.js";
@@ -17,7 +17,7 @@ import { missingRule } from "./spec-missing.js";
 
 export const queryFeast: Kernel<"queryFeast"> = {
   prepare: async (step, context) => {
-    const folder = artefactFolder(context.folder, step.artefacts!.repository!);
+    const folder = artefactFolder(context.folder, step.artefacts.repository);
     const repository = readRepository(folder);
     const lookup = prepareLookup(step, repository, folder);
     const { timeoutMs, memoryMb, bytes = "utf8" } = step.params;
@@ -65,14 +65,14 @@ function prepareRun(
   columns: readonly PreparedColumn[],
   reader: FeatureReader,
   clock: Clock,
-): PreparedKernel["run"] {
+): PreparedKernel<InputsOf<"queryFeast">>["run"] {
   const sources = step.outputs.map(schema => {
     const feature = columns.findIndex(col => col.schema === schema);
     return feature >= 0 ? { feature } : { entity: joins.find(join => join.name === schema.name)?.input ?? 0 };
   });
   const ages = columns.some(col => col.ttlSeconds !== null);
   return (inputs, { signal, seen }) => {
-    const entities = inputs.input!;
+    const entities = inputs.input;
     const doubles = reader.takesDoubles?.() && entities.every(({ validity }) => !validity);
     const distinct = doubles ? everyRow(entities) : distinctKeys(entities);
     const keys = new Map(joins.map(({ name, input }) => [name, distinct.keys[input]!]));

@@ -3,6 +3,7 @@
  */
 
 import { NotLoweredError } from "../../compiler/5-emit/onnx/not-lowered.js";
+import { withReferences } from "../../contract/any-step.js";
 import type { AnyStep, Plan, Step } from "../../contract/plan.js";
 import { LoweringFault } from "../shared/onnx/lowering.js";
 
@@ -15,7 +16,7 @@ export function withFeatureInputs(plan: Plan): Plan {
     const step = gone.get(ref.step);
     if (!step?.outputs.some(col => col.rows === "request")) return ref;
     if (!Object.hasOwn(step.params.features, ref.column)) {
-      const id = step.inputs.input![0]!;
+      const id = step.inputs.input[0];
       return { ...follow(id), name: ref.name };
     }
     const known = byKey.get(ref.column);
@@ -33,8 +34,7 @@ export function withFeatureInputs(plan: Plan): Plan {
   };
   const steps: AnyStep[] = plan.steps.flatMap(step => {
     if (gone.has(step.id) && step.outputs.every(col => col.rows === "request")) return [];
-    const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(follow)]));
-    return [{ ...step, inputs } as AnyStep];
+    return [withReferences(step, follow)];
   });
   const outputs = plan.outputs.map(output => ({ ...output, ref: follow(output.ref) }));
   return { ...plan, steps, outputs, inputs: [...byKey.values()] };

@@ -16,16 +16,16 @@ import type { LowerContext, Lowering } from "../shared/onnx/lowering.js";
 
 const [NOT_FOUND, PRESENT, NULL, OUTDATED] = [0, 1, 2, 3];
 
-export const queryFeast: Lowering<"queryFeast"> = (step, { input = [] }, context) => {
+export const queryFeast: Lowering<"queryFeast"> = (step, { input }, context) => {
   const { g } = context;
   const tables = context.feast(step);
-  const { rows } = input[0]!;
+  const { rows } = input[0];
   const made = new Map<string, LoweredColumn>();
   const drops: Value[] = [];
   for (const view of tables.views) {
     const at = entityPlaces(
       context,
-      step.inputs.input!.map(ref => ref.name),
+      step.inputs.input.map(ref => ref.name),
       input,
       view,
     );

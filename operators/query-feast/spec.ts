@@ -1,5 +1,6 @@
 /** `queryFeast` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { artefactPath } from "../../contract/files/artefact-path.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { keys, plural, views } from "../shared/spec/describe.js";
 import { STAGE } from "../shared/spec/facts.js";
@@ -33,6 +34,9 @@ export const queryFeast = operator({
     /** Output column → feature name (`view:feature` where there are several views), in output order. Written by the compiler. */
     features: perColumn(z.string()),
   }),
+  ports: { input: "many" },
+  /** A Feast repository folder: `feature_store.yaml`, `data/registry.db`, `data/online_store.db`; read it with `readFeastRepository`. */
+  artefacts: z.strictObject({ repository: artefactPath }),
   facts: {
     ...STAGE,
     nulls: "possible",

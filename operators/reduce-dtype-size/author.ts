@@ -24,7 +24,7 @@ export const reduceDtypeSizeOp = defineOp({
   params: OP_PARAMS.reduceDtypeSize,
   infer: call => {
     const state = OP_STATE.reduceDtypeSize.safeParse(call.state).data;
-    return mapColumns<"reduceDtypeSize">(call, ({ column }): ColumnSchema => {
+    return mapColumns(call, ({ column }): ColumnSchema => {
       if (datatype(column.dtype).kind === "float") return { ...column, dtype: call.params.floatDtype };
       return { ...column, dtype: state?.columns[column.name]?.dtype ?? column.dtype };
     });

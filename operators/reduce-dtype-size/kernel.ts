@@ -5,12 +5,12 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { like } from "../shared/kernel/like.js";
 
 export const reduceDtypeSize: Kernel<"reduceDtypeSize"> = {
-  prepare: step => ({
+  prepare: ({ id, outputs }) => ({
     run: inputs =>
-      (inputs.input ?? []).map((col, i) => {
-        const { name, dtype } = step.outputs[i]!;
+      inputs.input.map((col, i) => {
+        const { name, dtype } = outputs[i]!;
         if (dtype === col.dtype) return col;
-        const what = `step \`${step.id}\` (reduceDtypeSize): column \`${name}\``;
+        const what = `step \`${id}\` (reduceDtypeSize): column \`${name}\``;
         return like(col, dtype, castValues(known(col), col.dtype, dtype, what), col.validity);
       }),
   }),

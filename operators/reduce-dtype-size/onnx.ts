@@ -2,14 +2,14 @@
 
 import { and, cast, greater, guarded, less, or, scalar, where } from "../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import { zip } from "../../contract/lists.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { ordered, orderOf, rangeOf } from "../clip/onnx.js";
 import { amongTaken, isFloat, isList, like } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
-export const reduceDtypeSize: Lowering<"reduceDtypeSize"> = (step, { input = [] }, { g }) =>
-  input.map((col, i) => {
-    const { name, dtype } = step.outputs[i]!;
+export const reduceDtypeSize: Lowering<"reduceDtypeSize"> = (step, { input }, { g }) =>
+  zip(input, step.outputs).map(([col, { name, dtype }]) => {
     if (dtype === col.dtype) return col;
     if (isFloat(col)) return like(col, dtype, cast(g, col.values, dtype));
     const outside = beyond(g, col.values, col.dtype, dtype);

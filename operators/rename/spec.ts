@@ -13,6 +13,8 @@ export const rename = operator({
     /** Old name → new name, where a function made them. */
     names: perColumn(z.string().min(1)).optional(),
   }),
-  facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: "names" },
+  ports: { input: "many" },
+  makes: "each",
+  facts: { ...PER_COLUMN, takesFunction: true, nulls: "as read", fuses: false, describes: "names" },
   describe: ({ params }) => listed(params),
 });

@@ -21,7 +21,7 @@ export const softmaxSampling: Lowering<"softmaxSampling"> = (step, inputs, conte
   context.note(
     `step \`${step.label}\` draws with ONNX Runtime's random numbers: the same distribution, and the request parameter \`seed\` does nothing.`,
   );
-  const scores = checkedScores(g, step, inputs.input![0]!, inputs.relevance![0]!, step.inputs.relevance![0]!.name);
+  const scores = checkedScores(g, step, inputs.input[0], inputs.relevance[0], step.inputs.relevance[0].name);
   const shared = g.op("RandomUniformLike", [scores], "float64", { unique: true, attributes: { dtype: { int: 11 } } });
   const scaled = mul(g, shared, scalar(g, "float64", multiplier(context.program, step.id)));
   const u = sub(g, scaled, floor(g, scaled));

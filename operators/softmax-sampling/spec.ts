@@ -11,6 +11,8 @@ export const softmaxSampling = operator({
     mode: z.enum(["sample", "greedy"]).default("sample"),
     seed: z.number().int().optional(),
   }),
+  ports: { input: "one", relevance: "one" },
+  makes: 2,
   facts: {
     ...STAGE,
     nulls: "as read",

@@ -7,8 +7,7 @@ import type { OpState } from "../../contract/op-state.js";
 import type { Step } from "../../contract/plan.js";
 import type { Column } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
-import type { Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
+import type { InputsOf, Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { type FittedTable, readFittedTable } from "../shared/kernel/fitted-table.js";
 import { like } from "../shared/kernel/like.js";
@@ -19,9 +18,8 @@ export const targetEncoding: Kernel<"targetEncoding"> = {
   prepare(step, { folder }) {
     const what = `step \`${step.id}\` (targetEncoding)`;
     const { state } = step;
-    if (!state) throw new RuntimeFault("INTERNAL", `${what} is not fitted. Run \`merlon fit\` first.`);
     const { pSmooth, outDtype } = step.params;
-    const names = (step.inputs.input ?? []).map(ref => ref.name);
+    const names = step.inputs.input.map(ref => ref.name);
     const Floats = outDtype === "float32" ? Float32Array : Float64Array;
     if (step.params.foldMode) return byFolds(step, state, folder, what);
     const groups = state.groups.map(({ columns, table: file }) => {
@@ -39,7 +37,7 @@ export const targetEncoding: Kernel<"targetEncoding"> = {
     return {
       run: inputs =>
         groups.flatMap(({ at, places, encoded }) => {
-          const keys = at.map(i => inputs.input![i]!);
+          const keys = at.map(i => inputs.input[i]!);
           const found = places(keys);
           return encoded.map(({ values, mean }) => {
             const floats = new Floats(found.length);
@@ -60,9 +58,9 @@ function byFolds(
   state: OpState["targetEncoding"],
   folder: string,
   what: string,
-): PreparedKernel {
+): PreparedKernel<InputsOf<"targetEncoding">> {
   const { pSmooth, outDtype, kfold = 3, foldSeed = 42 } = step.params;
-  const names = (step.inputs.input ?? []).map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   const Floats = outDtype === "float32" ? Float32Array : Float64Array;
   const dealer = foldDealer(kfold, foldSeed);
   const open = (file: PathInside, columns: readonly string[]) => {
@@ -84,14 +82,14 @@ function byFolds(
   return {
     run: inputs => {
       const numbers = rowNumbers(inputs);
-      const first = inputs.input![0]!;
+      const first = inputs.input[0];
       const fold: Column = {
         dtype: "int64",
         rows: first.rows,
         values: BigInt64Array.from(numbers, n => BigInt(dealer(n))),
       };
       return groups.flatMap(({ at, all, folds }) => {
-        const keys = at.map(i => inputs.input![i]!);
+        const keys = at.map(i => inputs.input[i]!);
         const inAll = all.places(keys);
         const inFold = folds.places([fold, ...keys]);
         return Object.entries(state.means).map(([target, mean]) => {

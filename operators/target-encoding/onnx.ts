@@ -4,15 +4,15 @@ import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
 import { lookedUp } from "../shared/onnx/looked-up.js";
 import { KEEP, type Lowering } from "../shared/onnx/lowering.js";
 
-export const targetEncoding: Lowering<"targetEncoding"> = (step, { input = [] }, context) => {
+export const targetEncoding: Lowering<"targetEncoding"> = (step, { input }, context) => {
   const { pSmooth, outDtype, foldMode } = step.params;
   if (foldMode)
     context.fail(
       '`foldMode: "nvtabular"` encodes a row by its place, so that answers depend on who else is in the batch',
       `Leave \`foldMode\` out, or ${KEEP}.`,
     );
-  const names = step.inputs.input!.map(ref => ref.name);
-  const { groups, means } = step.state!;
+  const names = step.inputs.input.map(ref => ref.name);
+  const { groups, means } = step.state;
   const Floats = outDtype === "float32" ? Float32Array : Float64Array;
   return groups.flatMap(({ columns: own, table: file }) => {
     const table = readTable(context, file);

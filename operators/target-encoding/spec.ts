@@ -1,9 +1,10 @@
 /** `targetEncoding` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { artefactPath } from "../../contract/files/artefact-path.js";
 import { listed } from "../shared/spec/describe.js";
 import { TOGETHER } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
-import { groups, nvtabularNulls } from "../shared/spec/params.js";
+import { groups, nvtabularNulls, perColumn } from "../shared/spec/params.js";
 
 export const targetEncoding = operator({
   params: z.strictObject({
@@ -19,12 +20,28 @@ export const targetEncoding = operator({
     foldSeed: z.number().int().min(0).max(4294967295).nullable().optional(),
     outDtype: z.enum(["float32", "float64"]).default("float32"),
   }),
+  ports: { input: "many", target: "many?" },
+  learns: {
+    of: "inputs",
+    state: z.strictObject({
+      /** Overall mean of each target, in output order. */
+      means: perColumn(z.number()),
+      /** Arrow file with columns `key 0`, …, and `count {target}` and `sum {target}` of each target. */
+      groups: z.array(
+        z.strictObject({
+          columns: z.array(z.string()).min(1),
+          table: artefactPath,
+          /** The same by fold, which is column `key 0`. */
+          folds: artefactPath.optional(),
+        }),
+      ),
+    }),
+  },
   facts: {
     ...TOGETHER,
     nulls: "possible",
     rows: "kept",
     grouped: true,
-    learns: "of inputs",
     readsRowNumber: params => params.foldMode !== undefined,
   },
   describe: ({ params }) => listed(params),

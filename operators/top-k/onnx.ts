@@ -8,10 +8,10 @@ export const topK: Lowering<"topK"> = (step, inputs, context) => best(step, inpu
 
 export function best(
   step: Step<"topK"> | Step<"softmaxSampling">,
-  inputs: LoweredInputs,
+  inputs: LoweredInputs<"topK">,
   { g }: LowerContext,
   most: number,
 ): LoweredColumn[] {
-  const scores = checkedScores(g, step, inputs.input![0]!, inputs.relevance![0]!, step.inputs.relevance![0]!.name);
+  const scores = checkedScores(g, step, inputs.input[0], inputs.relevance[0], step.inputs.relevance[0].name);
   return orderCandidates(g, step, inputs, scores, most);
 }

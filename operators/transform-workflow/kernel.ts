@@ -15,20 +15,20 @@ import { artefactFile } from "../shared/kernel/artefact-file.js";
 
 export const transformWorkflow: Kernel<"transformWorkflow"> = {
   prepare: async (step, context) => {
-    const file = artefactFile(context.folder, step.artefacts!.workflow!);
+    const file = artefactFile(context.folder, step.artefacts.workflow);
     const plan = await readPlan(file);
     const folder = dirname(file);
     const executable = await preparePlanWith(context.prepareStep, plan, { ...context, folder });
     report(otherFit(step.outputs, plan.outputs, folder), context.onGoldenDifference);
     await replayGolden(executable, folder, context.onGoldenDifference);
-    const refs = step.inputs.input!;
+    const refs = step.inputs.input;
     const reads = plan.inputs.map(({ name }) => refs.findIndex(ref => ref.name === name));
     const answers = step.outputs.map(({ name }) => plan.outputs.findIndex(({ schema }) => schema.name === name));
     const pick = (columns: readonly Column[]) => answers.map(i => columns[i]!);
     return {
       mixesRows: !executable.rowsAreIndependent,
       run: (inputs, runContext) => {
-        const columns = inputs.input!;
+        const columns = inputs.input;
         const made = executable.transform(
           reads.map(i => columns[i]),
           runContext,

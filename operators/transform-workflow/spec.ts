@@ -1,5 +1,6 @@
 /** `transformWorkflow` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { artefactPath } from "../../contract/files/artefact-path.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
@@ -15,7 +16,17 @@ export const transformWorkflow = operator({
     /** Columns that are there in training and not in serving, such as labels. */
     removeInputs: z.array(z.string()).optional(),
   }),
-  facts: { ...STAGE, nulls: "possible", rows: "kept", cacheable: true, scores: false },
+  ports: { input: "many" },
+  artefacts: z.strictObject({ workflow: artefactPath }),
+  facts: {
+    ...STAGE,
+    nulls: "possible",
+    rows: "kept",
+    cacheable: true,
+    scores: false,
+    appliesWorkflow: true,
+    groupsRows: params => params.groups === true,
+  },
   describe: ({ params }) =>
     [
       `apply ${params.subgraph === undefined ? "" : `the part ${params.subgraph} of `}the fitted workflow ${params.path}`,

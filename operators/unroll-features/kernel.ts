@@ -9,15 +9,15 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 export const unrollFeatures: Kernel<"unrollFeatures"> = {
   prepare: step => {
     const { itemColumn } = step.params;
-    const at = step.inputs.input!.findIndex(ref => ref.name === itemColumn);
+    const at = step.inputs.input.findIndex(ref => ref.name === itemColumn);
     if (at < 0)
       throw new RuntimeFault("INVALID_ARGUMENT", `its item column \`${itemColumn}\` is not among its inputs.`);
-    const names = step.inputs.unroll?.map(ref => ref.name) ?? [];
+    const names = step.inputs.unroll.map(ref => ref.name);
     return {
       run: inputs => {
-        const items = inputs.input!;
+        const items = inputs.input;
         const { rows } = items[at]!;
-        const repeated = (inputs.unroll ?? []).map((col, i): Column => {
+        const repeated = inputs.unroll.map((col, i): Column => {
           const runs = runsOf(rows, col.rows);
           if (!runs)
             throw new RuntimeFault(

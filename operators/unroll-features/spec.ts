@@ -5,13 +5,14 @@ import { operator } from "../shared/spec/operator.js";
 
 export const unrollFeatures = operator({
   params: z.strictObject({ itemColumn: z.string(), prefix: z.string().default("") }),
+  ports: { input: "many", unroll: "any" },
   facts: {
     ...STAGE,
     nulls: "as read",
     rows: "chosen",
     cacheable: false,
     scores: false,
-    passes: { ports: ["input", "unroll"], rowsBy: params => params.itemColumn },
+    passes: { rowsBy: params => params.itemColumn },
   },
   describe: ({ params, names }) => `repeat ${names("unroll") || "nothing"} for each ${params.itemColumn}`,
   // The item column stays, since it tells the rows.

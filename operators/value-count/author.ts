@@ -21,7 +21,7 @@ export const valueCountOp = defineOp({
   params: OP_PARAMS.valueCount,
   infer: call => {
     const state = OP_STATE.valueCount.safeParse(call.state).data;
-    return mapColumns<"valueCount">(call, ({ column }): ColumnSchema | undefined => {
+    return mapColumns(call, ({ column }): ColumnSchema | undefined => {
       if (!column.list)
         return call.fail(
           messages.schemaDtypeUnsupported({

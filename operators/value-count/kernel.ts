@@ -1,19 +1,22 @@
 /** List columns -> the same lists; as vectors where every fitted list has one length. */
 
+import { fixedLength } from "../../contract/schema.js";
 import type { Column } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const valueCount: Kernel<"valueCount"> = {
-  prepare: step => ({
-    run: inputs =>
-      (inputs.input ?? []).map((col, i) => {
-        const { name, list } = step.outputs[i]!;
-        return list && list.min === list.max
-          ? asVectors(col, list.min, `step \`${step.id}\` (valueCount): column \`${name}\``)
-          : col;
-      }),
-  }),
+  prepare: step => {
+    const widths = step.outputs.map(fixedLength);
+    const whats = step.outputs.map(({ name }) => `step \`${step.id}\` (valueCount): column \`${name}\``);
+    return {
+      run: inputs =>
+        inputs.input.map((col, i) => {
+          const width = widths[i];
+          return width === undefined ? col : asVectors(col, width, whats[i]!);
+        }),
+    };
+  },
 };
 
 function asVectors({ offsets, ...col }: Column, width: number, what: string): Column {

@@ -1,9 +1,11 @@
 /** `valueCount` in SQL: the lists; where all had one length, any other is an error. */
+import { zip } from "../../contract/lists.js";
+import { fixedLength } from "../../contract/schema.js";
 import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
 
 export const valueCount: SqlForm<"valueCount"> = (step, inputs, { sql }) =>
-  inputs.map(({ sql: col, dtype }, i) => {
-    const list = step.outputs[i]!.list!;
+  zip(inputs, step.outputs).map(([{ sql: col, dtype }, made]) => {
+    const length = fixedLength(made);
     // An array of no values is no type that DuckDB has.
-    return list.min === list.max && list.min > 0 ? sql.ofLength(col, dtype, list.min) : col;
+    return length ? sql.ofLength(col, dtype, length) : col;
   });

@@ -1,6 +1,6 @@
 /** A fitted `joinExternal` -> functions of a connection: a column of the file by key, and whether it has the key. */
 import { join } from "node:path";
-import type { ColumnRef, Step } from "../../contract/plan.js";
+import type { ColumnRef, Fitted } from "../../contract/plan.js";
 import { readFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { allocate, type Column, type Values } from "../base/columns/table.js";
@@ -14,13 +14,13 @@ export const fileLookup = (stepId: string, i: number | "found"): string =>
 
 export async function registerFile(
   { connection }: Database,
-  step: Step<"joinExternal">,
+  step: Fitted<"joinExternal">,
   dtypeOf: (ref: ColumnRef) => DType,
   folder: string,
 ): Promise<void> {
   const { on, columns } = step.params;
-  const dtypes = on.map(name => dtypeOf(step.inputs.input!.find(ref => ref.name === name)!));
-  const table = readFittedTable(join(folder, step.state!.table));
+  const dtypes = on.map(name => dtypeOf(step.inputs.input.find(ref => ref.name === name)!));
+  const table = readFittedTable(join(folder, step.state.table));
   const places = indexTuples(
     on.map((_, i) => table[`key ${i}`]!),
     on,

@@ -5,9 +5,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Json } from "@duckdb/node-api";
+import { columnsReadBy, fittedPlan, fittedStep } from "../../contract/any-step.js";
 import type { FittedOpKind, OpState } from "../../contract/op-state.js";
 import { isFittedOp } from "../../contract/op-state.js";
-import type { AnyStep, Plan, Step } from "../../contract/plan.js";
+import type { AnyStep, FittedStep, Plan, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../base/errors.js";
@@ -117,7 +118,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     if (fit.states.size === 0) await countRows(fit);
     const wanted = options.goldenRows ?? GOLDEN_ROWS;
     if (options.refine && wanted > 0) {
-      const fitted = options.refine(fit.states);
+      const fitted = fittedPlan(options.refine(fit.states));
       // A few rows need a few values of each vocabulary.
       const few = openLookups(database, options.folder, "few rows");
       const base = await place.front();
@@ -213,11 +214,10 @@ function stepsForLearning(steps: readonly AnyStep[]): readonly AnyStep[] {
     .toReversed();
 }
 
-const readBy = (step: AnyStep): readonly string[] =>
-  Object.values(step.inputs).flatMap(refs => refs.map(ref => ref.step));
+const readBy = (step: AnyStep): readonly string[] => columnsReadBy(step).map(ref => ref.step);
 
-const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): AnyStep =>
-  state === undefined ? step : ({ ...step, state } as AnyStep);
+const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): FittedStep =>
+  fittedStep(state === undefined ? step : ({ ...step, state } as AnyStep));
 
 /**
  * One depth. Counts and moments of every column are one statement; beside it go the vocabularies and the tables of groups, one statement each.
@@ -230,7 +230,7 @@ async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const { threads } = database;
   const counting = steps.filter(step => learnerOf(step)?.onlyCounts);
   const others = steps.filter(step => !counting.includes(step));
-  const pieces = steps.reduce((sum, step) => sum + (step.inputs.input?.length ?? 0), 0);
+  const pieces = steps.reduce((sum, step) => sum + step.inputs.input.length, 0);
   await database.setThreads(1);
   const first = Promise.all([learnMoments(fit, steps), ...others.map(step => learnStep(fit, step))]);
   if (pieces >= threads) await Promise.all([first, ...counting.map(step => learnStep(fit, step))]);
@@ -243,7 +243,7 @@ async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> 
   const { layers, journal } = fit;
   const counted = steps.filter(step => !learnsFromNulls(step) || STATE_FROM_MOMENTS[step.op as FittedOpKind]);
   const columns = counted.flatMap(step =>
-    step.inputs.input!.map(ref => ({
+    step.inputs.input.map(ref => ({
       step,
       name: ref.name,
       ...asked(step, layers.find(ref)!, layers.sql),
@@ -261,7 +261,7 @@ async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> 
     if (!fromMoments) continue;
     const mine = columns.flatMap((one, i) => (one.step === step ? [{ ...one, moments: found.moments[i]! }] : []));
     const learnt = mine.map(({ name, moments, source }) => [name, fromMoments.keep(moments, source)]);
-    fit.states.set(step.id, { columns: Object.fromEntries(learnt) } as OpState[FittedOpKind]);
+    fit.states.set(step.id, { columns: Object.fromEntries(learnt) });
   }
 }
 

@@ -3,7 +3,7 @@
  * an engine answers as the kernel would, row by row.
  */
 import { join } from "node:path";
-import type { ColumnRef, Step } from "../../contract/plan.js";
+import type { ColumnRef, Fitted } from "../../contract/plan.js";
 import { prepareKernel } from "../../operators/kernels.js";
 import { readFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
@@ -48,7 +48,7 @@ export const duckdbStore = (database: Database): TableStore => ({
   },
 });
 
-export type GroupStep = Step<"targetEncoding"> | Step<"joinGroupby">;
+export type GroupStep = Fitted<"targetEncoding"> | Fitted<"joinGroupby">;
 
 /** One table a group; undefined where they do not fit in memory. */
 export async function loadGroups(
@@ -57,9 +57,9 @@ export async function loadGroups(
   dtypeOf: (ref: ColumnRef) => DType,
   folder: string,
 ): Promise<readonly GroupLookup[] | undefined> {
-  const refs = step.inputs.input!;
+  const refs = step.inputs.input;
   const kernel = await prepareKernel(step, { folder, models: { describe: refuse, infer: refuse } });
-  const groups = step.state!.groups;
+  const groups = step.state.groups;
   const perGroup = step.outputs.length / groups.length;
   const found: GroupLookup[] = [];
   for (const [g, { columns, table: file }] of groups.entries()) {
@@ -72,7 +72,7 @@ export async function loadGroups(
       const at = columns.indexOf(ref.name);
       return at < 0 ? blank(dtypeOf(ref), rows) : withUnseen(keys[at]!, rows);
     });
-    const made = (await kernel.run({ input }, { seed: 0n, parameters: new Map() })) as readonly Column[];
+    const made = await kernel.run({ input }, { seed: 0n, parameters: new Map() });
     const outputs = made.slice(g * perGroup, (g + 1) * perGroup);
     const table = `merlon_groups_${Buffer.from(step.id).toString("hex")}_${g}`;
     const [only] = keys;
@@ -146,7 +146,7 @@ function withUnseen({ dtype, values, validity }: Column, rows: Rows): Column {
   const unseen = unseenValue(dtype, values);
   if (unseen === undefined) present[rows.count - 1] = 0;
   else (more as { [i: number]: unknown })[rows.count - 1] = unseen;
-  return { dtype, rows, values: more as Values, validity: present };
+  return { dtype, rows, values: more, validity: present };
 }
 
 function unseenValue(dtype: DType, values: Values): number | bigint | string | undefined {
@@ -171,5 +171,5 @@ export const presence = (col: Pick<Column, "values" | "validity">): Uint8Array =
 function literal(sql: Sql, col: Column, row: number): string {
   if (presence(col)[row] === 0) return "NULL";
   const value = col.values[row]!;
-  return datatype(col.dtype).kind === "bool" ? String(value === 1) : sql.constant(value as number, col.dtype);
+  return datatype(col.dtype).kind === "bool" ? String(value === 1) : sql.constant(value, col.dtype);
 }

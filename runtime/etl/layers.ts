@@ -2,7 +2,8 @@
  * A workflow plan over a data source -> a stack of views, one per wave of steps whose inputs are there. Each column of the plan is one
  * column of the topmost view, so that expressions stay short and statements read only what they name.
  */
-import type { AnyStep, ColumnRef, Plan } from "../../contract/plan.js";
+import { columnsAt, columnsReadBy } from "../../contract/any-step.js";
+import type { AnyStep, ColumnRef, FittedStep, Plan } from "../../contract/plan.js";
 import { REQUEST_STEP } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { changesRows } from "../../contract/step-facts.js";
@@ -30,7 +31,7 @@ export interface Layers {
   /** The column a reference names, or undefined while no layer makes it. */
   find(ref: Pick<ColumnRef, "step" | "column">): SqlColumn | undefined;
   /** Adds the outputs of steps whose inputs are there, after `nextWave`. */
-  add(steps: readonly AnyStep[]): Promise<void>;
+  add(steps: readonly FittedStep[]): Promise<void>;
 }
 
 /**
@@ -38,16 +39,12 @@ export interface Layers {
  * below it, so it waits until nothing else can be done on the rows as they are, and goes alone. Steps that `waits` says yes to come after all others that are ready,
  * so that as many of them as can go together.
  */
-export function nextWave(
+export function nextWave<S extends AnyStep>(
   layers: Pick<Layers, "find">,
-  rest: readonly AnyStep[],
-  waits: (step: AnyStep) => boolean = () => false,
-): readonly AnyStep[] {
-  const ready = rest.filter(step =>
-    Object.values(step.inputs)
-      .flat()
-      .every(ref => layers.find(ref)),
-  );
+  rest: readonly S[],
+  waits: (step: S) => boolean = () => false,
+): readonly S[] {
+  const ready = rest.filter(step => columnsReadBy(step).every(ref => layers.find(ref)));
   const others = ready.filter(step => !changesRows(step));
   const first = others.filter(step => !waits(step));
   return first.length > 0 ? first : others.length > 0 ? others : ready.slice(0, 1);
@@ -55,10 +52,7 @@ export function nextWave(
 
 /** Columns of the data that a plan reads, in the order of its inputs. */
 export function columnsRead(plan: Plan): readonly ColumnSchema[] {
-  const refs = [
-    ...plan.steps.flatMap(step => Object.values(step.inputs).flat()),
-    ...plan.outputs.map(output => output.ref),
-  ];
+  const refs = [...plan.steps.flatMap(columnsReadBy), ...plan.outputs.map(output => output.ref)];
   const read = new Set(refs.filter(ref => ref.step === REQUEST_STEP).map(ref => ref.column));
   return plan.inputs.filter(col => read.has(col.name));
 }
@@ -119,10 +113,10 @@ export async function openLayers(
       const conditions: string[] = [];
       const joins = lookingUp(engine.sql, lookups, view, height + 1);
       const added = steps.flatMap(step => {
-        const inputs = (step.inputs.input ?? []).map(ref => find(ref)!);
+        const inputs = step.inputs.input.map(ref => find(ref)!);
         const condition = rowCondition(step, inputs, { groups: joins.groups, sql: engine.sql });
         if (condition !== undefined) conditions.push(condition);
-        const port = (name: string) => (step.inputs[name] ?? []).map(ref => find(ref)!);
+        const port = (name: string) => (columnsAt(step, name) ?? []).map(ref => find(ref)!);
         const expressions = sqlOf(step, inputs, { ...joins, sql: engine.sql, order: places, port });
         return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col, height + 1)}`);
       });

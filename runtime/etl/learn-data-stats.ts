@@ -14,7 +14,7 @@ export async function learnDataStats(
   { engines, layers: { view, find } }: Learning,
   step: Step<"dataStats">,
 ): Promise<OpState["dataStats"]> {
-  const described = (step.inputs.input ?? []).map(async (ref): Promise<[string, Stats]> => {
+  const described = step.inputs.input.map(async (ref): Promise<[string, Stats]> => {
     const column = find(ref)!;
     const [row] = await engines.run(({ sql, rows }) => {
       const values = `SELECT ${column.list ? sql.items(column.sql) : column.sql} AS v FROM ${view}`;
@@ -57,5 +57,5 @@ function read({ dtype }: SqlColumn, [cardinality, min, max, mean, std, perNan]: 
     ...known("mean", mean),
     ...known("std", std),
     perNan: Number(perNan ?? 0),
-  } as Stats;
+  };
 }

@@ -55,7 +55,7 @@ export async function learnJoinExternal(
 ): Promise<OpState["joinExternal"]> {
   const { path, on, onExternal, columns, dropDuplicates } = step.params;
   const keys = onExternal.map((name, i) => {
-    const { dtype } = layers.find(step.inputs.input!.find(ref => ref.name === on[i])!)!;
+    const { dtype } = layers.find(step.inputs.input.find(ref => ref.name === on[i])!)!;
     return column(name, dtype);
   });
   const taken = Object.entries(columns).map(([name, dtype]) => column(name, dtype));

@@ -21,7 +21,7 @@ export async function learnTargetEncoding(
   step: Step<"targetEncoding">,
 ): Promise<OpState["targetEncoding"]> {
   const { layers } = learning;
-  const targets = step.inputs.target!.map(ref => ({ name: ref.name, column: layers.find(ref)! }));
+  const targets = (step.inputs.target ?? []).map(ref => ({ name: ref.name, column: layers.find(ref)! }));
   const asked = targets.map(({ column }) => ({ column, withMoments: true }));
   const moments = learning.engines.run(engine => findMoments(engine, layers.view, asked, () => undefined));
   const counted = (value: string) => (step.params.nvtabularNulls ? "count(*)" : `count(${value})`);
@@ -101,7 +101,7 @@ async function learnGroups(
   return Promise.all(
     step.params.groups.map(async columns => {
       const name = columns.join("_");
-      const keys = columns.map(column => layers.find(step.inputs.input!.find(ref => ref.name === column)!)!);
+      const keys = columns.map(column => layers.find(step.inputs.input.find(ref => ref.name === column)!)!);
       const all = firstKey ? [firstKey, ...keys] : keys;
       // The step's id keeps apart what two operators learn of one key.
       const file = pathInside(`tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`);

@@ -30,7 +30,7 @@ export async function learnVocabularies(
   report: Report,
 ): Promise<OpState["categorify"]> {
   const { folder, layers } = learning;
-  const refs = step.inputs.input!;
+  const refs = step.inputs.input;
   const sourceOf = (name: string): SqlColumn => layers.find(refs.find(ref => ref.name === name)!)!;
   const encoded = encodings(
     step.params,

@@ -5,8 +5,9 @@
  */
 import { join } from "node:path";
 import { encodings } from "../../contract/categorify-columns.js";
+import { learntOf } from "../../contract/learnt-columns.js";
 import type { OpKind } from "../../contract/op-params.js";
-import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
+import type { ColumnRef, Fitted, FittedStep } from "../../contract/plan.js";
 import { readsRowNumber } from "../../contract/step-facts.js";
 import { readVocabulary, type Vocabulary } from "../../operators/categorify/kernel-vocabulary.js";
 import { idLayout } from "../../operators/categorify/sql.js";
@@ -46,7 +47,7 @@ export interface Lookups {
   id(stepId: string, column: NamedColumn): IdLookup;
   groups(stepId: string): readonly GroupLookup[] | undefined;
   /** Makes known what fitted steps look up, for the columns that the layers have. */
-  add(steps: readonly AnyStep[], layers: ColumnsInView): Promise<void>;
+  add(steps: readonly FittedStep[], layers: ColumnsInView): Promise<void>;
 }
 
 /** A dictionary of Parquet's holds no more. */
@@ -75,7 +76,7 @@ export function openLookups(database: Database, folder: string, size: "any rows"
     async add(steps, layers) {
       for (const step of steps) {
         const dtypeOf = (ref: Parameters<ColumnsInView["find"]>[0]) => layers.find(ref)!.dtype;
-        const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
+        const inputs = step.inputs.input.map(ref => layers.find(ref)!);
         registerExpressions(database.connection, step, inputs);
         const define = definerOf(step);
         await define?.(step, { database, folder, size, layers, dtypeOf, inputs, ids, groups, once });
@@ -98,13 +99,13 @@ interface Defining {
   once(key: string, work: () => Promise<void>): Promise<void>;
 }
 
-type Define<K extends OpKind> = (step: Step<K>, defining: Defining) => Promise<void>;
+type Define<K extends OpKind> = (step: Fitted<K>, defining: Defining) => Promise<void>;
 
 const defineKernel: Define<OpKind> = (step, { database, dtypeOf, folder, once }) =>
-  once(step.id, () => registerKernel(database, step as AnyStep, dtypeOf, folder));
+  once(step.id, () => registerKernel(database, step as FittedStep, dtypeOf, folder));
 
 const defineVocabularies: Define<"categorify"> = async (step, { database, folder, size, layers, ids, once }) => {
-  for (const ref of step.inputs.input!) {
+  for (const ref of step.inputs.input) {
     const column = { ...layers.find(ref)!, name: ref.name };
     await once(idKey(step.id, column), async () => {
       const place: VocabularyPlace = { step, column, folder, view: layers.view };
@@ -122,7 +123,7 @@ function defineGroups(step: GroupStep, defining: Defining): Promise<void> {
   return once(step.id, async () => {
     const found = await loadGroups(duckdbStore(database), step, dtypeOf, folder);
     if (found) groups.set(step.id, found);
-    else await registerKernel(database, step as AnyStep, dtypeOf, folder);
+    else await registerKernel(database, step, dtypeOf, folder);
   });
 }
 
@@ -137,21 +138,21 @@ const DEFINE: { readonly [K in OpKind]?: Define<K> } = {
 };
 
 /** How a step's tables and functions are made; undefined for one that needs none. No table has the number of a row. */
-const definerOf = (step: AnyStep): Define<OpKind> | undefined =>
+const definerOf = (step: FittedStep): Define<OpKind> | undefined =>
   readsRowNumber(step) ? defineKernel : (DEFINE[step.op] as Define<OpKind> | undefined);
 
 const idKey = (stepId: string, { name, dictionary }: NamedColumn): string =>
   `${stepId}\n${name}${dictionary ? "\ndictionary" : ""}`;
 
 interface VocabularyPlace {
-  readonly step: Step<"categorify">;
+  readonly step: Fitted<"categorify">;
   readonly column: NamedColumn;
   readonly folder: string;
   readonly view: string;
 }
 
 const readOf = ({ step, column, folder }: VocabularyPlace): Vocabulary =>
-  readVocabulary(join(folder, step.state!.columns[column.name]!.vocabulary));
+  readVocabulary(join(folder, learntOf(step, column.name).vocabulary));
 
 /** Ids from `known` on by place; a single bucket's id is that of every unknown value. */
 interface Layout {
@@ -163,7 +164,7 @@ interface Layout {
 
 async function defineIds(database: Database, place: VocabularyPlace, size: string): Promise<IdLookup> {
   const { step, column } = place;
-  const { cardinality } = step.state!.columns[column.name]!;
+  const { cardinality } = learntOf(step, column.name);
   const { numBuckets } = encodings(step.params, [column.name])[0]!;
   const { nullId, first, known } = idLayout(step, column.name, numBuckets);
   const layout: Layout = { nullId, unknown: numBuckets === 1 ? first : undefined, known, dtype: step.params.outDtype };

@@ -1,7 +1,7 @@
 /**
  * A fitted plan and its data -> golden rows: some rows of the data, spread over it, and what the SQL forms make of them.
  */
-import type { Plan } from "../../contract/plan.js";
+import type { FittedPlan } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { type Cell, cellOf } from "../engine/golden/cells.js";
 import type { GoldenRows } from "../engine/golden/golden-rows.js";
@@ -26,7 +26,7 @@ interface Picked {
 export async function makeGolden(
   database: Database,
   lookups: Lookups,
-  plan: Plan,
+  plan: FittedPlan,
   base: string,
   { wanted, read, front, number }: Picked,
 ): Promise<GoldenRows> {

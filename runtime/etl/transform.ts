@@ -5,7 +5,7 @@
 import { renameSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
-import type { AnyStep, Plan } from "../../contract/plan.js";
+import type { AnyStep, FittedPlan, Plan } from "../../contract/plan.js";
 import { readsOtherRows, readsRowNumber } from "../../contract/step-facts.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { readWorkflow } from "../../formats/folders/workflow.js";
@@ -100,7 +100,7 @@ export async function transformWorkflow(
 interface Job {
   readonly database: Database;
   readonly lookups: Lookups;
-  readonly plan: Plan;
+  readonly plan: FittedPlan;
   readonly keep: readonly string[];
   readonly onProgress: OnProgress | undefined;
   /** Rows written so far. */

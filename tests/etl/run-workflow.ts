@@ -11,7 +11,7 @@ import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
 import { runSteps } from "./run-steps.js";
 import { type Cell, type Cells, readParquet, writeParquet } from "./table-values.js";
-import { fittedPlan } from "./workflow-plan.js";
+import { fittedPlan, withStates } from "./workflow-plan.js";
 
 const MODELS = {
   describe: () => Promise.reject(new Error("a workflow calls no model")),
@@ -35,7 +35,7 @@ export async function fitCells(folder: string, plan: Plan, cells: Cells): Promis
   return writeFittedWorkflow(join(folder, "fitted"), async staging =>
     fittedPlan(
       plan,
-      (await fitWorkflow(plan, data, { folder: staging, base: folder, refine: states => fittedPlan(plan, states) }))
+      (await fitWorkflow(plan, data, { folder: staging, base: folder, refine: states => withStates(plan, states) }))
         .states,
     ),
   );

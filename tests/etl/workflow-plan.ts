@@ -4,7 +4,7 @@
 import { userFunction } from "#compiler/lambda/compile-lambda.js";
 import type { UserFunction } from "#compiler/lambda/user-function.js";
 import type { OpKind } from "#contract/op-params.js";
-import { type AnyStep, type ColumnRef, type Plan, parsePlan, printPlan } from "#contract/plan.js";
+import { type AnyStep, type ColumnRef, type FittedPlan, type Plan, parsePlan, printPlan } from "#contract/plan.js";
 import { type ColumnSchema, column, findColumn } from "#contract/schema.js";
 import { TIME_UNIT } from "#contract/time-unit.js";
 import { opDefinition } from "#operators/authors.js";
@@ -64,11 +64,11 @@ export function workflowPlan(types: Readonly<Record<string, string>>, links: rea
     steps,
     outputs: [...scope.values()],
   };
-  const parsed = parsePlan(JSON.stringify(plan), "test plan");
-  parsed.steps.forEach((step, i) => {
+  const printed = JSON.parse(JSON.stringify(plan)) as Plan;
+  printed.steps.forEach((step, i) => {
     authored.set(keyOf(step), writtenOf(links[i]!));
   });
-  return parsed;
+  return printed;
 }
 
 interface Written {
@@ -142,7 +142,11 @@ function readLambda(text: string, op: OpKind): UserFunction | undefined {
 }
 
 /** The plan with what `fitWorkflow` learnt, through print and parse as a reader gets it. */
-export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Plan {
+export const fittedPlan = (plan: Plan, states: ReadonlyMap<string, unknown>): FittedPlan =>
+  parsePlan(printPlan(withStates(plan, states)), "fitted plan");
+
+/** The plan with what is known so far, which may be less than all. */
+export function withStates(plan: Plan, states: ReadonlyMap<string, unknown>): Plan {
   const known = new Map(plan.inputs.map(schema => [`request\n${schema.name}`, schema]));
   const steps = plan.steps.map(step => {
     const taken = Object.fromEntries(
@@ -167,7 +171,7 @@ export function fittedPlan(plan: Plan, states: ReadonlyMap<string, unknown>): Pl
     const schema = known.get(`${ref.step}\n${ref.column}`);
     return schema ? [{ ref, schema: { ...schema, name: ref.name } }] : [];
   });
-  return parsePlan(printPlan({ ...plan, steps, outputs }), "fitted plan");
+  return JSON.parse(printPlan({ ...plan, steps, outputs })) as Plan;
 }
 
 export const outputSchema = (plan: Plan, name: string): ColumnSchema =>

@@ -2,23 +2,31 @@
  * Plan → what the stages of its ensemble have in common: which steps there are, which columns travel between them, and the names of models and tensors.
  */
 
+import { columnsReadBy } from "../../../contract/any-step.js";
 import { tensorNames } from "../../../contract/column-tensors.js";
 import type { Entry } from "../../../contract/entry-config.js";
-import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import {
+  type AnyStep,
+  type ColumnRef,
+  type FittedPlan,
+  type FittedStep,
+  type Plan,
+  REQUEST_STEP,
+} from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import { type OnnxSignature, readOnnxSignature } from "../../../formats/onnx/onnx.js";
 import { modelStageOf } from "../../../operators/lowerings.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { columnsOf, liveSteps, type Place, placeKey, refsOf } from "./refs.js";
+import { columnsOf, liveSteps, type Place, placeKey } from "./refs.js";
 import { uniqueNames } from "./unique-names.js";
 
 export interface Cut {
-  readonly plan: Plan;
+  readonly plan: FittedPlan;
   readonly entry: Entry;
   /** The program's steps, as far as the plan has them. */
   readonly steps: readonly InferredStep[];
   /** Steps that an answer depends on, in order. */
-  readonly live: readonly AnyStep[];
+  readonly live: readonly FittedStep[];
   /** Columns of the request that no step reads. Some model must take them: Triton refuses unused inputs of an ensemble. */
   readonly unread: readonly ColumnRef[];
   /** The program's step. */
@@ -38,10 +46,10 @@ export interface Cut {
   signature(step: AnyStep): OnnxSignature;
 }
 
-export function cutPlan(plan: Plan, steps: readonly InferredStep[], entry: Entry): Cut {
+export function cutPlan(plan: FittedPlan, steps: readonly InferredStep[], entry: Entry): Cut {
   const inferred = new Map(steps.map(step => [step.id, step]));
   const live = liveSteps(plan);
-  const consumed = new Set(live.flatMap(step => refsOf(step).map(placeKey)));
+  const consumed = new Set(live.flatMap(step => columnsReadBy(step).map(placeKey)));
   const read = new Set([...consumed, ...plan.outputs.map(({ ref }) => placeKey(ref))]);
   const models = live.flatMap(step => ("model" in step.params ? [step.params.model] : []));
   const modelName = uniqueNames([plan.name, entry.name, ...models]);
@@ -91,13 +99,13 @@ function tensorsOf({ inputs, outputs }: Plan, live: readonly AnyStep[]): Pick<Cu
   };
 }
 
-function ranksOf(live: readonly AnyStep[], signature: Cut["signature"]): ReadonlyMap<string, number> {
+function ranksOf(live: readonly FittedStep[], signature: Cut["signature"]): ReadonlyMap<string, number> {
   const ranks = new Map<string, number>();
   for (const step of live) {
     const bound = modelStageOf(step)?.columns ?? {};
     if (Object.keys(bound).length === 0) continue;
     for (const { name, shape } of signature(step).inputs) {
-      const ref = step.inputs.input!.find(one => one.name === bound[name]);
+      const ref = step.inputs.input.find(one => one.name === bound[name]);
       if (ref && !ranks.has(placeKey(ref))) ranks.set(placeKey(ref), shape.length);
     }
   }

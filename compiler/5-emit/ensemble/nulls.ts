@@ -2,9 +2,11 @@
  * Which columns of a plan may hold nulls: those travel between stages with a tensor that marks them.
  */
 
+import { columnsReadBy } from "../../../contract/any-step.js";
 import { markable } from "../../../contract/column-tensors.js";
+import { sourceInside } from "../../../contract/expand-fused.js";
 import { type AnyStep, type Plan, parsePlan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
-import { factsOf, mayBeNull } from "../../../contract/step-facts.js";
+import { appliesWorkflow, factsOf, mayBeNull } from "../../../contract/step-facts.js";
 import { readWorkflow } from "../../../formats/folders/workflow.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { InferredStep } from "../../3-graph/infer.js";
@@ -33,13 +35,14 @@ export function nullableColumns(
 ): ReadonlySet<string> {
   const nullable = new Set([...given].map(name => key(REQUEST_STEP, name)));
   for (const step of plan.steps) {
-    if (step.op === "fused") {
+    if (step.parts) {
       for (const column of fusedWithNulls(step, nullable, workflowOf)) nullable.add(key(step.id, column));
       continue;
     }
-    const read = Object.values(step.inputs)
-      .flat()
-      .map(({ name, step: from, column }) => ({ name, nullable: nullable.has(key(from, column)) }));
+    const read = columnsReadBy(step).map(({ name, step: from, column }) => ({
+      name,
+      nullable: nullable.has(key(from, column)),
+    }));
     const may = columnsWithNulls(step, read, workflowOf);
     for (const [i, { name }] of step.outputs.entries()) if (may(name, i)) nullable.add(key(step.id, name));
   }
@@ -64,10 +67,10 @@ const key = (step: string, column: string): string => `${step}\n${column}`;
 
 /** Outputs of a fused step that may hold nulls, as its parts say. */
 function fusedWithNulls(step: Step<"fused">, nullable: ReadonlySet<string>, workflowOf: WorkflowOf): readonly string[] {
-  const read = step.inputs.input!.filter(ref => nullable.has(key(ref.step, ref.column))).map(ref => ref.name);
-  const inside = nullableColumns({ steps: step.parts! }, workflowOf, new Set(read));
+  const read = step.inputs.input.filter(ref => nullable.has(key(ref.step, ref.column))).map(ref => ref.name);
+  const inside = nullableColumns({ steps: step.parts }, workflowOf, new Set(read));
   return step.outputs.flatMap(({ name }) => {
-    const made = step.params.outputs[name]!;
+    const made = sourceInside(step, name);
     return inside.has(key(made.step, made.column)) ? [name] : [];
   });
 }
@@ -80,7 +83,7 @@ function columnsWithNulls(
   const { nulls } = factsOf(step.op);
   if (nulls === "none") return () => false;
   if (nulls === "as read") return (_, place) => read[place]?.nullable ?? true;
-  if (step.op === "transformWorkflow") {
+  if (appliesWorkflow(step)) {
     const workflow = workflowOf(step);
     if (!workflow) return () => true;
     const inside = nullableColumns(workflow, workflowOf, new Set(read.filter(c => c.nullable).map(c => c.name)));

@@ -1,4 +1,5 @@
 /** References of a plan → the columns they mean, and the steps and columns that its answers depend on. */
+import { columnsReadBy } from "../../../contract/any-step.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 
@@ -6,9 +7,6 @@ export type Place = Pick<ColumnRef, "step" | "column">;
 
 /** Equal for references to one column. */
 export const placeKey = ({ step, column }: Place): string => `${step}\n${column}`;
-
-/** Every column that a step reads. */
-export const refsOf = (step: AnyStep): readonly ColumnRef[] => Object.values(step.inputs).flat();
 
 /** An answer that is a column of the request under its own name: the tensor that came is the one that goes. */
 export const isPassed = ({ ref, schema }: Plan["outputs"][number]): boolean =>
@@ -23,13 +21,15 @@ export function columnsOf(plan: Plan): (ref: Place) => ColumnSchema {
 }
 
 /** Steps that an answer depends on. */
-export function liveSteps(plan: Plan): readonly AnyStep[] {
+export function liveSteps<S extends AnyStep>(
+  plan: Pick<Plan, "outputs"> & { readonly steps: readonly S[] },
+): readonly S[] {
   const read = new Set(plan.outputs.map(output => output.ref.step));
-  const live: AnyStep[] = [];
+  const live: S[] = [];
   for (const step of plan.steps.toReversed()) {
     if (!read.has(step.id)) continue;
     live.unshift(step);
-    for (const ref of refsOf(step)) read.add(ref.step);
+    for (const ref of columnsReadBy(step)) read.add(ref.step);
   }
   return live;
 }

@@ -1,5 +1,5 @@
 /** A kind of ensemble: how each step of a plan becomes models. Everything else is the same for all kinds. */
-import type { AnyStep } from "../../../contract/plan.js";
+import type { FittedStep } from "../../../contract/plan.js";
 import type { ModelConfigInit } from "../../../triton-protos/model-config.js";
 import type { RepositoryModel } from "../repository-model.js";
 
@@ -23,9 +23,9 @@ export interface Target {
   /** Further fields of the entry's configuration. */
   readonly entry: Omit<ModelConfigInit, "name">;
   /** Calls `work` for each step in order. @throws Error for those that have no model, at once or together */
-  eachStep(steps: readonly AnyStep[], work: (step: AnyStep) => void): void;
+  eachStep(steps: readonly FittedStep[], work: (step: FittedStep) => void): void;
   /** @param last whether no step comes after it, so that its model may answer */
-  step(step: AnyStep, last: boolean): StepStages;
+  step(step: FittedStep, last: boolean): StepStages;
   /** The stage that writes the answers in their form, if the last step's does not. */
   answer(): Stage;
 }

@@ -4,7 +4,8 @@
 import type { AnswerForm } from "../../../contract/answer-form.js";
 import { offsetsName, valuesName } from "../../../contract/column-tensors.js";
 import type { FeastTables } from "../../../contract/feast-tables.js";
-import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
+import { zip } from "../../../contract/lists.js";
+import { type AnyStep, type ColumnRef, type FittedPlan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import type { LoweredColumn, RowSet } from "../../../operators/shared/onnx/lowered-column.js";
 import {
@@ -66,7 +67,7 @@ export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions)
  * @returns the graph, not yet finished: it knows its opset and files
  * @throws NotLoweredError naming every step that has no lowering and does not stand behind another one
  */
-export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
+export function lowerPlan(plan: FittedPlan, options: LowerOptions): GraphBuilder {
   const g = graphBuilder();
   for (const { schema } of plan.outputs)
     if (!plan.inputs.some(col => col.name === schema.name))
@@ -79,9 +80,7 @@ export function lowerPlan(plan: Plan, options: LowerOptions): GraphBuilder {
   const columnOf = (ref: ColumnRef): LoweredColumn => columns.get(placeKey(ref))!;
   lowerEach(plan.name, liveSteps(plan), step => {
     const made = g.within(step.id, () => lowerStep(step, columnOf, contextOf(g, step, options)));
-    made.forEach((col, i) => {
-      columns.set(placeKey({ step: step.id, column: step.outputs[i]!.name }), col);
-    });
+    for (const [{ name }, col] of zip(step.outputs, made)) columns.set(placeKey({ step: step.id, column: name }), col);
   });
   g.within("answer", () => {
     for (const output of plan.outputs) {

@@ -1,13 +1,14 @@
 /** One step of a plan → its columns in a graph, by the operator's lowering. */
+import { mapPorts } from "../../../contract/any-step.js";
 import type { OpKind } from "../../../contract/op-params.js";
-import type { AnyStep, ColumnRef } from "../../../contract/plan.js";
+import type { ColumnRef, FittedStep } from "../../../contract/plan.js";
 import { LOWERINGS } from "../../../operators/lowerings.js";
 import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
 import { type LowerContext, type Lowering, LoweringFault } from "../../../operators/shared/onnx/lowering.js";
 
 /** @throws LoweringFault naming an inner step of a workflow too */
 export function lowerStep(
-  step: AnyStep,
+  step: FittedStep,
   columnOf: (ref: ColumnRef) => LoweredColumn,
   context: LowerContext,
 ): readonly LoweredColumn[] {
@@ -19,6 +20,5 @@ export function lowerStep(
     },
   };
   if ("notLowered" in lowering) return here.fail(lowering.notLowered, lowering.way);
-  const inputs = Object.fromEntries(Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(columnOf)]));
-  return (lowering as Lowering<OpKind>)(step, inputs, here);
+  return (lowering as Lowering<OpKind>)(step, mapPorts(step, columnOf), here);
 }

@@ -6,7 +6,7 @@ import type { AnyStep } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import type { OnnxTensor } from "../../../formats/onnx/onnx.js";
 import type { ModelStage } from "../../../operators/shared/onnx/lowering.js";
-import { placeKey, refsOf } from "../ensemble/refs.js";
+import { placeKey } from "../ensemble/refs.js";
 import type { Stage } from "../ensemble/target.js";
 import { contextOf } from "./lower-plan.js";
 import type { OnnxStages } from "./onnx-stages.js";
@@ -29,9 +29,7 @@ function inputStage(
 ): Stage {
   const { inputs } = cut.signature(step);
   return stages.stage(`${step.id}_inputs`, undefined, at => {
-    const columns = Object.fromEntries(
-      Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(ref => stages.columnIn(at, ref))]),
-    );
+    const columns = step.inputs.input.map(ref => stages.columnIn(at, ref));
     const made = of.tensors(contextOf(at.g, step, options), columns, inputs);
     for (const t of inputs) at.write({ name: names[t.name]!, dims: dimsOf(t) }, made.get(t.name)!);
   });
@@ -40,8 +38,8 @@ function inputStage(
 /** The model's outputs that are read, as tensors of the ensemble. */
 function outputsOf({ cut, columns }: OnnxStages, step: AnyStep, of: ModelStage): Record<string, string> {
   const signature = cut.signature(step);
-  const [first] = refsOf(step);
-  const rows = columns.get(placeKey(first!))?.column.rows ?? REQUEST_ROWS;
+  const [first] = step.inputs.input;
+  const rows = columns.get(placeKey(first))?.column.rows ?? REQUEST_ROWS;
   const outputs: Record<string, string> = {};
   for (const schema of step.outputs) {
     const place = { step: step.id, column: schema.name };
@@ -70,7 +68,7 @@ function directInputs(
   if (!takesColumns) return undefined;
   const found: Record<string, string> = {};
   for (const wanted of inputs) {
-    const ref = step.inputs.input!.find(one => one.name === bound[wanted.name]);
+    const ref = step.inputs.input.find(one => one.name === bound[wanted.name]);
     const [values, ...others] = (ref && columns.get(placeKey(ref)))?.tensors ?? [];
     const fits =
       values && others.length === 0 && values.dtype === wanted.dtype && values.dims.join() === dimsOf(wanted).join();

@@ -1,7 +1,7 @@
 /** The steps of a plan that have no ONNX graph, collected before any is reported. */
+import { columnsReadBy } from "../../../contract/any-step.js";
 import type { AnyStep } from "../../../contract/plan.js";
 import { faultOf, type LoweringFault } from "../../../operators/shared/onnx/lowering.js";
-import { refsOf } from "../ensemble/refs.js";
 
 /** A plan that can't be lowered, with the fault of each step. */
 export class NotLoweredError extends Error {
@@ -20,11 +20,11 @@ export class NotLoweredError extends Error {
  * Lowers each step, except those that read from a step with a fault.
  * @throws NotLoweredError with the faults of all steps
  */
-export function lowerEach(program: string, steps: readonly AnyStep[], lower: (step: AnyStep) => void): void {
+export function lowerEach<S extends AnyStep>(program: string, steps: readonly S[], lower: (step: S) => void): void {
   const faults: LoweringFault[] = [];
   const failed = new Set<string>();
   for (const step of steps) {
-    if (refsOf(step).some(ref => failed.has(ref.step))) {
+    if (columnsReadBy(step).some(ref => failed.has(ref.step))) {
       failed.add(step.id);
       continue;
     }

@@ -1,5 +1,6 @@
 /** What the ONNX models of one ensemble have in common, and how each of them is made. */
 import { type AnyStep, type ColumnRef, REQUEST_STEP } from "../../../contract/plan.js";
+import { multiplies } from "../../../contract/step-facts.js";
 import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
 import { finishGraph } from "../../onnx/finish-graph.js";
 import { graphBuilder } from "../../onnx/graph-builder.js";
@@ -71,6 +72,6 @@ function groupsOf(
   step: AnyStep | undefined,
   { instanceGroups: own, onnxInstanceGroups: models }: Settings,
 ): NonNullable<Settings["instanceGroups"]> {
-  if (step?.op === "queryFaiss" && models) return models;
+  if (step && multiplies(step.op) && models) return models;
   return own ?? [{ count: 1, kind: "cpu" }];
 }

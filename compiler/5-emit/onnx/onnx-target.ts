@@ -3,7 +3,8 @@
  */
 import { rowsTensor } from "../../../contract/column-tensors.js";
 import { answerConfigs, fullShapes } from "../../../contract/entry-config.js";
-import type { AnyStep, ColumnRef, Plan } from "../../../contract/plan.js";
+import { zip } from "../../../contract/lists.js";
+import type { ColumnRef, FittedStep, Plan } from "../../../contract/plan.js";
 import { modelStageOf } from "../../../operators/lowerings.js";
 import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
 import type { Cut } from "../ensemble/cut.js";
@@ -36,22 +37,21 @@ export function onnxTarget(cut: Cut, settings: Settings, options: LowerOptions):
 }
 
 /** @param answers whether the graph also writes the answers of the ensemble */
-function stepStage({ cut, options, columns, rows, ...stages }: OnnxStages, step: AnyStep, answers: boolean): Stage {
+function stepStage({ cut, options, columns, rows, ...stages }: OnnxStages, step: FittedStep, answers: boolean): Stage {
   return stages.stage(step.id, step, at => {
     const made = lowerStep(step, ref => stages.columnIn(at, ref), contextOf(at.g, step, options));
     if (answers) {
       writeAnswers(cut, at, ref => made[step.outputs.findIndex(c => c.name === ref.column)]!);
       return;
     }
-    made.forEach((col, i) => {
-      const schema = step.outputs[i]!;
-      const place = { step: step.id, column: schema.name };
-      if (!cut.isRead(place)) return;
+    for (const [{ name }, col] of zip(step.outputs, made)) {
+      const place = { step: step.id, column: name };
+      if (!cut.isRead(place)) continue;
       const matrix = cut.rankOf(place) === 2;
       columns.set(placeKey(place), writeColumn(at, col, { name: cut.nameOf(place), matrix }));
       const { id, parent } = col.rows;
       if (parent && !rows.has(id)) rows.set(id, writeRows(at, col.rows, cut.tensorName(rowsTensor(id, "places"))));
-    });
+    }
   });
 }
 

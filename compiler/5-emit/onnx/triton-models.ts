@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { type Entry, entryConfig } from "../../../contract/entry-config.js";
 import type { FeastTables } from "../../../contract/feast-tables.js";
-import { type Plan, printPlan, type Step } from "../../../contract/plan.js";
+import { type FittedPlan, printPlan, type Step } from "../../../contract/plan.js";
 import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../../operators/shared/onnx/lowering.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
@@ -53,7 +53,7 @@ export interface TritonModels {
 }
 
 export function tritonModels(
-  plan: Plan,
+  plan: FittedPlan,
   steps: readonly InferredStep[],
   entry: Entry,
   settings: Settings,
@@ -81,7 +81,7 @@ export function tritonModels(
           notes.add(
             `step \`${step.label}\` leaves values out that are older than their \`ttl\` now: another day's build is another. \`--date\` makes one that can be repeated.`,
           );
-        const tables = frozenTables(step, options, file(step.id, step.artefacts!.repository!), now);
+        const tables = frozenTables(step, options, file(step.id, step.artefacts.repository), now);
         frozen.push(...frozenViews(plan.name, step, tables, options.now));
         return tables;
       },
@@ -157,7 +157,7 @@ function modelFile({ model }: InferredStep): { readonly path: string; readonly b
   return { path: from, bytes: bytes ?? readFileSync(from) };
 }
 
-function finished(plan: Plan, options: LowerOptions): GraphFiles {
+function finished(plan: FittedPlan, options: LowerOptions): GraphFiles {
   const g = lowerPlan(plan, options);
   try {
     return finishGraph(g, plan.name, options.release, { limit: options.limit });
@@ -170,7 +170,7 @@ function finished(plan: Plan, options: LowerOptions): GraphFiles {
 const stepModels = (cut: Cut, settings: Settings, options: LowerOptions): readonly RepositoryModel[] =>
   emitEnsemble(cut, onnxTarget(cut, settings, options), settings);
 
-function fusedModel(plan: Plan, entry: Entry, settings: Settings, options: LowerOptions): RepositoryModel {
+function fusedModel(plan: FittedPlan, entry: Entry, settings: Settings, options: LowerOptions): RepositoryModel {
   const graph = finished(plan, options);
   const { backend: _, ...config } = entryConfig(plan, entry);
   return {

@@ -2,6 +2,7 @@
  * Which rows of a plan are grouped by which: candidates belong to a user, and what is made of candidates to whom they belong.
  */
 
+import { columnsReadBy } from "../../../contract/any-step.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { factsOf } from "../../../contract/step-facts.js";
@@ -25,7 +26,7 @@ export function rowSets(plan: Plan, inferred: readonly InferredStep[]): RowSets 
   const steps = new Map(inferred.map(step => [step.id, step]));
   for (const step of plan.steps) {
     if (!step.outputs.some(c => c.rows === step.id)) continue;
-    const [first] = step.inputs.input ?? [];
+    const [first] = step.inputs.input;
     const read = first ? columns(first).rows : REQUEST_ROWS;
     // The passes may have moved the rows; how the new ones lie to them stays.
     const { inputs, madeRows } = steps.get(step.id)!;
@@ -42,11 +43,7 @@ export function rowSets(plan: Plan, inferred: readonly InferredStep[]): RowSets 
     parent,
     lineage,
     relates: step => {
-      const read = new Set(
-        Object.values(step.inputs)
-          .flat()
-          .map(ref => columns(ref).rows),
-      );
+      const read = new Set(columnsReadBy(step).map(ref => columns(ref).rows));
       return beside.has(step.id) || read.size > 1 || factsOf(step.op).perUser;
     },
   };

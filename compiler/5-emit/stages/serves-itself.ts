@@ -1,7 +1,8 @@
 /** Whether an ONNX model of the author's can be a stage of the ensemble as it is. */
-import type { Step } from "../../../contract/plan.js";
+import type { AnyStep } from "../../../contract/plan.js";
 import { isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
 import type { OnnxTensor } from "../../../formats/onnx/onnx.js";
+import type { ModelStage } from "../../../operators/shared/onnx/lowering.js";
 import type { StageContext } from "./stage-context.js";
 
 const isOpen = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
@@ -10,16 +11,14 @@ const isOpen = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
  * True if the model can read the columns as they are: same dtypes and shapes, no nulls, and at least one row. Graphs differ on zero rows, and a filter
  * may drop all candidates, so models of candidates run behind a stage.
  */
-export function servesItself({ cut, isMatrix, mayBeNull }: StageContext, step: Step<"predictOnnx">): boolean {
-  const { stack, constants, pad, batchSize, inputs, outputs } = step.params;
+export function servesItself({ cut, isMatrix, mayBeNull }: StageContext, step: AnyStep, of: ModelStage): boolean {
+  if (cut.entry.form !== "batched" || !of.takesColumns || of.inParts) return false;
   const signature = cut.signature(step);
-  const made = new Set(Object.values(outputs));
+  const made = new Set(step.outputs.map(({ name }) => of.outputOf(name, signature.outputs)));
   return (
-    cut.entry.form === "batched" &&
-    !(stack || constants || pad || batchSize) &&
     signature.outputs.filter(({ name }) => made.has(name)).every(isOpen) &&
     signature.inputs.every(wanted => {
-      const ref = step.inputs.input!.find(one => one.name === inputs[wanted.name]);
+      const ref = step.inputs.input.find(one => one.name === of.columns[wanted.name]);
       if (!ref) return false;
       const { dtype, list, rows } = cut.column(ref);
       const width = list ? list.min : isMatrix(ref) ? 1 : undefined;

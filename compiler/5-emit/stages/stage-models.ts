@@ -1,10 +1,12 @@
 /**
  * The stages of a plan: a step as a plan of its own, or as the ONNX model itself, and the stage that gives answers their form.
  */
+import { columnsReadBy, withReferences } from "../../../contract/any-step.js";
 import { rowsTensor, type TensorConfig, tensor } from "../../../contract/column-tensors.js";
 import { answerConfigs, fullShapes, type NamedConfig } from "../../../contract/entry-config.js";
-import type { AnyStep, ColumnRef, Plan, PlanStage, Step } from "../../../contract/plan.js";
-import { isPassed, placeKey, refsOf } from "../ensemble/refs.js";
+import type { AnyStep, ColumnRef, Plan, PlanStage } from "../../../contract/plan.js";
+import type { ModelStage } from "../../../operators/shared/onnx/lowering.js";
+import { isPassed, placeKey } from "../ensemble/refs.js";
 import type { Stage } from "../ensemble/target.js";
 import { uniqueNames } from "../ensemble/unique-names.js";
 import { planModel } from "../repository-model.js";
@@ -15,7 +17,7 @@ import { columnName, rowsName, type StageInputs, stageInputs } from "./stage-inp
 /** @param step its id stays: sampling draws by it */
 export function stepStage(context: StageContext, step: AnyStep): Stage {
   const { cut, rows, mayBeNull } = context;
-  const inputs = stageInputs(context, refsOf(step), rows.relates(step));
+  const inputs = stageInputs(context, columnsReadBy(step), rows.relates(step));
   const unique = uniqueNames();
   const made = step.outputs
     .map(schema => ({ place: { step: step.id, column: schema.name }, schema }))
@@ -25,10 +27,9 @@ export function stepStage(context: StageContext, step: AnyStep): Stage {
   const makes = step.outputs.some(c => c.rows === step.id)
     ? [{ id: step.id, offsets: rowsName(step.id, schemas, unique) }]
     : [];
-  const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(inputs.redirect)]);
   const tensors = made.flatMap(({ place, schema }) => stageTensors(context, place, schema.name));
   return planStage(context, step.id, inputs, {
-    steps: [{ ...step, inputs: Object.fromEntries(ports) } as AnyStep],
+    steps: [withReferences(step, inputs.redirect)],
     outputs: made.map(({ place, schema }) => ({ ref: { name: schema.name, ...place }, schema })),
     stage: {
       makes,
@@ -64,16 +65,16 @@ export function answerStage(context: StageContext): Stage {
 }
 
 /** The author's model as a stage: its tensors are the columns as they are. */
-export function modelStage({ cut }: StageContext, step: Step<"predictOnnx">): Stage {
-  const { model, inputs, outputs } = step.params;
-  const input = (name: string) => step.inputs.input!.find(ref => ref.name === inputs[name])!;
+export function modelStage({ cut }: StageContext, step: AnyStep, of: ModelStage): Stage {
+  const signature = cut.signature(step);
+  const input = (name: string) => step.inputs.input.find(ref => ref.name === of.columns[name])!;
   const made = step.outputs.map(({ name }) => ({ step: step.id, column: name })).filter(cut.isRead);
   return {
-    model,
-    inputs: Object.fromEntries(
-      cut.signature(step).inputs.map(({ name }) => [name, valuesTensor({ cut }, input(name))]),
+    model: of.model,
+    inputs: Object.fromEntries(signature.inputs.map(({ name }) => [name, valuesTensor({ cut }, input(name))])),
+    outputs: Object.fromEntries(
+      made.map(place => [of.outputOf(place.column, signature.outputs), valuesTensor({ cut }, place)]),
     ),
-    outputs: Object.fromEntries(made.map(place => [outputs[place.column]!, valuesTensor({ cut }, place)])),
   };
 }
 

@@ -2,11 +2,13 @@
  * Stages of an ensemble that Merlon's runtime serves: each step as a plan of its own, or, where it fits, as the author's ONNX model itself.
  */
 
+import { fittedPlan } from "../../../contract/any-step.js";
 import { entryColumn, stageColumn } from "../../../contract/column-tensors.js";
 import type { Entry } from "../../../contract/entry-config.js";
-import { type AnyStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import { type AnyStep, type FittedStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { choosesByOutcome } from "../../../contract/step-facts.js";
+import { modelStageOf } from "../../../operators/lowerings.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { type Cut, cutPlan } from "../ensemble/cut.js";
 import { emitEnsemble } from "../ensemble/emit-ensemble.js";
@@ -33,7 +35,7 @@ export function stageModels(
   settings: Settings,
 ): RepositoryModel[] {
   refuseStages(plan, entry);
-  const cut = cutPlan(plan, steps, entry);
+  const cut = cutPlan(fittedPlan(plan), steps, entry);
   return emitEnsemble(cut, stageTarget(cut, settings), settings);
 }
 
@@ -52,13 +54,16 @@ function stageTarget(cut: Cut, { instanceGroups }: Settings): Target {
       (ref.step === REQUEST_STEP || (matrices.get(placeKey(ref)) ?? cut.rankOf(ref) !== 1)),
     instanceGroups,
   };
-  const stageOf = (step: AnyStep): Stage => {
-    if (step.op !== "predictOnnx" || !servesItself(context, step)) return stepStage(context, step);
+  const stageOf = (step: FittedStep): Stage => {
+    const of = modelStageOf(step);
+    if (!of || !servesItself(context, step, of)) return stepStage(context, step);
+    const signature = cut.signature(step);
     for (const { name } of step.outputs) {
-      const made = cut.signature(step).outputs.find(o => o.name === step.params.outputs[name])!;
+      const tensor = of.outputOf(name, signature.outputs);
+      const made = signature.outputs.find(o => o.name === tensor)!;
       matrices.set(placeKey({ step: step.id, column: name }), made.shape.length !== 1);
     }
-    return modelStage(context, step);
+    return modelStage(context, step, of);
   };
   return {
     entry: {},

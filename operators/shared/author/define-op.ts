@@ -7,6 +7,7 @@ import type { DiagnosticSite, Message } from "../../../compiler/diagnostics/diag
 import type { LambdaReference } from "../../../compiler/dsl/lambda.js";
 import type { UserFunction } from "../../../compiler/lambda/user-function.js";
 import type { OpKind, OpParams } from "../../../contract/op-params.js";
+import type { PortColumnsOfAuthor } from "../../../contract/op-state.js";
 import type { Plan } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import type { Bound, Scope } from "./bound.js";
@@ -73,7 +74,7 @@ export type ArtefactFile = { readonly to: string } & (
 /** What a step is, once its input is known. */
 export interface Inferred<K extends OpKind> {
   readonly params: OpParams[K];
-  readonly inputs: Readonly<Record<string, Scope>>;
+  readonly inputs: PortColumnsOfAuthor<Bound>[K];
   readonly outputs: readonly ColumnSchema[];
   /** Makes new rows, grouped by these. */
   readonly madeRows?: { readonly parent: string };

@@ -3,18 +3,17 @@
  */
 
 import * as messages from "../../../compiler/diagnostics/messages.js";
-import type { OpKind, OpParams } from "../../../contract/op-params.js";
 import { type ColumnSchema, printType } from "../../../contract/schema.js";
 import { TIME_UNIT } from "../../../contract/time-unit.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import type { Bound } from "./bound.js";
-import type { Call, Inferred } from "./define-op.js";
+import type { Bound, Scope } from "./bound.js";
+import type { Call } from "./define-op.js";
 
 /** Applies `map` to every input column; a column that `map` refuses is reported by it. */
-export function mapColumns<K extends OpKind>(
-  call: Call<OpParams[K]>,
+export function mapColumns<P>(
+  call: Call<P>,
   map: (bound: Bound) => ColumnSchema | readonly ColumnSchema[] | undefined,
-): Inferred<K> | undefined {
+): { readonly params: P; readonly inputs: { readonly input: Scope }; readonly outputs: ColumnSchema[] } | undefined {
   const outputs = call.input.map(map);
   if (outputs.some(out => out === undefined)) return undefined;
   return { params: call.params, inputs: { input: call.input }, outputs: outputs.flatMap(out => out!) };

@@ -3,10 +3,11 @@
  * users never mix, and a candidate without a score is an error that names it.
  */
 
+import type { PortColumns } from "../../../contract/op-state.js";
 import { float64s, int32s } from "../../../runtime/base/columns/short-arrays.js";
 import { type Column, childRows, gather, type Rows, type Values } from "../../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../../runtime/base/errors.js";
-import type { Inputs } from "../../../runtime/engine/schedule/kernel.js";
+import type { InputsOf } from "../../../runtime/engine/schedule/kernel.js";
 import { scoreValues } from "./score-values.js";
 
 /**
@@ -23,18 +24,23 @@ export interface Names {
 }
 
 /** Names that the author's program has for ids and scores, for messages. */
-export const orderingNames = (step: {
-  readonly inputs: Readonly<Record<string, readonly { readonly name: string }[]>>;
-}): Names => ({ ids: step.inputs.input![0]!.name, scores: step.inputs.relevance![0]!.name });
+export const orderingNames = (step: { readonly inputs: PortColumns<{ readonly name: string }>["topK"] }): Names => ({
+  ids: step.inputs.input[0].name,
+  scores: step.inputs.relevance[0].name,
+});
 
 /**
  * @param prepare gets the candidates' rows and ids, and says how to choose
  * @returns ids and scores of the chosen
  * @throws RuntimeFault naming the candidate whose score is missing
  */
-export function orderCandidates(inputs: Inputs, names: Names, prepare: (rows: Rows, ids: Values) => Choose): Column[] {
-  const ids = inputs.input![0]!;
-  const scores = inputs.relevance![0]!;
+export function orderCandidates(
+  inputs: InputsOf<"topK">,
+  names: Names,
+  prepare: (rows: Rows, ids: Values) => Choose,
+): Column[] {
+  const ids = inputs.input[0];
+  const scores = inputs.relevance[0];
   const { parent, offsets } = ids.rows;
   if (!parent || !offsets)
     throw new RuntimeFault(

@@ -1,23 +1,35 @@
 /** A step that makes one float or 32-bit integer column of each of its inputs, and the lane of its operator → its kernel. */
 
+import { zip } from "../../../contract/lists.js";
 import type { OpKind } from "../../../contract/op-params.js";
-import type { Step } from "../../../contract/plan.js";
+import type { ColumnRef, Fitted } from "../../../contract/plan.js";
+import type { ColumnSchema } from "../../../contract/schema.js";
 import type { LaneOf } from "../../../runtime/base/columns/lane.js";
 import { shortArray } from "../../../runtime/base/columns/short-arrays.js";
+import type { Column } from "../../../runtime/base/columns/table.js";
 import type { PreparedKernel } from "../../../runtime/engine/schedule/kernel.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { floatValues } from "./float-values.js";
 import { like } from "./like.js";
 
-export function prepareLanes<K extends OpKind>(step: Step<K>, laneOf: LaneOf<K>): PreparedKernel {
-  const lanes = (step.inputs.input ?? []).map(({ name }, i) => {
-    const { dtype } = step.outputs[i]!;
-    return { dtype, lane: laneOf(step, name, dtype) };
-  });
+/** What it knows of the step of any such operator. */
+interface ColumnByColumn {
+  readonly inputs: { readonly input: readonly ColumnRef[] };
+  readonly outputs: readonly ColumnSchema[];
+}
+
+export function prepareLanes<K extends OpKind>(
+  step: Fitted<K> & ColumnByColumn,
+  laneOf: LaneOf<K>,
+): PreparedKernel<{ readonly input: readonly Column[] }> {
+  const lanes = zip(step.inputs.input, step.outputs).map(([{ name }, { dtype }]) => ({
+    dtype,
+    lane: laneOf(step, name, dtype),
+  }));
   return {
     run: inputs =>
       lanes.map(({ dtype, lane }, i) => {
-        const col = inputs.input![i]!;
+        const col = inputs.input[i]!;
         const numbers = floatValues(col, `step \`${step.id}\` (${step.op})`);
         lane(numbers, numbers, numbers.length);
         if (datatype(dtype).array === Float64Array) return like(col, dtype, numbers);

@@ -1,9 +1,12 @@
 /** The inputs of a step that reads row numbers -> the number of each row: its place, or what the port says where the kernel sees only some rows. */
 import { ROW_PORT } from "../../../contract/step-facts.js";
-import type { Inputs } from "../../../runtime/engine/schedule/kernel.js";
+import type { Column } from "../../../runtime/base/columns/table.js";
 
-export function rowNumbers(inputs: Inputs): Float64Array {
+export function rowNumbers(inputs: {
+  readonly input: readonly [Column, ...Column[]];
+  readonly [ROW_PORT]?: readonly [Column];
+}): Float64Array {
   const given = inputs[ROW_PORT]?.[0];
-  const count = inputs.input![0]!.rows.count;
+  const count = inputs.input[0].rows.count;
   return Float64Array.from({ length: count }, (_, i) => (given ? Number(given.values[i]) : i));
 }

@@ -2,4 +2,4 @@
 import type { LoweredColumn } from "./lowered-column.js";
 import type { LoweredInputs } from "./lowering.js";
 
-export const asTheyAre = (_: unknown, { input = [] }: LoweredInputs): readonly LoweredColumn[] => input;
+export const asTheyAre = (_: unknown, { input }: LoweredInputs): readonly LoweredColumn[] => input;

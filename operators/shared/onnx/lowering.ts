@@ -8,7 +8,8 @@ import { OpsetError } from "../../../compiler/onnx/opset-error.js";
 import type { TritonRelease } from "../../../compiler/onnx/triton-releases.js";
 import type { FeastTables } from "../../../contract/feast-tables.js";
 import type { OpKind } from "../../../contract/op-params.js";
-import type { AnyStep, ColumnRef, Step } from "../../../contract/plan.js";
+import type { PortColumns } from "../../../contract/op-state.js";
+import type { ColumnRef, Fitted, FittedStep, Step } from "../../../contract/plan.js";
 import type { OnnxTensor } from "../../../formats/onnx/onnx.js";
 import { OnnxTooLargeError } from "../../../formats/onnx/onnx-model.js";
 import type { LoweredColumn } from "./lowered-column.js";
@@ -19,7 +20,7 @@ export type WholeSearch = { readonly nprobe: number } | { readonly efSearch: num
 export type Key = number | bigint | string;
 
 /** Columns by port, each in the order of the step's refs. */
-export type LoweredInputs = Readonly<Record<string, readonly LoweredColumn[]>>;
+export type LoweredInputs<K extends OpKind = OpKind> = PortColumns<LoweredColumn>[K];
 
 export interface LowerContext {
   readonly g: GraphBuilder;
@@ -35,7 +36,7 @@ export interface LowerContext {
   readonly program: string;
   /** Lowers a step of a workflow that this step applies. */
   lowerStep(
-    step: AnyStep,
+    step: FittedStep,
     columnOf: (ref: ColumnRef) => LoweredColumn,
     context: LowerContext,
   ): readonly LoweredColumn[];
@@ -51,8 +52,8 @@ export interface LowerContext {
 
 /** Makes the step's output columns, in the order of `step.outputs`. */
 export type Lowering<K extends OpKind> = (
-  step: Step<K>,
-  inputs: LoweredInputs,
+  step: Fitted<K>,
+  inputs: LoweredInputs<K>,
   context: LowerContext,
 ) => readonly LoweredColumn[];
 
@@ -63,13 +64,19 @@ export interface ModelStage {
   readonly columns: Readonly<Record<string, string>>;
   /** Whether the model takes these columns as they are; else a stage before it makes all of its inputs. */
   readonly takesColumns: boolean;
-  /** Every input of the model, made of the step's columns. */
-  tensors(context: LowerContext, inputs: LoweredInputs, wanted: readonly OnnxTensor[]): ReadonlyMap<string, Value>;
+  /** Whether it may run several times for one request, each time on some of the rows. */
+  readonly inParts: boolean;
+  /** Every input of the model, made of the columns at the step's port `input`. */
+  tensors(
+    context: LowerContext,
+    input: readonly LoweredColumn[],
+    wanted: readonly OnnxTensor[],
+  ): ReadonlyMap<string, Value>;
   /** Name of the model's output that becomes a column of the step. */
   outputOf(column: string, made: readonly OnnxTensor[]): string;
 }
 
-export type StageOfModel<K extends OpKind> = (step: Step<K>) => ModelStage;
+export type StageOfModel<K extends OpKind> = (step: Fitted<K>) => ModelStage;
 
 /** A decision: this operator stays in Merlon's runtime. */
 export interface NotLowered {

@@ -49,12 +49,12 @@ export function checkedScores(
 export function orderCandidates(
   g: GraphBuilder,
   step: AnyStep,
-  { input = [], relevance = [] }: LoweredInputs,
+  { input, relevance }: LoweredInputs<"topK">,
   keys: Value,
   most: number,
   allowed?: Value,
 ): LoweredColumn[] {
-  const ids = input[0]!;
+  const [ids] = input;
   const { rows } = ids;
   const { width } = rows;
   const open = rows.mask && allowed ? and(g, rows.mask, allowed) : (rows.mask ?? allowed);
@@ -73,17 +73,17 @@ export function orderCandidates(
 export function chosenAt(
   g: GraphBuilder,
   step: AnyStep,
-  { input = [], relevance = [] }: LoweredInputs,
+  { input, relevance }: LoweredInputs<"topK">,
   at: Value,
   k: Value,
   open: Value | undefined,
 ): LoweredColumn[] {
-  const ids = input[0]!;
+  const [ids] = input;
   const { parent, width } = ids.rows;
   const first = unsqueeze(g, mul(g, range(g, parent!.count), width!), 1);
   const places = flat(g, add(g, at, first));
   const count = open && reduce(g, "ReduceSum", cast(g, open, "int64"), 1, true);
   const mask = count && less(g, unsqueeze(g, range(g, k), 0), count);
   const chosen = childRows(g, step.id, parent!, k, { mask, packed: true });
-  return [ids, relevance[0]!].map(col => gatherRows(g, col, places, chosen));
+  return [ids, relevance[0]].map(col => gatherRows(g, col, places, chosen));
 }

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { shareEqualSteps } from "#compiler/4-plan/share-equal-steps.js";
 import { OP_KINDS } from "#contract/op-params.js";
-import { isFittedOp } from "#contract/op-state.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
-import { changesRows, choiceOf, draws, factsOf, mayChangeRows, narrowed, withoutChance } from "#contract/step-facts.js";
+import { changesRows, draws, factsOf, mayChangeRows, narrowed, sidesOf, withoutChance } from "#contract/step-facts.js";
 
 const stepOf = (op: string, params: object, id = op): AnyStep =>
   ({ id, label: id, op, params, inputs: {}, outputs: [] }) as unknown as AnyStep;
@@ -30,8 +29,8 @@ test("joinExternal changes rows where it is inner, so that it may do so", () => 
   expect([join("inner"), join("left"), mayChangeRows("joinExternal")]).toEqual([true, false, true]);
 });
 
-test("exactly the operators whose steps carry a state learn", () => {
-  expect(OP_KINDS.filter(op => factsOf(op).learns)).toEqual(OP_KINDS.filter(isFittedOp));
+test("a choice is between two branches", () => {
+  for (const op of OP_KINDS.filter(kind => sidesOf(kind))) expect(sidesOf(op)).toHaveLength(2);
 });
 
 test("what only describes columns keeps rows and takes them one by one", () => {
@@ -39,15 +38,6 @@ test("what only describes columns keeps rows and takes them one by one", () => {
     const { rows, columns, where } = factsOf(op);
     expect({ op, rows, where }).toEqual({ op, rows: "kept", where: "workflow" });
     expect(columns).not.toBe("together");
-  }
-});
-
-test("a choice by outcome keeps its first branch at the port that is read first", () => {
-  for (const op of OP_KINDS) {
-    const choice = choiceOf(op);
-    if (choice?.by === "outcome") expect({ op, first: choice.sides[0] }).toEqual({ op, first: "input" });
-    if (choice?.by === "condition")
-      expect({ op, decides: choice.sides.includes("input") }).toEqual({ op, decides: false });
   }
 });
 

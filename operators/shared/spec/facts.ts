@@ -18,9 +18,6 @@ export type RowsFact = "kept" | "changed" | "brought" | "chosen";
 /** Nulls of its columns: none, whatever it reads (floats say NaN); those of the columns it reads, place by place; or some of its own. */
 export type NullsFact = "none" | "as read" | "possible";
 
-/** A port that holds one of two branches. */
-export type Side = "input" | "fallback" | "yes" | "no";
-
 /** A column, and the name that a step knows it by. */
 export interface NamedSchema {
   readonly name: string;
@@ -33,16 +30,6 @@ export interface LeavesOutFact<P> {
   readonly by: (params: P) => ReadonlySet<string> | undefined;
   /** What decides where one of these is removed from the plan: the others, or nothing, and the step goes. */
   readonly without: "the others" | "nothing";
-}
-
-/** A choice between two branches, of which each row takes one. */
-export interface ChoiceFact<P> {
-  /** Their ports: first the branch that is taken where the flag holds, or where nothing fails. */
-  readonly sides: readonly [Side, Side];
-  /** What decides: a flag of each row, at the port `input`; or whether the first branch answers without a fault and in time. */
-  readonly by: "condition" | "outcome";
-  /** Milliseconds that the first branch has, from the start of the run. */
-  readonly within?: (params: P) => number | undefined;
 }
 
 export interface Facts<P> {
@@ -69,22 +56,28 @@ export interface Facts<P> {
   readonly scores: ByParams<P, boolean | string>;
   /** Where it draws by chance: the parameters of the step that does not; undefined where these draw nothing. */
   readonly withoutChance?: (params: P) => P | undefined;
-  /** What the state of a fitted step has an entry for: each column that it reads, each that it makes, or each of the tables that are all it learns. */
-  readonly learns?: "of inputs" | "of outputs" | "tables";
+  /** Takes a function of the author's, which the compiler reads out of the program. */
+  readonly takesFunction?: true;
+  /** Runs the plan of a fitted workflow on its columns. */
+  readonly appliesWorkflow?: true;
+  /** The rows that it makes are groups of rows that it reads, so that none of them is of one row. */
+  readonly groupsRows?: (params: P) => boolean;
+  /** Its graph is a product of matrices, which runs where models run. */
+  readonly multiplies?: true;
   /** Reads a store beyond the plan's files, which costs a round trip. */
   readonly looksUp?: true;
   /** Its answer depends on the time of the request. */
   readonly readsClock?: (params: P) => boolean;
-  /** Its columns are those that it reads at these ports, in order; each row is one of the column named. */
-  readonly passes?: { readonly ports: readonly string[]; readonly rowsBy: (params: P) => string };
+  /** Its columns are those that it reads, port by port; each row is one of the column named. */
+  readonly passes?: { readonly rowsBy: (params: P) => string };
   /** Keeps rows by a condition and drops the others, so that no row of the request gets more of them. */
   readonly filters?: true;
   /** Its columns are those that it reads, without some rows. */
   readonly leavesOut?: LeavesOutFact<P>;
-  /** Ports of sources whose candidates together are its candidates, those that a step has. */
-  readonly gathers?: readonly string[];
-  /** Of an operator that reads two branches and takes each row from one of them. */
-  readonly choice?: ChoiceFact<P>;
+  /** What it has at all of its ports together are its candidates. */
+  readonly gathers?: true;
+  /** Of an operator that chooses between branches by their outcome: milliseconds that the first has, from the start of the run. */
+  readonly within?: (params: P) => number | undefined;
 }
 
 /** Operators of workflows that make each column from one. */

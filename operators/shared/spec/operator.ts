@@ -6,6 +6,7 @@ import type { Expression } from "../../../contract/expression.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 import type { Facts } from "./facts.js";
+import type { Ports } from "./ports.js";
 
 /** A step, as far as its description tells of it. */
 export interface Described<P> {
@@ -27,9 +28,35 @@ export interface StepColumns<P> {
 /** What of a step is different where only some of its columns are read. Columns and references stay the same objects. */
 export type Narrow<P> = (step: StepColumns<P>, isRead: (column: string) => boolean) => Partial<StepColumns<P>>;
 
-export interface OperatorSpec<P extends z.ZodType = z.ZodType> {
+/** What `merlon fit` learns for a step: something of each column that it reads, of each that it makes, or tables; and the form of its state. */
+export interface Learns<S extends z.ZodType = z.ZodType> {
+  readonly of: "inputs" | "outputs" | "tables";
+  /** Of what is learnt of columns, `{ columns }`: a record by name. */
+  readonly state: S;
+}
+
+/** How many columns an operator makes: one for each that it reads at `input`, in their order, or so many. */
+export type Makes = 1 | 2 | "each";
+
+/** State and artefacts are `never` of operators without any. */
+export interface OperatorSpec<
+  P extends z.ZodType = z.ZodType,
+  I extends Ports = Ports,
+  S extends z.ZodType = z.ZodType,
+  A extends z.ZodType = z.ZodType,
+  M extends Makes = Makes,
+> {
   /** Author's parameters, defaults filled in. */
   readonly params: P;
+  /** By which names it reads columns, and how many at each. */
+  readonly ports: I;
+  /** Unless given, its parameters decide. */
+  readonly makes?: M;
+  readonly learns?: Learns<S>;
+  /** Files that its step opens at load, by name; see `artefactPath`. */
+  readonly artefacts?: A;
+  /** Its step does several steps of the author's, its parts. */
+  readonly hasParts?: true;
   readonly facts: Facts<z.output<P>>;
   /** What a step does, in a few words; parameters that say something are in them. */
   readonly describe: (step: Described<z.output<P>>) => string;
@@ -42,4 +69,12 @@ export interface OperatorSpec<P extends z.ZodType = z.ZodType> {
 }
 
 /** Declares an operator; a fact that is missing does not compile. */
-export const operator = <P extends z.ZodType>(spec: OperatorSpec<P>): OperatorSpec<P> => spec;
+export const operator = <
+  P extends z.ZodType,
+  const I extends Ports,
+  S extends z.ZodType = never,
+  A extends z.ZodType = never,
+  const M extends Makes = never,
+>(
+  spec: OperatorSpec<P, I, S, A, M>,
+): OperatorSpec<P, I, S, A, M> => spec;

@@ -3,7 +3,7 @@
  */
 
 import type { OpKind } from "../../../contract/op-params.js";
-import type { Step } from "../../../contract/plan.js";
+import type { Fitted } from "../../../contract/plan.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 
 /**
@@ -18,7 +18,7 @@ export type Lane = (from: Float64Array, to: Float64Array, count: number) => void
  * @param dtype of the output
  * @throws RuntimeFault naming the step
  */
-export type LaneOf<K extends OpKind> = (step: Step<K>, column: string, dtype: DType) => Lane;
+export type LaneOf<K extends OpKind> = (step: Fitted<K>, column: string, dtype: DType) => Lane;
 
 /** Rounds as storing in a column of a float dtype does. */
 export function roundTo(dtype: DType, numbers: Float64Array, count: number): void {

@@ -3,6 +3,7 @@
  * in the answer. Candidates are identified by the column tagged `id` of their rows.
  */
 
+import { columnsAt } from "../../../contract/any-step.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { choosesByCondition, choosesByOutcome, scoresOf, sidesOf } from "../../../contract/step-facts.js";
@@ -100,7 +101,7 @@ function sidesTaken(
 ): (step: number, row: number) => boolean {
   const guard = guards(plan);
   const taken = plan.steps.map(step => {
-    const [ref] = choosesByCondition(step.op) ? (step.inputs.input ?? []) : [];
+    const [ref] = choosesByCondition(step.op) ? step.inputs.input : [];
     const condition = ref && columnOf(ref.step, ref.column);
     return condition && !condition.rows.parent ? flags(condition) : undefined;
   });
@@ -133,7 +134,7 @@ function idColumns(
 
 /** The rows that a step's first input at a port has. */
 function readRows(step: AnyStep, plan: Plan, port: string): string | undefined {
-  const first = step.inputs[port]?.[0];
+  const first = columnsAt(step, port)?.[0];
   const maker = plan.steps.find(s => s.id === first?.step);
   return maker?.outputs.find(c => c.name === first?.column)?.rows;
 }
@@ -158,7 +159,7 @@ function ownersOf(rows: Rows): Int32Array {
   if (!rows.parent || !rows.offsets) return Int32Array.from({ length: rows.count }, (_, i) => i);
   const above = ownersOf(rows.parent);
   const owners = new Int32Array(rows.count);
-  for (let p = 0; p < rows.parent.count; p++) owners.fill(above[p]!, rows.offsets[p]!, rows.offsets[p + 1]!);
+  for (let p = 0; p < rows.parent.count; p++) owners.fill(above[p]!, rows.offsets[p], rows.offsets[p + 1]);
   return owners;
 }
 
@@ -177,7 +178,7 @@ function narrow(
       const story = of(row).get(id);
       if (story && !left.has(id)) story.droppedBy ??= step.label;
     }
-    if (step.inputs.relevance)
+    if (columnsAt(step, "relevance"))
       (after[row] ?? []).forEach((id, i) => {
         const story = of(row).get(id);
         if (story) story.place = i + 1;

@@ -5,10 +5,9 @@
 
 import type { OpKind } from "../../../contract/op-params.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
-import { choiceOf } from "../../../contract/step-facts.js";
-import type { Side } from "../../../operators/shared/spec/facts.js";
+import { choosesByCondition, type Side, sidesOf } from "../../../contract/step-facts.js";
 
-export const isChoice = (op: OpKind): boolean => choiceOf(op) !== undefined;
+export const isChoice = (op: OpKind): boolean => sidesOf(op) !== undefined;
 
 /** A step belongs to this side of that choice, by its place in the plan. */
 export interface Guard {
@@ -39,10 +38,10 @@ export function guards(plan: Plan): readonly (Guard | undefined)[] {
   const found: (Guard & { readonly size: number })[] = [];
   const guard: ((typeof found)[number] | undefined)[] = steps.map(() => undefined);
   steps.forEach((step, choice) => {
-    const { sides, by } = choiceOf(step.op) ?? {};
+    const sides = sidesOf(step.op);
     if (!sides) return;
     // What decides is needed whatever it decides.
-    const deciding = by === "condition" ? above(readsOf(step, ["input"])) : new Set<number>();
+    const deciding = choosesByCondition(step.op) ? above(readsOf(step, ["input"])) : new Set<number>();
     for (const side of sides) {
       const other = above(
         readsOf(

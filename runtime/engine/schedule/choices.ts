@@ -3,9 +3,9 @@
  * of its time gives the other side the place, and the side that lost is cancelled. The sides of a `choose` start when its condition is known, and only
  * those that a row takes.
  */
+import { columnsAt } from "../../../contract/any-step.js";
 import type { AnyStep } from "../../../contract/plan.js";
-import { choiceOf } from "../../../contract/step-facts.js";
-import type { ChoiceFact, Side } from "../../../operators/shared/spec/facts.js";
+import { choosesByCondition, type Side, sidesOf, timeOfFirst } from "../../../contract/step-facts.js";
 import { Cancellable, either } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { RunContext } from "./kernel.js";
@@ -30,7 +30,7 @@ export type Taken = (choice: number) => readonly Side[];
 
 interface Choice {
   readonly step: AnyStep;
-  readonly by: ChoiceFact<object>["by"];
+  readonly by: "condition" | "outcome";
   readonly waits: Map<string, Set<number>>;
   readonly aborts: Map<Side, Cancellable>;
   readonly faults: Map<Side, RuntimeFault>;
@@ -87,7 +87,7 @@ class RunChoices implements Choices {
   /** Limits the time of fallbacks, and decides choices that read only the request. */
   start(): void {
     for (const [at, choice] of this.#all) {
-      const within = choiceOf(choice.step.op)?.within?.(choice.step.params);
+      const within = timeOfFirst(choice.step);
       if (within !== undefined) choice.timer = setTimeout(() => this.#endTime(at, within), within);
     }
     for (const at of this.#all.keys()) this.#decideWhenRead(at);
@@ -218,11 +218,11 @@ function openChoices(stages: readonly Stage[]): ReadonlyMap<number, Choice> {
   const placeOf = new Map(stages.map(({ step }, i) => [step.id, i]));
   const all = new Map<number, Choice>();
   for (const [at, { step }] of stages.entries()) {
-    const fact = choiceOf(step.op);
-    if (!fact) continue;
-    const { sides, by } = fact;
+    const sides = sidesOf(step.op);
+    if (!sides) continue;
+    const by = choosesByCondition(step.op) ? "condition" : "outcome";
     const ports = by === "condition" ? ["input", ...sides] : sides;
-    const reads = (port: string) => new Set((step.inputs[port] ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
+    const reads = (port: string) => new Set((columnsAt(step, port) ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
     all.set(at, {
       step,
       by,

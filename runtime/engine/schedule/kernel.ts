@@ -3,7 +3,8 @@
  */
 
 import type { OpKind } from "../../../contract/op-params.js";
-import type { AnyStep, ColumnRef, Step } from "../../../contract/plan.js";
+import type { PortColumnsInRun } from "../../../contract/op-state.js";
+import type { ColumnRef, Fitted, FittedStep } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import type { WireType } from "../../../triton-protos/datatype.js";
 import type { Cancellation } from "../../base/cancellation.js";
@@ -81,7 +82,7 @@ export interface PrepareContext {
 }
 
 /** Makes a step ready to run, whatever its operator. */
-export type PrepareStep = (step: AnyStep, context: PrepareContext) => PreparedKernel | Promise<PreparedKernel>;
+export type PrepareStep = (step: FittedStep, context: PrepareContext) => PreparedKernel | Promise<PreparedKernel>;
 
 /** What the kernel of an operator may use while it is being prepared. */
 export interface KernelContext extends PrepareContext {
@@ -93,7 +94,7 @@ export interface KernelContext extends PrepareContext {
 export interface PreparePlanContext extends PrepareContext {
   /** Wraps each step of the plan, but not those of workflows inside it. */
   readonly middleware?: (
-    step: AnyStep,
+    step: FittedStep,
     prepare: () => PreparedKernel | Promise<PreparedKernel>,
   ) => PreparedKernel | Promise<PreparedKernel>;
 }
@@ -117,9 +118,13 @@ export interface RunContext {
 /** Columns by port, each in the order of the step's refs. */
 export type Inputs = Readonly<Record<string, readonly Column[]>>;
 
-export interface PreparedKernel {
+/** The same for one operator; `row` where its kernel sees only some of the rows (see `ROW_PORT`). */
+export type InputsOf<K extends OpKind> = PortColumnsInRun<Column>[K] & { readonly row?: readonly [Column] };
+
+/** @typeParam I its ports. Who runs steps of any operator takes them as `Inputs`: the plan was checked when it was parsed. */
+export interface PreparedKernel<I = Inputs> {
   /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
-  run(inputs: Inputs, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
+  run(inputs: I, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
   /** True if rows depend on each other, so that requests cannot be batched. */
   readonly mixesRows?: boolean;
   close?(): void | Promise<void>;
@@ -127,5 +132,5 @@ export interface PreparedKernel {
 
 export interface Kernel<K extends OpKind> {
   /** @throws RuntimeFault naming step, artefact and reason; the model then fails to load and nothing else does */
-  prepare(step: Step<K>, context: KernelContext): PreparedKernel | Promise<PreparedKernel>;
+  prepare(step: Fitted<K>, context: KernelContext): PreparedKernel<InputsOf<K>> | Promise<PreparedKernel<InputsOf<K>>>;
 }

@@ -2,7 +2,8 @@
  * Plan → a function from request columns to answer columns. Each step runs once; a step starts as soon as the steps it reads are done, so
  * independent branches overlap where they wait for something.
  */
-import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
+import { columnsReadBy } from "../../../contract/any-step.js";
+import { type ColumnRef, type FittedPlan, type FittedStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { choosesByCondition, looksUp } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -22,7 +23,7 @@ import { createCounters, type StageCounters } from "./stage-counters.js";
  */
 export async function preparePlanWith(
   prepareKernel: PrepareStep,
-  plan: Plan,
+  plan: FittedPlan,
   { middleware, ...given }: PreparePlanContext,
 ): Promise<ExecutablePlan> {
   const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref), storeFiles: new Map() };
@@ -96,7 +97,7 @@ const schemaIn = ({ inputs, steps }: Plan, { step, column }: ColumnRef) =>
   (step === REQUEST_STEP ? inputs : steps.find(({ id }) => id === step)?.outputs)?.find(({ name }) => name === column);
 
 async function prepareStep(
-  step: AnyStep,
+  step: FittedStep,
   prepare: () => PreparedKernel | Promise<PreparedKernel>,
   middleware: PreparePlanContext["middleware"],
 ): Promise<PreparedKernel> {
@@ -132,9 +133,7 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[], counters: readon
   });
   const slotOf: Layout["slotOf"] = ref => places.get(key(ref.step, ref.column))!;
   const indexOf = new Map(plan.steps.map((step, i) => [step.id, i]));
-  const sources = plan.steps.map(
-    step => new Set(Object.values(step.inputs).flatMap(refs => refs.flatMap(ref => indexOf.get(ref.step) ?? []))),
-  );
+  const sources = plan.steps.map(step => new Set(columnsReadBy(step).flatMap(ref => indexOf.get(ref.step) ?? [])));
   const guard = guards(plan);
   const stages = plan.steps.map((step, i): Stage => {
     const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(slotOf)] as const);
@@ -194,7 +193,7 @@ class Run implements PlanResult {
       slots[i] = given[i];
       if (slots[i] === undefined)
         return Promise.reject(
-          new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${plan.inputs[i]!.name}\`.`),
+          new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${plan.inputs[i]?.name}\`.`),
         );
     }
     const whole = asksTwice ? { ...context, seen: new Map<object, unknown>() } : context;

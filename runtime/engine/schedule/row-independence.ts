@@ -1,4 +1,5 @@
 /** True if a row's result does not depend on other rows, so that requests can be batched. */
+import { columnsReadBy } from "../../../contract/any-step.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { changesRows, choosesByOutcome, readsOtherRows, readsRowNumber } from "../../../contract/step-facts.js";
@@ -8,7 +9,7 @@ import { rowsIn } from "./stage-function.js";
 export function rowsAreIndependent(plan: Plan): boolean {
   const rowsOf = rowsIn(plan);
   const ofRequest = (step: AnyStep): boolean =>
-    Object.values(step.inputs).some(refs => refs.some(ref => rowsOf(ref.step, ref.column) === REQUEST_ROWS));
+    columnsReadBy(step).some(ref => rowsOf(ref.step, ref.column) === REQUEST_ROWS);
   return !plan.steps.some(
     step =>
       readsRowNumber(step) ||

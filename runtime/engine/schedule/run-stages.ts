@@ -4,7 +4,7 @@
  */
 
 import type { AnyStep } from "../../../contract/plan.js";
-import type { Side } from "../../../operators/shared/spec/facts.js";
+import type { Side } from "../../../contract/step-facts.js";
 import { flags } from "../../base/columns/flags.js";
 import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -84,7 +84,7 @@ export function runStages(
       if (made instanceof Promise) return runAsFreed(stages, columns, context, notes, { order, at, made });
       now = performance.now();
       ended[i] = now;
-      take(stage, made, columns, now - began[i]!);
+      take(stage, made, columns, now - began[i]);
     } catch (error) {
       stage.counters.failures++;
       return Promise.reject(nameFault(stage.step, error, "internal error"));

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { columnsReadBy } from "../../../contract/any-step.js";
 import { encodings, optionOf } from "../../../contract/categorify-columns.js";
 import { parsePathInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
 import type { AnyStep, Plan, Step } from "../../../contract/plan.js";
@@ -58,9 +59,7 @@ export async function importStates(
     ),
   );
   const dtypeOf = (step: AnyStep, column: string): DType => {
-    const ref = Object.values(step.inputs)
-      .flat()
-      .find(one => one.name === column)!;
+    const ref = columnsReadBy(step).find(one => one.name === column)!;
     return dtypes.get(`${ref.step}\n${ref.column}`)!;
   };
   const importing: Importing = { ...folders, database, dtypeOf };
@@ -80,7 +79,7 @@ export async function importStates(
 async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): Promise<unknown> {
   const numbers = (name: string) => (node.op_state[name] ?? {}) as Readonly<Record<string, number | null>>;
   const byColumn = (make: (column: string) => object) => ({
-    columns: Object.fromEntries(step.inputs.input!.map(({ name }) => [name, make(name)])),
+    columns: Object.fromEntries(step.inputs.input.map(({ name }) => [name, make(name)])),
   });
   const finite = (name: string, column: string) => {
     const number = numbers(name)[column] ?? 0;
@@ -107,7 +106,7 @@ async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): P
       return categories(importing, step, node);
     case "targetEncoding":
       return {
-        means: Object.fromEntries(step.inputs.target!.map(({ name }) => [name, numbers("means")[name] ?? 0])),
+        means: Object.fromEntries((step.inputs.target ?? []).map(({ name }) => [name, numbers("means")[name] ?? 0])),
         groups: await groups(importing, step, node, "stats", targetColumns(step, separatorOf(node))),
       };
     case "joinGroupby":
@@ -166,7 +165,7 @@ async function categories(importing: Importing, step: Step<"categorify">, node: 
   const written = new Map<string, unknown>();
   const encoded = encodings(
     step.params,
-    step.inputs.input!.map(ref => ref.name),
+    step.inputs.input.map(ref => ref.name),
   );
   for (const { output, columns: parts, vocabulary: name, numBuckets } of encoded) {
     if (!written.has(name)) {
@@ -248,7 +247,7 @@ interface FromColumn {
 }
 
 const targetColumns = (step: Step<"targetEncoding">, separator: string) => (group: readonly string[]) =>
-  step.inputs.target!.flatMap(({ name }): readonly FromColumn[] => [
+  (step.inputs.target ?? []).flatMap(({ name }): readonly FromColumn[] => [
     { name: `count ${name}`, from: [...group, "count"].join(separator), dtype: "int64" },
     { name: `sum ${name}`, from: [...group, name, "sum"].join(separator), dtype: "float64" },
   ]);

@@ -2,8 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodings } from "../../../contract/categorify-columns.js";
+import { learntOf } from "../../../contract/learnt-columns.js";
 import type { OpKind } from "../../../contract/op-params.js";
-import type { AnyStep, Step } from "../../../contract/plan.js";
+import type { Fitted, FittedStep } from "../../../contract/plan.js";
 import { readVocabulary } from "../../../operators/categorify/kernel-vocabulary.js";
 import { idLayout } from "../../../operators/categorify/sql.js";
 import {
@@ -25,7 +26,7 @@ const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n"
 const DOING = "loading a fitted table";
 
 /** Makes tables known that a fitted step looks up. */
-type Load<K extends OpKind> = (step: Step<K>, layers: ColumnsInView) => Promise<void>;
+type Load<K extends OpKind> = (step: Fitted<K>, layers: ColumnsInView) => Promise<void>;
 
 /** @param folder that artefacts are in */
 export function sparkLookups(session: SparkSession, folder: string): Lookups {
@@ -53,9 +54,9 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
         groups.set(step.id, await loadTuples(step, folder, load));
         return;
       }
-      for (const ref of step.inputs.input!) {
+      for (const ref of step.inputs.input) {
         const column = { ...layers.find(ref)!, name: ref.name };
-        const { vocabulary } = step.state!.columns[ref.name]!;
+        const { vocabulary } = learntOf(step, ref.name);
         const file = join(folder, vocabulary);
         if (column.list)
           await session.ask({ do: "places", name: placesOf(step.id, column), file, column: "value" }, DOING);
@@ -70,10 +71,10 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
     places: (stepId, column) => `${placesOf(stepId, column)}(${column.sql})`,
     id: (stepId, column) => ({ kind: "table", table: tableOf(stepId, column.name) }),
     groups: stepId => groups.get(stepId),
-    async add(steps: readonly AnyStep[], layers) {
+    async add(steps: readonly FittedStep[], layers) {
       for (const step of steps.filter(({ id }) => !known.has(id))) {
         known.add(step.id);
-        const inputs = (step.inputs.input ?? []).map(ref => layers.find(ref)!);
+        const inputs = step.inputs.input.map(ref => layers.find(ref)!);
         for (const call of expressionsOf(step, inputs)) {
           const { name, expression, dtype } = call;
           const digits = digitColumns(call);
@@ -94,13 +95,13 @@ export function sparkLookups(session: SparkSession, folder: string): Lookups {
 
 /** The file of a `joinExternal`: its columns by key, and whether it has the key. */
 async function loadFile(
-  step: Step<"joinExternal">,
+  step: Fitted<"joinExternal">,
   folder: string,
   load: (name: string, columns: Readonly<Record<string, PrintedColumn>>) => Promise<void>,
 ): Promise<GroupLookup> {
   const { on, columns } = step.params;
   const table = `merlon_file_${hex(step.id)}`;
-  const file = readFittedTable(join(folder, step.state!.table));
+  const file = readFittedTable(join(folder, step.state.table));
   const keys = on.map((_, i) => [`k${i}`, file[`key ${i}`]!] as const);
   const joined = Object.keys(columns).map((name, i) => [`o${i}`, file[name]!] as const);
   await load(
@@ -116,7 +117,7 @@ async function loadFile(
 }
 
 /** Values and their ids; null is the last. */
-function idTable(step: Step<"categorify">, name: string, file: string): Readonly<Record<string, PrintedColumn>> {
+function idTable(step: Fitted<"categorify">, name: string, file: string): Readonly<Record<string, PrintedColumn>> {
   const { dtype, values } = readVocabulary(file);
   const { numBuckets } = encodings(step.params, [name])[0]!;
   const { nullId, known } = idLayout(step, name, numBuckets);
@@ -131,7 +132,7 @@ function idTable(step: Step<"categorify">, name: string, file: string): Readonly
   };
 }
 
-function idsFrom(step: Step<"categorify">, first: number, count: number): Values {
+function idsFrom(step: Fitted<"categorify">, first: number, count: number): Values {
   return step.params.outDtype === "int64"
     ? BigInt64Array.from({ length: count }, (_, i) => BigInt(first + i))
     : Int32Array.from({ length: count }, (_, i) => first + i);
@@ -139,14 +140,14 @@ function idsFrom(step: Step<"categorify">, first: number, count: number): Values
 
 /** One table an output, of tuples and their ids. */
 async function loadTuples(
-  step: Step<"categorify">,
+  step: Fitted<"categorify">,
   folder: string,
   load: (name: string, columns: Readonly<Record<string, PrintedColumn>>) => Promise<void>,
 ): Promise<readonly GroupLookup[]> {
-  const names = step.inputs.input!.map(ref => ref.name);
+  const names = step.inputs.input.map(ref => ref.name);
   const found: GroupLookup[] = [];
   for (const { output, columns, numBuckets } of encodings(step.params, names)) {
-    const file = join(folder, step.state!.columns[output]!.vocabulary);
+    const file = join(folder, learntOf(step, output).vocabulary);
     const table = `merlon_ids_${hex(step.id, output)}`;
     const { nullId, first, known } = idLayout(step, output, numBuckets);
     const tuples = readFittedTable(file, "vocabulary");

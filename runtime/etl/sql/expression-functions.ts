@@ -28,7 +28,7 @@ export interface ExpressionCall {
 
 /** The expressions of a step, one for each function it needs. */
 export function expressionsOf(step: AnyStep, columns: readonly SqlColumn[]): readonly ExpressionCall[] {
-  const given = (step.inputs.input ?? []).map((ref, i) => [ref.name, columns[i]!] as const);
+  const given = step.inputs.input.map((ref, i) => [ref.name, columns[i]!] as const);
   const call = (expression: Expression, dtype: DType): ExpressionCall => {
     const read = columnsOf(expression);
     const asked = given.filter(([name]) => read.has(name));

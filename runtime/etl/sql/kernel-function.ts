@@ -2,8 +2,7 @@
  * Operators that look keys up in a fitted table, in SQL: one function an output, which runs the operator's own kernel on each chunk.
  */
 
-import type { OpKind } from "../../../contract/op-params.js";
-import type { AnyStep, ColumnRef, Step } from "../../../contract/plan.js";
+import type { ColumnRef, FittedStep } from "../../../contract/plan.js";
 import { ROW_PORT, readsRowNumber } from "../../../contract/step-facts.js";
 import { prepareKernel } from "../../../operators/kernels.js";
 import type { DType } from "../../../triton-protos/datatype.js";
@@ -17,16 +16,15 @@ import type { SqlContext } from "./sql-form.js";
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
 
 /** The SQL form of these operators: joins with what the kernel makes of every known key, else the kernel as a function. */
-export const throughKernel = <K extends OpKind>(
-  step: Step<K>,
+export const throughKernel = (
+  step: FittedStep,
   inputs: readonly SqlColumn[],
   context: SqlContext,
 ): readonly string[] => {
-  const refs = step.inputs.input ?? [];
+  const refs = step.inputs.input;
   const keysOf = (names: readonly string[]) => names.map(name => inputs[refs.findIndex(ref => ref.name === name)]!);
   const args = inputs.map(col => col.sql);
-  // The narrowing of a generic step is lost on the union.
-  const numbered = readsRowNumber(step as unknown as AnyStep);
+  const numbered = readsRowNumber(step);
   if (numbered) args.push(`(row_number() OVER (ORDER BY ${context.order.join(", ")}) - 1)`);
   return (
     (numbered ? undefined : context.groups(step.id, keysOf)) ??
@@ -37,12 +35,12 @@ export const throughKernel = <K extends OpKind>(
 /** Makes the functions of a step known that run its kernel. `dtypeOf` knows the columns that exist. */
 export async function registerKernel(
   { connection }: Database,
-  step: AnyStep,
+  step: FittedStep,
   dtypeOf: (ref: ColumnRef) => DType,
   folder: string,
 ): Promise<void> {
   const numbered = readsRowNumber(step);
-  const dtypes = [...step.inputs.input!.map(dtypeOf), ...(numbered ? ["int64" as const] : [])];
+  const dtypes = [...step.inputs.input.map(dtypeOf), ...(numbered ? ["int64" as const] : [])];
   const kernel = await prepareKernel(step, { folder, models: { describe: refuse, infer: refuse } });
   for (const [i, { dtype }] of step.outputs.entries())
     registerColumnFunction(connection, {

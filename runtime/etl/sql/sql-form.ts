@@ -4,7 +4,7 @@
  */
 
 import type { OpKind } from "../../../contract/op-params.js";
-import type { Step } from "../../../contract/plan.js";
+import type { Fitted } from "../../../contract/plan.js";
 
 import type { Sql } from "./dialect.js";
 import type { SqlColumn } from "./sql-column.js";
@@ -30,16 +30,20 @@ export type NamedColumn = SqlColumn & { readonly name: string };
 
 /** The condition under which a row stays; undefined where all do. */
 export type RowCondition<K extends OpKind> = (
-  step: Step<K>,
+  step: Fitted<K>,
   inputs: readonly SqlColumn[],
   context: Pick<SqlContext, "groups" | "sql">,
 ) => string | undefined;
 
 /** What rows are grouped by. */
-export type GroupKeys<K extends OpKind> = (step: Step<K>, inputs: readonly SqlColumn[], sql: Sql) => readonly string[];
+export type GroupKeys<K extends OpKind> = (
+  step: Fitted<K>,
+  inputs: readonly SqlColumn[],
+  sql: Sql,
+) => readonly string[];
 
 export type SqlForm<K extends OpKind> = (
-  step: Step<K>,
+  step: Fitted<K>,
   inputs: readonly SqlColumn[],
   context: SqlContext,
 ) => readonly string[];

@@ -7,7 +7,7 @@ import type { AnswerForm } from "../../../contract/answer-form.js";
 import { entryColumn, markable, stageColumn, validityName } from "../../../contract/column-tensors.js";
 import { joinInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
 import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
-import { type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
+import { type FittedPlan, type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -63,7 +63,7 @@ const modelsOf = (plan: Plan): readonly string[] => [
 
 const PLAN = pathInside("plan.json");
 
-async function readPlan(folder: string): Promise<Plan> {
+async function readPlan(folder: string): Promise<FittedPlan> {
   const file = joinInside(folder, PLAN);
   try {
     resolveInside(folder, PLAN);

@@ -47,7 +47,7 @@ export function prepareLookup(step: Step<"queryFeast">, repository: FeastReposit
   }));
   const { entityColumn } = step.params;
   const joinNames = [...new Set(views.flatMap(view => view.joinKeys.map(askedName)))];
-  const inputs = step.inputs.input!;
+  const inputs = step.inputs.input;
   const joins = joinNames.map(name => {
     const column = typeof entityColumn === "string" ? entityColumn : (entityColumn[name] ?? name);
     const input = inputs.length === 1 && joinNames.length === 1 ? 0 : inputs.findIndex(ref => ref.name === column);

@@ -4,6 +4,7 @@
  */
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { artefactsOf } from "../../../../contract/any-step.js";
 import { joinInside } from "../../../../contract/files/path-inside.js";
 import type { AnyStep } from "../../../../contract/plan.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
@@ -59,8 +60,8 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
 });
 
 /** Why a step can't be prepared, if that is for want of a file or a store. */
-async function whyAbsent({ artefacts = {} }: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
-  for (const path of Object.values(artefacts))
+async function whyAbsent(step: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
+  for (const path of Object.values(artefactsOf(step)))
     if (!(await isThere(joinInside(folder, path)))) return `${path} is not in its folder`;
   const { code, message } = RuntimeFault.from(error);
   return code === "UNAVAILABLE" ? message : undefined;
