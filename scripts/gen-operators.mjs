@@ -1,17 +1,34 @@
 // Writes operators/gen/: the operators' catalogues, one for each half, from the folders that there are.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../operators/", import.meta.url));
 
-/** Catalogue → the file of an operator that it takes, what that exports beside the operator's name, its table, and what it holds. */
+/**
+ * Catalogue → the file of an operator that it takes, what that exports beside the operator's name, its table, what it holds, and the folder in
+ * `shared` with the form of operators whose specs say `asTheyAre`.
+ */
 const CATALOGUES = [
   { name: "specs", file: "spec", suffix: "", table: "SPECS", what: "spec" },
   { name: "authors", file: "author", suffix: "Op", table: "AUTHORS", what: "compile half" },
-  { name: "kernels", file: "kernel", suffix: "", table: "KERNELS", what: "kernel" },
-  { name: "lowerings", file: "onnx", suffix: "", table: "LOWERINGS", what: "lowering, or why it has none" },
-  { name: "sql-forms", file: "sql", suffix: "", table: "SQL_FORMS", what: "SQL form, where a workflow may hold it" },
+  { name: "kernels", file: "kernel", suffix: "", table: "KERNELS", what: "kernel", shared: "kernel" },
+  {
+    name: "lowerings",
+    file: "onnx",
+    suffix: "",
+    table: "LOWERINGS",
+    what: "lowering, or why it has none",
+    shared: "onnx",
+  },
+  {
+    name: "sql-forms",
+    file: "sql",
+    suffix: "",
+    table: "SQL_FORMS",
+    what: "SQL form, where a workflow may hold it",
+    shared: "sql",
+  },
 ];
 
 const camel = folder => folder.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
@@ -22,10 +39,20 @@ export function catalogues() {
     .filter(entry => entry.isDirectory() && existsSync(join(root, entry.name, "spec.ts")))
     .map(entry => entry.name)
     .sort();
-  return CATALOGUES.map(({ name, file, suffix, table, what }) => {
-    const present = folders.filter(folder => existsSync(join(root, folder, `${file}.ts`)));
-    const imports = present.map(folder => `import { ${camel(folder)}${suffix} } from "../${folder}/${file}.js";\n`);
-    const entries = present.map(folder => `  ${camel(folder)}${suffix && `: ${camel(folder)}${suffix}`},\n`);
+  const passing = folders.filter(folder =>
+    / {2}asTheyAre: true,/.test(readFileSync(join(root, folder, "spec.ts"), "utf8")),
+  );
+  return CATALOGUES.map(({ name, file, suffix, table, what, shared }) => {
+    const has = folder => existsSync(join(root, folder, `${file}.ts`));
+    const passes = folder => shared !== undefined && passing.includes(folder);
+    const imports = [...folders.filter(has), "shared"].sort().flatMap(folder => {
+      if (folder !== "shared") return `import { ${camel(folder)}${suffix} } from "../${folder}/${file}.js";\n`;
+      return shared ? `import { asTheyAre } from "../shared/${shared}/as-they-are.js";\n` : [];
+    });
+    const entries = folders.flatMap(folder => {
+      if (has(folder)) return `  ${camel(folder)}${suffix && `: ${camel(folder)}${suffix}`},\n`;
+      return passes(folder) ? `  ${camel(folder)}: asTheyAre,\n` : [];
+    });
     const head = `/** Operator → its ${what}. Made by scripts/gen-operators.mjs (\`npm run gen\`). */\n`;
     return [`${name}.ts`, `${head}${imports.join("")}\nexport const ${table} = {\n${entries.join("")}} as const;\n`];
   });

@@ -1,16 +1,12 @@
 /** Operator → its kernel. Made by scripts/gen-operators.mjs (`npm run gen`). */
-import { addProperties } from "../add-properties/kernel.js";
-import { addTags } from "../add-tags/kernel.js";
 import { boost } from "../boost/kernel.js";
 import { bucketize } from "../bucketize/kernel.js";
 import { categorify } from "../categorify/kernel.js";
 import { choose } from "../choose/kernel.js";
 import { clip } from "../clip/kernel.js";
 import { columnSimilarity } from "../column-similarity/kernel.js";
-import { dataStats } from "../data-stats/kernel.js";
 import { differenceLag } from "../difference-lag/kernel.js";
 import { diversify } from "../diversify/kernel.js";
-import { dropLowCardinality } from "../drop-low-cardinality/kernel.js";
 import { dropna } from "../dropna/kernel.js";
 import { explode } from "../explode/kernel.js";
 import { fallback } from "../fallback/kernel.js";
@@ -28,7 +24,6 @@ import { lambdaOp } from "../lambda-op/kernel.js";
 import { limitPerGroup } from "../limit-per-group/kernel.js";
 import { listSlice } from "../list-slice/kernel.js";
 import { logOp } from "../log-op/kernel.js";
-import { median } from "../median/kernel.js";
 import { mergeCandidates } from "../merge-candidates/kernel.js";
 import { mixScores } from "../mix-scores/kernel.js";
 import { normalize } from "../normalize/kernel.js";
@@ -40,7 +35,7 @@ import { queryEmbedding } from "../query-embedding/kernel.js";
 import { queryFaiss } from "../query-faiss/kernel.js";
 import { queryFeast } from "../query-feast/kernel.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/kernel.js";
-import { rename } from "../rename/kernel.js";
+import { asTheyAre } from "../shared/kernel/as-they-are.js";
 import { softmaxSampling } from "../softmax-sampling/kernel.js";
 import { targetEncoding } from "../target-encoding/kernel.js";
 import { topK } from "../top-k/kernel.js";
@@ -49,18 +44,18 @@ import { unrollFeatures } from "../unroll-features/kernel.js";
 import { valueCount } from "../value-count/kernel.js";
 
 export const KERNELS = {
-  addProperties,
-  addTags,
+  addProperties: asTheyAre,
+  addTags: asTheyAre,
   boost,
   bucketize,
   categorify,
   choose,
   clip,
   columnSimilarity,
-  dataStats,
+  dataStats: asTheyAre,
   differenceLag,
   diversify,
-  dropLowCardinality,
+  dropLowCardinality: asTheyAre,
   dropna,
   explode,
   fallback,
@@ -78,7 +73,7 @@ export const KERNELS = {
   limitPerGroup,
   listSlice,
   logOp,
-  median,
+  median: asTheyAre,
   mergeCandidates,
   mixScores,
   normalize,
@@ -90,7 +85,7 @@ export const KERNELS = {
   queryFaiss,
   queryFeast,
   reduceDtypeSize,
-  rename,
+  rename: asTheyAre,
   softmaxSampling,
   targetEncoding,
   topK,

@@ -1,16 +1,12 @@
 /** Operator → its lowering, or why it has none. Made by scripts/gen-operators.mjs (`npm run gen`). */
-import { addProperties } from "../add-properties/onnx.js";
-import { addTags } from "../add-tags/onnx.js";
 import { boost } from "../boost/onnx.js";
 import { bucketize } from "../bucketize/onnx.js";
 import { categorify } from "../categorify/onnx.js";
 import { choose } from "../choose/onnx.js";
 import { clip } from "../clip/onnx.js";
 import { columnSimilarity } from "../column-similarity/onnx.js";
-import { dataStats } from "../data-stats/onnx.js";
 import { differenceLag } from "../difference-lag/onnx.js";
 import { diversify } from "../diversify/onnx.js";
-import { dropLowCardinality } from "../drop-low-cardinality/onnx.js";
 import { dropna } from "../dropna/onnx.js";
 import { explode } from "../explode/onnx.js";
 import { fallback } from "../fallback/onnx.js";
@@ -28,7 +24,6 @@ import { lambdaOp } from "../lambda-op/onnx.js";
 import { limitPerGroup } from "../limit-per-group/onnx.js";
 import { listSlice } from "../list-slice/onnx.js";
 import { logOp } from "../log-op/onnx.js";
-import { median } from "../median/onnx.js";
 import { mergeCandidates } from "../merge-candidates/onnx.js";
 import { mixScores } from "../mix-scores/onnx.js";
 import { normalize } from "../normalize/onnx.js";
@@ -40,7 +35,7 @@ import { queryEmbedding } from "../query-embedding/onnx.js";
 import { queryFaiss } from "../query-faiss/onnx.js";
 import { queryFeast } from "../query-feast/onnx.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
-import { rename } from "../rename/onnx.js";
+import { asTheyAre } from "../shared/onnx/as-they-are.js";
 import { softmaxSampling } from "../softmax-sampling/onnx.js";
 import { targetEncoding } from "../target-encoding/onnx.js";
 import { topK } from "../top-k/onnx.js";
@@ -49,18 +44,18 @@ import { unrollFeatures } from "../unroll-features/onnx.js";
 import { valueCount } from "../value-count/onnx.js";
 
 export const LOWERINGS = {
-  addProperties,
-  addTags,
+  addProperties: asTheyAre,
+  addTags: asTheyAre,
   boost,
   bucketize,
   categorify,
   choose,
   clip,
   columnSimilarity,
-  dataStats,
+  dataStats: asTheyAre,
   differenceLag,
   diversify,
-  dropLowCardinality,
+  dropLowCardinality: asTheyAre,
   dropna,
   explode,
   fallback,
@@ -78,7 +73,7 @@ export const LOWERINGS = {
   limitPerGroup,
   listSlice,
   logOp,
-  median,
+  median: asTheyAre,
   mergeCandidates,
   mixScores,
   normalize,
@@ -90,7 +85,7 @@ export const LOWERINGS = {
   queryFaiss,
   queryFeast,
   reduceDtypeSize,
-  rename,
+  rename: asTheyAre,
   softmaxSampling,
   targetEncoding,
   topK,

@@ -1,13 +1,9 @@
 /** Operator → its SQL form, where a workflow may hold it. Made by scripts/gen-operators.mjs (`npm run gen`). */
-import { addProperties } from "../add-properties/sql.js";
-import { addTags } from "../add-tags/sql.js";
 import { bucketize } from "../bucketize/sql.js";
 import { categorify } from "../categorify/sql.js";
 import { clip } from "../clip/sql.js";
 import { columnSimilarity } from "../column-similarity/sql.js";
-import { dataStats } from "../data-stats/sql.js";
 import { differenceLag } from "../difference-lag/sql.js";
-import { dropLowCardinality } from "../drop-low-cardinality/sql.js";
 import { dropna } from "../dropna/sql.js";
 import { fillMedian } from "../fill-median/sql.js";
 import { fillMissing } from "../fill-missing/sql.js";
@@ -20,24 +16,23 @@ import { joinGroupby } from "../join-groupby/sql.js";
 import { lambdaOp } from "../lambda-op/sql.js";
 import { listSlice } from "../list-slice/sql.js";
 import { logOp } from "../log-op/sql.js";
-import { median } from "../median/sql.js";
 import { normalize } from "../normalize/sql.js";
 import { normalizeMinMax } from "../normalize-min-max/sql.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/sql.js";
-import { rename } from "../rename/sql.js";
+import { asTheyAre } from "../shared/sql/as-they-are.js";
 import { targetEncoding } from "../target-encoding/sql.js";
 import { valueCount } from "../value-count/sql.js";
 
 export const SQL_FORMS = {
-  addProperties,
-  addTags,
+  addProperties: asTheyAre,
+  addTags: asTheyAre,
   bucketize,
   categorify,
   clip,
   columnSimilarity,
-  dataStats,
+  dataStats: asTheyAre,
   differenceLag,
-  dropLowCardinality,
+  dropLowCardinality: asTheyAre,
   dropna,
   fillMedian,
   fillMissing,
@@ -50,11 +45,11 @@ export const SQL_FORMS = {
   lambdaOp,
   listSlice,
   logOp,
-  median,
+  median: asTheyAre,
   normalize,
   normalizeMinMax,
   reduceDtypeSize,
-  rename,
+  rename: asTheyAre,
   targetEncoding,
   valueCount,
 } as const;

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { shareEqualSteps } from "#compiler/4-plan/share-equal-steps.js";
 import { OP_KINDS } from "#contract/op-params.js";
+import { specOf } from "#contract/op-state.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
 import { changesRows, draws, factsOf, mayChangeRows, narrowed, sidesOf, withoutChance } from "#contract/step-facts.js";
 
@@ -27,6 +28,15 @@ test.each(drawing)("$op: two draws stay two, and are one step without chance", s
 test("joinExternal changes rows where it is inner, so that it may do so", () => {
   const join = (how: string) => changesRows(stepOf("joinExternal", { how }));
   expect([join("inner"), join("left"), mayChangeRows("joinExternal")]).toEqual([true, false, true]);
+});
+
+test("what passes its columns on reads one port and makes a column of each", () => {
+  const passing = OP_KINDS.filter(op => specOf(op).asTheyAre);
+  expect(passing).not.toEqual([]);
+  for (const op of passing) {
+    const { ports, makes } = specOf(op);
+    expect({ op, ports: Object.keys(ports), makes }).toEqual({ op, ports: ["input"], makes: "each" });
+  }
 });
 
 test("a choice is between two branches", () => {

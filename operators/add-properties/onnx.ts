@@ -1,1 +1,0 @@
-export { asTheyAre as addProperties } from "../shared/onnx/as-they-are.js";

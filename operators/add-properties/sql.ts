@@ -1,4 +1,0 @@
-/** `addProperties` in SQL: the columns as they are. */
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
-
-export const addProperties: SqlForm<"addProperties"> = (_step, inputs) => inputs.map(col => col.sql);

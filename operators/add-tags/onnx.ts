@@ -1,1 +1,0 @@
-export { asTheyAre as addTags } from "../shared/onnx/as-they-are.js";

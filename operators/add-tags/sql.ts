@@ -1,4 +1,0 @@
-/** `addTags` in SQL: the columns as they are. */
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
-
-export const addTags: SqlForm<"addTags"> = (_step, inputs) => inputs.map(col => col.sql);

@@ -1,1 +1,0 @@
-export { asTheyAre as dataStats } from "../shared/onnx/as-they-are.js";

@@ -1,4 +1,0 @@
-/** `dataStats` in SQL: the columns as they are. */
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
-
-export const dataStats: SqlForm<"dataStats"> = (_step, inputs) => inputs.map(col => col.sql);

@@ -1,4 +1,0 @@
-/** `dropLowCardinality` in SQL: the columns as they are. */
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
-
-export const dropLowCardinality: SqlForm<"dropLowCardinality"> = (_step, inputs) => inputs.map(col => col.sql);

@@ -1,1 +1,0 @@
-export { asTheyAre as median } from "../shared/onnx/as-they-are.js";

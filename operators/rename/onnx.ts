@@ -1,1 +1,0 @@
-export { asTheyAre as rename } from "../shared/onnx/as-they-are.js";
