@@ -20,34 +20,39 @@ const ALLOWED = {
   output: { properties: ["name", "data_type", "dims"], listed: "'name', 'data_type' and 'dims'" },
 } as const satisfies Record<Side, { readonly properties: readonly string[]; readonly listed: string }>;
 
+const asked = (model: string): string => `in auto-complete-config function for model '${model}'`;
+
+/** Callers may be plain JavaScript, which no type has checked. @throws RuntimeFault */
+function requireWhole(side: Side, tensor: Partial<ModelTensorSpec>, model: string): void {
+  const { properties, listed } = ALLOWED[side];
+  const named = `${side} '${tensor.name}' ${asked(model)}`;
+  if (Object.keys(tensor).some(key => !(properties as readonly string[]).includes(key)))
+    refuse(`${named} contains property other than ${listed}.`);
+  if (tensor.name === undefined) refuse(`${side} ${asked(model)} is missing 'name' property.`);
+  for (const key of ["data_type", "dims"] as const)
+    if (tensor[key] === undefined) refuse(`${named} is missing '${key}' property.`);
+}
+
+/** @throws RuntimeFault */
+function requireAgreement(side: Side, tensor: ModelTensorSpec, known: ModelInput | ModelOutput, model: string): void {
+  if (known.data_type !== "TYPE_INVALID" && known.data_type !== tensor.data_type)
+    refuse(
+      `unable to load model '${model}', configuration expects datatype ${known.data_type} for ${side} '${tensor.name}', model provides ${tensor.data_type}`,
+    );
+  const differs = (what: string, expected: string, specified: string): never =>
+    refuse(
+      `model '${model}', tensor '${tensor.name}': the model expects ${what} ${expected} but the model configuration specifies ${what} ${specified}`,
+    );
+  if (known.dims.length > 0 && tensor.dims.join() !== known.dims.join())
+    differs("dims", listText(tensor.dims), listText(known.dims));
+  if ("optional" in known && tensor.optional !== undefined && tensor.optional !== known.optional)
+    differs("optional", boolText(tensor.optional), boolText(known.optional));
+}
+
 export function createBuilder(written: ModelConfig): ConfigBuilder {
   let config = written;
-  const asked = `in auto-complete-config function for model '${written.name}'`;
+  const { name: model } = written;
 
-  /** Callers may be plain JavaScript, which no type has checked. */
-  const requireWhole = (side: Side, tensor: Partial<ModelTensorSpec>): void => {
-    const { properties, listed } = ALLOWED[side];
-    const named = `${side} '${tensor.name}' ${asked}`;
-    if (Object.keys(tensor).some(key => !(properties as readonly string[]).includes(key)))
-      refuse(`${named} contains property other than ${listed}.`);
-    if (tensor.name === undefined) refuse(`${side} ${asked} is missing 'name' property.`);
-    for (const key of ["data_type", "dims"] as const)
-      if (tensor[key] === undefined) refuse(`${named} is missing '${key}' property.`);
-  };
-  const requireAgreement = (side: Side, tensor: ModelTensorSpec, known: ModelInput | ModelOutput): void => {
-    if (known.data_type !== "TYPE_INVALID" && known.data_type !== tensor.data_type)
-      refuse(
-        `unable to load model '${config.name}', configuration expects datatype ${known.data_type} for ${side} '${tensor.name}', model provides ${tensor.data_type}`,
-      );
-    const differs = (what: string, expected: string, specified: string): never =>
-      refuse(
-        `model '${config.name}', tensor '${tensor.name}': the model expects ${what} ${expected} but the model configuration specifies ${what} ${specified}`,
-      );
-    if (known.dims.length > 0 && tensor.dims.join() !== known.dims.join())
-      differs("dims", listText(tensor.dims), listText(known.dims));
-    if ("optional" in known && tensor.optional !== undefined && tensor.optional !== known.optional)
-      differs("optional", boolText(tensor.optional), boolText(known.optional));
-  };
   /** Fills in what the configuration leaves out of the tensor, or adds it. */
   const merged = <T extends ModelInput | ModelOutput>(
     side: Side,
@@ -57,7 +62,7 @@ export function createBuilder(written: ModelConfig): ConfigBuilder {
   ): readonly T[] => {
     const known = list.find(({ name }) => name === tensor.name);
     if (!known) return [...list, added];
-    requireAgreement(side, tensor, known);
+    requireAgreement(side, tensor, known, model);
     const { data_type, dims } = tensor;
     return list.map(one => (one === known ? { ...known, data_type, dims } : one));
   };
@@ -66,7 +71,7 @@ export function createBuilder(written: ModelConfig): ConfigBuilder {
       return config;
     },
     addInput(tensor) {
-      requireWhole("input", tensor);
+      requireWhole("input", tensor, model);
       const { name, data_type, dims, optional = false } = tensor;
       const added: ModelInput = {
         ...{ name, data_type, dims, optional },
@@ -78,7 +83,7 @@ export function createBuilder(written: ModelConfig): ConfigBuilder {
       config = { ...config, input: merged("input", config.input, tensor, added) };
     },
     addOutput(tensor) {
-      requireWhole("output", tensor);
+      requireWhole("output", tensor, model);
       const { name, data_type, dims } = tensor;
       const added: ModelOutput = {
         ...{ name, data_type, dims },
@@ -91,7 +96,7 @@ export function createBuilder(written: ModelConfig): ConfigBuilder {
     setMaxBatchSize(size) {
       if (config.max_batch_size > size)
         refuse(
-          `configuration specified max_batch_size ${config.max_batch_size}, but ${asked} specified max_batch_size ${size}`,
+          `configuration specified max_batch_size ${config.max_batch_size}, but ${asked(model)} specified max_batch_size ${size}`,
         );
       config = { ...config, max_batch_size: size };
     },

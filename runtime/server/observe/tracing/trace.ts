@@ -134,6 +134,7 @@ interface Family {
   idle?: (() => void) | undefined;
 }
 
+/** One object with what its methods share: each member is a line or two, and apart they would pass all of it around. */
 export function createTrace(options: TraceOptions, parent?: Trace, family: Family = { traces: [], running: 0 }): Trace {
   const stamps: Stamp[] = [];
   const tensors: TracedTensor[] = [];
