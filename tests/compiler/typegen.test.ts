@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { readEnvironment } from "#compiler/typegen/environment.js";
 import { namedArtefacts } from "#compiler/typegen/named-artefacts.js";
+import { MERLON } from "../needs/built.js";
 
 const ROOT = resolve(import.meta.dirname, "..", "..");
 const ARTEFACTS = join(ROOT, "tests", "samples", "artefacts");
@@ -115,7 +116,6 @@ describe("merlon typegen", () => {
 test("artefacts are found by syntax: literals, constants, aliases, namespaces", () => {
   const text = `import * as m from "merlon";
 import { predictOnnx as predict, queryFaiss } from "merlon";
-import { MERLON } from "../needs/built.js";
 const index = "a.faiss";
 x.pipe(predict("a.onnx")); m.queryFeast("f", { view: "v" }); queryFaiss(index); queryFaiss(compute()); other("no");
 m.source.fromSchema("schema.pbtxt");

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import type { FeastRepositoryDescription } from "#runtime/stores/feast/describe.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import "../needs/built.js";
 import { python } from "../needs/python.js";
 
 const script = fileURLToPath(new URL("../oracles/feast/read_repository.py", import.meta.url));

@@ -2,6 +2,7 @@
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import "../needs/built.js";
 import { changedPages, leafPages } from "#formats/sqlite/leaf-pages.js";
 
 const rootOf = (db: Database.Database, table: string) =>
