@@ -35,7 +35,7 @@ export function packageFault(error: unknown): string | undefined {
   if (!isUnbuilt && code !== "ERR_DLOPEN_FAILED") return undefined;
   const name = packageOf(error);
   if (name === undefined) return undefined;
-  const [, built, here] = /NODE_MODULE_VERSION (\d+)[\s\S]*?NODE_MODULE_VERSION (\d+)/.exec(error.message) ?? [];
+  const [built, here] = [...error.message.matchAll(/NODE_MODULE_VERSION (\d+)/g)].map(([, abi]) => abi);
   const what = isUnbuilt
     ? "has no native part here: it was installed without its scripts, or for another machine"
     : built

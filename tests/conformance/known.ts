@@ -2,9 +2,10 @@
  * The known differences: a JSON file of reasons, each with the records it explains; read, compared with a run, and brought up to date.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { ROOT } from "./root.js";
 import type { Outcome } from "./run-group.js";
 
-const FILE = new URL("../../../tests/conformance/known-differences.json", import.meta.url);
+const FILE = new URL("tests/conformance/known-differences.json", ROOT);
 /** What `--update-known` files a new difference under, until someone has looked at it. */
 const UNSORTED = "not looked at yet";
 

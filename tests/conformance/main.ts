@@ -9,6 +9,7 @@ import { answerable, realTriton } from "./real-triton.js";
 import { reasonsOf } from "./real-triton-reasons.js";
 import { PROTOCOL_DATA, readGroups } from "./records.js";
 import { type GroupResult, printReport } from "./report.js";
+import { ROOT } from "./root.js";
 import { runFresh } from "./run-group.js";
 import { startServer, type Target } from "./target.js";
 
@@ -63,8 +64,7 @@ for (const whole of readGroups(flags.filter)) {
 }
 const outcomes = results.flatMap(result => result.outcomes);
 if (flags["update-known"]) known = updateKnown(outcomes, known);
-if (flags.report)
-  writeFileSync(new URL("../../../tests/conformance/report.md", import.meta.url), printReport(results, known));
+if (flags.report) writeFileSync(new URL("tests/conformance/report.md", ROOT), printReport(results, known));
 if (triton) {
   const reasons = outcomes.flatMap(({ differences }) => [...(reasonsOf(differences) ?? [])]);
   for (const reason of new Set(reasons))

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { ROOT } from "./root.js";
 
 /** What a client does beside its requests: waits, and reads and writes of shared memory files. */
 export interface SideStep {
@@ -101,7 +102,7 @@ export type Group = { readonly name: string } & (
 );
 
 /** The folder of the recordings and of the repositories they were made with. The built runner lies in `dist/tests/conformance`. */
-export const PROTOCOL_DATA = new URL("../../../tests/conformance/data/protocol/", import.meta.url);
+export const PROTOCOL_DATA = new URL("tests/conformance/data/protocol/", ROOT);
 
 /** All groups in the order of their recording; `filter` keeps those whose name contains it. */
 export function readGroups(filter = ""): readonly Group[] {

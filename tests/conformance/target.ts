@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Group, PROTOCOL_DATA } from "./records.js";
+import { ROOT } from "./root.js";
 
 export interface Target {
   readonly host: string;
@@ -19,7 +20,7 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-const SERVE = new URL("../../cli/tritonserver.js", import.meta.url).pathname;
+const SERVE = new URL("dist/cli/tritonserver.js", ROOT).pathname;
 const START_MS = 30_000;
 
 /** @throws Error with the server's last lines when it doesn't start */

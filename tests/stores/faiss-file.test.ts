@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Index } from "faiss-node";
 import { afterAll, describe, expect, test } from "vitest";
 import { patchIvfIds, readFaissHeader, readFaissHeaderFile, wrapIdMap } from "#formats/faiss/faiss.js";
+import "../needs/built.js";
 import { python } from "../needs/python.js";
 
 const folder = fileURLToPath(new URL("../fixtures/faiss", import.meta.url));
