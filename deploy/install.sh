@@ -28,10 +28,20 @@ mkdir -p bin
 ln -sf ../node_modules/.bin/merlon ../node_modules/.bin/tritonserver bin/
 # One start without models: what V8 makes of the code stays beside it, for servers of an account that can't write there.
 models=$(mktemp -d)
+log=$(mktemp)
 bin/tritonserver --model-repository="$models" --http-port=0 --grpc-port=0 --metrics-port=0 \
-  --http-address=127.0.0.1 --grpc-address=127.0.0.1 --metrics-address=127.0.0.1 > /dev/null 2>&1 &
+  --http-address=127.0.0.1 --grpc-address=127.0.0.1 --metrics-address=127.0.0.1 > "$log" 2>&1 &
 server=$!
-sleep 3
-kill -TERM "$server"
-wait "$server" || true
+for _ in $(seq 100); do
+  grep -q 'Started HTTPService' "$log" && break
+  kill -0 "$server" 2>/dev/null || break
+  sleep 0.1
+done
+kill -TERM "$server" 2>/dev/null || true
+if ! wait "$server"; then
+  cat "$log" >&2
+  echo "install.sh: the installed server does not start; its log is above" >&2
+  exit 1
+fi
+rm -f "$log"
 rmdir "$models"

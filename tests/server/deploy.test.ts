@@ -141,6 +141,43 @@ test("the package holds the programs and none of the tests", () => {
   ).toEqual([]);
 });
 
+test("pods are as closed as they can be, and slow loads are not killed", () => {
+  const [container] = runtime.spec.containers as unknown as [
+    { startupProbe: { periodSeconds: number; failureThreshold: number }; securityContext: object },
+  ];
+  expect(container.securityContext).toMatchObject({
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ["ALL"] },
+    seccompProfile: { type: "RuntimeDefault" },
+  });
+  expect(container.startupProbe.periodSeconds * container.startupProbe.failureThreshold).toBeGreaterThanOrEqual(1800);
+  for (const volume of runtime.spec.volumes)
+    expect(volume).toMatchObject({ emptyDir: { sizeLimit: expect.any(String) } });
+  const service = parse(text("inference-service.yaml")) as {
+    readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
+    readonly spec: { readonly predictor: Readonly<Record<string, unknown>> };
+  };
+  // Knative refuses the grace period.
+  expect(service.metadata.annotations).toEqual({ "serving.kserve.io/deploymentMode": "RawDeployment" });
+  expect(service.spec.predictor.automountServiceAccountToken).toBe(false);
+  const policy = parse(text("network-policy.yaml")) as {
+    readonly spec: {
+      readonly podSelector: object;
+      readonly policyTypes: readonly string[];
+      readonly ingress: readonly { readonly ports: readonly { readonly port: number }[] }[];
+    };
+  };
+  expect(policy.spec.podSelector).toEqual({
+    matchLabels: { "serving.kserve.io/inferenceservice": service.metadata.name },
+  });
+  expect(policy.spec.policyTypes).toEqual(["Ingress", "Egress"]);
+  const { args } = runtime.spec.containers[0]!;
+  const ports = serveOptions(args);
+  expect(policy.spec.ingress.flatMap(rule => rule.ports.map(({ port }) => port))).toEqual([
+    ...[ports.http, ports.grpc, ports.metrics].map(one => (one as { port: number }).port),
+  ]);
+});
+
 test("the installation script is sound shell", () => {
   execFileSync("sh", ["-n", new URL("install.sh", folder).pathname]);
 });
