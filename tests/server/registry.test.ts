@@ -3,8 +3,13 @@
  * step the rules of `registry/world.ts` hold. `REGISTRY_RUNS=2000 npm test -- server/registry` runs more; a failure prints
  * its history, and the server's log.
  */
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { AT_ONCE, type Disk } from "#runtime/server/models/disk.js";
+import { pollModel, requireModelName } from "#runtime/server/models/poll-model.js";
 import {
   BUILT,
   type Command,
@@ -122,6 +127,38 @@ const HISTORIES: Readonly<Record<string, readonly [first: readonly (readonly Nam
     ],
   ],
 };
+
+test("two members of ensembles that need each other change at a time, and the poll ends", async () => {
+  await check(
+    "poll",
+    [["a", "g"], ["f"], ["b", "e"]],
+    [
+      { command: { do: "leaf", name: "b", leaf: leafOf({ versions: [2] }) }, turns: 0 },
+      { command: { do: "leaf", name: "a", leaf: leafOf({}) }, turns: 0 },
+      { command: { do: "poll" } },
+    ],
+  );
+});
+
+test("a configuration that changes once it is read is a change to the next look", async () => {
+  const root = mkdtempSync(join(tmpdir(), "merlon-torn-"));
+  const config = join(root, "m", "config.pbtxt");
+  const text = (size: number): string => `backend: "javascript" max_batch_size: ${size}`;
+  mkdirSync(join(root, "m", "1"), { recursive: true });
+  writeFileSync(config, text(1));
+  const look = (disk: Disk) => pollModel(requireModelName("m"), { repositories: [root], disk });
+  const torn = await look({
+    ...AT_ONCE,
+    async read(path) {
+      const found = await AT_ONCE.read(path);
+      writeFileSync(config, text(1000));
+      return found;
+    },
+  });
+  const next = await look(AT_ONCE);
+  expect([torn.config.max_batch_size, next.config.max_batch_size]).toEqual([1, 1000]);
+  expect(next.mark).not.toBe(torn.mark);
+});
 
 test.each(Object.keys(HISTORIES))("%s", async history => {
   const log = await check("explicit", ...HISTORIES[history]!);

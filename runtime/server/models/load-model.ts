@@ -96,24 +96,25 @@ async function keptOverride(
 async function loadDependencies(set: ModelSet, key: string, polled: PolledModel, round: Round): Promise<PolledModel> {
   const { loads, log } = set;
   const isEnsemble = polled.config.platform === "ensemble";
+  const failCycle = (text: string): Promise<never> =>
+    failWhole(set, key, isEnsemble ? text : text.replace("ensembles", "models"));
   const missing: string[] = [];
   loads.setChecked(key, false);
   for (const dependency of polled.dependencies) {
     const found = await findDependency(set, key, dependency, isEnsemble);
     if (found.step === "missing") missing.push(dependency);
-    if (found.step === "cycle") {
-      const { text } = found;
-      return failWhole(set, key, isEnsemble ? text : text.replace("ensembles", "models"));
-    }
+    if (found.step === "cycle") return failCycle(found.text);
     if (found.step !== "load") continue;
     const { member } = found;
-    await loads
+    const hasWaited = await loads
       .dependency(key, member, () => load(set, member, { round }))
       .catch(error => {
         if (RuntimeFault.from(error).code === "INTERNAL") missing.push(dependency);
         if (!isEnsemble)
           log.error("model_repository_manager", `model '${key}' needs '${dependency}': ${(error as Error).message}`);
+        return true;
       });
+    if (!hasWaited) return failCycle(cycleOf(member, key));
   }
   return isEnsemble ? linked(set, key, polled, missing) : polled;
 }

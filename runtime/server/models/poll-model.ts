@@ -101,6 +101,8 @@ async function readModel(
   // Triton's complaint about its own bookkeeping.
   if (override?.config !== undefined && !override.kept && !(await hasConfig(folder, options)))
     options.complain?.("Failed to set config modification time: model_config_content_name_ is empty");
+  // Before anything is read: what changes meanwhile is a change to the next look.
+  const print = await fingerprint(folder, disk);
   const found = await scanVersions(folder, disk, options.warn);
   const firstFiles = found[0] === undefined ? [] : (await disk.list(found[0].folder)).map(({ name: file }) => file);
   const written =
@@ -131,7 +133,6 @@ async function readModel(
           .catch(() => undefined)
       : config;
   const versions = chooseVersions(available, config.version_policy);
-  const print = await fingerprint(folder, disk);
   const content = print.whole;
   const files = versionMarks(print, available, CONFIG);
   return {

@@ -52,12 +52,17 @@ export class RunningLoads {
     return this.#circle(key, on)?.every(({ release }) => !release) ?? false;
   }
 
-  /** Waits for the load of a model that `key` depends on. */
-  async dependency(key: string, on: string, load: () => Promise<void>): Promise<void> {
+  /**
+   * Waits for the load of a model that `key` depends on.
+   * @returns false, and loads nothing, if that load has come to wait for `key` since `isCycle` was called
+   */
+  async dependency(key: string, on: string, load: () => Promise<void>): Promise<boolean> {
+    if (this.isCycle(key, on)) return false;
     for (const { release } of this.#circle(key, on) ?? []) release?.();
     this.#waits.set(key, { on });
     try {
       await load();
+      return true;
     } finally {
       this.#waits.delete(key);
     }
