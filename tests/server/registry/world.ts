@@ -73,6 +73,8 @@ interface Held {
   readonly lease: VersionLease;
   readonly name: Name;
   readonly versions: ReadonlyMap<string, ReadyVersion>;
+  /** Those of them that were not being unloaded already: an unload does not wait for requests that come later. */
+  readonly kept: ReadonlySet<ReadyVersion>;
 }
 
 export interface World {
@@ -131,8 +133,8 @@ export function openWorld(control: "poll" | "explicit"): World {
         ...inner,
         async close() {
           if (++watched.closed > 1) breaks(`${key} is closed ${watched.closed} times`);
-          for (const { name: by, versions } of held)
-            for (const one of versions.values())
+          for (const { name: by, kept } of held)
+            for (const one of kept)
               if (one.loaded === made) breaks(`${key} is closed while a request of ${by} holds it`);
           await inner.close?.();
         },
@@ -299,18 +301,21 @@ export function openWorld(control: "poll" | "explicit"): World {
         const lease = new VersionLease(registry);
         lease.hold([{ model: command.name, version: -1 }], {});
         const versions = new Map<string, ReadyVersion>();
+        const kept = new Set<ReadyVersion>();
+        const ready = new Set(registry.ready());
         const visit = (model: string): void => {
           if (versions.has(model)) return;
           try {
             const found = lease.find(model, -1, versions.size > 0 ? { closing: true, near: "" } : {});
             versions.set(model, found);
+            if (ready.has(found)) kept.add(found);
             for (const { model: next } of found.loaded.asks ?? []) visit(next);
           } catch (error) {
             if (!(error instanceof RuntimeFault)) throw error;
           }
         };
         visit(command.name);
-        if (versions.size > 0) held.push({ lease, name: command.name, versions });
+        if (versions.size > 0) held.push({ lease, name: command.name, versions, kept });
         if (command.name === "plan" && versions.size > 0) {
           const numbers = [...versions.values()].map(({ loaded: made }) => loaded.get(made)!.number);
           if (control === "poll" && (versions.size < 3 || new Set(numbers).size > 1))
@@ -349,11 +354,12 @@ export function openWorld(control: "poll" | "explicit"): World {
   }
 
   function checkAlways(): void {
-    for (const { lease, name, versions } of held)
+    for (const { lease, name, versions, kept } of held)
       for (const [model, version] of versions) {
         if (lease.find(model, -1, model === name ? {} : { closing: true, near: "" }) !== version)
           breaks(`a request of ${name} has two versions of ${model}`);
-        if (loaded.get(version.loaded)!.closed > 0) breaks(`a request of ${name} has a closed version of ${model}`);
+        if (kept.has(version) && loaded.get(version.loaded)!.closed > 0)
+          breaks(`a request of ${name} has a closed version of ${model}`);
       }
     for (const { loaded: made, model } of registry.ready())
       if (loaded.get(made)!.closed > 0) breaks(`${model} is ready and closed`);
