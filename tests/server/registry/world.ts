@@ -114,6 +114,8 @@ export function openWorld(control: "poll" | "explicit"): World {
   const gates: (() => void)[] = [];
   const held: Held[] = [];
   const pending = new Set<string>();
+  /** A model of the build was removed: the plan goes on without it, and waits for no other. */
+  let isBuildBroken = false;
   let count = 0;
 
   const watchedLoad = async (
@@ -154,7 +156,7 @@ export function openWorld(control: "poll" | "explicit"): World {
     anyDevice: true,
     load: async ({ name }) => ({
       execute: requests => requests.map(() => ({ outputs: [] })),
-      ...(name === "plan" && { asks: ["m", "n"].map(model => ({ model, version: -1 })) }),
+      ...(name === "plan" && { dependencies: ["m", "n"].map(model => ({ model, version: -1 })) }),
     }),
   };
   const registry: Registry = createRegistry({
@@ -256,7 +258,10 @@ export function openWorld(control: "poll" | "explicit"): World {
         return undefined;
       }
       case "remove":
-        if (pending.size > 0 && BUILT.some(name => name === command.name)) return undefined;
+        if (BUILT.some(name => name === command.name)) {
+          if (pending.size > 0) return undefined;
+          isBuildBroken = true;
+        }
         rmSync(join(root, command.name), { recursive: true, force: true });
         present.delete(command.name);
         return undefined;
@@ -309,7 +314,7 @@ export function openWorld(control: "poll" | "explicit"): World {
             const found = lease.find(model, -1, versions.size > 0 ? { closing: true, near: "" } : {});
             versions.set(model, found);
             if (ready.has(found)) kept.add(found);
-            for (const { model: next } of found.loaded.asks ?? []) visit(next);
+            for (const { model: next } of found.loaded.dependencies ?? []) visit(next);
           } catch (error) {
             if (!(error instanceof RuntimeFault)) throw error;
           }
@@ -318,7 +323,7 @@ export function openWorld(control: "poll" | "explicit"): World {
         if (versions.size > 0) held.push({ lease, name: command.name, versions, kept });
         if (command.name === "plan" && versions.size > 0) {
           const numbers = [...versions.values()].map(({ loaded: made }) => loaded.get(made)!.number);
-          if (control === "poll" && (versions.size < 3 || new Set(numbers).size > 1))
+          if (control === "poll" && ((versions.size < 3 && !isBuildBroken) || new Set(numbers).size > 1))
             breaks(`a request of the plan has the models ${[...versions.keys()]} of the builds ${numbers}`);
         }
         return undefined;
@@ -371,7 +376,7 @@ export function openWorld(control: "poll" | "explicit"): World {
     if (gates.length === 0)
       for (const name of ENSEMBLES) {
         const [version] = ready.get(name) ?? [];
-        for (const { model } of version?.loaded.asks ?? [])
+        for (const { model } of version?.loaded.dependencies ?? [])
           if (!ready.has(model)) breaks(`${name} is ready, and its member ${model} is not`);
       }
     if (isBusy()) for (const id of pending) breaks(`${id} does not end`);
