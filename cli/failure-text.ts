@@ -1,6 +1,6 @@
 /**
- * An error that ends a command -> what the person reads: a disk without room says so, and what to do, whoever met it (Node, DuckDB, FAISS); so does a package
- * whose native part is missing.
+ * An error that ends a command -> the message that is printed. A full disk (an error of Node's, DuckDB's or FAISS's) and a package whose native part is missing
+ * have messages with what to do.
  */
 import { packageFault } from "../runtime/base/missing-package.js";
 

@@ -9,7 +9,7 @@ import { failureText } from "./failure-text.js";
 /** What SIGPIPE ends a program with. */
 const BROKEN_PIPE = 128 + 13;
 
-/** Where nobody reads on (`| head`), there is nothing more to say: the command ends, without a word, as one that SIGPIPE ends. */
+/** Ends the command quietly when the reader of its output closes the pipe (`| head`), with the exit code of SIGPIPE. */
 function endWithReader(stream: NodeJS.WriteStream): void {
   stream.on("error", error => {
     if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;

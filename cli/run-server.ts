@@ -28,7 +28,7 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   process.on("unhandledRejection", error => {
     if (!reportFault(error, "work in the background")) throw error;
   });
-  // A log that nobody reads any more ends nothing.
+  // A server goes on when the reader of its log closes the pipe.
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", error => {
       if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;

@@ -65,7 +65,7 @@ function checkPorts(words: readonly string[]): void {
   for (const [i, word] of words.entries()) {
     const [, name, own] = /^--((?:http|grpc|metrics|sagemaker|vertex-ai)-port)(?:=(.*))?$/s.exec(word) ?? [];
     const text = own ?? words[i + 1] ?? "";
-    // What is no number at all has Triton's message.
+    // Text that does not begin with digits is refused later, with Triton's message.
     if (name === undefined || !/^\s*[+-]?\d/.test(text)) continue;
     if (!/^\s*\d+\s*$/.test(text) || Number(text) > 65_535)
       throw new UsageError([], [`--${name} takes a whole number from 0 to 65535, not ${text}`]);

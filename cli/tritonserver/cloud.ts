@@ -24,7 +24,7 @@ export const predicts = (env: Environment): boolean => env.AIP_MODE === "PREDICT
 export function cloudFlags(env: Environment): CloudFlags {
   const port = env.AIP_HTTP_PORT || "8080";
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
-    throw new UsageError([], ["", `AIP_HTTP_PORT is '${port}', which is no port`]);
+    throw new UsageError([], ["", `AIP_HTTP_PORT is '${port}'; expected a port from 0 to 65535`]);
   return {
     vertexAi: predicts(env),
     vertexAiPort: Number(port),

@@ -17,7 +17,7 @@ export interface Asked {
 
 /** Calls of the page's own server, by the API that may restrict them. */
 const NEEDED: readonly (readonly [api: string, call: RegExp])[] = [
-  // `/v2/models/stats` is no model's metadata.
+  // Before metadata, whose pattern would take `stats` for the name of a model.
   ["statistics", /^GET \/v2\/models\/([^/]+\/)?stats$/],
   ["metadata", /^GET \/v2(\/models\/[^/]+(\/versions\/[^/]+)?)?$/],
   ["model-repository", /^POST \/v2\/repository\/index$/],

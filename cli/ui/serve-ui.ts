@@ -156,7 +156,7 @@ async function respond(
   send(answer, 404, "text/plain", "There is no such page.\n");
 }
 
-/** @returns a name that no model has for what is no text */
+/** @returns "" for text that is not percent-encoded correctly; no model has that name */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -5,6 +5,8 @@
 
 const live = new Map<object, () => void>();
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** Marks the handlers of this module: a process may have it twice, in the bundle and as a file. */
+const OWN = Symbol.for("merlon.live-folders");
 
 function removeAll(): void {
   for (const [handle, remove] of live) {
@@ -18,12 +20,15 @@ function removeAll(): void {
 }
 
 /** Others that handle the signal end the process in their own order, and dispose of what they have. */
-function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) > 1) return;
-  removeAll();
-  unwatch();
-  process.kill(process.pid, signal);
-}
+const onSignal = Object.assign(
+  (signal: NodeJS.Signals): void => {
+    if (process.listeners(signal).some(listener => !(OWN in listener))) return;
+    removeAll();
+    unwatch();
+    process.kill(process.pid, signal);
+  },
+  { [OWN]: true },
+);
 
 function watch(): void {
   for (const signal of SIGNALS) process.on(signal, onSignal);

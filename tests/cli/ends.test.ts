@@ -62,6 +62,15 @@ describe("a signal in the middle", () => {
       expect(left()).toEqual([]);
     },
   );
+  test("a process that has the module twice, as a bundle and as a file, still ends by the signal", async () => {
+    const { child, left } = await holding(
+      `const twin = await import("${builtUrl("contract/files/live-folders.js")}?twin");
+       twin.addLiveFolder({}, () => {});`,
+    );
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([null, "SIGTERM"]);
+    expect(left()).toEqual([]);
+  });
   test("process.exit: the folders go", async () => {
     const { child, left } = await holding("setTimeout(() => process.exit(3), 50);");
     expect(await once(child, "exit")).toEqual([3, null]);
