@@ -64,9 +64,9 @@ export function readArrowFile(bytes: Uint8Array): ArrowFile {
  * The pairs of a file's schema, by key; of a key that comes twice, the last.
  * @throws ArrowFileError that says what is wrong, without the file's name
  */
-export function readArrowMetadata(bytes: Uint8Array): ReadonlyMap<string, string> {
+export function readArrowMetadata(source: ByteSource): ReadonlyMap<string, string> {
   try {
-    const { view, root } = footerOf(bytesSource(bytes));
+    const { view, root } = footerOf(source);
     const pairs = new Map<string, string>();
     const schema = root.table(1);
     const { count } = schema?.structs(2, 4) ?? { count: 0 };

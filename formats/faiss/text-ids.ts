@@ -3,8 +3,10 @@
  * the checksum of the FAISS file, so that a map is not read with an index that was built anew.
  */
 import { isUtf8 } from "node:buffer";
-import { readRegularSync } from "../../contract/files/read-regular.js";
+import { existsSync } from "node:fs";
+import { readRegularSync, requireRegular } from "../../contract/files/read-regular.js";
 import { readArrowFile, readArrowMetadata } from "../arrow/arrow-file.js";
+import { bytesSource, withFile } from "../bytes/byte-source.js";
 import { sumOfFile } from "../folders/manifest.js";
 
 /** The id map of an index file. */
@@ -37,6 +39,22 @@ export interface MappedIndex {
   readonly isKnown?: boolean;
 }
 
+/** @throws Error for a file at the place of a map that is none of Merlon's: it would be overwritten, or read with the index */
+export function requireOwnMap(file: string): void {
+  if (!existsSync(file)) return;
+  let isOwn = false;
+  try {
+    requireRegular(file);
+    isOwn = withFile(file, readArrowMetadata).has(INDEX_SUM);
+  } catch {
+    // Not an Arrow file.
+  }
+  if (!isOwn)
+    throw new Error(
+      `${file} is where the id map of this index belongs, and is no id map: move it, or choose another --out`,
+    );
+}
+
 /**
  * Opens a map. Texts stay packed, outside the heap, and are decoded one by one.
  * @throws Error naming the file, for one that is damaged, too large or of another index
@@ -45,7 +63,7 @@ export function readTextIds(file: string, { index, ntotal, isKnown = false }: Ma
   try {
     const bytes = readRegularSync(file, MOST_TEXT_BYTES + 4 * ntotal + AROUND);
     const texts = packedTexts(bytes, ntotal);
-    const wanted = readArrowMetadata(bytes).get(INDEX_SUM);
+    const wanted = readArrowMetadata(bytesSource(bytes)).get(INDEX_SUM);
     if (wanted === undefined) throw new Error("it does not say which index it belongs to");
     if (!isKnown && sumOfFile(index).sha256 !== wanted) throw new Error("it was built for other bytes of the index");
     return texts;

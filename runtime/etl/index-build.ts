@@ -8,7 +8,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { patchIvfIds, type SearchParameters, wrapIdMap, writeSearchParameters } from "../../formats/faiss/faiss.js";
-import { textIdsFile } from "../../formats/faiss/text-ids.js";
+import { requireOwnMap, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { RuntimeFault } from "../base/errors.js";
 import { toUnitLength } from "../stores/vectors/unit-length.js";
@@ -50,6 +50,7 @@ export async function buildIndex(
   options: IndexBuildOptions,
 ): Promise<BuiltIndex> {
   const { factory = "Flat", metric = "ip", onProgress } = options;
+  requireOwnMap(textIdsFile(out));
   const database = await openDatabase(options);
   let staging: StagingFolder | undefined;
   try {

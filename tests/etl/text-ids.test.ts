@@ -83,6 +83,20 @@ test("equal data make equal maps; integer ids leave no map behind", () =>
     expect(existsSync(map)).toBe(false);
   }));
 
+test("a file of somebody else at the place of the map is neither overwritten nor removed", () =>
+  inFolder(async folder => {
+    const { map } = await built(folder);
+    await built(folder);
+    for (const content of ["mine", readFileSync(join(folder, "e.parquet"))]) {
+      writeFileSync(map, content);
+      for (const textIds of [true, false])
+        await expect(built(folder, TEXTS, { textIds })).rejects.toThrow(
+          "i.faiss.ids.arrow is where the id map of this index belongs, and is no id map: move it",
+        );
+      expect(readFileSync(map)).toEqual(Buffer.from(content));
+    }
+  }));
+
 test("each of many texts is found at its own position, and no other", () =>
   inFolder(async folder => {
     // More than are put into the table in one turn; many share a beginning, and their lengths differ.
