@@ -238,6 +238,29 @@ test("a cassette of a quarter of a gigabyte is matched within a few times its la
   expect(most).toBeLessThan(2 ** 27);
 }, 60_000);
 
+test("a request without an equal reads a bounded part of the cassette for its message", async () => {
+  const x = (n: number) => floats("x", new Float32Array(2 ** 20).fill(n));
+  const cassette = await openCassette(
+    written(
+      "bounded",
+      Array.from({ length: 24 }, (_, n) => exchangeOf([x(n)])),
+    ),
+  );
+  let bytes = 0;
+  const counted: Pick<typeof cassette, "read"> = {
+    read(entry) {
+      bytes += entry.bytes;
+      return cassette.read(entry);
+    },
+  };
+  const match = await createMatcher(counted, cassette.entries, "strict");
+  bytes = 0;
+  const wanted = { inputs: new Map([["x", x(-1)]]), parameters: new Map(), outputs: new Set<string>() };
+  expect((await match(wanted)).nearest?.difference).toContain("input 'x' differs");
+  expect(bytes).toBeLessThanOrEqual(2 ** 26);
+  await cassette.close();
+});
+
 describe("equal requests", () => {
   const x = (n: number) => floats("x", Float32Array.of(n));
   const wanted = (n: number, outputs: readonly string[] = []) => ({

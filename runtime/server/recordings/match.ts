@@ -39,8 +39,8 @@ interface Nearest {
 
 export type Matcher = (wanted: Wanted) => Promise<Matched>;
 
-/** A message names the nearest of so many exchanges. */
-const SHOWN = 1000;
+/** A message names the nearest of the first exchanges, as many as have so many bytes together: every request that has no equal reads them. */
+const MOST_COMPARED = 2 ** 26;
 
 /**
  * Reads the exchanges of one model once, and keeps a hash of each.
@@ -58,11 +58,12 @@ export async function createMatcher(
     if (group) group.entries.push(entry);
     else groups.set(key, { entries: [entry], used: new Set(), from: 0 });
   }
+  const compared = mode === "nearest" ? entries : firstOf(entries, MOST_COMPARED);
   return async wanted => {
     const group = groups.get(keyOf([...wanted.inputs.values()], wanted.parameters));
     const exchange = group && (await take(cassette, group, one => compare(one, wanted).distance === 0));
     if (exchange) return { exchange };
-    const nearest = await findNearest(cassette, mode === "nearest" ? entries : entries.slice(0, SHOWN), wanted);
+    const nearest = await findNearest(cassette, compared, wanted);
     if (mode === "strict" || !nearest || nearest.distance === Number.POSITIVE_INFINITY)
       return { exchange: undefined, ...(nearest && { nearest }) };
     const near = groups.get(keyOfExchange(nearest.exchange))!;
@@ -100,6 +101,13 @@ async function take(
     if (fits(exchange)) return exchange;
   }
   return undefined;
+}
+
+function firstOf(entries: readonly Entry[], most: number): readonly Entry[] {
+  let end = 0;
+  for (let left = most; end < entries.length && (end === 0 || entries[end]!.bytes <= left); end++)
+    left -= entries[end]!.bytes;
+  return entries.slice(0, end);
 }
 
 async function findNearest(

@@ -17,16 +17,8 @@ import { timerDelay } from "./timer-delay.js";
 /** While every instance is busy, Triton looks every so often for requests whose time is over. */
 const LOOK_MS = 500;
 
-/** @param held requests to wait for before the first batch (a hook for tests, Triton's `TRITONSERVER_DELAY_SCHEDULER`) */
-export function dynamicScheduler(
-  config: ModelConfig,
-  model: LoadedModel,
-  count: number,
-  stats: VersionStatistics,
-  held: number,
-  gate?: InstanceGate,
-): Scheduler {
-  const made = new DynamicScheduler(config, model, count, stats, held, gate);
+export function dynamicScheduler(...parts: ConstructorParameters<typeof DynamicScheduler>): Scheduler {
+  const made = new DynamicScheduler(...parts);
   return { schedule: (request, answers) => made.schedule(request, answers), drain: () => made.drain() };
 }
 
@@ -51,6 +43,7 @@ class DynamicScheduler implements Scheduler {
   #turn: Job[] = [];
   #endsSoon = false;
 
+  /** @param held requests to wait for before the first batch (a hook for tests, Triton's `TRITONSERVER_DELAY_SCHEDULER`) */
   constructor(
     config: ModelConfig,
     model: LoadedModel,

@@ -28,16 +28,8 @@ export interface Held {
   readonly backlog: number;
 }
 
-export function sequenceScheduler(
-  config: ModelConfig,
-  model: LoadedModel,
-  count: number,
-  stats: VersionStatistics,
-  inputs: SequenceInputs,
-  held: Held,
-  gate?: InstanceGate,
-): Scheduler {
-  const made = new SequenceScheduler(config, model, count, stats, inputs, held, gate);
+export function sequenceScheduler(...parts: ConstructorParameters<typeof SequenceScheduler>): Scheduler {
+  const made = new SequenceScheduler(...parts);
   return {
     schedule: (request, answers) => made.schedule(request, answers),
     openSequences: () => made.openSequences(),

@@ -7,7 +7,8 @@ import { exchangeRecord, modelLine } from "../../server/recordings/cassette-line
 import type { Exchange } from "../../server/recordings/exchange.js";
 import { createRecordFile, type RecordFile } from "./record-file.js";
 
-export interface CassetteWriter extends Pick<RecordFile, "kept" | "lost" | "fault" | "lose" | "close"> {
+export interface CassetteWriter {
+  readonly file: Omit<RecordFile, "write">;
   write(line: string): void;
   /** A model's configuration, which is fetched and written once; fetched again where that failed. */
   configOf(model: string): Promise<ModelConfig>;
@@ -67,17 +68,7 @@ export async function createCassette(
     file.write(blocks.length > 0 ? [`${line}\n`, ...blocks, "\n"] : [`${line}\n`], 1);
   };
   return {
-    get kept() {
-      return file.kept;
-    },
-    get lost() {
-      return file.lost;
-    },
-    get fault() {
-      return file.fault;
-    },
-    lose: file.lose,
-    close: file.close,
+    file,
     write,
     configOf,
     keep: exchange =>

@@ -181,10 +181,12 @@ async function cassetteTarget(file: string, requests: Cassette | undefined): Pro
   const byLine = new Map(cassette.entries.map(entry => [entry.line, entry]));
   const matchers = new Map<string, Promise<Matcher>>();
   const matcherOf = (model: string): Promise<Matcher> => {
+    const known = matchers.get(model);
+    if (known) return known;
     const entries = cassette.entries.filter(one => one.model === model);
-    const matcher = matchers.get(model) ?? createMatcher(cassette, entries, "strict");
-    matchers.set(model, matcher);
-    return matcher;
+    const made = createMatcher(cassette, entries, "strict");
+    matchers.set(model, made);
+    return made;
   };
   const find = async ({ model, version, inputs, parameters, outputs, line }: RecordedRequest) => {
     const same = isSameFile && line !== undefined ? byLine.get(line) : undefined;

@@ -78,7 +78,7 @@ export async function record({
     await Promise.all(listeners.map(listener => listener.stop(0)));
     await cassette.settled();
     await client.close();
-    await cassette.close();
+    await cassette.file.close();
   };
   const keeping: Keeping = { cassette, mask, warn };
   const ports: { grpc?: number; http?: number } = {};
@@ -103,13 +103,13 @@ export async function record({
   return {
     ports,
     get kept() {
-      return cassette.kept;
+      return cassette.file.kept;
     },
     get lost() {
-      return cassette.lost;
+      return cassette.file.lost;
     },
     get fault() {
-      return cassette.fault;
+      return cassette.file.fault;
     },
     stop,
   };
@@ -123,7 +123,7 @@ interface Keeping extends Required<Pick<RecordOptions, "mask" | "warn">> {
 function tapGrpc({ cassette, mask, warn }: Keeping, path: string, headers: IncomingHttpHeaders): GrpcTap {
   const kept = maskHeaders(headers, mask);
   const lost = (reason: string): void => {
-    cassette.lose();
+    cassette.file.lose();
     warn(`a request of ${path} is not kept: ${reason}`);
   };
   if (path === INFER) return tapInfer(kept, cassette.keep, lost);
@@ -147,7 +147,7 @@ async function keepHttp({ cassette, mask, warn }: Keeping, exchange: HttpExchang
     if (generates)
       return cassette.keep(await readGenerateExchange(exchange, await cassette.configOf(generates.model), mask));
   } catch (error) {
-    cassette.lose();
+    cassette.file.lose();
     warn(`${method} ${path} is kept without its tensors: ${(error as Error).message}`);
   }
   cassette.write(
