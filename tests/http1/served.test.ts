@@ -270,13 +270,17 @@ test("a connection too many is closed", async () => {
 });
 
 test("a server that stops ends idle connections, answers the request that each other has, and tells the client to go", async () => {
+  const seen = new Set<string>();
   const server = await serveHttp1(exchange => {
+    seen.add(exchange.head.target);
     if (exchange.head.target === "/slow") setTimeout(() => reply(exchange, "done."), 150);
     else reply(exchange, "quick.");
   });
   const idle = talk(server.port, [get("/")], () => false);
   const half = talk(server.port, ["GET / HTT"], () => false);
   const busy = talk(server.port, [get("/slow") + get("/slow")], () => false);
+  await expect.poll(() => seen.size, { interval: 1 }).toBe(2);
+  // The half of a head shows nowhere.
   await pause(50);
   const began = performance.now();
   await server.stop(3000);
