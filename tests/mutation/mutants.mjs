@@ -1,0 +1,50 @@
+/** Mutants as the tools of this folder know them: their keys, a seeded sample of them, and those judged equivalent. */
+import { createHash } from "node:crypto";
+
+const SANDBOX = /^.*\/sandbox-[^/]+\//;
+
+/** @returns path relative to the tree, of a file in it or in one of Stryker's sandboxes */
+export const pathOf = (file, root = process.cwd()) =>
+  file.replace(SANDBOX, "").replace(`${root.replace(/\/$/, "")}/`, "");
+
+const place = ({ line, column }) => `${line}:${column}`;
+
+/** Identifies a mutant of the tree as it is: file, place (lines and columns from 0), mutator and replacement. */
+export const keyOf = ({ fileName, location: { start, end }, mutatorName, replacement }) =>
+  [pathOf(fileName), `${place(start)}-${place(end)}`, mutatorName, replacement].join("\t");
+
+/**
+ * The `count` mutants with the smallest hashes. A hash is of the seed, the source line and the replacement, so a change elsewhere in a file
+ * leaves the rest of a sample as it was.
+ * @param mutants with `line`, the text of their first line
+ */
+export function sampleOf(mutants, count, seed) {
+  const seen = new Map();
+  const ranked = mutants.map(mutant => {
+    const what = [pathOf(mutant.fileName), mutant.line, mutant.mutatorName, mutant.replacement].join("\t");
+    const nth = seen.get(what) ?? 0;
+    seen.set(what, nth + 1);
+    return { mutant, rank: createHash("sha256").update(`${seed}\t${nth}\t${what}`).digest("hex") };
+  });
+  return ranked
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .slice(0, count)
+    .map(({ mutant }) => mutant);
+}
+
+/** Whether an entry of `equivalent.json` is about a mutant: the same file, mutator, replacement, and source line. */
+export const isAbout = (entry, mutant) =>
+  entry.file === pathOf(mutant.fileName) &&
+  entry.line === mutant.line &&
+  entry.mutator === mutant.mutatorName &&
+  entry.replacement === mutant.replacement;
+
+/** Wilson's interval of a proportion, at 95 %. */
+export function wilson(hits, count) {
+  if (count === 0) return [0, 1];
+  const z = 1.959964;
+  const share = hits / count;
+  const centre = share + z ** 2 / (2 * count);
+  const spread = z * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
+  return [centre - spread, centre + spread].map(bound => Math.min(1, Math.max(0, bound / (1 + z ** 2 / count))));
+}

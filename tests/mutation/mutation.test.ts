@@ -1,0 +1,100 @@
+/** The table of `npm run mutate`, its samples, and the mutants that are judged equivalent. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { testFiles } from "../../scripts/test-needs.mjs";
+import { ROOT } from "../run/graph.mjs";
+import { FOLDERS } from "./folders.mjs";
+import { isAbout, keyOf, pathOf, sampleOf, wilson } from "./mutants.mjs";
+
+interface Entry {
+  readonly file: string;
+  readonly line: string;
+  readonly mutator: string;
+  readonly replacement: string;
+  readonly reason: string;
+}
+const entries = JSON.parse(readFileSync(join(import.meta.dirname, "equivalent.json"), "utf8")) as readonly Entry[];
+
+const mutant = (n: number) => ({
+  fileName: join(ROOT, "runtime", `${n % 3}.ts`),
+  location: { start: { line: n, column: 2 }, end: { line: n, column: 9 } },
+  mutatorName: "BlockStatement",
+  replacement: "{}",
+  line: `line ${n % 7}`,
+});
+
+describe("the table", () => {
+  test.each(Object.entries(FOLDERS))("%s: its sources and tests exist", (_, { sources, tests, time }) => {
+    expect(sources.filter(path => !existsSync(join(ROOT, path)))).toEqual([]);
+    expect(time).toMatch(/\d/);
+    const all = testFiles();
+    const matches = (pattern: string): boolean => all.some(file => matcher(pattern).test(file));
+    expect(tests.filter(pattern => !matches(pattern))).toEqual([]);
+  });
+});
+
+/** Vitest's pattern, of the forms that the table has: `*`, `**` and braces. */
+const matcher = (pattern: string): RegExp =>
+  new RegExp(
+    `^${pattern
+      .replaceAll(".", "\\.")
+      .replaceAll("**/", "(?:.*/)?")
+      .replaceAll(/(?<!\.)\*/g, "[^/]*")
+      .replaceAll(/\{([^}]*)\}/g, (__, list: string) => `(?:${list.replaceAll(",", "|")})`)}$`,
+  );
+
+describe("mutants that are judged equivalent", () => {
+  test("each has a reason, and its line is in its file", () => {
+    const wrong = entries.filter(
+      ({ file, line, reason }) => !(reason.length > 20 && readFileSync(join(ROOT, file), "utf8").includes(line)),
+    );
+    expect(wrong).toEqual([]);
+  });
+  test("none is listed twice", () => {
+    expect(new Set(entries.map(({ reason: _, ...what }) => JSON.stringify(what))).size).toBe(entries.length);
+  });
+  test("an entry is about the mutants of its line, mutator and replacement", () => {
+    const entry = { file: "runtime/1.ts", line: "line 1", mutator: "BlockStatement", replacement: "{}" };
+    expect(isAbout(entry, mutant(1))).toBe(true);
+    for (const other of [mutant(2), mutant(4), { ...mutant(1), replacement: "" }])
+      expect(isAbout(entry, other)).toBe(false);
+  });
+});
+
+describe("a sample", () => {
+  const all = Array.from({ length: 60 }, (_, n) => mutant(n));
+  const lines = (sample: readonly { location: { start: { line: number } } }[]): number[] =>
+    sample.map(({ location }) => location.start.line);
+  test("is the same for the same seed, and another for another one", () => {
+    expect(lines(sampleOf(all, 10, "1"))).toEqual(lines(sampleOf(all, 10, "1")));
+    expect(lines(sampleOf(all, 10, "1"))).not.toEqual(lines(sampleOf(all, 10, "2")));
+    expect(new Set(lines(sampleOf(all, 60, "1"))).size).toBe(60);
+  });
+  test("keeps its mutants when others move or are added", () => {
+    const moved = all.map(one => ({ ...one, location: { ...one.location, start: { line: 0, column: 0 } } }));
+    const names = (sample: ReturnType<typeof sampleOf>): string[] => sample.map(one => one.fileName + one.line);
+    expect(names(sampleOf(moved, 10, "1"))).toEqual(names(sampleOf(all, 10, "1")));
+    const added = [...all, { ...mutant(90), line: "new" }];
+    const kept = new Set(lines(sampleOf(added, 11, "1")));
+    expect(lines(sampleOf(all, 10, "1")).filter(line => !kept.has(line))).toEqual([]);
+  });
+});
+
+test("a mutant has the same key in the tree and in a sandbox of it", () => {
+  const one = mutant(4);
+  const sandboxed = { ...one, fileName: join(ROOT, ".cache/mutation/x/sandbox/sandbox-Ab12/runtime/1.ts") };
+  expect(pathOf(one.fileName, ROOT)).toBe("runtime/1.ts");
+  expect(keyOf(sandboxed)).toBe(keyOf(one));
+});
+
+// Computed by statsmodels' `proportion_confint(hits, count, method="wilson")`.
+test.each([
+  [85, 100, 0.767164, 0.90694],
+  [300, 300, 0.987357, 1],
+  [0, 10, 0, 0.277533],
+])("Wilson's interval of %i in %i", (hits, count, from, to) => {
+  const [low, high] = wilson(hits, count);
+  expect(low).toBeCloseTo(from, 5);
+  expect(high).toBeCloseTo(to, 5);
+});
