@@ -137,7 +137,7 @@ describe("a response cache", () => {
     expect((await scheduler.schedule(requestOf("1"))).cache?.hit).toBe(false);
     const again = await scheduler.schedule(requestOf("1"));
     expect(again).toMatchObject({ queueNs: 1, times: { input: 0, infer: 0, output: 0 }, cache: { hit: true } });
-    expect(again.response?.outputs[0]!.name).toBe("OUT");
+    expect(again.response!.outputs[0]!.name).toBe("OUT");
     expect(first.batches).toEqual([["1"]]);
     await (await withCache(cache, second)).schedule(requestOf("1"));
     expect(second.batches).toEqual([["1"]]);

@@ -190,6 +190,53 @@ test("each device has its own of a resource that is not global", () => {
       ],
     }),
   );
-  gate.take(0);
+  gate.take(0, true);
   expect([gate.mayRun(0), gate.mayRun(1)]).toEqual([false, true]);
+});
+
+test("a model with nothing left to run keeps nobody from its resources", async () => {
+  const limiter = createRateLimiter([{ name: "R", count: 2 }]);
+  const [a, b] = [notedModel(true), notedModel(true)];
+  const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 1, 2)));
+  const whole = configOf({
+    name: "b",
+    instance_group: [
+      { count: 1, kind: "KIND_CPU", rate_limiter: { resources: [{ name: "R", global: true, count: 2 }] } },
+    ],
+  });
+  const two = directScheduler(b, 1, createStatistics(), limiter.register(whole));
+  const answers = [two, two, one, one].map((scheduler, i) => scheduler.schedule(requestOf(`${i}`)));
+  for (let i = 0; i < 2; i++) {
+    b.release();
+    await pause(2);
+  }
+  // The other one has run twice and is as far as this one now; it waits for nothing.
+  expect(a.batches).toEqual([["2"], ["3"]]);
+  for (let i = 0; i < 2; i++) a.release();
+  await Promise.all(answers);
+});
+
+test("an instance that was refused keeps nobody from its resources once another one runs the request", async () => {
+  const limiter = createRateLimiter([{ name: "R", count: 2 }]);
+  const [a, b] = [notedModel(true), notedModel(true)];
+  const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 1)));
+  const group = { count: 1, kind: "KIND_CPU" as const };
+  const either = configOf({
+    name: "b",
+    instance_group: [{ ...group, rate_limiter: { resources: [{ name: "R", global: true, count: 2 }] } }, group],
+  });
+  const two = directScheduler(b, 2, createStatistics(), limiter.register(either));
+  const answers = [one, two, one, two, one].map((scheduler, i) => scheduler.schedule(requestOf(`${i}`)));
+  a.release();
+  await pause(2);
+  // The second model's first instance waits for all of the resource.
+  expect([a.batches, b.batches]).toEqual([[["0"], ["2"]], [["1"]]]);
+  b.release();
+  await pause(2);
+  expect([a.batches, b.batches]).toEqual([
+    [["0"], ["2"], ["4"]],
+    [["1"], ["3"]],
+  ]);
+  for (const model of [a, a, b]) model.release();
+  await Promise.all(answers);
 });

@@ -99,7 +99,7 @@ export function createInstances(
     run(jobs, only) {
       const place = only === undefined ? nextPlace() : idle.indexOf(only);
       const [instance = roomiest()!] = place === -1 ? [] : idle.splice(place, 1);
-      gate?.take(instance);
+      gate?.take(instance, only === undefined);
       launch(jobs, instance);
     },
     idle: () =>

@@ -12,8 +12,11 @@ export interface InstanceGate {
   mayRun(instance: number): boolean;
   /** How much an instance has run, weighed by its priority: of several the least is next. */
   share(instance: number): number;
-  /** Takes the resources of an instance that is about to run. */
-  take(instance: number): void;
+  /**
+   * Takes the resources of an instance that is about to run.
+   * @param isAny whether any other instance would have done: those that were refused have no claim until they are refused again
+   */
+  take(instance: number, isAny: boolean): void;
   give(instance: number): void;
   /** @param wake called when resources have become free */
   onFree(wake: () => void): void;
@@ -49,6 +52,8 @@ interface Member {
   readonly executions: number[];
   /** Instances that were refused, and since when. */
   claims: Map<number, number>;
+  /** Instances that have their resources. */
+  readonly running: Set<number>;
   /** Those before the last wake, for the order of equals. */
   earlier: ReadonlyMap<number, number>;
   wake(): void;
@@ -121,15 +126,25 @@ class Pools {
     return false;
   }
 
+  /** Repeats while a claim turns out to be nobody's: it may have held others back. */
   wakeAll(): void {
+    while (this.#wakeEach());
+  }
+
+  /** @returns whether a claim was given up without use */
+  #wakeEach(): boolean {
     const waiting = [...this.#members].filter(({ claims }) => claims.size > 0);
     const order = waiting.map(member => ({ member, turn: firstTurn(member) }));
+    let isGivenUp = false;
     for (const { member } of order.sort((a, b) => inTurn(a.turn, b.turn))) {
       // The remaining waiters try again.
-      member.earlier = member.claims;
+      const before = member.claims;
+      member.earlier = before;
       member.claims = new Map();
       member.wake();
+      for (const instance of before.keys()) isGivenUp ||= !member.claims.has(instance) && !member.running.has(instance);
     }
+    return isGivenUp;
   }
 
   #limitOf(pool: string, need: Need): number {
@@ -152,7 +167,7 @@ class Gate implements InstanceGate {
     this.#pools = pools;
     this.#member = {
       ...{ needs: needsOf(config), priorities, executions: priorities.map(() => AT_LOAD) },
-      ...{ claims: new Map(), earlier: new Map(), wake: () => {} },
+      ...{ claims: new Map(), running: new Set(), earlier: new Map(), wake: () => {} },
     };
     pools.add(this.#member);
   }
@@ -170,14 +185,17 @@ class Gate implements InstanceGate {
     return shareOf(this.#member, instance);
   }
 
-  take(instance: number): void {
+  take(instance: number, isAny: boolean): void {
     this.#member.claims.delete(instance);
+    this.#member.running.add(instance);
+    if (isAny) this.#withdrawClaims();
     this.#pools.change(this.#member.needs[instance] ?? new Map(), 1);
   }
 
   give(instance: number): void {
     const need = this.#member.needs[instance];
     if (!need) return;
+    this.#member.running.delete(instance);
     this.#member.executions[instance]! += 1;
     if (need.size === 0) return;
     this.#pools.change(need, -1);
@@ -188,6 +206,16 @@ class Gate implements InstanceGate {
 
   onFree(wake: () => void): void {
     this.#member.wake = wake;
+  }
+
+  /** Others try again, since the claims may have held them back. One that is made again has its old place among equals. */
+  #withdrawClaims(): void {
+    const { claims } = this.#member;
+    if (claims.size === 0) return;
+    this.#member.earlier = claims;
+    this.#member.claims = new Map();
+    // Not amid the work of the scheduler whose request is about to run.
+    queueMicrotask(() => this.#pools.wakeAll());
   }
 
   close(): void {
