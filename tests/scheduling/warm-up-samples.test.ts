@@ -267,7 +267,7 @@ describe("a sample is refused", () => {
     [
       "of the wrong shape",
       { ...sample({ dims: [2, 2] }), max_batch_size: 0 },
-      "INVALID_ARGUMENT [request id: <id_unknown>] unexpected shape for input 'IN' for model 'm'. Expected [-1], got [2,2]",
+      "INVALID_ARGUMENT [request id: <id_unknown>] unexpected shape for input 'IN' for model 'm'. Expected [-1], got [2,2]. ",
     ],
   ])("%s", async (_, init, expected, given) => {
     const { fault: found, executions } = await run(init, given);
