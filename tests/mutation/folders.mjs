@@ -15,14 +15,20 @@ export const FOLDERS = {
   scheduling: {
     sources: ["runtime/server/scheduling/"],
     tests: [
-      "tests/scheduling/{cache,cancel,dynamic,iterative,ragged,rate-limiter,run-sync}.test.ts",
-      "tests/scheduling/{sequence,sequence-phase,simulation,varying-state,warm-up}.test.ts",
+      "tests/scheduling/{cache,cancel,choose-batch,create-scheduler,dynamic,executions,iterative}.test.ts",
+      "tests/scheduling/{limiter-histories,policy-queue,rate-limiter,run-sync,simulation,varying-state}.test.ts",
+      "tests/scheduling/{sequence,sequence-inputs,sequence-order,sequence-phase,sequence-slots}.test.ts",
+      "tests/scheduling/{warm-up,warm-up-samples}.test.ts",
     ],
     time: "a sample of 30 took 4 minutes on a loaded machine",
   },
   http: {
     sources: ["runtime/server/transport/http/"],
-    tests: ["tests/server/{cloud-front-ends,tensor-json,print-double,json-numbers}.test.ts"],
+    tests: [
+      "tests/server/{cloud-front-ends,hostile,json-numbers,large-binary,onnx-errors,print-double}.test.ts",
+      "tests/server/{request-faults,shared-memory-checks,tensor-json,used-regions}.test.ts",
+      "tests/walls/browsers.test.ts",
+    ],
     time: "about 5,000 mutants; not timed yet",
   },
 };

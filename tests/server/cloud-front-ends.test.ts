@@ -2,7 +2,7 @@
  * Triton's front ends for Vertex AI and SageMaker: its own routes behind the clouds' two, and how flags and the clouds' environment start them. The
  * scenarios are those of Triton's suites L0_vertex_ai and L0_sagemaker (single model).
  */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { repository, startServer } from "./support.js";
 
@@ -213,4 +213,52 @@ test("flags and the clouds' environment choose front ends, ports and the reposit
   expect(() => read([...maker], { SAGEMAKER_TRITON_INFERENCE_TYPE: "train" })).toThrow(
     "Server has invalid inference type 'train'. Must be one of: infer, generate, generate_stream.",
   );
+});
+
+describe("SageMaker's type of inference", () => {
+  const doubled = {
+    "gen/1/model.mjs": `export const execute = requests => {
+      for (const request of requests)
+        for (let i = 1; i <= request.inputs.TIMES.data[0]; i++)
+          request.send({ outputs: [{ name: "N", datatype: "INT32", shape: [1], data: [i] }] });
+    };`,
+    "gen/config.pbtxt": `backend: "javascript" model_transaction_policy { decoupled: true }
+      input { name: "TIMES" data_type: TYPE_INT32 dims: [ 1 ] } output { name: "N" data_type: TYPE_INT32 dims: [ 1 ] }`,
+  };
+  const invoke = async (inferenceType: "infer" | "generate" | "generate_stream", body: unknown) => {
+    const one = await startServer(repository([], doubled), { sageMaker: { ...maker, inferenceType, model: "gen" } });
+    try {
+      const answer = await post(one.ports.sageMaker, "/invocations", body);
+      return [answer.status, answer.headers.get("content-type"), await answer.text()];
+    } finally {
+      await one.stop();
+    }
+  };
+  const event = (n: number): string => `data: {"N":${n},"model_name":"gen","model_version":"1"}\n\n`;
+  test("generate answers once, as JSON", async () => {
+    expect(await invoke("generate", { TIMES: 1 })).toEqual([
+      200,
+      "application/json",
+      event(1).slice("data: ".length).trim(),
+    ]);
+    expect(await invoke("generate", { TIMES: 2 })).toEqual([
+      200,
+      "application/json",
+      '{"error":"generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses"}',
+    ]);
+  });
+  test("generate_stream answers with an event for each", async () => {
+    expect(await invoke("generate_stream", { TIMES: 3 })).toEqual([
+      200,
+      "text/event-stream; charset=utf-8",
+      event(1) + event(2) + event(3),
+    ]);
+  });
+  test("infer has no decoupled models", async () => {
+    const [status, , text] = await invoke("infer", { TIMES: 1 });
+    expect([status, text]).toEqual([
+      501,
+      `{"error":"HTTP end point doesn't support models with decoupled transaction policy"}`,
+    ]);
+  });
 });
