@@ -102,6 +102,43 @@ describe("a model that could answer synchronously", () => {
   });
 });
 
+test("a model without a batcher drains: what waits runs, and what comes is refused", async () => {
+  const model = notedModel(true);
+  const scheduler = await create(configOf({}), model);
+  const all = ["1", "2", "3"].map(id => scheduler.schedule(requestOf(id)));
+  let isDrained = false;
+  const drained = scheduler.drain().then(() => {
+    isDrained = true;
+  });
+  await expect(scheduler.schedule(requestOf("4"))).rejects.toThrow("Server is stopping");
+  for (let i = 0; i < 3; i++) {
+    await pause(2);
+    expect(isDrained).toBe(false);
+    model.release();
+  }
+  await Promise.all([...all, drained]);
+  expect(model.batches).toEqual([["1"], ["2"], ["3"]]);
+});
+
+test("a limited model that drains waits for requests whose resources another model has", async () => {
+  const limiter = createRateLimiter([{ name: "R", count: 1 }]);
+  const [a, b] = [notedModel(true), notedModel(true)];
+  const [one, two] = [await create(needing("a", true), a, limiter), await create(needing("b", true), b, limiter)];
+  const [running, waiting] = [one.schedule(requestOf("1")), two.schedule(requestOf("2"))];
+  let isDrained = false;
+  const drained = two.drain().then(() => {
+    isDrained = true;
+  });
+  await pause(2);
+  expect(isDrained).toBe(false);
+  a.release();
+  await running;
+  await pause(2);
+  expect([isDrained, b.batches]).toEqual([false, [["2"]]]);
+  b.release();
+  await Promise.all([waiting, drained]);
+});
+
 describe("an ensemble", () => {
   const ensemble = configOf({
     name: "e",
@@ -222,6 +259,11 @@ describe("the two hooks of Triton's own tests", () => {
     expect(model.batches).toEqual([["1", "2", "3"]]);
     // Once it has begun it does not wait again.
     await scheduler.schedule(requestOf("4"));
+  });
+  test("hold nothing back from a model that drains", async () => {
+    vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", "9");
+    const scheduler = await create(configOf({ max_batch_size: 8, dynamic_batching: {} }), notedModel());
+    await Promise.all([scheduler.schedule(requestOf("1")), scheduler.drain()]);
   });
   test.each([
     ["TRITONSERVER_DELAY_SCHEDULER", 2],

@@ -2,7 +2,7 @@
  * The dynamic batcher: which requests run together, in which order, and what happens to those that wait.
  */
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RuntimeFault } from "#runtime/base/errors.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
@@ -283,4 +283,66 @@ test("draining runs what waits and refuses what comes", async () => {
   await scheduler.drain();
   await waiting;
   await expect(scheduler.schedule(requestOf("2"))).rejects.toThrow("Server is stopping");
+});
+
+describe("timers of a batcher", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
+  afterEach(() => void vi.useRealTimers());
+  const policy = { timeout_action: "REJECT", default_timeout_microseconds: 5000 } as const;
+
+  test("refuse what waited too long every half second while the instance is busy, and at once when it is not", async () => {
+    const model = notedModel(true);
+    const scheduler = await start(model, {
+      max_batch_size: 1,
+      dynamic_batching: { default_queue_policy: policy },
+    });
+    const running = scheduler.schedule(requestOf("0"));
+    const refused: string[] = [];
+    const ask = (id: string) => scheduler.schedule(requestOf(id)).catch(() => void refused.push(id));
+    const first = ask("1");
+    await vi.advanceTimersByTimeAsync(490);
+    expect(refused).toEqual([]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(refused).toEqual(["1"]);
+    const second = ask("2");
+    await vi.advanceTimersByTimeAsync(20);
+    expect(refused).toEqual(["1"]);
+    model.release();
+    await running;
+    await vi.advanceTimersByTimeAsync(2);
+    expect(refused).toEqual(["1", "2"]);
+    await Promise.all([first, second]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+  test("are not set where nothing can be late", async () => {
+    const model = notedModel(true);
+    const scheduler = await start(model, { max_batch_size: 1, dynamic_batching: {} });
+    const all = ["0", "1"].map(id => scheduler.schedule(requestOf(id)));
+    expect(vi.getTimerCount()).toBe(0);
+    for (let i = 0; i < 2; i++) {
+      await vi.advanceTimersByTimeAsync(1);
+      model.release();
+    }
+    await Promise.all(all);
+  });
+  test.each([
+    ["dynamic", { dynamic_batching: { preferred_batch_size: [8], max_queue_delay_microseconds: 50_000 } }],
+    [
+      "direct",
+      { sequence_batching: { direct: { max_queue_delay_microseconds: 50_000, minimum_slot_utilization: 1 } } },
+    ],
+  ])("are set once for a delay: %s", async (_, init) => {
+    const model = notedModel();
+    const scheduler = await start(model, { max_batch_size: 8, ...init });
+    const set = vi.spyOn(globalThis, "setTimeout");
+    const waiting = scheduler.schedule(requestOf("0", { controls: { correlationId: 3n, start: true } }));
+    const before = set.mock.calls.length;
+    await vi.advanceTimersByTimeAsync(49);
+    expect([model.batches, set.mock.calls.length - before]).toEqual([[], 0]);
+    await vi.advanceTimersByTimeAsync(2);
+    await waiting;
+    set.mockRestore();
+    await scheduler.drain();
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });

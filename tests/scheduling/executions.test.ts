@@ -75,10 +75,10 @@ describe("a batch", () => {
     expect([ran, stats.executionCount, jobs[0]!.faults.length, jobs[0]!.done.length]).toEqual([false, 0, 0, 0]);
   });
   test("says how long its jobs waited", async () => {
-    const job = jobOf("1", {}, { arrived: performance.now() * 1e6 - 5e6 });
-    await run({ execute: () => [answered] }, [job]);
-    expect(job.done[0]!.queueNs).toBeGreaterThanOrEqual(5e6);
-    expect(job.done[0]!.queueNs).toBeLessThan(60e9);
+    const clock = startClock();
+    const job = jobOf("1", {}, { arrived: clock.started - 5e6 });
+    await runBatch({ execute: () => [answered] } as unknown as LoadedModel, [job], 0, createStatistics(), clock);
+    expect(job.done[0]!.queueNs).toBe(5e6);
   });
   test("that reschedules a job hands it back, or refuses it where nothing takes it", async () => {
     const again: unknown[] = [];
@@ -120,10 +120,11 @@ describe("a stream", () => {
     expect(changes).toEqual([2, -1, -1]);
     expect([stats.executionCount, [...stats.batches.keys()]]).toEqual([1, [3]]);
     expect(jobs[0]!.done[0]!.times).toMatchObject({ input: 1, output: 1 });
+    const sinceArrival = performance.now() * 1e6 - jobs[0]!.arrived;
     for (const { queueNs, times } of jobs.flatMap(({ done }) => done)) {
-      expect(queueNs).toBeLessThan(60e9);
+      expect(queueNs).toBeGreaterThanOrEqual(0);
       expect(times.infer).toBeGreaterThanOrEqual(0);
-      expect(times.infer).toBeLessThan(60e9);
+      expect(queueNs + times.infer).toBeLessThanOrEqual(sinceArrival);
     }
   });
   test("may end while answers are to come", async () => {
@@ -183,6 +184,7 @@ describe("the clock of an execution", () => {
     expect(infer).toBeGreaterThan(input);
     expect(output).toBeGreaterThan(3e6);
     expect(output).toBeLessThan(infer);
+    expect(input + infer + output).toBeLessThanOrEqual(performance.now() * 1e6 - clock.started);
   });
   test("that waits begins once", async () => {
     let begun = 0;
@@ -344,6 +346,15 @@ describe("an instance with a queue of its own", () => {
     await pause(1);
     expect(runs.map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["1@0", "2@1", "3@0", "3@1"]);
     for (const run of [runs[0]!, runs[3]!]) run.end();
+    await instances.idle();
+  });
+  test("is relieved by an instance without work alone", async () => {
+    const { runs, instances } = queueing(3);
+    for (const id of ["1", "2", "3", "4"]) instances.run([jobOf(id)]);
+    runs[0]!.end();
+    await pause(1);
+    expect(runs).toHaveLength(4);
+    for (const run of runs) run.end();
     await instances.idle();
   });
   test("is not relieved of the one that it runs", async () => {

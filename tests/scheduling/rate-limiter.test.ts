@@ -240,3 +240,42 @@ test("an instance that was refused keeps nobody from its resources once another 
   for (const model of [a, a, b]) model.release();
   await Promise.all(answers);
 });
+
+test("of instances that have run as often the first runs, then the one that has run least", async () => {
+  const limiter = createRateLimiter([{ name: "R", count: 9 }]);
+  const ran: number[] = [];
+  const model = notedModel();
+  const execute: typeof model.execute = (requests, instance) => {
+    ran.push(instance);
+    return model.execute(requests);
+  };
+  const scheduler = directScheduler({ ...model, execute }, 2, createStatistics(), limiter.register(limited("a", 1)));
+  for (let i = 0; i < 4; i++) await scheduler.schedule(requestOf(`${i}`)).then(() => turn());
+  expect(ran.slice(0, 2)).toEqual([0, 1]);
+  expect(ran.slice(2).sort()).toEqual([0, 1]);
+});
+
+test("of several resources that are too small the first by Triton's order is named: global ones, then by name", () => {
+  const needing = (...resources: { name: string; global?: boolean }[]) =>
+    configOf({
+      name: "m",
+      instance_group: [
+        { count: 1, kind: "KIND_CPU", rate_limiter: { resources: resources.map(one => ({ ...one, count: 2 })) } },
+      ],
+    });
+  const named = (...resources: { name: string; global?: boolean }[]): string => {
+    try {
+      createRateLimiter([{ name: "other", count: 1 }]).register(needing(...resources));
+    } catch (error) {
+      return /"(.*)"/.exec((error as Error).message)![1]!;
+    }
+    return "";
+  };
+  const [a, b, c, d] = [{ name: "A" }, { name: "B" }, { name: "C", global: true }, { name: "D", global: true }];
+  expect(named(b!, a!)).toBe("A");
+  expect(named(a!, b!)).toBe("A");
+  expect(named(a!, d!, c!)).toBe("C");
+  expect(named(d!, b!)).toBe("D");
+  expect(named(b!, d!)).toBe("D");
+  expect(named(c!, d!)).toBe("C");
+});

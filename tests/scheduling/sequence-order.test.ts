@@ -199,6 +199,26 @@ describe("a sequence", () => {
   });
 });
 
+test("`oldest` takes the next request of a sequence after those that came before it", async () => {
+  const { send, running, answered } = await start({ oldest: { max_candidate_sequences: 4 } }, 1);
+  const all: Promise<unknown>[] = [];
+  for (const [id, sequence] of [
+    ["a1", 1n],
+    ["a2", 1n],
+    ["b1", 2n],
+    ["a3", 1n],
+  ] as const) {
+    all.push(send(id, sequence, { start: id.endsWith("1") }));
+    await pause(2);
+  }
+  for (const id of ["a1", "a2", "b1", "a3"]) {
+    running.get(id)!.answer();
+    await pause(2);
+  }
+  await Promise.all(all);
+  expect(answered).toEqual(["a1", "a2", "b1", "a3"]);
+});
+
 describe("the wait of a batch", () => {
   test("`direct` waits for its delay, or until enough slots have a request", async () => {
     const { send, running } = await start(
