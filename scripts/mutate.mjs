@@ -5,13 +5,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { FOLDERS } from "../tests/mutation/folders.mjs";
-import { isAbout, keyOf, pathOf, sampleOf, wilson } from "../tests/mutation/mutants.mjs";
+import { identified, isAbout, keyOf, pathOf, sampleOf, wilson } from "../tests/mutation/mutants.mjs";
 import { compile, ensurePackages, once, ROOT, run, step } from "./setup.mjs";
 
 const CACHE = join(ROOT, ".cache", "mutation");
 // The newest that runs on Node 20.
 const STRYKER = "9.6.1";
 const ENOUGH = 0.85;
+/** Vitest fails a run also for an error outside of its tests, such as an unhandled rejection: Stryker calls that a `RuntimeError`. */
+const CAUGHT = ["Killed", "Timeout", "RuntimeError"];
 
 const HELP = `npm run mutate -- FOLDER… [--sample N] [--seed S] [--only TEXT] [--fresh]
 
@@ -23,6 +25,7 @@ Exits with 1 below ${ENOUGH * 100} %.
   --only TEXT      mutants of files whose path contains TEXT
   --tests PATTERN  other tests than those of the table; may be repeated
   --concurrency N  runners at a time (default 1)
+  --survivors      only those that no test noticed in the last run; the others count as they did
   --fresh          forget the results of earlier runs
 
 Folders (tests/mutation/folders.mjs):
@@ -72,7 +75,9 @@ async function mutantsOf(files) {
     excludedMutations: [],
     ignorers: [],
   });
-  return mutants.map(mutant => ({ ...mutant, line: lineOf(texts.get(mutant.fileName), mutant.location.start.line) }));
+  return identified(
+    mutants.map(mutant => ({ ...mutant, line: lineOf(texts.get(mutant.fileName), mutant.location.start.line) })),
+  );
 }
 
 const lineOf = (text, line) => text.split("\n")[line].trim();
@@ -84,6 +89,20 @@ function forgetUntested(path) {
   for (const file of Object.values(report.files))
     file.mutants = file.mutants.filter(({ status }) => status !== "CompileError" && status !== "RuntimeError");
   writeFileSync(path, JSON.stringify(report));
+}
+
+const resultsOf = name => join(CACHE, name, "results.json");
+const readResults = name => (existsSync(resultsOf(name)) ? JSON.parse(readFileSync(resultsOf(name), "utf8")) : {});
+
+/** Runs mutants, or takes over the status of those that were noticed before. */
+async function runOrTakeOver(name, mutants, tests, { survivors, ...options }) {
+  const known = options.fresh ? {} : readResults(name);
+  const isKnown = ({ identity }) => survivors && CAUGHT.includes(known[identity]);
+  const left = mutants.filter(mutant => !isKnown(mutant));
+  const ran = left.length === 0 ? [] : await runFolder(name, left, tests, options);
+  for (const { identity, status } of ran) known[identity] = status;
+  writeFileSync(resultsOf(name), JSON.stringify(known));
+  return mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));
 }
 
 const show = (args, env) =>
@@ -160,8 +179,6 @@ function withStatus(mutants, { files }) {
   });
 }
 
-/** Vitest fails a run also for an error outside of its tests, such as an unhandled rejection: Stryker calls that a `RuntimeError`. */
-const CAUGHT = ["Killed", "Timeout", "RuntimeError"];
 const COLUMNS = ["folder", "mutants", "killed", "timed out", "survived", "no coverage", "equivalent", "score", "95 %"];
 
 /** @param total mutants of the folder, chosen or not */
@@ -231,6 +248,7 @@ async function main() {
       only: { type: "string" },
       tests: { type: "string", multiple: true },
       concurrency: { type: "string", default: "1" },
+      survivors: { type: "boolean", default: false },
       fresh: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -257,8 +275,8 @@ async function main() {
     for (const { file, line } of stale) process.stdout.write(`equivalent.json: no such mutant in ${file}: ${line}\n`);
     const chosen = size < all.length ? sampleOf(all, size, values.seed) : all;
     const started = performance.now();
-    const options = { fresh: values.fresh, concurrency: Number(values.concurrency) };
-    const judged = judge(await runFolder(name, chosen, values.tests ?? folder.tests, options), entries);
+    const options = { fresh: values.fresh, survivors: values.survivors, concurrency: Number(values.concurrency) };
+    const judged = judge(await runOrTakeOver(name, chosen, values.tests ?? folder.tests, options), entries);
     printSurvivors(judged);
     process.stdout.write(`${name}: ${((performance.now() - started) / 60_000).toFixed(1)} minutes\n`);
     rows.push(rowOf(name, judged, all.length));

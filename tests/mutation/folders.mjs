@@ -25,9 +25,9 @@ export const FOLDERS = {
   http: {
     sources: ["runtime/server/transport/http/"],
     tests: [
-      "tests/server/{cloud-front-ends,hostile,json-numbers,large-binary,onnx-errors,print-double}.test.ts",
-      "tests/server/{request-faults,shared-memory-checks,tensor-json,used-regions}.test.ts",
-      "tests/walls/browsers.test.ts",
+      "tests/server/{cloud-front-ends,hostile,http-parts,json-numbers,large-binary,onnx-errors}.test.ts",
+      "tests/server/{print-double,recorded-http,request-faults,shared-memory-checks,tensor-json}.test.ts",
+      "tests/server/used-regions.test.ts",
     ],
     time: "about 5,000 mutants; not timed yet",
   },

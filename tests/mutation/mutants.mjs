@@ -14,19 +14,24 @@ export const keyOf = ({ fileName, location: { start, end }, mutatorName, replace
   [pathOf(fileName), `${place(start)}-${place(end)}`, mutatorName, replacement].join("\t");
 
 /**
- * The `count` mutants with the smallest hashes. A hash is of the seed, the source line and the replacement, so a change elsewhere in a file
- * leaves the rest of a sample as it was.
+ * Gives each mutant an identity that stays while its line does, wherever that moves: its file, line, mutator, replacement, and number among equals.
  * @param mutants with `line`, the text of their first line
  */
-export function sampleOf(mutants, count, seed) {
+export function identified(mutants) {
   const seen = new Map();
-  const ranked = mutants.map(mutant => {
+  return mutants.map(mutant => {
     const what = [pathOf(mutant.fileName), mutant.line, mutant.mutatorName, mutant.replacement].join("\t");
     const nth = seen.get(what) ?? 0;
     seen.set(what, nth + 1);
-    return { mutant, rank: createHash("sha256").update(`${seed}\t${nth}\t${what}`).digest("hex") };
+    return { ...mutant, identity: `${nth}\t${what}` };
   });
-  return ranked
+}
+
+/** The `count` mutants with the smallest hashes of seed and identity: a change elsewhere leaves the rest of a sample as it was. */
+export function sampleOf(mutants, count, seed) {
+  const rankOf = ({ identity }) => createHash("sha256").update(`${seed}\t${identity}`).digest("hex");
+  return mutants
+    .map(mutant => ({ mutant, rank: rankOf(mutant) }))
     .sort((a, b) => (a.rank < b.rank ? -1 : 1))
     .slice(0, count)
     .map(({ mutant }) => mutant);

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { testFiles } from "../../scripts/test-needs.mjs";
 import { ROOT } from "../run/graph.mjs";
 import { FOLDERS } from "./folders.mjs";
-import { isAbout, keyOf, pathOf, sampleOf, wilson } from "./mutants.mjs";
+import { identified, isAbout, keyOf, pathOf, sampleOf, wilson } from "./mutants.mjs";
 
 interface Entry {
   readonly file: string;
@@ -63,7 +63,7 @@ describe("mutants that are judged equivalent", () => {
 });
 
 describe("a sample", () => {
-  const all = Array.from({ length: 60 }, (_, n) => mutant(n));
+  const all = identified(Array.from({ length: 60 }, (_, n) => mutant(n)));
   const lines = (sample: readonly { location: { start: { line: number } } }[]): number[] =>
     sample.map(({ location }) => location.start.line);
   test("is the same for the same seed, and another for another one", () => {
@@ -72,10 +72,12 @@ describe("a sample", () => {
     expect(new Set(lines(sampleOf(all, 60, "1"))).size).toBe(60);
   });
   test("keeps its mutants when others move or are added", () => {
-    const moved = all.map(one => ({ ...one, location: { ...one.location, start: { line: 0, column: 0 } } }));
+    const moved = identified(
+      all.map(one => ({ ...one, location: { ...one.location, start: { line: 0, column: 0 } } })),
+    );
     const names = (sample: ReturnType<typeof sampleOf>): string[] => sample.map(one => one.fileName + one.line);
     expect(names(sampleOf(moved, 10, "1"))).toEqual(names(sampleOf(all, 10, "1")));
-    const added = [...all, { ...mutant(90), line: "new" }];
+    const added = identified([...all, { ...mutant(90), line: "new" }]);
     const kept = new Set(lines(sampleOf(added, 11, "1")));
     expect(lines(sampleOf(all, 10, "1")).filter(line => !kept.has(line))).toEqual([]);
   });
