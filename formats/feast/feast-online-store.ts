@@ -203,7 +203,7 @@ function redisStore(text: string, { inFolder, shown, hidden, ...settings }: Redi
     const equals = part.indexOf("=");
     if (equals > 0) {
       last = part.slice(0, equals);
-      options.set(last, unquoted(part.slice(equals + 1)));
+      options.set(last, part.slice(equals + 1));
       continue;
     }
     if (SECRETS.has(last))
@@ -215,14 +215,19 @@ function redisStore(text: string, { inFolder, shown, hidden, ...settings }: Redi
     nodes.push({ host: host.replace(/^\[|\]$/g, ""), port: Number(port) });
   }
   if (nodes.length === 0) return "is `redis`, and its `connection_string` names no `host:port`";
-  const db = Number(options.get("db") ?? 0);
+  const textOf = (name: string): string | undefined => {
+    const value = options.get(name);
+    return value === undefined ? undefined : unquoted(value);
+  };
+  const db = Number(textOf("db") ?? 0);
   if (!Number.isInteger(db) || db < 0) return "is `redis`, and its `db` is not a number of a database";
   const [username, password, authority, certificate, key] = (
     ["username", "password", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"] as const
-  ).map(name => options.get(name));
+  ).map(textOf);
   if ((certificate === undefined) !== (key === undefined))
     return `is \`redis\`, and its \`connection_string\` has one of \`ssl_certfile\` and \`ssl_keyfile\` without the other`;
-  const passphrase = options.get("ssl_password");
+  const passphrase = textOf("ssl_password");
+  const certificates = jsonOrText(options.get("ssl_cert_reqs") ?? "required");
   return {
     type: "redis",
     ...settings,
@@ -230,9 +235,9 @@ function redisStore(text: string, { inFolder, shown, hidden, ...settings }: Redi
     ...(hidden.length > 0 && { hidden }),
     nodes,
     db,
-    tls: /^(true|1)$/i.test(options.get("ssl") ?? ""),
-    tlsVerify: options.get("ssl_cert_reqs") !== "none",
-    tlsHostname: !/^(false|0)$/i.test(options.get("ssl_check_hostname") ?? ""),
+    tls: isTrue(options.get("ssl") ?? "false"),
+    tlsVerify: certificates !== "none" && certificates !== null && certificates !== 0,
+    tlsHostname: isTrue(options.get("ssl_check_hostname") ?? "true"),
     ...(certificate !== undefined &&
       key !== undefined && {
         tlsClient: {
@@ -252,11 +257,22 @@ function redisStore(text: string, { inFolder, shown, hidden, ...settings }: Redi
 export const SECRETS: ReadonlySet<string> = new Set(["password", "ssl_password"]);
 
 /** Feast reads values as JSON where they are JSON. */
-function unquoted(value: string): string {
-  if (!value.startsWith('"')) return value;
+function jsonOrText(value: string): unknown {
   try {
-    return String(JSON.parse(value));
+    return JSON.parse(value);
   } catch {
     return value;
   }
+}
+
+/** The text of a value; a number and the like as it is written. */
+function unquoted(value: string): string {
+  const read = jsonOrText(value);
+  return typeof read === "string" ? read : value;
+}
+
+/** Python's truth of a value: `False`, `no` and `"false"` are texts, and so TLS is on. */
+function isTrue(value: string): boolean {
+  const read = jsonOrText(value);
+  return typeof read === "object" && read !== null ? Object.keys(read).length > 0 : Boolean(read);
 }

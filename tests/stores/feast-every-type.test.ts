@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Secret } from "#contract/secret.js";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { type RedisStore, readOnlineStore } from "#formats/feast/feast-online-store.js";
@@ -13,7 +13,7 @@ import { scalars } from "../kernels/step.js";
 import { openssl } from "../needs/openssl.js";
 import { fill, redisAt } from "./every-redis.js";
 import { FIXTURES, feastAnswers, ourAnswers, repositoryOf } from "./every-type.js";
-import { startRedis, startRedisCluster, type TestRedis } from "./redis-server.js";
+import { startRedis, startRedisCluster, startSentinel, type TestRedis } from "./redis-server.js";
 
 describe.each(FIXTURES)("%s", name => {
   test.each([
@@ -137,6 +137,28 @@ describe("other servers", () => {
     await expect(at(`${mine},${user},${lax}`)).rejects.toThrow(/NOPERM.*hmget/);
     await server.stop();
     rmSync(folder, { recursive: true });
+  });
+
+  test.each([false, true])("what a sentinel names, TLS %s: by TLS or not at all", async tls => {
+    const folder = mkdtempSync(join(tmpdir(), "merlon-redis-tls-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const ask = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1";
+    openssl(folder, ...ask.split(" "), "-keyout", key, "-out", cert);
+    const files = [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${cert}`, "tls-auth-clients no"];
+    const flags = tls ? ["--tls-port", "{port}", ...files.flatMap(line => `--${line}`.split(" "))] : [];
+    const server = await startRedis(flags, tls ? { tls: { rejectUnauthorized: false } } : {});
+    onTestFinished(() => server.stop());
+    await fill(server.client(), name);
+    const sentinel = await startSentinel(server, tls ? [...files, "tls-replication yes"] : []);
+    onTestFinished(() => sentinel.stop());
+    const repository = repositoryOf(name);
+    const at = (change: Partial<RedisStore>) =>
+      ourAnswers(name, { ...repository, onlineStore: { ...redisAt(sentinel.port), mode: "sentinel", ...change } });
+    expect(await at({ tls, ...(tls && { tlsAuthority: cert }) })).toEqual(feastAnswers(name));
+    // The other way than the server's.
+    await expect(at({ tls: !tls, tlsVerify: false })).rejects.toThrow(/can not be reached|did not answer/);
+    await expect(at({ tls, sentinelName: "other" })).rejects.toThrow(/can not be reached|did not answer/);
   });
 
   test("a cluster", async () => {

@@ -1,7 +1,7 @@
 /** Debian's `redis-server`, started on loopback for a test: one server, or two that are a cluster. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis, type RedisOptions } from "ioredis";
@@ -18,13 +18,18 @@ export interface TestRedis {
   stop(): Promise<void>;
 }
 
-/** @param flags of `redis-server` @param options of the client that fills it */
-export async function startRedis(flags: readonly string[] = [], options: RedisOptions = {}): Promise<TestRedis> {
+/** @param flags of `redis-server` @param options of the client that fills it @param first flags before all others */
+export async function startRedis(
+  flags: readonly string[] = [],
+  options: RedisOptions = {},
+  first: readonly string[] = [],
+): Promise<TestRedis> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "merlon-redis-"));
   const tls = flags.includes("--tls-port");
   const ports = tls ? ["--port", "0"] : ["--port", String(port)];
-  const args = [...ports, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no", ...flags];
+  const saves = first.includes("--sentinel") ? [] : ["--save", "", "--appendonly", "no"];
+  const args = [...first, ...ports, "--bind", "127.0.0.1", "--dir", folder, ...saves, ...flags];
   let server: ChildProcess;
   const clients: Redis[] = [];
   const client = () => {
@@ -86,6 +91,21 @@ export async function startRedisCluster(): Promise<{
     nodes,
     stop: async () => {
       await Promise.all(nodes.map(node => node.stop()));
+    },
+  };
+}
+
+/** A sentinel that watches a server under the name `mymaster`. @param lines of its configuration */
+export async function startSentinel(master: TestRedis, lines: readonly string[] = []): Promise<TestRedis> {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-sentinel-"));
+  const config = join(folder, "sentinel.conf");
+  writeFileSync(config, [`sentinel monitor mymaster 127.0.0.1 ${master.port} 1`, ...lines, ""].join("\n"));
+  const sentinel = await startRedis([], {}, [config, "--sentinel"]);
+  return {
+    ...sentinel,
+    stop: async () => {
+      await sentinel.stop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -36,6 +36,8 @@ export function makeSingle(store: RedisStore, timeoutMs: number, more: { readonl
       name: store.sentinelName,
       db: store.db,
       sentinelRetryStrategy: retry,
+      // Of the server that sentinels name, not of theirs, as redis-py's `ssl`; without it ioredis ignores `tls`.
+      enableTLSForSentinelMode: store.tls,
     });
   return new Redis({ ...options, host: first!.host, port: first!.port, db: store.db });
 }
