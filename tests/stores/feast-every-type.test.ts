@@ -55,6 +55,33 @@ describe("Redis", () => {
     expect([...flag!.eventSeconds!]).toEqual([1704112200, 1704112200, Number.NaN]);
     await store.close();
   });
+
+  test("a time without its value is a null, a value without its time is as new as can be", async () => {
+    const repository = { ...repositoryOf("every-0.67-k3"), onlineStore: redisAt(server.port) };
+    const client = server.client();
+    await client.flushall();
+    const view = findView(repository.registry, "shops")!;
+    const [rating] = view.features.filter(({ name }) => name === "rating");
+    const keyOf = (shop: string) => hashNamer("every")(keyEncoder(view.joinKeys, 3)([shop]));
+    const value = Buffer.from("350000803f", "hex");
+    await client.hset(keyOf("timed"), timeField("shops"), Buffer.from("0805", "hex"));
+    await client.hset(keyOf("valued"), featureField("shops", "rating"), value);
+    await client.hset(
+      keyOf("both"),
+      featureField("shops", "rating"),
+      value,
+      timeField("shops"),
+      Buffer.from("0805", "hex"),
+    );
+    const store = await openStore(repository, {});
+    const reader = await store.prepare([{ view, features: [rating!] }], { bytes: "utf8", eventTimes: true });
+    const keys = scalars("string", ["timed", "valued", "both", "none"]);
+    const [column] = await reader.getOnline(new Map([["shop", keys]]), 4);
+    expect([...column!.status]).toEqual([2, 1, 1, 0]);
+    expect([column!.values[1], column!.values[2]]).toEqual([1, 1]);
+    expect([...column!.eventSeconds!]).toEqual([5, Number.NaN, 5, Number.NaN]);
+    await store.close();
+  });
 });
 
 const REDIS = { redis_type: "redis", sentinel_master: "mymaster" } as const;
