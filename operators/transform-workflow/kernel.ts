@@ -19,8 +19,13 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
     const plan = await readPlan(file);
     const folder = dirname(file);
     const executable = await preparePlanWith(context.prepareStep, plan, { ...context, folder });
-    report(otherFit(step.outputs, plan.outputs, folder), context.onGoldenDifference);
-    await replayGolden(executable, folder, context.onGoldenDifference);
+    try {
+      report(otherFit(step.outputs, plan.outputs, folder), context.onGoldenDifference);
+      await replayGolden(executable, folder, context.onGoldenDifference);
+    } catch (error) {
+      await executable.close();
+      throw error;
+    }
     const refs = step.inputs.input;
     const reads = plan.inputs.map(({ name }) => refs.findIndex(ref => ref.name === name));
     const answers = step.outputs.map(({ name }) => plan.outputs.findIndex(({ schema }) => schema.name === name));

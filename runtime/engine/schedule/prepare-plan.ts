@@ -30,8 +30,10 @@ export async function preparePlanWith(
   const kernels: PreparedKernel[] = [];
   const counters = plan.steps.map(createCounters);
   let apart = rowsAreIndependent(plan);
+  // Each, though another one fails: what it holds is native memory, a connection or a thread.
   const close = async () => {
-    for (const kernel of kernels) await kernel.close?.();
+    const ended = await Promise.allSettled(kernels.map(async kernel => kernel.close?.()));
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
   };
   try {
     for (const [i, step] of plan.steps.entries()) {
@@ -41,7 +43,7 @@ export async function preparePlanWith(
       kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, counters[i]!) : kernel);
     }
   } catch (error) {
-    await close();
+    await close().catch(() => {});
     throw error;
   }
   const layout = layOut(plan, kernels, counters);
