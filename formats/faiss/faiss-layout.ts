@@ -265,7 +265,7 @@ function hnsw(r: FaissReader, noted: Noted, letters: "IHNf" | "IHNp" | "IHNs"): 
   const wanted = ({ IHNf: "flat", IHNp: "pq", IHNs: "sq" } as const)[letters];
   const within = nothing();
   const storage = index(r, within, undefined, { flat: FLAT, pq: ["IxPq"], sq: ["IxSQ"] }[wanted]);
-  if (storage.ntotal !== head.ntotal || storage.dimension !== head.dimension)
+  if (storage.ntotal !== head.ntotal || storage.dimension !== head.dimension || storage.metric !== head.metric)
     throw damaged(r.where, "its vectors do not fit its graph");
   noted.vectorRuns = within.vectorRuns;
   noted.scratch += within.scratch;

@@ -3,12 +3,13 @@
  * `exclude` lists for the row are searched past. Where the index has an id map, ids are its texts, in `exclude` too.
  */
 import type { PathInside } from "../../contract/files/path-inside.js";
+import type { Step } from "../../contract/plan.js";
 import type { FaissHeader } from "../../formats/faiss/faiss.js";
 import { readTextIds, type TextIds } from "../../formats/faiss/text-ids.js";
 import { type Column, childRows } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
-import type { Kernel, KernelContext } from "../../runtime/engine/schedule/kernel.js";
+import type { InputsOf, Kernel, KernelContext, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import { excludedIds } from "../../runtime/stores/vectors/excluded-ids.js";
 import { type OpenIndex, openIndex } from "../../runtime/stores/vectors/open-index.js";
 import type { FaissHits } from "../../runtime/stores/vectors/protocol.js";
@@ -18,72 +19,83 @@ import { artefactFile } from "../shared/kernel/artefact-file.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
-    const { nprobe, efSearch, normalize } = step.params;
+    const { nprobe, efSearch } = step.params;
     const file = artefactFile(context.folder, step.artefacts.index);
     const index = await openIndex(file, { nprobe, efSearch }, "fastest", context.isTrusted);
-    const ref = step.inputs.input[0];
-    const { name } = ref;
-    // Told now, an index that was swapped for another of the wrong tower does not take the old one's place.
-    const width = context.schemaOf?.(ref)?.list?.max;
-    const { dimension } = index.header;
-    if (width != null && width !== dimension) {
+    try {
+      return await prepareSearch(step, file, index, context);
+    } catch (error) {
       await index.close();
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `${file} has vectors of ${dimension} numbers, and column \`${name}\` holds float32[${width}]. Build the index with the same tower.`,
-      );
+      throw error;
     }
-    const mapped = step.artefacts.ids;
-    const texts = mapped && (await openTexts(mapped, file, index, context));
-    const declared = step.outputs[0]?.dtype;
-    if (declared !== (texts ? "string" : "int64")) {
-      await index.close();
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `${file} ${texts ? "has an id map and answers texts" : "answers int64 ids"}, and the plan says ${declared}. Build the ensemble again.`,
-      );
-    }
-    const positionOf = texts && step.inputs.exclude ? await textPositions(texts) : undefined;
-    const k = Math.min(step.params.topk, index.header.ntotal);
-    return {
-      run: (inputs, { signal }) => {
-        const query = inputs.input[0];
-        const { rows } = query;
-        checkQueries(query, name, index.header, normalize === true);
-        const given = query.values as Float32Array;
-        const queries = normalize ? new Float32Array(given) : given;
-        if (normalize) toUnitLength(queries, dimension);
-        const columns = (hits: FaissHits): Column[] => {
-          const made = childRows(rows, hits.offsets);
-          const ids: Column = texts
-            ? { dtype: "string", rows: made, values: textsOf(hits.ids, texts, file) }
-            : { dtype: "int64", rows: made, values: hits.ids };
-          return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
-        };
-        if (rows.count === 0 || k === 0) return columns(noHits(rows.count));
-        const left = inputs.exclude?.[0];
-        const excluded = left && (positionOf ? excludedTexts(left, rows, positionOf) : excludedIds(left, rows));
-        const hits = index.search(queries, rows.count, k, excluded, signal);
-        return hits instanceof Promise ? hits.then(columns) : columns(hits);
-      },
-      close: () => index.close(),
-    };
   },
 };
 
-/** The map of an open index, which is closed where there is none to be had. @throws RuntimeFault naming the map */
-async function openTexts(
+/** @throws RuntimeFault for an index that is not the plan's; it stays open */
+async function prepareSearch(
+  step: Step<"queryFaiss">,
+  file: string,
+  index: OpenIndex,
+  context: KernelContext,
+): Promise<PreparedKernel<InputsOf<"queryFaiss">>> {
+  const { normalize } = step.params;
+  const ref = step.inputs.input[0];
+  const { name } = ref;
+  // Told now, an index that was swapped for another of the wrong tower does not take the old one's place.
+  const width = context.schemaOf?.(ref)?.list?.max;
+  const { dimension } = index.header;
+  if (width != null && width !== dimension)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${file} has vectors of ${dimension} numbers, and column \`${name}\` holds float32[${width}]. Build the index with the same tower.`,
+    );
+  const mapped = step.artefacts.ids;
+  const texts = mapped && openTexts(mapped, file, index, context);
+  const declared = step.outputs[0]?.dtype;
+  if (declared !== (texts ? "string" : "int64"))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${file} ${texts ? "has an id map and answers texts" : "answers int64 ids"}, and the plan says ${declared}. Build the ensemble again.`,
+    );
+  const positionOf = texts && step.inputs.exclude ? await textPositions(texts) : undefined;
+  const k = Math.min(step.params.topk, index.header.ntotal);
+  return {
+    run: (inputs, { signal }) => {
+      const query = inputs.input[0];
+      const { rows } = query;
+      checkQueries(query, name, index.header, normalize === true);
+      const given = query.values as Float32Array;
+      const queries = normalize ? new Float32Array(given) : given;
+      if (normalize) toUnitLength(queries, dimension);
+      const columns = (hits: FaissHits): Column[] => {
+        const made = childRows(rows, hits.offsets);
+        const ids: Column = texts
+          ? { dtype: "string", rows: made, values: textsOf(hits.ids, texts, file) }
+          : { dtype: "int64", rows: made, values: hits.ids };
+        return step.params.includeDistances ? [ids, { dtype: "float32", rows: made, values: hits.distances }] : [ids];
+      };
+      if (rows.count === 0 || k === 0) return columns(noHits(rows.count));
+      const left = inputs.exclude?.[0];
+      const excluded = left && (positionOf ? excludedTexts(left, rows, positionOf) : excludedIds(left, rows));
+      const hits = index.search(queries, rows.count, k, excluded, signal);
+      return hits instanceof Promise ? hits.then(columns) : columns(hits);
+    },
+    close: () => index.close(),
+  };
+}
+
+/** The map of an index. @throws RuntimeFault naming the map */
+function openTexts(
   mapped: PathInside,
   file: string,
   index: OpenIndex,
   { folder, isTrusted = () => false }: KernelContext,
-): Promise<TextIds> {
+): TextIds {
   try {
     const map = artefactFile(folder, mapped);
     // A manifest that lists both was written when they belonged together.
     return readTextIds(map, { index: file, ntotal: index.header.ntotal, isKnown: isTrusted(map) && isTrusted(file) });
   } catch (error) {
-    await index.close();
     if (error instanceof RuntimeFault) throw error;
     throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message, { cause: error });
   }

@@ -73,10 +73,24 @@ describe("queryFaiss answers what FAISS answers", () => {
 describe("faults", () => {
   const fault = (input: Parameters<typeof run>[2]) =>
     run("queryFaiss", step("flat-ip.faiss", 3), input, context(), folder);
-  test("a query with NaN names row and place", async () => {
-    const bad = [queries[0]!, [1, 2, Number.NaN, 4]];
-    await expect(fault({ input: [vectors("float32", bad, 4)] })).rejects.toThrow(
-      "column `query` holds NaN at row 1, place 2: no query can be made of it.",
+  test.each([
+    [Number.NaN, false],
+    [Number.NaN, true],
+    [Number.POSITIVE_INFINITY, false],
+    [Number.POSITIVE_INFINITY, true],
+    [Number.NEGATIVE_INFINITY, true],
+  ])("a query with %d names row and place (normalize: %s)", async (odd, normalize) => {
+    const bad = [queries[0]!, [1, 2, odd, 4]];
+    const of = step("flat-ip.faiss", 3);
+    const searched = run(
+      "queryFaiss",
+      { ...of, params: { ...of.params, ...(normalize && { normalize: true as const }) } },
+      { input: [vectors("float32", bad, 4)] },
+      context(),
+      folder,
+    );
+    await expect(searched).rejects.toThrow(
+      `column \`query\` holds ${odd} at row 1, place 2: no query can be made of it.`,
     );
   });
   test("another dimension, another dtype", async () => {

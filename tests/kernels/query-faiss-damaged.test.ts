@@ -151,4 +151,36 @@ describe("what FAISS reads without looking", () => {
     hnsw.writeInt32LE(2 ** 31 - 1, layoutOf(hnsw).efSearchAt!);
     expect(() => readFaissHeader(hnsw, "x")).toThrow("efSearch is 2147483647");
   });
+  test.each([
+    "refined-pq",
+    "refined-ivf-pq",
+    "refined-hnsw",
+    "idmap-ivf-pq",
+    "idmap-hnsw",
+    "hnsw-ip",
+    "hnsw-pq",
+    "hnsw-sq",
+  ])("%s: parts of different metrics", name => {
+    const bytes = bytesOf(name);
+    const heads = headsOf(bytes);
+    expect(heads.length).toBeGreaterThan(1);
+    // A quantizer may have a metric of its own.
+    const parts = name.startsWith("refined") ? [heads[0]!, heads[1]!, heads.at(-1)!] : [heads[0]!, heads[1]!];
+    for (const at of parts) {
+      const changed = Buffer.from(bytes);
+      changed.writeInt32LE(1 - bytes.readInt32LE(at + METRIC), at + METRIC);
+      expect(() => readFaissHeader(changed, "x"), `metric of the index at byte ${at}`).toThrow(
+        /^x is not a whole FAISS index: /,
+      );
+    }
+  });
 });
+
+/** In an index, behind letters, dimension, count, two numbers of no meaning and a flag. */
+const METRIC = 4 + 4 + 8 + 16 + 1;
+
+/** Where each index in a file begins. */
+const headsOf = (bytes: Buffer): number[] =>
+  Array.from(bytes.toString("latin1").matchAll(/I[wxH][A-Za-z0-9]{2}/g), ({ index }) => index).filter(
+    at => at + METRIC + 4 <= bytes.length && bytes.readInt32LE(at + 4) === 8 && bytes[at + METRIC - 1] === 1,
+  );
