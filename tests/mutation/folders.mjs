@@ -3,6 +3,19 @@
  * Tests that run the product from `dist/` (spawned programs, workers) do not belong here: mutants are in the sources alone.
  */
 
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../run/graph.mjs";
+
+/** The running half of each operator, and what several share. */
+const kernelFiles = () =>
+  readdirSync(join(ROOT, "operators"), { recursive: true })
+    .filter(
+      path => /(^|\/)kernel[^/]*\.ts$|^shared\/kernel\/.*\.ts$/.test(path) && !/^gen\/|\.test\.ts$|^kernels/.test(path),
+    )
+    .map(path => `operators/${path}`)
+    .sort();
+
 /**
  * @typedef Folder
  * @property {readonly string[]} sources path prefixes, relative to the tree
@@ -30,5 +43,63 @@ export const FOLDERS = {
       "tests/server/used-regions.test.ts",
     ],
     time: "about 5,000 mutants; not timed yet",
+  },
+  stores: {
+    sources: ["runtime/stores/feast/", "runtime/stores/embeddings/"],
+    tests: [
+      "tests/stores/{build-column,feast-by-statement,feast-changes,feast-every-type,feast-key,feast-key-versions}.test.ts",
+      "tests/stores/{feast-new-types,feast-snapshot,feast-views,hmget,hugectr,embedding-table}.test.ts",
+      "tests/stores/{redis-hashes,redis-options,shared-snapshots,stores-agree,feature-server}.test.ts",
+      "tests/kernels/query-feast-many.test.ts",
+      "operators/{query-feast,query-embedding}/*.test.ts",
+    ],
+    time: "TIME",
+  },
+  faiss: {
+    sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],
+    tests: [
+      "tests/stores/faiss-file.test.ts",
+      "tests/kernels/{query-faiss-kinds,query-faiss-native,query-faiss-scan,search-in-parts}.test.ts",
+      "tests/etl/text-ids.test.ts",
+      "tests/walls/faiss-file.test.ts",
+      "operators/query-faiss/*.test.ts",
+    ],
+    time: "TIME",
+  },
+  engine: {
+    sources: ["runtime/engine/"],
+    tests: [
+      "tests/plan/{cache-histories,cached-kernel,choose,close-kernels,execute,fallback,repeat-rows}.test.ts",
+      "tests/functions/{equals-javascript,integers,departures}.test.ts",
+      "tests/kernels/filter-rows.test.ts",
+      "tests/explain/explain.test.ts",
+      "operators/{filter,lambda-op,fused,transform-workflow}/*.test.ts",
+    ],
+    time: "TIME",
+  },
+  kernels: {
+    sources: kernelFiles(),
+    tests: [
+      "operators/*/*.test.ts",
+      "tests/kernels/{gumbel-race,half-scores,keep-largest,odd-scores,ordering,seen-filter}.test.ts",
+    ],
+    time: "TIME",
+  },
+  formats: {
+    sources: [
+      ...["arrow", "bytes", "feast", "folders", "hashes", "merlin-schema", "npz", "onnx", "sqlite", "tables"].map(
+        name => `formats/${name}/`,
+      ),
+      "runtime/wire/json/decimal.ts",
+    ],
+    tests: [
+      "tests/stores/{feast-key,feast-views,feast-every-type,feast-new-types,leaf-pages,onnx-signature,redis-options}.test.ts",
+      "tests/stores/{hugectr,feast-by-statement}.test.ts",
+      "tests/walls/{arrow-file,npz,onnx-file,manifest,protobuf}.test.ts",
+      "tests/wire/decimal.test.ts",
+      "tests/etl/merlin-schema.test.ts",
+      "operators/{query-feast,predict-implicit,filter-candidates}/*.test.ts",
+    ],
+    time: "TIME",
   },
 };

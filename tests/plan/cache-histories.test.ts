@@ -73,7 +73,7 @@ test("computations that end at once: each row is computed if it is not among the
     { weight: 1, arbitrary: fc.record({ do: fc.constant("reload" as const) }) },
   );
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 5 }), fc.array(event, { maxLength: 30 }), (maxRows, events) => {
+    fc.property(fc.integer({ min: 1, max: 5 }), fc.array(event, { maxLength: 30, size: "max" }), (maxRows, events) => {
       const { state, computed, counters, ask, reload } = world(maxRows);
       const model = new Map<number, number>();
       let [hits, misses] = [0, 0];
@@ -102,7 +102,7 @@ test("computations that end at once: each row is computed if it is not among the
           expect(counters).toMatchObject({ cacheHits: hits, cacheMisses: misses });
         }
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
@@ -115,7 +115,7 @@ test("computations that end late: every request gets its own rows or its own fau
     { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(300, 1000) }) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.array(event, { maxLength: 24 }), async (maxRows, events) => {
+    fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.array(event, { maxLength: 24, size: "max" }), async (maxRows, events) => {
       const { state, computed, pending, counters, ask, reload } = world(maxRows);
       state.isSlow = true;
       const requests: { readonly xs: readonly number[]; readonly load: number; readonly made: Promise<unknown> }[] = [];

@@ -117,7 +117,7 @@ test("the cache holds what the list holds", () => {
       fc.constant(null).map(shrink),
       fc.nat({ max: LIMIT }).map(charge),
     ],
-    { maxCommands: 60 },
+    { maxCommands: 60, size: "max" },
   );
   fc.assert(
     fc.property(commands, all => {
@@ -125,6 +125,6 @@ test("the cache holds what the list holds", () => {
       const real = { cache: createLocalCache(SIZE, budget), budget, others: budget.open() };
       fc.modelRun(() => ({ model: { entries: new Map(), others: 0 }, real }), all);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });

@@ -19,7 +19,7 @@ test("as a list of eight, the last used at its end", () => {
     isTooLarge: fc.integer({ max: 9 }).map(n => n === 0),
   });
   fc.assert(
-    fc.property(fc.array(use, { minLength: 1, maxLength: 60 }), uses => {
+    fc.property(fc.array(use, { minLength: 20, maxLength: 60, size: "max" }), uses => {
       const run = runs++;
       const model = new Map<string, readonly ViewSnapshot[]>();
       const touch = (what: string, views: readonly ViewSnapshot[]): void => {

@@ -98,6 +98,9 @@ const history = fc.record({
 });
 type History = typeof history extends fc.Arbitrary<infer T> ? T : never;
 
+/** `STORES_RUNS=500 npm test -- stores-agree` runs more. */
+const RUNS = Number(process.env.STORES_RUNS ?? 40);
+
 let redis: TestRedis;
 const root = mkdtempSync(join(tmpdir(), "merlon-agree-"));
 beforeAll(async () => {
@@ -226,7 +229,7 @@ const expected = (repository: FeastRepository, all: History): Answer[][] =>
     }),
   );
 
-test("every way answers what was written", { timeout: 180_000 }, async () => {
+test("every way answers what was written", { timeout: 60_000 + RUNS * 3000 }, async () => {
   await fc.assert(
     fc.asyncProperty(history, async all => {
       const [sqlite, inRedis] = await written(all);
@@ -242,6 +245,6 @@ test("every way answers what was written", { timeout: 180_000 }, async () => {
       for (const [way, store] of Object.entries(ways))
         expect([way, await answers(store, sqlite, all)]).toEqual([way, wanted]);
     }),
-    { numRuns: 40, interruptAfterTimeLimit: 120_000 },
+    { numRuns: RUNS, interruptAfterTimeLimit: 30_000 + RUNS * 2000 },
   );
 });
