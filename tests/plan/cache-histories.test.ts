@@ -115,52 +115,57 @@ test("computations that end late: every request gets its own rows or its own fau
     { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(300, 1000) }) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.array(event, { maxLength: 24, size: "max" }), async (maxRows, events) => {
-      const { state, computed, pending, counters, ask, reload } = world(maxRows);
-      state.isSlow = true;
-      const requests: { readonly xs: readonly number[]; readonly load: number; readonly made: Promise<unknown> }[] = [];
-      let asked = 0;
-      let isWhole = true;
-      for (const event of events) {
-        isWhole &&= event.do !== "fail" && event.do !== "reload";
-        if (event.do === "wait") state.now += event.ms;
-        else if (event.do === "reload") reload();
-        else if (event.do === "ask") {
-          asked += event.xs.length;
-          const inFlight = new Set(pending.flatMap(of => of.rows));
-          const before = computed.length;
-          const made = Promise.resolve(ask(event.xs)).then(
-            columns => plain(columns[0]!),
-            (error: Error) => error.message,
-          );
-          requests.push({ xs: event.xs, load: state.load, made });
-          // What is being computed is waited for; what was lost is computed by each that waited.
-          if (isWhole) for (const x of computed.slice(before).flat()) expect(inFlight.has(x)).toBe(false);
-        } else if (pending.length > 0) {
-          const [one] = pending.splice(event.nth % pending.length, 1);
-          if (event.do === "end") one!.end();
-          else one!.fail();
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(event, { maxLength: 24, size: "max" }),
+      async (maxRows, events) => {
+        const { state, computed, pending, counters, ask, reload } = world(maxRows);
+        state.isSlow = true;
+        const requests: { readonly xs: readonly number[]; readonly load: number; readonly made: Promise<unknown> }[] =
+          [];
+        let asked = 0;
+        let isWhole = true;
+        for (const event of events) {
+          isWhole &&= event.do !== "fail" && event.do !== "reload";
+          if (event.do === "wait") state.now += event.ms;
+          else if (event.do === "reload") reload();
+          else if (event.do === "ask") {
+            asked += event.xs.length;
+            const inFlight = new Set(pending.flatMap(of => of.rows));
+            const before = computed.length;
+            const made = Promise.resolve(ask(event.xs)).then(
+              columns => plain(columns[0]!),
+              (error: Error) => error.message,
+            );
+            requests.push({ xs: event.xs, load: state.load, made });
+            // What is being computed is waited for; what was lost is computed by each that waited.
+            if (isWhole) for (const x of computed.slice(before).flat()) expect(inFlight.has(x)).toBe(false);
+          } else if (pending.length > 0) {
+            const [one] = pending.splice(event.nth % pending.length, 1);
+            if (event.do === "end") one!.end();
+            else one!.fail();
+          }
+          await turn();
         }
-        await turn();
-      }
-      while (pending.length > 0) {
-        for (const { end } of pending.splice(0)) end();
-        await turn();
-      }
-      for (const { xs, load, made } of requests) {
-        const answer = await made;
-        if (answer === "failed") continue;
-        // Of its own load, or of a later one, where what it waited for was lost.
-        const values = answer as number[];
-        expect(values.map(y => y % 100)).toEqual(xs);
-        for (const y of values) expect(Math.floor(y / 100)).toBeGreaterThanOrEqual(load);
-      }
-      expect(counters.cacheHits + counters.cacheMisses).toBe(asked);
-      // Nothing is left in flight, and what is kept is of the last load.
-      state.isSlow = false;
-      const all = [0, 1, 2, 3, 4, 5, 6];
-      expect(plain((ask(all) as readonly Column[])[0]!)).toEqual(all.map(x => answerOf(x, state.load)));
-    }),
+        while (pending.length > 0) {
+          for (const { end } of pending.splice(0)) end();
+          await turn();
+        }
+        for (const { xs, load, made } of requests) {
+          const answer = await made;
+          if (answer === "failed") continue;
+          // Of its own load, or of a later one, where what it waited for was lost.
+          const values = answer as number[];
+          expect(values.map(y => y % 100)).toEqual(xs);
+          for (const y of values) expect(Math.floor(y / 100)).toBeGreaterThanOrEqual(load);
+        }
+        expect(counters.cacheHits + counters.cacheMisses).toBe(asked);
+        // Nothing is left in flight, and what is kept is of the last load.
+        state.isSlow = false;
+        const all = [0, 1, 2, 3, 4, 5, 6];
+        expect(plain((ask(all) as readonly Column[])[0]!)).toEqual(all.map(x => answerOf(x, state.load)));
+      },
+    ),
     { numRuns: 200 },
   );
 });
