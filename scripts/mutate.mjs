@@ -137,6 +137,7 @@ async function runFolder(name, mutants, tests, { fresh, concurrency }) {
       concurrency,
       timeoutMS: 10_000,
       timeoutFactor: 2,
+      dryRunTimeoutMinutes: 30,
       tempDirName: join(".cache", "mutation", name, "sandbox"),
       ignorePatterns: [".cache", "dist/**/*.map", "dist/**/*.d.ts", "lab", "docs", "deploy", "build/Debug"],
       incremental: true,
