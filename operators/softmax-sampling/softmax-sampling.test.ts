@@ -39,6 +39,7 @@ describe("greedy", () => {
       fc.property(
         fc.array(fc.oneof(fc.double({ noNaN: true }), fc.constantFrom(0, 1, Number.POSITIVE_INFINITY)), {
           maxLength: 200,
+          size: "max",
         }),
         fc.integer({ min: 1, max: 100 }),
         (keys, k) => {
@@ -105,6 +106,7 @@ describe("randomness", () => {
     const sample = await sampler({ topk: 4, temperature: 2 });
     const row = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.float({ min: -2, max: 2, noNaN: true })), {
       maxLength: 12,
+      size: "max",
     });
     fc.assert(
       fc.property(fc.array(row, { maxLength: 6 }), fc.bigInt({ min: 0n, max: 2n ** 63n }), (rows, seed) => {

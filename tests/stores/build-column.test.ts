@@ -42,7 +42,7 @@ const adds = fc.constantFrom(...NAMES).chain(type =>
         value: fc.option<bigint | number | string | readonly bigint[] | readonly string[]>(VALUES[type]),
         seconds: fc.option(fc.nat(), { nil: undefined }),
       }),
-      { maxLength: 16 },
+      { maxLength: 16, size: "max" },
     ),
   }),
 );

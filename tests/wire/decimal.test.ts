@@ -8,7 +8,7 @@ const read = (digits: string, exponent: number): number | undefined =>
   toDouble(Number(digits.slice(0, 10)), Number(digits.slice(10) || 0), digits.length, exponent);
 
 const digits = fc
-  .tuple(fc.integer({ min: 1, max: 9 }), fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 18 }))
+  .tuple(fc.integer({ min: 1, max: 9 }), fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 18, size: "max" }))
   .map(([first, more]) => `${first}${more.join("")}`);
 
 test("the nearest double, or undefined", () => {
