@@ -81,7 +81,7 @@ export const FOLDERS = {
     sources: kernelFiles(),
     tests: [
       "operators/*/*.test.ts",
-      "tests/kernels/{gumbel-race,half-scores,keep-largest,odd-scores,ordering,seen-filter}.test.ts",
+      "tests/kernels/{filter-rows,gumbel-race,half-scores,keep-largest,odd-scores,ordering,row-models,seen-filter}.test.ts",
     ],
     time: "TIME",
   },
