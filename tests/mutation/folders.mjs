@@ -48,8 +48,8 @@ export const FOLDERS = {
     sources: ["runtime/stores/feast/", "runtime/stores/embeddings/"],
     tests: [
       "tests/stores/{build-column,feast-by-statement,feast-changes,feast-every-type,feast-key,feast-key-versions}.test.ts",
-      "tests/stores/{feast-new-types,feast-snapshot,feast-views,hmget,hugectr,embedding-table}.test.ts",
-      "tests/stores/{redis-hashes,redis-options,shared-snapshots,stores-agree,feature-server}.test.ts",
+      "tests/stores/{feast-new-types,feast-snapshot,feast-views,feast-written,hmget,hugectr,embedding-table}.test.ts",
+      "tests/stores/{hot-rows,redis-hashes,redis-options,shared-snapshots,snapshot-histories,stores-agree}.test.ts",
       "tests/kernels/query-feast-many.test.ts",
       "operators/{query-feast,query-embedding}/*.test.ts",
     ],

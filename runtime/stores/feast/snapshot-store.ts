@@ -8,6 +8,7 @@ import { WorkerEnded, WorkerHost } from "../../../contract/workers/worker-host.j
 import type { KeyVersion } from "../../../formats/feast/feast-key.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
+import { semaphore } from "../../base/semaphore.js";
 import { type Answer, answerFrom, type Held, hold, holdChanges } from "./held-snapshot.js";
 import { sharedSnapshot } from "./shared-snapshots.js";
 import { type SnapshotOrder, takeSnapshot } from "./snapshot.js";
@@ -67,6 +68,8 @@ export function openSnapshotStore(
 function snapshotFile(file: string): SnapshotFile {
   const orders: SnapshotOrder[] = [];
   let state: State = { seen: "", readers: [] };
+  // A state has a reader for each order: it is replaced by one at a time.
+  const inTurn = semaphore(1);
   let looked = performance.now();
   let closed = false;
   let warned = false;
@@ -90,23 +93,27 @@ function snapshotFile(file: string): SnapshotFile {
     if (performance.now() - looked <= LOOK_EVERY_MS) return;
     looked = Number.POSITIVE_INFINITY;
     inBackground(
-      look().finally(() => {
+      inTurn(look).finally(() => {
         looked = performance.now();
       }),
       "looking for changes of a feature store",
     );
   };
+  /** @returns its place among the readers */
+  const take = async (order: SnapshotOrder): Promise<number> => {
+    const seen = await fileState(file);
+    const { readers: others } = state;
+    if (others.length === 0 || seen === state.seen)
+      state = { seen, readers: [...others, await takeFirst(order, seen)] };
+    else {
+      state = { seen, readers: await takeAgain([...orders, order]) };
+      for (const other of others) await other.close();
+    }
+    return orders.push(order) - 1;
+  };
   const self: SnapshotFile = {
     async add(order) {
-      const seen = await fileState(file);
-      const place = orders.push(order) - 1;
-      const { readers: others } = state;
-      if (others.length === 0 || seen === state.seen)
-        state = { seen, readers: [...others, await takeFirst(order, seen)] };
-      else {
-        state = { seen, readers: await takeAgain(orders) };
-        for (const other of others) await other.close();
-      }
+      const place = await inTurn(() => take(order));
       return {
         getOnline: (keys, count, _signal, run) => {
           lookSometimes();

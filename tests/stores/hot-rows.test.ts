@@ -1,0 +1,88 @@
+// Random reads through the cache of vectors: always the row's own numbers, within the memory, and what is asked for again stays.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
+
+const numberOf = (row: number, i: number): number => row * 10 + i;
+/** A slot's row number, and whether it was asked for. */
+const OVERHEAD = 5;
+const WAYS = 8;
+const bytesOf = (sets: number, dimension: number): number => sets * (WAYS * (dimension * 4 + OVERHEAD) + 1);
+
+function world(dimension: number, memory: number) {
+  const read: number[] = [];
+  const state = { fails: false };
+  const hot = hotRows(dimension, memory, (row, into) => {
+    read.push(row);
+    expect(into).toHaveLength(dimension);
+    for (let i = 0; i < dimension; i++) into[i] = numberOf(row, i);
+    if (state.fails) throw new Error(`${row} is cut`);
+  });
+  const ask = (row: number): void => {
+    const to = new Float32Array(dimension + 3).fill(-1);
+    hot.copy(row, to, 2);
+    expect([...to]).toEqual([-1, -1, ...Array.from({ length: dimension }, (_, i) => numberOf(row, i)), -1]);
+  };
+  return { read, state, hot, ask };
+}
+
+const shape = fc.record({ dimension: fc.integer({ min: 1, max: 5 }), sets: fc.integer({ min: 1, max: 4 }) });
+
+test("every row is its own, read again only where others took its place", () => {
+  const reads = fc.array(fc.record({ row: fc.nat({ max: 60 }), fails: fc.integer({ max: 9 }).map(n => n === 0) }), {
+    minLength: 20,
+    maxLength: 150,
+    size: "max",
+  });
+  fc.assert(
+    fc.property(shape, reads, ({ dimension, sets }, all) => {
+      const memory = bytesOf(sets, dimension);
+      const { read, state, hot, ask } = world(dimension, memory);
+      expect(hot.memory).toBe(memory);
+      /** By set: rows, the hand, and which were asked for since it passed. */
+      const model = Array.from({ length: sets }, () => ({
+        rows: new Array<number | undefined>(WAYS).fill(undefined),
+        asked: new Array<boolean>(WAYS).fill(false),
+        hand: 0,
+      }));
+      for (const { row, fails } of all) {
+        const set = model[row % sets]!;
+        const at = set.rows.indexOf(row);
+        state.fails = fails;
+        if (at >= 0) {
+          ask(row);
+          set.asked[at] = true;
+          expect(read).toEqual([]);
+          continue;
+        }
+        while (set.asked[set.hand]) {
+          set.asked[set.hand] = false;
+          set.hand = (set.hand + 1) % WAYS;
+        }
+        if (fails) expect(() => ask(row)).toThrow(`${row} is cut`);
+        else ask(row);
+        // Half a row is nobody's.
+        set.rows[set.hand] = fails ? undefined : row;
+        set.hand = (set.hand + 1) % WAYS;
+        expect(read.splice(0)).toEqual([row]);
+      }
+    }),
+  );
+});
+
+describe("memory", () => {
+  test.each([0, 1, bytesOf(1, 3) - 1])("of %i bytes for vectors of three: nothing is kept", memory => {
+    const { read, hot, ask } = world(3, memory);
+    for (const row of [1, 1, 2]) ask(row);
+    expect([hot.memory, read]).toEqual([0, [1, 1, 2]]);
+  });
+  test("of a byte less than three sets has two", () => {
+    const { hot } = world(3, bytesOf(3, 3) - 1);
+    expect(hot.memory).toBe(bytesOf(2, 3));
+  });
+  test("that holds all rows reads each once", () => {
+    const { read, ask } = world(2, bytesOf(4, 2));
+    for (let round = 0; round < 3; round++) for (let row = 0; row < 4 * WAYS; row++) ask(row);
+    expect(read).toEqual(Array.from({ length: 4 * WAYS }, (_, row) => row));
+  });
+});
