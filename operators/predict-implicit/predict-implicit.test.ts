@@ -94,6 +94,21 @@ describe("files that hold no factors are refused by name", () => {
       { "user_factors.npy": npy("<f4", "2, 2", new Uint8Array(16), "True"), "item_factors.npy": matrix },
       "is stored column by column",
     ],
+    [
+      "a vector of users",
+      { "user_factors.npy": npy("<f4", "4,", new Uint8Array(16)), "item_factors.npy": matrix },
+      "`user_factors` has the shape (4); a matrix with rows is wanted",
+    ],
+    [
+      "items in three dimensions",
+      { "user_factors.npy": matrix, "item_factors.npy": npy("<f4", "1, 2, 2", new Uint8Array(16)) },
+      "`item_factors` has the shape (1, 2, 2); a matrix with rows is wanted",
+    ],
+    [
+      "no users",
+      { "user_factors.npy": npy("<f4", "0, 2", new Uint8Array(0)), "item_factors.npy": matrix },
+      "`user_factors` has the shape (0, 2); a matrix with rows is wanted",
+    ],
     ["no array", { "user_factors.npy": strToU8("hello"), "item_factors.npy": matrix }, "is no .npy array"],
   ];
   test.each(cases)("%s", (name, members, message) => {
