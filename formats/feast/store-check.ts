@@ -88,10 +88,10 @@ function judge(file: string, check: StoreCheck, header: Uint8Array, sumNow: () =
     if (found.bytes === check.bytes && found.sha256 === check.sha256) return "same";
     throw damaged(file, `has the checksum ${short(found.sha256)}, but ${short(check.sha256)} was written`);
   }
-  const counter = now.length < HEADER ? -1 : now.readUInt32BE(CHANGE_COUNTER);
-  // A writer sets both; a damaged byte changes one.
-  if (counter !== before.readUInt32BE(CHANGE_COUNTER) && counter === now.readUInt32BE(COUNTER_OF_VERSION))
-    return "changed";
+  // A writer sets both counters; a damaged byte changes one, and what is cut has none.
+  const counter = now.length === HEADER ? now.readUInt32BE(CHANGE_COUNTER) : undefined;
+  const isCounted = counter !== undefined && counter === now.readUInt32BE(COUNTER_OF_VERSION);
+  if (isCounted && counter !== before.readUInt32BE(CHANGE_COUNTER)) return "changed";
   throw damaged(file, "has another header than was written, without a transaction in between");
 }
 
