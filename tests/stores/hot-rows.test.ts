@@ -29,7 +29,7 @@ function world(dimension: number, memory: number) {
 const shape = fc.record({ dimension: fc.integer({ min: 1, max: 5 }), sets: fc.integer({ min: 1, max: 4 }) });
 
 test("every row is its own, read again only where others took its place", () => {
-  const reads = fc.array(fc.record({ row: fc.nat({ max: 60 }), fails: fc.integer({ max: 9 }).map(n => n === 0) }), {
+  const reads = fc.array(fc.record({ row: fc.nat({ max: 60 }), fails: fc.nat({ max: 9 }).map(n => n === 0) }), {
     minLength: 20,
     maxLength: 150,
     size: "max",

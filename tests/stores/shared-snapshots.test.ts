@@ -16,7 +16,7 @@ test("as a list of eight, the last used at its end", () => {
     file: fc.nat({ max: 11 }),
     /** Since the file was written. */
     age: fc.oneof(fc.constantFrom(SETTLED_MS - 1, SETTLED_MS), fc.nat({ max: 1000 })),
-    isTooLarge: fc.integer({ max: 9 }).map(n => n === 0),
+    isTooLarge: fc.nat({ max: 9 }).map(n => n === 0),
   });
   fc.assert(
     fc.property(fc.array(use, { minLength: 20, maxLength: 60, size: "max" }), uses => {
