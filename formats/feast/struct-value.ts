@@ -2,7 +2,7 @@
  * JSON objects <-> the bytes of `google.protobuf.Struct`, in which Merlin's schemas keep a column's properties.
  */
 import type { JsonValue } from "../../contract/schema.js";
-import { type Cursor, cursor, nextTag, readSpan, readString, readVarint } from "../bytes/wire.js";
+import { type Cursor, cursor, nextTag, readSpan, readString, readVarint, take } from "../bytes/wire.js";
 import { bytesMember, fixed64Member, message, stringField, stringMember, varintMember } from "../bytes/wire-writer.js";
 
 export type JsonObject = { readonly [key: string]: JsonValue };
@@ -44,7 +44,7 @@ function readStruct(c: Cursor): { [key: string]: JsonValue } {
 function readValue(c: Cursor): JsonValue {
   const tag = nextTag(c);
   const field = tag >>> 3;
-  if (field === 2) return new DataView(c.bytes.buffer, c.bytes.byteOffset + c.at, 8).getFloat64(0, true);
+  if (field === 2) return new DataView(c.bytes.buffer, c.bytes.byteOffset + take(c, 8), 8).getFloat64(0, true);
   if (field === 3) return readString(c);
   if (field === 5) return readStruct(readSpan(c));
   if (field === 6) {

@@ -96,7 +96,7 @@ export const FOLDERS = {
       "tests/stores/{embedding-table,feast-by-statement,feast-key-versions,feast-written,hugectr,store-check,zip}.test.ts",
       "tests/kernels/{pandas-hash,seen-filter}.test.ts",
       "tests/walls/{arrow-file,npz,onnx-file,manifest,protobuf}.test.ts",
-      "tests/wire/{decimal,wire-form}.test.ts",
+      "tests/wire/{decimal,struct-value,wire-form}.test.ts",
       "tests/etl/merlin-schema.test.ts",
       "operators/{query-feast,predict-implicit,filter-candidates}/*.test.ts",
     ],
