@@ -130,7 +130,7 @@ describe("fallback", () => {
     // How long the side that lost was waited for is told, too.
     expect([...late.timings.keys()]).toEqual(["a", "b", "c", "f"]);
     expect(late.rows).toEqual({ a: [2, 2], b: [2, 0], c: [2, 2], f: [2, 2] });
-    expect(late.timings.get("b")).toBeGreaterThan(5000);
+    expect(late.timings.get("b")).toBeGreaterThan(0);
     expect(late.timings.get("b")).toBeLessThan(30_000_000);
     // The other side may be slower than the time: it is what there is.
     expect((await run(one(10), "f", { model1: 60_000, model3: 40 })).score).toEqual([3, 3]);
