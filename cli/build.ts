@@ -51,7 +51,7 @@ export const buildCommand = (): Command =>
         .default("merlon"),
     )
     .option("--fuse", "of --target triton: the whole ensemble in one ONNX graph, models inlined")
-    .option("--triton-release <yy.mm>", "of --target triton: the release that is to run it (default: 24.01)")
+    .option("--triton-release <yy.mm>", "of --target triton: the release that is to run it (default: 25.08)")
     .addOption(
       new Option(
         "--ivf <search>",

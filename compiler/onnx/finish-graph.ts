@@ -21,7 +21,8 @@ export const LARGE_CONSTANT = 2 ** 22;
 const PAGE = 4096;
 
 /** The IR version that an opset came with. */
-const irOf = (opset: number): number => (opset <= 18 ? 8 : opset <= 20 ? 9 : 10);
+const irOf = (opset: number): number =>
+  opset <= 18 ? 8 : opset <= 20 ? 9 : opset <= 22 ? 10 : opset <= 24 ? opset - 12 : 13;
 
 /** @throws OpsetError where the release can't run it, OnnxTooLargeError beyond 2 GB */
 export function finishGraph(

@@ -1,6 +1,8 @@
 /**
- * A Triton release → the versions that its ONNX Runtime supports. The opset is the newest that the runtime implements fully; a graph declares a lower one if it can.
+ * A Triton release → the versions that its ONNX Runtime supports. The opset is the newest that the runtime has kernels for; a graph declares a lower one if it can.
  */
+import { TRITON_CONTAINERS } from "../../contract/triton-releases.js";
+
 export interface TritonRelease {
   readonly release: string;
   readonly onnxruntime: string;
@@ -10,14 +12,30 @@ export interface TritonRelease {
   readonly ir: number;
 }
 
-export const TRITON_RELEASES = [
-  { release: "23.06", onnxruntime: "1.15", opset: 19, ml: 3, ir: 8 },
-  { release: "24.01", onnxruntime: "1.16", opset: 19, ml: 3, ir: 9 },
-  { release: "24.04", onnxruntime: "1.17", opset: 20, ml: 4, ir: 9 },
-  { release: "24.06", onnxruntime: "1.18", opset: 21, ml: 4, ir: 10 },
-  { release: "24.09", onnxruntime: "1.19", opset: 21, ml: 5, ir: 10 },
-  { release: "25.01", onnxruntime: "1.20", opset: 21, ml: 5, ir: 10 },
-  { release: "25.05", onnxruntime: "1.21", opset: 22, ml: 5, ir: 10 },
-] as const satisfies readonly TritonRelease[];
+/** Measured by `tests/oracles/onnx/runtime_limits.py`. ONNX Runtime 1.15 accepts opset 19 without kernels for `Identity`, `Cast` or `Equal` of texts. */
+export const ONNX_RUNTIMES: ReadonlyMap<string, Pick<TritonRelease, "opset" | "ml" | "ir">> = new Map([
+  ["1.15", { opset: 18, ml: 3, ir: 9 }],
+  ["1.16", { opset: 19, ml: 3, ir: 9 }],
+  ["1.17", { opset: 20, ml: 4, ir: 9 }],
+  ["1.18", { opset: 21, ml: 5, ir: 10 }],
+  ["1.19", { opset: 21, ml: 5, ir: 10 }],
+  ["1.20", { opset: 21, ml: 5, ir: 10 }],
+  ["1.21", { opset: 22, ml: 5, ir: 10 }],
+  ["1.22", { opset: 22, ml: 5, ir: 10 }],
+  ["1.23", { opset: 23, ml: 5, ir: 11 }],
+  ["1.24", { opset: 25, ml: 5, ir: 13 }],
+  ["1.27", { opset: 26, ml: 5, ir: 13 }],
+  ["1.28", { opset: 26, ml: 5, ir: 13 }],
+]);
 
-export const TRITON_DEFAULT = "24.01";
+/** `1.28.0` → `1.28`. */
+const minorOf = (version: string): string => version.split(".", 2).join(".");
+
+export const TRITON_RELEASES: readonly TritonRelease[] = TRITON_CONTAINERS.map(({ release, onnxruntime }) => ({
+  release,
+  onnxruntime: minorOf(onnxruntime),
+  ...ONNX_RUNTIMES.get(minorOf(onnxruntime))!,
+}));
+
+/** A year old when the newest of the table was released; graphs are the same for older ones unless they inline a model of a newer opset. */
+export const TRITON_DEFAULT = "25.08";

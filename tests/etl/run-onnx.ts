@@ -7,10 +7,10 @@ import * as ort from "onnxruntime-node";
 import { expect } from "vitest";
 import { contextOf } from "#compiler/5-emit/onnx/lower-plan.js";
 import { lowerStep } from "#compiler/5-emit/onnx/lower-step.js";
+import { releaseOf } from "#compiler/5-emit/onnx/triton-models.js";
 import { concat, dim, int64 } from "#compiler/onnx/elementary.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
-import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
 import type { Plan } from "#contract/plan.js";
 import { isRagged } from "#contract/schema.js";
 import { graphDtype, type LoweredColumn } from "#operators/shared/onnx/lowered-column.js";
@@ -28,7 +28,7 @@ export interface LoweredWorkflow {
 /** @returns the operators' reason, where one has no lowering for this */
 export function lowerWorkflow(folder: string, plan: Plan): LoweredWorkflow | { readonly refused: string } {
   const g = graphBuilder();
-  const release = TRITON_RELEASES[1];
+  const release = releaseOf("24.01");
   let rows: LoweredColumn["rows"] | undefined;
   const columns = new Map<string, LoweredColumn>();
   for (const { name, dtype, list } of plan.inputs) {

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { afterAll, describe, expect, test } from "vitest";
 import { contextOf } from "#compiler/5-emit/onnx/lower-plan.js";
+import { releaseOf } from "#compiler/5-emit/onnx/triton-models.js";
 import { build } from "#compiler/index.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
 import { inlineModel } from "#compiler/onnx/inline-model.js";
 import { OP_CHANGES } from "#compiler/onnx/op-changes.js";
-import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
 import type { AnyStep } from "#contract/plan.js";
 import { bytesMember, message, stringField } from "#formats/bytes/wire-writer.js";
 import { OnnxTooLargeError, printOnnxModel } from "#formats/onnx/onnx-model.js";
@@ -182,7 +182,7 @@ describe("models that come into a graph", () => {
   };
   const contextWith = (g: ReturnType<typeof graphBuilder>) =>
     contextOf(g, {} as AnyStep, {
-      release: TRITON_RELEASES[1],
+      release: releaseOf("24.01"),
       form: "unbatched",
       ivf: "probe",
       file: none,
@@ -208,7 +208,7 @@ describe("models that come into a graph", () => {
       g.output(`y${i}`, made, ["n", 4]);
       value = g.op("Neg", [value], "float32");
     }
-    return finishGraph(g, "g", TRITON_RELEASES[1]);
+    return finishGraph(g, "g", releaseOf("24.01"));
   };
 
   test("twice the same: names are unique, constants are shared", async () => {

@@ -9,8 +9,8 @@ import { lowered } from "#compiler/5-emit/build.js";
 import { frozenViews } from "#compiler/5-emit/onnx/frozen-views.js";
 import { contextOf } from "#compiler/5-emit/onnx/lower-plan.js";
 import { lowerStep } from "#compiler/5-emit/onnx/lower-step.js";
+import { releaseOf } from "#compiler/5-emit/onnx/triton-models.js";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
-import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
 import type { AnyStep, Step } from "#contract/plan.js";
 import { LOWERINGS } from "#operators/lowerings.js";
 import { placesOf } from "#operators/shared/onnx/key-places.js";
@@ -83,7 +83,7 @@ const none = (): never => {
   throw new Error("not asked for");
 };
 const NOTHING = {
-  release: TRITON_RELEASES[1],
+  release: releaseOf("24.01"),
   form: "unbatched",
   ivf: "probe",
   file: none,

@@ -26,7 +26,7 @@ import { refuseClashes, refuseNothing } from "./refuse-clashes.js";
 import { withStepFolders } from "./step-folder.js";
 
 export interface TritonOptions {
-  /** Of Triton, `24.01`; the newest that is no later counts. */
+  /** Of Triton, `26.08`; the newest that is no later counts. */
   readonly release?: string;
   /** The whole ensemble in one graph. */
   readonly fuse?: boolean;
@@ -144,11 +144,11 @@ function settingsNotes({ warmup, dynamicBatching: queue }: Settings, { fuse }: T
 /** The newest known release that is no later. @throws Error for one that is none, or too old */
 export function releaseOf(text: string): TritonRelease {
   if (!/^\d\d\.\d\d$/.test(text))
-    throw new Error(`\`--triton-release ${text}\` is no release of Triton: write year and month, as in 24.01.`);
+    throw new Error(`\`--triton-release ${text}\` is no release of Triton: write year and month, as in 26.08.`);
   const found = TRITON_RELEASES.filter(row => row.release <= text).at(-1);
   if (found) return found;
   throw new Error(
-    `Triton ${text} is older than ${TRITON_RELEASES[0].release}, and its ONNX Runtime lacks operators that are needed.`,
+    `Triton ${text} is older than ${TRITON_RELEASES[0]!.release}, and its ONNX Runtime lacks operators that are needed.`,
   );
 }
 
