@@ -13,6 +13,7 @@ import type { EnsembleGraph, EnsembleStep } from "./graph.js";
 import { memberInputs, parametersOf, pinShared } from "./member-request.js";
 import { find, newScope, type Scope } from "./scope.js";
 import { adaptShape } from "./shape.js";
+import { type StepSlots, stepSlots } from "./step-slots.js";
 import { readWish, type Wish } from "./wish.js";
 
 export interface EnsembleRun {
@@ -23,6 +24,8 @@ export interface EnsembleRun {
   readonly dependencies: readonly ModelRef[];
   /** What a request means that wants all outputs. */
   readonly whole: Wish;
+  /** By step, those of all requests; undefined without `max_inflight_requests`. */
+  readonly slots: readonly StepSlots[] | undefined;
   /** Called with each output of the ensemble that no member produced. */
   readonly onMissing?: ((tensor: string) => void) | undefined;
 }
@@ -33,10 +36,14 @@ export const ensembleRun = (
   server: ServerModels,
   dependencies: readonly ModelRef[],
   onMissing?: (tensor: string) => void,
-): EnsembleRun => ({
-  ...{ config, graph, server, dependencies, onMissing },
-  whole: readWish(config, graph, new Set(config.output.map(({ name }) => name))),
-});
+): EnsembleRun => {
+  const limit = config.ensemble_scheduling?.max_inflight_requests ?? 0;
+  return {
+    ...{ config, graph, server, dependencies, onMissing },
+    whole: readWish(config, graph, new Set(config.output.map(({ name }) => name))),
+    slots: limit > 0 ? graph.steps.map(() => stepSlots(limit)) : undefined,
+  };
+};
 
 /** A request on its way. */
 interface Running {
@@ -48,14 +55,9 @@ interface Running {
   /** What members get beside their inputs. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly root: Scope;
-  /** `max_inflight_requests`; 0 for any number. */
-  readonly limit: number;
-  /** Steps below a decoupled one: how many requests of each run, and those that wait for their turn. */
-  readonly inFlight: Map<number, number>;
-  readonly waiting: Map<number, (() => void)[]>;
   readonly resolve: () => void;
   readonly reject: (fault: RuntimeFault) => void;
-  /** Steps that run or wait for their turn. */
+  /** Steps that run or wait for a slot. */
   steps: number;
   failed: boolean;
 }
@@ -97,9 +99,6 @@ function runSteps(
       wish,
       parameters,
       root,
-      limit: config.ensemble_scheduling?.max_inflight_requests ?? 0,
-      inFlight: new Map(),
-      waiting: new Map(),
       resolve,
       reject,
       steps: 0,
@@ -139,7 +138,7 @@ function advance(running: Running, scope: Scope, whole: Scope[]): void {
     if (step.origin !== scope.origin || scope.started[step.index] || (needed && !needed.has(step.index))) continue;
     if (!step.inputs.every(([, tensor]) => find(scope, tensor) !== undefined)) continue;
     scope.started[step.index] = true;
-    startInTurn(running, step, scope);
+    startInSlot(running, step, scope);
   }
   for (const child of scope.children) advance(running, child, whole);
   if (
@@ -152,36 +151,28 @@ function advance(running: Running, scope: Scope, whole: Scope[]): void {
   }
 }
 
-/** `max_inflight_requests` bounds what a decoupled step's answers set off. */
-function startInTurn(running: Running, step: EnsembleStep, scope: Scope): void {
-  const { limit, inFlight, waiting } = running;
-  const count = inFlight.get(step.index) ?? 0;
-  if (limit === 0 || step.origin === -1 || count < limit) {
-    inFlight.set(step.index, count + 1);
+/** Starts a step when one of its slots is free, if the ensemble limits them. */
+function startInSlot(running: Running, step: EnsembleStep, scope: Scope): void {
+  const slots = running.ensemble.slots?.[step.index];
+  if (!slots) {
     start(running, step, scope);
     return;
   }
   running.steps++;
-  const queue = waiting.get(step.index) ?? [];
-  waiting.set(step.index, queue);
-  queue.push(() => {
+  const begin = (): void => {
     running.steps--;
-    start(running, step, scope);
-  });
+    if (running.failed) slots.release();
+    else start(running, step, scope, slots);
+  };
+  slots.take(begin, running.request.signal);
 }
 
-/** Starts the next request of a step that waits for the one that has ended. */
-function passTurn({ limit, inFlight, waiting, failed }: Running, step: EnsembleStep): void {
-  if (limit === 0 || step.origin === -1) return;
-  const next = failed ? undefined : waiting.get(step.index)?.shift();
-  if (next) next();
-  else inFlight.set(step.index, inFlight.get(step.index)! - 1);
-}
-
-function start(running: Running, step: EnsembleStep, scope: Scope): void {
+/** @param slots where it has taken one */
+function start(running: Running, step: EnsembleStep, scope: Scope, slots?: StepSlots): void {
   const { request, lease } = running;
   const { graph, server } = running.ensemble;
   if (request.signal?.aborted) {
+    slots?.release();
     fail(running, new RuntimeFault("CANCELLED", "Request cancelled"));
     return;
   }
@@ -191,6 +182,7 @@ function start(running: Running, step: EnsembleStep, scope: Scope): void {
     member = server.config(step.model, step.version, step.namespace, lease);
   } catch (error) {
     running.steps--;
+    slots?.release();
     fail(running, RuntimeFault.from(error));
     return;
   }
@@ -213,7 +205,7 @@ function start(running: Running, step: EnsembleStep, scope: Scope): void {
   };
   const finish = (): void => {
     end();
-    passTurn(running, step);
+    slots?.release();
     settle(running);
   };
   const take: Parameters<ServerModels["infer"]>[3] = (given, final) => {
