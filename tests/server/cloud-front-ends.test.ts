@@ -85,7 +85,10 @@ test("Vertex AI: the content type has the length of the JSON, and a binary answe
   expect([...new Int32Array(Uint8Array.from(bytes.subarray(header)).buffer)]).toEqual([1, 2, 3, 4]);
   const refusals = {
     [`additional-string/${VERTEX}${length}`]: `expect MIME type for binary data starts with '${VERTEX}', got: additional-string/${VERTEX}${length}`,
-    [`${VERTEX}additional-string${length}`]: "[request id: <id_unknown>] Raw request must only have 1 input",
+    [`${VERTEX}additional-string${length}`]: `Unable to parse inference header size, got: additional-string${length}`,
+    [VERTEX]: "Unable to parse inference header size, got: ",
+    [`${VERTEX}2147483648`]: "Unable to parse inference header size, value is out of range, got: 2147483648",
+    [`${VERTEX}-99999999999`]: "Unable to parse inference header size, value is out of range, got: -99999999999",
     [`${VERTEX}-123`]: `inference header size should be in range (0, ${body.length}), got: -123`,
     [`${VERTEX}12345`]: `inference header size should be in range (0, ${body.length}), got: 12345`,
   };

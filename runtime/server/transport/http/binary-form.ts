@@ -24,8 +24,16 @@ export function jsonLengthOf({ mime }: BinaryForm, type: string | undefined, rec
   if (at !== 0)
     throw new RuntimeFault("INVALID_ARGUMENT", `expect MIME type for binary data starts with '${mime}', got: ${type}`);
   const text = type.slice(mime.length);
-  // C's atoi: digits at the start, or 0.
-  const length = Number(/^\s*([+-]?\d+)/.exec(text)?.[1] ?? 0);
+  // C++'s stoi: digits at the start are enough.
+  const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
+  if (digits === undefined)
+    throw new RuntimeFault("INVALID_ARGUMENT", `Unable to parse inference header size, got: ${text}`);
+  const length = Number(digits);
+  if (length > 2 ** 31 - 1 || length < -(2 ** 31))
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `Unable to parse inference header size, value is out of range, got: ${text}`,
+    );
   if (length < 0 || length > received)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
