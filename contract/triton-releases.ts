@@ -60,3 +60,14 @@ export const TRITON_CONTAINERS: readonly TritonContainer[] = ROWS.map(([release,
   onnxruntime,
   cuda,
 }));
+
+/** @param text year and month of a release in the table @throws Error for any other */
+export function tritonContainer(text: string): TritonContainer {
+  const found = TRITON_CONTAINERS.find(({ release }) => release === text);
+  if (found) return found;
+  const [first, last] = [TRITON_CONTAINERS[0]!.release, TRITON_CONTAINERS.at(-1)!.release];
+  throw new Error(`--triton-release takes year and month of a release, from ${first} to ${last}. Got ${text}`);
+}
+
+/** The first release in which clients may not use shared memory unless the server's flag allows it. */
+export const CLIENT_SHM_OFF = "26.05";

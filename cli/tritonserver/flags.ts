@@ -286,6 +286,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "integer",
         "Bytes that a request may unpack and decode to for each byte of its body, beside 1 MiB (default 16).",
       ),
+      flag(
+        "triton-release",
+        "YY.MM",
+        "Names the version of that Triton release, with its default for --allow-client-shm; docs/serving.md.",
+      ),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows and fit of workflows at load."),
       flag(
         "gpu",

@@ -1,6 +1,7 @@
 /**
  * What each flag does to the options: name → a function that reads the value, or throws what is wrong with it in Triton's words.
  */
+import { tritonContainer } from "../../contract/triton-releases.js";
 import type { ServeOptions } from "../../runtime/server/lifecycle/server-options.js";
 import { readOrigins } from "../../runtime/server/transport/http/browser-access.js";
 import { type CloudFlags, readRange } from "./cloud.js";
@@ -239,6 +240,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),
   "request-memory-ratio": (o, v) => (o.requestMemoryRatio = readRatio(v)),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
+  "triton-release": (o, v) => (o.tritonRelease = tritonContainer(v).release),
   "response-cache-byte-size": (o, v, warn) => {
     const size = readSize(v);
     warn(

@@ -2,6 +2,7 @@
  * What a server is started with, and what runs then.
  */
 
+import { CLIENT_SHM_OFF, tritonContainer } from "../../../contract/triton-releases.js";
 import type { Clock } from "../../base/clock.js";
 import { defaultMemoryLimit } from "../../base/memory/memory-limit.js";
 import { DEFAULT_RATIO } from "../../base/memory/request-allowance.js";
@@ -12,6 +13,7 @@ import type { LogOptions } from "../observe/server-log.js";
 import type { RecentOptions, RecentRequests } from "../observe/tracing/recent-requests.js";
 import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js";
 import type { ReplayOptions } from "../recordings/replay.js";
+import { PROTOCOL_VERSION } from "../requests/metadata.js";
 import type { RateLimitResource } from "../scheduling/rate-limiter.js";
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from "../transport/grpc/keepalive.js";
 import type { GrpcTls } from "../transport/grpc/tls.js";
@@ -97,7 +99,10 @@ export interface ServeOptions {
   readonly httpMaxInputSize?: number;
   /** Origins of web pages that may call the HTTP ports, as `https://shop.example`; `*` for all. @default none but the server's own */
   readonly httpAllowedOrigins?: readonly string[];
+  /** @default false; true with a `tritonRelease` before 26.05 */
   readonly allowClientShm?: boolean;
+  /** Triton's release, as `26.04`: the version that the server names, and that release's default for shared memory. @default the recorded state, 2.73.0dev */
+  readonly tritonRelease?: string | undefined;
   readonly allowCpuMetrics?: boolean;
   /** `SETTING` → value of `--metrics-config`. */
   readonly metricsConfig?: Readonly<Record<string, string>>;
@@ -174,6 +179,7 @@ const endpoint = (
 /** One line an option. */
 export const withDefaults = (given: ServeOptions) => {
   const http = endpoint(given.http, 8000);
+  const triton = given.tritonRelease === undefined ? undefined : tritonContainer(given.tritonRelease);
   return {
     modelRepositories: [...new Set(given.modelRepositories)],
     http,
@@ -214,7 +220,8 @@ export const withDefaults = (given: ServeOptions) => {
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
     httpAllowedOrigins: (given.httpAllowedOrigins ?? []).flatMap(readOrigins),
-    allowClientShm: given.allowClientShm ?? false,
+    allowClientShm: given.allowClientShm ?? (triton !== undefined && triton.release < CLIENT_SHM_OFF),
+    serverVersion: triton?.server ?? PROTOCOL_VERSION,
     allowCpuMetrics: given.allowCpuMetrics ?? true,
     metricsConfig: given.metricsConfig ?? {},
     trace: (given.allowTrace ?? true) ? (given.trace ?? USUAL_TRACING) : undefined,

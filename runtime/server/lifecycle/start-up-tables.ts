@@ -3,7 +3,7 @@
  */
 import { backendFile } from "../backends/index.js";
 import type { IndexEntry } from "../models/model-states.js";
-import { extensionsOf, PROTOCOL_VERSION } from "../requests/metadata.js";
+import { extensionsOf } from "../requests/metadata.js";
 import type { OpenOptions } from "./server-options.js";
 
 /** @param rows the head first */
@@ -51,7 +51,7 @@ export function optionsTable(options: OpenOptions, cached: boolean): string {
   return table([
     ["Option", "Value"],
     ["server_id", options.id],
-    ["server_version", PROTOCOL_VERSION],
+    ["server_version", options.serverVersion],
     ["server_extensions", extensionsOf(options.trace !== undefined).join(" ")],
     ...options.modelRepositories.map((path, i) => [`model_repository_path[${i}]`, path]),
     ["model_control_mode", `MODE_${options.modelControlMode.toUpperCase()}`],

@@ -50,5 +50,5 @@ export const EXTENSIONS: readonly string[] = [
 export const extensionsOf = (traced: boolean): readonly string[] =>
   traced ? EXTENSIONS.flatMap(name => (name === "logging" ? ["trace", name] : name)) : EXTENSIONS;
 
-/** The release of Triton whose answers these are; clients compare it. */
+/** The state of Triton whose answers these are, after 26.08; clients compare it. */
 export const PROTOCOL_VERSION = "2.73.0dev";

@@ -21,7 +21,7 @@ import { joinTraces } from "../observe/tracing/join-traces.js";
 import type { RecentRequests } from "../observe/tracing/recent-requests.js";
 import type { TraceNotes } from "../observe/tracing/trace.js";
 import type { Tracer } from "../observe/tracing/tracer.js";
-import { describeModel, extensionsOf, PROTOCOL_VERSION } from "./metadata.js";
+import { describeModel, extensionsOf } from "./metadata.js";
 import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
 import { parseVersion } from "./version.js";
 
@@ -30,6 +30,8 @@ export interface CallOptions {
   readonly control: "none" | "poll" | "explicit";
   readonly strictReadiness: boolean;
   readonly allowClientShm: boolean;
+  /** What the metadata names. */
+  readonly serverVersion: string;
 }
 
 export interface StagedStatistics extends ModelStatistics {
@@ -100,7 +102,7 @@ export function createCalls(
     isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
     serverMetadata: () => ({
       name: options.id,
-      version: PROTOCOL_VERSION,
+      version: options.serverVersion,
       extensions: extensionsOf(tracer !== undefined),
     }),
     find,
