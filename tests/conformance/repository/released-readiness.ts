@@ -1,5 +1,5 @@
 /**
- * What releases of Triton answer to the readiness of a model that isn't there. The recorded state of core, which was never released, answered with
+ * What releases of Triton answer to the readiness of a model that isn't there. The recorded state of core, on its main branch after 26.06, answered with
  * the error of the look-up; every release from 23.12 to 26.06 answers "not ready" (`InferenceServer::ModelIsReady` in core's `src/server.cc`).
  */
 import type { Step } from "./records.js";
