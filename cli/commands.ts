@@ -7,6 +7,7 @@ import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
 import { clientCommand } from "./client.js";
 import { diffCommand } from "./diff.js";
+import { doctorCommand } from "./doctor.js";
 import { embeddingCommand } from "./embedding.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
@@ -40,6 +41,7 @@ export const commands = (): readonly Command[] => [
   recordCommand(),
   diffCommand(),
   clientCommand(),
+  doctorCommand(),
 ];
 
 /** Stands in the list of commands; `main` hands its words over before commander sees them. */
