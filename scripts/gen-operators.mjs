@@ -47,7 +47,7 @@ export function catalogues() {
     const passes = folder => shared !== undefined && passing.includes(folder);
     const imports = [...folders.filter(has), "shared"].sort().flatMap(folder => {
       if (folder !== "shared") return `import { ${camel(folder)}${suffix} } from "../${folder}/${file}.js";\n`;
-      return shared ? `import { asTheyAre } from "../shared/${shared}/as-they-are.js";\n` : [];
+      return shared ? `import { asTheyAre } from "../shared/${shared}/identity.js";\n` : [];
     });
     const entries = folders.flatMap(folder => {
       if (has(folder)) return `  ${camel(folder)}${suffix && `: ${camel(folder)}${suffix}`},\n`;

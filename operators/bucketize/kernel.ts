@@ -1,7 +1,7 @@
 /** Numeric columns -> int32 columns: how many boundaries are at or below each value. Null goes to the last bucket. */
-import type { LaneOf } from "../../runtime/base/columns/lane.js";
+import type { LaneOf } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { prepareLanes } from "../shared/kernel/prepare-lanes.js";
+import { prepareLanes } from "../shared/kernel/prepare-block-loops.js";
 import { boundariesOf } from "./spec.js";
 
 export const bucketizeLane: LaneOf<"bucketize"> = (step, column) => {

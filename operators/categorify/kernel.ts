@@ -12,9 +12,9 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { hashTogether } from "../hashed-cross/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
-import { like } from "../shared/kernel/like.js";
 import { bucketOf } from "../shared/kernel/pandas-hash.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
+import { like } from "../shared/kernel/with-values.js";
 import { readVocabulary } from "./kernel-vocabulary.js";
 
 const NULL_ID = 1;

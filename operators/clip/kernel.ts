@@ -1,13 +1,13 @@
 /** Numeric columns -> the same columns with values below `min` raised to it and values above `max` lowered to it. */
 
 import type { OpParams } from "../../contract/op-params.js";
-import type { Lane, LaneOf } from "../../runtime/base/columns/lane.js";
+import type { Lane, LaneOf } from "../../runtime/base/columns/block-loop.js";
 import type { Column, Values } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { floatValues } from "../shared/kernel/float-values.js";
-import { like } from "../shared/kernel/like.js";
+import { like } from "../shared/kernel/with-values.js";
 import { type ClipBounds, floatBounds, integerBounds } from "./kernel-bounds.js";
 
 export const clip: Kernel<"clip"> = {

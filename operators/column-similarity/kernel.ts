@@ -5,7 +5,7 @@ import type { Column } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
-import { like } from "../shared/kernel/like.js";
+import { like } from "../shared/kernel/with-values.js";
 
 export const columnSimilarity: Kernel<"columnSimilarity"> = {
   prepare(step, { folder }) {

@@ -4,8 +4,8 @@ import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import type { Column } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { floatValues } from "../shared/kernel/float-values.js";
-import { like } from "../shared/kernel/like.js";
 import { rowKeys } from "../shared/kernel/row-keys.js";
+import { like } from "../shared/kernel/with-values.js";
 
 export const differenceLag: Kernel<"differenceLag"> = {
   prepare(step) {

@@ -3,7 +3,7 @@
  * `{column}_filled` that say which values were null.
  */
 
-import type { LaneOf } from "../../runtime/base/columns/lane.js";
+import type { LaneOf } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { fillLane, prepareFill } from "../fill-missing/kernel.js";
 import { medianOf } from "./kernel-median.js";

@@ -4,13 +4,13 @@
  */
 
 import type { Step } from "../../contract/plan.js";
-import type { Lane, LaneOf } from "../../runtime/base/columns/lane.js";
+import type { Lane, LaneOf } from "../../runtime/base/columns/block-loop.js";
 import type { Column, Values } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { type FillValue, fillFor } from "../shared/kernel/fill-value.js";
-import { like } from "../shared/kernel/like.js";
+import { like } from "../shared/kernel/with-values.js";
 
 const fillOf = (step: Step<"fillMissing">, name: string, dtype: DType): FillValue =>
   fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`);

@@ -11,7 +11,7 @@ import { bucketizeLane } from "../bucketize/kernel.js";
 import { clipLane } from "../clip/kernel.js";
 import { fillMedianLane } from "../fill-median/kernel.js";
 import { fillMissingLane, nullLane } from "../fill-missing/kernel.js";
-import { lambdaLane } from "../lambda-op/kernel-lane.js";
+import { lambdaLane } from "../lambda-op/kernel-block-loop.js";
 import { logLane } from "../log-op/kernel.js";
 import { normalizeLane } from "../normalize/kernel.js";
 import { normalizeMinMaxLane } from "../normalize-min-max/kernel.js";

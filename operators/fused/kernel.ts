@@ -10,7 +10,7 @@ import { words } from "../../runtime/base/columns/words.js";
 import type { Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { hasNumbers, notNumbers } from "../shared/kernel/float-values.js";
-import { like } from "../shared/kernel/like.js";
+import { like } from "../shared/kernel/with-values.js";
 import { fusedPrograms, type Program } from "./kernel-program.js";
 
 /** Values in a block: three registers fit the first cache. */

@@ -35,7 +35,7 @@ import { queryEmbedding } from "../query-embedding/kernel.js";
 import { queryFaiss } from "../query-faiss/kernel.js";
 import { queryFeast } from "../query-feast/kernel.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/kernel.js";
-import { asTheyAre } from "../shared/kernel/as-they-are.js";
+import { asTheyAre } from "../shared/kernel/identity.js";
 import { softmaxSampling } from "../softmax-sampling/kernel.js";
 import { targetEncoding } from "../target-encoding/kernel.js";
 import { topK } from "../top-k/kernel.js";

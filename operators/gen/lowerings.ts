@@ -35,7 +35,7 @@ import { queryEmbedding } from "../query-embedding/onnx.js";
 import { queryFaiss } from "../query-faiss/onnx.js";
 import { queryFeast } from "../query-feast/onnx.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
-import { asTheyAre } from "../shared/onnx/as-they-are.js";
+import { asTheyAre } from "../shared/onnx/identity.js";
 import { softmaxSampling } from "../softmax-sampling/onnx.js";
 import { targetEncoding } from "../target-encoding/onnx.js";
 import { topK } from "../top-k/onnx.js";

@@ -19,7 +19,7 @@ import { logOp } from "../log-op/sql.js";
 import { normalize } from "../normalize/sql.js";
 import { normalizeMinMax } from "../normalize-min-max/sql.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/sql.js";
-import { asTheyAre } from "../shared/sql/as-they-are.js";
+import { asTheyAre } from "../shared/sql/identity.js";
 import { targetEncoding } from "../target-encoding/sql.js";
 import { valueCount } from "../value-count/sql.js";
 

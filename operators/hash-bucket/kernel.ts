@@ -1,9 +1,9 @@
 /** Columns of any dtype -> int32 columns `hash(x) mod numBuckets`, the hash being pandas' own of the value alone. */
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { like } from "../shared/kernel/like.js";
 import { bucketOf, hashValues } from "../shared/kernel/pandas-hash.js";
 import { withRowNumbers } from "../shared/kernel/row-hash.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
+import { like } from "../shared/kernel/with-values.js";
 
 export const hashBucket: Kernel<"hashBucket"> = {
   prepare: ({ params: { numBuckets, nvtabularHash } }) => ({

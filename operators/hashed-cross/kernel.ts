@@ -2,10 +2,10 @@
 
 import type { Column } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { like } from "../shared/kernel/like.js";
 import { bucketOf, hashValues } from "../shared/kernel/pandas-hash.js";
 import { withRowNumbers } from "../shared/kernel/row-hash.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
+import { like } from "../shared/kernel/with-values.js";
 
 export const hashedCross: Kernel<"hashedCross"> = {
   prepare({ params: { numBuckets, groups, nvtabularHash }, inputs: { input = [] } }) {

@@ -2,8 +2,8 @@
 import { greaterOrEqual, int64 } from "../../compiler/onnx/elementary.js";
 import { keepWhere } from "../shared/onnx/keep-where.js";
 import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
-import { lookedUp } from "../shared/onnx/looked-up.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
+import { lookedUp } from "../shared/onnx/table-lookup.js";
 
 export const joinExternal: Lowering<"joinExternal"> = (step, { input }, context) => {
   const { g } = context;

@@ -1,9 +1,9 @@
 /** Numeric columns -> float columns `(x - min) / (max - min)`, or 0.5 where the fitted column was constant. */
 
 import { learntOf } from "../../contract/learnt-columns.js";
-import { type LaneOf, roundTo } from "../../runtime/base/columns/lane.js";
+import { type LaneOf, roundTo } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { prepareLanes } from "../shared/kernel/prepare-lanes.js";
+import { prepareLanes } from "../shared/kernel/prepare-block-loops.js";
 
 export const normalizeMinMaxLane: LaneOf<"normalizeMinMax"> = (step, column, dtype) => {
   const { min, max } = learntOf(step, column);

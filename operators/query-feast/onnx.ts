@@ -10,9 +10,9 @@ import type { ArrowColumn } from "../../formats/arrow/arrow-columns.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { keepWhere } from "../shared/onnx/keep-where.js";
 import { placesOf, tuplePlaces } from "../shared/onnx/key-places.js";
-import { graphValues } from "../shared/onnx/looked-up.js";
 import { amongTaken, graphDtype, type LoweredColumn, type RowSet } from "../shared/onnx/lowered-column.js";
 import type { LowerContext, Lowering } from "../shared/onnx/lowering.js";
+import { graphValues } from "../shared/onnx/table-lookup.js";
 
 const [NOT_FOUND, PRESENT, NULL, OUTDATED] = [0, 1, 2, 3];
 

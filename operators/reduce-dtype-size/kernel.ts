@@ -2,7 +2,7 @@
 import { castValues } from "../../runtime/base/columns/cast.js";
 import { allocate, type Column, type Values } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { like } from "../shared/kernel/like.js";
+import { like } from "../shared/kernel/with-values.js";
 
 export const reduceDtypeSize: Kernel<"reduceDtypeSize"> = {
   prepare: ({ id, outputs }) => ({

@@ -10,9 +10,9 @@ import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
 import type { InputsOf, Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { type FittedTable, readFittedTable } from "../shared/kernel/fitted-table.js";
-import { like } from "../shared/kernel/like.js";
 import { foldDealer } from "../shared/kernel/mersenne-twister.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
+import { like } from "../shared/kernel/with-values.js";
 
 export const targetEncoding: Kernel<"targetEncoding"> = {
   prepare(step, { folder }) {

@@ -1,8 +1,8 @@
 /** Keys → (sum + p · mean) / (count + p) of each target, the target's mean for a key that the fit has not seen. */
 import type { ArrowColumn } from "../../formats/arrow/arrow-columns.js";
 import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
-import { lookedUp } from "../shared/onnx/looked-up.js";
 import { KEEP, type Lowering } from "../shared/onnx/lowering.js";
+import { lookedUp } from "../shared/onnx/table-lookup.js";
 
 export const targetEncoding: Lowering<"targetEncoding"> = (step, { input }, context) => {
   const { pSmooth, outDtype, foldMode } = step.params;

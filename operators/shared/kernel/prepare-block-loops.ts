@@ -4,13 +4,13 @@ import { zip } from "../../../contract/lists.js";
 import type { OpKind } from "../../../contract/op-params.js";
 import type { ColumnRef, Fitted } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
-import type { LaneOf } from "../../../runtime/base/columns/lane.js";
+import type { LaneOf } from "../../../runtime/base/columns/block-loop.js";
 import { shortArray } from "../../../runtime/base/columns/short-arrays.js";
 import type { Column } from "../../../runtime/base/columns/table.js";
 import type { PreparedKernel } from "../../../runtime/engine/schedule/kernel.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { floatValues } from "./float-values.js";
-import { like } from "./like.js";
+import { like } from "./with-values.js";
 
 /** What it knows of the step of any such operator. */
 interface ColumnByColumn {

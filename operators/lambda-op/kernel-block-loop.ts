@@ -3,7 +3,7 @@
 import type { ValueType } from "../../contract/expression-functions.js";
 import { valueTypeOf } from "../../contract/expression-type.js";
 import type { ColumnRef, Step } from "../../contract/plan.js";
-import { roundTo } from "../../runtime/base/columns/lane.js";
+import { roundTo } from "../../runtime/base/columns/block-loop.js";
 import { type CompiledExpression, compileExpression } from "../../runtime/engine/expression/compile-expression.js";
 import { toIntegers, widen } from "../../runtime/engine/expression/integer-vector.js";
 import { MISSING, wholeRange } from "../../runtime/engine/expression/vector.js";
