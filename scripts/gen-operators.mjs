@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL("../operators/", import.meta.url));
 
 /**
  * Catalogue → the file of an operator that it takes, what that exports beside the operator's name, its table, what it holds, and the folder in
- * `shared` with the form of operators whose specs say `asTheyAre`.
+ * `shared` with the form of operators whose specs say `identity`.
  */
 const CATALOGUES = [
   { name: "specs", file: "spec", suffix: "", table: "SPECS", what: "spec" },
@@ -40,18 +40,18 @@ export function catalogues() {
     .map(entry => entry.name)
     .sort();
   const passing = folders.filter(folder =>
-    / {2}asTheyAre: true,/.test(readFileSync(join(root, folder, "spec.ts"), "utf8")),
+    / {2}identity: true,/.test(readFileSync(join(root, folder, "spec.ts"), "utf8")),
   );
   return CATALOGUES.map(({ name, file, suffix, table, what, shared }) => {
     const has = folder => existsSync(join(root, folder, `${file}.ts`));
     const passes = folder => shared !== undefined && passing.includes(folder);
     const imports = [...folders.filter(has), "shared"].sort().flatMap(folder => {
       if (folder !== "shared") return `import { ${camel(folder)}${suffix} } from "../${folder}/${file}.js";\n`;
-      return shared ? `import { asTheyAre } from "../shared/${shared}/identity.js";\n` : [];
+      return shared ? `import { identity } from "../shared/${shared}/identity.js";\n` : [];
     });
     const entries = folders.flatMap(folder => {
       if (has(folder)) return `  ${camel(folder)}${suffix && `: ${camel(folder)}${suffix}`},\n`;
-      return passes(folder) ? `  ${camel(folder)}: asTheyAre,\n` : [];
+      return passes(folder) ? `  ${camel(folder)}: identity,\n` : [];
     });
     const head = `/** Operator → its ${what}. Made by scripts/gen-operators.mjs (\`npm run gen\`). */\n`;
     return [`${name}.ts`, `${head}${imports.join("")}\nexport const ${table} = {\n${entries.join("")}} as const;\n`];

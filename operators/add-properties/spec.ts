@@ -9,7 +9,7 @@ export const addProperties = operator({
   params: z.strictObject({ properties: z.record(z.string(), jsonValue) }),
   ports: { input: "many" },
   makes: "each",
-  asTheyAre: true,
+  identity: true,
   facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: "describes" },
   describe: ({ params }) => listed(params),
 });

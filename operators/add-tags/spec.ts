@@ -8,7 +8,7 @@ export const addTags = operator({
   params: z.strictObject({ tags: z.array(z.string()).min(1) }),
   ports: { input: "many" },
   makes: "each",
-  asTheyAre: true,
+  identity: true,
   facts: { ...PER_COLUMN, nulls: "as read", fuses: false, describes: "describes" },
   describe: ({ params }) => listed(params),
 });

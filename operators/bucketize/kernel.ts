@@ -1,17 +1,17 @@
 /** Numeric columns -> int32 columns: how many boundaries are at or below each value. Null goes to the last bucket. */
-import type { LaneOf } from "../../runtime/base/columns/block-loop.js";
+import type { BlockLoopOf } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { prepareLanes } from "../shared/kernel/prepare-block-loops.js";
+import { prepareBlockLoops } from "../shared/kernel/prepare-block-loops.js";
 import { boundariesOf } from "./spec.js";
 
-export const bucketizeLane: LaneOf<"bucketize"> = (step, column) => {
+export const bucketizeLoop: BlockLoopOf<"bucketize"> = (step, column) => {
   const boundaries = Float64Array.from(boundariesOf(step, column));
   return (from, to, count) => {
     for (let i = 0; i < count; i++) to[i] = bucketOf(from[i]!, boundaries);
   };
 };
 
-export const bucketize: Kernel<"bucketize"> = { prepare: step => prepareLanes(step, bucketizeLane) };
+export const bucketize: Kernel<"bucketize"> = { prepare: step => prepareBlockLoops(step, bucketizeLoop) };
 
 /** Binary search for the first boundary above `x`; nothing is above NaN. */
 function bucketOf(x: number, boundaries: Float64Array): number {

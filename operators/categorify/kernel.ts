@@ -14,7 +14,7 @@ import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
 import { bucketOf } from "../shared/kernel/pandas-hash.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 import { readVocabulary } from "./kernel-vocabulary.js";
 
 const NULL_ID = 1;
@@ -56,7 +56,7 @@ export const categorify: Kernel<"categorify"> = {
         lookups.map(lookup => {
           const columns = lookup.at.map(i => inputs.input[i]!);
           const ids = idsOf(columns, lookup, nvtabularHash ? rowNumbers(inputs) : undefined);
-          return like(columns[0]!, outDtype, outDtype === "int32" ? ids : widened(ids));
+          return withValues(columns[0]!, outDtype, outDtype === "int32" ? ids : widened(ids));
         }),
     };
   },

@@ -1,13 +1,13 @@
 /** Numeric columns -> the same columns with values below `min` raised to it and values above `max` lowered to it. */
 
 import type { OpParams } from "../../contract/op-params.js";
-import type { Lane, LaneOf } from "../../runtime/base/columns/block-loop.js";
+import type { BlockLoop, BlockLoopOf } from "../../runtime/base/columns/block-loop.js";
 import type { Column, Values } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { floatValues } from "../shared/kernel/float-values.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 import { type ClipBounds, floatBounds, integerBounds } from "./kernel-bounds.js";
 
 export const clip: Kernel<"clip"> = {
@@ -21,7 +21,7 @@ function clipColumn(col: Column, params: OpParams["clip"], what: string): Column
   if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
     const clipped = values.slice();
     clampWords(words(clipped), integerBounds(params, dtype), values instanceof BigInt64Array);
-    return like(col, dtype, clipped, col.validity);
+    return withValues(col, dtype, clipped, col.validity);
   }
   const floats = floatValues(col, what);
   const { array, kind } = datatype(dtype);
@@ -30,7 +30,7 @@ function clipColumn(col: Column, params: OpParams["clip"], what: string): Column
   // Null floats are NaN by now; null integers turn into 0 here and stay null through `validity`.
   const clipped: Values =
     kind === "float" && array === Float64Array ? floats : new (array as Float32ArrayConstructor)(floats);
-  return like(col, dtype, clipped, kind === "float" ? undefined : col.validity);
+  return withValues(col, dtype, clipped, kind === "float" ? undefined : col.validity);
 }
 
 const numbers = ({ min, max }: ClipBounds<bigint>): ClipBounds<number> => ({
@@ -42,7 +42,7 @@ const boundsOf = (params: OpParams["clip"], dtype: DType): ClipBounds<number> =>
   datatype(dtype).kind === "float" ? floatBounds(params, dtype) : numbers(integerBounds(params, dtype));
 
 /** `min` first, then `max`, as NVTabular orders them; NaN passes. */
-function clamp({ min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: ClipBounds<number>): Lane {
+function clamp({ min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: ClipBounds<number>): BlockLoop {
   return (from, to, count) => {
     for (let i = 0; i < count; i++) {
       const x = from[i]!;
@@ -53,7 +53,7 @@ function clamp({ min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY 
 }
 
 /** 64-bit integers are rounded to doubles before: a rounded number is between rounded bounds where the number itself is between them. */
-export const clipLane: LaneOf<"clip"> = (step, _, dtype) => clamp(boundsOf(step.params, dtype));
+export const clipLoop: BlockLoopOf<"clip"> = (step, _, dtype) => clamp(boundsOf(step.params, dtype));
 
 /** The same on 64-bit integers as pairs of words: the high words decide, equal ones leave it to the low words. */
 function clampWords(pairs: Int32Array, { min, max }: ClipBounds<bigint>, signed: boolean): void {

@@ -5,7 +5,7 @@ import type { Column } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 
 export const columnSimilarity: Kernel<"columnSimilarity"> = {
   prepare(step, { folder }) {
@@ -44,7 +44,7 @@ function similarities(a: Column, left: Matrix, b: Column, right: Matrix): Column
       missingA[i] === 1 || missingB[i] === 1
         ? Number.NaN
         : inner(left, Number(a.values[i]), right, Number(b.values[i]));
-  return like(a, "float64", made);
+  return withValues(a, "float64", made);
 }
 
 function inner(left: Matrix, a: number, right: Matrix, b: number): number {

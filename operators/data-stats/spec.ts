@@ -28,7 +28,7 @@ export const dataStats = operator({
       ),
     }),
   },
-  asTheyAre: true,
+  identity: true,
   facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
   describe: () => "note what the data looks like",
 });

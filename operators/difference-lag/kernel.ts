@@ -5,7 +5,7 @@ import type { Column } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { floatValues } from "../shared/kernel/float-values.js";
 import { rowKeys } from "../shared/kernel/row-keys.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 
 export const differenceLag: Kernel<"differenceLag"> = {
   prepare(step) {
@@ -19,7 +19,7 @@ export const differenceLag: Kernel<"differenceLag"> = {
             const made = new Float32Array(keys.length).fill(Number.NaN);
             for (let i = Math.max(0, shift); i < Math.min(made.length, made.length + shift); i++)
               if (keys[i]! >= 0 && keys[i] === keys[i - shift]) made[i] = difference(i, i - shift);
-            return like(col, "float32", made);
+            return withValues(col, "float32", made);
           }),
         );
       },

@@ -8,7 +8,7 @@ export const dropLowCardinality = operator({
   params: z.strictObject({ minCardinality: z.number().int().min(0).default(4) }),
   ports: { input: "any" },
   makes: "each",
-  asTheyAre: true,
+  identity: true,
   facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: "describes", columns: "some left out" },
   describe: ({ params }) => `drop columns of fewer than ${params.minCardinality} ids`,
 });

@@ -3,14 +3,14 @@
  * `{column}_filled` that say which values were null.
  */
 
-import type { LaneOf } from "../../runtime/base/columns/block-loop.js";
+import type { BlockLoopOf } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { fillLane, prepareFill } from "../fill-missing/kernel.js";
+import { fillLoop, prepareFill } from "../fill-missing/kernel.js";
 import { medianOf } from "./kernel-median.js";
 
 export const fillMedian: Kernel<"fillMedian"> = {
   prepare: step => prepareFill(step, (name, dtype) => medianOf(step, name, dtype)),
 };
 
-export const fillMedianLane: LaneOf<"fillMedian"> = (step, column, dtype) =>
-  fillLane(medianOf(step, column, dtype), dtype);
+export const fillMedianLoop: BlockLoopOf<"fillMedian"> = (step, column, dtype) =>
+  fillLoop(medianOf(step, column, dtype), dtype);

@@ -4,13 +4,13 @@
  */
 
 import type { Step } from "../../contract/plan.js";
-import type { Lane, LaneOf } from "../../runtime/base/columns/block-loop.js";
+import type { BlockLoop, BlockLoopOf } from "../../runtime/base/columns/block-loop.js";
 import type { Column, Values } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { type FillValue, fillFor } from "../shared/kernel/fill-value.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 
 const fillOf = (step: Step<"fillMissing">, name: string, dtype: DType): FillValue =>
   fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`);
@@ -19,10 +19,10 @@ export const fillMissing: Kernel<"fillMissing"> = {
   prepare: step => prepareFill(step, (name, dtype) => fillOf(step, name, dtype)),
 };
 
-export const fillMissingLane: LaneOf<"fillMissing"> = (step, column, dtype) =>
-  fillLane(fillOf(step, column, dtype), dtype);
+export const fillMissingLoop: BlockLoopOf<"fillMissing"> = (step, column, dtype) =>
+  fillLoop(fillOf(step, column, dtype), dtype);
 
-export function fillLane(fill: FillValue, dtype: DType): Lane {
+export function fillLoop(fill: FillValue, dtype: DType): BlockLoop {
   const value = dtype === "float32" ? Math.fround(Number(fill)) : Number(fill);
   return (from, to, count) => {
     for (let i = 0; i < count; i++) {
@@ -33,7 +33,7 @@ export function fillLane(fill: FillValue, dtype: DType): Lane {
 }
 
 /** What `addBinaryColumns` adds. */
-export const nullLane: Lane = (from, to, count) => {
+export const nullLoop: BlockLoop = (from, to, count) => {
   for (let i = 0; i < count; i++) to[i] = Number.isNaN(from[i]) ? 1 : 0;
 };
 
@@ -59,7 +59,7 @@ export function prepareFill(
     run: inputs =>
       outputs.map(({ at, fill }) => {
         const col = inputs.input[at]!;
-        return fill === undefined ? like(col, "bool", nullFlags(col)) : fillColumn(col, fill);
+        return fill === undefined ? withValues(col, "bool", nullFlags(col)) : fillColumn(col, fill);
       }),
   };
 }
@@ -74,7 +74,7 @@ function fillColumn(col: Column, fill: FillValue): Column {
     const target = filled as { [k: number]: FillValue };
     for (let i = 0; i < validity.length; i++) if (validity[i] === 0) target[i] = fill;
   }
-  return like(col, col.dtype, filled);
+  return withValues(col, col.dtype, filled);
 }
 
 function fillNaN(floats: Float32Array | Float64Array, fill: number): void {

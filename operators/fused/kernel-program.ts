@@ -1,5 +1,5 @@
 /**
- * A fused step → what is done to each block: load inputs into registers, run the parts' lanes, store outputs. Columns that a function of several
+ * A fused step → what is done to each block: load inputs into registers, run the parts' loops, store outputs. Columns that a function of several
  * takes together make one program; every other column is a program of its own.
  */
 
@@ -7,18 +7,18 @@ import { sourceInside } from "../../contract/expand-fused.js";
 import { type ColumnRef, type Fitted, type FittedStep, REQUEST_STEP } from "../../contract/plan.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import { bucketizeLane } from "../bucketize/kernel.js";
-import { clipLane } from "../clip/kernel.js";
-import { fillMedianLane } from "../fill-median/kernel.js";
-import { fillMissingLane, nullLane } from "../fill-missing/kernel.js";
-import { lambdaLane } from "../lambda-op/kernel-block-loop.js";
-import { logLane } from "../log-op/kernel.js";
-import { normalizeLane } from "../normalize/kernel.js";
-import { normalizeMinMaxLane } from "../normalize-min-max/kernel.js";
+import { bucketizeLoop } from "../bucketize/kernel.js";
+import { clipLoop } from "../clip/kernel.js";
+import { fillMedianLoop } from "../fill-median/kernel.js";
+import { fillMissingLoop, nullLoop } from "../fill-missing/kernel.js";
+import { lambdaLoop } from "../lambda-op/kernel-block-loop.js";
+import { logLoop } from "../log-op/kernel.js";
+import { normalizeLoop } from "../normalize/kernel.js";
+import { normalizeMinMaxLoop } from "../normalize-min-max/kernel.js";
 
 export type Registers = readonly Float64Array[];
 
-/** Loads an input into a register, runs a lane, or stores a register in an output. */
+/** Loads an input into a register, runs a loop, or stores a register in an output. */
 export type Instruction = {
   /** The author's step that it belongs to. */
   readonly part: FittedStep;
@@ -81,7 +81,7 @@ function makeColumn(
       part.outputs.length === refs.length && refs.length > 1
         ? [refs[part.outputs.findIndex(o => o.name === name)]!]
         : refs;
-    return made(own, lambdaLane(part, own, name, dtype, own.map(dtypeOf)));
+    return made(own, lambdaLoop(part, own, name, dtype, own.map(dtypeOf)));
   }
   const direct = refs.find(ref => ref.name === name);
   const ref = direct ?? refs.find(r => `${r.name}_filled` === name);
@@ -90,26 +90,26 @@ function makeColumn(
       "INTERNAL",
       `step \`${part.id}\` (${part.op}) has an output \`${name}\` that comes from none of its inputs.`,
     );
-  const lane = direct ? laneOf(part, name, dtype) : nullLane;
-  return made([ref], ([from], to, count) => lane(from!, to, count));
+  const loop = direct ? loopOf(part, name, dtype) : nullLoop;
+  return made([ref], ([from], to, count) => loop(from!, to, count));
 }
 
-function laneOf(part: FittedStep, column: string, dtype: DType) {
+function loopOf(part: FittedStep, column: string, dtype: DType) {
   switch (part.op) {
     case "fillMissing":
-      return fillMissingLane(part, column, dtype);
+      return fillMissingLoop(part, column, dtype);
     case "fillMedian":
-      return fillMedianLane(part, column, dtype);
+      return fillMedianLoop(part, column, dtype);
     case "clip":
-      return clipLane(part, column, dtype);
+      return clipLoop(part, column, dtype);
     case "logOp":
-      return logLane(part, column, dtype);
+      return logLoop(part, column, dtype);
     case "normalize":
-      return normalizeLane(part, column, dtype);
+      return normalizeLoop(part, column, dtype);
     case "normalizeMinMax":
-      return normalizeMinMaxLane(part, column, dtype);
+      return normalizeMinMaxLoop(part, column, dtype);
     case "bucketize":
-      return bucketizeLane(part, column, dtype);
+      return bucketizeLoop(part, column, dtype);
     default:
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
@@ -134,7 +134,7 @@ function together(inputs: readonly string[], all: readonly Made[]): readonly (re
     .map(({ made }) => made.toSorted((a, b) => place.get(a)! - place.get(b)!));
 }
 
-/** Registers are few: one is free again after the last lane that reads it, and that lane may write where it reads. */
+/** Registers are few: one is free again after the last loop that reads it, and that loop may write where it reads. */
 function allocate(places: readonly string[], made: readonly Made[], stores: readonly string[]): Program {
   const lastUse = new Map(made.flatMap((m, i) => m.reads.map(read => [read, i] as const)));
   const registerOf = new Map<string, number>();

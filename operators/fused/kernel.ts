@@ -10,7 +10,7 @@ import { words } from "../../runtime/base/columns/words.js";
 import type { Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { hasNumbers, notNumbers } from "../shared/kernel/float-values.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 import { fusedPrograms, type Program } from "./kernel-program.js";
 
 /** Values in a block: three registers fit the first cache. */
@@ -53,7 +53,7 @@ function runProgram(
   const count = shape.values.length;
   for (const i of outputs) {
     const { dtype } = schemas[i]!;
-    made[i] = like(shape, dtype, shortArray(dtype, count));
+    made[i] = withValues(shape, dtype, shortArray(dtype, count));
   }
   const clock = context.onPart && partClock();
   // Once even for no rows, so that a column that cannot be read is told of.

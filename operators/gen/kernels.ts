@@ -35,7 +35,7 @@ import { queryEmbedding } from "../query-embedding/kernel.js";
 import { queryFaiss } from "../query-faiss/kernel.js";
 import { queryFeast } from "../query-feast/kernel.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/kernel.js";
-import { asTheyAre } from "../shared/kernel/identity.js";
+import { identity } from "../shared/kernel/identity.js";
 import { softmaxSampling } from "../softmax-sampling/kernel.js";
 import { targetEncoding } from "../target-encoding/kernel.js";
 import { topK } from "../top-k/kernel.js";
@@ -44,18 +44,18 @@ import { unrollFeatures } from "../unroll-features/kernel.js";
 import { valueCount } from "../value-count/kernel.js";
 
 export const KERNELS = {
-  addProperties: asTheyAre,
-  addTags: asTheyAre,
+  addProperties: identity,
+  addTags: identity,
   boost,
   bucketize,
   categorify,
   choose,
   clip,
   columnSimilarity,
-  dataStats: asTheyAre,
+  dataStats: identity,
   differenceLag,
   diversify,
-  dropLowCardinality: asTheyAre,
+  dropLowCardinality: identity,
   dropna,
   explode,
   fallback,
@@ -73,7 +73,7 @@ export const KERNELS = {
   limitPerGroup,
   listSlice,
   logOp,
-  median: asTheyAre,
+  median: identity,
   mergeCandidates,
   mixScores,
   normalize,
@@ -85,7 +85,7 @@ export const KERNELS = {
   queryFaiss,
   queryFeast,
   reduceDtypeSize,
-  rename: asTheyAre,
+  rename: identity,
   softmaxSampling,
   targetEncoding,
   topK,

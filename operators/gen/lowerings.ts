@@ -35,7 +35,7 @@ import { queryEmbedding } from "../query-embedding/onnx.js";
 import { queryFaiss } from "../query-faiss/onnx.js";
 import { queryFeast } from "../query-feast/onnx.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
-import { asTheyAre } from "../shared/onnx/identity.js";
+import { identity } from "../shared/onnx/identity.js";
 import { softmaxSampling } from "../softmax-sampling/onnx.js";
 import { targetEncoding } from "../target-encoding/onnx.js";
 import { topK } from "../top-k/onnx.js";
@@ -44,18 +44,18 @@ import { unrollFeatures } from "../unroll-features/onnx.js";
 import { valueCount } from "../value-count/onnx.js";
 
 export const LOWERINGS = {
-  addProperties: asTheyAre,
-  addTags: asTheyAre,
+  addProperties: identity,
+  addTags: identity,
   boost,
   bucketize,
   categorify,
   choose,
   clip,
   columnSimilarity,
-  dataStats: asTheyAre,
+  dataStats: identity,
   differenceLag,
   diversify,
-  dropLowCardinality: asTheyAre,
+  dropLowCardinality: identity,
   dropna,
   explode,
   fallback,
@@ -73,7 +73,7 @@ export const LOWERINGS = {
   limitPerGroup,
   listSlice,
   logOp,
-  median: asTheyAre,
+  median: identity,
   mergeCandidates,
   mixScores,
   normalize,
@@ -85,7 +85,7 @@ export const LOWERINGS = {
   queryFaiss,
   queryFeast,
   reduceDtypeSize,
-  rename: asTheyAre,
+  rename: identity,
   softmaxSampling,
   targetEncoding,
   topK,

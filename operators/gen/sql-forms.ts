@@ -19,20 +19,20 @@ import { logOp } from "../log-op/sql.js";
 import { normalize } from "../normalize/sql.js";
 import { normalizeMinMax } from "../normalize-min-max/sql.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/sql.js";
-import { asTheyAre } from "../shared/sql/identity.js";
+import { identity } from "../shared/sql/identity.js";
 import { targetEncoding } from "../target-encoding/sql.js";
 import { valueCount } from "../value-count/sql.js";
 
 export const SQL_FORMS = {
-  addProperties: asTheyAre,
-  addTags: asTheyAre,
+  addProperties: identity,
+  addTags: identity,
   bucketize,
   categorify,
   clip,
   columnSimilarity,
-  dataStats: asTheyAre,
+  dataStats: identity,
   differenceLag,
-  dropLowCardinality: asTheyAre,
+  dropLowCardinality: identity,
   dropna,
   fillMedian,
   fillMissing,
@@ -45,11 +45,11 @@ export const SQL_FORMS = {
   lambdaOp,
   listSlice,
   logOp,
-  median: asTheyAre,
+  median: identity,
   normalize,
   normalizeMinMax,
   reduceDtypeSize,
-  rename: asTheyAre,
+  rename: identity,
   targetEncoding,
   valueCount,
 } as const;

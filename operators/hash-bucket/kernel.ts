@@ -3,7 +3,7 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { bucketOf, hashValues } from "../shared/kernel/pandas-hash.js";
 import { withRowNumbers } from "../shared/kernel/row-hash.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 
 export const hashBucket: Kernel<"hashBucket"> = {
   prepare: ({ params: { numBuckets, nvtabularHash } }) => ({
@@ -13,7 +13,7 @@ export const hashBucket: Kernel<"hashBucket"> = {
         const hashes = nvtabularHash ? withRowNumbers(plain, rowNumbers(inputs)) : plain;
         const buckets = new Int32Array(hashes.length / 2);
         for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets);
-        return like(col, "int32", buckets);
+        return withValues(col, "int32", buckets);
       }),
   }),
 };

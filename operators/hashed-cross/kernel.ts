@@ -5,7 +5,7 @@ import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { bucketOf, hashValues } from "../shared/kernel/pandas-hash.js";
 import { withRowNumbers } from "../shared/kernel/row-hash.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 
 export const hashedCross: Kernel<"hashedCross"> = {
   prepare({ params: { numBuckets, groups, nvtabularHash }, inputs: { input = [] } }) {
@@ -27,7 +27,7 @@ function cross(columns: readonly Column[], numBuckets: number, numbers: Float64A
   const hashes = hashTogether(columns, numbers);
   const buckets = new Int32Array(hashes.length / 2);
   for (let i = 0; i < buckets.length; i++) buckets[i] = bucketOf(hashes[2 * i]!, hashes[2 * i + 1]!, numBuckets);
-  return like(columns[0]!, "int32", buckets);
+  return withValues(columns[0]!, "int32", buckets);
 }
 
 /** Two words a row: the exclusive or of the columns' hashes, each with the row's number where there are `numbers`. */

@@ -3,7 +3,7 @@ import { greaterOrEqual, int64 } from "../../compiler/onnx/elementary.js";
 import { keepWhere } from "../shared/onnx/keep-where.js";
 import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
-import { lookedUp } from "../shared/onnx/table-lookup.js";
+import { tableLookup } from "../shared/onnx/table-lookup.js";
 
 export const joinExternal: Lowering<"joinExternal"> = (step, { input }, context) => {
   const { g } = context;
@@ -18,7 +18,7 @@ export const joinExternal: Lowering<"joinExternal"> = (step, { input }, context)
     on.map((_, i) => table[`key ${i}`]!),
   );
   const { rows } = input[0];
-  const joined = Object.keys(external).map(name => lookedUp(g, table[name]!, places, rows));
+  const joined = Object.keys(external).map(name => tableLookup(g, table[name]!, places, rows));
   if (how === "left") return [...input, ...joined];
   return keepWhere(step, [...input, ...joined], greaterOrEqual(g, places, int64(g, 0)), context);
 };

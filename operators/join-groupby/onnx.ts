@@ -1,7 +1,7 @@
 /** Keys → statistics of the fitted rows with the same key; a key not seen has count 0 and nulls. */
 import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
-import { lookedUp } from "../shared/onnx/table-lookup.js";
+import { tableLookup } from "../shared/onnx/table-lookup.js";
 
 export const joinGroupby: Lowering<"joinGroupby"> = (step, { input }, context) => {
   const names = step.inputs.input.map(ref => ref.name);
@@ -17,7 +17,7 @@ export const joinGroupby: Lowering<"joinGroupby"> = (step, { input }, context) =
     return Object.entries(table)
       .filter(([name]) => !/^key \d+$/.test(name))
       .map(([name, col]) =>
-        lookedUp(context.g, col, places, columns[0]!.rows, name.endsWith("_count") ? 0n : undefined),
+        tableLookup(context.g, col, places, columns[0]!.rows, name.endsWith("_count") ? 0n : undefined),
       );
   });
 };

@@ -12,19 +12,19 @@ import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { expressionOf } from "./kernel.js";
 
 /** Several columns → one. */
-export type LambdaLane = (from: readonly Float64Array[], to: Float64Array, count: number) => void;
+export type LambdaLoop = (from: readonly Float64Array[], to: Float64Array, count: number) => void;
 
 /**
  * @param read columns that it takes, all that the step reads or one of them
  * @param dtypes of these
  */
-export function lambdaLane(
+export function lambdaLoop(
   step: Step<"lambdaOp">,
   read: readonly ColumnRef[],
   name: string,
   dtype: DType,
   dtypes: readonly DType[],
-): LambdaLane {
+): LambdaLoop {
   const what = `step \`${step.id}\` (lambdaOp)`;
   const names = read.map(ref => ref.name);
   const types = new Map(names.map((n, i): [string, ValueType] => [n, valueTypeOf({ dtype: dtypes[i]! })!]));

@@ -12,7 +12,7 @@ export const median = operator({
     of: "inputs",
     state: z.strictObject({ columns: perColumn(z.strictObject({ median: z.union([z.number(), z.string()]) })) }),
   },
-  asTheyAre: true,
+  identity: true,
   facts: { ...PER_COLUMN, nulls: "possible", fuses: false, describes: false },
   describe: () => "note the median",
 });

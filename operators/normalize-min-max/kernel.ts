@@ -1,11 +1,11 @@
 /** Numeric columns -> float columns `(x - min) / (max - min)`, or 0.5 where the fitted column was constant. */
 
 import { learntOf } from "../../contract/learnt-columns.js";
-import { type LaneOf, roundTo } from "../../runtime/base/columns/block-loop.js";
+import { type BlockLoopOf, roundTo } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { prepareLanes } from "../shared/kernel/prepare-block-loops.js";
+import { prepareBlockLoops } from "../shared/kernel/prepare-block-loops.js";
 
-export const normalizeMinMaxLane: LaneOf<"normalizeMinMax"> = (step, column, dtype) => {
+export const normalizeMinMaxLoop: BlockLoopOf<"normalizeMinMax"> = (step, column, dtype) => {
   const { min, max } = learntOf(step, column);
   const width = max - min;
   return (from, to, count) => {
@@ -15,4 +15,6 @@ export const normalizeMinMaxLane: LaneOf<"normalizeMinMax"> = (step, column, dty
   };
 };
 
-export const normalizeMinMax: Kernel<"normalizeMinMax"> = { prepare: step => prepareLanes(step, normalizeMinMaxLane) };
+export const normalizeMinMax: Kernel<"normalizeMinMax"> = {
+  prepare: step => prepareBlockLoops(step, normalizeMinMaxLoop),
+};

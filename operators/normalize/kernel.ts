@@ -1,11 +1,11 @@
 /** Numeric columns -> float columns `(x - mean) / std`, or `x - mean` where the fitted column was constant. */
 
 import { learntOf } from "../../contract/learnt-columns.js";
-import { type LaneOf, roundTo } from "../../runtime/base/columns/block-loop.js";
+import { type BlockLoopOf, roundTo } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { prepareLanes } from "../shared/kernel/prepare-block-loops.js";
+import { prepareBlockLoops } from "../shared/kernel/prepare-block-loops.js";
 
-export const normalizeLane: LaneOf<"normalize"> = (step, column, dtype) => {
+export const normalizeLoop: BlockLoopOf<"normalize"> = (step, column, dtype) => {
   const { mean, std } = learntOf(step, column);
   return (from, to, count) => {
     if (std > 0) for (let i = 0; i < count; i++) to[i] = (from[i]! - mean) / std;
@@ -14,4 +14,4 @@ export const normalizeLane: LaneOf<"normalize"> = (step, column, dtype) => {
   };
 };
 
-export const normalize: Kernel<"normalize"> = { prepare: step => prepareLanes(step, normalizeLane) };
+export const normalize: Kernel<"normalize"> = { prepare: step => prepareBlockLoops(step, normalizeLoop) };

@@ -2,7 +2,7 @@
 import { castValues } from "../../runtime/base/columns/cast.js";
 import { allocate, type Column, type Values } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 
 export const reduceDtypeSize: Kernel<"reduceDtypeSize"> = {
   prepare: ({ id, outputs }) => ({
@@ -11,7 +11,7 @@ export const reduceDtypeSize: Kernel<"reduceDtypeSize"> = {
         const { name, dtype } = outputs[i]!;
         if (dtype === col.dtype) return col;
         const what = `step \`${id}\` (reduceDtypeSize): column \`${name}\``;
-        return like(col, dtype, castValues(known(col), col.dtype, dtype, what), col.validity);
+        return withValues(col, dtype, castValues(known(col), col.dtype, dtype, what), col.validity);
       }),
   }),
 };

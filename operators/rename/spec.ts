@@ -15,7 +15,7 @@ export const rename = operator({
   }),
   ports: { input: "many" },
   makes: "each",
-  asTheyAre: true,
+  identity: true,
   facts: { ...PER_COLUMN, takesFunction: true, nulls: "as read", fuses: false, describes: "names" },
   describe: ({ params }) => listed(params),
 });

@@ -12,7 +12,7 @@ import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { type FittedTable, readFittedTable } from "../shared/kernel/fitted-table.js";
 import { foldDealer } from "../shared/kernel/mersenne-twister.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
-import { like } from "../shared/kernel/with-values.js";
+import { withValues } from "../shared/kernel/with-values.js";
 
 export const targetEncoding: Kernel<"targetEncoding"> = {
   prepare(step, { folder }) {
@@ -42,7 +42,7 @@ export const targetEncoding: Kernel<"targetEncoding"> = {
           return encoded.map(({ values, mean }) => {
             const floats = new Floats(found.length);
             for (let i = 0; i < floats.length; i++) floats[i] = found[i]! < 0 ? mean : values[found[i]!]!;
-            return like(keys[0]!, outDtype, floats);
+            return withValues(keys[0]!, outDtype, floats);
           });
         }),
     };
@@ -105,7 +105,7 @@ function byFolds(
             const value = (sum! - sumHere! + pSmooth * mean) / (count! - countHere! + pSmooth);
             if (!Number.isNaN(value)) floats[i] = value;
           }
-          return like(keys[0]!, outDtype, floats);
+          return withValues(keys[0]!, outDtype, floats);
         });
       });
     },

@@ -2,7 +2,7 @@
 import type { ArrowColumn } from "../../formats/arrow/arrow-columns.js";
 import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
 import { KEEP, type Lowering } from "../shared/onnx/lowering.js";
-import { lookedUp } from "../shared/onnx/table-lookup.js";
+import { tableLookup } from "../shared/onnx/table-lookup.js";
 
 export const targetEncoding: Lowering<"targetEncoding"> = (step, { input }, context) => {
   const { pSmooth, outDtype, foldMode } = step.params;
@@ -31,7 +31,7 @@ export const targetEncoding: Lowering<"targetEncoding"> = (step, { input }, cont
         dtype: outDtype,
         values: new Floats(values.map(v => (Number.isNaN(v) ? mean : v))),
       };
-      return lookedUp(context.g, encoded, places, columns[0]!.rows, mean);
+      return tableLookup(context.g, encoded, places, columns[0]!.rows, mean);
     });
   });
 };

@@ -27,15 +27,15 @@ async function measure(call, inFlight) {
   for (let i = 0; i < WARM_UP; i++) await call(i);
   const times = [];
   const end = performance.now() + SECONDS * 1000;
-  const lane = async lane => {
-    for (let i = lane; performance.now() < end; i += inFlight) {
+  const loop = async first => {
+    for (let i = first; performance.now() < end; i += inFlight) {
       const started = performance.now();
       await call(i);
       times.push(performance.now() - started);
     }
   };
   const started = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, (_, i) => lane(i)));
+  await Promise.all(Array.from({ length: inFlight }, (_, i) => loop(i)));
   const seconds = (performance.now() - started) / 1000;
   times.sort((a, b) => a - b);
   const quantile = q => times[Math.min(times.length - 1, Math.floor(q * times.length))];

@@ -7,7 +7,7 @@ import { mutateBytes, mutateValue, randomFrom } from "./mutate.mjs";
 import { grpcSeeds, httpSeeds } from "./seeds.mjs";
 import { grpcSender, httpSender } from "./send.mjs";
 
-const LANES = 16;
+const LOOPS = 16;
 const LENGTHS = ["-1", "0", "1", "99999999999", "1e3", "", "abc", "2147483648"];
 
 function httpRequest(seeds, random) {
@@ -119,7 +119,7 @@ export async function fuzz(server, { count, seed, patience, check, only, onProgr
       }
       slowest = Math.max(slowest, performance.now() - started);
     };
-    const lane = async () => {
+    const loop = async () => {
       while (sent < count) {
         const mine = sent++;
         await one();
@@ -130,7 +130,7 @@ export async function fuzz(server, { count, seed, patience, check, only, onProgr
         }
       }
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    await Promise.all(Array.from({ length: LOOPS }, loop));
     await check();
     memory.push({ sent: count, ...(await server.memory()) });
     http.close();

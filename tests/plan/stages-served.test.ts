@@ -219,14 +219,14 @@ test("another index, vocabulary and models under load: each answer is wholly the
   const states: string[] = [JSON.stringify((await ask()).body)];
   const answers: { readonly from: number; readonly to: number; readonly answer: string }[] = [];
   let swapping = true;
-  const lane = async (): Promise<void> => {
+  const loop = async (): Promise<void> => {
     while (swapping) {
       const from = states.length - 1;
       const { status, body: answer } = await ask();
       answers.push({ from, to: states.length, answer: status === 200 ? JSON.stringify(answer) : `${status}` });
     }
   };
-  const lanes = [lane(), lane(), lane(), lane()];
+  const loops = [loop(), loop(), loop(), loop()];
   try {
     for (let round = 0; round < 4; round++)
       for (const [model, swap] of swaps) {
@@ -238,7 +238,7 @@ test("another index, vocabulary and models under load: each answer is wholly the
       }
   } finally {
     swapping = false;
-    await Promise.all(lanes);
+    await Promise.all(loops);
     await server.stop();
   }
   for (let i = 1; i < states.length; i++) expect(states[i], `swap ${i}`).not.toBe(states[i - 1]);

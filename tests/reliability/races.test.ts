@@ -173,9 +173,9 @@ test(
 test(
   "22: one model loaded and unloaded by many at once, under requests",
   async () => {
-    const control = async (lane: number): Promise<void> => {
+    const control = async (loop: number): Promise<void> => {
       for (let i = 0; i < counted(16, 1024); i++) {
-        const name = (lane + i) % 2 ? "RepositoryModelLoad" : "RepositoryModelUnload";
+        const name = (loop + i) % 2 ? "RepositoryModelLoad" : "RepositoryModelUnload";
         const request =
           name === "RepositoryModelLoad"
             ? "inference.RepositoryModelLoadRequest"
@@ -193,7 +193,7 @@ test(
         await target.alive();
       }
     })();
-    await Promise.all(Array.from({ length: counted(6, 32) }, (_, lane) => control(lane)));
+    await Promise.all(Array.from({ length: counted(6, 32) }, (_, loop) => control(loop)));
     over = true;
     await asking;
     expect((await target.post("/v2/repository/models/slow_direct/load", {})).status).toBe(200);

@@ -166,7 +166,7 @@ test("20: parameters that belong to the server are refused by name", async () =>
 });
 
 test("25: an answer holds the bytes of its own request and no others", async () => {
-  const lane = async (seed: number): Promise<void> => {
+  const loop = async (seed: number): Promise<void> => {
     for (let i = 0; i < 40; i++) {
       const values = Int32Array.of(seed, i, seed ^ i, -seed);
       const answer = await target.rpc.infer({
@@ -189,5 +189,5 @@ test("25: an answer holds the bytes of its own request and no others", async () 
       expect(short.code).toBe(3);
     }
   };
-  await Promise.all([11, 222, 3333, 44444].map(lane));
+  await Promise.all([11, 222, 3333, 44444].map(loop));
 });

@@ -60,13 +60,13 @@ async function startBusy(): Promise<{ port: number; load(): { stop(): Promise<nu
     load() {
       const statuses: number[] = [];
       let goesOn = true;
-      const lanes = Array.from({ length: 3 }, async () => {
+      const loops = Array.from({ length: 3 }, async () => {
         while (goesOn) statuses.push(await infer(port));
       });
       return {
         async stop() {
           goesOn = false;
-          await Promise.all(lanes);
+          await Promise.all(loops);
           return statuses;
         },
       };

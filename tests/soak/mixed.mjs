@@ -74,7 +74,7 @@ export async function soakMixed({ requests, seed, onProgress = () => {}, server:
   };
 
   /** One connection's life: several calls in flight over gRPC, some of them cancelled, until it is left or reset. */
-  const grpcLane = async () => {
+  const grpcLoop = async () => {
     while (counts.verified < requests && !server.ended()) {
       const connection = grpcConnection(server.grpc);
       for (let round = 0, rounds = 1 + random.below(100); round < rounds && counts.verified < requests; round++) {
@@ -105,7 +105,7 @@ export async function soakMixed({ requests, seed, onProgress = () => {}, server:
       connection.destroy();
     }
   };
-  const httpLane = async () => {
+  const httpLoop = async () => {
     while (counts.verified < requests && !server.ended()) {
       const connection = httpConnection(server.http);
       for (let round = 0, rounds = 1 + random.below(100); round < rounds && counts.verified < requests; round++) {
@@ -135,7 +135,7 @@ export async function soakMixed({ requests, seed, onProgress = () => {}, server:
   };
   try {
     await Promise.race([
-      Promise.all(Array.from({ length: CONNECTIONS }, (_, i) => (i % 2 ? httpLane() : grpcLane()))),
+      Promise.all(Array.from({ length: CONNECTIONS }, (_, i) => (i % 2 ? httpLoop() : grpcLoop()))),
       server.exited,
     ]);
     const seconds = (performance.now() - started) / 1000;

@@ -87,8 +87,8 @@ export function stageGraph(g: GraphBuilder, known: ReadonlyMap<string, RowsEdge>
     inputs,
     outputs,
     rows,
-    column: ({ column, tensors: carried, domain }) => {
-      const found = readColumn(g, column, carried, read);
+    column: ({ column, tensors, domain }) => {
+      const found = readColumn(g, column, tensors, read);
       if (column.rows === REQUEST_ROWS) count ??= found.count;
       return { ...found.column(rows(column.rows)), ...(domain && { domain }) };
     },

@@ -6,7 +6,7 @@ import type { Column, Values } from "../../../runtime/base/columns/table.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 
 /** Without `validity` nothing is null (float NaN aside). */
-export const like = (col: Column, dtype: DType, values: Values, validity?: Uint8Array): Column => ({
+export const withValues = (col: Column, dtype: DType, values: Values, validity?: Uint8Array): Column => ({
   dtype,
   rows: col.rows,
   values,

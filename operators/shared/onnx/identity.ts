@@ -1,5 +1,5 @@
-/** Operators that change what is said of columns, and nothing in them: columns → the same columns. */
+/** Returns the columns unchanged: for operators that change metadata alone. */
 import type { LoweredColumn } from "./lowered-column.js";
 import type { LoweredInputs } from "./lowering.js";
 
-export const asTheyAre = (_: unknown, { input }: LoweredInputs): readonly LoweredColumn[] => input;
+export const identity = (_: unknown, { input }: LoweredInputs): readonly LoweredColumn[] => input;

@@ -9,7 +9,7 @@ import { graphDtype, isFloat, type LoweredColumn, type RowSet } from "./lowered-
  * @param places int64[n], −1 where there is none
  * @param none what −1 becomes; null unless given
  */
-export function lookedUp(
+export function tableLookup(
   g: GraphBuilder,
   col: ArrowColumn,
   places: Value,

@@ -31,7 +31,7 @@ test("joinExternal changes rows where it is inner, so that it may do so", () => 
 });
 
 test("what passes its columns on reads one port and makes a column of each", () => {
-  const passing = OP_KINDS.filter(op => specOf(op).asTheyAre);
+  const passing = OP_KINDS.filter(op => specOf(op).identity);
   expect(passing).not.toEqual([]);
   for (const op of passing) {
     const { ports, makes } = specOf(op);

@@ -56,7 +56,7 @@ export interface OperatorSpec<
   /** Files that its step opens at load, by name; see `artefactPath`. */
   readonly artefacts?: A;
   /** Its columns are those that it reads, in order: kernel, lowering and SQL form are those in `operators/shared`. */
-  readonly asTheyAre?: true;
+  readonly identity?: true;
   /** Its step does several steps of the author's, its parts. */
   readonly hasParts?: true;
   readonly facts: Facts<z.output<P>>;

@@ -1,4 +1,4 @@
-/** Columns in SQL as they are: of operators that say something of columns; the plan gives them their names. */
+/** Returns the SQL of the columns unchanged: for operators that change metadata alone; the plan names the columns. */
 import type { SqlColumn } from "../../../runtime/etl/sql/sql-column.js";
 
-export const asTheyAre = (_: unknown, inputs: readonly SqlColumn[]): readonly string[] => inputs.map(col => col.sql);
+export const identity = (_: unknown, inputs: readonly SqlColumn[]): readonly string[] => inputs.map(col => col.sql);

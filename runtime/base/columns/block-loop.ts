@@ -10,15 +10,15 @@ import { type DType, datatype } from "../../../triton-protos/datatype.js";
  * `to[i]` from `from[i]`, for each i below `count`; both may be the same array. Null is NaN, bools are 0 and 1. What it writes is what a column of
  * the output's dtype holds: float32 rounded, integers whole.
  */
-export type Lane = (from: Float64Array, to: Float64Array, count: number) => void;
+export type BlockLoop = (from: Float64Array, to: Float64Array, count: number) => void;
 
 /**
- * Makes the lane of one output of a step from one of its inputs.
+ * Makes the loop of one output of a step from one of its inputs.
  * @param column name of the input, as the step knows it
  * @param dtype of the output
  * @throws RuntimeFault naming the step
  */
-export type LaneOf<K extends OpKind> = (step: Fitted<K>, column: string, dtype: DType) => Lane;
+export type BlockLoopOf<K extends OpKind> = (step: Fitted<K>, column: string, dtype: DType) => BlockLoop;
 
 /** Rounds as storing in a column of a float dtype does. */
 export function roundTo(dtype: DType, numbers: Float64Array, count: number): void {

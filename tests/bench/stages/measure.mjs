@@ -7,15 +7,15 @@ export async function measure(call, inFlight, seconds, warmUp = 20) {
   for (let i = 0; i < warmUp; i++) await call(i);
   const times = [];
   const end = performance.now() + seconds * 1000;
-  const lane = async lane => {
-    for (let i = lane; performance.now() < end || times.length < 5; i += inFlight) {
+  const loop = async first => {
+    for (let i = first; performance.now() < end || times.length < 5; i += inFlight) {
       const started = performance.now();
       await call(i);
       times.push(performance.now() - started);
     }
   };
   const started = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, (_, i) => lane(i)));
+  await Promise.all(Array.from({ length: inFlight }, (_, i) => loop(i)));
   const rate = times.length / ((performance.now() - started) / 1000);
   return { ...quantiles(times), rate };
 }

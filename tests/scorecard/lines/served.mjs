@@ -89,13 +89,13 @@ const overload = seconds =>
       if (connection.usable) pool.push(connection);
       return { status, took: performance.now() - started };
     };
-    const closedLoop = async (lanes, duration) => {
+    const closedLoop = async (loops, duration) => {
       const until = performance.now() + duration;
       let good = 0;
-      const lane = async () => {
+      const loop = async () => {
         while (performance.now() < until) if ((await send(bytes)).status === 200) good++;
       };
-      await Promise.all(Array.from({ length: lanes }, lane));
+      await Promise.all(Array.from({ length: loops }, loop));
       return (good * 1000) / duration;
     };
     await closedLoop(4, 500);

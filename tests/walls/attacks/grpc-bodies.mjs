@@ -1,7 +1,7 @@
 /**
  * Attacks with messages of ModelInfer: few bytes that unpack to many, or that cost much for each.
  */
-import { compressedCall, grpcOnce, lanes } from "./support.mjs";
+import { compressedCall, concurrently, grpcOnce } from "./support.mjs";
 
 const MEGABYTE = 2 ** 20;
 
@@ -11,7 +11,7 @@ export const emptyInputs = {
   title: "gzip of 52 M empty `inputs` (2a 00)",
   prepare() {
     const call = compressedCall(Buffer.alloc(104 * MEGABYTE, Buffer.from([0x2a, 0])));
-    return ({ grpc, until }) => lanes(2, until, () => grpcOnce(grpc, call, until));
+    return ({ grpc, until }) => concurrently(2, until, () => grpcOnce(grpc, call, until));
   },
 };
 
@@ -21,7 +21,7 @@ export const zeros = {
   title: "eight gzip messages of 400 MB of zeros",
   prepare() {
     const call = compressedCall(Buffer.alloc(400 * MEGABYTE));
-    return ({ grpc, until }) => lanes(8, until, () => grpcOnce(grpc, call, until));
+    return ({ grpc, until }) => concurrently(8, until, () => grpcOnce(grpc, call, until));
   },
 };
 
@@ -31,6 +31,6 @@ export const gone = {
   title: "gzip of 400 MB of zeros, clients leave after 50 ms",
   prepare() {
     const call = compressedCall(Buffer.alloc(400 * MEGABYTE));
-    return ({ grpc, until }) => lanes(4, until, () => grpcOnce(grpc, call, Math.min(until, Date.now() + 50)));
+    return ({ grpc, until }) => concurrently(4, until, () => grpcOnce(grpc, call, Math.min(until, Date.now() + 50)));
   },
 };

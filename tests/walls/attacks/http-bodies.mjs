@@ -3,7 +3,7 @@
  */
 import { gzipSync } from "node:zlib";
 import { request } from "../../scorecard/support/http1-client.mjs";
-import { lanes, onConnection, once, write } from "./support.mjs";
+import { concurrently, onConnection, once, write } from "./support.mjs";
 
 const PATH = "/v2/models/echo_int32/infer";
 const MEGABYTE = 2 ** 20;
@@ -18,7 +18,7 @@ export const emptyInputs = {
       (_, i) => `{"name":"i${i}","datatype":"INT32","shape":[0],"data":[]}`,
     );
     const bytes = request("POST", PATH, { Connection: "close" }, Buffer.from(`{"inputs":[${inputs.join(",")}]}`));
-    return ({ http, until }) => lanes(2, until, () => once(http, bytes, until));
+    return ({ http, until }) => concurrently(2, until, () => once(http, bytes, until));
   },
 };
 
@@ -27,7 +27,7 @@ export const gzipBombs = {
   title: "gzip bombs of 1 GB, ten at a time",
   prepare() {
     const bytes = request("POST", PATH, GZIP, gzipSync(Buffer.alloc(1024 * MEGABYTE, " "), { level: 1 }));
-    return ({ http, until }) => lanes(10, until, () => once(http, bytes, until));
+    return ({ http, until }) => concurrently(10, until, () => once(http, bytes, until));
   },
 };
 
@@ -38,7 +38,7 @@ export const gzipBraces = {
     const head = '{"inputs":[';
     const text = Buffer.concat([Buffer.from(head), Buffer.alloc(63 * MEGABYTE, "{},"), Buffer.from("{}]}")]);
     const bytes = request("POST", PATH, GZIP, gzipSync(text, { level: 9 }));
-    return ({ http, until }) => lanes(2, until, () => once(http, bytes, until));
+    return ({ http, until }) => concurrently(2, until, () => once(http, bytes, until));
   },
 };
 
@@ -49,7 +49,7 @@ export const manyChunks = {
     const head = Buffer.from(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
     const chunks = Buffer.alloc(6 * 60_000, "1\r\n \r\n");
     return ({ http, until }) =>
-      lanes(4, until, () =>
+      concurrently(4, until, () =>
         onConnection(http, until, async socket => {
           await write(socket, head);
           for (let i = 0; i < 16; i++) if (!(await write(socket, chunks))) return;
@@ -64,6 +64,6 @@ export const deepJson = {
   prepare() {
     const text = `{"inputs":[{"name":"INPUT0","datatype":"INT32","shape":[1,4],"data":${"[".repeat(250_000)}`;
     const bytes = request("POST", PATH, { Connection: "close" }, Buffer.from(text));
-    return ({ http, until }) => lanes(4, until, () => once(http, bytes, until));
+    return ({ http, until }) => concurrently(4, until, () => once(http, bytes, until));
   },
 };

@@ -3,7 +3,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { request } from "../../scorecard/support/http1-client.mjs";
-import { lanes, onConnection, once, write } from "./support.mjs";
+import { concurrently, onConnection, once, write } from "./support.mjs";
 
 export const byteByByte = {
   id: "http-byte-by-byte",
@@ -11,7 +11,7 @@ export const byteByByte = {
   prepare() {
     const head = Buffer.from(`GET /v2 HTTP/1.1\r\nHost: x\r\nX-Long: ${"a".repeat(15_000)}\r\n`);
     return ({ http, until }) =>
-      lanes(8, until, () =>
+      concurrently(8, until, () =>
         onConnection(http, until, async socket => {
           for (let at = 0; at < head.length && Date.now() < until; at++)
             if (!(await write(socket, head.subarray(at, at + 1)))) return;
@@ -26,7 +26,7 @@ export const slowHeads = {
   prepare:
     () =>
     ({ http, until }) =>
-      lanes(1000, until, () =>
+      concurrently(1000, until, () =>
         onConnection(http, until, async socket => {
           await write(socket, "GET /v2 HTTP/1.1\r\nHost: x\r\n");
           while (Date.now() < until && !socket.destroyed) {
@@ -49,7 +49,7 @@ export const forwardPattern = {
       { [`x-${"a".repeat(29)}!`]: "1", Connection: "close" },
       body,
     );
-    return ({ http, until }) => lanes(2, until, () => once(http, bytes, until));
+    return ({ http, until }) => concurrently(2, until, () => once(http, bytes, until));
   },
 };
 
@@ -75,7 +75,7 @@ export const unread = {
       Buffer.concat([json, content]),
     );
     return ({ http, until }) =>
-      lanes(200, until, () =>
+      concurrently(200, until, () =>
         onConnection(http, until, socket => {
           socket.pause();
           socket.write(bytes);

@@ -19,7 +19,7 @@ import {
   word,
 } from "../../scorecard/support/http2-client.mjs";
 import { INFER_HEAD, INFER_PATH } from "../../scorecard/support/messages.mjs";
-import { lanes, onConnection, write } from "./support.mjs";
+import { concurrently, onConnection, write } from "./support.mjs";
 
 const MAX_FRAME = 16_384;
 
@@ -48,7 +48,7 @@ export const references = {
   prepare() {
     const references = Buffer.alloc(60_000, 0xbe);
     return ({ grpc, until }) =>
-      lanes(4, until, () =>
+      concurrently(4, until, () =>
         onConnection(grpc, until, async socket => {
           await write(socket, Buffer.concat([greeting(), frame(SETTINGS, 1, 0)]));
           for (let stream = 1, sent = 0; Date.now() < until && !socket.destroyed; stream += 2, sent++) {
@@ -80,7 +80,7 @@ export const zeroWindow = {
       ),
     );
     return ({ grpc, until }) =>
-      lanes(8, until, () =>
+      concurrently(8, until, () =>
         onConnection(grpc, until, async socket => {
           await write(socket, Buffer.concat([greeting(0), frame(SETTINGS, 1, 0)]));
           for (let stream = 1; stream < 200 && Date.now() < until; stream += 2) {
@@ -100,7 +100,7 @@ const flood = (id, title, makeBatch) => ({
   prepare:
     () =>
     ({ grpc, until }) =>
-      lanes(4, until, () =>
+      concurrently(4, until, () =>
         onConnection(grpc, until, async socket => {
           await write(socket, Buffer.concat([greeting(), frame(SETTINGS, 1, 0)]));
           for (let round = 0; Date.now() < until; round++) if (!(await write(socket, makeBatch(round)))) return;

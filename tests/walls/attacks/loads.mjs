@@ -2,7 +2,7 @@
  * Attacks with load requests, where the server is in explicit mode: configurations that name counts beyond reason.
  */
 import { request } from "../../scorecard/support/http1-client.mjs";
-import { lanes, once } from "./support.mjs";
+import { concurrently, once } from "./support.mjs";
 
 const MODEL = "echo_int32_nb";
 const tensor = name => [{ name, data_type: "TYPE_INT32", dims: [4] }];
@@ -26,7 +26,7 @@ const load = (id, title, config) => ({
   prepare() {
     const body = Buffer.from(JSON.stringify({ parameters: { config: JSON.stringify(config) } }));
     const bytes = request("POST", `/v2/repository/models/${MODEL}/load`, { Connection: "close" }, body);
-    return ({ http, until }) => lanes(1, until, () => once(http, bytes, until));
+    return ({ http, until }) => concurrently(1, until, () => once(http, bytes, until));
   },
 });
 

@@ -20,11 +20,11 @@ import { INFER_PATH } from "../../scorecard/support/messages.mjs";
 /** A pause after a connection was refused or cut, so that reconnecting is not the attack. */
 const RECONNECT_MS = 20;
 
-/** Runs `work` in so many lanes until the time is over. */
-export const lanes = (count, until, work) =>
+/** Runs `work` in so many loops until the time is over. */
+export const concurrently = (count, until, work) =>
   Promise.all(
-    Array.from({ length: count }, async (_, lane) => {
-      while (Date.now() < until) await work(lane);
+    Array.from({ length: count }, async (_, loop) => {
+      while (Date.now() < until) await work(loop);
     }),
   );
 
