@@ -95,7 +95,7 @@ export const LINES = [
     quick: async ({ tests }) =>
       judged(
         await tests.count([
-          "tests/kernels/query-faiss-damaged",
+          "operators/query-faiss/query-faiss-damaged",
           "tests/plan/bad-served",
           "tests/server/bad-repository",
           ...ARTEFACTS,

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { coalesceSearches } from "#runtime/stores/vectors/coalesce-searches.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { builtUrl } from "../needs/built.js";
+import { builtUrl } from "../../tests/needs/built.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "merlon-scan-"));

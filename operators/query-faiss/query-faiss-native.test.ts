@@ -10,7 +10,7 @@ import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
 import { openNativeIndex } from "#runtime/stores/vectors/native-index.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import type { FaissHits } from "#runtime/stores/vectors/protocol.js";
-import { builtUrl } from "../needs/built.js";
+import { builtUrl } from "../../tests/needs/built.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const fixtures = join(root, "tests", "fixtures");

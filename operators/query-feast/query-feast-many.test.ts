@@ -5,10 +5,20 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { candidates, column, context, grouped, type Item, plain, prepare, run, scalars } from "./step.js";
-import "../needs/built.js";
+import {
+  candidates,
+  column,
+  context,
+  grouped,
+  type Item,
+  plain,
+  prepare,
+  run,
+  scalars,
+} from "../../tests/kernels/step.js";
+import "../../tests/needs/built.js";
 
-const folder = fileURLToPath(new URL("../fixtures/feast", import.meta.url));
+const folder = fileURLToPath(new URL("../../tests/fixtures/feast", import.meta.url));
 const artefacts = { repository: "every-0.67-k3" };
 const int = (name: string) => column(name, "int64");
 

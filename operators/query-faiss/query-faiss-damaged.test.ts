@@ -9,16 +9,16 @@ import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
 import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { column, context, grouped, run, vectors } from "./step.js";
+import { column, context, grouped, run, vectors } from "../../tests/kernels/step.js";
 
-const kinds = fileURLToPath(new URL("../fixtures/faiss-kinds/1.15.1", import.meta.url));
+const kinds = fileURLToPath(new URL("../../tests/fixtures/faiss-kinds/1.15.1", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "merlon-damaged-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const bytesOf = (name: string) => Buffer.from(readFileSync(join(kinds, `${name}.faiss`)));
 const layoutOf = (bytes: Buffer) => readFaissLayout(bytesSource(bytes), "x");
 
 test("a thousand changed files, of each kind some: refused by name or searched, and no process dies", () => {
-  const fuzz = fileURLToPath(new URL("../fuzz/faiss.mjs", import.meta.url));
+  const fuzz = fileURLToPath(new URL("../../tests/fuzz/faiss.mjs", import.meta.url));
   const args = [fuzz, "--changes", "40", "--version", "1.15.1"];
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });
   expect(stdout).not.toMatch(/died/);
