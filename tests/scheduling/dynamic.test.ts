@@ -7,7 +7,7 @@ import type { RuntimeFault } from "#runtime/base/errors.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, type NotedModel, notedModel, pause, requestOf } from "./support.js";
+import { configOf, type NotedModel, notedModel, pause, requestOf, turns } from "./support.js";
 
 const start = (model: NotedModel, init: ModelConfigInit, stats = createStatistics()) =>
   createScheduler(configOf(init), model, stats, "/nowhere");
@@ -19,10 +19,7 @@ test("requests that wait for the instance run as one batch, up to the largest si
   const first = scheduler.schedule(requestOf("0"));
   const rest = ["1", "2", "3", "4", "5"].map(id => scheduler.schedule(requestOf(id)));
   expect(stats.pending).toBe(5);
-  for (let i = 0; i < 3; i++) {
-    model.release();
-    await pause(5);
-  }
+  for (let i = 0; i < 3; i++) model.release();
   await Promise.all([first, ...rest]);
   expect(model.batches).toEqual([["0"], ["1", "2", "3", "4"], ["5"]]);
   expect([...stats.batches].map(([rows, { infer }]) => [rows, infer.count])).toEqual([
@@ -88,10 +85,7 @@ test("requests of different row shapes do not share a batch, and order is kept",
   const model = notedModel(true);
   const scheduler = await start(model, { max_batch_size: 8, dynamic_batching: {} });
   const all = [2, 2, 3, 2].map((width, i) => scheduler.schedule(requestOf(String(i), { width })));
-  for (let i = 0; i < 4; i++) {
-    model.release();
-    await pause(2);
-  }
+  for (let i = 0; i < 4; i++) model.release();
   await Promise.all(all);
   expect(model.batches).toEqual([["0"], ["1"], ["2"], ["3"]]);
 });
@@ -114,10 +108,7 @@ test("levels run by priority; a full level refuses, a client that gives up leave
   await expect(scheduler.schedule(requestOf("full"))).rejects.toThrow("[request id: full] Exceeds maximum queue size");
   abort.abort();
   await expect(gone).rejects.toMatchObject({ code: "CANCELLED" });
-  for (let i = 0; i < 3; i++) {
-    model.release();
-    await pause(2);
-  }
+  for (let i = 0; i < 3; i++) model.release();
   await Promise.all([running, low, high]);
   expect(model.batches).toEqual([["0"], ["high"], ["low"]]);
 });
@@ -149,7 +140,7 @@ test("with preserve_ordering an urgent request is answered when it has run, befo
   const all = [ask("running"), ask("patient"), ask("urgent", 1n)];
   for (const expected of [["running"], ["running", "urgent"], ["running", "urgent", "patient"]]) {
     model.release();
-    await pause(5);
+    await turns();
     expect(answered).toEqual(expected);
   }
   await Promise.all(all);
@@ -172,10 +163,7 @@ test("a request that waited too long is refused, or runs last", async () => {
     );
     const patient = scheduler.schedule(requestOf("patient"));
     await pause(20);
-    for (let i = 0; i < 3; i++) {
-      model.release();
-      await pause(3);
-    }
+    for (let i = 0; i < 3; i++) model.release();
     await Promise.all([running, patient]);
     expect(await refused).toBe(timeout_action === "REJECT" ? "Request timeout expired" : "");
     expect(model.batches).toEqual(timeout_action === "REJECT" ? [["0"], ["patient"]] : [["0"], ["patient"], ["late"]]);
@@ -227,9 +215,9 @@ test("with preserve_ordering a later batch that ends first is answered second", 
   );
   const ended: string[] = [];
   const both = ["a", "b"].map(id => scheduler.schedule(requestOf(id)).then(() => ended.push(id)));
-  await pause(2);
+  await expect.poll(() => gates.length).toBe(2);
   gates[1]!();
-  await pause(5);
+  await turns();
   expect(ended).toEqual([]);
   gates[0]!();
   await Promise.all(both);

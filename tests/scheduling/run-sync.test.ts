@@ -9,7 +9,7 @@ import type { TypedTensor } from "#runtime/base/tensor.js";
 import { openSession } from "#runtime/server/backends/onnx-session.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
-import { configOf, notedModel, pause, requestOf } from "./support.js";
+import { configOf, notedModel, requestOf, turns } from "./support.js";
 
 const model = (name: string) => join(import.meta.dirname, "..", "samples", "artefacts", "models", `${name}.onnx`);
 const fault = new RuntimeFault("INTERNAL", "no luck");
@@ -48,7 +48,7 @@ describe("a model that answers at once", () => {
     expect(runSync("2")).toBeUndefined();
     release();
     await running;
-    await pause(1);
+    await turns();
     expect(runSync("2")).toBeDefined();
     await scheduler.drain();
     expect(runSync("3")).toBeUndefined();

@@ -6,7 +6,7 @@ import type { LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, pause, requestOf } from "./support.js";
+import { configOf, notedModel, pause, requestOf, turns } from "./support.js";
 
 const start = (model: LoadedModel, sequence: ModelConfigInit["sequence_batching"], max_batch_size = 2) =>
   createScheduler(configOf({ max_batch_size, sequence_batching: sequence! }), model, createStatistics(), "/nowhere");
@@ -20,7 +20,6 @@ test("direct: a sequence keeps its row, rows without a request are empty", async
   model.release();
   await a;
   const b = scheduler.schedule(part("b1", 2n, true));
-  await pause(2);
   model.release();
   await b;
   // Sequence 2 has the second row; the first stays empty.
@@ -33,7 +32,7 @@ test("direct: a third sequence waits for a slot, and its requests keep their ord
   await scheduler.schedule(part("a1", 1n, true));
   await scheduler.schedule(part("b1", 2n, true));
   const c = [scheduler.schedule(part("c1", 3n, true)), scheduler.schedule(part("c2", 3n, false, true))];
-  await pause(10);
+  await turns();
   expect(model.batches.flat()).not.toContain("c1");
   await scheduler.schedule(part("a2", 1n, false, true));
   await Promise.all(c);
@@ -51,10 +50,7 @@ test("oldest: one request of each sequence at a time, in the order of arrival", 
     scheduler.schedule(part("c1", 3n, true)),
     scheduler.schedule(part("a3", 1n, false, true)),
   ];
-  for (let i = 0; i < 4; i++) {
-    model.release();
-    await pause(3);
-  }
+  for (let i = 0; i < 4; i++) model.release();
   await Promise.all(all);
   expect(model.batches).toEqual([["a1"], ["a2", "b1", "c1"], ["a3"]]);
 });
@@ -84,7 +80,6 @@ test("idle time counts from the last request's arrival, while that runs too", as
   const next = scheduler.schedule(part("a3", 1n, true, true));
   model.release();
   await a;
-  await pause(5);
   model.release();
   await next;
   expect(model.batches).toEqual([["a1"], ["a3"]]);
@@ -103,7 +98,6 @@ test("a request's time-out ends its sequence while that waits for a slot, and no
   for (const one of a) {
     model.release();
     await one;
-    await pause(2);
   }
 });
 
@@ -117,7 +111,6 @@ test("direct: rows of another shape wait for a batch of their own", async () => 
   for (const one of [blocker, ...rest]) {
     model.release();
     await one;
-    await pause(2);
   }
   expect(model.batches).toEqual([["a0"], ["a1", ""], ["", "b1"]]);
 });
@@ -177,7 +170,6 @@ test("a client that gives up ends its sequence where it stands", async () => {
   for (const one of all.slice(0, 2)) {
     model.release();
     await one;
-    await pause(2);
   }
   expect(await all[3]).toMatchObject(cancelled);
   await expect(scheduler.schedule(part("a5", 1n))).rejects.toThrow(notStarted(1));

@@ -38,7 +38,7 @@ export function requestOf(id: string, { rows = 1, width = 1, controls, signal }:
 export interface NotedModel extends LoadedModel {
   /** Ids of each execution, in order. */
   readonly batches: string[][];
-  /** Lets the oldest execution that waits end. */
+  /** Lets the oldest execution that waits end, or the next one that begins. */
   release(): void;
 }
 
@@ -46,15 +46,26 @@ export interface NotedModel extends LoadedModel {
 export function notedModel(held = false): NotedModel {
   const batches: string[][] = [];
   const gates: (() => void)[] = [];
+  let released = 0;
   return {
     batches,
-    release: () => gates.shift()?.(),
+    release: () => {
+      const open = gates.shift();
+      if (open) open();
+      else released++;
+    },
     async execute(requests) {
       batches.push(requests.map(request => request.id));
-      if (held) await new Promise<void>(resolve => gates.push(resolve));
+      if (released > 0) released--;
+      else if (held) await new Promise<void>(resolve => gates.push(resolve));
       return requests.map(request => ({ outputs: [{ ...request.inputs.get("IN")!, name: "OUT" }] }));
     },
   };
+}
+
+/** A few turns of the event loop: what needs no time to pass has happened then, however busy the machine is. */
+export async function turns(count = 5): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve));
 }
 
 export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
