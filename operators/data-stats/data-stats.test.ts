@@ -1,0 +1,3 @@
+import { testAsOriginal } from "../../tests/etl/as-original.js";
+
+testAsOriginal("dataStats");

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { differentCase, testAsOriginal } from "../../tests/etl/as-original.js";
+import { fitCells, inFolder, throughKernels } from "../../tests/etl/run-workflow.js";
+import { workflowPlan } from "../../tests/etl/workflow-plan.js";
+
+const answers = testAsOriginal("targetEncoding");
+
+test("a null key has the mean of its rows: NVTabular takes its count for 0", async () => {
+  const one = differentCase("targetEncoding of null");
+  expect(one.expected.TE_g_y![1], "NVTabular").toBe(1);
+  const { kernels, sql } = await answers(one);
+  // (1 + 2 · 0.5) / (2 + 2)
+  expect(kernels.TE_g_y).toEqual([0.5, 0.5, 0.5, 0.5]);
+  expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
+});
+
+test("null targets are left out of means: NVTabular divides by all rows of the key", async () => {
+  const encoded = await answers(differentCase("targetEncoding of null targets"));
+  // The mean of the five targets is 3.3: (4 + 2 · 3.3) / (2 + 2), and so on.
+  const encodings = [2.65, 3.3, 4.15, 9.1 / 3].map(Math.fround);
+  expect([0, 3, 5, 7].map(row => encoded.kernels.TE_g_y![row])).toEqual(encodings);
+  expect(encoded.sql.TE_g_y).toEqual(encoded.kernels.TE_g_y);
+});
+
+test("a fitted target encoding needs no target: NVTabular asks for it in every request", async () => {
+  await inFolder(async folder => {
+    const one = differentCase("targetEncoding by the place of a row");
+    const fitted = await fitCells(folder, workflowPlan(one.types, one.links), one.fit);
+    const plan = {
+      ...fitted,
+      inputs: fitted.inputs.filter(col => col.name !== "y"),
+      outputs: fitted.outputs.filter(output => output.schema.name !== "y"),
+    };
+    expect(await throughKernels(folder, plan, { g: ["a", "b"] })).toMatchObject({ TE_g_y: [0.5, 0.5] });
+  });
+});
+
+test("a target encoding depends on the value alone: NVTabular draws folds by the place of a row", async () => {
+  const one = differentCase("targetEncoding by the place of a row");
+  expect(new Set(one.expected.TE_g_y).size, "NVTabular").toBeGreaterThan(1);
+  const { kernels, sql } = await answers(one);
+  expect(kernels.TE_g_y).toEqual([0.5, 0.5, 0.5, 0.5]);
+  expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
+});
