@@ -3,7 +3,6 @@
  */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { type HostOptions, WorkerEnded, WorkerFault, WorkerHost } from "#contract/workers/worker-host.js";
@@ -148,10 +147,11 @@ test("an end lets calls finish, cleans up, and refuses what follows", async () =
 });
 
 test("a thread that does not end in time is terminated", async () => {
-  const worker = host("serveCalls({ loop: () => { for (;;); } });");
+  const worker = host("const port = serveCalls({ loop: () => { port.notify(1); for (;;); } });");
+  const loops = once(worker.thread, "message");
   const looping = worker.call("loop", 0);
   const failed = expect(looping).rejects.toThrow(WorkerEnded);
-  await delay(100);
+  await loops;
   await worker.end(50);
   await failed;
 });
