@@ -39,7 +39,7 @@ export function inferProgram(program: Program, off: ReadonlySet<PassName> | unde
     const related = fault.related.flatMap(({ note, site }) =>
       site === undefined ? [] : [{ note, site: siteRange(sources, site, "whole") }],
     );
-    return diagnosticAt(faultSite(sources, fault), fault.message, related);
+    return diagnosticAt(faultSite(sources, fault), fault.message, related, fault.severity);
   });
   const settings = graph.kind === "ensemble" ? settingsProblems(graph.options) : [];
   return {

@@ -57,7 +57,8 @@ export function planProgram(
 function planWith(program: Program, states: ReadonlyMap<string, unknown>, off: ReadonlySet<PassName>): Optimised {
   const { graph } = program;
   const known = infer(graph, { ...inferOptions(program), states });
-  if (known.faults[0]) throw new Error(`after fitting, ${known.faults[0].message.message}`);
+  const fault = known.faults.find(({ severity }) => severity === "error");
+  if (fault) throw new Error(`after fitting, ${fault.message.message}`);
   const lowered = lower(graph, known, states);
   const removed = graph.options.removeInputs as readonly string[] | undefined;
   return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, off));

@@ -119,7 +119,7 @@ export function programFaults(
       `the name ${JSON.stringify(graph.name)} must be letters, digits, \`_\`, \`-\` and \`.\`: it becomes a folder and a Triton model`,
       at(graph.name),
     ]);
-  if (inferred.output && inferred.output.length === 0 && inferred.faults.length === 0)
+  if (inferred.output && inferred.output.length === 0 && !inferred.faults.some(({ severity }) => severity === "error"))
     problems.push(["the output node has no columns", site]);
   for (const problem of settings) problems.push([problem, site]);
   const inputs = inferred.inputs.map(c => c.name);

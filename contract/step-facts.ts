@@ -16,7 +16,9 @@ export const factsOf = (op: OpKind): Facts<object> => SPECS[op].facts as unknown
 const specOf = (op: OpKind): Pick<OperatorSpec<z.ZodType<object>>, "expressions" | "narrow" | "mayBeNull"> =>
   SPECS[op] as unknown as OperatorSpec<z.ZodType<object>>;
 
-const settled = <T>(fact: ByParams<object, T>, { params }: AnyStep): T =>
+type OpAndParams = Pick<AnyStep, "op" | "params">;
+
+const settled = <T>(fact: ByParams<object, T>, { params }: OpAndParams): T =>
   typeof fact === "function" ? (fact as (params: object) => T)(params) : fact;
 
 /** True for a step that takes rows away or groups them; its columns then have rows of their own. */
@@ -29,7 +31,10 @@ export const mayChangeRows = (op: OpKind): boolean => {
 };
 
 /** True for a step that brings candidates for each row it reads. */
-export const bringsRows = (step: AnyStep): boolean => settled(factsOf(step.op).rows, step) === "brought";
+export const bringsRows = (step: OpAndParams): boolean => settled(factsOf(step.op).rows, step) === "brought";
+
+/** True for a step that answers some of the candidates it reads. */
+export const chooses = (step: OpAndParams): boolean => settled(factsOf(step.op).rows, step) === "chosen";
 
 export const readsOtherRows = (step: AnyStep): boolean => factsOf(step.op).readsOtherRows;
 
@@ -42,7 +47,7 @@ export const appliesWorkflow = (step: AnyStep): step is Step<"transformWorkflow"
   factsOf(step.op).appliesWorkflow === true;
 
 /** True for a step whose rows are groups of those that it reads. */
-export const groupsRows = ({ op, params }: Pick<AnyStep, "op" | "params">): boolean =>
+export const groupsRows = ({ op, params }: OpAndParams): boolean =>
   factsOf(op).groupsRows?.(params) === true;
 
 /** Whether a graph of the operator runs where models run. */

@@ -46,6 +46,7 @@ export const CODES = [
   "option/record",
   "option/not-data",
   "graph/parameter",
+  "graph/topk-short",
   "graph/filter-in-ensemble",
   "graph/learns-in-ensemble",
   "lambda/unread",
@@ -72,6 +73,9 @@ export const CODES = [
   "onnx/dtype-unsupported",
   "onnx/no-tensor",
   "onnx/data-missing",
+  "feast/not-materialized",
+  "feast/ids-unknown",
+  "faiss/empty",
   "feast/view-missing",
   "feast/feature-missing",
   "feast/keys-several",
@@ -391,6 +395,13 @@ export const graphParameter = (p: { readonly operator: string | number; readonly
   help: `${p.way}`,
 });
 
+/** Every answer would have fewer candidates than it has room for, and no request fails. */
+export const graphTopkShort = (p: { readonly operator: string | number; readonly topk: string | number; readonly search: string | number; readonly found: string | number }): Message => ({
+  code: "graph/topk-short",
+  message: `\`${p.operator}\` keeps ${p.topk} candidates, and \`${p.search}\` before it finds ${p.found} at most.`,
+  help: `Raise \`topk\` of \`${p.search}\`: stages in between leave some candidates out, so several times ${p.topk} is usual.`,
+});
+
 /** graph/filter-in-ensemble */
 export const graphFilterInEnsemble = (p: { readonly operator: string | number }): Message => ({
   code: "graph/filter-in-ensemble",
@@ -571,6 +582,27 @@ export const onnxDataMissing = (p: { readonly path: string | number; readonly fi
   code: "onnx/data-missing",
   message: `The ONNX file \`${p.path}\` keeps weights in \`${p.file}\`, which is not beside it.`,
   help: `Put \`${p.file}\` into the model's folder, or save the model in one file (\`onnx.save(onnx.load("model.onnx"), "whole.onnx")\`).`,
+});
+
+/** A SQLite store is copied into the model as it is. */
+export const feastNotMaterialized = (p: { readonly path: string | number; readonly what: string | number; readonly view: string | number }): Message => ({
+  code: "feast/not-materialized",
+  message: `The online store of \`${p.path}\` ${p.what}: every look-up of view \`${p.view}\` would find nothing.`,
+  help: `Fill it with \`merlon feast materialize ${p.path}\`, or with Feast's own \`feast materialize\`.`,
+});
+
+/** Candidates come from the index, and their features from the view: both have to be of the same items. Ids are compared by the bytes of their keys, so that another type of the entity, or another `entity_key_serialization_version`, looks like this too. */
+export const feastIdsUnknown = (p: { readonly unknown: string | number; readonly seen: string | number; readonly index: string | number; readonly have: string | number; readonly view: string | number; readonly path: string | number; readonly example: string | number; readonly positions: string | number; readonly way: string | number }): Message => ({
+  code: "feast/ids-unknown",
+  message: `${p.unknown} of ${p.seen} ids looked at in \`${p.index}\` ${p.have} in view \`${p.view}\` of \`${p.path}\` (${p.example}, for example, has none).${p.positions}`,
+  help: `${p.way}`,
+});
+
+/** faiss/empty */
+export const faissEmpty = (p: { readonly path: string | number }): Message => ({
+  code: "faiss/empty",
+  message: `\`${p.path}\` holds no vectors, so that no query finds a candidate.`,
+  help: `Build it from your items: \`merlon index build --data embeddings.parquet --id item_id --embedding embedding --out ${p.path}\`.`,
 });
 
 /** feast/view-missing */

@@ -1,5 +1,6 @@
 /** Nearest items of a query vector: one group of candidates per row. */
 import { join } from "node:path";
+import type { IndexFile } from "../../compiler/3-graph/artefacts.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
 import type { IsUnknown } from "../../compiler/dsl/column.js";
@@ -9,9 +10,10 @@ import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { column, printType } from "../../contract/schema.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
-import { textIdsFile } from "../../formats/faiss/text-ids.js";
+import { someIds, spread } from "../../formats/faiss/some-ids.js";
+import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { needOne } from "../shared/author/columns.js";
-import { defineOp } from "../shared/author/define-op.js";
+import { type Candidates, defineOp } from "../shared/author/define-op.js";
 import { excludedIds } from "../shared/author/excluded-ids.js";
 
 /** A sentence unless S is one vector of the index's width. */
@@ -75,6 +77,17 @@ export function queryFaiss<
   return new Op("queryFaiss", { path, ...parameters }, exclude && { exclude });
 }
 
+/** @param path as the author wrote it @param file where it is */
+const candidatesOf = (path: string, file: string, { hasTextIds, ids, ntotal }: IndexFile): Candidates => ({
+  path,
+  arePositions: ids === "positions" && !hasTextIds,
+  some(most) {
+    if (!hasTextIds) return someIds(file, most);
+    const texts = readTextIds(textIdsFile(file), { index: file, ntotal, isKnown: true });
+    return spread(ntotal, most).map(texts.at);
+  },
+});
+
 export const queryFaissOp = defineOp({
   kind: "queryFaiss",
   params: OP_PARAMS.queryFaiss,
@@ -82,6 +95,7 @@ export const queryFaissOp = defineOp({
     const { path, includeDistances } = call.params;
     const read = call.artefacts.faiss(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
+    if (read.value.ntotal === 0) return call.fail(messages.faissEmpty({ path }), { literal: path });
     const query = needOne(call, call.input, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`);
     if (!query) return undefined;
     const { name, dtype, list, rows } = query.column;
@@ -123,6 +137,7 @@ export const queryFaissOp = defineOp({
         ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
       ],
       madeRows: { parent: rows },
+      candidates: candidatesOf(path, read.path, read.value),
       artefacts: { index: to, ...(ids === "string" && { ids: textIdsFile(to) }) },
       files: [
         { from: read.path, to },

@@ -15,6 +15,7 @@ import { type ArtefactFile, defineOp } from "../shared/author/define-op.js";
 import { feastKeys } from "./author-keys.js";
 import { fitsMissing } from "./author-missing.js";
 import { feastAuthor } from "./author-options.js";
+import { checkStore } from "./author-store.js";
 import { feastViews } from "./author-views.js";
 import { dropsRows } from "./spec-missing.js";
 
@@ -182,6 +183,10 @@ export const queryFeastOp = defineOp({
     if (!fitsMissing(call, views, outputs)) return undefined;
     const fault = notPortable(read.value, repository);
     if (fault) return call.fail(fault, { literal: repository });
+    const [key] = keys.inputs;
+    const answered = outputs.map(({ schema, feature: of }) => ({ column: schema.name, feature: of }));
+    const lookUp = { views: views.views, key: keys.inputs.length === 1 ? key : undefined, features: answered };
+    if (!checkStore(call, read.value, lookUp)) return undefined;
     const folder = `features/${call.artefactName(repository, read.path)}`;
     const { ttl, bytes, memoryMb, timeoutMs } = params;
     return {

@@ -10,6 +10,7 @@ import type { Message } from "../../diagnostics/diagnostic.js";
 import * as messages from "../../diagnostics/messages.js";
 import { reportOptions, strayDependency, unusedGroup } from "./arguments.js";
 import { callOf, type Operands } from "./call.js";
+import { checkTopk } from "./final-topk.js";
 import { type Inference, type NodeColumns, type NodeOf, report, ungrouped } from "./inference.js";
 
 export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeColumns | undefined {
@@ -27,9 +28,9 @@ export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeCol
   if (unused) return report(inference, unused, site, "left");
 
   const id = takeStepId(inference, node);
-  const before = inference.faults.length;
+  const before = errorsOf(inference);
   const inferred = definition.infer(callOf(inference, { id, site, params: params.data, operands }));
-  if (!inferred || inference.faults.length > before) return undefined;
+  if (!inferred || errorsOf(inference) > before) return undefined;
   const cache = node.cache === undefined ? undefined : readCache(op, node.cache, inferred);
   if (typeof cache === "string")
     return report(inference, messages.graphParameter({ operator: "cached", problem: cache, way: CACHE_WAY }), site);
@@ -46,9 +47,13 @@ export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeCol
       site,
     );
   if (inferred.madeRows) inference.rowParents.set(id, inferred.madeRows.parent);
-  inference.steps.push({ ...inferred, ...(cache && { cache }), id, op, site });
+  const step = { ...inferred, ...(cache && { cache }), id, op, site };
+  inference.steps.push(step);
+  checkTopk(inference, step);
   return ungrouped(inferred.outputs.map(made => ({ column: made, ref: { step: id, column: made.name }, site })));
 }
+
+const errorsOf = ({ faults }: Inference): number => faults.filter(({ severity }) => severity !== "warning").length;
 
 /** Why an operator is not allowed in a program of this kind, or on these rows. */
 function misplacedOperator(

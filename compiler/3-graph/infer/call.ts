@@ -3,9 +3,11 @@
  */
 import type { Scope } from "../../../operators/shared/author/bound.js";
 import type { Call, Fail } from "../../../operators/shared/author/define-op.js";
+import type { Severity } from "../../diagnostics/diagnostic.js";
 import { userFunction } from "../../lambda/compile-lambda.js";
 import { groupScopes } from "../groups.js";
 import { type Inference, type NodeColumns, report } from "./inference.js";
+import { idsFrom, stepsById } from "./origin.js";
 
 export interface Operands {
   readonly input: NodeColumns;
@@ -25,14 +27,18 @@ export interface CallParts {
 export function callOf(inference: Inference, { id, site, params, operands }: CallParts): Call<unknown> {
   const { graph, options, names, rowParents } = inference;
   const { input, dependencies } = operands;
-  const fail: Fail = (message, blame = "right", related = []) =>
-    report(
-      inference,
-      message,
-      site,
-      blame,
-      related.map(({ note, of }) => ({ note, site: of.site })),
-    );
+  const reporter =
+    (severity: Severity): Fail =>
+    (message, blame = "right", related = []) =>
+      report(
+        inference,
+        message,
+        site,
+        blame,
+        related.map(({ note, of }) => ({ note, site: of.site })),
+        severity,
+      );
+  const fail = reporter("error");
   return {
     params,
     id,
@@ -52,6 +58,8 @@ export function callOf(inference: Inference, { id, site, params, operands }: Cal
       userFunction(index === undefined ? undefined : options.lambdas?.[index], captured, operator, fail),
     state: options.states?.get(id),
     parentRows: rows => rowParents.get(rows),
+    candidatesIn: column => idsFrom(column, stepsById(inference))?.candidates,
     fail,
+    warn: reporter("warning"),
   };
 }

@@ -7,7 +7,7 @@ import type { ColumnSchema } from "../../../contract/schema.js";
 import type { Scope } from "../../../operators/shared/author/bound.js";
 import type { Blame, Inferred } from "../../../operators/shared/author/define-op.js";
 import { type UniqueNames, uniqueNames } from "../../../operators/shared/author/unique-names.js";
-import type { Message } from "../../diagnostics/diagnostic.js";
+import type { Message, Severity } from "../../diagnostics/diagnostic.js";
 import type { LambdaText } from "../../lambda/read-lambda.js";
 import type { ArtefactReader } from "../artefacts.js";
 import type { GraphDocument, GraphNode } from "../document.js";
@@ -18,6 +18,8 @@ export interface GraphFault {
   readonly message: Message;
   readonly site: number | undefined;
   readonly blame: Blame | "whole";
+  /** A warning: it compiles, but is hardly what was meant. */
+  readonly severity: Severity;
   readonly related: readonly { readonly note: string; readonly site: number | undefined }[];
 }
 
@@ -88,8 +90,9 @@ export function report(
   site: number | undefined,
   blame: GraphFault["blame"] = "right",
   related: GraphFault["related"] = [],
+  severity: Severity = "error",
 ): undefined {
-  faults.push({ message, site, blame, related });
+  faults.push({ message, site, blame, related, severity });
 }
 
 /** Columns each on its own. */

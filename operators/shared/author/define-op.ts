@@ -50,8 +50,12 @@ export interface Call<Author> {
   readonly state: unknown;
   /** Rows that a step made → the rows they are grouped by. */
   parentRows(rows: string): string | undefined;
+  /** The candidates whose ids a column holds; undefined where they do not come from one file. */
+  candidatesIn(column: Bound): Candidates | undefined;
   /** Reports a fault; returns undefined so that `infer` can end with it. */
   readonly fail: Fail;
+  /** Reports what compiles, but is hardly what was meant. */
+  readonly warn: Fail;
 }
 
 export type Fail = (
@@ -71,6 +75,16 @@ export type ArtefactFile = { readonly to: string } & (
   | { readonly bytes: Uint8Array }
 );
 
+/** The items that a step may bring as candidates, as a file names them. */
+export interface Candidates {
+  /** The file, as the author wrote it. */
+  readonly path: string;
+  /** What the file has instead of ids of its own: places, from 0 on. */
+  readonly arePositions: boolean;
+  /** At most so many ids, spread over the file. */
+  some(most: number): readonly (bigint | string)[];
+}
+
 /** What a step is, once its input is known. */
 export interface Inferred<K extends OpKind> {
   readonly params: OpParams[K];
@@ -78,6 +92,8 @@ export interface Inferred<K extends OpKind> {
   readonly outputs: readonly ColumnSchema[];
   /** Makes new rows, grouped by these. */
   readonly madeRows?: { readonly parent: string };
+  /** The candidates that it brings. */
+  readonly candidates?: Candidates;
   /** Artefact paths by logical name, relative to the plan. */
   readonly artefacts?: Readonly<Record<string, string>>;
   readonly files?: readonly ArtefactFile[];

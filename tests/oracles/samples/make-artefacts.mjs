@@ -63,6 +63,12 @@ registry[city + 7] = 100;
 registry.write("user_spending", registry.lastIndexOf("user_features", registry.indexOf("people")));
 writeFileSync(join(out, "features-odd", "data", "registry.db"), registry);
 
+// The same repository before anything was materialized.
+cpSync(join(out, "features"), join(out, "features-unfilled"), {
+  recursive: true,
+  filter: file => !file.endsWith("online_store.db"),
+});
+
 const folder = mkdtempSync(join(tmpdir(), "merlon-samples-"));
 writeFileSync(join(folder, "users.csv"), "age,city\n31,Ghent\n44,Turin\n,Ghent\n27,Oslo\n");
 writeFileSync(
