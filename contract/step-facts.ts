@@ -47,8 +47,7 @@ export const appliesWorkflow = (step: AnyStep): step is Step<"transformWorkflow"
   factsOf(step.op).appliesWorkflow === true;
 
 /** True for a step whose rows are groups of those that it reads. */
-export const groupsRows = ({ op, params }: OpAndParams): boolean =>
-  factsOf(op).groupsRows?.(params) === true;
+export const groupsRows = ({ op, params }: OpAndParams): boolean => factsOf(op).groupsRows?.(params) === true;
 
 /** Whether a graph of the operator runs where models run. */
 export const multiplies = (op: OpKind): boolean => factsOf(op).multiplies === true;

@@ -13,13 +13,14 @@ import { openToRead } from "../../formats/feast/open-sqlite.js";
 import { standsAlone } from "../../formats/feast/store-check.js";
 import { readWorkflow } from "../../formats/folders/workflow.js";
 import { readMerlinSchema } from "../../formats/merlin-schema/read-merlin-schema.js";
-import { type OnnxSignature, readOnnxSignature } from "../../formats/onnx/onnx.js";
+import { type OnnxSignature, readOnnxWithLookUps } from "../../formats/onnx/onnx.js";
 import { type EmbeddingTable, readEmbeddingTable } from "../../formats/tables/embedding-table.js";
 import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
 import { didYouMean, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Forest } from "../forest/forest.js";
 import { readForest } from "../forest/read-forest.js";
+import { workflowMaking } from "./near-workflows.js";
 
 /** An index, and whether an id map beside it gives it text ids. */
 export interface IndexFile extends FaissHeader {
@@ -39,6 +40,8 @@ export interface ArtefactReader {
   forest(path: string): Read<Forest>;
   embedding(path: string): Read<EmbeddingTable>;
   implicit(path: string): Read<ImplicitFactors>;
+  /** Path of a fitted workflow near the program that makes all these columns. */
+  workflowMaking(columns: readonly string[]): string | undefined;
   /** Files and folders that were looked up so far, missing ones included. */
   readonly used: ReadonlySet<string>;
   /** Messages for artefacts that are not any more what they were when they were read. */
@@ -48,7 +51,7 @@ export interface ArtefactReader {
 const KINDS = {
   onnx: {
     what: "The ONNX file",
-    read: readOnnxSignature,
+    read: readOnnxWithLookUps,
     make: "Export the model there, or correct the path (it is relative to this file).",
   },
   faiss: {
@@ -167,6 +170,7 @@ export function artefactReader(folder: string): ArtefactReader {
     forest: reader("forest"),
     embedding: reader("embedding"),
     implicit: reader("implicit"),
+    workflowMaking: columns => workflowMaking(folder, columns),
     used,
     changed: () =>
       [...prints].flatMap(([key, print]) => {

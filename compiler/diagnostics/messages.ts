@@ -67,7 +67,9 @@ export const CODES = [
   "artefact/changed",
   "artefact/types-stale",
   "onnx/input-without-column",
+  "onnx/inputs-without-columns",
   "onnx/other-fit",
+  "onnx/table-small",
   "onnx/tensor-missing",
   "onnx/shape-unsupported",
   "onnx/dtype-unsupported",
@@ -542,11 +544,25 @@ export const onnxInputWithoutColumn = (p: { readonly path: string | number; read
   help: `Rename a column to \`${p.tensor}\`, or bind one: \`predictOnnx("${p.path}", { inputs: { "${p.tensor}": "column" } })\`.`,
 });
 
+/** A model reads what the workflow that it was trained with makes of the raw columns. */
+export const onnxInputsWithoutColumns = (p: { readonly path: string | number; readonly tensors: string | number; readonly columns: string | number; readonly way: string | number }): Message => ({
+  code: "onnx/inputs-without-columns",
+  message: `\`${p.path}\` has the inputs ${p.tensors}, and upstream has no columns of these names. Upstream has ${p.columns}.`,
+  help: `${p.way}`,
+});
+
 /** onnx/other-fit */
 export const onnxOtherFit = (p: { readonly path: string | number; readonly trained: string | number; readonly column: string | number; readonly seen: string | number }): Message => ({
   code: "onnx/other-fit",
   message: `\`${p.path}\` was trained on ${p.trained} ids of \`${p.column}\`, and the workflow before it makes ${p.seen}. They come from different fits: the model would read vectors of other ids.`,
   help: `Train and export the model on data of this fit, or name the folder of the fit that it was trained on.`,
+});
+
+/** An id beyond the table ends its request: `Gather` of ONNX Runtime refuses it. */
+export const onnxTableSmall = (p: { readonly path: string | number; readonly column: string | number; readonly table: string | number; readonly rows: string | number; readonly largest: string | number; readonly needed: string | number }): Message => ({
+  code: "onnx/table-small",
+  message: `\`${p.path}\` looks \`${p.column}\` up in \`${p.table}\`, which has ${p.rows} rows, and the workflow before it makes ids up to ${p.largest}.`,
+  help: `Train and export the model on this fit (its embedding needs ${p.needed} rows), or name the folder of the fit that it was trained on.`,
 });
 
 /** onnx/tensor-missing */

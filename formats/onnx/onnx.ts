@@ -12,9 +12,12 @@ import {
   readSafeInt,
   readSpan,
   readString,
+  readVarint,
   skipField,
   WireError,
 } from "../bytes/wire.js";
+import { lookUpsOf, type OnnxLookUp, type OnnxNode } from "./onnx-lookups.js";
+import { otherModel } from "./other-model.js";
 
 export interface OnnxTensor {
   readonly name: string;
@@ -36,6 +39,8 @@ export interface OnnxSignature {
   readonly externalData: readonly PathInside[];
   /** Parts of these files that tensors use. */
   readonly externalParts: readonly ExternalPart[];
+  /** Inputs that are row numbers of tables of weights; read on request alone, since it takes memory for each node of the graph. */
+  readonly lookUps?: readonly OnnxLookUp[];
   /** Ids of each categorical column at training, which `merlon-lab` writes into the file; absent in files without them. */
   readonly cardinalities?: Readonly<Record<string, number>>;
   /** The same of `vocabulary_sum`, which the fit gave each of them; older files have none. */
@@ -57,16 +62,22 @@ export class OnnxFileError extends Error {
   override readonly name = "OnnxFileError";
 }
 
+/** The signature with `lookUps`. @throws OnnxFileError */
+export const readOnnxWithLookUps = (file: string): OnnxSignature => readOnnx(file, file, []);
+
 /**
  * @param from file name, or the file's bytes
  * @param where name for messages when bytes are given
  * @throws OnnxFileError
  */
-export function readOnnxSignature(from: string | Uint8Array, where = "the model"): OnnxSignature {
+export const readOnnxSignature = (from: string | Uint8Array, where = "the model"): OnnxSignature =>
+  readOnnx(from, where);
+
+function readOnnx(from: string | Uint8Array, where: string, nodes?: OnnxNode[]): OnnxSignature {
   const file = typeof from === "string" ? from : where;
   const bytes = typeof from === "string" ? readFileSync(from) : from;
   try {
-    const { locations, ...signature } = model(cursor(bytes));
+    const { locations, ...signature } = model(cursor(bytes), nodes);
     const externalData = locations.map(location => {
       const path = parsePathInside(location);
       // ONNX Runtime takes locations that begin with `*/` for addresses in its own memory.
@@ -78,6 +89,8 @@ export function readOnnxSignature(from: string | Uint8Array, where = "the model"
     return { ...signature, externalData };
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
+    const other = otherModel(bytes);
+    if (other) throw new OnnxFileError(`${file} is no ONNX model: it is ${other.what}. ${other.way}`);
     throw new OnnxFileError(`${file} is not a whole ONNX model: ${error.message}. Export it again.`);
   }
 }
@@ -94,7 +107,10 @@ export function partFault({ tensor, location, offset, length, bytes }: ExternalP
 
 interface Found {
   readonly external: ExternalPart[];
-  readonly initializers: Set<string>;
+  /** Weights of the main graph: name → first dimension, 1 for a scalar. */
+  readonly initializers: Map<string, number>;
+  /** Nodes of the main graph; absent where nobody looks at them. */
+  readonly nodes?: OnnxNode[] | undefined;
   /** Operators that the nodes of a function are; absent outside functions, where nobody looks at them. */
   readonly calls?: Set<string>;
 }
@@ -104,12 +120,15 @@ function each(c: Cursor, visit: (number: number, c: Cursor, wireType: number) =>
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) if (!visit(tag >>> 3, c, tag & 7)) skipField(c, tag);
 }
 
-function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly locations: readonly string[] } {
+function model(
+  c: Cursor,
+  nodes: OnnxNode[] | undefined,
+): Omit<OnnxSignature, "externalData"> & { readonly locations: readonly string[] } {
   let graphs = 0;
   let opset = 0;
   const inputs: OnnxTensor[] = [];
   const outputs: OnnxTensor[] = [];
-  const found: Found = { external: [], initializers: new Set() };
+  const found: Found = { external: [], initializers: new Map(), nodes };
   const functions = new Map<string, ReadonlySet<string>>();
   let trained: Pick<OnnxSignature, "cardinalities" | "vocabularies"> = {};
   each(c, (number, at) => {
@@ -129,9 +148,17 @@ function model(c: Cursor): Omit<OnnxSignature, "externalData"> & { readonly loca
   refuseCycles(functions);
   if (graphs !== 1) throw new WireError(`it holds ${graphs === 0 ? "no graph" : `${graphs} graphs`}`);
   if (outputs.length === 0) throw new WireError("its graph has no outputs");
+  const given = inputs.filter(t => !found.initializers.has(t.name));
   return {
-    inputs: inputs.filter(t => !found.initializers.has(t.name)),
+    inputs: given,
     outputs,
+    ...(nodes && {
+      lookUps: lookUpsOf(
+        nodes,
+        given.map(({ name }) => name),
+        found.initializers,
+      ),
+    }),
     opset,
     locations: [...new Set(found.external.map(({ location }) => location))],
     externalParts: found.external,
@@ -208,10 +235,10 @@ function operatorSet(c: Cursor): number | undefined {
 function graph(c: Cursor, found: Found, depth: number, io?: (side: 11 | 12, tensor: OnnxTensor) => void): void {
   if (depth > 100) throw new WireError("graphs are nested more than a hundred deep");
   each(c, (number, at) => {
-    if (number === 1) node(readSpan(at), found, depth);
+    if (number === 1) node(readSpan(at), found, depth, io && found.nodes);
     else if (number === 5) {
-      const name = weights(readSpan(at), found);
-      if (io) found.initializers.add(name);
+      const { name, first } = weights(readSpan(at), found);
+      if (io) found.initializers.set(name, first);
     } else if (number === 15) sparse(readSpan(at), found);
     else if (io && (number === 11 || number === 12)) io(number, valueInfo(readSpan(at)));
     else return false;
@@ -233,30 +260,50 @@ function body(c: Cursor, found: Found): string {
   return nameOf(name);
 }
 
-function node(c: Cursor, found: Found, depth: number): void {
+/** @param nodes where the node is noted, in the main graph */
+function node(c: Cursor, found: Found, depth: number, nodes?: OnnxNode[]): void {
   const name = { domain: "", op: "", overload: "" };
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  let axis = 0;
+  const isRead = nodes !== undefined || found.calls !== undefined;
   each(c, (number, at) => {
-    if (number === 5) attribute(readSpan(at), found, depth);
-    else if (number === 4 && found.calls) name.op = readString(at);
-    else if (number === 7 && found.calls) name.domain = readString(at);
+    if (number === 5) axis = attribute(readSpan(at), found, depth) ?? axis;
+    else if (number === 1 && nodes) inputs.push(readString(at));
+    else if (number === 2 && nodes) outputs.push(readString(at));
+    else if (number === 4 && isRead) name.op = readString(at);
+    else if (number === 7 && isRead) name.domain = readString(at);
     else if (number === 8 && found.calls) name.overload = readString(at);
     else return false;
     return true;
   });
   found.calls?.add(nameOf(name));
+  if (name.domain === "" || name.domain === "ai.onnx") nodes?.push({ op: name.op, inputs, outputs, axis });
 }
 
 const nameOf = ({ domain, op, overload }: Readonly<Record<"domain" | "op" | "overload", string>>): string =>
   `${domain && `${domain}.`}${op}${overload && `:${overload}`}`;
 
-function attribute(c: Cursor, found: Found, depth: number): void {
-  each(c, (number, at) => {
-    if (number === 5 || number === 10) weights(readSpan(at), found);
+/** @returns the number of an attribute called `axis` */
+function attribute(c: Cursor, found: Found, depth: number): number | undefined {
+  let name = "";
+  let value: number | undefined;
+  each(c, (number, at, wireType) => {
+    if (number === 1) name = readString(at);
+    else if (number === 3 && wireType === 0) value = smallInt(at);
+    else if (number === 5 || number === 10) weights(readSpan(at), found);
     else if (number === 6 || number === 11) graph(readSpan(at), found, depth + 1);
     else if (number === 22 || number === 23) sparse(readSpan(at), found);
     else return false;
     return true;
   });
+  return name === "axis" ? value : undefined;
+}
+
+/** A number of 32 bits without a sign; NaN for another, which attributes may hold. */
+function smallInt(c: Cursor): number {
+  readVarint(c);
+  return c.hi === 0 ? c.lo >>> 0 : Number.NaN;
 }
 
 /** A SparseTensorProto: its values and their places. */
@@ -268,17 +315,22 @@ function sparse(c: Cursor, found: Found): void {
   });
 }
 
-/** A TensorProto: its name; data in another file is noted. */
-function weights(c: Cursor, found: Found): string {
+/** A TensorProto: its name and first dimension, 1 for a scalar; data in another file is noted. */
+function weights(c: Cursor, found: Found): { readonly name: string; readonly first: number } {
   let name = "";
   let type = 0;
+  let first: number | undefined;
   let elements = 1;
+  const dimension = (size: number): void => {
+    first ??= size;
+    elements *= size;
+  };
   const entries: [key: string, value: string][] = [];
   each(c, (number, at, wireType) => {
     if (number === 8) name = readString(at);
     else if (number === 2) type = readSafeInt(at);
-    else if (number === 1 && wireType === 0) elements *= readSafeInt(at);
-    else if (number === 1) for (const packed = readSpan(at); packed.at < packed.end; ) elements *= readSafeInt(packed);
+    else if (number === 1 && wireType === 0) dimension(readSafeInt(at));
+    else if (number === 1) for (const packed = readSpan(at); packed.at < packed.end; ) dimension(readSafeInt(packed));
     else if (number === 13) entries.push(entry(readSpan(at)));
     else return false;
     return true;
@@ -287,7 +339,7 @@ function weights(c: Cursor, found: Found): string {
     const bytes = onnxDatatype(type)?.bytes;
     found.external.push(external(name, entries, bytes ? elements * bytes : undefined));
   }
-  return name;
+  return { name, first: first ?? 1 };
 }
 
 function entry(c: Cursor): [key: string, value: string] {

@@ -8,12 +8,13 @@ import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { Settled, TakenBy } from "../../compiler/dsl/wanted.js";
 import { padding } from "../../contract/op-params.js";
-import { type ColumnSchema, column, isRagged, type JsonValue, printType } from "../../contract/schema.js";
-import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
+import { type ColumnSchema, column, isRagged, printType } from "../../contract/schema.js";
+import type { OnnxTensor } from "../../formats/onnx/onnx.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { namesOf, need, needType, sameRows } from "../shared/author/columns.js";
 import { type Call, defineOp } from "../shared/author/define-op.js";
+import { sameFit, type Tied, tablesHold } from "./author-fit.js";
 
 const author = z.strictObject({
   path: z.string().min(1),
@@ -144,9 +145,10 @@ export const predictOnnxOp = defineOp({
     }
     const isStacked = (tensor: OnnxTensor) => Object.hasOwn(stack ?? {}, tensor.name);
     const isConstant = (tensor: OnnxTensor) => Object.hasOwn(constants ?? {}, tensor.name);
-    const bound = read.value.inputs
-      .filter(tensor => !isStacked(tensor) && !isConstant(tensor))
-      .map(tensor => bind(call, tensor));
+    const single = read.value.inputs.filter(tensor => !isStacked(tensor) && !isConstant(tensor));
+    const missing = single.filter(tensor => !columnOf(call, tensor));
+    if (missing.length > 1) return reportMissing(call, missing);
+    const bound = single.map(tensor => bind(call, tensor));
     const stacked = read.value.inputs.filter(isStacked).map(tensor => bindStack(call, tensor, stack![tensor.name]!));
     const fixed = read.value.inputs.filter(isConstant).map(tensor => checkConstant(call, tensor));
     const outputs = read.value.outputs.map(tensor => output(call, tensor));
@@ -162,7 +164,8 @@ export const predictOnnxOp = defineOp({
         { literal: path },
       );
     if (!sameRows(call, input, `\`predictOnnx("${path}")\``)) return undefined;
-    if (!sameFit(call, bound as Tied[], read.value)) return undefined;
+    if (!sameFit(call, path, bound as Tied[], read.value)) return undefined;
+    if (!tablesHold(call, path, bound as Tied[], read.value)) return undefined;
     const rows = input[0]?.column.rows;
     const model = call.model(path, read.path);
     return {
@@ -183,55 +186,47 @@ export const predictOnnxOp = defineOp({
   },
 });
 
-interface Tied {
-  readonly tensor: string;
-  readonly bound: Bound;
+/** A tensor `c__values` or `c__offsets` is a part of the column `c`, unless a column has the tensor's own name. */
+const PAIR = /^(.*)__(values|offsets)$/;
+
+/** Name of the column that a tensor takes. */
+function wantedColumn(call: Call<Author>, { name }: OnnxTensor): string {
+  const [, list] = PAIR.exec(name) ?? [];
+  return (
+    call.params.inputs[name] ?? (list !== undefined && !call.input.some(b => b.column.name === name) ? list : name)
+  );
 }
 
-/** Ids of another fit are other values: false, and reported, where a column has not the ids that the model was trained on. */
-function sameFit(call: Call<Author>, bound: readonly Tied[], signature: OnnxSignature): boolean {
-  const { cardinalities = {}, vocabularies = {} } = signature;
+const columnOf = (call: Call<Author>, tensor: OnnxTensor): Bound | undefined => {
+  const name = wantedColumn(call, tensor);
+  return call.input.find(b => b.column.name === name);
+};
+
+/** Columns that a model lacks together are those of a workflow that is not there: one message for all. */
+function reportMissing(call: Call<Author>, tensors: readonly OnnxTensor[]): undefined {
   const { path } = call.params;
-  for (const { tensor, bound: binding } of bound) {
-    // The model's own name of the column: that of the tensor, whatever column is bound to it here.
-    const column = tensor.replace(/__values$/, "");
-    const trained = ownOf(cardinalities, column);
-    const { name, properties } = binding.column;
-    const max = domainMax(properties.domain);
-    if (trained === undefined || max === undefined) continue;
-    const seen =
-      max + 1 === trained ? otherValues(ownOf(vocabularies, column), properties.vocabulary_sum) : String(max + 1);
-    if (seen === undefined) continue;
-    call.fail(messages.onnxOtherFit({ path, trained: String(trained), column: name, seen }), { literal: path });
-    return false;
-  }
-  return true;
+  const wanted = [...new Set(tensors.map(tensor => wantedColumn(call, tensor)))];
+  const workflow = call.artefacts.workflowMaking(wanted);
+  const way =
+    workflow === undefined
+      ? `Put the fitted workflow of the model before it: \`>> transformWorkflow("etl/…") >> predictOnnx("${path}")\`; or bind columns by name: \`{ inputs: { "${tensors[0]!.name}": "column" } }\`.`
+      : `\`${workflow}\` makes them: \`>> transformWorkflow("${workflow}") >> predictOnnx("${path}")\`.`;
+  return call.fail(
+    messages.onnxInputsWithoutColumns({
+      path,
+      tensors: listNames(tensors.map(({ name }) => name)),
+      columns: listNames(namesOf(call.input)),
+      way,
+    }),
+    { literal: path },
+  );
 }
-
-/** A column may be called `constructor`. */
-const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined;
-
-/** As many ids of other values; undefined where they are the same, or where one side is older than these checksums. */
-function otherValues(trained: string | undefined, seen: JsonValue | undefined): string | undefined {
-  if (trained === undefined || typeof seen !== "string" || trained === seen) return undefined;
-  return `as many for other values (vocabulary ${short(seen)}; the model's is ${short(trained)})`;
-}
-
-const short = (sum: string): string => sum.slice(0, "sha256:".length + 12);
-
-const domainMax = (domain: JsonValue | undefined): number | undefined =>
-  typeof domain === "object" && domain !== null && !Array.isArray(domain) && typeof domain.max === "number"
-    ? domain.max
-    : undefined;
 
 function bind(call: Call<Author>, tensor: OnnxTensor): Tied | undefined {
   const { path } = call.params;
-  const pair = /^(.*)__(values|offsets)$/.exec(tensor.name);
-  const name =
-    call.params.inputs[tensor.name] ??
-    (pair && !call.input.some(b => b.column.name === tensor.name) ? pair[1]! : tensor.name);
-  const bound = call.input.find(b => b.column.name === name);
+  const pair = PAIR.exec(tensor.name);
+  const name = wantedColumn(call, tensor);
+  const bound = columnOf(call, tensor);
   const type = typeOf(tensor);
   if (!bound) {
     call.fail(

@@ -1,6 +1,7 @@
 /** A stage that is to keep more candidates than the search before it finds. */
-import { chooses } from "../../../contract/step-facts.js";
+
 import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { chooses } from "../../../contract/step-facts.js";
 import * as messages from "../../diagnostics/messages.js";
 import { type Inference, type InferredStep, report } from "./inference.js";
 import { broughtBy, stepsById } from "./origin.js";

@@ -145,3 +145,27 @@ save(
         "far": np.array([[1e4]], np.float32),
     },
 )
+
+# Indexes that do not fit the feature store: none; 40 vectors without ids, whose answers are positions; items that the store has never had.
+LINES = np.sin(np.arange(160, dtype="float32")).reshape(40, 4)
+faiss.write_index(faiss.IndexFlatIP(4), str(OUT / "index" / "empty.faiss"))
+plain = faiss.IndexFlatIP(4)
+plain.add(LINES)
+faiss.write_index(plain, str(OUT / "index" / "positions.faiss"))
+other = faiss.IndexIDMap(faiss.IndexFlatIP(4))
+other.add_with_ids(LINES, np.arange(1000, 1040))
+faiss.write_index(other, str(OUT / "index" / "other-items.faiss"))
+
+# A table of fewer rows than the vocabulary of `etl/user` has ids.
+save(
+    "small_table",
+    [
+        helper.make_node("Cast", ["city"], ["city_row"], to=T.INT32),
+        helper.make_node("Gather", ["city_table", "city_row"], ["city_vector"]),
+        helper.make_node("Unsqueeze", ["age", "one"], ["age_column"]),
+        helper.make_node("Mul", ["city_vector", "age_column"], ["query_embedding"]),
+    ],
+    [value("city", T.INT64, ["n"]), value("age", T.FLOAT, ["n"])],
+    [value("query_embedding", T.FLOAT, ["n", 4])],
+    {"city_table": LINES[:4], "one": np.array([1], np.int64)},
+)

@@ -1,6 +1,6 @@
-import { ensemble, queryFaiss, queryFeast, source } from "merlon";
+import { ensemble, predictOnnx, queryFaiss, queryFeast, source, transformWorkflow } from "merlon";
 
-const request = source({ user_id: "int64", query: "float32[4]" });
+const request = source({ user_id: "int64", query: "float32[4]", age: "float32", city: "string", x: "float32[2]" });
 
 // Nothing was built into the index, or materialized into the store.
 const none = request["query"] >> queryFaiss("../artefacts/index/empty.faiss");
@@ -10,4 +10,10 @@ const user = request["user_id"] >> queryFeast("../artefacts/features-unfilled", 
 const near = request["query"] >> queryFaiss("../artefacts/index/other-items.faiss", { topk: 5 });
 const items = near >> queryFeast("../artefacts/features", { view: "item_features", entityColumn: "candidate_ids", onMissing: "drop" });
 
-export default ensemble("recommend", items + user + none);
+// Fewer rows in the model's table than ids in the workflow's vocabulary, raw columns for a model, and files of PyTorch.
+const small = request >> transformWorkflow("../artefacts/etl/user") >> predictOnnx("../artefacts/models/small_table.onnx");
+const raw = request[["user_id"]] >> predictOnnx("../artefacts/models/query_tower.onnx");
+const state = request["x"] >> predictOnnx("../artefacts/models/state.pt");
+const script = request["x"] >> predictOnnx("../artefacts/models/scripted.pt");
+
+export default ensemble("recommend", items + user + none + small + raw + state + script);
