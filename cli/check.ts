@@ -48,7 +48,7 @@ async function checkOnce(files: readonly string[], format: DiagnosticFormat): Pr
     if (compiled.ok && format === "pretty") {
       const { plan } = compiled;
       process.stdout.write(
-        `✔ ${plan.kind} ${plan.name}: ${plan.steps.length} step${plan.steps.length === 1 ? "" : "s"}, ${plan.inputs.map(c => c.name).join(", ")} → ${plan.outputs.map(o => o.schema.name).join(", ")}\n`,
+        `✔ ${file}: ${plan.kind} ${plan.name}, ${plan.steps.length} step${plan.steps.length === 1 ? "" : "s"}, ${plan.inputs.map(c => c.name).join(", ")} → ${plan.outputs.map(o => o.schema.name).join(", ")}\n`,
       );
     }
   }

@@ -1,5 +1,5 @@
 /** `merlon fit FILE --data GLOB --out DIR`: learns what a workflow's operators need to know. */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { SparkOptions } from "../runtime/etl/spark/session.js";
 import { printProgress, summary } from "./progress.js";
@@ -72,21 +72,26 @@ async function fit(file: string, options: Options): Promise<void> {
   let rows = 0;
   let resumed = 0;
   try {
-    await writeFittedWorkflow(options.out, async folder => {
-      const fitted = await fitWorkflow(compiled.plan, options.data, {
-        folder,
-        journal: journalOf(options.out),
-        base: dirname(file),
-        refine: compiled.withState,
-        goldenRows: Number(options.goldenRows),
-        onProgress: progress.onProgress,
-        ...databaseOptions(options),
-        ...sparkOptions(options),
-      });
-      rows = fitted.rows;
-      resumed = fitted.resumed;
-      return compiled.withState(fitted.states);
-    });
+    const program = { file: resolve(file), texts: compiled.texts, plan: compiled.plan };
+    await writeFittedWorkflow(
+      options.out,
+      async folder => {
+        const fitted = await fitWorkflow(compiled.plan, options.data, {
+          folder,
+          journal: journalOf(options.out),
+          base: dirname(file),
+          refine: compiled.withState,
+          goldenRows: Number(options.goldenRows),
+          onProgress: progress.onProgress,
+          ...databaseOptions(options),
+          ...sparkOptions(options),
+        });
+        rows = fitted.rows;
+        resumed = fitted.resumed;
+        return compiled.withState(fitted.states);
+      },
+      program,
+    );
     removeJournal(options.out);
   } finally {
     progress.stop();

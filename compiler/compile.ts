@@ -10,6 +10,7 @@ import type { InferredGraph, InferredStep } from "./3-graph/infer.js";
 import type { PassName } from "./4-plan/passes.js";
 import { checkProgram, pathFault } from "./check-program.js";
 import { type Diagnostic, type DiagnosticSite, type Finding, locate, type Message } from "./diagnostics/diagnostic.js";
+import { editedWorkflows } from "./edited-workflows.js";
 import { evaluateProgram } from "./evaluate-program.js";
 import { inferProgram } from "./infer-program.js";
 import { type Planned, planProgram } from "./plan-program.js";
@@ -31,6 +32,8 @@ export interface Compiled extends Planned {
   readonly diagnostics: readonly Diagnostic[];
   /** What the answer depends on: the program's files, and the artefacts it names, those that are missing included. */
   readonly files: readonly string[];
+  /** The program's files alone. */
+  readonly texts: readonly string[];
   /** The author's operator that a step was made of; what the file exports for no step of it. */
   siteOf(step: string | undefined): DiagnosticSite;
   /** What is to be said of artefacts that were written since the program was compiled: its plan is not theirs. */
@@ -79,14 +82,19 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   if (planned.findings.length > 0) return refuse(diagnose([...known, ...planned.findings]));
 
   const { inferred } = value;
+  const edited = await editedWorkflows(program, inferred.steps, async file => {
+    const compiled = await compile(file);
+    return compiled.ok ? compiled.plan : undefined;
+  });
   return {
     ok: true,
     ...planned.value,
     graph: program.graph,
     inferred,
     steps: inferred.steps,
-    diagnostics,
+    diagnostics: edited.length > 0 ? diagnose(preferGraph([...known, ...edited], sources.sites)) : diagnostics,
     files: files(),
+    texts: [...sources.texts.keys()],
     siteOf: step => stepSite(sources, inferred, step),
     changed: artefacts.changed,
   };

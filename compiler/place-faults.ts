@@ -19,7 +19,7 @@ export function siteRange(
   return { file: found.file, ...found[side] };
 }
 
-export function faultSite(sources: ProgramSources, fault: GraphFault): DiagnosticSite {
+export function faultSite(sources: ProgramSources, fault: Pick<GraphFault, "site" | "blame">): DiagnosticSite {
   if (typeof fault.blame === "string") return siteRange(sources, fault.site, fault.blame);
   if ("at" in fault.blame) return fault.blame.at;
   const operand = siteRange(sources, fault.site, "right");

@@ -21,6 +21,7 @@ import * as messages from "../diagnostics/messages.js";
 import type { Forest } from "../forest/forest.js";
 import { readForest } from "../forest/read-forest.js";
 import { workflowMaking } from "./near-workflows.js";
+import { isInside, projectOf } from "./project.js";
 
 /** An index, and whether an id map beside it gives it text ids. */
 export interface IndexFile extends FaissHeader {
@@ -120,7 +121,7 @@ export function artefactReader(folder: string): ArtefactReader {
     const way = make.replace("%path%", path);
     used.add(resolved);
     const project = projectOf(folder);
-    if (project !== undefined && relative(project, resolved).split(sep)[0] === "..")
+    if (project !== undefined && !isInside(project, resolved))
       return {
         ok: false,
         message: messages.artefactOutside({ what, path, project: relative(folder, project) || "." }),
@@ -197,14 +198,6 @@ function unreadable(what: string, path: string, resolved: string, { message }: E
 /** Whether a model's data file is a link to elsewhere. A model may itself be a link to where both lie, as in a cache of downloads. */
 const leadsOutside = (file: string, model: string): boolean =>
   ![dirname(model), dirname(realpathSync(model))].some(home => realpathSync(file).startsWith(realpathSync(home) + sep));
-
-/** The nearest folder above that holds a `package.json` or a repository; undefined where there is none to stay in. */
-function projectOf(folder: string): string | undefined {
-  for (let at = folder; ; at = dirname(at)) {
-    if (existsSync(join(at, "package.json")) || existsSync(join(at, ".git"))) return at;
-    if (at === dirname(at)) return undefined;
-  }
-}
 
 /** SQLite makes and removes these when a store is only read. */
 const BESIDE_STORE = /-(journal|wal|shm)$/;

@@ -91,6 +91,7 @@ export const CODES = [
   "triton/not-lowered",
   "workflow/stage-operator",
   "workflow/different-rows",
+  "workflow/edited",
   "workflow/filtered",
   "workflow/groups-mixed",
   "workflow/subgraph-missing"
@@ -710,6 +711,13 @@ export const workflowDifferentRows = (p: { readonly left: string | number; reado
   code: "workflow/different-rows",
   message: `\`${p.left}\` and \`${p.right}\` of this workflow have different rows, because a \`filter\` stands before one of them.`,
   help: `Put the filter before both: \`const kept = events >> filter(...)\`, and start from \`kept\`.`,
+});
+
+/** The plan of the edited program is another; a comment or a new line break is not noticed. */
+export const workflowEdited = (p: { readonly file: string | number; readonly path: string | number }): Message => ({
+  code: "workflow/edited",
+  message: `\`${p.file}\` was edited since \`${p.path}\` was fitted: the ensemble still serves the features of before.`,
+  help: `Fit it again: \`merlon fit ${p.file} --data DATA --out FOLDER\`. Models that were trained on the fit want new training data, too.`,
 });
 
 /** workflow/filtered */

@@ -10,6 +10,7 @@ import { stateOf } from "../../contract/any-step.js";
 import { expandFused } from "../../contract/expand-fused.js";
 import { isPathInside } from "../../contract/files/path-inside.js";
 import { type Plan, PlanError } from "../../contract/plan.js";
+import { type FittedProgram, fittedProgramSchema } from "./fitted-program.js";
 import { MANIFEST_FILE } from "./manifest-names.js";
 
 export { MANIFEST_FILE, MANIFEST_PARAMETER } from "./manifest-names.js";
@@ -27,6 +28,8 @@ export interface Manifest {
   readonly inPlace: readonly string[];
   /** Of a fitted workflow: the checksum of what each step learned, so that a changed step can be named. */
   readonly states: Readonly<Record<string, string>>;
+  /** Of a fitted workflow: the program that it was made of; older folders and those of libraries have none. */
+  readonly program?: FittedProgram;
 }
 
 const relativePath = z.string().refine(isPathInside);
@@ -46,6 +49,7 @@ const manifestSchema = z.object({
   ),
   inPlace: z.array(relativePath).default([]),
   states: z.record(z.string(), z.string()).default({}),
+  program: fittedProgramSchema.optional(),
 });
 
 /** A manifest of a million files is smaller. */
@@ -55,12 +59,17 @@ interface PrintOptions {
   readonly inPlace?: readonly string[];
   /** Of a fitted workflow. */
   readonly plan?: Plan;
+  /** Of a fitted workflow. */
+  readonly program?: FittedProgram | undefined;
   /** Files that are not listed, besides those written in place. */
   readonly without?: ReadonlySet<string>;
 }
 
 /** The manifest of a folder as it is now: byte-stable for equal files. */
-export function printManifest(folder: string, { inPlace = [], plan, without = new Set() }: PrintOptions = {}): string {
+export function printManifest(
+  folder: string,
+  { inPlace = [], plan, program, without = new Set() }: PrintOptions = {},
+): string {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name).slice(join(folder, "/").length))
@@ -72,6 +81,7 @@ export function printManifest(folder: string, { inPlace = [], plan, without = ne
     files: Object.fromEntries(files.map(path => [path, sumOfFile(join(folder, path))])),
     ...(inPlace.length > 0 && { inPlace: [...inPlace].sort() }),
     ...(plan && { states: statesOf(plan) }),
+    ...(program && { program }),
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
@@ -81,8 +91,8 @@ export function readManifest(folder: string, again: string = AGAIN.build): Manif
   const path = join(folder, MANIFEST_FILE);
   if (!existsSync(path)) return undefined;
   try {
-    const { files, inPlace, states } = manifestSchema.parse(JSON.parse(readWhole(path).toString("utf8")));
-    return { files: new Map(Object.entries(files)), inPlace, states };
+    const { files, inPlace, states, program } = manifestSchema.parse(JSON.parse(readWhole(path).toString("utf8")));
+    return { files: new Map(Object.entries(files)), inPlace, states, ...(program && { program }) };
   } catch {
     throw new PlanError(`${path} is not a manifest: it was edited or damaged since it was written. ${again}`);
   }

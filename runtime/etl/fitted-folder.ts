@@ -4,9 +4,10 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Plan, printPlan } from "../../contract/plan.js";
 import type { Schema } from "../../contract/schema.js";
+import { fittedProgram, type ProgramFiles } from "../../formats/folders/fitted-program.js";
 import { MANIFEST_FILE, printManifest } from "../../formats/folders/manifest.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { WORKFLOW_FILE } from "../../formats/folders/workflow.js";
@@ -17,8 +18,13 @@ import { RuntimeFault } from "../base/errors.js";
  * Writes a fitted workflow's folder.
  * @param out the folder; one that `merlon fit` wrote before is replaced, any other that is not empty is refused
  * @param fill writes vocabularies into the folder it is given (beside `out`, not yet in place) and answers the fitted plan
+ * @param program what the plan was made of: the manifest notes it, so that an edit after the fit is seen
  */
-export async function writeFittedWorkflow(out: string, fill: (folder: string) => Promise<Plan>): Promise<Plan> {
+export async function writeFittedWorkflow(
+  out: string,
+  fill: (folder: string) => Promise<Plan>,
+  program?: ProgramFiles,
+): Promise<Plan> {
   refuseForeign(out, WORKFLOW_FILE, "merlon fit");
   const staging = new StagingFolder(out);
   try {
@@ -28,7 +34,10 @@ export async function writeFittedWorkflow(out: string, fill: (folder: string) =>
       staging.path,
       plan.outputs.map(output => output.schema),
     );
-    await writeFile(join(staging.path, MANIFEST_FILE), printManifest(staging.path, { plan }));
+    await writeFile(
+      join(staging.path, MANIFEST_FILE),
+      printManifest(staging.path, { plan, program: program && fittedProgram(resolve(out), program) }),
+    );
     staging.replace();
     return plan;
   } finally {
