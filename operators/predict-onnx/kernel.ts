@@ -9,6 +9,7 @@ import type { Kernel, ModelDescription, RunContext, TensorDescription } from "..
 import { type DType, wireDatatype } from "../../triton-protos/datatype.js";
 import { askModel, type ModelAnswer } from "../shared/kernel/ask-model.js";
 import { constantTensor, padLists, refuseNulls, stackColumns, tensorOf } from "./kernel-inputs.js";
+import { nameLookUp } from "./kernel-look-up.js";
 
 export const predictOnnx: Kernel<"predictOnnx"> = {
   prepare: async (step, context) => {
@@ -28,8 +29,20 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
           `model \`${model}\` takes ${fixed.shape[0]} ${fixed.shape[0] === 1 ? "row" : "rows"} at a time, since \`${fixed.name}\` has the shape [${fixed.shape.join(", ")}], and ${rows.count} came. Export it with a first dimension that varies (torch: \`dynamic_axes\` or \`dynamic_shapes\`)${fixed.shape[0] === 1 ? ", or ask it row by row, `batchSize: 1`" : ""}.`,
         );
       const tensors = bindings.map(bind => bind(columns));
-      const answer = askModel(models, model, tensors, wanted, signal);
-      return answer instanceof Promise ? answer.then(later => read(later, rows)) : read(answer, rows);
+      const named = (error: unknown): never => {
+        const columnOf = ({ name }: TypedTensor) => step.params.inputs[name];
+        throw nameLookUp(
+          error,
+          model,
+          tensors.map(tensor => ({ tensor, column: columnOf(tensor) })),
+        );
+      };
+      try {
+        const answer = askModel(models, model, tensors, wanted, signal);
+        return answer instanceof Promise ? answer.then(later => read(later, rows), named) : read(answer, rows);
+      } catch (error) {
+        return named(error);
+      }
     };
     return {
       run: (inputs, run) => {

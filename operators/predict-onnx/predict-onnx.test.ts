@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { rootRows } from "#runtime/base/columns/table.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
 import type { Tensor } from "#runtime/base/tensor.js";
 import type { ModelCaller, TensorDescription } from "#runtime/engine/schedule/kernel.js";
 import { column, context, type Item, lists, plain, prepare, scalars, vectors } from "../../tests/kernels/step.js";
@@ -357,5 +358,47 @@ describe("tensors that are no single column", () => {
     ]);
     const inputs = [scalars("int64", [1, 2, 3], ROWS), scalars("int64", [1, null, 3], ROWS)];
     expect(() => kernel.run({ input: inputs }, context())).toThrow("column `b` is null at row 1");
+  });
+});
+
+describe("a number beyond a table of the model", () => {
+  const inputs = [
+    { name: "age", datatype: "FP32", shape: [-1] },
+    { name: "ids", datatype: "INT64", shape: [-1] },
+  ] as const;
+  const failing = (message: string, throwsAtOnce: boolean): ModelCaller => ({
+    describe: async () => ({ inputs, outputs: [{ name: "score", datatype: "FP32", shape: [-1] }] }),
+    infer: () => {
+      const fault = new RuntimeFault("INTERNAL", message);
+      if (throwsAtOnce) throw fault;
+      return Promise.reject(fault);
+    },
+  });
+  const BEYOND = "onnx runtime error 2: Gather node. idx=3010 must be within the inclusive range [-3000,2999]";
+  const ask = async (models: ModelCaller) => {
+    const kernel = await prepare(
+      "predictOnnx",
+      step(["a", "b"], { age: "a", ids: "b" }, { score: "score" }),
+      ".",
+      models,
+    );
+    return kernel.run(
+      { input: [scalars("float32", [3010, 1, 2], ROWS), scalars("int64", [7, 3010, 8], ROWS)] },
+      context(),
+    );
+  };
+
+  test.each([true, false])("is named with its column and row (thrown at once: %s)", async throwsAtOnce => {
+    const asked = async () => ask(failing(BEYOND, throwsAtOnce));
+    await expect(asked()).rejects.toThrow(
+      `${BEYOND}. Column \`b\` has 3010 in row 1, and a table of model \`m\` ends at 2999: the model was trained on another fit.`,
+    );
+  });
+
+  test("of no column stays as it is", async () => {
+    const other = BEYOND.replace("3010", "3011");
+    await expect((async () => ask(failing(other, false)))()).rejects.toThrow(
+      new RegExp(`${other.slice(-20).replaceAll(/[[\]]/g, "\\$&")}$`),
+    );
   });
 });

@@ -117,14 +117,14 @@ describe("--watch", { timeout: 180_000 }, () => {
     write("main.workflow.ts", `import { name } from "./name.ts";\n${workflow("price")}export const used = name;\n`);
     write("name.ts", 'export const name = "a";\n');
     const { until, ended, spawned } = start(process.execPath, [MERLON, "check", "--watch", "main.workflow.ts"]);
-    await until("✔ workflow w: 1 step,");
+    await until("workflow w, 1 step,");
     await until("Watching 2 files.");
     write("main.workflow.ts", workflow("prise"));
     await until("error[schema/column-missing]");
     await until("Did you mean `price`?");
     await until("Watching 1 files.");
     write("main.workflow.ts", `import { name } from "./name.ts";\n${workflow("price")}export const used = name;\n`);
-    await until("✔ workflow w: 1 step,");
+    await until("workflow w, 1 step,");
     await until("Watching 2 files.");
     write("name.ts", 'export const name: number = "a";\n');
     await until("name.ts:1:14: error[type/typescript]");
@@ -143,7 +143,7 @@ describe("--watch", { timeout: 180_000 }, () => {
     await until("Watching 2 files.");
     const made = spawnSync("cp", ["-r", join(ROOT, "tests/samples/artefacts/index"), folder]);
     expect(made.status).toBe(0);
-    await until("✔ ensemble e: 1 step,");
+    await until("ensemble e, 1 step,");
     await until("Watching");
     spawned.kill("SIGTERM");
     expect(await ended).toBe(0);
@@ -182,10 +182,10 @@ describe("--watch", { timeout: 180_000 }, () => {
     write("main.workflow.ts", workflow("price"));
     const command = `'${process.execPath}' '${MERLON}' check --watch main.workflow.ts`;
     const { until, ended, spawned } = start("/usr/bin/script", ["-qefc", command, "/dev/null"]);
-    expect(await until("✔ workflow w")).toContain("\u001b[2J");
+    expect(await until("workflow w, ")).toContain("\u001b[2J");
     await until("Press r to check again, q to quit.");
     spawned.stdin!.write("r");
-    await until("✔ workflow w");
+    await until("workflow w, ");
     await until("q to quit.");
     spawned.stdin!.write("q");
     expect(await ended).toBe(0);
