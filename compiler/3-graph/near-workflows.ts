@@ -10,33 +10,37 @@ const MOST = 300;
 
 /**
  * @param folder the program's
- * @returns the first fitted workflow below it, by depth, that makes all these columns; its path as the program would write it
+ * @returns the fitted workflow below it that makes all these columns, and the fewest others; its path as the program would write it
  */
 export function workflowMaking(folder: string, columns: readonly string[]): string | undefined {
   let level = [folder];
   let looked = 0;
+  let best: { readonly folder: string; readonly columns: number } | undefined;
   for (let depth = 0; depth <= DEPTH && level.length > 0; depth++) {
     const next: string[] = [];
     for (const at of level) {
-      if (looked++ === MOST) return undefined;
-      if (makes(at, columns)) return relative(folder, at);
+      if (looked++ === MOST) return best && relative(folder, best.folder);
+      const made = columnsMade(at, columns);
+      if (made !== undefined && made < (best?.columns ?? Number.POSITIVE_INFINITY))
+        best = { folder: at, columns: made };
       next.push(...foldersIn(at));
     }
     level = next;
   }
-  return undefined;
+  return best && relative(folder, best.folder);
 }
 
-function makes(folder: string, columns: readonly string[]): boolean {
-  if (!existsSync(join(folder, WORKFLOW_FILE))) return false;
+/** How many columns a workflow makes; undefined where these are not among them. */
+function columnsMade(folder: string, columns: readonly string[]): number | undefined {
+  if (!existsSync(join(folder, WORKFLOW_FILE))) return undefined;
   let plan: Plan;
   try {
     plan = readWorkflow(folder);
   } catch {
-    return false;
+    return undefined;
   }
   const made = new Set(plan.outputs.map(({ schema }) => schema.name));
-  return columns.every(name => made.has(name));
+  return columns.every(name => made.has(name)) ? made.size : undefined;
 }
 
 function foldersIn(folder: string): string[] {

@@ -2,13 +2,16 @@
  * What an operator's parameters do not accept → a message that names the option, what was given and what would do.
  */
 import type { z } from "zod";
-import type { Blame } from "../../operators/shared/author/define-op.js";
+import type { Blame, OpDefinition } from "../../operators/shared/author/define-op.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { describeValue } from "../dsl/faults.js";
 
 /** Options that the compiler writes, not the author. */
 const INTERNAL = new Set(["groups", "lambda"]);
+
+/** What of an operator says which options it has. */
+export type OptionsOf = Pick<OpDefinition, "kind" | "params" | "positional" | "nodeOptions">;
 
 export interface OptionFault {
   readonly message: Message;
@@ -19,11 +22,12 @@ export interface OptionFault {
  * @param issue what zod found first
  * @param given the parameters as the author gave them
  */
-export function optionFault(operator: string, issue: z.core.$ZodIssue, given: unknown, schema: z.ZodType): OptionFault {
+export function optionFault(issue: z.core.$ZodIssue, given: unknown, definition: OptionsOf): OptionFault {
+  const { kind: operator } = definition;
   const path = issue.path.map(String);
   const option = path.join(".");
   const seen = path.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], given);
-  const known = optionsOf(schema);
+  const known = optionsOf(definition);
   const at: Blame = option ? { option: path[0]! } : "right";
   if (issue.code === "unrecognized_keys" && path.length === 0) {
     const [key] = issue.keys as [string];
@@ -72,9 +76,10 @@ export function optionFault(operator: string, issue: z.core.$ZodIssue, given: un
 
 const near = (seen: string, values: readonly unknown[]): string => didYouMean(seen, values.map(String));
 
-function optionsOf(schema: z.ZodType): string[] {
-  const shape = "shape" in schema ? (schema.shape as Record<string, unknown>) : {};
-  return Object.keys(shape).filter(name => !INTERNAL.has(name));
+function optionsOf({ params, positional = [], nodeOptions = [] }: OptionsOf): string[] {
+  const shape = "shape" in params ? (params.shape as Record<string, unknown>) : {};
+  const own = Object.keys(shape).filter(name => !INTERNAL.has(name) && !positional.includes(name));
+  return [...own, ...nodeOptions];
 }
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -68,6 +68,7 @@ export const CODES = [
   "artefact/types-stale",
   "onnx/input-without-column",
   "onnx/inputs-without-columns",
+  "onnx/raw-columns",
   "onnx/other-fit",
   "onnx/table-small",
   "onnx/tensor-missing",
@@ -483,10 +484,10 @@ export const schemaDtypeUnsupported = (p: { readonly operator: string | number; 
 });
 
 /** Candidates are kept per user, so a batch of users never mixes; that is why both kinds of rows cannot stand side by side. */
-export const schemaRowsMismatch = (p: { readonly reader: string | number; readonly left: string | number; readonly leftRows: string | number; readonly right: string | number; readonly rightRows: string | number; readonly example: string | number }): Message => ({
+export const schemaRowsMismatch = (p: { readonly reader: string | number; readonly left: string | number; readonly leftRows: string | number; readonly right: string | number; readonly rightRows: string | number; readonly way: string | number }): Message => ({
   code: "schema/rows-mismatch",
   message: `${p.reader} combines columns with different rows: \`${p.left}\` has one value per ${p.leftRows}, \`${p.right}\` one per ${p.rightRows}.`,
-  help: `Repeat the user's columns for each candidate with \`>> unrollFeatures("${p.example}", user)\`.`,
+  help: `${p.way}`,
 });
 
 /** schema/one-column */
@@ -550,6 +551,13 @@ export const onnxInputsWithoutColumns = (p: { readonly path: string | number; re
   code: "onnx/inputs-without-columns",
   message: `\`${p.path}\` has the inputs ${p.tensors}, and upstream has no columns of these names. Upstream has ${p.columns}.`,
   help: `${p.way}`,
+});
+
+/** onnx/raw-columns */
+export const onnxRawColumns = (p: { readonly path: string | number; readonly workflow: string | number; readonly columns: string | number }): Message => ({
+  code: "onnx/raw-columns",
+  message: `\`${p.path}\` reads what \`${p.workflow}\` makes of the raw columns, and upstream has the raw ones: ${p.columns}.`,
+  help: `Put the workflow before the model: \`>> transformWorkflow("${p.workflow}") >> predictOnnx("${p.path}")\`.`,
 });
 
 /** onnx/other-fit */

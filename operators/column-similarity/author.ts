@@ -25,6 +25,7 @@ export const columnSimilarity = (features: string, options: Options = {}): Op<Op
 
 export const columnSimilarityOp = defineOp({
   kind: "columnSimilarity",
+  positional: ["features"],
   params: OP_PARAMS.columnSimilarity,
   infer: call => {
     const alone = call.groups.find(group => group.length !== 2);

@@ -35,6 +35,7 @@ const fits = { bool: "boolean", uint: "number", int: "number", float: "number", 
 
 export const fillMissingOp = defineOp({
   kind: "fillMissing",
+  positional: ["fillValue"],
   params: OP_PARAMS.fillMissing,
   infer: call =>
     mapColumns(call, ({ column: col }) => {

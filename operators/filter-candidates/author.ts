@@ -135,7 +135,7 @@ function ofUsers(
       leftRows: describeRows(candidates.rows),
       right: column.name,
       rightRows: describeRows(column.rows),
-      example: candidates.name,
+      way: `Give it one list a ${describeRows(parent)}, whose candidates \`${candidates.name}\` holds.`,
     }),
     { dependency },
   );

@@ -54,6 +54,7 @@ const OF_NUMBERS: ReadonlySet<Agg> = new Set(["sum", "mean", "std", "var", "medi
 
 export const groupbyOp = defineOp({
   kind: "groupby",
+  positional: ["by", "aggs"],
   params: authorParams,
   infer: call => {
     const { by, sort, ascending, nameSep } = call.params;

@@ -24,6 +24,7 @@ export const hashBucket = (numBuckets: number, options: { readonly nvtabularHash
 
 export const hashBucketOp = defineOp({
   kind: "hashBucket",
+  positional: ["numBuckets"],
   params: OP_PARAMS.hashBucket,
   infer: call =>
     mapColumns(call, ({ column }) => {

@@ -21,6 +21,7 @@ export const hashedCross = (numBuckets: number, options: { readonly nvtabularHas
 
 export const hashedCrossOp = defineOp({
   kind: "hashedCross",
+  positional: ["numBuckets"],
   params: OP_PARAMS.hashedCross,
   infer: call => {
     const groups = call.groups.some(group => group.length > 1) ? call.groups : [call.input];

@@ -38,6 +38,7 @@ const dtype = z.enum(DATATYPES.map(row => row.name) as [DType, ...DType[]]);
 
 export const joinExternalOp = defineOp({
   kind: "joinExternal",
+  positional: ["path"],
   params: z
     .strictObject({
       path: z.string().min(1),

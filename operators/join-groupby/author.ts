@@ -40,6 +40,7 @@ function dtypeOf(stat: Stat, of: DType): DType {
 
 export const joinGroupbyOp = defineOp({
   kind: "joinGroupby",
+  positional: ["stats"],
   params: OP_PARAMS.joinGroupby,
   infer: call => {
     const { stats } = call.params;

@@ -43,6 +43,7 @@ export const mergeCandidates = <const O extends Options = Record<never, never>>(
 
 export const mergeCandidatesOp = defineOp({
   kind: "mergeCandidates",
+  positional: ["sources"],
   // How many sources the author wrote; a plan has them as inputs.
   params: OP_PARAMS.mergeCandidates.extend({ sources: z.number().int() }),
   infer: call => {

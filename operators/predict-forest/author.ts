@@ -58,6 +58,7 @@ export const predictForest = <
 
 export const predictForestOp = defineOp({
   kind: "predictForest",
+  positional: ["path"],
   params: author,
   infer: call => {
     const { path, output } = call.params;

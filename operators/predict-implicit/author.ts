@@ -35,6 +35,8 @@ export const predictImplicit = <const P extends PathOf<"implicit">>(
 
 export const predictImplicitOp = defineOp({
   kind: "predictImplicit",
+  positional: ["path"],
+  nodeOptions: ["exclude"],
   params: OP_PARAMS.predictImplicit,
   infer: call => {
     const { path } = call.params;

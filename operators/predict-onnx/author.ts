@@ -1,5 +1,4 @@
 /** Runs an ONNX model: columns are bound to its tensors by name. */
-import { z } from "zod";
 import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, OnnxArtefact, PathOf } from "../../compiler/dsl/artefacts.js";
@@ -7,25 +6,23 @@ import type { IsUnknown, Keep, NameOf } from "../../compiler/dsl/column.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { Settled, TakenBy } from "../../compiler/dsl/wanted.js";
-import { padding } from "../../contract/op-params.js";
 import { type ColumnSchema, column, isRagged, printType } from "../../contract/schema.js";
 import type { OnnxTensor } from "../../formats/onnx/onnx.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { namesOf, need, needType, sameRows } from "../shared/author/columns.js";
 import { type Call, defineOp } from "../shared/author/define-op.js";
+import {
+  type Author,
+  castable,
+  columnOf,
+  onnxAuthor,
+  PAIR,
+  reportMissing,
+  reportRaw,
+  wantedColumn,
+} from "./author-columns.js";
 import { sameFit, type Tied, tablesHold } from "./author-fit.js";
-
-const author = z.strictObject({
-  path: z.string().min(1),
-  inputs: z.record(z.string(), z.string()).default({}),
-  outputs: z.record(z.string(), z.string()).default({}),
-  stack: z.record(z.string(), z.array(z.string()).min(1)).optional(),
-  constants: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).optional(),
-  pad: z.record(z.string(), padding).optional(),
-  batchSize: z.number().int().min(1).optional(),
-});
-type Author = z.output<typeof author>;
 
 export interface PredictOnnxOptions {
   /** Tensor → column, where the names differ. */
@@ -93,16 +90,10 @@ export function predictOnnx<const P extends PathOf<"onnx">, const O extends Pred
   return new Op("predictOnnx", { path, ...options });
 }
 
-/** dtypes that may be cast on the way into a graph without surprise; `TakenBy` says the same to the checker. */
-const castable = (seen: string, wanted: string): boolean =>
-  seen === wanted ||
-  (/^u?int(8|16|32|64)$/.test(seen) && /^int(32|64)$/.test(wanted)) ||
-  (/^float(16|32|64)$/.test(seen) && /^float(16|32|64)$/.test(wanted)) ||
-  (seen === "bool" && /^(int|float)(32|64)$/.test(wanted));
-
 export const predictOnnxOp = defineOp({
   kind: "predictOnnx",
-  params: author,
+  positional: ["path"],
+  params: onnxAuthor,
   infer: call => {
     const { path } = call.params;
     const read = call.artefacts.onnx(path);
@@ -148,6 +139,7 @@ export const predictOnnxOp = defineOp({
     const single = read.value.inputs.filter(tensor => !isStacked(tensor) && !isConstant(tensor));
     const missing = single.filter(tensor => !columnOf(call, tensor));
     if (missing.length > 1) return reportMissing(call, missing);
+    if (reportRaw(call, single)) return undefined;
     const bound = single.map(tensor => bind(call, tensor));
     const stacked = read.value.inputs.filter(isStacked).map(tensor => bindStack(call, tensor, stack![tensor.name]!));
     const fixed = read.value.inputs.filter(isConstant).map(tensor => checkConstant(call, tensor));
@@ -185,42 +177,6 @@ export const predictOnnxOp = defineOp({
     };
   },
 });
-
-/** A tensor `c__values` or `c__offsets` is a part of the column `c`, unless a column has the tensor's own name. */
-const PAIR = /^(.*)__(values|offsets)$/;
-
-/** Name of the column that a tensor takes. */
-function wantedColumn(call: Call<Author>, { name }: OnnxTensor): string {
-  const [, list] = PAIR.exec(name) ?? [];
-  return (
-    call.params.inputs[name] ?? (list !== undefined && !call.input.some(b => b.column.name === name) ? list : name)
-  );
-}
-
-const columnOf = (call: Call<Author>, tensor: OnnxTensor): Bound | undefined => {
-  const name = wantedColumn(call, tensor);
-  return call.input.find(b => b.column.name === name);
-};
-
-/** Columns that a model lacks together are those of a workflow that is not there: one message for all. */
-function reportMissing(call: Call<Author>, tensors: readonly OnnxTensor[]): undefined {
-  const { path } = call.params;
-  const wanted = [...new Set(tensors.map(tensor => wantedColumn(call, tensor)))];
-  const workflow = call.artefacts.workflowMaking(wanted);
-  const way =
-    workflow === undefined
-      ? `Put the fitted workflow of the model before it: \`>> transformWorkflow("etl/…") >> predictOnnx("${path}")\`; or bind columns by name: \`{ inputs: { "${tensors[0]!.name}": "column" } }\`.`
-      : `\`${workflow}\` makes them: \`>> transformWorkflow("${workflow}") >> predictOnnx("${path}")\`.`;
-  return call.fail(
-    messages.onnxInputsWithoutColumns({
-      path,
-      tensors: listNames(tensors.map(({ name }) => name)),
-      columns: listNames(namesOf(call.input)),
-      way,
-    }),
-    { literal: path },
-  );
-}
 
 function bind(call: Call<Author>, tensor: OnnxTensor): Tied | undefined {
   const { path } = call.params;

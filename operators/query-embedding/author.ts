@@ -38,6 +38,7 @@ export const queryEmbedding = <
 
 export const queryEmbeddingOp = defineOp({
   kind: "queryEmbedding",
+  positional: ["path"],
   params: OP_PARAMS.queryEmbedding.omit({ dimension: true }),
   infer: call => {
     const { path, name } = call.params;

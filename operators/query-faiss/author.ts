@@ -90,6 +90,8 @@ const candidatesOf = (path: string, file: string, { hasTextIds, ids, ntotal }: I
 
 export const queryFaissOp = defineOp({
   kind: "queryFaiss",
+  positional: ["path"],
+  nodeOptions: ["exclude"],
   params: OP_PARAMS.queryFaiss,
   infer: call => {
     const { path, includeDistances } = call.params;

@@ -133,6 +133,7 @@ export const queryFeast = <const P extends PathOf<"feast">, const O extends Quer
 
 export const queryFeastOp = defineOp({
   kind: "queryFeast",
+  positional: ["repository"],
   params: feastAuthor,
   infer: call => {
     const { params } = call;

@@ -68,6 +68,7 @@ const authorParams = OP_PARAMS.transformWorkflow.omit({ groups: true });
 
 export const transformWorkflowOp = defineOp({
   kind: "transformWorkflow",
+  positional: ["path"],
   params: authorParams,
   infer: call => {
     const { path } = call.params;

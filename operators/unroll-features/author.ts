@@ -50,6 +50,7 @@ export function unrollFeatures<const I extends string, N extends AnyNode, const 
 
 export const unrollFeaturesOp = defineOp({
   kind: "unrollFeatures",
+  positional: ["itemColumn"],
   params: OP_PARAMS.unrollFeatures,
   infer: call => {
     const { itemColumn, prefix } = call.params;

@@ -19,7 +19,7 @@ export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeCol
   const misplaced = misplacedOperator(inference, node);
   if (misplaced) return report(inference, misplaced, site);
   const params = definition.params.safeParse(node.params);
-  if (!params.success) return reportOptions(inference, node, params.error, definition.params);
+  if (!params.success) return reportOptions(inference, node, params.error, definition);
   const stray = strayDependency(node);
   if (stray) return report(inference, stray, site);
   const operands = operandsOf(inference, node);

@@ -7,19 +7,19 @@ import { factsOf } from "../../../contract/step-facts.js";
 import type { Message } from "../../diagnostics/diagnostic.js";
 import * as messages from "../../diagnostics/messages.js";
 import type { Grouping } from "../groups.js";
-import { optionFault } from "../option-fault.js";
+import { type OptionsOf, optionFault } from "../option-fault.js";
 import { type Inference, type NodeOf, report } from "./inference.js";
 
 /** Reports each parameter that does not parse; where some have unknown names, only those. */
 export function reportOptions(
   inference: Inference,
-  { op, params, site }: NodeOf<"apply">,
+  { params, site }: NodeOf<"apply">,
   { issues }: z.ZodError,
-  schema: z.ZodType,
+  definition: OptionsOf,
 ): undefined {
   const strange = issues.filter(issue => issue.code === "unrecognized_keys");
   for (const issue of strange.length > 0 ? strange : issues) {
-    const { message, blame } = optionFault(op, issue, params, schema);
+    const { message, blame } = optionFault(issue, params, definition);
     report(inference, message, site, blame);
   }
 }

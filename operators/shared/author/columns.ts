@@ -64,8 +64,22 @@ export function needOne(
 export const describeRows = (rows: string): string =>
   rows === REQUEST_ROWS ? "request row" : `candidate of \`${rows}\``;
 
+/** How columns of the request come to its candidates; two lists of candidates have nothing in common. */
+function rowsWay(scope: Scope, example: string | undefined): string {
+  const ofRequest = scope.filter(b => b.column.rows === REQUEST_ROWS);
+  const item = example ?? itemOf(scope.filter(b => b.column.rows !== REQUEST_ROWS));
+  if (ofRequest.length === 0 || item === undefined)
+    return "These are different lists of candidates: unite them with `mergeCandidates` before they are looked up, or give each its own answer.";
+  const picked = namesOf(ofRequest).map(name => JSON.stringify(name));
+  return `Repeat the request's columns for each candidate: \`>> unrollFeatures("${item}", node[[${picked.join(", ")}]])\`, where \`node\` has them.`;
+}
+
+/** The candidates' own id, where it is among the columns. */
+const itemOf = (scope: Scope): string | undefined =>
+  (scope.find(b => b.column.tags.includes("id")) ?? scope[0])?.column.name;
+
 /** True when all columns have the same rows; reports the first that differs. */
-export function sameRows(call: Call<unknown>, scope: Scope, reader: string, example = "item_id"): boolean {
+export function sameRows(call: Call<unknown>, scope: Scope, reader: string, example?: string): boolean {
   const [first, ...rest] = scope;
   const other = rest.find(b => b.column.rows !== first!.column.rows);
   if (!other) return true;
@@ -76,7 +90,7 @@ export function sameRows(call: Call<unknown>, scope: Scope, reader: string, exam
       leftRows: describeRows(first!.column.rows),
       right: other.column.name,
       rightRows: describeRows(other.column.rows),
-      example,
+      way: rowsWay(scope, example),
     }),
     undefined,
     [first!, other].map(of => ({ note: `\`${of.column.name}\` comes from here`, of })),

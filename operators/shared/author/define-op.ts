@@ -103,6 +103,10 @@ export interface Inferred<K extends OpKind> {
 
 export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
   readonly kind: K;
+  /** Parameters that are arguments before the options, and not among these. */
+  readonly positional?: readonly string[];
+  /** Options that are nodes, which are no parameters. */
+  readonly nodeOptions?: readonly string[];
   /** Parses what the author wrote. */
   readonly params: z.ZodType<Author>;
   /** Undefined after a fault: the step's columns are then unknown, and nothing that reads them is reported. */

@@ -39,7 +39,7 @@ export function excludedIds(
       leftRows: describeRows(query.column.rows),
       right: ids.name,
       rightRows: describeRows(ids.rows),
-      example: query.column.name,
+      way: `Give it ids a ${describeRows(query.column.rows)}, as \`${query.column.name}\` has: one, or a list of them.`,
     }),
     { dependency: "exclude" },
   );
