@@ -18,6 +18,7 @@ import type { ModelMiddleware } from "../server/models/model-middleware.js";
 import type { Registry } from "../server/models/registry-types.js";
 import type { ReplayOptions } from "../server/recordings/replay.js";
 import { type AskOptions, askModel } from "./ask-models.js";
+import { createMistakes } from "./mistakes.js";
 import { createModelLayer } from "./replace-models.js";
 import { createStageLayer } from "./replace-stages.js";
 import type {
@@ -89,6 +90,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       await clients.close();
       await server.stop();
       await written?.remove();
+      replaced.checkDoubles();
     });
     const ask = (model: string, inputs: Readonly<Record<string, TensorValue>>, asked?: AskOptions) =>
       askModel(registry, model, inputs, asked);
@@ -127,8 +129,9 @@ function createReplacements(source: TestSource, options: TestServerOptions) {
     answer ? [[name, answer as MockFunction] as const] : [],
   );
   const first = { ...Object.fromEntries(inCode), ...options.models };
-  const models = createModelLayer(first);
-  const stages = createStageLayer(options.stages ?? {});
+  const mistakes = createMistakes();
+  const models = createModelLayer(first, mistakes);
+  const stages = createStageLayer(options.stages ?? {}, mistakes);
   const faults = createFaultSet(options.seed ?? 0n, options.clock);
   const modelNames = new Set<string>();
   const stageNames = new Set<string>();
@@ -168,7 +171,9 @@ function createReplacements(source: TestSource, options: TestServerOptions) {
       models.forget();
       faults.clear();
       addFaults();
+      mistakes.check();
     },
+    checkDoubles: mistakes.check,
   };
 }
 

@@ -6,6 +6,7 @@ import { type MockFunction, type MockRequest, readRequest } from "../server/back
 import { createMock } from "../server/backends/mock.js";
 import type { BackendRequest, LoadedModel } from "../server/contract.js";
 import type { ModelMiddleware } from "../server/models/model-middleware.js";
+import type { Mistakes } from "./mistakes.js";
 
 export interface ModelLayer {
   readonly middleware: ModelMiddleware;
@@ -18,7 +19,10 @@ export interface ModelLayer {
 const KEPT = 1000;
 
 /** @param first functions that are there before any model is loaded: those models need no files */
-export function createModelLayer(first: Readonly<Record<string, MockFunction>>): ModelLayer {
+export function createModelLayer(
+  first: Readonly<Record<string, MockFunction>>,
+  { note: noteMistake }: Pick<Mistakes, "note">,
+): ModelLayer {
   const functions = new Map(Object.entries(first));
   const noted = new Map<string, MockRequest[]>();
 
@@ -30,7 +34,9 @@ export function createModelLayer(first: Readonly<Record<string, MockFunction>>):
     const standIn = async (): Promise<LoadedModel> => {
       const act = functions.get(name);
       if (!act) return real ?? (await createMock({}).load({ ...context, config }));
-      const made = mocks.get(act) ?? createMock({}, act).load({ ...context, config });
+      const made =
+        mocks.get(act) ??
+        createMock({}, act, error => noteMistake(`model '${name}'`, error)).load({ ...context, config });
       mocks.set(act, made);
       return made;
     };

@@ -8,6 +8,7 @@ import { emptyColumns, runStage, type StageFunction } from "../engine/schedule/s
 import type { StepPlace } from "../engine/schedule/step-middleware.js";
 import type { ModelMiddleware } from "../server/models/model-middleware.js";
 import { stageNames, stepsOf } from "../server/models/stage-names.js";
+import type { Mistakes } from "./mistakes.js";
 
 export interface StageLayer {
   readonly middleware: ModelMiddleware;
@@ -18,7 +19,10 @@ export interface StageLayer {
 }
 
 /** @param first functions that are there before any model is loaded */
-export function createStageLayer(first: Readonly<Record<string, StageFunction>>): StageLayer {
+export function createStageLayer(
+  first: Readonly<Record<string, StageFunction>>,
+  { note }: Pick<Mistakes, "note">,
+): StageLayer {
   const functions = new Map(Object.entries(first));
   const plans = new Map<string, Plan>();
   /** What the first step of a replaced variable read, for the function that runs at its last. */
@@ -57,7 +61,7 @@ export function createStageLayer(first: Readonly<Record<string, StageFunction>>)
         if (place.step === steps.at(-1)) {
           const stashed = read.get(context)?.get(name);
           const at = { plan: place.plan, first: stashed ? first : place.step, last: place.step };
-          return runStage(act, at, stashed ?? inputs, context);
+          return runStage(act, at, stashed ?? inputs, context, error => note(`stage \`${name}\``, error));
         }
         // Other stages may read what lies between.
         if (isReadElsewhere(place, steps))

@@ -133,7 +133,11 @@ export interface TestServer<Models extends KnownModels = KnownModels> extends As
     inputs: Readonly<Record<string, TensorValue>>,
     options?: AskOptions,
   ): AsyncIterable<Answered>;
-  /** Removes all replacements and recorded requests: for `afterEach`. */
+  /**
+   * Removes all replacements and recorded requests: for `afterEach`.
+   * @throws Error where a replacement answered what the model or stage cannot: a wrong name, dtype or shape
+   */
   reset(): void;
+  /** @throws Error as `reset` does, once the server has ended */
   close(): Promise<void>;
 }

@@ -127,6 +127,15 @@ describe("a compiled repository", () => {
     await expect(server.infer("recommend", ask)).rejects.toThrow(
       "makes rows, so column `candidate_ids` is one list for each of 2 rows; it got 1 entries",
     );
+    server.stage("retrieval").restore();
+    server
+      .stage("ranking")
+      .replace(({ item_id }) => ({ "purchase/binary_output": Array.from(item_id as never, () => "high") }));
+    await expect(server.infer("recommend", ask)).rejects.toThrow(/can't hold "high" at place 0/);
+    // All of them fail the test, unless it says that it has seen them.
+    expect(() => server.reset()).toThrow(
+      /^\d doubles answered what the real one cannot:\n {2}the double of stage `ranking`/,
+    );
   });
 });
 

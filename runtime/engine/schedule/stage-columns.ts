@@ -101,6 +101,9 @@ export function writeColumns(
   });
 }
 
+/** JSON has no 64-bit integers. */
+const spelled = (_: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);
+
 const wrong = (text: string): RuntimeFault => new RuntimeFault("INTERNAL", `the replacement ${text}`);
 
 function writeColumn(schema: ColumnSchema, given: StageValues, rows: Rows): Column {
@@ -116,6 +119,9 @@ function writeColumn(schema: ColumnSchema, given: StageValues, rows: Rows): Colu
   items.forEach((item, i) => {
     if (validity && item !== null) validity[i] = 1;
     if (item === null) return;
+    // `Number("text")` and `String(7)` would answer something else than was meant, without a word.
+    if ((typeof item === "string") !== (kind === "string"))
+      throw wrong(`column \`${printColumn(schema)}\` can't hold ${JSON.stringify(item, spelled)} at place ${i}`);
     try {
       values[i] = kind === "string" ? String(item) : wide ? BigInt(item) : Number(item);
     } catch (error) {

@@ -38,6 +38,7 @@ export type StageFunction<Input = StageInput, Output = StageOutput> = (
 
 /**
  * @param first the step whose columns the function reads; the one it answers for is `last`
+ * @param onMistake is called when what the function answered is not what the stage has: another column, dtype or length
  * @throws RuntimeFault
  */
 export async function runStage(
@@ -45,6 +46,7 @@ export async function runStage(
   { plan, first, last }: { readonly plan: Plan; readonly first: AnyStep; readonly last: AnyStep },
   inputs: Inputs,
   { seed, signal }: RunContext,
+  onMistake?: (error: unknown) => void,
 ): Promise<readonly Column[]> {
   const parent = parentRows(inputs);
   const linked = signal && linkSignal(signal);
@@ -64,7 +66,12 @@ export async function runStage(
   } finally {
     linked?.release();
   }
-  return writeColumns(last, made, knownRows(first, inputs, rowsIn(plan)), parent);
+  try {
+    return writeColumns(last, made, knownRows(first, inputs, rowsIn(plan)), parent);
+  } catch (error) {
+    onMistake?.(error);
+    throw error;
+  }
 }
 
 /** The rows of a column of a plan. */

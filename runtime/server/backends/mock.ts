@@ -15,8 +15,11 @@ import { callFunction, type MockFunction, readRequest, writeAnswer } from "./moc
 import { checkMockSettings, type FoundSettings, type MockSettings, readMockSettings } from "./mock/settings.js";
 import { createTable } from "./mock/table.js";
 
+/** Is called when what a function answered is not what it stands for has: another name, dtype or shape. */
+export type OnMistake = (error: unknown) => void;
+
 /** A mock with these settings instead of those in files; `answer` goes before all rules. */
-export const createMock = (given?: MockSettings, answer?: MockFunction): Backend => ({
+export const createMock = (given?: MockSettings, answer?: MockFunction, onMistake?: OnMistake): Backend => ({
   anyDevice: true,
   async load(context) {
     const { config, folder, clock = systemClock } = context;
@@ -30,7 +33,7 @@ export const createMock = (given?: MockSettings, answer?: MockFunction): Backend
     const random = createRandom(settings.seed ?? 0, config.name, "delays");
     const wait = (delay: Delay | undefined, request: BackendRequest): Promise<void> =>
       delay === undefined ? Promise.resolve() : clock.sleep(drawDelay(delay, random), request.signal);
-    const answers = await createAnswers(found, context, answer);
+    const answers = await createAnswers(found, context, answer, onMistake);
     const only = async (request: BackendRequest): Promise<BackendResponse | RuntimeFault> => {
       try {
         for await (const response of answers(request)) return response;
@@ -78,6 +81,7 @@ async function createAnswers(
   { settings, folder, where, onDisk }: FoundSettings,
   { config, code = "all" }: LoadContext,
   given: MockFunction | undefined,
+  onMistake: OnMistake | undefined,
 ): Promise<Answers> {
   const act =
     given ??
@@ -95,7 +99,16 @@ async function createAnswers(
       writeAnswer(values, request, { config, settings, answer });
     let n = 0;
     if (act) {
-      for await (const values of callFunction(act, readRequest(request, config, settings))) yield write(values, n++);
+      for await (const values of callFunction(act, readRequest(request, config, settings))) {
+        let response: BackendResponse;
+        try {
+          response = write(values, n++);
+        } catch (error) {
+          onMistake?.(error);
+          throw error;
+        }
+        yield response;
+      }
       return;
     }
     const found = table?.(request);

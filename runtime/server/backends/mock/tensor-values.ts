@@ -84,6 +84,12 @@ function pack(
   shape: readonly number[],
   data: readonly Scalar[] | TypedValues,
 ): Tensor {
+  // `Number("text")` would be NaN, without a word.
+  if (wire !== "BYTES" && Array.isArray(data)) {
+    const odd = (data as readonly unknown[]).find(item => !["number", "bigint", "boolean"].includes(typeof item));
+    if (odd !== undefined || data.includes(undefined as never))
+      throw new RuntimeFault("INTERNAL", `output '${name}' (${wire}) can't hold ${JSON.stringify(odd) ?? "undefined"}`);
+  }
   const narrow = wire === "FP16" ? toHalves : wire === "BF16" ? toBfloats : undefined;
   const values =
     narrow && !(data instanceof Uint16Array) ? narrow(Array.from(data as readonly Scalar[], Number)) : data;

@@ -1,0 +1,31 @@
+/**
+ * Doubles that answered what the model or stage in whose place they stand cannot: the request fails, and so does the test, also where the service
+ * under test swallows the error.
+ */
+
+export interface Mistakes {
+  /** @param of what the function stands for */
+  note(of: string, error: unknown): void;
+  /** @throws Error naming each double that was wrong since the last call, and how */
+  check(): void;
+}
+
+/** One double that is asked a thousand times is one mistake. */
+const MOST = 20;
+
+export function createMistakes(): Mistakes {
+  const noted = new Set<string>();
+  return {
+    note(of, error) {
+      if (noted.size < MOST) noted.add(`the double of ${of}: ${(error as Error).message}`);
+    },
+    check() {
+      const found = [...noted];
+      noted.clear();
+      if (found.length === 0) return;
+      throw new Error(
+        `${found.length === 1 ? "A double answered" : `${found.length} doubles answered`} what the real one cannot:\n  ${found.join("\n  ")}`,
+      );
+    },
+  };
+}
