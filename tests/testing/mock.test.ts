@@ -3,6 +3,8 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
+import { mockMissing } from "#runtime/server/backends/mock/mock-missing.js";
 import { repository, startServer } from "../server/support.js";
 
 const io = (type: string, dims = "-1"): string => `
@@ -174,4 +176,30 @@ test("--mock-missing stands alone, or takes true or false", () => {
     false,
   ]);
   expect(() => read("--mock-missing=perhaps")).toThrow("invalid value for bool option: perhaps");
+});
+
+test.each([
+  [
+    "is not installed",
+    Object.assign(new Error("Cannot find package 'faiss-node' imported from x"), { code: "ERR_MODULE_NOT_FOUND" }),
+    true,
+  ],
+  [
+    "is installed without its native part",
+    Object.assign(new Error("Could not locate the bindings file. Tried:"), {
+      stack: "at node_modules/faiss-node/lib/index.js",
+    }),
+    false,
+  ],
+] as const)("a stage whose package %s: a mock stands in: %s", async (_, fault, mocked) => {
+  const told: string[] = [];
+  const { step } = mockMissing(name => told.push(name));
+  const place = { model: "m", plan: {}, step: { label: "near", op: "queryFaiss", artefacts: {} }, folder: "." };
+  const prepared = (async () =>
+    step!(place as never, async () => {
+      throw new RuntimeFault("UNAVAILABLE", "no FAISS here", { cause: fault });
+    }))();
+  if (mocked) await prepared;
+  else await expect(prepared).rejects.toThrow("no FAISS here");
+  expect(told).toEqual(mocked ? ["m/near"] : []);
 });

@@ -9,7 +9,7 @@ import { joinInside } from "../../../../contract/files/path-inside.js";
 import type { AnyStep } from "../../../../contract/plan.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../../base/errors.js";
-import { missingPackage } from "../../../base/missing-package.js";
+import { missingPackage, packageFault } from "../../../base/missing-package.js";
 import { emptyColumns, runStage, type StageFunction } from "../../../engine/schedule/stage-function.js";
 import { findInside } from "../../models/inside-folder.js";
 import type { ModelMiddleware } from "../../models/model-middleware.js";
@@ -63,8 +63,10 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
 async function whyAbsent(step: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
   for (const path of Object.values(artefactsOf(step)))
     if (!(await isThere(joinInside(folder, path)))) return `${path} is not in its folder`;
-  const { code, message } = RuntimeFault.from(error);
-  return code === "UNAVAILABLE" ? message : undefined;
+  const { code, message, cause } = RuntimeFault.from(error);
+  // A package that is installed and does not work is a broken installation, which a mock would hide.
+  const isBroken = [error, cause].some(one => missingPackage(one) === undefined && packageFault(one) !== undefined);
+  return code === "UNAVAILABLE" && !isBroken ? message : undefined;
 }
 
 /** Candidates that a stage would find: at most so many. */
