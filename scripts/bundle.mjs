@@ -1,7 +1,7 @@
 // dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred, and `merlon` as a
 // program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and what only
-// a few models need, stay outside. What cli/code-cache.ts runs is CommonJS, since V8's code cache is not to be had for modules on Node 20.
-import { rmSync } from "node:fs";
+// a few models need, stay outside. What cli/code-cache.ts runs is CommonJS: `vm.Script` takes V8's cached data.
+import { readFileSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -44,6 +44,24 @@ const ownImport = {
   },
 };
 
+/**
+ * The first statement of a program, before its imports, in syntax of every Node since 6: an old Node prints one sentence, instead of an error about
+ * syntax or a missing function.
+ */
+function checkNode(name, major, minor) {
+  const [haveMajor, haveMinor] = process.versions.node.split(".").map(Number);
+  if (haveMajor > major || (haveMajor === major && haveMinor >= minor)) return;
+  const way =
+    process.platform === "linux"
+      ? `put \`npx --yes --package=node-linux-${process.arch}@${major} --\` before the command, or install`
+      : "install";
+  process.stderr.write(
+    `${name} needs Node ${major}.${minor} or newer and this is Node ${process.versions.node}: ${way} one from https://nodejs.org/en/download\n`,
+  );
+  process.exit(1);
+}
+const [MAJOR, MINOR] = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).engines.node.match(/\d+/g);
+
 const COMMANDS = { serve: "cli/serve.js", tritonserver: "cli/tritonserver/command.js", program: "cli/program.js" };
 
 for (const folder of [out, bin]) rmSync(folder, { recursive: true, force: true });
@@ -54,7 +72,13 @@ const output = [
     "evaluation-worker": "compiler/3-graph/evaluation-worker.js",
     dsl: "compiler/dsl/index.js",
   })),
-  ...(await write("cjs", { merlon: "cli/main.js", tritonserver: "cli/tritonserver.js" }, [], bin)),
+  ...(await write(
+    "cjs",
+    { merlon: "cli/main.js", tritonserver: "cli/tritonserver.js" },
+    [],
+    bin,
+    ({ name, isEntry }) => (isEntry ? `(${checkNode})(${JSON.stringify(name)}, ${MAJOR}, ${MINOR});` : ""),
+  )),
 ];
 const bytes = output.reduce((sum, chunk) => sum + (chunk.code?.length ?? 0), 0);
 process.stdout.write(
@@ -62,7 +86,7 @@ process.stdout.write(
 );
 
 /** Entries that share their modules: one copy of each. */
-async function write(format, input, plugins = [], folder = out) {
+async function write(format, input, plugins = [], folder = out, banner = undefined) {
   const bundle = await rolldown({
     input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(dist, file)])),
     platform: "node",
@@ -74,6 +98,7 @@ async function write(format, input, plugins = [], folder = out) {
   const { output } = await bundle.write({
     dir: folder,
     format,
+    banner,
     // A start reads them all.
     comments: { legal: true, annotation: false, jsdoc: false },
     entryFileNames: format === "cjs" ? "[name].cjs" : "[name].js",

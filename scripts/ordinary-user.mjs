@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, parse, relative, sep } from "node:path";
+import { delimiter, dirname, join, parse, relative, sep } from "node:path";
 import { ROOT } from "./setup.mjs";
 
 /** Linux's overflow user and group, `nobody`: every system has the number, whether or not it has the name. */
@@ -29,6 +29,9 @@ function canReach(path) {
   for (let at = path; at !== root; at = dirname(at)) if ((statSync(at).mode & 0o001) === 0) return false;
   return true;
 }
+
+/** True if this process may start others under the account. */
+const mayChangeUser = account => spawnSync("/bin/true", { stdio: "ignore", cwd: "/", ...account }).status === 0;
 
 /** A copy of the checkout for an account that cannot reach the original, for example below a home of mode 700. */
 function copyCheckout(folder, account) {
@@ -58,7 +61,11 @@ export function ordinaryUser({ uid = process.getuid?.(), say = text => process.s
   try {
     let account = uid === 0 ? { uid: NOBODY, gid: NOBODY } : {};
     let root = ROOT;
-    if (uid === 0 && spawnSync(process.execPath, ["-e", ""], { stdio: "ignore", cwd: "/", ...account }).status !== 0) {
+    // A Node below the checkout comes along with a copy of it.
+    const isOwnNode = inside("", process.execPath) !== process.execPath;
+    const canRun = () =>
+      spawnSync(process.execPath, ["-e", ""], { stdio: "ignore", cwd: "/", ...account }).status === 0;
+    if (uid === 0 && !(isOwnNode ? mayChangeUser(account) : canRun())) {
       say(
         `The ordinary user ${NOBODY} cannot run ${process.execPath}, or this root may not change users: tests/walls runs as root instead. Install Node where every user can run it.`,
       );
@@ -84,7 +91,7 @@ export function ordinaryUser({ uid = process.getuid?.(), say = text => process.s
       run: (command, args, env = {}) =>
         new Promise((resolve, reject) => {
           const child = spawn(
-            command,
+            inside(root, command),
             args.map(path => inside(root, path)),
             {
               cwd: root,
@@ -92,6 +99,9 @@ export function ordinaryUser({ uid = process.getuid?.(), say = text => process.s
               ...account,
               env: {
                 ...process.env,
+                PATH: process.env.PATH?.split(delimiter)
+                  .map(path => inside(root, path))
+                  .join(delimiter),
                 HOME: home,
                 TMPDIR: temporary,
                 ...Object.fromEntries(Object.entries(env).map(([name, value]) => [name, inside(root, value)])),

@@ -1,5 +1,6 @@
 // Everything a fresh clone needs before it can run: npm packages, the native FAISS binding, compiled TypeScript. Says what it does; what is
-// done already is not done again. Uses Node's own modules only, since nothing is installed yet.
+// done already is not done again. Uses Node's own modules only, since nothing is installed yet. Scripts that import it run under a supported Node.
+import "./own-node.mjs";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -41,12 +42,6 @@ export async function once(name, key, work) {
 
 export const hash = (...texts) => createHash("sha256").update(texts.join("\0")).digest("hex");
 
-function checkNode() {
-  const [major, minor] = process.versions.node.split(".").map(Number);
-  if (major < 20 || (major === 20 && minor < 19))
-    throw new Error(`Merlon needs Node 20.19 or newer; this is ${process.versions.node}.`);
-}
-
 /** True if what npm says it installed is what the lock file names; an optional package may be missing, such as one for another platform. */
 function packagesAreInstalled() {
   const installed = join(ROOT, "node_modules", ".package-lock.json");
@@ -65,7 +60,6 @@ function packagesAreInstalled() {
 
 /** The packages of npm: a clone's own `npm ci` counts. */
 export async function ensurePackages() {
-  checkNode();
   if (packagesAreInstalled()) return;
   // Install scripts are off, whatever this npm's policy is: two packages would download what is not needed. One is built on purpose, when it is needed.
   await step("Installing npm packages (a minute or two, about 600 MB)", () =>

