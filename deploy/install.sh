@@ -17,7 +17,7 @@ if [ -z "$tarball" ]; then
 fi
 mkdir -p "$prefix"
 cd "$prefix"
-printf '{ "name": "merlon-server", "private": true, "allowScripts": { "better-sqlite3": true } }\n' > package.json
+printf '{ "name": "merlon-server", "private": true }\n' > package.json
 npm install --ignore-scripts --omit=dev --no-audit --no-fund "$tarball"
 # Packages with native code are added by name: SQLite's for models that read a Feast store, FAISS for those that search an index.
 node node_modules/merlon/scripts/add-native.mjs onnxruntime-node better-sqlite3

@@ -4,8 +4,8 @@
  *   node node_modules/merlon/scripts/add-native.mjs                     all of them
  *   node node_modules/merlon/scripts/add-native.mjs onnxruntime-node    ONNX models only
  *
- * Packages are installed in the versions that Merlon is tested with, with their scripts off. The binding of better-sqlite3 is then built by its own
- * script (a download, or a compiler), that of FAISS by native-faiss.mjs. Uses Node's own modules only.
+ * Packages are installed in the versions that Merlon is tested with, with their scripts off: those of ONNX Runtime and better-sqlite3 carry their
+ * binaries. That of FAISS is then made by native-faiss.mjs. Uses Node's own modules only.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -15,10 +15,10 @@ const { peerDependencies } = JSON.parse(readFileSync(new URL("../package.json", 
 const npm = (...words) => run("npm", [...words, "--no-audit", "--no-fund"]);
 const script = name => run(process.execPath, [fileURLToPath(new URL(name, import.meta.url))]);
 
-/** What makes a package usable after it was installed without its scripts. ONNX Runtime's has its binaries in the package. */
+/** What makes a package usable after it was installed without its scripts. */
 const PARTS = {
   "onnxruntime-node": () => {},
-  "better-sqlite3": () => npm("rebuild", "better-sqlite3"),
+  "better-sqlite3": () => {},
   "faiss-node": () => script("native-faiss.mjs"),
 };
 

@@ -61,21 +61,10 @@ function packagesAreInstalled() {
 /** The packages of npm: a clone's own `npm ci` counts. */
 export async function ensurePackages() {
   if (packagesAreInstalled()) return;
-  // Install scripts are off, whatever this npm's policy is: two packages would download what is not needed. One is built on purpose, when it is needed.
+  // Install scripts are off, whatever this npm's policy is: two packages would download what is not needed.
   await step("Installing npm packages (a minute or two, about 600 MB)", () =>
     run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
   );
-}
-
-/** The binding of better-sqlite3 is compiled for one version of Node. */
-async function ensureSqlite() {
-  const probe = ["-e", 'new (require("better-sqlite3"))(":memory:").close()'];
-  if (spawnSync(process.execPath, probe, { cwd: ROOT, stdio: "ignore" }).status === 0) return;
-  await step("Building better-sqlite3", () => {
-    ensureDebian("better-sqlite3", ["g++", "make", "python3"]);
-    run("npm", ["rebuild", "better-sqlite3"]);
-    run(process.execPath, probe);
-  });
 }
 
 /** Programs of Debian packages of the same name: installed where that is allowed, asked for where it is not. */
@@ -163,7 +152,6 @@ export async function compile() {
 
 /** The built product and its native parts. */
 export async function ensureBuilt() {
-  await ensureSqlite();
   const { ensureFaiss } = await import("./native-faiss.mjs");
   await ensureFaiss(line => process.stdout.write(`  ${line}\n`));
   const { ensureAllocator } = await import("./native-allocator.mjs");

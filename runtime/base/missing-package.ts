@@ -5,7 +5,7 @@
 const ADD = "node node_modules/merlon/scripts/add-native.mjs";
 const WAYS: Readonly<Record<string, string>> = {
   "onnxruntime-node": `\`${ADD} onnxruntime-node\` adds it, without CUDA's libraries`,
-  "better-sqlite3": `\`${ADD} better-sqlite3\` adds it: it needs a download of its binary, or python3, make and a C++ compiler`,
+  "better-sqlite3": `\`${ADD} better-sqlite3\` adds it`,
   "faiss-node": `\`${ADD} faiss-node\` adds it: it needs a C++ compiler and FAISS`,
 };
 

@@ -38,16 +38,11 @@ const faultOf = (act: () => unknown): unknown => {
 };
 
 test("better-sqlite3 without its binary", () => {
-  const { load } = withoutScripts(
-    "better-sqlite3",
-    [".node"],
-    ["bindings", "file-uri-to-path"],
-    Database => new Database(":memory:"),
-  );
+  const { load } = withoutScripts("better-sqlite3", [".node"], [], Database => new Database(":memory:"));
   const error = faultOf(load);
-  expect((error as Error).message).toContain("Tried:");
+  expect(error).toMatchObject({ code: "MODULE_NOT_FOUND" });
   expect(packageFault(error)).toMatch(
-    /^the package better-sqlite3 has no native part here: it was installed without its scripts, or for another machine; `node .*add-native\.mjs better-sqlite3` adds it: [^\n]*$/,
+    /^the package better-sqlite3 has no native part here: it was installed without its scripts, or for another machine; `node .*add-native\.mjs better-sqlite3` adds it$/,
   );
   expect(RuntimeFault.from(error)).toMatchObject({ code: "UNAVAILABLE", message: packageFault(error) });
 });
@@ -60,12 +55,8 @@ test("onnxruntime-node without its binary", () => {
 });
 
 test("a binary of another Node, and a file that is none", () => {
-  const { load, folder } = withoutScripts(
-    "better-sqlite3",
-    [".node"],
-    ["bindings", "file-uri-to-path"],
-    Database => new Database(":memory:"),
-  );
+  const { load, folder } = withoutScripts("better-sqlite3", [".node"], [], Database => new Database(":memory:"));
+  // A binary that was compiled on purpose comes before the package's own.
   const file = join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node");
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, "no library");

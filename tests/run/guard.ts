@@ -23,7 +23,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 };
 const DIST = join(ROOT, "dist") + sep;
 /** What the set-up compiles. */
-const NATIVE = ["build", "node_modules/faiss-node", "node_modules/better-sqlite3"].map(path => join(ROOT, path) + sep);
+const NATIVE = ["build", "node_modules/faiss-node"].map(path => join(ROOT, path) + sep);
 const SCRIPTS = join(ROOT, "tests") + sep;
 
 const file = relative(ROOT, expect.getState().testPath!);
