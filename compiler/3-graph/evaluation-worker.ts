@@ -64,12 +64,19 @@ export interface EvaluationCalls {
   evaluate(request: EvaluationRequest): Evaluated;
 }
 
-// Never settles: a file whose top-level `await` never ends leaves nothing to do, and Node ends the thread with exit code 13.
-await new Promise<never>(() => {
-  const port = serveCalls<EvaluationCalls>({
-    evaluate(request) {
-      port.unref();
-      return evaluate(request);
-    },
-  });
+/** Of Node's exit codes: a top-level `await` never settled. */
+const UNSETTLED = 13;
+let isPending = false;
+// A file whose top-level `await` never ends leaves nothing to do, so the thread ends. Node warns about that only where it is the entry.
+process.once("beforeExit", () => {
+  if (isPending) process.exit(UNSETTLED);
+});
+const port = serveCalls<EvaluationCalls>({
+  async evaluate(request) {
+    port.unref();
+    isPending = true;
+    const answer = await evaluate(request);
+    isPending = false;
+    return answer;
+  },
 });
