@@ -61,7 +61,14 @@ export function findGpus(choice: GpuChoice, places: GpuPlaces = PLACES): Gpus {
   }
 }
 
-const entries = (folder: string): readonly string[] => (folder !== "" && existsSync(folder) ? readdirSync(folder) : []);
+/** Empty where there is no such folder, or Node's permission model hides it. */
+function entries(folder: string): readonly string[] {
+  try {
+    return folder === "" ? [] : readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
 
 /** CUDA counts what the process sees from 0, whatever numbers the device files have. */
 function cudaDevices({ dev, env }: GpuPlaces): number[] {
