@@ -54,6 +54,13 @@ test("onnxruntime-node without its binary", () => {
   );
 });
 
+test("faiss-node without its binary", () => {
+  const { load } = withoutScripts("faiss-node", [".node"], ["bindings", "file-uri-to-path"], loaded => loaded);
+  expect(packageFault(faultOf(load))).toMatch(
+    /^the package faiss-node has no native part here: it was installed without its scripts, or for another machine; `node .*add-native\.mjs faiss-node` adds it: it needs a C\+\+ compiler and FAISS$/,
+  );
+});
+
 test("a binary of another Node, and a file that is none", () => {
   const { load, folder } = withoutScripts("better-sqlite3", [".node"], [], Database => new Database(":memory:"));
   // A binary that was compiled on purpose comes before the package's own.

@@ -1,7 +1,7 @@
 /**
  * What an install of the package brings: no install script, and no version with known holes.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { missingPackage } from "#runtime/base/missing-package.js";
 import { isBelow, isPatchedNode, PACKAGE_FLOORS } from "#runtime/base/version-floors.js";
@@ -15,7 +15,13 @@ interface Locked {
   readonly dev?: boolean;
   readonly hasInstallScript?: boolean;
 }
+interface Requiring {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
 interface Manifest {
+  readonly engines: { readonly node: string };
+  readonly allowScripts: Readonly<Record<string, boolean>>;
   readonly scripts: Readonly<Record<string, string>>;
   readonly files: readonly string[];
   readonly dependencies: Readonly<Record<string, string>>;
@@ -55,8 +61,78 @@ test("each package with native code that models need is an optional peer, with a
     expect(manifest.files).toContain(file);
 });
 
-test("each dependency is imported somewhere", () => {
-  expect(Object.keys(manifest.dependencies)).not.toContain("prom-client");
+/** Text of the sources in folders of the tree. */
+const sources = (folders: readonly string[]): string =>
+  folders
+    .flatMap(folder => readdirSync(new URL(`${folder}/`, root), { recursive: true }).map(path => `${folder}/${path}`))
+    .filter(path => /\.m?ts$|\.mjs$/.test(path) && !path.includes("node_modules"))
+    .map(text)
+    .join("\n");
+
+test("each dependency is imported, and has a line that says why", () => {
+  const product = sources(["compiler", "contract", "formats", "operators", "runtime", "cli", "scripts"]);
+  // Commands of packages are named by their paths, and linters by themselves.
+  const all = product + sources(["tests"]) + text("package.json") + text(".oxlintrc.json");
+  const isImported = (name: string, where: string): boolean => new RegExp(`["'\`/]${name}["'\`/]`).test(where);
+  const development = Object.keys(manifest.devDependencies).filter(name => !(name in manifest.peerDependencies));
+  const unused = [
+    ...[...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)].filter(
+      name => !isImported(name, product),
+    ),
+    ...development.filter(name => !name.startsWith("@types/") && !isImported(name, all)),
+  ];
+  expect(unused).toEqual([]);
+  const tables = text("docs/releasing.md")
+    .split(/^\| [^\n]+ \| why \|$/m)
+    .slice(1)
+    .map(table => [...table.matchAll(/^\| `([^`]+)` \| \S.+ \|$/gm)].map(([, name]) => name));
+  expect(tables).toEqual(
+    [Object.keys(manifest.dependencies), Object.keys(manifest.peerDependencies), development].map(names =>
+      names.sort(),
+    ),
+  );
+});
+
+test("the lock file names every package that another one needs, so that `npm ci` accepts it", () => {
+  const all = json<{ packages: Record<string, Requiring> }>("package-lock.json").packages;
+  const isLocked = (from: string, name: string): boolean => {
+    for (let at = from; ; at = at.replace(/(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/]+$/, "")) {
+      if (`${at}${at ? "/" : ""}node_modules/${name}` in all) return true;
+      if (at === "") return false;
+    }
+  };
+  const missing = Object.entries(all).flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter(name => !isLocked(path, name))
+      .map(name => `${path}: ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("what renovate proposes for @types/node and scripts/node stays on its line", () => {
+  const { includePaths, packageRules } = json<{
+    includePaths: string[];
+    packageRules: { matchFileNames?: string[]; matchPackageNames?: string[]; allowedVersions?: string }[];
+  }>("renovate.json");
+  expect(includePaths).toContain("scripts/node/*/package.json");
+  const floor = Number(/\d+/.exec(manifest.engines.node)![0]);
+  expect(packageRules.find(rule => rule.matchPackageNames?.includes("@types/node"))?.allowedVersions).toBe(
+    `<${floor + 1}`,
+  );
+  for (const line of readdirSync(new URL("scripts/node/", root)))
+    expect(
+      packageRules.find(rule => rule.matchFileNames?.includes(`scripts/node/${line}/package.json`))?.allowedVersions,
+    ).toBe(`<${Number(line) + 1}`);
+});
+
+test("install scripts of dependencies are refused, each by name", () => {
+  const named = new Set(
+    locked
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length)),
+  );
+  expect(Object.keys(manifest.allowScripts).sort()).toEqual([...named].sort());
+  expect(Object.values(manifest.allowScripts)).not.toContain(true);
 });
 
 test("packages that are installed have the fixes that a server needs", () => {
