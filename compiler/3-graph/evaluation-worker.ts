@@ -1,7 +1,6 @@
 /**
  * Loads the language, waits for a program, runs its file once, and posts the graph it exports: a thread of its own for each program.
  */
-import { register } from "node:module";
 import { serveCalls } from "../../contract/workers/serve-calls.js";
 // Before the hooks are registered, which would be called for each of its modules.
 import "../dsl/index.js";
@@ -9,6 +8,7 @@ import { describeValue, takeFaults } from "../dsl/faults.js";
 import { isNode } from "../dsl/node.js";
 import type { Program } from "../dsl/program.js";
 import type { Evaluated } from "./document.js";
+import { serveModules } from "./evaluation-hooks.js";
 import { serialise } from "./serialise.js";
 
 export interface EvaluationRequest {
@@ -31,7 +31,7 @@ const isProgram = (value: unknown): value is Program =>
 
 async function evaluate({ entry, modules, dsl }: EvaluationRequest): Promise<Evaluated> {
   try {
-    register(new URL("./evaluation-hooks.js", import.meta.url), { data: { modules, dsl } });
+    serveModules(modules, dsl);
     const all = (await import(entry)) as Readonly<Record<string, unknown>>;
     const exported = all.default;
     const programs = Object.keys(all).filter(
