@@ -1,5 +1,5 @@
 /**
- * The client under Node, and under Bun and Deno where they are: on the path, or named by `MERLON_BUN` and `MERLON_DENO` (`npm install bun deno`
+ * The client and the server for tests under Node, and under Bun and Deno where they are: on the path, or named by `MERLON_BUN` and `MERLON_DENO` (`npm install bun deno`
  * anywhere brings both).
  */
 import { execFile, spawnSync } from "node:child_process";
@@ -12,6 +12,7 @@ import { startServer } from "../server/support.js";
 import { contractRepository } from "./contract-models.js";
 
 const script = new URL("any-runtime.mjs", import.meta.url).pathname;
+const testServer = new URL("any-test-server.mjs", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "merlon-runtimes-"));
 let server: Awaited<ReturnType<typeof startServer>>;
 beforeAll(async () => {
@@ -29,16 +30,33 @@ const RUNTIMES = [
   ["Bun", process.env.MERLON_BUN ?? found("bun"), ["run"]],
   ["Deno", process.env.MERLON_DENO ?? found("deno"), ["run", "--allow-all", "--no-lock"]],
 ] as const;
+const missing = (name: string): string =>
+  `${name} is not on the path; MERLON_${name.toUpperCase()} names one elsewhere`;
 
 test.for(RUNTIMES)(
   "%s asks over gRPC and HTTP",
   async ([name, program, words], { skip }) => {
-    skip(program === undefined, `${name} is not on the path; MERLON_${name.toUpperCase()} names one elsewhere`);
+    skip(program === undefined, missing(name));
     const urls = [`grpc://127.0.0.1:${server.ports.grpc}`, server.http];
     const { stdout } = await promisify(execFile)(program!, [...words, script, ...urls]);
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toEqual({
       grpc: { streamed: [0, 1, 2], answers: 200 },
       http: { streamed: [0, 1, 2], answers: 200 },
+    });
+  },
+  60_000,
+);
+
+test.for(RUNTIMES)(
+  "%s serves a model written in the test, with a fault",
+  async ([name, program, words], { skip }) => {
+    skip(program === undefined, missing(name));
+    const { stdout } = await promisify(execFile)(program!, [...words, testServer]);
+    expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toEqual({
+      http: [3, -4],
+      httpFault: "UNAVAILABLE",
+      grpc: [3, -4],
+      grpcFault: "UNAVAILABLE",
     });
   },
   60_000,
