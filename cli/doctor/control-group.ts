@@ -1,5 +1,5 @@
 /**
- * How much CPU time the process's control groups allow, of cgroup v1 and v2.
+ * Reads the CPU quota of the process's control groups (v1 and v2).
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * What CUDA needs of this machine: a device and its driver, ONNX Runtime's provider, and the libraries that the provider names.
+ * Checks CUDA: a device and its driver, ONNX Runtime's provider, and the libraries that the provider needs.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { elfNeeds } from "./elf-needs.js";
 import type { Finding } from "./finding.js";
 import type { FindLibrary } from "./libraries.js";
 
-/** What the provider that onnxruntime-node 1.30 fetches needs, where it is not here to be read. */
+/** Libraries that the provider of onnxruntime-node 1.30 needs, for machines without the provider. */
 const CUDA_12 = [
   "libcublasLt.so.12",
   "libcublas.so.12",

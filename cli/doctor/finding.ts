@@ -1,5 +1,5 @@
 /**
- * What `merlon doctor` finds: one line of its report each.
+ * Findings of `merlon doctor`, one line of its report each, and the report.
  */
 
 /** `absent` parts are optional until they are demanded; `broken` ones are there and can't be used. */
@@ -10,9 +10,9 @@ export interface Finding {
   readonly name: string;
   readonly state: State;
   readonly found: string;
-  /** The way to add or repair it: a command, or a sentence. */
+  /** A command or a sentence that adds or repairs it. */
   readonly fix?: string | undefined;
-  /** The same as values. */
+  /** The values in `found`. */
   readonly details?: Readonly<Record<string, number | string | boolean | readonly string[]>> | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * GPUs for `KIND_GPU`: what CUDA and WebGPU need, and whether a graph of one node runs on each.
+ * Checks the GPUs of `KIND_GPU`: the parts of CUDA and WebGPU, and whether a graph of one node runs on each.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";

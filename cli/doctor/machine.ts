@@ -1,5 +1,5 @@
 /**
- * The machine and the Node that a server would have.
+ * Checks the machine and Node.
  */
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { defaultMemoryLimit } from "../../runtime/base/memory/memory-limit.js";

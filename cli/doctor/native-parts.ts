@@ -1,5 +1,5 @@
 /**
- * Packages and libraries with native code: whether each is installed and can be loaded here.
+ * Checks packages and libraries with native code: each is loaded and used once.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,9 +15,9 @@ export const QUIET = { ORT_DISABLE_TELEMETRY: "1" };
 interface Part {
   readonly name: string;
   readonly purpose: string;
-  /** What is loaded: a package, or a file of this one. */
+  /** A package, or a file of this one. */
   readonly load: { readonly package: string } | { readonly file: string };
-  /** The body of a function of the loaded module, `part`: uses it once. @returns values to show */
+  /** Body of a function that uses the loaded module, `part`, once. @returns values to show */
   readonly use: string;
   /** Of a file. */
   readonly fix?: string;
@@ -111,7 +111,7 @@ const valuesOf = (outcome: Extract<Outcome, { value: unknown }>, version: string
   ...(outcome.value as Finding["details"]),
 });
 
-/** Names and versions; what is only true is no news. */
+/** Names and versions, without flags. */
 const shown = (details: NonNullable<Finding["details"]>): string =>
   Object.entries(details)
     .filter(([, value]) => typeof value !== "boolean")
