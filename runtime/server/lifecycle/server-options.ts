@@ -176,10 +176,18 @@ const endpoint = (
 ): OpenEndpoint | undefined =>
   value === false ? undefined : { address: value?.address ?? address, port: value?.port ?? port };
 
+/** @throws Error for a release that is not in the table */
+function ofRelease({ tritonRelease, allowClientShm }: ServeOptions) {
+  const triton = tritonRelease === undefined ? undefined : tritonContainer(tritonRelease);
+  return {
+    serverVersion: triton?.server ?? PROTOCOL_VERSION,
+    allowClientShm: allowClientShm ?? (triton !== undefined && triton.release < CLIENT_SHM_OFF),
+  };
+}
+
 /** One line an option. */
 export const withDefaults = (given: ServeOptions) => {
   const http = endpoint(given.http, 8000);
-  const triton = given.tritonRelease === undefined ? undefined : tritonContainer(given.tritonRelease);
   return {
     modelRepositories: [...new Set(given.modelRepositories)],
     http,
@@ -220,8 +228,7 @@ export const withDefaults = (given: ServeOptions) => {
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
     httpAllowedOrigins: (given.httpAllowedOrigins ?? []).flatMap(readOrigins),
-    allowClientShm: given.allowClientShm ?? (triton !== undefined && triton.release < CLIENT_SHM_OFF),
-    serverVersion: triton?.server ?? PROTOCOL_VERSION,
+    ...ofRelease(given),
     allowCpuMetrics: given.allowCpuMetrics ?? true,
     metricsConfig: given.metricsConfig ?? {},
     trace: (given.allowTrace ?? true) ? (given.trace ?? USUAL_TRACING) : undefined,
