@@ -1,7 +1,7 @@
 /** Numbers → int32: how many boundaries are at or below each; null goes to the last bucket. */
 import { cast, int64, less, reduce, sub, unsqueeze } from "../../compiler/onnx/elementary.js";
 import { zip } from "../../contract/lists.js";
-import { isList, like, toFloat64 } from "../shared/onnx/lowered-column.js";
+import { isList, toFloat64, withValues } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 import { boundariesOf } from "./spec.js";
 
@@ -11,5 +11,5 @@ export const bucketize: Lowering<"bucketize"> = (step, { input }, { g }) =>
     const axis = isList(col) ? 2 : 1;
     const above = less(g, unsqueeze(g, toFloat64(g, col), axis), g.constant("float64", [own.length], own));
     const count = reduce(g, "ReduceSum", cast(g, above, "int64"), axis);
-    return like(col, "int32", sub(g, int64(g, own.length), count));
+    return withValues(col, "int32", sub(g, int64(g, own.length), count));
   });

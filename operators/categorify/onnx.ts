@@ -7,7 +7,7 @@ import { ROW_HASH } from "../hash-bucket/onnx.js";
 import { hashTogether } from "../hashed-cross/onnx.js";
 import { bucketOf } from "../shared/onnx/hash.js";
 import { placesOf, readTable, tuplePlaces } from "../shared/onnx/key-places.js";
-import { like, nulls } from "../shared/onnx/lowered-column.js";
+import { nulls, withValues } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
 const [NULL_ID, FIRST_BUCKET] = [1, 2];
@@ -43,7 +43,7 @@ export const categorify: Lowering<"categorify"> = (step, { input }, context) => 
     );
     const missing = columns.map(col => nulls(g, col));
     const allMissing = missing.every(m => m) ? missing.map(m => m!).reduce((a, b) => and(g, a, b)) : undefined;
-    return like(
+    return withValues(
       columns[0]!,
       step.params.outDtype,
       allMissing ? where(g, allMissing, int64(g, NULL_ID + offset), ids) : ids,

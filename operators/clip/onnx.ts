@@ -3,7 +3,7 @@
 import { bitXor, greater, less, max, min, scalar, where } from "../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { isFloat, like } from "../shared/onnx/lowered-column.js";
+import { isFloat, withValues } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
 export const clip: Lowering<"clip"> = (step, { input }, { g }) =>
@@ -12,7 +12,7 @@ export const clip: Lowering<"clip"> = (step, { input }, { g }) =>
     const values = isFloat(col)
       ? clipFloats(g, col.values, low, high)
       : clipIntegers(g, col.values, col.dtype, low, high);
-    return like(col, col.dtype, values, col.valid);
+    return withValues(col, col.dtype, values, col.valid);
   });
 
 /** NaN passes. */

@@ -4,7 +4,7 @@ import { expand, scalar, shape, where } from "../../compiler/onnx/elementary.js"
 import type { GraphBuilder } from "../../compiler/onnx/graph-builder.js";
 import type { Step } from "../../contract/plan.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { graphDtype, type LoweredColumn, like, nulls } from "../shared/onnx/lowered-column.js";
+import { graphDtype, type LoweredColumn, nulls, withValues } from "../shared/onnx/lowered-column.js";
 import type { LoweredInputs, Lowering } from "../shared/onnx/lowering.js";
 
 export type FillValue = number | bigint | string;
@@ -27,7 +27,7 @@ export function fillColumns(
     const direct = refs.findIndex(ref => ref.name === name);
     if (direct >= 0) return filled(g, input[direct]!, fillOf(name, input[direct]!.dtype));
     const col = input[refs.findIndex(ref => `${ref.name}_filled` === name)]!;
-    return like(col, "bool", nulls(g, col) ?? expand(g, scalar(g, "bool", false), shape(g, col.values)));
+    return withValues(col, "bool", nulls(g, col) ?? expand(g, scalar(g, "bool", false), shape(g, col.values)));
   });
 }
 
@@ -42,5 +42,5 @@ export function filled(g: GraphBuilder, col: LoweredColumn, fill: FillValue): Lo
     kind === "int64" ? BigInt.asIntN(64, BigInt(fill)) : kind === "bool" ? Number(fill) : fill,
   );
   const domain = col.domain && new Set([...col.domain, fill as string]);
-  return { ...like(col, col.dtype, where(g, missing, value, col.values)), ...(domain && { domain }) };
+  return { ...withValues(col, col.dtype, where(g, missing, value, col.values)), ...(domain && { domain }) };
 }

@@ -1,13 +1,13 @@
 /** Values → int32 pandas' hash mod `numBuckets`. */
 import { zip } from "../../contract/lists.js";
 import { bucketOf, hashColumn } from "../shared/onnx/hash.js";
-import { like } from "../shared/onnx/lowered-column.js";
+import { withValues } from "../shared/onnx/lowered-column.js";
 import { KEEP, type Lowering } from "../shared/onnx/lowering.js";
 
 export const hashBucket: Lowering<"hashBucket"> = (step, { input }, context) => {
   if (step.params.nvtabularHash) context.fail(...ROW_HASH);
   return zip(input, step.inputs.input).map(([col, { name }]) =>
-    like(col, "int32", bucketOf(context.g, hashColumn(context, col, name), step.params.numBuckets)),
+    withValues(col, "int32", bucketOf(context.g, hashColumn(context, col, name), step.params.numBuckets)),
   );
 };
 

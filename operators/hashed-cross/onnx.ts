@@ -2,7 +2,7 @@
 import { bitXor } from "../../compiler/onnx/elementary.js";
 import { ROW_HASH } from "../hash-bucket/onnx.js";
 import { bucketOf, hashColumn } from "../shared/onnx/hash.js";
-import { type LoweredColumn, like } from "../shared/onnx/lowered-column.js";
+import { type LoweredColumn, withValues } from "../shared/onnx/lowered-column.js";
 import type { LowerContext, Lowering } from "../shared/onnx/lowering.js";
 
 export const hashedCross: Lowering<"hashedCross"> = (step, { input }, context) => {
@@ -12,7 +12,7 @@ export const hashedCross: Lowering<"hashedCross"> = (step, { input }, context) =
   return groups.map(group => {
     const columns = group.map(name => input[names.indexOf(name)]!);
     const hashes = hashTogether(context, columns, group);
-    return like(columns[0]!, "int32", bucketOf(context.g, hashes, numBuckets));
+    return withValues(columns[0]!, "int32", bucketOf(context.g, hashes, numBuckets));
   });
 };
 

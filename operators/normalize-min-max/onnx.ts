@@ -2,7 +2,7 @@
 import { cast, div, notANumber, scalar, sub, where } from "../../compiler/onnx/elementary.js";
 import { learntOf } from "../../contract/learnt-columns.js";
 import { zip } from "../../contract/lists.js";
-import { like, toFloat64 } from "../shared/onnx/lowered-column.js";
+import { toFloat64, withValues } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
 export const normalizeMinMax: Lowering<"normalizeMinMax"> = (step, { input }, { g }) =>
@@ -14,5 +14,5 @@ export const normalizeMinMax: Lowering<"normalizeMinMax"> = (step, { input }, { 
       max - min > 0
         ? div(g, sub(g, floats, number(min)), number(max - min))
         : where(g, notANumber(g, floats), floats, number(0.5));
-    return like(col, step.params.outDtype, cast(g, scaled, step.params.outDtype));
+    return withValues(col, step.params.outDtype, cast(g, scaled, step.params.outDtype));
   });

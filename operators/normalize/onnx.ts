@@ -2,7 +2,7 @@
 import { cast, div, scalar, sub } from "../../compiler/onnx/elementary.js";
 import { learntOf } from "../../contract/learnt-columns.js";
 import { zip } from "../../contract/lists.js";
-import { like, toFloat64 } from "../shared/onnx/lowered-column.js";
+import { toFloat64, withValues } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
 export const normalize: Lowering<"normalize"> = (step, { input }, { g }) =>
@@ -10,5 +10,5 @@ export const normalize: Lowering<"normalize"> = (step, { input }, { g }) =>
     const { mean, std } = learntOf(step, name);
     const centred = sub(g, toFloat64(g, col), scalar(g, "float64", mean));
     const scaled = std > 0 ? div(g, centred, scalar(g, "float64", std)) : centred;
-    return like(col, step.params.outDtype, cast(g, scaled, step.params.outDtype));
+    return withValues(col, step.params.outDtype, cast(g, scaled, step.params.outDtype));
   });

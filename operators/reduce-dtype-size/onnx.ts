@@ -5,18 +5,18 @@ import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
 import { zip } from "../../contract/lists.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { ordered, orderOf, rangeOf } from "../clip/onnx.js";
-import { amongTaken, isFloat, isList, like } from "../shared/onnx/lowered-column.js";
+import { amongTaken, isFloat, isList, withValues } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 
 export const reduceDtypeSize: Lowering<"reduceDtypeSize"> = (step, { input }, { g }) =>
   zip(input, step.outputs).map(([col, { name, dtype }]) => {
     if (dtype === col.dtype) return col;
-    if (isFloat(col)) return like(col, dtype, cast(g, col.values, dtype));
+    if (isFloat(col)) return withValues(col, dtype, cast(g, col.values, dtype));
     const outside = beyond(g, col.values, col.dtype, dtype);
     const bad = col.valid ? and(g, outside, col.valid) : outside;
     const reason = `step ${step.label} (reduceDtypeSize): column ${name} holds an integer that ${dtype} can not hold`;
     const known = col.valid ? where(g, col.valid, col.values, scalar(g, "int64", 0n)) : col.values;
-    return like(col, dtype, guarded(g, known, amongTaken(g, bad, col.rows, isList(col)), reason), col.valid);
+    return withValues(col, dtype, guarded(g, known, amongTaken(g, bad, col.rows, isList(col)), reason), col.valid);
   });
 
 /** bool: which integers the narrower dtype can not hold. */

@@ -68,7 +68,7 @@ export const graphDtype = (dtype: DType): DType => {
 export const isFloat = ({ dtype }: Pick<LoweredColumn, "dtype">): boolean => datatype(dtype).kind === "float";
 
 /** A column of the same rows and shape. */
-export const like = (col: LoweredColumn, dtype: DType, values: Value, valid?: Value): LoweredColumn => ({
+export const withValues = (col: LoweredColumn, dtype: DType, values: Value, valid?: Value): LoweredColumn => ({
   dtype,
   values,
   rows: col.rows,
