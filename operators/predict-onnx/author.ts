@@ -7,7 +7,7 @@ import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { Settled, TakenBy } from "../../compiler/dsl/wanted.js";
 import { type ColumnSchema, column, isRagged, printType } from "../../contract/schema.js";
-import type { OnnxTensor } from "../../formats/onnx/onnx.js";
+import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { namesOf, need, needType, sameRows } from "../shared/author/columns.js";
@@ -99,41 +99,7 @@ export const predictOnnxOp = defineOp({
     const read = call.artefacts.onnx(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
     const { stack, constants, pad, batchSize } = call.params;
-    const named = [call.params.inputs, stack, constants, pad].flatMap(record => Object.keys(record ?? {}));
-    const sides = [
-      { side: "input", names: named, tensors: read.value.inputs },
-      { side: "output", names: Object.keys(call.params.outputs), tensors: read.value.outputs },
-    ];
-    for (const { side, names, tensors } of sides) {
-      const known = tensors.map(tensor => tensor.name);
-      const stray = names.find(name => !known.includes(name));
-      if (stray !== undefined)
-        return call.fail(
-          messages.onnxTensorMissing({
-            path,
-            side,
-            tensor: stray,
-            known: listNames(known),
-            suggestion: didYouMean(stray, known),
-          }),
-          { literal: stray },
-        );
-    }
-    for (const { side, tensors } of sides) {
-      const odd = tensors.find(tensor => tensor.dtype === null || tensor.dtype === "bfloat16");
-      if (odd) {
-        const { name: tensor, dtype, instead: kind } = odd;
-        const message = kind
-          ? messages.onnxNoTensor({ path, side, tensor, kind })
-          : messages.onnxDtypeUnsupported({
-              path,
-              side,
-              tensor,
-              dtype: dtype ?? "of an element type without a name here",
-            });
-        return call.fail(message, { literal: path });
-      }
-    }
+    if (!namesTensors(call, read.value)) return undefined;
     const isStacked = (tensor: OnnxTensor) => Object.hasOwn(stack ?? {}, tensor.name);
     const isConstant = (tensor: OnnxTensor) => Object.hasOwn(constants ?? {}, tensor.name);
     const single = read.value.inputs.filter(tensor => !isStacked(tensor) && !isConstant(tensor));
@@ -177,6 +143,42 @@ export const predictOnnxOp = defineOp({
     };
   },
 });
+
+/** Reports an option that names no tensor of the graph, and a tensor of a type that no column has. */
+function namesTensors(call: Call<Author>, { inputs, outputs }: OnnxSignature): boolean {
+  const { path, stack, constants, pad } = call.params;
+  const named = [call.params.inputs, stack, constants, pad].flatMap(record => Object.keys(record ?? {}));
+  const sides = [
+    { side: "input", names: named, tensors: inputs },
+    { side: "output", names: Object.keys(call.params.outputs), tensors: outputs },
+  ];
+  for (const { side, names, tensors } of sides) {
+    const known = tensors.map(tensor => tensor.name);
+    const tensor = names.find(name => !known.includes(name));
+    if (tensor === undefined) continue;
+    const suggestion = didYouMean(tensor, known);
+    call.fail(messages.onnxTensorMissing({ path, side, tensor, known: listNames(known), suggestion }), {
+      literal: tensor,
+    });
+    return false;
+  }
+  for (const { side, tensors } of sides) {
+    const odd = tensors.find(tensor => tensor.dtype === null || tensor.dtype === "bfloat16");
+    if (!odd) continue;
+    const { name: tensor, dtype, instead: kind } = odd;
+    const message = kind
+      ? messages.onnxNoTensor({ path, side, tensor, kind })
+      : messages.onnxDtypeUnsupported({
+          path,
+          side,
+          tensor,
+          dtype: dtype ?? "of an element type without a name here",
+        });
+    call.fail(message, { literal: path });
+    return false;
+  }
+  return true;
+}
 
 function bind(call: Call<Author>, tensor: OnnxTensor): Tied | undefined {
   const { path } = call.params;
