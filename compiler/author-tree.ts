@@ -1,8 +1,9 @@
 /**
  * The author's text as a syntax tree → places inside an operand: an option of a call, an argument, the call that makes the program.
  */
-import { ts } from "ts-morph";
+
 import type { Range } from "./1-rewrite/spans.js";
+import * as ts from "./checker/syntax.js";
 
 const trees = new WeakMap<object, Map<string, ts.SourceFile>>();
 
@@ -10,7 +11,7 @@ const trees = new WeakMap<object, Map<string, ts.SourceFile>>();
 export function authorTree(owner: object, file: string, text: string): ts.SourceFile {
   const known = trees.get(owner) ?? new Map<string, ts.SourceFile>();
   trees.set(owner, known);
-  const tree = known.get(file) ?? ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const tree = known.get(file) ?? ts.parse(file, text);
   known.set(file, tree);
   return tree;
 }

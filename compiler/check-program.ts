@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
 import { check } from "./2-check/check.js";
-import { type ProgramSources, releaseSources, type Transpiled, transpile } from "./2-check/sources.js";
+import { type ProgramSources, type Transpiled, transpile } from "./2-check/sources.js";
 import type { ArtefactReader } from "./3-graph/artefacts.js";
 import { diagnosticAt, type Finding } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
@@ -36,16 +36,16 @@ export function pathFault(entry: string): Finding | undefined {
 }
 
 /**
- * Checks the program's types. Its project is released: `sources.project` must not be used any more.
+ * Checks the program's types, and closes its project: `sources.project` must not be used any more.
  * @returns the JavaScript; undefined for a program that could not be rewritten
  */
 export function checkProgram(sources: ProgramSources, artefacts: ArtefactReader): Phase<Transpiled | undefined> {
   if (sources.findings.length > 0) {
-    releaseSources(sources);
+    sources.project.close();
     return { value: undefined, findings: sources.findings };
   }
   const findings = [...addEnvironment(sources, artefacts), ...check(sources)];
   const transpiled = transpile(sources);
-  releaseSources(sources);
+  sources.project.close();
   return { value: transpiled, findings };
 }

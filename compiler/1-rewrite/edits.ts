@@ -1,7 +1,7 @@
 /**
  * Edits of the author's text, and the text with them: all else stays verbatim.
  */
-import type { ts } from "ts-morph";
+import type * as ts from "../checker/syntax.js";
 import type { Span } from "./spans.js";
 
 export interface Edit {

@@ -2,9 +2,10 @@
  * Finds the functions that a file hands to operators: where each is, and which names of the file it can see.
  * Operators inside them are JavaScript's own.
  */
-import { ts } from "ts-morph";
+
 import { OP_KINDS } from "../../contract/op-params.js";
 import { takesFunction } from "../../contract/step-facts.js";
+import * as ts from "../checker/syntax.js";
 import type { Range } from "./spans.js";
 
 const TAKERS: ReadonlySet<string> = new Set(OP_KINDS.filter(takesFunction));

@@ -2,7 +2,7 @@
  * Author's text → text that plain TypeScript understands: `a >> b` becomes `$chain(a , b, 3)`. The only file that knows `>>`, `+`,
  * `-` and `[]` as syntax. It inserts glue around verbatim slices and never reprints a token, so that every message maps back.
  */
-import { ts } from "ts-morph";
+import * as ts from "../checker/syntax.js";
 import { diagnosticAt, type Finding, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { closer, type Edit, furtherArgument, glue, opener, replacement } from "./edits.js";
@@ -88,7 +88,7 @@ interface Work {
  * @param firstSite index of its first site, where several files share one list; `firstLambda` likewise
  */
 export function rewrite(text: string, file: string, firstSite = 0, firstLambda = 0): Rewritten {
-  const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const tree = ts.parse(file, text);
   const lambdaArguments = findLambdas(tree);
   const lambdas = [...new Map([...lambdaArguments.values()].map(lambda => [lambda.range.start, lambda])).values()];
   const work: Work = {

@@ -1,7 +1,7 @@
 /**
  * What a piece of a program's syntax is: names of columns, a source, a plain value.
  */
-import { ts } from "ts-morph";
+import * as ts from "../checker/syntax.js";
 
 /** Variables of the file that hold a `source(...)`. */
 export function sourceVariables(tree: ts.SourceFile): string[] {

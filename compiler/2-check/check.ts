@@ -1,8 +1,8 @@
 /**
  * Rewritten project → what TypeScript finds wrong, at the author's operands and in our words.
  */
-import { DiagnosticCategory, type Diagnostic as TsDiagnostic, ts } from "ts-morph";
 import { toSourceRange } from "../1-rewrite/spans.js";
+import * as ts from "../checker/syntax.js";
 import { diagnosticAt, type Finding } from "../diagnostics/diagnostic.js";
 import { operandFault } from "./operand-fault.js";
 import { reword } from "./reword.js";
@@ -11,19 +11,16 @@ import { inOurWords } from "./typescript-words.js";
 
 export function check(sources: ProgramSources): Finding[] {
   const findings: Finding[] = [];
-  const checker = sources.project.getTypeChecker().compilerObject;
+  const { project } = sources;
+  const types = project.types();
   for (const [file, spans] of sources.spans) {
-    const source = sources.project.getSourceFileOrThrow(file);
-    for (const diagnostic of source.getPreEmitDiagnostics()) {
-      if (diagnostic.getCategory() !== DiagnosticCategory.Error) continue;
-      const start = diagnostic.getStart() ?? 0;
-      const end = start + (diagnostic.getLength() ?? 1);
+    const tree = project.tree(file);
+    for (const { start, end, code, text } of project.errors(file)) {
       const range = toSourceRange(spans, { start, end }) ?? { start: 0, end: 1 };
-      const [number, text, tree] = [diagnostic.getCode(), textOf(diagnostic), source.compilerNode];
-      const fault = operandFault(ts, checker, tree, start);
-      const ours = inOurWords(number, text, { checker, file: tree, start, end });
+      const fault = operandFault(ts, types, tree, start);
+      const ours = inOurWords(code, text, { types, file: tree, start, end });
       const at = ours?.at && toSourceRange(spans, { start: ours.at.getStart(tree), end: ours.at.end });
-      findings.push(diagnosticAt({ file, ...(at ?? range) }, ours?.message ?? reword(text, number, fault)));
+      findings.push(diagnosticAt({ file, ...(at ?? range) }, ours?.message ?? reword(text, code, fault)));
     }
   }
   return withoutEchoes(findings);
@@ -50,9 +47,4 @@ function withoutEchoes(findings: readonly Finding[]): Finding[] {
         causes.some(cause => touches(cause, finding))
       ),
   );
-}
-
-function textOf(diagnostic: TsDiagnostic): string {
-  const given = diagnostic.getMessageText();
-  return typeof given === "string" ? given : ts.flattenDiagnosticMessageText(given.compilerObject, "\n");
 }

@@ -1,8 +1,10 @@
 /**
  * Place of a type error → the sentences of the operand's rule, which are its parameter's type, and the columns of the left side.
  */
-import type { ts } from "ts-morph";
-import { columnsOf, type Host, nameOf, operatorCall, textsOf } from "./operator-call.js";
+
+import type { Types } from "../checker/checker.js";
+import type * as ts from "../checker/syntax.js";
+import { columnsOf, type Host, nameOf, operatorCall } from "./operator-call.js";
 
 export interface OperandFault {
   readonly sentences: readonly string[];
@@ -11,15 +13,8 @@ export interface OperandFault {
 }
 
 /** @param start offset of the error in the rewritten file */
-export function operandFault(
-  host: Host,
-  checker: ts.TypeChecker,
-  file: ts.SourceFile,
-  start: number,
-): OperandFault | undefined {
+export function operandFault(host: Host, types: Types, file: ts.SourceFile, start: number): OperandFault | undefined {
   const found = operatorCall(host, file, start);
-  const parameter = found && checker.getResolvedSignature(found.call)?.parameters[found.index];
-  if (!parameter) return undefined;
-  const sentences = textsOf(checker.getTypeOfSymbolAtLocation(parameter, found.call)).filter(t => t.includes(" "));
-  return { sentences, columns: columnsOf(checker, found.left)?.map(nameOf) };
+  const texts = found && types.parameterTexts(found.call, found.index);
+  return texts && { sentences: texts.filter(t => t.includes(" ")), columns: columnsOf(types, found.left)?.map(nameOf) };
 }

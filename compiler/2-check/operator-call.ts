@@ -2,7 +2,8 @@
  * A place in a rewritten file → the operator around it: `$chain(left, right)` or `left.pipe(right)`, and what the checker knows of the left side.
  * Works with any host's TypeScript: the compiler's own, or an editor's.
  */
-import type { ts } from "ts-morph";
+import type { Types } from "../checker/checker.js";
+import type * as ts from "../checker/syntax.js";
 
 /** The parts of TypeScript this needs; both copies of it have them. */
 export type Host = Pick<
@@ -65,25 +66,9 @@ function operator(host: Host, call: ts.CallExpression, offset: number): Operator
   };
 }
 
-/** A node's columns, as `float32 price`; undefined where the checker does not know them, or for what is no node. */
-export function columnsOf(checker: ts.TypeChecker, node: ts.Expression): string[] | undefined {
-  const columns = checker.getPropertyOfType(checker.getTypeAtLocation(node), "columns");
-  const type = columns && checker.getTypeOfSymbolAtLocation(columns, node);
-  if (!type) return undefined;
-  const known = (type.isUnion() ? type.types : [type]).flatMap(one => textOf(checker, one));
-  return known.length || type === checker.getNeverType() ? known : undefined;
-}
-
-/** A text literal type's text, or a template's: `int64[${number}] seen` is a vector whose width no type knows. */
-function textOf(checker: ts.TypeChecker, type: ts.Type): string[] {
-  if (type.isStringLiteral()) return [type.value];
-  const printed = checker.typeToString(type);
-  return printed.startsWith("`") ? [printed.slice(1, -1)] : [];
-}
-
-/** The texts of a text literal type, or of a union of them. */
-export const textsOf = (type: ts.Type): string[] =>
-  (type.isUnion() ? type.types : [type]).flatMap(one => (one.isStringLiteral() ? [one.value] : []));
+/** A node's columns, as `float32 price`; undefined if the checker does not know them, or if it is not a node. */
+export const columnsOf = (types: Types, node: ts.Expression): readonly string[] | undefined =>
+  types.propertyTexts(node, "columns");
 
 /** `float32 price` → `price`. */
 export const nameOf = (column: string): string => column.slice(column.indexOf(" ") + 1);

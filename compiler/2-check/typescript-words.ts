@@ -2,7 +2,8 @@
  * What TypeScript says about nodes, names and files, in our words: the mistakes that people new to the language make. Everything else keeps
  * TypeScript's own text.
  */
-import { ts } from "ts-morph";
+import type { Types } from "../checker/checker.js";
+import * as ts from "../checker/syntax.js";
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import * as dsl from "../dsl/index.js";
@@ -25,7 +26,7 @@ const MERLIN: Readonly<Record<string, string>> = {
 };
 
 export interface Place {
-  readonly checker: ts.TypeChecker;
+  readonly types: Types;
   readonly file: ts.SourceFile;
   readonly start: number;
   readonly end: number;
@@ -49,8 +50,8 @@ export function inOurWords(number: number, text: string, place: Place): Worded |
 }
 
 /** An operator that nodes do not have. */
-function wrongOperator(binary: ts.BinaryExpression, { checker, file }: Place): Message | undefined {
-  const what = [binary.left, binary.right].map(side => whatIs(checker, side)).find(side => side !== undefined);
+function wrongOperator(binary: ts.BinaryExpression, { types, file }: Place): Message | undefined {
+  const what = [binary.left, binary.right].map(side => whatIs(types, side)).find(side => side !== undefined);
   const operator = binary.operatorToken.getText(file);
   return what && messages.typeOperator({ operator, what, way: wayOfOperator(operator, binary, file) });
 }
@@ -92,30 +93,30 @@ const wrongArguments: Word = ({ text, node, place }) => {
   const [, given = ""] = /but got (\d+)/.exec(text) ?? [];
   const call = node && callAround(node);
   const callee = call?.expression.getText(place.file) ?? "The function";
-  const parameters = call ? parametersOf(place.checker, call) : undefined;
+  const parameters = call ? parametersOf(place.types, call) : undefined;
   return parameters === undefined ? undefined : messages.typeArguments({ name: callee, given, parameters });
 };
 
 const columnAsProperty: Word = ({ node, place }) => {
   const access = node?.parent;
   if (!access || !ts.isPropertyAccessExpression(access)) return undefined;
-  if (whatIs(place.checker, access.expression) !== "a node") return undefined;
+  if (whatIs(place.types, access.expression) !== "a node") return undefined;
   const left = access.expression.getText(place.file);
   const name = access.name.text;
-  return messages.typeColumnAsProperty({ left, name, suggestion: nearColumn(place.checker, access.expression, name) });
+  return messages.typeColumnAsProperty({ left, name, suggestion: nearColumn(place.types, access.expression, name) });
 };
 
 const calledNode: Word = ({ node, place }) => {
   const callee = node && callAround(node)?.expression;
   if (!callee) return undefined;
-  const what = whatIs(place.checker, callee);
+  const what = whatIs(place.types, callee);
   return what && messages.typeCalled({ name: callee.getText(place.file), what, way: WAY_OF_CALL[what] });
 };
 
 const columnByExpression: Word = ({ node, place }) => {
   if (!node) return undefined;
   const access = ancestor(node, ts.isElementAccessExpression);
-  if (!access || whatIs(place.checker, access.expression) !== "a node") return undefined;
+  if (!access || whatIs(place.types, access.expression) !== "a node") return undefined;
   // Operators inside are calls here, and nothing the author has written.
   const [left, key] = [access.expression, access.argumentExpression].map(part => {
     const written = part.getText(place.file);
@@ -190,7 +191,7 @@ function operatorAround({ node, place }: Said): string | undefined {
 /** Options that the text lists, or that the place takes. */
 function optionsSaid({ text, node, place }: Said): readonly string[] {
   const said = [...text.matchAll(/(?<!\w)(\w+)\??:/g)].map(match => match[1]!);
-  return said.length > 0 ? said : optionsAt(place.checker, node && ancestor(node, ts.isObjectLiteralExpression));
+  return said.length > 0 ? said : optionsAt(place.types, node && ancestor(node, ts.isObjectLiteralExpression));
 }
 
 const WAY_OF_CALL = {
@@ -209,28 +210,18 @@ function wayOfOperator(operator: string, { left, right }: ts.BinaryExpression, f
 }
 
 /** Names that a record may have where a message has only the name of its type; it may be a node's too, whose members are not options. */
-function optionsAt(checker: ts.TypeChecker, record: ts.ObjectLiteralExpression | undefined): string[] {
-  const type = record && checker.getContextualType(record);
-  const types = type?.isUnion() ? type.types : type ? [type] : [];
-  return types
-    .map(one => one.getProperties().map(property => property.name))
-    .filter(names => !names.includes("pipe"))
-    .flat();
+function optionsAt(types: Types, record: ts.ObjectLiteralExpression | undefined): readonly string[] {
+  const expected = record ? types.expectedProperties(record) : [];
+  return expected.filter(names => !names.includes("pipe")).flat();
 }
 
 /** A name that is not declared: one of ours without its import, one of Merlin's, or any other. */
-function unknownName(name: string, { checker, file, start }: Place): Message {
+function unknownName(name: string, { types, file, start }: Place): Message {
   const ours = meantExport(name);
   if (ours === name) return messages.typeNotImported({ name });
   if (ours) return messages.typeUnknownImport({ name, suggestion: ` Did you mean \`${ours}\`?`, example: ours });
-  const node = nodeAt({ checker, file, start, end: start + name.length });
-  const visible = node
-    ? checker
-        .getSymbolsInScope(node, ts.SymbolFlags.Variable)
-        .filter(symbol => symbol.declarations?.some(d => d.getSourceFile() === file))
-        .map(symbol => symbol.name)
-        .filter(other => !other.startsWith("$"))
-    : [];
+  const node = nodeAt({ file, start, end: start + name.length });
+  const visible = node ? types.variablesAt(node).filter(other => !other.startsWith("$")) : [];
   return messages.typeUnknownName({ name, suggestion: didYouMean(name, [...visible, ...EXPORTS]) });
 }
 
@@ -245,19 +236,18 @@ const nearExport = (name: string): string => {
   return meant ? ` Did you mean \`${meant}\`?` : didYouMean(name, EXPORTS);
 };
 
-const nearColumn = (checker: ts.TypeChecker, node: ts.Expression, name: string): string => {
-  const names = columnsOf(checker, node)?.map(nameOf) ?? [];
+const nearColumn = (types: Types, node: ts.Expression, name: string): string => {
+  const names = columnsOf(types, node)?.map(nameOf) ?? [];
   return names.includes(name) ? "" : didYouMean(name, names);
 };
 
-function whatIs(checker: ts.TypeChecker, node: ts.Expression): keyof typeof WAY_OF_CALL | undefined {
-  const symbol = checker.getTypeAtLocation(node).getSymbol()?.name;
-  return symbol === "Node" ? "a node" : symbol === "Op" ? "an operator" : undefined;
+function whatIs(types: Types, node: ts.Expression): keyof typeof WAY_OF_CALL | undefined {
+  const name = types.typeName(node);
+  return name === "Node" ? "a node" : name === "Op" ? "an operator" : undefined;
 }
 
-function parametersOf(checker: ts.TypeChecker, call: ts.CallExpression): string | undefined {
-  const signature = checker.getTypeAtLocation(call.expression).getCallSignatures()[0];
-  const names = signature?.parameters.map(p => p.name).filter(name => name !== "site");
+function parametersOf(types: Types, call: ts.CallExpression): string | undefined {
+  const names = types.parameterNames(call.expression)?.filter(name => name !== "site");
   return names && `${call.expression.getText()}(${names.join(", ")})`;
 }
 
@@ -270,7 +260,7 @@ function ancestor<T extends ts.Node>(node: ts.Node, is: (node: ts.Node) => node 
 }
 
 /** The innermost node that a message's place lies in. */
-function nodeAt({ file, start, end }: Pick<Place, "checker" | "file" | "start" | "end">): ts.Node | undefined {
+function nodeAt({ file, start, end }: Omit<Place, "types">): ts.Node | undefined {
   let found: ts.Node | undefined;
   const visit = (node: ts.Node): void => {
     if (node.getStart(file) > start || node.end < end) return;

@@ -2,8 +2,10 @@
  * A place inside a text that names a column → the columns it may name: between brackets, right of `-`, and where an operator's parameter names a
  * column of its left side.
  */
-import type { ts } from "ts-morph";
+
 import { columnsOf, type Host, nameOf, type OperatorCall, operatorCall } from "../2-check/operator-call.js";
+import type { Types } from "../checker/checker.js";
+import type * as ts from "../checker/syntax.js";
 
 export interface ColumnChoice {
   readonly name: string;
@@ -24,14 +26,14 @@ const PROPERTY_OF = new Map([["predictOnnx", "inputs"]]);
 /** @param offset in the rewritten file */
 export function columnChoices(
   host: Host,
-  checker: ts.TypeChecker,
+  types: Types,
   file: ts.SourceFile,
   offset: number,
 ): ColumnChoices | undefined {
   const literal = textAround(host, file, offset);
   const found = literal && operatorCall(host, file, literal.start);
   if (!found || found.onLeft || !namesColumn(host, found, literal.node)) return undefined;
-  const columns = columnsOf(checker, found.left);
+  const columns = columnsOf(types, found.left);
   return (
     columns && {
       columns: columns.map(column => ({ name: nameOf(column), type: column.slice(0, column.indexOf(" ")) })),

@@ -1,8 +1,9 @@
 /**
  * Calls in a user's function → functions of expressions: `Math`, `Number`, `String`, methods of texts, lists and dates.
  */
-import { ts } from "ts-morph";
+
 import { type FunctionName, functionRow, type ValueType } from "../../contract/expression-functions.js";
+import * as ts from "../checker/syntax.js";
 import { didYouMean } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { type Context, rangeOf, unsupported } from "./context.js";

@@ -1,10 +1,11 @@
 /**
  * A user's function and the values of its parameters → its expression. Faults go to the operator's call, at the token.
  */
-import type { ts } from "ts-morph";
+
 import { sizeOf } from "../../contract/expression.js";
 import type { Fail } from "../../operators/shared/author/define-op.js";
 import type { Range } from "../1-rewrite/spans.js";
+import type * as ts from "../checker/syntax.js";
 import type { Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { LambdaReference } from "../dsl/lambda.js";

@@ -1,8 +1,9 @@
 /**
  * What a translation of a user's function carries along, and how it reports.
  */
-import type { ts } from "ts-morph";
+
 import type { Range } from "../1-rewrite/spans.js";
+import type * as ts from "../checker/syntax.js";
 import type { Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Captured } from "../dsl/lambda.js";

@@ -1,7 +1,7 @@
 /**
  * Members in a user's function: columns of a row, entries of a record or list of the file, items of a list or text.
  */
-import { ts } from "ts-morph";
+import * as ts from "../checker/syntax.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { type Context, rangeOf, unsupported, wrongType } from "./context.js";

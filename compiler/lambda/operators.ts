@@ -1,8 +1,9 @@
 /**
  * Operators in a user's function → functions of expressions: arithmetic, comparison, logic and conditions, with JavaScript's meaning.
  */
-import { ts } from "ts-morph";
+
 import type { FunctionName } from "../../contract/expression-functions.js";
+import * as ts from "../checker/syntax.js";
 import { type Context, unsupported, wrongType } from "./context.js";
 import { INSTEAD } from "./javascript-names.js";
 import { readValue } from "./read-value.js";

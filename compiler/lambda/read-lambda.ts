@@ -1,8 +1,9 @@
 /**
  * A function's place in a file → its parameters and body as syntax.
  */
-import { ts } from "ts-morph";
+
 import type { Range } from "../1-rewrite/spans.js";
+import * as ts from "../checker/syntax.js";
 import type { Parameter, ParameterName } from "./parameter.js";
 
 /** The place of a function. */
@@ -29,7 +30,7 @@ export interface Misplaced {
 }
 
 export function readLambda(lambda: LambdaText): Lambda | Misplaced {
-  const tree = ts.createSourceFile(lambda.file, lambda.text, ts.ScriptTarget.Latest, true);
+  const tree = ts.parse(lambda.file, lambda.text);
   const f = functionAt(tree, lambda.range)!;
   const rangeOf = (node: ts.Node): Range => ({ start: node.getStart(tree), end: node.end });
   const misplaced = (node: ts.Node, what: string, way: string): Misplaced => ({ what, way, range: rangeOf(node) });

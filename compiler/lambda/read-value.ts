@@ -1,7 +1,7 @@
 /**
  * A part of a user's function that must be a plain value.
  */
-import type { ts } from "ts-morph";
+import type * as ts from "../checker/syntax.js";
 import type { Context } from "./context.js";
 import { unsupported } from "./context.js";
 import { describeTerm, listOf } from "./term.js";

@@ -1,8 +1,9 @@
 /**
  * The body of a user's function → one value: an expression, or `const`s and `if`s that end in `return`.
  */
-import { ts } from "ts-morph";
+
 import { type Expression, partsOf } from "../../contract/expression.js";
+import * as ts from "../checker/syntax.js";
 import * as messages from "../diagnostics/messages.js";
 import { type Context, isSpent, rangeOf, unsupported } from "./context.js";
 import { integerTerm } from "./integers.js";

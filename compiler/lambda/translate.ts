@@ -2,7 +2,7 @@
  * The syntax of a user's function → an expression. Everything that is not understood is reported at its very token, with the nearest
  * thing that works; nothing is run.
  */
-import { ts } from "ts-morph";
+import * as ts from "../checker/syntax.js";
 import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";
 import { translateCall } from "./calls.js";

@@ -1,9 +1,10 @@
 /**
  * `merlon-env.d.ts`: entries by path ⇄ the file's text, and where a program finds it.
  */
+
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ts } from "ts-morph";
+import * as ts from "../checker/syntax.js";
 
 export const ENVIRONMENT_FILE = "merlon-env.d.ts";
 
@@ -31,7 +32,7 @@ ${lines.join("")}${notes.join("")}  }
 
 /** Entries of a file's text; a text that is something else has none. */
 export function readEnvironment(text: string): Map<string, string> {
-  const tree = ts.createSourceFile(ENVIRONMENT_FILE, text, ts.ScriptTarget.Latest, true);
+  const tree = ts.parse(ENVIRONMENT_FILE, text);
   const entries = new Map<string, string>();
   const visit = (node: ts.Node): void => {
     if (ts.isInterfaceDeclaration(node) && node.name.text === "Artefacts")

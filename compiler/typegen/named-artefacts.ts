@@ -1,7 +1,7 @@
 /**
  * Texts of a program → the artefacts they name, and where. Found by syntax: an entry helps the checker only where the path is written down.
  */
-import { ts } from "ts-morph";
+import * as ts from "../checker/syntax.js";
 import type { ArtefactKinds } from "../dsl/artefacts.js";
 
 export type ArtefactKind = keyof ArtefactKinds;
@@ -30,7 +30,7 @@ export const namedArtefacts = (texts: ReadonlyMap<string, string>): NamedArtefac
   [...texts].flatMap(([file, text]) => inFile(file, text));
 
 function inFile(file: string, text: string): NamedArtefact[] {
-  const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const tree = ts.parse(file, text);
   const [aliases, constants] = [importedAs(tree), textConstants(tree)];
   const found: NamedArtefact[] = [];
   const visit = (node: ts.Node): void => {

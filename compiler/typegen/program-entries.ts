@@ -29,7 +29,7 @@ export function addEnvironment(sources: ProgramSources, artefacts: ArtefactReade
   const entries = programEntries(named, artefacts);
   const file = findEnvironment(sources.entry);
   const path = file ?? `${sources.entry}.merlon-env.d.ts`;
-  if (entries.size) sources.project.createSourceFile(path, printEnvironment(entries), { overwrite: true });
+  if (entries.size) sources.project.write(path, printEnvironment(entries));
   return file ? stale(named, entries, file) : [];
 }
 

@@ -1,7 +1,7 @@
 /**
  * A program with operators → the same program with methods: `a >> b` becomes `a.pipe(b)`. Functions of columns stay as they are.
  */
-import { ts } from "ts-morph";
+import * as ts from "#compiler/checker/syntax.js";
 
 const METHODS = new Map([
   [ts.SyntaxKind.GreaterThanGreaterThanToken, "pipe"],
@@ -10,7 +10,7 @@ const METHODS = new Map([
 ]);
 
 export function methodForm(text: string): string {
-  const tree = ts.createSourceFile("main.ts", text, ts.ScriptTarget.Latest, true);
+  const tree = ts.parse("main.ts", text);
   const [, only = ""] = /const (\w+) = source(?:\.fromSchema)?\(/.exec(text) ?? [];
   const isNames = (node: ts.Node): boolean =>
     ts.isStringLiteralLike(node) ||

@@ -2,13 +2,13 @@
 // they must say the same.
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ts } from "ts-morph";
 import { describe, expect, test } from "vitest";
 import { check } from "#compiler/2-check/check.js";
 import { columnsOf } from "#compiler/2-check/operator-call.js";
 import { loadSources } from "#compiler/2-check/sources.js";
 import { artefactReader } from "#compiler/3-graph/artefacts.js";
 import type { GraphDocument } from "#compiler/3-graph/document.js";
+import * as ts from "#compiler/checker/syntax.js";
 import { compile } from "#compiler/index.js";
 import { addEnvironment } from "#compiler/typegen/program-entries.js";
 import { printColumn } from "#contract/schema.js";
@@ -71,7 +71,7 @@ function typesBySite(file: string): { columns: Map<number, string[] | undefined>
   const sources = loadSources(file);
   addEnvironment(sources, artefactReader(dirname(file)));
   expect(check(sources)).toEqual([]);
-  const checker = sources.project.getTypeChecker().compilerObject;
+  const types = sources.project.types();
   const [columns, text] = [new Map<number, string[] | undefined>(), new Map<number, string>()];
   for (const path of sources.spans.keys()) {
     const visit = (node: ts.Node): void => {
@@ -83,10 +83,10 @@ function typesBySite(file: string): { columns: Map<number, string[] | undefined>
         ? call.expression.name.text
         : call.expression.getText();
       if (!/^(\$(chain|plus|minus|pick|list)|pipe|plus|minus|pick)$/.test(name)) return;
-      columns.set(Number(last.text), columnsOf(checker, call)?.sort());
+      columns.set(Number(last.text), columnsOf(types, call)?.toSorted());
       text.set(Number(last.text), call.getText());
     };
-    visit(sources.project.getSourceFileOrThrow(path).compilerNode);
+    visit(sources.project.tree(path));
   }
   return { columns, text };
 }

@@ -1,0 +1,124 @@
+/**
+ * The checker by TypeScript 6, which ts-morph carries: a project in memory, whose library and `merlon` declarations the next one reuses.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import {
+  DiagnosticCategory,
+  ModuleKind,
+  ModuleResolutionKind,
+  Project as MorphProject,
+  ScriptTarget,
+  type SourceFile,
+  ts,
+} from "ts-morph";
+import type { JavaScript, Project, TypeScriptError } from "./checker.js";
+import { typesOf } from "./types-of.js";
+
+const DSL = fileURLToPath(new URL("../dsl/index.d.ts", import.meta.url));
+
+const OPTIONS: ts.CompilerOptions = {
+  target: ScriptTarget.ES2022,
+  lib: ["lib.es2022.d.ts"],
+  module: ModuleKind.NodeNext,
+  moduleResolution: ModuleResolutionKind.NodeNext,
+  strict: true,
+  noEmit: true,
+  skipLibCheck: true,
+  allowImportingTsExtensions: true,
+  types: [],
+  paths: { merlon: [DSL] },
+};
+
+/** Options of one module alone. */
+const MODULE: ts.CompilerOptions = { target: ScriptTarget.ES2022, module: ModuleKind.ESNext };
+
+/** Where the declarations of `merlon` and of what they name are: they stay as they are while a process lives. */
+const KEPT = [
+  new URL("../../", import.meta.url),
+  new URL("../..", pathToFileURL(createRequire(import.meta.url).resolve("zod"))),
+].map(url => fileURLToPath(url));
+
+/** The project of an earlier program, holding nothing but those declarations, read and bound. */
+let spare: MorphProject | undefined;
+
+/** A project that no other program uses meanwhile. */
+function takeProject(): MorphProject {
+  const project =
+    spare ??
+    new MorphProject({
+      compilerOptions: OPTIONS,
+      skipAddingFilesFromTsConfig: true,
+      skipFileDependencyResolution: true,
+    });
+  spare = undefined;
+  return project;
+}
+
+/** Makes a project fit for the next program. */
+function release(project: MorphProject): void {
+  for (const file of project.getSourceFiles())
+    if (!(file.isDeclarationFile() && KEPT.some(folder => file.getFilePath().startsWith(folder)))) file.forget();
+  spare = project;
+}
+
+export function openProject(entry: string): Project {
+  const project = takeProject();
+  project.addSourceFileAtPath(entry);
+  project.resolveSourceFileDependencies();
+  return {
+    entry: project.getSourceFileOrThrow(entry).getFilePath(),
+    texts: () =>
+      new Map(
+        project
+          .getSourceFiles()
+          .filter(isAuthors)
+          .map(file => [file.getFilePath(), file.getFullText()]),
+      ),
+    write: (path, text) => void project.createSourceFile(path, text, { overwrite: true }),
+    tree: path => project.getSourceFileOrThrow(path).compilerNode,
+    errors: path =>
+      project
+        .getSourceFileOrThrow(path)
+        .getPreEmitDiagnostics()
+        .map(({ compilerObject }) => compilerObject)
+        .filter(isError)
+        .map(toError),
+    types: () => typesOf(project.getTypeChecker().compilerObject),
+    close: () => release(project),
+  };
+}
+
+const isAuthors = (file: SourceFile): boolean =>
+  !file.isDeclarationFile() && !file.isInNodeModules() && file.getFilePath().endsWith(".ts");
+
+const isError = ({ category }: ts.Diagnostic): boolean => category === DiagnosticCategory.Error;
+
+const toError = ({ start = 0, length = 1, code, messageText }: ts.Diagnostic): TypeScriptError => ({
+  start,
+  end: start + length,
+  code,
+  text: ts.flattenDiagnosticMessageText(messageText, "\n"),
+});
+
+export function syntaxError(path: string, text: string): TypeScriptError | undefined {
+  const { diagnostics = [] } = ts.transpileModule(text, {
+    fileName: path,
+    reportDiagnostics: true,
+    compilerOptions: MODULE,
+  });
+  const first = diagnostics.find(isError);
+  if (!first) return undefined;
+  const error = toError(first);
+  const start = Math.min(error.start, Math.max(0, text.length - 1));
+  const end = Math.min(text.length, Math.max(start + 1, start + (first.length ?? 1)));
+  return { ...error, start, end };
+}
+
+export function toJavaScript(path: string, text: string): JavaScript {
+  const { outputText, sourceMapText } = ts.transpileModule(text, {
+    fileName: path,
+    compilerOptions: { ...MODULE, verbatimModuleSyntax: false, sourceMap: true },
+  });
+  return { text: outputText, map: sourceMapText };
+}
