@@ -1,5 +1,5 @@
 /**
- * The checker in use: TypeScript 6 by ts-morph.
+ * The checker in use: TypeScript 6 by ts-morph. README.md has what TypeScript 7 lacks.
  */
 import type { Checker } from "./checker.js";
 import * as typescript6 from "./typescript-6.js";
