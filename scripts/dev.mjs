@@ -1,8 +1,9 @@
 // `npm run dev`: on every change of a source, type errors and the tests that the change may affect, on one screen. Ctrl-C ends it.
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
-import { ensurePackages, newestSource, noteWatched, ROOT } from "./setup.mjs";
+import { stripVTControlCharacters } from "node:util";
+import { ensurePackages, newestSource, noteWatched, ROOT, SOURCES, TSC } from "./setup.mjs";
 
 const HELP = `npm run dev [-- PATTERN]
 
@@ -13,9 +14,8 @@ It starts with the tests that your uncommitted changes affect.
   Ctrl-C     ends it
   --help     print this
 `;
-/** tsc's own words, which it repeats on each round. */
-const BEGIN = /Starting (?:compilation|incremental)|File change detected/;
-const END = /Found (\d+) errors?\. Watching for file changes/;
+/** Milliseconds without a change before a round begins: editors and `git` write several files at once. */
+const SETTLE = 100;
 
 const words = process.argv.slice(2);
 if (words.includes("--help")) {
@@ -38,55 +38,70 @@ function end(code) {
   }, 3000).unref();
 }
 
-function start(name, args, options) {
+function start(args, options) {
   const child = spawn(process.execPath, args, { cwd: ROOT, ...options });
   children.add(child);
-  child.on("exit", code => {
-    children.delete(child);
-    if (isEnding) return;
-    // `q` ends vitest.
-    if (code !== 0) process.stderr.write(`${name} ended by itself (${code}).\n`);
-    end(code === 0 ? 0 : 1);
-  });
+  child.on("exit", () => children.delete(child));
   return child;
 }
 
-/** `tsc -b --watch`, of whose words only the errors and a summary are shown; notes what it compiled, so that tests need not. */
-function watchTypes() {
-  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-  const child = start("tsc", [tsc, "-b", "--watch", "--preserveWatchOutput", "--pretty"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let due = newestSource();
-  let began = performance.now();
-  let found = [];
-  let rest = "";
+/** Compiles once; notes what it compiled, so that tests need not. */
+async function compileRound() {
+  const due = newestSource();
+  const began = performance.now();
+  const child = start([TSC, "-b", "--pretty"], { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
   child.stdout.setEncoding("utf8").on("data", text => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop();
-    for (const line of lines) {
-      const done = END.exec(line);
-      if (done) {
-        const seconds = ((performance.now() - began) / 1000).toFixed(1);
-        const errors = Number(done[1]);
-        if (errors > 0) process.stdout.write(`${found.join("\n").trim()}\n`);
-        process.stdout.write(`${errors ? "✘" : "✔"} types: ${errors} error${errors === 1 ? "" : "s"}  ${seconds} s\n`);
-        noteWatched(due);
-      } else if (BEGIN.test(line)) {
-        due = newestSource();
-        began = performance.now();
-        found = [];
-      } else found.push(line);
-    }
+    said += text;
   });
+  const code = await new Promise(done => child.on("close", done));
+  if (isEnding) return;
+  const errors = stripVTControlCharacters(said).match(/ error TS\d+:/g)?.length ?? 0;
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  process.stdout.write(said.trim() && `${said.trim()}\n`);
+  process.stdout.write(`${code ? "✘" : "✔"} types: ${errors} error${errors === 1 ? "" : "s"}  ${seconds} s\n`);
+  noteWatched(due);
+}
+
+/**
+ * `tsc -b` after each change of a source, one round at a time. Not `--watch`: that of TypeScript 7.0.2 misses the first change after a start
+ * with nothing to compile.
+ */
+function watchTypes() {
+  let isCompiling = false;
+  let isDue = false;
+  let settling;
+  const compileIfDue = async () => {
+    if (isCompiling || isEnding) return;
+    isCompiling = true;
+    while (isDue && !isEnding) {
+      isDue = false;
+      await compileRound();
+    }
+    isCompiling = false;
+  };
+  const changed = (_, name) => {
+    if (name && !/\.(c?ts|json)$/.test(name)) return;
+    isDue = true;
+    clearTimeout(settling);
+    settling = setTimeout(compileIfDue, SETTLE);
+  };
+  for (const folder of SOURCES) watch(join(ROOT, folder), { recursive: true, persistent: false }, changed);
+  changed();
 }
 
 /** vitest in watch mode, on what changed. It clears the screen when it runs tests, and has its keys. */
 function watchTests() {
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
-  start("vitest", [vitest, "watch", "--changed", "--reporter=dot", ...words], {
+  const child = start([vitest, "watch", "--changed", "--reporter=dot", ...words], {
     stdio: [process.stdin.isTTY ? "inherit" : "ignore", "inherit", "inherit"],
     env: { ...process.env, MERLON_SET_UP: "watched" },
+  });
+  child.on("exit", code => {
+    if (isEnding) return;
+    // `q` ends vitest.
+    if (code !== 0) process.stderr.write(`vitest ended by itself (${code}).\n`);
+    end(code === 0 ? 0 : 1);
   });
 }
 
@@ -94,7 +109,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => e
 try {
   await ensurePackages();
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
-  process.stdout.write("Watching. The first round of types takes about a minute; Ctrl-C ends.\n");
+  process.stdout.write("Watching. Ctrl-C ends.\n");
   watchTypes();
   watchTests();
 } catch (error) {

@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const STAMPS = join(ROOT, ".cache", "setup");
+/** TypeScript 7, which compiles this tree. `typescript` is version 6, whose interface the editor plugin and other tools load. */
+export const TSC = join(ROOT, "node_modules/@typescript/native/bin/tsc");
 
 /** One line per piece of work, with a tick and seconds when it is done. */
 export async function step(title, work) {
@@ -103,15 +105,15 @@ function newest(folder) {
   return latest;
 }
 
+/** Folders of the sources of the product. */
+export const SOURCES = [
+  ...["triton-protos", "contract", "formats", "operators", "compiler", "runtime", "cli", "examples"],
+  "tests/conformance",
+];
+
 /** Newest change of a source of the product. */
 export const newestSource = () =>
-  Math.max(
-    ...["triton-protos", "contract", "formats", "operators", "compiler", "runtime", "cli", "examples"].map(folder =>
-      newest(join(ROOT, folder)),
-    ),
-    newest(join(ROOT, "tests", "conformance")),
-    statSync(join(ROOT, "tsconfig.base.json")).mtimeMs,
-  );
+  Math.max(...SOURCES.map(folder => newest(join(ROOT, folder))), statSync(join(ROOT, "tsconfig.base.json")).mtimeMs);
 
 const COMPILED = join(STAMPS, "compiled");
 /** `npm run dev` compiles without bundling: the commands take their modules then. */
@@ -144,7 +146,7 @@ export async function compile() {
   const due = newestSource();
   if (isCompiled(due)) return;
   await step("Compiling TypeScript", () => {
-    run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b"]);
+    run(process.execPath, [TSC, "-b"]);
     run(process.execPath, [join(ROOT, "scripts/bundle.mjs")]);
   });
   noteCompiled(due);

@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT, run, step } from "./setup.mjs";
+import { ROOT, run, step, TSC } from "./setup.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-package-"));
 const prefix = join(folder, "prefix");
@@ -65,29 +65,19 @@ await client.infer("m", { z: [7n] });
 export { createTestServer };
 `,
   );
-  const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
   const types = join(ROOT, "node_modules", "@types");
-  for (const [module, resolution] of [
-    ["node16", "node16"],
-    ["nodenext", "nodenext"],
-    ["esnext", "bundler"],
-  ])
-    run(process.execPath, [
-      ...[
-        tsc,
-        "--ignoreConfig",
-        "--noEmit",
-        "--strict",
-        "--target",
-        "es2022",
-        "--lib",
-        "es2023,dom",
-        "--module",
-        module,
-      ],
-      ...["--moduleResolution", resolution, "--skipLibCheck", "--types", "node", "--typeRoots", types],
-      join(project, "main.ts"),
-    ]);
+  for (const tsc of [TSC, join(ROOT, "node_modules", "typescript", "bin", "tsc")])
+    for (const [module, resolution] of [
+      ["node16", "node16"],
+      ["nodenext", "nodenext"],
+      ["esnext", "bundler"],
+    ])
+      run(process.execPath, [
+        ...[tsc, "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom"],
+        ...["--module", module, "--moduleResolution", resolution],
+        ...["--skipLibCheck", "--types", "node", "--typeRoots", types],
+        join(project, "main.ts"),
+      ]);
   writeFileSync(
     join(project, "imports.mjs"),
     'import { connect } from "merlon/client";\nawait (await connect("grpc://localhost:1")).close();\n',

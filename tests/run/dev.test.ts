@@ -23,7 +23,7 @@ test.skipIf(process.platform !== "linux").each(["SIGINT", "SIGTERM"] as const)("
     return existsSync(list) ? readFileSync(list, "utf8").trim().split(" ").filter(Boolean) : [];
   };
   try {
-    await vi.waitFor(() => expect(children()).toHaveLength(2), { timeout: 60_000 });
+    await vi.waitFor(() => expect(children()).toHaveLength(2), { timeout: 60_000, interval: 5 });
     const pids = children();
     dev.kill(signal);
     expect(await once(dev, "exit")).toEqual([0, null]);
