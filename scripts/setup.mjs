@@ -1,7 +1,7 @@
 // Everything a fresh clone needs before it can run: npm packages, the native FAISS binding, compiled TypeScript. Says what it does; what is
 // done already is not done again. Uses Node's own modules only, since nothing is installed yet. Scripts that import it run under a supported Node.
 import "./own-node.mjs";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,14 +22,29 @@ export async function step(title, work) {
   );
 }
 
+const failure = (command, args, status, said) =>
+  new Error(`\`${[command, ...args].join(" ")}\` failed${status === null ? "" : ` (exit ${status})`}:\n${said.trim()}`);
+
 /** Runs a command; its output is shown only when it fails. */
 export function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28, ...options });
   if (result.status === 0) return result.stdout;
-  const said = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error ? result.error.message : ""}`.trim();
-  throw new Error(
-    `\`${[command, ...args].join(" ")}\` failed${result.status === null ? "" : ` (exit ${result.status})`}:\n${said}`,
-  );
+  const said = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error ? result.error.message : ""}`;
+  throw failure(command, args, result.status, said);
+}
+
+/** `run` for a command that mostly waits: others run meanwhile. */
+export function runBeside(command, args) {
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", text => {
+      said += text;
+    });
+  return new Promise((resolve, reject) => {
+    child.on("error", error => reject(failure(command, args, null, error.message)));
+    child.on("close", status => (status === 0 ? resolve(said) : reject(failure(command, args, status, said))));
+  });
 }
 
 /** Does `work` unless the same `key` was done before. */

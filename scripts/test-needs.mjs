@@ -2,7 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
-import { ensureBuilt, ensureDebian, hash, once, ROOT, run, step } from "./setup.mjs";
+import { ensureLab } from "./lab/ensure-lab.mjs";
+import { ensureBuilt, ensureDebian, hash, once, ROOT, run, runBeside, step } from "./setup.mjs";
 
 /** The official clients and the originals run in a virtual environment of their own. */
 async function ensurePython() {
@@ -22,7 +23,7 @@ async function ensurePython() {
       run("python3", ["-m", "venv", venv]);
     }
     const requirements = join("tests", "requirements.txt");
-    run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
+    await runBeside(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
     await once("test-venv", key, () => {});
   });
   return python;
@@ -42,11 +43,11 @@ const hasJava = () =>
 
 const hasBrowser = () => ["chromium", "chromium-browser", "google-chrome"].some(name => existsSync(`/usr/bin/${name}`));
 
-/** Name in tests/needs → what makes it ready; returns what the tests find in their environment. In the order of the set-up. */
+/** Name in tests/needs → what makes it ready; returns what the tests find in their environment. In the order in which they start. */
 export const NEEDS = {
-  built: ensureBuilt,
   python: async () => ({ MERLON_TEST_PYTHON: await ensurePython() }),
-  lab: async () => ({ MERLON_LAB_PYTHON: await (await import("./lab/ensure-lab.mjs")).ensureLab() }),
+  lab: async () => ({ MERLON_LAB_PYTHON: await ensureLab() }),
+  built: ensureBuilt,
   chromium: () => ensureDebian("The tests of pages", ["chromium"], hasBrowser),
   openssl: () => ensureDebian("The tests of TLS", ["openssl"]),
   strace: () => ensureDebian("The test of the files that a server opens", ["strace"]),
@@ -60,11 +61,15 @@ export const NEEDS = {
   java: () => ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava),
 };
 
-/** @param needs names @returns the environment of the tests */
+/**
+ * Sets up all of them together: packages of Python are downloaded while the tree is compiled. Whatever uses apt or a compiler is
+ * synchronous, so that two of them never run at once.
+ * @param needs names
+ * @returns the environment of the tests
+ */
 export async function setUpNeeds(needs) {
-  const env = {};
-  for (const [name, ensure] of Object.entries(NEEDS)) if (needs.has(name)) Object.assign(env, await ensure());
-  return env;
+  const due = Object.entries(NEEDS).filter(([name]) => needs.has(name));
+  return Object.assign({}, ...(await Promise.all(due.map(([, ensure]) => ensure()))));
 }
 
 /** Paths of the test files, relative to the tree, sorted: those that vitest.config.ts includes. */

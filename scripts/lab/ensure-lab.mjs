@@ -2,10 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ensureDebian, hash, once, ROOT, run, step } from "../setup.mjs";
+import { ensureDebian, hash, once, ROOT, run, runBeside, step } from "../setup.mjs";
 
-const install = (python, packages) =>
-  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]);
+const pipInstall = packages => ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages];
 
 /** @param installs lists of `pip install` arguments, in order */
 async function ensureEnvironment(name, title, installs) {
@@ -18,7 +17,7 @@ async function ensureEnvironment(name, title, installs) {
     ensureDebian("The lab", ["python3"]);
     rmSync(folder, { recursive: true, force: true });
     run("python3", ["-m", "venv", folder]);
-    for (const packages of installs) install(python, packages);
+    for (const packages of installs) await runBeside(python, pipInstall(packages));
     await once(name, key, () => {});
   });
   return python;
@@ -52,5 +51,5 @@ export const ensureRecBole = () =>
 /** MovieLens-100k ships inside `recbole`; its other needs are old and not wanted here. */
 export function ensureMovieLens(python) {
   const here = spawnSync(python, ["-c", "from merlon_lab.movielens import data_folder; data_folder()"]).status === 0;
-  if (!here) install(python, ["--no-deps", "recbole==1.2.1"]);
+  if (!here) run(python, pipInstall(["--no-deps", "recbole==1.2.1"]));
 }
