@@ -160,20 +160,23 @@ export const noteWatched = due => noteCompiled(due, WATCHED);
 export async function compile() {
   const due = newestSource();
   if (isCompiled(due)) return;
-  await step("Compiling TypeScript", () => {
-    run(process.execPath, [TSC, "-b"]);
+  await step("Compiling TypeScript", async () => {
+    await runBeside(process.execPath, [TSC, "-b"]);
     run(process.execPath, [join(ROOT, "scripts/bundle.mjs")]);
   });
   noteCompiled(due);
 }
 
-/** The built product and its native parts. */
-export async function ensureBuilt() {
+async function ensureNative() {
   const { ensureFaiss } = await import("./native-faiss.mjs");
   await ensureFaiss(line => process.stdout.write(`  ${line}\n`));
   const { ensureAllocator } = await import("./native-allocator.mjs");
   ensureAllocator(line => process.stdout.write(`  ${line}\n`));
-  await compile();
+}
+
+/** The built product and its native parts: TypeScript is compiled while C++ is. */
+export async function ensureBuilt() {
+  await Promise.all([compile(), ensureNative()]);
 }
 
 /** Makes a clone ready to run. */
