@@ -6,7 +6,7 @@ import { ScriptTarget, ts } from "ts-morph";
 
 export { NodeFlags, SyntaxKind } from "ts-morph";
 
-/** A text's tree, whose nodes know their parents; never throws, whatever the text is. */
+/** A text's tree, whose nodes know their parents; a syntax error leaves gaps in it. @throws RangeError for thousands of nested levels */
 export const parse = (path: string, text: string): SourceFile =>
   ts.createSourceFile(path, text, ScriptTarget.Latest, true);
 

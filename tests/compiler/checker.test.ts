@@ -1,0 +1,139 @@
+// The interface over TypeScript, without the compiler on top: what another implementation has to do too.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { openProject, type Project, syntaxError, toJavaScript } from "#compiler/checker/index.js";
+import * as ts from "#compiler/checker/syntax.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-checker-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let made = 0;
+/** A program of several files; the first is its entry. */
+function open(files: Readonly<Record<string, string>>): { project: Project; path(name: string): string } {
+  const own = join(folder, String(made++));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(own, name, ".."), { recursive: true });
+    writeFileSync(join(own, name), text);
+  }
+  const path = (name: string) => join(own, name);
+  return { project: openProject(path(Object.keys(files)[0]!)), path };
+}
+
+/** The first node of a kind, in the order of the text. */
+function first<T extends ts.Node>(tree: ts.SourceFile, is: (node: ts.Node) => node is T): T {
+  let found: T | undefined;
+  const visit = (node: ts.Node): void => {
+    if (!found && is(node)) found = node;
+    if (!found) ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  if (!found) throw new Error("there is no such node");
+  return found;
+}
+
+test("the author's files are the entry and what it imports: neither declarations nor packages", () => {
+  const { project, path } = open({
+    "main.ts":
+      'import { a } from "./a.js";\nimport { b } from "./b.js";\nimport { c } from "c";\nexport default [a, b, c];\n',
+    "a.ts": "export const a = 1;\n",
+    "b.d.ts": "export declare const b: number;\n",
+    "unused.ts": "export {};\n",
+    "node_modules/c/package.json": '{ "name": "c", "version": "1.0.0", "main": "index.ts" }\n',
+    "node_modules/c/index.ts": "export const c = 1;\n",
+  });
+  expect([...project.texts().keys()].sort()).toEqual([path("a.ts"), path("main.ts")]);
+  project.close();
+});
+
+test("errors have offsets in the text as it was written last, and every line of a message", () => {
+  const { project, path } = open({ "main.ts": "export const fine = 1;\n" });
+  expect(project.errors(path("main.ts"))).toEqual([]);
+  project.write(
+    path("main.ts"),
+    'const options: { a: { b: number } } = { a: { b: "é" } };\nexport const n: number = options;\n',
+  );
+  expect(project.errors(path("main.ts")).map(({ start, end, code }) => [start, end, code])).toEqual([
+    [45, 46, 2322],
+    [70, 71, 2322],
+  ]);
+  project.write(path("main.ts"), "export const f: (x: { y: number }) => void = (x: { y: string }) => {};\n");
+  expect(project.errors(path("main.ts"))[0]?.text.split("\n").length).toBeGreaterThan(1);
+  project.close();
+});
+
+test("a file that is added is part of the program, and no later program sees it", () => {
+  const { project, path } = open({ "main.ts": "export const x: Added = 1;\n" });
+  expect(project.errors(path("main.ts")).map(({ code }) => code)).toEqual([2304]);
+  project.write(path("added.d.ts"), "declare type Added = number;\n");
+  expect(project.errors(path("main.ts"))).toEqual([]);
+  project.close();
+  const later = open({ "main.ts": "export const x: Added = 1;\n" });
+  expect(later.project.errors(later.path("main.ts")).map(({ code }) => code)).toEqual([2304]);
+  later.project.close();
+});
+
+test("two programs at once do not see each other's files", () => {
+  const one = open({ "main.ts": "declare global { var shared: number }\nexport const a = shared;\n" });
+  const two = open({ "main.ts": "export const a = shared;\n" });
+  expect(one.project.errors(one.path("main.ts"))).toEqual([]);
+  expect(two.project.errors(two.path("main.ts"))).toHaveLength(1);
+  one.project.close();
+  two.project.close();
+});
+
+test("types are names and texts", () => {
+  const { project, path } = open({
+    "main.ts": `class Node<C extends string> { declare readonly columns: C; }
+declare function node<C extends string>(name: C): Node<C>;
+declare function apply(on: Node<string>, rule: "a sentence" | "another one", options?: { low: number } | { high: number }): void;
+const open = node("float32 price" as "float32 price" | \`int64[\${number}] seen\`);
+const none = node("x" as never);
+const wide = node("x" as string);
+apply(open, "a sentence", { low: 1 });
+`,
+  });
+  const tree = project.tree(path("main.ts"));
+  const types = project.types();
+  const variable = (name: string) =>
+    first(tree, (node): node is ts.Identifier => ts.isIdentifier(node) && node.text === name);
+  expect(types.typeName(variable("open"))).toBe("Node");
+  expect(types.propertyTexts(variable("open"), "columns")?.toSorted()).toEqual([
+    "float32 price",
+    "int64[${number}] seen",
+  ]);
+  expect(types.propertyTexts(variable("none"), "columns")).toEqual([]);
+  expect(types.propertyTexts(variable("wide"), "columns")).toBeUndefined();
+  expect(types.propertyTexts(variable("open"), "rows")).toBeUndefined();
+  const call = first(
+    tree,
+    (node): node is ts.CallExpression => ts.isCallExpression(node) && node.expression.getText(tree) === "apply",
+  );
+  expect(types.parameterTexts(call, 1)?.toSorted()).toEqual(["a sentence", "another one"]);
+  expect(types.parameterTexts(call, 3)).toBeUndefined();
+  expect(types.parameterNames(call.expression)).toEqual(["on", "rule", "options"]);
+  const record = first(tree, (node): node is ts.ObjectLiteralExpression => ts.isObjectLiteralExpression(node));
+  expect(types.expectedProperties(record).flat().toSorted()).toEqual(["high", "low"]);
+  expect(types.variablesAt(call).toSorted()).toEqual(["none", "open", "wide"]);
+  project.close();
+});
+
+test.each([
+  ["", undefined],
+  ["const a = ;", [10, 11]],
+  ["const a = ", [9, 10]],
+  ["{", [0, 1]],
+])("the first syntax error of %o is inside it", (text, range) => {
+  const error = syntaxError("x.ts", text);
+  expect(error && [error.start, error.end]).toEqual(range);
+});
+
+test("JavaScript has no types, and keeps its imports of values", () => {
+  const { text, map } = toJavaScript(
+    "/x/main.ts",
+    'import { a, type B } from "./a.js";\nexport const c: B = a as B;\n',
+  );
+  expect(text).toMatch(/^import \{ a \} from "\.\/a\.js";\nexport const c = a;\n/);
+  expect(JSON.parse(map!)).toMatchObject({ version: 3, sources: ["main.ts"] });
+});
