@@ -25,7 +25,10 @@ interface Options {
 export const buildCommand = (): Command =>
   new Command("build")
     .description("compile an ensemble to a Triton model repository")
-    .argument("<file>", "*.ensemble.ts, or the folder of a fitted workflow, which becomes a model of its own")
+    .argument(
+      "<file>",
+      "*.ensemble.ts or *.merlon, or the folder of a fitted workflow, which becomes a model of its own",
+    )
     .option("-o, --out <folder>", "model repository to write; other models in it stay", "model-repo")
     .option("-w, --watch", "build again whenever a file or an artefact changes")
     .addOption(

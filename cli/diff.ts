@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { fileForm } from "../compiler/1-rewrite/file-form.js";
 import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { Measure } from "../runtime/testing/recordings/compare-tensors.js";
 import type { RequestDiff } from "../runtime/testing/recordings/diff.js";
@@ -29,7 +30,7 @@ export const diffCommand = (): Command =>
     .description("Send a recording to two servers or repositories and compare the answers, tensor by tensor")
     .argument(
       "<a>",
-      "a server (host:8001, http://…), a model repository, an *.ensemble.ts, or a cassette: what was answered when it was recorded",
+      "a server (host:8001, http://…), a model repository, an *.ensemble.ts or *.merlon, or a cassette: what was answered when it was recorded",
     )
     .argument("<b>", "the same")
     .option("--requests <file>", "the cassette to send, where neither side is one")
@@ -88,13 +89,19 @@ const measureOf = ({ ulp, tolerance, atol }: Options): Measure => {
   return tolerance === undefined ? { kind: "bits" } : { kind: "tolerance", relative: tolerance, absolute: atol };
 };
 
+const isProgram = (text: string): boolean => {
+  const file = fileForm(text);
+  return file !== undefined && file.kind !== "workflow";
+};
+
 /** A program is built first, into a folder that goes with it. */
 async function openSide(text: string, options: DiffTargetOptions): Promise<DiffTarget> {
   const { openDiffTarget } = await import("../runtime/testing/recordings/diff-target.js");
-  if (!text.endsWith(".ensemble.ts")) return openDiffTarget(text, options);
+  if (!isProgram(text)) return openDiffTarget(text, options);
   const { build, compile, printDiagnostics } = await import("../compiler/index.js");
   const compiled = await compile(text);
   if (!compiled.ok) throw new Error(`${text} does not compile:\n${printDiagnostics(compiled.diagnostics)}`);
+  if (compiled.plan.kind === "workflow") throw new Error(`${text} is a workflow: a recording is of an ensemble.`);
   const folder = new TemporaryFolder("diff");
   const remove = (): Promise<void> => folder.dispose();
   try {

@@ -20,7 +20,10 @@ interface Options {
 export const explainCommand = (): Command =>
   new Command("explain")
     .description("show a plan: its steps, columns, who reads them, what the passes did")
-    .argument("<targets...>", "*.ensemble.ts, *.workflow.ts, plan.json, or a model repository; with --diff two of them")
+    .argument(
+      "<targets...>",
+      "*.ensemble.ts, *.workflow.ts, *.merlon, plan.json, or a model repository; with --diff two of them",
+    )
     .addOption(
       new Option("--format <format>", "html is a page of its own: the graph, column lineage, search")
         .choices(["text", "mermaid", "json", "html"])

@@ -19,7 +19,7 @@ interface Options {
 export const fitCommand = (): Command =>
   new Command("fit")
     .description("compute a workflow's statistics and vocabularies from data, and write the fitted workflow")
-    .argument("<file>", "*.workflow.ts")
+    .argument("<file>", "*.workflow.ts or *.merlon")
     .requiredOption("-d, --data <paths...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
     .requiredOption(
       "-o, --out <folder>",

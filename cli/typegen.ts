@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command } from "commander";
+import { isMerlonFile, PROGRAM_FILES } from "../compiler/1-rewrite/file-form.js";
 import { withClient } from "./client/connection.js";
 
 interface Options {
@@ -16,7 +17,7 @@ export const typegenCommand = (): Command =>
     .description(
       "write merlon-env.d.ts: the columns of the ONNX graphs, workflows, stores and indexes that programs name",
     )
-    .argument("[files...]", "*.ensemble.ts and *.workflow.ts; by default all below this folder")
+    .argument("[files...]", `${PROGRAM_FILES}; by default all below this folder`)
     .option(
       "-o, --out <file>",
       "where to write, in a folder that your editor's project includes (merlon-env.d.ts; merlon-models.ts for models)",
@@ -37,7 +38,9 @@ export const typegenCommand = (): Command =>
       const { typegen, writeEnvironment } = await import("../compiler/index.js");
       const programs = files.length ? files : findPrograms(".");
       if (programs.length === 0)
-        throw new Error("there is no *.ensemble.ts or *.workflow.ts below this folder. Name the files, or go there.");
+        throw new Error(
+          "there is no *.ensemble.ts, *.workflow.ts or *.merlon below this folder. Name the files, or go there.",
+        );
       const made = typegen(programs, out);
       const where = relative(process.cwd(), made.file);
       for (const { program, message } of made.unreadable)
@@ -92,7 +95,7 @@ function findPrograms(folder: string): string[] {
     .flatMap(entry => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return findPrograms(path);
-      return /\.(ensemble|workflow)\.ts$/.test(entry.name) ? [path] : [];
+      return isMerlonFile(entry.name) ? [path] : [];
     })
     .sort();
 }

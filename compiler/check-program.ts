@@ -2,7 +2,8 @@
  * The phase before anything of the program runs: its path, its types, and the JavaScript that it becomes.
  */
 import { existsSync } from "node:fs";
-import { isMerlonFile, SUFFIXES } from "./1-rewrite/rewrite.js";
+import { basename } from "node:path";
+import { isMerlonFile, otherForms, SUFFIXES } from "./1-rewrite/file-form.js";
 import { check } from "./2-check/check.js";
 import { type ProgramSources, type Transpiled, transpile } from "./2-check/sources.js";
 import type { ArtefactReader } from "./3-graph/artefacts.js";
@@ -25,14 +26,18 @@ export function pathFault(entry: string): Finding | undefined {
         way: "Correct the path.",
       }),
     );
-  if (isMerlonFile(entry)) return undefined;
-  return diagnosticAt(
-    site,
-    messages.graphEvaluationFailed({
-      file: entry,
-      reason: `its name ends with neither ${SUFFIXES.map(s => `\`${s}\``).join(" nor ")}`,
-    }),
-  );
+  if (!isMerlonFile(entry))
+    return diagnosticAt(
+      site,
+      messages.graphEvaluationFailed({
+        file: entry,
+        reason: `its name ends with neither ${SUFFIXES.map(s => `\`${s}\``).join(" nor ")}`,
+      }),
+    );
+  const other = otherForms(entry).find(existsSync);
+  return other === undefined
+    ? undefined
+    : diagnosticAt(site, messages.graphTwoForms({ file: basename(entry), other: basename(other) }));
 }
 
 /**

@@ -4,6 +4,7 @@
 import { basename } from "node:path";
 import { REQUEST_ROWS } from "../contract/schema.js";
 import { groupsRows } from "../contract/step-facts.js";
+import { fileForm } from "./1-rewrite/file-form.js";
 import type { ProgramSources } from "./2-check/sources.js";
 import type { Evaluated, GraphDocument } from "./3-graph/document.js";
 import type { InferredGraph } from "./3-graph/infer.js";
@@ -14,9 +15,6 @@ import { literal, siteRange } from "./place-faults.js";
 
 const KINDS = { ensemble: "an ensemble", workflow: "a workflow" } as const;
 const EXAMPLES = { ensemble: 'ensemble("recommend", ordering)', workflow: 'workflow("ranking", features)' } as const;
-
-/** The kind that a file's name promises. */
-const promised = (file: string): keyof typeof KINDS => (file.endsWith(".ensemble.ts") ? "ensemble" : "workflow");
 
 /** The expression behind `export default`, or the file's first character. */
 export function exportSite(sources: ProgramSources): DiagnosticSite {
@@ -38,7 +36,7 @@ export function exportFaults(
   evaluated: Extract<Evaluated, { readonly programs: readonly string[] }>,
 ): Finding[] {
   const file = basename(sources.entry);
-  const kind = promised(file);
+  const promised = fileForm(file)?.kind;
   const site = exportSite(sources);
   const fault = (message: Message) => [diagnosticAt(site, message)];
   const { programs } = evaluated;
@@ -46,16 +44,17 @@ export function exportFaults(
     return fault(messages.graphExportSeveral({ programs: programs.map(name => `\`${name}\``).join(", ") }));
   if (evaluated.kind === "graph") {
     const { graph } = evaluated;
-    if (graph.kind === kind) return [];
+    if (promised === undefined || graph.kind === promised) return [];
     return fault(
       messages.graphExportKind({
         file,
         seen: KINDS[graph.kind],
-        expected: KINDS[kind],
-        way: `Rename the file to \`${file.replace(`.${kind}.ts`, `.${graph.kind}.ts`)}\`, or write \`${kind}(...)\`.`,
+        expected: KINDS[promised],
+        way: `Rename the file to \`${file.replace(`.${promised}.ts`, `.${graph.kind}.ts`)}\`, or write \`${promised}(...)\`.`,
       }),
     );
   }
+  const kind = promised ?? "ensemble";
   const { seen } = evaluated;
   if (evaluated.arguments)
     return fault(
@@ -74,7 +73,7 @@ export function exportFaults(
   return fault(
     messages.graphExportMissing({
       file,
-      expected: kind,
+      expected: promised ?? "ensemble or workflow",
       seen: seen === "undefined" ? "missing" : seen,
       way,
     }),

@@ -20,10 +20,6 @@ import {
   variableOf,
 } from "./syntax.js";
 
-/** Suffixes of the files in which operators mean nodes. */
-export const SUFFIXES = [".ensemble.ts", ".workflow.ts"] as const;
-export const isMerlonFile = (path: string): boolean => SUFFIXES.some(suffix => path.endsWith(suffix));
-
 /** The place of an operator: the graph's nodes carry its index, so that a fault found later points at the operand. */
 export interface Site {
   readonly operator: ">>" | "+" | "-" | "[]" | "call";
@@ -41,6 +37,8 @@ export interface Rewritten {
   /** Functions handed to operators; what is inside them stays as it is. */
   readonly lambdas: readonly LambdaSite[];
   readonly findings: readonly Finding[];
+  /** Whether there is syntax that plain TypeScript refuses; the method form has none. */
+  readonly usesOperators: boolean;
 }
 
 const HELPERS = { ">>": "$chain", "+": "$plus", "-": "$minus" } as const;
@@ -112,7 +110,8 @@ export function rewrite(text: string, file: string, firstSite = 0, firstLambda =
   // Appended, so that line numbers do not move.
   const imports = used.length ? `\nimport { ${used.join(", ")} } from "merlon";\n` : "";
   const { sites, findings } = work;
-  return { text: glued.text + imports, spans: glued.spans, sites, lambdas, findings };
+  const usesOperators = used.some(name => name !== "$lambda") || findings.length > 0;
+  return { text: glued.text + imports, spans: glued.spans, sites, lambdas, findings, usesOperators };
 }
 
 /** @returns false for a function handed to an operator: what is inside it stays as it is */

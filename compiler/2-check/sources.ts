@@ -4,7 +4,9 @@
  */
 import { SourceMap } from "node:module";
 import { pathToFileURL } from "node:url";
-import { isMerlonFile, type Rewritten, rewrite, type Site } from "../1-rewrite/rewrite.js";
+import { isMerlonFile } from "../1-rewrite/file-form.js";
+import { linkForeignImports } from "../1-rewrite/foreign-imports.js";
+import { type Rewritten, rewrite, type Site } from "../1-rewrite/rewrite.js";
 import type { Span } from "../1-rewrite/spans.js";
 import { openProject, type Project, syntaxError, toJavaScript } from "../checker/index.js";
 import { diagnosticAt, type Finding } from "../diagnostics/diagnostic.js";
@@ -38,15 +40,18 @@ export function loadSources(entry: string): ProgramSources {
     findings.push(...slips);
     if (slips.length > 0) continue;
     if (!isMerlonFile(path)) {
-      spans.set(path, [{ source: 0, target: 0, length: text.length }]);
+      const linked = linkForeignImports(text, [{ source: 0, target: 0, length: text.length }], path);
+      spans.set(path, linked.spans);
+      if (linked.text !== text) project.write(path, linked.text);
       continue;
     }
     const rewritten: Rewritten = rewrite(text, path, sites.length, lambdas.length);
-    spans.set(path, rewritten.spans);
+    const linked = linkForeignImports(rewritten.text, rewritten.spans, path);
+    spans.set(path, linked.spans);
     sites.push(...rewritten.sites.map(site => ({ ...site, file: path })));
     lambdas.push(...rewritten.lambdas.map(({ range }) => ({ file: path, text, range })));
     findings.push(...rewritten.findings);
-    project.write(path, rewritten.text);
+    project.write(path, linked.text);
   }
   return { project, entry: project.entry, texts, spans, sites, lambdas, findings };
 }

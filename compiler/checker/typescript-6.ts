@@ -1,7 +1,9 @@
 /**
  * The checker by TypeScript 6, which ts-morph carries: a project in memory, whose library and `merlon` declarations the next one reuses.
  */
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import {
   DiagnosticCategory,
@@ -12,6 +14,8 @@ import {
   type SourceFile,
   ts,
 } from "ts-morph";
+import { authorName, FOREIGN, virtualName } from "../1-rewrite/file-form.js";
+import { foreignImports } from "../1-rewrite/foreign-imports.js";
 import type { JavaScript, Project, TypeScriptError } from "./checker.js";
 import { typesOf } from "./types-of.js";
 
@@ -64,22 +68,24 @@ function release(project: MorphProject): void {
 
 export function openProject(entry: string): Project {
   const project = takeProject();
-  project.addSourceFileAtPath(entry);
-  project.resolveSourceFileDependencies();
+  addFile(project, entry);
+  const known = new Set<SourceFile>();
+  do project.resolveSourceFileDependencies();
+  while (addForeignImports(project, known));
+  const fileOf = (path: string): SourceFile => project.getSourceFileOrThrow(virtualName(path));
   return {
-    entry: project.getSourceFileOrThrow(entry).getFilePath(),
+    entry: authorPath(fileOf(entry)),
     texts: () =>
       new Map(
         project
           .getSourceFiles()
           .filter(isAuthors)
-          .map(file => [file.getFilePath(), file.getFullText()]),
+          .map(file => [authorPath(file), file.getFullText()]),
       ),
-    write: (path, text) => void project.createSourceFile(path, text, { overwrite: true }),
-    tree: path => project.getSourceFileOrThrow(path).compilerNode,
+    write: (path, text) => void project.createSourceFile(virtualName(path), text, { overwrite: true }),
+    tree: path => fileOf(path).compilerNode,
     errors: path =>
-      project
-        .getSourceFileOrThrow(path)
+      fileOf(path)
         .getPreEmitDiagnostics()
         .map(({ compilerObject }) => compilerObject)
         .filter(isError)
@@ -87,6 +93,33 @@ export function openProject(entry: string): Project {
     types: () => typesOf(project.getTypeChecker().compilerObject),
     close: () => release(project),
   };
+}
+
+/** A file of the program; a `.merlon` file stands in the project under its virtual name. */
+function addFile(project: MorphProject, path: string): void {
+  if (path.endsWith(FOREIGN))
+    project.createSourceFile(virtualName(path), readFileSync(path, "utf8").replace(/^\uFEFF/, ""), { overwrite: true });
+  else project.addSourceFileAtPath(path);
+}
+
+/** Adds the `.merlon` files that files imported so far name. @returns whether there were any */
+function addForeignImports(project: MorphProject, known: Set<SourceFile>): boolean {
+  const before = project.getSourceFiles().length;
+  for (const file of project.getSourceFiles().filter(isAuthors)) {
+    if (known.has(file)) continue;
+    known.add(file);
+    for (const { text } of foreignImports(file.compilerNode)) {
+      const path = resolve(dirname(file.getFilePath()), text);
+      if (existsSync(path) && !project.getSourceFile(virtualName(path))) addFile(project, path);
+    }
+  }
+  return project.getSourceFiles().length > before;
+}
+
+/** The author's path of a file of the project. A TypeScript file may be named as a virtual one is. */
+function authorPath(file: SourceFile): string {
+  const [virtual, author] = [file.getFilePath(), authorName(file.getFilePath())];
+  return author === virtual || existsSync(author) ? author : virtual;
 }
 
 const isAuthors = (file: SourceFile): boolean =>
@@ -98,12 +131,12 @@ const toError = ({ start = 0, length = 1, code, messageText }: ts.Diagnostic): T
   start,
   end: start + length,
   code,
-  text: ts.flattenDiagnosticMessageText(messageText, "\n"),
+  text: ts.flattenDiagnosticMessageText(messageText, "\n").replaceAll(virtualName(FOREIGN), FOREIGN),
 });
 
 export function syntaxError(path: string, text: string): TypeScriptError | undefined {
   const { diagnostics = [] } = ts.transpileModule(text, {
-    fileName: path,
+    fileName: virtualName(path),
     reportDiagnostics: true,
     compilerOptions: MODULE,
   });
@@ -117,7 +150,7 @@ export function syntaxError(path: string, text: string): TypeScriptError | undef
 
 export function toJavaScript(path: string, text: string): JavaScript {
   const { outputText, sourceMapText } = ts.transpileModule(text, {
-    fileName: path,
+    fileName: virtualName(path),
     compilerOptions: { ...MODULE, verbatimModuleSyntax: false, sourceMap: true },
   });
   return { text: outputText, map: sourceMapText };

@@ -31,6 +31,7 @@ export const CODES = [
   "graph/not-addable",
   "graph/export-several",
   "graph/export-kind",
+  "graph/two-forms",
   "graph/program-output",
   "graph/foreign-node",
   "graph/dtype-unknown",
@@ -292,6 +293,13 @@ export const graphExportKind = (p: { readonly file: string | number; readonly se
   code: "graph/export-kind",
   message: `\`${p.file}\` exports ${p.seen}, and its name promises ${p.expected}.`,
   help: `${p.way}`,
+});
+
+/** graph/two-forms */
+export const graphTwoForms = (p: { readonly file: string | number; readonly other: string | number }): Message => ({
+  code: "graph/two-forms",
+  message: `\`${p.file}\` and \`${p.other}\` are two forms of one program.`,
+  help: `Remove one of them, or give it another name.`,
 });
 
 /** graph/program-output */

@@ -9,11 +9,9 @@ import { reword } from "../2-check/reword.js";
 import type { Finding } from "../diagnostics/diagnostic.js";
 import { asCompiler } from "./as-compiler.js";
 import type { MerlonCode } from "./language-plugin.js";
+import { DIAGNOSTIC_NUMBER } from "./virtual-text.js";
 
 type Host = typeof ts;
-
-/** TypeScript requires a number; our codes are names, which are in the text. */
-const NUMBER = 90_000;
 
 /** Operands of an operator that the rewriter refused: it has said why. */
 const ARITHMETIC = new Set([2362, 2363, 2365]);
@@ -62,7 +60,7 @@ const fromFinding = (host: Host, file: ts.SourceFile, { site, message, help, cod
   file,
   ...place(site),
   category: host.DiagnosticCategory.Error,
-  code: NUMBER,
+  code: DIAGNOSTIC_NUMBER,
   source: "merlon",
   messageText: `${message} [${code}]\n${help}`,
 });

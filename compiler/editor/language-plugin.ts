@@ -4,9 +4,10 @@
  */
 import type { CodeInformation, LanguagePlugin, VirtualCode } from "@volar/language-core";
 import type {} from "@volar/typescript";
-import { isMerlonFile, type Rewritten, rewrite } from "../1-rewrite/rewrite.js";
+import { FOREIGN, isMerlonFile } from "../1-rewrite/file-form.js";
 import type { Span } from "../1-rewrite/spans.js";
 import type { Finding } from "../diagnostics/diagnostic.js";
+import { virtualText } from "./virtual-text.js";
 
 /** A virtual file that remembers what it was made from. */
 export interface MerlonCode extends VirtualCode {
@@ -28,27 +29,30 @@ const FEATURES: CodeInformation = {
 /** `ts.ScriptKind.TS`; the host's TypeScript is not loaded here. */
 const TYPESCRIPT = 3;
 
+/** `ts.ScriptKind.Deferred`: the service script decides. */
+const DEFERRED = 7;
+
 /**
  * @param environment the `merlon-env.d.ts` that a file's artefact types come from, if the editor's project may not include it
+ * @param options.linesOfAuthor true for `runTsc`, which counts the lines of a message in the text that the file begins with: Volar then puts the
+ *   author's text before the virtual one
  */
 export const languagePlugin = (
   environment: (file: string) => string | undefined = () => undefined,
+  { linesOfAuthor = false } = {},
 ): LanguagePlugin<unknown, MerlonCode> => ({
   getLanguageId: id => (isMerlonFile(String(id)) ? "typescript" : undefined),
   createVirtualCode(id, languageId, snapshot) {
     const file = String(id);
     if (!isMerlonFile(file)) return undefined;
     const source = snapshot.getText(0, snapshot.getLength());
-    const rewritten = rewrite(source, file);
-    const { text: virtual, spans } = standClear(rewritten);
-    const types = environment(file);
-    const text = types ? `${virtual}\nimport type {} from ${JSON.stringify(types)};\n` : virtual;
+    const { text, spans, findings } = virtualText(source, file, environment(file));
     return {
       id: "main",
       languageId,
       source,
       spans,
-      findings: rewritten.findings,
+      findings,
       snapshot: {
         getText: (start, end) => text.slice(start, end),
         getLength: () => text.length,
@@ -63,25 +67,12 @@ export const languagePlugin = (
     };
   },
   typescript: {
-    extraFileExtensions: [],
-    getServiceScript: code => ({ code, extension: ".ts", scriptKind: TYPESCRIPT, preventLeadingOffset: true }),
+    extraFileExtensions: [{ extension: FOREIGN.slice(1), isMixedContent: true, scriptKind: DEFERRED }],
+    getServiceScript: code => ({
+      code,
+      extension: ".ts",
+      scriptKind: TYPESCRIPT,
+      preventLeadingOffset: !linesOfAuthor,
+    }),
   },
 });
-
-/**
- * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends; without the space the
- * latter would touch `$chain`, and a hover would show that.
- */
-function standClear({ text, spans }: Rewritten): { text: string; spans: Span[] } {
-  let out = "";
-  let at = 0;
-  const moved = spans.map(({ source, target, length }) => {
-    const glue = text.slice(at, target);
-    out += glue.startsWith("$") ? ` ${glue}` : glue;
-    const span = { source, target: out.length, length };
-    out += text.slice(target, target + length);
-    at = target + length;
-    return span;
-  });
-  return { text: out + text.slice(at), spans: moved };
-}

@@ -5,7 +5,7 @@
 import type { Language } from "@volar/language-core";
 import { createLanguageServicePlugin } from "@volar/typescript/lib/quickstart/createLanguageServicePlugin.js";
 import type ts from "typescript";
-import { isMerlonFile } from "../1-rewrite/rewrite.js";
+import { isMerlonFile } from "../1-rewrite/file-form.js";
 import { type Span, toSource, toTarget } from "../1-rewrite/spans.js";
 import { findEnvironment } from "../typegen/environment.js";
 import { asCompiler } from "./as-compiler.js";

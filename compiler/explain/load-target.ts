@@ -8,7 +8,7 @@ import { artefactsOf } from "../../contract/any-step.js";
 import { type AnyStep, type Plan, parsePlan } from "../../contract/plan.js";
 import { CHECK_SUFFIX } from "../../formats/feast/store-check.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../formats/folders/workflow.js";
-import { isMerlonFile } from "../1-rewrite/rewrite.js";
+import { isMerlonFile } from "../1-rewrite/file-form.js";
 import type { PassReport } from "../4-plan/optimised.js";
 import type { PassName } from "../4-plan/pass-names.js";
 import { isNoManifest } from "../5-emit/finish-model.js";

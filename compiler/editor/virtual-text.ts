@@ -1,0 +1,41 @@
+/**
+ * Author's text → the text that a language server reads in its place: what the compiler's `rewrite` makes of it, and the types of artefacts.
+ */
+import { type Rewritten, rewrite } from "../1-rewrite/rewrite.js";
+import type { Span } from "../1-rewrite/spans.js";
+import type { Finding } from "../diagnostics/diagnostic.js";
+
+/** TypeScript requires a number; our codes are names, which are in the text. */
+export const DIAGNOSTIC_NUMBER = 90_000;
+
+export interface VirtualText {
+  readonly text: string;
+  readonly spans: readonly Span[];
+  readonly findings: readonly Finding[];
+}
+
+/** @param environment the `merlon-env.d.ts` of the file's artefact types, which the editor's project may leave out */
+export function virtualText(source: string, file: string, environment: string | undefined): VirtualText {
+  const rewritten = rewrite(source, file);
+  const { text, spans } = standClear(rewritten);
+  const types = environment === undefined ? "" : `\nimport type {} from ${JSON.stringify(environment)};\n`;
+  return { text: text + types, spans, findings: rewritten.findings };
+}
+
+/**
+ * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends; without the space the
+ * latter would touch `$chain`, and a hover would show that.
+ */
+function standClear({ text, spans }: Rewritten): { text: string; spans: Span[] } {
+  let out = "";
+  let at = 0;
+  const moved = spans.map(({ source, target, length }) => {
+    const glue = text.slice(at, target);
+    out += glue.startsWith("$") ? ` ${glue}` : glue;
+    const span = { source, target: out.length, length };
+    out += text.slice(target, target + length);
+    at = target + length;
+    return span;
+  });
+  return { text: out + text.slice(at), spans: moved };
+}
