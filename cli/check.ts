@@ -1,5 +1,7 @@
 /** `merlon check FILES`: finds mistakes without writing anything. */
+import { existsSync, readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { isMerlonFile, PROGRAM_FILES } from "../compiler/1-rewrite/file-form.js";
 import type { DiagnosticFormat } from "../compiler/index.js";
 import type { Round } from "./watch.js";
 
@@ -11,7 +13,7 @@ interface Options {
 export const checkCommand = (): Command =>
   new Command("check")
     .description("find mistakes in ensembles and workflows: columns, dtypes, artefacts")
-    .argument("<files...>", "*.ensemble.ts and *.workflow.ts")
+    .argument("<files...>", PROGRAM_FILES)
     .addOption(
       new Option("--format <format>", "pretty for people, json for tools, github for annotations in GitHub Actions")
         .choices(["pretty", "json", "github"])
@@ -38,11 +40,18 @@ Exit status: 0 when nothing is wrong, 1 otherwise; --watch ends with 0.`,
     });
 
 async function checkOnce(files: readonly string[], format: DiagnosticFormat): Promise<Round> {
-  const { compile, formatDiagnostics } = await import("../compiler/index.js");
+  const { compile, formatDiagnostics, rewrite } = await import("../compiler/index.js");
+  const { operatorAdvice } = await import("./project-typescript.js");
+  const adviceOn = (file: string): string | undefined => {
+    if (!isMerlonFile(file) || !existsSync(file)) return undefined;
+    return operatorAdvice(file, rewrite(readFileSync(file, "utf8"), file).usesOperators);
+  };
   const diagnostics = [];
   const read = new Set<string>();
+  let advice: string | undefined;
   for (const file of files) {
     const compiled = await compile(file);
+    advice ??= format === "pretty" ? adviceOn(file) : undefined;
     diagnostics.push(...compiled.diagnostics);
     for (const each of compiled.files) read.add(each);
     if (compiled.ok && format === "pretty") {
@@ -55,6 +64,7 @@ async function checkOnce(files: readonly string[], format: DiagnosticFormat): Pr
   // What a tool reads is the answer; what a person reads is beside it.
   const to = format === "pretty" ? process.stderr : process.stdout;
   to.write(formatDiagnostics(diagnostics, format, { color: process.stderr.isTTY === true }));
+  if (advice !== undefined) process.stderr.write(`note: ${advice}\n`);
   process.exitCode = diagnostics.some(d => d.severity === "error") ? 1 : 0;
   return { files: [...read] };
 }

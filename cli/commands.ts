@@ -19,6 +19,7 @@ import { recordCommand } from "./record.js";
 import { serve, serveHelp } from "./serve.js";
 import { statsCommand } from "./stats.js";
 import { transformCommand } from "./transform.js";
+import { tscCommand } from "./tsc.js";
 import { typegenCommand } from "./typegen.js";
 import { verifyCommand } from "./verify.js";
 
@@ -27,6 +28,7 @@ export const commands = (): readonly Command[] => [
   buildCommand(),
   explainCommand(),
   typegenCommand(),
+  tscCommand(),
   fitCommand(),
   transformCommand(),
   verifyCommand(),

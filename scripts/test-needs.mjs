@@ -1,6 +1,6 @@
 // What `npm test` sets up for each need of tests/needs, and the test files of the tree. Uses Node's own modules only.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { ensureLab } from "./lab/ensure-lab.mjs";
 import { ensureBuilt, ensureDebian, hash, once, ROOT, run, runBeside, step } from "./setup.mjs";
@@ -29,6 +29,26 @@ async function ensurePython() {
   return python;
 }
 
+/** The releases that docs/editors.md names. The development build is the newest one with which content mappers were tried. */
+const TYPESCRIPTS = {
+  "typescript-7.0": "npm:typescript@7.0.2",
+  "typescript-7.1": "npm:typescript@7.1.0-dev.20261021.1",
+};
+
+/** The native compilers, beside the project's own TypeScript. */
+async function ensureTypeScripts() {
+  const folder = join(ROOT, ".cache", "typescripts");
+  await once("typescripts", hash(JSON.stringify(TYPESCRIPTS)), () =>
+    step("Installing TypeScript 7 for the tests of editors", () => {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: TYPESCRIPTS }));
+      run("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts"]);
+    }),
+  );
+  return folder;
+}
+
 /** Other packages bring the folder too, with drivers for devices that are not here. */
 function hasSoftwareVulkan() {
   const drivers = "/usr/share/vulkan/icd.d";
@@ -48,6 +68,7 @@ export const NEEDS = {
   python: async () => ({ MERLON_TEST_PYTHON: await ensurePython() }),
   lab: async () => ({ MERLON_LAB_PYTHON: await ensureLab() }),
   built: ensureBuilt,
+  typescripts: async () => ({ MERLON_TEST_TYPESCRIPTS: await ensureTypeScripts() }),
   chromium: () => ensureDebian("The tests of pages", ["chromium"], hasBrowser),
   openssl: () => ensureDebian("The tests of TLS", ["openssl"]),
   strace: () => ensureDebian("The test of the files that a server opens", ["strace"]),

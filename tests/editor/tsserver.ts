@@ -32,14 +32,20 @@ export function placeOf(text: string, mark: string, plus = 0): Place {
   return { line: before.length, offset: before.at(-1)!.length + 1 };
 }
 
-/** Starts tsserver on a fresh project. */
-export function startEditor(tsconfig: object = DEFAULT_CONFIG): Editor {
+/** A fresh project with the samples' artefacts. */
+export function projectFolder(tsconfig: object): { readonly folder: string; readonly remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "merlon-editor-"));
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(ROOT, join(folder, "node_modules", "merlon"));
   cpSync(join(ROOT, "tests", "samples", "artefacts"), join(folder, "artefacts"), { recursive: true });
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Starts tsserver on a fresh project. */
+export function startEditor(tsconfig: object = DEFAULT_CONFIG): Editor {
+  const { folder, remove } = projectFolder(tsconfig);
   const server = spawn(
     process.execPath,
     [
@@ -102,7 +108,7 @@ export function startEditor(tsconfig: object = DEFAULT_CONFIG): Editor {
       server.stdin.end();
       server.kill();
       await ended;
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     },
   };
 }
