@@ -14,6 +14,7 @@ import { feastCommand } from "./feast.js";
 import { fitCommand } from "./fit.js";
 import { importCommand } from "./import.js";
 import { indexCommand } from "./index-build.js";
+import { migrateCommand } from "./migrate.js";
 import { predictCommand } from "./predict.js";
 import { recordCommand } from "./record.js";
 import { serve, serveHelp } from "./serve.js";
@@ -29,6 +30,7 @@ export const commands = (): readonly Command[] => [
   explainCommand(),
   typegenCommand(),
   tscCommand(),
+  migrateCommand(),
   fitCommand(),
   transformCommand(),
   verifyCommand(),

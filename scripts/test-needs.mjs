@@ -39,11 +39,11 @@ const TYPESCRIPTS = {
 async function ensureTypeScripts() {
   const folder = join(ROOT, ".cache", "typescripts");
   await once("typescripts", hash(JSON.stringify(TYPESCRIPTS)), () =>
-    step("Installing TypeScript 7 for the tests of editors", () => {
+    step("Installing TypeScript 7 for the tests of editors", async () => {
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: TYPESCRIPTS }));
-      run("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts"]);
+      await runBeside("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts"]);
     }),
   );
   return folder;

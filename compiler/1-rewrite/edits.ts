@@ -13,10 +13,10 @@ export interface Edit {
   readonly closes: boolean;
 }
 
-/** Glue in front of a node. */
-export const opener = (node: ts.Node, text: string): Edit => ({
+/** Glue in front of a node. @param removed characters of the node's start that the glue replaces */
+export const opener = (node: ts.Node, text: string, removed = 0): Edit => ({
   pos: node.getStart(),
-  remove: 0,
+  remove: removed,
   text,
   order: -node.end,
   closes: false,

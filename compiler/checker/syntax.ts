@@ -43,6 +43,7 @@ export const {
   isImportSpecifier,
   isImportTypeNode,
   isInterfaceDeclaration,
+  isLeftHandSideExpression,
   isLiteralTypeNode,
   isNamedImports,
   isNamespaceImport,

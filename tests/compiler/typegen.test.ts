@@ -88,7 +88,7 @@ describe("merlon typegen", () => {
       encoding: "utf8",
     });
     expect(status).toBe(1);
-    expect(stderr).toContain("there is no *.ensemble.ts or *.workflow.ts below this folder");
+    expect(stderr).toContain("there is no *.ensemble.ts, *.workflow.ts or *.merlon below this folder");
   });
 
   test("--check says when it is stale, check warns, build refreshes", () => {

@@ -1,6 +1,6 @@
 // The plugin in a live tsserver, asked what VS Code asks.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MERLON } from "../needs/built.js";
@@ -44,6 +44,7 @@ describe("no false errors", () => {
   const names = readdirSync(SAMPLES).filter(n => !n.startsWith("error-") && n !== "artefacts");
   test.each(names)("%s", async name => {
     const main = readdirSync(join(SAMPLES, name)).find(f => f.startsWith("main."))!;
+    cpSync(join(SAMPLES, name), join(editor.folder, name), { recursive: true });
     const file = editor.open(join(name, main), readFileSync(join(SAMPLES, name, main), "utf8"));
     expect(await problems(file)).toEqual([]);
     expect(await editor.ask("syntacticDiagnosticsSync", { file })).toEqual([]);
@@ -57,6 +58,20 @@ describe("no false errors", () => {
     editor.type(file, text.replace('"float32 age"', '"int64 age"'));
     expect((await said(file, text))[0]![1]).toContain("Type '\"float32 age\"' is not assignable");
   });
+});
+
+test("imports between TypeScript files and files of the foreign extension are typed", async () => {
+  open("export const age = user['age'];\n", "foreign.merlon");
+  const text = 'import { age } from "./foreign.merlon";\nexport const column: "int64 age" = age.columns;\n';
+  const file = editor.open("uses-foreign.ts", text);
+  expect(await said(file, text)).toEqual([
+    ["column", "Type '\"float32 age\"' is not assignable to type '\"int64 age\"'."],
+  ]);
+  const program = `import { clip } from "merlon";\nimport { age } from "./foreign.merlon";\nexport const a = age["agee"] >> clip({ min: 0 });\n`;
+  const other = editor.open("other-foreign.merlon", program);
+  expect(await said(other, program)).toEqual([
+    ['"agee"', expect.stringContaining("No column `agee` in this node. Upstream has `age`.")],
+  ]);
 });
 
 describe("mistakes are marked at the operand, in the compiler's words", () => {
