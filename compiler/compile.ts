@@ -47,7 +47,7 @@ export interface NotCompiled {
 }
 
 /**
- * Compiles one `*.ensemble.ts` or `*.workflow.ts`.
+ * Compiles one program: `*.ensemble.ts`, `*.workflow.ts` or `*.merlon`.
  * @param file path, absolute or relative to the working directory
  */
 export async function compile(file: string, options: CompileOptions = {}): Promise<Compiled | NotCompiled> {

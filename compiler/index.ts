@@ -22,7 +22,7 @@ export { drawPlan, EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff, ex
 export { refreshEnvironment, type Typegen, typegen, writeEnvironment } from "./typegen/typegen.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 
-/** Compiles a `*.workflow.ts` for `merlon fit`. */
+/** Compiles a workflow for `merlon fit`. */
 export const compileWorkflow = (file: string, options: CompileOptions = {}): Promise<Compiled | NotCompiled> =>
   compile(file, options);
 

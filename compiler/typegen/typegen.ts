@@ -25,7 +25,7 @@ export interface Typegen {
 
 /**
  * What `merlon typegen` would write.
- * @param programs *.ensemble.ts and *.workflow.ts
+ * @param programs files of any form
  */
 export function typegen(programs: readonly string[], out: string): Typegen {
   const file = resolve(out);

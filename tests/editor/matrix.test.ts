@@ -7,6 +7,8 @@ import { FEATURES, FORMS, type Form, measure, TYPESCRIPTS, type Which } from "./
 const PAGE = join(import.meta.dirname, "..", "..", "docs", "editors.md");
 const [START, END] = ["<!-- matrix: measured by tests/editor/matrix.test.ts -->", "<!-- end of matrix -->"];
 
+const titleOf = (feature: string): string => (["check", "tsc"].includes(feature) ? `\`merlon ${feature}\`` : feature);
+
 test("what each TypeScript shows of each form", { timeout: 600_000 }, async () => {
   const rows: string[] = [];
   for (const form of Object.keys(FORMS) as Form[])
@@ -15,7 +17,7 @@ test("what each TypeScript shows of each form", { timeout: 600_000 }, async () =
       rows.push(`| ${form} | ${which} | ${FEATURES.map(feature => (found[feature] ? "yes" : "no")).join(" | ")} |`);
     }
   const table = [
-    `| program | editor and project | ${FEATURES.map(feature => (feature === "tsc" ? "`merlon tsc`" : feature)).join(" | ")} |`,
+    `| program | editor and project | ${FEATURES.map(titleOf).join(" | ")} |`,
     `|---|---|${FEATURES.map(() => "---|").join("")}`,
     ...rows,
   ].join("\n");

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { compile } from "#compiler/index.js";
 import { MERLON } from "../needs/built.js";
 import { nativeTypeScript } from "../needs/typescripts.js";
 import { type NativeEditor, type Position, startNativeEditor } from "./native-server.js";
@@ -61,7 +62,7 @@ export const FORMS = {
 } as const;
 export type Form = keyof typeof FORMS;
 
-export const FEATURES = ["tsc", "diagnostics", "hover", "completion", "definition", "rename"] as const;
+export const FEATURES = ["check", "tsc", "diagnostics", "hover", "completion", "definition", "rename"] as const;
 export type Features = Record<(typeof FEATURES)[number], boolean>;
 
 const CONFIG = {
@@ -93,6 +94,7 @@ export async function measure(which: Which, form: Form): Promise<Features> {
     const wrong = main.slice(0, main.indexOf("agee")).split("\n").length;
     const names = await settled(view.names('"agee"', 1));
     return {
+      check: await check(editor.folder, form),
       tsc: tsc(which, form),
       // The mistake alone, and in words that name the column.
       diagnostics: problems?.length === 1 && problems[0]!.line === wrong && problems[0]!.text.includes("agee"),
@@ -107,6 +109,15 @@ export async function measure(which: Which, form: Form): Promise<Features> {
   } finally {
     await editor.close();
   }
+}
+
+/** Whether the compiler, which brings its own TypeScript, reports the mistake at its line, and nothing else. */
+async function check(folder: string, form: Form): Promise<boolean> {
+  const { name } = FORMS[form];
+  const { diagnostics } = await compile(join(folder, name));
+  const [only, ...others] = diagnostics;
+  const at = FORMS[form].main.indexOf('"agee"');
+  return others.length === 0 && only?.site.start === at && only.message.includes("agee");
 }
 
 /** Whether `merlon tsc` reports the mistake at its line, and nothing else. */

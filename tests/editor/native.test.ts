@@ -110,6 +110,25 @@ describe("the language server", () => {
   });
 });
 
+test("in a workspace that is not trusted the mapper does not run, and an import says so", async () => {
+  const editor = await startNativeEditor(nativeTypeScript("typescript-7.1"), CONFIG, false);
+  try {
+    editor.open(
+      "shared.merlon",
+      'import { source } from "merlon";\nexport const age = source({ age: "float32" })["age"];\n',
+    );
+    const uri = editor.open("uses.ts", 'import { age } from "./shared.merlon";\nexport const column = age.columns;\n');
+    const { items } = await editor.ask<{ items: readonly Problem[] }>("textDocument/diagnostic", {
+      textDocument: { uri },
+    });
+    expect(items.map(({ message }) => message)).toEqual([
+      "Cannot find module './shared.merlon' or its corresponding type declarations.",
+    ]);
+  } finally {
+    await editor.close();
+  }
+});
+
 describe("a mapped file", () => {
   const files = readdirSync(SAMPLES)
     .filter(name => name !== "artefacts")

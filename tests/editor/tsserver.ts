@@ -123,5 +123,5 @@ export const DEFAULT_CONFIG = {
     skipLibCheck: true,
     plugins: [{ name: "merlon" }],
   },
-  include: ["**/*.ts"],
+  include: ["**/*"],
 };
