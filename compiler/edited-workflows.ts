@@ -1,9 +1,11 @@
 /** Fitted workflows whose program was edited since: they still do what they did before the edit. */
+
 import { dirname, relative } from "node:path";
 import type { Plan } from "../contract/plan.js";
 import { factsOf } from "../contract/step-facts.js";
 import { editedProgram, sumOfPlan } from "../formats/folders/fitted-program.js";
 import { readManifest } from "../formats/folders/manifest.js";
+import { fileForm } from "./1-rewrite/file-form.js";
 import type { InferredStep } from "./3-graph/infer.js";
 import { isInside, projectOf } from "./3-graph/project.js";
 import { diagnosticAt, type Finding } from "./diagnostics/diagnostic.js";
@@ -42,5 +44,6 @@ export async function editedWorkflows(
 /** The manifest of a folder from elsewhere may name any file, and compiling one runs it: only those of the project are. */
 function isOwnWorkflow(entry: string, file: string): boolean {
   const project = projectOf(dirname(entry));
-  return file.endsWith(".workflow.ts") && isInside(project ?? dirname(entry), file);
+  const form = fileForm(file);
+  return form !== undefined && form.kind !== "ensemble" && isInside(project ?? dirname(entry), file);
 }

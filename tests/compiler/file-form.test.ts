@@ -81,7 +81,7 @@ describe("the commands take both forms", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test("check and build", () => {
-    expect(merlon("check", "main.merlon", "features.merlon")).toContain("✔ workflow features: 1 step");
+    expect(merlon("check", "main.merlon", "features.merlon")).toContain("✔ features.merlon: workflow features, 1 step");
     expect(merlon("build", "main.merlon", "--out", "repo")).toContain("merlon-files");
     expect(readdirSync(join(folder, "repo"))).toContain("merlon-files");
     expect(() => merlon("build", "features.merlon", "--out", "repo")).toThrow(/features\.merlon is a workflow: fit it/);
