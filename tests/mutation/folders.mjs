@@ -38,9 +38,9 @@ export const FOLDERS = {
   http: {
     sources: ["runtime/server/transport/http/"],
     tests: [
-      "tests/server/{cloud-front-ends,generate-request,hostile,http-parts,json-numbers,large-binary,onnx-errors}.test.ts",
+      "tests/server/{cloud-front-ends,generate-request,hostile,http-bodies,http-parts,json-numbers,large-binary,onnx-errors}.test.ts",
       "tests/server/{print-double,recorded-http,request-faults,shared-memory-checks,tensor-json}.test.ts",
-      "tests/server/used-regions.test.ts",
+      "tests/server/{used-regions,verbose-log}.test.ts",
     ],
     time: "about 5,000 mutants; not timed yet",
   },
