@@ -4,6 +4,7 @@
  */
 import { expect, test } from "vitest";
 import type { Executions, LoadedModel } from "#runtime/server/contract.js";
+import { createRateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import { type Bugs, simulate } from "./simulation/simulate.js";
 
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 500);
@@ -58,6 +59,9 @@ const BUGS: Readonly<Record<string, Bugs>> = {
           ? new Promise<void>(resolve => setTimeout(resolve, 3)).then(() => scheduler.schedule(request, answers))
           : scheduler.schedule(request, answers),
     }),
+  },
+  "a limit is not kept": {
+    limiter: limiter => limiter && createRateLimiter([{ name: "R", count: 99 }]),
   },
   "draining does not wait": {
     scheduler: scheduler => ({ ...scheduler, drain: () => Promise.race([scheduler.drain(), Promise.resolve()]) }),

@@ -22,6 +22,8 @@ export interface Drawn {
   readonly init: ModelConfigInit;
   readonly instances: number;
   readonly sharesTurn: boolean;
+  /** Of a resource that each execution needs; undefined without a rate limiter. */
+  readonly resource: { readonly count: number; readonly each: number } | undefined;
 }
 
 const policyOf = (random: Random) => ({
@@ -34,12 +36,16 @@ const policyOf = (random: Random) => ({
 export function drawConfig(random: Random): Drawn {
   const instances = 1 + random.below(3);
   const max_batch_size = 1 + random.below(8);
-  const common = { max_batch_size, instance_group: [{ count: instances, kind: "KIND_CPU" as const }] };
+  const each = 1 + random.below(2);
+  const resource = random.below(3) === 0 ? { count: each + random.below(3), each } : undefined;
+  const group = { count: instances, kind: "KIND_CPU" as const };
+  const resources = [{ name: "R", global: true, count: each }];
+  const common = { max_batch_size, instance_group: [{ ...group, ...(resource && { rate_limiter: { resources } }) }] };
   const preferred_batch_size = random.below(2) ? [1 + random.below(max_batch_size)] : [];
   const max_queue_delay_microseconds = random.below(2) * random.below(6000);
   const preserve_ordering = random.below(4) === 0;
   const kind = (["direct", "dynamic", "dynamic", "sequence"] as const)[random.below(4)]!;
-  if (kind === "direct") return { kind, init: common, instances, sharesTurn: false };
+  if (kind === "direct") return { kind, init: common, instances, sharesTurn: false, resource };
   if (kind === "dynamic") {
     const levels = random.below(2) * (1 + random.below(3));
     const dynamic_batching = {
@@ -49,7 +55,7 @@ export function drawConfig(random: Random): Drawn {
       default_queue_policy: policyOf(random),
       ...(levels > 0 && { priority_levels: levels, default_priority_level: 1 + random.below(levels) }),
     };
-    return { kind, init: { ...common, dynamic_batching }, instances, sharesTurn: random.below(3) === 0 };
+    return { kind, init: { ...common, dynamic_batching }, instances, sharesTurn: random.below(3) === 0, resource };
   }
   const max_sequence_idle_microseconds = 20_000 + random.below(100_000);
   const oldest = { max_candidate_sequences: 1 + random.below(6), preferred_batch_size, max_queue_delay_microseconds };
@@ -57,7 +63,7 @@ export function drawConfig(random: Random): Drawn {
     max_sequence_idle_microseconds,
     ...(random.below(2) ? { direct: {} } : { oldest: { ...oldest, preserve_ordering } }),
   };
-  return { kind, init: { ...common, sequence_batching }, instances, sharesTurn: false };
+  return { kind, init: { ...common, sequence_batching }, instances, sharesTurn: false, resource };
 }
 
 export interface SimulatedModel extends LoadedModel {
@@ -65,7 +71,7 @@ export interface SimulatedModel extends LoadedModel {
   running(): number;
 }
 
-export function simulatedModel({ init, sharesTurn }: Drawn, random: Random, watch: Watch): SimulatedModel {
+export function simulatedModel({ init, sharesTurn, resource }: Drawn, random: Random, watch: Watch): SimulatedModel {
   const busy = new Set<number>();
   const respond = (requests: readonly BackendRequest[]): (BackendResponse | RuntimeFault)[] =>
     requests.map(request =>
@@ -78,6 +84,8 @@ export function simulatedModel({ init, sharesTurn }: Drawn, random: Random, watc
     running: () => busy.size,
     execute(requests, instance): Executions | Promise<Executions> {
       if (busy.has(instance)) watch.breaks(`instance ${instance} runs two executions at once`);
+      if (resource && (busy.size + 1) * resource.each > resource.count)
+        watch.breaks(`${busy.size + 1} executions need ${resource.each} each of ${resource.count}`);
       const rows = requests.reduce((sum, { batch }) => sum + batch, 0);
       // One request may be larger than a batch of several.
       if (rows > init.max_batch_size! && requests.length > 1)

@@ -7,6 +7,7 @@ import type { RuntimeFault } from "#runtime/base/errors.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
+import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import type { Scheduler } from "#runtime/server/scheduling/scheduler.js";
 import { configOf, requestOf } from "../support.js";
 import { type Drawn, drawConfig, FAULT, simulatedModel } from "./draw-model.js";
@@ -33,6 +34,7 @@ interface Sent {
 /** Seeded bugs for the control: each must be found. */
 export interface Bugs {
   readonly model?: (model: LoadedModel) => LoadedModel;
+  readonly limiter?: (limiter: RateLimiter | undefined) => RateLimiter | undefined;
   readonly scheduler?: (scheduler: Scheduler) => Scheduler;
 }
 
@@ -166,7 +168,10 @@ export async function simulate(seed: number, bugs: Bugs = {}): Promise<Life> {
       },
     });
     const stats = createStatistics();
-    const plain = await createScheduler(configOf(drawn.init), bugs.model?.(model) ?? model, stats, "/nowhere");
+    const limiter = drawn.resource && createRateLimiter([{ name: "R", count: drawn.resource.count }]);
+    const config = configOf(drawn.init);
+    const made = bugs.model?.(model) ?? model;
+    const plain = await createScheduler(config, made, stats, "/nowhere", undefined, bugs.limiter?.(limiter) ?? limiter);
     const scheduler = bugs.scheduler?.(plain) ?? plain;
     let [order, lastSettled, isDraining, isDrained] = [0, -1, false, false];
     const isOrdered =
