@@ -33,7 +33,7 @@ export const FOLDERS = {
       "tests/scheduling/{sequence,sequence-inputs,sequence-order,sequence-phase,sequence-slots}.test.ts",
       "tests/scheduling/{warm-up,warm-up-samples}.test.ts",
     ],
-    time: "a sample of 30 took 4 minutes on a loaded machine",
+    time: "300 of 1,873 mutants in 33 minutes on two loaded cores",
   },
   http: {
     sources: ["runtime/server/transport/http/"],

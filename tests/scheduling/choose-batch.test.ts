@@ -61,6 +61,7 @@ describe("a choice", () => {
       50,
       "01",
     ],
+    ["takes a preferred size without a delay", rows(1, 1, 1), 8, [2], 0, "01"],
     ["takes all that is there without a delay, beyond no preferred size", rows(1), 8, [2], 0, "0"],
     ["ends before another shape, and does not wait behind it", [{ rows: 1 }, { rows: 1, width: 2 }], 8, [], 50, "0"],
     ["ends before another shape at its best size", [...rows(1, 1, 1), { rows: 1, width: 2 }], 8, [2], 50, "01"],

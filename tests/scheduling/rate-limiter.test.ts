@@ -129,7 +129,11 @@ test("a request that is given up keeps nobody from the resource", async () => {
 
 test("what can never run is refused with Triton's text", () => {
   expect(() => createRateLimiter([{ name: "R", count: 4 }]).register(limited("a", 8))).toThrow(
-    'Resource count for "R" is limited to 4 which will prevent scheduling of one or more model instances, the minimum required count is 8',
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message:
+        'Resource count for "R" is limited to 4 which will prevent scheduling of one or more model instances, the minimum required count is 8',
+    }),
   );
 });
 
@@ -176,7 +180,10 @@ test("a resource is global or a device's own, for all models", () => {
     instance_group: [{ count: 1, kind: "KIND_CPU", rate_limiter: { resources: [{ name: "R", count: 1 }] } }],
   });
   expect(() => limiter.register(local)).toThrow(
-    'Resource "R" is present as both global and device-specific resource in the model configuration.',
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message: 'Resource "R" is present as both global and device-specific resource in the model configuration.',
+    }),
   );
 });
 
@@ -213,6 +220,27 @@ test("a model with nothing left to run keeps nobody from its resources", async (
   // The other one has run twice and is as far as this one now; it waits for nothing.
   expect(a.batches).toEqual([["2"], ["3"]]);
   for (let i = 0; i < 2; i++) a.release();
+  await Promise.all(answers);
+});
+
+test("a claim of a model with nothing left to run holds nobody up who is its equal", async () => {
+  const limiter = createRateLimiter([{ name: "R", count: 2 }]);
+  const one = (name: string, count: number, priority: number) => {
+    const model = notedModel(true);
+    const resources = [{ name: "R", global: true, count }];
+    const config = configOf({
+      name,
+      instance_group: [{ count: 1, kind: "KIND_CPU", rate_limiter: { priority, resources } }],
+    });
+    return { model, scheduler: directScheduler(model, 1, createStatistics(), limiter.register(config)) };
+  };
+  const [a, b, c] = [one("a", 1, 3), one("b", 2, 2), one("c", 1, 1)];
+  const answers = [b, c, a].map(({ scheduler }, i) => scheduler.schedule(requestOf(`${i}`)));
+  // The second one is as far as the first then, and its claim does not fit beside the third.
+  b.model.release();
+  await pause(2);
+  expect([a.model.batches, c.model.batches]).toEqual([[["2"]], [["1"]]]);
+  for (const { model } of [a, c]) model.release();
   await Promise.all(answers);
 });
 

@@ -185,6 +185,8 @@ describe("the runs of a sample", () => {
     const execute = vi.fn(async () => [{ outputs: [] }]);
     await warmUp(config(sample()), { execute }, createStatistics(), "/nowhere/1");
     expect(execute).toHaveBeenCalledOnce();
+    await warmUp(config(sample()), { execute }, createStatistics(), "/nowhere/1", undefined, -1);
+    expect(execute).toHaveBeenCalledOnce();
   });
 });
 
