@@ -1,5 +1,5 @@
 /** `preserve_ordering` of sequences, and what else decides when a request of a sequence is answered. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
@@ -27,6 +27,7 @@ function handModel() {
 
 const schedulers: { drain(): Promise<void> }[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const scheduler of schedulers.splice(0)) await scheduler.drain();
 });
 
@@ -226,12 +227,12 @@ describe("the wait of a batch", () => {
       1,
       4,
     );
-    const began = performance.now();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const alone = send("a", 1n, { start: true });
-    await pause(10);
+    await vi.advanceTimersByTimeAsync(39);
     expect(running.size).toBe(0);
-    while (!running.has("a")) await pause(2);
-    expect(performance.now() - began).toBeGreaterThan(35);
+    await vi.advanceTimersByTimeAsync(2);
+    vi.useRealTimers();
     running.get("a")!.answer();
     await alone;
     running.clear();
