@@ -372,6 +372,17 @@ describe("an inference request", () => {
       { inputs: [input("I0")], outputs: [{ name: "A", parameters: { classification: -1 } }] },
       "INTERNAL Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
     ],
+    ...["1.5", "x", null].map(
+      classification =>
+        [
+          `whose classes are ${classification}`,
+          {
+            inputs: [input("I0")],
+            outputs: [{ name: "A", parameters: { classification: classification === "1.5" ? 1.5 : classification } }],
+          },
+          "INTERNAL Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
+        ] as const,
+    ),
     ["whose id is no text", { id: 5, inputs: [input("I0")] }, kind("id", "string")],
     [
       "with too few bytes behind the JSON",

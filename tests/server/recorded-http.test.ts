@@ -41,13 +41,15 @@ async function serveHere({ records }: Group): Promise<Target> {
   } as Target;
 }
 
-/** Groups that leave the server as it was share one. Statistics count what other groups sent, so `tests/conformance` alone compares those. */
+/** Groups that leave a server as it was share one. Statistics count what other groups sent, so `tests/conformance` alone compares those. */
 const SERVERS = [
   ["http-metadata", "http-infer", "http-compression", "http-errors", "http-generate", "http-shm"],
   ["http-python"],
   ["http-control"],
   ["http-restricted-infer"],
   ["http-size-limit"],
+  ["http-log"],
+  ["http-not-ready"],
 ];
 const withoutStatistics = (group: Group): Group =>
   ({

@@ -147,3 +147,17 @@ test("what an element may not be is refused in the same words in long arrays and
   );
   expect(fault(() => read(text, "INT32", 61))).toBe("Failed to parse 'data' field: shape does not match true shape");
 });
+
+test("lists of several parts, and integers that no double holds among them, are one tensor", () => {
+  const length = 10_000;
+  const plain = Array.from({ length }, (_, i) => i * 3 - length);
+  expect(read(JSON.stringify(plain), "INT32", length)).toEqual(new Uint8Array(bytesOf(Int32Array.from(plain))));
+  const halves = plain.map(value => value / 2);
+  expect(read(JSON.stringify(halves), "FP64", length)).toEqual(new Uint8Array(bytesOf(Float64Array.from(halves))));
+  const wide = plain.map((value, i) => (i % 2500 === 7 ? 2n ** 63n - BigInt(i) : BigInt(Math.abs(value))));
+  const text = `[${wide.join(",")}]`;
+  expect(read(text, "INT64", length)).toEqual(new Uint8Array(bytesOf(BigInt64Array.from(wide))));
+  expect(read(text, "UINT64", length)).toEqual(new Uint8Array(bytesOf(BigUint64Array.from(wide))));
+  expect(read(text, "FP64", length)).toEqual(new Uint8Array(bytesOf(Float64Array.from(wide, Number))));
+  expect(read("[]", "INT32", 0)).toHaveLength(0);
+});
