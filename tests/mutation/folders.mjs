@@ -59,7 +59,7 @@ export const FOLDERS = {
     sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],
     tests: [
       "tests/stores/faiss-file.test.ts",
-      "tests/kernels/{query-faiss-kinds,query-faiss-native,query-faiss-scan,search-in-parts}.test.ts",
+      "tests/kernels/{coalesced-searches,excluded,query-faiss-damaged,query-faiss-kinds,query-faiss-native,query-faiss-scan,search-in-parts}.test.ts",
       "tests/etl/text-ids.test.ts",
       "tests/walls/faiss-file.test.ts",
       "operators/query-faiss/*.test.ts",
