@@ -50,21 +50,20 @@ export const FOLDERS = {
       "tests/stores/{build-column,feast-by-statement,feast-changes,feast-every-type,feast-key,feast-key-versions}.test.ts",
       "tests/stores/{feast-new-types,feast-snapshot,feast-views,feast-written,hmget,hugectr,embedding-table}.test.ts",
       "tests/stores/{hot-rows,redis-hashes,redis-options,shared-snapshots,snapshot-histories,stores-agree}.test.ts",
-      "tests/kernels/query-feast-many.test.ts",
       "operators/{query-feast,query-embedding}/*.test.ts",
     ],
-    time: "TIME",
+    time: "about 3,500 mutants; not timed yet. Random stores are fewer with STORES_RUNS=10",
   },
   faiss: {
     sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],
     tests: [
       "tests/stores/faiss-file.test.ts",
-      "tests/kernels/{coalesced-searches,excluded,query-faiss-damaged,query-faiss-kinds,query-faiss-native,query-faiss-scan,search-in-parts}.test.ts",
+      "tests/kernels/{coalesced-searches,excluded,search-in-parts}.test.ts",
       "tests/etl/text-ids.test.ts",
       "tests/walls/faiss-file.test.ts",
       "operators/query-faiss/*.test.ts",
     ],
-    time: "TIME",
+    time: "about 2,400 mutants; not timed yet",
   },
   engine: {
     sources: ["runtime/engine/"],
@@ -74,15 +73,15 @@ export const FOLDERS = {
       "tests/kernels/filter-rows.test.ts",
       "operators/{filter,lambda-op,fused,transform-workflow}/*.test.ts",
     ],
-    time: "TIME",
+    time: "a sample of 60 took 15 minutes on a loaded machine",
   },
   kernels: {
     sources: kernelFiles(),
     tests: [
       "operators/*/*.test.ts",
-      "tests/kernels/{filter-rows,gumbel-race,half-scores,keep-largest,odd-scores,ordering,pandas-hash,row-models,seen-filter}.test.ts",
+      "tests/kernels/{filter-rows,gumbel-race,half-scores,keep-largest,odd-scores,pandas-hash,row-models,seen-filter}.test.ts",
     ],
-    time: "TIME",
+    time: "a sample of 60 took 8 minutes on a loaded machine",
   },
   formats: {
     sources: [
@@ -100,6 +99,6 @@ export const FOLDERS = {
       "tests/etl/merlin-schema.test.ts",
       "operators/{query-feast,predict-implicit,filter-candidates}/*.test.ts",
     ],
-    time: "TIME",
+    time: "about 5,200 mutants; not timed yet",
   },
 };

@@ -131,7 +131,7 @@ describe("columns written", () => {
       { a: [[1, 2], [1]] },
       "column `a` has a list of 1 values; each row has 2",
     ],
-    ["what is no integer", [column("a", "int64")], { a: [1n, "x"] }, "column `int64 a` can't hold x at place 1"],
+    ["what is no integer", [column("a", "int64")], { a: [1n, "x"] }, 'column `int64 a` can\'t hold "x" at place 1'],
     [
       "no list of made rows",
       [column("a", "int32", { rows: "s1" })],
