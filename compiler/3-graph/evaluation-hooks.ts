@@ -11,7 +11,12 @@ export function serveModules(modules: ReadonlyMap<string, string>, dsl: string):
       if (modules.has(specifier)) return { url: specifier, shortCircuit: true };
       if (specifier.startsWith(".") && context.parentURL && modules.has(context.parentURL)) {
         const asked = new URL(specifier, context.parentURL).href;
-        const spelled = [asked, asked.replace(/\.js$/, ".ts"), `${asked}.ts`, asked.replace(/\.merlon\.ts$/, ".merlon")];
+        const spelled = [
+          asked,
+          asked.replace(/\.js$/, ".ts"),
+          `${asked}.ts`,
+          asked.replace(/\.merlon\.ts$/, ".merlon"),
+        ];
         const found = spelled.find(url => modules.has(url));
         if (found) return { url: found, shortCircuit: true };
       }
