@@ -5,18 +5,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { checkMockSettings } from "#runtime/server/backends/mock/settings.js";
 import { parseFault } from "#runtime/server/faults/fault.js";
 import { executionFault } from "#runtime/server/faults/fault-texts.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const page = readFileSync(join(ROOT, "docs", "testing.md"), "utf8");
-
-test("the page's mock.json is one", () => {
-  const [, text] = /```json\n([\s\S]*?)```/.exec(page)!;
-  expect(Object.keys(checkMockSettings(JSON.parse(text!), "the page"))).toContain("otherwise");
-});
 
 test("the page's short forms are faults, and every kind has one", () => {
   const table = page.slice(page.indexOf("| fault | short form"), page.indexOf("Each may have `rate`"));

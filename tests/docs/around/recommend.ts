@@ -1,0 +1,7 @@
+import { expect } from "vitest";
+
+declare function recommend(request: { readonly triton: string; readonly user: number }): Promise<readonly number[]>;
+declare const POPULAR: readonly number[];
+
+// BLOCK
+export { expect, POPULAR };

@@ -1,0 +1,87 @@
+/**
+ * The fenced blocks of the documentation, and the comments above them that say how a test uses them. A comment is invisible where the page is read:
+ *
+ * - `<!-- not run: REASON -->`: it cannot run here.
+ * - `<!-- around: NAME -->`: a part of the file `around/NAME`, in the place of its line `// BLOCK` or `# BLOCK`.
+ * - `<!-- meanwhile: COMMAND -->`: what somebody else does while the last server of the block runs.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../run/graph.mjs";
+
+export interface Block {
+  readonly page: string;
+  /** Of its first line of text, from 1. */
+  readonly line: number;
+  /** The word after the fence; `text` where there is none. */
+  readonly language: string;
+  readonly text: string;
+  readonly notRun: string | undefined;
+  readonly around: string | undefined;
+  readonly meanwhile: string | undefined;
+  /** The samples that a generated block comes from: the link below it. */
+  readonly sample: string | undefined;
+}
+
+/** Every page whose blocks run, relative to the tree. */
+export const PAGES: readonly string[] = [
+  "README.md",
+  "SECURITY.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(ROOT, "docs"))
+    .filter(name => name.endsWith(".md"))
+    .map(name => `docs/${name}`),
+];
+
+const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm;
+const COMMENT = /<!-- (not run|around|meanwhile): (.+?) -->\n$/;
+const SAMPLE = /^\n\n\(\[(tests\/samples\/[^\]]+)\]/;
+
+/** @returns the page's blocks in order @throws Error for a fence without an end, or a comment that is above no block */
+export function blocksOf(page: string): readonly Block[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  if ((text.match(/^ *```/gm)?.length ?? 0) % 2 !== 0) throw new Error(`${page} has a fence without an end`);
+  const blocks = [...text.matchAll(FENCE)].map(found => {
+    const notes = notesAbove(text.slice(0, found.index));
+    return {
+      page,
+      line: text.slice(0, found.index).split("\n").length + 1,
+      language: found[1] || "text",
+      text: found[2]!,
+      notRun: notes["not run"],
+      around: notes.around,
+      meanwhile: notes.meanwhile,
+      sample: SAMPLE.exec(text.slice(found.index + found[0].length))?.[1],
+    };
+  });
+  const used = blocks.reduce(
+    (sum, { notRun, around, meanwhile }) => sum + [notRun, around, meanwhile].filter(note => note !== undefined).length,
+    0,
+  );
+  if ((text.match(/<!-- (?:not run|around|meanwhile): /g)?.length ?? 0) !== used)
+    throw new Error(`${page} has a comment for a test that is not directly above a block`);
+  return blocks;
+}
+
+/** The comments directly above a block, by their kind. */
+function notesAbove(text: string): Readonly<Record<string, string | undefined>> {
+  const notes: Record<string, string> = {};
+  for (let rest = text; ; ) {
+    const found = COMMENT.exec(rest);
+    if (!found) return notes;
+    notes[found[1]!] = found[2]!;
+    rest = rest.slice(0, found.index);
+  }
+}
+
+/** The block as a whole file: itself, or with what its page leaves out. */
+export function wholeText({ text, around }: Block): string {
+  if (around === undefined) return text;
+  const file = readFileSync(join(import.meta.dirname, "around", around), "utf8");
+  const parts = file.split(/^(?:\/\/|#) BLOCK\n/m);
+  if (parts.length !== 2) throw new Error(`around/${around} needs one line \`// BLOCK\``);
+  return parts.join(text);
+}
+
+export const placeOf = ({ page, line }: Block): string => `${page}:${line}`;
