@@ -38,7 +38,7 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is gone the signal does what it does to any process.
   process.once("SIGUSR1", () => process.kill(process.pid, "SIGUSR1"));
   let running: Promise<RunningServer> | undefined;
-  // While models load nothing is open, and a signal ends the process at once, as it does Triton's. The first process of a container has to
+  // While models load no inference is in flight, and a signal ends the process at once, as it does Triton's. The first process of a container has to
   // end itself: there no signal does by itself.
   if (process.pid === 1) for (const [signal, number] of SIGNALS) process.once(signal, () => process.exit(128 + number));
   const onLoaded = (): void => {

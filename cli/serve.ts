@@ -115,6 +115,7 @@ export async function serve(words: readonly string[]): Promise<void> {
     const given: ServeOptions = {
       ...serveOptions(rest, "merlon serve", text => void process.stderr.write(`${text}\n`), process.env, LOOPBACK),
       hints: true,
+      opensEarly: true,
     };
     const options: ServeOptions = page ? { ...given, recentRequests: {} } : given;
     if (options.modelRepositories.length === 0 && !options.replay)

@@ -1,5 +1,6 @@
 /**
- * The ports of a server: gRPC, HTTP, those of clouds, metrics, opened in this order, and closed together.
+ * The ports of a server: gRPC, HTTP, those of clouds, metrics, opened in this order, and closed together. Those that need no model can open
+ * before the models are loaded; all are announced when the server is ready for requests.
  */
 import type { Listener } from "../transport/listen.js";
 import { countDown } from "./count-down.js";
@@ -8,8 +9,13 @@ import { announceStarted, exposedName, type PortService, reportWaiting, startSer
 import { type Parts, portServices } from "./port-services.js";
 import type { OpenOptions, RunningServer } from "./server-options.js";
 
-export interface OpenPorts {
-  readonly ports: RunningServer["ports"];
+export interface Ports {
+  /** Those that are open now. */
+  readonly opened: RunningServer["ports"];
+  /** Opens gRPC, HTTP and metrics. @throws ListenError, and nothing is open then */
+  openEarly(): Promise<void>;
+  /** Opens those that are not open yet, and announces all. @throws ListenError, and nothing is open then */
+  open(): Promise<void>;
   /** Serves on, and asks clients to go elsewhere. */
   leave(): void;
   /** Listens no more, serves what clients have written, and cuts what is left after `patience` milliseconds. */
@@ -21,32 +27,54 @@ interface OpenService {
   readonly listener: Listener;
 }
 
-/** @throws ListenError, and nothing is open then */
-export async function openPorts(options: OpenOptions, parts: Parts): Promise<OpenPorts> {
+export function createPorts(options: OpenOptions, parts: Parts): Ports {
   const { log } = parts;
   const open: OpenService[] = [];
   const stop = async (patience: number): Promise<void> => {
-    const ended = Promise.all(open.map(({ listener }) => listener.stop(patience)));
+    const closing = open.splice(0);
+    const ended = Promise.all(closing.map(({ listener }) => listener.stop(patience)));
     const report = (seconds: number): void => {
-      for (const { service, listener } of open) reportWaiting(service, listener, seconds, log);
+      for (const { service, listener } of closing) reportWaiting(service, listener, seconds, log);
     };
     const finish = patience > 0 ? countDown(patience, report) : undefined;
     await ended.finally(finish);
   };
-  const services = portServices(options, parts);
-  try {
-    for (const service of services) {
-      const listener = await startService(service, log, options.log.hints);
-      open.push({ service, listener });
-      announceStarted(service, listener, log);
+  let services: readonly PortService[] | undefined;
+  /** @param wanted which services open, or are open already @param each is called with each as soon as it is open */
+  const start = async (wanted: (one: PortService) => boolean, each: (one: OpenService) => void): Promise<void> => {
+    const before = [...open];
+    services ??= portServices(options, parts);
+    try {
+      for (const service of services.filter(wanted)) {
+        const one = before.find(other => other.service === service) ?? {
+          service,
+          listener: await startService(service, log, options.log.hints),
+        };
+        if (!before.includes(one)) open.push(one);
+        each(one);
+      }
+    } catch (error) {
+      await stop(0);
+      throw error;
     }
-    for (const one of open) log.info("exposure", describeExposure(exposureOf(one, options)));
-  } catch (error) {
-    await stop(0);
-    throw error;
-  }
+    for (const one of open) if (!before.includes(one)) log.info("exposure", describeExposure(exposureOf(one, options)));
+  };
   return {
-    ports: Object.fromEntries(open.map(({ service, listener }) => [service.port, listener.port])),
+    get opened() {
+      return Object.fromEntries(open.map(({ service, listener }) => [service.port, listener.port]));
+    },
+    async openEarly() {
+      await start(
+        ({ opensEarly }) => opensEarly,
+        () => {},
+      );
+      log.hint("main", "The ports are open; the server is live, and not ready until all models are loaded");
+    },
+    open: () =>
+      start(
+        () => true,
+        ({ service, listener }) => announceStarted(service, listener, log),
+      ),
     leave: () => {
       for (const { listener } of open) listener.leave();
     },

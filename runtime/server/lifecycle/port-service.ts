@@ -31,6 +31,8 @@ export interface PortService {
   readonly name: keyof typeof SERVICES;
   readonly port: Exclude<keyof RunningServer["ports"], "faultAdmin">;
   readonly at: ListenAt;
+  /** Whether it can open before the models are loaded. */
+  readonly opensEarly: boolean;
   /** Opens the port. */
   start(): Promise<Listener>;
 }

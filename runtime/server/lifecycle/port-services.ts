@@ -85,6 +85,7 @@ function grpcService({ options, parts, http, grpcRestriction }: Shared): PortSer
       name: "GRPC",
       port: "grpc",
       at,
+      opensEarly: true,
       start: async () =>
         serveGrpc(
           { ...at, reuse: options.reuseGrpcPort },
@@ -113,6 +114,7 @@ function httpService({ options, parts, http, frontEnd }: Shared): PortService | 
       name: "HTTP",
       port: "http",
       at,
+      opensEarly: true,
       start: async () => {
         const headerForwardPattern = await forwarded(options.httpHeaderForwardPattern, log);
         return serveHttp({ ...at, ...http, reuse: options.reuseHttpPort }, { ...frontEnd, headerForwardPattern }, log);
@@ -129,6 +131,7 @@ function sageMakerService({ options, parts, http, frontEnd }: Shared): PortServi
       name: "Sagemaker",
       port: "sageMaker",
       at,
+      opensEarly: false,
       start: async () => serveFrontEnd({ ...at, ...http }, sageMaker(at, frontEnd, log), log),
     }
   );
@@ -142,6 +145,7 @@ function vertexAiService({ options, parts, http, frontEnd, printMetrics }: Share
       name: "Vertex AI",
       port: "vertexAi",
       at,
+      opensEarly: false,
       start: async () => {
         const missing = at.predictRoute ? at.healthRoute || "AIP_HEALTH_ROUTE" : "API_PREDICT_ROUTE";
         if (missing !== at.healthRoute)
@@ -160,6 +164,7 @@ function metricsService({ options, parts, http, printMetrics }: Shared): PortSer
       name: "Metrics",
       port: "metrics",
       at,
+      opensEarly: true,
       start: async () => serveMetrics({ ...at, ...http }, printMetrics, parts.log),
     }
   );

@@ -139,9 +139,14 @@ export interface ServeOptions {
   readonly logFile?: string;
   /** Adds lines to the log that a real Triton does not have: what to do about a fault. */
   readonly hints?: boolean;
-  /** Where log lines go; the process's streams by default. */
-  /** Called when the models are loaded and before the ports open: from here on `stop` is the way to end. */
+  /** Called when the models are loaded and before the ports are announced: from here on `stop` is the way to end. */
   readonly onLoaded?: () => void;
+  /**
+   * Whether the gRPC, HTTP and metrics ports open before the models are loaded. The server is then live and not ready, and calls that concern
+   * models get UNAVAILABLE (HTTP 503). @default false, as in Triton
+   */
+  readonly opensEarly?: boolean;
+  /** Where log lines go; the process's streams by default. */
   readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
 }
 
@@ -248,6 +253,7 @@ export const withDefaults = (given: ServeOptions) => {
     seed: given.seed,
     verifyWorkflows: given.verifyWorkflows ?? ("warn" as const),
     onLoaded: given.onLoaded ?? (() => {}),
+    opensEarly: given.opensEarly ?? false,
     logFile: given.logFile ?? "",
     log: {
       info: true,

@@ -25,17 +25,16 @@ import { createRecentRequests } from "../observe/tracing/recent-requests.js";
 import { createTracer, type Tracer } from "../observe/tracing/tracer.js";
 import type { Replay } from "../recordings/replay.js";
 import { createSeeds } from "../requests/seeds.js";
-import { createCalls } from "../requests/server-calls.js";
+import { createCalls, type ServerState } from "../requests/server-calls.js";
 import { modelCaller, serverModels } from "../requests/server-models.js";
 import { createRateLimiter } from "../scheduling/rate-limiter.js";
-import { callsOfFailedStart } from "./failed-start.js";
-import { type OpenPorts, openPorts } from "./open-ports.js";
+import { createPorts, type Ports } from "./open-ports.js";
 import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
 import { stopModels } from "./stop-models.js";
 
 /**
- * Loads the repositories and opens the ports; they open only when everything is loaded.
+ * Loads the repositories and opens the ports, which is later unless `opensEarly` says otherwise.
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
@@ -62,14 +61,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     failures,
     middleware,
   });
-  if (!failed)
-    await loadFirst(registry, options, log, cache !== undefined).catch(async error => {
-      unwatch();
-      await replay?.remove();
-      throw error;
-    });
-  options.onLoaded();
-  return openServer({
+  return start({
     ...{ given, options, logState, log, relief, budget, failed, faults },
     ...{ replay, unwatch, failures, registry },
   });
@@ -81,8 +73,8 @@ interface Relief {
   returner?: MemoryReturner;
 }
 
-/** A server whose models are loaded. */
-interface LoadedServer {
+/** A server whose models are not loaded yet. */
+interface ServerParts {
   readonly given: ServeOptions;
   readonly options: OpenOptions;
   readonly logState: OpenOptions["log"];
@@ -98,41 +90,45 @@ interface LoadedServer {
   readonly registry: Registry;
 }
 
-/** Opens the ports, and polls the repositories if that is wanted. @throws Error, after the models are unloaded */
-async function openServer(loaded: LoadedServer): Promise<RunningServer> {
-  const { given, options, log, logState, budget, failed, faults, failures, registry } = loaded;
-  let isStopping = false;
+/** Loads the models, opens the ports, and polls the repositories if that is wanted. @throws Error, after all that is undone */
+async function start(parts: ServerParts): Promise<RunningServer> {
+  const { given, options, log, logState, relief, budget, failed, faults, failures, registry } = parts;
+  let state: ServerState = failed ? "failed" : "loading";
   const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
   const tracer = options.trace && createTracer(options.trace, isKnown, log);
   const recent = options.recentRequests && createRecentRequests(options.recentRequests);
   const control = options.modelControlMode;
-  const polling =
-    !failed && control === "poll" ? startPolling(registry, options.repositoryPollSeconds, log) : undefined;
-  const closing = (patience: number): Promise<void> => closeModels(loaded, tracer, patience);
+  const calls = createCalls(registry, { ...options, control }, () => state, tracer, recent);
+  const logSettings = createLogSettings(logState, given.logFile);
+  const endpoints = createPorts(options, { calls, registry, log, logSettings, budget, failures });
+  const closing = (patience: number): Promise<void> => closeModels(parts, tracer, patience);
+  let polling: Polling | undefined;
   try {
-    const made = createCalls(registry, { ...options, control }, () => isStopping, tracer, recent);
-    const calls = failed ? callsOfFailedStart(made) : made;
-    const logSettings = createLogSettings(logState, given.logFile);
+    if (!failed) {
+      if (options.opensEarly) await endpoints.openEarly();
+      await loadFirst(registry, options, log, relief.cache !== undefined);
+      state = "serving";
+    }
+    options.onLoaded();
+    if (!failed && control === "poll") polling = startPolling(registry, options.repositoryPollSeconds, log);
     log.hint("memory", limitLine(options.memoryLimit));
-    const endpoints = await openPorts(options, { calls, registry, log, logSettings, budget, failures });
-    const faultAdmin = await faults?.listen(log).catch(async error => {
-      await endpoints.stop(0);
-      throw error;
-    });
-    if (options.returnMemory) loaded.relief.returner = createMemoryReturner({ budget, log });
+    await endpoints.open();
+    const faultAdmin = await faults?.listen(log);
+    if (options.returnMemory) relief.returner = createMemoryReturner({ budget, log });
     // Beside the first requests: leftovers of servers that were killed.
     inBackground(removeAbandonedFolders(), "removing what killed servers left");
     let stopped: Promise<void> | undefined;
     return {
-      ports: { ...endpoints.ports, ...(faultAdmin !== undefined && { faultAdmin }) },
+      ports: { ...endpoints.opened, ...(faultAdmin !== undefined && { faultAdmin }) },
       ...(recent && { recent }),
       stop: () => {
-        isStopping = true;
-        stopped ??= stop(loaded, endpoints, polling, closing);
+        state = "stopping";
+        stopped ??= stop(parts, endpoints, polling, closing);
         return stopped;
       },
     };
   } catch (error) {
+    await endpoints.stop(0);
     await polling?.stop();
     // Triton ends without unloading, so nothing is said of it.
     logState.info = false;
@@ -143,8 +139,8 @@ async function openServer(loaded: LoadedServer): Promise<RunningServer> {
 
 /** @throws RuntimeFault when requests or models do not end in time */
 async function stop(
-  { options, log, relief, faults }: LoadedServer,
-  endpoints: OpenPorts,
+  { options, log, relief, faults }: ServerParts,
+  endpoints: Ports,
   polling: Polling | undefined,
   closing: (patience: number) => Promise<void>,
 ): Promise<void> {
@@ -169,7 +165,7 @@ async function stop(
 
 /** @param patience milliseconds for it */
 async function closeModels(
-  { registry, log, replay, unwatch }: LoadedServer,
+  { registry, log, replay, unwatch }: ServerParts,
   tracer: Tracer | undefined,
   patience: number,
 ): Promise<void> {

@@ -25,6 +25,9 @@ import { describeModel, extensionsOf } from "./metadata.js";
 import { createSharedMemory, type SharedMemory } from "./shared-memory.js";
 import { parseVersion } from "./version.js";
 
+/** `loading`: until the first models are loaded; `failed`: it stays though it could not start (`--exit-on-error=false`). */
+export type ServerState = "loading" | "failed" | "serving" | "stopping";
+
 export interface CallOptions {
   readonly id: string;
   readonly control: "none" | "poll" | "explicit";
@@ -62,6 +65,7 @@ export interface ServerCalls {
   readonly sample?: ((model: string, traceparent?: string) => TraceNotes | undefined) | undefined;
   /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
   labels(version: ReadyVersion, output: string): readonly string[];
+  /** False for a server that could not start and stays; its ports are open all the same. */
   isLive(): boolean;
   isReady(): boolean;
   serverMetadata(): ServerMetadataResponse;
@@ -80,15 +84,29 @@ export interface ServerCalls {
   unload(model: string, dependents?: boolean): Promise<void>;
 }
 
+/**
+ * While the server is loading or failed, whatever concerns models is refused, as by Triton's core. What is the server's own (metadata, log and
+ * trace settings, memory regions) is answered.
+ */
 export function createCalls(
   registry: Registry,
   options: CallOptions,
-  isStopping: () => boolean,
+  state: () => ServerState,
   tracer?: Tracer,
   recent?: RecentRequests,
 ): ServerCalls {
-  const find = (model: string, version: string): ReadyVersion => registry.find(model, parseVersion(version));
-  const asked = (model: string, version: string): readonly ReadyVersion[] => versionsOf(registry, model, version);
+  const requireStarted = (): void => {
+    const now = state();
+    if (now === "loading" || now === "failed") throw new RuntimeFault("UNAVAILABLE", "Server not ready");
+  };
+  const find = (model: string, version: string): ReadyVersion => {
+    requireStarted();
+    return registry.find(model, parseVersion(version));
+  };
+  const asked = (model: string, version: string): readonly ReadyVersion[] => {
+    requireStarted();
+    return versionsOf(registry, model, version);
+  };
   const sample = sampler(tracer, recent);
   return {
     options,
@@ -98,8 +116,8 @@ export function createCalls(
       return tracer?.isOn || recent ? sample : undefined;
     },
     labels: (version, output) => labelsOf(registry, version, output),
-    isLive: () => true,
-    isReady: () => !isStopping() && (!options.strictReadiness || registry.allReady()),
+    isLive: () => state() !== "failed",
+    isReady: () => state() === "serving" && (!options.strictReadiness || registry.allReady()),
     serverMetadata: () => ({
       name: options.id,
       version: options.serverVersion,
@@ -107,6 +125,7 @@ export function createCalls(
     }),
     find,
     isModelReady(model, version) {
+      requireStarted();
       const number = parseVersion(version);
       try {
         registry.find(model, number);
@@ -131,15 +150,18 @@ export function createCalls(
         return stages ? { ...statisticsOf(one), stages: stages.map(printStage) } : statisticsOf(one);
       }),
     async index(readyOnly) {
+      requireStarted();
       const entries = await registry.index();
       return readyOnly ? entries.filter(({ state }) => state === "READY") : entries;
     },
     async load(model, override) {
+      requireStarted();
       requireExplicit(options);
       requireName(model);
       await registry.load(model, override);
     },
     async unload(model, dependents) {
+      requireStarted();
       requireExplicit(options);
       await registry.unload(model, dependents);
     },
