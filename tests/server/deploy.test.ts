@@ -38,6 +38,12 @@ interface Runtime {
   };
 }
 
+/** The arguments, by the server's own reader. */
+function flagsOf({ args: [command, ...flags] }: Container): ReturnType<typeof serveOptions> {
+  expect(command).toBe("serve");
+  return serveOptions(flags);
+}
+
 const runtime = parse(text("serving-runtime.yaml")) as Runtime;
 
 test("the ServingRuntime starts the server on the ports and the folder that KServe uses", () => {
@@ -48,14 +54,13 @@ test("the ServingRuntime starts the server on the ports and the folder that KSer
   });
   const [container] = runtime.spec.containers;
   expect(runtime.spec.containers).toHaveLength(1);
-  expect(container).toMatchObject({ name: "kserve-container", command: ["tritonserver"] });
-  // The arguments are read by the server's own reader.
-  const options = serveOptions(container!.args);
-  expect(options).toMatchObject({
+  expect(container).toMatchObject({ name: "kserve-container", command: ["merlon"] });
+  const address = "0.0.0.0";
+  expect(flagsOf(container!)).toMatchObject({
     modelRepositories: ["/mnt/models"],
-    http: { port: 8080 },
-    grpc: { port: 9000 },
-    metrics: { port: 8002 },
+    http: { address, port: 8080 },
+    grpc: { address, port: 9000 },
+    metrics: { address, port: 8002 },
     exitOnError: false,
   });
   expect(container!.ports).toEqual([{ name: "http1", containerPort: 8080, protocol: "TCP" }]);
@@ -143,14 +148,18 @@ test("the package holds the programs and none of the tests", () => {
 
 test("pods are as closed as they can be, and slow loads are not killed", () => {
   const [container] = runtime.spec.containers as unknown as [
-    { startupProbe: { periodSeconds: number; failureThreshold: number }; securityContext: object },
+    Record<"startupProbe" | "livenessProbe", { periodSeconds: number; failureThreshold: number }> & {
+      securityContext: object;
+    },
   ];
   expect(container.securityContext).toMatchObject({
     allowPrivilegeEscalation: false,
     capabilities: { drop: ["ALL"] },
     seccompProfile: { type: "RuntimeDefault" },
   });
-  expect(container.startupProbe.periodSeconds * container.startupProbe.failureThreshold).toBeGreaterThanOrEqual(1800);
+  // Ports open before models load, which the readiness probe waits for without an end.
+  for (const { periodSeconds, failureThreshold } of [container.startupProbe, container.livenessProbe])
+    expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(60);
   for (const volume of runtime.spec.volumes)
     expect(volume).toMatchObject({ emptyDir: { sizeLimit: expect.any(String) } });
   const service = parse(text("inference-service.yaml")) as {
@@ -171,8 +180,7 @@ test("pods are as closed as they can be, and slow loads are not killed", () => {
     matchLabels: { "serving.kserve.io/inferenceservice": service.metadata.name },
   });
   expect(policy.spec.policyTypes).toEqual(["Ingress", "Egress"]);
-  const { args } = runtime.spec.containers[0]!;
-  const ports = serveOptions(args);
+  const ports = flagsOf(runtime.spec.containers[0]!);
   expect(policy.spec.ingress.flatMap(rule => rule.ports.map(({ port }) => port))).toEqual([
     ...[ports.http, ports.grpc, ports.metrics].map(one => (one as { port: number }).port),
   ]);
