@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join, relative } from "node:path";
 import { ensureLab } from "./lab/ensure-lab.mjs";
 import { ensureBuilt, ensureDebian, hash, once, ROOT, run, runBeside, step } from "./setup.mjs";
+import { findPythons } from "./test-pythons.mjs";
 
 /** The official clients and the originals run in a virtual environment of their own. */
 async function ensurePython() {
@@ -68,6 +69,7 @@ export const NEEDS = {
   python: async () => ({ MERLON_TEST_PYTHON: await ensurePython() }),
   lab: async () => ({ MERLON_LAB_PYTHON: await ensureLab() }),
   built: ensureBuilt,
+  pythons: async () => ({ MERLON_TEST_PYTHONS: JSON.stringify(await findPythons()) }),
   typescripts: async () => ({ MERLON_TEST_TYPESCRIPTS: await ensureTypeScripts() }),
   chromium: () => ensureDebian("The tests of pages", ["chromium"], hasBrowser),
   openssl: () => ensureDebian("The tests of TLS", ["openssl"]),

@@ -16,6 +16,7 @@ import { lowerWorkflow } from "../etl/run-onnx.js";
 import { inFolder, throughSql } from "../etl/run-workflow.js";
 import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
+import { PYTHONS, pythonOf } from "../needs/pythons.js";
 import { startPythonOnnx } from "../triton/python-onnx.js";
 import { readFunction } from "./read-function.js";
 import { throughPython } from "./through-python.js";
@@ -120,7 +121,9 @@ describe("numpy's int64", () => {
       });
     }));
 
-  test("in Python", () => {
+  test.for(PYTHONS)("in Python %s", (release, { skip }) => {
+    const interpreter = pythonOf(release);
+    if ("missing" in interpreter) return skip(interpreter.missing);
     const cases = oracle.cases.map(({ text, dtype }) => ({
       expression: read(text),
       types: TYPES,
@@ -128,7 +131,7 @@ describe("numpy's int64", () => {
       dtype,
       what: text,
     }));
-    throughPython(cases).forEach((found, i) => {
+    throughPython(cases, interpreter.python).forEach((found, i) => {
       expectNumpy(found, oracle.cases[i]!);
     });
   });

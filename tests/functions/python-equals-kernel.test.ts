@@ -10,6 +10,7 @@ import { compileExpression } from "#runtime/engine/expression/compile-expression
 import { toColumn as columnOf, toVector } from "#runtime/engine/expression/vector.js";
 import { type Cell, fromColumn, toColumn } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
+import { PYTHONS, pythonOf } from "../needs/pythons.js";
 import { cells, WIDE } from "./random-cells.js";
 import { COLUMNS, DTYPES, exactFunction } from "./random-function.js";
 import { readFunction } from "./read-function.js";
@@ -25,8 +26,8 @@ function throughKernel({ expression, types, cells: rows, dtype, what }: Case): r
 }
 
 /** Python's and the engine's logarithms differ in the last bits. */
-function expectSame(cases: readonly Case[]): void {
-  const python = throughPython(cases);
+function expectSame(cases: readonly Case[], interpreter: string): void {
+  const python = throughPython(cases, interpreter);
   for (const [i, one] of cases.entries()) {
     const expected = throughKernel(one);
     expect(python[i]!.length, one.what).toBe(expected.length);
@@ -149,11 +150,15 @@ function casesOf(name: (typeof FUNCTION_NAMES)[number]): Case[] {
   );
 }
 
-test("every function", () => {
-  expectSame(FUNCTION_NAMES.flatMap(casesOf));
+test.for(PYTHONS)("every function, on Python %s", (release, { skip }) => {
+  const found = pythonOf(release);
+  if ("missing" in found) skip(found.missing);
+  else expectSame(FUNCTION_NAMES.flatMap(casesOf), found.python);
 });
 
-test("random functions, and numbers as integers", () => {
+test.for(PYTHONS)("random functions, and numbers as integers, on Python %s", (release, { skip }) => {
+  const found = pythonOf(release);
+  if ("missing" in found) return skip(found.missing);
   const functions = fc.sample(exactFunction, { numRuns: 400, seed: 20_261_126 });
   const given = fc.sample(cells(20), { numRuns: 20, seed: 20_261_126 });
   const random = functions.map(({ kind, text }, i): Case => {
@@ -169,5 +174,5 @@ test("random functions, and numbers as integers", () => {
       what: dtype,
     }),
   );
-  expectSame([...random, ...whole]);
+  expectSame([...random, ...whole], found.python);
 });

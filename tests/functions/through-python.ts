@@ -5,7 +5,6 @@ import type { Expression } from "#contract/expression.js";
 import type { DType } from "#triton-protos/datatype.js";
 import type { Cell } from "../etl/table-values.js";
 import { schemaOf } from "../etl/workflow-plan.js";
-import { python } from "../needs/python.js";
 
 export interface Case {
   readonly expression: Expression;
@@ -29,7 +28,8 @@ for case in json.load(sys.stdin):
 json.dump(out, sys.stdout)
 `;
 
-export function throughPython(cases: readonly Case[]): readonly (readonly Cell[])[] {
+/** @param interpreter with numpy */
+export function throughPython(cases: readonly Case[], interpreter: string): readonly (readonly Cell[])[] {
   const given = cases.map(({ expression, types, cells: rows, dtype }) => ({
     expression,
     columns: schemaOf(types).map(({ name, list, dtype }) => [name, list !== undefined, dtype === "int64"]),
@@ -37,6 +37,6 @@ export function throughPython(cases: readonly Case[]): readonly (readonly Cell[]
     cells: Object.keys(types).map(name => rows[name]),
   }));
   const tools = fileURLToPath(new URL("../../tools/", import.meta.url));
-  const answer = execFileSync(python(), ["-c", RUNNER, tools], { input: JSON.stringify(given), maxBuffer: 2 ** 28 });
+  const answer = execFileSync(interpreter, ["-c", RUNNER, tools], { input: JSON.stringify(given), maxBuffer: 2 ** 28 });
   return JSON.parse(answer.toString()) as Cell[][];
 }
