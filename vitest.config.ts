@@ -42,7 +42,7 @@ export default defineConfig({
     include: isOrdinary ? [WALLS] : ["operators/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/bench/**", "node_modules/**"],
     globalSetup: ["tests/run/temporary-folder.ts", "tests/run/provide.ts"],
-    setupFiles: ["tests/run/guard.ts", "tests/run/folder-of-file.ts"],
+    setupFiles: ["tests/run/guard.ts", "tests/run/left-behind.ts", "tests/run/folder-of-file.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -1,11 +1,13 @@
 // `npm test`: sets everything up, then runs every suite and ends with one line `N passed, N failed`. `npm test -- PATTERN… OPTION…` runs the
-// files whose path contains a pattern, with vitest's options, and sets up what these files need (tests/needs).
+// files whose path contains a pattern, with vitest's options, and sets up what these files need (tests/needs). `--shuffle[=SEED]` runs files, and the
+// tests of each, in random order.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { needsReader } from "../tests/run/graph.mjs";
 import { ordinaryUser } from "./ordinary-user.mjs";
 import { ensurePackages, ROOT } from "./setup.mjs";
+import { shuffled } from "./shuffled.mjs";
 import { setUpNeeds, testFiles } from "./test-needs.mjs";
 
 const WALLS = "tests/walls";
@@ -85,7 +87,7 @@ function choose(words) {
   const all = testFiles();
   const files = patterns.length === 0 ? all : all.filter(file => patterns.some(pattern => file.includes(pattern)));
   if (files.length === 0) throw new Error(`no test file's path contains ${patterns.join(" or ")}`);
-  return { files, options, isWhole: words.length === 0 };
+  return { files, options: shuffled(options), isWhole: words.every(word => word.startsWith("--shuffle")) };
 }
 
 try {
