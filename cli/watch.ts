@@ -1,5 +1,5 @@
 /**
- * `--watch`: does a piece of work now and again whenever a file that it depends on changes, until `q`, Ctrl-C or SIGTERM. On a terminal the
+ * `--watch`: does a piece of work now and again whenever a file that it depends on changes, until `q`, Ctrl-C or a signal. On a terminal the
  * screen is cleared before each round and a line at its foot says what is watched. The work is synchronous for seconds, so that no handler would run
  * meanwhile: signals and the terminal are left as they are for that time, and Ctrl-C ends the process at once.
  */
@@ -79,6 +79,11 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     process.exitCode = 0;
     end();
   };
+  /** Node aborts if it exits by itself without its terminal, so that the signal ends the process. */
+  const hangUp = (): void => {
+    release();
+    process.kill(process.pid, "SIGHUP");
+  };
   const press = (typed: Buffer): void => {
     const text = typed.toString();
     // What was typed during a round comes in one piece.
@@ -87,12 +92,16 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
   };
   const take = (): void => {
     for (const signal of SIGNALS) process.on(signal, stop);
+    process.on("SIGHUP", hangUp);
     if (keys) process.stdin.setRawMode(true).on("data", press).resume();
   };
   const release = (): void => {
     for (const signal of SIGNALS) process.off(signal, stop);
+    process.off("SIGHUP", hangUp);
     if (keys) process.stdin.setRawMode(false).off("data", press).pause();
   };
+  // A terminal that was closed can't be set to its usual mode any more.
+  if (keys) process.stdin.on("error", () => {});
   return new Promise(resolve => {
     end = resolve;
     inBackground(round(), "a round");
