@@ -1,35 +1,54 @@
 /** `merlon client status`, `models`, `load`, `unload`. */
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
+import type { Client } from "../../runtime/client/index.js";
 import { type ConnectionOptions, connected, printJson, printTable, withClient } from "./connection.js";
 
+/** Milliseconds before the second attempt, and the longest wait, as in `merlon/client`. */
+const [BACKOFF, MAX_BACKOFF] = [50, 2000];
+
+/** Asks up to `attempts` times while the server is live and not ready: it loads its models. */
+async function readiness(
+  client: Client,
+  attempts: number,
+): Promise<{ readonly live: boolean; readonly ready: boolean }> {
+  for (let tried = 1; ; tried++) {
+    const [live, ready] = [await client.isServerLive(), await client.isServerReady()];
+    if (ready || !live || tried >= attempts) return { live, ready };
+    await sleep(Math.min(MAX_BACKOFF, BACKOFF * 2 ** (tried - 1)));
+  }
+}
+
 export const statusCommand = (): Command =>
-  connected(
-    new Command("status").description("say whether the server is alive and ready, and what it is"),
-    10_000,
-  ).action(async (options: ConnectionOptions) => {
-    await withClient(options, async client => {
-      const [live, ready] = [await client.isServerLive(), await client.isServerReady()];
-      if (!live) {
-        if (options.json) process.stdout.write(printJson({ live, ready }));
-        // Asking for anything says why.
-        await client.serverMetadata();
-      }
-      const { name, version, extensions } = await client.serverMetadata();
-      if (options.json) process.stdout.write(printJson({ live, ready, name, version, extensions }));
-      else
-        process.stdout.write(
-          printTable([
-            ["server", `${name} ${version}`],
-            ["address", `${client.address} (${client.protocol})`],
-            ["live", String(live)],
-            ["ready", String(ready)],
-            ["extensions", (extensions ?? []).join(", ") || "none"],
-          ]),
-        );
-      if (!ready) process.exitCode = 1;
+  connected(new Command("status").description("say whether the server is alive and ready, and what it is"), 10_000)
+    .addHelpText(
+      "after",
+      "\nExit status: 0 when the server is ready, 1 otherwise; --retry 30 waits for a server that loads its models.",
+    )
+    .action(async (options: ConnectionOptions) => {
+      await withClient(options, async client => {
+        const { live, ready } = await readiness(client, options.retry ?? 1);
+        if (!live) {
+          if (options.json) process.stdout.write(printJson({ live, ready }));
+          // Asking for anything says why.
+          await client.serverMetadata();
+        }
+        const { name, version, extensions } = await client.serverMetadata();
+        if (options.json) process.stdout.write(printJson({ live, ready, name, version, extensions }));
+        else
+          process.stdout.write(
+            printTable([
+              ["server", `${name} ${version}`],
+              ["address", `${client.address} (${client.protocol})`],
+              ["live", String(live)],
+              ["ready", String(ready)],
+              ["extensions", (extensions ?? []).join(", ") || "none"],
+            ]),
+          );
+        if (!ready) process.exitCode = 1;
+      });
     });
-  });
 
 export const indexCommand = (): Command =>
   connected(new Command("models").description("list the models of the server's repositories with their states"))

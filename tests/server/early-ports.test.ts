@@ -167,6 +167,30 @@ test.each([
   },
 );
 
+test("client status says that it is not ready, and with --retry waits until it is", async () => {
+  const slow = slowRepository();
+  const ports = await freePorts();
+  start(MERLON, ["serve", `--model-repository=${slow.folder}`], ports);
+  await slow.loading();
+  const status = (...words: readonly string[]) => {
+    const child = spawn(process.execPath, [
+      MERLON,
+      "client",
+      "status",
+      "--url",
+      `grpc://127.0.0.1:${ports.grpc}`,
+      ...words,
+    ]);
+    let said = "";
+    child.stdout.on("data", chunk => (said += chunk));
+    return once(child, "close").then(([code]) => ({ code, said }));
+  };
+  expect(await status()).toEqual({ code: 1, said: expect.stringMatching(/^live +true\nready +false$/m) });
+  const waiting = status("--retry", "40");
+  slow.go();
+  expect(await waiting).toEqual({ code: 0, said: expect.stringMatching(/^ready +true$/m) });
+});
+
 test("a signal ends a server whose models still load at once", async () => {
   const slow = slowRepository();
   const { child, ended } = start(MERLON, ["serve", `--model-repository=${slow.folder}`], await freePorts());
