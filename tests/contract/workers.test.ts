@@ -34,16 +34,17 @@ function host(code: string, options: Partial<HostOptions> = {}): WorkerHost<Any>
 
 test("calls have results, in whatever order they come, and memory moves both ways", async () => {
   const worker = host(
-    `serveCalls({
+    `const held = new Map();
+    serveCalls({
       sum: numbers => moved(Float64Array.of(numbers.reduce((a, b) => a + b)), []),
       echo: bytes => moved(bytes, [bytes.buffer]),
-      later: ms => new Promise(done => setTimeout(done, ms, ms)),
+      hold: name => new Promise(done => held.set(name, done)),
+      letGo: name => held.get(name)(name),
       data: () => workerStart(),
     });`,
     { data: { given: 1n } },
   );
-  const order: number[] = [];
-  const later = [60, 20].map(ms => worker.call("later", ms).then(value => order.push(value)));
+  const [first, second] = ["first", "second"].map(name => worker.call("hold", name));
   expect(await worker.call("sum", Float64Array.of(1, 2, 3.5))).toEqual(Float64Array.of(6.5));
   const bytes = Uint8Array.of(1, 2, 3);
   const echoed = worker.call("echo", bytes, [bytes.buffer]);
@@ -51,8 +52,11 @@ test("calls have results, in whatever order they come, and memory moves both way
   expect(await echoed).toEqual(Uint8Array.of(1, 2, 3));
   expect(await worker.call("data", undefined)).toEqual({ given: 1n });
   expect(worker.pending).toBe(2);
-  await Promise.all(later);
-  expect(order).toEqual([20, 60]);
+  await worker.call("letGo", "second");
+  expect(await second).toBe("second");
+  expect(worker.pending).toBe(1);
+  await worker.call("letGo", "first");
+  expect(await first).toBe("first");
   expect(worker.pending).toBe(0);
 });
 
