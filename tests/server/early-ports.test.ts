@@ -81,6 +81,9 @@ test("a loading server is live and not ready, and refuses what concerns models, 
       client.infer("slow", { X: { datatype: "INT32", shape: [1], data: [7] } } as never),
     ).rejects.toMatchObject(refused);
     expect(await client.isModelReady("slow")).toBe(false);
+    // The body of a request that is refused anyway is not waited for.
+    const large = `POST /v2/models/slow/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${2 ** 26}\r\n\r\n{`;
+    expect(await firstWords(ports.http, large)).toMatch(/^HTTP\/1\.1 503 /);
     slow.go();
     const server = await starting;
     try {
@@ -139,6 +142,17 @@ function start(
   for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (said += chunk));
   return { child, said: () => said, ended: once(child, "close") as Promise<[number | null, string | null]> };
 }
+
+/** What a server answers first to these bytes. */
+const firstWords = (port: number, bytes: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connectTcp(port, "127.0.0.1", () => socket.write(bytes));
+    socket.once("data", answer => {
+      socket.destroy();
+      resolve(answer.toString());
+    });
+    socket.on("error", reject);
+  });
 
 const listens = (port: number): Promise<boolean> =>
   new Promise(resolve => {
