@@ -147,7 +147,17 @@ describe("the content type of a cloud's front end", () => {
     [`${mime}0`, 0],
     [`${mime}100`, 100],
     [`${mime} +7x`, 7],
-    [`${mime}x`, 0],
+    [`${mime}x`, "INVALID_ARGUMENT Unable to parse inference header size, got: x"],
+    [
+      `${mime}2147483648`,
+      "INVALID_ARGUMENT Unable to parse inference header size, value is out of range, got: 2147483648",
+    ],
+    [`${mime}2147483647`, "INVALID_ARGUMENT inference header size should be in range (0, 100), got: 2147483647"],
+    [
+      `${mime}-2147483649`,
+      "INVALID_ARGUMENT Unable to parse inference header size, value is out of range, got: -2147483649",
+    ],
+    [`${mime}-2147483648`, "INVALID_ARGUMENT inference header size should be in range (0, 100), got: -2147483648"],
     [`${mime}101`, "INVALID_ARGUMENT inference header size should be in range (0, 100), got: 101"],
     [`${mime}-1`, "INVALID_ARGUMENT inference header size should be in range (0, 100), got: -1"],
     [`a ${mime}1`, `INVALID_ARGUMENT expect MIME type for binary data starts with '${mime}', got: a ${mime}1`],
