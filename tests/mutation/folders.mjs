@@ -41,8 +41,9 @@ export const FOLDERS = {
       "tests/server/{cloud-front-ends,generate-request,hostile,http-bodies,http-parts,json-numbers,large-binary,onnx-errors}.test.ts",
       "tests/server/{print-double,recorded-http,request-faults,shared-memory-checks,tensor-json}.test.ts",
       "tests/server/{used-regions,verbose-log}.test.ts",
+      "tests/tracing/trace-file.test.ts",
     ],
-    time: "about 5,000 mutants; not timed yet",
+    time: "60 of 3,421 mutants in 6 minutes on two loaded cores",
   },
   stores: {
     sources: ["runtime/stores/feast/", "runtime/stores/embeddings/"],

@@ -330,6 +330,10 @@ describe("an inference request", () => {
       outputs: [{ name: "A", parameters: { classification: 2 ** 32 + 2 } }],
     }) as typeof found;
     expect(wide.request.wishes.get("A")).toEqual({ classes: 2 });
+    const widest = read(
+      '{"inputs":[{"name":"I0","datatype":"INT32","shape":[1],"data":[7]}],"outputs":[{"name":"A","parameters":{"classification":18446744073709551615}}]}',
+    ) as never as typeof found;
+    expect(widest.request.wishes.get("A")).toEqual({ classes: 2 ** 32 - 1 });
   });
   const SOURCES =
     "INVALID_ARGUMENT Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. ";
