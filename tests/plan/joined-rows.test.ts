@@ -19,16 +19,21 @@ const stepOf = (id: string, outputs: readonly ReturnType<typeof column>[]): AnyS
   }) as AnyStep;
 const one = stepOf("one", [column("n", "int64")]);
 const made = stepOf("made", [column("id", "int64", { rows: "made" })]);
+/** Rows of rows. */
+const deep = stepOf("deep", [column("part", "int64", { rows: "deep" })]);
 const plan: Plan = {
   ...({} as Plan),
   inputs: [column("x", "int64")],
-  steps: [one, made],
+  steps: [one, made, deep],
   outputs: [
     { schema: column("n", "int64"), ref: { name: "n", step: "one", column: "n" } },
     { schema: column("ids", "int64"), ref: { name: "ids", step: "made", column: "id" } },
+    { schema: column("parts", "int64"), ref: { name: "parts", step: "deep", column: "part" } },
     { schema: column("x", "int64"), ref: { name: "x", step: "request", column: "x" } },
   ],
 };
+
+const partsOf = (id: number): number[] => Array.from({ length: id % 4 }, (_, i) => i);
 
 /** A run of one row: x + 1, and the candidates of x. */
 function runOf(
@@ -37,9 +42,11 @@ function runOf(
   given: { readonly ids: readonly number[]; readonly reason: string | undefined },
 ): PlanResult {
   const own = rootRows(1);
+  const ids = candidates("int64", [given.ids], own);
   const columns: Readonly<Record<string, Column>> = {
     n: scalars("int64", [x + 1], own),
-    id: candidates("int64", [given.ids], own),
+    id: ids,
+    part: candidates("int64", given.ids.map(partsOf), ids.rows),
   };
   const times = (step: AnyStep, n: number) => ({
     step,
@@ -88,6 +95,10 @@ test("columns stand below one another, on rows of the request and on rows below 
       expect(plain(result.columns.get("n")!)).toEqual(all.map(({ x }) => BigInt(x + 1)));
       expect(grouped(result.columns.get("ids")!)).toEqual(all.map(({ ids }) => ids.map(BigInt)));
       expect(result.columns.get("ids")!.rows.parent).toBe(request);
+      expect(grouped(result.columns.get("parts")!)).toEqual(
+        all.flatMap(({ ids }) => ids.map(id => partsOf(id).map(BigInt))),
+      );
+      expect(result.columns.get("parts")!.rows.parent).toBe(result.columns.get("ids")!.rows);
       expect(result.columns.get("x")).toBe(inputs.get("x"));
       expect([result.columnOf("one", "gone"), result.columnOf("gone", "n")]).toEqual([undefined, undefined]);
       expect(result.each).toHaveLength(all.length);
