@@ -69,7 +69,7 @@ export const FOLDERS = {
   engine: {
     sources: ["runtime/engine/"],
     tests: [
-      "tests/plan/{cache-histories,cached-kernel,choose,close-kernels,execute,fallback,golden-rows,joined-rows,random-runs,repeat-rows,stage-functions}.test.ts",
+      "tests/plan/{cache-histories,cached-kernel,cached-rows,choose,close-kernels,execute,fallback,golden-rows,joined-rows,random-runs,repeat-rows,stage-functions}.test.ts",
       "tests/functions/{departures,equals-javascript,integer-loops,integers}.test.ts",
       "tests/kernels/filter-rows.test.ts",
       "operators/{filter,lambda-op,fused,transform-workflow}/*.test.ts",
