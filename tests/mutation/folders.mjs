@@ -92,7 +92,7 @@ export const FOLDERS = {
       "runtime/wire/json/decimal.ts",
     ],
     tests: [
-      "tests/stores/{feast-key,feast-views,feast-every-type,feast-new-types,leaf-pages,onnx-signature,redis-options}.test.ts",
+      "tests/stores/{arrow-columns,feast-key,feast-views,feast-every-type,feast-new-types,leaf-pages,onnx-signature,redis-options}.test.ts",
       "tests/stores/{embedding-table,feast-by-statement,feast-key-versions,feast-written,hugectr,store-check,zip}.test.ts",
       "tests/kernels/{pandas-hash,seen-filter}.test.ts",
       "tests/walls/{arrow-file,npz,onnx-file,manifest,protobuf}.test.ts",
