@@ -141,11 +141,11 @@ async function runFaiss(job: FaissJob, onRows: (rows: number) => void): Promise<
   child.on("message", rows => onRows(Number(rows)));
   const [code, signal] = (await once(child, "close")) as [number | null, string | null];
   if (code === 0) return;
-  const reason =
-    said
-      .split("\n")
-      .find(line => /error|what\(\)|cannot|not found/i.test(line))
-      ?.trim() ?? `it ended with ${signal ?? `status ${code}`}`;
+  const lines = said.split("\n");
+  // Node prints the source that threw before the error itself.
+  const line =
+    lines.find(line => /^\w*Error: |what\(\)/.test(line)) ?? lines.find(line => /error|cannot|not found/i.test(line));
+  const reason = line?.trim() ?? `it ended with ${signal ?? `status ${code}`}`;
   throw new RuntimeFault(
     "INTERNAL",
     `FAISS could not build \`${job.factory}\` of ${job.count} vectors: ${reason}. If its native binding is missing, run \`npm run setup\`.`,

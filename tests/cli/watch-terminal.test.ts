@@ -129,7 +129,7 @@ describe("between checks", () => {
     ];
     const { said, ...ended } = await watching(0, [...IDLE, ...again, ["raw"], ["types", "q"]]);
     expect(ended).toEqual(GOOD);
-    expect(said.split("✔ ensemble slow")).toHaveLength(3);
+    expect(said.split(": ensemble slow, ")).toHaveLength(3);
   });
 });
 
@@ -148,7 +148,7 @@ describe("in the middle of a check", () => {
   test("q is heard when the check has ended", async () => {
     const { said, ...ended } = await watching(2, [...CHECKING, ["types", "q"]]);
     expect(ended).toEqual(GOOD);
-    expect(said).toContain("✔ ensemble slow");
+    expect(said).toContain(": ensemble slow, ");
     expect(said.split(CLEARED)).toHaveLength(2);
   });
 });

@@ -220,7 +220,8 @@ function program(of: Choice): AnyNode {
 export function randomEnsemble(of: Choice, folder: string): { readonly plan: Plan; readonly models: ModelFiles } {
   const graph = serialise(ensemble("random", program(of)));
   const inferred = infer(graph, { artefacts, lambdas, variable: () => undefined });
-  if (inferred.faults.length > 0) throw new Error(inferred.faults.map(({ message }) => message.message).join("\n"));
+  const errors = inferred.faults.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message.message).join("\n"));
   for (const { files = [] } of inferred.steps)
     for (const file of files) {
       const to = join(folder, file.to);

@@ -1,5 +1,5 @@
 /** Programs that are lowered for a stock Triton in tests: the shop and the samples, without what has no lowering or comes by chance. */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lowered } from "#compiler/5-emit/build.js";
 import type { AnyStep } from "#contract/plan.js";
@@ -10,7 +10,10 @@ const ROOT = join(import.meta.dirname, "../..");
 export const SHOP = join(ROOT, "examples/shop/recommend.ensemble.ts");
 const SAMPLES = join(ROOT, "tests/samples");
 export const SAMPLE_NAMES = readdirSync(SAMPLES).filter(
-  name => /^(ensemble|merlin)-/.test(name) && !name.endsWith("-method"),
+  name =>
+    /^(ensemble|merlin)-/.test(name) &&
+    !name.endsWith("-method") &&
+    existsSync(join(SAMPLES, name, "main.ensemble.ts")),
 );
 export const sampleProgram = (name: string): Promise<Program> =>
   compiledProgram(join(SAMPLES, name, "main.ensemble.ts"));

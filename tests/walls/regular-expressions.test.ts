@@ -35,6 +35,8 @@ describe("patterns in the sources", () => {
   /** Super-linear ones whose text is ours or the operator's own, with the reason. */
   const REVIEWED: Readonly<Record<string, string>> = {
     "compiler/2-check/reword.ts": "messages of the TypeScript compiler about the author's program",
+    "cli/project-typescript.ts": "the tsconfig.json of the author's project",
+    "compiler/migrate/arithmetic.ts": "what lies between two operands of the author's program",
     "compiler/place-faults.ts": "stack traces of the author's program",
     "runtime/server/backends/javascript/complete.ts": "the source of a model, which runs in the server anyway",
     "runtime/etl/import/nvtabular-artefacts.ts": "names of files, which have 255 bytes",
