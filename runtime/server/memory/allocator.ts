@@ -4,7 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { ServerLog } from "../observe/server-log.js";
@@ -31,6 +31,8 @@ const SWEEP_MS = 50;
 const QUIET_LOOKS = 2;
 /** A forced collection pauses about a millisecond per megabyte of live objects; larger heaps are left to V8. */
 const LARGEST_HEAP = 128 * MIB;
+/** Looks of which the smallest heap is taken for what is live: garbage, which costs a collection nothing, may be most of the heap after a peak. */
+const HEAP_LOOKS = 60;
 /** Under pressure requests are refused until memory is returned, so nothing waits for quiet; but not more often than this. */
 const PRESSURE_MS = 2000;
 
@@ -42,7 +44,10 @@ export interface ReturnerOptions {
   readonly intervalMs?: number;
   readonly againMs?: number;
   readonly resident?: () => number;
-  readonly collect?: () => void;
+  /** Bytes of V8's heap in use, garbage included. */
+  readonly heap?: () => number;
+  /** @param pages what becomes of the heap's empty pages: V8 pools them, in which a collection takes some 5 ms, or frees them, which takes 15 to 30 */
+  readonly collect?: (pages: "kept" | "freed") => void;
 }
 
 export interface MemoryReturner {
@@ -59,8 +64,11 @@ export function createMemoryReturner({
   intervalMs = INTERVAL_MS,
   againMs = AGAIN_MS,
   resident = () => process.memoryUsage.rss(),
+  heap = () => getHeapStatistics().used_heap_size,
   collect = collectGarbage,
 }: ReturnerOptions): MemoryReturner {
+  /** The last looks at the heap, the oldest first. */
+  const heaps: number[] = [];
   /** The least resident memory so far. */
   let floor = resident();
   let last = floor;
@@ -79,8 +87,10 @@ export function createMemoryReturner({
     allocator ??= load() ?? withoutBinding(log);
     // Often enough by itself, and without a pause.
     await allocator.trim();
-    if (resident() - floor >= WORTH) {
-      collect();
+    for (const pages of ["kept", "freed"] as const) {
+      if (resident() - floor < WORTH || Math.min(heap(), ...heaps) > LARGEST_HEAP) break;
+      collect(pages);
+      heaps.splice(0, heaps.length, heap());
       // V8 frees the memory of collected buffers on its own threads, for which it needs a moment.
       await new Promise<void>(resolve => setTimeout(resolve, SWEEP_MS).unref());
       await allocator.trim();
@@ -102,6 +112,8 @@ export function createMemoryReturner({
     if (running) return;
     const now = resident();
     floor = Math.min(floor, now);
+    heaps.push(heap());
+    if (heaps.length > HEAP_LOOKS) heaps.shift();
     const grows = now > last + WORTH / 4;
     last = now;
     const { charged } = budget;
@@ -137,15 +149,19 @@ function withoutBinding(log: ReturnerOptions["log"]): Allocator {
 
 const SCRIPT = "node_modules/merlon/scripts/native-allocator.mjs";
 
-let gc: (() => void) | undefined;
+type Collector = (options?: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
+let gc: Collector | undefined;
 
-/** A full collection, where the heap is small enough for a short pause. */
-function collectGarbage(): void {
-  if (process.memoryUsage().heapUsed > LARGEST_HEAP) return;
+/** A full collection. */
+function collectGarbage(pages: "kept" | "freed"): void {
   if (!gc) {
     // The only way to V8's collector that needs no flag of the command line.
     setFlagsFromString("--expose-gc");
-    gc = runInNewContext("gc") as () => void;
+    gc = runInNewContext("gc") as Collector;
+  }
+  if (pages === "freed") {
+    gc({ type: "major", flavor: "last-resort" });
+    return;
   }
   // Buffers that one collection finds are freed by the next.
   gc();
