@@ -107,7 +107,7 @@ try {
     ? [
         await gate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]),
         await gate("oxlint: promises that nobody waits for", [bin("oxlint/bin/oxlint"), "--type-aware"]),
-        await gate("tstyche: types and their sentences", [bin("tstyche/build/bin.js")]),
+        await gate("tstyche: types and their sentences", [bin("tstyche/dist/bin.js")]),
       ]
     : [];
   const walls = files.filter(file => file.startsWith(`${WALLS}/`));
