@@ -1,4 +1,4 @@
-// Writes the operators' part of docs/language.md: each operator's docstring, and one statement with it out of the samples, which the tests
+// Writes the operators' part of docs/reference/language.md: each operator's docstring, and one statement with it out of the samples, which the tests
 // compile. An operator without docstring or sample stops it.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { factsOf } from "../dist/contract/step-facts.js";
 import { opDefinition } from "../dist/operators/authors.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const target = join(root, "docs", "language.md");
+const target = join(root, "docs", "reference", "language.md");
 const START = "<!-- operators: made by scripts/gen-language.mjs -->";
 const END = "<!-- end of operators -->";
 
@@ -97,7 +97,7 @@ function calls(node, name) {
   return !!ts.forEachChild(node, child => calls(child, name) || undefined);
 }
 
-/** @param page text of docs/language.md */
+/** @param page text of docs/reference/language.md */
 export function generate(page) {
   const sections = operators()
     .sort((a, b) => a.name.localeCompare(b.name, "en"))
@@ -108,12 +108,12 @@ export function generate(page) {
         `### ${operator.name}`,
         `*In ${where}.* ${prose}`,
         ...(parameters.length ? [parameters.join("\n")] : []),
-        `\`\`\`ts\n${text}\n\`\`\`\n\n([${from}](../${from}))`,
+        `\`\`\`ts\n${text}\n\`\`\`\n\n([${from}](../../${from}))`,
       ].join("\n\n");
     });
   const [before, rest] = page.split(START);
   const after = rest?.split(END)[1];
-  if (after === undefined) throw new Error("docs/language.md has lost its markers for the operators");
+  if (after === undefined) throw new Error("docs/reference/language.md has lost its markers for the operators");
   return `${before}${START}\n\n${sections.join("\n\n")}\n\n${END}${after}`;
 }
 

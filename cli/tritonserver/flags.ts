@@ -248,7 +248,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         name: "mock-missing",
         argument: "boolean",
         optional: true,
-        help: "Mocks answer for every back end and model file that isn't here, from the configuration alone; docs/testing.md.",
+        help: "Mocks answer for every back end and model file that isn't here, from the configuration alone; docs/guides/testing.md.",
       },
       flag(
         "replay",
@@ -264,7 +264,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag(
         "fault",
         "MODEL[/STAGE]:KIND[=VALUE][,SETTING=VALUE]",
-        "Something that goes wrong on purpose, for example ranker:error,rate=0.1; may be repeated; docs/testing.md.",
+        "Something that goes wrong on purpose, for example ranker:error,rate=0.1; may be repeated; docs/guides/testing.md.",
       ),
       flag(
         "fault-admin-port",
@@ -289,7 +289,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag(
         "triton-release",
         "YY.MM",
-        "Names the version of that Triton release, with its default for --allow-client-shm; docs/serving.md.",
+        "Names the version of that Triton release, with its default for --allow-client-shm; docs/reference/triton-releases.md.",
       ),
       flag("verify-workflows", "string", "off, warn (default) or refuse: golden rows and fit of workflows at load."),
       flag(

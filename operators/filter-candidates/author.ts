@@ -38,7 +38,7 @@ export interface CandidateLists {
  * lists are all empty keeps no candidate. Integers of different widths are compared by value.
  * @param lists a node whose columns are lists of ids per user, or one id: what to drop. Or `{ deny, allow, seen }`, where `seen` holds a Bloom
  *   filter per user: small however much a user has seen, and wrong about the few candidates of its error rate (`merlon bloom build` makes them,
- *   docs/bloom-filters.md)
+ *   docs/reference/bloom-filters.md)
  * @example retrieval["candidate_ids"] >> filterCandidates(user["purchased_ids"])
  * @example retrieval["candidate_ids"] >> filterCandidates({ deny: user[["purchased_ids", "hidden_ids"]], allow: user["licensed_ids"] })
  * @example retrieval["candidate_ids"] >> filterCandidates({ seen: user["seen_items"] })

@@ -24,7 +24,7 @@ export function seenFilter(
       if (typeof current === "string")
         throw new RuntimeFault(
           "INVALID_ARGUMENT",
-          `column \`${name}\` holds ${current} at row ${row}. Make it with \`merlon bloom build\`, or as docs/bloom-filters.md says.`,
+          `column \`${name}\` holds ${current} at row ${row}. Make it with \`merlon bloom build\`, or as docs/reference/bloom-filters.md says.`,
         );
     },
     has: i => {

@@ -40,7 +40,7 @@ export interface ModelDefinition<Inputs = TensorSpecs, Outputs = TensorSpecs> {
   readonly maxBatchSize?: number;
   /** Any number of answers to a request. */
   readonly decoupled?: boolean;
-  /** Rules for outputs, delays, a table; see docs/testing.md. */
+  /** Rules for outputs, delays, a table; see docs/guides/testing.md. */
   readonly mock?: MockSettings;
   /** Anything else of config.pbtxt: `dynamic_batching`, `sequence_batching`, … */
   readonly config?: ModelConfigInit;

@@ -29,9 +29,10 @@ export const PAGES: readonly string[] = [
   "SECURITY.md",
   "CONTRIBUTING.md",
   "CHANGELOG.md",
-  ...readdirSync(join(ROOT, "docs"))
-    .filter(name => name.endsWith(".md"))
-    .map(name => `docs/${name}`),
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter(path => path.endsWith(".md") && !path.startsWith(".vitepress"))
+    .map(path => `docs/${path}`)
+    .sort(),
 ];
 
 const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm;

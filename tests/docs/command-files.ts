@@ -12,7 +12,7 @@ const EVENTS = `SELECT 512300000 + i % 20 AS user_id, 1000 + i % 30 AS item_id, 
   (1 + i % 50)::FLOAT AS price, TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE AS time FROM range(400) t(i)`;
 const EMBEDDINGS = `SELECT 'sku-' || i AS sku, [i::FLOAT, (i * i % 7)::FLOAT, 1::FLOAT] AS embedding FROM range(50) t(i)`;
 
-/** Models that docs/client.md names: a ragged column, single values in rows, a stream. */
+/** Models that docs/reference/client.md names: a ragged column, single values in rows, a stream. */
 const MOCKS: Readonly<Record<string, string>> = {
   next: `input [ { name: "user_id" data_type: TYPE_INT64 dims: [ -1 ] }, { name: "bought__values" data_type: TYPE_INT64 dims: [ -1 ] },
     { name: "bought__offsets" data_type: TYPE_INT32 dims: [ -1 ] } ] output [ { name: "ids" data_type: TYPE_INT64 dims: [ -1 ] } ]`,

@@ -15,8 +15,8 @@ import { openShell, type Shell } from "./shell.js";
 
 /** A server that a page's blocks suppose, started before each of them. */
 const BEFORE: Readonly<Record<string, string>> = {
-  "docs/client.md": "merlon serve --model-repository model-repo --model-repository mocks",
-  "docs/testing.md": "merlon serve --model-repository model-repo",
+  "docs/reference/client.md": "merlon serve --model-repository model-repo --model-repository mocks",
+  "docs/guides/testing.md": "merlon serve --model-repository model-repo",
 };
 /** The client that README shows; other TypeScript is type-checked alone. */
 const isRun = ({ language, around, notRun }: Block): boolean =>
@@ -61,7 +61,7 @@ async function runBlock(shell: Shell, block: Block, folder: string): Promise<voi
   if (block.language === "sh") {
     for (const command of commandsOf(text)) {
       const { status, err } = await shell.run(command, block.meanwhile && local(block.meanwhile));
-      // What is drawn at random differs from draw to draw, as docs/triton.md says.
+      // What is drawn at random differs from draw to draw, as docs/guides/stock-triton.md says.
       const good = /^merlon diff /.test(command) ? [0, 1] : [0];
       expect(good, `${placeOf(block)}: ${command}\n${err}`).toContain(status);
       expect(err).not.toMatch(/^error: /m);

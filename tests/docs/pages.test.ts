@@ -60,17 +60,17 @@ const PRINTED: Readonly<Record<string, (block: Block) => Promise<void> | void>> 
     expect(folders.length).toBeGreaterThan(8);
     expect(folders.filter(name => !existsSync(join(ROOT, name)))).toEqual([]);
   },
-  "docs/serving.md Exposed:": ({ text }) =>
+  "docs/guides/deploy.md Exposed:": ({ text }) =>
     expect(
       describeExposure({
         ...{ service: "HTTP", address: "0.0.0.0", port: 8000, tls: "none" },
         ...{ restrictions: ["model-repository:admin-key=secret"], origins: [] },
       }),
     ).toBe(text.trimEnd()),
-  "docs/triton.md recommend.ensemble.ts:8:22:": async block =>
+  "docs/guides/stock-triton.md recommend.ensemble.ts:8:22:": async block =>
     expectPrinted(block, (await refused("recommend", "seeded.ensemble.ts")).err),
   // The digits are those of this machine's logarithm.
-  "docs/triton.md digits.ensemble.ts:3:16:": async block => {
+  "docs/guides/stock-triton.md digits.ensemble.ts:3:16:": async block => {
     const digits = /: \d+ and \d+,/g;
     const { err } = await refused("digits", "digits.ensemble.ts");
     expectPrinted(
@@ -108,8 +108,8 @@ test.each(printed.map(block => [placeOf(block), block] as const))(
 );
 
 describe("data", () => {
-  test("docs/testing.md's mock.json is one, and names no file that the page doesn't have", () => {
-    const [block, ...more] = ofPage("docs/testing.md", "json");
+  test("docs/guides/testing.md's mock.json is one, and names no file that the page doesn't have", () => {
+    const [block, ...more] = ofPage("docs/guides/testing.md", "json");
     expect(more).toEqual([]);
     const settings = checkMockSettings(JSON.parse(block!.text), "the page");
     expect(Object.keys(settings)).toContain("otherwise");
@@ -135,7 +135,7 @@ const READ_BY: Readonly<Record<string, (block: Block) => boolean>> = {
   sh: () => true,
   python: () => true,
   text: block => Object.hasOwn(PRINTED, keyOf(block)),
-  json: ({ page }) => page === "docs/testing.md",
+  json: ({ page }) => page === "docs/guides/testing.md",
   jsonc: ({ page }) => page === "README.md",
   yaml: ({ text }) => typeof parse(text).kind === "string",
 };

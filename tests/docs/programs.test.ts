@@ -46,8 +46,11 @@ beforeAll(() => {
 
 /** The folder whose artefacts a page's programs read. */
 const folderOf = ({ page }: Block): string =>
-  ({ "docs/language.md": "samples", "docs/coming-from-merlin.md": "samples", "docs/bloom-filters.md": "seen" })[page] ??
-  "";
+  ({
+    "docs/reference/language.md": "samples",
+    "docs/guides/leaving-merlin.md": "samples",
+    "docs/reference/bloom-filters.md": "seen",
+  })[page] ?? "";
 
 test.each(named(programs))("the program at %s compiles", async (_, block) => {
   const file = at(folderOf(block), `${basename(block.page, ".md")}-${block.line}.${kindOf(block)}.ts`);

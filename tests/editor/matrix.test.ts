@@ -1,10 +1,10 @@
-// The table of docs/editors.md, measured with live servers. `UPDATE=1` rewrites it.
+// The table of docs/guides/editors.md, measured with live servers. `UPDATE=1` rewrites it.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FEATURES, FORMS, type Form, measure, TYPESCRIPTS, type Which } from "./matrix.js";
 
-const PAGE = join(import.meta.dirname, "..", "..", "docs", "editors.md");
+const PAGE = join(import.meta.dirname, "..", "..", "docs", "guides", "editors.md");
 const [START, END] = ["<!-- matrix: measured by tests/editor/matrix.test.ts -->", "<!-- end of matrix -->"];
 
 const titleOf = (feature: string): string => (["check", "tsc"].includes(feature) ? `\`merlon ${feature}\`` : feature);

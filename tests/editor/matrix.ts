@@ -1,6 +1,6 @@
 /**
  * What an editor and `merlon tsc` make of one program with one mistake, by TypeScript and by form of the file: each cell of the table in
- * docs/editors.md is measured with the live server and the live command.
+ * docs/guides/editors.md is measured with the live server and the live command.
  */
 import { spawnSync } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";

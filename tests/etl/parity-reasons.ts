@@ -1,4 +1,4 @@
-/** Where Merlon answers otherwise than NVTabular 23.08 on purpose, by operator; `docs/nvtabular-parity.md` prints it. */
+/** Where Merlon answers otherwise than NVTabular 23.08 on purpose, by operator; `docs/reference/nvtabular-parity.md` prints it. */
 
 export const BETTER: Readonly<Record<string, string>> = {
   bucketize: "",

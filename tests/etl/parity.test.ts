@@ -1,4 +1,4 @@
-/** `docs/nvtabular-parity.md` says what the cases say. `UPDATE=1` writes it anew. */
+/** `docs/reference/nvtabular-parity.md` says what the cases say. `UPDATE=1` writes it anew. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { BETTER, ELSEWHERE } from "./parity-reasons.js";
@@ -10,7 +10,7 @@ interface Named {
 
 const fixture = (name: string): readonly Named[] =>
   JSON.parse(readFileSync(new URL(`../fixtures/nvtabular/${name}`, import.meta.url), "utf8")) as Named[];
-const DOCUMENT = new URL("../../docs/nvtabular-parity.md", import.meta.url);
+const DOCUMENT = new URL("../../docs/reference/nvtabular-parity.md", import.meta.url);
 
 const usesSwitch = ({ links }: Named): boolean =>
   links.some(

@@ -59,7 +59,7 @@ test.each([
     "adapter_result.status == wgpu::RequestAdapterStatus::Success was false. Failed to get a WebGPU adapter: No supported adapters",
     "mesa-vulkan-drivers",
   ],
-  ["OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library", "docs/serving.md"],
+  ["OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library", "docs/guides/gpus.md"],
 ])("%s: the way out", (message, way) => {
   expect(providerAdvice(message)).toContain(way);
   expect(providerAdvice("Invalid rank for input: x")).toBeUndefined();

@@ -1,5 +1,5 @@
 /**
- * docs/testing.md and Triton's records: what the page says can be written, is read; what faults say, a real Triton has said.
+ * docs/guides/testing.md and Triton's records: what the page says can be written, is read; what faults say, a real Triton has said.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { executionFault } from "#runtime/server/faults/fault-texts.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const page = readFileSync(join(ROOT, "docs", "testing.md"), "utf8");
+const page = readFileSync(join(ROOT, "docs", "guides", "testing.md"), "utf8");
 
 test("the page's short forms are faults, and every kind has one", () => {
   const table = page.slice(page.indexOf("| fault | short form"), page.indexOf("Each may have `rate`"));

@@ -71,7 +71,7 @@ function answered(answer: Awaited<ReturnType<ort.InferenceSession["run"]>>) {
   };
 }
 
-/** A graph computes both branches of a `choose`: what fails in one ends the request (docs/triton.md), which is not compared here. */
+/** A graph computes both branches of a `choose`: what fails in one ends the request (docs/guides/stock-triton.md), which is not compared here. */
 const lenient = (kind: Choice["first"]): Choice["first"] => (kind === "strict" ? "tower" : kind);
 
 test("a graph answers what the kernels answer, for random ensembles with every operator", async () => {

@@ -47,6 +47,6 @@ export function providerAdvice(message: string): string | undefined {
   if (/WebGPU adapter|WebGPU device/.test(message))
     return "No device answers by Vulkan, Metal or Direct3D: install its driver (Debian's mesa-vulkan-drivers has a software device), or write `kind: KIND_CPU`.";
   if (/Failed to load (shared )?library|CUDA failure|CUDA driver/.test(message))
-    return "ONNX Runtime's CUDA provider, or a library that it needs, is missing: the lines before this in the log name it, and docs/serving.md says where it comes from. `kind: KIND_CPU` needs none.";
+    return "ONNX Runtime's CUDA provider, or a library that it needs, is missing: the lines before this in the log name it, and docs/guides/gpus.md says where it comes from. `kind: KIND_CPU` needs none.";
   return undefined;
 }

@@ -91,4 +91,4 @@ const hasCudaProvider = (bin: string): boolean =>
   );
 
 const whyNone = (cuda: boolean): string =>
-  `${cuda ? "there is a CUDA device, but not ONNX Runtime's CUDA provider (docs/serving.md says where it comes from)" : "none was found"}. Write \`kind: KIND_CPU\` or \`KIND_AUTO\`, or start with \`--gpu webgpu\`, which takes a software device too`;
+  `${cuda ? "there is a CUDA device, but not ONNX Runtime's CUDA provider (docs/guides/gpus.md says where it comes from)" : "none was found"}. Write \`kind: KIND_CPU\` or \`KIND_AUTO\`, or start with \`--gpu webgpu\`, which takes a software device too`;

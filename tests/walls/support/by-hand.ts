@@ -1,5 +1,5 @@
 /**
- * Lets a test edit the files of a built repository, as `docs/serving.md` says: without the manifests, and the parameters that miss them.
+ * Lets a test edit the files of a built repository, as `docs/guides/deploy.md` says: without the manifests, and the parameters that miss them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
