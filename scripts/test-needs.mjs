@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { ensureSite } from "./docs/main.mjs";
 import { ensureLab } from "./lab/ensure-lab.mjs";
 import { ensureBuilt, ensureDebian, hash, once, ROOT, run, runBeside, step } from "./setup.mjs";
 import { findPythons } from "./test-pythons.mjs";
@@ -30,7 +31,7 @@ async function ensurePython() {
   return python;
 }
 
-/** The releases that docs/editors.md names. The development build is the newest one with which content mappers were tried. */
+/** The releases that docs/guides/editors.md names. The development build is the newest one with which content mappers were tried. */
 const TYPESCRIPTS = {
   "typescript-7.0": "npm:typescript@7.0.2",
   "typescript-7.1": "npm:typescript@7.1.0-dev.20261021.1",
@@ -71,6 +72,7 @@ export const NEEDS = {
   built: ensureBuilt,
   pythons: async () => ({ MERLON_TEST_PYTHONS: JSON.stringify(await findPythons()) }),
   typescripts: async () => ({ MERLON_TEST_TYPESCRIPTS: await ensureTypeScripts() }),
+  site: async () => void (await ensureSite()),
   chromium: () => ensureDebian("The tests of pages", ["chromium"], hasBrowser),
   openssl: () => ensureDebian("The tests of TLS", ["openssl"]),
   strace: () => ensureDebian("The test of the files that a server opens", ["strace"]),

@@ -24,6 +24,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 const DIST = join(ROOT, "dist") + sep;
 /** What the set-up compiles. */
 const NATIVE = ["build", "node_modules/faiss-node"].map(path => join(ROOT, path) + sep);
+const SITE = join(ROOT, ".cache", "docs") + sep;
 const SCRIPTS = join(ROOT, "tests") + sep;
 
 const file = relative(ROOT, expect.getState().testPath!);
@@ -41,6 +42,7 @@ function* needsOf(words: readonly unknown[]): Generator<readonly [need: string, 
   else if (command!.startsWith("/usr/") && PROGRAMS[basename(command!)] === "chromium") yield ["chromium", command!];
   for (const word of [command!, ...rest]) {
     if (word.includes(DIST) || NATIVE.some(folder => word.startsWith(folder))) yield ["built", relative(ROOT, word)];
+    else if (word.startsWith(SITE)) yield ["site", relative(ROOT, word)];
     else if (word.startsWith(SCRIPTS) && word.endsWith(".mjs"))
       for (const need of needsReader()(word)) yield [need, relative(ROOT, word)];
   }

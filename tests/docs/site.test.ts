@@ -1,0 +1,103 @@
+/** The documentation as a site: built without a network, no link without a target, no request to another host, and search finds a page. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { TemporaryFolder } from "#contract/files/temporary-folder.js";
+import { NAVIGATION } from "../../docs/.vitepress/navigation.mjs";
+import { pages } from "../../scripts/docs/stage.mjs";
+import { launchChromium } from "../needs/chromium.js";
+import { buildSite } from "../needs/site.js";
+import { serveFolder } from "./static-server.js";
+import "../needs/built.js";
+
+const folder = new TemporaryFolder("site");
+let site: Awaited<ReturnType<typeof serveFolder>>;
+let browser: Browser;
+/** Path of a built page → its HTML. */
+let built: ReadonlyMap<string, string>;
+
+beforeAll(async () => {
+  const noNetwork = join(import.meta.dirname, "no-network.mjs");
+  await buildSite("test", folder.path, ["--import", noNetwork]);
+  const files = readdirSync(folder.path, { recursive: true, encoding: "utf8" }).filter(path => path.endsWith(".html"));
+  built = new Map(files.map(path => [path, readFileSync(join(folder.path, path), "utf8")]));
+  site = await serveFolder(folder.path);
+  browser = await launchChromium();
+}, 300_000);
+afterAll(async () => {
+  await browser?.close();
+  site?.stop();
+  folder.dispose();
+});
+
+test("the navigation has each page once", () => {
+  const listed = NAVIGATION.flatMap(({ pages }) => pages);
+  expect([...listed, "index.md"].sort()).toEqual(pages());
+});
+
+describe("links", () => {
+  const idsOf = (html: string): ReadonlySet<string> =>
+    new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id!));
+
+  /** @returns the links of the built pages that lead nowhere, as `page → link` */
+  function deadLinks(htmls: ReadonlyMap<string, string>): string[] {
+    const ids = new Map([...htmls].map(([path, html]) => [path, idsOf(html)]));
+    return [...htmls].flatMap(([path, html]) =>
+      [...html.matchAll(/<a [^>]*href="([^"]+)"/g)].flatMap(([, link]) => {
+        if (/^[a-z]+:/.test(link!)) return [];
+        const { pathname, hash } = new URL(link!, `http://site/${path}`);
+        const file = pathname.slice(1).replace(/(^|\/)$/, "$1index.html");
+        const anchor = decodeURIComponent(hash.slice(1));
+        const isThere = anchor ? ids.get(file)?.has(anchor) : ids.has(file);
+        return isThere ? [] : [`${path} → ${link}`];
+      }),
+    );
+  }
+
+  test("lead to a page, and to a heading of it", () => {
+    expect(built.size).toBeGreaterThan(pages().length);
+    expect(deadLinks(built)).toEqual([]);
+  });
+
+  test("that lead nowhere are found", () => {
+    const planted = new Map([
+      [
+        "a/x.html",
+        '<h2 id="one"></h2><a href="#two"></a><a href="../y.html"></a><a href="../y.html#three"></a><a class="z" href="/gone.html"></a>',
+      ],
+      ["y.html", '<a href="/a/x.html#one"></a>'],
+    ]);
+    expect(deadLinks(planted)).toEqual(["a/x.html → #two", "a/x.html → ../y.html#three", "a/x.html → /gone.html"]);
+  });
+});
+
+test("pages load nothing from another host, and write nothing to the console", async () => {
+  const others: string[] = [];
+  const page = await browser.newPage();
+  page.on(
+    "request",
+    request =>
+      request.url().startsWith(`${site.origin}/`) || request.url().startsWith("data:") || others.push(request.url()),
+  );
+  page.on("console", message => others.push(message.text()));
+  page.on("pageerror", error => others.push(error.message));
+  for (const path of ["index.html", ...NAVIGATION.map(({ pages }) => pages[0]!.replace(/\.md$/, ".html"))]) {
+    await page.goto(`${site.origin}/${path}`);
+    await page.waitForLoadState("networkidle");
+  }
+  await page.close();
+  expect(others).toEqual([]);
+});
+
+test("the search finds an operator", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${site.origin}/index.html`);
+  await page.locator("#local-search button").first().click();
+  await page.locator("#localsearch-input").fill("softmaxSampling");
+  const first = page.locator(".VPLocalSearchBox .result").first();
+  await first.click();
+  await page.locator("main h1").waitFor();
+  expect(await page.locator("main").textContent()).toContain("softmaxSampling");
+  await page.close();
+});
