@@ -6,12 +6,19 @@ import { bringNode, runWith } from "./own-node.mjs";
 const LINES = ["22", "24", "26"];
 /** Protocols and their sockets, loops over columns, native addons, stores, and the programs. */
 const SHORT = [
-  "tests/wire/",
-  "tests/kernels/",
-  "tests/http1/",
-  "tests/http2/",
-  "tests/cli/",
-  "tests/memory/",
+  "tests/triton-protos/",
+  "tests/formats/bytes/",
+  "operators/shared/kernel/",
+  "tests/operators/",
+  "tests/runtime/base/",
+  "tests/runtime/wire/",
+  "tests/runtime/stores/vectors/",
+  "tests/runtime/server/requests/classify",
+  "tests/runtime/server/transport/http1/",
+  "tests/runtime/server/transport/http2/",
+  "tests/cli/doctor/",
+  "tests/cli/ends",
+  "tests/cli/watch-terminal",
   "tests/run/",
 ];
 const HELP = `usage: npm run test:nodes -- [--short] [LINE…]

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { candidates, column, plain, run } from "../../tests/kernels/step.js";
+import { candidates, column, plain, run } from "../../tests/operators/step.js";
 
 const condition = { call: "greater" as const, args: [{ column: "margin" }, { number: 0.4 }] };
 

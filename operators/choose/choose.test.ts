@@ -7,8 +7,8 @@ import { RuntimeFault } from "#runtime/base/errors.js";
 import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
-import { grouped, lists, plain, scalars } from "../../tests/kernels/step.js";
-import { at } from "../../tests/plan/served-plan.js";
+import { grouped, lists, plain, scalars } from "../../tests/operators/step.js";
+import { at } from "../../tests/runtime/server/served-plan.js";
 
 const list = { list: { min: 0, max: null } } as const;
 const rowsOf = (id: string) => column("candidate_ids", "int64", { rows: id, tags: ["id"] });

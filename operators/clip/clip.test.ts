@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { OpParamsInput } from "#contract/op-params.js";
 import type { DType } from "#triton-protos/datatype.js";
-import { testAsNvtabular } from "../../tests/kernels/as-nvtabular.js";
-import { column, type Item, plain, run, scalars } from "../../tests/kernels/step.js";
+import { testAsNvtabular } from "../../tests/operators/as-nvtabular.js";
+import { column, type Item, plain, run, scalars } from "../../tests/operators/step.js";
 
 async function clipped(params: OpParamsInput["clip"], dtype: DType, items: readonly Item[]): Promise<unknown[]> {
   const init = { params, inputs: { input: ["x"] }, outputs: [column("x", dtype)] };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { rootRows } from "#runtime/base/columns/table.js";
-import { column, grouped, type Item, lists, run, vectors } from "../../tests/kernels/step.js";
+import { column, grouped, type Item, lists, run, vectors } from "../../tests/operators/step.js";
 
 const step = {
   params: { name: "candidate_ids" },

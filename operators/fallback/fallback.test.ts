@@ -6,7 +6,7 @@ import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
-import { at } from "../../tests/plan/served-plan.js";
+import { at } from "../../tests/runtime/server/served-plan.js";
 
 const wait = (ms: number, signal?: AbortSignal) =>
   new Promise<void>((resolve, reject) => {

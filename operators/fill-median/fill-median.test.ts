@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { differentCase, testAsOriginal } from "../../tests/etl/as-original.js";
+import { differentCase, testAsOriginal } from "../../tests/runtime/etl/as-original.js";
 
 const answers = testAsOriginal("fillMedian");
 

@@ -13,7 +13,7 @@ import {
   run,
   scalars,
   vectors,
-} from "../../tests/kernels/step.js";
+} from "../../tests/operators/step.js";
 
 const step = {
   params: {},

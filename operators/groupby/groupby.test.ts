@@ -1,3 +1,3 @@
-import { testAsNvtabular } from "../../tests/kernels/as-nvtabular.js";
+import { testAsNvtabular } from "../../tests/operators/as-nvtabular.js";
 
 testAsNvtabular("groupby");

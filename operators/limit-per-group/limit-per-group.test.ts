@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { order, testOrderingEdges } from "../../tests/kernels/order.js";
+import { order, testOrderingEdges } from "../../tests/operators/order.js";
 
 testOrderingEdges("limitPerGroup");
 

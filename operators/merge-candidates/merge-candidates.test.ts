@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rootRows } from "#runtime/base/columns/table.js";
-import { candidates, column, grouped, type Item, run } from "../../tests/kernels/step.js";
+import { candidates, column, grouped, type Item, run } from "../../tests/operators/step.js";
 
 const step = {
   params: { name: "candidate_ids" },

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { OpParamsInput } from "#contract/op-params.js";
-import { candidates, column, context, plain, prepare, scalars } from "../../tests/kernels/step.js";
+import { candidates, column, context, plain, prepare, scalars } from "../../tests/operators/step.js";
 
 const mix = async (params: OpParamsInput["mixScores"], columns: readonly (readonly (readonly number[])[])[]) => {
   const names = Object.keys(params.weights);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { differentCase, testAsOriginal } from "../../tests/etl/as-original.js";
-import { expectClose } from "../../tests/etl/nvtabular-cases.js";
+import { differentCase, testAsOriginal } from "../../tests/runtime/etl/as-original.js";
+import { expectClose } from "../../tests/runtime/etl/nvtabular-cases.js";
 
 const answers = testAsOriginal("normalize");
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { afterAll, describe, expect, test } from "vitest";
 import { readImplicitFactors } from "#formats/tables/implicit.js";
-import { column, grouped, lists, prepare, run, scalars } from "../../tests/kernels/step.js";
+import { column, grouped, lists, prepare, run, scalars } from "../../tests/operators/step.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "tests", "fixtures", "implicit");
 const { seen, cases } = JSON.parse(readFileSync(join(FIXTURES, "cases.json"), "utf8")) as {

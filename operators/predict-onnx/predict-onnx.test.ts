@@ -3,7 +3,7 @@ import { rootRows } from "#runtime/base/columns/table.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import type { Tensor } from "#runtime/base/tensor.js";
 import type { ModelCaller, TensorDescription } from "#runtime/engine/schedule/kernel.js";
-import { column, context, type Item, lists, plain, prepare, scalars, vectors } from "../../tests/kernels/step.js";
+import { column, context, type Item, lists, plain, prepare, scalars, vectors } from "../../tests/operators/step.js";
 
 const ROWS = rootRows(3);
 

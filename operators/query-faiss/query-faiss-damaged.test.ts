@@ -9,7 +9,7 @@ import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
 import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { column, context, grouped, run, vectors } from "../../tests/kernels/step.js";
+import { column, context, grouped, run, vectors } from "../../tests/operators/step.js";
 
 const kinds = fileURLToPath(new URL("../../tests/fixtures/faiss-kinds/1.15.1", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "merlon-damaged-"));

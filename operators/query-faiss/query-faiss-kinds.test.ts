@@ -9,7 +9,7 @@ import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
 import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/kernels/step.js";
+import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
 
 const root = fileURLToPath(new URL("../../tests/fixtures/faiss-kinds", import.meta.url));
 interface Answers {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadIndex } from "#runtime/stores/vectors/thread.js";
-import { column, context, grouped, prepare, run, scalars, vectors } from "../../tests/kernels/step.js";
+import { column, context, grouped, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
 
 const folder = fileURLToPath(new URL("../../tests/fixtures/faiss", import.meta.url));
 const answers = JSON.parse(readFileSync(join(folder, "answers.json"), "utf8")) as {

@@ -15,7 +15,7 @@ import {
   prepare,
   run,
   scalars,
-} from "../../tests/kernels/step.js";
+} from "../../tests/operators/step.js";
 import "../../tests/needs/built.js";
 
 const folder = fileURLToPath(new URL("../../tests/fixtures/feast", import.meta.url));

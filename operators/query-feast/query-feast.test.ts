@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { candidates, column, context, type Item, plain, prepare, run, scalars } from "../../tests/kernels/step.js";
+import { candidates, column, context, type Item, plain, prepare, run, scalars } from "../../tests/operators/step.js";
 import "../../tests/needs/built.js";
 
 const folder = fileURLToPath(new URL("../../tests/fixtures/feast", import.meta.url));

@@ -1,3 +1,3 @@
-import { testAsOriginal } from "../../tests/etl/as-original.js";
+import { testAsOriginal } from "../../tests/runtime/etl/as-original.js";
 
 testAsOriginal("reduceDtypeSize");

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { keepLargest } from "#operators/shared/kernel/keep-largest.js";
 import { philoxRun, uniform } from "#operators/shared/kernel/philox.js";
 import { rootRows } from "#runtime/base/columns/table.js";
-import { candidates, column, context, grouped, prepare, scalars } from "../../tests/kernels/step.js";
+import { candidates, column, context, grouped, prepare, scalars } from "../../tests/operators/step.js";
 
 const step = (
   params: { topk?: number; temperature?: number; mode?: "sample" | "greedy"; seed?: number },

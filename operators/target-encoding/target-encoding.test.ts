@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { differentCase, testAsOriginal } from "../../tests/etl/as-original.js";
-import { fitCells, inFolder, throughKernels } from "../../tests/etl/run-workflow.js";
-import { workflowPlan } from "../../tests/etl/workflow-plan.js";
+import { differentCase, testAsOriginal } from "../../tests/runtime/etl/as-original.js";
+import { fitCells, inFolder, throughKernels } from "../../tests/runtime/etl/run-workflow.js";
+import { workflowPlan } from "../../tests/runtime/etl/workflow-plan.js";
 
 const answers = testAsOriginal("targetEncoding");
 

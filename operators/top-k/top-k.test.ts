@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { order, testOrderingEdges } from "../../tests/kernels/order.js";
+import { order, testOrderingEdges } from "../../tests/operators/order.js";
 
 testOrderingEdges("topK");
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { rootRows } from "#runtime/base/columns/table.js";
-import { candidates, column, context, lists, plain, prepare, scalars, vectors } from "../../tests/kernels/step.js";
+import { candidates, column, context, lists, plain, prepare, scalars, vectors } from "../../tests/operators/step.js";
 
 const step = (unroll: readonly string[], prefix = "user") => ({
   params: { itemColumn: "item_id", prefix },

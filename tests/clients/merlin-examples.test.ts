@@ -10,7 +10,7 @@ import { build, compile, LAYOUTS, type Layout, type Names, printDiagnostics } fr
 import type { Tensor } from "#runtime/base/tensor.js";
 import { serve } from "#runtime/server/index.js";
 import { type Answer, askBinary } from "../compiler/ask-binary.js";
-import { tensor } from "../plan/served-plan.js";
+import { tensor } from "../runtime/server/served-plan.js";
 import { runPython } from "./python.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");

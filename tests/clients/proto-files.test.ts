@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import * as grpc from "@grpc/grpc-js";
 import { load } from "@grpc/proto-loader";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
 
 const PROTO = fileURLToPath(new URL("../../triton-protos/proto/grpc_service.proto", import.meta.url));
 type Method = (request: object, answer: (error: grpc.ServiceError | null, message: object) => void) => void;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { serve } from "#runtime/server/index.js";
 import { openssl } from "../needs/openssl.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { runPython } from "./python.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-tls-"));

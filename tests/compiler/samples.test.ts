@@ -53,7 +53,7 @@ test.each(pairs)("%s: the method form compiles to the same plan", async name => 
   expect(methods.ok && methods.plan).toEqual(operators.ok && operators.plan);
 });
 
-/** Codes that no file alone can reach: build.test.ts, tests/triton/refused.test.ts and tests/etl/edited-workflow.test.ts hold them. */
+/** Codes that no file alone can reach: build.test.ts, tests/compiler/5-emit/onnx/refused.test.ts and tests/compiler/3-graph/edited-workflow.test.ts hold them. */
 const ELSEWHERE = new Set(["artefact/changed", "triton/not-lowered", "workflow/edited"]);
 
 test("every code of the compiler occurs in a sample", () => {

@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withDuckdb } from "#shop/parquet.js";
 import { ROOT } from "../run/graph.mjs";
-import { makeCertificates } from "../typed-client/certificates.js";
+import { makeCertificates } from "../runtime/client/certificates.js";
 
 /** Twenty customers, thirty products: every column that some workflow, index or filter of the pages reads. */
 const EVENTS = `SELECT 512300000 + i % 20 AS user_id, 1000 + i % 30 AS item_id, 'brand ' || i % 5 AS favourite_brand,

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { build, compile, printDiagnostics } from "#compiler/index.js";
 import { withDuckdb, writeParquet } from "#shop/parquet.js";
-import { merlon } from "../etl/merlon-command.js";
-import { startServer } from "../server/support.js";
+import { merlon } from "../cli/merlon-command.js";
+import { startServer } from "../runtime/server/support.js";
 import { runLab } from "./lab-python.js";
 
 interface Column {

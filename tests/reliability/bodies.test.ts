@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { deflateSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encode } from "#triton-protos/proto-root.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { counted, INFER, PATIENCE_MS, residentAfter, startTarget, type Target } from "./support.js";
 
 const LIMIT = 2 ** 20;

@@ -4,7 +4,7 @@
 import { connect as connectHttp2, constants } from "node:http2";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { INFER, residentAfter, startTarget, type Target } from "./support.js";
 
 let target: Target;

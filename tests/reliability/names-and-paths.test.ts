@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { residentAfter, startTarget, type Target } from "./support.js";
 
 let target: Target;

@@ -6,7 +6,7 @@ import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MERLON } from "../needs/built.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { counted, grpcClient, PATIENCE_MS, startTarget, type Target } from "./support.js";
 
 /** A server of its own that may open few files; resolves when its ports are known. */

@@ -5,7 +5,7 @@ import { connect as connectHttp2 } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encode } from "#triton-protos/proto-root.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { counted, INFER, PATIENCE_MS, startTarget, type Target } from "./support.js";
 
 let target: Target;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROUTES } from "#runtime/server/transport/http/routes.js";
 import { RESTRICTABLE } from "#runtime/server/transport/restriction.js";
 import type { Messages } from "#triton-protos/gen/messages.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { startTarget, type Target } from "./support.js";
 
 const KEY = "sesame-5d1c";

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decode } from "#triton-protos/proto-root.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { counted, PATIENCE_MS, startTarget, type Target } from "./support.js";
 
 let target: Target;

@@ -5,7 +5,7 @@ import * as grpc from "@grpc/grpc-js";
 import { expect } from "vitest";
 import type { Messages } from "#triton-protos/gen/messages.js";
 import { decode, encode, type Init } from "#triton-protos/proto-root.js";
-import { type Options, startServer } from "../server/support.js";
+import { type Options, startServer } from "../runtime/server/support.js";
 
 export interface Answered {
   /** gRPC's number; 0 is well. */

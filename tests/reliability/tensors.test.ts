@@ -3,7 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decode } from "#triton-protos/proto-root.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { startTarget, type Target } from "./support.js";
 
 let target: Target;

@@ -23,7 +23,7 @@ describe("the needs of a file", () => {
     ["nothing", 'import { expect } from "vitest";', []],
     ["a need", 'import { openssl } from "../../needs/openssl.js";', ["openssl"]],
     ["a need that needs another one", 'import { sparkPython } from "../../needs/java.js";', ["java", "python"]],
-    ["a helper that has one", 'import { startRedis } from "../../stores/redis-server.js";', ["redis"]],
+    ["a helper that has one", 'import { startRedis } from "../../runtime/stores/feast/redis-server.js";', ["redis"]],
     ["a module that starts a worker", 'import { serve } from "#runtime/server/index.js";', ["built"]],
     ["the package by its name", 'import { connect } from "merlon/testing";', ["built"]],
     ["a module that is loaded later", 'const a = () => import("../../needs/strace.js");', ["strace"]],

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { startServer } from "../server/support.js";
+import { startServer } from "../runtime/server/support.js";
 
 const MODELS = fileURLToPath(new URL("../../model-repo", import.meta.url));
 const WORKFLOW = "recommend/1/workflows/etl-user";

@@ -7,7 +7,7 @@ import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { describeExposure } from "#runtime/server/lifecycle/exposure.js";
 import { withDefaults } from "#runtime/server/lifecycle/server-options.js";
 import { createTestServer } from "#runtime/testing/index.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { end, type ServerProcess, startProcess } from "./support/server-process.js";
 
 const running: ServerProcess[] = [];

@@ -12,7 +12,7 @@ import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { isOwn } from "#cli/ui/own-address.js";
 import type { connect as Connect } from "#runtime/client/browser.js";
 import { launchChromium } from "../needs/chromium.js";
-import { type Options, repository, startServer } from "../server/support.js";
+import { type Options, repository, startServer } from "../runtime/server/support.js";
 
 const PAGE = "https://shop.example";
 const GOOD = { inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] }] };

@@ -13,7 +13,7 @@ import { warmUp } from "#runtime/server/scheduling/warm-up.js";
 import { complete } from "#triton-protos/complete-message.js";
 import { MAX_CONFIG_BYTES } from "#triton-protos/config-limits.js";
 import { type Shape, shapeOf } from "#triton-protos/message-shape.js";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { type ChildServer, startChildServer } from "./support/child-server.js";
 
 const IO = (dims: string, more = ""): string =>

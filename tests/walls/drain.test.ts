@@ -5,8 +5,18 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { encode } from "#triton-protos/proto-root.js";
-import { END, END_HEADERS, eventually, GOAWAY, HEADERS, PING, POST, RawClient, raw } from "../http2/support.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
+import {
+  END,
+  END_HEADERS,
+  eventually,
+  GOAWAY,
+  HEADERS,
+  PING,
+  POST,
+  RawClient,
+  raw,
+} from "../runtime/server/transport/http2/support.js";
 import { end, type ServerProcess, startProcess } from "./support/server-process.js";
 
 let process_: ServerProcess | undefined;

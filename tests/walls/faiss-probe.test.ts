@@ -8,7 +8,7 @@ import { type Plan, printPlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { probeIndex } from "#runtime/stores/vectors/probe-index.js";
 import { builtUrl } from "../needs/built.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
 
 const kinds = fileURLToPath(new URL("../fixtures/faiss-kinds/1.15.1", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "merlon-probe-"));

@@ -6,8 +6,8 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { deflateSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
-import { eventually } from "../http2/support.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
+import { eventually } from "../runtime/server/transport/http2/support.js";
 import { call, field, INFER, inferRequest, tensor } from "./support/grpc-call.js";
 import { startMetered } from "./support/meter.js";
 

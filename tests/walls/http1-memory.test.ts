@@ -4,7 +4,7 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
-import { type Served, serveHttp1 } from "../http1/support.js";
+import { type Served, serveHttp1 } from "../runtime/server/transport/http1/support.js";
 
 const MIB = 2 ** 20;
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";

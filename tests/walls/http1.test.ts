@@ -5,8 +5,8 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Connection } from "#runtime/server/transport/http1/connection.js";
 import { DEFAULT_LIMITS } from "#runtime/server/transport/http1/limits.js";
-import { idleSocket } from "../http1/support.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
+import { idleSocket } from "../runtime/server/transport/http1/support.js";
 
 let server: Awaited<ReturnType<typeof startServer>>;
 beforeAll(async () => {

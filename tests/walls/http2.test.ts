@@ -22,7 +22,7 @@ import {
   WELL,
   WINDOW,
   zeros,
-} from "../http2/support.js";
+} from "../runtime/server/transport/http2/support.js";
 
 const MIB = 2 ** 20;
 const LARGE = MIB;

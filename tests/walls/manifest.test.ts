@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
 import { readWorkflow } from "#formats/folders/workflow.js";
-import { repository as fixtures, startServer } from "../server/support.js";
+import { repository as fixtures, startServer } from "../runtime/server/support.js";
 import { random } from "./support/random.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");

@@ -7,7 +7,7 @@ import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { createMemoryReturner, loadAllocator } from "#runtime/server/memory/allocator.js";
 // @ts-expect-error a script without types
 import { ensureAllocator } from "../../scripts/native-allocator.mjs";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 import { startChildServer } from "./support/child-server.js";
 
 const MIB = 2 ** 20;

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { builtFile } from "../needs/built.js";
 import { ROOT } from "../run/graph.mjs";
-import { repository } from "../server/support.js";
+import { repository } from "../runtime/server/support.js";
 
 const config = (name: string): string => `
 name: "${name}" backend: "javascript" max_batch_size: 0

@@ -15,7 +15,7 @@ import { compilePattern } from "#runtime/server/transport/user-pattern.js";
 import { readJsonMessage } from "#triton-protos/json-message/read-json-message.js";
 import { shapeOf } from "#triton-protos/message-shape.js";
 import { decode, encode } from "#triton-protos/proto-root.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
 import { findPump, literalsIn } from "./support/regexp-literals.js";
 
 const root = new URL("../..", import.meta.url).pathname;

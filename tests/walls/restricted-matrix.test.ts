@@ -10,7 +10,7 @@ import { apiOf } from "#runtime/server/transport/grpc/restricted-calls.js";
 import { ROUTES } from "#runtime/server/transport/http/routes.js";
 import { RESTRICTABLE, type Restrictable } from "#runtime/server/transport/restriction.js";
 import { grpcClient } from "../reliability/support.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
 
 const KEY = "sesame-5d1c";
 const M = "/v2/models/echo_int32";

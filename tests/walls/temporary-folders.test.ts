@@ -11,7 +11,7 @@ import { ownerTag } from "#contract/files/owner-tag.js";
 import { removeAbandonedFolders, TemporaryFolder } from "#contract/files/temporary-folder.js";
 import { StagingFolder } from "#formats/folders/replace-folder.js";
 import { builtUrl } from "../needs/built.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
 
 const place = (): string => mkdtempSync(join(tmpdir(), "merlon-handles-"));
 

@@ -6,7 +6,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grpcClient } from "../reliability/support.js";
-import { repository, startServer } from "../server/support.js";
+import { repository, startServer } from "../runtime/server/support.js";
 
 const TENSORS = {
   input: [{ name: "INPUT0", data_type: "TYPE_INT32", dims: [-1] }],

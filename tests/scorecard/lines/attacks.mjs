@@ -85,7 +85,7 @@ async function bodies(context) {
 
 async function http2(context) {
   const all = (await neighbours(context)).filter(({ tags }) => tags.includes("http2"));
-  const counts = await context.tests.count(["tests/http2/floods", "tests/reliability/limits"]);
+  const counts = await context.tests.count(["tests/runtime/server/transport/http2/floods", "tests/reliability/limits"]);
   const bad = all.filter(one => isHurt(one, context.isFull) || one.afterMb > HTTP2_MB);
   const worst = all.reduce((a, b) => (b.ratio > a.ratio ? b : a));
   return {
@@ -97,7 +97,10 @@ async function http2(context) {
 
 async function slowReaders(context) {
   const all = (await neighbours(context)).filter(({ id }) => isUnread(id));
-  const counts = await context.tests.count(["tests/http2/stalls", "tests/server/stalled-clients"]);
+  const counts = await context.tests.count([
+    "tests/runtime/server/transport/http2/stalls",
+    "tests/runtime/server/transport/stalled-clients",
+  ]);
   const peak = Math.max(...all.map(({ grownMb }) => grownMb));
   return {
     figure: `peak +${peak.toFixed(0)} MB with 800 streams and 200 connections that read nothing; ${counts.passed} of ${counts.total} tests of stalls`,

@@ -76,7 +76,7 @@ export const LINES = [
     title: "kill -9 during a build",
     bar: "20: 0 mixed (full: 200)",
     quick: async ({ tests }) => {
-      const { passed, total } = await tests.count(["tests/compiler/build.test"], { title: /kill -9/ });
+      const { passed, total } = await tests.count(["tests/compiler/5-emit/build.test"], { title: /kill -9/ });
       return { figure: `${passed} of ${total} tests (14 builds killed)`, pass: total > 0 && passed === total };
     },
     full: ({ seed }) => kill(200, seed),

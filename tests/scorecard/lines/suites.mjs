@@ -63,7 +63,13 @@ export const LINES = [
     id: "S1",
     title: "CVE regression rows",
     bar: "all",
-    files: ["tests/reliability/", "tests/walls/", "tests/server/hostile", "tests/http1/oracle", "tests/http1/heads"],
+    files: [
+      "tests/reliability/",
+      "tests/walls/",
+      "tests/runtime/server/transport/hostile",
+      "tests/runtime/server/transport/http1/oracle",
+      "tests/runtime/server/transport/http1/heads",
+    ],
     whole: true,
   }),
   {
@@ -96,8 +102,8 @@ export const LINES = [
       judged(
         await tests.count([
           "operators/query-faiss/query-faiss-damaged",
-          "tests/plan/bad-served",
-          "tests/server/bad-repository",
+          "tests/runtime/server/bad-served",
+          "tests/runtime/server/models/bad-repository",
           ...ARTEFACTS,
         ]),
       ),
@@ -119,7 +125,7 @@ export const LINES = [
     title: "HTTP/2 and protocol conformance",
     bar: "0 failures",
     async quick({ tests }) {
-      const rules = await tests.count(["tests/http2/"]);
+      const rules = await tests.count(["tests/runtime/server/transport/http2/"]);
       const recorded = await tests.count(["tests/conformance/"]);
       const external = await h2spec();
       const own = `${rules.passed} of ${rules.total} HTTP/2 cases; ${recorded.passed} of ${recorded.total} groups recorded from Triton`;
@@ -150,9 +156,9 @@ export const LINES = [
     bar: "0 mixed; 0 failed",
     files: [
       "tests/reliability/races",
-      "tests/server/reload",
-      "tests/server/polled-together",
-      "tests/plan/stages-served",
+      "tests/runtime/server/models/reload",
+      "tests/runtime/server/models/polled-together",
+      "tests/runtime/server/stages-served",
     ],
     whole: true,
   }),
@@ -160,15 +166,19 @@ export const LINES = [
     id: "S15",
     title: "Redis and feature servers killed, paused, slow",
     bar: "errors in time; recovery without restart",
-    files: ["tests/plan/bad-stores-served", "tests/plan/cancel-served", "tests/stores/feature-server"],
+    files: [
+      "tests/runtime/server/bad-stores-served",
+      "tests/runtime/server/cancel-served",
+      "tests/runtime/stores/feast/feature-server",
+    ],
   }),
   suite({
     id: "S16",
     title: "SQLite locked, deleted, cut, flipped",
     bar: "0 wrong features; 0 deaths",
     files: [
-      "tests/stores/feast-store",
-      "tests/plan/bad-served",
+      "tests/runtime/stores/feast/feast-store",
+      "tests/runtime/server/bad-served",
       "tests/walls/sqlite",
       "tests/walls/store",
       "tests/walls/checksum",
@@ -187,9 +197,14 @@ export const LINES = [
     id: "S21",
     title: "Simulated schedulers: rules broken",
     bar: "500 seeds: 0 (full: 10,000)",
-    quick: async ({ tests }) => ({ ...judged(await tests.count(["tests/scheduling/simulation"])), note: "500 seeds" }),
+    quick: async ({ tests }) => ({
+      ...judged(await tests.count(["tests/runtime/server/scheduling/simulation"])),
+      note: "500 seeds",
+    }),
     full: async ({ tests }) => ({
-      ...judged(await tests.count(["tests/scheduling/simulation"], { env: { SIMULATION_SEEDS: "10000" } })),
+      ...judged(
+        await tests.count(["tests/runtime/server/scheduling/simulation"], { env: { SIMULATION_SEEDS: "10000" } }),
+      ),
       note: "10,000 seeds",
     }),
   },
@@ -198,10 +213,10 @@ export const LINES = [
     title: "Failures of file systems, networks and children",
     bar: "0 crashes, leaks, half states",
     files: [
-      "tests/etl/full-disk",
-      "tests/testing/faults",
-      "tests/compiler/build.test",
-      "tests/stores/feast-materialize",
+      "tests/runtime/etl/full-disk",
+      "tests/runtime/testing/faults",
+      "tests/compiler/5-emit/build.test",
+      "tests/runtime/etl/feast-materialize",
     ],
   }),
 ];

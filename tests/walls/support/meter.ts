@@ -11,7 +11,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Options, repository } from "../../server/support.js";
+import { type Options, repository } from "../../runtime/server/support.js";
 
 const CHILD = new URL("./metered-server.mjs", import.meta.url).pathname;
 const MIB = 2 ** 20;

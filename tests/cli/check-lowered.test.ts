@@ -1,0 +1,81 @@
+// What `merlon build --target triton` does before it writes: kernels and graphs are asked the same, and what would be answered otherwise is refused.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { checkLowered } from "#cli/check-lowered.js";
+import { edgeRows } from "#cli/edge-rows.js";
+import { column } from "#contract/schema.js";
+import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
+import { compiledProgram } from "../compiler/5-emit/onnx/both-servers.js";
+import { sampleProgram, withoutTheRefused } from "../compiler/5-emit/onnx/sample-programs.js";
+
+const TESTS = join(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "merlon-check-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const freeze = { freeze: freezeFeatures };
+
+async function program(name: string, text: string) {
+  const file = join(folder, `${name}.ensemble.ts`);
+  writeFileSync(file, text);
+  return compiledProgram(file);
+}
+
+test("a function whose digits the graph rounds otherwise is refused, with the row", async () => {
+  // The fifteenth digit of a logarithm, which two libraries may disagree in, made large.
+  const text = `import { ensemble, lambdaOp, source } from "merlon";
+const request = source({ x: "float64" });
+export default ensemble("digits", request["x"] >> lambdaOp(x => Math.floor(1e17 * (Math.log10(x + 2) - 0.47712125471966)), { name: "digits", dtype: "int64" }));
+`;
+  await expect(checkLowered(await program("digits", text), {}, freeze)).rejects.toThrowError(
+    /`digits` would answer otherwise\. For the row x = 1: `digits`, element \[0(,0)?\]: \d+ and \d+, by the kernels and by the graph.*\n.*--no-check/,
+  );
+});
+
+test.each([
+  ["one graph", { fuse: true }],
+  ["a graph per step", {}],
+  ["features with the request", { fuse: true, features: "inputs" }],
+] as const)("a sample that answers the same, as %s", async (_, options) => {
+  const text = `import { ensemble, queryFeast, queryFaiss, softmaxSampling, source } from "merlon";
+const request = source({ user_id: "int64", query: "float32[4]" });
+const user = request["user_id"] >> queryFeast(${JSON.stringify(join(TESTS, "samples/artefacts/features"))}, { view: "user_features", features: ["age", "city"], onMissing: { age: { default: 40 }, city: { default: "?" } } });
+const found = request["query"] >> queryFaiss(${JSON.stringify(join(TESTS, "samples/artefacts/index/items.faiss"))}, { topk: 8, includeDistances: true });
+export default ensemble("alike", (found["candidate_ids"] >> softmaxSampling(found["candidate_distances"], { topk: 4 })) + user);
+`;
+  expect(await checkLowered(await program("alike", text), {}, { ...freeze, ...options })).toMatch(
+    /^Compared with the kernels on 32 rows: the same answers\.$/,
+  );
+});
+
+test.each(["exact", "probe"] as const)("an index that the graph searches whole is searched whole: %s", async ivf => {
+  const index = join(TESTS, ivf === "probe" ? "fixtures/faiss/hnsw-l2.faiss" : "fixtures/faiss/ivf-l2.faiss");
+  const text = `import { ensemble, queryFaiss, source } from "merlon";
+export default ensemble("whole", source({ query: "float32[4]" }) >> queryFaiss(${JSON.stringify(index)}, { topk: 8 }));
+`;
+  expect(await checkLowered(await program("whole", text), {}, { ...freeze, ivf })).toMatch(/the same answers/);
+});
+
+test("values that grow old are not compared with a snapshot of another date", async () => {
+  const sample = await sampleProgram("ensemble-feast-many");
+  expect(await checkLowered(sample, {}, { ...freeze, now: 0 })).toMatch(
+    /Not compared with the kernels: these go by the clock/,
+  );
+  expect(await checkLowered(withoutTheRefused(sample), {}, freeze)).toMatch(/the same answers/);
+});
+
+test("rows are made of what is looked up and of the edges of dtypes", () => {
+  const columns = [
+    column("id", "int64"),
+    column("text", "string"),
+    column("list", "uint8", { list: { min: 0, max: null } }),
+  ];
+  const rows = edgeRows(columns, new Map([["id", [101n, 102n]]]));
+  const seen = (name: string) => new Set(rows.flatMap(row => row[name]!).map(String));
+  expect([...seen("id")]).toEqual(expect.arrayContaining(["101", "102", `${-(2n ** 63n)}`, `${2n ** 63n - 1n}`]));
+  expect([...seen("text")].sort()).toEqual(["", "?", "é"]);
+  expect([...seen("list")]).toEqual(expect.arrayContaining(["0", "255"]));
+  expect(new Set(rows.map(row => row.list!.length))).toEqual(new Set([0, 1, 2, 5]));
+  expect(edgeRows(columns, new Map())).toEqual(edgeRows(columns, new Map()));
+});

@@ -1,0 +1,21 @@
+// The reference of the language has the operators that there are. `tests/docs` compiles the programs in it.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const { generate, operators } = (await import(join(ROOT, "scripts", "gen-language.mjs"))) as {
+  generate(page: string): string;
+  operators(): readonly { readonly name: string }[];
+};
+
+test("docs/reference/language.md has every operator, as `npm run gen` writes it", () => {
+  const page = readFileSync(join(ROOT, "docs", "reference", "language.md"), "utf8");
+  const told = [...page.matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
+  expect(told.toSorted()).toEqual(
+    operators()
+      .map(({ name }) => name)
+      .toSorted(),
+  );
+  expect(generate(page)).toBe(page);
+});

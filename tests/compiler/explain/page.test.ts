@@ -1,0 +1,244 @@
+// The HTML page of `merlon explain`, in a real Chromium (`npm test` installs Debian's package where it is missing). The screenshots it takes are
+// in .cache/explain, to be looked at.
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { explain } from "#compiler/index.js";
+import { launchChromium } from "../../needs/chromium.js";
+
+const SAMPLES = "tests/samples";
+const SHOTS = ".cache/explain";
+const folder = mkdtempSync(join(tmpdir(), "merlon-page-"));
+
+let browser: Browser;
+let page: Page;
+const complaints: string[] = [];
+const requests: string[] = [];
+
+beforeAll(async () => {
+  mkdirSync(SHOTS, { recursive: true });
+  browser = await launchChromium();
+});
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function open(sample: string): Promise<void> {
+  const file = join(folder, `${sample}.html`);
+  if (!existsSync(file)) {
+    const explained = await explain(`${SAMPLES}/${sample}/main.ensemble.ts`, { format: "html" });
+    writeFileSync(file, explained.ok ? explained.text : "not compiled");
+  }
+  await page?.close();
+  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
+  complaints.length = requests.length = 0;
+  page.on("console", message => complaints.push(message.text()));
+  page.on("pageerror", error => complaints.push(error.message));
+  page.on("request", request => requests.push(request.url()));
+  await page.goto(pathToFileURL(file).href);
+}
+const column = (step: string, name: string) => page.locator(`.column[data-step="${step}"][data-column="${name}"]`);
+const lit = (direction: "up" | "down") =>
+  page.$$eval(
+    `.column.${direction}`,
+    (found, _) => found.map(e => `${e.getAttribute("data-step")} ${e.getAttribute("data-column")}`),
+    null,
+  );
+const panel = () => page.locator("#panel").textContent();
+const paper = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
+async function shot(name: string): Promise<void> {
+  const path = join(SHOTS, `${name}.png`);
+  await page.waitForTimeout(200);
+  await page.screenshot({ path });
+  expect(statSync(path).size).toBeGreaterThan(10_000);
+}
+
+describe("four stages", () => {
+  beforeEach(() => open("ensemble-four-stages"));
+
+  test("draws every step and column, asks nobody for anything, and says nothing on the console", async () => {
+    expect(await page.title()).toBe("ensemble recommend");
+    expect(await page.$$eval(".card", cards => cards.map(card => card.getAttribute("data-step")))).toEqual([
+      "request",
+      "user.queryFeast",
+      "retrieval.transformWorkflow",
+      "retrieval.predictOnnx",
+      "retrieval.queryFaiss",
+      "filtering.filterCandidates",
+      "items.queryFeast",
+      "pairs.unrollFeatures",
+      "ranking.predictOnnx",
+      "ordering.softmaxSampling",
+      "answer",
+    ]);
+    expect(await page.locator(".column").count()).toBe(17);
+    expect(await page.locator(".edge").count()).toBe(13);
+    await page.keyboard.press("0");
+    const boxes = await page.$$eval(".card", cards =>
+      cards.map(card => {
+        const { left, right, top, bottom } = card.getBoundingClientRect();
+        return { left, right, top, bottom };
+      }),
+    );
+    const frame = (await page.locator("#canvas").boundingBox())!;
+    for (const [i, a] of boxes.entries()) {
+      expect(a.left >= frame.x && a.right <= frame.x + frame.width, "the whole picture is in view").toBe(true);
+      for (const b of boxes.slice(i + 1))
+        expect(
+          a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top,
+          "cards do not overlap",
+        ).toBe(true);
+    }
+    expect(complaints).toEqual([]);
+    expect(requests.filter(url => !url.startsWith("file:") && !url.startsWith("data:"))).toEqual([]);
+    expect(requests.filter(url => url.startsWith("file:"))).toHaveLength(1);
+    await shot("four-stages-light");
+  });
+
+  test("text stays inside its card", async () => {
+    const outside = await page.$$eval(".card", cards =>
+      cards.flatMap(card => {
+        const frame = card.querySelector(".frame")!.getBoundingClientRect();
+        return [...card.querySelectorAll("text")]
+          .filter(
+            text =>
+              text.getBoundingClientRect().right > frame.right + 1 || text.getBoundingClientRect().left < frame.left,
+          )
+          .map(text => text.textContent);
+      }),
+    );
+    expect(outside).toEqual([]);
+  });
+
+  test("hovering a column lights up where it comes from and where it goes, and leaving lets go", async () => {
+    await column("user.queryFeast", "purchased_ids").hover();
+    expect(await lit("up")).toEqual(["request user_id", "user.queryFeast purchased_ids"]);
+    expect(await lit("down")).toEqual([
+      "user.queryFeast purchased_ids",
+      "filtering.filterCandidates filtered_ids",
+      "items.queryFeast item_id",
+      "pairs.unrollFeatures item_id",
+      "ranking.predictOnnx purchase/binary_output",
+      "ordering.softmaxSampling ordered_ids",
+      "ordering.softmaxSampling ordered_scores",
+      "answer ordered_ids",
+      "answer ordered_scores",
+    ]);
+    expect(await page.$$eval(".edge.up", found => found.map(e => e.getAttribute("data-to")))).toEqual([
+      "user.queryFeast",
+    ]);
+    await page.mouse.move(20, 860);
+    expect(await lit("down")).toEqual([]);
+    await column("retrieval.transformWorkflow", "city").hover();
+    // Through the fitted workflow: its city comes from the store's city, not from the age.
+    expect(await lit("up")).toEqual(["request user_id", "user.queryFeast city", "retrieval.transformWorkflow city"]);
+    await shot("four-stages-lineage");
+  });
+
+  test("a click keeps it and shows all that is known; links of the panel lead on; Escape lets go", async () => {
+    await column("user.queryFeast", "purchased_ids").click();
+    await page.mouse.move(20, 860);
+    expect((await lit("down")).length).toBe(9);
+    expect(await panel()).toContain("list<int64>, [request × *]");
+    await page.locator("#panel button", { hasText: "filtering.filterCandidates" }).click();
+    expect(await panel()).toContain("drop candidates that are in purchased_ids");
+    expect(await panel()).toContain("(filterOut)");
+    await page.keyboard.press("Escape");
+    expect(await lit("down")).toEqual([]);
+    expect(await panel()).toContain("What the passes did");
+  });
+
+  test("search marks steps and columns; Enter goes through them", async () => {
+    await page.keyboard.press("/");
+    await page.keyboard.type("ITEM_ID");
+    expect(await page.locator("#found").textContent()).toBe("3 found");
+    expect(await page.locator(".column.hit").count()).toBe(2);
+    // The step whose description names it.
+    expect(await page.locator(".card.hit").count()).toBe(1);
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    expect(await page.locator("#found").textContent()).toBe("2 of 3");
+    expect(await panel()).toContain("pairs.unrollFeatures");
+    const card = (await page.locator('.card[data-step="pairs.unrollFeatures"]').boundingBox())!;
+    expect(card.x > 0 && card.x + card.width < 1100, "what was found is in view").toBe(true);
+    await page.keyboard.press("Escape");
+    expect(await page.locator(".hit").count()).toBe(0);
+    await page.keyboard.press("/");
+    await page.keyboard.type("nothing like it");
+    expect(await page.locator("#found").textContent()).toBe("0 found");
+  });
+
+  test("the keyboard reaches every step and column", async () => {
+    await page.locator('.card[data-step="request"]').focus();
+    await page.keyboard.press("ArrowRight");
+    expect(await page.evaluate("document.activeElement.dataset.step")).toBe("user.queryFeast");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    expect(await panel()).toMatch(/^city/);
+    await page.keyboard.press("Enter");
+    expect(await panel()).toMatch(/^user.queryFeast/);
+    await page.keyboard.press("ArrowLeft");
+    expect(await page.evaluate("document.activeElement.dataset.step")).toBe("request");
+  });
+
+  test("dragging and zooming move the picture; a drag is no click", async () => {
+    const view = () => page.locator("#graph").getAttribute("viewBox");
+    const before = await view();
+    await page.mouse.move(500, 700);
+    await page.mouse.down();
+    await page.mouse.move(400, 650, { steps: 4 });
+    await page.mouse.up();
+    const dragged = await view();
+    expect(dragged).not.toBe(before);
+    await page.mouse.wheel(0, -200);
+    expect(await view()).not.toBe(dragged);
+    expect(await panel()).toContain("What the passes did");
+  });
+
+  test("light and dark follow the system until the reader chooses", async () => {
+    const light = await paper();
+    await page.emulateMedia({ colorScheme: "dark" });
+    const dark = await paper();
+    expect(dark).not.toBe(light);
+    await shot("four-stages-dark");
+    await page.keyboard.press("t");
+    expect(await paper()).toBe(light);
+    await page.locator("#theme").click();
+    expect(await paper()).toBe(dark);
+  });
+});
+
+test("what the passes did and saved is beside the picture", async () => {
+  await open("ensemble-look-ups");
+  expect(await panel()).toContain("history.queryFeast looks the same keys up in the same view as");
+  await page.locator('.card[data-step="again.queryFeast"] .title').click();
+  expect(await panel()).toContain("mergeLookups: history.queryFeast looks the same keys up");
+  expect(complaints).toEqual([]);
+});
+
+test("names that look like markup are only names", async () => {
+  const name = `</script><img src=x onerror=alert(1)>"'&`;
+  const file = join(folder, "markup.workflow.ts");
+  writeFileSync(
+    file,
+    `import { clip, source, workflow } from "merlon";\nconst events = source({ [${JSON.stringify(name)}]: "float32" } as Record<string, "float32">);\nexport default workflow("markup", events.pipe(clip({ min: 0 })));\n`,
+  );
+  const explained = await explain(file, { format: "html" });
+  const html = join(folder, "markup.html");
+  writeFileSync(html, explained.ok ? explained.text : explained.diagnostics.map(d => d.message).join("\n"));
+  await open("ensemble-look-ups");
+  await page.goto(pathToFileURL(html).href);
+  expect(await page.$$eval(".column", found => found.map(e => e.getAttribute("data-column")))).toEqual([
+    name,
+    name,
+    name,
+  ]);
+  expect(await page.locator("img").count()).toBe(0);
+  await page.locator(".column").nth(1).click();
+  expect(await panel()).toContain(name);
+  expect(complaints).toEqual([]);
+});

@@ -1,0 +1,164 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import { type ForestOptions, withOptions } from "#compiler/forest/forest.js";
+import { forestOutputs, forestToOnnx } from "#compiler/forest/forest-onnx.js";
+import { readForest } from "#compiler/forest/read-forest.js";
+import { readLightgbm } from "#compiler/forest/read-lightgbm.js";
+import { readXgboost } from "#compiler/forest/read-xgboost.js";
+import { parseUbjson } from "#compiler/forest/ubjson.js";
+import { python } from "../../needs/python.js";
+
+const FIXTURES = join(import.meta.dirname, "../../fixtures/forest");
+interface Cases {
+  readonly rows: readonly (readonly (number | null)[])[];
+  readonly cases: readonly (ForestOptions & {
+    readonly name: string;
+    readonly file: string;
+    readonly predicted: readonly number[][];
+  })[];
+}
+const CASES = [
+  "cases.json",
+  "odd-cases.json",
+  "cases-1.7.json",
+  "cases-2.1.json",
+  "cases-3.2.json",
+  "cases-lightgbm.json",
+];
+const cases = CASES.flatMap(file => {
+  const read = JSON.parse(readFileSync(join(FIXTURES, file), "utf8")) as Cases;
+  return read.cases.map(one => ({ ...one, rows: read.rows }));
+});
+
+describe("predictions are the libraries' own", () => {
+  test.each(cases)("$name", async ({ file, rows, predicted, iterations, missing }) => {
+    const forest = withOptions(readForest(join(FIXTURES, file)), { iterations, missing });
+    // In one thread, as the server runs small models: in float32 the order of a sum is part of its value.
+    const session = await InferenceSession.create(forestToOnnx(forest), { intraOpNumThreads: 1 });
+    const matrix = rows.flat().map(value => value ?? Number.NaN);
+    const features = new Tensor(
+      forest.dtype,
+      forest.dtype === "float32" ? Float32Array.from(matrix) : Float64Array.from(matrix),
+      [rows.length, forest.features],
+    );
+    const { prediction } = await session.run({ features });
+    expect(prediction!.dims).toEqual([rows.length, forestOutputs(forest)]);
+    const made = prediction!.data as Float32Array;
+    predicted.flat().forEach((value, i) => {
+      expect(
+        Math.abs(made[i]! - value) / Math.max(1, Math.abs(value)),
+        `row ${i}: ${made[i]} for ${value}`,
+      ).toBeLessThan(1e-6);
+    });
+    // A test that a constant would pass says nothing.
+    expect(new Set(made).size).toBeGreaterThan(1);
+    await session.release();
+  });
+  test("names of features come from the file", () => {
+    for (const { file } of cases)
+      expect(readForest(join(FIXTURES, file)).names).toEqual(["age", "price", "visits", "stock", "brand"]);
+  });
+  test("the graphs are what ONNX's own checker takes", () => {
+    const folder = mkdtempSync(join(tmpdir(), "merlon-forest-"));
+    try {
+      const files = cases.map(({ file }) => {
+        const to = join(folder, `${file}.onnx`);
+        writeFileSync(to, forestToOnnx(withOptions(readForest(join(FIXTURES, file)), { missing: 0 })));
+        return to;
+      });
+      const script =
+        "import onnx, sys\nfor f in sys.argv[1:]:\n  onnx.checker.check_model(onnx.load(f), full_check=True)\nprint(len(sys.argv) - 1)";
+      expect(execFileSync(python(), ["-c", script, ...files], { encoding: "utf8" }).trim()).toBe(`${cases.length}`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+interface BrokenTree {
+  readonly left_children: number[];
+  readonly right_children: number[];
+  readonly split_indices: number[];
+  readonly split_conditions: (number | null)[];
+}
+
+describe("files that hold no forest are refused", () => {
+  const xgboost = () =>
+    JSON.parse(readFileSync(join(FIXTURES, "xgboost-logistic.json"), "utf8")) as {
+      learner: {
+        objective: { name: string };
+        gradient_booster: { name: string; model: { trees: { left_children: number[] }[] } };
+      };
+    };
+  test("another objective, another booster, broken trees", () => {
+    const objective = xgboost();
+    objective.learner.objective.name = "reg:own";
+    expect(() => readXgboost(objective, "m.json")).toThrow("m.json was trained for `reg:own`, and Merlon knows");
+    const linear = xgboost();
+    linear.learner.gradient_booster.name = "gblinear";
+    expect(() => readXgboost(linear, "m.json")).toThrow("m.json is a `gblinear` model, which has no trees");
+    const broken = xgboost();
+    broken.learner.gradient_booster.model.trees[1]!.left_children[0] = 9999;
+    expect(() => readXgboost(broken, "m.json")).toThrow("m.json: tree 1, node 0, points at a node that is not there");
+    expect(() => readXgboost({ a: 1 }, "m.json")).toThrow("m.json is not a model of XGBoost: learner");
+  });
+  test.each<[string, (tree: BrokenTree) => void, RegExp]>([
+    [
+      "a node that two lead to",
+      tree => (tree.left_children[1] = tree.left_children[0]!),
+      /node \d+, is reached in two ways/,
+    ],
+    [
+      "a walk that never ends",
+      tree => (tree.right_children[tree.left_children[0]!] = tree.left_children[0]!),
+      /reached in two/,
+    ],
+    [
+      "a feature beyond the last",
+      tree => (tree.split_indices[0] = 5),
+      /node 0, asks for feature 5, and the model has 5/,
+    ],
+    [
+      "a leaf that is no number",
+      tree => tree.split_conditions.fill(null),
+      /node \d+, (is a leaf without a number|has no thr)/,
+    ],
+  ])("%s, which ONNX Runtime would follow", (_, breakTree, said) => {
+    const folder = mkdtempSync(join(tmpdir(), "merlon-forest-"));
+    try {
+      const document = xgboost();
+      breakTree(document.learner.gradient_booster.model.trees[1]! as BrokenTree);
+      const file = join(folder, "m.json");
+      writeFileSync(file, JSON.stringify(document));
+      expect(() => readForest(file)).toThrow(said);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+  test("LightGBM: an unknown objective, a tree cut short, the last trees gone", () => {
+    const text = readFileSync(join(FIXTURES, "lightgbm-binary.txt"), "utf8");
+    expect(() => readLightgbm(text.replace(/^objective=.*$/m, "objective=later"), "m.txt")).toThrow(
+      "m.txt was trained for `later`",
+    );
+    const values = text.indexOf("leaf_value=");
+    expect(() => readLightgbm(text.slice(0, values + 30) + text.slice(values + 60), "m.txt")).toThrow(
+      "m.txt: tree 0 has",
+    );
+    for (const end of ["Tree=5", "end of trees"])
+      expect(() => readLightgbm(text.slice(0, text.indexOf(end)), "m.txt")).toThrow(
+        /m\.txt ends early: it has [58] of 8/,
+      );
+    expect(() => readLightgbm(text.replace(/^threshold=\S+/m, "threshold=1,5"), "m.txt")).toThrow(
+      /m\.txt: tree 0 has \d+ splits, and `threshold` is not a number for each/,
+    );
+  });
+  test("UBJSON cut anywhere is an error, never a hang", () => {
+    const bytes = readFileSync(join(FIXTURES, "xgboost-logistic-ubj.ubj"));
+    for (let length = 1; length < bytes.length; length += 37)
+      expect(() => parseUbjson(bytes.subarray(0, length))).toThrow(/at byte/);
+  });
+});

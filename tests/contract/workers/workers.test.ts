@@ -1,0 +1,217 @@
+/**
+ * Worker threads behind `WorkerHost`: calls and their errors, ends of all kinds, and messages that no honest worker sends.
+ */
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { promisify } from "node:util";
+import { afterEach, expect, test } from "vitest";
+import { type HostOptions, WorkerEnded, WorkerFault, WorkerHost } from "#contract/workers/worker-host.js";
+import { builtUrl } from "../../needs/built.js";
+
+// biome-ignore lint/suspicious/noExplicitAny: each test has functions of its own
+type Any = Record<string, (argument: any) => any>;
+
+const served = builtUrl("contract/workers/serve-calls.js");
+const hosted = builtUrl("contract/workers/worker-host.js");
+const moduleOf = (code: string): URL =>
+  new URL(
+    `data:text/javascript,${encodeURIComponent(`
+      import { parentPort } from "node:worker_threads";
+      import { moved, native, serveCalls, workerStart } from ${JSON.stringify(served)};
+      ${code}`)}`,
+  );
+
+const hosts: WorkerHost<Any>[] = [];
+afterEach(async () => {
+  await Promise.all(hosts.splice(0).map(host => host.thread.terminate()));
+});
+
+function host(code: string, options: Partial<HostOptions> = {}): WorkerHost<Any> {
+  const made = new WorkerHost<Any>({ title: "the test's thread", module: moduleOf(code), ...options });
+  hosts.push(made);
+  return made;
+}
+
+test("calls have results, in whatever order they come, and memory moves both ways", async () => {
+  const worker = host(
+    `const held = new Map();
+    serveCalls({
+      sum: numbers => moved(Float64Array.of(numbers.reduce((a, b) => a + b)), []),
+      echo: bytes => moved(bytes, [bytes.buffer]),
+      hold: name => new Promise(done => held.set(name, done)),
+      letGo: name => held.get(name)(name),
+      data: () => workerStart(),
+    });`,
+    { data: { given: 1n } },
+  );
+  const [first, second] = ["first", "second"].map(name => worker.call("hold", name));
+  expect(await worker.call("sum", Float64Array.of(1, 2, 3.5))).toEqual(Float64Array.of(6.5));
+  const bytes = Uint8Array.of(1, 2, 3);
+  const echoed = worker.call("echo", bytes, [bytes.buffer]);
+  expect(bytes.byteLength).toBe(0);
+  expect(await echoed).toEqual(Uint8Array.of(1, 2, 3));
+  expect(await worker.call("data", undefined)).toEqual({ given: 1n });
+  expect(worker.pending).toBe(2);
+  await worker.call("letGo", "second");
+  expect(await second).toBe("second");
+  expect(worker.pending).toBe(1);
+  await worker.call("letGo", "first");
+  expect(await first).toBe("first");
+  expect(worker.pending).toBe(0);
+});
+
+test("errors come with name, message and code, and the worker goes on", async () => {
+  const worker = host(`serveCalls({
+    range: () => { throw new RangeError("too far"); },
+    missing: async () => { throw Object.assign(new Error("no file"), { code: "ENOENT" }); },
+    text: () => { throw "a text"; },
+    nothing: () => { throw null; },
+    unclonable: () => () => {},
+    fine: () => 1,
+  });`);
+  await expect(worker.call("range", 0)).rejects.toMatchObject({ name: "RangeError", message: "too far" });
+  await expect(worker.call("missing", 0)).rejects.toMatchObject({ message: "no file", code: "ENOENT" });
+  await expect(worker.call("text", 0)).rejects.toThrow("a text");
+  await expect(worker.call("nothing", 0)).rejects.toThrow("null");
+  await expect(worker.call("unclonable", 0)).rejects.toMatchObject({ name: "DataCloneError" });
+  await expect(worker.call("unknown", 0)).rejects.toThrow(WorkerFault);
+  await expect(worker.call("fine", () => {})).rejects.toMatchObject({ name: "DataCloneError" });
+  expect(worker.pending).toBe(0);
+  expect(await worker.call("fine", 0)).toBe(1);
+});
+
+test.each([
+  ["throws", `setTimeout(() => { throw new Error("lost"); }, 20)`, "the test's thread has ended: lost"],
+  ["throws null", "setTimeout(() => { throw null; }, 20)", "the test's thread has ended: null"],
+  ["exits", "setTimeout(() => process.exit(3), 20)", "the test's thread has ended: exit code 3"],
+  ["does not start", `throw new TypeError("no start")`, "the test's thread has ended: no start"],
+  ["has nothing left to do", "", "the test's thread has ended"],
+])("a thread that %s rejects all calls, those to come too", async (_, code, message) => {
+  const worker = host(
+    `const port = serveCalls({ never: () => { port.unref(); return new Promise(() => {}); } }); ${code}`,
+  );
+  const calls = await Promise.allSettled([worker.call("never", 1), worker.call("never", 2)]);
+  for (const call of calls) {
+    expect(call).toMatchObject({ status: "rejected", reason: { name: "WorkerEnded", message } });
+  }
+  expect((await worker.ended).message).toBe(message);
+  expect(worker.takesCalls).toBe(false);
+  await expect(worker.call("never", 3)).rejects.toThrow(message);
+  await worker.end();
+  await worker.terminate();
+});
+
+test("a thread beyond its memory is named, and the process goes on", async () => {
+  const worker = host("serveCalls({ fill: () => { const all = []; for (;;) all.push(new Array(1000).fill({})); } });", {
+    resourceLimits: { maxOldGenerationSizeMb: 16 },
+  });
+  await expect(worker.call("fill", 0)).rejects.toThrow(
+    "the test's thread has ended: Worker terminated due to reaching memory limit: JS heap out of memory",
+  );
+});
+
+test("messages that nobody expects are notices, and hurt nobody", async () => {
+  const notices: unknown[] = [];
+  const worker = host(
+    `serveCalls({ fine: () => 1, forge: id => {
+      for (const odd of [null, undefined, 5, "end", { id: 99, value: 1 }, { id: null }, [], { id: { toString: 1 } }]) parentPort.postMessage(odd);
+      parentPort.postMessage({ id, fault: 5 });
+      return new Promise(() => {});
+    }});`,
+    { onNotice: notice => notices.push(notice) },
+  );
+  await expect(worker.call("forge", 1)).rejects.toThrow(WorkerFault);
+  expect(notices).toHaveLength(8);
+  expect(await worker.call("fine", 0)).toBe(1);
+});
+
+test("notices go both ways", async () => {
+  const worker = host("const port = serveCalls({}, { onNotice: n => port.notify(n + 1) });", {
+    keepsProcess: "always",
+  });
+  worker.notify(41);
+  expect(await once(worker.thread, "message")).toEqual([42]);
+});
+
+test("an end lets calls finish, cleans up, and refuses what follows", async () => {
+  const worker = host(
+    `const port = serveCalls({ later: ms => new Promise(done => setTimeout(done, ms, ms)) }, { onEnd: async () => {
+      await new Promise(done => setTimeout(done, 20));
+      port.notify(7);
+    }});`,
+  );
+  const notified = once(worker.thread, "message").then(() => once(worker.thread, "message"));
+  const before = worker.call("later", 50);
+  const ended = worker.end();
+  await expect(worker.call("later", 1)).rejects.toThrow("the test's thread has ended: it was closed");
+  expect(await before).toBe(50);
+  expect(await notified).toEqual([7]);
+  await ended;
+  expect(await worker.ended).toMatchObject({ exitCode: 0 });
+});
+
+test("a thread that does not end in time is terminated", async () => {
+  const worker = host("const port = serveCalls({ loop: () => { port.notify(1); for (;;); } });");
+  const loops = once(worker.thread, "message");
+  const looping = worker.call("loop", 0);
+  const failed = expect(looping).rejects.toThrow(WorkerEnded);
+  await loops;
+  await worker.end(50);
+  await failed;
+});
+
+test("the reason of a termination rejects the calls", async () => {
+  const worker = host("serveCalls({ loop: () => { for (;;); } });");
+  const looping = worker.call("loop", 0);
+  const failed = expect(looping).rejects.toThrow("too slow");
+  await worker.terminate(new Error("too slow"));
+  await failed;
+});
+
+test("no thread is terminated inside a native call", async () => {
+  const cells = new Int32Array(new SharedArrayBuffer(8));
+  const worker = host(
+    `serveCalls({ run: cells => native(() => {
+      Atomics.store(cells, 0, 1);
+      Atomics.notify(cells, 0);
+      Atomics.wait(cells, 1, 0, 300);
+      Atomics.store(cells, 1, 2);
+    })});`,
+    { native: true },
+  );
+  const refused = expect(worker.call("run", cells)).rejects.toThrow("the test's thread has ended: it was closed");
+  await Atomics.waitAsync(cells, 0, 0).value;
+  await worker.terminate();
+  await refused;
+  expect(Atomics.load(cells, 1)).toBe(2);
+  expect(await worker.ended).toMatchObject({ exitCode: 0 });
+});
+
+/** Runs a program that makes a host. @returns what it printed, and how many milliseconds it took */
+async function program(code: string, options: Partial<HostOptions>): Promise<string> {
+  const url = moduleOf("serveCalls({ later: ms => new Promise(done => setTimeout(done, ms, ms)) });").href;
+  const text = `
+    import { WorkerHost } from ${JSON.stringify(hosted)};
+    const host = new WorkerHost({ title: "it", module: new URL(${JSON.stringify(url)}), ...${JSON.stringify(options)} });
+    ${code}`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", text], {
+    timeout: 30_000,
+  });
+  return stdout;
+}
+
+test.each([
+  ["an idle thread keeps no process", "", {}, ""],
+  ["nor does one that has answered", "console.log(await host.call('later', 1));", {}, "1\n"],
+  ["one that has not keeps it", "void host.call('later', 200).then(console.log);", {}, "200\n"],
+  ["one that ends keeps it", "void host.call('later', 50); await host.end(); console.log('ended');", {}, "ended\n"],
+  ["but one that may never", "void host.call('later', 200).then(console.log);", { keepsProcess: "never" }, ""],
+  [
+    "nor one that failed",
+    "setTimeout(() => host.thread.terminate(), 20); host.call('later', 1e6).catch(() => console.log(1));",
+    {},
+    "1\n",
+  ],
+] as const)("%s alive", async (_, code, options, printed) => {
+  expect(await program(code, options)).toBe(printed);
+});

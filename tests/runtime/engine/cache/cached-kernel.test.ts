@@ -1,0 +1,248 @@
+import { describe, expect, test } from "vitest";
+import type { AnyStep, StepCache } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import { type Column, childRows } from "#runtime/base/columns/table.js";
+import { cachedKernel } from "#runtime/engine/cache/cached-kernel.js";
+import type { Inputs, PreparedKernel } from "#runtime/engine/schedule/kernel.js";
+import { createCounters } from "#runtime/engine/schedule/stage-counters.js";
+import { createManualClock } from "#runtime/testing/manual-clock.js";
+import { context, grouped, lists, makeStep, noModels, plain, scalars, vectors } from "../../../operators/step.js";
+
+/** Counts which rows it computes: x · 10, and the text of x. */
+function counting() {
+  const computed: number[][] = [];
+  const kernel: PreparedKernel = {
+    run: ({ input }) => {
+      const x = input![0]!;
+      computed.push([...(x.values as Float32Array)]);
+      const { rows } = x;
+      const texts = Array.from(x.values as Float32Array, value => `#${value}`);
+      return [
+        { dtype: "float32", rows, values: (x.values as Float32Array).map(value => value * 10) },
+        { dtype: "string", rows, values: texts },
+      ];
+    },
+  };
+  return { kernel, computed };
+}
+const step = makeStep("predictOnnx", {
+  params: { path: "m", model: "m", inputs: {}, outputs: {} },
+  inputs: { input: ["x", "y"] },
+  outputs: [column("ten", "float32"), column("text", "string")],
+}) as AnyStep;
+
+function cached(
+  cache: Partial<StepCache>,
+  kernel: PreparedKernel,
+  of = step,
+  models = noModels,
+  clock?: ReturnType<typeof createManualClock>,
+) {
+  const tally = createCounters(of);
+  const made = cachedKernel(
+    of,
+    { ttlSeconds: 60, maxRows: 100, ...cache },
+    kernel,
+    { folder: ".", models, clock },
+    tally,
+  );
+  const ask = async (x: number[], y: number[] = x) => {
+    const rows = { count: x.length };
+    const inputs: Inputs = { input: [scalars("float32", x, rows), scalars("int64", y, rows)] };
+    return (await made.run(inputs, context())) as readonly Column[];
+  };
+  return { ask, made, tally };
+}
+
+describe("a cached stage", () => {
+  test("computes each row once, doubles within a request too, and answers the same columns", async () => {
+    const { kernel, computed } = counting();
+    const { ask, tally } = cached({}, kernel);
+    expect((await ask([1, 2, 1])).map(plain)).toEqual([
+      [10, 20, 10],
+      ["#1", "#2", "#1"],
+    ]);
+    expect((await ask([3, 2])).map(plain)).toEqual([
+      [30, 20],
+      ["#3", "#2"],
+    ]);
+    expect((await ask([])).map(plain)).toEqual([[], []]);
+    expect(computed).toEqual([[1, 2], [3]]);
+    expect(tally).toMatchObject({ cacheHits: 2, cacheMisses: 3 });
+  });
+  test("knows a row by all its inputs, or by the key alone", async () => {
+    const { kernel, computed } = counting();
+    const all = cached({}, kernel);
+    await all.ask([1, 1], [1, 2]);
+    expect(computed.splice(0)).toEqual([[1, 1]]);
+    const byY = cached({ key: ["y"] }, kernel);
+    expect(plain((await byY.ask([1, 2], [7, 7]))[0]!)).toEqual([10, 10]);
+    expect(computed).toEqual([[1]]);
+  });
+  test("forgets after the time to live, and the row asked for longest ago", async () => {
+    const { kernel, computed } = counting();
+    const clock = createManualClock();
+    const short = cached({ ttlSeconds: 0.02 }, kernel, step, noModels, clock);
+    await short.ask([1]);
+    await clock.advance(21);
+    await short.ask([1]);
+    expect(computed.splice(0)).toEqual([[1], [1]]);
+    const told = cached({ ttlSeconds: 60 }, kernel, step, noModels, clock);
+    await told.ask([4]);
+    await clock.advance(59_999);
+    await told.ask([4]);
+    expect(computed.splice(0)).toEqual([[4]]);
+    await clock.advance(1);
+    await told.ask([4]);
+    expect(computed.splice(0)).toEqual([[4]]);
+    const small = cached({ maxRows: 2 }, kernel);
+    for (const x of [1, 2, 1, 3, 1, 2]) await small.ask([x]);
+    expect(computed).toEqual([[1], [2], [3], [2]]);
+  });
+  test("requests that ask for a row at the same time compute it once; what the first can't compute, the others do", async () => {
+    const computed: number[][] = [];
+    const pending: { end(): void; fail(): void }[] = [];
+    const kernel: PreparedKernel = {
+      run: ({ input }) => {
+        const x = input![0]!;
+        const values = [...(x.values as Float32Array)];
+        computed.push(values);
+        const texts = values.map(value => `#${value}`);
+        return new Promise((resolve, reject) => {
+          pending.push({
+            end: () =>
+              resolve([
+                { dtype: "float32", rows: x.rows, values: Float32Array.from(values, value => value * 10) },
+                { dtype: "string", rows: x.rows, values: texts },
+              ]),
+            fail: () => reject(new Error("gone")),
+          });
+        });
+      },
+    };
+    let loaded = {};
+    const { ask, tally } = cached({}, kernel, step, { ...noModels, loaded: () => loaded });
+    const [first, second, third] = [ask([1, 2]), ask([2, 3, 1]), ask([1])];
+    await Promise.resolve();
+    expect(computed).toEqual([[1, 2], [3]]);
+    for (const { end } of pending) end();
+    expect((await Promise.all([first, second, third])).map(columns => plain(columns[0]!))).toEqual([
+      [10, 20],
+      [20, 30, 10],
+      [10],
+    ]);
+    expect(tally).toMatchObject({ cacheHits: 3, cacheMisses: 3 });
+    // The first one's fault, or its client's leaving, is its own.
+    const [left, waiting] = [ask([7]), ask([7, 8])];
+    left.catch(() => {});
+    pending.at(-2)!.fail();
+    pending.at(-1)!.end();
+    await expect(left).rejects.toThrow("gone");
+    await new Promise(resolve => setImmediate(resolve));
+    expect(computed.slice(2)).toEqual([[7], [8], [7]]);
+    pending.at(-1)!.end();
+    expect(plain((await waiting)[0]!)).toEqual([70, 80]);
+    // A model that was loaded again is asked by itself.
+    const before = ask([9]);
+    loaded = {};
+    const after = ask([9]);
+    expect(computed.slice(5)).toEqual([[9], [9]]);
+    for (const { end } of pending) end();
+    await Promise.all([before, after]);
+    await ask([9, 9]);
+    expect(computed).toHaveLength(7);
+  });
+  test("starts again when the model that it keeps answers of is loaded again", async () => {
+    const { kernel, computed } = counting();
+    let loaded = {};
+    const { ask } = cached({}, kernel, step, { ...noModels, loaded: () => loaded });
+    await ask([1]);
+    loaded = {};
+    await ask([1]);
+    await ask([1]);
+    expect(computed).toEqual([[1], [1]]);
+  });
+  test("keeps what a row made of rows of its own, lists, vectors and nulls", async () => {
+    const finding = makeStep("queryFaiss", {
+      params: { path: "i" },
+      inputs: { input: ["x"] },
+      outputs: [
+        column("id", "int64", { rows: "s1" }),
+        column("tags", "string", { rows: "s1", list: { min: 0, max: null } }),
+      ],
+    }) as AnyStep;
+    let runs = 0;
+    /** x candidates for the row x, each with as many tags. */
+    const kernel: PreparedKernel = {
+      run: ({ input }) => {
+        runs++;
+        const counts = [...(input![0]!.values as Float32Array)];
+        const offsets = Int32Array.from([0, ...counts]);
+        for (let i = 1; i < offsets.length; i++) offsets[i]! += offsets[i - 1]!;
+        const rows = childRows(input![0]!.rows, offsets);
+        const items = counts.flatMap(n => Array.from({ length: n }, (_, i) => i));
+        return [
+          scalars(
+            "int64",
+            items.map(i => (i === 1 ? null : i)),
+            rows,
+          ),
+          lists(
+            "string",
+            items.map(i => Array.from({ length: i }, () => `t${i}`)),
+            rows,
+          ),
+        ];
+      },
+    };
+    const { made } = cached({}, kernel, finding);
+    const ask = async (x: number[]) => {
+      const columns = (await made.run({ input: [scalars("float32", x)] }, context())) as readonly Column[];
+      expect(columns[0]!.rows).toBe(columns[1]!.rows);
+      return columns.map(grouped);
+    };
+    const three = [
+      [0n, null, 2n],
+      [[], ["t1"], ["t2", "t2"]],
+    ];
+    expect(await ask([3, 0])).toEqual([
+      [three[0], []],
+      [three[1], []],
+    ]);
+    expect(await ask([0, 3, 3])).toEqual([
+      [[], three[0], three[0]],
+      [[], three[1], three[1]],
+    ]);
+    expect(runs).toBe(1);
+  });
+  test("tells vectors and texts apart that look alike", async () => {
+    let runs = 0;
+    const kernel: PreparedKernel = {
+      run: ({ input }) => {
+        runs += input![0]!.rows.count;
+        return [scalars("int64", Array(input![0]!.rows.count).fill(1), input![0]!.rows)];
+      },
+    };
+    const of = makeStep("queryEmbedding", {
+      params: { path: "t", dimension: 1 },
+      inputs: { input: ["v", "s"] },
+      outputs: [column("n", "int64")],
+    }) as AnyStep;
+    const { made } = cached({}, kernel, of);
+    const rows = { count: 4 };
+    const v = vectors(
+      "float32",
+      [
+        [1, 2],
+        [1, 2],
+        [2, 1],
+        [1, 2],
+      ],
+      2,
+      rows,
+    );
+    const s = lists("string", [["a", "b"], ["a,b"], ["a", "b"], ["a", "b"]], rows);
+    await made.run({ input: [v, s] }, context());
+    expect(runs).toBe(3);
+  });
+});

@@ -1,0 +1,226 @@
+// Golden rows: columns as JSON and back, and the first cell that comes out otherwise.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { type Plan, parsePlan } from "#contract/plan.js";
+import { type ColumnSchema, column } from "#contract/schema.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { type Cell, cellOf, cellsOf, columnOf } from "#runtime/engine/golden/cells.js";
+import { printGolden, readGolden } from "#runtime/engine/golden/golden-rows.js";
+import { replay, sayDifference } from "#runtime/engine/golden/replay.js";
+import { preparePlanWith } from "#runtime/engine/schedule/prepare-plan.js";
+import type { DType } from "#triton-protos/datatype.js";
+import { noModels, prepareKernel } from "../../../operators/step.js";
+
+const int = (bits: number, signed: boolean) =>
+  signed
+    ? fc.bigInt({ min: -(2n ** BigInt(bits - 1)), max: 2n ** BigInt(bits - 1) - 1n })
+    : fc.bigInt({ min: 0n, max: 2n ** BigInt(bits) - 1n });
+/** Beyond 2^53 as text. */
+const whole = (value: bigint): Cell => (Number.isSafeInteger(Number(value)) ? Number(value) : String(value));
+const float = (of: fc.Arbitrary<number>) => of.map((x): Cell => (Number.isFinite(x) ? x + 0 : String(x)));
+const CELLS: Partial<Record<DType, fc.Arbitrary<Cell>>> = {
+  int8: int(8, true).map(whole),
+  uint16: int(16, false).map(whole),
+  int32: int(32, true).map(whole),
+  int64: fc.oneof(int(64, true), fc.constantFrom(2n ** 53n, 2n ** 53n - 1n, -(2n ** 53n))).map(whole),
+  uint64: int(64, false).map(whole),
+  float32: float(fc.float({ noNaN: true })),
+  float64: float(fc.double({ noNaN: true })),
+  bool: fc.boolean(),
+  string: fc.string({ maxLength: 4 }),
+};
+const dtype = fc.constantFrom(...(Object.keys(CELLS) as DType[]));
+
+describe("cells", () => {
+  test("go through columns and JSON as they are: scalars, lists of any length and of one, nulls", () => {
+    const given = fc.tuple(dtype, fc.constantFrom("scalar", "ragged", 0, 3)).chain(([type, shape]) => {
+      const item = fc.option(CELLS[type]!, { freq: 4 });
+      const cell: fc.Arbitrary<Cell> =
+        shape === "scalar"
+          ? item
+          : (fc.array(
+              item,
+              shape === "ragged" ? { maxLength: 4 } : { minLength: shape, maxLength: shape },
+            ) as fc.Arbitrary<Cell>);
+      return fc.record({ type: fc.constant(type), shape: fc.constant(shape), cells: fc.array(cell, { maxLength: 6 }) });
+    });
+    fc.assert(
+      fc.property(given, ({ type, shape, cells }) => {
+        const list =
+          shape === "scalar" ? undefined : shape === "ragged" ? { min: 0, max: null } : { min: shape, max: shape };
+        const written = JSON.parse(JSON.stringify(cells)) as Cell[];
+        const made = columnOf({ ...column("c", type), ...(list && { list }) }, written, rootRows(cells.length));
+        expect(cellsOf(made)).toEqual(cells);
+        expect([made.width, made.offsets?.length]).toEqual([
+          typeof shape === "number" ? shape : undefined,
+          shape === "ragged" ? cells.length + 1 : undefined,
+        ]);
+        const hasNulls = cells.flat().includes(null);
+        expect(made.validity !== undefined).toBe(hasNulls && !type.startsWith("float"));
+      }),
+      { numRuns: 400 },
+    );
+  });
+  test.each<[unknown, DType, Cell]>([
+    ["9007199254740993", "int64", "9007199254740993"],
+    ["7", "int64", 7],
+    [7, "int32", 7],
+    ["NaN", "float64", null],
+    ["-Infinity", "float32", "-Infinity"],
+    [null, "string", null],
+    ["12", "string", "12"],
+    [["a", "1"], "string", ["a", "1"]],
+    [false, "bool", false],
+    [true, "bool", true],
+    [["1", null], "uint64", [1, null]],
+    [-0, "float64", 0],
+  ])("DuckDB's %j as %s", (json, type, cell) => {
+    expect(cellOf(json as never, type)).toEqual(cell);
+  });
+});
+
+const x = column("x", "float32");
+const ALL: readonly ColumnSchema[] = [
+  x,
+  column("d", "float64"),
+  column("n", "int64"),
+  column("s", "string"),
+  column("l", "int64", { list: { min: 0, max: null } }),
+];
+const plan: Plan = parsePlan(
+  JSON.stringify({
+    format: "merlon/plan",
+    version: 1,
+    kind: "workflow",
+    name: "w",
+    inputs: ALL,
+    steps: [
+      {
+        id: "cap",
+        label: "cap",
+        op: "clip",
+        params: { max: 100 },
+        inputs: { input: [{ name: "x", step: "request", column: "x" }] },
+        outputs: [x],
+      },
+    ],
+    outputs: ALL.map(schema => ({
+      ref: { name: schema.name, step: schema.name === "x" ? "cap" : "request", column: schema.name },
+      schema,
+    })),
+  }),
+  "workflow.json",
+);
+const inputs: Readonly<Record<string, readonly Cell[]>> = {
+  x: [1.5, 200, null],
+  d: [1e6, "Infinity", -2],
+  n: [1, null, "9007199254740993"],
+  s: ["a", "", null],
+  l: [[1, 2], [], [null]],
+};
+const made = { ...inputs, x: [1.5, 100, null] };
+const ask = async (outputs: Readonly<Record<string, readonly Cell[]>>, of = inputs) => {
+  const executable = await preparePlanWith((step, context) => prepareKernel(step, context), plan, {
+    folder: ".",
+    models: noModels,
+  });
+  const difference = await replay(executable, { rows: 3, inputs: of, outputs });
+  await executable.close();
+  return difference && sayDifference(difference);
+};
+const changed = (name: string, row: number, cell: Cell) => ({
+  ...made,
+  [name]: made[name as keyof typeof made].with(row, cell),
+});
+
+describe("replayed", () => {
+  test("rows that come out as they did; columns that no golden row has", async () => {
+    expect(await ask(made)).toBeUndefined();
+    expect(await ask({ x: made.x, other: [1, 2, 3] })).toBeUndefined();
+    expect(await ask({})).toBeUndefined();
+    // What was not kept of the inputs is null.
+    const { s: _, ...rest } = inputs;
+    expect(await ask({ s: [null, null, null] }, rest)).toBeUndefined();
+  });
+  test.each<[string, Readonly<Record<string, readonly Cell[]>>, string | undefined]>([
+    ["a float32 in its last bits", changed("x", 0, 1.5 + 2e-7), undefined],
+    [
+      "a float32 beyond them",
+      changed("x", 0, 1.5 + 4e-7),
+      "column `x`, row 0, of step `cap` (clip) is 1.5, where 1.5000004 is expected",
+    ],
+    ["a float64 in its last bits", changed("d", 0, 1e6 + 9e-7), undefined],
+    [
+      "a float64 beyond them",
+      changed("d", 0, 1e6 + 2e-6),
+      "column `d`, row 0, of step `request` (source) is 1000000, where 1000000.000002 is expected",
+    ],
+    [
+      "an infinity",
+      changed("d", 1, 5),
+      'column `d`, row 1, of step `request` (source) is "Infinity", where 5 is expected',
+    ],
+    [
+      "an integer",
+      changed("n", 2, "9007199254740992"),
+      'column `n`, row 2, of step `request` (source) is "9007199254740993", where "9007199254740992" is expected',
+    ],
+    [
+      "an integer that is near",
+      changed("n", 0, 1.0000001),
+      "column `n`, row 0, of step `request` (source) is 1, where 1.0000001 is expected",
+    ],
+    ["a null", changed("n", 1, 0), "column `n`, row 1, of step `request` (source) is null, where 0 is expected"],
+    ["a text", changed("s", 1, " "), 'column `s`, row 1, of step `request` (source) is "", where " " is expected'],
+    [
+      "an item",
+      changed("l", 0, [1, 3]),
+      "column `l`, row 0, of step `request` (source) is [1,2], where [1,3] is expected",
+    ],
+    [
+      "a longer list",
+      changed("l", 0, [1, 2, 3]),
+      "column `l`, row 0, of step `request` (source) is [1,2], where [1,2,3] is expected",
+    ],
+    [
+      "a shorter list",
+      changed("l", 0, [1]),
+      "column `l`, row 0, of step `request` (source) is [1,2], where [1] is expected",
+    ],
+    [
+      "rows that are missing",
+      { ...made, x: [1.5] },
+      "column `x` of step `cap` (clip) is 3 rows, where 1 rows is expected",
+    ],
+    [
+      "the first of two",
+      { ...changed("s", 2, "b"), x: [1.5, 100, 0] },
+      "column `x`, row 2, of step `cap` (clip) is null, where 0 is expected",
+    ],
+  ])("%s", async (_, outputs, difference) => {
+    expect(await ask(outputs)).toBe(difference);
+  });
+});
+
+describe("a file of golden rows", () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-golden-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  test("is read as it was written; one that is none is named", () => {
+    expect(readGolden(folder)).toBeUndefined();
+    const file = join(folder, "golden.json");
+    writeFileSync(file, printGolden({ rows: 3, inputs, outputs: made }));
+    expect(readGolden(folder)).toMatchObject({ rows: 3, inputs, outputs: made });
+    for (const odd of [
+      "",
+      "{}",
+      printGolden({ rows: 0, inputs, outputs: made }),
+      printGolden({ rows: 1, inputs, outputs: { x: [{}] as never } }),
+    ]) {
+      writeFileSync(file, odd);
+      expect(() => readGolden(folder)).toThrow(`${file} does not hold golden rows. Run \`merlon fit\` again.`);
+    }
+  });
+});

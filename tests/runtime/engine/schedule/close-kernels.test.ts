@@ -1,0 +1,116 @@
+// Kernels hold native memory, connections and threads: each that was prepared is closed, once, whatever happens to the others.
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type FittedStep, type Plan, parsePlan, printPlan } from "#contract/plan.js";
+import { type ColumnSchema, column } from "#contract/schema.js";
+import { transformWorkflow } from "#operators/transform-workflow/kernel.js";
+import type { PrepareStep } from "#runtime/engine/schedule/kernel.js";
+import { preparePlanWith } from "#runtime/engine/schedule/prepare-plan.js";
+import { context, makeStep, noModels, plain, scalars } from "../../../operators/step.js";
+
+const x = column("x", "float32");
+
+/** A chain of steps, some cached. */
+const chain = (cached: readonly boolean[], kind: Plan["kind"] = "ensemble", schema: ColumnSchema = x): Plan =>
+  parsePlan(
+    JSON.stringify({
+      format: "merlon/plan",
+      version: 1,
+      kind,
+      name: "p",
+      inputs: [x],
+      steps: cached.map((isCached, i) => ({
+        id: `s${i}`,
+        label: `s${i}`,
+        op: "clip",
+        params: { max: 1 },
+        inputs: { input: [{ name: "x", step: i === 0 ? "request" : `s${i - 1}`, column: "x" }] },
+        outputs: [x],
+        ...(isCached && { cache: { ttlSeconds: 60, maxRows: 5 } }),
+      })),
+      outputs: [{ ref: { name: "x", step: `s${cached.length - 1}`, column: "x" }, schema }],
+    }),
+    "plan.json",
+  );
+
+interface Life {
+  readonly prepared: string[];
+  readonly closed: string[];
+}
+/** Kernels that pass their column on. @param fails a step that cannot be prepared @param sticks those that cannot be closed */
+function kernels(fails: string | undefined, sticks: readonly string[]): Life & { readonly prepare: PrepareStep } {
+  const [prepared, closed]: string[][] = [[], []];
+  const prepare: PrepareStep = async ({ id }) => {
+    if (id === fails) throw new Error(`${id} has no file`);
+    prepared!.push(id);
+    return {
+      run: ({ input }) => [input![0]!],
+      close: () => {
+        closed!.push(id);
+        if (sticks.includes(id)) throw new Error(`${id} sticks`);
+      },
+    };
+  };
+  return { prepared: prepared!, closed: closed!, prepare };
+}
+
+const plans = fc.array(fc.boolean(), { minLength: 1, maxLength: 6 });
+const names = fc.array(
+  fc.nat({ max: 5 }).map(i => `s${i}`),
+  { maxLength: 3 },
+);
+
+test("a step that cannot be prepared: those before it are closed, and the fault is its own", async () => {
+  await fc.assert(
+    fc.asyncProperty(plans, fc.nat(), names, async (cached, nth, sticks) => {
+      const at = nth % cached.length;
+      const { prepare, prepared, closed } = kernels(`s${at}`, sticks);
+      await expect(preparePlanWith(prepare, chain(cached), { folder: ".", models: noModels })).rejects.toThrow(
+        `step \`s${at}\` (clip): s${at} has no file`,
+      );
+      expect(prepared).toEqual(cached.slice(0, at).map((_, i) => `s${i}`));
+      expect(closed.toSorted()).toEqual(prepared);
+    }),
+  );
+});
+
+test("a plan that is closed closes every step, and says which could not be", async () => {
+  await fc.assert(
+    fc.asyncProperty(plans, names, async (cached, sticks) => {
+      const { prepare, prepared, closed } = kernels(undefined, sticks);
+      const plan = await preparePlanWith(prepare, chain(cached), { folder: ".", models: noModels });
+      const { columns } = await plan.run(new Map([["x", scalars("float32", [3])]]), context());
+      expect(plain(columns.get("x")!)).toEqual([3]);
+      expect(closed).toEqual([]);
+      const first = prepared.find(id => sticks.includes(id));
+      if (first) await expect(plan.close()).rejects.toThrow(`${first} sticks`);
+      else await plan.close();
+      expect(closed.toSorted()).toEqual(prepared);
+    }),
+  );
+});
+
+test("a workflow of another fit than the ensemble's: the kernels inside it are closed", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-other-fit-"));
+  const fitted = (sum: string) => ({ ...x, properties: { vocabulary_sum: `sha256:${sum.repeat(64)}` } });
+  mkdirSync(join(folder, "etl"));
+  writeFileSync(join(folder, "etl/workflow.json"), printPlan(chain([false, true], "workflow", fitted("a"))));
+  const { prepare, prepared, closed } = kernels(undefined, []);
+  const step = makeStep("transformWorkflow", {
+    params: { path: "etl" },
+    inputs: { input: ["x"] },
+    outputs: [fitted("b")],
+    artefacts: { workflow: "etl/workflow.json" },
+  }) as FittedStep;
+  const preparing = transformWorkflow.prepare(step as Parameters<typeof transformWorkflow.prepare>[0], {
+    folder,
+    models: noModels,
+    prepareStep: prepare,
+  });
+  await expect(preparing).rejects.toThrow(/holds another fit than the ensemble was built with/);
+  expect(prepared).toEqual(["s0", "s1"]);
+  expect(closed.toSorted()).toEqual(prepared);
+});

@@ -1,0 +1,230 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import type { OpKind } from "#contract/op-params.js";
+import { type ColumnRef, type Plan, parsePlan, printPlan } from "#contract/plan.js";
+import { type ColumnSchema, column } from "#contract/schema.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { preparePlan } from "#runtime/engine/schedule/execute.js";
+import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
+import { context, lists, noModels, plain, scalars } from "../../../operators/step.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-plan-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const at = (step: string, name: string): ColumnRef => ({ name, step, column: name });
+interface StepText {
+  readonly op: OpKind;
+  readonly params: unknown;
+  readonly inputs: Record<string, ColumnRef[]>;
+  readonly outputs: ColumnSchema[];
+  readonly artefacts?: Record<string, string>;
+}
+
+function plan(
+  inputs: ColumnSchema[],
+  steps: Record<string, StepText>,
+  outputs: Record<string, [ColumnRef, ColumnSchema]>,
+  kind: Plan["kind"] = "ensemble",
+): Plan {
+  const listed = Object.entries(steps).map(([id, step]) => ({ id, label: `the ${id}`, ...step }));
+  const answered = Object.entries(outputs).map(([name, [ref, schema]]) => ({ ref, schema: { ...schema, name } }));
+  return parsePlan(
+    JSON.stringify({ format: "merlon/plan", version: 1, kind, name: "p", inputs, steps: listed, outputs: answered }),
+    "plan.json",
+  );
+}
+
+/** Models whose calls are noted; each answers its input after the given turns of the event loop. */
+function slowModels(turns: Record<string, number>) {
+  const events: string[] = [];
+  const tensor = (name: string) => ({ name, datatype: "FP32" as const, shape: [-1] });
+  const models: ModelCaller = {
+    describe: async () => ({ inputs: [tensor("x")], outputs: [tensor("y")] }),
+    infer: async (model, [x]) => {
+      events.push(`${model} starts`);
+      for (let i = 0; i < turns[model]!; i++) await new Promise(resolve => setImmediate(resolve));
+      events.push(`${model} ends`);
+      if (turns[model]! > 90) throw new Error("secret of the model");
+      return [{ ...x!, name: "y" }];
+    },
+  };
+  return { events, models };
+}
+
+const x = column("x", "float32");
+const onnx = (model: string, from: ColumnRef): StepText => ({
+  op: "predictOnnx",
+  params: { path: `${model}.onnx`, model, inputs: { x: from.name }, outputs: { y: "y" } },
+  inputs: { input: [from] },
+  outputs: [column("y", "float32")],
+});
+const clip = (from: ColumnRef, max: number): StepText => ({
+  op: "clip",
+  params: { max },
+  inputs: { input: [from] },
+  outputs: [column(from.name, "float32")],
+});
+
+const request = (values: (number | null)[]) => new Map([["x", scalars("float32", values)]]);
+
+describe("a run", () => {
+  test("independent branches overlap; what depends waits; each step runs once", async () => {
+    const { events, models } = slowModels({ slow: 5, quick: 1, after: 1 });
+    const p = plan(
+      [x],
+      {
+        slow: onnx("slow", at("request", "x")),
+        quick: onnx("quick", at("request", "x")),
+        cap: clip(at("quick", "y"), 2),
+        after: onnx("after", at("cap", "y")),
+      },
+      { a: [at("slow", "y"), x], b: [at("after", "y"), x], c: [at("cap", "y"), x] },
+    );
+    const executable = await preparePlan(p, { folder, models });
+    const { columns, timings } = await executable.run(request([1, 2, 3]), context());
+    expect(Object.fromEntries([...columns].map(([name, col]) => [name, plain(col)]))).toEqual({
+      a: [1, 2, 3],
+      b: [1, 2, 2],
+      c: [1, 2, 2],
+    });
+    expect(events).toEqual(["slow starts", "quick starts", "quick ends", "after starts", "after ends", "slow ends"]);
+    expect([...timings.keys()].sort()).toEqual(["after", "cap", "quick", "slow"]);
+    expect(timings.get("slow")).toBeGreaterThan(0);
+  });
+
+  test("columns of the request can be the answer, and a plan can have no steps", async () => {
+    const executable = await preparePlan(plan([x], {}, { same: [at("request", "x"), x] }), {
+      folder,
+      models: noModels,
+    });
+    expect(plain((await executable.run(request([4]), context())).columns.get("same")!)).toEqual([4]);
+    await expect(executable.run(new Map(), context())).rejects.toThrow("plan `p` got no column `x`.");
+  });
+
+  test("a fault names the step; what is no fault stays inside, with its cause", async () => {
+    const { models } = slowModels({ broken: 99 });
+    const executable = await preparePlan(
+      plan([x], { broken: onnx("broken", at("request", "x")) }, { a: [at("broken", "y"), x] }),
+      { folder, models },
+    );
+    const error = await executable.run(request([1]), context()).catch((e: unknown) => e as Error);
+    expect(error).toMatchObject({
+      name: "RuntimeFault",
+      code: "INTERNAL",
+      message: "step `the broken` (predictOnnx): internal error",
+    });
+    expect(((error as Error).cause as Error).message).toBe("secret of the model");
+  });
+
+  test("after an abort no step starts", async () => {
+    const { events, models } = slowModels({ first: 3, second: 1 });
+    const executable = await preparePlan(
+      plan(
+        [x],
+        { first: onnx("first", at("request", "x")), second: onnx("second", at("first", "y")) },
+        { a: [at("second", "y"), x] },
+      ),
+      { folder, models },
+    );
+    const controller = new AbortController();
+    const running = executable.run(request([1]), { ...context(), signal: controller.signal });
+    controller.abort();
+    await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(events).toEqual(["first starts", "first ends"]);
+  });
+
+  test("after a fault no step starts, though another branch goes on", async () => {
+    const { events, models } = slowModels({ broken: 91, slow: 120, next: 1 });
+    const p = plan(
+      [x],
+      {
+        broken: onnx("broken", at("request", "x")),
+        slow: onnx("slow", at("request", "x")),
+        next: onnx("next", at("slow", "y")),
+      },
+      { a: [at("broken", "y"), x], b: [at("next", "y"), x] },
+    );
+    await expect((await preparePlan(p, { folder, models })).run(request([1]), context())).rejects.toThrow("the broken");
+    for (let i = 0; i < 200; i++) await new Promise(resolve => setImmediate(resolve));
+    expect(events).toEqual(["broken starts", "slow starts", "broken ends", "slow ends"]);
+  });
+});
+
+describe("preparation", () => {
+  test("a fault names the step and the reason", async () => {
+    const p = plan(
+      [x],
+      {
+        look: {
+          op: "transformWorkflow",
+          params: { path: "etl" },
+          artefacts: { workflow: "gone/workflow.json" },
+          inputs: { input: [at("request", "x")] },
+          outputs: [x],
+        },
+      },
+      { a: [at("look", "x"), x] },
+    );
+    await expect(preparePlan(p, { folder, models: noModels })).rejects.toThrow(
+      /^step `the look` \(transformWorkflow\): ENOENT.*gone\/workflow\.json/,
+    );
+  });
+});
+
+describe("transformWorkflow", () => {
+  const list = column("past", "int64", { list: { min: 0, max: null } });
+  const workflow = plan(
+    [x, list],
+    {
+      fill: { op: "fillMissing", params: { fillValue: 1 }, inputs: { input: [at("request", "x")] }, outputs: [x] },
+      cap: clip(at("fill", "x"), 2),
+    },
+    { x_capped: [at("cap", "x"), x], past: [at("request", "past"), list] },
+    "workflow",
+  );
+  mkdirSync(join(folder, "etl"));
+  writeFileSync(join(folder, "etl", "workflow.json"), printPlan(workflow));
+  const step = (outputs: ColumnSchema[], path = "etl/workflow.json"): StepText => ({
+    op: "transformWorkflow",
+    params: { path: "etl" },
+    artefacts: { workflow: path },
+    inputs: { input: [{ name: "x", step: "request", column: "price" }, at("request", "past")] },
+    outputs,
+  });
+
+  test("columns go in by the name the workflow knows, and come back on their own rows", async () => {
+    const p = plan(
+      [column("price", "float32"), list],
+      { etl: step([list, column("x_capped", "float32")]) },
+      { a: [at("etl", "x_capped"), x], b: [at("etl", "past"), list] },
+    );
+    const executable = await preparePlan(p, { folder, models: noModels });
+    const rows = rootRows(3);
+    const { columns } = await executable.run(
+      new Map([
+        ["price", scalars("float32", [null, 5, 1.5], rows)],
+        ["past", lists("int64", [[1], [], [2, 3]], rows)],
+      ]),
+      context(),
+    );
+    expect([plain(columns.get("a")!), plain(columns.get("b")!)]).toEqual([
+      [1, 2, 1.5],
+      [[1n], [], [2n, 3n]],
+    ]);
+    expect([columns.get("a")!.rows === rows, columns.get("b")!.rows === rows]).toEqual([true, true]);
+    await executable.close();
+  });
+
+  test("a document that is no workflow", async () => {
+    writeFileSync(join(folder, "etl", "ensemble.json"), printPlan({ ...workflow, kind: "ensemble" }));
+    writeFileSync(join(folder, "etl", "cut.json"), printPlan(workflow).slice(0, 100));
+    const load = (path: string) =>
+      preparePlan(plan([column("price", "float32"), list], { etl: step([], path) }, {}), { folder, models: noModels });
+    await expect(load("etl/ensemble.json")).rejects.toThrow(
+      /step `the etl` \(transformWorkflow\): .*ensemble\.json is an ensemble, not a workflow/,
+    );
+    await expect(load("etl/cut.json")).rejects.toThrow(/cut\.json is not JSON/);
+  });
+});

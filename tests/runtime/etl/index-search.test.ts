@@ -1,0 +1,140 @@
+// Every factory that `buildIndex` makes finds most of what exact search finds; recall is measured; `merlon index search` asks and charts.
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
+import { buildIndex } from "#runtime/etl/index-build.js";
+import { measureRecall } from "#runtime/etl/measure-recall.js";
+import { readVectors } from "#runtime/etl/read-vectors.js";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
+import { MERLON } from "../../needs/built.js";
+import { inFolder } from "./run-workflow.js";
+import { writeParquet } from "./table-values.js";
+import { schemaOf } from "./workflow-plan.js";
+
+const run = promisify(execFile);
+const [COUNT, DIMENSION] = [800, 8];
+const vector = (i: number) =>
+  Array.from({ length: DIMENSION }, (_, k) => Math.fround(Math.sin(i * 12.9898 + k * 78.233) * (1 + (i % 3))));
+const embeddings = async (folder: string) => {
+  const data = join(folder, "e.parquet");
+  await writeParquet(data, schemaOf({ id: "int64", e: "list<float32>" }), {
+    id: Array.from({ length: COUNT }, (_, i) => 5000 + i),
+    e: Array.from({ length: COUNT }, (_, i) => vector(i)),
+  });
+  return data;
+};
+const build = (data: string, out: string, factory: string, more: object = {}) =>
+  buildIndex(data, out, { id: "id", embedding: "e", factory, ...more });
+
+test.each([
+  ["SQ8", "sq", 0.9, {}],
+  ["PQ4x4", "pq", 0.3, {}],
+  ["IVF8,PQ4x4", "ivf-pq", 0.3, { nprobe: 8 }],
+  ["IVF8,SQ8", "ivf-sq", 0.9, { nprobe: 8 }],
+  ["HNSW16", "hnsw-flat", 0.95, { efSearch: 64 }],
+  ["HNSW16,SQ8", "hnsw-sq", 0.9, { efSearch: 64 }],
+])("%s: has its kind, its parameters and most of the exact answer", async (factory, kind, least, more) => {
+  await inFolder(async folder => {
+    const [data, out, flat] = [await embeddings(folder), join(folder, "i.faiss"), join(folder, "flat.faiss")];
+    await build(data, out, factory, { metric: "l2", ...more });
+    await build(data, flat, "Flat", { metric: "l2" });
+    const header = readFaissHeaderFile(out);
+    expect(header.inner ?? header).toMatchObject({ kind, ...more });
+    const queries = await readVectors([data], "e", DIMENSION, 50);
+    const [point] = await measureRecall(out, queries, { topk: 10, exact: flat, tries: [{}] });
+    expect(point!.recall).toBeGreaterThan(least);
+    expect(point!.recall).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("recall", () => {
+  test("rises with nprobe to 1 where all lists are visited; of a flat index it is 1", async () => {
+    await inFolder(async folder => {
+      const [data, out, flat] = [await embeddings(folder), join(folder, "i.faiss"), join(folder, "flat.faiss")];
+      await build(data, out, "IVF16,Flat");
+      await build(data, flat, "Flat");
+      const queries = await readVectors([data], "e", DIMENSION, 40);
+      const points = await measureRecall(out, queries, { topk: 10 });
+      expect(points.map(p => p.parameters)).toEqual([1, 2, 4, 8, 16].map(nprobe => ({ nprobe })));
+      const recalls = points.map(p => p.recall);
+      expect(recalls).toEqual([...recalls].sort((a, b) => a - b));
+      expect(recalls[0]).toBeLessThan(1);
+      expect(recalls.at(-1)).toBe(1);
+      expect((await measureRecall(flat, queries, { topk: 10 })).map(p => p.recall)).toEqual([1]);
+      await build(data, out, "PQ4x4");
+      await expect(measureRecall(out, queries, { topk: 10 })).rejects.toThrow("keeps its vectors only in codes");
+    });
+  });
+});
+
+test("cosine: lengths play no part", async () => {
+  await inFolder(async folder => {
+    const [data, out] = [await embeddings(folder), join(folder, "i.faiss")];
+    await build(data, out, "Flat", { metric: "cosine" });
+    const index = await openIndex(out);
+    const unit = (v: number[]) => v.map(x => x / Math.hypot(...v));
+    const found = await index.search(Float32Array.from(unit(vector(17))), 1, 5);
+    const cosines = Array.from({ length: COUNT }, (_, i) =>
+      unit(vector(i)).reduce((sum, x, k) => sum + x * unit(vector(17))[k]!, 0),
+    );
+    const best = [...cosines.keys()].sort((a, b) => cosines[b]! - cosines[a]!).slice(0, 5);
+    expect(found.ids[0]).toBe(5017n);
+    expect([...found.distances]).toEqual(best.map(i => expect.closeTo(cosines[i]!, 5) as number));
+    await index.close();
+  });
+});
+
+test("the command: one query, and the chart with its page", async () => {
+  await inFolder(async folder => {
+    const [data, out, page] = [await embeddings(folder), join(folder, "i.faiss"), join(folder, "recall.html")];
+    await run(process.execPath, [
+      MERLON,
+      "index",
+      "build",
+      "--data",
+      data,
+      "--id",
+      "id",
+      "--embedding",
+      "e",
+      "--factory",
+      "HNSW16",
+      "--metric",
+      "l2",
+      "--ef-search",
+      "32",
+      "--out",
+      out,
+    ]);
+    const query = vector(3).join(",");
+    const { stdout } = await run(process.execPath, [MERLON, "index", "search", out, `--query=${query}`, "--topk", "3"]);
+    expect(stdout.split("\n")[0]).toBe("0\t5003\t0");
+    const chart = await run(process.execPath, [
+      MERLON,
+      "index",
+      "search",
+      out,
+      "--data",
+      data,
+      "--embedding",
+      "e",
+      "--limit",
+      "30",
+      "--recall",
+      "--html",
+      page,
+    ]);
+    expect(chart.stdout).toMatch(/recall@10/);
+    expect(chart.stdout).toMatch(/efSearch 512 {2}1\.0000 █{30}/);
+    expect(readFileSync(page, "utf8")).toMatch(/<circle .*efSearch 512: 1\.0000 in/);
+    await expect(run(process.execPath, [MERLON, "index", "search", out, "--query", "1,2"])).rejects.toThrow(
+      "--query has 2 numbers (1,2), and the index vectors of 8.",
+    );
+    await expect(
+      run(process.execPath, [MERLON, "index", "search", out, "--query", query, "--nprobe", "2"]),
+    ).rejects.toThrow();
+  });
+});

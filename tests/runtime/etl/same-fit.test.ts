@@ -1,0 +1,156 @@
+/** Two fits with as many ids of other values: the schema, transformed files and trained models say which of them they belong to. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { compile } from "#compiler/index.js";
+import type { AnyStep, Plan } from "#contract/plan.js";
+import { readOnnxSignature } from "#formats/onnx/onnx.js";
+import { sumOfValues, vocabularyColumns } from "#operators/categorify/kernel-vocabulary.js";
+import { prepareKernel } from "#operators/kernels.js";
+import type { PrepareContext } from "#runtime/engine/schedule/kernel.js";
+import { transformWorkflow } from "#runtime/etl/transform.js";
+import { fitCells, inFolder } from "./run-workflow.js";
+import { withDuckDB, writeParquet } from "./table-values.js";
+import { workflowPlan } from "./workflow-plan.js";
+
+const TOWER = join(import.meta.dirname, "../../samples/artefacts/models/query_tower.onnx");
+const plan = () => workflowPlan({ age: "float32", city: "string" }, [{ op: "categorify", columns: ["city"] }]);
+const cellsOf = (city: readonly string[]) => ({ age: city.map(() => 1), city });
+const sumOf = ({ outputs }: Plan): unknown =>
+  outputs.find(({ schema }) => schema.name === "city")!.schema.properties.vocabulary_sum;
+
+const fitted = (city: readonly string[]): Promise<unknown> =>
+  inFolder(async folder => sumOf(await fitCells(folder, plan(), cellsOf(city))));
+
+/** A protobuf field of bytes shorter than 2^14. */
+function field(number: number, bytes: Uint8Array): Buffer {
+  const length = bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7];
+  return Buffer.concat([Buffer.from([(number << 3) | 2, ...length]), bytes]);
+}
+
+/** The model with what `merlon-lab` leaves in it of the columns that it was trained on. */
+const trainedOn = (columns: unknown): Buffer =>
+  Buffer.concat([
+    readFileSync(TOWER),
+    field(14, Buffer.concat([field(1, Buffer.from("merlin.schema")), field(2, Buffer.from(JSON.stringify(columns)))])),
+  ]);
+
+describe("the checksum of a vocabulary", () => {
+  test("is of values and their order, not of counts", async () => {
+    const first = await fitted(["x", "x", "y"]);
+    expect(first).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(await fitted(["x", "x", "x", "y", "y"])).toBe(first);
+    expect(await fitted(["x", "y", "y"])).not.toBe(first);
+    expect(await fitted(["x", "x", "z"])).not.toBe(first);
+    expect(await fitted(["xy", "xy", ""])).not.toBe(await fitted(["x", "x", "y"]));
+  });
+
+  test("is the same of packed texts", () => {
+    const counts = BigInt64Array.of(2n, 1n);
+    const packed = { offsets: Int32Array.of(0, 2, 3), bytes: Buffer.from("éy") };
+    const sum = (values: readonly string[] | typeof packed) =>
+      sumOfValues(vocabularyColumns({ dtype: "string", values, counts }));
+    expect(sum(packed)).toBe(sum(["é", "y"]));
+  });
+});
+
+describe("a model and a workflow of another fit", () => {
+  test.each([
+    ["of the same values", ["x", "x", "x", "y"], true, undefined],
+    [
+      "with as many ids of other values",
+      ["x", "y", "y"],
+      true,
+      /trained on 5 ids of `city`.* makes as many for other values \(vocabulary sha256:[0-9a-f]{12}; the model's is sha256:[0-9a-f]{12}\)/,
+    ],
+    ["exported before models named it", ["x", "y", "y"], false, undefined],
+  ] as const)("%s", async (_, city, names, refused) => {
+    const vocabulary = await fitted(["x", "x", "y"]);
+    await inFolder(async folder => {
+      await fitCells(folder, plan(), cellsOf(city));
+      writeFileSync(
+        join(folder, "tower.onnx"),
+        trainedOn([
+          { name: "city", cardinality: 5, ...(names && { vocabulary }) },
+          { name: "age", cardinality: null },
+        ]),
+      );
+      writeFileSync(
+        join(folder, "main.ensemble.ts"),
+        `import { ensemble, predictOnnx, source, transformWorkflow } from "merlon";
+const request = source({ age: "float32", city: "string" });
+export default ensemble("x", request >> transformWorkflow("fitted") >> predictOnnx("tower.onnx"));
+`,
+      );
+      const found = await compile(join(folder, "main.ensemble.ts"));
+      if (refused === undefined) return expect(found.ok ? [] : found.diagnostics).toEqual([]);
+      expect(found.ok).toBe(false);
+      expect(!found.ok && found.diagnostics.map(({ code }) => code)).toEqual(["onnx/other-fit"]);
+      expect(!found.ok && found.diagnostics[0]!.message).toMatch(refused);
+    });
+  });
+
+  test.each([
+    ["no text of ours", "elsewhere", undefined],
+    ["a name that objects have", [{ name: "__proto__", cardinality: 5, vocabulary: "x" }], undefined],
+    ["a checksum that is no text", [{ name: "city", cardinality: 5, vocabulary: { sha256: 1 } }], 5],
+    ["a checksum that is another text", [{ name: "city", cardinality: 5, vocabulary: "\u001b[2J" }], 5],
+  ])("metadata that is %s", (_, columns, cardinality) => {
+    const { cardinalities = {}, vocabularies = {} } = readOnnxSignature(trainedOn(columns));
+    expect([cardinalities.city, vocabularies.city]).toEqual([cardinality, undefined]);
+  });
+});
+
+describe("a workflow's folder at load", () => {
+  const models = { describe: () => Promise.reject(new Error("none")), infer: () => Promise.reject(new Error("none")) };
+
+  test("that another fit replaced since the build is refused, told or passed", async () => {
+    const built = await inFolder(folder => fitCells(folder, plan(), cellsOf(["x", "x", "y"])));
+    await inFolder(async folder => {
+      const load = async (outputs: Plan["outputs"], onGoldenDifference: PrepareContext["onGoldenDifference"]) => {
+        const step = {
+          id: "etl",
+          op: "transformWorkflow",
+          artefacts: { workflow: "fitted/workflow.json" },
+          inputs: { input: built.inputs.map(({ name }) => ({ name, step: "request", column: name })) },
+          outputs: outputs.map(({ schema }) => schema),
+        } as unknown as AnyStep;
+        const prepared = await prepareKernel(step, { folder, models, onGoldenDifference });
+        await prepared.close?.();
+      };
+      await fitCells(folder, plan(), cellsOf(["x", "x", "x", "y"]));
+      await load(built.outputs, "refuse");
+      const other = await fitCells(folder, plan(), cellsOf(["x", "y", "y"]));
+      const told =
+        /fitted holds another fit than the ensemble was built with: its ids of `city` are of vocabulary sha256:[0-9a-f]{12}, not sha256:[0-9a-f]{12}/;
+      await expect(load(built.outputs, "refuse")).rejects.toThrow(told);
+      const warnings: string[] = [];
+      await load(built.outputs, message => void warnings.push(message));
+      expect(warnings).toEqual([expect.stringMatching(told)]);
+      await load(built.outputs, "skip");
+      // Ensembles of older builds know no vocabulary.
+      const older = other.outputs.map(output => ({ ...output, schema: { ...output.schema, properties: {} } }));
+      await load(older, "refuse");
+    });
+  });
+});
+
+test("a transformed file carries the schema of its columns", async () => {
+  await inFolder(async folder => {
+    const own = await fitCells(folder, plan(), cellsOf(["x", "x", "y"]));
+    const data = join(folder, "data.parquet");
+    await writeParquet(data, own.inputs, cellsOf(["it's", "y"]));
+    const out = join(folder, "out.parquet");
+    await transformWorkflow(join(folder, "fitted"), data, out);
+    const [[schema]] = await withDuckDB(
+      async query =>
+        (
+          await query(
+            `SELECT decode(value) FROM parquet_kv_metadata('${out}') WHERE decode(key) = 'merlin.schema.json'`,
+          )
+        ).rows as [[string]],
+    );
+    expect(schema).toBe(readFileSync(join(folder, "fitted", ".merlin", "schema.json"), "utf8"));
+    expect(schema).toContain(String(sumOf(own)));
+  });
+});

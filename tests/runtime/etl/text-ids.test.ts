@@ -1,0 +1,260 @@
+/** `buildIndex` with text ids: FAISS finds the positions of the map, and a map that is damaged or of another index is refused. */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { artefactReader } from "#compiler/3-graph/artefacts.js";
+import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
+import { INDEX_SUM, readTextIds, textIdsFile } from "#formats/faiss/text-ids.js";
+import { sumOfFile } from "#formats/folders/manifest.js";
+import { printFittedTable } from "#operators/shared/kernel/fitted-table.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { buildIndex } from "#runtime/etl/index-build.js";
+import { measureRecall } from "#runtime/etl/measure-recall.js";
+import { excludedTexts, textPositions } from "#runtime/stores/vectors/text-positions.js";
+import { lists, scalars } from "../../operators/step.js";
+import { inFolder } from "./run-workflow.js";
+import { type Cell, writeParquet } from "./table-values.js";
+import { schemaOf } from "./workflow-plan.js";
+
+const { Index } = createRequire(import.meta.url)("faiss-node") as {
+  Index: { read(file: string): { search(query: number[], k: number): { labels: number[] } } };
+};
+
+/** An empty text, text beyond the BMP, and two texts that look the same. */
+const TEXTS = ["north", "süd", "", "日本🍣", "e\u0301", "\u00e9", "a\n\tb", "0017"];
+const vector = (i: number): number[] => [Math.fround(Math.cos(i * 0.7)), Math.fround(Math.sin(i * 0.7))];
+
+async function built(folder: string, ids: readonly Cell[] = TEXTS, options: object = {}, name = "i.faiss") {
+  const data = join(folder, "e.parquet");
+  await writeParquet(data, schemaOf({ id: "string", e: "list<float32>" }), {
+    id: ids,
+    e: ids.map((_, i) => vector(i)),
+  });
+  const index = join(folder, name);
+  await buildIndex(data, index, { id: "id", embedding: "e", textIds: true, ...options });
+  return { index, map: textIdsFile(index), ntotal: ids.length };
+}
+
+test.each(["Flat", "IVF2,Flat", "HNSW4", "SQ8"])("%s: the texts of what FAISS finds", factory =>
+  inFolder(async folder => {
+    const { index, map, ntotal } = await built(folder, TEXTS, { factory });
+    expect(readdirSync(folder).sort()).toEqual(["e.parquet", "i.faiss", "i.faiss.ids.arrow"]);
+    expect(readFaissHeaderFile(index).ntotal).toBe(ntotal);
+    const ids = readTextIds(map, { index, ntotal });
+    expect(Array.from(TEXTS, (_, i) => ids.at(i))).toEqual(TEXTS);
+    const faiss = Index.read(index);
+    for (const [i, text] of TEXTS.entries()) expect(ids.at(faiss.search(vector(i), 1).labels[0]!)).toBe(text);
+    const positionOf = await textPositions(ids);
+    expect(TEXTS.map(positionOf)).toEqual(TEXTS.map((_, i) => i));
+    expect(positionOf("west")).toBe(-1);
+    const texts = lists("string", [["süd", "west", "north", ""], [], ["0017"]]);
+    const column = { ...texts, validity: Uint8Array.of(1, 1, 0, 1, 1) };
+    const { ids: left, offsets } = excludedTexts(column, column.rows, positionOf);
+    expect([[...left], [...offsets]]).toEqual([
+      [1n, 2n, 7n],
+      [0, 2, 2, 3],
+    ]);
+    expect(() => excludedTexts(scalars("int64", [1]), rootRows(1), positionOf)).toThrow(
+      "`exclude` holds int64, and the ids of the index are texts.",
+    );
+  }),
+);
+
+test("equal data make equal maps; integer ids leave no map behind", () =>
+  inFolder(async folder => {
+    const { map, index } = await built(folder);
+    const first = readFileSync(map);
+    await built(folder);
+    expect(readFileSync(map).equals(first)).toBe(true);
+    const data = join(folder, "n.parquet");
+    await writeParquet(data, schemaOf({ id: "int64", e: "list<float32>" }), { id: [7], e: [[1, 0]] });
+    await buildIndex(data, index, { id: "id", embedding: "e" });
+    expect(existsSync(map)).toBe(false);
+  }));
+
+test("a file of somebody else at the place of the map is neither overwritten nor removed", () =>
+  inFolder(async folder => {
+    const { map } = await built(folder);
+    await built(folder);
+    for (const content of ["mine", readFileSync(join(folder, "e.parquet"))]) {
+      writeFileSync(map, content);
+      for (const textIds of [true, false])
+        await expect(built(folder, TEXTS, { textIds })).rejects.toThrow(
+          "i.faiss.ids.arrow is where the id map of this index belongs, and is no id map: move it",
+        );
+      expect(readFileSync(map)).toEqual(Buffer.from(content));
+    }
+  }));
+
+test("each of many texts is found at its own position, and no other", () =>
+  inFolder(async folder => {
+    // More than are put into the table in one turn; many share a beginning, and their lengths differ.
+    const texts = Array.from({ length: 70_000 }, (_, i) => `sku-${"0".repeat(i % 7)}${i.toString(36)}`);
+    const map = join(folder, "i.faiss.ids.arrow");
+    writeFileSync(map, printFittedTable({ id: { dtype: "string", values: texts } }, false, new Map([[INDEX_SUM, ""]])));
+    const ids = readTextIds(map, { index: "i.faiss", ntotal: texts.length, isKnown: true });
+    const positionOf = await textPositions(ids);
+    const odd = texts.findIndex((text, i) => texts[positionOf(text)] !== text || ids.at(i) !== text);
+    expect(odd).toBe(-1);
+    expect(["sku-", "sku-x-1", "", "SKU-1"].map(positionOf)).toEqual([-1, -1, -1, -1]);
+  }));
+
+test("recall of an index of texts is measured against one of the same texts alone", () =>
+  inFolder(async folder => {
+    const { index } = await built(folder, TEXTS, { factory: "SQ8" });
+    const exact = await built(folder, TEXTS, {}, "exact.faiss");
+    const moved = await built(folder, TEXTS.toReversed(), {}, "moved.faiss");
+    const recall = (file: string) =>
+      measureRecall(index, Float32Array.from(vector(1)), { topk: 3, exact: file, tries: [{}] });
+    expect((await recall(exact.index))[0]!.recall).toBe(1);
+    await expect(recall(moved.index)).rejects.toThrow("have different ids for vector 0");
+    rmSync(exact.map);
+    await expect(recall(exact.index)).rejects.toThrow("have different ids for vector 0");
+  }));
+
+test("a text twice, a null and integers are refused with the row, and nothing is written", () =>
+  inFolder(async folder => {
+    const refuse = async (ids: readonly Cell[], message: string) => {
+      await expect(built(folder, ids)).rejects.toThrow(message);
+      expect(readdirSync(folder)).toEqual(["e.parquet"]);
+    };
+    await refuse(
+      ["a", "b", "c", "b"],
+      'column `id` has the id "b" in 2 rows (1 and 3, from 0). Each id must come once.',
+    );
+    await refuse(["", "x", ""], 'column `id` has the id "" in 2 rows (0 and 2, from 0).');
+    await refuse(["a", null], "column `id` is null in 1 of 2 rows. Each vector needs an id");
+    const long = "x".repeat(100_000);
+    await refuse([long, long], `column \`id\` has the id "${"x".repeat(80)}" in 2 rows`);
+    const data = join(folder, "e.parquet");
+    await writeParquet(data, schemaOf({ id: "int64", e: "list<float32>" }), { id: [1], e: [[1, 0]] });
+    await expect(
+      buildIndex(data, join(folder, "i.faiss"), { id: "id", embedding: "e", textIds: true }),
+    ).rejects.toThrow(/column `id` is BIGINT/);
+  }));
+
+describe("a map that is not the index's is refused by name", () => {
+  const table = (values: readonly string[], sum: string, name = "id") =>
+    printFittedTable({ [name]: { dtype: "string", values } }, false, new Map([[INDEX_SUM, sum]]));
+  type Built = Awaited<ReturnType<typeof built>>;
+  const cases: readonly (readonly [string, (of: Built, folder: string) => unknown, RegExp])[] = [
+    ["cut", ({ map }) => truncateSync(map, 200), /it is not a whole Arrow file/],
+    ["empty", ({ map }) => truncateSync(map, 0), /it is not an Arrow file/],
+    ["bytes behind it", ({ map }) => appendFileSync(map, "more"), /it does not end with `ARROW1`/],
+    [
+      "fewer texts",
+      o => writeFileSync(o.map, table(["a"], sumOfFile(o.index).sha256)),
+      /it has 1 texts, and the index 8 vectors/,
+    ],
+    [
+      "another column",
+      o => writeFileSync(o.map, table(TEXTS, sumOfFile(o.index).sha256, "sku")),
+      /it has no column `id` of texts/,
+    ],
+    [
+      "integers",
+      o => writeFileSync(o.map, printFittedTable({ id: { dtype: "int64", values: new BigInt64Array(8) } })),
+      /it has no column `id` of texts/,
+    ],
+    [
+      "no checksum",
+      o => writeFileSync(o.map, printFittedTable({ id: { dtype: "string", values: TEXTS } }, false)),
+      /it does not say which index it belongs to/,
+    ],
+    [
+      "a null",
+      o =>
+        writeFileSync(
+          o.map,
+          printFittedTable({ id: { dtype: "string", values: TEXTS, validity: Uint8Array.of(1, 1, 1, 1, 1, 1, 1, 0) } }),
+        ),
+      /a text is null/,
+    ],
+    [
+      "Latin-1",
+      o =>
+        writeFileSync(
+          o.map,
+          Buffer.from(readFileSync(o.map).toString("latin1").replace("sÃ¼d", "s\xfc\xfcd"), "latin1"),
+        ),
+      /its texts are not UTF-8/,
+    ],
+    [
+      "a cut inside a character",
+      o => {
+        const bytes = Buffer.from("aé".repeat(4));
+        const values = { bytes, offsets: Int32Array.of(0, 1, 2, 4, 5, 7, 8, 10, 12) };
+        writeFileSync(o.map, printFittedTable({ id: { dtype: "string", values } }, false, new Map([[INDEX_SUM, "0"]])));
+      },
+      /text 2 begins inside a character/,
+    ],
+    [
+      "of an index of as many vectors",
+      async (o, folder) => {
+        await built(folder, TEXTS, { metric: "l2" }, "other.faiss");
+        writeFileSync(o.map, readFileSync(join(folder, "other.faiss.ids.arrow")));
+      },
+      /it was built for other bytes of the index/,
+    ],
+    [
+      "larger than its texts may be",
+      // A hole: the size costs no bytes on disk, and none in memory.
+      o => truncateSync(o.map, 2 ** 31),
+      /has 2147483648 bytes; expected at most/,
+    ],
+    [
+      "a folder",
+      o => {
+        rmSync(o.map);
+        mkdirSync(o.map);
+      },
+      /is a directory; expected a regular file/,
+    ],
+  ];
+  test.each(cases)("%s", (_, damage, reason) =>
+    inFolder(async folder => {
+      const of = await built(folder);
+      await damage(of, folder);
+      const { index, map, ntotal } = of;
+      const memory = process.memoryUsage().arrayBuffers;
+      expect(() => readTextIds(map, { index, ntotal })).toThrow(`${map} is not the id map of ${index}, because `);
+      expect(() => readTextIds(map, { index, ntotal })).toThrow(reason);
+      expect(process.memoryUsage().arrayBuffers - memory).toBeLessThan(2 ** 26);
+      const read = artefactReader(folder).faiss("i.faiss");
+      expect(read.ok ? "" : read.message.message).toContain("i.faiss.ids.arrow is not the id map of i.faiss");
+    }),
+  );
+
+  test("a link to outside the index's folder; a map that comes or changes during a build", () =>
+    inFolder(async folder => {
+      const { index, map } = await built(folder);
+      const reader = artefactReader(folder);
+      expect(reader.faiss("i.faiss")).toMatchObject({ ok: true, value: { hasTextIds: true } });
+      expect(reader.used.has(map)).toBe(true);
+      const bytes = readFileSync(map);
+      mkdirSync(join(folder, "in"));
+      const moved = join(folder, "in", "i.faiss");
+      writeFileSync(moved, readFileSync(index));
+      const plain = artefactReader(folder);
+      expect(plain.faiss("in/i.faiss")).toMatchObject({ ok: true, value: { hasTextIds: false } });
+      symlinkSync(map, textIdsFile(moved));
+      expect(plain.changed()).toHaveLength(1);
+      const linked = artefactReader(folder).faiss("in/i.faiss");
+      expect(linked.ok ? "" : linked.message.message).toContain(
+        "its id map `i.faiss.ids.arrow` is a link that leads outside its folder",
+      );
+      writeFileSync(map, bytes);
+      expect(reader.changed()).toHaveLength(1);
+    }));
+});

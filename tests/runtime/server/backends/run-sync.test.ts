@@ -1,0 +1,118 @@
+/** Requests of callers in the process that are answered at once: which they are, how they are counted, and what makes them wait. */
+import { join } from "node:path";
+import * as ort from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import { callCosts } from "#runtime/base/call-costs.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
+import { requestBegins, requestEnds } from "#runtime/base/in-flight.js";
+import type { TypedTensor } from "#runtime/base/tensor.js";
+import { openSession } from "#runtime/server/backends/onnx-session.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
+import { configOf, notedModel, requestOf, turns } from "../scheduling/support.js";
+
+const model = (name: string) => join(import.meta.dirname, "../../../samples/artefacts/models", `${name}.onnx`);
+const fault = new RuntimeFault("INTERNAL", "no luck");
+
+/** @param answer by the name of the first tensor */
+async function start(answer: (name: string) => readonly TypedTensor[] | undefined) {
+  const stats = createStatistics();
+  const noted = notedModel(true);
+  const model = { ...noted, computeSync: ([input]: readonly TypedTensor[]) => answer(input!.name) };
+  const scheduler = await createScheduler(configOf({}), model, stats, "/nowhere");
+  const runSync = (name: string, rows = 1) => scheduler.runSync!(rows, [tensor(name)], ["y"]);
+  return { scheduler, runSync, stats, release: noted.release };
+}
+
+const tensor = (name: string): TypedTensor => ({ name, dtype: "float32", shape: [1], values: Float32Array.of(1) });
+
+describe("a model that answers at once", () => {
+  test("answers without an instance, and the execution counts", async () => {
+    const { runSync, stats } = await start(name => [tensor(name)]);
+    expect(runSync("7", 3)).toMatchObject({ outputs: [tensor("7")] });
+    expect(stats.executionCount).toBe(1);
+    expect([...stats.batches.keys()]).toEqual([3]);
+  });
+  test("may decline, and its fault is the request's", async () => {
+    const { runSync, stats } = await start(name => {
+      if (name !== "1") throw fault;
+      return undefined;
+    });
+    expect(runSync("1")).toBeUndefined();
+    expect(() => runSync("2")).toThrow(fault);
+    expect(stats.executionCount).toBe(0);
+  });
+  test("is not asked while its instance runs, and not once the model is being unloaded", async () => {
+    const { scheduler, runSync, release } = await start(() => []);
+    const running = scheduler.schedule(requestOf("1"));
+    expect(runSync("2")).toBeUndefined();
+    release();
+    await running;
+    await turns();
+    expect(runSync("2")).toBeDefined();
+    await scheduler.drain();
+    expect(runSync("3")).toBeUndefined();
+  });
+});
+
+describe("a session on the CPU", () => {
+  const feeds = () => ({
+    city: new ort.Tensor("int64", BigInt64Array.of(3n, 4n), [2]),
+    age: new ort.Tensor("float32", Float32Array.of(0.5, -1), [2]),
+  });
+  test("runs at once what it has run soon before, with the package's own answer", async () => {
+    const session = await openSession(model("query_tower"), { executionProviders: ["cpu"], logSeverityLevel: 4 });
+    const own = await ort.InferenceSession.create(model("query_tower"));
+    const wanted = [...own.outputNames];
+    expect(session.runSync!(feeds(), wanted)).toBeUndefined();
+    const expected = await own.run(feeds());
+    let now: Awaited<ReturnType<typeof session.run>> | undefined;
+    // A busy machine may make the first runs look slow.
+    for (let i = 0; i < 1000 && !now; i++) {
+      expect(await session.run(feeds(), wanted)).toEqual(expected);
+      now = session.runSync!(feeds(), wanted);
+    }
+    expect(now).toEqual(expected);
+    await expect(session.run({ city: feeds().city }, wanted)).rejects.toThrow("input 'age' is missing");
+    await session.release();
+  });
+});
+
+describe("costs of calls", () => {
+  test("a size that was not seen is not quick; another size tells nothing", () => {
+    const costs = callCosts();
+    expect(costs.isQuick(3, 1)).toBe(false);
+    costs.learn(3, 1, 10);
+    expect(costs.isQuick(3, 199)).toBe(true);
+    expect(costs.isQuick(3, 200)).toBe(false);
+    expect(costs.isQuick(4, 1)).toBe(false);
+  });
+  test("the event loop waits for less where another request is under way", () => {
+    const costs = callCosts();
+    costs.learn(3, 1, 10);
+    requestBegins();
+    expect(costs.isQuick(3, 199)).toBe(true);
+    requestBegins();
+    try {
+      expect(costs.isQuick(3, 49)).toBe(true);
+      expect(costs.isQuick(3, 50)).toBe(false);
+    } finally {
+      requestEnds();
+      requestEnds();
+    }
+  });
+  test("one slow call changes nothing, two on end do, and quick ones bring it back slowly", () => {
+    const costs = callCosts();
+    costs.learn(1, 1, 10);
+    costs.learn(1, 1, 9000);
+    expect(costs.isQuick(1, 1)).toBe(true);
+    costs.learn(1, 1, 9000);
+    expect(costs.isQuick(1, 1)).toBe(false);
+    let calls = 0;
+    while (!costs.isQuick(1, 1)) {
+      costs.learn(1, 1, 10);
+      calls++;
+    }
+    expect(calls).toBeGreaterThan(5);
+  });
+});

@@ -1,0 +1,124 @@
+/**
+ * The ring of the last requests: its bounds, heads of tensors, ensembles' members, streams, faults, and no ring where nobody asked for one.
+ */
+import { expect, test } from "vitest";
+import { connect } from "#runtime/client/index.js";
+import { serve } from "#runtime/server/index.js";
+import { printHead } from "#runtime/server/observe/tracing/print-head.js";
+import { createRecentRequests } from "#runtime/server/observe/tracing/recent-requests.js";
+import { repository } from "../../support.js";
+
+const here = { address: "127.0.0.1", port: 0 };
+
+test("keeps so many, notes so many a second, and counts those that went by", () => {
+  const recent = createRecentRequests({ most: 3, perSecond: 5 });
+  let noted = 0;
+  for (let i = 0; i < 20; i++) {
+    const trace = recent.sample("m");
+    trace?.begin("m", 1, `r${i}`);
+    trace?.stamp("REQUEST_START");
+    trace?.stamp("REQUEST_END");
+    trace?.end();
+    if (trace) noted++;
+  }
+  // The second may turn within the loop.
+  expect([5, 10]).toContain(noted);
+  expect(recent.unseen).toBe(20 - noted);
+  expect(recent.list()).toHaveLength(3);
+  expect(recent.list()[0]!.id).toBe(recent.newest);
+  expect(recent.find(1)).toBeUndefined();
+});
+
+test("shows the first elements of each type, whatever was cut", () => {
+  const head = (datatype: string, shape: number[], data: Uint8Array) =>
+    printHead({ name: "x", datatype, shape, data }).values;
+  const bytes = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  expect(head("FP32", [9], bytes(Float32Array.of(1, Number.NaN, -0)))).toEqual([1, "NaN", -0]);
+  expect(head("INT64", [9], bytes(BigInt64Array.of(7n, 2n ** 60n)).subarray(0, 15))).toEqual([7]);
+  expect(head("INT64", [9], bytes(BigInt64Array.of(2n ** 60n)))).toEqual(["1152921504606846976"]);
+  expect(head("FP16", [1], bytes(Uint16Array.of(0x3c00)))).toEqual([1]);
+  expect(head("BF16", [1], bytes(Uint16Array.of(0x3f80)))).toEqual([1]);
+  expect(head("BOOL", [2], Uint8Array.of(1, 0))).toEqual([true, false]);
+  const texts = Buffer.concat(
+    ["ab", "", "cde"].flatMap(text => [Buffer.from(Uint32Array.of(text.length).buffer), Buffer.from(text)]),
+  );
+  expect(head("BYTES", [3], texts)).toEqual(["ab", "", "cde"]);
+  expect(head("BYTES", [3], texts.subarray(0, texts.length - 1))).toEqual(["ab", ""]);
+  expect(head("BYTES", [1], texts.subarray(0, 5))).toEqual(["a…"]);
+  expect(head("BYTES", [1], new Uint8Array())).toEqual([]);
+});
+
+test("members of an ensemble are its stages; large tensors are kept by their heads; answers of a stream are outputs", async () => {
+  const io = (a: string, b: string) =>
+    `input [ { name: "${a}" data_type: TYPE_FP32 dims: [-1] } ] output [ { name: "${b}" data_type: TYPE_FP32 dims: [-1] } ]`;
+  const member = `backend: "mock" ${io("X", "Y")} parameters { key: "mock" value { string_value: '{"outputs":{"Y":"echo"}}' } }`;
+  const step = (model: string, from: string, to: string) =>
+    `{ model_name: "${model}" model_version: -1 input_map { key: "X" value: "${from}" } output_map { key: "Y" value: "${to}" } }`;
+  const folder = repository([], {
+    "first/config.pbtxt": member,
+    "first/1/.keep": "",
+    "second/config.pbtxt": member,
+    "second/1/.keep": "",
+    "both/config.pbtxt": `platform: "ensemble" ${io("IN", "OUT")} ensemble_scheduling { step [ ${step("first", "IN", "mid")}, ${step("second", "mid", "OUT")} ] }`,
+    "both/1/.keep": "",
+  });
+  const server = await serve({
+    modelRepositories: [folder],
+    http: here,
+    grpc: here,
+    metrics: false,
+    recentRequests: {},
+    writeLog: () => {},
+  });
+  try {
+    const client = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
+    await client.infer("both", { IN: new Float32Array(1_000_000).fill(2) } as never);
+    await expect(
+      client.infer("both", { OTHER: { datatype: "FP32", shape: [1], raw: new Uint8Array(4) } } as never),
+    ).rejects.toThrow();
+    await client.close();
+    for (let i = 0; i < 200 && server.recent!.list().length < 2; i++) await new Promise(done => setTimeout(done, 5));
+    const [refused, asked] = server.recent!.list();
+    expect(refused).toMatchObject({ model: "both", fault: expect.stringContaining("OTHER") });
+    const detail = server.recent!.find(asked!.id)!;
+    expect(detail.stages.map(({ name }) => name)).toEqual(["first", "second"]);
+    expect(detail.stages[1]!.begin).toBeGreaterThanOrEqual(detail.stages[0]!.begin + detail.stages[0]!.micros - 1);
+    for (const [tensor] of [detail.inputs, detail.outputs, detail.stages[0]!.tensors]) {
+      expect(tensor!.shape).toEqual([1_000_000]);
+      expect(tensor!.values.length).toBe(400);
+      expect(new Set(tensor!.values)).toEqual(new Set([2]));
+    }
+  } finally {
+    await server.stop();
+  }
+});
+
+test("a stream's answers are outputs, over gRPC and generate_stream; nothing is kept where nobody asked for it", async () => {
+  const config = `backend: "mock" model_transaction_policy { decoupled: true } input [ { name: "X" data_type: TYPE_FP32 dims: [1] } ] output [ { name: "Y" data_type: TYPE_FP32 dims: [1] } ]`;
+  const mock = '{"outputs":{"Y":"echo"},"stream":{"answers":3}}';
+  const folder = repository([], { "many/config.pbtxt": config, "many/mock.json": mock, "many/1/.keep": "" });
+  const options = { modelRepositories: [folder], http: here, grpc: here, metrics: false, writeLog: () => {} } as const;
+  const server = await serve({ ...options, recentRequests: {} });
+  const plain = await serve(options);
+  try {
+    expect(plain.recent).toBeUndefined();
+    const client = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
+    for await (const _ of client.stream("many", { X: [5] } as never)) void _;
+    await client.close();
+    const at = `http://127.0.0.1:${server.ports.http}/v2/models/many/generate_stream`;
+    await (await fetch(at, { method: "POST", body: '{"X":6}' })).text();
+    await (await fetch(at, { method: "POST", body: '{"Z":6}' })).text();
+    for (let i = 0; i < 200 && server.recent!.list().length < 3; i++) await new Promise(done => setTimeout(done, 5));
+    const details = server.recent!.list().map(({ id }) => server.recent!.find(id)!);
+    expect(
+      details.map(({ protocol, fault, outputs }) => [protocol, fault !== undefined, outputs.map(o => o.values)]),
+    ).toEqual([
+      ["HTTP", true, []],
+      ["HTTP", false, [[6], [6], [6]]],
+      ["gRPC", false, [[5], [5], [5]]],
+    ]);
+  } finally {
+    await server.stop();
+    await plain.stop();
+  }
+});

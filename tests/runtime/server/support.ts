@@ -1,0 +1,49 @@
+/**
+ * Servers and repositories for the tests of this folder.
+ */
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { serve } from "#runtime/server/index.js";
+
+const golden = new URL("../../conformance/data/protocol/models/", import.meta.url).pathname;
+
+/** A fresh repository: copies of fixture models, and files by path. */
+export function repository(models: readonly string[], files: Readonly<Record<string, string | Buffer>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-repository-"));
+  for (const model of models) cpSync(join(golden, model), join(folder, model), { recursive: true });
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+  return folder;
+}
+
+export type Options = Partial<Parameters<typeof serve>[0]>;
+
+/** A server on free ports of the loopback address; `log` collects its lines. */
+export async function startServer(modelRepository: string, options: Options = {}) {
+  const log: string[] = [];
+  const loopback = { port: 0, address: "127.0.0.1" };
+  const server = await serve({
+    modelRepositories: [modelRepository],
+    http: loopback,
+    grpc: loopback,
+    metrics: loopback,
+    writeLog: text => log.push(text),
+    ...options,
+  });
+  const http = `http://127.0.0.1:${server.ports.http}`;
+  const json = async (path: string, init?: RequestInit): Promise<{ status: number; body: unknown }> => {
+    const response = await fetch(http + path, init);
+    const text = await response.text();
+    return { status: response.status, body: text ? JSON.parse(text) : "" };
+  };
+  return {
+    ...server,
+    http,
+    log,
+    json,
+    post: (path: string, body: unknown) => json(path, { method: "POST", body: JSON.stringify(body) }),
+  };
+}

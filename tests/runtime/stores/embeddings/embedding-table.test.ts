@@ -1,0 +1,244 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { strToU8, zipSync } from "fflate";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readImplicitFactors } from "#formats/tables/implicit.js";
+import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
+import { openEmbeddingTable } from "#runtime/stores/embeddings/embedding-table.js";
+import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
+import { column, plain, run, scalars } from "../../../operators/step.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));
+const table = join(folder, "items.embedding");
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Ids around every boundary of words, each with the vector [id mod 1000, row, −1]. */
+const IDS = [5n, -3n, 0n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n + 1n, -(2n ** 40n), 2n ** 62n + 7n];
+const vectorOf = (id: bigint, row: number) => [Number(id % 1000n), row, -1];
+
+async function parquet(name: string, select: string): Promise<string> {
+  const file = join(folder, name);
+  const connection = await (await DuckDBInstance.create()).connect();
+  await connection.run(`COPY (${select}) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  return file;
+}
+
+beforeAll(async () => {
+  const rows = IDS.map((id, row) => `(${id}::BIGINT, [${vectorOf(id, row).join(", ")}]::FLOAT[])`);
+  const file = await parquet("items.parquet", `SELECT * FROM (VALUES ${rows.join(", ")}) t(item_id, v)`);
+  expect(await buildEmbeddingTable([file], table, { id: "item_id", embedding: "v" })).toEqual({
+    count: 8,
+    dimension: 3,
+  });
+});
+
+describe("an embedding table", () => {
+  test.each([
+    ["in memory", 1e6],
+    ["on disk, without a cache", 0],
+    // Eight rows of 3 · 4 + 5 bytes, and a byte of the set.
+    ["on disk, with a cache", 8 * 17 + 1],
+  ])("finds every id, and none that is not there: %s", (_, memory) => {
+    const open = openEmbeddingTable(table, memory);
+    expect(open.memory).toBeLessThanOrEqual(memory);
+    const find = (id: bigint) => open.find(Number(BigInt.asIntN(32, id)), Number(id >> 32n));
+    const found = new Float32Array(3);
+    for (let round = 0; round < 2; round++)
+      IDS.forEach((id, row) => {
+        open.copy(find(id), found, 0);
+        expect([...found]).toEqual(vectorOf(id, row));
+      });
+    for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(find(id)).toBe(-1);
+    open.close();
+  });
+  test("the cache keeps what is asked for again and again, within its bytes, whatever comes between", () => {
+    const reads: number[] = [];
+    const hot = hotRows(4, 2 * 8 * (4 * 4 + 5) + 2, (row, into) => {
+      reads.push(row);
+      into.fill(row);
+    });
+    expect(hot.memory).toBe(2 * 8 * (4 * 4 + 5) + 2);
+    const found = new Float32Array(8);
+    const ask = (row: number) => {
+      hot.copy(row, found, 4);
+      expect([...found]).toEqual([0, 0, 0, 0, row, row, row, row]);
+    };
+    for (let i = 0; i < 500; i++) {
+      ask(6);
+      ask(7);
+      ask(100 + i);
+    }
+    expect(reads.filter(row => row === 6 || row === 7)).toEqual([6, 7]);
+    expect(reads).toHaveLength(502);
+    // A read that fails leaves nothing behind under its name.
+    const broken = hotRows(1, 1e3, () => {
+      throw new Error("no disk");
+    });
+    for (let i = 0; i < 2; i++) expect(() => broken.copy(3, found, 0)).toThrow("no disk");
+  });
+  test("a table that is cut while it is served ends the request, with what to do", () => {
+    const cut = join(folder, "cut.embedding");
+    cpSync(table, cut, { recursive: true });
+    const open = openEmbeddingTable(cut, 0);
+    const found = new Float32Array(3);
+    truncateSync(join(cut, "vectors.f32"), 30);
+    open.copy(1, found, 0);
+    expect(() => open.copy(2, found, 0)).toThrow(
+      "vectors.f32 ends at byte 30, and 36 are wanted: it was cut after it was opened. Put the whole file back, and load the model again.",
+    );
+    open.close();
+  });
+  test("keys out of order are refused: the search would not find them", () => {
+    const odd = join(folder, "unsorted.embedding");
+    cpSync(table, odd, { recursive: true });
+    writeFileSync(
+      join(odd, "keys.i64"),
+      new Uint8Array(BigInt64Array.of(-9n, -8n, 0n, 1n, 2n ** 40n, 3n, 4n, 5n).buffer),
+    );
+    expect(() => openEmbeddingTable(odd, 1e6)).toThrow(
+      "keys.i64: key 5 is not above the one before it. Make the table again.",
+    );
+  });
+  test("as an operator: zeros or an error for an id without a vector", async () => {
+    const step = (params: { onMissing?: "zero" | "error" }) => ({
+      params: { path: "items.embedding", dimension: 3, ...params },
+      inputs: { input: ["item_id"] },
+      outputs: [column("embedding", "float32", { list: { min: 3, max: 3 } })],
+      artefacts: { table: "items.embedding" },
+    });
+    const ids = scalars("int64", [5, 6, null, 2n ** 53n + 1n]);
+    const [made] = await run("queryEmbedding", step({}), { input: [ids] }, undefined, folder);
+    expect(plain(made!)).toEqual([[5, 0, -1], [0, 0, 0], [0, 0, 0], vectorOf(2n ** 53n + 1n, 5)]);
+    await expect(
+      run("queryEmbedding", step({ onMissing: "error" }), { input: [ids] }, undefined, folder),
+    ).rejects.toThrow("column `item_id`: `items.embedding` has no vector for 6 (row 1)");
+  });
+  test.each(["int8", "int32", "uint32", "int64"] as const)(
+    "as an operator, for ids of %s below zero and above 2^31",
+    async dtype => {
+      const small = join(folder, `small-${dtype}.embedding`);
+      const model = join(folder, `small-${dtype}.model`);
+      mkdirSync(model);
+      const keys = [-(2n ** 31n), -7n, 0n, 5n, 2n ** 31n, 2n ** 32n - 7n];
+      writeFileSync(join(model, "key"), new Uint8Array(BigInt64Array.from(keys).buffer));
+      writeFileSync(join(model, "emb_vector"), new Uint8Array(Float32Array.from(keys, (_, i) => i + 1).buffer));
+      importHugectrTable(model, small);
+      const [least, most] = {
+        int8: [-128n, 127n],
+        int32: [-(2n ** 31n), 2n ** 31n - 1n],
+        uint32: [0n, 2n ** 32n - 1n],
+        int64: [-(2n ** 63n), 2n ** 63n - 1n],
+      }[dtype];
+      const asked = [...keys, 6n, -6n].filter(key => key >= least! && key <= most!);
+      const step = {
+        params: { path: "x", dimension: 1 },
+        inputs: { input: ["id"] },
+        outputs: [column("v", "float32", { list: { min: 1, max: 1 } })],
+        artefacts: { table: `small-${dtype}.embedding` },
+      };
+      const ids = scalars(dtype, dtype === "int64" ? asked : asked.map(Number));
+      const [made] = await run("queryEmbedding", step, { input: [ids] }, undefined, folder);
+      expect(plain(made!).flat()).toEqual(asked.map(key => keys.indexOf(key) + 1));
+    },
+  );
+  test("HugeCTR's sparse model folder: keys in any order", async () => {
+    const model = join(folder, "dcn_0_sparse_2000.model");
+    mkdirSync(model);
+    writeFileSync(join(model, "key"), new Uint8Array(BigInt64Array.of(30n, -1n, 20n).buffer));
+    writeFileSync(join(model, "emb_vector"), new Uint8Array(Float32Array.of(3, 30, 1, 10, 2, 20).buffer));
+    const out = join(folder, "dcn.embedding");
+    expect(importHugectrTable(model, out)).toEqual({ count: 3, dimension: 2 });
+    const open = openEmbeddingTable(out, 1e6);
+    const found = new Float32Array(2);
+    open.copy(open.find(20, 0), found, 0);
+    expect([...found]).toEqual([2, 20]);
+    open.close();
+  });
+  test("what is no table is refused, and nothing is left behind", async () => {
+    const twice = await parquet("twice.parquet", "SELECT 1::BIGINT AS item_id, [1.0::FLOAT] AS v FROM range(2)");
+    const out = join(folder, "never.embedding");
+    await expect(buildEmbeddingTable([twice], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
+      "column `item_id` has the id 1 in 2 rows (0 and 1, from 0). Each id must come once.",
+    );
+    const ragged = await parquet(
+      "ragged.parquet",
+      "SELECT i::BIGINT AS item_id, range(i)::FLOAT[] AS v FROM range(1, 3) t(i)",
+    );
+    await expect(buildEmbeddingTable([ragged], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
+      "column `v` has lists of 1 to 2 values",
+    );
+    for (const odd of ["'inf'", "'-inf'", "'nan'", "NULL"]) {
+      const data = await parquet(
+        "odd.parquet",
+        `SELECT i::BIGINT AS item_id, [1, CASE WHEN i = 7 THEN ${odd}::FLOAT ELSE 2 END]::FLOAT[] AS v FROM range(10) t(i)`,
+      );
+      await expect(buildEmbeddingTable([data], out, { id: "item_id", embedding: "v" }), odd).rejects.toThrow(
+        "column `v` has nulls, NaN or infinity in 1 rows, such as that of id 7. Leave those rows out.",
+      );
+    }
+    expect(() => importHugectrTable(folder, out)).toThrow("has no file `key`");
+    const model = join(folder, "odd.model");
+    mkdirSync(model);
+    writeFileSync(join(model, "key"), new Uint8Array(BigInt64Array.of(30n, 20n).buffer));
+    writeFileSync(join(model, "emb_vector"), new Uint8Array(Float32Array.of(3, Number.POSITIVE_INFINITY, 1, 2).buffer));
+    expect(() => importHugectrTable(model, out)).toThrow("the vector of key 30 holds Infinity.");
+    expect(existsSync(out)).toBe(false);
+    expect(readdirSync(folder).some(name => name.includes("staging"))).toBe(false);
+    const cut = join(folder, "dcn.embedding");
+    for (const size of [8, 25, 28]) {
+      truncateSync(join(cut, "vectors.f32"), size);
+      expect(() => openEmbeddingTable(cut, 1e6)).toThrow(
+        `vectors.f32 has ${size} bytes, and 3 keys of dimension 2 take 24`,
+      );
+    }
+  });
+});
+
+describe("numpy's arrays", () => {
+  const FACTORS = join(import.meta.dirname, "../../../fixtures/implicit/als.npz");
+  test("vectors by their row", () => {
+    const out = join(folder, "als.embedding");
+    expect(importNpzTable(FACTORS, out, "item_factors")).toEqual({ count: 60, dimension: 8 });
+    const open = openEmbeddingTable(out, 1e6);
+    const found = new Float32Array(8);
+    open.copy(open.find(7, 0), found, 0);
+    expect(found).toEqual(readImplicitFactors(FACTORS).itemFactors.subarray(56, 64));
+    open.close();
+  });
+  test("keys of their own, in any order; what does not fit is refused by name", () => {
+    const npy = (descr: string, shape: string, data: Uint8Array) => {
+      const header = strToU8(`{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }\n`);
+      return Uint8Array.of(0x93, ...strToU8("NUMPY"), 1, 0, header.length, 0, ...header, ...data);
+    };
+    const bytes = (values: { buffer: ArrayBufferLike }) => new Uint8Array(values.buffer as ArrayBuffer);
+    const file = join(folder, "keys.npz");
+    const save = (keys: number[], vectors: number[]) =>
+      writeFileSync(
+        file,
+        zipSync({
+          "keys.npy": npy("<i8", `${keys.length},`, bytes(BigInt64Array.from(keys, BigInt))),
+          "vectors.npy": npy("<f4", `${vectors.length / 2}, 2`, bytes(Float32Array.from(vectors))),
+        }),
+      );
+    const out = join(folder, "keys.embedding");
+    save([9, -4], [1, 2, 3, 4]);
+    importNpzTable(file, out, "vectors", "keys");
+    const open = openEmbeddingTable(out, 0);
+    const found = new Float32Array(2);
+    open.copy(open.find(-4, -1), found, 0);
+    expect([...found]).toEqual([3, 4]);
+    open.close();
+    save([9, 9], [1, 2, 3, 4]);
+    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow("key 9 comes twice");
+    save([9], [1, 2, 3, 4]);
+    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow(
+      "`keys` has the shape (1); 2 integers are wanted",
+    );
+    save([9, 8], [1, 2, 3, Number.NaN]);
+    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow("`vectors` holds NaN in row 1");
+    expect(() => importNpzTable(file, out, "other")).toThrow("has no array `other`; it has keys, vectors");
+  });
+});

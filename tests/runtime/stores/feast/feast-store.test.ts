@@ -1,0 +1,207 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import type { KeyVersion } from "#formats/feast/feast-key.js";
+import { type FeastFeature, type FeastView, findView } from "#formats/feast/feast-registry.js";
+import { type FeastRepository, readFeastRepository } from "#formats/feast/feast-repository.js";
+import { type FeastType, feastType } from "#formats/feast/feast-type.js";
+import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
+import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
+import { FEATURE_STATUS, type FeatureStore, type ReadOptions } from "#runtime/stores/feast/store.js";
+import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { builtUrl } from "../../../needs/built.js";
+import { lists, plain, scalars } from "../../../operators/step.js";
+
+interface Answers {
+  readonly [view: string]: {
+    readonly keys: readonly string[];
+    readonly features: Readonly<Record<string, readonly unknown[]>>;
+  };
+}
+
+const fixture = (version: number) => fileURLToPath(new URL(`../../../fixtures/feast/v${version}`, import.meta.url));
+
+const options: ReadOptions = { bytes: "utf8", eventTimes: false };
+/** The two ways a SQLite store is read, by their limit of memory. */
+const WAYS: [string, (file: string, version: KeyVersion) => FeatureStore][] = [
+  ["by statement", openSqliteStore],
+  ["from memory", (file, version) => openSnapshotStore(file, version, 2 ** 28)],
+  ["from memory that does not suffice", (file, version) => openSnapshotStore(file, version, 10)],
+];
+const reading = async (store: FeatureStore, view: FeastView, features: readonly FeastFeature[] = view.features) => {
+  const reader = await store.prepare([{ view, features }], options);
+  return (keys: Parameters<typeof plain>[0], count: number) =>
+    reader.getOnline(new Map([[view.joinKeys[0]!.name, keys]]), count);
+};
+
+/** Feast says integers as strings in the fixture, bools as bools, and null for NaN. */
+const asFeast = (type: FeastType, value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(item => asFeast(type, item));
+  const { dtype } = feastType(type);
+  if (dtype === "bool") return value === 1;
+  return typeof value === "bigint" || dtype === "int32" ? String(value) : value;
+};
+
+describe.each([1, 2, 3])("repository written by Feast, key version %i", version => {
+  const repository = readFeastRepository(fixture(version));
+  const answers = JSON.parse(readFileSync(`${fixture(version)}/answers.json`, "utf8")) as Answers;
+
+  const cases = Object.keys(answers).flatMap(name => WAYS.map(([way, open]) => [name, way, open] as const));
+  test.each(cases)("%s, %s: every feature of every key is what Feast answers", async (name, _, open) => {
+    const { keys, features } = answers[name]!;
+    const view = findView(repository.registry, name)!;
+    expect(repository.keyVersion).toBe(version);
+    expect(view.features.map(f => f.name).sort()).toEqual(Object.keys(features).sort());
+    const store = open(sqliteFile(repository), repository.keyVersion);
+    const { dtype } = feastType(view.joinKeys[0]!.type);
+    const asked = scalars(
+      dtype,
+      keys.map(key => (dtype === "string" ? key : dtype === "int64" ? BigInt(key) : Number(key))),
+    );
+    const found = (await reading(store, view))(asked, keys.length);
+    if (found instanceof Promise) throw new Error("SQLite answers at once");
+    view.features.forEach((feature, f) => {
+      const { values, offsets, status } = found[f]!;
+      const col = { dtype: feastType(feature.type!).dtype, rows: asked.rows, values, ...(offsets && { offsets }) };
+      const seen = plain(col).map((value, i) =>
+        status[i] === FEATURE_STATUS.present ? asFeast(feature.type!, value) : null,
+      );
+      expect(seen, feature.name).toEqual(features[feature.name]);
+      expect(status[keys.length - 1], "the last key is unknown").toBe(FEATURE_STATUS.notFound);
+    });
+    await store.close();
+  });
+});
+
+const sqliteFile = ({ onlineStore }: FeastRepository): string => {
+  if (onlineStore.type !== "sqlite") throw new Error("the fixtures are SQLite stores");
+  return onlineStore.file;
+};
+
+describe.each(WAYS)("faults, %s", (_, open) => {
+  const repository = readFeastRepository(fixture(3));
+  test("a store without the view's table names table, view and the way out", async () => {
+    const store = open(sqliteFile(repository), 3);
+    const view = { ...findView(repository.registry, "user_features")!, table: "shop_gone", name: "gone" };
+    await expect((async () => store.prepare([{ view, features: view.features }], options))()).rejects.toThrow(
+      /has no table `shop_gone` for the view `gone`\. Run `feast materialize`/,
+    );
+    await store.close();
+  });
+  test("a file that is no database", async () => {
+    const view = findView(repository.registry, "user_features")!;
+    const opened = async (file: string) => reading(open(file, 3), view);
+    await expect(opened(`${fixture(3)}/data/registry.db`)).rejects.toThrow(
+      /registry\.db can not be opened: file is not a database/,
+    );
+    await expect(opened(`${fixture(3)}/data/none.db`)).rejects.toThrow(/none\.db can not be opened/);
+  });
+  test("a value of another type than the registry's", async () => {
+    const store = open(sqliteFile(repository), 3);
+    const view = findView(repository.registry, "user_features")!;
+    const wrong = view.features.map(f => (f.name === "city" ? { ...f, type: "INT64" as const } : f));
+    const ask = async (features: readonly FeastFeature[]) =>
+      (await reading(store, view, features))(scalars("int64", [1n]), 1);
+    await expect(ask(wrong)).rejects.toThrow(
+      /user_features:city` is int64 in the registry, and the store holds the string "(Basel|Zürich|)"/,
+    );
+    const list = view.features.map(f => (f.name === "age" ? { ...f, type: "INT32_LIST" as const } : f));
+    await expect(ask(list)).rejects.toThrow(
+      /user_features:age` of user_id -?\d+ can not be read: a list belongs there and the store holds INT32/,
+    );
+    await store.close();
+  });
+  test("many keys are read in several statements, in their order", async () => {
+    const store = open(sqliteFile(repository), 3);
+    const view = findView(repository.registry, "user_features")!;
+    const keys = Array.from({ length: 1000 }, (_, i) => BigInt(i + 100));
+    keys[3] = 1n;
+    keys[256] = -2n;
+    keys[999] = 9007199254740993n;
+    const lists64 = view.features.filter(f => f.name === "purchased_ids");
+    const [found] = (await reading(store, view, lists64))(scalars("int64", keys), 1000) as ReturnType<typeof Array.of>;
+    const col = lists("int64", []);
+    const all = plain({ ...col, rows: { count: 1000 }, values: found.values, offsets: found.offsets });
+    expect(all.flatMap((value, i) => ((value as unknown[]).length > 0 ? [[i, value]] : []))).toEqual([
+      [3, [5n, 9007199254740993n]],
+      [256, [7n]],
+      [999, [-1n, 0n, 1n]],
+    ]);
+    await store.close();
+  });
+});
+
+test("a small store that was read before is not read again, until its file is another", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-shared-"));
+  const file = join(folder, "online_store.db");
+  const repository = readFeastRepository(fixture(3));
+  const view = findView(repository.registry, "user_features")!;
+  const age = view.features.filter(feature => feature.name === "age");
+  const read = async () => {
+    const store = openSnapshotStore(file, 3, 2 ** 28);
+    try {
+      const [found] = (await reading(store, view, age))(scalars("int64", [1n]), 1) as ReturnType<typeof Array.of>;
+      return (found as { values: ArrayLike<number> }).values[0];
+    } finally {
+      await store.close();
+    }
+  };
+  copyFileSync(sqliteFile(repository), file);
+  const then = new Date(1_700_000_000_000);
+  utimesSync(file, then, then);
+  const first = await read();
+  // Bytes that nobody can read, under the same size and time: whoever looks into the file notices.
+  writeFileSync(file, Buffer.alloc(statSync(file).size, 7));
+  utimesSync(file, then, then);
+  expect(await read()).toBe(first);
+  utimesSync(file, then, new Date(1_700_000_001_000));
+  await expect(read()).rejects.toThrow(/can not be opened: file is not a database/);
+  rmSync(folder, { recursive: true });
+});
+
+test("a large store is read by a thread, which the process waits for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-large-store-"));
+  const count = 12_000;
+  const text = (i: number) => `${i} ${"x".repeat(200)}`;
+  writeFeastRepository(folder, {
+    project: "p",
+    timestamp: 1_700_000_000,
+    entities: [{ name: "item", joinKey: "item_id", type: "INT64" }],
+    views: [
+      {
+        name: "v",
+        entities: ["item"],
+        features: [{ name: "text", type: "STRING" }],
+        source: { name: "s", path: "x.parquet", timestampField: "ts" },
+        rows: {
+          item_id: Array.from({ length: count }, (_, i) => BigInt(i * 3)),
+          text: Array.from({ length: count }, (_, i) => text(i)),
+        },
+      },
+    ],
+  });
+  const file = join(folder, "data", "online_store.db");
+  expect(statSync(file).size).toBeGreaterThan(4 << 20);
+  const module = (path: string) => JSON.stringify(builtUrl(path));
+  const script = join(folder, "ask.mjs");
+  writeFileSync(
+    script,
+    `import { openSnapshotStore } from ${module("runtime/stores/feast/snapshot-store.js")};
+import { readFeastRepository } from ${module("formats/feast/feast-repository.js")};
+const [view] = readFeastRepository(${JSON.stringify(folder)}).registry.views;
+const reader = await openSnapshotStore(${JSON.stringify(file)}, 3, 2 ** 28).prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
+const keys = { dtype: "int64", rows: { count: 3 }, values: BigInt64Array.of(${(count - 1) * 3}n, 1n, 0n) };
+const [{ values, status }] = reader.getOnline(new Map([["item_id", keys]]), 3);
+console.log(JSON.stringify([values.map(v => v.slice(0, 6)), [...status]]));`,
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, [script]);
+  expect(JSON.parse(stdout)).toEqual([
+    ["11999 ", "", "0 xxxx"],
+    [1, 0, 1],
+  ]);
+  rmSync(folder, { recursive: true });
+});

@@ -1,0 +1,270 @@
+/**
+ * `createTestServer`: from models, a plan and a repository; models and stages replaced; fakes; the clock; how fast it starts, and what it leaves behind.
+ */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { createManualClock, createTestServer, defineModel, fakeFaiss, fakeFeast } from "#runtime/testing/index.js";
+import { builtUrl } from "../../needs/built.js";
+import { recommend } from "../server/served-plan.js";
+
+const MODEL_REPO = fileURLToPath(new URL("../../../model-repo", import.meta.url));
+
+const double = defineModel({
+  inputs: { x: "FP32[-1]" },
+  outputs: { y: "FP32[-1]" },
+  answer: ({ inputs }) => ({ y: inputs.x.data.map(value => 2 * value) }),
+});
+const asks = async (http: string, model: string, name: string, data: readonly number[], datatype = "FP32") => {
+  const body = JSON.stringify({ inputs: [{ name, shape: [data.length], datatype, data }] });
+  const response = await fetch(`${http}/v2/models/${model}/infer`, { method: "POST", body });
+  return (await response.json()) as { outputs?: { data: number[] }[]; error?: string };
+};
+
+describe("models written in the test", () => {
+  test("answer by their function, over the wire and in process", async () => {
+    await using server = await createTestServer({ models: { double } });
+    expect((await asks(server.http, "double", "x", [1, 2])).outputs![0]!.data).toEqual([2, 4]);
+    expect((await server.infer("double", { x: [3] })).y!.data).toEqual(Float32Array.of(6));
+    expect(server.model("double").requests.map(({ inputs }) => [...inputs.x.data])).toEqual([[1, 2], [3]]);
+  });
+
+  test("can be replaced while the server runs, and are themselves again after `restore`", async () => {
+    await using server = await createTestServer({ models: { double } });
+    const model = server.model("double");
+    model.replace(({ inputs }) => ({ y: inputs.x.data.map(() => 7) }));
+    expect((await asks(server.http, "double", "x", [1])).outputs![0]!.data).toEqual([7]);
+    model.replace(() => {
+      throw new Error("out of order");
+    });
+    expect((await asks(server.http, "double", "x", [1])).error).toBe("out of order");
+    model.restore();
+    expect((await asks(server.http, "double", "x", [1])).outputs![0]!.data).toEqual([2]);
+    // @ts-expect-error there is no such model
+    expect(() => server.model("triple")).toThrow("there is no model 'triple'; there are 'double'");
+  });
+
+  test("stream, decoupled", async () => {
+    const counts = defineModel({
+      inputs: { n: "INT32[1]" },
+      outputs: { i: "INT32[1]" },
+      decoupled: true,
+      *answer({ inputs }) {
+        for (let i = 0; i < inputs.n.data[0]!; i++) yield { i: [i] };
+      },
+    });
+    await using server = await createTestServer({ models: { counts } });
+    const seen: number[] = [];
+    for await (const { outputs } of server.stream("counts", { n: [3] })) seen.push(Number(outputs.i!.data[0]));
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
+  test("that are written wrong are told with model and tensor, and nothing stays behind", async () => {
+    const before = readdirSync(tmpdir());
+    const wrong = defineModel({ inputs: { x: "FP32[-1]" }, outputs: { y: "FP32[a]" } });
+    await expect(createTestServer({ models: { wrong } })).rejects.toThrow(
+      `tensor 'y' of model 'wrong' is "FP32[a]"; write a datatype`,
+    );
+    const bad = defineModel({
+      inputs: { x: "FP32[-1]" },
+      outputs: { y: "FP32[-1]" },
+      config: {
+        max_batch_size: 2,
+        instance_group: [{ count: -1, kind: "KIND_GPU", gpus: [7] }],
+        model_warmup: [{ name: "w", batch_size: 3, inputs: {} }],
+      },
+    });
+    await expect(createTestServer({ models: { bad } })).rejects.toThrow(/failed to load all models:\n {2}.*'bad'/);
+    expect(readdirSync(tmpdir()).filter(name => !before.includes(name) && name.startsWith("merlon-test-"))).toEqual([]);
+  });
+});
+
+describe("a compiled repository", () => {
+  const ask = { user_id: [[512300022n], [512300042n]] };
+
+  test("answers, and so does one whose ranking is a function of the columns before it", async () => {
+    await using server = await createTestServer(MODEL_REPO);
+    const real = await server.infer("recommend", ask);
+    const stage = server.stage<
+      { item_id: BigInt64Array; user_id: BigInt64Array },
+      { "purchase/binary_output": number[] }
+    >("ranking");
+    const seen: bigint[] = [];
+    stage.replace(({ item_id }) => {
+      seen.push(...item_id);
+      return { "purchase/binary_output": Array.from(item_id, id => (id % 2n === 0n ? 30 : -30)) };
+    });
+    const changed = await server.infer("recommend", ask);
+    // Raw ids, as the first step of `ranking` reads them, and not the workflow's.
+    expect(seen.every(id => id > 1000n)).toBe(true);
+    expect([...(changed.ordered_ids!.data as BigInt64Array)].every(id => id % 2n === 0n)).toBe(true);
+    stage.restore();
+    const seeded = { parameters: { seed: 5 } };
+    expect((await server.infer("recommend", ask, seeded)).ordered_ids).toEqual(
+      (await server.infer("recommend", ask, seeded)).ordered_ids,
+    );
+    expect(real.ordered_ids!.shape[0]).toBe(2);
+  });
+
+  test("says which stages there are, and what a replacement got wrong", async () => {
+    await using server = await createTestServer(MODEL_REPO);
+    expect(() => server.stage("rank").replace(() => ({}))).toThrow(
+      "there is no stage `rank`; there are `user`, `query`, `retrieval`, `filtering`, `items`, `pairs`, `ranking`, `ordering`",
+    );
+    server.stage("ranking").replace(() => ({ score: [1] }));
+    await expect(server.infer("recommend", ask)).rejects.toThrow(
+      "step `ranking.predictOnnx` (predictOnnx): the replacement makes no column `score`; it makes float32 purchase/binary_output",
+    );
+    server.stage("ranking").replace(() => ({ "purchase/binary_output": [1] }));
+    await expect(server.infer("recommend", ask)).rejects.toThrow(
+      /column `purchase\/binary_output` has 1 values for \d+ rows/,
+    );
+    server.stage("retrieval").replace(() => ({ candidate_ids: [[1n]] }));
+    await expect(server.infer("recommend", ask)).rejects.toThrow(
+      "makes rows, so column `candidate_ids` is one list for each of 2 rows; it got 1 entries",
+    );
+    server.stage("retrieval").restore();
+    server
+      .stage("ranking")
+      .replace(({ item_id }) => ({ "purchase/binary_output": Array.from(item_id as never, () => "high") }));
+    await expect(server.infer("recommend", ask)).rejects.toThrow(/can't hold "high" at place 0/);
+    // All of them fail the test, unless it says that it has seen them.
+    expect(() => server.reset()).toThrow(
+      /^\d doubles answered what the real one cannot:\n {2}the double of stage `ranking`/,
+    );
+  });
+});
+
+describe("a plan without its artefacts", () => {
+  const stages = {
+    user: fakeFeast({ 7: { age: 31, big: 12n, weights: [0.5] } }),
+    retrieval: fakeFaiss({ vectors: { 11: [1, 0, 0, 0], 12: [0, 1, 0, 0], 13: [0, 0, 1, 0] } }),
+  };
+  const query = { user_id: [7n], query: [[3, 2, 1, 0]] };
+
+  test("runs with fakes of Feast and FAISS, and a function that ranks", async () => {
+    await using server = await createTestServer(
+      { plan: recommend("greedy") },
+      {
+        stages: {
+          ...stages,
+          ranking: ({ filtered_ids, user_age }) => ({
+            score: Array.from(filtered_ids as BigInt64Array, (id, i) => Number(id) + Number(user_age![i])),
+          }),
+        },
+      },
+    );
+    const { ordered_ids__values, age } = await server.infer("recommend", query);
+    // 12 was bought; 13 scores above 11.
+    expect(ordered_ids__values!.data).toEqual(BigInt64Array.of(13n, 11n));
+    expect(age!.data).toEqual(Int32Array.of(31));
+    // Whom the fake store does not know has the stage's default.
+    expect((await server.infer("recommend", { ...query, user_id: [8n] })).age!.data).toEqual(Int32Array.of(0));
+  });
+
+  test("is mocked as a whole, and told so, with `mockMissing`", async () => {
+    await using server = await createTestServer(
+      { plan: recommend("greedy") },
+      {
+        mockMissing: true,
+        stages: { ranking: ({ filtered_ids }) => ({ score: Array.from(filtered_ids as BigInt64Array, Number) }) },
+      },
+    );
+    expect((await server.infer("recommend", query)).ordered_ids__values!.data).toEqual(
+      BigInt64Array.of(8n, 7n, 6n, 5n, 4n),
+    );
+    expect(server.log.join("")).toContain(
+      "a mock stands in for stage 'recommend/retrieval': indexes/items.faiss is not in its folder",
+    );
+  });
+
+  test("does not start where a stage that is left as it is misses its own", async () => {
+    await expect(createTestServer({ plan: recommend("greedy") }, { stages })).rejects.toThrow(
+      /failed to load 'recommend' version 1: .*rank/,
+    );
+  });
+});
+
+test("a typed client of the server is one call away, over either protocol", async () => {
+  await using server = await createTestServer({ models: { double } });
+  for (const protocol of ["grpc", "http"] as const) {
+    const client = await server.connect(protocol);
+    const { y } = await client.infer("double", { x: [1, 2] });
+    expect([...(y!.data as Float32Array)]).toEqual([2, 4]);
+  }
+});
+
+test("a clock that the test moves decides how long a mock takes", async () => {
+  const clock = createManualClock(0);
+  const slow = defineModel({ inputs: { x: "FP32[1]" }, outputs: { y: "FP32[1]" }, mock: { delayMs: 60_000 } });
+  await using server = await createTestServer({ models: { slow } }, { clock });
+  let done = false;
+  const answer = server.infer("slow", { x: 1 }).then(() => {
+    done = true;
+  });
+  await clock.advance(59_999);
+  expect(done).toBe(false);
+  await clock.advance(1);
+  await answer;
+  expect(clock.now()).toBe(60_000);
+});
+
+test("fifty servers run side by side, each with its own answer", async () => {
+  const servers = await Promise.all(
+    Array.from({ length: 50 }, (_, i) =>
+      createTestServer({
+        models: {
+          own: defineModel({
+            inputs: { x: "FP32[1]" },
+            outputs: { y: "FP32[1]" },
+            mock: { outputs: { y: { constant: i } } },
+          }),
+        },
+      }),
+    ),
+  );
+  const answers = await Promise.all(servers.map(server => asks(server.http, "own", "x", [0])));
+  expect(answers.map(({ outputs }) => outputs![0]!.data[0])).toEqual(servers.map((_, i) => i));
+  await Promise.all(servers.map(server => server.close()));
+});
+
+test("so do servers of one repository: FAISS, Feast and ONNX models, each with its own seed; the process ends by itself", async () => {
+  const script = `
+    import { createTestServer } from ${JSON.stringify(builtUrl("runtime/testing/index.js"))};
+    const servers = await Promise.all(Array.from({ length: 10 }, () => createTestServer("model-repo")));
+    const ask = server => server.infer("recommend", { user_id: [[512300022n]] }, { parameters: { seed: 5n } });
+    const answers = await Promise.all(servers.map(ask));
+    await Promise.all(servers.map(server => server.close()));
+    console.log(JSON.stringify(answers.map(({ ordered_ids }) => Array.from(ordered_ids.data, Number))));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+    timeout: 60_000,
+    cwd: new URL("../../..", import.meta.url).pathname,
+  });
+  const answers = JSON.parse(stdout) as number[][];
+  expect(answers).toHaveLength(10);
+  expect(answers[0]).toHaveLength(10);
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+}, 90_000);
+
+test("a process ends by itself once its servers are closed, and leaves no file", async () => {
+  const script = `
+    import { createTestServer, defineModel } from ${JSON.stringify(builtUrl("runtime/testing/index.js"))};
+    const echo = defineModel({ inputs: { x: "FP32[1]" }, outputs: { y: "FP32[1]" }, mock: { outputs: { y: "echo" }, delayMs: 1 } });
+    for (let i = 0; i < 3; i++) {
+      const server = await createTestServer({ models: { echo } });
+      await (await fetch(server.http + "/v2/models/echo")).json();
+      await server.infer("echo", { x: 1 });
+      await server.close();
+      await server.close();
+    }`;
+  const folder = mkdtempSync(join(tmpdir(), "empty-"));
+  await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+    timeout: 20_000,
+    env: { ...process.env, TMPDIR: folder },
+  });
+  expect(readdirSync(folder)).toEqual([]);
+});
