@@ -2,10 +2,19 @@
 
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import { OP_PARAMS } from "#contract/op-params.js";
+import { specOf } from "#contract/op-state.js";
 import type { AnyStep, ColumnRef, Step } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
+import { identity } from "#operators/shared/kernel/identity.js";
 import { allocate, type Column, childRows, type Rows, rootRows, type Values } from "#runtime/base/columns/table.js";
-import type { Inputs, Kernel, ModelCaller, PrepareStep, RunContext } from "#runtime/engine/schedule/kernel.js";
+import type {
+  Inputs,
+  Kernel,
+  ModelCaller,
+  PreparedKernel,
+  PrepareStep,
+  RunContext,
+} from "#runtime/engine/schedule/kernel.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 
 export type Item = number | bigint | string | boolean | null;
@@ -127,9 +136,11 @@ export const context = (seed = 1n, parameters: RunContext["parameters"] = new Ma
 const KERNELS = import.meta.glob<Readonly<Record<string, Kernel<OpKind>>>>("../../operators/*/kernel.ts");
 const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 
+/** An operator without a kernel of its own passes its columns on (`identity` in its spec). */
 export const prepareKernel: PrepareStep = async (step, context) => {
-  const kernels = await KERNELS[`../../operators/${kebab(step.op)}/kernel.ts`]!();
-  return kernels[step.op]!.prepare(step as Step, { ...context, prepareStep: prepareKernel });
+  const load = KERNELS[`../../operators/${kebab(step.op)}/kernel.ts`];
+  if (!load && specOf(step.op).identity) return identity.prepare() as PreparedKernel;
+  return (await load!())[step.op]!.prepare(step as Step, { ...context, prepareStep: prepareKernel });
 };
 
 export async function prepare<K extends OpKind>(

@@ -1,15 +1,11 @@
 // Kernels hold native memory, connections and threads: each that was prepared is closed, once, whatever happens to the others.
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type FittedStep, type Plan, parsePlan, printPlan } from "#contract/plan.js";
+import { type Plan, parsePlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { transformWorkflow } from "#operators/transform-workflow/kernel.js";
 import type { PrepareStep } from "#runtime/engine/schedule/kernel.js";
 import { preparePlanWith } from "#runtime/engine/schedule/prepare-plan.js";
-import { context, makeStep, noModels, plain, scalars } from "../../../operators/step.js";
+import { context, noModels, plain, scalars } from "../../../operators/step.js";
 
 const x = column("x", "float32");
 
@@ -91,26 +87,4 @@ test("a plan that is closed closes every step, and says which could not be", asy
       expect(closed.toSorted()).toEqual(prepared);
     }),
   );
-});
-
-test("a workflow of another fit than the ensemble's: the kernels inside it are closed", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "merlon-other-fit-"));
-  const fitted = (sum: string) => ({ ...x, properties: { vocabulary_sum: `sha256:${sum.repeat(64)}` } });
-  mkdirSync(join(folder, "etl"));
-  writeFileSync(join(folder, "etl/workflow.json"), printPlan(chain([false, true], "workflow", fitted("a"))));
-  const { prepare, prepared, closed } = kernels(undefined, []);
-  const step = makeStep("transformWorkflow", {
-    params: { path: "etl" },
-    inputs: { input: ["x"] },
-    outputs: [fitted("b")],
-    artefacts: { workflow: "etl/workflow.json" },
-  }) as FittedStep;
-  const preparing = transformWorkflow.prepare(step as Parameters<typeof transformWorkflow.prepare>[0], {
-    folder,
-    models: noModels,
-    prepareStep: prepare,
-  });
-  await expect(preparing).rejects.toThrow(/holds another fit than the ensemble was built with/);
-  expect(prepared).toEqual(["s0", "s1"]);
-  expect(closed.toSorted()).toEqual(prepared);
 });

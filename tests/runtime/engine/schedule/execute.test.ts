@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { OpKind } from "#contract/op-params.js";
-import { type ColumnRef, type Plan, parsePlan, printPlan } from "#contract/plan.js";
+import { type ColumnRef, type Plan, parsePlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { rootRows } from "#runtime/base/columns/table.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
-import { context, lists, noModels, plain, scalars } from "../../../operators/step.js";
+import { context, noModels, plain, scalars } from "../../../operators/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-plan-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -170,61 +169,5 @@ describe("preparation", () => {
     await expect(preparePlan(p, { folder, models: noModels })).rejects.toThrow(
       /^step `the look` \(transformWorkflow\): ENOENT.*gone\/workflow\.json/,
     );
-  });
-});
-
-describe("transformWorkflow", () => {
-  const list = column("past", "int64", { list: { min: 0, max: null } });
-  const workflow = plan(
-    [x, list],
-    {
-      fill: { op: "fillMissing", params: { fillValue: 1 }, inputs: { input: [at("request", "x")] }, outputs: [x] },
-      cap: clip(at("fill", "x"), 2),
-    },
-    { x_capped: [at("cap", "x"), x], past: [at("request", "past"), list] },
-    "workflow",
-  );
-  mkdirSync(join(folder, "etl"));
-  writeFileSync(join(folder, "etl", "workflow.json"), printPlan(workflow));
-  const step = (outputs: ColumnSchema[], path = "etl/workflow.json"): StepText => ({
-    op: "transformWorkflow",
-    params: { path: "etl" },
-    artefacts: { workflow: path },
-    inputs: { input: [{ name: "x", step: "request", column: "price" }, at("request", "past")] },
-    outputs,
-  });
-
-  test("columns go in by the name the workflow knows, and come back on their own rows", async () => {
-    const p = plan(
-      [column("price", "float32"), list],
-      { etl: step([list, column("x_capped", "float32")]) },
-      { a: [at("etl", "x_capped"), x], b: [at("etl", "past"), list] },
-    );
-    const executable = await preparePlan(p, { folder, models: noModels });
-    const rows = rootRows(3);
-    const { columns } = await executable.run(
-      new Map([
-        ["price", scalars("float32", [null, 5, 1.5], rows)],
-        ["past", lists("int64", [[1], [], [2, 3]], rows)],
-      ]),
-      context(),
-    );
-    expect([plain(columns.get("a")!), plain(columns.get("b")!)]).toEqual([
-      [1, 2, 1.5],
-      [[1n], [], [2n, 3n]],
-    ]);
-    expect([columns.get("a")!.rows === rows, columns.get("b")!.rows === rows]).toEqual([true, true]);
-    await executable.close();
-  });
-
-  test("a document that is no workflow", async () => {
-    writeFileSync(join(folder, "etl", "ensemble.json"), printPlan({ ...workflow, kind: "ensemble" }));
-    writeFileSync(join(folder, "etl", "cut.json"), printPlan(workflow).slice(0, 100));
-    const load = (path: string) =>
-      preparePlan(plan([column("price", "float32"), list], { etl: step([], path) }, {}), { folder, models: noModels });
-    await expect(load("etl/ensemble.json")).rejects.toThrow(
-      /step `the etl` \(transformWorkflow\): .*ensemble\.json is an ensemble, not a workflow/,
-    );
-    await expect(load("etl/cut.json")).rejects.toThrow(/cut\.json is not JSON/);
   });
 });

@@ -8,7 +8,6 @@ import { readImplicitFactors } from "#formats/tables/implicit.js";
 import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
 import { openEmbeddingTable } from "#runtime/stores/embeddings/embedding-table.js";
 import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
-import { column, plain, run, scalars } from "../../../operators/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));
 const table = join(folder, "items.embedding");
@@ -102,48 +101,6 @@ describe("an embedding table", () => {
       "keys.i64: key 5 is not above the one before it. Make the table again.",
     );
   });
-  test("as an operator: zeros or an error for an id without a vector", async () => {
-    const step = (params: { onMissing?: "zero" | "error" }) => ({
-      params: { path: "items.embedding", dimension: 3, ...params },
-      inputs: { input: ["item_id"] },
-      outputs: [column("embedding", "float32", { list: { min: 3, max: 3 } })],
-      artefacts: { table: "items.embedding" },
-    });
-    const ids = scalars("int64", [5, 6, null, 2n ** 53n + 1n]);
-    const [made] = await run("queryEmbedding", step({}), { input: [ids] }, undefined, folder);
-    expect(plain(made!)).toEqual([[5, 0, -1], [0, 0, 0], [0, 0, 0], vectorOf(2n ** 53n + 1n, 5)]);
-    await expect(
-      run("queryEmbedding", step({ onMissing: "error" }), { input: [ids] }, undefined, folder),
-    ).rejects.toThrow("column `item_id`: `items.embedding` has no vector for 6 (row 1)");
-  });
-  test.each(["int8", "int32", "uint32", "int64"] as const)(
-    "as an operator, for ids of %s below zero and above 2^31",
-    async dtype => {
-      const small = join(folder, `small-${dtype}.embedding`);
-      const model = join(folder, `small-${dtype}.model`);
-      mkdirSync(model);
-      const keys = [-(2n ** 31n), -7n, 0n, 5n, 2n ** 31n, 2n ** 32n - 7n];
-      writeFileSync(join(model, "key"), new Uint8Array(BigInt64Array.from(keys).buffer));
-      writeFileSync(join(model, "emb_vector"), new Uint8Array(Float32Array.from(keys, (_, i) => i + 1).buffer));
-      importHugectrTable(model, small);
-      const [least, most] = {
-        int8: [-128n, 127n],
-        int32: [-(2n ** 31n), 2n ** 31n - 1n],
-        uint32: [0n, 2n ** 32n - 1n],
-        int64: [-(2n ** 63n), 2n ** 63n - 1n],
-      }[dtype];
-      const asked = [...keys, 6n, -6n].filter(key => key >= least! && key <= most!);
-      const step = {
-        params: { path: "x", dimension: 1 },
-        inputs: { input: ["id"] },
-        outputs: [column("v", "float32", { list: { min: 1, max: 1 } })],
-        artefacts: { table: `small-${dtype}.embedding` },
-      };
-      const ids = scalars(dtype, dtype === "int64" ? asked : asked.map(Number));
-      const [made] = await run("queryEmbedding", step, { input: [ids] }, undefined, folder);
-      expect(plain(made!).flat()).toEqual(asked.map(key => keys.indexOf(key) + 1));
-    },
-  );
   test("HugeCTR's sparse model folder: keys in any order", async () => {
     const model = join(folder, "dcn_0_sparse_2000.model");
     mkdirSync(model);

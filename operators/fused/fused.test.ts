@@ -12,7 +12,16 @@ import type { ColumnSchema } from "#contract/schema.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
-import { context, type Item, lists, noModels, plain, scalars } from "../../operators/step.js";
+import {
+  context,
+  type Item,
+  lists,
+  makeStep,
+  noModels,
+  plain,
+  prepareKernel,
+  scalars,
+} from "../../tests/operators/step.js";
 
 const DTYPES = ["float32", "float64", "int8", "uint8", "int32", "int64", "uint64", "bool"] as const satisfies DType[];
 
@@ -273,3 +282,71 @@ test("fused steps answer what the steps answer one by one, and expand to them ag
   );
   expect(fused).toBeGreaterThan(300);
 }, 600_000);
+
+/** `x` filled, capped and filled again as one step. @param last the operator of the third part */
+const three = (dtype: DType, last = "fillMissing") => {
+  const schema = schemaOf("x", dtype, false);
+  const part = (id: string, op: string, params: object, from: string) =>
+    ({
+      id,
+      op,
+      label: id,
+      params,
+      inputs: { input: [{ name: "x", step: from, column: "x" }] },
+      outputs: [schema],
+    }) as unknown as AnyStep;
+  const params = { outputs: { x: { step: "c", column: "x" } } };
+  return {
+    ...makeStep("fused", { params, inputs: { input: ["x"] }, outputs: [schema] }),
+    parts: [
+      part("a", "fillMissing", { fillValue: 7, addBinaryColumns: false }, "request"),
+      part("b", "clip", { max: 5 }, "a"),
+      part("c", last, { fillValue: 0, addBinaryColumns: false }, "b"),
+    ],
+  } as unknown as AnyStep;
+};
+const prepareFused = (step: AnyStep) => prepareKernel(step, { folder: "", models: noModels });
+
+test("the parts share the time, each under the author's name", async () => {
+  const parts = new Map<string, number>();
+  const kernel = await prepareFused(three("int32"));
+  const input = scalars(
+    "int32",
+    Array.from({ length: 5000 }, (_, i) => (i % 3 ? i % 10 : null)),
+  );
+  const onPart = (part: string, micros: number): void => void parts.set(part, micros);
+  const [made] = await kernel.run({ input: [input] }, { ...context(), onPart });
+  expect(plain(made!)).toEqual(Array.from({ length: 5000 }, (_, i) => (i % 3 ? Math.min(i % 10, 5) : 5)));
+  expect([...parts.keys()]).toEqual(["a", "b", "c"]);
+  expect([...parts.values()].every(micros => micros >= 0)).toBe(true);
+});
+
+test("columns of another dtype than the first table's are read as they are", async () => {
+  const kernel = await prepareFused(three("float64"));
+  for (const [dtype, items] of [
+    ["float64", [0.5, null, 9]],
+    ["int64", [2n, null, 2n ** 40n]],
+    ["float32", [null, 0.25]],
+  ] as const) {
+    const [made] = await kernel.run({ input: [scalars(dtype, items)] }, context());
+    const expected = items.map(item => Math.min(5, item === null ? 7 : Number(item)));
+    expect(plain(made!), dtype).toEqual(expected);
+  }
+});
+
+test("text, also of no rows, is refused by the part that reads it", async () => {
+  const kernel = await prepareFused(three("float64"));
+  for (const items of [["a"], []])
+    expect(() => kernel.run({ input: [scalars("string", items)] }, context())).toThrow(/step `a` \(fillMissing\)/);
+});
+
+test("a part that is not element-wise, and an output that comes from no input", async () => {
+  await expect(prepareFused(three("float64", "topK"))).rejects.toThrow(
+    "step `c` (topK) is no part of a fused step. Build the plan again.",
+  );
+  const step = three("float64") as AnyStep & { parts: AnyStep[] };
+  const odd = { ...step.parts[1]!, outputs: [schemaOf("y", "float64", false)] };
+  await expect(prepareFused({ ...step, parts: [step.parts[0]!, odd as AnyStep] } as AnyStep)).rejects.toThrow(
+    "step `b` (clip) has an output `y` that comes from none of its inputs.",
+  );
+});
