@@ -16,18 +16,18 @@ const AGAIN = 20;
 
 /** Counts the statements under way: `run` and `stream`, through which the package's methods of several rows go too. Prepared ones are not made here. */
 export function closable(connection: DuckDBConnection): Connected {
-  const underWay = new Set<Promise<unknown>>();
+  const inFlight = new Set<Promise<unknown>>();
   let closed = false;
   const counted =
     <A extends unknown[], T>(work: (...args: A) => Promise<T>) =>
     async (...args: A): Promise<T> => {
       if (closed) throw new Error("the database is closed");
       const promise = work.apply(connection, args);
-      underWay.add(promise);
+      inFlight.add(promise);
       try {
         return await promise;
       } finally {
-        underWay.delete(promise);
+        inFlight.delete(promise);
       }
     };
   connection.run = counted(connection.run);
@@ -37,9 +37,9 @@ export function closable(connection: DuckDBConnection): Connected {
     async close() {
       if (closed) return;
       closed = true;
-      while (underWay.size > 0) {
+      while (inFlight.size > 0) {
         connection.interrupt();
-        await Promise.race([Promise.allSettled(underWay), delay(AGAIN)]);
+        await Promise.race([Promise.allSettled(inFlight), delay(AGAIN)]);
       }
       // Whoever reads rows of a stream holds the connection's lock, which closing waits for in this thread.
       connection.interrupt();

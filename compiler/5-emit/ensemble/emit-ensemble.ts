@@ -6,20 +6,20 @@ import { entryColumn } from "../../../contract/column-tensors.js";
 import { entryConfig } from "../../../contract/entry-config.js";
 import { onnxModels, planModel, type RepositoryModel } from "../repository-model.js";
 import type { Settings } from "../settings/read-settings.js";
-import type { Cut } from "./cut.js";
+import type { StageSplit } from "./split-into-stages.js";
 import type { Stage, Target } from "./target.js";
 
 /** @returns the entry first @throws Error naming the steps that the target has no model for */
-export function emitEnsemble(cut: Cut, target: Target, settings: Settings): RepositoryModel[] {
-  const stages = withoutUnread(cut, stagesOf(cut, target));
+export function emitEnsemble(split: StageSplit, target: Target, settings: Settings): RepositoryModel[] {
+  const stages = withoutUnread(split, stagesOf(split, target));
   return [
-    entryModel(cut, target, stages),
+    entryModel(split, target, stages),
     ...stages.flatMap(({ made }) => made ?? []),
-    ...onnxModels(cut.steps, settings),
+    ...onnxModels(split.steps, settings),
   ];
 }
 
-function stagesOf({ live }: Cut, target: Target): readonly Stage[] {
+function stagesOf({ live }: StageSplit, target: Target): readonly Stage[] {
   const stages: Stage[] = [];
   let answered = false;
   target.eachStep(live, step => {
@@ -31,7 +31,7 @@ function stagesOf({ live }: Cut, target: Target): readonly Stage[] {
 }
 
 /** Leaves out outputs that no stage reads, which Triton refuses. A model of the author's may have more outputs than the plan uses. */
-function withoutUnread({ plan, entry }: Cut, stages: readonly Stage[]): readonly Stage[] {
+function withoutUnread({ plan, entry }: StageSplit, stages: readonly Stage[]): readonly Stage[] {
   const answers = plan.outputs.flatMap(({ schema }) =>
     entryColumn(schema, entry.form, entry.nullable?.has(schema.name)).map(({ name }) => name),
   );
@@ -43,7 +43,7 @@ function withoutUnread({ plan, entry }: Cut, stages: readonly Stage[]): readonly
 }
 
 /** Its plan is for people and `merlon explain`; the server does not read it. */
-function entryModel({ plan, entry }: Cut, target: Target, stages: readonly Stage[]): RepositoryModel {
+function entryModel({ plan, entry }: StageSplit, target: Target, stages: readonly Stage[]): RepositoryModel {
   const { backend: _, ...config } = entryConfig(plan, entry);
   const schedule = stages.map(({ model, inputs, outputs }) => ({
     model_name: model,

@@ -12,22 +12,22 @@ import { contextOf } from "./lower-plan.js";
 import type { OnnxStages } from "./onnx-stages.js";
 
 export function modelStages(stages: OnnxStages, step: AnyStep, of: ModelStage): readonly Stage[] {
-  const { inputs } = stages.cut.signature(step);
+  const { inputs } = stages.split.signature(step);
   const direct = directInputs(stages, step, of, inputs);
   const made =
-    direct ?? Object.fromEntries(inputs.map(t => [t.name, stages.cut.tensorName(`${step.id}.${t.name}.in`)]));
+    direct ?? Object.fromEntries(inputs.map(t => [t.name, stages.split.tensorName(`${step.id}.${t.name}.in`)]));
   const before = direct ? [] : [inputStage(stages, step, of, made)];
   return [...before, { model: of.model, inputs: made, outputs: outputsOf(stages, step, of) }];
 }
 
 /** A graph that makes every input of the model. @param names of the tensors, by the model's */
 function inputStage(
-  { cut, options, ...stages }: OnnxStages,
+  { split, options, ...stages }: OnnxStages,
   step: AnyStep,
   of: ModelStage,
   names: Readonly<Record<string, string>>,
 ): Stage {
-  const { inputs } = cut.signature(step);
+  const { inputs } = split.signature(step);
   return stages.stage(`${step.id}_inputs`, undefined, at => {
     const columns = step.inputs.input.map(ref => stages.columnIn(at, ref));
     const made = of.tensors(contextOf(at.g, step, options), columns, inputs);
@@ -36,17 +36,17 @@ function inputStage(
 }
 
 /** The model's outputs that are read, as tensors of the ensemble. */
-function outputsOf({ cut, columns }: OnnxStages, step: AnyStep, of: ModelStage): Record<string, string> {
-  const signature = cut.signature(step);
+function outputsOf({ split, columns }: OnnxStages, step: AnyStep, of: ModelStage): Record<string, string> {
+  const signature = split.signature(step);
   const [first] = step.inputs.input;
   const rows = columns.get(placeKey(first))?.column.rows ?? REQUEST_ROWS;
   const outputs: Record<string, string> = {};
   for (const schema of step.outputs) {
     const place = { step: step.id, column: schema.name };
-    if (!cut.isRead(place)) continue;
+    if (!split.isRead(place)) continue;
     const from = of.outputOf(schema.name, signature.outputs);
     const dims = dimsOf(signature.outputs.find(output => output.name === from)!);
-    const name = cut.nameOf(place);
+    const name = split.nameOf(place);
     outputs[from] = name;
     columns.set(placeKey(place), {
       column: { ...schema, name, rows },

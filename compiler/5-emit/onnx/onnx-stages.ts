@@ -4,8 +4,8 @@ import { multiplies } from "../../../contract/step-facts.js";
 import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
 import { finishGraph } from "../../onnx/finish-graph.js";
 import { graphBuilder } from "../../onnx/graph-builder.js";
-import type { Cut } from "../ensemble/cut.js";
 import { placeKey } from "../ensemble/refs.js";
+import type { StageSplit } from "../ensemble/split-into-stages.js";
 import type { Stage } from "../ensemble/target.js";
 import { instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
@@ -15,7 +15,7 @@ import { graphFiles, programParameter } from "./program-parameter.js";
 import { type ColumnEdge, type RowsEdge, type StageGraph, stageGraph } from "./stage-graph.js";
 
 export interface OnnxStages {
-  readonly cut: Cut;
+  readonly split: StageSplit;
   readonly options: LowerOptions;
   /** By place: columns that earlier stages made. */
   readonly columns: Map<string, ColumnEdge>;
@@ -26,23 +26,23 @@ export interface OnnxStages {
   stage(label: string, step: AnyStep | undefined, write: (at: StageGraph) => void): Stage;
 }
 
-export function onnxStages(cut: Cut, settings: Settings, options: LowerOptions): OnnxStages {
-  const { plan, entry } = cut;
+export function onnxStages(split: StageSplit, settings: Settings, options: LowerOptions): OnnxStages {
+  const { plan, entry } = split;
   const columns = new Map<string, ColumnEdge>();
   const rows = new Map<string, RowsEdge>();
   return {
-    cut,
+    split,
     options,
     columns,
     rows,
     columnIn: (at, ref) =>
-      ref.step === REQUEST_STEP ? at.requestColumn(cut.column(ref)) : at.column(columns.get(placeKey(ref))!),
+      ref.step === REQUEST_STEP ? at.requestColumn(split.column(ref)) : at.column(columns.get(placeKey(ref))!),
     stage: (label, step, write) => {
       const g = graphBuilder();
       const at = stageGraph(g, rows, entry.form);
       write(at);
       const { inputs, outputs } = at;
-      const model = cut.modelName(label);
+      const model = split.modelName(label);
       const groups = drawingInstances(step ? [step] : [], groupsOf(step, settings), options.note);
       const same = (tensors: StageGraph["inputs"]) => Object.fromEntries(tensors.map(({ name }) => [name, name]));
       return {

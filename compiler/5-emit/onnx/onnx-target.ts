@@ -7,12 +7,12 @@ import { zip } from "../../../contract/lists.js";
 import type { ColumnRef, FittedStep, Plan } from "../../../contract/plan.js";
 import { modelStageOf } from "../../../operators/lowerings.js";
 import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
-import type { Cut } from "../ensemble/cut.js";
 import { isPassed, placeKey } from "../ensemble/refs.js";
+import type { StageSplit } from "../ensemble/split-into-stages.js";
 import type { Stage, Target } from "../ensemble/target.js";
 import type { Settings } from "../settings/read-settings.js";
 import { answer } from "./answers.js";
-import { writeColumn, writeRows } from "./edges.js";
+import { writeColumn, writeRows } from "./edge-tensors.js";
 import { contextOf, type LowerOptions } from "./lower-plan.js";
 import { lowerStep } from "./lower-step.js";
 import { modelStages } from "./model-stages.js";
@@ -21,42 +21,46 @@ import { type OnnxStages, onnxStages } from "./onnx-stages.js";
 import { programParameter } from "./program-parameter.js";
 import type { StageGraph } from "./stage-graph.js";
 
-export function onnxTarget(cut: Cut, settings: Settings, options: LowerOptions): Target {
-  const stages = onnxStages(cut, settings, options);
+export function onnxTarget(split: StageSplit, settings: Settings, options: LowerOptions): Target {
+  const stages = onnxStages(split, settings, options);
   return {
-    entry: programParameter(cut.plan),
-    eachStep: (steps, lower) => lowerEach(cut.plan.name, steps, lower),
+    entry: programParameter(split.plan),
+    eachStep: (steps, lower) => lowerEach(split.plan.name, steps, lower),
     step: (step, last) => {
       const model = modelStageOf(step);
       if (model) return { stages: modelStages(stages, step, model), answers: false };
-      const answers = last && cut.plan.outputs.every(output => output.ref.step === step.id || isPassed(output));
+      const answers = last && split.plan.outputs.every(output => output.ref.step === step.id || isPassed(output));
       return { stages: [stepStage(stages, step, answers)], answers };
     },
-    answer: () => stages.stage("answer", undefined, at => writeAnswers(cut, at, ref => stages.columnIn(at, ref))),
+    answer: () => stages.stage("answer", undefined, at => writeAnswers(split, at, ref => stages.columnIn(at, ref))),
   };
 }
 
 /** @param answers whether the graph also writes the answers of the ensemble */
-function stepStage({ cut, options, columns, rows, ...stages }: OnnxStages, step: FittedStep, answers: boolean): Stage {
+function stepStage(
+  { split, options, columns, rows, ...stages }: OnnxStages,
+  step: FittedStep,
+  answers: boolean,
+): Stage {
   return stages.stage(step.id, step, at => {
     const made = lowerStep(step, ref => stages.columnIn(at, ref), contextOf(at.g, step, options));
     if (answers) {
-      writeAnswers(cut, at, ref => made[step.outputs.findIndex(c => c.name === ref.column)]!);
+      writeAnswers(split, at, ref => made[step.outputs.findIndex(c => c.name === ref.column)]!);
       return;
     }
     for (const [{ name }, col] of zip(step.outputs, made)) {
       const place = { step: step.id, column: name };
-      if (!cut.isRead(place)) continue;
-      const matrix = cut.rankOf(place) === 2;
-      columns.set(placeKey(place), writeColumn(at, col, { name: cut.nameOf(place), matrix }));
+      if (!split.isRead(place)) continue;
+      const matrix = split.rankOf(place) === 2;
+      columns.set(placeKey(place), writeColumn(at, col, { name: split.nameOf(place), matrix }));
       const { id, parent } = col.rows;
-      if (parent && !rows.has(id)) rows.set(id, writeRows(at, col.rows, cut.tensorName(rowsTensor(id, "places"))));
+      if (parent && !rows.has(id)) rows.set(id, writeRows(at, col.rows, split.tensorName(rowsTensor(id, "places"))));
     }
   });
 }
 
 function writeAnswers(
-  { plan, entry, unread, column }: Cut,
+  { plan, entry, unread, column }: StageSplit,
   at: StageGraph,
   columnOf: (ref: ColumnRef) => LoweredColumn,
 ): void {

@@ -10,9 +10,9 @@ import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
-import { type Cut, cutPlan } from "../ensemble/cut.js";
 import { emitEnsemble } from "../ensemble/emit-ensemble.js";
 import { liveSteps } from "../ensemble/refs.js";
+import { type StageSplit, splitIntoStages } from "../ensemble/split-into-stages.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
@@ -92,7 +92,7 @@ export function tritonModels(
     };
     const models = options.fuse
       ? [fusedModel(plan, entry, settings, lower)]
-      : stepModels(cutPlan(plan, steps, entry), settings, lower);
+      : stepModels(splitIntoStages(plan, steps, entry), settings, lower);
     const told = frozen.length > 0 ? printFrozen(frozen) : undefined;
     const [first, ...rest] = models;
     const withFrozen = told ? { ...first!, files: [...first!.files, { to: "frozen.json", text: told }] } : first!;
@@ -167,8 +167,8 @@ function finished(plan: FittedPlan, options: LowerOptions): GraphFiles {
   }
 }
 
-const stepModels = (cut: Cut, settings: Settings, options: LowerOptions): readonly RepositoryModel[] =>
-  emitEnsemble(cut, onnxTarget(cut, settings, options), settings);
+const stepModels = (split: StageSplit, settings: Settings, options: LowerOptions): readonly RepositoryModel[] =>
+  emitEnsemble(split, onnxTarget(split, settings, options), settings);
 
 function fusedModel(plan: FittedPlan, entry: Entry, settings: Settings, options: LowerOptions): RepositoryModel {
   const graph = finished(plan, options);

@@ -11,16 +11,16 @@ const isOpen = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
  * True if the model can read the columns as they are: same dtypes and shapes, no nulls, and at least one row. Graphs differ on zero rows, and a filter
  * may drop all candidates, so models of candidates run behind a stage.
  */
-export function servesItself({ cut, isMatrix, mayBeNull }: StageContext, step: AnyStep, of: ModelStage): boolean {
-  if (cut.entry.form !== "batched" || !of.takesColumns || of.inParts) return false;
-  const signature = cut.signature(step);
+export function servesItself({ split, isMatrix, mayBeNull }: StageContext, step: AnyStep, of: ModelStage): boolean {
+  if (split.entry.form !== "batched" || !of.takesColumns || of.inParts) return false;
+  const signature = split.signature(step);
   const made = new Set(step.outputs.map(({ name }) => of.outputOf(name, signature.outputs)));
   return (
     signature.outputs.filter(({ name }) => made.has(name)).every(isOpen) &&
     signature.inputs.every(wanted => {
       const ref = step.inputs.input.find(one => one.name === of.columns[wanted.name]);
       if (!ref) return false;
-      const { dtype, list, rows } = cut.column(ref);
+      const { dtype, list, rows } = split.column(ref);
       const width = list ? list.min : isMatrix(ref) ? 1 : undefined;
       const [, wide] = wanted.shape;
       return (

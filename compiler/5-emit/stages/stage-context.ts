@@ -1,12 +1,12 @@
 /** Facts about a plan's columns that its stages share, and the tensors of a column in a stage. */
 import { configOf, stageColumn, type TensorConfig } from "../../../contract/column-tensors.js";
-import type { Cut } from "../ensemble/cut.js";
 import type { Place } from "../ensemble/refs.js";
+import type { StageSplit } from "../ensemble/split-into-stages.js";
 import type { Settings } from "../settings/read-settings.js";
 import type { RowSets } from "./row-sets.js";
 
 export interface StageContext {
-  readonly cut: Cut;
+  readonly split: StageSplit;
   readonly rows: RowSets;
   mayBeNull(ref: Place): boolean;
   /** Whether a scalar travels as [n, 1]. */
@@ -22,16 +22,16 @@ export interface StageTensor {
 
 /** @param name of the column in the stage */
 export function stageTensors(
-  { cut, isMatrix, mayBeNull }: Pick<StageContext, "cut" | "isMatrix" | "mayBeNull">,
+  { split, isMatrix, mayBeNull }: Pick<StageContext, "split" | "isMatrix" | "mayBeNull">,
   place: Place,
   name: string,
 ): readonly StageTensor[] {
-  const col = cut.column(place);
+  const col = split.column(place);
   const how = { nullable: mayBeNull(place), matrix: isMatrix(place) };
-  const outside = stageColumn({ ...col, name: cut.nameOf(place) }, how);
+  const outside = stageColumn({ ...col, name: split.nameOf(place) }, how);
   return stageColumn({ ...col, name }, how).map((one, i) => ({ config: configOf(one), ensemble: outside[i]!.name }));
 }
 
 /** The tensor of the ensemble that has the values of a column. */
-export const valuesTensor = ({ cut }: Pick<StageContext, "cut">, place: Place): string =>
-  stageColumn({ ...cut.column(place), name: cut.nameOf(place) })[0]!.name;
+export const valuesTensor = ({ split }: Pick<StageContext, "split">, place: Place): string =>
+  stageColumn({ ...split.column(place), name: split.nameOf(place) })[0]!.name;

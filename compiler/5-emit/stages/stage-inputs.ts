@@ -19,7 +19,7 @@ export interface StageInputs {
 
 /** @param related whether the stage reads which rows belong to which */
 export function stageInputs(context: StageContext, refs: readonly ColumnRef[], related: boolean): StageInputs {
-  const { cut, rows: sets, mayBeNull } = context;
+  const { split, rows: sets, mayBeNull } = context;
   const unique = uniqueNames();
   const names = new Map<string, string>();
   const places: Place[] = [];
@@ -28,7 +28,7 @@ export function stageInputs(context: StageContext, refs: readonly ColumnRef[], r
     names.set(placeKey(ref), columnName(context, ref, unique));
     places.push(ref);
   }
-  const schema = places.map(place => ({ ...cut.column(place), name: names.get(placeKey(place))! }));
+  const schema = places.map(place => ({ ...split.column(place), name: names.get(placeKey(place))! }));
   const ids = new Set(schema.flatMap(({ rows }) => (related ? sets.lineage(rows) : rows)));
   ids.delete(REQUEST_ROWS);
   const rows = [...ids].map(id =>
@@ -36,7 +36,7 @@ export function stageInputs(context: StageContext, refs: readonly ColumnRef[], r
   );
   const tensors = places.flatMap((place, i) => stageTensors(context, place, schema[i]!.name));
   const grouping = rows.flatMap(({ id, grouped }) =>
-    grouped ? [[grouped.offsets, cut.tensorName(rowsTensor(id, "runs"))] as const] : [],
+    grouped ? [[grouped.offsets, split.tensorName(rowsTensor(id, "runs"))] as const] : [],
   );
   return {
     schema,
@@ -49,8 +49,8 @@ export function stageInputs(context: StageContext, refs: readonly ColumnRef[], r
 }
 
 /** The column's own name, unless one of its tensors would have the name of another. */
-export function columnName({ cut, mayBeNull }: StageContext, place: Place, unique: Unique): string {
-  const col = cut.column(place);
+export function columnName({ split, mayBeNull }: StageContext, place: Place, unique: Unique): string {
+  const col = split.column(place);
   const nullable = mayBeNull(place);
   return unique(place.column, name => [
     ...new Set([name, ...stageColumn({ ...col, name }, { nullable }).map(one => one.name)]),

@@ -16,12 +16,12 @@ import { columnName, rowsName, type StageInputs, stageInputs } from "./stage-inp
 
 /** @param step its id stays: sampling draws by it */
 export function stepStage(context: StageContext, step: AnyStep): Stage {
-  const { cut, rows, mayBeNull } = context;
+  const { split, rows, mayBeNull } = context;
   const inputs = stageInputs(context, columnsReadBy(step), rows.relates(step));
   const unique = uniqueNames();
   const made = step.outputs
     .map(schema => ({ place: { step: step.id, column: schema.name }, schema }))
-    .filter(({ place }) => cut.isRead(place))
+    .filter(({ place }) => split.isRead(place))
     .map(({ place, schema }) => ({ place, schema: { ...schema, name: columnName(context, place, unique) } }));
   const schemas = made.map(({ schema }) => schema);
   const makes = step.outputs.some(c => c.rows === step.id)
@@ -38,7 +38,7 @@ export function stepStage(context: StageContext, step: AnyStep): Stage {
     tensors: [...tensors.map(t => t.config), ...makes.map(({ offsets }) => tensor(offsets, "int32", [-1]))],
     map: [
       ...tensors.map(t => [t.config.name, t.ensemble] as const),
-      ...makes.map(({ id, offsets }) => [offsets, cut.tensorName(rowsTensor(id, "runs"))] as const),
+      ...makes.map(({ id, offsets }) => [offsets, split.tensorName(rowsTensor(id, "runs"))] as const),
     ],
     files: [step],
   });
@@ -46,7 +46,7 @@ export function stepStage(context: StageContext, step: AnyStep): Stage {
 
 /** The last stage, if answers differ from a step's outputs: pads candidates, and takes request columns that no step reads. */
 export function answerStage(context: StageContext): Stage {
-  const { plan, entry, unread } = context.cut;
+  const { plan, entry, unread } = context.split;
   const { form, nullable = new Set<string>() } = entry;
   const told = new Set(plan.outputs.flatMap(o => (nullable.has(o.schema.name) ? [placeKey(o.ref)] : [])));
   const refs: readonly ColumnRef[] = [...plan.outputs.map(o => o.ref), ...unread];
@@ -65,15 +65,15 @@ export function answerStage(context: StageContext): Stage {
 }
 
 /** The author's model as a stage: its tensors are the columns as they are. */
-export function modelStage({ cut }: StageContext, step: AnyStep, of: ModelStage): Stage {
-  const signature = cut.signature(step);
+export function modelStage({ split }: StageContext, step: AnyStep, of: ModelStage): Stage {
+  const signature = split.signature(step);
   const input = (name: string) => step.inputs.input.find(ref => ref.name === of.columns[name])!;
-  const made = step.outputs.map(({ name }) => ({ step: step.id, column: name })).filter(cut.isRead);
+  const made = step.outputs.map(({ name }) => ({ step: step.id, column: name })).filter(split.isRead);
   return {
     model: of.model,
-    inputs: Object.fromEntries(signature.inputs.map(({ name }) => [name, valuesTensor({ cut }, input(name))])),
+    inputs: Object.fromEntries(signature.inputs.map(({ name }) => [name, valuesTensor({ split }, input(name))])),
     outputs: Object.fromEntries(
-      made.map(place => [of.outputOf(place.column, signature.outputs), valuesTensor({ cut }, place)]),
+      made.map(place => [of.outputOf(place.column, signature.outputs), valuesTensor({ split }, place)]),
     ),
   };
 }
@@ -91,12 +91,12 @@ interface Made {
 }
 
 function planStage(
-  { cut, instanceGroups: groups }: StageContext,
+  { split, instanceGroups: groups }: StageContext,
   label: string,
   inputs: StageInputs,
   made: Made,
 ): Stage {
-  const model = cut.modelName(label);
+  const model = split.modelName(label);
   const { makes, answers, nullable } = made.stage;
   const plan: Plan = {
     format: "merlon/plan",
@@ -107,7 +107,7 @@ function planStage(
     steps: made.steps,
     outputs: made.outputs,
     stage: {
-      of: cut.plan.name,
+      of: split.plan.name,
       rows: [...inputs.rows],
       makes,
       nullable: { inputs: [...inputs.nullable], outputs: [...nullable] },
@@ -125,7 +125,7 @@ function planStage(
   };
   return {
     model,
-    made: planModel(config, plan, made.files.map(cut.inferred)),
+    made: planModel(config, plan, made.files.map(split.inferred)),
     inputs: inputs.map,
     outputs: Object.fromEntries(made.map),
   };

@@ -10,11 +10,11 @@ import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { choosesByOutcome } from "../../../contract/step-facts.js";
 import { modelStageOf } from "../../../operators/lowerings.js";
 import type { InferredStep } from "../../3-graph/infer.js";
-import { type Cut, cutPlan } from "../ensemble/cut.js";
 import { emitEnsemble } from "../ensemble/emit-ensemble.js";
 import { nullableColumns, workflowsOf } from "../ensemble/nulls.js";
 import { placeKey } from "../ensemble/refs.js";
 import { clashOf, makesNothing } from "../ensemble/refusals.js";
+import { type StageSplit, splitIntoStages } from "../ensemble/split-into-stages.js";
 import type { Stage, Target } from "../ensemble/target.js";
 import type { RepositoryModel } from "../repository-model.js";
 import type { Settings } from "../settings/read-settings.js";
@@ -35,29 +35,29 @@ export function stageModels(
   settings: Settings,
 ): RepositoryModel[] {
   refuseStages(plan, entry);
-  const cut = cutPlan(fittedPlan(plan), steps, entry);
-  return emitEnsemble(cut, stageTarget(cut, settings), settings);
+  const split = splitIntoStages(fittedPlan(plan), steps, entry);
+  return emitEnsemble(split, stageTarget(split, settings), settings);
 }
 
-function stageTarget(cut: Cut, { instanceGroups }: Settings): Target {
-  const { plan, entry } = cut;
-  const nullable = nullableColumns(plan, workflowsOf(cut.steps));
+function stageTarget(split: StageSplit, { instanceGroups }: Settings): Target {
+  const { plan, entry } = split;
+  const nullable = nullableColumns(plan, workflowsOf(split.steps));
   /** Outputs of the author's models that are stages. */
   const matrices = new Map<string, boolean>();
   const context: StageContext = {
-    cut,
-    rows: rowSets(plan, cut.steps),
+    split,
+    rows: rowSets(plan, split.steps),
     mayBeNull: ref => nullable.has(placeKey(ref)),
     isMatrix: ref =>
       entry.form === "batched" &&
-      cut.column(ref).rows === REQUEST_ROWS &&
-      (ref.step === REQUEST_STEP || (matrices.get(placeKey(ref)) ?? cut.rankOf(ref) !== 1)),
+      split.column(ref).rows === REQUEST_ROWS &&
+      (ref.step === REQUEST_STEP || (matrices.get(placeKey(ref)) ?? split.rankOf(ref) !== 1)),
     instanceGroups,
   };
   const stageOf = (step: FittedStep): Stage => {
     const of = modelStageOf(step);
     if (!of || !servesItself(context, step, of)) return stepStage(context, step);
-    const signature = cut.signature(step);
+    const signature = split.signature(step);
     for (const { name } of step.outputs) {
       const tensor = of.outputOf(name, signature.outputs);
       const made = signature.outputs.find(o => o.name === tensor)!;
@@ -70,7 +70,7 @@ function stageTarget(cut: Cut, { instanceGroups }: Settings): Target {
     eachStep: (steps, work) => steps.forEach(work),
     step: (step, last) => {
       const stage = stageOf(step);
-      const answers = last && cut.unread.length === 0 && makesAnswers(context, step);
+      const answers = last && split.unread.length === 0 && makesAnswers(context, step);
       return { stages: [answers ? nameAnswers(context, stage) : stage], answers };
     },
     answer: () => answerStage(context),
@@ -78,16 +78,16 @@ function stageTarget(cut: Cut, { instanceGroups }: Settings): Target {
 }
 
 /** True if the step's outputs are the answers as they are. */
-function makesAnswers({ cut, isMatrix }: StageContext, step: AnyStep): boolean {
-  const { outputs } = cut.plan;
-  const { form, nullable } = cut.entry;
+function makesAnswers({ split, isMatrix }: StageContext, step: AnyStep): boolean {
+  const { outputs } = split.plan;
+  const { form, nullable } = split.entry;
   const places = new Set(outputs.map(o => placeKey(o.ref)));
   return (
     places.size === outputs.length &&
     // A stage marks nulls in a flat tensor, an answer in one of its own shape.
     !nullable?.size &&
     outputs.every(({ ref, schema }) => {
-      const col = cut.column(ref);
+      const col = split.column(ref);
       return (
         ref.step === step.id &&
         col.rows === REQUEST_ROWS &&
@@ -99,12 +99,12 @@ function makesAnswers({ cut, isMatrix }: StageContext, step: AnyStep): boolean {
 }
 
 /** The last stage's tensors under the names of the answers. */
-function nameAnswers({ cut }: StageContext, stage: Stage): Stage {
-  const { plan, entry } = cut;
+function nameAnswers({ split }: StageContext, stage: Stage): Stage {
+  const { plan, entry } = split;
   const names = new Map<string, string>();
   for (const { ref, schema } of plan.outputs) {
     const answers = entryColumn(schema, entry.form);
-    const made = stageColumn({ ...cut.column(ref), name: cut.nameOf(ref) });
+    const made = stageColumn({ ...split.column(ref), name: split.nameOf(ref) });
     for (const [i, { name }] of made.entries()) names.set(name, answers[i]!.name);
   }
   const outputs = Object.entries(stage.outputs).flatMap(([output, name]) =>

@@ -38,7 +38,7 @@ export function openConnection(options: SessionOptions): Connection {
   const createConnection = socketsOf(options, url);
   let session: ClientHttp2Session | undefined;
   let lost: Error | undefined;
-  let underWay = 0;
+  let inFlight = 0;
   let isClosed = false;
 
   const open = (): ClientHttp2Session => {
@@ -67,8 +67,8 @@ export function openConnection(options: SessionOptions): Connection {
     // A server that goes away lets the calls it has finish, and takes no more.
     made.on("goaway", forget);
     made.on("close", forget);
-    if (options.keepAlive) ping(made, options.keepAlive, () => underWay > 0);
-    if (underWay === 0) made.unref();
+    if (options.keepAlive) ping(made, options.keepAlive, () => inFlight > 0);
+    if (inFlight === 0) made.unref();
     return made;
   };
 
@@ -79,10 +79,10 @@ export function openConnection(options: SessionOptions): Connection {
       return session;
     },
     begin() {
-      if (underWay++ === 0) session?.ref();
+      if (inFlight++ === 0) session?.ref();
     },
     end() {
-      if (--underWay === 0 && session && !session.destroyed) session.unref();
+      if (--inFlight === 0 && session && !session.destroyed) session.unref();
     },
     reason(place, seen) {
       if (isClosed)

@@ -52,7 +52,7 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
     thread.open.then(
       () => {
         thread.isOpen = true;
-        pump();
+        assignRuns();
       },
       error => {
         lose(thread, error as Error);
@@ -68,7 +68,7 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
   };
   const first = start();
 
-  function pump(): void {
+  function assignRuns(): void {
     for (const { host, isOpen } of threads)
       if (queue.length > 0 && isOpen && host.takesCalls && host.pending === 0) give(host, queue.shift()!);
     const coming = [...threads].filter(({ isOpen }) => !isOpen).length;
@@ -79,11 +79,11 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
     host.call("run", run, moved).then(
       ({ tensors, micros }) => {
         resolve({ results: unpackTensors(tensors), micros });
-        pump();
+        assignRuns();
       },
       error => {
         reject(error as Error);
-        pump();
+        assignRuns();
       },
     );
   }
@@ -99,7 +99,7 @@ export function onnxThreads(order: ThreadOrder, most: number): OnnxThreads {
         const { tensors, moved } = packTensors(feeds);
         queue.push({ run: { feeds: tensors, wanted }, moved, resolve, reject });
         if (threads.size === 0) start();
-        pump();
+        assignRuns();
       }),
     async close() {
       closed = true;

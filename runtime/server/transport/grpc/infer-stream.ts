@@ -28,7 +28,7 @@ import { cutOff, endAnswer, startAnswer } from "./status.js";
 import { type Forward, toRequest } from "./to-request.js";
 
 /** Requests of one stream that may be under way; a client that sends more waits. */
-const MAX_UNDER_WAY = 64;
+const MAX_IN_FLIGHT = 64;
 
 interface Answer {
   readonly message: FramePieces;
@@ -57,7 +57,7 @@ export function serveInferStream(
   { strict, forward, signal, packing, budget, received, traceparent, log }: StreamOptions,
 ): void {
   startAnswer(stream, packing);
-  let underWay = 0;
+  let inFlight = 0;
   let last: Promise<void> = Promise.resolve();
   const { finish, send } = answersTo(stream, strict, packing);
   /** Messages of one chunk that wait for others to be answered. */
@@ -69,14 +69,14 @@ export function serveInferStream(
     waiting = [];
     if (stream.closed) return;
     next.forEach(onFrame);
-    if (waiting.length === 0 && underWay < MAX_UNDER_WAY) stream.resume();
+    if (waiting.length === 0 && inFlight < MAX_IN_FLIGHT) stream.resume();
   };
   const onFrame = (found: Frame): void => {
-    if (underWay >= MAX_UNDER_WAY) {
+    if (inFlight >= MAX_IN_FLIGHT) {
       waiting.push(found);
       return;
     }
-    if (++underWay >= MAX_UNDER_WAY) stream.pause();
+    if (++inFlight >= MAX_IN_FLIGHT) stream.pause();
     const size = PREFIX + found.bytes.length;
     incoming -= size;
     const meter = new RequestMeter(budget, found.bytes.length);
@@ -93,10 +93,10 @@ export function serveInferStream(
       .finally(() => {
         meter.release();
         received.subtract(size);
-        underWay--;
+        inFlight--;
         if (waiting.length === 0) stream.resume();
         // In a later turn, since others would wait for a chunk of small messages otherwise.
-        else if (!isScheduled && underWay <= MAX_UNDER_WAY / 2) {
+        else if (!isScheduled && inFlight <= MAX_IN_FLIGHT / 2) {
           isScheduled = true;
           setImmediate(startWaiting);
         }

@@ -20,7 +20,7 @@ import type { InferredStep } from "../../3-graph/infer.js";
 import { columnsOf, liveSteps, type Place, placeKey } from "./refs.js";
 import { uniqueNames } from "./unique-names.js";
 
-export interface Cut {
+export interface StageSplit {
   readonly plan: FittedPlan;
   readonly entry: Entry;
   /** The program's steps, as far as the plan has them. */
@@ -46,7 +46,7 @@ export interface Cut {
   signature(step: AnyStep): OnnxSignature;
 }
 
-export function cutPlan(plan: FittedPlan, steps: readonly InferredStep[], entry: Entry): Cut {
+export function splitIntoStages(plan: FittedPlan, steps: readonly InferredStep[], entry: Entry): StageSplit {
   const inferred = new Map(steps.map(step => [step.id, step]));
   const live = liveSteps(plan);
   const consumed = new Set(live.flatMap(step => columnsReadBy(step).map(placeKey)));
@@ -81,7 +81,7 @@ export function cutPlan(plan: FittedPlan, steps: readonly InferredStep[], entry:
 }
 
 /** Names that no tensor of the request, of an answer or of another step has. */
-function tensorsOf({ inputs, outputs }: Plan, live: readonly AnyStep[]): Pick<Cut, "nameOf" | "tensorName"> {
+function tensorsOf({ inputs, outputs }: Plan, live: readonly AnyStep[]): Pick<StageSplit, "nameOf" | "tensorName"> {
   const taken = [...inputs, ...outputs.map(({ schema }) => schema)].flatMap(({ name }) => tensorNames(name));
   const unique = uniqueNames(taken);
   const names = new Map<string, string>();
@@ -99,7 +99,7 @@ function tensorsOf({ inputs, outputs }: Plan, live: readonly AnyStep[]): Pick<Cu
   };
 }
 
-function ranksOf(live: readonly FittedStep[], signature: Cut["signature"]): ReadonlyMap<string, number> {
+function ranksOf(live: readonly FittedStep[], signature: StageSplit["signature"]): ReadonlyMap<string, number> {
   const ranks = new Map<string, number>();
   for (const step of live) {
     const bound = modelStageOf(step)?.columns ?? {};

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
-import { writeColumn, writeRows } from "#compiler/5-emit/onnx/edges.js";
+import { writeColumn, writeRows } from "#compiler/5-emit/onnx/edge-tensors.js";
 import { requestTensors } from "#compiler/5-emit/onnx/request-columns.js";
 import { stageGraph } from "#compiler/5-emit/onnx/stage-graph.js";
 import { dim, flat, mul } from "#compiler/onnx/elementary.js";
