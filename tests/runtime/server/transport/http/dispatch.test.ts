@@ -1,0 +1,50 @@
+/** From the path and method of a request to its route. */
+import { describe, expect, test } from "vitest";
+import { answerRoute, methodInLog, pathOf } from "#runtime/server/transport/http/dispatch.js";
+import { route } from "#runtime/server/transport/http/route.js";
+
+describe("the route of a request", () => {
+  const answered = (name: string) => ({ status: 200, type: "text/plain", body: name }) as const;
+  const seen: unknown[] = [];
+  const routes = [
+    route("GET", "health", "/a/(?<model>[^/]+)", ({ path }) => {
+      seen.push({ ...path });
+      return answered("get");
+    }),
+    route("POST", "inference", "/a/(?<model>[^/]+)", () => answered("post")),
+    route("GET", "health", "/live", () => answered("live")),
+  ];
+  const ask = (
+    method: string,
+    path: string,
+    methods?: "any",
+    restriction: (api: string) => string | undefined = () => undefined,
+  ) =>
+    answerRoute(routes, { head: { method, headers: { key: "v" } } } as never, { restriction } as never, path, methods);
+  test("has the request's path and method", () => {
+    expect(ask("GET", "/a/m")).toMatchObject({ body: "get" });
+    expect(seen).toEqual([{ model: "m" }]);
+    expect(ask("POST", "/a/m")).toMatchObject({ body: "post" });
+    expect(ask("POST", "/live", "any")).toMatchObject({ body: "live" });
+    for (const path of ["/a", "/a/", "/a/m/", "x/a/m", "/nothing"]) expect(ask("GET", path)).toBeUndefined();
+  });
+  test("of another method is 405, plain where Triton answers so", () => {
+    expect(ask("PUT", "/a/m")).toMatchObject({ status: 405, type: "application/json" });
+    expect(ask("POST", "/live")).toMatchObject({ status: 405, type: "text/plain" });
+  });
+  test("that is restricted is closed", () => {
+    expect(ask("POST", "/a/m", undefined, api => (api === "inference" ? "key" : undefined))).toMatchObject({
+      status: 403,
+    });
+    expect(ask("GET", "/live", undefined, api => (api === "inference" ? "key" : undefined))).toMatchObject({
+      body: "live",
+    });
+  });
+  test("is looked up by the path alone", () => {
+    const paths = ["/v2?x=1", "http://host:80/v2?y", "https://h/v2", "/http://h/v2"].map(target =>
+      pathOf({ target } as never),
+    );
+    expect(paths).toEqual(["/v2", "/v2", "/v2", "/http://h/v2"]);
+    expect(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"].map(methodInLog)).toEqual([0, 1, 2, 3, 4, "PATCH"]);
+  });
+});

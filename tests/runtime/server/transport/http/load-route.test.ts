@@ -1,0 +1,81 @@
+/** Load requests: configurations and files that they bring along. */
+import { describe, expect, test, vi } from "vitest";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { answerLoad } from "#runtime/server/transport/http/load-route.js";
+
+const signal = new AbortController().signal as never;
+
+describe("a load request", () => {
+  const load = async (body: string | undefined) => {
+    const calls = { load: vi.fn(async () => {}) };
+    const budget = new MemoryBudget();
+    const exchange = {
+      head: { body: body === undefined ? 0 : Buffer.byteLength(body) },
+      readBody(reader: { data(bytes: Buffer, start: number, end: number): void; end(): void }) {
+        if (body !== undefined) reader.data(Buffer.from(body), 0, Buffer.byteLength(body));
+        reader.end();
+      },
+      discardBody() {},
+    };
+    const call = { request: exchange, context: { calls, budget, maxInputSize: 2 ** 26 }, path: { model: "m" }, signal };
+    const answer = await answerLoad(call as never).catch(error => `${error.code} ${error.message}`);
+    // What it held is given back.
+    expect(budget.charged).toBe(0);
+    return {
+      answer,
+      override: calls.load.mock.calls[0] as unknown as [string, { config?: string; files: Map<string, Buffer> }?],
+    };
+  };
+  const done = { status: 200, type: "application/json", body: "" };
+  test.each([undefined, "", "{}", "[]", '{"parameters":{}}'])("of %j brings nothing along", async body => {
+    expect(await load(body)).toEqual({ answer: done, override: ["m", undefined] });
+  });
+  test("brings a configuration and files along", async () => {
+    const file = Buffer.from("hello").toString("base64");
+    const { answer, override } = await load(
+      JSON.stringify({ parameters: { config: "{}", "file:1/x": file, "file:y": "" } }),
+    );
+    expect(answer).toEqual(done);
+    expect(override).toEqual([
+      "m",
+      {
+        config: "{}",
+        files: new Map([
+          ["1/x", Buffer.from("hello")],
+          ["y", Buffer.alloc(0)],
+        ]),
+      },
+    ]);
+    const alone = await load(JSON.stringify({ parameters: { "file:z": file } }));
+    expect(alone.override[1]).toEqual({ files: new Map([["z", Buffer.from("hello")]]) });
+  });
+  test.each([
+    ["in parts", (text: string) => text],
+    ["whole, where line ends shift the groups of four", (text: string) => `${text.slice(0, 3)}\n${text.slice(3)}`],
+    ["in parts, of exactly two", (text: string) => text.slice(0, 2 ** 21)],
+  ])("decodes a long file %s", async (_, change) => {
+    const bytes = Buffer.alloc(2_000_003, "0123456789abc");
+    const text = change(bytes.toString("base64"));
+    const { override } = await load(JSON.stringify({ parameters: { "file:x": text } }));
+    expect(override[1]!.files.get("x")!.equals(Buffer.from(text, "base64"))).toBe(true);
+  });
+  const TEXT = "INTERNAL attempt to access JSON non-string as string";
+  test.each([
+    ['{"parameters":[]}', "INTERNAL attempt to get members for non-object"],
+    ['{"parameters":{"config":1}}', TEXT],
+    ['{"parameters":{"file:x":true}}', TEXT],
+    ['{"parameters":{"other":"x"}}', "INTERNAL unexpected error on creating Triton parameter"],
+    ['{"parameters":{"xfile:":"x"}}', "INTERNAL unexpected error on creating Triton parameter"],
+  ])("of %s is refused", async (body, expected) => {
+    const { answer, override } = await load(body);
+    expect([answer, override]).toEqual([expected, undefined]);
+  });
+  test("has 4096 parameters at most", async () => {
+    const of = (count: number): string =>
+      JSON.stringify({ parameters: Object.fromEntries(Array.from({ length: count }, (_, i) => [`file:${i}`, ""])) });
+    expect((await load(of(4096))).answer).toEqual(done);
+    expect((await load(of(4097))).answer).toBe(
+      "INVALID_ARGUMENT the load request has 4097 parameters; at most 4096 are supported",
+    );
+  });
+});
