@@ -15,7 +15,7 @@ const { peerDependencies } = JSON.parse(readFileSync(new URL("../package.json", 
 const npm = (...words) => run("npm", [...words, "--no-audit", "--no-fund"]);
 const script = name => run(process.execPath, [fileURLToPath(new URL(name, import.meta.url))]);
 
-/** What makes a package usable after it was installed without its scripts. */
+/** The actions that make a package usable after an installation without scripts. */
 const PARTS = {
   "onnxruntime-node": () => {},
   "better-sqlite3": () => {},

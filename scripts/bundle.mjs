@@ -1,6 +1,6 @@
-// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred, and `merlon` as a
-// program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and what only
-// a few models need, stay outside. What cli/code-cache.ts runs is CommonJS: `vm.Script` takes V8's cached data.
+// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred; and `merlon`
+// for programs. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and code
+// that only a few models need, stay outside. The code for cli/code-cache.ts is CommonJS: `vm.Script` takes V8's cached data.
 import { readFileSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,10 @@ const ownUrls = folder => ({
   },
 });
 
-/** Of ONNX Runtime's package only the class of tensors, which is JavaScript; `runtime/server/backends/onnx-binding.ts` opens the native part beside it. */
+/**
+ * ONNX Runtime's package is reduced to its class of tensors, which is JavaScript; `runtime/server/backends/onnx-binding.ts` opens the
+ * native part beside it.
+ */
 const isTensor = (id, importer) => id === "onnxruntime-node" && importer?.endsWith("/onnx-tensor.js");
 const ownTensor = {
   name: "own-tensor",
@@ -45,8 +48,8 @@ const ownImport = {
 };
 
 /**
- * The first statement of a program, before its imports, in syntax of every Node since 6: an old Node prints one sentence, instead of an error about
- * syntax or a missing function.
+ * The first statement of a program, before its imports, in syntax of every Node since 6. An old Node thus prints one sentence, instead of
+ * an error about syntax or a missing function.
  */
 function checkNode(name, major, minor) {
   const [haveMajor, haveMinor] = process.versions.node.split(".").map(Number);

@@ -1,4 +1,4 @@
-// `npm run count [-- FOLDER]`: how the tree stands by the numbers that it is kept to, of this tree or of another checkout.
+// `npm run count [-- FOLDER]`: prints the tree's numbers, of this tree or of another checkout.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";

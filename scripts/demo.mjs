@@ -1,5 +1,5 @@
-// `npm run demo`: from nothing to a served recommender, then asks it. `--serve` keeps the server up, `--lab` makes the tables the models are
-// trained on, `--update` writes the artefacts that are checked in.
+// `npm run demo`: from nothing to a served recommender, then sends it requests. `--serve` keeps the server up, `--lab` makes the tables the
+// models are trained on, `--update` writes the artefacts that are checked in.
 import { spawnSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -88,7 +88,7 @@ function update() {
   if (status !== 0) throw new Error("`merlon build` did not write model-repo/.");
 }
 
-// `npm run demo | head` closes the pipe early; that is no fault.
+// `npm run demo | head` closes the pipe early; that is not an error.
 process.stdout.on("error", error => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -28,7 +28,7 @@ export function operators() {
   );
 }
 
-/** An operator's docstring: prose, parameters, and where it may stand. */
+/** An operator's docstring: prose, parameters, and the programs that may use it. */
 function documentation({ name, file }) {
   const tree = parse(file);
   const statement = tree.statements.find(
@@ -56,10 +56,10 @@ function documentation({ name, file }) {
   const parameters = [...described, ...declared.filter(([name]) => !described.some(d => d[0] === name))].map(of =>
     line(...of),
   );
-  // What is no operator of a plan says so itself.
+  // A definition that is not an operator of a plan has its own text.
   const definition = opDefinition(name);
   const isStage = definition ? factsOf(name).where === "ensemble" : /@stage\b/.test(tree.text);
-  // What learns needs a fit, and request rows can't go.
+  // An operator that learns needs a fit, and request rows can't be dropped.
   const isOfWorkflows = isFittedOp(name) || ["dropna", "groupby"].includes(name);
   return {
     prose: textOf(doc.comment),

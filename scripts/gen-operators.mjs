@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../operators/", import.meta.url));
 
 /**
- * Catalogue → the file of an operator that it takes, what that exports beside the operator's name, its table, what it holds, and the folder in
- * `shared` with the form of operators whose specs say `identity`.
+ * Catalogue → the file of an operator for it, its export beside the operator's name, the table, its content, and the folder in `shared`
+ * with the form of operators whose specs name `identity`.
  */
 const CATALOGUES = [
   { name: "specs", file: "spec", suffix: "", table: "SPECS", what: "spec" },

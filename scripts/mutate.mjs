@@ -1,5 +1,6 @@
-// `npm run mutate -- FOLDER…`: plants small faults in the sources of a folder, one at a time, and counts those that its tests notice. StrykerJS does it, in a
-// sandbox under `.cache/mutation`; it is installed there when it is first needed, since it is larger than all other tools together.
+// `npm run mutate -- FOLDER…`: plants small faults in the sources of a folder, one at a time, and counts those that its tests notice.
+// StrykerJS does it, in a sandbox under `.cache/mutation`. It is installed there at the first use, since it is larger than all other tools
+// together.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

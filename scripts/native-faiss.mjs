@@ -101,10 +101,10 @@ function compile(folder, log) {
   if (error) throw new Error(`g++ could not compile faiss-node: ${error}\nRun \`${INSTALL}\`, then try again.`);
 }
 
-/** What the binding is made of. */
+/** The sources of the binding. */
 const SOURCES = ["search.cc", "opened.h", "flat-scan.h", "ivf-scan.h", "dots.h"];
 
-/** What `runtime/stores/vectors/native/search.cc` is compiled with besides: nothing of it, or of the FAISS in it, is shared with faiss-node's. */
+/** Additional flags for `runtime/stores/vectors/native/search.cc`: neither it nor its FAISS shares symbols with faiss-node's. */
 const OWN_FLAGS = [
   "-fvisibility=hidden",
   "-fno-gnu-unique",

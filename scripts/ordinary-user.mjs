@@ -61,7 +61,7 @@ export function ordinaryUser({ uid = process.getuid?.(), say = text => process.s
   try {
     let account = uid === 0 ? { uid: NOBODY, gid: NOBODY } : {};
     let root = ROOT;
-    // A Node below the checkout comes along with a copy of it.
+    // A Node below the checkout is copied with it.
     const isOwnNode = inside("", process.execPath) !== process.execPath;
     const canRun = () =>
       spawnSync(process.execPath, ["-e", ""], { stdio: "ignore", cwd: "/", ...account }).status === 0;

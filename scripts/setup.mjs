@@ -84,7 +84,7 @@ export async function ensurePackages() {
   );
 }
 
-/** Programs of Debian packages of the same name: installed where that is allowed, asked for where it is not. */
+/** Programs of Debian packages of the same name: installed if that is allowed, otherwise named in an error. */
 export function ensureDebian(
   purpose,
   packages,

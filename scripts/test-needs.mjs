@@ -1,4 +1,4 @@
-// What `npm test` sets up for each need of tests/needs, and the test files of the tree. Uses Node's own modules only.
+// The set-up of `npm test` for each need of tests/needs, and the test files of the tree. Uses Node's own modules only.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -87,7 +87,7 @@ export const NEEDS = {
 };
 
 /**
- * Sets up all of them together: packages of Python are downloaded while the tree is compiled. Whatever uses apt or a compiler is
+ * Sets up all of them together: packages of Python are downloaded while the tree is compiled. Set-ups with apt or a compiler are
  * synchronous, so that two of them never run at once.
  * @param needs names
  * @returns the environment of the tests

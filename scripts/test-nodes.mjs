@@ -1,4 +1,4 @@
-// `npm run test:nodes`: the whole `npm test` under each supported line of Node, which come from npm (scripts/node).
+// `npm run test:nodes`: the whole `npm test` under each supported line of Node, installed from npm (scripts/node).
 // `npm run test:nodes -- --short 24 26` runs the tests that depend on Node most, under these lines.
 import { parseArgs } from "node:util";
 import { bringNode, runWith } from "./own-node.mjs";

@@ -1,5 +1,5 @@
-// `npm run test:package` (minutes): packs the project, installs the package into an empty folder as the Dockerfile does, and runs what a
-// stranger would: `npx merlon --help`, `npx tritonserver --help`, and a server that is asked for its health, answers a request and ends.
+// `npm run test:package` (minutes): packs the project and installs the package into an empty folder as the Dockerfile does. Then it runs a
+// user's first commands: `npx merlon --help`, `npx tritonserver --help`, and a server that reports its health, answers a request and ends.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,7 +48,7 @@ async function serveOnce() {
   }
 }
 
-/** What a TypeScript project sees of the package, under each way of resolving modules, and what a browser's bundle has in it. */
+/** The package's types in a TypeScript project, under each way of resolving modules, and the content of a browser's bundle. */
 function checkTypes() {
   const project = join(prefix, "project");
   mkdirSync(project, { recursive: true });

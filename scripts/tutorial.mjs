@@ -11,7 +11,7 @@ import { ROOT, setup } from "./setup.mjs";
 const HOME = join(ROOT, "examples", "tutorial");
 const WORK = join(HOME, ".work");
 const PAGES = readdirSync(HOME).filter(name => /^\d.*\.md$/.test(name));
-/** page -> the pages whose files it reads */
+/** page → the pages whose files it reads */
 const BUILDS_ON = { 2: [1], 3: [1, 2], 4: [1, 2, 3], 5: [1] };
 
 const HELP = `npm run tutorial -- 1                                     run a page of examples/tutorial: ${PAGES.map(page => page.slice(0, -3)).join(", ")}
@@ -19,7 +19,7 @@ npm run tutorial -- 1 --events 2019-Oct.csv 2019-Nov.csv …   on REES46's own f
 npm run tutorial -- 1 --scale 0.2                         fewer generated events
 `;
 
-/** The commands of a page: its fenced blocks of kind `sh`, with the heading that each stands under. */
+/** The commands of a page: its fenced blocks of kind `sh`, with the heading of each. */
 function blocks(page) {
   const text = readFileSync(join(HOME, page), "utf8");
   return [...text.matchAll(/^## (.+)$|^```sh\n([\s\S]*?)^```$/gm)].map(([, heading, code]) => ({ heading, code }));

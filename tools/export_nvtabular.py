@@ -6,8 +6,7 @@ For workflows that NVTabular saved as a pickle (23.08 and earlier). Run it where
     python export_nvtabular.py saved_workflow/ exported/
     merlon import nvtabular exported/ --out etl/ranking
 
-It needs nothing but NVTabular itself, and nvtabular_functions.py beside it. `exported/` gets graph.json (the operators, their parameters and
-fitted numbers) and artifacts/ (vocabularies and tables of statistics). Functions of LambdaOp, Filter and Rename, and operators of one's own,
+It needs nothing but NVTabular itself, and nvtabular_functions.py beside it. `exported/` gets graph.json (the operators, their parameters and fitted numbers) and artifacts/ (vocabularies, tables of statistics). Functions of LambdaOp, Filter and Rename, and operators of one's own,
 become expressions: arithmetic, comparisons, conditions, numpy's functions, texts and times. One that does something else is refused by name.
 
 A function that reads a whole column, as `col - col.min()` does, needs the data: the value it has there becomes a constant.
@@ -93,7 +92,7 @@ TIMES_KEPT = {"first", "last", "min", "max"}
 
 
 class Dtypes:
-    """pandas' dtypes of nodes' columns. The schema of a LambdaOp says what went in, so what its function made is kept here."""
+    """pandas' dtypes of nodes' columns. The schema of a LambdaOp has its input, so the output of its function is recorded here."""
 
     def __init__(self):
         self.made = {}
@@ -183,7 +182,7 @@ class Functions:
 
 
 def renamed(node):
-    """Old name -> new name, of a Rename with a function."""
+    """Old name → new name, of a Rename with a function."""
     names = {name: node.op.f(name) for name in node.input_columns.names}
     if not all(isinstance(name, str) for name in names.values()):
         refuse(node, "gives names that are not text")
@@ -205,7 +204,7 @@ def groups_of(node):
 
 
 def aggregations(op):
-    """Column, or `__all__` -> names of what is made of it."""
+    """Column, or `__all__` → names of its outputs."""
     columns = dict.fromkeys([*op.conv_aggs, *op.list_aggs])
     named = lambda column: [agg for agg in op.conv_aggs.get(column, []) if isinstance(agg, str)] + op.list_aggs.get(column, [])
     return {column: list(dict.fromkeys(named(column))) for column in columns}
@@ -296,7 +295,7 @@ def describe(node, folder, functions):
     if kind == "HashedCross":
         crosses = groups_of(node)
         sizes = op.num_buckets
-        # A dictionary goes by the crossed columns, which JSON has no key for.
+        # A dictionary has the crossed columns as keys, for which JSON has no form.
         return {"num_buckets": [sizes[tuple(c)] for c in crosses] if isinstance(sizes, dict) else sizes, "crosses": crosses}, {}
     if kind == "Bucketize":
         # The operator keeps a function; what it answers for a column is the list.
@@ -364,7 +363,7 @@ def in_order(output):
 
 
 def class_of(op):
-    """The class that the importer knows: an operator of one's own is read as a LambdaOp is."""
+    """The importer's name of a class: a user's own operator is read as a LambdaOp is."""
     base = next((c for c in type(op).__mro__ if c.__name__ == "AddMetadata"), type(op))
     if base is not type(op) or base.__module__.startswith(("nvtabular.", "merlin.")):
         return f"{type(op).__module__}.{base.__name__}"

@@ -138,7 +138,7 @@ def compare(apply):
 
 
 def method(types, apply):
-    """Of a text: missing text, missing result; so for texts among the arguments."""
+    """A method of a text: missing text, missing result; the same for texts among the arguments."""
 
     def run(text, *rest):
         if text is None or any(t == "text" and a is None for t, a in zip(types, rest)):
@@ -401,7 +401,7 @@ def constant(value):
 
 
 def exact(value):
-    """A column's integers. Those of 32 bits may have come as floats."""
+    """A column's integers. Those of 32 bits may be floats."""
     if isinstance(value, list):
         return [exact(item) for item in value]
     return None if value is None else int(value)
@@ -415,7 +415,7 @@ def inexact(value):
 
 
 def compile_expression(at):
-    """An expression document -> a function of a row's values by column and of the names that a `let` gives."""
+    """An expression document → a function of a row's values by column and of the names that a `let` gives."""
     if "call" in at:
         apply, args = FUNCTIONS[at["call"]], [compile_expression(arg) for arg in at["args"]]
         return lambda row, names: apply(*[arg(row, names) for arg in args])
@@ -460,7 +460,7 @@ WHOLE = re.compile(r"(u?)int(\d+)")
 
 
 def writer(dtype):
-    """A result -> a cell of the dtype: numbers become integers by dropping the fraction; one that does not fit is null."""
+    """A result → a cell of the dtype: numbers become integers by dropping the fraction; one that does not fit is null."""
     whole_number = WHOLE.fullmatch(dtype)
     if whole_number:
         bits = int(whole_number[2])

@@ -131,7 +131,7 @@ class Driver:
             reader.close()
 
     def open(self, files, view):
-        """Columns of the files, and where each row stands: `merlon_r0` the file, `merlon_r1` the row in it."""
+        """Columns of the files, and the position of each row: `merlon_r0` the file, `merlon_r1` the row in it."""
         frame = self.spark.read.option("mergeSchema", "false").parquet(*files)
         order = {os.path.abspath(name) if "://" not in name else name: i for i, name in enumerate(files)}
         plain = F.regexp_replace(F.col("_metadata.file_path"), "^file:(//)?", "")

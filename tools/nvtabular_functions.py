@@ -1,7 +1,7 @@
 """Python functions of an NVTabular workflow as expressions: `export_nvtabular.py` calls this for LambdaOp, Filter and operators of one's own.
 
 A function is run once on stand-ins for its columns, which note what is done to them: helpers, constants and loops need no source code. An
-expression is `{"column": name}`, `{"value": constant}` or `[function, argument…]`. What cannot be noted raises Untranslatable, with the reason.
+expression is `{"column": name}`, `{"value": constant}` or `[function, argument…]`. Functions that cannot be translated raise Untranslatable, with the reason.
 """
 import contextlib
 import datetime
@@ -35,7 +35,7 @@ class Tracing:
 
 
 class Column:
-    """A column of one row's value: its expression, and the same computed by pandas, which tells dtypes."""
+    """A column of one row's value: its expression, and the same computed by pandas, which determines dtypes."""
 
     __hash__ = None
     __array_priority__ = 1000
@@ -186,7 +186,7 @@ class Column:
 
 
 def number(column):
-    """Truth values count as 0 and 1 where numbers are wanted."""
+    """Truth values count as 0 and 1 where numbers are expected."""
     return ["cond", column.tree, {"value": 1}, {"value": 0}] if column.kind == "bool" else column.tree
 
 
@@ -203,7 +203,7 @@ def constant(like, value):
 
 
 def operands(like, values):
-    """Expressions of columns and constants, and what pandas computes with."""
+    """Expressions of columns and constants, and the operands for pandas."""
     of = lambda value: number(value) if isinstance(value, Column) else constant(like, value)
     return [of(value) for value in values], [value.shown if isinstance(value, Column) else value for value in values]
 
@@ -475,7 +475,7 @@ def to_datetime(original):
 
 @contextlib.contextmanager
 def modules_read_columns(function):
-    """While it lasts, `to_datetime` and `isnull` of pandas and cudf take stand-ins, under whatever name the function knows them."""
+    """While it is active, `to_datetime` and `isnull` of pandas and cudf accept the recorded columns, under any name in the function."""
     names = {"to_datetime": to_datetime, "isna": None, "isnull": None, "notna": None, "notnull": None}
     method = lambda name, original: lambda value: getattr(value, name)() if isinstance(value, Column) else original(value)
     with contextlib.ExitStack() as stack:
@@ -538,7 +538,7 @@ def function_of(name, column):
 
 
 def columns_of(op, names, rows, is_data):
-    """@returns records of what a LambdaOp makes, one for each name, their dtypes in pandas, and notes"""
+    """@returns records of the outputs of a LambdaOp, one for each name, their dtypes in pandas, and notes"""
 
     def call(frame):
         made = {name: op.f(frame[name], frame) if op._param_count == 2 else op.f(frame[name]) for name in names}

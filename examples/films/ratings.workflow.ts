@@ -1,4 +1,4 @@
-/** Who rated which film: ids and features of both sides, as the lab's models read them. Fitted on `ratings-train.parquet`. */
+/** Ratings of films: ids and features of both sides, as the lab's models read them. Fitted on `ratings-train.parquet`. */
 import { categorify, source, subgraph, tagAsItemFeatures, tagAsItemId, tagAsUserFeatures, tagAsUserId, workflow } from "merlon";
 
 const ratings = source({

@@ -1,4 +1,7 @@
-/** Films for a viewer: (who asks, and what they saw) -> the ten to show. Retrieval by two towers, filter of seen films, ranking by NCF, ordering. */
+/**
+ * Films for a viewer: (the viewer, and the films they saw) → the ten to show. Retrieval by two towers, filter of seen films, ranking by
+ * NCF, ordering.
+ */
 import { ensemble, filterCandidates, predictOnnx, queryFaiss, rename, source, topK, transformWorkflow, unrollFeatures } from "merlon";
 
 const request = source({ user_id: "int64", age: "int64", gender: "string", occupation: "string", seen: "list<int64>" });

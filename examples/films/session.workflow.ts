@@ -1,4 +1,4 @@
-/** The films someone saw, in order. Fitted on `sessions-train.parquet`; a model of it is asked with raw film ids. */
+/** The films someone saw, in order. Fitted on `sessions-train.parquet`; a model of it takes raw film ids. */
 import { categorify, source, tagAsItemId, workflow } from "merlon";
 
 const seen = source({ item_id: "list<int64>" });

@@ -1,7 +1,7 @@
 // Written by `merlon typegen --model-repository model-repo`.
 import type { ModelTypes } from "merlon/client";
 
-/** For `connect(url, { models })`, which compares them with what the server has. */
+/** For `connect(url, { models })`, which compares them with the server's models. */
 export const models = {
   recommend: {
     inputs: {

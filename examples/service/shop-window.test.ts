@@ -1,5 +1,5 @@
 /**
- * The service against a Triton in this process: the real models where they matter, a function in their place where the case does, faults on purpose.
+ * The service against a Triton in this process: real models, functions in place of some, and injected faults.
  */
 import { createTestServer } from "merlon/testing";
 import { expect, test } from "vitest";

@@ -1,5 +1,6 @@
 /**
- * A service that asks a recommender: GET /for/USER → the products to show, as JSON. What the recommender can't do now is an empty window, and no error.
+ * A service that calls a recommender: GET /for/USER → the products to show, as JSON. If the recommender is unavailable, the window is
+ * empty, without an error.
  */
 import { createServer } from "node:http";
 import { type Client, ClientError, connect, InvalidRequestError } from "merlon/client";
@@ -19,7 +20,7 @@ export interface ShopWindow extends AsyncDisposable {
  * @param deadline milliseconds after which an empty window is better than a late one
  */
 export async function openShopWindow(triton: string, { port = 0, deadline = 200 } = {}): Promise<ShopWindow> {
-  // With `models` the server is asked once whether it has what this program was typed with.
+  // With `models` the server's models are compared once with this program's types.
   const client = await connect<Models>(triton, { models, deadline, retry: { attempts: 3, backoff: 10 } });
   const server = createServer(async (request, response) => {
     const [, user] = /^\/for\/(\d+)$/.exec(request.url ?? "") ?? [];

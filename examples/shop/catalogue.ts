@@ -1,5 +1,5 @@
 /**
- * The shop's assortment: (seed, number of products) -> products with category, brand, price and popularity.
+ * The shop's assortment: (seed, number of products) → products with category, brand, price and popularity.
  */
 import { type Random, random } from "./random.js";
 
@@ -17,7 +17,7 @@ export interface Product {
   /** Empty for products without a brand. */
   readonly brand: string;
   readonly price: number;
-  /** Where the price lies in its category: 0 is the cheapest, 1 the dearest. */
+  /** The position of the price in its category: 0 is the cheapest, 1 the dearest. */
   readonly level: number;
   readonly popularity: number;
 }

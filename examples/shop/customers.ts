@@ -1,12 +1,12 @@
 /**
- * The shop's customers: what each one likes, and what that makes of a product.
+ * The shop's customers: their preferences, and the resulting score of a product.
  */
 import type { Catalogue, Product } from "./catalogue.js";
 import { cumulate, random } from "./random.js";
 
 export interface Customer {
   readonly id: number;
-  /** First day on which the customer may come, counted from the first day of the data. */
+  /** First possible day of the customer, counted from the first day of the data. */
   readonly since: number;
   /** Expected sessions a day. */
   readonly activity: number;
@@ -16,7 +16,7 @@ export interface Customer {
   readonly favouriteBrands: ReadonlySet<string>;
   /** Preferred place in a category's price range, 0 to 1. */
   readonly level: number;
-  /** Log-odds that are the customer's own when a full cart comes to the till. */
+  /** Log-odds of the customer's own for buying a full cart. */
   readonly resolve: number;
 }
 

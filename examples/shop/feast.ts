@@ -1,5 +1,5 @@
 /**
- * Puts the feature tables into a Feast repository: `users.parquet`, `items.parquet` -> `features/` with a SQLite online store.
+ * Puts the feature tables into a Feast repository: `users.parquet`, `items.parquet` → `features/` with a SQLite online store.
  */
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";

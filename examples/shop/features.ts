@@ -1,6 +1,6 @@
 /**
- * Makes the shop's feature tables: `events.parquet` -> `users`, `items`, `ranking-train`, `ranking-valid`,
- * `retrieval-train` and `retrieval-valid`, each one Parquet file. Features see the training months only.
+ * Makes the shop's feature tables: `events.parquet` → `users`, `items`, `ranking-train`, `ranking-valid`, `retrieval-train` and
+ * `retrieval-valid`, each one Parquet file. Features see the training months only.
  */
 import { join } from "node:path";
 import { quote, withDuckdb, writeParquet } from "./parquet.js";
@@ -8,7 +8,7 @@ import { quote, withDuckdb, writeParquet } from "./parquet.js";
 /** October to March train, April validates, as in the tutorial. */
 export const SPLIT = "2020-04-01";
 
-/** What each customer did in the training months. The `*_key` columns carry the raw id past the workflow that encodes it. */
+/** The actions of each customer in the training months. The `*_key` columns carry the raw id past the workflow that encodes it. */
 const USERS = `
   SELECT user_id, user_id AS user_key, any_value(brand.value) AS favourite_brand, any_value(category.value) AS favourite_category,
          (avg(price) FILTER (event_type IN ('cart', 'purchase')))::FLOAT AS mean_price,
@@ -46,7 +46,7 @@ const retrieval = (when: string) => `
   GROUP BY ALL ORDER BY ALL`;
 
 export interface FeatureTables {
-  /** Table name -> number of rows. */
+  /** Table name → number of rows. */
   readonly rows: Readonly<Record<string, number>>;
 }
 

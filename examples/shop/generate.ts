@@ -1,6 +1,6 @@
 /**
  * Writes monthly event files in the published format of REES46's "eCommerce behavior data from multi category store":
- * (folder, seed, scale) -> `2019-Oct.csv` … `2020-Apr.csv`. The same seed and scale give the same bytes.
+ * (folder, seed, scale) → `2019-Oct.csv` … `2020-Apr.csv`. The same seed and scale give the same bytes.
  */
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -92,7 +92,7 @@ function* visit(
   for (let i = 0; i < views; i++) {
     if (rng.next() < 0.12) category = pick(who.interests, rng);
     const product = shop.categories[category]!.products[pick(shelf(category), rng)]!;
-    // Few people come back to look at what they have at home.
+    // Few people look again at products that they own.
     if (owned.has(product) && rng.next() < 0.9) continue;
     time += 10 + rng.below(150);
     yield event("view", product);

@@ -1,7 +1,7 @@
 /**
- * Makes the tables that retrieval and session models learn from: `events.parquet` + `users`, `items` -> `pairs-train`, `pairs-valid`, `pairs-items`
- * (a customer beside a product, with the columns of both), `history-train`, `history-valid` (a product, and what the customer met before it),
- * `sessions-train`, `sessions-valid`, `sessions-items` (what was looked at, in order).
+ * Makes the tables for retrieval and session models: `events.parquet` + `users`, `items` → `pairs-train`, `pairs-valid`, `pairs-items` (a
+ * customer beside a product, with the columns of both), `history-train`, `history-valid` (a product, and the customer's earlier products),
+ * `sessions-train`, `sessions-valid`, `sessions-items` (views, in order).
  */
 import { join } from "node:path";
 import { SPLIT } from "./features.js";
@@ -15,7 +15,7 @@ const counted = (when: string) => `
          count(*) FILTER (event_type IN ('cart', 'purchase')) AS wanted
   FROM events WHERE event_time ${when} GROUP BY ALL`;
 
-/** A pair stands there as often as its interest is worth: a purchase says more than a look. */
+/** A pair is repeated by the weight of its interest: a purchase weighs more than a look. */
 const LEARNT = `
   SELECT ${USER}, ${ITEM} FROM (${counted(`< TIMESTAMP '${SPLIT}'`)}) JOIN users USING (user_id) JOIN items USING (item_id),
          range(round(sqrt(views + 3 * wanted))::BIGINT) ORDER BY user_id, item_id`;

@@ -1,5 +1,5 @@
 /**
- * What the item tower reads of a product. Fitted on `items.parquet`.
+ * The features of a product for the item tower. Fitted on `items.parquet`.
  */
 import { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, source, workflow } from "merlon";
 

@@ -1,12 +1,12 @@
 /**
- * Reads event files in the published CSV format: (files, strict?) -> `events.parquet`, and the rows that were left out,
+ * Reads event files in the published CSV format: (files, strict?) → `events.parquet`, and the rows that were left out,
  * each named by file and line.
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { quote, withDuckdb, writeParquet } from "./parquet.js";
 
-/** Published column -> DuckDB type. The types refuse what the columns may not hold. */
+/** Published column → DuckDB type. The types refuse what the columns may not hold. */
 const COLUMNS = {
   event_time: "TIMESTAMP",
   event_type: "ENUM('view', 'cart', 'remove_from_cart', 'purchase')",

@@ -1,5 +1,5 @@
 /**
- * Random numbers from counters: (seed, stream, index) -> a number in [0, 1). No state is shared, so what one user does
+ * Random numbers from counters: (seed, stream, index) → a number in [0, 1). No state is shared, so what one user does
  * never depends on how many other users were generated before.
  */
 
@@ -57,7 +57,7 @@ export function cumulate(weights: ArrayLike<number>): Float64Array {
   return sums;
 }
 
-/** The finaliser of MurmurHash3: every input bit changes every output bit with probability near one half. */
+/** The finalizer of MurmurHash3: every input bit changes every output bit with probability near one half. */
 function mix(value: number): number {
   let h = value | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

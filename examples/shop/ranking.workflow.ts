@@ -1,5 +1,5 @@
 /**
- * What the ranker reads of a customer and a product. Fitted on the training months of `ranking-train.parquet`.
+ * The features of a customer and a product for the ranker. Fitted on the training months of `ranking-train.parquet`.
  */
 import { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, source, workflow } from "merlon";
 

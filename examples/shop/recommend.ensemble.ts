@@ -1,5 +1,5 @@
 /**
- * The shop's recommender in four stages: (user_id) -> the ten products to show, with their scores. A batch of customers is one request.
+ * The shop's recommender in four stages: (user_id) → the ten products to show, with their scores. A batch of customers is one request.
  */
 import {
   ensemble,
@@ -15,7 +15,7 @@ import {
 
 const request = source({ user_id: "int64" });
 
-// Who is asking. A customer the store has not met has null features, and is served by what the models know of strangers.
+// The user of the request. A new customer has null features, and the models serve them as a stranger.
 const user = request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true, onMissing: "null" });
 
 // Stage 1, retrieval: the hundred products nearest to the customer, out of all.

@@ -17,7 +17,7 @@ const positive = (text: string): number => {
 };
 
 const integer = (text: string): number => {
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`\`${text}\` is no whole number. Give one, such as 2019.`);
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`\`${text}\` is not an integer. Give one, such as 2019.`);
   return Number(text);
 };
 

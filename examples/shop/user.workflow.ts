@@ -1,5 +1,5 @@
 /**
- * What the query tower reads of a customer. Fitted on `users.parquet`; unknown customers and missing values get ids and numbers too.
+ * The features of a customer for the query tower. Fitted on `users.parquet`; unknown customers and missing values get ids and numbers too.
  */
 import { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, source, workflow } from "merlon";
 

@@ -1,4 +1,4 @@
-/** A product, and who comes to it: the products that the customer met before, with one vocabulary for both, and their habits. */
+/** A product, and its customers: their earlier products, with one vocabulary for both, and their habits. */
 import {
   addTags,
   categorify,

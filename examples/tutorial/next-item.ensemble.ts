@@ -1,4 +1,4 @@
-/** What a visitor looks at next: raw product ids of the session in, raw product ids out. */
+/** The next products of a visitor: raw product ids of the session in, raw product ids out. */
 import { ensemble, predictOnnx, queryFaiss, source, transformWorkflow } from "merlon";
 
 const session = source({ item_id: "list<int64>", category: "list<string>" });

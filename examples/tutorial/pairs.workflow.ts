@@ -1,4 +1,4 @@
-/** Both towers' columns. `subgraph("customer")` is what is asked with when serving; the item's side is embedded beforehand. */
+/** Both towers' columns. `subgraph("customer")` is the query's side when serving; the item's side is embedded beforehand. */
 import {
   categorify,
   clip,

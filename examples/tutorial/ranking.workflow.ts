@@ -1,4 +1,7 @@
-/** What a ranker reads of a customer and a product: ids, brands in one hash so that it sees them meet, amounts as normalised logarithms. */
+/**
+ * The features of a customer and a product for a ranker: ids, brands in one hash so that it can cross them, amounts as normalized
+ * logarithms.
+ */
 import { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, source, tagAsItemId, tagAsUserId, workflow } from "merlon";
 
 const pairs = source({

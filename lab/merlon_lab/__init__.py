@@ -2,5 +2,5 @@
 
 import os
 
-# ONNX Runtime's packages since 1.29 report their use to its maker, from a thread that can end a process as it exits. Who has set the variable has decided.
+# ONNX Runtime's packages since 1.29 report their use to its maker, from a thread that can end a process as it exits. A value in the environment is kept.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

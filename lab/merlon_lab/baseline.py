@@ -16,7 +16,7 @@ from .tasks.retrieval import RetrievalOptions, RetrievalTask
 from .tasks.session import SessionTask
 
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)
-"""Of the regression's L2 penalty: the one that does best on the held-out rows counts, so that nobody beats a weakened rival."""
+"""L2 penalties of the regression: the best one on the held-out rows is used, so that the baseline is not weakened."""
 STEPS = 60
 
 Baselines = dict[str, dict[str, float]]
@@ -53,7 +53,7 @@ def baselines(schema: Schema, data: Sequence[str], valid: Sequence[str]) -> Base
     if lists:
         model = Popular(None, item, table[f"{item.name}__values"])
         return {"popularity": SessionTask(model, schema, table, options).evaluate(held_out)}
-    # Beside a history, each row asks for itself.
+    # With a history, each row is a query of its own.
     user = None if len(ids) > 1 else schema.only(["user", "id"], "A baseline")
     model = Popular(user, item, table[item.name])
     return {"popularity": RetrievalTask(model, schema, table, options).evaluate(held_out)}
@@ -77,7 +77,7 @@ def _of_rows(schema: Schema, train: Dataset, held_out: Dataset) -> Baselines:
 
 
 def _regress(schema: Schema, inside: Table, labels: Tensor, outside: Table, strength: float) -> Tensor:
-    """A weight per id and per number, fitted on all rows at once -> logits of the held-out rows."""
+    """A weight per id and per number, fitted on all rows at once → logits of the held-out rows."""
     model = Linear(schema.features)
     weights = list(model.parameters())
     solver = torch.optim.LBFGS(weights, max_iter=STEPS, line_search_fn="strong_wolfe")

@@ -16,12 +16,12 @@ class World:
 
     @property
     def is_first(self) -> bool:
-        """Who writes files and shows progress."""
+        """Whether this process writes files and shows progress."""
         return self.rank == 0
 
 
 def join_world() -> World:
-    """What `torchrun` says in the environment; alone without it."""
+    """The world of `torchrun` in the environment; a single process without it."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return World()
     if not dist.is_initialized():
@@ -35,7 +35,7 @@ def leave_world() -> None:
 
 
 def share_weights(model: nn.Module, world: World) -> None:
-    """All start from what the first process drew."""
+    """All start from the first process's weights."""
     if world.size > 1:
         for parameter in model.parameters():
             dist.broadcast(parameter.data, 0)
@@ -47,7 +47,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], share: float, world: W
         return
     for parameter in parameters:
         gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        # gloo adds dense tensors; a sparse one is as wide as what a batch touches, so it is made dense here.
+        # gloo adds dense tensors; a sparse one has the width of a batch's touched rows, so it is made dense here.
         gradient = (gradient.to_dense() if gradient.is_sparse else gradient) * share
         dist.all_reduce(gradient)
         parameter.grad = gradient

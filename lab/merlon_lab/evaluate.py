@@ -1,4 +1,4 @@
-"""`merlon-lab evaluate`: a run folder + Parquet -> metrics."""
+"""`merlon-lab evaluate`: a run folder + Parquet → metrics."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def measure_run(run: Run, paths: Sequence[str]) -> dict[str, float]:
         from .forest import measure_forest
 
         return measure_forest(run.recipe, run.schema, run.model, held_out)
-    # What users know, and what there is to recommend, comes from the training data.
+    # Users' known items, and the items to recommend, are from the training data.
     task = task_of(run.recipe, run.schema, run.model, open_training(run.recipe, run.schema))
     run.model.eval()
     return task.evaluate(held_out)

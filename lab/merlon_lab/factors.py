@@ -1,4 +1,4 @@
-"""ALS through `implicit` (Hu et al., 2008): user and item factors, kept in the form of our matrix factorisation, so that they are measured, exported and served alike."""
+"""ALS through `implicit` (Hu et al., 2008): user and item factors in the form of our matrix factorization, so that they are measured, exported and served alike."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ FACTORS = "factors.npz"
 
 
 class Factors(nn.Module):
-    """Ids -> factors `[n, dim]`."""
+    """Ids → factors `[n, dim]`."""
 
     def __init__(self, schema: Schema, dim: int):
         super().__init__()
@@ -42,7 +42,7 @@ def factor_model(schema: Schema, dim: int) -> nn.Module:
 
 
 def save_factors(model: Factors, path: Path) -> None:
-    """As `save` of the library writes them, for what reads its files."""
+    """In the form of the library's `save`, for readers of its files."""
     np.savez(path, user_factors=model.users.weight.detach().numpy(), item_factors=model.items.weight.detach().numpy())
 
 

@@ -1,4 +1,4 @@
-"""Parquet -> batches of tensors: row groups in random order, shuffled in blocks, read ahead while the model trains."""
+"""Parquet → batches of tensors: row groups in random order, shuffled in blocks, read ahead while the model trains."""
 
 import glob
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Losses. Of probabilities: logits and labels `[n]`. Of rankings: a row's own item `[b]` against others `[b, n]`; where `valid` is false, the other does not count."""
+"""Losses of probabilities: logits and labels `[n]`. Losses of rankings: a row's own item `[b]` against others `[b, n]`. If `valid` is false, the other does not count."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 RankingLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(positive `[b]`, negative `[b, n]`, valid bool `[b, n]`) -> one number."""
+"""(positive `[b]`, negative `[b, n]`, valid bool `[b, n]`) → one number."""
 
 
 def _mean(values: Tensor, valid: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def adaptive_hinge(positive: Tensor, negative: Tensor, valid: Tensor) -> Tensor:
 
 
 def softmax(positive: Tensor, negative: Tensor, valid: Tensor) -> Tensor:
-    """Categorical cross-entropy of the positive among itself and the negatives. Scores come corrected by -ln q (Yi et al., 2019)."""
+    """Categorical cross-entropy of the positive among itself and the negatives. Scores are already corrected by -ln q (Yi et al., 2019)."""
     logits = torch.cat([positive.unsqueeze(1), negative.masked_fill(~valid, -1e9)], dim=1)
     return (torch.logsumexp(logits, 1) - positive).mean()
 
@@ -57,7 +57,7 @@ RANKING_LOSSES: dict[str, RankingLoss] = {
 }
 
 PointLoss = Callable[[Tensor, Tensor], Tensor]
-"""(logits, labels), both `[n]` float32 -> one number."""
+"""(logits, labels), both `[n]` float32 → one number."""
 
 
 def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

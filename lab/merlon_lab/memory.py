@@ -1,4 +1,4 @@
-"""What a step frees is what the next one asks for: keep it, instead of giving it back to the system and taking it again page by page."""
+"""Memory freed by a step is allocated again by the next one. It is kept, instead of being returned to the system and allocated page by page."""
 
 import ctypes
 import platform
@@ -8,7 +8,7 @@ TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 
 
 def keep_memory() -> None:
-    """Of the whole process, under glibc; elsewhere it does nothing. Without it, a sixth of a step of DCN-v2 is page faults."""
+    """Applies to the whole process, under glibc; elsewhere it does nothing. Without it, a sixth of a step of DCN-v2 is page faults."""
     if platform.libc_ver()[0] != "glibc":
         return
     set_option = ctypes.CDLL(None).mallopt

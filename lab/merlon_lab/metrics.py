@@ -1,4 +1,4 @@
-"""What is measured: of a ranking of items, and of a probability. All on torch or numpy arrays, no model in sight."""
+"""Metrics of a ranking of items, and of a probability. All on torch or numpy arrays, no model in sight."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,9 @@ def hits_at(scores: Tensor, wanted: Tensor, known: Tensor | None, k: int) -> tup
 
 
 def ranking_metrics(hits: Tensor, wanted: Tensor, ks: Sequence[int]) -> dict[str, float]:
-    """Means over users, from what `hits_at` answers for the largest k.
+    """Means over users, from the result of `hits_at` for the largest k.
 
-    recall: found of wanted. precision: found of k. hit: any. mrr: 1 / place of the first. ndcg: binary gains, ideal cut at k. map: mean of the
-    precision at each find, over min(wanted, k).
+    recall: found of relevant. precision: found of k. hit: any. mrr: 1 / rank of the first. ndcg: binary gains, ideal cut at k. map: mean of the precision at each find, over min(wanted, k).
     """
     metrics: dict[str, float] = {}
     if len(hits) == 0:
@@ -54,7 +53,7 @@ def ranking_metrics(hits: Tensor, wanted: Tensor, ks: Sequence[int]) -> dict[str
 
 
 def recall_at(scores: Tensor, wanted: Tensor, known: Tensor | None, k: int) -> float:
-    """Mean over users of the part of their wanted items among the k best of the items they do not know."""
+    """Mean over users of the share of their relevant items among the k best of their unknown items."""
     hits, count = hits_at(scores, wanted, known, k)
     return float((hits.sum(1) / count).mean())
 
@@ -71,7 +70,7 @@ def sampled_ranks(scores: Tensor, own: Tensor, candidates: Tensor) -> Tensor:
 
 
 def sampled_metrics(places: Tensor, ks: Sequence[int]) -> dict[str, float]:
-    """Means of hit, ndcg and mrr of one wanted item a row, from its place among sampled candidates."""
+    """Means of hit, ndcg and mrr of one relevant item per row, from its rank among sampled candidates."""
     metrics: dict[str, float] = {}
     for k in ks:
         inside = (places < k).double()

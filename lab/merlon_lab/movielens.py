@@ -1,4 +1,4 @@
-"""MovieLens-100k out of the installed package `recbole`: ratings, people and films -> Parquet tables, split by a seed. The data itself is not ours to ship."""
+"""MovieLens-100k out of the installed package `recbole`: ratings, people and films → Parquet tables, split by a seed. The data itself is not ours to ship."""
 
 import argparse
 import importlib.util
@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from .errors import LabError
 
 LIKED = 4.0
-"""From so many stars a rating counts as a liking."""
+"""Number of stars from which a rating is positive."""
 HISTORY = 50
 
 
 def data_folder() -> Path:
-    """Where `recbole` keeps its copy. The package is not imported: its own needs are old. Raises LabError."""
+    """The folder of `recbole`'s copy. The package is not imported: its own needs are old. Raises LabError."""
     found = importlib.util.find_spec("recbole")
     places = list(found.submodule_search_locations or []) if found else []
     folder = Path(places[0]) / "dataset_example" / "ml-100k" if places else None
@@ -73,7 +73,7 @@ def by_time(ratings: pa.Table) -> dict[int, np.ndarray]:
 
 
 def sessions(ratings: pa.Table, window: int) -> dict[str, pa.Table]:
-    """What each user saw, in order. valid and test end in the last but one and the last film; train has windows of what is before that overlap by half."""
+    """Each user's films, in order. valid and test end in the last but one and the last film. train has windows of the earlier ones that overlap by half."""
     items = ratings["item_id"].to_numpy()
     made: dict[str, list[tuple[int, np.ndarray]]] = {"train": [], "valid": [], "test": []}
     for user, rows in by_time(ratings).items():

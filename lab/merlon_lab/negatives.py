@@ -25,7 +25,7 @@ class Negatives(Protocol):
         """Negatives for rows whose own items these are (int64 `[b]`)."""
 
     def remember(self, own: Tensor, vectors: Tensor) -> None:
-        """Told after each batch: its items, and their vectors `[b, d]`."""
+        """Called after each batch: its items, and their vectors `[b, d]`."""
 
 
 class Weighted:
@@ -88,4 +88,4 @@ NEGATIVES: dict[str, Callable[[Tensor, int, bool], Negatives]] = {
     "in_batch": lambda counts, n, shared: InBatch(counts),
     "cached": lambda counts, n, shared: CrossBatch(counts, n),
 }
-"""name -> (how often each item occurs, how many, whether one draw serves all rows) -> Negatives."""
+"""name → (how often each item occurs, how many, whether one draw serves all rows) → Negatives."""

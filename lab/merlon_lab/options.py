@@ -1,4 +1,4 @@
-"""`--set key=value` -> an architecture's frozen options."""
+"""`--set key=value` → an architecture's frozen options."""
 
 import argparse
 import ast
@@ -12,7 +12,7 @@ from .errors import LabError
 
 
 def parse_options(kind: type[Any], settings: Sequence[str]) -> Any:
-    """`["dim=32", "hidden=64,32", "shared=user_brand+item_brand"]` -> options. Raises LabError for a name or a value that does not fit."""
+    """`["dim=32", "hidden=64,32", "shared=user_brand+item_brand"]` → options. Raises LabError for a name or a value that does not fit."""
     hints = get_type_hints(kind)
     chosen: dict[str, Any] = {}
     for setting in settings:

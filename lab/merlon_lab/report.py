@@ -1,4 +1,4 @@
-"""What the command shows: a line for each epoch, and metrics as a table."""
+"""The output of the command: a line for each epoch, and metrics as a table."""
 
 from collections.abc import Mapping, Sequence
 

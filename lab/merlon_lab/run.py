@@ -24,7 +24,7 @@ from .tasks.task import Task
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that a training was asked for: `run.json`."""
+    """All options of a training: `run.json`."""
 
     architecture: str
     options: dict[str, Any]
@@ -92,7 +92,7 @@ def task_of(recipe: Recipe, schema: Schema, model: nn.Module, train: Dataset) ->
 
 
 def needed_columns(recipe: Recipe, schema: Schema) -> Schema:
-    """Of the schema, what this architecture reads: sessions read lists, rankings want targets."""
+    """The part of the schema that this architecture reads: lists for sessions, targets for rankings."""
     found = recipe.found
     if found.kind in ("ranking", "forest"):
         if not schema.targets:

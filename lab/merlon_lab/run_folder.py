@@ -1,4 +1,4 @@
-"""A run folder: what was trained, how it went, and the weights. One process at a time may write it."""
+"""A run folder: the options, the progress, and the weights. One process at a time may write it."""
 
 import fcntl
 import json

@@ -32,7 +32,7 @@ class Column:
     domain: str | None = None
     """Columns whose domains share a name share an embedding table."""
     vocabulary: str | None = None
-    """Checksum of the values that the ids are of, in id order; None for what older versions fitted."""
+    """Checksum of the values of the ids, in id order; None for fits of older versions."""
 
     @property
     def is_categorical(self) -> bool:
@@ -64,7 +64,7 @@ class Schema:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """What a model may read: all but targets."""
+        """The possible inputs of a model: all but targets."""
         return tuple(c for c in self.columns if not c.is_target)
 
     @property
@@ -111,7 +111,7 @@ def parse_schema(text: bytes, path: str) -> Schema:
     try:
         columns = tuple(_column(feature) for feature in json.loads(text)["feature"])
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise LabError(f"{path} is no Merlin schema: {error!r}. Name the folder that `merlon fit` wrote.") from error
+        raise LabError(f"{path} is not a Merlin schema: {error!r}. Name the folder that `merlon fit` wrote.") from error
     for column in columns:
         _check(column, path)
     return Schema(columns, path)

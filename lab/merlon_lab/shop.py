@@ -33,7 +33,7 @@ def join_pairs(work: Path, out: Path) -> None:
 
 
 def places(of: pa.ChunkedArray, keys: pa.ChunkedArray) -> np.ndarray:
-    """Where each key stands in `of`; -1 for a key that is not there."""
+    """The position of each key in `of`; -1 for a missing key."""
     known, wanted = of.to_numpy(), keys.to_numpy()
     order = np.argsort(known)
     found = np.searchsorted(known[order], wanted).clip(max=len(known) - 1)

@@ -14,7 +14,7 @@ SHOWN = ("auc", "log_loss", "rmse", "ndcg@10", "recall@10", "recall@100")
 
 
 def standings(runs: Sequence[Path], baseline: Path | None, metrics: Sequence[str] = ()) -> str:
-    """A Markdown table: a row for each run, best first, then the baselines; the last columns say how far ahead of each baseline a run is. Raises LabError."""
+    """A Markdown table: a row for each run, best first, then the baselines. The last columns have a run's lead over each baseline. Raises LabError."""
     measured = {run: read_json(run, "metrics.json")["best"] for run in runs}
     rivals = read_baselines(baseline) if baseline else {}
     names = list(metrics) or [name for name in next(iter(measured.values())) if name.split("/")[-1] in SHOWN]

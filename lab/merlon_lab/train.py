@@ -1,4 +1,4 @@
-"""`merlon-lab train`: schema + Parquet -> a run folder."""
+"""`merlon-lab train`: schema + Parquet → a run folder."""
 
 from pathlib import Path
 from typing import Any

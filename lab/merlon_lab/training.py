@@ -1,4 +1,4 @@
-"""The training loop: batches -> steps, a measurement after each epoch, and a stop when it no longer gets better."""
+"""The training loop: batches → steps, a measurement after each epoch, and a stop when it no longer gets better."""
 
 import copy
 import math
@@ -32,7 +32,7 @@ class TrainingOptions:
     schedule: str = "constant"
     """`constant` or `cosine`: what the learning rate does over the epochs."""
     precision: str = "float32"
-    """Of the factors in products of matrices while training; `bfloat16` where the processor multiplies those. Weights and sums are float32."""
+    """Precision of the factors in products of matrices while training; `bfloat16` if the processor multiplies those. Weights and sums are float32."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def products(precision: str) -> Iterator[None]:
 
 
 def make_optimisers(model: nn.Module, options: TrainingOptions) -> list[torch.optim.Optimizer]:
-    """Adam for what every step changes; its lazy form for large embedding tables, of which a step touches few rows."""
+    """Adam for weights that every step changes; its lazy form for large embedding tables, of which a step touches few rows."""
     large = {id(m.weight) for m in model.modules() if getattr(m, "sparse", False)}
     dense = [p for p in model.parameters() if p.requires_grad and id(p) not in large]
     sparse = [p for p in model.parameters() if id(p) in large]

@@ -86,7 +86,7 @@ def with_history(folder: Path) -> Path:
 
 
 def make_sessions(folder: Path, rows: int = 800, seed: int = 0) -> Path:
-    """Sessions walk through items three by three, with a category that goes with each item and a price."""
+    """Sessions of consecutive items in steps of three, with a category per item and a price."""
     rng = np.random.default_rng(seed)
     sessions = []
     for _ in range(rows):

@@ -1,6 +1,6 @@
 """`python tests/make_served.py OUT`: trains each architecture for a moment, exports it, and writes what PyTorch answers for a few rows.
 
-OUT/models/NAME/…, and OUT/expected.json: for each file its inputs (column -> dtype, list or not), rows, and answers by output.
+OUT/models/NAME/…, and OUT/expected.json: for each file its inputs (column → dtype, list or not), rows, and answers by output.
 """
 
 import contextlib

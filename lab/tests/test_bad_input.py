@@ -73,7 +73,7 @@ def test_schema(case: str, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_no_schema(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no `.merlin/schema.json`" in run(capsys, *command(pairs, tmp_path / "run", schema=tmp_path / "nowhere"))
     (tmp_path / "schema.json").write_text("{")
-    assert "is no Merlin schema" in run(capsys, *command(pairs, tmp_path / "run", schema=tmp_path / "schema.json"))
+    assert "is not a Merlin schema" in run(capsys, *command(pairs, tmp_path / "run", schema=tmp_path / "schema.json"))
 
 
 def test_another_fit(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,12 +118,12 @@ def test_another_vocabulary(pairs: Path, tmp_path: Path, capsys: pytest.CaptureF
     other = tmp_path / "odd"
     other.mkdir()
     pq.write_table(pq.read_table(pairs / "valid.parquet").replace_schema_metadata({"merlin.schema.json": "[]"}), other / "valid.parquet")
-    assert "valid.parquet is no Merlin schema" in run(capsys, "evaluate", tmp_path / "run", "--data", other / "valid.parquet")
+    assert "valid.parquet is not a Merlin schema" in run(capsys, "evaluate", tmp_path / "run", "--data", other / "valid.parquet")
 
 
 def test_domain_smaller_than_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = write_schema(tmp_path / "schema", [feature("user_id", cardinality=20, tags=("user", "id")), feature("price", tags=("continuous",))])
-    # Without the schema of its own, which would say that it comes from another fit.
+    # Without its own schema, which would show that it is from another fit.
     data = tmp_path / "data"
     data.mkdir()
     for name in ("train", "valid"):

@@ -30,7 +30,7 @@ def test_the_regression_sees_each_column(tmp_path: Path) -> None:
     pairs = make_pairs(tmp_path)
     schema = with_targets(read_schema(pairs), ["purchase"])
     found = baselines(schema, [str(pairs / "train.parquet")], [str(pairs / "valid.parquet")])
-    # The price alone decides most purchases; popularity knows no price.
+    # The price alone decides most purchases, and popularity has no price.
     assert found["logistic regression"]["purchase/auc"] > 0.7 > found["popularity"]["purchase/auc"]
 
 

@@ -37,7 +37,7 @@ def test_dropout_keeps_the_rate_and_the_mean() -> None:
     dropped = dropout(x)
     assert sorted(dropped.unique().tolist()) == [0, 1.25]
     assert abs(float((dropped == 0).float().mean()) - 0.2) < 0.003
-    # Neighbours come from one random word.
+    # Neighbors are from one random word.
     pairs = (dropped[:, :-1] == 0) & (dropped[:, 1:] == 0)
     assert abs(float(pairs.float().mean()) - 0.04) < 0.002
     dropped.sum().backward()

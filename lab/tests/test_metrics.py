@@ -14,7 +14,7 @@ RECBOLE = json.loads((Path(__file__).parent / "recbole_metrics.json").read_text(
 
 
 def test_ranking_metrics_are_recboles() -> None:
-    """40 users with one to nine wanted of 60 items."""
+    """40 users with one to nine relevant of 60 items."""
     scores, wanted = torch.tensor(RECBOLE["scores"]), torch.tensor(RECBOLE["wanted"]).bool()
     hits, counts = hits_at(scores, wanted, None, 20)
     ours = ranking_metrics(hits, counts, (5, 20))

@@ -1,4 +1,4 @@
-"""Negatives are drawn as often as they say, and a softmax corrected by that does not favour what is drawn often."""
+"""Negatives are drawn at their stated rates, and a softmax corrected by that does not favor frequent ones."""
 
 import torch
 

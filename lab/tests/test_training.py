@@ -1,4 +1,4 @@
-"""Two processes learn what one learns; a run can be evaluated again; the seed decides."""
+"""Two processes learn the same as one, a run can be evaluated again, and the seed decides."""
 
 import json
 import os
@@ -63,6 +63,6 @@ def test_bfloat16_is_of_products_while_training(pairs: Path, tmp_path: Path) -> 
     assert {tensor.dtype for tensor in saved.values() if tensor.is_floating_point()} == {torch.float32}
     assert metrics(tmp_path / "bfloat16") == pytest.approx(metrics(tmp_path / "float32"), abs=0.01)
     with products("bfloat16"):
-        # 1 + 2^-12 is no bfloat16: a processor that multiplies those rounds it to 1, another gives it back.
+        # 1 + 2^-12 is not a bfloat16: a processor that multiplies those rounds it to 1, another returns it.
         assert torch.get_float32_matmul_precision() == "medium"
         assert float((torch.full((64, 64), 1 + 2**-12) @ torch.eye(64))[0, 0]) in (1, 1 + 2**-12)

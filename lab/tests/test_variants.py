@@ -1,4 +1,4 @@
-"""What smaller files lose is measured on the files: of rows, and of two sides."""
+"""The loss of smaller files is measured on the files: of rows, and of two sides."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def _check(rows: list[list[str]]) -> None:
 
 
 def test_half_precision_of_a_gru(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """ONNX Runtime has no GRU in float16, and crashes where it moves a cast through what stands beside one: the session is opened and asked here."""
+    """ONNX Runtime has no GRU in float16, and crashes if it moves a cast through a neighbor of one. The session is therefore opened and run here."""
     sessions = make_sessions(tmp_path / "sessions", 300)
     files = ["--schema", str(sessions), "--data", str(sessions / "train.parquet"), "--valid", str(sessions / "valid.parquet"), "--out", str(tmp_path / "gru")]
     main(["train", "gru", *files, "--epochs", "2", "--lr", "0.02", "--set", "dim=16", "--set", "length=8"])

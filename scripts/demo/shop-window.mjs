@@ -1,4 +1,4 @@
-// Asks the served recommender, and shows the answers as a person reads them: names, brands, prices and scores instead of ids.
+// Sends requests to the served recommender, and prints the responses in readable form: names, brands, prices and scores instead of ids.
 import { join } from "node:path";
 import { quote, withDuckdb } from "../../dist/examples/shop/parquet.js";
 import { WORK } from "./stages.mjs";
@@ -13,7 +13,7 @@ export async function openShop(url) {
   const shown = customers.filter(c => c.shown);
   const product = id => products.get(Number(id)) ?? { name: `product ${id}`, brand: "", price: Number.NaN };
 
-  /** Asks for users, with or without the time that each step took. */
+  /** Requests recommendations for users, with or without the time of each step. */
   async function ask(users, parameters = { seed: SEED }) {
     const inputs = [{ name: "user_id", datatype: "INT64", shape: [users.length, 1], data: users }];
     const response = await fetch(`${url}/v2/models/recommend/infer`, {
@@ -159,7 +159,7 @@ async function readTables() {
   });
 }
 
-/** `lg`, `appliances.kitchen.washer` -> `Lg washer`: the data has no names. */
+/** `lg`, `appliances.kitchen.washer` → `Lg washer`: the data has no names. */
 function nameOf(brand, category) {
   const kind = category ? category.split(".").at(-1).replaceAll("_", " ") : "product";
   return brand ? `${brand[0].toUpperCase()}${brand.slice(1)} ${kind}` : kind;

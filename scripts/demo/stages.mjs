@@ -1,4 +1,4 @@
-// The stages from nothing to a model repository, as commands: each names what it reads and what it makes, so that a second run skips what is
+// The stages from nothing to a model repository, as commands. Each names its inputs and outputs, so that a second run skips those that are
 // up to date.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -117,7 +117,7 @@ export const STAGES = [
   },
 ];
 
-/** What the lab needs beside: the tables that the models are trained on. */
+/** Additional stages for the lab: the tables that the models are trained on. */
 export const LAB_STAGES = [
   ...STAGES.slice(0, 8),
   transforming("user", "users", "user_key"),
@@ -152,7 +152,7 @@ export async function runStage(stage, code) {
   return { note: stage.command[0] === "shop" ? output.trim() : shorten(stage.command) };
 }
 
-/** Of all compiled code: a change of it makes everything due. */
+/** The digest of all compiled code: a change of it makes everything due. */
 export const codeDigest = () => contents(join(ROOT, "dist"), name => name.endsWith(".js"));
 
 function run([name, ...args]) {

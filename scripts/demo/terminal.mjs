@@ -1,4 +1,4 @@
-// What the demo prints: steps with ticks and seconds, and aligned tables. Colour only on a terminal.
+// The output of the demo: steps with ticks and seconds, and aligned tables. Color only on a terminal.
 import { stripVTControlCharacters } from "node:util";
 
 const tty = process.stdout.isTTY === true && !process.env.NO_COLOR;

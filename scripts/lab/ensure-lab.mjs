@@ -28,7 +28,10 @@ export const ensureLab = async () =>
   process.env.MERLON_LAB_PYTHON ??
   ensureEnvironment("lab-venv", "Installing the lab with PyTorch (two or three minutes)", [["-e", "lab[all,test]"]]);
 
-/** The lab beside RecBole 1.2.1 and DeepCTR-Torch: RecBole's own pins are older than Python 3.11's packages, so what it imports is named here instead. pandas 3 breaks it. */
+/**
+ * The lab beside RecBole 1.2.1 and DeepCTR-Torch. RecBole's own pins are older than Python 3.11's packages, so its imports are listed here
+ * instead. pandas 3 breaks it.
+ */
 export const ensureRecBole = () =>
   ensureEnvironment("recbole-venv", "Installing the lab and RecBole (three minutes)", [
     [
@@ -48,7 +51,7 @@ export const ensureRecBole = () =>
     ["--no-deps", "recbole==1.2.1", "thop==0.1.1.post2209072238", "deepctr-torch==0.3.0"],
   ]);
 
-/** MovieLens-100k ships inside `recbole`; its other needs are old and not wanted here. */
+/** MovieLens-100k is part of `recbole`, whose other dependencies are old and not needed here. */
 export function ensureMovieLens(python) {
   const here = spawnSync(python, ["-c", "from merlon_lab.movielens import data_folder; data_folder()"]).status === 0;
   if (!here) run(python, pipInstall(["--no-deps", "recbole==1.2.1"]));

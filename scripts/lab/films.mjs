@@ -109,7 +109,7 @@ async function trainModels(python) {
   await step("Build the model repository", () => merlon("build", "recommend.ensemble.ts", "--out", "model-repo"));
 }
 
-/** Some viewers, what they liked best, and what the recommender shows them. */
+/** Some viewers, their favorites, and their recommendations. */
 async function ask() {
   const { serve } = await import("../../dist/runtime/server/index.js");
   const { withDuckdb } = await import("../../dist/examples/shop/parquet.js");

@@ -1,6 +1,6 @@
 /**
  * The rules of the prose that people read: docs, help, messages, docstrings, comments and names of tests. `npm run prose` counts what breaks
- * them. A rule has a pattern or a test of a sentence, the reason, what to write instead, and an example of each side, which a test runs.
+ * them. A rule has a pattern or a test of a sentence, the reason, an alternative, and an example of each side for a test.
  *
  * Code between backticks is `□` in a sentence, and a value that a message inserts is `◇`. Spellings of public names (`artefacts` of a plan,
  * gRPC's `CANCELLED`) are left alone in prose too, so that a search finds both.
@@ -137,7 +137,7 @@ export const RULES = [
   {
     name: "long",
     finds: sentence => (wordsOf(sentence).length > LONGEST ? 0 : -1),
-    not: ["headings", "tests"],
+    not: ["headings", "tests", "flags"],
     why: `One fact a sentence, ${LONGEST} words or fewer.`,
     instead: "two sentences",
     bad: `A sentence ${"with more and more of its words ".repeat(5)}has to be read a second time.`,
@@ -151,7 +151,7 @@ export const RULES = [
       const asides = [...sentence.matchAll(/\([^()]*\)/g)].filter(([inside]) => wordsOf(inside).length > 3).length;
       return semicolons + asides > 1 ? 0 : -1;
     },
-    not: ["headings", "tests"],
+    not: ["headings", "tests", "flags"],
     why: "A parenthesis or semicolon is usually a second sentence.",
     instead: "two sentences, or a list",
     bad: "It ends (as Triton's does in this case); the next one waits; nothing is lost.",

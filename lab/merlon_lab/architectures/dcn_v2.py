@@ -19,7 +19,7 @@ class DCNOptions:
     depth: int = 3
     """How many times features are crossed."""
     rank: int | None = None
-    """Of the cross weights; none: full."""
+    """Rank of the cross weights; none: full."""
     structure: str = "parallel"
     """`parallel` or `stacked`."""
     hidden: tuple[int, ...] = (64, 32)
@@ -28,7 +28,7 @@ class DCNOptions:
 
 
 class DCNv2(nn.Module):
-    """Features -> logits `[n, targets]`."""
+    """Features → logits `[n, targets]`."""
 
     def __init__(self, schema: Schema, options: DCNOptions):
         super().__init__()

@@ -13,7 +13,7 @@ from .mlp import MLPOptions
 
 
 class DeepFM(nn.Module):
-    """Features -> logits `[n, 1]`. A number takes part in the pairs as that many times its column's vector."""
+    """Features → logits `[n, 1]`. A number's column vector is multiplied by the number in the pairs."""
 
     def __init__(self, schema: Schema, options: MLPOptions):
         super().__init__()

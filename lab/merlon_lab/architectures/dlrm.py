@@ -12,7 +12,7 @@ from .mlp import MLPOptions
 
 
 class DLRM(nn.Module):
-    """Features -> logits `[n, targets]`."""
+    """Features → logits `[n, targets]`."""
 
     def __init__(self, schema: Schema, options: MLPOptions):
         super().__init__()

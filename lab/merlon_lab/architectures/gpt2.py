@@ -1,4 +1,4 @@
-"""A transformer in GPT-2's form (Radford et al., 2019; SASRec, Kang and McAuley, 2018): learned places, normalised before each part."""
+"""A transformer in GPT-2's form (Radford et al., 2019; SASRec, Kang and McAuley, 2018), with learned positions and normalization before each part."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from .session import SessionModel
 
 
 class Transformer(nn.Module):
-    """`[n, length, dim]` -> the same. Causal: a place sees itself and those before; masked: all that are filled."""
+    """`[n, length, dim]` → the same. Causal: a place sees itself and those before; masked: all that are filled."""
 
     before: Tensor
 

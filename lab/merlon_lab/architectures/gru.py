@@ -9,7 +9,7 @@ from .session import SessionModel
 
 
 class Recurrent(nn.Module):
-    """`[n, length, dim]` -> the same; it reads forwards, so what is not filled, at the end, changes nothing before it."""
+    """`[n, length, dim]` → the same; it reads forwards, so what is not filled, at the end, changes nothing before it."""
 
     def __init__(self, options: SequenceOptions):
         super().__init__()

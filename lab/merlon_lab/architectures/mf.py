@@ -1,4 +1,4 @@
-"""Matrix factorisation (Koren et al., 2009), trained as BPR (Rendle et al., 2009) by default: a vector for each user and each item, and a bias for the item."""
+"""Matrix factorization (Koren et al., 2009), trained as BPR (Rendle et al., 2009) by default. It has a vector for each user and each item, and a bias for the item."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ from ..table import Table
 class MFOptions:
     dim: int = 64
     std: float = 0.02
-    """Of the first, random vectors."""
+    """Deviation of the initial random vectors."""
 
 
 class MF(nn.Module):
-    """Ids -> vectors `[n, dim + 1]` whose inner product is the score: the user's last number is 1, the item's is its bias."""
+    """Ids → vectors `[n, dim + 1]` whose inner product is the score: the user's last number is 1, the item's is its bias."""
 
     def __init__(self, schema: Schema, options: MFOptions):
         super().__init__()

@@ -19,7 +19,7 @@ class MLPOptions:
 
 
 class MLP(nn.Module):
-    """Features -> logits `[n, targets]`."""
+    """Features → logits `[n, targets]`."""
 
     def __init__(self, schema: Schema, options: MLPOptions):
         super().__init__()

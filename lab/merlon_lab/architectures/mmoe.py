@@ -18,16 +18,16 @@ class ExpertOptions:
     experts: int = 4
     """Shared ones; PLE has as many again for each task."""
     width: int = 64
-    """Of an expert's answer."""
+    """Width of an expert's output."""
     layers: int = 2
-    """Of experts, in PLE."""
+    """Number of experts, in PLE."""
     hidden: tuple[int, ...] = (32,)
     dropout: float = 0.1
     shared: tuple[tuple[str, ...], ...] = ()
 
 
 class MMoE(nn.Module):
-    """Features -> logits `[n, targets]`."""
+    """Features → logits `[n, targets]`."""
 
     def __init__(self, schema: Schema, options: ExpertOptions):
         super().__init__()

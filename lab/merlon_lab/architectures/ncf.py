@@ -1,4 +1,4 @@
-"""NCF, as NeuMF (He et al., 2017): a generalised matrix factorisation and a perceptron over a user and an item, with embeddings of their own."""
+"""NCF, as NeuMF (He et al., 2017): a generalized matrix factorization and a perceptron over a user and an item, with embeddings of their own."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class NCFOptions:
 
 
 class NCF(nn.Module):
-    """A user's and an item's id -> logit `[n, 1]`."""
+    """A user's and an item's id → logit `[n, 1]`."""
 
     def __init__(self, schema: Schema, options: NCFOptions):
         super().__init__()

@@ -12,7 +12,7 @@ from .mmoe import ExpertOptions
 
 
 class Layer(nn.Module):
-    """One extraction: what each task read, and what they share, `[n, width]` each -> the same, `[n, out]` each; the shared one comes last."""
+    """One extraction: the inputs of each task and the shared input, `[n, width]` each → the same, `[n, out]` each; the shared one is last."""
 
     def __init__(self, tasks: int, width: int, options: ExpertOptions):
         super().__init__()
@@ -27,7 +27,7 @@ class Layer(nn.Module):
 
 
 class PLE(nn.Module):
-    """Features -> logits `[n, targets]`."""
+    """Features → logits `[n, targets]`."""
 
     def __init__(self, schema: Schema, options: ExpertOptions):
         super().__init__()

@@ -57,9 +57,9 @@ class Architecture:
     options: type[Any]
     build: Callable[[Schema, Any], nn.Module] | None = None
     targets: int | None = 1
-    """Of a ranking: how many it can learn at once; none: any number."""
+    """For a ranking: maximum number of targets; none: any number."""
     retrieval: RetrievalOptions = RetrievalOptions()
-    """Loss and negatives, where nothing else is asked for."""
+    """Default loss and negatives."""
 
 
 COSINES = RetrievalOptions("softmax", "in_batch", temperature=0.1)

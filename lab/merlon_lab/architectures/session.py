@@ -1,4 +1,4 @@
-"""What session models share: the next item out of a sequence, learnt causally or by hiding items (de Souza Pereira Moreira et al., 2021)."""
+"""The shared part of session models: the next item of a sequence, learned causally or by hiding items (de Souza Pereira Moreira et al., 2021)."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,11 @@ from ..schema import Schema
 from ..table import Table
 
 Encoder = Callable[[Tensor, Tensor], Tensor]
-"""(vectors `[n, length, dim]`, filled bool `[n, length]`) -> states of the same shape."""
+"""(vectors `[n, length, dim]`, filled bool `[n, length]`) → states of the same shape."""
 
 
 class SessionModel(nn.Module):
-    """`query`: the lists of a session -> `[n, dim]`; `item`: item ids -> `[n, dim]`, the very vectors that are read. Their product is the logit."""
+    """`query`: the lists of a session → `[n, dim]`; `item`: item ids → `[n, dim]`, the same vectors as the inputs. Their product is the logit."""
 
     def __init__(self, schema: Schema, options: SequenceOptions, encoder: Encoder):
         super().__init__()
@@ -33,7 +33,7 @@ class SessionModel(nn.Module):
         if not self.masked:
             vectors, filled = self.inputs(table)
             return last(self.encoder(vectors, filled), filled)
-        # A hidden place behind the last item: what would stand there?
+        # A hidden position after the last item: its output is the prediction.
         vectors, filled = self.inputs(table, self.inputs.length - 1)
         vectors = torch.cat([vectors, torch.zeros_like(vectors[:, :1])], dim=1)
         place = filled.sum(1, keepdim=True)
@@ -51,7 +51,7 @@ class SessionModel(nn.Module):
             vectors, filled = self.inputs(table)
             ids, _ = self.inputs.ids(table)
             hide = (torch.rand(ids.shape) < self.mask_rate) & filled
-            # Each session hides something; half of them the last item, which is what will be asked.
+            # Each session hides something; half of them the last item, which is the position used for serving.
             at_last = torch.arange(ids.shape[1]) == (filled.sum(1, keepdim=True) - 1)
             hide |= at_last & filled & ((torch.rand(len(ids), 1) < 0.5) | ~hide.any(1, keepdim=True))
             vectors = torch.where(hide.unsqueeze(2), self.inputs.hidden, self.dropout(vectors))

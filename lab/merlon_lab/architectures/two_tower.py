@@ -1,4 +1,4 @@
-"""Two towers (Yi et al., 2019): a user's and an item's features -> vectors whose inner product says how well they go together."""
+"""Two towers (Yi et al., 2019): a user's and an item's features → vectors whose inner product says how well they go together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from ..table import Table
 @dataclass(frozen=True)
 class TowerOptions:
     dim: int = 32
-    """Of embeddings."""
+    """Dimension of embeddings."""
     hidden: tuple[int, ...] = (64,)
     out: int = 32
-    """Of the vectors that are compared."""
+    """Dimension of the compared vectors."""
     normalize: bool = True
     """Vectors of length 1: scores are cosines, divided by the temperature while training."""
 
 
 class Tower(nn.Module):
-    """Columns -> `[n, out]`."""
+    """Columns → `[n, out]`."""
 
     def __init__(self, columns: Sequence[Column], options: TowerOptions):
         super().__init__()
@@ -52,7 +52,7 @@ def sides(schema: Schema) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
 
 
 class TwoTower(nn.Module):
-    """`query`: user columns -> `[n, out]`; `item`: item columns -> `[n, out]`."""
+    """`query`: user columns → `[n, out]`; `item`: item columns → `[n, out]`."""
 
     def __init__(self, schema: Schema, options: TowerOptions):
         super().__init__()

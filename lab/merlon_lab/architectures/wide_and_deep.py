@@ -1,4 +1,4 @@
-"""Wide & Deep (Cheng et al., 2016): a linear model that remembers, beside a deep one that generalises."""
+"""Wide & Deep (Cheng et al., 2016): a linear model that memorizes, beside a deep one that generalizes."""
 
 from torch import Tensor, nn
 
@@ -9,7 +9,7 @@ from .mlp import MLP, MLPOptions
 
 
 class WideAndDeep(nn.Module):
-    """Features -> logits `[n, targets]`."""
+    """Features → logits `[n, targets]`."""
 
     def __init__(self, schema: Schema, options: MLPOptions):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A transformer in XLNet's form (Yang et al., 2019): no places but distances, normalised after each part; trained by hiding items, as Transformers4Rec does."""
+"""A transformer in XLNet's form (Yang et al., 2019), with distances instead of positions and normalization after each part. It is trained by hiding items, as in Transformers4Rec."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ class XLNetOptions(SequenceOptions):
 
 
 class RelativeTransformer(nn.Module):
-    """`[n, length, dim]` -> the same."""
+    """`[n, length, dim]` → the same."""
 
     before: Tensor
 
     def __init__(self, options: SequenceOptions):
         super().__init__()
-        # The first layer is normalised after, not before: what it reads must have unit size already.
+        # The first layer is normalized after, not before: its input must have unit size already.
         self.first = nn.LayerNorm(options.dim)
         self.layers = nn.ModuleList(Layer(options.dim, options.heads, options.length, options.dropout, relative=True) for _ in range(options.layers))
         self.out = nn.Linear(options.dim, options.dim)

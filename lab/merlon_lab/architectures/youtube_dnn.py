@@ -1,4 +1,4 @@
-"""YouTubeDNN (Covington et al., 2016): what a user watched and who they are -> a vector; the next item is a softmax over a vector for each item."""
+"""YouTubeDNN (Covington et al., 2016): a user's features and history → a vector. The next item is a softmax over a vector for each item."""
 
 from torch import Tensor, nn
 
@@ -9,7 +9,7 @@ from .two_tower import Tower, TowerOptions, sides
 
 
 class YouTubeDNN(nn.Module):
-    """`query`: user columns and lists of earlier items -> `[n, out]`; `item`: the item's id -> `[n, out]`, a look-up."""
+    """`query`: user columns and lists of earlier items → `[n, out]`; `item`: the item's id → `[n, out]`, a look-up."""
 
     def __init__(self, schema: Schema, options: TowerOptions):
         super().__init__()

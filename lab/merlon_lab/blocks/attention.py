@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Every place asks the places that `allowed` (bool, broadcast to `[n, heads, length, length]`) lets it see.
+    """Every position attends to the positions that `allowed` (bool, broadcast to `[n, heads, length, length]`) allows.
 
     relative: adds a learned part by distance to each score, u·k and v·r as in Transformer-XL (Dai et al., 2019).
     """
@@ -52,7 +52,7 @@ def waves(places: int, dim: int) -> Tensor:
 
 
 class Layer(nn.Module):
-    """Attention and a perceptron, each added to what it read, normalised before (GPT-2) or after (XLNet)."""
+    """Attention and a perceptron, each added to its input, normalized before (GPT-2) or after (XLNet)."""
 
     def __init__(self, dim: int, heads: int, length: int, dropout: float, *, relative: bool):
         super().__init__()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Cross(nn.Module):
-    """DCN-v2's cross network (Wang et al., 2021): x ← x0 ⊙ (W x + b) + x, `[n, width]` -> `[n, width]`; W = U V of a low rank, if given."""
+    """DCN-v2's cross network (Wang et al., 2021): x ← x0 ⊙ (W x + b) + x, `[n, width]` → `[n, width]`. W = U V of a low rank, if given."""
 
     def __init__(self, width: int, depth: int, rank: int | None = None):
         super().__init__()
@@ -52,7 +52,7 @@ class _Crosses(torch.autograd.Function):
             if x is x0:
                 below.addmm_(scaled, weight)
             else:
-                # What autograd gave is not ours to change.
+                # Autograd's gradient must not be changed in place.
                 above = above.addmm_(scaled, weight) if gradients else torch.addmm(above, scaled, weight)
             gradients = [scaled.t() @ x, scaled.sum(0), *gradients]
         assert below is not None
@@ -60,12 +60,12 @@ class _Crosses(torch.autograd.Function):
 
 
 def pairwise_sum(vectors: Tensor) -> Tensor:
-    """Sum of the inner products of all pairs, in linear time (Rendle, 2010): `[n, fields, dim]` -> `[n]`."""
+    """Sum of the inner products of all pairs, in linear time (Rendle, 2010): `[n, fields, dim]` → `[n]`."""
     return 0.5 * (vectors.sum(1) ** 2 - (vectors**2).sum(1)).sum(1)
 
 
 class PairwiseProducts(nn.Module):
-    """The inner product of each pair: `[n, fields, dim]` -> `[n, fields (fields - 1) / 2]`."""
+    """The inner product of each pair: `[n, fields, dim]` → `[n, fields (fields - 1) / 2]`."""
 
     above: Tensor
 

@@ -18,7 +18,7 @@ class Experts(nn.Module):
 
 
 class Gate(nn.Module):
-    """What a task reads, `[n, width]`, and the experts it may ask, `[n, experts, out]` -> their mixture `[n, out]`."""
+    """The input of a task, `[n, width]`, and its experts, `[n, experts, out]` → their mixture `[n, out]`."""
 
     def __init__(self, width: int, experts: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Columns -> vectors and numbers: what every architecture over features begins with."""
+"""Columns → vectors and numbers: what every architecture over features begins with."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from ..schema import Column
 from ..table import Table, pad
 
 MAX_LIST = 50
-"""The last so many values of a list are read."""
+"""Number of last values of a list that are read."""
 SPARSE_ROWS = 100_000
-"""From so many rows a table's gradient is kept sparse: a step then costs what it touches, not what there is."""
+"""Number of rows from which a table's gradient is sparse: the cost of a step then depends on the touched rows."""
 
 
 class Embeddings(nn.Module):
-    """One vector per categorical column: `[n]` ids each -> `[n, columns, dim]` float32. A list counts as the mean of its values.
+    """One vector per categorical column: `[n]` ids each → `[n, columns, dim]` float32. A list counts as the mean of its values.
 
     All tables lie in one matrix, so that a batch is one look-up. Columns whose domains share a name, or that `shared` puts in a group, use one table.
     """
@@ -81,7 +81,7 @@ def _longest(inputs: Table, name: str) -> int:
 
 
 class Features(nn.Module):
-    """Columns -> vectors `[n, fields, dim]` and numbers `[n, continuous]`; either may be missing and has width 0 then."""
+    """Columns → vectors `[n, fields, dim]` and numbers `[n, continuous]`; either may be missing and has width 0 then."""
 
     def __init__(self, columns: Sequence[Column], dim: int, shared: Sequence[Sequence[str]] = ()):
         super().__init__()
@@ -98,7 +98,7 @@ class Features(nn.Module):
 
     @property
     def width(self) -> int:
-        """Of all side by side."""
+        """Width of all vectors side by side."""
         return self.fields * self.dim + len(self.numbers)
 
     def forward(self, inputs: Table) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from .inputs import Features
 
 
 class Linear(nn.Module):
-    """Columns -> `[n]`: the sum of the weights of a row's ids and of its weighted numbers, and a bias."""
+    """Columns → `[n]`: the sum of the weights of a row's ids and of its weighted numbers, and a bias."""
 
     def __init__(self, columns: Sequence[Column]):
         super().__init__()

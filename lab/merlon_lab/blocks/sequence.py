@@ -1,4 +1,4 @@
-"""Sequences of items with side features -> one vector for each place."""
+"""Sequences of items with side features → one vector for each place."""
 
 from dataclasses import dataclass, replace
 
@@ -12,11 +12,11 @@ from ..table import Table, pad
 @dataclass(frozen=True)
 class SequenceOptions:
     dim: int = 64
-    """Of an item's vector and of all states."""
+    """Dimension of an item's vector and of all states."""
     side_dim: int = 8
-    """Of each side feature's vector."""
+    """Dimension of each side feature's vector."""
     length: int = 20
-    """So many last items of a session are read."""
+    """Number of last items of a session that are read."""
     layers: int = 2
     heads: int = 2
     dropout: float = 0.2
@@ -26,7 +26,7 @@ class SequenceOptions:
 
 
 class SequenceInputs(nn.Module):
-    """Lists -> `[n, length, dim]` and which places are filled, bool `[n, length]`.
+    """Lists → `[n, length, dim]` and which places are filled, bool `[n, length]`.
 
     The item's vector, side features' vectors and numbers side by side, brought to `dim` by a linear layer. `mask` says which places hide what
     is there, side features too: they would give the item away.
@@ -66,6 +66,6 @@ class SequenceInputs(nn.Module):
 
 
 def last(states: Tensor, filled: Tensor) -> Tensor:
-    """The state of each row's last filled place: `[n, length, d]` -> `[n, d]`."""
+    """The state of each row's last filled position: `[n, length, d]` → `[n, d]`."""
     place = (filled.sum(1) - 1).clamp(min=0)
     return states.gather(1, place.reshape(-1, 1, 1).expand(-1, 1, states.shape[2])).squeeze(1)

@@ -1,1 +1,1 @@
-"""Run folder -> files that `merlon build` takes."""
+"""Run folder → files that `merlon build` takes."""

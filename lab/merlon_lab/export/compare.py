@@ -25,7 +25,7 @@ PRECISIONS = ("float32", *VARIANTS)
 
 
 class File:
-    """An exported file, asked with a Table."""
+    """An exported file, run with a Table."""
 
     def __init__(self, served: Served, path: Path):
         self.served, self.names = served, column_names(served.columns)
@@ -66,7 +66,7 @@ class Sides(nn.Module):
 
 
 def compare_precisions(folders: Sequence[Path], data: Sequence[str]) -> str:
-    """A Markdown table, a row for each run: the metric that decided when to stop, as each precision has it, and the bytes of its files. Raises LabError."""
+    """A Markdown table, a row for each run: the metric for early stopping, at each precision, and the bytes of its files. Raises LabError."""
     rows = [_row(load_run(folder), data) for folder in folders]
     names = [p for p in PRECISIONS if p != "float32"]
     return table(rows, ["model", "metric", *PRECISIONS, *(f"change, {p}" for p in names), *(f"KiB, {p}" for p in PRECISIONS)])

@@ -1,4 +1,4 @@
-"""Item vectors -> Parquet, as `merlon index build` reads it."""
+"""Item vectors → Parquet, as `merlon index build` reads it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ CHUNK = 8192
 def write_embeddings(run: Run, path: Path, items: Path | None, key: str | None) -> int:
     """A row for each item: its key and `item_embedding`, float32 `[d]`. Returns how many.
 
-    items: a transformed table with the item's columns, and `key`, what requests should be answered with; else the items of the training data by encoded id.
+    items: a transformed table with the item's columns and `key`, the ids of responses. Otherwise the items of the training data by encoded id.
     """
     item: Column = run.schema.only(["item", "id"], "An embedding table") if run.kind != "session" else run.model.item_columns[0]
     columns: tuple[Column, ...] = run.model.item_columns
@@ -49,7 +49,7 @@ def write_embeddings(run: Run, path: Path, items: Path | None, key: str | None) 
 
 
 def _read_items(run: Run, items: Path, columns: tuple[Column, ...]) -> Table:
-    """Of a session model the table went through a workflow of lists: each item is a session of one."""
+    """For a session model the table is the output of a workflow of lists: each item is a session of one."""
     if run.kind != "session":
         return open_dataset(items, columns, "items").read_all()
     name = columns[0].name

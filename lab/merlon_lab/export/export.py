@@ -1,4 +1,4 @@
-"""`merlon-lab export`: a run folder -> ONNX files, item vectors, and `model.json`, which says what they are."""
+"""`merlon-lab export`: a run folder → ONNX files, item vectors, and `model.json`, which describes them."""
 
 import json
 import os

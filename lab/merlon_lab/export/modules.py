@@ -23,7 +23,7 @@ class Served:
 
 
 class Answers(nn.Module):
-    """Logits `[n, targets]` -> one `[n, 1]` for each target: a probability, or the value of a regression."""
+    """Logits `[n, targets]` → one `[n, 1]` for each target: a probability, or the value of a regression."""
 
     def __init__(self, model: nn.Module, targets: tuple[Column, ...]):
         super().__init__()
@@ -49,7 +49,7 @@ class Side(nn.Module):
 
 
 class Score(nn.Module):
-    """A user's and an item's columns -> their inner product `[n, 1]`."""
+    """A user's and an item's columns → their inner product `[n, 1]`."""
 
     def __init__(self, model: Any):
         super().__init__()
@@ -60,7 +60,7 @@ class Score(nn.Module):
 
 
 class AllItems(nn.Module):
-    """A session -> a logit for each id of the item's domain, `[n, cardinality]`; ids that training has not seen get -1e9."""
+    """A session → a logit for each id of the item's domain, `[n, cardinality]`; ids that training has not seen get -1e9."""
 
     unseen: Tensor
 
@@ -92,7 +92,7 @@ def served_models(run: Run) -> list[Served]:
     made = [query]
     if not any(c.is_list for c in model.query_columns):
         made.append(Served("model", Score(model), (*model.query_columns, *model.item_columns), ("score",)))
-    # Where an item's vector is a look-up by its id, the table of vectors says it all.
+    # If an item's vector is a look-up by its id, the table of vectors is enough.
     if len(model.item_columns) > 1 or run.recipe.architecture == "two_tower":
         made.append(Served("item_tower", Side(model, "item"), model.item_columns, ("item_embedding",)))
     return made

@@ -1,4 +1,4 @@
-"""PyTorch -> ONNX: input names are columns, the batch is dynamic, lists are ragged; the schema lies inside, and both runtimes must answer alike."""
+"""PyTorch → ONNX: input names are columns, the batch is dynamic, lists are ragged. The file contains the schema, and both runtimes must give the same results."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """The written files."""
 
     path: Path
     size: int
@@ -69,7 +69,7 @@ def export_onnx(served: Served, example: Table, path: Path) -> Exported:
 def _to_onnx(served: Served, names: list[str], example: Table) -> onnx.ModelProto:
     # Offsets are one longer than the batch: the exporter finds that out by itself, where dimensions have no names.
     shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in names)
-    # The exporter tells of optional packages and of its own deprecations; neither is news to who trains a model.
+    # The exporter warns of optional packages and of its own deprecations, which are irrelevant to users.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -94,7 +94,7 @@ def _to_onnx(served: Served, names: list[str], example: Table) -> onnx.ModelProt
 
 
 def _tidy(model: onnx.ModelProto) -> None:
-    """Where each node came from in Python is only noise, and machine paths, in a file that is shipped."""
+    """The Python source of each node is only noise, with machine paths, in a shipped file."""
     del model.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]

@@ -46,7 +46,7 @@ def _is_table(node: NodeProto) -> bool:
 
 
 def _axes(graph: GraphProto) -> dict[str, int]:
-    """Weight -> the axis that has a scale for each entry: a table's rows, a linear layer's outputs."""
+    """Weight → the axis that has a scale for each entry: a table's rows, a linear layer's outputs."""
     found: dict[str, int] = {}
     for node in graph.node:
         if node.op_type == "MatMul":
@@ -96,7 +96,7 @@ def halve(source: Path, target: Path) -> None:
     model = onnx.load(source)
     kept = list(DEFAULT_OP_BLOCK_LIST)
     if any(node.op_type in RECURRENT for node in model.graph.node):
-        # ONNX Runtime 1.32 crashes where it moves a cast through what stands before or behind a GRU.
+        # ONNX Runtime 1.32 crashes if it moves a cast through a neighbor of a GRU.
         kept += [*RECURRENT, "Squeeze", "Transpose", "Unsqueeze"]
     onnx.save(convert_float_to_float16(model, keep_io_types=True, op_block_list=kept), target)
     _restore(source, target)

@@ -1,4 +1,4 @@
-"""`python -m merlon_lab.rival.compare`: our models beside RecBole's on MovieLens-100k; each answer goes to a file as soon as it is there, the table is made of the file."""
+"""`python -m merlon_lab.rival.compare`: our models beside RecBole's on MovieLens-100k. Each result is written to a file at once, and the table is made from the file."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ from ..training import TrainingOptions, fit
 from .recbole_runs import Trained, write_atomic
 
 OURS = {"float32": "merlon-lab", "bfloat16": "merlon-lab bfloat16"}
-"""What an answer of ours is called, by the precision of products while training."""
+"""The label of one of our results, by the precision of products while training."""
 LENGTH = 10
 PATIENCE = 4
 """RecBole's `stopping_step` of 3 lets three epochs without progress pass, and stops at the fourth."""
@@ -49,9 +49,9 @@ class Match:
     epochs: int
     retrieval: dict[str, Any]
     our_batch: int | None = None
-    """Where a row of ours is not a row of theirs."""
+    """Rows of ours that differ from rows of theirs."""
     weight_decay: float = 0.0
-    """Of ours; theirs has what `settings` say."""
+    """Our setting; theirs is in `settings`."""
 
 
 def matches() -> list[Match]:
@@ -61,7 +61,7 @@ def matches() -> list[Match]:
     return [
         Match("mf", "BPR", "ids", ("dim=64",), {"embedding_size": 64}, 3e-3, 2048, 40, {}),
         Match("deepfm", "DeepFM", "ctr", ours_deep, deep, 3e-3, 1024, 12, {}),
-        # RecBole's perceptron has batch normalisation to hold it back; ours has none, and grew too sure of itself. Chosen by validation, seeds 1 to 3.
+        # RecBole's perceptron has batch normalization as a regularizer; ours has none, and overfitted. Chosen by validation, seeds 1 to 3.
         Match("dcn_v2", "DCNV2", "ctr", ours_deep, crosses, 3e-3, 1024, 12, {}, weight_decay=1.0),
         Match(
             "ncf", "NeuMF", "ids", ("dim=64", "hidden=128,64", "dropout=0.1"),
@@ -169,7 +169,7 @@ def _with_scores(chunks: Iterator[Any], scores: torch.Tensor) -> Iterator[Any]:
 
 
 def _raw_ids(raw: Path, transformed: Path) -> dict[int, int]:
-    """Encoded id -> raw id, from a table before and after its workflow."""
+    """Encoded id → raw id, from a table before and after its workflow."""
     before, after = (pq.read_table(path)["item_id"].combine_chunks().flatten().to_pylist() for path in (raw, transformed))
     return dict(zip(after, before))
 

@@ -29,7 +29,7 @@ FEATURES = {"user": ["user_id", "age", "gender", "occupation"], "item": ["item_i
 
 
 def old_names() -> None:
-    """RecBole 1.2.1 was written for NumPy 1 and an older PyTorch: names that are gone since, and checkpoints that hold more than tensors."""
+    """RecBole 1.2.1 was written for NumPy 1 and an older PyTorch: names that were removed since, and checkpoints with more than tensors."""
     for name, value in {"float_": np.float64, "bool_": np.bool_, "unicode_": np.str_, "complex_": np.complex128}.items():
         if name not in np.__dict__:
             setattr(np, name, value)
@@ -72,7 +72,7 @@ def write_file(table: pa.Table, path: Path) -> None:
 
 
 class Trained:
-    """A RecBole model at its best epoch, asked by raw ids."""
+    """A RecBole model at its best epoch, called with raw ids."""
 
     def __init__(self, model: str, files: Path, seed: int, settings: dict[str, Any], kind: str):
         old_names()

@@ -1,4 +1,4 @@
-"""What `rival/throughput.py` times on each side: one epoch of training, or of loading alone, of the same made rows."""
+"""Work that `rival/throughput.py` measures on each side: one epoch of training, or of loading alone, over the same generated rows."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ from ..training import TrainingOptions, make_optimisers, products
 from .recbole_runs import COMMON, old_names, write_file
 
 Works = dict[str, Callable[[], None]]
-"""`loader`, `dcn_v2`, `dlrm` and, of ours, `dcn_v2 bfloat16`: each goes over all rows once."""
+"""`loader`, `dcn_v2`, `dlrm` and, of ours, `dcn_v2 bfloat16`: each processes all rows once."""
 
 BATCH = 2048
 DEEP = {"embedding_size": 16, "mlp_hidden_size": [64, 32], "dropout_prob": 0.1}
@@ -122,7 +122,7 @@ def deepctr(data: pa.Table, sizes: list[int], folder: Path) -> Works:
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    sys.modules["requests"] = types.ModuleType("requests")  # On import it asks PyPI for a newer version of itself.
+    sys.modules["requests"] = types.ModuleType("requests")  # On import it checks PyPI for a newer version of itself.
     with contextlib.redirect_stdout(io.StringIO()):
         from deepctr_torch.inputs import DenseFeat, SparseFeat
         from deepctr_torch.models import DCN

@@ -1,8 +1,7 @@
 """`python -m merlon_lab.rival.throughput`: rows a second of training and of loading, beside RecBole and DeepCTR-Torch, alternating in one run.
 
 Each side runs in a process of its own, with the memory settings that it makes, on as many threads as `--threads` says. Data: made, ids skewed as in a
-shop, of two shapes: ids and numbers, and ids alone. RecBole gives a number a vector as long as an id's, the others (and the paper) the number itself:
-where there are numbers, its crosses are wider than ours, so `width` stands beside each rate. Rates are medians of the rounds.
+shop, of two shapes: ids and numbers, and ids alone. RecBole gives a number a vector as long as an id's, the others (and the paper) the number itself. With numbers, its crosses are therefore wider than ours, so `width` is printed beside each rate. Rates are medians of the rounds.
 """
 
 import argparse
@@ -29,13 +28,13 @@ PAIRS = (
     ("dcn_v2 bfloat16", "dcn_v2", {"RecBole": "DCNV2", "DeepCTR-Torch": "DCN"}),
     ("dlrm", "dlrm", {"RecBole": "PNN"}),
 )
-"""Our work, theirs, and what it is called there."""
+"""Our work, theirs, and its name there."""
 Seconds = tuple[float, float]
-"""Of the processor, and of the clock."""
+"""Frequencies of the processor and of the clock."""
 
 
 def answer(side: str, shape: tuple[int, int, int], threads: int, asked: Connection) -> None:
-    """In a process of its own: the seconds of each work that is asked for; none of a work that this side lacks."""
+    """In a process of its own: the seconds of each requested work; none for work that this side lacks."""
     torch.set_num_threads(threads)
     sys.argv = sys.argv[:1]  # RecBole reads them, too
     data, sizes = make_rows(*shape)
@@ -51,7 +50,7 @@ def answer(side: str, shape: tuple[int, int, int], threads: int, asked: Connecti
 
 
 def measure(shape: tuple[int, int, int], threads: int, rounds: int) -> dict[tuple[str, str], Seconds]:
-    """(side, work) -> medians, the sides in turn and one at a time."""
+    """(side, work) → medians, the sides in turn and one at a time."""
     spawn = multiprocessing.get_context("spawn")
     asked: dict[str, Connection] = {}
     for side in SIDES:
@@ -72,7 +71,7 @@ def measure(shape: tuple[int, int, int], threads: int, rounds: int) -> dict[tupl
 
 
 def width(side: str, fields: int, numbers: int) -> int:
-    """Of what DCN-v2 crosses: its products of matrices take the square of it."""
+    """Width of DCN-v2's crosses: its products of matrices are quadratic in it."""
     dim = int(DEEP["embedding_size"])
     return dim * fields + (dim if side == "RecBole" else 1) * numbers
 

@@ -1,1 +1,1 @@
-"""What is learnt: a loss for a batch, and a measurement on held-out data."""
+"""The task: a loss for a batch, and a measurement on held-out data."""

@@ -1,4 +1,4 @@
-"""The items that can be recommended: their columns, how often each occurs, and where each stands."""
+"""The items that can be recommended: their columns, frequencies, and positions."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ class Catalogue:
         return len(self.ids)
 
     def places(self, ids: Tensor) -> Tensor:
-        """Where items stand; -1 for those that training has not seen."""
+        """Positions of items; -1 for those that are not in the training data."""
         return self._place[ids]
 
 

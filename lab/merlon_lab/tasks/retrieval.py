@@ -24,7 +24,7 @@ class RetrievalOptions:
     loss: str = "softmax"
     negatives: str = "in_batch"
     count: int = 256
-    """Of negatives drawn; `cached`: of vectors remembered."""
+    """Number of drawn negatives; `cached`: of remembered vectors."""
     temperature: float = 1.0
     id_dropout: float = 0.0
     log_q: bool = True
@@ -48,11 +48,11 @@ class RetrievalTask:
         self.query_columns: tuple[Column, ...] = (self.user,) if self.pairs and self.user else getattr(model, "query_columns", ())
         self.item_columns: tuple[Column, ...] = (self.item,) if self.pairs else model.item_columns
         self.catalogue = Catalogue(train, self.item, self.item_columns)
-        # What a row's history holds changes from row to row: then each row asks for itself, and nothing is known.
+        # A row's history differs from row to row: each row is then a query of its own, without known items.
         self.by_user = self.user is not None and not any(c.is_list for c in self.query_columns)
         self.known = Known(train[self.user.name], self.catalogue.places(train[self.item.name]), len(self.catalogue)) if self.by_user and self.user else None
         self.score_loss = RANKING_LOSSES[options.loss]
-        # A softmax wants many negatives, and may share them; losses of pairs want a few for each row.
+        # A softmax needs many negatives, and may share them; losses of pairs need a few for each row.
         shared = options.loss == "softmax" and not self.pairs
         if options.negatives == "in_batch" and self.pairs:
             raise LabError("A model that scores pairs cannot share the batch's items. Choose `--negatives uniform` or `popularity`.")
@@ -70,7 +70,7 @@ class RetrievalTask:
         items = drawn.items if drawn.items.dim() == 2 else drawn.items.unsqueeze(0)
         valid = items != own.unsqueeze(1)
         if self.known is not None and self.user is not None and self.negatives is not None:
-            # What the user is known to like is no negative.
+            # A known positive of the user is not a negative.
             valid &= ~self.known.has(batch[self.user.name].unsqueeze(1), items)
         return self.score_loss(positive, negative, valid)
 
@@ -118,7 +118,7 @@ class RetrievalTask:
             known = None
             if self.known is not None:
                 known = self.known.matrix(users[start:stop])
-                # Asked for again: it may be shown.
+                # Requested again: it may be shown.
                 wanted &= ~known
             yield self.scores(slice_rows(queries, start, stop)), wanted, known
 
@@ -149,5 +149,5 @@ def against(queries: Tensor, mine: Tensor, others: Tensor, drawn: Tensor, temper
 
 
 def popularity_scores(task: RetrievalTask, queries: Table) -> Tensor:
-    """What a model has to beat: the same order for everyone."""
+    """The baseline of a model: the same order for every user."""
     return task.catalogue.counts.float().expand(rows_of(queries), -1)

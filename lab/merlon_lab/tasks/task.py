@@ -1,4 +1,4 @@
-"""What the training loop asks of a task."""
+"""The interface of a task for the training loop."""
 
 from dataclasses import dataclass
 from typing import Protocol
