@@ -1,4 +1,4 @@
-/** `merlon bloom build`: Bloom filters of what each user has seen, for `filterCandidates({ seen })`. */
+/** `merlon bloom build`: Bloom filters of each user's seen items, for `filterCandidates({ seen })`. */
 import { Command } from "commander";
 import { databaseOptions } from "./fit.js";
 import { printProgress, summary } from "./progress.js";
@@ -16,17 +16,17 @@ interface Options {
 
 export const bloomCommand = (): Command =>
   new Command("bloom")
-    .description("make Bloom filters of what users have seen, which filterCandidates reads")
+    .description("make Bloom filters of the items each user has seen, for filterCandidates")
     .addCommand(
       new Command("build")
         .description("make Parquet with one Bloom filter per user from rows of users and items")
-        .requiredOption("-d, --data <paths...>", "Parquet, CSV or JSON lines: files, folders or quoted globs")
+        .requiredOption("-d, --data <paths...>", "files, folders or quoted globs (Parquet, CSV, JSON lines)")
         .requiredOption("--user <column>", "column of users")
         .requiredOption("--item <column>", "column of items: integers or texts")
         .requiredOption("-o, --out <file>", "Parquet file to write")
         .option("--name <column>", "name of the column of filters", "seen_items")
-        .option("--error-rate <share>", "share of unseen items that a filter takes for seen", "0.01")
-        .option("--timestamp <column>", "event time, whose latest value per user comes along")
+        .option("--error-rate <share>", "false positive rate: unseen items filtered as seen", "0.01")
+        .option("--timestamp <column>", "event time column (each user's latest value is kept)")
         .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
         .addHelpText(
           "after",
@@ -36,7 +36,7 @@ A filter takes 1.2 bytes an item at an error rate of 0.01, and 1.8 at 0.001.
 Example:
   $ merlon bloom build --data 'events/*.parquet' --user user_id --item item_id --timestamp time --out seen.parquet
 
-Then serve the column as a BYTES feature, and in the program:
+Serve the column as a BYTES feature. In the program:
   const user = request["user_id"] >> queryFeast("features", { view: "user_seen", bytes: "base64" });
   const unseen = retrieval["candidate_ids"] >> filterCandidates({ seen: user["seen_items"] });`,
         )

@@ -29,12 +29,12 @@ export const buildCommand = (): Command =>
       "<file>",
       "*.ensemble.ts or *.merlon, or the folder of a fitted workflow, which becomes a model of its own",
     )
-    .option("-o, --out <folder>", "model repository to write; other models in it stay", "model-repo")
-    .option("-w, --watch", "build again whenever a file or an artefact changes")
+    .option("-o, --out <folder>", "model repository to write (its other models stay)", "model-repo")
+    .option("-w, --watch", "rebuild if a file or artefact changes")
     .addOption(
       new Option(
         "--layout <layout>",
-        "executor: one model runs the plan; ensemble: one model per step, scheduled by Triton's ensemble",
+        "execution: executor (one model runs the plan) or ensemble (one model per step, scheduled by Triton's ensemble)",
       )
         .choices(["executor", "ensemble"])
         .default("executor"),
@@ -42,36 +42,36 @@ export const buildCommand = (): Command =>
     .addOption(
       new Option(
         "--names <names>",
-        "merlin: the entry is executor_model, with the tensors of Merlin's executor",
+        "interface of the entry model (merlin: executor_model with the tensors of Merlin's executor)",
       ).choices(["merlon", "merlin"]),
     )
     .addOption(
       new Option(
         "--target <target>",
-        "merlon: Merlon serves it; triton: ONNX models and ensembles alone, which a stock Triton serves too",
+        "server to build for: merlon, or triton (a stock Triton: ONNX models and ensembles alone)",
       )
         .choices(["merlon", "triton"])
         .default("merlon"),
     )
-    .option("--fuse", "of --target triton: the whole ensemble in one ONNX graph, models inlined")
-    .option("--triton-release <yy.mm>", "of --target triton: the release that is to run it (default: 25.08)")
+    .option("--fuse", "Triton: one ONNX graph of the whole ensemble (models inlined)")
+    .option("--triton-release <yy.mm>", "Triton: release that runs the repository (default: 25.08)")
     .addOption(
       new Option(
         "--ivf <search>",
-        "of --target triton: search an IVF index as FAISS does, or exactly (default: probe)",
+        "Triton: search of an IVF index (probe: the lists that FAISS probes; exact: all lists; default: probe)",
       ).choices(["probe", "exact"]),
     )
     .addOption(
       new Option(
         "--features <from>",
-        "of --target triton: freeze the features of stores as they are now, or take a user's from the request (default: frozen)",
+        "Triton: source of store features (frozen: their present values, inputs: from each request; default: frozen)",
       ).choices(["frozen", "inputs"]),
     )
     .option(
       "--date <date>",
-      "of --target triton: as of when features are frozen, for `ttl` and frozen.json (default: $SOURCE_DATE_EPOCH, else now)",
+      "Triton: time of frozen features (for `ttl` and frozen.json; default: $SOURCE_DATE_EPOCH, else now)",
     )
-    .option("--no-check", "of --target triton: without asking kernels and graphs the same first")
+    .option("--no-check", "Triton: skip the check of graphs against kernels")
     .addOption(offOption())
     .addHelpText(
       "after",

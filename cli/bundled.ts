@@ -1,5 +1,5 @@
 /**
- * Where the programs' code is: the bundle, which starts in half the time, or the modules it is made of.
+ * The programs' code: the bundle, which starts in half the time, or its modules.
  */
 import { bundledFile } from "../contract/bundled-file.js";
 import { runBundle } from "./code-cache.js";

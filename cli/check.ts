@@ -15,11 +15,11 @@ export const checkCommand = (): Command =>
     .description("find mistakes in ensembles and workflows: columns, dtypes, artefacts")
     .argument("<files...>", PROGRAM_FILES)
     .addOption(
-      new Option("--format <format>", "pretty for people, json for tools, github for annotations in GitHub Actions")
+      new Option("--format <format>", "output format: pretty, json or github (GitHub annotations)")
         .choices(["pretty", "json", "github"])
         .default("pretty"),
     )
-    .option("-w, --watch", "check again whenever a file or an artefact changes")
+    .option("-w, --watch", "check again if a file or artefact changes")
     .addHelpText(
       "after",
       `
@@ -61,7 +61,7 @@ async function checkOnce(files: readonly string[], format: DiagnosticFormat): Pr
       );
     }
   }
-  // What a tool reads is the answer; what a person reads is beside it.
+  // Output for tools is on stdout; messages for people are on stderr.
   const to = format === "pretty" ? process.stderr : process.stdout;
   to.write(formatDiagnostics(diagnostics, format, { color: process.stderr.isTTY === true }));
   if (advice !== undefined) process.stderr.write(`note: ${advice}\n`);

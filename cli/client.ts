@@ -1,4 +1,4 @@
-/** `merlon client COMMAND`: asks any server that speaks KServe v2, from a terminal. */
+/** `merlon client COMMAND`: a client of any server that speaks KServe v2, for the terminal. */
 import { Command } from "commander";
 import { benchCommand } from "./client/bench.js";
 import { describeCommand } from "./client/describe.js";
@@ -9,7 +9,7 @@ import { streamCommand } from "./client/stream.js";
 
 export const clientCommand = (): Command => {
   const command = new Command("client")
-    .description("ask a server (Triton, Merlon, MLServer, KServe): status, models, requests, statistics, load")
+    .description("query a server (Triton, Merlon, MLServer, KServe): status, models, requests, statistics, load")
     .addHelpText(
       "after",
       `

@@ -1,6 +1,7 @@
 /**
- * A bundle of CommonJS chunks, run with what V8 made of them at an earlier start: `CHUNK.TAG.cache` beside each, written once it has run. TAG is of
- * Node's version, of V8's flags and the processor; a cache of another source or with a damaged byte is none. Where none can be written, all goes on without.
+ * A bundle of CommonJS chunks, run with V8's code cache of an earlier start: `CHUNK.TAG.cache` beside each, written once it has run.
+ * TAG is of Node's version, of V8's flags and the processor; a cache of another source or with a damaged byte is none. If none can be
+ * written, the program runs without.
  */
 import { accessSync, constants, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -24,7 +25,7 @@ const TAG =
   process.execArgv.length === 0 && !process.env.NODE_OPTIONS
     ? crc32(`${process.version} ${process.arch}`).toString(36)
     : process.getBuiltinModule("node:v8").cachedDataVersionTag().toString(36);
-/** What takes milliseconds to load and few servers use; the chunks read its members where they use them. */
+/** Modules that take milliseconds to load and few servers use; the chunks read their members at use. */
 const LATER: ReadonlySet<string> = new Set(["node:crypto", "node:tls"]);
 /** CRC-32 of the source and of V8's data, before the data. */
 const HEAD = 8;
@@ -107,7 +108,7 @@ function writeCaches(): void {
   }
 }
 
-/** Who runs another's installation with more rights leaves no file in it that its owner can't remove. */
+/** If root runs another user's installation, it leaves no file there that the owner can't remove. */
 function mayWrite(file: string): boolean {
   try {
     accessSync(dirname(file), constants.W_OK);

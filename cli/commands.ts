@@ -48,7 +48,7 @@ export const commands = (): readonly Command[] => [
   doctorCommand(),
 ];
 
-/** Stands in the list of commands; `main` hands its words over before commander sees them. */
+/** An entry for the list of commands; `main` takes its words before commander does. */
 const serveCommand = (): Command => {
   const command = new Command("serve")
     .description("Serve model repositories with Triton's protocol")

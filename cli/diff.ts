@@ -33,12 +33,12 @@ export const diffCommand = (): Command =>
       "a server (host:8001, http://…), a model repository, an *.ensemble.ts or *.merlon, or a cassette: what was answered when it was recorded",
     )
     .argument("<b>", "the same")
-    .option("--requests <file>", "the cassette to send, where neither side is one")
-    .option("--ulp <n>", "floats may be so many representable numbers apart", amount)
-    .option("--tolerance <r>", "floats may differ by this part of the second one", amount)
-    .option("--atol <d>", "and by so much more, with --tolerance", amount, 0)
-    .option("--limit <n>", "send at most so many requests", amount)
-    .option("--deadline <seconds>", "how long a server may take for an answer", amount, 60)
+    .option("--requests <file>", "cassette to send, if neither side is one")
+    .option("--ulp <n>", "maximum difference of floats in ULPs", amount)
+    .option("--tolerance <r>", "relative tolerance for floats", amount)
+    .option("--atol <d>", "absolute tolerance for floats, added to --tolerance", amount, 0)
+    .option("--limit <n>", "maximum number of requests", amount)
+    .option("--deadline <seconds>", "timeout of a response in seconds", amount, 60)
     .option("--format <format>", "text or json", "text")
     .addHelpText(
       "after",
@@ -94,7 +94,7 @@ const isProgram = (text: string): boolean => {
   return file !== undefined && file.kind !== "workflow";
 };
 
-/** A program is built first, into a folder that goes with it. */
+/** A program is built first, into a folder that is removed with it. */
 async function openSide(text: string, options: DiffTargetOptions): Promise<DiffTarget> {
   const { openDiffTarget } = await import("../runtime/testing/recordings/diff-target.js");
   if (!isProgram(text)) return openDiffTarget(text, options);

@@ -18,8 +18,8 @@ const readGpu = (text: string): string => {
 export const doctorCommand = (): Command =>
   new Command("doctor")
     .description("show what this machine has for Merlon, what is missing, and the line to type")
-    .option("--gpu [provider]", "look for GPUs and run a model on each; demands one: auto, cuda or webgpu", readGpu)
-    .option("--need <names>", "parts that must be usable, such as onnxruntime-node,faiss-node", names, [])
+    .option("--gpu [provider]", "run a model on each GPU (demands one: auto, cuda or webgpu)", readGpu)
+    .option("--need <names>", "required parts (such as onnxruntime-node,faiss-node)", names, [])
     .option("--json", "print JSON")
     .addHelpText(
       "after",

@@ -1,5 +1,5 @@
 /**
- * A request's columns and keys that are looked up in them → rows worth asking with: known keys, keys that nobody has, edges of dtypes, empty lists.
+ * A request's columns and the keys of their look-ups → useful test rows: known keys, unknown keys, edges of dtypes, empty lists.
  */
 
 import { entryColumn } from "../contract/column-tensors.js";
@@ -14,7 +14,7 @@ export type EdgeRow = Readonly<Record<string, readonly Value[]>>;
 const ROWS = 32;
 const LENGTHS = [2, 0, 1, 5];
 
-/** Every second row holds known keys alone, so that what stands behind a look-up is met. */
+/** Every second row has only known keys, so that the steps behind a look-up run. */
 export function edgeRows(columns: Schema, keys: ReadonlyMap<string, readonly Value[]>): EdgeRow[] {
   const random = generator();
   const pick = (from: readonly Value[]): Value => from[Math.floor(random() * from.length)]!;

@@ -61,8 +61,8 @@ const importTable = (): Command =>
     .description("make an embedding table from a sparse model that HugeCTR saved, or from arrays that numpy saved")
     .argument("<path>", "HugeCTR's folder, with the files `key` and `emb_vector`; or an `.npz` file")
     .requiredOption("-o, --out <folder>", "folder to write")
-    .option("--vectors <array>", "of an .npz file: matrix of vectors, one per row", "vectors")
-    .option("--keys <array>", "of an .npz file: integers, one per vector; by default a vector's key is its row")
+    .option("--vectors <array>", ".npz: matrix of vectors, one per row", "vectors")
+    .option("--keys <array>", ".npz: integer key per vector (default: row number)")
     .addHelpText(
       "after",
       `

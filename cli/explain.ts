@@ -25,12 +25,12 @@ export const explainCommand = (): Command =>
       "*.ensemble.ts, *.workflow.ts, *.merlon, plan.json, or a model repository; with --diff two of them",
     )
     .addOption(
-      new Option("--format <format>", "html is a page of its own: the graph, column lineage, search")
+      new Option("--format <format>", "output format (html: a page with graph, column lineage and search)")
         .choices(["text", "mermaid", "json", "html"])
         .default("text"),
     )
     .option("-o, --out <file>", "write there instead of to the terminal")
-    .option("--diff", "show what changed from the first target to the second; exit status 1 when something did")
+    .option("--diff", "show changes since another target (exit status 1 if any)")
     .addOption(
       new Option("--target <target>", "triton: the models that `merlon build --target triton` would write").choices([
         "merlon",

@@ -1,6 +1,6 @@
 /**
- * An error that ends a command -> the message that is printed. A full disk (an error of Node's, DuckDB's or FAISS's) and a package whose native part is missing
- * have messages with what to do.
+ * An error that ends a command → the message that is printed. A full disk (an error of Node's, DuckDB's or FAISS's) and a package whose
+ * native part is missing have messages with a fix.
  */
 import { packageFault } from "../runtime/base/missing-package.js";
 
@@ -9,6 +9,6 @@ const NO_ROOM = /\b(ENOSPC|EDQUOT|EFBIG)\b|No space left on device|Disk quota ex
 export function failureText(error: unknown): string {
   const message = packageFault(error) ?? (error as Error).message;
   return NO_ROOM.test(message)
-    ? `${message.replace(/\.$/, "")}. There is no room to write: free some, or write elsewhere (\`--out\`; TMPDIR for what work spills).`
+    ? `${message.replace(/\.$/, "")}. The disk is full: free some space, or write to another folder (\`--out\`; TMPDIR for temporary files).`
     : message;
 }

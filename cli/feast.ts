@@ -23,7 +23,7 @@ const materializeCommand = (): Command =>
     .description("write each entity's latest row to the online store (SQLite or Redis), in Feast's bytes")
     .argument("<repository>", "folder of feature_store.yaml, after `feast apply`")
     .option("--view <names>", "views to write, separated by commas (all that are online)", names)
-    .option("-d, --data <paths...>", "Parquet or CSV of one view, instead of the file its source names")
+    .option("-d, --data <paths...>", "Parquet or CSV of one view (default: its source)")
     .option("--start <time>", "only rows of this time and later")
     .option("--end <time>", "only rows up to this time")
     .option("--memory-limit <size>", "beyond it, reading spills to disk (4GB)")
@@ -73,10 +73,7 @@ const getCommand = (): Command =>
     .argument("<repository>", "folder of feature_store.yaml")
     .option("--view <names>", "views to read, separated by commas", names)
     .option("--service <name>", "a feature service, instead of views")
-    .requiredOption(
-      "-k, --key <name=values...>",
-      "join key and its values, separated by commas; several keys pair by position",
-    )
+    .requiredOption("-k, --key <name=values...>", "join key and comma-separated values (several keys pair by position)")
     .option("--features <names>", "features to read, separated by commas (all)", names)
     .addOption(new Option("--format <name>", "how to print").choices(["table", "json"]).default("table"))
     .addHelpText(
@@ -104,7 +101,7 @@ BYTES are printed, and given, as base64. JSON has infinities, and integers beyon
       process.stdout.write(flags.format === "json" ? `${JSON.stringify(rows, exact, 2)}\n` : table(rows));
     });
 
-/** Integers beyond 2^53, and floats that JSON has no number for, as text, so that they stay what they are; protobuf's JSON does the same. */
+/** Integers beyond 2^53, and floats without a JSON number, are text, so that they stay exact; protobuf's JSON does the same. */
 const exact = (_: string, value: unknown): unknown => {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;

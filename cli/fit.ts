@@ -20,18 +20,15 @@ export const fitCommand = (): Command =>
   new Command("fit")
     .description("compute a workflow's statistics and vocabularies from data, and write the fitted workflow")
     .argument("<file>", "*.workflow.ts or *.merlon")
-    .requiredOption("-d, --data <paths...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
-    .requiredOption(
-      "-o, --out <folder>",
-      "folder of the fitted workflow; one that stands there is replaced in one step",
-    )
+    .requiredOption("-d, --data <paths...>", "files, folders or quoted globs (Parquet, CSV, JSON lines, Arrow)")
+    .requiredOption("-o, --out <folder>", "folder of the fitted workflow (an existing one is replaced atomically)")
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
-    .option("--golden-rows <n>", "rows of the data to keep in the folder for `merlon verify`; 0 for none", "32")
+    .option("--golden-rows <n>", "golden rows to keep for `merlon verify` (0 for none)", "32")
     .addOption(engineOption())
     .option(
       "--spark-master <url>",
-      "where Spark runs: local[4], yarn, spark://host:7077 (default: SPARK_MASTER, else local[*])",
+      "Spark master (local[4], yarn, spark://host:7077; default: SPARK_MASTER, else local[*])",
     )
     .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
     .option(
@@ -46,8 +43,8 @@ Examples:
   $ merlon fit user.workflow.ts --data users.csv --out etl/user --memory-limit 2GB
   $ merlon fit ranking.workflow.ts --data 's3a://events/' --out etl/ranking --engine spark --spark-master yarn
 
-The same data gives the same folder, byte for byte. After an error or a kill the old folder is still there, and a fit
-that was killed goes on where it was, if program and data are the same.
+The same data gives the same folder, byte for byte. After an error or a kill the old folder is unchanged.
+A fit that was killed resumes if program and data are the same.
 Then: \`merlon transform DIR\` for training data, \`transformWorkflow("DIR")\` in an ensemble.`,
     )
     .action(fit);
@@ -98,7 +95,7 @@ async function fit(file: string, options: Options): Promise<void> {
   }
   if (resumed > 0)
     process.stdout.write(
-      `  went on where a fit of the same program and data had been stopped: ${resumed} of its parts ${resumed === 1 ? "was" : "were"} done\n`,
+      `  resumed a fit of the same program and data: ${resumed} of its parts ${resumed === 1 ? "was" : "were"} done\n`,
     );
   process.stdout.write(summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, performance.now() - started));
 }
@@ -113,11 +110,11 @@ export const databaseOptions = ({
 });
 
 export const engineOption = (): Option =>
-  new Option("--engine <name>", "what runs the statements: DuckDB in this process, or Spark")
+  new Option("--engine <name>", "SQL engine: DuckDB in this process, or Spark")
     .choices(["duckdb", "spark"])
     .default("duckdb");
 
-/** Where `--engine spark` asks for it, how Spark is reached. */
+/** The connection to Spark, if `--engine spark` selects it. */
 export function sparkOptions({
   engine,
   sparkMaster,

@@ -1,4 +1,4 @@
-/** A saved NVTabular workflow -> a program and a fitted folder. */
+/** A saved NVTabular workflow → a program and a fitted folder. */
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -21,9 +21,9 @@ export interface ImportedWorkflow {
   readonly program: string;
   /** Nodes of the saved graph. */
   readonly nodes: number;
-  /** What differs from the original on purpose. */
+  /** Intended differences from the original. */
   readonly warnings: readonly string[];
-  /** Where it is not ok, no fitted folder was written. */
+  /** If it is not ok, no fitted folder was written. */
   readonly compiled: Awaited<ReturnType<typeof compileWorkflow>>;
 }
 
@@ -52,7 +52,7 @@ export async function importNvtabular(folder: string, options: ImportOptions): P
       await mkdir(dirname(join(base, to)), { recursive: true });
       await copyFile(resolveInside(folder, pathInside(from)), join(base, to));
     }
-    // Each node stays a step of its own, so that what it has learnt finds it. Columns that fitting alone reads are not asked for.
+    // Each node stays a step of its own, so that its state finds it. Columns that only the fit reads are not inputs.
     const off = new Set(PASS_NAMES.filter(pass => pass !== "pruneColumns"));
     return { warnings: made.warnings, compiled: await compileWorkflow(program, { off }) };
   };

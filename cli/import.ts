@@ -21,7 +21,7 @@ Examples:
   $ merlon import nvtabular saved_workflow --out etl/ranking
   $ merlon verify etl/ranking
 
-NVTabular's workflows of 23.08 and before are pickles. Where that NVTabular is installed, make a folder that can be imported of one:
+NVTabular's workflows of 23.08 and before are pickles. On a machine with that NVTabular, make a folder that can be imported:
   $ python tools/export_nvtabular.py saved_workflow exported
   $ merlon import nvtabular exported --out etl/ranking
 

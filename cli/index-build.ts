@@ -1,4 +1,4 @@
-/** `merlon index build`, `info` and `search`: FAISS files from Parquet embeddings, what a FAISS file holds, and what it finds. */
+/** `merlon index build`, `info` and `search`: makes FAISS files from Parquet embeddings, describes a FAISS file, and searches it. */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { Command, Option } from "commander";
@@ -31,11 +31,11 @@ const buildCommand = (): Command =>
     .description("build a FAISS index from a Parquet column of embeddings")
     .requiredOption("-d, --data <paths...>", "Parquet: files, folders or quoted globs")
     .addOption(new Option("--id <column>", "integer column whose values the index answers with").conflicts("textId"))
-    .option("--text-id <column>", "text column whose values the index answers with; they are written to FILE.ids.arrow")
+    .option("--text-id <column>", "text column for the index's ids (written to FILE.ids.arrow)")
     .requiredOption("--embedding <column>", "column of float lists, all of one length")
     .option(
       "--factory <text>",
-      "`Flat` searches all vectors, `IVF32,…` the nearest of 32 lists, `HNSW32,…` a graph; `PQ16`, `SQ8` keep codes",
+      "index kind (`Flat`: all vectors; `IVF32,…`: nearest of 32 lists; `HNSW32,…`: graph; `PQ16`, `SQ8`: codes)",
       "Flat",
     )
     .addOption(
@@ -43,8 +43,8 @@ const buildCommand = (): Command =>
         .choices(["ip", "l2", "cosine"])
         .default("ip"),
     )
-    .option("--nprobe <n>", "lists that a search of an IVF index visits (8)")
-    .option("--ef-search <n>", "candidates that a search of an HNSW index keeps (16)")
+    .option("--nprobe <n>", "IVF: lists per search (8)")
+    .option("--ef-search <n>", "HNSW: candidates per search (16)")
     .requiredOption("-o, --out <file>", "index file to write")
     .option("--memory-limit <size>", "beyond it, reading spills to disk (4GB)")
     .addHelpText(

@@ -1,4 +1,4 @@
-/** `merlon index search`: asks a FAISS file, and measures what its parameters cost and give. */
+/** `merlon index search`: searches a FAISS file, and measures cost and recall of its parameters. */
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
@@ -24,11 +24,11 @@ export const searchCommand = (): Command =>
     .option("--embedding <column>", "column of the query vectors", "embedding")
     .option("--query <numbers>", "one query, as numbers separated by commas")
     .option("-k, --topk <n>", "how many to find", "10")
-    .option("--nprobe <n>", "IVF: lists to visit, instead of what the file says")
-    .option("--ef-search <n>", "HNSW: candidates to keep, instead of what the file says")
+    .option("--nprobe <n>", "IVF: lists per search (default: the file's)")
+    .option("--ef-search <n>", "HNSW: candidates per search (default: the file's)")
     .option("--limit <n>", "queries to take from the data", "1000")
-    .option("--recall", "recall and time over nprobe or efSearch, as a chart")
-    .option("--exact <file>", "a Flat index of the same vectors to compare with, where the index keeps only codes")
+    .option("--recall", "chart of recall and time (over nprobe or efSearch)")
+    .option("--exact <file>", "Flat index of the same vectors, for comparison")
     .option("--html <file>", "write the chart as a page too")
     .addHelpText(
       "after",

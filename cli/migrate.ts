@@ -17,16 +17,13 @@ export const migrateCommand = (): Command =>
     .addOption(
       new Option(
         "--to <form>",
-        "merlon: NAME.merlon; ts: NAME.ensemble.ts or NAME.workflow.ts; methods: the method form",
+        "target form (merlon: NAME.merlon, ts: NAME.ensemble.ts or NAME.workflow.ts, methods: method calls)",
       )
         .choices(["merlon", "ts", "methods"])
         .makeOptionMandatory(),
     )
     .addOption(
-      new Option("--kind <kind>", "kind of files without a program as their default export").choices([
-        "ensemble",
-        "workflow",
-      ]),
+      new Option("--kind <kind>", "kind of files without a default-exported program").choices(["ensemble", "workflow"]),
     )
     .option("--dry-run", "print the table and write nothing")
     .addHelpText(

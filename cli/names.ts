@@ -1,4 +1,4 @@
-/** `a, b,c` -> `["a", "b", "c"]`: how options take several column names. */
+/** `a, b,c` → `["a", "b", "c"]`: the form of several column names in an option. */
 export const names = (value: string): string[] =>
   value
     .split(",")

@@ -18,7 +18,7 @@ export const predictCommand = (): Command =>
     .argument("<model>", "*.onnx; each input takes the column of its name")
     .requiredOption("-d, --data <paths...>", "Parquet or CSV: files, folders or quoted globs")
     .requiredOption("-o, --out <file>", "Parquet file to write")
-    .option("-k, --keep <columns>", "columns of the data to carry along, separated by commas", names)
+    .option("-k, --keep <columns>", "comma-separated columns to copy from the data", names)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addHelpText(

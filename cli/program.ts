@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { commands } from "./commands.js";
 import { failureText } from "./failure-text.js";
 
-/** What SIGPIPE ends a program with. */
+/** The exit code after SIGPIPE. */
 const BROKEN_PIPE = 128 + 13;
 
 /** Ends the command quietly when the reader of its output closes the pipe (`| head`), with the exit code of SIGPIPE. */
@@ -24,7 +24,7 @@ export async function main(): Promise<void> {
   const program = new Command("merlon")
     .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
     .version(version)
-    .showHelpAfterError("(add --help for what it takes)")
+    .showHelpAfterError("(--help lists the options)")
     .addHelpText(
       "after",
       `
@@ -37,10 +37,10 @@ The usual way through:
   $ merlon serve --model-repository model-repo`,
     );
   for (const command of commands()) program.addCommand(command);
-  // Where nothing is left that could end the command, its exit code would say that all is well.
+  // If nothing is left that could end the command, its exit code would signal success.
   const unsettled = (): void => {
     process.stderr.write(
-      `merlon: the command ended before it was done: something that it waits for never comes. Nothing can be said about its result; this is a fault of merlon.\n`,
+      `merlon: the process ended before the command was done, because a result that it waited for never arrived. Nothing can be said about its result; this is a fault of merlon.\n`,
     );
     process.exitCode = 1;
   };

@@ -45,7 +45,7 @@ function bar(): ProgressPrinter {
 
 function lines(): ProgressPrinter {
   let last = performance.now();
-  /** When each piece of work was first heard of: several go on side by side. */
+  /** The start of each piece of work; several run in parallel. */
   const started = new Map<string, number>();
   return {
     onProgress({ doing, rows, totalRows }) {
@@ -67,7 +67,7 @@ function lines(): ProgressPrinter {
 export const perSecond = (rows: number, ms: number): string =>
   Math.round(rows / Math.max(ms / 1000, 0.001)).toLocaleString("en-US");
 
-/** `12 s left`, `3 min left`; nothing while nobody knows. */
+/** `12 s left`, `3 min left`; nothing while the total is unknown. */
 export function timeLeft(rows: number, totalRows: number | undefined, ms: number): string {
   if (totalRows === undefined || rows <= 0 || rows >= totalRows || ms < 500) return "";
   const seconds = Math.ceil(((totalRows - rows) / rows) * (ms / 1000));

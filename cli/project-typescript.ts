@@ -11,7 +11,7 @@ export interface ProjectTypeScript {
   readonly version: string;
   /** Folder of its package. */
   readonly folder: string;
-  /** `plugin`: TypeScript 6 and older; `mapper`: 7.1 and newer; `none`: 7.0 can be taught no operators. */
+  /** `plugin` is TypeScript 6 and older, `mapper` is 7.1 and newer. `none` is 7.0, which cannot be extended. */
   readonly teach: "plugin" | "mapper" | "none";
 }
 

@@ -1,4 +1,4 @@
-/** Recall and time over a search's parameters -> a chart for a terminal, and a page with the same as a curve. */
+/** Recall and time over a search's parameters → a chart for a terminal, and a page with the same as a curve. */
 
 import type { SearchParameters } from "../formats/faiss/faiss.js";
 import type { RecallPoint } from "../runtime/etl/measure-recall.js";

@@ -1,5 +1,5 @@
 /**
- * `merlon record`: stands between clients and a server and writes a cassette, until it is stopped.
+ * `merlon record`: a proxy between clients and a server that writes a cassette, until it is stopped.
  */
 import { Command, InvalidArgumentError } from "commander";
 import type { ProxyTls } from "../runtime/testing/recordings/proxy-tls.js";
@@ -29,22 +29,22 @@ const port = (text: string): number => {
 
 export const recordCommand = (): Command =>
   new Command("record")
-    .description("Stand between clients and a server, and keep what goes by in a cassette")
+    .description("Proxy a server, and record its requests and responses in a cassette")
     .requiredOption(
       "--target <url>",
-      "the server: host:8001 or grpc://… for gRPC (HTTP is then expected one port below), http://… for HTTP alone",
+      "server address (host:8001 or grpc://… for gRPC, with HTTP one port below; http://… for HTTP alone)",
     )
-    .option("--target-http <url>", "the server's HTTP port, where it is not one below")
+    .option("--target-http <url>", "the server's HTTP port (default: one below gRPC)")
     .option("--out <file>", "the cassette", "recording.cassette")
     .option("--address <ip>", "where to listen", "127.0.0.1")
     .option("--grpc-port <port>", "0 takes a free one", port, 0)
     .option("--http-port <port>", "0 takes a free one", port, 0)
-    .option("--ca <file>", "PEM: authorities that sign the server's certificate (grpcs://…, https://…)")
+    .option("--ca <file>", "PEM of the server's certificate authorities (grpcs://…, https://…)")
     .option("--cert <file>", "PEM: a certificate for the server, with --key")
     .option("--key <file>", "PEM: its key")
-    .option("--server-name <name>", "the name in the server's certificate, where the address is another")
+    .option("--server-name <name>", "name in the server's certificate (default: the address)")
     .option("--insecure", "take any certificate of the server")
-    .option("--listen-cert <file>", "PEM: clients find TLS here, with this certificate, and --listen-key")
+    .option("--listen-cert <file>", "PEM of a certificate for clients (with --listen-key)")
     .option("--listen-key <file>", "PEM: its key")
     .option("--mask <headers...>", "further headers whose values are secrets", [])
     .addHelpText(
@@ -77,11 +77,10 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
       });
       await recording.stop();
       const { kept, lost, fault } = recording;
-      if (fault)
-        throw new Error(`${rest.out} holds ${kept} requests; ${lost} more went by and are lost: ${fault.message}`);
+      if (fault) throw new Error(`${rest.out} has ${kept} requests; ${lost} more were not recorded: ${fault.message}`);
       const serve = kept > 0 ? ` Serve them: merlon serve --replay ${rest.out}` : "";
       process.stdout.write(
-        `${kept} requests are in ${rest.out}${lost > 0 ? `; ${lost} more went by that are not, for the reasons above` : ""}.${serve}\n`,
+        `${kept} requests are in ${rest.out}${lost > 0 ? `; ${lost} more were not recorded, for the reasons above` : ""}.${serve}\n`,
       );
     });
 

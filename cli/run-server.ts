@@ -17,25 +17,25 @@ const SIGNALS = [
 
 /**
  * @param advise whether an error may say more than Triton's line does
- * @returns when the server runs; the process ends with 1 when it doesn't come up
+ * @returns when the server runs; the process ends with 1 if it doesn't start
  */
 export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
   const [{ serve }, { reportFault }] = await Promise.all([
     import("../runtime/server/index.js"),
     import("../runtime/base/in-background.js"),
   ]);
-  // A server that can go on goes on.
+  // A server that can continue does so.
   process.on("unhandledRejection", error => {
     if (!reportFault(error, "work in the background")) throw error;
   });
-  // A server goes on when the reader of its log closes the pipe.
+  // A server continues when the reader of its log closes the pipe.
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", error => {
       if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
     });
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
-  // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is gone the signal does what it does to any process.
+  // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is removed the signal has its default effect.
   process.once("SIGUSR1", () => process.kill(process.pid, "SIGUSR1"));
   let running: Promise<RunningServer> | undefined;
   // While models load no inference is in flight, and a signal ends the process at once, as it does Triton's. The first process of a container has to

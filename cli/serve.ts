@@ -30,13 +30,13 @@ Examples:
 
 const UI_HELP = `
 The page:
-  --ui [PORT]           shows models, graphs, the last requests stage by stage, and candidates on http://127.0.0.1:PORT (8003; 0 takes a free port)
-  --ui-address ADDRESS  where the page listens; beyond the loopback address everybody who reaches it sees the tensors of requests
+  --ui [PORT]           shows models, graphs, the last requests stage by stage, and candidates on http://127.0.0.1:PORT (default 8003, 0 for a free port)
+  --ui-address ADDRESS  address of the page (default 127.0.0.1); with any other, all who reach it see the tensors of requests
 `;
 
 export const serveHelp = (): string => `${HELP}${flagList()}${UI_HELP}`;
 
-/** Where ports listen unless a flag says otherwise. */
+/** The address of ports unless a flag names another. */
 const LOOPBACK = "127.0.0.1";
 
 interface Page {
@@ -44,7 +44,7 @@ interface Page {
   readonly address: string;
 }
 
-/** `--ui`, `--ui 9000` or `--ui=9000`, and `--ui-address`, which are Merlon's own. @returns where the page is wanted, and the other words */
+/** `--ui`, `--ui 9000` or `--ui=9000`, and `--ui-address`, which are Merlon's own. @returns the page's address, and the other words */
 function takeUi(words: readonly string[]): { readonly page: Page | undefined; readonly rest: readonly string[] } {
   const rest: string[] = [];
   let [port, address]: [number | undefined, string | undefined] = [undefined, undefined];
@@ -100,7 +100,7 @@ async function showUi({ port, address }: Page, { ports, recent }: RunningServer,
     );
   });
   if (!isLoopback(address))
-    process.stderr.write("warning: whoever reaches the page sees the tensors of requests, and may ask the models\n");
+    process.stderr.write("warning: anyone who reaches the page sees the tensors of requests, and can run the models\n");
   process.stdout.write(`The page: ${shown.url}\n`);
 }
 
@@ -134,7 +134,7 @@ export async function serve(words: readonly string[]): Promise<void> {
             `--${unknown.replaceAll("_", "-")}`,
             FLAGS.map(({ name }) => `--${name}`),
           );
-    process.stderr.write(`${lines.join("\n")}${guess && `.${guess}`}\n(add --help for what it takes)\n`);
+    process.stderr.write(`${lines.join("\n")}${guess && `.${guess}`}\n(--help lists the options)\n`);
     process.exit(1);
   }
 }

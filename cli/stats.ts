@@ -16,8 +16,8 @@ interface Options {
 export const statsCommand = (): Command =>
   new Command("stats")
     .description("show what data looks like, column by column, and compare two sets")
-    .argument("<data...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
-    .option("-a, --against <paths...>", "a second set, such as later data: drift of each column, PSI and KS")
+    .argument("<data...>", "files, folders or quoted globs (Parquet, CSV, JSON lines, Arrow)")
+    .option("-a, --against <paths...>", "second data set to compare: drift per column (PSI, KS)")
     .option("--html <file>", "write a page with histograms")
     .option("--json", "print JSON")
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
@@ -30,8 +30,9 @@ Examples:
   $ merlon stats events/ --html events.html
   $ merlon stats october/ --against november/ --html drift.html
 
-Drift: PSI = Σ (b − a) · ln(b / a) over the shares a and b of the first set's deciles (or 20 most frequent values, and the rest) and of null;
-below 0.1 alike, from 0.25 on another population. KS = max |F_a(x) − F_b(x)|, of numbers.`,
+Drift: PSI = Σ (b − a) · ln(b / a). a and b are the shares of the first set's deciles and of null.
+For text they are the shares of its 20 most frequent values, of the rest and of null.
+Below 0.1 the sets are alike; from 0.25 they are different populations. KS = max |F_a(x) − F_b(x)|, of numbers.`,
     )
     .action(async (data: string[], options: Options) => {
       const { dataStats } = await import("../runtime/etl/stats.js");

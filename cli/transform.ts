@@ -23,15 +23,12 @@ export const transformCommand = (): Command =>
   new Command("transform")
     .description("apply a fitted workflow to data, and write Parquet or Arrow")
     .argument("<workflow>", "folder that `merlon fit` wrote")
-    .requiredOption("-d, --data <paths...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
-    .requiredOption(
-      "-o, --out <path>",
-      "NAME.parquet or NAME.arrow for one file; else a folder with one file per input file",
-    )
-    .option("-k, --keep <columns>", "columns of the data to carry along, separated by commas", names)
-    .option("--out-files <n>", "split the rows evenly over so many files of the folder")
-    .option("--shuffle [seed]", "put the rows in a random order; the same seed gives the same order (default 0)")
-    .option("--partition-by <columns>", "make folders of these columns' values, as Hive has them", names)
+    .requiredOption("-d, --data <paths...>", "files, folders or quoted globs (Parquet, CSV, JSON lines, Arrow)")
+    .requiredOption("-o, --out <path>", "NAME.parquet or NAME.arrow, or a folder (one file per input file)")
+    .option("-k, --keep <columns>", "comma-separated columns to copy from the data", names)
+    .option("--out-files <n>", "number of files, with equal numbers of rows")
+    .option("--shuffle [seed]", "shuffle the rows with this seed (default 0)")
+    .option("--partition-by <columns>", "Hive partitions by these columns", names)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addOption(engineOption())

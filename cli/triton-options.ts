@@ -32,12 +32,12 @@ export async function tritonOptions(options: TritonFlags): Promise<TritonOptions
   return undefined;
 }
 
-/** Seconds since 1970 of `--date`, or of the variable that reproducible builds are told by. @throws Error for what is no date */
+/** Seconds since 1970 of `--date`, or of the variable of reproducible builds. @throws Error for an invalid date */
 function dateOf(given: string | undefined): number | undefined {
   const epoch = process.env.SOURCE_DATE_EPOCH;
   if (given === undefined) return epoch && /^\d+$/.test(epoch) ? Number(epoch) : undefined;
   const seconds = Math.floor(Date.parse(given) / 1000);
   if (Number.isNaN(seconds))
-    throw new Error(`\`--date ${given}\` is no date: write it as in 2026-01-31 or 2026-01-31T12:00:00Z.`);
+    throw new Error(`\`--date ${given}\` is not a date: write it as in 2026-01-31 or 2026-01-31T12:00:00Z.`);
   return seconds;
 }

@@ -9,7 +9,7 @@ async function run(): Promise<void> {
   await (command as typeof import("./tritonserver/command.js")).tritonserver();
 }
 
-// Not awaited: the bundle makes CommonJS of it, which knows no await here.
+// Not awaited: the bundle converts it to CommonJS, which has no top-level await.
 run().catch(error => {
   process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
   process.exitCode = 1;

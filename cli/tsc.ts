@@ -1,6 +1,6 @@
 /**
- * `merlon tsc`: the project's own `tsc`, taught to read programs: TypeScript 6 and older through Volar, 7.1 and newer through the content
- * mapper of the project's tsconfig.json.
+ * `merlon tsc`: the project's own `tsc`, extended to read programs. TypeScript 6 and older use Volar, 7.1 and newer the content mapper of
+ * the project's tsconfig.json.
  */
 import { spawn } from "node:child_process";
 import { dirname, join, resolve } from "node:path";
@@ -55,7 +55,7 @@ async function runThroughVolar({ folder }: ProjectTypeScript, words: readonly st
   run(tsc, [FOREIGN], () => [languagePlugin(findEnvironment, { linesOfAuthor: true })]);
 }
 
-/** What TypeScript says of operators on what it takes for numbers and of files that it cannot read. */
+/** TypeScript's errors about operators on assumed numbers and about files that it cannot read. */
 const ABOUT_OPERATORS = /^(.+?)[(:]\d+[,:]\d+\)?(?: -)?:? error TS(?:2345|2362|2363|2365|7053):/gm;
 const ABOUT_FILES = /^(.+?)[(:]\d+[,:]\d+\)?(?: -)?:? error TS2307: Cannot find module '([^']*\.merlon)'/gm;
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");

@@ -18,19 +18,13 @@ export const typegenCommand = (): Command =>
       "write merlon-env.d.ts: the columns of the ONNX graphs, workflows, stores and indexes that programs name",
     )
     .argument("[files...]", `${PROGRAM_FILES}; by default all below this folder`)
-    .option(
-      "-o, --out <file>",
-      "where to write, in a folder that your editor's project includes (merlon-env.d.ts; merlon-models.ts for models)",
-    )
-    .option(
-      "--server <url>",
-      "write the types of a live server's models instead, for merlon/client; .d.ts has types alone",
-    )
+    .option("-o, --out <file>", "file to write, in the editor's project (merlon-env.d.ts; merlon-models.ts for models)")
+    .option("--server <url>", "types of a live server's models, for merlon/client (.d.ts: types only)")
     .option("--model-repository <folder>", "write the types of a repository's models instead")
-    .option("--check", "write nothing; exit with 1 when the file is stale")
+    .option("--check", "only check (exit status 1 if the file is stale)")
     .addHelpText(
       "after",
-      '\nExamples:\n  $ merlon typegen\n  $ merlon typegen --model-repository model-repo --out recommend-models.ts\n  $ merlon typegen --server grpc://localhost:8001\n\nFrom then on `queryFeast("features", …)` and its like have columns in your editor: they complete, and a column that is not\nthere is an error while you type. `merlon check` says when the file is stale; `merlon build` refreshes it.',
+      '\nExamples:\n  $ merlon typegen\n  $ merlon typegen --model-repository model-repo --out recommend-models.ts\n  $ merlon typegen --server grpc://localhost:8001\n\nFrom then on the editor completes the columns of `queryFeast("features", …)` and similar nodes, and reports a missing\ncolumn. `merlon check` says when the file is stale; `merlon build` refreshes it.',
     )
     .action(async (files: string[], options: Options) => {
       if (options.server !== undefined || options.modelRepository !== undefined) return writeModels(options);

@@ -13,8 +13,8 @@ export const verifyCommand = (): Command =>
   new Command("verify")
     .description("check a fitted workflow: checksums, its golden rows, and on data whether serving equals transform")
     .argument("<workflow>", "folder that `merlon fit` wrote")
-    .option("-a, --against <paths...>", "data to run both ways: through SQL as transform does, and as a server does")
-    .option("--rows <n>", "how many rows of it, spread over the data", "10000")
+    .option("-a, --against <paths...>", "data to run through SQL and server code")
+    .option("--rows <n>", "number of rows, spread over the data", "10000")
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addHelpText(
@@ -24,8 +24,8 @@ Examples:
   $ merlon verify etl/ranking
   $ merlon verify etl/ranking --against 'events/*.parquet' --rows 100000
 
-\`merlon fit\` keeps golden rows in the folder, and what transform made of them. They are run through the code that serves; the first column,
-row and operator that differ are named, and the exit status is then 1: for CI. A server does the same as it loads (\`--verify-workflows\`).`,
+\`merlon fit\` stores golden rows and their transformed values in the folder. They run through the code that serves.
+The first column, row and operator that differ are printed, and the exit status is then 1 (for CI). A server does the same as it loads (\`--verify-workflows\`).`,
     )
     .action(async (workflow: string, options: Options) => {
       const [{ verifyWorkflow }, { sayDifference }] = await Promise.all([
@@ -42,7 +42,7 @@ row and operator that differ are named, and the exit status is then 1: for CI. A
         const otherwise =
           difference.in === "data"
             ? "serving differs from transform"
-            : "the golden rows come out otherwise than when it was fitted";
+            : "the golden rows differ from those stored at the fit";
         process.stderr.write(`✘ ${workflow}: ${otherwise}: ${sayDifference(difference)}.\n`);
         process.exitCode = 1;
         return;

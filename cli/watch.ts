@@ -1,7 +1,7 @@
 /**
- * `--watch`: does a piece of work now and again whenever a file that it depends on changes, until `q`, Ctrl-C or a signal. On a terminal the
- * screen is cleared before each round and a line at its foot says what is watched. The work is synchronous for seconds, so that no handler would run
- * meanwhile: signals and the terminal are left as they are for that time, and Ctrl-C ends the process at once.
+ * `--watch`: does a piece of work now and again whenever a file that it depends on changes, until `q`, Ctrl-C or a signal. On a terminal
+ * the screen is cleared before each round and a line at its foot says what is watched. The work is synchronous for seconds, so that no
+ * handler would run meanwhile. Signals and the terminal are therefore unchanged for that time, and Ctrl-C ends the process at once.
  */
 
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
@@ -41,7 +41,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
         watchers.delete(folder);
       }
     for (const folder of folders) {
-      // A folder that goes away ends its watcher with an error; the next round looks for it again.
+      // A removed folder ends its watcher with an error; the next round looks for it again.
       const watcher = watch(folder, { recursive: true }, look).on("error", () => watchers.delete(folder));
       watchers.set(folder, watcher);
     }
@@ -64,7 +64,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     process.stderr.write(terminal ? `\n\u001b[2m${foot}\u001b[22m\n` : `${foot}\n`);
     running = false;
     take();
-    // Something was saved while the work went on, or while the line was written.
+    // A file was saved during the work, or while the line was written.
     if (fingerprint(known) !== before || fingerprint(files) !== seen) {
       if (fingerprint(known) !== before) seen = "";
       look();
@@ -86,7 +86,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
   };
   const press = (typed: Buffer): void => {
     const text = typed.toString();
-    // What was typed during a round comes in one piece.
+    // Keys typed during a round arrive as one string.
     if (["q", "\u0003", "\u0004"].some(key => text.includes(key))) stop();
     else if (text.includes("r") && !running) inBackground(round(), "a round");
   };

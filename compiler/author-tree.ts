@@ -28,7 +28,7 @@ export function callAt(tree: ts.SourceFile, { start, end }: Range): ts.CallExpre
   return found;
 }
 
-/** Where a call says an option: the property of that name, else its argument where it has only one. */
+/** The position of an option in a call: the property of that name, else its argument if it has only one. */
 export function optionRange(tree: ts.SourceFile, call: ts.CallExpression, option: string): Range | undefined {
   for (const argument of call.arguments) {
     if (!ts.isObjectLiteralExpression(argument)) continue;

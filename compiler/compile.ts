@@ -30,13 +30,13 @@ export interface Compiled extends Planned {
   readonly steps: readonly InferredStep[];
   /** Warnings. */
   readonly diagnostics: readonly Diagnostic[];
-  /** What the answer depends on: the program's files, and the artefacts it names, those that are missing included. */
+  /** The files on which the result depends: the program's, and the artefacts it names, including missing ones. */
   readonly files: readonly string[];
   /** The program's files alone. */
   readonly texts: readonly string[];
   /** The author's operator that a step was made of; what the file exports for no step of it. */
   siteOf(step: string | undefined): DiagnosticSite;
-  /** What is to be said of artefacts that were written since the program was compiled: its plan is not theirs. */
+  /** Messages about artefacts that were written since the program was compiled: its plan is outdated. */
   changed(): readonly Message[];
 }
 

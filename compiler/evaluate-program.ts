@@ -18,7 +18,7 @@ export interface EvaluateProgramOptions {
   readonly isFaulty: boolean;
 }
 
-/** @returns the graph; undefined where the file did not come to its end, or exports no program */
+/** @returns the graph; undefined if the file did not finish, or exports no program */
 export async function evaluateProgram(
   sources: ProgramSources,
   transpiled: Transpiled,

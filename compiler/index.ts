@@ -30,7 +30,7 @@ export const compileWorkflow = (file: string, options: CompileOptions = {}): Pro
 export const printDiagnostics = (diagnostics: readonly Diagnostic[], options: Partial<PrintOptions> = {}): string =>
   print(diagnostics, { read: readSafely, color: process.stdout.isTTY === true, folder: process.cwd(), ...options });
 
-/** Who reads them: a person, a program, or GitHub Actions. */
+/** The readers: a person, a program, or GitHub Actions. */
 export const DIAGNOSTIC_FORMATS = ["pretty", "json", "github"] as const;
 export type DiagnosticFormat = (typeof DIAGNOSTIC_FORMATS)[number];
 

@@ -12,11 +12,11 @@ import { foreignNodes, programFaults } from "./program-faults.js";
 
 export interface InferredProgram {
   readonly inferred: InferredGraph;
-  /** What was fused inside the fitted workflow that a step applies, by step id. */
+  /** The fused steps inside the fitted workflow of a step, by step id. */
   readonly fused: ReadonlyMap<string, readonly PassNote[]>;
 }
 
-/** What inference reads of a program. */
+/** The parts of a program that inference reads. */
 export const inferOptions = ({ sources, artefacts }: Program): InferOptions => ({
   artefacts,
   lambdas: sources.lambdas,

@@ -1,5 +1,5 @@
 /**
- * What the phases of a compilation return, and what those after the evaluation are given.
+ * The results of a compilation's phases, and the context of those after the evaluation.
  */
 import type { ProgramSources } from "./2-check/sources.js";
 import type { ArtefactReader } from "./3-graph/artefacts.js";

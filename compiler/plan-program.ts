@@ -1,5 +1,5 @@
 /**
- * The phase that lowers the graph and runs the passes: for serving, for a fit, and again with what a fit learnt.
+ * The phase that lowers the graph and runs the passes: for serving, for a fit, and again with the state of a fit.
  */
 
 import type { Plan } from "../contract/plan.js";
@@ -16,20 +16,20 @@ import type { Phase, Program } from "./phase.js";
 import { exportSite, programFault } from "./program-faults.js";
 
 export interface Planned {
-  /** Of a workflow: as `merlon fit` takes it, no steps fused. */
+  /** The plan of a workflow, as `merlon fit` takes it: no steps fused. */
   readonly plan: Plan;
   /** The plan with every pass done; of an ensemble the same. */
   readonly served: Plan;
-  /** What each pass did to the plan, and to the plans of the fitted workflows in it. */
+  /** Changes by each pass to the plan, and to the plans of the fitted workflows in it. */
   readonly passes: readonly PassReport[];
-  /** The plan again, with what a fit learnt (state by step id): schemas then carry domains and embedding sizes. */
+  /** The plan again, with the state of a fit (by step id): schemas then have domains and embedding sizes. */
   withState(states: ReadonlyMap<string, unknown>): Plan;
 }
 
 /**
  * @param fused what was fused inside fitted workflows
  * @param off passes to leave out
- * @returns the plans of a program without faults, and what forbids to serve them
+ * @returns the plans of a program without faults, and reasons against serving them
  */
 export function planProgram(
   program: Program,
@@ -38,7 +38,7 @@ export function planProgram(
 ): Phase<Planned> {
   const { sources, graph } = program;
   const isWorkflow = graph.kind === "workflow";
-  // `merlon fit` knows operators one by one.
+  // `merlon fit` handles operators one by one.
   const offInFit = isWorkflow ? new Set<PassName>([...off, "fuseElementwise"]) : off;
   const { plan: served, reports } = planWith(program, new Map(), off);
   const passes = reports.map(report =>
@@ -53,7 +53,7 @@ export function planProgram(
   };
 }
 
-/** @throws Error where what was learnt takes columns away that the program names */
+/** @throws Error if the fitted state removes columns that the program names */
 function planWith(program: Program, states: ReadonlyMap<string, unknown>, off: ReadonlySet<PassName>): Optimised {
   const { graph } = program;
   const known = infer(graph, { ...inferOptions(program), states });
@@ -64,13 +64,13 @@ function planWith(program: Program, states: ReadonlyMap<string, unknown>, off: R
   return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, off));
 }
 
-/** What was fused inside the fitted workflows that a plan applies. */
+/** The fused steps inside the fitted workflows of a plan. */
 const inWorkflows = (plan: Plan, fused: InferredProgram["fused"]): PassReport["notes"] =>
   plan.steps.flatMap(({ id }) =>
     (fused.get(id) ?? []).map(({ step, text, saves }) => ({ step: id, text: `inside, \`${step}\` ${text}`, saves })),
   );
 
-/** A fit saw one of two equal steps; the other has learnt the same, so that they are equal again. */
+/** A fit read one of two equal steps; the other gets the same state, so that they are equal again. */
 function statesOfTwins(
   states: ReadonlyMap<string, unknown>,
   passes: readonly PassReport[],

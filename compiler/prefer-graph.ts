@@ -6,7 +6,7 @@ import { isGeneral } from "./2-check/check.js";
 import type { DiagnosticSite, Finding } from "./diagnostics/diagnostic.js";
 
 /**
- * A type error at an operator where the graph has a fault says the same thing with less to go by; but one with words of its own says more.
+ * A type error at an operator with a fault of the graph is the same mistake with fewer details. One with words of its own is more precise.
  * @param sites the program's operators, by which a type error and a fault are of the same one
  */
 export function preferGraph(

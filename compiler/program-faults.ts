@@ -1,5 +1,5 @@
 /**
- * What is wrong with a program as a whole: what its file exports, its name and options, and the node it answers with.
+ * Faults of a program as a whole: its exports, its name and options, and its output node.
  */
 import { basename } from "node:path";
 import { REQUEST_ROWS } from "../contract/schema.js";
@@ -195,7 +195,7 @@ function mixedGroups(
         : `group of \`${rows}\``,
     way: ofRequest
       ? `Leave \`${name}\` out, or make it a value of the group in the workflow: \`groupby(..., { ${/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)}: "first" })\`.`
-      : "Leave one of them out, or answer it by an ensemble of its own. Columns of groups come to candidates of the groups by `>> unrollFeatures(...)`.",
+      : "Leave one of them out, or answer it by an ensemble of its own. To join columns of groups to candidates of the groups, write `>> unrollFeatures(...)`.",
   });
   return [diagnosticAt(site, message, related)];
 }

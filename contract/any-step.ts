@@ -1,4 +1,4 @@
-/** Columns and files of a step, for code that knows operators only by their specs. */
+/** Columns and files of a step, for code that reads only the specs of operators. */
 import { portFault } from "../operators/shared/spec/ports.js";
 import type { PathInside } from "./files/path-inside.js";
 import type { OpKind } from "./op-params.js";
@@ -18,7 +18,7 @@ export const portsOf = (step: AnyStep): readonly string[] =>
 /** All columns that a step reads, port by port. */
 export const columnsReadBy = (step: AnyStep): readonly ColumnRef[] => Object.values(step.inputs).flat();
 
-/** What a function makes of each column that a step reads, by port. */
+/** Maps each column that a step reads, by port. */
 export const mapPorts = <K extends OpKind, C>(
   { inputs }: { readonly inputs: PortColumns<ColumnRef>[K] },
   map: (ref: ColumnRef) => C,
@@ -52,7 +52,7 @@ export function withColumns(
 export const artefactsOf = (step: Pick<AnyStep, "artefacts">): Readonly<Record<string, PathInside>> =>
   (step.artefacts ?? {}) as Readonly<Record<string, PathInside>>;
 
-/** What `merlon fit` learnt for a step; undefined where it learns nothing, or not yet. */
+/** The result of `merlon fit` for a step; undefined if it learns nothing, or is not fitted. */
 export const stateOf = (step: AnyStep): unknown => ("state" in step ? step.state : undefined);
 
 /** @throws PlanError for a step that learns and has no state, or whose parts have none */

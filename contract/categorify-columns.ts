@@ -32,7 +32,7 @@ export function encodings(params: Params, inputs: readonly string[]): readonly E
   });
 }
 
-/** What an option says of a vocabulary: a number for all, or one by name. */
+/** Reads an option of a vocabulary: a number for all, or one by name. */
 export const optionOf = (
   option: number | Readonly<Record<string, number>>,
   vocabulary: string,

@@ -20,7 +20,7 @@ export interface TensorConfig {
   readonly dims: readonly number[];
 }
 
-/** What a tensor holds of its column. */
+/** The part of a column that a tensor holds. */
 export type Part = "values" | "offsets" | "validity";
 
 export interface ColumnTensor {
@@ -97,7 +97,7 @@ export function stageColumn(
   return whole(col, values, !list && matrix ? [-1, 1] : dims, nullable, dims);
 }
 
-/** Name of the tensor that maps a step's rows to their parent rows: INT32 offsets of runs, or a BOOL mask of the places that are taken. */
+/** Name of the tensor that maps a step's rows to their parent rows: INT32 offsets of runs, or a BOOL mask of occupied positions. */
 export const rowsTensor = (step: string, form: RowsForm): string => `${step}#${form === "runs" ? "offsets" : "mask"}`;
 
 type Named = Pick<ColumnSchema, "name" | "dtype">;

@@ -9,7 +9,7 @@ import type { Plan } from "./plan.js";
 
 export type NamedConfig = ModelConfigInit & { readonly name: string };
 
-/** What the entry is: its name, its most rows, and how its tensors look. */
+/** The entry model: its name, its most rows, and the form of its tensors. */
 export interface Entry {
   readonly name: string;
   /** 0 where it has no batch dimension. */

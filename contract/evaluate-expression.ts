@@ -1,6 +1,6 @@
 /**
- * Expression and values by column (bigints of columns that it reads exactly) → its value. One row at a time: what the compiler uses on names, and what the runtime's loops are
- * measured against.
+ * Expression and values by column (bigints of columns that it reads exactly) → its value. Evaluates one row at a time: for names in the
+ * compiler, and as the reference of the runtime's loops.
  */
 import type { Expression } from "./expression.js";
 import { functionRow, type Value } from "./expression-functions.js";

@@ -1,6 +1,6 @@
 /**
- * A plan with fused steps → the plan of the author's steps that they are made of: the same meaning, step by step. For whoever knows operators one
- * by one.
+ * A plan with fused steps → the plan of the author's steps that they are made of: the same meaning, step by step. For code that reads
+ * operators one by one.
  */
 import { withReferences } from "./any-step.js";
 import { type ColumnRef, type Plan, PlanError, REQUEST_STEP, type Step } from "./plan.js";

@@ -13,7 +13,7 @@ export interface FunctionRow {
   readonly args: readonly (ValueType | "same" | "scalar")[];
   /** How many of the last arguments may be left out. */
   readonly optional: number;
-  /** The last argument may come any number of times. */
+  /** The last argument may be repeated. */
   readonly rest: boolean;
   readonly result: ValueType | "same";
   readonly apply: (...args: never[]) => Value;
@@ -33,7 +33,7 @@ const compare = (apply: (a: number, b: number) => boolean): FunctionRow => ({
   result: "flag",
   apply: apply as FunctionRow["apply"],
 });
-/** Of integers: missing where an argument is, modulo 2^64 where the result has more than 64 bits. */
+/** Functions of integers: missing if an argument is, modulo 2^64 if the result has more than 64 bits. */
 const integral = (arity: number, apply: (...n: bigint[]) => bigint | undefined, rest = false): FunctionRow => ({
   args: new Array<"integer">(arity).fill("integer"),
   optional: 0,

@@ -1,6 +1,6 @@
 /**
- * An expression and the types of the columns it reads → the type of its value, or what does not fit. Whoever runs a plan's expression
- * asks this first.
+ * An expression and the types of the columns it reads → the type of its value, or what does not fit. Code that runs a plan's expression
+ * calls this first.
  */
 import { type DType, datatype } from "../triton-protos/datatype.js";
 import type { Expression } from "./expression.js";
@@ -10,7 +10,10 @@ import type { ColumnSchema } from "./schema.js";
 /** `"missing"` is a literal `undefined`, which fits every scalar. */
 export type FoundType = ValueType | "missing";
 
-/** The type a column has inside an expression; undefined for what expressions cannot read. Of uint64, no integer holds every value. */
+/**
+ * The type of a column inside an expression; undefined for a type that expressions cannot read. For uint64, no integer type holds every
+ * value.
+ */
 export function valueTypeOf({ dtype, list }: Pick<ColumnSchema, "dtype" | "list">): ValueType | undefined {
   const { kind, duckdb } = datatype(dtype);
   if (duckdb === null || (list && kind === "bool")) return undefined;
@@ -19,7 +22,7 @@ export function valueTypeOf({ dtype, list }: Pick<ColumnSchema, "dtype" | "list"
   return kind === "string" ? "text" : kind === "bool" ? "flag" : isInteger ? "integer" : "number";
 }
 
-/** Dtype of what an expression of a type makes. A literal `undefined` alone makes a column of nulls. */
+/** Dtype of the values of an expression type. A literal `undefined` alone makes a column of nulls. */
 export const dtypeOf = (type: FoundType): DType => (type === "text" ? "string" : type === "flag" ? "bool" : "float64");
 
 /** An expression that does not hold together. */

@@ -1,12 +1,12 @@
 /**
- * The expression document: what a user's function means, as data. The compiler reads the function's syntax and writes this; the
- * runtime runs loops over it; nothing is ever evaluated as source.
+ * The expression document: what a user's function means, as data. The compiler reads the function's syntax and writes this. The runtime
+ * runs loops over it. No source text is ever evaluated.
  *
  * A value may be missing: null in a column, `undefined` in the function. NaN is the same thing, as everywhere in Merlon. Otherwise
  * each function means what JavaScript's operator or method means.
  *
- * A number is a double. An integer has 64 bits, is exact, and wraps on overflow as numpy's int64 does; the compiler decides which of the
- * two a part is, so each has functions of its own.
+ * A number is a double. An integer has 64 bits, is exact, and wraps on overflow as numpy's int64 does. The compiler decides between the
+ * two, so each has its own functions.
  */
 import { z } from "zod";
 import { FUNCTION_NAMES, type FunctionName } from "./expression-functions.js";
@@ -24,7 +24,7 @@ export type Expression =
   | { readonly integers: readonly string[] }
   /** Integers of a column are numbers unless it is `exact`, which only a column of integers can be. */
   | { readonly column: string; readonly exact?: true }
-  /** What a `let` around it has named. */
+  /** A name that an enclosing `let` defines. */
   | { readonly local: string }
   | { readonly let: string; readonly be: Expression; readonly in: Expression }
   | { readonly call: FunctionName; readonly args: readonly Expression[] };
@@ -32,7 +32,7 @@ export type Expression =
 /** Whether an integer has 64 bits or fewer. */
 export const fitsInt64 = (x: bigint): boolean => BigInt.asIntN(64, x) === x;
 
-/** The pattern comes first: parsing a long run of digits takes quadratic time. */
+/** The pattern is checked first: parsing a long run of digits takes quadratic time. */
 const integerSchema = z
   .string()
   .refine(digits => /^-?[0-9]{1,19}$/.test(digits) && fitsInt64(BigInt(digits)), "not an integer of 64 bits");

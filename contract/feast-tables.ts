@@ -13,7 +13,7 @@ export interface FeastFeatureTable {
   readonly offsets?: Int32Array;
   /** Per entity: 0 not found, 1 present, 2 null, 3 outdated. */
   readonly status: Uint8Array;
-  /** What a missing value becomes. */
+  /** The rule for a missing value. */
   readonly missing: "error" | "null" | "drop" | { readonly default: Values };
 }
 

@@ -7,7 +7,7 @@ export interface LearntFile {
 }
 
 /**
- * Columns that the state of a fitted step has something of, on their own or in a group with others, and the file that this is in, if it is in one.
+ * Columns in the state of a fitted step, alone or in a group, and the file of that state, if any.
  * @param state one that its operator's schema has parsed
  */
 export function learntColumns(state: unknown): ReadonlyMap<string, LearntFile | undefined> {
@@ -23,7 +23,7 @@ export function learntColumns(state: unknown): ReadonlyMap<string, LearntFile | 
   return found;
 }
 
-/** What a fitted step knows of one column. @throws PlanError where it knows nothing of it */
+/** The state of a fitted step for one column. @throws PlanError if it has none */
 export function learntOf<C>(
   {
     id,
@@ -41,4 +41,4 @@ export function learntOf<C>(
 }
 
 export const notLearnt = (id: string, op: string, column: string): PlanError =>
-  new PlanError(`step \`${id}\` (${op}) has not learnt column \`${column}\`. Run \`merlon fit\` again.`);
+  new PlanError(`step \`${id}\` (${op}) has not learned column \`${column}\`. Run \`merlon fit\` again.`);

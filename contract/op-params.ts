@@ -1,5 +1,5 @@
 /**
- * What each operator's step carries in a plan of what its author wrote, as the operators' specs say. Ports, what was learnt from data, and the files
+ * The author's parameters of each operator's step in a plan, as the operators' specs declare them. Ports, fitted state, and the files
  * beside are in op-state.ts.
  */
 import type { z } from "zod";

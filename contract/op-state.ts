@@ -1,4 +1,4 @@
-/** What an operator's step carries in a plan beside its author's parameters, as the operators' specs say: the state that `merlon fit` found, and files. */
+/** The parts of an operator's step in a plan beside its author's parameters, as the specs declare them: fitted state and files. */
 import type { z } from "zod";
 import { SPECS } from "../operators/gen/specs.js";
 import type { OperatorSpec } from "../operators/shared/spec/operator.js";
@@ -13,7 +13,7 @@ type KindsWith<T extends Record<OpKind, unknown>> = { [K in OpKind]: [T[K]] exte
 
 /** Operators that learn. */
 export type FittedOpKind = KindsWith<{ [K in OpKind]: StateSchema<K> }>;
-/** What `merlon fit` learnt, for the operators that learn. */
+/** The result of `merlon fit`, for the operators that learn. */
 export type OpState = { [K in FittedOpKind]: Readonly<z.output<StateSchema<K>>> };
 export const OP_STATE = Object.fromEntries(
   Object.entries(SPECS).flatMap(([kind, { learns }]) => (learns ? [[kind, learns.state]] : [])),

@@ -23,20 +23,20 @@ import { type ColumnSchema, columnSchema, REQUEST_ROWS } from "./schema.js";
 export const REQUEST_STEP = "request";
 
 const columnRef = z.strictObject({
-  /** Name the step knows the column by. */
+  /** Name of the column in the step. */
   name: z.string(),
   /** Step that makes it (`"request"` for a request column), and its name there. */
   step: z.string(),
   column: z.string(),
 });
-/** Where one input column of a step comes from. */
+/** The origin of one input column of a step. */
 export type ColumnRef = Readonly<z.infer<typeof columnRef>>;
 
-/** What a step keeps of the rows it has computed. */
+/** The cache of a step's computed rows. */
 export const stepCache = z.strictObject({
   /** How long a row's columns may be answered again. */
   ttlSeconds: z.number().positive(),
-  /** Most rows kept; the one asked for longest ago goes first. */
+  /** Most rows kept; the least recently used is evicted. */
   maxRows: z.number().int().min(1).default(100_000),
   /** Input columns that a row is known by; all of them where it is absent. */
   key: z.array(z.string()).min(1).optional(),
@@ -64,8 +64,8 @@ const stageSchema = z.strictObject({
   /** The ensemble it is a stage of. */
   of: z.string().min(1),
   /**
-   * Rows of the inputs other than the request's, parents first. `grouped` names the rows they belong to and the tensor that says how (INT32, one
-   * more entry than those rows); without it they stand alone.
+   * Rows of the inputs other than the request's, parents first. `grouped` names the parent rows and the tensor that maps to them (INT32,
+   * one more entry than those rows). Without it the rows have no parent.
    */
   rows: z.array(
     z.strictObject({
@@ -80,7 +80,7 @@ const stageSchema = z.strictObject({
   /** The outputs leave as the ensemble answers them, in this form; else as columns for another stage. */
   answers: z.enum(["batched", "unbatched", "merlin", "rows"]).optional(),
 });
-/** What a plan that is one stage of an ensemble says of its tensors; `column-tensors.ts` has their names. */
+/** The tensors of a plan that is one stage of an ensemble; `column-tensors.ts` has their names. */
 export type PlanStage = Readonly<z.infer<typeof stageSchema>>;
 
 const planSchema = z.strictObject({
@@ -91,7 +91,7 @@ const planSchema = z.strictObject({
   inputs: z.array(columnSchema),
   steps: z.array(stepSchema),
   outputs: z.array(planOutput),
-  /** Named parts of a workflow that can be asked for alone. */
+  /** Named parts of a workflow that can be used alone. */
   subgraphs: z.record(z.string(), z.array(planOutput)).optional(),
   /** Present in a part of a plan that is served as one stage of a Triton ensemble. */
   stage: stageSchema.optional(),
@@ -107,7 +107,7 @@ interface StepHead<K extends OpKind> {
   readonly outputs: OpOutputs[K];
 }
 
-/** What a step carries besides: files, its state once it is fitted, parts. */
+/** The other parts of a step: files, its state once it is fitted, parts. */
 type Carried = {
   readonly [K in OpKind]: (K extends keyof OpArtefacts
     ? { readonly artefacts: OpArtefacts[K] }
@@ -117,7 +117,7 @@ type Carried = {
     (K extends "fused" ? Parts : { readonly parts?: undefined });
 };
 
-/** The author's steps that a fused one does, in an order in which each comes after those it reads. */
+/** The author's steps inside a fused one, each after those it reads. */
 interface Parts {
   readonly parts: readonly AnyStep[];
 }
@@ -151,9 +151,9 @@ export interface Plan {
   readonly name: string;
   /** Columns a request brings, in order. */
   readonly inputs: readonly ColumnSchema[];
-  /** In an order in which each step comes after the steps it reads. */
+  /** Each step follows the steps it reads. */
   readonly steps: readonly AnyStep[];
-  /** What is answered, in order; `schema.name` is the name on the wire. */
+  /** The outputs, in order; `schema.name` is the name on the wire. */
   readonly outputs: readonly { readonly ref: ColumnRef; readonly schema: ColumnSchema }[];
   /** Columns of each named part of a workflow. */
   readonly subgraphs?: Readonly<Record<string, Plan["outputs"]>>;
@@ -221,7 +221,7 @@ function checkCarried(schema: z.ZodType | undefined, value: unknown, where: stri
   throw new PlanError(`${where}: ${at}: the operator has none.`);
 }
 
-/** What is wrong with how many columns a step makes. */
+/** Describes the fault if a step makes a wrong number of columns. */
 function outputFault(makes: Makes | undefined, { inputs, outputs }: z.infer<typeof stepSchema>): string | undefined {
   const wanted = makes === "each" ? inputs.input?.length : makes;
   if (wanted === undefined || outputs.length === wanted) return undefined;
@@ -233,7 +233,7 @@ function checkLearnt(of: Learns["of"], step: z.infer<typeof stepSchema>, state: 
   if (of === "tables") return;
   const learnt = learntColumns(state);
   const missing = (of === "inputs" ? (step.inputs.input ?? []) : step.outputs).find(({ name }) => !learnt.has(name));
-  if (missing) throw new PlanError(`${at} has not learnt column \`${missing.name}\`. Run \`merlon fit\` again.`);
+  if (missing) throw new PlanError(`${at} has not learned column \`${missing.name}\`. Run \`merlon fit\` again.`);
 }
 
 function parseParts(step: z.infer<typeof stepSchema>, where: string, at: string): readonly FittedStep[] {

@@ -10,7 +10,7 @@ import { columnsOfStep, factsOf, passedBy } from "./step-facts.js";
 type Outputs = Plan["outputs"];
 const keyOf = (step: string, column: string) => `${step}\n${column}`;
 
-/** The plan that answers a subgraph's columns, and asks for no more than these need. Undefined: it has none of that name. */
+/** The plan of a subgraph's columns, with the inputs that these need and no others. Undefined: it has none of that name. */
 export function subgraphOf(plan: Plan, name: string): Plan | undefined {
   const outputs = plan.subgraphs && Object.hasOwn(plan.subgraphs, name) ? plan.subgraphs[name] : undefined;
   if (!outputs) return undefined;
@@ -20,7 +20,7 @@ export function subgraphOf(plan: Plan, name: string): Plan | undefined {
 
 /**
  * The plan without some of its inputs and without every output made from one: label columns are there in training and not in serving.
- * A `filter` that looks at such a column goes too, and its rows are those it was given.
+ * A `filter` that reads such a column is removed too, and its rows are its input rows.
  */
 export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
   const gone = new Set(names.map(name => keyOf(REQUEST_STEP, name)));
@@ -81,12 +81,12 @@ function keepWhatIsRead(plan: Plan): Plan {
 /** Whether a step makes its outputs column by column: those of the first input, then those of the second, … */
 const isColumnByColumn = (step: AnyStep): boolean => columnsOfStep(step) !== "together";
 
-/** What each output is made from. */
+/** The sources of each output. */
 function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   const { input } = step.inputs;
   if (factsOf(step.op).leavesOut) return input.map(ref => [ref]);
   const passed = passedBy(step);
-  // Every output needs the column that tells the rows.
+  // Every output needs the column that determines the rows.
   if (passed) return passed.columns.map(ref => (passed.rowsBy ? [ref, passed.rowsBy] : [ref]));
   const each = step.outputs.length / input.length;
   if (isColumnByColumn(step) && Number.isInteger(each))
@@ -95,7 +95,7 @@ function sourcesOf(step: AnyStep): readonly (readonly ColumnRef[])[] {
   return step.outputs.map(() => all);
 }
 
-/** A step that leaves rows out, by the columns that are not gone. */
+/** A step that drops rows, by the columns that remain. */
 const withoutLost = (step: AnyStep, isGone: (ref: ColumnRef) => boolean): AnyStep => {
   const input = step.inputs.input.filter(ref => !isGone(ref));
   const outputs = step.outputs.filter(({ name }) => input.some(ref => ref.name === name));

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { DATATYPES, type DType } from "../triton-protos/datatype.js";
 
-/** The rows that a request brings: one per user asked about. */
+/** The rows of a request: one per user. */
 export const REQUEST_ROWS = "request";
 
 const dtypeNames = DATATYPES.map(row => row.name) as [DType, ...DType[]];
@@ -26,7 +26,7 @@ export const columnSchema = z.strictObject({
   properties: z.record(z.string(), jsonValue).default({}),
 });
 
-/** One column: name, dtype, per-row shape, the rows it belongs to, and what people say about it. */
+/** One column: name, dtype, per-row shape, the rows it belongs to, and its properties. */
 export type ColumnSchema = Readonly<z.infer<typeof columnSchema>>;
 
 /** An ordered list of columns with unique names. */

@@ -1,6 +1,6 @@
 /**
- * A value that no message, log, JSON document or debugger's print shows: passwords, and what environment variables hold. `reveal()` is for the
- * place where a connection is made.
+ * A value that no message, log, JSON document or debugger's print shows: passwords, and values of environment variables. `reveal()` is for
+ * the place where a connection is made.
  */
 export class Secret {
   readonly #value: string;
@@ -33,7 +33,7 @@ export class Secret {
   }
 }
 
-/** Puts in the place of secrets, as they are and as a URL or a header has them, what stands for them: for the texts of other programs. */
+/** Masks secrets in the texts of other programs, both as they are and in the forms of a URL or a header. */
 export function maskSecrets(text: string, secrets: readonly (Secret | undefined)[]): string {
   const forms = secrets.flatMap(secret => {
     const value = secret?.reveal() ?? "";
@@ -48,6 +48,6 @@ export function maskSecrets(text: string, secrets: readonly (Secret | undefined)
     .reduce((masked, [form, shown]) => masked.replaceAll(form, shown), text);
 }
 
-/** An address without its user and password, and without its query: what stands before the last `@` may have `/` and `@` in it. */
+/** An address without its user and password, and without its query: the part before the last `@` may contain `/` and `@`. */
 export const maskAddress = (address: string): string =>
   address.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@").replace(/[?#].*$/s, "");

@@ -62,8 +62,8 @@ export const scoresOf = (step: AnyStep): boolean | string => settled(factsOf(ste
 export const columnsOfStep = (step: AnyStep): ColumnsFact => settled(factsOf(step.op).columns, step);
 
 /**
- * Columns that a step passes on as they are, one for each of its outputs, and the one that tells the rows. Undefined for operators that make their
- * columns.
+ * Columns that a step passes on unchanged, one for each of its outputs, and the one that determines the rows. Undefined for operators that
+ * make their columns.
  */
 export function passedBy(
   step: AnyStep,
@@ -77,7 +77,7 @@ export function passedBy(
   };
 }
 
-/** Expressions that are all that a step computes, and what each makes; none for operators with kernels of their own. */
+/** Expressions and their dtypes, if they are all that a step computes; none for operators with kernels. */
 export const expressionsIn = (step: AnyStep): readonly (readonly [Expression, DType])[] =>
   specOf(step.op).expressions?.(step) ?? [];
 
@@ -85,7 +85,7 @@ export const expressionsIn = (step: AnyStep): readonly (readonly [Expression, DT
 export const mayBeNull = (step: AnyStep, column: string, read: readonly boolean[]): boolean =>
   specOf(step.op).mayBeNull?.(step, column, read) ?? true;
 
-/** The step without columns that nobody reads, as far as its operator can leave them out. */
+/** The step without unread columns, as far as its operator can omit them. */
 export function narrowed(step: AnyStep, isRead: (column: string) => boolean): AnyStep {
   const { narrow } = specOf(step.op);
   if (narrow) return { ...step, ...narrow(step, isRead) } as AnyStep;

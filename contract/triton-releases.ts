@@ -4,10 +4,10 @@
 export interface TritonContainer {
   /** Year and month, as in `nvcr.io/nvidia/tritonserver:26.08-py3`. */
   readonly release: string;
-  /** What the server metadata names. */
+  /** The version in the server metadata. */
   readonly server: string;
   readonly onnxruntime: string;
-  /** Of the month's vLLM container; Triton's repository has none before 24.04. */
+  /** The version in the month's vLLM container; Triton's repository has none before 24.04. */
   readonly cuda: string | undefined;
 }
 

@@ -37,6 +37,6 @@ export const rowCondition: RowCondition<OpKind> = (step, inputs, context) =>
 
 const GROUP_KEYS: { readonly [K in OpKind]?: GroupKeys<K> } = { groupby: groupKeys };
 
-/** What a step makes one row of each of; undefined for a step that groups no rows. */
+/** The keys of a step that makes one row per group; undefined for a step that groups no rows. */
 export const groupKeysOf = (step: FittedStep, inputs: readonly SqlColumn[], sql: Sql): readonly string[] | undefined =>
   (GROUP_KEYS[step.op] as GroupKeys<OpKind> | undefined)?.(step, inputs, sql);

@@ -1,6 +1,6 @@
 /**
- * A message as it was written or decoded → a whole one: scalars and lists always there, sub-messages and members of a oneof only where they were
- * set; enums are names, 64-bit integers are numbers (versions of models are bigint where a number would lose digits).
+ * A message as it was written or decoded → a complete one. Scalars and lists always exist, sub-messages and members of a oneof only if they
+ * were set. Enums are names, 64-bit integers are numbers (versions of models are bigint if a number would lose digits).
  */
 import type { Messages } from "./gen/messages.js";
 import { type FieldShape, type MessageName, type Shape, shapeOf } from "./message-shape.js";
@@ -43,7 +43,7 @@ function completeValue({ name, scalar, message, enum: words }: FieldShape, value
     : value;
 }
 
-/** Fields that name versions of models, as scripts/gen-protos.mjs knows them. */
+/** Fields that name versions of models, from scripts/gen-protos.mjs. */
 const VERSION = /^(?:model_)?versions?$/;
 
 type Integer = number | bigint | { toString(): string };

@@ -36,5 +36,8 @@ export const MAX_WARM_UP_RUNS = 100_000;
 /** Milliseconds after which a version is served although runs of its warm-up are left. */
 export const WARM_UP_MS = 60_000;
 
-/** Bytes of tensors that the server makes from dimensions alone: one run of a warm-up sample, the initial states of a sequence, zeros for an absent input. */
+/**
+ * Limit in bytes of tensors that the server makes from dimensions alone: one run of a warm-up sample, the initial states of a sequence,
+ * zeros for an absent input.
+ */
 export const MAX_MADE_BYTES = 2 ** 28;

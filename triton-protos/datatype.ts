@@ -15,7 +15,7 @@ type ArrayConstructor =
   | typeof Float32Array
   | typeof Float64Array;
 
-/** What holds a column's values: a typed array of its dtype, texts for strings. */
+/** The values of a column: a typed array of its dtype, texts for strings. */
 export type Values =
   | Uint8Array
   | Uint16Array

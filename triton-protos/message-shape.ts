@@ -1,6 +1,6 @@
 /**
- * What readers and printers have to know of a message: its fields by name, with a map as a list of entries, each a message of two fields. Made from the
- * descriptors alone, since every start of a server reads configurations and few need what encodes bytes.
+ * The shape of a message for readers and printers: its fields by name, with a map as a list of entries, each a message of two fields. Made
+ * from the descriptors alone, since every start of a server reads configurations and few need what encodes bytes.
  */
 import type { Messages } from "./gen/messages.js";
 import { callMessages, configMessages } from "./gen/root.js";
@@ -19,7 +19,7 @@ export interface FieldShape {
   /** Takes several values. */
   readonly repeated: boolean;
   readonly isMap: boolean;
-  /** Of a message. */
+  /** For a message. */
   readonly message?: Shape;
   readonly enum?: EnumShape;
   /** `int64`, `string`, … of anything else. */
@@ -45,7 +45,7 @@ interface Descriptor {
 interface FieldDescriptor {
   readonly type: string;
   readonly rule?: string;
-  /** Of a map. */
+  /** For a map. */
   readonly keyType?: string;
 }
 
@@ -123,7 +123,7 @@ function fieldShape(
 
 type Kind = Pick<FieldShape, "scalar" | "message" | "enum">;
 
-/** A name is looked for in the message that it stands in, then in what is around that. */
+/** A name is looked up in its message, then in the enclosing ones. */
 function kindOf(type: string, parent: string): Kind {
   if (SCALAR.test(type)) return { scalar: type };
   for (let scope = parent; scope !== ""; scope = scope.replace(/\.?[^.]*$/, "")) {

@@ -12,7 +12,7 @@ export type ModelConfigInit = Init<ModelConfig>;
 
 /**
  * Reads a config.pbtxt.
- * @param text as it lies in the file, or decoded
+ * @param text as in the file, or decoded
  * @param file name, for messages
  * @throws PbtxtError with file, line and column
  */

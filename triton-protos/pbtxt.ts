@@ -17,7 +17,7 @@ export class PbtxtError extends Error {
     readonly line: number,
     readonly column: number,
     readonly reason: string,
-    /** What libprotobuf says about it, at its own positions; nothing where it takes such a text. */
+    /** libprotobuf's complaints, at its own positions; empty if it accepts the text. */
     readonly complaints: readonly Complaint[] = [],
   ) {
     super(`${file}:${line}:${column}: ${reason}`);
@@ -44,7 +44,7 @@ export function parsePbtxt<K extends MessageName>(name: K, text: string | Uint8A
   }
 }
 
-/** Bytes as text; those that are no UTF-8 as `\xef`. */
+/** Bytes as text; those that are not UTF-8 as `\xef`. */
 const readable = (bytes: string): string =>
   bytes.replace(/[\x80-\xff]+/g, run => {
     const text = Buffer.from(run, "latin1").toString("utf8");
@@ -116,7 +116,7 @@ function printScalar(field: FieldShape, value: unknown): string {
 const ESCAPES: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\" };
 const octal = (char: string): string => `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`;
 
-/** Text stays readable UTF-8; only quotes, backslashes and control characters (and every byte above ASCII of `bytes`) are escaped. */
+/** Text stays readable UTF-8. Only quotes, backslashes and control characters (and every byte above ASCII of `bytes`) are escaped. */
 const quote = (text: string, bytes = false): string =>
   `"${text.replace(bytes ? /[^ !#-[\]-~]/g : /["\\\p{Cc}]/gu, char => ESCAPES[char] ?? (bytes || char < "\x7f" ? octal(char) : escapeUtf8(char)))}"`;
 

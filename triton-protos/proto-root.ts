@@ -9,7 +9,7 @@ import type { MessageName } from "./message-shape.js";
 
 export type { MessageName };
 
-/** What may be written: any field may be left out. */
+/** The writable form: any field may be left out. */
 export type Init<T> = T extends Uint8Array | string | number | bigint | boolean | undefined
   ? T
   : T extends readonly (infer Item)[]

@@ -4,7 +4,7 @@ import type { BenchPoint } from "./measure.js";
 const ms = (value: number): string => value.toFixed(2).padStart(8);
 const us = (value: number): string => value.toFixed(0).padStart(8);
 
-/** @param head whether the heading comes first */
+/** @param head whether the heading is included */
 export function benchLines(point: BenchPoint, head: boolean): string {
   const { concurrency, rate, p50, p90, p95, p99, server, failed, fault } = point;
   const heading =
@@ -72,7 +72,7 @@ export function benchPage(points: readonly BenchPoint[], model: string, address:
           `<circle cx="${x(p.rate)}" cy="${y(p[name])}" r="4" style="fill:${colour}"><title>${p.concurrency} in flight: ${p.rate.toFixed(1)}/s, ${name} ${p[name].toFixed(2)} ms</title></circle>`,
       )
       .join("");
-    // Dashes let a curve show that lies under it.
+    // Dashes show a curve beneath it.
     return `<polyline points="${line}" style="stroke:${colour}"${name === "p99" ? ' stroke-dasharray="6 5"' : ""}/>${dots}`;
   }).join("");
   const labels = points

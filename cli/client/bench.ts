@@ -30,18 +30,18 @@ export const benchCommand = (): Command =>
   connected(
     requested(
       new Command("bench").description(
-        "load a model with requests at several concurrencies: latency, rate, and where the time went",
+        "load a model with requests at several concurrencies, and show latency, rate and time per phase",
       ),
     ),
   )
-    .option("-c, --concurrency <list>", "requests in flight: 1,2,4,8 or first:last:step", sweep, [1, 2, 4, 8])
+    .option("-c, --concurrency <list>", "requests in flight (1,2,4,8 or first:last:step)", sweep, [1, 2, 4, 8])
     .option("-s, --seconds <n>", "how long each is measured", positive, 3)
     .option("--warmup <n>", "seconds before that, which do not count", value => Number(value), 0.5)
     .option("--csv <file>", "write the numbers")
-    .option("--html <file>", "write a page with the curve of latency over rate")
+    .option("--html <file>", "page to write (latency as a function of rate)")
     .addHelpText(
       "after",
-      "\nWithout inputs the model is asked with zeros.\n\nExample:\n  $ merlon client bench recommend user_id=7 -c 1:16:4 --html bench.html --csv bench.csv",
+      "\nWithout inputs the requests hold zeros.\n\nExample:\n  $ merlon client bench recommend user_id=7 -c 1:16:4 --html bench.html --csv bench.csv",
     )
     .action(async (model: string, words: string[], options: Options) => {
       await withClient(options, async client => {

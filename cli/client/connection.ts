@@ -41,9 +41,9 @@ export const connected = (command: Command, deadline: number | null = ANSWER_MS)
       process.env.MERLON_URL ?? "grpc://localhost:8001",
     )
     .option("-H, --header <name: value>", "sent with every call; may be repeated", pair)
-    .option("--deadline <ms>", "give up after so long", positive, deadline ?? undefined)
-    .option("--retry <n>", "how often to try in all when the server is not available", positive)
-    .option("--ca <file>", "TLS: PEM of the authority that signed the server's certificate")
+    .option("--deadline <ms>", "timeout of a request", positive, deadline ?? undefined)
+    .option("--retry <n>", "maximum attempts while the server is unavailable", positive)
+    .option("--ca <file>", "TLS: PEM of the server's certificate authority")
     .option("--cert <file>", "TLS: PEM of this client's certificate")
     .option("--key <file>", "TLS: PEM of this client's key")
     .option("--server-name <name>", "TLS: the name in the server's certificate")
@@ -75,7 +75,7 @@ export async function withClient<T>(options: ConnectionOptions, use: (client: Cl
   }
 }
 
-/** JSON of what holds big integers. */
+/** JSON of values with big integers. */
 export const printJson = (value: unknown): string =>
   `${JSON.stringify(
     value,

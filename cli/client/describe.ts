@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type ConnectionOptions, connected, printJson, printTable, withClient } from "./connection.js";
 import { halfOf } from "./pairs.js";
 
-/** What to write for each input; a ragged column is one. */
+/** The example of each input; a ragged column is one. */
 const asked = (inputs: readonly { readonly name: string }[]): readonly string[] => [
   ...new Set(
     inputs.map(({ name }) => {
@@ -47,6 +47,6 @@ export const describeCommand = (): Command =>
         process.stdout.write(
           `${metadata.name}: ${how.join("; ")}\n\n${printTable([["", "name", "datatype", "shape", ""], ...rows])}`,
         );
-        process.stdout.write(`\nAsk it: merlon client infer ${model} ${asked(metadata.inputs).join(" ")}\n`);
+        process.stdout.write(`\nRun it: merlon client infer ${model} ${asked(metadata.inputs).join(" ")}\n`);
       });
     });

@@ -8,7 +8,7 @@ import { inferOptions, type RequestOptions, readInputs, requested } from "./requ
 import { template } from "./template.js";
 
 export const inferCommand = (): Command =>
-  connected(requested(new Command("infer").description("ask a model, and print its outputs")))
+  connected(requested(new Command("infer").description("run a model and print its outputs")))
     .option("--template", "print a request to fill in, for --data")
     .addHelpText(
       "after",
@@ -72,7 +72,7 @@ export const jsonAnswer = ({ outputs, model, version, id, parameters }: AnswerLi
   ),
 });
 
-/** BYTES that are no text come as base64. */
+/** BYTES that are not text are printed as base64. */
 function nested(tensor: Tensor): unknown {
   try {
     return tensor.nested();
@@ -109,7 +109,7 @@ function printRows(head: string, rows: readonly ArrayLike<unknown>[], datatype: 
   return `\n${head}\n${lines.join("")}${rows.length > MOST_SHOWN ? `  … ${rows.length} rows in all\n` : ""}`;
 }
 
-/** An FP32 in as few digits as tell it from the next one. */
+/** An FP32 in as few digits as distinguish it from the next one. */
 function printItem(item: unknown, datatype: string): string {
   if (datatype !== "FP32" || typeof item !== "number" || !Number.isFinite(item)) return String(item);
   for (let digits = 6; digits < 9; digits++) {

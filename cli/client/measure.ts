@@ -1,4 +1,4 @@
-/** One point of a sweep: so many requests in flight for so long, timed here, and split as the server counted. */
+/** One point of a sweep: a number of requests in flight for a time, timed here, and split by the server's counters. */
 import type { Client, ModelStatistics } from "../../runtime/client/index.js";
 import type { InferOptions } from "../../runtime/client/public.js";
 import { difference } from "./stats.js";
@@ -9,7 +9,7 @@ export interface BenchPoint {
   readonly rate: number;
   readonly answers: number;
   readonly failed: number;
-  /** Of the first failure. */
+  /** The text of the first failure. */
   readonly fault?: string;
   /** Milliseconds. */
   readonly mean: number;
@@ -95,7 +95,7 @@ async function run(
         times.push(performance.now() - start);
       } catch (error) {
         failures.push(error as Error);
-        // A server that fails at once would be asked as fast as this loop runs.
+        // Without a delay, a failing server would be called as fast as this loop runs.
         await new Promise(resolve => setTimeout(resolve, 10));
       }
     }

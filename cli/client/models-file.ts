@@ -1,7 +1,7 @@
 /** Models of a server or a repository → a TypeScript file: their types, and, unless it is a `.d.ts`, a value to connect with. */
 import type { Client, ModelTypes, TensorType } from "../../runtime/client/index.js";
 
-/** Of all ready models of a server. */
+/** The types of all ready models of a server. */
 export async function modelsOfServer(client: Client): Promise<ModelTypes> {
   const ready = (await client.index({ ready: true })).filter(({ state }) => state === "" || state === "READY");
   const names = [...new Set(ready.map(({ name }) => name))].sort();
@@ -30,7 +30,7 @@ const tensors = (
     ]),
   );
 
-/** Of the configurations in a repository, and of the ONNX files that have none. */
+/** The types of the configurations in a repository, and of the ONNX files without one. */
 export async function modelsOfRepository(folder: string): Promise<{ models: ModelTypes; left: readonly string[] }> {
   const { existsSync, readdirSync, readFileSync } = await import("node:fs");
   const { join } = await import("node:path");

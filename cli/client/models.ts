@@ -8,7 +8,7 @@ import { type ConnectionOptions, connected, printJson, printTable, withClient } 
 /** Milliseconds before the second attempt, and the longest wait, as in `merlon/client`. */
 const [BACKOFF, MAX_BACKOFF] = [50, 2000];
 
-/** Asks up to `attempts` times while the server is live and not ready: it loads its models. */
+/** Polls up to `attempts` times while the server is live and not ready: it loads its models. */
 async function readiness(
   client: Client,
   attempts: number,
@@ -21,7 +21,7 @@ async function readiness(
 }
 
 export const statusCommand = (): Command =>
-  connected(new Command("status").description("say whether the server is alive and ready, and what it is"), 10_000)
+  connected(new Command("status").description("show server health and version"), 10_000)
     .addHelpText(
       "after",
       "\nExit status: 0 when the server is ready, 1 otherwise; --retry 30 waits for a server that loads its models.",
@@ -31,7 +31,7 @@ export const statusCommand = (): Command =>
         const { live, ready } = await readiness(client, options.retry ?? 1);
         if (!live) {
           if (options.json) process.stdout.write(printJson({ live, ready }));
-          // Asking for anything says why.
+          // Any call returns the reason.
           await client.serverMetadata();
         }
         const { name, version, extensions } = await client.serverMetadata();

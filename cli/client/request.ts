@@ -52,8 +52,8 @@ export const requested = (command: Command): Command =>
   command
     .argument("<model>")
     .argument("[inputs...]", "name=value: a value, a list 1,2,3, JSON, or @file (JSON, else bytes)")
-    .option("-d, --data <json>", "inputs by name as JSON, a ragged column as lists; or @file, or @- for standard input")
-    .option("--rows <file>", "rows from Parquet, CSV or JSON lines: a column for each input")
+    .option("-d, --data <json>", "inputs by name as JSON (a ragged column as lists; @file, or @- for standard input)")
+    .option("--rows <file>", "rows for the inputs, one column each (Parquet, CSV or JSON lines)")
     .option("--limit <n>", "how many rows of the file", value => Number.parseInt(value, 10), 8)
     .option("-p, --param <name=value>", "a request parameter; may be repeated", parameter)
     .option("--id <id>", "the request's id")
@@ -101,7 +101,7 @@ export async function readInputs(
     try {
       found = parse(text);
     } catch (error) {
-      throw new Error(`--data is no JSON: ${(error as Error).message}`);
+      throw new Error(`--data is not JSON: ${(error as Error).message}`);
     }
     if (typeof found !== "object" || found === null || Array.isArray(found))
       throw new Error('--data is an object of inputs by name, such as {"user_id": [7]}');

@@ -1,4 +1,4 @@
-/** `merlon client stats [MODEL]`: what the server counted, once or every so often. */
+/** `merlon client stats [MODEL]`: the server's counters, once or periodically. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { ModelStatistics } from "../../runtime/client/index.js";
@@ -7,10 +7,10 @@ import { type ConnectionOptions, connected, positive, printJson, printTable, wit
 export const statsCommand = (): Command =>
   connected(
     new Command("stats")
-      .description("show what the server counted: requests, and where their time went")
+      .description("show the server's statistics: requests, and their time per phase")
       .argument("[model]"),
   )
-    .option("-w, --watch [seconds]", "again and again, with what happened in between", value => positive(value))
+    .option("-w, --watch [seconds]", "refresh every N seconds and show deltas", value => positive(value))
     .action(async (model: string | undefined, options: ConnectionOptions & { readonly watch?: number | true }) => {
       await withClient(options, async client => {
         const read = () => client.statistics(model);
@@ -71,7 +71,7 @@ export function table(all: readonly ModelStatistics[], seconds?: number): string
   return rows.length > 0 ? printTable([head, ...rows]) : "No model is ready.\n";
 }
 
-/** What was counted between two looks. */
+/** The counts between two samples. */
 export function difference(before: readonly ModelStatistics[], now: readonly ModelStatistics[]): ModelStatistics[] {
   return now.map(after => {
     const first = before.find(({ name, version }) => name === after.name && version === after.version);

@@ -1,4 +1,4 @@
-/** `merlon client stream MODEL`: one request, and its answers as they come. */
+/** `merlon client stream MODEL`: one request, and its responses as they arrive. */
 import { Command } from "commander";
 import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
 import { jsonAnswer, printOutputs } from "./infer.js";
@@ -6,7 +6,7 @@ import { inferOptions, type RequestOptions, readInputs, requested } from "./requ
 
 export const streamCommand = (): Command =>
   connected(
-    requested(new Command("stream").description("ask a decoupled model, and print each answer as it comes")),
+    requested(new Command("stream").description("run a decoupled model and print each response when it arrives")),
     null,
   ).action(async (model: string, words: string[], options: ConnectionOptions & RequestOptions) => {
     await withClient(options, async client => {

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where the kernel's files are; tests have others. */
+/** Paths of the kernel's files; tests have others. */
 export interface KernelFiles {
   readonly proc: string;
   readonly cgroups: string;

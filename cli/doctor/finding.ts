@@ -32,7 +32,7 @@ export function reportOf(findings: readonly Finding[], demanded: readonly string
 
 const SIGNS = { ok: "✔", absent: "–", broken: "✘" } as const;
 
-/** The report as a table by section; a fix stands below its line. */
+/** The report as a table by section; a fix is below its line. */
 export function printReport({ findings, missing }: Report): string {
   const width = Math.max(...findings.map(({ name }) => name.length));
   let section = "";

@@ -18,7 +18,7 @@ const TRIAL_MS = 120_000;
 const DEV = "/dev";
 const VULKAN = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 
-/** `y = x + x`, and what it makes of 1 and 2. */
+/** `y = x + x`, and its output for 1 and 2. */
 const MODEL = {
   name: "trial",
   opsets: { "": 14 },
@@ -72,8 +72,7 @@ function vulkan(): Finding {
   const nodes = list(join(DEV, "dri")).filter(name => name.startsWith("renderD"));
   const drivers = VULKAN.flatMap(list).filter(name => name.endsWith(".json"));
   const details = { renderNodes: nodes, drivers };
-  const fix =
-    "apt-get install mesa-vulkan-drivers has a software device; a GPU's own driver comes with it or from its vendor";
+  const fix = "apt-get install mesa-vulkan-drivers installs a software device; the vendor of a GPU provides its driver";
   if (drivers.length === 0) return { ...common, state: "absent", found: "no driver", fix, details };
   const found = `${nodes.join(", ") || "no render node in /dev/dri"}; drivers: ${drivers.map(name => name.replace(/\.json$/, "")).join(", ")}`;
   return { ...common, state: "ok", found, details };

@@ -1,5 +1,5 @@
 /**
- * Where the loader of Linux finds shared libraries: `LD_LIBRARY_PATH`, its cache, and the folders it has by default.
+ * The shared libraries that Linux's loader finds: `LD_LIBRARY_PATH`, its cache, and its default folders.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -16,7 +16,7 @@ export type FindLibrary = (name: string, beside?: readonly string[]) => Library 
 
 const TRIPLES: Readonly<Record<string, string>> = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" };
 const DEFAULTS = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
-/** Where CUDA's installers put libraries, whether the loader knows it or not. */
+/** Folders of CUDA's installers, which the loader may not search. */
 const CUDA_FOLDERS = ["/usr/local/cuda/lib64", "/usr/local/cuda/targets/x86_64-linux/lib", "/usr/lib/wsl/lib"];
 
 export interface LibraryPlaces {

@@ -19,7 +19,7 @@ interface Part {
   readonly load: { readonly package: string } | { readonly file: string };
   /** Body of a function that uses the loaded module, `part`, once. @returns values to show */
   readonly use: string;
-  /** Of a file. */
+  /** The fix. */
   readonly fix?: string;
 }
 

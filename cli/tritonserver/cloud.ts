@@ -6,7 +6,7 @@ import { UsageError } from "./getopt.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the flags say; ports are those of Triton until a flag or the environment names one. */
+/** The values of the flags; ports are Triton's until a flag or the environment names one. */
 export interface CloudFlags {
   vertexAi: boolean;
   vertexAiPort: number;
@@ -17,7 +17,7 @@ export interface CloudFlags {
   sageMakerRange?: readonly [first: number, last: number];
 }
 
-/** Vertex AI starts a container to predict: there its front end stands alone, unless flags say otherwise. */
+/** Vertex AI starts a container to predict: there only its front end runs, unless flags enable others. */
 export const predicts = (env: Environment): boolean => env.AIP_MODE === "PREDICTION";
 
 /** @throws UsageError where a port is no number */

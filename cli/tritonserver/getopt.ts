@@ -21,9 +21,9 @@ export class UsageError extends Error {
 
 export interface CommandLine {
   readonly given: readonly Given[];
-  /** Words that are no flags. */
+  /** Words that are not flags. */
   readonly rest: readonly string[];
-  /** What stopped the reading: told only when the flags before it are good. */
+  /** The error that ended parsing: reported only if the flags before it are good. */
   readonly fault?: UsageError;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What each flag does to the options: name → a function that reads the value, or throws what is wrong with it in Triton's words.
+ * The effect of each flag on the options: name → a function that reads the value, or throws Triton's text about it.
  */
 import { tritonContainer } from "../../contract/triton-releases.js";
 import type { ServeOptions } from "../../runtime/server/lifecycle/server-options.js";
@@ -59,7 +59,7 @@ const oneOf = <T extends string>(value: string, allowed: readonly T[], flag: str
   if (found !== undefined) return found;
   throw new Error(`invalid argument for --${flag}`);
 };
-/** An inert flag: its value is read, so that a wrong one is told. */
+/** An inert flag: its value is still checked. */
 const check =
   (read: (text: string) => unknown): Handler =>
   (_, value) =>

@@ -53,7 +53,7 @@ export function serveOptions(
   return finish(collected, env, address);
 }
 
-/** What Triton says of flags that have a successor, quotation marks as they are. */
+/** Triton's text about flags with a successor, with its own quotation marks. */
 const traceConfig = (setting: string): string =>
   ` and will be removed in future releases. Please use '--trace-config ${setting} instead.`;
 const DEPRECATED: Readonly<Record<string, string>> = {

@@ -25,7 +25,7 @@ const otlp =
   (key: "maxQueueSize" | "scheduleDelayMs" | "maxExportBatchSize"): Read =>
   (value, before) => {
     const number = readInteger(value);
-    // Without a delay, spans are sent as they come.
+    // Without a delay, spans are sent immediately.
     if (number < 1 && !(number === 0 && key === "scheduleDelayMs"))
       throw new Error(`trace setting ${key} is ${value}; write a number above 0`);
     return { ...before, otlp: { ...before.otlp, [key]: number } };

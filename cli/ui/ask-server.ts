@@ -1,12 +1,12 @@
 /**
- * The server that the page shows, asked over its HTTP port: calls of the page's own, and calls that the page passes on.
+ * The server that the page shows, called over its HTTP port: calls of the page's own, and calls that the page passes on.
  */
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
 
 export interface ShownServer {
   readonly address: string;
   readonly port: number;
-  /** `API[,API]:KEY=VALUE`, as the server restricts its APIs. Who opens the page needs the keys too. */
+  /** `API[,API]:KEY=VALUE`, as the server restricts its APIs. The page's users need the keys too. */
   readonly restricted?: readonly string[];
 }
 
@@ -33,7 +33,7 @@ function keyOf({ restricted = [] }: ShownServer, method: string, path: string): 
   return {};
 }
 
-/** A server on every address is asked on the nearest. */
+/** A server on every address is called on the nearest. */
 const hostOf = ({ address }: ShownServer): string =>
   address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
 
@@ -49,7 +49,10 @@ export function ask(server: ShownServer, method: string, path: string, body?: st
   });
 }
 
-/** The same call to the HTTP port, with the keys that the page was given, streamed both ways. @param safe headers of every answer of the page */
+/**
+ * The same call to the HTTP port, with the keys that were entered in the page, streamed both ways. @param safe headers of every response of
+ * the page
+ */
 export function pass(
   server: ShownServer,
   asked: IncomingMessage,

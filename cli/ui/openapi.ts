@@ -90,7 +90,7 @@ export function openApi({ name, versions = [], inputs, outputs }: ModelMetadata)
           requestBody: { required: true, ...json(request, "Named tensors.") },
           responses: {
             200: json(response, "Named tensors."),
-            400: json(fault, "What is wrong with the request."),
+            400: json(fault, "The error in the request."),
             500: json(fault, "What went wrong."),
           },
         },

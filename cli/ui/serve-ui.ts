@@ -1,6 +1,6 @@
 /**
- * The page of `merlon serve --ui`: a server of its own on loopback that shows what the other one does. It answers `/v2/…` with what the HTTP port
- * answers, so the page asks nobody else; the three ports of Triton stay as they are.
+ * The page of `merlon serve --ui`: a server of its own on loopback that shows what the other one does. It answers `/v2/…` with the HTTP
+ * port's responses, so the page calls no other server; the three ports of Triton are unchanged.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -23,7 +23,7 @@ export interface UiOptions {
   readonly repositories: readonly string[];
   /** The last requests of all clients. */
   readonly recent?: RecentRequests | undefined;
-  /** How often the page hears of counts. */
+  /** Interval of the page's updates. */
   readonly intervalMs?: number;
 }
 
@@ -165,7 +165,7 @@ function decoded(text: string): string {
   }
 }
 
-/** The page's script and what it imports. */
+/** The page's script and its imports. */
 const SCRIPTS = ["page", "elements", "requests", "server-calls", "story"];
 
 function planOf(model: ModelName, repositories: readonly string[]): string | undefined {

@@ -31,7 +31,7 @@ export const closer = (node: ts.Node, text: string, removed = 0): Edit => ({
   closes: true,
 });
 
-/** One more argument behind the last one: what the argument itself closes comes before. */
+/** Appends an argument after the last one: text that closes the argument itself precedes it. */
 export const furtherArgument = (last: ts.Node, text: string): Edit => ({
   ...closer(last, `, ${text}`),
   order: -last.getStart() + 0.5,

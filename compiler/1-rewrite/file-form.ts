@@ -1,6 +1,6 @@
 /**
- * What a path says about a program: its form (TypeScript's extension or `.merlon`), the kind that its name promises, and the name under
- * which TypeScript sees it. No other file compares endings of names.
+ * Reads a program's path: its form (TypeScript's extension or `.merlon`), the kind that its name promises, and its name in TypeScript. No
+ * other file compares endings of names.
  */
 
 /** Extension that TypeScript does not know, so that hosts may map it: Volar in TypeScript 6, a content mapper in TypeScript 7.1. */

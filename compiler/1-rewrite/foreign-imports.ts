@@ -1,5 +1,5 @@
 /**
- * Imports of `.merlon` files, for a checker that knows TypeScript's extensions alone: `"./shared.merlon"` becomes `"./shared.merlon.ts"`.
+ * Imports of `.merlon` files, for a checker that accepts only TypeScript's extensions: `"./shared.merlon"` becomes `"./shared.merlon.ts"`.
  * Hosts that map the extension (Volar, content mappers) resolve the author's specifier themselves.
  */
 import * as ts from "../checker/syntax.js";

@@ -1,6 +1,6 @@
 /**
- * Author's text → text that plain TypeScript understands: `a >> b` becomes `$chain(a , b, 3)`. The only file that knows `>>`, `+`,
- * `-` and `[]` as syntax. It inserts glue around verbatim slices and never reprints a token, so that every message maps back.
+ * Author's text → text that plain TypeScript understands: `a >> b` becomes `$chain(a , b, 3)`. The only file that reads `>>`, `+`, `-` and
+ * `[]` as syntax. It inserts glue around verbatim slices and never reprints a token, so that every message maps back.
  */
 import * as ts from "../checker/syntax.js";
 import { diagnosticAt, type Finding, type Message } from "../diagnostics/diagnostic.js";
@@ -80,7 +80,7 @@ interface Work {
 }
 
 /**
- * Rewrites one file. Text without operators comes back with one span that covers it all.
+ * Rewrites one file. Text without operators is returned with one span that covers it all.
  * @param text the author's file
  * @param file its path, for messages
  * @param firstSite index of its first site, where several files share one list; `firstLambda` likewise

@@ -1,5 +1,5 @@
 /**
- * What a piece of a program's syntax is: names of columns, a source, a plain value.
+ * Classifies a piece of a program's syntax: names of columns, a source, a plain value.
  */
 import * as ts from "../checker/syntax.js";
 

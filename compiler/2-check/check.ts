@@ -33,7 +33,7 @@ export const isGeneral = ({ code }: Finding): boolean =>
 const touches = ({ site: a }: Finding, { site: b }: Finding): boolean =>
   a.file === b.file && a.start < b.end && b.start < a.end;
 
-/** What TypeScript says of an expression because of a mistake inside it, which has words of its own, is left out. */
+/** A finding of TypeScript about an expression is omitted if it is due to a mistake inside, which has its own finding. */
 function withoutEchoes(findings: readonly Finding[]): Finding[] {
   const causes = findings.filter(finding => !isGeneral(finding) || finding.code === "type/option");
   const early = causes.some(({ code }) => code === "type/used-before");

@@ -1,5 +1,5 @@
 /**
- * A place in a rewritten file → the operator around it: `$chain(left, right)` or `left.pipe(right)`, and what the checker knows of the left side.
+ * A position in a rewritten file → the operator around it, `$chain(left, right)` or `left.pipe(right)`, and the type of its left side.
  * Works with any host's TypeScript: the compiler's own, or an editor's.
  */
 import type { Types } from "../checker/checker.js";

@@ -1,5 +1,5 @@
 /**
- * What TypeScript says about an operand → what we say: the sentence of the operand's rule, the names that are there, and a way out.
+ * TypeScript's finding about an operand → our message: the sentence of the operand's rule, the existing names, and a fix.
  */
 import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
 import * as messages from "../diagnostics/messages.js";

@@ -1,5 +1,5 @@
 /**
- * What TypeScript says about nodes, names and files, in our words: the mistakes that people new to the language make. Everything else keeps
+ * TypeScript's findings about nodes, names and files in our words: common mistakes of new users. Everything else keeps
  * TypeScript's own text.
  */
 import type { Types } from "../checker/checker.js";
@@ -34,7 +34,7 @@ export interface Place {
 
 export interface Worded {
   readonly message: Message;
-  /** Where it belongs, where that is not TypeScript's place. */
+  /** The node of the mistake, if it is not TypeScript's position. */
   readonly at?: ts.Node;
 }
 
@@ -56,7 +56,7 @@ function wrongOperator(binary: ts.BinaryExpression, { types, file }: Place): Mes
   return what && messages.typeOperator({ operator, what, way: wayOfOperator(operator, binary, file) });
 }
 
-/** A mistake as TypeScript tells it. */
+/** A mistake in TypeScript's form. */
 interface Said {
   readonly number: number;
   readonly text: string;
@@ -203,13 +203,15 @@ function wayOfOperator(operator: string, { left, right }: ts.BinaryExpression, f
   if (["|", ">>>", ">", "||", "&&", "=>"].includes(operator)) return "Operators are applied with `>>`.";
   if (["<<", "<"].includes(operator)) return "Turn it round: `node >> operator(...)`.";
   if (operator === "+" && ts.isStringLiteralLike(right))
-    return `Columns to add stand in a list: \`+ [${right.getText(file)}]\`.`;
+    return `Write columns to add as a list: \`+ [${right.getText(file)}]\`.`;
   if (operator === "+" && ts.isStringLiteralLike(left))
-    return `Columns stand in a list: \`[${left.getText(file)}] + …\`.`;
+    return `Write columns as a list: \`[${left.getText(file)}] + …\`.`;
   return `Compute with a function of the value: \`node >> lambdaOp(x => x ${operator} 2)\`.`;
 }
 
-/** Names that a record may have where a message has only the name of its type; it may be a node's too, whose members are not options. */
+/**
+ * Possible member names of a record if a message has only the name of its type. The record may be a node, whose members are not options.
+ */
 function optionsAt(types: Types, record: ts.ObjectLiteralExpression | undefined): readonly string[] {
   const expected = record ? types.expectedProperties(record) : [];
   return expected.filter(names => !names.includes("pipe")).flat();
@@ -259,7 +261,7 @@ function ancestor<T extends ts.Node>(node: ts.Node, is: (node: ts.Node) => node 
   return undefined;
 }
 
-/** The innermost node that a message's place lies in. */
+/** The innermost node at a message's position. */
 function nodeAt({ file, start, end }: Omit<Place, "types">): ts.Node | undefined {
   let found: ts.Node | undefined;
   const visit = (node: ts.Node): void => {

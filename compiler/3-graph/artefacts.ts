@@ -213,7 +213,7 @@ function rollBack(store: string): boolean {
   return true;
 }
 
-/** What changes when a file, or a file of a folder, is written again. */
+/** Changes if a file, or a file of a folder, is written again. */
 function fingerprint(path: string): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (!stat) return "gone";

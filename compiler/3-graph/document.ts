@@ -61,7 +61,7 @@ export interface GraphDocument {
   readonly output: number;
 }
 
-/** What running a file gave. */
+/** The result of running a file. */
 export type Evaluated =
   | {
       readonly kind: "graph";

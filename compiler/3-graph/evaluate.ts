@@ -15,14 +15,14 @@ export interface EvaluateOptions {
   readonly timeoutSeconds?: number;
 }
 
-/** The file did not come to an end; `stack` says what it was doing, as far as that is known. */
+/** The file did not finish; `stack` has its last known activity. */
 export interface TimedOut {
   readonly kind: "timeout";
   readonly seconds: number;
   readonly stack: string;
 }
 
-/** The thread's code, or `merlon` as programs see it, in one file: half of what a small program's evaluation takes is reading modules. */
+/** The thread's code, or `merlon` for programs, in one file: half the time of a small program's evaluation is spent on reading modules. */
 const language = (entry: "dsl" | "evaluation-worker"): URL | undefined => bundledFile(`${entry}.js`);
 
 /** A thread that has loaded the language and waits for a program. Each serves one, so that no program finds what another left. */

@@ -1,5 +1,6 @@
 /**
- * Module hooks of the evaluation worker: the program's own TypeScript files come from the compiler as JavaScript, and `merlon` is this Merlon.
+ * Module hooks of the evaluation worker: the compiler provides the program's own TypeScript files as JavaScript, and `merlon` is this
+ * Merlon.
  */
 import { registerHooks } from "node:module";
 

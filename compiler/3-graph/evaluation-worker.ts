@@ -64,7 +64,7 @@ export interface EvaluationCalls {
   evaluate(request: EvaluationRequest): Evaluated;
 }
 
-/** Of Node's exit codes: a top-level `await` never settled. */
+/** Node's exit code if a top-level `await` never settled. */
 const UNSETTLED = 13;
 let isPending = false;
 // A file whose top-level `await` never ends leaves nothing to do, so the thread ends. Node warns about that only where it is the entry.

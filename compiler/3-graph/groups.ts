@@ -16,7 +16,7 @@ export const joinGroupings = (left: Grouping, right: Grouping): Grouping => {
   return distinct([...left.filter(entry => entry.length > 1 || !names.has(entry[0]!)), ...right]);
 };
 
-/** What is left of each entry once other columns are gone. */
+/** The rest of each entry after other columns are removed. */
 export const keepInGroups = (grouping: Grouping, scope: Scope): Grouping => {
   const left = new Set(scope.map(b => b.column.name));
   return distinct(grouping.map(entry => entry.filter(name => left.has(name))).filter(entry => entry.length > 0));

@@ -1,5 +1,5 @@
 /**
- * What an operator's parameters do not accept → a message that names the option, what was given and what would do.
+ * Invalid parameters of an operator → a message that names the option, the value found and the expected one.
  */
 import type { z } from "zod";
 import type { Blame, OpDefinition } from "../../operators/shared/author/define-op.js";
@@ -10,7 +10,7 @@ import { describeValue } from "../dsl/faults.js";
 /** Options that the compiler writes, not the author. */
 const INTERNAL = new Set(["groups", "lambda"]);
 
-/** What of an operator says which options it has. */
+/** The parts of an operator that define its options. */
 export type OptionsOf = Pick<OpDefinition, "kind" | "params" | "positional" | "nodeOptions">;
 
 export interface OptionFault {
@@ -92,7 +92,7 @@ const TYPES: Readonly<Record<string, string>> = {
   record: "a record, `{ ... }`",
 };
 
-/** What would do, in words. */
+/** Describes the expected value. */
 function wantedOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":

@@ -82,7 +82,7 @@ export function serialise(program: Program): GraphDocument {
   return { kind: program.kind, name: program.name, options: plainOptions(program), nodes, output };
 }
 
-/** What no type checker saw may be anything at all, a function included, which could not leave this thread. */
+/** Untyped code may pass any value, including a function, which cannot be sent from this thread. */
 function sourceNode(given: unknown, site: number | undefined): GraphNode {
   if (typeof given === "function") {
     recordFault(messages.graphSourceColumns({ seen: describeValue(given) }), site, "right");

@@ -1,5 +1,5 @@
 /**
- * What a `source({ ... })` declares → columns; what is no record, or no dtype, is reported.
+ * Declarations of a `source({ ... })` → columns; a value that is not a record or a dtype is reported.
  */
 
 import { type ColumnSchema, column } from "../../contract/schema.js";
@@ -59,7 +59,7 @@ export function sourceColumns(
   });
 }
 
-/** `"list<int64>"` → a column; undefined for what is no dtype. `"timestamp<ms>"` is an int64 that says what it counts. */
+/** `"list<int64>"` → a column; undefined if it is not a dtype. `"timestamp<ms>"` is an int64 that says what it counts. */
 function parseColumn(name: string, type: string): ColumnSchema | undefined {
   const [, unit] = /^timestamp<(.+)>$/.exec(type) ?? [];
   if (isTimeUnit(unit)) return column(name, "int64", { properties: { [TIME_UNIT]: unit } });

@@ -46,7 +46,7 @@ export async function workerStack(worker: Worker, waitMs = 500): Promise<string>
 interface Debugged {
   /** Resolves to true when the thread has replied. */
   send(method: string): Promise<true>;
-  /** The stack where the thread pauses; a pause that comes late is ended by `Debugger.disable`. */
+  /** The stack at which the thread pauses; a late pause is ended by `Debugger.disable`. */
   readonly paused: Promise<readonly string[]>;
 }
 

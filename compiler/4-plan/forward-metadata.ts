@@ -1,6 +1,6 @@
 /**
- * Operators that only say something about columns (tags, names, which of them stay) leave the plan: who reads their columns reads what they read. What they said
- * stays in the schemas of the outputs.
+ * Operators that only say something about columns (tags, names, which of them stay) leave the plan: who reads their columns reads what they
+ * read. Their metadata stays in the schemas of the outputs.
  */
 
 import { withReferences } from "../../contract/any-step.js";

@@ -1,6 +1,6 @@
 /**
- * Element-wise steps that read each other become one, which walks each column once: what one of them makes need not become a column before the next
- * reads it. The author's steps stay in it as its parts.
+ * Element-wise steps that read each other become one, which reads each column once. An intermediate result need not become a column before
+ * the next step reads it. The author's steps stay in it as its parts.
  */
 
 import { columnsReadBy, withReferences } from "../../contract/any-step.js";
@@ -53,7 +53,7 @@ function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
 }
 
 function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): boolean {
-  // What keeps rows keeps those of its own step.
+  // A step that keeps rows keeps those of its own step.
   const { fuses } = factsOf(step.op);
   if (!fuses || step.cache) return false;
   const inputs = columnsReadBy(step).map(ref => ({ name: ref.name, schema: schemas.get(key(ref))! }));
@@ -65,7 +65,7 @@ function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): b
 
 type Outside = ReadonlyMap<string, Pick<ColumnRef, "step" | "column">>;
 
-/** The plan with a step for each group, in an order in which each step comes after those it reads. */
+/** The plan with a step for each group, in an order in which each step follows those it reads. */
 function replace(
   plan: Plan,
   groups: readonly (readonly AnyStep[])[],
@@ -110,7 +110,7 @@ function freeNames(): (name: string) => string {
   };
 }
 
-/** One step of several. It has the last one's name, by which people know what comes out. */
+/** One step of several. It has the last one's name, which users associate with the output. */
 function fuse(
   parts: readonly AnyStep[],
   readers: ReadonlyMap<string, readonly string[]>,

@@ -1,5 +1,5 @@
 /**
- * Plan and the steps that may be fused → groups of two and more of them that read each other, each of which may run as one step.
+ * Plan and the steps that may be fused → groups of two and more that read each other, each of which may run as one step.
  */
 import { columnsReadBy } from "../../contract/any-step.js";
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
@@ -25,8 +25,8 @@ export function groupSteps(plan: Plan, fusible: ReadonlySet<string>): readonly G
 }
 
 /**
- * Whether steps may run as one: what they wait for must not wait for them, and in an ensemble, where steps wait for stores and models, none may
- * wait for more than it did alone.
+ * Whether steps may run as one: their dependencies must not depend on them. In an ensemble, whose steps wait for stores and models, none
+ * may wait for more than before.
  */
 function mayRun(members: Group, above: Ancestors, isEnsemble: boolean): boolean {
   const inside = new Set(members.map(member => member.id));

@@ -1,5 +1,5 @@
 /**
- * Inferred graph → plan: steps with references. Selections, sums and differences are gone; they only said which columns are meant.
+ * Inferred graph → plan: steps with references. Selections, sums and differences are removed, since they only select columns.
  */
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import type { Bound, Scope } from "../../operators/shared/author/bound.js";

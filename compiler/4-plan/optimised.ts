@@ -1,11 +1,11 @@
 /**
- * A plan after the passes, and what they did.
+ * A plan after the passes, and their reports.
  */
 import type { Plan } from "../../contract/plan.js";
 import type { PassNote } from "./pass.js";
 import type { PassName } from "./pass-names.js";
 
-/** What one pass did; without notes it found nothing to do. */
+/** The report of one pass; without notes it changed nothing. */
 export interface PassReport {
   readonly pass: PassName;
   readonly off: boolean;

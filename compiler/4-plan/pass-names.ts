@@ -2,9 +2,9 @@
  * The passes over a plan, in the order in which they run; apart from the passes, so that `--help` need not load the compiler.
  */
 export const PASS_NAMES = [
-  /** First: steps that differ only in what is said about their columns become equal. */
+  /** First: steps that differ only in the metadata of their columns become equal. */
   "forwardMetadata",
-  /** Before pruning: a twin that is gone reads nothing, so pruning sees fewer readers. */
+  /** Before pruning: a removed twin reads nothing, so pruning finds fewer readers. */
   "shareEqualSteps",
   /** Drops what no remaining step reads. */
   "pruneColumns",

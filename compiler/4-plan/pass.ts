@@ -1,9 +1,9 @@
 /**
- * The contract of a pass: plan → plan of the same meaning, telling `note` what it did to which step.
+ * The contract of a pass: plan → plan of the same meaning; it reports each changed step to `note`.
  */
 import type { Plan } from "../../contract/plan.js";
 
-/** What one change spares each request. */
+/** The saving per request. */
 export interface Saving {
   /** Steps that no longer run. */
   readonly steps?: number;

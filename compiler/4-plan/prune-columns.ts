@@ -18,7 +18,7 @@ export const pruneColumns: Pass = (plan, note) => {
     if (!step.outputs.some(c => read.has(key(step.id, c.name)))) {
       const lookups = looksUp(step.op) ? { lookups: 1 } : {};
       const saves = { steps: 1, columns: step.outputs.length, ...lookups };
-      notes.unshift({ step: step.id, text: "is gone: nobody reads what it makes", saves });
+      notes.unshift({ step: step.id, text: "is removed: no step reads its output", saves });
       continue;
     }
     const isRead = (column: string) => read.has(key(step.id, column));

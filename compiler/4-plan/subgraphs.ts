@@ -1,6 +1,6 @@
 /**
- * Carries a workflow's named subgraphs through passes that know only outputs: a subgraph's columns become outputs of the plan while
- * the passes run, so that none of them is pruned and each follows where its step goes.
+ * Carries a workflow's named subgraphs through passes that handle only outputs. A subgraph's columns become outputs of the plan while the
+ * passes run, so that none of them is pruned and each follows its step.
  */
 import type { Plan } from "../../contract/plan.js";
 import type { Optimised } from "./optimised.js";

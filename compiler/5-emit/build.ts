@@ -45,7 +45,7 @@ export interface Built {
 export const LAYOUTS = ["executor", "ensemble"] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
-/** What of a compiled program becomes a repository. */
+/** The parts of a compiled program for a repository. */
 export type Program = Pick<Compiled, "plan" | "steps" | "graph"> & Partial<Pick<Compiled, "changed">>;
 
 export interface BuildOptions {
@@ -58,7 +58,7 @@ export interface BuildOptions {
 }
 
 /**
- * Writes the repository. Models of other programs that stand in `out` stay.
+ * Writes the repository. Models of other programs in `out` stay.
  * @param out repository folder; made when missing
  */
 export function build(compiled: Program, out: string, options: BuildOptions = {}): Built {
@@ -129,7 +129,7 @@ function programModels(compiled: Program, options: BuildOptions): ProgramModels 
   return lowered(compiled, options, triton);
 }
 
-/** What `--target triton` makes of a program. */
+/** The models that `--target triton` builds for a program. */
 export function lowered(compiled: Program, options: BuildOptions, triton: TritonOptions): TritonModels {
   const settings = settingsOf(compiled, options);
   // ONNX Runtime fuses for itself.
@@ -182,7 +182,7 @@ function copyArtefact(from: string, to: string): void {
   else copyFileSync(from, to);
 }
 
-/** Models of other programs come along as hard links. */
+/** Models of other programs are kept as hard links. */
 function keepOthers(from: string, to: string, ours: ReadonlySet<string>): void {
   if (!existsSync(from)) return;
   for (const entry of readdirSync(from)) if (!ours.has(entry)) linkTree(join(from, entry), join(to, entry));

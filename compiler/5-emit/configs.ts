@@ -11,7 +11,7 @@ import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
 
-/** Whose names the entry and its tensors have. */
+/** The convention for names of the entry and its tensors. */
 export type Names = "merlon" | "merlin";
 
 /** Most items per request row that a step's rows can hold, where its parameters say so. */
@@ -50,8 +50,8 @@ export function entryOf(plan: Plan, maxBatchSize: number, names: Names, layout: 
 }
 
 /**
- * True where all that is answered is about groups of a workflow. A group has rows of several requests' rows, so that offsets of the request's rows
- * would say nothing, and would be taken for those of the groups' lists.
+ * True where all that is answered is about groups of a workflow. A group has rows of several request rows. Offsets of the request's rows
+ * would thus be wrong, and would be read as those of the groups' lists.
  */
 function answersGroups({ steps, outputs }: Plan): boolean {
   const [rows, ...others] = new Set(outputs.map(({ schema }) => schema.rows));

@@ -1,5 +1,5 @@
 /**
- * A SQLite online store → a copy of its committed state: transactions of a killed writer are rolled back, and what is still in a write-ahead
+ * A SQLite online store → a copy of its committed state. Transactions of a killed writer are rolled back, and the content of a write-ahead
  * log is in the copy. Equal stores give equal bytes.
  */
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ export function copyStore(store: string, to: string, earlier?: string, largest =
     for (const suffix of suffixes) linkSync(`${earlier}${suffix}`, `${to}${suffix}`);
   };
   try {
-    // Steps may share a repository. What is there may be a link to the earlier copy, which must not be written.
+    // Steps may share a repository. An existing file may be a link to the earlier copy, which must not be written.
     for (const suffix of suffixes) rmSync(`${to}${suffix}`, { force: true });
     const large = (statSync(store, { throwIfNoEntry: false })?.size ?? 0) > largest;
     // Before it is open: to close a file drops the locks of the process on it.

@@ -1,5 +1,5 @@
 /**
- * What an earlier build of a program left in a repository: its stages and ONNX models, which a build with fewer of them must not keep.
+ * The stages and ONNX models of an earlier build of a program in a repository, which a build with fewer of them must not keep.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ function isLowered(model: string, program: string): boolean {
   }
 }
 
-/** Plans of a model's versions; what is no plan is somebody else's. */
+/** Plans of a model's versions; a file that is not a plan belongs to another program. */
 function plansOf(model: string): Plan[] {
   try {
     return readdirSync(model, { withFileTypes: true }).flatMap(version => {

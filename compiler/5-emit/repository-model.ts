@@ -22,7 +22,7 @@ export interface RepositoryModel {
   readonly samples?: WarmUpFiles["files"];
 }
 
-/** A model whose version folder holds a plan and what its steps open. */
+/** A model whose version folder holds a plan and the files of its steps. */
 export const planModel = (config: NamedConfig, plan: Plan, steps: readonly InferredStep[]): RepositoryModel => ({
   name: config.name,
   config,

@@ -54,7 +54,7 @@ export interface JavaScript {
   readonly map: string | undefined;
 }
 
-/** What an implementation exports. */
+/** The exports of an implementation. */
 export interface Checker {
   /** Reads a file and its imports. @throws if it does not exist */
   openProject(entry: string): Project;

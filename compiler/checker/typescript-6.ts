@@ -37,7 +37,7 @@ const OPTIONS: ts.CompilerOptions = {
 /** Options of one module alone. */
 const MODULE: ts.CompilerOptions = { target: ScriptTarget.ES2022, module: ModuleKind.ESNext };
 
-/** Where the declarations of `merlon` and of what they name are: they stay as they are while a process lives. */
+/** Folders of the declarations of `merlon` and of their dependencies: they do not change while a process lives. */
 const KEPT = [
   new URL("../../", import.meta.url),
   new URL("../..", pathToFileURL(createRequire(import.meta.url).resolve("zod"))),
@@ -95,7 +95,7 @@ export function openProject(entry: string): Project {
   };
 }
 
-/** A file of the program; a `.merlon` file stands in the project under its virtual name. */
+/** A file of the program; a `.merlon` file is in the project under its virtual name. */
 function addFile(project: MorphProject, path: string): void {
   if (path.endsWith(FOREIGN))
     project.createSourceFile(virtualName(path), readFileSync(path, "utf8").replace(/^\uFEFF/, ""), { overwrite: true });

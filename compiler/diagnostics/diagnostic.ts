@@ -1,5 +1,5 @@
 /**
- * What the compiler says about a user's file: code, message, place, related places and a way out; and how it is printed.
+ * A message of the compiler about a user's file: code, text, place, related places and a fix; and its printing.
  */
 import { editDistance } from "../../contract/edit-distance.js";
 
@@ -9,7 +9,7 @@ export type Severity = "error" | "warning";
 export interface Message {
   readonly code: string;
   readonly message: string;
-  /** What to do, with the text to type where there is one. */
+  /** The fix, with the text to type if there is one. */
   readonly help: string;
 }
 

@@ -102,7 +102,7 @@ export const CODES = [
 /** A bare list of names is short for columns of the file's only source. */
 export const rewriteListWithoutSource = (p: { readonly list: string | number }): Message => ({
   code: "rewrite/list-without-source",
-  message: `The list ${p.list} stands where a node is expected, and this file has no \`source(...)\` to take its columns from.`,
+  message: `Expected a node, found the list ${p.list}. This file has no \`source(...)\` whose columns it could name.`,
   help: `Write \`const events = source({ ... })\` first, or pick from a node: \`node[${p.list}]\`.`,
 });
 
@@ -186,7 +186,7 @@ export const typeColumnAsProperty = (p: { readonly left: string | number; readon
 /** type/column-computed */
 export const typeColumnComputed = (p: { readonly left: string | number; readonly key: string | number }): Message => ({
   code: "type/column-computed",
-  message: `\`${p.left}[${p.key}]\` picks by something that is no name written in the file.`,
+  message: `\`${p.left}[${p.key}]\` selects columns by an expression. Column names in brackets must be string literals.`,
   help: `Write \`${p.left}.pick(${p.key})\`, which takes names that are known only when the file runs.`,
 });
 
@@ -222,7 +222,7 @@ export const typeOption = (p: { readonly operator: string | number; readonly wha
 export const typeUsedBefore = (p: { readonly name: string | number }): Message => ({
   code: "type/used-before",
   message: `\`${p.name}\` is used before it is made.`,
-  help: `Move its line up. Where two nodes need each other the graph would have a cycle, which it cannot have.`,
+  help: `Move its line up. If two nodes need each other, the graph has a cycle, which is not allowed.`,
 });
 
 /** Found while checking types, before the graph is built. */
@@ -236,7 +236,7 @@ export const typeOperand = (p: { readonly sentence: string | number; readonly wa
 export const typeTypescript = (p: { readonly text: string | number; readonly number: string | number }): Message => ({
   code: "type/typescript",
   message: `${p.text} (TS${p.number})`,
-  help: `This comes from TypeScript itself; correct the expression at the mark.`,
+  help: `This message is TypeScript's own. Correct the expression at the mark.`,
 });
 
 /** graph/export-missing */
@@ -319,7 +319,7 @@ export const graphForeignNode = (p: { readonly file: string | number }): Message
 /** graph/dtype-unknown */
 export const graphDtypeUnknown = (p: { readonly column: string | number; readonly seen: string | number; readonly suggestion: string | number; readonly known: string | number }): Message => ({
   code: "graph/dtype-unknown",
-  message: `\`${p.column}\` is declared as ${p.seen}, which is no dtype.${p.suggestion}`,
+  message: `\`${p.column}\` is declared as ${p.seen}, which is not a dtype.${p.suggestion}`,
   help: `Write one of ${p.known}, \`list<int64>\` for lists, or \`float32[64]\` for vectors.`,
 });
 
@@ -340,11 +340,11 @@ export const graphEmptySelection = (p: { readonly list: string | number }): Mess
 /** graph/node-list */
 export const graphNodeList = (p: {  }): Message => ({
   code: "graph/node-list",
-  message: `A list of nodes stands where a node is expected.`,
+  message: `Expected a node, found a list of nodes.`,
   help: `Put them side by side: \`(a + b) >> operator(...)\`. For a column group pick by name: \`(a + b)[[["x", "y"]]]\`.`,
 });
 
-/** Groups have no groups inside: one list in a list is as deep as it goes. */
+/** Groups cannot be nested: a list in a list is the deepest form. */
 export const graphNames = (p: { readonly operator: string | number; readonly seen: string | number }): Message => ({
   code: "graph/names",
   message: `\`${p.operator}\` takes column names, and gets ${p.seen}.`,
@@ -417,7 +417,7 @@ export const graphTopkShort = (p: { readonly operator: string | number; readonly
 /** graph/filter-in-ensemble */
 export const graphFilterInEnsemble = (p: { readonly operator: string | number }): Message => ({
   code: "graph/filter-in-ensemble",
-  message: `\`${p.operator}\` changes which rows there are, and an ensemble answers each row it is asked.`,
+  message: `\`${p.operator}\` adds or removes rows, and an ensemble returns one row for each row of the request.`,
   help: `Filter in the \`*.workflow.ts\`, where training data passes; or filter candidates, after the retrieval.`,
 });
 
@@ -428,17 +428,17 @@ export const graphLearnsInEnsemble = (p: { readonly operator: string | number })
   help: `Put it in a \`*.workflow.ts\`, fit that with \`merlon fit\`, and write \`>> transformWorkflow("FOLDER")\` here.`,
 });
 
-/** The compiler reads a function's syntax and never runs it, so it must see it: a function that another file exports is out of its sight. */
+/** The compiler reads a function's syntax and never runs it. It cannot read a function that another file exports. */
 export const lambdaUnread = (p: { readonly operator: string | number }): Message => ({
   code: "lambda/unread",
   message: `\`${p.operator}\` was given something whose text the compiler does not have.`,
   help: `Write the function in the call, \`${p.operator}(x => x * 2)\`, or as a \`const\` of the same \`*.workflow.ts\` or \`*.ensemble.ts\`.`,
 });
 
-/** Functions are compiled to expressions: arithmetic, comparison, logic, conditions, `Math`, methods of texts, `.length`, `[i]`, `.at(i)` and `.includes(x)` of lists, `getUTC…` parts of `new Date(milliseconds)`, `const`, `if` and `return`, and constants of the file. */
+/** Functions are compiled to expressions. These may use arithmetic, comparison, logic, conditions, `Math` and constants of the file. They may also use methods of texts, `.length`, `[i]`, `.at(i)` and `.includes(x)` of lists, `getUTC…` parts of `new Date(milliseconds)`, `const`, `if` and `return`. */
 export const lambdaUnsupported = (p: { readonly what: string | number; readonly way: string | number }): Message => ({
   code: "lambda/unsupported",
-  message: `${p.what} is outside of what a function of columns may use.`,
+  message: `${p.what} is not allowed in a function of columns.`,
   help: `${p.way}`,
 });
 
@@ -452,7 +452,7 @@ export const lambdaType = (p: { readonly operator: string | number; readonly wan
 /** lambda/unknown-name */
 export const lambdaUnknownName = (p: { readonly name: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
   code: "lambda/unknown-name",
-  message: `\`${p.name}\` is neither a parameter nor a constant of this file. The function knows ${p.known}.${p.suggestion}`,
+  message: `\`${p.name}\` is neither a parameter nor a constant of this file. The function can use ${p.known}.${p.suggestion}`,
   help: `Name a parameter like the column, or declare a constant before.`,
 });
 
@@ -470,7 +470,7 @@ export const schemaColumnMissing = (p: { readonly reader: string | number; reado
   help: `${p.way}`,
 });
 
-/** Merlin silently lets the right side win. Two columns of one name that come from the same step are the same column and no collision. */
+/** Merlin silently lets the right side win. Two columns of one name from the same step are the same column and do not collide. */
 export const schemaNameCollision = (p: { readonly column: string | number; readonly left: string | number; readonly right: string | number }): Message => ({
   code: "schema/name-collision",
   message: `Both sides of \`+\` provide \`${p.column}\` (${p.left} on the left, ${p.right} on the right).`,
@@ -491,7 +491,7 @@ export const schemaDtypeUnsupported = (p: { readonly operator: string | number; 
   help: `${p.way}`,
 });
 
-/** Candidates are kept per user, so a batch of users never mixes; that is why both kinds of rows cannot stand side by side. */
+/** Candidates are kept per user, so a batch never mixes users. This is why one node cannot have both kinds of rows. */
 export const schemaRowsMismatch = (p: { readonly reader: string | number; readonly left: string | number; readonly leftRows: string | number; readonly right: string | number; readonly rightRows: string | number; readonly way: string | number }): Message => ({
   code: "schema/rows-mismatch",
   message: `${p.reader} combines columns with different rows: \`${p.left}\` has one value per ${p.leftRows}, \`${p.right}\` one per ${p.rightRows}.`,
@@ -537,10 +537,10 @@ export const artefactOutside = (p: { readonly what: string | number; readonly pa
 export const artefactChanged = (p: { readonly what: string | number; readonly path: string | number }): Message => ({
   code: "artefact/changed",
   message: `${p.what} \`${p.path}\` changed while the program was being compiled.`,
-  help: `Build again once it is written; replace such files in one step (write beside, then rename).`,
+  help: `Build again once it is written. Replace such files atomically: write a new file, then rename it.`,
 });
 
-/** The compiler reads the artefacts themselves, so this is no error. `merlon-env.d.ts` is for the editor. */
+/** The compiler reads the artefacts themselves, so this is not an error. `merlon-env.d.ts` is for the editor. */
 export const artefactTypesStale = (p: { readonly file: string | number; readonly what: string | number; readonly path: string | number }): Message => ({
   code: "artefact/types-stale",
   message: `\`${p.file}\` has ${p.what} for \`${p.path}\`: what your editor shows is not what the artefact has.`,
@@ -571,7 +571,7 @@ export const onnxRawColumns = (p: { readonly path: string | number; readonly wor
 /** onnx/other-fit */
 export const onnxOtherFit = (p: { readonly path: string | number; readonly trained: string | number; readonly column: string | number; readonly seen: string | number }): Message => ({
   code: "onnx/other-fit",
-  message: `\`${p.path}\` was trained on ${p.trained} ids of \`${p.column}\`, and the workflow before it makes ${p.seen}. They come from different fits: the model would read vectors of other ids.`,
+  message: `\`${p.path}\` was trained on ${p.trained} ids of \`${p.column}\`, and the workflow before it makes ${p.seen}. They are from different fits: the model would read vectors of other ids.`,
   help: `Train and export the model on data of this fit, or name the folder of the fit that it was trained on.`,
 });
 
@@ -606,7 +606,7 @@ export const onnxDtypeUnsupported = (p: { readonly path: string | number; readon
 /** onnx/no-tensor */
 export const onnxNoTensor = (p: { readonly path: string | number; readonly side: string | number; readonly tensor: string | number; readonly kind: string | number }): Message => ({
   code: "onnx/no-tensor",
-  message: `\`${p.path}\`: ${p.side} \`${p.tensor}\` is no tensor but an ONNX ${p.kind}, which no column can hold.`,
+  message: `\`${p.path}\`: ${p.side} \`${p.tensor}\` is not a tensor but an ONNX ${p.kind}, which a column cannot hold.`,
   help: `Export the model with tensors. A classifier of scikit-learn: \`to_onnx(model, rows, options={"zipmap": False})\`.`,
 });
 
@@ -624,7 +624,7 @@ export const feastNotMaterialized = (p: { readonly path: string | number; readon
   help: `Fill it with \`merlon feast materialize ${p.path}\`, or with Feast's own \`feast materialize\`.`,
 });
 
-/** Candidates come from the index, and their features from the view: both have to be of the same items. Ids are compared by the bytes of their keys, so that another type of the entity, or another `entity_key_serialization_version`, looks like this too. */
+/** Candidates are from the index, and their features from the view: both must have the same items. Ids are compared by the bytes of their keys, so that another type of the entity, or another `entity_key_serialization_version`, looks like this too. */
 export const feastIdsUnknown = (p: { readonly unknown: string | number; readonly seen: string | number; readonly index: string | number; readonly have: string | number; readonly view: string | number; readonly path: string | number; readonly example: string | number; readonly positions: string | number; readonly way: string | number }): Message => ({
   code: "feast/ids-unknown",
   message: `${p.unknown} of ${p.seen} ids looked at in \`${p.index}\` ${p.have} in view \`${p.view}\` of \`${p.path}\` (${p.example}, for example, has none).${p.positions}`,
@@ -690,7 +690,7 @@ export const feastDropNoCandidates = (p: { readonly reader: string | number; rea
 /** feast/value-unsupported */
 export const feastValueUnsupported = (p: { readonly feature: string | number; readonly view: string | number; readonly type: string | number }): Message => ({
   code: "feast/value-unsupported",
-  message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type number ${p.type}, which is newer than this compiler knows.`,
+  message: `Feature \`${p.feature}\` of view \`${p.view}\` has Feast type number ${p.type}, which is newer than this compiler supports.`,
   help: `Leave it out with \`features: [...]\`.`,
 });
 
@@ -718,14 +718,14 @@ export const tritonNotLowered = (p: { readonly reason: string | number; readonly
 /** workflow/stage-operator */
 export const workflowStageOperator = (p: { readonly operator: string | number }): Message => ({
   code: "workflow/stage-operator",
-  message: `\`${p.operator}\` is a stage of serving and cannot stand in a workflow.`,
+  message: `\`${p.operator}\` is a stage of serving and is not allowed in a workflow.`,
   help: `Use it in a \`*.ensemble.ts\`, and the workflow there with \`>> transformWorkflow("path/of/the/fitted/workflow")\`.`,
 });
 
 /** workflow/different-rows */
 export const workflowDifferentRows = (p: { readonly left: string | number; readonly right: string | number }): Message => ({
   code: "workflow/different-rows",
-  message: `\`${p.left}\` and \`${p.right}\` of this workflow have different rows, because a \`filter\` stands before one of them.`,
+  message: `\`${p.left}\` and \`${p.right}\` of this workflow have different rows, because a \`filter\` precedes one of them.`,
   help: `Put the filter before both: \`const kept = events >> filter(...)\`, and start from \`kept\`.`,
 });
 
@@ -733,20 +733,20 @@ export const workflowDifferentRows = (p: { readonly left: string | number; reado
 export const workflowEdited = (p: { readonly file: string | number; readonly path: string | number }): Message => ({
   code: "workflow/edited",
   message: `\`${p.file}\` was edited since \`${p.path}\` was fitted: the ensemble still serves the features of before.`,
-  help: `Fit it again: \`merlon fit ${p.file} --data DATA --out FOLDER\`. Models that were trained on the fit want new training data, too.`,
+  help: `Fit it again: \`merlon fit ${p.file} --data DATA --out FOLDER\`. Models that were trained on the fit need new training data, too.`,
 });
 
 /** workflow/filtered */
 export const workflowFiltered = (p: { readonly path: string | number; readonly step: string | number }): Message => ({
   code: "workflow/filtered",
-  message: `\`${p.path}\` filters rows (${p.step}), and an ensemble answers each row it is asked.`,
-  help: `Say that its rows are those to answer: \`transformWorkflow("${p.path}", { changesRows: true })\`. Or ask for a part that keeps them: \`{ subgraph: "..." }\`, or, if the condition looks at a label, \`{ removeInputs: ["..."] }\`.`,
+  message: `\`${p.path}\` filters rows (${p.step}), and an ensemble returns one row for each row of the request.`,
+  help: `Say that its rows are those to answer: \`transformWorkflow("${p.path}", { changesRows: true })\`. Or take a part that keeps them: \`{ subgraph: "..." }\`, or, if the condition reads a label, \`{ removeInputs: ["..."] }\`.`,
 });
 
 /** Merlin fills the shorter columns with NaN, and its rows then pair values that do not belong together. */
 export const workflowGroupsMixed = (p: { readonly group: string | number; readonly path: string | number; readonly other: string | number; readonly rows: string | number; readonly way: string | number }): Message => ({
   code: "workflow/groups-mixed",
-  message: `\`${p.group}\` has a value for each group that \`${p.path}\` makes, and \`${p.other}\` has one for each ${p.rows}: an answer with both pairs values that do not belong together.`,
+  message: `\`${p.group}\` has a value for each group that \`${p.path}\` makes, and \`${p.other}\` has one for each ${p.rows}. A response with both would pair unrelated values.`,
   help: `${p.way}`,
 });
 

@@ -1,5 +1,5 @@
 /**
- * Text → text in a terminal's colours, or as it is.
+ * Text → text in a terminal's colors, or unchanged.
  */
 export const painter = (color: boolean) => {
   const style = (open: number, close: number) => (text: string) =>

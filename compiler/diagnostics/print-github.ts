@@ -6,7 +6,7 @@ import { type Diagnostic, position } from "./diagnostic.js";
 
 /**
  * @param read text of a file
- * @param folder root of the repository: GitHub knows files by their path in it
+ * @param folder root of the repository: GitHub identifies files by their path in it
  */
 export const printDiagnosticsForGithub = (
   diagnostics: readonly Diagnostic[],

@@ -1,6 +1,6 @@
 /**
- * What the checker knows of the files that programs name. `merlon typegen` writes a `merlon-env.d.ts` that adds an entry per path, as written
- * in the program; a path without an entry has open columns.
+ * Types that the checker derives from the files of a program. `merlon typegen` writes a `merlon-env.d.ts` that adds an entry per path, as
+ * written in the program; a path without an entry has open columns.
  */
 
 /** Columns by artefact; filled in by `merlon-env.d.ts`. */

@@ -1,14 +1,14 @@
 /**
  * The type vocabulary: a node's columns are a union of strings, dtype first (`"float32 price" | "int64 user_id"`). A union is computed at
- * each step and has no history, so long chains stay within the checker's limits, and hovers print what people say.
+ * each step and has no history. Long chains therefore stay within the checker's limits, and hovers are readable.
  */
 
 import type { TimeUnit } from "../../contract/time-unit.js";
 import type { DType } from "../../triton-protos/datatype.js";
 
 /**
- * What a source may declare a column as: `"int64"`, `"list<int64>"`, `"float32[64]"`. `"timestamp<ms>"` is an int64 that counts milliseconds (or
- * `d`, `s`, `us`, `ns`) since 1970 in UTC: dates, timestamps and ISO 8601 text of files become that, requests bring it.
+ * Types of a source's column: `"int64"`, `"list<int64>"`, `"float32[64]"`. `"timestamp<ms>"` is an int64 that counts milliseconds (or `d`,
+ * `s`, `us`, `ns`) since 1970 in UTC. Dates, timestamps and ISO 8601 text of files are converted; requests send the integer.
  */
 export type ColumnType = DType | `list<${DType}>` | `${DType}[${number}]` | `timestamp<${TimeUnit}>`;
 
@@ -56,7 +56,7 @@ export type ColumnsOf<D extends Readonly<Record<string, ColumnType>>> = {
   ? C
   : never;
 
-/** True where an artefact decides the columns, so that the checker knows none of them. */
+/** True if an artefact decides the columns, so that the checker has no names for them. */
 export type IsUnknown<S extends string> = string extends S ? true : false;
 
 /** The dtypes that arithmetic works on. */

@@ -1,6 +1,6 @@
 /**
- * Mistakes that the operators see while a file is being run. They are collected, so that one run reports all of them; the helper that
- * saw one answers with an unknown node, which silences what would follow from it.
+ * Mistakes that the operators see while a file is being run. They are collected, so that one run reports all of them. The helper that found
+ * one returns an unknown node, which silences consequences.
  */
 import type { Message } from "../diagnostics/diagnostic.js";
 

@@ -1,5 +1,5 @@
 /**
- * What `import … from "merlon"` gives: nodes, operators, and the two kinds of program.
+ * The exports of `import … from "merlon"`: nodes, operators, and the two kinds of program.
  */
 export { addProperties } from "../../operators/add-properties/author.js";
 export { addTags } from "../../operators/add-tags/author.js";

@@ -1,6 +1,6 @@
 /**
- * Functions that users hand to operators. They are never run: the rewriter notes where each stands and what constants it can see, and the
- * compiler reads its text.
+ * Functions that users hand to operators. They are never run: the rewriter notes the position of each and the constants in its scope, and
+ * the compiler reads its text.
  */
 import { describeValue } from "./faults.js";
 
@@ -14,7 +14,7 @@ export type ColumnFunction = (...columns: ColumnValue[]) => unknown;
 /** A constant that a function can see: plain data, or what it is instead, in words. */
 export type Captured = { readonly value: unknown } | { readonly seen: string };
 
-/** What the graph knows of a function. */
+/** A function, as the graph records it. */
 export interface LambdaReference {
   /** Index into the program's list of functions; undefined where the rewriter has not seen it. */
   readonly index?: number;
@@ -23,7 +23,7 @@ export interface LambdaReference {
 
 const noted = new WeakMap<object, LambdaReference>();
 
-/** What the rewriter puts around a function. @param constants reads each outer name that the function uses */
+/** The rewriter's wrapper of a function. @param constants reads each outer name that the function uses */
 export function $lambda<F extends (...columns: ColumnValue[]) => unknown>(
   f: F,
   index: number,

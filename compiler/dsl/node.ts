@@ -1,6 +1,7 @@
 /**
- * Nodes and operators as values, and what `>>`, `+`, `-` and `[]` make of them: once as types, with a sentence as the type of a wrong operand, and once as
- * values. A node is an immutable description of columns-to-be; running an ensemble file builds these and nothing else.
+ * Nodes and operators as values, and the results of `>>`, `+`, `-` and `[]`. Each rule is written as a type, with a sentence as the type of
+ * a wrong operand, and as a value. A node is an immutable description of columns-to-be; running an ensemble file builds these and nothing
+ * else.
  */
 import type { OpKind } from "../../contract/op-params.js";
 import * as messages from "../diagnostics/messages.js";
@@ -10,7 +11,7 @@ import type { Apply, Rule } from "./rule.js";
 import type { ColumnSelector, Selector, Tag } from "./selector.js";
 import { isTag } from "./selector.js";
 
-/** What a node is made of. */
+/** The origin of a node's columns. */
 export type NodeData =
   | { readonly kind: "source"; readonly columns: Readonly<Record<string, ColumnType>> }
   | { readonly kind: "schema"; readonly path: string }
@@ -31,8 +32,8 @@ const uncompiled =
   "this file must be compiled: run `merlon build`, or write .pipe(), .plus(), .minus() and .pick() instead of >>, +, - and []";
 
 /**
- * Columns-to-be. `C` is the union of its columns, as `"float32 price" | "int64 user_id"`; `A` those of the source they come from, which is what a
- * request to an ensemble brings.
+ * Columns-to-be. `C` is the union of its columns, as `"float32 price" | "int64 user_id"`; `A` is that of its sources' columns, the inputs
+ * of a request to an ensemble.
  * @example const price = events.pick("price").pipe(clip({ min: 0 }));
  */
 export class Node<C extends string, A extends string = string> {
@@ -72,7 +73,7 @@ export class Node<C extends string, A extends string = string> {
     return minus(this, columns, site) as Minus<Node<C, A>, N>;
   }
 
-  /** Keeps the named columns, in the order asked: the method form of `[]`. */
+  /** Keeps the named columns, in the given order: the method form of `[]`. */
   pick<const K extends Names>(names: RightOfPick<Node<C, A>, K>, site?: number): Pick<Node<C, A>, K> {
     return pick(this, names, site) as Pick<Node<C, A>, K>;
   }
@@ -92,7 +93,7 @@ export class Op<R extends Rule> {
     readonly params: unknown,
     /** Nodes the operator reads beside its left side, by port. */
     readonly dependencies: Readonly<Record<string, unknown>> = {},
-    /** What `cached` was told. */
+    /** The options of `cached`. */
     readonly cache?: unknown,
   ) {}
 
@@ -105,14 +106,14 @@ export class Op<R extends Rule> {
 export const isNode = (value: unknown): value is AnyNode => value instanceof Node;
 export const isOp = (value: unknown): value is AnyOp => value instanceof Op;
 
-/** One name, several, or groups of them (lists in the list); `"*"` and `tag(...)` select without naming. */
+/** One name, several, or groups of them (lists in the list). `"*"` and `tag(...)` select without names. */
 export type Names = string | Tag | readonly (string | Tag | readonly (string | Tag)[])[];
 
 type Flat<K> = K extends string ? K : K extends readonly (infer E)[] ? Flat<E> : never;
 
 type Tagged<K> = K extends Tag ? true : K extends readonly (infer E)[] ? Tagged<E> : false;
 
-/** What may stand right of `>>`: an operator whose rule finds no fault with the columns of L. */
+/** A right operand of `>>`: an operator whose rule finds no fault with the columns of L. */
 export type Right<L, R> =
   R extends Op<infer Q>
     ? L extends Node<infer S>
@@ -122,7 +123,7 @@ export type Right<L, R> =
       : R
     : "right of >> must be an operator, such as clip({ min: 0 })";
 
-/** What `>>` yields. */
+/** The type of `>>`. */
 export type Chain<L, R> =
   L extends Node<infer S, infer A>
     ? R extends Op<infer Q>
@@ -147,7 +148,7 @@ type Clash<A extends string, B extends string> =
 /** Options with which the right side provides what both sides have. */
 type Wins = { readonly wins: "right" };
 
-/** What may stand right of `+`. `W` are the options of `.plus`: where the right side wins, it may have any names. */
+/** A right operand of `+`. `W` are the options of `.plus`: where the right side wins, it may have any names. */
 export type RightOfPlus<L, R, W = unknown> =
   L extends Node<infer A>
     ? R extends Node<infer B>
@@ -160,7 +161,7 @@ export type RightOfPlus<L, R, W = unknown> =
 /** The columns of A that B does not have, and those of B. */
 type Overridden<A extends string, B extends string> = IsUnknown<B> extends true ? string : Without<A, NameOf<B>> | B;
 
-/** What `+` yields; numbers and texts stay what they are. */
+/** The type of `+`; numbers and texts keep theirs. */
 export type Plus<L, R, W = unknown> =
   L extends Node<infer A, infer P>
     ? R extends Node<infer B, infer Q>
@@ -174,10 +175,10 @@ export type Plus<L, R, W = unknown> =
         ? bigint
         : string;
 
-/** What may stand right of `-`. */
+/** A right operand of `-`. */
 export type RightOfMinus<R> = R extends AnyNode | Names ? R : "right of - must be a node or column names";
 
-/** What `-` yields. */
+/** The type of `-`. */
 export type Minus<L, R> =
   L extends Node<infer A, infer P>
     ? R extends Node<infer B>
@@ -194,7 +195,7 @@ export type Minus<L, R> =
 /** Names that are there, for names that are not literals, and for the editor, which offers these inside `[""]`. */
 type NamesOf<N extends string> = N | readonly (N | readonly N[])[];
 
-/** What may stand between brackets. */
+/** A value between brackets. */
 export type RightOfPick<N, K> =
   N extends Node<infer S>
     ? IsUnknown<S> extends true
@@ -206,7 +207,7 @@ export type RightOfPick<N, K> =
           : `no column "${Exclude<Flat<K>, NameOf<S> | "*"> & string}" in this node`
     : K;
 
-/** What `[]` yields: the node's columns, or the member of any other object. */
+/** The type of `[]`: the node's columns, or the member of any other object. */
 export type Pick<N, K> =
   N extends Node<infer S, infer A>
     ? true extends IsUnknown<S> | Tagged<K>
@@ -225,7 +226,7 @@ export interface PlusOptions {
   readonly wins?: "right";
 }
 
-/** What is wrong with a list of names. */
+/** Describes the fault in a list of names. */
 function describeNames(value: unknown): string {
   const all = Array.isArray(value) ? [...value].flat() : [value];
   const odd = all.find(entry => !isOne(entry));
@@ -236,7 +237,7 @@ export const unknown = (site?: number): AnyNode => new Node<string>({ kind: "unk
 
 const isOne = (value: unknown): value is string | Tag => typeof value === "string" || isTag(value);
 
-/** A hole (`["a",, "b"]`) is no name; `every` alone would pass it by. */
+/** A hole (`["a",, "b"]`) is not a name, and `every` alone would skip it. */
 const isNames = (value: unknown): value is Names =>
   isOne(value) ||
   (Array.isArray(value) &&
@@ -261,7 +262,7 @@ export function chain(left: unknown, right: unknown, site?: number): AnyNode {
     );
     return unknown(site);
   }
-  // What made it unknown is reported already.
+  // The cause is already reported.
   if (isNode(right) && right.data.kind === "unknown") return unknown(site);
   if (!isOp(right)) {
     recordFault(

@@ -1,5 +1,6 @@
 /**
- * What the rewriter puts in the place of `>>`, `+`, `-` and `[]`, with the index of the site. Operands may also be numbers and texts, which stay what they are.
+ * The rewriter's replacements of `>>`, `+`, `-` and `[]`, with the index of the site. Operands may also be numbers and texts, which stay
+ * what they are.
  */
 import * as messages from "../diagnostics/messages.js";
 
@@ -24,7 +25,7 @@ import {
   unknown,
 } from "./node.js";
 
-/** What may stand left of `>>`. */
+/** A left operand of `>>`. */
 export type Left<L> = L extends AnyNode
   ? L
   : "left of >> must be a node: start from source({ ... }) or a list of its columns";

@@ -1,5 +1,5 @@
 /**
- * What an ensemble or workflow file exports: a name, the node whose columns are the answer, and how it wants to be served.
+ * The export of an ensemble or workflow file: a name, the node whose columns are the outputs, and its serving options.
  */
 import type { AnyNode, Node } from "./node.js";
 import type { EnsembleOptions } from "./serving.js";

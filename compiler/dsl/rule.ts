@@ -1,6 +1,6 @@
 /**
- * What an operator does to columns, as a type function: `this["S"]` is what comes in, `out` what goes out, `fault` a sentence saying
- * why not (or never). One line for a polymorphic operator, and the editor shows the sentence at the operand.
+ * An operator's effect on columns, as a type function: `this["S"]` is its input, `out` its output, `fault` a sentence that explains a fault
+ * (or never). One line for a polymorphic operator, and the editor shows the sentence at the operand.
  */
 import type { IsUnknown, Text } from "./column.js";
 

@@ -1,5 +1,5 @@
 /**
- * What selects columns beside their names: tags, and `"*"` for all of them.
+ * Selectors of columns beside their names: tags, and `"*"` for all of them.
  */
 
 /** Columns that carry any of these tags. */
@@ -40,7 +40,7 @@ export type ColumnSelector = string | { readonly tags: readonly string[] };
 
 /**
  * One selection as the graph holds it. A group, written as a list in a list (`[["item_id", "brand"]]`), is several columns that an operator
- * takes together; its columns are the node's columns like any others.
+ * takes together. They are still columns of the node.
  */
 export type Selector = ColumnSelector | { readonly group: readonly ColumnSelector[] };
 

@@ -11,7 +11,7 @@ export interface DynamicBatching {
   readonly preferredBatchSize?: readonly number[];
   /** Microseconds a request may wait for others. @default 0 */
   readonly maxQueueDelayMicroseconds?: number;
-  /** Answers leave in the order in which requests came. */
+  /** Responses are sent in the order of their requests. */
   readonly preserveOrdering?: boolean;
   /** Priorities from 1, the highest, to this. */
   readonly priorityLevels?: number;
@@ -19,9 +19,9 @@ export interface DynamicBatching {
   readonly queuePolicy?: {
     /** Microseconds a request may wait in the queue; 0 = for ever. */
     readonly timeoutMicroseconds?: number;
-    /** What becomes of one that waited longer. @default "reject" */
+    /** The action for a request that waited longer. @default "reject" */
     readonly timeoutAction?: "reject" | "delay";
-    /** A request may ask for less with its own `timeout`. */
+    /** A request may set a shorter one with its own `timeout`. */
     readonly allowTimeoutOverride?: boolean;
     /** Requests beyond this are refused; 0 = none are. */
     readonly maxQueueSize?: number;
@@ -38,13 +38,13 @@ export interface InstanceGroup {
   readonly gpus?: readonly number[];
 }
 
-/** A request that the server asks itself while it loads the model. */
+/** A request that the server runs while it loads the model. */
 export interface WarmUp {
   /** @default "sample 1", … */
   readonly name?: string;
   /** Times the row is repeated within the batch. @default 1 */
   readonly batchSize?: number;
-  /** Times it is asked. @default 1 */
+  /** Number of runs. @default 1 */
   readonly count?: number;
   /** One row of the request, by column; columns that are left out are 0, `""`, or an empty list. */
   readonly inputs: Readonly<Record<string, SampleValue>>;
@@ -52,7 +52,7 @@ export interface WarmUp {
 
 /** How an ensemble is served. */
 export interface EnsembleOptions {
-  /** Most users one request may ask about; 0 serves without a batch dimension. @default 128 */
+  /** Most users per request; 0 serves without a batch dimension. @default 128 */
   readonly maxBatchSize?: number;
   /** Source columns that serving does not have, such as labels: they go, and with them every column made from one. */
   readonly removeInputs?: readonly string[];
@@ -61,11 +61,11 @@ export interface EnsembleOptions {
   /** `"merlin"`: the entry is `executor_model` and its tensors are those of Merlin's executor, for clients written for it. @default "merlon" */
   readonly names?: "merlon" | "merlin";
   readonly dynamicBatching?: DynamicBatching;
-  /** Of the entry; with `--layout ensemble` of each stage. */
+  /** Those of the entry; with `--layout ensemble` of each stage. */
   readonly instanceGroups?: readonly InstanceGroup[];
-  /** Of the ONNX models. */
+  /** Those of the ONNX models. */
   readonly onnxInstanceGroups?: readonly InstanceGroup[];
   readonly warmup?: readonly WarmUp[];
-  /** Answers of equal requests come from the server's cache, where it has one (`--cache-config`). @default false */
+  /** Responses of equal requests are read from the server's cache, if it has one (`--cache-config`). @default false */
   readonly responseCache?: boolean;
 }

@@ -1,5 +1,5 @@
 /**
- * Where columns come from: a request, a table, or one of Merlin's schema files.
+ * Sources of columns: a request, a table, or one of Merlin's schema files.
  */
 
 import type { ArtefactOf, PathOf } from "./artefacts.js";

@@ -1,5 +1,5 @@
 /**
- * A named part of a graph, which can be asked for alone once the whole is fitted.
+ * A named part of a graph, which can be used alone once the whole is fitted.
  */
 import { Node } from "./node.js";
 

@@ -1,5 +1,5 @@
 /**
- * The faults of an operator that reads columns by name and dtype: a sentence for each wanted column that is not there.
+ * The faults of an operator that reads columns by name and dtype: a sentence for each missing column.
  */
 import type { IsUnknown, Keep, NameOf } from "./column.js";
 
@@ -24,7 +24,10 @@ export type TakenBy<T extends string> = T extends "?"
       ? `${CastableTo<D>}[${N}]`
       : CastableTo<T>;
 
-/** Column C, a vector of a width that only the compiler works out (`float32[${number}]` of `listSlice`) taken for one of the width that T wants. */
+/**
+ * Column C, a vector of a width that only the compiler works out (`float32[${number}]` of `listSlice`), treated as one of the width that T
+ * requires.
+ */
 export type Settled<T extends string, C extends string> = C extends `${infer D}[${infer N}] ${infer Name}`
   ? `${number}` extends N
     ? T extends `${string}[${infer W}]`
@@ -33,7 +36,7 @@ export type Settled<T extends string, C extends string> = C extends `${infer D}[
     : C
   : C;
 
-/** A sentence per column of W that S lacks, or has with another type. `"float32 age"` of S is no fault, however many columns S has. */
+/** A sentence per column of W that S lacks, or has with another type. `"float32 age"` of S is not a fault, however many columns S has. */
 export type Lacking<Reader extends string, W extends string, S extends string> =
   IsUnknown<S> extends true
     ? never

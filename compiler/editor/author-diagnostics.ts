@@ -1,6 +1,6 @@
 /**
- * What TypeScript finds in a virtual file → what its author sees: the author's positions, our words for wrong operands, and the rewriter's
- * findings in place of what TypeScript makes of them.
+ * TypeScript's findings in a virtual file → the author's: original positions, our words for wrong operands, and the rewriter's findings in
+ * place of their consequences.
  */
 import type ts from "typescript";
 import { type Range, toSourceRange } from "../1-rewrite/spans.js";

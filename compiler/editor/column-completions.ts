@@ -1,6 +1,6 @@
 /**
- * A place inside a text that names a column → the columns it may name: between brackets, right of `-`, and where an operator's parameter names a
- * column of its left side.
+ * A position inside a text that names a column → the possible columns: between brackets, right of `-`, and in an operator's parameter that
+ * names a column of its left side.
  */
 
 import { columnsOf, type Host, nameOf, type OperatorCall, operatorCall } from "../2-check/operator-call.js";

@@ -33,9 +33,9 @@ const TYPESCRIPT = 3;
 const DEFERRED = 7;
 
 /**
- * @param environment the `merlon-env.d.ts` that a file's artefact types come from, if the editor's project may not include it
- * @param options.linesOfAuthor true for `runTsc`, which counts the lines of a message in the text that the file begins with: Volar then puts the
- *   author's text before the virtual one
+ * @param environment the `merlon-env.d.ts` of a file's artefact types, if the editor's project may not include it
+ * @param options.linesOfAuthor true for `runTsc`, which counts the lines of a message in the text at the start of the file: Volar then puts
+ * the author's text before the virtual one
  */
 export const languagePlugin = (
   environment: (file: string) => string | undefined = () => undefined,

@@ -1,6 +1,6 @@
 /**
- * A `.merlon` file → what a content mapper of TypeScript 7.1 answers for it: the virtual text, where each part of it comes from, and the
- * rewriter's findings. Offsets are UTF-16.
+ * A `.merlon` file → the response of a content mapper of TypeScript 7.1: the virtual text, its source map, and the rewriter's findings.
+ * Offsets are UTF-16.
  */
 import { type Range, type Span, toTarget } from "../1-rewrite/spans.js";
 import type { Finding } from "../diagnostics/diagnostic.js";

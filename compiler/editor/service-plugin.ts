@@ -1,5 +1,5 @@
 /**
- * The language service of TypeScript, for files in which operators mean nodes: positions are the author's, wrong operands are said in
+ * The language service of TypeScript, for files in which operators mean nodes. Positions are the author's, wrong operands are reported in
  * our words, and the rewriter's own findings are shown too.
  */
 import type { Language } from "@volar/language-core";
@@ -80,7 +80,7 @@ function completionInfo({ columns, replace }: ColumnChoices, spans: readonly Spa
   };
 }
 
-/** A service with some methods replaced; everything else goes to the original. */
+/** A service with some methods replaced; all others are the original's. */
 const override = (service: ts.LanguageService, methods: Partial<ts.LanguageService>): ts.LanguageService =>
   new Proxy(service, {
     get: (target, name) =>

@@ -1,5 +1,5 @@
 /**
- * What tsserver loads for `"plugins": [{ "name": "merlon" }]`: it takes plugins by package name only, and as CommonJS.
+ * The entry of tsserver for `"plugins": [{ "name": "merlon" }]`: it loads plugins by package name only, and as CommonJS.
  */
 import plugin = require("./service-plugin.js");
 

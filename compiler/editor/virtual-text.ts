@@ -23,7 +23,7 @@ export function virtualText(source: string, file: string, environment: string | 
 }
 
 /**
- * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends; without the space the
+ * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends. Without the space the
  * latter would touch `$chain`, and a hover would show that.
  */
 function standClear({ text, spans }: Rewritten): { text: string; spans: Span[] } {

@@ -1,5 +1,5 @@
 /**
- * Program → the models of each layout, and what they run: what `merlon build` would write.
+ * Program → the models of each layout and their content, as `merlon build` would write them.
  */
 
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
@@ -9,7 +9,7 @@ export interface ExplainedModel {
   readonly name: string;
   /** `merlon`, `onnxruntime` or `ensemble`. */
   readonly backend: string;
-  /** `name dims` of each tensor, -1 for what varies; without the batch dimension where there is one. */
+  /** `name dims` of each tensor, -1 for a variable size; without the batch dimension if there is one. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Most rows of a request; 0 without a batch dimension. */

@@ -1,6 +1,6 @@
 /**
- * Program → what `--target triton` makes of it: a graph per step and your own models, where each runs, how large it is and about what it costs; or
- * which steps prevent it.
+ * Program → the models of `--target triton`: a graph per step and your own models, with device, size and estimated cost; or the steps that
+ * prevent it.
  */
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
@@ -29,7 +29,7 @@ export interface LoweredModel {
 export interface Refusal {
   readonly reason: string;
   readonly way: string;
-  /** Of the author's operator, from 1. */
+  /** The file of the author's operator. */
   readonly file: string;
   readonly line: number;
   readonly column: number;

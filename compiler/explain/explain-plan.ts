@@ -1,5 +1,5 @@
 /**
- * Plan and pass reports → explanation: who makes each column, who reads it, on which rows, and what can run side by side.
+ * Plan and pass reports → explanation: the step of each column, its readers, its rows, and the steps that can run in parallel.
  */
 
 import { artefactsOf, columnsAt, columnsReadBy, portsOf } from "../../contract/any-step.js";
@@ -17,7 +17,7 @@ export interface ExplainOptions {
   readonly origin: string;
   readonly passes: readonly PassReport[] | null;
   readonly workflowOf?: WorkflowOf;
-  /** What is compiled, for the models that each layout makes of it. */
+  /** The compiled program, for the models of each layout. */
   readonly program?: Program;
 }
 

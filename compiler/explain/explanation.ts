@@ -1,5 +1,6 @@
 /**
- * What `merlon explain` says of a plan, as plain data: the text, Mermaid and HTML forms are printed from it, and `--format json` is it.
+ * The explanation of a plan by `merlon explain`, as plain data: the text, Mermaid and HTML forms are printed from it, and `--format json`
+ * is it.
  */
 
 import type { AnyStep, Plan } from "../../contract/plan.js";
@@ -32,7 +33,7 @@ export interface ExplainedColumn {
 
 export interface ExplainedInput extends ColumnAddress {
   readonly port: string;
-  /** Name the step knows it by. */
+  /** Name of the column in the step. */
   readonly name: string;
   readonly type: string;
   readonly shape: readonly (string | number)[];
@@ -41,9 +42,9 @@ export interface ExplainedInput extends ColumnAddress {
 export interface ExplainedStep {
   readonly id: string;
   readonly op: AnyStep["op"];
-  /** What it does, in a few words. */
+  /** A short description. */
   readonly does: string;
-  /** Of a fused step: the author's steps in it. */
+  /** For a fused step: the author's steps in it. */
   readonly parts?: readonly Pick<ExplainedStep, "id" | "op" | "does" | "params">[];
   /** Steps of one stage need nothing of each other and run side by side. Starts at 1. */
   readonly stage: number;
@@ -79,7 +80,7 @@ export interface Explanation {
   readonly inputs: readonly ExplainedColumn[];
   readonly steps: readonly ExplainedStep[];
   readonly outputs: readonly ExplainedOutput[];
-  /** What the passes did; null for a built plan, which does not say. */
+  /** Changes by passes; null for a built plan, which does not say. */
   readonly passes: readonly PassReport[] | null;
   readonly saved: Required<Saving>;
   /** Models that each layout makes of it; null for a workflow and a built plan. */

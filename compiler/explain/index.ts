@@ -18,18 +18,18 @@ import { drawPicture } from "./svg.js";
 export const EXPLAIN_FORMATS = ["text", "mermaid", "json", "html"] as const;
 export type ExplainFormat = (typeof EXPLAIN_FORMATS)[number];
 
-/** What `--target triton` makes of a program, as text or JSON. @throws Error for what is no program */
+/** The models of a program for `--target triton`, as text or JSON. @throws Error for a file that is not a program */
 export async function explainTriton(
   path: string,
   { format, off }: ExplainSettings,
   triton: TritonOptions,
 ): Promise<Explained | NotCompiled> {
   if (format !== "text" && format !== "json")
-    throw new Error(`What a stock Triton runs is printed as text or json, not as ${format}.`);
+    throw new Error(`The models for a stock Triton are printed as text or json, not as ${format}.`);
   const target = await loadTarget(path, off && { off });
   if (!target.ok) return target;
   if (!target.program)
-    throw new Error(`${path} is no *.ensemble.ts: \`--target triton\` explains what would be built of one.`);
+    throw new Error(`${path} is not an *.ensemble.ts, so \`--target triton\` has no build to explain.`);
   const explanation = explainLowered(target.program, triton);
   return {
     ok: true,
@@ -86,6 +86,6 @@ export async function explainDiff(
 /** The picture of a built plan alone, for a page that has the style. @throws Error where there is no plan */
 export async function drawPlan(path: string): Promise<string> {
   const target = await loadTarget(path);
-  if (!target.ok) throw new Error(`${path} is no built plan.`);
+  if (!target.ok) throw new Error(`${path} is not a built plan.`);
   return drawPicture(layOut(explainPlan(target.plan, target)));
 }

@@ -1,6 +1,6 @@
 /**
- * Step → for each of its columns, the columns it is made from. Knows operators that map columns one to one, and looks into fitted workflows;
- * elsewhere a column comes from everything its step reads.
+ * Step → for each of its columns, the columns it is made from. Maps columns of one-to-one operators, and of fitted workflows; otherwise a
+ * column depends on everything its step reads.
  */
 
 import { columnsReadBy } from "../../contract/any-step.js";

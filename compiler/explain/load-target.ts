@@ -1,5 +1,5 @@
 /**
- * What a user points `merlon explain` at → its plan: a program's file is compiled; a plan, a fitted workflow, a model or a repository is read.
+ * The target of `merlon explain` → its plan: a program's file is compiled; a plan, a fitted workflow, a model or a repository is read.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -20,7 +20,7 @@ export interface Target {
   readonly plan: Plan;
   /** Null for a built plan. */
   readonly passes: readonly PassReport[] | null;
-  /** What is compiled; undefined for a built plan and for a workflow. */
+  /** The compiled program; undefined for a built plan and for a workflow. */
   readonly program?: Compiled;
   readonly origin: string;
   readonly workflowOf: WorkflowOf;
@@ -40,7 +40,7 @@ export async function loadTarget(
     const compiled = await compile(path, options);
     return compiled.ok ? programTarget(path, compiled) : compiled;
   }
-  if (options.off?.size) throw new Error(`${path} is no program: \`--off\` is for files that are compiled.`);
+  if (options.off?.size) throw new Error(`${path} is not a program: \`--off\` is for files that are compiled.`);
   return builtTarget(findPlan(path));
 }
 
@@ -59,7 +59,7 @@ function programTarget(path: string, compiled: Compiled): Target {
       return whole && "from" in whole ? readWorkflow(whole.from) : undefined;
     },
     fingerprints: step => {
-      // A text replaces the file of the folder that came before it.
+      // A text replaces the earlier file of the folder.
       const files = filesOf(step.id).flatMap(file => {
         if ("text" in file || "bytes" in file)
           return [[file.to, hash("text" in file ? file.text : file.bytes)] as const];

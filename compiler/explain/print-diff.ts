@@ -1,5 +1,5 @@
 /**
- * Difference of two plans → text: `+` what is new, `-` what is gone, `~` what changed, with both values.
+ * Difference of two plans → text: `+` for added, `-` for removed, `~` for changed, with both values.
  */
 
 import { plural } from "../../operators/shared/spec/describe.js";

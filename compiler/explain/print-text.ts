@@ -1,5 +1,5 @@
 /**
- * Explanation → text for a terminal: per step what it reads and makes, who reads that, and what the passes did.
+ * Explanation → text for a terminal: per step its inputs and outputs, their readers, and changes by passes.
  */
 import { plural } from "../../operators/shared/spec/describe.js";
 import { type Paint, painter } from "../diagnostics/paint.js";
@@ -87,7 +87,7 @@ const most = (lines: string[][]): string[][] =>
       ];
 
 function describeRows({ parent, most }: ExplainedRows): string {
-  if (parent === null) return "what is asked about";
+  if (parent === null) return "rows of the request";
   return `${most === null ? "any number" : `at most ${most}`} for each row of ${parent}`;
 }
 

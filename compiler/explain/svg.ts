@@ -1,5 +1,5 @@
 /**
- * Placed cards and edges → SVG. Colours come from the page's style; what the page's scripts need is in `data-` attributes.
+ * Placed cards and edges → SVG. Colors are from the page's style; data for the page's scripts is in `data-` attributes.
  */
 import {
   type Card,

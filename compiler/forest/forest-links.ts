@@ -1,11 +1,11 @@
-/** What turns the sums of a forest's leaves into predictions, as nodes of ONNX. */
+/** The link from the sums of a forest's leaves to predictions, as nodes of ONNX. */
 import type { OnnxConstant, OnnxNode } from "../../formats/onnx/onnx-model.js";
 import type { ForestLink } from "./forest.js";
 
 /** Name of the predictions. */
 export const FOREST_OUTPUT = "prediction";
 
-/** What follows the trees, or comes before them. */
+/** Nodes after the trees, or before them. */
 export interface After {
   readonly nodes: readonly OnnxNode[];
   readonly constants: Readonly<Record<string, OnnxConstant>>;

@@ -138,7 +138,7 @@ function flatten(
         const mode = node.test === "<" ? "BRANCH_LT" : "BRANCH_LEQ";
         const zeroGoes = node.test === "<" ? 0 < node.threshold : 0 <= node.threshold;
         if (node.zeroIsMissing && zeroGoes !== (node.missing === "yes")) {
-          // Zero goes where missing values go, and the threshold says otherwise.
+          // Zero follows missing values, against the threshold.
           const [near, test] = [extra++, extra++];
           add(id, node.feature, "BRANCH_LT", -NEARLY_ZERO, test, near, 0);
           add(near, node.feature, "BRANCH_LEQ", NEARLY_ZERO, missing ? node.yes : node.no, test, 1);
@@ -173,7 +173,7 @@ function flatten(
   return lists;
 }
 
-/** What is done to features before the trees. */
+/** The transformation of features before the trees. */
 interface Before extends After {
   /** Name of the features then. */
   readonly made: string;

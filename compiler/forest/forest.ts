@@ -3,9 +3,11 @@
 export type ForestNode =
   | {
       readonly kind: "leaf";
-      /** What it adds to the tree's output, and to those after it where leaves are vectors. */
+      /** The values that it adds to the tree's output, and to the next ones if leaves are vectors. */
       readonly values: readonly number[];
-      /** What it adds instead, where none of these features is NaN: the constant and the sum of products. Leaves are then no vectors. */
+      /**
+       * The terms that it adds instead, if none of these features is NaN: the constant and the sum of products. Leaves are then no vectors.
+       */
       readonly linear?: {
         readonly constant: number;
         readonly features: readonly number[];
@@ -15,12 +17,12 @@ export type ForestNode =
   | {
       readonly kind: "number";
       readonly feature: number;
-      /** Goes to `yes` when feature < threshold, or ≤. */
+      /** Selects `yes` when feature < threshold, or ≤. */
       readonly test: "<" | "<=";
       readonly threshold: number;
       readonly yes: number;
       readonly no: number;
-      /** Where a missing value goes. */
+      /** The branch of a missing value. */
       readonly missing: "yes" | "no";
       /** Zero, and what is no further from it than `NEARLY_ZERO`, counts as missing. */
       readonly zeroIsMissing?: boolean;
@@ -28,7 +30,7 @@ export type ForestNode =
   | {
       readonly kind: "category";
       readonly feature: number;
-      /** Goes to `yes` when the feature is one of them. */
+      /** Selects `yes` when the feature is one of them. */
       readonly categories: readonly number[];
       readonly yes: number;
       readonly no: number;
@@ -45,7 +47,7 @@ export interface Tree {
   readonly nodes: readonly ForestNode[];
 }
 
-/** What turns sums of leaves into predictions. */
+/** The link from sums of leaves to predictions. */
 export type ForestLink =
   | { readonly kind: "identity" | "exp" | "softplus" | "softmax" | "argmax" | "sign" | "signedSquare" }
   | { readonly kind: "sigmoid"; readonly slope: number };
@@ -56,7 +58,7 @@ export interface Forest {
   /** Names in the order of feature numbers; empty where the file has none. */
   readonly names: readonly string[];
   readonly features: number;
-  /** Where the sums begin, one per output. */
+  /** The initial sums, one per output. */
   readonly base: readonly number[];
   readonly trees: readonly Tree[];
   /** How many trees there are after each round of boosting. */
@@ -68,7 +70,7 @@ export interface Forest {
   readonly link: ForestLink;
   /** Predictions are of the mean over rounds, not of the sum. */
   readonly averaged: boolean;
-  /** How a category that is no whole number becomes one: `"floor"`, or `"truncate"` (what comes after the point is cut off). */
+  /** The rounding of a category that is not an integer: `"floor"`, or `"truncate"` (the fraction is cut off). */
   readonly wholeCategories: "floor" | "truncate";
   /** Precision of thresholds and features. */
   readonly dtype: "float32" | "float64";
@@ -79,10 +81,10 @@ export class ForestFileError extends Error {
   override readonly name = "ForestFileError";
 }
 
-/** Outputs and features of a model; tables of so many are made before a tree is read. */
+/** Maximum number of outputs and features of a model; tables of this size are made before a tree is read. */
 const MOST = 1_000_000;
 
-/** A count that a file says. @throws ForestFileError for what is not a whole number from `least` to a million */
+/** A count in a file. @throws ForestFileError if it is not an integer from `least` to a million */
 export function countIn(value: unknown, least: number, what: string, where: string): number {
   const count = Number(value);
   if (Number.isInteger(count) && count >= least && count <= MOST) return count;
@@ -92,7 +94,7 @@ export function countIn(value: unknown, least: number, what: string, where: stri
 }
 
 /**
- * ONNX Runtime walks a tree without looking where it goes, so a file's own word is not taken for it.
+ * ONNX Runtime follows a tree's links without checks, so a file is validated first.
  * @throws ForestFileError for a node that two others lead to, and for a feature, an output or a number that is not there
  */
 export function checkForest({ trees, features, base }: Forest, where: string): void {
@@ -114,13 +116,13 @@ export function checkForest({ trees, features, base }: Forest, where: string): v
         if (linear && ![linear.constant, ...linear.coefficients].every(Number.isFinite))
           fail(at, "is a linear leaf without its numbers");
         const stray = linear?.features.find(feature => !(feature >= 0 && feature < features));
-        if (stray !== undefined) fail(at, `asks for feature ${stray}, and the model has ${features}`);
+        if (stray !== undefined) fail(at, `reads feature ${stray}, and the model has ${features}`);
         if (!(target >= 0 && target + node.values.length <= base.length))
           fail(at, `adds to output ${target}, and the model has ${base.length}`);
         continue;
       }
       if (!(node.feature >= 0 && node.feature < features))
-        fail(at, `asks for feature ${node.feature}, and the model has ${features}`);
+        fail(at, `reads feature ${node.feature}, and the model has ${features}`);
       if (node.kind === "number" && Number.isNaN(node.threshold)) fail(at, "has no threshold");
       next.push(node.yes, node.no);
     }

@@ -2,8 +2,8 @@
  * Leaves with a linear model each → leaves that add to more outputs: for each output of the forest a constant and a coefficient per feature. The trees sum
  * them, and one product with the features ends it. A leaf that would read a NaN has a number instead, so each is behind tests for NaN.
  *
- * ONNX Runtime sums in float64 and answers float32, too little for a coefficient that meets a large feature. So each number is two: a multiple of a power of
- * two, so coarse that all sums of them are exact in float32, and the small rest.
+ * ONNX Runtime sums in float64 and answers float32, too little for a coefficient that meets a large feature. Each number is therefore split
+ * in two: a multiple of a power of two, so coarse that all sums are exact in float32, and the small rest.
  */
 import type { OnnxNode } from "../../formats/onnx/onnx-model.js";
 import type { Forest, ForestNode, Tree } from "./forest.js";
@@ -16,7 +16,7 @@ export interface LinearLeaves {
   readonly trees: readonly Tree[];
   /** Outputs of the trees. */
   readonly outputs: number;
-  /** What a leaf adds to which of them. */
+  /** The values that a leaf adds to them. */
   readonly adds: (leaf: Leaf, target: number) => Adds;
   /** `sums` [n, outputs of the forest] float32 of `parts` [n, outputs] and the features. */
   readonly sum: (features: string) => After;
@@ -99,7 +99,7 @@ function testForNaN({ target, nodes }: Tree): Tree {
     // The first test takes the leaf's place, the others are appended.
     const places = features.map((_, k) => (k === 0 ? i : made.push(node) - 1));
     features.forEach((feature, k) => {
-      // A leaf for each test: ONNX Runtime wants a node to have one way to it.
+      // A leaf for each test: ONNX Runtime requires a single path to a node.
       const plain = made.push({ kind: "leaf", values: node.values }) - 1;
       made[places[k]!] = {
         kind: "number",

@@ -20,7 +20,7 @@ function parseForest(file: string, where: string): Forest {
   if (head.startsWith("tree")) return readLightgbm(bytes.toString("utf8"), where);
   if (!head.startsWith("{"))
     throw new ForestFileError(
-      `${file} is no model that XGBoost's \`save_model\` (JSON or UBJSON) or LightGBM's \`save_model\` (text) writes.`,
+      `${file} is not a model file of XGBoost (\`save_model\`, JSON or UBJSON) or LightGBM (\`save_model\`, text).`,
     );
   let document: unknown;
   try {
@@ -45,7 +45,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Changes the parts between the strings of a JSON text, in one pass: a regular expression for strings takes quadratic time where one does not end. */
+/**
+ * Changes the parts between the strings of a JSON text, in one pass: a regular expression for strings takes quadratic time for an
+ * unterminated one.
+ */
 function replaceOutsideStrings(json: string, change: (part: string) => string): string {
   const parts: string[] = [];
   for (let at = 0; at < json.length; ) {

@@ -1,7 +1,7 @@
 /**
- * LightGBM's text model (version v3, v4) → a forest. A split goes left when feature ≤ threshold, in float64; `decision_type` holds, from the
- * low bit: categorical, default left, and two bits for what is missing (0 nothing, so that NaN is 0; 1 zero; 2 NaN). Categories are whole
- * numbers: what comes after the point is cut off.
+ * LightGBM's text model (version v3, v4) → a forest. A split selects left when feature ≤ threshold, in float64. `decision_type` holds, from
+ * the low bit: categorical, default left, and two bits for the missing value (0 nothing, so that NaN is 0; 1 zero; 2 NaN). Categories are
+ * integers: the fraction is cut off.
  */
 import { countIn, type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
 
@@ -106,7 +106,7 @@ function readTree(tree: Section, target: number, where: string): Tree {
   });
   const linear = Number(tree.get("is_linear") ?? 0) === 1 ? linearModels(numbers, leaves.length, where) : undefined;
   const [bounds, bits] = [numbers("cat_boundaries"), numbers("cat_threshold")];
-  /** Splits come first, then leaves, which children name as −1, −2, … */
+  /** Splits are first, then leaves, which children name as −1, −2, … */
   const place = (child: number | undefined): number => {
     const at = child === undefined ? -1 : child < 0 ? features.length - child - 1 : child;
     if (at < 0 || at >= features.length + leaves.length || Number.isNaN(at))

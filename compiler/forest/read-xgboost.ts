@@ -1,6 +1,6 @@
 /**
- * XGBoost's model document (JSON or UBJSON, 1.3 to 3.x) → a forest. A split goes left when feature < condition, in float32; of a categorical
- * split the listed categories go right, after rounding down; `base_score` is in the units of predictions.
+ * XGBoost's model document (JSON or UBJSON, 1.3 to 3.x) → a forest. A split selects left when feature < condition, in float32. In a
+ * categorical split the listed categories, after rounding down, select right. `base_score` is in the units of predictions.
  */
 import { z } from "zod";
 import { countIn, type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
@@ -110,7 +110,7 @@ export function readXgboost(json: unknown, where: string): Forest {
   const known = Object.hasOwn(OBJECTIVES, objective.name) ? OBJECTIVES[objective.name] : undefined;
   if (!known)
     throw new ForestFileError(
-      `${where} was trained for \`${objective.name}\`, and Merlon knows ${Object.keys(OBJECTIVES).join(", ")}.`,
+      `${where} was trained for \`${objective.name}\`, and Merlon supports ${Object.keys(OBJECTIVES).join(", ")}.`,
     );
   const [link, margin] = known;
   const targets = Math.max(
@@ -150,8 +150,8 @@ function roundEnds(
 }
 
 /**
- * What XGBoost's estimators for scikit-learn do when they predict: stop at the best round, and, where the file has their parameters (up to 1.7),
- * take `missing` for NaN. A `Booster` that trained alone predicts with all its trees.
+ * The prediction of XGBoost's scikit-learn estimators: they stop at the best round. If the file has their parameters (up to 1.7), they read
+ * `missing` as NaN. A `Booster` that trained alone predicts with all its trees.
  */
 function ofEstimator(
   {

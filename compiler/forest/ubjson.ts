@@ -1,4 +1,4 @@
-/** UBJSON (draft 12, with XGBoost's typed arrays) → values as JSON.parse gives them; typed arrays of numbers stay typed. */
+/** UBJSON (draft 12, with XGBoost's typed arrays) → values as from JSON.parse. Typed arrays of numbers stay typed. */
 
 const NUMBERS = {
   i: [1, (v: DataView, at: number) => v.getInt8(at)],

@@ -1,4 +1,4 @@
-/** An operator of NVTabular's -> the call that means the same. */
+/** An operator of NVTabular's → the call that means the same. */
 import { filterCall, lambdaCalls, notesOf } from "./nvtabular-functions.js";
 import { ImportError, kindOf, type NvtColumn, type NvtNode } from "./nvtabular-graph.js";
 import { tagsOf } from "./nvtabular-tags.js";
@@ -10,7 +10,7 @@ interface Context {
   /** The left side, and the dependencies that it has not. */
   readonly all: string;
   readonly warnings: string[];
-  /** Where the program finds a file of the node. */
+  /** The program's path of a file of the node. */
   fileOf(path: string): string;
 }
 
@@ -55,7 +55,7 @@ type Writer = (
 };
 
 /**
- * A call to an operator of numbers, its left side with 0 and 1 in place of truth values: NVTabular counts with the columns that
+ * A call to an operator of numbers, with 0 and 1 in place of truth values on its left side: NVTabular computes with the columns that
  * `add_binary_cols` adds.
  */
 function onNumbers(node: NvtNode, left: string, text: string): ReturnType<Writer> {
@@ -65,7 +65,7 @@ function onNumbers(node: NvtNode, left: string, text: string): ReturnType<Writer
   return { left: numbers.length > 0 ? `(${pick(numbers)} + ${cast})` : cast, text, imports: ["lambdaOp"] };
 }
 
-/** What a node reads, its columns of truth values apart. */
+/** The columns that a node reads, with truth values separate. */
 function truthsOf(node: NvtNode, left: string) {
   const columns = node.input_schema ?? [];
   const isTruth = ({ dtype }: NvtColumn) => (typeof dtype === "object" ? dtype?.name : dtype) === "bool";

@@ -1,5 +1,5 @@
 /**
- * Functions of LambdaOp and Filter, as tools/nvtabular_functions.py noted them -> functions of Merlon's. The text of a program is printed of the
+ * Functions of LambdaOp and Filter, as tools/nvtabular_functions.py noted them → functions of Merlon's. The text of a program is printed of the
  * expression alone: nothing of a saved workflow is taken as source.
  */
 import { z } from "zod";
@@ -30,7 +30,7 @@ const notTranslated = (node: NvtNode): ImportError =>
     `node ${node.id} (${kindOf(node)}) holds a Python function, which is not imported. Export the workflow with tools/export_nvtabular.py of this release, or write it as \`lambdaOp\` or \`filter\`, and fit.`,
   );
 
-/** What the export warns of. */
+/** The export's warnings. */
 export const notesOf = (node: NvtNode): readonly string[] => {
   const found = z.array(z.string().max(1000)).max(100).safeParse(node.op_params.notes);
   return found.success ? found.data.map(note => note.replace(/\p{Cc}/gu, " ")) : [];

@@ -1,4 +1,4 @@
-/** `graph.json` of a saved NVTabular workflow: its nodes, in an order in which each comes after those it reads. */
+/** `graph.json` of a saved NVTabular workflow: its nodes, each after those it reads. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -37,7 +37,7 @@ const nodesSchema = z.object({ output_node_id: z.number().int(), nodes: z.array(
 const graphSchema = nodesSchema.extend({ format_version: z.number().optional() });
 const innerGraph = z.object({ name: z.string(), loop_until: z.null().optional(), inner_graph: nodesSchema });
 
-/** A node, and the folder of the files that it has learnt, relative to the saved workflow. */
+/** A node, and the folder of its fitted files, relative to the saved workflow. */
 export type NvtNode = z.infer<typeof nodeSchema> & { readonly folder: string };
 export type NvtColumn = z.infer<typeof columnOf>;
 export interface NvtGraph {
@@ -57,7 +57,7 @@ export function readNvtGraph(folder: string): NvtGraph {
   if (!existsSync(file))
     throw new ImportError(
       existsSync(join(folder, "workflow.pkl"))
-        ? `${folder} holds a pickled workflow (workflow.pkl), which only NVTabular reads. Where NVTabular is installed, run \`python tools/export_nvtabular.py ${folder} EXPORTED\` first, and import EXPORTED.`
+        ? `${folder} holds a pickled workflow (workflow.pkl), which only NVTabular reads. On a machine with NVTabular, run \`python tools/export_nvtabular.py ${folder} EXPORTED\` first, and import EXPORTED.`
         : `${folder} has no graph.json. Give the folder that NVTabular's \`Workflow.save\` wrote, or that tools/export_nvtabular.py made of it.`,
     );
   let json: unknown;
@@ -103,7 +103,7 @@ function endOfString(text: string, quote: number): number {
 }
 
 /**
- * A subgraph's inner nodes as nodes of the graph around it, their ids behind those of the node: node 3 of subgraph 12 is node 12003.
+ * A subgraph's inner nodes as nodes of the graph around it, with ids after those of the node: node 3 of subgraph 12 is node 12003.
  * @throws ImportError for a subgraph that repeats until a function stops it, or one inside another
  */
 function withInnerNodes(node: NvtNode, outer: readonly z.infer<typeof nodeSchema>[]): readonly NvtNode[] {
@@ -133,7 +133,7 @@ function withInnerNodes(node: NvtNode, outer: readonly z.infer<typeof nodeSchema
   ];
 }
 
-/** NVTabular numbers nodes by their distance from the output, so that a node may come before one that it reads. */
+/** NVTabular numbers nodes by their distance from the output, so that a node may precede one that it reads. */
 function inOrder(graph: NvtGraph): NvtGraph {
   const byId = new Map(graph.nodes.map(node => [node.id, node]));
   const order: NvtNode[] = [];

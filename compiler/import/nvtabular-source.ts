@@ -1,5 +1,5 @@
 /**
- * NVTabular's graph -> the same workflow as a program of Merlon's. Node 7 is the variable `n7`, so that what a node has learnt finds its step.
+ * NVTabular's graph → the same workflow as a program of Merlon's. Node 7 is the variable `n7`, so that the state of a node finds its step.
  */
 
 import { isTimeUnit } from "../../contract/time-unit.js";
@@ -10,7 +10,7 @@ import { tagsOf } from "./nvtabular-tags.js";
 
 export interface Imported {
   readonly source: string;
-  /** What differs from the original on purpose. */
+  /** Intended differences from the original. */
   readonly warnings: readonly string[];
   /** Files that the program names: where the saved workflow has them, and where the program looks for them. */
   readonly files: readonly { readonly from: string; readonly to: string }[];

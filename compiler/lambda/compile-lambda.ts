@@ -80,7 +80,7 @@ function compileLambda(
   return { expression, type };
 }
 
-/** `(price = 0) => …`: JavaScript's default for what is missing. */
+/** `(price = 0) => …`: JavaScript's default for a missing value. */
 function withDefault(term: Term, { otherwise }: ParameterName<ts.Expression>, context: Context): Term | undefined {
   if (!otherwise || term.kind !== "value") return term;
   const fallback = readValue(otherwise, context);

@@ -1,5 +1,5 @@
 /**
- * What a translation of a user's function carries along, and how it reports.
+ * The context of translating a user's function, and its reports.
  */
 
 import type { Range } from "../1-rewrite/spans.js";
@@ -10,7 +10,7 @@ import type { Captured } from "../dsl/lambda.js";
 import type { Lambda } from "./read-lambda.js";
 import type { Term } from "./term.js";
 
-/** What a translation knows at some point of the function. */
+/** The names in scope at a point of the function. */
 export interface Context {
   readonly lambda: Lambda;
   readonly names: ReadonlyMap<string, Term>;

@@ -1,6 +1,6 @@
 /**
- * Which parts of a user's function are integers of 64 bits: integer columns, bigints, and what arithmetic makes of them with each other and with
- * whole literals. Any of them beside a fraction is a double, as in numpy.
+ * The parts of a user's function that are integers of 64 bits: integer columns, bigints, and results of arithmetic with each other and with
+ * integer literals. Any of them beside a fraction is a double, as in numpy.
  */
 import type { Expression } from "../../contract/expression.js";
 import type { FunctionName } from "../../contract/expression-functions.js";

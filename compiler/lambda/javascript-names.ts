@@ -56,7 +56,7 @@ export const DATE_METHODS: ReadonlyMap<string, FunctionName> = new Map<string, F
   ["getUTCMilliseconds", "milliseconds"],
 ]);
 
-/** The nearest thing that works, by what was written. */
+/** The nearest working alternative, by the unsupported name. */
 export const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["Math.random", "A function gives one answer for one row: random choice is `softmaxSampling`'s work."],
   ["Date.now", "The answer would change with the clock: bring the time in as a column."],

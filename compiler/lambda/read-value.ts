@@ -16,7 +16,7 @@ export function readValue(node: ts.Expression, context: Context): ValueTerm | un
     if (list) return list;
   }
   const ways = {
-    date: "Ask for a part of it: `.getUTCHours()`, `.getTime()`.",
+    date: "Use a part of it: `.getUTCHours()`, `.getTime()`.",
     row: "Name a column of it: `row.price`.",
     constant: "Use a list of numbers, a list of texts, or one member: `LIMITS.price`.",
     unreadable: "Cast it first, or leave it out.",

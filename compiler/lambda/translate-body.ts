@@ -36,7 +36,7 @@ function statements(list: readonly ts.Statement[], block: ts.Node, context: Cont
   if (ts.isExpressionStatement(first))
     return (
       readValue(first.expression, context) &&
-      unsupported(context, first, "A value that goes nowhere", "Give it a name, `const x = …`, or return it.")
+      unsupported(context, first, "An unused value", "Give it a name, `const x = …`, or return it.")
     );
   const token = first.getFirstToken(context.lambda.tree) ?? first;
   const keyword = token.getText(context.lambda.tree);
@@ -50,7 +50,7 @@ function statements(list: readonly ts.Statement[], block: ts.Node, context: Cont
 function choice(node: ts.IfStatement, rest: readonly ts.Statement[], block: ts.Node, context: Context) {
   const test = condition(node.expression, context);
   const branch = (of: ts.Statement): readonly ts.Statement[] => (ts.isBlock(of) ? of.statements : [of]);
-  // What follows an `if` belongs to each way that does not return before.
+  // The statements after an `if` belong to each branch that does not return before.
   const yes = statements(
     [...branch(node.thenStatement), ...tail(node.thenStatement, rest)],
     node.thenStatement,
@@ -106,7 +106,7 @@ interface Binding {
   readonly optional: boolean;
 }
 
-/** A value under a name, and what it is bound to. */
+/** A value under a name, and its binding. */
 function bind(
   name: string,
   { type, expression, integer, quotient }: ValueTerm,
@@ -156,7 +156,7 @@ function fresh(name: string, taken: Set<string>): string {
   return made;
 }
 
-/** Reports a function whose value is no column. */
+/** Reports a function whose value is not a column. */
 export function needScalar(term: ValueTerm, context: Context): ValueTerm | undefined {
   if (term.type === "numbers" || term.type === "texts")
     return context.fail(

@@ -24,7 +24,7 @@ export interface UserFunction {
   compile(bind: (name: ParameterName) => Term | undefined): CompiledFunction | undefined;
 }
 
-/** A column as a function sees it, under the name its step knows it by. */
+/** A column in a function, under its name in the step. */
 export function columnTerm({ column }: Bound): Term {
   const type = valueTypeOf(column);
   const { name } = column;

@@ -15,7 +15,7 @@ export interface ValueTerm {
   readonly kind: "value";
   readonly type: FoundType;
   readonly expression: Expression;
-  /** Of a number or a list of numbers that may be integers; `expression` has them as doubles. */
+  /** The exact form of a number or a list of numbers that may be integers; `expression` has them as doubles. */
   readonly integer?: IntegerForm;
   /** Integers that this number is the quotient of. */
   readonly quotient?: readonly Expression[];

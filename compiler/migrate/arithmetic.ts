@@ -1,5 +1,5 @@
 /**
- * Which `+` and `-` of a program are arithmetic on plain values: only types tell, and the rewritten program has them.
+ * Finds each `+` and `-` of a program that is arithmetic on plain values: this requires types, and the rewritten program has them.
  */
 import { loadSources } from "../2-check/sources.js";
 import type { Types } from "../checker/checker.js";

@@ -25,7 +25,8 @@ interface Work {
 
 /**
  * @param text a program that the rewriter has nothing to say about
- * @param isArithmetic whether an operator, by its offset in the text, has plain values on both sides: only types tell `a + b` of numbers from that of nodes
+ * @param isArithmetic whether an operator, by its offset in the text, has plain values on both sides: only types distinguish `a + b` of
+ * numbers from that of nodes
  */
 export function methodForm(text: string, file: string, isArithmetic: (operator: number) => boolean): string {
   const tree = ts.parse(file, text);
@@ -85,7 +86,7 @@ function pick({ edits, source }: Work, list: ts.Node): void {
   edits.push(opener(list, `${source}.pick(`), closer(list, ")"));
 }
 
-/** What `.method(` may follow: it becomes a call, or it is one. */
+/** The syntax after which `.method(` may follow: it becomes a call, or it is one. */
 const isCallee = (work: Work, node: ts.Expression): boolean =>
   (ts.isBinaryExpression(node) && methodOf(work, node) !== undefined) || ts.isLeftHandSideExpression(node);
 

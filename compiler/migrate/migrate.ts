@@ -61,7 +61,7 @@ const short = (path: string): string => {
   return shown.startsWith("..") ? path : shown;
 };
 
-/** Where a program goes. */
+/** The path of the converted program. */
 function targetOf(file: string, { to, kind }: MigrateOptions): string {
   const form = fileForm(file);
   if (!existsSync(file)) throw new Error(`${short(file)}: there is no such file.`);

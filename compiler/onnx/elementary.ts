@@ -91,8 +91,8 @@ export const slice = (g: G, a: Value, start: Value, end: Value, axis: number): V
   g.op("Slice", [a, start, end, int64(g, axis)], a.dtype);
 
 /**
- * A matrix whose width no shape inference finds: what an ONNX Runtime infers, Triton holds against the configuration, and each release infers
- * more than the last.
+ * A matrix whose width shape inference cannot find. Triton compares the inferred width with the configuration, and each release of ONNX
+ * Runtime infers more than the last.
  */
 export function hideWidth(g: G, a: Value): Value {
   const nothing = mul(g, dim(g, a, 0), int64(g, 0));

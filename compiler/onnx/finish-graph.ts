@@ -16,11 +16,11 @@ export interface GraphFiles {
 }
 
 const DATA_FILE = "model.data";
-/** Constants of so many bytes are stored beside the graph. */
+/** Constants of this size are stored beside the graph. */
 export const LARGE_CONSTANT = 2 ** 22;
 const PAGE = 4096;
 
-/** The IR version that an opset came with. */
+/** The IR version that introduced an opset. */
 const irOf = (opset: number): number =>
   opset <= 18 ? 8 : opset <= 20 ? 9 : opset <= 22 ? 10 : opset <= 24 ? opset - 12 : 13;
 

@@ -1,5 +1,5 @@
 /**
- * What a graph takes from other models and files: their nodes' versions, operator sets, constants and files beside the graph.
+ * The parts of a graph from other models and files: their nodes' versions, operator sets, constants and files beside the graph.
  */
 import { basename } from "node:path";
 import type { OnnxRaw } from "../../formats/onnx/onnx-model.js";
@@ -18,7 +18,7 @@ export interface Foreign {
 }
 
 export interface ForeignParts {
-  /** A foreign node is of this version of its operator. @param from the file it came out of */
+  /** A foreign node is of this version of its operator. @param from the file that contains it */
   needVersionOf(op: string, version: number, from: string): void;
   /** A foreign node whose operator means something else in the opset. */
   changedNode(opset: number): { readonly op: string; readonly from: string; readonly version: number } | undefined;

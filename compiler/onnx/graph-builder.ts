@@ -14,14 +14,14 @@ export interface GraphBuilder extends ForeignParts {
   output(name: string, value: Value, shape: OnnxValue["shape"]): void;
   /** Keeps a name for an output. */
   reserve(name: string): void;
-  /** Answers an input of that name as it came; does nothing where there is none. */
+  /** Passes an input of that name through; does nothing if there is none. */
   pass(name: string): void;
   /** A node with one output. An input may be left out. */
   op(op: string, inputs: readonly (Value | undefined)[], dtype: DType, options?: NodeOptions): Value;
   /** A node with several outputs. */
   ops(op: string, inputs: readonly (Value | undefined)[], dtypes: readonly DType[], options?: NodeOptions): Value[];
   constant(dtype: DType, shape: readonly number[], values: OnnxConstant["values"]): Value;
-  /** Names of what is written meanwhile begin with this. */
+  /** Prefix of names that are written meanwhile. */
   within<T>(scope: string, work: () => T): T;
   /** A name that no value has. */
   fresh(stem: string): string;
@@ -30,7 +30,7 @@ export interface GraphBuilder extends ForeignParts {
   /** An operator of this version is used. @param why names it for messages */
   needOpset(version: number, why: string): void;
   addForeign(foreign: Foreign): void;
-  /** The least opset of what was written, and why. */
+  /** The least opset of the written nodes, and the reason. */
   readonly opset: { readonly version: number; readonly why: string };
   finish(name: string, options: { readonly ir: number; readonly opset: number; readonly ml: number }): OnnxModel;
 }

@@ -1,6 +1,6 @@
 /**
- * A user's ONNX model → its nodes in another graph: names are made unique, constants that are there already are shared, nodes of an older opset
- * are rewritten where that is a matter of form.
+ * A user's ONNX model → its nodes in another graph. Names are made unique, equal constants are shared, and nodes of an older opset are
+ * rewritten if only their form differs.
  */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
@@ -181,7 +181,7 @@ function otherFields(bytes: Uint8Array, without: ReadonlySet<number>): Uint8Arra
   return kept;
 }
 
-/** TensorProto: external_data 13. The file comes along under a name of its own. */
+/** TensorProto: external_data 13. The file is copied under a name of its own. */
 function movedData({ g }: LowerContext, bytes: Uint8Array, folder: string, external: string | undefined): Uint8Array[] {
   if (external === undefined) return [];
   const to = g.takeFile(joinInside(folder, pathInside(external)));

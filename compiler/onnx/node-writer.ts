@@ -17,7 +17,7 @@ export type Attributes = Readonly<Record<string, OnnxAttribute>>;
 export interface NodeOptions {
   readonly attributes?: Attributes;
   readonly domain?: "" | "ai.onnx.ml";
-  /** What ONNX Runtime calls the node in its faults. */
+  /** The node's name in faults of ONNX Runtime. */
   readonly name?: string;
   /** Each node is one of its own: it draws random numbers. */
   readonly unique?: boolean;

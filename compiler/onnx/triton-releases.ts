@@ -37,5 +37,5 @@ export const TRITON_RELEASES: readonly TritonRelease[] = TRITON_CONTAINERS.map((
   ...ONNX_RUNTIMES.get(minorOf(onnxruntime))!,
 }));
 
-/** A year old when the newest of the table was released; graphs are the same for older ones unless they inline a model of a newer opset. */
+/** A year old when the newest of the table was released. Graphs are the same for older ones unless they inline a model of a newer opset. */
 export const TRITON_DEFAULT = "25.08";

@@ -66,14 +66,14 @@ const plansColumns = ({ inputs, outputs }: Plan) =>
     ["outputs", union(outputs.map(({ schema }) => printColumn(schema)))],
   ] as const;
 
-/** `float32[64] query`; `[]` for a width that is not fixed, `?` for what a column cannot be. */
+/** `float32[64] query`; `[]` for a variable width, `?` for a shape that cannot be a column. */
 function tensor(of: OnnxTensor): string {
   const width = vectorWidth(of);
   const type = of.dtype === null || width === undefined ? "?" : of.dtype;
   return `${type}${type === "?" || width === null ? "" : `[${width === -1 ? "" : width}]`} ${of.name}`;
 }
 
-/** What `predictOnnx` can make a column of. */
+/** Whether `predictOnnx` can make a column of it. */
 function isColumn(of: OnnxTensor): boolean {
   const width = vectorWidth(of);
   return of.dtype !== null && width !== undefined && width !== -1;

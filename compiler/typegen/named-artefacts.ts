@@ -25,7 +25,7 @@ const OPERATORS = new Map<string, ArtefactKind>([
   ["predictImplicit", "implicit"],
 ]);
 
-/** In the order of the texts; a path that is named twice comes twice. */
+/** In the order of the texts; a path that is named twice appears twice. */
 export const namedArtefacts = (texts: ReadonlyMap<string, string>): NamedArtefact[] =>
   [...texts].flatMap(([file, text]) => inFile(file, text));
 

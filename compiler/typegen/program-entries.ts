@@ -10,7 +10,7 @@ import { describeArtefact } from "./describe-artefact.js";
 import { type Entries, findEnvironment, printEnvironment, readEnvironment, sameEntry } from "./environment.js";
 import { type NamedArtefact, namedArtefacts } from "./named-artefacts.js";
 
-/** Entries of what the program names and what can be read. */
+/** Entries of the readable artefacts of the program. */
 export function programEntries(named: readonly NamedArtefact[], artefacts: ArtefactReader): Entries {
   const entries = new Map<string, string>();
   for (const { kind, path } of named) {

@@ -19,12 +19,12 @@ export interface Typegen {
   readonly fresh: boolean;
   /** Paths that mean different things to different programs, with those programs; they have no entry. */
   readonly ambiguous: ReadonlyMap<string, readonly string[]>;
-  /** What is wrong with artefacts that have no entry. */
+  /** Faults of artefacts without an entry. */
   readonly unreadable: readonly { readonly program: string; readonly message: Message }[];
 }
 
 /**
- * What `merlon typegen` would write.
+ * The text that `merlon typegen` would write.
  * @param programs files of any form
  */
 export function typegen(programs: readonly string[], out: string): Typegen {

@@ -34,7 +34,7 @@ export function unwritable(path: string, error: unknown): Error {
   return new Error(`${path} can't be written: ${(error as Error).message}`, { cause: error });
 }
 
-/** Reads a file that somebody named. @throws Error naming it */
+/** Reads a named file. @throws Error naming it */
 export function readNamed<T>(what: string, path: string, read: (path: string) => T): T {
   try {
     return read(path);

@@ -19,7 +19,7 @@ function removeAll(): void {
   }
 }
 
-/** Others that handle the signal end the process in their own order, and dispose of what they have. */
+/** Other handlers of the signal end the process in their own order, and dispose of their resources. */
 const onSignal = Object.assign(
   (signal: NodeJS.Signals): void => {
     if (process.listeners(signal).some(listener => !(OWN in listener))) return;

@@ -11,8 +11,8 @@ export type ModelName = string & { readonly [brand]: "ModelName" };
 export const MAX_NAME_BYTES = 255;
 
 /**
- * Why a text is not a model name: `empty`, also for blanks alone; `traversal` for what moves to another folder; `folder` for `.`, which is the repository
- * itself; `impossible` for what no folder can be called.
+ * The reason that a text is not a model name: `empty` (or only blanks), `traversal` (moves to another folder), `folder` (`.` is the
+ * repository itself), `impossible` (no possible name).
  */
 export type NameFault = "empty" | "traversal" | "folder" | "impossible";
 

@@ -1,6 +1,6 @@
 /**
- * Marks what a process leaves on disk with the process itself, so that a later one can tell whether the owner still runs. A process id alone does not
- * do: it is used again, and each container has its own.
+ * Marks the files that a process leaves on disk with the process's identity, so that a later one can determine whether the owner still
+ * runs. A process id alone does not do: it is used again, and each container has its own.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
@@ -26,7 +26,7 @@ const machineTag = (): string =>
     .digest("hex")
     .slice(0, 8);
 
-/** Clock ticks between the boot and the start of a process; 0 where the system does not tell. */
+/** Clock ticks between the boot and the start of a process; 0 if the system does not report them. */
 function startTime(pid: number): string {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
   // The name of the program is in parentheses, and may hold blanks.

@@ -1,5 +1,5 @@
 /**
- * Reads small files that somebody else may have put there: regular files only, up to a size. A FIFO or a device would block the process or never end.
+ * Reads small files of untrusted origin: regular files only, up to a size. A FIFO or a device would block the process or never end.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -13,7 +13,7 @@ export const FILE_LIMITS = {
   labels: 64 * MIB,
   /** JSON and YAML: plans, golden rows, mocks, feature stores. */
   document: 256 * MIB,
-  /** What is read whole: registries of features, warm-up data, states. */
+  /** Files that are read whole: registries of features, warm-up data, states. */
   data: 2 ** 31 - 1,
 } as const;
 
@@ -28,7 +28,7 @@ export class SpecialFileError extends Error {
   }
 }
 
-/** Opening waits for nobody: a FIFO without a writer would block, a terminal would become the process's own. */
+/** Opening does not block: otherwise a FIFO without a writer would block, and a terminal would become the process's own. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
 const kindOf = (stats: Stats): string =>

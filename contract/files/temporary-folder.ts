@@ -1,5 +1,5 @@
 /**
- * Temporary folders. Whoever makes one holds its handle, and a handle removes the folder that it made and nothing else.
+ * Temporary folders. The code that makes one holds its handle, and a handle removes only the folder that it made.
  */
 import { lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
@@ -10,7 +10,10 @@ import { OWNER_TAG, ownerIsGone, ownerTag } from "./owner-tag.js";
 
 const NAME = new RegExp(`^merlon-[a-z]+-(${OWNER_TAG})-[A-Za-z0-9]{6}$`);
 
-/** An empty folder in the system's temporary folder, which only this user can enter. It goes with the process too, where a signal ends that. */
+/**
+ * An empty folder in the system's temporary folder, which only this user can enter. It is also removed with the process if a signal ends
+ * that.
+ */
 export class TemporaryFolder {
   readonly path: string;
   /** Device and inode: another folder under the same name is not removed. */

@@ -28,7 +28,7 @@ export type Reply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly fault: ErrorData };
 
-/** What `worker_threads` gives the thread as its data. */
+/** Data that `worker_threads` gives the thread. */
 export interface WorkerStartData {
   readonly data: unknown;
   /** The cells of `nativeCall`, for a worker that makes native calls. */

@@ -1,6 +1,7 @@
 /**
- * Calls of native code in worker threads. A thread that is ended inside one takes the process with it: what the binding does next, with a JavaScript that runs no
- * more, is fatal to it. So nobody ends such a thread from outside; it ends itself between two calls, and the end of the process waits for the call in flight.
+ * Calls of native code in worker threads. A thread that is terminated inside one ends the process: the binding then calls into a JavaScript
+ * engine that no longer runs. Such a thread is therefore never terminated. It ends itself between two calls, and the process waits for the
+ * call in flight before it ends.
  */
 
 /** Places in the shared memory. */
@@ -8,7 +9,7 @@ const [CALLS, ENDING] = [0, 1];
 /** Milliseconds that the end of the process waits for calls; after it the process is killed, which native code doesn't notice. */
 const PATIENCE_MS = 10_000;
 
-/** What a thread needs to mark its calls. */
+/** Memory in which a thread marks its calls. */
 export type NativeCallsMemory = SharedArrayBuffer;
 
 const threads = new Set<Int32Array>();

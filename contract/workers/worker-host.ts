@@ -1,6 +1,6 @@
 /**
- * A worker thread as an object with typed calls. The host starts the thread, matches replies with calls, keeps the process alive while a reply is due,
- * and rejects every pending call when the thread ends. The thread's side is `serveCalls`.
+ * A worker thread as an object with typed calls. The host starts the thread and matches replies with calls. It keeps the process alive
+ * while a reply is due, and rejects every pending call when the thread ends. The thread's side is `serveCalls`.
  */
 import { type TransferListItem, Worker, type WorkerOptions } from "node:worker_threads";
 import {
@@ -33,7 +33,7 @@ export interface HostOptions extends Pick<WorkerOptions, "name" | "resourceLimit
   readonly onEnded?: (ended: WorkerEnded) => void;
 }
 
-/** A call failed in the worker, which goes on. */
+/** A call failed in the worker, which keeps running. */
 export class WorkerFault extends Error {
   readonly code: string | undefined;
 

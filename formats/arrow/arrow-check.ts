@@ -1,7 +1,6 @@
 /**
- * Checks the structure of an Arrow IPC file, of the file or the stream form, before Apache's reader gets it: that reader loops or allocates without
- * end on some damaged files. Metadata and offsets are read, values are not.
- * Format: https://arrow.apache.org/docs/format/Columnar.html
+ * Checks the structure of an Arrow IPC file, of the file or the stream form, before Apache's reader. That reader loops or allocates without
+ * end on some damaged files. Metadata and offsets are read, values are not. Format: https://arrow.apache.org/docs/format/Columnar.html
  */
 
 import type { ByteSource } from "../bytes/byte-source.js";
@@ -59,7 +58,7 @@ function checkStream(source: ByteSource): void {
   let layouts: ArrowLayout | undefined;
   for (let at = 0; at + 4 <= source.size; ) {
     const words = new DataView(Uint8Array.from(source.read(at, Math.min(8, source.size - at))).buffer);
-    // Since Arrow 0.15 four bytes of ones come first.
+    // Since Arrow 0.15 four bytes of ones precede it.
     const prefix = words.getUint32(0, true) === 0xffffffff ? 8 : 4;
     if (prefix > words.byteLength) throw arrowDamage("it is cut short");
     const length = words.getInt32(prefix - 4, true);

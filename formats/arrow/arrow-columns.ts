@@ -61,7 +61,7 @@ function bits(pieces: readonly ArrowPiece[], of: (piece: ArrowPiece) => Uint8Arr
 /** Longer texts are no longer one string in Node. */
 const LONGEST = 2 ** 28;
 
-/** Where all bytes are ASCII, places in the bytes are places in the text: it is decoded once, and each value is a piece of it. */
+/** If all bytes are ASCII, byte offsets are text offsets: the text is decoded once, and each value is a slice of it. */
 function textsOf({ rows, nulls, validity, values, texts }: ArrowPiece): string[] {
   if (rows === 0) return [];
   const view = new DataView(values.buffer, values.byteOffset, values.byteLength);

@@ -1,7 +1,7 @@
 /**
- * Arrow's IPC file form, as far as columns of numbers, bools and texts use it: bytes → record batches whose buffers are inside the file, do not
- * overlap, and are as long as their rows need. Reading costs no more than the file is long, whatever its bytes are.
- * Format: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
+ * Arrow's IPC file form for columns of numbers, bools and texts: bytes → record batches. Their buffers are inside the file, do not overlap,
+ * and are as long as their rows need. Reading costs no more than the file is long, whatever its bytes are. Format:
+ * https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
  */
 import { type ByteSource, bytesSource } from "../bytes/byte-source.js";
 import { FlatbufferError, type FlatTable, flatRoot, int64At } from "./flatbuffer.js";
@@ -28,7 +28,7 @@ export interface ArrowPiece {
 
 export interface ArrowFile {
   readonly fields: readonly ArrowField[];
-  /** Of each field its pieces, in order. */
+  /** The pieces of each field, in order. */
   readonly columns: readonly (readonly ArrowPiece[])[];
 }
 
@@ -61,7 +61,7 @@ export function readArrowFile(bytes: Uint8Array): ArrowFile {
 }
 
 /**
- * The pairs of a file's schema, by key; of a key that comes twice, the last.
+ * The pairs of a file's schema, by key; of a repeated key, the last.
  * @throws ArrowFileError that says what is wrong, without the file's name
  */
 export function readArrowMetadata(source: ByteSource): ReadonlyMap<string, string> {
@@ -93,7 +93,7 @@ const damaged = arrowDamage;
 
 export interface Footer {
   readonly view: DataView;
-  /** Where it begins, and the batches end. */
+  /** Its offset, which is the end of the batches. */
   readonly at: number;
   readonly root: FlatTable;
 }
@@ -111,7 +111,7 @@ export function footerOf(source: ByteSource): Footer {
   return { view, at: tail - length, root: flatRoot(view) };
 }
 
-/** A message that takes so many bytes with its prefix: its length, and since Arrow 0.15 four bytes of ones before it. */
+/** A message of this size with its prefix: its length, and since Arrow 0.15 four bytes of ones before it. */
 export function messageOf(
   source: ByteSource,
   at: number,
@@ -128,7 +128,7 @@ export function messageOf(
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** Of the footer: where a message is, and how many bytes it and its body take. */
+/** An entry of the footer: the offset of a message, and the sizes of it and its body. */
 export interface ArrowBlock {
   readonly offset: number;
   readonly metadata: number;

@@ -1,6 +1,6 @@
 /**
- * FlatBuffers, read field by field. Every offset and every vector is compared with the buffer before it is followed, so that a damaged buffer is
- * an error of bounded cost; tables are not walked recursively.
+ * FlatBuffers, read field by field. Every offset and every vector is compared with the buffer before use, so that a damaged buffer is an
+ * error of bounded cost. Tables are not read recursively.
  */
 
 /** Entries of a vector may share one table, and each takes about 2 KB of memory: four bytes of a file. */
@@ -51,7 +51,7 @@ function flatTable(view: DataView, at: number): FlatTable {
   // Other readers take these for signed numbers, and an odd length for one field more.
   if (fields < 4 || fields % 2 !== 0 || size > 0x7fff)
     throw new FlatbufferError(`has a table of ${fields} and ${size} bytes at byte ${at} of its metadata`);
-  /** Offset of a field of so many bytes; 0 where it is absent. */
+  /** Offset of a field of this size; 0 if it is absent. */
   const place = (field: number, bytes: number): number => {
     const slot = 4 + 2 * field;
     const offset = slot + 2 <= fields ? view.getUint16(vtable + slot, true) : 0;

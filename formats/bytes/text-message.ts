@@ -1,5 +1,5 @@
 /**
- * Protobuf text format without a message type: text -> fields by name, as they come. For messages whose `Any` may be written out, which
+ * Protobuf text format without a message type: text → fields by name, in their order. For messages whose `Any` may be written out, which
  * typed readers do not follow.
  */
 export type TextValue = string | TextMessage;

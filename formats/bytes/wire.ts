@@ -1,5 +1,5 @@
 /**
- * Protobuf's wire form for readers that want a few facts out of a large file: bytes → fields in place, and fields → bytes.
+ * Protobuf's wire form for readers that need a few facts from a large file: bytes → fields in place, and fields → bytes.
  * No message objects and no copies: weights of gigabytes are stepped over.
  */
 
@@ -90,7 +90,7 @@ export const spanBytes = (span: Cursor): Uint8Array => span.bytes.subarray(span.
 const utf8 = new TextDecoder();
 export const readString = (c: Cursor): string => utf8.decode(spanBytes(readSpan(c)));
 
-/** Moves behind the value of a field that nobody asked for. */
+/** Skips the value of a field. */
 export function skipField(c: Cursor, tag: number): void {
   const wireType = tag & 7;
   if (wireType === 0) readVarint(c);

@@ -1,7 +1,7 @@
 /** The graph of an HNSW index in a FAISS file: links that FAISS follows without looking where they lead. */
 import { damaged, type FaissReader } from "./faiss-reader.js";
 
-/** A search makes room for so many candidates, however few vectors there are. */
+/** A search allocates this number of candidates, for any number of vectors. */
 export const MAX_EF_SEARCH = 1_000_000;
 
 export function hnswGraph(r: FaissReader, ntotal: number): { readonly efSearch: number; readonly efSearchAt: number } {
@@ -9,7 +9,7 @@ export function hnswGraph(r: FaissReader, ntotal: number): { readonly efSearch: 
   const perLevel = int32s(r, r.count());
   if (perLevel.length > 0 && perLevel[0] !== 0) throw damaged(r.where, "links of the lowest level do not begin at 0");
   for (let i = 1; i < perLevel.length; i++)
-    if (perLevel[i]! < perLevel[i - 1]!) throw damaged(r.where, "neighbour counts of levels decrease");
+    if (perLevel[i]! < perLevel[i - 1]!) throw damaged(r.where, "neighbor counts of levels decrease");
   const count = r.count();
   const levels = int32s(r, count);
   if (count !== ntotal || levels.some(level => level < 1 || level >= perLevel.length))
@@ -26,7 +26,7 @@ export function hnswGraph(r: FaissReader, ntotal: number): { readonly efSearch: 
       throw damaged(r.where, `links of vector ${i} begin elsewhere`);
     if (i === ntotal) break;
     if (at + perLevel[levels[i]!]! > neighbourCount) break;
-    // On an upper level FAISS goes on to the links that the neighbour has on that level.
+    // On an upper level FAISS continues with the links that the neighbor has on that level.
     for (let level = 1; level < levels[i]!; level++)
       for (let link = at + perLevel[level]!; link < at + perLevel[level + 1]!; link++)
         if (neighbours[link]! >= 0 && levels[neighbours[link]!]! <= level)

@@ -1,10 +1,10 @@
 /**
- * What a FAISS index file says of itself.
+ * The properties in a FAISS index file.
  */
 export type FaissMetric = "ip" | "l2";
 
 /**
- * How vectors are found (flat: all are looked at), and how they are kept: as they are, product-quantised, or scalar-quantised. The last three are
+ * The search for vectors (flat: all are compared), and their storage: full, product-quantized, or scalar-quantized. The last three are
  * around another index: they give ids, change queries before it sees them, or compare again what it finds.
  */
 export type FaissKind =
@@ -28,12 +28,12 @@ export interface FaissHeader {
   readonly metric: FaissMetric;
   /** Length of a query beyond which float32 may not hold its distances; FAISS ends the process on some that are not numbers. */
   readonly longestQuery: number;
-  /** IVF: how many inverted lists there are, and how many a search visits. */
+  /** IVF: number of inverted lists, and number of lists per search. */
   readonly nlist?: number;
   readonly nprobe?: number;
   /** HNSW: how many candidates a search keeps. */
   readonly efSearch?: number;
-  /** Product quantiser: bytes that a vector is kept in. */
+  /** Product quantizer: bytes per stored vector. */
   readonly codeSize?: number;
   /** Whether the file holds ids of its own, or a vector's position is its id. */
   readonly ids: "stored" | "positions";
@@ -49,7 +49,7 @@ export interface FaissLayout {
   readonly idRuns: readonly { readonly offset: number; readonly count: number; readonly list?: number }[];
   /** Vectors that are kept as they are, in file order; as many as ids where there are id runs of lists. */
   readonly vectorRuns: readonly { readonly offset: number; readonly count: number }[];
-  /** IVF: how the centroids are compared, and where they stand, when they are kept as they are. */
+  /** IVF: the metric of the centroids, and their offset if they are stored in full. */
   readonly centroids?: { readonly offset: number; readonly count: number; readonly metric: FaissMetric };
   /** Offsets of a search's own parameters: uint64 `nprobe`, int32 `efSearch`. */
   readonly nprobeAt?: number;

@@ -12,8 +12,8 @@ const NAMES: Readonly<Record<string, string>> = {
   IwFd: "IVF…,FlatDedup",
   Imiq: "IMI (MultiIndexQuantizer)",
   IxHe: "LSH",
-  IxRq: "RQ (residual quantiser)",
-  IxLS: "LSQ (local search quantiser)",
+  IxRq: "RQ (residual quantizer)",
+  IxLS: "LSQ (local search quantizer)",
   IwRQ: "IVF…,RQ",
   IwLS: "IVF…,LSQ",
   INSf: "NSG",
@@ -38,7 +38,7 @@ const NAMES: Readonly<Record<string, string>> = {
   Ix2L: "Residual…,PQ",
 };
 
-/** @param within whether it stands in another index */
+/** @param within whether it is inside another index */
 export function notServed(where: string, letters: string, within: boolean): FaissFileError {
   const place = within ? "holds, inside another, a FAISS index" : "is a FAISS index";
   const printed = JSON.stringify(letters).slice(1, -1);

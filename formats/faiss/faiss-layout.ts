@@ -1,6 +1,6 @@
 /**
- * A FAISS index file → its header and the places of its ids. The whole structure is walked, because FAISS may end the process on a file
- * that lies about a length; vectors are stepped over.
+ * A FAISS index file → its header and the places of its ids. The whole structure is checked, because FAISS may crash the process on a file
+ * with a wrong length; vectors are skipped.
  */
 import type { ByteSource } from "../bytes/byte-source.js";
 import { hnswGraph } from "./faiss-graph.js";
@@ -116,7 +116,7 @@ function pq(r: FaissReader, noted: Noted): FaissHeader {
   const search = r.int32();
   if (search !== 0)
     throw new FaissFileError(
-      `${r.where} asks for FAISS' polysemous or symmetric search (${search}) of a product quantiser, which is not served. Write it with \`search_type = ST_PQ\`.`,
+      `${r.where} needs FAISS' polysemous or symmetric search (${search}) of a product quantizer, which is not supported. Write it with \`search_type = ST_PQ\`.`,
     );
   flag(r, "whether signs are encoded");
   r.skip(4, "the Hamming threshold");
@@ -151,7 +151,7 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
   // FAISS reads a quantizer without the flags that leave tables out.
   r.charge(within.tables, "tables of the quantizer");
   noted.scratch += within.scratch;
-  // Of ids to places, for what a search does not do: nothing, an array or a table.
+  // A map of ids to positions, for functions other than searching: none, an array or a table.
   const directMap = r.byte();
   if (directMap > 2) throw damaged(r.where, `a direct map of type ${directMap}`);
   r.vector(directMap === 1 ? head.ntotal : 0, 8, "entries of the direct map");
@@ -168,7 +168,7 @@ function ivf(r: FaissReader, noted: Noted, kind: "ivf-flat" | "ivf-pq" | "ivf-sq
   return { kind, ...head, nlist, nprobe, ...(kind !== "ivf-flat" && { codeSize }), ids: "stored" };
 }
 
-/** FAISS names a list at random where the distances to all are no numbers. */
+/** FAISS selects a random list if the distances to all are NaN. */
 function checkCentroids(r: FaissReader, { offset, count }: { offset: number; count: number }, dimension: number): void {
   for (let first = 0; first < count; first += AT_ONCE) {
     const n = Math.min(AT_ONCE, count - first);
@@ -182,7 +182,7 @@ function checkCentroids(r: FaissReader, { offset, count }: { offset: number; cou
   }
 }
 
-/** An index in another one answers with places in what that holds, which FAISS does not compare with its size. */
+/** An index in another one returns positions in the outer one's data, which FAISS does not compare with its size. */
 function positions(r: FaissReader, { idRuns }: Noted, ntotal: number): void {
   for (const { offset, count } of idRuns) {
     const ids = r.viewAt(offset, count * 8);
@@ -195,7 +195,7 @@ function positions(r: FaissReader, { idRuns }: Noted, ntotal: number): void {
   }
 }
 
-/** Linear transforms, lengths of 1 and the like, which a query goes through before it is compared. */
+/** Linear transforms, normalization and the like, which a query passes before it is compared. */
 function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): FaissHeader {
   const head = common(r);
   const { dimension, widest, stretch, shift } = transforms(r, head.dimension);
@@ -204,12 +204,12 @@ function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): 
   if (inner.ntotal !== head.ntotal || inner.dimension !== dimension)
     throw damaged(
       r.where,
-      `vectors of ${dimension} dimensions come out of the transforms, and the index inside holds ${inner.ntotal} of ${inner.dimension}`,
+      `the transforms return vectors of ${dimension} dimensions, and the index inside holds ${inner.ntotal} of ${inner.dimension}`,
     );
   // The vectors inside are transformed and cannot be compared with a query.
   noted.idRuns = within.idRuns;
   takeCosts(noted, within);
-  // One vector goes in while the next comes out.
+  // One vector is an input while the next is the output.
   noted.scratch += 2 * widest * 4;
   const longestQuery = Math.min(
     head.longestQuery,
@@ -218,7 +218,7 @@ function preTransform(r: FaissReader, noted: Noted, around: readonly string[]): 
   return { kind: "pre-transform", ...head, longestQuery, metric: inner.metric, ids: inner.ids, inner };
 }
 
-/** What an index of codes finds, compared again with vectors that are kept better. */
+/** The results of an index of codes, compared again with more precise vectors. */
 function refine(r: FaissReader, noted: Noted, around: readonly string[]): FaissHeader {
   const head = common(r);
   const within = nothing();

@@ -21,14 +21,14 @@ export function listCodes(
   if (kind === "ivf-flat") return { codeSize: dimension * 4, tables: 0 };
   if (kind === "ivf-sq") {
     const codeSize = scalarQuantizer(r, dimension);
-    if (r.count() !== codeSize) throw damaged(r.where, "codes of lists and quantiser differ in size");
+    if (r.count() !== codeSize) throw damaged(r.where, "codes of lists and quantizer differ in size");
     flag(r, "whether residuals are encoded");
     return { codeSize, tables: 0 };
   }
   const residual = flag(r, "whether residuals are encoded");
   const said = r.count();
   const { codeSize, table } = productQuantizer(r, dimension);
-  if (said !== codeSize) throw damaged(r.where, `codes of ${said} bytes and a quantiser of ${codeSize}`);
+  if (said !== codeSize) throw damaged(r.where, `codes of ${said} bytes and a quantizer of ${codeSize}`);
   const tables = nlist * table;
   return { codeSize, tables: residual && tables <= LARGEST_PRECOMPUTED ? tables : 0 };
 }

@@ -1,9 +1,9 @@
 /**
- * A bound on the memory that opening a FAISS index takes beside its file. FAISS computes tables from a few header fields: distances between all
- * pairs of a product quantizer's centroids, precomputed tables of IVF-PQ, one C++ object an inverted list.
+ * A bound on the memory that opening a FAISS index takes beside its file. FAISS computes tables from a few header fields. They are
+ * distances between all pairs of a product quantizer's centroids, precomputed tables of IVF-PQ, and one C++ object per inverted list.
  */
 
-/** Memory beside the file: so many times its size, and a fixed part for small files. */
+/** Memory beside the file: this multiple of its size, and a fixed part for small files. */
 const TIMES = 16;
 const FIXED = 64 * 2 ** 20;
 
@@ -16,8 +16,8 @@ export const LARGEST_PRECOMPUTED = 2 ** 31;
 
 export const memoryLimit = (fileSize: number): number => FIXED + TIMES * fileSize;
 
-/** @returns what is wrong with an index that takes so much, to follow its file's name */
+/** @returns what describes the fault of an index that takes this memory, to follow its file's name */
 export const memoryFault = (bytes: number, limit: number, what: string): string =>
-  `takes ${megabytes(bytes)} MiB of memory for ${what}, more than the ${megabytes(limit)} MiB that an index of its size may take (${TIMES} times the file and ${FIXED / 2 ** 20} MiB)`;
+  `takes ${megabytes(bytes)} MiB of memory for ${what}. An index of its size may take ${megabytes(limit)} MiB (${TIMES} times the file and ${FIXED / 2 ** 20} MiB)`;
 
 const megabytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(bytes < 2 ** 30 ? 1 : 0);

@@ -1,4 +1,4 @@
-/** Quantisers in a FAISS file: what their codes take, and whether all is there that FAISS reads without looking. */
+/** Quantizers in a FAISS file: the size of their codes, and whether all data exists that FAISS reads without a check. */
 import { damaged, FaissFileError, type FaissReader } from "./faiss-reader.js";
 
 /** FAISS trains no finer parts: a part of 16 bits has 65,536 centroids. */
@@ -21,9 +21,9 @@ export function productQuantizer(r: FaissReader, dimension: number): ProductQuan
   if (d !== dimension || parts < 1 || dimension % parts !== 0 || bits < 1 || bits > MAX_BITS)
     throw damaged(
       r.where,
-      `a product quantiser of ${parts} parts of ${bits} bits (1 to ${MAX_BITS} are served) for ${d} dimensions`,
+      `a product quantizer of ${parts} parts of ${bits} bits (1 to ${MAX_BITS} are supported) for ${d} dimensions`,
     );
-  r.vector(dimension * 2 ** bits, 4, "centroids of the product quantiser");
+  r.vector(dimension * 2 ** bits, 4, "centroids of the product quantizer");
   return {
     codeSize: Math.ceil((parts * bits) / 8),
     table: parts * 2 ** bits * 4,
@@ -31,7 +31,7 @@ export function productQuantizer(r: FaissReader, dimension: number): ProductQuan
   };
 }
 
-/** By FAISS' number of the type: bits of a component, and what was learnt, per dimension or for all. */
+/** By FAISS' number of the type: bits of a component, and fitted values, per dimension or for all. */
 const SCALARS: readonly { readonly bits: number; readonly learnt?: "each" | "all" }[] = [
   { bits: 8, learnt: "each" },
   { bits: 4, learnt: "each" },
@@ -47,17 +47,17 @@ const SCALARS: readonly { readonly bits: number; readonly learnt?: "each" | "all
 /** @returns bytes a vector is kept in */
 export function scalarQuantizer(r: FaissReader, dimension: number): number {
   const type = r.int32();
-  r.skip(8, "range of the scalar quantiser");
+  r.skip(8, "range of the scalar quantizer");
   const d = r.count();
   const codeSize = r.count();
   const kind = SCALARS[type];
   if (!kind)
     throw new FaissFileError(
-      `${r.where} has a scalar quantiser of FAISS' type ${type}, which is not served. Use SQ8, SQ6, SQ4, SQfp16 or SQbf16.`,
+      `${r.where} has a scalar quantizer of FAISS' type ${type}, which is not supported. Use SQ8, SQ6, SQ4, SQfp16 or SQbf16.`,
     );
   if (d !== dimension || codeSize !== Math.ceil((dimension * kind.bits) / 8))
-    throw damaged(r.where, `a scalar quantiser of ${codeSize} bytes for ${d} dimensions of ${kind.bits} bits`);
+    throw damaged(r.where, `a scalar quantizer of ${codeSize} bytes for ${d} dimensions of ${kind.bits} bits`);
   const learnt = kind.learnt === undefined ? 0 : kind.learnt === "each" ? 2 * dimension : 2;
-  r.vector(learnt, 4, "ranges of the scalar quantiser");
+  r.vector(learnt, 4, "ranges of the scalar quantizer");
   return codeSize;
 }

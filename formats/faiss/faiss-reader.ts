@@ -1,5 +1,5 @@
 /**
- * Little-endian values of a FAISS file, read in order and never beyond the end; each announced length is compared with what is left.
+ * Little-endian values of a FAISS file, read in order and never beyond the end; each announced length is compared with the remaining bytes.
  */
 import type { ByteSource } from "../bytes/byte-source.js";
 import { memoryFault, memoryLimit } from "./faiss-memory.js";

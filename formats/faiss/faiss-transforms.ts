@@ -2,14 +2,14 @@
 import { damaged, FaissFileError, type FaissReader, flag } from "./faiss-reader.js";
 
 interface Transform {
-  /** Whether it goes with the dimensions, which stand behind it. */
+  /** Whether it matches the dimensions that precede it. */
   fits(from: number, to: number): boolean;
-  /** A vector of length n comes out no longer than `stretch × n + shift`. */
+  /** The output of a vector of length n is no longer than `stretch × n + shift`. */
   readonly stretch: number;
   readonly shift: number;
 }
 export interface Transforms {
-  /** Of what comes out. */
+  /** The dimension of the output. */
   readonly dimension: number;
   /** The most dimensions on the way. */
   readonly widest: number;
@@ -95,7 +95,7 @@ function linear(r: FaissReader): Transform {
   return { fits: (from, to) => matrix === from * to && (!biased || bias === to), stretch, shift: biased ? shift : 0 };
 }
 
-/** Length of a vector of floats that stands next; a matrix stretches by no more than its length as a vector. */
+/** Length of the next vector of floats; a matrix stretches by no more than its length as a vector. */
 function length(r: FaissReader, count: number): number {
   const numbers = r.view(count * 4);
   let sum = 0;

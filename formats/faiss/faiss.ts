@@ -36,7 +36,7 @@ export function checkTables({ tables, room }: Pick<FaissLayout, "tables" | "room
 }
 
 /**
- * Rewrites the ids of an IVF index: vector i, which the index knows as i, becomes `ids[i]`.
+ * Rewrites the ids of an IVF index: vector i, with id i in the index, becomes `ids[i]`.
  * @param bytes as FAISS wrote them after adding vectors in the order of `ids`
  * @returns a copy
  */
@@ -88,7 +88,7 @@ export function searchFault(header: FaissHeader, { nprobe, efSearch }: SearchPar
   if (efSearch !== undefined && searched.efSearch === undefined)
     return `has no graph (it is ${searched.kind}), and \`efSearch\` is given`;
   if (efSearch !== undefined && efSearch > MAX_EF_SEARCH)
-    return `is searched with \`efSearch\` ${efSearch}, and a search makes room for so many; give ${MAX_EF_SEARCH} at most`;
+    return `is searched with \`efSearch\` ${efSearch}, and a search allocates that number of candidates; give ${MAX_EF_SEARCH} at most`;
   return undefined;
 }
 
@@ -148,7 +148,7 @@ export function readFaissLists(bytes: Uint8Array): FaissLists | undefined {
   return { metric: centroids.metric, centroids: places, lists };
 }
 
-/** Puts an id map around an index that knows vectors by position: what FAISS calls `IDMap`. */
+/** Puts an id map around an index with positions: FAISS's `IDMap`. */
 export function wrapIdMap(bytes: Uint8Array, ids: BigInt64Array): Uint8Array {
   const inner = readFaissHeader(bytes);
   if (inner.ids === "stored") throw new RangeError(`the index (${inner.kind}) has ids of its own.`);

@@ -27,6 +27,6 @@ function idsOf(source: ByteSource, where: string, most: number): bigint[] {
   return ids;
 }
 
-/** At most so many of 0 … count - 1, evenly spread, rising. */
+/** At most N of 0 … count - 1, evenly spread, rising. */
 export const spread = (count: number, most: number): number[] =>
   Array.from({ length: Math.min(count, most) }, (_, i) => Math.floor((i * count) / Math.min(count, most)));

@@ -18,7 +18,7 @@ export const INDEX_SUM = "merlon:index-sha256";
 
 /** Bytes that all texts of a map may have. */
 export const MOST_TEXT_BYTES = 2 ** 30;
-/** What a file has beside texts and their offsets. */
+/** The size of a file beside texts and their offsets. */
 const AROUND = 64 * 2 ** 10;
 
 export interface TextIds {
@@ -51,7 +51,7 @@ export function requireOwnMap(file: string): void {
   }
   if (!isOwn)
     throw new Error(
-      `${file} is where the id map of this index belongs, and is no id map: move it, or choose another --out`,
+      `${file} is not the id map of this index, and its id map would replace it: move the file, or choose another --out`,
     );
 }
 

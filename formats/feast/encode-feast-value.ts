@@ -1,5 +1,5 @@
 /**
- * A feature value → `feast.types.Value`, in the bytes of Feast's own serialiser.
+ * A feature value → `feast.types.Value`, in the bytes of Feast's own serializer.
  */
 
 import {
@@ -20,7 +20,7 @@ export type FeastScalar = number | bigint | string | boolean | Uint8Array;
 /** How Feast writes a null timestamp: numpy's NaT, the least int64. */
 const NO_MOMENT = -(2n ** 63n);
 
-/** Encodes one value of a type, as Feast's own serialiser does; null becomes no bytes, and a null timestamp the least int64. */
+/** Encodes one value of a type, as Feast's own serializer does; null becomes no bytes, and a null timestamp the least int64. */
 export function encodeValue(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): Uint8Array {
   if (value === null) return type === "UNIX_TIMESTAMP" ? member(8, 8, NO_MOMENT) : new Uint8Array(0);
   const { number, list, item } = feastType(type);
@@ -54,6 +54,6 @@ function packedItem(type: number, value: FeastScalar): Uint8Array {
 }
 
 function integer(value: FeastScalar): bigint {
-  if (value instanceof Uint8Array) throw new RangeError(`${value.length} bytes stand where a number belongs`);
+  if (value instanceof Uint8Array) throw new RangeError(`${value.length} bytes, where a number is expected`);
   return BigInt(value);
 }

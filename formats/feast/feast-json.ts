@@ -1,6 +1,6 @@
 /**
- * Feast's maps and nested lists as JSON text: what a structured feature becomes in a column of strings. Equal maps have equal text: members stand
- * in the order of their names. Integers are exact, whole doubles keep their `.0`, bytes are base64.
+ * Feast's maps and nested lists as JSON text: what a structured feature becomes in a column of strings. Equal maps have equal text: members
+ * are sorted by name. Integers are exact, whole doubles keep their `.0`, bytes are base64.
  */
 import type { FeastItem } from "./feast-type.js";
 

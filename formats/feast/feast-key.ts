@@ -1,12 +1,12 @@
 /**
- * Entity keys as Feast's online stores write them: join keys and their values → bytes, in serialisation versions 1, 2 and 3.
+ * Entity keys as Feast's online stores write them: join keys and their values → bytes, in serialization versions 1, 2 and 3.
  * The declared type decides: an INT32 entity and an INT64 entity with the same number have different keys.
  */
 import type { FeastType } from "./feast-type.js";
 
 export type KeyVersion = 1 | 2 | 3;
 
-/** How BYTES stand in columns of text. */
+/** The form of BYTES in columns of text. */
 export type BytesForm = "utf8" | "base64";
 
 /** One part of a key. Bytes may be given as text, which is then their UTF-8. */
@@ -15,7 +15,7 @@ export type KeyPart = bigint | number | string | Uint8Array;
 export interface JoinKey {
   readonly name: string;
   readonly type: FeastType;
-  /** What a look-up calls it, where a feature service gives it another name than the store's. */
+  /** Its name in a look-up, if a feature service gives it another name than the store's. */
   readonly asked?: string;
 }
 
@@ -55,7 +55,7 @@ export function keyEncoder(
   };
 }
 
-/** What every key of a view begins with: the number of join keys (version 3) and their sorted names. */
+/** The prefix of every key of a view: the number of join keys (version 3) and their sorted names. */
 export function keyPrefix(names: readonly string[], version: KeyVersion): Uint8Array {
   const parts: number[] = version === 3 ? [...uint32(names.length)] : [];
   for (const name of [...names].sort(compare)) {
@@ -68,7 +68,7 @@ export function keyPrefix(names: readonly string[], version: KeyVersion): Uint8A
 }
 
 /**
- * Tells the version of a stored key, which only the repository's `feature_store.yaml` would say otherwise.
+ * Finds the version of a stored key, which otherwise only the repository's `feature_store.yaml` has.
  * @returns null when the key is not one of these join keys
  */
 export function keyVersionOf(key: Uint8Array, joinKeys: readonly JoinKey[]): KeyVersion | null {

@@ -12,7 +12,7 @@ export interface RedisAddress {
 }
 
 interface Named {
-  /** What messages call its address: as `feature_store.yaml` has it, variables not expanded; the address itself where it is absent. */
+  /** Its address in messages: the value of `feature_store.yaml` with variables not expanded; the address itself if it is absent. */
   readonly shown?: string;
   /** Values of environment variables, which messages do not show. */
   readonly hidden?: readonly Secret[];
@@ -42,7 +42,7 @@ export interface RedisStore extends Named {
   };
   /** Name of the master that sentinels watch. */
   readonly sentinelName: string;
-  /** Seconds after which a written entity goes; null: never. */
+  /** Seconds after which a written entity expires; null: never. */
   readonly keyTtlSeconds: number | null;
 }
 
@@ -58,7 +58,7 @@ export interface RemoteStore extends Named {
 
 export type OnlineStore = { readonly type: "sqlite"; readonly file: string } | RedisStore | RemoteStore;
 
-/** What messages call the address of a store. */
+/** The address of a store in messages. */
 export const addressOf = (store: RedisStore | RemoteStore): string =>
   store.shown ??
   (store.type === "remote" ? String(store.url) : store.nodes.map(({ host, port }) => `${host}:${port}`).join(", "));
@@ -155,14 +155,14 @@ const fieldOf = (written: unknown, name: string): string => {
 function remoteStore(text: string, written: string, hidden: readonly Secret[]): RemoteStore | string {
   const shown = /[$]/.test(written) ? { shown: maskAddress(written) } : {};
   if (!/^https?:\/\/[^/\s]+/.test(text))
-    return `is \`remote\` at \`${shown.shown ?? maskAddress(text)}\`, which is no http address`;
+    return `is \`remote\` at \`${shown.shown ?? maskAddress(text)}\`, which is not an http address`;
   let url: URL;
   let credentials: string;
   try {
     url = new URL(text);
     credentials = [url.username, url.password].map(decodeURIComponent).join(":");
   } catch {
-    return "is `remote`, and its `path` is no http address. Write `/`, `@`, `#`, `?` and `%` of a password as %2F, %40, %23, %3F and %25";
+    return "is `remote`, and its `path` is not an http address. Write `/`, `@`, `#`, `?` and `%` of a password as %2F, %40, %23, %3F and %25";
   }
   if (url.search || url.hash)
     return "is `remote`, and its `path` has a query; the address of a feature server has none";
@@ -207,7 +207,7 @@ function redisStore(text: string, { inFolder, shown, hidden, ...settings }: Redi
       continue;
     }
     if (SECRETS.has(last))
-      return `is \`redis\`, and after \`${last}\` of its \`connection_string\` stands a part without a name. A password with a comma cannot be written there; nodes come before it`;
+      return `is \`redis\`, and \`${last}\` of its \`connection_string\` is followed by a part without a name. A password cannot contain a comma; nodes precede it`;
     const [, host, port = "6379"] = /^(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(part) ?? [];
     // The text may hold a password: it is not repeated.
     if (!host || Number(port) > 65_535)

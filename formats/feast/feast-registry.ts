@@ -32,7 +32,7 @@ export interface FeastEntity {
 
 /** A file of rows, for `materialize`. */
 export interface FeastSource {
-  /** Path or URI; empty where the source is no file. */
+  /** Path or URI; empty if the source is not a file. */
   readonly path: string;
   readonly timestampColumn: string;
   readonly createdColumn: string;
@@ -49,9 +49,9 @@ export interface FeastView {
   /** Null: values never grow old. Feast does not enforce it on reads. */
   readonly ttlSeconds: number | null;
   readonly online: boolean;
-  /** Where its rows come from, as `feast apply` noted it. */
+  /** The source of its rows, from `feast apply`. */
   readonly source: FeastSource | null;
-  /** What an online store calls it: its name, with a version where the repository keeps several. */
+  /** Its name in an online store: with a version if the repository keeps several. */
   readonly storeName: string;
   /** Table of an SQLite online store. */
   readonly table: string;
@@ -71,7 +71,7 @@ export interface FeastService {
 /** A view as a service sees it: some of its features. */
 export interface FeastProjection {
   readonly view: string;
-  /** What the service calls the view, where that differs. */
+  /** The view's name in the service, if it differs. */
   readonly alias: string;
   readonly features: readonly string[];
   /** Join keys that the service calls otherwise: the view's name → the service's. */
@@ -127,7 +127,7 @@ export const aliasView = (view: FeastView, alias: string, { joinKeys }: ViewAlia
   }),
 });
 
-/** What a service takes of a view; undefined where the registry has no such view. */
+/** The part of a view in a service; undefined if the registry has no such view. */
 export function projectedView(
   reg: FeastRegistry,
   { view: name, alias, joinKeys }: FeastProjection,
@@ -217,7 +217,7 @@ function entity(c: Cursor): FeastEntity {
   return { name, project, joinKey: joinKey || name, type };
 }
 
-/** Numbers of the fields that the kinds of views have at other places; name, project, entities and features are 1 to 4 in all of them. */
+/** Numbers of the fields that differ between kinds of views; name, project, entities and features are 1 to 4 in all of them. */
 interface ViewFields {
   readonly ttl: number;
   readonly source: number;

@@ -75,7 +75,7 @@ function read(
   const inFolder = (path: string) => (isAbsolute(path) ? path : join(folder, path));
   const registryFile = inFolder(registryPath(registry, yamlFile));
   const versions = typeof registry === "object" && registry.enable_online_feature_view_versioning;
-  // Where a variable holds more than a value, the file is YAML only with it.
+  // If a variable holds more than a value, the file is YAML only after its expansion.
   const onlineStoreText = tryYaml(yamlFile, written)?.online_store;
   const store = readOnlineStore(online_store, folder, { written: onlineStoreText, hidden });
   if (typeof store === "string")
@@ -106,7 +106,7 @@ function read(
   };
 }
 
-/** Where the registry file is. @throws FeastRegistryError for a registry of another kind */
+/** The path of the registry file. @throws FeastRegistryError for a registry of another kind */
 function registryPath(registry: z.output<typeof config>["registry"], yamlFile: string): string {
   const { registry_type: type, path = "data/registry.db" } =
     typeof registry === "string" ? { registry_type: "file", path: registry } : registry;

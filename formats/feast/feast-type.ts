@@ -4,8 +4,8 @@
 import type { DType } from "../../triton-protos/datatype.js";
 
 /**
- * How one item is written: as the scalar member of `Value` with that number, or as a message of its own, which becomes JSON text
- * (maps, nested lists) or its second (a moment with a time zone).
+ * The form of one item: the scalar member of `Value` with that number, or a message of its own. A message becomes JSON text (maps, nested
+ * lists) or its second (a moment with a time zone).
  */
 export type FeastItem = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | "map" | "nested" | "scalarMap" | "zoned";
 

@@ -16,7 +16,7 @@ import {
 import { itemJson, objectJson, type RawItem } from "./feast-json.js";
 import { type FeastItem, type FeastType, feastType, feastTypeOf } from "./feast-type.js";
 
-/** Where decoded values go: int64 as two words, so that nothing becomes a BigInt on the way. */
+/** Receives decoded values: int64 as two words, so that no BigInt is made. */
 export interface ValueSink {
   number(value: number): void;
   words(lo: number, hi: number): void;
@@ -30,7 +30,8 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const MOST_DEEP = 100;
 
 /**
- * Decodes one value into the sink: one push for a scalar, one push per item for a list or a set; maps and nested lists become one JSON text.
+ * Decodes one value into the sink: one push for a scalar, one push per item for a list or a set. Maps and nested lists become one JSON
+ * text.
  * @returns the type that was stored, or null for a null value (nothing is pushed)
  * @throws WireError for bytes that are not a Value, or whose type is newer than this reader
  */
@@ -56,7 +57,7 @@ function decode(c: Cursor, sink: ValueSink, depth: number): FeastType | null {
   return stored;
 }
 
-/** Whether a null timestamp stands here; it is stepped over. */
+/** Whether a null timestamp is next; it is skipped. */
 function isNoMoment(c: Cursor, tag: number, number: number): boolean {
   if (number !== 8 || (tag & 7) !== 0) return false;
   const start = c.at;
@@ -133,7 +134,7 @@ const readText = (c: Cursor): string => utf8.decode(spanBytes(c));
 /** Items of the members of a `MapKey`, by field number. */
 const KEY_ITEMS: readonly number[] = [0, 3, 4, 6, 5, 7, 8, 1, 2, 2, 2];
 
-/** A key that is no text, as JSON has it without its quotes. */
+/** A key that is not text, in its JSON form without the quotes. */
 function readScalarKey(c: Cursor): string {
   let name = "";
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {

@@ -39,9 +39,9 @@ const withoutUnread = (text: string): string =>
     .join(",");
 
 export interface LiteralSecret {
-  /** Where it is, as a message names it. */
+  /** Its location, for messages. */
   readonly place: string;
-  /** What to write instead. */
+  /** The replacement to write. */
   readonly instead: string;
 }
 

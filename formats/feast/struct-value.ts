@@ -1,5 +1,5 @@
 /**
- * JSON objects <-> the bytes of `google.protobuf.Struct`, in which Merlin's schemas keep a column's properties.
+ * JSON objects ↔ the bytes of `google.protobuf.Struct`, in which Merlin's schemas keep a column's properties.
  */
 import type { JsonValue } from "../../contract/schema.js";
 import { type Cursor, cursor, nextTag, readSpan, readString, readVarint, take } from "../bytes/wire.js";
@@ -23,7 +23,7 @@ function encodeValue(value: JsonValue): Uint8Array {
   return bytesMember(5, encodeStruct(value));
 }
 
-/** @throws WireError when the bytes are no Struct */
+/** @throws WireError if the bytes are not a Struct */
 export const decodeStruct = (bytes: Uint8Array): JsonObject => readStruct(cursor(bytes));
 
 function readStruct(c: Cursor): { [key: string]: JsonValue } {

@@ -1,6 +1,5 @@
 /**
- * The program that a fitted workflow was made of, as the manifest of its folder notes it: where it lies, and what it was, so that an edit since can
- * be seen.
+ * The program of a fitted workflow, as the manifest of its folder records it: its path and its checksums, so that a later edit is detected.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -14,7 +13,7 @@ export const fittedProgramSchema = z.object({
   file: z.string().min(1),
   /** SHA-256 of the plan before the fit, hexadecimal. */
   plan: sum,
-  /** Of each text that the program is, its own and those that it imports, by path from the program's folder. */
+  /** The checksum of each text of the program, its own and those that it imports, by path from the program's folder. */
   texts: z.record(z.string(), sum),
 });
 export type FittedProgram = Readonly<z.output<typeof fittedProgramSchema>>;
@@ -39,8 +38,8 @@ export const fittedProgram = (out: string, { file, texts, plan }: ProgramFiles):
 export const sumOfPlan = (plan: Plan): string => sumOf(printPlan(plan));
 
 /**
- * @returns the program's file where it is still there and a text of it is another than at the fit; the plan may still be the same, as after an
- * edited comment
+ * @returns the program's file, if it still exists and one of its texts differs from that of the fit; the plan may still be the same, as
+ * after an edited comment
  */
 export function editedProgram(folder: string, { file, texts }: FittedProgram): string | undefined {
   const program = join(folder, file);

@@ -26,9 +26,9 @@ export interface Manifest {
   readonly files: ReadonlyMap<string, FileSum>;
   /** Files that are written in place, and have a check of their own beside them. */
   readonly inPlace: readonly string[];
-  /** Of a fitted workflow: the checksum of what each step learned, so that a changed step can be named. */
+  /** For a fitted workflow: the checksum of each step's state, so that a changed step can be named. */
   readonly states: Readonly<Record<string, string>>;
-  /** Of a fitted workflow: the program that it was made of; older folders and those of libraries have none. */
+  /** For a fitted workflow: its program; older folders and those of libraries have none. */
   readonly program?: FittedProgram;
 }
 
@@ -57,9 +57,9 @@ const MAX_BYTES = 256 << 20;
 
 interface PrintOptions {
   readonly inPlace?: readonly string[];
-  /** Of a fitted workflow. */
+  /** For a fitted workflow. */
   readonly plan?: Plan;
-  /** Of a fitted workflow. */
+  /** For a fitted workflow. */
   readonly program?: FittedProgram | undefined;
   /** Files that are not listed, besides those written in place. */
   readonly without?: ReadonlySet<string>;
@@ -98,7 +98,7 @@ export function readManifest(folder: string, again: string = AGAIN.build): Manif
   }
 }
 
-/** What to do about a file that is not what it was. */
+/** The fix for a changed file. */
 export const AGAIN = {
   build: "Run `merlon build` again, or bring back the file that it wrote.",
   fit: "Run `merlon fit` again, or bring back the file that it wrote.",
@@ -181,7 +181,7 @@ const sorted = (value: unknown): string =>
 
 const short = (sum: string): string => `sha256:${sum.replace("sha256:", "").slice(0, 12)}`;
 
-/** Opening a pipe must not wait for somebody who writes it. */
+/** Opening a pipe must not wait for a writer. */
 const openRegular = (path: string): number => {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   if (fstatSync(handle).isFile()) return handle;

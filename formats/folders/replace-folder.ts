@@ -1,6 +1,5 @@
 /**
- * Puts a finished folder in the place of another in one step, so that a reader, and a `kill -9`, meet the old one or the new one and never
- * a mixture.
+ * Replaces a folder by a finished one atomically: a reader, and a `kill -9`, find the old one or the new one and never a mixture.
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * A fitted workflow's folder -> its plan, checked for what a reader relies on: every step that learns has its state, every vocabulary
- * is there.
+ * A fitted workflow's folder → its plan, checked for a reader's requirements: every step that learns has its state, and every vocabulary
+ * exists.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";

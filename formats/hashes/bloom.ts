@@ -1,7 +1,8 @@
 /**
- * A Bloom filter as bytes: 4 bytes "MBF1"; 1 byte k, the number of places of an id; 3 bytes 0; then m bits, in whole groups of 64, bit p being bit p & 7 of
- * byte p >> 3. Place i of an id is (a + i · b mod 2³²) mod m, where a and b are its MurmurHash3 (x86, 32 bits) of seeds 0 and 1, b made odd; integers
- * hash as 8 bytes, little-endian, texts as UTF-8. As text it travels as base64, as list<int64> word by word.
+ * A Bloom filter as bytes: 4 bytes "MBF1", 1 byte k (the number of positions of an id), 3 bytes 0. Then follow m bits, in whole groups of
+ * 64, bit p being bit p & 7 of byte p >> 3. Place i of an id is (a + i · b mod 2³²) mod m, where a and b are its MurmurHash3 (x86, 32 bits)
+ * of seeds 0 and 1, b made odd; integers hash as 8 bytes, little-endian, texts as UTF-8. As text it travels as base64, as list<int64> word
+ * by word.
  */
 export const BLOOM_HEADER = 8;
 const MAGIC = [0x4d, 0x42, 0x46, 0x31];
@@ -12,7 +13,7 @@ export interface BloomFilter {
   readonly bits: Uint8Array;
 }
 
-/** Sizes for so many ids at a rate of false positives: m = −n ln p / (ln 2)², k = m / n · ln 2. */
+/** Sizes for a number of ids at a rate of false positives: m = −n ln p / (ln 2)², k = m / n · ln 2. */
 export function bloomSize(ids: number, rate: number): { readonly bytes: number; readonly places: number } {
   const wanted = (-Math.max(1, ids) * Math.log(rate)) / Math.LN2 ** 2;
   const bits = Math.ceil(wanted / 64) * 64;
@@ -31,7 +32,7 @@ export function emptyBloom(ids: number, rate: number): { readonly bytes: Uint8Ar
 /** @returns a view of the bytes, or what is wrong with them, in words */
 export function readBloom(bytes: Uint8Array): BloomFilter | string {
   if (bytes.length <= BLOOM_HEADER || bytes.length % 8 !== 0 || MAGIC.some((byte, i) => bytes[i] !== byte))
-    return `${bytes.length} bytes that are no Bloom filter`;
+    return `${bytes.length} bytes that are not a Bloom filter`;
   const places = bytes[4]!;
   if (places === 0 || places > MAX_PLACES) return `a Bloom filter of ${places} places an id`;
   return { places, bits: bytes.subarray(BLOOM_HEADER) };

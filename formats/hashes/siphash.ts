@@ -1,6 +1,6 @@
 /**
- * Strings -> SipHash-2-4 of their UTF-8 bytes under the key `0123456789123456`, which is pandas' hash of a string before its last mix.
- * 64-bit words are pairs of int32: there is no BigInt here because a request's every string passes through.
+ * Strings → SipHash-2-4 of their UTF-8 bytes under the key `0123456789123456`, which is pandas' hash of a string before its last mix.
+ * 64-bit words are pairs of int32, not BigInt, because every string of a request is hashed.
  */
 const encoder = new TextEncoder();
 let bytes = new Uint8Array(1024);

@@ -1,6 +1,6 @@
 /**
- * Schemas as Merlin keeps them on disk: `schema.pbtxt` (protobuf text of `tensorflow_metadata.v0.Schema`) and `.merlin/schema.json`
- * (the same in JSON), written as merlin-core 23.08 writes them and read with its rules. uint is written as INT: the format has no sign.
+ * Schemas as Merlin keeps them on disk: `schema.pbtxt` (protobuf text of `tensorflow_metadata.v0.Schema`) and `.merlin/schema.json` (the
+ * same in JSON), written and read by the rules of merlin-core 23.08. uint is written as INT, since the format has no sign.
  */
 
 import { type ColumnSchema, column, type JsonValue, type Schema } from "../../contract/schema.js";
@@ -100,7 +100,7 @@ function printFeature({ name, valueCount, type, intDomain, floatDomain, annotati
     lines.push("  }");
   }
   lines.push("  annotation {", ...(annotation.tag ?? []).map(tag => `    tag: ${quoted(tag)}`));
-  // Merlin 23.08 knows no Struct by name, so it reads the properties as bytes and not written out.
+  // Merlin 23.08 has no type for Struct by name, so it reads the properties as bytes and not written out.
   for (const extra of annotation.extraMetadata)
     lines.push(
       "    extra_metadata {",
@@ -227,6 +227,6 @@ function guard<T>(where: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new MerlinSchemaError(`${where} is no Merlin schema: ${(error as Error).message}`);
+    throw new MerlinSchemaError(`${where} is not a Merlin schema: ${(error as Error).message}`);
   }
 }

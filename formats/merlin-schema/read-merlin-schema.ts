@@ -1,5 +1,5 @@
 /**
- * A path to one of Merlin's schema files, or to the folder that holds it -> its columns. A folder is searched as Merlin searches it:
+ * A path to one of Merlin's schema files, or to the folder that holds it → its columns. A folder is searched as Merlin searches it:
  * `.merlin/schema.json` before `schema.pbtxt`.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -14,7 +14,7 @@ export function readMerlinSchema(path: string): Schema {
   const file = statSync(path).isDirectory() ? fileIn(path) : path;
   const text = readFileSync(file, "utf8");
   const schema = file.endsWith(".json") ? parseMerlinJson(text, file) : parseMerlinPbtxt(text, file);
-  if (schema.length === 0) throw new MerlinSchemaError(`${file} is no Merlin schema: it has no columns`);
+  if (schema.length === 0) throw new MerlinSchemaError(`${file} is not a Merlin schema: it has no columns`);
   return schema;
 }
 

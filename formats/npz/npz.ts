@@ -1,5 +1,5 @@
 /**
- * numpy's `.npz` (a zip of `.npy` arrays) → the arrays that are asked for by name. Objects, which are pickles, are never read.
+ * numpy's `.npz` (a zip of `.npy` arrays) → the named arrays. Objects, which are pickles, are never read.
  */
 import { readFileSync } from "node:fs";
 import { unpackEntry, type ZipEntry, zipEntries } from "./zip.js";
@@ -18,13 +18,13 @@ const VIEWS = {
   "<i8": BigInt64Array,
 } as const;
 
-/** Memory that the arrays may take: so many times the file, and a fixed part. Trained vectors hardly compress; zeros do, a thousandfold. */
+/** Memory limit of the arrays: this multiple of the file, and a fixed part. Trained vectors hardly compress; zeros do, a thousandfold. */
 const TIMES = 16;
 const FIXED = 64 * 2 ** 20;
 
 /**
  * @param names of the arrays to read
- * @throws Error naming file, array, and what the file has
+ * @throws Error naming file, array, and the file's arrays
  */
 export function readNpz<const N extends string>(path: string, names: readonly N[]): Record<N, NpyArray> {
   const bytes = readFileSync(path);

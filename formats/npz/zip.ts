@@ -1,5 +1,5 @@
 /**
- * Entries of a zip file, counted before they are unpacked: sizes come from the central directory, and an entry that unpacks to another size is
+ * Entries of a zip file, counted before they are decompressed. Sizes are those of the central directory, and an entry of another size is
  * refused. Stored and deflated entries, with ZIP64; the format is APPNOTE.TXT of PKWARE.
  */
 import { inflateRawSync } from "node:zlib";

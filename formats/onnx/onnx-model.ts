@@ -122,7 +122,7 @@ const tooLarge = (name: string, bytes: number, parts: readonly Part[]): OnnxTooL
   const most = parts.reduce((a, b) => (b.bytes > a.bytes ? b : a), { name: "", bytes: 0 });
   const blame = most.name ? `, ${(most.bytes / 1e9).toFixed(1)} GB of them in \`${most.name}\`` : "";
   return new OnnxTooLargeError(
-    `the graph \`${name}\` takes ${(bytes / 1e9).toFixed(1)} GB${blame}, and one protobuf message ends at 2 GB. Tables can stand beside the graph, vocabularies can not.`,
+    `the graph \`${name}\` takes ${(bytes / 1e9).toFixed(1)} GB${blame}, and one protobuf message ends at 2 GB. Tables can be beside the graph, vocabularies cannot.`,
   );
 };
 

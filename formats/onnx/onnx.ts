@@ -23,7 +23,7 @@ export interface OnnxTensor {
   readonly name: string;
   /** Null: an element type that Triton has no name for, or no tensor. */
   readonly dtype: DType | null;
-  /** What it is instead of a tensor; classifiers that `skl2onnx` converts answer a sequence of maps unless told not to. */
+  /** The kind of value instead of a tensor; classifiers that `skl2onnx` converts return a sequence of maps by default. */
   readonly instead?: "sequence" | "map" | "optional";
   /** A number, the name of a symbolic dimension, or null for one that says nothing. */
   readonly shape: readonly (number | string | null)[];
@@ -90,7 +90,7 @@ function readOnnx(from: string | Uint8Array, where: string, nodes?: OnnxNode[]):
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     const other = otherModel(bytes);
-    if (other) throw new OnnxFileError(`${file} is no ONNX model: it is ${other.what}. ${other.way}`);
+    if (other) throw new OnnxFileError(`${file} is not an ONNX model: it is ${other.what}. ${other.way}`);
     throw new OnnxFileError(`${file} is not a whole ONNX model: ${error.message}. Export it again.`);
   }
 }
@@ -109,9 +109,9 @@ interface Found {
   readonly external: ExternalPart[];
   /** Weights of the main graph: name → first dimension, 1 for a scalar. */
   readonly initializers: Map<string, number>;
-  /** Nodes of the main graph; absent where nobody looks at them. */
+  /** Nodes of the main graph; absent if they are not needed. */
   readonly nodes?: OnnxNode[] | undefined;
-  /** Operators that the nodes of a function are; absent outside functions, where nobody looks at them. */
+  /** Operators of a function's nodes; absent outside functions, where they are not needed. */
   readonly calls?: Set<string>;
 }
 

@@ -1,4 +1,4 @@
-/** What a file is that was given for an ONNX model, by its first bytes. */
+/** The kind of a file that was given for an ONNX model, by its first bytes. */
 
 interface Format {
   /** Completes "it is …". */
@@ -44,7 +44,7 @@ const FORMATS: readonly Format[] = [
 
 const isKeras = (head: Buffer): boolean => /metadata\.json|config\.json/.test(head.toString("latin1", 30, 60));
 
-/** @param bytes of the file; only its head is looked at @returns undefined for what may be an ONNX model */
+/** @param bytes of the file; only its head is read @returns undefined for a possible ONNX model */
 export function otherModel(bytes: Uint8Array): Pick<Format, "what" | "way"> | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64));
   return FORMATS.find(format => format.matches(head));

@@ -1,6 +1,6 @@
 /**
- * Bytes of a SQLite database → the leaf pages of a table, each with a digest and the rows on it, so that what changed between two states of a
- * file is found without reading values. Only tables with rowids. https://www.sqlite.org/fileformat.html
+ * Bytes of a SQLite database → the leaf pages of a table, each with a digest and its rows. Changes between two states of a file are thus
+ * found without reading values. Only tables with rowids. https://www.sqlite.org/fileformat.html
  */
 import { hash } from "node:crypto";
 

@@ -1,6 +1,6 @@
 /**
- * An embedding table on disk: a folder with `table.json` (count, dimension), `keys.i64` (rising int64, little-endian) and `vectors.f32` (one
- * float32 vector per key, in the same order).
+ * An embedding table on disk: a folder with `table.json` (count, dimension), `keys.i64` (rising int64, little-endian) and `vectors.f32`
+ * (one float32 vector per key, in the same order).
  */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export type EmbeddingTable = Readonly<z.output<typeof headerSchema>>;
 export const printEmbeddingTable = (count: number, dimension: number): string =>
   `${JSON.stringify({ format: "merlon/embedding-table", version: 1, count, dimension } satisfies EmbeddingTable)}\n`;
 
-/** @throws Error naming the file, when the folder is no whole table */
+/** @throws Error naming the file, if the folder is not a complete table */
 export function readEmbeddingTable(folder: string): EmbeddingTable {
   const file = join(folder, TABLE);
   const parsed = headerSchema.safeParse(JSON.parse(readFileSync(file, "utf8")));

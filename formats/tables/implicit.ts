@@ -1,6 +1,6 @@
 /**
- * The factors that a matrix factorisation of the `implicit` library saved (`model.save("als.npz")`): one vector per user row and per item row, whose
- * inner product is the score.
+ * The factors that a matrix factorization of the `implicit` library saved (`model.save("als.npz")`): one vector per user row and per item
+ * row, whose inner product is the score.
  */
 import { type NpyArray, readNpz } from "../npz/npz.js";
 
@@ -19,7 +19,7 @@ export function readImplicitFactors(path: string): ImplicitFactors {
   const [users, items] = [user_factors, item_factors].map((array, i) => {
     const name = ["user_factors", "item_factors"][i];
     if (array.shape.length !== 2 || array.values.length === 0)
-      throw new Error(`${path}: \`${name}\` has the shape (${array.shape.join(", ")}); a matrix with rows is wanted`);
+      throw new Error(`${path}: \`${name}\` has the shape (${array.shape.join(", ")}); expected a matrix with rows`);
     return array.shape[0]!;
   }) as [number, number];
   const dimension = user_factors.shape[1]!;

@@ -7,7 +7,7 @@ import { defineOp } from "../shared/author/define-op.js";
 import { mapColumns, withTags } from "../shared/author/elementwise.js";
 
 /**
- * Adds tags (`"user"`, `"item"`, `"id"`, `"target"`, …) to columns; a tag replaces those that contradict it. `"user_id"`, `"item_id"`,
+ * Adds tags (`"user"`, `"item"`, `"id"`, `"target"`, …) to columns. A tag replaces those that contradict it. `"user_id"`, `"item_id"`,
  * `"session_id"` and `"text_tokenized"` are two tags each, `"user"` and `"id"` for instance. Training reads them.
  * @example ids >> addTags("categorical", "id")
  */

@@ -1,4 +1,4 @@
-/** Columns -> the same, with `score · multiply + add` for the rows for which the condition holds. */
+/** Columns → the same, with `score · multiply + add` for the rows for which the condition holds. */
 import { columnsOf } from "../../contract/expression.js";
 import { type CompiledExpression, compileExpression } from "../../runtime/engine/expression/compile-expression.js";
 import type { FlagVector } from "../../runtime/engine/expression/vector-kinds.js";

@@ -16,8 +16,8 @@ interface BucketizeRule extends Rule {
 }
 
 /**
- * The number of boundaries ≤ x: 0 … `boundaries.length`, int32. A null (NaN too) goes to the last bucket, as in NVTabular's Bucketize, so
- * that no bucket is null; put `fillMissing` before it where that is not meant.
+ * The number of boundaries ≤ x: 0 … `boundaries.length`, int32. A null (NaN too) is in the last bucket, as in NVTabular's Bucketize, so no
+ * bucket is null. Put `fillMissing` before it for another rule.
  * @param boundaries rising numbers, for every column or by column name
  * @example ["price", "age"] >> bucketize({ price: [10, 50, 100], age: [18, 30, 65] })
  */

@@ -1,4 +1,4 @@
-/** Numeric columns -> int32 columns: how many boundaries are at or below each value. Null goes to the last bucket. */
+/** Numeric columns → int32 columns: how many boundaries are at or below each value. Null is in the last bucket. */
 import type { BlockLoopOf } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { prepareBlockLoops } from "../shared/kernel/prepare-block-loops.js";

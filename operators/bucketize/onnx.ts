@@ -1,4 +1,4 @@
-/** Numbers → int32: how many boundaries are at or below each; null goes to the last bucket. */
+/** Numbers → int32: number of boundaries at or below each; null is in the last bucket. */
 import { cast, int64, less, reduce, sub, unsqueeze } from "../../compiler/onnx/elementary.js";
 import { zip } from "../../contract/lists.js";
 import { isList, toFloat64, withValues } from "../shared/onnx/lowered-column.js";

@@ -22,19 +22,19 @@ interface CategorifyRule<To extends string> extends Rule {
 type Options = Omit<OpParamsInput["categorify"], "groups">;
 
 /**
- * Encodes values as ids: 0 is padding, 1 null, 2 … 1 + numBuckets out of vocabulary, then the fitted vocabulary, most frequent first
- * (ties: smaller value first). NVTabular's Categorify. The schema then has the domain, and `embedding_sizes`: cardinality and
- * min(512, max(16, round(1.6 · cardinality^0.56))).
+ * Encodes values as ids: 0 is padding, 1 null, 2 … 1 + numBuckets out of vocabulary. The fitted vocabulary follows, most frequent first
+ * (ties: smaller value first). NVTabular's Categorify. The schema then has the domain, and `embedding_sizes`: cardinality and min(512,
+ * max(16, round(1.6 · cardinality^0.56))).
  *
  * A group, a list in the list on the left, has one vocabulary. `freqThreshold`, `maxSize`, `numBuckets` and `vocabs` go by its name: the
  * column's, or the group's columns joined, `a_b`.
  * @param options.freqThreshold values seen fewer times are out of vocabulary; a number, or numbers by name
  * @param options.maxSize upper bound of the number of ids, reserved ones included; a number, or numbers by name
  * @param options.numBuckets how many ids out-of-vocabulary values are hashed to; a number, or numbers by name
- * @param options.encodeType `"joint"`: the columns of a group are encoded each on its own with the vocabulary of all their values;
- *   `"combo"`: a group makes one column `a_b`, whose vocabulary are the tuples; a tuple is null where all of it is
- * @param options.vocabs vocabularies that are given, by name: values in the order of their ids, or a Parquet file, beside this file, with
- *   a column of that name (Merlin's `categories/unique.*.parquet`)
+ * @param options.encodeType `"joint"`: each column of a group is encoded with the vocabulary of all their values. `"combo"`: a group makes
+ * one column `a_b` with a vocabulary of tuples. A tuple is null if all of its values are
+ * @param options.vocabs given vocabularies by name: values in the order of their ids, or a Parquet file beside this file with a column of
+ * that name (Merlin's `categories/unique.*.parquet`)
  * @param options.singleTable ids of one vocabulary begin where those of the last end, so that one embedding table holds all; 0 stays padding
  * @param options.outDtype `"int64"` (default, as NVTabular) or `"int32"`
  * @param options.nvtabularHash mixes the row number into the hash of `numBuckets`, offline and online, to compare with NVTabular
@@ -71,7 +71,7 @@ export const categorifyOp = defineOp({
     ),
   infer: call => {
     const state = OP_STATE.categorify.safeParse(call.state).data;
-    // Once fitted, a step may be asked for some of its columns alone: the vocabulary keeps the name of the whole group.
+    // Once fitted, a step may be restricted to some of its columns: the vocabulary keeps the name of the whole group.
     const params = { ...call.params, groups: groupNames(call) };
     const encoded = encodings(
       params,
@@ -95,7 +95,7 @@ function outputOf(call: Call<OpParams["categorify"]>, { output, columns }: Encod
   return withTags(column(output, outDtype, { rows: first.rows }), ["categorical"]);
 }
 
-/** What the fit learnt, as NVTabular writes it. */
+/** The fitted state, as NVTabular writes it. */
 function described(
   column: ColumnSchema,
   { output, vocabulary: name, numBuckets }: Encoding,
@@ -107,12 +107,12 @@ function described(
   const { vocabulary, table, sum } = fitted;
   const cardinality = table ?? fitted.cardinality;
   return withProperties(column, {
-    // NVTabular writes null where nobody asked for buckets.
+    // NVTabular writes null if no buckets are configured.
     num_buckets: numBuckets > 1 ? numBuckets : null,
     freq_threshold: optionOf(freqThreshold, name, 0),
     max_size: optionOf(maxSize, name, 0),
     cat_path: vocabulary,
-    // Of two fits with as many ids, it says whether these are the same values.
+    // If two fits have equally many ids, it shows whether they are the same values.
     ...(sum !== undefined && { vocabulary_sum: sum }),
     // Columns of one domain share an embedding table.
     domain: { min: 0, max: cardinality - 1, name: singleTable ? "single_table" : name },
@@ -120,7 +120,7 @@ function described(
   });
 }
 
-/** A joint vocabulary is of one dtype and a column has one; tuples are made of single values; each name is one vocabulary's. */
+/** A joint vocabulary has one dtype and a column has one. Tuples consist of single values, and each name has one vocabulary. */
 function groupsFit(call: Call<OpParams["categorify"]>, encoded: readonly Encoding[]): boolean {
   const combo = call.params.encodeType === "combo";
   const refuse = (wanted: string, column: ColumnSchema, seen: string, way: string): false => {

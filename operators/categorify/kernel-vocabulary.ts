@@ -20,7 +20,7 @@ export interface Vocabulary {
   readonly counts: BigInt64Array;
 }
 
-/** A vocabulary to print; text may come packed. */
+/** A vocabulary to print; text may be packed. */
 export type PrintedVocabulary = Omit<Vocabulary, "values"> & { readonly values: Values | PackedTexts };
 
 /** The columns of the file. */

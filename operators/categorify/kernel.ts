@@ -1,6 +1,6 @@
 /**
- * Columns of any dtype, or tuples of them -> integer ids: 1 for null, 2 … 1 + numBuckets for values outside the vocabulary, then the vocabulary by
- * falling count. 0 is padding and never made here.
+ * Columns of any dtype, or tuples of them → integer ids: 1 for null, 2 … 1 + numBuckets for values outside the vocabulary, then the
+ * vocabulary by falling count. 0 is padding and never returned.
  */
 import { encodings } from "../../contract/categorify-columns.js";
 import { learntOf, notLearnt } from "../../contract/learnt-columns.js";
@@ -25,7 +25,7 @@ interface Lookup {
   readonly at: readonly number[];
   readonly places: (columns: readonly Column[]) => Int32Array;
   readonly numBuckets: number;
-  /** What is added to each id. */
+  /** The offset of each id. */
   readonly offset: number;
 }
 

@@ -14,9 +14,9 @@ export const categorify = operator({
     maxSize: z.union([z.number().int().min(0), perColumn(z.number().int().min(0))]).default(0),
     /** How many ids out-of-vocabulary values are hashed to. */
     numBuckets: z.union([z.number().int().min(1), perColumn(z.number().int().min(1))]).default(1),
-    /** What a group of columns has one vocabulary of: their values, or the tuples of them. */
+    /** The elements of a group's one vocabulary: values, or tuples of them. */
     encodeType: z.enum(["joint", "combo"]).default("joint"),
-    /** Vocabularies that are given and not learnt: values in the order of their ids, or a Parquet file of them. */
+    /** Vocabularies that are given and not learned: values in the order of their ids, or a Parquet file of them. */
     vocabs: perColumn(z.union([z.array(scalar), z.string().min(1)])).default({}),
     /** Ids of the columns follow each other, so that one embedding table holds all. */
     singleTable: z.boolean().default(false),
@@ -34,7 +34,7 @@ export const categorify = operator({
           vocabulary: artefactPath,
           /** Number of ids: 2 + numBuckets + rows of the vocabulary. */
           cardinality: z.number().int(),
-          /** `sha256:` of the values in id order; absent in what older versions fitted. */
+          /** `sha256:` of the values in id order; absent in fits of older versions. */
           sum: z
             .string()
             .regex(/^sha256:[0-9a-f]{64}$/)
@@ -56,7 +56,7 @@ export const categorify = operator({
     readsRowNumber: params => params.nvtabularHash === true,
   },
   describe: () => "encode as ids of the vocabulary",
-  // A vocabulary of several columns is learnt from all of them, whichever are read.
+  // A vocabulary of several columns is learned from all of them, regardless of the read ones.
   narrow: (step, isRead) =>
     step.params.encodeType === "combo" || step.params.groups.some(group => group.length > 1)
       ? {}

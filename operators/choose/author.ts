@@ -24,9 +24,9 @@ interface ChooseRule<S extends string> extends Rule {
 }
 
 /**
- * Takes the columns of one of two branches for each row: left stands the condition, a bool or integer column (0 is false). Branches are candidates of
- * the condition's rows, or columns of these rows. A branch that no row of a request takes is not run; where rows differ, both run. A fault
- * of a row in the branch that it does not take is nobody's: the rows of such a request are asked one by one.
+ * Takes the columns of one of two branches for each row. The left operand is the condition, a bool or integer column (0 is false). Branches
+ * are candidates of the condition's rows, or columns of these rows. A branch that no row of a request takes is not run; where rows differ,
+ * both run. A fault of a row in the branch that it does not take is ignored: the rows of such a request run one by one.
  * @param branches.yes node for the rows where the condition holds
  * @param branches.no node with columns of the same names and types, for the other rows
  * @example user["is_new"] >> choose({ yes: popular["candidate_ids"], no: personal["candidate_ids"] })

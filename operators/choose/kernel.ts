@@ -1,4 +1,4 @@
-/** A flag per row and two branches' columns -> each row's columns of the branch that its flag says. A branch that no row takes may be absent. */
+/** A flag per row and two branches' columns → each row's columns of the branch that its flag says. A branch that no row takes may be absent. */
 
 import { flags } from "../../runtime/base/columns/flags.js";
 import { stackColumns } from "../../runtime/base/columns/stack.js";

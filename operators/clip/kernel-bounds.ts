@@ -1,6 +1,6 @@
 /**
- * Clip's parameters and a dtype -> the bounds in that dtype. Integers round inwards (a minimum of 0.5 is 1), float32 rounds to
- * float32, and a bound that the dtype cannot hold becomes the nearest value that it can. Kernel and SQL form share them.
+ * Clip's parameters and a dtype → the bounds in that dtype. Integers round inwards (a minimum of 0.5 is 1), float32 rounds to float32, and
+ * a bound outside the dtype becomes the nearest value inside it. Kernel and SQL form share them.
  */
 
 import type { OpParams } from "../../contract/op-params.js";

@@ -1,4 +1,4 @@
-/** Numeric columns -> the same columns with values below `min` raised to it and values above `max` lowered to it. */
+/** Numeric columns → the same columns with values below `min` raised to it and values above `max` lowered to it. */
 
 import type { OpParams } from "../../contract/op-params.js";
 import type { BlockLoop, BlockLoopOf } from "../../runtime/base/columns/block-loop.js";

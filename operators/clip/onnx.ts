@@ -48,7 +48,7 @@ const TOP_BIT = 2n ** 63n;
 export const ordered = (g: GraphBuilder, values: Value, dtype: DType): Value =>
   dtype === "uint64" ? bitXor(g, values, scalar(g, "int64", -TOP_BIT)) : values;
 
-/** Where an integer of a dtype stands in that order. */
+/** The position of an integer of a dtype in that order. */
 export const orderOf = (value: bigint, dtype: DType): bigint => (dtype === "uint64" ? value - TOP_BIT : value);
 
 /** Smallest and largest integer of a dtype. */

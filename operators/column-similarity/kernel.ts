@@ -1,4 +1,7 @@
-/** Pairs of id columns -> float64 columns: the inner product of the fitted features of the two ids; 0 for an id without any, null for a null. */
+/**
+ * Pairs of id columns → float64 columns: the inner product of the fitted features of the two ids. It is 0 for an id without any, null for a
+ * null.
+ */
 
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import type { Column } from "../../runtime/base/columns/table.js";
@@ -20,7 +23,7 @@ export const columnSimilarity: Kernel<"columnSimilarity"> = {
   },
 };
 
-/** Features of each row, by rising column: those of row r stand from `starts[r]` to `starts[r + 1]`. */
+/** Features of each row, by rising column: those of row r are from `starts[r]` to `starts[r + 1]`. */
 interface Matrix {
   readonly starts: Int32Array;
   readonly columns: Int32Array;

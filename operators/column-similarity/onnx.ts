@@ -1,4 +1,4 @@
-/** Pairs of ids → the inner product of their fitted features: features of each id stand in a row of a table, and equal ones are multiplied. */
+/** Pairs of ids → the inner product of their fitted features: features of each id are a row of a table, and equal ones are multiplied. */
 
 import {
   and,
@@ -25,7 +25,7 @@ export const columnSimilarity: Lowering<"columnSimilarity"> = (step, { input }, 
   const { g } = context;
   const names = step.inputs.input.map(ref => ref.name);
   const matrix = (file: string, absent: number) => featuresOf(readTable(context, file), absent);
-  // What one side lacks is another number than what the other lacks, so that they never meet.
+  // The two sides have different numbers for missing features, so that these never match.
   const [left, right] = [matrix(step.state.left, -1), matrix(step.state.right, -2)];
   return step.params.groups.map(([first, second]): LoweredColumn => {
     const [a, b] = [input[names.indexOf(first!)]!, input[names.indexOf(second!)]!];

@@ -16,7 +16,7 @@ export const dataStats = operator({
           dtype,
           /** Distinct values that are not null; floats have none. */
           cardinality: z.number().int().optional(),
-          /** Of text these four are of its length; 64-bit integers are text here. Absent where nothing is known. */
+          /** For text these four are of its length; 64-bit integers are text here. Absent where nothing is known. */
           min: z.union([z.number(), z.string()]).optional(),
           max: z.union([z.number(), z.string()]).optional(),
           mean: z.number().optional(),

@@ -9,9 +9,9 @@ import { isNumber, needNumber } from "../shared/author/elementwise.js";
 import { scalars } from "../target-encoding/author.js";
 
 /**
- * x minus the x `shift` rows before (negative: after), as `{column}_difference_lag_{shift}`, float32; null where the two rows differ in a
- * column of `partition`, or one of these is null. Rows must stand in order, those of a partition together: each file, and each request, is looked at
- * on its own. NVTabular's DifferenceLag.
+ * x minus the x `shift` rows before (negative: after), as `{column}_difference_lag_{shift}`, float32. It is null if the two rows differ in
+ * a column of `partition`, or if one of these is null. Rows must be in order, with the rows of a partition together: each file, and each
+ * request, is processed separately. NVTabular's DifferenceLag.
  * @param partition columns that say which rows belong together
  * @param options.shift one number or several @default 1
  * @example ["timestamp"] >> differenceLag(events["user_id"], { shift: [1, -1] })

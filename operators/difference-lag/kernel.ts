@@ -1,4 +1,4 @@
-/** Numeric columns and the columns that say which rows belong together -> float32 columns: each number less that of another row, null across a border. */
+/** Numeric columns and the columns that say which rows belong together → float32 columns: each number less that of another row, null across a border. */
 
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import type { Column } from "../../runtime/base/columns/table.js";
@@ -27,7 +27,7 @@ export const differenceLag: Kernel<"differenceLag"> = {
   },
 };
 
-/** A row's number less another's. Beyond 2^53 integers are told apart before they become floats. */
+/** A row's number less another's. Beyond 2^53 integers are compared before they become floats. */
 function differencesOf(col: Column, what: string): (row: number, other: number) => number {
   const { values } = col;
   if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) {

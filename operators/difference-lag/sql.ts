@@ -7,7 +7,7 @@ export const differenceLag: SqlForm<"differenceLag"> = (step, inputs, { sql: to,
     const other = (v: string) => `${shift > 0 ? "lag" : "lead"}(${v}, ${Math.abs(shift)}) ${window}`;
     const same = port("partition").map(({ sql }) => `${sql} = ${other(sql)}`);
     return inputs.map(({ sql, dtype }) => {
-      // Beyond 2^53 integers are told apart before they become floats.
+      // Beyond 2^53 integers are compared before they become floats.
       const exact = dtype === "int64" || dtype === "uint64" ? "DECIMAL(20, 0)" : "DOUBLE";
       const value = `CAST(${sql} AS ${exact})`;
       const difference = `CAST(${value} - ${other(value)} AS DOUBLE)`;

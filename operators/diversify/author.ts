@@ -11,8 +11,8 @@ import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "../shared/
 
 /**
  * Takes `topk` candidates per user one after another, each good and unlike those before it. Scores are scaled to 0 … 1 among a user's
- * candidates; likeness is the cosine of embeddings, and a vector of zeros is as far from all. Scores and vectors that are not finite are errors that name the
- * candidate.
+ * candidates. Similarity is the cosine of embeddings, and a vector of zeros has the same distance to all. Scores and vectors that are not
+ * finite are errors that name the candidate.
  *
  * - `"mmr"`: the largest balance · score − (1 − balance) · likeness to the nearest one taken (Carbonell and Goldstein, 1998).
  * - `"dpp"`: greedy search for the most probable set of a determinantal point process (Chen, Zhang and Zhou, 2018) with quality

@@ -1,4 +1,4 @@
-/** Unit vectors of one user's candidates -> the cosine of each with one of them. Four at a time: a sum that waits for itself leaves the processor idle. */
+/** Unit vectors of one user's candidates → the cosine of each with one of them. Four at a time: a sum that waits for itself leaves the processor idle. */
 import type { Pool } from "./kernel-pool.js";
 
 /** @param to gets `count` numbers, each the sum of products in the order of dimensions */

@@ -1,5 +1,5 @@
 /**
- * Candidates, scores and embeddings -> `topk` of each user that are good and unlike each other. O(topk · candidates · dimension) for both ways.
+ * Candidates, scores and embeddings → `topk` of each user that are good and unlike each other. O(topk · candidates · dimension) for both ways.
  */
 
 import type { Column, Rows, Values } from "../../runtime/base/columns/table.js";

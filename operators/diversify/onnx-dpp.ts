@@ -1,6 +1,6 @@
 /**
- * The greedy search of a determinantal point process as rounds of a graph, as the kernel's: each round takes the candidate that multiplies the
- * determinant the most, with one more column of the Cholesky factor.
+ * The greedy search of a determinantal point process as rounds of a graph, as the kernel's. Each round takes the candidate that multiplies
+ * the determinant the most, with one more column of the Cholesky factor.
  */
 import {
   add,
@@ -38,7 +38,7 @@ export const dppRound: Method["round"] = (g, { relevance, cosine }, memory, gone
   const [quality, gain] = [memory.quality!, memory.gain!];
   const largest = (values: Value) => topK(g, where(g, gone, n(-1), values), int64(g, 1));
   const first = largest(gain);
-  // When the set is exhausted, the rest come by relevance.
+  // When the set is exhausted, the rest follow by relevance.
   const best = where(g, less(g, first.values, n(NEGLIGIBLE)), largest(relevance).at, first.at);
   const own = gatherElements(g, gain, best, 1);
   const counts = not(g, less(g, own, n(NEGLIGIBLE)));

@@ -1,5 +1,5 @@
 /**
- * What the ways to diversify have in common: a start, and a round that takes one candidate of each user.
+ * The interface of methods to diversify: a start, and a round that takes one candidate of each user.
  */
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
 
@@ -12,7 +12,7 @@ export interface Pool {
   readonly balance: number;
 }
 
-/** What a method remembers from round to round, by name. */
+/** The state of a method between rounds, by name. */
 export type Memory = Readonly<Record<string, Value>>;
 
 export interface Method {

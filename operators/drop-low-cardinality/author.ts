@@ -1,4 +1,4 @@
-/** Columns → those that tell rows apart: categorical columns with few ids go. */
+/** Columns → those that distinguish rows: categorical columns with few ids are dropped. */
 
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule } from "../../compiler/dsl/rule.js";
@@ -7,8 +7,8 @@ import type { ColumnSchema } from "../../contract/schema.js";
 import { defineOp } from "../shared/author/define-op.js";
 
 /**
- * Drops categorical columns whose largest id (`domain.max` in the schema, as `categorify` writes it) is below `minCardinality`; columns
- * that are not categorical, or whose domain nobody knows, stay. Which go is known once the workflow is fitted. NVTabular's DropLowCardinality.
+ * Drops categorical columns whose largest id (`domain.max` in the schema, written by `categorify`) is below `minCardinality`. Columns that
+ * are not categorical, or whose domain is unknown, stay. Which go is known once the workflow is fitted. NVTabular's DropLowCardinality.
  * @param minCardinality @default 4
  * @example ["brand", "is_new"] >> categorify() >> dropLowCardinality(10)
  */

@@ -1,4 +1,4 @@
-/** Columns -> the rows of them in which no scalar is null. */
+/** Columns → the rows of them in which no scalar is null. */
 
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import { gather } from "../../runtime/base/columns/table.js";

@@ -1,4 +1,4 @@
-/** One list per row, and lists beside it -> their items as candidates of that row; nulls of the first are left out. */
+/** One list per row, and lists beside it → their items as candidates of that row; nulls of the first are left out. */
 
 import { type Column, childRows, gather } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
@@ -35,7 +35,7 @@ export const explode: Kernel<"explode"> = {
   },
 };
 
-/** Where the list of a row begins among the values; of the row behind the last, where they end. */
+/** The start of a row's list among the values; for the row after the last, their end. */
 function starts({ offsets, width }: Column, name: string): (row: number) => number {
   if (offsets) return row => offsets[row]!;
   if (width === undefined) throw new RuntimeFault("INVALID_ARGUMENT", `column \`${name}\` holds no lists.`);
@@ -50,7 +50,7 @@ const itemsOf = ({ dtype, values, validity }: Column): Column => ({
   ...(validity && { validity }),
 });
 
-/** Places of the ids -> those of the same items of another list column. */
+/** Places of the ids → those of the same items of another list column. */
 function besidePlaces(
   lists: Column,
   name: string,

@@ -27,7 +27,7 @@ export const explode: Lowering<"explode"> = (step, { input, with: beside = [] },
     values = withEqualLengths(g, { ...given, values }, other, reason);
   }
   const list = { ...given, values };
-  // A matrix without columns has no places; graphs want at least one row to work on.
+  // A matrix without columns has no positions; graphs need at least one row.
   const width = atLeastOne(g, dim(g, list.values, 1));
   const lacking = max(g, sub(g, int64(g, 1), dim(g, list.values, 1)), int64(g, 0));
   const present = presentItems(g, list);
@@ -55,7 +55,7 @@ function withEqualLengths(g: GraphBuilder, list: LoweredColumn, other: LoweredCo
 const lengthsOf = (g: GraphBuilder, { lengths, values }: LoweredColumn): Value =>
   lengths ?? expand(g, dim(g, values, 1), dim(g, values, 0));
 
-/** A matrix of so many columns: some of nothing on the right, or fewer. */
+/** A matrix with this number of columns: padded on the right, or cut. */
 function resized(g: GraphBuilder, matrix: Value, width: Value): Value {
   const wide = widen(g, matrix, max(g, sub(g, width, dim(g, matrix, 1)), int64(g, 0)));
   return slice(g, wide, int64(g, 0), width, 1);

@@ -17,10 +17,10 @@ interface FallbackRule<F extends string> extends Rule {
 }
 
 /**
- * Answers with the columns of `other` where the left branch fails, or is not done `within` so many milliseconds of the start of the run. The steps
- * that only the losing branch needs are cancelled. What one row holds (an unknown key, a NaN) is a fault of that row: the rows of such a request are then
- * asked one by one, and the others keep the left branch; lateness and a model that fails are the whole request's. Where the other side fails as well, so does the
- * request, with both reasons. A response says which happened when the request asks for `timings` or `explain`.
+ * Returns the columns of `other` if the left branch fails, or is not done `within` milliseconds after the start of the run.
+ * The steps that only the losing branch needs are cancelled. A fault of one row (an unknown key, a NaN) affects only that row: the rows of
+ * such a request then run one by one. A late or failing model affects the whole request. If the other side fails as well, so does the
+ * request, with both reasons. A response reports the chosen branch if the request sets `timings` or `explain`.
  * @param other a node with columns of the same names and types: its branch runs beside the left one
  * @param options.within milliseconds; without it only a fault makes the difference
  * @example retrieval["candidate_ids"] >> fallback(user["popular_ids"] >> explode(), { within: 20 })

@@ -17,7 +17,7 @@ const wait = (ms: number, signal?: AbortSignal) =>
     });
   });
 
-/** Each model answers its number for every row: after so many milliseconds, or with a fault. */
+/** Each model returns its number for every row: after this number of milliseconds, or with a fault. */
 function models(behaviour: Readonly<Record<string, number | string>>) {
   const cancelled: string[] = [];
   const caller: ModelCaller = {
@@ -127,7 +127,7 @@ describe("fallback", () => {
       fallbacks: { f: "not done within 15 ms" },
       cancelled: ["model2"],
     });
-    // How long the side that lost was waited for is told, too.
+    // The time spent on the losing side is reported, too.
     expect([...late.timings.keys()]).toEqual(["a", "b", "c", "f"]);
     expect(late.rows).toEqual({ a: [2, 2], b: [2, 0], c: [2, 2], f: [2, 2] });
     expect(late.timings.get("b")).toBeGreaterThan(0);
@@ -138,13 +138,13 @@ describe("fallback", () => {
   test("a fault of the other side counts only when it is needed", async () => {
     expect((await run(one(), "f", { model3: "no items" })).score).toEqual([2, 2]);
     await expect(run(one(), "f", { model2: "gone", model3: "no items" })).rejects.toThrow(
-      "step `c` (predictOnnx): no items. It stood in at `f` after: step `b` (predictOnnx): gone",
+      "step `c` (predictOnnx): no items. Fallback of `f` after: step `b` (predictOnnx): gone",
     );
     await expect(run(one(), "f", { model2: 20, model1: "gone", model3: "no items" })).rejects.toThrow(
-      "step `c` (predictOnnx): no items. It stood in at `f` after: step `a` (predictOnnx): gone",
+      "step `c` (predictOnnx): no items. Fallback of `f` after: step `a` (predictOnnx): gone",
     );
     await expect(run(one(10), "f", { model2: 60_000, model3: "no items" })).rejects.toThrow(
-      "step `c` (predictOnnx): no items. It stood in at `f` after: not done within 10 ms",
+      "step `c` (predictOnnx): no items. Fallback of `f` after: not done within 10 ms",
     );
   });
   test("a step that others read too fails the request", async () => {
@@ -168,7 +168,7 @@ describe("fallback", () => {
     const both = await run(steps, "g", { model1: "gone", model3: "gone too" });
     expect(both.score).toEqual([4, 4]);
     expect(both.fallbacks.g).toBe(
-      "step `c` (predictOnnx): gone too. It stood in at `f` after: step `a` (predictOnnx): gone",
+      "step `c` (predictOnnx): gone too. Fallback of `f` after: step `a` (predictOnnx): gone",
     );
     await expect(run(steps, "g", { model1: "gone", model3: "gone", model4: "all gone" })).rejects.toThrow("all gone");
   });

@@ -1,5 +1,5 @@
 /**
- * The columns of the branch that was chosen -> the same columns. Which branch that is, the run decides: it gives this step one of its two ports.
+ * The columns of the branch that was chosen → the same columns. Which branch that is, the run decides: it gives this step one of its two ports.
  */
 
 import { childRows } from "../../runtime/base/columns/table.js";

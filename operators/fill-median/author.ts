@@ -1,4 +1,4 @@
-/** Replaces nulls (NaN too) by the median of the fitted data; `addBinaryColumns` tells which rows were null. */
+/** Replaces nulls (NaN too) by the median of the fitted data; `addBinaryColumns` marks the rows that were null. */
 
 import type { NameOf } from "../../compiler/dsl/column.js";
 import { Op } from "../../compiler/dsl/node.js";
@@ -14,8 +14,8 @@ interface MedianRule<Flags extends boolean> extends Rule {
 }
 
 /**
- * Replaces nulls by the column's median. Names and dtypes stay. The median is exact: of floats the mean of the middle two, as NVTabular's;
- * of integers the lower of the middle two, since the column stays integers (NVTabular's becomes float64).
+ * Replaces nulls by the column's median. Names and dtypes stay. The median is exact. For floats it is the mean of the middle two, as in
+ * NVTabular. For integers it is the lower of the middle two, since the column stays integers (NVTabular's becomes float64).
  * @param options.addBinaryColumns adds a bool column `{column}_filled` that says which rows were null
  * @example ["price"] >> fillMedian()
  */

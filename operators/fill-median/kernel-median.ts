@@ -1,4 +1,4 @@
-/** A fitted `fillMedian` step, a column and its dtype -> the median in that dtype. Kernel and SQL form share it. */
+/** A fitted `fillMedian` step, a column and its dtype → the median in that dtype. Kernel and SQL form share it. */
 
 import { learntOf } from "../../contract/learnt-columns.js";
 import type { Fitted } from "../../contract/plan.js";

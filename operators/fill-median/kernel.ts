@@ -1,6 +1,6 @@
 /**
- * Numeric columns -> the same columns with nulls (and float NaN) replaced by their fitted median, and, on request, bool columns
- * `{column}_filled` that say which values were null.
+ * Numeric columns → the same columns with nulls (and float NaN) replaced by their fitted median. On request there are also bool columns
+ * `{column}_filled` that mark the null values.
  */
 
 import type { BlockLoopOf } from "../../runtime/base/columns/block-loop.js";

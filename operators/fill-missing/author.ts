@@ -1,4 +1,4 @@
-/** Replaces nulls (NaN too) by a constant; `addBinaryColumns` tells which rows were null. */
+/** Replaces nulls (NaN too) by a constant; `addBinaryColumns` marks the rows that were null. */
 
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { NameOf } from "../../compiler/dsl/column.js";

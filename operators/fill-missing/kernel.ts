@@ -1,5 +1,5 @@
 /**
- * Columns -> the same columns with nulls (and float NaN) replaced by `fillValue`, and, on request, bool columns `{column}_filled`
+ * Columns → the same columns with nulls (and float NaN) replaced by `fillValue`, and, on request, bool columns `{column}_filled`
  * that say which values were null.
  */
 
@@ -32,18 +32,18 @@ export function fillLoop(fill: FillValue, dtype: DType): BlockLoop {
   };
 }
 
-/** What `addBinaryColumns` adds. */
+/** The columns that `addBinaryColumns` adds. */
 export const nullLoop: BlockLoop = (from, to, count) => {
   for (let i = 0; i < count; i++) to[i] = Number.isNaN(from[i]) ? 1 : 0;
 };
 
-/** `fillOf` tells what to fill a column with. */
+/** `fillOf` has the value to fill a column with. */
 export function prepareFill(
   step: Step<"fillMissing"> | Step<"fillMedian">,
   fillOf: (name: string, dtype: DType) => FillValue,
 ): PreparedKernel<{ readonly input: readonly Column[] }> {
   const refs = step.inputs.input;
-  // By name, so that the plan may order flags and columns as it likes.
+  // By name, so that the plan may order flags and columns in any way.
   const outputs = step.outputs.map(({ name, dtype }) => {
     const direct = refs.findIndex(ref => ref.name === name);
     if (direct >= 0) return { at: direct, fill: fillOf(name, dtype) };
@@ -51,7 +51,7 @@ export function prepareFill(
     if (flagged < 0)
       throw new RuntimeFault(
         "INTERNAL",
-        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that comes from none of its inputs.`,
+        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that is not from any of its inputs.`,
       );
     return { at: flagged, fill: undefined };
   });

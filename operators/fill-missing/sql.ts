@@ -13,7 +13,7 @@ export const fillMissing: SqlForm<"fillMissing"> = (step, inputs, { sql }) =>
     fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`),
   );
 
-/** `fillOf` tells what to fill a column with. */
+/** `fillOf` has the value to fill a column with. */
 export function fillSql(
   sql: Sql,
   step: Step<"fillMissing"> | Step<"fillMedian">,
@@ -33,7 +33,7 @@ export function fillSql(
     if (!flagged)
       throw new RuntimeFault(
         "INTERNAL",
-        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that comes from none of its inputs.`,
+        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that is not from any of its inputs.`,
       );
     return sql.each(flagged, v => `(${v} IS NULL)`);
   });

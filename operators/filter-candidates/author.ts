@@ -26,19 +26,21 @@ interface FilterRule extends Rule {
 export interface CandidateLists {
   /** Candidates in any of these lists go. */
   readonly deny?: AnyNode;
-  /** Candidates in none of these lists go: of a user whose lists are all empty, every one. What is denied goes all the same. */
+  /**
+   * Candidates in none of these lists go: of a user whose lists are all empty, every one. Denied candidates are dropped even if allowed.
+   */
   readonly allow?: AnyNode;
   /** Bloom filters of ids per user, as text (base64) or list<int64>: candidates in any of them go, and a few that are in none. */
   readonly seen?: AnyNode;
 }
 
 /**
- * Drops candidates by lists of the same user; order and doubles stay. Each of the three may be a node of several columns: what is in any `deny`
- * list or `seen` filter goes, and where there are `allow` lists, what is in none of them. A null, or an empty list, holds nothing: a user whose `allow`
- * lists are all empty keeps no candidate. Integers of different widths are compared by value.
- * @param lists a node whose columns are lists of ids per user, or one id: what to drop. Or `{ deny, allow, seen }`, where `seen` holds a Bloom
- *   filter per user: small however much a user has seen, and wrong about the few candidates of its error rate (`merlon bloom build` makes them,
- *   docs/reference/bloom-filters.md)
+ * Drops candidates by lists of the same user; order and doubles stay. Each of the three may be a node of several columns. A candidate in
+ * any `deny` list or `seen` filter is dropped. If there are `allow` lists, so is one that is in none of them. A null, or an empty list,
+ * holds nothing: a user whose `allow` lists are all empty keeps no candidate. Integers of different widths are compared by value.
+ * @param lists a node whose columns are lists of ids per user, or one id: what to drop. Or `{ deny, allow, seen }`, where `seen` holds a
+ * Bloom filter per user. It is small for any number of items, and wrong about the few candidates of its error rate (`merlon bloom build`
+ * makes them, docs/reference/bloom-filters.md)
  * @example retrieval["candidate_ids"] >> filterCandidates(user["purchased_ids"])
  * @example retrieval["candidate_ids"] >> filterCandidates({ deny: user[["purchased_ids", "hidden_ids"]], allow: user["licensed_ids"] })
  * @example retrieval["candidate_ids"] >> filterCandidates({ seen: user["seen_items"] })
@@ -56,7 +58,7 @@ export const filterCandidates = (lists: AnyNode | CandidateLists): Op<FilterRule
   });
 };
 
-/** Names that an author may write, whose nodes are no parameters. */
+/** Names that an author may write, whose nodes are not parameters. */
 const NO_DATA = z.undefined().optional();
 
 export const filterCandidatesOp = defineOp({

@@ -1,4 +1,4 @@
-/** Bloom filters, one per user, and candidates -> whether a candidate is, most likely, in its user's filter; one that is in it always is. */
+/** Bloom filters, one per user, and candidates → whether a candidate is, most likely, in its user's filter; one that is in it always is. */
 import { isInBloom, readBloom } from "../../formats/hashes/bloom.js";
 import type { Column } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";

@@ -1,6 +1,6 @@
 /**
- * Candidates, and lists of ids per user -> the candidates that are in none of their own user's deny lists and Bloom filters, and in one of its allow
- * lists, where there are any; order and doubles stay. Linear in both.
+ * Candidates, and lists of ids per user → the candidates that are in none of their own user's deny lists and Bloom filters. If there are
+ * allow lists, they are also in one of these. Order and duplicates stay. Linear in both.
  */
 import { comparedAs } from "../../contract/comparable-ids.js";
 import { castValues } from "../../runtime/base/columns/cast.js";
@@ -37,7 +37,7 @@ export const filterCandidates: Kernel<"filterCandidates"> = {
   },
 };
 
-/** What each user has of something, and whether candidate i is in what the user that was filled in last has. */
+/** The ids of each user, and whether candidate i is among those of the current user. */
 interface List {
   fill(row: number): void;
   has(i: number): boolean;

@@ -36,7 +36,7 @@ export const filterCandidates: Lowering<"filterCandidates"> = (
     return known ? and(g, all, known) : all;
   };
   const passed = seen.map((filters, i) => {
-    const what = `step ${step.label} (filterCandidates): column ${filterNames[i]} holds words that are no Bloom filter`;
+    const what = `step ${step.label} (filterCandidates): column ${filterNames[i]} holds words that are not a Bloom filter`;
     const met = inBloom(g, ids, filters, what);
     return known ? and(g, met, known) : met;
   });
@@ -60,7 +60,7 @@ function refuseTexts(
   if (text >= 0)
     context.fail(
       `the Bloom filters in \`${names[text]}\` are base64 texts, and no ONNX operator reads the bytes of a text`,
-      `Freeze the view they come from, send them as list<int64>, give lists of ids (\`deny\`), or ${KEEP}.`,
+      `Freeze their view, send them as list<int64>, give lists of ids (\`deny\`), or ${KEEP}.`,
     );
   if (seen.length > 0 && candidates.dtype === "string")
     context.fail(

@@ -56,7 +56,7 @@ test("bytes that are no filter are refused with column and row", async () => {
   const ids = candidates("int64", [[1], [2]]);
   const bad = (text: string) =>
     run("filterCandidates", step(), { input: [ids], seen: [scalars("string", ["", text], ids.rows.parent!)] });
-  await expect(bad("aGVsbG8=")).rejects.toThrow("column `seen` holds 5 bytes that are no Bloom filter at row 1");
+  await expect(bad("aGVsbG8=")).rejects.toThrow("column `seen` holds 5 bytes that are not a Bloom filter at row 1");
   const none = filterOf([1], 0.1);
   none[4] = 0;
   await expect(bad(base64(none))).rejects.toThrow("a Bloom filter of 0 places an id at row 1");

@@ -11,7 +11,7 @@ export const filterCandidates = operator({
   describe: ({ names, has }) =>
     [
       ...(has("filterOut") ? [`drop candidates that are in ${names("filterOut")}`] : []),
-      ...(has("seen") ? [`drop candidates that the Bloom filter ${names("seen")} knows`] : []),
+      ...(has("seen") ? [`drop candidates that are in the Bloom filter ${names("seen")}`] : []),
       ...(has("allow") ? [`keep candidates that are in ${names("allow")}`] : []),
     ].join("; "),
 });

@@ -10,8 +10,8 @@ import { defineOp } from "../shared/author/define-op.js";
 import { rowCondition } from "../shared/author/row-condition.js";
 
 /**
- * Keeps the rows for which the condition holds; a row for which it is missing goes. In an ensemble it keeps candidates: request rows can't go,
- * since serving answers every row it is asked.
+ * Keeps the rows for which the condition holds; a row for which it is missing is dropped. In an ensemble it keeps candidates: request rows
+ * can't be dropped, since serving returns one row for each.
  *
  * One parameter is the row, several are columns by name. The function is read as `lambdaOp`'s is.
  * @example events >> filter(row => row.price > 0)

@@ -1,6 +1,6 @@
 /**
- * Columns -> the rows of them for which the condition holds. Candidates stay candidates of their own users; rows of a table become child rows
- * of the rows that came.
+ * Columns → the rows of them for which the condition holds. Candidates stay candidates of their own users; rows of a table become child
+ * rows of the input rows.
  */
 import { columnsOf } from "../../contract/expression.js";
 import { gather } from "../../runtime/base/columns/table.js";

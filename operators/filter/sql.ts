@@ -7,5 +7,5 @@ export const filter: SqlForm<"filter"> = (step, inputs) => {
   return step.outputs.map(({ name }) => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
 };
 
-/** The condition; a row for which it is missing goes. */
+/** The condition; a row for which it is missing is dropped. */
 export const conditionOf: RowCondition<"filter"> = (step, inputs, { sql }) => expressionCalls(step, inputs, sql)[0]!;

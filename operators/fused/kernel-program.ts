@@ -88,7 +88,7 @@ function makeColumn(
   if (!ref)
     throw new RuntimeFault(
       "INTERNAL",
-      `step \`${part.id}\` (${part.op}) has an output \`${name}\` that comes from none of its inputs.`,
+      `step \`${part.id}\` (${part.op}) has an output \`${name}\` that is not from any of its inputs.`,
     );
   const loop = direct ? loopOf(part, name, dtype) : nullLoop;
   return made([ref], ([from], to, count) => loop(from!, to, count));
@@ -113,7 +113,7 @@ function loopOf(part: FittedStep, column: string, dtype: DType) {
     default:
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `step \`${part.id}\` (${part.op}) is no part of a fused step. Build the plan again.`,
+        `step \`${part.id}\` (${part.op}) is not a part of a fused step. Build the plan again.`,
       );
   }
 }

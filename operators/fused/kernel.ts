@@ -1,6 +1,6 @@
 /**
- * Several element-wise steps as one: each column is walked once, a block of it at a time, and what one step makes of a block is in cache when the
- * next reads it. Every value is rounded as it would be in a column between the steps, so the answer is the steps' own, bit for bit.
+ * Several element-wise steps as one. Each column is processed in blocks, and a step's result for a block is in cache when the next one
+ * reads it. Every value is rounded as it would be in a column between the steps, so the answer is the steps' own, bit for bit.
  */
 
 import type { AnyStep } from "../../contract/plan.js";
@@ -56,7 +56,7 @@ function runProgram(
     made[i] = withValues(shape, dtype, shortArray(dtype, count));
   }
   const clock = context.onPart && partClock();
-  // Once even for no rows, so that a column that cannot be read is told of.
+  // At least once even without rows, so that an unreadable column is reported.
   for (let at = 0; at < count || at === 0; at += BLOCK) {
     const size = Math.min(BLOCK, count - at);
     for (const each of instructions) {

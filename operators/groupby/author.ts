@@ -14,9 +14,9 @@ type Agg = OpParams["groupby"]["aggs"][number]["agg"];
 type Aggs = Agg | readonly Agg[];
 
 interface Options {
-  /** Sorts the rows before: `list`, `first` and `last` follow it; ties stay in the order of the data, nulls come last. */
+  /** Sorts the rows first: `list`, `first` and `last` use this order. Ties keep the order of the data, nulls are last. */
   readonly sort?: string | readonly string[];
-  /** Which way `sort` goes. @default true */
+  /** Sort direction of `sort`. @default true */
   readonly ascending?: boolean;
   /** Between a column's name and the aggregation's. @default "_" */
   readonly nameSep?: string;
@@ -24,10 +24,10 @@ interface Options {
 
 /**
  * One row for each combination of values of the columns `by`, which must be on the left: these columns, and `{column}_{aggregation}` of the
- * others. `list`, `first`, `last`, `min` and `max` keep the dtype, `count` and `nunique` are int32, `sum`, `mean`, `std`, `var` (ddof 1) and
- * `median` float32; all but the first three leave nulls out. `first` and `last` are the earliest and the latest whichever way the lists run. Rows with a null
- * in `by` go. Groups stand where their first row stood. Each file, and each request, is grouped on its own, as NVTabular's Groupby does
- * with partitions.
+ * others. `list`, `first`, `last`, `min` and `max` keep the dtype. `count` and `nunique` are int32. `sum`, `mean`, `std`, `var` (ddof 1)
+ * and `median` are float32. All but the first three ignore nulls. `first` and `last` are the earliest and the latest whichever way the
+ * lists run. Rows with a null in `by` go. A group has the position of its first row. Each file, and each request, is grouped on its own, as
+ * NVTabular's Groupby does with partitions.
  * @param aggs for all columns, or by column
  * @example ["session_id", "item_id", "timestamp"] >> groupby("session_id", { item_id: "list", timestamp: ["first", "last"] }, { sort: "timestamp" })
  */

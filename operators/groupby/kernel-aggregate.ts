@@ -1,4 +1,4 @@
-/** Rows of a column that are not null, in order -> one number. As DuckDB computes them: one pass, in float64. */
+/** Rows of a column that are not null, in order → one number. As DuckDB computes them: one pass, in float64. */
 import type { Column } from "../../runtime/base/columns/table.js";
 
 export function countValues({ values }: Column, rows: readonly number[], what: "count" | "nunique"): number {

@@ -1,4 +1,7 @@
-/** Scalar columns -> one row for each combination of the keys, where its first row stood: the keys, and what the other columns' values make. */
+/**
+ * Scalar columns → one row for each combination of the keys, at the position of its first row: the keys, and aggregates of the other
+ * columns.
+ */
 import type { OpParams } from "../../contract/op-params.js";
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import { type Column, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
@@ -49,7 +52,7 @@ function groupRows(keys: Int32Array, sort: readonly Column[], ascending: boolean
   return [...groups.values()].map(members => ({ row: members[0]!, members: members.toSorted(compare) }));
 }
 
-/** Nulls last, whichever way; text by its UTF-8 bytes; rows that are equal stay as they are. */
+/** Nulls are last in either direction, text is compared by its UTF-8 bytes, and equal rows keep their order. */
 function comparator(columns: readonly Column[], ascending: boolean): (a: number, b: number) => number {
   const sign = ascending ? 1 : -1;
   const nulls = columns.map(nullFlags);

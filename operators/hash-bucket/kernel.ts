@@ -1,4 +1,4 @@
-/** Columns of any dtype -> int32 columns `hash(x) mod numBuckets`, the hash being pandas' own of the value alone. */
+/** Columns of any dtype → int32 columns `hash(x) mod numBuckets`, the hash being pandas' own of the value alone. */
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { bucketOf, hashValues } from "../shared/kernel/pandas-hash.js";
 import { withRowNumbers } from "../shared/kernel/row-hash.js";

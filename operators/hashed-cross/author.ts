@@ -34,7 +34,7 @@ export const hashedCrossOp = defineOp({
           wanted: "two columns or more",
           column: first?.column.name ?? "",
           seen: first ? "alone" : "missing",
-          way: "Pick the columns to cross; one alone goes to `hashBucket`.",
+          way: "Pick the columns to cross; use `hashBucket` for a single one.",
         }),
         "left",
       );

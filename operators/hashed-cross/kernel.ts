@@ -1,4 +1,4 @@
-/** Scalar columns of any dtype -> an int32 column per group: the exclusive or of its columns' pandas hashes, mod `numBuckets`. */
+/** Scalar columns of any dtype → an int32 column per group: the exclusive or of its columns' pandas hashes, mod `numBuckets`. */
 
 import type { Column } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";

@@ -18,14 +18,14 @@ interface Options {
   readonly how?: "left" | "inner";
   /** Columns to take from the file, with their dtypes. */
   readonly columns: Readonly<Record<string, DType>>;
-  /** Of rows of the file with the same key the first counts; without it they are an error. @default false */
+  /** If several rows of the file have the same key, the first is used; without it they are an error. @default false */
   readonly dropDuplicates?: boolean;
 }
 
 /**
  * Joins columns of a file to the columns on the left, row for row. The file is read while fitting and kept in the fitted folder; the left
- * key must have the dtype it is declared with. A null key matches a null key of the file. NVTabular's JoinExternal; where it would answer a
- * row several times, this wants `dropDuplicates`.
+ * key must have the dtype it is declared with. A null key matches a null key of the file. NVTabular's JoinExternal; if several rows match,
+ * this requires `dropDuplicates`.
  * @param path Parquet or CSV, beside this file
  * @example ["item_id", "price"] >> joinExternal("items.parquet", { on: "item_id", columns: { brand: "string" } })
  */

@@ -1,4 +1,7 @@
-/** Columns -> the same columns and those of the fitted file whose key is theirs: null where it has none, or, of an inner join, not there. */
+/**
+ * Columns → the same columns and those of the fitted file's row with the same key. Without such a row they are null, or, in an inner join,
+ * the row is dropped.
+ */
 
 import { type Column, gather, type Rows } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";

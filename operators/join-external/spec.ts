@@ -9,12 +9,12 @@ export const joinExternal = operator({
   params: z.strictObject({
     /** Parquet or CSV, relative to the program; read while fitting. */
     path: z.string().min(1),
-    /** Columns on the left, and what they are called in the file. */
+    /** Columns on the left, and their names in the file. */
     on: z.array(z.string()).min(1),
     onExternal: z.array(z.string()).min(1),
     how: z.enum(["left", "inner"]).default("left"),
     columns: perColumn(dtype),
-    /** Of rows with the same key the first counts; else they are an error. */
+    /** Of rows with the same key the first is used; otherwise they are an error. */
     dropDuplicates: z.boolean().default(false),
   }),
   ports: { input: "many" },

@@ -1,4 +1,7 @@
-/** `joinExternal` in SQL: the columns as they are, and the joined ones by key: by a join with the file where there is one, else through the kernel. */
+/**
+ * `joinExternal` in SQL: the columns unchanged, and the joined ones by key, by a join with the file if there is one, else through the
+ * kernel.
+ */
 
 import type { Step } from "../../contract/plan.js";
 import { fileLookup } from "../../runtime/etl/file-lookup.js";
@@ -10,7 +13,7 @@ export const joinExternal: SqlForm<"joinExternal"> = (step, inputs, context) => 
   ...found(step, inputs, context).slice(0, -1),
 ];
 
-/** Of an inner join: the key is in the file. */
+/** For an inner join: the key is in the file. */
 export const isInFile: RowCondition<"joinExternal"> = (step, inputs, context) =>
   step.params.how === "inner" ? found(step, inputs, context).at(-1)! : undefined;
 

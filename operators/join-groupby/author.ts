@@ -15,13 +15,14 @@ import { scalars } from "../target-encoding/author.js";
 type Stat = OpParams["joinGroupby"]["stats"][number];
 
 /**
- * Joins what the fitted rows with the same value have in common: `{column}_count` (int32) and, for each column of `of`,
- * `{column}_{of}_sum`, `_mean`, `_std`, `_var` (ddof 1; float32), `_min`, `_max`. Nulls among the values are left out; a null key is a key
- * like any other. A list in the list on the left is one key of several columns. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's JoinGroupby.
+ * Joins statistics of the fitted rows with the same value: `{column}_count` (int32) and, for each column of `of`, `{column}_{of}_sum`,
+ * `_mean`, `_std`, `_var` (ddof 1; float32), `_min`, `_max`. Nulls among the values are left out; a null key is a key like any other. A
+ * list in the list on the left is one key of several columns. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's
+ * JoinGroupby.
  * @param stats `"count"`, `"sum"`, `"mean"`, `"std"`, `"var"`, `"min"`, `"max"`
  * @param of columns to take statistics of; read while fitting alone
- * @param options.nvtabularNulls divides mean, variance and deviation by all rows of the key, null values among them, and sums nothing to 0: what
- *   NVTabular learns, for models that were trained with it @default false
+ * @param options.nvtabularNulls divides mean, variance and deviation by all rows of the key, including nulls, and sums nothing to 0, as
+ * NVTabular does (for models that were trained with it) @default false
  * @example ["brand", ["brand", "city"]] >> joinGroupby(["count", "mean"], events["price"])
  */
 export const joinGroupby = (
@@ -58,7 +59,7 @@ export const joinGroupbyOp = defineOp({
           wanted: `columns to take the ${ofValues.join(", ")} of`,
           column: call.input[0]!.column.name,
           seen: "alone",
-          way: `Give it some: \`joinGroupby(${JSON.stringify(stats)}, node["price"])\`, or ask for \`["count"]\` alone.`,
+          way: `Give it some: \`joinGroupby(${JSON.stringify(stats)}, node["price"])\`, or use \`["count"]\` alone.`,
         }),
         "right",
       );

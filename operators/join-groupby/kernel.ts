@@ -1,4 +1,4 @@
-/** Key columns of any dtype -> statistics of the fitted rows with the same key. A key not seen has count 0 and nulls. */
+/** Key columns of any dtype → statistics of the fitted rows with the same key. A key not seen has count 0 and nulls. */
 
 import { type Column, gather } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";

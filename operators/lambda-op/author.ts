@@ -19,8 +19,8 @@ export interface LambdaOptions {
   /** Name of the column it makes. Default: that of the first parameter; with one parameter, each column keeps its name. */
   readonly name?: string;
   /**
-   * Dtype of numbers; integers drop the fraction, and what does not fit is null. `int64` keeps integers exact beyond 2^53. Default: `float64`,
-   * `bool` or `string`.
+   * Dtype of numbers; integers drop the fraction, and a value that does not fit is null. `int64` keeps integers exact beyond 2^53. Default:
+   * `float64`, `bool` or `string`.
    */
   readonly dtype?: DType;
 }
@@ -46,7 +46,7 @@ export const lambdaOp = <const O extends LambdaOptions = Record<never, never>>(
   options?: O,
 ): Op<LambdaRule<O>> => new Op("lambdaOp", { lambda: lambdaReference(f), ...options });
 
-/** What the graph carries in place of a function. */
+/** A function, as the graph stores it. */
 export const lambdaSchema: z.ZodType<LambdaReference> = z.strictObject({
   index: z.number().exactOptional(),
   captured: z.record(
@@ -145,7 +145,7 @@ function make(
       { literal: dtype },
     );
   const [first] = input;
-  // What was said about one column holds for what is made of it alone, unless it speaks of values.
+  // Properties of one column hold for a column made of it alone, unless they describe values.
   const { domain: _, value_count: __, ...properties } = numbersOf(first!.column, dtype).properties;
   const said = input.length === 1 ? { tags: first!.column.tags, properties } : {};
   return { schema: column(name, dtype, { rows: first!.column.rows, ...said }), expression: compiled.expression };

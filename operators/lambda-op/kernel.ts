@@ -1,4 +1,4 @@
-/** Columns -> the columns that a user's function makes of them: the plan's expressions, as loops. */
+/** Columns → the columns that a user's function makes of them: the plan's expressions, as loops. */
 import type { ValueType } from "../../contract/expression-functions.js";
 import { dtypeOf, valueTypeOf } from "../../contract/expression-type.js";
 import type { AnyStep } from "../../contract/plan.js";

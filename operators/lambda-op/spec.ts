@@ -7,7 +7,7 @@ import { type NamedSchema, PER_COLUMN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { dtype, perColumn } from "../shared/spec/params.js";
 
-/** Blocks hold doubles: a 64-bit integer that is computed on exactly does not fit, nor does text; and a function has the whole list of a list column. */
+/** Blocks hold doubles: neither an exact 64-bit integer nor text fits. A function of a list column needs the whole list. */
 function runsInBlocks(expressions: Readonly<Record<string, Expression>>, inputs: readonly NamedSchema[]): boolean {
   if (inputs.some(({ schema }) => schema.list)) return false;
   const types = new Map(inputs.map(({ name, schema }) => [name, valueTypeOf(schema)!]));
@@ -23,7 +23,7 @@ export const lambdaOp = operator({
     /** The function as its author wrote it, for people. */
     text: z.string(),
     expressions: perColumn(expressionSchema),
-    /** Dtype of what it makes, where the author asked for one. */
+    /** Dtype of the result, if the author set one. */
     dtype: dtype.optional(),
   }),
   ports: { input: "many" },

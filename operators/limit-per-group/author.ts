@@ -11,9 +11,9 @@ import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "../shared/
 
 /**
  * Takes the `topk` best candidates per user, with at most `max` of one group, and with places kept for the groups that `atLeast` names.
- * Candidates whose group is null have no cap. Where caps or kept places leave fewer than `topk`, the answer is shorter; places that a group has no
- * candidates for go to the others. A score that is missing or no number is an error that names the candidate; infinite ones come first or last.
- * Answers `ordered_ids` and `ordered_scores`, best first.
+ * Candidates whose group is null have no cap. If caps or kept places leave fewer than `topk`, the output is shorter. Places for which a
+ * group has no candidates are given to the others. A score that is missing or NaN is an error that names the candidate; infinite scores are
+ * first or last. Answers `ordered_ids` and `ordered_scores`, best first.
  * @param relevance one column of scores, one per candidate
  * @param group one column of the same candidates: what belongs together, such as a brand
  * @param options.topk how many in all @default 10
@@ -59,7 +59,7 @@ export const limitPerGroupOp = defineOp({
           way:
             strange === undefined
               ? "Say how many of a group: `max: 2`, or `atLeast: { new: 1 }`; `topK` takes the best without."
-              : `Name groups as they stand in the column${group.column.dtype === "bool" ? ": `true` or `false`" : ""}.`,
+              : `Write names of groups as in the column${group.column.dtype === "bool" ? ": `true` or `false`" : ""}.`,
         }),
       );
     const kept = Object.values(atLeast).reduce((sum, n) => sum + n, 0);

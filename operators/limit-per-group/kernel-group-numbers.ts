@@ -1,4 +1,4 @@
-/** Values of a column -> a small number for each distinct one, nulls −1; so that loops compare numbers. */
+/** Values of a column → a small number for each distinct one, nulls −1; so that loops compare numbers. */
 import type { Column } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
 

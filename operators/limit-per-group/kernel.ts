@@ -1,6 +1,6 @@
 /**
- * Candidates, scores and groups -> the best of each user with at most `max` of a group, and with places kept for some groups. Greedy from the
- * best down: a candidate is taken when its group has room and the places that are still owed to other groups stay free.
+ * Candidates, scores and groups → the best of each user with at most `max` of a group, and with places kept for some groups. Greedy from
+ * the best down: a candidate is taken if its group has room and enough places stay free for the quotas of other groups.
  */
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";

@@ -1,7 +1,7 @@
 /**
- * Candidates, scores and groups → the best of each user with at most `max` of a group, and with places kept for some groups. The kernel goes through
- * the candidates from the best down; what it takes is told by counts: a candidate is among the first `atLeast` of its group, or fewer than `max` of its
- * group precede it and places are left over.
+ * Candidates, scores and groups → the best of each user with at most `max` of a group, and with places kept for some groups. The kernel
+ * takes candidates from the best down. Counts decide here: a candidate is among the first `atLeast` of its group, or fewer than `max` of
+ * its group precede it and places are left over.
  */
 
 import {
@@ -49,7 +49,7 @@ export const limitPerGroup: Lowering<"limitPerGroup"> = (step, inputs, { g }) =>
   const members = rows.mask && known ? and(g, rows.mask, known) : (rows.mask ?? known);
   const before = preceding(members, and(g, equal(g, ...pair(g, groups)), precedes));
   const within = max === undefined ? undefined : less(g, before, int64(g, max));
-  // What belongs to no group has no cap.
+  // Candidates without a group have no cap.
   const open = within && ungrouped ? or(g, within, ungrouped) : within;
   if (quotas.length === 0) return orderCandidates(g, step, inputs, scores, topk, open);
   const quota = quotaOf(g, groups, group.dtype, quotas);
@@ -62,7 +62,7 @@ export const limitPerGroup: Lowering<"limitPerGroup"> = (step, inputs, { g }) =>
   return orderCandidates(g, step, inputs, scores, topk, or(g, owed, and(g, free, less(g, preceding(free), left))));
 };
 
-/** Which candidate comes before which: by score, equal ones in their order. */
+/** The order of candidates: by score, equal ones in their order. */
 function orderPairs(g: GraphBuilder, scores: Value, places: Value): Value {
   const [own, other] = pair(g, scores);
   const earlier = less(g, unsqueeze(g, places, 0), unsqueeze(g, places, 1));

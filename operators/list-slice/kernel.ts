@@ -1,4 +1,4 @@
-/** List columns -> the part of each list between `start` and `end`, padded on the right where the plan gives the column one length. */
+/** List columns → the part of each list between `start` and `end`, padded on the right where the plan gives the column one length. */
 
 import type { Step } from "../../contract/plan.js";
 import { fixedLength } from "../../contract/schema.js";
@@ -18,7 +18,7 @@ export const listSlice: Kernel<"listSlice"> = {
 export const sliceEnds = ({ start, end }: Step<"listSlice">["params"]): readonly [number, number | undefined] =>
   start > 0 && end === undefined ? [0, start] : [start, end];
 
-/** What a column is padded with. The SQL form shares it. */
+/** The padding of a column. The SQL form shares it. */
 export function padOf(step: Step<"listSlice">, { name, dtype }: { name: string; dtype: DType }): FillValue {
   const { kind } = datatype(dtype);
   const value = step.params.padValue ?? (kind === "string" ? "" : kind === "bool" ? false : 0);

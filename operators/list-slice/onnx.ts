@@ -40,7 +40,7 @@ function sliceColumn(
   const taken = max(g, sub(g, stop, begin), int64(g, 0));
   const width = fixed === undefined ? dim(g, col.values, 1) : int64(g, fixed);
   const steps = unsqueeze(g, range(g, fixed ?? width), 0);
-  // Beyond a list's end anything may stand; the index only has to be one.
+  // Values beyond a list's end are arbitrary; the index only has to be valid.
   const last = sub(g, dim(g, col.values, 1), int64(g, 1));
   const at = max(g, min(g, add(g, unsqueeze(g, begin, 1), steps), last), int64(g, 0));
   const values = gatherElements(g, col.values, at, 1);

@@ -1,4 +1,4 @@
-/** Numeric columns -> float32 columns `ln(x + 1)`, in float32 as NVTabular does: -1 gives -Infinity, below it NaN. */
+/** Numeric columns → float32 columns `ln(x + 1)`, in float32 as NVTabular does: -1 gives -Infinity, below it NaN. */
 
 import type { BlockLoopOf } from "../../runtime/base/columns/block-loop.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";

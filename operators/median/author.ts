@@ -1,4 +1,4 @@
-/** Numbers → the same numbers, whose median the schema knows. */
+/** Numbers → the same numbers, with the median in the schema. */
 
 import { Op } from "../../compiler/dsl/node.js";
 import type { NumbersOnly, Rule } from "../../compiler/dsl/rule.js";

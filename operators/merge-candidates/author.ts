@@ -23,8 +23,8 @@ interface MergeRule<O> extends Rule {
 }
 
 /**
- * Takes candidates of several sources in turn: the first of each, then the second of each, until all are taken. A candidate that several sources have
- * comes once, where it came first; nulls are left out. A source without candidates for a user leaves its turns to the others.
+ * Takes candidates of several sources in turn: the first of each, then the second of each, until all are taken. A candidate of several
+ * sources appears once, at its first position; nulls are left out. A source without candidates for a user leaves its turns to the others.
  * @param others one to seven further sources: candidates of the same rows and type as the left ones
  * @param options.name name of the column it makes @default "candidate_ids"
  * @param options.topk most candidates of a user; without it all

@@ -1,4 +1,4 @@
-/** Candidates of several sources -> those of all, in turns, each once. */
+/** Candidates of several sources → those of all, in turns, each once. */
 import { distinctKeys } from "../../runtime/base/columns/distinct-keys.js";
 import { stackColumns } from "../../runtime/base/columns/stack.js";
 import { type Column, childRows, gather, rootRows, type Values } from "../../runtime/base/columns/table.js";

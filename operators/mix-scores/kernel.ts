@@ -1,4 +1,4 @@
-/** Scores of candidates -> Σ weight · scaled score, float32; each scale is taken among one user's candidates. */
+/** Scores of candidates → Σ weight · scaled score, float32; each scale is taken among one user's candidates. */
 
 import { float32s, float64s } from "../../runtime/base/columns/short-arrays.js";
 import { type Column, childRows, type Rows } from "../../runtime/base/columns/table.js";
@@ -55,7 +55,7 @@ export const mixScores: Kernel<"mixScores"> = {
 /** Rows that belong to no user are one user's. */
 const oneUser = (rows: Rows): Rows => childRows({ count: 1 }, Int32Array.of(0, rows.count));
 
-/** @param scale one on which an infinite score has no place: every other would stand at one place beside it, and the infinite one at none */
+/** @param scale one on which an infinite score is undefined: every other would have the same position, and the infinite one none */
 function checkScores(
   scores: Float64Array,
   { validity }: Column,

@@ -33,7 +33,7 @@ export const mixScores: Lowering<"mixScores"> = (step, { input }, { g }) => {
   const parts = zip(input, step.inputs.input).map(([col, { name }]) => {
     const floats = toFloat64(g, col);
     const reason = `step ${step.label} (mixScores): column ${name} has no finite score for a candidate`;
-    // What is infinite has no place on these scales: its difference to itself is no number.
+    // Infinite values are undefined on these scales: the difference to themselves is NaN.
     const measured = scale === "minMax" || scale === "standard" ? sub(g, floats, floats) : floats;
     const checked = guarded(g, floats, amongTaken(g, notANumber(g, measured), rows, false), reason);
     // Without candidates all rows are taken together.

@@ -8,7 +8,7 @@ export const mixScores = operator({
   params: z.strictObject({
     /** Score column → its weight. */
     weights: perColumn(z.number()).refine(w => Object.keys(w).length > 0, "name at least one score"),
-    /** What is done to each score among a user's candidates before it is weighed. */
+    /** The scaling of each score among a user's candidates before it is weighed. */
     scale: z.enum(["none", "minMax", "standard", "rank"]).default("none"),
     name: z.string().min(1).default("mixed_score"),
   }),

@@ -1,4 +1,4 @@
-/** Numeric columns -> float columns `(x - mean) / std`, or `x - mean` where the fitted column was constant. */
+/** Numeric columns → float columns `(x - mean) / std`, or `x - mean` where the fitted column was constant. */
 
 import { learntOf } from "../../contract/learnt-columns.js";
 import { type BlockLoopOf, roundTo } from "../../runtime/base/columns/block-loop.js";

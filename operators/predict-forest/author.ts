@@ -26,8 +26,8 @@ export interface PredictForestOptions {
   /** Name of the column it makes. @default "prediction" */
   readonly output?: string;
   /**
-   * How many rounds of boosting count. Default: all that the file has, but where XGBoost's estimator for scikit-learn saved it after stopping
-   * early, those up to the best one, as that estimator predicts.
+   * How many rounds of boosting count. Default: all that the file has. After early stopping of XGBoost's scikit-learn estimator: those up
+   * to the best one, as that estimator predicts.
    */
   readonly iterations?: number;
   /** A number that means "missing" beside null and NaN, as XGBoost's `missing` in training. */

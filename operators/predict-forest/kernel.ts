@@ -1,4 +1,4 @@
-/** Feature columns -> one matrix, nulls as NaN -> the forest's predictions, from an ONNX model of the same server. */
+/** Feature columns → one matrix, nulls as NaN → the forest's predictions, from an ONNX model of the same server. */
 
 import type { Column } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
@@ -16,7 +16,7 @@ export const predictForest: Kernel<"predictForest"> = {
     if (!input || !output || places.includes(-1))
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `model \`${model}\` is no forest of this plan. Build the ensemble again.`,
+        `model \`${model}\` is not a forest of this plan. Build the ensemble again.`,
       );
     const wanted = [output.name];
     const width = step.outputs[0].list?.min;

@@ -17,8 +17,9 @@ interface ImplicitRule extends Rule {
 }
 
 /**
- * The `topk` items with the largest scores for each user, best first, with `scores`: what `recommend` of an ALS, BPR or logistic (LMF) model of the `implicit` library
- * answers without a filter of its own. Users and items are rows of the matrix that the model was fitted on, from 0.
+ * The `topk` items with the largest scores for each user, best first, with `scores`. They equal those of `recommend` without its own
+ * filter, for an ALS, BPR or logistic (LMF) model of the `implicit` library. Users and items are rows of the matrix that the model was
+ * fitted on, from 0.
  * @param path what `model.save` wrote (`.npz`), relative to this file
  * @param options.topk how many @default 10
  * @param options.exclude item rows to leave out, one or a list of them per user: `topk` others are found, where there are as many

@@ -1,4 +1,4 @@
-/** User rows -> the `topk` items with the largest inner product of factors, best first, as child rows. */
+/** User rows → the `topk` items with the largest inner product of factors, best first, as child rows. */
 import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
 import { type Column, childRows } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
@@ -27,7 +27,7 @@ export const predictImplicit: Kernel<"predictImplicit"> = {
           const row = places.indexOf(-1);
           throw new RuntimeFault(
             "NOT_FOUND",
-            `column \`${name}\`: ${users.validity?.[row] === 0 ? "null" : users.values[row]} (row ${row}) is no row of \`${step.params.path}\`, which has ${factors.users} users. Use \`onMissing: "empty"\`, or a \`fallback\`.`,
+            `column \`${name}\`: ${users.validity?.[row] === 0 ? "null" : users.values[row]} (row ${row}) is not a row of \`${step.params.path}\`, which has ${factors.users} users. Use \`onMissing: "empty"\`, or a \`fallback\`.`,
           );
         }
         const excluded = inputs.exclude?.[0] && excludedIds(inputs.exclude[0], users.rows);

@@ -35,7 +35,7 @@ export const predictImplicit: Lowering<"predictImplicit"> = (step, { input, excl
   );
   const known = user.valid ? and(g, inside, user.valid) : inside;
   const first = where(g, known, user.values, scalar(g, "int64", 0n));
-  const reason = `step ${step.label} (predictImplicit): ${step.inputs.input[0].name} is no row of ${path}`;
+  const reason = `step ${step.label} (predictImplicit): ${step.inputs.input[0].name} is not a row of ${path}`;
   const place =
     onMissing === "error" ? guarded(g, first, amongTaken(g, not(g, known), user.rows, false), reason) : first;
   const queries = gather(g, g.constant("float32", [users, dimension], factors.userFactors), place);

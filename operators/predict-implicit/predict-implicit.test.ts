@@ -56,7 +56,7 @@ describe("users that the model does not have", () => {
   const users = scalars("int64", [1, 40, null, 2n ** 32n + 1n, -1, 2]);
   test("are refused with the place", async () => {
     await expect(run("predictImplicit", step("als.npz", {}), { input: [users] }, undefined, FIXTURES)).rejects.toThrow(
-      "column `user`: 40 (row 1) is no row of `als.npz`, which has 40 users",
+      "column `user`: 40 (row 1) is not a row of `als.npz`, which has 40 users",
     );
   });
   test("get no items where the author says so, and the others theirs", async () => {
@@ -97,17 +97,17 @@ describe("files that hold no factors are refused by name", () => {
     [
       "a vector of users",
       { "user_factors.npy": npy("<f4", "4,", new Uint8Array(16)), "item_factors.npy": matrix },
-      "`user_factors` has the shape (4); a matrix with rows is wanted",
+      "`user_factors` has the shape (4); expected a matrix with rows",
     ],
     [
       "items in three dimensions",
       { "user_factors.npy": matrix, "item_factors.npy": npy("<f4", "1, 2, 2", new Uint8Array(16)) },
-      "`item_factors` has the shape (1, 2, 2); a matrix with rows is wanted",
+      "`item_factors` has the shape (1, 2, 2); expected a matrix with rows",
     ],
     [
       "no users",
       { "user_factors.npy": npy("<f4", "0, 2", new Uint8Array(0)), "item_factors.npy": matrix },
-      "`user_factors` has the shape (0, 2); a matrix with rows is wanted",
+      "`user_factors` has the shape (0, 2); expected a matrix with rows",
     ],
     ["no array", { "user_factors.npy": strToU8("hello"), "item_factors.npy": matrix }, "is no .npy array"],
   ];

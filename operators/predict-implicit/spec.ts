@@ -8,7 +8,7 @@ export const predictImplicit = operator({
   params: z.strictObject({
     path: z.string(),
     topk: z.number().int().min(1).default(10),
-    /** What a user row that the file does not have gets: no items, or the request a fault. */
+    /** The result for an unknown user row: no items, or a fault. */
     onMissing: z.enum(["error", "empty"]).default("error"),
   }),
   ports: { input: "one", exclude: "one?" },

@@ -1,4 +1,4 @@
-/** Whether a model and the workflow before it come from one fit: ids of another are other rows of its tables, or beyond them. */
+/** Checks that a model and the workflow before it are from one fit: ids of another are other rows of its tables, or beyond them. */
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { JsonValue } from "../../contract/schema.js";
 import type { OnnxSignature } from "../../formats/onnx/onnx.js";
@@ -58,7 +58,7 @@ const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefi
 /** As many ids of other values; undefined where they are the same, or where one side is older than these checksums. */
 function otherValues(trained: string | undefined, seen: JsonValue | undefined): string | undefined {
   if (trained === undefined || typeof seen !== "string" || trained === seen) return undefined;
-  return `as many for other values (vocabulary ${short(seen)}; the model's is ${short(trained)})`;
+  return `as many for other values (vocabulary ${short(seen)}, and the model's is ${short(trained)})`;
 }
 
 const short = (sum: string): string => sum.slice(0, "sha256:".length + 12);

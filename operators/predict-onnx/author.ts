@@ -37,7 +37,7 @@ export interface PredictOnnxOptions {
   /** Tensor → a value that it always has. */
   readonly constants?: Readonly<Record<string, number | string | boolean>>;
   /**
-   * Tensor `[n, length]` → how its ragged column becomes a rectangle: short lists get `value` on that side, long ones lose items there. Where
+   * Tensor `[n, length]` → how its ragged column becomes a rectangle: short lists get `value` on that side, long ones lose items there. If
    * the graph leaves the length open, it is that of the longest list.
    */
   readonly pad?: Readonly<Record<string, { readonly value?: number; readonly side?: "left" | "right" }>>;
@@ -77,9 +77,10 @@ interface OnnxRule<P extends string, O, A extends OnnxArtefact> extends Rule {
 }
 
 /**
- * Runs an ONNX model. Each input tensor takes the column of its name; `[n]`, `[n, 1]` and `[n, d]` fit scalars and vectors, a ragged column
- * `c` binds the pair `c__values`, `c__offsets`. Columns are cast where they say the same: integers to int32 and int64 (one that does not fit ends the
- * request), floats to float16, float32 and float64, bools to int32, int64, float32 and float64. Every dtype but bfloat16 may be an input or an output.
+ * Runs an ONNX model. Each input tensor takes the column of its name. `[n]`, `[n, 1]` and `[n, d]` fit scalars and vectors, a ragged column
+ * `c` binds the pair `c__values`, `c__offsets`. Columns are cast if the values stay equal: integers to int32 and int64 (one that does not
+ * fit fails the request), floats to float16, float32 and float64. Bools are cast to int32, int64, float32 and float64. Every dtype but
+ * bfloat16 may be an input or an output.
  * @param path ONNX file, relative to this file
  * @example pairs >> transformWorkflow("etl/ranking") >> predictOnnx("models/dlrm.onnx")
  */
@@ -333,7 +334,7 @@ const isFilling = (dtype: DType, value: number): boolean =>
 const typeOf = (tensor: OnnxTensor): string =>
   `${tensor.dtype ?? "unknown"} [${tensor.shape.map(d => d ?? "?").join(", ")}]`;
 
-/** Null for a scalar per row, d for `[n, d]`, undefined for what a column cannot be. −1 stands for any width. */
+/** Null for a scalar per row, d for `[n, d]`, undefined for a shape that is not a column. −1 is any width. */
 export function vectorWidth({ shape }: Pick<OnnxTensor, "shape">): number | null | undefined {
   if (shape.length === 1) return null;
   if (shape.length !== 2) return undefined;

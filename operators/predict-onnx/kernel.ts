@@ -1,4 +1,4 @@
-/** Columns bound to the tensors of an ONNX model -> its outputs as columns of the same rows. The model is a model of the same server. */
+/** Columns bound to the tensors of an ONNX model → its outputs as columns of the same rows. The model is a model of the same server. */
 
 import type { Step } from "../../contract/plan.js";
 import { castValues } from "../../runtime/base/columns/cast.js";
@@ -26,7 +26,7 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
       if (fixed && fixed.shape[0] !== rows.count)
         throw new RuntimeFault(
           "INVALID_ARGUMENT",
-          `model \`${model}\` takes ${fixed.shape[0]} ${fixed.shape[0] === 1 ? "row" : "rows"} at a time, since \`${fixed.name}\` has the shape [${fixed.shape.join(", ")}], and ${rows.count} came. Export it with a first dimension that varies (torch: \`dynamic_axes\` or \`dynamic_shapes\`)${fixed.shape[0] === 1 ? ", or ask it row by row, `batchSize: 1`" : ""}.`,
+          `model \`${model}\` takes ${fixed.shape[0]} ${fixed.shape[0] === 1 ? "row" : "rows"} at a time, since \`${fixed.name}\` has the shape [${fixed.shape.join(", ")}], and the request has ${rows.count}. Export it with a first dimension that varies (torch: \`dynamic_axes\` or \`dynamic_shapes\`)${fixed.shape[0] === 1 ? ", or run it row by row, `batchSize: 1`" : ""}.`,
         );
       const tensors = bindings.map(bind => bind(columns));
       const named = (error: unknown): never => {
@@ -48,7 +48,7 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
       run: (inputs, run) => {
         const columns = inputs.input;
         const { rows } = columns[0];
-        // Graphs disagree about what no rows are, so they are not asked.
+        // Graphs disagree about empty inputs, so they are not run.
         if (rows.count === 0) return step.outputs.map(col => empty(col.dtype, rows, col.list?.min));
         if (batchSize === undefined || rows.count <= batchSize) return ask(columns, run);
         const { models = context.models } = run;
@@ -199,7 +199,7 @@ function toTensor(col: Column, { input, dtype: wanted, what, name, side }: Colum
   return tensorOf(input, wanted, shape, castValues(col.values, col.dtype, wanted, what));
 }
 
-/** Where each list begins, of lists of one length; undefined for a column without lists. */
+/** The start of each list, for lists of one length; undefined for a column without lists. */
 const fixedOffsets = ({ width, rows }: Column): Int32Array | undefined =>
   width === undefined ? undefined : Int32Array.from({ length: rows.count + 1 }, (_, i) => i * width);
 
@@ -239,7 +239,7 @@ function toColumn(
   if (values.length !== rows.count * (width ?? 1) || (shape[0] ?? 1) !== rows.count)
     throw new RuntimeFault(
       "INTERNAL",
-      `model \`${model}\` answered \`${name}\` with the shape [${shape.join(", ")}] for ${rows.count} rows of ${width ?? 1}. Its first dimension has to be the rows it is asked: export it with a batch dimension that varies, and without one that mixes or drops rows.`,
+      `model \`${model}\` answered \`${name}\` with the shape [${shape.join(", ")}] for ${rows.count} rows of ${width ?? 1}. Its first dimension must be the rows of the input. Export it with a variable batch dimension, and without an operator that mixes or drops rows.`,
     );
   return width === undefined ? { dtype, rows, values } : { dtype, rows, values, width };
 }

@@ -1,4 +1,4 @@
-/** Columns bound to the tensors of the user's model → its outputs as columns; the model's own nodes come into the graph. */
+/** Columns bound to the tensors of the user's model → its outputs as columns; the model's own nodes are inlined into the graph. */
 
 import {
   add,
@@ -104,7 +104,7 @@ function modelInputs(
   );
 }
 
-/** Values in the model's dtype. A null that is no float, and an integer beyond the dtype, end the request. */
+/** Values in the model's dtype. A null that is not a float, and an integer beyond the dtype, fail the request. */
 function inDtype(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColumn, name: string, dtype: DType): Value {
   const what = `step ${step.label} (predictOnnx): column ${name}`;
   let { values } = col;
@@ -143,7 +143,7 @@ function flatItems(g: GraphBuilder, step: Step<"predictOnnx">, col: LoweredColum
   return col.lengths ? g.op("Compress", [flat(g, values), flat(g, items(g, col))], dtype) : flat(g, values);
 }
 
-/** Where each list begins among the items, and where the last one ends: [rows + 1]. */
+/** The start of each list among the items, and the end of the last one: [rows + 1]. */
 function offsets(g: GraphBuilder, { lengths, width, rows }: LoweredColumn, dtype: DType): Value {
   if (lengths)
     return cast(g, concat(g, [int64(g, 0), g.op("CumSum", [lengths, scalar(g, "int64", 0n)], "int64")]), dtype);

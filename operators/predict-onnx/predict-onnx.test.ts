@@ -7,7 +7,7 @@ import { column, context, type Item, lists, plain, prepare, scalars, vectors } f
 
 const ROWS = rootRows(3);
 
-/** A server with one model that says what it was asked, and answers row numbers. */
+/** A server with one model that records its inputs, and returns row numbers. */
 function oneModel(inputs: readonly TensorDescription[], outputs: readonly TensorDescription[]) {
   const asked: { tensors: readonly Tensor[]; outputs: readonly string[] }[] = [];
   const models: ModelCaller = {
@@ -161,7 +161,7 @@ describe("predictOnnx", () => {
         "a dtype without a way",
         { name: "x", datatype: "INT64", shape: [-1] },
         scalars("float32", [1]),
-        "column `c` is float32 and int64 is wanted.",
+        "column `c` is float32, expected int64.",
       ],
       [
         "a null",
@@ -212,7 +212,7 @@ describe("predictOnnx", () => {
       );
       const kernel = await prepare("predictOnnx", step(["c"], { x: "c" }, { y: "y" }), ".", models);
       expect(() => kernel.run({ input: [scalars("float32", [1, 2])] }, context())).toThrow(
-        "model `m` takes 1 row at a time, since `x` has the shape [1], and 2 came. Export it with a first dimension that varies (torch: `dynamic_axes` or `dynamic_shapes`), or ask it row by row, `batchSize: 1`.",
+        "model `m` takes 1 row at a time, since `x` has the shape [1], and the request has 2. Export it with a first dimension that varies (torch: `dynamic_axes` or `dynamic_shapes`), or run it row by row, `batchSize: 1`.",
       );
     });
     test("an answer of another length", async () => {

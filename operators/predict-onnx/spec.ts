@@ -14,7 +14,7 @@ export const predictOnnx = operator({
     inputs: perColumn(z.string()),
     /** Column → tensor, in output order. */
     outputs: perColumn(z.string()),
-    /** Tensor → columns that stand side by side in it, as one matrix. */
+    /** Tensor → columns that are side by side in it, as one matrix. */
     stack: perColumn(z.array(z.string()).min(1)).optional(),
     /** Tensor → the value it always has. */
     constants: perColumn(scalar).optional(),

@@ -16,8 +16,8 @@ interface EmbeddingRule<T extends string, O> extends Rule {
 }
 
 /**
- * Looks vectors up by id: a big embedding table beside the model instead of inside it. A table of up to `memoryMb` is held in memory; a
- * larger one is read from its file, through the system's page cache, and `memoryMb` hold the rows that were asked for last. Ids take 8 bytes each, always.
+ * Looks vectors up by id: a big embedding table beside the model instead of inside it. A table of up to `memoryMb` is held in memory. A
+ * larger one is read from its file through the system's page cache, and `memoryMb` cache the rows used last. Ids take 8 bytes each, always.
  * @param path table folder, relative to this file: `merlon embedding build` makes it from Parquet, `merlon embedding import` from HugeCTR's model files or numpy's `.npz`
  * @param options.onMissing what an id without a vector gets @default "zero"
  * @param options.memoryMb most mebibytes of vectors in memory: the whole table, or its hottest rows @default 256

@@ -1,4 +1,4 @@
-/** Integer ids -> float32 vectors from an embedding table; one binary search and one copy per id. */
+/** Integer ids → float32 vectors from an embedding table; one binary search and one copy per id. */
 
 import { pathInside } from "../../contract/files/path-inside.js";
 import { KEYS, TABLE, VECTORS } from "../../formats/tables/embedding-table.js";

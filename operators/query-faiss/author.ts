@@ -25,7 +25,7 @@ type NotVector<P extends string, V extends string, S extends string> = [NotOne<"
       : `${P} holds ${V} vectors, but "${S}" is not one`
   : NotOne<"queryFaiss", S>;
 
-/** What the index answers with: int64, and where its entry says so, texts. */
+/** Ids of the index: int64, or texts if its entry says so. */
 type IdsOf<P extends string> = [ArtefactOf<P, "faiss">] extends [never]
   ? "int64"
   : ArtefactOf<P, "faiss"> extends { readonly ids: "string" }
@@ -40,14 +40,16 @@ interface FaissRule<P extends string, V extends string, D extends boolean> exten
 }
 
 /**
- * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer. Files are those of FAISS 1.7 to 1.15: Flat,
- * PQ and SQ, alone or in IVF and HNSW, with IDMap, transforms (OPQ, PCA, L2norm, rotations) and refinements (RFlat, Refine(…)) around them; inner
- * products and L2. Other kinds are refused by name when they are loaded. Ids are exact as int64, below zero and beyond 2^53 too.
- * An index that was built with `merlon index build --text-id` has its id map beside it (`items.faiss.ids.arrow`), and answers texts.
+ * The `topk` nearest items of each query vector, best first. A row gets fewer when the index finds fewer. Reads files of FAISS 1.7 to 1.15
+ * with inner products and L2: Flat, PQ and SQ, alone or in IVF and HNSW. IDMap, transforms (OPQ, PCA, L2norm, rotations) and refinements
+ * (RFlat, Refine(…)) may wrap them. Other kinds are refused by name when they are loaded. Ids are exact as int64, below zero and beyond
+ * 2^53 too. An index that was built with `merlon index build --text-id` has its id map beside it (`items.faiss.ids.arrow`), and answers
+ * texts.
  * @param path FAISS file, relative to this file
  * @param options.topk how many; fewer where the index finds fewer @default 10
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
- * @param options.exclude ids to search past (texts, where the index answers texts), one or a list of them per query: `topk` others are found, where there are as many
+ * @param options.exclude ids to exclude (texts, if the index has texts), one or a list of them per query; if possible, `topk` others are
+ * found
  * @param options.nprobe of an IVF index: lists that a search visits; by default what the file says
  * @param options.efSearch of an HNSW index: candidates that a search keeps; by default what the file says
  * @param options.normalize brings queries to length 1: with an index of such vectors (`merlon index build --metric cosine`) distances are cosines

@@ -1,6 +1,6 @@
 /**
- * One query vector per row -> the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. Ids that
- * `exclude` lists for the row are searched past. Where the index has an id map, ids are its texts, in `exclude` too.
+ * One query vector per row → the `topk` nearest items of each row, best first, as child rows; a row gets fewer when fewer are found. Ids that
+ * `exclude` lists for the row are searched past. If the index has an id map, ids are its texts, in `exclude` too.
  */
 import type { PathInside } from "../../contract/files/path-inside.js";
 import type { Step } from "../../contract/plan.js";
@@ -41,7 +41,7 @@ async function prepareSearch(
   const { normalize } = step.params;
   const ref = step.inputs.input[0];
   const { name } = ref;
-  // Told now, an index that was swapped for another of the wrong tower does not take the old one's place.
+  // Checked now, so that an index of the wrong tower does not replace the old one.
   const width = context.schemaOf?.(ref)?.list?.max;
   const { dimension } = index.header;
   if (width != null && width !== dimension)

@@ -1,4 +1,4 @@
-/** Inverted lists → how many of the ten nearest a search of some lists finds, asked with vectors of the index itself. */
+/** Inverted lists → number of the ten nearest that a search of some lists finds, for vectors of the index itself. */
 import type { FaissLists } from "../../formats/faiss/faiss.js";
 
 const [QUERIES, NEAREST] = [32, 10];

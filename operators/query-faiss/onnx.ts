@@ -1,6 +1,6 @@
 /**
- * Query vectors → the nearest items as candidates. A flat index is one product with all vectors and a `TopK`; an index of lists the same over the
- * lists of the nearest centroids, as FAISS visits them, or over all.
+ * Query vectors → the nearest items as candidates. A flat index is one product with all vectors and a `TopK`. An index of lists is the same
+ * over the lists of the nearest centroids, as FAISS visits them, or over all.
  */
 import { readFileSync } from "node:fs";
 import {
@@ -99,7 +99,7 @@ function search(
   return exactSearch(context, read, header, queries, Math.min(topk, header.ntotal), exclude);
 }
 
-/** The lists of the nearest centroids, side by side: lists are as long as the longest, and what lacks scores worst. */
+/** The lists of the nearest centroids, side by side: all are padded to the longest, and padding has the worst score. */
 function probe(
   context: LowerContext,
   step: Step<"queryFaiss">,
@@ -121,12 +121,12 @@ function probe(
   const longest = Math.max(1, ...read.lists.map(list => list.ids.length));
   const recall = probeRecall(read, metric, nprobe);
   context.note(
-    `step \`${step.label}\` visits ${nprobe} of the ${nlist} lists of \`${step.params.path}\`, as FAISS does: recall@10 ${recall.toFixed(3)}, asked with vectors of its own; \`--ivf exact\` searches all.`,
+    `step \`${step.label}\` visits ${nprobe} of the ${nlist} lists of \`${step.params.path}\`, as FAISS does: recall@10 ${recall.toFixed(3)}, measured with its own vectors; \`--ivf exact\` searches all.`,
   );
   const twins = equalVectors(read);
   if (twins)
     context.note(
-      `step \`${step.label}\`: items ${twins[0]} and ${twins[1]} of \`${step.params.path}\` have the same vector. Which of such items comes first, a graph and FAISS may see differently.`,
+      `step \`${step.label}\`: items ${twins[0]} and ${twins[1]} of \`${step.params.path}\` have the same vector. A graph and FAISS may order such items differently.`,
     );
   const vectors = new Float32Array(nlist * longest * dimension);
   const ids = new BigInt64Array(nlist * longest);

@@ -110,7 +110,7 @@ describe("what FAISS reads without looking", () => {
   test("ids of an index inside another, beyond what that holds", () => {
     for (const name of ["idmap-ivf-pq", "refined-ivf-pq"]) {
       const bytes = bytesOf(name);
-      // Of the lists, behind whose last byte the wrapper goes on.
+      // The lists' last byte, after which the wrapper continues.
       const at = bytes.indexOf(Buffer.from("ilar"));
       const first = at + 4 + 16 + 4 + 8 + 4 * 8;
       const size = Number(bytes.readBigUInt64LE(at + 4 + 16 + 4 + 8));
@@ -135,12 +135,12 @@ describe("what FAISS reads without looking", () => {
       `on level 1 vector ${high} links to vector ${low}, which is not there`,
     );
   });
-  test("sizes of a scalar quantiser, a centroid that is not finite, k_factor, efSearch", () => {
+  test("sizes of a scalar quantizer, a centroid that is not finite, k_factor, efSearch", () => {
     const sq = bytesOf("sq");
     sq.writeInt32LE(3, 37);
-    expect(() => readFaissHeader(sq, "x")).toThrow(/a scalar quantiser of 8 bytes for 8 dimensions of 4 bits/);
+    expect(() => readFaissHeader(sq, "x")).toThrow(/a scalar quantizer of 8 bytes for 8 dimensions of 4 bits/);
     sq.writeInt32LE(17, 37);
-    expect(() => readFaissHeader(sq, "x")).toThrow(/a scalar quantiser of FAISS' type 17, which is not served/);
+    expect(() => readFaissHeader(sq, "x")).toThrow(/a scalar quantizer of FAISS' type 17, which is not supported/);
     const ivf = bytesOf("ivf-flat");
     ivf.writeFloatLE(Number.NaN, layoutOf(ivf).centroids!.offset + 8 * 4 * 2);
     expect(() => readFaissHeader(ivf, "x")).toThrow("centroid 2 holds numbers that are not finite");
@@ -179,7 +179,7 @@ describe("what FAISS reads without looking", () => {
 /** In an index, behind letters, dimension, count, two numbers of no meaning and a flag. */
 const METRIC = 4 + 4 + 8 + 16 + 1;
 
-/** Where each index in a file begins. */
+/** The start of each index in a file. */
 const headsOf = (bytes: Buffer): number[] =>
   Array.from(bytes.toString("latin1").matchAll(/I[wxH][A-Za-z0-9]{2}/g), ({ index }) => index).filter(
     at => at + METRIC + 4 <= bytes.length && bytes.readInt32LE(at + 4) === 8 && bytes[at + METRIC - 1] === 1,

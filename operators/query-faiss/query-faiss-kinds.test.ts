@@ -1,5 +1,5 @@
-// Files of every served kind, by faiss 1.7.3 and 1.15.1, answer here what their own FAISS answered, with the file's parameters and with others;
-// and ids that are excluded are searched past.
+// Files of every supported kind, by faiss 1.7.3 and 1.15.1, give the results of their own FAISS, with the file's parameters and with
+// others. Excluded ids are searched past.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,12 +49,12 @@ test.each(cases)("faiss %s, %s, %s", async (version, name, _, { parameters, ids,
     context(),
     join(root, version),
   );
-  // Distances of quantised vectors tie: compared are ids at places whose distance is alone.
+  // Distances of quantized vectors tie, so only ids with a unique distance are compared.
   const seen = grouped(scores!) as number[][];
   expect(seen).toEqual(distances.map(row => row.map(d => expect.closeTo(d, 3) as number)));
   const alone = (row: number[], i: number) => row.every((d, j) => j === i || Math.abs(d - row[i]!) > 1e-3);
   grouped(found!).forEach((row, r) => {
-    // The last place may tie with what was not found.
+    // The last position may tie with an id that was not found.
     const at = distances[r]!.flatMap((_, i) => (alone(distances[r]!, i) && i < distances[r]!.length - 1 ? i : []));
     expect(at.map(i => Number(row[i]))).toEqual(at.map(i => ids[r]![i]));
   });
@@ -98,7 +98,7 @@ describe("excluded ids", () => {
     );
     return grouped(ids!) as bigint[][];
   };
-  /** What an unbounded search finds, without what is excluded. */
+  /** The results of an unbounded search, without the excluded ones. */
   const expected = async (name: string, k: number, queries: number[][], seen: bigint[][]) =>
     (
       await ask(

@@ -1,4 +1,4 @@
-// Our binding of FAISS beside faiss-node in its thread: the same answers, many searches at once, faults that are errors, memory that goes.
+// Our binding of FAISS beside faiss-node in its thread: equal results, concurrent searches, errors for faults, memory that is freed.
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -30,7 +30,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Per row, ids in groups of as good as equal distance, best first; the last such group of a full row may be any of more that are as far. */
+/**
+ * Per row, ids in groups of nearly equal distance, best first. The last such group of a full row may be any of more at the same distance.
+ */
 function settled({ ids, distances, offsets }: FaissHits, k: number): Map<string, string>[] {
   return Array.from({ length: offsets.length - 1 }, (_, row) => {
     const groups = new Map<string, bigint[]>();

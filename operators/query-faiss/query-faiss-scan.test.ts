@@ -1,5 +1,5 @@
-// The scan of flat indexes, by each processor's loops, beside FAISS's own search of the same file: the same ids in the same order; of equal distances
-// the first in the index first, whatever k.
+// The scan of flat indexes, by each processor's loops, beside FAISS's own search of the same file: the same ids in the same order. Of equal
+// distances the first in the index is first, for any k.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,7 +40,7 @@ function numbers(count: number, make: (uniform: number) => number): Float32Array
   });
 }
 
-/** Whole numbers have no rounding and many ties; those far from zero and close together are where 8 bits tell least apart. */
+/** Integers have no rounding and many ties; for those far from zero and close together 8 bits distinguish least. */
 const KINDS = {
   ties: (x: number) => Math.floor(x * 5) - 2,
   spread: (x: number) => x - 0.5,
@@ -60,7 +60,7 @@ const cases = Object.keys(KINDS).flatMap(kind =>
   ),
 );
 
-// In a process of its own: what the processor has is asked once.
+// In a process of its own: the processor's features are read once.
 test.each(["", "avx2", "none"])(
   "MERLON_SIMD=%s: as FAISS searches",
   simd => {
@@ -177,7 +177,7 @@ test("a search whose client left while it waited is not made", async () => {
   const statuses = (await all).map(({ status }) => status);
   expect(statuses).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
   expect(batches).toEqual([1, 1]);
-  // Nobody is left to search for.
+  // No caller is left.
   const rest = Promise.allSettled([ask(), ask(left.signal)]);
   expect((await rest).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
   expect(batches).toEqual([1, 1, 1]);

@@ -14,7 +14,7 @@ type Missing = OpParams["queryFeast"]["onMissing"];
 
 export const mergeLookups: Pass = (plan, note) => {
   const merged = new Map<string, Lookup>();
-  /** `step\ncolumn` of a step that is gone → where the column is now. */
+  /** `step\ncolumn` of a removed step → the column's new place. */
   const moved = new Map<string, Pick<ColumnRef, "step" | "column">>();
   const follow = (ref: ColumnRef): ColumnRef => ({ ...ref, ...moved.get(`${ref.step}\n${ref.column}`) });
   const steps: AnyStep[] = [];
@@ -51,12 +51,14 @@ const lookupKey = ({ id, params, inputs, artefacts, cache }: Lookup): string => 
   const { repository, view, entityColumn, ttl, bytes, memoryMb, timeoutMs, onMissing } = params;
   const keys = inputs.input.map(({ step, column }) => [step, column]);
   const single = typeof entityColumn === "string";
-  // One that leaves rows out makes rows of its own; several keys that are answered too are told by their names.
+  // One that drops rows makes its own rows. Several returned keys are distinguished by their names.
   const own = dropsRows(onMissing) || (!single && params.includeId) ? id : single ? "" : entityColumn;
   return JSON.stringify([repository, artefacts.repository, view, keys, own, ttl, bytes, memoryMb, timeoutMs, cache]);
 };
 
-/** The first step with what the second fetches, and where each column of the second is then; undefined where they disagree on a feature. */
+/**
+ * The first step with the features of the second, and the new place of each column of the second; undefined if they disagree on a feature.
+ */
 function merge(
   first: Lookup,
   second: Lookup,
@@ -95,7 +97,7 @@ function merge(
 
 type Rule = Exclude<Missing, Readonly<Record<string, unknown>>> | { readonly default: unknown };
 
-/** What one column becomes when its entity is unknown; a record's rule goes by column, then by feature. */
+/** The rule for one column if its entity is unknown; a record's rule is by column, then by feature. */
 function ruleOf({ onMissing, features }: OpParams["queryFeast"], column: string): Rule {
   if (typeof onMissing === "string") return onMissing;
   const keys = Object.keys(onMissing);

@@ -1,4 +1,4 @@
-/** What `onMissing` says of the features that `queryFeast` reads: names that are there, defaults of their dtypes. */
+/** The rules of `onMissing` for the features that `queryFeast` reads: existing names, defaults of their dtypes. */
 
 import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../compiler/diagnostics/messages.js";

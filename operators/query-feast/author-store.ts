@@ -1,4 +1,4 @@
-/** What a SQLite store of `queryFeast` lacks that every request would miss: its rows, or the candidates of the index before it. */
+/** Finds data that a SQLite store of `queryFeast` lacks for every request: its rows, or the candidates of the index before it. */
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { FeastView } from "../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
@@ -20,8 +20,8 @@ interface LookUp {
 }
 
 /**
- * Reports views without a table or rows, and candidates of an index that a view does not know: an error where none is known, a warning where
- * an unknown one ends its request. Stores beyond this machine are not looked at.
+ * Reports views without a table or rows, and candidates of an index that are not in a view. If all are missing it is an error. It is a
+ * warning if a missing one fails its request. Stores beyond this machine are not looked at.
  * @returns false after an error
  */
 export function checkStore(call: Call<FeastAuthor>, repository: FeastRepository, lookUp: LookUp): boolean {

@@ -18,7 +18,7 @@ export interface FeastViews {
   readonly features: readonly {
     readonly feature: FeastFeature;
     readonly name: string;
-    /** Of its view. */
+    /** The name of its view. */
     readonly view: string;
     /** As a plan has it: the name, with its view where there are several. */
     readonly reference: string;

@@ -40,8 +40,8 @@ export interface QueryFeastOptions<View extends string = string, Feature extends
   /** Feature service to read, instead of views. */
   readonly service?: string;
   /**
-   * Column with the entity key; by default the one named like the view's join key, or the only column. Where there are several join keys,
-   * a record from join key to column; all columns on the same rows.
+   * Column with the entity key; by default the one named like the view's join key, or the only column. For several join keys, a record from
+   * join key to column; all columns on the same rows.
    */
   readonly entityColumn?: string | Readonly<Record<string, string>>;
   /** Answers the entity key too, under the name of the join key. */
@@ -50,12 +50,12 @@ export interface QueryFeastOptions<View extends string = string, Feature extends
   readonly fullNames?: boolean;
   /** Put before each feature's name with `_`, unless the name starts with these letters, as Merlin tests it: `it` leaves `item_price` as it is. */
   readonly prefix?: string;
-  /** Features to read; by default all of the view. Where two views have one of a name, write `view:feature`. */
+  /** Features to read; by default all of the view. If two views have one of a name, write `view:feature`. */
   readonly features?: readonly Feature[];
   /**
-   * What a feature becomes that the store does not have, as of an unknown entity, or that is older than `ttl`: an error that names the key, null, a value
-   * (`{ default: 0 }`), or (`"drop"`) its candidate is left out; for all features or one by one, by column (`{ age: "null", brand: { default: "none" } }`).
-   * A null that is stored is a value: it stays null, or becomes the default, and is neither an error nor a reason to leave its candidate out.
+   * The rule for a feature of an unknown entity, or one that is older than `ttl`: an error that names the key, null, a value (`{ default: 0
+   * }`), or (`"drop"`) its candidate is dropped. It holds for all features or for one by column (`{ age: "null", brand: { default: "none" }
+   * }`). A stored null is a value: it stays null or becomes the default. It is not an error, and its candidate is kept.
    * @default "error"
    */
   readonly onMissing?: OpParams["queryFeast"]["onMissing"];
@@ -121,8 +121,8 @@ type FeastRuleOf<P, O extends QueryFeastOptions> = [ArtefactOf<P, "feast">] exte
 /**
  * Looks features up in a Feast online store: SQLite, Redis or a feature server. One read per request, whatever the number of rows.
  *
- * A timestamp is its second since 1970, a set is a list, a UUID or a decimal is text, JSON is the text that was stored, and a map, a struct or a list of lists is
- * JSON text with its names in order. A view without entities is looked up by `__dummy_id`, a string column of empty texts.
+ * A timestamp is its second since 1970, a set is a list, a UUID or a decimal is text. JSON is the stored text, and a map, a struct or a
+ * list of lists is JSON text with its names in order. A view without entities is looked up by `__dummy_id`, a string column of empty texts.
  * @param repository folder with `feature_store.yaml`, relative to this file
  * @example request["user_id"] >> queryFeast("features", { view: "user_features", includeId: true })
  */
@@ -249,7 +249,7 @@ function copiedRepository(repository: FeastRepository, from: string, folder: str
   };
   const authority = "tlsAuthority" in onlineStore ? onlineStore.tlsAuthority : undefined;
   const certificate = onlineStore.type === "redis" ? onlineStore.tlsClient?.certificate : undefined;
-  // Named relative to the repository, they have to come along; elsewhere they are the server's own.
+  // A path relative to the repository is copied with it; any other is the server's own.
   const carried = [authority, certificate].filter(
     file => file !== undefined && !relative(from, file).startsWith(".."),
   ) as string[];

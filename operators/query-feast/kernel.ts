@@ -1,4 +1,4 @@
-/** Entity keys, on any rows -> the features of Feast views for each row, read in one go with each key once. */
+/** Entity keys, on any rows → the features of Feast views for each row, read in one go with each key once. */
 
 import type { Step } from "../../contract/plan.js";
 import { type FeastRepository, readFeastRepository } from "../../formats/feast/feast-repository.js";
@@ -91,7 +91,7 @@ function prepareRun(
   };
 }
 
-/** Where an output comes from: a feature, or the column of a key. */
+/** The source of an output: a feature, or the column of a key. */
 type Source = { readonly feature: number } | { readonly entity: number };
 
 function assemble(

@@ -1,5 +1,5 @@
 /**
- * Plan → the same without its look-ups on the request's rows: their features come with the request.
+ * Plan → the same without its look-ups on the request's rows: their features are inputs of the request.
  */
 
 import { NotLoweredError } from "../../compiler/5-emit/onnx/not-lowered.js";
@@ -7,7 +7,10 @@ import { withReferences } from "../../contract/any-step.js";
 import type { AnyStep, Plan, Step } from "../../contract/plan.js";
 import { LoweringFault } from "../shared/onnx/lowering.js";
 
-/** A queryFeast step goes, and what it made comes with the request. @throws Error for features of candidates, which no request knows */
+/**
+ * Removes a queryFeast step and makes its outputs inputs of the request. @throws Error for features of candidates, which a request cannot
+ * have
+ */
 export function withFeatureInputs(plan: Plan): Plan {
   const gone = new Map<string, Step<"queryFeast">>();
   for (const step of plan.steps) if (step.op === "queryFeast") gone.set(step.id, step);

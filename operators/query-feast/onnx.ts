@@ -58,7 +58,7 @@ function entityPlaces(
   const keys = view.keys.map(({ dtype, values }): ArrowColumn => ({ dtype, values }));
   const found =
     keys.length === 1 ? placesOf(context, columns[0]!, own[0]!, keys[0]!) : tuplePlaces(context, columns, own, keys);
-  // A key with a null in it is nobody's.
+  // A key with a null matches no entity.
   const whole = columns.flatMap(col => (col.valid ? [col.valid] : []));
   const known = whole.reduce((a, b) => and(g, a, b), not(g, less(g, found, int64(g, 0))));
   return where(g, known, found, int64(g, view.entities));

@@ -1,4 +1,4 @@
-/** What `onMissing` of `queryFeast` says of one feature, and whether a default fits its column. */
+/** The rule of `onMissing` in `queryFeast` for one feature, and whether a default fits its column. */
 import { z } from "zod";
 import { type ColumnSchema, isRagged } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
@@ -13,7 +13,7 @@ export const onMissingSchema = z.union([
 ]);
 
 type Scalar = number | string | boolean;
-/** What a missing feature becomes: a fault, a null, a value; or its row goes. */
+/** The result for a missing feature: a fault, a null, a value, or a dropped row. */
 export type MissingRule = "error" | "null" | "drop" | { readonly default: Scalar | readonly Scalar[] };
 
 type OnMissing = z.output<typeof onMissingSchema>;
@@ -33,7 +33,7 @@ export function missingRule(onMissing: OnMissing, column: string, feature: strin
 export const namedInMissing = (onMissing: OnMissing): readonly string[] =>
   typeof onMissing === "string" || isDefault(onMissing) ? [] : Object.keys(onMissing);
 
-/** `{ default: 0 }` is a rule; `{ default: "null" }` for a feature named `default` is told by its value. */
+/** `{ default: 0 }` is a rule; `{ default: "null" }` for a feature named `default` is distinguished by its value. */
 const isDefault = (value: object): value is { default: Scalar } => {
   const { default: given, ...rest } = value as { default?: unknown };
   return (

@@ -21,7 +21,7 @@ export const queryFeast = operator({
     entityColumn: z.union([z.string(), perColumn(z.string())]),
     includeId: z.boolean().default(false),
     prefix: z.string().default(""),
-    /** What a feature of an unknown entity becomes; a record decides feature by feature; `drop` leaves the candidate out. */
+    /** The rule for a feature of an unknown entity. A record has rules by feature. `drop` drops the candidate. */
     onMissing: onMissingSchema.default("error"),
     /** Values that are older are missing: `true` for the ttl of the view, or seconds. Feast itself serves them. */
     ttl: z.union([z.literal(true), z.number().positive()]).optional(),

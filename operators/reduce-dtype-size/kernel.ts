@@ -1,4 +1,4 @@
-/** Numeric columns -> the same numbers in the dtypes that the fit found. A value that does not fit is a fault naming it. */
+/** Numeric columns → the same numbers in the dtypes that the fit found. A value that does not fit is a fault naming it. */
 import { castValues } from "../../runtime/base/columns/cast.js";
 import { allocate, type Column, type Values } from "../../runtime/base/columns/table.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
@@ -16,7 +16,7 @@ export const reduceDtypeSize: Kernel<"reduceDtypeSize"> = {
   }),
 };
 
-/** The values with 0 wherever there is none, so that nothing that stands in a null's place can fail to fit. */
+/** The values with 0 for each missing one, so that no arbitrary value of a null can fail to fit. */
 function known({ dtype, values, validity }: Column): Values {
   if (!validity?.includes(0)) return values;
   const zeros = allocate(dtype, values.length) as { [i: number]: Values[number] };

@@ -6,13 +6,13 @@ import { type ColumnsOfNode, type OrderingRule, orderingOp } from "../shared/aut
 
 /**
  * Takes `topk` candidates per user, drawn without replacement with weight exp(temperature · score); answers `ordered_ids` and their
- * original `ordered_scores`. A draw depends on the seed, on the step and on the user's own candidates, and not on who else is in the request. Without a
- * seed the server draws one for each request (`merlon serve --seed` makes a whole run repeatable). A score that is missing or no number is an error that
- * names the candidate; infinite ones come first or last.
+ * original `ordered_scores`. A draw depends on the seed, on the step and on the user's own candidates, and not on who else is in the
+ * request. Without a seed the server draws one for each request (`merlon serve --seed` makes a whole run repeatable). A score that is
+ * missing or NaN is an error that names the candidate; infinite scores are first or last.
  * @param relevance one column of scores, one per candidate
  * @param options.topk how many; fewer where there are fewer candidates @default 10
- * @param options.temperature multiplies the scores, as in Merlin: larger is greedier, 0 gives all the same chance, below 0
- *   the worst come first @default 20
+ * @param options.temperature multiplies the scores, as in Merlin: larger is greedier, 0 makes all equally likely, below 0 the worst are
+ * first @default 20
  * @param options.mode `"greedy"` takes the best scores, without chance @default "sample"
  * @param options.seed makes every answer repeatable; a request may bring its own as parameter `seed`
  * @example pairs["item_id"] >> softmaxSampling(ranking["score"], { topk: 10 })

@@ -1,6 +1,6 @@
 /**
- * Scores of one user's candidates, and random words of each -> the k largest of T·s − ln(−ln u), largest first: a draw without replacement with weights
- * exp(T·s). Logarithms are taken only for candidates that may yet be among the k.
+ * Scores of one user's candidates, and random words of each → the k largest of T·s − ln(−ln u), largest first. This is a draw without
+ * replacement with weights exp(T·s). Logarithms are taken only for candidates that may yet be among the k.
  */
 import { int32s } from "../../runtime/base/columns/short-arrays.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
@@ -51,8 +51,8 @@ export function gumbelRace(
 const weigh = (temperature: number, score: number): number => (temperature === 0 ? 0 : temperature * score);
 
 /**
- * Whether the key certainly is not above `least`, told without a logarithm: −ln u ≥ 1 − u, so the noise is at most −ln(1 − u), which is below `lead` where
- * (1 − u) · exp(lead) > 1; and exp is above the start of its series. The margin is for the rounding of logarithms.
+ * Whether the key is certainly not above `least`, without a logarithm: −ln u ≥ 1 − u, so the noise is at most −ln(1 − u), which is below
+ * `lead` if (1 − u) · exp(lead) > 1; and exp is above the start of its series. The margin is for the rounding of logarithms.
  */
 function isBehind(weight: number, u: number, least: number): boolean {
   const lead = least - weight;

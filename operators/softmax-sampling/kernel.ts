@@ -1,5 +1,5 @@
 /**
- * Candidates and their scores -> `topk` of each user's candidates, without replacement, with probability proportional to exp(T · score).
+ * Candidates and their scores → `topk` of each user's candidates, without replacement, with probability proportional to exp(T · score).
  * A Gumbel race in log space: keep the largest T·s − ln(−ln u). The draw depends on the seed, the step and the row's own candidates only,
  * so a batch answers what its rows answer one by one. O(n · k) for small k, O(n log n) else.
  */

@@ -14,15 +14,16 @@ import { isNumber } from "../shared/author/elementwise.js";
 
 /**
  * `(Σ target + pSmooth · mean) / (count + pSmooth)` over the fitted rows with the same value, as `TE_{column}_{target}`; the target's mean
- * for a value not seen. Rows without a target are left out. A null is a value like any other. A list in the list on
- * the left is one key of several columns. The statistics are those of all rows, and serving needs no target (NVTabular
- * serves the statistics of some fold, by the place of a row in its batch, and asks for the target).
+ * for a value not seen. Rows without a target are left out. A null is a value like any other. A list in the list on the left is one key of
+ * several columns. The statistics are those of all rows, and serving needs no target. NVTabular serves the statistics of a fold, by the
+ * position of a row in its batch, and requires the target.
  * @param target numbers or booleans, one or several columns; read while fitting alone
  * @param options.pSmooth how many rows' worth of the overall mean to mix in @default 20
  * @param options.outDtype `"float32"` (default, as NVTabular) or `"float64"`
- * @param options.foldMode `"nvtabular"`: a row takes the statistics of its key without the fold of its number, as NVTabular does; to compare with it, and
- *   to train without the row's own target. A fit or transform numbers the rows of all its files together, a server those of each request. Transform the files of the
- *   fit, all in the same order: in another, rows fall into other folds, and their own targets are in what they take. `kfold` (3) and `foldSeed` (42) are NVTabular's
+ * @param options.foldMode `"nvtabular"`: a row takes the statistics of its key without the fold of its number, as NVTabular does. Use it
+ * for comparison with NVTabular, and to train without the row's own target. A fit or transform numbers the rows of all its files together,
+ * a server those of each request. Transform the files of the fit, all in the same order. In another order rows are in other folds, and the
+ * statistics include their own targets. `kfold` (3) and `foldSeed` (42) are NVTabular's
  * @param options.nvtabularNulls counts the rows of a value that have no target too: what NVTabular learns, for models that were trained with it
  *   @default false
  * @example ["brand", ["brand", "city"]] >> targetEncoding(events["clicked"], { pSmooth: 10 })

@@ -1,6 +1,6 @@
 /**
- * Key columns of any dtype -> float columns: the smoothed mean that each target had among the rows with the same key,
- * `(sum + p · mean) / (count + p)`; the target's mean for a key that the fit has not seen.
+ * Key columns of any dtype → float columns: the smoothed mean of each target among the rows with the same key, `(sum + p · mean) / (count +
+ * p)`. For an unknown key it is the target's mean.
  */
 import type { PathInside } from "../../contract/files/path-inside.js";
 import type { OpState } from "../../contract/op-state.js";

@@ -14,9 +14,9 @@ export const targetEncoding = operator({
     /** Encodes a row without the fold it falls into by its place, as NVTabular does; else with the statistics of all rows. */
     foldMode: z.literal("nvtabular").optional(),
     nvtabularNulls,
-    /** Of `foldMode`: how many folds @default 3 */
+    /** For `foldMode`: number of folds @default 3 */
     kfold: z.number().int().min(2).max(100).optional(),
-    /** Of `foldMode`: seed of the folds; null deals them in turn @default 42 */
+    /** For `foldMode`: seed of the folds; null deals them in turn @default 42 */
     foldSeed: z.number().int().min(0).max(4294967295).nullable().optional(),
     outDtype: z.enum(["float32", "float64"]).default("float32"),
   }),

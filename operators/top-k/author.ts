@@ -5,8 +5,8 @@ import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
 import { type ColumnsOfNode, type OrderingRule, orderingOp } from "../shared/author/ordering.js";
 
 /**
- * Takes the `topk` best candidates per user, best first; equal scores keep their order. A score that is missing or no number is an error
- * that names the candidate; infinite ones come first or last. Answers `ordered_ids` and `ordered_scores`.
+ * Takes the `topk` best candidates per user, best first; equal scores keep their order. A score that is missing or NaN is an error that
+ * names the candidate; infinite scores are first or last. Answers `ordered_ids` and `ordered_scores`.
  * @param relevance one column of scores, one per candidate
  * @param options.topk how many; fewer where there are fewer candidates @default 10
  * @example pairs["item_id"] >> topK(ranking["score"], { topk: 10 })

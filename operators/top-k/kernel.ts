@@ -1,4 +1,4 @@
-/** Candidates and their scores -> the `topk` best of each user, best first; equal scores keep their order. */
+/** Candidates and their scores → the `topk` best of each user, best first; equal scores keep their order. */
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
 import { orderCandidates, orderingNames } from "../shared/kernel/order-candidates.js";

@@ -18,10 +18,10 @@ export interface TransformWorkflowOptions<Subgraph extends string = string> {
   /** Only this named part of the workflow; it reads the columns the part needs. */
   readonly subgraph?: Subgraph;
   /**
-   * The workflow takes rows away (`filter`, `dropna`, `groupby`, an inner `joinExternal`), and the candidates follow: those left are the rows
-   * of its columns, so that what is to be answered about them must come out of the workflow too. An answer about groups of the request's rows
-   * has a row a group: scalars `[groups]`, and lists whose `NAME__offsets` count groups. It has no other columns: a value of the request for each
-   * group is an aggregation of the workflow, such as `first`. Without `changesRows` such a workflow is refused.
+   * The workflow drops rows (`filter`, `dropna`, `groupby`, an inner `joinExternal`), and so drops their candidates. The remaining ones are
+   * the rows of its columns, so every other output about them must be an output of the workflow. An answer about groups of the request's
+   * rows has a row a group: scalars `[groups]`, and lists whose `NAME__offsets` count groups. It has no other columns: a value of the
+   * request for each group is an aggregation of the workflow, such as `first`. Without `changesRows` such a workflow is refused.
    */
   readonly changesRows?: boolean;
   /** Columns that serving does not have, such as labels: they go, and with them every column made from one. */
@@ -35,7 +35,7 @@ type SubgraphOf<P> =
   | (ArtefactOf<P, "workflow"> extends { readonly subgraphs: infer G } ? keyof G & string : never)
   | (string & {});
 
-/** What is asked for; never where the checker cannot know: it does not follow what `removeInputs` takes along. */
+/** The selected part; never if the checker cannot know, because it does not follow what `removeInputs` removes. */
 type PartOf<P, O> = O extends { readonly removeInputs: readonly string[] }
   ? never
   : O extends { readonly subgraph: infer N extends string }
@@ -127,7 +127,7 @@ export const transformWorkflowOp = defineOp({
   },
 });
 
-/** The part of a workflow that is asked for: the same plan when all of it is. */
+/** The selected part of a workflow: the same plan if all of it is. */
 function partOf(call: Call<OpParams["transformWorkflow"]>, whole: Plan): Plan | undefined {
   const { path, subgraph, removeInputs = [] } = call.params;
   const known = Object.keys(whole.subgraphs ?? {});

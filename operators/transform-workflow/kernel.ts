@@ -1,4 +1,4 @@
-/** Columns a fitted workflow reads -> the columns it makes, on the same rows: the steps that `merlon transform` runs offline. */
+/** Columns a fitted workflow reads → the columns it makes, on the same rows: the steps that `merlon transform` runs offline. */
 import { dirname } from "node:path";
 import { FILE_LIMITS, readRegular } from "../../contract/files/read-regular.js";
 import { type Plan, PlanError, parsePlan } from "../../contract/plan.js";
@@ -45,7 +45,7 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
   },
 };
 
-/** @throws RuntimeFault where golden rows come out otherwise and nobody takes it as a warning */
+/** @throws RuntimeFault if golden rows differ and no handler takes it as a warning */
 async function replayGolden(
   executable: ExecutablePlan,
   folder: string,
@@ -55,14 +55,14 @@ async function replayGolden(
   const difference = golden && (await replay(executable, golden));
   if (!difference) return;
   report(
-    `golden rows of ${folder} come out otherwise than when it was fitted: ${sayDifference(difference)}. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`,
+    `golden rows of ${folder} differ from those stored at its fit: ${sayDifference(difference)}. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`,
     onDifference,
   );
 }
 
 /**
- * Models behind a workflow were checked against its fit as the ensemble was built. A message where the folder holds another fit since; undefined where
- * it is the same, or where one of the two is older than checksums of vocabularies.
+ * Models behind a workflow were checked against its fit as the ensemble was built. A message if the folder holds another fit since;
+ * undefined if it is the same, or if one of the two is older than checksums of vocabularies.
  */
 function otherFit(built: Schema, found: Plan["outputs"], folder: string): string | undefined {
   for (const { name, properties } of built) {
@@ -70,12 +70,12 @@ function otherFit(built: Schema, found: Plan["outputs"], folder: string): string
     const before = properties.vocabulary_sum;
     if (typeof now !== "string" || typeof before !== "string" || now === before) continue;
     const short = (sum: string) => sum.slice(0, "sha256:".length + 12);
-    return `${folder} holds another fit than the ensemble was built with: its ids of \`${name}\` are of vocabulary ${short(now)}, not ${short(before)}, and models read them as ids of the old one. Build the ensemble again with models of this fit, bring back the folder, or serve with \`--verify-workflows off\`.`;
+    return `${folder} is another fit than the one of the build. Its ids of \`${name}\` are of vocabulary ${short(now)}, not ${short(before)}, and models would read them as ids of the old one. Build the ensemble again with models of this fit, bring back the folder, or serve with \`--verify-workflows off\`.`;
   }
   return undefined;
 }
 
-/** @throws RuntimeFault where nobody takes it as a warning */
+/** @throws RuntimeFault if no handler takes it as a warning */
 function report(message: string | undefined, onDifference: PrepareContext["onGoldenDifference"]): void {
   if (message === undefined || onDifference === "skip") return;
   if (typeof onDifference !== "function") throw new RuntimeFault("INVALID_ARGUMENT", message);

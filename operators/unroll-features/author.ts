@@ -11,7 +11,7 @@ import { candidateRows } from "../shared/author/ordering.js";
 
 type Prefixed<U extends string, Prefix extends string> = Prefix extends "" ? U : Renamed<U, `${Prefix}_`>;
 
-/** A sentence when the item column is missing, or a name would stand twice. */
+/** A sentence if the item column is missing, or a name would be used twice. */
 type Misfit<Item extends string, U extends string, Prefix extends string, S extends string> =
   true extends IsUnknown<S>
     ? never

@@ -1,4 +1,4 @@
-/** Columns of candidates, and columns of their user -> the candidates' columns and the user's, repeated for each candidate. */
+/** Columns of candidates, and columns of their user → the candidates' columns and the user's, repeated for each candidate. */
 
 import { repeatRows } from "../../runtime/base/columns/repeat-rows.js";
 import { runsOf } from "../../runtime/base/columns/row-map.js";

@@ -11,7 +11,7 @@ export const unrollFeatures: Lowering<"unrollFeatures"> = (step, { input, unroll
     const index =
       ancestorIndex(g, rows, col.rows) ??
       context.fail(
-        `\`${name}\` stands on rows that \`${step.params.itemColumn}\` was not made from`,
+        `\`${name}\` has other rows than those that \`${step.params.itemColumn}\` was made from`,
         "Build the ensemble again.",
       );
     return gatherRows(g, col, index, rows);

@@ -15,7 +15,7 @@ export const unrollFeatures = operator({
     passes: { rowsBy: params => params.itemColumn },
   },
   describe: ({ params, names }) => `repeat ${names("unroll") || "nothing"} for each ${params.itemColumn}`,
-  // The item column stays, since it tells the rows.
+  // The item column stays, since it determines the rows.
   narrow: ({ params, inputs: { input = [], unroll = [] }, outputs }, isRead) => {
     const keep = outputs.map((c, i) => isRead(c.name) || input[i]?.name === params.itemColumn);
     return {

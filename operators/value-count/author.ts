@@ -1,4 +1,4 @@
-/** Lists → the same lists, whose shortest and longest length the schema knows. */
+/** Lists → the same lists, with their shortest and longest length in the schema. */
 
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { Op } from "../../compiler/dsl/node.js";
@@ -10,8 +10,8 @@ import { defineOp } from "../shared/author/define-op.js";
 import { mapColumns, withProperties } from "../shared/author/elementwise.js";
 
 /**
- * Writes into the schema how few and how many values the fitted lists have; data stays. Where all lists have one length, the column becomes
- * a vector of that length, and a list of another length is an error from then on. NVTabular's ValueCount.
+ * Writes into the schema how few and how many values the fitted lists have; data stays. If all lists have one length, the column becomes a
+ * vector of that length, and a list of another length is then an error. NVTabular's ValueCount.
  * @example ["genres"] >> categorify() >> valueCount()
  */
 export const valueCount = (): Op<OpenRule> => new Op("valueCount", {});

@@ -1,4 +1,4 @@
-/** List columns -> the same lists; as vectors where every fitted list has one length. */
+/** List columns → the same lists; as vectors where every fitted list has one length. */
 
 import { fixedLength } from "../../contract/schema.js";
 import type { Column } from "../../runtime/base/columns/table.js";

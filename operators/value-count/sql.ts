@@ -6,6 +6,6 @@ import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
 export const valueCount: SqlForm<"valueCount"> = (step, inputs, { sql }) =>
   zip(inputs, step.outputs).map(([{ sql: col, dtype }, made]) => {
     const length = fixedLength(made);
-    // An array of no values is no type that DuckDB has.
+    // An array without values is not a type of DuckDB.
     return length ? sql.ofLength(col, dtype, length) : col;
   });

@@ -1,11 +1,14 @@
 /**
- * What native calls have cost → whether the next one may run at once. The event loop waits for a short call rather than hand it to another thread, or
- * to its own next turn, which costs 0.05 ms and several times that under load; a long one would hold up everybody.
+ * Measured costs of native calls → whether the next one may run synchronously. The event loop runs a short call synchronously, because
+ * another thread or its own next turn costs 0.05 ms, and several times that under load. A long call would block every other request.
  */
 import { isAlone } from "./in-flight.js";
 
 const QUICK_MICROS = 500;
-/** While nobody else is there to be held up. On a busy machine a thread that was woken waits for a CPU: that was most of a search's p99. */
+/**
+ * The bound while no other request can be blocked. On a busy machine a thread that was woken waits for a CPU: that was most of a search's
+ * p99.
+ */
 const ALONE_MICROS = 2000;
 /** From here on a call is not made on the event loop again and again, whatever a thread costs. */
 const LONG_MICROS = 10_000;

@@ -1,6 +1,6 @@
 /**
- * Cancellation of a request: an AbortSignal without its price: most requests are never cancelled, and making
- * and aborting a real AbortController for each cost an eighth of a small one.
+ * Cancellation of a request: a cheap AbortSignal. Most requests are never cancelled, and a real AbortController for each cost an eighth of
+ * a small one.
  */
 import { setMaxListeners } from "node:events";
 
@@ -11,7 +11,7 @@ export interface Cancellation {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** A cancellation and the way to cause it. Listeners are called once, in the order they came. */
+/** A cancellation and the way to cause it. Listeners are called once, in the order of registration. */
 export class Cancellable implements Cancellation {
   aborted = false;
   #listeners: Set<() => void> | undefined;

@@ -7,7 +7,7 @@ import type { Cancellation } from "./cancellation.js";
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Resolves after that many milliseconds, or as soon as the client has gone away. */
+  /** Resolves after that delay, or as soon as the client disconnects. */
   sleep(milliseconds: number, signal?: Cancellation): Promise<void>;
 }
 

@@ -1,12 +1,12 @@
 /**
- * How long things take that take long on purpose: a distribution, as JSON or as a word on the command line → a function that draws milliseconds.
+ * Artificial delays: a distribution, as JSON or as a word on the command line → a function that draws milliseconds.
  */
 import { z } from "zod";
 import type { Random } from "./random.js";
 
 const milliseconds = z.number().min(0);
 
-/** Milliseconds: always so many; evenly between two bounds; log-normal with that median and 99th percentile. */
+/** Milliseconds: a constant, uniform between two bounds, or log-normal with that median and 99th percentile. */
 export const delaySchema = z.union(
   [
     milliseconds,

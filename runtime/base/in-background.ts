@@ -1,6 +1,6 @@
 /**
- * Work without a caller that waits for it. Its failure is a fault of the program: watchers log and count it, and the process goes on. Without a watcher it is an
- * unhandled rejection like any other.
+ * Work without a caller that waits for it. Its failure is a bug of the program: watchers log and count it, and the process continues.
+ * Without a watcher it is an unhandled rejection like any other.
  */
 
 /** @param doing completes "… failed: " */

@@ -5,7 +5,7 @@ export type ModelVersion = number | bigint;
 
 const MAX_INT64 = 2n ** 63n - 1n;
 
-/** @returns nothing for what is no int64, where Triton ends */
+/** @returns nothing if it is not an int64; Triton ends there */
 export function toVersion(digits: string): ModelVersion | undefined {
   const value = BigInt(digits.replace("+", ""));
   if (value > MAX_INT64 || value < -MAX_INT64 - 1n) return undefined;

@@ -1,9 +1,9 @@
 /**
- * ONNX Runtime's packages of 1.30 report their use to Microsoft: a database under `~/.cache`, files in the temporary folder, a thread, uploads over HTTPS, and
- * most of the time that a first session takes to open. A server of somebody's models doesn't do that unasked.
+ * ONNX Runtime 1.30 reports usage to Microsoft. It uses a database under `~/.cache`, files in the temporary folder, a thread and uploads
+ * over HTTPS, which take most of the time of a first session. A server must not do that unless its operator chose it.
  */
 
-/** Turns it off for this process, before the first session; who sets `ORT_DISABLE_TELEMETRY` in the environment (0 leaves it on) has decided. */
+/** Turns it off for this process before the first session, unless `ORT_DISABLE_TELEMETRY` is set in the environment (0 leaves it on). */
 export function silenceOnnx(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
 }

@@ -14,7 +14,7 @@ export function semaphore(most: number): Semaphore {
   const waiting: (() => void)[] = [];
   return async (work, signal) => {
     if (running < most) running++;
-    // Whoever ends hands its place on.
+    // Releases the slot to the next waiter.
     else await new Promise<void>(resolve => waiting.push(resolve));
     try {
       if (signal?.aborted) throw new RuntimeFault("CANCELLED", "the request was cancelled");

@@ -1,5 +1,6 @@
 /**
- * Long work in short slices: the event loop turns between them, however many requests have such work, and the work of a client that has left ends.
+ * Long work in short slices. The event loop turns between them, however many requests have such work, and the work of a disconnected client
+ * ends.
  */
 import type { Cancellation } from "./cancellation.js";
 import { RuntimeFault } from "./errors.js";

@@ -1,5 +1,5 @@
 /**
- * BYTES tensors: each element a little-endian uint32 length and that many bytes ↔ JavaScript strings.
+ * BYTES tensors: each element is a little-endian uint32 length and its bytes ↔ JavaScript strings.
  */
 import { isUtf8 } from "node:buffer";
 import { RuntimeFault } from "./errors.js";
@@ -26,7 +26,7 @@ export function unpackStrings({ name, data }: Pick<Tensor, "name" | "data">): st
 
 /**
  * The same, of elements that are text: a replacement for bytes that are not text would be taken for a value.
- * @throws RuntimeFault that names the first element that is no UTF-8, too
+ * @throws RuntimeFault that names the first element that is not UTF-8, too
  */
 export function unpackTexts(tensor: Pick<Tensor, "name" | "data">): string[] {
   const strings = unpackStrings(tensor);
@@ -39,7 +39,7 @@ export function unpackTexts(tensor: Pick<Tensor, "name" | "data">): string[] {
     if (!isUtf8(buffer.subarray(at + 4, end)))
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `input '${tensor.name}': element ${i} is no UTF-8 text, which a column of strings holds. Send its text as UTF-8, or bytes as base64 on both sides.`,
+        `input '${tensor.name}': element ${i} is not UTF-8 text, which a column of strings requires. Send its text as UTF-8, or bytes as base64 on both sides.`,
       );
     at = end;
   }

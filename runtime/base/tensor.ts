@@ -9,7 +9,7 @@ export interface Tensor {
   readonly datatype: WireType;
   /** Full shape, the batch dimension included. */
   readonly shape: readonly number[];
-  /** Little-endian elements, row-major; BYTES: each element is a uint32 length and that many bytes. */
+  /** Little-endian elements, row-major; BYTES: each element is a uint32 length and its bytes. */
   readonly data: Uint8Array;
 }
 

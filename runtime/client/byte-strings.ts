@@ -1,10 +1,10 @@
 /**
- * BYTES tensors without Node's Buffer, so that a browser runs this too: each element a little-endian uint32 length and that many bytes.
+ * BYTES tensors without Node's Buffer, for browsers too: each element is a little-endian uint32 length and its bytes.
  */
 import { ProtocolError } from "./client-error.js";
 
 const encoder = new TextEncoder();
-// Replacing what is no UTF-8 would lose it quietly.
+// Replacement characters would lose data silently.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export function packByteStrings(items: readonly (string | Uint8Array)[]): Uint8Array {
@@ -38,7 +38,7 @@ export function unpackBytes(raw: Uint8Array, name: string): Uint8Array[] {
   return items;
 }
 
-/** @throws ProtocolError for an element that is no UTF-8 */
+/** @throws ProtocolError for an element that is not UTF-8 */
 export const unpackStrings = (raw: Uint8Array, name: string): string[] =>
   unpackBytes(raw, name).map((bytes, i) => {
     try {
@@ -46,7 +46,7 @@ export const unpackStrings = (raw: Uint8Array, name: string): string[] =>
     } catch (cause) {
       throw new ProtocolError(
         "INTERNAL",
-        `output \`${name}\`: element ${i} is no UTF-8 text; read \`.bytes()\` instead of \`.data\``,
+        `output \`${name}\`: element ${i} is not UTF-8 text; read \`.bytes()\` instead of \`.data\``,
         { cause },
       );
     }

@@ -27,11 +27,11 @@ export interface InferOptions<O extends string = string> extends CallOptions {
   readonly requestId?: string;
   /** The model's own parameters, as `{ seed: 7 }`. */
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
-  /** Which outputs are wanted; all by default. */
+  /** Names of requested outputs; all by default. */
   readonly outputs?: readonly O[];
-  /** How many of the best classes are wanted instead of an output's elements: it comes as BYTES, `value:index:label`. */
+  /** Number of top classes to return instead of an output's elements, as BYTES `value:index:label`. */
   readonly classes?: { readonly [N in O]?: number };
-  /** Outputs that are to be written to shared memory; their tensors come without elements. */
+  /** Outputs to write to shared memory; their tensors have no elements. */
   readonly regions?: {
     readonly [N in O]?: { readonly region: string; readonly byteSize: number; readonly offset?: number };
   };
@@ -44,13 +44,13 @@ export interface InferOptions<O extends string = string> extends CallOptions {
 }
 
 export interface ConnectOptions {
-  /** Sent with every call, as authorisation is. */
+  /** Sent with every call, for example authorization. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds for a call that says nothing else; none by default. */
   readonly deadline?: number;
   /** Which calls are retried, and when (default none). A number is the maximum of attempts. */
   readonly retry?: RetryPolicy | number;
-  /** Of `grpcs://` and `https://`. In a browser TLS is the browser's. */
+  /** TLS options of `grpcs://` and `https://`. In a browser TLS is the browser's. */
   readonly tls?: TlsOptions;
   /** Pings (gRPC) or TCP keep-alive (HTTP) of connections. */
   readonly keepAlive?: KeepAlive;
@@ -62,9 +62,9 @@ export interface ConnectOptions {
   readonly binary?: boolean | "auto";
   /** HTTP: connections at most. @default 64 */
   readonly connections?: number;
-  /** What the server is expected to have, as `merlon typegen` wrote it: compared when connecting, and every answer is held to it. */
+  /** The expected models, as `merlon typegen` wrote them: compared when connecting, and checked with every response. */
   readonly models?: ModelTypes;
-  /** What happens when the server has something else. @default "throw" */
+  /** The action if the server's models differ. @default "throw" */
   readonly drift?: "throw" | "warn";
 }
 

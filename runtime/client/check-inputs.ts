@@ -1,9 +1,9 @@
 /**
- * Inputs as a model declares them: a wrong name, datatype or rank has a sentence for its type, which the editor shows where the mistake is.
+ * Inputs as a model declares them. A wrong name, datatype or rank has a sentence as its type, which the editor shows at the mistake.
  */
 import type { InputOf, ModelType, ModelTypes, TensorType } from "./model-types.js";
 
-/** Models that are not known by type: anything goes, and the server says what is wrong. */
+/** Models without types accept any inputs; the server reports errors. */
 export type IsOpen<M extends ModelTypes> = string extends keyof M ? true : false;
 
 /** The type of a model's name. */
@@ -13,7 +13,7 @@ export type ModelName<M extends ModelTypes, K extends string> =
 /** The model of a name. */
 export type ModelAt<M extends ModelTypes, K extends string> = K extends keyof M ? M[K] : ModelType;
 
-/** What an input of a datatype is given as, for messages. */
+/** The accepted values of a datatype, for messages. */
 interface Wanted {
   BOOL: "a Uint8Array, or booleans";
   UINT8: "a Uint8Array, or numbers";

@@ -1,6 +1,6 @@
 /**
- * What a call can end with, as classes: `code` is gRPC's name of the status (over HTTP the one that Triton maps to it), `model` whom was asked,
- * `step` the part of an ensemble that failed.
+ * The errors of a call, as classes. `code` is gRPC's name of the status (over HTTP the one that Triton maps to it), `model` the server and
+ * model, `step` the failed part of an ensemble.
  */
 export const CODES = [
   "OK",
@@ -23,7 +23,7 @@ export const CODES = [
 ] as const;
 export type ErrorCode = Exclude<(typeof CODES)[number], "OK">;
 
-/** Where an error happened. */
+/** The place of an error. */
 export interface ErrorPlace {
   readonly model?: string | undefined;
   readonly requestId?: string | undefined;
@@ -62,7 +62,7 @@ export class InvalidRequestError extends ClientError {
 export class NotFoundError extends ClientError {
   override name = "NotFoundError";
 }
-/** No server answered, or it said that it can't now: the one kind that is worth asking again. */
+/** No server responded, or it reported that it is unavailable: the one kind that is worth a retry. */
 export class UnavailableError extends ClientError {
   override name = "UnavailableError";
 }
@@ -82,7 +82,7 @@ export class UnsupportedError extends ClientError {
 export class ServerError extends ClientError {
   override name = "ServerError";
 }
-/** What answered is no KServe server, or its answer contradicts itself. */
+/** The server is not a KServe server, or its response contradicts itself. */
 export class ProtocolError extends ClientError {
   override name = "ProtocolError";
 }

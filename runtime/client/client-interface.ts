@@ -9,7 +9,7 @@ import type { Management } from "./management.js";
 import type { InputsOf, ModelType, ModelTypes, OutputsOf } from "./model-types.js";
 import type { RowIn, RowOut } from "./rows.js";
 
-/** An answer with everything that came along. */
+/** A response with all its parts. */
 export interface Answer<O> {
   readonly outputs: O;
   readonly model: string;
@@ -31,7 +31,7 @@ export interface StreamOptions<O extends string = string> extends InferOptions<O
   readonly errors?: "throw" | "yield";
 }
 
-/** Of a request of a stream that has several. */
+/** One request of a stream. */
 export interface StreamRequest<I> {
   readonly inputs: I;
   readonly requestId?: string;
@@ -66,7 +66,7 @@ export interface Client<M extends ModelTypes = ModelTypes> extends Management, A
     options?: InferOptions<O>,
   ): Promise<Pick<OutputsOf<ModelAt<M, K>>, O & keyof OutputsOf<ModelAt<M, K>>>>;
 
-  /** As `infer`, with the id, the version and the parameters that came along. */
+  /** As `infer`, with the id, the version and the parameters of the response. */
   answer<const K extends string, const I, const O extends OutputName<ModelAt<M, K>> = OutputName<ModelAt<M, K>>>(
     model: ModelName<M, K>,
     inputs: Checked<ModelAt<M, K>, I>,
@@ -74,8 +74,8 @@ export interface Client<M extends ModelTypes = ModelTypes> extends Management, A
   ): Promise<Answer<Pick<OutputsOf<ModelAt<M, K>>, O & keyof OutputsOf<ModelAt<M, K>>>>>;
 
   /**
-   * Answers as they come: of one request to a decoupled model, or of each request of an iterable. Leaving the loop ends the call. Over HTTP a
-   * stream goes through `/generate_stream`, which takes single values and lists.
+   * Yields responses as they arrive: of one request to a decoupled model, or of each request of an iterable. Leaving the loop ends the
+   * call. Over HTTP a stream uses `/generate_stream`, which takes single values and lists.
    */
   stream<const K extends string>(
     model: ModelName<M, K>,
@@ -93,7 +93,7 @@ export interface Client<M extends ModelTypes = ModelTypes> extends Management, A
   ): Sequence<ModelAt<M, K>>;
 
   /**
-   * Asks with rows, answers with rows: `{ user_id: 7 }`, one object per row. Pairs `c__values` and `c__offsets` are one list `c`.
+   * Sends rows and returns rows: `{ user_id: 7 }`, one object per row. Pairs `c__values` and `c__offsets` are one list `c`.
    * @example const [row] = await client.rows("recommend", [{ user_id: 7 }]);
    */
   rows<const K extends string>(
@@ -102,7 +102,7 @@ export interface Client<M extends ModelTypes = ModelTypes> extends Management, A
     options?: InferOptions,
   ): Promise<RowOut<ModelAt<M, K>>[]>;
 
-  /** Plain JSON to `/generate_stream`, for models that are asked so. Only over HTTP. */
+  /** Posts plain JSON to `/generate_stream`, for models that take it. Only over HTTP. */
   generate(
     model: ModelName<M, string>,
     body: Readonly<Record<string, unknown>>,

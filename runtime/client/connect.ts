@@ -14,7 +14,7 @@ export interface Platform {
   readonly acceptsEncoding: boolean;
 }
 
-/** @throws InvalidRequestError for what is no URL of this kind */
+/** @throws InvalidRequestError if it is not a URL of this kind */
 export function parseUrl(url: string): URL {
   if (!/^[a-z]+:\/\//.test(url))
     throw wrong(
@@ -24,7 +24,7 @@ export function parseUrl(url: string): URL {
   try {
     parsed = new URL(url);
   } catch {
-    throw wrong(`"${url}" is no URL: write grpc://localhost:8001 or http://localhost:8000`);
+    throw wrong(`"${url}" is not a URL: write grpc://localhost:8001 or http://localhost:8000`);
   }
   if (!parsed.hostname) throw wrong(`"${url}" names no host`);
   return parsed;

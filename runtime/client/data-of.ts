@@ -1,7 +1,7 @@
 /**
- * Datatype -> what its values are in JavaScript.
+ * Datatype → the JavaScript type of its values.
  */
-/** What `tensor.data` is, by datatype. FP16 and BF16 are widened, which is exact. */
+/** The type of `tensor.data`, by datatype. FP16 and BF16 are widened, which is exact. */
 export interface DataOf {
   BOOL: Uint8Array;
   UINT8: Uint8Array;

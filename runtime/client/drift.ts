@@ -1,5 +1,5 @@
 /**
- * Compares what a program was typed against with what a server has, in sentences.
+ * Compares the types of a program with the models of a server, in sentences.
  */
 import { ClientError, NotFoundError } from "./client-error.js";
 import type { ModelType, ModelTypes, TensorType } from "./model-types.js";
@@ -41,7 +41,7 @@ export function modelDrift(name: string, expected: ModelType, live: Metadata): s
       else if (found.datatype !== type.datatype || !fits(type.shape, found.shape.map(Number)))
         differences.push(`model "${name}": ${side} \`${tensor}\` is ${print(found)}, and ${print(type)} is expected`);
     }
-    // More outputs harm nobody; an input that nobody sends may.
+    // More outputs are harmless; an input that no request sends may not be.
     if (side === "input")
       for (const found of seen)
         if (!Object.hasOwn(wanted, found.name))

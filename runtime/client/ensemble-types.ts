@@ -1,12 +1,12 @@
 /**
- * An ensemble's type → the type of the model that it compiles to, from the columns that a request brings and those that it answers with. What the
- * checker cannot know stays open: columns that an artefact decides, and, where an answer holds lists without a bound, whether a column has one value
- * a row or candidates. `merlon typegen --model-repository` has the exact model.
+ * An ensemble's type → the type of the model that it compiles to, from the columns that a request brings and those that it answers with.
+ * Unknown types stay open: columns that an artefact decides. If a response has lists without a bound, it is also open whether a column has
+ * one value per row or candidates. `merlon typegen --model-repository` has the exact model.
  */
 import type { DType, WireOf } from "../../triton-protos/datatype.js";
 import type { ModelType, ModelTypes } from "./model-types.js";
 
-/** What the default export of an `*.ensemble.ts` file looks like from here: the client must not load the compiler. */
+/** The shape of the default export of an `*.ensemble.ts` file: the client must not load the compiler. */
 export interface EnsembleLike {
   readonly kind: "ensemble";
   readonly name: string;

@@ -29,9 +29,9 @@ export interface Management {
   /** Tensors of a model, fetched anew. */
   modelMetadata(model: string, version?: Version, options?: CallOptions): Promise<ModelMetadata>;
   modelConfig(model: string, version?: Version, options?: CallOptions): Promise<ModelConfig>;
-  /** Of all ready models without a name. */
+  /** Without a name, those of all ready models. */
   statistics(model?: string, version?: Version, options?: CallOptions): Promise<readonly ModelStatistics[]>;
-  /** What the repositories hold. */
+  /** Lists the models of the repositories. */
   index(options?: CallOptions & { readonly ready?: boolean }): Promise<readonly ModelIndex[]>;
   /**
    * Loads a model, or loads it again.

@@ -5,7 +5,7 @@ import type { WireType } from "../../triton-protos/datatype.js";
 import type { DataOf } from "./data-of.js";
 import type { Tensor } from "./tensor.js";
 
-/** A tensor as a model declares it. `shape` is the full one: −1 is any size, and the batch comes first where there is one. */
+/** A tensor as a model declares it. `shape` is the full one: −1 is any size, and the batch dimension, if any, is first. */
 export interface TensorType {
   readonly datatype: WireType;
   readonly shape: readonly number[];
@@ -80,7 +80,7 @@ export interface RegionTensor {
   readonly shape: readonly number[];
 }
 
-/** What an input may be given as. */
+/** The accepted types of an input. */
 export type InputOf<T extends TensorType> =
   | Typed<T["datatype"]>
   | ItemOf[T["datatype"]]

@@ -1,5 +1,5 @@
 /**
- * What both entries of the client export.
+ * Exports of both entries of the client.
  */
 export type { CallOptions, ConnectOptions, InferOptions, ParameterValue } from "./call-options.js";
 export {

@@ -26,7 +26,7 @@ export function readAnswer(answer: WireAnswer, wire: WireRequest, models: ModelT
   return { outputs, model, version, id, parameters: parameters.size === 0 ? {} : Object.fromEntries(parameters) };
 }
 
-/** Where something is typed, an answer that is something else must not pass for it. */
+/** If a model is typed, a response of another type is an error. */
 function holdTo({ outputs: expected }: ModelType, outputs: Outputs, { outputs: wanted, model }: WireRequest): void {
   for (const [name, type] of Object.entries(expected)) {
     const wish = wanted.find(one => one.name === name);

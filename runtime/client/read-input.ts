@@ -1,6 +1,6 @@
 /**
- * A value that a caller gave for an input → a tensor in raw form. Typed arrays of the input's own datatype are sent as they are; plain numbers are
- * checked one by one, because a typed array would wrap them quietly.
+ * A value that a caller gave for an input → a tensor in raw form. Typed arrays of the input's own datatype are sent unchanged. Plain
+ * numbers are checked one by one, because a typed array would wrap them silently.
  */
 import { type DatatypeRow, type WireType, wireDatatype } from "../../triton-protos/datatype.js";
 import { toBfloats, toHalves } from "../../triton-protos/float16.js";
@@ -48,7 +48,7 @@ export function readInput(name: string, value: unknown, declared: Declared | und
   const data = given ? given.data : value;
   const datatype = given?.datatype ?? declared?.datatype ?? "";
   const row = wireDatatype(datatype);
-  if (!row) throw wrong(`input \`${name}\`: "${datatype}" is no datatype of KServe v2`);
+  if (!row) throw wrong(`input \`${name}\`: "${datatype}" is not a datatype of KServe v2`);
   const isOwn = row.array !== null && data instanceof row.array;
   const { items, shape } = isOwn
     ? { items: data as ArrayLike<unknown>, shape: undefined }

@@ -1,5 +1,5 @@
 /**
- * Asks again: which errors, how often, after how long. The deadline covers all attempts.
+ * Retries: which errors, the number of attempts, and the delays. The deadline covers all attempts.
  */
 import { CancelledError, ClientError, DeadlineError, type ErrorCode } from "./client-error.js";
 import type { CallSettings } from "./wire-call.js";

@@ -1,5 +1,5 @@
 /**
- * Finds the shape of an input that was given without one: from how it nests, else from what the model declares.
+ * Finds the shape of an input without one: from its nesting, else from the model's declaration.
  */
 import { wrong } from "./client-error.js";
 

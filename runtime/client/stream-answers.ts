@@ -10,7 +10,7 @@ import { type Inputs, writeRequest } from "./write-request.js";
 
 export type StreamRequests = Inputs | AsyncIterable<StreamRequest<Inputs>> | Iterable<StreamRequest<Inputs>>;
 
-/** What a stream needs of its client. */
+/** The parts of a client that a stream needs. */
 export interface StreamParts {
   readonly transport: Transport;
   readonly describe: Describe;

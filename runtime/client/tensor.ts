@@ -1,5 +1,5 @@
 /**
- * One tensor of an answer: a view of the bytes that came, decoded when it is read.
+ * One tensor of a response: a view of the received bytes, decoded when it is read.
  */
 import { type DatatypeRow, type WireType, wireDatatype } from "../../triton-protos/datatype.js";
 import { fromBfloats, fromHalves } from "../../triton-protos/float16.js";
@@ -17,13 +17,13 @@ export class Tensor<D extends WireType = WireType, S extends readonly number[] =
     readonly datatype: D,
     /** Full shape; sizes are as answered. */
     readonly shape: { readonly [K in keyof S]: number },
-    /** The elements as they came, row-major and little-endian. Shared with the other tensors of the answer: do not write. */
+    /** The received elements, row-major and little-endian. Shared with the other tensors of the answer: do not write. */
     readonly raw: Uint8Array,
   ) {}
 
   /**
-   * All elements, row-major: a typed array, or strings for BYTES. FP16 and BF16 come as Float32Array, BOOL as Uint8Array of 0 and 1, 64-bit
-   * integers as big ones. @throws ProtocolError where BYTES are no UTF-8
+   * All elements, row-major: a typed array, or strings for BYTES. FP16 and BF16 are Float32Array, BOOL is Uint8Array of 0 and 1, 64-bit
+   * integers are big ones. @throws ProtocolError if BYTES are not UTF-8
    */
   get data(): DataOf[D] {
     this.decoded ??= decode(this) as DataOf[D];

@@ -1,5 +1,5 @@
 /**
- * What travels between the client and its transports: tensors in raw form, and no protocol yet.
+ * The data between the client and its transports: raw tensors, independent of the protocol.
  */
 import type { Messages } from "../../triton-protos/gen/messages.js";
 import type { Init } from "../../triton-protos/proto-root.js";
@@ -24,7 +24,7 @@ export interface WireInput {
 
 export interface WireOutput {
   readonly name: string;
-  /** The best so many classes instead of the elements. */
+  /** Number of top classes instead of the elements. */
   readonly classes?: number;
   readonly region?: Region;
 }

@@ -1,6 +1,6 @@
 /**
- * Parquet files of one schema -> one of them with the row groups of all, in order: their bytes are copied as they are, and the footer says where each is now.
- * https://parquet.apache.org/docs/file-format/metadata
+ * Parquet files of one schema → one of them with the row groups of all, in order. The bytes are copied unchanged, and the footer has the
+ * new offsets. https://parquet.apache.org/docs/file-format/metadata
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { type Field, type List, printStruct, readStruct, type Struct, TYPE, type Value } from "./thrift-compact.js";
@@ -17,9 +17,9 @@ const METADATA = { dataPage: 9, indexPage: 10, dictionaryPage: 11, bloomFilter: 
 export interface GrowingParquet {
   /** Appends the row groups of a file. One at a time. */
   append(file: string): Promise<void>;
-  /** Writes the footer; without it the file is no Parquet any more. */
+  /** Writes the footer; without it the file is not Parquet any more. */
   finish(): Promise<void>;
-  /** Whatever became of it. */
+  /** Closes the file in any state. */
   close(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export async function growParquet(file: string): Promise<GrowingParquet> {
   };
 }
 
-/** The footer, and where it begins: what stands before it are row groups and what belongs to them. */
+/** The footer, and its offset: it is preceded by row groups and their data. */
 async function readFooter(file: FileHandle): Promise<{ readonly footer: Struct; readonly end: number }> {
   const { size } = await file.stat();
   const tail = Buffer.alloc(8);
@@ -79,7 +79,7 @@ async function copy(from: FileHandle, start: number, end: number, to: FileHandle
   }
 }
 
-/** A disk that is almost full takes a part of what it is given, and says so only when it is given the rest. */
+/** An almost full disk writes only a part of the buffer, and reports the error with the rest. */
 async function writeAll(to: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length; )
     done += (await to.write(bytes, done, bytes.length - done, at + done)).bytesWritten;

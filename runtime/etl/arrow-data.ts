@@ -1,5 +1,5 @@
 /**
- * Arrow IPC files (stream or file form, uncompressed) -> a temporary table of DuckDB. Batches are read one after another, so that memory holds one.
+ * Arrow IPC files (stream or file form, uncompressed) → a temporary table of DuckDB. Batches are read one after another, so that memory holds one.
  */
 import { createReadStream } from "node:fs";
 import {

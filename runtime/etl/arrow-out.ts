@@ -1,4 +1,4 @@
-/** A statement of DuckDB -> an Arrow IPC file, batch by batch: for readers that map it into memory. */
+/** A statement of DuckDB → an Arrow IPC file, batch by batch: for readers that map it into memory. */
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";

@@ -1,4 +1,4 @@
-/** Rows of (user, item) -> Parquet with one Bloom filter per user, as bytes: what a feature store serves to `filterCandidates({ seen })`. */
+/** Rows of (user, item) → Parquet with one Bloom filter per user, as bytes: what a feature store serves to `filterCandidates({ seen })`. */
 import { join } from "node:path";
 import { blobValue, DuckDBDataChunk, type DuckDBListValue, type DuckDBValue } from "@duckdb/node-api";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
@@ -17,14 +17,14 @@ export interface BloomOptions extends DatabaseOptions {
   readonly errorRate: number;
   /** Name of the column of filters. */
   readonly name: string;
-  /** Column whose latest value per user comes along: the event time that a feature store asks for. */
+  /** Column whose latest value per user is copied: the event time that a feature store requires. */
   readonly timestamp?: string;
   readonly onProgress?: OnProgress;
 }
 
 export interface MadeFilters {
   readonly users: number;
-  /** Of all filters together. */
+  /** The size of all filters together. */
   readonly bytes: number;
 }
 
@@ -37,7 +37,7 @@ export async function buildBloomFilters(
   options: BloomOptions,
 ): Promise<MadeFilters> {
   if (!(options.errorRate > 0 && options.errorRate < 1))
-    throw fault(`an error rate lies between 0 and 1, and ${options.errorRate} does not. Take 0.01.`);
+    throw fault(`an error rate must be between 0 and 1, found ${options.errorRate}. Take 0.01.`);
   const database = await openDatabase(options);
   const staging = new StagingFolder(out);
   try {

@@ -1,6 +1,6 @@
 /**
- * A function from columns to a column -> a function of SQL. DuckDB hands over chunks; numbers go in and out as whole buffers. Of a column that
- * Parquet stores as a dictionary DuckDB asks once a distinct value.
+ * A function from columns to a column → a function of SQL. DuckDB hands over chunks; numbers go in and out as whole buffers. For a column
+ * that Parquet stores as a dictionary, DuckDB calls it once per distinct value.
  */
 import * as duckdb from "@duckdb/node-api";
 import type { Vector } from "@duckdb/node-bindings";

@@ -5,7 +5,7 @@ export interface ColumnStats {
   readonly nulls: number;
   /** Distinct values that are not null. */
   readonly cardinality: number;
-  /** Of numbers. */
+  /** For numbers. */
   readonly mean?: number;
   readonly std?: number;
   /** At 0, 0.01, 0.25, 0.5, 0.75, 0.99 and 1; of numbers, NaN left out. */

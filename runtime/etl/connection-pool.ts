@@ -1,4 +1,4 @@
-/** One database -> as many connections as may work side by side; work waits for a free one. */
+/** One database → as many connections as may work side by side; work waits for a free one. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Database } from "./database.js";
 import type { EnginePool } from "./engine.js";
@@ -9,7 +9,7 @@ export async function openPool(database: Database, size: number): Promise<Connec
   const free = [database];
   while (free.length < size) free.push(await database.connect());
   const waiting: ((database: Database) => void)[] = [];
-  /** Whether work of this pool goes on: work within it could wait for the connection that it is itself in the way of. */
+  /** Whether this code runs inside work of the pool: it could wait for the connection that it holds itself. */
   const isWithin = new AsyncLocalStorage<true>();
   return {
     async run(work) {

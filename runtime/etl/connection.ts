@@ -1,6 +1,6 @@
 /**
- * A connection that may be closed at any time. DuckDB's binding works on it in other threads by a bare pointer: closed under a statement, as happens where one
- * of several side by side fails, it takes the process with it.
+ * A connection that may be closed at any time. Other threads use the binding's connection by a bare pointer. Closed during a statement, as
+ * happens if one of several parallel ones fails, it crashes the process.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";
@@ -41,7 +41,7 @@ export function closable(connection: DuckDBConnection): Connected {
         connection.interrupt();
         await Promise.race([Promise.allSettled(inFlight), delay(AGAIN)]);
       }
-      // Whoever reads rows of a stream holds the connection's lock, which closing waits for in this thread.
+      // The reader of a stream's rows holds the connection's lock, which closing waits for in this thread.
       connection.interrupt();
       connection.closeSync();
     },

@@ -1,4 +1,4 @@
-/** What DuckDB says of a row of CSV that has too few or too many fields, or a quote without an end -> which row of which file, and the way out. */
+/** DuckDB's text about a row of CSV with too few or too many fields, or an unterminated quote → the row, the file, and the fix. */
 import { open } from "node:fs/promises";
 import { RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
@@ -47,7 +47,7 @@ async function firstLine(file: string): Promise<string> {
 const DELIMITERS = [",", ";", "\t", "|"];
 
 /**
- * A file in which no header was found, since its rows have no one number of fields -> the first row at fault.
+ * A file in which no header was found, since the numbers of fields differ → the first row at fault.
  * @param wanted a column that its first line may have
  */
 export async function findOddRow(database: Database, file: string, wanted: string): Promise<RuntimeFault | undefined> {

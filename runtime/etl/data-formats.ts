@@ -22,7 +22,7 @@ export const FORMATS: readonly {
 export const formatOf = (file: string): FileFormat | undefined =>
   FORMATS.find(({ endings }) => endings.some(ending => file.toLowerCase().endsWith(`.${ending}`)))?.format;
 
-/** `day=2024-01-01` of the folders a file lies in: Hive's partitions, which are columns. */
+/** `day=2024-01-01` of a file's folders: Hive's partitions, which are columns. */
 export const partitionsOf = (file: string): readonly string[] =>
   file
     .split("/")
@@ -43,8 +43,8 @@ export function parquetRelation(files: readonly string[], columns: readonly Colu
 }
 
 /**
- * Reads text. Declared columns are read as what is declared.
- * @param alone nothing else is read: other columns are text, so that what stands in them cannot be wrong
+ * Reads text. Declared columns are read with the declared type.
+ * @param alone nothing else is read: other columns are text, so that their content cannot be wrong
  */
 export function textRelation(
   format: "csv" | "json",

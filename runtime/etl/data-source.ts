@@ -1,5 +1,5 @@
 /**
- * Globs of Parquet or CSV files -> one relation whose columns have been checked, file by file, against what a plan declares.
+ * Globs of Parquet or CSV files → one relation whose columns have been checked, file by file, against what a plan declares.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,13 +21,13 @@ export interface DataFiles {
 export interface DataSource extends DataFiles {
   /** `FROM` this: the files as one relation, with the columns' own names. */
   readonly relation: string;
-  /** One expression per column asked for, in that order, of exactly the declared type. */
+  /** One expression per selected column, in that order, of exactly the declared type. */
   readonly expressions: readonly string[];
-  /** Expressions that say where a row stands in the data, of Parquet. */
+  /** Expressions of a row's position in the data, for Parquet. */
   readonly place: readonly string[];
   /** Known without reading (Parquet), else undefined. */
   readonly rows: number | undefined;
-  /** Columns that are taken as they stand and that Parquet stores a dictionary of, in every file. */
+  /** Columns that are read unchanged and that Parquet stores with a dictionary in every file. */
   readonly dictionaries: ReadonlySet<string>;
 }
 
@@ -160,10 +160,10 @@ async function checkFile(
   }
   for (const col of columns) {
     const type = types.get(col.name)!;
-    // Text is read as what is declared.
+    // Text is read with the declared type.
     const refusal = format === "parquet" || format === "arrow" ? refuseType(col, type) : undefined;
     if (refusal)
-      throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, but ${printColumn(col)} is wanted. ${refusal}`);
+      throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
   }
 }
 

@@ -10,11 +10,11 @@ import { readPacked } from "./read-packed.js";
 import { duckdbSql } from "./sql/duckdb-dialect.js";
 import { text } from "./sql/literal.js";
 
-/** How far a long statement has come. */
+/** The progress of a long statement. */
 export interface Progress {
   readonly doing: string;
   readonly rows: number;
-  /** Undefined while nobody has counted them (CSV). */
+  /** Undefined while the rows are not counted (CSV). */
   readonly totalRows: number | undefined;
 }
 export type OnProgress = (progress: Progress) => void;
@@ -29,7 +29,7 @@ export interface DatabaseOptions {
 
 export interface Database extends Engine {
   readonly connection: DuckDBConnection;
-  /** Takes bytes out of what tables that rows are joined with may use; says no when too little is left. */
+  /** Takes bytes from the budget of join tables; returns false if too little is left. */
   reserve(bytes: number): boolean;
   /** Bytes taken so far. */
   readonly reserved: number;
@@ -76,7 +76,7 @@ export async function openDatabase({ memoryLimit, threads, onProgress }: Databas
   return database(shared, first);
 }
 
-/** What the connections of one database have in common. */
+/** The shared part of a database's connections. */
 interface Shared {
   readonly instance: DuckDBInstance;
   readonly spill: TemporaryFolder;
@@ -87,7 +87,7 @@ interface Shared {
   readonly tables: Set<string>;
   /** Connections beside the first. While one is open the instance keeps its memory. */
   readonly others: Connected[];
-  /** Statements say how far they have come. */
+  /** Statements report their progress. */
   readonly counts: boolean;
 }
 

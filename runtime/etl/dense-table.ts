@@ -1,6 +1,6 @@
 /**
- * Integer keys that lie close together, and what is known of each -> a table whose rows are numbered by a key's distance from the least one, and
- * say what is known of null and of keys that are not there too: every row of the data finds one, which DuckDB does by counting.
+ * Integer keys of a small range, and values for each → a table whose rows are numbered by a key's distance from the least one. It has rows
+ * for null and for missing keys too, so every row of the data matches one, and DuckDB joins by counting.
  */
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type DenseKeys, denseKeys } from "../base/columns/dense-index.js";
@@ -20,14 +20,14 @@ export interface DenseColumn {
 /** DuckDB counts up to a million rows; in a longer table it searches. */
 const LONGEST = 1_000_000;
 
-/** Undefined where the keys are no integers or lie too far apart. */
+/** Undefined if the keys are not integers or their range is too large. */
 export function denseRange(dtype: DType, keys: Values): DenseKeys | undefined {
   const { kind } = datatype(dtype);
   const dense = kind === "int" || kind === "uint" ? denseKeys(keys, LONGEST) : undefined;
   return dense && dense.least + BigInt(dense.span) < 2n ** 62n ? dense : undefined;
 }
 
-/** Bytes that a dense table of so many outputs takes, and DuckDB's own table over it. */
+/** Bytes of a dense table with this number of outputs, and of DuckDB's own table over it. */
 export const denseBytes = ({ span }: DenseKeys, outputs: number): number => span * 16 * (1 + outputs);
 
 /** @param outputs each with two values more than there are keys */

@@ -1,9 +1,9 @@
 /**
- * Two sets of one column -> how far the second lies from the first.
+ * Two sets of one column → the distance between their distributions.
  *
- * Population stability index: PSI = Σ (bᵢ − aᵢ) · ln(bᵢ / aᵢ) over shares of bins; the bins are the first set's deciles for numbers, else its 20
- * most frequent values and one for the rest, and one for null; shares are taken as at least 0.0001. Read as is usual: below 0.1 alike, from 0.25 on
- * another population (Siddiqi, Credit Risk Scorecards, 2006).
+ * Population stability index: PSI = Σ (bᵢ − aᵢ) · ln(bᵢ / aᵢ) over shares of bins. The bins are the first set's deciles for numbers, else
+ * its 20 most frequent values and one for the rest, and one for null. Shares are at least 0.0001. Read as is usual: below 0.1 alike, from
+ * 0.25 on another population (Siddiqi, Credit Risk Scorecards, 2006).
  *
  * Kolmogorov-Smirnov: KS = max |F_a(x) − F_b(x)| over all values x of numbers, null left out; exact.
  */
@@ -16,7 +16,7 @@ export interface Drift {
   readonly name: string;
   /** Undefined where the sets hold values of different kinds. */
   readonly psi?: number;
-  /** Of numbers. */
+  /** For numbers. */
   readonly ks?: number;
   readonly verdict: "alike" | "moved" | "another population" | "other type";
 }

@@ -1,4 +1,7 @@
-/** Parquet with ids and vectors, HugeCTR's model files, or numpy's arrays -> an embedding table folder, sorted by id, put in place in one step. */
+/**
+ * Parquet with ids and vectors, HugeCTR's model files, or numpy's arrays → an embedding table folder, sorted by id, put in place
+ * atomically.
+ */
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
@@ -105,9 +108,9 @@ export function importNpzTable(path: string, out: string, vectors: string, keys?
   const { matrix, given } = readArrays(path, vectors, keys);
   const [count = 0, dimension = 0] = matrix.shape;
   if (matrix.shape.length !== 2 || matrix.values.length === 0 || matrix.values instanceof BigInt64Array)
-    throw fault(`${path}: \`${vectors}\` has the shape (${matrix.shape.join(", ")}); a matrix of floats is wanted.`);
+    throw fault(`${path}: \`${vectors}\` has the shape (${matrix.shape.join(", ")}); expected a matrix of floats.`);
   if (given && (given.shape.length !== 1 || given.shape[0] !== count || given.values instanceof Float32Array))
-    throw fault(`${path}: \`${keys}\` has the shape (${given.shape.join(", ")}); ${count} integers are wanted.`);
+    throw fault(`${path}: \`${keys}\` has the shape (${given.shape.join(", ")}); expected ${count} integers.`);
   const odd = (matrix.values as Float32Array).findIndex(x => !Number.isFinite(x));
   if (odd >= 0)
     throw fault(
@@ -137,7 +140,7 @@ function readArrays(path: string, vectors: string, keys: string | undefined) {
   }
 }
 
-/** @returns the keys in rising order, and where each stood before @throws RuntimeFault for one that comes twice */
+/** @returns the keys in rising order, and the original position of each @throws RuntimeFault for a duplicate */
 function sortKeys(
   unsorted: BigInt64Array,
   where: string,

@@ -1,4 +1,4 @@
-/** What runs a workflow's statements: DuckDB in this process, or Spark. */
+/** The engine of a workflow's statements: DuckDB in this process, or Spark. */
 import type { Json } from "@duckdb/node-api";
 import type { PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
@@ -14,7 +14,7 @@ export interface Engine {
   rows(sql: string, doing: string, onFraction?: OnFraction): Promise<Json[][]>;
   /**
    * Runs one statement; its columns `c0`, …, text packed.
-   * @param keep name of a table that the rows stay in, where the engine is asked for them again
+   * @param keep name of a table that keeps the rows, if the engine reads them again
    */
   packed(
     sql: string,

@@ -1,5 +1,5 @@
 /**
- * Run as a process of its own: raw float32 vectors -> an index file as FAISS writes it, ids being positions. FAISS ends the process on
+ * Run as a process of its own: raw float32 vectors → an index file as FAISS writes it, ids being positions. FAISS ends the process on
  * some faults, which must not be the caller's process. Arguments, as JSON: see `FaissJob`.
  */
 import { closeSync, openSync, readSync } from "node:fs";

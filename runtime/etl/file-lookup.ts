@@ -1,4 +1,4 @@
-/** A fitted `joinExternal` -> functions of a connection: a column of the file by key, and whether it has the key. */
+/** A fitted `joinExternal` → functions of a connection: a column of the file by key, and whether it has the key. */
 import { join } from "node:path";
 import type { ColumnRef, Fitted } from "../../contract/plan.js";
 import { readFittedTable } from "../../operators/shared/kernel/fitted-table.js";

@@ -1,6 +1,6 @@
 /**
- * What a fit has learnt so far, in a folder beside its output, so that one that was killed goes on where it was. What is kept holds for one
- * program and one state of the data files; a fit of anything else begins anew.
+ * The state that a fit has learned so far, in a folder beside its output, so that a killed fit resumes. It is valid for one program and one
+ * state of the data files; any other fit starts anew.
  */
 import { createHash } from "node:crypto";
 import {
@@ -27,7 +27,7 @@ export interface FitJournal {
   /** Pieces of work that an earlier run had done. */
   readonly resumed: number;
   /**
-   * Does a piece of work, unless it was done: then its value and its files come from the journal.
+   * Does a piece of work, or reads its value and its files from the journal if it was done.
    * @param unit name of the piece, the same in every run
    * @param files what the work writes, relative to the fitted folder
    */
@@ -42,7 +42,7 @@ export const NO_JOURNAL: FitJournal = { resumed: 0, remember: (_unit, _files, wo
 /** `etl/ranking` -> `etl/.merlon-fit-ranking` */
 export const journalOf = (out: string): string => join(dirname(resolve(out)), `.merlon-fit-${basename(resolve(out))}`);
 
-/** Where a fit has arrived in its place there is nothing to go on with. */
+/** After a finished fit there is nothing to resume. */
 export const removeJournal = (out: string): void => removeEntries(journalOf(out));
 
 /**

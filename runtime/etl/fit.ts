@@ -1,5 +1,5 @@
 /**
- * An unfitted workflow plan and data -> the state of every step that learns. Statistics of one depth are taken together; steps further
+ * An unfitted workflow plan and data → the state of every step that learns. Statistics of one depth are taken together; steps further
  * down see the columns as the steps before them make them.
  */
 import { writeFile } from "node:fs/promises";
@@ -36,11 +36,11 @@ import type { SqlColumn } from "./sql/sql-column.js";
 import { STATE_FROM_MOMENTS } from "./state-from-moments.js";
 
 export interface FitOptions extends DatabaseOptions {
-  /** Where vocabulary files go, under `categories/`. */
+  /** The folder of vocabulary files, under `categories/`. */
   readonly folder: string;
   /** Folder that the files which operators name are relative to; the program's. @default the working directory */
   readonly base?: string;
-  /** The plan again, with what is known so far: what is learnt may decide the dtypes, shapes and columns of the steps that follow. */
+  /** The plan again, with the state so far: it may decide the dtypes, shapes and columns of the next steps. */
   readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
   readonly onProgress?: OnProgress;
   /** Runs the statements on Spark; DuckDB then only reads small files and the golden rows. */
@@ -64,7 +64,7 @@ export interface Fitted {
 
 /**
  * Learns what a plan's steps need to know.
- * @param plan a workflow; states it already has are learnt anew
+ * @param plan a workflow; existing states are learned anew
  * @param data path, folder or glob of Parquet or CSV files, or several
  * @throws RuntimeFault naming file, column or step; the folder then holds nothing of use
  */
@@ -139,7 +139,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
   }
 }
 
-/** Where a fit's statements run. */
+/** The connection of a fit's statements. */
 interface Place {
   readonly source: DataSource;
   readonly lookups: Lookups;
@@ -220,10 +220,10 @@ const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): Fit
   fittedStep(state === undefined ? step : ({ ...step, state } as AnyStep));
 
 /**
- * One depth. Counts and moments of every column are one statement; beside it go the vocabularies and the tables of groups, one statement each.
- * A statement that adds up floats must use one thread, so that its sums are the same every time: statements use one thread each, and the
- * machine is filled by running as many as it has threads. Vocabularies are counts, which any number of threads add up alike: where there is
- * less work than threads, they come last, with all threads.
+ * One depth. Counts and moments of every column are one statement; beside it go the vocabularies and the tables of groups, one statement
+ * each. A statement that sums floats must use one thread, so that its sums are reproducible. Statements therefore use one thread each, and
+ * as many run in parallel as the machine has threads. Vocabularies are counts, which are equal with any number of threads: if there is less
+ * work than threads, they run last, with all threads.
  */
 async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const { database } = fit;
@@ -273,7 +273,7 @@ async function learnStep(fit: Fit, step: AnyStep): Promise<void> {
   fit.states.set(step.id, await learner.learn(learning, step as Step<FittedOpKind>));
 }
 
-/** What a step wants to know of a column, which may be about something made from it. */
+/** The statistics that a step needs of a column, which may be of something made from it. */
 function asked(step: AnyStep, source: SqlColumn, sql: Sql): Asked & { readonly source: SqlColumn } {
   const from = STATE_FROM_MOMENTS[step.op as FittedOpKind];
   const column = from?.of?.(source, sql) ?? source;

@@ -1,6 +1,6 @@
 /**
- * A fitted plan and its vocabularies -> the workflow's folder on disk, in one step: a reader and a `kill -9` meet the old folder or the
- * new one, never a mixture.
+ * A fitted plan and its vocabularies → the workflow's folder on disk, atomically. A reader and a `kill -9` find the old folder or the new
+ * one, never a mixture.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-/** Folds as a function of a connection: the number of a row -> its fold, as the kernel deals them. */
+/** Folds as a function of a connection: the number of a row → its fold, as the kernel deals them. */
 import { foldDealer } from "../../operators/shared/kernel/mersenne-twister.js";
 import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";

@@ -1,4 +1,4 @@
-/** A vocabulary that an author gave, as values or as a Parquet file -> the vocabulary as a fit would learn it. Counts are 0 unless the file has them. */
+/** A vocabulary that an author gave, as values or as a Parquet file → the vocabulary as a fit would learn it. Counts are 0 unless the file has them. */
 import { resolve } from "node:path";
 import type { Vocabulary } from "../../operators/categorify/kernel-vocabulary.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
@@ -44,7 +44,7 @@ function fromValues(given: readonly (string | number | boolean)[], dtype: DType,
     const isWhole = kind === "float" || wanted !== "number" || Number.isSafeInteger(value);
     if (typeof value !== wanted || !isWhole)
       throw fault(
-        `${what} ${JSON.stringify(value)} is no ${dtype}, which the column is. Give values of the column's dtype.`,
+        `${what} ${JSON.stringify(value)} is not a ${dtype}, the type of the column. Give values of the column's dtype.`,
       );
     values[i] =
       kind === "bool" ? Number(value) : kind !== "float" && bytes === 8 && wanted === "number" ? BigInt(value) : value;

@@ -1,6 +1,6 @@
 /**
- * A step that looks groups of keys up -> tables of what its kernel makes of every key it knows, and of one that it does not: with these
- * an engine answers as the kernel would, row by row.
+ * A step that looks up groups of keys → tables of its kernel's results for every known key and for an unknown one. With these an engine
+ * returns the kernel's results row by row.
  */
 import { join } from "node:path";
 import type { ColumnRef, Fitted } from "../../contract/plan.js";
@@ -20,13 +20,13 @@ import type { SqlColumn } from "./sql/sql-column.js";
 export interface GroupLookup {
   /** The step's input columns that are the keys. */
   readonly columns: readonly string[];
-  /** Where a row's outputs have to be looked for. */
+  /** The look-up of a row's outputs. */
   find(keys: readonly SqlColumn[]): Omit<LookUp, "alias"> | undefined;
   /** Expressions of the outputs. `found` names what was found. */
   outputs(keys: readonly SqlColumn[], found: string): readonly string[];
 }
 
-/** Where tables of groups go. */
+/** The place of group tables. */
 export interface TableStore {
   readonly sql: Sql;
   /** Says no where there is no room. */

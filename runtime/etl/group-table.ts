@@ -1,5 +1,5 @@
 /**
- * Key columns of a view and aggregates -> one row a key, in the order of the keys, null first. DuckDB must use one thread: sums of floats
+ * Key columns of a view and aggregates → one row a key, in the order of the keys, null first. DuckDB must use one thread: sums of floats
  * depend on their order.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Parquet with ids and embeddings -> a FAISS index file that answers with those ids, exact beyond 2^53. Text ids go into a map beside it.
+ * Parquet with ids and embeddings → a FAISS index file with those ids, exact beyond 2^53. Text ids go into a map beside it.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";

@@ -9,7 +9,7 @@ export interface IndexFactory {
   readonly lists: number;
   /** HNSW. */
   readonly graph: boolean;
-  /** How many vectors to train on, at most; 0 for what is not trained. */
+  /** Maximum number of training vectors; 0 without training. */
   readonly train: number;
   /** Vectors needed. */
   readonly least: number;

@@ -1,4 +1,4 @@
-/** Files with an id and a vector a row -> checked, then one stream of float32: what indexes and embedding tables are made of. */
+/** Files with an id and a vector per row → checked, then one stream of float32: the input of indexes and embedding tables. */
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { column } from "../../contract/schema.js";
 import { RuntimeFault } from "../base/errors.js";
@@ -6,7 +6,7 @@ import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 
 export interface VectorColumns {
-  /** Column whose values come once each. */
+  /** Column of unique values. */
   readonly id: string;
   /** Column of float lists, all of one length. */
   readonly embedding: string;
@@ -144,7 +144,7 @@ async function checkVectors(
   if (twice) {
     const [first, second] = await rowsOf(database, twice[0]);
     throw fault(
-      `column \`${id}\` has the id ${show(twice[0])} in ${twice[1]} rows (${first} and ${second}, from 0). Each id must come once.`,
+      `column \`${id}\` has the id ${show(twice[0])} in ${twice[1]} rows (${first} and ${second}, from 0). Each id must be unique.`,
     );
   }
   return { count, dimension: longest };

@@ -1,5 +1,5 @@
 /**
- * A workflow plan over a data source -> a stack of views, one per wave of steps whose inputs are there. Each column of the plan is one
+ * A workflow plan over a data source → a stack of views, one per wave of steps whose inputs exist. Each column of the plan is one
  * column of the topmost view, so that expressions stay short and statements read only what they name.
  */
 import { columnsAt, columnsReadBy } from "../../contract/any-step.js";
@@ -26,7 +26,7 @@ export interface Layers {
   readonly order: string;
   /** Joins leave rows in their order as long as one thread works: none answers rows that find something before those that do not. */
   readonly keepsOrder: boolean;
-  /** Columns that rows stand in the data's order by. */
+  /** Columns that determine the data's order of rows. */
   readonly places: readonly string[];
   /** The column a reference names, or undefined while no layer makes it. */
   find(ref: Pick<ColumnRef, "step" | "column">): SqlColumn | undefined;
@@ -35,9 +35,9 @@ export interface Layers {
 }
 
 /**
- * Steps whose inputs are there, as far as they may go together: one that changes rows, as a `filter` does, changes them for every column
- * below it, so it waits until nothing else can be done on the rows as they are, and goes alone. Steps that `waits` says yes to come after all others that are ready,
- * so that as many of them as can go together.
+ * Steps whose inputs exist, as far as they can run together. One that changes rows, as a `filter` does, changes them for every column below
+ * it. It waits until nothing else can be done on the present rows, and runs alone. Steps for which `waits` is true are after all others
+ * that are ready, so that as many of them as possible run together.
  */
 export function nextWave<S extends AnyStep>(
   layers: Pick<Layers, "find">,
@@ -140,7 +140,7 @@ export async function openLayers(
   };
 }
 
-/** Makes the lowest view, of the data's rows. @returns its columns that rows stand in the data's order by */
+/** Makes the lowest view, of the data's rows. @returns its columns that determine the data's order of rows */
 async function viewSource(
   engine: Engine,
   source: DataSource,

@@ -1,4 +1,4 @@
-/** The columns of a `dataStats` step, and a view -> what the data looks like, in one statement. */
+/** The columns of a `dataStats` step, and a view → statistics of the data, in one statement. */
 import type { Json } from "@duckdb/node-api";
 import type { OpState } from "../../contract/op-state.js";
 import type { Step } from "../../contract/plan.js";
@@ -42,7 +42,7 @@ function statistics(sql: Sql, { dtype }: SqlColumn): readonly string[] {
   ];
 }
 
-/** 64-bit integers come as text; those that a number holds are numbers. */
+/** 64-bit integers are read as text; those that a number holds become numbers. */
 const exact = (value: Json | undefined): Json | undefined =>
   typeof value === "string" && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 

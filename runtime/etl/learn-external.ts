@@ -1,4 +1,4 @@
-/** A step that joins or compares with a file -> the file's part that it needs, as a table of the fitted folder, and its state. */
+/** A step that joins or compares with a file → the needed part of the file, as a table of the fitted folder, and its state. */
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -16,7 +16,7 @@ import type { Database } from "./database.js";
 import type { Learning } from "./learning.js";
 import { readAll } from "./read-columns.js";
 
-/** What reading a file takes: a connection, dtypes of the columns on the left, and where tables go. */
+/** The context of reading a file: a connection, dtypes of the columns on the left, and the place of tables. */
 export interface ReadingFiles {
   readonly files: Pick<Learning["files"], "run">;
   readonly layers: { find(ref: ColumnRef): { readonly dtype: DType } | undefined };
@@ -135,7 +135,7 @@ function matrixOf(
 ): FittedTable {
   const odd = [...rows, ...columns].find(id => !(id >= 0 && id < 2 ** 31 - 1));
   if (odd !== undefined)
-    throw fault(`\`${path}\`: ${odd} is no row or column; they are whole numbers from 0 to 2147483646.`);
+    throw fault(`\`${path}\`: ${odd} is not a row or column; they are integers from 0 to 2147483646.`);
   const size = rows.reduce((most, r) => Math.max(most, r + 1), 0);
   const weights = Float64Array.from(values);
   if (metric === "tfidf") {

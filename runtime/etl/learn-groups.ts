@@ -1,4 +1,4 @@
-/** A step that learns from groups of rows, and a view -> its state and its tables in the fitted folder. */
+/** A step that learns from groups of rows, and a view → its state and its tables in the fitted folder. */
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -75,7 +75,7 @@ const STATISTICS: Statistics = {
   max: value => `max(${value})`,
 };
 
-/** NVTabular's: sums of what is there, over all rows. Of one row alone there is no variance. */
+/** NVTabular's rule: sums of existing values, over all rows. A single row has no variance. */
 const sumOf = (value: string) => `coalesce(sum(${value}), 0)`;
 const varianceOf = (value: string) => {
   const x = `CAST(${value} AS DOUBLE)`;

@@ -1,4 +1,4 @@
-/** A `categorify` step and a view -> its vocabularies, learnt or given, as files of the fitted folder, and its state. */
+/** A `categorify` step and a view → its vocabularies, learned or given, as files of the fitted folder, and its state. */
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** What a step that learns is given: the data as the steps before it made it, where files go, and who does the work. */
+/** The context of a step that learns: the output of the steps before it, the place of files, and the engine. */
 import type { ConnectionPool } from "./connection-pool.js";
 import type { EnginePool } from "./engine.js";
 import type { FitJournal } from "./fit-journal.js";

@@ -1,4 +1,4 @@
-/** Columns over typed arrays -> a table of DuckDB with the same rows in the same order. */
+/** Columns over typed arrays → a table of DuckDB with the same rows in the same order. */
 import { DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
@@ -16,7 +16,7 @@ export interface NamedValues {
 }
 
 const CHUNK = 2048;
-/** So many texts travel as one, which DuckDB takes apart: value by value is four times slower. */
+/** This number of texts is passed as one and split by DuckDB: value by value is four times slower. */
 const TOGETHER = 50_000;
 /** Between them; a text that has it in it sends the table the slow way. */
 const SEPARATOR = "\u0001";

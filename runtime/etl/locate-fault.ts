@@ -1,6 +1,6 @@
 /**
- * A statement over data failed -> the file, column and row it failed at, found by reading the data again, column by column; work that went well
- * pays nothing for it.
+ * A statement over data failed → the file, column and row of the fault, found by reading the data again, column by column. Successful work
+ * has no cost for it.
  */
 import { type ColumnSchema, printColumn } from "../../contract/schema.js";
 import { timeUnitOf } from "../../contract/time-unit.js";
@@ -50,10 +50,10 @@ async function lookAt(database: Database, one: DataFiles, col: ColumnSchema): Pr
   const value = String(bad[1]).slice(0, 100);
   const unit = timeUnitOf(col);
   const wanted = unit ? `a time that int64 can count in ${unit}` : printColumn(col);
-  const declared = !unit && LIKE_TIME.test(value) ? 'it `"timestamp<ms>"`, if it holds times' : "it as what it is";
+  const declared = !unit && LIKE_TIME.test(value) ? 'it `"timestamp<ms>"`, if it holds times' : "its real type";
   return new RuntimeFault(
     "INVALID_ARGUMENT",
-    `\`${file}\`: column \`${col.name}\` holds ${JSON.stringify(value)} in row ${bad[0]}, and ${wanted} is wanted. Declare ${declared}, or mend or leave out that row.`,
+    `\`${file}\`: column \`${col.name}\` holds ${JSON.stringify(value)} in row ${bad[0]}, expected ${wanted}. Declare ${declared}, or mend or leave out that row.`,
   );
 }
 

@@ -1,7 +1,7 @@
 /**
- * What `merlon fit` learnt, made known to DuckDB, each in the way that is fastest for the column that asks: a function that runs the kernel's
- * own code, for columns whose distinct values Parquet lists; else a table that rows are joined with, by counting where it has integers that lie
- * close together. What does not fit into memory goes through functions.
+ * The fitted state of `merlon fit`, made available to DuckDB in the fastest way for the column. For columns whose distinct values Parquet
+ * lists it is a function that runs the kernel's own code. Otherwise it is a table for a join, by counting if it has integers of a small
+ * range. Tables that do not fit into memory are replaced by functions.
  */
 import { join } from "node:path";
 import { encodings } from "../../contract/categorify-columns.js";
@@ -53,7 +53,7 @@ export interface Lookups {
 /** A dictionary of Parquet's holds no more. */
 const DICTIONARY = 20_000;
 
-/** What a join takes beside its rows: blocks for its partitions. */
+/** Memory of a join beside its rows: blocks for its partitions. */
 const JOIN = 4_000_000;
 
 /**
@@ -85,7 +85,7 @@ export function openLookups(database: Database, folder: string, size: "any rows"
   };
 }
 
-/** What is known while a step's tables and functions are made. */
+/** The state while a step's tables and functions are made. */
 interface Defining {
   readonly database: Database;
   readonly folder: string;
@@ -117,7 +117,7 @@ const defineVocabularies: Define<"categorify"> = async (step, { database, folder
 
 function defineGroups(step: GroupStep, defining: Defining): Promise<void> {
   const { database, folder, size, dtypeOf, inputs, groups, once } = defining;
-  // Asked once a distinct value, the kernel is the fastest; asked of a few rows too.
+  // Called once per distinct value, or for few rows, the kernel is the fastest.
   const isCheap = size === "few rows" || (inputs.length === 1 && inputs[0]!.dictionary === true);
   if (isCheap) return defineKernel(step, defining);
   return once(step.id, async () => {
@@ -240,7 +240,7 @@ async function valuesIn(database: Database, place: VocabularyPlace): Promise<str
   return table;
 }
 
-/** For items of lists, which no join reaches. Of text it makes an enum type, whose casts are native and parallel. */
+/** For items of lists, which no join reaches. For text it makes an enum type, whose casts are native and parallel. */
 async function definePlaces(database: Database, place: VocabularyPlace): Promise<void> {
   const { step, column } = place;
   const name = placeName(step.id, column.name);

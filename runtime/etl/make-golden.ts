@@ -1,5 +1,5 @@
 /**
- * A fitted plan and its data -> golden rows: some rows of the data, spread over it, and what the SQL forms make of them.
+ * A fitted plan and its data → golden rows: some rows of the data, spread over it, and their results from the SQL forms.
  */
 import type { FittedPlan } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
@@ -14,9 +14,9 @@ import { planQuery } from "./plan-query.js";
 /** Which rows are taken. */
 interface Picked {
   readonly wanted: number;
-  /** What the base's columns `c0`, … are: more than the plan reads, where a fit has dropped some. */
+  /** The columns `c0`, … of the base: more than the plan reads, if a fit has dropped some. */
   readonly read: readonly ColumnSchema[];
-  /** Take them from so many rows at the front of the data. @default all */
+  /** Take them from this number of rows at the front of the data. @default all */
   readonly front?: number;
   /** The base's column that counts its rows from 0, in their order. */
   readonly number?: string;

@@ -1,5 +1,5 @@
 /**
- * An index and queries → how much of the exact answer a search finds, and how long it takes, over the parameters that trade one for the other.
+ * An index and queries → recall and time of a search, over the parameters that trade one for the other.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * Columns of a view -> how many values each has, their mean and deviation, and on request extremes and median, in one statement for the scalars and
- * one for each list. One thread has to do it: sums of floats depend on their order, and a fit must give the same file every time.
+ * Columns of a view → count, mean and deviation of each, and on request extremes and median. One statement reads the scalars, and one each
+ * list. One thread has to do it: sums of floats depend on their order, and a fit must give the same file every time.
  */
 import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
@@ -16,7 +16,7 @@ export interface Moments {
   readonly mean: number;
   /** ddof 1; 0 for a single value. */
   readonly std: number;
-  /** What was asked for beside these; 64-bit integers are text. */
+  /** The additional statistics; 64-bit integers are text. */
   readonly also: Readonly<Record<Also, Json>>;
 }
 
@@ -66,7 +66,10 @@ export async function findMoments(
   return { rows: Number(row[0] ?? 0), moments };
 }
 
-/** The statistics of columns that are no lists. Infinities are sought only where a mean or a deviation is no number: an infinite value makes it so. */
+/**
+ * The statistics of columns that are not lists. Infinities are sought only where a mean or a deviation is no number: an infinite value
+ * makes it so.
+ */
 async function scalarRow(
   engine: Engine,
   view: string,
@@ -91,7 +94,7 @@ async function scalarRow(
   return row?.every(value => Number.isFinite(Number(value))) ? row : find(true);
 }
 
-/** Of a column that may hold infinities the rest, which has statistics; float64. */
+/** If a column may hold infinities, the finite values, which have statistics; float64. */
 const finiteOf = (sql: Sql, column: SqlColumn, value: string, mayBeInfinite = true): string =>
   mayBeInfinite && isFloat(column)
     ? `CASE WHEN NOT ${sql.isInfinite(value)} THEN CAST(${value} AS DOUBLE) END`
@@ -99,7 +102,7 @@ const finiteOf = (sql: Sql, column: SqlColumn, value: string, mayBeInfinite = tr
 
 const isFloat = ({ dtype }: SqlColumn): boolean => datatype(dtype).kind === "float";
 
-/** Four that are always there (count, infinite, mean, std), then what else was asked for. */
+/** Four fixed ones (count, infinite, mean, std), then the requested ones. */
 function aggregates(
   sql: Sql,
   { column, withMoments, also = [] }: Asked,

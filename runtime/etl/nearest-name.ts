@@ -1,6 +1,6 @@
 import { editDistance } from "../../contract/edit-distance.js";
 
-/** A name nobody has and the names there are -> ` Did you mean …` when one is close, else nothing. */
+/** An unknown name and the known ones → ` Did you mean …` if one is close, else nothing. */
 export function didYouMean(wanted: string, names: Iterable<string>): string {
   let best: string | undefined;
   // Short names differ by little from anything.

@@ -1,6 +1,6 @@
 /**
- * Chunks of DuckDB -> texts packed as Arrow lays them out. DuckDB has 16 bytes a text: its length, then its bytes where they are twelve at most, else
- * their first four and a pointer: https://duckdb.org/docs/stable/clients/c/vector#strings
+ * Chunks of DuckDB → texts packed in Arrow's layout. DuckDB has 16 bytes a text: its length, then its bytes where they are twelve at most,
+ * else their first four and a pointer: https://duckdb.org/docs/stable/clients/c/vector#strings
  */
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";
@@ -24,7 +24,7 @@ export function textPacker(count: number): TextPacker {
   let bytes = new Uint8Array(Math.min(MOST_BYTES, LONGEST_INLINE * count));
   let row = 0;
   let at = 0;
-  /** Makes room for so many bytes more. */
+  /** Reserves this number of additional bytes. */
   const reserve = (more: number): void => {
     if (at + more <= bytes.length) return;
     if (at + more > MOST_BYTES)

@@ -1,6 +1,6 @@
 /**
- * Runs a statement over stretches of a Parquet file in parallel, on one thread each, and joins their row groups in one file. A join that runs on several threads
- * loses the order of its rows, and sorting them is a fifth of its time; on one thread it keeps the order.
+ * Runs a statement over stretches of a Parquet file in parallel, on one thread each, and joins their row groups in one file. A join on
+ * several threads loses the order of its rows, and sorting them is a fifth of its time. On one thread it keeps the order.
  */
 import { rmSync } from "node:fs";
 import { growParquet } from "./append-parquet.js";
@@ -27,7 +27,7 @@ export const workersOf = ({ threads, memory, reserved }: Database): number =>
   // Each builds tables of its own to join with. One that does not fit would be joined in pieces, and the order lost.
   threads > 1 && threads <= MOST_THREADS && reserved * threads <= memory / 8 ? threads : 1;
 
-/** Stretches of a file's rows, whose ends are ends of row groups where there are some nearby; one of all where there is nothing to gain. */
+/** Ranges of a file's rows that end at nearby ends of row groups; one range of all if more would not help. */
 export async function stretchesOf(database: Database, file: string): Promise<readonly Stretch[]> {
   const groups = await database.rows(
     `SELECT max(row_group_num_rows)::DOUBLE FROM parquet_metadata(${text(file)}) GROUP BY row_group_id ORDER BY row_group_id`,

@@ -1,5 +1,5 @@
 /**
- * An ONNX model and Parquet or CSV files -> Parquet with the model's outputs, in batches. What embeds all items before an index is built.
+ * An ONNX model and Parquet or CSV files → Parquet with the model's outputs, in batches. Embeds all items before an index is built.
  */
 import { join } from "node:path";
 import { DuckDBDataChunk, type DuckDBType, type DuckDBValue, listValue } from "@duckdb/node-api";
@@ -23,8 +23,8 @@ export interface PredictOptions extends DatabaseOptions {
 }
 
 /**
- * Runs a model over data. Each input takes the column of its name, and a pair `c__values` [n], `c__offsets` [rows + 1] a column `c` of lists; an output of shape [rows] or [rows, 1] becomes a scalar column,
- * [rows, n] a list column.
+ * Runs a model over data. Each input takes the column of its name, and a pair `c__values` [n], `c__offsets` [rows + 1] takes a column `c`
+ * of lists. An output of shape [rows] or [rows, 1] becomes a scalar column, [rows, n] a list column.
  * @throws RuntimeFault, OnnxFileError; `out` is then untouched
  */
 export async function predictOnnx(

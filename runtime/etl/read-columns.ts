@@ -1,5 +1,5 @@
 /**
- * Chunks of DuckDB -> columns over typed arrays. Numbers are copied whole out of DuckDB's own buffers; text is decoded value by value.
+ * Chunks of DuckDB → columns over typed arrays. Numbers are copied whole out of DuckDB's own buffers; text is decoded value by value.
  */
 import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";

@@ -1,6 +1,6 @@
 /**
- * A statement -> its columns, to be written to a fitted folder: numbers in typed arrays, text packed as Arrow lays it out, without a string
- * of JavaScript's for each value.
+ * A statement → its columns, for a fitted folder: numbers in typed arrays, text packed in Arrow's layout, without a JavaScript string for
+ * each value.
  */
 
 import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
@@ -20,7 +20,7 @@ interface Statements extends Pick<Engine, "run"> {
 
 let tables = 0;
 
-/** @param keep name of a table with columns `c0`, … that the rows stay in; else they are gone afterwards */
+/** @param keep name of a table with columns `c0`, … that keeps the rows; otherwise they are dropped */
 export async function readPacked(
   database: Statements,
   sql: string,
@@ -83,7 +83,7 @@ function numberReader(dtype: DType, count: number): ColumnReader {
   };
 }
 
-/** Of a column, absent while nothing is null. */
+/** The validity of a column, absent while nothing is null. */
 function validityReader(count: number) {
   let validity: Uint8Array | undefined;
   let at = 0;

@@ -34,7 +34,7 @@ export async function readVectors(
         }
       }
     if (vectors.length === 0)
-      throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to ask.");
+      throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to search.");
     return Float32Array.from(vectors);
   } finally {
     await database.close();

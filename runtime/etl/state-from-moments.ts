@@ -1,5 +1,5 @@
 /**
- * Operators whose state is a few numbers a column: which statistics they ask for, and what they keep of them.
+ * Operators whose state is a few numbers per column: the statistics they need, and the state made of them.
  */
 
 import type { FittedOpKind, OpState } from "../../contract/op-state.js";
@@ -15,7 +15,7 @@ interface FromMoments<K extends FittedOpKind> {
   readonly of?: (column: SqlColumn, sql: Sql) => SqlColumn;
   /** A column without any value teaches something too. */
   readonly empty?: true;
-  /** Infinite values make what is learnt meaningless. */
+  /** Infinite values make the learned state meaningless. */
   readonly finite?: true;
   keep(
     moments: Moments,
@@ -46,7 +46,7 @@ export const STATE_FROM_MOMENTS: { readonly [K in FittedOpKind]?: FromMoments<K>
 
 const SIGNED = ["int8", "int16", "int32", "int64"] as const satisfies readonly DType[];
 
-/** The first signed type that holds both; what is no signed integer stays. */
+/** The first signed type that holds both; other types stay. */
 function narrowest(dtype: DType, min: unknown, max: unknown): DType {
   if (datatype(dtype).kind !== "int" || min === null || max === null) return dtype;
   const [low, high] = [BigInt(min as number), BigInt(max as number)];

@@ -1,4 +1,4 @@
-/** Statistics of data -> one HTML page that needs nothing else: a card a column, with its histogram or top values drawn. */
+/** Statistics of data → one self-contained HTML page: a card per column, with its histogram or top values. */
 
 import type { ColumnStats } from "./column-stats.js";
 import { type DataStats, QUANTILES } from "./stats.js";
@@ -34,7 +34,7 @@ const percent = (part: number, whole: number): string =>
 
 const WIDTH = 200;
 
-/** Densities over one axis, so that sets of different sizes and ranges stand where they are, beside each other. */
+/** Densities over one axis, so that sets of different sizes and ranges can be compared. */
 function bars(first: ColumnStats, second: ColumnStats | undefined): string {
   const sets = [first, ...(second?.histogram ? [second] : [])].map(({ histogram = [], quantiles = [0] }) => ({
     counts: histogram,
@@ -45,7 +45,7 @@ function bars(first: ColumnStats, second: ColumnStats | undefined): string {
   const range = Math.max(...sets.map(set => set.high)) - low || 1;
   const drawn = sets.map(({ counts, low: from, high }) => {
     const total = counts.reduce((a, b) => a + b, 0) || 1;
-    // Of one value alone there is one bar.
+    // A single value has one bar.
     const share = (high - from || range) / range / counts.length;
     return { densities: counts.map(count => count / total / share), x: (from - low) / range, share };
   });

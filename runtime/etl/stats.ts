@@ -1,6 +1,6 @@
 /**
- * Data files -> what each column looks like: nulls, cardinality, quantiles, top values, a histogram; and, beside a second set, how far it has
- * drifted. One statement a column, out of core.
+ * Data files → statistics of each column: nulls, cardinality, quantiles, top values, a histogram. With a second set, also the drift. One
+ * statement a column, out of core.
  */
 import type { Json } from "@duckdb/node-api";
 import { RuntimeFault } from "../base/errors.js";
@@ -16,7 +16,7 @@ export interface DataStats {
   readonly name: string;
   readonly rows: number;
   readonly columns: readonly ColumnStats[];
-  /** How far the second set lies from the first, by column that both have. */
+  /** The drift of the second set, by column that both have. */
   readonly drift?: readonly Drift[];
   readonly against?: { readonly name: string; readonly rows: number; readonly columns: readonly ColumnStats[] };
 }

@@ -1,6 +1,6 @@
-/** Thrift's compact protocol, as Parquet's footer is written in it: bytes <-> structs by field number. */
+/** Thrift's compact protocol, which Parquet's footer uses: bytes ↔ structs by field number. */
 
-/** What a value is, as the protocol numbers it. */
+/** The types of values, by their number in the protocol. */
 export const TYPE = {
   true: 1,
   false: 2,
@@ -27,7 +27,7 @@ export interface Field {
   readonly value: Value;
 }
 
-/** @throws Error for bytes that are no struct, or hold a map or an integer beyond 2^53, which Parquet's footers do not */
+/** @throws Error for bytes that are not a struct, or hold a map or an integer beyond 2^53, which Parquet's footers do not */
 export function readStruct(bytes: Uint8Array): Struct {
   let at = 0;
   const byte = (): number => {

@@ -1,5 +1,5 @@
 /**
- * A fitted workflow and data files -> Parquet or Arrow, streamed through DuckDB by the operators' SQL forms, rows in their order.
+ * A fitted workflow and data files → Parquet or Arrow, streamed through DuckDB by the operators' SQL forms, rows in their order.
  */
 
 import { renameSync } from "node:fs";
@@ -29,7 +29,7 @@ import { identifier, text, texts } from "./sql/literal.js";
 export interface TransformOptions extends DatabaseOptions {
   /** Columns of the data to carry along, behind the workflow's own. */
   readonly keep?: readonly string[];
-  /** Splits the rows evenly over so many files of a folder. */
+  /** Number of files with equal numbers of rows. */
   readonly outFiles?: number;
   /** Puts the rows in a random order, which the seed makes repeatable. */
   readonly shuffle?: { readonly seed: number };
@@ -51,7 +51,7 @@ export const MARK = "_merlon.json";
  * @param folder of the fitted workflow
  * @param data path, folder or glob of Parquet, CSV, JSON lines or Arrow files, or several
  * @param out a name that ends in `.parquet` or `.arrow` is one file; else a folder with one file per input file and Merlin's schema files
- * @throws RuntimeFault, PlanError; what stood at `out` is then untouched
+ * @throws RuntimeFault, PlanError; the previous `out` is then unchanged
  */
 export async function transformWorkflow(
   folder: string,
@@ -254,10 +254,10 @@ async function writeFolder(
 }
 
 /**
- * One file an input file, of a plan that reads row numbers or other rows: the fit took the rows of all files together, so they are taken
- * together here too. By the numbers of its own file a row would fall into another fold than the fit's, and its own target would be in its
- * encoding; a group whose rows are in two files would be two, and the first row of each file would have nothing to differ from. A group goes
- * to the file of its first row.
+ * One output file per input file, for a plan that reads row numbers or other rows. The fit read the rows of all files together, and so does
+ * this. With row numbers per file a row would be in another fold than in the fit, and its own target would be in its encoding. A group with
+ * rows in two files would become two, and the first row of each file would have no predecessor. A group is written to the file of its first
+ * row.
  */
 async function writeTogether(job: Job, found: DataFiles, folder: string): Promise<readonly string[]> {
   const { database } = job;
@@ -281,13 +281,13 @@ async function writeTogether(job: Job, found: DataFiles, folder: string): Promis
 /** Column with the position of each row's file, which is not written. */
 const FILE = identifier("merlon file");
 
-/** The position of the file a row came from, as SQL; `firsts` has the number of each file's first row, then the number of all rows. */
+/** The position of a row's input file, as SQL; `firsts` has the number of each file's first row, then the number of all rows. */
 function fileOf(
   { places, format }: Pick<Layers, "places"> & Pick<DataSource, "format">,
   firsts: readonly number[],
 ): string {
   if (places.length === 2) return places[0]!;
-  // Of one place, `row_number()` counts from 1 (Parquet), `rowid` from 0.
+  // With one place, `row_number()` counts from 1 (Parquet), `rowid` from 0.
   const place = format === "parquet" ? `${places[0]} - 1` : places[0];
   return `len(list_filter(${JSON.stringify(firsts.slice(1))}, first -> first <= ${place}))`;
 }
@@ -314,7 +314,7 @@ function checkLayout(
   for (const name of partitionBy ?? [])
     if (!made.includes(name))
       refuse(
-        `\`--partition-by ${name}\`: there is no such column in what is written.${didYouMean(name, made)} Carry it along with \`--keep\`.`,
+        `\`--partition-by ${name}\`: the output has no such column.${didYouMean(name, made)} Carry it along with \`--keep\`.`,
       );
 }
 

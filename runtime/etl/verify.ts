@@ -1,5 +1,5 @@
 /**
- * A fitted workflow -> whether it still answers as it did, and, on any data, whether the kernels that serve answer what `merlon transform` writes:
+ * A fitted workflow → whether its results are unchanged, and, on any data, whether the serving kernels equal `merlon transform`. It checks
  * checksums, then golden rows, then rows of the data both ways.
  */
 import { readWorkflow } from "../../formats/folders/workflow.js";
@@ -24,9 +24,9 @@ export interface VerifyOptions extends DatabaseOptions {
 export interface Verified {
   /** Golden rows that were run; undefined where the folder has none. */
   readonly golden: number | undefined;
-  /** Rows of the data that went both ways. */
+  /** Rows of the data that were compared. */
   readonly compared: number;
-  /** The first difference, and what it was found in. */
+  /** The first difference, and its data set. */
   readonly difference?: Difference & { readonly in: "golden rows" | "data" };
 }
 

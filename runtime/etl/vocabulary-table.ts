@@ -1,5 +1,5 @@
 /**
- * A column of a view -> its vocabulary, by one statement; DuckDB keeps it as a table too.
+ * A column of a view → its vocabulary, by one statement; DuckDB keeps it as a table too.
  */
 
 import type { PrintedVocabulary } from "../../operators/categorify/kernel-vocabulary.js";

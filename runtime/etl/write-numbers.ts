@@ -1,4 +1,4 @@
-/** Numbers of a typed array -> a vector of DuckDB's, whole: its own way in is a call for each value. */
+/** Numbers of a typed array → a whole vector of DuckDB: its own interface needs a call for each value. */
 import bindings, { type Vector } from "@duckdb/node-bindings";
 
 /** @param isNull of a place in `values`; absent where nothing is null */

@@ -1,6 +1,7 @@
 /**
- * The server's contract: requests and responses, first as transports and the data plane exchange them, then as schedulers and backends do; loaded models; and
- * the calls from one model to another. Tensors are raw bytes, and no protocol shows. Leases, which plans need too, are in `engine/schedule/lease.ts`.
+ * The server's contract: requests and responses of transports and the data plane, then those of schedulers and backends. It also has loaded
+ * models, and the calls from one model to another. Tensors are raw bytes, and no protocol shows. Leases, which plans need too, are in
+ * `engine/schedule/lease.ts`.
  */
 import type { ModelConfig } from "../../triton-protos/model-config.js";
 import type { Cancellation } from "../base/cancellation.js";
@@ -29,12 +30,12 @@ export interface InferRequest {
   readonly id: string;
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly inputs: readonly RequestTensor[];
-  /** Names of the wanted outputs; empty for all. */
+  /** Names of the requested outputs; empty for all. */
   readonly outputs: readonly string[];
-  /** Outputs that are wanted classified, or in shared memory. */
+  /** Outputs to classify, or to write to shared memory. */
   readonly wishes?: ReadonlyMap<string, OutputWish>;
   readonly signal?: Cancellation;
-  /** Of the request that this one is made for; a client's has none. */
+  /** The lease of the request that this one is made for; a client's has none. */
   readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
@@ -67,10 +68,10 @@ export interface BackendRequest {
   /** Rows of the request; 1 for a model without batching. */
   readonly batch: number;
   readonly inputs: ReadonlyMap<string, Tensor>;
-  /** Names of the outputs the client wants, sorted; every output of the model when it named none. */
+  /** Names of the requested outputs, sorted; every output of the model if the client named none. */
   readonly requestedOutputs: ReadonlySet<string>;
   readonly signal?: Cancellation;
-  /** Of the request that this one is made for: calls to other models go to the versions that the lease holds. */
+  /** The lease of the request that this one is made for: calls to other models use the versions that the lease holds. */
   readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
@@ -94,7 +95,7 @@ export interface BackendResponse {
   readonly final?: true;
 }
 
-/** What one request of an execution gets: an answer, a fault, or `undefined` for "no more answers". */
+/** The result of one request of an execution: a response, a fault, or `undefined` for "no more responses". */
 export type Send = (request: number, answer: BackendResponse | RuntimeFault | undefined) => void;
 
 /** The other models of the same server, called as a client calls them: validated, scheduled, counted. */
@@ -124,10 +125,10 @@ export interface ServerModels {
   ): Promise<void>;
 }
 
-/** What `execute` rejects with when the execution was given back before it began. */
+/** The rejection of `execute` if the execution was cancelled before it began. */
 export const NOT_BEGUN = Symbol("not begun");
 
-/** What requests of one execution get, each in its place. */
+/** Results of the requests of one execution, in their order. */
 export type Executions = readonly (BackendResponse | RuntimeFault)[];
 
 export interface LoadedModel {
@@ -135,7 +136,7 @@ export interface LoadedModel {
   readonly config?: ModelConfig;
   /** The other models that it calls, as far as that is known before it runs. */
   readonly dependencies?: readonly ModelRef[];
-  /** What the stages of a plan have done; counted on while it runs. */
+  /** The counters of a plan's stages; they change while it runs. */
   readonly stages?: readonly StageCounters[];
   /**
    * Answers each request in its place, at once where nothing has to be waited for; a fault fails that request alone.
@@ -149,7 +150,9 @@ export interface LoadedModel {
   ): Executions | Promise<Executions>;
   /** When a request has been answered, nothing of it or of its answer is kept: their memory may be used again. */
   readonly keepsNothing?: boolean;
-  /** It computes in this thread, for several requests in little more time than for one: those that come in one turn of the event loop go together. */
+  /**
+   * It computes in this thread, for several requests in little more time than for one: those of one turn of the event loop run together.
+   */
   readonly sharesTurn?: boolean;
   /**
    * Executes one request synchronously, for callers in this process: a turn of the event loop can take longer than a small model.
@@ -163,7 +166,7 @@ export interface LoadedModel {
   ): readonly TypedTensor[] | undefined;
   /**
    * The form of a decoupled model: any number of answers for each request, then `undefined`. The instance is free again when the promise
-   * resolves; answers may still come.
+   * resolves; responses may still follow.
    */
   stream?(requests: readonly BackendRequest[], send: Send, instance: number): Promise<void>;
   /**

@@ -24,7 +24,7 @@ export interface Answered<Outputs = Readonly<Record<string, MockTensor>>> {
   readonly parameters: ReadonlyMap<string, unknown>;
 }
 
-/** Answers as they come; a fault ends them. @throws RuntimeFault with Triton's text and code */
+/** Yields responses as they arrive; a fault ends them. @throws RuntimeFault with Triton's text and code */
 export async function* askModel(
   registry: Registry,
   model: string,

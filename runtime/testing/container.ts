@@ -46,7 +46,7 @@ export class MerlonContainer {
 
   /**
    * @param image made with `docker build -f deploy/Dockerfile -t merlon .`, or a Triton's
-   * @param library where `testcontainers` comes from; the project's own package by default
+   * @param library loads `testcontainers`; the project's own package by default
    */
   constructor(image = "merlon", library: () => Promise<Testcontainers> = ownLibrary) {
     this.#library = library;
@@ -60,7 +60,7 @@ export class MerlonContainer {
     };
   }
 
-  /** What `start` will start. */
+  /** The plan that `start` will start. */
   get plan(): ContainerPlan {
     return this.#plan;
   }

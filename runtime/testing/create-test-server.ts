@@ -1,6 +1,6 @@
 /**
- * A server for tests, in this process and on free ports of the loopback address: a repository, a plan, a cassette or models written in the test →
- * a server that answers as the real one, and whose models and stages the test can replace. `await using` ends it.
+ * A server for tests, in this process and on free ports of the loopback address. It serves a repository, a plan, a cassette or models
+ * written in the test. It responds as the real server does, and lets the test replace models and stages. `await using` ends it.
  */
 
 import { RuntimeFault } from "../base/errors.js";
@@ -123,7 +123,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
 
 const LOOPBACK = { port: 0, address: "127.0.0.1" };
 
-/** What a test puts in the place of models and stages, and its faults; `reset` brings back what the test began with. */
+/** The replacements of models and stages in a test, and its faults; `reset` restores the initial ones. */
 function createReplacements(source: TestSource, options: TestServerOptions) {
   const inCode = Object.entries(isModels(source) ? source.models : {}).flatMap(([name, { answer }]) =>
     answer ? [[name, answer as MockFunction] as const] : [],
@@ -234,7 +234,7 @@ function requireModel(registry: Registry, name: string): void {
     throw new RangeError(`there is no model '${name}'; there are ${known.map(text => `'${text}'`).join(", ")}`);
 }
 
-/** What the log says about models that did not load; the fault itself names none. */
+/** Adds the log's lines about models that did not load; the fault itself names none. */
 function withReasons(error: Error, log: readonly string[]): Error {
   const reasons = log.flatMap(line => /^E.*\] (".*")$/m.exec(line)?.[1] ?? []).map(text => JSON.parse(text) as string);
   return reasons.length === 0 ? error : new Error(`${error.message}:\n  ${reasons.join("\n  ")}`, { cause: error });

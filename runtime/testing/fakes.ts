@@ -1,5 +1,5 @@
 /**
- * Stand-ins for stores that a test does not want: a table in the place of `queryFeast`, a few vectors or ids in the place of `queryFaiss`.
+ * Fakes of stores: a table for `queryFeast`, a few vectors or ids for `queryFaiss`.
  */
 import type { StageFunction } from "../engine/schedule/stage-function.js";
 
@@ -8,8 +8,8 @@ type Value = number | bigint | string | boolean | null | readonly (number | bigi
 export type FakeFeatures = Readonly<Record<string, Readonly<Record<string, Value>>>>;
 
 /**
- * Features from a table. They are named as the store names them or as the stage's columns are; an entity that is not there has the stage's
- * `onMissing` default, else null.
+ * Features from a table. Names are those of the store or of the stage's columns. A missing entity has the stage's `onMissing` default, else
+ * null.
  * @example createTestServer("model-repo", { stages: { user: fakeFeast({ 7: { age: 31, purchased_ids: [11, 12] } }) } })
  */
 export const fakeFeast =
@@ -43,7 +43,8 @@ export type FakeIndex =
   | { readonly vectors: Readonly<Record<string, readonly number[]>> };
 
 /**
- * An index that finds the same ids for everybody, those of a function, or the nearest by inner product of a few vectors; at most `topk` of them.
+ * An index that returns at most `topk` ids: the same for every query, those of a function, or the nearest by inner product of a few
+ * vectors.
  * @example createTestServer("model-repo", { stages: { retrieval: fakeFaiss({ ids: [11, 12, 13] }) } })
  */
 export const fakeFaiss =

@@ -1,6 +1,6 @@
 /**
- * Doubles that answered what the model or stage in whose place they stand cannot: the request fails, and so does the test, also where the service
- * under test swallows the error.
+ * Test doubles that return a response which the real model or stage cannot return. The request fails, and so does the test, even if the
+ * service under test swallows the error.
  */
 
 export interface Mistakes {
@@ -10,7 +10,7 @@ export interface Mistakes {
   check(): void;
 }
 
-/** One double that is asked a thousand times is one mistake. */
+/** A double that is called a thousand times is one mistake. */
 const MOST = 20;
 
 export function createMistakes(): Mistakes {

@@ -25,7 +25,7 @@ export function createStageLayer(
 ): StageLayer {
   const functions = new Map(Object.entries(first));
   const plans = new Map<string, Plan>();
-  /** What the first step of a replaced variable read, for the function that runs at its last. */
+  /** The inputs of a replaced variable's first step, for the function that runs at its last. */
   const read = new WeakMap<RunContext, Map<string, Inputs>>();
 
   const replacing = ({ model, plan, step }: StepPlace) => {
@@ -63,7 +63,7 @@ export function createStageLayer(
           const at = { plan: place.plan, first: stashed ? first : place.step, last: place.step };
           return runStage(act, at, stashed ?? inputs, context, error => note(`stage \`${name}\``, error));
         }
-        // Other stages may read what lies between.
+        // Other stages may read the columns in between.
         if (isReadElsewhere(place, steps))
           return ready ? ready.run(inputs, context) : open().then(opened => opened.run(inputs, context));
         return runStage(emptyColumns, { plan: place.plan, first: place.step, last: place.step }, inputs, context);

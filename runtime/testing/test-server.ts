@@ -25,7 +25,7 @@ export type Definitions = Readonly<Record<string, AnyModelDefinition>>;
 export type RepositorySource = string | readonly string[] | PlanSource | ReplayOptions;
 /** Or models written in the test. */
 export type TestSource<Models extends Definitions = Definitions> = RepositorySource | { readonly models: Models };
-/** What is known of the models: their definitions, or what `merlon typegen` wrote of a repository. */
+/** The known types of models: their definitions, or the types of a repository that `merlon typegen` wrote. */
 export type KnownModels = Readonly<Record<string, AnyModelDefinition | ModelType>>;
 
 export interface TestServerOptions {
@@ -74,7 +74,7 @@ type TypedAnswer<M extends ModelType> = (
 ) => Answers<{ readonly [K in keyof M["outputs"]]?: TensorValue }>;
 type Answers<A> = A | Promise<A> | Iterable<A> | AsyncIterable<A>;
 
-/** A fault without the name of what it hits. */
+/** A fault without its target. */
 export type Effects = Omit<Fault, "model" | "stage">;
 
 export interface ReplacedModel<Answer, Asked> {
@@ -82,7 +82,7 @@ export interface ReplacedModel<Answer, Asked> {
   replace(answer: Answer): void;
   /** The model itself answers again. */
   restore(): void;
-  /** From now on this goes wrong. @returns the fault's id */
+  /** Adds a fault. @returns the fault's id */
   fail(fault: Effects): number;
   /** The last thousand requests of the model, the oldest first. */
   readonly requests: Asked;
@@ -117,17 +117,17 @@ export interface TestServer<Models extends KnownModels = KnownModels> extends As
    * @throws RangeError for a name that no plan has
    */
   stage<Input = StageInput, Output = StageOutput>(name: string): ReplacedStage<Input, Output>;
-  /** What goes wrong on purpose: `add`, `remove`, `clear`, `list`. */
+  /** Injected faults: `add`, `remove`, `clear`, `list`. */
   readonly faults: Pick<FaultSet, "add" | "remove" | "clear" | "list">;
   /** A client of `merlon/client` to this server; it ends with it. */
   connect<T extends ModelTypes | EnsembleLike = ModelTypes>(protocol?: "grpc" | "http"): Promise<Client<ModelsOf<T>>>;
-  /** Asks a model in process. @throws RuntimeFault with Triton's code and text */
+  /** Runs a model in process. @throws RuntimeFault with Triton's code and text */
   infer(
     model: keyof Models & string,
     inputs: Readonly<Record<string, TensorValue>>,
     options?: AskOptions,
   ): Promise<Readonly<Record<string, MockTensor>>>;
-  /** The answers of a decoupled model as they come. */
+  /** Yields the responses of a decoupled model as they arrive. */
   stream(
     model: keyof Models & string,
     inputs: Readonly<Record<string, TensorValue>>,

@@ -6,7 +6,7 @@ import { createTestServer } from "./create-test-server.js";
 import type { Definitions, TestServer, TestServerOptions, TestSource } from "./test-server.js";
 
 /**
- * Vitest's `test` with a `server`, which starts when the first test of the file asks for it.
+ * Vitest's `test` with a `server`, which starts with the first test of the file that uses it.
  * @example
  * const test = serverTest("model-repo", { mockMissing: true });
  * test("asks for ten items", async ({ server, expect }) => {
@@ -37,9 +37,9 @@ export function serverTest<const Models extends Definitions>(
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** What `merlon/vitest/setup` serves: `test.provide.merlon` of the configuration. */
+    /** The models to serve: `merlon/vitest/setup` of the configuration. */
     merlon: MerlonSetup;
-    /** Where it listens. */
+    /** The addresses of the server. */
     merlonServer: { readonly http: string; readonly grpc: string };
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Models and plans of a test → a model repository in a temporary folder, which goes when the server does.
+ * Models and plans of a test → a model repository in a temporary folder, which is removed with the server.
  */
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

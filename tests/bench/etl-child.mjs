@@ -1,4 +1,4 @@
-// Merlon's side of etl.bench.mjs, in a process of its own: folder, data, tries, memory limit -> JSON of wall and CPU seconds.
+// Merlon's side of etl.bench.mjs, in a process of its own: folder, data, tries, memory limit → JSON of wall and CPU seconds.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileWorkflow } from "#compiler/index.js";

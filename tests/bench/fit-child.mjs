@@ -1,4 +1,4 @@
-// Merlon's side of fit.bench.mjs, in a process of its own: folder, data -> JSON of wall and CPU seconds of the second of two fits.
+// Merlon's side of fit.bench.mjs, in a process of its own: folder, data → JSON of wall and CPU seconds of the second of two fits.
 import { join } from "node:path";
 import { compileWorkflow } from "#compiler/index.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";

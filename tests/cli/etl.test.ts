@@ -137,7 +137,7 @@ export default workflow("given", ${JSON.stringify(names)} >> categorify({ vocabs
       process.env.NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(stuck)}`;
       const { status, err } = await merlon(folder, ...FIT).finally(() => delete process.env.NODE_OPTIONS);
       expect(status).toBe(1);
-      expect(err).toContain("merlon: the command ended before it was done");
+      expect(err).toContain("merlon: the process ended before the command was done");
       expect(existsSync(join(folder, "etl/given"))).toBe(false);
     }));
 });

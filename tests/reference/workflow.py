@@ -1,4 +1,4 @@
-"""A fitted workflow in numpy: `workflow.json` and its Arrow files -> a function from columns to columns. Shares no code with Merlon."""
+"""A fitted workflow in numpy: `workflow.json` and its Arrow files → a function from columns to columns. Shares no code with Merlon."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 Columns = dict[str, list]
-"""Column name -> one value per row; None is null."""
+"""Column name → one value per row; None is null."""
 
 PADDING_NULL_RESERVED = 2
 

@@ -1,6 +1,6 @@
 /**
- * JSON text → values, as libprotobuf's reader takes it: keys without quotes, quotes of either kind, a comma before the end and `1.` are fine; its
- * complaints have its words, the line at fault and a mark below it.
+ * JSON text → values, as libprotobuf's reader takes it: keys without quotes, quotes of either kind, a comma before the end and `1.` are
+ * accepted. Its complaints have its words, the wrong line and a mark below it.
  */
 import { bytesOf } from "../text-format/tokens.js";
 
@@ -29,7 +29,7 @@ export function parseJson(json: string): JsonValue {
 }
 
 class JsonReader {
-  /** Bytes, one character each: the mark below a line stands under a byte, not under a character. */
+  /** Bytes, one character each: the mark below a line is under a byte, not under a character. */
   readonly #text: string;
   #at = 0;
 

@@ -1,6 +1,6 @@
 /**
- * A message as JSON → its fields, as libprotobuf reads them: names in either spelling, numbers also as text, one value for a list, enums in any
- * case; what it refuses it refuses in its words.
+ * A message as JSON → its fields, as libprotobuf reads them: names in either spelling, numbers also as text, one value for a list, enums in
+ * any case. Its refusals have libprotobuf's words.
  */
 import type { FieldShape, Shape } from "../message-shape.js";
 import { isNumber, isObject, type JsonObject, type JsonValue, parseJson } from "./parse-json.js";
@@ -24,7 +24,7 @@ export function readJsonMessage(shape: Shape, text: string): Fields {
 const inFront = (path: string): string => (path ? `(${path})` : "");
 
 class JsonReader {
-  /** It goes on to the end, and the last complaint is the one that stays. */
+  /** Parsing continues to the end, and the last complaint is kept. */
   complaint: string | undefined;
 
   #badName(path: string, name: string, message: string): void {

@@ -1,6 +1,6 @@
 /**
- * Protobuf text format → fields of a message. Takes and refuses what libprotobuf's parser does, and complains in its words and at its positions
- * (often the token after the one at fault, since it has gone on by then); where the fault lies is told beside it.
+ * Protobuf text format → fields of a message. Accepts and refuses what libprotobuf's parser does, with its words and positions. These are
+ * often of the token after the wrong one, since it has already read on; the position of the fault is reported beside it.
  */
 import type { FieldShape, Shape } from "../message-shape.js";
 import { type Complaint, Tokens, unquote } from "./tokens.js";
@@ -197,7 +197,7 @@ class MessageReader {
     if (Object.hasOwn(values, text)) return values[text]!;
     return this.#refuse(
       `Unknown enumeration value of "${text}" for field "${name}".`,
-      `\`${text}\` is no value of \`${name}\`: ${Object.keys(values).join(", ")}`,
+      `\`${text}\` is not a value of \`${name}\`: ${Object.keys(values).join(", ")}`,
       at,
     );
   }
@@ -259,7 +259,7 @@ function isSet({ name, message: nested, oneof }: FieldShape, message: Fields): b
   return value instanceof Uint8Array ? value.length > 0 : Boolean(value);
 }
 
-/** What an entry of a map stands for where it leaves out its key or its value. */
+/** The defaults of a map's entry without its key or its value. */
 function entryDefaults({ fields }: Shape): Fields {
   const [key, value] = [fields.get("key")!, fields.get("value")!].map(({ message, scalar }) =>
     message ? {} : scalar === "string" ? "" : scalar === "bool" ? false : 0,

@@ -1,20 +1,20 @@
 /**
- * Protobuf text format → tokens, with the complaints and the positions of libprotobuf's tokenizer: it complains and goes on, so that one text may
- * have several faults. A text is its bytes, one character each.
+ * Protobuf text format → tokens, with the complaints and the positions of libprotobuf's tokenizer. It continues after a complaint, so one
+ * text may have several faults. A text is its bytes, one character each.
  */
 export type TokenKind = "identifier" | "integer" | "float" | "string" | "symbol" | "end";
 
 export interface Token {
   readonly kind: TokenKind;
   readonly text: string;
-  /** From 1; a tab goes on to the next multiple of eight, and every byte counts. */
+  /** From 1; a tab advances to the next multiple of eight, and every byte counts. */
   readonly line: number;
   readonly column: number;
   /** Byte at which it begins. */
   readonly at: number;
 }
 
-/** What libprotobuf says about a text, at its own position. */
+/** A complaint of libprotobuf about a text, at its own position. */
 export interface Complaint {
   readonly line: number;
   readonly column: number;
@@ -200,7 +200,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 /** One character a byte, and back. */
 export const bytesOf = (text: string | Uint8Array): string => Buffer.from(text as string).toString("latin1");
 
-/** Escapes of a string; those of two halves of one character stand side by side. */
+/** Escapes of a string; those of two halves of one character are adjacent. */
 const ESCAPED = /(?:\\u[0-9a-fA-F]{4})+|\\U([0-9a-fA-F]{8})|\\([0-7]{1,3})|\\[xX]([0-9a-fA-F]{1,2})|\\([\s\S])/g;
 
 /** The bytes that a string token stands for; a token that was complained about gives what can be read of it. */

@@ -1,4 +1,4 @@
-/** The page's script: models and counts as they come, the graph, and a form from the schema. */
+/** The page's script: models and counts when they change, the graph, and a form from the schema. */
 import { at, element, row } from "./elements.js";
 import { followRequests, openOwn, openStage } from "./requests.js";
 import { call, followEvents, pathName } from "./server-calls.js";
@@ -91,7 +91,7 @@ function showStages(): void {
     ...(stages.length ? [row(["stage", "runs", "ms each", "rows in", "rows out"], true)] : []),
     ...stages.map(s => row([s.stage, String(s.count), each(s), String(s.rowsIn), String(s.rowsOut)])),
   );
-  // On the stage's card, in the place of what it does.
+  // On the stage's card, in place of its description.
   const cards = new Map([...document.querySelectorAll<SVGElement>("#graph .card")].map(c => [c.dataset.step, c]));
   for (const stage of stages) {
     const line = stage.count > 0 && cards.get(stage.stage)?.querySelector(".does");
@@ -161,7 +161,7 @@ async function ask(): Promise<void> {
       if (name === undefined) parameters = data ?? undefined;
       else inputs.push({ name, datatype: datatype!, shape: shapeOf(data), data });
     } catch (error) {
-      say(`${name ?? "parameters"} is no JSON: ${(error as Error).message}`, true);
+      say(`${name ?? "parameters"} is not JSON: ${(error as Error).message}`, true);
       field.focus();
       return;
     }
@@ -184,7 +184,7 @@ async function ask(): Promise<void> {
   await openOwn(id);
 }
 
-/** What work fails with stands where answers do. */
+/** An error of the work is shown in place of the response. */
 function shown(work: Promise<void>): void {
   work.catch((error: Error) => say(error.message, true));
 }

@@ -38,12 +38,13 @@ interface Detail extends Summary {
 let newest = -1;
 let shown = 0;
 
-/** Asks for the list when there is something new in it. @param unseen requests that went by unseen */
+/** Reloads the list if it has new entries. @param unseen requests that were not recorded */
 export async function followRequests(now: number, unseen: number): Promise<void> {
   if (now === newest) return;
   newest = now;
   const list = (await (await call("/requests")).json()) as readonly Summary[];
-  at("unseen").textContent = unseen > 0 ? `${unseen} more went by: only so many a second are kept.` : "";
+  at("unseen").textContent =
+    unseen > 0 ? `${unseen} more were not recorded: the page records a limited number per second.` : "";
   at("requests").replaceChildren(
     row(["time", "over", "model", "ms", "", ""], true),
     ...list.map(({ id, at: when, model, protocol, ms, fault, requestId }) => {
@@ -63,13 +64,13 @@ export async function followRequests(now: number, unseen: number): Promise<void>
     }),
   );
   markShown();
-  if (list.length === 0) at("requests").replaceChildren(row(["Nobody has asked anything yet."]));
+  if (list.length === 0) at("requests").replaceChildren(row(["No requests yet."]));
   else if (shown === 0) await openRequest(list[0]!.id);
 }
 
 /** The page's own request: the one that carries this id. */
 export async function openOwn(requestId: string): Promise<void> {
-  // The server notes a request when its answer is sent, which may be a moment after it has come here.
+  // The server records a request when its response is sent, which may be a moment after its arrival here.
   for (let i = 0; i < 20; i++) {
     const list = (await (await call("/requests")).json()) as readonly Summary[];
     const own = list.find(one => one.requestId === requestId);

@@ -1,6 +1,6 @@
 /**
- * Calls to the page's server. Where APIs are restricted, the page shows fields for the keys that are missing and sends them with every call from then on; they
- * are kept until the page is left, and nowhere else.
+ * Calls to the page's server. If APIs are restricted, the page shows fields for the missing keys and sends them with every later call. They
+ * are kept until the page is closed, and nowhere else.
  */
 import { at, element } from "./elements.js";
 

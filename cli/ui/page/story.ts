@@ -79,7 +79,7 @@ function storyLines(): readonly string[] {
     return [`No step found ${id || "that candidate"}. Candidates of this request: ${known.join(", ") || "none"}.`];
   }
   return found.flatMap(({ story: { from, rank, scores, droppedBy, place }, user }) => [
-    `Row ${user + 1}: ${from} found it, at place ${rank} of what it found.`,
+    `Row ${user + 1}: found by ${from}, at position ${rank} of its results.`,
     ...Object.entries(scores).map(([name, score]) => `${name} = ${score}`),
     droppedBy !== undefined
       ? `Why not: ${droppedBy} dropped it.`

@@ -1,5 +1,5 @@
 /**
- * `node >> operator(...)`: a step of the plan, with what the operator makes of its input.
+ * `node >> operator(...)`: a step of the plan, and the operator's outputs for its input.
  */
 import { isFittedOp } from "../../../contract/op-state.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";

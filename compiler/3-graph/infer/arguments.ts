@@ -1,5 +1,5 @@
 /**
- * What is wrong with what an author handed to an operator, before the operator looks at it.
+ * Checks an operator's arguments before the operator reads them.
  */
 import type { z } from "zod";
 import type { OpKind } from "../../../contract/op-params.js";

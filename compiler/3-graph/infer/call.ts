@@ -1,5 +1,5 @@
 /**
- * What an operator's rule is given of the program around it.
+ * The context of an operator's rule: the program around it.
  */
 import type { Scope } from "../../../operators/shared/author/bound.js";
 import type { Call, Fail } from "../../../operators/shared/author/define-op.js";

@@ -1,5 +1,5 @@
 /**
- * What inference has found so far: columns of the nodes before, the steps they became, and faults.
+ * The state of inference: columns of the nodes so far, their steps, and faults.
  */
 import type { OpKind } from "../../../contract/op-params.js";
 import type { Plan, StepCache } from "../../../contract/plan.js";
@@ -37,7 +37,7 @@ export interface InferOptions {
   readonly lambdas?: readonly LambdaText[];
   /** Variable that a site's value is assigned to. */
   readonly variable: (site: number | undefined) => string | undefined;
-  /** What a fit learnt, by step id. */
+  /** The state of a fit, by step id. */
   readonly states?: ReadonlyMap<string, unknown>;
   /** The plan of the fitted workflow that a step applies → the plan that is served. */
   readonly served?: (step: string, plan: Plan) => Plan;
@@ -53,7 +53,7 @@ export interface NodeColumns {
 export interface Inference {
   readonly graph: GraphDocument;
   readonly options: InferOptions;
-  /** Of each node so far, by index; undefined behind a fault. */
+  /** Columns of each node so far, by index; undefined after a fault. */
   readonly nodes: (NodeColumns | undefined)[];
   readonly steps: InferredStep[];
   readonly stepIds: Set<string>;

@@ -1,4 +1,4 @@
-/** Where the candidates of a step come from. */
+/** The origin of a step's candidates. */
 import { bringsRows, chooses, factsOf } from "../../../contract/step-facts.js";
 import type { Bound } from "../../../operators/shared/author/bound.js";
 import type { Inference, InferredStep } from "./inference.js";

@@ -22,8 +22,8 @@ export function inferPlus(inference: Inference, node: NodeOf<"plus">): NodeColum
         node.site,
         "right",
         [
-          { note: `the left \`${a.column.name}\` comes from here`, site: a.site },
-          { note: `the right \`${b.column.name}\` comes from here`, site: b.site },
+          { note: `the left \`${a.column.name}\` is from this node`, site: a.site },
+          { note: `the right \`${b.column.name}\` is from this node`, site: b.site },
         ],
       );
     if (clashes.length > 0) return undefined;

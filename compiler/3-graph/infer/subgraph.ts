@@ -15,7 +15,7 @@ export function inferSubgraph(
       messages.graphParameter({
         operator: "subgraph",
         problem: `two subgraphs are called ${JSON.stringify(name)}.`,
-        way: "Give each a name of its own: the name is what `transformWorkflow` asks for.",
+        way: "Give each its own name, which `transformWorkflow` reads.",
       }),
       site,
       "left",

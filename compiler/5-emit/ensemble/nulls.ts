@@ -50,8 +50,8 @@ export function nullableColumns(
 }
 
 /**
- * Answers that say which of their values are null, by name: those that may be, but floats, whose NaN says it, and those whose tensor would have
- * the name of another answer.
+ * Outputs with a mask of their null values, by name: those that may have nulls. Exceptions are floats, whose NaN is the null, and those
+ * whose mask would have the name of another output.
  */
 export function nullableAnswers({ steps, outputs }: Plan, workflowOf: WorkflowOf): ReadonlySet<string> {
   const nullable = nullableColumns({ steps }, workflowOf);

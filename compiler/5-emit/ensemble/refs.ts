@@ -8,7 +8,7 @@ export type Place = Pick<ColumnRef, "step" | "column">;
 /** Equal for references to one column. */
 export const placeKey = ({ step, column }: Place): string => `${step}\n${column}`;
 
-/** An answer that is a column of the request under its own name: the tensor that came is the one that goes. */
+/** An output that is a column of the request under its own name: the tensor is passed through. */
 export const isPassed = ({ ref, schema }: Plan["outputs"][number]): boolean =>
   ref.step === REQUEST_STEP && ref.column === schema.name;
 

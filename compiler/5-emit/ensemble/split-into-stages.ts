@@ -1,5 +1,5 @@
 /**
- * Plan → what the stages of its ensemble have in common: which steps there are, which columns travel between them, and the names of models and tensors.
+ * Plan → the shared part of its ensemble's stages: the steps, the columns between them, and the names of models and tensors.
  */
 
 import { columnsReadBy } from "../../../contract/any-step.js";
@@ -38,11 +38,11 @@ export interface StageSplit {
   modelName(label: string): string;
   /** The column's name in the ensemble; its tensors are named after it. A column of the request keeps its own. */
   nameOf(ref: Place): string;
-  /** Name of a tensor that is no column's; the same for the same stem. */
+  /** Name of a tensor that is not a column's; the same for the same stem. */
   tensorName(stem: string): string;
   /** Rank of the input of the first model that reads the column; undefined if none does. */
   rankOf(ref: Place): number | undefined;
-  /** Of the model that a step runs. */
+  /** The signature of the step's model. */
   signature(step: AnyStep): OnnxSignature;
 }
 

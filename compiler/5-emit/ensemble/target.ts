@@ -24,7 +24,7 @@ export interface Target {
   readonly entry: Omit<ModelConfigInit, "name">;
   /** Calls `work` for each step in order. @throws Error for those that have no model, at once or together */
   eachStep(steps: readonly FittedStep[], work: (step: FittedStep) => void): void;
-  /** @param last whether no step comes after it, so that its model may answer */
+  /** @param last whether it is the last step, so that its model may have the outputs */
   step(step: FittedStep, last: boolean): StepStages;
   /** The stage that writes the answers in their form, if the last step's does not. */
   answer(): Stage;

@@ -1,4 +1,4 @@
-/** Plan → the models of `--layout executor`: one that runs the plan in process, and the ONNX models that it asks. */
+/** Plan → the models of `--layout executor`: one that runs the plan in process, and the ONNX models that it calls. */
 import { type Entry, entryConfig } from "../../../contract/entry-config.js";
 import type { Plan } from "../../../contract/plan.js";
 import type { InferredStep } from "../../3-graph/infer.js";

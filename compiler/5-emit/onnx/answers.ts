@@ -1,6 +1,6 @@
 /**
- * Columns of a graph → the tensors that an ensemble answers, as the executor's entry writes them. Candidates that are one matrix are filled up on the
- * right: −1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for texts.
+ * Columns of a graph → the tensors that an ensemble answers, as the executor's entry writes them. Candidates that are one matrix are padded
+ * on the right: −1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for texts.
  */
 import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
 import { entryColumn, type Part } from "../../../contract/column-tensors.js";
@@ -87,7 +87,7 @@ function shaped(
   return { values: { value, dims: ["batch"] } };
 }
 
-/** Nulls that are no floats leave as 0, false or ""; `NAME__validity` marks them. */
+/** Nulls that are not floats are returned as 0, false or ""; `NAME__validity` marks them. */
 function known(g: GraphBuilder, { values, valid }: LoweredColumn): Value {
   return valid ? where(g, valid, values, scalar(g, values.dtype, values.dtype === "string" ? "" : 0)) : values;
 }

@@ -1,6 +1,6 @@
 /**
- * Outputs of one ONNX model that later ones read: columns, as the tensors of `column-tensors.ts`, and candidates' rows, once for all of their columns, as a
- * mask over places: bool[parent rows, places].
+ * Outputs of one ONNX model that later ones read: columns, as the tensors of `column-tensors.ts`. Candidates' rows are a mask over
+ * positions, once for all of their columns: bool[parent rows, places].
  */
 
 import { type Part, stageColumn } from "../../../contract/column-tensors.js";

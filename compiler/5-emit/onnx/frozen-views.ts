@@ -10,11 +10,11 @@ export interface FrozenView {
   readonly view: string;
   readonly entities: number;
   readonly features: number;
-  /** Of the tables in the graph. */
+  /** The size of the tables in the graph. */
   readonly bytes: number;
   /**
-   * As of when: the date that the build was told, else the store's newest event, so that equal stores make equal files; and the view's newest and
-   * oldest event: ISO 8601, null where the store does not say.
+   * The time of the features: the build's date, else the store's newest event, so that equal stores make equal files. Also the view's
+   * newest and oldest event: ISO 8601, null if the store has none.
    */
   readonly taken: string;
   readonly newest: string | null;
@@ -24,7 +24,10 @@ export interface FrozenView {
   readonly expires: string | null;
 }
 
-/** @param date seconds since 1970 that the build was told @throws LoweringFault for a view all of whose values are older than its ttl: frozen, they would never be served */
+/**
+ * @param date the build's date in seconds since 1970 @throws LoweringFault for a view all of whose values are older than its ttl: frozen,
+ * they would never be served
+ */
 export function frozenViews(
   program: string,
   step: Step<"queryFeast">,
@@ -38,7 +41,7 @@ export function frozenViews(
   return tables.views.map(({ view, entities, features, ttlSeconds, newest, oldest }): FrozenView => {
     if (ttlSeconds !== null && newest !== null && newest + ttlSeconds < tables.taken)
       throw new LoweringFault(
-        `step \`${step.label}\` (queryFeast): the newest value of view \`${view}\` is of ${iso(newest)}, older than its ttl of ${ttlSeconds} s: frozen for \`${program}\`, every feature would be missing`,
+        `step \`${step.label}\` (queryFeast): the newest value of view \`${view}\` is of ${iso(newest)}, older than its ttl of ${ttlSeconds} s. Frozen for \`${program}\`, every feature would be missing`,
         "Materialize the view again (`merlon feast materialize`), or leave `ttl` out.",
       );
     return {

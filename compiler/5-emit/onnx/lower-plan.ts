@@ -22,7 +22,7 @@ import { lowerStep } from "./lower-step.js";
 import { lowerEach } from "./not-lowered.js";
 import { requestTensors } from "./request-columns.js";
 
-/** What steps read beside their columns. */
+/** The inputs of steps beside their columns. */
 export interface LowerOptions {
   readonly release: TritonRelease;
   readonly form: AnswerForm;
@@ -43,7 +43,7 @@ export interface LowerOptions {
   note(text: string): void;
 }
 
-/** What a step is lowered with. */
+/** The context in which a step is lowered. */
 export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions): LowerContext {
   return {
     g,
@@ -64,8 +64,8 @@ export function contextOf(g: GraphBuilder, step: AnyStep, options: LowerOptions)
 }
 
 /**
- * @returns the graph, not yet finished: it knows its opset and files
- * @throws NotLoweredError naming every step that has no lowering and does not stand behind another one
+ * @returns the graph, not yet finished: it has its opset and files
+ * @throws NotLoweredError naming every step that has no lowering and is not behind another one
  */
 export function lowerPlan(plan: FittedPlan, options: LowerOptions): GraphBuilder {
   const g = graphBuilder();

@@ -1,5 +1,6 @@
 /**
- * A step that runs a model of the author's → its stages: that model, and a graph before it that makes its inputs, if columns do not fit as they are.
+ * A step that runs a model of the author's → its stages: that model, and a graph before it that makes its inputs, if columns do not fit
+ * directly.
  */
 
 import type { AnyStep } from "../../../contract/plan.js";
@@ -58,7 +59,7 @@ function outputsOf({ split, columns }: OnnxStages, step: AnyStep, of: ModelStage
 
 const dimsOf = ({ shape }: OnnxTensor): number[] => shape.map(d => (typeof d === "number" ? d : -1));
 
-/** The ensemble's tensors, where every input of the model is one as it stands. */
+/** The ensemble's tensors, if every input of the model is one of them unchanged. */
 function directInputs(
   { columns }: OnnxStages,
   step: AnyStep,

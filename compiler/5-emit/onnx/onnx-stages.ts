@@ -1,4 +1,4 @@
-/** What the ONNX models of one ensemble have in common, and how each of them is made. */
+/** The shared part of one ensemble's ONNX models, and the construction of each. */
 import { type AnyStep, type ColumnRef, REQUEST_STEP } from "../../../contract/plan.js";
 import { multiplies } from "../../../contract/step-facts.js";
 import type { LoweredColumn } from "../../../operators/shared/onnx/lowered-column.js";
@@ -67,7 +67,7 @@ export function onnxStages(split: StageSplit, settings: Settings, options: Lower
   };
 }
 
-/** Look-ups and texts are the CPU's; a search is a product of matrices, and goes where the models go. */
+/** Look-ups and texts run on the CPU; a search is a product of matrices, and runs on the models' device. */
 function groupsOf(
   step: AnyStep | undefined,
   { instanceGroups: own, onnxInstanceGroups: models }: Settings,

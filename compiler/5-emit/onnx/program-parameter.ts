@@ -1,9 +1,9 @@
-/** What the models of a program say of themselves, and the files of a graph. */
+/** Parameters in the models of a program, and the files of a graph. */
 import type { Plan } from "../../../contract/plan.js";
 import type { ArtefactFile } from "../../../operators/shared/author/define-op.js";
 import type { GraphFiles } from "../../onnx/finish-graph.js";
 
-/** Whose model it is: a later build of the program takes the place of its own models. */
+/** The program of a model: a later build of the program replaces its own models. */
 export const PROGRAM = "merlon_program";
 export const programParameter = ({ name }: Plan) => ({ parameters: { [PROGRAM]: { string_value: name } } });
 

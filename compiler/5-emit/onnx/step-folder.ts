@@ -1,12 +1,12 @@
 /**
- * The files that steps open → a folder where they stand as they would beside a plan, by links: what is lowered is what the executor would read.
+ * The files that steps open → a folder with the layout of a plan's, by links: the lowering reads the same files as the executor.
  */
 import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 
-/** @param work gets the absolute path of a step's artefact; the folder goes when it is done */
+/** @param work gets the absolute path of a step's artefact; the folder is removed when it is done */
 export function withStepFolders<T>(
   steps: readonly InferredStep[],
   work: (file: (step: string, path: string) => string) => T,

@@ -26,13 +26,13 @@ import { refuseClashes, refuseNothing } from "./refuse-clashes.js";
 import { withStepFolders } from "./step-folder.js";
 
 export interface TritonOptions {
-  /** Of Triton, `26.08`; the newest that is no later counts. */
+  /** A release of Triton, `26.08`; the newest that is not later is used. */
   readonly release?: string;
   /** The whole ensemble in one graph. */
   readonly fuse?: boolean;
   /** How an IVF index is searched: as FAISS does, or exactly. */
   readonly ivf?: "probe" | "exact";
-  /** Where features come from: frozen into the repository, or with the request. */
+  /** The source of features: frozen into the repository, or inputs of the request. */
   readonly features?: "frozen" | "inputs";
   /** Most bytes of one graph; protobuf's 2 GB unless given. */
   readonly limit?: number;
@@ -46,7 +46,7 @@ export interface TritonModels {
   readonly models: readonly RepositoryModel[];
   readonly notes: readonly string[];
   readonly frozen: readonly FrozenView[];
-  /** Keys that are looked up, by the name of the column: values worth asking with. */
+  /** Keys of look-ups, by the name of the column: useful test values. */
   readonly keys: ReadonlyMap<string, readonly Key[]>;
   /** Steps that search all of an index that their kernel searches in part. */
   readonly whole: ReadonlyMap<string, WholeSearch>;
@@ -144,7 +144,7 @@ function settingsNotes({ warmup, dynamicBatching: queue }: Settings, { fuse }: T
 /** The newest known release that is no later. @throws Error for one that is none, or too old */
 export function releaseOf(text: string): TritonRelease {
   if (!/^\d\d\.\d\d$/.test(text))
-    throw new Error(`\`--triton-release ${text}\` is no release of Triton: write year and month, as in 26.08.`);
+    throw new Error(`\`--triton-release ${text}\` is not a release of Triton: write year and month, as in 26.08.`);
   const found = TRITON_RELEASES.filter(row => row.release <= text).at(-1);
   if (found) return found;
   throw new Error(

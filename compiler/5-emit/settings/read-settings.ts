@@ -56,7 +56,7 @@ export type Settings = Readonly<z.output<typeof settings>>;
 /** @param options parsed before: `settingsProblems` found nothing */
 export const readSettings = (options: unknown): Settings => settings.parse(options);
 
-/** What is wrong with the options, whatever the columns are. */
+/** Describes faults of the options that do not depend on the columns. */
 export function settingsProblems(options: unknown): string[] {
   const read = settings.safeParse(options);
   if (!read.success) return read.error.issues.flatMap(issue => sentences(issue, options));
@@ -83,7 +83,7 @@ export function settingsProblems(options: unknown): string[] {
     );
   if (priorityLevels > 1 && dynamic?.preserveOrdering)
     problems.push(
-      `\`dynamicBatching.preserveOrdering\` goes with one priority level, and \`priorityLevels\` is ${priorityLevels}`,
+      `\`dynamicBatching.preserveOrdering\` takes one priority level, and \`priorityLevels\` is ${priorityLevels}`,
     );
   if (priorityLevels > 0 && defaultPriorityLevel === undefined)
     problems.push(

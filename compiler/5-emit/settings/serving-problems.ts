@@ -1,5 +1,5 @@
 /**
- * What is wrong with settings once the plan is there: which columns it reads and answers.
+ * Describes faults of the settings that depend on the plan's inputs and outputs.
  */
 import type { Plan } from "../../../contract/plan.js";
 import { printColumn } from "../../../contract/schema.js";
@@ -12,7 +12,7 @@ export function servingProblems(plan: Plan, settings: Settings): string[] {
   return [
     ...(unbatched
       ? [
-          `\`dynamicBatching\` needs a batch dimension, which \`${printColumn(unbatched)}\` takes away: it has no fixed or bounded length. Give it one (${plan.inputs.includes(unbatched) ? `\`${unbatched.dtype}[20]\` in \`source\`, filled up by who asks` : "`listSlice` with `pad`"}), or leave \`dynamicBatching\` out`,
+          `\`dynamicBatching\` needs a batch dimension, which \`${printColumn(unbatched)}\` takes away: it has no fixed or bounded length. Give it one (${plan.inputs.includes(unbatched) ? `\`${unbatched.dtype}[20]\` in \`source\`, padded by the client` : "`listSlice` with `pad`"}), or leave \`dynamicBatching\` out`,
         ]
       : []),
     ...warmUpProblems(settings.warmup, plan.inputs),

@@ -53,7 +53,7 @@ export function warmUp(samples: readonly Sample[], inputs: Schema, batched: bool
   return { config, files };
 }
 
-/** What is wrong with samples, now that the request's columns are known. */
+/** Describes faults of samples, given the request's columns. */
 export function warmUpProblems(samples: readonly Sample[], inputs: Schema): string[] {
   return samples.flatMap((sample, i) => {
     const problem = (text: string) => `\`warmup\`: "${labelOf(sample, i)}" ${text}`;

@@ -18,7 +18,9 @@ export interface RowSets {
   relates(step: AnyStep): boolean;
 }
 
-/** @param inferred the program's steps, which say whether new rows are grouped by the rows a step reads or stand beside them */
+/**
+ * @param inferred the program's steps, which determine whether new rows are grouped by the rows that a step reads or independent of them
+ */
 export function rowSets(plan: Plan, inferred: readonly InferredStep[]): RowSets {
   const columns = columnsOf(plan);
   const parents = new Map<string, string>();

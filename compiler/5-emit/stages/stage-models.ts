@@ -1,5 +1,5 @@
 /**
- * The stages of a plan: a step as a plan of its own, or as the ONNX model itself, and the stage that gives answers their form.
+ * The stages of a plan: a step as a plan of its own, or as the ONNX model itself, and the stage that formats the outputs.
  */
 import { columnsReadBy, withReferences } from "../../../contract/any-step.js";
 import { rowsTensor, type TensorConfig, tensor } from "../../../contract/column-tensors.js";
@@ -78,7 +78,7 @@ export function modelStage({ split }: StageContext, step: AnyStep, of: ModelStag
   };
 }
 
-/** What a stage makes. */
+/** The output of a stage. */
 interface Made {
   readonly steps: readonly AnyStep[];
   readonly outputs: Plan["outputs"];

@@ -1,5 +1,5 @@
 /**
- * Stages of an ensemble that Merlon's runtime serves: each step as a plan of its own, or, where it fits, as the author's ONNX model itself.
+ * Stages of an ensemble for Merlon's runtime: each step is a plan of its own, or, if possible, the author's ONNX model itself.
  */
 
 import { fittedPlan } from "../../../contract/any-step.js";

@@ -1,6 +1,6 @@
 /**
- * Lights up where a column comes from and where it goes, under the pointer or at the keyboard. A click, Enter or `merlon:select` (from the
- * panel and the search) keeps it; Escape lets go.
+ * Highlights the sources and readers of a column, under the pointer or at the keyboard. A click, Enter or `merlon:select` (from the panel
+ * and the search) keeps it, and Escape releases it.
  */
 import type { Explanation } from "../explanation.js";
 

@@ -61,7 +61,7 @@ function overview(): Child[] {
     ["t", "light or dark"],
   ] as const;
   return [
-    ...section("What the passes did", ...did),
+    ...section("Changes by passes", ...did),
     ...section(
       "Rows",
       list(
@@ -70,7 +70,7 @@ function overview(): Child[] {
             "span",
             element("code", id),
             parent === null
-              ? ": what is asked about"
+              ? ": rows of the request"
               : `: ${most === null ? "any number" : `at most ${most}`} for each row of ${parent}`,
           ),
         ),

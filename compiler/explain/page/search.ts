@@ -1,5 +1,5 @@
 /**
- * The search: marks steps and columns whose name, type, operator or files hold the words; Enter goes to the next.
+ * The search: marks steps and columns whose name, type, operator or files contain the words; Enter selects the next.
  */
 import type { Explanation } from "../explanation.js";
 

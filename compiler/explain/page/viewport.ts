@@ -1,5 +1,5 @@
 /**
- * Moving and zooming the picture: drag, wheel, `+`, `-`, `0`; what gets the focus or is found comes into view.
+ * Moving and zooming the picture: drag, wheel, `+`, `-`, `0`; the focused or found element is scrolled into view.
  */
 const canvas = document.getElementById("canvas")!;
 const graph = document.getElementById("graph") as unknown as SVGSVGElement;
@@ -63,7 +63,7 @@ window.addEventListener("pointermove", event => {
 for (const end of ["pointerup", "pointercancel"])
   window.addEventListener(end, () => {
     drag = undefined;
-    // The click that ends a drag comes after this.
+    // The click that ends a drag follows this.
     setTimeout(() => canvas.classList.remove("moving"));
   });
 canvas.addEventListener(

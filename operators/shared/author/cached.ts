@@ -12,23 +12,24 @@ import type { Inferred } from "./define-op.js";
 export interface CacheOptions {
   /** How long a row's columns may be answered again, in seconds. */
   readonly ttlSeconds: number;
-  /** Most rows kept; the one asked for longest ago goes first. @default 100000 */
+  /** Most rows kept; the least recently used is evicted. @default 100000 */
   readonly maxRows?: number;
   /** Input columns that a row is known by. Default: all that the operator reads. */
   readonly key?: readonly string[];
 }
 
 /**
- * Keeps the columns that an operator made for a row, and answers them again for a row with the same `key` within the time. Each row is found or computed on
- * its own, so that a batch with one new row computes one; requests that ask for it at the same time wait for the first. What fails is not kept. A cache starts empty with each load of the model, and is emptied when the ONNX model that it
- * keeps answers of is loaded again; a changed feature is seen after `ttlSeconds`. Hits and misses are in the metrics.
+ * Keeps the columns that an operator made for a row, and answers them again for a row with the same `key` within the time. Each row is
+ * found or computed on its own, so a batch with one new row computes one row. Concurrent requests for the same row share one computation.
+ * Errors are not cached. A cache starts empty with each load of the model, and is emptied when its ONNX model is reloaded. A changed
+ * feature is visible after `ttlSeconds`. Hits and misses are in the metrics.
  *
- * For operators that look at one row at a time: `queryFeast` (without `onMissing: "drop"`), `queryFaiss`, `queryEmbedding`, `predictOnnx`,
+ * For operators that process one row at a time: `queryFeast` (without `onMissing: "drop"`), `queryFaiss`, `queryEmbedding`, `predictOnnx`,
  * `predictForest`, `predictImplicit` and `transformWorkflow` (of workflows that keep their rows).
  * @stage
  * @param op the operator
  * @param options.ttlSeconds how long a row's columns may be answered again
- * @param options.maxRows most rows kept; the one asked for longest ago goes first @default 100000
+ * @param options.maxRows most rows kept; the least recently used is evicted @default 100000
  * @param options.key input columns that a row is known by; default: all that the operator reads
  * @example user >> cached(predictOnnx("models/query_tower.onnx"), { ttlSeconds: 60, key: ["user_id"] })
  */

@@ -64,7 +64,7 @@ export function needOne(
 export const describeRows = (rows: string): string =>
   rows === REQUEST_ROWS ? "request row" : `candidate of \`${rows}\``;
 
-/** How columns of the request come to its candidates; two lists of candidates have nothing in common. */
+/** The way to join columns of the request to its candidates; two lists of candidates cannot be joined. */
 function rowsWay(scope: Scope, example: string | undefined): string {
   const ofRequest = scope.filter(b => b.column.rows === REQUEST_ROWS);
   const item = example ?? itemOf(scope.filter(b => b.column.rows !== REQUEST_ROWS));

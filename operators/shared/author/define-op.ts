@@ -1,5 +1,5 @@
 /**
- * The contract of an operator's compile half: what it needs, what it makes, and what it finds wrong, before any data is seen.
+ * The contract of an operator's compile half: its inputs, its outputs and its faults, before any data is read.
  */
 import type { z } from "zod";
 import type { ArtefactReader } from "../../../compiler/3-graph/artefacts.js";
@@ -12,7 +12,7 @@ import type { Plan } from "../../../contract/plan.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import type { Bound, Scope } from "./bound.js";
 
-/** Where a fault belongs: an operand, or a text literal within the right one. */
+/** The place of a fault: an operand, or a text literal within the right one. */
 export type Blame =
   | "left"
   | "right"
@@ -21,7 +21,7 @@ export type Blame =
   | { readonly dependency: string }
   | { readonly at: DiagnosticSite };
 
-/** What `infer` is given. */
+/** The arguments of `infer`. */
 export interface Call<Author> {
   /** Parameters as the author wrote them, parsed. */
   readonly params: Author;
@@ -32,25 +32,25 @@ export interface Call<Author> {
   readonly input: Scope;
   /**
    * The same columns as the author listed them: one entry per column, or per column group (`[["item_id", "brand"]]`), in order. Longer ones
-   * only where the operator's spec says `grouped`. A column may stand in several entries.
+   * only where the operator's spec says `grouped`. A column may be in several entries.
    */
   readonly groups: readonly Scope[];
   /** Columns of a dependency; empty when the author gave something else (already reported). */
   dependency(port: string): Scope;
   readonly artefacts: ArtefactReader;
-  /** The model that an ONNX file becomes, or the bytes that were made of a file, under a name of its own. @param path as the author wrote it */
+  /** The model of an ONNX file, or of bytes that were made from a file, under a name of its own. @param path as the author wrote it */
   model(path: string, from: string, bytes?: Uint8Array): NonNullable<Inferred<OpKind>["model"]>;
-  /** Name of a file or folder beside the plan, which no other file has. @param path as the author wrote it @param from what tells it from others */
+  /** A unique name of a file or folder beside the plan. @param path as the author wrote it @param from distinguishes it from others */
   artefactName(path: string, from: string): string;
   /** The plan of a fitted workflow as it is served. */
   served(plan: Plan): Plan;
   /** Reads a user's function; reports one whose text is out of sight. */
   readFunction(reference: LambdaReference, operator: string): UserFunction | undefined;
-  /** What `merlon fit` learnt for this step, after a fit. */
+  /** The result of `merlon fit` for this step, after a fit. */
   readonly state: unknown;
   /** Rows that a step made → the rows they are grouped by. */
   parentRows(rows: string): string | undefined;
-  /** The candidates whose ids a column holds; undefined where they do not come from one file. */
+  /** The candidates whose ids a column holds; undefined if they are not from one file. */
   candidatesIn(column: Bound): Candidates | undefined;
   /** Reports a fault; returns undefined so that `infer` can end with it. */
   readonly fail: Fail;
@@ -65,8 +65,8 @@ export type Fail = (
 ) => undefined;
 
 /**
- * A file that a step needs beside the plan: a copy of a file or folder (absolute path), the committed state of a SQLite store, a text, or bytes.
- * `to` is relative to the plan.
+ * A file that a step needs beside the plan: a copy of a file or folder (absolute path), the committed state of a SQLite store, a text, or
+ * bytes. `to` is relative to the plan.
  */
 export type ArtefactFile = { readonly to: string } & (
   | { readonly from: string }
@@ -79,13 +79,13 @@ export type ArtefactFile = { readonly to: string } & (
 export interface Candidates {
   /** The file, as the author wrote it. */
   readonly path: string;
-  /** What the file has instead of ids of its own: places, from 0 on. */
+  /** The file has positions from 0 instead of ids. */
   readonly arePositions: boolean;
-  /** At most so many ids, spread over the file. */
+  /** At most N ids, spread over the file. */
   some(most: number): readonly (bigint | string)[];
 }
 
-/** What a step is, once its input is known. */
+/** A step, once its input is known. */
 export interface Inferred<K extends OpKind> {
   readonly params: OpParams[K];
   readonly inputs: PortColumnsOfAuthor<Bound>[K];
@@ -105,7 +105,7 @@ export interface OpDefinition<K extends OpKind = OpKind, Author = unknown> {
   readonly kind: K;
   /** Parameters that are arguments before the options, and not among these. */
   readonly positional?: readonly string[];
-  /** Options that are nodes, which are no parameters. */
+  /** Options that are nodes and not parameters. */
   readonly nodeOptions?: readonly string[];
   /** Parses what the author wrote. */
   readonly params: z.ZodType<Author>;

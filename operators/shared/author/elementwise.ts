@@ -60,14 +60,14 @@ export function atomicTags(tags: readonly string[]): readonly string[] {
   return [...new Set(parts)];
 }
 
-/** The column with more tags; a new tag removes those it contradicts (`merlin` semantics of output tags). */
+/** The column with more tags. A new tag removes those it contradicts (`merlin` semantics of output tags). */
 export function withTags(column: ColumnSchema, added: readonly string[]): ColumnSchema {
   const tags = atomicTags(added);
   const removed = new Set(tags.flatMap(tag => COLLIDING[tag] ?? []));
   return { ...column, tags: [...new Set([...column.tags.filter(tag => !removed.has(tag)), ...tags])] };
 }
 
-/** The column as what an operator makes of its values: numbers that count no time, whatever they did before. */
+/** The column for an operator's output: numbers that are not times. */
 export function numbersOf(column: ColumnSchema, dtype: DType): ColumnSchema {
   const { [TIME_UNIT]: _, ...properties } = column.properties;
   return { ...column, dtype, properties };

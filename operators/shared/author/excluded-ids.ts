@@ -1,4 +1,4 @@
-/** Ids that a search leaves out: one, or a list of them, per row that asks. */
+/** Ids that a search excludes: one, or a list of them, per query row. */
 
 import * as messages from "../../../compiler/diagnostics/messages.js";
 import { comparedAs } from "../../../contract/comparable-ids.js";
@@ -12,7 +12,7 @@ export function excludedIds(
   call: Call<unknown>,
   query: Bound,
   operator: string,
-  /** What the candidates are. */
+  /** The dtype of candidates. */
   dtype: "int64" | "string" = "int64",
 ): Bound | undefined {
   const exclude = needOne(call, call.dependency("exclude"), `\`exclude\` of \`${operator}\``, "…", {

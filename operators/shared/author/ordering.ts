@@ -1,4 +1,4 @@
-/** What the operators that order candidates share: ids on the left, scores beside them, `ordered_ids` and `ordered_scores` out. */
+/** The shared part of operators that order candidates: ids on the left, scores beside them, `ordered_ids` and `ordered_scores` out. */
 import type { z } from "zod";
 import * as messages from "../../../compiler/diagnostics/messages.js";
 import type { ColumnType } from "../../../compiler/dsl/column.js";

@@ -17,7 +17,7 @@ export const tagAsItemId = (): Op<SameRule> => addTags("item", "id");
 
 /**
  * Columns that describe the user: tag `user`.
- * @example ["favourite_category"] >> categorify() >> tagAsUserFeatures()
+ * @example ["favorite_category"] >> categorify() >> tagAsUserFeatures()
  */
 export const tagAsUserFeatures = (): Op<SameRule> => addTags("user");
 

@@ -5,7 +5,7 @@ import { OutsideFault, type PathInside, resolveInside } from "../../../contract/
 import { requireRegular, SpecialFileError } from "../../../contract/files/read-regular.js";
 import { RuntimeFault } from "../../../runtime/base/errors.js";
 
-/** @throws RuntimeFault for a link that leaves the folder, and for what is not a regular file */
+/** @throws RuntimeFault for a link that leaves the folder, and for a path that is not a regular file */
 export function artefactFile(folder: string, path: PathInside): string {
   const file = artefactFolder(folder, path);
   try {

@@ -4,7 +4,7 @@ import { typedTensor, wireTensor } from "../../../runtime/base/columns/tensor-va
 import type { Tensor, TypedTensor } from "../../../runtime/base/tensor.js";
 import type { RunModels } from "../../../runtime/engine/schedule/kernel.js";
 
-/** Tensors in the order of the names that were asked for; undefined where the model did not answer one. */
+/** Tensors in the order of the requested names; undefined if the model did not return one. */
 export type ModelAnswer = readonly (TypedTensor | undefined)[];
 
 /** @param wanted names of outputs @returns at once where the model answers at once @throws RuntimeFault at once or later */

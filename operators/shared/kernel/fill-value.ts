@@ -1,5 +1,5 @@
 /**
- * Fill value of `fillMissing` and a dtype -> the value in that dtype, or a fault that names the step. Kernel and SQL form share it.
+ * Fill value of `fillMissing` and a dtype → the value in that dtype, or a fault that names the step. Kernel and SQL form share it.
  */
 
 import { RuntimeFault } from "../../../runtime/base/errors.js";

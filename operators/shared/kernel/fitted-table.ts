@@ -1,6 +1,6 @@
 /**
- * A table that `merlon fit` learnt, as an Arrow IPC file: key columns (which may hold null) and value columns. One row a key. Reading maps
- * numbers onto the file's own buffers and decodes strings once.
+ * A table in the state of `merlon fit`, as an Arrow IPC file: key columns (which may hold null) and value columns. One row a key. Reading
+ * maps numbers onto the file's own buffers and decodes strings once.
  */
 import {
   AsyncByteQueue,
@@ -33,7 +33,7 @@ export interface PackedTexts {
   readonly bytes: Uint8Array;
 }
 
-/** A column to print; text may come packed, so that it need not be decoded to be written. */
+/** A column to print; packed text need not be decoded to be written. */
 export interface PrintedColumn {
   readonly dtype: DType;
   readonly values: Values | PackedTexts;

@@ -1,5 +1,5 @@
 /**
- * Numeric column -> its values as float64, nulls as NaN, in a fresh array that the caller may write.
+ * Numeric column → its values as float64, nulls as NaN, in a fresh array that the caller may write.
  * Conversions between typed arrays are the engine's own, so each kernel's loop sees one array type.
  */
 

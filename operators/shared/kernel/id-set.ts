@@ -1,6 +1,6 @@
 /**
  * Membership of ids: a run of an id column → a test of single values of another column of the same dtype. 64-bit ids are compared as pairs
- * of words in an open-addressing table, so that no BigInt is made per candidate.
+ * of words in an open-addressing table, without a BigInt per candidate.
  */
 import { int32s } from "../../../runtime/base/columns/short-arrays.js";
 import type { Values } from "../../../runtime/base/columns/table.js";
@@ -13,8 +13,8 @@ export interface IdSet {
 }
 
 /**
- * @param ids where runs come from @param validity 0 marks nulls, which are in no set
- * @param candidates where tested values come from; the same kind of array as `ids`
+ * @param ids the source of runs @param validity 0 marks nulls, which are in no set
+ * @param candidates the source of tested values; the same kind of array as `ids`
  */
 export function idSet(ids: Values, validity: Uint8Array | undefined, candidates: Values): IdSet {
   if (ids instanceof BigInt64Array || ids instanceof BigUint64Array)

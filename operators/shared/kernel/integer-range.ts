@@ -1,4 +1,4 @@
-/** Integer dtype -> the smallest and largest value it holds, exactly. Null for floats and strings. */
+/** Integer dtype → the smallest and largest value it holds, exactly. Null for floats and strings. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 
 export function integerRange(dtype: DType): { readonly min: bigint; readonly max: bigint } | null {

@@ -1,9 +1,9 @@
-/** Keys of one row -> positions of the k largest, largest first; equal keys keep their order. */
+/** Keys of one row → positions of the k largest, largest first; equal keys keep their order. */
 import { int32s } from "../../../runtime/base/columns/short-arrays.js";
 
 /** Up to here a place among the k is found by moving the others. */
 const SMALL = 64;
-/** Runs of so many are sorted by moving too, before they are merged. */
+/** Runs of this length are sorted by insertion before they are merged. */
 const RUN = 8;
 
 /** @param keys of all rows; the row is `keys[start] … keys[end - 1]` @returns positions in `keys` */

@@ -1,6 +1,6 @@
 /**
- * Candidates with scores, and a way to choose among one user's -> the chosen, in order, for every user. What all ordering operators share:
- * users never mix, and a candidate without a score is an error that names it.
+ * Candidates with scores, and a way to choose among one user's → the chosen, in order, for every user. The shared part of all ordering
+ * operators: users never mix, and a candidate without a score is an error that names it.
  */
 
 import type { PortColumns } from "../../../contract/op-state.js";
@@ -12,7 +12,7 @@ import { scoreValues } from "./score-values.js";
 
 /**
  * Places of the chosen among one user's candidates, best first.
- * @param scores of the user's candidates, in places 0 … count − 1; what comes behind belongs to nobody. All are numbers, or infinite
+ * @param scores of the user's candidates, in positions 0 … count − 1; the rest is unused. All are numbers, or infinite
  * @param start row of the first of them among all users' candidates
  * @param row of the user
  */

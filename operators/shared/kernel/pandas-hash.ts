@@ -1,5 +1,5 @@
 /**
- * Column -> pandas' 64-bit hash of each value, as pairs of int32 words (low, high): `hash_pandas_object(series, index=False)`.
+ * Column → pandas' 64-bit hash of each value, as pairs of int32 words (low, high): `hash_pandas_object(series, index=False)`.
  * NVTabular hashes the row number in as well, so that a value's bucket depends on its place; that is left out on purpose.
  * Narrow integers are zero-extended from their own width, a null is all ones, and a null float is NaN.
  */

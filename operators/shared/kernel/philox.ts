@@ -1,6 +1,6 @@
 /**
- * Philox4x32-10: key and counter → 128 random bits, of which 64 are wanted. Counter based: the same place of the same row always draws the same number,
- * whatever else is in the batch.
+ * Philox4x32-10: key and counter → 128 random bits, of which 64 are used. Counter based: the same place of the same row always draws the
+ * same number, whatever else is in the batch.
  */
 const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;
@@ -9,11 +9,11 @@ const W1 = 0xbb67ae85;
 
 /**
  * Words 0 and 1 for the counters (0, c1, c2, 0), (1, c1, c2, 0), …: word `2 i` and `2 i + 1` of `to`.
- * What is the same for all of them is multiplied once, and the products of the last rounds that only words 2 and 3 need not at all.
+ * The products that all of them share are computed once, and those of the last rounds that only words 2 and 3 need are omitted.
  * @param count of counters; `to` holds at least twice as many
  */
 export function philoxRun(to: Int32Array, count: number, c1: number, c2: number, key0: number, key1: number): void {
-  // The first round turns words 0 and 1 into what does not depend on the place, and the second words 2 and 3 in part.
+  // The first round makes words 0 and 1 independent of the position, and the second words 2 and 3 in part.
   const first0 = mulHigh(c2, M1 & 0xffff, M1 >>> 16) ^ c1 ^ key0;
   const first1 = Math.imul(M1, c2);
   const second2 = mulHigh(first0, M0 & 0xffff, M0 >>> 16);

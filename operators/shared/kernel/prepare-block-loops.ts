@@ -12,7 +12,7 @@ import { datatype } from "../../../triton-protos/datatype.js";
 import { floatValues } from "./float-values.js";
 import { withValues } from "./with-values.js";
 
-/** What it knows of the step of any such operator. */
+/** The properties of a step of any such operator. */
 interface ColumnByColumn {
   readonly inputs: { readonly input: readonly ColumnRef[] };
   readonly outputs: readonly ColumnSchema[];

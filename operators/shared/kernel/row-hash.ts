@@ -1,5 +1,5 @@
 /**
- * Hashes (pairs of words) and row numbers -> pandas' hash of value and row label together: `hash_pandas_object(series, index=True)`, which
+ * Hashes (pairs of words) and row numbers → pandas' hash of value and row label together: `hash_pandas_object(series, index=True)`, which
  * NVTabular uses on CPU. Source of the combination: CPython's tuple hash as `pandas.core.util.hashing.combine_hash_arrays` has it.
  */
 import { type Column, rootRows } from "../../../runtime/base/columns/table.js";

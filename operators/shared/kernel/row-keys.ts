@@ -1,4 +1,4 @@
-/** Scalar columns of the same rows -> a number for each row: equal where all columns are, -1 where one is null. Candidates of two users never are. */
+/** Scalar columns of the same rows → a number for each row: equal where all columns are, -1 where one is null. Candidates of two users never are. */
 
 import { nullFlags } from "../../../runtime/base/columns/null-flags.js";
 import { ancestorIndex } from "../../../runtime/base/columns/row-map.js";

@@ -1,4 +1,7 @@
-/** The inputs of a step that reads row numbers -> the number of each row: its place, or what the port says where the kernel sees only some rows. */
+/**
+ * The inputs of a step that reads row numbers → the number of each row: its position, or the port's value if the kernel gets only some
+ * rows.
+ */
 import { ROW_PORT } from "../../../contract/step-facts.js";
 import type { Column } from "../../../runtime/base/columns/table.js";
 

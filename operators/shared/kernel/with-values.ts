@@ -1,5 +1,5 @@
 /**
- * Column and new values -> a column of the same rows and list shape. What elementwise kernels answer with.
+ * Column and new values → a column of the same rows and list shape. Results of elementwise kernels.
  */
 
 import type { Column, Values } from "../../../runtime/base/columns/table.js";

@@ -41,7 +41,7 @@ const n = (g: GraphBuilder, x: bigint): Value => scalar(g, "int64", x);
 const both = (g: GraphBuilder, a: Value, b: Value): Value => g.op("BitwiseAnd", [a, b], "int64");
 const low = (g: GraphBuilder, a: Value): Value => both(g, a, n(g, LOW));
 const xor = (g: GraphBuilder, a: Value, b: Value): Value => g.op("BitwiseXor", [a, b], "int64");
-/** Of numbers below 2^32. */
+/** For numbers below 2^32. */
 const times = (g: GraphBuilder, a: Value, factor: bigint): Value => low(g, mul(g, a, n(g, factor)));
 const rotated = (g: GraphBuilder, a: Value, bits: bigint): Value =>
   add(g, times(g, a, 1n << bits), div(g, a, n(g, 1n << (32n - bits))));
@@ -60,7 +60,7 @@ function murmur(g: GraphBuilder, ids: Value, seed: bigint): Value {
   return shifted(g, times(g, h, 0xc2b2_ae35n), 16n);
 }
 
-/** Texts that are all known, as lists of words: a table. What is no filter becomes a word that is none. */
+/** Texts that are all known, as lists of words: a table. An invalid filter becomes an invalid word. */
 function wordsOf(g: GraphBuilder, filters: LoweredColumn): LoweredColumn {
   const texts = [...filters.domain!].sort();
   const lists = texts.map(text => {

@@ -23,7 +23,7 @@ import type { FaissHeader } from "../../../formats/faiss/faiss.js";
 import { isList, type LoweredColumn, presentItems } from "./lowered-column.js";
 import type { LowerContext } from "./lowering.js";
 
-/** Scores of L2 lose digits by cancellation; so many more than asked for are compared again without it. */
+/** Scores of L2 lose digits by cancellation; this number of extra candidates is compared again without it. */
 const SPARE = 16;
 
 export interface Hits {

@@ -37,7 +37,7 @@ function refuseFinerKeys(context: LowerContext, name: string, keys: readonly num
   if (at < 0) return;
   const near = Math.fround(keys[at]!);
   context.fail(
-    `it looks \`${name}\` up, ONNX Runtime looks up integers, texts and float32, and row ${at} of what was fitted, ${keys[at]}, would be found as ${near}`,
+    `it looks \`${name}\` up. ONNX Runtime looks up integers, texts and float32, and fitted row ${at}, ${keys[at]}, would be found as ${near}`,
     `Declare \`${name}\` as float32 or as an integer in the workflow's source, or ${KEEP}.`,
   );
 }
@@ -61,7 +61,7 @@ export function placesOf(
   const found = encode(g, keyValues(context, col), list, places, -1);
   if (col.dtype !== "float64") return found;
   refuseFinerKeys(context, name, list as readonly number[]);
-  // What is no float32 is none of the keys, which all are.
+  // A value that is not a float32 is not one of the keys, which all are.
   const exact = equal(g, cast(g, cast(g, col.values, "float32"), "float64"), col.values);
   return where(g, exact, found, int64(g, -1));
 }

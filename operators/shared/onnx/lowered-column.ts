@@ -1,7 +1,7 @@
 /**
- * How a column stands in an ONNX graph. Scalars are `[n]`, vectors `[n, width]`, ragged lists `[n, longest]` with their lengths. Integers of every
- * width are int64 (uint64 as its bits) and get their dtype back where they leave. Candidates are rectangular: each parent row has the same
- * number of places, and a mask says which of them are taken.
+ * The form of a column in an ONNX graph. Scalars are `[n]`, vectors `[n, width]`, ragged lists `[n, longest]` with their lengths. Integers
+ * of every width are int64 (uint64 as its bits) and get their dtype back where they leave. Candidates are rectangular: each parent row has
+ * the same number of places, and a mask says which of them are taken.
  */
 
 import {
@@ -38,7 +38,7 @@ export interface RowSet {
   readonly width?: Value;
   /** bool[parent rows, width]: which places are taken; absent where all are. */
   readonly mask?: Value;
-  /** The taken places come first. */
+  /** The occupied positions are first. */
   readonly packed?: boolean;
   /** int64[1] */
   readonly count: Value;
@@ -47,12 +47,12 @@ export interface RowSet {
 export interface LoweredColumn {
   /** The column's own. */
   readonly dtype: DType;
-  /** Of dtype `graphDtype(dtype)`. */
+  /** Values of dtype `graphDtype(dtype)`. */
   readonly values: Value;
   readonly rows: RowSet;
   /** bool in the shape of the values: false is null. Absent: nothing is null. Floats say NaN instead. */
   readonly valid?: Value;
-  /** int64[n]: ragged lists; what stands behind a list's end means nothing. */
+  /** int64[n]: ragged lists; values after a list's end are arbitrary. */
   readonly lengths?: Value;
   /** Vectors. */
   readonly width?: number;

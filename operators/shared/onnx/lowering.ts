@@ -1,6 +1,6 @@
 /**
- * The contract of an operator's third half: a step of a plan → nodes of an ONNX graph that mean the same. An operator without one says why, and
- * what its author can do.
+ * The contract of an operator's third half: a step of a plan → nodes of an ONNX graph that mean the same. An operator without one has a
+ * reason, and a fix for its author.
  */
 
 import type { GraphBuilder, Value } from "../../../compiler/onnx/graph-builder.js";
@@ -40,7 +40,7 @@ export interface LowerContext {
     columnOf: (ref: ColumnRef) => LoweredColumn,
     context: LowerContext,
   ): readonly LoweredColumn[];
-  /** Keys that are looked up in a column: values worth asking with. */
+  /** Keys of look-ups in a column: useful test values. */
   keys(column: string, values: ArrayLike<Key>): void;
   /** The step searches all of an index that its kernel searches in part. */
   searchesAll(index: WholeSearch): void;
@@ -102,7 +102,7 @@ export class LoweringFault extends Error {
   }
 }
 
-/** What ends a lowering → the fault of a step of the program; undefined for what is no refusal. */
+/** An error of a lowering → the fault of a step of the program; undefined for an error that is not a refusal. */
 export function faultOf(error: unknown, step?: string): LoweringFault | undefined {
   if (error instanceof LoweringFault) return new LoweringFault(error.reason, error.way, step ?? error.step);
   if (error instanceof OpsetError) return new LoweringFault(error.reason, error.way, step);

@@ -1,6 +1,6 @@
 /**
- * Candidates with keys → the largest of each user, best first: `TopK` over the places, those that are not taken last. What all ordering operators
- * share.
+ * Candidates with keys → the largest of each user, best first: `TopK` over the places, those that are not taken last. The shared part of
+ * all ordering operators.
  */
 
 import {

@@ -1,4 +1,4 @@
-/** Words for what steps do. */
+/** Descriptions of steps. */
 
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 

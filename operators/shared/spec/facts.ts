@@ -1,24 +1,27 @@
 /**
- * What is known of an operator without running it.
+ * The static properties of an operator.
  */
 import type { ColumnSchema } from "../../../contract/schema.js";
 
 /** The same for every step of the operator, or by its parameters. */
 export type ByParams<P, T> = T | ((params: P) => T);
 
-/** How output columns come from input columns: each from the one of its place; the same, but fitting leaves some out; or each from all. */
+/**
+ * The dependence of output columns on input columns: each on the one of its position; the same, but fitting leaves some out; or each on
+ * all.
+ */
 export type ColumnsFact = "one by one" | "some left out" | "together";
 
 /**
- * The rows of its columns: those it reads; fewer or grouped ones, of the request's; for each row it reads some candidates that were not there; some of the
- * candidates that it reads.
+ * The rows of its columns. They are those it reads; fewer or grouped ones, of the request's; new candidates for each row it reads; or some
+ * of the candidates that it reads.
  */
 export type RowsFact = "kept" | "changed" | "brought" | "chosen";
 
-/** Nulls of its columns: none, whatever it reads (floats say NaN); those of the columns it reads, place by place; or some of its own. */
+/** Nulls of its columns: none for any input (floats have NaN), those of the columns it reads at the same position, or some of its own. */
 export type NullsFact = "none" | "as read" | "possible";
 
-/** A column, and the name that a step knows it by. */
+/** A column, and its name in a step. */
 export interface NamedSchema {
   readonly name: string;
   readonly schema: ColumnSchema;
@@ -28,21 +31,27 @@ export interface NamedSchema {
 export interface LeavesOutFact<P> {
   /** Columns that decide; undefined for all that it reads. */
   readonly by: (params: P) => ReadonlySet<string> | undefined;
-  /** What decides where one of these is removed from the plan: the others, or nothing, and the step goes. */
+  /** The effect of removing one of these from the plan: the others stay, or the step is removed. */
   readonly without: "the others" | "nothing";
 }
 
 export interface Facts<P> {
-  /** Where it may stand. What stands in a workflow needs no store, model or candidates, and is served within an ensemble by `transformWorkflow`. */
+  /**
+   * The programs that may use it. An operator of workflows needs no store, model or candidates, and is served within an ensemble by
+   * `transformWorkflow`.
+   */
   readonly where: "workflow" | "ensemble";
   readonly columns: ByParams<P, ColumnsFact>;
   readonly rows: ByParams<P, RowsFact>;
   readonly nulls: NullsFact;
   /** Looks at other rows than the one it answers, so that it has to see them all, in order. */
   readonly readsOtherRows: boolean;
-  /** Its answer depends on which row of the request or file it is: only parity with NVTabular asks for that. */
+  /** Its result depends on the number of the row in the request or file: only for parity with NVTabular. */
   readonly readsRowNumber: ByParams<P, boolean>;
-  /** Its kernel can run on numbers a block at a time, so that neighbours become one step; a function decides by its columns, which are numbers. */
+  /**
+   * Its kernel can run on numbers a block at a time, so that neighbors become one step. A function decides by its columns, which are
+   * numbers.
+   */
   readonly fuses: boolean | ((params: P, inputs: readonly NamedSchema[]) => boolean);
   /** Takes the columns of a group together; other operators refuse groups, which mean nothing to them. */
   readonly grouped: boolean;
@@ -54,7 +63,7 @@ export interface Facts<P> {
   readonly cacheable: boolean;
   /** Its float columns are scores of candidates, not features: all, none, or the one of a name. */
   readonly scores: ByParams<P, boolean | string>;
-  /** Where it draws by chance: the parameters of the step that does not; undefined where these draw nothing. */
+  /** If it draws random numbers: the parameters of the step that does not; undefined if these draw nothing. */
   readonly withoutChance?: (params: P) => P | undefined;
   /** Takes a function of the author's, which the compiler reads out of the program. */
   readonly takesFunction?: true;
@@ -74,9 +83,9 @@ export interface Facts<P> {
   readonly filters?: true;
   /** Its columns are those that it reads, without some rows. */
   readonly leavesOut?: LeavesOutFact<P>;
-  /** What it has at all of its ports together are its candidates. */
+  /** The union of its ports is its candidates. */
   readonly gathers?: true;
-  /** Of an operator that chooses between branches by their outcome: milliseconds that the first has, from the start of the run. */
+  /** For an operator that chooses between branches by their outcome: milliseconds for the first, from the start of the run. */
   readonly within?: (params: P) => number | undefined;
 }
 

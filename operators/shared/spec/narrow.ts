@@ -2,7 +2,8 @@
 import type { StepColumns } from "./operator.js";
 
 /**
- * Of a step that makes its columns one by one: an input goes when none of the outputs made from it is read; of `fillMissing` with flags there are two.
+ * For a step that makes its columns one by one: an input is dropped if none of its outputs is read; with flags of `fillMissing` there are
+ * two.
  */
 export function narrowEach<P>(
   { inputs, outputs }: StepColumns<P>,

@@ -1,5 +1,6 @@
 /**
- * The spec of an operator: what its step carries in a plan, and the facts that the compiler, the runtime and the tools read instead of lists of names.
+ * The spec of an operator: the content of its step in a plan, and the facts that the compiler, the runtime and the tools read instead of
+ * lists of names.
  */
 import type { z } from "zod";
 import type { Expression } from "../../../contract/expression.js";
@@ -8,34 +9,37 @@ import type { DType } from "../../../triton-protos/datatype.js";
 import type { Facts } from "./facts.js";
 import type { Ports } from "./ports.js";
 
-/** A step, as far as its description tells of it. */
+/** A step, as far as its description needs it. */
 export interface Described<P> {
   readonly params: P;
   /** Columns that it reads at a port, listed. */
   names(port: string): string;
   has(port: string): boolean;
-  /** What the parts of a fused step do. */
+  /** The descriptions of a fused step's parts. */
   readonly parts: readonly string[];
 }
 
-/** A step, as far as its columns can be told from it. */
+/** A step, as far as its columns depend on it. */
 export interface StepColumns<P> {
   readonly params: P;
   readonly inputs: Readonly<Record<string, readonly { readonly name: string }[]>>;
   readonly outputs: readonly ColumnSchema[];
 }
 
-/** What of a step is different where only some of its columns are read. Columns and references stay the same objects. */
+/** The changes to a step if only some of its columns are read. Columns and references stay the same objects. */
 export type Narrow<P> = (step: StepColumns<P>, isRead: (column: string) => boolean) => Partial<StepColumns<P>>;
 
-/** What `merlon fit` learns for a step: something of each column that it reads, of each that it makes, or tables; and the form of its state. */
+/**
+ * The state that `merlon fit` learns for a step: for each column that it reads, for each that it makes, or tables; and the form of its
+ * state.
+ */
 export interface Learns<S extends z.ZodType = z.ZodType> {
   readonly of: "inputs" | "outputs" | "tables";
-  /** Of what is learnt of columns, `{ columns }`: a record by name. */
+  /** The state by column, `{ columns }`: a record by name. */
   readonly state: S;
 }
 
-/** How many columns an operator makes: one for each that it reads at `input`, in their order, or so many. */
+/** The number of columns of an operator: one for each that it reads at `input`, in their order, or a constant. */
 export type Makes = 1 | 2 | "each";
 
 /** State and artefacts are `never` of operators without any. */
@@ -60,13 +64,16 @@ export interface OperatorSpec<
   /** Its step does several steps of the author's, its parts. */
   readonly hasParts?: true;
   readonly facts: Facts<z.output<P>>;
-  /** What a step does, in a few words; parameters that say something are in them. */
+  /** A short description of a step, with its notable parameters. */
   readonly describe: (step: Described<z.output<P>>) => string;
-  /** Expressions that are all that it computes, and what each makes. */
+  /** Expressions that are its whole computation, and their dtypes. */
   readonly expressions?: (step: StepColumns<z.output<P>>) => readonly (readonly [Expression, DType])[];
-  /** Whether a column that it makes may hold nulls, where the fact `nulls` says that some may; unless given, each of them. @param read whether each input column may */
+  /**
+   * Whether a column that it makes may hold nulls, if the fact `nulls` says that some may; by default, each of them. @param read whether
+   * each input column may
+   */
   readonly mayBeNull?: (step: StepColumns<z.output<P>>, column: string, read: readonly boolean[]) => boolean;
-  /** Leaves columns out that nobody reads; unless given, an operator that makes each column from one leaves out that one too, and others make all. */
+  /** Omits unread columns. By default, an operator that makes each column from one omits that one too, and others make all. */
   readonly narrow?: Narrow<z.output<P>>;
 }
 

@@ -23,7 +23,7 @@ export const nvtabularHash = z.boolean().optional();
 /** Divides by the rows of a group, those whose value is null among them, as NVTabular does. */
 export const nvtabularNulls = z.boolean().optional();
 
-/** What `groupby` makes of the values of a group. */
+/** Results of `groupby` for the values of a group. */
 export const AGGREGATIONS = [
   "list",
   "first",

@@ -144,7 +144,7 @@ test.each(documents)("%s is parsed, and refused without any one thing that a ste
       const [column] = Object.keys(learnt ?? {});
       if (!learnt || column === undefined) return undefined;
       delete learnt[column];
-      return `has not learnt column \`${column}\``;
+      return `has not learned column \`${column}\``;
     });
     for (const name of Object.keys((JSON.parse(text) as { steps: RawStep[] }).steps[i]!.artefacts ?? {}))
       without(step => {

@@ -3,7 +3,10 @@
  * them, and a plan is checked against them when it is parsed.
  */
 
-/** `one`; `many`: one or more; `any`: none or more; `branch`: one or more, of which a run may skip all. With `?` the port may be absent. */
+/**
+ * `one` is exactly one. `many`: one or more. `any`: none or more. `branch`: one or more, of which a run may skip all. With `?` the port may
+ * be absent.
+ */
 export type Port = "one" | "one?" | "many" | "many?" | "any" | "branch";
 
 export type Ports = Readonly<Record<string, Port>> & { readonly input: Port };
@@ -20,13 +23,13 @@ type ByPortBut<P extends Ports, Kind extends string, C> = {
   readonly [N in Exclude<keyof P, Absent<P, Kind>>]: AtPort<P[N], C>;
 } & { readonly [N in Absent<P, Kind>]?: AtPort<P[N], C> };
 
-/** What a step has at its ports. */
+/** The columns at a step's ports. */
 export type ByPort<P extends Ports, C> = ByPortBut<P, "one?" | "many?", C>;
 
 /** The same in a run, which computes one branch of several. */
 export type ByPortInRun<P extends Ports, C> = ByPortBut<P, "one?" | "many?" | "branch", C>;
 
-/** What an author's half puts at its ports: the graph can't tell how many columns a selection has. */
+/** The inputs of an author's half by port: the graph does not show the number of columns of a selection. */
 export type ByPortOfAuthor<P extends Ports, C> = {
   readonly [N in Exclude<keyof P, Absent<P, "one?" | "many?">>]: P[N] extends "one" ? readonly [C] : readonly C[];
 } & { readonly [N in Absent<P, "one?" | "many?">]?: P[N] extends "one?" ? readonly [C] : readonly C[] };
@@ -38,7 +41,7 @@ const WORDS = {
   branch: "one or more columns",
 } as const;
 
-/** What is wrong with the ports of a step, as the rest of a sentence about it; undefined when nothing is. */
+/** Describes the fault of a step's ports, as the rest of a sentence about it; undefined if there is none. */
 export function portFault(ports: Ports, inputs: Readonly<Record<string, readonly unknown[]>>): string | undefined {
   const stray = Object.keys(inputs).find(name => !Object.hasOwn(ports, name));
   if (stray !== undefined)

@@ -7,14 +7,14 @@ import type { Fitted } from "../../../contract/plan.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 
 /**
- * `to[i]` from `from[i]`, for each i below `count`; both may be the same array. Null is NaN, bools are 0 and 1. What it writes is what a column of
- * the output's dtype holds: float32 rounded, integers whole.
+ * `to[i]` from `from[i]`, for each i below `count`; both may be the same array. Null is NaN, bools are 0 and 1. Its output fits a column of
+ * the output's dtype: float32 rounded, integers whole.
  */
 export type BlockLoop = (from: Float64Array, to: Float64Array, count: number) => void;
 
 /**
  * Makes the loop of one output of a step from one of its inputs.
- * @param column name of the input, as the step knows it
+ * @param column name of the input in the step
  * @param dtype of the output
  * @throws RuntimeFault naming the step
  */

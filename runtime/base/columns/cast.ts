@@ -1,6 +1,6 @@
 /**
- * Values of one dtype → values of another, where no value changes its meaning: between integers when it fits, integers and bools to floats,
- * floats to floats. A value that does not fit is a fault naming its place.
+ * Values of one dtype → equal values of another: between integers if they fit, integers and bools to floats, floats to floats. A value that
+ * does not fit is a fault naming its place.
  */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { fromHalves, toHalves } from "../../../triton-protos/float16.js";
@@ -25,7 +25,7 @@ export function canCast(from: DType, to: DType): boolean {
  */
 export function castValues(values: Values, from: DType, to: DType, what: string): Values {
   if (from === to) return values;
-  if (!canCast(from, to)) throw new RuntimeFault("INVALID_ARGUMENT", `${what} is ${from} and ${to} is wanted.`);
+  if (!canCast(from, to)) throw new RuntimeFault("INVALID_ARGUMENT", `${what} is ${from}, expected ${to}.`);
   if (values instanceof BigInt64Array && to === "int32") return narrow(values, what);
   if (values instanceof BigInt64Array && (to === "float32" || to === "float64")) return rounded(values, to);
   if (to === "int64" && !(values instanceof BigUint64Array)) return widen(values as Int32Array);

@@ -1,4 +1,4 @@
-/** Distinct integers that lie close together -> a function from a column to each value's place among them, by its distance from the least. */
+/** Distinct integers of a small range → a function from a column to each value's index among them, by its distance from the least. */
 import { int32s } from "./short-arrays.js";
 import type { Values } from "./table.js";
 import { words } from "./words.js";
@@ -7,16 +7,16 @@ export interface DenseKeys {
   readonly least: bigint;
   /** Distance of the greatest from the least, and one. */
   readonly span: number;
-  /** Of each value from the least: from 0 to below `span` where it may be one of the keys, anything else where it is none. */
+  /** The distance of each value from the least: 0 to below `span` if it may be one of the keys, anything else otherwise. */
   distances(values: Values): Float64Array;
-  /** The same looked up in a table of `span` places; -1 for what is none of the keys. */
+  /** The same looked up in a table of `span` entries; -1 for a value that is not a key. */
   placesIn(table: Int32Array, values: Values): Int32Array;
 }
 
 /** Longer than this a table is no longer small beside the values it serves. */
 const LONGEST = 8_000_000;
 
-/** Undefined where the values are no integers or lie too far apart; else answers as `indexValues` says. */
+/** Undefined if the values are not integers or their range is too large; otherwise returns indexes as `indexValues` does. */
 export function denseIndex(distinct: Values): ((values: Values) => Int32Array) | undefined {
   const dense = denseKeys(distinct, LONGEST);
   if (!dense) return undefined;
@@ -27,7 +27,7 @@ export function denseIndex(distinct: Values): ((values: Values) => Int32Array) |
   return values => placesIn(table, values);
 }
 
-/** Undefined where the values are no integers, or lie so far apart that a table of their span would be longer than `longest` or mostly empty. */
+/** Undefined if the values are not integers, or if a table of their range would be longer than `longest` or mostly empty. */
 export function denseKeys(distinct: Values, longest: number): DenseKeys | undefined {
   if (distinct.length === 0 || !isIntegers(distinct)) return undefined;
   const first = distinct[0]!;
@@ -54,8 +54,8 @@ const isIntegers = (values: Values): values is Integers =>
   !Array.isArray(values) && !(values instanceof Float32Array) && !(values instanceof Float64Array);
 
 /**
- * A function from values to their distances from the first of the integers, less `least`: exact below 2^53, and beyond it known to be far. 64-bit
- * integers are read as pairs of words, never as BigInt.
+ * A function from values to their distances from the first of the integers, less `least`. They are exact below 2^53, and larger ones are
+ * known to be out of range. 64-bit integers are read as pairs of words, never as BigInt.
  */
 function distancesFrom(integers: Integers): (values: Values, least: number) => Float64Array {
   if (!(integers instanceof BigInt64Array || integers instanceof BigUint64Array)) {

@@ -1,5 +1,5 @@
 /**
- * Entity keys of any rows, of one column or of several -> each key once, and for each row the place of its key. A key with a null in it is a
+ * Entity keys of any rows, of one column or of several → each key once, and for each row the index of its key. A key with a null in it is a
  * null key; all of those share the place behind the last key.
  */
 import { type Column, gather, rootRows } from "./table.js";
@@ -42,7 +42,7 @@ export function everyRow(columns: readonly Column[]): DistinctKeys {
 
 let numbers = new Int32Array(0);
 
-/** 0 to below `count`, shared by all: nobody writes places. */
+/** 0 to below `count`, shared by all callers, which only read it. */
 function numbersTo(count: number): Int32Array {
   if (numbers.length < count) numbers = Int32Array.from({ length: 2 * count }, (_, i) => i);
   return numbers.subarray(0, count);

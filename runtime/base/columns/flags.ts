@@ -1,5 +1,5 @@
 /**
- * A condition per row -> a flag per row.
+ * A condition per row → a flag per row.
  */
 import type { Column } from "./table.js";
 

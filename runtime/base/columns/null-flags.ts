@@ -1,4 +1,4 @@
-/** A column -> 1 for each value that is null, a float NaN included. */
+/** A column → 1 for each value that is null, a float NaN included. */
 import type { Column } from "./table.js";
 
 export function nullFlags({ values, validity }: Pick<Column, "values" | "validity">): Uint8Array {

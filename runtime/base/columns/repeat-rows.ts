@@ -1,6 +1,6 @@
 /**
- * Rows and how often each is wanted → each row that many times in a row. What `gather` makes of an index that stays the same over runs, without the index:
- * the engine fills a run at once.
+ * Rows and a count for each → each row repeated that number of times. The result of `gather` for an index that is constant over runs,
+ * without the index: the engine fills a run at once.
  */
 import { int32s, shortArray } from "./short-arrays.js";
 import type { Column, Rows, Values } from "./table.js";
@@ -36,7 +36,7 @@ function fillRuns(from: Values, runs: Int32Array, to: Values): Values {
   return to;
 }
 
-/** Where the list of each row of the result begins. */
+/** The list offsets of the result's rows. */
 function repeatedOffsets(starts: Int32Array, runs: Int32Array): Int32Array {
   const ends = int32s(runs[runs.length - 1]! + 1);
   for (let row = 0; row + 1 < runs.length; row++) {

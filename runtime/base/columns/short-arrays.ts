@@ -1,7 +1,7 @@
 /**
- * Typed arrays for what one request makes: short ones are views of chunks that they share, since an array with memory of its own takes several times as long
- * to make, and again to collect. All zero, as new ones are. A chunk lives as long as any of its views, and no part of it is given out twice:
- * what is kept for longer than a request is copied first, and nobody hands on the `buffer` of such an array as if it were the array's own.
+ * Typed arrays for the data of one request. Short ones are views of shared chunks, since an array with memory of its own takes several
+ * times as long to allocate and to collect. All zero, as new ones are. A chunk lives as long as any of its views, and no part of it is used
+ * twice. Data that outlives a request is copied first, and the `buffer` of such an array is never treated as its own.
  */
 import { type DType, datatype, type Values } from "../../../triton-protos/datatype.js";
 
@@ -47,7 +47,7 @@ export function int64s(length: number): BigInt64Array {
   return new BigInt64Array(chunk, at, length);
 }
 
-/** Of any dtype; strings are empty. */
+/** An array of any dtype; strings are empty. */
 export function shortArray(dtype: DType, length: number): Values {
   const { array, bytes } = datatype(dtype);
   if (!array) return new Array<string>(length).fill("");

@@ -16,7 +16,7 @@ export interface Rows {
   readonly parent?: Rows;
   /** Int32, `parent.count + 1` entries, starts at 0, ends at `count`. Present when `parent` is. */
   readonly offsets?: Int32Array;
-  /** The parent's rows are a table's and these are what is left of them: they belong together, and not to the parent's rows one by one. */
+  /** The parent's rows are a table's, and these are the remaining ones: they belong together, and not to single rows of the parent. */
   readonly left?: true;
 }
 
@@ -78,7 +78,7 @@ export function gather(col: Column, indices: Int32Array, rows: Rows): Column {
   return { dtype, rows, values, ...shape, ...(validity && { validity: validity as Uint8Array }) };
 }
 
-/** Where each picked row begins in the source, and where it goes. */
+/** The source and target offset of each picked row. */
 interface Runs {
   readonly starts: Int32Array;
   readonly offsets: Int32Array;

@@ -8,7 +8,7 @@ import type { Values } from "./table.js";
 
 /**
  * @param dtype the column dtype of the tensor's wire dtype
- * @throws RuntimeFault for an element that is cut off, or is no UTF-8
+ * @throws RuntimeFault for an element that is truncated, or not UTF-8
  */
 export function tensorValues(tensor: Tensor, dtype: DType): Values {
   const { array, bytes } = datatype(dtype);

@@ -1,6 +1,6 @@
 /**
- * Key columns without duplicate rows -> a function from columns of the same dtypes to each row's place among the keys, -1 where it is
- * none of them. A null is a value like any other.
+ * Key columns without duplicate rows → a function from columns of the same dtypes to each row's index among the keys, -1 if it has none. A
+ * null is a value like any other.
  */
 import { RuntimeFault } from "../errors.js";
 import { nullFlags } from "./null-flags.js";

@@ -1,7 +1,7 @@
 /**
- * Distinct values -> a function from a column to each value's place among them, -1 where it is none of them.
- * Strings go through a Map; integers that lie close together through a table by distance, other numbers through an open-addressing table over
- * pairs of 32-bit words, so that int64 never becomes a BigInt.
+ * Distinct values → a function from a column to each value's index among them, -1 if it is not one of them. Strings use a Map. Integers of
+ * a small range use a table by distance, and other numbers an open-addressing table over pairs of 32-bit words. An int64 is never converted
+ * to a BigInt.
  */
 
 import { denseIndex } from "./dense-index.js";

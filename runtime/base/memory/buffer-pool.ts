@@ -1,25 +1,25 @@
 /**
- * Large buffers that are used over and over. Making one costs more than filling it: its pages come one by one from the system, and memory outside the
- * heap drives full collections. What lies idle is bounded, and given up when it was not needed for a while.
+ * Large buffers that are used over and over. Allocating one costs more than filling it: the system maps its pages one by one, and memory
+ * outside the heap triggers full collections. Idle memory is bounded, and freed if it was not needed for a while.
  */
 
 /** Smaller buffers are cheap to make. */
 export const LARGE = 2 ** 14;
 /** Bytes that may lie idle. */
 const MAX_IDLE = 2 ** 28;
-/** What nothing has taken in such a time is given up. */
+/** Buffers that were unused for this time are freed. */
 const PATIENCE_MS = 5000;
 
 interface Shelf {
   readonly buffers: ArrayBuffer[];
-  /** The fewest that lay here since the shelves were last looked through: so many are not needed. */
+  /** The minimum number here since the last check of the shelves: that number is not needed. */
   least: number;
 }
 
 export interface BufferPool {
-  /** @returns a buffer of at least so many bytes, whatever they hold */
+  /** @returns a buffer of at least this size, with undefined content */
   take(bytes: number): ArrayBuffer;
-  /** @param buffer that nobody reads or writes any more; one that was not made by a pool is let go */
+  /** @param buffer that is no longer read or written; one that was not made by a pool is dropped */
   give(buffer: ArrayBuffer): void;
   /** Bytes that lie idle. */
   readonly idle: number;

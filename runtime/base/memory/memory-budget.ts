@@ -8,7 +8,7 @@ import { DEFAULT_RATIO, requestAllowance } from "./request-allowance.js";
 const REFUSE_FROM = 0.9;
 /** While the process itself is above that share, requests may hold this share of the limit, so that large models cannot lock everyone out. */
 const FLOOR = 0.02;
-/** Resident memory is read again after so many milliseconds, or once this share of the limit has been charged. */
+/** Resident memory is read again after this number of milliseconds, or once this share of the limit has been charged. */
 const SAMPLE_MS = 100;
 const SAMPLE_SHARE = 1 / 64;
 

@@ -1,5 +1,5 @@
 /**
- * The default memory limit of a server: 75 % of what the process may use.
+ * The default memory limit of a server: 75 % of the memory available to the process.
  */
 import { totalmem } from "node:os";
 

@@ -1,5 +1,5 @@
 /**
- * The cost model of a request: the memory that it may take follows from its size on the wire, so that a few bytes cannot make the server hold many.
+ * The cost model of a request: its size on the wire bounds its memory, so that a few bytes cannot make the server allocate many.
  */
 
 /** Bytes that a request may take beside a multiple of its size on the wire. */

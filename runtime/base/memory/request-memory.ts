@@ -1,10 +1,10 @@
 /**
- * Large memory that one request borrows: its message, and what models answered with. It goes back when the answer has been written, if all that the request
- * went through said that they keep nothing of it; otherwise it is left to the garbage collector, which is always right.
+ * Large memory that one request borrows: its message, and the outputs of models. It is returned once the response has been written, if
+ * every part that handled the request declared that it keeps no reference. Otherwise it is left to the garbage collector.
  */
 import { type BufferPool, bufferPool } from "./buffer-pool.js";
 
-/** Where a buffer goes back to. */
+/** The owner to which a buffer is returned. */
 export type Home = Pick<BufferPool, "give">;
 
 export class RequestMemory {
@@ -14,14 +14,14 @@ export class RequestMemory {
   #isKept = false;
   #ended = false;
 
-  /** A buffer of at least so many bytes. */
+  /** A buffer of at least this size. */
   take(bytes: number): ArrayBuffer {
     const buffer = bufferPool.take(bytes);
     this.#held.set(buffer, bufferPool);
     return buffer;
   }
 
-  /** A buffer that came with an answer belongs to the request from now on. */
+  /** Adds a buffer of a response to the request's. */
   adopt(buffer: ArrayBuffer, home: Home): void {
     if (this.#ended) home.give(buffer);
     else this.#held.set(buffer, home);
@@ -32,13 +32,13 @@ export class RequestMemory {
     return this.#held.has(buffer) && !this.#isKept && !this.#pinned?.has(buffer);
   }
 
-  /** Somebody looks at this buffer: it stays. */
+  /** The buffer is still referenced, so it is not returned. */
   pin(buffer: ArrayBufferLike): void {
     this.#pinned ??= new Set();
     this.#pinned.add(buffer);
   }
 
-  /** The buffer has gone to another thread; `adopt` takes what comes back. @returns where it goes in the end */
+  /** The buffer was transferred to another thread; `adopt` takes the one that is transferred back. @returns its final owner */
   moved(buffer: ArrayBufferLike): Home {
     const home = this.#held.get(buffer)!;
     this.#held.delete(buffer);
@@ -55,7 +55,7 @@ export class RequestMemory {
     this.#mayReturn = true;
   }
 
-  /** The answer has been written, and nobody works on the request any more. */
+  /** The response has been written, and no code works on the request any more. */
   end(): void {
     this.#ended = true;
     if (this.#mayReturn && !this.#isKept) for (const [buffer, home] of this.#held) home.give(buffer as ArrayBuffer);

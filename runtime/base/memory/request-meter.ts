@@ -37,7 +37,8 @@ export class RequestMeter {
   }
 
   /**
-   * Counts memory of objects. They may take so much for each byte that was read, so that a message of nothing but empty parts is refused at its begin.
+   * Counts memory of objects. They may take this number of bytes per byte read, so that a message of only empty parts is refused at its
+   * start.
    * @param read bytes of the message up to here
    * @throws RuntimeFault RESOURCE_EXHAUSTED
    */
@@ -76,7 +77,7 @@ export class RequestMeter {
   exceeded(): RuntimeFault {
     return new RuntimeFault(
       "RESOURCE_EXHAUSTED",
-      `the request takes more than the ${Math.floor(this.#allowance / 1024)} KiB that its size allows when it is unpacked and decoded; send it uncompressed, split it, or raise --request-memory-ratio`,
+      `the request takes more than the ${Math.floor(this.#allowance / 1024)} KiB that its size allows for decompressed data; send it uncompressed, split it, or raise --request-memory-ratio`,
     );
   }
 }

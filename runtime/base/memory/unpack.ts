@@ -1,6 +1,6 @@
 /**
- * Decompresses the body of one request as a stream: each chunk is counted against the request's allowance and charged to the server's budget before the next
- * one is made, and the work ends when the client leaves.
+ * Decompresses the body of one request as a stream. Each chunk is counted against the request's allowance and charged to the server's
+ * budget before the next one is made. The work ends when the client disconnects.
  */
 import { availableParallelism } from "node:os";
 import { constants, createGunzip, createInflate, createUnzip, type Gunzip, type Inflate, type Unzip } from "node:zlib";
@@ -22,7 +22,7 @@ export interface UnpackOptions {
   readonly signal?: Cancellation | undefined;
   /** Data that was cut off gives what there is, and data that is not compressed gives nothing, as Triton's HTTP endpoint has it. */
   readonly lenient?: boolean;
-  /** Where the unpacked bytes are put. */
+  /** Allocates the buffer of the decompressed bytes. */
   makeRoom?(bytes: number): Buffer;
 }
 
@@ -96,7 +96,7 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
 
 const clientLeft = (): RuntimeFault => new RuntimeFault("CANCELLED", "the client left before its request was unpacked");
 
-/** Bytes that grow up to a limit, in one buffer: two of them exist while one is copied, and they hold no more than the limit together. */
+/** A growable buffer with a limit. Two buffers exist while one is copied, and together they stay below the limit. */
 class Growing {
   readonly #charge: Charge;
   readonly #limit: number;

@@ -15,7 +15,7 @@ const NONE: ReadonlyMap<string, Parameter> = new Map();
 
 /**
  * @param placed outputs that were requested in shared memory: they have no bytes
- * @throws RuntimeFault for bytes that are no such message, ProtocolError for one that contradicts itself
+ * @throws RuntimeFault for bytes that are not such a message, ProtocolError for one that contradicts itself
  */
 export function decodeResponse(cursor: Cursor, placed: ReadonlySet<string>): WireAnswer {
   let [model, version, id] = ["", "", ""];

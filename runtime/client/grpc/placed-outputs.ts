@@ -1,5 +1,5 @@
 /**
- * Outputs of a request that come in shared memory.
+ * Outputs of a request that are in shared memory.
  */
 import type { WireRequest } from "../wire-call.js";
 

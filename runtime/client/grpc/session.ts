@@ -1,6 +1,6 @@
 /**
- * One HTTP/2 connection to a gRPC server: opened by the first call, opened again when it is gone, and no reason for the process to stay alive
- * while nothing is asked.
+ * One HTTP/2 connection to a gRPC server. The first call opens it, and a later one reopens it if it was closed. An idle connection does not
+ * keep the process alive.
  */
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectPlain, isIP, type Socket } from "node:net";
@@ -64,7 +64,7 @@ export function openConnection(options: SessionOptions): Connection {
       lost = error;
       forget();
     });
-    // A server that goes away lets the calls it has finish, and takes no more.
+    // A server that sends GOAWAY finishes its calls and accepts no more.
     made.on("goaway", forget);
     made.on("close", forget);
     if (options.keepAlive) ping(made, options.keepAlive, () => inFlight > 0);
@@ -169,10 +169,10 @@ function explain(error: Error | undefined, authority: string, secure: boolean): 
   if (isCertificate(error))
     return `${at} is not trusted: ${error.message} (${code}). Give the authority that signed its certificate as \`tls.ca\`, or its name as \`tls.serverName\``;
   if (/alert|handshake|certificate required/i.test(error.message))
-    return `${at} refused the TLS handshake: ${tlsReason(error)}. If it wants a client's certificate, give \`tls.cert\` and \`tls.key\``;
+    return `${at} refused the TLS handshake: ${tlsReason(error)}. If it requires a client certificate, give \`tls.cert\` and \`tls.key\``;
   if (code === "EPROTO" || /wrong version number|packet length/i.test(error.message))
     return `${at} does not speak TLS: ${tlsReason(error)}. Without TLS write grpc:// and not grpcs://`;
   if (code === "ERR_HTTP2_ERROR" || code === "ERR_HTTP2_SESSION_ERROR" || /Protocol error/i.test(error.message))
-    return `what answers at ${authority} does not speak HTTP/2 (${error.message}), so it is no gRPC server: is this an HTTP port (write http://)${secure ? "" : ", or does the server want TLS (write grpcs://)"}?`;
+    return `the server at ${authority} does not speak HTTP/2 (${error.message}), so it is not a gRPC server: is this an HTTP port (write http://)${secure ? "" : ", or does the server require TLS (write grpcs://)"}?`;
   return `the connection to ${at} was lost: ${error.message}`;
 }

@@ -1,6 +1,6 @@
 /**
- * ModelStreamInfer as an async iterable: requests are sent as they come, answers wait for their reader, and a reader that falls behind holds the
- * server back.
+ * ModelStreamInfer as an async iterable. Requests are sent as they are produced, responses wait for their reader, and a slow reader causes
+ * backpressure.
  */
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { FramePieces } from "../../wire/grpc/frame-with-raw.js";
@@ -74,7 +74,7 @@ export async function* streamInfer(
     if (state.end.error) throw state.end.error;
   } finally {
     if (!state.end) call.cancel();
-    // Whoever makes the requests may be waiting for something that no longer comes.
+    // The producer of requests may be waiting for something that will never happen.
     void source.return?.()?.then(undefined, () => {});
   }
 }

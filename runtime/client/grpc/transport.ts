@@ -84,7 +84,7 @@ function reading<T>(model: string | undefined, read: () => T): T {
     return read();
   } catch (cause) {
     if (cause instanceof ClientError) throw cause;
-    throw new ProtocolError("INTERNAL", "the answer is no message of KServe's gRPC service", { model, cause });
+    throw new ProtocolError("INTERNAL", "the response is not a message of KServe's gRPC service", { model, cause });
   }
 }
 

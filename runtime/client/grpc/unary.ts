@@ -21,13 +21,13 @@ import type { Connection } from "./session.js";
 
 export interface OpenCall {
   readonly stream: ClientHttp2Stream;
-  /** Tells the server that nobody waits. */
+  /** Cancels the call. */
   cancel(): void;
 }
 
 export interface CallEvents {
   onMessage(bytes: Buffer): void;
-  /** Once; nothing comes after it. */
+  /** Called once, as the last callback. */
   onEnd(error: ClientError | undefined): void;
 }
 
@@ -79,7 +79,7 @@ class StreamCall implements OpenCall {
     connection.begin();
     this.stream = this.#open(headers);
     if (signal) {
-      // Many calls may share one signal, and that is no leak.
+      // Many calls may share one signal, and that is not a leak.
       setMaxListeners(0, signal);
       signal.addEventListener("abort", this.#onAbort, { once: true });
     }
@@ -119,7 +119,7 @@ class StreamCall implements OpenCall {
         this.#fail((cause as Error).message, cause);
       }
     });
-    // The end comes when the stream has closed.
+    // The call ends when the stream has closed.
     stream.on("error", error => {
       this.#broken = error;
     });
@@ -137,10 +137,14 @@ class StreamCall implements OpenCall {
     const status = found[":status"] as unknown;
     if (found["grpc-status"] !== undefined) this.#status = found;
     else if (status !== 200)
-      this.#end(httpError(Number(status), `HTTP ${status} from something that is no gRPC server`, this.#place));
+      this.#end(httpError(Number(status), `HTTP ${status} from a server that is not a gRPC server`, this.#place));
     else if (!type.startsWith("application/grpc"))
       this.#end(
-        new ProtocolError("UNKNOWN", `what answers has content-type "${type}" and is no gRPC server`, this.#place),
+        new ProtocolError(
+          "UNKNOWN",
+          `the server responds with content-type "${type}" and is not a gRPC server`,
+          this.#place,
+        ),
       );
     this.#encoding = String(found["grpc-encoding"] ?? "identity");
   }
@@ -166,7 +170,7 @@ class StreamCall implements OpenCall {
       this.#events.onMessage(bytes);
     } catch (cause) {
       if (cause instanceof ClientError) this.#end(cause);
-      else this.#fail("the answer is no message of KServe's gRPC service", cause);
+      else this.#fail("the response is not a message of KServe's gRPC service", cause);
     }
   }
 
@@ -212,7 +216,7 @@ class StreamCall implements OpenCall {
   }
 }
 
-/** Asks once, with one message each way. */
+/** Sends one message and receives one. */
 export function callUnary(
   connection: Connection,
   headers: OutgoingHttpHeaders,

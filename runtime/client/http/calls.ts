@@ -9,11 +9,11 @@ export interface Route<N extends Rpc> {
   isRead?(request: RpcRequest<N>): boolean;
   path(request: RpcRequest<N>): string;
   body?(request: RpcRequest<N>): unknown;
-  /** What the answer means: its JSON, or for probes its status. */
+  /** Reads the response: its JSON, or for probes its status. */
   read(json: unknown, status: number): RpcAnswer<N>;
 }
 
-/** A status that such a route answers with and that is no fault. */
+/** A status of such a route that is not an error. */
 export const PROBES: ReadonlySet<Rpc> = new Set<Rpc>(["ServerLive", "ServerReady", "ModelReady"]);
 
 const part = (text: string | undefined): string => encodeURIComponent(text ?? "");

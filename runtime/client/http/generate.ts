@@ -35,7 +35,7 @@ function parse(text: string): Json {
   try {
     return parseJsonText(text) as Json;
   } catch (cause) {
-    throw new ProtocolError("INTERNAL", `an event of the stream is no JSON: ${(cause as Error).message}`, { cause });
+    throw new ProtocolError("INTERNAL", `an event of the stream is not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 

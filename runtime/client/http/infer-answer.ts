@@ -44,10 +44,10 @@ export function readInferAnswer(
   try {
     json = parseJsonText(decoder.decode(body.subarray(0, length))) as JsonAnswer;
   } catch (cause) {
-    throw new ProtocolError("INTERNAL", `the answer is no JSON: ${(cause as Error).message}`, { cause });
+    throw new ProtocolError("INTERNAL", `the response is not JSON: ${(cause as Error).message}`, { cause });
   }
   if (!Array.isArray(json?.outputs))
-    throw new ProtocolError("INTERNAL", "the answer has no `outputs`, so this is no KServe v2 server");
+    throw new ProtocolError("INTERNAL", "the response has no `outputs`, so this is not a KServe v2 server");
   let at = length;
   const outputs = json.outputs.map((output: JsonOutput): Tensor => {
     const { name, datatype, parameters } = output;

@@ -1,6 +1,6 @@
 /**
- * HTTP by node:http: connections are kept and shared, client certificates work, and a connection that the server closed while it was idle is
- * replaced without a word.
+ * HTTP by node:http. Connections are kept and shared, and client certificates work. A connection that the server closed while it was idle
+ * is replaced silently.
  */
 import { setMaxListeners } from "node:events";
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
@@ -119,7 +119,7 @@ function endEarly({ signal, timeout }: HttpRequest, sent: ClientRequest): () => 
           Math.max(0, timeout),
         );
   if (signal) {
-    // Many calls may share one signal, and that is no leak.
+    // Many calls may share one signal, and that is not a leak.
     setMaxListeners(0, signal);
     signal.addEventListener("abort", onAbort, { once: true });
   }

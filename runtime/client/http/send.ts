@@ -19,7 +19,7 @@ export interface HttpHead {
 export interface HttpSender {
   /** The whole answer. @throws ClientError */
   send(request: HttpRequest): Promise<HttpHead & { readonly body: Uint8Array }>;
-  /** The answer's body as it comes; leaving it early ends the exchange. @throws ClientError */
+  /** Yields the body of the response as it arrives; leaving it early ends the exchange. @throws ClientError */
   open(request: HttpRequest): Promise<HttpHead & { readonly chunks: AsyncIterable<Uint8Array> }>;
   close(): Promise<void>;
 }

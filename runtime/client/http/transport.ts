@@ -1,5 +1,5 @@
 /**
- * KServe v2 over HTTP. Nothing here, nor in what it imports, is Node's alone: a browser runs it with `fetch`.
+ * KServe v2 over HTTP. Neither this module nor its imports need Node: a browser runs it with `fetch`.
  */
 import type { ClientError } from "../client-error.js";
 import { httpError, ProtocolError } from "../client-error.js";
@@ -71,7 +71,7 @@ export function httpTransport(options: HttpOptions): Transport {
     } catch (cause) {
       throw new ProtocolError(
         "INTERNAL",
-        `what answers at ${options.address} is no KServe v2 server: ${(cause as Error).message}`,
+        `the server at ${options.address} is not a KServe v2 server: ${(cause as Error).message}`,
         { ...place, cause },
       );
     }
@@ -112,7 +112,7 @@ export function httpTransport(options: HttpOptions): Transport {
   };
 }
 
-/** A server that knows no such route says so in its own words, which say nothing of models. */
+/** A server without such a route responds with its own text, which does not mention models. */
 function refused(
   { address }: HttpOptions,
   status: number,

@@ -1,6 +1,7 @@
 /**
- * A kernel that answers each row by that row alone → one that computes only the rows it has not computed lately; requests that ask for a row at the same time
- * compute it once. What it keeps of a row is that row's own copy of the columns; the cache belongs to the loaded plan, so a reload starts with none.
+ * A kernel whose result for a row depends on that row alone → one that computes only rows that are not cached. Concurrent requests for a
+ * row share one computation. A cached row is its own copy of the columns. The cache belongs to the loaded plan, so a reload starts with an
+ * empty one.
  */
 import type { AnyStep, StepCache } from "../../../contract/plan.js";
 import { type Column, gather, rootRows } from "../../base/columns/table.js";

@@ -1,6 +1,6 @@
 /**
- * The columns of one run → for each request row, what became of each candidate: which step found it, its scores, which step dropped it, its place
- * in the answer. Candidates are identified by the column tagged `id` of their rows.
+ * The columns of one run → the story of each candidate of each request row: the step that found it, its scores, the step that dropped it,
+ * its final position. Candidates are identified by the column tagged `id` of their rows.
  */
 
 import { columnsAt } from "../../../contract/any-step.js";
@@ -50,7 +50,7 @@ export function explainCandidates(
   if (most > MOST_CANDIDATES)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
-      `the request has ${most} candidates at one step, and parameter 'explain' tells of at most ${MOST_CANDIDATES}; ask for fewer rows at once`,
+      `the request has ${most} candidates at one step, and parameter 'explain' explains at most ${MOST_CANDIDATES}; send fewer rows at once`,
     );
   if (each) return each.flatMap(one => explainCandidates(plan, one));
   const stories: Map<string | number, Story>[] = [];
@@ -86,13 +86,13 @@ export function explainCandidates(
   return stories.map(each => [...each.values()].map(answered));
 }
 
-/** Of several orderings one may leave out what another answers. */
+/** One ordering may leave out a candidate that another returns. */
 const answered = ({ droppedBy, ...story }: Story): CandidateStory =>
   droppedBy === undefined || story.place !== undefined ? story : { ...story, droppedBy };
 
 /**
- * A branch runs for a whole batch where one of its rows takes it, and both sides of a fallback may have run: whether a step's work is for
- * this row's answer.
+ * Whether a step's work is for this row's result: a branch runs for a whole batch if one of its rows takes it, and both sides of a fallback
+ * may have run.
  */
 function sidesTaken(
   plan: Plan,
@@ -163,7 +163,7 @@ function ownersOf(rows: Rows): Int32Array {
   return owners;
 }
 
-/** What a step took away, and, where it orders, the places of what stayed. */
+/** Records the candidates that a step dropped, and, if it orders, the positions of the others. */
 function narrow(
   step: AnyStep,
   before: readonly (readonly (string | number)[])[],
@@ -198,7 +198,7 @@ function addScores(
     const id = ids.get(schema.rows);
     const col = columnOf(step.id, schema.name);
     if (!id || !col || schema.list || datatype(schema.dtype).kind !== "float") continue;
-    // Where one is the score, the other columns are the candidates' features.
+    // If one column is the score, the others are the candidates' features.
     if (scored !== true && schema.name !== scored) continue;
     const owners = ownersOf(id.rows);
     const scores = scoreValues(col);

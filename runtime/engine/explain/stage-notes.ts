@@ -1,5 +1,6 @@
 /**
- * What the steps of one run made, as tensors with names: for `merlon diff`, which compares them, and for the page, which shows the first of them.
+ * The outputs of one run's steps, as tensors with names: for `merlon diff`, which compares them, and for the page, which shows the first of
+ * them.
  */
 
 import type { AnyStep, Plan } from "../../../contract/plan.js";

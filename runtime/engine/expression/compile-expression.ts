@@ -129,7 +129,7 @@ function call({ call: name }: Extract<Expression, { call: unknown }>, args: read
         ),
     };
   const loop = areNumbers ? numberLoop(name) : undefined;
-  // Two literal `undefined`s are compared as what they are, not as numbers.
+  // Two literal `undefined`s are compared as such, not as numbers.
   if (loop && args.some(arg => arg.type === "number"))
     return {
       type,

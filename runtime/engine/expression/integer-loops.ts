@@ -1,6 +1,6 @@
 /**
- * Functions of integers over vectors. Where every operand is in doubles, they run as the functions of numbers do, and again over 64-bit words
- * if a result comes out beyond 2^53; the common ones have a loop over words, which the engine compiles to machine arithmetic.
+ * Functions of integers over vectors. If all operands are doubles, they run as the functions of numbers do, and again over 64-bit words if
+ * a result is beyond 2^53. The common ones have a loop over words, which the engine compiles to machine arithmetic.
  */
 import { type FunctionName, functionRow, type Value } from "../../../contract/expression-functions.js";
 import { float64s } from "../../base/columns/short-arrays.js";

@@ -1,6 +1,6 @@
 /**
- * Integers of 64 bits as vectors. Doubles carry them as long as none is beyond 2^53, since loops over doubles are many times faster; a
- * vector with a larger one has 64-bit words.
+ * Integers of 64 bits as vectors. They are doubles as long as none is beyond 2^53, since loops over doubles are many times faster. A vector
+ * with a larger one has 64-bit words.
  */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { float64s } from "../../base/columns/short-arrays.js";
@@ -126,7 +126,7 @@ export function widen(vector: IntegerVector): NumberVector {
   return { type: "number", values };
 }
 
-/** What does not fit the dtype is null. */
+/** A value that does not fit the dtype is null. */
 export function integerColumn(vector: WideIntegers, dtype: DType, rows: Rows): Column {
   const { kind, bytes } = datatype(dtype);
   const count = vector.values.length;

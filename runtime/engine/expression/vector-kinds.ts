@@ -1,5 +1,5 @@
 /**
- * What expressions compute on: one value per row, as typed arrays.
+ * The operands of expressions: one value per row, as typed arrays.
  */
 /** NaN is missing. */
 export interface NumberVector {
@@ -8,8 +8,8 @@ export interface NumberVector {
 }
 
 /**
- * Integers that doubles hold exactly, which is what most columns have: whole, -0 excluded, NaN where missing, and none of them beyond `bound`
- * on either side of zero, which is at most 2^53.
+ * Integers that doubles hold exactly, as in most columns: whole, -0 excluded, NaN if missing. None has an absolute value above `bound`,
+ * which is at most 2^53.
  */
 export interface SafeIntegers {
   readonly type: "integer";

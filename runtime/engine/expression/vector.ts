@@ -1,5 +1,5 @@
 /**
- * What expressions compute on: one value per row, as typed arrays, and how columns become that and come back.
+ * The operands of expressions: one value per row, as typed arrays, and their conversion from and to columns.
  */
 
 import type { Value } from "../../../contract/expression-functions.js";

@@ -1,5 +1,5 @@
 /**
- * Plain values that JSON can hold <-> columns. Integers are numbers, or text beyond 2^53; infinities are text; null and NaN are null.
+ * Plain JSON values ↔ columns. Integers are numbers, or text beyond 2^53. Infinities are text. Null and NaN are null.
  */
 import type { Json } from "@duckdb/node-api";
 import { z } from "zod";
@@ -44,7 +44,7 @@ export function cellsOf({ dtype, values, validity, rows, offsets, width }: Colum
   return run(0, rows.count);
 }
 
-/** What DuckDB answers as JSON. */
+/** A value of DuckDB's JSON. */
 export function cellOf(json: Json, dtype: DType): Cell {
   if (Array.isArray(json)) return json.map(item => cellOf(item, dtype) as CellValue);
   if (json === null || json === "NaN") return null;

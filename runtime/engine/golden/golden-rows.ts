@@ -1,5 +1,5 @@
 /**
- * Golden rows: a few rows of the data a workflow was fitted on, and what `merlon transform` made of them then. They lie in the fitted folder,
+ * Golden rows: a few rows of the data a workflow was fitted on, and their results from `merlon transform`. They lie in the fitted folder,
  * and are run again where the workflow is used.
  */
 import { existsSync } from "node:fs";

@@ -1,6 +1,5 @@
 /**
- * Rows and what is expected of them -> the first place where a workflow's kernels answer otherwise: column, row, and the operator that
- * makes the column.
+ * Rows and their expected results → the first difference of a workflow's kernels: column, row, and the operator that makes the column.
  */
 
 import type { Plan } from "../../../contract/plan.js";

@@ -1,6 +1,6 @@
 /**
- * Steps of a plan → which of them only one side of a `fallback` or a `choose` needs. A fault in such a step, or its lateness, is the side's and not the
- * request's; where no row takes the side, it does not run.
+ * Steps of a plan → which of them only one side of a `fallback` or a `choose` needs. A fault or a timeout of such a step affects the side
+ * and not the request. If no row takes the side, it does not run.
  */
 
 import type { OpKind } from "../../../contract/op-params.js";
@@ -40,7 +40,7 @@ export function guards(plan: Plan): readonly (Guard | undefined)[] {
   steps.forEach((step, choice) => {
     const sides = sidesOf(step.op);
     if (!sides) return;
-    // What decides is needed whatever it decides.
+    // The condition's steps are always needed.
     const deciding = choosesByCondition(step.op) ? above(readsOf(step, ["input"])) : new Set<number>();
     for (const side of sides) {
       const other = above(
@@ -51,7 +51,7 @@ export function guards(plan: Plan): readonly (Guard | undefined)[] {
       );
       const mine = above(readsOf(step, [side]));
       const own = new Set([...mine].filter(i => !other.has(i) && !deciding.has(i) && !answered.has(i)));
-      // Whoever else reads a step of the branch needs it.
+      // Other readers of a step of the branch need it too.
       for (let changed = true; changed; ) {
         changed = false;
         for (const i of own)

@@ -1,7 +1,7 @@
 /**
- * The choices of one run: which side of each `fallback` and `choose` is taken. Of a fallback the left side wins when it is done first; a fault or the end
- * of its time gives the other side the place, and the side that lost is cancelled. The sides of a `choose` start when its condition is known, and only
- * those that a row takes.
+ * The choices of one run: which side of each `fallback` and `choose` is taken. In a fallback the left side wins if it is done first. A
+ * fault or a timeout selects the other side, and the losing side is cancelled. The sides of a `choose` start when its condition is known,
+ * and only those that a row takes.
  */
 import { columnsAt } from "../../../contract/any-step.js";
 import type { AnyStep } from "../../../contract/plan.js";
@@ -117,7 +117,7 @@ class RunChoices implements Choices {
     const { guard } = this.#stages[stage]!;
     if (!guard || this.#context.signal?.aborted) return false;
     const choice = this.#all.get(guard.choice)!;
-    // A side that rows take is as needed as what reads it.
+    // A side that rows take is as necessary as its reader.
     if (choice.by === "condition") return this.takeFault(guard.choice, fault);
     choice.faults.set(guard.side, fault);
     if (guard.side === "input") {
@@ -165,7 +165,7 @@ class RunChoices implements Choices {
   #decide(at: number): void {
     const choice = this.#all.get(at)!;
     choice.taken = this.#run.taken(at);
-    // Onto a stack: the first step of the plan goes last.
+    // Pushed onto a stack: the first step of the plan is last.
     for (let i = this.#stages.length - 1; i >= 0; i--) {
       const { waitsFor, guard } = this.#stages[i]!;
       const lost = guard?.choice === at && !choice.taken.includes(guard.side);
@@ -194,10 +194,10 @@ class RunChoices implements Choices {
     else this.#fail(at, fault);
   }
 
-  /** Neither side could answer: the fault is the other side's, and says what it stood in for. */
+  /** Neither side succeeded: the fault is the other side's, and names the fault that it replaced. */
   #failBoth(at: number, fault: RuntimeFault): void {
     const { step } = this.#all.get(at)!;
-    const message = `${fault.message.replace(/(?<![.!?])$/, ".")} It stood in at \`${step.label}\` after: ${this.#reasons.get(step.id)}`;
+    const message = `${fault.message.replace(/(?<![.!?])$/, ".")} Fallback of \`${step.label}\` after: ${this.#reasons.get(step.id)}`;
     this.#fail(at, new RuntimeFault(fault.code, message, { cause: fault.cause ?? fault }));
   }
 

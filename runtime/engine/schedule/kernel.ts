@@ -64,12 +64,12 @@ export interface LeasedModels extends RunModels {
   end(): void;
 }
 
-/** What a kernel may use while it is being prepared. */
+/** The context in which a kernel is prepared. */
 export interface PrepareContext {
   /** Folder that the step's artefact paths are relative to. */
   readonly folder: string;
   readonly models: ModelCaller;
-  /** What to do where a workflow's golden rows come out otherwise; default: refuse to load. */
+  /** The action if a workflow's golden rows differ; default: refuse to load. */
   readonly onGoldenDifference?: "refuse" | "skip" | ((message: string) => void) | undefined;
   /** The schema of a column that a step of the plan reads. */
   readonly schemaOf?: (ref: ColumnRef) => ColumnSchema | undefined;
@@ -84,13 +84,13 @@ export interface PrepareContext {
 /** Makes a step ready to run, whatever its operator. */
 export type PrepareStep = (step: FittedStep, context: PrepareContext) => PreparedKernel | Promise<PreparedKernel>;
 
-/** What the kernel of an operator may use while it is being prepared. */
+/** The context in which an operator's kernel is prepared. */
 export interface KernelContext extends PrepareContext {
   /** For the steps of a plan inside the plan. */
   readonly prepareStep: PrepareStep;
 }
 
-/** What a plan may use while it is being prepared. */
+/** The context in which a plan is prepared. */
 export interface PreparePlanContext extends PrepareContext {
   /** Wraps each step of the plan, but not those of workflows inside it. */
   readonly middleware?: (
@@ -99,7 +99,7 @@ export interface PreparePlanContext extends PrepareContext {
   ) => PreparedKernel | Promise<PreparedKernel>;
 }
 
-/** What a kernel may use while it runs. */
+/** The context in which a kernel runs. */
 export interface RunContext {
   /** Seed of the request; the `seed` parameter, else drawn by the server (see `--seed`). */
   readonly seed: bigint;
@@ -121,7 +121,7 @@ export type Inputs = Readonly<Record<string, readonly Column[]>>;
 /** The same for one operator; `row` where its kernel sees only some of the rows (see `ROW_PORT`). */
 export type InputsOf<K extends OpKind> = PortColumnsInRun<Column>[K] & { readonly row?: readonly [Column] };
 
-/** @typeParam I its ports. Who runs steps of any operator takes them as `Inputs`: the plan was checked when it was parsed. */
+/** @typeParam I its ports. Code that runs steps of any operator types them as `Inputs`: the plan was checked when it was parsed. */
 export interface PreparedKernel<I = Inputs> {
   /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
   run(inputs: I, context: RunContext): readonly Column[] | Promise<readonly Column[]>;

@@ -1,5 +1,5 @@
 /**
- * What a run of a plan answers, and a plan that can be run.
+ * The result of a run of a plan, and a plan that can be run.
  */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import type { Column } from "../../base/columns/table.js";
@@ -34,7 +34,7 @@ export interface StageRun {
 
 export interface ExecutablePlan {
   readonly plan: Plan;
-  /** What each stage has done since the plan was loaded. */
+  /** The work of each stage since the plan was loaded. */
   readonly counters: readonly StageCounters[];
   /** True if a row's result does not depend on other rows. */
   readonly rowsAreIndependent: boolean;
@@ -44,7 +44,7 @@ export interface ExecutablePlan {
    */
   run(inputs: ReadonlyMap<string, Column>, context: RunContext): PlanResult | Promise<PlanResult>;
   /**
-   * The same for those who want only columns: those of the request in the order of the plan's inputs → those of the answer in the order of its outputs.
+   * The same for columns only: those of the request in the order of the plan's inputs → the response's in the order of its outputs.
    * @returns at once where no stage has to wait @throws RuntimeFault
    */
   transform(inputs: readonly (Column | undefined)[], context: RunContext): Column[] | Promise<Column[]>;

@@ -71,7 +71,7 @@ export async function preparePlanWith(
   };
 }
 
-/** The run of all rows, or, where a fault may be one row's own, one run for each: a row's result does not depend on other rows. */
+/** The run of all rows. If a fault may be one row's own, one run for each row: a row's result does not depend on other rows. */
 async function withOwnFaults(
   layout: Layout,
   run: Run,
@@ -110,7 +110,7 @@ async function prepareStep(
   }
 }
 
-/** Stages, and a place among a run's columns for each column of the plan; request columns come first. */
+/** Stages, and an index among a run's columns for each column of the plan; request columns are first. */
 interface Layout {
   readonly plan: Plan;
   readonly stages: readonly Stage[];

@@ -1,6 +1,6 @@
 /**
- * Runs the rows of a request one by one, and joins their runs. For plans with a `fallback` or a `choose`: one row's fault must not send the others to the
- * other side, and a side that only some rows take must not fail for the rest.
+ * Runs the rows of a request one by one, and joins their runs. For plans with a `fallback` or a `choose`. One row's fault must not select
+ * the other side for other rows. A side that only some rows take must not fail for the rest.
  */
 import { type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
@@ -9,7 +9,7 @@ import { type Column, childRows, gather, type Rows, rootRows } from "../../base/
 import { RuntimeFault } from "../../base/errors.js";
 import type { PlanResult, StageRun } from "./plan-result.js";
 
-/** A fault of what a row holds. Any other, of a model or a store, would come again with each row. */
+/** A fault caused by the content of a row. Any other fault, of a model or a store, would repeat with each row. */
 export const isOfRow = ({ code }: RuntimeFault): boolean => code === "NOT_FOUND" || code === "INVALID_ARGUMENT";
 
 /**
@@ -30,7 +30,7 @@ export async function runRowByRow(
       runs.push(await runOne(new Map([...inputs].map(([name, col]) => [name, gather(col, at, own)])), row));
     } catch (error) {
       const fault = RuntimeFault.from(error);
-      throw new RuntimeFault(fault.code, `${fault.message} This is row ${row} of the request, asked alone.`, {
+      throw new RuntimeFault(fault.code, `${fault.message} This is row ${row} of the request, run alone.`, {
         cause: fault.cause ?? fault,
       });
     }
@@ -74,7 +74,7 @@ function joined(
   };
 }
 
-/** The row sets of all runs by name, one below the other; what a run did not come to has no rows there. */
+/** The row sets of all runs by name, concatenated; a step that a run did not reach has no rows there. */
 function joinedRows(plan: Plan, request: Rows, runs: readonly PlanResult[]): (name: string) => Rows | undefined {
   const named = runs.map(run => {
     const rows = new Map<string, Rows>();
@@ -103,7 +103,7 @@ function joinedRows(plan: Plan, request: Rows, runs: readonly PlanResult[]): (na
   };
 }
 
-/** Undefined where a row has no value at all: its run did not come to the step, and the column is of the request's rows. */
+/** Undefined if a row has no value at all: its run did not reach the step, and the column is of the request's rows. */
 function joinColumns(parts: readonly (Column | undefined)[], rows: Rows): Column | undefined {
   const there = parts.filter(part => part !== undefined);
   if (there.length === 0 || there.reduce((n, part) => n + part.rows.count, 0) !== rows.count) return undefined;
@@ -133,7 +133,7 @@ function reasons(runs: readonly PlanResult[]): ReadonlyMap<string, string> {
   return new Map(
     [...rows].map(([id, list]) => [
       id,
-      `${list.length > 1 ? "rows" : "row"} ${list.join(", ")} of the request, asked alone: ${runs[list[0]!]!.fallbacks.get(id)}`,
+      `${list.length > 1 ? "rows" : "row"} ${list.join(", ")} of the request, run alone: ${runs[list[0]!]!.fallbacks.get(id)}`,
     ]),
   );
 }

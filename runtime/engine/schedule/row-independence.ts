@@ -13,7 +13,7 @@ export function rowsAreIndependent(plan: Plan): boolean {
   return !plan.steps.some(
     step =>
       readsRowNumber(step) ||
-      // One row's fault would be everybody's reason to take the other side.
+      // One failing row would trigger the fallback for the whole batch.
       choosesByOutcome(step.op) ||
       // Among candidates these keep to those of one user.
       ((changesRows(step) || readsOtherRows(step)) && ofRequest(step)),

@@ -1,6 +1,6 @@
 /**
- * One run of a plan's stages: columns in slots → the same slots, filled. A stage starts when the stages it reads are done; one that answers
- * at once frees its readers without a turn of the event loop; after a fault or an abort none starts.
+ * One run of a plan's stages: columns in slots → the same slots, filled. A stage starts when its input stages are done. One with a
+ * synchronous result starts its readers without a turn of the event loop. After a fault or an abort none starts.
  */
 
 import type { AnyStep } from "../../../contract/plan.js";
@@ -17,10 +17,10 @@ import { countRun } from "./stage-counters.js";
 
 /** The results of a run besides its columns. */
 export interface RunNotes {
-  /** By stage, on the clock of `performance.now()`: when it began and ended, or was given up; waiting included; NaN where it did not. */
+  /** By stage, on the clock of `performance.now()`: its start and its end (or abandonment), including waiting. NaN if it did not run. */
   readonly began: number[];
   readonly ended: number[];
-  /** Microseconds of each part of fused steps, by id, where somebody wants to know. */
+  /** Microseconds of each part of fused steps, by id, if requested. */
   parts?: Map<string, number>;
   /** Why a fallback was taken, by its step's id; where the plan has choices. */
   fallbacks?: Map<string, string>;
@@ -50,7 +50,7 @@ export function orderAtOnce(stages: readonly Stage[]): readonly number[] | undef
   return order;
 }
 
-/** What has been done of a run, and the stage that it came to wait for. */
+/** The progress of a run, and the stage that it waits for. */
 interface Begun {
   readonly order: readonly number[];
   /** Place in the order of the stage that answers later. */
@@ -134,7 +134,7 @@ class FreedRun {
   readonly #notes: RunNotes;
   /** By stage: how many of those that it reads, or that decide whether it runs, are not done. */
   readonly #waits: number[];
-  /** A stack, so the first step of the plan goes last. */
+  /** A stack, so the first step of the plan is last. */
   readonly #ready: number[] = [];
   /** Stages to be done; nothing waits for those that only one side of a choice needs. */
   #open: number;
@@ -160,7 +160,7 @@ class FreedRun {
     return this.#runReady();
   }
 
-  /** From the stage on that came to wait: those before it in the order are done. */
+  /** Continues after the stage that it waited for: those before it in the order are done. */
   goOn({ order, at, made }: Begun): Promise<void> | undefined {
     for (let n = 0; n < at; n++) for (const reader of this.#stages[order[n]!]!.readers) this.#waits[reader]!--;
     for (let n = order.length - 1; n > at; n--) if (this.#waits[order[n]!] === 0) this.#ready.push(order[n]!);
@@ -293,8 +293,8 @@ function inputsOf({ ports }: Stage, columns: readonly (Column | undefined)[], on
 }
 
 /**
- * Says which step a fault came from, unless it says so itself.
- * @param otherwise what is said of an error that is no fault; the error itself stays the cause
+ * Adds the step of a fault, unless the fault names it itself.
+ * @param otherwise the text for an error that is not a fault; the error itself stays the cause
  */
 export function nameFault(step: AnyStep, error: unknown, otherwise: string): RuntimeFault {
   const fault = RuntimeFault.from(error, otherwise);

@@ -1,6 +1,6 @@
 /**
- * The columns of a stage as people read and write them, and back: a scalar column is one array, a list column one array per row; rows that the
- * stage itself makes are written as one array per row that they belong to.
+ * The columns of a stage in the form for people, and back. A scalar column is one array, a list column one array per row. Rows of the stage
+ * itself are one array per parent row.
  */
 
 import type { AnyStep } from "../../../contract/plan.js";
@@ -19,7 +19,7 @@ export type StageOutput = Readonly<
   Record<string, Typed | readonly (Scalar | Typed | readonly (Scalar | Typed | readonly Scalar[])[])[]>
 >;
 
-/** All columns of all ports, by the names the step knows them by; the first port wins. */
+/** All columns of all ports, by their names in the step; the first port wins. */
 export function readColumns(step: AnyStep, inputs: Inputs): StageInput {
   const columns: Record<string, StageValues> = {};
   for (const [port, refs] of Object.entries(step.inputs))
@@ -40,7 +40,7 @@ function readColumn({ values, rows, offsets, width, validity }: Column): StageVa
   return part(0, values.length);
 }
 
-/** Rows by their id in the plan, as far as the step's inputs determine them. @param rowsOf the rows of an input column in the plan */
+/** Rows by their id in the plan, if the step's inputs determine them. @param rowsOf the rows of an input column in the plan */
 export function knownRows(
   step: AnyStep,
   inputs: Inputs,
@@ -60,13 +60,13 @@ export function knownRows(
   return known;
 }
 
-/** What the rows of a stage that makes rows belong to: the request's, also where it reads candidates. */
+/** The parent rows of a stage that makes rows: the request's, even if it reads candidates. */
 export const parentRows = (inputs: Inputs): Rows => {
   const rows = Object.values(inputs).flat()[0]!.rows;
   return rows.parent ?? rows;
 };
 
-/** @throws RuntimeFault naming the column, what it got and what it wants */
+/** @throws RuntimeFault naming the column, what was found and what was expected */
 export function writeColumns(
   step: AnyStep,
   given: StageOutput,

@@ -1,5 +1,6 @@
 /**
- * What NVTabular's operators have learnt (numbers in graph.json, Parquet beside it) -> the state of Merlon's steps, and their Arrow files.
+ * The learned state of NVTabular's operators (numbers in graph.json, Parquet beside it) → the state of Merlon's steps, and their Arrow
+ * files.
  */
 
 import { existsSync, readdirSync, statSync } from "node:fs";
@@ -19,12 +20,12 @@ import { learnColumnSimilarity, learnJoinExternal, type ReadingFiles } from "../
 import { readAll } from "../read-columns.js";
 import { identifier, sqlType, texts } from "../sql/literal.js";
 
-/** A node of the graph, as far as its state goes. */
+/** A node of the graph, as far as its state requires. */
 export interface LearntNode {
   readonly id: number;
   readonly op_params: Readonly<Record<string, unknown>>;
   readonly op_state: Readonly<Record<string, unknown>>;
-  /** Of its files, relative to the saved workflow. */
+  /** The folder of its files, relative to the saved workflow. */
   readonly folder: string;
 }
 
@@ -43,7 +44,7 @@ interface Importing extends ImportFolders {
 }
 
 /**
- * @param nodeOf the node a step came of
+ * @param nodeOf the node from which a step was made
  * @returns state by step id, as a fit answers it
  * @throws RuntimeFault naming the file, or the layout of ids that is not read
  */
@@ -198,7 +199,7 @@ async function categories(importing: Importing, step: Step<"categorify">, node: 
   return { columns };
 }
 
-/** Vocabularies that were given to NVTabular (`vocabs`) have no column of counts: nobody has counted. */
+/** Vocabularies that were given to NVTabular (`vocabs`) have no column of counts. */
 async function countOf(database: Database, files: readonly string[], column: string): Promise<string> {
   const columns = await database.rows(`DESCRIBE SELECT * FROM read_parquet(${texts(files)})`, "reading a vocabulary");
   return columns.some(([name]) => name === column) ? identifier(column) : "0";

@@ -39,7 +39,7 @@ export type SparkCommand =
   | { readonly do: "write"; readonly sql: string; readonly to: string; readonly files: number | null };
 
 export interface SparkSession {
-  /** Folder that both sides can see, for what goes between them; it goes with the session. */
+  /** Folder that both sides can see, for exchanged files; it is removed with the session. */
   readonly exchange: string;
   /** @param doing completes "… failed on Spark: " */
   ask(command: SparkCommand, doing: string): Promise<Json>;

@@ -29,7 +29,7 @@ const listType = (dtype: DType): string => `ARRAY<${type(dtype)}>`;
 const struct: Dialect["struct"] = fields =>
   `struct(${Object.entries(fields).map(([name, sql]) => `${sql} AS ${name}`)})`;
 
-/** Values with what they stand in order by, collected as they come, then sorted. */
+/** Values with their sort keys, collected in any order, then sorted. */
 function collected(value: string, order: readonly SortKey[]): string {
   const keys = order.map(({ sql }, i) => [`k${i}`, sql] as const);
   const before = order.map(({ descending }, i) => {
@@ -77,7 +77,7 @@ const dialect: Dialect = {
   resize: (list, dtype, length, fill) =>
     `slice(concat(${list}, array_repeat(CAST(${fill} AS ${type(dtype)}), ${length})), 1, ${length})`,
   ofLength: (list, _dtype, length) =>
-    `CASE WHEN size(${list}) = ${length} THEN ${list} ELSE raise_error(concat('a list has ', size(${list}), ' values, and ${length} are wanted')) END`,
+    `CASE WHEN size(${list}) = ${length} THEN ${list} ELSE raise_error(concat('a list has ', size(${list}), ' values, expected ${length}')) END`,
   items: list => `explode(${list})`,
   isInfinite: value => `abs(${value}) = CAST('inf' AS DOUBLE)`,
   isNaN: value => `isnan(${value})`,
@@ -124,7 +124,7 @@ const dialect: Dialect = {
 
 export const sparkSql = sqlIn(dialect);
 
-/** DuckDB's name of a type that Spark names, as `refuseType` knows it. */
+/** DuckDB's name of a Spark type, for `refuseType`. */
 export function duckdbName(type: string): string {
   const item = /^array<(.*)>$/.exec(type)?.[1];
   if (item !== undefined) return `${duckdbName(item)}[]`;

@@ -1,4 +1,4 @@
-/** A Spark session -> what runs a workflow's statements, and how their columns come back: as Arrow files, read as they lie. */
+/** A Spark session → the engine of a workflow's statements. Columns are returned as Arrow files and read in place. */
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "@duckdb/node-api";

@@ -1,4 +1,4 @@
-/** What `merlon fit` learnt, made known to Spark: tables that rows are joined with, and for items of lists a function. */
+/** The fitted state of `merlon fit`, made available to Spark: tables for joins, and for items of lists a function. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodings } from "../../../contract/categorify-columns.js";

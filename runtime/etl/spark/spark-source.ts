@@ -1,4 +1,4 @@
-/** Parquet files -> a source of columns on Spark, checked file by file against what a plan declares, and a plan -> whether Spark can run it. */
+/** Parquet files → a source of columns on Spark, checked file by file against what a plan declares, and a plan → whether Spark can run it. */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { type ColumnSchema, printColumn } from "../../../contract/schema.js";
 import { readsRowNumber } from "../../../contract/step-facts.js";
@@ -51,7 +51,7 @@ export async function findSparkData(
       throw fault(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
     const odd = found.find(file => !/\.(parquet|pq)$/.test(file));
     if (odd !== undefined)
-      throw fault(`\`${odd}\` is no Parquet file, which is what is read on Spark. Leave \`--engine spark\` out.`);
+      throw fault(`\`${odd}\` is not a Parquet file, the only format for Spark. Leave \`--engine spark\` out.`);
     files.push(...found.filter(file => !files.includes(file)));
   }
   return files;
@@ -79,7 +79,7 @@ export async function openSparkData(
       const type = duckdbName(types[col.name]!);
       const refusal = refuseType(col, type);
       if (refusal)
-        throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, but ${printColumn(col)} is wanted. ${refusal}`);
+        throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
     }
     const other = Object.entries(types).find(([name, type]) => type !== (byFile.get(files[0]!)![name] ?? type));
     if (other && columns.some(col => col.name === other[0]))

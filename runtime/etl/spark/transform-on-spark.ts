@@ -1,4 +1,4 @@
-/** A fitted workflow and Parquet files -> a folder of Parquet, made by Spark with the operators' SQL forms, rows in their order. */
+/** A fitted workflow and Parquet files → a folder of Parquet, made by Spark with the operators' SQL forms, rows in their order. */
 import { renameSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ interface Written {
   readonly rows: number;
 }
 
-/** @throws RuntimeFault, PlanError; what stood at `out` is then untouched */
+/** @throws RuntimeFault, PlanError; the previous `out` is then unchanged */
 export async function transformOnSpark(
   folder: string,
   data: string | readonly string[],

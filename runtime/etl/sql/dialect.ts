@@ -1,6 +1,6 @@
 /**
- * What differs between the engines that our statements run on. Everything else in them is SQL that DuckDB and Spark read alike: casts are
- * written `CAST(x AS T)`, keys are compared with `IS NOT DISTINCT FROM`, numbers are constants of a dtype.
+ * The differences between the engines of our statements. Everything else in them is SQL that DuckDB and Spark read alike. Casts are written
+ * `CAST(x AS T)`, keys are compared with `IS NOT DISTINCT FROM`, numbers are constants of a dtype.
  */
 
 import type { TimeUnit } from "../../../contract/time-unit.js";
@@ -35,19 +35,19 @@ export interface Dialect {
   items(list: string): string;
   isInfinite(value: string): string;
   isNaN(value: string): string;
-  /** Of integers: their sum is exact. */
+  /** The mean of integers: their sum is exact. */
   mean(integers: string): string;
   meanOfFloats(values: string): string;
-  /** Of floats the mean of the middle two, of others the lower of them. */
+  /** For floats the mean of the middle two, for others the lower of them. */
   median(values: string, isFloat: boolean): string;
   readonly inOrder: AggregatesInOrder;
   /** A date (`d`) or a timestamp as a whole number of days, of micro- or of nanoseconds since 1970. */
   ticks(time: string, unit: Extract<TimeUnit, "d" | "us" | "ns">): string;
-  /** Text as ISO 8601 has times -> a timestamp, in UTC unless it says otherwise; NULL for other text. */
+  /** Text as an ISO 8601 time → a timestamp, in UTC unless it has an offset; NULL for other text. */
   parseTime(text: string): string;
-  /** Of integers, which must divide evenly. */
+  /** For integers, which must divide evenly. */
   divide(a: string, b: string): string;
-  /** NULL for what does not convert. */
+  /** NULL for a value that does not convert. */
   tryCast(value: string, dtype: DType): string;
   matches(text: string, pattern: string): string;
   /** An error that shows a value, which no column of numbers takes, and says why. */
@@ -59,7 +59,7 @@ export interface Dialect {
   hash(column: SqlColumn): SqlColumn;
   /** A hash, taken as unsigned, modulo a number up to 2^31 - 1; a 64-bit integer. */
   modulo(hash: string, by: number): string;
-  /** A relation and expressions that look rows of other tables up -> the relation with them as columns. */
+  /** A relation and expressions that look rows of other tables up → the relation with them as columns. */
   lookUp(below: string, finds: readonly LookUp[]): string;
 }
 
@@ -75,7 +75,7 @@ export interface LookUp {
 }
 
 /**
- * Aggregates of a group's values as they stand in an order: sums of floats then come out alike every time. A list has nulls as items; all others,
+ * Aggregates of a group's values in a given order, so that sums of floats are reproducible. A list has nulls as items; all others,
  * of float64, leave them out, and of no values are NULL, the sum 0.
  */
 export interface AggregatesInOrder {
@@ -86,7 +86,7 @@ export interface AggregatesInOrder {
   variance(value: string, order: readonly SortKey[]): string;
 }
 
-/** NULL comes last whichever way. */
+/** NULL is last in either direction. */
 export interface SortKey {
   readonly sql: string;
   readonly descending?: boolean;
@@ -96,14 +96,14 @@ export interface SortKey {
 export const constantOf = (dialect: Pick<Dialect, "type">, value: number | bigint | string, dtype: DType): string =>
   `CAST(${text(Object.is(value, -0) ? "-0.0" : String(value))} AS ${dialect.type(dtype)})`;
 
-/** What operators' forms write SQL with. */
+/** The SQL writer of operators' forms. */
 export interface Sql extends Dialect {
   constant(value: number | bigint | string, dtype: DType): string;
   /** Applies an expression to each value: to the column itself, or, in a list, to every item. */
   each(col: SqlColumn, expression: (value: string) => string): string;
   /** The same, as a column of another dtype that further expressions read. */
   eachAs(col: SqlColumn, dtype: DType, expression: (value: string) => string): SqlColumn;
-  /** float64 -> float32 as typed arrays round: beyond the largest float32 lies infinity, not an error. */
+  /** float64 → float32 with the rounding of typed arrays: values beyond the largest float32 are infinity, not an error. */
   toFloat32(value: string): string;
 }
 

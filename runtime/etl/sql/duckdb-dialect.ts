@@ -38,7 +38,7 @@ const dialect: Dialect = {
   ticks: (time, unit) =>
     unit === "d"
       ? `CAST(${time} - DATE '1970-01-01' AS BIGINT)`
-      : `CASE WHEN NOT isfinite(${time}) THEN ${refuse(time, "is no time that has a number", "int64")} ELSE epoch_${unit}(${time}) END`,
+      : `CASE WHEN NOT isfinite(${time}) THEN ${refuse(time, "is not a time that has a number", "int64")} ELSE epoch_${unit}(${time}) END`,
   parseTime: text => `TRY_CAST(${text} AS TIMESTAMPTZ)`,
   divide: (a, b) => `(${a} // ${b})`,
   tryCast: (value, dtype) => `TRY_CAST(${value} AS ${sqlType(dtype)})`,
@@ -72,7 +72,7 @@ const dialect: Dialect = {
 const orderBy = (order: readonly SortKey[]): string =>
   `ORDER BY ${order.map(({ sql, descending }) => `${sql} ${descending ? "DESC" : "ASC"} NULLS LAST`).join(", ")}`;
 
-/** A cast that fails: of `error()`, which is volatile, `TRY` could not ask. */
+/** A cast that fails: `error()` is volatile, so `TRY` cannot be used. */
 function refuse(value: string, why: string, dtype: DType): string {
   return `CAST(concat(${value}, ' ${why}') AS ${sqlType(dtype)})`;
 }

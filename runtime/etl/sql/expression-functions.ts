@@ -1,6 +1,6 @@
 /**
- * Expressions as functions of a connection: DuckDB hands over chunks of rows, and the kernel's own loops run on them, so that offline
- * and online cannot differ.
+ * Expressions as functions of a connection. DuckDB passes chunks of rows, and the kernel's own loops run on them, so that offline and
+ * online cannot differ.
  */
 import { createHash } from "node:crypto";
 import * as duckdb from "@duckdb/node-api";
@@ -18,7 +18,7 @@ import type { Dialect } from "./dialect.js";
 import { sqlType } from "./literal.js";
 import type { SqlColumn } from "./sql-column.js";
 
-/** A function: an expression, and the columns it is given, by the names it knows. */
+/** A function: an expression, and its input columns, by their names in it. */
 export interface ExpressionCall {
   readonly name: string;
   readonly expression: Expression;

@@ -1,6 +1,7 @@
 /**
- * Registers on a connection what `hashOf` calls: the kernel's own hash as a function of each dtype, which sees text, and of a column that Parquet
- * stores as a dictionary each distinct value once; for other numbers pandas' integer mix as macros, which are native.
+ * Registers the functions that `hashOf` calls on a connection. The kernel's own hash is a function of each dtype over text. For a column
+ * that Parquet stores as a dictionary it runs once per distinct value. For other numbers pandas' integer mix is a set of macros, which are
+ * native.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { hashValues } from "../../../operators/shared/kernel/pandas-hash.js";

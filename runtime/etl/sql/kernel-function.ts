@@ -15,7 +15,7 @@ import type { SqlContext } from "./sql-form.js";
 
 const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
 
-/** The SQL form of these operators: joins with what the kernel makes of every known key, else the kernel as a function. */
+/** The SQL form of these operators: joins with the kernel's results for every known key, else the kernel as a function. */
 export const throughKernel = (
   step: FittedStep,
   inputs: readonly SqlColumn[],
@@ -32,7 +32,7 @@ export const throughKernel = (
   );
 };
 
-/** Makes the functions of a step known that run its kernel. `dtypeOf` knows the columns that exist. */
+/** Makes the functions of a step known that run its kernel. `dtypeOf` has the columns that exist. */
 export async function registerKernel(
   { connection }: Database,
   step: FittedStep,

@@ -1,4 +1,4 @@
-/** Names, texts and numbers -> how SQL writes them. */
+/** Names, texts and numbers → their SQL. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../base/errors.js";
 

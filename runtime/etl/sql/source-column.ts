@@ -1,5 +1,5 @@
 /**
- * A declared column and the type a file has it in -> the expression that reads it, or why it cannot be read. Values may widen and are
+ * A declared column and its type in a file → the expression that reads it, or the reason that it cannot be read. Values may widen and are
  * checked when they narrow; they never change their kind silently, but for times, which become numbers. A null list is an empty
  * one, or nulls where the length is fixed; float NaN is NULL.
  */
@@ -18,7 +18,7 @@ const FLOATS = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
 export const declaredType = (col: ColumnSchema, sql: Sql = duckdbSql): string =>
   col.list ? sql.listType(col.dtype) : sql.type(col.dtype);
 
-/** What a column of CSV or JSON is read as: integers as text, since DuckDB's own way makes 2 of 1.5. */
+/** The type with which a column of CSV or JSON is read: integers as text, since DuckDB itself converts 1.5 to 2. */
 export const textType = (col: ColumnSchema): string =>
   isInteger(col) ? (col.list ? "VARCHAR[]" : "VARCHAR") : declaredType(col);
 
@@ -38,10 +38,8 @@ export function refuseType(col: ColumnSchema, type: string): string | undefined 
       : 'Declare it `"timestamp<ms>"` (or `s`, `us`, `ns`, `d`): an int64 that counts them since 1970.';
   if (timeUnitOf(col) !== undefined && found === "VARCHAR") return undefined;
   if (kind === "string")
-    return found === "VARCHAR" || found.startsWith("ENUM")
-      ? undefined
-      : "Declare it as what it is, or write it as text.";
-  if (kind === "bool") return found === "BOOLEAN" ? undefined : "Declare it as what it is, or write it as BOOLEAN.";
+    return found === "VARCHAR" || found.startsWith("ENUM") ? undefined : "Declare its real type, or write it as text.";
+  if (kind === "bool") return found === "BOOLEAN" ? undefined : "Declare its real type, or write it as BOOLEAN.";
   if (kind === "float") return whole || FLOATS.test(found) ? undefined : "Write it as a number.";
   if (whole) return undefined;
   if (FLOATS.test(found))

@@ -10,6 +10,6 @@ export interface SqlColumn {
   readonly sql: string;
   readonly dtype: DType;
   readonly list?: ColumnSchema["list"];
-  /** It is read as it stands from Parquet that stores a dictionary of its values: a function of it runs once a distinct value. */
+  /** It is read unchanged from Parquet with a dictionary of its values: a function of it runs once per distinct value. */
   readonly dictionary?: true;
 }

@@ -1,6 +1,6 @@
 /**
- * The contract of an operator's SQL form: a step and its input columns -> one expression per output, equal row for row to what the
- * operator's kernel makes. A null is NULL; a float that is NaN is NULL too, from the source on.
+ * The contract of an operator's SQL form: a step and its input columns → one expression per output, equal to the kernel's result row by
+ * row. A null is NULL; a float that is NaN is NULL too, from the source on.
  */
 
 import type { OpKind } from "../../../contract/op-params.js";
@@ -11,7 +11,7 @@ import type { SqlColumn } from "./sql-column.js";
 
 export interface SqlContext {
   readonly sql: Sql;
-  /** Columns that rows stand in the data's order by. */
+  /** Columns that determine the data's order of rows. */
   readonly order: readonly string[];
   /** Columns of a port. */
   port(name: string): readonly SqlColumn[];
@@ -20,7 +20,7 @@ export interface SqlContext {
   /** An expression for the places (from 0) of a list's items in the column's vocabulary; NULL outside it. */
   places(stepId: string, column: NamedColumn): string;
   /**
-   * The outputs of a step that looks groups of keys up, in order; undefined where its kernel has to be asked.
+   * The outputs of a step that looks up groups of keys, in order; undefined if its kernel is needed.
    * `keysOf` turns names of input columns into the columns.
    */
   groups(stepId: string, keysOf: (names: readonly string[]) => readonly SqlColumn[]): readonly string[] | undefined;
@@ -35,7 +35,7 @@ export type RowCondition<K extends OpKind> = (
   context: Pick<SqlContext, "groups" | "sql">,
 ) => string | undefined;
 
-/** What rows are grouped by. */
+/** The group keys of rows. */
 export type GroupKeys<K extends OpKind> = (
   step: Fitted<K>,
   inputs: readonly SqlColumn[],

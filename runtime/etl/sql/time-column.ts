@@ -1,4 +1,4 @@
-/** Dates and timestamps of files -> whole numbers of a unit since 1970, in UTC, rounded down as pandas does. */
+/** Dates and timestamps of files → integers of a unit since 1970, in UTC, rounded down as pandas does. */
 import { TICKS_A_DAY, type TimeUnit } from "../../../contract/time-unit.js";
 import type { Sql } from "./dialect.js";
 

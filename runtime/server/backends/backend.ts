@@ -40,19 +40,19 @@ export interface LoadContext {
 export interface Backend {
   /** It runs code of the model's folder, which a load request may not bring. */
   readonly runsCode?: true;
-  /** Its models run on no device, so an instance group may ask for any. */
+  /** Its models run on no device, so an instance group may name any. */
   readonly anyDevice?: true;
   /** Models of the same repository that must be ready before this one loads (a plan's ONNX models). */
   dependencies?(folder: string, config: ModelConfig): Promise<readonly string[]>;
-  /** Fills in what the configuration leaves out and the model file knows (`max_batch_size`, inputs, outputs). */
+  /** Completes the configuration from the model file (`max_batch_size`, inputs, outputs). */
   autoComplete?(config: ModelConfig, folder: string, settings?: Readonly<Record<string, string>>): Promise<ModelConfig>;
   /** Rules of the backend's own, before the general ones. @throws RuntimeFault */
   validate?(config: ModelConfig): void;
   /** Settings of the whole model, before an instance is made; `load` then reports its faults for each instance. @throws RuntimeFault */
   check?(config: ModelConfig): void;
   /**
-   * @param before what serves now, where only the number of instances and the choice of versions have changed: its instances may go on; it is closed
-   * after the load
+   * @param before the serving version, if only the number of instances and the choice of versions have changed. Its instances may be
+   * reused; it is closed after the load
    * @throws RuntimeFault: the reason in the repository index
    */
   load(context: LoadContext, before?: LoadedModel): Promise<LoadedModel>;

@@ -1,5 +1,5 @@
 /**
- * Triton's identity backend: `INPUT<i>` comes back as `OUTPUT<i>`, with the four parameters that Triton's adds to every response.
+ * Triton's identity backend: `INPUT<i>` is returned as `OUTPUT<i>`, with the four parameters that Triton's adds to every response.
  * `execute_delay_ms` in the model's parameters delays each execution, `instance_wise_delay_multiplier` times the instance's number as often;
  * `enable_custom_tracing` reports activities of its own to a request's trace.
  */
@@ -89,7 +89,7 @@ function echo(
   return { outputs, parameters: PARAMETERS };
 }
 
-/** An optional input that was left out comes back as zeros. */
+/** An optional input without a value is returned as zeros. */
 function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]): Tensor | RuntimeFault | undefined {
   const row = configDatatype(data_type);
   if (!row || row.bytes === 0) return undefined;
@@ -106,7 +106,7 @@ function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]):
 interface Activities {
   /** Spans within each other. */
   readonly nested: number;
-  /** Every so many of them has an event. */
+  /** Each n-th of them has an event. */
   readonly frequency: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Backends by name. Each is imported when the first model asks for it, so that start-up pays only for what a repository uses.
+ * Backends by name. Each is imported with the first model that needs it, so that start-up loads only the code that a repository uses.
  */
 import { fileURLToPath } from "node:url";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";

@@ -13,7 +13,10 @@ import { completeByModel } from "./javascript/complete.js";
 import { type JavaScriptInstance, startInstance } from "./javascript/instance.js";
 import { STAND_IN } from "./javascript/stand-in.js";
 
-/** An instance, counted by the loads of its model that use it: it goes on if only the number of instances changes, and ends with its last load. */
+/**
+ * An instance, counted by the loads of its model that use it. It stays if only the number of instances changes, and ends with its last
+ * load.
+ */
 interface SharedInstance {
   readonly instance: JavaScriptInstance;
   readonly file: string;
@@ -91,7 +94,7 @@ function instancesOf(
 }
 
 /**
- * Looked for without a turn of the event loop, so that the thread begins to start before other models of the repository keep this one busy.
+ * Found synchronously, so that the thread starts before other models of the repository occupy this one.
  * @throws RuntimeFault when there is none
  */
 function modelFile({ name, backend, default_model_filename: own }: ModelConfig, folder: string): string {

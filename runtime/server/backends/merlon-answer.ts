@@ -31,7 +31,7 @@ export interface Served {
   readonly dependencies: readonly ModelRef[];
 }
 
-/** What one run is made with: filled in, and not spread, since there is one for each request. */
+/** The context of one run: filled in, and not spread, since there is one for each request. */
 type NewRun = { -readonly [K in keyof RunContext]: RunContext[K] };
 
 /** Requests that may share one run do; the others have one each. */
@@ -190,19 +190,19 @@ function storiesOf(plan: Plan, result: PlanResult): string | undefined {
   }
 }
 
-/** A flag of another type would be ignored without a word. What an ensemble passes on may be meant for another member. */
+/** A flag of another type would be ignored without a word. A parameter that an ensemble passes on may be for another member. */
 function checkFlags(parameters: ReadonlyMap<string, Parameter>): void {
   for (const name of ["timings", "explain", "stages"]) {
     const value = parameters.get(name);
     if (value === undefined || typeof value === "boolean") continue;
     const seen = typeof value === "bigint" ? value : JSON.stringify(value);
-    throw new RuntimeFault("INVALID_ARGUMENT", `parameter '${name}' is ${seen}; true or false is wanted`);
+    throw new RuntimeFault("INVALID_ARGUMENT", `parameter '${name}' is ${seen}; expected true or false`);
   }
 }
 
 function readSeed(value: Parameter): bigint {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
-  throw new RuntimeFault("INVALID_ARGUMENT", `parameter 'seed' is ${JSON.stringify(value)}; a whole number is wanted`);
+  throw new RuntimeFault("INVALID_ARGUMENT", `parameter 'seed' is ${JSON.stringify(value)}; expected an integer`);
 }
 
 /** One JSON text: for each request row, what became of each candidate. */

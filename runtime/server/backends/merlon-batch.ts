@@ -33,7 +33,7 @@ export function byModels(
 export const mayBeOnes = (error: unknown): boolean =>
   !(error instanceof RuntimeFault) || (error.code !== "UNAVAILABLE" && error.code !== "CANCELLED");
 
-/** Aborted when nobody waits any more; `release` stops it from listening. */
+/** Aborted when no caller waits any more; `release` removes its listeners. */
 export function allGone(requests: readonly BackendRequest[]): { readonly signal?: Cancellation; release(): void } {
   const signals = requests.flatMap(({ signal }) => signal ?? []);
   if (signals.length < requests.length) return { release() {} };
@@ -51,7 +51,7 @@ export function allGone(requests: readonly BackendRequest[]): { readonly signal?
   };
 }
 
-/** The columns of the request rows `from … to - 1`, and of what was made from those, as rows of a request of their own. */
+/** The columns of the request rows `from … to - 1`, and of rows made from those, as rows of a request of their own. */
 export function columnsOfRows(
   columns: ReadonlyMap<string, Column>,
   request: Rows,

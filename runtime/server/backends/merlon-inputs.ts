@@ -1,7 +1,7 @@
 /**
  * A request's tensors → the columns a plan reads, all on the request's rows. With a batch dimension scalars are `[rows, 1]` and vectors
- * `[rows, n]`; without one scalars are `[rows]` and lists come as the pair `c__values`, `c__offsets`. Nulls come as 0, `""` or NaN; beside a column
- * `c__validity` may say which values are null, and a float NaN is null without it.
+ * `[rows, n]`; without one scalars are `[rows]` and lists are the pair `c__values`, `c__offsets`. Nulls are 0, `""` or NaN. Beside a column
+ * `c__validity` may mark the null values; without it a float NaN is null.
  */
 
 import type { AnswerForm } from "../../../contract/answer-form.js";

@@ -1,6 +1,7 @@
 /**
- * A plan's answer columns → tensors, in one of the forms. Where candidates are one matrix, rows made for a request row are padded on the right to the longest row:
- * -1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for strings. `NAME__validity` (BOOL) marks nulls in the shape of the values.
+ * A plan's answer columns → tensors, in one of the forms. If candidates are one matrix, rows made for a request row are padded on the right
+ * to the longest row. The padding is -1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for strings.
+ * `NAME__validity` (BOOL) marks nulls in the shape of the values.
  */
 import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
 import { offsetsName, validityName, valuesName } from "../../../contract/column-tensors.js";
@@ -27,8 +28,7 @@ export function answerTensors(schema: ColumnSchema, col: Column, request: Rows, 
 }
 
 /**
- * Validity tensors of those answers for which they are asked. Where candidates are filled up to the longest row, what fills them up is no value
- * either.
+ * Validity tensors of the outputs that request them. If candidates are padded to the longest row, padding is not a value either.
  */
 export function nullTensors(
   outputs: Schema,

@@ -56,7 +56,7 @@ export const merlonBackend: Backend = {
   },
 };
 
-/** Models of the repository that its steps ask. */
+/** Models of the repository that its steps call. */
 const modelsOf = (plan: Plan): readonly string[] => [
   ...new Set(plan.steps.flatMap(step => ("model" in step.params ? step.params.model : []))),
 ];
@@ -109,8 +109,8 @@ function writeAnswers(plan: Plan, config: ModelConfig): Form["write"] {
 }
 
 /**
- * Without a batch dimension the configuration says how rows that are not the request's leave: under their own name as one matrix, or, where each
- * is a row of the answer, without one dimension more.
+ * Without a batch dimension the configuration gives the form of rows that are not the request's. They are one matrix under their own name
+ * or, if each is a row of the response, without the extra dimension.
  */
 function answerForm({ outputs, stage }: Plan, { max_batch_size, output }: ModelConfig): AnswerForm {
   if (stage?.answers) return stage.answers;

@@ -1,6 +1,6 @@
 /**
- * The mock backend: answers a model's requests from its configuration alone, as `mock.json` (or the parameter `mock`) says: zeros, seeded
- * numbers, constants, an input, a table, a JavaScript function; at once or late, once or as a stream.
+ * The mock backend: responds to a model's requests from its configuration alone. `mock.json` (or the parameter `mock`) selects zeros,
+ * seeded numbers, constants, an input, a table or a JavaScript function. It can respond late, or as a stream.
  */
 import { pathToFileURL } from "node:url";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -18,7 +18,7 @@ import { createTable } from "./mock/table.js";
 /** Is called when what a function answered is not what it stands for has: another name, dtype or shape. */
 export type OnMistake = (error: unknown) => void;
 
-/** A mock with these settings instead of those in files; `answer` goes before all rules. */
+/** A mock with these settings instead of those in files; `answer` precedes all rules. */
 export const createMock = (given?: MockSettings, answer?: MockFunction, onMistake?: OnMistake): Backend => ({
   anyDevice: true,
   async load(context) {
@@ -160,7 +160,7 @@ function requireOutputs({ name, input, output, backend }: ModelConfig): void {
   if (input.length > 0 && output.length > 0) return;
   throw new RuntimeFault(
     "INVALID_ARGUMENT",
-    `a mock stands in for model '${name}' (backend '${backend}'), and its configuration names no ${output.length === 0 ? "outputs" : "inputs"}, which the model's file would tell: write them into config.pbtxt`,
+    `a mock replaces model '${name}' (backend '${backend}'), whose configuration has no ${output.length === 0 ? "outputs" : "inputs"} and whose file is missing: write them into config.pbtxt`,
   );
 }
 

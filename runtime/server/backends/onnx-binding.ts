@@ -8,7 +8,7 @@ import { Tensor } from "./onnx-tensor.js";
 
 type Module = typeof import("onnxruntime-node/dist/binding.js");
 
-/** `onnxruntime_binding.node` of the package's 1.30; the module beside it knows where another version has it. */
+/** `onnxruntime_binding.node` of the package's 1.30; the module beside it has the path of another version. */
 const NATIVE = `onnxruntime-node/bin/napi-v6/${process.platform}/${process.arch}/onnxruntime_binding.node`;
 const MODULE = "onnxruntime-node/dist/binding.js";
 /** Warnings, as the package has it; sessions have a level of their own. */

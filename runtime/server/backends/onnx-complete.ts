@@ -57,7 +57,7 @@ function completeOutput(tensor: GraphTensor, batches: boolean): ModelOutput {
   return { ...shape(tensor, batches), label_filename: "", is_shape_tensor: false, is_non_linear_format_io: false };
 }
 
-/** A tensor without dimensions is one value on the wire; beside a batch the graph wants none for it. */
+/** A tensor without dimensions is one value on the wire; beside a batch the graph has none for it. */
 function shape(
   { name, dtype, shape: whole }: GraphTensor,
   batches: boolean,

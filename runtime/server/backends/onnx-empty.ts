@@ -1,10 +1,10 @@
 /**
- * A session on WebGPU → one that gives tensors without elements to the CPU. ONNX Runtime's WebGPU provider divides by their size, which ends the process
- * (MatMul of 1.30), or refuses them (Softmax); to compute there is nothing in them.
+ * A session on WebGPU → one that gives tensors without elements to the CPU. ONNX Runtime's WebGPU provider divides by their size, which
+ * crashes the process (MatMul of 1.30), or refuses them (Softmax). They need no computation.
  */
 import type { OnnxSession, Tensors } from "./onnx-run.js";
 
-/** @param openOnCpu the same model there: opened when the first such tensor comes */
+/** @param openOnCpu the same model there: opened with the first such tensor */
 export function withEmptyOnCpu(session: OnnxSession, openOnCpu: () => Promise<OnnxSession>): OnnxSession {
   let onCpu: Promise<OnnxSession> | undefined;
   const open = (): Promise<OnnxSession> =>

@@ -3,13 +3,13 @@
  */
 const [FAIL, INVALID_ARGUMENT, RUNTIME_EXCEPTION, INVALID_PROTOBUF, INVALID_GRAPH] = [1, 2, 6, 7, 10] as const;
 
-/** Of a node that failed: its operator, and what its kernel said. */
+/** For a failed node: its operator, and its kernel's text. */
 const FAILED_NODE =
   /^Non-zero status code returned while running (\w+) node\. Name:'[\s\S]*?' Status Message: ([\s\S]*)/;
 /** A feed that does not fit the graph. */
 const WRONG_FEED =
   /^(?:Invalid rank for input|Got invalid dimensions for input|Invalid input name|Unexpected input data type)/;
-/** What a check says that returns, by the name of its file. */
+/** The text of a check that returns, by the name of its file. */
 const RETURNED = /^[\w.]+\.(?:h|cc|cpp):\d+ /;
 /** Exceptions of C++'s library. */
 const STANDARD = /^(?:sto\w+|std::\w+|vector::\w+|basic_string::\w+)/;
@@ -28,7 +28,7 @@ export function ortErrorNumber(message: string): number {
   return WRONG_FEED.test(message) ? INVALID_ARGUMENT : FAIL;
 }
 
-/** What a check says that throws, by the path of its source. */
+/** The text of a check that throws, by the path of its source. */
 function isThrown(status: string): boolean {
   const [place = ""] = status.split(" ", 1);
   return /[\\/][^:]/.test(place) && /:\d+$/.test(place);

@@ -74,7 +74,7 @@ function checkRagged({ name }: ModelInput | ModelOutput, provided: readonly numb
 
 const print = (shape: readonly number[]): string => `[${shape.join(",")}]`;
 
-/** What the server makes for sequences must be inputs of the graph, of the type that the configuration says. */
+/** The server's sequence controls must be inputs of the graph, of the type in the configuration. */
 function checkControls(config: ModelConfig, { inputs }: Graph): void {
   for (const { name, control } of config.sequence_batching?.control_input ?? [])
     for (const one of control) {

@@ -1,6 +1,6 @@
 /**
- * The files of a model that ONNX Runtime maps instead of reading them: weights beside the graph. Who reads a page of a file that was cut meanwhile ends the
- * process, so a run begins with a look at their sizes.
+ * The files of a model that ONNX Runtime maps instead of reading them: weights beside the graph. Reading a page of a file that was
+ * truncated meanwhile crashes the process, so a run first checks their sizes.
  */
 import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, sep } from "node:path";
@@ -61,7 +61,7 @@ function refuseCut(files: readonly MappedFile[]): void {
     if (size < bytes)
       throw new RuntimeFault(
         "INTERNAL",
-        `${path} has ${size} bytes, and had ${bytes} when the model was loaded: it was cut while it was served. Put the whole file back and load the model again; put a new file in its place by renaming, not by writing into the old one.`,
+        `${path} has ${size} bytes, and had ${bytes} when the model was loaded: it was cut while it was served. Restore the whole file and load the model again. Replace files by renaming, not by writing into the old one.`,
       );
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Weights beside a model's graph, which ONNX Runtime maps: a page of a file that somebody cut meanwhile ends the process, and one that was written over is
- * another weight. So a session maps copies that nobody else can reach: made in the temporary folder, and unlinked when they are mapped, so that nothing
- * stays behind however the process ends.
+ * Weights beside a model's graph, which ONNX Runtime maps. A page of a file that is truncated meanwhile crashes the process, and one that
+ * is overwritten is another weight. A session therefore maps private copies. They are made in the temporary folder, and unlinked when they
+ * are mapped, so that none remains, however the process ends.
  */
 import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,7 +39,7 @@ export function ownFiles(file: string): (PlacedFiles & { readonly copies: OwnFil
     parts = signature.externalData;
     for (const part of parts) refusePart(file, joinInside(folder, part));
     for (const part of signature.externalParts) refuseOutside(file, part, statSync(join(folder, part.location)).size);
-    // What leads out of the folder is ONNX Runtime's to refuse.
+    // ONNX Runtime refuses a path out of the folder.
     if (parts.length === 0 || parts.some(part => leadsOutside(folder, joinInside(folder, part)))) return undefined;
     bytes = parts.reduce((sum, part) => sum + statSync(joinInside(folder, part)).size, 0);
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Where an instance of an ONNX model runs: its group's kind and the execution accelerators of the configuration → ONNX Runtime's providers, best
- * first. What a provider can't run, the CPU does.
+ * The device of an ONNX model's instance: its group's kind and the execution accelerators of the configuration → ONNX Runtime's providers,
+ * best first. The CPU runs operators that a provider can't run.
  */
 import type { InferenceSession } from "onnxruntime-node";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -12,7 +12,7 @@ import { webgpuOptions } from "./webgpu-options.js";
 
 export type Providers = NonNullable<InferenceSession.SessionOptions["executionProviders"]>;
 
-/** Accelerators that a group on GPUs may ask for, by the provider that the server found. */
+/** Accelerators for a group on GPUs, by the provider that the server found. */
 const ACCELERATORS = { cuda: ["tensorrt", "cuda"], webgpu: ["webgpu"] } as const;
 
 /** @throws RuntimeFault for an accelerator that is not there, and for options of one that can't be set */
@@ -47,6 +47,6 @@ export function providerAdvice(message: string): string | undefined {
   if (/WebGPU adapter|WebGPU device/.test(message))
     return "No device answers by Vulkan, Metal or Direct3D: install its driver (Debian's mesa-vulkan-drivers has a software device), or write `kind: KIND_CPU`.";
   if (/Failed to load (shared )?library|CUDA failure|CUDA driver/.test(message))
-    return "ONNX Runtime's CUDA provider, or a library that it needs, is missing: the lines before this in the log name it, and docs/guides/gpus.md says where it comes from. `kind: KIND_CPU` needs none.";
+    return "ONNX Runtime's CUDA provider, or a library that it needs, is missing: see the previous lines of the log and docs/guides/gpus.md. `kind: KIND_CPU` needs none.";
   return undefined;
 }

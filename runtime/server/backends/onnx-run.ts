@@ -1,12 +1,12 @@
 /**
- * What runs a model: tensors by name -> tensors by name.
+ * Runs a model: tensors by name → tensors by name.
  */
 import type * as ort from "onnxruntime-node";
 import type { Graph } from "./onnx-graph.js";
 
 export type Tensors = Readonly<Record<string, ort.Tensor>>;
 
-/** What a run reads of its inputs: tensors, or what has as much of one. */
+/** The parts of an input that a run reads: a tensor, or an object with the same members. */
 export type Feeds = Readonly<
   Record<
     string,

@@ -1,6 +1,7 @@
 /**
- * A model file → a session of ONNX Runtime that can also run at once. The package's own `InferenceSession` is a promise around a synchronous call, one turn
- * of the event loop later; a plan's small models are done before that turn comes. So sessions on the CPU are opened by the binding below it.
+ * A model file → a session of ONNX Runtime that can also run at once. The package's own `InferenceSession` is a promise around a
+ * synchronous call, one turn of the event loop later. A plan's small models are done before that turn. So sessions on the CPU are opened by
+ * the binding below it.
  */
 import type * as ort from "onnxruntime-node";
 import type { Binding } from "onnxruntime-node/dist/binding.js";
@@ -22,11 +23,11 @@ export interface SessionUse {
   readonly instances: number;
   /** Whether the model is too large to be held twice, for quick runs and for long ones. */
   readonly large: boolean;
-  /** What a session in another thread opens, where the file is a copy. */
+  /** Opened by sessions in other threads, if the file is a copy. */
   readonly copies?: OwnFiles | undefined;
 }
 
-/** @throws Error with ONNX Runtime's text, RuntimeFault for what is no tensor */
+/** @throws Error with ONNX Runtime's text, RuntimeFault for a value that is not a tensor */
 export async function openSession(
   file: string,
   options: Options,
@@ -59,7 +60,7 @@ async function openNative(
     for (const { name } of graph.inputs)
       if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
   };
-  /** Of the last run: mostly the same outputs are wanted. */
+  /** The outputs of the last run: mostly the same ones are requested. */
   let asked: readonly string[] = [];
   let fetches: Record<string, null> = {};
   const runHere = (feeds: Feeds, wanted: readonly string[], elements: number): Tensors => {
@@ -161,7 +162,7 @@ async function openPackage(file: string, options: Options): Promise<OnnxSession>
 
 interface Value {
   readonly name: string;
-  /** False for what is no tensor. */
+  /** False for a value that is not a tensor. */
   readonly dtype: DType | false;
   readonly shape: readonly number[];
 }

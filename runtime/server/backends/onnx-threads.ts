@@ -1,6 +1,6 @@
 /**
- * Long runs of a model → threads, each with a session of its own, as Triton has one for each instance: instances compute beside each other, and the event
- * loop answers other requests meanwhile. The binding knows no run that leaves its thread.
+ * Long runs of a model → threads, each with a session of its own, as Triton has one for each instance. Instances run in parallel, and the
+ * event loop serves other requests meanwhile. The binding has no asynchronous run.
  */
 import type * as ort from "onnxruntime-node";
 import { WorkerHost } from "../../../contract/workers/worker-host.js";

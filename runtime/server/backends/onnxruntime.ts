@@ -110,7 +110,7 @@ async function openSession(
   } catch (error) {
     if (own) closeFiles(own.copies);
     if (error instanceof RuntimeFault) throw error;
-    // Where the copies stood is nothing to anybody.
+    // The path of the copies is meaningless to readers.
     if (own) (error as Error).message = (error as Error).message.replaceAll(dirname(own.file), dirname(file));
     throw adviseOn(ortFault(error));
   } finally {
@@ -139,8 +139,8 @@ async function sizeOf(folder: string): Promise<number> {
 }
 
 /**
- * Without `intra_op_thread_count`, models up to this size compute in one thread: their layers are done before a second thread has woken up, and requests
- * that run beside each other need the cores.
+ * Without `intra_op_thread_count`, models up to this size compute in one thread. Their layers are done before a second thread has woken up,
+ * and concurrent requests need the cores.
  */
 const SMALL_MODEL = 16 * 2 ** 20;
 
@@ -175,7 +175,7 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
   };
 }
 
-/** One run of the session for all requests; a fault is everybody's. */
+/** One run of the session for all requests; a fault fails all of them. */
 async function runBatch(
   session: OnnxSession,
   requests: readonly BackendRequest[],
@@ -231,7 +231,7 @@ async function runSession(
   return names.map(name => fromOrt(name, results[name]!));
 }
 
-/** By the set, which is the model's own where all its outputs are wanted. */
+/** Cached by the set, which is the model's own if all its outputs are requested. */
 const knownNames = new WeakMap<ReadonlySet<string>, readonly string[]>();
 
 function namesOf(wanted: ReadonlySet<string>): readonly string[] {
@@ -265,7 +265,7 @@ function computeSync(
   }
 }
 
-/** What the binding reads of a tensor that lies in memory; making a `Tensor` checks all of it once more. */
+/** The members of a tensor in memory that the binding reads; making a `Tensor` would check all of it once more. */
 class Feed {
   readonly location = "cpu";
   readonly size: number;

@@ -1,6 +1,6 @@
 /**
- * Triton's `query` backend, for tests of what a backend learns about its output buffers: every request is answered with an error that names, for each
- * output, the kind of memory and the device. There is only the CPU here.
+ * Triton's `query` backend, for tests of a backend's output buffers. Every request is answered with an error that names, for each output,
+ * the kind of memory and the device. There is only the CPU here.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import type { Backend } from "./backend.js";

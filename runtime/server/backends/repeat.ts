@@ -1,6 +1,6 @@
 /**
- * Triton's `repeat` backend, for tests of decoupled models: `IN` and `DELAY` → one answer for each element, `OUT` its value and `IDX` its
- * place, after as many milliseconds. `WAIT` keeps the instance busy for that long.
+ * Triton's `repeat` backend, for tests of decoupled models. `IN` and `DELAY` → one response for each element, `OUT` its value and `IDX` its
+ * index, after that number of milliseconds. `WAIT` keeps the instance busy for that long.
  */
 
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /**
- * Triton's `sequence` and `dyna_sequence` backends, for tests of the sequence batcher: `INPUT` → `OUTPUT`, the sum of all elements of the
- * sequence so far, in each element. `dyna_sequence` adds the correlation id to the last one. `execute_delay_ms` delays each execution.
+ * Triton's `sequence` and `dyna_sequence` backends, for tests of the sequence batcher: `INPUT` → `OUTPUT`. Each element is the sum of all
+ * elements of the sequence so far. `dyna_sequence` adds the correlation id to the last one. `execute_delay_ms` delays each execution.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../../base/errors.js";

@@ -30,7 +30,7 @@ export function stageReader(schema: Schema, stage: PlanStage): (tensors: Readonl
       if (rows.count === count) return rows;
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `input '${name}' has ${count} rows, and other inputs tell of ${rows.count} rows of \`${id}\``,
+        `input '${name}' has ${count} rows, and other inputs have ${rows.count} rows of \`${id}\``,
       );
     };
     for (const { id, grouped } of stage.rows) {

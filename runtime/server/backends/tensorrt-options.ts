@@ -61,7 +61,7 @@ const PRECISIONS: Readonly<Record<string, string | undefined>> = {
   INT8: "trt_int8_enable",
 };
 
-/** What a value must look like, and what Triton calls it where it does not. */
+/** The pattern of a value, and Triton's name for it in errors. */
 const FORMS: Readonly<Record<Kind, readonly [form: RegExp, called: string]>> = {
   whole: [/^\d+$/, "unsigned long long integral number"],
   integer: [/^[+-]?\d+$/, "integral number"],

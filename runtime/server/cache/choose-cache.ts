@@ -1,5 +1,5 @@
 /**
- * The response cache that the command line asks for: settings by cache → a cache, none, or Triton's refusal.
+ * The response cache of the command line: settings by cache → a cache, none, or Triton's refusal.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
@@ -9,7 +9,7 @@ import { createLocalCache, type ResponseCache } from "./local-cache.js";
 type Settings = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 interface Report {
-  /** Where a library of a cache would have been looked for. */
+  /** The path where Triton would search for a library of a cache. */
   readonly searched: string;
   readonly log: Pick<ServerLog, "error" | "hint">;
   /** Takes the bytes of the cache. */

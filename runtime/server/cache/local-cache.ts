@@ -16,10 +16,10 @@ export interface ResponseCache {
   shrink(): void;
 }
 
-/** What an entry takes beside its tensors. */
+/** The memory of an entry beside its tensors. */
 const ENTRY_BYTES = 256;
 
-/** @param budget takes the bytes of entries, and comes before them */
+/** @param budget is charged for the bytes of entries in advance */
 export function createLocalCache(size: number, budget: MemoryBudget = unlimitedMemory()): ResponseCache {
   const entries = new Map<string, { readonly response: BackendResponse; readonly bytes: number }>();
   const charge = budget.open();
@@ -62,7 +62,7 @@ export function createLocalCache(size: number, budget: MemoryBudget = unlimitedM
   };
 }
 
-/** Equal for requests that a model must answer alike: same inputs, same outputs wanted. Parameters are not looked at, as in Triton. */
+/** Equal for requests that a model must answer alike: same inputs, same requested outputs. Parameters are not looked at, as in Triton. */
 export function cacheKey(model: string, version: ModelVersion, request: BackendRequest): string {
   const hash = createHash("sha256").update(JSON.stringify([model, String(version), [...request.requestedOutputs]]));
   for (const tensor of [...request.inputs.values()].sort(byName))

@@ -1,5 +1,5 @@
 /**
- * The call that adds and takes away faults while a server runs: a port of its own, on the loopback address only, and only if it is enabled.
+ * The call that adds and removes faults while a server runs. It has a port of its own, on the loopback address only, and must be enabled.
  *
  *   GET    /faults        → [{ id, fault, hits }]
  *   POST   /faults        a fault as JSON, or { "fault": "ranker:error,rate=0.1" } → { id }

@@ -25,7 +25,7 @@ export interface FaultSet {
   /** Whether one with this effect is there, whatever its rate; counts nothing. */
   holds(kind: Effect, model: string): boolean;
   draw(delay: Delay): number;
-  /** Resolves when the fault is gone. */
+  /** Resolves when the fault is removed. */
   gone(fault: CheckedFault): Promise<void>;
   readonly clock: Clock;
 }
@@ -82,7 +82,7 @@ export function createFaultSet(seed: bigint, clock: Clock = systemClock): FaultS
         if (fault.rate !== undefined && random.next() >= fault.rate) continue;
         entry.hits++;
         found.push(fault);
-        // What holds a request goes on holding it; no other one is hit.
+        // A held request stays held; no other one is hit.
         if (entry.hits === fault.times && kind !== "stall") drop(entry);
         else if (fault.times !== undefined && entry.hits > fault.times) found.pop();
       }

@@ -1,5 +1,5 @@
 /**
- * What Triton says where something fails: model and code → a text that its backend or scheduler has for that.
+ * Triton's texts of failures: model and code → the text of its backend or scheduler.
  */
 import { join } from "node:path";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";

@@ -1,5 +1,5 @@
 /**
- * Faults on purpose: what goes wrong, with which model or stage, how often. A JSON object, or a word of the command line.
+ * Injected faults: the kind, the model or stage, the rate. A JSON object, or a word of the command line.
  */
 import { z } from "zod";
 import { delaySchema, parseDelay } from "../../base/delays.js";
@@ -14,19 +14,19 @@ export const faultSchema = z.strictObject({
   stage: z.string().min(1).optional(),
   /** Which share of the requests it hits. @default 1 */
   rate: z.number().min(0).max(1).optional(),
-  /** After so many hits it is over. */
+  /** Number of hits after which it ends. */
   times: z.number().int().min(1).optional(),
-  /** It is over after so many milliseconds. */
+  /** Milliseconds after which it ends. */
   forMs: z.number().gt(0).optional(),
-  /** The execution takes so much longer, and keeps its instance. */
+  /** Additional duration of the execution, which keeps its instance. */
   delayMs: delaySchema.optional(),
   /** The model fails with this code; the text is one that Triton has for it, unless it is given. */
   error: z.strictObject({ code: z.enum(codes).default("INTERNAL"), message: z.string().optional() }).optional(),
   /** The queue is full: `Exceeds maximum queue size`. */
   full: z.literal(true).optional(),
-  /** The connection ends instead of an answer; of a stream, after so many answers. */
+  /** The connection ends instead of a response; in a stream, after this number of responses. */
   drop: z.strictObject({ after: z.number().int().min(0).default(0) }).optional(),
-  /** No answer comes any more, and the instance stays taken, until the client gives up. */
+  /** No response is sent any more, and the instance stays occupied, until the client cancels. */
   stall: z.strictObject({ after: z.number().int().min(0).default(0) }).optional(),
   /** Only this part of the answer's bytes arrives. */
   truncate: z.number().min(0).lt(1).optional(),
@@ -86,7 +86,7 @@ export function parseFault(text: string): CheckedFault {
     else if (key === "for") given.forMs = number(key, value);
     else if (key === "after") number(key, value);
     else if (key === "delay")
-      given.delayMs = parseDelay(value) ?? bad(`delay=${value} is no time: write 20, 20..80 or p50:20/p99:200`);
+      given.delayMs = parseDelay(value) ?? bad(`delay=${value} is not a time: write 20, 20..80 or p50:20/p99:200`);
     else if (key === "error")
       given.error = { ...(value && { code: value }), ...(message !== undefined && { message }) };
     else if (key === "drop" || key === "stall") given[key] = after === undefined ? {} : { after: Number(after) };

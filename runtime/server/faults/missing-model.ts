@@ -4,7 +4,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { Registry } from "../models/registry-types.js";
 import type { CheckedFault } from "./fault.js";
 
-/** Names longer than any of a folder have no neighbour that is worth looking for. */
+/** A name longer than any in a folder has no near match. */
 const LONGEST = 255;
 
 /** @throws RuntimeFault NOT_FOUND naming the models that there are, the nearest first */

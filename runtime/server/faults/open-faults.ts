@@ -20,7 +20,7 @@ export interface OpenFaults {
   readonly middleware: ModelMiddleware;
   /** Opens the admin call, if it is enabled. @returns its port @throws ListenError; RuntimeFault for a fault of a model that no repository has */
   listen(log: ServerLog): Promise<number | undefined>;
-  /** Lets go of what the faults hold, and closes the admin call. */
+  /** Releases the requests that the faults hold, and closes the admin call. */
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * One line of the log for each open port: who can reach it, and what guards it.
+ * One line of the log for each open port: its reach, and its restrictions.
  */
 import { isLoopback } from "../transport/http/browser-access.js";
 

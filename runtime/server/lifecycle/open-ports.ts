@@ -16,7 +16,7 @@ export interface Ports {
   openEarly(): Promise<void>;
   /** Opens those that are not open yet, and announces all. @throws ListenError, and nothing is open then */
   open(): Promise<void>;
-  /** Serves on, and asks clients to go elsewhere. */
+  /** Keeps serving, and drains connections. */
   leave(): void;
   /** Listens no more, serves what clients have written, and cuts what is left after `patience` milliseconds. */
   stop(patience: number): Promise<void>;

@@ -6,7 +6,10 @@ import type { ServerLog } from "../observe/server-log.js";
 import { type ListenAt, ListenError, type Listener } from "../transport/listen.js";
 import type { RunningServer } from "./server-options.js";
 
-/** Whose line of the log a service has, how it is announced, how its exposure is, and what a server that stops waits for; metrics are cut. */
+/**
+ * For each service: the source of its log line, its announcement, its exposure, and its pending work at shutdown. Metrics connections are
+ * closed at once.
+ */
 const SERVICES = {
   GRPC: {
     source: "grpc_server",
@@ -47,9 +50,9 @@ export async function startService(service: PortService, log: ServerLog, hints: 
   } catch (error) {
     const { message } = error as Error;
     const taken = error instanceof ListenError && error.taken;
-    // Triton announces all but gRPC before it asks for the port.
+    // Triton announces all but gRPC before it opens the port.
     if (taken && name !== "GRPC") announce(service, at.port, log);
-    // Whatever is in the way of gRPC, Triton calls the port taken.
+    // For any error of gRPC's port, Triton reports that it is taken.
     const told = name === "GRPC" && !hints ? `Socket '${at.address}:${at.port}' already in use ` : message;
     const kind = error instanceof RuntimeFault && name === "Vertex AI" ? STATUS[error.code].label : "Unavailable";
     log.error("main", `failed to start ${name} service: ${kind} - ${told}`);
@@ -60,7 +63,7 @@ export async function startService(service: PortService, log: ServerLog, hints: 
 /** Logs that a service has started. */
 export function announceStarted(service: PortService, listener: Listener, log: ServerLog): void {
   const { port } = service.at;
-  // Triton prints the number it was given; a free port is named, since nobody could connect otherwise.
+  // Triton prints the given number; a free port is printed, since clients need it.
   announce(service, port === 0 ? listener.port : port, log);
   if (port !== 0 && port !== listener.port)
     log.hint("main", `${port} is outside the range of ports, 0 to 65535: port ${listener.port} is opened`);

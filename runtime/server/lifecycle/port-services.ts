@@ -1,5 +1,5 @@
 /**
- * The services that a server's options ask for, in the order in which Triton opens them.
+ * The services of a server's options, in the order in which Triton opens them.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
@@ -21,7 +21,7 @@ import type { PortService } from "./port-service.js";
 import type { OpenOptions } from "./server-options.js";
 
 export interface Parts {
-  /** What requests of all ports hold is charged to it. */
+  /** Memory of requests on all ports is charged to it. */
   readonly budget: MemoryBudget;
   readonly calls: ServerCalls;
   readonly registry: Registry;
@@ -30,12 +30,12 @@ export interface Parts {
   readonly failures: FailureCounts;
 }
 
-/** What services of one server share. */
+/** The shared part of one server's services. */
 interface Shared {
   readonly options: OpenOptions;
   readonly parts: Parts;
   readonly http: Omit<HttpPort, "address" | "port">;
-  /** What routes over HTTP work with. */
+  /** The context of HTTP routes. */
   readonly frontEnd: RouteContext;
   readonly grpcRestriction: Restriction;
   readonly printMetrics: () => string;
@@ -173,7 +173,7 @@ function metricsService({ options, parts, http, printMetrics }: Shared): PortSer
 const forwarded = (pattern: string, log: ServerLog): Promise<Pattern | undefined> =>
   headerPattern(pattern, text => log.error("header_forwarding", text));
 
-/** @throws RuntimeFault with Triton's text where there is no telling which model predictions are for */
+/** @throws RuntimeFault with Triton's text if the model of predictions is ambiguous */
 function defaultModel(name: string, registry: Registry): string {
   const ready = registry.ready();
   if (name !== "") {

@@ -1,5 +1,5 @@
 /**
- * What a server is started with, and what runs then.
+ * The options of a server, and the running server.
  */
 
 import { CLIENT_SHM_OFF, tritonContainer } from "../../../contract/triton-releases.js";
@@ -58,7 +58,7 @@ export interface ServeOptions {
   readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Bytes of the response cache; 0, the default, for none. */
   readonly cacheSize?: number;
-  /** Settings of caches by name; there is one, `local`, and its `size` goes before `cacheSize`. */
+  /** Settings of caches by name; there is one, `local`, and its `size` precedes `cacheSize`. */
   readonly cacheConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Named in the error if the configured cache is not here; nothing is read from it. */
   readonly cacheDirectory?: string;
@@ -75,7 +75,7 @@ export interface ServeOptions {
   readonly allowModelCodeUpload?: boolean;
   /** A `model.mjs` in the version folder answers in the place of any backend; part of `mockMissing`. @default false */
   readonly mockStandIns?: boolean;
-  /** What changes nothing here, and is shown among the options at the start all the same. */
+  /** Options without effect, which are still shown among the options at the start. */
   readonly shown?: Partial<ShownOptions>;
   /** Bounds instances by the resources that they name. */
   readonly rateLimit?: boolean;
@@ -85,7 +85,7 @@ export interface ServeOptions {
   readonly exitOnError?: boolean;
   readonly strictReadiness?: boolean;
   readonly exitTimeoutSeconds?: number;
-  /** How long `stop` goes on serving new requests, not ready, before it ends what is in flight. @default 0 */
+  /** How long `stop` serves new requests, not ready, before it ends those in flight. @default 0 */
   readonly drainDelaySeconds?: number;
   /** How long a client may read nothing of an answer that waits for it; 0 for any time. @default 30 */
   readonly stallTimeoutSeconds?: number;
@@ -130,7 +130,7 @@ export interface ServeOptions {
   readonly faultAdminPort?: number | undefined;
   /** Layers between the server and its models, the outermost first: mocks, faults, replacements. */
   readonly middleware?: readonly ModelMiddleware[];
-  /** Keeps the last requests with what their stages made, for the page; `RunningServer.recent` has them. */
+  /** Keeps the last requests with the outputs of their stages, for the page; `RunningServer.recent` has them. */
   readonly recentRequests?: RecentOptions | undefined;
   /** The clock of mocks, faults and the ages of features; the machine's by default. */
   readonly clock?: Clock;
@@ -146,7 +146,7 @@ export interface ServeOptions {
    * models get UNAVAILABLE (HTTP 503). @default false, as in Triton
    */
   readonly opensEarly?: boolean;
-  /** Where log lines go; the process's streams by default. */
+  /** Writes log lines; by default to the process's streams. */
   readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
 }
 
@@ -165,7 +165,7 @@ export interface RunningServer {
     readonly metrics?: number;
     readonly faultAdmin?: number;
   };
-  /** The last requests, where `recentRequests` asks for them. */
+  /** The last requests, if `recentRequests` enables them. */
   readonly recent?: RecentRequests;
   /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
   stop(): Promise<void>;

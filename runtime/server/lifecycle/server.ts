@@ -67,7 +67,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   });
 }
 
-/** What is given back under memory pressure. */
+/** Memory to free under memory pressure. */
 interface Relief {
   cache?: ResponseCache | undefined;
   returner?: MemoryReturner;
@@ -90,7 +90,7 @@ interface ServerParts {
   readonly registry: Registry;
 }
 
-/** Loads the models, opens the ports, and polls the repositories if that is wanted. @throws Error, after all that is undone */
+/** Loads the models, opens the ports, and polls the repositories if configured. @throws Error, after all that is undone */
 async function start(parts: ServerParts): Promise<RunningServer> {
   const { given, options, log, logState, relief, budget, failed, faults, failures, registry } = parts;
   let state: ServerState = failed ? "failed" : "loading";
@@ -189,7 +189,7 @@ async function resolveOptions(
   return { options, replay };
 }
 
-/** Everything that is to stand between the server and its models, as one layer; the first is the outermost. */
+/** All middleware between the server and its models, as one layer; the first is the outermost. */
 async function layersOf(
   options: OpenOptions,
   faults: OpenFaults | undefined,
@@ -257,7 +257,7 @@ async function mocks(log: ServerLog): Promise<ModelMiddleware> {
 }
 
 /**
- * What is wrong before anything is loaded.
+ * Checks the options before anything is loaded.
  * @returns `failed` where the server is to stay nevertheless
  * @throws RuntimeFault, after the options are in the log
  */
@@ -328,7 +328,7 @@ interface Polling {
   stop(): Promise<void>;
 }
 
-/** Looks at the repositories every so often; a look that takes longer than the period is not joined by another. */
+/** Polls the repositories periodically; a poll that takes longer than the period delays the next. */
 function startPolling(registry: Registry, seconds: number, log: ServerLog): Polling | undefined {
   if (seconds <= 0) return undefined;
   let looking: Promise<void> | undefined;

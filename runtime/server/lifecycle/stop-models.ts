@@ -7,8 +7,8 @@ import type { ServerLog } from "../observe/server-log.js";
 import { countDown } from "./count-down.js";
 
 /**
- * Unloads all models once no client can reach them any more: what is in flight then are sequences that nobody can go on with, which end with their
- * models, and requests whose clients have gone.
+ * Unloads all models once no client can reach them. Requests in flight then are sequences that no client can continue, which end with their
+ * models, and requests of disconnected clients.
  * @param patience milliseconds, for the log
  */
 export async function stopModels(registry: Registry, patience: number, log: ServerLog): Promise<void> {

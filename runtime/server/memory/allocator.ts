@@ -1,6 +1,6 @@
 /**
- * Returns memory to the system after a peak. V8 collects only while something allocates, and glibc keeps freed blocks that lie between others: without
- * this the resident memory of an idle server stays at its peak.
+ * Returns memory to the system after a peak. V8 collects only while something allocates, and glibc keeps freed blocks that are between
+ * others. Without this the resident memory of an idle server stays at its peak.
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -20,10 +20,15 @@ const MIB = 2 ** 20;
 const INTERVAL_MS = 1000;
 /** Growth that is worth returning. */
 const WORTH = 32 * MIB;
-/** Time until the next attempt; twice as long after each one that returned little: what is left is in use, or idle in a pool that gives it up later. */
+/**
+ * Time until the next attempt. It doubles after each one that returned little: the rest is in use, or idle in a pool that frees it later.
+ */
 const AGAIN_MS = 5000;
 const LATEST_AGAIN_MS = 600_000;
-/** If what is charged changes by more than this between two looks, requests are a load: V8 collects by itself then, and a pause would delay them. */
+/**
+ * If the charged memory changes by more than this between two samples, requests are a load. V8 then collects by itself, and a pause would
+ * delay them.
+ */
 const BUSY = 4 * MIB;
 /** How long V8 takes to free collected buffers. */
 const SWEEP_MS = 50;
@@ -31,7 +36,10 @@ const SWEEP_MS = 50;
 const QUIET_LOOKS = 2;
 /** A forced collection pauses about a millisecond per megabyte of live objects; larger heaps are left to V8. */
 const LARGEST_HEAP = 128 * MIB;
-/** Looks of which the smallest heap is taken for what is live: garbage, which costs a collection nothing, may be most of the heap after a peak. */
+/**
+ * Number of samples whose smallest heap is an estimate of live data. Garbage may be most of the heap after a peak, and costs a collection
+ * nothing.
+ */
 const HEAP_LOOKS = 60;
 /** Under pressure requests are refused until memory is returned, so nothing waits for quiet; but not more often than this. */
 const PRESSURE_MS = 2000;
@@ -46,7 +54,7 @@ export interface ReturnerOptions {
   readonly resident?: () => number;
   /** Bytes of V8's heap in use, garbage included. */
   readonly heap?: () => number;
-  /** @param pages what becomes of the heap's empty pages: V8 pools them, in which a collection takes some 5 ms, or frees them, which takes 15 to 30 */
+  /** @param pages treatment of the heap's empty pages: V8 pools them (about 5 ms per collection), or frees them (15 to 30 ms) */
   readonly collect?: (pages: "kept" | "freed") => void;
 }
 
@@ -120,7 +128,7 @@ export function createMemoryReturner({
     const isBusy = Math.abs(charged - held) > BUSY;
     held = charged;
     quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
-    // A new peak does not wait for what an earlier one could not return.
+    // A new peak does not wait for memory that could not be returned after an earlier one.
     const isNew = now - left >= WORTH;
     if (isNew) wait = againMs;
     if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start();

@@ -1,6 +1,5 @@
 /**
- * How the folders of models are looked at: beside requests, which go on meanwhile, or at once, which takes a fifth of the time, while a server starts
- * and nothing else is to be done.
+ * Reads the folders of models: asynchronously beside requests, or synchronously while a server starts, which takes a fifth of the time.
  */
 import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";

@@ -1,5 +1,5 @@
 /**
- * What keeps an ensemble from loading before it is looked at itself: members that are missing or not ready → Triton's text, or nothing.
+ * Checks the members of an ensemble before the ensemble itself: members that are missing or not ready → Triton's text, or nothing.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { ModelVersion } from "../../base/model-version.js";

@@ -1,6 +1,6 @@
 /**
- * Which GPUs models may run on: CUDA where ONNX Runtime's provider library and a device are there, else whatever its WebGPU provider, which ships
- * with it, finds by Vulkan, Metal or Direct3D. A software device is one only for those who ask for `webgpu`.
+ * The GPUs for models: CUDA if ONNX Runtime's provider library and a device exist. Otherwise the devices of its built-in WebGPU provider
+ * (Vulkan, Metal or Direct3D). A software device is used only with `webgpu`.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -13,11 +13,11 @@ export interface Gpus {
   readonly provider: "cuda" | "webgpu" | undefined;
   /** Device ids that an instance group may name. */
   readonly devices: readonly number[];
-  /** Why there is none, and the way out, for those who ask for one. */
+  /** The reason that there is none, and the fix, for models that require one. */
   readonly missing?: string;
 }
 
-/** Where it is looked for; tests have others. */
+/** Search paths; tests have others. */
 export interface GpuPlaces {
   /** Folder of device files. */
   readonly dev: string;
@@ -74,7 +74,7 @@ function entries(folder: string): readonly string[] {
 function cudaDevices({ dev, env }: GpuPlaces): number[] {
   const files = entries(dev).filter(name => /^nvidia\d+$/.test(name));
   const chosen = env.CUDA_VISIBLE_DEVICES?.split(",").map(text => text.trim());
-  // As CUDA does: what stands behind an id that is none is not seen.
+  // As in CUDA: ids after an invalid one are ignored.
   const end = chosen?.findIndex(id => id === "" || id.startsWith("-")) ?? -1;
   const count = chosen ? Math.min(files.length, end === -1 ? chosen.length : end) : files.length;
   return Array.from({ length: count }, (_, i) => i);
@@ -91,4 +91,4 @@ const hasCudaProvider = (bin: string): boolean =>
   );
 
 const whyNone = (cuda: boolean): string =>
-  `${cuda ? "there is a CUDA device, but not ONNX Runtime's CUDA provider (docs/guides/gpus.md says where it comes from)" : "none was found"}. Write \`kind: KIND_CPU\` or \`KIND_AUTO\`, or start with \`--gpu webgpu\`, which takes a software device too`;
+  `${cuda ? "there is a CUDA device, but not ONNX Runtime's CUDA provider (see docs/guides/gpus.md)" : "none was found"}. Write \`kind: KIND_CPU\` or \`KIND_AUTO\`, or start with \`--gpu webgpu\`, which takes a software device too`;

@@ -19,7 +19,7 @@ export function findInside(folder: string, named: string, within = folder): stri
 /**
  * The path of a file that `field` of a configuration names below `folder`.
  * @param within where its links may lead; `folder` when it is left out
- * @throws RuntimeFault when it lies outside
+ * @throws RuntimeFault if it is outside
  */
 export function fileInside(folder: string, named: string, field: string, within = folder): string {
   const file = findInside(folder, named, within);

@@ -1,5 +1,5 @@
 /**
- * What a server keeps of each model besides its versions: a frozen record by key, replaced as a whole.
+ * The server's record of each model besides its versions: frozen, by key, replaced as a whole.
  */
 import { membersOf } from "./link-members.js";
 import type { ModelIds } from "./model-ids.js";
@@ -9,7 +9,7 @@ import type { PolledModel } from "./polled-model.js";
 export interface KnownModel {
   /** Its folder as it was read for the versions that serve; for an ensemble, already for those that load. */
   readonly polled?: PolledModel | undefined;
-  /** Of the load request that it was loaded with. */
+  /** The override of the load request that loaded it. */
   readonly override?: Override | undefined;
   /** Loaded by its name, and not only for an ensemble. */
   readonly isRequested?: boolean;

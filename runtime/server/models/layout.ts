@@ -35,7 +35,7 @@ export interface VersionFolder {
   readonly folder: string;
 }
 
-/** Folders that belong to a model and are no versions. */
+/** Folders of a model that are not versions. */
 const RESERVED = new Set(["configs", "warmup", "initial_state"]);
 
 /**
@@ -68,7 +68,7 @@ export async function scanVersions(
   return [...found.values()].sort((a, b) => byVersion(a.version, b.version));
 }
 
-/** The versions that the policy of the configuration asks for. */
+/** The versions selected by the policy of the configuration. */
 export function chooseVersions(
   available: readonly VersionFolder[],
   policy: ModelConfig["version_policy"],

@@ -1,5 +1,5 @@
 /**
- * The models of one request: each in the version that was ready when the request began, however often it is called and whatever is loaded meanwhile.
+ * The models of one request. Each stays in the version that was ready when the request began, for any number of calls and reloads.
  * A version that was replaced is unloaded when the last request that holds it has ended.
  */
 import { RuntimeFault } from "../../base/errors.js";

@@ -12,7 +12,7 @@ export function linkMembers(polled: PolledModel, namespaceOf: (member: string) =
   return { ...polled, config: { ...polled.config, ensemble_scheduling: { ...scheduling, step } } };
 }
 
-/** Keys of the models that a linked ensemble has as its members; names of what else a model needs. */
+/** Keys of the models that a linked ensemble has as its members; names of other dependencies. */
 export const membersOf = ({ config, dependencies }: PolledModel): readonly string[] =>
   config.ensemble_scheduling
     ? [

@@ -1,6 +1,5 @@
 /**
- * Loads one model: its folder is read, the models that it depends on are loaded, its versions take the places of those that serve, and the ensembles that name
- * it follow.
+ * Loads one model: reads its folder, loads its dependencies, replaces the serving versions, and reloads the ensembles that name it.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
@@ -17,7 +16,7 @@ import type { SwapGroup } from "./swap-group.js";
 import { patiently, takeDown } from "./take-down.js";
 
 const FILES_IGNORED =
-  "the files of the load request are not read, since these versions serve with this configuration already; unload the model first, or send another version or configuration";
+  "the files of the load request are ignored: these versions already serve with this configuration; unload the model, or send another version or configuration";
 
 const CYCLE = /^circular dependency/;
 const cycleOf = (first: string, last: string): string =>

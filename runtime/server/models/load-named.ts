@@ -1,5 +1,5 @@
 /**
- * Loads the models of a name for a load request, and those of all repositories that they name: each may be the one that is meant.
+ * Loads the models of a name for a load request, and those of all repositories that they name: each may be the requested one.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import { load } from "./load-model.js";

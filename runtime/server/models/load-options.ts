@@ -1,5 +1,5 @@
 /**
- * What versions are loaded with.
+ * The options of a load.
  */
 
 import type { Clock } from "../../base/clock.js";
@@ -21,7 +21,7 @@ export interface LoadOptions {
   readonly server: ServerModels;
   /** Settings of backends from the command line; those of `""` hold for all. */
   readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Where models with `response_cache` keep answers. */
+  /** The cache of models with `response_cache`. */
   readonly cache?: ResponseCache | undefined;
   readonly gpus: Gpus;
   /** Bounds instances by the resources that their groups name. */
@@ -31,7 +31,7 @@ export interface LoadOptions {
   readonly standIns?: boolean;
   /** Middleware between the server and its models, if there is any. */
   readonly middleware?: ModelMiddleware | undefined;
-  /** Where failures are counted that outlive a version; with the version itself by default. */
+  /** Counts failures that outlive a version; by default the version itself does. */
   readonly failures?: FailureCounts | undefined;
   readonly clock?: Clock | undefined;
   drawSeed(): bigint;

@@ -29,7 +29,7 @@ import { isCovered, verifyFiles } from "./verify-when-listed.js";
 import { createRefcount } from "./version-refcount.js";
 
 /**
- * The backend of the configuration, or the JavaScript backend if `model.mjs` replaces it, so that one repository serves both a Triton that has
+ * The backend of the configuration, or the JavaScript backend if `model.mjs` replaces it. One repository thus serves both a Triton that has
  * the backend and tests that do not. @throws RuntimeFault
  */
 async function backendFor({ config, code, onDisk }: PolledModel, folder: string, anywhere: boolean): Promise<Backend> {
@@ -54,15 +54,15 @@ function standInOf(onDisk: ModelConfig | undefined): boolean {
 
 const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() === true;
 
-/** Where Triton looks for the libraries of backends; ours are part of the server. */
+/** Triton's folder of backend libraries; ours are part of the server. */
 const BACKENDS_FOLDER = "/opt/tritonserver/backends";
 
 const libraryOf = (backend: string): string => `${BACKENDS_FOLDER}/${backend}/libtriton_${backend}.so`;
 
 /**
  * A `runtime` must be the library of the backend, by any path from its folder.
- * @throws RuntimeFault with Triton's text; one that lies outside the folder it is searched in is named as such only within the model's folder and beside
- * backends, so that nobody learns what other files there are
+ * @throws RuntimeFault with Triton's text. A file outside its search folder is named only within the model's folder and beside backends, so
+ * that clients cannot probe for other files
  */
 async function refuseRuntime(
   { name, backend, runtime, parameters }: ModelConfig,
@@ -149,7 +149,7 @@ export async function loadVersion(
     .catch(instances.end);
   const loaded = await (backend.check ? loading.catch(instances.fail) : loading);
   instances.begin();
-  // One that goes on with its instances shares them with the version that serves.
+  // A version that keeps its instances shares them with the serving one.
   if (!updated && files?.isCurrent() === false) {
     await loaded.close?.();
     throw new RuntimeFault("UNAVAILABLE", `a build replaced '${written.name}' while it was loaded; load it again`);
@@ -175,7 +175,7 @@ export async function loadVersion(
   };
 }
 
-/** The backend that runs the version: another one if something stands between the server and its models. @throws RuntimeFault */
+/** The backend that runs the version: another one if middleware replaces it. @throws RuntimeFault */
 async function chooseBackend(
   polled: PolledModel,
   folder: string,
@@ -200,7 +200,7 @@ function checkWritten({ config, configured, folder: home }: PolledModel, folder:
   backend.validate?.(config);
 }
 
-/** The configuration with what the backend finds out from the files. @throws RuntimeFault */
+/** The configuration, completed by the backend from the files. @throws RuntimeFault */
 async function completed(
   written: ModelConfig,
   folder: string,

@@ -4,7 +4,7 @@
 import { RuntimeFault } from "../../base/errors.js";
 
 export interface ModelId {
-  /** The repository's folder as it was given; empty where names are unique, and for a model that came with a load request. */
+  /** The repository's folder as it was given; empty if names are unique, and for a model of a load request. */
   readonly namespace: string;
   readonly name: string;
 }
@@ -18,7 +18,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** The models that could be read and were not taken away since, whether they serve or not. */
 export class ModelIds {
   readonly #ids = new Map<string, ModelId>();
-  /** Keys by name; a name stays when its last model goes. */
+  /** Keys by name; a name stays when its last model is removed. */
   readonly #named = new Map<string, Set<string>>();
 
   /** @param repeats whether names may repeat */
@@ -64,7 +64,9 @@ export class ModelIds {
     return [...keys][0]!;
   }
 
-  /** The model that another one of a repository means: that of its own repository, or the only one of the name; nothing where there are others. */
+  /**
+   * The model that another one of a repository names: that of its own repository, or the only one of the name; otherwise nothing.
+   */
   near(name: string, namespace: string): string | undefined {
     if (!this.repeats) return name;
     const keys = this.named(name);

@@ -14,7 +14,7 @@ export interface VersionPlace {
 }
 
 export interface ModelMiddleware {
-  /** @param choose answers the backend that the configuration asks for, or throws */
+  /** @param choose returns the backend of the configuration, or throws */
   backend?(place: VersionPlace, choose: () => Promise<Backend>): Promise<Backend>;
   step?: StepMiddleware;
   registry?(registry: Registry): Registry;

@@ -1,5 +1,5 @@
 /**
- * What the functions of a registry share.
+ * The shared part of a registry's functions.
  */
 import type { KnownModels } from "./known-models.js";
 import type { RegistryOptions } from "./load-options.js";

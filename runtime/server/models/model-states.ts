@@ -1,5 +1,5 @@
 /**
- * What is known of each version of each model: its state, and the version itself while it can answer; look-ups with Triton's texts.
+ * The state of each version of each model, and the version itself while it is ready; look-ups with Triton's texts.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import { byVersion, type ModelVersion } from "../../base/model-version.js";

@@ -1,11 +1,11 @@
 /**
- * What a model needs next: its state and what was found of it → a step. Decisions alone; `load-model`, `take-down` and `unload-model` take the steps.
+ * The next step of a model: its state and its polled folder → a step. Decisions alone; `load-model`, `take-down` and `unload-model` take
+ * the steps.
  *
  *              load              loaded
  *     absent ──────► (loading) ─────────► ready ──┐ load: the old versions serve until it ends, and stay if it fails
  *       ▲                │ failed        ▲  │ ▲───┘
- *       │                ▼          load │  │ damage; a member of an ensemble is gone
- *       │              down, waiting ────┘  │
+ *       │                ▼          load │  │ damage; a member of an ensemble is missing │              down, waiting ────┘  │
  *       │                │      ▲───────────┤
  *       └────────────────┴──────────────────┘
  *                unload
@@ -40,8 +40,8 @@ export function stateOf(polled: PolledModel | undefined, isReady: boolean): Mode
 }
 
 /**
- * What a load does once the folder is read. `ignore-files`: Triton's rule, which it does not mention: files of a request are not read where versions of the same
- * configuration serve.
+ * The step of a load once the folder is read. `ignore-files`: Triton's rule, which it does not mention: files of a request are not read
+ * where versions of the same configuration serve.
  * @param before what serves was read as, if anything serves @param hasFiles whether the request brought files
  */
 export function stepOfLoad(

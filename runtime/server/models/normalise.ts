@@ -12,7 +12,7 @@ const PLATFORMS: ReadonlyMap<string, string> = new Map([
   ["tensorrt", "tensorrt_plan"],
   ["pytorch", "pytorch_libtorch"],
 ]);
-/** File in the version folder by which a backend is recognised, and the default model file of that backend. */
+/** File in the version folder that identifies a backend, and the default model file of that backend. */
 const FILES: ReadonlyMap<string, string> = new Map([
   // In Triton's order: with several files the first one counts.
   ["tensorrt", "model.plan"],
@@ -23,8 +23,8 @@ const FILES: ReadonlyMap<string, string> = new Map([
   ["javascript", "model.mjs"],
 ]);
 /**
- * Instances of a group that does not say how many, where that is not one. Kernels of a plan are re-entrant, so requests of a `merlon` model need not wait
- * for each other; ONNX Runtime's two are those of the CPU, as Triton's are.
+ * Instances of a group that does not say how many, where that is not one. Kernels of a plan are re-entrant, so requests of a `merlon` model
+ * need not wait for each other. ONNX Runtime's two are those of the CPU, as in Triton.
  */
 const INSTANCES: ReadonlyMap<string, number> = new Map([
   ["onnxruntime", 2],
@@ -132,7 +132,7 @@ function withBackend(
 const keyOf = (map: ReadonlyMap<string, string>, value: string): string | undefined =>
   [...map].find(([, its]) => its === value)?.[0];
 
-/** Where the author leaves it to the server, a graph runs on CUDA; WebGPU is for those who ask for a GPU. */
+/** If the author leaves it to the server, a graph runs on CUDA; WebGPU must be requested. */
 function instanceGroups(config: ModelConfig, there: Gpus): readonly ModelInstanceGroup[] {
   const automatic = there.provider === "cuda" && config.backend === "onnxruntime" ? "KIND_GPU" : "KIND_CPU";
   const kindOf = (written: ModelInstanceGroup | undefined): ModelInstanceGroup["kind"] =>

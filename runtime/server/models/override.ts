@@ -1,5 +1,5 @@
 /**
- * What a load request brings along: a configuration as JSON, and files that replace those of the model's folder.
+ * The content of a load request: a configuration as JSON, and files that replace those of the model's folder.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -17,7 +17,7 @@ export interface Override {
   readonly config?: string;
   /** Contents by path below the model's folder, as the client wrote it. */
   readonly files: ReadonlyMap<string, Buffer>;
-  /** Of an earlier request. */
+  /** It was kept from an earlier request. */
   readonly kept?: boolean;
 }
 

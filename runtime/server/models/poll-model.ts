@@ -1,5 +1,5 @@
 /**
- * Reads a model's folder: name → normalised configuration, version folders, and the models it depends on.
+ * Reads a model's folder: name → normalized configuration, version folders, and the models it depends on.
  */
 import { basename, join } from "node:path";
 import { isModelName, type ModelName } from "../../../contract/files/model-name.js";
@@ -27,10 +27,10 @@ export interface PollOptions {
   readonly disk: Disk;
   readonly autoComplete?: boolean;
   readonly gpus?: Gpus;
-  /** Name of a configuration in `configs/` that goes before `config.pbtxt`. */
+  /** Name of a configuration in `configs/` that precedes `config.pbtxt`. */
   readonly configName?: string;
   readonly warn?: (text: string) => void;
-  /** Hears what is wrong besides what is thrown. */
+  /** Receives problems that are not thrown. */
   readonly complain?: (text: string) => void;
   /** Load requests may bring code, and choose it. */
   readonly allowCodeUpload?: boolean | undefined;

@@ -1,5 +1,5 @@
 /**
- * Makes what is loaded agree with the repositories: loads what is new or changed, unloads what is gone.
+ * Makes the loaded models agree with the repositories: loads new and changed ones, unloads removed ones.
  */
 import { loadAll } from "./load-all.js";
 import type { ModelSet } from "./model-set.js";

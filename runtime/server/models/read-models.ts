@@ -38,12 +38,12 @@ export interface Reader {
   scan(): Promise<ReadonlyMap<string, ModelPlace>>;
   /** Keys of the models of a name; a name that no repository has is itself, to be polled in vain. */
   placesOf(name: string): Promise<readonly string[]>;
-  /** What `content` of a model in this folder would be now. */
+  /** The present `content` of a model in this folder. */
   contentOf(folder: string): Promise<string>;
   /** @throws RuntimeFault; the cause is in the log */
   read(key: string, override: Override | undefined, round: Round): Promise<PolledModel>;
   /**
-   * Where names may repeat: the models that those asked for need, and what these need, of every repository that has one of the name.
+   * For repeatable names: the dependencies of the requested models, and theirs, in every repository that has one of the name.
    * @returns `whole` when all of them could be read
    */
   namedBy(asked: readonly string[], override: Override | undefined, round: Round): Promise<Needed>;

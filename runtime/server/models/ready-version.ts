@@ -23,11 +23,11 @@ export interface ReadyVersion {
   readonly loaded: LoadedModel;
   readonly loadSeconds: number;
   readonly labels: Labels;
-  /** Of a model that `merlon build` wrote. */
+  /** Files of a model that `merlon build` wrote. */
   readonly files?: VerifiedFiles | undefined;
   /** Requests that keep it from being unloaded, besides those in its scheduler. */
   readonly refcount: VersionRefcount;
-  /** Of the server; verbose lines of requests go there. */
+  /** The server's log; verbose lines of requests are written to it. */
   readonly log?: ServerLog | undefined;
 }
 

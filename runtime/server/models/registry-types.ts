@@ -1,4 +1,4 @@
-/** What a registry of models is made with, and what it does. */
+/** The options of a registry of models, and its interface. */
 
 import type { ModelVersion } from "../../base/model-version.js";
 import type { IndexEntry } from "./model-states.js";
@@ -13,7 +13,7 @@ export interface Registry {
   unload(name: string, dependents?: boolean): Promise<void>;
   /** Loads every model, or those named; faults are logged and kept in the index. Answers whether all are ready. */
   start(names: readonly string[]): Promise<boolean>;
-  /** Looks at the repositories again: loads what is new or changed, unloads what is gone. */
+  /** Polls the repositories: loads new and changed models, unloads removed ones. */
   poll(): Promise<void>;
   stop(): Promise<void>;
   /** Back ends that models were loaded with. */
@@ -29,7 +29,7 @@ export interface Registry {
   find(name: string, version: ModelVersion, how?: Find): ReadyVersion;
   /** Ready versions of every model, by repository, name and version. */
   ready(): readonly ReadyVersion[];
-  /** Whether every wanted model is ready (strict readiness). */
+  /** Whether every requested model is ready (strict readiness). */
   allReady(): boolean;
   index(): Promise<readonly IndexEntry[]>;
 }

@@ -1,8 +1,9 @@
 /**
  * The models of a server: which exist, which versions are ready, and loading and unloading them.
  *
- * `known-models` has what is known of each model, `model-states` its versions. `next-step` decides what a model needs; `load-model`, `take-down` and `unload-model`
- * do it to one model and those that depend on it, `load-all` and `poll-repositories` to many. `running-loads` keeps them from doing it twice at a time.
+ * `known-models` has what is known of each model, `model-states` its versions. `next-step` decides the next step of a model. `load-model`,
+ * `take-down` and `unload-model` apply it to one model and those that depend on it, `load-all` and `poll-repositories` to many.
+ * `running-loads` keeps them from doing it twice at a time.
  */
 import { takeDownDamaged } from "./damaged-version.js";
 import { KnownModels } from "./known-models.js";
@@ -86,7 +87,7 @@ async function stop(set: ModelSet): Promise<void> {
   await Promise.all(known.polled().map(([, { upload }]) => upload?.discard()));
 }
 
-/** The key of the model that is meant. @param near the repository that goes before others @throws RuntimeFault */
+/** The key of a named model. @param near the repository that precedes others @throws RuntimeFault */
 function locate({ ids, states }: ModelSet, name: string, near: string | undefined): string {
   if (near === undefined || !ids.repeats) return ids.resolve(name);
   const own = idText({ namespace: near, name });

@@ -153,7 +153,7 @@ function takePlaces(context: ReplaceContext, { key, before, next, updated }: Rep
     inBackground(closeVersions(context, key, next), `unloading versions of ${key}`);
     return;
   }
-  // Versions that are gone stay in the index as unloaded.
+  // Removed versions stay in the index as unloaded.
   for (const [version, old] of before)
     if (!next.has(version)) next.set(version, moved(old, "dropped", { reason: UNLOADED }));
   states.set(key, next);
@@ -187,11 +187,13 @@ function verifyLater({ files }: ReadyVersion, onDamage: (reason: string) => void
 }
 const LATER_MS = 100;
 
-/** What Triton's text can't say: how such a model can be served here. */
+/** A hint beside Triton's text: the way to serve such a model here. */
 const backendHint = (backend: string): string =>
   `hint: this server has no back end '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder answers for one whose config.pbtxt has the parameter \`${STAND_IN_PARAMETER}\``;
 
-/** Ends versions, each once, when their requests have. @param updated of these another object goes on with what was loaded: the log says nothing */
+/**
+ * Ends versions, each once, when their requests have ended. @param updated of these another object keeps the instances: the log has no line
+ */
 export async function closeVersions(
   context: Pick<ReplaceContext, "closing" | "log">,
   key: string,

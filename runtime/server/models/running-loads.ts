@@ -1,9 +1,9 @@
 /**
- * Loads in progress: at most one of a model, and what each waits for.
+ * Loads in progress: at most one of a model, and their waits.
  *
- * A load waits for one other load at a time: that of a model that it depends on or, after its own model is ready, that of an ensemble that follows it.
- * Waits in a circle would never end. A circle of dependencies is a fault of the models. In any other there is a load that waits for a follower; it need not,
- * and returns early.
+ * A load waits for one other load at a time. That is the load of a dependency or, after its own model is ready, of an ensemble that follows
+ * it. Waits in a circle would never end. A circle of dependencies is a fault of the models. In any other there is a load that waits for a
+ * follower; it need not, and returns early.
  */
 
 interface Wait {
@@ -54,7 +54,7 @@ export class RunningLoads {
 
   /**
    * Waits for the load of a model that `key` depends on.
-   * @returns false, and loads nothing, if that load has come to wait for `key` since `isCycle` was called
+   * @returns false, and loads nothing, if that load waits for `key` since `isCycle` was called
    */
   async dependency(key: string, on: string, load: () => Promise<void>): Promise<boolean> {
     if (this.isCycle(key, on)) return false;
@@ -79,7 +79,7 @@ export class RunningLoads {
     if (this.#waits.get(key) === wait) this.#waits.delete(key);
   }
 
-  /** @param isChecked whether the load of an ensemble is past the check of its members: a change of one no longer goes unnoticed before */
+  /** @param isChecked whether the load of an ensemble is past the check of its members: from then on a change of one is noticed */
   setChecked(key: string, isChecked: boolean): void {
     if (isChecked) this.#checked.add(key);
     else this.#checked.delete(key);

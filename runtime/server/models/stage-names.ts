@@ -1,12 +1,14 @@
 /**
- * Which steps of a plan a stage's name means: a step's id or label, or a variable of the program, which is all steps written under it.
+ * The steps of a plan that a stage's name selects: a step's id or label, or a variable of the program for all steps under it.
  */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 
 /** `ranking` of `ranking.predictOnnx`; a step that is a variable's only one may be named like it. */
 const variableOf = ({ label }: AnyStep): string => label.split(".")[0]!;
 
-/** The steps of a name, in their order; none for a name that the plan does not have. @param name may have the model in front: `recommend/ranking` */
+/**
+ * The steps of a name, in their order; none for an unknown name. @param name may have the model as a prefix: `recommend/ranking`
+ */
 export function stepsOf(model: string, plan: Plan, name: string): readonly AnyStep[] {
   const own = name.startsWith(`${model}/`) ? name.slice(model.length + 1) : name;
   const exact = plan.steps.filter(({ id, label }) => id === own || label === own);

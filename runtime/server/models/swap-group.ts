@@ -1,6 +1,6 @@
 /**
- * Models of one poll that are swapped in together: a plan and the models that it calls, if both are loaded anew. Swapped one by one, the old plan would call the
- * new model for as long as the new plan loads: new scores over the old vocabulary.
+ * Models of one poll that are swapped in together: a plan and the models that it calls, if both are loaded anew. One by one, the old plan
+ * would call the new model while the new plan loads: new scores over the old vocabulary.
  */
 import { stat } from "node:fs/promises";
 import type { Versions } from "./model-states.js";
@@ -59,8 +59,8 @@ export function swapGroup(anew: ReadonlyMap<string, PolledModel>, { mayWait, key
 }
 
 /**
- * Changes when something in a repository is replaced by renaming, as `merlon build` replaces a whole one: a poll that reads models one by one during the change
- * has seen a part of each.
+ * Changes when an entry of a repository is replaced by renaming, as `merlon build` replaces a whole one. A poll that reads models one by
+ * one during the change has seen a part of each.
  */
 export async function marksOf(repositories: readonly string[]): Promise<string> {
   const marks = repositories.map(async root => {

@@ -42,7 +42,7 @@ export async function takeDown(set: ModelSet, key: string, relink: Relink, cause
   for (const [number, version] of versions) versions.set(number, moved(version, "closed", { reason: UNLOADED }));
 }
 
-/** Whether the ensemble can use a model of another repository in place of the one that is gone. */
+/** Whether the ensemble can use a model of another repository in place of the removed one. */
 function hasOther({ ids, states }: ModelSet, ensemble: string, gone: string): boolean {
   const other = ids.near(ids.of(gone).name, ids.of(ensemble).namespace);
   return other !== undefined && other !== gone && states.isReady(other);

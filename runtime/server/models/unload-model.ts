@@ -1,5 +1,5 @@
 /**
- * Unloads a model and, if that is wanted, the members of an ensemble that nothing else needs.
+ * Unloads a model and, if requested, the members of an ensemble that nothing else needs.
  */
 import { membersOf } from "./link-members.js";
 import { relink } from "./load-model.js";

@@ -8,8 +8,8 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { Override } from "./override.js";
 
 /**
- * What code a version may run: `all` where the configuration and the files are the operator's, `disk` where a request brought the configuration and the
- * model's backend on disk is the same, `none` otherwise.
+ * The code that a version may run. `all`: the configuration and the files are the operator's. `disk`: a request brought the configuration
+ * and the model's backend on disk is the same. `none`: any other.
  */
 export type CodeRule = "all" | "disk" | "none";
 
@@ -51,7 +51,7 @@ export function refuseCodeFiles(model: string, files: Override["files"]): void {
     if (!DATA.has(posix.extname(posix.basename(path)).toLowerCase()))
       throw new CodeRefused(
         "INVALID_ARGUMENT",
-        `file parameter 'file:${path}' of model '${model}' is not a kind of file that backends read as data, and may be code; start the server with ${FLAG} to accept it`,
+        `file parameter 'file:${path}' of model '${model}' may be code, since backends do not read it as data; start the server with ${FLAG} to accept it`,
       );
 }
 

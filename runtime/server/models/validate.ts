@@ -1,5 +1,5 @@
 /**
- * The rules a normalised configuration must keep: configuration → nothing, or a fault with Triton's text.
+ * The rules of a normalized configuration: configuration → nothing, or a fault with Triton's text.
  */
 
 import type { ModelConfig, ModelInput, ModelInstanceGroup, ModelOutput } from "../../../triton-protos/model-config.js";
@@ -83,7 +83,7 @@ export function validateCache({
 }
 
 /** Rules checked when a version is loaded: a breach makes the version unavailable. */
-/** @param gpus those of the server; undefined where the model needs none, whatever it asks for */
+/** @param gpus those of the server; undefined if the model needs none, whatever its groups say */
 export function validateVersion(config: ModelConfig, gpus: Gpus | undefined): void {
   if (config.platform === "ensemble") return;
   validateTensors(config);

@@ -1,6 +1,6 @@
 /**
- * Compares the files of a version with the manifest that `merlon build` wrote for its model: small files before the version is loaded, large
- * ones in a thread after it is ready.
+ * Compares the files of a version with the manifest that `merlon build` wrote for its model. Small files are checked before the version is
+ * loaded, large ones in a thread after it is ready.
  */
 import { existsSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
@@ -28,7 +28,7 @@ const SMALL_FILES = 32 << 20;
 /** Requests are served in between. */
 const STRETCH_MS = 10;
 
-/** What is known of a version's files when it may be loaded. */
+/** The state of a version's files before its load. */
 export interface VerifiedFiles {
   /** Whether the manifest is still the one that the files were compared with. */
   isCurrent(): boolean;
@@ -57,7 +57,7 @@ export async function verifyFiles(
   version: ModelVersion,
   { mayLack, warn }: VerifyOptions,
 ): Promise<VerifiedFiles | undefined> {
-  // What a request brings can bring a manifest.
+  // An uploaded model could have an uploaded manifest.
   if (upload) return undefined;
   const mark = markOf(folder);
   const manifest = read(folder);

@@ -1,6 +1,6 @@
 /**
- * The check of a model's files against its manifest, loaded with the first model that has one: it brings the schemas of plans along, which a server of other
- * models does not read.
+ * The check of a model's files against its manifest, loaded with the first model that has one. It imports the schemas of plans, which a
+ * server of other models does not need.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

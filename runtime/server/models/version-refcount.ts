@@ -1,5 +1,5 @@
 /**
- * Counts the requests that still need a version after a newer one has replaced it: they leased it when they began, and may call it again.
+ * Counts the requests that still need a version after a newer one has replaced it. They leased it when they began, and may call it again.
  */
 
 export interface VersionRefcount {

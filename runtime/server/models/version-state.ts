@@ -1,5 +1,5 @@
 /**
- * The states of a version, as the repository index shows them, and what moves it from one to the next.
+ * The states of a version, as the repository index shows them, and its transitions.
  *
  *     LOADING ──loaded──► READY ──unload──► UNLOADING
  *        │                  │                   │
@@ -15,7 +15,7 @@ import type { ReadyVersion } from "./ready-version.js";
 
 export type VersionState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
 
-/** `dropped`: loaded, and not wanted: another version of the load failed, or a newer load has no such version. */
+/** `dropped`: loaded, and then discarded: another version of the load failed, or a newer load has no such version. */
 export type VersionEvent = "loaded" | "failed" | "unload" | "dropped" | "closed";
 
 export interface Version {

@@ -1,5 +1,6 @@
 /**
- * Failed requests by model, version and tags. They outlive the versions that counted them, as Triton's do: a version that is loaded again goes on.
+ * Failed requests by model, version and tags. They outlive the versions that counted them, as Triton's do: a reloaded version continues
+ * them.
  */
 import { type LabeledVersion, type Labels, labelsOf } from "./metric-labels.js";
 import { type FailureReason, noFailures } from "./statistics.js";

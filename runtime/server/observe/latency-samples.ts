@@ -13,19 +13,22 @@ const WINDOW_MS = 60_000;
 export interface LatencySamples {
   /** Nanoseconds of one request that a model answered. */
   addAnswer(request: number, queue: number, input: number, infer: number, output: number): void;
-  /** Nanoseconds of what happened; what did not is left out. */
+  /** Nanoseconds of each event that happened. */
   add(values: Readonly<Partial<Record<Latency, number>>>): void;
   /** Microseconds; NaN when nothing was answered in the last minute. */
   quantile(latency: Latency, quantile: number): number;
 }
 
-/** A sample: when it was taken, and each latency in microseconds, NaN for what did not happen. Side by side, since one request writes all of them. */
+/**
+ * A sample: its time, and each latency in microseconds, NaN for an event that did not happen. Side by side, since one request writes all of
+ * them.
+ */
 const STRIDE = 1 + LATENCIES.length;
 
 export function createSamples(): LatencySamples {
   const ring = new Float64Array(SIZE * STRIDE);
   let added = 0;
-  /** @returns where its first latency goes */
+  /** @returns where its first latency is dropped */
   const begin = (): number => {
     const at = (added++ % SIZE) * STRIDE;
     ring[at] = performance.now();

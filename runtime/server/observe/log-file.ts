@@ -1,6 +1,6 @@
 /**
- * A log that goes to a file: its name → a writer of lines. A file that can't be opened leaves the log where it was, as Triton does, and without a
- * word, unless hints are wanted.
+ * A log in a file: its name → a writer of lines. A file that can't be opened leaves the log unchanged, as in Triton, and silently unless
+ * hints are enabled.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 

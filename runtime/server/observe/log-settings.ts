@@ -18,7 +18,7 @@ export interface LogSettings {
 
 const SWITCHES = { log_info: "info", log_warning: "warning", log_error: "error" } as const;
 
-/** @param file where the log goes; empty for the process' own outputs */
+/** @param file the log's file; empty for the process' own outputs */
 export function createLogSettings(state: LogState, file = ""): LogSettings {
   const print = () => ({
     log_file: file,

@@ -12,7 +12,7 @@ import { FAILURE_REASONS, type VersionStatistics } from "./statistics.js";
 
 interface Family {
   readonly name: string;
-  /** `latency` counters can be switched off, and `count` ones stand still then, as Triton's do. */
+  /** `latency` counters can be switched off, and `count` ones then stop, as Triton's do. */
   readonly group?: "count" | "latency" | "identity" | "cache";
   readonly help: string;
   readonly type: "counter" | "gauge";
@@ -144,9 +144,9 @@ export interface MetricsOptions {
   readonly intervalMs: number;
   /** Memory of this process in bytes; `limit` is infinite where there is none. */
   readonly memory: () => { readonly resident: number; readonly charged: number; readonly limit: number };
-  /** Of all versions there have been. */
+  /** Counts of all versions, past and present. */
   readonly failures: FailureCounts;
-  /** Size of the pinned pool that the command line asks for; nothing is pinned here. */
+  /** Size of the pinned pool on the command line; nothing is pinned here. */
   readonly pinnedBytes: number;
 }
 
@@ -188,7 +188,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
 }
 
-/** @param counters whether latencies are counted; without, counts stand still */
+/** @param counters whether latencies are counted; otherwise counts stop */
 function printFamily(
   { name, help, type, group, value }: Family,
   ready: readonly ReadyVersion[],

@@ -1,6 +1,6 @@
 /**
- * What a verbose log says of one request, in Triton's words: as what it goes to its model, or why it doesn't. A fault of the model itself has no
- * line. Nothing is made while the log is not verbose.
+ * The lines of a verbose log about one request, in Triton's words: its prepared form, or the reason of its failure. A fault of the model
+ * itself has no line. Nothing is made while the log is not verbose.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Parameter } from "../../base/tensor.js";

@@ -6,13 +6,13 @@ export interface ServerLog {
   warning(source: string, text: string): void;
   error(source: string, text: string): void;
   verbose(source: string, text: string): void;
-  /** Whether `verbose` writes: ask before a text is made for each request. */
+  /** Whether `verbose` writes: check it before making a text for each request. */
   readonly isVerbose: boolean;
   /** Advice that Triton's log does not have, if hints are enabled. */
   hint(source: string, text: string): void;
   /** An error in the words of a library that writes to stderr by itself in a real Triton, whatever the settings of the log are. */
   library(name: string, source: string, text: string): void;
-  /** Information of several lines, as it stands. */
+  /** Information of several lines, unchanged. */
   table(source: string, text: string): void;
 }
 

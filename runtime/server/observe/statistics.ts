@@ -1,5 +1,5 @@
 /**
- * What one model version has done: executions and answered requests → the counters behind ModelStatistics and the metrics.
+ * The work of one model version: executions and answered requests → the counters behind ModelStatistics and the metrics.
  */
 
 import type { InferBatchStatistics, ModelStatistics } from "../../../triton-protos/gen/messages.js";
@@ -138,7 +138,7 @@ export function recordCacheHit(stats: VersionStatistics, lookup: number, total: 
   stats.samples.add({ request: total, queue: 1, cache_hit: lookup });
 }
 
-/** What the response cache cost a request that it could not answer. */
+/** The response cache's cost for a request that it did not hold. */
 export function recordCacheMiss(stats: VersionStatistics, ns: number): void {
   add(stats.cacheMiss, ns);
   stats.samples ??= createSamples();

@@ -1,6 +1,6 @@
 /**
- * A record of a cassette: a line of JSON and, where it says `blocks`, as many bytes behind it and a line feed: the tensors that are not written out, inputs
- * before the outputs of the answers.
+ * A record of a cassette: a line of JSON and, if it has `blocks`, that number of bytes and a line feed after it. They are the tensors that
+ * are not in the line, inputs before the outputs of the responses.
  */
 import { z } from "zod";
 import { exactJson } from "../../../triton-protos/json-message/exact-json.js";
@@ -11,7 +11,7 @@ import type { Exchange } from "./exchange.js";
 import { readTensor, tensorRecord, writeTensor } from "./tensor-record.js";
 
 export const FORMAT = "merlon/cassette";
-/** What is written; version 1, whose tensors are all in the lines, is still read. */
+/** The written version; version 1, with all tensors in the lines, can still be read. */
 export const VERSION = 2;
 
 /** The server that was recorded. */

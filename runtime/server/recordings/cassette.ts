@@ -1,6 +1,7 @@
 /**
- * A cassette: what clients sent a server and what it answered, a record for each exchange, in the order of the answers. The first line says what it is; a line
- * `model` has the configuration of a model. A cassette may be larger than memory: opening it reads its lines once and keeps where each exchange is.
+ * A cassette: recorded requests of clients and responses of a server, a record for each exchange, in the order of the responses. The first
+ * line says what it is; a line `model` has the configuration of a model. A cassette may be larger than memory: opening it reads its lines
+ * once and keeps where each exchange is.
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { complete } from "../../../triton-protos/complete-message.js";
@@ -27,7 +28,7 @@ export interface Entry {
   readonly isReplayable: boolean;
   readonly at: number;
   readonly bytes: number;
-  /** Of them behind the line. */
+  /** The bytes after the line. */
   readonly blocks: number;
 }
 
@@ -36,7 +37,7 @@ export interface Cassette {
   readonly server: RecordedServer;
   readonly models: ReadonlyMap<string, ModelConfig>;
   readonly entries: readonly Entry[];
-  /** What is missing at the end of the file, where the recording was broken off. */
+  /** The reason that the end of the file is missing, if the recording was interrupted. */
   readonly broken: string | undefined;
   /** @throws RuntimeFault naming file and line */
   read(entry: Entry): Promise<Exchange>;
@@ -52,7 +53,7 @@ export async function openCassette(file: string): Promise<Cassette> {
   const handle = await open(file).catch(error => refuse(`cassette ${file} can't be read: ${(error as Error).message}`));
   try {
     const { size, isFile } = await handle.stat().then(found => ({ size: found.size, isFile: found.isFile() }));
-    if (!isFile) refuse(`cassette ${file} is no file`);
+    if (!isFile) refuse(`cassette ${file} is not a file`);
     const found = await readIndex(recordReader(handle, file), file, size);
     return { file, ...found, read: entry => readEntry(handle, file, entry), close: () => handle.close() };
   } catch (error) {
@@ -104,7 +105,7 @@ async function readHead(reader: RecordReader, file: string): Promise<RecordedSer
     return refuse(`${file} is empty: \`merlon record\` writes a cassette's first line when it starts`);
   const head = parseLine(first.text, true, `${file}:1`)!;
   if (head.format !== FORMAT)
-    refuse(`${file} is no cassette: its first line must say "format": "${FORMAT}". \`merlon record\` makes one`);
+    refuse(`${file} is not a cassette: its first line must say "format": "${FORMAT}". \`merlon record\` makes one`);
   if (head.version !== VERSION && head.version !== 1)
     refuse(
       `${file} is a cassette of version ${JSON.stringify(head.version)}; this Merlon reads versions 1 and ${VERSION}. Record it again`,
@@ -122,7 +123,7 @@ function parseLine(text: string, whole: boolean, where: string): Record<string, 
   }
   return typeof json === "object" && json !== null
     ? (json as Record<string, unknown>)
-    : refuse(`${where} is no JSON object`);
+    : refuse(`${where} is not a JSON object`);
 }
 
 function exchangeAt(json: unknown, where: string): ExchangeLine {

@@ -1,4 +1,4 @@
-/** What a cassette holds: requests of clients, and everything that came back. */
+/** The content of a cassette: requests of clients, and their responses. */
 import { STATUS, type StatusCode } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
 import type { RequestTensor } from "../contract.js";
@@ -21,7 +21,7 @@ export interface RecordedAnswer {
   readonly error?: string;
 }
 
-/** A request and everything that came back. */
+/** A request and its responses. */
 export interface Exchange {
   readonly protocol: "grpc" | "http";
   readonly model: string;
@@ -32,7 +32,7 @@ export interface Exchange {
   /** Secrets are masked. */
   readonly headers: Readonly<Record<string, string>>;
   readonly inputs: readonly RequestTensor[];
-  /** Names of wanted outputs; empty for all. */
+  /** Names of requested outputs; empty for all. */
   readonly outputs: readonly string[];
   readonly stream: boolean;
   readonly answers: readonly RecordedAnswer[];
@@ -41,7 +41,7 @@ export interface Exchange {
   readonly line: number;
 }
 
-/** Whether an answer came, or the server's own refusal; what the client gave up on is no answer. */
+/** Whether there is a response, or the server's own refusal; a call that the client cancelled has none. */
 export const isReplayable = ({
   error,
   answers,

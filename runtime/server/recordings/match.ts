@@ -15,7 +15,7 @@ export interface Wanted {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Names of the outputs that must be answered. */
   readonly outputs: ReadonlySet<string>;
-  /** Where it is given, the exchange is of a request that named this version and listed these outputs; empty for the latest, and for all. */
+  /** If given, the exchange is of a request that named this version and listed these outputs; empty for the latest, and for all. */
   readonly named?: { readonly version: string; readonly outputs: readonly string[] };
 }
 
@@ -27,7 +27,7 @@ export const ownParameters = (parameters: Iterable<readonly [string, Parameter]>
 
 export interface Matched {
   readonly exchange: Exchange | undefined;
-  /** The nearest one, and in what it differs; for the message when none is equal. */
+  /** The nearest one, and its differences; for the message when none is equal. */
   readonly nearest?: Nearest;
 }
 
@@ -39,7 +39,7 @@ interface Nearest {
 
 export type Matcher = (wanted: Wanted) => Promise<Matched>;
 
-/** A message names the nearest of the first exchanges, as many as have so many bytes together: every request that has no equal reads them. */
+/** A message names the nearest of the first exchanges, up to this number of bytes: every request that has no equal reads them. */
 const MOST_COMPARED = 2 ** 26;
 
 /**
@@ -154,7 +154,7 @@ function compare(
   if (exchange.answers.length > 0 && !exchange.error) {
     const answered = new Set(exchange.answers.flatMap(answer => answer.outputs.map(({ name }) => name)));
     const unasked = exchange.outputs.length > 0 ? [...outputs].find(name => !answered.has(name)) : undefined;
-    if (unasked !== undefined) return never(`output '${unasked}' was not asked for`);
+    if (unasked !== undefined) return never(`output '${unasked}' was not requested`);
   }
   let distance = 0;
   let difference = "";

@@ -9,9 +9,9 @@ const LONGEST_LINE = 2 ** 29 - 2 ** 10;
 export interface RecordReader {
   /** The next line without its line feed; `whole: false` where the file ends in it. Undefined at the end. */
   line(): Promise<{ readonly at: number; readonly text: string; readonly whole: boolean } | undefined>;
-  /** Where the next line begins. */
+  /** The start of the next line. */
   readonly position: number;
-  /** Goes over bytes without reading them. */
+  /** Skips bytes without reading them. */
   skip(bytes: number): void;
 }
 
@@ -19,7 +19,7 @@ export interface RecordReader {
 export function recordReader(file: FileHandle, where: string): RecordReader {
   let position = 0;
   let held: Buffer = Buffer.alloc(0);
-  /** Reads on from the end of what is held. @returns whether there was more */
+  /** Reads after the end of the buffer. @returns whether there was more */
   const more = async (): Promise<boolean> => {
     const chunk = Buffer.allocUnsafe(Math.max(CHUNK, held.length));
     const { bytesRead } = await file.read(chunk, 0, chunk.length, position + held.length);

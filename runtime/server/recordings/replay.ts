@@ -28,13 +28,13 @@ export interface ReplayOptions {
 export interface Replay {
   readonly middleware: ModelMiddleware;
   readonly cassette: Cassette;
-  /** A repository of the recorded configurations and versions; goes with `remove`. */
+  /** A repository of the recorded configurations and versions; removed with `remove`. */
   writeRepository(): Promise<string>;
   /** Closes the cassette too. */
   remove(): Promise<void>;
 }
 
-/** @throws RuntimeFault for a file that is no cassette */
+/** @throws RuntimeFault for a file that is not a cassette */
 export async function openReplay({ cassette: file, match = "strict", timing = false }: ReplayOptions): Promise<Replay> {
   const cassette = await openCassette(file);
   let folder: TemporaryFolder | undefined;
@@ -146,7 +146,7 @@ function replayBackend(
   };
 }
 
-/** What clients see is the recorded configuration; schedulers that need files of the model, or its members, are left out of it. */
+/** Clients see the recorded configuration; schedulers that need files of the model, or its members, are left out of it. */
 const servedConfig = (
   { sequence_batching: _, model_warmup: __, ...recorded }: ModelConfig,
   { instance_group }: ModelConfig,

@@ -21,7 +21,7 @@ export const tensorRecord = z.object({
 });
 type TensorRecord = Readonly<z.infer<typeof tensorRecord>>;
 
-/** @returns its record, and the block that goes behind the line */
+/** @returns its record, and the block after the line */
 export function writeTensor({ name, datatype, shape, data }: RequestTensor): readonly [TensorRecord, Uint8Array?] {
   const head = { name, datatype, shape: [...shape] };
   const values = readableValues(datatype, data);
@@ -35,7 +35,7 @@ function bytesOf({ datatype, shape }: TensorRecord): number | undefined {
   return row.array ? shape.reduce((count, length) => count * length, row.bytes) : undefined;
 }
 
-/** @param take the next so many bytes of the blocks @throws Error for one whose bytes are not those of its shape */
+/** @param take reads the next bytes of the blocks @throws Error if the bytes are not those of its shape */
 export function readTensor(record: TensorRecord, take: (bytes: number) => Uint8Array): RequestTensor {
   const { name, datatype, shape, data, bytes, gzip } = record;
   const expected = bytesOf(record);

@@ -7,7 +7,7 @@ import type { RequestTensor } from "../contract.js";
 
 interface Count {
   elements: number;
-  /** Where the next element begins. */
+  /** The start of the next element. */
   at: number;
 }
 
@@ -41,7 +41,10 @@ export function checkStrings({ name, data }: RequestTensor, expected: number, mo
     );
 }
 
-/** Goes on counting up to so many elements. An element that is cut off counts: it is for the backend to refuse, if it reads elements at all. */
+/**
+ * Continues to count up to this number of elements. An element that is cut off counts: it is for the backend to refuse, if it reads
+ * elements at all.
+ */
 function countStrings(data: Uint8Array, count: Count, most: number): void {
   const end = data.byteLength - 3;
   let { elements, at } = count;

@@ -4,7 +4,7 @@
 import { RuntimeFault } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
 
-/** What a request says to the schedulers and the transports. */
+/** A request's options for the schedulers and the transports. */
 export interface Controls {
   /** Which sequence the request belongs to; 0n or "" for none. */
   readonly correlationId: bigint | string;

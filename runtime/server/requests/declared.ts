@@ -1,5 +1,5 @@
 /**
- * What a configuration says about a model's tensors, looked up once per model and not once per request.
+ * The declared tensors of a model, looked up once per model and not once per request.
  */
 import { configDatatype, type DType } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput, ModelOutput } from "../../../triton-protos/model-config.js";
@@ -10,7 +10,7 @@ export interface PlainInput {
   readonly place: number;
   readonly dtype: DType;
   readonly wire: string;
-  /** Of an element; 0 for strings. */
+  /** The size of an element; 0 for strings. */
   readonly bytes: number;
   /** Without the batch dimension; -1 varies. */
   readonly dims: readonly number[];
@@ -22,7 +22,7 @@ export interface Declared {
   readonly outputs: ReadonlyMap<string, ModelOutput>;
   /** Whether some output has another shape on the wire than the model gives it. */
   readonly reshapesOutputs: boolean;
-  /** Names of all outputs, sorted: what a request wants that names none. */
+  /** Names of all outputs, sorted: the requested ones of a request that names none. */
   readonly allOutputs: ReadonlySet<string>;
   /** How many inputs a request must have. */
   readonly required: number;

@@ -1,5 +1,5 @@
 /**
- * How a client wants its outputs: an answer of the data plane → the same answer with outputs classified, or written to shared memory.
+ * The client's form of its outputs: a response of the data plane → the same response with outputs classified, or written to shared memory.
  */
 
 import { RuntimeFault } from "../../base/errors.js";

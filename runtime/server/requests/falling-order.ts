@@ -1,6 +1,6 @@
 /**
- * The largest of a row of numbers: their indices by falling value. Equal numbers keep their order, and NaN comes last; in short rows NaN stays where C++'s insertion
- * sort leaves it.
+ * The largest of a row of numbers: their indices by falling value. Equal numbers keep their order, and NaN is last; in short rows NaN stays
+ * where C++'s insertion sort leaves it.
  */
 import type { Values } from "../../../triton-protos/datatype.js";
 import type { Charge } from "../../base/memory/memory-budget.js";
@@ -8,9 +8,9 @@ import type { Sliced } from "../../base/slices.js";
 
 export type Numbers = Exclude<Values, readonly string[]>;
 
-/** So many elements are sorted by insertion, as C++ does. */
+/** Up to this number elements are sorted by insertion, as in C++. */
 const FEW = 16;
-/** Where no more are wanted, or there, they are inserted into the list of the best; otherwise all are sorted. */
+/** If no more are requested, they are inserted into the list of the best; otherwise all are sorted. */
 const MOST_CHOSEN = 256;
 /** Elements that are looked at between two pauses. */
 const LOOKED_AT = 2 ** 13;

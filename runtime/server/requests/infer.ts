@@ -1,6 +1,6 @@
 /**
- * The data plane: a request for a ready version → its answers, counted in the version's statistics. Every transport and every in-process call
- * goes through here.
+ * The data plane: a request for a ready version → its answers, counted in the version's statistics. Every transport and every in-process
+ * call uses this.
  */
 import type { Values } from "../../../triton-protos/datatype.js";
 import { Refusal, RuntimeFault } from "../../base/errors.js";
@@ -224,7 +224,7 @@ function inferResponse(
 
 /**
  * When the model computed; an ensemble does not, and neither does a request that the cache answers.
- * @param queued nanoseconds of QUEUE_START: the scheduler measures from a moment after it, so that no moment lies before one that it follows
+ * @param queued nanoseconds of QUEUE_START: the scheduler measures from a later moment, so that the stamps are in order
  */
 function stampExecution(
   trace: TraceNotes,
@@ -259,7 +259,7 @@ function countFailure({ config, statistics }: ReadyVersion, fault: RuntimeFault,
   recordFailure(statistics, reason, ns);
 }
 
-/** The wanted outputs in the backend's order, in the shapes of the configuration. */
+/** The requested outputs in the backend's order, in the shapes of the configuration. */
 function answerOutputs(
   { config }: ReadyVersion,
   response: BackendResponse,

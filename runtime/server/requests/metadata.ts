@@ -1,5 +1,5 @@
 /**
- * What the metadata calls answer about a model: a ready version and its ready siblings → the message of ModelMetadata.
+ * The metadata of a model: a ready version and its ready siblings → the message of ModelMetadata.
  */
 
 import { configDatatype } from "../../../triton-protos/datatype.js";
@@ -30,7 +30,7 @@ export function describeModel(config: ModelConfig, versions: readonly ModelVersi
   };
 }
 
-/** What the server metadata lists, in Triton's order (a server built without tracing). */
+/** The extensions in the server metadata, in Triton's order (a server built without tracing). */
 export const EXTENSIONS: readonly string[] = [
   "classification",
   "sequence",

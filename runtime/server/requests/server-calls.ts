@@ -33,7 +33,7 @@ export interface CallOptions {
   readonly control: "none" | "poll" | "explicit";
   readonly strictReadiness: boolean;
   readonly allowClientShm: boolean;
-  /** What the metadata names. */
+  /** The version in the metadata. */
   readonly serverVersion: string;
 }
 
@@ -45,9 +45,9 @@ export interface StagedStatistics extends ModelStatistics {
     readonly fail: { readonly count: number };
     readonly rows_in: number;
     readonly rows_out: number;
-    /** Of a `fallback`: times it took its other side. */
+    /** For a `fallback`: number of fallbacks. */
     readonly fallbacks?: number;
-    /** Of a `cached` stage: rows found, and rows computed. */
+    /** For a `cached` stage: rows found, and rows computed. */
     readonly cache_hit?: { readonly count: number };
     readonly cache_miss?: { readonly count: number };
   }[];
@@ -76,7 +76,7 @@ export interface ServerCalls {
   modelMetadata(model: string, version: string): ModelMetadataResponse;
   modelConfig(model: string, version: string): ModelConfig;
   statistics(model: string, version: string): readonly ModelStatistics[];
-  /** The same, and what the stages of plans have done, which Triton's message has no field for. */
+  /** The same, and the counters of plans' stages, for which Triton's message has no field. */
   statisticsWithStages(model: string, version: string): readonly StagedStatistics[];
   index(readyOnly: boolean): Promise<readonly IndexEntry[]>;
   load(model: string, override?: Override): Promise<void>;
@@ -85,8 +85,8 @@ export interface ServerCalls {
 }
 
 /**
- * While the server is loading or failed, whatever concerns models is refused, as by Triton's core. What is the server's own (metadata, log and
- * trace settings, memory regions) is answered.
+ * While the server is loading or failed, whatever concerns models is refused, as by Triton's core. Serves the calls of the server itself
+ * (metadata, log and trace settings, memory regions).
  */
 export function createCalls(
   registry: Registry,
@@ -186,7 +186,10 @@ function requireName(model: string): void {
     );
 }
 
-/** Ready versions: all of them without a name, all of a model without a version. @throws RuntimeFault if there is none, or several models have the name */
+/**
+ * Ready versions: without a name all of them, without a version all of a model. @throws RuntimeFault if there is none, or the name is
+ * ambiguous
+ */
 function versionsOf(registry: Registry, model: string, version: string): readonly ReadyVersion[] {
   const ready = registry.ready();
   if (!model) return ready;

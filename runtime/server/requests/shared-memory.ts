@@ -25,7 +25,10 @@ export interface SharedMemory {
   /** All regions by name, or the one. @throws RuntimeFault */
   status(name: string): readonly Region[];
   register(region: Region): void;
-  /** All regions when the name is empty; an unknown one is no fault. A region that a request uses stays until the last such request has ended. */
+  /**
+   * All regions when the name is empty; an unknown one is not a fault. A region that a request uses stays until the last such request has
+   * ended.
+   */
   unregister(name: string): void;
   /** For one request. */
   open(): UsedRegions;
@@ -152,7 +155,7 @@ function usedRegions(regions: ReadonlyMap<string, Entry>, remove: (entry: Entry)
             if (count === 0)
               throw new RuntimeFault(
                 "INVALID_ARGUMENT",
-                `shared memory region '${name}' has ${done} bytes where ${size} were asked for; its file is shorter than when it was registered`,
+                `shared memory region '${name}' has ${done} bytes, expected ${size}; its file is shorter than when it was registered`,
               );
             done += count;
           }

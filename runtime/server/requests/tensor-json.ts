@@ -15,7 +15,7 @@ export interface TensorJson {
   readonly gzip?: string;
 }
 
-/** More elements than this nobody reads. */
+/** More elements are unreadable. */
 const READABLE = 64;
 /** Nor more text. */
 const READABLE_BYTES = 4096;
@@ -26,7 +26,7 @@ export function writeTensorJson({ name, datatype, shape, data }: RequestTensor):
   return values ? { ...head, data: values } : { ...head, gzip: gzipSync(data).toString("base64") };
 }
 
-/** Undefined where they are many, or values would lose something: a NaN's bits, a minus zero, bytes that are no text, 16-bit floats. */
+/** Undefined if they are many, or if values would lose information: a NaN's bits, a minus zero, bytes that are not text, 16-bit floats. */
 export function readableValues(datatype: string, data: Uint8Array): readonly (number | string)[] | undefined {
   const row = wireDatatype(datatype);
   if (!row || datatype === "FP16" || datatype === "BF16") return undefined;

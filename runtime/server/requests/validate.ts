@@ -13,7 +13,7 @@ import { requestPrefix } from "./request-prefix.js";
 export interface ValidRequest {
   /** Rows of the request; 0 for a model without batching. */
   readonly batch: number;
-  /** Inputs as the backend wants them, `reshape` applied. */
+  /** Inputs in the form for the backend, `reshape` applied. */
   readonly inputs: ReadonlyMap<string, Tensor>;
   readonly outputs: ReadonlySet<string>;
 }
@@ -24,7 +24,7 @@ const BATCH_NOTE =
 const INT64_END = 2 ** 63;
 const MAX_INT64 = 2n ** 63n - 1n;
 
-/** Up to so many names are looked up faster in a list. */
+/** Up to this number names are looked up faster in a list. */
 const FEW = 16;
 
 const refuse = (text: string): never => {

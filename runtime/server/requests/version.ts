@@ -1,5 +1,5 @@
 /**
- * The version a client asks for: text → number, as C++'s `stol` reads it (a number at the start is enough).
+ * The version in a client's request: text → number, as C++'s `stol` reads it (a number at the start is enough).
  */
 import { RuntimeFault } from "../../base/errors.js";
 import { type ModelVersion, toVersion } from "../../base/model-version.js";

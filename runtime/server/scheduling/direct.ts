@@ -20,7 +20,7 @@ export function directScheduler(
   let draining = false;
   const drained: (() => void)[] = [];
   const runNext = (): void => {
-    // What a limiter gives back may be enough for several.
+    // One release of a limiter may be enough for several.
     while (queue.size > 0 && hasRoom()) {
       const [next] = queue;
       queue.delete(next!);

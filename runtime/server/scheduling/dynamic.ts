@@ -14,7 +14,7 @@ import { cancelled, stopping } from "./refusals.js";
 import type { Answers, Executed, Scheduler } from "./scheduler.js";
 import { timerDelay } from "./timer-delay.js";
 
-/** While every instance is busy, Triton looks every so often for requests whose time is over. */
+/** While every instance is busy, Triton periodically checks for timed-out requests. */
 const LOOK_MS = 500;
 
 export function dynamicScheduler(...parts: ConstructorParameters<typeof DynamicScheduler>): Scheduler {
@@ -39,7 +39,7 @@ class DynamicScheduler implements Scheduler {
   #timer: NodeJS.Timeout | undefined;
   /** Until requests are refused whose time is over. */
   #looking: NodeJS.Timeout | undefined;
-  /** What came in this turn of the event loop, where it is worth waiting for all of it. */
+  /** The requests of this turn of the event loop, if collecting them helps. */
   #turn: Job[] = [];
   #endsSoon = false;
 
@@ -119,7 +119,7 @@ class DynamicScheduler implements Scheduler {
     this.#runBatches();
   }
 
-  /** Nobody waits, and nobody is waited for. */
+  /** No request waits or is held. */
   #startsNow(): boolean {
     return this.#held === 0 && this.#rules.delay === 0 && this.#queue.size === 0 && this.#instances.free() > 0;
   }

@@ -12,7 +12,7 @@ export interface Returnable {
 export interface ExecutionClock {
   /** The execution begins: what was before was waiting. For backends that are handed executions ahead of time; the first call counts. */
   begun(): void;
-  /** The inputs are as the model wants them. The first call counts. */
+  /** The inputs are in the model's form. The first call counts. */
   inputsReady(): void;
   /** The model has computed; what follows is output. The last call counts. */
   computed(): void;
@@ -33,8 +33,8 @@ const now = (): number => performance.now() * 1e6;
 export const startClock = (onBegun?: () => void): RunningClock => new PartsClock(onBegun);
 
 /**
- * A class, since there is one for each execution: a getter in an object literal would give each a hidden class of its own, which lives, with all
- * that the clock reaches, until the next full collection.
+ * A class, since there is one for each execution. A getter in an object literal would give each a hidden class of its own. The class and
+ * everything reachable from the clock would live until the next full collection.
  */
 class PartsClock implements RunningClock {
   started = now();

@@ -4,7 +4,7 @@
 
 import { inBackground } from "../../base/in-background.js";
 
-/** Called once, with what answers the request; that happens when every place before this one has been answered. */
+/** Called once, with the function that answers the request, after every place before this one has been answered. */
 export type Place = (answer: () => void) => void;
 
 /** @returns takes the next place */

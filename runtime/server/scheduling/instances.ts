@@ -129,7 +129,7 @@ function noteExecuting(jobs: readonly Job[]): void {
   for (const { request } of jobs) request.states?.to("EXECUTING");
 }
 
-/** Jobs that an instance gets while it still runs others: pending until they begin, given up when their client goes away. */
+/** Jobs for an instance that still runs others: pending until they begin, cancelled when their client disconnects. */
 function waitInLine(jobs: readonly Job[], stats: VersionStatistics): RunningClock {
   stats.pending += jobs.length;
   let counted = true;

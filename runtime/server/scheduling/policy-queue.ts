@@ -20,7 +20,7 @@ interface Level {
   readonly number: number;
   readonly policy: ModelQueuePolicy;
   readonly jobs: Set<Job>;
-  /** Jobs that waited too long and, with the action DELAY, come after all others of the level. */
+  /** Jobs that waited too long and, with the action DELAY, are after all others of the level. */
   readonly late: Set<Job>;
 }
 
@@ -78,7 +78,7 @@ class Levels {
     return made;
   }
 
-  /** Where a level is, or would be. */
+  /** The index of a level, or the index for it. */
   #placeOf(number: number): number {
     let [from, to] = [0, this.#levels.length];
     while (from < to) {

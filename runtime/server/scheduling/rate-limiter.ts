@@ -1,6 +1,7 @@
 /**
- * Triton's rate limiter (`--rate-limit=execution_count`): instances run when the resources that their groups name are free. Of those that wait the one
- * that has run least, weighed by its priority, is next, the longest waiting of equals, and others leave it the resources that both need.
+ * Triton's rate limiter (`--rate-limit=execution_count`): instances run when the resources that their groups name are free. The next
+ * waiting one is the one with the fewest runs, weighed by its priority; of equals, the longest waiting. Others leave it the resources that
+ * both need.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -36,18 +37,18 @@ export interface RateLimitResource {
   readonly device?: number;
 }
 
-/** Of a resource that is global, or a device's own. */
+/** A global resource, or a device's own. */
 interface Need {
   readonly name: string;
   readonly device: number | "global";
   readonly count: number;
 }
-/** What an instance needs, by the pool that it comes from: global ones first, in the order of names. */
+/** The resources of an instance, by their pool: global ones first, in the order of names. */
 type Needs = ReadonlyMap<string, Need>;
 
 interface Member {
   readonly needs: readonly Needs[];
-  /** Of each instance. */
+  /** The priority of each instance. */
   readonly priorities: readonly number[];
   readonly executions: number[];
   /** Instances that were refused, and since when. */
@@ -59,7 +60,7 @@ interface Member {
   wake(): void;
 }
 
-/** Triton's limiter counts that an instance is initialised and warmed up as executions. */
+/** Triton's limiter counts the initialization and the warm-up of an instance as executions. */
 const AT_LOAD = 2;
 
 interface Turn {
@@ -69,7 +70,9 @@ interface Turn {
 const inTurn = (a: Turn, b: Turn): number => Number(a.share > b.share) - Number(a.share < b.share) || a.since - b.since;
 const LAST: Turn = { share: Infinity, since: Number.MAX_SAFE_INTEGER };
 
-/** @param limits without any, there is as much of a resource as the neediest instance asks for; otherwise none of those that are not named */
+/**
+ * @param limits without any, there is as much of a resource as the neediest instance requires; otherwise none of those that are not named
+ */
 export const createRateLimiter = (limits: readonly RateLimitResource[]): RateLimiter => {
   const pools = new Pools(limits);
   return { register: config => new Gate(pools, config) };
@@ -119,14 +122,14 @@ class Pools {
     for (const other of this.#members)
       for (const [waiting, since] of other === member ? [] : other.claims) {
         const wanted = other.needs[waiting]!;
-        // A claim that could be met is nobody's any more.
+        // A claim that could be met has no owner any more.
         if (inTurn({ share: shareOf(other, waiting), since }, own) < 0 && overlap(wanted, needs) && !this.fits(wanted))
           return true;
       }
     return false;
   }
 
-  /** Repeats while a claim turns out to be nobody's: it may have held others back. */
+  /** Repeats while a claim has no owner: it may have blocked others. */
   wakeAll(): void {
     while (this.#wakeEach());
   }
@@ -155,7 +158,7 @@ class Pools {
   }
 }
 
-/** What one model version takes of the pools. */
+/** The claims of one model version on the pools. */
 class Gate implements InstanceGate {
   readonly #pools: Pools;
   readonly #member: Member;
@@ -226,13 +229,13 @@ class Gate implements InstanceGate {
 const shareOf = ({ executions, priorities }: Member, instance: number): number =>
   (executions[instance] ?? 0) * (priorities[instance] ?? 1);
 
-/** Of the member's instances that wait. */
+/** The first of the member's waiting instances. */
 const firstTurn = (member: Member): Turn =>
   [...member.claims].map(([instance, since]) => ({ share: shareOf(member, instance), since })).sort(inTurn)[0] ?? LAST;
 
 const overlap = (a: Needs, b: Needs): boolean => [...a.keys()].some(pool => b.has(pool));
 
-/** Of each instance, in the order in which schedulers number them. Triton's instances on CPUs are on device 0. */
+/** Those of each instance, in the order in which schedulers number them. Triton's instances on CPUs are on device 0. */
 function needsOf(config: ModelConfig): readonly Needs[] {
   return config.instance_group.flatMap(group =>
     instancesOf({ instance_group: [group] }).map(({ device = 0 }): Needs => {
@@ -247,7 +250,7 @@ function needsOf(config: ModelConfig): readonly Needs[] {
 const inTritonsOrder = (a: Need, b: Need): number =>
   Number(b.device === "global") - Number(a.device === "global") || (a.name < b.name ? -1 : Number(a.name > b.name));
 
-/** Of a resource named twice for the same device the smaller count is meant. */
+/** If a resource is named twice for the same device, the smaller count applies. */
 function namedLimit(limits: readonly RateLimitResource[], { name, device }: Need): number {
   const byDevice = new Map<number | undefined, number>();
   for (const limit of limits) {

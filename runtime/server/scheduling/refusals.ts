@@ -1,5 +1,5 @@
 /**
- * What the schedulers say when they do not run a request; Triton's texts.
+ * Refusals of the schedulers; Triton's texts.
  */
 import { RuntimeFault } from "../../base/errors.js";
 

@@ -7,23 +7,23 @@ import type { TypedTensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { ExecutionTimes } from "../observe/statistics.js";
 
-/** What an execution cost, and the answer; a decoupled model has answered before. */
+/** The cost of an execution, and the response; a decoupled model has responded before. */
 export interface Executed {
   readonly response?: BackendResponse;
   readonly queueNs: number;
   readonly times: ExecutionTimes;
-  /** Models with a response cache: whether it had the answer, and what looking (and keeping) took. */
+  /** Models with a response cache: whether it had the response, and the time of the look-up (and of the insertion). */
   readonly cache?: { readonly hit: boolean; readonly ns: number };
 }
 
 /** The result of a synchronous execution, and its cost. */
 export interface Computed {
-  /** In the order of the names that were wanted. */
+  /** In the order of the requested names. */
   readonly outputs: readonly TypedTensor[];
   readonly times: ExecutionTimes;
 }
 
-/** Takes the answers of a decoupled model as they come. */
+/** Receives the responses of a decoupled model as they arrive. */
 export type Answers = (answer: BackendResponse | RuntimeFault) => void;
 
 export interface Scheduler {

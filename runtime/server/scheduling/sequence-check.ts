@@ -1,5 +1,5 @@
 /**
- * What a request to a sequence model must bring: nothing, or a refusal with Triton's text.
+ * The required parts of a request to a sequence model: nothing, or a refusal with Triton's text.
  */
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";

@@ -32,7 +32,7 @@ export interface SequenceInputs {
   next(outputs: readonly Tensor[], state: SequenceState): SequenceState;
 }
 
-/** @param folder the version directory, beside which `initial_state` lies */
+/** @param folder the version directory, beside `initial_state` */
 export async function sequenceInputs(config: ModelConfig, folder: string): Promise<SequenceInputs> {
   const { control_input, state: states } = config.sequence_batching!;
   const batch = config.max_batch_size > 0 ? [1] : [];

@@ -1,5 +1,5 @@
 /**
- * The phases of a sequence, from its first request to its last, and what moves it from one to the next.
+ * The phases of a sequence, from its first request to its last, and its transitions.
  *
  *                 seat           run
  *     waiting ──────────► seated ────► running

@@ -8,7 +8,7 @@ import { timerDelay } from "./timer-delay.js";
 
 /** A request of a sequence that waits. */
 export interface Waiting extends Job {
-  /** Its client has given up; it keeps its place until the sequence comes to it, and ends the sequence there. */
+  /** Its client has cancelled; it keeps its position until the sequence reaches it, and ends the sequence there. */
   gone?: boolean;
 }
 

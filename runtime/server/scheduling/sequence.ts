@@ -2,8 +2,8 @@
  * The sequence batcher: the requests of a sequence run one after the other in one slot of one instance. `direct` gives every sequence a row
  * of the batch; `oldest` batches the waiting requests of its candidates as the dynamic batcher does.
  *
- * A sequence ends with its END request, with its idle time (counted from its last request's arrival, whatever runs), with a request that its
- * client gives up (it and what waits behind it are cancelled when their turn comes), or, before it has a slot, with a request's time-out.
+ * A sequence ends with its END request or with its idle time, counted from its last request's arrival. It also ends with a request that its
+ * client cancels (it and those behind it are cancelled in their turn). Before it has a slot, it ends with a request's time-out.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -287,5 +287,5 @@ const wholeSequence = (request: BackendRequest, number: bigint): BackendRequest 
   controls: { ...request.controls, correlationId: number, start: true },
 });
 
-/** The job of an empty slot: nobody waits for it. */
+/** The job of an empty slot, without a caller. */
 const nobody = (request: Job["request"]): Job => ({ request, arrived: now(), resolve() {}, reject() {} });

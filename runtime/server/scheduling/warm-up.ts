@@ -21,7 +21,7 @@ import { validateRequest } from "../requests/validate.js";
 import { startClock } from "./execution-clock.js";
 import { instancesOf } from "./instance-groups.js";
 
-/** The event loop answers in between when runs took so long, in milliseconds. */
+/** The event loop turns in between after runs of this duration, in milliseconds. */
 const STRETCH_MS = 10;
 
 /**
@@ -120,7 +120,7 @@ async function sampleRequest(config: ModelConfig, place: number, folder: string)
   const sample = config.model_warmup[place]!;
   checkSize(config, place);
   const own: Tensor[] = [];
-  /** Inputs that the configuration does not declare are taken for control inputs: nobody checks them. */
+  /** Inputs that the configuration does not declare are treated as control inputs, without a check. */
   const extra: Tensor[] = [];
   for (const [name, input] of Object.entries(sample.inputs)) {
     const shape = config.max_batch_size > 0 ? [1, ...input.dims] : input.dims;
@@ -173,7 +173,7 @@ async function sampleTensor(
   const count = elementCount(shape);
   const { wire: datatype, bytes } = row;
   if (input.input_data_file) {
-    // Triton's path, dots and all; what lies outside the model's folder is as good as not there.
+    // Triton's path, including dots; a file outside the model's folder counts as missing.
     const file = `${dirname(folder)}/warmup/${input.input_data_file}`;
     const missing = (): never => {
       throw new RuntimeFault("INTERNAL", `failed to open text file for read ${file}: No such file or directory`);

@@ -1,5 +1,5 @@
 /**
- * Opens a server's socket: address and port → the port it got and a way to stop, or an error that says what is in the way.
+ * Opens a server's socket: address and port → the actual port and a way to stop, or an error with the reason.
  */
 import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
 
@@ -8,7 +8,7 @@ export interface Listener {
   readonly port: number;
   /** Connections that are open. */
   readonly connections: number;
-  /** From now on responses tell clients to close their connections, if the protocol allows it; all requests are still served. */
+  /** From now on responses make clients close their connections, if the protocol allows it; all requests are still served. */
   leave(): void;
   /**
    * Accepts the connections that wait for it and listens no more, serves what clients have written, and cuts what is left after `patience` milliseconds.
@@ -29,7 +29,7 @@ const portOf = (number: number): number => ((number % 65_536) + 65_536) % 65_536
 /** A socket that can't be opened. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
-  /** @param hint a way out, for people @param taken whether somebody else has the port */
+  /** @param hint a fix, for people @param taken whether another process has the port */
   constructor(
     message: string,
     readonly hint: string,
@@ -70,7 +70,7 @@ export function listen(
             : `Socket '${address}:${port}' cannot be opened: ${error.message}`,
           taken
             ? `port ${port} at ${address} is taken: end the process that holds it, or choose another port (0 takes a free one)`
-            : `${address} is no address of this machine, or port ${port} is not allowed to you`,
+            : `${address} is not an address of this machine, or you have no permission for port ${port}`,
           taken,
           { cause: error },
         ),
@@ -140,7 +140,7 @@ function backlogEmptied(server: Listening, quietMs: number, most: number): Promi
   });
 }
 
-/** What Node has inside a server; nothing is taken for granted. */
+/** Node's handle inside a server, which may be missing. */
 interface Handle {
   listen?(backlog: number): number;
 }

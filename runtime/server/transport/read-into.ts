@@ -1,6 +1,6 @@
 /**
- * Reads a socket into one buffer that all sockets share, as Node does for clients by the option `onread`. A fresh buffer for each read is most of what a large
- * request costs: its memory, and the full collections that memory outside the heap drives.
+ * Reads a socket into one buffer that all sockets share, as Node does for clients by the option `onread`. A fresh buffer for each read is
+ * most of the cost of a large request: its memory, and the full collections that memory outside the heap triggers.
  */
 import { Socket } from "node:net";
 
@@ -9,23 +9,23 @@ const SHORTEST = 2 ** 14;
 /** Fits a processor's cache, and takes much of a large request in one call of the system. */
 const LONGEST = 2 ** 18;
 const GROWTH = 4;
-/** What is read next is longer or shorter by what a read took. */
+/** The next read is longer or shorter, by the time of this one. */
 const QUICK_MS = 0.25;
 const SLOW_MS = 1;
-/** So many sockets go on with long reads after a pause, as at the end of a request; all could send at once again. */
+/** Number of sockets that continue with long reads after a pause, as at the end of a request; all could send at once again. */
 const MOST_LONG = 4;
 
 let shared: Buffer | undefined;
 /** Sockets whose next read may be longer than the shortest. */
 let long = 0;
 
-/** What Node has inside a socket; nothing is taken for granted. */
+/** Node's handle inside a socket, which may be missing. */
 interface Handle {
   useUserBuffer?(buffer: Uint8Array): void;
 }
 
 /**
- * @param take given the bytes that came, which are valid until it returns; when it returns false, nothing more is read until `socket.resume()`
+ * @param take gets the received bytes, which are valid until it returns; if it returns false, reading pauses until `socket.resume()`
  */
 export function readInto(socket: Socket, take: (chunk: Buffer) => unknown): void {
   const handle = (socket as { readonly _handle?: Handle })._handle;

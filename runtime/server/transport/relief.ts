@@ -1,5 +1,6 @@
 /**
- * Cuts clients that do not read, while the server's memory is used up: responses that wait for a client's window or its socket, the largest first.
+ * Disconnects clients that do not read, while the server's memory is used up. The largest responses that wait for a client's window or its
+ * socket are first.
  */
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 
@@ -18,11 +19,11 @@ export interface Relief {
 }
 
 const LOOK_MS = 100;
-/** A client that has taken nothing for so long does not read. */
+/** A client that has taken nothing for this time does not read. */
 const PATIENCE_MS = 1000;
 /** The same, while more is charged than the limit. */
 const URGENT_MS = 100;
-/** Cutting goes on until less than this share of the limit is charged, or of what was charged: freed memory is not returned at once. */
+/** Continues until less than this share of the limit is charged, or of the charge before: freed memory is not returned at once. */
 const ENOUGH = 0.8;
 
 /** @param unread what the clients of all connections leave unread */

@@ -4,7 +4,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { RuntimeFault } from "../../base/errors.js";
 
-/** What can be restricted, under Triton's names. */
+/** The APIs that can be restricted, under Triton's names. */
 export const RESTRICTABLE = [
   "health",
   "metadata",

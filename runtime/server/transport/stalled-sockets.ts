@@ -1,19 +1,19 @@
 /**
- * Clients that stop reading: a socket that keeps bytes of answers, of which the client has taken none for a while, is given up with what is kept for
- * it. A client that reads, however slowly, and one that waits for an answer are left alone.
+ * Clients that stop reading. A socket whose client has taken no bytes of its responses for a while is closed, and its memory freed. A
+ * client that reads, however slowly, and one that waits for an answer are left alone.
  */
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 
 /** How often a client is looked at before its time is over; it is given up at most one look late. */
 export const LOOKS = 6;
-/** Milliseconds that a client may read nothing of what waits for it. */
+/** Milliseconds until a client that stops reading is disconnected. */
 export const STALL_TIME = 30_000;
 
 interface Watched {
   /** Bytes whose write is over. One long write is over when its last byte is. */
   written: number;
-  /** What the system had not seen acknowledged. */
+  /** The bytes that the system had not seen acknowledged. */
   queued: string | undefined;
   looks: number;
 }
@@ -23,7 +23,7 @@ export interface StallWatch {
   stop(): void;
 }
 
-/** @param time milliseconds; 0 for any @param look is called at each look, for what others watch */
+/** @param time milliseconds; 0 for no limit @param look is called at each check, for other watchers */
 export function watchStalls(time: number, look: () => void = () => {}): StallWatch {
   const sockets = new Map<Socket, Watched>();
   let busy = false;
@@ -66,9 +66,9 @@ function isStuck(watched: Watched, queued: string | undefined): boolean {
 const keyOf = (local: number, remote: number): string => `${local} ${remote}`;
 
 /**
- * Bytes that the system has sent or will send and the other side has not acknowledged, by both ports: they distinguish a client that reads a little from one
- * that reads nothing, while a socket takes new bytes only when much of its buffer is free. Sockets of equal ports count together. Linux only;
- * elsewhere nobody is given up.
+ * Bytes that the system has sent or will send and the other side has not acknowledged, by both ports. They distinguish a slow client from a
+ * stalled one, while a socket takes new bytes only when much of its buffer is free. Sockets of equal ports count together. Linux only;
+ * elsewhere no client is disconnected.
  */
 async function sendQueues(): Promise<Map<string, string>> {
   const queues = new Map<string, string>();
@@ -81,5 +81,5 @@ async function sendQueues(): Promise<Map<string, string>> {
   }
   return queues;
 }
-/** Of a connection that is established (01) or half closed. */
+/** A connection that is established (01) or half closed. */
 const ROW = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) (?:01|04|08|09) ([0-9A-F]{8}):/gm;

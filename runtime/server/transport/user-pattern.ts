@@ -7,7 +7,7 @@ export interface Pattern {
   test(text: string): boolean;
 }
 
-/** Answers that are kept: the same few header names come with every request. */
+/** Cached results: the same few header names are in every request. */
 const KEPT = 256;
 /** Longer texts are matched again each time. */
 const LONGEST_KEPT = 128;

@@ -1,6 +1,6 @@
 /**
- * An embedding table, open: keys in memory, vectors in memory where they fit, else read row by row through the page cache, with the rows that were
- * asked for last kept in as many bytes.
+ * An open embedding table: keys in memory, vectors in memory if they fit. Otherwise rows are read through the page cache, and the last used
+ * are cached in the same number of bytes.
  */
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";

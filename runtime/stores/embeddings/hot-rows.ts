@@ -1,6 +1,6 @@
 /**
- * A cache of rows of float32 vectors, bounded by bytes: one block of memory, eight places for each row to be in, and of those the one that was not
- * asked for since the hand last passed it goes (second chance, in each set).
+ * A cache of rows of float32 vectors, bounded by bytes. It is one block of memory with eight slots for each row, and evicts the slot that
+ * was not used since the clock hand last passed it (second chance, in each set).
  */
 
 export interface HotRows {
@@ -11,7 +11,7 @@ export interface HotRows {
 }
 
 const WAYS = 8;
-/** A slot's row number, and whether it was asked for. */
+/** A slot's row number, and whether it was used. */
 const OVERHEAD = 5;
 
 /**
@@ -45,7 +45,7 @@ export function hotRows(dimension: number, memory: number, read: (row: number, i
   return {
     memory: cells.byteLength + rows.byteLength + asked.byteLength + hands.byteLength,
     copy: (row, to, start) => {
-      // Neighbours are often asked for together: they must not meet in one set.
+      // Neighbors are often read together, so they must not share a set.
       const set = row % sets;
       for (let slot = set * WAYS; slot < (set + 1) * WAYS; slot++)
         if (rows[slot] === row + 1) {

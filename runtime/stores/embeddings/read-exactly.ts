@@ -12,7 +12,7 @@ export function readExactly(file: number, to: Uint8Array, position: number, path
     if (got === 0)
       throw new RuntimeFault(
         "INTERNAL",
-        `${path} ends at byte ${position + at}, and ${position + to.byteLength} are wanted: it was cut after it was opened. Put the whole file back, and load the model again.`,
+        `${path} ends at byte ${position + at}, expected ${position + to.byteLength}: it was truncated after it was opened. Put the whole file back, and load the model again.`,
       );
     at += got;
   }

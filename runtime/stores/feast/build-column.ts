@@ -31,7 +31,7 @@ function refuseOtherKind(stored: FeastType, declared: FeastTypeRow): void {
     throw new Error(`${declared.name} belongs there and the store holds ${stored}`);
 }
 
-/** A serialised `Value`; no bytes at all are a null too. */
+/** A serialized `Value`; empty bytes are a null too. */
 export const valueBytes =
   (bytes: Uint8Array | null): PushValue =>
   sink =>
@@ -49,7 +49,7 @@ export function columnBuilder(
   const what = `feature \`${view.name}:${name}\``;
   const sink = columnSink(dtype, count, what, bytes);
   const status = new Uint8Array(count);
-  // Lists: where each key's items begin and how many there are; rows may come in any order.
+  // Lists: the start and length of each key's items; rows may arrive in any order.
   const starts = new Int32Array(list ? count : 0);
   const counts = new Int32Array(list ? count : 0);
   const times = eventTimes ? new Float64Array(count).fill(Number.NaN) : undefined;
@@ -87,7 +87,7 @@ export function columnBuilder(
   };
 }
 
-/** Items of lists that came in another order than their keys, or whose key came twice. */
+/** Items of lists in another order than their keys, or with a repeated key. */
 function inOrder(values: Values, starts: Int32Array, offsets: Int32Array): Values {
   const total = offsets[starts.length]!;
   const sorted = values.slice(0, total) as { [i: number]: unknown };

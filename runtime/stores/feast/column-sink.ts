@@ -1,6 +1,6 @@
 /**
- * Decoded feature values → the typed array of their column. Widening casts are taken (an INT32 stored where the view says INT64);
- * anything that would change a value is a fault.
+ * Decoded feature values → the typed array of their column. Widening casts are accepted (an INT32 in the store for INT64 in the view).
+ * Anything that would change a value is a fault.
  */
 
 import type { BytesForm } from "../../../formats/feast/feast-key.js";
@@ -13,7 +13,7 @@ import { RuntimeFault } from "../../base/errors.js";
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export interface ColumnSink extends ValueSink {
-  /** Where the next value goes. */
+  /** The index of the next value. */
   at: number;
   /** Values up to `length`, or all there is room for; the array itself where it has that length. */
   values(length: number, all?: boolean): Values;
@@ -75,7 +75,7 @@ export function columnSink(dtype: DType, capacity: number, what: string, form: B
       } catch {
         throw new RuntimeFault(
           "INVALID_ARGUMENT",
-          `${what} holds ${value.length} bytes that are not UTF-8. Ask for them as \`bytes: "base64"\`.`,
+          `${what} holds ${value.length} bytes that are not UTF-8. Read them as \`bytes: "base64"\`.`,
         );
       }
     },

@@ -26,7 +26,7 @@ export interface FeastViewDescription {
   readonly features: readonly { readonly name: string; readonly type: FeastType }[];
   readonly ttlSeconds?: number;
   readonly tags?: Readonly<Record<string, string>>;
-  /** The file the rows came from, as Feast's offline store would read it; it is named, not opened. */
+  /** The source file of the rows for Feast's offline store; it is named, not opened. */
   readonly source: {
     readonly name: string;
     readonly path: string;

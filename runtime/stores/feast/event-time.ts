@@ -11,7 +11,7 @@ export function eventSeconds(stored: unknown): number {
   return Date.parse(zoned.replace(" ", "T")) / 1000;
 }
 
-/** Redis: a serialised `google.protobuf.Timestamp`. */
+/** Redis: a serialized `google.protobuf.Timestamp`. */
 export function timestampSeconds(bytes: Uint8Array): number {
   const c = cursor(bytes);
   let seconds = 0;

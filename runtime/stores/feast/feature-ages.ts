@@ -1,5 +1,5 @@
 /**
- * Features with their event times -> the same, where values older than a time to live are gone and say so.
+ * Features with their event times → the same, with values older than a time to live marked as outdated.
  */
 import type { Values } from "../../base/columns/table.js";
 import { FEATURE_STATUS, type FeatureColumn } from "./store.js";

@@ -1,5 +1,5 @@
 /**
- * Features as a store answers them -> columns without gaps: what `onMissing` says becomes of an unknown entity and of a null value.
+ * Features of a store's response → columns without gaps: `onMissing` decides for unknown entities and null values.
  */
 
 import type { ColumnSchema } from "../../../contract/schema.js";

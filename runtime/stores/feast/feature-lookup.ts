@@ -1,5 +1,5 @@
 /**
- * A `queryFeast` step and its repository -> which features of which views make which columns, and which input holds which join key.
+ * A `queryFeast` step and its repository → the features and views of each column, and the input of each join key.
  */
 
 import type { Step } from "../../../contract/plan.js";

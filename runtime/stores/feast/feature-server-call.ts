@@ -1,5 +1,5 @@
 /**
- * Calls to a feature server over kept connections, each inside a deadline; what goes wrong says which server and what to do.
+ * Calls to a feature server over kept connections, each with a deadline; an error names the server and the fix.
  */
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
@@ -31,7 +31,7 @@ export function httpCaller(
     );
   const once: HttpCall = (method, path, body, signal) =>
     new Promise((resolve, reject) => {
-      /** Whatever breaks off after the client has gone away broke off because of that. */
+      /** An error after the client disconnected is a consequence of that. */
       const fail = (fault: RuntimeFault): void =>
         reject(signal?.aborted ? new RuntimeFault("CANCELLED", "the request was cancelled") : fault);
       const headers =

@@ -41,7 +41,7 @@ function prepareRead(reads: readonly ViewRead[], options: ReadOptions, call: Htt
     if (view.aliasOf !== undefined)
       throw new RuntimeFault(
         "UNSUPPORTED",
-        `view \`${view.aliasOf}\` is taken as \`${view.name}\` by a feature service, which Feast's feature server can not be asked for feature by feature. Read it from SQLite or Redis, or name the view itself.`,
+        `view \`${view.aliasOf}\` is read as \`${view.name}\` by a feature service, which Feast's feature server cannot return feature by feature. Read it from SQLite or Redis, or name the view itself.`,
       );
     for (const { name, type } of features)
       if (type === "SCALAR_MAP")
@@ -127,7 +127,7 @@ function warnOfNarrowKeys(view: FeastView, url: string): void {
   if (!narrow || warned.has(`${url} ${view.name}`)) return;
   warned.add(`${url} ${view.name}`);
   process.emitWarning(
-    `the feature server at ${url} found none of the keys that view \`${view.name}\` was asked for. An old server (Feast 0.31) never finds an INT32 key such as \`${narrow.name}\`: read the view from SQLite or Redis, or run a newer server.`,
+    `the feature server at ${url} found none of the keys of view \`${view.name}\`. An old server (Feast 0.31) never finds an INT32 key such as \`${narrow.name}\`: read the view from SQLite or Redis, or run a newer server.`,
     "MerlonWarning",
   );
 }

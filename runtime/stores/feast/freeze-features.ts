@@ -1,6 +1,6 @@
 /**
- * A `queryFeast` step and its repository → all the features that it can answer, as they are now: what a repository for a stock Triton holds instead
- * of a store.
+ * A `queryFeast` step and its repository → all features that it can return, with their present values: the replacement of a store in a
+ * repository for a stock Triton.
  */
 
 import type { FeastTables, FeastViewTable } from "../../../contract/feast-tables.js";

@@ -100,7 +100,7 @@ function keyColumn(name: string, type: FeastType, given: readonly string[], rows
   const values = allocate(dtype, given.length) as { [i: number]: unknown };
   given.forEach((text, i) => {
     if (dtype !== "string" && !/^-?\d+$/.test(text))
-      throw fault(`\`${name}\` is ${type} and \`${text}\` is no whole number.`);
+      throw fault(`\`${name}\` is ${type} and \`${text}\` is not an integer.`);
     values[i] = dtype === "string" ? text : dtype === "int64" ? BigInt(text) : Number(text);
     if (dtype !== "string" && String(values[i]) !== String(BigInt(text)))
       throw fault(`\`${name}\` is ${type}, which ${text} is beyond.`);

@@ -1,5 +1,6 @@
 /**
- * One server's connection, made and kept by ioredis and, once it is ready, read here: HMGETs of a request are one write, and their replies one buffer.
+ * One server's connection, made and kept by ioredis and, once it is ready, read here. HMGETs of a request are one write, and their replies
+ * one buffer.
  */
 import type { Redis } from "ioredis";
 import { encodeHmgets, type HashReplies, type HashReplyReader, hashReplyReader } from "./hmget.js";
@@ -9,7 +10,7 @@ export interface HashStream {
   readonly ready: boolean;
   /** @throws (rejects) when the connection is closed before all replies are there */
   read(keys: readonly Uint8Array[], fields: readonly Uint8Array[]): Promise<HashReplies>;
-  /** Closes the connection if nothing has arrived on it since then, so that what waits on it does not pile up. It comes back by itself. */
+  /** Closes the connection if nothing has arrived on it since then, so that what waits on it does not pile up. It reconnects by itself. */
   closeIfSilent(since: number): void;
   close(): void;
 }
@@ -37,7 +38,7 @@ export function hashStream(client: Redis): HashStream {
     heard = performance.now();
     for (let rest = chunk; rest.length > 0; ) {
       const [first] = pending;
-      if (!first) throw new Error("it sends what nothing asked for");
+      if (!first) throw new Error("it sends a response without a request");
       rest = rest.subarray(first.reader.take(rest));
       const { replies } = first.reader;
       if (!replies) return;

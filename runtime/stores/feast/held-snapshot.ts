@@ -1,4 +1,4 @@
-/** Snapshots as a reader holds them → its answers; and with what has changed since. */
+/** Snapshots of a reader → its responses, and changes since then. */
 import { askedName } from "../../../formats/feast/feast-key.js";
 import { feastType } from "../../../formats/feast/feast-type.js";
 import type { DType } from "../../../triton-protos/datatype.js";
@@ -81,7 +81,7 @@ function finder(keys: readonly Column[], { view }: ViewRead): TupleIndex {
   return columns => places(columns[0]!.values);
 }
 
-/** A feature of all entities → of those at some places. Where all known ones have it, their statuses are not looked up one by one. */
+/** A feature of all entities → of those at some places. If all known ones have it, their statuses are not looked up one by one. */
 function picker({ values, offsets, status, eventSeconds }: FeatureColumn) {
   const unknown = status.length - 1;
   const whole = status.subarray(0, unknown).every(one => one === FEATURE_STATUS.present);

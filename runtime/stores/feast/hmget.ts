@@ -1,6 +1,6 @@
 /**
- * Many HMGETs of the same fields as one buffer, and their replies as places in one buffer: an object for each command and each value costs ten times what the
- * server takes for them.
+ * Many HMGETs of the same fields as one buffer, and their replies as offsets in one buffer. An object for each command and each value would
+ * cost ten times the server's work.
  */
 
 const [STAR, DOLLAR, MINUS, CR, LF, ZERO] = [42, 36, 45, 13, 10, 48];
@@ -67,12 +67,12 @@ class ReplyReader implements HashReplyReader {
   readonly #errors = new Map<number, string>();
   #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
-  /** Where the next token begins: what is before it is not read again. */
+  /** The start of the next token: bytes before it are not read again. */
   #at = 0;
   #reply = 0;
   /** The next value of the reply; -1 before its head. */
   #field = -1;
-  /** What `#readNumber` has read. */
+  /** The result of `#readNumber`. */
   #number = 0;
 
   constructor(keys: number, fields: number, mostBytes: number) {

@@ -1,6 +1,6 @@
 /**
- * Columns of entity keys → the keys' bytes in Feast's form, and stored keys → columns. Where there is one join key of 64 bits, the first
- * key is encoded in full and the others differ in their last bytes.
+ * Columns of entity keys → the keys' bytes in Feast's form, and stored keys → columns. If there is one join key of 64 bits, the first key
+ * is encoded in full and the others differ in their last bytes.
  */
 import {
   type BytesForm,

@@ -1,6 +1,6 @@
 /**
- * A view's snapshot and entities as they are now → the snapshot with them: in their places, or at the end. Neither is changed, since runs go on with
- * what they began with.
+ * A view's snapshot and entities as they are now → the snapshot with them: in their places, or at the end. Neither is changed, since runs
+ * continue with their snapshot.
  */
 import { type Column, rootRows, type Values } from "../../base/columns/table.js";
 import type { ViewSnapshot } from "./snapshot.js";
@@ -11,7 +11,7 @@ export function mergeViews(before: ViewSnapshot, changed: ViewSnapshot, places: 
   const known = before.keys[0]!.rows.count;
   let count = known;
   const targets = places.map(place => (place < 0 ? count++ : place));
-  /** What each row of the result is a copy of: a row of the changed ones, or, below 0, of those before. */
+  /** The source of each row of the result: a row of the changed ones, or, below 0, of those before. */
   const sources = Int32Array.from({ length: count + 1 }, (_, row) => -1 - row);
   sources[count] = -1 - known;
   targets.forEach((target, i) => {
@@ -71,7 +71,7 @@ function mergeLists(
     offsets[row + 1] = offsets[row]! + to - from;
   });
   const values = resized(before.values, 0, offsets[sources.length]!);
-  // Runs that stay neighbours are copied as one.
+  // Runs that stay neighbors are copied as one.
   for (let row = 0; row < sources.length; ) {
     const [column, from, end] = runOf(sources[row]!);
     let to = end;

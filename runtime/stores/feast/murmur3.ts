@@ -1,6 +1,6 @@
 /**
- * MurmurHash3 of 32 bits (Austin Appleby's `MurmurHash3_x86_32`): Feast names the fields of its Redis hashes with it (seed 0), and our Bloom filters
- * hash ids with it.
+ * MurmurHash3 of 32 bits (Austin Appleby's `MurmurHash3_x86_32`). Feast names the fields of its Redis hashes with it (seed 0), and our
+ * Bloom filters hash ids with it.
  */
 export function murmur3(bytes: Uint8Array, seed = 0): number {
   const mix = (k: number): number => {

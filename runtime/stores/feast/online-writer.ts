@@ -29,7 +29,7 @@ export interface OnlineRow {
 }
 
 export interface OnlineWriter {
-  /** @returns how many rows were newer than what the store had, and were written */
+  /** @returns how number of rows that were newer than those in the store, and were written */
   write(rows: readonly OnlineRow[]): Promise<number>;
   /** Makes what was written last; without it a SQLite store stays as it was. */
   finish(): void;

@@ -15,10 +15,10 @@ export const onlyFeatures = (view: FeastView, features: readonly FeastFeature[],
     ? ` AND ${column} IN (${features.map(f => quoteText(f.name)).join(", ")})`
     : "";
 
-/** SQL looks a feature's name up in a chain of so many at most; more are read in several turns. */
+/** SQL looks up a feature's name in a chain of at most this length; more are read in several turns. */
 export const MOST_FEATURES = 64;
 
-/** An integer in digits, another number in as many as it has, text in hexadecimal behind an `x`; nothing for what is no time. */
+/** An integer in digits, another number with all its digits, text in hexadecimal after an `x`; nothing for a value that is not a time. */
 const TIME = `CASE typeof(event_ts) WHEN 'integer' THEN event_ts WHEN 'real' THEN printf('%!.17g', event_ts) WHEN 'text' THEN 'x' || hex(event_ts) ELSE '' END`;
 
 /**
@@ -51,7 +51,7 @@ export function readCells(
   }
 }
 
-/** One text per stored key that has any of the features, or per key of `only`; null where it has none of those from `first` on. */
+/** One text per stored key that has any of the features, or per key of `only`. It is null if the key has none of those from `first` on. */
 function packedCells(
   db: Database.Database,
   view: FeastView,

@@ -39,7 +39,7 @@ function pushText(value: Json, { item }: Row, sink: ValueSink, bytes: "utf8" | "
 function pushNumber(value: Json, float: boolean, sink: ValueSink): void {
   if (typeof value === "bigint" && !float)
     sink.words(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
-  // NaN and infinities may come as text, by protobuf's rules.
+  // NaN and infinities may be text, by protobuf's rules.
   else if (typeof value === "number" || typeof value === "bigint" || (float && typeof value === "string"))
     sink.number(Number(value));
   else throw new Error(`a number belongs there and the server answers ${describe(value)}`);

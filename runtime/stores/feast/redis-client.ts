@@ -36,13 +36,13 @@ export function makeSingle(store: RedisStore, timeoutMs: number, more: { readonl
       name: store.sentinelName,
       db: store.db,
       sentinelRetryStrategy: retry,
-      // Of the server that sentinels name, not of theirs, as redis-py's `ssl`; without it ioredis ignores `tls`.
+      // TLS of the server that sentinels name, not of the sentinels, as redis-py's `ssl`; without it ioredis ignores `tls`.
       enableTLSForSentinelMode: store.tls,
     });
   return new Redis({ ...options, host: first!.host, port: first!.port, db: store.db });
 }
 
-/** What clients of all servers of a store have in common. */
+/** Shared options of the clients of a store's servers. */
 export function clientOptions(store: RedisStore, timeoutMs: number) {
   const { username, password } = store;
   return {
@@ -51,7 +51,7 @@ export function clientOptions(store: RedisStore, timeoutMs: number) {
     ...(store.tls && { tls: tlsOptions(store) }),
     connectTimeout: timeoutMs,
     lazyConnect: true,
-    // What can not be sent now fails now: a request does not wait for a server that is away.
+    // A command that cannot be sent now fails now: a request does not wait for an unavailable server.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,

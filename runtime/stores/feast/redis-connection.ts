@@ -1,6 +1,6 @@
 /**
- * A connection to Redis (one server, a cluster, or what sentinels point to) that answers or fails inside a deadline and comes back by itself. Features are read by
- * `redis-hashes.ts`, which makes no promise for each command.
+ * A connection to Redis (one server, a cluster, or a sentinel's target) that responds or fails within a deadline, and reconnects by itself.
+ * Features are read by `redis-hashes.ts`, which makes no promise for each command.
  */
 import { Cluster, type Redis } from "ioredis";
 import type { RedisStore } from "../../../formats/feast/feast-online-store.js";
@@ -45,7 +45,7 @@ export async function connectRedis(store: RedisStore, timeoutMs: number): Promis
   };
 }
 
-/** One write for all on a single server; on a cluster each command goes to its node without waiting for the one before. */
+/** One write for all on a single server; on a cluster each command is sent to its node without waiting for the one before. */
 async function sendAll(client: Redis | Cluster, commands: readonly RedisCommand[]): Promise<unknown[]> {
   if (client instanceof Cluster)
     return Promise.all(commands.map(([name, ...args]) => client.callBuffer(name, ...args)));

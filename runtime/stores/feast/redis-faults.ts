@@ -1,5 +1,5 @@
 /**
- * What requests to a Redis online store fail with, and the deadline that they have.
+ * Errors of requests to a Redis online store, and their deadline.
  */
 import type { Cluster, Redis } from "ioredis";
 import { addressOf, maskStore, type RedisStore } from "../../../formats/feast/feast-online-store.js";
@@ -50,14 +50,14 @@ function wayOut(reason: string, { tls, tlsClient }: RedisStore): string {
   if (reason.includes("DB index")) return "Correct `db` in its `connection_string`.";
   if (reason.includes("cluster support disabled")) return "It is one server: drop `redis_type: redis_cluster`.";
   if (/certificate required|handshake failure/i.test(reason) || (tls && !tlsClient && broken.test(reason)))
-    return "If it asks for a client's certificate, name one with `ssl_certfile` and `ssl_keyfile` in its `connection_string`.";
+    return "If it requires a client certificate, name one with `ssl_certfile` and `ssl_keyfile` in its `connection_string`.";
   if (/wrong version number|EPROTO/.test(reason) || (tls && reason.startsWith("it did not answer")))
     return "If it does not speak TLS, drop `ssl=true` from its `connection_string`.";
   if (!tls && broken.test(reason)) return "If it speaks TLS, write `ssl=true` in its `connection_string`.";
   return "Start it, or correct `connection_string` in feature_store.yaml.";
 }
 
-/** How a connection ends that the server did not want. */
+/** Errors of a connection that the server did not end on purpose. */
 const broken = /ECONNRESET|EPIPE|Connection is closed|socket hang up/;
 
 export const cancelled = (): RuntimeFault => new RuntimeFault("CANCELLED", "the request was cancelled");

@@ -1,5 +1,5 @@
 /**
- * What Feast's Redis online store calls things: a hash per entity, a field per feature, and a field per view with the event time.
+ * Names in Feast's Redis online store: a hash per entity, a field per feature, and a field per view with the event time.
  */
 import { murmur3 } from "./murmur3.js";
 

@@ -1,6 +1,6 @@
 /**
- * Reads many hashes of a Redis store (one server, a cluster, or what sentinels point to) inside a deadline. ioredis finds the servers, connects and comes back;
- * what a server sends is read by `hash-stream.ts`.
+ * Reads many hashes of a Redis store (one server, a cluster, or a sentinel's target) within a deadline. ioredis finds the servers, connects
+ * and reconnects. Replies are read by `hash-stream.ts`.
  */
 import { type Cluster, Redis } from "ioredis";
 import type { RedisStore } from "../../../formats/feast/feast-online-store.js";

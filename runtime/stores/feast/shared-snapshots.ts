@@ -1,10 +1,10 @@
 /**
- * Snapshots of small stores that this process has taken, by the state of the file: the next server of a test run, or the second model that
- * reads the same views, need not read the file again.
+ * Snapshots of small stores in this process, by the state of the file. The next server of a test run, or the second model that reads the
+ * same views, need not read the file again.
  */
 import type { ViewSnapshot } from "./snapshot.js";
 
-/** So many are kept, the last used: files of up to a few megabytes each. */
+/** Number of cached snapshots, the last used: files of up to a few megabytes each. */
 const KEPT = 8;
 /** A file that was written this recently could change again without a new time stamp. */
 const SETTLED_MS = 100;

@@ -8,7 +8,7 @@ import { type Database, estimate, type SnapshotOrder, takeView, type ViewSnapsho
 import { LARGEST_CHECKED } from "./sqlite-store.js";
 import { FEATURE_STATUS, type ViewRead } from "./store.js";
 
-/** What a view's table was when it was read. */
+/** The state of a view's table when it was read. */
 export interface TableState {
   readonly pages: LeafPages;
   /** Whether the table has no rows but those of the features read. */

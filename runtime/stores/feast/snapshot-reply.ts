@@ -10,7 +10,7 @@ export interface ThreadOrder {
   readonly before?: readonly (readonly TableState[])[];
 }
 
-/** What a reader has in memory, per view. */
+/** The data of a reader in memory, per view. */
 export interface Taken {
   readonly views: readonly ViewSnapshot[];
   readonly bytes: number;

@@ -1,6 +1,6 @@
 /**
- * A SQLite online store that is read from memory: its file is kept as columns with an index of keys, and read again when it changes. A store beyond the limit is
- * queried by statement instead.
+ * A SQLite online store that is read from memory: its file is kept as columns with an index of keys, and reloaded when it changes. A store
+ * beyond the limit is queried by statement instead.
  */
 
 import { stat } from "node:fs/promises";
@@ -23,7 +23,7 @@ const LOOK_EVERY_MS = 1000;
 /** Files up to this size are first read here; starting a thread takes longer. */
 const SMALL_FILE = 4 << 20;
 
-/** What answers one reader. */
+/** The snapshot of one reader. */
 interface Current {
   readonly answer: Answer;
   /** Undefined for one that is queried by statement. */
@@ -31,7 +31,7 @@ interface Current {
   close(): void | Promise<void>;
 }
 
-/** What answers the readers of a file now, in their order, and the state of the file that it was made from. */
+/** The snapshots of the readers of a file, in their order, and the state of the file that they were made from. */
 interface State {
   readonly seen: string;
   readonly readers: readonly Current[];
@@ -83,7 +83,7 @@ function snapshotFile(file: string): SnapshotFile {
       for (const reader of last.readers) await reader.close();
       warned = false;
     } catch (error) {
-      // The last good state goes on answering; the next look tries again.
+      // The last good state stays in use; the next check tries again.
       if (!warned)
         process.emitWarning(`${(error as Error).message} What was read before is served on.`, "MerlonWarning");
       warned = true;

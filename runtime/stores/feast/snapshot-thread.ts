@@ -1,6 +1,6 @@
 /**
- * Run as a thread: takes snapshots of a SQLite online store, or what has changed since, and sends them, so that no request waits while a changed store is
- * read.
+ * Run as a thread: takes snapshots of a SQLite online store, or its changes, and sends them. No request thus waits for the read of a
+ * changed store.
  */
 import { moved, serveCalls } from "../../../contract/workers/serve-calls.js";
 import { replyTo, type ThreadOrder, type ThreadReply } from "./snapshot-reply.js";

@@ -20,7 +20,7 @@ export interface ViewSnapshot {
   readonly keyFrame?: number;
 }
 
-/** What a snapshot is made of; it travels to the thread that makes one. */
+/** The order for a snapshot; it is sent to the thread that makes one. */
 export interface SnapshotOrder {
   readonly file: string;
   readonly keyVersion: KeyVersion;
@@ -30,7 +30,7 @@ export interface SnapshotOrder {
   readonly limit: number;
 }
 
-/** What a reader has in memory. */
+/** The data of a reader in memory. */
 export interface Snapshot {
   readonly views: readonly ViewSnapshot[];
   /** About how many bytes it takes. */
@@ -44,7 +44,7 @@ export interface Snapshot {
 export const takeSnapshot = (order: SnapshotOrder): readonly ViewSnapshot[] | undefined =>
   inStore([order], db => takeSnapshots(db, [order]))[0]?.views;
 
-/** What `read` finds in the file of some orders, all as it was at one moment. @throws RuntimeFault naming file or table */
+/** The result of `read` for some orders, consistent at one moment. @throws RuntimeFault naming file or table */
 export function inStore<T>(orders: readonly SnapshotOrder[], read: (db: Database) => T): T {
   const { file } = orders[0]!;
   const db = openDatabase(file);

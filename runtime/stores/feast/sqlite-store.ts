@@ -29,7 +29,7 @@ type ViewReader = (keys: ReadonlyMap<string, Column>, count: number) => FeatureC
 interface Opened {
   readonly db: Database.Database;
   readonly inode: number;
-  /** Of each reader, one per view. */
+  /** The statements of each reader, one per view. */
   readonly readers: (readonly ViewReader[])[];
 }
 
@@ -55,7 +55,7 @@ export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureSt
   let opened = open(WAIT_MS.load);
   let broken = false;
   let warned = false;
-  /** Takes up a file that has come in the place of the one that is open. Until it can be read, the open one answers on. */
+  /** Opens a file that has replaced the open one. Until it can be read, the open one answers on. */
   const look = (): void => {
     if (!broken && performance.now() - looked < LOOK_EVERY_MS) return;
     looked = performance.now();
@@ -102,11 +102,11 @@ export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureSt
 const inodeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.ino ?? 0;
 const isBusy = (error: unknown): boolean => (error as { code?: string }).code?.startsWith("SQLITE_BUSY") ?? false;
 
-/** What SQLite says of a file that was changed, cut or locked while it was open. */
+/** The fault for SQLite's error about a file that was changed, truncated or locked while it was open. */
 function unreadable(file: string, error: unknown): RuntimeFault {
   if (error instanceof RuntimeFault) return error;
   const way = isBusy(error)
-    ? `Another process is writing it: ask again, or let the server hold it in memory (\`memoryMb\`).`
+    ? `Another process is writing it: retry, or let the server hold it in memory (\`memoryMb\`).`
     : "Materialize it again with Feast.";
   return new RuntimeFault(
     "UNAVAILABLE",
@@ -151,7 +151,7 @@ export function checkStore(db: Database.Database, file: string): void {
 
 /** @throws RuntimeFault when the registry's view has no table */
 export function checkTable(db: Database.Database, file: string, view: FeastView): void {
-  // What has no page of its own is a virtual table, which is a program's.
+  // A table without a page of its own is virtual, and belongs to a program.
   const found = db
     .prepare("SELECT 1 FROM sqlite_master WHERE name = ? AND type = 'table' AND rootpage > 0")
     .get(view.table);

@@ -7,10 +7,10 @@ import type { FeastFeature, FeastView } from "../../../formats/feast/feast-regis
 import type { Cancellation } from "../../base/cancellation.js";
 import type { Column, Values } from "../../base/columns/table.js";
 
-/** What the store knows of one feature of one entity; `outdated` is known and older than its view's `ttl`. */
+/** The state of one feature of one entity in the store; `outdated` is older than its view's `ttl`. */
 export const FEATURE_STATUS = { notFound: 0, present: 1, null: 2, outdated: 3 } as const;
 
-/** True for what `onMissing` decides about; a stored null is a value. */
+/** True if `onMissing` decides about it; a stored null is a value. */
 export const isMissing = (status: number): boolean =>
   status === FEATURE_STATUS.notFound || status === FEATURE_STATUS.outdated;
 
@@ -46,7 +46,7 @@ export interface FeatureReader {
    * @param keys per join key one column; together the columns' rows are distinct entities, without nulls, of the dtypes the join keys have
    * @param count how many entries to answer: those beyond the keys are not found
    * @param signal ends the wait for a store beyond this process
-   * @param run what a run of a plan has seen of stores that change meanwhile: it goes on seeing that
+   * @param run the state of changing stores that a run of a plan reads: it stays the same for the run
    * @returns one column per feature, view by view, in the requested order
    */
   getOnline(
@@ -55,7 +55,7 @@ export interface FeatureReader {
     signal?: Cancellation,
     run?: Map<object, unknown>,
   ): readonly FeatureColumn[] | Promise<readonly FeatureColumn[]>;
-  /** Whether it answers from memory now, so that a key may come more than once and costs less than finding that out. */
+  /** Whether it is read from memory, so that a repeated key costs less than detecting it. */
   takesDoubles?(): boolean;
 }
 

@@ -5,10 +5,10 @@
 import type { FeastScalar } from "../../../formats/feast/encode-feast-value.js";
 import { type FeastType, feastType } from "../../../formats/feast/feast-type.js";
 
-/** What Feast keeps beside a scalar for text search: Python's `str` of it. */
+/** Feast's text of a scalar for text search: Python's `str` of it. */
 export function valueText(type: FeastType, value: FeastScalar | ArrayLike<FeastScalar> | null): string | null {
   const { list, dtype, number } = feastType(type);
-  // Of the later types Feast keeps none as text.
+  // For the later types Feast stores no text.
   if (value === null || list || number < 2 || number > 7) return null;
   if (dtype === "bool") return value ? "True" : "False";
   if (dtype === "float32") return pythonFloat(Math.fround(Number(value)));

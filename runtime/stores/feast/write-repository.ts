@@ -1,6 +1,6 @@
 /**
- * Writes a Feast repository from columns: `feature_store.yaml`, `data/registry.db`, `data/online_store.db`, in the bytes that Feast
- * itself writes (entity keys of version 3), so that Feast's SDK opens it. Equal input gives equal bytes.
+ * Writes a Feast repository from columns: `feature_store.yaml`, `data/registry.db`, `data/online_store.db`. The bytes are those that Feast
+ * writes (entity keys of version 3), so that Feast's SDK opens it. Equal input gives equal bytes.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -18,7 +18,7 @@ export interface ExactIndex {
 
 /** A graph is one protobuf message, which ends at 2 GB. */
 const MAX_BYTES = 1_900_000_000;
-/** L2 scores lose digits by cancellation; so many more than requested are compared again without it. */
+/** L2 scores lose digits by cancellation; this number of extra candidates is compared again without it. */
 const SPARE = 16;
 
 /** Whether a file is searched so. */
@@ -34,7 +34,7 @@ export interface ExactVectors {
   readonly ids: BigInt64Array;
   readonly dimension: number;
   readonly metric: FaissHeader["metric"];
-  /** Where they come from, for messages. */
+  /** Their source, for messages. */
   readonly path: string;
 }
 

@@ -1,6 +1,6 @@
 /**
  * A FAISS file, searched in this process by a binding of our own (native/search.cc): short searches at once, longer ones in libuv's threads.
- * Where the binding is not compiled, thread.ts answers the same.
+ * If the binding is not compiled, thread.ts returns the same.
  */
 
 import { readFile } from "node:fs/promises";
@@ -30,7 +30,7 @@ interface Found {
   readonly distances: Float32Array;
   readonly micros: number;
 }
-/** Opaque; its memory goes with `close`, or with the last reference. */
+/** Opaque; its memory is freed by `close`, or with the last reference. */
 type Handle = object;
 interface Binding {
   /** @param tables whether FAISS computes tables that speed searches up */
@@ -54,12 +54,12 @@ export interface NativeIndex {
   close(): Promise<void>;
 }
 
-/** A batch is searched in parts beside each other, of so many at least: FAISS compares fewer than 20 queries by other means than a matrix product. */
+/** A batch is searched in parallel parts of at least this size: for fewer than 20 queries FAISS does not use a matrix product. */
 const PART = 32;
 /** As many queries as one pass of flat-scan.h takes. */
 const SCAN_PART = 8;
 const PARTS = Math.min(4, availableParallelism());
-/** Of all indexes: they share libuv's threads. */
+/** The slots of all indexes: they share libuv's threads. */
 const slots = semaphore(Number(process.env.UV_THREADPOOL_SIZE) || 4);
 
 let found: Binding | false | undefined;
@@ -146,7 +146,7 @@ export async function openNativeIndex(
 
 const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
 
-/** Searches of one index, at once or in a thread by what searches like them have cost. */
+/** Searches of one index, synchronously or in a thread by the measured cost of similar searches. */
 function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined): Find {
   const costs = callCosts();
   const inThread = async (
@@ -168,7 +168,7 @@ function finder(faiss: Binding, handle: Handle, dimension: number, part: number,
     return (await Promise.all(parts)).flat();
   };
   return (queries, count, k, signal) => {
-    // What a search costs depends on the power of two that k is within.
+    // The cost of a search depends on the power of two that bounds k.
     const size = Math.ceil(Math.log2(k));
     if (!costs.isQuick(size, count)) return inThread(queries, count, k, size, signal);
     const all = faiss.searchSync(handle, queries, count, k);

@@ -1,5 +1,5 @@
 /**
- * A FAISS file → a search, through our own binding. Where that is not compiled: exact ones by an ONNX graph in this process's own threads, all
+ * A FAISS file → a search, through our own binding. If it is not compiled: exact ones by an ONNX graph in this process's own threads, all
  * others by faiss-node in its thread.
  */
 
@@ -26,7 +26,7 @@ export interface OpenIndex {
 }
 
 /**
- * @param by who searches: the fastest there is; FAISS, also a flat file; faiss-node in its thread
+ * @param by the engine of searches: the fastest, FAISS (also for a flat file), or faiss-node in its thread
  * @param isTrusted files that it returns false for are opened in another process first
  * @throws Error naming the file
  */

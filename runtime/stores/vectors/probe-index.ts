@@ -1,6 +1,6 @@
 /**
- * Opens and searches an index file in a short-lived process before the server does, with a limit on its memory and a deadline: what a file does to
- * native code costs one model and not the server. For files that no manifest of `merlon build` lists.
+ * Opens and searches an index file in a short-lived process first, with a limit on its memory and a deadline. A file that crashes native
+ * code then costs one model and not the server. For files that no manifest of `merlon build` lists.
  */
 import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
@@ -10,10 +10,10 @@ import { RuntimeFault } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
 
 const CHILD = fileURLToPath(new URL("./probe-child.js", import.meta.url));
-/** A deadline: so long, and the time that a slow disk takes. */
+/** A deadline: this time, and the reading time of a slow disk. */
 const FIXED_MS = 30_000;
 const SLOWEST_BYTES_PER_MS = 20_000;
-/** Address space: what Node reserves, and what an index of that size may take (faiss-memory.ts) beside the copies of its file. */
+/** Address space: Node's reservation, and the limit for an index of that size (faiss-memory.ts) beside the copies of its file. */
 const FIXED_BYTES = 4 * 2 ** 30;
 const TIMES = 24;
 /** Processes side by side while several models are loaded. */
@@ -55,7 +55,7 @@ interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
   readonly late: boolean;
-  /** The last line of what the process wrote about its failure. */
+  /** The last line of the process's error output. */
   readonly message?: string | undefined;
 }
 

@@ -24,7 +24,7 @@ export interface SearchOrder {
   readonly excluded?: Excluded;
 }
 
-/** What a loaded index is. */
+/** A loaded index. */
 export interface FaissIndexInfo {
   readonly index: number;
   readonly dimension: number;

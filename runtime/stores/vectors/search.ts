@@ -1,6 +1,6 @@
 /**
- * A batch of queries → ids with distances, best first, shorter where fewer are found; ids that a query excludes are searched past until `k`
- * others are found or nothing is left.
+ * A batch of queries → ids with distances, best first, shorter if fewer are found. A search continues past excluded ids until `k` others
+ * are found or nothing is left.
  */
 import { type FaissHeader, type FaissLayout, type SearchParameters, searchedBy } from "../../../formats/faiss/faiss.js";
 import type { Cancellation } from "../../base/cancellation.js";
@@ -17,7 +17,7 @@ export interface Hits {
  * Finds up to `k` of each query.
  * @param queries `count` vectors one after the other
  * @param k 1 … ntotal
- * @param signal aborted when nobody waits for the hits any more: what has not begun need not
+ * @param signal aborted when the hits are no longer needed: searches that have not begun are skipped
  */
 export type Find = (
   queries: Float32Array,
@@ -28,7 +28,7 @@ export type Find = (
 
 /**
  * Searches one index, however it is opened.
- * @param queries `count` vectors of the index's dimension, finite; nobody writes them
+ * @param queries `count` vectors of the index's dimension, finite and read-only
  * @param k 1 … ntotal
  * @param excluded ids that are searched past
  * @param signal of the client; a search that waits for others is dropped when it is aborted
@@ -129,8 +129,8 @@ function join(rows: readonly Hits[]): FaissHits {
 }
 
 /**
- * Rows that are short are searched again, once, for as many more as they exclude. Rows that exclude about as much are searched together: a row
- * that excludes many ids must not make the search of all others as wide as its own.
+ * Rows that are short are searched again, once, for as many more as they exclude. Rows with similar numbers of exclusions are searched
+ * together: a row that excludes many ids must not widen the search of all others.
  */
 async function pastExcluded(
   find: Find,

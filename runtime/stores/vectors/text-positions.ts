@@ -14,9 +14,9 @@ export async function textPositions({ count, bytes, start }: TextIds): Promise<(
   const size = 2 ** Math.ceil(Math.log2(2 * count + 2));
   /** 1 + a position; 0 is free. */
   const table = new Uint32Array(size);
-  // Of this process alone, so that no file is made of texts that meet in one place.
+  // A secret of this process, so that a file cannot contain texts that all collide.
   const seed = randomInt(2 ** 32) | 0;
-  /** Where a text is in the table, or would be. */
+  /** The slot of a text in the table, or the slot for it. */
   const place = (text: Uint8Array, from: number, to: number): number => {
     let at = hashOf(text, from, to, seed) & (size - 1);
     for (let held = table[at]!; held !== 0; held = table[at]!) {
@@ -50,7 +50,8 @@ function isSame(a: Uint8Array, at: number, b: Uint8Array, from: number, length: 
 }
 
 /**
- * A column of texts that a search leaves out, one or one list per row, as positions; nulls, and texts that the map lacks, exclude nothing.
+ * A column of texts that a search excludes, one or one list per row, as positions. Nulls, and texts that are not in the map, exclude
+ * nothing.
  * @throws RuntimeFault for a column of another dtype
  */
 export function excludedTexts(

@@ -48,7 +48,7 @@ function checkRefined({ ntotal, perHit }: LoadedIndex, k: number): void {
 }
 
 function load({ path, parameters }: LoadOrder): FaissIndexInfo {
-  // Walks the whole structure: FAISS gets no file that lies about a length.
+  // Checks the whole structure, so that FAISS never opens a file with a wrong length.
   const layout = readFaissLayoutFile(path);
   const { header } = layout;
   const { dimension, ntotal, metric } = header;

@@ -1,4 +1,4 @@
-/** Writes a cassette: what goes by, and before a model's first exchange its configuration. */
+/** Writes a cassette: the recorded exchanges, and before a model's first one its configuration. */
 import { complete } from "../../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { inBackground } from "../../base/in-background.js";

@@ -5,7 +5,7 @@ import { wireDatatype } from "../../../triton-protos/datatype.js";
 import type { RequestTensor } from "../../server/contract.js";
 import { elements } from "../../server/requests/tensor-json.js";
 
-/** What counts as the same: every bit; floats so many representable numbers apart; or within a relative and an absolute tolerance. */
+/** The comparison of values: every bit, a maximum difference of floats in ULPs, or a relative and an absolute tolerance. */
 export type Measure =
   | { readonly kind: "bits" }
   | { readonly kind: "ulp"; readonly ulp: number }

@@ -1,6 +1,6 @@
 /**
- * One side of a comparison: a running server, a model repository, or a cassette → something that answers recorded requests and, where that can be
- * known, tells what each stage made.
+ * One side of a comparison: a running server, a model repository, or a cassette. It responds to recorded requests and, if possible, returns
+ * the output of each stage.
  */
 import { realpath, stat } from "node:fs/promises";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -23,7 +23,7 @@ export interface Outcome {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** What a stage made. */
+/** The output of a stage. */
 export interface StageTrace {
   readonly stage: string;
   readonly tensors: readonly RequestTensor[];
@@ -48,7 +48,7 @@ export interface DiffTargetOptions {
 
 const DEADLINE_MS = 60_000;
 
-/** @throws Error for what is neither */
+/** @throws Error if it is neither */
 export async function openDiffTarget(
   text: string,
   { requests, deadline = DEADLINE_MS }: DiffTargetOptions = {},
@@ -58,7 +58,7 @@ export async function openDiffTarget(
   if (found?.isFile()) return cassetteTarget(text, requests);
   if (/^(grpcs?|https?):\/\//.test(text)) return serverTarget(text, text, deadline);
   if (/^[\w.-]+:\d+$/.test(text)) return serverTarget(text, `grpc://${text}`, deadline);
-  throw new Error(`${text} is no model repository, no cassette, and no server (host:8001, grpc://… or http://…)`);
+  throw new Error(`${text} is not a model repository, a cassette or a server (host:8001, grpc://… or http://…)`);
 }
 
 /** The inputs as they were sent, whatever the model's metadata says. */
@@ -174,7 +174,7 @@ async function repositoryTarget(folder: string, deadline: number): Promise<DiffT
   };
 }
 
-/** Answers with what was recorded for this very request; of another cassette, for the equal ones in their order. */
+/** Returns the recorded response of this request; for another cassette, those of equal requests in their order. */
 async function cassetteTarget(file: string, requests: Cassette | undefined): Promise<DiffTarget> {
   const cassette = await openCassette(file);
   const isSameFile = requests !== undefined && (await realpath(requests.file)) === (await realpath(file));

@@ -1,5 +1,5 @@
 /**
- * Sends recorded requests to two sides and compares what comes back; where a request differs, finds the first stage that does.
+ * Sends recorded requests to two sides and compares the responses. If a request differs, it finds the first stage that does.
  */
 import type { Exchange } from "../../server/recordings/exchange.js";
 import { compareTensors, type Difference, type Measure } from "./compare-tensors.js";

@@ -1,10 +1,10 @@
 /**
- * The stages of a Triton ensemble, seen from outside: its members are called one after the other with what the members before them made.
+ * The stages of a Triton ensemble, from outside: its members are called in order with the outputs of the members before them.
  */
 import type { RequestTensor } from "../../server/contract.js";
 import type { DiffTarget, RecordedRequest, StageTrace } from "./diff-target.js";
 
-/** Nothing for a model that is no ensemble; ends where a member refuses or streams. */
+/** Empty for a model that is not an ensemble; ends if a member refuses or streams. */
 export async function ensembleStages(target: DiffTarget, request: RecordedRequest): Promise<readonly StageTrace[]> {
   const config = await target.config(request.model);
   const steps = [...(config?.ensemble_scheduling?.step ?? [])];

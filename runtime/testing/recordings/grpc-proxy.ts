@@ -25,7 +25,7 @@ export interface GrpcTap {
   answer(message: Buffer): void;
   /** A message of either side that can't be unpacked; it is passed on all the same. */
   unreadable(error: Error): void;
-  /** @param status undefined where the connection was lost before one came */
+  /** @param status undefined if the connection was lost before it arrived */
   end(status: { readonly code: number; readonly message: string } | undefined): void;
 }
 
@@ -61,13 +61,16 @@ export function serveGrpcProxy(
   });
 }
 
-/** Pseudo-header fields come first. */
+/** Pseudo-header fields are first. */
 const fieldsOf = (headers: IncomingHttpHeaders): Field[] =>
   Object.entries(headers)
     .flatMap(([name, value]): Field[] => [value ?? []].flat().map(one => [name, String(one)]))
     .sort(([a], [b]) => Number(b.startsWith(":")) - Number(a.startsWith(":")));
 
-/** Gives the messages of a call, packed ones unpacked, to those who listen, in their order. What cannot be read, or is not gRPC, is passed on all the same. */
+/**
+ * Gives the messages of a call, packed ones unpacked, to those who listen, in their order. Data that cannot be read, or is not gRPC, is
+ * passed on all the same.
+ */
 function messageOrder(unreadable: GrpcTap["unreadable"]) {
   let turn = Promise.resolve();
   return {

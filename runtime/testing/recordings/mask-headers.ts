@@ -1,5 +1,5 @@
 /**
- * Headers as a cassette keeps them: those that tell how the connection is run are left out, and the values of those that may be secrets are masked.
+ * Headers of a cassette: headers about the connection are left out, and the values of possible secrets are masked.
  */
 import type { IncomingHttpHeaders } from "node:http";
 

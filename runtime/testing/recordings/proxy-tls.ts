@@ -1,5 +1,5 @@
 /**
- * TLS on both sides of a recorder: towards the server that it stands before, and towards its clients.
+ * TLS on both sides of a recorder: towards its server and towards its clients.
  */
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";

@@ -1,10 +1,10 @@
 /**
- * The file of a recording: whole records, one after the other, as fast as the disk takes them. Where it takes no more, the file is cut back to its last whole
- * record, and what comes later is counted as lost.
+ * The file of a recording: whole records, one after the other, as fast as the disk takes them. If the disk is full, the file is truncated
+ * to its last whole record, and later exchanges are counted as lost.
  */
 import { type FileHandle, open } from "node:fs/promises";
 
-/** Bytes that may wait for the disk; what comes while so many do is lost. */
+/** Limit of bytes that wait for the disk; exchanges beyond it are lost. */
 const MOST_WAITING = 2 ** 29;
 
 export interface RecordFile {
@@ -74,7 +74,7 @@ export async function createRecordFile(path: string, warn: (text: string) => voi
       const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
       if (fault || (waiting > 0 && waiting + bytes > MOST_WAITING)) {
         lost += requests;
-        if (!fault && !isSlow) warn(`${path} is written more slowly than requests come: some are not kept`);
+        if (!fault && !isSlow) warn(`${path} is written more slowly than requests arrive: some are not recorded`);
         isSlow = true;
         return;
       }

@@ -1,6 +1,6 @@
 /**
- * A call of /generate or /generate_stream as it went by → an exchange of a cassette: flat JSON has its tensors' values, and the model's
- * configuration their datatypes and shapes.
+ * A recorded call of /generate or /generate_stream → an exchange of a cassette. The tensors' values are in flat JSON, their datatypes and
+ * shapes in the model's configuration.
  */
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -53,7 +53,7 @@ export async function readGenerateExchange(
     for await (const event of isStream ? readEvents(one(answer.body)) : one(parseJsonText(answer.body.toString())))
       answers.push(readAnswer(event as Event, config, ms));
   } catch (error) {
-    // The end of what was cut can't be read.
+    // The end of a truncated stream can't be read.
     if (answer.whole) throw error;
   }
   return { ...head, answers, ...(!answer.whole && { error: lost }) };

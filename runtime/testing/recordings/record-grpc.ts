@@ -1,5 +1,5 @@
 /**
- * A gRPC call as it goes by → the exchanges of a cassette: one for ModelInfer, one for each request of ModelStreamInfer.
+ * A gRPC call → the exchanges of a cassette: one for ModelInfer, one for each request of ModelStreamInfer.
  */
 
 import { Cancellable } from "../../base/cancellation.js";

@@ -1,5 +1,5 @@
 /**
- * An HTTP inference as it went by → an exchange of a cassette.
+ * An HTTP inference → an exchange of a cassette.
  */
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
@@ -36,7 +36,7 @@ async function unpacked(body: Buffer, encoding: string | undefined): Promise<Buf
   return encoding === "deflate" ? promisify<Buffer, Buffer>(inflate)(body) : body;
 }
 
-/** @throws Error for a request that is no inference, or refers to shared memory */
+/** @throws Error for a request that is not an inference, or refers to shared memory */
 export async function readHttpExchange(
   { path, headers, body, answer, isAbandoned, ms }: HttpExchange,
   config: ModelConfig,

@@ -1,5 +1,5 @@
 /**
- * Stands between clients and a server, over gRPC and HTTP, and writes what goes by into a cassette.
+ * A proxy between clients and a server, over gRPC and HTTP, which records requests and responses in a cassette.
  */
 
 import type { IncomingHttpHeaders } from "node:http";
@@ -25,13 +25,13 @@ export interface RecordOptions {
   /** 0, the default, takes a free port. */
   readonly grpcPort?: number;
   readonly httpPort?: number;
-  /** Of the target and of the listeners. */
+  /** TLS of the target and of the listeners. */
   readonly tls?: ProxyTls;
   /** Names of headers whose values are secrets here, besides those that look like one. */
   readonly mask?: readonly string[];
   /** Milliseconds in which the server must answer the recorder's own calls: its name, and the models' configurations. @default 10,000 */
   readonly deadline?: number;
-  /** Is called with what can't be kept, and why. */
+  /** Called with each exchange that can't be recorded, and the reason. */
   readonly warn?: (text: string) => void;
 }
 
@@ -39,7 +39,7 @@ export interface Recording {
   readonly ports: { readonly grpc?: number; readonly http?: number };
   /** Requests that are in the file. */
   readonly kept: number;
-  /** Requests that went by and are not: they can't be read, or the file can't be written. */
+  /** Requests that were not recorded: they can't be read, or the file can't be written. */
   readonly lost: number;
   /** Why the file is not written any more. */
   readonly fault: Error | undefined;
@@ -115,7 +115,7 @@ export async function record({
   };
 }
 
-/** Where what goes by is kept, and how. */
+/** The target and the options of a recording. */
 interface Keeping extends Required<Pick<RecordOptions, "mask" | "warn">> {
   readonly cassette: CassetteWriter;
 }

@@ -1,5 +1,5 @@
 /**
- * Shared memory as a recorder has it: none. Regions are between a client and its server, and what is in them never goes by here.
+ * Shared memory as a recorder has it: none. Regions are between a client and its server, so their content is not visible here.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import type { Regions } from "../../server/requests/shared-memory.js";

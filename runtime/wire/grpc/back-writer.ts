@@ -14,7 +14,7 @@ export class BackWriter {
   }
 
   reset(): void {
-    // One large message is no reason to keep its room for ever.
+    // One large message is not a reason to keep its buffer forever.
     if (this.buffer.length > 2 ** 16) this.buffer = Buffer.allocUnsafe(FIRST_SIZE);
     this.at = this.buffer.length;
   }
@@ -32,7 +32,7 @@ export class BackWriter {
     this.at = larger.length - length;
   }
 
-  /** Of at most 53 bits. */
+  /** For at most 53 bits. */
   varint(value: number): void {
     this.reserve(10);
     if (value < 128) {
@@ -94,7 +94,7 @@ export class BackWriter {
     this.head(field, value.length);
   }
 
-  /** Tag and length of what has just been written. */
+  /** Tag and length of the field that has just been written. */
   head(field: number, length: number): void {
     this.varint(length);
     this.varint(field * 8 + 2);

@@ -40,10 +40,10 @@ interface Packed {
   elements: number;
 }
 
-/** The contents of one tensor. A message that came in parts is the same as their bytes one after the other. */
+/** The contents of one tensor. A message in parts equals the concatenation of their bytes. */
 export class Contents {
   readonly #meter: RequestMeter;
-  /** INT8 comes as int_contents of four bytes, and is stored in one. */
+  /** INT8 is sent as int_contents of four bytes, and is stored in one. */
   readonly #narrow: { readonly field: string; readonly bytes: number } | undefined;
   readonly #columns: (ElementBuffer | undefined)[] = [];
   readonly #parts: readonly Cursor[];
@@ -65,7 +65,7 @@ export class Contents {
     return size;
   }
 
-  /** Reads about so many bytes. @returns true at the end @throws RuntimeFault for bytes that are not such a message */
+  /** Reads about this number of bytes. @returns true at the end @throws RuntimeFault for bytes that are not such a message */
   read(bytes: number): boolean {
     let left = bytes;
     for (; this.#part < this.#parts.length; this.#part++) {

@@ -7,7 +7,7 @@ import { Contents } from "./contents.js";
 import { COST, SLICE } from "./limits.js";
 import { Cursor } from "./wire.js";
 
-/** A parameter with the field it came in, which the type checks need. `undefined`: the oneof was empty. */
+/** A parameter with its field on the wire, which the type checks need. `undefined`: the oneof was empty. */
 export interface WireParameter {
   readonly kind: "bool" | "int64" | "string" | "double" | "uint64" | "none";
   readonly value: Parameter;

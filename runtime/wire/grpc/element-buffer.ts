@@ -1,5 +1,5 @@
 /**
- * The raw bytes of one tensor's elements, which are added one by one or many at a time. What it will hold is counted before it grows.
+ * The raw bytes of one tensor's elements, which are added one by one or many at a time. The new size is counted before the buffer grows.
  */
 import type { RequestMeter } from "../../base/memory/request-meter.js";
 import { type Cursor, highBits } from "./wire.js";
@@ -20,7 +20,7 @@ export class ElementBuffer {
   /** The same memory, in words of an element's width, or in two words for each element of eight bytes. */
   #words: Words | undefined;
   #length = 0;
-  /** Where the first element began on the wire. */
+  /** The offset of the first element on the wire. */
   #from = -1;
 
   /** @param width bytes of an element; 1 for strings */
@@ -33,15 +33,15 @@ export class ElementBuffer {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Makes room for so many elements, which are counted. */
+  /** Reserves this number of elements, which are counted. */
   room(elements: number): void {
     const needed = this.#length + elements * this.#width;
     if (needed > this.#buffer.length) this.#resize(needed);
   }
 
   /**
-   * Makes room for an element that comes by itself. The rest of the message is expected to be like the part that was read: copying what is there is
-   * most of what growing costs.
+   * Reserves space for a single element. The rest of the message is expected to resemble the part that was read: copying is most of the
+   * cost of growing.
    * @param start of the element on the wire @param end of the message
    */
   #roomForOne(bytes: number, start: number, end: number): void {

@@ -1,5 +1,6 @@
 /**
- * A message whose last field is a list of tensors' bytes → a gRPC frame: the bytes of a small tensor are copied once, those of a large one not at all.
+ * A message whose last field is a list of tensors' bytes → a gRPC frame. The bytes of a small tensor are copied once, those of a large one
+ * not at all.
  */
 import { type BackWriter, putVarint, varintSize } from "./back-writer.js";
 import { PREFIX } from "./framing.js";
@@ -14,7 +15,7 @@ interface WithBytes {
   readonly data: Uint8Array;
 }
 
-/** What the tensors' bytes take, each with its head. */
+/** The size of the tensors' bytes, each with its head. */
 export function rawSize(tensors: readonly WithBytes[]): number {
   let size = 0;
   for (const { data } of tensors) size += 1 + varintSize(data.length) + data.length;

@@ -19,7 +19,7 @@ export interface Frame {
   readonly bytes: Buffer;
 }
 
-/** Makes room for a message of so many bytes. @param begin its first bytes */
+/** Allocates a buffer for a message of this size. @param begin its first bytes */
 export type MakeRoom = (length: number, begin: Buffer) => Buffer;
 
 /** Chunks from here on may be large messages, which are put where `makeRoom` says. */
@@ -34,7 +34,7 @@ export function frameReader(
   makeRoom: MakeRoom = length => Buffer.allocUnsafe(length),
 ): (chunk: Buffer) => void {
   const head = Buffer.alloc(PREFIX);
-  /** Bytes of the head that have come. */
+  /** Number of received bytes of the head. */
   let headed = 0;
   /** The length of the message that has begun. */
   let length = 0;
@@ -75,7 +75,7 @@ export function frameReader(
       }
       const there = Math.min(chunk.length - at, length - filled);
       if (there === 0 && filled < length) return;
-      // Lengths are only announced: room follows from what came.
+      // Lengths are only claims: the buffer grows with the received bytes.
       message ??= makeRoom(
         Math.min(length, there < WHOLE ? there * ROOM_AHEAD : FIRST_ROOM),
         chunk.subarray(at, at + there),
@@ -139,7 +139,7 @@ export function frame(message: Uint8Array): Buffer {
   return out;
 }
 
-/** Writes a message that comes in pieces. @returns false when the reader is behind */
+/** Writes a message in pieces. @returns false if the reader is behind */
 export function writePieces(stream: Writable, pieces: readonly Buffer[]): boolean {
   if (pieces.length === 1) return stream.write(pieces[0]!);
   stream.cork();

@@ -1,5 +1,6 @@
 /**
- * Bounds of gRPC messages, and what a message's parts cost in memory. `http2/limits.ts` has those of connections, `memory/request-allowance.ts` the allowance.
+ * Bounds of gRPC messages, and the memory cost of a message's parts. `http2/limits.ts` has those of connections,
+ * `memory/request-allowance.ts` the allowance.
  */
 
 /** Triton takes messages up to the largest length that protobuf can hold. */
@@ -26,7 +27,7 @@ export const COST = {
 
 /** Bytes that a client may announce and have room for at once, once it has sent a full frame. */
 export const FIRST_ROOM = 2 ** 21;
-/** Room for a message whose bytes are still coming, as a multiple of what came. */
+/** Buffer size for an incomplete message, as a multiple of the received bytes. */
 export const ROOM_AHEAD = 16;
 
 /** Memory of an open stream without its message. */

@@ -1,6 +1,6 @@
 /**
- * Compression of inference messages: the level (`--grpc-infer-response-compression-level`) and what the client unpacks, or the client's own choice → how
- * frames are packed.
+ * Compression of inference messages: the level (`--grpc-infer-response-compression-level`) and the client's accepted encodings, or the
+ * client's own choice → how frames are packed.
  */
 import { promisify } from "node:util";
 import { deflate, deflateSync, gzip, gzipSync } from "node:zlib";

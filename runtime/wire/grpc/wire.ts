@@ -171,7 +171,7 @@ export class Cursor {
     return text;
   }
 
-  /** Skips the value of a field that is not known, or that came with another wire type than its own. */
+  /** Skips the value of an unknown field, or of one with another wire type than its own. */
   skip(tag: number): void {
     const type = tag & 7;
     if (type === WIRE.varint) this.#skipVarint();

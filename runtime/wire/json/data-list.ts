@@ -5,7 +5,7 @@
 import { RuntimeFault } from "../../base/errors.js";
 import { bufferPool, LARGE } from "../../base/memory/buffer-pool.js";
 
-/** Lists in lists of a tensor's `data`: Triton refuses elements and lists that are in so many. */
+/** Nesting of a tensor's `data`: Triton refuses elements and lists beyond this depth. */
 export const MAX_NESTING = 100;
 
 export const tooDeep = (limit: number, front = ""): RuntimeFault =>
@@ -33,7 +33,7 @@ const GROWTH = 8;
 /** Bytes of a string's length. */
 const LENGTH = 4;
 
-/** Where a list begins: most end here. A reader that pauses copies it. */
+/** The start of a list: most end here. A reader that pauses copies it. */
 const shared = new Float64Array(FEW);
 
 const NO_WIDES: bigint[] = [];
@@ -52,7 +52,7 @@ export class DataList {
   depth = 1;
   /** The forms of all elements together. */
   forms = 0;
-  /** Whole numbers that are no doubles, and their places. */
+  /** Integers that are not exact doubles, and their positions. */
   wideValues: bigint[] = NO_WIDES;
   wideAt: number[] = NO_PLACES;
 
@@ -152,7 +152,7 @@ export class DataList {
     return first;
   }
 
-  /** An element that comes now is the first in a form. */
+  /** The next element is the first in a form. */
   #meet(form: number): void {
     this.#met.push([form & ~this.forms, this.count]);
     this.forms |= form;
@@ -185,7 +185,7 @@ class Texts {
   readonly #full: Buffer[] = [];
   #part = Buffer.allocUnsafe(FEW);
   #at = 0;
-  /** Where the length of the last one belongs. */
+  /** The place for the length of the last one. */
   #lengthIn = this.#part;
   #lengthAt = 0;
 

@@ -1,6 +1,6 @@
 /**
- * Decimal digits → the nearest double, where that needs no long arithmetic: up to 15 digits times a power of ten that is exact (Clinger 1990), and up to
- * 19 over such a power by division in pairs of doubles, whose error is known.
+ * Decimal digits → the nearest double, if that needs no long arithmetic. That is up to 15 digits times an exact power of ten (Clinger
+ * 1990), and up to 19 over such a power by division in pairs of doubles, whose error is known.
  */
 
 /** The powers of ten that are doubles: 10^0 to 10^22. */
@@ -39,7 +39,7 @@ export function toDouble(leading: number, tail: number, digits: number, exponent
   const quotientUpper = wide - (wide - quotient);
   const quotientLower = quotient - quotientUpper;
   const [powerUpper, powerLower] = [UPPER[-exponent]!, LOWER[-exponent]!];
-  // quotient × power, and what that is off by, exactly.
+  // quotient × power, and its exact error.
   const product = quotient * power;
   const off =
     quotientUpper * powerUpper -
@@ -49,7 +49,7 @@ export function toDouble(leading: number, tail: number, digits: number, exponent
     quotientLower * powerLower;
   const correction = (upper - product + rest - off) / power;
   const nearest = quotient + correction;
-  // Half-way cases, and what is too near to them to tell.
+  // Half-way cases, and values too close to them to decide.
   const doubt = correction * DOUBT;
   return quotient + (correction + doubt) === nearest && quotient + (correction - doubt) === nearest
     ? nearest

@@ -29,7 +29,7 @@ export const membersOf = (members: Readonly<Record<string, Kept>>): Kept => ({
 });
 
 /**
- * Bytes that values take until a request is done, its copies in the data plane included. Sums of them bound what a request may need beside its tensors;
- * no request that a model accepts comes near.
+ * Bytes that values take until a request is done, its copies in the data plane included. Their sums bound the memory of a request beside
+ * its tensors; no request that a model accepts is near them.
  */
 export const COST = { object: 320, member: 48, parameter: 224, list: 120, item: 40, data: 400 };

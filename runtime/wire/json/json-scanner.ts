@@ -36,7 +36,7 @@ export class JsonScanner {
   /** A part of the document as text, each byte a character. */
   #window = "";
   #windowAt = 0;
-  /** Of the string that is being read: where what is not decoded yet begins, and what is in that. */
+  /** The string that is being read: the start of its undecoded part, and the kinds of characters in it. */
   #from = 0;
   #isAscii = true;
   #isEscaped = false;
@@ -225,7 +225,7 @@ export class JsonScanner {
     }
   }
 
-  /** What has been read of the string up to here goes where it is to go. */
+  /** Appends the part of the string that was read so far. */
   #flush(to: number): void {
     const from = this.#from;
     if (this.#sink) this.#sink.textBytes(this.bytes, from, to);

@@ -1,6 +1,6 @@
 /**
- * Parses JSON as Triton's front end does (RapidJSON): bytes → values that keep 64-bit integers and distinguish 1 from 1.0, or a fault with its text
- * and byte offset. NaN and Infinity are accepted. A reader can pause after any number of bytes.
+ * Parses JSON as Triton's front end does (RapidJSON): bytes → values that keep 64-bit integers and distinguish 1 from 1.0. Invalid JSON is
+ * a fault with Triton's text and byte offset. NaN and Infinity are accepted. A reader can pause after any number of bytes.
  */
 import { RuntimeFault } from "../../base/errors.js";
 import { type Allocated, DataList, FRACTION, MAX_NESTING, NEGATIVE, tooDeep, WHOLE } from "./data-list.js";
@@ -32,19 +32,19 @@ const MAX_DEPTH = 1000;
 const NO_ITEMS: readonly Json[] = [];
 const NO_MEMBERS: JsonObject = new Map();
 
-/** What is expected next. */
+/** The expected next token. */
 const [VALUE, FIRST_ITEM, KEY, FIRST_KEY, COLON, AFTER, IN_KEY, IN_TEXT, END] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
-/** What a place lies in. */
+/** The containers of a position. */
 const [OBJECT, LIST, DATA, LEFT_OUT_OBJECT, LEFT_OUT_LIST] = [0, 1, 2, 3, 4] as const;
 
 export class JsonReader extends JsonScanner {
   readonly #allocated: Allocated | undefined;
   #allowance: number;
   #next: number = VALUE;
-  /** What the place lies in; undefined for the document itself. */
+  /** The container of the position; undefined for the document itself. */
   #top: Frame | undefined;
   #depth = 0;
-  /** What is kept of the value that comes next; undefined for nothing. */
+  /** The destination of the next value; undefined if it is not kept. */
   #wanted: Kept | undefined;
   /** The list that elements go to, and how deep its outermost brackets lie. */
   #data: DataList | undefined;
@@ -125,7 +125,7 @@ export class JsonReader extends JsonScanner {
     if (this.#allowance < 0)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `the request JSON holds too many lists, objects or members for its ${this.bytes.length} bytes; put the elements of a tensor into one 'data' list, or send them as binary data`,
+        `the request JSON holds too many lists, objects or members for its ${this.bytes.length} bytes; put tensors into one 'data' list, or send binary data`,
       );
   }
 
@@ -238,7 +238,7 @@ export class JsonReader extends JsonScanner {
     this.at++;
   }
 
-  /** The container that the place lies in ends here. */
+  /** The container of the position ends here. */
   #close(): void {
     this.at++;
     const { kind, container, outer } = this.#top!;
@@ -309,7 +309,7 @@ export class JsonReader extends JsonScanner {
     return true;
   }
 
-  /** The name of a member that comes next. */
+  /** The name of the next member. */
   #named(frame: Frame, key: string): void {
     const kept = frame.kept!;
     const named = kept.members?.get(key);
@@ -327,7 +327,7 @@ class Frame {
   kind = OBJECT as number;
   kept: Kept | undefined;
   container: Map<string, Json> | Json[] | undefined;
-  /** Of kept objects: the name of the member that comes next, and whether it is kept. */
+  /** For kept objects: the name of the next member, and whether it is kept. */
   key = "";
   isWanted = false;
   inner: Frame | undefined;

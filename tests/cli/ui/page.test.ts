@@ -76,7 +76,7 @@ test("models, graph, request, trace, why and why not; nothing on the console, no
   await page.locator("#candidate").fill(String(best));
   await page.keyboard.press("Enter");
   expect(await text("#story")).toMatch(
-    /retrieval\.queryFaiss found it, at place \d+.*dlrm|ranking.*Why: it is at place 1 of the answer/s,
+    /found by retrieval\.queryFaiss, at position \d+.*dlrm|ranking.*Why: it is at place 1 of the answer/s,
   );
   await page.screenshot({ path: join(SHOTS, "light.png"), fullPage: true });
   expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
@@ -147,7 +147,7 @@ test("requests of any client, over gRPC and HTTP, are there stage by stage, and 
 test("a mistake in the form is told, and so is the server's no", async () => {
   await page.locator("#in-user_id").fill("[[1");
   await page.keyboard.press("Control+Enter");
-  expect(await text("#console")).toContain("user_id is no JSON");
+  expect(await text("#console")).toContain("user_id is not JSON");
   await page.locator("#in-user_id").fill("[[1.5]]");
   await page.keyboard.press("Control+Enter");
   await page.locator("#console.bad").waitFor();

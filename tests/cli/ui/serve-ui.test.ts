@@ -87,7 +87,7 @@ test("the page finds a server on another address, and has the keys of the APIs i
 test("beyond loopback only with --ui-address, with a warning, and for this machine's own names", async () => {
   await using server = await serveUi("--http-address=127.0.0.1", "--ui=0", "--ui-address=0.0.0.0");
   const page = new URL(await server.found(/The page: (http:\S+)/));
-  await server.found(/(whoever reaches the page sees the tensors)/);
+  await server.found(/(anyone who reaches the page sees the tensors)/);
   const status = (host: string) =>
     new Promise(done => {
       request({ host: "127.0.0.1", port: page.port, path: "/counts", headers: { host } }, answer => {

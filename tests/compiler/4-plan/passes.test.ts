@@ -289,7 +289,7 @@ describe("pruneColumns", () => {
     expect(plan.steps.map(feast)).toEqual([{ features: { city: "city" }, onMissing: "null", outputs: ["city"] }]);
     expect(reports.find(r => r.pass === "pruneColumns")!.notes).toEqual([
       { step: "one", text: "does not fetch `age`: nobody reads it", saves: { columns: 1 } },
-      { step: "two", text: "is gone: nobody reads what it makes", saves: { steps: 1, columns: 1, lookups: 1 } },
+      { step: "two", text: "is removed: no step reads its output", saves: { steps: 1, columns: 1, lookups: 1 } },
     ]);
   });
 

@@ -162,7 +162,7 @@ describe("what is wrong is said in a sentence", () => {
     ],
     [
       { dynamicBatching: { preserveOrdering: true, priorityLevels: 2, defaultPriorityLevel: 1 } },
-      "`dynamicBatching.preserveOrdering` goes with one priority level, and `priorityLevels` is 2",
+      "`dynamicBatching.preserveOrdering` takes one priority level, and `priorityLevels` is 2",
     ],
     [
       { dynamicBatching: { priorityLevels: 2, defaultPriorityLevel: 3 } },

@@ -149,7 +149,7 @@ describe("four stages", () => {
     expect(await panel()).toContain("(filterOut)");
     await page.keyboard.press("Escape");
     expect(await lit("down")).toEqual([]);
-    expect(await panel()).toContain("What the passes did");
+    expect(await panel()).toContain("Changes by passes");
   });
 
   test("search marks steps and columns; Enter goes through them", async () => {
@@ -196,7 +196,7 @@ describe("four stages", () => {
     expect(dragged).not.toBe(before);
     await page.mouse.wheel(0, -200);
     expect(await view()).not.toBe(dragged);
-    expect(await panel()).toContain("What the passes did");
+    expect(await panel()).toContain("Changes by passes");
   });
 
   test("light and dark follow the system until the reader chooses", async () => {

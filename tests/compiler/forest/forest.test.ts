@@ -97,7 +97,7 @@ describe("files that hold no forest are refused", () => {
   test("another objective, another booster, broken trees", () => {
     const objective = xgboost();
     objective.learner.objective.name = "reg:own";
-    expect(() => readXgboost(objective, "m.json")).toThrow("m.json was trained for `reg:own`, and Merlon knows");
+    expect(() => readXgboost(objective, "m.json")).toThrow("m.json was trained for `reg:own`, and Merlon supports");
     const linear = xgboost();
     linear.learner.gradient_booster.name = "gblinear";
     expect(() => readXgboost(linear, "m.json")).toThrow("m.json is a `gblinear` model, which has no trees");
@@ -117,11 +117,7 @@ describe("files that hold no forest are refused", () => {
       tree => (tree.right_children[tree.left_children[0]!] = tree.left_children[0]!),
       /reached in two/,
     ],
-    [
-      "a feature beyond the last",
-      tree => (tree.split_indices[0] = 5),
-      /node 0, asks for feature 5, and the model has 5/,
-    ],
+    ["a feature beyond the last", tree => (tree.split_indices[0] = 5), /node 0, reads feature 5, and the model has 5/],
     [
       "a leaf that is no number",
       tree => tree.split_conditions.fill(null),

@@ -36,7 +36,7 @@ test("a release that is not in the table counts as the newest before it; older o
   expect(releaseOf(TRITON_DEFAULT).release).toBe(TRITON_DEFAULT);
   expect(() => releaseOf("22.12")).toThrowError("Triton 22.12 is older than 23.06");
   for (const text of ["2.72.0", "26.8", "", "26.08; rm"])
-    expect(() => releaseOf(text)).toThrowError("is no release of Triton");
+    expect(() => releaseOf(text)).toThrowError("is not a release of Triton");
 });
 
 test("the documentation's table has a row for each ONNX Runtime, from the release that brought it", () => {

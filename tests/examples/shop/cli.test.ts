@@ -50,7 +50,7 @@ it("refuses a scale or a seed that is none", () => {
   });
   expect(shop("generate", "--out", "x", "--seed", "best")).toMatchObject({
     status: 1,
-    stderr: "shop: `best` is no whole number. Give one, such as 2019.\n",
+    stderr: "shop: `best` is not an integer. Give one, such as 2019.\n",
   });
   expect(existsSync(join(folder, "x"))).toBe(false);
 });

@@ -78,7 +78,7 @@ feature { name: "x" type: FLOAT value_count < min: 2 max: 2 > annotation { tag: 
 
 test("a broken file is named, with the place", () => {
   expect(() => parseMerlinPbtxt('feature {\n  name: "x"\n  type: }', "dir/schema.pbtxt")).toThrow(
-    "dir/schema.pbtxt is no Merlin schema: line 3, column 9: expected a value, but found `}`.",
+    "dir/schema.pbtxt is not a Merlin schema: line 3, column 9: expected a value, but found `}`.",
   );
-  expect(() => parseMerlinJson("{", "schema.json")).toThrow(/schema\.json is no Merlin schema/);
+  expect(() => parseMerlinJson("{", "schema.json")).toThrow(/schema\.json is not a Merlin schema/);
 });

@@ -47,7 +47,7 @@ test.each([
 ])("a file that is %s says so", (_, bytes, what) => {
   const found = otherModel(bytes);
   expect(`${found?.what} ${found?.way}`).toMatch(what);
-  expect(() => readOnnxSignature(bytes, "x")).toThrow(/x is no ONNX model: it is/);
+  expect(() => readOnnxSignature(bytes, "x")).toThrow(/x is not an ONNX model: it is/);
 });
 
 test("what no format is recognised in is still named as damaged", () => {

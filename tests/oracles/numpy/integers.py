@@ -1,4 +1,4 @@
-"""Writes what numpy makes of expressions over int64 -> tests/fixtures/numpy/integers.json.
+"""Writes what numpy makes of expressions over int64 → tests/fixtures/numpy/integers.json.
 
 Run: python integers.py, with the numpy of requirements.txt. Integers are decimal text, floats Python's shortest repr. A division by zero is left out: numpy
 answers 0 there, and Merlon null.

@@ -1,4 +1,4 @@
-"""Which version of an ONNX operator means something else than the one before it, as the schemas of the `onnx` package have it -> JSON."""
+"""Which version of an ONNX operator means something else than the one before it, as the schemas of the `onnx` package have it → JSON."""
 import json
 import sys
 

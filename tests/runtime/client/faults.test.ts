@@ -74,7 +74,7 @@ describe("what is no KServe server", () => {
       stream.respond({ ":status": 200, "content-type": "text/html" });
       stream.end("<h1>Welcome</h1>");
     });
-    expect((await fault(`grpc://${at}`)).message).toMatch(/content-type "text\/html" and is no gRPC server/);
+    expect((await fault(`grpc://${at}`)).message).toMatch(/content-type "text\/html" and is not a gRPC server/);
   });
 
   test("bytes that are no message", async () => {
@@ -102,7 +102,7 @@ describe("what is no KServe server", () => {
   });
 
   test.each(["localhost:8001", "ftp://localhost", "grpc://", "", "http://"])("%j is no address", async url => {
-    await expect(connect(url)).rejects.toThrow(/write|names no host|is no URL/);
+    await expect(connect(url)).rejects.toThrow(/write|names no host|is not a URL/);
   });
 });
 

@@ -41,7 +41,7 @@ test.each<[what: string, name: string, content: string | Uint8Array, message: Re
     "a fraction where integers are declared, CSV",
     "a.csv",
     "id,s,x\n1,a,1\n1.5,b,2\n",
-    /a\.csv`: column `id` holds "1\.5" in row 1, and int64 id is wanted\. Declare it as what it is, or mend or leave out/,
+    /a\.csv`: column `id` holds "1\.5" in row 1, expected int64 id\. Declare its real type, or mend or leave out/,
   ],
   [
     "a fraction where integers are declared, JSON",
@@ -66,7 +66,7 @@ test.each<[what: string, name: string, content: string | Uint8Array, message: Re
     "beyond int64, Parquet",
     "a.parquet",
     "SELECT 9223372036854775805::UBIGINT + i::UBIGINT AS id, 'a' AS s, 1::FLOAT AS x FROM range(5) t(i)",
-    /a\.parquet`: column `id` holds "9223372036854775808" in row 3, and int64 id is wanted\./,
+    /a\.parquet`: column `id` holds "9223372036854775808" in row 3, expected int64 id\./,
   ],
   [
     "always null",

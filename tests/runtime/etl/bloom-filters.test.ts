@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "merlon-bloom-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const options = { user: "user_id", item: "item_id", errorRate: 0.001, name: "seen_items" };
 
-test("rows of users and items -> a filter per user, which drops what the user has seen", async () => {
+test("rows of users and items → a filter per user, which drops what the user has seen", async () => {
   const events = join(folder, "events.csv");
   writeFileSync(
     events,

@@ -231,7 +231,7 @@ describe("layouts", () => {
         "`--out-files` is a whole number from 1 to 10000. Got 0.",
       );
       await expect(run("o", { partitionBy: ["j"] })).rejects.toThrow(
-        "`--partition-by j`: there is no such column in what is written.",
+        "`--partition-by j`: the output has no such column.",
       );
       expect(readdirSync(folder).sort()).toEqual(["fit.parquet", "fitted", "many.parquet"]);
     });
@@ -254,10 +254,10 @@ describe("bad files", () => {
       /b\.parquet` has no column `brand`; it has `id`\./,
     );
     await expect(two(schemaOf({ id: "string", brand: "string" }), { id: ["1"], brand: ["x"] })).rejects.toThrow(
-      /b\.parquet`: column `id` is VARCHAR, but int64 id is wanted\. Write it as an integer, or, if it holds times/,
+      /b\.parquet`: column `id` is VARCHAR, expected int64 id\. Write it as an integer, or, if it holds times/,
     );
     await expect(two(schemaOf({ id: "float64", brand: "string" }), { id: [1.5], brand: ["x"] })).rejects.toThrow(
-      /b\.parquet`: column `id` is DOUBLE, but int64 id is wanted\. Declare it float64/,
+      /b\.parquet`: column `id` is DOUBLE, expected int64 id\. Declare it float64/,
     );
   });
   test("columns in another order, a narrower integer and an empty file among others are no mistake", async () => {

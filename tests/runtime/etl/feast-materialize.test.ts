@@ -211,7 +211,7 @@ describe("get", () => {
       },
       "2 values of `user_id` and 1 values of `shop`: they pair by position",
     ],
-    [{ views: ["values"], keys: new Map([["user_id", ["1.5"]]]) }, "`user_id` is INT64 and `1.5` is no whole number"],
+    [{ views: ["values"], keys: new Map([["user_id", ["1.5"]]]) }, "`user_id` is INT64 and `1.5` is not an integer"],
     [{ views: ["codes"], keys: new Map([["code", ["3000000000"]]]) }, "beyond"],
     [{ views: ["values"], features: ["agee"], keys: new Map([["user_id", ["1"]]]) }, "has no feature `agee`"],
     [{ service: "visits", keys: new Map() }, "has no service `visits`; it has `visit`"],

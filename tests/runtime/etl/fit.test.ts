@@ -175,21 +175,17 @@ describe("bad input", () => {
     );
   });
   test("a type of another kind", async () => {
-    await refuse(
-      parquet({ brand: "int64" }, { brand: [1] }),
-      ids,
-      /column `brand` is BIGINT, but string brand is wanted/,
-    );
+    await refuse(parquet({ brand: "int64" }, { brand: [1] }), ids, /column `brand` is BIGINT, expected string brand/);
     await refuse(
       parquet({ price: "string" }, { price: ["1"] }),
       price,
-      /column `price` is VARCHAR, but float32 price is wanted\. Write it as a number\./,
+      /column `price` is VARCHAR, expected float32 price\. Write it as a number\./,
     );
     const whole = workflowPlan({ n: "int64" }, [{ op: "categorify" }]);
     await refuse(
       parquet({ n: "float64" }, { n: [1] }),
       whole,
-      /column `n` is DOUBLE, but int64 n is wanted\. Declare it float64, or write it as an integer/,
+      /column `n` is DOUBLE, expected int64 n\. Declare it float64, or write it as an integer/,
     );
     await refuse(
       parquet({ n: "int32" }, { n: [1] }),
@@ -201,7 +197,7 @@ describe("bad input", () => {
     await refuse(
       parquet({ n: "int64" }, { n: [1, 300] }),
       workflowPlan({ n: "int8" }, [{ op: "normalize" }]),
-      /column `n` holds "300" in row 1, and int8 n is wanted\./,
+      /column `n` holds "300" in row 1, expected int8 n\./,
     );
   });
   test("no rows", async () => {
@@ -238,7 +234,7 @@ describe("bad input", () => {
       });
       return file;
     };
-    await refuse(write, vectors, /column `v` holds "\[1\.0, 2\.0\]" in row 1, and float32\[3\] v is wanted\./);
+    await refuse(write, vectors, /column `v` holds "\[1\.0, 2\.0\]" in row 1, expected float32\[3\] v\./);
   });
   test("files that are none, or nothing at all", async () => {
     await refuse(

@@ -134,7 +134,7 @@ test("refuses what cannot become an index, and writes nothing", async () => {
   await refuse(
     { id: [1, 1], e: two.e },
     {},
-    "column `id` has the id 1 in 2 rows (0 and 1, from 0). Each id must come once.",
+    "column `id` has the id 1 in 2 rows (0 and 1, from 0). Each id must be unique.",
   );
   await refuse({ id: [1, null], e: two.e }, {}, "column `id` is null in 1 of 2 rows. Each vector needs an id");
   await refuse({ id: [1, 2], e: [[1, 2], [3]] }, {}, "column `e` has lists of 1 to 2 values (1 at id 2).");

@@ -40,10 +40,10 @@ test.each(["http", "grpc"] as const)("%s", async scheme => {
       expect(await ask(["café", "caf\ufffd", "x"], ["\ufffd"])).toEqual([[4, 3, 2], [5]]);
       await expect(ask(["café", LATIN1], ["a"])).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
-        message: expect.stringMatching(/input 's(__values)?': element 1 is no UTF-8 text/),
+        message: expect.stringMatching(/input 's(__values)?': element 1 is not UTF-8 text/),
       });
       await expect(ask(["café"], ["a", "\ufffd", LATIN1])).rejects.toThrow(
-        /input 'tags__values': element 2 is no UTF-8 text/,
+        /input 'tags__values': element 2 is not UTF-8 text/,
       );
     } finally {
       await client.close();

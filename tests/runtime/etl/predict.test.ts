@@ -112,7 +112,7 @@ test("refuses what the model cannot take", async () => {
   await refused(
     { ...TYPES, item_id: "string" },
     { item_id: ["a"], price: [1], vector: [[1, 2, 3]] },
-    /column `item_id` is VARCHAR, but int64 item_id is wanted/,
+    /column `item_id` is VARCHAR, expected int64 item_id/,
   );
   await refused(TYPES, { item_id: [99], price: [1], vector: [[1, 2, 3]] }, /tower\.onnx` refused rows 0 to 0: /);
   await refused(

@@ -55,9 +55,7 @@ test("a killed fit goes on where it was, and begins anew when the data changed",
 
     await killed();
     const again = await merlon(folder, ...args, "etl");
-    expect(again.out).toMatch(
-      /went on where a fit of the same program and data had been stopped: [2-7] of its parts were done/,
-    );
+    expect(again.out).toMatch(/resumed a fit of the same program and data: [2-7] of its parts were done/);
     expect(filesOf(join(folder, "etl"))).toEqual(filesOf(join(folder, "whole")));
     expect(existsSync(journal)).toBe(false);
 

@@ -1,5 +1,5 @@
 /**
- * A fitted plan and plain values -> plain values, through the plan's ONNX graph in onnxruntime-node and on a Triton's ONNX Runtime. What the third
+ * A fitted plan and plain values → plain values, through the plan's ONNX graph in onnxruntime-node and on a Triton's ONNX Runtime. What the third
  * half of the operators means.
  */
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * A fitted plan and plain values -> plain values, once through the kernels (as a server runs them) and once through `transformWorkflow`.
+ * A fitted plan and plain values → plain values, once through the kernels (as a server runs them) and once through `transformWorkflow`.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

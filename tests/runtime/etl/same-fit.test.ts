@@ -61,7 +61,7 @@ describe("a model and a workflow of another fit", () => {
       "with as many ids of other values",
       ["x", "y", "y"],
       true,
-      /trained on 5 ids of `city`.* makes as many for other values \(vocabulary sha256:[0-9a-f]{12}; the model's is sha256:[0-9a-f]{12}\)/,
+      /trained on 5 ids of `city`.* makes as many for other values \(vocabulary sha256:[0-9a-f]{12}, and the model's is sha256:[0-9a-f]{12}\)/,
     ],
     ["exported before models named it", ["x", "y", "y"], false, undefined],
   ] as const)("%s", async (_, city, names, refused) => {
@@ -122,7 +122,7 @@ describe("a workflow's folder at load", () => {
       await load(built.outputs, "refuse");
       const other = await fitCells(folder, plan(), cellsOf(["x", "y", "y"]));
       const told =
-        /fitted holds another fit than the ensemble was built with: its ids of `city` are of vocabulary sha256:[0-9a-f]{12}, not sha256:[0-9a-f]{12}/;
+        /fitted is another fit than the one of the build\. Its ids of `city` are of vocabulary sha256:[0-9a-f]{12}, not sha256:[0-9a-f]{12}/;
       await expect(load(built.outputs, "refuse")).rejects.toThrow(told);
       const warnings: string[] = [];
       await load(built.outputs, message => void warnings.push(message));

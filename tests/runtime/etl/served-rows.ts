@@ -1,5 +1,5 @@
 /**
- * A fitted workflow's folder and plain values -> plain values, through a running server: the workflow is a model of its own, requests and
+ * A fitted workflow's folder and plain values → plain values, through a running server: the workflow is a model of its own, requests and
  * answers are bytes of the gRPC protocol, ragged columns travel as values and offsets, nulls as validity.
  */
 import { mkdtemp, rm } from "node:fs/promises";

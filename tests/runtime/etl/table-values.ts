@@ -1,5 +1,5 @@
 /**
- * Plain values (numbers, texts, booleans, null; lists of them) <-> kernel columns and Parquet files. Integers are numbers, or text beyond
+ * Plain values (numbers, texts, booleans, null; lists of them) ↔ kernel columns and Parquet files. Integers are numbers, or text beyond
  * 2^53; infinities are `"inf"` and `"-inf"`; NaN reads as null, which is what it means.
  */
 import { DuckDBInstance, type Json } from "@duckdb/node-api";

@@ -91,7 +91,7 @@ test("a file of somebody else at the place of the map is neither overwritten nor
       writeFileSync(map, content);
       for (const textIds of [true, false])
         await expect(built(folder, TEXTS, { textIds })).rejects.toThrow(
-          "i.faiss.ids.arrow is where the id map of this index belongs, and is no id map: move it",
+          "i.faiss.ids.arrow is not the id map of this index, and its id map would replace it: move the file",
         );
       expect(readFileSync(map)).toEqual(Buffer.from(content));
     }
@@ -131,7 +131,7 @@ test("a text twice, a null and integers are refused with the row, and nothing is
     };
     await refuse(
       ["a", "b", "c", "b"],
-      'column `id` has the id "b" in 2 rows (1 and 3, from 0). Each id must come once.',
+      'column `id` has the id "b" in 2 rows (1 and 3, from 0). Each id must be unique.',
     );
     await refuse(["", "x", ""], 'column `id` has the id "" in 2 rows (0 and 2, from 0).');
     await refuse(["a", null], "column `id` is null in 1 of 2 rows. Each vector needs an id");

@@ -1,5 +1,5 @@
 /**
- * Columns and a chain of operators -> a workflow plan, as the compiler would write it. Each operator replaces the columns it is given.
+ * Columns and a chain of operators → a workflow plan, as the compiler would write it. Each operator replaces the columns it is given.
  */
 import { userFunction } from "#compiler/lambda/compile-lambda.js";
 import type { UserFunction } from "#compiler/lambda/user-function.js";

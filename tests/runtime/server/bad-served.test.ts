@@ -132,7 +132,7 @@ const REQUESTS: readonly (readonly [what: string, Bad, Ask, code: number, messag
     { rank: ranker("if (age.data.includes(0)) { data = data.subarray(1); shape = [data.length, 1]; }") },
     { users: [999] },
     13,
-    /step `ranking` \(predictOnnx\): model `rank` answered `score` with the shape \[7, 1\] for 8 rows of 1\. .* export it with a batch dimension/,
+    /step `ranking` \(predictOnnx\): model `rank` answered `score` with the shape \[7, 1\] for 8 rows of 1\. .* Export it with a variable batch dimension/,
   ],
   [
     "a model that answers another width",
@@ -150,7 +150,7 @@ const REQUESTS: readonly (readonly [what: string, Bad, Ask, code: number, messag
     },
     { users: [999] },
     3,
-    /step `ranking` \(predictOnnx\): output `score` of model `rank` is string and float32 is wanted/,
+    /step `ranking` \(predictOnnx\): output `score` of model `rank` is string, expected float32/,
   ],
   [
     "a model that answers nothing",

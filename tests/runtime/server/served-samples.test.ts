@@ -200,7 +200,7 @@ test("popular items stand in when the index fails, and the answer says so", asyn
   expect(both.filtered_ids__values!.data.slice(20, 22)).toEqual([7, 9]);
   expect(told).toHaveProperty(
     ["fallback.found.fallback"],
-    expect.stringMatching(/^row 1 of the request, asked alone: step `nearest\.queryFaiss`/),
+    expect.stringMatching(/^row 1 of the request, run alone: step `nearest\.queryFaiss`/),
   );
   expect(told).toHaveProperty(["timing.nearest.queryFaiss"]);
 });

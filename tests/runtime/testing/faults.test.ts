@@ -225,7 +225,7 @@ test("a fault that is written wrong says how it is written", async () => {
   for (const [text, reason] of [
     ["echo", "write MODEL:KIND"],
     ["echo:explode", "there is no fault `explode`"],
-    ["echo:delay=soon", "delay=soon is no time"],
+    ["echo:delay=soon", "delay=soon is not a time"],
     ["echo:error=BAD", "error.code"],
     ["echo:rate=0.5", "does nothing"],
     ["echo:drop,rate=2", "rate: "],

@@ -156,7 +156,7 @@ test("a repository without its models is served under its own configurations", a
 
 test("a mock that can't be made says which file and place is wrong", async () => {
   expect(await reason("bare")).toBe(
-    "Invalid argument: a mock stands in for model 'bare' (backend 'onnxruntime'), and its configuration names no outputs, which the model's file would tell: write them into config.pbtxt",
+    "Invalid argument: a mock replaces model 'bare' (backend 'onnxruntime'), whose configuration has no outputs and whose file is missing: write them into config.pbtxt",
   );
   expect(await reason("wrong")).toBe(
     "Invalid argument: parameter `mock` of model 'wrong': outputs.Z: model 'wrong' has no such output; it has 'Y'",

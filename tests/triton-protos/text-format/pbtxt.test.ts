@@ -31,7 +31,7 @@ test("faults are named by file, line and column", () => {
     'name: "m"\nmax_batch_size: 99999999999': "f:2:17: Integer out of range (99999999999)",
     'name: "a" # "\nname: "b"': "f:2:1: `name` is set a second time; remove one of the two",
     "backend: merlon": "f:1:10: Expected string, got: merlon",
-    "input { data_type: TYPE_X }": "f:1:20: `TYPE_X` is no value of `data_type`: TYPE_INVALID, TYPE_BOOL",
+    "input { data_type: TYPE_X }": "f:1:20: `TYPE_X` is not a value of `data_type`: TYPE_INVALID, TYPE_BOOL",
   };
   for (const [text, message] of Object.entries(cases)) expect(() => parseModelConfig(text, "f"), text).toThrow(message);
   expect(() => parseModelConfig('input { name: "x"', "f")).toThrow("f:1:18: Expected identifier, got: ");

@@ -1,6 +1,6 @@
 /**
- * Functions of integers as ONNX nodes on int64. Sums and products wrap there as they do in the kernels. A division by 0, and one of -2^63 by -1,
- * end the process that runs the graph on some machines, so divisors never are either.
+ * Functions of integers as ONNX nodes on int64. Sums and products wrap there as they do in the kernels. A division by 0, and one of -2^63
+ * by -1, crash the process that runs the graph on some machines, so divisors are never either of these.
  */
 
 import {
@@ -58,7 +58,7 @@ const compare =
 
 const negate = (g: G, a: Value): Value => sub(g, n(g, 0n), a);
 
-/** Towards zero, with what is left; nothing after a division by zero. */
+/** Towards zero, with the remainder; null after a division by zero. */
 function divide(g: G, a: IntegerTerm, b: IntegerTerm) {
   const isZero = equal(g, b.value, n(g, 0n));
   const isMinusOne = equal(g, b.value, n(g, -1n));

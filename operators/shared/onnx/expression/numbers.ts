@@ -45,7 +45,7 @@ const fold =
     return args.reduce((made, a) => where(g, notANumber(g, a), a, made), best);
   };
 
-/** Half goes up, and 0.49999999999999994 to 0. */
+/** Half rounds up, and 0.49999999999999994 to 0. */
 const round: Numbers = (g, a) => {
   const low = floor(g, a!);
   return where(g, greaterOrEqual(g, sub(g, a!, low), n(g, 0.5)), add(g, low, n(g, 1)), low);

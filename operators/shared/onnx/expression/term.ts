@@ -1,5 +1,5 @@
 /**
- * What the parts of an expression are in a graph: numbers as float64 with NaN for missing; integers, flags and texts with a flag of their own for it. A
+ * The parts of an expression in a graph: numbers as float64 with NaN for missing; integers, flags and texts with a separate flag for it. A
  * literal keeps its value, so that functions of literals alone are worked out while building.
  */
 
@@ -117,7 +117,7 @@ export function truthy(g: GraphBuilder, term: Term): Value {
   }
 }
 
-/** Whether a text is one of some, whatever stands where it is missing. */
+/** Whether a text is one of some, with any value for a missing one. */
 export function isText(g: GraphBuilder, { value }: Pick<TextTerm, "value">, texts: readonly string[]): Value {
   const once = [...new Set(texts)];
   const code = encode(
@@ -144,7 +144,7 @@ export function choose(g: GraphBuilder, test: Value, yes: ScalarTerm, no: Scalar
   return { type: "text", value, ...rest, ...(left && right && { domain: new Set([...left, ...right]) }) };
 }
 
-/** What a function makes of each text that a term can be, as a table. @param apply of a text that is there */
+/** The result of a function for each possible text of a term, as a table. @param apply of a text that is not missing */
 export function mapTexts(
   g: GraphBuilder,
   term: TextTerm,

@@ -1,18 +1,18 @@
 /**
- * Where the answers of different decoupled steps meet: Triton has no way to join them, and refuses an ensemble in which a step, or the ensemble's own
- * answer, takes tensors of both.
+ * Detects outputs of different decoupled steps that are combined. Triton cannot join them, and refuses an ensemble in which a step, or the
+ * ensemble's own output, takes tensors of both.
  */
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 
 /** A tensor, or the ensemble's answer as a whole. */
 interface Node {
-  /** Of the model that it is first seen with. */
+  /** The model that first uses it. */
   readonly model: string;
   /** The step that makes it. */
   step?: number;
   readonly from: Node[];
   readonly to: Node[];
-  /** Of the decoupled step whose answers it comes with; 0 for the request. */
+  /** The decoupled step whose responses contain it; 0 for the request. */
   label: number;
   isVisited: boolean;
 }
@@ -49,7 +49,7 @@ export function decoupledClash(
   /** By their steps, whose outputs have one label. */
   const labels = new Map<number, number>();
   let last = 0;
-  // The list grows as the walk goes on.
+  // The list grows during the walk.
   for (const node of open)
     for (const next of node.to) {
       if (next.isVisited || !next.from.every(from => from.isVisited)) continue;

@@ -81,8 +81,8 @@ export function ensembleGraph(
 }
 
 /**
- * Steps that must run for the wanted outputs, pruned as Triton prunes them: it walks backwards from the outputs that are not wanted and
- * forgets that an output may also feed a step. A request for an early output only can therefore find nothing to run.
+ * Steps that must run for the requested outputs, pruned as Triton does: it walks backwards from the other outputs, even if an output also
+ * feeds a step. A request for an early output only can therefore find nothing to run.
  */
 export function neededSteps(
   { steps, producer, consumers }: EnsembleGraph,

@@ -11,7 +11,7 @@ import { find, type Scope } from "./scope.js";
 import { adaptShape } from "./shape.js";
 import type { Wish } from "./wish.js";
 
-/** Tensors of a step's inputs in the shapes that its model expects; without those that nobody sends. */
+/** Tensors of a step's inputs in the shapes that its model expects, without inputs that no step produces. */
 export const memberInputs = (step: EnsembleStep, scope: Scope, member: ModelConfig): Tensor[] =>
   step.inputs.flatMap(([input, name]) => {
     const slot = find(scope, name);

@@ -22,7 +22,7 @@ export interface EnsembleRun {
   readonly server: ServerModels;
   /** The members. */
   readonly dependencies: readonly ModelRef[];
-  /** What a request means that wants all outputs. */
+  /** The meaning of a request for all outputs. */
   readonly whole: Wish;
   /** By step, those of all requests; undefined without `max_inflight_requests`. */
   readonly slots: readonly StepSlots[] | undefined;
@@ -52,7 +52,7 @@ interface Running {
   readonly lease: Lease;
   readonly answer: (response: BackendResponse) => void;
   readonly wish: Wish;
-  /** What members get beside their inputs. */
+  /** The parts of a member's request beside its inputs. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly root: Scope;
   readonly resolve: () => void;

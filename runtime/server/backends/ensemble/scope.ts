@@ -3,7 +3,7 @@
  */
 import type { Tensor } from "../../../base/tensor.js";
 
-/** A tensor and whether its first dimension is a batch; `null` for one that nobody sends. */
+/** A tensor and whether its first dimension is a batch; `null` for one without a producer. */
 export type Slot = { readonly tensor: Tensor; readonly batched: boolean } | null;
 
 /** Tensors that belong to the request, or to one answer of a decoupled step. */

@@ -4,17 +4,17 @@
 import type { ModelConfig, ModelOutput } from "../../../../triton-protos/model-config.js";
 import { type EnsembleGraph, neededSteps } from "./graph.js";
 
-/** What a choice of outputs means for a run. */
+/** The effect of a choice of outputs on a run. */
 export interface Wish {
   /** In the order of the answer. */
   readonly outputs: readonly ModelOutput[];
   /** Steps that must run; all where it is left out. */
   readonly needed?: ReadonlySet<number>;
-  /** Answers leave from the innermost scope that an output comes from. */
+  /** Responses are sent from the innermost scope of an output. */
   readonly leaf: number;
 }
 
-/** @param names the outputs that are wanted */
+/** @param names the requested outputs */
 export function readWish({ output: declared }: ModelConfig, graph: EnsembleGraph, names: ReadonlySet<string>): Wish {
   const wanted = declared.filter(({ name }) => names.has(name));
   const leaf = wanted.reduce((origin, { name }) => {

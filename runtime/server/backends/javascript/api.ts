@@ -1,5 +1,5 @@
 /**
- * What a JavaScript model works with: the contract of `1/model.mjs`. A module exports `execute`, and may export `initialize` and `finalize`.
+ * The API of a JavaScript model: the contract of `1/model.mjs`. A module exports `execute`, and may export `initialize` and `finalize`.
  *
  * @example
  * export function execute(requests) {
@@ -27,8 +27,8 @@ export interface ModelRequest {
   /** Integers are numbers where they are safe. */
   readonly parameters: Readonly<Record<string, ModelParameter>>;
   /**
-   * The model's own to read and write until the request is answered; then the memory of large ones (16 KB and more) goes back to the server, and their arrays
-   * are empty. What is to be kept is copied: `inputs.X.data.slice()`.
+   * The model may read and write them until the request is answered. Then the memory of large ones (16 KB and more) is returned to the
+   * server, and their arrays are empty. Copy data to keep it: `inputs.X.data.slice()`.
    */
   readonly inputs: Readonly<Record<string, ModelTensor | undefined>>;
   readonly requestedOutputs: readonly string[];
@@ -38,9 +38,9 @@ export interface ModelRequest {
   /** Microseconds; 0 for none. */
   readonly timeout: number;
   readonly priority: number;
-  /** W3C header for what the model sends elsewhere on behalf of this request, where it is traced with OpenTelemetry. */
+  /** W3C header for the model's own calls for this request, if it is traced with OpenTelemetry. */
   readonly traceparent: string | undefined;
-  /** Whether the client has gone away. */
+  /** Whether the client has disconnected. */
   isCancelled(): boolean;
   /** Decoupled models: sends one answer, now. */
   send(response: ModelResponse): void;
@@ -81,7 +81,7 @@ export interface ModelContext {
   stream(request: ModelCallRequest): AsyncIterable<ModelAnswer>;
 }
 
-/** What a model may say of itself; what the configuration says already must agree. The counterpart of Python's `auto_complete_config`. */
+/** The declarations of a model; they must agree with the configuration. The counterpart of Python's `auto_complete_config`. */
 export interface ConfigBuilder {
   /** The configuration as written. */
   readonly config: ModelConfig;
@@ -101,7 +101,7 @@ export interface ModelTensorSpec {
 }
 
 export interface JavaScriptModel {
-  /** Fills in what the configuration leaves out. Runs before `initialize`, in a thread of its own. */
+  /** Completes the configuration. Runs before `initialize`, in a thread of its own. */
   autoCompleteConfig?(builder: ConfigBuilder): void | Promise<void>;
   initialize?(context: ModelContext): void | Promise<void>;
   /** One response per request, in order; nothing for a decoupled model. A thrown error fails all requests of the batch. */

@@ -6,7 +6,7 @@ import type { Home } from "../../../base/memory/request-memory.js";
 import type { Tensor } from "../../../base/tensor.js";
 import type { BackendRequest, BackendResponse } from "../../contract.js";
 
-/** What a request lends: its tensors as they travel, the buffers that are moved, and where each belongs. */
+/** The loan of a request: its tensors as they are sent, the transferred buffers, and their owners. */
 export interface Loan {
   readonly tensors: readonly Tensor[];
   readonly buffers: readonly ArrayBuffer[];
@@ -57,7 +57,7 @@ export function takeBack(
   for (const [i, buffer] of buffers.entries()) {
     const home = homes[i]!;
     if (memory) memory.adopt(buffer, home);
-    // Whoever has the answer has its memory.
+    // The owner of the response has its memory.
     else if (!answer?.outputs.some(({ data }) => data.buffer === buffer)) home.give(buffer);
   }
 }

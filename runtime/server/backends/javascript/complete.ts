@@ -1,6 +1,6 @@
 /**
- * Lets a JavaScript model complete its configuration: a thread runs `autoCompleteConfig` and ends. No thread is started for a module that evidently has no
- * such function, since a thread costs as much as the rest of the model's start.
+ * Lets a JavaScript model complete its configuration: a thread runs `autoCompleteConfig` and ends. If a module evidently has no such
+ * function, no thread is started, since a thread costs as much as the rest of the model's start.
  */
 
 import { readFileSync } from "node:fs";

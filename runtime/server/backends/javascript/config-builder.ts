@@ -1,6 +1,6 @@
 /**
- * What a JavaScript model says of itself → its configuration, filled in; what is written already must agree. Rules and texts are those of Python's
- * back end (`ModelConfig` of its `triton_python_backend_utils`).
+ * The declarations of a JavaScript model → its completed configuration; they must agree with the written one. Rules and texts are those of
+ * Python's back end (`ModelConfig` of its `triton_python_backend_utils`).
  */
 import type { ModelConfig, ModelInput, ModelOutput } from "../../../../triton-protos/model-config.js";
 import type { ConfigBuilder, ModelTensorSpec } from "./api.js";
@@ -53,7 +53,7 @@ export function createBuilder(written: ModelConfig): ConfigBuilder {
   let config = written;
   const { name: model } = written;
 
-  /** Fills in what the configuration leaves out of the tensor, or adds it. */
+  /** Completes or adds the tensor in the configuration. */
   const merged = <T extends ModelInput | ModelOutput>(
     side: Side,
     list: readonly T[],

@@ -18,7 +18,7 @@ export interface Execution {
   readonly cells: readonly number[];
   readonly done: Promise<void>;
   readonly requests: readonly BackendRequest[];
-  /** What was lent with each request when it was handed to the thread; one whose own memory has moved can't run elsewhere. */
+  /** The loan of each request in the thread; a request whose own memory was transferred can't run elsewhere. */
   loans?: readonly (Loan | undefined)[];
   /** Its promise is settled. */
   readonly ended: boolean;
@@ -46,13 +46,13 @@ export interface Executions {
    * @param request which of its requests the call is for; left out, its only one
    */
   traceOf(number: number | undefined, request: number | undefined): TraceNotes | undefined;
-  /** Memory comes back, before the answer whose tensors may lie in it. */
+  /** Memory is returned, before the response whose tensors may be in it. */
   takeBack(
     number: number,
     returned: readonly Returned[],
     answerOf: (request: number) => BackendResponse | undefined,
   ): void;
-  /** Memory that came with an answer is the request's from now on, if the request signals its end. */
+  /** Memory of a response becomes the request's, if the request signals its end. */
   keep(number: number, request: number, buffers: readonly ArrayBuffer[], home: Home): void;
   /** The first one, which runs. */
   head(): Execution | undefined;
@@ -70,7 +70,7 @@ class Entry implements Execution {
   readonly send: Send;
   readonly clock: ExecutionClock | undefined;
   readonly done: Promise<void>;
-  /** Of the request that this execution is for; one of several requests has none in common. */
+  /** The lease of the request of this execution; several requests have none in common. */
   readonly outer: Lease | undefined;
   /** Made when the model calls another. */
   lease: Lease | undefined;

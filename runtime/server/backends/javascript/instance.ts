@@ -1,5 +1,5 @@
 /**
- * One instance of a JavaScript model: a worker thread, started again when it has died. What it does wrong stays its own fault.
+ * One instance of a JavaScript model: a worker thread, started again when it has died. Its errors affect only itself.
  */
 
 import type { BackendRequest, Send, ServerModels } from "../../contract.js";
@@ -8,7 +8,7 @@ import type { WorkerStart } from "./protocol.js";
 import { type ModelThread, openThread } from "./thread.js";
 
 export interface JavaScriptInstance {
-  /** Resolves when the model has initialised. @throws RuntimeFault when it could not */
+  /** Resolves when the model has initialized. @throws RuntimeFault if it could not */
   ready(): Promise<void>;
   /** Resolves when `execute` has ended. @throws RuntimeFault when it threw, took too long or took the thread down; NOT_BEGUN */
   run(requests: readonly BackendRequest[], send: Send, clock?: ExecutionClock): Promise<void>;

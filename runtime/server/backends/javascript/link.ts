@@ -16,7 +16,7 @@ export interface Link<Out, In> {
   take(): In | undefined;
   /** Requests a wake-up. @returns false if a message has arrived meanwhile */
   sleep(): boolean;
-  /** Blocks until a message comes, for so many milliseconds at most. @returns whether one has */
+  /** Blocks until a message arrives, at most this number of milliseconds. @returns whether one has */
   park(ms: number): boolean;
   awake(): void;
 }
@@ -34,11 +34,11 @@ export interface LinkParts {
   readonly out: SharedArrayBuffer;
   readonly in: SharedArrayBuffer;
   readonly bulk: MessagePort;
-  /** Names of the tensors that usually come in, and go out. */
+  /** Names of the usual input and output tensors. */
   readonly names: { readonly out: Names; readonly in: Names };
   /** Wakes the other side. @param isLarge for a large message @param notify how, when it is parked; else by its event loop */
   ring(isLarge: boolean, notify?: () => void): void;
-  /** What to do while the other side is too far behind: block, or put it off (and call `resume`). */
+  /** Called while the other side is too far behind: block, or postpone (and call `resume`). */
   waitForRoom?(resume: () => void): void;
 }
 
@@ -55,7 +55,7 @@ function sizeInRing(message: { readonly kind: string }): number | undefined {
   return bytes <= MAX_IN_RING ? bytes : undefined;
 }
 
-/** A record may be cloned when its tensors are parts of nothing but themselves and of what moves for their own request. */
+/** A record may be cloned if its tensors are parts only of themselves and of the transferred memory of their own request. */
 function withOwnBytes(record: WireRecord, returned: readonly Returned[] = []): WireRecord {
   const back = returned.find(({ request }) => request === record.number)?.buffers ?? [];
   const moved = new Set<ArrayBufferLike>([...(record.buffers ?? []), ...back]);
@@ -73,7 +73,7 @@ export function createLink<Out extends { readonly kind: string }, In>(parts: Lin
   const reader = ringReader(parts.in);
   const to: Cursor = { words: writer.words, doubles: writer.doubles, bytes: writer.bytes, at: 0 };
   const from: Cursor = { words: reader.words, doubles: reader.doubles, bytes: reader.bytes, at: 0 };
-  /** What the ring has had no room for. */
+  /** Messages that did not fit into the ring. */
   const backlog: (Out | RingMessage)[] = [];
 
   const reserve = (bytes: number): boolean => {

@@ -1,5 +1,5 @@
 /**
- * Memory for large outputs, on the worker's side: buffers that are reused, or the memory of the request's inputs if the model returns a part of it.
+ * Memory for large outputs, on the worker's side: reused buffers, or the memory of the request's inputs if the model returns a part of it.
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { createBufferPool, LARGE } from "../../../base/memory/buffer-pool.js";
@@ -11,10 +11,10 @@ export interface PooledOutputs {
   readonly buffers?: readonly ArrayBuffer[];
 }
 
-/** @param tensors views of what the model gave @param lent memory that goes back with this answer */
+/** @param tensors views of the model's data @param lent memory that is returned with this response */
 export type OutputPool = (tensors: readonly Tensor[], lent: readonly ArrayBuffer[]) => PooledOutputs;
 
-/** @param spares where buffers come back */
+/** @param spares receives returned buffers */
 export function createOutputPool(spares: MessagePort): OutputPool {
   const pool = createBufferPool();
   const take = (bytes: number): ArrayBuffer => {

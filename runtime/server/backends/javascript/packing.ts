@@ -1,12 +1,12 @@
 /**
- * Messages as bytes of a ring. What most requests have lies flat; what few have comes serialised with the record, as it is.
+ * Messages as bytes of a ring. Frequent parts of requests have a flat layout. Rare parts are serialized with the record.
  */
 import { DATATYPES, type WireType, wireDatatype } from "../../../../triton-protos/datatype.js";
 import type { Tensor } from "../../../base/tensor.js";
 import type { WireRecord } from "./protocol.js";
 import type { SharedPage } from "./ring.js";
 
-/** A place in a page, moved on by what is read or written there. */
+/** A position in a page, advanced by reads and writes. */
 export interface Cursor extends SharedPage {
   at: number;
 }

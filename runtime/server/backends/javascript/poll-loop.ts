@@ -1,6 +1,6 @@
 /**
- * Fetches the answers of models' threads. While answers are due soon, each round of the event loop polls the rings; afterwards the threads wake it, so that an
- * idle server, or one that waits for slow models, sleeps.
+ * Fetches the answers of models' threads. While responses are due soon, each round of the event loop polls the rings. Afterwards the
+ * threads wake it, so that an idle server, or one that waits for slow models, sleeps.
  */
 import { availableParallelism } from "node:os";
 

@@ -1,5 +1,5 @@
 /**
- * Messages between the server and the worker thread of a JavaScript model. What every request needs goes through the rings in shared memory
+ * Messages between the server and the worker thread of a JavaScript model. The frequent parts of requests use the rings in shared memory
  * (`RingMessage`); the rest is cloned.
  */
 
@@ -9,7 +9,7 @@ import type { StatusCode } from "../../../base/errors.js";
 import type { ModelVersion } from "../../../base/model-version.js";
 import type { Parameter, Tensor } from "../../../base/tensor.js";
 
-/** What the worker is started with. */
+/** The start data of the worker. */
 export interface WorkerStart {
   readonly config: ModelConfig;
   readonly version: ModelVersion;
@@ -26,9 +26,9 @@ export interface SharedParts {
   readonly states: SharedArrayBuffer;
   /** One byte for each open request: 1 if its client has disconnected. */
   readonly cells: SharedArrayBuffer;
-  /** Where messages wait that are too large for a ring, or too rare. */
+  /** The port of messages that are too large for a ring, or too rare. */
   readonly bulk: MessagePort;
-  /** Buffers that the worker sent answers in come back here, for the next ones. */
+  /** Returns the buffers of responses to the worker for reuse. */
   readonly spares: MessagePort;
 }
 
@@ -41,7 +41,7 @@ export const CELLS = 2 ** 16;
 
 type Entries = readonly (readonly [string, Parameter])[];
 
-/** What a request has besides its inputs; a request without parameters and controls has only the defaults. */
+/** The parts of a request besides its inputs; a request without parameters and controls has only the defaults. */
 export interface RequestRest {
   readonly correlationId: bigint | string;
   readonly start: boolean;
@@ -67,21 +67,22 @@ export interface WireRecord {
   /** A request's id. */
   readonly id: string;
   readonly tensors: readonly Tensor[];
-  /** `RequestRest` or `AnswerRest`, serialised; none for one that has nothing in it. */
+  /** `RequestRest` or `AnswerRest`, serialized; absent if empty. */
   readonly rest?: Uint8Array;
-  /** Large tensors lie in these, which are moved, not copied. Those of a request are lent: they come back with its answer. */
+  /** Large tensors lie in these, which are moved, not copied. Those of a request are lent, and returned with its response. */
   readonly buffers?: readonly ArrayBuffer[];
 }
 
-/** What was lent with a request, in the same order. */
+/** The loan of a request, in the same order. */
 export interface Returned {
   readonly request: number;
   readonly buffers: readonly ArrayBuffer[];
 }
 
 /**
- * execute: requests for the model. answers: one for each request of an execution, which is over. send: one answer of a decoupled model. close: no
- * more answers to the request `slot`. done: `execute` of a decoupled model has ended. dropped: the execution had been taken back.
+ * execute: requests for the model. answers: one for each request of an execution, which is then over. send: one response of a decoupled
+ * model. close: no more responses to the request `slot`. done: `execute` of a decoupled model has ended. dropped: the execution was
+ * cancelled.
  */
 export const RING_KINDS = ["padding", "bulk", "execute", "answers", "send", "close", "done", "dropped"] as const;
 
@@ -133,14 +134,14 @@ export type FromWorker =
   | {
       readonly kind: "call";
       readonly call: number;
-      /** The execution that runs; none for what a model asks of its own accord. */
+      /** The running execution; none for the model's calls of its own. */
       readonly execution?: number | undefined;
       /** Which of its requests the call is made for, where the model says so. */
       readonly asker?: number | undefined;
       readonly request: WireCall;
     };
 
-/** The thread's calls; everything else goes through the rings. A notice is the bell: a sleeping thread looks into its ring. */
+/** The thread's calls; everything else uses the rings. A notice is the bell: a sleeping thread looks into its ring. */
 export interface ModelCalls {
   /** Loads and initializes the model. @throws Error with the model's error as clients see it */
   load(): void;

@@ -82,14 +82,14 @@ export function originOf(request: ModelRequest): Origin {
   return origin;
 }
 
-/** What was lent to a model, on its way back. A model may have moved it on to a thread of its own: then it is gone. */
+/** Returns the loan of a model. If the model transferred it to a thread of its own, it is lost. */
 export const giveBack = (request: number, lent: readonly ArrayBuffer[]): Returned => ({
   request,
   buffers: lent.map(buffer => (buffer.byteLength > 0 ? buffer : new ArrayBuffer(0))),
 });
 
 /**
- * @param about a request that runs once more, and what was lent with it, if that goes back with this answer
+ * @param about a request that runs once more, and its loan, if that is returned with this response
  * @throws Error when a tensor is not what it says
  */
 export function writeAnswer(

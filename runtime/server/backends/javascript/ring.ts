@@ -10,7 +10,7 @@ export interface SharedPage {
   readonly bytes: Buffer;
 }
 
-/** How a reader sleeps: not at all; in its event loop; blocked, which costs both sides less. */
+/** The wait state of a reader: awake, in its event loop, or blocked (which costs both sides less). */
 export const SLEEP = { NOT: 0, IN_LOOP: 1, PARKED: 2 } as const;
 export type Sleep = (typeof SLEEP)[keyof typeof SLEEP];
 
@@ -33,7 +33,7 @@ export interface RingReader extends SharedPage {
   release(): void;
   /** Requests a wake-up. @returns false if a message has arrived meanwhile: read it instead of sleeping */
   sleep(): boolean;
-  /** Blocks this thread until a message comes, for so many milliseconds at most. @returns whether one has */
+  /** Blocks this thread until a message arrives, at most this number of milliseconds. @returns whether one has */
   park(ms: number): boolean;
   awake(): void;
 }

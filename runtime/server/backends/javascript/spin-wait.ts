@@ -1,10 +1,10 @@
 /**
- * Polls for work for a moment before a thread sleeps, as long as that usually succeeds; a thread that mostly polls in vain sleeps at once.
+ * Polls for work briefly before a thread sleeps, as long as that usually succeeds. A thread that mostly polls in vain sleeps at once.
  */
 
-/** Where fewer looks than this succeed, sleeping is cheaper. */
+/** If a smaller share of polls succeeds, sleeping is cheaper. */
 const WORTHWHILE = 0.5;
-/** Every so many times it is tried again. */
+/** Retried at every n-th time. */
 const RETRY = 16;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Tensors between the server's bytes and what a JavaScript model works with: typed arrays, and a list of buffers for BYTES.
+ * Tensors between the server's bytes and a JavaScript model's values: typed arrays, and a list of buffers for BYTES.
  */
 import { type WireType, wireDatatype } from "../../../../triton-protos/datatype.js";
 import { elementCount, type Tensor } from "../../../base/tensor.js";
@@ -45,7 +45,7 @@ export function toModel({ name, datatype, shape, data }: Tensor): ModelTensor {
   return { name, datatype, shape, data: texts };
 }
 
-/** The tensor's bytes are a view of what the model gave: copy them before it runs on. @throws Error naming the tensor */
+/** The tensor's bytes are a view of the model's data: copy them before it runs on. @throws Error naming the tensor */
 export function fromModel(tensor: ModelTensor): Tensor {
   const { name, datatype, shape, data } = tensor;
   const row = wireDatatype(datatype);
@@ -54,7 +54,7 @@ export function fromModel(tensor: ModelTensor): Tensor {
   const count = elementCount(shape);
   if (data.length === 0 && count > 0 && ArrayBuffer.isView(data) && isGone(data.buffer))
     throw new RangeError(
-      `output '${name}' is an input of a request that was answered before; large inputs are the model's until then, and empty after it: keep a copy (\`data.slice()\`)`,
+      `output '${name}' is an input of a finished request; a large input is empty after its request: copy it (\`data.slice()\`)`,
     );
   if (data.length !== count)
     throw new RangeError(`output '${name}' has ${data.length} elements for the shape [${shape}], which has ${count}`);

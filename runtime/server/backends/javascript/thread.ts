@@ -1,5 +1,5 @@
 /**
- * The server's side of a model's worker thread: executions in, answers out. What the thread has begun fails with it.
+ * The server's side of a model's worker thread: executions in, answers out. The requests of the thread fail with it.
  */
 
 import { WorkerEnded } from "../../../../contract/workers/worker-host.js";
@@ -40,7 +40,7 @@ const SHORT_MS = 0.5;
 const AHEAD = SLOTS / 2;
 
 /**
- * Resolves when the model has initialised. @throws RuntimeFault when it could not
+ * Resolves when the model has initialized. @throws RuntimeFault if it could not
  * @param limit milliseconds an execution may take; 0 for any
  * @param onEnd called when a thread that was ready ends, unless it was closed
  */
@@ -86,11 +86,11 @@ class Thread implements ModelThread, Source {
   readonly #outputs: number;
   readonly #decoupled: boolean;
   /**
-   * Executions that wait here: those whose requests' own memory moves, until nothing is before them, since they could not run elsewhere if this thread
-   * died; and those behind them.
+   * Executions that wait here. Those that transfer their requests' own memory wait until they are first, since they could not run elsewhere
+   * if this thread died. Those behind them wait too.
    */
   readonly #held: Execution[] = [];
-  /** Where buffers of answers go when they have been written. */
+  /** The owner of buffers of responses, once they were written. */
   readonly #home: Home;
   #ended = false;
   #closing = false;

@@ -67,7 +67,7 @@ export function startWorker(start: WorkerStart, events: Pick<HostOptions, "onNot
       out: nameTable(config.input.map(({ name }) => name)),
       in: nameTable(config.output.map(({ name }) => name)),
     },
-    // At the end of the event loop's round: one wake-up for all requests that came in it. A round of large ones is too long to wait for.
+    // At the end of the event loop's round: one wake-up for all its requests. A round of large ones is too long to wait for.
     ring: (isLarge, notify = ring) => (isLarge ? notify() : void setImmediate(notify)),
     waitForRoom: resume => void setTimeout(resume, 1),
   });

@@ -74,7 +74,7 @@ async function load(): Promise<JavaScriptModel> {
 const isPromise = <T>(value: T | Promise<T>): value is Promise<T> =>
   typeof (value as { readonly then?: unknown } | undefined)?.then === "function";
 
-/** All that was lent with an execution goes back. */
+/** All loans of an execution are returned. */
 function allLent(records: readonly WireRecord[]): { readonly returned?: readonly Returned[] } {
   if (!records.some(({ buffers }) => buffers)) return {};
   return { returned: records.flatMap(({ buffers }, i) => (buffers ? [giveBack(i, buffers)] : [])) };
@@ -124,7 +124,7 @@ interface Loop {
   finalize(): void | Promise<void>;
 }
 
-/** Takes messages from now on; executions come when `serve` has a model for them. */
+/** Takes messages from now on; executions follow when `serve` has a model for them. */
 function createLoop(): Loop {
   const waiting: RingMessage[] = [];
   let model: JavaScriptModel | undefined;

@@ -51,7 +51,7 @@ export async function* callFunction(act: MockFunction, request: MockRequest): As
   }
 }
 
-/** The wanted outputs, those of `values` first and the others by their rule. @throws RuntimeFault */
+/** The requested outputs, those of `values` first and the others by their rule. @throws RuntimeFault */
 export function writeAnswer(values: MockAnswer, request: BackendRequest, filling: Filling): BackendResponse {
   const { config, settings } = filling;
   const unknown = Object.keys(values).find(name => !config.output.some(output => output.name === name));

@@ -1,5 +1,5 @@
 /**
- * What an output of a mock holds by its rule: zeros, numbers that the seed and the request decide, a constant, or an input.
+ * The content of a mock's output by its rule: zeros, numbers that the seed and the request determine, a constant, or an input.
  */
 import { MAX_MADE_BYTES } from "../../../../triton-protos/config-limits.js";
 import { configDatatype } from "../../../../triton-protos/datatype.js";
@@ -96,7 +96,7 @@ function echo(output: Output, rule: Rule, { inputs }: BackendRequest, config: Mo
   return writeTensor(output, { shape, data }, shape.slice(0, config.max_batch_size > 0 ? 1 : 0), []);
 }
 
-/** Equal requests get equal numbers, whatever came before them. */
+/** Equal requests get equal numbers, independent of earlier ones. */
 function drawn(
   output: Output,
   shape: readonly number[],

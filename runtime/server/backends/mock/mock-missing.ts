@@ -1,6 +1,6 @@
 /**
  * `--mock-missing`: mocks replace every backend, model file, index and store that isn't here, so that any team's repository can be served
- * without its models. What is here is served as it is.
+ * without its models. Existing files are served.
  */
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -59,7 +59,7 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
   },
 });
 
-/** Why a step can't be prepared, if that is for want of a file or a store. */
+/** The reason that a step can't be prepared, if a file or a store is missing. */
 async function whyAbsent(step: AnyStep, folder: string, error: unknown): Promise<string | undefined> {
   for (const path of Object.values(artefactsOf(step)))
     if (!(await isThere(joinInside(folder, path)))) return `${path} is not in its folder`;
@@ -69,7 +69,7 @@ async function whyAbsent(step: AnyStep, folder: string, error: unknown): Promise
   return code === "UNAVAILABLE" && !isBroken ? message : undefined;
 }
 
-/** Candidates that a stage would find: at most so many. */
+/** Maximum number of candidates of a stage. */
 const CANDIDATES = 10;
 
 /** Zeros and empty texts; a stage that finds candidates finds 1, 2, 3 …, the best first. */

@@ -24,7 +24,7 @@ const rule = z.union(
       'write "zeros", "random", "echo", {"random": {"min": 0, "max": 1}}, {"constant": 0.5}, or {"echo": "NAME OF AN INPUT"}',
   },
 );
-/** What an output holds. */
+/** The rule of an output. */
 export type Rule = z.infer<typeof rule>;
 
 const codes = Object.keys(STATUS) as [StatusCode, ...StatusCode[]];
@@ -32,7 +32,7 @@ const fault = z.strictObject({ code: z.enum(codes).default("INTERNAL"), message:
 const outputs = z.record(z.string(), values);
 
 const tableRow = z.strictObject({
-  /** What the request must hold: every value of each input named here; of one row where the model batches. */
+  /** The values that the request must have: all values of each input named here; of one row if the model batches. */
   inputs: z.record(z.string(), values),
   outputs: outputs.optional(),
   /** Decoupled models: the answers, in order. */
@@ -51,7 +51,7 @@ export const mockSettings = z.strictObject({
   /** Decoupled models: how many answers, and the time before each. */
   stream: z.strictObject({ answers: z.number().int().min(0), everyMs: delaySchema.optional() }).optional(),
   table: z.array(tableRow).optional(),
-  /** What a request gets that no row of the table fits. @default "outputs" */
+  /** The response to a request that matches no row of the table. @default "outputs" */
   otherwise: z.enum(["outputs", "error"]).optional(),
   /** A module beside this file whose default export answers: `export default ({ inputs }) => ({ OUT: [1, 2] })`. */
   function: z.string().optional(),
@@ -63,7 +63,7 @@ export interface FoundSettings {
   readonly settings: MockSettings;
   /** Folder that `function` is relative to. */
   readonly folder: string;
-  /** Where they stand, for messages. */
+  /** Their source, for messages. */
   readonly where: string;
   /** They are in a file, and not in the configuration, which a load request may have brought. */
   readonly onDisk: boolean;
@@ -81,7 +81,7 @@ export async function readMockSettings(config: ModelConfig, folder: string): Pro
   return { settings: text ? parseMockSettings(text, where) : {}, folder: dirname(folder), where, onDisk: false };
 }
 
-/** Undefined where there is none. @throws RuntimeFault for what is not a regular file */
+/** Undefined if there is none. @throws RuntimeFault if it is not a regular file */
 async function readMock(file: string): Promise<string | undefined> {
   try {
     return (await readRegular(file, FILE_LIMITS.document)).toString();

@@ -9,7 +9,7 @@ import { backendDims, type MockTensor, readTensor, type TensorValue, writeTensor
 
 type Values = Readonly<Record<string, TensorValue>>;
 
-/** What the table answers: values by output, several for a stream, or a fault; undefined where no row fits. */
+/** The result of the table: values by output, several for a stream, or a fault; undefined if no row matches. */
 export type Found = { readonly answers: readonly Values[] } | RuntimeFault | undefined;
 
 export type FindInTable = (request: BackendRequest) => Found;

@@ -1,5 +1,5 @@
 /**
- * Values as people write them (a number, nested lists, a typed array) → an output's tensor; a request's tensor → values to read.
+ * Values in the form for people (a number, nested lists, a typed array) → an output's tensor. A request's tensor → values to read.
  */
 import { configDatatype, wireDatatype } from "../../../../triton-protos/datatype.js";
 import { fromBfloats, fromHalves, toBfloats, toHalves } from "../../../../triton-protos/float16.js";

@@ -1,6 +1,6 @@
 /**
- * Traces as OpenTelemetry spans, sent in batches with OTLP over HTTP (protobuf, opentelemetry-proto 1.x): one span for the request, one for each
- * model, one for its computing, one for each stage of a plan. Moments are events of their span.
+ * Traces as OpenTelemetry spans, sent in batches with OTLP over HTTP (protobuf, opentelemetry-proto 1.x). The request, each model, its
+ * computation, and each stage of a plan have a span. Moments are events of their span.
  */
 
 import { randomBytes } from "node:crypto";
@@ -44,7 +44,7 @@ export function createOtlpExporter(
   let dropping = false;
   /** Sends all there is, one batch after the other: the queue stays the only place where spans wait, however slow the collector is. */
   const sendAll = async (): Promise<void> => {
-    // The encoder comes with the first spans: a server that sends none starts without it.
+    // The encoder is loaded with the first spans: a server that sends none starts without it.
     const { encodeTraces } = await import("./otlp-message.js");
     while (queue.length > 0)
       try {
@@ -178,7 +178,7 @@ const newSpanId = (): string => randomBytes(8).toString("hex");
 const isCustom = (moment: Stamp["moment"]): boolean => moment.startsWith("CUSTOM_");
 
 /**
- * What the back end reports lies in the span that it opened last, or in the model's.
+ * A backend's events belong to the span that it opened last, or to the model's.
  * @returns the stamps of the model's span, and the spans below it that the back end opened
  */
 function modelStamps(trace: Trace): [own: Stamp[], custom: Span[]] {

@@ -8,7 +8,7 @@ import type { Tensor } from "../../../base/tensor.js";
 export interface PrintedTensor {
   readonly name: string;
   readonly datatype: string;
-  /** Of the whole tensor. */
+  /** The shape of the whole tensor. */
   readonly shape: readonly number[];
   /** Its first elements, row-major: numbers, texts, booleans; int64 beyond 2^53, NaN and infinities as text. */
   readonly values: readonly (number | string | boolean)[];

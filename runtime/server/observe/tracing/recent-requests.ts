@@ -1,6 +1,6 @@
 /**
- * The last requests of a server, over any protocol, with the results of each stage: for the page. A ring of traces, each
- * with the first elements of its tensors alone, and no more than so many a second, so that a busy server hardly notices.
+ * The last requests of a server, over any protocol, with the results of each stage: for the page. A ring of traces, each with only the
+ * first elements of its tensors. The number per second is limited, so that the cost for a busy server is small.
  */
 import { type PrintedTensor, printHead } from "./print-head.js";
 import { createTrace, type Moment, type Trace, type TracedStage, type TraceNotes } from "./trace.js";
@@ -52,7 +52,7 @@ export interface RecentRequests {
   find(id: number): RecentDetail | undefined;
   /** Id of the newest; 0 for none. */
   readonly newest: number;
-  /** Requests that went by unseen, since there were too many at once. */
+  /** Requests that were not recorded, since there were too many at once. */
   readonly unseen: number;
 }
 

@@ -18,7 +18,7 @@ export interface TraceSettings {
 
 export const USUAL_SETTINGS: TraceSettings = { level: ["OFF"], rate: 1000, count: -1, logFrequency: 0 };
 
-/** Setting → its text, or texts; `null` (and an empty list) takes a model's own setting back. */
+/** Setting → its text, or texts. `null` (and an empty list) resets a model's own setting. */
 export type GivenSettings = Readonly<Record<string, string | readonly string[] | null>>;
 
 const LEVELS = ["OFF", "TIMESTAMPS", "TENSORS"];
@@ -63,7 +63,7 @@ export function readLevels(value: string | readonly string[]): readonly string[]
   return on.length > 0 && !given.includes("OFF") ? [...new Set(on)] : ["OFF"];
 }
 
-/** Those of a client: what is no level is not looked at, as in Triton. @returns nothing where no level is left */
+/** A client's levels: an unknown level is ignored, as in Triton. @returns nothing if no level is left */
 function readGivenLevels(value: string | readonly string[]): readonly string[] | undefined {
   const given = typeof value === "string" ? [value] : value;
   if (given.includes("OFF") && given.length > 1) refuse("Expect only one trace level 'OFF' is specified");
@@ -71,7 +71,7 @@ function readGivenLevels(value: string | readonly string[]): readonly string[] |
   return known.length > 0 ? known : undefined;
 }
 
-/** The settings that are given; `undefined` stands for one that is taken back. @throws RuntimeFault; nothing is changed then */
+/** The given settings. `undefined` stands for a reset one. @throws RuntimeFault; nothing is changed then */
 export function readSettings(
   given: GivenSettings,
   protocol: "http" | "grpc",

@@ -1,6 +1,7 @@
 /**
- * Triton's trace file: a JSON list with, for each trace, what it belongs to, its time stamps and its tensors. With a log frequency of n, every n
- * traces make a file of their own: `trace.json.0`, `trace.json.1`, …; so do the traces of a count that has run out. Without a trace there is no file.
+ * Triton's trace file: a JSON list with, for each trace, what it belongs to, its time stamps and its tensors. With a log frequency of n,
+ * every n traces are a file: `trace.json.0`, `trace.json.1`, …. The last traces of a count are a file too. Without a trace there is no
+ * file.
  */
 import { open, rename } from "node:fs/promises";
 import { siblingOf } from "../../../../contract/files/sibling.js";
@@ -12,7 +13,7 @@ const MAX_WAITING = 2 ** 28;
 
 /** @param path empty for none: traces are dropped then */
 export function createTraceFile(path: string, complain: (text: string) => void): TraceSink {
-  /** What goes to the one file at the end. */
+  /** The traces for the one file at the end. */
   const rest: string[] = [];
   const batches = new Map<object, { entries: string[]; traces: number; every: number }>();
   let waiting = 0;
@@ -61,7 +62,7 @@ export function createTraceFile(path: string, complain: (text: string) => void):
 
 const sizeOf = (entries: readonly string[]): number => entries.reduce((sum, entry) => sum + entry.length, 0);
 
-/** Nobody reads half a file: a sibling is written, synced and renamed. */
+/** Readers never see half a file: a sibling is written, synced and renamed. */
 async function writeWhole(path: string, text: string): Promise<void> {
   const sibling = siblingOf(path);
   const file = await open(sibling, "wx");
@@ -91,7 +92,7 @@ function printTrace(trace: Trace): string[] {
   ];
 }
 
-/** A stage of a plan stands where a step of an ensemble does: as a trace whose parent is the model's. */
+/** A stage of a plan is printed like a step of an ensemble: as a trace whose parent is the model's. */
 function printStage(
   { id, name, op, startNs, endNs, rowsIn, rowsOut }: Trace["stages"][number],
   trace: Trace,

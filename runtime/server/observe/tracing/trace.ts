@@ -1,5 +1,5 @@
 /**
- * What is noted of one traced request: time stamps and tensors, and the same of the requests that an ensemble makes for it.
+ * The trace of one request: time stamps and tensors, and the same for the requests that an ensemble makes for it.
  */
 import { randomBytes } from "node:crypto";
 import type { OpKind } from "../../../../contract/op-params.js";
@@ -8,7 +8,7 @@ import type { Tensor } from "../../../base/tensor.js";
 export interface TraceLevels {
   readonly timestamps: boolean;
   readonly tensors: boolean;
-  /** What each stage of a plan made, and what became of candidates; Triton has no such level. */
+  /** The outputs of each stage of a plan, and the fate of candidates; Triton has no such level. */
   readonly insides?: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface TracedStage {
   readonly endNs: number;
   readonly rowsIn: number;
   readonly rowsOut: number;
-  /** The first elements of what it made, where `insides` are noted. */
+  /** The first elements of its outputs, if `insides` are traced. */
   readonly tensors?: readonly Tensor[];
 }
 
@@ -70,7 +70,9 @@ export interface TraceNotes {
   /** The request, or one of its answers, is a fault. */
   fail(message: string): void;
   child(): TraceNotes;
-  /** The request is answered; only the outermost trace ends, and not before its models, which may run on when the client has gone. */
+  /**
+   * The request is answered. Only the outermost trace ends, and not before its models, which may run on after the client has disconnected.
+   */
   end(): void;
 }
 
@@ -91,7 +93,7 @@ export interface Trace extends TraceNotes {
   readonly requestId: string;
   readonly stamps: readonly Stamp[];
   readonly tensors: readonly TracedTensor[];
-  /** Of a plan, each with an id beside those of traces. */
+  /** The stages of a plan, each with an id beside those of traces. */
   readonly stages: readonly (TracedStage & { readonly id: number })[];
   readonly explain?: string | undefined;
   readonly fault?: string | undefined;
@@ -112,15 +114,15 @@ export interface TraceContext {
 export interface TraceOptions {
   readonly levels: TraceLevels;
   readonly context?: TraceContext;
-  /** Of larger tensors only so many bytes are kept; without it none of those beyond a megabyte. */
+  /** Bytes that are kept of a larger tensor; without it, tensors beyond a megabyte are not kept. */
   readonly headBytes?: number;
-  /** Spans go to a collector, so that whoever continues the trace elsewhere gets a `traceparent`. */
+  /** Spans are sent to a collector, so that a continuation of the trace elsewhere gets a `traceparent`. */
   readonly exported?: boolean;
   nextId(): number;
   onEnd(trace: Trace): void;
 }
 
-/** Tensors are copied up to this many bytes each, a trace takes so many notes, and a request so many traces: it is no store. */
+/** Bounds of a tensor's copied bytes, of notes per trace, and of traces per request: a trace is not a store. */
 const MAX_TENSOR_BYTES = 2 ** 20;
 const MAX_NOTES = 4096;
 const MAX_FAMILY = 4096;
@@ -134,7 +136,7 @@ interface Family {
   idle?: (() => void) | undefined;
 }
 
-/** One object with what its methods share: each member is a line or two, and apart they would pass all of it around. */
+/** One object with the shared state of its methods: each is a line or two, and separate functions would pass all of it around. */
 export function createTrace(options: TraceOptions, parent?: Trace, family: Family = { traces: [], running: 0 }): Trace {
   const stamps: Stamp[] = [];
   const tensors: TracedTensor[] = [];
@@ -218,7 +220,7 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Famil
   return trace;
 }
 
-/** Where finished traces go. */
+/** The destination of finished traces. */
 export interface TraceSink {
   /**
    * @param scope whose settings it was taken by

@@ -29,7 +29,7 @@ export const USUAL_TRACING: TracerOptions = { mode: "triton", settings: {}, file
 export interface Tracer {
   /** Whether a request may be traced at all. */
   readonly isOn: boolean;
-  /** A trace for a request to this model, when its turn has come. @param traceparent the client's header: such a request is always traced */
+  /** A trace for a request to this model, if it is sampled. @param traceparent the client's header: such a request is always traced */
   sample(model: string, traceparent?: string): TraceNotes | undefined;
   /** @throws RuntimeFault for a model that does not exist */
   print(model: string): Readonly<Record<string, string | readonly string[]>>;

@@ -1,5 +1,5 @@
 /**
- * What a call's headers say: read once for calls that repeat theirs, as clients do.
+ * The parsed headers of a call: cached for calls that repeat theirs, as clients do.
  */
 
 import { type CompressionLevel, choosePacking, type Packing } from "../../../wire/grpc/packing.js";
@@ -13,7 +13,7 @@ export const STREAM_INFER = "/inference.GRPCInferenceService/ModelStreamInfer";
 export interface CallHead {
   readonly path: string;
   readonly headers: RequestHead["headers"];
-  /** The HTTP status for what is no gRPC call. */
+  /** The HTTP status for a call that is not gRPC. */
   readonly refused: 405 | 415 | undefined;
   /** Milliseconds; undefined for a call without a deadline. */
   readonly timeout: number | undefined;
@@ -21,9 +21,9 @@ export interface CallHead {
   readonly refusable: boolean;
   /** The header that the call lacks to be served. */
   readonly missing: string | undefined;
-  /** Of the request's messages. */
+  /** The encoding of the request's messages. */
   readonly encoding: string;
-  /** Of the answer's messages. */
+  /** The packing of the response's messages. */
   readonly packing: Packing | undefined;
 }
 

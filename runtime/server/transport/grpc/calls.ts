@@ -1,5 +1,5 @@
 /**
- * The unary RPCs besides ModelInfer: for each, its messages and what it answers.
+ * The unary RPCs besides ModelInfer: for each, its messages and its handler.
  */
 import type { Messages, ModelRepositoryParameter } from "../../../../triton-protos/gen/messages.js";
 import type { Init } from "../../../../triton-protos/proto-root.js";
@@ -66,7 +66,7 @@ export function unaryCalls(calls: ServerCalls, log: LogSettings): ReadonlyMap<st
   return table.calls;
 }
 
-/** The server, and what its models are and have done. */
+/** The server, its models, and their statistics. */
 function addModelRpcs(table: RpcTable, calls: ServerCalls): void {
   table.rpc("ServerLive", () => ({ live: calls.isLive() }));
   table.rpc("ServerReady", () => ({ ready: calls.isReady() }));

@@ -15,7 +15,7 @@ type Fields = Record<string, unknown>;
 export const decodeMessage = <K extends MessageName>(name: K, bytes: Buffer, meter: RequestMeter): Messages[K] =>
   complete(name, readMessage(messageType(name), new Cursor(bytes, 0, bytes.length, meter), newFields()));
 
-// Keys of maps come from clients: no key may mean a prototype.
+// Clients choose the keys of maps: none may name a prototype.
 const newFields = (): Fields => Object.create(null) as Fields;
 
 /** @param into what an earlier occurrence of the message set */
@@ -29,7 +29,7 @@ function readMessage(type: Type, cursor: Cursor, into: Fields): Fields {
   return into;
 }
 
-/** @returns false for a field that came with another wire type than its own, and is skipped like an unknown one */
+/** @returns false for a field with another wire type than its own, which is skipped like an unknown one */
 function readField(field: Field, wire: number, cursor: Cursor, into: Fields): boolean {
   const { name } = field;
   if (field.map) {

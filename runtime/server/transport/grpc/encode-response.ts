@@ -1,6 +1,6 @@
 /**
- * The data plane's answer → ModelInferResponse and ModelStreamInferResponse as gRPC frames; the bytes of a small tensor are copied once, those of
- * a large one not at all.
+ * The data plane's response → ModelInferResponse and ModelStreamInferResponse as gRPC frames. The bytes of a small tensor are copied once,
+ * those of a large one not at all.
  */
 
 import type { Parameter } from "../../../base/tensor.js";

@@ -30,7 +30,7 @@ export const DEFAULT_KEEPALIVE: KeepaliveOptions = {
   maxAgeGrace: 0,
 };
 
-/** gRPC spreads ages by a tenth, so that connections of one moment don't all come back in one moment. */
+/** gRPC spreads ages by a tenth, so that connections of one moment don't all reconnect in one moment. */
 const AGE_JITTER = 0.1;
 /** setTimeout's greatest delay. */
 const LONGEST = 2 ** 31 - 1;
@@ -70,7 +70,7 @@ export function applyKeepalive(connection: Http2Connection, keepalive: Keepalive
   if (keepalive.maxPingStrikes > 0) countPings(connection, keepalive);
   if (keepalive.maxAge > 0)
     after(keepalive.maxAge * (1 + AGE_JITTER * (2 * Math.random() - 1)), () => {
-      // Asks for no new calls; those that are open may end.
+      // Refuses new calls; open ones may end.
       connection.drain();
       if (keepalive.maxAgeGrace > 0) after(keepalive.maxAgeGrace, () => connection.destroy());
     });

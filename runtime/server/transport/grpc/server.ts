@@ -134,7 +134,7 @@ function accept(
 const pairs = (headers: RequestHead["headers"]): [string, string][] =>
   Object.entries(headers).map(([name, value]) => [name, value!]);
 
-/** Hears of a request that is traced. */
+/** Called for a traced request. */
 type Traced = (trace: TraceNotes) => void;
 
 /** Request bytes → the frame of the answer. @param memory that the bytes lie in, where they are many @throws RuntimeFault */

@@ -25,7 +25,7 @@ const FLUSH_MS = 20;
 
 const headOf = (packing: Packing | undefined): Buffer => (packing && PACKED_HEADS.get(packing.encoding)) ?? HEAD;
 
-/** Sends the headers of an answer whose messages come one by one. */
+/** Sends the headers of a response whose messages follow one by one. */
 export function startAnswer(stream: Stream, packing?: Packing): void {
   stream.respond(headOf(packing));
 }
@@ -35,7 +35,7 @@ export function endAnswer(stream: Stream, code: number, message: string): void {
   stream.end(code === 0 ? OK : encodeFields(trailers(code, message)));
 }
 
-/** Sends the whole answer of a call that went well, as it is or packed. A deadline may have ended it while the model ran. */
+/** Sends the whole response of a successful call, unchanged or packed. A deadline may have ended it while the model ran. */
 export function answerOk(stream: Stream, answer: readonly Buffer[], packing?: Packing): void {
   if (stream.closed || stream.begun) return;
   stream.answer(headOf(packing), answer, OK);
@@ -50,7 +50,7 @@ export function cutOff(stream: Stream, { sent }: ConnectionCut): void {
   }
   if (!stream.begun) stream.respond(HEAD);
   if (sent) stream.write([sent]);
-  // What was sent before must have arrived when the connection goes.
+  // Earlier data must have arrived before the connection is destroyed.
   stream.whenSent(() => connection.whenWritten(() => setTimeout(() => connection.destroy(), FLUSH_MS)));
 }
 

@@ -15,7 +15,7 @@ export interface GrpcTls {
   readonly mutual?: boolean;
 }
 
-/** @throws RuntimeFault that names the flag whose file is missing or is no PEM */
+/** @throws RuntimeFault that names the flag whose file is missing or is not PEM */
 export async function secureOptions(tls: GrpcTls): Promise<TlsOptions> {
   const { mutual = false } = tls;
   const cert = await pem(tls.certificate, "--grpc-server-cert");

@@ -19,7 +19,7 @@ const refuse = (text: string): never => {
 /** Adds the headers that become parameters. */
 export type Forward = (parameters: ReadonlyMap<string, Parameter>) => ReadonlyMap<string, Parameter>;
 
-/** No output is named: all are wanted. */
+/** No output is named: all are requested. */
 const ALL: readonly string[] = [];
 
 /** @throws RuntimeFault */
@@ -105,7 +105,7 @@ function readRegion(tensor: string, parameters: WireParameters, memory: Regions)
   return memory.part(String(region.value), size("shared_memory_offset"), size("shared_memory_byte_size"));
 }
 
-/** How many classes are wanted; 0 when the output itself is. */
+/** Number of requested classes; 0 for the output itself. */
 function readClasses(parameters: WireParameters): number {
   const classes = parameters.get("classification");
   if (!classes) return 0;

@@ -1,5 +1,5 @@
 /**
- * What a route answers, and how it is written to the socket: only the headers Triton sends.
+ * The response of a route, and its form on the socket: only the headers Triton sends.
  */
 import { type RuntimeFault, STATUS } from "../../../base/errors.js";
 import type { Exchange } from "../http1/exchange.js";
@@ -13,7 +13,7 @@ export interface Answer {
     | "text/plain; charset=utf-8"
     | "text/event-stream; charset=utf-8"
     | `application/vnd.${string}`;
-  /** Whole, or in pieces that are sent together; parts that are still to come are sent as they do, in chunks. */
+  /** Whole, or in pieces that are sent together; later parts are sent in chunks as they arrive. */
   readonly body: Buffer | string | readonly Buffer[] | AsyncIterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
   /** Called when the answer has left, or can't. */

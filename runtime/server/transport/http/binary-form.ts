@@ -1,11 +1,11 @@
 /**
- * How the front ends of clouds mark a body with binary tensors: by its content type, which ends in the length of the JSON in front. Bodies are never
+ * The mark of a body with binary tensors in cloud front ends: its content type ends in the length of the JSON in front. Bodies are never
  * compressed there.
  */
 import { RuntimeFault } from "../../../base/errors.js";
 
 export interface BinaryForm {
-  /** What the content type begins with, up to the length. */
+  /** The start of the content type, up to the length. */
   readonly mime: `application/vnd.${string}`;
   /** Whether a binary answer has this content type, too, and none of Triton's own header. */
   readonly inAnswers: boolean;

@@ -1,6 +1,6 @@
 /**
- * Where an inference's bytes lie: its body, if that is large, in memory that the request borrows, and so that the first tensor behind the JSON is where typed
- * arrays can begin; large tensors that are read out of JSON in such memory, too.
+ * The memory of an inference's bytes. A large body is in memory that the request borrows, aligned so that typed arrays can begin at the
+ * first tensor behind the JSON. Large tensors that are parsed from JSON are in such memory, too.
  */
 import { LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
@@ -13,15 +13,15 @@ const ALIGNMENT = 8;
 const SHARED = 2 ** 12;
 
 export interface BodyMemory extends GrowableMemory {
-  /** GrowableMemory for a tensor of so many bytes, whatever it holds. */
+  /** GrowableMemory for a tensor of this size, with undefined content. */
   readonly makeTensor: MakeTensor;
-  /** What the request borrows; undefined for a small one. */
+  /** The memory that the request borrows; undefined for a small one. */
   readonly borrowed: RequestMemory | undefined;
 }
 
 /**
  * @param charge takes all bytes
- * @param jsonLength bytes of JSON in front of the tensors, as a header has it; what is no such number counts as none
+ * @param jsonLength bytes of JSON in front of the tensors, as a header has it; an invalid number counts as none
  */
 export function createBodyMemory(charge: Charge, jsonLength = 0): BodyMemory {
   const start = Number.isSafeInteger(jsonLength) && jsonLength > 0 ? -jsonLength & (ALIGNMENT - 1) : 0;
@@ -52,7 +52,7 @@ export function createBodyMemory(charge: Charge, jsonLength = 0): BodyMemory {
   };
 }
 
-/** Small tensors of one request, all but the first in buffers that they share: a buffer for each costs more than what is in it. */
+/** Small tensors of one request, all but the first in shared buffers: a buffer for each costs more than its content. */
 export function smallTensors(): MakeTensor {
   let shared: ArrayBuffer | undefined;
   let at = 0;

@@ -33,7 +33,7 @@ const LEAST_ROOM = 256;
 /**
  * Takes the body of a request, once for each.
  * @param room takes the bytes as they arrive
- * @throws RuntimeFault when the body is larger than `limit`, comes in too many pieces, or the room is used up
+ * @throws RuntimeFault if the body is larger than `limit`, arrives in too many pieces, or exceeds the memory
  */
 export function readBody(exchange: Exchange, limit: number, room: GrowableMemory): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -75,7 +75,7 @@ export function readBody(exchange: Exchange, limit: number, room: GrowableMemory
         length = needed;
       },
       end: () => resolve(buffer ? buffer.subarray(0, length) : EMPTY),
-      cut: () => reject(new Error("the client has gone before the end of its body")),
+      cut: () => reject(new Error("the client closed the connection before the end of its body")),
     });
   });
 }
@@ -91,7 +91,7 @@ const tooManyChunks = (): RuntimeFault =>
 export const isPacked = (encoding: string | undefined): encoding is string =>
   encoding !== undefined && encoding !== "identity";
 
-/** What bounds the unpacked size of a body. */
+/** The bounds of a body's unpacked size. */
 export interface UnpackLimits {
   readonly maxInputSize: number;
   /** Bytes that the request may unpack to, by its size on the wire. */
@@ -101,8 +101,8 @@ export interface UnpackLimits {
 }
 
 /**
- * Unpacks a body by its `Content-Encoding`. As Triton's: gzip and zlib data are distinguished by their first bytes, what is cut off gives what
- * there is, and what is neither gives nothing.
+ * Unpacks a body by its `Content-Encoding`. As Triton's: the first bytes distinguish gzip and zlib data. Truncated data is unpacked as far
+ * as possible, and any other data gives nothing.
  * @throws RuntimeFault
  */
 export async function unpackBody(body: Buffer, encoding: string, limits: UnpackLimits): Promise<Buffer> {

@@ -1,6 +1,7 @@
 /**
- * Which web pages may call the server. A browser sends requests of any page to any address it reaches, so requests of pages from other origins are refused
- * unless an option lists their origin. Clients other than browsers send neither Origin nor Sec-Fetch-Site and are not concerned.
+ * Which web pages may call the server. A browser sends requests of any page to any address it reaches. Requests of pages from other origins
+ * are therefore refused unless an option lists their origin. Clients other than browsers send neither Origin nor Sec-Fetch-Site and are not
+ * concerned.
  */
 import { isIP } from "node:net";
 
@@ -26,7 +27,7 @@ const FLAG = "--http-allowed-origin";
 const PREFLIGHT_AGE = "600";
 /** Names of headers; longer lists are not answered. */
 const HEADER_NAMES = /^[-!#$%&'*+.^_`|~0-9A-Za-z, ]{1,1024}$/;
-/** Of a header in an error. */
+/** Maximum length of a header in an error. */
 const MOST_SHOWN = 200;
 
 export const isLoopback = (address: string): boolean => /^(127\.|::1$|localhost$)/.test(address);
@@ -80,7 +81,7 @@ export function browserAccess(address: string, allowed: readonly string[]): Brow
 }
 
 /**
- * Whether a browser sent a request for a page of another origin than the one it goes to. Where the browser says `same-origin` itself, a proxy may have
+ * Whether a browser sent a request for a page of another origin than its target. If the browser says `same-origin` itself, a proxy may have
  * changed the host.
  */
 export function isForeignPage({ host = "", origin, "sec-fetch-site": site }: BrowserHeaders): boolean {
@@ -100,8 +101,8 @@ const nameOf = (host: string): string =>
     .toLowerCase();
 
 /**
- * Names that lead nowhere else: addresses, names without a dot and under `localhost` and `internal`, which nobody can register, so that no other site's
- * page is loaded from them.
+ * Names that cannot lead elsewhere: addresses, names without a dot and under `localhost` and `internal`. These cannot be registered, so no
+ * other site's page is loaded from them.
  */
 const isOwnName = (name: string, address: string): boolean =>
   isIP(name) > 0 || !name.includes(".") || /\.(?:localhost|internal)$/.test(name) || name === address;

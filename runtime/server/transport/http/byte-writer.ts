@@ -5,7 +5,7 @@
 import { type GrowableMemory, UNCHARGED } from "./growable-buffer.js";
 
 const LEAST = 512;
-/** A piece that has so many bytes is complete. */
+/** A piece of this size is complete. */
 const PIECE = 2 ** 18;
 
 export class ByteWriter {
@@ -19,7 +19,7 @@ export class ByteWriter {
     this.bytes = room.make(LEAST);
   }
 
-  /** What was written, in order. */
+  /** The written pieces, in order. */
   get pieces(): readonly Buffer[] {
     const last = this.bytes.subarray(0, this.at);
     return this.#complete ? [...this.#complete, last] : [last];
@@ -32,7 +32,7 @@ export class ByteWriter {
     return size;
   }
 
-  /** Makes room for so many bytes at `at`. */
+  /** Reserves this number of bytes at `at`. */
   reserve(size: number): void {
     const needed = this.at + size;
     if (needed <= this.bytes.length) return;

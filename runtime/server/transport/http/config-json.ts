@@ -1,11 +1,11 @@
 /**
- * A model's configuration → the JSON of `/config`. Triton prints 64-bit integers as numbers in the places it knows and leaves those of rarer
- * messages as protobuf writes them, as text; numbers that are none become text too.
+ * A model's configuration → the JSON of `/config`. Triton prints 64-bit integers as numbers in the fields it names. Those of rarer messages
+ * stay as protobuf writes them, as text, and so do NaN and infinities.
  */
 import { exactJson } from "../../../../triton-protos/json-message/exact-json.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 
-/** Where 64-bit integers stay text: the names of the fields on the way, `*` for list items and map keys. */
+/** Fields in which 64-bit integers stay text: the names of the fields on the way, `*` for list items and map keys. */
 const TEXT = new Set([
   "instance_group.*.secondary_devices.*.device_id",
   "sequence_batching.state.*.initial_state.*.dims.*",
@@ -30,7 +30,7 @@ function print(value: unknown, path: string): unknown {
   return members(value, path);
 }
 
-/** Where a 64-bit integer is the largest one, the double of it is one more. */
+/** If a 64-bit integer is the largest one, the double of it is one more. */
 const wholeDigits = (value: number): bigint => (BigInt(value) > MAX_UINT64 ? MAX_UINT64 : BigInt(value));
 const MAX_UINT64 = 2n ** 64n - 1n;
 

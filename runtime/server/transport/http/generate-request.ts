@@ -20,14 +20,14 @@ import { type BodyLimits, readJson, requestId } from "./infer-request.js";
 import { freeParameter } from "./parameters.js";
 import { isBytes, readData } from "./read-elements.js";
 
-/** What steers the server elsewhere is an ordinary name here, and Triton's models don't see it. */
+/** Parameters that control the server elsewhere are ordinary names here, and Triton's models don't see them. */
 const STEERING = new Set(["sequence_id", "sequence_start", "sequence_end", "priority", "timeout"]);
 
 /** Members that are read between two pauses. */
 const MEMBERS_AT_A_TIME = 256;
 /** Characters of a text that are encoded between two pauses. */
 const TEXT_AT_A_TIME = 2 ** 17;
-/** What is read of an object: any list may be an input. */
+/** The kept parts of an object: any list may be an input. */
 const ANY_INPUT = { others: { isData: true }, notesRepeats: true, isData: true } satisfies Kept;
 const REQUEST: Kept = { ...ANY_INPUT, members: new Map([["parameters", ANY_INPUT]]) };
 const NESTED = "Converting keyword: 'parameters': ";
@@ -96,7 +96,7 @@ class MembersReader {
     this.inputs.set(key, tensor);
   }
 
-  /** @returns the input that comes a second time before all others, where `key` does at all */
+  /** @returns the a repeated input before all others, if `key` is repeated at all */
   #repeatedIn(members: JsonObject, key: string): string | undefined {
     if (!(members instanceof Members) || !members.repeated.has(key)) return undefined;
     return [...members.repeated].find(name => this.#known.has(name));

@@ -140,7 +140,9 @@ async function* event(
   yield `${waiting}\n\n`;
 }
 
-/** The answers as they come; a fault of the execution is the last one. @throws RuntimeFault when a scheduler refuses the request */
+/**
+ * Yields the responses as they arrive; a fault of the execution is the last one. @throws RuntimeFault when a scheduler refuses the request
+ */
 async function* run(
   version: ReadyVersion,
   request: InferRequest,

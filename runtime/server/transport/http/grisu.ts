@@ -1,11 +1,11 @@
 /**
- * Doubles → decimal digits as RapidJSON 1.1 finds them (the Grisu2 algorithm of Florian Loitsch, "Printing Floating-Point Numbers Quickly and
- * Accurately with Integers", 2010): short, but often one or two units off in the last place, because that release moves the last digit towards
- * the value only where fewer than nine decimals were made. Clients of Triton compare such texts.
+ * Doubles → decimal digits as RapidJSON 1.1 finds them (the Grisu2 algorithm of Florian Loitsch, "Printing Floating-Point Numbers Quickly
+ * and Accurately with Integers", 2010). They are short, but often one or two units off in the last place, because that release moves the
+ * last digit towards the value only where fewer than nine decimals were made. Clients of Triton compare such texts.
  *
- * What the digits are made of: the value, its upper and its lower bound, each times a power of ten, in 64 bits. The three have all but their
- * last forty bits in common, so one product is made, and what lies between them is small enough for doubles to be exact. Numbers are locals or in
- * typed arrays: this runs once per element of a JSON answer, and objects or BigInt would make it many times slower.
+ * The source of the digits: the value, its upper and its lower bound, each times a power of ten, in 64 bits. The three have all but their
+ * last forty bits in common. One product is therefore made, and their differences are small enough for doubles to be exact. Numbers are
+ * locals or in typed arrays. This runs once per element of a JSON response, and objects or BigInt would make it many times slower.
  */
 import { subnormalDigits } from "./grisu-subnormal.js";
 import { powerIndex, powerOfTen } from "./power-of-ten.js";
@@ -83,7 +83,7 @@ export function findDigits(value: number): number {
   const c2 = a0 * b2 + a1 * b1 + a2 * b0;
   const c3 = a1 * b2 + a2 * b1;
   const c4 = a2 * b2;
-  // What the lower columns come to, rounded: of the value f, of 2f + 1, and of 2f - 1 (4f - 1 above a power of two).
+  // The sums of the lower columns, rounded: of the value f, of 2f + 1, and of 2f - 1 (4f - 1 above a power of two).
   const middle = Math.floor((c2 + Math.floor((c1 + Math.floor(c0 * PER_LIMB)) * PER_LIMB) + 256) / 512);
   const top = Math.floor(
     (2 * c2 + b2 + Math.floor((2 * c1 + b1 + Math.floor((2 * c0 + b0) * PER_LIMB)) * PER_LIMB) + 512) / 1024,
@@ -102,7 +102,7 @@ export function findDigits(value: number): number {
   const c3Upper = Math.floor(c3 / 2 ** 19);
   const sum = top - 1 + (c3 - c3Upper * 2 ** 19) * 2 ** 13;
   const carry = Math.floor(sum / TWO32);
-  // From -60 to -32: the whole part lies inside the upper half.
+  // From -60 to -32: the whole part is inside the upper half.
   const shift = -(binary + exponent[index]! + 64) - 32;
   const kappa = generate(c3Upper + c4 * 8 + carry, sum - carry * TWO32, shift, delta, distance);
   found[1] = 348 - 8 * index + kappa;
@@ -111,7 +111,7 @@ export function findDigits(value: number): number {
 
 /**
  * Digits of the highest value, until they distinguish it from the lowest, `delta` below it.
- * @param distance how far below it the value itself lies
+ * @param distance distance of the value itself below it
  * @returns the power of ten of the last one
  */
 function generate(highHi: number, highLo: number, shift: number, delta: number, distance: number): number {
@@ -154,7 +154,7 @@ function generate(highHi: number, highLo: number, shift: number, delta: number, 
       kappa--;
     }
     scale *= by;
-    // In this order the difference of what is nearly equal is exact.
+    // In this order the difference of nearly equal numbers is exact.
     if (restHi * TWO32 - room * by + restLo >= 0) continue;
     if (kappa > -9) moveLast(count, restHi * TWO32 + restLo, unit * TWO32, room * by, distance * scale);
     found[0] = count;
@@ -183,7 +183,7 @@ function addWhole(whole: number): number {
   return count;
 }
 
-/** The zeros at the end of an integer are no digits. @returns the power of ten of the last one */
+/** The zeros at the end of an integer are not digits. @returns the power of ten of the last one */
 function withoutFraction(whole: number, count: number): number {
   let kappa = 0;
   while (kappa + 1 < count && whole % TEN_TO[kappa + 1]! === 0) kappa++;
@@ -191,7 +191,7 @@ function withoutFraction(whole: number, count: number): number {
   return kappa;
 }
 
-/** Moves the last digit towards the value itself, `far` below the highest one; all of them are below 2^42, as soon as this is called. */
+/** Moves the last digit towards the value itself, `far` below the highest one. All of them are below 2^42 when this is called. */
 function moveLast(count: number, rest: number, step: number, room: number, far: number): void {
   let at = rest;
   while (at < far && room - at >= step && (at + step < far || far - at > at + step - far)) {

@@ -4,7 +4,7 @@
 import type { Charge } from "../../../base/memory/memory-budget.js";
 
 export interface GrowableMemory {
-  /** A buffer of so many bytes. @throws RuntimeFault if the server's memory is used up */
+  /** A buffer of this size. @throws RuntimeFault if the server's memory is used up */
   make(length: number): Buffer;
   /** Takes back a buffer that has become too small. */
   outgrown(buffer: Buffer): void;

@@ -1,5 +1,5 @@
 /**
- * The body of an HTTP inference request → the data plane's request and how each output is wanted; checks and texts of Triton's front end.
+ * The body of an HTTP inference request → the data plane's request and the form of each output; checks and texts of Triton's front end.
  */
 
 import { type DatatypeRow, wireDatatype } from "../../../../triton-protos/datatype.js";
@@ -38,7 +38,7 @@ const TENSORS = (members: Readonly<Record<string, Kept>>): Kept => ({
   items: membersOf(members),
   mostItems: MOST_TENSORS,
 });
-/** What is read of a request. */
+/** The kept parts of a request. */
 const REQUEST = membersOf({
   id: SCALAR,
   parameters: SCALARS,
@@ -126,7 +126,7 @@ class RequestReader {
   readonly #id: string;
   readonly #parameters: ReturnType<typeof readHttpParameters>;
   readonly #blob: Buffer;
-  /** Of the blob: where the next binary tensor begins. */
+  /** In the blob: the start of the next binary tensor. */
   #at = 0;
   readonly #givenInputs: (Json | undefined)[];
   readonly #inputs: RequestTensor[] = [];
@@ -162,7 +162,7 @@ class RequestReader {
   readInput(): Sliced<void> | undefined {
     const index = this.#inputs.length;
     const input = this.#givenInputs[index]!;
-    // Its values go as the tensors come.
+    // Its values are dropped once they are tensors.
     this.#givenInputs[index] = undefined;
     const source = readSource(input);
     const name = asText(member(input, "name"), "name");
@@ -287,7 +287,7 @@ interface Source {
   readonly region?: JsonObject;
 }
 
-/** Where an input's elements are: exactly one of three places. */
+/** The source of an input's elements: exactly one of three. */
 function readSource(input: Json): Source {
   const members = isObject(input) ? input : EMPTY;
   const given = members.get("parameters");
@@ -344,7 +344,7 @@ function readOutput(output: Json, memory: Regions): WantedOutput {
 
 const AS_JSON: WantedOutput = { binary: false };
 
-/** How many classes are wanted; 0 when the output itself is. */
+/** Number of requested classes; 0 for the output itself. */
 function readClasses(json: Json | undefined): number {
   if (json === undefined) return 0;
   // Triton keeps 32 bits.

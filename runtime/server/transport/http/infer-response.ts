@@ -1,5 +1,5 @@
 /**
- * The data plane's answer → the HTTP body: JSON, and the bytes of the outputs that are wanted binary.
+ * The data plane's response → the HTTP body: JSON, and the bytes of the binary outputs.
  */
 
 import { SHORT, type Sliced } from "../../../base/slices.js";
@@ -35,7 +35,7 @@ export function printInferResponse(
   const parameters = [...response.parameters];
   if (isLong(response, parameters)) return printLong(response, parameters, isBinary, to);
   const blobs: Uint8Array[] = [];
-  /** What is not written yet: a write costs more than putting texts together. */
+  /** Pending text: a write costs more than joining texts. */
   let text = `{${response.id && `"id":${quoteText(response.id)},`}${printModel(response)}`;
   if (parameters.length > 0)
     text += `"parameters":{${parameters.map(([key, value]) => `${quoteText(key)}:${printParameter(value)}`).join(",")}},`;

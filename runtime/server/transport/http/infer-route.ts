@@ -26,7 +26,7 @@ import type { Call } from "./route.js";
 
 const LENGTH_HEADER = "inference-header-content-length";
 
-/** How far a request has come. A class, since each request makes one. */
+/** The progress of a request. A class, since each request makes one. */
 class Progress {
   /** Triton marks faults as JSON only between parsing the body and the model's answer. */
   plain = true;
@@ -35,7 +35,7 @@ class Progress {
   /** Empty while the request is read; unknown to Triton's log, too, when reading fails. */
   id: string | undefined;
   trace: TraceNotes | undefined;
-  /** What the request holds, until its answer has left. */
+  /** The memory of the request, until its response was sent. */
   readonly charge: Charge;
 
   constructor(charge: Charge) {
@@ -213,7 +213,7 @@ function readLength(headers: Headers, received: number): number | undefined {
 /** Parts of a header that are looked at. */
 const MOST_PARTS = 32;
 
-/** The encoding the client likes best, the first of equals; none unless it asks, or when it likes `identity` better. */
+/** The encoding that the client prefers, the first of equals; none without a header, or if it prefers `identity`. */
 function chooseEncoding(accepted: string): "gzip" | "deflate" | undefined {
   let best: { readonly name: "gzip" | "deflate" | "identity"; readonly weight: number } | undefined;
   for (const part of accepted.split(",", MOST_PARTS)) {

@@ -1,5 +1,5 @@
 /**
- * POST …/load: a model's name, and what the request brings along: a configuration, and files in base64.
+ * POST …/load: a model's name, and optionally a configuration and files in base64.
  */
 import { RuntimeFault } from "../../../base/errors.js";
 import { inSlices, type Sliced } from "../../../base/slices.js";
@@ -25,7 +25,7 @@ export async function answerLoad(call: Call): Promise<Answer> {
     const parameters = isObject(body) ? body.get("parameters") : undefined;
     if (parameters !== undefined && !isObject(parameters))
       throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
-    // Faults in the parameters come before the refusal to load at all.
+    // Faults in the parameters precede the refusal to load at all.
     const override =
       parameters &&
       (await inSlices(
@@ -69,7 +69,7 @@ function* decodeBase64(text: string, allocated: (bytes: number) => void): Sliced
     const part = text.slice(from, from + TEXT_AT_A_TIME);
     const written = bytes.write(part, at, "base64");
     at += written;
-    // Blanks and line ends shift the groups of what follows: the whole is decoded together then.
+    // Blanks and line ends shift the following groups: the whole is then decoded together.
     if (from + TEXT_AT_A_TIME < text.length && written !== (TEXT_AT_A_TIME / 4) * 3) return Buffer.from(text, "base64");
     yield;
   }

@@ -1,5 +1,5 @@
 /**
- * `parameters` of an HTTP inference request → parameters of the request, and whether outputs are wanted as bytes.
+ * `parameters` of an HTTP inference request → parameters of the request, and whether outputs are sent as bytes.
  */
 import { RuntimeFault } from "../../../base/errors.js";
 import type { Parameter } from "../../../base/tensor.js";

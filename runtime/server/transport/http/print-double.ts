@@ -27,14 +27,17 @@ function writeZeros(count: number, out: Uint8Array, at: number): number {
 
 const SHORT_LIMIT = 1e9;
 const MILLION = 1e6;
-/** Half a unit in the last place is at least this part of a number; a hundredth is left out, more than the algorithm's own bounds are off. */
+/**
+ * Half a unit in the last place is at least this fraction of a number. A hundredth is subtracted, which exceeds the error of the
+ * algorithm's own bounds.
+ */
 const HALF_UNIT = 0.99 * 2 ** -54;
 /** Splits a double into two of 26 bits (Dekker). */
 const SPLITTER = 2 ** 27 + 1;
 
 /**
- * A number that is a decimal of at most six places, such as a price or a share, has the digits of that decimal, without a search:
- * no shorter one lies between its bounds, which are nearer to each other than a millionth.
+ * A decimal of at most six places, such as a price or a share, has its own digits, without a search. No
+ * shorter one is between its bounds, which are closer than a millionth.
  * @param value above 0, and no integer
  * @returns how many millionths, or 0 when it isn't so short or too near a bound to be sure
  */

@@ -39,7 +39,10 @@ export function writeSigned(value: number, out: Uint8Array, at: number): number 
   return writeWhole(-value, out, at + 1);
 }
 
-/** Writes an integer of 64 bits. @param upper its upper half, with its sign where it has one @param lower unsigned @returns the place after it */
+/**
+ * Writes an integer of 64 bits. @param upper its upper half, with its sign if it has one @param lower unsigned @returns the position after
+ * it
+ */
 export function writeWide(upper: number, lower: number, out: Uint8Array, at: number): number {
   const value = upper * TWO32 + lower;
   if (Number.isSafeInteger(value)) return writeSigned(value, out, at);

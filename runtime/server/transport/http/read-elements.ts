@@ -26,7 +26,7 @@ const FEW = 32;
 const SHORT = 2048;
 const FEW_PARTS = 4;
 
-/** GrowableMemory for so many bytes, where an array of any kind can begin. */
+/** GrowableMemory of this size, aligned for any typed array. */
 export type MakeTensor = (bytes: number) => Uint8Array;
 const makeAnywhere: MakeTensor = bytes => new Uint8Array(bytes);
 
@@ -46,7 +46,7 @@ const NO_DATA = new Uint8Array(0);
 export interface DataLimits {
   /** Bytes of a tensor. */
   readonly maxInputSize: number;
-  /** GrowableMemory for a tensor of so many bytes that is read out of JSON. */
+  /** GrowableMemory for a tensor of this size that is parsed from JSON. */
   readonly makeTensor?: MakeTensor;
 }
 
@@ -72,7 +72,7 @@ export function readData(
   if (shape.some(dim => dim < 0)) refuseShape("contains one or more invalid dimensions");
   if (elements >= INT64_END) refuseShape(`causes total element count to exceed maximum size of ${MAX_INT64}`);
   if (!(data instanceof DataList)) return wrongKind("data", "array");
-  // The bytes of strings come out of the body, which is bounded.
+  // The bytes of strings are part of the body, which is bounded.
   const bytes = row?.bytes ?? 0;
   const size = elements * bytes;
   if (size >= INT64_END)
@@ -130,7 +130,7 @@ export function elementsOf(
   return bytes;
 }
 
-/** What takes no time needs no pause. */
+/** Short work needs no pause. */
 const shortOrSliced = (data: DataList, work: Sliced<Uint8Array>): Uint8Array | Sliced<Uint8Array> =>
   data.count <= SHORT && data.texts.length <= FEW_PARTS ? atOnce(work) : work;
 

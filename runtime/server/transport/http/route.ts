@@ -19,7 +19,7 @@ import { readBody } from "./body.js";
 import { chargedMemory } from "./growable-buffer.js";
 import { readJson } from "./infer-request.js";
 
-/** What a route works with besides its path. */
+/** The context of a route besides its path. */
 export interface RouteContext {
   readonly calls: ServerCalls;
   readonly log: ServerLog;
@@ -29,7 +29,7 @@ export interface RouteContext {
   readonly budget: MemoryBudget;
   readonly restriction: Restriction;
   readonly headerForwardPattern: Pattern | undefined;
-  /** Of a cloud's front end; Triton's own header otherwise. */
+  /** The form of a cloud's front end; Triton's own header otherwise. */
   readonly binary?: BinaryForm;
 }
 
@@ -44,7 +44,7 @@ export interface Call {
 export interface Route {
   readonly method: "GET" | "POST";
   readonly path: RegExp;
-  /** What the route belongs to, for restrictions. */
+  /** The API of the route, for restrictions. */
   readonly api: Restrictable;
   answer(call: Call): Answer | Promise<Answer>;
 }

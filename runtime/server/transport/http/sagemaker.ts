@@ -13,7 +13,7 @@ import { ROUTES } from "./routes.js";
 export interface SageMaker {
   readonly model: string;
   readonly pingMode: string;
-  /** What an invocation is. */
+  /** The kind of an invocation. */
   readonly inferenceType: "infer" | "generate" | "generate_stream";
 }
 

@@ -11,7 +11,7 @@ const [CR, LF, SEMICOLON, EQUALS, QUOTE, BACKSLASH] = [0x0d, 0x0a, 0x3b, 0x3d, 0
 const [TAB, SPACE, DELETE] = [0x09, 0x20, 0x7f];
 /** Leading zeros count. */
 const MAX_DIGITS = 32;
-/** What would frame the body otherwise. */
+/** Headers that would frame the body otherwise. */
 const FRAMING = /^(?:content-length|transfer-encoding)$/i;
 
 /** An extension is `;name`, `;name=token` or `;name="text"`, without blanks; the last two states of it are after a backslash, and after the closing quote. */
@@ -21,7 +21,7 @@ type State = "size" | Extension | "size-lf" | "data" | "data-cr" | "data-lf" | "
 export class ChunkReader {
   readonly #max: number;
   #state: State = "size";
-  /** Of the chunk that has begun: its size as far as read, then what is still to come. */
+  /** In the current chunk: its size as far as read, then the remaining bytes. */
   #left = 0;
   #digits = 0;
   /** Bytes of extensions and trailers so far. */
@@ -33,7 +33,7 @@ export class ChunkReader {
     this.#max = max;
   }
 
-  /** The last chunk and the trailers have come. */
+  /** The last chunk and the trailers have arrived. */
   get done(): boolean {
     return this.#state === "done";
   }
@@ -102,7 +102,7 @@ export class ChunkReader {
       if (c === SEMICOLON) return "name-begin";
       if (c === EQUALS && state === "name") return "value-begin";
     }
-    return refuse("the extension of a chunk is no ';name' or ';name=value'");
+    return refuse("the extension of a chunk is not ';name' or ';name=value'");
   }
 
   #trailer(bytes: Buffer, from: number): number {

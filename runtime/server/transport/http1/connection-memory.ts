@@ -1,5 +1,6 @@
 /**
- * What a connection holds for its client, charged to the server's budget: requests that wait for their turn, and responses that the client has not read.
+ * A connection's memory for its client, charged to the server's budget: requests that wait for their turn, and responses that the client
+ * has not read.
  */
 import type { Socket } from "node:net";
 import { type Charge, type MemoryBudget, unlimitedMemory } from "../../../base/memory/memory-budget.js";
@@ -11,7 +12,7 @@ export interface ServerMemory {
   readonly relief: Relief;
 }
 
-/** What Node has inside a socket; its own time-outs read it for the same reason. */
+/** Node's handle inside a socket; its own time-outs read it for the same reason. */
 interface Handle {
   readonly writeQueueSize?: number;
 }
@@ -40,7 +41,9 @@ export class ConnectionMemory implements Unread {
     return this.#unread;
   }
 
-  /** When the system took some of them last, as far as was seen: a long write is over only with its last byte, so each look compares what is left of it. */
+  /**
+   * The last time the system took some of them. A long write is over only with its last byte, so each check compares the remaining bytes.
+   */
   get moved(): number {
     const queued = (this.#socket as { readonly _handle?: Handle })._handle?.writeQueueSize;
     if (queued !== this.#queued) {

@@ -1,5 +1,5 @@
 /**
- * One connection: its requests, one after the other. What comes while a request is served waits for its turn.
+ * One connection: its requests, one after the other. Data that arrives while a request is served waits for its turn.
  */
 import type { Socket } from "node:net";
 import { readInto } from "../read-into.js";
@@ -14,7 +14,7 @@ import type { Http1Limits } from "./limits.js";
 import { BAD_REQUEST, CONTINUE, printHead, type ReplyFields, writeReply } from "./reply.js";
 import type { RequestHead } from "./request-head.js";
 
-/** Bytes of requests to come that are kept while one is served. */
+/** Bytes of later requests that are kept while one is served. */
 const MOST_HELD = 2 ** 16;
 /** Bytes of answers that wait for the client before its next request is read. */
 const MOST_UNREAD = 2 ** 20;
@@ -23,7 +23,7 @@ const MOST_UNREAD = 2 ** 20;
 const SMALL_READ = 256;
 const MOST_SMALL_READS = 128;
 const COLLECT_MS = 5;
-/** libuv reads a socket many times in a row. After a long read, or one that took so long, other connections are served first. */
+/** libuv reads a socket many times in a row. After a long read, in bytes or time, other connections are served first. */
 const SOME_READ = 2 ** 12;
 const TURN_MS = 1;
 /** Bytes of a chunked body that are read away after its answer: it may go on for ever. */
@@ -32,7 +32,7 @@ const MOST_DISCARDED = 2 ** 24;
 /** Milliseconds that a stopping server waits for a request: after a connect or the begin of a request, and after an answer. */
 const FIRST_REQUEST_MS = 1000;
 const NEXT_REQUEST_MS = 50;
-/** Milliseconds that a client has to read the last answer before a connection is gone that it goes on sending to. */
+/** Milliseconds that a client has to read the last response before its connection is destroyed, if it keeps sending. */
 const LINGER = 5000;
 
 /** Serves a request: it reads the body, or discards it, and answers. */
@@ -46,9 +46,9 @@ export class Connection implements ExchangeCarrier {
   readonly #memory: ConnectionMemory;
   /** The request that is being read and served. */
   #exchange: Exchange | undefined;
-  /** Bytes of its body that are still to come, or who reads its chunks. */
+  /** Remaining bytes of its body, or the reader of its chunks. */
   #body: number | ChunkReader = 0;
-  /** What has come and could not be used yet. */
+  /** Received data that could not be used yet. */
   readonly #held = new HeldBytes();
   /** Small reads of the request so far. */
   #smallReads = 0;
@@ -85,8 +85,8 @@ export class Connection implements ExchangeCarrier {
   }
 
   /**
-   * Ends when the request in flight is answered. Without one, an idle connection ends after what has arrived is read; a client that has just connected, has begun
-   * a request or was just answered may have one on its way, and has a moment for it.
+   * Ends when the request in flight is answered. Without a request, an idle connection ends after the received data is read. A client that
+   * has just connected, has begun a request or was just answered may have one on its way, and gets a short delay.
    */
   retire(): void {
     this.#isLast = true;
@@ -97,7 +97,7 @@ export class Connection implements ExchangeCarrier {
       if (!this.#exchange && !this.#over) this.#close();
     };
     if (left > 0) this.#retiring = setTimeout(end, left);
-    // The first turn may have begun before bytes of this connection came.
+    // The first turn may have begun before bytes of this connection arrived.
     else setImmediate(() => setImmediate(end));
   }
 
@@ -159,7 +159,7 @@ export class Connection implements ExchangeCarrier {
     return this.#held.size <= MOST_HELD || !(this.#exchange || this.#isBehind);
   }
 
-  /** Goes on with what was held back. */
+  /** Continues with the held data. */
   #resume(): void {
     if (this.#isReading || this.#over) return;
     if (this.#held.size > 0) this.#read(undefined, true);
@@ -171,7 +171,7 @@ export class Connection implements ExchangeCarrier {
     if (this.#socket.isPaused() && !this.#collecting && !this.#givesWay && this.#mayRead) this.#socket.resume();
   }
 
-  /** @param chunk what has come; undefined to go on with what is held @param isHeld whether it is with what is held already */
+  /** @param chunk received data; undefined to continue with the held data @param isHeld whether it is the held data already */
   #read(chunk: Buffer | undefined, isHeld: boolean): void {
     this.#isReading = true;
     const bytes = isHeld ? this.#held.view() : chunk!;
@@ -264,7 +264,7 @@ export class Connection implements ExchangeCarrier {
   }
 
   begin(exchange: Exchange, status: number, fields: ReplyFields): void {
-    // HTTP/1.0 knows no chunks: there the end of the connection ends the answer.
+    // HTTP/1.0 has no chunks: there the end of the connection ends the response.
     if (exchange.head.minor === 0) this.#isLast = true;
     const ended = this.#isLastFor(exchange) ? closing(exchange, fields) : fields;
     const all: ReplyFields = exchange.head.minor === 0 ? ended : [...ended, ["Transfer-Encoding", "chunked"]];
@@ -278,7 +278,7 @@ export class Connection implements ExchangeCarrier {
     return hasRoom;
   }
 
-  /** @param hasParts the answer came part by part */
+  /** @param hasParts the response was sent part by part */
   end(exchange: Exchange, hasParts = true): void {
     if (hasParts && exchange.head.minor === 1) this.#socket.write("0\r\n\r\n", "latin1");
     exchange.answered = true;
@@ -321,7 +321,7 @@ export class Connection implements ExchangeCarrier {
     if (!this.#exchange) this.#resume();
   }
 
-  /** Ends the connection after what was written. A client that still sends could lose it, if nobody took what comes. */
+  /** Ends the connection after what was written. A client that still sends could lose it if its data were not read. */
   #close(): void {
     const exchange = this.#exchange;
     this.#stop();
@@ -330,7 +330,7 @@ export class Connection implements ExchangeCarrier {
     else this.#socket.end();
   }
 
-  /** Answers bytes that are no request, or a request that takes too long. */
+  /** Responds to bytes that are not a request, or to a request that takes too long. */
   #refuse(): void {
     const begun = this.#exchange?.begun;
     this.#stop();

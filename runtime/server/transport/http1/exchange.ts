@@ -7,7 +7,7 @@ import type { RequestHead } from "./request-head.js";
 
 /** Takes the body of a request. */
 export interface BodySink {
-  /** @param bytes what came lies from `start` to `end`: valid until the call returns */
+  /** @param bytes the data is from `start` to `end`: valid until the call returns */
   data(bytes: Buffer, start: number, end: number): void;
   end(): void;
   /** The client has disconnected, or has sent an invalid body, before the end. */
@@ -16,7 +16,7 @@ export interface BodySink {
 
 /** The connection of an exchange. */
 export interface ExchangeCarrier {
-  /** The body has found its reader, or nobody wants it. */
+  /** The body has a reader, or is discarded. */
   decided(): void;
   reply(exchange: Exchange, status: number, fields: ReplyFields, body: readonly Buffer[], sent?: () => void): void;
   begin(exchange: Exchange, status: number, fields: ReplyFields): void;
@@ -29,9 +29,9 @@ export interface ExchangeCarrier {
 }
 
 export class Exchange {
-  /** Aborted when the client goes away before its answer. */
+  /** Aborted when the client disconnects before its response. */
   readonly gone = new Cancellable();
-  /** @internal What the connection keeps of it. */
+  /** @internal The part that the connection keeps. */
   sink: BodySink | undefined;
   isDecided: boolean;
   complete = false;
@@ -62,7 +62,7 @@ export class Exchange {
     }
   }
 
-  /** What is still to come of the body is read away, so that the connection can be used again. */
+  /** The rest of the body is read and discarded, so that the connection can be reused. */
   discardBody(): void {
     this.sink = undefined;
     if (this.isDecided) return;
@@ -70,7 +70,7 @@ export class Exchange {
     this.#carrier.decided();
   }
 
-  /** What is still to come of the body is not read: the connection ends with the answer. */
+  /** The rest of the body is not read: the connection ends with the response. */
   refuseBody(): void {
     this.isLast = true;
     this.discardBody();
@@ -87,7 +87,7 @@ export class Exchange {
   }
 
   /**
-   * Answers part by part, as they come; a client that falls behind is waited for, and one that goes away ends the parts.
+   * Responds part by part. It waits for a slow client, and a disconnected one ends the parts.
    * @param parts none of them is empty
    */
   async stream(status: number, fields: ReplyFields, parts: AsyncIterable<string>): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Bytes that are not an HTTP/1 request, or one that two readers could understand in two ways: the connection ends with a bare 400, since it is unknown where a
- * next request would begin.
+ * Bytes that are not an HTTP/1 request, or one that two parsers could understand in two ways. The connection ends with a bare 400, since
+ * the start of a next request is unknown.
  */
 export class BadRequest extends Error {
   override readonly name = "BadRequest";

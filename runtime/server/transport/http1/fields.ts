@@ -16,7 +16,7 @@ const [TAB, SPACE] = [0x09, 0x20];
 export function readField(line: string): Field {
   const colon = line.indexOf(":");
   const name = colon < 0 ? "" : line.slice(0, colon);
-  if (!TOKEN.test(name)) refuse("a line among the headers is no 'name: value'");
+  if (!TOKEN.test(name)) refuse("a line among the headers is not 'name: value'");
   const value = withoutBlanks(line, colon + 1, line.length);
   if (!VALUE.test(value)) refuse(`header '${name}' holds control characters`);
   return [name, value];
@@ -36,14 +36,14 @@ function withoutBlanks(text: string, from: number, to: number): string {
 export const listItems = (value: string): string[] =>
   value.split(",").map(item => withoutBlanks(item, 0, item.length).toLowerCase());
 
-/** Of these the first one counts, as in Node; values of others are put together. */
+/** For these the first one counts, as in Node; values of others are joined. */
 const SINGLE = new Set([
   ...["age", "authorization", "content-length", "content-type", "etag", "expires", "from", "host", "if-modified-since"],
   ...["if-unmodified-since", "last-modified", "location", "max-forwards", "proxy-authorization", "referer"],
   ...["retry-after", "server", "user-agent"],
 ]);
 
-/** Values by the names in small letters. The record has no prototype: a client may name a field as it likes. */
+/** Values by the names in small letters. The record has no prototype, since the client chooses the names of fields. */
 export function joinFields(fields: readonly Field[]): Headers {
   const headers: Record<string, string | undefined> = Object.create(null);
   for (const [written, value] of fields) {

@@ -1,6 +1,6 @@
 /**
- * A connection's bytes → the heads of its requests. Each byte is looked at once, however many reads a head arrives in, and bytes that cannot become a head are
- * refused before the head is whole. Most heads of a client are equal: one that equals the last one is not parsed again.
+ * A connection's bytes → the heads of its requests. Each byte is scanned once, in any number of reads, and bytes that cannot become a head
+ * are refused before the head is whole. Most heads of a client are equal: one that equals the last one is not parsed again.
  */
 import { refuse } from "./fault.js";
 import type { Http1Limits } from "./limits.js";
@@ -21,7 +21,7 @@ export class HeadReader {
   #scanned = 0;
   /** How many bytes of CR LF CR LF the last ones looked at are. */
   #matched = 0;
-  /** Where `read` has come to. */
+  /** The position of `read`. */
   end = 0;
 
   constructor(limits: Http1Limits) {
@@ -29,8 +29,8 @@ export class HeadReader {
   }
 
   /**
-   * Reads the head that begins at a place, and sets `end` to what follows it; empty lines before it are passed over. After a head that is not whole, the next
-   * call is given the bytes from `end` again, with what has come since.
+   * Reads the head that begins at a place, and sets `end` to what follows it; empty lines before it are passed over. After an incomplete
+   * head, the next call gets the bytes from `end` again, with the new ones.
    * @returns undefined where it is not whole, with `end` at its begin
    * @throws BadRequest
    */
@@ -60,8 +60,8 @@ export class HeadReader {
   }
 
   /**
-   * Looks at what was not looked at before.
-   * @returns the place after the empty line that ends the head; -1 where it has not come
+   * Scans the new bytes.
+   * @returns the position after the empty line that ends the head; -1 if it has not arrived
    * @throws BadRequest for control characters but tab, and for a line that ends in anything but CR LF
    */
   #scan(bytes: Buffer, start: number): number {
@@ -89,7 +89,7 @@ export class HeadReader {
       stop > start &&
       !BEGIN.test(bytes.toString("latin1", start, Math.min(stop, start + LONGEST_METHOD)))
     )
-      refuse("this is no method of HTTP");
+      refuse("this is not an HTTP method");
     this.#scanned = stop - start;
     this.#matched = matched;
     return -1;

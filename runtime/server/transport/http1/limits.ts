@@ -1,6 +1,6 @@
 /**
- * Bounds of one HTTP/1 connection: what a client may send before its request is whole, and how long it may take. A client that goes over one of them loses
- * its connection.
+ * Bounds of one HTTP/1 connection: what a client may send before its request is whole, and how long it may take. A client that exceeds one
+ * of them is disconnected.
  */
 export interface Http1Limits {
   /** Bytes of a request line and its fields; as many again of a chunked body's trailers, and of the extensions of its chunks. */

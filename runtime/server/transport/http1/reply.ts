@@ -1,5 +1,5 @@
 /**
- * The head of an answer, and how it goes to the socket with its body: small ones in one piece, the bytes of large ones as they lie.
+ * The head of a response, and its writing to the socket with its body: small ones in one piece, the bytes of large ones without a copy.
  */
 import type { Socket } from "node:net";
 
@@ -15,11 +15,11 @@ const REASONS: Readonly<Record<number, string>> = {
   501: "Not Implemented",
   503: "Service Unavailable",
 };
-/** Copying so much costs less than a second piece. */
+/** Copying this number of bytes costs less than a second piece. */
 const ONE_PIECE = 2 ** 14;
 
 export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
-/** What a connection ends with whose bytes can't be understood. */
+/** The response to a connection whose bytes can't be parsed. */
 export const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /** Names and values of an answer's headers, in the order they are sent. */

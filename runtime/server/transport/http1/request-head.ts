@@ -1,7 +1,7 @@
 /**
- * The head of a request: request line and fields → what is asked, how its body is framed, and whether the connection stays (RFC 9112 §3, §6, §9.3). What two
- * readers could frame in two ways is refused: a length beside chunks, two lengths, codings after `chunked`, chunks in HTTP/1.0. So is a request that could be for
- * two hosts.
+ * The head of a request: request line and fields → its target, the framing of its body, and whether the connection stays open (RFC 9112 §3,
+ * §6, §9.3). Ambiguous framing is refused: a length beside chunks, two lengths, codings after `chunked`, chunks in HTTP/1.0. So is a
+ * request that could be for two hosts.
  */
 import { refuse } from "./fault.js";
 import { type Field, type Headers, joinFields, listItems, readField } from "./fields.js";
@@ -10,14 +10,14 @@ export interface RequestHead {
   readonly method: string;
   /** As it was written: a path, `*`, or a whole URL. */
   readonly target: string;
-  /** Of HTTP/1: 0 or 1. */
+  /** The minor version of HTTP/1: 0 or 1. */
   readonly minor: number;
   readonly headers: Headers;
   readonly fields: readonly Field[];
-  /** How the body ends: after so many bytes, or by a last chunk. */
+  /** The end of the body: after this number of bytes, or by a last chunk. */
   readonly body: number | "chunked";
   readonly keepsAlive: boolean;
-  /** What the client waits for before it sends the body. */
+  /** The response that the client waits for before it sends the body. */
   readonly expects: "continue" | "unknown" | undefined;
 }
 
@@ -40,7 +40,7 @@ const MAX_LENGTH = 2n ** 64n;
 export function readHead(text: string, maxFields: number): RequestHead {
   const lineEnd = text.indexOf("\r\n");
   const [, method, target, minor] = REQUEST_LINE.exec(lineEnd < 0 ? text : text.slice(0, lineEnd)) ?? [];
-  if (method === undefined || !METHODS.has(method)) refuse("this is no request line of HTTP/1.0 or 1.1");
+  if (method === undefined || !METHODS.has(method)) refuse("this is not a request line of HTTP/1.0 or 1.1");
   checkTarget(method!, target!);
   const fields: Field[] = [];
   for (let at = lineEnd < 0 ? text.length : lineEnd + 2; at < text.length; ) {
@@ -68,7 +68,7 @@ export function readHead(text: string, maxFields: number): RequestHead {
 function checkTarget(method: string, target: string): void {
   if (target.startsWith("/")) return;
   if (target === "*" ? method !== "OPTIONS" : !HOST.test(/:\/\/([^/?#]*)/.exec(target)![1]!))
-    refuse("a request target that is no path, and no URL with a host");
+    refuse("a request target that is neither a path nor a URL with a host");
 }
 
 /** @throws BadRequest for a host that is missing (HTTP/1.1), given twice or none (RFC 9112 §3.2) */
@@ -78,7 +78,7 @@ function checkHost(host: string | undefined, fields: readonly Field[], isNeeded:
     return;
   }
   if (countOf(fields, "host") > 1) refuse("more than one host");
-  if (!HOST.test(host)) refuse("a host that is no name or address");
+  if (!HOST.test(host)) refuse("a host that is neither a name nor an address");
 }
 
 function readFraming(headers: Headers, fields: readonly Field[], mayBeChunked: boolean): number | "chunked" {

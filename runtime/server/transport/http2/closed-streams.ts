@@ -1,8 +1,8 @@
 /**
- * How streams of a connection ended, for frames that come too late: the last thousand are remembered, in four kilobytes.
+ * The ends of a connection's streams, for late frames: the last thousand are remembered, in four kilobytes.
  */
 
-/** `reset` by us: the client may not know yet. `ended`: by an end of both sides, or by the client's reset; the client knows. */
+/** `reset` by us: the client may not know yet. `ended`: by an end of both sides, or by the client's reset, which the client has seen. */
 export type Ending = "reset" | "ended";
 
 const ROOM = 1024;

@@ -18,7 +18,7 @@ import { SlicedReader } from "./sliced-reader.js";
 import type { StreamConnection } from "./stream.js";
 import { type Http2Handler, Streams } from "./streams.js";
 
-/** Hears what happens on a connection. */
+/** Observes a connection. */
 export interface ConnectionWatch {
   streamOpened?(): void;
   pinged?(): void;
@@ -28,7 +28,7 @@ export interface ConnectionWatch {
   closed?(fault?: Error): void;
 }
 
-/** What others do with a connection. */
+/** The interface of a connection. */
 export interface Http2Connection extends StreamConnection {
   readonly openStreams: number;
   readonly destroyed: boolean;
@@ -36,11 +36,11 @@ export interface Http2Connection extends StreamConnection {
   /** Serves no new streams, and ends when the open ones have. */
   drain(): void;
   /**
-   * Tells the client to go elsewhere, in two steps (RFC 9113 §6.8): GOAWAY without a last stream, and, when the client has received it, GOAWAY with the last one
-   * that is served. Ends when no stream is open.
+   * Drains the connection in two steps (RFC 9113 §6.8): GOAWAY without a last stream, and, when the client has received it, GOAWAY with the
+   * last one that is served. Ends when no stream is open.
    */
   retire(): void;
-  /** Looks once at what the client leaves unread, and gives up what it has left for too long. */
+  /** Checks the data that the client has not read, and cancels streams that it has left for too long. */
   lookForStalls(): void;
   /** Responses that wait for the client. */
   unread(): Iterable<Unread>;
@@ -81,7 +81,7 @@ export class Connection<Call> implements Http2Connection {
   /** Pings of ours that wait for an answer, in their order. */
   readonly #pings: (() => void)[] = [];
   #watches: ConnectionWatch[] = [];
-  /** Bytes of the preface that have come. */
+  /** Received bytes of the preface. */
   #greeted = 0;
   /** `draining`: what is open may end, nothing new is served. `ending`: nothing is read any more. */
   #state: "open" | "draining" | "ending" | "closed" = "open";
@@ -176,7 +176,7 @@ export class Connection<Call> implements Http2Connection {
     else this.#announce();
   }
 
-  /** What the client opens before it has received this is served. */
+  /** Streams that the client opens before it has received this are served. */
   #announce(): void {
     if (this.#isAnnounced || this.#state !== "open") return;
     this.#isAnnounced = true;

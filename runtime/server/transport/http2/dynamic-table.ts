@@ -3,7 +3,7 @@
  */
 import type { Field } from "./static-table.js";
 
-/** What an entry counts beside its letters (RFC 7541, 4.1). */
+/** The size of an entry beside its letters (RFC 7541, 4.1). */
 export const ENTRY_OVERHEAD = 32;
 export const fieldSize = ([name, value]: Field): number => name.length + value.length + ENTRY_OVERHEAD;
 
@@ -29,7 +29,7 @@ export class DynamicTable {
     return index < this.length ? this.#entries[this.#entries.length - 1 - index] : undefined;
   }
 
-  /** An entry larger than the table empties it, and that is no error. */
+  /** An entry larger than the table empties it, and that is not an error. */
   add(field: Field): void {
     this.generation++;
     this.#size += fieldSize(field);
@@ -45,7 +45,7 @@ export class DynamicTable {
 
   #evict(): void {
     while (this.#size > this.#limit) this.#size -= fieldSize(this.#entries[this.#start++]!);
-    // Compacted seldom: each entry moves once at most for each that came.
+    // Compacted seldom: each entry moves at most once per insertion.
     if (this.#start > 64 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;

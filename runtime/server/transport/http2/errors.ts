@@ -1,5 +1,5 @@
 /**
- * What goes wrong on an HTTP/2 connection: the codes of RFC 9113 §7, and the two kinds of faults, one that ends a stream and one that ends the
+ * Errors of an HTTP/2 connection: the codes of RFC 9113 §7, and the two kinds of faults, one that ends a stream and one that ends the
  * connection.
  */
 

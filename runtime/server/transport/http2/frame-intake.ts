@@ -18,7 +18,7 @@ export interface IntakeParts<Call> {
   readonly sender: Sender;
   readonly abuse: AbuseLimits;
   readonly maxSettings: number;
-  /** The first frame has come, as it has to. */
+  /** The first frame has arrived, as required. */
   greeted(): void;
   pinged(): void;
   /** The client has answered a ping. */
@@ -42,7 +42,7 @@ export class FrameIntake<Call> {
     if (this.#streams.blocks.isOpen && type !== FRAME.CONTINUATION)
       throw new ConnectionFault("PROTOCOL_ERROR", "a header block was not ended");
     if (!this.#hasSettings && (type !== FRAME.SETTINGS || flags & FLAG.ACK))
-      throw new ConnectionFault("PROTOCOL_ERROR", "the first frame is no SETTINGS");
+      throw new ConnectionFault("PROTOCOL_ERROR", "the first frame is not SETTINGS");
     try {
       this.#dispatch(type, flags, id, bytes, start, end);
     } catch (error) {
@@ -85,7 +85,7 @@ export class FrameIntake<Call> {
       case FRAME.PRIORITY:
         if (id === 0) throw new ConnectionFault("PROTOCOL_ERROR", "PRIORITY of stream 0");
         this.#parts.abuse.idle();
-        // Of idle streams too, which a reset may not be sent for.
+        // Idle streams included, for which a reset is not allowed.
         if (size !== 5 && id > this.#streams.last) expectSize("PRIORITY", size, 5);
         if (size !== 5) throw new StreamFault(id, "FRAME_SIZE_ERROR", "PRIORITY of another length than 5");
         break;
@@ -133,7 +133,7 @@ export class FrameIntake<Call> {
     if (id !== 0) this.#streams.expectOpened("WINDOW_UPDATE", id);
     this.#parts.abuse.idle();
     const stream = this.#streams.get(id);
-    // Of a stream that is closed: it was on its way.
+    // The stream is closed: the frame was in flight.
     if (id !== 0 && !stream) return;
     const fault = (code: ErrorName, text: string): Error =>
       stream ? new StreamFault(id, code, text) : new ConnectionFault(code, text);

@@ -1,5 +1,5 @@
 /**
- * A connection's bytes → frames. Payloads are parts of the chunks that came; only a frame that two chunks share is copied.
+ * A connection's bytes → frames. Payloads are parts of the received chunks; only a frame that two chunks share is copied.
  */
 import { ConnectionFault } from "./errors.js";
 import { HEAD, MAX_PAYLOAD } from "./frames.js";
@@ -23,7 +23,7 @@ const spares: Buffer[] = [];
 
 export class FrameReader {
   readonly #take: TakeFrame;
-  /** The begin of a frame whose rest has not come, and how much of it is there. */
+  /** The start of an incomplete frame, and its received length. */
   #held: Buffer | undefined;
   #filled = 0;
   /** Bytes of that frame; of its head, until that is there. */
@@ -44,7 +44,7 @@ export class FrameReader {
   /**
    * @param slice milliseconds after which the rest of the chunk is left
    * @returns how many bytes were taken: all of them, or fewer where a slice of time is over
-   * @throws ConnectionFault for a frame that is longer than was agreed, and what `take` throws
+   * @throws ConnectionFault for a frame that is longer than was agreed, and errors of `take`
    */
   read(chunk: Buffer, slice = Number.POSITIVE_INFINITY): number {
     let at = this.#filled > 0 ? this.#fill(chunk) : 0;

@@ -8,14 +8,14 @@ import { type FieldLimits, HpackDecoder } from "./hpack-decode.js";
 import { type RequestHead, readHead, trailersFault } from "./request-head.js";
 import type { Field } from "./static-table.js";
 
-/** Bounds of one block in the bytes that came, before anything is decoded. */
+/** Bounds of one received block, before it is decoded. */
 const MAX_BLOCK = 2 ** 16;
 const MAX_CONTINUATIONS = 8;
 /** Different blocks that are remembered: the calls that a client makes over and over. */
 const REMEMBERED = 4;
 const MAX_REMEMBERED = 1024;
 
-/** A request as its head says, and what the server made of that head. */
+/** A request's head, and the call that the server made of it. */
 export interface Asked<Call> {
   readonly head: RequestHead;
   readonly call: Call;
@@ -32,7 +32,7 @@ export type TakeBlock = (stream: number, end: boolean, bytes: Buffer, from: numb
 
 export interface HeaderBlocksParts<Call> {
   readonly limits: FieldLimits;
-  /** What the server makes of a request's head. */
+  /** Makes a call of a request's head. */
   read(head: RequestHead): Call;
   /** @param work bytes of a block that was decoded and of the fields in it @throws ConnectionFault where that is too much */
   spend(work: number): void;
@@ -59,7 +59,7 @@ export class HeaderBlocks<Call> {
     return fields;
   }
 
-  /** No other frame may come before the block is whole. */
+  /** Other frames are refused until the block is whole. */
   get isOpen(): boolean {
     return this.#open !== undefined;
   }

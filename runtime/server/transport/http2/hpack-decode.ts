@@ -7,7 +7,7 @@ import { ConnectionFault } from "./errors.js";
 import { decodeHuffman } from "./huffman.js";
 import { type Field, STATIC_TABLE } from "./static-table.js";
 
-/** What we announce, or leave announced: the default of SETTINGS_HEADER_TABLE_SIZE. */
+/** The announced or default size of the table: that of SETTINGS_HEADER_TABLE_SIZE. */
 export const TABLE_SIZE = 4096;
 
 export interface FieldLimits {
@@ -16,7 +16,7 @@ export interface FieldLimits {
   readonly fields: number;
 }
 
-/** A block that goes this many times over a limit ends its connection: decoding the rest only to keep the table in step costs too much. */
+/** A block that exceeds a limit by this factor ends its connection: decoding the rest only to keep the table in step costs too much. */
 const FAR_OVER = 4;
 
 const broken = (what: string): ConnectionFault => new ConnectionFault("COMPRESSION_ERROR", what);
@@ -25,7 +25,7 @@ export class HpackDecoder {
   readonly #table = new DynamicTable(TABLE_SIZE);
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
-  /** What the last block cost: bytes that were read, and bytes of fields. */
+  /** The cost of the last block: bytes that were read, and bytes of fields. */
   work = 0;
 
   /** Two blocks of the same bytes say the same while this stays the same. */
@@ -56,11 +56,11 @@ export class HpackDecoder {
     return size <= limits.bytes && count <= limits.fields ? fields : undefined;
   }
 
-  /** Table size updates come before all fields. */
+  /** Table size updates precede all fields. */
   #readResizes(): void {
     while ((this.#bytes[this.#at] ?? 0) >> 5 === 1) {
       const size = this.#integer(5);
-      if (size > TABLE_SIZE) throw broken(`a table of ${size} bytes was asked for, and ${TABLE_SIZE} are allowed`);
+      if (size > TABLE_SIZE) throw broken(`the peer requested a table of ${size} bytes, and ${TABLE_SIZE} are allowed`);
       this.#table.resize(size);
     }
   }

@@ -1,10 +1,10 @@
 /**
- * HPACK (RFC 7541) towards the client: fields → a header block that means the same on every connection. Nothing is remembered between blocks, so
- * what a server says again and again is encoded once for all; its few dozen bytes cost less than a table for each connection.
+ * HPACK (RFC 7541) towards the client: fields → a header block that means the same on every connection. No state is kept between blocks, so
+ * repeated fields are encoded once for all connections. Their few dozen bytes cost less than a table for each connection.
  */
 import { type Field, STATIC_TABLE } from "./static-table.js";
 
-/** Tells the decoder that the dynamic table is not used; owed to a client that announced a table smaller than the default. */
+/** Sets the decoder's dynamic table to unused; required by a client that announced a table smaller than the default. */
 export const NO_TABLE = Buffer.from([0x20]);
 
 const NAMES = new Map<string, number>();

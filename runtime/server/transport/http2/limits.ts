@@ -1,6 +1,6 @@
 /**
- * Bounds of one connection: what a client may hold open, make a server keep, and do without use. A client that goes over one of them loses
- * the stream or the connection, never the server.
+ * Bounds of one connection: what a client may hold open, make a server keep, and do without use. A client that exceeds one of them loses
+ * the stream or the connection, and never affects the server.
  */
 import { STALL_TIME } from "../stalled-sockets.js";
 
@@ -21,11 +21,13 @@ export interface Http2Limits {
   readonly stallTime: number;
   /** Milliseconds until a client must have greeted with its preface and SETTINGS. */
   readonly greetingTime: number;
-  /** Streams that are reset, by the client or through its fault: a burst, and so many a second. */
+  /** Streams that are reset, by the client or through its fault: a burst, and a rate per second. */
   readonly resets: readonly [burst: number, perSecond: number];
   /** Frames that further nothing: pings, settings, empty and tiny ones, unknown ones. Each stream that ends well forgives some. */
   readonly idleFrames: readonly [burst: number, perSecond: number];
-  /** Bytes of header blocks and of the fields that they expand to: a burst, and so many a second. Each stream that ends well forgives some. */
+  /**
+   * Bytes of header blocks and of the fields that they expand to: a burst, and a rate per second. Each stream that ends well forgives some.
+   */
   readonly headerWork: readonly [burst: number, perSecond: number];
   /** Entries of one SETTINGS frame. */
   readonly maxSettings: number;

@@ -1,12 +1,12 @@
 /**
- * What leaves on a connection: frames of one turn of the event loop go to the socket together.
+ * The output of a connection: frames of one turn of the event loop are written to the socket together.
  */
 import type { Socket } from "node:net";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 
 /** Small frames of all connections are written one after the other into blocks of this size. */
 const BLOCK = 2 ** 14;
-/** What is longer is not copied. */
+/** Longer data is not copied. */
 const BY_REFERENCE = 2 ** 10;
 /** Bytes that wait for a socket before streams hold theirs back. */
 const FULL = 2 ** 20;
@@ -27,7 +27,7 @@ export class Output {
   #start = 0;
   #end = 0;
   #wasFull = false;
-  /** Hear of the end of the next write. */
+  /** Called after the next write. */
   #whenSent: (() => void)[] = [];
 
   /** Bytes that the socket held when it was looked at last; they are charged. */
@@ -35,7 +35,7 @@ export class Output {
   /** When the socket took the last of them, or began to hold some, on the clock of `performance.now()`. */
   moved = 0;
 
-  /** @param onRoom the socket has taken what kept others waiting @param queued is charged with what the socket holds */
+  /** @param onRoom the socket has taken data that blocked others @param queued is charged with the socket's bytes */
   constructor(socket: Socket, onRoom: () => void, queued: Charge) {
     this.#socket = socket;
     this.#onRoom = onRoom;
@@ -80,7 +80,7 @@ export class Output {
     return at;
   }
 
-  /** What `reserve` made room in. */
+  /** The buffer in which `reserve` reserved. */
   get bytes(): Buffer {
     return this.#open!;
   }
@@ -164,7 +164,7 @@ export class Output {
     process.nextTick(flushScheduled, this);
   }
 
-  /** The end of the turn has come. */
+  /** The turn has ended. */
   flushTurn(): void {
     this.#isScheduled = false;
     this.flush();

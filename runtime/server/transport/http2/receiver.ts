@@ -1,5 +1,6 @@
 /**
- * What a client may send when: the connection's window and those of its streams (RFC 9113 §5.2), given back in large steps as bytes are used.
+ * Flow control of received data: the connection's window and those of its streams (RFC 9113 §5.2), returned in large steps as bytes are
+ * used.
  */
 import { ConnectionFault } from "./errors.js";
 import { windowFrame } from "./frames.js";
@@ -9,7 +10,7 @@ import { FIRST_WINDOW } from "./settings.js";
 /** The body of a request, as far as windows go. */
 export interface Incoming {
   readonly id: number;
-  /** Bytes that may still come. */
+  /** Remaining bytes of the window. */
   allowed: number;
   /** Bytes that were used and not given back yet. */
   used: number;
@@ -38,7 +39,7 @@ export class Receiver {
     if (more > 0) this.#output.push(windowFrame(0, more));
   }
 
-  /** Bytes of any stream have come. @throws ConnectionFault where they were not allowed */
+  /** Counts received bytes of any stream. @throws ConnectionFault if they exceed the window */
   take(bytes: number): void {
     this.#allowed -= bytes;
     if (this.#allowed < 0)

@@ -6,16 +6,16 @@ import type { Field } from "./static-table.js";
 export interface RequestHead {
   readonly method: string;
   readonly path: string;
-  /** All fields by name, pseudo-header fields too; those that came several times are joined as node:http2 joins them. */
+  /** All fields by name, pseudo-header fields too; repeated ones are joined as node:http2 joins them. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  /** What `content-length` promises. */
+  /** The value of `content-length`. */
   readonly length: number | undefined;
 }
 
 const PSEUDO = new Set([":method", ":scheme", ":path", ":authority"]);
-/** Of connections, which HTTP/2 has in its own frames. */
+/** Fields of connections, for which HTTP/2 has frames. */
 const OF_CONNECTIONS = new Set(["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"]);
-/** Of these the first counts. */
+/** For these the first counts. */
 const SINGLE = new Set(
   "age authorization content-length content-type date etag expires from host if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location max-forwards proxy-authorization range referer retry-after te user-agent".split(
     " ",
@@ -33,7 +33,7 @@ export function readHead(fields: readonly Field[]): RequestHead | string {
   for (const [name, value] of fields) {
     if (name.startsWith(":")) {
       if (regular) return `${name} after a header field`;
-      if (!PSEUDO.has(name)) return `${name} is no pseudo-header field of a request`;
+      if (!PSEUDO.has(name)) return `${name} is not a pseudo-header field of a request`;
       if (headers[name] !== undefined) return `${name} stands twice`;
       if (!VALUE.test(value)) return `${name} has characters that no header may have`;
       headers[name] = value;
@@ -69,5 +69,5 @@ function faultOf(name: string, value: string): string | undefined {
   if (!NAME.test(name)) return "a header's name has characters that no name may have";
   if (!VALUE.test(value)) return `${name} has characters that no header may have`;
   if (OF_CONNECTIONS.has(name)) return `${name} is of connections`;
-  return name === "te" && value !== "trailers" ? "te may only ask for trailers" : undefined;
+  return name === "te" && value !== "trailers" ? "te may only be trailers" : undefined;
 }

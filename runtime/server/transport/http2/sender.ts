@@ -1,6 +1,6 @@
 /**
- * What answers may send when: the windows that the client grants (RFC 9113 §5.2), one for the connection and one for each stream, and turns
- * among the streams that wait for one.
+ * Flow control of sent data: the windows that the client grants (RFC 9113 §5.2), one for the connection and one for each stream, and turns
+ * among waiting streams.
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { LOOKS } from "../stalled-sockets.js";
@@ -11,14 +11,14 @@ import { NO_TABLE } from "./hpack-encode.js";
 import type { Output } from "./output.js";
 import { FIRST_SETTINGS, FIRST_WINDOW, GREATEST_WINDOW, type PeerSettings } from "./settings.js";
 
-/** An answer on its way: bytes that wait for room, and what follows them. */
+/** A response in flight: bytes that wait for the window, and the data after them. */
 export interface Outgoing {
   readonly id: number;
   window: number;
   pieces: Buffer[];
   /** Bytes of `pieces`. */
   waiting: number;
-  /** Sent when `pieces` are gone. `undefined` while more may come, `null` for an end without trailers. */
+  /** Sent after `pieces`. `undefined` while more may follow, `null` for an end without trailers. */
   last: Buffer | null | undefined;
   /** How often it was looked at since its last frame, while the client granted it no window. */
   looks: number;

@@ -16,7 +16,7 @@ export interface Http2ServerOptions<Call> {
   readonly tls?: TlsOptions | undefined;
   /** Is charged with bytes that wait for clients. */
   readonly budget?: MemoryBudget;
-  /** Hears of a connection before its first stream. */
+  /** Called for a connection before its first stream. */
   connected(connection: Http2Connection): void;
   /** A handshake that failed. */
   refused?(fault: Error): void;
@@ -26,7 +26,7 @@ export interface Http2Server {
   readonly server: Server;
   /**
    * Lets streams end that are open, and cuts the connections that are left after `patience` milliseconds.
-   * @param late new streams are handed over until each client knows that its connection ends
+   * @param late new streams are accepted until each client has received the GOAWAY
    */
   drain(patience: number, late?: boolean): Promise<void>;
 }

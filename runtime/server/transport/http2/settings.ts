@@ -1,5 +1,5 @@
 /**
- * SETTINGS (RFC 9113 §6.5): what a client says about itself, checked, and what we say.
+ * SETTINGS (RFC 9113 §6.5): those of the client, checked, and the server's.
  */
 import { ConnectionFault } from "./errors.js";
 import { FRAME, frame, MAX_PAYLOAD } from "./frames.js";
@@ -13,7 +13,7 @@ const ID = {
   MAX_FRAME_SIZE: 5,
   MAX_HEADER_LIST_SIZE: 6,
 } as const;
-/** Of one setting: its id and its value. */
+/** The size of one setting: its id and its value. */
 const ENTRY = 6;
 
 export const GREATEST_WINDOW = 2 ** 31 - 1;
@@ -53,7 +53,7 @@ export function readSettings(settings: PeerSettings, bytes: Buffer, start: numbe
 /** Numbers of entries in a SETTINGS frame's payload. */
 export const settingsIn = (start: number, end: number): number => Math.floor((end - start) / ENTRY);
 
-/** What we announce of our bounds. */
+/** The announced bounds. */
 export function settingsFrame({ maxStreams, streamWindow, maxHeaderListSize }: Http2Limits): Buffer {
   const entries: readonly (readonly [number, number])[] = [
     [ID.MAX_CONCURRENT_STREAMS, maxStreams],

@@ -1,5 +1,5 @@
 /**
- * Reads a socket in slices of time, so that a client whose frames are small and many does not keep the event loop from other connections.
+ * Reads a socket in slices of time, so that a client with many small frames does not block other connections.
  */
 import type { Socket } from "node:net";
 import type { Charge } from "../../../base/memory/memory-budget.js";
@@ -13,7 +13,7 @@ export class SlicedReader {
   readonly #socket: Socket;
   readonly #take: TakeSlice;
   readonly #charge: Charge;
-  /** Bytes whose turn has not come; the socket is not read meanwhile. */
+  /** Bytes that wait for their turn; the socket is not read meanwhile. */
   #rest: Buffer | undefined;
 
   /** @param charge of the bytes that wait for their turn */

@@ -1,5 +1,5 @@
 /**
- * HPACK's static table (RFC 7541, appendix A): names and values that every decoder knows, from index 1.
+ * HPACK's static table (RFC 7541, appendix A): names and values of every decoder, from index 1.
  */
 
 export type Field = readonly [name: string, value: string];

@@ -8,7 +8,7 @@ import type { Outgoing } from "./sender.js";
 
 /** Takes the body of a request. Nothing is called any more when the stream is closed. */
 export interface StreamSink {
-  /** @param chunk a part of what the socket read: valid until the call returns, and never written to */
+  /** @param chunk a part of the socket's read: valid until the call returns, and read-only */
   data(chunk: Buffer): void;
   end(): void;
 }
@@ -30,7 +30,7 @@ export interface StreamCarrier {
   enqueue(stream: Stream, pieces: readonly Buffer[]): void;
   endAnswer(stream: Stream): void;
   used(stream: Stream, bytes: number): void;
-  /** Bytes are kept until the stream goes on. */
+  /** Bytes are kept until the stream resumes. */
   held(bytes: number): void;
   passed(bytes: number): void;
   answered(stream: Stream): void;
@@ -54,13 +54,13 @@ export class Stream implements Incoming, Outgoing {
   looks = 0;
   moved = 0;
 
-  /** Nothing more can be sent or will come. */
+  /** The stream can neither send nor receive. */
   closed = false;
   /** An answer has begun. */
   begun = false;
   /** The client's side has ended. */
   complete = false;
-  /** Bytes of the body that came. */
+  /** Received bytes of the body. */
   received = 0;
   #sink: StreamSink = EMPTY;
   #onClose: (() => void)[] | undefined;
@@ -68,7 +68,7 @@ export class Stream implements Incoming, Outgoing {
   #paused = false;
   /** The client reads too little of other answers. */
   #deferred = false;
-  /** What came while the stream was paused, from `#heldAt` on. */
+  /** Data received while the stream was paused, from `#heldAt` on. */
   #held: Buffer[] = [];
   #heldAt = 0;
   #endHeld = false;
@@ -93,7 +93,7 @@ export class Stream implements Incoming, Outgoing {
     return !this.closed && this.last === undefined;
   }
 
-  /** Before the turn ends in which the stream was opened; otherwise what came is lost. */
+  /** Called before the end of the turn in which the stream was opened; otherwise received data is lost. */
   listen(sink: StreamSink): void {
     this.#sink = sink;
   }

@@ -1,5 +1,5 @@
 /**
- * The streams of one connection (RFC 9113 §5.1): which frames may come for which, from their first HEADERS to what comes after their end.
+ * The streams of one connection (RFC 9113 §5.1): the allowed frames for each, from its first HEADERS to late ones after its end.
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import type { Relief } from "../relief.js";
@@ -40,7 +40,7 @@ export interface StreamsParts<Call> {
   emptied(): void;
 }
 
-/** DATA that is shorter is no way to send a body. */
+/** Shorter DATA frames are suspicious for a body. */
 const TINY = 32;
 
 export class Streams<Call> implements StreamCarrier {
@@ -191,7 +191,7 @@ export class Streams<Call> implements StreamCarrier {
     if (stream) this.#close(stream, "ended");
   }
 
-  /** A stream that the client may still take for open. @throws ConnectionFault where it knows of the end */
+  /** A stream that may still be open for the client. @throws ConnectionFault if the client has seen its end */
   #expectUnaware(what: string, id: number): Ending | undefined {
     const ending = this.#closed.ending(id);
     if (ending === "ended") throw new ConnectionFault("STREAM_CLOSED", `${what} after the end of stream ${id}`);

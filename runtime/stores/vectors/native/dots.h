@@ -1,5 +1,5 @@
 /**
- * The loops over vectors that exact search is made of, compiled for several processors; the best that this one has is picked when it is first asked for.
+ * The loops over vectors for exact search, compiled for several processors. The best one for this processor is selected at the first use.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ namespace merlon {
 constexpr size_t LANES = 16;
 constexpr size_t QUERIES = 8;
 
-/** What is the same for all vectors in a query's bounds. */
+/** The constant part of a query's bounds. */
 struct Bounds {
   float scale, norm, error, squareError, slack;
   int32_t bias;
@@ -27,7 +27,7 @@ struct Bounds {
 };
 
 struct DotKernel {
-  /** Whether a scan by it is faster than what else searches. */
+  /** Whether a scan by it is faster than FAISS. */
   bool fast;
   /** The largest code of a query: sums of two products of codes must fit where they are summed. */
   int most;
@@ -177,7 +177,7 @@ MERLON_AVX512 void dotsAvx512(const uint8_t* block, const int32_t* codes, size_t
 }
 #endif
 
-/** `MERLON_SIMD=avx2` or `none` asks for less than there is: tests take each. */
+/** `MERLON_SIMD=avx2` or `none` selects a lesser one: tests run each. */
 inline const DotKernel& dotKernel() {
   static const std::string asked = std::getenv("MERLON_SIMD") == nullptr ? "" : std::getenv("MERLON_SIMD");
   static const DotKernel plain = MERLON_KERNEL(Plain, asked == "none", 127);

@@ -1,7 +1,7 @@
 /**
- * Exact search of a flat index in two steps. Each vector is kept a second time in 8 bits a number, a quarter of the memory that a query has to pass
- * over, and searches are bound by memory. Products of those are off by no more than Cauchy and Schwarz allow (|rounding| x |other|), so every vector
- * that may be among the best is known; those few, about twice k, are compared in full. Answers are what a whole scan gives.
+ * Exact search of a flat index in two steps. Each vector is kept a second time in 8 bits per number, a quarter of the memory to read:
+ * searches are bound by memory. Their products differ by no more than Cauchy and Schwarz allow (|rounding| x |other|). Every vector that
+ * may be among the best is thus known, and those few, about twice k, are compared in full. Answers are what a whole scan gives.
  *
  * Several queries are answered in one pass.
  */
@@ -29,7 +29,7 @@ using faiss::idx_t;
 struct Rounded {
   float scale = 0;
   float norm = 0;
-  /** Length of what rounding took away, and what sums of floats lose. */
+  /** Length of the rounding error, and the error of sums of floats. */
   float error = 0;
   /** Added to every error. */
   float slack = 0;
@@ -65,7 +65,7 @@ class Candidates {
     rows.resize(kept);
     upper_.resize(kept);
     lower_.resize(kept);
-    // Where bounds tell little apart, most stay: the next time must not come after a few more.
+    // If the bounds exclude little, most rows stay: the next compaction must not follow after a few more.
     most_ = std::max(most_, kept + kept / 2 + k_);
   }
 
@@ -89,7 +89,7 @@ class FlatScan {
     for (size_t row = 0; row < blocks * LANES; row++) keep(row);
   }
 
-  /** Whether every number is finite and no sum of them overflows. Where not, FAISS itself searches. */
+  /** Whether every number is finite and no sum of them overflows. If not, FAISS itself searches. */
   bool usable() const { return usable_; }
 
   /** @param k at most the number of vectors @returns false where bounds of a query overflow: another search has to write all */
@@ -104,7 +104,7 @@ class FlatScan {
   }
 
  private:
-  /** Of each block behind its codes: LANES scales, lengths of rounding errors, lengths, and (L2) squared lengths. */
+  /** Data of each block after its codes: LANES scales, lengths of rounding errors, lengths, and (L2) squared lengths. */
   float* facts(size_t block) const { return reinterpret_cast<float*>(first_ + block * stride_ + groups_ * 4 * LANES); }
 
   double length(const float* x) const {
@@ -180,7 +180,7 @@ class FlatScan {
     return made;
   }
 
-  /** What a sum of d products of floats may be off by, to the product of the lengths. */
+  /** The maximum error of a sum of d products of floats, relative to the product of the lengths. */
   double lost() const { return 1e-6 + 1.2e-7 * static_cast<double>(d_); }
 
   bool pass(size_t n, const float* asked, size_t k, float* distances, idx_t* labels) const {
@@ -223,8 +223,8 @@ class FlatScan {
   }
 
   /**
-   * Of equal distances the first in the index comes first: FAISS's own order of them depends on k for inner products, and an answer must not
-   * depend on what else was asked for.
+   * If distances are equal, the first in the index wins. FAISS's own order of them depends on k for inner products, and a result must not
+   * depend on the other queries.
    */
   void best(const std::vector<int32_t>& rows, const float* q, size_t k, float* distances, idx_t* labels) const {
     const DotKernel& kernel = dotKernel();

@@ -19,7 +19,7 @@
 
 namespace merlon {
 
-/** The k best of what is offered: less is better, of equal scores the first place. */
+/** The k best of the offered scores: less is better, of equal scores the first position. */
 class Nearest {
  public:
   std::vector<std::pair<float, uint64_t>> kept;
@@ -30,7 +30,7 @@ class Nearest {
     threshold_ = FLT_MAX;
     kept.clear();
   }
-  /** Places rise from call to call. What is no number is not taken. */
+  /** Places rise from call to call. NaN is ignored. */
   void offer(const float* scores, size_t n, uint64_t place) {
     for (size_t i = 0; i < n; i++) {
       if (!(scores[i] < threshold_)) continue;

@@ -122,7 +122,7 @@ class Opened {
  private:
   std::unique_ptr<IvfScan> lists_;
   const std::vector<faiss::idx_t>* ids_ = nullptr;
-  /** What answers with positions: the index, or the one inside an id map. */
+  /** The index with positions: this one, or the one inside an id map. */
   const faiss::Index* inner_ = nullptr;
   const faiss::IndexRefine* refine_ = nullptr;
 

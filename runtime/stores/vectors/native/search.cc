@@ -24,12 +24,12 @@ namespace {
 
 using merlon::Opened;
 using Shared = std::shared_ptr<Opened>;
-/** What JavaScript holds: emptied by `close`, while searches that are under way keep the index itself. */
+/** JavaScript's handle: emptied by `close`, while searches in flight keep the index itself. */
 struct Handle {
   Shared index;
 };
 
-/** CPU time of this thread in microseconds: what a search costs, whoever else is running. */
+/** CPU time of this thread in microseconds: the cost of a search, independent of other load. */
 double cpuMicros() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -50,7 +50,7 @@ struct Search {
   double micros = 0;
 
   void run() {
-    // Of this thread only. Searches run beside each other; a team of threads for each would take cores from the others.
+    // Applies to this thread only. Searches run beside each other; a team of threads for each would take cores from the others.
     const int before = omp_get_max_threads();
     omp_set_num_threads(1);
     struct Restore {
@@ -208,7 +208,7 @@ Napi::Value close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/** Of a process that opens a file nobody vouches for. */
+/** For a process that opens an untrusted file. */
 Napi::Value limitMemory(const Napi::CallbackInfo& info) {
   if (!info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "limitMemory takes a number of bytes");
   rlimit limit{};

@@ -1,4 +1,4 @@
-"""Lowered repositories -> what ONNX's checker, strict shape inference, ONNX Runtime and Triton's own configuration schema say of them, as JSON."""
+"""Lowered repositories → what ONNX's checker, strict shape inference, ONNX Runtime and Triton's own configuration schema say of them, as JSON."""
 import json
 import pathlib
 import sys

@@ -1,4 +1,4 @@
-"""A model repository -> what a Triton with an ONNX Runtime backend and auto-complete off makes of it.
+"""A model repository → what a Triton with an ONNX Runtime backend and auto-complete off makes of it.
 
 Graphs that Merlon wrote go through ONNX's checker and strict shape inference. Configurations are parsed by Triton's own schema and held against the
 graphs as the backend does when it loads them: every input of a graph is declared, with its datatype and a shape that it takes; an output's shape is

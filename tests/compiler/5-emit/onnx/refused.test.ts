@@ -99,7 +99,7 @@ test("a look-up that float32 would answer otherwise is refused with the row that
   const col = { dtype: "float64", values, rows: { id: "request", count: values } } as const;
   const places = (...keys: number[]) =>
     placesOf(context, col, "price", { dtype: "float64", values: Float64Array.from(keys) });
-  expect(() => places(0.5, 19.99)).toThrowError(/row 1 of what was fitted, 19\.99, would be found as 19\.98999977/);
+  expect(() => places(0.5, 19.99)).toThrowError(/fitted row 1, 19\.99, would be found as 19\.98999977/);
   expect(places(0.5, -2, 1e10).dtype).toBe("int64");
 });
 
@@ -130,5 +130,5 @@ test("equal stores make equal files, and a date can be told", async () => {
   expect(await frozen()).toBe(first);
   expect(JSON.parse(first).views[0].taken).toBe("2020-04-01T00:00:00.000Z");
   expect(JSON.parse(await frozen({ date: "2026-01-31" })).views[0].taken).toBe("2026-01-31T00:00:00.000Z");
-  await expect(frozen({ date: "soon" })).rejects.toThrowError(/`--date soon` is no date/);
+  await expect(frozen({ date: "soon" })).rejects.toThrowError(/`--date soon` is not a date/);
 }, 60_000);

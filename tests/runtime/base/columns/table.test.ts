@@ -94,9 +94,9 @@ describe("casts", () => {
     ["int64", "int32", [0n, 2n ** 31n], "column `c` holds 2147483648 at place 1, which int32 can not hold."],
     ["int32", "uint8", [-1], "holds -1 at place 0, which uint8 can not hold"],
     ["uint64", "int64", [2n ** 63n], "holds 9223372036854775808 at place 0, which int64 can not hold"],
-    ["float32", "int64", [1], "column `c` is float32 and int64 is wanted."],
-    ["int64", "float16", [1n], "column `c` is int64 and float16 is wanted."],
-    ["string", "int64", ["1"], "column `c` is string and int64 is wanted."],
+    ["float32", "int64", [1], "column `c` is float32, expected int64."],
+    ["int64", "float16", [1n], "column `c` is int64, expected float16."],
+    ["string", "int64", ["1"], "column `c` is string, expected int64."],
   ] as const)("%s to %s does not fit", (from, to, list, text) => {
     expect(() => cast(from, to, [...list])).toThrow(text);
   });

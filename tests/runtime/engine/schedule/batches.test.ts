@@ -50,7 +50,7 @@ test(
             // An unknown user is a fault of whoever asks with it, and of nobody else: the first of them is named.
             expect(batch).toMatch(/has no entity with user_id \d \(column `user_id`, row \d\)/);
             // Where there are branches, rows are asked one by one.
-            const told = batch.replace(/ This is row \d of the request, asked alone\.$/, "");
+            const told = batch.replace(/ This is row \d of the request, run alone\.$/, "");
             expect(told.replace(/row \d/, "row 0")).toBe(faults[0]);
             seen.faults++;
             return;

@@ -105,7 +105,7 @@ test("columns stand below one another, on rows of the request and on rows below 
       const total = (of: (row: number) => number) => all.reduce((sum, _, i) => sum + of(i), 0);
       expect([result.timings.get("one"), result.parts.get("p")]).toEqual([total(i => 5 + i), total(i => i)]);
       const fell = all.flatMap(({ reason }, i) => (reason === undefined ? [] : [i]));
-      const reason = `${fell.length > 1 ? "rows" : "row"} ${fell.join(", ")} of the request, asked alone: ${all[fell[0] ?? 0]!.reason}`;
+      const reason = `${fell.length > 1 ? "rows" : "row"} ${fell.join(", ")} of the request, run alone: ${all[fell[0] ?? 0]!.reason}`;
       expect([...result.fallbacks]).toEqual(fell.length > 0 ? [["f", reason]] : []);
       const withIds = all.flatMap(({ ids }, i) => (ids.length > 0 ? [i] : []));
       expect(
@@ -137,7 +137,7 @@ test("a row's fault names the row, and is the first one's", async () => {
   });
   await expect(running).rejects.toMatchObject({
     code: "NOT_FOUND",
-    message: "no 1. This is row 1 of the request, asked alone.",
+    message: "no 1. This is row 1 of the request, run alone.",
   });
   const codes = ["NOT_FOUND", "INVALID_ARGUMENT", "INTERNAL", "UNAVAILABLE", "CANCELLED"] as const;
   expect(codes.map(code => isOfRow(new RuntimeFault(code, "")))).toEqual([true, true, false, false, false]);

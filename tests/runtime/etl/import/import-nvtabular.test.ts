@@ -158,7 +158,7 @@ describe("what cannot be imported", () => {
       writeFileSync(join(folder, "exported/workflow.pkl"), "");
       await refused(
         folder,
-        "holds a pickled workflow (workflow.pkl), which only NVTabular reads. Where NVTabular is installed, run `python tools/export_nvtabular.py",
+        "holds a pickled workflow (workflow.pkl), which only NVTabular reads. On a machine with NVTabular, run `python tools/export_nvtabular.py",
       );
       renameSync(`${graph}.away`, graph);
       edit(folder, g => {

@@ -159,7 +159,7 @@ describe("a recommender in batching form", () => {
       "input 'query' has 2 rows and 'user_id' has 1",
     );
     await expect(greedy.infer([user, query], new Map([["seed", "soon"]]))).rejects.toThrow(
-      "parameter 'seed' is \"soon\"; a whole number is wanted",
+      "parameter 'seed' is \"soon\"; expected an integer",
     );
     for (const [name, value, seen] of [
       ["explain", "yes", '"yes"'],
@@ -167,7 +167,7 @@ describe("a recommender in batching form", () => {
       ["stages", 0.5, "0.5"],
     ] as const)
       await expect(greedy.infer([user, query], new Map([[name, value]]))).rejects.toThrow(
-        `parameter '${name}' is ${seen}; true or false is wanted`,
+        `parameter '${name}' is ${seen}; expected true or false`,
       );
   });
 });

@@ -86,7 +86,7 @@ describe("an embedding table", () => {
     truncateSync(join(cut, "vectors.f32"), 30);
     open.copy(1, found, 0);
     expect(() => open.copy(2, found, 0)).toThrow(
-      "vectors.f32 ends at byte 30, and 36 are wanted: it was cut after it was opened. Put the whole file back, and load the model again.",
+      "vectors.f32 ends at byte 30, expected 36: it was truncated after it was opened. Put the whole file back, and load the model again.",
     );
     open.close();
   });
@@ -118,7 +118,7 @@ describe("an embedding table", () => {
     const twice = await parquet("twice.parquet", "SELECT 1::BIGINT AS item_id, [1.0::FLOAT] AS v FROM range(2)");
     const out = join(folder, "never.embedding");
     await expect(buildEmbeddingTable([twice], out, { id: "item_id", embedding: "v" })).rejects.toThrow(
-      "column `item_id` has the id 1 in 2 rows (0 and 1, from 0). Each id must come once.",
+      "column `item_id` has the id 1 in 2 rows (0 and 1, from 0). Each id must be unique.",
     );
     const ragged = await parquet(
       "ragged.parquet",
@@ -191,9 +191,7 @@ describe("numpy's arrays", () => {
     save([9, 9], [1, 2, 3, 4]);
     expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow("key 9 comes twice");
     save([9], [1, 2, 3, 4]);
-    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow(
-      "`keys` has the shape (1); 2 integers are wanted",
-    );
+    expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow("`keys` has the shape (1); expected 2 integers");
     save([9, 8], [1, 2, 3, Number.NaN]);
     expect(() => importNpzTable(file, out, "vectors", "keys")).toThrow("`vectors` holds NaN in row 1");
     expect(() => importNpzTable(file, out, "other")).toThrow("has no array `other`; it has keys, vectors");

@@ -152,7 +152,7 @@ describe("other servers", () => {
     const lax = "ssl_check_hostname=false";
     expect(await at(`${mine},${user},${lax}`)).toEqual(feastAnswers(name));
     await expect(at(`${user},${lax}`)).rejects.toThrow(
-      /can not be reached: .*If it asks for a client's certificate, name one with `ssl_certfile`/,
+      /can not be reached: .*If it requires a client certificate, name one with `ssl_certfile`/,
     );
     await expect(at(`${mine},${user}`)).rejects.toThrow(/can not be reached: Hostname\/IP does not match/);
     await expect(at(`${mine},${lax},username=reader,password=no`)).rejects.toThrow(/WRONGPASS/);

@@ -126,7 +126,7 @@ test("merlon record ends with 1 and the count where its disk was full", async ()
   expect(await answer.json()).toMatchObject({ outputs: [{ data: [8] }] });
   child.kill("SIGINT");
   expect(await ended).toBe(1);
-  expect(text).toContain("/dev/full holds 0 requests; 1 more went by and are lost: ENOSPC");
+  expect(text).toContain("/dev/full has 0 requests; 1 more were not recorded: ENOSPC");
 }, 30_000);
 
 test("a write that fails in the middle leaves whole records", async () => {

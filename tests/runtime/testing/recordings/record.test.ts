@@ -147,14 +147,14 @@ describe("what is no cassette", () => {
   const HEAD = JSON.stringify({ format: "merlon/cassette", version: 1, server: { name: "triton", version: "" } });
   test.each([
     ["an empty file", "", "bad.cassette is empty: `merlon record` writes"],
-    ["another file", '{"name":"x"}', 'is no cassette: its first line must say "format": "merlon/cassette"'],
+    ["another file", '{"name":"x"}', 'is not a cassette: its first line must say "format": "merlon/cassette"'],
     [
       "a later version",
       '{"format":"merlon/cassette","version":9}',
       "is a cassette of version 9; this Merlon reads versions 1 and 2",
     ],
     ["half a line, and more after it", `${HEAD}\n{"kind":"infer","mod\n{}\n`, "bad.cassette:2 is not JSON"],
-    ["a line that is no record", `${HEAD}\n[]\nnull\n`, "bad.cassette:3 is no JSON object"],
+    ["a line that is no record", `${HEAD}\n[]\nnull\n`, "bad.cassette:3 is not a JSON object"],
     ["a line with something missing", `${HEAD}\n{"kind":"infer","protocol":"grpc"}`, "bad.cassette:2: model: "],
   ])("%s", async (_, text, reason) => {
     await expect(createTestServer({ cassette: written(text) })).rejects.toThrow(reason);
