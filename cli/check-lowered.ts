@@ -1,6 +1,6 @@
 /**
  * A program and its lowering for a stock Triton → whether both return the same for useful test rows. Random draws are replaced by the order
- * of scores, and an index that the graph searches exactly is searched exactly on both sides: the build reports those differences.
+ * of scores. An index that the graph searches exactly is searched exactly on both sides. The build reports these differences.
  */
 
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred; and `merlon`
-// for programs. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and code
-// that only a few models need, stay outside. The code for cli/code-cache.ts is CommonJS: `vm.Script` takes V8's cached data.
+// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start does not read some three hundred; and `merlon` for
+// programs. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and code that
+// only a few models need, stay outside. The code for cli/code-cache.ts is CommonJS: `vm.Script` takes V8's cached data.
 import { readFileSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";

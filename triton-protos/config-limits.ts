@@ -37,7 +37,7 @@ export const MAX_WARM_UP_RUNS = 100_000;
 export const WARM_UP_MS = 60_000;
 
 /**
- * Limit in bytes of tensors that the server makes from dimensions alone: one run of a warm-up sample, the initial states of a sequence,
- * zeros for an absent input.
+ * Limit in bytes of tensors that the server makes from dimensions alone: a run of a warm-up sample, initial states of a sequence, absent
+ * inputs.
  */
 export const MAX_MADE_BYTES = 2 ** 28;

@@ -1,5 +1,5 @@
 /**
- * The shape of a message for readers and printers: its fields by name, with a map as a list of entries, each a message of two fields. Made
+ * The shape of a message for readers and printers: its fields by name. A map is a list of entries, each a message of two fields. Made
  * from the descriptors alone, since every start of a server reads configurations and few need what encodes bytes.
  */
 import type { Messages } from "./gen/messages.js";

@@ -156,7 +156,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag(
         "trace-config",
         PAIR,
-        "Traced requests: [MODE,]SETTING=VALUE (level=TIMESTAMPS, level=TENSORS, rate=100, count=50, triton,file=trace.json, triton,log-frequency=50, mode=opentelemetry, opentelemetry,url=http://localhost:4318/v1/traces).",
+        "Traced requests, as [MODE,]SETTING=VALUE (level=TIMESTAMPS, level=TENSORS, rate=100, count=50, triton,file=trace.json, triton,log-frequency=50, mode=opentelemetry, opentelemetry,url=http://localhost:4318/v1/traces).",
       ),
       flag("trace-file", "string", "Older form of --trace-config triton,file=."),
       flag("trace-level", "string", "Older form of --trace-config level=."),

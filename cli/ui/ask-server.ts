@@ -50,8 +50,7 @@ export function ask(server: ShownServer, method: string, path: string, body?: st
 }
 
 /**
- * The same call to the HTTP port, with the keys that were entered in the page, streamed both ways. @param safe headers of every response of
- * the page
+ * The same call to the HTTP port, with the keys entered in the page, streamed both ways. @param safe headers of every response of the page
  */
 export function pass(
   server: ShownServer,

@@ -1,5 +1,5 @@
 /**
- * Selectors over a scope → the selected columns, each once, in the given order; their groups; and the selectors that match none.
+ * Selectors over a scope → the selected columns, each once, in the given order. Also their groups, and the selectors that match none.
  */
 
 import type { Bound, Scope } from "../../operators/shared/author/bound.js";

@@ -1,6 +1,6 @@
 /**
- * A position inside a text that names a column → the possible columns: between brackets, right of `-`, and in an operator's parameter that
- * names a column of its left side.
+ * A position inside a text that names a column → the possible columns. The text may be between brackets, right of `-`, or a parameter that
+ * names a column of its operator's left side.
  */
 
 import { columnsOf, type Host, nameOf, type OperatorCall, operatorCall } from "../2-check/operator-call.js";

@@ -34,7 +34,7 @@ const DEFERRED = 7;
 
 /**
  * @param environment the `merlon-env.d.ts` of a file's artefact types, if the editor's project may not include it
- * @param options.linesOfAuthor true for `runTsc`, which counts the lines of a message in the text at the start of the file: Volar then puts
+ * @param options.linesOfAuthor true for `runTsc`, which counts the lines of a message in the text at the start of the file. Volar then puts
  * the author's text before the virtual one
  */
 export const languagePlugin = (

@@ -1,7 +1,7 @@
 /**
  * LightGBM's text model (version v3, v4) → a forest. A split selects left when feature ≤ threshold, in float64. `decision_type` holds, from
- * the low bit: categorical, default left, and two bits for the missing value (0 nothing, so that NaN is 0; 1 zero; 2 NaN). Categories are
- * integers: the fraction is cut off.
+ * the low bit: categorical, default left, and two bits for the missing value (0 none: NaN is 0, 1 zero, 2 NaN). Categories are integers:
+ * the fraction is cut off.
  */
 import { countIn, type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
 

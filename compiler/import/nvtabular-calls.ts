@@ -55,7 +55,7 @@ type Writer = (
 };
 
 /**
- * A call to an operator of numbers, with 0 and 1 in place of truth values on its left side: NVTabular computes with the columns that
+ * A call to an operator of numbers, with 0 and 1 in place of truth values on its left side, since NVTabular computes with the columns that
  * `add_binary_cols` adds.
  */
 function onNumbers(node: NvtNode, left: string, text: string): ReturnType<Writer> {

@@ -103,7 +103,7 @@ function endOfString(text: string, quote: number): number {
 }
 
 /**
- * A subgraph's inner nodes as nodes of the graph around it, with ids after those of the node: node 3 of subgraph 12 is node 12003.
+ * A subgraph's inner nodes as nodes of the graph around it, with ids after its own: node 3 of subgraph 12 is node 12003.
  * @throws ImportError for a subgraph that repeats until a function stops it, or one inside another
  */
 function withInnerNodes(node: NvtNode, outer: readonly z.infer<typeof nodeSchema>[]): readonly NvtNode[] {

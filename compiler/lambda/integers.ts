@@ -1,5 +1,5 @@
 /**
- * The parts of a user's function that are integers of 64 bits: integer columns, bigints, and results of arithmetic with each other and with
+ * The parts of a user's function that are 64-bit integers: integer columns, bigints, and results of arithmetic with each other and with
  * integer literals. Any of them beside a fraction is a double, as in numpy.
  */
 import type { Expression } from "../../contract/expression.js";

@@ -1,5 +1,5 @@
 /**
- * The parameters of a user's function. Separate from the syntax they are read from: the declarations of `merlon` reach this file, and must
+ * The parameters of a user's function. Separate from the syntax they are read from. The declarations of `merlon` reach this file, and must
  * not import a TypeScript compiler's own into every check and every editor.
  */
 import type { Range } from "../1-rewrite/spans.js";

@@ -1,5 +1,5 @@
 /**
- * Operators of ONNX's default set → the versions in which their meaning or signature changed: a node of an older version must not be used
+ * Operators of ONNX's default set → the versions in which their meaning or signature changed. A node of an older version must not be used
  * as one of the newer. Made by `tests/oracles/onnx/op_changes.py` from the schemas of onnx 1.23.2 (opset 28); a test holds it to them.
  */
 export const OP_CHANGES: Readonly<Record<string, readonly number[]>> = {

@@ -11,8 +11,8 @@ export type ModelName = string & { readonly [brand]: "ModelName" };
 export const MAX_NAME_BYTES = 255;
 
 /**
- * The reason that a text is not a model name: `empty` (or only blanks), `traversal` (moves to another folder), `folder` (`.` is the
- * repository itself), `impossible` (no possible name).
+ * The reason that a text is not a model name. `empty` is an empty or blank one, `traversal` moves to another folder, `folder` is the
+ * repository itself (`.`), `impossible` cannot be a name.
  */
 export type NameFault = "empty" | "traversal" | "folder" | "impossible";
 

@@ -33,7 +33,7 @@ test("over HTTP, with a function in the model's place", async () => {
   expect((await ask(shop.url, "/for/nobody")).status).toBe(404);
 });
 
-test("a recommender that is late or gone leaves the window empty", async () => {
+test("a recommender that is late or down leaves the window empty", async () => {
   const models = { recommend: () => ({ ordered_ids: [[1n]], ordered_scores: [[1]] }) };
   await using triton = await createTestServer(REPOSITORY, { models });
   await using shop = await openShopWindow(`grpc://${triton.grpc}`, { deadline: 2000 });

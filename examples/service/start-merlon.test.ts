@@ -6,7 +6,7 @@ import { startMerlon } from "./start-merlon.js";
 const root = new URL("../..", import.meta.url).pathname;
 const command = [process.execPath, MERLON];
 
-test("a process of its own, ready when it says so, ended when it goes out of scope", async () => {
+test("a process of its own, ready when it reports so, ended when it leaves the scope", async () => {
   await using merlon = await startMerlon({ modelRepository: `${root}model-repo`, command });
   await using client = await connect(merlon.grpcUrl);
   expect(await client.isServerReady()).toBe(true);

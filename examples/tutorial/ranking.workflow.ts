@@ -1,6 +1,5 @@
 /**
- * The features of a customer and a product for a ranker: ids, brands in one hash so that it can cross them, amounts as normalized
- * logarithms.
+ * The features of a customer and a product for a ranker: ids, brands in one hash so that it can cross them, log amounts, normalized.
  */
 import { addTags, categorify, clip, fillMissing, hashBucket, logOp, normalize, source, tagAsItemId, tagAsUserId, workflow } from "merlon";
 

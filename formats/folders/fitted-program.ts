@@ -1,5 +1,5 @@
 /**
- * The program of a fitted workflow, as the manifest of its folder records it: its path and its checksums, so that a later edit is detected.
+ * The program of a fitted workflow, as the manifest of its folder records it: path and checksums, so that a later edit is detected.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -38,8 +38,8 @@ export const fittedProgram = (out: string, { file, texts, plan }: ProgramFiles):
 export const sumOfPlan = (plan: Plan): string => sumOf(printPlan(plan));
 
 /**
- * @returns the program's file, if it still exists and one of its texts differs from that of the fit; the plan may still be the same, as
- * after an edited comment
+ * @returns the program's file, if it still exists and one of its texts has changed since the fit. The plan may still be the same, as after
+ * an edited comment
  */
 export function editedProgram(folder: string, { file, texts }: FittedProgram): string | undefined {
   const program = join(folder, file);

@@ -1,4 +1,4 @@
-/** The inputs of a graph that are row numbers of a table of its weights, such as an embedding: a number beyond the table fails the run. */
+/** The inputs of a graph that are row numbers of a table of its weights, such as an embedding. A number beyond the table fails the run. */
 
 /** A node of the main graph, as far as it is read. */
 export interface OnnxNode {

@@ -1,6 +1,6 @@
 /**
  * An embedding table on disk: a folder with `table.json` (count, dimension), `keys.i64` (rising int64, little-endian) and `vectors.f32`
- * (one float32 vector per key, in the same order).
+ * (one float32 vector per key, in order).
  */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The factors that a matrix factorization of the `implicit` library saved (`model.save("als.npz")`): one vector per user row and per item
- * row, whose inner product is the score.
+ * The factors of a matrix factorization of the `implicit` library (`model.save("als.npz")`): one vector per user row and per item row,
+ * whose inner product is the score.
  */
 import { type NpyArray, readNpz } from "../npz/npz.js";
 

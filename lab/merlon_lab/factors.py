@@ -1,4 +1,4 @@
-"""ALS through `implicit` (Hu et al., 2008): user and item factors in the form of our matrix factorization, so that they are measured, exported and served alike."""
+"""ALS through `implicit` (Hu et al., 2008). User and item factors have the form of our matrix factorization, so that they are measured, exported and served alike."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -33,8 +33,8 @@ type Options = Omit<OpParamsInput["categorify"], "groups">;
  * @param options.numBuckets how many ids out-of-vocabulary values are hashed to; a number, or numbers by name
  * @param options.encodeType `"joint"`: each column of a group is encoded with the vocabulary of all their values. `"combo"`: a group makes
  * one column `a_b` with a vocabulary of tuples. A tuple is null if all of its values are
- * @param options.vocabs given vocabularies by name: values in the order of their ids, or a Parquet file beside this file with a column of
- * that name (Merlin's `categories/unique.*.parquet`)
+ * @param options.vocabs given vocabularies by name: values in the order of their ids, or a Parquet file beside this one with that column
+ * (Merlin's `categories/unique.*.parquet`)
  * @param options.singleTable ids of one vocabulary begin where those of the last end, so that one embedding table holds all; 0 stays padding
  * @param options.outDtype `"int64"` (default, as NVTabular) or `"int32"`
  * @param options.nvtabularHash mixes the row number into the hash of `numBuckets`, offline and online, to compare with NVTabular

@@ -1,6 +1,6 @@
 /**
- * Columns of any dtype, or tuples of them → integer ids: 1 for null, 2 … 1 + numBuckets for values outside the vocabulary, then the
- * vocabulary by falling count. 0 is padding and never returned.
+ * Columns of any dtype, or tuples of them → integer ids: 1 for null, 2 … 1 + numBuckets for unknown values, then the vocabulary by falling
+ * count. 0 is padding and never returned.
  */
 import { encodings } from "../../contract/categorify-columns.js";
 import { learntOf, notLearnt } from "../../contract/learnt-columns.js";

@@ -103,7 +103,7 @@ describe("a choice by condition", () => {
     expect(await run(broken, "c", [false])).toMatchObject({ scores: [20] });
     await expect(run(broken, "c", [false, true])).rejects.toThrow("step `p` (predictOnnx): no answer");
   });
-  test("nests, and stands inside and around a fallback", async () => {
+  test("nests, and is inside and around a fallback", async () => {
     const nested = [
       predict("p", "m10"),
       predict("q", "m20"),

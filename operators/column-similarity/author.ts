@@ -12,10 +12,10 @@ import { defineOp } from "../shared/author/define-op.js";
 type Options = Omit<OpParamsInput["columnSimilarity"], "groups" | "features">;
 
 /**
- * For each pair of columns, a list of two in the list on the left: `{a}_{b}_sim`, float64, the inner product of the features of the two
- * ids. A file has the features, in columns `row` (the id, from 0), `column` (the feature) and, unless all are 1, `value`. It is read during
- * the fit. `"tfidf"` weighs a feature by ln(N / number of entries), where N is the largest id + 1, and scales rows to length 1. `"cosine"`
- * only scales. `"inner"` does neither. An id without features is like nothing: 0. A null id gives null. NVTabular's ColumnSimilarity.
+ * For each pair of columns, a list of two in the list on the left: `{a}_{b}_sim`, float64, the inner product of the two ids' features. A
+ * file has the features, in columns `row` (the id, from 0), `column` (the feature) and, unless all are 1, `value`. It is read during the
+ * fit. `"tfidf"` weighs a feature by ln(N / number of entries), where N is the largest id + 1, and scales rows to length 1. `"cosine"` only
+ * scales. `"inner"` does neither. An id without features is like nothing: 0. A null id gives null. NVTabular's ColumnSimilarity.
  * @param features Parquet or CSV, beside this file
  * @param options.rightFeatures features of the second column, where they are others
  * @example [["document_id", "promoted_id"]] >> columnSimilarity("categories.parquet")

@@ -14,7 +14,7 @@ export const joinExternal = operator({
     onExternal: z.array(z.string()).min(1),
     how: z.enum(["left", "inner"]).default("left"),
     columns: perColumn(dtype),
-    /** Of rows with the same key the first is used; otherwise they are an error. */
+    /** If several rows have the same key, the first is used; otherwise they are an error. */
     dropDuplicates: z.boolean().default(false),
   }),
   ports: { input: "many" },

@@ -1,6 +1,5 @@
 /**
- * `joinExternal` in SQL: the columns unchanged, and the joined ones by key, by a join with the file if there is one, else through the
- * kernel.
+ * `joinExternal` in SQL: the columns unchanged, and the joined ones by key, by a join with the file, or else through the kernel.
  */
 
 import type { Step } from "../../contract/plan.js";

@@ -25,8 +25,8 @@ interface MixRule<W extends string, O> extends Rule {
 /**
  * Weighs scores into one, per candidate: Σ weight · scaled score. Every scale is relative to the candidates of one user, so that scores of
  * different models can be compared. `"minMax"` maps them to 0 … 1, `"standard"` to mean 0 and deviation 1, `"rank"` to ranks from 1 (best)
- * down to 0 (last), `"none"` leaves them. Equal scores scale to 0 (`"rank"`: they share the better place). A missing score is an error, and
- * so is an infinite one under `"minMax"` and `"standard"`.
+ * to 0 (last), `"none"` leaves them. Equal scores scale to 0 (`"rank"`: they share the better place). A missing score is an error, and so
+ * is an infinite one under `"minMax"` and `"standard"`.
  * @param options.weights score column → its weight
  * @param options.scale `"minMax"`, `"standard"`, `"rank"` or `"none"` @default "none"
  * @param options.name name of the column it makes @default "mixed_score"

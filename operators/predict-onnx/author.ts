@@ -78,9 +78,9 @@ interface OnnxRule<P extends string, O, A extends OnnxArtefact> extends Rule {
 
 /**
  * Runs an ONNX model. Each input tensor takes the column of its name. `[n]`, `[n, 1]` and `[n, d]` fit scalars and vectors, a ragged column
- * `c` binds the pair `c__values`, `c__offsets`. Columns are cast if the values stay equal: integers to int32 and int64 (one that does not
- * fit fails the request), floats to float16, float32 and float64. Bools are cast to int32, int64, float32 and float64. Every dtype but
- * bfloat16 may be an input or an output.
+ * `c` binds the pair `c__values`, `c__offsets`. Columns are cast if the values stay equal: integers to int32 and int64 (or the request
+ * fails), floats to float16, float32 and float64. Bools are cast to int32, int64, float32 and float64. Every dtype but bfloat16 may be an
+ * input or an output.
  * @param path ONNX file, relative to this file
  * @example pairs >> transformWorkflow("etl/ranking") >> predictOnnx("models/dlrm.onnx")
  */

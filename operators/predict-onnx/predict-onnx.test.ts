@@ -228,7 +228,7 @@ describe("predictOnnx", () => {
   });
 });
 
-describe("tensors that are no single column", () => {
+describe("tensors that are not a single column", () => {
   const make = async (inputs: readonly TensorDescription[], params: object, columns: readonly string[]) => {
     const { asked, models } = oneModel(inputs, [{ name: "score", datatype: "FP32", shape: [-1] }]);
     const kernel = await prepare(
@@ -324,7 +324,7 @@ describe("tensors that are no single column", () => {
     await kernel.run({ input: [lists("int64", [[1, 2], [], [3, 4, 5]], ROWS)] }, context());
     expect(numbers(asked[0]!.tensors[0]!)).toEqual(expected.map(BigInt));
   });
-  test("more rows than batchSize go in several calls, and come back as one", async () => {
+  test("more rows than batchSize are sent in several calls, and returned as one", async () => {
     const { asked, kernel } = await make(
       [{ name: "x", datatype: "FP32", shape: [-1] }],
       { inputs: { x: "x" }, batchSize: 2 },

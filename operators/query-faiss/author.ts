@@ -48,7 +48,7 @@ interface FaissRule<P extends string, V extends string, D extends boolean> exten
  * @param path FAISS file, relative to this file
  * @param options.topk how many; fewer where the index finds fewer @default 10
  * @param options.includeDistances adds `candidate_distances`: inner product, or squared L2
- * @param options.exclude ids to exclude (texts, if the index has texts), one or a list of them per query; if possible, `topk` others are
+ * @param options.exclude ids to exclude, one or a list of them per query (texts, if the index has texts). If possible, `topk` others are
  * found
  * @param options.nprobe of an IVF index: lists that a search visits; by default what the file says
  * @param options.efSearch of an HNSW index: candidates that a search keeps; by default what the file says

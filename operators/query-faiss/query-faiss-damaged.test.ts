@@ -35,7 +35,7 @@ test("a thousand changed files, of each kind some: refused by name or searched, 
   }
 }, 180_000);
 
-describe("queries whose distances are no float32", () => {
+describe("queries whose distances are not float32", () => {
   const ask = (name: string, rows: number[][], normalize = false) =>
     run(
       "queryFaiss",
@@ -75,7 +75,7 @@ describe("queries whose distances are no float32", () => {
   });
 });
 
-describe("ids below zero, which FAISS has for what it did not find, are answered as they are", () => {
+describe("ids below zero, which FAISS uses for missing results, are returned unchanged", () => {
   const stored = [-1n, -5n, -(2n ** 62n), 2n ** 62n];
   test.each(["idmap-hnsw", "ivf-flat", "idmap-ivf-pq", "transform-of-id-map", "opq-ivf-pq"])("%s", async name => {
     const bytes = bytesOf(name);

@@ -1,5 +1,5 @@
-// The scan of flat indexes, by each processor's loops, beside FAISS's own search of the same file: the same ids in the same order. Of equal
-// distances the first in the index is first, for any k.
+// The scan of flat indexes, by each processor's loops, beside FAISS's own search of the same file: the same ids in the same order. If
+// distances are equal, the first in the index is first, for any k.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -138,7 +138,7 @@ test("requests side by side get what each gets alone, of their own k", async () 
   await index.close();
 });
 
-test("what waits goes as one batch, and fails as one; the next is searched again", async () => {
+test("waiting searches run as one batch, and fail as one; the next is searched again", async () => {
   const batches: number[][] = [];
   const search = coalesceSearches(async (queries, count, k) => {
     batches.push([count, k]);

@@ -57,7 +57,7 @@ const lookupKey = ({ id, params, inputs, artefacts, cache }: Lookup): string => 
 };
 
 /**
- * The first step with the features of the second, and the new place of each column of the second; undefined if they disagree on a feature.
+ * The first step with the features of the second, and the new place of each of its columns; undefined if they disagree on a feature.
  */
 function merge(
   first: Lookup,

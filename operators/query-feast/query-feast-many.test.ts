@@ -206,7 +206,7 @@ describe("the store in memory", () => {
     await kernel.close?.();
   });
 
-  test("a file that breaks is not taken up; the last good state goes on", async () => {
+  test("a file that breaks is not loaded; the last good state stays in use", async () => {
     copy("broken");
     const warnings: string[] = [];
     const warn = (warning: Error) => warnings.push(warning.message);

@@ -179,7 +179,7 @@ describe("faults", () => {
       "gives `u_age` the list [1], and the feature is a scalar",
     );
   });
-  test("a registry that is cut, a store that is gone, another kind of store", async () => {
+  test("a truncated registry, a missing store, another kind of store", async () => {
     cpSync(join(folder, "v3"), join(scratch, "v3"), { recursive: true });
     const registry = join(scratch, "v3", "data", "registry.db");
     writeFileSync(registry, Buffer.from([0x0a, 0xff, 0x01, 0x02]));

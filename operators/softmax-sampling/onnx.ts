@@ -1,7 +1,7 @@
 /**
  * Candidates and scores → a draw without replacement with probability proportional to exp(T · score): the largest T · s − ln(−ln u), where
- * u are ONNX Runtime's random numbers. It seeds them by the process and the node's position in its graph, so that graphs of one shape get
- * the same seeds: each draw therefore makes its own.
+ * u are ONNX Runtime's random numbers. It seeds them by the process and the node's position in its graph. Graphs of one shape get the same
+ * seeds, so each draw makes its own.
  */
 import { createHash } from "node:crypto";
 import { floor, mul, scalar, sub, unary } from "../../compiler/onnx/elementary.js";

@@ -88,7 +88,7 @@ describe("randomness", () => {
   test("uniforms never reach 0 or 1", () => {
     expect([uniform(0, 0) > 0, uniform(0xffffffff, 0xffffffff) < 1]).toEqual([true, true]);
   });
-  test("the seed decides; the request's goes before the author's, the author's before the server's", async () => {
+  test("the seed decides: the request's precedes the author's, the author's precedes the server's", async () => {
     const ids = [Array.from({ length: 50 }, (_, i) => i)];
     const scores = [ids[0]!.map(() => 0)];
     const open = await sampler({ topk: 10, temperature: 1 });

@@ -22,7 +22,7 @@ test("null targets are left out of means: NVTabular divides by all rows of the k
   expect(encoded.sql.TE_g_y).toEqual(encoded.kernels.TE_g_y);
 });
 
-test("a fitted target encoding needs no target: NVTabular asks for it in every request", async () => {
+test("a fitted target encoding needs no target, which NVTabular needs in every request", async () => {
   await inFolder(async folder => {
     const one = differentCase("targetEncoding by the place of a row");
     const fitted = await fitCells(folder, workflowPlan(one.types, one.links), one.fit);

@@ -61,8 +61,8 @@ async function replayGolden(
 }
 
 /**
- * Models behind a workflow were checked against its fit as the ensemble was built. A message if the folder holds another fit since;
- * undefined if it is the same, or if one of the two is older than checksums of vocabularies.
+ * Models behind a workflow were checked against its fit as the ensemble was built. A message if the folder holds another fit since.
+ * Undefined if it is the same, or if either is older than checksums of vocabularies.
  */
 function otherFit(built: Schema, found: Plan["outputs"], folder: string): string | undefined {
   for (const { name, properties } of built) {

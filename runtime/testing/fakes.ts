@@ -43,8 +43,7 @@ export type FakeIndex =
   | { readonly vectors: Readonly<Record<string, readonly number[]>> };
 
 /**
- * An index that returns at most `topk` ids: the same for every query, those of a function, or the nearest by inner product of a few
- * vectors.
+ * An index that returns at most `topk` ids: the same for every query, a function's, or the nearest by inner product of a few vectors.
  * @example createTestServer("model-repo", { stages: { retrieval: fakeFaiss({ ids: [11, 12, 13] }) } })
  */
 export const fakeFaiss =

@@ -282,7 +282,7 @@ export function sentencesOf({ text, line, kind }) {
   const found = [];
   // Samples of code in comments, commands of a help text, and columns of a table end a paragraph.
   const parts = plain.split(
-    /(\n\s*\n|\n(?=\s*(?:[-*•] |@\w+|\d+\. |```|\$ |--?\w))|(?<=[.!?]["')”]?)\s+(?=["'(“]*[\p{Lu}□◇])|(?<=\S)(?: {2,}| · )(?=\S))/u,
+    /(\n\s*\n|\n(?=\s*(?:[-*•] |@\w+|\d+\. |```|\$ |--?\w))|(?<=[.!?]["')”]?)\s+(?=["'(“]*[\p{Lu}\p{N}□◇])|(?<=\S)(?: {2,}| · )(?=\S)|\s+(?=@(?:param|returns|throws|default)\b))/u,
   );
   let at = line;
   let code = false;
@@ -301,4 +301,4 @@ export function sentencesOf({ text, line, kind }) {
 }
 
 const isCode = sentence =>
-  /^(const|let|import|export|return|if \(|for \(|await)\b.*[;{(]|=>|^[\w.]+\(.*\);?$|[{}];?$|^\/\//.test(sentence);
+  /^(const|let|import|export|return|if \(|for \(|await)\b.*[;{(]|=>|\^=|^[\w.]+\(.*\);?$|[{}];?$|^\/\//.test(sentence);

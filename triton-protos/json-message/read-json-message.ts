@@ -1,6 +1,6 @@
 /**
- * A message as JSON → its fields, as libprotobuf reads them: names in either spelling, numbers also as text, one value for a list, enums in
- * any case. Its refusals have libprotobuf's words.
+ * A message as JSON → its fields, as libprotobuf reads them. Names have either spelling, numbers may be text, one value may stand for a
+ * list, and enums have any case. Its refusals have libprotobuf's words.
  */
 import type { FieldShape, Shape } from "../message-shape.js";
 import { isNumber, isObject, type JsonObject, type JsonValue, parseJson } from "./parse-json.js";

@@ -1,6 +1,6 @@
 /**
- * Columns of a graph → the tensors that an ensemble answers, as the executor's entry writes them. Candidates that are one matrix are padded
- * on the right: −1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for texts.
+ * Columns of a graph → the tensors that an ensemble answers, as the executor's entry writes them. Candidates in one matrix are padded on
+ * the right: −1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for texts.
  */
 import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
 import { entryColumn, type Part } from "../../../contract/column-tensors.js";

@@ -25,8 +25,8 @@ export interface FrozenView {
 }
 
 /**
- * @param date the build's date in seconds since 1970 @throws LoweringFault for a view all of whose values are older than its ttl: frozen,
- * they would never be served
+ * @param date the build's date in seconds since 1970 @throws LoweringFault for a view whose values are all older than its ttl, which would
+ * never be served
  */
 export function frozenViews(
   program: string,

@@ -1,5 +1,5 @@
 /**
- * The stages of a plan: a step as a plan of its own, or as the ONNX model itself, and the stage that formats the outputs.
+ * The stages of a plan: a step as a plan or as the ONNX model itself, and the stage that formats the outputs.
  */
 import { columnsReadBy, withReferences } from "../../../contract/any-step.js";
 import { rowsTensor, type TensorConfig, tensor } from "../../../contract/column-tensors.js";

@@ -1,4 +1,4 @@
-"""A transformer in GPT-2's form (Radford et al., 2019; SASRec, Kang and McAuley, 2018), with learned positions and normalization before each part."""
+"""A transformer in GPT-2's form (Radford et al., 2019, and SASRec, Kang and McAuley, 2018). It has learned positions and normalization before each part."""
 
 import torch
 from torch import Tensor, nn

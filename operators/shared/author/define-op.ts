@@ -38,7 +38,7 @@ export interface Call<Author> {
   /** Columns of a dependency; empty when the author gave something else (already reported). */
   dependency(port: string): Scope;
   readonly artefacts: ArtefactReader;
-  /** The model of an ONNX file, or of bytes that were made from a file, under a name of its own. @param path as the author wrote it */
+  /** The model of an ONNX file, or of bytes from a file, under a name of its own. @param path as the author wrote it */
   model(path: string, from: string, bytes?: Uint8Array): NonNullable<Inferred<OpKind>["model"]>;
   /** A unique name of a file or folder beside the plan. @param path as the author wrote it @param from distinguishes it from others */
   artefactName(path: string, from: string): string;

@@ -1,6 +1,5 @@
 /**
- * The inputs of a step that reads row numbers → the number of each row: its position, or the port's value if the kernel gets only some
- * rows.
+ * The inputs of a step that reads row numbers → the number of each row: its position, or the port's value for a subset of rows.
  */
 import { ROW_PORT } from "../../../contract/step-facts.js";
 import type { Column } from "../../../runtime/base/columns/table.js";

@@ -1,6 +1,6 @@
 /**
- * Column → pandas' 64-bit hash of each value, as the kernels use it: integers in the graph, bit for bit; texts by a table, if all possible
- * values of the column are known.
+ * Column → pandas' 64-bit hash of each value, as the kernels use it. Integers are hashed in the graph, bit for bit, and texts by a table,
+ * if all possible values are known.
  */
 
 import { bitXor, cast, encode, mul, scalar, shiftRight, where } from "../../../compiler/onnx/elementary.js";

@@ -72,7 +72,7 @@ const partOf = (step: AnyStep, ...read: readonly string[]) => {
   };
 };
 
-test("queryFeast fetches what is read, unless rows go by what is missing", () => {
+test("queryFeast reads only the needed features, unless missing ones drop rows", () => {
   const params = { features: { a: "a", b: "b" }, includeId: true, onMissing: "error" };
   const of = (more: object) => wide("queryFeast", { ...params, ...more }, { input: ["id"] }, ["id", "a", "b"]);
   expect(partOf(of({}), "b")).toEqual({
@@ -84,7 +84,7 @@ test("queryFeast fetches what is read, unless rows go by what is missing", () =>
     expect(partOf(of({ onMissing }), "b").outputs).toEqual(["id", "a", "b"]);
 });
 
-test("predictOnnx leaves out tensors that nobody reads", () => {
+test("predictOnnx omits unread tensors", () => {
   const step = wide("predictOnnx", { model: "m", outputs: { x: "t", y: "u" } }, { input: ["a"] }, ["x", "y"]);
   expect(partOf(step, "y")).toEqual({
     params: { model: "m", outputs: { y: "u" } },
@@ -93,7 +93,7 @@ test("predictOnnx leaves out tensors that nobody reads", () => {
   });
 });
 
-test("unrollFeatures keeps the column that tells its rows", () => {
+test("unrollFeatures keeps the column that determines its rows", () => {
   const step = wide("unrollFeatures", { itemColumn: "item" }, { input: ["a", "item"], unroll: ["u", "v"] }, [
     "a",
     "item",

@@ -7,18 +7,21 @@ import type { ColumnSchema } from "../../../contract/schema.js";
 export type ByParams<P, T> = T | ((params: P) => T);
 
 /**
- * The dependence of output columns on input columns: each on the one of its position; the same, but fitting leaves some out; or each on
- * all.
+ * The dependence of output columns on input columns. Each depends on the one of its position, the same with some left out by the fit, or
+ * each depends on all.
  */
 export type ColumnsFact = "one by one" | "some left out" | "together";
 
 /**
- * The rows of its columns. They are those it reads; fewer or grouped ones, of the request's; new candidates for each row it reads; or some
- * of the candidates that it reads.
+ * The rows of its columns. They are those it reads, fewer or grouped ones of the request's, new candidates for each row it reads, or some
+ * of its input candidates.
  */
 export type RowsFact = "kept" | "changed" | "brought" | "chosen";
 
-/** Nulls of its columns: none for any input (floats have NaN), those of the columns it reads at the same position, or some of its own. */
+/**
+ * Nulls of its columns. There are none for any input (floats have NaN), those of the columns it reads at the same position, or some of its
+ * own.
+ */
 export type NullsFact = "none" | "as read" | "possible";
 
 /** A column, and its name in a step. */

@@ -2,7 +2,7 @@
 import type { StepColumns } from "./operator.js";
 
 /**
- * For a step that makes its columns one by one: an input is dropped if none of its outputs is read; with flags of `fillMissing` there are
+ * For a step that makes its columns one by one: an input is dropped if none of its outputs is read. With flags of `fillMissing` there are
  * two.
  */
 export function narrowEach<P>(

@@ -1,6 +1,5 @@
 /**
- * The spec of an operator: the content of its step in a plan, and the facts that the compiler, the runtime and the tools read instead of
- * lists of names.
+ * The spec of an operator: the content of its step in a plan, and the facts that the compiler, the runtime and the tools read.
  */
 import type { z } from "zod";
 import type { Expression } from "../../../contract/expression.js";
@@ -30,8 +29,7 @@ export interface StepColumns<P> {
 export type Narrow<P> = (step: StepColumns<P>, isRead: (column: string) => boolean) => Partial<StepColumns<P>>;
 
 /**
- * The state that `merlon fit` learns for a step: for each column that it reads, for each that it makes, or tables; and the form of its
- * state.
+ * The state that `merlon fit` learns for a step (for each column that it reads, for each that it makes, or tables), and its form.
  */
 export interface Learns<S extends z.ZodType = z.ZodType> {
   readonly of: "inputs" | "outputs" | "tables";

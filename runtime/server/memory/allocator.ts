@@ -54,7 +54,7 @@ export interface ReturnerOptions {
   readonly resident?: () => number;
   /** Bytes of V8's heap in use, garbage included. */
   readonly heap?: () => number;
-  /** @param pages treatment of the heap's empty pages: V8 pools them (about 5 ms per collection), or frees them (15 to 30 ms) */
+  /** @param pages treatment of the heap's empty pages: V8 pools them (5 ms per collection), or frees them (15 to 30 ms) */
   readonly collect?: (pages: "kept" | "freed") => void;
 }
 

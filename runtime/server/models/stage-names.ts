@@ -1,5 +1,5 @@
 /**
- * The steps of a plan that a stage's name selects: a step's id or label, or a variable of the program for all steps under it.
+ * The steps of a plan that a stage's name selects: a step's id or label, or a program variable for all its steps.
  */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 

@@ -51,7 +51,7 @@ export function refuseCodeFiles(model: string, files: Override["files"]): void {
     if (!DATA.has(posix.extname(posix.basename(path)).toLowerCase()))
       throw new CodeRefused(
         "INVALID_ARGUMENT",
-        `file parameter 'file:${path}' of model '${model}' may be code, since backends do not read it as data; start the server with ${FLAG} to accept it`,
+        `file parameter 'file:${path}' of model '${model}' may be code, which backends do not read as data; start the server with ${FLAG} to accept it`,
       );
 }
 

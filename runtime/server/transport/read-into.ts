@@ -1,6 +1,6 @@
 /**
  * Reads a socket into one buffer that all sockets share, as Node does for clients by the option `onread`. A fresh buffer for each read is
- * most of the cost of a large request: its memory, and the full collections that memory outside the heap triggers.
+ * most of the cost of a large request. Memory outside the heap also triggers full collections.
  */
 import { Socket } from "node:net";
 

@@ -1,12 +1,12 @@
 /**
- * Turns of connections that send much. After a long read a connection waits here, and one of them is read in each turn of the event loop,
- * so that small requests of others are served in between.
+ * Turns of connections that send much. After a long read a connection waits here. One of them is read in each turn of the event loop, so
+ * that small requests of others are served in between.
  */
 
 /** Reads from here on are long. */
 export const LONG_READ = 2 ** 14;
 /**
- * Of this number of turns one is for a connection that has just begun. Those in progress end first, so that few half-read requests are in
+ * One turn in this number is for a connection that has just begun. Those in progress end first, so that few half-read requests are in
  * memory.
  */
 const ONE_FOR_NEW = 8;

@@ -1,5 +1,5 @@
 /**
- * A cache of rows of float32 vectors, bounded by bytes. It is one block of memory with eight slots for each row, and evicts the slot that
+ * A cache of rows of float32 vectors, bounded by bytes. It is one block of memory with eight slots for each row. It evicts the slot that
  * was not used since the clock hand last passed it (second chance, in each set).
  */
 

@@ -1,6 +1,6 @@
 /**
- * A `queryFeast` step and its repository → all features that it can return, with their present values: the replacement of a store in a
- * repository for a stock Triton.
+ * A `queryFeast` step and its repository → all features that it can return, with their present values. They replace a store in a repository
+ * for a stock Triton.
  */
 
 import type { FeastTables, FeastViewTable } from "../../../contract/feast-tables.js";

@@ -1,5 +1,5 @@
 /**
- * The slot of a cluster that a Redis key belongs to: CRC-16/XMODEM modulo 16384, of the bytes inside the first braces if there are any
+ * The slot of a cluster that a Redis key belongs to: CRC-16/XMODEM modulo 16384, of the bytes inside the first braces, if any
  * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags).
  */
 

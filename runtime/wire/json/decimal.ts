@@ -1,6 +1,6 @@
 /**
  * Decimal digits → the nearest double, if that needs no long arithmetic. That is up to 15 digits times an exact power of ten (Clinger
- * 1990), and up to 19 over such a power by division in pairs of doubles, whose error is known.
+ * 1990). Up to 19 are divided by such a power in pairs of doubles, whose error is known.
  */
 
 /** The powers of ten that are doubles: 10^0 to 10^22. */

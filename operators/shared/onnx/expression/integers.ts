@@ -1,6 +1,6 @@
 /**
  * Functions of integers as ONNX nodes on int64. Sums and products wrap there as they do in the kernels. A division by 0, and one of -2^63
- * by -1, crash the process that runs the graph on some machines, so divisors are never either of these.
+ * by -1, crash the process that runs the graph on some machines. Divisors are therefore never either of these.
  */
 
 import {

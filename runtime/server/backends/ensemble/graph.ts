@@ -81,7 +81,7 @@ export function ensembleGraph(
 }
 
 /**
- * Steps that must run for the requested outputs, pruned as Triton does: it walks backwards from the other outputs, even if an output also
+ * Steps that must run for the requested outputs, pruned as Triton does. It walks backwards from the other outputs, even if an output also
  * feeds a step. A request for an early output only can therefore find nothing to run.
  */
 export function neededSteps(

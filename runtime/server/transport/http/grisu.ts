@@ -1,7 +1,7 @@
 /**
  * Doubles → decimal digits as RapidJSON 1.1 finds them (the Grisu2 algorithm of Florian Loitsch, "Printing Floating-Point Numbers Quickly
- * and Accurately with Integers", 2010). They are short, but often one or two units off in the last place, because that release moves the
- * last digit towards the value only where fewer than nine decimals were made. Clients of Triton compare such texts.
+ * and Accurately with Integers", 2010). They are short, but often one or two units off in the last place. That release moves the last digit
+ * towards the value only where fewer than nine decimals were made. Clients of Triton compare such texts.
  *
  * The source of the digits: the value, its upper and its lower bound, each times a power of ten, in 64 bits. The three have all but their
  * last forty bits in common. One product is therefore made, and their differences are small enough for doubles to be exact. Numbers are

@@ -1,5 +1,5 @@
 /**
- * The head of a response, and its writing to the socket with its body: small ones in one piece, the bytes of large ones without a copy.
+ * The head of a response, and its writing to the socket with its body: small ones in one piece, large ones without a copy.
  */
 import type { Socket } from "node:net";
 

@@ -1,7 +1,7 @@
 /**
- * The head of a request: request line and fields → its target, the framing of its body, and whether the connection stays open (RFC 9112 §3,
- * §6, §9.3). Ambiguous framing is refused: a length beside chunks, two lengths, codings after `chunked`, chunks in HTTP/1.0. So is a
- * request that could be for two hosts.
+ * The head of a request: request line and fields → its target, the framing of its body, and connection reuse (RFC 9112 §3, §6, §9.3).
+ * Ambiguous framing is refused: a length beside chunks, two lengths, codings after `chunked`, chunks in HTTP/1.0. So is a request that
+ * could be for two hosts.
  */
 import { refuse } from "./fault.js";
 import { type Field, type Headers, joinFields, listItems, readField } from "./fields.js";

@@ -36,8 +36,8 @@ export interface Http2Connection extends StreamConnection {
   /** Serves no new streams, and ends when the open ones have. */
   drain(): void;
   /**
-   * Drains the connection in two steps (RFC 9113 §6.8): GOAWAY without a last stream, and, when the client has received it, GOAWAY with the
-   * last one that is served. Ends when no stream is open.
+   * Drains the connection in two steps (RFC 9113 §6.8). GOAWAY without a last stream is first. When the client has received it, GOAWAY with
+   * the last one that is served follows. Ends when no stream is open.
    */
   retire(): void;
   /** Checks the data that the client has not read, and cancels streams that it has left for too long. */

@@ -1,6 +1,5 @@
 /**
- * Errors of an HTTP/2 connection: the codes of RFC 9113 §7, and the two kinds of faults, one that ends a stream and one that ends the
- * connection.
+ * Errors of an HTTP/2 connection: the codes of RFC 9113 §7, and two kinds of faults, for a stream and for the connection.
  */
 
 export const ERROR = {

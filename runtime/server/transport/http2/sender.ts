@@ -1,6 +1,6 @@
 /**
- * Flow control of sent data: the windows that the client grants (RFC 9113 §5.2), one for the connection and one for each stream, and turns
- * among waiting streams.
+ * Flow control of sent data. There are windows of the client (RFC 9113 §5.2) for the connection and for each stream, and turns among
+ * waiting streams.
  */
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { LOOKS } from "../stalled-sockets.js";
