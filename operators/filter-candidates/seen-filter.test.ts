@@ -62,7 +62,7 @@ test("bytes that are no filter are refused with column and row", async () => {
   await expect(bad(base64(none))).rejects.toThrow("a Bloom filter of 0 places an id at row 1");
 });
 
-describe("the rate of false positives is the one asked for", () => {
+describe("the rate of false positives is the configured one", () => {
   test.each([0.1, 0.01, 0.001])("%d", rate => {
     const seen = Array.from({ length: 2000 }, (_, i) => 7 * i);
     const filter = readBloom(filterOf(seen, rate));

@@ -1,6 +1,5 @@
-// Exact search of flat indexes, by FAISS in its thread, by the ONNX graph and by the scan of our own binding, side by side, and the one that is picked
-// is the scan where it is compiled: `node tests/bench/exact.bench.mjs`.
-// Prints a table; nothing is asserted, since machines differ.
+// Exact search of flat indexes: FAISS in its thread, the ONNX graph and the scan of our own binding. The last is the default if it is
+// compiled: `node tests/bench/exact.bench.mjs`. Prints a table; nothing is asserted, since machines differ.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";

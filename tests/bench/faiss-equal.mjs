@@ -1,5 +1,6 @@
-// 10,000 queries per kind of index: what is answered here beside what faiss-cpu answers of the same file. `npm run verify:faiss`; `--queries N` asks
-// fewer; MERLON_TEST_PYTHON names a Python with faiss-cpu. Ends with 1 where an answer differs in more than the order of equal distances.
+// 10,000 queries per kind of index: what is answered here beside what faiss-cpu answers of the same file. `npm run verify:faiss`
+// (`--queries N` for fewer). MERLON_TEST_PYTHON names a Python with faiss-cpu. Ends with 1 where an answer differs in more than the order
+// of equal distances.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +34,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Hits that are the same; that are another of equal distance; and that are neither. */
+/** Counts hits that are equal, that are another of equal distance, and that are neither. */
 async function compare(name, parameters, { count, dimension, k, queries, raw }) {
   const [ids, distances] = [raw(`${name}.ids.i64`, BigInt64Array), raw(`${name}.distances.f32`, Float32Array)];
   const index = await openIndex(join(folder, `${name}.faiss`), parameters);

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { SHAPES } from "./etl-shapes.mjs";
 
-/** What Merlon fits of each shape, in Polars. */
+/** The same work for each shape, in Polars. */
 const POLARS = {
   criteo: `
 names = [f"C{i + 1}" for i in range(26)]

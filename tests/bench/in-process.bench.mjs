@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const MODELS = values.models.split(",");
 const LEVELS = values["in-flight"].split(",").map(Number);
 
-/** Serves a repository with the build `dist`, and measures whatever the parent asks for. */
+/** Serves a repository with the build `dist`, and measures on the parent's requests. */
 async function measureForParent(dist, repository) {
   const at = path => import(pathToFileURL(join(dist, path)).href);
   const [{ serve }, { execute }, { validateRequest }] = await Promise.all([

@@ -39,7 +39,7 @@ const FORMS = [
   ["fused", { triton: { freeze: freezeFeatures, fuse: true } }],
 ];
 
-/** Asks one request after the other for a while. @returns milliseconds each took, and the server's milliseconds of CPU per request */
+/** Sends one request after the other for a while. @returns milliseconds of each, and the server's milliseconds of CPU per request */
 async function measure({ url, pid }, { model, userOf }, batch, seconds) {
   const data = Array.from({ length: batch }, (_, i) => userOf(i));
   const body = JSON.stringify({ inputs: [{ name: "user_id", shape: [batch, 1], datatype: "INT64", data }] });
@@ -62,7 +62,7 @@ async function measure({ url, pid }, { model, userOf }, batch, seconds) {
 
 const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-/** The ensemble for so many candidates, and whom it is asked for. */
+/** The ensemble with this number of candidates, and its users. */
 async function ensembleOf(candidates) {
   if (values.triton) {
     const compiled = await compile(join(artefacts, `recommend_flat_${candidates}.ensemble.ts`));

@@ -1,6 +1,6 @@
-// What onnxruntime-node can leave on a GPU between two models: `node tests/bench/on-device.bench.mjs` (WebGPU; a software Vulkan device will do).
-// Two layers as two models through memory, as two models with a tensor that stays on the device, and as one graph. Then, in a process of its own, the
-// reading back of such a tensor.
+// Measures data that onnxruntime-node leaves on a GPU between two models: `node tests/bench/on-device.bench.mjs` (WebGPU, or a software
+// Vulkan device). Two layers as two models through memory, as two models with a tensor that stays on the device, and as one graph. Then, in
+// a process of its own, the reading back of such a tensor.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -31,7 +31,7 @@ const open = (graph, more = {}) =>
   ort.InferenceSession.create(graph, { executionProviders: ["webgpu", "cpu"], logSeverityLevel: 4, ...more });
 const x = new ort.Tensor("float32", random(ROWS * WIDTH), [ROWS, WIDTH]);
 const one = layers(1);
-// Where outputs go is said once, when a session is made, and not for a request.
+// The place of outputs is an option of a session, not of a request.
 const staying = await open(one, { preferredOutputLocation: "gpu-buffer" });
 
 if (process.argv[2] === "read") {

@@ -1,6 +1,6 @@
-// What a recorder between clients and a server costs: rate, p50 and p99 with and without it, over gRPC and HTTP, in rounds that alternate which
-// comes first. Server, recorder and client (h2load) are processes of their own: `npm run bench:recorder`. Prints a table and the machine's load;
-// nothing is asserted, since machines differ.
+// The cost of a recorder between clients and a server: rate, p50 and p99 with and without it, over gRPC and HTTP, in alternating rounds.
+// Server, recorder and client (h2load) are processes of their own: `npm run bench:recorder`. Prints a table and the machine's load; nothing
+// is asserted, since machines differ.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync } from "node:fs";

@@ -1,14 +1,13 @@
 // Each stage alone and the whole ensemble, p50 and p99, at batch 1, 8 and 64 with 100 and 1,000 candidates, beside the raw library calls, beside Merlin
 // Systems' executor and beside a hand-written Python model on a real Triton, all on the same artefacts, in one run: `npm run bench:stages`.
 //
-// Two programs written by hand in Node stand for the raw calls of every stage (stages/raw-program.mjs):
-//   on arrays    features in typed arrays that were read once, and the index by our own binding: the fastest that we know to write
-//   libraries    the store read by better-sqlite3 and protobufjs for each request, and the index by faiss-node: the libraries as npm has them
-// Both call onnxruntime-node's `run`. Neither validates, counts, times, batches, cancels or reloads. Over gRPC they answer from a bare grpc-js server.
-// Beside each figure the table of stages says what it is of: a library's call, or a loop by hand where no library does the stage. The bar of 1.25 is for calls
-// of libraries.
+// Two programs written by hand in Node stand for the raw calls of every stage (stages/raw-program.mjs): on arrays features in typed arrays
+// that were read once, and the index by our own binding: the fastest that we know to write libraries the store read by better-sqlite3 and
+// protobufjs for each request, and the index by faiss-node: the libraries as npm has them Both call onnxruntime-node's `run`. Neither
+// validates, counts, times, batches, cancels or reloads. Over gRPC they answer from a bare grpc-js server. The table of stages names the
+// source of each figure: a library's call, or a loop by hand if no library does the stage. The bar of 1.25 is for calls of libraries.
 //
-//   --seconds N        how long each figure is taken (default 2; --short: 1)
+//   --seconds N        seconds per figure (default 2, with --short 1)
 //   --triton ENV       a virtual environment with nvidia-pytriton, onnxruntime and faiss-cpu
 //   --merlin ENV       a virtual environment with Merlin Systems 23.08 (tests/oracles/merlin)
 //   --keep FOLDER      where the artefacts are made, and found the next time
@@ -146,7 +145,7 @@ function besideMerlin() {
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }
 
-/** Ours before theirs and after, and the slower of the two counts: what else the machine does is no gain of ours. */
+/** Ours is measured before theirs and after, and the slower one is used: other load must not favor us. */
 async function rowsBesideMerlin(merlon, server) {
   const wire = client(merlon.grpc, "recommend_flat_100", 1, USERS);
   const { ask } = server.model("recommend_flat_100");

@@ -1,4 +1,4 @@
-// `merlon check` and `merlon build` as commands: the forms of what they find, and --watch from its first round to a clean end.
+// `merlon check` and `merlon build` as commands: the forms of their findings, and --watch from its first round to a clean end.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

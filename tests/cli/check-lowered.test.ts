@@ -1,4 +1,4 @@
-// What `merlon build --target triton` does before it writes: kernels and graphs are asked the same, and what would be answered otherwise is refused.
+// The check of `merlon build --target triton` before it writes: kernels and graphs run the same rows, and a difference is refused.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,7 +65,7 @@ test("values that grow old are not compared with a snapshot of another date", as
   expect(await checkLowered(withoutTheRefused(sample), {}, freeze)).toMatch(/the same answers/);
 });
 
-test("rows are made of what is looked up and of the edges of dtypes", () => {
+test("rows consist of keys of look-ups and of the edges of dtypes", () => {
   const columns = [
     column("id", "int64"),
     column("text", "string"),

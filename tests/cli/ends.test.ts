@@ -125,7 +125,7 @@ test("what can't be read or written is named, with the reason", () => {
     status: 1,
     text: `merlon: the repository ${none} can't be read: there is no such file\n`,
   });
-  // Node's own recursion would never come back from /proc.
+  // Node's own recursion would never return from /proc.
   const built = merlon("build", SAMPLE, "--out", "/proc/nowhere/model-repo");
   expect(built).toEqual({ status: 1, text: expect.stringContaining("/proc/nowhere/model-repo can't be written: ") });
   expect(existsSync("/proc/nowhere")).toBe(false);

@@ -56,7 +56,7 @@ describe("merlon", () => {
   });
 
   test("gives columns the properties NVTabular gives them", async () => {
-    // The fixture's case has the same operator and threshold; its vocabulary has 4 values more that came twice.
+    // The fixture's case has the same operator and threshold; its vocabulary has 4 more values, with duplicates.
     const cases = JSON.parse(readFileSync(new URL("../fixtures/nvtabular/cases.json", import.meta.url), "utf8")) as {
       name: string;
       schema: unknown[];
@@ -129,7 +129,7 @@ export default workflow("given", ${JSON.stringify(names)} >> categorify({ vocabs
       expect(existsSync(join(folder, "etl/given/workflow.json"))).toBe(true);
     }));
 
-  test("that waits for what never comes says so, and does not end with 0", () =>
+  test("that waits forever reports it, and does not end with 0", () =>
     inGiven(async folder => {
       const stuck = `import fs from "node:fs/promises"; import { syncBuiltinESMExports } from "node:module";
         const write = fs.writeFile; fs.writeFile = (file, ...rest) => String(file).includes("unique.a") ? new Promise(() => {}) : write(file, ...rest);

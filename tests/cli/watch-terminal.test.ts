@@ -145,7 +145,7 @@ describe("in the middle of a check", () => {
     expect(performance.now() - began).toBeLessThan(45_000);
   });
 
-  test("q is heard when the check has ended", async () => {
+  test("q is read when the check has ended", async () => {
     const { said, ...ended } = await watching(2, [...CHECKING, ["types", "q"]]);
     expect(ended).toEqual(GOOD);
     expect(said).toContain(": ensemble slow, ");

@@ -90,12 +90,12 @@ test("tritonclient: every method of the four clients, shared memory utilities in
     });
 }, 120_000);
 
-test("the standard health service answers as a Kubernetes probe asks", async () => {
+test("the standard health service responds to a Kubernetes probe", async () => {
   expect(await runPython("health.py", [String(server.ports.grpc)])).toEqual({ whole: "SERVING", inference: "SERVING" });
 });
 
 const SHAPE = ["--shape", "INPUT0:4"];
-/** Forms of measurement: the protocol, the model and what perf_analyzer is told. */
+/** Forms of measurement: the protocol, the model and perf_analyzer's options. */
 const FORMS: Readonly<Record<string, readonly ["grpc" | "http", string, ...string[]]>> = {
   "over gRPC": ["grpc", "echo_int32", ...SHAPE],
   "over HTTP": ["http", "echo_int32", ...SHAPE],

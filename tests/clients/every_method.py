@@ -45,7 +45,7 @@ class Recorder:
         found = getattr(self.client, name)
 
         def note(how):
-            # A method counts as well when one of its calls went well.
+            # A method also counts if one of its calls succeeded.
             if self.seen.get(name) != "well":
                 self.seen[name] = how
 
@@ -122,7 +122,7 @@ def steps(module, kind):
 
 
 def with_regions(run):
-    """Runs with two regions, whose contents are checked afterwards: the input, and what the server wrote."""
+    """Runs with two regions, whose contents are checked afterwards: the input, and the server's output."""
     regions = [shm.create_shared_memory_region(name, f"{KEY}-{name}", VALUES.nbytes) for name in ("in", "out")]
     shm.set_shared_memory_region(regions[0], [VALUES])
     mapped = len(shm.mapped_shared_memory_regions())

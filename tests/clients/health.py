@@ -1,4 +1,4 @@
-"""Asks the standard health service as a Kubernetes probe does, and prints the statuses as JSON.
+"""Calls the standard health service as a Kubernetes probe does, and prints the statuses as JSON.
 
 usage: health.py GRPC_PORT
 """

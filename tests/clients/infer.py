@@ -1,4 +1,4 @@
-"""Asks a running server through the official client, over gRPC and HTTP, and prints a JSON report of what it was answered.
+"""Calls a running server through the official client, over gRPC and HTTP, and prints a JSON report of the responses.
 
 usage: infer.py GRPC_PORT HTTP_PORT
 """

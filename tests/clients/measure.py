@@ -26,7 +26,7 @@ throughput = re.search(r"Throughput: ([\d.]+) infer/sec", run.stdout)
 print(json.dumps({
     "exit_code": run.returncode,
     "throughput": float(throughput.group(1)) if throughput else 0,
-    # What the server said of itself, between the windows.
+    # The server's own counts between the windows.
     "counted": int((re.search(r"Inference count: (\d+)", run.stdout) or [0, "0"])[1]),
     "output": run.stdout[-1500:] + run.stderr[-1500:],
 }))

@@ -1,4 +1,4 @@
-"""Sends three requests over one gRPC stream, the middle one wrong, and prints what came back as JSON.
+"""Sends three requests over one gRPC stream, the middle one invalid, and prints the responses as JSON.
 
 usage: stream.py GRPC_PORT
 """

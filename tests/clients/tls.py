@@ -1,4 +1,4 @@
-"""Asks a server over TLS with tritonclient: tls.py URL ROOT [KEY CERTIFICATE]. Prints what came back, or the code of the refusal, as JSON."""
+"""Calls a server over TLS with tritonclient: tls.py URL ROOT [KEY CERTIFICATE]. Prints the response, or the code of the refusal, as JSON."""
 import json
 import sys
 

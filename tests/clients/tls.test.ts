@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), "merlon-tls-"));
 const file = (name: string): string => join(folder, name);
 const pem = (name: string): Buffer => readFileSync(file(name));
 
-/** An authority and what it signed; `stranger` is signed by another. */
+/** An authority and its certificates; `stranger` is signed by another. */
 function makeCertificates(): void {
   writeFileSync(file("san"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
   for (const root of ["root", "other"])

@@ -1,5 +1,5 @@
 // Random token edits of the samples: never a crash, every span inside the file, every message about something that is there.
-// `npm run fuzz:compiler` makes 10,000; `FUZZ=n SEED=s` choose. Each goes through the whole compiler.
+// `npm run fuzz:compiler` makes 10,000; `FUZZ=n SEED=s` choose. Each is compiled by the whole compiler.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,7 +67,7 @@ function edit(text: string, random: () => number): string {
 }
 
 const GLUE = /\$(chain|plus|minus|pick|list|lambda)\b/;
-/** A name that is no name; a code span between double backticks holds some of its own. */
+/** An empty name; a code span between double backticks contains some of its own. */
 const isEmpty = (words: string): boolean => /\[object Object\]|``/.test(words.replace(/`` .*? ``/g, ""));
 
 test(`${RUNS} edits`, async () => {
@@ -118,7 +118,7 @@ test(`${RUNS} edits`, async () => {
   expect(wrong.slice(0, 5)).toEqual([]);
 }, 7_200_000);
 
-// What random edits once crashed the compiler with, and what it says of it today.
+// Edits that once crashed the compiler, and its present message.
 test.each([
   ["a hole among names", 'events.pick(["a",, "b"]).pipe(clip({ min: 0 }))', "graph/names"],
   ["a function for a dtype", "source({ a: clip } as never).pipe(clip({ min: 0 }))", "option/not-data"],

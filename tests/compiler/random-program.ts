@@ -27,7 +27,7 @@ import {
 export const ARTEFACTS = join(import.meta.dirname, "..", "samples", "artefacts");
 const artefacts = artefactReader(ARTEFACTS);
 
-/** What one instruction is made from: which operator, which nodes, which columns, and a few numbers. */
+/** The parts of one instruction: the operator, the nodes, the columns, and a few numbers. */
 export interface Instruction {
   readonly what: number;
   readonly left: number;

@@ -1,5 +1,6 @@
 /**
- * A received HTTP answer against a recorded one: header names without case, bodies as exact text unless a mask or a free order asks for JSON.
+ * A received HTTP response against a recorded one: header names without case. Bodies are exact text unless a mask or a free order needs
+ * JSON.
  */
 import { differences } from "./masks.js";
 import type { HttpAnswer } from "./records.js";

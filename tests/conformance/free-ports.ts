@@ -1,8 +1,8 @@
 /**
- * Ports for processes that must be told theirs beforehand.
+ * Ports for processes that need them in advance.
  *
- * Taken from below the range that the kernel hands to outgoing connections (32,768 and up on Linux): a port of that range that was free a
- * moment ago may be some client's socket by the time that the process binds it, while other tests run beside this one.
+ * They are below the range of outgoing connections (32,768 and up on Linux). A free port of that range may become some client's socket
+ * before the process binds it, while other tests run.
  */
 import { randomInt } from "node:crypto";
 import { createServer, type Server } from "node:net";
@@ -10,14 +10,17 @@ import { createServer, type Server } from "node:net";
 const FIRST = 10_240;
 const LAST = 32_000;
 
-/** Where to look next: each process begins somewhere else and goes on from there, so that no port is given twice while a first taker starts. */
+/**
+ * The next candidate: each process begins at another port and continues from there, so that no port is given twice while a first process
+ * starts.
+ */
 let next = randomInt(FIRST, LAST);
 const advance = (): number => {
   next = next + 1 < LAST ? next + 1 : FIRST;
   return next;
 };
 
-/** A server that holds a port of 127.0.0.1 nobody has; it hangs up on whoever connects. */
+/** A server that occupies an unused port of 127.0.0.1 and hangs up on connections. */
 export async function holdPort(): Promise<Server> {
   for (;;) {
     const server = createServer(socket => socket.destroy());
@@ -31,7 +34,7 @@ export async function holdPort(): Promise<Server> {
 
 export const portOf = (server: Server): number => (server.address() as { port: number }).port;
 
-/** A port of 127.0.0.1 that nobody has. */
+/** An unused port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const server = await holdPort();
   const port = portOf(server);

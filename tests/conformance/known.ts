@@ -6,7 +6,7 @@ import { ROOT } from "./root.js";
 import type { Outcome } from "./run-group.js";
 
 const FILE = new URL("tests/conformance/known-differences.json", ROOT);
-/** What `--update-known` files a new difference under, until someone has looked at it. */
+/** The group of a new difference for `--update-known`, until a person has examined it. */
 const UNSORTED = "not looked at yet";
 
 /** Record → why its answer differs. */
@@ -24,7 +24,7 @@ export function readKnown(): Known {
   );
 }
 
-/** Differences nobody listed, and listed ones that are gone. */
+/** Unlisted differences, and listed ones that no longer occur. */
 export function surprises(
   outcomes: readonly Outcome[],
   known: Known,

@@ -47,7 +47,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** @returns the reasons of a record's differences, or undefined where one has none; one that only follows from others is no reason alone */
+/** @returns the reasons of a record's differences, or undefined if one has none; a consequence of others is not a reason alone */
 export function reasonsOf(differences: readonly string[]): ReadonlySet<string> | undefined {
   const found = differences.map(text => REASONS.find(([pattern]) => pattern.test(text))?.[1]);
   const reasons = new Set(found.filter(reason => reason !== undefined && reason !== FOLLOWS));

@@ -1,7 +1,7 @@
 /**
- * A real Triton, started for each group: one that was built (a folder with `bin/tritonserver` and `backends`), or that of a Python environment with
- * `nvidia-pytriton` and numpy, version 2.51 with the Python back end alone. Where it has no identity back end, such models get a counterpart in Python;
- * records that name a model that it can't load are not sent to it.
+ * A real Triton, started for each group: one that was built (a folder with `bin/tritonserver` and `backends`), or that of a Python
+ * environment with `nvidia-pytriton` and numpy, version 2.51 with the Python back end alone. If it has no identity back end, such models
+ * get a counterpart in Python. Records of a model that it can't load are not sent to it.
  */
 import {
   cpSync,
@@ -76,7 +76,7 @@ export const realTriton =
     const repository = join(scratch, name);
     cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
     const backends = backendsOf(environment);
-    // What can't load there would keep the server from being ready, where it is to load everything.
+    // A model that can't load there would keep the server from being ready, if it has to load everything.
     const all = !server_flags.includes("--model-control-mode=explicit");
     for (const model of all ? unableOf(name, backends) : []) rmSync(join(repository, model), { recursive: true });
     if (!backends.includes("identity"))
@@ -101,7 +101,7 @@ export const realTriton =
     });
   };
 
-/** Flags that came after 2.51, which did what they ask for anyway. */
+/** Flags newer than 2.51, whose behavior it has by default. */
 const NEWER = ["--allow-client-shm"];
 
 const IDENTITY = /^backend: *"identity"/m;

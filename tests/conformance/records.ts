@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { ROOT } from "./root.js";
 
-/** What a client does beside its requests: waits, and reads and writes of shared memory files. */
+/** A client's actions beside its requests: waits, and reads and writes of shared memory files. */
 export interface SideStep {
   readonly wait_ms?: number;
   readonly shm_create?: { readonly key: string; readonly base64: string };
@@ -101,7 +101,7 @@ export type Group = { readonly name: string } & (
   | { readonly kind: "metrics"; readonly records: readonly MetricsRecord[] }
 );
 
-/** The folder of the recordings and of the repositories they were made with. The built runner lies in `dist/tests/conformance`. */
+/** The folder of the recordings and of the repositories they were made with. The built runner is in `dist/tests/conformance`. */
 export const PROTOCOL_DATA = new URL("tests/conformance/data/protocol/", ROOT);
 
 /** All groups in the order of their recording; `filter` keeps those whose name contains it. */

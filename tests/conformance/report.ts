@@ -1,5 +1,5 @@
 /**
- * What a run found, group by group, as Markdown: counts, then every known difference under its reason.
+ * The results of a run, group by group, as Markdown: counts, then every known difference under its reason.
  */
 import type { Known } from "./known.js";
 import type { Outcome } from "./run-group.js";

@@ -1,4 +1,4 @@
-/** The checkout, from its sources and from what is compiled of them into `dist/`. */
+/** The checkout, from its sources and from their compiled form in `dist/`. */
 import { existsSync } from "node:fs";
 
 function find(folder: URL): URL {

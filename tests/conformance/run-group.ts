@@ -59,7 +59,7 @@ async function runGroup(group: Group, target: Target): Promise<Outcome[]> {
   return outcomes;
 }
 
-/** Neighbours with the same parallel label form one batch. */
+/** Neighbors with the same parallel label form one batch. */
 function together(records: readonly AnyRecord[]): AnyRecord[][] {
   const batches: AnyRecord[][] = [];
   for (const record of records) {
@@ -111,7 +111,7 @@ function asker({ host, http, metrics, repository, isReal = false }: Target, clie
   };
 }
 
-/** Where a model raised an error depends on its file, and a twin's is another file: the lines after "At:" are not compared. */
+/** The stack of a model's error depends on its file, and a twin's is another file: the lines after "At:" are not compared. */
 const withoutStack = (text: string): string => text.replace(/(\\nAt:)(?:\\n {2}[^\\"]*)+/g, "$1…");
 
 function compareGrpc(

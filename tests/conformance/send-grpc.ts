@@ -1,5 +1,5 @@
 /**
- * Sends one recorded gRPC call and answers what came back, in the records' own form.
+ * Sends one recorded gRPC call and returns the response, in the records' own form.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";

@@ -1,5 +1,5 @@
 /**
- * Sends one recorded HTTP request over a bare socket and answers what came back: status, headers and body, unpacked.
+ * Sends one recorded HTTP request over a bare socket and returns the response: status, headers and body, decompressed.
  */
 import { connect } from "node:net";
 import { gunzipSync, inflateSync } from "node:zlib";
@@ -71,7 +71,7 @@ function parseAnswer(bytes: Buffer, method: string, closed: boolean): Received |
   const find = (name: string): string | undefined => headers.find(([key]) => key.toLowerCase() === name)?.[1];
   const status = Number(first!.split(" ")[1]);
   const rest = bytes.subarray(end + 4);
-  // A `100 Continue` comes before the answer itself.
+  // A `100 Continue` precedes the response itself.
   if (status === 100) return parseAnswer(rest, method, closed);
   const sent =
     method === "HEAD" ? Buffer.alloc(0) : body(rest, find("transfer-encoding"), find("content-length"), closed);

@@ -1,5 +1,5 @@
 /**
- * What a group is sent to: a server started for it on free ports, with the group's repository, flags and environment, or one that runs already.
+ * The server of a group: one started for it on free ports, with the group's repository, flags and environment, or a running one.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -29,7 +29,7 @@ export async function startServer(group: Group): Promise<Target> {
   const scratch = mkdtempSync(join(tmpdir(), "merlon-conformance-"));
   const repository = join(scratch, name);
   cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
-  // Models of a backend that isn't here have twins with the same behaviour, laid over them.
+  // Models of a missing backend have twins with the same behavior, copied over them.
   const twins = new URL(`twins/${name}`, PROTOCOL_DATA);
   const hasTwins = existsSync(twins);
   if (hasTwins) cpSync(twins, repository, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// Where a function of columns departs from JavaScript on purpose, and what is computed for integers.
+// Intended differences between functions of columns and JavaScript, and the rules for integers.
 import { describe, expect, test } from "vitest";
 import { evaluateExpression } from "#contract/evaluate-expression.js";
 import { sizeOf } from "#contract/expression.js";
@@ -76,7 +76,7 @@ test("ways through nested conditions cannot grow without bound", () => {
   expect(sizeOf(readFunction("price => price + 1", TYPES))).toEqual({ parts: 3, depth: 2 });
 });
 
-test("an expression whose types do not fit is refused by whoever runs it", () => {
+test("an expression whose types do not fit is refused before it runs", () => {
   const columns = new Map([["price", "number" as const]]);
   const bad = { call: "lower" as const, args: [{ column: "price" }] };
   expect(() => typeOf(bad, columns)).toThrow(ExpressionError);

@@ -100,7 +100,7 @@ test("the InferenceService names the runtime, one of its formats, and a grace pe
   expect(terminationGracePeriodSeconds).toBeGreaterThan(30);
 });
 
-test("the Dockerfile ends in a small stage that is not root, is asked for its health, and starts the server on /models", () => {
+test("the Dockerfile ends in a small non-root stage with a health check, and starts the server on /models", () => {
   const lines = text("Dockerfile")
     .replaceAll("\\\n", " ")
     .split("\n")
@@ -112,7 +112,7 @@ test("the Dockerfile ends in a small stage that is not root, is asked for its he
   expect(text("Dockerfile")).toMatch(/^ARG BASE=\S+-slim$/m);
   expect(of("USER")).toBe("1000:1000");
   expect(of("EXPOSE")).toBe("8000 8001 8002");
-  // A list of words: the slim image's shell is not asked, and the probe runs as it stands here.
+  // A list of words: the slim image's shell is not used, and the probe runs unchanged here.
   const [probe, flag, script] = JSON.parse(of("HEALTHCHECK")!.replace(/^.*? CMD /, "")) as string[];
   expect([probe, flag]).toEqual(["node", "-e"]);
   expect(script).toContain("/v2/health/ready");

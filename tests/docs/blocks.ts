@@ -3,7 +3,7 @@
  *
  * - `<!-- not run: REASON -->`: it cannot run here.
  * - `<!-- around: NAME -->`: a part of the file `around/NAME`, in the place of its line `// BLOCK` or `# BLOCK`.
- * - `<!-- meanwhile: COMMAND -->`: what somebody else does while the last server of the block runs.
+ * - `<!-- meanwhile: COMMAND -->`: concurrent actions while the last server of the block runs.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { ROOT } from "../run/graph.mjs";
 
 export interface Block {
   readonly page: string;
-  /** Of its first line of text, from 1. */
+  /** The number of its first line of text, from 1. */
   readonly line: number;
   /** The word after the fence; `text` where there is none. */
   readonly language: string;
@@ -19,7 +19,7 @@ export interface Block {
   readonly notRun: string | undefined;
   readonly around: string | undefined;
   readonly meanwhile: string | undefined;
-  /** The samples that a generated block comes from: the link below it. */
+  /** The samples of a generated block: the link below it. */
   readonly sample: string | undefined;
 }
 
@@ -76,7 +76,7 @@ function notesAbove(text: string): Readonly<Record<string, string | undefined>> 
   }
 }
 
-/** The block as a whole file: itself, or with what its page leaves out. */
+/** The block as a whole file: itself, or with the parts that its page omits. */
 export function wholeText({ text, around }: Block): string {
   if (around === undefined) return text;
   const file = readFileSync(join(import.meta.dirname, "around", around), "utf8");

@@ -22,7 +22,7 @@ const lines = (text: string): string[] => text.trimEnd().split("\n");
 const joined = (text: string): string => text.replaceAll(/\s+/g, " ").trim();
 
 /**
- * A printed block is in what was printed, line by line. The sentence at its beginning may be broken where the page breaks it, and lines of
+ * A printed block is in the output, line by line. The sentence at its beginning may be broken where the page breaks it, and lines of
  * context may be left out.
  */
 function expectPrinted({ text }: Block, printed: string): void {
@@ -32,7 +32,7 @@ function expectPrinted({ text }: Block, printed: string): void {
   if (first >= 0) for (const line of all.slice(first)) expect(printed.split("\n")).toContain(line);
 }
 
-/** What a block without a language shows, by its first word: how to print it anew. */
+/** A block without a language, by its first word: how to print it anew. */
 const PRINTED: Readonly<Record<string, (block: Block) => Promise<void> | void>> = {
   "README.md recommend.ensemble.ts:7:71:": async block => {
     const file = join(project.path, "recommend.ensemble.ts");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { TemporaryFolder } from "#contract/files/temporary-folder.js";
 import { ROOT } from "../run/graph.mjs";
 
-/** The shop's programs and what they read. */
+/** The shop's programs and their inputs. */
 const SHOP = ["etl", "features", "index", "models", "user.workflow.ts", "ranking.workflow.ts", "recommend.ensemble.ts"];
 
 /** @returns the folder; `dispose` removes it */

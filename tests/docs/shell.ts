@@ -1,6 +1,6 @@
 /**
- * A reader's terminals in a scratch project: commands run one after the other, and a server goes on beside them until the next one starts on its
- * ports.
+ * A reader's terminals in a scratch project. Commands run one after the other, and a server stays beside them until the next one starts on
+ * its ports.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ export interface Ended {
 
 export interface Shell extends AsyncDisposable {
   /**
-   * Runs a command. A server is ready when this resolves; a recorder has ended, and `meanwhile` went through it; what watches has been
+   * Runs a command. When this resolves, a server is ready. A recorder has ended after it recorded `meanwhile`, and watchers have been
    * interrupted.
    */
   run(command: string, meanwhile?: string): Promise<Ended>;

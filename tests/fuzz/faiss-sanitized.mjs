@@ -66,7 +66,7 @@ async function fuzz(path, count, seed) {
   return seen;
 }
 
-/** What the server checks before native code reads a file. @throws what is not a refusal by name */
+/** The server's check before native code reads a file. @throws errors that are not a refusal by name */
 function layoutOf(bytes) {
   try {
     const layout = readFaissLayout(bytesSource(bytes), "x.faiss");

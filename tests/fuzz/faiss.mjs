@@ -1,4 +1,6 @@
-// Changes bytes of FAISS files and opens and searches what comes out, in a process of its own: a damaged index is refused or searched without harm. `npm run fuzz:faiss -- [--changes N] [--seed S] [--thread]`; ends with 1 where a process dies, or throws what is no refusal.
+// Changes bytes of FAISS files and opens and searches the results, in a process of its own: a damaged index is refused or searched without
+// harm. `npm run fuzz:faiss -- [--changes N] [--seed S] [--thread]`; ends with 1 if a process dies, or throws an error that is not a
+// refusal.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -99,7 +101,7 @@ async function change(file, seed, count, thread) {
   }
 }
 
-/** @returns whether it could be searched @throws what is no refusal by the file's name */
+/** @returns whether it could be searched @throws errors that are not a refusal by the file's name */
 async function survives(path, thread) {
   const index = await openIndex(path, {}, thread ? "thread" : "faiss").catch(error => {
     if (!error.message.startsWith(path)) throw error;

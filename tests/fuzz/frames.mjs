@@ -1,12 +1,12 @@
 /**
- * Mutated HTTP/2 connections: good calls as frames, with what is in the frames, between them and in their heads changed.
+ * Mutated HTTP/2 connections: valid calls as frames, with changed payloads, order and headers.
  */
 import { connect } from "node:net";
 import { mutateBytes } from "./mutate.mjs";
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const [DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW, CONTINUATION] = [0, 1, 3, 4, 6, 7, 8, 9];
-/** What a server has to say before it is asked; long enough for most answers. */
+/** The server's greeting before the first request; long enough for most responses. */
 const PATIENT_MS = 10;
 
 const text = value => {

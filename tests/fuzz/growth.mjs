@@ -2,7 +2,7 @@
  * Whether memory grows: samples over the requests → the slope of their second half. The first half warms up: code is compiled, pools and caches fill.
  */
 const MEGABYTE = 2 ** 20;
-/** What a request may leave behind, in bytes: the heap is measured when it is collected, the resident size has the allocator's noise in it. */
+/** Limits of leaked bytes per request: the heap is measured after a collection, the resident size has the allocator's noise. */
 const LIMITS = { heap: 60, rss: 300 };
 /** Growth in megabytes that is noise, however few the requests. */
 const NOISE = { heap: 3, rss: 15 };

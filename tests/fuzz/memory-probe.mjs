@@ -1,4 +1,4 @@
-/** Preloaded into the fuzzed server: collects what is garbage and tells its memory, when asked over IPC. */
+/** Preloaded into the fuzzed server: collects garbage and reports its memory, on IPC messages. */
 process.on("message", () => {
   globalThis.gc();
   const { rss, heapUsed, external } = process.memoryUsage();

@@ -1,5 +1,5 @@
 /**
- * Fuzzes a running server: so many mutated requests a protocol, from a seed → how it took them.
+ * Fuzzes a running server: a number of mutated requests per protocol, from a seed → the outcomes.
  */
 import { gzipSync } from "node:zlib";
 import { mutatedConnection, sendConnection } from "./frames.mjs";
@@ -67,7 +67,7 @@ function grpcRequest(seeds, random) {
     try {
       message = encode(mutateValue(request ?? {}, random));
     } catch {
-      // The value is no such message: its bytes are mutated instead.
+      // The value is not such a message: its bytes are mutated instead.
       message = mutateBytes(message, random);
     }
   else if (kind < 8) message = mutateBytes(message, random);
@@ -85,7 +85,8 @@ function grpcRequest(seeds, random) {
 
 /**
  * @param server as `startFuzzed` answers it
- * @param options `count` requests for each protocol, `seed`, `patience` in ms; `only` one protocol; `check` asks something good, and throws when it is not answered well
+ * @param options The options are `count` requests for each protocol, `seed`, `patience` in ms, `only` for one protocol, and `check`. The
+ * last sends a valid request, and throws if the response is wrong.
  * @returns for each protocol: statuses counted, the slowest answer in ms, requests that were not answered, and the memory at 41 moments
  */
 export async function fuzz(server, { count, seed, patience, check, only, onProgress = () => {} }) {
@@ -108,7 +109,7 @@ export async function fuzz(server, { count, seed, patience, check, only, onProgr
         answering = sendConnection(server.grpc, mutatedConnection(seeds, random), patience);
       else {
         const request = httpRequest(seeds, random);
-        // Every fifth goes as bytes, mutated once more, on a connection of its own.
+        // Every fifth is sent as bytes, mutated once more, on a connection of its own.
         answering = random.below(5) ? http.well(request) : http.raw(mutateBytes(httpBytes(request), random));
       }
       try {

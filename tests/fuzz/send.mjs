@@ -7,7 +7,7 @@ import { connect } from "node:net";
 
 const late = (patience, what) => new Error(`no answer in ${patience} ms: ${what}`);
 
-/** @returns `well`: an answer of any status; `raw`: bytes as they stand, for connections that are broken off */
+/** @returns `well`: a response of any status. `raw`: raw bytes, for connections that are broken off */
 export function httpSender(port, patience) {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const well = ({ method, path, headers, body }) =>

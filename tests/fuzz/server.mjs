@@ -70,7 +70,7 @@ export async function startFuzzed() {
     pid: child.pid,
     check,
     died,
-    /** After a collection: `{ rss, heap }` in bytes, the heap with what lies outside but belongs to it. */
+    /** After a collection: `{ rss, heap }` in bytes, the heap with its external memory. */
     memory() {
       const answer = new Promise(resolve => child.once("message", resolve));
       child.send("memory");

@@ -11,7 +11,7 @@ export interface Ended {
   readonly said: string;
 }
 
-/** Runs Python in `lab/`, single-threaded; resolves with what it said, whatever the exit code. */
+/** Runs Python in `lab/`, single-threaded; resolves with its output, for any exit code. */
 export function runLab(args: readonly string[]): Promise<Ended> {
   const python = labPython();
   return new Promise((resolve, reject) => {

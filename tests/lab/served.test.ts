@@ -1,6 +1,6 @@
 /**
  * Every architecture of the lab, trained for a moment, exported, compiled with `merlon build` into one repository and served: scores are PyTorch's
- * within 1e-5. And a session model asked with raw item ids, through the workflow it was trained behind.
+ * within 1e-5. And a session model with raw item ids, through the workflow of its training.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -168,7 +168,7 @@ describe("the served score is PyTorch's", () => {
 });
 
 describe("a session model behind its workflow", () => {
-  it("is asked with raw item ids, and answers raw item ids: PyTorch's", async () => {
+  it("takes raw item ids, and returns raw item ids: PyTorch's", async () => {
     const rows = session.asked;
     const answered = await infer("next_item", { item_id: { dtype: "int64", list: true, rows } });
     expect(answered.candidate_ids ?? answered.candidate_ids__values).toEqual(session.answered.flat());

@@ -1,5 +1,5 @@
 /**
- * The folders that `npm run mutate` knows. Each names its sources, the tests that should notice a change of them, and the time that a run took.
+ * The folders for `npm run mutate`. Each names its sources, the tests that should notice a change of them, and the time that a run took.
  * Tests that run the product from `dist/` (spawned programs, workers) do not belong here: mutants are in the sources alone.
  */
 
@@ -7,7 +7,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../run/graph.mjs";
 
-/** The running half of each operator, and what several share. */
+/** The running half of each operator, and its shared parts. */
 const kernelFiles = () =>
   readdirSync(join(ROOT, "operators"), { recursive: true })
     .filter(

@@ -1,4 +1,7 @@
-/** The built product: `dist/`, its bundle and its native parts. Programs, workers and declarations come from there; the set-up compiles what is stale. */
+/**
+ * The built product: `dist/`, its bundle and its native parts. Programs, workers and declarations are read from there; the set-up compiles
+ * stale ones.
+ */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "../run/graph.mjs";

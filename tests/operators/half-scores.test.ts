@@ -1,4 +1,4 @@
-// Scores and embeddings of 16 bits are numbers to every step that orders, mixes or changes them, and not the bits that they are stored as.
+// Scores and embeddings of 16 bits are numbers for every step that orders, mixes or changes them, and not their stored bits.
 import { describe, expect, test } from "vitest";
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import type { Column } from "#runtime/base/columns/table.js";

@@ -36,7 +36,7 @@ describe("temperature", () => {
   });
 });
 
-test("an infinite score comes first, its opposite last; NaN is refused with candidate and row", async () => {
+test("an infinite score is first, its opposite last; NaN is refused with candidate and row", async () => {
   expect(await order({ topk: 3 }, [[1, 2, 3]], [[-Infinity, 0, Infinity]])).toEqual([[3, 2, 1]]);
   await expect(order({ topk: 2 }, [[], [7, 8]], [[], [1, Number.NaN]])).rejects.toThrow(
     "column `score` has no score for candidate 1 (`id` 8) of row 1",

@@ -52,7 +52,7 @@ export function testOrderingEdges(op: Ordering): void {
       expect(await ask([[], [4]], [[], [1]], 1000)).toEqual([[], [4]]);
       expect(await ask([[5, 5, 6]], [[1, 3, 2]], 9)).toEqual([[5, 6, 5]]);
     });
-    test("NaN names the candidate and its user; an infinite score comes first or last, or can't be weighed", async () => {
+    test("NaN names the candidate and its user; an infinite score is first or last, or can't be weighed", async () => {
       await expect(ask([[1], [7, 8]], [[1], [1, null]], 2)).rejects.toThrow(
         "column `score` has no score for candidate 1 (`item_id` 8) of row 1",
       );

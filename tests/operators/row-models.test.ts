@@ -234,7 +234,7 @@ describe("rows of a table", () => {
     const sorted = all.toSorted((a, b) => a - b);
     return mean([sorted[(sorted.length - 1) >> 1] ?? Number.NaN, sorted[sorted.length >> 1] ?? Number.NaN]);
   };
-  /** Of the values in order; those of a group that runs backwards are the same in the other order. */
+  /** Results for the values in order; those of a group in reverse are the same in the other order. */
   const MADE: Readonly<
     Record<(typeof AGGS)[number], (all: readonly (number | null)[], ascending: boolean) => unknown>
   > = {

@@ -39,7 +39,7 @@ def compare_user(mine: Answer, row: dict[str, np.ndarray], differences: dict[str
     if not (np.array_equal(sorted(filtered), sorted(mine.filtered)) and np.all(row["filtered_ids"][count:] == PADDING)):
         differences["filtered"].append(user)
         return
-    # From here on by id: candidates of equal distance may stand in either order.
+    # From here on by id: candidates of equal distance may have either order.
     place = {int(i): n for n, i in enumerate(filtered)}
     order = [place[int(i)] for i in mine.filtered]
     for name, wanted in mine.features.items():
@@ -82,7 +82,7 @@ def compare(server: Server, trace: str, users: list[int], answers: list[Answer],
 
 
 def reproducibility(server: Server, entry: str, users: list[int]) -> dict:
-    """A seed fixes the order, whoever else is asked about in the same request; another seed gives another."""
+    """A seed fixes the order, independent of other users in the request; another seed gives another."""
     alone = [server.ask(entry, [user], seed=41)["ordered_ids"][0].tolist() for user in users]
     again = [server.ask(entry, [user], seed=41)["ordered_ids"][0].tolist() for user in users]
     together = server.ask(entry, users[::-1], seed=41)["ordered_ids"][::-1].tolist()

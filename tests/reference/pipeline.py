@@ -22,7 +22,7 @@ TOPK = 100
 
 @dataclass
 class Answer:
-    """What the pipeline finds for one user, stage by stage."""
+    """The pipeline's results for one user, stage by stage."""
 
     candidates: np.ndarray
     distances: np.ndarray

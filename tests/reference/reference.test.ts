@@ -1,6 +1,6 @@
 /**
  * The compiled example, served, against an independent pipeline in Python on the same artefacts: same candidates, same filtered ids, same
- * features, scores within 1e-5, same order; and sampling that agrees with its formula. What is compared how: `compare.py`.
+ * features, scores within 1e-5, same order; and sampling that agrees with its formula. The comparison: `compare.py`.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -101,7 +101,7 @@ async function chooseUsers(): Promise<number[]> {
 }
 
 describe.each(["one_by_one", "in_batches"] as const)("200 users, %s", how => {
-  it("asks about all of them", () => {
+  it("includes all of them", () => {
     expect(report[how]).toMatchObject({ users: USERS, batch: how === "one_by_one" ? 1 : BATCH });
   });
   it("finds the same candidates", () => expect(report[how].candidates).toEqual([]));
@@ -122,7 +122,7 @@ describe("sampling", () => {
     expect(report.seeds.users_another_seed_moves).toBeGreaterThanOrEqual(18);
   });
 
-  // The seeds are fixed, so this passes or fails for good; a right sampler lies beyond 3.5 in one of 2,000 choices of seeds.
+  // The seeds are fixed, so this always passes or always fails; a correct sampler exceeds 3.5 in one of 2,000 choices of seeds.
   it("includes candidates as often as the formula says, over 20,000 draws", () => {
     expect(report.sampling.draws).toBe(20_000);
     expect(report.sampling.included.degrees_of_freedom).toBeGreaterThan(200);

@@ -3,7 +3,7 @@
 import numpy as np
 
 TEMPERATURE = 4.0
-"""Of the drawing ensemble: low enough for every candidate to have a chance."""
+"""Temperature of the drawing ensemble: low enough for every candidate to have a chance."""
 TOPK = 10
 SEEDS = 1000
 SIMULATED = 60_000
@@ -62,14 +62,14 @@ def rare_together(weights: np.ndarray, draws: int) -> tuple[np.ndarray, int]:
 
 
 def indicators(chosen: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """`[draws, k]` candidates -> `[draws, groups]`: how many of each group."""
+    """`[draws, k]` candidates → `[draws, groups]`: number of each group."""
     table = np.zeros((len(chosen), count))
     np.add.at(table, (np.arange(len(chosen))[:, None], groups[chosen]), 1)
     return table
 
 
 def total(parts: list[tuple[float, int]]) -> dict:
-    """Statistics of independent users add up. `z` is how many standard deviations the sum lies from what chance gives (Wilson, Hilferty)."""
+    """Statistics of independent users add up. `z` is the distance of the sum from its expectation in standard deviations (Wilson, Hilferty)."""
     statistic, freedom = sum(p[0] for p in parts), sum(p[1] for p in parts)
     z = ((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom))
     return {"chi_square": statistic, "degrees_of_freedom": freedom, "z": float(z)}

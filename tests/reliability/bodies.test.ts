@@ -22,7 +22,7 @@ afterAll(() => target.stop());
 const url = (): string => `${target.http}/v2/models/echo_int32/infer`;
 const good = JSON.stringify({ inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] }] });
 
-/** Writes a request as it stands; the status line of the answer, or "" when the connection just ended. */
+/** Writes a raw request; returns the status line of the response, or "" if the connection just ended. */
 const raw = (parts: Iterable<string | Buffer>, patience = 8000): Promise<string> =>
   new Promise(resolve => {
     let said = "";
@@ -92,7 +92,7 @@ test("13: the limit of a body holds to the byte, declared or streamed", async ()
   await target.alive();
 });
 
-test("13: a number of a million digits is no work", async () => {
+test("13: a number of a million digits causes little work", async () => {
   const started = performance.now();
   const body = `{"id":"","inputs":[{"name":"INPUT0","shape":[1,4],"datatype":"INT32","data":[${"9".repeat(1_000_000)},2,3,4]}]}`;
   const { status } = await fetch(url(), { method: "POST", body });

@@ -1,6 +1,6 @@
 /**
- * Rows 1 to 6 of the known classes of attacks on Triton: names as paths, overrides and configurations that leave their folder, sizes of
- * overrides, files that the server is told to write, forged log records.
+ * Rows 1 to 6 of the known classes of attacks on Triton. They are names as paths, overrides and configurations that leave their folder,
+ * sizes of overrides, files that the server writes on request, and forged log records.
  */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -34,7 +34,7 @@ const marker = join(tmpdir(), `merlon-shell-${process.pid}`);
 const NAMES = ["", "   ", "\t\n", "..", "../echo_int32", "a/../../echo_int32", "/etc", "%2e%2e%2fecho_int32", "..%5cecho_int32", "..\\echo_int32",
   "nul\0byte", "x".repeat(4096), `x;touch ${marker}`, `$(touch ${marker})`, "__proto__", "constructor", "toString", "\r\n[ERROR]"];
 
-test("1: a model's name is no path and no command", async () => {
+test("1: a model's name is not a path or a command", async () => {
   for (const name of NAMES) {
     const at = `/v2/models/${encodeURIComponent(name)}`;
     for (const path of [`/v2/repository/models/${encodeURIComponent(name)}/load`, `${at}/infer`]) {
@@ -56,7 +56,7 @@ test("1: a model's name is no path and no command", async () => {
   await target.alive();
 });
 
-test("2: a file override stays in its folder, and what served goes on serving", async () => {
+test("2: a file override stays in its folder, and the served models stay", async () => {
   const victim = join(outside, "victim");
   writeFileSync(victim, "untouched");
   const config = JSON.stringify({

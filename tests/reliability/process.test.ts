@@ -1,5 +1,5 @@
 /**
- * Rows 23 and 24: a full table of descriptors, connections that come and go, and configurations that no model could have.
+ * Rows 23 and 24: a full table of descriptors, short-lived connections, and impossible configurations.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";

@@ -70,7 +70,7 @@ test("7: every route, verb and spelling is closed over HTTP without the key", as
         for (const key of [undefined, "wrong", `${KEY} `.trim().toUpperCase(), `${KEY}${KEY}`]) {
           const answer = await ask(method, spelling, key);
           cells++;
-          // What no route takes is not found; nothing else may pass.
+          // A path without a route is not found; nothing else may pass.
           expect([403, 404, 405], `${method} ${spelling} with ${key}: ${answer.status}`).toContain(answer.status);
           expect(answer.text).not.toContain(KEY);
         }

@@ -1,5 +1,5 @@
 /**
- * Rows 8 to 11: keys, arithmetic and lifetime of shared memory regions, and that they are off unless asked for.
+ * Rows 8 to 11: keys, arithmetic and lifetime of shared memory regions, which are off by default.
  */
 import {
   mkdirSync,
@@ -125,7 +125,7 @@ test("9: offsets and sizes are computed without wrapping, and a file that shrank
 });
 
 test(
-  "10: regions come and go under requests; nothing is left open",
+  "10: regions are added and removed under requests; nothing is left open",
   async () => {
     const descriptors = (): number => readdirSync("/proc/self/fd").length;
     const good = { shared_memory_region: "cycle", shared_memory_byte_size: 16 };

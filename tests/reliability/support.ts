@@ -1,5 +1,5 @@
 /**
- * What the tests of this folder share: a server, calls over both protocols, and "alive" as reliability means it.
+ * The shared part of this folder's tests: a server, calls over both protocols, and "alive" in the sense of reliability.
  */
 import * as grpc from "@grpc/grpc-js";
 import { expect } from "vitest";

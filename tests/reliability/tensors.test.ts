@@ -1,5 +1,5 @@
 /**
- * Rows 16 to 20 and 25: shapes, BYTES, binary headers, outputs, reserved parameters, and answers that hold nobody else's bytes.
+ * Rows 16 to 20 and 25: shapes, BYTES, binary headers, outputs, reserved parameters, and responses without other requests' bytes.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decode } from "#triton-protos/proto-root.js";
@@ -180,7 +180,7 @@ test("25: an answer holds the bytes of its own request and no others", async () 
         inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32", data: [...values] }],
       });
       expect(http.body).toMatchObject({ outputs: [{ data: [...values] }] });
-      // Short of data: refused, never filled up with what lay in memory.
+      // Too little data: refused, never padded with old memory.
       const short = await target.rpc.infer({
         model_name: "echo_int32",
         inputs: [{ name: "INPUT0", shape: [1, 4], datatype: "INT32" }],

@@ -22,7 +22,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   python3: "python",
 };
 const DIST = join(ROOT, "dist") + sep;
-/** What the set-up compiles. */
+/** The output of the set-up's compiler. */
 const NATIVE = ["build", "node_modules/faiss-node"].map(path => join(ROOT, path) + sep);
 const SITE = join(ROOT, ".cache", "docs") + sep;
 const SCRIPTS = join(ROOT, "tests") + sep;
@@ -61,7 +61,7 @@ interface Spawned {
 }
 const prototype = ChildProcess.prototype as unknown as Spawned;
 const { spawn } = prototype;
-// `spawn`, `fork`, `exec` and `execFile` all come here; `args` begins with the command.
+// `spawn`, `fork`, `exec` and `execFile` all call this; `args` begins with the command.
 prototype.spawn = function (options) {
   check([options.file, ...(options.args ?? []).slice(1)]);
   return spawn.call(this, options);

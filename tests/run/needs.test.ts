@@ -1,4 +1,4 @@
-/** What a test needs is read from its imports; what it uses without declaring it makes it fail; and each need has a set-up. */
+/** A test's needs are read from its imports. An undeclared need makes it fail, and each need has a set-up. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * Everything that a run of the tests writes to the temporary folder goes into one of its own, which is gone afterwards.
+ * All temporary files of a run of the tests are in one folder, which is removed afterwards.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

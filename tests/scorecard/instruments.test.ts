@@ -1,5 +1,5 @@
 /**
- * The instruments of the scorecard find what they look for: a costly request, a mixed answer, a stalled server; and the seed fixes what is drawn.
+ * The instruments of the scorecard find a costly request, a mixed response and a stalled server, and the seed fixes the draws.
  */
 import { createServer, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";

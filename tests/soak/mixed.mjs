@@ -1,5 +1,5 @@
 // Looks for mixed answers: `npm run soak:mixed`. Two hundred connections send requests whose answers hold their own unique bytes, while calls are
-// cancelled and connections are reset and left. Ends with 1 when an answer holds other bytes, or calls that nobody disturbed fail.
+// cancelled and connections are reset and left. Ends with 1 if a response holds other bytes, or undisturbed calls fail.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { randomFrom } from "../fuzz/mutate.mjs";
@@ -20,7 +20,7 @@ const int32 = values => Buffer.from(Int32Array.from(values).buffer);
 const floatsOf = number => [0, 1, 2, 3].map(i => (number * 4 + i) % 2 ** 22);
 const float32 = values => Buffer.from(Float32Array.from(values).buffer);
 
-/** A request of one of two models and what its answer must hold, on either protocol. */
+/** A request of one of two models and its expected response, on either protocol. */
 export function drawCase(number, isGrpc, isOnnx) {
   if (isOnnx) {
     const left = floatsOf(number);
@@ -146,7 +146,7 @@ export async function soakMixed({ requests, seed, onProgress = () => {}, server:
   }
 }
 
-/** Requests that the server still counts as waiting, once nobody sends any. */
+/** Requests that the server still counts as waiting, after all clients have stopped. */
 export async function pendingRequests({ metrics }) {
   for (let i = 0; ; i++) {
     const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();

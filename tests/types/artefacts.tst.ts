@@ -51,7 +51,7 @@ declare module "merlon" {
 const request = source({ user_id: "int64", city: "string" });
 const user = $chain(request, queryFeast("shop/features", { view: "user_features", includeId: true }));
 
-describe("columns come out of artefacts", () => {
+describe("columns are derived from artefacts", () => {
   test("a Feast view", () => {
     expect(columnsOf(user)).type.toBe<"int64 user_id" | "float32 age" | "string city" | "list<int64> purchased_ids">();
     expect(
@@ -194,7 +194,7 @@ describe("what an artefact needs and does not get has a sentence", () => {
     queryFeast("shop/features", { view: "user_features", features: ["aeg"] });
   });
 
-  test("what is no vector of the index's width", () => {
+  test("a vector that is not of the index's width", () => {
     $chain(
       source({ v: "float32[8]" }),
       // @ts-expect-error index/items.faiss holds float32[4] vectors, but \"float32[8] v\" is not one

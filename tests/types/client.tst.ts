@@ -52,7 +52,7 @@ describe("models", () => {
     expect(client.infer("m", { id: "7" })).type.toRaiseError("input id is INT64 of rank 2");
     expect(client.infer("m", {})).type.toRaiseError("Property 'id' is missing");
   });
-  test("only the outputs that were asked for", async () => {
+  test("only the requested outputs", async () => {
     expect(client.infer("m", { id: 7 }, { outputs: ["core"] })).type.toRaiseError();
   });
   test("rows", async () => {
@@ -62,7 +62,7 @@ describe("models", () => {
 });
 
 describe("an ensemble's type", () => {
-  test("carries what a request brings and what comes back", async () => {
+  test("carries the types of requests and responses", async () => {
     const typed = await connect<typeof scores>("grpc://localhost:8001");
     const found = await typed.infer("scores", { user_id: [7n], price: [1.5], vector: [[1, 2, 3, 4]] });
     expect(found.twice.data).type.toBe<Float32Array>();
@@ -85,7 +85,7 @@ describe("an ensemble's type", () => {
 });
 
 describe("without types", () => {
-  test("anything goes, and an output may be missing", async () => {
+  test("any input is accepted, and an output may be missing", async () => {
     const open = await connect("http://localhost:8000");
     const found = await open.infer("any", { x: [1, 2], y: ["a"] });
     expect(found.z).type.toBe<Tensor | undefined>();

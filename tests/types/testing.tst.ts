@@ -35,7 +35,7 @@ describe("models written in a test", () => {
     });
     expect(defineModel).type.not.toBeCallableWith({ inputs: { x: "FLOAT[1]" }, outputs: {} });
   });
-  test("a server knows its models by name", () => {
+  test("a server has its models by name", () => {
     const server = {} as TestServer<{ ranker: typeof ranker }>;
     expect(server.model).type.toBeCallableWith("ranker");
     expect(server.model).type.not.toBeCallableWith("rankr");
@@ -58,7 +58,7 @@ describe("a repository", () => {
     const server = {} as TestServer;
     expect(server.model).type.toBeCallableWith("anything");
   });
-  test("a stage may be told its columns", () => {
+  test("a stage may be given its columns", () => {
     const stage = ({} as TestServer).stage<{ item_id: BigInt64Array }, { score: number[] }>("ranking");
     stage.replace(({ item_id }) => ({ score: Array.from(item_id, Number) }));
     expect(stage.replace).type.not.toBeCallableWith(() => ({ scores: [1] }));

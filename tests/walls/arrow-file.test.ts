@@ -1,4 +1,4 @@
-// Arrow files of fitted folders: each kind that is written is read as Apache's reader reads it, and a damaged one ends with a value or an error.
+// Arrow files of fitted folders: each written kind is read as Apache's reader reads it, and a damaged one ends with a value or an error.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const dataScript = fileURLToPath(new URL("support/arrow-data-damage.mjs", import.meta.url));
 const script = fileURLToPath(new URL("support/arrow-damage.mjs", import.meta.url));
 
-/** A file without rows: a schema of so many columns, all one table, and so many pairs of metadata. */
+/** A file without rows: a schema with this number of columns, all one table, and this number of metadata pairs. */
 function sharedSchema({ columns = 1, pairs = 1 }): Uint8Array {
   const builder = new Builder(1024);
   const name = builder.createString("x");
@@ -195,7 +195,8 @@ describe("a damaged file ends with a value or an error, within bounded CPU", () 
     const bytes = tableToIPC(new Table(new Schema([...fields, new Field(name, new Int32(), false)]), []), "file");
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const footer = bytes.length - 10 - view.getInt32(bytes.length - 10, true);
-    // Each field refers to its name by an offset from its own place; here all take a name that is said to be as long as the rest of the footer.
+    // Each field refers to its name by an offset from its own position. Here all use a name whose declared length is the rest of the
+    // footer.
     const names = [...bytes.keys()].filter(
       at => at > footer && at < bytes.length - 14 && view.getInt32(at, true) === 1000,
     );

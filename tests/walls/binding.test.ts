@@ -1,5 +1,6 @@
 /**
- * Where servers listen: `merlon serve` on the loopback address unless a flag says otherwise, `tritonserver` on all as Triton does; the log says who reaches each port.
+ * The addresses of servers: `merlon serve` listens on the loopback address unless a flag names another, `tritonserver` on all as Triton
+ * does. The log has the reach of each port.
  */
 import { connect } from "node:net";
 import { afterAll, expect, test } from "vitest";
@@ -44,7 +45,7 @@ test("merlon serve listens on the loopback address, and says so of each port", a
   ]);
 });
 
-test("merlon serve --address listens there, with what guards the ports in the log and no key", async () => {
+test("merlon serve --address listens there, with the restrictions of the ports in the log and no key", async () => {
   const { ports, output } = await start("merlon", [
     "--address=0.0.0.0",
     "--metrics-address=127.0.0.1",
@@ -72,7 +73,7 @@ test("tritonserver listens on every address, as Triton does, and says so too", a
   );
 });
 
-test("a flag for one port goes before the flag for all, and that before the default", () => {
+test("a flag for one port precedes the flag for all, and that the default", () => {
   const addresses = (words: readonly string[], address?: string): readonly unknown[] => {
     const { http, grpc, metrics } = serveOptions(["--model-repository=x", ...words], "t", () => {}, {}, address);
     return [http, grpc, metrics].map(endpoint => (endpoint ? endpoint.address : undefined));

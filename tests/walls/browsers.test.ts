@@ -1,5 +1,6 @@
 /**
- * Requests that a browser sends for a page of another origin are refused on every port, unless the page's origin is listed; other clients are not concerned.
+ * Requests that a browser sends for a page of another origin are refused on every port, unless the page's origin is listed; other clients
+ * are unaffected.
  */
 import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
@@ -113,7 +114,7 @@ test("clients other than browsers, and pages of the server's own origin, are ser
     { origin: `http://127.0.0.1:${port}` },
     { origin: `http://127.0.0.1:${port}`, "sec-fetch-site": "same-origin" },
     { "sec-fetch-site": "none" },
-    // Behind a proxy that changes the host, the browser still knows.
+    // Behind a proxy that changes the host, the browser still sends the origin.
     { origin: PAGE, "sec-fetch-site": "same-origin" },
     { host: `127.0.0.1:${port}`, origin: `https://127.0.0.1:${port}` },
   ] as readonly Record<string, string>[]) {
@@ -155,7 +156,7 @@ test("a page of a listed origin gets its preflights, its answers and its errors 
   }
   expect((await send(port, "GET", "/v2", { origin: "https://evil.example" })).status).toBe(403);
   expect((await send(port, "GET", "/v2", { origin: `${PAGE}.evil.example` })).status).toBe(403);
-  // The host of a listed origin is no name of another site.
+  // The host of a listed origin is not a name of another site.
   expect((await send(port, "GET", "/v2", { host: "shop.example" })).status).toBe(200);
   expect((await send(port, "GET", "/v2", {})).headers).not.toHaveProperty("vary");
   expect((await send(shared.ports.metrics!, "GET", "/metrics", { origin: PAGE })).status).toBe(200);

@@ -1,5 +1,5 @@
 /**
- * The response cache and the memory of the server: its entries are charged, they make room for requests, and none is added where there is no room.
+ * The response cache and the memory of the server: its entries are charged and evicted for requests, and none is added without room.
  */
 import { expect, test } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
@@ -35,7 +35,7 @@ test("an entry that finds no room drops others, and is left out where that does 
   expect(budget.charged).toBe(9 * MIB);
 });
 
-test("under pressure half of it goes", () => {
+test("under pressure half of it is freed", () => {
   let isAbove = false;
   let made: ReturnType<typeof createLocalCache> | undefined;
   const budget: MemoryBudget = new MemoryBudget(100 * MIB, {

@@ -1,6 +1,6 @@
 /**
- * Every number of a model configuration with the extremes of its type: the model loads or is refused by the field's name, and the server answers for
- * others. All models are served by one process with a small heap.
+ * Every number of a model configuration with the extremes of its type: the model loads or is refused by the field's name, and the server
+ * stays available. All models are served by one process with a small heap.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoadedModel } from "#runtime/server/contract.js";
@@ -32,7 +32,7 @@ const warm = (text: string, dims = "1"): string =>
 const cuda = (text: string): string => `${PLAIN} optimization { cuda { graph_spec { ${text} } } }`;
 const group = (text: string): string => `${PLAIN} instance_group [ { kind: KIND_CPU ${text} } ]`;
 
-/** A configuration around each number, which stands at `$`. */
+/** A configuration around each number, at `$`. */
 const AROUND: Readonly<Record<string, string>> = {
   "version_policy.latest.num_versions": `${PLAIN} version_policy { latest { num_versions: $ } }`,
   "version_policy.specific.versions": `${PLAIN} version_policy { specific { versions: [ $ ] } }`,
@@ -119,7 +119,7 @@ const NUMBERS = numbersOf(shapeOf("inference.ModelConfig"));
 const CASES = NUMBERS.flatMap(([path, type]) =>
   EXTREMES[type]!.map(value => ({ path, value, model: `${path.replaceAll(".", "_")}_${value.replace(/[-.]/g, "n")}` })),
 );
-/** What must be refused, and by which words. */
+/** The refused values, and the texts. */
 const REFUSED: Readonly<Record<string, RegExp>> = {
   "model_warmup.batch_size=4294967295": /`model_warmup\[0\]\.batch_size` is 4294967295; the maximum is 65536/,
   "model_warmup.count=4294967295": /`model_warmup\[0\]\.count` is 4294967295; the maximum is 100000/,

@@ -58,7 +58,7 @@ describe("sparse list sizes are in any order, as FAISS reads them", () => {
     const of = (sizes: Buffer) => readFaissLayout(bytesSource(index(sizes, content({}))), "x").idRuns;
     expect(of(pairs(1, 9, 1, 4))).toEqual(of(pairs(0, 0, 1, 4)));
   });
-  test.each(BY)("%s: ids beyond 2^53 are told apart from vectors", by => {
+  test.each(BY)("%s: ids beyond 2^53 are distinguished from vectors", by => {
     const wide = content({ 4: 2n ** 60n, 24: 2n ** 61n, 32: -5n, 40: 3n });
     expect(searched(write(index(pairs(1, 3, 0, 1), wide)), { by, k: 4 }).ids?.toSorted()).toEqual(
       [2n ** 60n, 2n ** 61n, -5n, 3n].map(String).sort(),

@@ -1,4 +1,4 @@
-// A file that no manifest lists is opened in another process first: what it does to native code costs one model, and the server says which.
+// A file that is in no manifest is opened in another process first. If it crashes native code, it costs one model, and the server names it.
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

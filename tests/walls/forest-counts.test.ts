@@ -1,4 +1,4 @@
-// Counts that a forest's file says are compared with a limit before tables of so many are made.
+// Counts in a forest's file are compared with a limit before tables of that size are made.
 import { describe, expect, test } from "vitest";
 import { readLightgbm } from "#compiler/forest/read-lightgbm.js";
 import { readXgboost } from "#compiler/forest/read-xgboost.js";

@@ -57,7 +57,7 @@ function open(): ClientHttp2Session {
 
 const HEAD = { ":method": "POST", "content-type": "application/grpc", te: "trailers" };
 
-test("a message is charged as it comes, and given back when its client leaves", async () => {
+test("a message is charged as it arrives, and released when its client leaves", async () => {
   const session = open();
   const stream = session.request({ ...HEAD, ":path": INFER });
   stream.on("error", () => {});
@@ -158,7 +158,7 @@ test("random requests, cancels, deadlines and disconnects leave nothing charged"
 
 const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms));
 
-test("responses that nobody reads take no more than the memory limit", { timeout: 120_000 }, async () => {
+test("unread responses take no more than the memory limit", { timeout: 120_000 }, async () => {
   const target = await startMetered({
     files: { "any/config.pbtxt": CONFIG, "any/1/keep": "" },
     options: { memoryLimit: 320 * MIB },

@@ -1,5 +1,5 @@
 /**
- * ModelInfer over gRPC: what a message costs follows from its size on the wire, whatever is in it, and nothing goes on when its client has left.
+ * ModelInfer over gRPC: the cost of a message follows from its size on the wire, for any content, and work ends when its client has left.
  */
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
@@ -162,7 +162,7 @@ test("unpacking ends when the client leaves", async () => {
   expect(left.cpuMs).toBeLessThan(4 * whole.cpuMs);
 });
 
-test("another wire type in a field of contents skips the field, and no internal error is told", async () => {
+test("another wire type in a field of contents skips the field, without an internal error", async () => {
   const strings = inferRequest("any_STRING", [
     tensor("BYTES", [1]),
     field(5, Buffer.concat([field(8, "a"), Buffer.from([0x40, 5])])),
@@ -170,7 +170,7 @@ test("another wire type in a field of contents skips the field, and no internal 
   expect(await call(target.ports.grpc, strings)).toMatchObject({ code: 0 });
 });
 
-test("contents that come in parts are merged", async () => {
+test("contents that arrive in parts are merged", async () => {
   const parts = [tensor("INT64", [3]), field(5, field(3, Buffer.from([1, 2]))), field(5, field(3, Buffer.from([3])))];
   const { code, body } = await call(target.ports.grpc, inferRequest("any_INT64", parts));
   expect(code).toBe(0);

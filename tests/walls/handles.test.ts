@@ -21,7 +21,7 @@ const removals = (text: string): readonly string[] =>
     ([call]) => call,
   );
 
-test("a recursive removal stands in the two files of handles alone", () => {
+test("only the two files of handles have a recursive removal", () => {
   expect(sources.length).toBeGreaterThan(500);
   const recursive = sources.filter(path =>
     removals(readFileSync(join(ROOT, path), "utf8")).some(call => call.includes("recursive: true")),

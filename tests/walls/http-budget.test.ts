@@ -18,7 +18,7 @@ let server: Awaited<ReturnType<typeof startServer>>;
 let budget: MemoryBudget;
 beforeAll(async () => {
   const opened = vi.spyOn(MemoryBudget.prototype, "open");
-  // Of this process, whose memory is that of the test, too.
+  // The RSS of this process, whose memory is that of the test, too.
   vi.spyOn(process.memoryUsage, "rss").mockReturnValue(0);
   const files = {
     ...{ "numbers/config.pbtxt": config("numbers", "INT32"), "numbers/1/.keep": "" },
@@ -130,7 +130,7 @@ test("whatever the request and whenever its client leaves, everything is given b
   expect(budget.charged).toBe(0);
 }, 120_000);
 
-test("what would exceed the memory is refused with 503, and what needs little is served", async () => {
+test("a request that would exceed the memory is refused with 503, and a small one is served", async () => {
   const held = budget.open();
   held.force(0.85 * LIMIT);
   try {

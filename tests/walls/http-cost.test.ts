@@ -1,5 +1,6 @@
 /**
- * What bodies over HTTP cost: CPU time and memory by their size on the wire, no long stretch of work, and nothing after the client has left.
+ * The cost of bodies over HTTP: CPU time and memory by their size on the wire, no long stretch of work, and nothing after the client has
+ * left.
  */
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -31,7 +32,7 @@ const infer = (type: string): string => `/v2/models/echo_${type}/infer`;
 const MIB = 2 ** 20;
 /** The machine may be busy: CPU time is longer where processes share a core's caches and threads. */
 const BUSY = 3;
-/** The young generation of V8's heap grows once, by up to three halves of 16 MiB, whatever comes. */
+/** The young generation of V8's heap grows once, by up to three halves of 16 MiB, for any input. */
 const YOUNG_MB = 48;
 /** A stretch that no request may exceed, and the same where others share the machine. */
 const LONGEST_STRETCH_MS = 50 * BUSY;
@@ -48,7 +49,7 @@ function filled(size: number, head: string, item: (i: number) => string, tail: s
   return Buffer.from(head + items.join(",") + tail);
 }
 
-/** A tensor of so many equal elements. */
+/** A tensor of this number of equal elements. */
 function tensor(size: number, element: string, datatype: string): Buffer {
   const count = Math.floor(size / (element.length + 1));
   const head = `{"inputs":[{"name":"INPUT0","shape":[${count}],"datatype":"${datatype}","data":[`;
@@ -133,7 +134,7 @@ describe("the cost of a compressed body follows from its size", () => {
         if (status === 400 && body.includes("Decompressed")) answered++;
     });
     expect(answered).toBe(20);
-    // Counted by what it may unpack to, a mebibyte and 16 times its size.
+    // Counted by its unpacked limit, a mebibyte and 16 times its size.
     const unpacked = 20 * (MIB + 16 * packed.length);
     expect(cost.peakMb).toBeLessThan(unpacked / MIB + YOUNG_MB);
     expect(cost.cpuMs).toBeLessThan(BUSY * allowedFor(unpacked).cpuMs);

@@ -1,5 +1,5 @@
 /**
- * Memory of HTTP/1 connections: what they hold is charged to the server's budget, and clients that do not read are cut off when it is spent.
+ * Memory of HTTP/1 connections: it is charged to the server's budget, and clients that do not read are disconnected when it is spent.
  */
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";

@@ -1,5 +1,6 @@
 /**
- * HTTP/1 by RFC 9112 on the port of a whole server: ambiguous requests are refused, and the cost of a byte does not depend on the size of the reads.
+ * HTTP/1 by RFC 9112 on the port of a whole server: ambiguous requests are refused, and the cost of a byte does not depend on the reads'
+ * size.
  */
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -14,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Status lines of what comes back, and whether the server ended the connection. */
+/** Status lines of the responses, and whether the server ended the connection. */
 function talk(port: number, text: string): Promise<{ readonly statuses: readonly number[]; readonly ended: boolean }> {
   return new Promise(resolve => {
     let said = "";
@@ -113,7 +114,7 @@ test("HTTP/1.0 needs no host, and its connection ends", async () => {
   });
 });
 
-/** CPU seconds that a connection takes for a text which comes byte by byte. */
+/** CPU seconds of a connection for a text that arrives byte by byte. */
 function costOf(text: string, isAnswered: boolean): { readonly seconds: number; readonly served: number } {
   const socket = idleSocket();
   let served = 0;

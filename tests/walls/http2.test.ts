@@ -1,6 +1,6 @@
 /**
- * HTTP/2: unread responses are charged to the server's memory and cut when it is spent, header blocks cost what their bytes allow, and a busy connection
- * leaves its turn to others.
+ * HTTP/2: unread responses are charged to the server's memory and cut when it is spent. Header blocks cost only what their bytes allow, and
+ * a busy connection yields its turn to others.
  */
 import { afterEach, expect, test } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
@@ -88,7 +88,7 @@ test("what a socket does not take is charged, and given back with the connection
   await eventually(() => budget.charged).toBe(0);
 });
 
-test("the body of a paused stream is charged until the stream goes on or ends", async () => {
+test("the body of a paused stream is charged until the stream resumes or ends", async () => {
   const budget = new MemoryBudget();
   const server = await serve({ budget });
   const client = new RawClient(server.port).send(
@@ -133,7 +133,7 @@ test("when the memory is spent, clients that do not read are cut, the largest fi
   const lazy = new RawClient(server.port).send(NO_WINDOW);
   lazy.send(raw(HEADERS, END | END_HEADERS, 1, head("a")), raw(HEADERS, END | END_HEADERS, 3, head("b")));
   lazy.send(raw(HEADERS, END | END_HEADERS, 5, head("b")));
-  // Of nine mebibytes the largest part goes first, and less than 80 % is left then.
+  // Of nine mebibytes the largest part is cut first, and less than 80 % is left then.
   const cut = await lazy.next(({ type }) => type === RST);
   expect(cut?.payload.readUInt32BE(0)).toBe(ERROR.ENHANCE_YOUR_CALM);
   expect([3, 5]).toContain(cut?.stream);
@@ -175,7 +175,7 @@ test("a header block of references far over the limits ends its connection, befo
 
 test("header blocks that serve nothing are counted by their work", async () => {
   const server = await serve({ limits: { resets: [1000, 1] } });
-  // Each goes over the limit of one block by little, and is refused.
+  // Each exceeds the limit of one block by little, and is refused.
   const block = Buffer.concat([ENTRY, Buffer.alloc(12, REFERENCE)]);
   const client = new RawClient(server.port);
   for (let i = 0; i < 150; i++) client.send(blocks(2 * i + 1, block));
@@ -184,7 +184,7 @@ test("header blocks that serve nothing are counted by their work", async () => {
   expect(String(server.seen.faults[0])).toContain("header fields cost too much");
 });
 
-test("different headers of requests that are answered are no abuse", async () => {
+test("different headers of requests that are answered are not abuse", async () => {
   const server = await serve({});
   const client = new RawClient(server.port);
   const value = (i: number): Buffer =>

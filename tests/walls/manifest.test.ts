@@ -1,4 +1,4 @@
-// A flipped bit in any file of a built repository, or of a fitted folder: it is named, and never served as if nothing had happened.
+// A flipped bit in any file of a built repository, or of a fitted folder: it is named, and never served silently.
 import {
   appendFileSync,
   cpSync,
@@ -71,7 +71,7 @@ test("a built repository: every file, many places", async () => {
         const { status } = await load();
         const said = server.log.slice(from).join("");
         const where = `${file} byte ${Math.floor(place * bytes.length)} bit ${bit}`;
-        // What a damaged configuration says is served only with a warning, since operators edit it.
+        // A damaged configuration is served only with a warning, since operators edit it.
         const edited = file.endsWith("/config.pbtxt") && said.includes(file);
         // A name in a manifest, or a counter in a check, that became another one leaves the files as they were.
         const same = /(manifest\.json|\.check)$/.test(file) && (await ask()) === good;
@@ -88,7 +88,7 @@ test("a built repository: every file, many places", async () => {
   }
 }, 120_000);
 
-test("a manifest that is gone is missed, and a file that is gone is named", async () => {
+test("a missing manifest is reported, and a missing file is named", async () => {
   const server = await startServer(built, { modelControlMode: "explicit" });
   const load = async (model: string) => {
     const { status, body } = await server.post(`/v2/repository/models/${model}/load`, {});
@@ -128,7 +128,7 @@ test("a mock stands in for a file that is not here, and a server that polls load
   });
   try {
     expect((await fetch(`${server.http}/v2/models/recommend_ranker/ready`)).status).toBe(200);
-    // Two models that come one after the other: polls have been made when they are there.
+    // Two models that are added one after the other: polls have been made when they are there.
     for (const name of ["first_poll", "second_poll"]) {
       mkdirSync(join(partial, name, "1"), { recursive: true });
       writeFileSync(join(partial, name, "config.pbtxt"), IDENTITY);
@@ -171,7 +171,7 @@ async function large(): Promise<{ readonly folder: string; readonly weights: str
   return { folder: root, weights };
 }
 
-test("a large file is compared once the server is ready, and its model goes down", async () => {
+test("a large file is compared once the server is ready, and its model is unloaded", async () => {
   const { folder: root, weights } = await large();
   writeFileSync(weights, flipped(readFileSync(weights), 0.7, 3));
   const server = await startServer(root);
@@ -188,7 +188,7 @@ test("a large file is compared once the server is ready, and its model goes down
     expect(entry!.reason).toMatch(/1\/weights\.bin has the checksum sha256:\w{12}, but `merlon build` wrote sha256:/);
     expect((await fetch(`${server.http}/v2/models/echo_int32/ready`)).status).not.toBe(200);
     expect((await fetch(`${server.http}/v2/health/ready`)).status).not.toBe(200);
-    // What is known of the file is not found out again.
+    // A file with a known verdict is not checked again.
     const again = await server.post("/v2/repository/models/echo_int32/load", {});
     expect(again.status).not.toBe(200);
   } finally {

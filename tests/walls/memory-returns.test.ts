@@ -1,5 +1,5 @@
 /**
- * Memory goes back to the system after a peak: unit tests of when, and a server process that was attacked.
+ * Memory is returned to the system after a peak: unit tests of the rules, and a server process that was attacked.
  */
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -61,14 +61,14 @@ describe("when memory is returned", () => {
     Object.assign(state, { resident: 500 * MIB, heap: 300 * MIB, collected: 400 * MIB });
     await settle(250);
     expect(state).toMatchObject({ resident: 100 * MIB, collections: 1 });
-    // What the collection left is live.
+    // The heap after the collection is live.
     Object.assign(state, { resident: 500 * MIB, collected: 400 * MIB });
     await settle(250);
     expect(state).toMatchObject({ resident: 500 * MIB, collections: 1 });
     returner.stop();
   });
 
-  test("not while large requests come and go, nor for little", async () => {
+  test("not under large requests, nor for little", async () => {
     const { state, returner } = fakeProcess();
     // Another amount each time that it is read.
     let reads = 0;
@@ -138,7 +138,7 @@ describe.runIf(process.platform === "linux")("a server process", () => {
         await answer.text();
         return answer.status;
       };
-      // What the code of this path needs stays.
+      // Memory for the code of this path stays.
       await send();
       const before = server.megabytes("VmRSS");
       const statuses = await Promise.all(Array.from({ length: 40 }, send));

@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 interface Member {
   readonly name: string;
   readonly data: Buffer;
-  /** Of the unpacked data, as the directory says. */
+  /** Size of the unpacked data in the directory. */
   readonly size: number;
   readonly method: number;
 }

@@ -1,5 +1,5 @@
 /**
- * What an install of the package brings: no install script, and no version with known holes.
+ * The content of the package's install: no install script, and no version with known holes.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -49,7 +49,7 @@ test("each package with native code that models need is an optional peer, with a
   expect(native.map(([path]) => path.replace("node_modules/", "")).sort()).toEqual(["faiss-node", "onnxruntime-node"]);
   for (const name of ["better-sqlite3", "faiss-node", "onnxruntime-node"]) {
     expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
-    // Tested in the version that is asked of others.
+    // Tested in the version that users need.
     expect(manifest.devDependencies[name]).toBe(manifest.peerDependencies[name]);
     const error = Object.assign(new Error(`Cannot find package '${name}' imported from x`), {
       code: "ERR_MODULE_NOT_FOUND",

@@ -17,7 +17,7 @@ name: "${name}" backend: "javascript" max_batch_size: 0
 input [ { name: "X" data_type: TYPE_STRING dims: [1] } ]
 output [ { name: "Y" data_type: TYPE_STRING dims: [-1] } ]`;
 
-/** Tries what X names outside of what the flags allow, and returns the codes of the errors. */
+/** Tries actions on X that the flags don't allow, and returns the codes of the errors. */
 const TRIES = `
   import { readFileSync, writeFileSync } from "node:fs";
   import { spawnSync } from "node:child_process";
@@ -73,7 +73,7 @@ const allowed = (models: string): string[] => [
   ...[ROOT, models].map(folder => `--allow-fs-read=${join(folder, "/")}`),
 ];
 
-test("a model's code reads, writes and starts nothing outside of what the flags allow", async () => {
+test("a model's code reads, writes and starts nothing beyond the flags", async () => {
   const secret = join(mkdtempSync(join(tmpdir(), "merlon-secret-")), "secret");
   writeFileSync(secret, "do not read");
   const models = repository([], { "tries/config.pbtxt": config("tries"), "tries/1/model.mjs": TRIES });

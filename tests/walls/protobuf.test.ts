@@ -1,5 +1,6 @@
 /**
- * Protobuf's rules: what Google's parser refuses is refused, and what it reads is read the same. The expected values come from `tests/oracles/protobuf`.
+ * Protobuf's rules: messages that Google's parser refuses are refused, and others are read the same. The expected values are from
+ * `tests/oracles/protobuf`.
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
@@ -15,7 +16,7 @@ interface Case {
   readonly type: string;
   /** In base64. */
   readonly bytes: string;
-  /** Null for what is not such a message. */
+  /** Null if it is not such a message. */
   readonly says: unknown;
 }
 

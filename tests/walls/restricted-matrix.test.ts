@@ -139,11 +139,11 @@ test.each(RESTRICTABLE)(
         }
         for (const spelling of spellings(path))
           for (const verb of METHODS) {
-            // The other methods of a path tell as little as its own: a refusal comes first.
+            // The other methods of a path reveal as little as its own: the refusal is first.
             for (const header of WRONG) {
               const answer = await ask(port, verb, spelling, header);
               cells++;
-              // A path without its first slash is no request at all.
+              // A path without its first slash is not a request.
               expect(
                 [403, 404, 405, ...(spelling.startsWith("%") ? [400] : [])],
                 `${verb} ${spelling} with ${header}: ${answer.status} ${answer.text}`,
@@ -260,7 +260,7 @@ test.each(RESTRICTABLE)(
             const { code, message } = await rpc.send(path, Buffer.alloc(0), headers);
             if (path === `${SERVICE}${name}`)
               expect(message.includes("restricted"), `${path} ${message}`).toBe(api === restricted);
-            // Other spellings are no calls, whether they are refused as such or as restricted.
+            // Other spellings are not calls, whether they are refused as such or as restricted.
             else expect([12, 14], `${path} ${message}`).toContain(code);
             expect(message).not.toContain(KEY);
           }

@@ -24,7 +24,7 @@ const ENVIRONMENT = {
   CANARY_URL: `http://user:${CANARY}@127.0.0.1:1`,
 };
 
-/** Servers that are no help: one repeats what it is sent, in an error; one never answers. */
+/** Unhelpful servers: one repeats its input in an error; one never responds. */
 const servers: Server[] = [];
 const ports = { echo: 0, silent: 0, http: 0 };
 
@@ -61,7 +61,7 @@ const remote = (path: string): string => `online_store:\n  type: remote\n  path:
 const sqlite = "online_store:\n  type: sqlite\n  path: data/online_store.db";
 const registry = (text: string): string => `registry: ${text}\n${sqlite}`;
 
-/** By name: what stands in the file besides the project and the registry. */
+/** By name: the file's content besides the project and the registry. */
 const stores = (): Readonly<Record<string, string>> => ({
   refused: redis(`127.0.0.1:1,password=${CANARY}`),
   marks: redis(`127.0.0.1:1,password=${CANARY}/x@y`),
@@ -174,7 +174,7 @@ test("the compiler says no secret, and a build has none", async () => {
     await new Promise(resolve => setImmediate(resolve));
     if (leaks(warnings.join("")).length > 0) found.push("warnings");
     expect(found).toEqual([]);
-    // What holds references alone can be built.
+    // A file with references alone can be built.
     expect(built).toEqual(["whole", "host", "echo_reference", "unread", "url_reference", "url_part", "url_path"]);
   } finally {
     process.off("warning", warned);
@@ -182,7 +182,7 @@ test("the compiler says no secret, and a build has none", async () => {
   }
 }, 120_000);
 
-test("a password that is written out is refused with what to write instead", async () => {
+test("a literal password is refused with the replacement", async () => {
   const said = async (store: string): Promise<string> =>
     printDiagnostics((await compile(program("written", store))).diagnostics);
   expect(await said(redis("127.0.0.1:1,password=secret"))).toMatch(
@@ -202,7 +202,7 @@ test("a server that cannot reach its stores says no secret", async () => {
   for (const [name, store] of Object.entries(stores())) {
     const at = join(repository, name);
     cpSync(model, at, { recursive: true });
-    // As somebody wrote it who has no `merlon build`.
+    // As written without `merlon build`.
     rmSync(join(at, "manifest.json"), { force: true });
     const config = readFileSync(join(at, "config.pbtxt"), "utf8");
     writeFileSync(
@@ -261,7 +261,7 @@ test("a server that cannot reach its stores says no secret", async () => {
   }
 }, 120_000);
 
-test("a restriction that is wrong is told without the header's value", () => {
+test("a wrong restriction is reported without the header's value", () => {
   for (const side of ["http-restricted-api", "grpc-restricted-protocol"])
     for (const text of [`inference:${CANARY}`, `nothing:key=${CANARY}`, `health,health:key=${CANARY}`, `=${CANARY}`])
       try {

@@ -32,7 +32,7 @@ function partWithoutRegion() {
   return { part, other, close: () => closeSync(descriptor) };
 }
 
-test("a request that has ended neither reads nor writes the file that comes after an unregistered region", () => {
+test("a request that has ended neither reads nor writes the file that replaces an unregistered region's", () => {
   const { part, other, close } = partWithoutRegion();
   try {
     expect(() => part.write(Buffer.alloc(16, "x"))).toThrow(

@@ -1,4 +1,4 @@
-// SQLite online stores that somebody is writing, or was: a build copies committed rows alone, and a killed writer leaves a store that can be read.
+// SQLite online stores during or after a write: a build copies committed rows alone, and a killed writer leaves a readable store.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const USERS = 400;
 const TABLE = "shop_user_features";
 
-/** A program beside a Feast repository, whose users all are of one age. @param long ages are texts, of which a transaction does not stay in memory */
+/** A program beside a Feast repository, whose users all are of one age. @param long ages are texts, too many for a transaction in memory */
 function program(
   name: string,
   long = false,
@@ -104,7 +104,7 @@ const TWO = { ages: ["2002"], rows: USERS, integrity: "ok" };
 test("a writer that was killed in the middle of a transaction", async () => {
   const { file, store } = program("hot");
   expect(contents(store)).toEqual(ONE);
-  // Pages of the transaction are in the file, and what they were is in the journal.
+  // Pages of the transaction are in the file, and the old ones are in the journal.
   killed(`${openInChild(store)} db.pragma("cache_size = 4"); db.exec("BEGIN");
     db.prepare("UPDATE ${TABLE} SET value = x'2002' WHERE rowid <= ${USERS - 10}").run(); ${KILL}`);
   expect(statSync(`${store}-journal`).size).toBeGreaterThan(0);
@@ -175,7 +175,7 @@ test("a store that is too large for memory is copied again only when it, or its 
   db.close();
   const changed = copyTo(fourth);
   expect(contents(fourth)).toEqual(TWO);
-  // What a log holds is not in the file that was compared.
+  // The log's content is not in the file that was compared.
   killed(`${openInChild(store)} db.pragma("journal_mode = WAL"); db.pragma("wal_autocheckpoint = 0");
     db.prepare("UPDATE ${TABLE} SET value = x'2001'").run(); ${KILL}`);
   expect(copyTo(fifth)).not.toBe(changed);

@@ -95,7 +95,7 @@ test("two builders of one process id have two staging folders", () => {
   expect(readdirSync(target)).toEqual(["file"]);
 });
 
-test("staging folders of a killed builder are removed, those of one at work stay, and what it retired comes back", async () => {
+test("staging folders of a killed builder are removed, those of a running one stay, and its retired folder is restored", async () => {
   const parent = place();
   const target = join(parent, "out");
   const make = `import { StagingFolder } from "${builtUrl("formats/folders/replace-folder.js")}"; new StagingFolder(${JSON.stringify(target)});`;

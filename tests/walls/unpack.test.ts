@@ -80,7 +80,7 @@ test("stops when the client leaves", async () => {
   };
   const fault = unpackBytes(gzipSync(Buffer.alloc(64 * MIB)), "gzip", { charge, limit: 64 * MIB, tooLarge, signal });
   await expect(fault).rejects.toMatchObject({ code: "CANCELLED" });
-  // Nothing goes on afterwards.
+  // Nothing runs afterwards.
   await new Promise(done => setTimeout(done, 50));
   expect(additions).toBe(3);
   expect(budget.charged).toBe(0);

@@ -126,7 +126,7 @@ describe("without the flag", () => {
     expect(ran()).toBe(false);
   });
 
-  test("a configuration cannot make a module stand in", async () => {
+  test("a configuration cannot make a module a stand-in", async () => {
     const stand = { merlon_stand_in: { string_value: "model.mjs" } };
     await load(server, "disk", { config: config({ backend: "identity", parameters: stand }) });
     await load(server, "disk", { config: config({ backend: "python", parameters: stand }) });
@@ -162,7 +162,7 @@ describe("without the flag", () => {
   });
 });
 
-test("with the flag, an upload may be a JavaScript model, and still none stands in", async () => {
+test("with the flag, an upload may be a JavaScript model, and still not a stand-in", async () => {
   expect(
     await load(allowing, "made", { config: config({ backend: "javascript" }), files: { "1/model.mjs": CODE } }),
   ).toEqual(["", ""]);

@@ -1,4 +1,4 @@
-"""Asks the server at argv[1] with argv[2] threads for argv[3] seconds; prints calls a second, p50 and CPU as JSON."""
+"""Calls the server at argv[1] with argv[2] threads for argv[3] seconds; prints calls per second, p50 and CPU as JSON."""
 
 import json
 import sys

@@ -20,7 +20,7 @@ export async function answerBytes({ url, body, headers, http1 }) {
   const { host, pathname } = new URL(url);
   if (http1) {
     const answer = await fetch(url, { method: "POST", headers, body: bytes });
-    // A binary answer is no text.
+    // A binary response is not text.
     const answered = Buffer.from(await answer.arrayBuffer());
     if (answer.status !== 200 || !answered.includes('"outputs"'))
       throw new Error(`${url}: ${answer.status} ${answered.subarray(0, 500)}`);
@@ -45,7 +45,7 @@ export async function answerBytes({ url, body, headers, http1 }) {
  * @param target `{ url, body (a file), headers, http1 }`
  * @param least bytes of an answer's body: h2load does not look at gRPC's status, but an error has no body
  * @param pid the server's process, whose CPU time is counted with that of its children
- * @returns answers per second; milliseconds at p50 and p99; microseconds of CPU per answer
+ * @returns answers rate per second, milliseconds at p50 and p99, and microseconds of CPU per response
  */
 export async function load({ url, body, headers, http1 }, pid, { inFlight, seconds, scratch, least }) {
   const log = join(scratch, "h2load.log");
@@ -65,7 +65,7 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
   const [, failed] = /requests: .* (\d+) failed/.exec(stdout) ?? [];
   const rows = readFileSync(log, "utf8").trim().split("\n");
   const times = [];
-  // Microseconds; a busy machine ends the load later than it was told to.
+  // Microseconds; a busy machine ends the load late.
   let [first, last] = [Number.POSITIVE_INFINITY, 0];
   for (const row of rows) {
     const [start, status, duration] = row.split("\t").map(Number);
@@ -75,7 +75,7 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
     last = Math.max(last, start + duration);
   }
   rmSync(log, { force: true });
-  // Too slow to answer once in the time: a longer round tells how slow.
+  // Too slow for one response in the time: a longer round measures it.
   if (times.length === 0 && Number(failed) === 0 && seconds < 30)
     return load({ url, body, headers, http1 }, pid, { inFlight, seconds: seconds * 4, scratch, least });
   if (times.length === 0 || times.length < rows.length || Number(failed) > inFlight)

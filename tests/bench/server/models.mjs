@@ -84,7 +84,7 @@ export const tritonRepository = folder =>
   });
 
 /**
- * Models of tensors of so many bytes, for Merlon and for Triton's Python back end: `scripted_SIZE`, the ensemble `three_scripts_SIZE`, and for
+ * Models of tensors of this size, for Merlon and for Triton's Python back end: `scripted_SIZE`, the ensemble `three_scripts_SIZE`, and for
  * Merlon `identity_SIZE`.
  */
 export function sizedRepositories(folder, sizes) {
@@ -148,7 +148,7 @@ function binaryBody(size) {
 }
 
 /**
- * What is measured: for each, the servers that take part and the request.
+ * The measurements: for each, the servers and the request.
  * @param scratch where the bodies are written for the load generator
  */
 export function workloads(scratch) {

@@ -1,5 +1,5 @@
 /**
- * The servers under measurement, each in a process of its own, and what /proc says about them.
+ * The servers under measurement, each in a process of its own, and their figures from /proc.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -33,7 +33,7 @@ function family(pid) {
   return found;
 }
 
-/** Of a process and its children; one that ends while we look counts nothing. */
+/** The sum over a process and its children; one that ends meanwhile counts as 0. */
 const sumOver = (pid, of) =>
   family(pid).reduce((sum, one) => {
     try {

@@ -5,7 +5,7 @@ import { execute } from "../../../dist/runtime/server/requests/infer.js";
 import { validateRequest } from "../../../dist/runtime/server/requests/validate.js";
 import { quantiles } from "./measure.mjs";
 
-/** Ids of `batch` users for each of fifty requests, as the client of the wire asks them. */
+/** Ids of `batch` users for each of fifty requests, as the wire's client sends them. */
 const requestsOf = (batch, users) =>
   Array.from({ length: 50 }, (_, i) => Int32Array.from({ length: batch }, (_, j) => 1 + ((i * 37 + j * 11) % users)));
 
@@ -22,7 +22,7 @@ export async function openInProcess(repository) {
     writeLog() {},
   });
   return {
-    /** @returns asks for the users of a tensor's bytes; stages tell what the plan has done so far */
+    /** @returns asks for the users of a tensor's bytes; stages have the plan's counters */
     model(name) {
       const version = registry.find(name, -1);
       const ask = data => {
@@ -81,7 +81,7 @@ export async function inTurn({ ask, stages }, programs, { batch, users }, second
   }
   const until = performance.now() + seconds * 1000;
   for (let i = 0; performance.now() < until || i < 4; i++)
-    // Each comes after each of the others in its turn: none always finds the caches as one of them leaves them.
+    // Each follows each of the others in its turn, so that the state of the caches is not constant.
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[i % 2 ? turn : names.length - 1 - turn];
       await new Promise(setImmediate);

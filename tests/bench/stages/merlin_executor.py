@@ -88,7 +88,7 @@ def repository():
         file = folder / f"{name}.parquet"
         frame.to_parquet(file)
         source = FileSource(path=str(file), timestamp_field="time", created_timestamp_column="created")
-        # QueryFaiss answers int32, and the schema check wants the entity to be that too.
+        # QueryFaiss returns int32, and the schema check requires the same dtype of the entity.
         kind = ValueType.INT32 if key == "item_id" else ValueType.INT64
         entity = Entity(name=key, value_type=kind, join_keys=[key])
         schema = [Field(name=f, dtype=t) for f, t in fields]

@@ -1,9 +1,9 @@
 /**
  * The same recommender as an engineer writes it by hand in Node, for this shop alone: each stage is a function over typed arrays, or a call of the library
- * that does it. What the served plan is measured against; nothing of the runtime runs here but our binding of FAISS, where it is asked for.
+ * that does it. The reference for the served plan. It uses nothing of the runtime but our binding of FAISS, on request.
  *
- * Features come from the store by better-sqlite3 and protobufjs (`store: "sqlite"`), or out of arrays that were read from it once (`store: "memory"`);
- * searches are faiss-node's (`search: "faiss-node"`) or our binding's (`search: "binding"`).
+ * Features are read from the store by better-sqlite3 and protobufjs (`store: "sqlite"`), or from arrays (`store: "memory"`). Searches use
+ * faiss-node (`search: "faiss-node"`) or our binding (`search: "binding"`).
  */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -122,7 +122,7 @@ function lowWords(values) {
   return low;
 }
 
-/** What a fitted workflow of the shop does, with its vocabularies as tables by value. */
+/** A fitted workflow of the shop, with its vocabularies as tables by value. */
 function workflow(folder, name) {
   const at = join(folder, "etl", name);
   const { steps } = JSON.parse(readFileSync(join(at, "workflow.json"), "utf8"));

@@ -5,7 +5,7 @@ import protobuf from "protobufjs";
 
 const Database = createRequire(import.meta.url)("better-sqlite3");
 
-/** Of Feast's `Value` what this store holds. */
+/** The part of Feast's `Value` in this store. */
 const Value = protobuf
   .parse(
     `syntax = "proto3";
@@ -15,7 +15,7 @@ message Value { oneof val { int64 int64_val = 4; float float_val = 6; Int64List 
   )
   .root.lookupType("Value");
 
-/** Statements with a list take so many keys. */
+/** Number of keys in a statement's list. */
 const KEYS = 1000;
 
 export function sqliteStore(folder) {

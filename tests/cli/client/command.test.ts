@@ -15,7 +15,7 @@ import { contractRepository } from "../../runtime/client/contract-models.js";
 const folder = mkdtempSync(join(tmpdir(), "merlon-command-"));
 let server: Awaited<ReturnType<typeof serve>>;
 
-/** Answers a ragged column as it came, and a third of each value. */
+/** Returns a ragged column unchanged, and a third of each value. */
 function writeRaggedModel(models: string): void {
   mkdirSync(join(models, "bag", "1"), { recursive: true });
   const tensor = (side: string, name: string, type: string) =>
@@ -119,7 +119,7 @@ test("infer takes words, JSON, files and rows; big integers stay exact", async (
   ]);
 });
 
-test("stream prints answers as they come; bench and stats say where the time went", async () => {
+test("stream prints responses as they arrive; bench and stats show the time per phase", async () => {
   expect((await merlon("client", "stream", "count", "INPUT0=3")).stdout).toMatch(/#3[\s\S]*3 answers in/);
   const { stdout } = await merlon(
     "client",
@@ -157,7 +157,7 @@ test("typegen writes models of a server and of a repository alike", async () => 
   expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts", "--check")).code).toBe(1);
 });
 
-test("a ragged column goes by its own name, as lists, and is answered as lists", async () => {
+test("a ragged column has its own name, as lists, in requests and responses", async () => {
   const { stdout, stderr } = await merlon("client", "infer", "bag", "bought=[[1,2],[],[6]]");
   expect(stderr).toBe("");
   expect(stdout).toMatch(/^bag 1 .*\n\nbought {2}FP32, 3 rows\n {2}0\.33333334, 0\.6666667\n {2}–\n {2}2\n$/);

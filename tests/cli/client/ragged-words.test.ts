@@ -1,4 +1,4 @@
-// What `merlon client infer` reads and prints of Merlon's own models: ragged columns under one name, and the stories of candidates.
+// The input and output of `merlon client infer` for Merlon's own models: ragged columns under one name, and the stories of candidates.
 import { expect, test } from "vitest";
 import type { Plan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";

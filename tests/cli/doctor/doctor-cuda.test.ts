@@ -1,4 +1,4 @@
-// What `merlon doctor --gpu` finds of CUDA, control groups and libraries, in folders of the test's own.
+// The findings of `merlon doctor --gpu` about CUDA, control groups and libraries, in folders of the test's own.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

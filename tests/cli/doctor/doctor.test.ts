@@ -93,7 +93,7 @@ describe("a package that", () => {
       found: "1.30.0: the process that loaded it ended by SIGABRT",
     });
   });
-  test("exits, throws or prints is told apart", async () => {
+  test("distinguishes exit, throw and output", async () => {
     expect((await found("1.30.0", "process.exit(3);"))!.state).toBe("broken");
     expect(await found("1.30.0", "throw new Error('no such symbol\\nat line 2');")).toMatchObject({
       state: "broken",

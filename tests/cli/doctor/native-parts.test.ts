@@ -63,7 +63,7 @@ test("faiss-node without its binary", () => {
 
 test("a binary of another Node, and a file that is none", () => {
   const { load, folder } = withoutScripts("better-sqlite3", [".node"], [], Database => new Database(":memory:"));
-  // A binary that was compiled on purpose comes before the package's own.
+  // A binary that was compiled on purpose precedes the package's own.
   const file = join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node");
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, "no library");

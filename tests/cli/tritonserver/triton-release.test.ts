@@ -28,7 +28,7 @@ describe.each([
   });
 });
 
-test("the flag for shared memory goes before the release's default, and without a release nothing changes", () => {
+test("the flag for shared memory precedes the release's default, and without a release nothing changes", () => {
   const modelRepositories = ["m"];
   expect(withDefaults({ modelRepositories, tritonRelease: "26.04", allowClientShm: false }).allowClientShm).toBe(false);
   expect(withDefaults({ modelRepositories })).toMatchObject({ serverVersion: "2.73.0dev", allowClientShm: false });

@@ -1,4 +1,4 @@
-// The page in a real Chromium: keys of restricted APIs, models that are chosen quickly one after the other, and names that a URL would encode.
+// The page in a real Chromium: keys of restricted APIs, quick changes of models, and names that a URL would encode.
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

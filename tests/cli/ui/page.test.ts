@@ -52,7 +52,7 @@ afterAll(async () => {
 
 const text = (selector: string) => page.locator(selector).textContent();
 
-test("models, graph, request, trace, why and why not; nothing on the console, nobody else asked", async () => {
+test("models, graph, request, trace, why and why not; nothing on the console, no other server called", async () => {
   await page
     .locator("#models button", { hasText: /^recommend\s*READY/ })
     .first()
@@ -144,7 +144,7 @@ test("requests of any client, over gRPC and HTTP, are there stage by stage, and 
   complaints.length = 0;
 }, 60_000);
 
-test("a mistake in the form is told, and so is the server's no", async () => {
+test("a mistake in the form is reported, and so is the server's refusal", async () => {
   await page.locator("#in-user_id").fill("[[1");
   await page.keyboard.press("Control+Enter");
   expect(await text("#console")).toContain("user_id is not JSON");

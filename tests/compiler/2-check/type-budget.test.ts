@@ -1,4 +1,4 @@
-// What the checker pays for a program, in instantiations: a count, so that a busy machine does not matter. A change that makes types more than
+// The checker's cost for a program, in instantiations: a count, independent of the machine's load. A change that makes types more than
 // a fifth dearer has to say so here.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";

@@ -33,7 +33,7 @@ const COMPOSED = new Set([
   "targetEncoding",
 ]);
 
-/** Nodes whose columns no type can know: names from parameter names, from a function, from tags, and what follows from removed inputs. */
+/** Nodes whose columns no type can describe: names from parameter names, from a function, from tags, and consequences of removed inputs. */
 function isBeyondTypes(node: Node): boolean {
   if (node.kind === "pick") return node.names.some(name => typeof name !== "string");
   if (node.kind === "minus") return typeof node.right !== "number" && node.right.some(name => typeof name !== "string");
@@ -66,7 +66,7 @@ const programs = [
     .map(f => [`shop/${f}`, join(SHOP, f)]),
 ] as [name: string, file: string][];
 
-/** Columns by site, as the checker knows them; undefined where they are open. */
+/** Columns by site, as the checker infers them; undefined if they are open. */
 function typesBySite(file: string): { columns: Map<number, string[] | undefined>; text: Map<number, string> } {
   const sources = loadSources(file);
   addEnvironment(sources, artefactReader(dirname(file)));

@@ -68,7 +68,7 @@ test("the manifest names the program and its texts, relative to each other", asy
   expect(await warnings()).toEqual([]);
 });
 
-test("an edit that changes the plan is a warning, in the program and in what it imports", async () => {
+test("an edit that changes the plan is a warning, in the program and in its imports", async () => {
   write("features/user.workflow.ts", WORKFLOW.replace("({ maxSize })", "({ maxSize: 50 })"));
   expect(await warnings()).toEqual([
     expect.stringMatching(/^workflow\/edited `.*user\.workflow\.ts` was edited since `etl\/user`/),
@@ -81,7 +81,7 @@ test("an edit that changes the plan is a warning, in the program and in what it 
   expect(await warnings()).toEqual([]);
 });
 
-test("an edited comment is none, and neither is a program that is gone", async () => {
+test("an edited comment is none, and neither is a missing program", async () => {
   write("features/user.workflow.ts", `// Users.\n${WORKFLOW}`);
   expect(await warnings()).toEqual([]);
   rmSync(at("features"), { recursive: true });
@@ -93,7 +93,7 @@ test("a program that does not compile any more is one", async () => {
   expect(await warnings()).toHaveLength(1);
 });
 
-test("a program outside of the project, and a file that is no program, are not run", async () => {
+test("a program outside of the project, and a file that is not a program, are not run", async () => {
   const outside = mkdtempSync(join(tmpdir(), "merlon-outside-"));
   const ran = at("ran");
   const hostile = `import { writeFileSync } from "node:fs";\nwriteFileSync(${JSON.stringify(ran)}, "");\n`;

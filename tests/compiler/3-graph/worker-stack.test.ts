@@ -1,5 +1,5 @@
 /**
- * The stack of a thread that doesn't end, and that such a thread can be terminated whenever it is asked, also on a busy machine.
+ * The stack of a thread that doesn't end, which can be terminated at any time, also on a busy machine.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -26,7 +26,7 @@ test.each([
   expect(await terminated(worker)).toBe(true);
 });
 
-// As on a machine that is too busy to let the thread answer: it would pause when nobody is there to let it go on.
+// As on a machine that is too busy for the thread to respond: it would pause after its caller has stopped waiting.
 test.each([0, 1, 2, 4, 8, 16])("a thread that has %i ms to answer can be terminated", async ms => {
   const worker = await started("for (;;);");
   await workerStack(worker, ms);

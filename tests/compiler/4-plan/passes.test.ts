@@ -108,7 +108,7 @@ function requestColumns(rows: readonly RequestRow[]): Map<string, Column> {
 }
 
 async function answer(plan: Plan, rows: readonly RequestRow[]): Promise<unknown> {
-  // What is run is what can be written and read again.
+  // The executed plan is one that can be written and parsed again.
   const executable = await preparePlan(parsePlan(printPlan(plan), "plan.json"), { folder, models: noModels });
   try {
     const { columns } = await executable.run(requestColumns(rows), context());
@@ -120,7 +120,7 @@ async function answer(plan: Plan, rows: readonly RequestRow[]): Promise<unknown>
   }
 }
 
-test("an optimised plan answers as the plain one does, whatever passes are off", async () => {
+test("an optimized plan equals the plain one, with any passes off", async () => {
   const did = new Map<PassName, number>();
   let answered = 0;
   await fc.assert(
@@ -135,7 +135,7 @@ test("an optimised plan answers as the plain one does, whatever passes are off",
         const { plan, reports } = optimise(plain, new Set(off));
         for (const { pass, notes } of reports) did.set(pass, (did.get(pass) ?? 0) + notes.length);
         const expected = await answer(plain, rows);
-        // A plan that fails may fail later, or, where nobody reads what fails, not at all.
+        // A plan that fails may fail later, or, if the failing step is unread, not at all.
         if (typeof expected === "object" && expected !== null && "fault" in expected) return;
         answered++;
         expect(await answer(plan, rows)).toEqual(expected);
@@ -258,7 +258,7 @@ describe("mergeLookups", () => {
   });
 });
 
-test("what a fit learnt for a step is its equal's too, so that they stay one", async () => {
+test("a step's fitted state is its equal's too, so that they stay one", async () => {
   const file = join(folder, "twins.workflow.ts");
   writeFileSync(
     file,
@@ -282,7 +282,7 @@ export default workflow("twins", one + two);
 });
 
 describe("pruneColumns", () => {
-  test("a feature nobody reads is not fetched, and a step nobody reads is gone", () => {
+  test("an unread feature is not fetched, and an unread step is removed", () => {
     const { plan, reports } = optimise(
       planOf([lookup("one", { age: "age", city: "city" }), lookup("two", { x: "x" }, "error")], [["one", "city"]]),
     );
@@ -293,7 +293,7 @@ describe("pruneColumns", () => {
     ]);
   });
 
-  test("a model's output that nobody reads is not asked for", () => {
+  test("a model's unread output is not requested", () => {
     const model = {
       id: "rank",
       op: "predictOnnx",

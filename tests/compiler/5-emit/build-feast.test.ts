@@ -1,5 +1,5 @@
-// What a build carries of a Feast repository whose store is Redis or a feature server: the registry, the store's name as it is written, the
-// certificate beside it, and no secret.
+// A build with a Feast repository whose store is Redis or a feature server. It copies the registry, the store's name as written, and the
+// certificate beside it, but no secret.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,7 +61,7 @@ test("Redis", async () => {
   delete process.env.MERLON_TEST_PASSWORD;
 });
 
-test("a client certificate comes along, its private key does not", async () => {
+test("a client certificate is copied, its private key is not", async () => {
   const store = (key: string) =>
     `  type: redis\n  connection_string: "cache:6379,ssl=true,ssl_certfile=certs/ca.pem,ssl_keyfile=${key}"`;
   await expect(built("key", store("certs/key.pem"))).rejects.toThrow(

@@ -24,7 +24,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Serves each layout's repositories, and asks both the same. */
+/** Serves each layout's repositories, and sends both the same requests. */
 async function serveBoth(
   roots: readonly string[],
 ): Promise<(model: string, tensors: readonly Tensor[]) => Promise<Answer[]>> {
@@ -127,7 +127,7 @@ export default ensemble("names", ${answer});
     expect(existsSync(out)).toBe(false);
   };
 
-  test("a column of the request goes through; one that nobody reads is taken", async () => {
+  test("a column of the request is passed through; an unread one is accepted", async () => {
     const compiled = await program('request["a"] + (request["a"] >> logOp() >> rename({ name: "log_a" }))');
     if (!compiled.ok) throw new Error(printDiagnostics(compiled.diagnostics));
     const root = join(folder, "names");
@@ -147,7 +147,7 @@ export default ensemble("names", ${answer});
 });
 
 describe("steps that became one", () => {
-  test("hand nulls on and tell the time of each of the author's steps", async () => {
+  test("pass nulls on and measure each of the author's steps", async () => {
     const file = join(folder, "fused.ensemble.ts");
     writeFileSync(
       file,

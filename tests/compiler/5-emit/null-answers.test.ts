@@ -1,4 +1,4 @@
-/** A null answer is told from 0 and "": each layout, and a stock Triton's graphs, mark it in `NAME__validity`. */
+/** A null output is distinguished from 0 and "": each layout, and a stock Triton's graphs, mark it in `NAME__validity`. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,7 +67,7 @@ test.each(["batched", "unbatched"])("%s", async model => {
   for (const [i, form] of Object.keys(FORMS).entries()) expect(answers[i], form).toEqual(answers[0]);
   const [first] = answers as [Exclude<(typeof answers)[0], { error: string }>];
   const found = Object.entries(first).filter(([name]) => name.endsWith("__validity"));
-  // The store knows user 1. One candidate of the other is filtered out: its place is filled up, and no value.
+  // The store has user 1. One candidate of the other is filtered out: its place is filled up, and no value.
   expect(Object.fromEntries(found)).toEqual(
     model === "batched"
       ? {

@@ -1,4 +1,4 @@
-/** What a program says of its serving → config.pbtxt, or a sentence about what is wrong. */
+/** A program's serving options → config.pbtxt, or a sentence about the fault. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -33,7 +33,7 @@ function first<T extends ts.Node>(tree: ts.SourceFile, is: (node: ts.Node) => no
   return found;
 }
 
-test("the author's files are the entry and what it imports: neither declarations nor packages", () => {
+test("the author's files are the entry and its imports: neither declarations nor packages", () => {
   const { project, path } = open({
     "main.ts":
       'import { a } from "./a.js";\nimport { b } from "./b.js";\nimport { c } from "c";\nexport default [a, b, c];\n',

@@ -1,4 +1,4 @@
-// The plugin in a live tsserver, asked what VS Code asks.
+// The plugin in a live tsserver, with VS Code's requests.
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ const open = (body: string, name = `file${files++}.workflow.ts`) => {
   return { text, file: editor.open(name, text) };
 };
 const problems = (file: string) => editor.ask<Problem[]>("semanticDiagnosticsSync", { file });
-/** What is marked, and what is said. */
+/** The marked text, and its message. */
 const said = async (file: string, text: string) =>
   (await problems(file)).map(({ start, end, text: message }) => {
     const lines = text.split("\n");
@@ -107,7 +107,7 @@ describe("mistakes are marked at the operand, in the compiler's words", () => {
     expect(await said(file, text)).toEqual([[mark, message]]);
   });
 
-  test("all of a file at once, and gone when they are corrected", async () => {
+  test("all of a file at once, and none when they are corrected", async () => {
     const { file, text } = open('const a = user["x"];\nconst b = user["y"];\n');
     expect((await said(file, text)).map(([mark]) => mark)).toEqual(['"x"', '"y"']);
     editor.type(file, `${HEAD}const a = user["age"];\nconst b = user["city"];\n`);
@@ -175,7 +175,7 @@ describe("hover, definition, references, rename", () => {
     const hover = async (mark: string, plus = 0) =>
       (await editor.ask<{ displayString: string }>("quickinfo", { file, ...placeOf(text, mark, plus) })).displayString;
     expect(await hover("price =")).toBe('const price: Node<"float32 age", "float32 age" | "string city">');
-    // Where an operand starts, the rewritten text has a helper's name just before it.
+    // The rewritten text has a helper's name just before an operand.
     expect(await hover('user["age"]')).toBe(
       'const user: Node<"float32 age" | "string city", "float32 age" | "string city">',
     );

@@ -23,7 +23,7 @@ export interface NativeEditor {
 }
 
 const DYNAMIC = { dynamicRegistration: true };
-/** What VS Code offers: mappers register their file extension. */
+/** VS Code's capabilities: mappers register their file extension. */
 const CAPABILITIES = {
   textDocument: Object.fromEntries(
     ["synchronization", "completion", "hover", "definition", "references", "rename", "diagnostic"].map(name => [

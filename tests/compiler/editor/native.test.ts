@@ -70,7 +70,7 @@ describe("the language server", () => {
     expect(await marked(uri, corrected)).toEqual([]);
   });
 
-  test("the rewriter's findings stand in place of what TypeScript makes of them", async () => {
+  test("the rewriter's findings replace their consequences in TypeScript", async () => {
     const text =
       'import { clip, source } from "merlon";\nlet a = source({ age: "float32" });\na >>= clip({ min: 0 });\nexport const b = a;\n';
     const uri = editor.open("finding.merlon", text);

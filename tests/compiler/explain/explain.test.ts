@@ -88,7 +88,7 @@ describe("a program", () => {
     expect(await text(LOOK_UPS)).not.toContain("]  nobody reads it\n");
   });
 
-  test("colours are only added when asked for", async () => {
+  test("colors are only added on request", async () => {
     const [plain, colored] = await Promise.all([false, true].map(color => explain(STAGES, { format: "text", color })));
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
     expect(colored!.ok && colored!.text.replace(/\u001b\[\d+m/g, "")).toBe(plain!.ok && plain!.text);
@@ -138,7 +138,7 @@ describe("what was built", () => {
     expect(await text(STAGES, format)).not.toContain(process.cwd());
   });
 
-  test("what is no plan is refused by name", async () => {
+  test("a file that is not a plan is refused by name", async () => {
     await expect(text(join(folder, "nowhere"))).rejects.toThrow(/nowhere: there is no such file/);
     const empty = join(folder, "empty");
     mkdirSync(empty);

@@ -60,7 +60,7 @@ async function shot(name: string): Promise<void> {
 describe("four stages", () => {
   beforeEach(() => open("ensemble-four-stages"));
 
-  test("draws every step and column, asks nobody for anything, and says nothing on the console", async () => {
+  test("draws every step and column, makes no request, and prints nothing on the console", async () => {
     expect(await page.title()).toBe("ensemble recommend");
     expect(await page.$$eval(".card", cards => cards.map(card => card.getAttribute("data-step")))).toEqual([
       "request",
@@ -114,7 +114,7 @@ describe("four stages", () => {
     expect(outside).toEqual([]);
   });
 
-  test("hovering a column lights up where it comes from and where it goes, and leaving lets go", async () => {
+  test("hovering a column highlights its sources and readers, and leaving removes the highlight", async () => {
     await column("user.queryFeast", "purchased_ids").hover();
     expect(await lit("up")).toEqual(["request user_id", "user.queryFeast purchased_ids"]);
     expect(await lit("down")).toEqual([
@@ -134,7 +134,7 @@ describe("four stages", () => {
     await page.mouse.move(20, 860);
     expect(await lit("down")).toEqual([]);
     await column("retrieval.transformWorkflow", "city").hover();
-    // Through the fitted workflow: its city comes from the store's city, not from the age.
+    // Through the fitted workflow: its city is from the store's city, not from the age.
     expect(await lit("up")).toEqual(["request user_id", "user.queryFeast city", "retrieval.transformWorkflow city"]);
     await shot("four-stages-lineage");
   });
@@ -152,7 +152,7 @@ describe("four stages", () => {
     expect(await panel()).toContain("Changes by passes");
   });
 
-  test("search marks steps and columns; Enter goes through them", async () => {
+  test("search marks steps and columns; Enter selects the next", async () => {
     await page.keyboard.press("/");
     await page.keyboard.type("ITEM_ID");
     expect(await page.locator("#found").textContent()).toBe("3 found");
@@ -185,7 +185,7 @@ describe("four stages", () => {
     expect(await page.evaluate("document.activeElement.dataset.step")).toBe("request");
   });
 
-  test("dragging and zooming move the picture; a drag is no click", async () => {
+  test("dragging and zooming move the picture; a drag is not a click", async () => {
     const view = () => page.locator("#graph").getAttribute("viewBox");
     const before = await view();
     await page.mouse.move(500, 700);

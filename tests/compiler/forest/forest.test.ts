@@ -58,7 +58,7 @@ describe("predictions are the libraries' own", () => {
     expect(new Set(made).size).toBeGreaterThan(1);
     await session.release();
   });
-  test("names of features come from the file", () => {
+  test("names of features are those of the file", () => {
     for (const { file } of cases)
       expect(readForest(join(FIXTURES, file)).names).toEqual(["age", "price", "visits", "stock", "brand"]);
   });
@@ -135,7 +135,7 @@ describe("files that hold no forest are refused", () => {
       rmSync(folder, { recursive: true });
     }
   });
-  test("LightGBM: an unknown objective, a tree cut short, the last trees gone", () => {
+  test("LightGBM: an unknown objective, a truncated tree, the last trees missing", () => {
     const text = readFileSync(join(FIXTURES, "lightgbm-binary.txt"), "utf8");
     expect(() => readLightgbm(text.replace(/^objective=.*$/m, "objective=later"), "m.txt")).toThrow(
       "m.txt was trained for `later`",

@@ -43,7 +43,7 @@ function imported(output: number, nodes: readonly object[], edit = (text: string
 const select = (id: number, ...columns: string[]) => record({ id, op: "SelectionOp", columns });
 
 describe("a graph that NVTabular wrote", () => {
-  test("nodes are numbered by distance from the output: one may come before one that it reads", () => {
+  test("nodes are numbered by distance from the output: one may precede one that it reads", () => {
     const { lines } = imported(3, [
       record({ id: 0, op: "LogOp", parents: [2], columns: ["a"] }),
       select(1, "b"),
@@ -97,7 +97,7 @@ describe("a graph that NVTabular wrote", () => {
     expect(readNvtGraph(folder).nodes[1]!.op_state).toEqual({ means: { NaN: -Infinity }, stds: { NaN: null } });
   });
 
-  test("statistics by fold are no keys; names in the separator's way are found", () => {
+  test("statistics by fold are not keys; names that contain the separator are found", () => {
     const stats = ["__fold___a_b", "a_b", "__fold___a_b_c", "a_b_c"].map(key => ({ key: [key], path: key }));
     const encoding = record({
       id: 2,

@@ -1,4 +1,4 @@
-// What the rewriter does around functions of columns, and what a part of a workflow answers once it is compiled.
+// The rewriter's handling of functions of columns, and the results of a part of a workflow.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,7 +53,7 @@ describe("a part of a fitted workflow", () => {
     expect(subgraphOf(events(), "nobody")).toBeUndefined();
   });
 
-  test("without labels, what is made from them goes, and a filter that looks at them", () => {
+  test("without labels, the columns made from them are dropped, and filters that read them", () => {
     const serving = withoutInputs(events(), ["label"]);
     expect(serving.inputs.map(c => c.name)).toEqual(["user_id", "item_id", "city", "price"]);
     expect(serving.outputs.map(o => [o.schema.name, o.schema.rows])).toEqual(
@@ -64,7 +64,7 @@ describe("a part of a fitted workflow", () => {
     expect(parsePlan(JSON.stringify(serving), "serving plan")).toEqual(serving);
   });
 
-  test("is served by itself: the ids of the vocabulary that the whole learnt", async () => {
+  test("is served by itself, with the ids of the whole's vocabulary", async () => {
     const out = mkdtempSync(join(tmpdir(), "merlon-subgraph-"));
     try {
       const compiled = await compile(join(SAMPLES, "ensemble-subgraph", "main.ensemble.ts"));
@@ -81,7 +81,8 @@ describe("a part of a fitted workflow", () => {
         { seed: 0n, parameters: new Map() },
       );
       const answer = Object.fromEntries([...result.columns].map(([name, col]) => [name, fromColumn(col)]));
-      // Kept rows of the fit: users 1, 2, 2; cities Ghent, Turin, Oslo; ids start at 3, the most frequent first; 2 is unknown, 1 null.
+      // Kept rows of the fit: users 1, 2, 2 and cities Ghent, Turin, Oslo. Ids start at 3, the most frequent first, with 2 for unknown and
+      // 1 for null.
       expect(answer.user_id).toEqual([4, 3, 2]);
       expect(answer.city!.at(2)).toBe(2);
       expect(answer.all_user_id).toEqual(answer.user_id);

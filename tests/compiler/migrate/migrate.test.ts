@@ -1,4 +1,4 @@
-// `merlon migrate`: each sample and example goes to `.merlon`, back, and to the method form, and compiles to the same plan in each.
+// `merlon migrate`: each sample and example is converted to `.merlon`, back, and to the method form, and compiles to the same plan in each.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -23,7 +23,7 @@ for step in steps:
     subprocess.run(words, cwd=out, stderr=subprocess.DEVNULL, check=False)
 if len(sys.argv) > 3:
     shutil.copytree(os.path.join(sys.argv[3], "src/python/examples"), os.path.join(out, "qa/clients"), dirs_exist_ok=True)
-# Scripts that are run by their name are to find the interpreter that stands in the container's place.
+# Scripts that are run by their name must find the interpreter of the container's path.
 for name in os.listdir(os.path.join(out, "qa/common")):
     path = os.path.join(out, "qa/common", name)
     if not name.endswith(".py"):

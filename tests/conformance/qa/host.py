@@ -103,7 +103,7 @@ def execute(model, told):
 
 
 def complete(module, written):
-    """What `auto_complete_config` has called, in order: the server has the rules."""
+    """The calls of `auto_complete_config`, in order: the server has the rules."""
     config = pb_utils.ModelConfig(written)
     fill = getattr(module.TritonPythonModel, "auto_complete_config", None)
     if fill and not isinstance(fill(config), pb_utils.ModelConfig):

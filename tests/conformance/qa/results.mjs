@@ -1,4 +1,4 @@
-/** What one run of a test file printed, with unittest or pytest → its tests by outcome; a run that ended otherwise is one failed test. */
+/** The output of one run of a test file, with unittest or pytest → its tests by outcome. A run that ended otherwise is one failed test. */
 export function readResult(log) {
   const command = /^\$ (.*)/.exec(log)?.[1] ?? "";
   const code = Number(/^exit (\d+)$/m.exec(log)?.[1] ?? 1);

@@ -1,4 +1,4 @@
-"""What models of Triton's Python back end import: the part of it that the suites use, over the messages of `host.py`."""
+"""The imports of models for Triton's Python back end: the part that the suites use, over the messages of `host.py`."""
 
 import json
 
@@ -110,7 +110,7 @@ class InferenceTrace:
 
 
 class InferenceRequest:
-    """A request that came, or with `model_name` a call of another model."""
+    """A request, or with `model_name` a call of another model."""
 
     def __init__(self, inputs, model_name=None, requested_output_names=(), model_version=-1, request_id="",
                  correlation_id=0, flags=0, timeout=0, parameters=None, handle=None, trace=None,
@@ -175,7 +175,7 @@ class Logger:
 
 
 class ModelConfig:
-    """What `auto_complete_config` fills in."""
+    """The configuration that `auto_complete_config` completes."""
 
     def __init__(self, config):
         self._config, self.calls = config, []

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /**
- * `node tests/conformance/qa/walk.mjs CHECKOUT SUITE... [--client CHECKOUT] [--server COMMAND] [--work FOLDER] [--seconds N]`: runs suites of a checkout of
- * github.com/triton-inference-server/server by their own `test.sh` against this server, or another one, and prints what passed of what was run.
+ * `node tests/conformance/qa/walk.mjs CHECKOUT SUITE... [--client CHECKOUT] [--server COMMAND] [--work FOLDER] [--seconds N]`: runs suites
+ * of a checkout of github.com/triton-inference-server/server by their own `test.sh` against this server, or another one, and prints the
+ * results.
  *
- * Needs bash, curl, jq, and in QA_PYTHON (python3) a Python with numpy, onnx, ml_dtypes, psutil, pytest and tritonclient[all]. Where `unshare` may make
- * a network of its own, the ports 8000 to 8002 of this machine needn't be free.
+ * Needs bash, curl, jq, and in QA_PYTHON (python3) a Python with numpy, onnx, ml_dtypes, psutil, pytest and tritonclient[all]. If `unshare`
+ * may create a network namespace, the ports 8000 to 8002 of this machine needn't be free.
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -70,7 +71,7 @@ function writeRunnable(file, text) {
 
 /** @returns whether a test failed */
 function walk(suite) {
-  // Beside the suite as it came, since test.sh writes into its folder and reaches others by "../".
+  // Beside the original suite, since test.sh writes into its folder and reaches others by "../".
   const folder = join(qa, `${suite}.run`);
   const results = join(flags.work, "results", suite);
   for (const old of [folder, results]) rmSync(old, { recursive: true, force: true });
@@ -129,13 +130,13 @@ function relocate(file, suite) {
       .replaceAll("/opt/tritonserver/qa", qa)
       .replaceAll("/opt/tritonserver", join(flags.work, "opt"))
       .replaceAll("/opt/ml", join(flags.work, "opt/ml"))
-      // What a script does to a line of a GPU it does to one of the CPU beside it.
+      // An edit of a GPU's line is also applied to a CPU's line beside it.
       .replace(/^(?!.*s\/kind: KIND_GPU\/).*$/gm, line => line.replaceAll("KIND_GPU", "KIND_CPU"))
       .replaceAll("/data/inferenceserver", join(flags.work, "data", "inferenceserver")),
   );
 }
 
-/** What a suite expects of a machine with a GPU → of one without. */
+/** A suite's expectations for a machine with a GPU → for one without. */
 function expectNoGpu(folder) {
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!/(?:^|\/)expected(?:\.\d+)?$/.test(name)) continue;

@@ -32,7 +32,7 @@ function host(code: string, options: Partial<HostOptions> = {}): WorkerHost<Any>
   return made;
 }
 
-test("calls have results, in whatever order they come, and memory moves both ways", async () => {
+test("calls have results, in any order, and memory moves both ways", async () => {
   const worker = host(
     `const held = new Map();
     serveCalls({
@@ -60,7 +60,7 @@ test("calls have results, in whatever order they come, and memory moves both way
   expect(worker.pending).toBe(0);
 });
 
-test("errors come with name, message and code, and the worker goes on", async () => {
+test("errors have name, message and code, and the worker continues", async () => {
   const worker = host(`serveCalls({
     range: () => { throw new RangeError("too far"); },
     missing: async () => { throw Object.assign(new Error("no file"), { code: "ENOENT" }); },
@@ -86,7 +86,7 @@ test.each([
   ["exits", "setTimeout(() => process.exit(3), 20)", "the test's thread has ended: exit code 3"],
   ["does not start", `throw new TypeError("no start")`, "the test's thread has ended: no start"],
   ["has nothing left to do", "", "the test's thread has ended"],
-])("a thread that %s rejects all calls, those to come too", async (_, code, message) => {
+])("a thread that %s rejects all calls, later ones too", async (_, code, message) => {
   const worker = host(
     `const port = serveCalls({ never: () => { port.unref(); return new Promise(() => {}); } }); ${code}`,
   );
@@ -101,7 +101,7 @@ test.each([
   await worker.terminate();
 });
 
-test("a thread beyond its memory is named, and the process goes on", async () => {
+test("a thread beyond its memory is named, and the process continues", async () => {
   const worker = host("serveCalls({ fill: () => { const all = []; for (;;) all.push(new Array(1000).fill({})); } });", {
     resourceLimits: { maxOldGenerationSizeMb: 16 },
   });
@@ -110,7 +110,7 @@ test("a thread beyond its memory is named, and the process goes on", async () =>
   );
 });
 
-test("messages that nobody expects are notices, and hurt nobody", async () => {
+test("unexpected messages are notices, and harmless", async () => {
   const notices: unknown[] = [];
   const worker = host(
     `serveCalls({ fine: () => 1, forge: id => {

@@ -1,4 +1,4 @@
-/** The generator: same seed, same bytes; exactly the published format; structure that a model can learn. */
+/** The generator: same seed, same bytes, exactly the published format, and structure that a model can learn. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -45,7 +45,7 @@ beforeAll(async () => {
 
 describe("makeInteractions", () => {
   it("repeats a pair as often as the interest is worth: round(sqrt(views + 3 (carts + purchases)))", async () => {
-    // 11: three views; 12: a view, a cart and a purchase; 13: a view.
+    // 11 has three views, 12 a view, a cart and a purchase, 13 a view.
     expect(await rows("pairs-train", "user_id::INT, item_id::INT")).toEqual([
       [1, 11],
       [1, 11],
@@ -55,7 +55,7 @@ describe("makeInteractions", () => {
       [2, 13],
     ]);
   });
-  it("asks for what known customers put in a cart afterwards", async () => {
+  it("tests the later cart products of known customers", async () => {
     expect(await rows("pairs-valid", "user_id::INT, item_id::INT, item_brand")).toEqual([[2, 13, "acme"]]);
   });
   it("has a row for each product with its raw id", async () => {

@@ -1,4 +1,4 @@
-/** The loader: what the published files hold comes out exact; every fault is named by file, line and column. */
+/** The loader: the published files are read exactly; every fault is named by file, line and column. */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -32,7 +32,7 @@ it("says nothing of the machine it was built on", () => {
     expect(readFileSync(join(root, "model-repo", name)).includes(root.replace(/\/$/, ""))).toBe(false);
 });
 
-it("comes of an ensemble of at most sixty lines", () => {
+it("is the result of an ensemble of at most sixty lines", () => {
   const lines = readFileSync(join(root, "examples/shop/recommend.ensemble.ts"), "utf8").trimEnd().split("\n");
   expect(lines.length).toBeLessThanOrEqual(60);
 });

@@ -51,7 +51,7 @@ describe("ranker", () => {
       ),
     );
     expect(rows.length).toBeGreaterThan(1500);
-    // Whichever way popularity points, it says less.
+    // Popularity predicts less in either direction.
     expect(dlrm).toBeGreaterThan(Math.max(popularity!, 1 - popularity!) + 0.1);
     expect(dlrm).toBeGreaterThan(0.7);
   });

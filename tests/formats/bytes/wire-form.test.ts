@@ -157,7 +157,7 @@ test("numbers in the width that they are read", () => {
   );
 });
 
-describe("bytes that are no message", () => {
+describe("bytes that are not a message", () => {
   test("cut anywhere: an error of the format, or the fields before", () => {
     fc.assert(
       fc.property(fields, fc.nat(), (all, nth) => {

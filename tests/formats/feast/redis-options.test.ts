@@ -1,4 +1,4 @@
-// What redis-py makes of the options of a connection string (tests/oracles/feast/redis_options.py).
+// redis-py's reading of a connection string's options (tests/oracles/feast/redis_options.py).
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -37,7 +37,7 @@ test("a text is the same in quotes and without, a comma aside", () => {
   );
 });
 
-test("numbers and words of JSON stay as they are written where a text is wanted", () => {
+test("numbers and words of JSON stay as written where a text is expected", () => {
   const { password, username } = redis("h:1,password=0123,username=1e5");
   expect([password?.reveal(), username]).toEqual(["0123", "1e5"]);
 });

@@ -33,7 +33,7 @@ beforeAll(() => {
   written = readFileSync(check, "utf8");
 });
 
-/** What is said of a store's bytes in memory, and as a file. */
+/** The verdict on a store's bytes in memory, and as a file. */
 function verdicts(store: Uint8Array): (string | undefined)[] {
   writeFileSync(file, store);
   return [() => verifyStore(file, store), () => verifyStoreFile(file)].map(verify => {

@@ -46,7 +46,7 @@ const { value } = fc.letrec<{ value: JsonValue }>(tie => ({
 }));
 const object = fc.dictionary(name, value, { maxKeys: 4, noNullPrototype: true }) as fc.Arbitrary<JsonObject>;
 
-test("protobufjs reads what is written, and what it writes is read", () => {
+test("protobufjs reads our output, and we read its", () => {
   fc.assert(
     fc.property(object, given => {
       const bytes = encodeStruct(given);
@@ -59,7 +59,7 @@ test("protobufjs reads what is written, and what it writes is read", () => {
   );
 });
 
-describe("bytes that are no Struct", () => {
+describe("bytes that are not a Struct", () => {
   test("cut anywhere: an error, or fewer members", () => {
     fc.assert(
       fc.property(object, fc.nat(), (given, nth) => {

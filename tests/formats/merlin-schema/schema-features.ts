@@ -17,7 +17,7 @@ export interface Feature {
   };
 }
 
-/** What the schema file of a fitted plan says, by column. */
+/** The schema file of a fitted plan, by column. */
 export function featuresOf(plan: Plan): ReadonlyMap<string, Feature> {
   const printed = printMerlinJson(plan.outputs.map(output => output.schema));
   const { feature } = JSON.parse(printed) as { feature: readonly Feature[] };
@@ -25,8 +25,8 @@ export function featuresOf(plan: Plan): ReadonlyMap<string, Feature> {
 }
 
 /**
- * Left out: where a file lies (`cat_path`), the checksum that only we write (`vocabulary_sum`), and the width of what NVTabular leaves without a type (text, booleans). Tags are a set there, and
- * `null` says as little as nothing.
+ * Left out: the path of a file (`cat_path`), our own checksum (`vocabulary_sum`), and the width of columns that NVTabular leaves without a
+ * type (text, booleans). Tags are a set there, and `null` says as little as nothing.
  */
 export const comparable = (ours: Feature, theirs: Feature): readonly [unknown, unknown] => [plain(ours), plain(theirs)];
 

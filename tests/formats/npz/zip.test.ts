@@ -1,4 +1,5 @@
-// Zip files as APPNOTE.TXT lays them out: sizes of 64 bits in an extra field, where their 32 bits are all ones, among other fields; comments; headers of other lengths.
+// Zip files in APPNOTE.TXT's layout: sizes of 64 bits in an extra field, if their 32 bits are all ones, among other fields. Also comments,
+// and headers of other lengths.
 import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -8,7 +9,7 @@ interface Member {
   readonly name: string;
   readonly data: Uint8Array;
   readonly isDeflated: boolean;
-  /** Of 64 bits. */
+  /** Fields of 64 bits. */
   readonly wide: readonly ("size" | "packed" | "offset")[];
   /** Extra fields of other programs, before and after. */
   readonly before: Uint8Array;

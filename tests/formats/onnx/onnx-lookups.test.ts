@@ -50,7 +50,7 @@ test.each([
   expect(() => readOnnxSignature(bytes, "x")).toThrow(/x is not an ONNX model: it is/);
 });
 
-test("what no format is recognised in is still named as damaged", () => {
+test("a file of no known format is still named as damaged", () => {
   expect(otherModel(head([8, 8, 0x12, 7], "pytorch"))).toBeUndefined();
   expect(otherModel(new Uint8Array(0))).toBeUndefined();
 });

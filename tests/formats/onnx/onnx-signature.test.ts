@@ -87,7 +87,7 @@ describe("signatures", () => {
         expect((error as Error).message, `${length} bytes`).toMatch(/^cut\.onnx is not a whole ONNX model: /);
         continue;
       }
-      // The operator sets stand behind the graph; a file cut exactly between them is a model still.
+      // The operator sets are behind the graph; a file cut exactly between them is still a model.
       expect(signature, `${length} bytes`).toMatchObject({ outputs: asHere(answers.inputs!.outputs) });
     }
   });

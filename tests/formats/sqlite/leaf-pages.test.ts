@@ -44,7 +44,7 @@ test("a change of one row changes its page", () => {
   db.close();
 });
 
-test("what is no table of rows, and rowids beyond numbers", () => {
+test("pages that are not a table of rows, and rowids beyond numbers", () => {
   const db = database(512, 3);
   expect(leafPages(db.serialize(), rootOf(db, "keyed"))).toBeUndefined();
   expect(leafPages(db.serialize(), 0)).toBeUndefined();

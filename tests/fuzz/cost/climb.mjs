@@ -5,7 +5,7 @@
 import { randomFrom } from "../mutate.mjs";
 import { BOUNDS, cross, draw, mutate } from "./genes.mjs";
 
-/** A request may cost a fixed part, and so much for each KB. */
+/** The budget of a request: a fixed part, and a cost per KB. */
 export const BUDGET = { fixedMicros: 5000, microsPerKb: 50, fixedKb: 1024, kbPerKb: 16 };
 
 /** Careful readings that need no requests before them. */
@@ -44,7 +44,8 @@ export const perKb = ({ micros, grownMb }, charged, requests = 1) => ({
 /**
  * @param shapes `GENES`, `build` and `cell` of a protocol
  * @param meter of `costMeter`
- * @param options `requests`, `seed`, `until` (a time to end at), `seeds` (genomes to begin with), `bounds` of a request's size, `onProgress`
+ * @param options The options are `requests`, `seed`, `until` (end time), `seeds` (initial genomes), `bounds` of a request's size, and
+ * `onProgress`.
  * @returns `{ sent, seconds, worst: { cpu, memory }, violations }`, each `{ genome, wire, charged, micros, grownMb, ratio }`
  */
 export async function climb(
@@ -67,7 +68,7 @@ export async function climb(
     if (sent < seeds.length) return seeds[sent];
     const archive = [...archives[random.below(3) ? "cpu" : "memory"].values()];
     if (archive.length < 20 || random.below(5) === 0) return draw(GENES, random);
-    // Of a few, the costliest.
+    // The costliest of a few.
     const pick = () =>
       Array.from({ length: 4 }, () => random.pick(archive)).reduce((a, b) => (b.ratio > a.ratio ? b : a)).genome;
     const parent = random.below(4) ? pick() : cross(GENES, pick(), pick(), random);
@@ -88,7 +89,7 @@ export async function climb(
     const key = cell(genome);
     let found = ratios(cost, built.charged, built.requests);
     const isRecord = kind => found[kind] > DOUBTED && found[kind] > (archives[kind].get(key)?.ratio ?? 0);
-    // What looks like a record may be somebody else's collection.
+    // An object in the form of a record may be another collection.
     if (isRecord("cpu") || isRecord("memory")) {
       const again = await meter.once(built, isOpen);
       cost = least(cost, again);

@@ -70,7 +70,7 @@ function inputText(genome, data) {
 function bodyText(genome) {
   const { inputs, elements, element, depth, parameters, parameterForm, outputs, outputForm, nameLength, copies } =
     genome;
-  // Large data stands in few inputs, many inputs have little of it.
+  // Large data is in few inputs; many inputs have little of it.
   const data = nested(
     depth + 1,
     repeated(inputs > 50 ? Math.min(elements, 4) : elements, () => element),

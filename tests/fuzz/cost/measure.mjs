@@ -1,5 +1,5 @@
 /**
- * What one request costs a server: bytes → CPU time and peak memory of its process, beyond those of a health check.
+ * The cost of one request: bytes → CPU time and peak memory of the server's process, beyond those of a health check.
  */
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { connect } from "node:net";
@@ -7,13 +7,13 @@ import { setTimeout as rest } from "node:timers/promises";
 import { httpConnection, request } from "../../scorecard/support/http1-client.mjs";
 import { END_STREAM, frameParser, GOAWAY, RST } from "../../scorecard/support/http2-client.mjs";
 
-/** A request may take so long until its connection is cut from here. */
+/** Time limit of a request until its connection is closed from here. */
 const PATIENCE_MS = 60_000;
 /** A connection that is left open without an answer is closed after this. */
 const OPEN_MS = 5;
 /** Readings of one request, from which the least is taken. */
 const [LEAST_READINGS, MOST_READINGS] = [3, 60];
-/** A collection throws compiled code away whose objects have died; after so many readings the process has time to compile it again. */
+/** A collection discards compiled code of dead objects. After this number of readings the process has time to compile it again. */
 const [READINGS_AT_A_TIME, REST_MS] = [20, 250];
 const HEALTH = request("GET", "/v2/health/live", {});
 
@@ -99,7 +99,7 @@ export async function costMeter(server, protocol) {
   const isGrpc = protocol === "grpc";
   const port = isGrpc ? server.grpc : server.http;
   let health = httpConnection(server.http);
-  /** Returns when the event loop has come round: work that goes on after an answer is counted too. */
+  /** Returns after a turn of the event loop: work after a response is counted too. */
   const settle = async () => {
     if (!health.usable) health = httpConnection(server.http);
     await health.send(HEALTH);
@@ -124,7 +124,10 @@ export async function costMeter(server, protocol) {
   let peakBefore = server.peakMb();
   return {
     settledMicros: settled,
-    /** One request: microseconds, and megabytes that the process' peak has grown by; noisy, since a collection counts for whoever meets it. */
+    /**
+     * One request: microseconds, and megabytes by which the process' peak has grown. This is noisy, since a collection counts for the
+     * current request.
+     */
     async once(built, isOpen) {
       if (count % 500 === 0) {
         server.resetPeak();
@@ -137,8 +140,8 @@ export async function costMeter(server, protocol) {
       return { micros, grownMb, answered };
     },
     /**
-     * The least of several after a collection: what the request costs by itself. A request that runs code for the first times pays for its compilation, so that
-     * one that seems to be over its budget is sent more often.
+     * The least of several after a collection: what the request costs by itself. A request that runs code for the first time also pays for
+     * its compilation. One that seems to exceed its budget is therefore repeated.
      * @param isOver of a reading so far
      */
     async careful(built, isOpen, isOver) {

@@ -37,7 +37,7 @@ const FLAGS = [
   "-D_GLIBCXX_SANITIZE_VECTOR=1",
   "-w",
 ];
-/** Sources of FAISS for other processors, and what a search in this process never needs. */
+/** Sources of FAISS for other processors, and those that a search in this process never needs. */
 const LEFT_OUT = /\/(gpu|gpu_metal|python|rocm|svs|cppcontrib\/(?!factory_tools))\/|_(avx2|avx512|neon|sve|rvv)\.cpp$/;
 
 /** In the checkout, or in the temporary folder of a user who cannot write there. */

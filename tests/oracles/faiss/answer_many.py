@@ -1,5 +1,4 @@
-"""10,000 queries per kind of index: the files, the queries and what faiss-cpu answers, as raw arrays in a folder; read by
-tests/bench/faiss-equal.mjs. Pin: any faiss-cpu from 1.7.3 on.
+"""10,000 queries per kind of index: the files, the queries and faiss-cpu's results, as raw arrays in a folder; read by tests/bench/faiss-equal.mjs. Pin: any faiss-cpu from 1.7.3 on.
 
 Run: python tests/oracles/faiss/answer_many.py FOLDER [QUERIES]
 """

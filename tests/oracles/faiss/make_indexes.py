@@ -1,4 +1,4 @@
-"""FAISS files of every kind that is served, and what FAISS answers from them. Pin: faiss-cpu==1.11.0 or newer (the layout did not change).
+"""FAISS files of every supported kind, and FAISS's results from them. Pin: faiss-cpu==1.11.0 or newer (the layout did not change).
 
 Run: python tests/oracles/faiss/make_indexes.py tests/fixtures/faiss
 """

@@ -1,5 +1,4 @@
-"""FAISS files of more kinds (IVF and HNSW over PQ and SQ, several quantisers; transforms and refinements around them), written by two versions of FAISS, and what FAISS answers from
-them; with search parameters changed too. Pins: faiss-cpu==1.7.3 with numpy<2, and faiss-cpu==1.15.1.
+"""FAISS files of more kinds, written by two versions of FAISS, and FAISS's results from them, also with other search parameters. They are IVF and HNSW over PQ and SQ, several quantizers, with transforms and refinements around them. Pins: faiss-cpu==1.7.3 with numpy<2, and faiss-cpu==1.15.1.
 
 Run: python tests/oracles/faiss/make_kinds.py tests/fixtures/faiss-kinds
 """

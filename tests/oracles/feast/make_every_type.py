@@ -1,4 +1,4 @@
-"""Feast stores of every value type and kind of key, written by Feast itself into SQLite and Redis, and what Feast answers from them.
+"""Feast stores of every value type and kind of key, written by Feast itself into SQLite and Redis, and Feast's results from them.
 
 Pins: as in make_repository.py, with redis==4.2.2 for feast==0.31.1 and redis of any version for feast==0.67.0. Needs `redis-server`.
 Run: python tests/oracles/feast/make_every_type.py KEY_VERSION tests/fixtures/feast/every-FEAST-kKEY_VERSION
@@ -136,7 +136,7 @@ with redis_server(port) as client:
     hashes = {key.hex(): {field.hex(): value.hex() for field, value in sorted(client.hgetall(key).items())} for key in sorted(client.keys())}
 answers = write(SQLITE)
 assert answers == from_redis, (answers, from_redis)
-# One set of rows stays, for what writes stores here.
+# One set of rows stays, for writers of stores.
 for name in views if version != 3 else []:
     os.unlink(f"data/{name}.parquet")
 pathlib.Path("answers.json").write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n")

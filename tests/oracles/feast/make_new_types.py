@@ -1,5 +1,4 @@
-"""A store with the value types that Feast got after its lists (sets, maps, JSON, UUID, decimals, …), written by Feast into SQLite and Redis, and what
-`get_online_features` and `feast serve` answer.
+"""A store with Feast's value types after its lists (sets, maps, JSON, UUID, decimals, …), written by Feast into SQLite and Redis, and the responses of `get_online_features` and `feast serve`.
 
 Pins: feast==0.67.0 with redis of any version. Needs `redis-server`.
 Run: python tests/oracles/feast/make_new_types.py tests/fixtures/feast/new-0.67
@@ -89,7 +88,7 @@ view = FeatureView(name="kinds", entities=[user], schema=[Field(name="user_id", 
                    source=source, ttl=dt.timedelta(0))
 
 def plain(value):
-    """As in make_every_type.py; sets sorted, since they have no order; maps as objects; a moment as its second."""
+    """As in make_every_type.py. Sets are sorted, since they have no order, maps are objects, and a moment is its second."""
     if isinstance(value, (set, frozenset)):
         return sorted((plain(v) for v in value), key=json.dumps)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Views that are not plain: of a stream, of labels, without entities, with a version, and a service that takes one view twice under other names and keys.
+"""Special views: of a stream, of labels, without entities, with a version, and a service that uses one view twice under other names and keys.
 
 Pins: as in make_repository.py.
 Run: python tests/oracles/feast/make_views.py tests/fixtures/feast/views-FEAST

@@ -1,4 +1,4 @@
-"""What Feast answers from a repository, as JSON; with --compare, Feast writes the same values again and the stored rows must not change.
+"""Feast's results from a repository, as JSON; with --compare, Feast writes the same values again and the stored rows must not change.
 
 Pin: feast==0.67.0. Run: python read_repository.py FOLDER '{"view": [keys]}' [--compare]
 """

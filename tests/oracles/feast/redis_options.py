@@ -1,4 +1,4 @@
-"""What Feast's Redis client makes of the options of a connection string: TLS or not, and what of the server's certificate it checks.
+"""Feast's Redis client's reading of a connection string's options: TLS or not, and its checks of the server's certificate.
 
 Pins: feast==0.67.0, redis==7.4.1.
 Run: python tests/oracles/feast/redis_options.py > tests/fixtures/feast/redis-options.json

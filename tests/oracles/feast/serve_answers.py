@@ -1,4 +1,4 @@
-"""What `feast serve` answers about a view of a repository that make_every_type.py wrote, word for word.
+"""The response of `feast serve` about a view of a repository from make_every_type.py, word for word.
 
 Pins: as in make_every_type.py. Run: python tests/oracles/feast/serve_answers.py tests/fixtures/feast/every-0.31-k2 raw raws i64 text moments
 """

@@ -1,4 +1,4 @@
-"""The servers that the generators here ask: Redis, and `feast serve` of a repository. On loopback, ended with the block."""
+"""The servers for the generators here: Redis, and `feast serve` of a repository. On loopback, ended with the block."""
 import contextlib
 import pathlib
 import socket

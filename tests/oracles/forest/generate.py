@@ -104,8 +104,8 @@ grow_lightgbm("forest", "regression", signal, boosting="rf", bagging_freq=1, bag
 grow_lightgbm("dart", "binary", binary, boosting="dart")
 
 
-# Rows that no training saw: categories below zero, broken and beyond the table, numbers next to zero and far out, and gaps wherever they may be.
-# Some splits of LightGBM tell missing values from all others, with the threshold `inf`.
+# Rows unlike the training's: categories below zero, broken and beyond the table, numbers next to zero and far out, and gaps anywhere.
+# Some splits of LightGBM separate missing values from all others, with the threshold `inf`.
 ODD = [0.0, -0.0, -1.0, -0.5, 0.5, 1.5, 2.7, 11.9, 33.0, 64.0, 1e6, 1e30, -1e30, 1e-36, -1e-36, 2.0**24 + 1]
 common, plain_cases = test, cases
 test, cases = rows(60), []

@@ -1,5 +1,4 @@
-"""Grows forests that only some releases of XGBoost write, or write in their own way: categories of 1.5 to 3.0 have NaN where JSON has no word for it, vectors
-as leaves came with 2.0 and moved with 3.1. Keeps model files, rows, and the library's own predictions. Run once in each environment:
+"""Grows forests that only some releases of XGBoost write, or write in their own way. Categories of 1.5 to 3.0 have NaN, which JSON lacks; vector leaves exist since 2.0 and moved with 3.1. Keeps model files, rows, and the library's own predictions. Run once in each environment:
 
     pip install xgboost==3.2.0 lightgbm==4.7.0       # or xgboost==2.1.4, or "xgboost==1.7.6" "numpy<2"
     python tests/oracles/forest/releases.py tests/fixtures/forest

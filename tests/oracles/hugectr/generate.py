@@ -1,11 +1,11 @@
-"""A wide & deep & cross model in HugeCTR's file layout, as HugeCTR 23 documents it, and what its ONNX converter makes of such files.
+"""A wide & deep & cross model in HugeCTR's file layout, as HugeCTR 23 documents it, and its ONNX converter's output for such files.
 
     pip install -r tests/requirements.txt
     python tests/oracles/hugectr/generate.py tests/fixtures/hugectr
 
 HugeCTR itself trains on a GPU only, and its converter is in no package registry. Written here are
 
-- NAME_sparse_N.model/key (int64), emb_vector (float32) and, of localised slots, slot_id (uint64): one entry a key, in any order;
+- NAME_sparse_N.model/key (int64), emb_vector (float32) and, for localized slots, slot_id (uint64): one entry per key, in any order;
 - NAME_dense_N.model: the float32 parameters of the dense layers, layer after layer, of each its weight, row by row, and its bias;
 - NAME.json: the graph;
 - NAME.onnx and NAME-dense.onnx: its converter's nodes, tensor names, opset (10) and IR version (7), with and without the embeddings.
@@ -21,7 +21,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SLOTS = {"deep": [7, 5, 4], "wide": [7, 5]}
-"""Of each embedding, how many keys each slot has; keys of all slots and tables are numbered through."""
+"""The number of keys of each slot of each embedding; keys of all slots and tables are numbered through."""
 DIM = {"deep": 4, "wide": 1}
 DENSE, HIDDEN, CROSSES = 3, 6, 2
 WIDTH = len(SLOTS["deep"]) * DIM["deep"] + DENSE

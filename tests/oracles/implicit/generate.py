@@ -1,4 +1,4 @@
-"""Fits small ALS and BPR models with `implicit` and keeps what `save` writes and what `recommend` answers.
+"""Fits small ALS and BPR models with `implicit` and keeps the files of `save` and the results of `recommend`.
 
     pip install -r tests/oracles/implicit/requirements.txt
     OPENBLAS_NUM_THREADS=1 python tests/oracles/implicit/generate.py tests/fixtures/implicit

@@ -3,7 +3,7 @@
     python tests/oracles/nvtabular-import/random_cases.py        # in the environment of tests/oracles/nvtabular/requirements.txt
 
 Writes tests/fixtures/nvtabular-import/random.jsonl.gz, a case a line: the program, the exported folder (Parquet in hexadecimal, which gzip packs
-well), the rows of the request by file, and NVTabular's answer. A seed makes a case. Where NVTabular itself raises, the next seed is taken, and the reason is printed.
+well), the rows of the request by file, and NVTabular's answer. A seed makes a case. If NVTabular itself raises, the next seed is taken, and the reason is printed.
 """
 import contextlib
 import gzip
@@ -290,7 +290,7 @@ def type_of(column):
 
 
 def write_files(frame, folder, count):
-    """So many files of about the same number of rows."""
+    """A number of files with about equal numbers of rows."""
     folder.mkdir()
     paths = []
     for i, part in enumerate(np.array_split(np.arange(len(frame)), count)):

@@ -32,7 +32,7 @@ def rees46(rows, seed):
 
 
 def rees46_sessions(rows, seed):
-    """What 01-preprocess leaves: sessions are numbers, each product has the time of its first event."""
+    """The output of 01-preprocess: sessions are numbers, each product has the time of its first event."""
     frame = rees46(rows, seed)
     frame["user_session"] = frame["user_session"].astype("category").cat.codes.astype("int64") + 3
     frame = frame.sort_values(["user_session", "event_time_ts"]).reset_index(drop=True)

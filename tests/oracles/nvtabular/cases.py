@@ -23,7 +23,7 @@ def categorify(name, kind, fit, request=None, params=None, note=None, **nvt):
 
 
 def groups(name, types, fit, columns, request=None, params=None, note=None, **nvt):
-    """Columns may stand in groups: lists in the list."""
+    """Columns may be in groups: lists in the list."""
     link = {"op": "categorify", "params": params or {}, "columns": columns}
     return case(f"categorify/{name}", types, [link], fit, request, lambda: columns >> ops.Categorify(**nvt), note=note)
 
@@ -88,7 +88,7 @@ def log(name, dtype, fit, note=None):
 
 
 def pandas_hash(name, dtype, values, buckets):
-    """NVTabular adds the row number to the hash; `pandas` is asked without it."""
+    """NVTabular adds the row number to the hash; `pandas` is called without it."""
     link = {"op": "hashBucket", "params": {"numBuckets": buckets}}
     return case(f"hashBucket/{name}", {"x": dtype}, [link], {"x": values}, oracle="pandas")
 
@@ -107,7 +107,7 @@ def value_count(name, dtype, fit, request=None, note=None):
 
 
 def stats(name, dtype, fit, note=None):
-    """DataStats is asked for what it has learnt: `output`."""
+    """DataStats's state is: `output`."""
     op = ops.DataStats()
     return one(f"dataStats/{name}", dtype, {"op": "dataStats"}, fit, lambda: op, note=note, learnt=lambda: op.output)
 
@@ -533,7 +533,7 @@ CASES = [
     ),
 ]
 
-# Where Merlon answers otherwise on purpose: what NVTabular says is recorded, and the test says both.
+# Intended differences: NVTabular's result is recorded, and the test has both.
 DIFFERENT = [
     one("hashBucket depends on the row", "string", {"op": "hashBucket", "params": {"numBuckets": 1000}}, ["acme", "b", "acme", "c", "acme"], lambda: ops.HashBucket(1000)),
     one("null inside a list", "list<string>", {"op": "categorify"}, [["a", N], ["b", "a"]], ops.Categorify),

@@ -13,7 +13,7 @@ T_NS = [1714566896789123457, 1714566896789123460, -1, 1714566896789123457, 0, 17
 
 
 def lambda_op(name, dtype, fit, text, f, made=None, note=None):
-    """On one column `x`. `made` is the dtype that is asked for."""
+    """On one column `x`. `made` is the requested dtype."""
     link = {"op": "lambdaOp", "params": {"dtype": made} if made else {}, "lambda": text}
     return case(f"lambdaOp/{name}", {"x": dtype}, [link], {"x": fit}, None, lambda: ["x"] >> ops.LambdaOp(f, dtype=made), note=note)
 

@@ -51,7 +51,7 @@ TICKS = {"d": 86_400_000_000_000, "s": 1_000_000_000, "ms": 1_000_000, "us": 1_0
 
 
 def unit_of(types):
-    """What the times of a case count in."""
+    """The unit of a case's times."""
     return next((t.removeprefix("timestamp<").removesuffix(">") for t in types if t.startswith("timestamp<")), None)
 
 
@@ -133,7 +133,7 @@ def understood(schema):
 
 
 def schemas():
-    """What Merlin makes of the files that Merlon prints, and what Merlin itself prints of the same columns."""
+    """Merlin's reading of the files that Merlon prints, and Merlin's own output for the same columns."""
     ours = {"pbtxt": FIXTURES / "ours.schema.pbtxt", "json": FIXTURES / "ours.schema.json"}
     if not all(path.exists() for path in ours.values()):
         return

@@ -1,4 +1,4 @@
-"""Small ONNX graphs with what a signature reader trips over, and what the onnx package says of them. Pin: onnx==1.19.0 or newer.
+"""Small ONNX graphs with difficult signatures, and the onnx package's view of them. Pin: onnx==1.19.0 or newer.
 
 Run: python tests/oracles/onnx/make_models.py tests/fixtures/onnx
 """

@@ -26,7 +26,7 @@ def is_breaking(old, new):
     return len(now_inputs) < len(inputs) or len(now_outputs) < len(outputs)
 
 
-# The signature is the same, the meaning is not: Split without sizes wants the number of its outputs, GroupNormalization scales channels.
+# The signature is the same, the meaning is not: Split without sizes requires the number of its outputs, GroupNormalization scales channels.
 BY_HAND = {"Split": [18], "GroupNormalization": [21]}
 
 changes = {}

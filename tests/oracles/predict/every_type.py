@@ -1,4 +1,4 @@
-"""Writes an ONNX model with every dtype that ONNX Runtime has for a tensor, and what onnxruntime answers for rows of it: tests/fixtures/predict/every-type*.
+"""Writes an ONNX model with every dtype of an ONNX Runtime tensor, and onnxruntime's results for rows of it: tests/fixtures/predict/every-type*.
 
 Its tables are external data, in a folder below that of the model.
 
@@ -18,7 +18,7 @@ FIXTURES = pathlib.Path(__file__).parents[2] / "fixtures" / "predict" / "every-t
 shutil.rmtree(FIXTURES, ignore_errors=True)
 (FIXTURES / "weights").mkdir(parents=True)
 
-# Six values of each dtype: the ends of its range, and what only it tells apart from its neighbours.
+# Six values of each dtype: the ends of its range, and values that distinguish it from its neighbors.
 whole = lambda dtype: [np.iinfo(dtype).min, np.iinfo(dtype).max, 0, 1, np.iinfo(dtype).max - 1, 7]
 VALUES = {
     "bool": [True, False, True, True, False, False],

@@ -1,4 +1,4 @@
-"""Writes a small ONNX model and what onnxruntime answers for rows of it: tests/fixtures/predict/.
+"""Writes a small ONNX model and onnxruntime's results for rows of it: tests/fixtures/predict/.
 
     pip install onnx onnxruntime numpy && python tests/oracles/predict/generate.py
 """

@@ -56,7 +56,7 @@ save(
     [value("same", T.FLOAT, ["n", 3, 8, 8])],
     {},
 )
-# What no request can carry: a half float that JavaScript's ONNX Runtime has no tensor for, and scikit-learn's sequence of maps.
+# Tensors that a request cannot carry: a half float, for which JavaScript's ONNX Runtime has no tensor, and scikit-learn's sequence of maps.
 save(
     "bfloat16",
     [helper.make_node("Cast", ["price"], ["half"], to=T.BFLOAT16)],
@@ -111,7 +111,7 @@ for name, dimension in (("items", 4), ("wide", 8)):
     index.add_with_ids(RANDOM.normal(size=(40, dimension)).astype(np.float32), np.arange(10, 50, dtype=np.int64))
     faiss.write_index(index, str(OUT / "index" / f"{name}.faiss"))
 
-# A session → where it points: the last item asks, the items before answer by how near they are (attention without weights of its own). Padding is 0.
+# A session → its query: the last item attends to the items before by their similarity (attention without weights of its own). Padding is 0.
 save(
     "session_encoder",
     [

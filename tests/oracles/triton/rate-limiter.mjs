@@ -1,5 +1,5 @@
 /**
- * Asks two models that share a resource for more than it allows, and keeps in which order a Triton's rate limiter lets them answer.
+ * Sends requests to two models that share a resource, beyond its limit, and records the order in which Triton's rate limiter answers.
  *
  *   npx tsc -b && node tests/oracles/triton/rate-limiter.mjs "TRITONSERVER --backend-directory=FOLDER"
  *
@@ -16,7 +16,7 @@ import { freePort } from "#conformance/free-ports.js";
 const [command] = process.argv.slice(2);
 const OUT = fileURLToPath(new URL("../../fixtures/rate-limiter/orders.json", import.meta.url));
 
-/** Each model: instances, what one takes of the resource, its priority, and its requests. The first of `a` comes before all others. */
+/** Each model: instances, what one takes of the resource, its priority, and its requests. The first of `a` precedes all others. */
 const CASES = [
   {
     available: 4,

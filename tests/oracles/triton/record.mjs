@@ -35,14 +35,14 @@ function backendsIn(work) {
   return join(work, "backends");
 }
 
-/** Bytes as text; those that are no UTF-8 as `\\xef`. */
+/** Bytes as text; those that are not UTF-8 as `\\xef`. */
 const readable = bytes =>
   bytes.replace(/[\x80-\xff]+/g, run => {
     const text = Buffer.from(run, "latin1").toString("utf8");
     return text.includes("\ufffd") ? run.replace(/./gs, byte => `\\x${byte.charCodeAt(0).toString(16)}`) : text;
   });
 
-/** Warnings and errors, without times and process ids; what other libraries print goes away. */
+/** Warnings and errors, without times and process ids; output of other libraries is dropped. */
 const logLines = text =>
   text.split("\n").flatMap(line => {
     const [, level, file, said] = /^([WE])\d{4} [\d:.]+ \d+ (\S+?)\] (.*)$/.exec(line) ?? [];
@@ -114,7 +114,7 @@ async function play({ id, note, flags, repositories, initial_files, steps }) {
       await delay(100);
       const log = logLines(mask(readable(said.slice(before))));
       if (log.length > 0 || action === "start") done.log = log;
-      // Ensembles that lose a member are told of in the order of their addresses.
+      // Ensembles that lose a member are reported in the order of their addresses.
       if (log.length > 1 && path.endsWith("/unload")) done.log_order = "free";
       played.push(done);
     }

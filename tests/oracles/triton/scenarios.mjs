@@ -1,8 +1,11 @@
 /**
- * What is played to a Triton: namespaces of models, and load requests whose configurations it cannot read.
+ * Scenarios for a Triton: namespaces of models, and load requests whose configurations it cannot read.
  */
 
-/** Multiplies by a number, so that an answer tells which model of a name gave it; the same for Triton's Python back end and for ours. */
+/**
+ * Multiplies by a number, so that a response identifies its model among those of one name. It is the same for Triton's Python back end and
+ * for ours.
+ */
 const scale = (name, factor, more = "") => ({
   "config.pbtxt": `name: "${name}"\nbackend: "python"\nmax_batch_size: 0\ninput [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ 2 ] } ]\noutput [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 2 ] } ]\ninstance_group [ { kind: KIND_CPU } ]\n${more}`,
   "1/model.py": `import triton_python_backend_utils as pb_utils\nclass TritonPythonModel:\n    def execute(self, requests):\n        return [pb_utils.InferenceResponse([pb_utils.Tensor("OUTPUT0", pb_utils.get_input_tensor_by_name(r, "INPUT0").as_numpy() * ${factor})]) for r in requests]\n`,
@@ -226,7 +229,7 @@ const namespaces = [
   },
 ];
 
-/** Bodies of `config` that are no configuration. */
+/** Bodies of `config` that are not a configuration. */
 const OVERRIDES = [
   "",
   " ",

@@ -142,7 +142,7 @@ async function record() {
   return { models: MODELS, requests: recorded };
 }
 
-/** What is said of requests, without times and addresses. */
+/** Lines about requests, without times and addresses. */
 const linesOf = text =>
   text.split("\n").flatMap(line => {
     const [, file, said] = /^I\d{4} [\d:.]+ \d+ (\S+?):\d+\] (.*)$/.exec(line) ?? [];

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { semaphore } from "#runtime/base/semaphore.js";
 
-test("so many run at once; those nobody wants any more when their turn comes do not run; a fault hands the turn on", async () => {
+test("a limited number runs at once; cancelled waiters do not run; a fault releases the slot", async () => {
   const turns = semaphore(2);
   const running = new Map<string, { end(): void; fail(): void }>();
   const begun: string[] = [];

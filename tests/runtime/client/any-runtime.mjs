@@ -1,5 +1,6 @@
-// The client as Node, Bun and Deno run it: `RUNTIME any-runtime.mjs grpc://… http://…` asks a server of the contract's models, with what each runtime has
-// (sockets, fetch, streams, timers, signals), and ends with a line of JSON: what was seen, by protocol. A failed expectation ends the process.
+// The client under Node, Bun and Deno: `RUNTIME any-runtime.mjs grpc://… http://…` calls a server of the contract's models with each
+// runtime's own sockets, fetch, streams, timers and signals. It ends with a line of JSON: the results by protocol. A failed expectation
+// ends the process.
 import assert from "node:assert/strict";
 import { connect } from "../../../dist/runtime/client/index.js";
 

@@ -1,4 +1,7 @@
-/** `merlon/testing` on any runtime: serves a model written here, asks it over HTTP and gRPC, makes it fail, and ends. Prints what it saw as JSON. */
+/**
+ * `merlon/testing` on any runtime: serves a model written here, calls it over HTTP and gRPC, makes it fail, and ends. Prints what it saw as
+ * JSON.
+ */
 import { connect } from "merlon/client";
 import { createTestServer } from "merlon/testing";
 

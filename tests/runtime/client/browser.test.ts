@@ -49,7 +49,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-test("asks a model, streams, and says what is wrong; nothing of Node's is in its modules", async () => {
+test("calls a model, streams, and reports errors; its modules need nothing of Node's", async () => {
   const tab = await browser!.newPage();
   const complaints: string[] = [];
   tab.on("pageerror", error => complaints.push(error.message));

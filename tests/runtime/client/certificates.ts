@@ -1,4 +1,4 @@
-/** Certificates of a test, made by openssl for two days: roots `root` and `other`, and what the first one signs for one host. */
+/** Certificates of a test, made by openssl for two days: roots `root` and `other`, and those that the first one signs for one host. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openssl } from "../../needs/openssl.js";

@@ -1,6 +1,6 @@
 /**
- * The client's contract against Merlon, and against a real Triton and MLServer where there is one: `MERLON_TRITON` and `MERLON_MLSERVER` name Python
- * environments that have nvidia-pytriton, or mlserver.
+ * The client's contract against Merlon, and, if installed, a real Triton and MLServer: `MERLON_TRITON` and `MERLON_MLSERVER` name Python
+ * environments with nvidia-pytriton, or mlserver.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

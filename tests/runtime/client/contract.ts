@@ -1,6 +1,6 @@
 /**
- * What the client promises of every server, as tests: the same for Merlon, Triton and MLServer, over both protocols. What a server lacks is said in
- * its target.
+ * The client's promises about every server, as tests: the same for Merlon, Triton and MLServer, over both protocols. A server's missing
+ * features are listed in its target.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Client, connect, InvalidRequestError, NotFoundError, ServerError } from "#runtime/client/index.js";
@@ -13,7 +13,7 @@ export interface Target {
   readonly lacks?: Readonly<Record<string, string>>;
 }
 
-/** Edges of each datatype: what is sent comes back. */
+/** Edges of each datatype: sent values are returned. */
 const VALUES: Readonly<Record<string, readonly unknown[]>> = {
   bool: [true, false, true],
   uint8: [0, 255],
@@ -40,7 +40,7 @@ export function contract({ name, url, lacks = {} }: Target): void {
       return () => client.close();
     });
 
-    test("says that it is alive, ready, and what it is", async () => {
+    test("reports that it is alive, ready, and its version", async () => {
       expect(await client.isServerLive()).toBe(true);
       expect(await client.isServerReady()).toBe(true);
       expect((await client.serverMetadata()).name).not.toBe("");
@@ -126,7 +126,7 @@ export function contract({ name, url, lacks = {} }: Target): void {
       expect(answers.map(({ OUTPUT0 }) => OUTPUT0!.data[0])).toEqual(values);
     });
 
-    test("a deadline and a signal end a call, and the client goes on", async () => {
+    test("a deadline and a signal end a call, and the client stays usable", async () => {
       const late = await client.infer("slow", { INPUT0: [3000] }, { deadline: 100 }).catch(error => error);
       expect([late.name, late.code]).toEqual(["DeadlineError", "DEADLINE_EXCEEDED"]);
       const reason = new Error("enough");

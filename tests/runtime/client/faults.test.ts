@@ -1,6 +1,6 @@
 /**
- * What the client does with servers that are none, that die, that say something else than they promised, and with callers that change their minds.
- * The servers here are fakes: a real one does not do these things when it is asked to.
+ * The client's behavior with other servers, with servers that crash or break their contract, and with callers that cancel.
+ * The servers here are fakes: a real one does not do these things on request.
  */
 import { getEventListeners } from "node:events";
 import { createServer as createHttp } from "node:http";
@@ -56,7 +56,7 @@ const fault = async (url: string, options = {}): Promise<ClientError> => {
   );
 };
 
-describe("what is no KServe server", () => {
+describe("other servers than KServe's", () => {
   test("a web page, over HTTP", async () => {
     const at = await http(() => ({ type: "text/html", text: "<h1>Welcome</h1>" }));
     expect(await fault(`http://${at}`, { binary: false })).toBeInstanceOf(ProtocolError);
@@ -77,7 +77,7 @@ describe("what is no KServe server", () => {
     expect((await fault(`grpc://${at}`)).message).toMatch(/content-type "text\/html" and is not a gRPC server/);
   });
 
-  test("bytes that are no message", async () => {
+  test("bytes that are not a message", async () => {
     const at = await grpc(stream => {
       stream.respond(OK, { waitForTrailers: true });
       stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
@@ -86,7 +86,7 @@ describe("what is no KServe server", () => {
     expect(await fault(`grpc://${at}`)).toBeInstanceOf(ProtocolError);
   });
 
-  test("an HTTP port asked with gRPC, a gRPC port asked with HTTP, nobody at all", async () => {
+  test("gRPC to an HTTP port, HTTP to a gRPC port, no server at all", async () => {
     const page = await http(() => ({}));
     expect((await fault(`grpc://${page}`)).message).toMatch(/does not speak HTTP\/2/);
     const other = await grpc(() => {});
@@ -101,7 +101,7 @@ describe("what is no KServe server", () => {
     }
   });
 
-  test.each(["localhost:8001", "ftp://localhost", "grpc://", "", "http://"])("%j is no address", async url => {
+  test.each(["localhost:8001", "ftp://localhost", "grpc://", "", "http://"])("%j is not an address", async url => {
     await expect(connect(url)).rejects.toThrow(/write|names no host|is not a URL/);
   });
 });
@@ -289,7 +289,7 @@ describe("a caller that changes its mind", () => {
       code: "CANCELLED",
       cause: reason,
     });
-    // The server hears of each.
+    // The server receives each cancellation.
     await expect.poll(() => ended.length).toBe(41);
     expect(new Set(ended)).toEqual(new Set([8]));
     const last = client.infer("m", { INPUT0: raw }).catch(error => error);

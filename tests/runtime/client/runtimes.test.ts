@@ -1,6 +1,6 @@
 /**
- * The client and the server for tests under Node, and under Bun and Deno where they are: on the path, or named by `MERLON_BUN` and `MERLON_DENO` (`npm install bun deno`
- * anywhere brings both).
+ * The client and the server for tests under Node, and under Bun and Deno if they are installed: on the path, or in `MERLON_BUN` and
+ * `MERLON_DENO` (`npm install bun deno` anywhere brings both).
  */
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -34,7 +34,7 @@ const missing = (name: string): string =>
   `${name} is not on the path; MERLON_${name.toUpperCase()} names one elsewhere`;
 
 test.for(RUNTIMES)(
-  "%s asks over gRPC and HTTP",
+  "%s calls over gRPC and HTTP",
   async ([name, program, words], { skip }) => {
     skip(program === undefined, missing(name));
     const urls = [`grpc://127.0.0.1:${server.ports.grpc}`, server.http];

@@ -57,7 +57,7 @@ describe.each(["grpc", "http"] as const)("%s", protocol => {
     );
   };
 
-  test("who trusts the authority and knows the name is served", async () => {
+  test("a client that trusts the authority and has the right name is served", async () => {
     const url = await start(protocol, false);
     const ca = pem("root.pem");
     expect(await ask(url, { ca, serverName: "triton.internal" })).toBe("live");
@@ -67,7 +67,7 @@ describe.each(["grpc", "http"] as const)("%s", protocol => {
     expect(await ask(url, { ca })).toMatch(/is not trusted.*`tls.serverName`/s);
   });
 
-  test("mutual TLS wants a certificate", async () => {
+  test("mutual TLS requires a certificate", async () => {
     const url = await start(protocol, true);
     const trust = { ca: pem("root.pem"), serverName: "triton.internal" };
     expect(await ask(url, { ...trust, cert: pem("client.pem"), key: pem("client.key") })).toBe("live");
@@ -79,7 +79,7 @@ describe.each(["grpc", "http"] as const)("%s", protocol => {
     expect(await ask(url.replace("s://", "://"))).not.toBe("live");
   });
 
-  test("a client with TLS, a server without, is told so in words", async () => {
+  test("a client with TLS gets a clear error from a server without", async () => {
     const server = createPlain((_, answer) => answer.end());
     await new Promise<void>(done => server.listen(0, "127.0.0.1", done));
     const said = await ask(`${protocol}s://127.0.0.1:${(server.address() as AddressInfo).port}`);

@@ -110,7 +110,7 @@ const GRAPHS: ReadonlySet<OpKind> = new Set([
   "targetEncoding",
 ]);
 
-/** What NVTabular answers otherwise on purpose. @throws if there is none of this name */
+/** An intended difference from NVTabular. @throws if there is none of this name */
 export function differentCase(name: string): Case {
   const found = readCases("different.json").find(one => one.name === name);
   if (!found) throw new Error(`no case is called ${name}`);

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** What kernels answer, once SQL and server have answered the same. */
+/** The kernels' result, once SQL and server agree. */
 async function agreed(
   types: Readonly<Record<string, string>>,
   links: readonly Link[],

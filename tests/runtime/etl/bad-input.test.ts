@@ -1,4 +1,4 @@
-/** What can be wrong with files, item by item: refused with file, column, row and a way out; what is no mistake is no error. */
+/** Faults of files, item by item: refused with file, column, row and a fix; valid files are not errors. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -120,7 +120,7 @@ test.each<[what: string, name: string, content: string | Uint8Array, message: Re
   await expect(fitOn(name, content)).rejects.toThrow(message);
 });
 
-test("whole numbers spelled with a point, spaces, empty fields, NaN and a missing key are no mistakes", async () => {
+test("integers spelled with a point, spaces, empty fields, NaN and a missing key are not mistakes", async () => {
   expect(await fitOn("a.csv", "id,s,x\n1.0,a,1\n 2 ,b,nan\n,c,\n")).toBe(3);
   expect(await fitOn("a.jsonl", '{"id":1.0,"s":"a","x":1}\n{"id":null,"x":2}\n')).toBe(2);
 });
@@ -141,7 +141,7 @@ test("integers of text stay exact beyond 2^53", async () => {
   });
 });
 
-test("bytes that are no UTF-8 in Parquet: named, and nothing written", async () => {
+test("bytes that are not UTF-8 in Parquet: named, and nothing written", async () => {
   await inFolder(async folder => {
     const plan = workflowPlan({ s: "string" }, [{ op: "categorify" }]);
     const data = join(folder, "a.parquet");

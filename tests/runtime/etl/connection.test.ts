@@ -1,4 +1,4 @@
-/** A database that is closed while its connections work: statements end with an error, and the process goes on. */
+/** A database that is closed while its connections work: statements end with an error, and the process continues. */
 import { expect, test } from "vitest";
 import { openDatabase } from "#runtime/etl/database.js";
 

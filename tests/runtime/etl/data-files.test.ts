@@ -24,7 +24,7 @@ const PLAN = workflowPlan(TYPES, [
 ]);
 
 describe("formats", () => {
-  test("Parquet, CSV, JSON lines and Arrow hold the same; `.arrow` comes out as Parquet does", async () => {
+  test("Parquet, CSV, JSON lines and Arrow hold the same; the output of `.arrow` equals Parquet's", async () => {
     await inFolder(async folder => {
       await fitCells(folder, PLAN, CELLS);
       const fitted = join(folder, "fitted");
@@ -112,7 +112,7 @@ describe("layouts", () => {
     return Promise.all(files.map(async name => (await readParquet(join(folder, name))).cells.i as number[]));
   };
 
-  test("so many files as are asked for, in order", async () => {
+  test("the requested number of files, in order", async () => {
     await manyRows(async (folder, data) => {
       await transformWorkflow(join(folder, "fitted"), data, join(folder, "out"), { outFiles: 3 });
       const parts = await read(join(folder, "out"));
@@ -156,7 +156,7 @@ describe("layouts", () => {
           bounds.slice(1).map(async (_, i) => (await readParquet(join(folder, `out/part-0000${i}.parquet`))).cells),
         );
         for (const name of ["key", made]) expect(parts.flatMap(part => part[name]!)).toEqual(whole[name]);
-        // A group goes to the file of its first row.
+        // A group is written to the file of its first row.
         const counts = made === "x_list" ? [2, 0, 0, 5] : [9, 1, 1, 29];
         expect(parts.map(part => part.key!.length)).toEqual(counts);
       }
@@ -260,11 +260,11 @@ describe("bad files", () => {
       /b\.parquet`: column `id` is DOUBLE, expected int64 id\. Declare it float64/,
     );
   });
-  test("columns in another order, a narrower integer and an empty file among others are no mistake", async () => {
+  test("columns in another order, a narrower integer and an empty file among others are not a mistake", async () => {
     expect((await two(schemaOf({ brand: "string", id: "int32" }), { brand: ["y"], id: [2] })).rows).toBe(2);
     expect((await two(schemaOf({ id: "int64", brand: "string" }), { id: [], brand: [] })).rows).toBe(1);
   });
-  test("a file that is no Arrow file, and bad JSON, by name", async () => {
+  test("a file that is not an Arrow file, and bad JSON, by name", async () => {
     await inFolder(async folder => {
       writeFileSync(join(folder, "a.arrow"), "nothing of the kind");
       writeFileSync(join(folder, "b.jsonl"), '{"id": 1, "brand": "x"}\n{"id": \n');

@@ -86,7 +86,7 @@ describe("SQLite", () => {
     expect(row).toEqual({ user_id: 2n, shop: "north", visits: 7n });
   });
 
-  test("the latest row of each entity, within the time asked for", async () => {
+  test("the latest row of each entity, within the given time", async () => {
     const folder = copy();
     const csv = join(folder, "shops.csv");
     writeFileSync(

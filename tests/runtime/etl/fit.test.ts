@@ -1,4 +1,4 @@
-/** `fitWorkflow`, its folder and `transformWorkflow`: what they write, what they refuse, and what a kill leaves. */
+/** `fitWorkflow`, its folder and `transformWorkflow`: their output, their refusals, and the state after a kill. */
 import { fork } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -19,7 +19,7 @@ const limited = (folder: string, blocks: number, ...args: string[]) =>
 
 const NO_ROOM = /^merlon: EFBIG: file too large, write\. There is no room to write: free some, or write elsewhere/;
 
-test("an index and an embedding table say so, and what stood there stays", async () => {
+test("an index and an embedding table report it, and the previous ones stay", async () => {
   await inFolder(async folder => {
     await withDuckDB(query =>
       query(
@@ -43,7 +43,7 @@ test("an index and an embedding table say so, and what stood there stays", async
   });
 }, 60_000);
 
-test("fit and transform say so, and what stood there stays", async () => {
+test("fit and transform report it, and the previous output stays", async () => {
   await inFolder(async folder => {
     await withDuckDB(query =>
       query(

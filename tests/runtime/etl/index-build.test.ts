@@ -62,7 +62,7 @@ test.each(CASES)("%s, %s: finds what an exact search finds", async (factory, met
   });
 });
 
-test("IVF files say how many lists to visit: 8 unless told", async () => {
+test("IVF files have the number of lists to visit: 8 by default", async () => {
   await inFolder(async folder => {
     const data = join(folder, "e.parquet");
     await writeParquet(

@@ -1,4 +1,4 @@
-// Every factory that `buildIndex` makes finds most of what exact search finds; recall is measured; `merlon index search` asks and charts.
+// Every factory of `buildIndex` finds most of an exact search's results, recall is measured, and `merlon index search` searches and charts.
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

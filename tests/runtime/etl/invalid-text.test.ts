@@ -1,4 +1,4 @@
-/** Bytes that are no UTF-8, sent over the wire into a workflow's columns of strings: refused by name, never taken for another value. */
+/** Bytes that are not UTF-8, sent over the wire into a workflow's columns of strings: refused by name, never read as another value. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -36,7 +36,7 @@ test.each(["http", "grpc"] as const)("%s", async scheme => {
           Array.from(tensor.data as never, Number),
         );
       };
-      // The character that stands for what could not be read is a value like any other.
+      // The replacement character is a value like any other.
       expect(await ask(["café", "caf\ufffd", "x"], ["\ufffd"])).toEqual([[4, 3, 2], [5]]);
       await expect(ask(["café", LATIN1], ["a"])).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",

@@ -1,4 +1,4 @@
-/** What NVTabular 23.08 (for hashes: pandas) answered, as `tests/oracles/nvtabular/generate.py` wrote it. */
+/** The results of NVTabular 23.08 (for hashes: pandas), written by `tests/oracles/nvtabular/generate.py`. */
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import type { Plan } from "#contract/plan.js";
@@ -16,7 +16,7 @@ export interface Case {
   readonly request?: Cells;
   readonly expected: Cells;
   readonly schema?: readonly Feature[];
-  /** What NVTabular's operator keeps of each column, under its names. */
+  /** The state of each column in NVTabular's operator, under its names. */
   readonly learnt?: Readonly<Record<string, Readonly<Record<string, Cell>>>>;
   /** Parquet files that operators read, by name. */
   readonly files?: Readonly<
@@ -40,7 +40,7 @@ export function expectClose(actual: Cell, expected: Cell, tolerance: number, whe
   } else expect(actual, where).toEqual(expected);
 }
 
-/** Groups stand where their first row stood; NVTabular sorts them by key. */
+/** A group has the position of its first row; NVTabular sorts them by key. */
 export function expectColumns(
   actual: Readonly<Record<string, Cell[]>>,
   { expected, note, links }: Case,

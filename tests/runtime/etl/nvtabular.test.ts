@@ -43,7 +43,7 @@ describe("where Merlon differs on purpose", () => {
     expect(sql).toEqual(kernels);
   });
 
-  test("times are told apart to the nanosecond: NVTabular's shifted column is float64, in which they are the same", async () => {
+  test("times are distinguished to the nanosecond: NVTabular's shifted column is float64, in which they are equal", async () => {
     const one = differentCase("differenceLag/of nanoseconds, which float64 cannot tell apart");
     expect(one.expected.t_difference_lag_1![1], "NVTabular").toBe(0);
     const { kernels, sql } = await answers(one);

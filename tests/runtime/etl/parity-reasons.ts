@@ -1,4 +1,4 @@
-/** Where Merlon answers otherwise than NVTabular 23.08 on purpose, by operator; `docs/reference/nvtabular-parity.md` prints it. */
+/** Intended differences from NVTabular 23.08, by operator; `docs/reference/nvtabular-parity.md` prints them. */
 
 export const BETTER: Readonly<Record<string, string>> = {
   bucketize: "",
@@ -40,7 +40,7 @@ export const BETTER: Readonly<Record<string, string>> = {
   valueCount: "",
 };
 
-/** Operators that have no counterpart to compare with, and what holds them instead. */
+/** Operators without a counterpart to compare with, and their other tests. */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   "what functions of filter and lambdaOp mean":
     "they are compiled; held to JavaScript itself (`tests/runtime/engine/expression`)",

@@ -123,7 +123,7 @@ test("refuses what the model cannot take", async () => {
   );
 });
 
-test("a file that is no model is named", async () => {
+test("a file that is not a model is named", async () => {
   await inFolder(async folder => {
     await expect(predictOnnx(join(folder, "none.onnx"), "x.parquet", join(folder, "out.parquet"))).rejects.toThrow(
       /none\.onnx/,

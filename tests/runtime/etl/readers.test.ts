@@ -1,6 +1,6 @@
 /**
- * Files that others read: Merlin Models' and Transformers4Rec's readers take our schema files (`tests/oracles/nvtabular/read_schemas.py` asked
- * them), pandas and polars our Parquet.
+ * Files for other readers: Merlin Models' and Transformers4Rec's readers take our schema files (tested by
+ * `tests/oracles/nvtabular/read_schemas.py`), pandas and polars our Parquet.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** A fit that is killed goes on where it was: same data, same folder byte for byte, less work. */
+/** A killed fit resumes: same data, same folder byte for byte, less work. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
@@ -34,7 +34,7 @@ function filesOf(folder: string): Record<string, string> {
   );
 }
 
-test("a killed fit goes on where it was, and begins anew when the data changed", async () => {
+test("a killed fit resumes, and starts anew when the data changed", async () => {
   await inFolder(async folder => {
     const columns = COLUMNS.map((name, i) => `'${name}' || (hash(i * ${2 * i + 3}) % ${4000 * (i + 1)}) AS ${name}`);
     const data = join(folder, "data.parquet");

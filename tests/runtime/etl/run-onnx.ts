@@ -1,6 +1,6 @@
 /**
- * A fitted plan and plain values → plain values, through the plan's ONNX graph in onnxruntime-node and on a Triton's ONNX Runtime. What the third
- * half of the operators means.
+ * A fitted plan and plain values → plain values, through the plan's ONNX graph in onnxruntime-node and on a Triton's ONNX Runtime. The ONNX
+ * half of the operators.
  */
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";

@@ -18,7 +18,7 @@ const MODELS = {
   infer: () => Promise.reject(new Error("a workflow calls no model")),
 };
 
-/** A folder that goes when the work in it is done. */
+/** A folder that is removed when the work in it is done. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "merlon-test-"));
   try {

@@ -28,7 +28,7 @@ function field(number: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([(number << 3) | 2, ...length]), bytes]);
 }
 
-/** The model with what `merlon-lab` leaves in it of the columns that it was trained on. */
+/** The model with metadata of `merlon-lab` about the columns that it was trained on. */
 const trainedOn = (columns: unknown): Buffer =>
   Buffer.concat([
     readFileSync(TOWER),
@@ -104,7 +104,7 @@ export default ensemble("x", request >> transformWorkflow("fitted") >> predictOn
 describe("a workflow's folder at load", () => {
   const models = { describe: () => Promise.reject(new Error("none")), infer: () => Promise.reject(new Error("none")) };
 
-  test("that another fit replaced since the build is refused, told or passed", async () => {
+  test("that another fit replaced since the build is refused, reported or accepted", async () => {
     const built = await inFolder(folder => fitCells(folder, plan(), cellsOf(["x", "x", "y"])));
     await inFolder(async folder => {
       const load = async (outputs: Plan["outputs"], onGoldenDifference: PrepareContext["onGoldenDifference"]) => {

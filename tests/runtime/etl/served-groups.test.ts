@@ -71,7 +71,7 @@ test.each([
       "age_days-list_out__offsets": { shape: [3], data: [0, 3, 5] },
       "item_id-list_out__offsets": { shape: [3], data: [0, 3, 5] },
     });
-    // No offsets of request rows stand beside those of groups.
+    // There are no offsets of request rows beside those of groups.
     expect(
       Object.keys(found)
         .filter(name => name.endsWith("__offsets"))

@@ -82,7 +82,7 @@ describe("statistics", () => {
     await inSets(async folder => {
       const { drift } = await dataStats(join(folder, "a.parquet"), { against: join(folder, "b.parquet") });
       const of = (name: string) => drift!.find(one => one.name === name)!;
-      // Prices moved by 50 of about 100: at 50, half of the first set lies below and nothing of the second.
+      // Prices moved by 50 of about 100: at 50, half of the first set is below and nothing of the second.
       expect(of("price").ks).toBeCloseTo(45 / 90, 1);
       expect(of("price").verdict).toBe("another population");
       const share = (a: number, b: number) => (b - a) * Math.log(b / a);
@@ -94,7 +94,7 @@ describe("statistics", () => {
 });
 
 describe("the command", () => {
-  test("prints a table, and draws a page that stands alone", async () => {
+  test("prints a table, and draws a self-contained page", async () => {
     await inSets(async folder => {
       const { status, out } = await merlon(
         folder,

@@ -1,6 +1,6 @@
 /**
- * Plain values (numbers, texts, booleans, null; lists of them) ↔ kernel columns and Parquet files. Integers are numbers, or text beyond
- * 2^53; infinities are `"inf"` and `"-inf"`; NaN reads as null, which is what it means.
+ * Plain values (numbers, texts, booleans, null, and lists of them) ↔ kernel columns and Parquet files. Integers are numbers, or text beyond
+ * 2^53. Infinities are `"inf"` and `"-inf"`. NaN reads as null.
  */
 import { DuckDBInstance, type Json } from "@duckdb/node-api";
 import type { ColumnSchema } from "#contract/schema.js";

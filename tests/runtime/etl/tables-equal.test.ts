@@ -121,7 +121,7 @@ test.each(Object.keys(CHAINS))("%s", async name => {
     const column = fc
       .tuple(presentValue(dtype), some(nullable(dtype)))
       .map(([first, rest]): Value[] => [first, ...rest]);
-    // What was learnt holds for what comes: a request's values are the fit's, or there are none.
+    // The fitted state holds for the request: its values are the fit's, or there are none.
     const tables = fc
       .tuple(column, fc.boolean())
       .map(([x, none]): Tables => ({ types: { x: dtype }, links, fit: { x }, request: { x: none ? [] : x } }));

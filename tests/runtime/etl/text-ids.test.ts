@@ -46,7 +46,7 @@ async function built(folder: string, ids: readonly Cell[] = TEXTS, options: obje
   return { index, map: textIdsFile(index), ntotal: ids.length };
 }
 
-test.each(["Flat", "IVF2,Flat", "HNSW4", "SQ8"])("%s: the texts of what FAISS finds", factory =>
+test.each(["Flat", "IVF2,Flat", "HNSW4", "SQ8"])("%s: the texts of FAISS's results", factory =>
   inFolder(async folder => {
     const { index, map, ntotal } = await built(folder, TEXTS, { factory });
     expect(readdirSync(folder).sort()).toEqual(["e.parquet", "i.faiss", "i.faiss.ids.arrow"]);
@@ -83,7 +83,7 @@ test("equal data make equal maps; integer ids leave no map behind", () =>
     expect(existsSync(map)).toBe(false);
   }));
 
-test("a file of somebody else at the place of the map is neither overwritten nor removed", () =>
+test("another file at the path of the map is neither overwritten nor removed", () =>
   inFolder(async folder => {
     const { map } = await built(folder);
     await built(folder);
@@ -236,7 +236,7 @@ describe("a map that is not the index's is refused by name", () => {
     }),
   );
 
-  test("a link to outside the index's folder; a map that comes or changes during a build", () =>
+  test("a link to outside the index's folder; a map that appears or changes during a build", () =>
     inFolder(async folder => {
       const { index, map } = await built(folder);
       const reader = artefactReader(folder);

@@ -6,7 +6,7 @@ import { expectCells, lowerWorkflow } from "./run-onnx.js";
 import { throughKernels, throughSql } from "./run-workflow.js";
 import type { Cells } from "./table-values.js";
 
-/** What has no lowering says so. */
+/** Operators without a lowering report it. */
 const REFUSED =
   /reads the bits of a float|hashes texts|would be found as|rows of the request away|the rows before and after|makes one row of many/;
 

@@ -133,7 +133,7 @@ test("differences, groups in the order of time, and parts of dates", async () =>
   });
 });
 
-test("dates in the names of folders, as Hive has them, and what is made of a time is no time", async () => {
+test("dates in the names of folders, as Hive has them, and results of times are not times", async () => {
   await inFolder(async folder => {
     const days = "(VALUES (1, DATE '2024-05-01'), (2, DATE '1969-12-31'), (3, NULL), (4, DATE '2024-05-01')) v(u, day)";
     await withDuckDB(query =>
@@ -164,7 +164,7 @@ test("dates in the names of folders, as Hive has them, and what is made of a tim
   });
 });
 
-test("a time where another type is declared is refused with what to declare", async () => {
+test("a time where another type is declared is refused with the type to declare", async () => {
   await inFolder(async folder => {
     const data = join(folder, "data.parquet");
     await withDuckDB(query => query(`COPY (SELECT TIMESTAMP '2024-05-01' AS t) TO '${data}' (FORMAT parquet)`));

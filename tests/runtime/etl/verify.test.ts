@@ -66,7 +66,7 @@ function swapVocabulary(fitted: string): void {
 }
 
 describe("a fitted folder", () => {
-  test("holds rows of the data with their answers, and they come out so again", async () => {
+  test("holds rows of the data with their results, which are reproduced", async () => {
     await afterwards(async (_, fitted) => {
       const golden = JSON.parse(readFileSync(join(fitted, "golden.json"), "utf8"));
       expect(golden.rows).toBe(6);
@@ -104,7 +104,7 @@ describe("an artefact edited by hand", () => {
     });
   });
 
-  test("is found by golden rows where checksums are gone: column, row and operator", async () => {
+  test("is found by golden rows if checksums are missing: column, row and operator", async () => {
     await afterwards(async (folder, fitted) => {
       const { outputs } = JSON.parse(readFileSync(join(fitted, "golden.json"), "utf8"));
       swapVocabulary(fitted);

@@ -81,7 +81,7 @@ const writtenOf = ({ op, params = {}, lambda }: Link): Written => ({
   ...(lambda !== undefined && { lambda }),
 });
 
-/** What was written, by what it became: some operators write their parameters into the plan in another form. */
+/** The author's parameters, by the plan's: some operators write their parameters into the plan in another form. */
 const authored = new Map<string, Written>();
 const keyOf = (step: AnyStep): string => `${step.op} ${JSON.stringify(step.params)}`;
 
@@ -141,11 +141,11 @@ function readLambda(text: string, op: OpKind): UserFunction | undefined {
   });
 }
 
-/** The plan with what `fitWorkflow` learnt, through print and parse as a reader gets it. */
+/** The plan with the state of `fitWorkflow`, printed and parsed as by a reader. */
 export const fittedPlan = (plan: Plan, states: ReadonlyMap<string, unknown>): FittedPlan =>
   parsePlan(printPlan(withStates(plan, states)), "fitted plan");
 
-/** The plan with what is known so far, which may be less than all. */
+/** The plan with the state so far, which may be incomplete. */
 export function withStates(plan: Plan, states: ReadonlyMap<string, unknown>): Plan {
   const known = new Map(plan.inputs.map(schema => [`request\n${schema.name}`, schema]));
   const steps = plan.steps.map(step => {
@@ -166,7 +166,7 @@ export function withStates(plan: Plan, states: ReadonlyMap<string, unknown>): Pl
     for (const schema of inferred.outputs) known.set(`${step.id}\n${schema.name}`, schema);
     return inferred as unknown as AnyStep;
   });
-  // What was learnt may have dropped some.
+  // The fit may have dropped some.
   const outputs = plan.outputs.flatMap(({ ref }) => {
     const schema = known.get(`${ref.step}\n${ref.column}`);
     return schema ? [{ ref, schema: { ...schema, name: ref.name } }] : [];

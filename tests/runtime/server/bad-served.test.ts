@@ -1,6 +1,6 @@
 /**
  * Bad input of a served plan of four stages, over gRPC and HTTP: the message names step, column and row or file, and a way out; a good request of the same
- * batch is answered, and the server goes on. What can be known at the load is a fault of the load, so that a swap keeps what serves.
+ * batch is answered, and the server goes on. Faults that can be found at the load are found there, so that a swap keeps the serving model.
  */
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -72,7 +72,7 @@ const LOADS: readonly (readonly [what: string, Bad, message: RegExp])[] = [
   ],
 ];
 
-test.each(LOADS)("%s does not take the place of what serves", async (_, bad, message) => {
+test.each(LOADS)("%s does not replace the serving model", async (_, bad, message) => {
   const server = await startBad({});
   try {
     server.replace(bad);
@@ -84,7 +84,7 @@ test.each(LOADS)("%s does not take the place of what serves", async (_, bad, mes
   }
 });
 
-/** Faults of a request: what is asked, what is said of it; over gRPC with this code. */
+/** Faults of a request: the input, the message, and the code over gRPC. */
 const REQUESTS: readonly (readonly [what: string, Bad, Ask, code: number, message: RegExp])[] = [
   [
     "an unknown key that is an error",
@@ -214,7 +214,7 @@ test.each(ANSWERS)("%s is answered", async (_, bad, ask) => {
   }
 });
 
-// The first that asks sees it in the open file, and the next one as the file is opened again.
+// The first request finds it in the open file, and the next one when the file is opened again.
 const LIVE: readonly (readonly [what: string, Bad, act: (folder: string) => void, message: RegExp])[] = [
   [
     "a store that was cut while it was read",

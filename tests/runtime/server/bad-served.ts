@@ -1,5 +1,5 @@
 /**
- * A served plan of four stages and what it says to bad input over both protocols.
+ * A served plan of four stages and its messages about bad input over both protocols.
  */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,7 +81,7 @@ const QUERY = [1, 0.5, -0.5, 0.25];
 
 export type BadServer = Awaited<ReturnType<typeof startBad>>;
 
-/** A server of `recommend` and `rank`, asked over both protocols. */
+/** A server of `recommend` and `rank`, called over both protocols. */
 export async function startBad(bad: Bad) {
   const repository = badRepository(bad);
   const server = await startServer(repository, { modelControlMode: "explicit", loadModels: ["rank"] });
@@ -123,7 +123,7 @@ export async function startBad(bad: Bad) {
     ...{ loaded, load, http, httpText, overGrpc },
     folder: join(repository, "recommend", "1"),
     replace: (other: Bad): void => writeVersion(repository, other),
-    /** Asks for user 1 over both protocols. */
+    /** Sends user 1 over both protocols. */
     async expectGood(): Promise<void> {
       expect((await overGrpc({})).code).toBe(0);
       expect(await http({})).toMatchObject({ status: 200, body: { outputs: [{ name: "age", data: [31] }, {}, {}] } });

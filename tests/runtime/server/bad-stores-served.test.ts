@@ -39,7 +39,7 @@ async function expectRefused(server: BadServer, message: RegExp): Promise<void> 
   }
 }
 
-test("Redis, killed and started again while the plan is asked", async () => {
+test("Redis, killed and restarted while the plan runs", async () => {
   const redis = await startRedis();
   const server = await startBad(from(`  type: redis\n  connection_string: 127.0.0.1:${redis.port}\n`));
   try {
@@ -76,7 +76,7 @@ test("a feature server that hangs, and answers again", async () => {
     await expectRefused(server, /step `user` \(queryFeast\): the feature server at \S+ answers 500: no features today/);
     hangs = true;
     await expectRefused(server, /step `user` \(queryFeast\): the feature server at \S+ did not answer within 400 ms/);
-    // A client that waits for less is told so by then.
+    // A client with a shorter deadline gets its error by then.
     const began = performance.now();
     const { code } = await server.overGrpc({}, 80);
     expect(code).toBe(grpc.status.DEADLINE_EXCEEDED);

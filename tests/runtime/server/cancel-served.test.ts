@@ -1,5 +1,5 @@
 /**
- * A client that gives up ends the step of a plan that waits: a read of a feature server or of Redis, the run of another model. No later step
+ * A client that cancels ends the waiting step of a plan: a read of a feature server or of Redis, the run of another model. No later step
  * begins, and the request counts as cancelled.
  */
 import { once } from "node:events";
@@ -16,7 +16,7 @@ import { startRedis, type TestRedis } from "../stores/feast/redis-server.js";
 import { at } from "./served-plan.js";
 import { repository, startServer } from "./support.js";
 
-/** Longer than the test: a step that ends in time was told to. */
+/** Longer than the test: a step that ends in time was cancelled. */
 const STORE_TIMEOUT_MS = 60_000;
 const registry = fileURLToPath(new URL("../../fixtures/feast/v3/data/registry.db", import.meta.url));
 const user = column("user_id", "int64");
@@ -68,7 +68,7 @@ const filesOf = (name: string, slow: AnyStep, store?: string): Record<string, st
 const javascript = (name: string, type: string): string => `name: "${name}" backend: "javascript" max_batch_size: 8
   input [ { name: "X" data_type: ${type} dims: [1] } ] output [ { name: "Y" data_type: TYPE_INT32 dims: [1] } ]`;
 
-/** A feature server that is well and never answers what it is asked, or only the first half. */
+/** A healthy feature server that never responds, or only with the first half. */
 const held: ServerResponse[] = [];
 let half = false;
 let featureServer: Server;
@@ -110,11 +110,11 @@ beforeAll(async () => {
   await new Promise<void>((resolve, reject) => {
     client.waitForReady(Date.now() + 10_000, error => (error ? reject(error) : resolve()));
   });
-  // From now on nobody gets an answer.
+  // From now on there are no responses.
   await redis.client().call("CLIENT", "PAUSE", STORE_TIMEOUT_MS, "ALL");
 }, 60_000);
 afterAll(async () => {
-  // First what steps wait for: a step that was not told would hold the server's end up, and Redis would be left behind.
+  // Dependencies are stopped first: a step that was not cancelled would delay the server's end, and Redis would be left behind.
   await redis.stop();
   featureServer.closeAllConnections();
   featureServer.close();
@@ -187,7 +187,7 @@ const told = async (): Promise<number> => {
 };
 const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms));
 
-/** For each step that waits: when it has begun, and how it shows that it was told. */
+/** For each waiting step: its start, and the sign that it was cancelled. */
 const SLOW: Record<string, () => Promise<{ begun(): Promise<void>; heard(): Promise<void> }>> = {
   by_server: async () => {
     const before = held.length;

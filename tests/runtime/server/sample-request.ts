@@ -1,4 +1,4 @@
-/** A plan's inputs → a request of so many rows: small numbers, texts that some vocabulary has, Bloom filters where a step reads them. */
+/** A plan's inputs → a request of this number of rows: small numbers, known texts, Bloom filters if a step reads them. */
 
 import type { Plan } from "#contract/plan.js";
 import type { Tensor } from "#runtime/base/tensor.js";

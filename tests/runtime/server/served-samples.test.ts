@@ -1,4 +1,4 @@
-// Ensembles with forests, and with every way of ordering, compiled, built and asked over HTTP.
+// Ensembles with forests, and with every way of ordering, compiled, built and called over HTTP.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Serves a sample; asks it with JSON columns of full shape. */
+/** Serves a sample; sends it JSON columns of full shape. */
 async function served(sample: string, model: string, layout: "executor" | "ensemble") {
   const out = join(folder, `${sample}-${layout}`);
   const compiled = await compile(join(SAMPLES, sample, "main.ensemble.ts"));
@@ -172,7 +172,7 @@ test.each(["executor", "ensemble"] as const)("a matrix, a constant and padded li
   expect(answer.score!.data).toEqual([(1 + 10 + 0.5 + 300) / 2, (2 + 20 + 0.25) / 2, (3 + 30 + 300) / 2]);
 });
 
-test("popular items stand in when the index fails, and the answer says so", async () => {
+test("popular items are the fallback when the index fails, and the response reports it", async () => {
   const ask = await served("ensemble-fallback", "careful", "executor");
   const request = (...queries: readonly (readonly number[])[]) => {
     const n = queries.length;

@@ -40,7 +40,7 @@ async function asker(server: Awaited<ReturnType<typeof startServer>>) {
   return async () => server.post("/v2/models/recommend/infer", { ...body, inputs });
 }
 
-test("metrics, statistics and spans tell of each stage", async () => {
+test("metrics, statistics and spans include each stage", async () => {
   const received: Buffer[] = [];
   const receiver = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -154,7 +154,7 @@ test("branches that do not need each other overlap", async () => {
         inputs: [{ name: "x", datatype: "FP32", shape: [-1] }],
         outputs: [{ name: "score", datatype: "FP32", shape: [-1] }],
       }),
-      // Each waits until the other has been asked too: one after the other, this would never end.
+      // Each waits until the other has been called too: one after the other, this would never end.
       infer: async model => {
         asked.push(model);
         await new Promise<void>(resolve => {
@@ -196,7 +196,7 @@ test("another index, vocabulary and models under load: each answer is wholly the
   const cities = join(folderOf, "workflows", "artefacts-etl-user", "categories", "unique.city.arrow");
   /** Each undoes itself the second time. */
   const swaps: readonly (readonly [model: string, swap: () => void])[] = [
-    // The ids of the index stand at its end.
+    // The ids of the index are at its end.
     [
       "recommend",
       () => change(join(folderOf, "indexes", "artefacts-index-items.faiss"), b => b.subarray(-320).reverse().swap64()),
@@ -215,7 +215,7 @@ test("another index, vocabulary and models under load: each answer is wholly the
   ];
   const server = await startServer(repository, { modelControlMode: "explicit", loadModels: ["*"] });
   const ask = await asker(server);
-  /** What is answered after so many swaps. */
+  /** The response after each swap. */
   const states: string[] = [JSON.stringify((await ask()).body)];
   const answers: { readonly from: number; readonly to: number; readonly answer: string }[] = [];
   let swapping = true;
@@ -243,7 +243,7 @@ test("another index, vocabulary and models under load: each answer is wholly the
   }
   for (let i = 1; i < states.length; i++) expect(states[i], `swap ${i}`).not.toBe(states[i - 1]);
   expect(states[8]).toBe(states[0]);
-  // A swap that is under way may be seen or not; one that is done is, and none that is to come.
+  // A response may show a swap in progress or not; it shows finished ones, and none of the future.
   for (const { from, to, answer } of answers) expect(states.slice(from, to + 1)).toContain(answer);
   expect(answers.length).toBeGreaterThan(50);
   expect(new Set(answers.map(({ answer }) => answer)).size).toBeGreaterThan(4);

@@ -69,7 +69,7 @@ const USERS = [
   { query: vector(3), seen: [], hidden: [] },
   { query: vector(1), seen: ["日本🍣", "", "\u00e9"], hidden: ["süd"] },
 ];
-/** What FAISS finds, past what is hidden. */
+/** FAISS's results, past the hidden ids. */
 const nearest = ({ query, hidden }: (typeof USERS)[number]): string[] =>
   Index.read(join(folder, "items.faiss"))
     .search(query, TEXTS.length)
@@ -202,7 +202,7 @@ describe.each(LAYOUTS)("layout %s", layout => {
   });
 });
 
-test("the story of each candidate is told by its text", async () => {
+test("the story of each candidate has its text", async () => {
   const server = await startServer(join(folder, "executor"));
   closers.push(() => server.stop());
   const { parameters } = await askHttp(server, { explain: true });

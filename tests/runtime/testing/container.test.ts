@@ -1,6 +1,6 @@
 /**
- * The container for tests without Docker: what would be started, as data, and a library in place of testcontainers that starts the same command line
- * as a process, so that flags, ports and the way of waiting are those of a server that runs.
+ * The container for tests without Docker: its plan, as data, and a library in place of testcontainers that starts the same command line as
+ * a process. Flags, ports and the wait strategy are those of a running server.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

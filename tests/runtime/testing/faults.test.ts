@@ -1,5 +1,6 @@
 /**
- * Faults on purpose: each looks to clients as Triton's own would, over HTTP, gRPC and in streams; from code, the command line and the admin call.
+ * Injected faults: each looks to clients as Triton's own would, over HTTP, gRPC and in streams; from code, the command line and the admin
+ * call.
  */
 import type * as grpc from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -85,7 +86,7 @@ describe("errors", () => {
     expect(await call()).toMatchObject({ code: "NOT_FOUND", message: "gone" });
   });
 
-  test("hit a share of the requests, the same ones for the same seed, or the first so many; failures count", async () => {
+  test("hit a share of the requests, the same ones for the same seed, or the first N; failures count", async () => {
     const pattern = async (): Promise<string> => {
       server.model("echo").fail({ error: {}, rate: 0.5 });
       const statuses: number[] = [];
@@ -192,7 +193,7 @@ describe("connections", () => {
     expect(["INTERNAL", "UNAVAILABLE", "CANCELLED"]).toContain((await call()).code);
   });
 
-  test("a stream is cut after so many answers", async () => {
+  test("a stream is cut after N responses", async () => {
     server.model("counts").fail({ drop: { after: 2 } });
     const { code, messages } = await stream("counts", "n", 5);
     expect({ code, answers: messages.length }).toEqual({ code: "UNAVAILABLE", answers: 2 });
@@ -206,7 +207,7 @@ describe("connections", () => {
     expect((await stream("counts", "n", 2)).messages).toHaveLength(2);
   });
 
-  test("a request that is held goes on when the fault is taken away", async () => {
+  test("a held request continues when the fault is removed", async () => {
     const fault = server.model("echo").fail({ stall: {} });
     const held = infer();
     await expect.poll(() => server.faults.list().map(({ hits }) => hits)).toEqual([1]);
@@ -240,7 +241,7 @@ test("a fault that is written wrong says how it is written", async () => {
   });
 });
 
-test("the admin call is there only when it is asked for, and adds and takes away", async () => {
+test("the admin call exists only if enabled, and adds and removes", async () => {
   const folder = repository(["echo_int32"]);
   const closed = await startServer(folder);
   expect(closed.ports.faultAdmin).toBeUndefined();

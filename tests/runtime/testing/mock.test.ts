@@ -115,7 +115,7 @@ test("a half float is the nearest one", async () => {
   expect(bytes.subarray(bytes.length - 4).toString("hex")).toBe("662e662e");
 });
 
-test("an input comes back", async () => {
+test("an input is returned", async () => {
   expect((await ask("echo", [3, 4, 5])).data).toEqual([3, 4, 5]);
 });
 
@@ -191,7 +191,7 @@ test.each([
     }),
     false,
   ],
-] as const)("a stage whose package %s: a mock stands in: %s", async (_, fault, mocked) => {
+] as const)("a stage whose package %s: a mock replaces it: %s", async (_, fault, mocked) => {
   const told: string[] = [];
   const { step } = mockMissing(name => told.push(name));
   const place = { model: "m", plan: {}, step: { label: "near", op: "queryFaiss", artefacts: {} }, folder: "." };

@@ -1,5 +1,6 @@
 /**
- * `createTestServer`: from models, a plan and a repository; models and stages replaced; fakes; the clock; how fast it starts, and what it leaves behind.
+ * `createTestServer`: from models, a plan and a repository. Models and stages are replaced, with fakes and the clock. Its start is fast,
+ * and it leaves nothing behind.
  */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync } from "node:fs";
@@ -63,7 +64,7 @@ describe("models written in the test", () => {
     expect(seen).toEqual([0, 1, 2]);
   });
 
-  test("that are written wrong are told with model and tensor, and nothing stays behind", async () => {
+  test("that are written wrong are reported with model and tensor, and nothing stays behind", async () => {
     const before = readdirSync(tmpdir());
     const wrong = defineModel({ inputs: { x: "FP32[-1]" }, outputs: { y: "FP32[a]" } });
     await expect(createTestServer({ models: { wrong } })).rejects.toThrow(
@@ -110,7 +111,7 @@ describe("a compiled repository", () => {
     expect(real.ordered_ids!.shape[0]).toBe(2);
   });
 
-  test("says which stages there are, and what a replacement got wrong", async () => {
+  test("lists the stages, and the mistakes of a replacement", async () => {
     await using server = await createTestServer(MODEL_REPO);
     expect(() => server.stage("rank").replace(() => ({}))).toThrow(
       "there is no stage `rank`; there are `user`, `query`, `retrieval`, `filtering`, `items`, `pairs`, `ranking`, `ordering`",
@@ -166,7 +167,7 @@ describe("a plan without its artefacts", () => {
     expect((await server.infer("recommend", { ...query, user_id: [8n] })).age!.data).toEqual(Int32Array.of(0));
   });
 
-  test("is mocked as a whole, and told so, with `mockMissing`", async () => {
+  test("is mocked as a whole, and reports so, with `mockMissing`", async () => {
     await using server = await createTestServer(
       { plan: recommend("greedy") },
       {

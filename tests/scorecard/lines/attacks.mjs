@@ -1,12 +1,15 @@
 /**
- * Lines about cost, attackers and what they leave: the fuzzer of cost, and twenty good clients beside each attack.
+ * Lines about cost, attackers and leftovers: the fuzzer of cost, and twenty good clients beside each attack.
  */
 
 import { perKb } from "../../fuzz/cost/climb.mjs";
 import { describe, fuzzCost } from "../../fuzz/cost.mjs";
 import { BARS, measureNeighbours } from "../support/neighbours.mjs";
 
-/** Twice the longest stretch that a request may block the event loop for: on two cores that the attackers share, latencies below it are not told from noise. */
+/**
+ * Twice the longest stretch for which a request may block the event loop. On two cores that the attackers share, lower latencies cannot be
+ * distinguished from noise.
+ */
 const NOISE_MS = 50;
 
 /** All attacks run once for all lines; on the quick tier, which may share its machine, those that hurt run again, twice at most. */

@@ -13,7 +13,7 @@ const FLOORS = { ...PACKAGE_FLOORS, "@grpc/grpc-js": "1.14.4" };
 const AUDIT_MS = 20_000;
 const PROGRAM = join(ROOT, "dist", "bin", "merlon.cjs");
 
-/** High and critical findings in what ships, or undefined where the registry does not answer. */
+/** High and critical findings in shipped packages, or undefined if the registry does not respond. */
 function audit() {
   const { stdout } = spawnSync("npm", ["audit", "--omit=dev", "--json"], {
     cwd: ROOT,
@@ -28,7 +28,7 @@ function audit() {
   }
 }
 
-/** What the installed program prints and returns under a Node that claims to be of this version. */
+/** The output and exit code of the installed program under a Node that claims to be of this version. */
 function startUnder(version) {
   const claim = `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`;
   const { status, stderr } = spawnSync(process.execPath, ["--import", claim, PROGRAM, "--version"], {

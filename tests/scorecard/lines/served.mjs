@@ -75,7 +75,7 @@ async function drain(runs) {
   };
 }
 
-/** Five times what a model can do, and what becomes of the good part. */
+/** Five times a model's capacity, and the fate of the good part. */
 const overload = seconds =>
   withTimed(async server => {
     const path = "/v2/models/narrow/infer";
@@ -141,7 +141,7 @@ const overload = seconds =>
     };
   });
 
-/** How late DEADLINE_EXCEEDED comes, and whether what expired in a queue runs. */
+/** The delay of DEADLINE_EXCEEDED, and whether requests that expired in a queue run. */
 const deadlines = calls =>
   withTimed(async server => {
     const connection = grpcConnection(server.grpc);

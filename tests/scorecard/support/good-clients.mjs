@@ -58,7 +58,7 @@ const begin = () => {
   samples = [];
   [wrong, failed] = [0, 0];
   const now = performance.now();
-  // What is due from before belongs to the measurement before.
+  // Earlier due requests belong to the measurement before.
   for (const client of clients) while (client.due < now) client.due += INTERVAL_MS;
 };
 const end = () => {

@@ -1,5 +1,6 @@
 /**
- * A server under measurement: a process of its own with the recorded models, in a temporary folder of its own, stopped when it grows beyond a bound.
+ * A server under measurement: a process of its own with the recorded models, in a temporary folder of its own. It is stopped when it grows
+ * beyond a bound.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * Results as a table of Markdown, with the reasons of what fails below it.
+ * Results as a table of Markdown, with the reasons of failures below it.
  */
 const VERDICT = new Map([
   [true, "holds"],

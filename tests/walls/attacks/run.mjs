@@ -5,7 +5,7 @@ import { ATTACKS } from "./index.mjs";
 const [id, http, grpc, seconds] = process.argv.slice(2);
 const found = ATTACKS.find(attack => attack.id === id);
 if (!found) throw new Error(`no attack is named ${id}; there are ${ATTACKS.map(one => one.id).join(", ")}`);
-// The server is to be hurt, not its neighbours by a lack of cores.
+// The attack is on the server, not on its neighbors by a lack of cores.
 setPriority(19);
 const attack = found.prepare();
 process.stdout.write("ready\n");

@@ -20,7 +20,7 @@ import { INFER_PATH } from "../../scorecard/support/messages.mjs";
 /** A pause after a connection was refused or cut, so that reconnecting is not the attack. */
 const RECONNECT_MS = 20;
 
-/** Runs `work` in so many loops until the time is over. */
+/** Runs `work` in this number of loops until the time is over. */
 export const concurrently = (count, until, work) =>
   Promise.all(
     Array.from({ length: count }, async (_, loop) => {
@@ -52,7 +52,7 @@ export function onConnection(port, until, act, onData = () => {}) {
   });
 }
 
-/** Writes and waits until the kernel has taken it; false once the connection is gone. */
+/** Writes and waits until the kernel has taken it; false once the connection is closed. */
 export const write = (socket, bytes) =>
   new Promise(resolve => {
     if (socket.destroyed) return resolve(false);

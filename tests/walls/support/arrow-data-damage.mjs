@@ -1,5 +1,5 @@
-// Reads an Arrow file as `merlon fit` reads data, with each of its bytes changed, and cut at every fifth length: `node arrow-data-damage.mjs FILE` prints how
-// many were read and refused, and the most CPU milliseconds that one took.
+// Reads an Arrow file as `merlon fit` reads data, with each of its bytes changed, and cut at every fifth length. `node
+// arrow-data-damage.mjs FILE` prints the numbers of read and refused ones, and the most CPU milliseconds of one.
 import { readFileSync, writeFileSync } from "node:fs";
 import { RecordBatchReader } from "apache-arrow";
 import { arrowTypes } from "../../../dist/runtime/etl/arrow-data.js";
@@ -22,7 +22,7 @@ async function open(bytes) {
   }
   seen.read++;
   try {
-    // Values that the check let through: some are no numbers any more, and all end.
+    // Values that passed the check: some are NaN, and all end.
     for (const batch of RecordBatchReader.from(bytes))
       for (let c = 0; c < batch.numCols; c++) {
         const vector = batch.getChildAt(c);

@@ -13,7 +13,7 @@ export interface CallOptions {
   readonly accepts?: string;
   /** The bytes are messages with their prefixes. */
   readonly isFramed?: boolean;
-  /** The client leaves so many milliseconds after it has sent its message. */
+  /** Milliseconds after the message at which the client leaves. */
   readonly leaveAfter?: number;
 }
 

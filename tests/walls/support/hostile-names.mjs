@@ -1,5 +1,5 @@
 /**
- * Hostile model names at every entry point, with and without file overrides. Prints a JSON line with the runs and what went wrong first.
+ * Hostile model names at every entry point, with and without file overrides. Prints a JSON line with the runs and the first failure.
  */
 import { existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -127,7 +127,7 @@ async function attack(text, brought) {
   await server.grpc("RepositoryModelUnload", "RepositoryModelUnloadRequest", { model_name: text });
 }
 
-/** Nothing is gone and nothing is new, but for the folders of uploads that still serve, and the server lives. */
+/** No file was removed or added, except the folders of uploads that still serve, and the server lives. */
 async function check() {
   const now = look(JAIL);
   const gone = before.filter(path => !now.includes(path));

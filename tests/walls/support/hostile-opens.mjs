@@ -20,7 +20,7 @@ mkdirSync(join(REPOSITORY, "script", "1"), { recursive: true });
 writeFileSync(join(REPOSITORY, "script", "config.pbtxt"), config({ backend: "javascript" }));
 writeFileSync(join(REPOSITORY, "script", "1", "model.mjs"), ECHO);
 const server = await startServer({ loadModels: ["echo_int32", "script"], trace: { file: "" } });
-// ONNX Runtime, and all else that is loaded with a first upload, comes before the mark.
+// ONNX Runtime, and all other code for a first upload, is loaded before the mark.
 await server.http(
   "POST",
   "/v2/repository/models/first/load",

@@ -1,6 +1,6 @@
 /**
- * Runs a destructive script in a process of its own, with a private temporary folder and sentinel files around it, and compares the whole jail before
- * and after.
+ * Runs a destructive script in a process of its own, with a private temporary folder and sentinel files around it. The whole jail is
+ * compared before and after.
  */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -24,7 +24,7 @@ export interface Jail {
   /** TMPDIR of the script. */
   readonly temporary: string;
   readonly repository: string;
-  /** Entries of the jail that are gone, changed or new since the last call of `settle`. */
+  /** Entries of the jail that were removed, changed or added since the last call of `settle`. */
   damage(): readonly string[];
   /** Takes the jail as it is for whole. */
   settle(): void;

@@ -32,7 +32,7 @@ export interface Cost {
   readonly delayMs: number;
 }
 
-/** The cost model: what a request of so many bytes on the wire may cost. */
+/** The cost model: the allowed cost of a request of this size on the wire. */
 export const allowedFor = (bytes: number): { readonly cpuMs: number; readonly peakMb: number } => ({
   cpuMs: 5 + (bytes / 1024) * 0.05,
   peakMb: 1 + (bytes / 1024) * (16 / 1024),
@@ -116,7 +116,7 @@ export async function startMetered({
     async measure(work: () => Promise<unknown>): Promise<Cost> {
       const before = await ask("begin");
       const resident = memory("VmRSS");
-      // The high-water mark begins again at what is resident now.
+      // The high-water mark restarts at the present resident size.
       writeFileSync(`/proc/${child.pid}/clear_refs`, "5");
       const started = performance.now();
       await Promise.race([work(), ended]);

@@ -14,7 +14,8 @@ const server = await serve({
 });
 
 /**
- * A stretch is the time between two ticks, or the CPU time of the process in it where that is less: on a loaded machine the process may just not run.
+ * A stretch is the time between two ticks, or the CPU time of the process in it if that is less, since a loaded machine may not run the
+ * process.
  */
 let stretches = [];
 let last = { wall: performance.now(), cpu: process.cpuUsage() };

@@ -1,4 +1,4 @@
-/** The regular expressions that stand in the product's sources, and inputs on which one of super-linear cost shows it. */
+/** The regular expressions in the product's sources, and inputs that reveal super-linear cost. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Script } from "node:vm";
@@ -40,10 +40,10 @@ const SUSPICIOUS_MS = 0.4;
 /** A text that is four times as long takes a linear pattern four times as long, and a quadratic one sixteen times. */
 const GROWTH = 8;
 
-/** Escaped characters stand here while the pattern is cut at those that mean something. */
+/** Placeholders of escaped characters while the pattern is cut at those with a meaning. */
 const ESCAPED = 0xe000;
 
-/** Texts of the pattern itself: what stands in front of a repetition must be there for it to be tried. */
+/** Texts of the pattern itself: the text before a repetition must match for it to be tried. */
 const wordsOf = (source: string): string[] => [
   ...new Set(
     source

@@ -1,4 +1,4 @@
-/** What the scripts of a jail share: a server over the jail's repository, raw HTTP, and gRPC. */
+/** The shared part of a jail's scripts: a server over the jail's repository, raw HTTP, and gRPC. */
 import { connect } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 

@@ -1,4 +1,5 @@
-// What no graph can take: too much for protobuf, models that mean something else in the graph's opset, control flow, integers that a dtype cannot hold.
+// Models that no graph can take: too much for protobuf, models of another meaning in the graph's opset, control flow, integers that a dtype
+// cannot hold.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), "merlon-bad-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const freeze = { freeze: freezeFeatures };
 
-/** A program in the folder, beside which a model may stand. */
+/** A program in the folder, possibly with a model beside it. */
 async function program(name: string, body: string) {
   const file = join(folder, `${name}.ensemble.ts`);
   writeFileSync(file, body.replace("export default ensemble(", `export default ensemble("${name}", `));
@@ -56,7 +57,7 @@ describe("a graph beyond protobuf's 2 GB, here as few kilobytes", () => {
   });
 });
 
-describe("models that come into one graph", () => {
+describe("models that are inlined into one graph", () => {
   test("names collide: with the request's, with each other's, with those that the graph gives itself", async () => {
     // Inside, both call their values as the request and the other model call theirs.
     const collides = (weight: number): OnnxModel => ({
@@ -135,7 +136,7 @@ describe("models that come into one graph", () => {
   });
 });
 
-test("a model whose weights stand in another file, and a table that is too large for the graph, come along", async () => {
+test("a model with weights in another file, and a table that is too large for the graph, are copied", async () => {
   writeModel("outside.onnx", {
     ...MODEL,
     nodes: [{ op: "Mul", inputs: ["x", "w"], outputs: ["y"] }],

@@ -1,6 +1,6 @@
 /**
- * One program built for Merlon and for a stock Triton in both forms, served side by side, and asked the same; what is for a stock Triton also by the
- * ONNX Runtime of one.
+ * One program built for Merlon and for a stock Triton in both forms, served side by side with the same requests. The stock Triton's form
+ * also runs on its ONNX Runtime.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -37,7 +37,7 @@ export async function compiledProgram(file: string): Promise<Program> {
 export interface Served {
   readonly folder: string;
   readonly plan: Plan;
-  /** Version of ONNX Runtime that `askStock` asks. */
+  /** Version of ONNX Runtime for `askStock`. */
   readonly onnxruntime: string;
   ask(form: Form, model: string, tensors: readonly Tensor[]): Promise<Plain>;
   /** @throws Error for a configuration that a Triton would not load */

@@ -38,7 +38,7 @@ test("a recording has the same answers from the executor, a graph per step and o
       const measure = { kind: "tolerance", relative: 1e-5, absolute: 0 } as const;
       const results = await diff(exchanges, [a, b], measure);
       expect([form, results.map(({ differences }) => differences)]).toEqual([form, [[]]]);
-      // Bits may differ, and are then told: the comparison sees the scores.
+      // Bits may differ, and are then reported: the comparison reads the scores.
       expect(results).toHaveLength(1);
     } finally {
       await Promise.all([a.close(), b.close()]);

@@ -1,4 +1,4 @@
-/** A column that one model of an ensemble writes is the same column in the model that reads it: nulls, lists, places that are not taken. */
+/** A column that one model of an ensemble writes is the same column in the model that reads it: nulls, lists, free positions. */
 import fc from "fast-check";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";

@@ -1,4 +1,5 @@
-// Features in a graph instead of a store: texts that are Bloom filters, lists of texts, values that have grown old; and features with the request.
+// Features in a graph instead of a store: texts that are Bloom filters, lists of texts, values that have expired; and features as inputs of
+// the request.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,7 +74,7 @@ async function graphOf(
 const users = (...ids: number[]) => ({
   user_id: new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [ids.length]),
 });
-/** Of an entry with a batch dimension. */
+/** For an entry with a batch dimension. */
 const batch = (...ids: number[]) => ({ user_id: users(...ids).user_id.reshape([ids.length, 1]) });
 const USER = (options: string) => `import { ensemble, explode, filterCandidates, queryFeast, source } from "merlon";
 const request = source({ user_id: "int64", popular: "list<int64>" });
@@ -178,13 +179,13 @@ export default ensemble(user["city"]);
   expect(answer).toMatchObject({ city: ["Ghent", "é"], candidate_ids__values: [5n] });
 });
 
-test("features of candidates cannot come with the request", async () => {
+test("features of candidates cannot be inputs of the request", async () => {
   const text = `import { ensemble, explode, queryFeast, source } from "merlon";
 const request = source({ popular: "list<int64>" });
 const items = request["popular"] >> explode({ name: "item_id" }) >> queryFeast(${STORE}, { view: "item_features", features: ["price"], onMissing: "drop" });
 export default ensemble(items);
 `;
-  // They are frozen, whatever is asked for: no client knows the candidates.
+  // They are frozen in either mode: no client has the candidates.
   const price = { column: "price", dtype: "float32", values: Float32Array.of(1, 2), missing: "drop" } as const;
   const asked: string[] = [];
   const freeze: TritonOptions["freeze"] = (...args) => {

@@ -1,4 +1,5 @@
-// Random functions as ONNX graphs and through the kernels, on the same random rows: the same columns. What has no lowering says why.
+// Random functions as ONNX graphs and through the kernels, on the same random rows: the same columns. An operator without a lowering has a
+// reason.
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { type Plan, parsePlan } from "#contract/plan.js";

@@ -1,4 +1,4 @@
-"""What ONNX has to say of a graph before anything runs it."""
+"""ONNX's checks of a graph before anything runs it."""
 import onnx
 from onnx import checker, shape_inference
 

@@ -1,4 +1,4 @@
-// Lowered graphs by ONNX's own checker and by ONNX Runtime in Python; draws by their distribution; and what is refused.
+// Lowered graphs by ONNX's own checker and by ONNX Runtime in Python, draws by their distribution, and refusals.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -161,7 +161,7 @@ export default ensemble("draw", drawn, ${options});
     const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
     return (await session.run({ query })).ordered_ids!.data;
   };
-  // The reason: if this fails, ONNX Runtime seeds sessions apart, and instances may be as many as Triton likes.
+  // The reason: if this fails, ONNX Runtime seeds sessions differently, and any number of instances is possible.
   expect(await drawnBy()).toEqual(await drawnBy());
   const four = `{ instanceGroups: [{ count: 4, kind: "cpu" }] }`;
   expect(await built("four", true, four)).toEqual([
@@ -176,7 +176,7 @@ export default ensemble("draw", drawn, ${options});
   });
 }, 120_000);
 
-describe("models that come into a graph", () => {
+describe("models that are inlined into a graph", () => {
   const none = (): never => {
     throw new Error("not asked for");
   };

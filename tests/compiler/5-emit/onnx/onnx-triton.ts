@@ -1,4 +1,4 @@
-/** Asks `onnx_triton.py`, which runs a repository over the ONNX Runtime of a Triton release by its configurations alone. */
+/** Calls `onnx_triton.py`, which runs a repository over the ONNX Runtime of a Triton release by its configurations alone. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -7,9 +7,9 @@ import { python } from "../../../needs/python.js";
 import type { Answer } from "../../ask-binary.js";
 
 export interface OnnxTriton {
-  /** Of ONNX Runtime. */
+  /** Version of ONNX Runtime. */
   readonly version: string;
-  /** @throws Error for what Triton would refuse: a configuration, or a tensor between two models */
+  /** @throws Error for a configuration, or a tensor between two models, that Triton would refuse */
   ask(repository: string, model: string, tensors: readonly Tensor[]): Promise<Answer>;
   stop(): void;
 }

@@ -28,7 +28,7 @@ OURS = "merlon_program"
 
 
 class Refused(Exception):
-    """What Triton would refuse, at load or for a request."""
+    """Triton's refusals, at load or for a request."""
 
 
 def need(condition, *said):
@@ -131,7 +131,7 @@ class Repository:
         model = self.model(name)
         model.check_tensors(given, model.inputs, "inputs")
         if model.session is not None:
-            # An output that is an input as it came shares the input's memory, which ends with the request.
+            # An output that passes an input through shares its memory, which ends with the request.
             made = {name: array.copy() for name, array in zip(model.outputs, model.session.run(list(model.outputs), given))}
         else:
             made = self.schedule(model, dict(given))

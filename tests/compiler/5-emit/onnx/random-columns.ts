@@ -17,7 +17,7 @@ const nullable = (value: fc.Arbitrary<unknown>) => fc.option(value, { freq: 4, n
 const listOf = (value: fc.Arbitrary<unknown>, list: Given["list"]) =>
   typeof list === "number" ? fc.array(value, { minLength: list, maxLength: list }) : fc.array(value, { maxLength: 4 });
 
-/** What a column is like: its dtype, whether it has nulls, lists, and one value per user or per candidate. */
+/** The form of a column: its dtype, whether it has nulls, lists, and one value per user or per candidate. */
 export interface Shape {
   readonly dtype: DType;
   readonly nulls?: boolean;

@@ -52,7 +52,7 @@ function graphOf(plan: Plan, models: Models): Uint8Array | string {
   }
 }
 
-/** What the graph takes of the columns. */
+/** The graph's inputs from the columns. */
 function feeds(plan: Plan, columns: ReadonlyMap<string, Column>): Record<string, ort.Tensor> {
   const fed: Record<string, ort.Tensor> = {};
   for (const { name } of plan.inputs) {

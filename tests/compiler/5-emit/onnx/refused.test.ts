@@ -1,4 +1,4 @@
-// What can't be built for a stock Triton: each step by itself, at the author's operator, with why and a way out.
+// Programs that can't be built for a stock Triton: each step by itself, at the author's operator, with reason and fix.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -36,7 +36,7 @@ const drawn = near["candidate_ids"] >> softmaxSampling(near["candidate_distances
 export default ensemble("refused", found + unseen + drawn);
 `;
 
-test("every step that stands in the way is told at its operator, and nothing is written", () => {
+test("every step that prevents it is reported at its operator, and nothing is written", () => {
   const file = join(folder, "refused.ensemble.ts");
   writeFileSync(file, PROGRAM);
   const merlon = (...args: string[]) =>
@@ -118,7 +118,7 @@ test("a snapshot older than its ttl is refused; one that is not says until when 
   expect(held).toMatchObject({ taken: held!.newest, expires: new Date(1_700_002_600_000).toISOString() });
 });
 
-test("equal stores make equal files, and a date can be told", async () => {
+test("equal stores make equal files, and a date can be given", async () => {
   const program = await compiledProgram(SHOP);
   const frozen = async (options: { readonly date?: string } = {}) => {
     const triton = (await tritonOptions({ target: "triton", fuse: true, ...options }))!;

@@ -1,6 +1,6 @@
 /**
- * Property: searches and look-ups in artefacts, every kind of index and option that has a graph, find what their kernels find, in onnxruntime-node and
- * on a Triton's ONNX Runtime.
+ * Property: searches and look-ups in artefacts equal those of their kernels, for every kind of index and option that has a graph, in
+ * onnxruntime-node and on a Triton's ONNX Runtime.
  */
 import { join } from "node:path";
 import fc from "fast-check";
@@ -30,7 +30,7 @@ interface Lookup {
   readonly runs?: number;
 }
 
-/** @returns what was told of the lowering */
+/** @returns what is called with the lowering */
 async function same<K extends OpKind>(
   step: Step<K>,
   { folder, columns, ivf = "probe", runs = 4 }: Lookup,
@@ -89,7 +89,7 @@ describe("queryFaiss", () => {
         });
     },
   );
-  test("an index of lists is searched as far as asked, and the build says how much that finds", async () => {
+  test("an index of lists is searched as configured, and the build reports its recall", async () => {
     const columns = { query: query(8) };
     for (const nprobe of [1, 3])
       expect(await same(search("ivf-flat.faiss", { nprobe }), { folder: KINDS, columns })).toMatch(
@@ -159,7 +159,7 @@ test.each(["int64", "int32", "uint8"] as const)("queryEmbedding by %s", async dt
   }
 });
 
-test("two items with the same vector are told, since FAISS may order them otherwise", () => {
+test("two items with the same vector are reported, since FAISS may order them differently", () => {
   const list = (ids: readonly bigint[], vectors: readonly number[]) => ({
     ids: BigInt64Array.from(ids),
     vectors: Float32Array.from(vectors),

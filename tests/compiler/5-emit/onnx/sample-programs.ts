@@ -1,4 +1,4 @@
-/** Programs that are lowered for a stock Triton in tests: the shop and the samples, without what has no lowering or comes by chance. */
+/** Programs that are lowered for a stock Triton in tests: the shop and the samples, without random steps and steps without a lowering. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lowered } from "#compiler/5-emit/build.js";
@@ -18,7 +18,7 @@ export const SAMPLE_NAMES = readdirSync(SAMPLES).filter(
 export const sampleProgram = (name: string): Promise<Program> =>
   compiledProgram(join(SAMPLES, name, "main.ensemble.ts"));
 
-/** The draw is by chance, its order by score is not; and what has no lowering becomes what its refusal offers. */
+/** The draw is random, its order by score is not; and a step without a lowering becomes the fix of its refusal. */
 export function withoutTheRefused(program: Program): Program {
   const steps = program.plan.steps.map((step): AnyStep => {
     if (step.op === "softmaxSampling") return { ...step, params: { ...step.params, mode: "greedy" } };
@@ -42,7 +42,7 @@ export function withoutTheRefused(program: Program): Program {
   return { ...program, plan: { ...program.plan, steps, outputs } };
 }
 
-/** What the compiler says of a program that can't be lowered, in one of the forms; "" for one that can. */
+/** The compiler's message about a program that can't be lowered, in one of the forms; "" for one that can. */
 export function refusalOf(program: Program): string {
   try {
     lowered(program, {}, { freeze: freezeFeatures, fuse: true });

@@ -34,7 +34,7 @@ describe("the shop, greedy", () => {
     for (const form of STOCK)
       expectAlike(await served.askStock(form, "recommend", users(...ids)), executor!, `${form}, stock`);
   });
-  test("the harness refuses what Triton would: an output's shape that the graph does not have, a tensor that nobody reads", async () => {
+  test("the harness refuses what Triton would: an output's shape that the graph does not have, an unread tensor", async () => {
     const config = join(served.folder, "steps/recommend/config.pbtxt");
     const [asBuilt, last] = [readFileSync(config, "utf8"), served.plan.steps.at(-1)!.id];
     const member = join(served.folder, "steps", `recommend_${last.replace(/\W+/g, "_")}`, "config.pbtxt");
@@ -62,7 +62,7 @@ describe("the shop, greedy", () => {
 });
 
 describe("the samples", () => {
-  /** What is not lowered, and why. */
+  /** Operators that are not lowered, and the reasons. */
   const REFUSED: Readonly<Record<string, RegExp>> = {
     "ensemble-branches": /`unseen\.filterCandidates` .* Bloom filters in `seen` are base64 texts.*\n.*list<int64>/,
     "ensemble-changes-rows": CLASH,

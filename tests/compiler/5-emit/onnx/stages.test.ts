@@ -1,6 +1,6 @@
 /**
- * Property: every operator of the stages, with every option and in every dtype it takes, makes the same columns by its kernel, by its graph in
- * onnxruntime-node, and by its graph on a Triton's ONNX Runtime: nulls, ties, users without candidates, ragged lists.
+ * Property: every operator of the stages, with every option and dtype, makes the same columns by its kernel and by its graph. The graph
+ * runs in onnxruntime-node and on a Triton's ONNX Runtime, with nulls, ties, users without candidates, ragged lists.
  */
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
@@ -274,7 +274,7 @@ const filters = [
   ),
 ];
 
-/** Lists of zeros are no Bloom filters: their lengths say who has seen how much. */
+/** Lists of zeros are not Bloom filters: their lengths are numbers of seen items. */
 function withFilters(columns: Record<string, Given>): Record<string, Given> {
   const { seen } = columns;
   if (!seen) return columns;

@@ -1,6 +1,6 @@
 /**
- * One step and the columns that it takes → its columns, by the kernel, by the graph in onnxruntime-node, and by the graph on a Triton's ONNX Runtime.
- * Candidates are rectangles with a mask whose taken places stand anywhere.
+ * One step and its input columns → its columns, by the kernel, by the graph in onnxruntime-node, and by the graph on a Triton's ONNX
+ * Runtime. Candidates are rectangles with a mask of arbitrary positions.
  */
 import * as ort from "onnxruntime-node";
 import { expect } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * The suites' back end `implicit_state` (C++), as far as a JavaScript model goes: TEST_CASE 1 answers the sum and leaves the state as it is, 2 hands the state
- * back. A state that isn't in the configuration (0) can't be made here, and growable memory (3) is a GPU's.
+ * The suites' back end `implicit_state` (C++), as a JavaScript model: TEST_CASE 1 returns the sum and keeps the state, 2 returns the state.
+ * A state that isn't in the configuration (0) can't be made here, and growable memory (3) is a GPU's.
  */
 export const execute = requests =>
   requests.map(({ inputs: { INPUT, INPUT_STATE: state, TEST_CASE } }) => {

@@ -8,7 +8,7 @@ import { type DType, datatype } from "#triton-protos/datatype.js";
 
 const DTYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float64", "string"] as const;
 
-/** Numbers of one neighbourhood, some of them at the end of the dtype, and strangers. */
+/** Close numbers, some of them at the end of the dtype, and others. */
 function numbers(dtype: DType): fc.Arbitrary<{ known: bigint[]; sought: bigint[] }> {
   const { kind, bytes } = datatype(dtype);
   const bits = BigInt(bytes * 8);

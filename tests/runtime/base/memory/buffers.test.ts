@@ -1,5 +1,5 @@
 /**
- * Large buffers that are used again: which sizes there are, what lies idle, and when a request's memory goes back.
+ * Reused large buffers: their sizes, idle memory, and the return of a request's memory.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -12,7 +12,7 @@ import { encode } from "#triton-protos/proto-root.js";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test("a size has room for what is asked, wastes a quarter at most, and is its own size", () => {
+test("a size has room for the request, wastes a quarter at most, and is its own size", () => {
   fc.assert(
     fc.property(fc.integer({ min: LARGE, max: 2 ** 31 }), bytes => {
       const size = sizeClass(bytes);
@@ -24,7 +24,7 @@ test("a size has room for what is asked, wastes a quarter at most, and is its ow
   expect(sizeClass(1)).toBe(LARGE);
 });
 
-test("what was given is taken again; what nobody takes for a while is given up, and never more than the bound lies idle", () => {
+test("returned buffers are reused; unused ones are freed after a while, and idle memory never exceeds the bound", () => {
   const pool = createBufferPool(2 ** 21, 1000);
   const first = pool.take(2 ** 20);
   pool.give(first);
@@ -59,7 +59,7 @@ test.each([
   ["nobody said so", [], 0],
   ["something keeps a part", ["release", "keep"], 0],
   ["something keeps a part, whatever others say", ["keep", "release"], 0],
-] as const)("memory of a request goes back where %s: %j", (_, said, back) => {
+] as const)("memory of a request is returned if %s: %j", (_, said, back) => {
   const given: ArrayBuffer[] = [];
   const memory = new RequestMemory();
   memory.adopt(new ArrayBuffer(LARGE), { give: buffer => given.push(buffer) });
@@ -120,7 +120,7 @@ test("a length that is only announced takes little memory", () => {
 });
 
 test.each([1, 2, 5, 11])(
-  "the first large tensor of a message lies where typed arrays begin, name of %i letters",
+  "the first large tensor of a message is aligned for typed arrays, name of %i letters",
   letters => {
     const bytes = Buffer.from(
       encode("inference.ModelInferRequest", {

@@ -1,4 +1,4 @@
-// Random histories of a cached step: requests side by side, computations that end late, fail or end at once, time that passes, models that are loaded again.
+// Random histories of a cached step: concurrent requests, computations that end late, fail or end at once, passing time, reloads.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AnyStep } from "#contract/plan.js";
@@ -25,7 +25,7 @@ interface Computation {
 /** The answer of a load for a row. */
 const answerOf = (x: number, load: number): number => 100 * load + x;
 
-/** A cached step whose kernel waits until a test ends it, and what it was asked to compute. */
+/** A cached step whose kernel waits until a test ends it, and its computed rows. */
 function world(maxRows: number) {
   const state = { now: 0, load: 0, isSlow: false, closed: 0 };
   const loads = [{}];
@@ -138,7 +138,7 @@ test("computations that end late: every request gets its own rows or its own fau
               (error: Error) => error.message,
             );
             requests.push({ xs: event.xs, load: state.load, made });
-            // What is being computed is waited for; what was lost is computed by each that waited.
+            // A row in flight is awaited; a lost one is computed by each waiter.
             if (isWhole) for (const x of computed.slice(before).flat()) expect(inFlight.has(x)).toBe(false);
           } else if (pending.length > 0) {
             const [one] = pending.splice(event.nth % pending.length, 1);
@@ -154,7 +154,7 @@ test("computations that end late: every request gets its own rows or its own fau
         for (const { xs, load, made } of requests) {
           const answer = await made;
           if (answer === "failed") continue;
-          // Of its own load, or of a later one, where what it waited for was lost.
+          // The value is of its own load, or of a later one, if the awaited one was lost.
           const values = answer as number[];
           expect(values.map(y => y % 100)).toEqual(xs);
           for (const y of values) expect(Math.floor(y / 100)).toBeGreaterThanOrEqual(load);

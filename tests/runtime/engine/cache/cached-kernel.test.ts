@@ -70,7 +70,7 @@ describe("a cached stage", () => {
     expect(computed).toEqual([[1, 2], [3]]);
     expect(tally).toMatchObject({ cacheHits: 2, cacheMisses: 3 });
   });
-  test("knows a row by all its inputs, or by the key alone", async () => {
+  test("identifies a row by all its inputs, or by the key alone", async () => {
     const { kernel, computed } = counting();
     const all = cached({}, kernel);
     await all.ask([1, 1], [1, 2]);
@@ -79,7 +79,7 @@ describe("a cached stage", () => {
     expect(plain((await byY.ask([1, 2], [7, 7]))[0]!)).toEqual([10, 10]);
     expect(computed).toEqual([[1]]);
   });
-  test("forgets after the time to live, and the row asked for longest ago", async () => {
+  test("evicts after the time to live, and the least recently used row", async () => {
     const { kernel, computed } = counting();
     const clock = createManualClock();
     const short = cached({ ttlSeconds: 0.02 }, kernel, step, noModels, clock);
@@ -99,7 +99,7 @@ describe("a cached stage", () => {
     for (const x of [1, 2, 1, 3, 1, 2]) await small.ask([x]);
     expect(computed).toEqual([[1], [2], [3], [2]]);
   });
-  test("requests that ask for a row at the same time compute it once; what the first can't compute, the others do", async () => {
+  test("concurrent requests for a row compute it once; if the first fails, the others compute it", async () => {
     const computed: number[][] = [];
     const pending: { end(): void; fail(): void }[] = [];
     const kernel: PreparedKernel = {
@@ -142,7 +142,7 @@ describe("a cached stage", () => {
     expect(computed.slice(2)).toEqual([[7], [8], [7]]);
     pending.at(-1)!.end();
     expect(plain((await waiting)[0]!)).toEqual([70, 80]);
-    // A model that was loaded again is asked by itself.
+    // A reloaded model is called by itself.
     const before = ask([9]);
     loaded = {};
     const after = ask([9]);
@@ -215,7 +215,7 @@ describe("a cached stage", () => {
     ]);
     expect(runs).toBe(1);
   });
-  test("tells vectors and texts apart that look alike", async () => {
+  test("distinguishes vectors and texts that look alike", async () => {
     let runs = 0;
     const kernel: PreparedKernel = {
       run: ({ input }) => {

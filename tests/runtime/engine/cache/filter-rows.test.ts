@@ -22,7 +22,7 @@ describe("rows that stay", () => {
     );
   });
 
-  test("of candidates: their owners' own; of what is left of a table, left of the same", () => {
+  test("of candidates: their owners' own; of a filtered table: the remaining ones", () => {
     const sizes = fc.array(fc.nat({ max: 4 }), { maxLength: 6 });
     const sizesAndFlags = sizes.chain(of =>
       fc.tuple(fc.constant(of), flags(of.reduce((a, b) => a + b, 0)), fc.boolean()),

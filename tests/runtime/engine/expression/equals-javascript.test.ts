@@ -1,5 +1,5 @@
-// Property: what the compiler makes of a function's text gives, on random rows with missing values, what JavaScript gives when it runs
-// that text; in the runtime's loops and one row at a time.
+// Property: the compiled function's text equals JavaScript's result for that text, on random rows with missing values, in the runtime's
+// loops and one row at a time.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { evaluateExpression } from "#contract/evaluate-expression.js";

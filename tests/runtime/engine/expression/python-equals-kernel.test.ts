@@ -135,7 +135,7 @@ function casesOf(name: (typeof FUNCTION_NAMES)[number]): Case[] {
       const columns = Object.fromEntries(types.map((type, i) => [`x${i}`, TYPE_NAMES[type]]));
       const expression: Expression = { call: name, args: types.map((type, i) => argument(type, `x${i}`)) };
       const known = new Map(types.map((type, i) => [`x${i}`, type]));
-      // Of a list there is no column: its items are asked for.
+      // A list has no column: its items are used.
       const made = compileExpression(expression, known, name).type;
       const whole: Expression =
         made === "texts"

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Cell } from "../../etl/table-values.js";
 
-/** Integers around the ends of what doubles and words hold, and two ids that are one double; text beyond 2^53. */
+/** Integers around the limits of doubles and words, and two ids that are one double; text beyond 2^53. */
 export const WIDE: readonly Cell[] = [
   ...[-1n, 0n, 1n].flatMap(k => [2n ** 53n + k, -(2n ** 53n) + k]),
   ...[2n ** 63n - 1n, -(2n ** 63n), 2n ** 62n, 3_037_000_500n, 1234567890123456789n, 1234567890123456819n],

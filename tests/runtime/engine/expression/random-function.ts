@@ -7,7 +7,7 @@ import fc from "fast-check";
 
 export type Kind = "number" | "integer" | "text" | "flag";
 
-/** Parameters, by what they hold. */
+/** Parameters, by their values. */
 export const COLUMNS = {
   a: "float64",
   b: "float32",
@@ -167,7 +167,7 @@ function functionsOf({ number, integer, text, flag }: Record<Kind, fc.Arbitrary<
   );
 }
 
-/** The function's text, and what it makes: an expression, or statements around one. */
+/** The function's text, and its body: an expression, or statements around one. */
 export const randomFunction = functionsOf(grammar(false));
 /** The same, without integers. */
 export const javascriptFunction = functionsOf(grammar(false, false), false);

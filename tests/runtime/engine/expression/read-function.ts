@@ -1,5 +1,5 @@
 /**
- * Text of a function of columns → its expression, through the compiler's own reader; and what it says where it cannot.
+ * Text of a function of columns → its expression, through the compiler's own reader, or its error.
  */
 import type { Captured } from "#compiler/dsl/lambda.js";
 import { userFunction } from "#compiler/lambda/compile-lambda.js";

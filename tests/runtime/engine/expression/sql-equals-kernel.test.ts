@@ -18,7 +18,7 @@ import { readFunction } from "./read-function.js";
 const NAMES = Object.keys(COLUMNS);
 const FILTER = "(a, s, f) => f || (a ?? 0) > 0 || s?.length > 2";
 
-/** `filter`, then each function on what is left; the columns it read come along. */
+/** `filter`, then each function on the remaining rows; its input columns are copied. */
 function planOf(functions: readonly { kind: Kind; text: string }[]): Plan {
   const inputs = schemaOf(COLUMNS);
   const refs = (step: string) => NAMES.map(name => ({ name, step, column: name }));

@@ -1,4 +1,4 @@
-// Golden rows: columns as JSON and back, and the first cell that comes out otherwise.
+// Golden rows: columns as JSON and back, and the first cell that differs.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -137,11 +137,11 @@ const changed = (name: string, row: number, cell: Cell) => ({
 });
 
 describe("replayed", () => {
-  test("rows that come out as they did; columns that no golden row has", async () => {
+  test("rows with unchanged results; columns that no golden row has", async () => {
     expect(await ask(made)).toBeUndefined();
     expect(await ask({ x: made.x, other: [1, 2, 3] })).toBeUndefined();
     expect(await ask({})).toBeUndefined();
-    // What was not kept of the inputs is null.
+    // Inputs that were not stored are null.
     const { s: _, ...rest } = inputs;
     expect(await ask({ s: [null, null, null] }, rest)).toBeUndefined();
   });

@@ -1,4 +1,4 @@
-// For random ensembles with every operator of the stages: answer(batch) = answers one by one, and what is told of each candidate too.
+// For random ensembles with every operator of the stages: response(batch) = responses one by one, and the stories of each candidate too.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ test(
   "answer(batch) = answers one by one, for random ensembles with every operator",
   async () => {
     const used = new Set<string>();
-    // The store knows users 1 and 2.
+    // The store has users 1 and 2.
     const someKnown = fc.sample(user, { numRuns: 5, seed: 3 }).map((one, id) => ({ ...one, id: id % 4 }));
     const seen = { candidates: 0, faults: 0, nulls: 0 };
     await fc.assert(
@@ -47,9 +47,9 @@ test(
           for (const one of users) singles.push(await ask(alone, [one]));
           const faults = singles.filter(single => typeof single === "string");
           if (typeof batch === "string") {
-            // An unknown user is a fault of whoever asks with it, and of nobody else: the first of them is named.
+            // An unknown user fails its own request only: the first of them is named.
             expect(batch).toMatch(/has no entity with user_id \d \(column `user_id`, row \d\)/);
-            // Where there are branches, rows are asked one by one.
+            // With branches, rows run one by one.
             const told = batch.replace(/ This is row \d of the request, run alone\.$/, "");
             expect(told.replace(/row \d/, "row 0")).toBe(faults[0]);
             seen.faults++;
@@ -63,10 +63,10 @@ test(
             seen.candidates += (row.ordered_ids as readonly unknown[]).length;
             if (Object.values(row).includes(null)) seen.nulls++;
           }
-          // Of what a boost passes on, one column is a score.
+          // One column of a boost's output is a score.
           const told = new Set(batch.told.flat().flatMap(({ scores }) => Object.keys(scores)));
           expect([...told].filter(name => /boost\./.test(name) && name !== "boost.score")).toEqual([]);
-          // Asked again, a cache answers the same.
+          // A repeated request has the same response from the cache.
           expect(rounded(await ask(together, users), batch)).toEqual(batch);
         } finally {
           await together.close();

@@ -102,7 +102,7 @@ describe("a run", () => {
     await expect(executable.run(new Map(), context())).rejects.toThrow("plan `p` got no column `x`.");
   });
 
-  test("a fault names the step; what is no fault stays inside, with its cause", async () => {
+  test("a fault names the step; an error that is not a fault stays inside, with its cause", async () => {
     const { models } = slowModels({ broken: 99 });
     const executable = await preparePlan(
       plan([x], { broken: onnx("broken", at("request", "x")) }, { a: [at("broken", "y"), x] }),
@@ -134,7 +134,7 @@ describe("a run", () => {
     expect(events).toEqual(["first starts", "first ends"]);
   });
 
-  test("after a fault no step starts, though another branch goes on", async () => {
+  test("after a fault no step starts, though another branch continues", async () => {
     const { events, models } = slowModels({ broken: 91, slow: 120, next: 1 });
     const p = plan(
       [x],

@@ -1,4 +1,4 @@
-// Rows that run one by one, joined: columns on their row sets, times and reasons; and what the stages of a run made, as tensors.
+// Rows that run one by one, joined: columns on their row sets, times and reasons; and the outputs of a run's stages, as tensors.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AnyStep, Plan } from "#contract/plan.js";
@@ -65,7 +65,7 @@ function runOf(
   };
 }
 
-test("columns stand below one another, on rows of the request and on rows below it", async () => {
+test("columns are concatenated, on rows of the request and on rows below it", async () => {
   const row = fc.record({
     x: fc.nat({ max: 99 }),
     ids: fc.array(fc.nat(), { maxLength: 4 }),

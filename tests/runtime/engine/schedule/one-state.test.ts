@@ -1,4 +1,5 @@
-// A SQLite store that is written anew while a request runs: its steps see the store as the first of them saw it; the next request sees the new one.
+// A SQLite store that is rewritten while a request runs. Its steps see the store as the first of them saw it; the next request sees the new
+// one.
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -19,7 +19,7 @@ import {
 } from "#compiler/dsl/index.js";
 import { f } from "./random-functions.js";
 
-/** What may be answered of a user, beside the candidates. */
+/** The possible outputs about a user, beside the candidates. */
 const FACTS = {
   raw: user => user.pick(["age", "city", "bought"]),
   home: user => user.pick("city").pipe(lambdaOp(f("home"), { name: "home", dtype: "string" })),
@@ -67,7 +67,7 @@ const FACTS = {
 type Fact = keyof typeof FACTS;
 
 export interface FeatureChoice {
-  /** What an unknown user is. */
+  /** The rule for an unknown user. */
   readonly unknown: "null" | "default" | "error";
   readonly facts: readonly Fact[];
   /** Candidates without a label, or without a price, go by a workflow that drops rows. */
@@ -86,7 +86,7 @@ export const featureChoice = {
 
 const DEFAULTS = { age: { default: 40 }, city: { default: " Ghent" }, bought: { default: [7] } } as const;
 
-/** @returns columns of the request's rows, or undefined where nothing is asked */
+/** @returns columns of the request's rows, or undefined if there are none */
 export function userFacts({ unknown, facts, ...of }: FeatureChoice & { readonly cached: boolean }, request: AnyNode) {
   if (facts.length === 0) return undefined;
   const missing =

@@ -1,4 +1,4 @@
-/** The functions of the random ensembles: they stand in a text, as they do in a program. */
+/** The functions of the random ensembles, as text, like those of a program. */
 import { $lambda } from "#compiler/dsl/index.js";
 
 const TEXTS = {
@@ -15,7 +15,7 @@ const TEXTS = {
   known: "(city, age) => city !== null && age > 35",
   label: "item_id => (item_id % 4 == 0 ? null : `b${item_id % 3}`)",
   odd: "row => row.user_visits > 0 && row.price !== 13.5",
-  // Of users' lists, vectors and texts, as long as each of them is.
+  // Functions of users' lists, vectors and texts of each length.
   own: "(item_id, user_visits, user_licensed, user_query, user_town) => (user_licensed.includes(item_id) ? 1 : 0) + user_licensed.length / 8 + user_query[0] * user_visits + (user_town === null ? 0.25 : user_town === 'Ghent' ? 0.5 : 0) + item_id / 64",
   named: "item_id => (item_id % 4 == 0 ? null : item_id % 3 == 1 ? 'b1' : 'another')",
   local: "item => item.user_licensed.includes(item.item_id) || (item.user_town === 'Ghent' && item.price < 40)",

@@ -1,4 +1,5 @@
-// Random plans of steps that answer at once, later in any order, fail, or are cut off by a client: each step runs once, after what it reads, and no step starts in vain.
+// Random plans of steps that finish at once, later in any order, fail, or are cancelled by a client. Each step runs once, after its inputs,
+// and no step starts in vain.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
@@ -42,10 +43,10 @@ const ofSteps = (steps: readonly StepOf[]): Plan =>
     "plan.json",
   );
 
-/** The sum of what a step reads, times two, plus one. */
+/** The sum of a step's inputs, times two, plus one. */
 const computed = (inputs: readonly number[]): number => inputs.reduce((a, b) => a + b, 1) * 2 + 1;
 
-/** Kernels that note when they start, and answer when they are told to. */
+/** Kernels that record their start, and finish on command. */
 function world(steps: readonly StepOf[]) {
   const started: number[] = [];
   const waiting = new Map<number, () => void>();
@@ -181,7 +182,7 @@ test("steps that answer later, in any order; faults; clients that leave", async 
   );
 });
 
-test("a run is counted by its time: up to a bound with what is below it", () => {
+test("a run is counted by its time: a bucket includes the lower ones", () => {
   const made = (seconds: number) => {
     const counters = createCounters({ label: "s", op: "clip" } as AnyStep);
     countRun(counters, seconds, 3, 2);
@@ -209,7 +210,7 @@ test("rows that a stage read are those of the first input that is there", () => 
   expect(rowsRead([], columns)).toBe(0);
 });
 
-test("parts of a stage are timed where the request wants times, and added up", async () => {
+test("parts of a stage are timed on request, and added up", async () => {
   const prepare: PrepareStep = ({ id }) => ({
     run: ({ input }, { onPart }) => {
       onPart?.(`${id} first`, 5);

@@ -1,4 +1,4 @@
-/** Users for random ensembles: what they ask with, how an answer reads, and choices that together take every way. */
+/** Users for random ensembles: their requests, the form of a response, and choices that together cover every way. */
 import fc from "fast-check";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { grouped, type Item, lists, plain, scalars, vectors } from "../../../operators/step.js";

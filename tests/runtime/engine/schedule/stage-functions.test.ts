@@ -1,4 +1,4 @@
-// A function in the place of a stage: the columns that it reads and writes, and what it is told when they do not fit.
+// A function in place of a stage: its input and output columns, and the message if they do not fit.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AnyStep, Plan } from "#contract/plan.js";
@@ -165,7 +165,7 @@ describe("columns written", () => {
   });
 });
 
-test("rows that a stage knows are those of its inputs, and the request's", () => {
+test("rows of a stage are those of its inputs, and the request's", () => {
   const ids = candidates("int64", [[1], [2, 3]], rows);
   const step = { ...stepOf([]), inputs: { input: [{ name: "x", step: "s0", column: "x" }] } } as unknown as AnyStep;
   const known = knownRows(step, { input: [ids] }, (of, name) => (of === "s0" && name === "x" ? "made" : undefined));
@@ -194,7 +194,7 @@ describe("a function", () => {
       { ...context(7n), ...(signal && { signal }) },
     );
 
-  test("gets columns, rows, wanted outputs and parameters, and numbers of the request's seed", async () => {
+  test("gets columns, rows, requested outputs and parameters, and numbers of the request's seed", async () => {
     const seen: StageContext[] = [];
     const run = (columns: unknown, of: StageContext) => {
       seen.push(of);
@@ -216,7 +216,7 @@ describe("a function", () => {
     expect(one.signal).toBeUndefined();
     expect([one.random.next(), one.random.next()]).toEqual([two.random.next(), two.random.next()]);
   });
-  test("is told when its client leaves; its error is the stage's", async () => {
+  test("is cancelled with its client; its error is the stage's", async () => {
     const signal = new Cancellable();
     let aborted: boolean | undefined;
     const running = act(async (_, { signal: own }) => {

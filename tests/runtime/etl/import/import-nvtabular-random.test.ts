@@ -47,7 +47,7 @@ type Excuse = keyof typeof ENTRIES;
 /** Cases without any excuse. */
 const EQUAL = 55;
 
-/** What the import refuses. */
+/** Refusals of the import. */
 const REFUSALS: Partial<Record<Excuse, string>> = {
   infinite: "had an infinite value when the workflow was fitted",
   vocabularies: "another Categorify of the same column, with other buckets, wrote over it",
@@ -167,7 +167,7 @@ const DUCKDB: Readonly<Record<string, string>> = {
 
 function expectType(found: string, dtype: string, wanted: readonly Cell[], name: string): void {
   if (dtype === "object") return;
-  // pandas has no integers with nulls, and makes int64 of what is first and last in a group.
+  // pandas has no integers with nulls, and returns int64 for first and last in a group.
   const isJoined = found === "BIGINT" && wanted.includes(null);
   if ((dtype === "float64" && isJoined) || (dtype === "int64" && /[_-](first|last)$/.test(name))) return;
   expect(found, name).toBe(DUCKDB[dtype]);
@@ -191,7 +191,7 @@ function isSame(found: Cell, wanted: Cell, tolerance: number): boolean {
   return found === wanted;
 }
 
-/** The entry that a column's differences come under, by the branch that made it; what it lets differ is checked. */
+/** The entry of a column's differences, by the branch that made it; its tolerance is checked. */
 function excuseOf(one: Case, name: string, found: readonly Cell[], different: readonly number[]): Excuse {
   const branch = one.program.split(/\) \+ \(/).find(part => part.includes(`postfix="${/_\d+$/.exec(name)?.[0]}"`));
   const buckets = Number(/Hash(?:Bucket|edCross)\((\d+)\)/.exec(branch ?? "")?.[1]);

@@ -33,7 +33,7 @@ const DUCKDB: Readonly<Record<string, string>> = {
   "datetime64[ns]": "BIGINT",
 };
 
-/** Numbers are equal to so many decimals where either is no integer. */
+/** Numbers are equal to this number of decimals if either is not an integer. */
 function expectCell(found: unknown, wanted: Cell, what: string, decimals = 5): void {
   if (Array.isArray(wanted)) {
     expect(found, what).toHaveLength(wanted.length);

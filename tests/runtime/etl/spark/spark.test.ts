@@ -89,7 +89,7 @@ export default workflow("times", ids + sessions);
 const ITEMS = "item_id,shelf\ni0,1\ni3,\ni5,-7\ni8,2\ni9,3\ni2,3\ni4,3\ni7,4\n";
 const LABELS = "item_id,label,weight,fresh\ni0,zéro,0.5,true\ni3,three,,false\ni5,,1e300,\ni8,O'Brien,-0.25,true\n";
 
-/** Sums of floats depend on their order, which Spark chooses: the last bits of what is made of them may differ. */
+/** Sums of floats depend on their order, which Spark chooses: the last bits of results may differ. */
 function expectSame(actual: unknown, expected: unknown, where: string): void {
   if (typeof expected === "number" && typeof actual === "number")
     expect(Math.abs(actual - expected) / Math.max(1, Math.abs(expected)), where).toBeLessThan(1e-12);
@@ -152,7 +152,7 @@ describe("Spark", () => {
     });
   });
 
-  test("that is not there is asked for by what to type", async () => {
+  test("that is missing is reported with the command to type", async () => {
     await inFolder(async folder => {
       writeFileSync(join(folder, "w.workflow.ts"), STATISTICS);
       writeFileSync(

@@ -1,7 +1,7 @@
 /**
- * Weights that a model keeps in a file beside it, cut or written over while it is served: the model answers on, from copies of its own. Where weights are too
- * large to be copied, a request after the cut is refused with the file's name. Either way ONNX Runtime would else read a page that is gone, and the process
- * would end with SIGBUS.
+ * Weights that a model keeps in a file beside it, truncated or overwritten while it is served: the model keeps answering, from copies of
+ * its own. If weights are too large to be copied, a request after the truncation is refused with the file's name. Otherwise ONNX Runtime
+ * would read a missing page, and the process would end with SIGBUS.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

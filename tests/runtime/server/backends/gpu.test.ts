@@ -18,7 +18,7 @@ const ARTEFACTS = join(import.meta.dirname, "../../../samples/artefacts/models")
 const folder = mkdtempSync(join(tmpdir(), "merlon-gpu-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A repository with one ONNX model, its instances as asked. */
+/** A repository with one ONNX model and the given instances. */
 function repository(name: string, onnx: string, groups: string): string {
   const out = mkdtempSync(join(folder, "repository-"));
   mkdirSync(join(out, name, "1"), { recursive: true });
@@ -130,7 +130,7 @@ describe("accelerators", () => {
     );
     expect(() => webgpuOptions({ preferredLayout: "HWC" })).toThrow("is 'HWC'; it takes NCHW, NHWC");
   });
-  // The table of Triton's ONNX Runtime backend, and its texts for what is none.
+  // The table of Triton's ONNX Runtime backend, and its texts for invalid ones.
   test("parameters are the provider's options", () => {
     expect(
       tensorrtOptions({

@@ -1,4 +1,4 @@
-/** What ends while a model's run is in native code: sessions, models, the server and the process wait for the run, and none of them dies. */
+/** Ends while a model's run is in native code: sessions, models, the server and the process wait for the run, and none of them crashes. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { printOnnxModel } from "#formats/onnx/onnx-model.js";
 import { end, type ServerProcess, startProcess } from "../../../walls/support/server-process.js";
 import { repository } from "../support.js";
 
-/** X · X · X …: some 50 ms for so many rows. */
+/** X · X · X …: some 50 ms for this number of rows. */
 const SIDE = 512;
 function powers(): Uint8Array {
   const graph = graphBuilder();

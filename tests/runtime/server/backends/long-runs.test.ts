@@ -44,7 +44,7 @@ async function open(large: boolean, instances = 1): Promise<OnnxSession> {
   return session;
 }
 
-/** How often the event loop turns while the work goes on. */
+/** Number of turns of the event loop during the work. */
 async function turns<T>(work: Promise<T>): Promise<number> {
   let count = 0;
   let going = true;

@@ -126,7 +126,7 @@ describe("a recommender in batching form", () => {
     expect([read(first!), read(third!)]).toEqual([{ age: [[1, 1], [31]] }, { age: [[1, 1], [-5]] }]);
   });
 
-  test("the server's seed where none is given, and timings where asked for", async () => {
+  test("the server's seed by default, and timings on request", async () => {
     const ask = async (parameters?: Map<string, bigint | boolean>) =>
       sampling.infer(tensors([[1n, [1, 1, 0, 0]]]), parameters);
     const seeded = async (seed: bigint) => read(await ask(new Map([["seed", seed]])));
@@ -172,7 +172,7 @@ describe("a recommender in batching form", () => {
   });
 });
 
-/** A plan that answers what it is asked. */
+/** A plan that returns its inputs. */
 const echo = (columns: Plan["inputs"]): Plan => ({
   format: "merlon/plan",
   version: 1,
@@ -262,7 +262,7 @@ describe("the form without a batch dimension", () => {
   });
 });
 
-test("every dtype comes back as it went in", async () => {
+test("every dtype is returned unchanged", async () => {
   const all = (["bool", "int8", "uint8", "int32", "int64", "uint64", "float32", "float64", "string"] as const).map(
     dtype => column(dtype, dtype),
   );

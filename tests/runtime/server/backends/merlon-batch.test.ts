@@ -87,7 +87,7 @@ describe("requests of one batch", () => {
     await model.close();
   });
 
-  test("what asks for more than its answer runs alone", async () => {
+  test("a request for more than its outputs runs alone", async () => {
     const model = await load(folder, config, [5n]);
     const asked = vi.spyOn(rankModel, "infer");
     const timed = request([ONE], { parameters: new Map([["timings", true]]) });
@@ -98,7 +98,7 @@ describe("requests of one batch", () => {
     await model.close();
   });
 
-  test("who has gone is told so, and the others are answered; nobody's run ends early", async () => {
+  test("a disconnected client gets a cancellation, and the others are answered; no run ends early", async () => {
     const model = await load(folder, config, [5n]);
     const leaving = [new Cancellable(), new Cancellable()];
     const answer = rankModel.infer;
@@ -121,7 +121,7 @@ describe("requests of one batch", () => {
     await model.close();
   });
 
-  test("a store that is down is asked once, not once more for each", async () => {
+  test("a store that is down is called once, not once more for each", async () => {
     const model = await load(folder, config, [5n]);
     const asked = vi.spyOn(rankModel, "infer").mockRejectedValue(new RuntimeFault("UNAVAILABLE", "not now"));
     const answers = await model.execute([request([ONE]), request([ONE])]);

@@ -1,6 +1,6 @@
 /**
- * Numbers of ONNX Runtime's errors, and scalars of a graph. Messages and numbers are those of onnxruntime 1.23 for Python, which prints both; those with
- * a source file's path are of the recorded Triton, whose checks throw.
+ * Numbers of ONNX Runtime's errors, and scalars of a graph. Messages and numbers are those of onnxruntime 1.23 for Python, which prints
+ * both. Those with a source file's path are of the recorded Triton, whose checks throw.
  */
 import { expect, test } from "vitest";
 import { ortErrorNumber } from "#runtime/server/backends/onnx-error-number.js";

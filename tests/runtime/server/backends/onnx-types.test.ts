@@ -1,4 +1,5 @@
-// Models of every dtype that ONNX Runtime has, served by an ensemble: values go in and come out to the byte, as scalars, vectors and lists.
+// Models of every dtype of ONNX Runtime, served by an ensemble: values are equal to the byte on the way in and out, as scalars, vectors and
+// lists.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,9 +59,9 @@ export default ensemble("every", request >> predictOnnx(${JSON.stringify(join(EV
   );
   expect(existsSync(join(repository, "every_every_type", "1", "weights", "tables.bin"))).toBe(true);
   const inputs = Object.entries(rows.inputs).map(([name, told]) => asTensor(name, told));
-  // Scalars come without a second dimension, and the model has them with one.
+  // Scalars have no second dimension in the request, and the model has one.
   const request = inputs.map(t => (t.name.endsWith("_one") ? { ...t, shape: [3] } : t));
-  // What runs at once from the second time on gets values instead of bytes.
+  // Runs that are synchronous from the second time on get values instead of bytes.
   const answers = [];
   for (let i = 0; i < 5; i++) answers.push(await askBinary(server.ports.http!, "every", request));
   await server.stop();
@@ -72,7 +73,7 @@ export default ensemble("every", request >> predictOnnx(${JSON.stringify(join(EV
   for (const answer of answers) expect(answer).toEqual(Object.fromEntries(expected));
 }, 60_000);
 
-/** Into which tensors a column of each dtype goes: integers into wider integers or ids, floats into floats, bools into numbers. */
+/** The accepted tensors for a column of each dtype: integers into wider integers or ids, floats into floats, bools into numbers. */
 const TAKEN: Readonly<Record<string, readonly string[]>> = {
   bool: ["bool", "int32", "int64", "float32", "float64"],
   ...Object.fromEntries(
@@ -86,7 +87,7 @@ const CASTS = JSON.stringify(join(EVERY, "..", "casts.onnx"));
 const from = (dtype: DType, options: string) =>
   `source({ ${dtype}: "${dtype}" }) >> predictOnnx(${CASTS}, { ${options} })`;
 
-test("a column goes into no tensor that says something else", async () => {
+test("a column is not bound to a tensor of another meaning", async () => {
   for (const dtype of DTYPES) {
     const inputs = DTYPES.map(to => `${to}: "${dtype}"`);
     const text = `export default ensemble("x", ${from(dtype, `inputs: { ${inputs.join(", ")} }`)});\n`;
@@ -119,7 +120,7 @@ const CELLS: Readonly<Record<string, readonly (number | bigint | string)[]>> = {
   ...Object.fromEntries(DTYPES.map(dtype => [dtype, /64/.test(dtype) ? [1n, 0n] : [1, 0]])),
   ...{ float16: [0x2e66, 0xc100], float32: [Math.fround(0.1), -2.5], float64: [0.1, -2.5], string: ["Ghent", ""] },
 };
-/** What a float becomes that is not that dtype's own: a half is 0.0999755859375 ever after, a single 0.10000000149011612. */
+/** The value of a float of another dtype: a half is 0.0999755859375 ever after, a single 0.10000000149011612. */
 const NARROWED: Readonly<Record<string, number>> = {
   float16: 0.0999755859375,
   float32: Math.fround(0.1),
@@ -132,7 +133,7 @@ function castTo(dtype: DType, to: DType): readonly (number | bigint | string)[] 
   return CELLS[to]!.map((_, i) => (to === "int64" ? BigInt(1 - i) : 1 - i));
 }
 
-test("what is cast has its value; constants of every dtype stand where no column is bound", async () => {
+test("a cast column has its value; constants of every dtype replace unbound columns", async () => {
   const constants: Readonly<Record<string, unknown>> = {
     bool: true,
     string: "Ghent",

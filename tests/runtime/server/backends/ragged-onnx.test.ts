@@ -84,7 +84,7 @@ function ask(model: string, input: string, output: string, shapes: readonly (rea
 const FOUR = [2, 4, 1, 3].map(length => [1, length]);
 const four = (...values: readonly number[]) => FOUR.map(() => [[1, values.length], values]);
 
-test("ragged inputs stand in one row", async () => {
+test("ragged inputs are in one row", async () => {
   expect(await ask("sums", "RAGGED_INPUT", "RAGGED_OUTPUT", FOUR)).toEqual(four(2, 2, 4, 4, 4, 4, 1, 3, 3, 3));
 });
 
@@ -142,7 +142,7 @@ test("a request alone is ragged, too", async () => {
   ]);
 });
 
-test("a graph that wants more than one dimension for a ragged input does not load", () => {
+test("a graph that requires more than one dimension for a ragged input does not load", () => {
   expect(server.log.join("")).toContain(
     "unable to load model 'square', configuration expects model provides input with shape [-1]  for ragged input 'BATCH_INPUT', model provides [-1,2]",
   );

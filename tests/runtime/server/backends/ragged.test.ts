@@ -21,7 +21,7 @@ const extra = (kind: Kind, type: "TYPE_INT32" | "TYPE_FP32" = "TYPE_INT32") => {
   return { datatype, shape, values: [...values] };
 };
 
-test("a ragged input stands in one row, without padding", () => {
+test("a ragged input is in one row, without padding", () => {
   const joined = joinInputs(requests, ragged("BATCH_ELEMENT_COUNT")).get("IN")!;
   expect(joined.shape).toEqual([7]);
   expect([...new Int32Array(joined.data.slice().buffer)]).toEqual([1, 1, 2, 2, 2, 2, 3]);

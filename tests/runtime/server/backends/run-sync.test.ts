@@ -1,4 +1,4 @@
-/** Requests of callers in the process that are answered at once: which they are, how they are counted, and what makes them wait. */
+/** Synchronous requests of callers in the process: their conditions, their counters, and their waits. */
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
@@ -42,7 +42,7 @@ describe("a model that answers at once", () => {
     expect(() => runSync("2")).toThrow(fault);
     expect(stats.executionCount).toBe(0);
   });
-  test("is not asked while its instance runs, and not once the model is being unloaded", async () => {
+  test("is not called while its instance runs, and not once the model is being unloaded", async () => {
     const { scheduler, runSync, release } = await start(() => []);
     const running = scheduler.schedule(requestOf("1"));
     expect(runSync("2")).toBeUndefined();
@@ -79,7 +79,7 @@ describe("a session on the CPU", () => {
 });
 
 describe("costs of calls", () => {
-  test("a size that was not seen is not quick; another size tells nothing", () => {
+  test("an unknown size is not quick; another size has no influence", () => {
     const costs = callCosts();
     expect(costs.isQuick(3, 1)).toBe(false);
     costs.learn(3, 1, 10);

@@ -81,7 +81,7 @@ function stream(request: Record<string, unknown>): Promise<readonly StreamAnswer
 const firsts = (answers: readonly StreamAnswer[]): readonly number[] =>
   answers.flatMap(({ infer_response: { raw_output_contents: raw } }) => (raw[0] ? [raw[0].readInt32LE()] : []));
 
-test("repeat answers each element in order, then says that it was the last if asked", async () => {
+test("repeat answers each element in order, then marks the last one on request", async () => {
   const answers = await stream({
     model_name: "repeat",
     parameters: { triton_enable_empty_final_response: { bool_param: true } },
@@ -160,7 +160,7 @@ test("a client that leaves ends the pause before repeat's next answer", async ()
   await expect.poll(counted, { timeout: 10_000 }).toBe(before + 1);
 });
 
-// As qa/L0_decoupled has it (NonDecoupledTest): what comes on a stream is one response where the model is not decoupled.
+// From qa/L0_decoupled (NonDecoupledTest): a stream has one response if the model is not decoupled.
 test("repeat and square that are not decoupled give the only answer, and refuse another number of them", async () => {
   const once = (text: string): string => text.replace("decoupled: true", "decoupled: false");
   const plain = await startServer(

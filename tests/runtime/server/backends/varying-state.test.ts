@@ -1,6 +1,6 @@
 /**
- * Implicit state whose dimensions vary, on an ONNX model whose state grows with each request: sequences at different steps have states of different shapes, and
- * empty slots of a batch have the shape of the others.
+ * Implicit state whose dimensions vary, on an ONNX model whose state grows with each request. Sequences at different steps have states of
+ * different shapes, and empty slots of a batch have the shape of the others.
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -16,7 +16,7 @@ const files = {
   "plain/1/.keep": "",
 };
 
-test("an equal request is a hit, another is not, and only models that ask for it are cached", async () => {
+test("an equal request is a hit, another is not, and only models with the option are cached", async () => {
   const server = await startServer(repository([], files), { cacheSize: 1_000_000 });
   try {
     for (const model of ["kept", "plain"])

@@ -5,7 +5,7 @@ import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { createLocalCache, type ResponseCache } from "#runtime/server/cache/local-cache.js";
 import type { BackendResponse } from "#runtime/server/contract.js";
 
-/** What an entry takes beside its tensors. */
+/** The size of an entry beside its tensors. */
 const ENTRY = 256;
 /** The share of a budget from which new work is refused. */
 const REFUSED_FROM = 0.9;

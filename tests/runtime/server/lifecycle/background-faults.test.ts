@@ -1,4 +1,4 @@
-/** Faults in work that no request waits for: they are logged and counted, and the server goes on. */
+/** Faults in background work: they are logged and counted, and the server continues. */
 import { cpSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -39,7 +39,7 @@ test("a repository that is away for a moment is polled on, and its models are se
   expect(await metrics()).not.toContain("merlon_unexpected_faults_total");
 });
 
-test("a rejection that nobody handles is logged and counted, and ends nothing", async () => {
+test("an unhandled rejection is logged and counted, and ends nothing", async () => {
   const script = `setTimeout(() => void Promise.reject(new Error("nobody waits")), 1500)`;
   process.env.NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(script)}`;
   server = await startProcess("merlon", repository(["echo_int32"])).finally(() => delete process.env.NODE_OPTIONS);

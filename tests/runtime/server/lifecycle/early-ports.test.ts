@@ -1,6 +1,6 @@
 /**
- * `merlon serve` opens its ports before its models are loaded: it is live, not ready, and refuses what concerns models with the words of Triton's
- * core, whose own server is in that state before it listens. `tritonserver` listens when all are loaded.
+ * `merlon serve` opens its ports before its models are loaded. It is live, not ready, and refuses calls about models with the words of
+ * Triton's core, whose own server is in that state before it listens. `tritonserver` listens when all are loaded.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -143,7 +143,7 @@ function start(
   return { child, said: () => said, ended: once(child, "close") as Promise<[number | null, string | null]> };
 }
 
-/** What a server answers first to these bytes. */
+/** A server's first response to these bytes. */
 const firstWords = (port: number, bytes: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const socket = connectTcp(port, "127.0.0.1", () => socket.write(bytes));

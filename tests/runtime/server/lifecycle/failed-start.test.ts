@@ -1,6 +1,6 @@
 /**
- * A server that could not be made and was told to stay, and what keeps one from being made. Expected values are a real Triton's (2.51), asked the
- * same; Triton's own suites of life cycle, response cache and metrics ask for them too.
+ * A server that failed to start with exit-on-error off, and the reasons that prevent a start. Expected values are a real Triton's (2.51)
+ * for the same requests; Triton's own suites of life cycle, response cache and metrics test them too.
  */
 import { expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
@@ -46,7 +46,7 @@ test("one cache at a time, named in one way", async () => {
   );
 });
 
-test("an ensemble that a member makes decoupled keeps no answers; an answer that is too large is told in the log", async () => {
+test("an ensemble with a decoupled member caches nothing; a response that is too large is logged", async () => {
   const files = {
     "large/config.pbtxt": identity(cached),
     "large/1/.keep": "",

@@ -109,7 +109,7 @@ test("a runtime is the backend's own library, by any path; another backend's is 
     // special_cases/runtime_escape of qa/L0_model_config.
     ...withRuntime("escape", "../dummy_runtime/libtriton_identity.so"),
     "escape/dummy_runtime/libtriton_identity.so": "",
-    // There is a file, and nobody is told so.
+    // There is a file, and the error does not reveal it.
     ...withRuntime("outside", "../../escape/dummy_runtime/libtriton_identity.so"),
   });
   const reasonOf = (model: string) => index.find(({ name }) => name === model)?.reason;

@@ -1,5 +1,5 @@
 /**
- * Explicit control: load and unload, auto-completion, versions, and what readiness, metrics and the index say of it.
+ * Explicit control: load and unload, auto-completion, versions, and the resulting readiness, metrics and index.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -132,7 +132,7 @@ test("an unload of a member waits for the ensemble that loads it, and takes both
   }
 });
 
-test("a model that is absent or unloaded is not ready, and the question is no error, as in Triton's releases", async () => {
+test("a model that is absent or unloaded is not ready, and the request is not an error, as in Triton's releases", async () => {
   const server = await startServer(repository(["echo_int32"]), {
     modelControlMode: "explicit",
     loadModels: ["echo_int32"],

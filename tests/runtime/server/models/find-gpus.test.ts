@@ -53,7 +53,7 @@ test("a choice is taken at its word", () => {
   expect(findGpus("none", machine(NVIDIA, true))).toMatchObject({ provider: undefined, devices: [] });
 });
 
-// What ONNX Runtime 1.30 says on a machine without a device, and without the library.
+// ONNX Runtime 1.30's texts on a machine without a device, and without the library.
 test.each([
   [
     "adapter_result.status == wgpu::RequestAdapterStatus::Success was false. Failed to get a WebGPU adapter: No supported adapters",

@@ -11,7 +11,7 @@ const TENSORS = `input { name: "INPUT0" data_type: TYPE_FP32 dims: [ 4 ] } outpu
 const model = (policy: string): string => `backend: "identity" ${TENSORS} ${policy}`;
 const folders = (name: string) => ({ [`${name}/${LOW}/x`]: "", [`${name}/${HIGH}/x`]: "" });
 
-test("a policy serves the version that it names, and not its neighbour beyond 2^53", async () => {
+test("a policy serves the version that it names, and not its neighbor beyond 2^53", async () => {
   const root = repository([], {
     ...folders("written"),
     "written/config.pbtxt": model(`version_policy { specific { versions: [ ${HIGH} ] } }`),
@@ -53,7 +53,7 @@ test("a policy serves the version that it names, and not its neighbour beyond 2^
   }
 });
 
-test("an ensemble's step asks for the version that it names", async () => {
+test("an ensemble's step uses the version that it names", async () => {
   const step = (version: string): string =>
     `platform: "ensemble" ${TENSORS} ensemble_scheduling { step { model_name: "member" model_version: ${version} input_map { key: "INPUT0" value: "INPUT0" } output_map { key: "OUTPUT0" value: "OUTPUT0" } } }`;
   const root = repository([], {

@@ -17,7 +17,7 @@ function lay(root: string, model: string, config: string, module?: string): void
   if (module) writeFileSync(join(root, model, "1", "model.mjs"), module);
 }
 
-test("an ensemble goes over to the other repository's member when its own goes, and back when it returns", async () => {
+test("an ensemble switches to the other repository's member when its own is removed, and back when it returns", async () => {
   const folder = mkdtempSync(join(tmpdir(), "merlon-namespaces-"));
   const [first, second] = [join(folder, "first"), join(folder, "second")];
   const ensemble = `platform: "ensemble"\nensemble_scheduling { step [ { model_name: "member" model_version: -1 input_map { key: "INPUT0" value: "INPUT0" } output_map { key: "OUTPUT0" value: "OUTPUT0" } } ] }\n`;

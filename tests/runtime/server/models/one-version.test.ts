@@ -1,6 +1,6 @@
 /**
- * A request meets one version of each model, though it asks it twice and the model is loaded anew in between: plans, ensembles, JavaScript models,
- * and what they ask in their turn. What was replaced goes when its last request has ended.
+ * A request uses one version of each model, for repeated calls and with reloads in between: plans, ensembles, JavaScript models, and the
+ * models that they call. A replaced version is unloaded when its last request has ended.
  */
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const tensors = (direction: string, names: readonly string[]): string =>
 const config = (name: string, backend: string, inputs: readonly string[], outputs: readonly string[], rest = "") =>
   `name: "${name}"\n${backend}\nmax_batch_size: 8\n${tensors("input", inputs)}\n${tensors("output", outputs)}\n${rest}`;
 
-/** Answers the number it was loaded with, whatever it is asked; so many instances that requests do not wait for each other. */
+/** Returns the number of its load for any request; it has enough instances that requests do not wait for each other. */
 const weights = (number: number): string =>
   config(
     "weights",
@@ -74,7 +74,7 @@ const ENSEMBLE = config(
   ["first", "second"],
   `ensemble_scheduling { ${member("weights", "x", "first")} ${member("pause", "first", "between")} ${member("weights", "between", "second")} }`,
 );
-/** One step of it is the plan, which asks `weights` in its turn. */
+/** One step of it is the plan, which calls `weights`. */
 const NESTED = config(
   "nested",
   'platform: "ensemble"',
@@ -159,7 +159,7 @@ test.each(MODELS)("%s: a model that is loaded anew between two steps answers bot
   }
 });
 
-test("under load nobody meets two versions, nothing is dropped, and what was replaced is unloaded", async () => {
+test("under load no request mixes two versions, nothing is dropped, and replaced ones are unloaded", async () => {
   const folder = repository([], files());
   const server = await startServer(folder, {
     modelControlMode: "explicit",
@@ -185,7 +185,7 @@ test("under load nobody meets two versions, nothing is dropped, and what was rep
   }
 });
 
-test("an unload waits for the request that has begun, and is told in the index until then", async () => {
+test("an unload waits for the request that has begun, and the index shows it until then", async () => {
   const gate = openGate();
   const server = await startServer(repository([], files(gate.folder)), {
     modelControlMode: "explicit",

@@ -1,6 +1,6 @@
 /**
- * A repository that is built again under a server that polls: the plan and the models that it asks take their places together, so that no request meets
- * the old one's vocabulary with the new one's scores, and none fails where a model's tensors have other names now.
+ * A repository that is rebuilt under a polling server. The plan and its models are replaced together, so that no request mixes the old
+ * vocabulary with new scores, and none fails because a model's tensors have new names.
  */
 import { cpSync } from "node:fs";
 import { expect, test } from "vitest";

@@ -85,7 +85,7 @@ test("files of load requests leave the temporary folder with their model", async
     expect(left()).toBe(1);
     expect(await load("new", { "file:2/model.onnx": good["file:1/model.onnx"] })).toBe(200);
     expect(left()).toBe(1);
-    // What is refused leaves nothing, and what served goes on.
+    // A refused load leaves nothing, and the served version stays.
     expect(await load("new", { "file:3/model.onnx": "bm90IG9ubng=" })).toBe(400);
     expect(await load("new", { "file:../x": "AAAA" })).toBe(500);
     expect(await load("new", good, '{"max_batch_size":-1}')).toBe(500);
@@ -100,7 +100,7 @@ test("files of load requests leave the temporary folder with their model", async
   expect(left()).toBe(0);
 });
 
-// What Triton 2.51 answered to the same calls, with a Python model: 4, 7, 7, 4 after the touch; 9; 4 after the unload.
+// Triton 2.51's responses to the same calls, with a Python model: 4, 7, 7, 4 after the touch, then 9, then 4 after the unload.
 test("a configuration from a request stays until the model's folder changes or the model is unloaded", async () => {
   const folder = repository([], { "one/config.pbtxt": config("one"), "one/1/.keep": "" });
   const server = await startServer(folder, { modelControlMode: "explicit" });

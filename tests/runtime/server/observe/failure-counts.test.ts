@@ -1,5 +1,5 @@
 /**
- * Failed requests in the metrics: they are counted whether or not anybody read the metrics before the model left, as in Triton, whose counters live on.
+ * Failed requests in the metrics: they are counted even if no scrape happened before the model left, as in Triton, whose counters live on.
  */
 import { expect, test } from "vitest";
 import { repository, startServer } from "../support.js";

@@ -1,4 +1,4 @@
-/** The latest latencies of a model: quantiles of what happened in the last minute, from a ring. */
+/** The latest latencies of a model: quantiles of the last minute, from a ring. */
 import { afterEach, expect, test, vi } from "vitest";
 import { createSamples } from "#runtime/server/observe/latency-samples.js";
 

@@ -1,5 +1,6 @@
 /**
- * What Triton's logging suite reads: where the log goes, and a line for each HTTP request when the log is verbose. Values of a real Triton (2.51).
+ * The subject of Triton's logging suite: the log's file, and a line for each HTTP request when the log is verbose. Values of a real Triton
+ * (2.51).
  */
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -86,7 +87,7 @@ test("an ensemble names its limit when it loads, and an output that no member pr
 });
 
 // The lines that qa/L0_lifecycle searches for (test_shutdown_sequence); their order is that of a Triton 2.73.
-test("a server that stops names the models that have sequences, and counts models until the last is gone", async () => {
+test("a server that stops names the models that have sequences, and counts models until the last is unloaded", async () => {
   const sum = `backend: "sequence" max_batch_size: 4
 sequence_batching { max_sequence_idle_microseconds: 60000000 control_input [
   { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] } ] },

@@ -64,7 +64,7 @@ test("every family parses: counters, gauges, summaries, a histogram, the cache's
   }
 });
 
-test("computing is told from its inputs and outputs", async () => {
+test("computing is distinguished from its inputs and outputs", async () => {
   const server = await startServer(repository(["calc_int32"]));
   try {
     const tensor = (name: string) => ({ name, shape: [1, 4], datatype: "INT32", data: [1, 2, 3, 4] });

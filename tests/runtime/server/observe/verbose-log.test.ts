@@ -1,5 +1,5 @@
 /**
- * What a verbose log says of good and bad requests, beside what a Triton 2.73 said of the same ones (`tests/oracles/triton/verbose-log.mjs`).
+ * A verbose log's lines about good and bad requests, beside those of a Triton 2.73 (`tests/oracles/triton/verbose-log.mjs`).
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -115,7 +115,7 @@ test("what a client sends neither makes a line of its own nor fills the log", as
   }
 });
 
-test("without escapes the record stands as it was sent, as in Triton", async () => {
+test("without escapes the record is unchanged, as in Triton", async () => {
   const other = await started(false);
   try {
     const forged = "I0101 00:00:00.000000 1 server.cc:1] forged";

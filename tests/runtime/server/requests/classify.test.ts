@@ -1,5 +1,5 @@
 /**
- * The best classes of a row: their order beside a plain sort for every datatype, and their texts beside those of C's printf, which Triton prints with.
+ * The best classes of a row: their order beside a plain sort for every datatype, and their texts beside C's printf, which Triton uses.
  */
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Requests with nothing wrong with them are let through by a shorter check: it has to let through what the long one does, and nothing else.
+// Valid requests pass a shorter check, which must accept the same requests as the long one.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { typedTensor } from "../../../../runtime/base/columns/tensor-values.js";
@@ -41,7 +41,7 @@ const tensor = (name: string, wire: Wire, shape: readonly number[]): RequestTens
   return { name, datatype: wire, shape, data: new Uint8Array(Math.max(0, Math.floor(size))) };
 };
 
-/** What may be wrong with one of the tensors; some of it is wrong for some of the inputs only. */
+/** Faults of one of the tensors; some apply to some of the inputs only. */
 const SPOILS: readonly Spoil[] = [
   (all, at) => void all.splice(at, 1),
   (all, at) => void all.push(all[at]!),
@@ -103,7 +103,7 @@ test.each([0, 4])("max_batch_size %i: so does the check of values that were not 
   let passed = 0;
   fc.assert(
     fc.property(requests(max), fc.constantFrom(["y"], ["y", "y"], ["z"]), (inputs, outputs) => {
-      // Bytes that are no whole number of elements, and names of no dtype, are not to be had as values.
+      // Bytes that are not a whole number of elements, and unknown dtypes, are not available as values.
       fc.pre(inputs.every(({ datatype, data }) => datatype in WIRES && data.length % WIRES[datatype as Wire] === 0));
       const found = outcome(closer, { id: "", parameters: new Map(), inputs, outputs }) as { batch: number } | string;
       const rows = validateSync(
@@ -111,7 +111,7 @@ test.each([0, 4])("max_batch_size %i: so does the check of values that were not 
         inputs.map(one => typedTensor(one as Tensor)),
         outputs,
       );
-      // A tensor that came twice may be let through by the long one.
+      // A duplicate tensor may be accepted by the long one.
       const twice = new Set(inputs.map(({ name }) => name)).size < inputs.length;
       expect(rows).toBe(typeof found === "string" || twice ? undefined : Math.max(1, found.batch));
       expect(validateSync(closer, [], outputs)).toBeUndefined();
@@ -122,7 +122,7 @@ test.each([0, 4])("max_batch_size %i: so does the check of values that were not 
   expect(passed).toBeGreaterThan(50);
 });
 
-test.each([2, 32, 33, 40])("of %i inputs each may come once", count => {
+test.each([2, 32, 33, 40])("of %i inputs each may appear once", count => {
   const inputs = Array.from(
     { length: count },
     (_, i) => ({ name: `x${i}`, data_type: "TYPE_INT8", dims: [1] }) as const,
@@ -147,7 +147,7 @@ test.each([2, 32, 33, 40])("of %i inputs each may come once", count => {
   );
 });
 
-test("what it lets through is the tensor that came", () => {
+test("an accepted tensor is passed unchanged", () => {
   const inputs = [
     { name: "a", datatype: "FP32", shape: [2, 2], data: new Uint8Array(16) },
     { name: "b", datatype: "INT64", shape: [2, 1], data: new Uint8Array(16) },
@@ -158,7 +158,7 @@ test("what it lets through is the tensor that came", () => {
   expect([...valid.inputs.keys()]).toEqual(["a", "b"]);
 });
 
-test("a dimension below -1 fits a variable one, and is no size", () => {
+test("a dimension below -1 fits a variable one, and is not a size", () => {
   const refusal = (wire: "FP32" | "BYTES", dims: readonly number[], shape: readonly number[]): unknown => {
     const config = configOf({
       name: "m",

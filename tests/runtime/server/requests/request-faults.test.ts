@@ -1,6 +1,6 @@
 /**
- * Requests over HTTP that Triton refuses, or takes, in a way of its own: statuses and texts are those of Triton 2.51 for the same requests, and of
- * the sources of 2.73 (`http_server.cc`, `infer_request.cc`) for checks that are newer.
+ * HTTP requests that Triton refuses, or accepts, in a way of its own. Statuses and texts are those of Triton 2.51 for the same requests,
+ * and of the sources of 2.73 (`http_server.cc`, `infer_request.cc`) for newer checks.
  */
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -50,7 +50,7 @@ test("a wrong number of strings is a fault of the request, and no strings one of
   expect(await bytesInput('["a","b","c"]')).toEqual(
     error(400, `${NO_ID}unexpected number of string elements 3 ${place}, expecting 2`),
   );
-  // More strings than the limit on a body has bytes: only those that came have a size.
+  // More strings than the limit on a body has bytes: only the received ones have a size.
   expect(await bytesInput('["a"]', "[1,100000000]")).toEqual(
     error(400, `${NO_ID}expected 100000000 string elements ${place}, got 1`),
   );
@@ -81,7 +81,7 @@ test("an unknown datatype is refused where JSON is read, and compared with the m
   ).toEqual(error(400, mismatch));
 });
 
-test("shapes and sizes of 2^63 and more are told as they are", async () => {
+test("shapes and sizes of 2^63 and more are reported unchanged", async () => {
   const shaped = (shape: string) => floats("[1,2]", shape);
   expect(await shaped("[9223372036854775808,2]")).toEqual(
     error(
@@ -190,12 +190,12 @@ test("headers with the names of Triton's own parameters are not forwarded", asyn
 
 const generate = (body: string, model = "echo_fp32"): Promise<Reply> => send(`/v2/models/${model}/generate`, body);
 
-test("generate: an input may be among the parameters, and comes once", async () => {
+test("generate: an input may be among the parameters, and must be unique", async () => {
   const twice = `${NO_ID}input 'INPUT0' already exists in request`;
   const within = "Converting keyword: 'parameters': ";
   expect(await generate('{"INPUT0":[1,2],"INPUT0":[3]}')).toEqual(error(400, twice));
   expect(await generate('{"INPUT0":[1],"parameters":{"INPUT0":[2]}}')).toEqual(error(400, within + twice));
-  // The one that comes first a second time is named, as in qa/L0_http.
+  // The first repeated one is named, as in qa/L0_http.
   for (const [body, name] of [
     ['{"INPUT0":1,"INPUT1":2,"INPUT1":3,"INPUT0":4}', "INPUT1"],
     ['{"INPUT0":1,"INPUT1":2,"INPUT0":3,"INPUT1":4}', "INPUT0"],

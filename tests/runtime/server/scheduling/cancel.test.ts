@@ -1,6 +1,6 @@
 /**
- * A client that gives up is heard by the step that runs, in an ensemble and in a model alone, and no later step begins; and what a decoupled
- * step sets off is bounded by `max_inflight_requests`.
+ * A client's cancellation reaches the running step, in an ensemble and in a model alone, and no later step begins. Requests of a decoupled
+ * step are bounded by `max_inflight_requests`.
  */
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -15,7 +15,7 @@ instance_group [ { count: 1 kind: KIND_CPU } ] ${more}`;
 const step = (model: string, [input, from]: readonly string[], [output, to]: readonly string[]): string =>
   `{ model_name: "${model}" model_version: -1 input_map { key: "${input}" value: "${from}" } output_map { key: "${output}" value: "${to}" } }`;
 
-/** Both models note what they saw; `probe` answers with the notes: runs of `slow`, whether it was told, runs of `next`. */
+/** Both models record their calls; `probe` returns the records: runs of `slow`, whether it was cancelled, runs of `next`. */
 const files = {
   "slow/config.pbtxt": javascript("slow"),
   "slow/1/model.mjs": `
@@ -77,7 +77,7 @@ const requestBytes = (model: string, input: string, value: number): Buffer =>
       inputs: [{ name: input, datatype: "INT32", shape: [1], contents: { int_contents: [value] } }],
     }),
   );
-/** The gRPC code of a call that the client gives up after so long. */
+/** The gRPC code of a call that the client cancels after this time. */
 const giveUp = (model: string, input: string, deadlineMs: number): Promise<number> =>
   new Promise(resolve => {
     client.makeUnaryRequest(
@@ -107,7 +107,7 @@ test("a deadline reaches the model that runs", async () => {
   await expect.poll(notes).toEqual({ runs: before.runs + 1, told: before.told + 1 });
 });
 
-test("a stream's deadline is its status, and no fault comes before it", async () => {
+test("a stream's deadline is its status, and no fault precedes it", async () => {
   // The server's own clock: grpc-js would end the call by itself.
   const metadata = new grpc.Metadata();
   metadata.set("grpc-timeout", "300m");
@@ -129,7 +129,7 @@ test("in an ensemble it reaches the step that runs, and the next one does not be
   expect(await executions("next")).toBe(following);
 });
 
-test("a connection that goes away over HTTP is heard too", async () => {
+test("a closed HTTP connection cancels too", async () => {
   const before = await notes();
   const abort = new AbortController();
   const body = JSON.stringify({ inputs: [{ name: "A", shape: [1], datatype: "INT32", data: [1] }] });

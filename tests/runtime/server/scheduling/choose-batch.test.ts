@@ -85,7 +85,7 @@ test("the jobs are a prefix of the queue, fit a batch, and run when a preferred 
       const total = jobs.reduce((sum, one) => sum + one.rows, 0);
       if (chosen.startsWith("wait")) {
         const left = Number(chosen.split(" ")[1]);
-        // No row more fits into what would be waited for, so nothing is late and no size is reached.
+        // No more row fits, so nothing is late and no size is reached.
         expect(delay).toBeGreaterThan(0);
         expect(left).toBe(delay - Math.max(...jobs.map(({ age }) => age)));
         expect(left).toBeGreaterThan(0);

@@ -1,4 +1,6 @@
-/** A scheduler of a configuration: what a load that fails leaves behind, what an unload gives back, and that no way around the rate limiter exists. */
+/**
+ * A scheduler of a configuration: the state after a failed load, the resources that an unload returns, and no way around the rate limiter.
+ */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createLocalCache } from "#runtime/server/cache/local-cache.js";
 import type { LoadedModel } from "#runtime/server/contract.js";
@@ -24,7 +26,7 @@ const logOf = () => {
 const create = (config: ReturnType<typeof configOf>, model: LoadedModel, limiter?: RateLimiter, log?: ServerLog) =>
   createScheduler(config, model, createStatistics(), "/nowhere", undefined, limiter, log);
 
-/** Whether nobody has registered the global resource R: a resource of the same name may belong to devices then. */
+/** Whether the global resource R is unregistered: a resource of the same name may then belong to devices. */
 function isUnknown(limiter: RateLimiter): boolean {
   try {
     limiter.register(needing("probe", false)).close();
@@ -102,7 +104,7 @@ describe("a model that could answer synchronously", () => {
   });
 });
 
-test("a model without a batcher drains: what waits runs, and what comes is refused", async () => {
+test("a model without a batcher drains: waiting requests run, and new ones are refused", async () => {
   const model = notedModel(true);
   const scheduler = await create(configOf({}), model);
   const all = ["1", "2", "3"].map(id => scheduler.schedule(requestOf(id)));
@@ -247,7 +249,7 @@ describe("sequences under a limiter", () => {
 
 describe("the two hooks of Triton's own tests", () => {
   afterEach(() => vi.unstubAllEnvs());
-  test("TRITONSERVER_DELAY_SCHEDULER holds back a batcher until that many requests wait", async () => {
+  test("TRITONSERVER_DELAY_SCHEDULER holds a batcher until that number of requests waits", async () => {
     vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", "3");
     const model = notedModel();
     const scheduler = await create(configOf({ max_batch_size: 8, dynamic_batching: {} }), model);

@@ -1,5 +1,5 @@
 /**
- * The dynamic batcher: which requests run together, in which order, and what happens to those that wait.
+ * The dynamic batcher: the batches, their order, and the waiting requests.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -29,7 +29,7 @@ test("requests that wait for the instance run as one batch, up to the largest si
   expect(stats.pending).toBe(0);
 });
 
-test("a model that shares turns runs what came in one turn of the event loop as one batch, the first of it too", async () => {
+test("a model that shares turns runs the requests of one turn of the event loop as one batch, including the first", async () => {
   const model = { ...notedModel(), sharesTurn: true };
   const scheduler = await start(model, { max_batch_size: 4, dynamic_batching: {} });
   const ask = (...ids: string[]) => Promise.all(ids.map(id => scheduler.schedule(requestOf(id))));
@@ -170,8 +170,9 @@ test("a request that waited too long is refused, or runs last", async () => {
   }
 });
 
-// Of qa/L0_model_queue, test_priority_with_policy: the built Triton answers the two after the third one's time-out, not after the queue delay.
-test("a request that goes behind the others lets those run that now make a preferred batch", async () => {
+// From qa/L0_model_queue, test_priority_with_policy: the built Triton answers the two after the third one's time-out, not after the queue
+// delay.
+test("a delayed request lets the others run that now make a preferred batch", async () => {
   const model = notedModel();
   const scheduler = await start(model, {
     max_batch_size: 8,
@@ -261,7 +262,7 @@ test("every request is answered once, alone or in a batch that fits, whatever ar
   );
 });
 
-test("draining runs what waits and refuses what comes", async () => {
+test("draining runs waiting requests and refuses new ones", async () => {
   const model = notedModel();
   const scheduler = await start(model, {
     max_batch_size: 8,

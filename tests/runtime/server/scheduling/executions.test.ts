@@ -1,4 +1,4 @@
-/** One execution of a batch: how each job is settled, what is counted, which instance runs it, and what an execution that is given back becomes. */
+/** One execution of a batch: the settling of each job, the counters, the instance, and a returned execution. */
 import { describe, expect, test, vi } from "vitest";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import { type LoadedModel, NOT_BEGUN } from "#runtime/server/contract.js";
@@ -51,7 +51,7 @@ describe("a batch", () => {
     expect(jobs[1]!.faults[0]!.code).toBe("INTERNAL");
     expect([stats.executionCount, [...stats.batches.keys()]]).toEqual([1, [6]]);
   });
-  test("without an answer that is none of the faults' is no execution", async () => {
+  test("without a response that is not a fault is not an execution", async () => {
     const jobs = [jobOf("1"), jobOf("2")];
     const { stats } = await run({ execute: () => [fault, undefined as never] }, jobs);
     expect(stats.executionCount).toBe(0);
@@ -109,7 +109,7 @@ describe("a stream", () => {
       answer(1, answered);
       answer(0, fault);
       answer(1, undefined);
-      // What comes after the end, or for nobody, is nothing.
+      // Late responses, or those without a caller, are ignored.
       answer(1, answered);
       answer(1, undefined);
       answer(7, answered);
@@ -127,7 +127,7 @@ describe("a stream", () => {
       expect(queueNs + times.infer).toBeLessThanOrEqual(sinceArrival);
     }
   });
-  test("may end while answers are to come", async () => {
+  test("may end before its responses arrive", async () => {
     const job = jobOf("1");
     let later!: () => void;
     const { changes } = await run(
@@ -321,7 +321,7 @@ describe("an instance with a queue of its own", () => {
     await instances.idle();
     expect(stats.pending).toBe(0);
   });
-  test("gives up what waits in it when the client goes away, not what runs", async () => {
+  test("cancels its waiting requests when the client disconnects, not the running ones", async () => {
     const { runs, stats, instances } = queueing(2, 1);
     const leaving = new AbortController();
     instances.run([jobOf("1")]);

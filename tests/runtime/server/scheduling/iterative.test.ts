@@ -1,5 +1,5 @@
 /**
- * Iterative sequences: one request that its model runs as often as it likes, with its state; others run between.
+ * Iterative sequences: the model runs one request repeatedly, with its state, and others run between.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repository, startServer } from "../support.js";

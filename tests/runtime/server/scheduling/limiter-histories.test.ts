@@ -1,6 +1,7 @@
 /**
- * Random histories of models that share resources: requests come, end, and are given up; models come and go. After each step no resource is used beyond its
- * limit, and the instance whose turn it is runs. `LIMITER_RUNS=5000 npm test -- limiter-histories` runs more.
+ * Random histories of models that share resources: requests arrive, end, and are cancelled; models are loaded and unloaded. After each step
+ * no resource is used beyond its limit, and the instance whose turn it is runs. `LIMITER_RUNS=5000 npm test -- limiter-histories` runs
+ * more.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
@@ -17,7 +18,7 @@ const RUNS = Number(process.env.LIMITER_RUNS ?? 400);
 interface Group {
   readonly count: number;
   readonly priority: number;
-  /** Of the global resource G, and of the device's own D. */
+  /** Needs of the global resource G, and of the device's own D. */
   readonly needs: readonly [global: number, device: number];
 }
 
@@ -54,7 +55,7 @@ class World {
   readonly #broken: string[] = [];
   #sent = 0;
   #opened = 0;
-  /** A request was given up or a model loaded, which wakes nobody: what waits may run when the next execution ends. */
+  /** A cancellation or a load wakes no waiter: it may run when the next execution ends. */
   #mayLag = false;
 
   constructor(isLimited: boolean) {
@@ -93,7 +94,7 @@ class World {
     member.waiting.delete(id);
     const { needs } = instancesOf(member.groups)[instance]!;
     const ended = new Promise<void>(end => this.#running.push({ name: member.name, instance, needs, end }));
-    // Where no limit is given, an unload may lower it below what is in use.
+    // Without a given limit, an unload may lower it below the used amount.
     for (const [pool, amount] of this.#used().entries())
       if (needs[pool]! > 0 && amount > this.#limitOf(pool))
         this.#broken.push(`request ${id} of ${member.name} begins, and ${amount} of resource ${pool} are in use`);
@@ -153,7 +154,7 @@ class World {
     expect(this.#broken).toEqual([]);
     const used = this.#used();
     const next = this.#firstInTurn();
-    // Whoever is first and fits runs already.
+    // The first waiter runs already if it fits.
     if (next && !this.#mayLag)
       expect({ next: next.name, fits: this.#fits(next.needs, used) }).toEqual({ next: next.name, fits: false });
   }

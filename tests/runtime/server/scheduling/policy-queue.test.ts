@@ -27,11 +27,11 @@ interface Entry {
   readonly until: number;
   readonly leaving: AbortController;
   state: "waits" | "late" | "expired";
-  /** When it went behind the others. */
+  /** The time at which it was delayed. */
   lateSince?: number;
 }
 
-/** The queue, and what should be true of it. */
+/** The queue, and its invariants. */
 class World {
   readonly #batching: Partial<ModelDynamicBatching>;
   readonly #queue;

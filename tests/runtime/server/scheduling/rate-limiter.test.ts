@@ -1,5 +1,5 @@
 /**
- * The rate limiter: instances wait for the resources that their groups name, across models, and the model that has run least goes first.
+ * The rate limiter: instances wait for the resources that their groups name, across models, and the model that has run least is first.
  */
 import { readFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
@@ -69,7 +69,7 @@ const of = (name: string, { count, takes, priority }: Side) =>
     ],
   });
 
-// Recorded by tests/oracles/triton/rate-limiter.mjs. Where instances of b fit together, they would never leave enough for a.
+// Recorded by tests/oracles/triton/rate-limiter.mjs. If instances of b fit together, they would never leave enough for a.
 test.each(orders)(
   "models that share a resource take turns as in Triton: $order",
   async ({ available, a, b, order }) => {
@@ -101,7 +101,7 @@ test.each(orders)(
   },
 );
 
-test("a request that is given up keeps nobody from the resource", async () => {
+test("a cancelled request does not block the resource", async () => {
   const limiter = createRateLimiter([{ name: "R", count: 2 }]);
   const [a, b] = [notedModel(true), notedModel(true)];
   const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 2)));
@@ -120,7 +120,7 @@ test("a request that is given up keeps nobody from the resource", async () => {
   expect(b.batches).toEqual([["1"], ["3"]]);
   b.release();
   await Promise.all([first, next]);
-  // Whatever was claimed, a resource that is free is had at once.
+  // With any claims, a free resource is available at once.
   const last = two.schedule(requestOf("4"));
   expect(b.batches).toHaveLength(3);
   b.release();
@@ -137,7 +137,7 @@ test("what can never run is refused with Triton's text", () => {
   );
 });
 
-test("without a count of its own a resource is as large as the neediest instance asks", async () => {
+test("without a count of its own a resource is as large as the neediest instance requires", async () => {
   const limiter = createRateLimiter([]);
   const gate = limiter.register(limited("a", 3));
   const model = notedModel(true);
@@ -201,7 +201,7 @@ test("each device has its own of a resource that is not global", () => {
   expect([gate.mayRun(0), gate.mayRun(1)]).toEqual([false, true]);
 });
 
-test("a model with nothing left to run keeps nobody from its resources", async () => {
+test("a model with nothing left to run does not block its resources", async () => {
   const limiter = createRateLimiter([{ name: "R", count: 2 }]);
   const [a, b] = [notedModel(true), notedModel(true)];
   const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 1, 2)));
@@ -223,7 +223,7 @@ test("a model with nothing left to run keeps nobody from its resources", async (
   await Promise.all(answers);
 });
 
-test("a claim of a model with nothing left to run holds nobody up who is its equal", async () => {
+test("a claim of a model with nothing left to run does not block its equals", async () => {
   const limiter = createRateLimiter([{ name: "R", count: 2 }]);
   const one = (name: string, count: number, priority: number) => {
     const model = notedModel(true);
@@ -244,7 +244,7 @@ test("a claim of a model with nothing left to run holds nobody up who is its equ
   await Promise.all(answers);
 });
 
-test("an instance that was refused keeps nobody from its resources once another one runs the request", async () => {
+test("a refused instance does not block its resources once another one runs the request", async () => {
   const limiter = createRateLimiter([{ name: "R", count: 2 }]);
   const [a, b] = [notedModel(true), notedModel(true)];
   const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 1)));

@@ -157,7 +157,7 @@ describe("implicit state", () => {
     const inputs = await made({ state: [state({ data_type: "TYPE_INVALID" })] });
     expect(inputs.initial.size).toBe(0);
   });
-  test("goes from an answer's output to the next request's input; an answer without it keeps the last", async () => {
+  test("is passed from a response's output to the next request's input; a response without it keeps the last", async () => {
     const inputs = await made({ state: [state(), state({ input_name: "T", output_name: "TO" })] });
     const next = inputs.next([named("OUT", int32(9), [1]), named("SO", int32(1, 2), [1, 2])], inputs.initial);
     expect(next.get("S")).toEqual(named("S", int32(1, 2), [1, 2]));
@@ -197,7 +197,7 @@ describe("implicit state", () => {
   });
 });
 
-test("a placeholder has the shapes of another request, zeros, and controls of nobody", async () => {
+test("a placeholder has the shapes of another request, zeros, and unset controls", async () => {
   const inputs = await made({
     control_input: [
       { name: "READY", control: [{ kind: "CONTROL_SEQUENCE_READY", int32_false_true: [0, 1] } as never] },

@@ -1,4 +1,4 @@
-/** `preserve_ordering` of sequences, and what else decides when a request of a sequence is answered. */
+/** `preserve_ordering` of sequences, and the other rules for the time of a response. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
@@ -9,7 +9,7 @@ import { type Asked, configOf, pause, requestOf } from "./support.js";
 
 const fault = new RuntimeFault("INTERNAL", "no luck");
 
-/** Executions end when they are told to, by the id of their request. */
+/** Executions end on command, by the id of their request. */
 function handModel() {
   const running = new Map<string, { answer(outputs?: object): void; fail(): void }>();
   const model: LoadedModel = {
@@ -88,7 +88,7 @@ test("with `preserve_ordering` a fault waits for its place too, and leaves it", 
   expect(answered).toEqual(["a: no luck", "b: no luck", "c"]);
 });
 
-test("with `preserve_ordering` an iterative request that runs again holds nobody up", async () => {
+test("with `preserve_ordering` an iterative request that runs again blocks no other", async () => {
   const { send, running, answered } = await start({ ...oldest(true), iterative_sequence: true });
   const all = [send("a", 1n, { start: true }), send("b", 2n, { start: true })];
   await pause(1);
@@ -200,7 +200,7 @@ describe("a sequence", () => {
   });
 });
 
-test("`oldest` takes the next request of a sequence after those that came before it", async () => {
+test("`oldest` takes the next request of a sequence after the earlier ones", async () => {
   const { send, running, answered } = await start({ oldest: { max_candidate_sequences: 4 } }, 1);
   const all: Promise<unknown>[] = [];
   for (const [id, sequence] of [

@@ -14,7 +14,7 @@ import {
 
 const EVENTS: readonly PhaseEvent[] = ["seat", "run", "done", "end", "release"];
 
-test("a sequence runs only in its slot, one request at a time, and what has ended stays so", () => {
+test("a sequence runs only in its slot, one request at a time, and an ended one stays ended", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 30 }), events => {
       const sequence: { phase: Phase } = { phase: "waiting" };

@@ -54,7 +54,7 @@ class World {
     );
   }
 
-  /** A request with START: the id of an ended sequence may come again. */
+  /** A request with START: the id of an ended sequence may be used again. */
   open(id: bigint): void {
     if (this.#known.some(one => one.isOpen && one.id === id)) return;
     const sequence = this.#slots.open(id, new Map());

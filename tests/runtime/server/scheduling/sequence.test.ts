@@ -1,5 +1,5 @@
 /**
- * The sequence batcher: slots, order, idle time, state; and what a request must bring.
+ * The sequence batcher: slots, order, idle time, state; and the required parts of a request.
  */
 import { expect, test } from "vitest";
 import type { LoadedModel } from "#runtime/server/contract.js";
@@ -55,7 +55,7 @@ test("oldest: one request of each sequence at a time, in the order of arrival", 
   expect(model.batches).toEqual([["a1"], ["a2", "b1", "c1"], ["a3"]]);
 });
 
-// Expected from a real Triton (2.51 with its Python back end, both strategies), asked the same; 2.73's source agrees.
+// Expected values are a real Triton's for the same requests (2.51 with its Python back end, both strategies). 2.73's source agrees.
 const notStarted = (sequence: number) =>
   `inference request for sequence ${sequence} to model 'm' must specify the START flag on the first request of the sequence`;
 
@@ -115,7 +115,7 @@ test("direct: rows of another shape wait for a batch of their own", async () => 
   expect(model.batches).toEqual([["a0"], ["a1", ""], ["", "b1"]]);
 });
 
-test("what began goes on while the model drains; what begins is refused", async () => {
+test("running sequences continue while the model drains; new ones are refused", async () => {
   const model = notedModel();
   const scheduler = await start(model, { direct: {} }, 2);
   await scheduler.schedule(part("a1", 1n, true));
@@ -126,7 +126,7 @@ test("what began goes on while the model drains; what begins is refused", async 
   await drained;
 });
 
-test("implicit state goes from each request to the next and starts anew with START", async () => {
+test("implicit state is passed from each request to the next and starts anew with START", async () => {
   const sums: LoadedModel = {
     async execute(requests) {
       return requests.map(({ inputs }) => {
@@ -154,7 +154,7 @@ test("implicit state goes from each request to the next and starts anew with STA
   expect(await total("2", 9n, true)).toBe(2);
 });
 
-test("a client that gives up ends its sequence where it stands", async () => {
+test("a cancelling client ends its sequence at once", async () => {
   const model = notedModel(true);
   const scheduler = await start(model, { direct: {} }, 1);
   const abort = new AbortController();

@@ -1,6 +1,6 @@
 /**
- * Warm-up: what the log says of it, and that a sample which fails keeps its version from loading. Texts are a real Triton's (2.51), asked the same;
- * its warm-up suite looks for them.
+ * Warm-up: what the log says of it, and that a sample which fails keeps its version from loading. Texts are a real Triton's (2.51) for the
+ * same requests; its warm-up suite looks for them.
  */
 import { expect, test } from "vitest";
 import { repository, startServer } from "../support.js";
@@ -9,7 +9,7 @@ const config = (name: string): string => `name: "${name}" backend: "javascript" 
 input [ { name: "IN" data_type: TYPE_FP32 dims: [ 2 ] } ] output [ { name: "OUT" data_type: TYPE_FP32 dims: [ 2 ] } ] instance_group [ { count: 2 } ]
 model_warmup [ { name: "zero sample" batch_size: 2 count: 2 inputs { key: "IN" value { data_type: TYPE_FP32 dims: [ 2 ] zero_data: true } } } ]`;
 
-test("each run is told; errors of the answers are errors of the sample", async () => {
+test("each run is reported; errors of the responses are errors of the sample", async () => {
   const files = {
     "good/config.pbtxt": config("good"),
     "good/1/model.mjs": `export const execute = requests => requests.map(({ inputs }) => ({ outputs: [{ ...inputs.IN, name: "OUT" }] }));`,

@@ -1,5 +1,5 @@
 /**
- * What the gRPC flags do to connections: packed responses, pings of both sides, a greatest age, ports that are shared.
+ * The effects of gRPC flags on connections: packed responses, pings of both sides, a greatest age, shared ports.
  */
 import { connect, constants } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
@@ -88,7 +88,7 @@ test("responses are packed for clients that can unpack them", async () => {
   }
 });
 
-test("a connection is asked to go when it is old enough", async () => {
+test("a connection is drained when it is old enough", async () => {
   const server = await start("--grpc-max-connection-age=100", "--grpc-max-connection-age-grace=100");
   try {
     const session = connect(server.url);
@@ -117,7 +117,7 @@ test("pings of ours keep a connection that answers; too many of the client's end
     const gone = new Promise(resolve => session.on("goaway", resolve));
     for (let i = 0; i < 4; i++) session.ping(() => {});
     expect(await gone).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    // Whoever behaves is served on.
+    // Well-behaved clients are still served.
     expect((await infer(server.url, "identity"))[1]).toBe(0);
   } finally {
     await server.stop();
@@ -125,7 +125,7 @@ test("pings of ours keep a connection that answers; too many of the client's end
 });
 
 // As qa/L0_lifecycle has it (test_shutdown_dynamic), and a Triton of its release answered.
-test("while a server stops, a connection that waits gets its answer, and further calls find nobody", async () => {
+test("while a server stops, a waiting connection gets its response, and further calls are refused", async () => {
   const slow =
     'backend: "identity" max_batch_size: 1 input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [4] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [4] } ] parameters { key: "execute_delay_ms" value { string_value: "800" } }';
   const log: string[] = [];

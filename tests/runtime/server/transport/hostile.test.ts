@@ -88,7 +88,7 @@ test("a compressed gRPC message is unpacked", async () => {
   });
 });
 
-/** Sends raw bytes; answers the first line that comes back. */
+/** Sends raw bytes; returns the first line of the response. */
 const raw = (port: number, bytes: string | Buffer): Promise<string> =>
   new Promise(resolve => {
     let text = "";
@@ -99,7 +99,7 @@ const raw = (port: number, bytes: string | Buffer): Promise<string> =>
     setTimeout(() => socket.destroy(), 500);
   });
 
-test("bytes that are no HTTP are refused", async () => {
+test("bytes that are not HTTP are refused", async () => {
   expect(await raw(server.ports.http!, "\x00\x01\x02garbage\r\n\r\n")).toBe("HTTP/1.1 400 Bad Request");
   expect(await raw(server.ports.http!, `GET /v2 HTTP/1.1\r\nHost: x\r\nBig: ${"a".repeat(70_000)}\r\n\r\n`)).toMatch(
     /^HTTP\/1\.1 4/,
@@ -127,7 +127,7 @@ test("bodies above the limit are refused before they are held, also when they un
   await alive();
 });
 
-test("lists within lists and shapes beyond int64 are refused in the words that Triton's own HTTP suite asks for", async () => {
+test("nested lists and shapes beyond int64 are refused with the texts that Triton's own HTTP suite tests", async () => {
   const infer = (shape: readonly number[], data: unknown) => {
     const inputs = [{ name: "INPUT0", shape, datatype: "INT32", data }];
     return server.post("/v2/models/echo_int32/infer", { inputs });

@@ -1,5 +1,5 @@
 /**
- * What sockets read lies in one buffer that all share, where Node's sockets are as they were when that was written; elsewhere in buffers of their own.
+ * Sockets read into one shared buffer, if Node's sockets are as they were when this was written; otherwise into buffers of their own.
  */
 import { connect, createServer, Socket } from "node:net";
 import { expect, test } from "vitest";
@@ -10,7 +10,7 @@ class OtherSocket extends Socket {}
 test.each([
   ["a plain socket", (socket: Socket) => socket, true],
   ["another kind of socket", (socket: Socket) => Object.setPrototypeOf(socket, OtherSocket.prototype) as Socket, false],
-])("%s gives all bytes in order, and tells its end", async (_, make, isShared) => {
+])("%s gives all bytes in order, and reports its end", async (_, make, isShared) => {
   const sent = Buffer.from(Uint32Array.from({ length: 2 ** 19 }, (_, i) => i).buffer);
   const server = createServer();
   const came = new Promise<{ bytes: Buffer; memories: Set<ArrayBufferLike> }>(resolve =>

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** A socket that has asked for so many floats, in the binary form, and reads nothing yet. */
+/** A socket that has requested a number of floats, in the binary form, and reads nothing yet. */
 function ask(model: string, size: number): Socket {
   const head = JSON.stringify({
     inputs: [{ name: "INPUT0", datatype: "FP32", shape: [size], parameters: { binary_data_size: 4 * size } }],
@@ -43,7 +43,7 @@ function ask(model: string, size: number): Socket {
   return socket;
 }
 
-/** Bytes that come till the connection ends; after each chunk nothing is read for a while. */
+/** Bytes until the connection ends, with a pause after each chunk. */
 function readAll(socket: Socket, rest = 0): Promise<number> {
   let bytes = 0;
   socket.on("data", chunk => {
@@ -58,7 +58,7 @@ function readAll(socket: Socket, rest = 0): Promise<number> {
 
 const pause = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds));
 
-// Only Linux tells what waits in a socket.
+// Only Linux reports the bytes that wait in a socket.
 test.runIf(process.platform === "linux")("HTTP: a client that reads nothing of a large answer is cut off", async () => {
   const socket = ask("any", LARGE);
   await pause(4000 * STALL_SECONDS);

@@ -53,7 +53,7 @@ describe("an embedding table", () => {
     for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(find(id)).toBe(-1);
     open.close();
   });
-  test("the cache keeps what is asked for again and again, within its bytes, whatever comes between", () => {
+  test("the cache keeps frequently used rows, within its bytes, for any other requests", () => {
     const reads: number[] = [];
     const hot = hotRows(4, 2 * 8 * (4 * 4 + 5) + 2, (row, into) => {
       reads.push(row);
@@ -78,7 +78,7 @@ describe("an embedding table", () => {
     });
     for (let i = 0; i < 2; i++) expect(() => broken.copy(3, found, 0)).toThrow("no disk");
   });
-  test("a table that is cut while it is served ends the request, with what to do", () => {
+  test("a table that is truncated while it is served fails the request, with a fix", () => {
     const cut = join(folder, "cut.embedding");
     cpSync(table, cut, { recursive: true });
     const open = openEmbeddingTable(cut, 0);
@@ -114,7 +114,7 @@ describe("an embedding table", () => {
     expect([...found]).toEqual([2, 20]);
     open.close();
   });
-  test("what is no table is refused, and nothing is left behind", async () => {
+  test("an invalid table is refused, and nothing is left behind", async () => {
     const twice = await parquet("twice.parquet", "SELECT 1::BIGINT AS item_id, [1.0::FLOAT] AS v FROM range(2)");
     const out = join(folder, "never.embedding");
     await expect(buildEmbeddingTable([twice], out, { id: "item_id", embedding: "v" })).rejects.toThrow(

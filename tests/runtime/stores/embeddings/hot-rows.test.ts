@@ -1,10 +1,10 @@
-// Random reads through the cache of vectors: always the row's own numbers, within the memory, and what is asked for again stays.
+// Random reads through the cache of vectors: always the row's own numbers, within the memory, and frequently used rows stay.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
 
 const numberOf = (row: number, i: number): number => row * 10 + i;
-/** A slot's row number, and whether it was asked for. */
+/** A slot's row number, and whether it was used. */
 const OVERHEAD = 5;
 const WAYS = 8;
 const bytesOf = (sets: number, dimension: number): number => sets * (WAYS * (dimension * 4 + OVERHEAD) + 1);
@@ -39,7 +39,7 @@ test("every row is its own, read again only where others took its place", () => 
       const memory = bytesOf(sets, dimension);
       const { read, state, hot, ask } = world(dimension, memory);
       expect(hot.memory).toBe(memory);
-      /** By set: rows, the hand, and which were asked for since it passed. */
+      /** By set: rows, the hand, and the slots used since it passed. */
       const model = Array.from({ length: sets }, () => ({
         rows: new Array<number | undefined>(WAYS).fill(undefined),
         asked: new Array<boolean>(WAYS).fill(false),
@@ -61,7 +61,7 @@ test("every row is its own, read again only where others took its place", () => 
         }
         if (fails) expect(() => ask(row)).toThrow(`${row} is cut`);
         else ask(row);
-        // Half a row is nobody's.
+        // Half a row is never kept.
         set.rows[set.hand] = fails ? undefined : row;
         set.hand = (set.hand + 1) % WAYS;
         expect(read.splice(0)).toEqual([row]);

@@ -23,7 +23,7 @@ const DTYPES = {
   STRING_LIST: "string",
 } as const;
 const NAMES = Object.keys(VALUES) as (keyof typeof VALUES)[];
-/** What values of a type are where there is none. */
+/** The missing values of each type. */
 const BLANKS: Readonly<Record<(typeof NAMES)[number], unknown>> = {
   INT64: 0n,
   DOUBLE: Number.NaN,

@@ -1,4 +1,4 @@
-/** Redis filled with what Feast left there (tests/oracles/feast), and how a repository names it. */
+/** Redis filled with Feast's content (tests/oracles/feast), and its name in a repository. */
 import type { Redis } from "ioredis";
 import type { RedisStore } from "#formats/feast/feast-online-store.js";
 import { hashesOf } from "./every-type.js";

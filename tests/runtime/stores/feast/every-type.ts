@@ -1,4 +1,4 @@
-/** What Feast answered from stores of every type (tests/oracles/feast/make_every_type.py), and the same questions asked of a store here. */
+/** Feast's responses from stores of every type (tests/oracles/feast/make_every_type.py), and those of a store here. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +29,7 @@ export function feastAnswers(name: string): Record<string, Record<string, Spoken
   return Object.fromEntries(Object.entries(all).map(([view, { features }]) => [view, features]));
 }
 
-/** The same from a store here, in the same words; each look-up in one call. @param without views that are not asked */
+/** The same from a store here, in the same form; each look-up in one call. @param without views that are skipped */
 export async function ourAnswers(
   name: string,
   repository: FeastRepository,

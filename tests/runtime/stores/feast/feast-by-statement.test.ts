@@ -1,4 +1,5 @@
-// A SQLite store that is read by statement (`memoryMb: 0`), while its file is locked, cut, replaced and mended; and stores that are none of their registry's.
+// A SQLite store that is read by statement (`memoryMb: 0`), while its file is locked, truncated, replaced and repaired; and stores that
+// don't match their registry.
 import { cpSync, mkdtempSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,7 +55,7 @@ test("cut, replaced and mended in mid-run, without a reload", async () => {
   await store.close();
 });
 
-test("locked by a writer: told at once, and read again afterwards", async () => {
+test("locked by a writer: reported at once, and read again afterwards", async () => {
   const at = folder();
   const store = await open(at, 0);
   const writer = new Database(join(at, "data", "online_store.db"));

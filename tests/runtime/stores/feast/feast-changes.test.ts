@@ -1,4 +1,4 @@
-// What a snapshot becomes by the pages that changed is what reading all of the store makes, after any writes and deletes.
+// A snapshot updated by changed pages equals a full read of the store, after any writes and deletes.
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,7 +93,7 @@ function makeStore(): {
   return { file, order };
 }
 
-/** A store of so many entities with one text, in a file that a thread reads. */
+/** A store with this number of entities and one text, in a file that a thread reads. */
 function makeLargeStore(count: number): string {
   const at = join(folder, String(stores++));
   const all = Array.from({ length: count }, (_, i) => i);
@@ -129,7 +129,7 @@ function takeAll(order: SnapshotOrder): Held {
   return hold(order, reply.taken[0]!);
 }
 
-/** What is held after a change, and how it was found. */
+/** The snapshot after a change, and the way it was found. */
 function follow(
   order: SnapshotOrder,
   before: Held,
@@ -197,7 +197,7 @@ const anyWrite: fc.Arbitrary<Write> = fc.oneof(
           .prepare(`DELETE FROM ${TABLE} WHERE entity_key = ? AND feature_name = ?`)
           .run(keyOf(i), FEATURES[f]!.name),
   ),
-  // The last row goes and another comes in its place, under the same rowid.
+  // The last row is deleted and another takes its place, under the same rowid.
   fc.tuple(entity, feature).map(([i, f]) => (db: Database.Database) => {
     db.exec(`DELETE FROM ${TABLE} WHERE rowid = (SELECT max(rowid) FROM ${TABLE})`);
     upsert(db, i, f, 3, 5);
@@ -259,7 +259,7 @@ describe.each([
       // Reading all anew is rare: with 25 runs one test in fifteen had none.
       { numRuns: 80 },
     );
-    // Each way was gone.
+    // Each way was taken.
     expect(Math.min(...Object.values(how))).toBeGreaterThan(0);
   }, 120_000);
 
@@ -276,7 +276,7 @@ describe.each([
         const { held, how } = follow(order, before);
         expect(how).toBe("changes");
         expect(answers(order, held)).toEqual(answers(order, takeAll(order)));
-        // A run that began before goes on with what it saw.
+        // A run that began before continues with its snapshot.
         expect(answers(order, before)).toEqual(then);
       }),
       { numRuns: 15 },
@@ -310,7 +310,7 @@ test("what changes cannot be followed in is read anew", () => {
   );
   expect(takeAll(order).tables).toEqual([undefined]);
   const keys = makeStore();
-  // Two keys of one text, as far as UTF-8 goes.
+  // Two keys of one text, in UTF-8.
   write(keys.file, db => {
     const key = Buffer.from(keyOf(3));
     key[key.length - 1] = 0xff;
@@ -326,7 +326,7 @@ test("what changes cannot be followed in is read anew", () => {
   expect("changes" in reply && holdChanges(limited, held, reply.changes[0]!)).toBeUndefined();
 });
 
-test("a store that is served follows writes and deletes, and a run goes on with what it saw", async () => {
+test("a served store follows writes and deletes, and a run continues with its snapshot", async () => {
   const at = makeLargeStore(12_000);
   const repository = readFeastRepository(at);
   const view = findView(repository.registry, "v")!;

@@ -39,7 +39,7 @@ describe("Redis", () => {
     expect(await ourAnswers(name, repository)).toEqual(feastAnswers(name));
   });
 
-  test("an unknown entity is told from a null value", async () => {
+  test("an unknown entity is distinguished from a null value", async () => {
     const repository = { ...repositoryOf("every-0.67-k3"), onlineStore: redisAt(server.port) };
     const client = server.client();
     await client.flushall();
@@ -232,7 +232,7 @@ describe("other servers", () => {
     await server.stop();
   });
 
-  test("what is no hash, a value that is cut, and another server than it says", async () => {
+  test("a key that is not a hash, a truncated value, and another server than configured", async () => {
     const server = await startRedis();
     const client = server.client();
     const repository = { ...repositoryOf(name), onlineStore: redisAt(server.port) };

@@ -42,7 +42,7 @@ describe.each(Object.entries(WAYS))("%s", (_, open) => {
           keys.map(key => (dtype === "int64" ? BigInt(key) : dtype === "string" ? key : Number(key))),
         );
         const [first] = await (await opened()).getOnline(new Map([[name, asked]]), keys.length);
-        // Feast was asked for the last key without having it.
+        // Feast was queried for the last key without having it.
         expect([...first!.status.slice(0, -1)], view.name).not.toContain(FEATURE_STATUS.notFound);
       } else {
         const seen = type === "INT64" || stored === 3 ? stored : 2;

@@ -28,7 +28,7 @@ function spoken(json: Json): unknown {
   return typeof json === "bigint" || (typeof json === "number" && Number.isInteger(json)) ? String(json) : json;
 }
 
-/** What is JSON text here is an object there; sets have no order. */
+/** JSON text here is an object there; sets have no order. */
 function asFeast(repository: FeastRepository, answers: Awaited<ReturnType<typeof ourAnswers>>): unknown {
   const kinds = findView(repository.registry, "kinds")!;
   const features = Object.entries(answers.kinds!).map(([name, values]) => {

@@ -1,4 +1,5 @@
-// What Feast's feature server answered, word for word (tests/oracles/feast/serve_answers.py: 0.31 and 0.67), read as the store it stands before is read.
+// Feast's feature server's responses, word for word (tests/oracles/feast/serve_answers.py: 0.31 and 0.67), compared with a direct read of
+// its store.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";

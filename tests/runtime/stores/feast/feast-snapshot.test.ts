@@ -1,4 +1,4 @@
-// What is read into memory is what statements answer: event times in every form that SQLite has, and more features than one statement packs.
+// The data in memory equals the statements' results: event times in every form of SQLite, and more features than one statement packs.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

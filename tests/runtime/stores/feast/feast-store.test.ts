@@ -92,7 +92,7 @@ describe.each(WAYS)("faults, %s", (_, open) => {
     );
     await store.close();
   });
-  test("a file that is no database", async () => {
+  test("a file that is not a database", async () => {
     const view = findView(repository.registry, "user_features")!;
     const opened = async (file: string) => reading(open(file, 3), view);
     await expect(opened(`${fixture(3)}/data/registry.db`)).rejects.toThrow(
@@ -154,7 +154,7 @@ test("a small store that was read before is not read again, until its file is an
   const then = new Date(1_700_000_000_000);
   utimesSync(file, then, then);
   const first = await read();
-  // Bytes that nobody can read, under the same size and time: whoever looks into the file notices.
+  // Unreadable bytes, under the same size and time: every reader of the file notices.
   writeFileSync(file, Buffer.alloc(statSync(file).size, 7));
   utimesSync(file, then, then);
   expect(await read()).toBe(first);

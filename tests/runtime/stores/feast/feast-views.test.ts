@@ -30,7 +30,7 @@ describe.each(["views-0.31", "views-0.67"])("%s", name => {
     }
   });
 
-  test("time to live, keys and sources stand at other places in a stream view", () => {
+  test("time to live, keys and sources have other positions in a stream view", () => {
     const views = new Map(repositoryOf(name).registry.views.map(view => [view.name, view]));
     expect(views.get("stream")).toMatchObject({
       ttlSeconds: 30 * 86400,

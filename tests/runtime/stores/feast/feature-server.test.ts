@@ -54,7 +54,7 @@ describe("Feast's feature server", () => {
     const { tokens, ...answers } = feastAnswers(name);
     expect(tokens).toBeDefined();
     expect(await ourAnswers(name, at(port), { timeoutMs: 20_000 }, ["tokens"])).toEqual(answers);
-    // Feast's server itself has no way to be asked by bytes.
+    // Feast's server itself has no look-up by bytes.
     await expect(ourAnswers(name, at(port), { timeoutMs: 20_000 })).rejects.toThrow("looked up by the BYTES `token`");
   }, 60_000);
 });

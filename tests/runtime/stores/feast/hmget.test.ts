@@ -20,7 +20,7 @@ test("commands are those of ioredis", () => {
   );
 });
 
-/** What a server writes: null for no value, a text for an error in place of a reply. */
+/** A server's reply: null for no value, a text for an error in place of a reply. */
 type Reply = readonly (Buffer | null)[] | string;
 
 const written = (replies: readonly Reply[]): Buffer =>
@@ -57,7 +57,7 @@ describe("replies", () => {
     fc.constantFrom("ERR no", "MOVED 866 127.0.0.1:7001"),
   );
 
-  test("in any pieces, and nothing of what follows them", () => {
+  test("in any pieces, and nothing of the following bytes", () => {
     fc.assert(
       fc.property(
         fc.array(replyOf, { minLength: 1, maxLength: 6 }),
@@ -109,7 +109,7 @@ describe("replies", () => {
     expect(() => reader.take(value)).toThrow("the replies to one request have more than 1000 bytes");
   });
 
-  test("a value costs the same however many pieces it comes in", () => {
+  test("a value costs the same for any number of pieces", () => {
     const value = Buffer.alloc(1 << 20, "v");
     const all = written([[value, null, value]]);
     const reader = hashReplyReader(1, FIELDS);

@@ -61,7 +61,7 @@ describe("a cluster", () => {
     await to!.call("CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
     await from!.call("CLUSTER", "SETSLOT", slot, "MIGRATING", toId);
     await from!.call("MIGRATE", "127.0.0.1", cluster.ports[1]!, moving, 0, 5000);
-    // The server that has the slot sends ASK.
+    // The server that has the slot sends an ASK redirection.
     expect(await valuesOf(reader, keys)).toEqual(expected);
     for (const node of [to!, from!]) await node.call("CLUSTER", "SETSLOT", slot, "NODE", toId);
     const moved = async () => Number(/errorstat_MOVED:count=(\d+)/.exec(await from!.info("errorstats"))?.[1] ?? 0);
@@ -105,7 +105,7 @@ test("requests side by side get their own replies, also those after a cancelled 
   expect(await Promise.all(others)).toEqual(keys.map((_, i) => expected.slice(i)));
 });
 
-/** A server that greets as Redis does, and answers HMGET as it is told. */
+/** A server that greets as Redis does, and answers HMGET by a script. */
 async function fakeRedis(answer: (socket: Socket, connection: number) => void) {
   let connections = 0;
   const sockets = new Set<Socket>();
@@ -147,7 +147,7 @@ describe("a server that", () => {
     expect(server.connections()).toBe(2);
   });
 
-  test("falls silent is late, loses its connection with what waits on it, and gets another", async () => {
+  test("that is silent is late, loses its connection with the waiting requests, and gets another", async () => {
     const server = await fakeRedis((socket, connection) => connection > 0 && socket.write(GOOD));
     const reader = await readerOf([server.port], 200);
     const waiting = Array.from({ length: 50 }, () => valuesOf(reader, [Buffer.from("k")]));

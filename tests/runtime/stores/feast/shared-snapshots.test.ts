@@ -40,7 +40,7 @@ test("as a list of eight, the last used at its end", () => {
         if (expected) touch(what, expected);
         else if (!isTooLarge && age >= SETTLED_MS) touch(what, taken);
       };
-      // What earlier runs left is pushed out.
+      // Snapshots of earlier runs are evicted.
       for (let i = 0; i < KEPT; i++) ask(`${run} before ${i}`, SETTLED_MS, false);
       for (const { file, age, isTooLarge } of uses) ask(`${run} ${file}`, age, isTooLarge);
     }),

@@ -1,5 +1,5 @@
-// Random histories of a SQLite store that is served from memory: cells are written, entities deleted, the file is broken and mended, replaced; two readers of the
-// file and runs that began before see what they should.
+// Random histories of a SQLite store that is served from memory. Cells are written, entities deleted, the file is broken, repaired,
+// replaced; two readers and earlier runs have consistent views.
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ beforeAll(() =>
 afterAll(() => rmSync(root, { recursive: true }));
 afterEach(() => void vi.restoreAllMocks());
 
-/** Of each entity its cells; undefined where the store has none. */
+/** The cells of each entity; undefined if the store has none. */
 type Content = ReadonlyMap<bigint, readonly [n: bigint | undefined, s: string | undefined]>;
 
 type Event =
@@ -70,7 +70,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("begin" as const) }) },
 );
 
-/** What a reader of some features says of every key. */
+/** A reader's results of some features for every key. */
 async function answersOf(reader: FeatureReader, features: readonly ("n" | "s")[], run?: Map<object, unknown>) {
   const found = await reader.getOnline(new Map([["id", scalars("int64", KEYS)]]), KEYS.length, undefined, run);
   return features.map((_, f) =>

@@ -204,7 +204,7 @@ const keysOf = (reads: readonly ViewRead[], rows: readonly (readonly number[])[]
     ),
   );
 
-/** What was written. */
+/** The written values. */
 const expected = (repository: FeastRepository, all: History): Answer[][] =>
   all.requests.map(({ rows, beyond }) =>
     readsOf(repository, all).flatMap(({ of, view: { joinKeys }, features }) => {

@@ -1,4 +1,5 @@
-// Random arrivals of searches, of which some fail and some clients leave: one search at a time, each gets its own hits, and nobody waits for ever.
+// Random arrivals of searches, some of which fail or lose their clients. One search runs at a time, each gets its own hits, and none waits
+// forever.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
@@ -100,7 +101,7 @@ test("each search gets its own", async () => {
         expect(batches[0]!.k).toBe(k);
         expect(outcome).toEqual(batches[0]!.failed.length > 0 ? "unlucky" : queries.map(query => [query, k]));
       }
-      // What came while one was searched went together, by its k.
+      // Searches that arrived during another ran together, by their k.
       for (const [i, { k }] of searched.entries())
         for (const later of searched.slice(i + 1))
           if (later.k === k) expect(later.queries[0]).toBeGreaterThan(searched[i]!.queries.at(-1)!);

@@ -29,7 +29,7 @@ test("every text has its place, and no other has one", async () => {
       fc.uniqueArray(text, { maxLength: 12, size: "max" }),
       fc.array(text, { maxLength: 10 }),
       async (texts, others) => {
-        // Of a table of this process's own seed, so that the same texts lie otherwise in another.
+        // Each table has this process's own seed, so that the same texts have other positions in another.
         for (let table = 0; table < 3; table++) {
           const positionOf = await textPositions(mapOf(texts));
           expect(texts.map(positionOf)).toEqual(texts.map((_, i) => i));

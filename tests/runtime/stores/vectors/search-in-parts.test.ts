@@ -36,7 +36,7 @@ function index(
   return { find, calls };
 }
 
-/** Of which one call takes so many rows of `k` hits. */
+/** A size for which one call takes this number of rows of `k` hits. */
 const sizeFor = (ntotal: number, rows: number): SearchSize => ({
   dimension: 1,
   ntotal,

@@ -1,4 +1,4 @@
-"""Asks the models of the client's contract over gRPC, HTTP and a stream with the official client, and prints the answers as JSON.
+"""Calls the models of the client's contract over gRPC, HTTP and a stream with the official client, and prints the responses as JSON.
 
 usage: ask_everything.py GRPC_PORT HTTP_PORT
 """

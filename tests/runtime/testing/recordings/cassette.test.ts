@@ -1,6 +1,6 @@
 /**
- * Cassettes as files: what is written is read again bit by bit, old ones too; a broken end loses that record alone; blocks that lie are refused before memory
- * is taken for them; and a cassette may be larger than memory.
+ * Cassettes as files. The content is read again bit by bit, old ones too, and a broken end loses that record alone. Blocks with wrong
+ * lengths are refused before memory is allocated for them, and a cassette may be larger than memory.
  */
 import { appendFileSync, mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -88,7 +88,7 @@ const plain = ({ line: _, ...rest }: Exchange) => {
   return { ...rest, inputs: all(rest.inputs), answers: rest.answers.map(a => ({ ...a, outputs: all(a.outputs) })) };
 };
 
-test("what is written is read again, bit by bit; line feeds and braces in tensors are no lines", async () => {
+test("the content is read again, bit by bit; line feeds and braces in tensors are not lines", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(exchange, { maxLength: 5 }), async exchanges => {
       const { exchanges: found, broken } = await readCassette(written("round", exchanges));
@@ -192,7 +192,7 @@ describe("records that lie are refused by line, without the memory they claim", 
       broken: expect.stringContaining(":2: the file ends"),
     });
   });
-  test("what is no file", async () => {
+  test("a path that is not a file", async () => {
     await expect(openCassette(folder)).rejects.toThrow("is no file");
   });
 });
@@ -273,7 +273,7 @@ describe("equal requests", () => {
     return createMatcher(cassette, cassette.entries, "strict");
   };
 
-  test("are answered in their order, also when they come at once; the last goes on answering", async () => {
+  test("are answered in their order, also when they are concurrent; the last one is repeated", async () => {
     const match = await open([0, 1, 2].map(n => exchangeOf([x(5)], [], { id: String(n) })));
     const found = await Promise.all(Array.from({ length: 5 }, () => match(wanted(5))));
     expect(found.map(one => one.exchange?.id)).toEqual(["0", "1", "2", "2", "2"]);

@@ -1,5 +1,5 @@
 /**
- * `merlon diff`: bits, ULP and tolerance; the first stage that differs, inside a plan and along an ensemble; and the commands as people run them.
+ * `merlon diff`: bits, ULP and tolerance; the first stage that differs, inside a plan and along an ensemble. Also the commands.
  */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -80,7 +80,7 @@ test("a plan that orders otherwise differs at that stage, and not before", async
   expect(result!.stage).toMatchObject({ name: "ordering.softmaxSampling" });
   for (const target of [...same, other[1]]) await target.close();
 
-  // The same of two servers that run already, over either protocol: they tell what each step made.
+  // The same with two running servers, over either protocol: they report the output of each step.
   await using here = await createTestServer(MODEL_REPO);
   await using there = await createTestServer(changed);
   for (const sides of [

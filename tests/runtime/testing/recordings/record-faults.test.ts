@@ -1,6 +1,6 @@
 /**
- * A recorder where things go wrong: a full disk, a configuration that can't be had at first, clients that hang up, secrets, huge tensors, and targets that never
- * answer. What is kept is kept whole, and what is not is counted.
+ * A recorder under faults: a full disk, an unavailable configuration at first, clients that hang up, secrets, huge tensors, and targets
+ * that never respond. Recorded exchanges are complete, and others are counted.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -173,7 +173,7 @@ test("a client that hangs up is no server that cuts: it is recorded as cancelled
   await cassette.close();
 });
 
-test("a tensor of 128 MiB goes by beside other clients, which wait for it as long as for a copy", async () => {
+test("a tensor of 128 MiB is recorded beside other clients, which wait for it as long as for a copy", async () => {
   const sum = defineModel({
     inputs: { x: "FP32[-1]" },
     outputs: { y: "FP32[1]" },
@@ -213,7 +213,7 @@ test("a target that never answers ends the recorder and the comparison, and says
   silent.close();
 });
 
-test("a server is no different from itself: repeats, parameters, versions, outputs and refusals", async () => {
+test("a server equals itself: repeats, parameters, versions, outputs and refusals", async () => {
   let count = 0;
   const counting = defineModel({
     inputs: { x: "FP32[1]" },
@@ -243,7 +243,7 @@ test("a server is no different from itself: repeats, parameters, versions, outpu
   const sides = [await openDiffTarget(out, { requests }), await openDiffTarget(server.grpc)] as const;
   const results = await diff(exchanges, sides, { kind: "bits" });
   expect(results.flatMap(({ differences }) => differences)).toEqual([]);
-  // Another file of the same requests is matched by what they hold, in their order.
+  // Another file of the same requests is matched by their content, in their order.
   const copy = join(folder, "copy.cassette");
   writeFileSync(copy, readFileSync(out));
   const copied = [await openDiffTarget(copy, { requests }), sides[0]] as const;

@@ -1,4 +1,4 @@
-/** A recording passes on what each client sent, also while it still connects to the server: what a socket has read is another socket's memory a moment later. */
+/** A recording passes on each client's data, also while it still connects to the server: a socket's buffer is reused a moment later. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

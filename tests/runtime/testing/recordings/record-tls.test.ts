@@ -1,5 +1,6 @@
 /**
- * A recorder between TLS and TLS: a server whose certificate a private authority signed, clients that find one here; and what can't be kept.
+ * A recorder between TLS and TLS: a server whose certificate a private authority signed, clients with one of the recorder's; and exchanges
+ * that can't be recorded.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -67,7 +68,7 @@ test("gRPC and HTTP, with TLS towards the server and towards the clients", async
     await using client = await connect(url, { tls: trust });
     const { y } = await client.infer("model", { x: [1, 2] });
     expect([...(y!.data as Float32Array)]).toEqual([2, 4]);
-    // Without TLS there is nobody to talk to.
+    // Without TLS there is no connection.
     await using plain = await connect(url.replace("s://", "://"));
     await expect(plain.infer("model", { x: [1, 2] })).rejects.toThrow();
   }
@@ -148,7 +149,7 @@ test("generate and generate_stream are kept, and answered again over either call
   const live = await askAll(`http://127.0.0.1:${recording.ports.http}`);
   await recording.stop();
   expect(live.map(([status]) => status)).toEqual([200, 200, 200, 200, 200, 400, 200]);
-  // A request that fits no tensor is no request of the model's; it is noted as a call.
+  // A request that fits no tensor is not a request of the model's; it is recorded as a call.
   expect(warnings).toEqual([expect.stringMatching(/pair\/generate is kept without its tensors: .*input 'x'/)]);
   await using again = await createTestServer({ cassette: out });
   expect(await askAll(again.http)).toEqual(live);

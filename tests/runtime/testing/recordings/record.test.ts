@@ -1,6 +1,6 @@
 /**
- * Recording with the official client and replaying: the same answers, byte for byte, from Merlon and (where `MERLON_TRITON` names an environment with
- * nvidia-pytriton) a real Triton; and cassettes that are wrong.
+ * Recording with the official client and replaying: the same responses, byte for byte, from Merlon and a real Triton (if `MERLON_TRITON`
+ * names an environment with nvidia-pytriton). Also invalid cassettes.
  */
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -113,7 +113,7 @@ describe("matching", () => {
     ...((await server.infer("model", { x }, { parameters })).y!.data as Float32Array),
   ];
 
-  test("strict: equal requests in the order of recording; others are told which is nearest, and in what it differs", async () => {
+  test("strict: equal requests in the order of recording; others get the nearest one, and its differences", async () => {
     await using server = await createTestServer({ cassette });
     expect(await y(server, [1, 2])).toEqual([2, 4]);
     expect(await y(server, [1, 2])).toEqual([-1, -1]);
@@ -138,7 +138,7 @@ describe("matching", () => {
   });
 });
 
-describe("what is no cassette", () => {
+describe("invalid cassettes", () => {
   const written = (text: string): string => {
     const file = join(folder, "bad.cassette");
     writeFileSync(file, text);
@@ -213,13 +213,13 @@ test("so is a stream that is cut between two answers", async () => {
   expect(await seen(again.grpc.split(":")[1]!)).toEqual([0, 1, "UNAVAILABLE"]);
 });
 
-test("a cassette that can't be written is told before a port is opened", async () => {
+test("a cassette that can't be written is reported before a port is opened", async () => {
   await using server = await createTestServer({ models: { model } });
   const out = join(folder, "nowhere", "x.cassette");
   await expect(record({ grpc: `grpc://${server.grpc}`, out })).rejects.toThrow("x.cassette can't be written: ENOENT");
 });
 
-test("a target that nobody is at is told, and no port is opened", async () => {
+test("a missing target is reported, and no port is opened", async () => {
   const port = await freePort();
   await expect(record({ grpc: `grpc://127.0.0.1:${port}`, out: join(folder, "none.cassette") })).rejects.toMatchObject({
     code: "UNAVAILABLE",

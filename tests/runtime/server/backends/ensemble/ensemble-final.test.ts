@@ -1,6 +1,6 @@
 /**
- * Which response of a decoupled ensemble is marked final. Triton's ensemble scheduler marks the one that leaves when no step is in flight any more
- * (`EnsembleContext::FinishEnsemble`); clients that don't ask for an empty final response wait for that mark.
+ * Which response of a decoupled ensemble is marked final. Triton's ensemble scheduler marks the response that is sent when no step is in
+ * flight any more (`EnsembleContext::FinishEnsemble`). Clients that don't request an empty final response wait for that mark.
  */
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";

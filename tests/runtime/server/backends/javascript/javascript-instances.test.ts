@@ -1,6 +1,6 @@
 /**
- * A model whose instances change in number alone is not loaded anew: those that stay go on as they are, new ones are initialised, others finalised,
- * and requests run meanwhile. Triton's suite L0_model_update counts the same.
+ * A model with only a changed number of instances is not reloaded. Remaining ones continue, new ones are initialized, others finalized, and
+ * requests run meanwhile. Triton's suite L0_model_update counts the same.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,14 +46,14 @@ const infer = async (shape: readonly number[] = [2]) =>
   ).toMatchObject({ status: 200, body: { outputs: [{ data: [1, 2] }] } });
 const count = (what: string): number =>
   existsSync(join(folder, what)) ? readFileSync(join(folder, what), "utf8").length : 0;
-/** What is replaced ends after the answer to the load. */
+/** Replaced instances end after the response to the load. */
 const counts = (initialised: number, finalised: number) =>
   expect.poll(() => [count("initialize"), count("finalize")], { timeout: 5000 }).toEqual([initialised, finalised]);
 const unload = async () => {
   expect((await server.post("/v2/repository/models/m/unload", {})).status).toBe(200);
 };
 
-test("instances that are added are the only ones to be initialised, and those that are taken away to be finalised", async () => {
+test("only added instances are initialized, and only removed ones finalized", async () => {
   await load(3);
   await counts(3, 0);
   await load(4);

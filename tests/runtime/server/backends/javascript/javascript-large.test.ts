@@ -1,6 +1,6 @@
 /**
- * Large tensors of JavaScript models: their memory moves to the model and back, and is used again. Nobody ever sees another request's bytes, whatever a model
- * keeps, answers or throws, and whoever goes away.
+ * Large tensors of JavaScript models: their memory moves to the model and back, and is used again. A response never contains another
+ * request's bytes, for any copy, result or error of a model, and any disconnecting client.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bufferPool } from "#runtime/base/memory/buffer-pool.js";
@@ -35,7 +35,8 @@ const files = {
       const half = X.data.length / 2;
       return [{ outputs: [{ ...X, name: "Y" }, { ...X, name: "HALF", shape: [half], data: X.data.subarray(half) }, { ...X, name: "FEW", shape: [2], data: X.data.subarray(5, 7) }] }];
     };`,
-  // The first value says what to do: 1 keeps the input and a copy of it, 2 tells of them, 3 answers with what was kept, 4 throws, 5 ends the thread.
+  // The first value selects the action: 1 keeps the input and a copy of it, 2 reports them, 3 answers with them, 4 throws, 5 ends the
+  // thread.
   "keeper/config.pbtxt": model("keeper", js),
   "keeper/1/model.mjs": `let kept, copy;
     export const execute = ([{ inputs: { X } }]) => {
@@ -55,7 +56,7 @@ const files = {
   "cached/1/model.mjs": `export const execute = requests => requests.map(({ inputs: { X } }) => ({ outputs: [{ ...X, name: "Y" }] }));`,
   "three/config.pbtxt": ensemble("three", [step("plus", "X", "A"), step("inPlace", "A", "B"), step("same", "B", "Y")]),
   "three/1/.keep": "",
-  // One tensor is read by two steps, one of which writes into what it is given, and is an output as well.
+  // One tensor is read by two steps, one of which writes into its input, and is an output as well.
   "fan/config.pbtxt": ensemble(
     "fan",
     [step("same", "X", "A"), step("inPlace", "A", "Y"), step("plus", "A", "Z"), step("inPlace", "X", "W")],
@@ -211,12 +212,12 @@ test("clients that go away take no memory along, nor give it to others too early
   await Promise.all(gone);
 });
 
-test.each(["same", "native", "three", "keeper"])("memory comes back after each request: %s", async name => {
+test.each(["same", "native", "three", "keeper"])("memory is returned after each request: %s", async name => {
   await ask(name, numbers(2 ** 18, 0));
   const idle = bufferPool.idle;
   expect(idle).toBeGreaterThan(2 ** 20);
   for (let i = 0; i < 20; i++) await ask(name, numbers(2 ** 18, 0));
-  // What was not needed for a while is given up meanwhile.
+  // Unused memory is freed after a while.
   expect(bufferPool.idle).toBeLessThanOrEqual(idle);
   expect(bufferPool.idle).toBeGreaterThan(2 ** 20);
 });

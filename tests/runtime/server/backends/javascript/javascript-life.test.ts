@@ -1,6 +1,6 @@
 /**
- * The life of a JavaScript model: initialised once per instance, given batches, awaited, answering many times, calling a decoupled model, and
- * finalised when it is unloaded.
+ * The life of a JavaScript model: initialized once per instance, given batches, awaited, with several responses, calls of a decoupled
+ * model, and finalized at the unload.
  */
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -72,7 +72,7 @@ const ask = (model: string, value: number, shape: readonly number[] = [1], id = 
   server.post(`/v2/models/${model}/infer`, { id, inputs: [{ name: "X", shape, datatype: "INT32", data: [value] }] });
 const lines = (): string[] => readFileSync(notes, "utf8").trim().split("\n").sort();
 
-test("each instance is initialised before the model is ready, and finalised when it is unloaded", async () => {
+test("each instance is initialized before the model is ready, and finalized when it is unloaded", async () => {
   expect(lines()).toEqual(["initialize life_0_0 1 true", "initialize life_0_1 1 true"]);
   const answers = await Promise.all([1, 2, 3, 4].map(value => ask("life", value)));
   const instances = answers.map(({ body }) => (body as { parameters: { instance: string } }).parameters.instance);
@@ -99,7 +99,7 @@ test("a decoupled model answers after `execute` has ended, until it closes the r
   expect([...(await response.text()).matchAll(/"Y":(\d+)/g)].map(([, value]) => Number(value))).toEqual([0, 1, 2, 3]);
 });
 
-test("a model reads the answers of a decoupled one as they come", async () => {
+test("a model reads the responses of a decoupled one as they arrive", async () => {
   expect((await ask("sum", 5)).body).toMatchObject({ outputs: [{ data: [10] }] });
   expect((await ask("sum", 0)).body).toMatchObject({ outputs: [{ data: [0] }] });
 });

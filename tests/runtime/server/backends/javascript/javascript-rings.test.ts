@@ -1,6 +1,6 @@
 /**
- * What passes between the server and a model's thread: every datatype and size, answers faster than they are read, executions that are handed over
- * ahead of time and taken back.
+ * Data between the server and a model's thread: every datatype and size, responses faster than they are read, executions that are sent
+ * ahead and cancelled.
  */
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ const files = {
       const [count, size] = request.inputs.X.data;
       for (let i = 0; i < count; i++) request.send({ outputs: [{ ...request.inputs.X, name: "Y", shape: [size], data: new Int32Array(size).fill(i) }] });
     }`,
-  // Values: the gate to wait at without giving the thread back (0 for none), and what the request is called.
+  // Values: the gate to wait at without yielding the thread (0 for none), and the request's name.
   "line/config.pbtxt": `name: "line" backend: "javascript" ${number} instance_group [ { count: 2 kind: KIND_CPU } ]`,
   "line/1/model.mjs": `import { existsSync, writeFileSync } from "node:fs";
     let ran = [];
@@ -77,7 +77,7 @@ const ask = async (model: string, data: readonly number[], signal?: AbortSignal)
 };
 
 // 600 rows are more than fit a ring's message, 40 less; none is a shape too.
-test.each([0, 1, 40, 600, 9000])("every datatype arrives and comes back as it was, %i rows", async rows => {
+test.each([0, 1, 40, 600, 9000])("every datatype is returned unchanged, %i rows", async rows => {
   const value = (row: (typeof DATATYPES)[number], i: number): unknown => {
     if (row.kind === "string") return ["", "a", "ünï", "\u{1f600}".repeat(i % 7)][i % 4];
     if (row.kind === "bool") return i % 2 === 0;
@@ -127,7 +127,7 @@ test.each([
   expect(firsts).toEqual(Array.from({ length: count }, (_, i) => i));
 });
 
-/** Resolves when so many requests of the model wait. */
+/** Resolves when this number of the model's requests waits. */
 async function waitUntilPending(model: string, count: number): Promise<void> {
   for (;;) {
     const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
@@ -137,7 +137,7 @@ async function waitUntilPending(model: string, count: number): Promise<void> {
   }
 }
 
-test("requests that wait in a thread's own queue run in order, and are gone at once when their client is", async () => {
+test("requests that wait in a thread's own queue run in order, and are removed with their client", async () => {
   const gone = new AbortController();
   const first = ask("single", [1, 1]);
   const others: Promise<unknown>[] = [];
@@ -185,7 +185,7 @@ test("a thread that dies takes only what it had begun with it", async () => {
   expect(await Promise.all(after)).toEqual([[8], [8, 9]]);
 });
 
-test("a model that never gives its thread back sees that the client has gone", async () => {
+test("a model that never yields its thread sees that the client has disconnected", async () => {
   const gone = new AbortController();
   const endless = expect(ask("stubborn", [1], gone.signal)).rejects.toThrow();
   await pause(50);
@@ -194,7 +194,7 @@ test("a model that never gives its thread back sees that the client has gone", a
   expect(await ask("stubborn", [2])).toEqual([2]);
 });
 
-test("a model may call another while it initialises", async () => {
+test("a model may call another while it initializes", async () => {
   const { body } = await server.post("/v2/models/early/infer", {
     inputs: [{ name: "X", shape: [1], datatype: "INT32", data: [1] }],
   });

@@ -72,7 +72,7 @@ const ask = (model: string, data: readonly number[], input = "X") =>
   });
 const prefix = "Failed to process the request(s) for model 'wild_0_0', message: ";
 
-test("a model initialises, executes, and answers with parameters", async () => {
+test("a model initializes, executes, and answers with parameters", async () => {
   expect(await ask("double", [1, -2, 3])).toMatchObject({
     status: 200,
     body: { parameters: { factor: 2 }, outputs: [{ name: "Y", data: [2, -4, 6] }] },
@@ -93,7 +93,7 @@ test("a model calls another, which counts the request; a call that fails says wh
   });
 });
 
-test("an endless loop and a dead thread fail their own request; others are answered meanwhile and the model comes back", async () => {
+test("an endless loop and a dead thread fail their own request; others are answered meanwhile and the model is restarted", async () => {
   const loop = ask("wild", [1]);
   expect((await ask("double", [7])).status).toBe(200);
   expect(await loop).toMatchObject({ status: 500, body: { error: expect.stringContaining("longer than 300 ms") } });
@@ -121,7 +121,7 @@ test("messages of the model's own and an error that is not one leave the server 
   expect((await ask("wild", [0])).status).toBe(200);
 });
 
-test("a model that cannot initialise is unavailable with its reason", async () => {
+test("a model that cannot initialize is unavailable with its reason", async () => {
   const { body } = await server.post("/v2/repository/index", {});
   expect(body).toContainEqual(
     expect.objectContaining({ name: "broken", state: "UNAVAILABLE", reason: expect.stringContaining("no weights") }),

@@ -23,7 +23,7 @@ function vain(spin: ReturnType<typeof createSpinWait>): number {
   return looks;
 }
 
-test("it looks until something is there, or for so long", () => {
+test("it polls until there is work, or for a limited time", () => {
   const spin = createSpinWait(0.02, true);
   let left = 50;
   expect(spin(() => --left < 0)).toBe(true);
@@ -34,7 +34,7 @@ test("it looks once where the other thread can't run meanwhile", () => {
   expect(vain(createSpinWait(0.02, false))).toBe(1);
 });
 
-test("after looks in vain it looks once, tries again every so often, and is back where that pays", () => {
+test("after failed polls it polls once, retries periodically, and resumes when that pays", () => {
   const spin = createSpinWait(0.02, true);
   for (let i = 0; i < 20; i++) vain(spin);
   const looks = Array.from({ length: 32 }, () => vain(spin));

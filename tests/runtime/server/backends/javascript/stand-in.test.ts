@@ -39,7 +39,7 @@ const files = {
       builder.addOutput({ name: "Y", data_type: "TYPE_INT32", dims: [-1] });
     }`,
   "plain/config.pbtxt": `name: "plain" backend: "javascript" instance_group [ { count: 1 kind: KIND_CPU } ] ${TENSORS}`,
-  // Loaded once: a model that completes nothing is not asked in a thread of its own.
+  // Loaded once: a model that completes nothing is not called in a thread of its own.
   "plain/1/model.mjs": `import { appendFileSync } from "node:fs";
     appendFileSync(new URL("loads.txt", import.meta.url), "load\\n");
     ${ECHO}`,
@@ -172,7 +172,7 @@ test.each<[string, string, (builder: ConfigBuilder) => void]>([
 });
 
 // incomplete_input and incomplete_output of qa/L0_model_config, and a larger batch.
-test("autoCompleteConfig fills in what the configuration leaves out of a tensor", () => {
+test("autoCompleteConfig completes a tensor of the configuration", () => {
   const builder = createBuilder(
     parseModelConfig('name: "m" max_batch_size: 2 input { name: "X" } output { name: "Y" data_type: TYPE_INT8 }', "m"),
   );

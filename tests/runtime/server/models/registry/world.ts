@@ -40,7 +40,7 @@ export type Command =
 
 export interface Step {
   readonly command: Command;
-  /** Turns of the event loop before the next step; the registry comes to rest if undefined. */
+  /** Turns of the event loop before the next step; if undefined, the registry settles. */
   readonly turns?: number | undefined;
 }
 
@@ -73,7 +73,7 @@ interface Held {
   readonly lease: VersionLease;
   readonly name: Name;
   readonly versions: ReadonlyMap<string, ReadyVersion>;
-  /** Those of them that were not being unloaded already: an unload does not wait for requests that come later. */
+  /** Those of them that were not being unloaded already: an unload does not wait for later requests. */
   readonly kept: ReadonlySet<ReadyVersion>;
 }
 
@@ -114,7 +114,7 @@ export function openWorld(control: "poll" | "explicit"): World {
   const gates: (() => void)[] = [];
   const held: Held[] = [];
   const pending = new Set<string>();
-  /** A model of the build was removed: the plan goes on without it, and waits for no other. */
+  /** A model of the build was removed: the plan continues without it, and waits for no other. */
   let isBuildBroken = false;
   let count = 0;
 

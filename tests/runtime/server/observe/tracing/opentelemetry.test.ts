@@ -143,7 +143,7 @@ output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [1, 4] }, { name: "PARENT
 }`,
 };
 
-// What qa/L0_trace expects of calls between models (test_http_trace_bls_model) and of the context that a model sees.
+// qa/L0_trace's expectations of calls between models (test_http_trace_bls_model) and of the context that a model sees.
 test("a model's call of another is traced below the model, whose own span the model can pass on", async () => {
   const receiver = await openReceiver();
   const server = await startServer(repository(["echo_int32"], caller), sentTo(receiver, "rate=1"));
@@ -310,7 +310,7 @@ test("requests of a stream are traced below the span of the stream's header", as
   });
 });
 
-// As qa/L0_trace has it: "only traces with OTel Context are collected after count goes to 0".
+// From qa/L0_trace: "only traces with OTel Context are collected after count goes to 0".
 test("a client's own traces go on when the count has run out, and do not use it up", async () => {
   const receiver = await openReceiver();
   const server = await startServer(repository(["echo_int32"]), sentTo(receiver, "rate=5", "count=1"));

@@ -1,5 +1,5 @@
 /**
- * The ring of the last requests: its bounds, heads of tensors, ensembles' members, streams, faults, and no ring where nobody asked for one.
+ * The ring of the last requests: its bounds, heads of tensors, ensembles' members, streams, faults, and no ring unless enabled.
  */
 import { expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
@@ -10,7 +10,7 @@ import { repository } from "../../support.js";
 
 const here = { address: "127.0.0.1", port: 0 };
 
-test("keeps so many, notes so many a second, and counts those that went by", () => {
+test("keeps N, records N per second, and counts the others", () => {
   const recent = createRecentRequests({ most: 3, perSecond: 5 });
   let noted = 0;
   for (let i = 0; i < 20; i++) {
@@ -93,7 +93,7 @@ test("members of an ensemble are its stages; large tensors are kept by their hea
   }
 });
 
-test("a stream's answers are outputs, over gRPC and generate_stream; nothing is kept where nobody asked for it", async () => {
+test("a stream's responses are outputs, over gRPC and generate_stream; nothing is kept unless enabled", async () => {
   const config = `backend: "mock" model_transaction_policy { decoupled: true } input [ { name: "X" data_type: TYPE_FP32 dims: [1] } ] output [ { name: "Y" data_type: TYPE_FP32 dims: [1] } ]`;
   const mock = '{"outputs":{"Y":"echo"},"stream":{"answers":3}}';
   const folder = repository([], { "many/config.pbtxt": config, "many/mock.json": mock, "many/1/.keep": "" });

@@ -22,7 +22,7 @@ interface Entry {
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "merlon-trace-"));
 const read = (path: string): Entry[] => JSON.parse(readFileSync(path, "utf8")) as Entry[];
-/** What `--trace-config` makes of these texts. */
+/** The options that `--trace-config` parses from these texts. */
 const traced = (...texts: string[]): Options => {
   const { trace } = serveOptions(["--model-repository=x", ...texts.map(text => `--trace-config=${text}`)]);
   return { trace: trace! };
@@ -171,7 +171,7 @@ test("what is not a setting is refused, and nothing changes", async () => {
       "trace file location can not be updated through network protocol",
     ]);
     expect(await refused("/v2/models/nobody/trace/setting", {})).toEqual([400, "Request for unknown model : nobody"]);
-    // What is no level is not looked at.
+    // An unknown level is ignored.
     expect((await server.post("/v2/trace/setting", { trace_level: ["LOUD"] })).body).toMatchObject({
       trace_level: ["OFF"],
     });
@@ -182,7 +182,7 @@ test("what is not a setting is refused, and nothing changes", async () => {
   }
 });
 
-test("a server that was told nothing of tracing has its settings, as a Triton of every release; a flag takes them away", async () => {
+test("a server without a tracing flag has its settings, as a Triton of every release; a flag removes them", async () => {
   const server = await startServer(repository(["echo_int32"]));
   const whole = { trace_rate: "1000", trace_count: "-1", log_frequency: "0", trace_file: "", trace_mode: "triton" };
   try {
@@ -253,7 +253,7 @@ const SPANS = [
   ["COMPUTE_END", "REQUEST_END"],
 ] as const;
 
-test("no span of a trace runs backwards or stays open, whichever scheduler and protocol it came through", async () => {
+test("no span of a trace runs backwards or stays open, for any scheduler and protocol", async () => {
   const file = join(folder(), "trace.json");
   const more = { dynamic: "dynamic_batching { }", direct: "", cached: "response_cache { enable: true }", failing: "" };
   const files = Object.entries(more).flatMap(([name, scheduler]) => [

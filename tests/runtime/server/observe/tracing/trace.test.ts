@@ -15,7 +15,7 @@ function traced() {
   return { trace, ended };
 }
 
-test("a request keeps so many traces and moments at most, whatever its model calls", () => {
+test("a request keeps a limited number of traces and moments, for any calls of its model", () => {
   const { trace } = traced();
   for (let i = 0; i < 5000; i++) {
     trace.child().stamp("REQUEST_START");

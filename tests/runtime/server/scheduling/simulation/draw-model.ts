@@ -1,6 +1,6 @@
 /**
- * A simulated model of random configuration, whose executions take virtual time and fail now and then; it notes the rules of schedulers that an
- * execution breaks.
+ * A simulated model of random configuration, whose executions take virtual time and fail sometimes. It records the rules of schedulers that
+ * an execution breaks.
  */
 
 import { RuntimeFault } from "#runtime/base/errors.js";
@@ -10,7 +10,7 @@ import type { Random } from "./random.js";
 
 export const FAULT = "a simulated fault of the model";
 
-/** What the model's users know of each request. */
+/** The state of each request for the model's users. */
 export interface Watch {
   started(batch: readonly string[]): void;
   ended(batch: readonly string[]): void;
@@ -22,7 +22,7 @@ export interface Drawn {
   readonly init: ModelConfigInit;
   readonly instances: number;
   readonly sharesTurn: boolean;
-  /** Of a resource that each execution needs; undefined without a rate limiter. */
+  /** A resource that each execution needs; undefined without a rate limiter. */
   readonly resource: { readonly count: number; readonly each: number } | undefined;
 }
 

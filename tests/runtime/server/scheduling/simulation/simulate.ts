@@ -1,6 +1,6 @@
 /**
- * One simulated life of a scheduler from a seed: random configuration, clients that send, cancel and wait, a model that takes time and fails, and
- * an end by draining → the rules that were broken.
+ * One simulated life of a scheduler from a seed → the broken rules. It has a random configuration, clients that send, cancel and wait, a
+ * model that takes time and fails, and an end by draining.
  */
 
 import type { RuntimeFault } from "#runtime/base/errors.js";
@@ -87,7 +87,7 @@ function checkOrder(
   const batching = drawn.init.dynamic_batching;
   // A refusal that waits for its place in the order looks like a request that waits to run.
   if (batching?.preserve_ordering && batching.default_queue_policy?.max_queue_size) return;
-  // Requests that are late by DELAY come after others of their level.
+  // Requests that are late by DELAY are after others of their level.
   if (drawn.kind === "sequence" || batching?.default_queue_policy?.timeout_action === "DELAY") return;
   const levels = batching?.priority_levels ?? 0;
   const level = ({ request: { controls } }: Sent): number => {
@@ -96,7 +96,7 @@ function checkOrder(
   };
   const isBefore = (a: Sent, b: Sent): boolean => level(a) < level(b) || (level(a) === level(b) && a.order < b.order);
   const last = batch.reduce((a, b) => (isBefore(a, b) ? b : a));
-  // One of this turn of the event loop may not have come to the queue.
+  // One of this turn of the event loop may not be in the queue yet.
   for (const other of all)
     if (
       !batch.includes(other) &&
@@ -182,7 +182,7 @@ export async function simulate(seed: number, bugs: Bugs = {}): Promise<Life> {
       if (outcome === undefined) breaks(wrong);
       one.outcome = outcome ?? "wrong";
       outcomes[one.outcome] = (outcomes[one.outcome] ?? 0) + 1;
-      // What is refused before it is queued has no place in the order.
+      // A request that is refused before it is queued has no position in the order.
       if (!isOrdered || one.startedAt === undefined) return;
       if (one.startedAt < lastSettled)
         breaks(`request ${one.request.id} is answered after one that began later, though order is kept`);

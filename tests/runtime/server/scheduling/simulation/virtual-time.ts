@@ -12,7 +12,7 @@ type Callback = (...args: unknown[]) => void;
 
 export interface VirtualTime {
   now(): number;
-  /** Runs what is due, in order, until no event is left or `events` have run. @returns false when that many were not enough */
+  /** Runs due events, in order, until none is left or `events` have run. @returns false if that number was not enough */
   run(events: number): Promise<boolean>;
   /** Timers that are set. */
   readonly waiting: number;

@@ -1,5 +1,6 @@
 /**
- * Large bodies over HTTP lie in memory that is used again: no answer may hold bytes of another request, whatever form the body has and whoever goes away meanwhile.
+ * Large bodies over HTTP are in reused memory. No response may contain bytes of another request, for any form of the body and any
+ * disconnecting client.
  */
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -47,7 +48,7 @@ test("room for a large body puts the tensors behind its JSON where typed arrays 
 });
 
 test.each(["1e999", "Infinity", "-3", "1.5", "x", "9007199254740993", "4294967295"])(
-  "a large body whose header tells %s bytes of JSON is refused, and the next is not",
+  "a large body whose header declares %s bytes of JSON is refused, and the next is not",
   async length => {
     const url = `${server.http}/v2/models/native/infer`;
     const headers = { "inference-header-content-length": length };
@@ -86,7 +87,7 @@ function packedForm(values: Int32Array): Form {
   return { headers: { ...headers, "content-encoding": "gzip" }, body: gzipSync(body, { level: 1 }) };
 }
 
-/** Sends a body whole, or as a stream whose length is not told. */
+/** Sends a body whole, or as a stream of undeclared length. */
 async function ask(model: string, { headers, body }: Form, streamed: boolean): Promise<readonly number[]> {
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < body.length; at += 10_000) yield body.subarray(at, at + 10_000);
@@ -103,7 +104,7 @@ async function ask(model: string, { headers, body }: Form, streamed: boolean): P
   return [...new Int32Array(Uint8Array.from(bytes.subarray(Number(length))).buffer)];
 }
 
-/** A client that sends all, or a part, and goes. */
+/** A client that sends all, or a part, and disconnects. */
 const leave = (model: string, { headers, body }: Form, part: number, wait: number): Promise<void> =>
   new Promise(resolve => {
     const fields = Object.entries({ ...headers, "content-length": body.length }).map(
@@ -118,7 +119,7 @@ const leave = (model: string, { headers, body }: Form, part: number, wait: numbe
     socket.on("close", () => resolve());
   });
 
-test("answers hold what was asked, beside clients that go in the middle", { timeout: 60_000 }, async () => {
+test("responses have the right content, beside clients that disconnect midway", { timeout: 60_000 }, async () => {
   const forms = [binaryForm, jsonForm, packedForm];
   const worker = async (seed: number): Promise<void> => {
     for (let i = 0; i < 12; i++) {

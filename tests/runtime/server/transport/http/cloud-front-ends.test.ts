@@ -9,7 +9,7 @@ import { repository, startServer } from "../../support.js";
 const pair = (name: string, dims: string): string =>
   `input { name: "${name}0" data_type: TYPE_INT32 dims: [ ${dims} ] } input { name: "${name}1" data_type: TYPE_INT32 dims: [ ${dims} ] }`;
 const identity = `backend: "identity" max_batch_size: 8 ${pair("INPUT", "4")} ${pair("OUTPUT", "4").replaceAll("input", "output")}`;
-/** Fails with what JavaScript says. */
+/** Fails with JavaScript's text. */
 const FAILS = `export const execute = () => { throw new Error("no luck"); };`;
 const failing = `backend: "javascript" max_batch_size: 8 input { name: "INPUT0" data_type: TYPE_INT32 dims: [ 4 ] } output { name: "OUTPUT0" data_type: TYPE_INT32 dims: [ 4 ] }`;
 const files = {
@@ -113,7 +113,7 @@ test("Vertex AI: a header redirects a POST to Triton's own routes, but for some"
   for (const path of ["v2/health/live", "v2/health/ready", "v2/models/two/ready", "v2/systemsharedmemory/status"])
     expect((await redirect(path)).status, path).toBe(200);
   expect((await redirect("v2/models/none/ready")).status).toBe(400);
-  // What changes the server is not for redirections.
+  // Redirections cannot change the server.
   for (const path of [
     ...["v2/repository/models/two/load", "v2/repository/models/two/unload", "v2/repository/r/models/two/load"],
     ...["v2/systemsharedmemory/region/r/register", "v2/systemsharedmemory/unregister"],
@@ -155,7 +155,7 @@ test("SageMaker: a fault of the model is 400, where Triton's own port has 500", 
   expect((await failures.post("/v2/models/bad/infer", asked)).status).toBe(500);
 });
 
-test("Vertex AI wants a model: the only one, or the default one, loaded", async () => {
+test("Vertex AI requires a model: the only one, or the default one, loaded", async () => {
   const several = repository([], {
     "one/1/x": "",
     "one/config.pbtxt": identity,

@@ -1,5 +1,5 @@
 /**
- * Grisu2 as its paper has it and RapidJSON 1.1 prints it, in BigInt and without a thought for speed: what the fast printing is compared with.
+ * Grisu2 as in its paper and as RapidJSON 1.1 prints it, in BigInt and without optimization: the reference for the fast printing.
  */
 interface Scaled {
   readonly f: bigint;
@@ -71,7 +71,7 @@ function generate(w: bigint, high: Scaled, low: bigint, k: number): { digits: st
     const digit = String(rest >> shift);
     digits = digits === "" && digit === "0" ? "" : digits + digit;
     rest &= one - 1n;
-    // RapidJSON has powers of ten for so many decimals; beyond, the distance counts as none.
+    // RapidJSON has powers of ten for this number of decimals; beyond, the distance counts as none.
     if (rest < delta) return done(kappa, one, rest, kappa > -9 ? distance * 10n ** BigInt(-kappa) : 0n);
   }
 }

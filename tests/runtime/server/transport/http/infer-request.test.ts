@@ -98,7 +98,7 @@ describe("an inference request", () => {
     const more = both({ inputs: [input("I0"), { ...large, name: "I1" }] });
     expect(inputsOf(more)[1]).toEqual(["I1"]);
   });
-  test("says which outputs are wanted, and how", () => {
+  test("selects outputs, and their form", () => {
     const wanted = {
       inputs: [input("I0")],
       outputs: [

@@ -20,7 +20,7 @@ afterAll(() => server.stop());
 const bytesOf = (size: number, from: number): Buffer =>
   Buffer.from(Array.from({ length: size }, (_, i) => (i + from) % 251));
 
-/** What comes back: the JSON's length, the whole body, and its encoding. */
+/** The response: the JSON's length, the whole body, and its encoding. */
 async function ask(sizes: readonly [number, number], headers: Readonly<Record<string, string>> = {}) {
   const sent = sizes.map((size, i) => bytesOf(size, 7 * i));
   const head = JSON.stringify({

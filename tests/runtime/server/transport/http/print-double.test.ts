@@ -1,6 +1,6 @@
 /**
- * Doubles in JSON: what is printed reads back as the same number, is what Triton printed where it was recorded, and has the digits of RapidJSON's
- * algorithm written down plainly.
+ * Doubles in JSON: the text parses to the same number, equals Triton's where it was recorded, and has the digits of a plain implementation
+ * of RapidJSON's algorithm.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,5 +1,5 @@
 /**
- * Bytes that are held, and requests whose bytes come in any pieces.
+ * Held bytes, and requests whose bytes arrive in any pieces.
  */
 
 import fc from "fast-check";
@@ -35,7 +35,7 @@ test("held bytes are those of a buffer that is put together and cut", () => {
   );
 });
 
-/** What a handler was given of each request, and what was sent. @param late answers when the event loop turns */
+/** A handler's view of each request, and the sent bytes. @param late answers when the event loop turns */
 async function serve(pieces: readonly Buffer[], late: boolean): Promise<readonly string[]> {
   const socket = idleSocket();
   const seen: string[] = [];

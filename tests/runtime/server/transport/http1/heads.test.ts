@@ -47,7 +47,7 @@ test("a head is read as it was written, names in small letters, blanks around va
   });
 });
 
-test("a field may be called as it likes", () => {
+test("a field may have any name", () => {
   const { headers } = read(head("__proto__: a\r\nconstructor: b\r\n"))!;
   expect(Object.entries(headers)).toEqual([
     ["host", "h"],
@@ -178,7 +178,7 @@ test.each([...REFUSED, ...REFUSED_FIELDS, ...REFUSED_HOSTS, ...REFUSED_IN_10].ma
   "%j is refused",
   text => {
     expect(() => read(text)).toThrow(expect.objectContaining({ name: "BadRequest" }));
-    // Wherever it is cut, the last byte at the latest tells.
+    // For any split, the last byte at the latest decides.
     for (let at = 0; at < text.length; at++) {
       const reader = new HeadReader(LIMITS);
       const early = ((): boolean => {
@@ -198,7 +198,7 @@ test("what can't become a head is refused before its end", () => {
     expect(() => read(text), text).toThrow(expect.objectContaining({ name: "BadRequest" }));
 });
 
-test("a head is read the same wherever it is cut, and what follows it is left", () => {
+test("a head is parsed the same for any split, and the bytes after it stay", () => {
   const text = head("A: a\r\nContent-Length: 2\r\n");
   const whole = read(text);
   for (let at = 0; at <= text.length; at++) {
@@ -212,7 +212,7 @@ test("a head is read the same wherever it is cut, and what follows it is left", 
   }
 });
 
-test("the head before is no head of what differs from it in one byte", () => {
+test("the cached head is not used for one that differs in one byte", () => {
   const reader = new HeadReader(LIMITS);
   const text = head("A: a\r\nContent-Length: 2\r\n");
   reader.read(bytes(text), 0);

@@ -1,5 +1,5 @@
 /**
- * Connections: requests in their order, bodies that are taken, refused or left, answers that come in parts, clients that go, and times that are over.
+ * Connections: requests in their order, bodies that are read, refused or ignored, responses in parts, disconnects, and time-outs.
  */
 import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
@@ -27,7 +27,7 @@ const targets = (text: string): string[] => [...text.matchAll(/"url":"([^"]*)"/g
 const bodies = (text: string): string[] => [...text.matchAll(/"body":"([^"]*)"/g)].map(([, body]) => body!);
 const CHUNKED = "Transfer-Encoding: chunked\r\n";
 
-test("requests that come together are answered one by one, in their order, however long each takes", async () => {
+test("pipelined requests are answered one by one, in their order, for any durations", async () => {
   let open = 0;
   const port = await start(exchange => {
     expect(++open).toBe(1);
@@ -74,7 +74,7 @@ test.each([
   expect(/Connection: close/.test(text)).toBe(/Connection: close|nonsense/.test(sent));
 });
 
-test("an answer to HEAD tells the length of a body that it has not", async () => {
+test("a response to HEAD has the length of its missing body", async () => {
   const { text } = await talk(
     await start(exchange => reply(exchange, "body")),
     ["HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"],
@@ -93,7 +93,7 @@ test("a client that waits for 100 is told to go on, one that expects anything el
   expect(statuses((await talk(port, [get("/a", "Expect: 100-continue\r\n", 0)], answers(1))).text)).toEqual([200]);
 });
 
-test("a body waits for whoever reads it; one that nobody reads is read away", async () => {
+test("a body waits for its reader; without one it is read and discarded", async () => {
   const port = await start(exchange => {
     if (exchange.head.target === "/late") setTimeout(() => mirror(exchange), 60);
     else reply(exchange, "unread.");
@@ -145,7 +145,7 @@ async function* parts(...texts: readonly string[]): AsyncGenerator<string> {
   for (const text of texts) yield text;
 }
 
-test("an answer in parts comes in chunks, and as it is where the client knows none", async () => {
+test("an answer in parts is sent in chunks, and unchanged to a client without chunks", async () => {
   const port = await start(exchange => void exchange.stream(200, [["X", "y"]], parts("one", "zw\xf6lf")));
   expect((await talk(port, [get("/")], text => text.endsWith("0\r\n\r\n"))).text).toBe(
     "HTTP/1.1 200 OK\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n6\r\nzw\xc3\xb6lf\r\n0\r\n\r\n",
@@ -156,7 +156,7 @@ test("an answer in parts comes in chunks, and as it is where the client knows no
   });
 });
 
-test("parts are not made faster than the client reads them, nor when it has gone", async () => {
+test("parts are not made faster than the client reads them, nor after it has disconnected", async () => {
   let made = 0;
   let ended = false;
   const part = "x".repeat(2 ** 16);
@@ -196,7 +196,7 @@ test("requests are not read from a client that leaves its answers unread", async
   socket.destroy();
 });
 
-test.each(["destroy", "end"] as const)("a client that goes (%s) while it is waited for is gone", async leave => {
+test.each(["destroy", "end"] as const)("a client that leaves (%s) during a wait is noticed", async leave => {
   let exchange: Exchange | undefined;
   const port = await start(given => {
     exchange = given;
@@ -215,7 +215,7 @@ test.each(["destroy", "end"] as const)("a client that goes (%s) while it is wait
   expect(told).toBe(true);
 });
 
-test("whoever answers hears when the answer has left, and when it can't", async () => {
+test("the handler is notified when the response was sent, and when it can't be", async () => {
   const told: string[] = [];
   const large = Buffer.alloc(2 ** 26);
   const port = await start(exchange => {
@@ -243,7 +243,7 @@ test.each([
     [400],
   ],
   ["no next request", get("/"), { idleTime: 50 }, [200]],
-] as const)("%s is waited for so long", async (_, sent, limits, codes) => {
+] as const)("%s has a time limit", async (_, sent, limits, codes) => {
   const port = await start(mirror, { lookEvery: 20, ...limits });
   const { text, ended } = await talk(port, [sent], () => false, 3000);
   expect(statuses(text)).toEqual(codes);
@@ -269,7 +269,7 @@ test("a connection too many is closed", async () => {
   first.destroy();
 });
 
-test("a server that stops ends idle connections, answers the request that each other has, and tells the client to go", async () => {
+test("a server that stops ends idle connections, answers the request of each other one, and closes it", async () => {
   const seen = new Set<string>();
   const server = await serveHttp1(exchange => {
     seen.add(exchange.head.target);

@@ -1,5 +1,5 @@
 /**
- * A server for the tests of this folder, one of node:http beside it, and a client that writes bytes as they stand.
+ * A server for the tests of this folder, one of node:http beside it, and a client that writes raw bytes.
  */
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
@@ -38,7 +38,7 @@ export const bodyOf = (exchange: Exchange): Promise<Buffer> =>
     });
   });
 
-/** What was understood of a request, as JSON. */
+/** The parsed request, as JSON. */
 const print = (method: string, url: string, minor: number, headers: object, body: Buffer): string =>
   JSON.stringify({ method, url, minor, headers: { ...headers }, body: body.toString("latin1") });
 export const understand = ({ method, target, minor, headers }: RequestHead, body: Buffer): string =>
@@ -47,7 +47,7 @@ export const understand = ({ method, target, minor, headers }: RequestHead, body
 export const reply = (exchange: Exchange, text: string): void =>
   exchange.reply(200, [["Content-Length", Buffer.byteLength(text)]], [Buffer.from(text)]);
 
-/** Answers with what it understood. */
+/** Answers with the parsed request. */
 export const mirror: Http1Handler = exchange => {
   bodyOf(exchange).then(
     body => reply(exchange, understand(exchange.head, body)),
@@ -93,8 +93,8 @@ export interface Said {
 }
 
 /**
- * Writes parts as they stand, one character per byte. @param until stops listening when it finds what it waits for @param patience milliseconds; most bytes
- * that get no answer get none at all
+ * Writes parts unchanged, one character per byte. @param until stops listening when it matches @param patience milliseconds; most bytes
+ * without a response get none at all
  */
 export function talk(
   port: number,
@@ -126,10 +126,10 @@ export function talk(
   });
 }
 
-/** Status codes in the order they came, those of bodies apart. */
+/** Status codes in their order, those of bodies separate. */
 export const statuses = (text: string): number[] =>
   [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, code]) => Number(code));
-/** Enough answers have come, whole ones where they are `mirror`'s. */
+/** Enough responses have arrived, whole ones if they are `mirror`'s. */
 export const answers =
   (count: number) =>
   (text: string): boolean =>

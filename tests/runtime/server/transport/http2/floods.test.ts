@@ -1,5 +1,5 @@
 /**
- * Clients that only want to cost: each flood ends its own connection, and good clients beside it are served.
+ * Clients that only cause cost: each flood ends its own connection, and good clients beside it are served.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ERROR } from "#runtime/server/transport/http2/errors.js";
@@ -129,7 +129,7 @@ test("a client that reads nothing is refused new answers when too much waits", a
   await good();
 });
 
-test("a client that reads nothing is cut off by answers that it asks for", async () => {
+test("a client that reads nothing is disconnected because of its own responses", async () => {
   const patient = await start({ "/large": stream => stream.answer(OK, [Buffer.alloc(2 ** 24)], WELL) });
   const client = new RawClient(
     patient.port,

@@ -64,7 +64,7 @@ test("frames of ours are the original's", () => {
   ).toBe(hex(9).slice(8));
 });
 
-test("a block that is longer than a frame goes on in CONTINUATION", () => {
+test("a block that is longer than a frame continues in CONTINUATION", () => {
   const rows = readAll([headerFrames(3, Buffer.alloc(25, 1), true, 10)]);
   expect(rows.map(({ type, flags, payload }) => [type, flags, payload.length / 2])).toEqual([
     [1, 1, 10],

@@ -1,5 +1,5 @@
 /**
- * HPACK against the Python package `hpack`: what it encodes is decoded, and what RFC 7541 calls an error is one.
+ * HPACK against the Python package `hpack`: its encodings are decoded, and RFC 7541's errors are errors.
  */
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
@@ -49,7 +49,7 @@ test("the generation stays while blocks leave the table alone", () => {
   expect(decoder.generation).not.toBe(added);
 });
 
-test("our blocks are read back, by a decoder that has been told of no table too", () => {
+test("our blocks are decoded, by a decoder with a disabled table too", () => {
   const name = fc.stringMatching(/^[a-z0-9-]{1,40}$/);
   const value = fc.stringMatching(/^[\x20-\x7e\xa0-\xff]{0,400}$/);
   const known = fc.constantFrom(...STATIC_TABLE.map(field => [...field] as [string, string]));

@@ -182,7 +182,7 @@ test("trailers with a pseudo-header field are malformed, others end the request"
   client.close();
 });
 
-test("3.4: bytes that are no preface end the connection, and so does another frame than SETTINGS", async () => {
+test("3.4: bytes that are not a preface end the connection, and so does another frame than SETTINGS", async () => {
   const web = new RawClient(server.port, Buffer.from("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
   expect(await web.fault(0)).toBe(ERROR.PROTOCOL_ERROR);
   await web.closed();
@@ -193,7 +193,7 @@ test("3.4: bytes that are no preface end the connection, and so does another fra
   }
 });
 
-test("a greeting may come byte by byte", async () => {
+test("a greeting may arrive byte by byte", async () => {
   const client = new RawClient(server.port, GREETING.subarray(0, 1));
   for (const byte of GREETING.subarray(1)) {
     client.send(Buffer.from([byte]));
@@ -247,7 +247,7 @@ test("frames that were under way when their stream was reset are passed over", a
   client.close();
 });
 
-test("6.9: what goes over a window ends the stream, or the connection", async () => {
+test("6.9: data beyond a window ends the stream, or the connection", async () => {
   const block = raw(DATA, 0, 1, Buffer.alloc(16384));
   const paused = await start(
     { "/": stream => stream.pause() },
@@ -262,7 +262,7 @@ test("6.9: what goes over a window ends the stream, or the connection", async ()
   await paused.stop(0);
 });
 
-test("windows are given back for what was read, and not for what waits", async () => {
+test("windows are returned for read data, and not for waiting data", async () => {
   const client = open().send(never(1));
   for (let i = 0; i < 10; i++) {
     client.send(raw(DATA, PADDED, 1, Buffer.concat([Buffer.from([200]), Buffer.alloc(16200)])));
@@ -322,7 +322,7 @@ test("a client of Python's h2 is served", async () => {
   client.close();
 });
 
-test("a client whose table is small hears that ours is not used, once", async () => {
+test("a client whose table is small is informed once that ours is not used", async () => {
   const client = open().send(
     raw(SETTINGS, 0, 0, setting(1, 0)),
     post(1, END | END_HEADERS),

@@ -91,7 +91,7 @@ const answered = (client: ClientHttp2Session): Promise<void> =>
   new Promise((resolve, reject) => client.ping(error => (error ? reject(error) : resolve())));
 const bytes = (size: number): Buffer => Buffer.from(Array.from({ length: size }, (_, i) => (i * 31) % 251));
 
-test("bodies of any size come back, by frames of any size and through windows of any size", async () => {
+test("bodies of any size are returned, by frames of any size and through windows of any size", async () => {
   for (const settings of [{}, { maxFrameSize: 2 ** 20 }, { initialWindowSize: 1000, headerTableSize: 0 }]) {
     const client = session({ settings });
     for (const size of [0, 1, 5, 16384, 16385, 65535, 65536, 300_000])
@@ -115,7 +115,7 @@ test("eight megabytes go both ways on each of several streams", async () => {
   client.destroy();
 });
 
-test("the window updates of large bodies and of many small messages are no flood", async () => {
+test("the window updates of large bodies and of many small messages are not a flood", async () => {
   const strict = await start(
     {
       "/many": stream => {
@@ -151,7 +151,7 @@ test("a thousand calls at once on one connection", async () => {
   client.destroy();
 });
 
-test("headers come as node:http2 has them: joined, the first of single ones, Latin-1, large", async () => {
+test("headers have node:http2's form: joined, the first of single ones, Latin-1, large", async () => {
   const client = session();
   const { body } = await call(client, "/head", Buffer.from("x"), {
     "x-many": ["a", "b"],
@@ -220,7 +220,7 @@ test("a reader that is behind stops the writer, and starts it again", async () =
   client.destroy();
 });
 
-test("a writer that waits for a reader hears of it when the reader goes", async () => {
+test("a writer that waits for a reader is notified when the reader leaves", async () => {
   const client = session();
   const request = client.request({ ":method": "POST", ":path": "/kept" });
   request.on("error", () => {});
@@ -235,7 +235,7 @@ test("a writer that waits for a reader hears of it when the reader goes", async 
   client.destroy();
 });
 
-test("a stream that is paused stops the sender, and gets all when it goes on", async () => {
+test("a stream that is paused stops the sender, and gets all when it resumes", async () => {
   const client = session();
   const request = client.request({ ":method": "POST", ":path": "/kept" });
   await eventually(() => kept.length).toBe(1);
@@ -325,7 +325,7 @@ test("a server that stops lets calls end, refuses new ones, and cuts what has no
   expect(kept.pop()!.closed).toBe(true);
 });
 
-test("pings of ours are answered, and a connection can be told to go", async () => {
+test("our pings are answered, and a connection can be drained", async () => {
   const client = session();
   await call(client, "/echo", Buffer.alloc(0));
   const connection = server.seen.connections.at(-1)!;

@@ -1,5 +1,5 @@
 /**
- * Clients that stop reading their answers: what waits for them is given up in time, and who reads slowly or waits for an answer is left alone.
+ * Clients that stop reading their responses are disconnected in time. Slow readers and waiting clients are left alone.
  */
 import { connect } from "node:http2";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -58,7 +58,7 @@ test("a stream whose client grants no window is reset, and the others of its con
 
 test("a connection without window gives up the answers of all its streams", async () => {
   const before = closed("/small");
-  // Streams have all the window they want.
+  // Streams have the largest window.
   const greeting = Buffer.concat([GREETING.subarray(0, 24), raw(SETTINGS, 0, 0, "0004 7fffffff")]);
   const client = new RawClient(server.port, greeting).send(
     ...[1, 3, 5].map(id => raw(HEADERS, END | END_HEADERS, id, SMALL_HEAD)),
@@ -93,7 +93,7 @@ test("a call that has nothing to send yet is waited for", async () => {
   session.close();
 });
 
-// Only Linux tells what waits in a socket.
+// Only Linux reports the bytes that wait in a socket.
 const onLinux = test.runIf(process.platform === "linux");
 const WIDE = Buffer.concat([
   GREETING.subarray(0, 24),

@@ -22,7 +22,7 @@ export const WELL = encodeFields([["grpc-status", "0"]]);
 export const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, interval: 5 });
 
 export interface Seen {
-  /** Paths as requests came. */
+  /** Paths of the requests in order. */
   readonly opened: string[];
   readonly closed: string[];
   /** How often a head was read, not taken from memory. */
@@ -44,7 +44,7 @@ export const echo: Act = stream => {
   });
 };
 
-/** Answers with so many bytes at once. */
+/** Answers with this number of bytes at once. */
 export const zeros =
   (bytes: number): Act =>
   stream => {
@@ -111,7 +111,7 @@ export const [DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW
 ] as const;
 export const [END, END_HEADERS, PADDED] = [1, 4, 8] as const;
 
-/** A connection that has greeted, unless it is told not to. */
+/** A connection that has greeted, unless an option prevents it. */
 export class RawClient {
   readonly frames: RawFrame[] = [];
   readonly #socket: Socket;
@@ -160,7 +160,7 @@ export class RawClient {
     return this;
   }
 
-  /** The first frame, of those that have come and will, that fits; undefined where the connection ends without it. */
+  /** The first matching frame, of past and future ones; undefined if the connection ends without it. */
   async next(fits: (frame: RawFrame) => boolean): Promise<RawFrame | undefined> {
     for (;;) {
       const found = this.frames.find(fits);
