@@ -16,14 +16,14 @@ const left = (tags: readonly string[], domain: unknown, minCardinality?: number)
     },
   ]).steps[2]!.outputs.map(({ name }) => name);
 
-test("the largest id decides, 4 unless told", () => {
+test("the largest id decides, 4 by default", () => {
   expect(left(["categorical"], { min: 0, max: 3 })).toEqual(["other"]);
   expect(left(["categorical"], { min: 0, max: 4 })).toEqual(["x", "other"]);
   expect(left(["categorical"], { min: 0, max: 9 }, 10)).toEqual(["other"]);
   expect(left(["categorical"], { min: 0, max: 0 }, 0)).toEqual(["x", "other"]);
 });
 
-test("columns that are not categorical, or whose ids nobody knows, stay", () => {
+test("columns that are not categorical, or whose ids are unknown, stay", () => {
   expect(left(["continuous"], { min: 0, max: 1 })).toEqual(["x", "other"]);
   for (const domain of [null, [1], "1", {}, { max: "1" }, { min: 0 }])
     expect(left(["categorical"], domain), JSON.stringify(domain)).toEqual(["x", "other"]);

@@ -340,13 +340,13 @@ test("text, also of no rows, is refused by the part that reads it", async () => 
     expect(() => kernel.run({ input: [scalars("string", items)] }, context())).toThrow(/step `a` \(fillMissing\)/);
 });
 
-test("a part that is not element-wise, and an output that comes from no input", async () => {
+test("a part that is not element-wise, and an output that is not from an input", async () => {
   await expect(prepareFused(three("float64", "topK"))).rejects.toThrow(
-    "step `c` (topK) is no part of a fused step. Build the plan again.",
+    "step `c` (topK) is not a part of a fused step. Build the plan again.",
   );
   const step = three("float64") as AnyStep & { parts: AnyStep[] };
   const odd = { ...step.parts[1]!, outputs: [schemaOf("y", "float64", false)] };
   await expect(prepareFused({ ...step, parts: [step.parts[0]!, odd as AnyStep] } as AnyStep)).rejects.toThrow(
-    "step `b` (clip) has an output `y` that comes from none of its inputs.",
+    "step `b` (clip) has an output `y` that is not from any of its inputs.",
   );
 });

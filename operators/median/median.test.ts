@@ -15,7 +15,7 @@ const fitted = (types: Readonly<Record<string, string>>, cells: Cells) =>
 test("of each column, nulls aside, which stay as the values do", async () => {
   const cells = { price: [0.5, null, 9.25, 1.5], age: [7, 3, null, null], flat: [2, 2, 2, 2] };
   const { medians, answer } = await fitted({ price: "float64", age: "int32", flat: "uint8" }, cells);
-  // Of integers the lower of the middle two: a median is a value of the column.
+  // For integers it is the lower of the middle two: a median is a value of the column.
   expect(medians).toEqual([1.5, 3, 2]);
   expect(answer).toEqual(cells);
 });

@@ -153,7 +153,7 @@ test.each([true, false])("an answer of another length is refused (at once: %s)",
 
 test("a plan that is not the model's", async () => {
   const { models } = answering(() => []);
-  const wrong = "model `m_forest` is no forest of this plan. Build the ensemble again.";
+  const wrong = "model `m_forest` is not a forest of this plan. Build the ensemble again.";
   await expect(prepare("predictForest", step(["x"], "float32", 1, ["y"]), ".", models)).rejects.toThrow(wrong);
   for (const part of ["inputs", "outputs"] as const) {
     const without = { ...models, describe: async () => ({ ...DESCRIPTION, [part]: [] }) };

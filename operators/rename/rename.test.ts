@@ -14,7 +14,7 @@ const rename = (params: object, columns?: readonly string[]) => ({
 const names = (types: Readonly<Record<string, string>>, link: object): string[] =>
   workflowPlan(types, [{ op: "rename", ...link }]).steps[0]!.outputs.map(({ name }) => name);
 
-test("a column by its name, many by what goes before and behind; everything else about them stays", () => {
+test("a column by its name, many by a prefix and a suffix; their other properties stay", () => {
   expect(names({ x: "int64" }, rename({ name: "customer" }))).toEqual(["customer"]);
   expect(names(TYPES, rename({ prefix: "user_" }))).toEqual(["user_price_raw", "user_Ids"]);
   expect(names(TYPES, rename({ postfix: "_2" }))).toEqual(["price_raw_2", "Ids_2"]);

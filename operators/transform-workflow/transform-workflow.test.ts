@@ -51,7 +51,7 @@ const past = lists("int64", [[1], [], [2, 3]], rows);
 const price = scalars("float32", [null, 5, 1.5], rows);
 
 describe("columns", () => {
-  test("go in by the name the workflow knows; those that the step has come back, on their own rows", async () => {
+  test("are inputs by their name in the workflow; the step's own are returned, on their own rows", async () => {
     const kernel = await open("etl", { outputs: [column("past", "int64", list), column("x_capped", "float32")] });
     const made = await kernel.run({ input: [past, price] }, context());
     expect(made.map(plain)).toEqual([
@@ -86,7 +86,7 @@ describe("a folder", () => {
     });
   });
 
-  test("that is gone, or whose plan is elsewhere", async () => {
+  test("that is missing, or whose plan is elsewhere", async () => {
     await expect(open("gone")).rejects.toThrow(/ENOENT.*gone/);
     mkdirSync(join(folder, "linked"));
     symlinkSync("/etc/hostname", join(folder, "linked/workflow.json"));
@@ -130,7 +130,7 @@ describe("kernels inside it", () => {
     await expect(open("refit", { outputs: [vocabulary("b")], prepareStep })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringMatching(
-        /refit holds another fit than the ensemble was built with: its ids of `x` are of vocabulary sha256:a{12}, not sha256:b{12},/,
+        /refit is another fit than the one of the build. Its ids of `x` are of vocabulary sha256:a{12}, not sha256:b{12},/,
       ),
     });
     expect(prepared).toHaveLength(3);
@@ -144,12 +144,12 @@ describe("kernels inside it", () => {
     const warnings: string[] = [];
     const onGoldenDifference = (message: string): void => void warnings.push(message);
     await open("refit", { outputs: [vocabulary("b")], onGoldenDifference });
-    expect(warnings).toMatchObject([expect.stringContaining("holds another fit")]);
+    expect(warnings).toMatchObject([expect.stringContaining("is another fit than the one of the build")]);
     await open("refit", { outputs: [vocabulary("b")], onGoldenDifference: "skip" });
   });
 });
 
-test("golden rows that come out otherwise: refused, a warning, or skipped", async () => {
+test("golden rows that differ: refused, a warning, or skipped", async () => {
   write("golden", workflowPlan(TYPES, CAPPED));
   const inputs = { x: [7, 0.5], past: [[1], []] };
   const golden = (x_capped: number[]): void =>
@@ -163,7 +163,7 @@ test("golden rows that come out otherwise: refused, a warning, or skipped", asyn
     return { ...kernel, close: () => void closed.push(step.id) };
   };
   await expect(open("golden", { prepareStep })).rejects.toThrow(
-    /golden rows of \S+golden come out otherwise than when it was fitted: column `x_capped`, row 0, .*is 2, where 7 is expected\. Fit it again/,
+    /golden rows of \S+golden differ from those stored at its fit: column `x_capped`, row 0, .*is 2, where 7 is expected\. Fit it again/,
   );
   expect(closed).toHaveLength(3);
   const warnings: string[] = [];

@@ -100,7 +100,7 @@ test.each([
   ],
   ["none", '  type: redis\n  connection_string: "db=1"', /names no `host:port`/],
   ["db", '  type: redis\n  connection_string: "host:1,db=x"', /its `db` is not a number of a database/],
-  ["url", "  type: remote\n  path: features.example", /which is no http address/],
+  ["url", "  type: remote\n  path: features.example", /which is not an http address/],
 ])("a store that makes no sense: %s", async (name, store, message) => {
   const fault = await built(name, store).catch((error: Error) => error.message);
   expect(fault).toMatch(message);

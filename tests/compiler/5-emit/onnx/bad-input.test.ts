@@ -48,7 +48,7 @@ describe("a graph beyond protobuf's 2 GB, here as few kilobytes", () => {
     const built = () => lowered(shop, {}, { ...freeze, fuse, limit: 20_000 });
     expect(built).toThrowError(NotLoweredError);
     expect(built).toThrowError(
-      /the graph `recommend\w*` takes 0\.0 GB, 0\.0 GB of them in `[\w./]+`, and one protobuf message ends at 2 GB\. Tables can stand beside the graph, vocabularies can not\.\n.*freqThreshold/,
+      /the graph `recommend\w*` takes 0\.0 GB, 0\.0 GB of them in `[\w./]+`, and one protobuf message ends at 2 GB\. Tables can be beside the graph, vocabularies cannot\.\n.*freqThreshold/,
     );
   });
   test("is written where it fits", async () => {

@@ -97,7 +97,9 @@ describe("a body that arrives", () => {
     expect(exchange.discardBody).toHaveBeenCalled();
   });
   test("that is cut off is nobody's", async () => {
-    expect(await receive([bytes(3)], { cut: true }).body).toContain("the client has gone before the end of its body");
+    expect(await receive([bytes(3)], { cut: true }).body).toContain(
+      "the client closed the connection before the end of its body",
+    );
   });
 });
 
