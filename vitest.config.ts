@@ -3,7 +3,8 @@ import { pathToFileURL } from "node:url";
 import { defineConfig, type Plugin } from "vitest/config";
 import { ENTRIES, FOLDERS, isProduct, ROOT } from "./tests/run/graph.mjs";
 
-// Suites that call ONNX Runtime by themselves would report to its maker too, from a thread that has ended processes, through one database in the home folder.
+// Suites that call ONNX Runtime by themselves would report to its maker too. Its thread has ended processes, through one database in the
+// home folder.
 process.env.ORT_DISABLE_TELEMETRY ??= "1";
 
 // `npm test` runs the tests of walls apart, as an ordinary user.

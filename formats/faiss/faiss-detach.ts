@@ -1,6 +1,6 @@
 /**
- * A FAISS file whose ids exceed a JavaScript number (beyond 2^53, or negative for "not found") → the same index with positions for ids, and
- * the ids separately.
+ * A FAISS file whose ids exceed a JavaScript number (beyond 2^53, or negative for "not found") → the same index with positions, and the ids
+ * separately.
  */
 import { readFileSync } from "node:fs";
 import { bytesSource, withFile } from "../bytes/byte-source.js";

@@ -1,6 +1,6 @@
 /**
- * The factors of a matrix factorization of the `implicit` library (`model.save("als.npz")`): one vector per user row and per item row,
- * whose inner product is the score.
+ * The factors of a matrix factorization of the `implicit` library (`model.save("als.npz")`): one vector per user and per item, whose inner
+ * product is the score.
  */
 import { type NpyArray, readNpz } from "../npz/npz.js";
 

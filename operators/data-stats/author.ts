@@ -7,9 +7,8 @@ import { defineOp } from "../shared/author/define-op.js";
 import { mapColumns } from "../shared/author/elementwise.js";
 
 /**
- * Keeps statistics per column in the fitted folder: dtype, number of distinct values (not for floats), min, max, mean, standard deviation
- * (ddof 1) and percentage of nulls. For text, min to deviation are those of its length in code points. Data and schema stay. NVTabular's
- * DataStats.
+ * Keeps statistics per column in the fitted folder: dtype, distinct values (not for floats), min, max, mean, standard deviation (ddof 1)
+ * and percentage of nulls. For text, min to deviation are those of its length in code points. Data and schema stay. NVTabular's DataStats.
  * @example ["brand", "price"] >> dataStats()
  */
 export const dataStats = (): Op<SameRule> => new Op("dataStats", {});

@@ -1,5 +1,5 @@
-// Fusing changes nothing but the number of steps: random chains of element-wise steps over random columns of every dtype answer the same bits fused
-// and one by one, lists, nulls, NaN, infinities, -0 and rows beyond a block included.
+// Fusing changes only the number of steps. Random chains of element-wise steps over random columns of every dtype return the same bits
+// fused and one by one. Lists, nulls, NaN, infinities, -0 and rows beyond a block are included.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { optimise } from "#compiler/4-plan/passes.js";

@@ -16,8 +16,8 @@ type Stat = OpParams["joinGroupby"]["stats"][number];
 
 /**
  * Joins statistics of the fitted rows with the same value: `{column}_count` (int32) and, per column of `of`, `{column}_{of}_sum`, `_mean`,
- * `_std`, `_var` (ddof 1; float32), `_min`, `_max`. Nulls among the values are left out; a null key is a key like any other. A list in the
- * list on the left is one key of several columns. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's JoinGroupby.
+ * `_std`, `_var` (ddof 1), `_min`, `_max`. Nulls among the values are left out; a null key is a key like any other. A list in the list on
+ * the left is one key of several columns. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's JoinGroupby.
  * @param stats `"count"`, `"sum"`, `"mean"`, `"std"`, `"var"`, `"min"`, `"max"`
  * @param of columns to take statistics of; read while fitting alone
  * @param options.nvtabularNulls divides mean, variance and deviation by all rows of the key, including nulls, and sums nothing to 0, for

@@ -1,6 +1,6 @@
 /**
- * The errors of a call, as classes. `code` is gRPC's name of the status (over HTTP the one that Triton maps to it), `model` the server and
- * model, `step` the failed part of an ensemble.
+ * The errors of a call, as classes. `code` is gRPC's name of the status (over HTTP the one that Triton maps to it). `model` is the server
+ * and model, `step` the failed part of an ensemble.
  */
 export const CODES = [
   "OK",

@@ -54,7 +54,7 @@ for (const [option, value] of Object.entries({ rounds: ROUNDS, seconds: SECONDS 
   }
 const STARTS = values.short ? 3 : Number(values.starts);
 const LEVELS = values.short ? [8] : values["in-flight"].split(",").map(Number);
-/** What is asked of each pair: rate at least, CPU time at most. */
+/** The bars of each pair: minimum rate, maximum CPU time. */
 const BARS =
   "bars: 1.15 × the rate and 0.9 × the CPU time of grpc-js; 3 × the rate of Triton's Python back end; ready and gone within 200 ms";
 /** A just-in-time compiler needs some thousand requests. */
@@ -80,7 +80,7 @@ async function measure({ name, protocol, path, body, headers }, inFlight, server
     load(target(server), server.pid, { inFlight, seconds, scratch, least: least.get(server) });
   const least = new Map();
   for (const server of servers) {
-    // JSON prints numbers as it likes: an answer may be a little shorter than another.
+    // JSON's numbers vary in length: a response may be a little shorter than another.
     least.set(server, 0.9 * (await answerBytes(target(server))));
     // Warm from the first level on.
     if (inFlight === LEVELS[0]) await run(server, WARM_SECONDS);

@@ -1,5 +1,5 @@
-// `npm run bench:testing`: how long `createTestServer` takes to start and to give its first answer, in a process that has started one before,
-// and how many run side by side.
+// `npm run bench:testing`: the time of `createTestServer` to start and to give its first response, in a process that has started one
+// before, and several in parallel.
 import { createTestServer, defineModel } from "../../dist/runtime/testing/index.js";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 40);

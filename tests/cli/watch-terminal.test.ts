@@ -1,6 +1,6 @@
 /**
- * `merlon check --watch` on a real terminal (a pseudo-terminal of Python's): keys and signals end it, between checks and in the middle of one, the
- * terminal's mode is what it was before, and no file is left behind.
+ * `merlon check --watch` on a real terminal (a pseudo-terminal of Python's). Keys and signals end it, between checks and in the middle of
+ * one. The terminal's mode is restored, and no file is left behind.
  */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Merlin's own examples, rewritten (tests/samples/merlin-*), in both layouts: configurations that Triton's message takes, equal answers; and
- * under Merlin's names requests that Merlin's own client made (tests/oracles/merlin).
+ * Merlin's own examples, rewritten (tests/samples/merlin-*), in both layouts: valid configurations for Triton's message, and equal
+ * responses. Under Merlin's names they also answer requests that Merlin's own client made (tests/oracles/merlin).
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Each folder of tests/samples is one program: it compiles to the plan beside it, or fails with the diagnostics beside it, positions
+// Each folder of tests/samples is one program. It compiles to the plan beside it, or fails with the diagnostics beside it, positions
 // included; a `warning-` does both. `UPDATE=1` rewrites what is expected, `FILTER=name` picks.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

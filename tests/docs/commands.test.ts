@@ -61,7 +61,7 @@ async function runBlock(shell: Shell, block: Block, folder: string): Promise<voi
   if (block.language === "sh") {
     for (const command of commandsOf(text)) {
       const { status, err } = await shell.run(command, block.meanwhile && local(block.meanwhile));
-      // What is drawn at random differs from draw to draw, as docs/guides/stock-triton.md says.
+      // Random draws differ, as docs/guides/stock-triton.md says.
       const good = /^merlon diff /.test(command) ? [0, 1] : [0];
       expect(good, `${placeOf(block)}: ${command}\n${err}`).toContain(status);
       expect(err).not.toMatch(/^error: /m);

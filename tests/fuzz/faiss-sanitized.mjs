@@ -1,7 +1,7 @@
 /**
- * Damages FAISS files in every field, lets the structure check of the server choose those that native code would read, and opens and searches these
- * in a build with address and undefined-behavior sanitizers (native/build.mjs).
- * `npm run fuzz:faiss:sanitized -- [--changes N] [--seed S] [--faiss installed|sources] [--only NAME] [--keep FOLDER]`; exit code 1 after a fault.
+ * Damages FAISS files in every field. The server's structure check selects those that native code would read, which are opened and searched
+ * in a build with address and undefined-behavior sanitizers (native/build.mjs). `npm run fuzz:faiss:sanitized -- [--changes N] [--seed S]
+ * [--faiss installed|sources] [--only NAME] [--keep FOLDER]`; exit code 1 after a fault.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Changes bytes of FAISS files and opens and searches the results, in a process of its own: a damaged index is refused or searched without
+// Changes bytes of FAISS files, then opens and searches the results in a process of its own. A damaged index is refused or searched without
 // harm. `npm run fuzz:faiss -- [--changes N] [--seed S] [--thread]`; ends with 1 if a process dies, or throws an error that is not a
 // refusal.
 import { spawnSync } from "node:child_process";

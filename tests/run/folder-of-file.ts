@@ -1,6 +1,6 @@
 /**
- * Each file of tests has a temporary folder of its own, inside that of the run: suites run side by side, and some count what they leave behind. A fault in work that
- * no request waits for, which a server logs and survives, fails the run.
+ * Each file of tests has a temporary folder of its own, inside that of the run. Suites run in parallel, and some count leftovers. A fault
+ * in work that no request waits for, which a server logs and survives, fails the run.
  */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

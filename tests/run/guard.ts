@@ -1,6 +1,6 @@
 /**
- * A test that uses a program or a built file without declaring the need fails, and the message names the import that declares it: a machine
- * where everything is installed would hide the omission. Runs before each test file; checks the processes and workers that it starts.
+ * A test that uses a program or a built file without declaring the need fails, and the message names the missing import. A machine with
+ * everything installed would hide the omission. Runs before each test file; checks the processes and workers that it starts.
  */
 import childProcess, { ChildProcess } from "node:child_process";
 import { syncBuiltinESMExports } from "node:module";

@@ -1,4 +1,4 @@
-// Arrow files of fitted folders: each written kind is read as Apache's reader reads it, and a damaged one ends with a value or an error.
+// Arrow files of fitted folders: each written kind is read as by Apache's reader, and a damaged one ends with a value or an error.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

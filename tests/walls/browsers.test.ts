@@ -1,6 +1,6 @@
 /**
- * Requests that a browser sends for a page of another origin are refused on every port, unless the page's origin is listed; other clients
- * are unaffected.
+ * Requests that a browser sends for a page of another origin are refused on every port, unless that origin is listed. Other clients are
+ * unaffected.
  */
 import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";

@@ -1,6 +1,6 @@
 /**
  * Every number of a model configuration with the extremes of its type: the model loads or is refused by the field's name, and the server
- * stays available. All models are served by one process with a small heap.
+ * survives. All models are served by one process with a small heap.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoadedModel } from "#runtime/server/contract.js";

@@ -1,5 +1,5 @@
 /**
- * ModelInfer over gRPC: the cost of a message follows from its size on the wire, for any content, and work ends when its client has left.
+ * ModelInfer over gRPC: the cost of a message follows from its size on the wire, and work ends when its client has left.
  */
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";

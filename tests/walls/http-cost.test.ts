@@ -1,6 +1,5 @@
 /**
- * The cost of bodies over HTTP: CPU time and memory by their size on the wire, no long stretch of work, and nothing after the client has
- * left.
+ * The cost of bodies over HTTP: CPU time and memory by their size on the wire, no long stretch of work, nothing after a disconnect.
  */
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";

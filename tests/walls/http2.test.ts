@@ -133,7 +133,7 @@ test("when the memory is spent, clients that do not read are cut, the largest fi
   const lazy = new RawClient(server.port).send(NO_WINDOW);
   lazy.send(raw(HEADERS, END | END_HEADERS, 1, head("a")), raw(HEADERS, END | END_HEADERS, 3, head("b")));
   lazy.send(raw(HEADERS, END | END_HEADERS, 5, head("b")));
-  // Of nine mebibytes the largest part is cut first, and less than 80 % is left then.
+  // The largest part of nine mebibytes is cut first, and less than 80 % is left then.
   const cut = await lazy.next(({ type }) => type === RST);
   expect(cut?.payload.readUInt32BE(0)).toBe(ERROR.ENHANCE_YOUR_CALM);
   expect([3, 5]).toContain(cut?.stream);

@@ -104,7 +104,7 @@ const stores = (): Readonly<Record<string, string>> => ({
   yaml_text: `online_store: redis\n${CANARY}`,
 });
 
-/** Of these, programs are compiled, which takes a second each. */
+/** Only these programs are compiled, which takes a second each. */
 const COMPILED = [
   "refused",
   "key",

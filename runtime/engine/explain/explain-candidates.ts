@@ -1,6 +1,6 @@
 /**
- * The columns of one run → the story of each candidate of each request row: the step that found it, its scores, the step that dropped it,
- * its final position. Candidates are identified by the column tagged `id` of their rows.
+ * The columns of one run → the story of each candidate: the step that found it, its scores, the step that dropped it, its final position.
+ * Candidates are identified by the column tagged `id` of their rows.
  */
 
 import { columnsAt } from "../../../contract/any-step.js";
@@ -91,7 +91,7 @@ const answered = ({ droppedBy, ...story }: Story): CandidateStory =>
   droppedBy === undefined || story.place !== undefined ? story : { ...story, droppedBy };
 
 /**
- * Whether a step's work is for this row's result: a branch runs for a whole batch if one of its rows takes it, and both sides of a fallback
+ * Whether a step's work is for this row's result. A branch runs for a whole batch if one of its rows takes it, and both sides of a fallback
  * may have run.
  */
 function sidesTaken(

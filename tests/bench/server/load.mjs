@@ -14,7 +14,7 @@ export function requireH2load() {
     throw new Error("h2load was not found; it measures all servers alike. Install it: apt-get install nghttp2-client");
 }
 
-/** Asks once, and insists on an answer with a tensor in it. @returns bytes of the answer's body */
+/** Sends one request, and requires a response with a tensor in it. @returns bytes of the answer's body */
 export async function answerBytes({ url, body, headers, http1 }) {
   const bytes = readFileSync(body);
   const { host, pathname } = new URL(url);

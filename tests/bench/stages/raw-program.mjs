@@ -19,7 +19,7 @@ const ownBinding = fileURLToPath(new URL("../../../build/Release/merlon-faiss.no
 export const hasBinding = existsSync(ownBinding);
 
 /**
- * By what a stage is done in a program: a library where there is one for it, and a loop over typed arrays that knows this shop alone where there is none.
+ * Names the implementation of a stage: a library if there is one for it, otherwise a loop over typed arrays for this shop alone.
  * A loop has no store to look into, no dtypes to tell apart, no nulls, no lists of other lengths and no seed that repeats.
  */
 export function doneBy(stage, { store, search }) {

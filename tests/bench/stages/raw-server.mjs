@@ -1,6 +1,6 @@
 /**
- * What a hand-written Node service would be: a bare @grpc/grpc-js server, whose messages are loaded with @grpc/proto-loader as grpc-js' own guide does, around
- * the program written by hand. Prints its port.
+ * A hand-written Node service as a reference: a bare @grpc/grpc-js server around the program written by hand. Its messages are loaded with
+ * @grpc/proto-loader as in grpc-js' own guide. Prints its port.
  *
  *     node raw-server.mjs FOLDER INDEX TOPK STORE SEARCH
  */

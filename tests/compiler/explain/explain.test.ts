@@ -1,4 +1,4 @@
-// What `merlon explain` prints. `UPDATE=1` rewrites tests/compiler/explain/expected: read the diff.
+// The output of `merlon explain`. `UPDATE=1` rewrites tests/compiler/explain/expected: read the diff.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Plays Triton's Python back end for one of its suites: a JavaScript model that runs `model.py` beside it in a Python process of its own, as it is.
- * One message a line in both directions, JSON; tensors are the wire's bytes in base64.
+ * Replaces Triton's Python back end for one of its suites: a JavaScript model that runs `model.py` beside it in a Python process of its
+ * own. One message a line in both directions, JSON; tensors are the wire's bytes in base64.
  */
 import { spawn } from "node:child_process";
 import { dirname } from "node:path";

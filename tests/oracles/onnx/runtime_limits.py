@@ -1,4 +1,4 @@
-"""What a release of ONNX Runtime loads, found by loading graphs of one node until it refuses → a line of JSON.
+"""The limits of a release of ONNX Runtime, found by loading graphs of one node until it refuses → a line of JSON.
 
     pip install --no-deps --target DIR/1.28.0 onnxruntime==1.28.0     # and so on, with a numpy that it accepts
     for v in DIR/*; do PYTHONPATH=$v python tests/oracles/onnx/runtime_limits.py; done > tests/fixtures/triton-releases/runtimes.jsonl

@@ -54,7 +54,7 @@ writeFeastRepository(join(out, "features"), {
   ],
 });
 
-// The same repository with a feature of a type that is newer than all known ones (`city`: 100), and a service that takes a view which is none.
+// The same repository with a feature of an unknown type (`city`: 100), and a service with an invalid view.
 cpSync(join(out, "features"), join(out, "features-odd"), { recursive: true });
 const registry = readFileSync(join(out, "features", "data", "registry.db"));
 const at = registry.indexOf("user_features");

@@ -1,4 +1,7 @@
-/** A large file is transformed in stretches side by side, and their files become one: the same rows in the same order, and Parquet that others read. */
+/**
+ * A large file is transformed in parallel ranges, and their files become one, with the same rows in the same order, as Parquet for other
+ * readers.
+ */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";

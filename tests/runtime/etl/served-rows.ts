@@ -1,6 +1,6 @@
 /**
- * A fitted workflow's folder and plain values → plain values, through a running server: the workflow is a model of its own, requests and
- * answers are bytes of the gRPC protocol, ragged columns travel as values and offsets, nulls as validity.
+ * A fitted workflow's folder and plain values → plain values, through a running server. The workflow is a model of its own, and requests
+ * and responses are bytes of the gRPC protocol. Ragged columns are values and offsets, nulls are validity.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * Property: operators that read files, that learn a dtype or a set of columns, and those that leave values alone: their SQL form, kernel and ONNX
- * graph make the same rows on random tables with nulls and keys that the file does not have.
+ * Property: operators that read files, that learn a dtype or a set of columns, and those that keep values. Their SQL form, kernel and ONNX
+ * graph make the same rows on random tables with nulls and unknown keys.
  */
 import { join } from "node:path";
 import fc from "fast-check";

@@ -1,6 +1,7 @@
 /**
- * Bad input of a served plan of four stages, over gRPC and HTTP: the message names step, column and row or file, and a way out; a good request of the same
- * batch is answered, and the server goes on. Faults that can be found at the load are found there, so that a swap keeps the serving model.
+ * Bad input of a served plan of four stages, over gRPC and HTTP. The message names step, column and row or file, and a fix. A good request
+ * of the same batch is answered, and the server continues. Faults that can be found at the load are found there, so that a swap keeps the
+ * serving model.
  */
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

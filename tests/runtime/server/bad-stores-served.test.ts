@@ -1,6 +1,6 @@
 /**
- * Online stores that go away or hang under a served plan: every request ends within the store's time, with the step and the store named; the client's own
- * deadline ends it earlier; the process goes on, and the plan does by itself when the store is back.
+ * Online stores that fail or hang under a served plan. Every request ends within the store's time, with the step and the store named, or
+ * earlier with the client's own deadline. The process continues, and the plan recovers by itself when the store is back.
  */
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Stages of a served ensemble: told in metrics, statistics, spans and Triton's trace file; independent branches overlap; an index, a vocabulary and models are
-// replaced under load, and every answer is wholly the old or wholly the new one.
+// Stages of a served ensemble, in metrics, statistics, spans and Triton's trace file. Independent branches overlap. An index, a vocabulary
+// and models are replaced under load, and every response is entirely the old or the new one.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,6 +1,6 @@
 /**
- * The container for tests without Docker: its plan, as data, and a library in place of testcontainers that starts the same command line as
- * a process. Flags, ports and the wait strategy are those of a running server.
+ * The container for tests without Docker: its plan, as data, and a library that starts the same command line as a process instead of
+ * testcontainers. Flags, ports and the wait strategy are those of a running server.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -14,8 +14,7 @@ const server = await serve({
 });
 
 /**
- * A stretch is the time between two ticks, or the CPU time of the process in it if that is less, since a loaded machine may not run the
- * process.
+ * A stretch is the time between two ticks, or less if the process had less CPU time, since a loaded machine may not run it.
  */
 let stretches = [];
 let last = { wall: performance.now(), cpu: process.cpuUsage() };

@@ -1,5 +1,4 @@
-// Models that no graph can take: too much for protobuf, models of another meaning in the graph's opset, control flow, integers that a dtype
-// cannot hold.
+// Models that no graph can take: too much for protobuf, another meaning in the graph's opset, control flow, integers beyond a dtype.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

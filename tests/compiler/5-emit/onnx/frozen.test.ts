@@ -1,5 +1,5 @@
-// Features in a graph instead of a store: texts that are Bloom filters, lists of texts, values that have expired; and features as inputs of
-// the request.
+// Features in a graph instead of a store: texts that are Bloom filters, lists of texts, expired values; and features as inputs of the
+// request.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -87,7 +87,7 @@ test("a graph answers what the kernels answer, for random ensembles with every o
   await fc.assert(
     fc.asyncProperty(choice, fc.array(user, { minLength: 1, maxLength: 5 }), async (of, users) => {
       const order = of.order === "sample" ? "greedy" : of.order;
-      // Of a user's features many are texts, which graphs do not change; `stages.test.ts` has the operators of workflows apart.
+      // Many of a user's features are texts, which graphs do not change; `stages.test.ts` tests the operators of workflows separately.
       const branches = { first: lenient(of.first), second: lenient(of.second) };
       const made = randomEnsemble({ ...of, ...branches, order, facts: [], kept: false, lag: false }, folder);
       const plan = expandFused(made.plan);

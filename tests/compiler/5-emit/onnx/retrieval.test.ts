@@ -1,5 +1,5 @@
 /**
- * Property: searches and look-ups in artefacts equal those of their kernels, for every kind of index and option that has a graph, in
+ * Property: searches and look-ups in artefacts equal those of their kernels, for every kind of index and option with a graph. They run in
  * onnxruntime-node and on a Triton's ONNX Runtime.
  */
 import { join } from "node:path";

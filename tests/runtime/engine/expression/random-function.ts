@@ -1,7 +1,7 @@
 /**
- * Random functions of columns as text, typed, of the subset that users may write. Where Merlon departs from JavaScript on purpose (a text
- * put together from a missing part is missing; NaN is missing, so `??` and `== null` see it), functions stay clear of it; those places
- * have tests of their own.
+ * Random functions of columns as text, typed, of the subset that users may write. Random functions avoid the intended differences between
+ * Merlon and JavaScript. A text with a missing part is missing, and NaN is missing, so `??` and `== null` see it. These have tests of their
+ * own.
  */
 import fc from "fast-check";
 

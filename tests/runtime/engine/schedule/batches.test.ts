@@ -13,7 +13,7 @@ import { BASE, EACH, readable, requestColumns, rounded, type User, user } from "
 const folder = mkdtempSync(join(tmpdir(), "merlon-batches-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** So many more by `BATCHES=5000 npm test -- schedule/batches`, and others with each `BATCHES_SEED`. */
+/** More of them by `BATCHES=5000 npm test -- schedule/batches`, and others with each `BATCHES_SEED`. */
 const { BATCHES = "60", BATCHES_SEED = "11" } = process.env;
 
 type Answer = { readonly rows: ReturnType<typeof readable>; readonly told: ReturnType<typeof explainCandidates> };

@@ -1,6 +1,6 @@
 /**
- * Workflows drawn at random that NVTabular 23.08 fitted and ran (`tests/oracles/nvtabular-import/random_cases.py`), imported: every value, dtype and
- * column is NVTabular's, or an entry of the parity page says why not. Which entry excuses which case is written down, and held to.
+ * Random workflows that NVTabular 23.08 fitted and ran (`tests/oracles/nvtabular-import/random_cases.py`), imported: every value, dtype and
+ * column is NVTabular's, or the parity page has an entry for it. Which entry excuses which case is written down, and held to.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

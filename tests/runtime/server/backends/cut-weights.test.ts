@@ -1,6 +1,6 @@
 /**
- * Weights that a model keeps in a file beside it, truncated or overwritten while it is served: the model keeps answering, from copies of
- * its own. If weights are too large to be copied, a request after the truncation is refused with the file's name. Otherwise ONNX Runtime
+ * Weights that a model keeps in a file beside it, truncated or overwritten while it is served: the model keeps answering from its own
+ * copies. If weights are too large to be copied, a request after the truncation is refused with the file's name. Otherwise ONNX Runtime
  * would read a missing page, and the process would end with SIGBUS.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";

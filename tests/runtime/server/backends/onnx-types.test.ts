@@ -1,4 +1,4 @@
-// Models of every dtype of ONNX Runtime, served by an ensemble: values are equal to the byte on the way in and out, as scalars, vectors and
+// Models of every dtype of ONNX Runtime, served by an ensemble: values are equal to the byte in both directions, as scalars, vectors and
 // lists.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -39,7 +39,7 @@ test.each([
 );
 
 // special_cases/invalid_platform of qa/L0_model_config; a Triton 2.73 answered the other two so.
-test("a model's file tells its back end without auto-completion too, and beside an unknown platform", async () => {
+test("a model's file determines its back end without auto-completion too, and beside an unknown platform", async () => {
   const graph = readFileSync(
     new URL("../../../conformance/data/protocol/models/calc_fp32/1/model.onnx", import.meta.url),
   );

@@ -1,6 +1,6 @@
 /**
- * A request uses one version of each model, for repeated calls and with reloads in between: plans, ensembles, JavaScript models, and the
- * models that they call. A replaced version is unloaded when its last request has ended.
+ * A request uses one version of each model, for repeated calls and with reloads in between. This holds for plans, ensembles, JavaScript
+ * models, and the models that they call. A replaced version is unloaded when its last request has ended.
  */
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

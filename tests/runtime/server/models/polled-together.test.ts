@@ -1,6 +1,6 @@
 /**
- * A repository that is rebuilt under a polling server. The plan and its models are replaced together, so that no request mixes the old
- * vocabulary with new scores, and none fails because a model's tensors have new names.
+ * A repository that is rebuilt under a polling server. The plan and its models are replaced together. No request mixes the old vocabulary
+ * with new scores, and none fails because a model's tensors have new names.
  */
 import { cpSync } from "node:fs";
 import { expect, test } from "vitest";

@@ -1,5 +1,6 @@
 /**
- * Clients of a whole server that stop reading (tests/runtime/server/transport/http2/stalls.test.ts has the rules for gRPC's connections): the time comes from the server's options.
+ * Clients of a whole server that stop reading (tests/runtime/server/transport/http2/stalls.test.ts has the rules for gRPC's connections):
+ * the time is the server's option.
  */
 import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";

@@ -1,6 +1,6 @@
 /**
  * Recording with the official client and replaying: the same responses, byte for byte, from Merlon and a real Triton (if `MERLON_TRITON`
- * names an environment with nvidia-pytriton). Also invalid cassettes.
+ * has nvidia-pytriton). Also invalid cassettes.
  */
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * The life of a JavaScript model: initialized once per instance, given batches, awaited, with several responses, calls of a decoupled
- * model, and finalized at the unload.
+ * The life of a JavaScript model: initialized once per instance, given batches, awaited, with several responses and calls of a decoupled
+ * model, and finalized.
  */
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * A repository of small models and ensembles, and a registry that serves it: loads wait at gates and fail when their configuration says so, requests hold
- * leases, and each rule of the registry that is broken is noted.
+ * A repository of small models and ensembles, and a registry that serves it. Loads wait at gates and fail by their configuration, requests
+ * hold leases, and each broken rule of the registry is recorded.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

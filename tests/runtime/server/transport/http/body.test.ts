@@ -27,7 +27,7 @@ describe("a body that arrives", () => {
       discardBody: vi.fn(),
       refuseBody: vi.fn(),
       readBody(reader: { data(bytes: Buffer, start: number, end: number): void; end(): void; cut(): void }) {
-        // Each part is a slice of what a socket has read.
+        // Each part is a slice of a socket's read.
         for (const part of parts)
           reader.data(Buffer.concat([Buffer.from("##"), part, Buffer.from("##")]), 2, 2 + part.length);
         if (cut) reader.cut();
@@ -77,7 +77,7 @@ describe("a body that arrives", () => {
     expect(await sent.body).toBe(tooLarge(11, 10));
     expect(sent.exchange.discardBody).toHaveBeenCalled();
   });
-  test("may come in 65,536 small chunks, and not in more", async () => {
+  test("may have 65,536 small chunks, and not more", async () => {
     const small = Array.from({ length: 2 ** 16 }, () => bytes(1));
     expect(await receive(small).body).toHaveLength(2 ** 16);
     const { body, exchange } = receive([...small, bytes(1)]);
@@ -96,7 +96,7 @@ describe("a body that arrives", () => {
     expect(await body).toBe("RESOURCE_EXHAUSTED no memory");
     expect(exchange.discardBody).toHaveBeenCalled();
   });
-  test("that is cut off is nobody's", async () => {
+  test("that is cut off is dropped", async () => {
     expect(await receive([bytes(3)], { cut: true }).body).toContain(
       "the client closed the connection before the end of its body",
     );

@@ -1,4 +1,4 @@
-/** Which pages of other origins may call, and what an answer tells their browsers. */
+/** The allowed pages of other origins, and the headers of a response for their browsers. */
 import { describe, expect, test } from "vitest";
 import {
   type BrowserHeaders,
@@ -98,7 +98,7 @@ describe("pages of other origins", () => {
       "Access-Control-Allow-Origin": "*",
     });
   });
-  test("a page is foreign by what its browser says, or by its origin", () => {
+  test("a page is foreign by its browser's header, or by its origin", () => {
     expect(isForeignPage({})).toBe(false);
     expect(isForeignPage({ origin: "http://" })).toBe(false);
     expect(isForeignPage({ host: "a", origin: "http://a.b" })).toBe(true);

@@ -20,7 +20,7 @@ describe("a byte writer", () => {
     expect(to.pieces.length).toBeGreaterThan(2);
     for (const piece of to.pieces.slice(0, -1)) expect(piece.length).toBeGreaterThanOrEqual(2 ** 17);
   });
-  test("returns what it outgrows, and makes room for what is larger than a piece", () => {
+  test("returns outgrown buffers, and makes room for data larger than a piece", () => {
     const charge = new MemoryBudget().open();
     const to = new ByteWriter(chargedMemory(charge));
     expect(charge.bytes).toBe(512);

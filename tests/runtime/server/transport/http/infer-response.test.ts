@@ -46,7 +46,7 @@ describe("an inference's answer", () => {
     });
     expect(body({}).text).toBe('{"model_name":"m","model_version":"1","outputs":[]}');
   });
-  test("has wanted bytes behind the JSON, in its own pieces where they are many", () => {
+  test("has binary outputs behind the JSON, in their own pieces if they are large", () => {
     const json =
       '{"model_name":"m","model_version":"1","outputs":[{"name":"A","datatype":"INT32","shape":[1],"parameters":{"binary_data_size":4}},{"name":"B","datatype":"INT32","shape":[1],"data":[3]}]}';
     const outputs = [tensor("A", int32(0x41424344)), tensor("B", int32(3))];

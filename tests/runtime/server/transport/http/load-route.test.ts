@@ -19,7 +19,7 @@ describe("a load request", () => {
     };
     const call = { request: exchange, context: { calls, budget, maxInputSize: 2 ** 26 }, path: { model: "m" }, signal };
     const answer = await answerLoad(call as never).catch(error => `${error.code} ${error.message}`);
-    // What it held is given back.
+    // Its memory is returned.
     expect(budget.charged).toBe(0);
     return {
       answer,

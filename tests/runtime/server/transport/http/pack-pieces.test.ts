@@ -1,4 +1,4 @@
-/** Compressed answers: their pieces, and what they charge. */
+/** Compressed responses: their pieces, and their charges. */
 import { gunzipSync, inflateSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";

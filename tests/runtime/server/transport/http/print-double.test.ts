@@ -1,6 +1,6 @@
 /**
- * Doubles in JSON: the text parses to the same number, equals Triton's where it was recorded, and has the digits of a plain implementation
- * of RapidJSON's algorithm.
+ * Doubles in JSON: the text parses to the same number, equals Triton's if recorded, and has the digits of a plain implementation of
+ * RapidJSON's algorithm.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -83,7 +83,7 @@ test("a response to HEAD has the length of its missing body", async () => {
   expect(text).toBe("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
 });
 
-test("a client that waits for 100 is told to go on, one that expects anything else is refused, and its body read away", async () => {
+test("a client that waits for 100 gets it, one that expects anything else is refused, and its body is read and discarded", async () => {
   const port = await start(mirror);
   const head = "POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
   expect((await talk(port, [head], text => text.endsWith("\r\n\r\n"))).text).toBe("HTTP/1.1 100 Continue\r\n\r\n");
