@@ -50,6 +50,6 @@ test("what can't be hashed, and a rate that is none, are refused", async () => {
   await expect(buildBloomFilters([file], out, options)).rejects.toThrow(
     "column `item_id` is DOUBLE; ids are integers or texts",
   );
-  await expect(buildBloomFilters([file], out, { ...options, errorRate: 1 })).rejects.toThrow("lies between 0 and 1");
+  await expect(buildBloomFilters([file], out, { ...options, errorRate: 1 })).rejects.toThrow("must be between 0 and 1");
   await expect(buildBloomFilters([file], out, { ...options, item: "item" })).rejects.toThrow("no column `item`");
 });

@@ -61,7 +61,7 @@ test("locked by a writer: reported at once, and read again afterwards", async ()
   const writer = new Database(join(at, "data", "online_store.db"));
   writer.exec("BEGIN EXCLUSIVE");
   const began = performance.now();
-  await expect(store.ask()).rejects.toThrow(/database is locked\. Another process is writing it: ask again, or let/);
+  await expect(store.ask()).rejects.toThrow(/database is locked\. Another process is writing it: retry, or let/);
   expect(performance.now() - began).toBeLessThan(1000);
   await expect(open(at, 256)).rejects.toThrow(/can not be opened: database is locked\. Another process is writing it/);
   writer.exec("ROLLBACK");

@@ -193,7 +193,7 @@ describe("records that lie are refused by line, without the memory they claim", 
     });
   });
   test("a path that is not a file", async () => {
-    await expect(openCassette(folder)).rejects.toThrow("is no file");
+    await expect(openCassette(folder)).rejects.toThrow("is not a file");
   });
 });
 
