@@ -140,7 +140,7 @@ async function runFolder(name, mutants, tests, { fresh, concurrency }) {
       timeoutFactor: 2,
       dryRunTimeoutMinutes: 30,
       tempDirName: join(".cache", "mutation", name, "sandbox"),
-      ignorePatterns: [".cache", "dist/**/*.map", "dist/**/*.d.ts", "lab", "docs", "deploy", "build/Debug"],
+      ignorePatterns: [".cache", "dist/**/*.d.ts", "lab", "docs", "deploy", "build/Debug"],
       incremental: true,
       incrementalFile: incremental,
       reporters: ["progress-append-only", "json"],

@@ -37,7 +37,7 @@ export function printHtml(explanation: Explanation): string {
 <main id="canvas">${drawPicture(layOut(explanation))}</main>
 <aside id="panel" aria-live="polite"></aside>
 <script type="application/json" id="explanation">${json(explanation)}</script>
-${scripts.map(script => `<script type="module">\n${scriptText(script)}</script>`).join("\n")}
+${scripts.map(script => `<script type="module">\n${script}</script>`).join("\n")}
 </body>
 </html>
 `;
@@ -45,6 +45,3 @@ ${scripts.map(script => `<script type="module">\n${scriptText(script)}</script>`
 
 /** JSON for a script element: nothing in it can close the element. */
 const json = (value: unknown): string => JSON.stringify(value).replaceAll("<", "\\u003c");
-
-/** A compiled module without the line that points at its source map. */
-const scriptText = (text: string): string => text.replace(/^\/\/# sourceMappingURL=.*$/m, "");
