@@ -8,7 +8,7 @@ import { printColumn } from "../../contract/schema.js";
 import type { FeastView } from "../../formats/feast/feast-registry.js";
 import { feastType } from "../../formats/feast/feast-type.js";
 import type { OnnxTensor } from "../../formats/onnx/onnx.js";
-import { vectorWidth } from "../../operators/predict-onnx/author.js";
+import { vectorWidth } from "../../operators/predict-onnx/author-tensors.js";
 import type { ArtefactReader, Read } from "../3-graph/artefacts.js";
 import { forestOutputs } from "../forest/forest-onnx.js";
 import type { ArtefactKind } from "./named-artefacts.js";
