@@ -10,16 +10,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { AT_ONCE, type Disk } from "#runtime/server/models/disk.js";
 import { pollModel, requireModelName } from "#runtime/server/models/poll-model.js";
-import {
-  BUILT,
-  type Command,
-  ENSEMBLES,
-  LEAVES,
-  type Leaf,
-  type Name,
-  openWorld,
-  type Step,
-} from "./registry/world.js";
+import { BUILT, type Command, ENSEMBLES, LEAVES, type Leaf, type Name, type Step } from "./registry/commands.js";
+import { openWorld } from "./registry/world.js";
 
 const RUNS = Number(process.env.REGISTRY_RUNS ?? 40);
 const SEED = process.env.REGISTRY_SEED ? { seed: Number(process.env.REGISTRY_SEED) } : {};
