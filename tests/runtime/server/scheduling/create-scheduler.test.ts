@@ -10,7 +10,7 @@ import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js"
 import { directScheduler } from "#runtime/server/scheduling/direct.js";
 import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, pause, requestOf } from "./support.js";
+import { configOf, notedModel, requestOf, turns } from "./support.js";
 
 const needing = (name: string, global: boolean, count = 1, more: ModelConfigInit = {}) =>
   configOf({
@@ -78,7 +78,7 @@ test("a model that is unloaded gives its resources back when its last request ha
   const scheduler = await create(needing("m", true), model, limiter);
   const running = scheduler.schedule(requestOf("1"));
   const drained = scheduler.drain();
-  await pause(1);
+  await turns();
   expect(isUnknown(limiter)).toBe(false);
   model.release();
   await Promise.all([running, drained]);
@@ -114,7 +114,7 @@ test("a model without a batcher drains: waiting requests run, and new ones are r
   });
   await expect(scheduler.schedule(requestOf("4"))).rejects.toThrow("Server is stopping");
   for (let i = 0; i < 3; i++) {
-    await pause(2);
+    await turns();
     expect(isDrained).toBe(false);
     model.release();
   }
@@ -131,11 +131,11 @@ test("a limited model that drains waits for requests whose resources another mod
   const drained = two.drain().then(() => {
     isDrained = true;
   });
-  await pause(2);
+  await turns();
   expect(isDrained).toBe(false);
   a.release();
   await running;
-  await pause(2);
+  await turns();
   expect([isDrained, b.batches]).toEqual([false, [["2"]]]);
   b.release();
   await Promise.all([waiting, drained]);
@@ -154,7 +154,7 @@ describe("an ensemble", () => {
     const model = notedModel(true);
     const scheduler = await create(ensemble, model, limiter);
     const answers = Array.from({ length: 20 }, (_, i) => scheduler.schedule(requestOf(`${i}`)));
-    await pause(1);
+    await turns();
     expect(model.batches).toHaveLength(20);
     for (const _ of answers) model.release();
     await Promise.all(answers);
@@ -234,12 +234,12 @@ describe("sequences under a limiter", () => {
     const beside = await create(needing("n", true), other, limiter);
     const running = beside.schedule(requestOf("1"));
     const waiting = scheduler.schedule(requestOf("2", { controls: { correlationId: 4n, start: true, end: true } }));
-    await pause(2);
+    await turns();
     expect(model.batches).toEqual([]);
     expect(scheduler.openSequences!()).toBe(0);
     other.release();
     await running;
-    await pause(2);
+    await turns();
     expect(model.batches).toEqual([["2"]]);
     model.release();
     await Promise.all([waiting, scheduler.drain(), beside.drain()]);
@@ -254,7 +254,7 @@ describe("the two hooks of Triton's own tests", () => {
     const model = notedModel();
     const scheduler = await create(configOf({ max_batch_size: 8, dynamic_batching: {} }), model);
     const answers = ["1", "2"].map(id => scheduler.schedule(requestOf(id)));
-    await pause(5);
+    await turns();
     expect(model.batches).toEqual([]);
     answers.push(scheduler.schedule(requestOf("3")));
     await Promise.all(answers);
@@ -279,13 +279,13 @@ describe("the two hooks of Triton's own tests", () => {
       scheduler.schedule(requestOf(id, { controls: { correlationId: sequence, start: true, end: true } }));
     const answers = [begin("a", 1n)];
     if (name.includes("BACKLOG")) answers.push(begin("b", 2n));
-    await pause(5);
+    await turns();
     expect(model.batches).toEqual([]);
     if (name.includes("BACKLOG")) answers.push(begin("c", 3n));
     else {
       // Requests of sequences in the backlog do not count.
       answers.push(begin("b", 2n));
-      await pause(5);
+      await turns();
       expect(model.batches).toEqual([]);
       void scheduler.drain();
     }

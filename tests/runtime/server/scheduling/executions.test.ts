@@ -12,7 +12,7 @@ import type { Executed } from "#runtime/server/scheduling/scheduler.js";
 import { checkSequenceRequest } from "#runtime/server/scheduling/sequence-check.js";
 import { timerDelay } from "#runtime/server/scheduling/timer-delay.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { type Asked, configOf, notedModel, pause, requestOf } from "./support.js";
+import { type Asked, configOf, notedModel, requestOf, turns } from "./support.js";
 
 const fault = new RuntimeFault("INTERNAL", "no luck");
 const answered = { outputs: [] };
@@ -192,14 +192,14 @@ describe("the clock of an execution", () => {
     let begun = 0;
     const clock = startClock(() => begun++);
     const { started } = clock;
-    await pause(3);
+    await turns();
     clock.begun();
     clock.begun();
     expect(begun).toBe(1);
     expect(clock.started).toBeGreaterThan(started);
     const at = startClock();
     const before = at.started;
-    await pause(2);
+    await turns();
     at.begun();
     expect(at.started).toBe(before);
   });
@@ -236,7 +236,7 @@ describe("instances", () => {
       isIdle = true;
     });
     for (let i = 0; i < 2; i++) noted.release();
-    await pause(1);
+    await turns();
     expect([isIdle, freed()]).toEqual([false, 2]);
     noted.release();
     await idle;
@@ -249,13 +249,13 @@ describe("instances", () => {
     };
     const { instances } = start({ stream, execute: () => [] } as unknown as LoadedModel, 1);
     instances.run([jobOf("1")]);
-    await pause(1);
+    await turns();
     expect(instances.free()).toBe(1);
     let isIdle = false;
     const idle = instances.idle().then(() => {
       isIdle = true;
     });
-    await pause(1);
+    await turns();
     expect(isIdle).toBe(false);
     complete();
     await idle;
@@ -329,7 +329,7 @@ describe("an instance with a queue of its own", () => {
     instances.run([waiting]);
     expect(stats.pending).toBe(1);
     leaving.abort();
-    await pause(1);
+    await turns();
     expect(messages(waiting)).toEqual(["Request cancelled"]);
     expect(stats.pending).toBe(0);
     runs[0]!.end();
@@ -345,7 +345,7 @@ describe("an instance with a queue of its own", () => {
     expect(runs.map(({ instance }) => instance)).toEqual([0, 1, 0]);
     // The second one has nothing to do, and relieves the first.
     runs[1]!.end();
-    await pause(1);
+    await turns();
     expect(runs.map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["1@0", "2@1", "3@0", "3@1"]);
     for (const run of [runs[0]!, runs[3]!]) run.end();
     await instances.idle();
@@ -354,7 +354,7 @@ describe("an instance with a queue of its own", () => {
     const { runs, instances } = queueing(3);
     for (const id of ["1", "2", "3", "4"]) instances.run([jobOf(id)]);
     runs[0]!.end();
-    await pause(1);
+    await turns();
     expect(runs).toHaveLength(4);
     for (const run of runs) run.end();
     await instances.idle();
@@ -363,7 +363,7 @@ describe("an instance with a queue of its own", () => {
     const { runs, instances } = queueing(2);
     for (const id of ["1", "2"]) instances.run([jobOf(id)]);
     runs[1]!.end();
-    await pause(1);
+    await turns();
     expect(runs).toHaveLength(2);
     runs[0]!.end();
     await instances.idle();

@@ -9,7 +9,7 @@ import { directScheduler } from "#runtime/server/scheduling/direct.js";
 import { createInstances } from "#runtime/server/scheduling/instances.js";
 import { type Job, now } from "#runtime/server/scheduling/job.js";
 import { createRateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
-import { configOf, notedModel, pause, requestOf } from "./support.js";
+import { configOf, notedModel, requestOf, turns } from "./support.js";
 
 const limited = (name: string, count: number, priority = 1) =>
   configOf({
@@ -25,10 +25,10 @@ test("instances of two models share a resource: a third waits until it is given 
   const one = directScheduler(a, 2, createStatistics(), limiter.register(limited("a", 1)));
   const two = directScheduler(b, 2, createStatistics(), limiter.register(limited("b", 1)));
   const answers = [one.schedule(requestOf("1")), two.schedule(requestOf("2")), two.schedule(requestOf("3"))];
-  await pause(5);
+  await turns();
   expect([a.batches, b.batches]).toEqual([[["1"]], [["2"]]]);
   a.release();
-  await pause(5);
+  await turns();
   expect(b.batches).toEqual([["2"], ["3"]]);
   b.release();
   b.release();
@@ -110,13 +110,13 @@ test("a cancelled request does not block the resource", async () => {
   const gone = new AbortController();
   const given = one.schedule(requestOf("2", { signal: gone.signal }));
   const next = two.schedule(requestOf("3"));
-  await pause(5);
+  await turns();
   // It fits beside the first, and stays behind the one that needs all.
   expect(b.batches).toEqual([["1"]]);
   gone.abort();
   await expect(given).rejects.toThrow("cancelled");
   b.release();
-  await pause(5);
+  await turns();
   expect(b.batches).toEqual([["1"], ["3"]]);
   b.release();
   await Promise.all([first, next]);
@@ -215,7 +215,7 @@ test("a model with nothing left to run does not block its resources", async () =
   const answers = [two, two, one, one].map((scheduler, i) => scheduler.schedule(requestOf(`${i}`)));
   for (let i = 0; i < 2; i++) {
     b.release();
-    await pause(2);
+    await turns();
   }
   // The other one has run twice and is as far as this one now; it waits for nothing.
   expect(a.batches).toEqual([["2"], ["3"]]);
@@ -238,7 +238,7 @@ test("a claim of a model with nothing left to run does not block its equals", as
   const answers = [b, c, a].map(({ scheduler }, i) => scheduler.schedule(requestOf(`${i}`)));
   // The second one is as far as the first then, and its claim does not fit beside the third.
   b.model.release();
-  await pause(2);
+  await turns();
   expect([a.model.batches, c.model.batches]).toEqual([[["2"]], [["1"]]]);
   for (const { model } of [a, c]) model.release();
   await Promise.all(answers);
@@ -256,11 +256,11 @@ test("a refused instance does not block its resources once another one runs the 
   const two = directScheduler(b, 2, createStatistics(), limiter.register(either));
   const answers = [one, two, one, two, one].map((scheduler, i) => scheduler.schedule(requestOf(`${i}`)));
   a.release();
-  await pause(2);
+  await turns();
   // The second model's first instance waits for all of the resource.
   expect([a.batches, b.batches]).toEqual([[["0"], ["2"]], [["1"]]]);
   b.release();
-  await pause(2);
+  await turns();
   expect([a.batches, b.batches]).toEqual([
     [["0"], ["2"], ["4"]],
     [["1"], ["3"]],

@@ -5,7 +5,7 @@ import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { type Asked, configOf, pause, requestOf } from "./support.js";
+import { type Asked, configOf, requestOf, turns } from "./support.js";
 
 const fault = new RuntimeFault("INTERNAL", "no luck");
 
@@ -58,9 +58,9 @@ describe("requests of two sequences on two instances", () => {
   const both = async (sequence: ModelConfigInit["sequence_batching"]) => {
     const world = await start(sequence);
     const all = [world.send("a", 1n, WHOLE), world.send("b", 2n, WHOLE)];
-    await pause(1);
+    await turns();
     world.running.get("b")!.answer();
-    await pause(5);
+    await turns();
     const early = [...world.answered];
     world.running.get("a")!.answer();
     await Promise.all(all);
@@ -78,10 +78,10 @@ describe("requests of two sequences on two instances", () => {
 test("with `preserve_ordering` a fault waits for its place too, and leaves it", async () => {
   const { send, running, answered } = await start(oldest(true), 3);
   const all = [send("a", 1n, WHOLE), send("b", 2n, WHOLE), send("c", 3n, WHOLE)];
-  await pause(1);
+  await turns();
   running.get("b")!.fail();
   running.get("c")!.answer();
-  await pause(5);
+  await turns();
   expect(answered).toEqual([]);
   running.get("a")!.fail();
   await Promise.all(all);
@@ -91,12 +91,12 @@ test("with `preserve_ordering` a fault waits for its place too, and leaves it", 
 test("with `preserve_ordering` an iterative request that runs again blocks no other", async () => {
   const { send, running, answered } = await start({ ...oldest(true), iterative_sequence: true });
   const all = [send("a", 1n, { start: true }), send("b", 2n, { start: true })];
-  await pause(1);
+  await turns();
   running.get("b")!.answer();
-  await pause(2);
+  await turns();
   expect(answered).toEqual([]);
   running.get("a")!.answer({ again: true });
-  await pause(2);
+  await turns();
   expect(answered).toEqual(["b"]);
   running.get("a")!.answer();
   await Promise.all(all);
@@ -107,7 +107,7 @@ describe("an iterative sequence", () => {
   test("without an id gets one of its own, and begins", async () => {
     const { send, running, answered, scheduler } = await start({ direct: {}, iterative_sequence: true });
     const all = [send("a", 0n), send("b", "")];
-    await pause(1);
+    await turns();
     expect([...running.keys()]).toEqual(["a", "b"]);
     expect(scheduler.openSequences!()).toBe(2);
     running.get("a")!.answer();
@@ -120,8 +120,9 @@ describe("an iterative sequence", () => {
     const { send, running, answered } = await start({
       ...{ direct: {}, iterative_sequence: true, max_sequence_idle_microseconds: 10_000 },
     });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const done = send("a", 7n, { start: true });
-    await pause(30);
+    await vi.advanceTimersByTimeAsync(30);
     running.get("a")!.answer({ again: true });
     await done;
     expect(answered).toEqual([
@@ -169,7 +170,7 @@ describe("a sequence", () => {
     gone.abort();
     expect(stats.pending).toBe(1);
     running.get("a")!.answer();
-    await pause(2);
+    await turns();
     expect(stats.pending).toBe(0);
     running.get("b")!.answer();
     await Promise.all(all);
@@ -178,11 +179,11 @@ describe("a sequence", () => {
     const { send, running, answered } = await start({ direct: {} }, 1);
     const all = [send("a", 1n, { start: true }), send("b", 1n, { end: true }), send("c", 2n, WHOLE)];
     for (const id of ["a", "b"]) {
-      await pause(2);
+      await turns();
       expect(running.has("c")).toBe(false);
       running.get(id)!.answer();
     }
-    await pause(2);
+    await turns();
     running.get("c")!.answer();
     await Promise.all(all);
     expect(answered).toEqual(["a", "b", "c"]);
@@ -190,7 +191,7 @@ describe("a sequence", () => {
   test("that has ended may begin anew with the same id while its last request runs", async () => {
     const { send, running, answered, scheduler } = await start({ direct: {} }, 2);
     const all = [send("a", 1n, WHOLE), send("b", 1n, WHOLE)];
-    await pause(2);
+    await turns();
     expect([...running.keys()]).toEqual(["a", "b"]);
     expect(scheduler.openSequences!()).toBe(0);
     running.get("b")!.answer();
@@ -210,11 +211,11 @@ test("`oldest` takes the next request of a sequence after the earlier ones", asy
     ["a3", 1n],
   ] as const) {
     all.push(send(id, sequence, { start: id.endsWith("1") }));
-    await pause(2);
+    await turns();
   }
   for (const id of ["a1", "a2", "b1", "a3"]) {
     running.get(id)!.answer();
-    await pause(2);
+    await turns();
   }
   await Promise.all(all);
   expect(answered).toEqual(["a1", "a2", "b1", "a3"]);
@@ -237,7 +238,7 @@ describe("the wait of a batch", () => {
     await alone;
     running.clear();
     const both = [send("b", 1n), send("c", 2n, { start: true })];
-    await pause(2);
+    await turns();
     expect([...running.keys()]).toEqual(["b", "c"]);
     running.get("b")!.answer();
     await Promise.all(both);
@@ -250,7 +251,7 @@ describe("the wait of a batch", () => {
     );
     const alone = send("a", 1n, { start: true });
     const drained = scheduler.drain();
-    await pause(2);
+    await turns();
     running.get("a")!.answer();
     await Promise.all([alone, drained]);
   });
@@ -261,16 +262,16 @@ describe("the wait of a batch", () => {
       4,
     );
     const all = [send("a", 1n, { start: true }), send("b", 2n, { start: true })];
-    await pause(2);
+    await turns();
     expect([...running.keys()]).toEqual(["a", "b"]);
     running.get("a")!.answer();
     await Promise.all(all);
     running.clear();
     const last = send("c", 1n);
-    await pause(10);
+    await turns();
     expect(running.size).toBe(0);
     const drained = scheduler.drain();
-    await pause(2);
+    await turns();
     running.get("c")!.answer();
     await Promise.all([last, drained]);
   });
@@ -293,14 +294,14 @@ describe("the wait of a batch", () => {
       ["b1", 2n],
       ["c1", 3n],
     ] as const) {
-      await pause(2);
+      await turns();
       all.push(send(id, sequence, { start: true }));
     }
-    await pause(2);
+    await turns();
     all.push(send("a2", 1n));
     for (let i = 0; i < 3; i++) {
       ends.shift()?.();
-      await pause(2);
+      await turns();
     }
     await Promise.all(all);
     expect(batches).toEqual([["a1"], ["b1", "c1"], ["a2"]]);
