@@ -7,7 +7,7 @@ import type { RuntimeFault } from "#runtime/base/errors.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, type NotedModel, notedModel, pause, requestOf, turns } from "./support.js";
+import { configOf, type NotedModel, notedModel, requestOf, turns } from "./support.js";
 
 const start = (model: NotedModel, init: ModelConfigInit, stats = createStatistics()) =>
   createScheduler(configOf(init), model, stats, "/nowhere");
@@ -148,6 +148,7 @@ test("with preserve_ordering an urgent request is answered when it has run, befo
 
 test("a request that waited too long is refused, or runs last", async () => {
   for (const timeout_action of ["REJECT", "DELAY"] as const) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const model = notedModel(true);
     const scheduler = await start(model, {
       max_batch_size: 1,
@@ -162,7 +163,8 @@ test("a request that waited too long is refused, or runs last", async () => {
       (error: Error) => error.message,
     );
     const patient = scheduler.schedule(requestOf("patient"));
-    await pause(20);
+    await vi.advanceTimersByTimeAsync(20);
+    vi.useRealTimers();
     for (let i = 0; i < 3; i++) model.release();
     await Promise.all([running, patient]);
     expect(await refused).toBe(timeout_action === "REJECT" ? "Request timeout expired" : "");

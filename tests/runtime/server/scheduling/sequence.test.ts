@@ -1,17 +1,19 @@
 /**
  * The sequence batcher: slots, order, idle time, state; and the required parts of a request.
  */
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import type { LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, pause, requestOf, turns } from "./support.js";
+import { configOf, notedModel, requestOf, turns } from "./support.js";
 
 const start = (model: LoadedModel, sequence: ModelConfigInit["sequence_batching"], max_batch_size = 2) =>
   createScheduler(configOf({ max_batch_size, sequence_batching: sequence! }), model, createStatistics(), "/nowhere");
 const part = (id: string, sequence: bigint, start = false, end = false, signal?: AbortSignal) =>
   requestOf(id, { controls: { correlationId: sequence, start, end }, ...(signal && { signal }) });
+
+afterEach(() => void vi.useRealTimers());
 
 test("direct: a sequence keeps its row, rows without a request are empty", async () => {
   const model = notedModel(true);
@@ -60,22 +62,25 @@ const notStarted = (sequence: number) =>
   `inference request for sequence ${sequence} to model 'm' must specify the START flag on the first request of the sequence`;
 
 test("a silent sequence loses its slot to one that waits, which idles only once it has a slot", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   const model = notedModel();
   const scheduler = await start(model, { direct: {}, max_sequence_idle_microseconds: 60_000 }, 1);
   await scheduler.schedule(part("a1", 1n, true));
   const b = [scheduler.schedule(part("b1", 2n, true)), scheduler.schedule(part("b2", 2n))];
+  await vi.advanceTimersByTimeAsync(61);
   await Promise.all(b);
   await expect(scheduler.schedule(part("a2", 1n))).rejects.toThrow(notStarted(1));
-  await pause(80);
+  await vi.advanceTimersByTimeAsync(80);
   await expect(scheduler.schedule(part("b3", 2n))).rejects.toThrow(notStarted(2));
   expect(model.batches.flat()).toEqual(["a1", "b1", "b2"]);
 });
 
 test("idle time counts from the last request's arrival, while that runs too", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   const model = notedModel(true);
   const scheduler = await start(model, { direct: {}, max_sequence_idle_microseconds: 30_000 }, 1);
   const a = scheduler.schedule(part("a1", 1n, true));
-  await pause(60);
+  await vi.advanceTimersByTimeAsync(60);
   await expect(scheduler.schedule(part("a2", 1n, false, true))).rejects.toThrow(notStarted(1));
   const next = scheduler.schedule(part("a3", 1n, true, true));
   model.release();
