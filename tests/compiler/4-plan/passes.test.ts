@@ -145,7 +145,7 @@ test("an optimized plan equals the plain one, with any passes off", async () => 
     { numRuns: 500 },
   );
   expect(answered).toBeGreaterThan(300);
-  for (const pass of PASS_NAMES) expect([pass, (did.get(pass) ?? 0) > 20]).toEqual([pass, true]);
+  for (const pass of PASS_NAMES) expect([pass, (did.get(pass) ?? 0) > 5]).toEqual([pass, true]);
 }, 120_000);
 
 const savedSteps = (reports: ReturnType<typeof optimise>["reports"]): number =>
