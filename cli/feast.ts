@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { databaseOptions } from "./fit.js";
 import { names } from "./names.js";
+import { printTable } from "./print-table.js";
 import { printProgress } from "./progress.js";
 
 export const feastCommand = (): Command =>
@@ -111,14 +112,5 @@ function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const header = Object.keys(rows[0] ?? {});
   const show = (value: unknown): string =>
     Array.isArray(value) ? `[${value.map(show).join(", ")}]` : value === null ? "–" : String(value);
-  const cells = [header, ...rows.map(row => header.map(name => show(row[name])))];
-  const widths = header.map((_, c) => Math.max(...cells.map(row => row[c]!.length)));
-  return `${cells
-    .map(row =>
-      row
-        .map((cell, c) => cell.padEnd(widths[c]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n")}\n`;
+  return printTable([header, ...rows.map(row => header.map(name => show(row[name])))]);
 }

@@ -3,6 +3,7 @@ import { relative } from "node:path";
 import { Command, Option } from "commander";
 import { PROGRAM_FILES, type ProgramKind } from "../compiler/1-rewrite/file-form.js";
 import type { MigrationTarget } from "../compiler/migrate/migrate.js";
+import { printTable } from "./print-table.js";
 
 interface Options {
   readonly to: MigrationTarget;
@@ -38,10 +39,9 @@ Comments and layout stay, imports of a renamed file are corrected in its package
 Operators are not made of methods.`,
     )
     .action(async (files: string[], { to, kind, dryRun = false }: Options) => {
-      const [{ migrate }, { writeChanges }, { printTable }] = await Promise.all([
+      const [{ migrate }, { writeChanges }] = await Promise.all([
         import("../compiler/migrate/migrate.js"),
         import("../compiler/migrate/write-changes.js"),
-        import("./client/connection.js"),
       ]);
       const changes = migrate(files, { to, ...(kind && { kind }) });
       if (!dryRun) writeChanges(changes);

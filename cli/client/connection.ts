@@ -89,16 +89,3 @@ export const printJson = (value: unknown): string =>
           : item,
     2,
   )}\n`;
-
-/** Rows of texts, in columns. */
-export function printTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, c) => Math.max(...rows.map(row => row[c]!.length)));
-  return `${rows
-    .map(row =>
-      row
-        .map((cell, c) => cell.padEnd(widths[c]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n")}\n`;
-}

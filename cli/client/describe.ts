@@ -1,6 +1,7 @@
 /** `merlon client describe MODEL`: what a model takes and answers. */
 import { Command } from "commander";
-import { type ConnectionOptions, connected, printJson, printTable, withClient } from "./connection.js";
+import { printTable } from "../print-table.js";
+import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
 import { halfOf } from "./pairs.js";
 
 /** The example of each input; a ragged column is one. */

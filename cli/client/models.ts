@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { Client } from "../../runtime/client/index.js";
-import { type ConnectionOptions, connected, printJson, printTable, withClient } from "./connection.js";
+import { printTable } from "../print-table.js";
+import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
 
 /** Milliseconds before the second attempt, and the longest wait, as in `merlon/client`. */
 const [BACKOFF, MAX_BACKOFF] = [50, 2000];

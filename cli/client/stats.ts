@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { ModelStatistics } from "../../runtime/client/index.js";
-import { type ConnectionOptions, connected, positive, printJson, printTable, withClient } from "./connection.js";
+import { printTable } from "../print-table.js";
+import { type ConnectionOptions, connected, positive, printJson, withClient } from "./connection.js";
 
 export const statsCommand = (): Command =>
   connected(

@@ -4,6 +4,7 @@
  */
 import { exactJson } from "../../triton-protos/json-message/exact-json.js";
 import type { ModelConfig } from "../../triton-protos/model-config.js";
+import { settingValues } from "../../triton-protos/setting-values.js";
 import type { CallOptions } from "./call-options.js";
 import { NotFoundError, ProtocolError, ServerError, UnavailableError } from "./client-error.js";
 import type { Rpc, RpcAnswer, RpcRequest } from "./wire-call.js";
@@ -167,17 +168,7 @@ const serverSettings = (ask: Ask): Pick<Management, "traceSettings" | "logSettin
     return Object.fromEntries(Object.entries(settings).map(([key, { value }]) => [key, value]));
   },
   async logSettings(change = {}, options) {
-    const given = Object.fromEntries(
-      Object.entries(change).map(([key, value]) => [
-        key,
-        typeof value === "boolean"
-          ? { bool_param: value }
-          : typeof value === "number"
-            ? { uint32_param: value }
-            : { string_param: value },
-      ]),
-    );
-    const { settings } = await ask("LogSettings", { settings: given }, options);
+    const { settings } = await ask("LogSettings", { settings: settingValues(change) }, options);
     return Object.fromEntries(
       Object.entries(settings).map(([key, { bool_param, uint32_param, string_param }]) => [
         key,

@@ -1,6 +1,7 @@
 /**
  * The calls besides inference over HTTP: each is a route with the same messages as over gRPC.
  */
+import { settingValues } from "../../../triton-protos/setting-values.js";
 import type { Rpc, RpcAnswer, RpcRequest } from "../wire-call.js";
 
 export interface Route<N extends Rpc> {
@@ -155,17 +156,6 @@ export const ROUTES: { readonly [N in Rpc]: Route<N> } = {
     isRead: noSettings,
     path: () => "/v2/logging",
     body: ({ settings = {} }) => plainAll(settings),
-    read: json => ({
-      settings: Object.fromEntries(
-        Object.entries(json as Record<string, boolean | number | string>).map(([key, value]) => [
-          key,
-          typeof value === "boolean"
-            ? { bool_param: value }
-            : typeof value === "number"
-              ? { uint32_param: value }
-              : { string_param: value },
-        ]),
-      ),
-    }),
+    read: json => ({ settings: settingValues(json as Record<string, boolean | number | string>) }),
   }),
 };

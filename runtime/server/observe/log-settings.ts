@@ -2,6 +2,7 @@
  * The log settings that both protocols read and write: a small state with Triton's names and refusals.
  */
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
+import { settingValues } from "../../../triton-protos/setting-values.js";
 import { RuntimeFault, type StatusCode } from "../../base/errors.js";
 import type { LogOptions } from "./server-log.js";
 
@@ -52,16 +53,7 @@ export function createLogSettings(state: LogState, file = ""): LogSettings {
           setFormat(next, value.string_param ?? wrong(key, "string"), "log_format", "INVALID_ARGUMENT");
       }
       Object.assign(state, next);
-      return Object.fromEntries(
-        Object.entries(print()).map(([key, value]): [string, SettingValue] => [
-          key,
-          typeof value === "boolean"
-            ? { bool_param: value }
-            : typeof value === "number"
-              ? { uint32_param: value }
-              : { string_param: value },
-        ]),
-      );
+      return settingValues(print());
     },
     updateFromJson(settings) {
       const next: Partial<LogState> = {};

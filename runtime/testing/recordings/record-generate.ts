@@ -13,7 +13,7 @@ import type { Exchange, RecordedAnswer } from "../../server/recordings/exchange.
 import { readGenerateRequest } from "../../server/transport/http/generate-request.js";
 import type { HttpExchange } from "./http-proxy.js";
 import { maskHeaders } from "./mask-headers.js";
-import { brokenOff, faultOf, MAX_BODY, type Place } from "./record-http.js";
+import { brokenOff, faultOf, headOf, MAX_BODY, type Place } from "./record-http.js";
 import { unseenMemory } from "./unseen-memory.js";
 
 const GENERATE = /^\/v2\/models\/(?<model>[^/]+)(?:\/versions\/(?<version>\d+))?\/(?<call>generate(?:_stream)?)$/;
@@ -29,20 +29,10 @@ export async function readGenerateExchange(
   config: ModelConfig,
   masked: readonly string[],
 ): Promise<Omit<Exchange, "line">> {
-  const { model, version, stream } = generatePath(path)!;
+  const place = generatePath(path)!;
   const limits = { memory: unseenMemory(), maxInputSize: MAX_BODY };
-  const { id, parameters, inputs, outputs } = atOnce(readGenerateRequest(body, config, limits, new Cancellable()));
-  const head = {
-    protocol: "http" as const,
-    model,
-    version,
-    id,
-    parameters,
-    headers: maskHeaders(headers, masked),
-    inputs,
-    outputs,
-    stream,
-  };
+  const request = atOnce(readGenerateRequest(body, config, limits, new Cancellable()));
+  const head = headOf(place, request, maskHeaders(headers, masked));
   const lost = brokenOff(isAbandoned);
   if (!answer) return { ...head, answers: [], error: lost };
   const isStream = answer.headers["content-type"]?.includes("event-stream") ?? false;

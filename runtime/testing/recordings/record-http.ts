@@ -36,7 +36,16 @@ async function unpacked(body: Buffer, encoding: string | undefined): Promise<Buf
   return encoding === "deflate" ? promisify<Buffer, Buffer>(inflate)(body) : body;
 }
 
-/** @throws Error for a request that is not an inference, or refers to shared memory */
+type Head = Omit<Exchange, "line" | "answers" | "error">;
+
+/** What an exchange says of its request. */
+export const headOf = (
+  { model, version, stream }: Place & Pick<Head, "stream">,
+  { id, parameters, inputs, outputs }: Pick<Head, "id" | "parameters" | "inputs" | "outputs">,
+  headers: Head["headers"],
+): Head => ({ protocol: "http", model, version, id, parameters, headers, inputs, outputs, stream });
+
+/** @throws Error for a request that is no inference, or refers to shared memory */
 export async function readHttpExchange(
   { path, headers, body, answer, isAbandoned, ms }: HttpExchange,
   config: ModelConfig,
@@ -53,18 +62,7 @@ export async function readHttpExchange(
       new Cancellable(),
     ),
   );
-  const { id, parameters, inputs, outputs } = request;
-  const head = {
-    protocol: "http" as const,
-    model,
-    version,
-    id,
-    parameters,
-    headers: maskHeaders(headers, masked),
-    inputs,
-    outputs,
-    stream: false,
-  };
+  const head = headOf({ model, version, stream: false }, request, maskHeaders(headers, masked));
   if (!answer?.whole) return { ...head, answers: [], error: brokenOff(isAbandoned) };
   const received = await unpacked(answer.body, answer.headers["content-encoding"]);
   if (answer.status !== 200) return { ...head, answers: [], error: faultOf(answer.status, received) };

@@ -1,20 +1,11 @@
 /** Inference responses: JSON in Triton's order, binary data behind it. */
 import { describe, expect, test } from "vitest";
-import type { RuntimeFault } from "#runtime/base/errors.js";
 import { atOnce, isSliced } from "#runtime/base/slices.js";
 import type { Tensor } from "#runtime/base/tensor.js";
 import { ByteWriter } from "#runtime/server/transport/http/byte-writer.js";
 import { printInferResponse } from "#runtime/server/transport/http/infer-response.js";
 import { printElements, writeQuoted } from "#runtime/server/transport/http/tensor-json.js";
-
-const caught = (act: () => unknown): string => {
-  try {
-    act();
-    return "";
-  } catch (error) {
-    return `${(error as RuntimeFault).code} ${(error as Error).message}`;
-  }
-};
+import { caught } from "./support.js";
 
 describe("an inference's answer", () => {
   const tensor = (name: string, data: Uint8Array, datatype = "INT32"): Tensor =>

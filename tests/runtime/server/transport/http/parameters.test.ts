@@ -1,17 +1,8 @@
 /** Parameters in JSON, with Triton's types. */
 import { describe, expect, test } from "vitest";
-import type { RuntimeFault } from "#runtime/base/errors.js";
 import { readHttpParameters } from "#runtime/server/transport/http/parameters.js";
 import { parseJson } from "#runtime/wire/json/json.js";
-
-const caught = (act: () => unknown): string => {
-  try {
-    act();
-    return "";
-  } catch (error) {
-    return `${(error as RuntimeFault).code} ${(error as Error).message}`;
-  }
-};
+import { caught } from "./support.js";
 
 describe("parameters of a request", () => {
   const read = (text: string) => readHttpParameters(parseJson(Buffer.from(text)));

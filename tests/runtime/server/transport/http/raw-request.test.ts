@@ -1,17 +1,9 @@
 /** A body that is one raw input. */
 import { describe, expect, test } from "vitest";
-import type { RuntimeFault } from "#runtime/base/errors.js";
 import { rawRequest } from "#runtime/server/transport/http/raw-request.js";
 import { configOf } from "../../scheduling/support.js";
+import { caught } from "./support.js";
 
-const caught = (act: () => unknown): string => {
-  try {
-    act();
-    return "";
-  } catch (error) {
-    return `${(error as RuntimeFault).code} ${(error as Error).message}`;
-  }
-};
 const signal = new AbortController().signal as never;
 
 describe("a body without JSON", () => {

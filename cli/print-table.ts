@@ -1,0 +1,12 @@
+/** Rows of texts, in columns. */
+export function printTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, c) => Math.max(...rows.map(row => row[c]!.length)));
+  return `${rows
+    .map(row =>
+      row
+        .map((cell, c) => cell.padEnd(widths[c]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n")}\n`;
+}
