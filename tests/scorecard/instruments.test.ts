@@ -13,6 +13,7 @@ import { ATTACKS } from "../walls/attacks/index.mjs";
 import { httpConnection, request } from "./support/http1-client.mjs";
 import { quantile } from "./support/quantile.mjs";
 import { table } from "./support/table.mjs";
+import { testRuns } from "./support/tests.mjs";
 
 interface Built {
   readonly writes: readonly Buffer[];
@@ -119,4 +120,11 @@ test("quantiles, slopes and the table", () => {
   const text = table([{ id: "S1", title: "t", figure: "f", bar: "b", pass: false, note: "why" }]);
   expect(text).toContain("| S1   | t       | f      | b   | FAILS   |");
   expect(text).toContain("S1: why");
+});
+
+test("tests that moved away from their prefix are missed", async () => {
+  expect(await testRuns(undefined).count(["tests/gone/"])).toEqual({
+    ...{ passed: 0, failed: 1, total: 1 },
+    failures: ["tests/gone/: no test file"],
+  });
 });

@@ -307,9 +307,12 @@ export const LINES = [
     bar: "0 lines injected; 0 series; 0 secrets",
     async quick({ tests }) {
       const { figure, added } = await series(1000);
-      const counts = await tests.count(["tests/reliability/names", "tests/walls/secret", "tests/walls/log"], {
-        title: /log|secret|line/i,
-      });
+      const counts = await tests.count(
+        ["tests/reliability/names", "tests/walls/secret", "tests/runtime/server/observe/log-lines"],
+        {
+          title: /log|secret|line/i,
+        },
+      );
       return {
         figure: `${figure}; ${counts.passed} of ${counts.total} tests of logs and secrets`,
         pass: added.length === 0 && counts.failed === 0,
@@ -318,9 +321,12 @@ export const LINES = [
     },
     async full({ tests }) {
       const { figure, added } = await series(100_000);
-      const counts = await tests.count(["tests/reliability/names", "tests/walls/secret", "tests/walls/log"], {
-        title: /log|secret|line/i,
-      });
+      const counts = await tests.count(
+        ["tests/reliability/names", "tests/walls/secret", "tests/runtime/server/observe/log-lines"],
+        {
+          title: /log|secret|line/i,
+        },
+      );
       return {
         figure: `${figure}; ${counts.passed} of ${counts.total} tests of logs and secrets`,
         pass: added.length === 0 && counts.failed === 0,

@@ -179,9 +179,8 @@ export const LINES = [
     files: [
       "tests/runtime/stores/feast/feast-store",
       "tests/runtime/server/bad-served",
-      "tests/walls/sqlite",
       "tests/walls/store",
-      "tests/walls/checksum",
+      "tests/formats/feast/store-check",
       "tests/walls/manifest",
     ],
     pattern: /sqlite|store|flip|checksum|journal|WAL/i,

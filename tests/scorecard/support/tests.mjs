@@ -10,12 +10,15 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
 
-/** Paths of test files below `tests/` that begin with one of the prefixes. */
+/** @returns paths of test files below `tests/` that begin with one of the prefixes, and the prefixes of which there is none */
 function filesOf(prefixes) {
   const all = readdirSync(join(ROOT, "tests"), { recursive: true })
     .map(path => `tests/${path}`)
     .filter(path => path.endsWith(".test.ts"));
-  return all.filter(path => prefixes.some(prefix => path.startsWith(prefix))).sort();
+  return {
+    files: all.filter(path => prefixes.some(prefix => path.startsWith(prefix))).sort(),
+    without: prefixes.filter(prefix => !all.some(path => path.startsWith(prefix))),
+  };
 }
 
 /** Runs vitest on files. @returns its `testResults` */
@@ -50,16 +53,17 @@ export function testRuns(report) {
     /**
      * @param prefixes of paths, as `tests/reliability/`
      * @param options `env` of a run of its own, `title` a pattern of names
-     * @returns `{ passed, failed, total, failures }`; a file without a result is a failure
+     * @returns `{ passed, failed, total, failures }`; a file without a result is a failure, and so is a prefix without a file
      */
     async count(prefixes, { env, title } = {}) {
-      const files = filesOf(prefixes);
+      const { files, without } = filesOf(prefixes);
       const missing = env ? files : files.filter(file => !known.has(file));
       if (missing.length > 0) {
         if (env) for (const file of missing) known.delete(file);
         remember(await runFiles(missing, env));
       }
-      const counts = { passed: 0, failed: 0, total: 0, failures: [] };
+      const failures = without.map(prefix => `${prefix}: no test file`);
+      const counts = { passed: 0, failed: failures.length, total: 0, failures };
       for (const file of files) {
         const results = known.get(file);
         if (!results) {
