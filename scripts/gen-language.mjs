@@ -1,4 +1,4 @@
-// Writes the operators' part of docs/reference/language.md: each operator's docstring, and one statement with it out of the samples, which the tests
+// Writes the operators' part of docs/reference/operators.md: each operator's docstring, and one statement with it out of the samples, which the tests
 // compile. An operator without docstring or sample stops it.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { factsOf } from "../dist/contract/step-facts.js";
 import { opDefinition } from "../dist/operators/authors.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const target = join(root, "docs", "reference", "language.md");
+const target = join(root, "docs", "reference", "operators.md");
 const START = "<!-- operators: made by scripts/gen-language.mjs -->";
 const END = "<!-- end of operators -->";
 
@@ -97,7 +97,7 @@ function calls(node, name) {
   return !!ts.forEachChild(node, child => calls(child, name) || undefined);
 }
 
-/** @param page text of docs/reference/language.md */
+/** @param page text of docs/reference/operators.md */
 export function generate(page) {
   const sections = operators()
     .sort((a, b) => a.name.localeCompare(b.name, "en"))
@@ -113,7 +113,7 @@ export function generate(page) {
     });
   const [before, rest] = page.split(START);
   const after = rest?.split(END)[1];
-  if (after === undefined) throw new Error("docs/reference/language.md has lost its markers for the operators");
+  if (after === undefined) throw new Error("docs/reference/operators.md has lost its markers for the operators");
   return `${before}${START}\n\n${sections.join("\n\n")}\n\n${END}${after}`;
 }
 

@@ -6,7 +6,7 @@ import { NAVIGATION } from "./navigation.mjs";
 
 const titleOf = page =>
   /^# (.+)$/m.exec(readFileSync(join(import.meta.dirname, "..", page), "utf8"))[1].replaceAll("`", "");
-const linkOf = page => `/${page.replace(/(?:index)?\.md$/, "")}`;
+const linkOf = page => `/${page.replace(/\.md$/, "")}`;
 
 /** GitHub's anchors, so that a link to a heading works on both. */
 const slugify = text =>
@@ -21,7 +21,7 @@ export default defineConfig({
   description: "Write a multi-stage recommender as one TypeScript expression, and serve it with Triton's protocol.",
   // No icon is requested.
   head: [["link", { rel: "icon", href: "data:," }]],
-  markdown: { html: false, anchor: { slugify }, toc: { slugify }, headers: { slugify } },
+  markdown: { html: false, linkify: false, anchor: { slugify }, toc: { slugify }, headers: { slugify } },
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],

@@ -1,13 +1,15 @@
 // The parts of the reference that are made from the product: what `<!-- include: NAME -->` of a page stands for.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../setup.mjs";
+import { ROOT, run } from "../setup.mjs";
 
 const cell = text => text.replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "\\<");
 
 /** `--help` of each command and of their own commands, under a heading each. */
 async function commandHelp() {
+  const { Command } = await import("commander");
   const { commands } = await import("../../dist/cli/commands.js");
+  const program = new Command("merlon");
   const sections = [];
   const visit = (command, names) => {
     const title = [...names, command.name()].join(" ");
@@ -18,7 +20,11 @@ async function commandHelp() {
     sections.push(`### merlon ${title}\n\n\`\`\`text\n${text.trimEnd()}\n\`\`\``);
     for (const below of command.commands) visit(below, [...names, command.name()]);
   };
-  for (const command of commands()) if (command.name() !== "serve") visit(command, []);
+  for (const command of commands()) {
+    program.addCommand(command);
+    // Its flags have a page of their own.
+    if (command.name() !== "serve") visit(command, []);
+  }
   return sections.join("\n\n");
 }
 
@@ -30,7 +36,8 @@ async function serverFlags() {
       [
         `### ${group}\n\n| flag | value | meaning |\n|---|---|---|`,
         ...flags.map(
-          ({ name, argument, help }) => `| \`--${name}\` | ${argument && `\`${cell(argument)}\``} | ${cell(help)} |`,
+          ({ name, argument, help }) =>
+            `| \`--${name}\` | ${argument && `\`${argument.replaceAll("|", "\\|")}\``} | ${cell(help)} |`,
         ),
       ].join("\n"),
     )
@@ -57,9 +64,38 @@ function messages() {
     .join("\n\n");
 }
 
-/** @returns name → Markdown */
-export const includes = async () => ({
+/**
+ * Functions, options and types that a module of the package exports, by TypeDoc.
+ * @param folder its folder, with `index.ts` and `tsconfig.json`
+ * @param site folder with TypeDoc
+ */
+function api(folder, site) {
+  const out = mkdtempSync(join(site, "api-"));
+  try {
+    const options = {
+      ...{ entryPoints: join(ROOT, folder, "index.ts"), tsconfig: join(ROOT, folder, "tsconfig.json"), out },
+      ...{ plugin: "typedoc-plugin-markdown", outputFileStrategy: "modules", entryFileName: "api", readme: "none" },
+      ...{ excludePrivate: true, excludeInternal: true, disableSources: true, disableGit: true, gitRevision: "main" },
+      ...{ hidePageHeader: true, hideBreadcrumbs: true, hidePageTitle: true, useCodeBlocks: true, logLevel: "Error" },
+      ...{ parametersFormat: "table", interfacePropertiesFormat: "table", typeDeclarationFormat: "table" },
+    };
+    const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    run(process.execPath, [join(site, "node_modules/typedoc/bin/typedoc"), ...words], { cwd: site });
+    // Its page is a part of a page here. Rows of tables have no anchors in Markdown.
+    return readFileSync(join(out, "api.md"), "utf8")
+      .replaceAll("(api.md#", "(#")
+      .replaceAll(/\[(`[^`]+`)\]\(#property-[^)]*\)/g, "$1")
+      .replaceAll("{{", "{&#123;");
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+/** @param site folder with TypeDoc @returns name → Markdown */
+export const includes = async site => ({
   "command-help": await commandHelp(),
   "server-flags": await serverFlags(),
   messages: messages(),
+  "client-api": api("runtime/client", site),
+  "testing-api": api("runtime/testing", site),
 });

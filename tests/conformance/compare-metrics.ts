@@ -8,7 +8,7 @@ import type { Received } from "./send-http.js";
 const MEASURED =
   /^(nv_\w*(?:duration|_us|_secs|utilization|memory_total|memory_used|_sum|summary)\w*(?:\{[^}]*\})?) (\S+)$/;
 
-/** Families that a Triton does not have: the memory of the server (docs/guides/deploy.md). */
+/** Families that a Triton does not have: the memory of the server (docs/reference/metrics.md). */
 const OWN = /^(?:# (?:HELP|TYPE) )?merlon_memory_/;
 
 export function compareMetrics({ response, kept_models }: MetricsRecord, got: Received | undefined): string[] {

@@ -31,7 +31,7 @@ export function printReport(results: readonly GroupResult[], known: Known): stri
     "# Answers beside those of Triton 2.73",
     "",
     "Written by `npm run conformance -- --report`: every recorded request of `data/protocol` sent to this server, its answer compared with Triton's under the records' masks.",
-    "The recorded state is server e1db8a603 (2.73.0dev, after 26.08). What clients of releases see otherwise is listed in [docs/guides/deploy.md](../../docs/guides/deploy.md#which-triton).",
+    "The recorded state is server e1db8a603 (2.73.0dev, after 26.08). What clients of releases see otherwise is listed in [docs/reference/triton-releases.md](../../docs/reference/triton-releases.md).",
     "",
     "| group | records | equal | different | |",
     "|---|---|---|---|---|",

@@ -3,7 +3,9 @@
  *
  * - `<!-- not run: REASON -->`: it cannot run here.
  * - `<!-- around: NAME -->`: a part of the file `around/NAME`, in the place of its line `// BLOCK` or `# BLOCK`.
- * - `<!-- meanwhile: COMMAND -->`: concurrent actions while the last server of the block runs.
+ * - `<!-- meanwhile: COMMAND -->`: what somebody else does while the last server of the block runs.
+ * - `<!-- file: NAME -->`: a file of the page's project, which later commands of the page read.
+ * - `<!-- by: lab -->`: `own-models.test.ts` runs it, with the lab's Python.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +21,9 @@ export interface Block {
   readonly notRun: string | undefined;
   readonly around: string | undefined;
   readonly meanwhile: string | undefined;
-  /** The samples of a generated block: the link below it. */
+  readonly file: string | undefined;
+  readonly by: string | undefined;
+  /** The samples that a generated block comes from: the link below it. */
   readonly sample: string | undefined;
 }
 
@@ -36,7 +40,7 @@ export const PAGES: readonly string[] = [
 ];
 
 const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm;
-const COMMENT = /<!-- (not run|around|meanwhile): (.+?) -->\n$/;
+const COMMENT = /<!-- (not run|around|meanwhile|file|by): (.+?) -->\n$/;
 const SAMPLE = /^\n\n\(\[(tests\/samples\/[^\]]+)\]/;
 
 /** @returns the page's blocks in order @throws Error for a fence without an end, or a comment that is above no block */
@@ -53,14 +57,17 @@ export function blocksOf(page: string): readonly Block[] {
       notRun: notes["not run"],
       around: notes.around,
       meanwhile: notes.meanwhile,
+      file: notes.file,
+      by: notes.by,
       sample: SAMPLE.exec(text.slice(found.index + found[0].length))?.[1],
     };
   });
   const used = blocks.reduce(
-    (sum, { notRun, around, meanwhile }) => sum + [notRun, around, meanwhile].filter(note => note !== undefined).length,
+    (sum, { notRun, around, meanwhile, file, by }) =>
+      sum + [notRun, around, meanwhile, file, by].filter(note => note !== undefined).length,
     0,
   );
-  if ((text.match(/<!-- (?:not run|around|meanwhile): /g)?.length ?? 0) !== used)
+  if ((text.match(/<!-- (?:not run|around|meanwhile|file|by): /g)?.length ?? 0) !== used)
     throw new Error(`${page} has a comment for a test that is not directly above a block`);
   return blocks;
 }

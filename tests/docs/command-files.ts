@@ -10,6 +10,7 @@ const EVENTS = `SELECT 512300000 + i % 20 AS user_id, 1000 + i % 30 AS item_id, 
   'c' || i % 4 AS favourite_category, (10 + i % 90)::FLOAT AS mean_price, (i % 7)::BIGINT AS event_count, 'brand ' || i % 6 AS item_brand,
   'c' || i % 3 AS item_category, (5 + i % 60)::FLOAT AS item_price, (i % 11)::BIGINT AS item_popularity, 'brand ' || i % 5 AS brand,
   (1 + i % 50)::FLOAT AS price, TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE AS time FROM range(400) t(i)`;
+const ITEMS = `SELECT item_id, item_id AS product_id, item_brand, item_category, item_price, item_popularity FROM (${EVENTS}) LIMIT 30`;
 const EMBEDDINGS = `SELECT 'sku-' || i AS sku, [i::FLOAT, (i * i % 7)::FLOAT, 1::FLOAT] AS embedding FROM range(50) t(i)`;
 
 /** Models that docs/reference/client.md names: a ragged column, single values in rows, a stream. */
@@ -33,6 +34,7 @@ export async function addCommandFiles(folder: string): Promise<void> {
       [EVENTS, "events/2026-01.parquet"],
       [EVENTS, "events.parquet"],
       [EMBEDDINGS, "embeddings.parquet"],
+      [ITEMS, "items.parquet"],
     ] as const)
       await connection.run(`COPY (${query}) TO '${at(file)}' (FORMAT parquet)`);
   });

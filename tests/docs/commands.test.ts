@@ -18,9 +18,11 @@ const BEFORE: Readonly<Record<string, string>> = {
   "docs/reference/client.md": "merlon serve --model-repository model-repo --model-repository mocks",
   "docs/guides/testing.md": "merlon serve --model-repository model-repo",
 };
-/** The client that README shows; other TypeScript is type-checked alone. */
-const isRun = ({ language, around, notRun }: Block): boolean =>
-  notRun === undefined && (language === "sh" || language === "python" || (language === "ts" && around === "client.ts"));
+/** The client that README shows; other TypeScript is type-checked alone, or a file that commands read. */
+const isRun = ({ language, around, notRun, file, by }: Block): boolean =>
+  notRun === undefined &&
+  by === undefined &&
+  (file !== undefined || language === "sh" || language === "python" || (language === "ts" && around === "client.ts"));
 
 const pages = PAGES.map(page => [page, blocksOf(page).filter(isRun)] as const).filter(
   ([, blocks]) => blocks.length > 0,
@@ -57,6 +59,7 @@ test.each(pages.map(([page, blocks], i) => [page, blocks, projects[i]!] as const
 );
 
 async function runBlock(shell: Shell, block: Block, folder: string): Promise<void> {
+  if (block.file !== undefined) return writeFileSync(join(folder, block.file), block.text);
   const text = local(wholeText(block));
   if (block.language === "sh") {
     for (const command of commandsOf(text)) {

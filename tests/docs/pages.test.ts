@@ -40,7 +40,7 @@ const PRINTED: Readonly<Record<string, (block: Block) => Promise<void> | void>> 
     const { diagnostics } = await compile(file);
     expectPrinted(block, printDiagnostics(diagnostics, { folder: project.path, color: false }));
   },
-  "README.md model-repo/": ({ text }) => {
+  "docs/reference/configuration.md model-repo/": ({ text }) => {
     const [repository, ...models] = lines(text).map(line => line.trim().split(/ {2,}/));
     const folder = join(ROOT, repository![0]!);
     expect(models.map(([name]) => name!.replace("/", "")).sort()).toEqual(
@@ -60,7 +60,7 @@ const PRINTED: Readonly<Record<string, (block: Block) => Promise<void> | void>> 
     expect(folders.length).toBeGreaterThan(8);
     expect(folders.filter(name => !existsSync(join(ROOT, name)))).toEqual([]);
   },
-  "docs/guides/deploy.md Exposed:": ({ text }) =>
+  "docs/guides/security.md Exposed:": ({ text }) =>
     expect(
       describeExposure({
         ...{ service: "HTTP", address: "0.0.0.0", port: 8000, tls: "none" },
@@ -115,18 +115,6 @@ describe("data", () => {
     expect(Object.keys(settings)).toContain("otherwise");
     expect(settings.function).toBeUndefined();
   });
-
-  test("README's lines for an editor are members of JSON files", () => {
-    const [block, ...more] = ofPage("README.md", "jsonc");
-    expect(more).toEqual([]);
-    const members = lines(block!.text).filter(line => !line.startsWith("//"));
-    const plugin = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).name;
-    expect(members.map(line => JSON.parse(`{${line}}`))).toEqual([
-      { plugins: [{ name: plugin }] },
-      { "typescript.tsdk": "node_modules/typescript/lib" },
-    ]);
-    expect(existsSync(join(ROOT, "node_modules/typescript/lib/tsserver.js"))).toBe(true);
-  });
 });
 
 /** Languages and who reads them. */
@@ -136,7 +124,7 @@ const READ_BY: Readonly<Record<string, (block: Block) => boolean>> = {
   python: () => true,
   text: block => Object.hasOwn(PRINTED, keyOf(block)),
   json: ({ page }) => page === "docs/guides/testing.md",
-  jsonc: ({ page }) => page === "README.md",
+  csv: ({ file }) => file !== undefined,
   yaml: ({ text }) => typeof parse(text).kind === "string",
 };
 
@@ -156,15 +144,27 @@ test("every block of every page is read by a test; those that cannot run have a 
   );
 });
 
+test("a file of a page's project is read by a command below it", () => {
+  for (const block of blocks.filter(({ file }) => file !== undefined)) {
+    const below = blocks.filter(
+      ({ page, line, language }) => page === block.page && line > block.line && language === "sh",
+    );
+    expect(
+      below.some(({ text }) => text.includes(block.file!)),
+      placeOf(block),
+    ).toBe(true);
+  }
+});
+
 test("what is marked as not run is at least no other command than there is", async () => {
   const scripts = Object.keys(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).scripts);
   const commands = blocks.flatMap(({ notRun, text }) => (notRun === undefined ? [] : lines(text)));
   for (const [, script] of commands.join("\n").matchAll(/npm run ([\w:-]+)/g)) expect(scripts).toContain(script);
   for (const [path] of commands.join("\n").matchAll(/\b(?:deploy|tools)\/[\w.-]+/g))
     expect(existsSync(join(ROOT, path)), path).toBe(true);
-  for (const command of commands.filter(line => /^(?:npx )?merlon /.test(line))) {
-    const [, name, words] = /merlon (\S+) (.*)/.exec(command)!;
-    const { out } = await runInProject(project.path, [name!, "--help"]);
+  for (const command of commands.filter(line => /^(?:npx )?merlon [a-z]/.test(line))) {
+    const [, name, words] = /merlon ((?:(?:bloom|client|embedding|feast|import|index) )?\S+) (.*)/.exec(command)!;
+    const { out } = await runInProject(project.path, [...name!.split(" "), "--help"]);
     for (const [flag] of words!.replace(/#.*$/, "").matchAll(/--[a-z][\w-]*/g)) expect(out, command).toContain(flag);
   }
 });

@@ -1,4 +1,4 @@
-/** TypeScript in the documentation: programs compile, and everything else is type-checked as strict TypeScript 6 does it in a project with the package. */
+/** TypeScript in the documentation: programs compile (those that are files of a project by its commands), and everything else is type-checked as strict TypeScript 6 does it in a project with the package. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import ts from "typescript";
@@ -10,7 +10,9 @@ import { type Block, blocksOf, PAGES, placeOf, wholeText } from "./blocks.js";
 import { makeProject } from "./scratch-project.js";
 import "../needs/built.js";
 
-const blocks = PAGES.flatMap(blocksOf).filter(({ language, notRun }) => language === "ts" && notRun === undefined);
+const blocks = PAGES.flatMap(blocksOf).filter(
+  ({ language, notRun, file, by }) => language === "ts" && [notRun, file, by].every(note => note === undefined),
+);
 const excerpts = blocks.filter(({ page, sample }) => sample !== undefined || page === "CONTRIBUTING.md");
 const kindOf = (block: Block): string | undefined =>
   /^export default (ensemble|workflow)\(/m.exec(wholeText(block))?.[1];

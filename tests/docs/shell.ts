@@ -23,7 +23,7 @@ export interface Shell extends AsyncDisposable {
   runScript(program: string, name: string, text: string): Promise<Ended>;
 }
 
-const SERVER = /^(?:merlon serve|tritonserver)\b/;
+const SERVER = /^(?:merlon serve|tritonserver)\b(?!.* --help)/;
 const RECORDER = /^merlon record\b/;
 const WATCHES = / --watch\b/;
 /** The last lines that say that everything is open. */

@@ -95,9 +95,8 @@ test("the search finds an operator", async () => {
   await page.goto(`${site.origin}/index.html`);
   await page.locator("#local-search button").first().click();
   await page.locator("#localsearch-input").fill("softmaxSampling");
-  const first = page.locator(".VPLocalSearchBox .result").first();
-  await first.click();
-  await page.locator("main h1").waitFor();
-  expect(await page.locator("main").textContent()).toContain("softmaxSampling");
+  await page.locator(".VPLocalSearchBox .result").first().click();
+  await page.waitForURL(url => !url.pathname.endsWith("/index.html"));
+  await page.locator("main", { hasText: "softmaxSampling" }).waitFor();
   await page.close();
 });

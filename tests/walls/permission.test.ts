@@ -1,6 +1,6 @@
 /**
- * `merlon serve` under Node's permission model, with the flags in docs/guides/deploy.md: it serves, and no code reads, writes or starts
- * anything else.
+ * `merlon serve` under Node's permission model, with the flags that docs/guides/security.md names: it serves, and code of the server and of models reads,
+ * writes and starts nothing else.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -9,8 +9,8 @@ const { generate, operators } = (await import(join(ROOT, "scripts", "gen-languag
   operators(): readonly { readonly name: string }[];
 };
 
-test("docs/reference/language.md has every operator, as `npm run gen` writes it", () => {
-  const page = readFileSync(join(ROOT, "docs", "reference", "language.md"), "utf8");
+test("docs/reference/operators.md has every operator, as `npm run gen` writes it", () => {
+  const page = readFileSync(join(ROOT, "docs", "reference", "operators.md"), "utf8");
   const told = [...page.matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
   expect(told.toSorted()).toEqual(
     operators()
