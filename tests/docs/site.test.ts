@@ -8,6 +8,7 @@ import { NAVIGATION } from "../../docs/.vitepress/navigation.mjs";
 import { pages } from "../../scripts/docs/stage.mjs";
 import { launchChromium } from "../needs/chromium.js";
 import { buildSite } from "../needs/site.js";
+import { ROOT } from "../run/graph.mjs";
 import { serveFolder } from "./static-server.js";
 import "../needs/built.js";
 
@@ -34,6 +35,16 @@ afterAll(async () => {
 test("the navigation has each page once", () => {
   const listed = NAVIGATION.flatMap(({ pages }) => pages);
   expect([...listed, "index.md"].sort()).toEqual(pages());
+});
+
+test("each page opens with what the reader can do after it", () => {
+  const opening = (page: string): string =>
+    readFileSync(join(ROOT, "docs", page), "utf8")
+      .replace(/^# .*\n\n/, "")
+      .split(" ", 3)
+      .join(" ");
+  const others = NAVIGATION.flatMap(({ pages }) => pages).filter(page => opening(page) !== "After this page");
+  expect(others).toEqual([]);
 });
 
 describe("links", () => {

@@ -11,11 +11,13 @@ const { generate, operators } = (await import(join(ROOT, "scripts", "gen-languag
 
 test("docs/reference/operators.md has every operator, as `npm run gen` writes it", () => {
   const page = readFileSync(join(ROOT, "docs", "reference", "operators.md"), "utf8");
-  const told = [...page.matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
-  expect(told.toSorted()).toEqual(
-    operators()
-      .map(({ name }) => name)
-      .toSorted(),
-  );
+  const [overview, sections] = page.split("## All operators") as [string, string];
+  const names = operators()
+    .map(({ name }) => name)
+    .toSorted();
+  const namesIn = (text: string, name: RegExp): string[] =>
+    [...text.matchAll(name)].map(([, found]) => found!).toSorted();
+  expect(namesIn(sections, /^### (\w+)$/gm)).toEqual(names);
+  expect(namesIn(overview, /\[`(\w+)`\]\(#/g)).toEqual(names);
   expect(generate(page)).toBe(page);
 });

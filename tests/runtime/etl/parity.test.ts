@@ -32,6 +32,8 @@ function print(): string {
   });
   return `# Parity with NVTabular 23.08
 
+After this page you know where Merlon's operators answer as NVTabular does, and where they differ on purpose.
+
 ${cases.length} cases ran through NVTabular on CPU (hashes without the row number: through pandas); \`tests/oracles/nvtabular\` has the generator and its pins. In each, Merlon's answer is equal
 value for value and its schema feature for feature, three times over: by kernel, by SQL (\`merlon transform\`), and through the server over gRPC, one row a request where the
 operator looks at one row. *With the switch*: equal where \`nvtabularHash\`, \`nvtabularNulls\` or \`foldMode: "nvtabular"\` selects the original's behaviour. *Recorded*: cases in which Merlon
