@@ -31,7 +31,11 @@ export interface Site {
 }
 
 export interface Rewritten {
+  /** The body, and the import of its helpers behind it. */
   readonly text: string;
+  readonly body: string;
+  /** Names of Merlon's functions that the body calls in place of operators. */
+  readonly helpers: readonly string[];
   readonly spans: readonly Span[];
   readonly sites: readonly Site[];
   /** Functions handed to operators; what is inside them stays as it is. */
@@ -105,13 +109,13 @@ export function rewrite(text: string, file: string, firstSite = 0, firstLambda =
     if (rewriteNode(work, node)) ts.forEachChild(node, visit);
   };
   visit(tree);
-  const glued = glue(text, work.edits);
-  const used = GLUE.filter(name => glued.text.includes(`${name}(`));
+  const { text: body, spans } = glue(text, work.edits);
+  const helpers = GLUE.filter(name => body.includes(`${name}(`));
   // Appended, so that line numbers do not move.
-  const imports = used.length ? `\nimport { ${used.join(", ")} } from "merlon";\n` : "";
+  const imports = helpers.length ? `\nimport { ${helpers.join(", ")} } from "merlon";\n` : "";
   const { sites, findings } = work;
-  const usesOperators = used.some(name => name !== "$lambda") || findings.length > 0;
-  return { text: glued.text + imports, spans: glued.spans, sites, lambdas, findings, usesOperators };
+  const usesOperators = helpers.some(name => name !== "$lambda") || findings.length > 0;
+  return { text: body + imports, body, helpers, spans, sites, lambdas, findings, usesOperators };
 }
 
 /** @returns false for a function handed to an operator: what is inside it stays as it is */

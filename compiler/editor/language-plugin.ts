@@ -16,7 +16,7 @@ export interface MerlonCode extends VirtualCode {
   readonly findings: readonly Finding[];
 }
 
-/** Formatting is left out: formatters parenthesise `a >> b >> c`. */
+/** Formatting is left out: hosts format the author's text, where they format it at all (`author-syntax.ts`). */
 const FEATURES: CodeInformation = {
   verification: true,
   completion: true,

@@ -10,6 +10,8 @@ import { type Span, toSource, toTarget } from "../1-rewrite/spans.js";
 import { findEnvironment } from "../typegen/environment.js";
 import { asCompiler } from "./as-compiler.js";
 import { authorDiagnostics } from "./author-diagnostics.js";
+import { authorEdits } from "./author-edits.js";
+import { authorSyntax } from "./author-syntax.js";
 import { type ColumnChoices, columnChoices } from "./column-completions.js";
 import { languagePlugin, type MerlonCode } from "./language-plugin.js";
 
@@ -30,6 +32,10 @@ export const servicePlugin: ts.server.PluginModuleFactory = modules => {
       if (service === raw) return service;
       const scripts = language?.scripts;
       const codeOf = (file: string) => scripts?.get(file)?.generated?.root as MerlonCode | undefined;
+      const author = (file: string) => {
+        const snapshot = isMerlonFile(file) ? scripts?.get(file)?.snapshot : undefined;
+        return snapshot && { snapshot, version: info.languageServiceHost.getScriptVersion(file) };
+      };
       const columns = (file: string, position: number): ts.CompletionInfo | undefined => {
         const code = codeOf(file);
         const program = service.getProgram();
@@ -46,6 +52,13 @@ export const servicePlugin: ts.server.PluginModuleFactory = modules => {
           if (!program) return service.getSemanticDiagnostics(file);
           return authorDiagnostics(modules.typescript, program, file, raw.getSemanticDiagnostics(file), codeOf);
         },
+        // tsserver converts places of definitions and implementations with it; they are the author's by then.
+        toLineColumnOffset: (file, position) => {
+          const code = isMerlonFile(file) ? codeOf(file) : undefined;
+          return code ? lineAndCharacter(code.source, position) : service.toLineColumnOffset!(file, position);
+        },
+        ...authorEdits(raw, service, codeOf),
+        ...authorSyntax(modules.typescript, service, () => info.project.getCompilationSettings(), author),
         getCompletionsAtPosition: (file, position, ...rest) => {
           const found = service.getCompletionsAtPosition(file, position, ...rest);
           return columns(file, position) ?? (found && { ...found, entries: found.entries.filter(e => !isGlue(e)) });
@@ -54,6 +67,12 @@ export const servicePlugin: ts.server.PluginModuleFactory = modules => {
     },
   };
 };
+
+/** From 0; lines end as TypeScript ends them. */
+function lineAndCharacter(text: string, position: number): ts.LineAndCharacter {
+  const lines = text.slice(0, position).split(/\r\n|[\n\r\u2028\u2029]/);
+  return { line: lines.length - 1, character: lines.at(-1)!.length };
+}
 
 /** `$chain` and its like are for the rewriter alone. */
 const isGlue = ({ name, source }: ts.CompletionEntry): boolean =>

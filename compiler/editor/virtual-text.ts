@@ -19,23 +19,32 @@ export function virtualText(source: string, file: string, environment: string | 
   const rewritten = rewrite(source, file);
   const { text, spans } = standClear(rewritten);
   const types = environment === undefined ? "" : `\nimport type {} from ${JSON.stringify(environment)};\n`;
-  return { text: text + types, spans, findings: rewritten.findings };
+  return { text: text + declarations(rewritten.helpers) + types, spans, findings: rewritten.findings };
 }
 
 /**
- * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends. Without the space the
+ * Declares the helpers where the compiler imports them. An import of `merlon` behind the author's text would be the one that a quick fix adds a
+ * name to, and that "organize imports" merges with the author's. The empty export keeps the file a module.
+ */
+const declarations = (helpers: readonly string[]): string =>
+  helpers.length
+    ? `\n\n${helpers.map(name => `declare const ${name}: typeof import("merlon").${name};\n`).join("")}export {};\n`
+    : "";
+
+/**
+ * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends; without the space the
  * latter would touch `$chain`, and a hover would show that.
  */
-function standClear({ text, spans }: Rewritten): { text: string; spans: Span[] } {
+function standClear({ body, spans }: Rewritten): { text: string; spans: Span[] } {
   let out = "";
   let at = 0;
   const moved = spans.map(({ source, target, length }) => {
-    const glue = text.slice(at, target);
+    const glue = body.slice(at, target);
     out += glue.startsWith("$") ? ` ${glue}` : glue;
     const span = { source, target: out.length, length };
-    out += text.slice(target, target + length);
+    out += body.slice(target, target + length);
     at = target + length;
     return span;
   });
-  return { text: out + text.slice(at), spans: moved };
+  return { text: out + body.slice(at), spans: moved };
 }

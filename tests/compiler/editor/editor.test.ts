@@ -209,6 +209,127 @@ describe("hover, definition, references, rename", () => {
   });
 });
 
+describe("what an editor shows of the text is the author's, without the rewriter's glue", () => {
+  const BODY = `/** Of a user. */
+const price = user["age"] >> clip({
+  min: 0,
+});
+export function two() { return 1 + 1; }
+export default workflow("w", price + user["city"]);
+`;
+  const ranged = (text: string, mark: string) => {
+    const [start, end] = [placeOf(text, mark), placeOf(text, mark, mark.length)];
+    return { startLine: start.line, startOffset: start.offset, endLine: end.line, endOffset: end.offset };
+  };
+  type Range = { readonly start: Place; readonly end: Place };
+
+  test("outline and folding", async () => {
+    const { file, text } = open(BODY);
+    interface Item {
+      readonly text: string;
+      readonly spans: readonly Range[];
+      readonly nameSpan?: Range;
+      readonly childItems?: readonly Item[];
+    }
+    const { childItems = [], spans } = await editor.ask<Item>("navtree", { file });
+    const named = (name: string) => childItems.find(item => item.text === name)?.nameSpan?.start;
+    expect([named("price"), named("two")]).toEqual([placeOf(text, "price ="), placeOf(text, "two()")]);
+    expect(childItems.filter(item => item.text.startsWith("$"))).toEqual([]);
+    expect(spans[0]!.end.line).toBeLessThanOrEqual(text.split("\n").length);
+    const folds = await editor.ask<{ textSpan: Range }[]>("getOutliningSpans", { file });
+    expect(folds.map(({ textSpan }) => textSpan)).toContainEqual({
+      start: placeOf(text, "{\n  min"),
+      end: placeOf(text, "});\nexport", 1),
+    });
+  });
+
+  test("selections, braces and comments", async () => {
+    const { file, text } = open(BODY);
+    const at = placeOf(text, 'price + user["city"]', 2);
+    interface Selection {
+      readonly textSpan: Range;
+      readonly parent?: Selection;
+    }
+    const [selection] = await editor.ask<Selection[]>("selectionRange", { file, locations: [at] });
+    const [name, operation] = [selection!.textSpan, selection!.parent!.textSpan];
+    expect(name).toEqual({ start: placeOf(text, "price +"), end: placeOf(text, "price +", 5) });
+    expect(operation.start).toEqual(placeOf(text, "price +"));
+    expect(operation.end).toEqual(placeOf(text, ");", text.lastIndexOf(");") - text.indexOf(");")));
+    const braces = await editor.ask<Range[]>("brace", { file, ...placeOf(text, "({\n", 1) });
+    expect(braces.map(({ start }) => start)).toEqual([placeOf(text, "({\n", 1), placeOf(text, "});\nexport")]);
+    const comment = await editor.ask<{ newText: string }>("docCommentTemplate", { file, ...placeOf(text, "export f") });
+    expect(comment.newText).toBe("/** */");
+  });
+
+  test("formatting changes space alone", async () => {
+    const { file, text } = open('const price=user["age"]>>clip({min:0})>>logOp();\n');
+    const changes = await editor.ask<(Range & { newText: string })[]>("format", {
+      file,
+      ...placeOf(text, "import"),
+      endLine: 4,
+      endOffset: 1,
+    });
+    const lines = text.split("\n");
+    const offset = ({ line, offset: column }: Place) =>
+      lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0) + column - 1;
+    const formatted = changes.reduceRight(
+      (out, { start, end, newText }) => out.slice(0, offset(start)) + newText + out.slice(offset(end)),
+      text,
+    );
+    expect(formatted.split("\n")[2]).toBe('const price = user["age"] >> clip({ min: 0 }) >> logOp();');
+  });
+
+  test("a missing import is added to the author's, or above the text", async () => {
+    const main = 'import { source } from "merlon";\nexport const a = source({ a: "float32" }) >> clip({ min: 0 });\n';
+    const alone = main.replace(/import.*\n/, "");
+    for (const [text, added] of [
+      [main, { line: 1, offset: 10, newText: "clip, " }],
+      [alone, { line: 1, offset: 1, newText: 'import { clip } from "merlon";\n\n' }],
+    ] as const) {
+      const file = editor.open(`file${files++}.workflow.ts`, text);
+      const fixes = await editor.ask<{ changes: { textChanges: (Range & { newText: string })[] }[] }[]>(
+        "getCodeFixes",
+        { file, ...ranged(text, "clip"), errorCodes: [2304] },
+      );
+      const made = fixes.flatMap(({ changes }) => changes.flatMap(({ textChanges }) => textChanges));
+      expect(made.map(({ start, newText }) => ({ ...start, newText }))).toContainEqual(added);
+    }
+  });
+
+  test("imports are organized among themselves", async () => {
+    const text =
+      'import { workflow, source, logOp } from "merlon";\nexport default workflow("w", source({ a: "float32" })["a"]);';
+    const file = editor.open(`file${files++}.workflow.ts`, text);
+    const scope = { scope: { type: "file", args: { file } } };
+    const [changed, ...others] = await editor.ask<{ textChanges: (Range & { newText: string })[] }[]>(
+      "organizeImports",
+      scope,
+    );
+    expect(others).toEqual([]);
+    expect(changed!.textChanges.map(({ newText }) => newText)).toEqual([
+      'import { source, workflow } from "merlon";\n',
+    ]);
+  });
+
+  test("a refactoring is offered for what is verbatim alone", async () => {
+    const { file, text } = open(BODY);
+    const offered = async (mark: string) =>
+      (await editor.ask<{ name: string }[]>("getApplicableRefactors", { file, ...ranged(text, mark) })).map(
+        r => r.name,
+      );
+    expect(await offered("1 + 1")).toContain("Extract Symbol");
+    expect(await offered('price + user["city"]')).toEqual([]);
+    const { edits } = await editor.ask<{ edits: { textChanges: Range[] }[] }>("getEditsForRefactor", {
+      file,
+      ...ranged(text, "1 + 1"),
+      refactor: "Extract Symbol",
+      action: "constant_scope_0",
+    });
+    const places = edits.flatMap(({ textChanges }) => textChanges.map(({ start }) => start.line));
+    expect(places).toEqual([7, 7]);
+  });
+});
+
 describe("types of artefacts, from merlon-env.d.ts", () => {
   const program = `import { ensemble, queryFaiss, queryFeast, source, transformWorkflow } from "merlon";
 const request = source({ user_id: "int64" });

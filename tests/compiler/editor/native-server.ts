@@ -18,6 +18,8 @@ export interface NativeEditor {
   open(name: string, text: string): string;
   /** Replaces the text of an open file, as typing does. */
   type(uri: string, text: string): void;
+  /** Replaces a range of an open file. */
+  change(uri: string, change: { readonly range: { start: Position; end: Position }; readonly text: string }): void;
   ask<T>(method: string, params: object): Promise<T>;
   close(): Promise<void>;
 }
@@ -26,10 +28,16 @@ const DYNAMIC = { dynamicRegistration: true };
 /** VS Code's capabilities: mappers register their file extension. */
 const CAPABILITIES = {
   textDocument: Object.fromEntries(
-    ["synchronization", "completion", "hover", "definition", "references", "rename", "diagnostic"].map(name => [
-      name,
-      DYNAMIC,
-    ]),
+    [
+      "synchronization",
+      "completion",
+      "hover",
+      "definition",
+      "implementation",
+      "references",
+      "rename",
+      "diagnostic",
+    ].map(name => [name, DYNAMIC]),
   ),
   workspace: { configuration: true, didChangeWatchedFiles: DYNAMIC },
 };
@@ -92,6 +100,14 @@ export async function startNativeEditor(typescript: string, tsconfig: object, tr
     initializationOptions: { runExternalCode: trusts },
   });
   write({ method: "initialized", params: {} });
+  const change = (uri: string, contentChange: object): void => {
+    const version = versions.get(uri)! + 1;
+    versions.set(uri, version);
+    write({
+      method: "textDocument/didChange",
+      params: { textDocument: { uri, version }, contentChanges: [contentChange] },
+    });
+  };
   return {
     folder,
     open(name, text) {
@@ -104,14 +120,8 @@ export async function startNativeEditor(typescript: string, tsconfig: object, tr
       write({ method: "textDocument/didOpen", params: { textDocument: { uri, languageId, version: 1, text } } });
       return uri;
     },
-    type(uri, text) {
-      const version = versions.get(uri)! + 1;
-      versions.set(uri, version);
-      write({
-        method: "textDocument/didChange",
-        params: { textDocument: { uri, version }, contentChanges: [{ text }] },
-      });
-    },
+    type: (uri, text) => change(uri, { text }),
+    change,
     ask,
     async close() {
       server.stdin.end();

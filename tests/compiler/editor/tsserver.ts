@@ -15,6 +15,8 @@ export interface Editor {
   open(name: string, text: string): string;
   /** Replaces the text of an open file, as typing does. */
   type(file: string, text: string): void;
+  /** Replaces a range of an open file. */
+  change(file: string, change: { readonly start: Place; readonly end: Place; readonly newText: string }): void;
   ask<T>(command: string, request: object): Promise<T>;
   close(): Promise<void>;
 }
@@ -80,6 +82,10 @@ export function startEditor(tsconfig: object = DEFAULT_CONFIG): Editor {
     server.stdin.write(`${JSON.stringify({ seq: ++sequence, type: "request", command, arguments: request })}\n`);
     return sequence;
   };
+  const change: Editor["change"] = (fileName, textChange) => {
+    const changedFiles = [{ fileName, textChanges: [textChange] }];
+    send("updateOpen", { openFiles: [], closedFiles: [], changedFiles });
+  };
   return {
     folder,
     open(name, text) {
@@ -89,18 +95,9 @@ export function startEditor(tsconfig: object = DEFAULT_CONFIG): Editor {
       send("open", { file, fileContent: text, scriptKindName: "TS", projectRootPath: folder });
       return file;
     },
-    type: (file, text) => {
-      send("updateOpen", {
-        openFiles: [],
-        closedFiles: [],
-        changedFiles: [
-          {
-            fileName: file,
-            textChanges: [{ start: { line: 1, offset: 1 }, end: { line: 100_000, offset: 1 }, newText: text }],
-          },
-        ],
-      });
-    },
+    type: (file, newText) =>
+      change(file, { start: { line: 1, offset: 1 }, end: { line: 100_000, offset: 1 }, newText }),
+    change,
     ask: <T>(command: string, request: object) =>
       new Promise<T>((done, fail) => waiting.set(send(command, request), { done: body => done(body as T), fail })),
     async close() {
