@@ -10,12 +10,14 @@ const [START, END] = ["<!-- matrix: measured by tests/compiler/editor/matrix.tes
 const titleOf = (feature: string): string => (["check", "tsc"].includes(feature) ? `\`merlon ${feature}\`` : feature);
 
 test("what each TypeScript shows of each form", { timeout: 600_000 }, async () => {
-  const rows: string[] = [];
-  for (const form of Object.keys(FORMS) as Form[])
-    for (const which of Object.keys(TYPESCRIPTS) as Which[]) {
-      const found = await measure(which, form);
-      rows.push(`| ${form} | ${which} | ${FEATURES.map(feature => (found[feature] ? "yes" : "no")).join(" | ")} |`);
-    }
+  const versions = Object.keys(TYPESCRIPTS) as Which[];
+  const found = await Promise.all(versions.map(measure));
+  const rows = (Object.keys(FORMS) as Form[]).flatMap(form =>
+    versions.map((which, index) => {
+      const cells = FEATURES.map(feature => (found[index]![form][feature] ? "yes" : "no"));
+      return `| ${form} | ${which} | ${cells.join(" | ")} |`;
+    }),
+  );
   const table = [
     `| program | editor and project | ${FEATURES.map(titleOf).join(" | ")} |`,
     `|---|---|${FEATURES.map(() => "---|").join("")}`,

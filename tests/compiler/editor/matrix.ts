@@ -2,17 +2,18 @@
  * What an editor and `merlon tsc` make of one program with one mistake, by TypeScript and by form of the file: each cell of the table in
  * docs/guides/editors.md is measured with the live server and the live command.
  */
-import { spawnSync } from "node:child_process";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { compile } from "#compiler/index.js";
 import { MERLON } from "../../needs/built.js";
 import { nativeTypeScript } from "../../needs/typescripts.js";
 import { type NativeEditor, type Position, startNativeEditor } from "./native-server.js";
-import { DEFAULT_CONFIG, type Editor, type Place, projectFolder, startEditor } from "./tsserver.js";
+import { DEFAULT_CONFIG, type Editor, type Place, startEditor } from "./tsserver.js";
 
 export const TYPESCRIPTS = {
   "TypeScript 6": dirname(createRequire(import.meta.url).resolve("typescript/package.json")),
@@ -65,11 +66,13 @@ export type Form = keyof typeof FORMS;
 export const FEATURES = ["check", "tsc", "diagnostics", "hover", "completion", "definition", "rename"] as const;
 export type Features = Record<(typeof FEATURES)[number], boolean>;
 
+/** A folder a form, in one project: the samples' artefacts have programs of their own. */
+const folderOf = (form: Form): string => `form${(Object.keys(FORMS) as Form[]).indexOf(form)}`;
+
 const CONFIG = {
   ...DEFAULT_CONFIG,
   contentMappers: [{ package: "merlon", extensions: [".merlon"] }],
-  // The program alone: the samples' artefacts have one of their own.
-  include: ["*"],
+  include: (Object.keys(FORMS) as Form[]).map(folderOf),
 };
 
 /** An editor, seen alike: lines from 1. */
@@ -81,60 +84,83 @@ interface View {
   renamed(mark: string): Promise<number>;
 }
 
-export async function measure(which: Which, form: Form): Promise<Features> {
-  const { main, shared, name, from } = FORMS[form];
+const isMerlon = (form: Form): boolean => FORMS[form].name.endsWith(".merlon");
+
+/** What one TypeScript makes of each form, by one server and one run of `merlon tsc`. */
+export async function measure(which: Which): Promise<Record<Form, Features>> {
   const editor = which === "TypeScript 6" ? startEditor(CONFIG) : await startNativeEditor(TYPESCRIPTS[which], CONFIG);
   try {
-    writeFileSync(join(editor.folder, from), shared);
-    const view =
-      which === "TypeScript 6" ? old(editor as Editor, name, main) : native(editor as NativeEditor, name, main);
-    const settled = async <T>(work: Promise<T>): Promise<T | undefined> =>
-      Promise.race([work.catch(() => undefined), setTimeout(60_000, undefined, { ref: false })]);
-    const problems = await settled(view.problems());
-    const wrong = main.slice(0, main.indexOf("agee")).split("\n").length;
-    const names = await settled(view.names('"agee"', 1));
-    return {
-      check: await check(editor.folder, form),
-      tsc: tsc(which, form),
-      // The mistake alone, and in words that name the column.
-      diagnostics: problems?.length === 1 && problems[0]!.line === wrong && problems[0]!.text.includes("agee"),
-      hover: (await settled(view.hover("price =")))?.includes('Node<"float32 age"') === true,
-      completion: ["age", "city"].every(column => names?.includes(column)),
-      definition:
-        (await settled(view.definition(main.includes('user["age"]') ? 'user["age"]' : 'user.pick("age")')))?.endsWith(
-          `${from}:2`,
-        ) === true,
-      rename: (await settled(view.renamed("price ="))) === 2,
-    };
+    symlinkSync(TYPESCRIPTS[which], join(editor.folder, "node_modules", "typescript"));
+    const forms = Object.keys(FORMS) as Form[];
+    for (const form of forms) {
+      const { main, shared, name, from } = FORMS[form];
+      mkdirSync(join(editor.folder, folderOf(form)));
+      writeFileSync(join(editor.folder, folderOf(form), name), main);
+      writeFileSync(join(editor.folder, folderOf(form), from), shared);
+    }
+    const errors = tsc(editor.folder);
+    const found = {} as Record<Form, Features>;
+    // TypeScript 7.0's server ends when a file of an extension that it does not know is opened.
+    for (const form of forms.toSorted((a, b) => Number(isMerlon(a)) - Number(isMerlon(b))))
+      found[form] = await features(which, editor, form, errors);
+    return found;
   } finally {
     await editor.close();
   }
 }
 
+async function features(
+  which: Which,
+  editor: Editor | NativeEditor,
+  form: Form,
+  errors: Promise<readonly string[]>,
+): Promise<Features> {
+  const { main, name, from } = FORMS[form];
+  const path = `${folderOf(form)}/${name}`;
+  const view =
+    which === "TypeScript 6" ? old(editor as Editor, path, main) : native(editor as NativeEditor, path, main);
+  const settled = async <T>(work: Promise<T>): Promise<T | undefined> =>
+    Promise.race([work.catch(() => undefined), setTimeout(60_000, undefined, { ref: false })]);
+  const problems = await settled(view.problems());
+  const wrong = main.slice(0, main.indexOf("agee")).split("\n").length;
+  const names = await settled(view.names('"agee"', 1));
+  const definition = await settled(view.definition(main.includes('user["age"]') ? 'user["age"]' : 'user.pick("age")'));
+  const seen = {
+    // The mistake alone, and in words that name the column.
+    diagnostics: problems?.length === 1 && problems[0]!.line === wrong && problems[0]!.text.includes("agee"),
+    hover: (await settled(view.hover("price =")))?.includes('Node<"float32 age"') === true,
+    completion: ["age", "city"].every(column => names?.includes(column)),
+    definition: definition?.endsWith(`${folderOf(form)}/${from}:2:${DECLARED}`) === true,
+    rename: (await settled(view.renamed("price ="))) === 2,
+  };
+  const ofForm = (await errors).filter(line => line.startsWith(`${folderOf(form)}/`));
+  return {
+    check: await check(join(editor.folder, path), form),
+    // The mistake at its line, and nothing else.
+    tsc: ofForm.length === 1 && ofForm[0]!.startsWith(`${path}(3,`) && ofForm[0]!.includes("agee"),
+    ...seen,
+  };
+}
+
+/** The column, from 1, of the name that a definition leads to. */
+const DECLARED = "export const ".length + 1;
+
 /** Whether the compiler, which brings its own TypeScript, reports the mistake at its line, and nothing else. */
-async function check(folder: string, form: Form): Promise<boolean> {
-  const { name } = FORMS[form];
-  const { diagnostics } = await compile(join(folder, name));
+async function check(path: string, form: Form): Promise<boolean> {
+  const { diagnostics } = await compile(path);
   const [only, ...others] = diagnostics;
   const at = FORMS[form].main.indexOf('"agee"');
   return others.length === 0 && only?.site.start === at && only.message.includes("agee");
 }
 
-/** Whether `merlon tsc` reports the mistake at its line, and nothing else. */
-function tsc(which: Which, form: Form): boolean {
-  const { main, shared, name, from } = FORMS[form];
-  const { folder, remove } = projectFolder(CONFIG);
-  try {
-    const typescript = TYPESCRIPTS[which];
-    symlinkSync(typescript, join(folder, "node_modules", "typescript"));
-    writeFileSync(join(folder, name), main);
-    writeFileSync(join(folder, from), shared);
-    const { stdout } = spawnSync(process.execPath, [MERLON, "tsc", "--noEmit"], { cwd: folder, encoding: "utf8" });
-    const errors = stdout.split("\n").filter(line => /error TS/.test(line));
-    return errors.length === 1 && errors[0]!.startsWith(`${name}(3,`) && errors[0]!.includes("agee");
-  } finally {
-    remove();
-  }
+/** The lines of errors that `merlon tsc` prints. */
+async function tsc(folder: string): Promise<readonly string[]> {
+  const child = spawn(process.execPath, [MERLON, "tsc", "--noEmit"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const stdout = await text(child.stdout);
+  return stdout.split("\n").filter(line => /error TS/.test(line));
 }
 
 const lineOf = (text: string, mark: string, plus = 0): Position => {
@@ -168,7 +194,7 @@ function old(editor: Editor, name: string, text: string): View {
           ...at(mark),
         },
       );
-      return `${definitions[0]?.file}:${definitions[0]?.start.line}`;
+      return `${definitions[0]?.file}:${definitions[0]?.start.line}:${definitions[0]?.start.offset}`;
     },
     renamed: async mark =>
       (await editor.ask<{ locs: { locs: unknown[] }[] }>("rename", { file, ...at(mark) })).locs.flatMap(l => l.locs)
@@ -202,7 +228,8 @@ function native(editor: NativeEditor, name: string, text: string): View {
         "textDocument/definition",
         at(mark),
       );
-      return first ? `${fileURLToPath(first.uri)}:${first.range.start.line + 1}` : "";
+      const { line, character } = first?.range.start ?? { line: -1, character: -1 };
+      return first ? `${fileURLToPath(first.uri)}:${line + 1}:${character + 1}` : "";
     },
     renamed: async mark => {
       const { changes } = await editor.ask<{ changes: Record<string, unknown[]> }>("textDocument/rename", {
