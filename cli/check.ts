@@ -41,10 +41,10 @@ Exit status: 0 when nothing is wrong, 1 otherwise; --watch ends with 0.`,
 
 async function checkOnce(files: readonly string[], format: DiagnosticFormat): Promise<Round> {
   const { compile, formatDiagnostics, rewrite } = await import("../compiler/index.js");
-  const { operatorAdvice } = await import("./project-typescript.js");
+  const { operatorAdvice, settingAdvice } = await import("./project-typescript.js");
   const adviceOn = (file: string): string | undefined => {
     if (!isMerlonFile(file) || !existsSync(file)) return undefined;
-    return operatorAdvice(file, rewrite(readFileSync(file, "utf8"), file).usesOperators);
+    return operatorAdvice(file, rewrite(readFileSync(file, "utf8"), file).usesOperators) ?? settingAdvice(file);
   };
   const diagnostics = [];
   const read = new Set<string>();

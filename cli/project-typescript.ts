@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileForm } from "../compiler/1-rewrite/file-form.js";
+import { brokenAdvice, editorSettings, findConfig, readProjectConfig } from "./project-config.js";
 
 export interface ProjectTypeScript {
   readonly version: string;
@@ -49,13 +50,15 @@ export function operatorAdvice(file: string, usesOperators: boolean): string | u
     return `TypeScript ${version} shows operators in no file: install typescript@6 or TypeScript 7.1 in the project, or run \`merlon migrate ${file} --to methods\`.`;
   if (teach === "mapper" && form === "ts")
     return `TypeScript ${version} reads operators in \`.merlon\` files alone: run \`merlon migrate ${file} --to merlon\`, or \`--to methods\`.`;
-  const config = findConfig(folder);
-  const where = config ?? "a tsconfig.json";
+  const found = findConfig(folder);
+  const config = found === undefined ? undefined : readProjectConfig(found);
+  const where = found ?? "a tsconfig.json";
+  if (config?.broken !== undefined) return brokenAdvice(config);
   if (teach === "mapper")
-    return config !== undefined && names(config, maps)
+    return config?.maps
       ? undefined
       : `TypeScript ${version} reads \`.merlon\` files with Merlon's content mapper: add \`"contentMappers": [{ "package": "merlon", "extensions": [".merlon"] }]\` to ${where}.`;
-  if (config === undefined || !names(config, plugs))
+  if (!config?.plugs)
     return `TypeScript ${version} shows operators with Merlon's plugin: add \`"plugins": [{ "name": "merlon" }]\` to \`compilerOptions\` in ${where}.`;
   for (const name of SECOND) {
     const second = projectTypeScript(folder, name);
@@ -65,63 +68,17 @@ export function operatorAdvice(file: string, usesOperators: boolean): string | u
   return undefined;
 }
 
+/** A setting that files beside a program need, in a project whose configuration names Merlon. @returns one sentence */
+export function settingAdvice(file: string): string | undefined {
+  const folder = dirname(resolve(file));
+  const found = projectTypeScript(folder) && hasPackage(folder) ? findConfig(folder) : undefined;
+  const config = found === undefined ? undefined : readProjectConfig(found);
+  return config && (config.plugs || config.maps) ? editorSettings(config) : undefined;
+}
+
 function hasPackage(from: string): boolean {
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, "node_modules", "merlon", "package.json"))) return true;
     if (folder === dirname(folder)) return false;
-  }
-}
-
-interface Config {
-  readonly extends?: unknown;
-  readonly compilerOptions?: { readonly plugins?: unknown };
-  readonly contentMappers?: unknown;
-}
-
-const hasEntry = (list: unknown, key: string): boolean =>
-  Array.isArray(list) && list.some((entry: unknown) => (entry as Record<string, unknown> | null)?.[key] === "merlon");
-const plugs = ({ compilerOptions }: Config): boolean => hasEntry(compilerOptions?.plugins, "name");
-const maps = ({ contentMappers }: Config): boolean => hasEntry(contentMappers, "package");
-
-/** The nearest tsconfig.json, up to the folder of the package. */
-function findConfig(from: string): string | undefined {
-  for (let folder = from; ; folder = dirname(folder)) {
-    const file = join(folder, "tsconfig.json");
-    if (existsSync(file)) return file;
-    if (existsSync(join(folder, "package.json")) || folder === dirname(folder)) return undefined;
-  }
-}
-
-/** Whether a configuration, or one that it extends, has an entry. A configuration that cannot be read is TypeScript's to report. */
-function names(file: string, test: (config: Config) => boolean, seen = new Set<string>()): boolean {
-  if (seen.has(file) || !existsSync(file)) return false;
-  seen.add(file);
-  const config = readConfig(file);
-  if (!config) return false;
-  return (
-    test(config) ||
-    [config.extends].flat().some(base => typeof base === "string" && names(baseOf(file, base), test, seen))
-  );
-}
-
-function baseOf(file: string, base: string): string {
-  const path = base.endsWith(".json") ? base : `${base}.json`;
-  if (/^\.{0,2}\//.test(base)) return resolve(dirname(file), path);
-  try {
-    return createRequire(file).resolve(base);
-  } catch {
-    return "";
-  }
-}
-
-/** JSON with comments and trailing commas. */
-function readConfig(file: string): Config | undefined {
-  const bare = readFileSync(file, "utf8")
-    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, text?: string) => text ?? "")
-    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, (_, text?: string) => text ?? "");
-  try {
-    return JSON.parse(bare) as Config;
-  } catch {
-    return undefined;
   }
 }

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { fileForm } from "../compiler/1-rewrite/file-form.js";
+import { findConfig, readProjectConfig, tscSettings } from "./project-config.js";
 import { operatorAdvice, type ProjectTypeScript, projectTypeScript } from "./project-typescript.js";
 
 export const tscCommand = (): Command =>
@@ -34,13 +35,26 @@ async function runTsc(words: readonly string[]): Promise<void> {
   else process.exitCode = await runNative(typescript, words);
 }
 
-/** The folder of `-p`, which may name a file. */
-function projectFolder(words: readonly string[]): string {
+/** What `-p` names: a folder or a file. */
+function namedProject(words: readonly string[]): string | undefined {
   const at = words.findIndex(word => /^--?(?:p|project)$/i.test(word));
-  const named = at < 0 ? undefined : words[at + 1];
+  return at < 0 ? undefined : words[at + 1];
+}
+
+function projectFolder(words: readonly string[]): string {
+  const named = namedProject(words);
   if (named === undefined) return process.cwd();
   return named.endsWith(".json") ? dirname(resolve(named)) : resolve(named);
 }
+
+/** Settings of the project's tsconfig.json that explain errors. */
+function adviceOnSettings(words: readonly string[]): readonly string[] {
+  const named = namedProject(words);
+  const file = named?.endsWith(".json") ? resolve(named) : findConfig(projectFolder(words));
+  return file === undefined ? [] : tscSettings(readProjectConfig(file));
+}
+
+const say = (advice: string): void => void process.stderr.write(`merlon tsc: ${advice}\n`);
 
 /** Runs in this process, and ends it as `tsc` does. */
 async function runThroughVolar({ folder }: ProjectTypeScript, words: readonly string[]): Promise<void> {
@@ -52,6 +66,9 @@ async function runThroughVolar({ folder }: ProjectTypeScript, words: readonly st
   ]);
   const tsc = join(folder, "lib", "tsc.js");
   process.argv = [process.argv[0]!, tsc, ...words];
+  process.on("exit", code => {
+    if (code !== 0) adviceOnSettings(words).forEach(say);
+  });
   run(tsc, [FOREIGN], () => [languagePlugin(findEnvironment, { linesOfAuthor: true })]);
 }
 
@@ -77,8 +94,9 @@ async function runNative({ folder, teach }: ProjectTypeScript, words: readonly s
     child.once("error", fail);
     child.once("close", status => done(status ?? 1));
   });
-  const advice = code === 0 ? undefined : adviceOn(said.replace(ESCAPES, ""));
-  if (advice !== undefined) process.stderr.write(`merlon tsc: ${advice}\n`);
+  if (code === 0) return code;
+  const advice = adviceOn(said.replace(ESCAPES, ""));
+  (advice === undefined ? adviceOnSettings(words) : [advice]).forEach(say);
   return code;
 }
 

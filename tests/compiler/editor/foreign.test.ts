@@ -1,0 +1,242 @@
+// `merlon tsc` and `merlon check` in a project outside of the tree, which has Merlon as npm installs it and the settings of the documentation.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { readProjectConfig, tscSettings } from "#cli/project-config.js";
+import { blocksOf } from "../../docs/blocks.js";
+import { builtFile, MERLON } from "../../needs/built.js";
+import { nativeTypeScript } from "../../needs/typescripts.js";
+import { ROOT } from "../../run/graph.mjs";
+
+const MODULES = join(ROOT, "node_modules");
+/** Of Merlon's dependencies, those that its declarations import; better-sqlite3 and onnxruntime-node are optional. */
+const INSTALLED = ["zod", "commander", "protobufjs", "ioredis", "apache-arrow", "@types/node"];
+
+const json = (page: string, index: number): Record<string, Record<string, unknown>> => {
+  const block = blocksOf(page).filter(({ language }) => language === "jsonc")[index]!;
+  return JSON.parse(block.text.replaceAll(/\/\/.*$/gm, ""));
+};
+const SIX = json("README.md", 0);
+const SEVEN = json("docs/guides/editors.md", 2);
+
+/** A program in each form, and a plain file that uses them, the client and the test kit. */
+const FILES = {
+  "shared.merlon": `import { clip, source } from "merlon";
+export const user = source({ age: "float32", city: "string" });
+export const adult = user["age"] >> clip({ min: 18 });
+`,
+  "main.workflow.ts": `import { logOp, workflow } from "merlon";
+import { adult, user } from "./shared.merlon";
+const grown = adult >> logOp();
+export default workflow("w", grown + user["city"]);
+`,
+  "uses.ts": `import { connect } from "merlon/client";
+import { createTestServer } from "merlon/testing";
+import { adult } from "./shared.merlon";
+export const column: "float32 age" = adult.columns;
+await using server = await createTestServer("model-repo", { mockMissing: true });
+await using client = await connect("grpc://localhost:8001");
+console.log(server, client);
+`,
+} as const;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "merlon-foreign-"));
+  const merlon = join(folder, "node_modules", "merlon");
+  mkdirSync(merlon, { recursive: true });
+  cpSync(join(ROOT, "package.json"), join(merlon, "package.json"));
+  const dist = dirname(dirname(builtFile("compiler/index.js")));
+  // As files of its own: behind a link, TypeScript would find the tree's packages beside them. The plugin and the mapper are not started by name here.
+  cpSync(dist, join(merlon, relative(ROOT, dist)), {
+    recursive: true,
+    filter: path => !/\.\w+$/.test(path) || path.endsWith(".d.ts"),
+  });
+  for (const name of INSTALLED) link(join(MODULES, name), name);
+  mkdirSync(join(folder, "src"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function link(target: string, name: string): void {
+  const path = join(folder, "node_modules", name);
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { force: true });
+  symlinkSync(target, path);
+}
+
+const TYPESCRIPT = join(MODULES, "typescript");
+
+interface Project {
+  readonly tsconfig?: object | string;
+  readonly manifest?: object;
+  readonly files?: Partial<Record<string, string>>;
+  readonly typescript?: string;
+}
+
+function run(words: readonly string[], project: Project = {}): { status: number; errors: string[]; said: string } {
+  const { tsconfig = SIX, manifest = { type: "module" }, files = {}, typescript = TYPESCRIPT } = project;
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+  writeFileSync(join(folder, "tsconfig.json"), typeof tsconfig === "string" ? tsconfig : JSON.stringify(tsconfig));
+  link(typescript, "typescript");
+  rmSync(join(folder, "src"), { recursive: true });
+  mkdirSync(join(folder, "src"));
+  for (const [name, text] of Object.entries({ ...FILES, ...files }))
+    if (text !== undefined) writeFileSync(join(folder, "src", name), text);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MERLON, ...words], { cwd: folder, encoding: "utf8" });
+  return { status: status!, errors: stdout.split("\n").filter(line => /error TS/.test(line)), said: stderr };
+}
+
+const without = (option: string): object => {
+  const { [option]: _, ...compilerOptions } = SIX.compilerOptions!;
+  return { ...SIX, compilerOptions };
+};
+
+// Each run of `tsc` reads the declarations of Node and of Merlon.
+vi.setConfig({ testTimeout: 300_000 });
+
+describe("with the settings of the documentation", () => {
+  test("README and docs/guides/editors.md have the same", () => {
+    expect(SIX).toEqual(json("docs/guides/editors.md", 0));
+    expect({ ...SEVEN, contentMappers: undefined }).toEqual({
+      ...SIX,
+      compilerOptions: { ...SIX.compilerOptions, plugins: undefined },
+    });
+  });
+
+  test("TypeScript 6: no errors", () => expect(run(["tsc"])).toEqual({ status: 0, errors: [], said: "" }));
+
+  test("TypeScript 7.1: no errors", () => {
+    // The mapper runs from the tree; operators show in `.merlon` files alone.
+    link(ROOT, "merlon-mapper");
+    const tsconfig = JSON.stringify(SEVEN).replace('"merlon"', '"merlon-mapper"');
+    const project = {
+      tsconfig,
+      typescript: nativeTypeScript("typescript-7.1"),
+      files: { "main.workflow.ts": undefined },
+    };
+    expect(run(["tsc"], project)).toEqual({ status: 0, errors: [], said: "" });
+  });
+
+  test("mistakes in each kind of file are reported at their places, and nothing else is", () => {
+    const files = {
+      "shared.merlon": FILES["shared.merlon"].replace('"age"]', '"agee"]'),
+      "main.workflow.ts": FILES["main.workflow.ts"].replace('"city"]', '"town"]'),
+      "uses.ts": `${FILES["uses.ts"]}const wrong: number = "text";\n`,
+    };
+    const { status, errors, said } = run(["tsc"], { files });
+    const places = errors.map(line => line.slice(0, line.indexOf(":")));
+    expect([status, places.toSorted(), said]).toEqual([
+      2,
+      ["src/main.workflow.ts(4,43)", "src/shared.merlon(3,27)", "src/uses.ts(4,14)", "src/uses.ts(8,7)"],
+      "",
+    ]);
+    expect(errors.find(line => line.startsWith("src/shared.merlon"))).toContain("agee");
+  });
+
+  test("plain tsc checks a project in the method form", () => {
+    const files = {
+      "shared.merlon": undefined,
+      "main.workflow.ts": `import { clip, source, workflow } from "merlon";
+export default workflow("w", source({ age: "float32" }).pipe(clip({ min: 18 })));
+`,
+      "uses.ts": FILES["uses.ts"].replaceAll(/^.*adult.*\n/gm, ""),
+    };
+    run(["--version"], { files });
+    const tsc = join(TYPESCRIPT, "lib", "tsc.js");
+    const { status, stdout } = spawnSync(process.execPath, [tsc], { cwd: folder, encoding: "utf8" });
+    expect([status, stdout]).toEqual([0, ""]);
+  });
+});
+
+describe("a setting that is missing is named once, after TypeScript's errors", () => {
+  test.each([
+    [
+      "type of the package",
+      { manifest: {} },
+      /^merlon tsc: TypeScript reads the project as CommonJS, .*: add `"type": "module"` to \S+package\.json\.\n$/,
+    ],
+    [
+      "lib and types",
+      { tsconfig: { ...SIX, compilerOptions: { ...SIX.compilerOptions, lib: ["es2023"], types: [] } } },
+      /^merlon tsc: `merlon\/client` and `merlon\/testing` need .*"esnext\.disposable".* in \S+tsconfig\.json\.\n$/,
+    ],
+    [
+      "skipLibCheck",
+      { tsconfig: without("skipLibCheck") },
+      /^merlon tsc: Merlon's declarations .*"skipLibCheck": true.*\n$/,
+    ],
+  ] as const)("%s", (_, project, sentences) => {
+    const { status, errors, said } = run(["tsc", "--noEmit"], project);
+    expect(status).not.toBe(0);
+    expect(errors.length).toBeGreaterThan(0);
+    expect(said).toMatch(sentences);
+  });
+
+  test("all of them are, in this order", () => {
+    writeFileSync(join(folder, "package.json"), "{}");
+    writeFileSync(join(folder, "odd.json"), '{ "compilerOptions": { "module": "nodenext" } }');
+    const settings = [/"type": "module"/, /"esnext\.disposable"/, /"skipLibCheck": true/];
+    expect(tscSettings(readProjectConfig(join(folder, "odd.json")))).toEqual(
+      settings.map(setting => expect.stringMatching(setting)),
+    );
+  });
+
+  test("an error of the author's own brings no advice where nothing is missing", () => {
+    const { errors, said } = run(["tsc"], { files: { "uses.ts": 'export const a: number = "x";\n' } });
+    expect([errors.length, said]).toEqual([1, ""]);
+  });
+
+  test("merlon check ends with the first one as a note", () => {
+    const check = (project: Project) => run(["check", "src/main.workflow.ts"], project);
+    expect(check({})).toEqual({ status: 0, errors: [], said: "" });
+    expect(check({ manifest: {} })).toMatchObject({
+      status: 0,
+      said: expect.stringMatching(/^note: .*"type": "module".*\n$/),
+    });
+    const { types: _, lib: __, ...bare } = SIX.compilerOptions!;
+    expect(check({ tsconfig: { ...SIX, compilerOptions: bare } }).said).toMatch(/^note: .*"esnext\.disposable".*\n$/);
+  });
+});
+
+describe("broken projects", () => {
+  const broken = '{\n  // settings\n  "compilerOptions": { "skipLibCheck": true }\n  "include": ["src"]\n}\n';
+
+  test("a tsconfig.json that is not JSON is named with its line", () => {
+    const { status, said } = run(["tsc", "--noEmit"], { tsconfig: broken });
+    expect([status, said]).toEqual([
+      2,
+      expect.stringMatching(
+        /^merlon tsc: \S+tsconfig\.json:4:3: the configuration is not valid JSON; correct it first\.\n$/,
+      ),
+    ]);
+    expect(run(["check", "src/main.workflow.ts"], { tsconfig: broken })).toMatchObject({
+      status: 0,
+      said: expect.stringMatching(/^note: \S+tsconfig\.json:4:3: the configuration is not valid JSON; .*\n$/),
+    });
+  });
+
+  test.each([
+    ["a list", "[]"],
+    ["a number", "7"],
+    ["null", "null"],
+    ["nothing", ""],
+    ["a circle", '{ "extends": "./odd.json" }'],
+    ["bases that are none", '{ "extends": ["./none", 3, null] }'],
+    ["a hundred thousand braces", "{".repeat(1e5)],
+  ])("%s in its place names nothing of Merlon's, and reading it ends", (_, text) => {
+    const file = join(folder, "odd.json");
+    writeFileSync(file, text);
+    const { plugs, maps, broken } = readProjectConfig(file);
+    expect([plugs, maps]).toEqual([false, false]);
+    expect(broken?.startsWith(`${file}:1:`) ?? true).toBe(true);
+  });
+
+  test("of two TypeScripts merlon tsc runs the first", () => {
+    link(nativeTypeScript("typescript-7.1"), "@typescript/native-preview");
+    const { status, errors, said } = run(["tsc"]);
+    rmSync(join(folder, "node_modules", "@typescript"), { recursive: true });
+    expect([status, errors, said]).toEqual([0, [], ""]);
+  });
+});
