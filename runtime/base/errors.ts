@@ -12,6 +12,8 @@ export const STATUS = {
   UNSUPPORTED: { grpc: 12, http: 501, label: "Unsupported" },
   ALREADY_EXISTS: { grpc: 6, http: 400, label: "Already exists" },
   RESOURCE_EXHAUSTED: { grpc: 8, http: 503, label: "Resource exhausted" },
+  /** Triton has none of its own: gRPC ends such a call, and a gateway answers so over HTTP. */
+  DEADLINE_EXCEEDED: { grpc: 4, http: 504, label: "Deadline exceeded" },
   CANCELLED: { grpc: 1, http: 400, label: "Cancelled" },
 } as const;
 

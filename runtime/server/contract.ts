@@ -111,6 +111,8 @@ export interface ServerModels {
    * @throws RuntimeFault
    */
   config(model: string, version: ModelVersion, near?: string, lease?: Lease): ModelConfig;
+  /** The configurations of all models that are ready. */
+  configs(): readonly ModelConfig[];
   /**
    * Answers arrive through `answer`, the last one with `final`; a decoupled model's last answer may be `undefined`.
    * Never rejects: faults are answers.

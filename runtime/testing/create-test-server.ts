@@ -76,10 +76,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       ...options.serve,
       middleware: [seen, faultLayer(replaced.faults), ...(options.serve?.middleware ?? []), ...replaced.layers],
     });
-    await requireModels(
-      replaced.faults.list().map(({ fault }) => fault),
-      registry,
-    ).catch(async error => {
+    await requireDoubled(options, replaced, registry).catch(async error => {
       await server.stop();
       throw error;
     });
@@ -98,6 +95,9 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       http: `http://127.0.0.1:${ports.http}`,
       grpc: `127.0.0.1:${ports.grpc}`,
       metrics: ports.metrics === undefined ? undefined : `http://127.0.0.1:${ports.metrics}/metrics`,
+      get mocked() {
+        return server.mocked;
+      },
       log,
       model(name) {
         requireModel(registry, name);
@@ -119,6 +119,25 @@ export async function createTestServer(source: TestSource, options: TestServerOp
     await written?.remove();
     throw withReasons(error as Error, log);
   }
+}
+
+/** @throws RuntimeFault or RangeError for a fault or a double of what is not there, naming what is */
+async function requireDoubled(
+  { models = {}, stages = {} }: TestServerOptions,
+  { faults, requireStage }: ReturnType<typeof createReplacements>,
+  registry: Registry,
+): Promise<void> {
+  await requireModels(
+    faults.list().map(({ fault }) => fault),
+    registry,
+  );
+  await requireModels(
+    Object.keys(models).map(model => ({ model })),
+    registry,
+    "double",
+  );
+  // Models that are loaded by a request may have their stages later.
+  if (registry.ready().length > 0) Object.keys(stages).forEach(requireStage);
 }
 
 const LOOPBACK = { port: 0, address: "127.0.0.1" };
@@ -156,11 +175,15 @@ function createReplacements(source: TestSource, options: TestServerOptions) {
       stageNames.add(name);
     },
     restore: () => stages.set(name, options.stages?.[name]),
-    fail: effects => faults.add({ ...effects, ...stageTarget(stages.plans, name) }),
+    fail(effects) {
+      stages.require(name);
+      return faults.add({ ...effects, ...stageTarget(stages.plans, name) });
+    },
   });
   return {
     faults,
     layers: [models.middleware, stages.middleware],
+    requireStage: stages.require,
     model,
     stage,
     reset(): void {

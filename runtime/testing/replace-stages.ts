@@ -15,6 +15,8 @@ export interface StageLayer {
   /** Plans that were loaded, by model. */
   readonly plans: ReadonlyMap<string, Plan>;
   /** @throws RangeError for a name that no loaded plan has */
+  require(name: string): void;
+  /** @throws RangeError as `require` does */
   set(name: string, act: StageFunction | undefined): void;
 }
 
@@ -75,19 +77,22 @@ export function createStageLayer(
     return replacing(place) ? kernel : open().then(() => kernel);
   };
 
+  const requireStage = (name: string): void => {
+    if ([...plans].some(([model, plan]) => stepsOf(model, plan, name).length > 0)) return;
+    const names = [...plans].flatMap(([model, plan]) =>
+      stageNames(plan).map(stage => (plans.size > 1 ? `${model}/${stage}` : stage)),
+    );
+    throw new RangeError(
+      `there is no stage \`${name}\`; there are ${names.map(text => `\`${text}\``).join(", ") || "none: no plan is loaded"}`,
+    );
+  };
+
   return {
     middleware: { step },
     plans,
+    require: requireStage,
     set(name, act) {
-      const known = [...plans].some(([model, plan]) => stepsOf(model, plan, name).length > 0);
-      if (!known) {
-        const names = [...plans].flatMap(([model, plan]) =>
-          stageNames(plan).map(stage => (plans.size > 1 ? `${model}/${stage}` : stage)),
-        );
-        throw new RangeError(
-          `there is no stage \`${name}\`; there are ${names.map(text => `\`${text}\``).join(", ") || "none: no plan is loaded"}`,
-        );
-      }
+      requireStage(name);
       if (act) functions.set(name, act);
       else functions.delete(name);
     },

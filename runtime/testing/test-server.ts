@@ -10,6 +10,7 @@ import type { ModelType, ModelTypes, TensorType } from "../client/model-types.js
 import type { StageInput, StageOutput } from "../engine/schedule/stage-columns.js";
 import type { StageFunction } from "../engine/schedule/stage-function.js";
 import type { MockFunction, MockRequest } from "../server/backends/mock/answer.js";
+import type { Mocked } from "../server/backends/mock/mock-missing.js";
 import type { MockTensor, TensorValue } from "../server/backends/mock/tensor-values.js";
 import type { Fault } from "../server/faults/fault.js";
 import type { FaultSet } from "../server/faults/fault-set.js";
@@ -102,6 +103,8 @@ export interface TestServer<Models extends KnownModels = KnownModels> extends As
   readonly grpc: string;
   /** `http://127.0.0.1:PORT/metrics`; only where `serve.metrics` opens it. */
   readonly metrics: string | undefined;
+  /** What `mockMissing` stands in for now, model or stage, and why. */
+  readonly mocked: readonly Mocked[];
   /** Lines of the server's log so far. */
   readonly log: readonly string[];
   /** A model by its name. @throws RangeError for one that is not loaded */

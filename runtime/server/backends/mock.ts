@@ -12,6 +12,7 @@ import type { BackendRequest, BackendResponse } from "../contract.js";
 import { findInside } from "../models/inside-folder.js";
 import type { Backend, LoadContext } from "./backend.js";
 import { callFunction, type MockFunction, readRequest, writeAnswer } from "./mock/answer.js";
+import { consumedDims } from "./mock/consumers.js";
 import { checkMockSettings, type FoundSettings, type MockSettings, readMockSettings } from "./mock/settings.js";
 import { createTable } from "./mock/table.js";
 
@@ -79,7 +80,7 @@ type Answers = (request: BackendRequest) => AsyncIterable<BackendResponse> | Ite
 
 async function createAnswers(
   { settings, folder, where, onDisk }: FoundSettings,
-  { config, code = "all" }: LoadContext,
+  { config, code = "all", server }: LoadContext,
   given: MockFunction | undefined,
   onMistake: OnMistake | undefined,
 ): Promise<Answers> {
@@ -93,10 +94,11 @@ async function createAnswers(
         ));
   const table = settings.table && createTable(settings.table, config, where);
   const decoupled = config.model_transaction_policy?.decoupled === true;
+  const consumed = (output: string) => consumedDims(config, output, server.configs());
   const count = decoupled ? (settings.stream?.answers ?? 1) : 1;
   return async function* (request) {
     const write = (values: Parameters<typeof writeAnswer>[0], answer: number): BackendResponse =>
-      writeAnswer(values, request, { config, settings, answer });
+      writeAnswer(values, request, { config, settings, answer, consumed });
     let n = 0;
     if (act) {
       for await (const values of callFunction(act, readRequest(request, config, settings))) {

@@ -17,6 +17,7 @@ export function executionFault(
   if (message !== undefined) return new RuntimeFault(code, message);
   if (code === "UNAVAILABLE") return timedOut();
   if (code === "CANCELLED") return cancelled();
+  if (code === "DEADLINE_EXCEEDED") return new RuntimeFault(code, "Deadline Exceeded");
   if (code === "INTERNAL" && config.backend === "onnxruntime")
     return new RuntimeFault(
       code,

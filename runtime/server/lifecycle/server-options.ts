@@ -6,6 +6,7 @@ import { CLIENT_SHM_OFF, tritonContainer } from "../../../contract/triton-releas
 import type { Clock } from "../../base/clock.js";
 import { defaultMemoryLimit } from "../../base/memory/memory-limit.js";
 import { DEFAULT_RATIO } from "../../base/memory/request-allowance.js";
+import type { Mocked } from "../backends/mock/mock-missing.js";
 import type { Fault } from "../faults/fault.js";
 import type { GpuChoice } from "../models/gpus.js";
 import type { ModelMiddleware } from "../models/model-middleware.js";
@@ -167,6 +168,8 @@ export interface RunningServer {
   };
   /** The last requests, if `recentRequests` enables them. */
   readonly recent?: RecentRequests;
+  /** What `mockMissing` stands in for now, and why. */
+  readonly mocked: readonly Mocked[];
   /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
   stop(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { removeAbandonedFolders } from "../../../contract/files/temporary-folder
 import { RuntimeFault, STATUS } from "../../base/errors.js";
 import { inBackground, watchFaults } from "../../base/in-background.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
+import type { Mocked } from "../backends/mock/mock-missing.js";
 import { chooseCache } from "../cache/choose-cache.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
@@ -53,7 +54,8 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   relief.cache = cache;
   const faults = await openFaults(options);
   const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
-  const middleware = await layersOf(options, faults, replay, log);
+  const mocked: MockedByName = new Map();
+  const middleware = await layersOf(options, faults, replay, log, mocked);
   const failures = createFailureCounts();
   const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
     log,
@@ -63,7 +65,7 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
   });
   return start({
     ...{ given, options, logState, log, relief, budget, failed, faults },
-    ...{ replay, unwatch, failures, registry },
+    ...{ replay, unwatch, failures, registry, mocked },
   });
 }
 
@@ -88,11 +90,15 @@ interface ServerParts {
   readonly unwatch: () => void;
   readonly failures: FailureCounts;
   readonly registry: Registry;
+  readonly mocked: MockedByName;
 }
 
-/** Loads the models, opens the ports, and polls the repositories if configured. @throws Error, after all that is undone */
+/** What mocks stand in for, by `MODEL` or `MODEL/STAGE`. */
+type MockedByName = Map<string, Mocked>;
+
+/** Loads the models, opens the ports, and polls the repositories if that is wanted. @throws Error, after all that is undone */
 async function start(parts: ServerParts): Promise<RunningServer> {
-  const { given, options, log, logState, relief, budget, failed, faults, failures, registry } = parts;
+  const { given, options, log, logState, relief, budget, failed, faults, failures, registry, mocked } = parts;
   let state: ServerState = failed ? "failed" : "loading";
   const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
   const tracer = options.trace && createTracer(options.trace, isKnown, log);
@@ -107,6 +113,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     if (!failed) {
       if (options.opensEarly) await endpoints.openEarly();
       await loadFirst(registry, options, log, relief.cache !== undefined);
+      if (mocked.size > 0) log.info("mock", `mocks stand in for ${[...mocked.keys()].join(", ")}`);
       state = "serving";
     }
     options.onLoaded();
@@ -121,6 +128,9 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     return {
       ports: { ...endpoints.opened, ...(faultAdmin !== undefined && { faultAdmin }) },
       ...(recent && { recent }),
+      get mocked() {
+        return [...mocked.values()];
+      },
       stop: () => {
         state = "stopping";
         stopped ??= stop(parts, endpoints, polling, closing);
@@ -195,12 +205,13 @@ async function layersOf(
   faults: OpenFaults | undefined,
   replay: Replay | undefined,
   log: ServerLog,
+  mocked: MockedByName,
 ): Promise<ModelMiddleware | undefined> {
   const layers = [
     ...(faults ? [faults.middleware] : []),
     ...options.middleware,
     ...(replay ? [replay.middleware] : []),
-    ...(options.mockMissing ? [await mocks(log)] : []),
+    ...(options.mockMissing ? [await mocks(log, mocked)] : []),
   ];
   return layers.length > 0 ? layered(layers) : undefined;
 }
@@ -249,11 +260,21 @@ const limitLine = (bytes: number): string =>
     ? `requests, responses and caches may hold ${Math.floor((0.9 * bytes) / 2 ** 20)} MiB: 90 % of --memory-limit, ${Math.floor(bytes / 2 ** 20)} MiB`
     : "the memory that requests, responses and caches may hold is not limited: set --memory-limit";
 
-async function mocks(log: ServerLog): Promise<ModelMiddleware> {
-  const { mockMissing } = await import("../backends/mock/mock-missing.js");
-  return mockMissing((name, reason) =>
-    log.warning("mock", `a mock stands in for ${name.includes("/") ? "stage" : "model"} '${name}': ${reason}`),
-  );
+async function mocks(log: ServerLog, mocked: MockedByName): Promise<ModelMiddleware> {
+  const { mockedName, mockMissing } = await import("../backends/mock/mock-missing.js");
+  const layer = mockMissing(one => {
+    const name = mockedName(one);
+    mocked.set(name, one);
+    log.warning("mock", `a mock stands in for ${one.stage === undefined ? "model" : "stage"} '${name}': ${one.reason}`);
+  });
+  return {
+    ...layer,
+    // A model that is loaded again may have its files by now.
+    async backend(place, choose) {
+      for (const [name, { model }] of mocked) if (model === place.config.name) mocked.delete(name);
+      return layer.backend!(place, choose);
+    },
+  };
 }
 
 /**

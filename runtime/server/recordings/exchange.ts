@@ -50,10 +50,10 @@ export const isReplayable = ({
   readonly answers: readonly unknown[];
 }): boolean => (error ? error.cut === true || statusOf(error) !== undefined : answers.length > 0);
 
-/** The recorded status as one of this server's; CANCELLED and the like are the client's doing. */
+/** The recorded status as one of this server's; a cancellation and a deadline are the client's doing. */
 export const statusOf = ({ code }: RecordedFault): StatusCode | undefined =>
   code === "UNIMPLEMENTED"
     ? "UNSUPPORTED"
-    : code !== "CANCELLED" && Object.hasOwn(STATUS, code)
+    : code !== "CANCELLED" && code !== "DEADLINE_EXCEEDED" && Object.hasOwn(STATUS, code)
       ? (code as StatusCode)
       : undefined;

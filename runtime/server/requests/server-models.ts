@@ -109,6 +109,10 @@ export const serverModels = (registry: () => Registry): ServerModels => ({
   },
   config: (model, version, near, lease) =>
     versionsOf(lease, registry).find(model, version, { closing: true, near }).config,
+  configs: () =>
+    registry()
+      .ready()
+      .map(({ config }) => config),
   async infer(model, version, request, answer, near) {
     try {
       const ready = versionsOf(request.lease, registry).find(model, version, { closing: true, near });

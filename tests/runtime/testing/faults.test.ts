@@ -86,7 +86,23 @@ describe("errors", () => {
     expect(await call()).toMatchObject({ code: "NOT_FOUND", message: "gone" });
   });
 
-  test("hit a share of the requests, the same ones for the same seed, or the first N; failures count", async () => {
+  test.each([
+    ["RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED", 503, "failed on purpose"],
+    ["DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", 504, "Deadline Exceeded"],
+  ] as const)(
+    "%s has its code on gRPC and its status on HTTP, from code and as a word",
+    async (code, onGrpc, status, text) => {
+      server.model("echo").fail({ error: { code } });
+      expect(await call()).toMatchObject({ code: onGrpc, message: text });
+      expect(await infer()).toEqual({ status, body: JSON.stringify({ error: text }) });
+      server.reset();
+      server.faults.add(`echo:error=${code},message=not now`);
+      expect(await call()).toMatchObject({ code: onGrpc, message: "not now" });
+      expect(await infer()).toEqual({ status, body: '{"error":"not now"}' });
+    },
+  );
+
+  test("hit a share of the requests, the same ones for the same seed, or the first so many; failures count", async () => {
     const pattern = async (): Promise<string> => {
       server.model("echo").fail({ error: {}, rate: 0.5 });
       const statuses: number[] = [];
@@ -256,7 +272,15 @@ test("the admin call exists only if enabled, and adds and removes", async () => 
     });
   expect(await (await post('{"fault":"echo_int32:error,message=on purpose"}')).json()).toEqual({ id: 1 });
   expect((await ask()).body).toEqual({ error: "on purpose" });
-  expect(await (await fetch(admin)).json()).toMatchObject([{ id: 1, hits: 1, fault: { model: "echo_int32" } }]);
+  expect(await (await post('{"model":"echo_int32","error":{"code":"DEADLINE_EXCEEDED"},"times":1}')).json()).toEqual({
+    id: 2,
+  });
+  await fetch(`${admin}/1`, { method: "DELETE" });
+  expect(await ask()).toMatchObject({ status: 504, body: { error: "Deadline Exceeded" } });
+  await fetch(`${admin}/2`, { method: "DELETE" });
+  expect(await (await post('{"fault":"echo_int32:error,message=on purpose"}')).json()).toEqual({ id: 3 });
+  expect((await ask()).body).toEqual({ error: "on purpose" });
+  expect(await (await fetch(admin)).json()).toMatchObject([{ id: 3, hits: 1, fault: { model: "echo_int32" } }]);
   expect((await post("{}", "text/plain")).status).toBe(415);
   expect(await (await post('{"model":"x"}')).json()).toMatchObject({ error: expect.stringContaining("does nothing") });
   expect((await fetch(`${admin}/9`, { method: "DELETE" })).status).toBe(404);
@@ -274,7 +298,7 @@ test("the admin call exists only if enabled, and adds and removes", async () => 
       ),
     },
   ]);
-  expect(await (await fetch(`${admin}/1`, { method: "DELETE" })).json()).toEqual([]);
+  expect(await (await fetch(`${admin}/3`, { method: "DELETE" })).json()).toEqual([]);
   expect((await ask()).status).toBe(200);
   await open.stop();
 });

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { mockMissing } from "#runtime/server/backends/mock/mock-missing.js";
+import { mockedName, mockMissing } from "#runtime/server/backends/mock/mock-missing.js";
 import { repository, startServer } from "../server/support.js";
 
 const io = (type: string, dims = "-1"): string => `
@@ -193,7 +193,7 @@ test.each([
   ],
 ] as const)("a stage whose package %s: a mock replaces it: %s", async (_, fault, mocked) => {
   const told: string[] = [];
-  const { step } = mockMissing(name => told.push(name));
+  const { step } = mockMissing(mocked => told.push(mockedName(mocked)));
   const place = { model: "m", plan: {}, step: { label: "near", op: "queryFaiss", artefacts: {} }, folder: "." };
   const prepared = (async () =>
     step!(place as never, async () => {

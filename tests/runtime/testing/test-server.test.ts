@@ -111,11 +111,23 @@ describe("a compiled repository", () => {
     expect(real.ordered_ids!.shape[0]).toBe(2);
   });
 
-  test("lists the stages, and the mistakes of a replacement", async () => {
+  test.each([
+    ["a double", { stages: { rank: () => ({}) } }, "there is no stage `rank`; there are `user`, `query`,"],
+    [
+      "a double",
+      { models: { recommnd: () => ({}) } },
+      "a double is of model 'recommnd', and no repository has it; there are 'recommend'",
+    ],
+  ])("%s of what is not there names what is, and nothing is left running", async (_, options, reason) => {
+    await expect(createTestServer(MODEL_REPO, options)).rejects.toThrow(reason);
+  });
+
+  test("says which stages there are, and what a replacement got wrong", async () => {
     await using server = await createTestServer(MODEL_REPO);
     expect(() => server.stage("rank").replace(() => ({}))).toThrow(
       "there is no stage `rank`; there are `user`, `query`, `retrieval`, `filtering`, `items`, `pairs`, `ranking`, `ordering`",
     );
+    expect(() => server.stage("rank").fail({ error: {} })).toThrow("there is no stage `rank`; there are `user`,");
     server.stage("ranking").replace(() => ({ score: [1] }));
     await expect(server.infer("recommend", ask)).rejects.toThrow(
       "step `ranking.predictOnnx` (predictOnnx): the replacement makes no column `score`; it makes float32 purchase/binary_output",

@@ -22,6 +22,8 @@ export interface Filling {
   readonly settings: MockSettings;
   /** Which answer of a stream it is, from 0. */
   readonly answer: number;
+  /** Sizes that the ensembles around the model require of an output, or -1. */
+  readonly consumed?: (output: string) => readonly number[] | undefined;
 }
 
 /** The batch dimension that an answer has, or none. */
@@ -29,10 +31,10 @@ export const leadOf = ({ max_batch_size }: ModelConfig, { batch }: BackendReques
   max_batch_size > 0 ? [batch] : [];
 
 /** @throws RuntimeFault naming the output */
-export function fill(output: Output, request: BackendRequest, { config, settings, answer }: Filling): Tensor {
+export function fill(output: Output, request: BackendRequest, { config, settings, answer, consumed }: Filling): Tensor {
   const rule = settings.outputs?.[output.name] ?? settings.outputs?.["*"] ?? "zeros";
   const lead = leadOf(config, request);
-  const sizes = openSizes(output, request, config, settings);
+  const sizes = openSizes(output, request, config, settings, consumed);
   const shape = [...lead, ...sizes];
   const bytes = elementCount(shape) * (configDatatype(output.data_type)?.bytes || 4);
   if (bytes > MAX_MADE_BYTES)
@@ -54,12 +56,13 @@ export function fill(output: Output, request: BackendRequest, { config, settings
 
 const isText = ({ data_type }: Output): boolean => configDatatype(data_type)?.kind === "string";
 
-/** Dimensions of any size are as long as those of the request, first to first; 1 where it has none. */
+/** Dimensions of any size are what a consumer takes, or as long as those of the request, first to first; 1 where it has none. */
 function openSizes(
   output: Output,
   { inputs }: BackendRequest,
   config: ModelConfig,
   { shapes }: MockSettings,
+  consumed: Filling["consumed"],
 ): readonly number[] {
   const dims = backendDims(output);
   const given = shapes?.[output.name];
@@ -76,8 +79,15 @@ function openSizes(
   );
   const shape = source && inputs.get(source.name)!.shape.slice(skip);
   const open = shape?.filter((_, i) => (source!.reshape?.shape ?? source!.dims)[i] === -1) ?? [];
+  // A reshaped output has other dimensions on the wire than the mock makes.
+  const taken = dims.includes(-1) && !output.reshape ? consumed?.(output.name) : undefined;
   let next = 0;
-  return dims.map(dim => (dim === -1 ? (open[next++] ?? 1) : dim));
+  return dims.map((dim, i) => {
+    if (dim !== -1) return dim;
+    const asked = open[next++] ?? 1;
+    const fixed = taken?.length === dims.length ? taken[i]! : -1;
+    return fixed === -1 ? asked : fixed;
+  });
 }
 
 function echo(output: Output, rule: Rule, { inputs }: BackendRequest, config: ModelConfig): Tensor {

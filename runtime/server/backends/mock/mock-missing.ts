@@ -22,12 +22,23 @@ const FILES: Readonly<Record<string, (config: ModelConfig) => string>> = {
   merlon: () => "plan.json",
 };
 
-/** @param told called for each model, or `MODEL/STAGE`, that is mocked, with the reason */
-export const mockMissing = (told: (name: string, reason: string) => void = () => {}): ModelMiddleware => ({
+/** What a mock stands in for: a model, or a stage of its plan. */
+export interface Mocked {
+  readonly model: string;
+  readonly stage?: string;
+  /** What is missing. */
+  readonly reason: string;
+}
+
+/** `MODEL` or `MODEL/STAGE`. */
+export const mockedName = ({ model, stage }: Mocked): string => (stage === undefined ? model : `${model}/${stage}`);
+
+/** @param told called for each model or stage when it is mocked, also when it is loaded again */
+export const mockMissing = (told: (mocked: Mocked) => void = () => {}): ModelMiddleware => ({
   assume: "mock",
   async backend({ config, folder }, choose) {
     const mock = async (reason: string) => {
-      told(config.name, reason);
+      told({ model: config.name, reason });
       return (await import("../mock.js")).mockBackend;
     };
     try {
@@ -52,7 +63,7 @@ export const mockMissing = (told: (name: string, reason: string) => void = () =>
     } catch (error) {
       const reason = await whyAbsent(step, folder, error);
       if (reason === undefined) throw error;
-      told(`${model}/${step.label}`, reason);
+      told({ model, stage: step.label, reason });
       const place = { plan, first: step, last: step };
       return { run: (inputs, context) => runStage(standIn, place, inputs, context) };
     }

@@ -3,6 +3,7 @@
  */
 import type { Cancellable } from "../../../base/cancellation.js";
 import type { ConnectionCut } from "../../../base/connection-cut.js";
+import { STATUS } from "../../../base/errors.js";
 import { MAX_STATUS_TEXT } from "../../../wire/grpc/limits.js";
 import type { Packing } from "../../../wire/grpc/packing.js";
 import { encodeFields } from "../http2/hpack-encode.js";
@@ -20,7 +21,7 @@ const PACKED_HEADS = new Map(
   ["gzip", "deflate"].map(name => [name, encodeFields([...FIELDS, ["grpc-encoding", name]])] as const),
 );
 const OK = encodeFields([["grpc-status", "0"]]);
-const DEADLINE_EXCEEDED = 4;
+const DEADLINE_EXCEEDED = STATUS.DEADLINE_EXCEEDED.grpc;
 const FLUSH_MS = 20;
 
 const headOf = (packing: Packing | undefined): Buffer => (packing && PACKED_HEADS.get(packing.encoding)) ?? HEAD;
