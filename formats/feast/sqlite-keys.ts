@@ -1,4 +1,4 @@
-/** Whether a view has rows in a SQLite online store, and for which entities. */
+/** Whether views have rows in a SQLite online store, and for which entities; the store is opened once for all of them. */
 import { existsSync } from "node:fs";
 import type { KeyVersion } from "./feast-key.js";
 import { keyEncoder } from "./feast-key.js";
@@ -9,38 +9,61 @@ import { openToRead } from "./open-sqlite.js";
 export type ViewInStore = "no file" | "no table" | "no rows" | "unread" | KnownKeys;
 
 export interface KnownKeys {
-  /** @returns those that have no row */
+  /** @returns those that have no row; none where the store cannot be read any more */
   missing(keys: readonly (bigint | string)[]): readonly (bigint | string)[];
 }
+
+/** @param view one whose rows are looked up by a single key @param version how the store's keys are written */
+export type LookUpView = (view: FeastView, version: KeyVersion) => ViewInStore;
+
+type Store = Pick<ReturnType<typeof openToRead>, "prepare" | "close">;
 
 /** Milliseconds to wait for a process that writes the store. */
 const WAIT = 1000;
 
-/** @param view one whose rows are looked up by a single key @param version how the store's keys are written */
-export function viewInStore(file: string, view: FeastView, version: KeyVersion): ViewInStore {
-  if (!existsSync(file)) return "no file";
-  const query = <T>(sql: string, use: (get: (...values: unknown[]) => unknown) => T): T => {
-    const db = openToRead(file, WAIT);
-    try {
-      const statement = db.prepare(sql);
-      return use((...values) => statement.get(...values));
-    } finally {
-      db.close();
-    }
-  };
-  const table = `"${view.table.replaceAll('"', '""')}"`;
+/**
+ * Opens a store, and closes it behind `use`.
+ * @param use what it is given may be used until it returns
+ * @param open how the file is opened
+ */
+export function lookInStore<T>(
+  file: string,
+  use: (look: LookUpView) => T,
+  open: (file: string, waitMs: number) => Store = openToRead,
+): T {
+  if (!existsSync(file)) return use(() => "no file");
+  let db: Store;
   try {
-    const isThere = query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", get => get(view.table));
-    if (isThere === undefined) return "no table";
-    if (query(`SELECT 1 FROM ${table} LIMIT 1`, get => get()) === undefined) return "no rows";
+    db = open(file, WAIT);
+  } catch {
+    return use(() => "unread");
+  }
+  try {
+    return use((view, version) => viewIn(db, view, version));
+  } finally {
+    db.close();
+  }
+}
+
+function viewIn(db: Store, view: FeastView, version: KeyVersion): ViewInStore {
+  const table = `"${view.table.replaceAll('"', '""')}"`;
+  const first = (sql: string, ...values: readonly unknown[]): unknown => db.prepare(sql).get(...values);
+  try {
+    if (first("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", view.table) === undefined)
+      return "no table";
+    if (first(`SELECT 1 FROM ${table} LIMIT 1`) === undefined) return "no rows";
   } catch {
     return "unread";
   }
   const encode = keyEncoder(view.joinKeys, version);
   return {
-    missing: keys =>
-      query(`SELECT 1 FROM ${table} WHERE entity_key = ? LIMIT 1`, get =>
-        keys.filter(key => get(encode([key])) === undefined),
-      ),
+    missing(keys) {
+      try {
+        const statement = db.prepare(`SELECT 1 FROM ${table} WHERE entity_key = ? LIMIT 1`);
+        return keys.filter(key => statement.get(encode([key])) === undefined);
+      } catch {
+        return [];
+      }
+    },
   };
 }

@@ -2,7 +2,7 @@
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { FeastView } from "../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
-import { type KnownKeys, viewInStore } from "../../formats/feast/sqlite-keys.js";
+import { type KnownKeys, lookInStore } from "../../formats/feast/sqlite-keys.js";
 import type { Bound } from "../shared/author/bound.js";
 import type { Call, Candidates } from "../shared/author/define-op.js";
 import type { FeastAuthor } from "./author-options.js";
@@ -28,12 +28,14 @@ export function checkStore(call: Call<FeastAuthor>, repository: FeastRepository,
   const { onlineStore, keyVersion } = repository;
   if (onlineStore.type !== "sqlite") return true;
   const candidates = lookUp.key && call.candidatesIn(lookUp.key);
-  return lookUp.views.every(view => {
-    const found = viewInStore(onlineStore.file, view, keyVersion);
-    if (found === "unread") return true;
-    if (typeof found === "string") return reportEmpty(call, view, found);
-    return !candidates || view.joinKeys.length !== 1 || checkIds(call, view, lookUp, found, candidates);
-  });
+  return lookInStore(onlineStore.file, look =>
+    lookUp.views.every(view => {
+      const found = look(view, keyVersion);
+      if (found === "unread") return true;
+      if (typeof found === "string") return reportEmpty(call, view, found);
+      return !candidates || view.joinKeys.length !== 1 || checkIds(call, view, lookUp, found, candidates);
+    }),
+  );
 }
 
 const EMPTY = { "no file": "does not exist", "no table": "has no table", "no rows": "has no rows" } as const;

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
-import { sqlite } from "#formats/feast/open-sqlite.js";
-import { type KnownKeys, viewInStore } from "#formats/feast/sqlite-keys.js";
+import { openToRead, sqlite } from "#formats/feast/open-sqlite.js";
+import { type KnownKeys, lookInStore } from "#formats/feast/sqlite-keys.js";
 
 const samples = fileURLToPath(new URL("../../samples/artefacts/features", import.meta.url));
 const repository = readFeastRepository(samples);
@@ -15,31 +15,61 @@ const store = (repository.onlineStore as { file: string }).file;
 const folder = mkdtempSync(join(tmpdir(), "merlon-keys-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const missing = (keys: readonly bigint[], version: 1 | 3 = 3) =>
+  lookInStore(store, look => (look(items, version) as KnownKeys).missing(keys));
+const seen = (file: string, view = items) => lookInStore(file, look => look(view, 3));
+
 test("keys that the store has, and those that it lacks", () => {
-  const keys = viewInStore(store, items, repository.keyVersion) as KnownKeys;
-  expect(keys.missing([9n, 10n, 49n, 50n])).toEqual([9n, 50n]);
-  expect(keys.missing([])).toEqual([]);
+  expect(repository.keyVersion).toBe(3);
+  expect(missing([9n, 10n, 49n, 50n])).toEqual([9n, 50n]);
+  expect(missing([])).toEqual([]);
 });
 
 test("keys of another serialization have no rows", () => {
-  const keys = viewInStore(store, items, 1) as KnownKeys;
-  expect(keys.missing([10n, 11n])).toEqual([10n, 11n]);
+  expect(missing([10n, 11n], 1)).toEqual([10n, 11n]);
+});
+
+test("any number of views and keys are looked up with the store opened once, and closed behind them", () => {
+  const opened: { open: boolean }[] = [];
+  const users = findView(repository.registry, "user_features")!;
+  const found = lookInStore(
+    store,
+    look => {
+      const [first, second] = [look(items, 3), look(users, 3)] as KnownKeys[];
+      return [first!.missing([10n, 9n]), first!.missing([50n]), typeof second];
+    },
+    (file, wait) => {
+      const db = openToRead(file, wait);
+      opened.push(db);
+      return db;
+    },
+  );
+  expect(found).toEqual([[9n], [50n], "object"]);
+  expect(opened.map(({ open }) => open)).toEqual([false]);
+});
+
+test("a store that stops being readable misses nothing: whoever needs its rows says why", () => {
+  let keys: KnownKeys | undefined;
+  lookInStore(store, look => {
+    keys = look(items, 3) as KnownKeys;
+  });
+  expect(keys!.missing([9n])).toEqual([]);
 });
 
 test("a store without the file, the table, or rows; and one that is none", () => {
-  expect(viewInStore(join(folder, "none.db"), items, 3)).toBe("no file");
+  expect(seen(join(folder, "none.db"))).toBe("no file");
   const made = join(folder, "made.db");
   const db = new (sqlite())(made);
   db.exec("CREATE TABLE other (x)");
-  expect(viewInStore(made, items, 3)).toBe("no table");
+  expect(seen(made)).toBe("no table");
   db.exec(`CREATE TABLE "${items.table}" (entity_key BLOB, feature_name TEXT)`);
-  expect(viewInStore(made, items, 3)).toBe("no rows");
+  expect(seen(made)).toBe("no rows");
   db.close();
   const broken = join(folder, "broken.db");
   writeFileSync(broken, readFileSync(store).subarray(0, 5000));
-  expect(viewInStore(broken, items, 3)).toBe("unread");
+  expect(seen(broken)).toBe("unread");
 });
 
 test("a table's name is quoted", () => {
-  expect(viewInStore(store, { ...items, table: 'x" UNION SELECT 1 --' }, 3)).toBe("no table");
+  expect(seen(store, { ...items, table: 'x" UNION SELECT 1 --' })).toBe("no table");
 });
