@@ -1,8 +1,10 @@
 /**
  * The pipeline: file → rewrite → check → graph → plan. Mistakes of the author are collected and returned, never thrown.
  */
+import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { loadSources } from "./2-check/sources.js";
+import { isStackOverflow, MAX_NESTING, nestingFaults } from "./1-rewrite/nesting.js";
+import { loadSources, type ProgramSources } from "./2-check/sources.js";
 import { artefactReader } from "./3-graph/artefacts.js";
 import type { GraphDocument } from "./3-graph/document.js";
 import { startEvaluator } from "./3-graph/evaluate.js";
@@ -54,8 +56,28 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
   const entry = resolve(file);
   const unreadable = pathFault(entry);
   if (unreadable) return { ok: false, diagnostics: locate([unreadable], () => ""), files: [entry] };
-  startEvaluator();
-  const sources = loadSources(entry);
+  let texts: ReadonlyMap<string, string> = new Map([[entry, readFileSync(entry, "utf8")]]);
+  try {
+    const tooDeep = nestingFaults(texts, MAX_NESTING);
+    if (tooDeep.length > 0) return nested(tooDeep, texts);
+    startEvaluator();
+    const sources = loadSources(entry);
+    texts = sources.texts;
+    return await compileSources(sources, options);
+  } catch (error) {
+    if (!isStackOverflow(error)) throw error;
+    return nested(nestingFaults(texts, 0).slice(0, 1), texts);
+  }
+}
+
+const nested = (findings: readonly Finding[], texts: ReadonlyMap<string, string>): NotCompiled => ({
+  ok: false,
+  diagnostics: locate(findings, path => texts.get(path) ?? ""),
+  files: [...texts.keys()],
+});
+
+async function compileSources(sources: ProgramSources, options: CompileOptions): Promise<Compiled | NotCompiled> {
+  const { entry } = sources;
   const artefacts = artefactReader(dirname(entry));
   const diagnose = (findings: readonly Finding[]) => locate(findings, path => sources.texts.get(path) ?? "");
   // Each phase may read further artefacts.

@@ -7,6 +7,7 @@ import { diagnosticAt, type Finding, type Message } from "../diagnostics/diagnos
 import * as messages from "../diagnostics/messages.js";
 import { closer, type Edit, furtherArgument, glue, opener, replacement } from "./edits.js";
 import { findLambdas, type LambdaSite } from "./lambdas.js";
+import { isStackOverflow, nestingFaults } from "./nesting.js";
 import type { Range, Span } from "./spans.js";
 import {
   isFromSchema,
@@ -84,12 +85,23 @@ interface Work {
 }
 
 /**
- * Rewrites one file. Text without operators is returned with one span that covers it all.
+ * Rewrites one file. Text without operators comes back with one span that covers it all, and so does text that is nested too deeply, with a finding.
  * @param text the author's file
  * @param file its path, for messages
  * @param firstSite index of its first site, where several files share one list; `firstLambda` likewise
  */
 export function rewrite(text: string, file: string, firstSite = 0, firstLambda = 0): Rewritten {
+  try {
+    return rewriteText(text, file, firstSite, firstLambda);
+  } catch (error) {
+    if (!isStackOverflow(error)) throw error;
+    const spans = [{ source: 0, target: 0, length: text.length }];
+    const findings = nestingFaults(new Map([[file, text]]), 0);
+    return { text, body: text, helpers: [], spans, sites: [], lambdas: [], findings, usesOperators: true };
+  }
+}
+
+function rewriteText(text: string, file: string, firstSite: number, firstLambda: number): Rewritten {
   const tree = ts.parse(file, text);
   const lambdaArguments = findLambdas(tree);
   const lambdas = [...new Map([...lambdaArguments.values()].map(lambda => [lambda.range.start, lambda])).values()];

@@ -8,6 +8,7 @@ export const CODES = [
   "rewrite/compound-assignment",
   "rewrite/bracket-on-new-line",
   "rewrite/syntax",
+  "rewrite/nesting",
   "type/not-imported",
   "type/unknown-import",
   "type/unknown-name",
@@ -132,6 +133,13 @@ export const rewriteSyntax = (p: { readonly problem: string | number }): Message
   code: "rewrite/syntax",
   message: `This is not TypeScript: ${p.problem}.`,
   help: `Correct the text at the mark; nothing else in the file is checked before that.`,
+});
+
+/** Chains count too: each `>>` holds everything left of it. The bound is the stack of the process; some 300 operators in one expression are within it. */
+export const rewriteNesting = (p: { readonly levels: string | number }): Message => ({
+  code: "rewrite/nesting",
+  message: `This is nested too deeply to be compiled${p.levels}.`,
+  help: `Name parts of it, \`const part = ...\`, and go on with the names.`,
 });
 
 /** type/not-imported */

@@ -1,0 +1,73 @@
+// A program that is nested too deeply is refused at its innermost place, whichever phase has no stack left for it.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { deepestPlace } from "#compiler/1-rewrite/nesting.js";
+import { rewrite } from "#compiler/1-rewrite/rewrite.js";
+import { compile } from "#compiler/index.js";
+import "../needs/built.js";
+
+const HEAD =
+  'import { clip, logOp, source, workflow } from "merlon";\nexport const user = source({ age: "float32" });\n';
+const END = 'export default workflow("w", user["age"] >> logOp());\n';
+const folder = mkdtempSync(join(tmpdir(), "merlon-nesting-"));
+let files = 0;
+const write = (body: string, name = `deep${files++}.workflow.ts`): string => {
+  writeFileSync(join(folder, name), HEAD + body);
+  return join(folder, name);
+};
+const N = 20_000;
+const around = (open: string, inner: string, close: string) => open.repeat(N) + inner + close.repeat(N);
+
+test.each([
+  ["a chain", `user["age"]${" >> clip({ min: 0 })".repeat(N)}`, 40],
+  ["a sum", `1${" + 1".repeat(N)}`, 1],
+  ["parentheses", around("(", "1", ")"), N],
+  ["lists", around("[", "", "]"), N],
+  ["templates", around("`${", "1", "}`"), 3 * N],
+  ["negations", `${"!".repeat(N)}true`, N],
+  ["functions", `${"a=>".repeat(N)}1`, 3 * N],
+])("%s of 20,000 levels", { timeout: 120_000 }, async (_, deep, within) => {
+  const text = `export const deep = ${deep};\n${END}`;
+  const file = write(text);
+  const { ok, diagnostics } = await compile(file);
+  expect([ok, diagnostics.map(({ code, site }) => [code, site.file])]).toEqual([false, [["rewrite/nesting", file]]]);
+  const [{ site }] = diagnostics as [(typeof diagnostics)[number]];
+  const start = HEAD.length + text.indexOf("= ") + 2;
+  // The innermost operand of a chain is its first; in brackets it is where the stack is full.
+  expect(site.start).toBeGreaterThanOrEqual(start);
+  expect(site.start).toBeLessThanOrEqual(start + within + "user".length);
+});
+
+test("levels that the checker has no stack for are refused in the file that has them", {
+  timeout: 120_000,
+}, async () => {
+  write(`export const deep = user["age"]${" >> clip({ min: 0 })".repeat(1500)};\n`, "part.workflow.ts");
+  const main = write(`import { deep } from "./part.workflow.js";\nexport default workflow("w", deep);\n`);
+  const { diagnostics } = await compile(main);
+  expect(diagnostics.map(({ code, site }) => [code, site.file])).toEqual([
+    ["rewrite/nesting", join(folder, "part.workflow.ts")],
+  ]);
+});
+
+test("an editor shows the place too, and the text as it is", () => {
+  const text = `export const deep = ${"(".repeat(N)}1${")".repeat(N)};\n`;
+  const { findings, spans, ...rewritten } = rewrite(text, "deep.workflow.ts");
+  expect(rewritten.text).toBe(text);
+  expect(spans).toEqual([{ source: 0, target: 0, length: text.length }]);
+  expect(findings.map(({ code, site }) => [code, site.start > 20 && site.start < 20 + N])).toEqual([
+    ["rewrite/nesting", true],
+  ]);
+});
+
+test("two hundred operators in one expression compile", { timeout: 120_000 }, async () => {
+  const file = write(`export default workflow("w", user["age"]${" >> clip({ min: 0 })".repeat(200)});\n`);
+  expect((await compile(file)).diagnostics).toEqual([]);
+});
+
+test("places are inside of the text, and depth is counted from the file", () => {
+  expect(deepestPlace("a.ts", "")).toEqual({ start: 0, end: 1, depth: 1 });
+  expect(deepestPlace("a.ts", "a;")).toMatchObject({ start: 0, depth: 2 });
+  expect(deepestPlace("a.ts", "f(g(h(1)));")).toMatchObject({ start: 6, end: 7 });
+});
