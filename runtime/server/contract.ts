@@ -25,6 +25,9 @@ export interface RequestTensor {
   readonly data: Uint8Array;
 }
 
+/** HTTP headers or gRPC metadata, in lower case. */
+export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 export interface InferRequest {
   /** Empty when the client sent none. */
   readonly id: string;
@@ -41,6 +44,8 @@ export interface InferRequest {
   readonly trace?: TraceNotes;
   /** Large memory that the request borrows. */
   readonly memory?: RequestMemory;
+  /** Of the client, where the server keeps them (`keepHeaders`). */
+  readonly headers?: RequestHeaders;
 }
 
 export interface InferResponse {
@@ -79,6 +84,8 @@ export interface BackendRequest {
   readonly states?: StateLines;
   /** Large memory that inputs lie in, where the model may move it; answers may bring more. */
   readonly memory?: RequestMemory;
+  /** Of the client, where the server keeps them; a member of an ensemble has the ensemble's. */
+  readonly headers?: RequestHeaders;
 }
 
 export interface BackendResponse {

@@ -72,6 +72,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       exitTimeoutSeconds: 5,
       // The process is the test runner's: its collections are its own.
       returnMemory: false,
+      keepHeaders: true,
       ...(options.clock && { clock: options.clock }),
       ...options.serve,
       middleware: [seen, faultLayer(replaced.faults), ...(options.serve?.middleware ?? []), ...replaced.layers],

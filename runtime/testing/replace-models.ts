@@ -7,6 +7,7 @@ import { createMock } from "../server/backends/mock.js";
 import type { BackendRequest, LoadedModel } from "../server/contract.js";
 import type { ModelMiddleware } from "../server/models/model-middleware.js";
 import type { Mistakes } from "./mistakes.js";
+import { maskHeaders } from "./recordings/mask-headers.js";
 
 export interface ModelLayer {
   readonly middleware: ModelMiddleware;
@@ -43,7 +44,10 @@ export function createModelLayer(
     const note = (requests: readonly BackendRequest[]): void => {
       const list = noted.get(name) ?? [];
       noted.set(name, list);
-      for (const request of requests) list.push(readRequest(request, config, {}));
+      for (const request of requests) {
+        const read = readRequest(request, config, {});
+        list.push({ ...read, headers: maskHeaders(read.headers) });
+      }
       if (list.length > KEPT) list.splice(0, list.length - KEPT);
     };
     const decoupled = config.model_transaction_policy?.decoupled;

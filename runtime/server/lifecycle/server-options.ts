@@ -94,6 +94,8 @@ export interface ServeOptions {
   readonly memoryLimit?: number;
   /** Whether the process collects and gives memory back to the system when it is quiet after a peak. @default true */
   readonly returnMemory?: boolean;
+  /** Requests carry the client's headers on to the models, for the test kit. @default false */
+  readonly keepHeaders?: boolean;
   /** Bytes of memory that a request may take for each byte of its body, beside 1 MiB. @default 16 */
   readonly requestMemoryRatio?: number;
   readonly id?: string;
@@ -231,7 +233,7 @@ export const withDefaults = (given: ServeOptions) => {
     drainDelaySeconds: given.drainDelaySeconds ?? 0,
     stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
     memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
-    returnMemory: given.returnMemory ?? true,
+    ...{ returnMemory: given.returnMemory ?? true, keepHeaders: given.keepHeaders ?? false },
     requestMemoryRatio: given.requestMemoryRatio ?? DEFAULT_RATIO,
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,

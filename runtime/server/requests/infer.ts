@@ -187,7 +187,7 @@ const mayLend = ({ config, loaded }: ReadyVersion): boolean =>
 
 function backendRequest(
   version: ReadyVersion,
-  { id, parameters, signal, lease, trace, memory }: InferRequest,
+  { id, parameters, signal, lease, trace, memory, headers }: InferRequest,
   { batch, inputs, outputs }: ValidRequest,
   states: StateLines | undefined,
 ): BackendRequest {
@@ -206,6 +206,7 @@ function backendRequest(
   if (trace) request.trace = trace;
   if (states) request.states = states;
   if (memory && !trace && mayLend(version)) request.memory = memory;
+  if (headers) request.headers = headers;
   return request;
 }
 

@@ -33,7 +33,8 @@ export interface CallOptions {
   readonly control: "none" | "poll" | "explicit";
   readonly strictReadiness: boolean;
   readonly allowClientShm: boolean;
-  /** The version in the metadata. */
+  readonly keepHeaders?: boolean;
+  /** What the metadata names. */
   readonly serverVersion: string;
 }
 
@@ -63,6 +64,8 @@ export interface ServerCalls {
    * @param traceparent the client's header
    */
   readonly sample?: ((model: string, traceparent?: string) => TraceNotes | undefined) | undefined;
+  /** Requests carry the client's headers on to the models. */
+  readonly keepHeaders?: boolean;
   /** Class names of an output: the model's own, or those of the ensemble step that makes it. */
   labels(version: ReadyVersion, output: string): readonly string[];
   /** False for a server that could not start and stays; its ports are open all the same. */
@@ -112,6 +115,7 @@ export function createCalls(
     options,
     memory: createSharedMemory(),
     ...(tracer && { tracer }),
+    ...(options.keepHeaders && { keepHeaders: true }),
     get sample() {
       return tracer?.isOn || recent ? sample : undefined;
     },

@@ -9,9 +9,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { grpcClient, sendGrpc } from "#conformance/send-grpc.js";
 import { createManualClock, createTestServer, defineModel, fakeFaiss, fakeFeast } from "#runtime/testing/index.js";
 import { builtUrl } from "../../needs/built.js";
 import { recommend } from "../server/served-plan.js";
+import { repository } from "../server/support.js";
 
 const MODEL_REPO = fileURLToPath(new URL("../../../model-repo", import.meta.url));
 
@@ -209,6 +211,59 @@ test("a typed client of the server is one call away, over either protocol", asyn
     const { y } = await client.infer("double", { x: [1, 2] });
     expect([...(y!.data as Float32Array)]).toEqual([2, 4]);
   }
+});
+
+test("recorded requests have the client's headers, without its secrets", async () => {
+  await using server = await createTestServer({ models: { double } });
+  const body = JSON.stringify({ inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] });
+  const headers = { "X-Tenant": "shop", Authorization: "Bearer abc", "Content-Type": "application/json" };
+  await fetch(`${server.http}/v2/models/double/infer`, { method: "POST", body, headers });
+  const client = grpcClient(server.grpc);
+  const metadata = {
+    "x-tenant": "shop",
+    "x-api-key": "abc",
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  };
+  const request = {
+    model_name: "double",
+    inputs: [{ name: "x", datatype: "FP32", shape: ["1"] }],
+    raw_input_contents: [Buffer.from(Float32Array.of(1).buffer).toString("base64")],
+  };
+  await sendGrpc(client, { rpc: "ModelInfer", request, metadata: Object.entries(metadata) } as never);
+  await sendGrpc(client, { rpc: "ModelStreamInfer", requests: [request], metadata: Object.entries(metadata) } as never);
+  client.close();
+  await server.infer("double", { x: [1] });
+  const [http, grpc, stream, inProcess] = server.model("double").requests.map(one => one.headers);
+  // Senders add their own: a deadline shows.
+  expect(http).toEqual({ "x-tenant": "shop", authorization: "<masked>", "sec-fetch-mode": "cors" });
+  const called = { ...metadata, "x-api-key": "<masked>", "grpc-timeout": expect.stringMatching(/^\d+[mu]$/) };
+  expect([grpc, stream]).toEqual([called, called]);
+  expect(inProcess).toEqual({});
+});
+
+test("a member of an ensemble is recorded with the headers of the ensemble's request, and a function reads them", async () => {
+  const io =
+    'input [ { name: "x" data_type: TYPE_FP32 dims: [1] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [1] } ]';
+  const map = 'input_map { key: "x" value: "x" } output_map { key: "y" value: "y" }';
+  const files = {
+    "member/config.pbtxt": `backend: "python" ${io}`,
+    "whole/config.pbtxt": `platform: "ensemble" ${io} ensemble_scheduling { step [ { model_name: "member" model_version: -1 ${map} } ] }`,
+  };
+  await using server = await createTestServer(repository([], files), {
+    models: { member: ({ headers }) => ({ y: headers["x-variant"] === "b" ? 2 : 1 }) },
+  });
+  const body = JSON.stringify({ inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] });
+  const ask = async (variant: string) => {
+    const response = await fetch(`${server.http}/v2/models/whole/infer`, {
+      method: "POST",
+      body,
+      headers: { "X-Variant": variant },
+    });
+    return ((await response.json()) as { outputs: { data: number[] }[] }).outputs[0]!.data;
+  };
+  expect([await ask("a"), await ask("b")]).toEqual([[1], [2]]);
+  const recorded = server.model("member").requests as readonly { headers: Record<string, string> }[];
+  expect(recorded.map(({ headers }) => headers["x-variant"])).toEqual(["a", "b"]);
 });
 
 test("a clock that the test moves decides how long a mock takes", async () => {

@@ -197,6 +197,7 @@ function start(running: Running, step: EnsembleStep, scope: Scope, slots?: StepS
     ...(memory && { memory }),
     ...(request.signal && { signal: request.signal }),
     ...(request.trace && { trace: request.trace.child() }),
+    ...(request.headers && { headers: request.headers }),
   };
   let ended = false;
   const end = (): void => {

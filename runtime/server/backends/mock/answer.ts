@@ -18,6 +18,11 @@ export interface MockRequest<Inputs = Readonly<Record<string, MockTensor>>> {
   readonly batch: number;
   readonly id: string;
   readonly parameters: Readonly<Record<string, boolean | number | bigint | string>>;
+  /**
+   * The client's HTTP headers or gRPC metadata, in lower case, in a test's server; a request in process, or of a plan, has none. In `requests` those that
+   * describe the connection are left out, and secrets are masked, as in a recording.
+   */
+  readonly headers: Readonly<Record<string, string>>;
   /** The seed and the request decide its numbers. */
   readonly random: Random;
 }
@@ -29,13 +34,16 @@ export type MockFunction = (
 ) => MockAnswer | Promise<MockAnswer> | Iterable<MockAnswer> | AsyncIterable<MockAnswer>;
 
 export function readRequest(request: BackendRequest, config: ModelConfig, { seed = 0 }: MockSettings): MockRequest {
-  const { id, batch, inputs, parameters } = request;
+  const { id, batch, inputs, parameters, headers = {} } = request;
   const bytes = [...inputs.values()].flatMap(({ name, data }) => [name, data]);
   return {
     id,
     batch,
     inputs: Object.fromEntries([...inputs].map(([name, tensor]) => [name, readTensor(tensor)])),
     parameters: readParameters([...parameters]),
+    headers: Object.fromEntries(
+      Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+    ),
     random: createRandom(seed, config.name, ...bytes),
   };
 }

@@ -22,6 +22,7 @@ import { deliver } from "../../requests/deliver.js";
 import { execute, executeStream, isDecoupled } from "../../requests/infer.js";
 import type { ServerCalls } from "../../requests/server-calls.js";
 import { type ValidRequest, validateRequest } from "../../requests/validate.js";
+import type { RequestHead } from "../http2/request-head.js";
 import type { Stream } from "../http2/stream.js";
 import { encodeStreamEnd, encodeStreamFault, encodeStreamResponse, type FramePieces } from "./encode-response.js";
 import { cutOff, endAnswer, startAnswer } from "./status.js";
@@ -42,8 +43,8 @@ export interface StreamOptions {
   readonly forward: Forward;
   readonly signal: Cancellation;
   readonly packing: Packing | undefined;
-  /** The client's header: all requests of the stream belong to its span. */
-  readonly traceparent: string | undefined;
+  /** Of the call: all requests of the stream belong to its span. */
+  readonly headers: RequestHead["headers"];
   readonly log: ServerLog;
   readonly budget: MemoryBudget;
   /** Bytes of all requests that are not answered yet. */
@@ -54,7 +55,7 @@ export function serveInferStream(
   stream: Stream,
   calls: ServerCalls,
   encoding: string,
-  { strict, forward, signal, packing, budget, received, traceparent, log }: StreamOptions,
+  { strict, forward, signal, packing, budget, received, headers, log }: StreamOptions,
 ): void {
   startAnswer(stream, packing);
   let inFlight = 0;
@@ -81,7 +82,7 @@ export function serveInferStream(
     incoming -= size;
     const meter = new RequestMeter(budget, found.bytes.length);
     const answer = unpackRequest(found, encoding, meter, signal).then(bytes =>
-      answerOne(bytes, meter, { calls, log, forward, signal, traceparent, send }),
+      answerOne(bytes, meter, { calls, log, forward, signal, headers, send }),
     );
     answer.catch(() => {});
     last = last
@@ -146,7 +147,7 @@ function answersTo(stream: Stream, strict: boolean, packing: StreamOptions["pack
   return { finish, send };
 }
 
-interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal" | "traceparent"> {
+interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal" | "headers"> {
   readonly calls: ServerCalls;
   readonly send: (answer: Answer) => Promise<void>;
 }
@@ -155,7 +156,7 @@ interface Answering extends Pick<StreamOptions, "log" | "forward" | "signal" | "
 async function answerOne(
   bytes: Buffer,
   meter: RequestMeter,
-  { calls, log, forward, signal, traceparent, send }: Answering,
+  { calls, log, forward, signal, headers, send }: Answering,
 ): Promise<Answer | undefined> {
   const large: Contents[] = [];
   const wire: WireRequest = decodeRequest(bytes, meter, large);
@@ -166,12 +167,13 @@ async function answerOne(
   const regions = calls.memory.open();
   try {
     const version = calls.find(wire.model, wire.version);
-    const trace = calls.sample?.(version.model, traceparent);
+    const trace = calls.sample?.(version.model, headers.traceparent);
     trace?.stamp("GRPC_WAITREAD_START", arrived);
     trace?.stamp("GRPC_WAITREAD_END");
     ended = trace;
     const read = toRequest(wire, regions, forward, signal);
-    const request = trace ? { ...read, trace } : read;
+    const request =
+      trace || calls.keepHeaders ? { ...read, ...(trace && { trace }), ...(calls.keepHeaders && { headers }) } : read;
     if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
     const valid = validateRequest(version.config, request);
     logPrepared(log, version, wire.version, request, valid);

@@ -113,8 +113,7 @@ function accept(
   const forward: Forward = parameters => withHeaders(parameters, () => pairs(headers), headerForwardPattern);
   if (path === STREAM_INFER) {
     const strict = headers.triton_grpc_error === "true";
-    const { traceparent } = headers;
-    const options = { strict, forward, signal: abort, packing, budget, received, traceparent, log };
+    const options = { strict, forward, signal: abort, packing, budget, received, headers, log };
     serveInferStream(stream, calls, encoding, options);
     return;
   }
@@ -126,7 +125,7 @@ function accept(
       trace.end();
     });
   };
-  const run = path === INFER ? inferCall(calls, log, forward, abort, headers.traceparent, traced) : table.get(path);
+  const run = path === INFER ? inferCall(calls, log, forward, abort, headers, traced) : table.get(path);
   if (run) serveUnary(stream, call, run, { log, budget, received, signal: abort });
   else endWithStatus(stream, STATUS.UNSUPPORTED.grpc, "");
 }
@@ -146,7 +145,7 @@ const inferCall =
     log: ServerLog,
     forward: Forward,
     signal: Cancellation,
-    traceparent: string | undefined,
+    headers: RequestHead["headers"],
     traced: Traced,
   ): FramedCall =>
   async (bytes, meter, memory) => {
@@ -162,10 +161,14 @@ const inferCall =
       const version = calls.find(wire.model, wire.version);
       if (isDecoupled(version)) throw new RuntimeFault("UNSUPPORTED", ONE_ANSWER);
       id = wire.id;
-      trace = calls.sample?.(version.model, traceparent);
+      trace = calls.sample?.(version.model, headers.traceparent);
       if (trace) traced(trace);
       const read = toRequest(wire, regions, forward, signal);
-      const request = trace || memory ? { ...read, ...(trace && { trace }), ...(memory && { memory }) } : read;
+      const kept = calls.keepHeaders === true;
+      const request =
+        trace || memory || kept
+          ? { ...read, ...(trace && { trace }), ...(memory && { memory }), ...(kept && { headers }) }
+          : read;
       if (hasLargeStrings(request.inputs)) await countLargeStrings(request.inputs, signal);
       const valid = validateRequest(version.config, request);
       logPrepared(log, version, wire.version, request, valid);

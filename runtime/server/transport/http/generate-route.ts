@@ -87,6 +87,7 @@ async function answerCharged(
     const asked = {
       ...read,
       ...(trace && { trace }),
+      ...(calls.keepHeaders && { headers: request.head.headers }),
       parameters: withHeaders(read.parameters, () => request.head.fields, headerForwardPattern),
     };
     if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);

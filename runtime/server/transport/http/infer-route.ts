@@ -98,6 +98,7 @@ export async function answerInfer(call: Call): Promise<Answer> {
       ...read,
       ...(trace && { trace }),
       ...(memory && { memory }),
+      ...(calls.keepHeaders && { headers }),
       parameters: withHeaders(read.parameters, () => request.head.fields, context.headerForwardPattern),
     };
     if (hasLargeStrings(read.inputs)) await countLargeStrings(read.inputs, signal);
