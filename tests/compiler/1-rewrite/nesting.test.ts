@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { deepestPlace } from "#compiler/1-rewrite/nesting.js";
 import { rewrite } from "#compiler/1-rewrite/rewrite.js";
 import { compile } from "#compiler/index.js";
-import "../needs/built.js";
+import "../../needs/built.js";
 
 const HEAD =
   'import { clip, logOp, source, workflow } from "merlon";\nexport const user = source({ age: "float32" });\n';
