@@ -302,3 +302,6 @@ export function nameFault(step: AnyStep, error: unknown, otherwise: string): Run
   const message = `step \`${step.label}\` (${step.op}): ${fault.message}`;
   return new RuntimeFault(fault.code, message, { cause: fault.cause ?? fault });
 }
+
+/** The label of the step that a fault came from, if its message names one. */
+export const stepOfFault = (message: string): string | undefined => /\bstep `([^`]+)` \(/.exec(message)?.[1];

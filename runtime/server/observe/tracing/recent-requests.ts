@@ -1,7 +1,10 @@
 /**
- * The last requests of a server, over any protocol, with the results of each stage: for the page. A ring of traces, each with only the
- * first elements of its tensors. The number per second is limited, so that the cost for a busy server is small.
+ * The last requests of a server, over any protocol, with the results of each stage: for the page. A ring of traces, each
+ * with the first elements of its tensors alone, and no more than so many a second, so that a busy server hardly notices.
+ * All requests are counted in the history.
  */
+import { stepOfFault } from "../../../engine/schedule/run-stages.js";
+import { createHistory, type HistoryOptions, type HistoryRecorder, type RequestHistory } from "../request-history.js";
 import { type PrintedTensor, printHead } from "./print-head.js";
 import { createTrace, type Moment, type Trace, type TracedStage, type TraceNotes } from "./trace.js";
 
@@ -10,6 +13,7 @@ export interface RecentOptions {
   readonly most?: number;
   /** Requests that are noted in a second; the others go by unseen. @default 100 */
   readonly perSecond?: number;
+  readonly history?: HistoryOptions;
 }
 
 export interface RecentRequest {
@@ -21,7 +25,13 @@ export interface RecentRequest {
   readonly requestId: string;
   readonly protocol: "gRPC" | "HTTP";
   readonly ms: number;
+  /** The input that names the user, or the first one: its first value, and the rows of the request. Absent if the request was refused. */
+  readonly user?: { readonly input: string; readonly value: PrintedTensor["values"][number]; readonly rows: number };
+  /** The first output. */
+  readonly answer?: { readonly output: string; readonly shape: readonly number[] };
   readonly fault?: string;
+  /** The step that the fault came from. */
+  readonly failedStep?: string;
 }
 
 /** One stage of a plan, or one member of an ensemble. */
@@ -33,6 +43,7 @@ export interface RecentStage {
   readonly micros: number;
   readonly rowsIn?: number;
   readonly rowsOut?: number;
+  readonly fault?: string;
   readonly tensors: readonly PrintedTensor[];
 }
 
@@ -45,8 +56,8 @@ export interface RecentDetail extends RecentRequest {
 }
 
 export interface RecentRequests {
-  /** A trace of the request; undefined if it is not recorded. */
-  sample(model: string): TraceNotes | undefined;
+  /** A trace of the request, or notes that count it alone. */
+  sample(model: string): TraceNotes;
   /** The newest first. */
   list(): readonly RecentRequest[];
   find(id: number): RecentDetail | undefined;
@@ -54,19 +65,22 @@ export interface RecentRequests {
   readonly newest: number;
   /** Requests that were not recorded, since there were too many at once. */
   readonly unseen: number;
+  /** @param model all models if undefined @returns undefined for a model that is not recorded */
+  history(model?: string): RequestHistory | undefined;
 }
 
 /** Bytes of each tensor that are kept: 200 elements of the widest type. */
 const HEAD_BYTES = 1600;
 
-export function createRecentRequests({ most = 50, perSecond = 100 }: RecentOptions = {}): RecentRequests {
+export function createRecentRequests(options: RecentOptions = {}): RecentRequests {
+  const { most = 50, perSecond = 100 } = options;
   const ring: Trace[] = [];
+  const history = createHistory(options.history);
   // Stamps are on the clock of `performance.now()`, people read another.
   const epochMs = performance.timeOrigin;
   let [second, inSecond, newest, lastId, unseen] = [0, 0, 0, 0, 0];
   const summary = (trace: Trace): RecentRequest => {
-    const began = momentNs(trace, "HTTP_RECV_START", "GRPC_WAITREAD_START", "REQUEST_START");
-    const ended = trace.stamps.at(-1)?.ns ?? began;
+    const began = beganNs(trace);
     return {
       id: trace.id,
       at: epochMs + began / 1e6,
@@ -74,8 +88,10 @@ export function createRecentRequests({ most = 50, perSecond = 100 }: RecentOptio
       version: trace.version,
       requestId: trace.requestId,
       protocol: trace.stamps.some(({ moment }) => moment.startsWith("HTTP")) ? "HTTP" : "gRPC",
-      ms: (ended - began) / 1e6,
-      ...(trace.fault !== undefined && { fault: trace.fault }),
+      ms: durationMs(trace),
+      ...userOf(trace),
+      ...answerOf(trace),
+      ...faultOf(trace),
     };
   };
   return {
@@ -84,7 +100,7 @@ export function createRecentRequests({ most = 50, perSecond = 100 }: RecentOptio
       if (now !== second) [second, inSecond] = [now, 0];
       if (++inSecond > perSecond) {
         unseen++;
-        return undefined;
+        return new CountedOnly(model, history);
       }
       const trace = createTrace({
         levels: { timestamps: true, tensors: true, insides: true },
@@ -92,6 +108,7 @@ export function createRecentRequests({ most = 50, perSecond = 100 }: RecentOptio
         nextId: () => ++lastId,
         onEnd(trace) {
           newest = trace.id;
+          history.add(trace.model, durationMs(trace), trace.fault !== undefined);
           ring.unshift(trace);
           if (ring.length > most) ring.length = most;
         },
@@ -104,7 +121,7 @@ export function createRecentRequests({ most = 50, perSecond = 100 }: RecentOptio
     find(id) {
       const trace = ring.find(one => one.id === id);
       if (!trace) return undefined;
-      const began = momentNs(trace, "HTTP_RECV_START", "GRPC_WAITREAD_START", "REQUEST_START");
+      const began = beganNs(trace);
       return {
         ...summary(trace),
         inputs: tensorsOf(trace, "TENSOR_QUEUE_INPUT"),
@@ -115,6 +132,7 @@ export function createRecentRequests({ most = 50, perSecond = 100 }: RecentOptio
         ...(trace.explain !== undefined && { explain: JSON.parse(trace.explain) }),
       };
     },
+    history: model => history.read(model),
     get newest() {
       return newest;
     },
@@ -122,6 +140,77 @@ export function createRecentRequests({ most = 50, perSecond = 100 }: RecentOptio
       return unseen;
     },
   };
+}
+
+/** Of a request beyond so many a second: nothing but its duration and whether it failed. */
+class CountedOnly implements TraceNotes {
+  readonly levels = { timestamps: false, tensors: false } as const;
+  readonly traceparent = undefined;
+  readonly #model: string;
+  readonly #history: HistoryRecorder;
+  readonly #began = performance.now();
+  #failed = false;
+  #ended = false;
+
+  constructor(model: string, history: HistoryRecorder) {
+    this.#model = model;
+    this.#history = history;
+  }
+
+  begin(): void {}
+  stamp(): void {}
+  note(): void {}
+  ran(): void {}
+  /** What a step of an ensemble notes is the ensemble's to report. */
+  child(): TraceNotes {
+    return IGNORED;
+  }
+  fail(): void {
+    this.#failed = true;
+  }
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#history.add(this.#model, performance.now() - this.#began, this.#failed);
+  }
+}
+
+const IGNORED: TraceNotes = {
+  levels: { timestamps: false, tensors: false },
+  traceparent: undefined,
+  begin: () => {},
+  stamp: () => {},
+  note: () => {},
+  ran: () => {},
+  fail: () => {},
+  child: () => IGNORED,
+  end: () => {},
+};
+
+const beganNs = (trace: Trace): number => momentNs(trace, "HTTP_RECV_START", "GRPC_WAITREAD_START", "REQUEST_START");
+
+const durationMs = (trace: Trace): number => {
+  const began = beganNs(trace);
+  return ((trace.stamps.at(-1)?.ns ?? began) - began) / 1e6;
+};
+
+function userOf({ tensors }: Trace): Pick<RecentRequest, "user"> {
+  const inputs = tensors.flatMap(({ activity, tensor }) => (activity === "TENSOR_QUEUE_INPUT" ? [tensor] : []));
+  const tensor = inputs.find(({ name }) => /user/i.test(name)) ?? inputs[0];
+  if (!tensor) return {};
+  const { name, shape, values } = printHead(tensor);
+  return values.length === 0 ? {} : { user: { input: name, value: values[0]!, rows: shape[0] ?? 1 } };
+}
+
+function answerOf({ tensors }: Trace): Pick<RecentRequest, "answer"> {
+  const first = tensors.find(({ activity }) => activity === "TENSOR_BACKEND_OUTPUT")?.tensor;
+  return first ? { answer: { output: first.name, shape: [...first.shape] } } : {};
+}
+
+function faultOf({ fault }: Trace): Pick<RecentRequest, "fault" | "failedStep"> {
+  if (fault === undefined) return {};
+  const failedStep = stepOfFault(fault);
+  return { fault, ...(failedStep !== undefined && { failedStep }) };
 }
 
 const momentNs = ({ stamps }: Trace, ...moments: readonly Moment[]): number =>
@@ -153,6 +242,7 @@ function memberStage(trace: Trace, beganNs: number): RecentStage {
     op: "model",
     begin: Math.round((start - beganNs) / 1000),
     micros: Math.round((end - start) / 1000),
+    ...(trace.fault !== undefined && { fault: trace.fault }),
     tensors: tensorsOf(trace, "TENSOR_BACKEND_OUTPUT"),
   };
 }

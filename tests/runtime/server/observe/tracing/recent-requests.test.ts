@@ -15,11 +15,14 @@ test("keeps N, records N per second, and counts the others", () => {
   let noted = 0;
   for (let i = 0; i < 20; i++) {
     const trace = recent.sample("m");
-    trace?.begin("m", 1, `r${i}`);
-    trace?.stamp("REQUEST_START");
-    trace?.stamp("REQUEST_END");
-    trace?.end();
-    if (trace) noted++;
+    trace.begin("m", 1, `r${i}`);
+    trace.stamp("REQUEST_START");
+    if (i % 4 === 0) trace.fail("no");
+    trace.stamp("REQUEST_END");
+    trace.child().end();
+    trace.end();
+    trace.end();
+    if (trace.levels.timestamps) noted++;
   }
   // The second may turn within the loop.
   expect([5, 10]).toContain(noted);
@@ -27,6 +30,10 @@ test("keeps N, records N per second, and counts the others", () => {
   expect(recent.list()).toHaveLength(3);
   expect(recent.list()[0]!.id).toBe(recent.newest);
   expect(recent.find(1)).toBeUndefined();
+  // All of them are counted, whether they were noted or not.
+  for (const model of [undefined, "m"])
+    expect(recent.history(model)!.whole).toMatchObject({ requests: 20, failures: 5 });
+  expect(recent.history("other")).toBeUndefined();
 });
 
 test("shows the first elements of each type, whatever was cut", () => {
@@ -80,6 +87,11 @@ test("members of an ensemble are its stages; large tensors are kept by their hea
     for (let i = 0; i < 200 && server.recent!.list().length < 2; i++) await new Promise(done => setTimeout(done, 5));
     const [refused, asked] = server.recent!.list();
     expect(refused).toMatchObject({ model: "both", fault: expect.stringContaining("OTHER") });
+    expect(refused).not.toHaveProperty("user");
+    expect(asked).toMatchObject({
+      user: { input: "IN", value: 2, rows: 1_000_000 },
+      answer: { output: "OUT", shape: [1_000_000] },
+    });
     const detail = server.recent!.find(asked!.id)!;
     expect(detail.stages.map(({ name }) => name)).toEqual(["first", "second"]);
     expect(detail.stages[1]!.begin).toBeGreaterThanOrEqual(detail.stages[0]!.begin + detail.stages[0]!.micros - 1);
