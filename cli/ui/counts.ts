@@ -9,6 +9,7 @@ interface ModelStats {
   readonly stages?: readonly {
     readonly name: string;
     readonly success: { readonly count: number; readonly ns: number };
+    readonly fail: { readonly count: number };
     readonly rows_in: number;
     readonly rows_out: number;
   }[];
@@ -25,10 +26,11 @@ export async function counts(server: ShownServer, recent: RecentRequests | undef
     models,
     stats: model_stats,
     stages: model_stats.flatMap(({ name: model, stages = [] }) =>
-      stages.map(({ name: stage, success, rows_in, rows_out }) => ({
+      stages.map(({ name: stage, success, fail, rows_in, rows_out }) => ({
         model,
         stage,
         count: success.count,
+        failures: fail.count,
         seconds: success.ns / 1e9,
         rowsIn: rows_in,
         rowsOut: rows_out,

@@ -1,25 +1,47 @@
-/** The page itself: regions that its script fills, and its style. */
-import { STYLE as GRAPH } from "../../compiler/explain/style.js";
+/** The page itself: regions that its scripts fill. */
+import { GRAPH_STYLE } from "../../compiler/explain/graph-style.js";
+import { PAGE_STYLE } from "./page-style.js";
+import { SHARED_SCRIPTS } from "./scripts.js";
 
-const STYLE = `body { display: block; height: auto; } main { display: grid; grid-template-columns: minmax(250px, 340px) minmax(0, 1fr); gap: 16px; padding: 16px; }
-section, nav { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; min-width: 0; margin-bottom: 16px; }
-nav button { display: flex; flex-wrap: wrap; gap: 8px; width: 100%; justify-content: space-between; margin: 4px 0; } nav button[aria-current="true"] { outline: 2px solid var(--up); }
-.READY { color: light-dark(#1a7f37, #4ac26b); } .UNAVAILABLE { color: light-dark(#b3261e, #ff7b72); } #picture { overflow: auto; max-height: 460px; } #graph { height: auto; max-width: none; } .does { font-variant-numeric: tabular-nums; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; } th, td { text-align: left; padding: 2px 6px; overflow-wrap: anywhere; border-bottom: 1px solid var(--line); } th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; }
-#access { margin: 16px 16px 0; max-width: 480px; } #access[hidden] { display: none; } #access input { width: 100%; margin-bottom: 8px; } textarea, pre { width: 100%; font: 12px/1.4 ui-monospace, Menlo, Consolas, monospace; background: var(--paper); color: inherit; border: 1px solid var(--line); border-radius: 6px; padding: 8px; overflow: auto; max-height: 260px; }
-textarea { min-height: 64px; } label { display: block; margin: 6px 0 2px; } .bad { color: light-dark(#b3261e, #ff7b72); } h3 { font-size: 13px; margin: 12px 0 4px; } .scroll { overflow: auto; max-height: 260px; } #requests tr[aria-selected="true"] { background: var(--paper); } th { overflow-wrap: normal; } #requests td { white-space: nowrap; overflow-wrap: normal; } #requests td:nth-child(5) { width: 100%; max-width: 160px; min-width: 90px; overflow: hidden; text-overflow: ellipsis; text-align: left; } .scroll table button { width: auto; white-space: nowrap; }
-details > summary { cursor: pointer; padding: 2px 0; } #timings > details > summary { display: grid; grid-template-columns: minmax(120px, 2fr) minmax(130px, 1.2fr) 3fr; gap: 8px; align-items: center; } .what { overflow-wrap: anywhere; } .what::before { content: "▸ "; } details[open] > summary .what::before { content: "▾ "; } .tensor { margin-left: 16px; font-size: 13px; overflow-wrap: anywhere; }
-.track { background: var(--paper); border-radius: 4px; height: 8px; overflow: hidden; } .bar { display: block; height: 8px; background: var(--up); border-radius: 4px; } #graph .card { cursor: pointer; } :focus-visible { outline: 2px solid var(--up); outline-offset: 1px; }
-@media (max-width: 760px) { main { grid-template-columns: minmax(0, 1fr); } #timings > details > summary { grid-template-columns: 1fr 1fr; } #timings .track { grid-column: 1 / -1; } }`;
+const TABS = ["Overview", "Graph", "Try", "Requests", "Why"] as const;
+
+const tab = (name: string, i: number): string => {
+  const id = name.toLowerCase();
+  return `<button type="button" role="tab" id="tab-${id}" aria-controls="panel-${id}" aria-selected="${i === 0}" tabindex="${i === 0 ? 0 : -1}">${name}</button>`;
+};
+const panel = (name: (typeof TABS)[number], content: string): string => {
+  const id = name.toLowerCase();
+  return `<section role="tabpanel" id="panel-${id}" aria-labelledby="tab-${id}" tabindex="0"${name === "Overview" ? "" : " hidden"}>${content}</section>`;
+};
+
+const OVERVIEW = `<div class="bar-row"><label for="scope">Requests to</label><select id="scope"><option value="all">all models</option><option value="one">this model</option></select><span id="window" class="soft"></span></div>
+<dl id="tiles"></dl><div class="charts"><figure id="chart-rate" class="card-box"></figure><figure id="chart-latency" class="card-box"></figure><figure id="chart-errors" class="card-box"></figure></div>
+<div class="columns"><section class="card-box wide" tabindex="0" aria-label="Models since the start"><h3>Models since the start</h3><table id="counts"></table></section><section class="card-box wide" tabindex="0" aria-label="Steps since the start"><h3>Steps since the start</h3><table id="stages"></table></section></div>`;
+
+const GRAPH = `<div class="bar-row"><label for="figures">Figures of</label><select id="figures"><option value="all">all requests (mean)</option></select><span class="tools"><button id="zoom-out" type="button" aria-label="Zoom out (−)">−</button><button id="zoom-in" type="button" aria-label="Zoom in (+)">+</button><button id="fit" type="button" title="Show everything (0)">Fit</button></span></div>
+<p id="graph-note" class="soft" role="status"></p>
+<div id="canvas" tabindex="0" role="group" aria-label="Graph: arrows move it, plus and minus zoom, 0 shows all"></div>`;
+
+const TRY = `<div class="columns"><section class="card-box" aria-label="Request"><h3>Request</h3><form id="form"></form></section>
+<section class="card-box" aria-label="Response"><h3>Response</h3><p id="console" role="status" class="soft">Nothing was sent yet.</p><div id="answer"></div></section></div>`;
+
+const REQUESTS = `<div class="columns"><section class="card-box" aria-label="Last requests"><div class="bar-row"><h3>Last requests</h3><label><input type="checkbox" id="only-model"> this model</label><label><input type="checkbox" id="only-failed"> failures</label><label><input type="checkbox" id="paused"> pause</label></div><p id="unseen" class="soft"></p><div class="scroll" tabindex="0" role="group" aria-label="List of requests"><table id="requests"></table></div></section>
+<section class="card-box" aria-label="One request"><div id="trace"><p class="soft">No request is open.</p></div></section></div>`;
+
+const WHY = `<section class="card-box" aria-label="Candidates"><p id="why-request" class="soft">Open a request to an ensemble first: it has the story of each candidate.</p><div class="bar-row"><label for="candidate">Candidate id</label><input id="candidate" inputmode="numeric" autocomplete="off"><button id="why" class="main" type="button">Explain</button></div><div id="story" role="status"></div>
+<div class="bar-row"><label for="outcome">Show</label><select id="outcome"><option value="all">all candidates</option><option value="answered">those in the response</option><option value="dropped">those that a step dropped</option></select></div><div id="candidates" class="wide" tabindex="0" role="group" aria-label="Candidates of the request"></div></section>`;
 
 export const pageText = (): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Merlon</title>
-<link rel="icon" href="data:,"><style>${GRAPH}${STYLE}</style></head>
-<body><header><h1>Merlon</h1><span id="live" class="facts" role="status">connecting</span><span class="tools"><a id="docs" href="/">OpenAPI</a><button id="theme" type="button" aria-label="Light or dark">Light / dark</button></span></header>
-<section id="access" aria-label="Keys" hidden><h2>Keys</h2><form id="keys"></form></section><main><div><nav aria-label="Models"><h2>Models</h2><div id="models"></div></nav><section aria-label="Counts"><h2>Counts</h2><table id="counts"></table></section></div>
-<div><section aria-label="Graph"><h2 id="name">Graph</h2><div id="picture" tabindex="0" aria-label="The plan, with time and rows of each stage"></div><table id="stages" aria-label="Stages since the start"></table></section>
-<section aria-label="Request"><h2>Request</h2><form id="form"></form><pre id="console" tabindex="0" aria-label="Answer" role="log"></pre></section>
-<section aria-label="Last requests"><h2>Last requests of all clients</h2><div class="scroll" tabindex="0" aria-label="List of requests"><table id="requests"></table></div><p id="unseen" class="facts"></p><div id="trace"></div></section>
-<section aria-label="Why"><h2>Why, and why not</h2><label for="candidate">Candidate id</label><input id="candidate" inputmode="numeric"> <button id="why" type="button">Explain</button><div id="story" role="status"></div><div id="candidates"></div></section></div></main>
-<script type="module" src="/page.js"></script></body></html>
+<link rel="icon" href="data:,"><style>${GRAPH_STYLE}${PAGE_STYLE}</style></head>
+<body><header><h1>Merlon</h1><span id="live" role="status">connecting</span><span class="tools"><a id="docs" href="/">OpenAPI</a><button id="theme" type="button" title="Light or dark (t)">Theme</button></span></header>
+<section id="access" aria-label="Keys" hidden><h2>Keys</h2><form id="keys"></form></section>
+<div class="shell"><nav aria-label="Models"><h2>Models</h2><div id="models"></div></nav>
+<main><div class="head-row"><h2 id="name">Models</h2><div role="tablist" aria-label="Views">${TABS.map(tab).join("")}</div></div>
+${panel("Overview", OVERVIEW)}
+${panel("Graph", GRAPH)}
+${panel("Try", TRY)}
+${panel("Requests", REQUESTS)}
+${panel("Why", WHY)}</main></div>
+${[...SHARED_SCRIPTS, "page"].map(name => `<script type="module" src="/${name}.js"></script>`).join("")}</body></html>
 `;

@@ -2,7 +2,7 @@
  * The page of `merlon serve --ui`: a server of its own on loopback that shows what the other one does. It answers `/v2/…` with the HTTP
  * port's responses, so the page calls no other server; the three ports of Triton are unchanged.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { isModelName, type ModelName } from "../../contract/files/model-name.js";
@@ -13,6 +13,7 @@ import { counts } from "./counts.js";
 import { type ModelMetadata, openApi } from "./openapi.js";
 import { isOwn } from "./own-address.js";
 import { pageText } from "./page-text.js";
+import { readScript } from "./scripts.js";
 
 export interface UiOptions {
   /** 0 takes a free port. */
@@ -45,10 +46,11 @@ export async function serveUi(options: UiOptions): Promise<Ui> {
   const { address = "127.0.0.1" } = options;
   const listeners = new Set<ServerResponse>();
   const restriction = createRestriction(options.server.restricted ?? []);
+  const started = Date.now();
   const server: Server = createServer({ requestTimeout: 300_000 }, (asked, answer) => {
     if (!isOwn(address, asked.headers))
       return send(answer, 403, "text/plain", "This page answers its own address alone.\n");
-    respond(asked, answer, { ...options, restriction }, listeners).catch(error => {
+    respond(asked, answer, { ...options, restriction, started }, listeners).catch(error => {
       if (answer.headersSent) answer.destroy();
       else send(answer, 502, "application/json", JSON.stringify({ error: (error as Error).message }));
     });
@@ -58,7 +60,7 @@ export async function serveUi(options: UiOptions): Promise<Ui> {
   });
   const timer = setInterval(async () => {
     if (listeners.size === 0) return;
-    const event = await eventText(options);
+    const event = await eventText(options, started);
     for (const listener of listeners) if (listener.writableLength < 65_536) listener.write(event);
   }, options.intervalMs ?? 1000).unref();
   const { port } = server.address() as { port: number };
@@ -73,12 +75,16 @@ export async function serveUi(options: UiOptions): Promise<Ui> {
   };
 }
 
-const eventText = async ({ server, recent }: UiOptions): Promise<string> =>
-  `data: ${JSON.stringify(await counts(server, recent).catch(error => ({ error: (error as Error).message })))}\n\n`;
+/** @param started by which a page that was open before a restart sees that the server is another */
+const eventText = async ({ server, recent }: UiOptions, started: number): Promise<string> => {
+  const now = await counts(server, recent).catch(error => ({ error: (error as Error).message }));
+  return `data: ${JSON.stringify({ server: started, ...now })}\n\n`;
+};
 
 /** The APIs whose answers each path of the page shows: who opens it needs their keys. */
 const SHOWN: readonly (readonly [path: RegExp, apis: readonly Restrictable[]])[] = [
   [/^\/(counts|events)$/, ["statistics", "model-repository"]],
+  [/^\/history$/, ["statistics"]],
   // Tensors of all clients.
   [/^\/requests(\/|$)/, ["inference"]],
   [/^\/graph\//, ["model-repository", "model-config"]],
@@ -95,7 +101,7 @@ const missingKeys = (
 async function respond(
   asked: IncomingMessage,
   answer: ServerResponse,
-  options: UiOptions & { readonly restriction: Restriction },
+  options: UiOptions & { readonly restriction: Restriction; readonly started: number },
   listeners: Set<ServerResponse>,
 ): Promise<void> {
   const { server, recent, restriction } = options;
@@ -119,9 +125,8 @@ async function respond(
   if (/^\/v2(\/|$)/.test(path) && !docs) return pass(server, asked, answer, SAFE_HEADERS);
   if (asked.method !== "GET") return send(answer, 405, "text/plain", "GET only.\n");
   if (path === "/") return send(answer, 200, "text/html; charset=utf-8", pageText());
-  const script = /^\/([\w-]+)\.js$/.exec(path)?.[1];
-  if (script !== undefined && SCRIPTS.includes(script))
-    return send(answer, 200, "text/javascript", readFileSync(new URL(`./page/${script}.js`, import.meta.url), "utf8"));
+  const script = readScript(/^\/([\w-]+)\.js$/.exec(path)?.[1] ?? "");
+  if (script !== undefined) return send(answer, 200, "text/javascript", script);
   if (docs) {
     const { status, text } = await ask(server, "GET", `/v2/models/${docs[1]}`);
     return status === 200
@@ -129,6 +134,13 @@ async function respond(
       : send(answer, status, "application/json", text);
   }
   if (path === "/counts") return sendJson(answer, await counts(server, recent));
+  if (path === "/history") {
+    const model = new URL(asked.url!, "http://page").searchParams.get("model") ?? undefined;
+    const history = recent?.history(model);
+    return history
+      ? sendJson(answer, history)
+      : sendJson(answer, { error: "no request of this model is counted" }, 404);
+  }
   if (path === "/requests") return sendJson(answer, recent?.list() ?? []);
   const request = /^\/requests\/(\d+)$/.exec(path);
   if (request) {
@@ -137,7 +149,7 @@ async function respond(
   }
   if (path === "/events") {
     answer.writeHead(200, { ...SAFE_HEADERS, "content-type": "text/event-stream" });
-    answer.write(await eventText(options));
+    answer.write(await eventText(options, options.started));
     listeners.add(answer);
     answer.on("close", () => listeners.delete(answer));
     return;
@@ -164,9 +176,6 @@ function decoded(text: string): string {
     return "";
   }
 }
-
-/** The page's script and its imports. */
-const SCRIPTS = ["page", "elements", "requests", "server-calls", "story"];
 
 function planOf(model: ModelName, repositories: readonly string[]): string | undefined {
   for (const repository of repositories) {

@@ -4,12 +4,12 @@
 import { readFileSync } from "node:fs";
 import { plural } from "../../operators/shared/spec/describe.js";
 import type { Explanation } from "./explanation.js";
-import { layOut } from "./layout.js";
+import { layOutBoth } from "./layout.js";
 import { STYLE } from "./style.js";
 import { drawPicture, escapeMarkup } from "./svg.js";
 
 /** Each is a module of its own; they talk through the document. */
-const SCRIPTS = ["lineage", "panel", "search", "viewport", "theme"] as const;
+const SCRIPTS = ["lineage", "panel", "search", "mini-map", "viewport", "detail", "theme"] as const;
 
 export function printHtml(explanation: Explanation): string {
   const { kind, name, origin, steps, saved } = explanation;
@@ -19,6 +19,7 @@ export function printHtml(explanation: Explanation): string {
     explanation.passes && `saved: ${plural(saved.steps, "step")}, ${plural(saved.columns, "column")}`,
     origin,
   ].filter(Boolean);
+  const [picture, other] = layOutBoth(explanation);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -31,10 +32,11 @@ export function printHtml(explanation: Explanation): string {
 </head>
 <body>
 <header>
-<h1>${escapeMarkup(`${kind} ${name}`)}</h1><span class="facts">${escapeMarkup(facts.join(" · "))}</span>
-<span class="tools"><span id="found" role="status"></span><input id="search" type="search" placeholder="Search  /" aria-label="Search steps and columns"><button id="fit" title="Show everything (0)">Fit</button><button id="theme" title="Light or dark (t)">Theme</button></span>
+<h1>${escapeMarkup(`${kind} ${name}`)}</h1><span class="facts" title="${escapeMarkup(origin)}">${escapeMarkup(facts.join(" · "))}</span>
+<span class="tools"><span id="found" role="status"></span><input id="search" type="search" placeholder="Search  /" aria-label="Search steps and columns"><button id="detail" aria-pressed="${picture.detail === "columns"}" title="Show columns on the cards (c)">Columns</button><button id="zoom-out" aria-label="Zoom out (−)">−</button><button id="zoom-in" aria-label="Zoom in (+)">+</button><button id="fit" title="Show everything (0)">Fit</button><button id="theme" title="Light or dark (t)">Theme</button></span>
 </header>
-<main id="canvas">${drawPicture(layOut(explanation))}</main>
+<main id="canvas" tabindex="0" aria-label="Graph: arrows move it, plus and minus zoom, 0 shows all">${drawPicture(picture)}</main>
+<template id="other">${drawPicture(other)}</template>
 <aside id="panel" aria-live="polite"></aside>
 <script type="application/json" id="explanation">${json(explanation)}</script>
 ${scripts.map(script => `<script type="module">\n${script}</script>`).join("\n")}

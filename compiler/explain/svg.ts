@@ -1,52 +1,59 @@
 /**
- * Placed cards and edges → SVG. Colors are from the page's style; data for the page's scripts is in `data-` attributes.
+ * Placed cards and edges → SVG. Colors come from the page's style; what the page's scripts need is in `data-` attributes.
  */
 import {
   type Card,
   type CardColumn,
+  EDGE_PADDING,
   type Edge,
-  HEADER_HEIGHT,
+  GROUP_HEIGHT,
+  headHeight,
+  LINE_HEIGHT,
   PADDING,
   type Picture,
   ROW_HEIGHT,
   shorten,
+  TITLE_HEIGHT,
 } from "./layout.js";
 
-export function drawPicture({ cards, edges, width, height }: Picture): string {
+export function drawPicture({ cards, edges, width, height, detail }: Picture): string {
   return [
-    `<svg id="graph" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" data-width="${round(width)}" data-height="${round(height)}" role="group" aria-label="The plan's steps and the columns between them">`,
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z"/></marker></defs>',
+    `<svg id="graph" class="graph" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" data-width="${round(width)}" data-height="${round(height)}" data-detail="${detail}" role="group" aria-label="The plan's steps and the columns between them">`,
+    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="9" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z"/></marker></defs>',
     ...edges.map(drawEdge),
     ...cards.map(drawCard),
     "</svg>",
   ].join("\n");
 }
 
-function drawEdge({ from, to, columns, points }: Edge): string {
-  const [start, ...rest] = points.map(p => `${round(p.x)} ${round(p.y)}`);
-  // dagre's bends are control points: halfway between two of them the curve passes.
-  const middle = rest.slice(0, -1).map((point, i) => {
-    const [a, b] = [points[i + 1]!, points[i + 2]!];
-    return i === rest.length - 2
-      ? `Q${point} ${rest.at(-1)}`
-      : `Q${point} ${round((a.x + b.x) / 2)} ${round((a.y + b.y) / 2)}`;
-  });
-  const path = middle.length ? middle.join("") : `L${rest.at(-1)}`;
-  return `<path class="edge" data-from="${escapeMarkup(from)}" data-to="${escapeMarkup(to)}" d="M${start}${path}" marker-end="url(#arrow)"><title>${escapeMarkup(columns.join(", "))}</title></path>`;
-}
+const drawEdge = ({ from, to, columns, path }: Edge): string =>
+  `<path class="edge" data-from="${escapeMarkup(from)}" data-to="${escapeMarkup(to)}" d="${path}" marker-end="url(#arrow)"><title>${escapeMarkup(columns.join(", "))}</title></path>`;
 
 function drawCard(card: Card): string {
-  const { id, title, subtitle, kind, columns, hidden, x, y, width, height } = card;
-  const rows = columns.map((column, i) => drawRow(id, column, width, HEADER_HEIGHT + i * ROW_HEIGHT));
+  const { id, group, title, does, lines, kind, columns, hidden, x, y, width, height } = card;
+  const head = headHeight(card);
+  const titleAt = EDGE_PADDING + (group === undefined ? 0 : GROUP_HEIGHT) + 13;
+  const rows = columns.map((column, i) => drawRow(id, column, width, head + i * ROW_HEIGHT));
   const more = hidden.length
     ? [
-        `<text class="more" data-step="${escapeMarkup(id)}" x="${PADDING}" y="${HEADER_HEIGHT + columns.length * ROW_HEIGHT + 14}">and ${hidden.length} more</text>`,
+        `<text class="more" data-step="${escapeMarkup(id)}" x="${PADDING}" y="${head + columns.length * ROW_HEIGHT + 14}">and ${hidden.length} more</text>`,
       ]
     : [];
   return [
-    `<g class="card" data-step="${escapeMarkup(id)}" data-kind="${escapeMarkup(kind)}" tabindex="0" role="button" aria-label="${escapeMarkup(`${title}: ${subtitle}`)}" transform="translate(${round(x)} ${round(y)})">`,
-    `<rect class="frame" width="${width}" height="${height}" rx="8"/><path class="head" d="M0 ${HEADER_HEIGHT - 5}h${width}"/>`,
-    `<text class="title" x="${PADDING}" y="19">${escapeMarkup(title)}</text><text class="does" x="${PADDING}" y="34">${escapeMarkup(subtitle)}</text>`,
+    `<g class="card" data-step="${escapeMarkup(id)}" data-kind="${escapeMarkup(kind)}" tabindex="0" role="button" transform="translate(${round(x)} ${round(y)})">`,
+    `<title>${escapeMarkup(`${id}: ${does}`)}</title>`,
+    `<rect class="frame" width="${width}" height="${height}" rx="8"/>`,
+    ...(columns.length > 0 ? [`<path class="head" d="M0 ${head - 3}h${width}"/>`] : []),
+    ...(group === undefined
+      ? []
+      : [
+          `<text class="group" x="${PADDING}" y="${EDGE_PADDING + 10}">${escapeMarkup(group)}</text><text class="figure" x="${width - PADDING}" y="${EDGE_PADDING + 10}"></text>`,
+        ]),
+    `<text class="title" x="${PADDING}" y="${titleAt}">${escapeMarkup(title)}</text>`,
+    ...lines.map(
+      (line, i) =>
+        `<text class="does" x="${PADDING}" y="${titleAt + TITLE_HEIGHT - 1 + i * LINE_HEIGHT}">${escapeMarkup(line)}</text>`,
+    ),
     ...rows,
     ...more,
     "</g>",

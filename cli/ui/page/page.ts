@@ -1,222 +1,191 @@
-/** The page's script: models and counts when they change, the graph, and a form from the schema. */
-import { at, element, row } from "./elements.js";
-import { followRequests, openOwn, openStage } from "./requests.js";
+/** The page's script: connects the parts. The model and the tab that are shown are in the address. */
+import { say, send } from "./answer.js";
+import { at, element } from "./elements.js";
+import { clearForm, fillForm, readForm, showForm } from "./form.js";
+import { showHistory, showTotals } from "./overview.js";
+import { loadPicture, showFigures, showPicture } from "./picture.js";
+import {
+  findOwn,
+  followRequests,
+  forgetRequests,
+  listenToRequests,
+  openRequest,
+  openStage,
+  showList,
+} from "./requests.js";
 import { call, followEvents, pathName } from "./server-calls.js";
-import { why } from "./story.js";
+import { type Counts, type Metadata, state } from "./state.js";
+import { showList as showCandidateList, why } from "./story.js";
+import { currentTab, listenToTabs, readPlace, showTab, writePlace } from "./tabs.js";
 
-interface Tensor {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly (number | string)[];
-  readonly data?: readonly unknown[];
-}
-interface Metadata {
-  readonly name: string;
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
-}
-interface Answer {
-  readonly error?: string;
-  readonly outputs?: readonly Tensor[];
-  readonly parameters?: Readonly<Record<string, unknown>>;
-}
-interface Stage {
-  readonly model: string;
-  readonly stage: string;
-  readonly count: number;
-  readonly seconds: number;
-  readonly rowsIn: number;
-  readonly rowsOut: number;
-}
-interface ModelStats {
-  readonly name: string;
-  readonly inference_count?: string | number;
-  readonly execution_count?: string | number;
-  readonly inference_stats?: Readonly<
-    Record<string, { readonly count?: string | number; readonly ns?: string | number }>
-  >;
-}
-interface Counts {
-  readonly error?: string;
-  readonly models: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
-  readonly stats: readonly ModelStats[];
-  readonly stages: readonly Stage[];
-  readonly newest: number;
-  readonly unseen: number;
-}
-
-let metadata: Metadata | undefined;
-/** The model whose button was last pressed; what is on its way for another is dropped. */
-let chosen: string | undefined;
-let counts: Counts | undefined;
 let drawn = "";
 
-function showCounts(now: Counts): void {
-  counts = now;
-  at("live").textContent = now.error ? `the server does not answer: ${now.error}` : "live";
-  if (now.error) return;
-  const names = now.models.map(m => `${m.name} ${m.state}`).join("\n");
-  if (names !== drawn) {
-    drawn = names;
-    at("models").replaceChildren(
-      ...now.models.map(({ name, state = "UNAVAILABLE", reason = "" }) => {
-        const button = element(
-          "button",
-          name,
-          { type: "button", title: reason, "aria-current": String(chosen === name) },
-          element("span", state, { class: state }),
-        );
-        button.addEventListener("click", () => shown(choose(name)));
-        return button;
-      }),
-    );
-    const first = now.models.find(m => m.state === "READY");
-    if (chosen === undefined && first) shown(choose(first.name));
+/** Failures of work that nobody waits for are shown. */
+function shown(work: Promise<void>): void {
+  work.catch((error: Error) => {
+    // While the server is away, its state says so.
+    if (!(error instanceof TypeError)) say(error.message, "bad");
+  });
+}
+
+function live(text: string, kind: "good" | "bad"): void {
+  if (at("live").textContent !== text) at("live").textContent = text;
+  at("live").className = kind;
+}
+
+function receive(now: Counts): void {
+  if (now.error !== undefined) {
+    live(`the server does not respond: ${now.error}`, "bad");
+    return;
   }
-  at("counts").replaceChildren(
-    row(["model", "requests", "ms each"], true),
-    ...now.stats.map(({ name, inference_stats }) => {
-      const { count = 0, ns = 0 } = inference_stats?.success ?? {};
-      return row([name, String(count), Number(count) ? (Number(ns) / Number(count) / 1e6).toFixed(2) : ""]);
-    }),
-  );
-  showStages();
+  const restarted = state.counts !== undefined && state.counts.server !== now.server;
+  state.counts = now;
+  live("live", "good");
+  if (restarted) {
+    forgetRequests();
+    drawn = "";
+  }
+  showModels(restarted);
+  showTotals();
+  showFigures();
+  shown(showHistory());
   shown(followRequests(now.newest, now.unseen));
 }
 
-function showStages(): void {
-  const stages = (counts?.stages ?? []).filter(stage => stage.model === chosen);
-  const each = ({ count, seconds }: Stage) => (count ? ((seconds / count) * 1000).toFixed(3) : "");
-  at("stages").replaceChildren(
-    ...(stages.length ? [row(["stage", "runs", "ms each", "rows in", "rows out"], true)] : []),
-    ...stages.map(s => row([s.stage, String(s.count), each(s), String(s.rowsIn), String(s.rowsOut)])),
+/** @param again whether the model that is shown may be another by now */
+function showModels(again: boolean): void {
+  const { models } = state.counts!;
+  const names = models.map(({ name, state, reason }) => `${name} ${state} ${reason}`).join("\n");
+  if (names === drawn) return;
+  drawn = names;
+  at("models").replaceChildren(
+    ...models.map(({ name, state: now = "UNAVAILABLE", reason = "" }) => {
+      const made = element(
+        "button",
+        name,
+        { type: "button", title: reason, "aria-current": String(state.model === name) },
+        element("span", now, { class: now }),
+      );
+      made.addEventListener("click", () => go({ model: name }));
+      return made;
+    }),
   );
-  // On the stage's card, in place of its description.
-  const cards = new Map([...document.querySelectorAll<SVGElement>("#graph .card")].map(c => [c.dataset.step, c]));
-  for (const stage of stages) {
-    const line = stage.count > 0 && cards.get(stage.stage)?.querySelector(".does");
-    if (line) line.textContent = `${each(stage)} ms, ${stage.rowsIn} → ${stage.rowsOut} rows`;
-  }
+  const wanted = state.model ?? readPlace().model;
+  const known = models.find(({ name }) => name === wanted) ?? models.find(one => one.state === "READY");
+  if (known && (known.name !== state.model || again)) shown(choose(known.name));
+  if (known?.name !== wanted && wanted !== undefined && state.model === undefined)
+    say(`There is no model "${wanted}".`, "bad");
+}
+
+/** Tabs whose address names the open request. */
+const OF_REQUEST: readonly string[] = ["graph", "requests", "why"];
+
+/** To another tab, model or request, and the address with it. */
+function go(to: { readonly tab?: string; readonly model?: string; readonly request?: number }): void {
+  const { tab = currentTab(), model = state.model } = to;
+  const open = to.model === undefined && OF_REQUEST.includes(tab) ? state.request?.id : undefined;
+  const request = to.request ?? open;
+  writePlace({ tab, ...(model !== undefined && { model }), ...(request !== undefined && { request }) });
+  follow();
+}
+
+/** Shows what the address names. */
+function follow(): void {
+  const { tab, model, request } = readPlace();
+  showTab(tab);
+  if (model !== undefined && model !== state.model && state.counts) shown(choose(model));
+  if (request !== undefined && request !== state.request?.id) shown(openRequest(request));
+  if (state.counts) shown(showHistory());
 }
 
 async function choose(name: string): Promise<void> {
-  chosen = name;
+  state.model = name;
+  at("name").textContent = name;
+  for (const one of at("models").children)
+    one.setAttribute("aria-current", String(one.firstChild?.textContent === name));
+  const { tab, request } = readPlace();
+  writePlace({ tab, model: name, ...(request !== undefined && { request }) }, true);
   const path = pathName(name);
-  const [got, picture] = await Promise.all([
+  const [got, svg] = await Promise.all([
     path === undefined ? undefined : call(`/v2/models/${path}`),
-    call(`/graph/${encodeURIComponent(name)}`),
+    loadPicture(name),
   ]);
   const text = got ? await got.text() : `no path of HTTP can carry the name "${name}": gRPC can`;
-  const found = got?.ok ? (JSON.parse(text) as Metadata) : undefined;
-  const svg = picture.ok ? ((await picture.json()) as { svg: string }).svg : "";
-  if (chosen !== name) return;
-  metadata = found;
-  for (const button of at("models").children)
-    button.setAttribute("aria-current", String(button.firstChild?.textContent === name));
-  at("name").textContent = name;
+  const metadata = got?.ok ? (JSON.parse(text) as Metadata) : undefined;
+  // Another was chosen meanwhile.
+  if (state.model !== name) return;
+  const other = state.metadata?.name !== name;
+  state.metadata = metadata;
   at("docs").setAttribute("href", `/v2/models/${path ?? ""}/docs`);
-  // The server's own drawing, its texts escaped.
-  at("picture").innerHTML = svg;
-  const graph = at("picture").querySelector<SVGElement>("svg");
-  if (graph) graph.style.width = `${graph.dataset.width}px`;
-  showStages();
-  if (found) showForm(found);
+  showPicture(svg, metadata);
+  showTotals();
+  showList();
+  if (other) {
+    at("answer").replaceChildren();
+    say("Nothing was sent yet.", "soft");
+  }
+  if (metadata) showForm(metadata);
   else {
-    at("form").replaceChildren();
-    say(text, true);
+    clearForm();
+    say(text, "bad");
   }
 }
 
-function showForm({ inputs }: Metadata): void {
-  const fields = inputs
-    .filter(({ name }) => !name.endsWith("__validity"))
-    .flatMap(({ name, datatype, shape }) => [
-      element("label", `${name}: ${datatype} [${shape.join(", ")}]`, { for: `in-${name}` }),
-      element("textarea", datatype === "BYTES" ? '[["a"]]' : "[[1]]", {
-        id: `in-${name}`,
-        "data-name": name,
-        "data-datatype": datatype,
-        spellcheck: "false",
-      }),
-    ]);
-  const parameters = [
-    element("label", "parameters, as JSON: seed, timings, explain, …", { for: "parameters" }),
-    element("textarea", "", { id: "parameters", placeholder: '{"seed": 1}', rows: "1", spellcheck: "false" }),
-  ];
-  at("form").replaceChildren(...fields, ...parameters, element("button", "Send (Ctrl+Enter)", { type: "submit" }));
-}
-
-/** Sizes of nested lists. */
-const shapeOf = (value: unknown): number[] =>
-  Array.isArray(value) ? [value.length, ...shapeOf(value[0])].filter(n => n !== undefined) : [];
-
-async function ask(): Promise<void> {
+async function sendForm(): Promise<void> {
+  const { metadata } = state;
   if (!metadata) return;
-  const inputs: Tensor[] = [];
-  let parameters: object | undefined;
-  for (const field of at("form").querySelectorAll("textarea")) {
-    const { name, datatype } = field.dataset;
-    try {
-      const data = JSON.parse(field.value || "null") as unknown[];
-      if (name === undefined) parameters = data ?? undefined;
-      else inputs.push({ name, datatype: datatype!, shape: shapeOf(data), data });
-    } catch (error) {
-      say(`${name ?? "parameters"} is not JSON: ${(error as Error).message}`, true);
-      field.focus();
-      return;
-    }
-  }
-  const { name } = metadata;
   const id = `page-${Math.random().toString(36).slice(2, 10)}`;
-  const got = await call(`/v2/models/${pathName(name)!}/infer`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ id, ...(parameters && { parameters }), inputs }),
-  }).catch((error: Error) => new Response(JSON.stringify({ error: `the server is away: ${error.message}` })));
-  const text = await got.text();
-  let answer: Answer;
-  try {
-    answer = JSON.parse(text) as Answer;
-  } catch {
-    answer = { error: text };
-  }
-  say(answer.error ?? JSON.stringify(answer, null, 2), answer.error !== undefined);
-  await openOwn(id);
-}
-
-/** An error of the work is shown in place of the response. */
-function shown(work: Promise<void>): void {
-  work.catch((error: Error) => say(error.message, true));
-}
-
-function say(text: string, bad: boolean): void {
-  at("console").textContent = text;
-  at("console").classList.toggle("bad", bad);
+  const request = readForm(metadata, id, mistake => say(mistake, "bad"));
+  if (!request) return;
+  await send(metadata.name, request).catch((error: Error) => say(`the server is away: ${error.message}`, "bad"));
+  const own = await findOwn(id);
+  if (own !== undefined) await openRequest(own);
 }
 
 at("form").addEventListener("submit", event => {
   event.preventDefault();
-  shown(ask());
+  shown(sendForm());
 });
-at("why").addEventListener("click", why);
 document.addEventListener("keydown", event => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) shown(ask());
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && currentTab() === "try") shown(sendForm());
   else if (event.key === "Enter" && event.target === at("candidate")) why();
 });
-at("picture").addEventListener("click", event => {
-  const card = (event.target as Element).closest<SVGElement>(".card");
-  if (card?.dataset.step) openStage(card.dataset.step);
+at("why").addEventListener("click", why);
+at("outcome").addEventListener("change", () => showCandidateList());
+at("scope").addEventListener("change", () => shown(showHistory()));
+at("figures").addEventListener("change", showFigures);
+
+function openCard(target: EventTarget | null): void {
+  const step = (target as Element).closest<SVGElement>(".card")?.dataset.step;
+  if (step === undefined || !state.request) return;
+  go({ tab: "requests", request: state.request.id });
+  openStage(step);
+}
+at("canvas").addEventListener("click", event => openCard(event.target));
+at("canvas").addEventListener("keydown", event => {
+  if (event.key !== "Enter" && event.key !== " ") return;
+  if ((event.target as Element).closest(".card")) event.preventDefault();
+  openCard(event.target);
 });
-at("theme").addEventListener("click", () => {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-});
+
+listenToTabs(tab => go({ tab }));
+listenToRequests(
+  id => go({ tab: "requests", request: id }),
+  request => {
+    shown(
+      (state.model === request.model ? Promise.resolve() : choose(request.model)).then(() => {
+        fillForm(request.inputs);
+        go({ tab: "try", model: request.model });
+      }),
+    );
+  },
+);
+window.addEventListener("popstate", follow);
+window.addEventListener("hashchange", follow);
+follow();
 shown(
   followEvents(
-    event => showCounts(event as Counts),
-    () => {
-      at("live").textContent = "the server is away; trying again";
-    },
+    event => receive(event as Counts),
+    () => live("the server is away; reconnecting every second", "bad"),
   ),
 );

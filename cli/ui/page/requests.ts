@@ -1,138 +1,195 @@
-/** The last requests of all clients, as the server keeps them, and one of them stage by stage, with its tensors. */
-import { at, button, element, row } from "./elements.js";
+/** The last requests of all clients, as the server keeps them, and one of them step by step, with its tensors. */
+import { at, button, element, fillTable, row } from "./elements.js";
+import { plural, printCount, printMs, printTime } from "./figures.js";
+import { showFigures } from "./picture.js";
 import { call } from "./server-calls.js";
-import { type Stories, showCandidates } from "./story.js";
+import { type Detail, type Printed, type StageRun, type Summary, state } from "./state.js";
+import { showCandidates } from "./story.js";
+import { tensorTables } from "./tensor-table.js";
 
-interface Printed {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
-  readonly values: readonly (number | string | boolean)[];
-}
-interface Summary {
-  readonly id: number;
-  readonly at: number;
-  readonly model: string;
-  readonly requestId: string;
-  readonly protocol: string;
-  readonly ms: number;
-  readonly fault?: string;
-}
-interface Stage {
-  readonly name: string;
-  readonly op: string;
-  readonly begin: number;
-  readonly micros: number;
-  readonly rowsIn?: number;
-  readonly rowsOut?: number;
-  readonly tensors: readonly Printed[];
-}
-interface Detail extends Summary {
-  readonly version: number;
-  readonly inputs: readonly Printed[];
-  readonly outputs: readonly Printed[];
-  readonly stages: readonly Stage[];
-  readonly explain?: Stories;
-}
+/** Characters of an id that are shown; clients choose it. */
+const MOST_ID = 200;
 
 let newest = -1;
-let shown = 0;
+let list: readonly Summary[] = [];
+let onOpen: (id: number) => void = () => {};
+let onRetry: (request: Detail) => void = () => {};
 
-/** Reloads the list if it has new entries. @param unseen requests that were not recorded */
+/** @param open is called with a request that the reader opens @param retry with one whose inputs go to the form */
+export function listenToRequests(open: (id: number) => void, retry: (request: Detail) => void): void {
+  [onOpen, onRetry] = [open, retry];
+  for (const id of ["only-model", "only-failed", "paused"]) at(id).addEventListener("change", () => showList());
+}
+
+/** After a restart the ids begin anew. */
+export function forgetRequests(): void {
+  newest = -1;
+  state.request = undefined;
+  at("trace").replaceChildren(element("p", "No request is open.", { class: "soft" }));
+  showCandidates(undefined);
+}
+
+/** Reads the list if there is something new in it. @param unseen requests that were not recorded */
 export async function followRequests(now: number, unseen: number): Promise<void> {
   if (now === newest) return;
   newest = now;
-  const list = (await (await call("/requests")).json()) as readonly Summary[];
+  list = (await (await call("/requests")).json()) as readonly Summary[];
   at("unseen").textContent =
-    unseen > 0 ? `${unseen} more were not recorded: the page records a limited number per second.` : "";
-  at("requests").replaceChildren(
-    row(["time", "over", "model", "ms", "", ""], true),
-    ...list.map(({ id, at: when, model, protocol, ms, fault, requestId }) => {
-      const line = row([new Date(when).toLocaleTimeString(), protocol, model, ms.toFixed(2), fault ?? requestId]);
-      line.lastElementChild!.setAttribute("title", fault ?? requestId);
-      if (fault) line.lastElementChild!.className = "bad";
-      line.append(
-        element(
-          "td",
-          "",
-          {},
-          button("Open", `Open request ${id} to ${model}`, () => void openRequest(id)),
-        ),
-      );
-      line.dataset.id = String(id);
-      return line;
-    }),
-  );
-  markShown();
-  if (list.length === 0) at("requests").replaceChildren(row(["No requests yet."]));
-  else if (shown === 0) await openRequest(list[0]!.id);
+    unseen > 0 ? `${plural(unseen, "more request")} were counted, but not recorded, since the start.` : "";
+  if (!at<HTMLInputElement>("paused").checked) showList();
 }
 
-/** The page's own request: the one that carries this id. */
-export async function openOwn(requestId: string): Promise<void> {
-  // The server records a request when its response is sent, which may be a moment after its arrival here.
+export function showList(): void {
+  const [model, failed] = ["only-model", "only-failed"].map(id => at<HTMLInputElement>(id).checked);
+  const shown = list.filter(one => (!model || one.model === state.model) && (!failed || one.fault !== undefined));
+  if (shown.length === 0) {
+    at("requests").replaceChildren(
+      element("caption", list.length === 0 ? "No requests yet." : "None of the last requests."),
+    );
+    return;
+  }
+  fillTable(at("requests"), ["time", "model", "user", "outcome", "latency"], shown.map(line), 4);
+}
+
+function line(request: Summary): HTMLElement {
+  const { id, at: when, model, protocol, ms, fault, requestId, user } = request;
+  const open = button(printTime(when), `${printTime(when)}: request ${id} to ${model}`, () => onOpen(id));
+  const cells = [
+    open,
+    element("span", model, { title: `${model} over ${protocol}${requestId && `, id ${requestId.slice(0, MOST_ID)}`}` }),
+    element("span", user ? `${user.value}${user.rows > 1 ? ` and ${printCount(user.rows - 1)} more` : ""}` : "–", {
+      title: user ? user.input : "The request was refused.",
+    }),
+    element("span", outcomeOf(request), fault === undefined ? {} : { class: "bad", title: fault }),
+    printMs(ms),
+  ];
+  const made = row(cells, { numbers: 4 });
+  made.dataset.id = String(id);
+  made.dataset.requestId = requestId.slice(0, MOST_ID);
+  made.setAttribute("aria-selected", String(id === state.request?.id));
+  made.children[2]!.className = "id";
+  made.children[3]!.className = "grow";
+  return made;
+}
+
+function outcomeOf({ fault, failedStep, answer }: Summary): string {
+  if (fault !== undefined) {
+    const reason = fault.replace(/^\[request id: [^\]]*\] /, "");
+    return failedStep === undefined ? reason : `failed at ${failedStep}: ${reason}`;
+  }
+  return answer ? `${answer.shape.join(" × ")} ${answer.output}` : "responded";
+}
+
+/** The page's own request, by its id. */
+export async function findOwn(requestId: string): Promise<number | undefined> {
+  // The server records a request when its response is sent, which may be a moment after it arrived here.
   for (let i = 0; i < 20; i++) {
-    const list = (await (await call("/requests")).json()) as readonly Summary[];
-    const own = list.find(one => one.requestId === requestId);
-    if (own) {
-      await openRequest(own.id);
-      return followRequests(list[0]!.id, 0);
-    }
+    const now = (await (await call("/requests")).json()) as readonly Summary[];
+    const own = now.find(one => one.requestId === requestId);
+    if (own) return own.id;
     await new Promise(done => setTimeout(done, 25));
   }
+  return undefined;
 }
 
-const markShown = (): void => {
-  for (const line of at("requests").children)
-    line.setAttribute("aria-selected", String((line as HTMLElement).dataset.id === String(shown)));
-};
-
-async function openRequest(id: number): Promise<void> {
+export async function openRequest(id: number): Promise<void> {
   const got = await call(`/requests/${id}`);
   const detail = (await got.json()) as Detail & { readonly error?: string };
   if (!got.ok) {
     at("trace").replaceChildren(element("p", detail.error, { class: "bad" }));
     return;
   }
-  shown = id;
-  markShown();
-  showCandidates(detail.explain);
-  const total = Math.max(1, detail.ms * 1000, ...detail.stages.map(stage => stage.begin + stage.micros));
+  state.request = detail;
+  for (const one of at("requests").querySelectorAll<HTMLElement>("tbody tr"))
+    one.setAttribute("aria-selected", String(one.dataset.id === String(id)));
+  showCandidates(detail);
+  showFigures();
+  showDetail(detail);
+}
+
+function showDetail(detail: Detail): void {
+  const { model, version, at: when, ms, protocol, requestId, inputs, outputs, stages } = detail;
+  const total = Math.max(1, ms * 1000, ...stages.map(stage => stage.begin + stage.micros));
+  const facts = [printTime(when), protocol, printMs(ms), requestId && `id ${requestId.slice(0, MOST_ID)}`]
+    .filter(Boolean)
+    .join(" · ");
   at("trace").replaceChildren(
-    element(
-      "h2",
-      `${detail.model}${detail.version > 0 ? ` version ${detail.version}` : ""}, ${new Date(detail.at).toLocaleTimeString()}, ${detail.ms.toFixed(2)} ms`,
-    ),
-    ...(detail.fault ? [element("p", detail.fault, { class: "bad" })] : []),
-    element("h3", "Inputs"),
-    ...detail.inputs.map(tensor),
-    element("h3", detail.stages.length > 0 ? "Stages" : "This model has no stages"),
-    element("div", "", { id: "timings" }, ...detail.stages.map(stage => stageLine(stage, total))),
-    element("h3", "Outputs"),
-    ...detail.outputs.map(tensor),
+    element("h3", `Request ${detail.id} to ${model}${version > 0 ? ` version ${version}` : ""}`),
+    element("p", facts, { class: "soft" }),
+    ...alertOf(detail),
+    element("h4", "Inputs"),
+    ...(inputs.length === 0
+      ? [element("p", "The request was refused before its inputs were recorded.", { class: "soft" })]
+      : tables(inputs)),
+    ...(inputs.length === 0
+      ? []
+      : [button("Use these inputs in the form", "Use these inputs in the form", () => onRetry(detail))]),
+    element("h4", "Steps"),
+    element("div", "", { id: "timings" }, ...stages.map(stage => stageLine(stage, total)), ...failedLine(detail)),
+    ...(stages.length > 0 || detail.failedStep !== undefined
+      ? []
+      : [element("p", "No step ran: a model without a plan, or a request that was refused.", { class: "soft" })]),
+    ...(outputs.length > 0 ? [element("h4", "Outputs"), ...tables(outputs)] : []),
   );
 }
 
-/** One line of the timeline; open, it shows the tensors that the stage made. */
-function stageLine({ name, op, begin, micros, rowsIn, rowsOut, tensors }: Stage, total: number): HTMLElement {
+function alertOf({ fault, failedStep }: Detail): HTMLElement[] {
+  if (fault === undefined) return [];
+  const where = failedStep === undefined ? [] : [element("strong", `Failed at step ${failedStep}`)];
+  return [element("div", "", { class: "alert" }, ...where, element("p", fault))];
+}
+
+const tables = (tensors: readonly Printed[]): readonly HTMLElement[] =>
+  tensorTables(
+    tensors.map(({ name, datatype, shape, values }) => ({
+      name,
+      datatype,
+      shape,
+      elements: { length: values.length, at: i => values[i] ?? null },
+    })),
+  );
+
+/** The step that failed has made nothing. */
+const failedLine = ({ failedStep, fault = "", stages }: Detail): HTMLElement[] =>
+  failedStep === undefined || stages.some(({ name }) => name === failedStep)
+    ? []
+    : [
+        element(
+          "details",
+          "",
+          { "data-stage": failedStep, class: "failed", open: "" },
+          element("summary", "", {}, element("span", failedStep, { class: "what" }), element("span", "failed")),
+          element("p", fault, { class: "tensor" }),
+        ),
+      ];
+
+/** One line of the timeline; open, it shows the tensors that the step made. */
+function stageLine(stage: StageRun, total: number): HTMLElement {
+  const { name, op, begin, micros, rowsIn, rowsOut, fault } = stage;
   const bar = element("span", "", { class: "bar" });
   bar.style.marginLeft = `${(begin / total) * 100}%`;
   bar.style.width = `${Math.max(0.5, (micros / total) * 100)}%`;
-  const rows = rowsIn === undefined ? "" : `, ${rowsIn} → ${rowsOut} rows`;
-  return element(
+  const rows = rowsIn === undefined ? "" : `, ${printCount(rowsIn)} → ${printCount(rowsOut ?? 0)} rows`;
+  const made = element(
     "details",
     "",
-    { "data-stage": name },
+    { "data-stage": name, ...(fault !== undefined && { class: "failed" }) },
     element(
       "summary",
       "",
       {},
       element("span", name, { class: "what", title: op }),
-      element("span", `${micros} µs${rows}`, { class: "facts" }),
+      element("span", fault === undefined ? `${printMs(micros / 1000)}${rows}` : "failed", { class: "facts" }),
       element("span", "", { class: "track", "aria-hidden": "true" }, bar),
     ),
-    ...tensors.map(tensor),
   );
+  const fill = (): void =>
+    made.append(
+      ...(fault === undefined ? [] : [element("p", fault, { class: "tensor" })]),
+      ...stage.tensors.map(tensor),
+    );
+  made.addEventListener("toggle", fill, { once: true });
+  return made;
 }
 
 function tensor({ name, datatype, shape, values }: Printed): HTMLElement {
@@ -142,11 +199,11 @@ function tensor({ name, datatype, shape, values }: Printed): HTMLElement {
     "",
     { class: "tensor" },
     element("summary", `${name}: ${datatype} [${shape.join(", ")}]`),
-    element("pre", `${JSON.stringify(values)}${more > 0 ? `\n… ${more} more` : ""}`, { tabindex: "0" }),
+    element("pre", `${JSON.stringify(values)}${more > 0 ? `\n… ${printCount(more)} more` : ""}`, { tabindex: "0" }),
   );
 }
 
-/** From a card of the graph to what that stage made. */
+/** From a card of the graph to what that step made. */
 export function openStage(name: string): void {
   const line = at("trace").querySelector<HTMLDetailsElement>(`details[data-stage="${CSS.escape(name)}"]`);
   if (!line) return;

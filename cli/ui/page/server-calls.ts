@@ -67,24 +67,33 @@ async function showFields(): Promise<void> {
   section.hidden = true;
 }
 
-/** The server's events, for as long as the page is there. @param onAway is called when they end; they are tried again */
+/** Without an event for so long, a connection counts as lost. */
+const SILENCE_MS = 10_000;
+const AGAIN_MS = 1000;
+
+/** The server's events, as long as the page is open. @param onAway is called when they end; they are tried again every second */
 export async function followEvents(onEvent: (data: unknown) => void, onAway: () => void): Promise<never> {
   for (;;) {
+    const silent = new AbortController();
     try {
-      const got = await call("/events");
+      const got = await call("/events", { signal: silent.signal });
+      let timer = setTimeout(() => silent.abort(), SILENCE_MS);
       const reader = got.body!.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
       for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silent.abort(), SILENCE_MS);
         text += next.value;
         const events = text.split("\n\n");
         text = events.pop()!;
         for (const event of events) onEvent(JSON.parse(event.replace(/^data: /, "")));
       }
+      clearTimeout(timer);
     } catch {
       // The server is away.
     }
     onAway();
-    await new Promise(done => setTimeout(done, 1000));
+    await new Promise(done => setTimeout(done, AGAIN_MS));
   }
 }
 

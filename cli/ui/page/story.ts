@@ -1,68 +1,85 @@
-/** Why, and why not: what became of each candidate of the request that is shown. */
-import { at, button, element, row } from "./elements.js";
+/** Why, and why not: what became of each candidate of the request that is open. */
+import { at, button, element, fillTable, row } from "./elements.js";
+import { plural, printCount, printTime } from "./figures.js";
+import { type Detail, type Story, state } from "./state.js";
 
-export interface Story {
-  readonly id: string | number;
-  readonly from: string;
-  readonly rank: number;
-  readonly scores: Readonly<Record<string, number>>;
-  readonly droppedBy?: string;
-  readonly place?: number;
+interface Told {
+  readonly story: Story;
+  readonly user: number;
 }
-/** For each row of the request its candidates. */
-export type Stories = readonly (readonly Story[])[];
 
-/** Candidates in the table: what the page holds is bounded. */
-const MOST_CANDIDATES = 500;
+const ROWS = 50;
+const NONE_OPEN = "Open a request to an ensemble first: it has the story of each candidate.";
 
-let told: Stories | undefined;
+let told: readonly Told[] = [];
 
-export function showCandidates(stories: Stories | undefined): void {
-  told = stories;
-  at("story").replaceChildren();
-  const all = (stories ?? []).flatMap((list, user) => list.map(story => ({ story, user })));
-  // Those of the answer first, by place; then the others as they were found.
+/** @param request undefined if none is open */
+export function showCandidates(request: Detail | undefined): void {
+  // Those of the response first, by place; then the others as they were found.
   const order = ({ place = Number.POSITIVE_INFINITY, rank }: Story): number =>
     Number.isFinite(place) ? place : 1e9 + rank;
-  const sorted = all.toSorted((a, b) => a.user - b.user || order(a.story) - order(b.story)).slice(0, MOST_CANDIDATES);
-  at("candidates").replaceChildren(
-    ...(all.length === 0
-      ? []
-      : [
-          element(
-            "details",
-            "",
-            {},
-            element("summary", `All ${all.length} candidates`),
-            element(
-              "div",
-              "",
-              { class: "scroll" },
-              element(
-                "table",
-                "",
-                {},
-                row(["candidate", "row", "found by", "became"], true),
-                ...sorted.map(({ story, user }) => {
-                  const line = row(["", String(user + 1), `${story.from}, ${story.rank}`, becameOf(story)]);
-                  const id = String(story.id);
-                  line.firstElementChild!.append(
-                    button(id, `Explain ${id}`, () => {
-                      at<HTMLInputElement>("candidate").value = id;
-                      why();
-                    }),
-                  );
-                  return line;
-                }),
-              ),
-            ),
-          ),
-        ]),
-  );
+  told = (request?.explain ?? [])
+    .flatMap((list, user) => list.map(story => ({ story, user })))
+    .toSorted((a, b) => a.user - b.user || order(a.story) - order(b.story));
+  at("story").replaceChildren();
+  at("why-request").textContent = request ? headOf(request) : NONE_OPEN;
+  showList();
 }
 
-const becameOf = ({ place, droppedBy }: Story): string =>
+const headOf = ({ model, at: when, id }: Detail): string =>
+  told.length > 0
+    ? `${plural(told.length, "candidate")} of request ${id} to ${model}, ${printTime(when)}`
+    : `Request ${id} to ${model} has no candidates: open a request to an ensemble.`;
+
+export function showList(from = 0): void {
+  const outcome = at<HTMLSelectElement>("outcome").value;
+  const shown = told.filter(({ story: { place, droppedBy } }) =>
+    outcome === "answered" ? place !== undefined : outcome === "dropped" ? droppedBy !== undefined : true,
+  );
+  if (shown.length === 0) {
+    at("candidates").replaceChildren();
+    return;
+  }
+  const table = element("table");
+  const scores = [...new Set(shown.slice(0, ROWS).flatMap(({ story }) => Object.keys(story.scores)))];
+  const to = Math.min(from + ROWS, shown.length);
+  fillTable(
+    table,
+    ["candidate", "outcome", "found by", "row", "rank", ...scores],
+    shown.slice(from, to).map(({ story, user }) => {
+      const id = String(story.id);
+      const open = button(id, `Explain ${id}`, () => explain(id), { class: "link" });
+      const numbers = scores.map(name => (name in story.scores ? printScore(story.scores[name]!) : "–"));
+      return row([open, outcomeOf(story), story.from, printCount(user + 1), printCount(story.rank), ...numbers], {
+        numbers: 3,
+      });
+    }),
+    3,
+  );
+  const turn = (label: string, next: number): HTMLElement =>
+    button(label, `${label} candidates`, () => showList(next), {
+      ...((next < 0 || next >= shown.length) && { disabled: "" }),
+    });
+  const pages = element(
+    "div",
+    "",
+    { class: "pager" },
+    turn("Previous", from - ROWS),
+    element("span", `${printCount(from + 1)}–${printCount(to)} of ${printCount(shown.length)}`),
+    turn("Next", from + ROWS),
+  );
+  at("candidates").replaceChildren(table, ...(shown.length > ROWS ? [pages] : []));
+}
+
+const printScore = (score: number): string => String(Number(score.toPrecision(6)));
+
+const outcomeOf = ({ place, droppedBy }: Story): string =>
   place !== undefined ? `place ${place}` : droppedBy !== undefined ? `dropped by ${droppedBy}` : "not ordered";
+
+function explain(id: string): void {
+  at<HTMLInputElement>("candidate").value = id;
+  why();
+}
 
 export function why(): void {
   at("story").replaceChildren(...storyLines().map(line => element("p", line)));
@@ -70,12 +87,10 @@ export function why(): void {
 
 function storyLines(): readonly string[] {
   const id = at<HTMLInputElement>("candidate").value.trim();
-  if (!told) return ["Open a request to an ensemble first: it has the story of each candidate."];
-  const found = told.flatMap((stories, user) =>
-    stories.filter(story => String(story.id) === id).map(story => ({ story, user })),
-  );
+  if (!state.request) return [NONE_OPEN];
+  const found = told.filter(({ story }) => String(story.id) === id);
   if (found.length === 0) {
-    const known = told.flatMap(stories => stories.slice(0, 8).map(story => story.id)).slice(0, 8);
+    const known = told.slice(0, 8).map(({ story }) => story.id);
     return [`No step found ${id || "that candidate"}. Candidates of this request: ${known.join(", ") || "none"}.`];
   }
   return found.flatMap(({ story: { from, rank, scores, droppedBy, place }, user }) => [

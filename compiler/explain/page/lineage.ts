@@ -5,7 +5,7 @@
 import type { Explanation } from "../explanation.js";
 
 const explanation = JSON.parse(document.getElementById("explanation")!.textContent!) as Explanation;
-const graph = document.getElementById("graph") as unknown as SVGSVGElement;
+const canvas = document.getElementById("canvas")!;
 
 const key = (step: string, column: string): string => `${step}\n${column}`;
 const sources = new Map<string, string[]>();
@@ -44,13 +44,13 @@ function light(selection: Selection | undefined): void {
   const down = reach(starts, readers);
   const stepsOf = (keys: ReadonlySet<string>) => new Set([...keys].map(k => k.slice(0, k.indexOf("\n"))));
   const [upSteps, downSteps] = [stepsOf(up), stepsOf(down)];
-  graph.classList.toggle("tracing", selection !== undefined);
-  for (const element of graph.querySelectorAll<SVGElement>(".column")) {
+  canvas.classList.toggle("tracing", selection !== undefined);
+  for (const element of canvas.querySelectorAll<SVGElement>(".column")) {
     const at = key(element.dataset.step!, element.dataset.column!);
     element.classList.toggle("up", up.has(at));
     element.classList.toggle("down", down.has(at));
   }
-  for (const element of graph.querySelectorAll<SVGElement>(".card")) {
+  for (const element of canvas.querySelectorAll<SVGElement>(".card")) {
     element.classList.toggle("up", upSteps.has(element.dataset.step!));
     element.classList.toggle("down", downSteps.has(element.dataset.step!));
   }
@@ -63,7 +63,7 @@ function light(selection: Selection | undefined): void {
       ),
     );
   const [upEdges, downEdges] = [crossings(up), crossings(down)];
-  for (const element of graph.querySelectorAll<SVGElement>(".edge")) {
+  for (const element of canvas.querySelectorAll<SVGElement>(".edge")) {
     const at = key(element.dataset.from!, element.dataset.to!);
     element.classList.toggle("up", upEdges.has(at));
     element.classList.toggle("down", downEdges.has(at));
@@ -79,39 +79,40 @@ const selectionAt = (target: EventTarget | null): Selection | undefined => {
 const select = (detail: Selection | undefined): void =>
   void document.dispatchEvent(new CustomEvent("merlon:select", { detail }));
 const cardOf = (step: string): SVGElement | undefined =>
-  [...graph.querySelectorAll<SVGElement>(".card")].find(card => card.dataset.step === step);
+  [...canvas.querySelectorAll<SVGElement>(".card")].find(card => card.dataset.step === step);
 
 document.addEventListener("merlon:select", event => {
   kept = (event as CustomEvent<Selection | undefined>).detail;
   light(kept);
 });
-graph.addEventListener("pointerover", event => {
+canvas.addEventListener("pointerover", event => {
   const under = selectionAt(event.target);
   if (under) light(under);
 });
-graph.addEventListener("pointerout", event => {
+canvas.addEventListener("pointerout", event => {
   if (!selectionAt(event.relatedTarget)) light(kept);
 });
-graph.addEventListener("click", event => select(selectionAt(event.target)));
-graph.addEventListener("focusin", event => {
+canvas.addEventListener("click", event => select(selectionAt(event.target)));
+document.addEventListener("merlon:graph", () => light(kept));
+canvas.addEventListener("focusin", event => {
   const under = selectionAt(event.target);
   if (under && under.step !== kept?.step) light(under);
 });
 
-/** ← and → follow the edges, ↑ and ↓ go through the columns of a card. */
+/** ↓ and ↑ follow the edges, → and ← go through the columns of a card. */
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") select(undefined);
   const at = selectionAt(document.activeElement);
   if (!at) return;
   if (event.key === "Enter" || event.key === " ") select(at);
-  else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-    const [mine, other] = event.key === "ArrowRight" ? (["from", "to"] as const) : (["to", "from"] as const);
-    const edge = [...graph.querySelectorAll<SVGElement>(".edge")].find(e => e.dataset[mine] === at.step);
+  else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const [mine, other] = event.key === "ArrowDown" ? (["from", "to"] as const) : (["to", "from"] as const);
+    const edge = [...canvas.querySelectorAll<SVGElement>(".edge")].find(e => e.dataset[mine] === at.step);
     if (edge) cardOf(edge.dataset[other]!)?.focus();
-  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+  } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
     const columns = columnsOf.get(at.step) ?? [];
     const now = kept?.step === at.step && kept.column !== undefined ? columns.indexOf(kept.column) : -1;
-    const next = event.key === "ArrowDown" ? Math.min(now + 1, columns.length - 1) : now - 1;
+    const next = event.key === "ArrowRight" ? Math.min(now + 1, columns.length - 1) : now - 1;
     const column = columns[next];
     select(column === undefined ? { step: at.step } : { step: at.step, column });
   } else return;

@@ -54,10 +54,11 @@ function overview(): Child[] {
         );
   const keys = [
     ["/", "search"],
-    ["← →", "along the edges"],
-    ["↑ ↓", "through a step's columns"],
-    ["Esc", "let go"],
-    ["+ − 0", "zoom, all"],
+    ["↑ ↓", "along the edges"],
+    ["← →", "through a step's columns"],
+    ["Esc", "clear the selection"],
+    ["+ − 0", "zoom, show all"],
+    ["c", "columns on the cards"],
     ["t", "light or dark"],
   ] as const;
   return [

@@ -6,7 +6,8 @@ function change(): void {
 }
 document.getElementById("theme")!.addEventListener("click", change);
 document.addEventListener("keydown", event => {
-  if (event.key === "t" && !(event.target instanceof HTMLInputElement)) change();
+  const typing = (event.target as Element).closest("input, textarea, select");
+  if (event.key === "t" && !typing && !event.ctrlKey && !event.metaKey) change();
 });
 
 export {};

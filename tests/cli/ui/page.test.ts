@@ -6,9 +6,13 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
+import type { Explanation } from "#compiler/explain/explanation.js";
+import { layOut } from "#compiler/explain/layout.js";
+import { drawPicture } from "#compiler/explain/svg.js";
 import { connect } from "#runtime/client/index.js";
 import { type RunningServer, serve } from "#runtime/server/index.js";
 import { launchChromium } from "../../needs/chromium.js";
+import { faultsOfAxe } from "./axe.js";
 
 const SHOTS = ".cache/ui";
 const repositories = ["model-repo"];
@@ -38,7 +42,7 @@ beforeAll(async () => {
     intervalMs: 100,
   });
   browser = await launchChromium();
-  page = await browser.newPage({ viewport: { width: 1440, height: 1400 }, colorScheme: "light" });
+  page = await browser.newPage({ viewport: { width: 1280, height: 720 }, colorScheme: "light" });
   page.on("console", message => complaints.push(message.text()));
   page.on("pageerror", error => complaints.push(error.message));
   page.on("request", asked => hosts.add(new URL(asked.url()).host));
@@ -51,71 +55,98 @@ afterAll(async () => {
 });
 
 const text = (selector: string) => page.locator(selector).textContent();
+const tab = (name: string) => page.getByRole("tab", { name });
+const fits = () => page.evaluate("document.documentElement.scrollWidth <= innerWidth");
+const shot = (name: string) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
 
-test("models, graph, request, trace, why and why not; nothing on the console, no other server called", async () => {
+test("models, charts, graph, request, steps, why and why not; nothing on the console, no other host", async () => {
   await page
     .locator("#models button", { hasText: /^recommend\s*READY/ })
     .first()
-    .click();
-  await page.locator('.card[data-step="ordering.softmaxSampling"]').waitFor();
+    .waitFor();
   expect(await page.locator("#models .READY").count()).toBe(3);
   expect(await text("#live")).toBe("live");
+  expect(await text("#name")).toBe("recommend");
+  expect(await text("#window")).toBe("last 5 min, every 5 s");
 
+  // The form takes what it prefills.
+  await tab("Try").click();
+  await page.locator('#form button[type="submit"]').click();
+  await page.locator("#console", { hasText: "responded in" }).waitFor();
   await page.locator("#in-user_id").fill("[[512300022]]");
   await page.keyboard.press("Control+Enter");
+  const table = page.locator("#answer table");
+  await page
+    .locator("#answer td", { hasText: /^\d{7,}$/ })
+    .first()
+    .waitFor();
+  expect(await table.locator("th").allTextContents()).toEqual(["row", "item", "ordered_ids", "ordered_scores"]);
+  expect(await table.locator("tbody tr").count()).toBe(10);
+  const best = (await table.locator("tbody tr").first().locator("td").nth(2).textContent())!;
+  await shot("try");
+
+  await tab("Requests").click();
   await page.locator("#timings details").first().waitFor();
   expect(await text("#timings")).toContain("ranking.transformWorkflow");
-  expect(await text("#console")).toContain('"ordered_ids"');
-  await page.locator("#trace summary", { hasText: "ordered_ids: INT64 [1, 10]" }).click();
-  expect(await text("#parameters")).toBe("");
-  await page.locator("#stages tr", { hasText: "retrieval.queryFaiss" }).waitFor();
-  await page.locator('.card[data-step="retrieval.queryFaiss"] .does', { hasText: /ms, 1 → 100 rows/ }).waitFor();
-  const answered = JSON.parse((await text("#console"))!) as { outputs: { name: string; data: number[] }[] };
-  const [best] = answered.outputs.find(o => o.name === "ordered_ids")!.data;
+  const line = page.locator("#requests tbody tr").first();
+  expect(await line.textContent()).toMatch(/recommend512300022.*1 × 10 ordered_ids.* ms$/);
 
-  await page.locator("#candidate").fill(String(best));
+  await tab("Graph").click();
+  const figure = page.locator('.card[data-step="retrieval.queryFaiss"] .figure');
+  await figure.filter({ hasText: /^[\d.]+ ms$/ }).waitFor();
+  expect(await text('.card[data-step="retrieval.queryFaiss"] > title')).toMatch(/\d runs?, \d+ → \d+00 rows/);
+  expect(await page.locator("#map").isVisible()).toBe(false);
+  await shot("graph");
+
+  await tab("Why").click();
+  await page.locator("#candidate").fill(best);
   await page.keyboard.press("Enter");
   expect(await text("#story")).toMatch(
     /found by retrieval\.queryFaiss, at position \d+.*dlrm|ranking.*Why: it is at place 1 of the answer/s,
   );
-  await page.screenshot({ path: join(SHOTS, "light.png"), fullPage: true });
-  expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
   await page.locator("#candidate").fill("-5");
   await page.locator("#why").click();
-  const candidates = /Candidates of this request: (.*)\./.exec((await text("#story"))!)![1]!.split(", ");
-  const stories: string[] = [];
-  for (const id of candidates) {
-    await page.locator("#candidate").fill(id);
-    await page.locator("#why").click();
-    stories.push((await text("#story"))!);
-  }
-  expect(stories.some(story => story.includes("Why not: "))).toBe(true);
+  expect(await text("#story")).toMatch(/No step found -5\. Candidates of this request: \d+, /);
+  await page.locator("#outcome").selectOption("dropped");
+  await page.locator("#candidates tbody button").first().click();
+  expect(await text("#story")).toContain("Why not: ");
 
+  await tab("Overview").click();
+  await page.locator("#tiles dd", { hasText: /^[1-9]\d*$/ }).waitFor();
+  expect(await page.locator("#chart-latency svg").getAttribute("aria-label")).toMatch(
+    /^Latency, last 5 min\. p50: latest [\d.]+ ms, highest [\d.]+ ms; p95: /,
+  );
+  await page.locator("#stages tr", { hasText: "retrieval.queryFaiss" }).waitFor();
+  await shot("light");
   await page.locator("#theme").click();
   expect(await page.evaluate("document.documentElement.dataset.theme")).toBe("dark");
-  await page.screenshot({ path: join(SHOTS, "dark.png"), fullPage: true });
+  await shot("dark");
   expect(complaints).toEqual([]);
   expect([...hosts]).toEqual([new URL(ui.url).host]);
 }, 60_000);
 
-test("requests of any client, over gRPC and HTTP, are there stage by stage, and after a reload", async () => {
+test("requests of any client, over gRPC and HTTP, are there step by step, and after a reload", async () => {
   await using grpc = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
   await grpc.infer("recommend", { user_id: [[512300022n]] }, { requestId: "from-grpc" });
   await using http = await connect(`http://127.0.0.1:${server.ports.http}`);
   await expect(
     http.infer("recommend", { user_id: { datatype: "INT64", shape: [2], raw: new Uint8Array(16) } } as never),
   ).rejects.toThrow();
-  const line = page.locator("#requests tr", { hasText: "from-grpc" });
+  await tab("Requests").click();
+  const line = page.locator('#requests tr[data-request-id="from-grpc"]');
   await line.waitFor();
-  expect(await line.textContent()).toContain("gRPC");
+  expect(await line.locator("span").first().getAttribute("title")).toContain("over gRPC, id from-grpc");
   await page.locator("#requests .bad", { hasText: "unexpected shape" }).waitFor();
+  await page.locator("#only-failed").check();
+  expect(await line.count()).toBe(0);
+  expect(await page.locator("#requests tbody tr").count()).toBe(1);
 
   await page.reload();
   await line.waitFor();
-  // With the keyboard alone: open the request, then a stage, then a tensor that it made.
+  // With the keyboard alone: open the request, then a step, then a tensor that it made.
   await line.locator("button").focus();
   await page.keyboard.press("Enter");
-  await page.locator('#requests tr[aria-selected="true"]', { hasText: "from-grpc" }).waitFor();
+  await page.locator('#requests tr[aria-selected="true"][data-request-id="from-grpc"]').waitFor();
   const stage = page.locator('#timings details[data-stage="retrieval.queryFaiss"]');
   await stage.locator("summary").first().focus();
   await page.keyboard.press("Enter");
@@ -125,32 +156,134 @@ test("requests of any client, over gRPC and HTTP, are there stage by stage, and 
   const candidates = JSON.parse((await tensor.locator("pre").textContent())!) as unknown[];
   expect(candidates).toHaveLength(100);
   expect(candidates.every(Number.isSafeInteger)).toBe(true);
+  await shot("requests");
 
-  await page.locator("#candidates summary").focus();
-  await page.keyboard.press("Enter");
+  // The address names the request: it is there after a reload, and the browser's back button leaves it.
+  expect(page.url()).toMatch(/#requests\/recommend\/\d+$/);
+  await page.reload();
+  await page.locator("#trace h3", { hasText: "to recommend version 1" }).waitFor();
+  await tab("Why").click();
   await page.locator("#candidates button").first().click();
   expect(await text("#story")).toContain("Why: it is at place 1 of the answer");
-  await page.locator("#candidates tr", { hasText: "dropped by" }).first().locator("button").click();
-  expect(await text("#story")).toContain("Why not: ");
-  // From the picture to the tensors of a stage.
+  expect(page.url()).toMatch(/#why\/recommend\/\d+$/);
+  await page.goBack();
+  await page.locator('#tab-requests[aria-selected="true"]').waitFor();
+  // From the picture to the tensors of a step, and the figures of that request alone.
+  await tab("Graph").click();
+  await page.locator("#figures").selectOption("one");
   await page.locator('.card[data-step="filtering.filterCandidates"]').click();
   expect(await page.evaluate("document.activeElement.textContent")).toContain("filtering.filterCandidates");
-  await page.screenshot({ path: join(SHOTS, "requests.png"), fullPage: true });
-
-  await page.setViewportSize({ width: 390, height: 844 });
-  expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
-  await page.screenshot({ path: join(SHOTS, "narrow.png"), fullPage: true });
-  await page.setViewportSize({ width: 1440, height: 1400 });
+  await page.locator("#trace button", { hasText: "Use these inputs" }).click();
+  expect(await page.locator("#in-user_id").inputValue()).toBe("[[512300022]]");
   complaints.length = 0;
 }, 60_000);
 
-test("a mistake in the form is reported, and so is the server's refusal", async () => {
-  await page.locator("#in-user_id").fill("[[1");
+test("a graph of thirty steps is whole at 1280 × 720, and a larger one has a mini-map", async () => {
+  const figures = [30, 120] as const;
+  for (const count of figures) {
+    await page.route("**/graph/recommend_dlrm", route => route.fulfill({ json: { svg: drawn(count) } }));
+    await page.locator("#models button", { hasText: /^recommend\s*READY/ }).click();
+    await page.locator("#models button", { hasText: "recommend_dlrm" }).click();
+    await tab("Graph").click();
+    await page.locator(`.card[data-step="ranking.step${count - 1}"]`).waitFor({ state: "attached" });
+    await page.waitForTimeout(100);
+    const [outside, small] = (await page.evaluate(`(() => {
+      const frame = document.querySelector("#canvas").getBoundingClientRect();
+      const cards = [...document.querySelectorAll("#graph .card")].map(card => card.getBoundingClientRect());
+      return [
+        cards.filter(c => c.left < frame.left || c.right > frame.right || c.top < frame.top || c.bottom > frame.bottom).length,
+        document.querySelector("#graph .title").getBoundingClientRect().height < 10,
+      ];
+    })()`)) as [number, boolean];
+    await shot(`graph-${count}`);
+    expect([count, outside > 0, small]).toEqual([count, count > 30, false]);
+    expect(await page.locator("#map").isVisible()).toBe(count > 30);
+    if (count > 30) {
+      const [map, frame] = [
+        (await page.locator("#map").boundingBox())!,
+        (await page.locator("#canvas").boundingBox())!,
+      ];
+      expect(map.y).toBeGreaterThan(frame.y);
+    }
+    await page.unroute("**/graph/recommend_dlrm");
+  }
+  expect(await page.evaluate("document.documentElement.scrollHeight <= innerHeight")).toBe(true);
+  await page.locator("#models button", { hasText: /^recommend\s*READY/ }).click();
+}, 60_000);
+
+/** The picture of so many steps, each of which reads one or two of those before it. */
+function drawn(count: number): string {
+  const column = (name: string) => ({
+    name,
+    dtype: "float32",
+    type: "float32",
+    shape: ["request"],
+    from: [],
+    readers: [],
+  });
+  const steps = Array.from({ length: count }, (_, i) => {
+    const reads = i < 3 ? [-1] : [i - 3, ...(i % 5 === 0 ? [i - 2] : [])];
+    const inputs = reads.map(from => ({ step: from < 0 ? "request" : `ranking.step${from}`, column: "score" }));
+    return { id: `ranking.step${i}`, op: "clip", does: "keep within 0 and 1", inputs, outputs: [column("score")] };
+  });
+  const outputs = [{ ...column("score"), step: `ranking.step${count - 1}`, column: "score" }];
+  return drawPicture(layOut({ inputs: [column("score")], steps, outputs } as unknown as Explanation, "steps"));
+}
+
+test("tabs: arrows, Home and End move, one is in the order of focus, and each opens its panel alone", async () => {
+  await tab("Overview").click();
+  await page.keyboard.press("ArrowRight");
+  const active = () => page.evaluate("document.activeElement.id");
+  expect(await active()).toBe("tab-graph");
+  expect(await page.locator('[role="tabpanel"]:visible').evaluateAll(panels => panels.map(({ id }) => id))).toEqual([
+    "panel-graph",
+  ]);
+  await page.keyboard.press("End");
+  expect(await active()).toBe("tab-why");
+  await page.keyboard.press("ArrowRight");
+  expect(await active()).toBe("tab-overview");
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Home");
+  expect(await active()).toBe("tab-overview");
+  expect(await page.locator('[role="tab"][tabindex="0"]').count()).toBe(1);
+  expect(page.url()).toMatch(/#overview\/recommend$/);
+});
+
+test("every tab is whole at 360 px, and has no fault that axe finds, light and dark", async () => {
+  await page.setViewportSize({ width: 360, height: 760 });
+  for (const scheme of ["light", "dark"] as const) {
+    await page.evaluate(`document.documentElement.dataset.theme = "${scheme}"`);
+    for (const name of ["Overview", "Graph", "Try", "Requests", "Why"]) {
+      await tab(name).click();
+      await page.waitForTimeout(150);
+      expect([name, await fits()]).toEqual([name, true]);
+      expect([name, scheme, await faultsOfAxe(page)]).toEqual([name, scheme, []]);
+      if (scheme === "light") await shot(`narrow-${name.toLowerCase()}`);
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 720 });
+}, 120_000);
+
+test("a mistake in the form is named at its field, and so is the server's refusal", async () => {
+  await tab("Try").click();
+  const field = page.locator("#in-user_id");
+  for (const [typed, message] of [
+    ["[[1", "user_id: "],
+    ["[[1.5]]", "user_id: 1.5 is not a INT64 value"],
+    ["[[9223372036854775808]]", 'user_id: "9223372036854775808" is not a INT64 value'],
+    ["[[1], [2, 3]]", "user_id: its lists have different lengths"],
+    ['[[{"a": 1}]]', "user_id: it has an object"],
+    ["[[null]]", "user_id: null is not a INT64 value"],
+  ] as const) {
+    await field.fill(typed);
+    await page.keyboard.press("Control+Enter");
+    await page.locator("#console.bad", { hasText: message }).waitFor();
+    expect(await field.getAttribute("aria-invalid")).toBe("true");
+  }
+  await field.fill("[1, 2]");
   await page.keyboard.press("Control+Enter");
-  expect(await text("#console")).toContain("user_id is not JSON");
-  await page.locator("#in-user_id").fill("[[1.5]]");
-  await page.keyboard.press("Control+Enter");
-  await page.locator("#console.bad").waitFor();
+  await page.locator("#console.bad", { hasText: "unexpected shape for input 'user_id'" }).waitFor();
+  expect(await field.getAttribute("aria-invalid")).toBeNull();
   complaints.length = 0;
 }, 30_000);
 
@@ -177,6 +310,9 @@ test("other names, other sites and paths outside get nothing", async () => {
     "/graph/%2e%2e",
     "/../package.json",
     "/page/../serve-ui.js",
+    "/panel.js",
+    "/history?model=nobody",
+    "/history?model=__proto__",
     "/serve-ui.js",
     "/requests/..",
     "/v2x",

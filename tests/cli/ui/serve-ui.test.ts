@@ -49,8 +49,17 @@ test("the page finds a server on another address, and has the keys of the APIs i
   const page = await server.found(/The page: (http:\S+)/);
   const port = await server.found(/HTTPService at 127\.0\.0\.2:(\d+)/);
   expect((await fetch(`http://127.0.0.2:${port}/v2`)).status).toBe(403);
-  // The page refuses what the port refuses.
-  const paths = ["counts", "events", "requests", "requests/1", "graph/calc_fp32", "v2/models/calc_fp32/docs", "v2"];
+  // What the port refuses, the page refuses too.
+  const paths = [
+    "counts",
+    "events",
+    "history",
+    "requests",
+    "requests/1",
+    "graph/calc_fp32",
+    "v2/models/calc_fp32/docs",
+    "v2",
+  ];
   for (const path of [...paths, "v2/models/calc_fp32", "v2/models/stats"])
     expect([path, (await fetch(`${page}${path}`)).status]).toEqual([path, 403]);
   for (const key of ["", "Key", "key ", "keys"])

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { explain } from "#compiler/index.js";
+import { faultsOfAxe } from "../../cli/ui/axe.js";
 import { launchChromium } from "../../needs/chromium.js";
 
 const SAMPLES = "tests/samples";
@@ -174,14 +175,14 @@ describe("four stages", () => {
 
   test("the keyboard reaches every step and column", async () => {
     await page.locator('.card[data-step="request"]').focus();
-    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowDown");
     expect(await page.evaluate("document.activeElement.dataset.step")).toBe("user.queryFeast");
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
     expect(await panel()).toMatch(/^city/);
     await page.keyboard.press("Enter");
     expect(await panel()).toMatch(/^user.queryFeast/);
-    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowUp");
     expect(await page.evaluate("document.activeElement.dataset.step")).toBe("request");
   });
 
@@ -199,17 +200,100 @@ describe("four stages", () => {
     expect(await panel()).toContain("Changes by passes");
   });
 
+  test("the keyboard alone moves, zooms and shows all; the mini-map is there as long as something is out of view", async () => {
+    const view = async () => (await page.locator("#graph").getAttribute("viewBox"))!.split(" ").map(Number);
+    const map = page.locator("#map");
+    await page.keyboard.press("0");
+    expect(await map.isVisible()).toBe(false);
+    await page.locator("#canvas").focus();
+    const [x, y, width] = await view();
+    await page.keyboard.press("+");
+    await page.keyboard.press("+");
+    expect((await view())[2]!).toBeCloseTo(width! / 1.25 ** 2, 5);
+    await map.waitFor();
+    const [zoomedX, zoomedY] = await view();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowDown");
+    expect((await view())[0]).toBeGreaterThan(zoomedX!);
+    expect((await view())[1]).toBeGreaterThan(zoomedY!);
+    // A press on the map shows that place.
+    const { x: left, y: top } = (await map.boundingBox())!;
+    await page.mouse.click(left + 3, top + 3);
+    expect((await view())[0]).toBeLessThan(0);
+    await page.keyboard.press("0");
+    expect((await view()).slice(0, 3)).toEqual([x, y, width]);
+    expect(await map.isVisible()).toBe(false);
+  });
+
+  test("columns come and go with a key, and the selection stays", async () => {
+    await page.locator('.card[data-step="user.queryFeast"] .title').click();
+    await page.keyboard.press("c");
+    expect(await page.locator("#detail").getAttribute("aria-pressed")).toBe("false");
+    expect(await page.locator(".column").count()).toBe(0);
+    expect(await page.locator(".card.down").count()).toBeGreaterThan(5);
+    expect(await panel()).toMatch(/^user.queryFeast/);
+    await page.locator("#detail").click();
+    expect(await page.locator(".column.down").count()).toBeGreaterThan(5);
+  });
+
   test("light and dark follow the system until the reader chooses", async () => {
     const light = await paper();
     await page.emulateMedia({ colorScheme: "dark" });
     const dark = await paper();
     expect(dark).not.toBe(light);
     await shot("four-stages-dark");
+    expect(await faultsOfAxe(page)).toEqual([]);
+    await page.keyboard.press("c");
+    expect(await faultsOfAxe(page)).toEqual([]);
     await page.keyboard.press("t");
     expect(await paper()).toBe(light);
     await page.locator("#theme").click();
     expect(await paper()).toBe(dark);
   });
+});
+
+test("thirty steps are readable at first sight on 1280 × 720: all in view, no text cut, none small", async () => {
+  const steps = Array.from({ length: 30 }, (_, i) => {
+    const from = i === 0 ? "events" : `step${i % 7 === 6 ? i - 4 : i - 1}`;
+    return `const step${i} = ${from}.pipe(clip({ min: ${i}, max: 100 }));`;
+  });
+  const tails = Array.from({ length: 30 }, (_, i) => `step${i}`).filter((_, i) => i % 7 === 5 || i === 29);
+  const columns = tails.map((name, i) => `${name}.pipe(rename(() => "out_${i}"))`);
+  const file = join(folder, "thirty.workflow.ts");
+  writeFileSync(
+    file,
+    `import { clip, rename, source, workflow } from "merlon";\nconst events = source({ price: "float32" });\n${steps.join("\n")}\nexport default workflow("thirty", ${columns[0]}${columns
+      .slice(1)
+      .map(column => `.plus(${column})`)
+      .join("")});\n`,
+  );
+  const explained = await explain(file, { format: "html", off: new Set(["fuseElementwise", "pruneColumns"]) });
+  const html = join(folder, "thirty.html");
+  writeFileSync(html, explained.ok ? explained.text : explained.diagnostics.map(d => d.message).join("\n"));
+  await open("ensemble-look-ups");
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await page.goto(pathToFileURL(html).href);
+  await shot("thirty-steps");
+  const seen = await page.$$eval(".card", cards => {
+    const frame = document.querySelector("#canvas")!.getBoundingClientRect();
+    const within = (inner: DOMRect, outer: DOMRect): boolean =>
+      inner.left >= outer.left && inner.right <= outer.right && inner.top >= outer.top && inner.bottom <= outer.bottom;
+    return cards.map(card => {
+      const own = card.querySelector(".frame")!.getBoundingClientRect();
+      const texts = [...card.querySelectorAll("text")].filter(text => text.textContent !== "");
+      return {
+        inView: within(own, frame),
+        textInCard: texts.every(text => within(text.getBoundingClientRect(), own)),
+        cut: texts.some(text => text.textContent!.includes("…")),
+        height: card.querySelector(".title")!.getBoundingClientRect().height,
+      };
+    });
+  });
+  expect(seen.length).toBeGreaterThanOrEqual(32);
+  expect(seen.filter(({ inView, textInCard, cut }) => !inView || !textInCard || cut)).toEqual([]);
+  expect(Math.min(...seen.map(({ height }) => height))).toBeGreaterThanOrEqual(10);
+  expect(await page.locator("#map").isVisible()).toBe(false);
+  expect(complaints).toEqual([]);
 });
 
 test("what the passes did and saved is beside the picture", async () => {
