@@ -67,7 +67,20 @@ test("the page finds a server on another address, and has the keys of the APIs i
   expect((await fetch(`${page}v2/repository/index`, { method: "POST", body: "{}" })).status).toBe(403);
   expect((await fetch(`${page}v2/models/calc_fp32/infer`, { method: "POST", body: "{}" })).status).toBe(403);
   expect(await (await fetch(`${page}access`)).json()).toEqual({ missing: ["secret"] });
-  expect((await fetch(page)).status).toBe(200);
+  const html = await (await fetch(page)).text();
+  // Each script that the page names is there, and each that one of them imports.
+  const scripts = [...html.matchAll(/<script type="module" src="\/([\w-]+\.js)"/g)].map(([, name]) => name!);
+  for (const name of scripts) {
+    const got = await fetch(`${page}${name}`);
+    expect([name, got.status, got.headers.get("content-security-policy")]).toEqual([
+      name,
+      200,
+      expect.stringContaining("default-src 'none'"),
+    ]);
+    for (const [, other] of (await got.text()).matchAll(/from "\.\/([\w-]+\.js)"/g))
+      if (!scripts.includes(other!)) scripts.push(other!);
+  }
+  expect(scripts.length).toBeGreaterThan(15);
   const headers = { secret: "key" };
   expect(await (await fetch(`${page}access`, { headers })).json()).toEqual({ missing: [] });
   const get = (path: string) => fetch(`${page}${path}`, { headers });
