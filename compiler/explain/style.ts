@@ -20,6 +20,6 @@ kbd { border: 1px solid var(--line); border-radius: 4px; padding: 0 5px; font-si
 .column.up rect { fill: color-mix(in srgb, var(--up) 22%, transparent); } .column.down rect { fill: color-mix(in srgb, var(--down) 22%, transparent); }
 .column.up.down rect { fill: color-mix(in srgb, var(--focus) 32%, transparent); }
 .edge.up { stroke: var(--up); stroke-width: 2.4; } .edge.down { stroke: var(--down); stroke-width: 2.4; }
-@media (max-width: 760px) { body { grid-template: auto 1fr 34vh / minmax(0, 1fr); } aside { border-left: 0; border-top: 1px solid var(--line); } header .tools { margin-left: 0; } #search { width: 150px; } #found:empty { display: none; } }
+@media (max-width: 760px) { body { grid-template: auto 1fr 34vh / minmax(0, 1fr); } aside { border-left: 0; border-top: 1px solid var(--line); } header .tools { margin-left: 0; } #search { width: 100%; } #found:empty { display: none; } }
 @media (prefers-reduced-motion: no-preference) { .card, .edge, .column text { transition: opacity .12s; } }
 `;

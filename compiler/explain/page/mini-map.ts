@@ -9,8 +9,8 @@ interface View {
   readonly whole: { readonly width: number; readonly height: number };
 }
 
-/** Pixels of its longer side. */
-const MOST = { width: 168, height: 220 };
+/** Most pixels, and most of the canvas. */
+const MOST = { width: 168, height: 220, part: 0.35 };
 const SVG = "http://www.w3.org/2000/svg";
 const canvas = document.getElementById("canvas")!;
 const map = document.createElementNS(SVG, "svg");
@@ -34,10 +34,7 @@ function place(element: SVGRectElement, x: number, y: number, width: number, hei
 /** A block for each card. */
 function draw(graph: Element, { whole }: View): void {
   blocksOf = graph;
-  const scale = Math.min(MOST.width / whole.width, MOST.height / whole.height);
   map.setAttribute("viewBox", `0 0 ${whole.width} ${whole.height}`);
-  map.style.width = `${whole.width * scale}px`;
-  map.style.height = `${whole.height * scale}px`;
   const blocks = [...graph.querySelectorAll<SVGGElement>(".card")].map(card => {
     const { e: x, f: y } = card.transform.baseVal.consolidate()!.matrix;
     const block = rect("block");
@@ -48,12 +45,21 @@ function draw(graph: Element, { whole }: View): void {
   map.replaceChildren(...blocks, frame);
 }
 
+function resize({ whole }: View): void {
+  const across = Math.min(MOST.width, MOST.part * canvas.clientWidth);
+  const down = Math.min(MOST.height, MOST.part * canvas.clientHeight);
+  const scale = Math.min(across / whole.width, down / whole.height);
+  map.style.width = `${whole.width * scale}px`;
+  map.style.height = `${whole.height * scale}px`;
+}
+
 document.addEventListener("merlon:view", event => {
   const view = (event as CustomEvent<View>).detail;
   const graph = canvas.querySelector("#graph");
   if (!graph) return;
   if (graph !== blocksOf) draw(graph, view);
   if (map.parentElement !== canvas) canvas.append(map);
+  resize(view);
   place(frame, view.x, view.y, view.width, view.height);
   const { whole } = view;
   const all =
