@@ -1,5 +1,5 @@
 /**
- * The page's update of every second: states and statistics of models, the counters of each stage since the start, and the newest request.
+ * What the page receives every second: states and statistics of models, what each stage has done since the start, and the newest request.
  */
 import type { RecentRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
 import { ask, type ShownServer } from "./ask-server.js";

@@ -1,6 +1,6 @@
 /**
- * The page of `merlon serve --ui`: a server of its own on loopback that shows what the other one does. It answers `/v2/…` with the HTTP
- * port's responses, so the page calls no other server; the three ports of Triton are unchanged.
+ * The page of `merlon serve --ui`: a server of its own on loopback that shows what the other one does. It answers `/v2/…` with what the HTTP port
+ * answers, so the page sends no request elsewhere; the three ports of Triton stay as they are.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -24,7 +24,7 @@ export interface UiOptions {
   readonly repositories: readonly string[];
   /** The last requests of all clients. */
   readonly recent?: RecentRequests | undefined;
-  /** Interval of the page's updates. */
+  /** Between two events with counts. @default 1000 */
   readonly intervalMs?: number;
 }
 

@@ -1,7 +1,7 @@
 /** The overview: rate, latencies and failures of the last minutes as figures and charts, and tables since the start. */
 import { drawChart } from "./chart.js";
 import { at, element, fillTable, row } from "./elements.js";
-import { plural, printCount, printDuration, printMs, printPart, printRate } from "./figures.js";
+import { printCount, printDuration, printMs, printPart, printRate } from "./figures.js";
 import { call } from "./server-calls.js";
 import { state } from "./state.js";
 import { currentTab } from "./tabs.js";
@@ -24,7 +24,7 @@ export async function showHistory(): Promise<void> {
   if (currentTab() !== "overview") return;
   const one = at<HTMLSelectElement>("scope").value === "one" ? state.model : undefined;
   const got = await call(`/history${one === undefined ? "" : `?model=${encodeURIComponent(one)}`}`);
-  // A model that nobody called yet has the times of all.
+  // A model without requests has the intervals of all models.
   const history = (await (got.ok ? got : await call("/history")).json()) as History;
   draw(got.ok ? history : withoutRequests(history));
 }
@@ -118,6 +118,3 @@ const tally = (given: { count?: string | number; ns?: string | number } = {}) =>
   ns: Number(given.ns ?? 0),
 });
 const meanOf = ({ count, ns }: { count: number; ns: number }): string => printMs(count === 0 ? null : ns / count / 1e6);
-
-export const describeStage = (count: number, rowsIn: number, rowsOut: number): string =>
-  `${plural(count, "run")}, ${printCount(rowsIn)} → ${printCount(rowsOut)} rows`;

@@ -20,7 +20,7 @@ import { currentTab, listenToTabs, readPlace, showTab, writePlace } from "./tabs
 
 let drawn = "";
 
-/** Failures of work that nobody waits for are shown. */
+/** Shows the failure of work that is not awaited. */
 function shown(work: Promise<void>): void {
   work.catch((error: Error) => {
     // While the server is away, its state says so.

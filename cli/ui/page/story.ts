@@ -3,22 +3,22 @@ import { at, button, element, fillTable, row } from "./elements.js";
 import { plural, printCount, printTime } from "./figures.js";
 import { type Detail, type Story, state } from "./state.js";
 
-interface Told {
+interface Candidate {
   readonly story: Story;
   readonly user: number;
 }
 
 const ROWS = 50;
-const NONE_OPEN = "Open a request to an ensemble first: it has the story of each candidate.";
+const NONE_OPEN = "Open a request to an ensemble first: its candidates are listed here.";
 
-let told: readonly Told[] = [];
+let candidates: readonly Candidate[] = [];
 
 /** @param request undefined if none is open */
 export function showCandidates(request: Detail | undefined): void {
   // Those of the response first, by place; then the others as they were found.
   const order = ({ place = Number.POSITIVE_INFINITY, rank }: Story): number =>
     Number.isFinite(place) ? place : 1e9 + rank;
-  told = (request?.explain ?? [])
+  candidates = (request?.explain ?? [])
     .flatMap((list, user) => list.map(story => ({ story, user })))
     .toSorted((a, b) => a.user - b.user || order(a.story) - order(b.story));
   at("story").replaceChildren();
@@ -27,13 +27,13 @@ export function showCandidates(request: Detail | undefined): void {
 }
 
 const headOf = ({ model, at: when, id }: Detail): string =>
-  told.length > 0
-    ? `${plural(told.length, "candidate")} of request ${id} to ${model}, ${printTime(when)}`
+  candidates.length > 0
+    ? `${plural(candidates.length, "candidate")} of request ${id} to ${model}, ${printTime(when)}`
     : `Request ${id} to ${model} has no candidates: open a request to an ensemble.`;
 
 export function showList(from = 0): void {
   const outcome = at<HTMLSelectElement>("outcome").value;
-  const shown = told.filter(({ story: { place, droppedBy } }) =>
+  const shown = candidates.filter(({ story: { place, droppedBy } }) =>
     outcome === "answered" ? place !== undefined : outcome === "dropped" ? droppedBy !== undefined : true,
   );
   if (shown.length === 0) {
@@ -88,9 +88,9 @@ export function why(): void {
 function storyLines(): readonly string[] {
   const id = at<HTMLInputElement>("candidate").value.trim();
   if (!state.request) return [NONE_OPEN];
-  const found = told.filter(({ story }) => String(story.id) === id);
+  const found = candidates.filter(({ story }) => String(story.id) === id);
   if (found.length === 0) {
-    const known = told.slice(0, 8).map(({ story }) => story.id);
+    const known = candidates.slice(0, 8).map(({ story }) => story.id);
     return [`No step found ${id || "that candidate"}. Candidates of this request: ${known.join(", ") || "none"}.`];
   }
   return found.flatMap(({ story: { from, rank, scores, droppedBy, place }, user }) => [

@@ -37,7 +37,7 @@ function formOf(datatype: string): Form {
 }
 
 const no = (value: Element, datatype: string): Error =>
-  new Error(`${JSON.stringify(value)} is not a ${datatype} value`);
+  new Error(`${JSON.stringify(value)} is not a value of ${datatype}`);
 
 function integer(bits: number, signed: boolean): Form {
   const datatype = `${signed ? "INT" : "UINT"}${bits}`;

@@ -128,7 +128,7 @@ function columnPanel(step: string, name: string): Child[] {
       "Comes from",
       column.from.length ? list(column.from.map(f => link(f.step, f.column))) : soft("the request"),
     ),
-    ...section("Read by", column.readers.length ? list(column.readers.map(reader => link(reader))) : soft("nobody")),
+    ...section("Read by", column.readers.length ? list(column.readers.map(reader => link(reader))) : soft("no step")),
     ...(column.tags.length ? section("Tags", element("p", column.tags.join(", "))) : []),
     ...(Object.keys(column.properties).length ? section("Properties", facts(pairs(column.properties))) : []),
   ];

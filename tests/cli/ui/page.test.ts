@@ -269,11 +269,11 @@ test("a mistake in the form is named at its field, and so is the server's refusa
   const field = page.locator("#in-user_id");
   for (const [typed, message] of [
     ["[[1", "user_id: "],
-    ["[[1.5]]", "user_id: 1.5 is not a INT64 value"],
-    ["[[9223372036854775808]]", 'user_id: "9223372036854775808" is not a INT64 value'],
+    ["[[1.5]]", "user_id: 1.5 is not a value of INT64"],
+    ["[[9223372036854775808]]", 'user_id: "9223372036854775808" is not a value of INT64'],
     ["[[1], [2, 3]]", "user_id: its lists have different lengths"],
     ['[[{"a": 1}]]', "user_id: it has an object"],
-    ["[[null]]", "user_id: null is not a INT64 value"],
+    ["[[null]]", "user_id: null is not a value of INT64"],
   ] as const) {
     await field.fill(typed);
     await page.keyboard.press("Control+Enter");

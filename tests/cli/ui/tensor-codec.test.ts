@@ -34,10 +34,10 @@ test("integers of every width: the ends fit, one beyond them is refused, wide on
     expect(all(datatype, encode(datatype, values)).map(String)).toEqual([String(least), String(most)]);
     for (const beyond of [least - 1n, most + 1n]) {
       const { values } = parseTensor(`[${beyond}]`, tensor(datatype, [-1]));
-      expect(() => encode(datatype, values)).toThrow(`is not a ${datatype} value`);
+      expect(() => encode(datatype, values)).toThrow(`is not a value of ${datatype}`);
     }
     for (const value of [1.5, Number.NaN, "a", "", true, null])
-      expect(() => encode(datatype, [value])).toThrow(`is not a ${datatype} value`);
+      expect(() => encode(datatype, [value])).toThrow(`is not a value of ${datatype}`);
   }
 });
 
