@@ -7,6 +7,13 @@ import { callMessages, configMessages } from "./gen/root.js";
 
 export type MessageName = keyof Messages;
 
+/** What may be written: any field may be left out. */
+export type Init<T> = T extends Uint8Array | string | number | bigint | boolean | undefined
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Init<Item>[]
+    : { readonly [K in keyof T]?: Init<T[K]> | undefined };
+
 export interface Shape {
   /** `inference.ModelInput`. */
   readonly name: string;

@@ -2,8 +2,8 @@
  * A model's configuration: config.pbtxt text → `ModelConfig` and back.
  */
 import type { ModelConfig } from "./gen/messages.js";
+import type { Init } from "./message-shape.js";
 import { parsePbtxt, printPbtxt } from "./pbtxt.js";
-import type { Init } from "./proto-root.js";
 
 export type { ModelConfig, ModelInput, ModelInstanceGroup, ModelOutput } from "./gen/messages.js";
 

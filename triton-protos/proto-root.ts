@@ -5,16 +5,9 @@ import protobuf, { type INamespace, type Root, type Type } from "protobufjs/ligh
 import { complete } from "./complete-message.js";
 import type { Messages } from "./gen/messages.js";
 import { callMessages, configMessages } from "./gen/root.js";
-import type { MessageName } from "./message-shape.js";
+import type { Init, MessageName } from "./message-shape.js";
 
-export type { MessageName };
-
-/** The writable form: any field may be left out. */
-export type Init<T> = T extends Uint8Array | string | number | bigint | boolean | undefined
-  ? T
-  : T extends readonly (infer Item)[]
-    ? readonly Init<Item>[]
-    : { readonly [K in keyof T]?: Init<T[K]> | undefined };
+export type { Init, MessageName };
 
 let root: Root | undefined;
 const types = new Map<MessageName, Type>();

@@ -2,7 +2,7 @@
  * The data between the client and its transports: raw tensors, independent of the protocol.
  */
 import type { Messages } from "../../triton-protos/gen/messages.js";
-import type { Init } from "../../triton-protos/proto-root.js";
+import type { Init } from "../../triton-protos/message-shape.js";
 import type { Parameter } from "../base/tensor.js";
 import type { Tensor } from "./tensor.js";
 

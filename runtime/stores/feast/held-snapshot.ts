@@ -6,8 +6,8 @@ import { type Column, gather, rootRows } from "../../base/columns/table.js";
 import { indexTuples, type TupleIndex } from "../../base/columns/tuple-index.js";
 import { indexValues } from "../../base/columns/value-index.js";
 import { mergeViews } from "./merge-views.js";
-import type { SnapshotOrder, ViewSnapshot } from "./snapshot.js";
 import { cellsOf, type TableState, type ViewChanges } from "./snapshot-changes.js";
+import type { SnapshotOrder, ViewSnapshot } from "./snapshot-form.js";
 import type { Taken } from "./snapshot-reply.js";
 import { FEATURE_STATUS, type FeatureColumn, type ViewRead } from "./store.js";
 

@@ -3,7 +3,7 @@
  * continue with their snapshot.
  */
 import { type Column, rootRows, type Values } from "../../base/columns/table.js";
-import type { ViewSnapshot } from "./snapshot.js";
+import type { ViewSnapshot } from "./snapshot-form.js";
 import type { FeatureColumn } from "./store.js";
 
 /** @param places of the changed entities among those before, -1 for one that is new */

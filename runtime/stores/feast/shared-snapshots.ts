@@ -2,7 +2,7 @@
  * Snapshots of small stores in this process, by the state of the file. The next server of a test run, or the second model that reads the
  * same views, need not read the file again.
  */
-import type { ViewSnapshot } from "./snapshot.js";
+import type { ViewSnapshot } from "./snapshot-form.js";
 
 /** Number of cached snapshots, the last used: files of up to a few megabytes each. */
 const KEPT = 8;

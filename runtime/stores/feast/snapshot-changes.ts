@@ -4,7 +4,8 @@
  */
 import { changedPages, type LeafPages, leafPages } from "../../../formats/sqlite/leaf-pages.js";
 import { quoteName, quoteText } from "./packed-cells.js";
-import { type Database, estimate, type SnapshotOrder, takeView, type ViewSnapshot } from "./snapshot.js";
+import { type Database, estimate, takeView } from "./snapshot.js";
+import type { SnapshotOrder, ViewSnapshot } from "./snapshot-form.js";
 import { LARGEST_CHECKED } from "./sqlite-store.js";
 import { FEATURE_STATUS, type ViewRead } from "./store.js";
 

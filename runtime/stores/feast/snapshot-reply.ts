@@ -1,6 +1,7 @@
 /** Orders and what was read for them before → snapshots, or what has changed since: what the snapshot thread does. */
-import { inStore, type SnapshotOrder, takeSnapshots, type ViewSnapshot } from "./snapshot.js";
+import { inStore, takeSnapshots } from "./snapshot.js";
 import { changesOfViews, databaseBytes, type TableState, tableStates, type ViewChanges } from "./snapshot-changes.js";
+import type { SnapshotOrder, ViewSnapshot } from "./snapshot-form.js";
 
 export interface ThreadOrder {
   readonly orders: readonly SnapshotOrder[];

@@ -4,38 +4,13 @@
 import { isUtf8 } from "node:buffer";
 import { type KeyPart, type KeyVersion, keyDecoder, keyPrefix, startsWith } from "../../../formats/feast/feast-key.js";
 import { feastType } from "../../../formats/feast/feast-type.js";
-import { type Column, rootRows } from "../../base/columns/table.js";
+import { rootRows } from "../../base/columns/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumns } from "./key-column.js";
 import { onlyFeatures, quoteName, readCells } from "./packed-cells.js";
+import type { Snapshot, SnapshotOrder, ViewSnapshot } from "./snapshot-form.js";
 import { checkKeys, checkStore, checkTable, openDatabase } from "./sqlite-store.js";
-import type { FeatureColumn, ReadOptions, ViewRead } from "./store.js";
-
-export interface ViewSnapshot {
-  /** One column per join key of the view; entity i has row i. */
-  readonly keys: readonly Column[];
-  /** One more row than there are entities: the last is that of an unknown one. */
-  readonly features: readonly FeatureColumn[];
-  /** Bytes of a stored key without its texts, where that is the same for all: no two stored keys make equal ones then. */
-  readonly keyFrame?: number;
-}
-
-/** The order for a snapshot; it is sent to the thread that makes one. */
-export interface SnapshotOrder {
-  readonly file: string;
-  readonly keyVersion: KeyVersion;
-  readonly reads: readonly ViewRead[];
-  readonly options: ReadOptions;
-  /** Bytes that the snapshot may take, all views together. */
-  readonly limit: number;
-}
-
-/** The data of a reader in memory. */
-export interface Snapshot {
-  readonly views: readonly ViewSnapshot[];
-  /** About how many bytes it takes. */
-  readonly bytes: number;
-}
+import type { ReadOptions, ViewRead } from "./store.js";
 
 /**
  * @returns one snapshot per view; undefined when they would take more than the limit

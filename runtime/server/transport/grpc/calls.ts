@@ -2,7 +2,7 @@
  * The unary RPCs besides ModelInfer: for each, its messages and its handler.
  */
 import type { Messages, ModelRepositoryParameter } from "../../../../triton-protos/gen/messages.js";
-import type { Init } from "../../../../triton-protos/proto-root.js";
+import type { Init } from "../../../../triton-protos/message-shape.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import type { RequestMeter } from "../../../base/memory/request-meter.js";
 import type { Override } from "../../models/override.js";

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { sharedSnapshot } from "#runtime/stores/feast/shared-snapshots.js";
-import type { ViewSnapshot } from "#runtime/stores/feast/snapshot.js";
+import type { ViewSnapshot } from "#runtime/stores/feast/snapshot-form.js";
 
 afterEach(() => void vi.useRealTimers());
 
