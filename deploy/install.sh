@@ -19,8 +19,9 @@ mkdir -p "$prefix"
 cd "$prefix"
 printf '{ "name": "merlon-server", "private": true }\n' > package.json
 npm install --ignore-scripts --omit=dev --no-audit --no-fund "$tarball"
-# Packages with native code are added by name: SQLite's for models that read a Feast store, FAISS for those that search an index.
-node node_modules/merlon/scripts/add-native.mjs onnxruntime-node better-sqlite3
+# Optional packages are added by name: SQLite's and Redis's for models that read a Feast store, FAISS for those that search an index. DuckDB, for
+# `fit` and `transform`, has no place in a server.
+node node_modules/merlon/scripts/add-native.mjs onnxruntime-node better-sqlite3 ioredis
 [ "${MERLON_FAISS:-}" = none ] || node node_modules/merlon/scripts/add-native.mjs faiss-node
 # ONNX Runtime brings binaries for other systems along.
 find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name "$(node -p process.platform)" -exec rm -rf {} +

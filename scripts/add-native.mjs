@@ -1,11 +1,11 @@
 /**
- * Adds the packages with native code to a project that has Merlon: `npm install merlon` brings none of them, so it runs no install script.
+ * Adds optional packages to a project that has Merlon: `npm install merlon` brings none of them, so it stays small and runs no install script.
  *
  *   node node_modules/merlon/scripts/add-native.mjs                     all of them
  *   node node_modules/merlon/scripts/add-native.mjs onnxruntime-node    ONNX models only
  *
- * Packages are installed in the versions that Merlon is tested with, with their scripts off: those of ONNX Runtime and better-sqlite3 carry their
- * binaries. That of FAISS is then made by native-faiss.mjs. Uses Node's own modules only.
+ * Packages are installed in the versions that Merlon is tested with, with their scripts off: those of ONNX Runtime, better-sqlite3 and DuckDB carry
+ * their binaries, and ioredis has none. That of FAISS is then made by native-faiss.mjs. Uses Node's own modules only.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -20,6 +20,13 @@ const PARTS = {
   "onnxruntime-node": () => {},
   "better-sqlite3": () => {},
   "faiss-node": () => script("native-faiss.mjs"),
+  "@duckdb/node-api": () => {},
+  ioredis: () => {},
+};
+/** Packages that are needed with them, where they are not dependencies. */
+const BESIDE = {
+  "@duckdb/node-api": ["@duckdb/node-bindings"],
+  "faiss-node": ["node-addon-api", "node-api-headers"].filter(name => name in peerDependencies),
 };
 
 function run(command, words) {
@@ -28,11 +35,12 @@ function run(command, words) {
 }
 
 try {
-  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
+  const known = Object.keys(PARTS).filter(name => name in peerDependencies);
+  const names = process.argv.length > 2 ? process.argv.slice(2) : known;
   for (const name of names)
-    if (!Object.hasOwn(PARTS, name))
-      throw new Error(`\`${name}\` is not one of the native packages: ${Object.keys(PARTS).join(", ")}`);
-  npm("install", "--ignore-scripts", ...names.map(name => `${name}@${peerDependencies[name]}`));
+    if (!known.includes(name)) throw new Error(`\`${name}\` is not one of the optional packages: ${known.join(", ")}`);
+  const all = names.flatMap(name => [name, ...(BESIDE[name] ?? [])]);
+  npm("install", "--ignore-scripts", ...all.map(name => `${name}@${peerDependencies[name]}`));
   for (const name of names) PARTS[name]();
   script("native-allocator.mjs");
 } catch (error) {

@@ -46,6 +46,12 @@ const PARTS: readonly Part[] = [
     use: "const index = new part.IndexFlatL2(2); index.add([1, 2]); return { searched: index.search([1, 2], 1).labels.length === 1 };",
   },
   {
+    name: "@duckdb/node-api",
+    purpose: "commands that read Parquet",
+    load: { package: "@duckdb/node-api" },
+    use: "(await part.DuckDBInstance.create(':memory:')).closeSync(); return { duckdb: part.version() };",
+  },
+  {
     name: "faiss",
     purpose: "fast searches; without it faiss-node answers the same",
     load: { file: "merlon-faiss.node" },

@@ -1,26 +1,33 @@
 /**
- * An error of Node's that a package is not installed → a sentence that says how to add it. Packages with native code are optional peers: an install of
- * Merlon brings none of them, so it runs no install script.
+ * An error of Node's that a package is not installed → a sentence that says how to add it. Packages that only some commands or models need are optional
+ * peers: an install of Merlon brings none of them, so it stays small and runs no install script.
  */
 const ADD = "node node_modules/merlon/scripts/add-native.mjs";
 const WAYS: Readonly<Record<string, string>> = {
   "onnxruntime-node": `\`${ADD} onnxruntime-node\` adds it, without CUDA's libraries`,
   "better-sqlite3": `\`${ADD} better-sqlite3\` adds it`,
   "faiss-node": `\`${ADD} faiss-node\` adds it: it needs a C++ compiler and FAISS`,
+  "@duckdb/node-api": `\`${ADD} @duckdb/node-api\` adds it`,
+  ioredis: `\`${ADD} ioredis\` adds it`,
 };
+
+/** DuckDB has packages for its bindings and for each platform, which `@duckdb/node-api` brings. */
+const owner = (name: string): string => (name.startsWith("@duckdb/") ? "@duckdb/node-api" : name);
 
 /** A package that is not installed; undefined for any other error. */
 export function missingPackage(error: unknown): string | undefined {
   const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return undefined;
-  const name = /Cannot find (?:package|module) '([^']+)'/.exec(message)?.[1] ?? "";
+  const name = owner(/Cannot find (?:package|module) '([^']+)'/.exec(message)?.[1] ?? "");
   return Object.hasOwn(WAYS, name) ? `the package ${name} is not installed; ${WAYS[name]}` : undefined;
 }
 
 /** The package whose file an error is about: its own text, the modules that required it, or where it was thrown. */
 function packageOf(error: Error & { readonly requireStack?: readonly string[] }): string | undefined {
   const text = [error.message, ...(error.requireStack ?? []), error.stack ?? ""].join("\n");
-  const [, name = ""] = /node_modules[\\/](onnxruntime-node|better-sqlite3|faiss-node)[\\/]/.exec(text) ?? [];
+  const [, found = ""] =
+    /node_modules[\\/](onnxruntime-node|better-sqlite3|faiss-node|@duckdb[\\/][^\\/\n]+)[\\/]/.exec(text) ?? [];
+  const name = owner(found.replace("\\", "/"));
   return Object.hasOwn(WAYS, name) ? name : undefined;
 }
 
@@ -40,6 +47,6 @@ export function packageFault(error: unknown): string | undefined {
     ? "has no native part here: it was installed without its scripts, or for another machine"
     : built
       ? `was built for another Node (its ABI is ${built}, and this Node's ${here})`
-      : `can't be loaded (${error.message.split("\n")[0]})`;
+      : `can't be loaded (${error.message.split("\n")[0]!.replace(/[^\s:]*[\\/]([^\\/:\s]+: )/, "$1")})`;
   return `the package ${name} ${what}; ${WAYS[name]}`;
 }

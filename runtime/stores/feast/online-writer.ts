@@ -2,17 +2,18 @@
  * Rows of a view → an online store, in Feast's bytes: SQLite in one transaction, Redis in pipelines.
  */
 import { statSync } from "node:fs";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { bytesField, message, varintField } from "../../../formats/bytes/wire-writer.js";
 import { encodeValue, type FeastScalar } from "../../../formats/feast/encode-feast-value.js";
 import { type KeyPart, keyEncoder } from "../../../formats/feast/feast-key.js";
 import { addressOf } from "../../../formats/feast/feast-online-store.js";
 import type { FeastView } from "../../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
+import { sqlite } from "../../../formats/feast/open-sqlite.js";
 import { hasLog, removeCheck, writeCheck } from "../../../formats/feast/store-check.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { timestampSeconds } from "./event-time.js";
-import { connectRedis, type RedisCommand } from "./redis-connection.js";
+import type { RedisCommand } from "./redis-connection.js";
 import { featureField, hashNamer, timeField } from "./redis-form.js";
 import { checkStore, LARGEST_CHECKED } from "./sqlite-store.js";
 import { valueText } from "./value-text.js";
@@ -98,7 +99,7 @@ function sqliteWriter(file: string, { keyVersion }: FeastRepository, view: Feast
 
 /** @throws RuntimeFault for a store that is damaged: its other views must not get a new check */
 function openToWrite(file: string): Database.Database {
-  const db = new Database(file, { timeout: WAIT_MS });
+  const db = new (sqlite())(file, { timeout: WAIT_MS });
   try {
     // Rolls back what a killed writer left.
     db.exec("BEGIN IMMEDIATE");
@@ -124,6 +125,8 @@ async function redisWriter(
   view: FeastView,
 ): Promise<OnlineWriter> {
   if (onlineStore.type !== "redis") throw new Error("not a Redis store");
+  // Its package is optional.
+  const { connectRedis } = await import("./redis-connection.js");
   const connection = await connectRedis(onlineStore, REDIS_TIMEOUT_MS);
   const encode = keyEncoder(view.joinKeys, keyVersion);
   const nameOf = hashNamer(project);

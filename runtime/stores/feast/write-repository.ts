@@ -4,10 +4,11 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { siblingOf } from "../../../contract/files/sibling.js";
 import { encodeValue } from "../../../formats/feast/encode-feast-value.js";
 import { keyEncoder } from "../../../formats/feast/feast-key.js";
+import { sqlite } from "../../../formats/feast/open-sqlite.js";
 import { removeCheck } from "../../../formats/feast/store-check.js";
 import {
   checkDescription,
@@ -58,7 +59,7 @@ function replace(target: string, write: (file: string) => void): void {
 }
 
 function writeOnlineStore(file: string, repository: FeastRepositoryDescription): void {
-  const db = new Database(file);
+  const db = new (sqlite())(file);
   try {
     // The file is a temporary one until it is renamed, so a journal would protect nothing.
     db.pragma("journal_mode = OFF");

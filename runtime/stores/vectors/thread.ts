@@ -5,6 +5,7 @@
 import { WorkerEnded, WorkerHost } from "../../../contract/workers/worker-host.js";
 import type { SearchParameters } from "../../../formats/faiss/faiss.js";
 import { RuntimeFault } from "../../base/errors.js";
+import { packageFault } from "../../base/missing-package.js";
 import type { Excluded, FaissCalls, FaissHits, FaissIndexInfo } from "./protocol.js";
 
 /** It cannot be started twice: the addon belongs to the thread that loaded it. */
@@ -20,6 +21,7 @@ async function reply<T>(called: Promise<T>): Promise<T> {
   try {
     return await called;
   } catch (error) {
+    if (packageFault(error) !== undefined) throw RuntimeFault.from(error);
     const { message } = error as Error;
     if (error instanceof WorkerEnded) throw new RuntimeFault("UNAVAILABLE", `${message}. Start the server again.`);
     throw new RuntimeFault("INTERNAL", message.split("\n")[0]!);

@@ -1,4 +1,5 @@
-/** A package whose native part is missing or of another Node gives one sentence with the line to type, not a list of paths. */
+/** A package whose native part is missing or of another Node: one sentence with the line to type, not the list of paths that were tried. */
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -76,6 +77,48 @@ test("a binary of another Node, and a file that is none", () => {
     { code: "ERR_DLOPEN_FAILED" },
   );
   expect(packageFault(foreign)).toContain("was built for another Node (its ABI is 108, and this Node's 115)");
+});
+
+test("a text that names files by their paths names them alone", () => {
+  const message = "/very/long/node_modules/better-sqlite3/build/Release/better_sqlite3.node: invalid ELF header";
+  const error = Object.assign(new Error(message), { code: "ERR_DLOPEN_FAILED" });
+  expect(packageFault(error)).toMatch(
+    /^the package better-sqlite3 can't be loaded \(better_sqlite3\.node: invalid ELF header\); `node [^`]*add-native\.mjs better-sqlite3` adds it$/,
+  );
+});
+
+test("a binary that was compiled for another Node's ABI", () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-abi-"));
+  const file = join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node");
+  mkdirSync(dirname(file), { recursive: true });
+  const source = join(folder, "addon.c");
+  // The record that addons without Node-API register when they are loaded, from node.h; a Node compares its second number with its own.
+  writeFileSync(
+    source,
+    `extern void node_module_register(void *);
+static struct { int version; unsigned flags; void *handle; const char *file; void *init; void *context; const char *name; void *private_; void *link; }
+  addon = { 108, 0, 0, "addon.c", 0, 0, "addon", 0, 0 };
+__attribute__((constructor)) static void enter(void) { node_module_register(&addon); }
+`,
+  );
+  const { status, stderr } = spawnSync("cc", ["-shared", "-fPIC", source, "-o", file], { encoding: "utf8" });
+  expect(status, stderr).toBe(0);
+  expect(packageFault(faultOf(() => require(file)))).toBe(
+    `the package better-sqlite3 was built for another Node (its ABI is 108, and this Node's ${process.versions.modules}); \`node node_modules/merlon/scripts/add-native.mjs better-sqlite3\` adds it`,
+  );
+  rmSync(folder, { recursive: true });
+});
+
+test("DuckDB without its package for this platform, and with a broken one", () => {
+  const missing =
+    "Cannot find module '@duckdb/node-bindings-linux-x64/duckdb.node'\nRequire stack:\n- /x/node_modules/@duckdb/node-bindings/duckdb.js";
+  expect(packageFault(Object.assign(new Error(missing), { code: "MODULE_NOT_FOUND" }))).toMatch(
+    /^the package @duckdb\/node-api is not installed; `node [^`]*add-native\.mjs @duckdb\/node-api` adds it$/,
+  );
+  const broken = "/x/node_modules/@duckdb/node-bindings-linux-x64/duckdb.node: file too short";
+  expect(packageFault(Object.assign(new Error(broken), { code: "ERR_DLOPEN_FAILED" }))).toMatch(
+    /^the package @duckdb\/node-api can't be loaded \(duckdb\.node: file too short\); `node [^`]*add-native\.mjs @duckdb\/node-api` adds it$/,
+  );
 });
 
 test("other errors are left as they are", () => {
