@@ -1,37 +1,14 @@
-// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start does not read some three hundred; and `merlon` for
-// programs. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and code that
-// only a few models need, stay outside. The code for cli/code-cache.ts is CommonJS: `vm.Script` takes V8's cached data.
-import { readFileSync, rmSync } from "node:fs";
-import { join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred, and `merlon` as a
+// program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and what only
+// a few models need, stay outside. What cli/code-cache.ts runs is CommonJS: `vm.Script` takes V8's cached data.
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { rolldown } from "rolldown";
+import { DIST, INLINED, isTensor, ownTensor, ownUrls, packagesIn, ROOT } from "./bundling.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const dist = join(root, "dist");
-const out = join(dist, "bundle");
+const out = join(DIST, "bundle");
 /** The programs as they are installed: CommonJS too, since Node's loader of modules takes a tenth of a server's start. */
-const bin = join(dist, "bin");
-
-/** A module finds its workers and data files beside itself, and so it must in the bundle: its own URL, seen from there. */
-const ownUrls = folder => ({
-  name: "own-urls",
-  transform(code, id) {
-    if (!id.startsWith(dist) || !code.includes("import.meta.url")) return null;
-    const own = relative(folder, id).split(sep).join("/");
-    return code.replaceAll("import.meta.url", `new URL(${JSON.stringify(own)}, import.meta.url).href`);
-  },
-});
-
-/**
- * ONNX Runtime's package is reduced to its class of tensors, which is JavaScript; `runtime/server/backends/onnx-binding.ts` opens the
- * native part beside it.
- */
-const isTensor = (id, importer) => id === "onnxruntime-node" && importer?.endsWith("/onnx-tensor.js");
-const ownTensor = {
-  name: "own-tensor",
-  resolveId: (id, importer) =>
-    isTensor(id, importer) ? fileURLToPath(import.meta.resolve("onnxruntime-common")) : null,
-};
+const bin = join(DIST, "bin");
 
 /** A script of V8's has no `import()` without a warning; who runs it hands one in under another name. */
 const ownImport = {
@@ -63,7 +40,7 @@ function checkNode(name, major, minor) {
   );
   process.exit(1);
 }
-const [MAJOR, MINOR] = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).engines.node.match(/\d+/g);
+const [MAJOR, MINOR] = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).engines.node.match(/\d+/g);
 
 const COMMANDS = { serve: "cli/serve.js", tritonserver: "cli/tritonserver/command.js", program: "cli/program.js" };
 
@@ -83,18 +60,20 @@ const output = [
     ({ name, isEntry }) => (isEntry ? `(${checkNode})(${JSON.stringify(name)}, ${MAJOR}, ${MINOR});` : ""),
   )),
 ];
+// What scripts/notice.mjs makes NOTICE of.
+const inlined = packagesIn(output).map(folder => relative(ROOT, folder));
+writeFileSync(join(out, "packages.json"), `${JSON.stringify(inlined, null, 2)}\n`);
 const bytes = output.reduce((sum, chunk) => sum + (chunk.code?.length ?? 0), 0);
 process.stdout.write(
-  `${output.length} files, ${(bytes / 1024).toFixed(0)} KiB in ${relative(root, out)} and ${relative(root, bin)}\n`,
+  `${output.length} files, ${(bytes / 1024).toFixed(0)} KiB in ${relative(ROOT, out)} and ${relative(ROOT, bin)}\n`,
 );
 
 /** Entries that share their modules: one copy of each. */
 async function write(format, input, plugins = [], folder = out, banner = undefined) {
   const bundle = await rolldown({
-    input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(dist, file)])),
+    input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(DIST, file)])),
     platform: "node",
-    external: (id, importer) =>
-      !isTensor(id, importer) && !/^(\.|\/|#|protobufjs|@protobufjs|zod|yaml|commander)/.test(id),
+    external: (id, importer) => !isTensor(id, importer) && !INLINED.test(id),
     plugins: [ownUrls(folder), ownTensor, ...plugins],
     logLevel: "silent",
   });

@@ -1,9 +1,11 @@
-// `npm run test:package` (minutes): packs the project and installs the package into an empty folder as the Dockerfile does. Then it runs a
-// user's first commands: `npx merlon --help`, `npx tritonserver --help`, and a server that reports its health, answers a request and ends.
+// `npm run test:package` (minutes): packs `merlon`, `@merlon/client` and `@merlon/testing` and installs each into empty folders: with npm's defaults,
+// without scripts, without the network, and as the Dockerfile does. Prints what they weigh, and runs what a stranger would: the commands, a server
+// that answers a request and ends, a program with a test server, and commands whose optional packages are missing.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { PACKAGE_NAMES } from "./packages.mjs";
 import { ROOT, run, step, TSC } from "./setup.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-package-"));
@@ -48,15 +50,30 @@ async function serveOnce() {
   }
 }
 
-/** The package's types in a TypeScript project, under each way of resolving modules, and the content of a browser's bundle. */
-function checkTypes() {
-  const project = join(prefix, "project");
-  mkdirSync(project, { recursive: true });
-  writeFileSync(join(project, "package.json"), '{ "type": "module" }\n');
+const ENSEMBLE = `import { clip, ensemble, lambdaOp, source } from "merlon";
+const events = source({ price: "float32" });
+const numbers = events["price"] >> clip({ min: 0 });
+const error = events >> lambdaOp(price => price + 1, { name: "more" });
+export default ensemble("one", numbers + error);
+`;
+const WORKFLOW = `import { clip, source, workflow } from "merlon";
+const events = source({ user_id: "int64", price: "float32" });
+export default workflow("one", events["price"] >> clip({ min: 0 }));
+`;
+
+const COMPILERS = [TSC, join(ROOT, "node_modules", "typescript", "bin", "tsc")];
+const RESOLUTIONS = [
+  ["node16", "node16"],
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+];
+
+/** What a TypeScript project sees of packages, their declarations included, under each way of resolving modules and both TypeScripts. */
+function checkTypes(project, client, testing) {
   writeFileSync(
     join(project, "main.ts"),
-    `import { connect } from "merlon/client";
-import { createTestServer } from "merlon/testing";
+    `import { connect } from "${client}";
+import { createTestServer } from "${testing}";
 type Models = { readonly m: { readonly inputs: { readonly x: { readonly datatype: "INT64"; readonly shape: readonly [-1] } }; readonly outputs: { readonly y: { readonly datatype: "FP32"; readonly shape: readonly [-1] } } } };
 const client = await connect<Models>("grpc://localhost:8001");
 export const y: Float32Array = (await client.infer("m", { x: [7n] })).y.data;
@@ -66,23 +83,113 @@ export { createTestServer };
 `,
   );
   const types = join(ROOT, "node_modules", "@types");
-  for (const tsc of [TSC, join(ROOT, "node_modules", "typescript", "bin", "tsc")])
-    for (const [module, resolution] of [
-      ["node16", "node16"],
-      ["nodenext", "nodenext"],
-      ["esnext", "bundler"],
-    ])
+  for (const tsc of COMPILERS)
+    for (const [module, resolution] of RESOLUTIONS)
       run(process.execPath, [
-        ...[tsc, "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom"],
-        ...["--module", module, "--moduleResolution", resolution],
-        ...["--skipLibCheck", "--types", "node", "--typeRoots", types],
-        join(project, "main.ts"),
+        ...[tsc, "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022"],
+        ...["--lib", "es2023,esnext.disposable,dom", "--module", module, "--moduleResolution", resolution],
+        ...["--types", "node", "--typeRoots", types, join(project, "main.ts")],
       ]);
-  writeFileSync(
-    join(project, "imports.mjs"),
-    'import { connect } from "merlon/client";\nawait (await connect("grpc://localhost:1")).close();\n',
+}
+
+/** An empty project with some packages. @param words of `npm install`, beside the packages */
+function install(name, packages, words = []) {
+  const project = join(folder, name);
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }\n');
+  run("npm", ["install", "--no-audit", "--no-fund", ...words, ...packages], { cwd: project });
+  return project;
+}
+
+/** Bytes on the disk, as `du` counts. */
+const sizeOf = path =>
+  readdirSync(path, { recursive: true, withFileTypes: true }).reduce(
+    (sum, entry) => sum + lstatSync(join(entry.parentPath, entry.name)).blocks * 512,
+    0,
   );
-  run(process.execPath, [join(project, "imports.mjs")]);
+const megabytes = bytes => (bytes / 1e6).toFixed(1);
+
+/** Prints what an install weighs, the largest packages first, and ends if that is more than it may. */
+function weigh(title, project, { megabytes: most, packages: many }) {
+  const modules = join(project, "node_modules");
+  const { packages } = JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8"));
+  const names = Object.keys(packages).filter(path => !packages[path].optional || !packages[path].inBundle);
+  const sizes = names.map(path => [path.replace("node_modules/", ""), sizeOf(join(project, path))]);
+  const total = sizeOf(modules);
+  const largest = sizes
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, 6)
+    .map(([name, size]) => `${name} ${megabytes(size)}`);
+  process.stdout.write(`  ${title}: ${megabytes(total)} MB, ${names.length} packages (${largest.join(", ")})\n`);
+  if (total > most * 1e6 || names.length > many) throw new Error(`${title}: more than ${most} MB or ${many} packages`);
+  const scripts = names.filter(path => packages[path].hasInstallScript);
+  expect(`${title}: packages with install scripts`, scripts.join() || "none", /^none$/);
+}
+
+/** Commands that need an optional package, in an install without any: one sentence that names it, with the line to type. */
+function checkMissing(project) {
+  const write = (name, text) => {
+    mkdirSync(dirname(join(project, name)), { recursive: true });
+    writeFileSync(join(project, name), text);
+  };
+  write("one.csv", "user_id,price\n1,2.5\n");
+  write("one.workflow.ts", WORKFLOW);
+  const data = "--data one.csv --memory-limit 1GB";
+  const duckdb = [
+    `fit one.workflow.ts ${data} --out etl`,
+    `transform etl ${data} --out out.parquet`,
+    `predict one.onnx ${data} --out out.parquet`,
+    "stats one.csv",
+    `index build ${data} --id user_id --embedding price --out out.faiss`,
+    `bloom build ${data} --user user_id --item price --out out.parquet`,
+    `embedding build ${data} --id user_id --embedding price --out table`,
+    "feast materialize .",
+  ];
+  const commands = Object.fromEntries(duckdb.map(words => [words, "@duckdb/node-api"]));
+  for (const [words, name] of Object.entries(commands)) {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(project, "node_modules", "merlon", "dist", "bin", "merlon.cjs"), ...words.split(" ")],
+      { cwd: project, encoding: "utf8" },
+    );
+    const wanted = `merlon: the package ${name} is not installed; \`node node_modules/merlon/scripts/add-native.mjs ${name}\` adds it\n`;
+    if (status !== 1 || stdout !== "" || stderr !== wanted)
+      throw new Error(`merlon ${words}: expected exit 1 and\n${wanted}got exit ${status} and\n${stdout}${stderr}`);
+  }
+}
+
+/** A program that starts a server and calls it. */
+function runTestServer(project, client, testing) {
+  writeFileSync(
+    join(project, "served.mjs"),
+    `import { connect } from "${client}";
+import { createTestServer, defineModel } from "${testing}";
+const double = defineModel({ inputs: { x: "FP32[-1]" }, outputs: { y: "FP32[-1]" }, answer: ({ inputs }) => ({ y: inputs.x.data.map(x => 2 * x) }) });
+const server = await createTestServer({ models: { double } });
+for (const url of ["grpc://" + server.grpc, server.http]) {
+  const client = await connect(url);
+  console.log((await client.infer("double", { x: [1, 2.5] })).y.data.join());
+  await client.close();
+}
+await server.close();
+`,
+  );
+  expect("a test server", run(process.execPath, ["served.mjs"], { cwd: project }), /^2,5\n2,5\n$/);
+}
+
+/** npm's own view of what it would publish: it corrects nothing, and warns of nothing but that nobody is logged in. */
+function dryRun(path) {
+  const { status, stderr } = spawnSync("npm", ["publish", "--dry-run", "--ignore-scripts"], {
+    cwd: path,
+    encoding: "utf8",
+  });
+  expect(`npm publish --dry-run in ${path}`, status, /^0$/);
+  const warnings = stderr.split("\n").filter(line => /^npm (?:warn|error)/i.test(line));
+  // The machine's own settings may be of another npm.
+  const ours = warnings.filter(
+    line => !/requires you to be logged in|Unknown (?:user|global|env|project|cli) config/.test(line),
+  );
+  expect(`warnings of npm publish --dry-run in ${path}`, ours.join("\n") || "none", /^none$/);
 }
 
 /** The published form as its linters see it. */
@@ -91,25 +198,61 @@ function lintPackage(tarball) {
   run("npx", ["--yes", "@arethetypeswrong/cli@0.18", tarball, "--profile", "esm-only"]);
 }
 
+const pack = path => {
+  run("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: path });
+  const { name, version } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
+  return join(folder, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`);
+};
+
 try {
-  await step("Packing", () => {
-    run("npm", ["run", "build"]);
-    run("npm", ["pack", "--silent", "--pack-destination", folder]);
+  let tarball;
+  let small;
+  await step("Packing merlon, @merlon/client and @merlon/testing", () => {
+    tarball = pack(ROOT);
+    run(process.execPath, [join(ROOT, "scripts", "packages.mjs")]);
+    small = Object.fromEntries(PACKAGE_NAMES.map(name => [name, pack(join(ROOT, "dist", "packages", name))]));
   });
-  const tarball = join(
-    folder,
-    readdirSync(folder).find(name => name.endsWith(".tgz")),
-  );
-  await step("Installing the package with npm's defaults: no install script", () => {
-    const plain = join(folder, "plain");
-    mkdirSync(plain);
-    writeFileSync(join(plain, "package.json"), '{ "private": true }\n');
-    run("npm", ["install", "--no-audit", "--no-fund", tarball], { cwd: plain });
-    const { packages } = JSON.parse(readFileSync(join(plain, "node_modules", ".package-lock.json"), "utf8"));
-    const scripts = Object.keys(packages).filter(path => packages[path].hasInstallScript);
-    expect("packages with install scripts", scripts.join() || "none", /^none$/);
-    // The command answers without the packages that are optional.
+  await step("npm publish --dry-run", () => {
+    for (const path of [ROOT, ...PACKAGE_NAMES.map(name => join(ROOT, "dist", "packages", name))]) dryRun(path);
+  });
+  await step("publint, attw", () => {
+    for (const one of [tarball, ...Object.values(small)]) lintPackage(one);
+  });
+  await step("Installing merlon with npm's defaults: no install script, and no optional package", () => {
+    const plain = install("plain", [tarball]);
+    weigh("merlon", plain, { megabytes: 80, packages: 50 });
+    // The commands answer without the packages that are optional.
     expect("--help", run(process.execPath, [join(plain, "node_modules", ".bin", "merlon"), "--help"]), /Usage: merlon/);
+    checkMissing(plain);
+    checkTypes(plain, "merlon/client", "merlon/testing");
+    runTestServer(plain, "merlon/client", "merlon/testing");
+    writeFileSync(join(plain, "one.ensemble.ts"), ENSEMBLE);
+    run(
+      process.execPath,
+      [join(plain, "node_modules", ".bin", "merlon"), "build", "one.ensemble.ts", "--out", "models"],
+      { cwd: plain },
+    );
+  });
+  await step("Installing merlon with --ignore-scripts, without the network", () => {
+    const offline = install("offline", [tarball], ["--ignore-scripts", "--offline"]);
+    expect(
+      "--help",
+      run(process.execPath, [join(offline, "node_modules", ".bin", "merlon"), "--help"]),
+      /Usage: merlon/,
+    );
+    runTestServer(offline, "merlon/client", "merlon/testing");
+  });
+  await step("Installing @merlon/client", () => {
+    const project = install("client", [small.client], ["--ignore-scripts"]);
+    weigh("@merlon/client", project, { megabytes: 1, packages: 1 });
+  });
+  await step("Installing @merlon/testing, then without scripts and network", () => {
+    const project = install("testing", [small.testing, small.client]);
+    weigh("@merlon/testing", project, { megabytes: 30, packages: 25 });
+    checkTypes(project, "@merlon/client", "@merlon/testing");
+    runTestServer(project, "@merlon/client", "@merlon/testing");
+    const offline = install("testing-offline", [small.testing, small.client], ["--ignore-scripts", "--offline"]);
+    runTestServer(offline, "@merlon/client", "@merlon/testing");
   });
   await step("Installing the package into an empty folder (deploy/install.sh)", () => {
     run("sh", [join(ROOT, "deploy", "install.sh"), ROOT, prefix], {
@@ -124,8 +267,6 @@ try {
     // Triton's help ends with 1 too.
     expect("npx tritonserver --help", npx("tritonserver", "--help"), /^1 [\s\S]*Usage: tritonserver/);
   });
-  await step("Types under node16, nodenext and bundler resolution", checkTypes);
-  await step("publint, attw", () => lintPackage(tarball));
   await step("A server from the installed package", serveOnce);
 } finally {
   rmSync(folder, { recursive: true, force: true });

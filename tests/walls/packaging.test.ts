@@ -1,8 +1,11 @@
 /**
  * The content of the package's install: no install script, and no version with known holes.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { missingPackage } from "#runtime/base/missing-package.js";
 import { isBelow, isPatchedNode, PACKAGE_FLOORS } from "#runtime/base/version-floors.js";
 
@@ -42,21 +45,27 @@ test("an install runs no script of ours, and none of a dependency", () => {
   expect(shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path)).toEqual([]);
 });
 
-test("each package with native code that models need is an optional peer, with a command that adds it", () => {
+test("each package that only some models or commands need is an optional peer, with a command that adds it", () => {
   const native = locked.filter(
     ([path, { hasInstallScript }]) => hasInstallScript && manifest.peerDependencies[path.replace("node_modules/", "")],
   );
   expect(native.map(([path]) => path.replace("node_modules/", "")).sort()).toEqual(["faiss-node", "onnxruntime-node"]);
-  for (const name of ["better-sqlite3", "faiss-node", "onnxruntime-node"]) {
+  const added = ["better-sqlite3", "faiss-node", "onnxruntime-node", "@duckdb/node-api", "ioredis"];
+  for (const name of [...added, "@duckdb/node-bindings"]) {
     expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
-    // Tested in the version that users need.
+    // Tested in the version that is required of others.
     expect(manifest.devDependencies[name]).toBe(manifest.peerDependencies[name]);
     const error = Object.assign(new Error(`Cannot find package '${name}' imported from x`), {
       code: "ERR_MODULE_NOT_FOUND",
     });
-    expect(missingPackage(error)).toContain(`scripts/add-native.mjs ${name}`);
-    expect(text("scripts/add-native.mjs")).toContain(`"${name}"`);
+    const line = name === "@duckdb/node-bindings" ? "@duckdb/node-api" : name;
+    expect(missingPackage(error)).toMatch(new RegExp(`^the package ${line} .*scripts/add-native\\.mjs ${line}\``));
   }
+  const { stderr } = spawnSync(process.execPath, ["scripts/add-native.mjs", "other"], {
+    cwd: fileURLToPath(root),
+    encoding: "utf8",
+  });
+  expect(stderr.trim().split(": ")[1]!.split(", ").sort()).toEqual(added.sort());
   for (const file of ["scripts/add-native.mjs", "scripts/native-allocator.mjs", "runtime/server/memory/native"])
     expect(manifest.files).toContain(file);
 });
@@ -176,4 +185,51 @@ test.each(["22", "24", "26"])("the Node %s of scripts is pinned by a hash, and t
 test("the image's base is pinned by a digest that a build must name", () => {
   const bases = [...text("deploy/Dockerfile").matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
   expect(bases).toEqual(Array(2).fill("$" + "{BASE}@$" + "{DIGEST:?is_missing}"));
+});
+
+test("the manifest names where the project is, and npm changes nothing of it", () => {
+  const { author, homepage, repository, bugs, bin } = json<Record<string, unknown>>("package.json");
+  expect(author).toBe("Merlon contributors");
+  const at = String((repository as { url: string }).url).replace(/^git\+(https:.*)\.git$/, "$1");
+  expect(at).toMatch(/^https:\/\/github\.com\/[\w-]+\/[\w-]+$/);
+  expect([homepage, (bugs as { url: string }).url]).toEqual([`${at}#readme`, `${at}/issues`]);
+  // npm removes programs whose paths begin with `./` when it publishes.
+  for (const path of Object.values(bin as Record<string, string>)) expect(path).toMatch(/^dist\/bin\/\w+\.cjs$/);
+});
+
+test("links of README lead to pages on npm too: to files of the repository, by the form that npm resolves", () => {
+  const links = [...text("README.md").matchAll(/\]\(([^)\s]+)\)/g)].map(([, to]) => to!);
+  expect(links.length).toBeGreaterThan(10);
+  for (const to of links) {
+    if (/^(?:https:|#)/.test(to)) continue;
+    expect(to, "relative, inside the repository").toMatch(/^(?!\.\.?\/|\/)[\w./-]+(?:#[\w-]+)?$/);
+    expect(existsSync(new URL(to.replace(/#.*/, ""), root)), to).toBe(true);
+  }
+});
+
+test("what is published has no source maps, and no comments that name them", () => {
+  expect(manifest.scripts.prepack).toMatch(/^tsc -b --sourceMap false --declarationMap false && /);
+  expect(manifest.files).toContain("!dist/**/*.map");
+  for (const pattern of ["NOTICE", "!dist/packages", "!dist/examples", "!dist/tests"])
+    expect(manifest.files).toContain(pattern);
+});
+
+test("the workflow that publishes does so with provenance, from a tag, with the rights for that alone", () => {
+  const workflow = parse(text(".github/workflows/publish.yml")) as {
+    on: unknown;
+    permissions: unknown;
+    jobs: { publish: { steps: { uses?: string; run?: string }[] } };
+  };
+  expect(workflow.on).toEqual({ push: { tags: ["v*"] } });
+  expect(workflow.permissions).toEqual({ contents: "read", "id-token": "write" });
+  const { steps } = workflow.jobs.publish;
+  // Actions run with these rights, so each is pinned by the hash of a commit.
+  for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+  const lines = steps.flatMap(({ run }) => run?.trim().split("\n") ?? []);
+  const published = lines.filter(line => line.startsWith("npm publish")).map(line => line.trim());
+  expect(published).toEqual([
+    "npm publish --provenance",
+    "npm publish dist/packages/client --provenance",
+    "npm publish dist/packages/testing --provenance",
+  ]);
 });
