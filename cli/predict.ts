@@ -1,13 +1,14 @@
 /** `merlon predict MODEL.onnx --data GLOB --out FILE`: runs an ONNX model over Parquet. */
 import { Command } from "commander";
+import type { KeptColumn } from "../runtime/etl/kept-columns.js";
 import { databaseOptions } from "./fit.js";
-import { names } from "./names.js";
+import { keptNames } from "./names.js";
 import { printProgress, summary } from "./progress.js";
 
 interface Options {
   readonly data: string[];
   readonly out: string;
-  readonly keep?: string[];
+  readonly keep?: KeptColumn[];
   readonly memoryLimit?: string;
   readonly threads?: string;
 }
@@ -18,7 +19,7 @@ export const predictCommand = (): Command =>
     .argument("<model>", "*.onnx; each input takes the column of its name")
     .requiredOption("-d, --data <paths...>", "Parquet or CSV: files, folders or quoted globs")
     .requiredOption("-o, --out <file>", "Parquet file to write")
-    .option("-k, --keep <columns>", "comma-separated columns to copy from the data", names)
+    .option("-k, --keep <columns>", "columns of the data to carry along: a, or a=b under another name", keptNames)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addHelpText(

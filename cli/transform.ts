@@ -1,13 +1,14 @@
 /** `merlon transform WORKFLOW_DIR --data GLOB --out FILE|DIR`: applies a fitted workflow to data. */
 import { Command } from "commander";
+import type { KeptColumn } from "../runtime/etl/kept-columns.js";
 import { databaseOptions, engineOption, sparkOptions } from "./fit.js";
-import { names } from "./names.js";
+import { keptNames, names } from "./names.js";
 import { printProgress, summary } from "./progress.js";
 
 interface Options {
   readonly data: string[];
   readonly out: string;
-  readonly keep?: string[];
+  readonly keep?: KeptColumn[];
   readonly memoryLimit?: string;
   readonly threads?: string;
   readonly outFiles?: string;
@@ -23,12 +24,15 @@ export const transformCommand = (): Command =>
   new Command("transform")
     .description("apply a fitted workflow to data, and write Parquet or Arrow")
     .argument("<workflow>", "folder that `merlon fit` wrote")
-    .requiredOption("-d, --data <paths...>", "files, folders or quoted globs (Parquet, CSV, JSON lines, Arrow)")
-    .requiredOption("-o, --out <path>", "NAME.parquet or NAME.arrow, or a folder (one file per input file)")
-    .option("-k, --keep <columns>", "comma-separated columns to copy from the data", names)
-    .option("--out-files <n>", "number of files, with equal numbers of rows")
-    .option("--shuffle [seed]", "shuffle the rows with this seed (default 0)")
-    .option("--partition-by <columns>", "Hive partitions by these columns", names)
+    .requiredOption("-d, --data <paths...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
+    .requiredOption(
+      "-o, --out <path>",
+      "NAME.parquet or NAME.arrow for one file; else a folder with one file per input file",
+    )
+    .option("-k, --keep <columns>", "columns of the data to carry along: a, or a=b under another name", keptNames)
+    .option("--out-files <n>", "split the rows evenly over so many files of the folder")
+    .option("--shuffle [seed]", "put the rows in a random order; the same seed gives the same order (default 0)")
+    .option("--partition-by <columns>", "make folders of these columns' values, as Hive has them", names)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addOption(engineOption())
@@ -44,6 +48,7 @@ export const transformCommand = (): Command =>
 Examples:
   $ merlon transform etl/ranking --data 'events/*.parquet' --out train.parquet
   $ merlon transform etl/ranking --data 'events/*.parquet' --out train/ --keep event_time,purchased
+  $ merlon transform etl/item --data items.parquet --out items_encoded.parquet --keep item_id=item_key
   $ merlon transform etl/ranking --data events/ --out train/ --out-files 8 --shuffle 42
   $ merlon transform etl/ranking --data events/ --out train/ --keep day --partition-by day
 

@@ -13,12 +13,13 @@ import { RuntimeFault } from "../base/errors.js";
 import { silenceOnnx } from "../base/onnx-telemetry.js";
 import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type Keep, type KeptColumn, keptColumns } from "./kept-columns.js";
 import { identifier, sqlType, text } from "./sql/literal.js";
 import { moveFile, type Transformed } from "./transform.js";
 
 export interface PredictOptions extends DatabaseOptions {
   /** Columns of the data to carry along, before the model's outputs. */
-  readonly keep?: readonly string[];
+  readonly keep?: Keep;
   readonly onProgress?: OnProgress;
 }
 
@@ -34,9 +35,11 @@ export async function predictOnnx(
   options: PredictOptions = {},
 ): Promise<Transformed> {
   const signature = readNamed("the model", model, readOnnxSignature);
-  const keep = [...new Set(options.keep ?? [])];
-  const clash = keep.find(name => signature.outputs.some(output => output.name === name));
-  if (clash !== undefined) throw fault(`column \`${clash}\` cannot be kept: the model has an output of that name.`);
+  const keep = keptColumns(
+    options.keep ?? [],
+    signature.outputs.map(({ name }) => name),
+    "the model has an output",
+  );
   const inputs = readInputs(model, signature.inputs);
   const outputs = signature.outputs.map(tensor => ({
     name: tensor.name,
@@ -51,7 +54,8 @@ export async function predictOnnx(
   let staging: StagingFolder | undefined;
   try {
     const columns = inputs.map(input => input.column);
-    const source = await openData(database, await findData(database, data), columns, keep);
+    const kept = keep.map(({ column }) => column);
+    const source = await openData(database, await findData(database, data), columns, kept);
     staging = new StagingFolder(out);
     const file = join(staging.path, "data.parquet");
     const rows = await runBatches({
@@ -65,7 +69,7 @@ export async function predictOnnx(
       onProgress: options.onProgress,
     });
     const names = [
-      ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
+      ...keep.map(({ as }, i) => `k${i} AS ${identifier(as)}`),
       ...outputs.map(({ name }, i) => `o${i} AS ${identifier(name)}`),
     ];
     await database.run(`COPY (SELECT ${names.join(", ")} FROM predicted) TO ${text(file)} (FORMAT parquet)`, "writing");
@@ -97,7 +101,7 @@ interface Job {
   readonly model: string;
   readonly inputs: readonly Input[];
   readonly outputs: readonly Output[];
-  readonly keep: readonly string[];
+  readonly keep: readonly KeptColumn[];
   readonly source: DataSource;
   readonly onProgress: OnProgress | undefined;
 }
@@ -114,7 +118,7 @@ async function runBatches({
   onProgress,
 }: Job): Promise<number> {
   const { connection } = database;
-  const read = [...keep.map(identifier), ...source.expressions].map((sql, i) =>
+  const read = [...keep.map(({ column }) => identifier(column)), ...source.expressions].map((sql, i) =>
     i < keep.length ? `${sql} AS k${i}` : `${sql} AS i${i}`,
   );
   await database.run(

@@ -17,6 +17,7 @@ import { formatOf } from "./data-formats.js";
 import { type DataFiles, type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
+import { type Keep, type KeptColumn, keptColumns } from "./kept-columns.js";
 import { columnsRead, type Layers, openLayers } from "./layers.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
@@ -28,8 +29,8 @@ import { identifier, text, texts } from "./sql/literal.js";
 
 export interface TransformOptions extends DatabaseOptions {
   /** Columns of the data to carry along, behind the workflow's own. */
-  readonly keep?: readonly string[];
-  /** Number of files with equal numbers of rows. */
+  readonly keep?: Keep;
+  /** Splits the rows evenly over so many files of a folder. */
   readonly outFiles?: number;
   /** Puts the rows in a random order, which the seed makes repeatable. */
   readonly shuffle?: { readonly seed: number };
@@ -60,7 +61,7 @@ export async function transformWorkflow(
   options: TransformOptions = {},
 ): Promise<Transformed> {
   const plan = readWorkflow(folder);
-  const keep = checkKeep(plan, options.keep ?? []);
+  const keep = keptOf(plan, options.keep);
   const toFile = formatOf(out) === "parquet" || formatOf(out) === "arrow";
   checkLayout(options, plan, keep, toFile, out);
   if (!toFile) refuseForeign(out, MARK, "merlon transform");
@@ -101,7 +102,7 @@ interface Job {
   readonly database: Database;
   readonly lookups: Lookups;
   readonly plan: FittedPlan;
-  readonly keep: readonly string[];
+  readonly keep: readonly KeptColumn[];
   readonly onProgress: OnProgress | undefined;
   /** Rows written so far. */
   done: number;
@@ -126,14 +127,15 @@ async function selectFrom(
 ): Promise<Statement> {
   const { database, lookups, plan, keep } = job;
   const columns = columnsRead(plan);
-  const source = await openData(database, files, columns, keep, files.files.length === 1);
+  const kept = keep.map(({ column }) => column);
+  const source = await openData(database, files, columns, kept, files.files.length === 1);
   const [file] = files.files;
   const splits =
     files.files.length === 1 && source.place.includes("file_row_number") && !plan.steps.some(readsPlaces) && !shuffle;
-  const layers = await openLayers(database, source, columns, lookups, keep, splits ? IN_STRETCH : undefined);
+  const layers = await openLayers(database, source, columns, lookups, kept, splits ? IN_STRETCH : undefined);
   const select = [
     ...(await planQuery(layers, lookups, plan)),
-    ...keep.map((name, i) => `k${i} AS ${identifier(name)}`),
+    ...keep.map(({ as }, i) => `k${i} AS ${identifier(as)}`),
     ...(firsts ? [`${fileOf({ places: layers.places, format: source.format }, firsts)} AS ${FILE}`] : []),
   ].join(", ");
   const all = `SELECT ${select} FROM ${layers.view}`;
@@ -295,7 +297,7 @@ function fileOf(
 function checkLayout(
   { outFiles, partitionBy }: TransformOptions,
   plan: Plan,
-  keep: readonly string[],
+  keep: readonly KeptColumn[],
   toFile: boolean,
   out: string,
 ): void {
@@ -310,7 +312,7 @@ function checkLayout(
     refuse("`--out-files` and `--partition-by` do not go together: partitions decide the files.");
   if (outFiles !== undefined && !(Number.isInteger(outFiles) && outFiles >= 1 && outFiles <= 10_000))
     refuse(`\`--out-files\` is a whole number from 1 to 10000. Got ${outFiles}.`);
-  const made = [...plan.outputs.map(output => output.schema.name), ...keep];
+  const made = [...plan.outputs.map(output => output.schema.name), ...keep.map(({ as }) => as)];
   for (const name of partitionBy ?? [])
     if (!made.includes(name))
       refuse(
@@ -318,15 +320,13 @@ function checkLayout(
       );
 }
 
-function checkKeep(plan: Plan, keep: readonly string[]): readonly string[] {
-  for (const name of keep)
-    if (plan.outputs.some(output => output.schema.name === name))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `column \`${name}\` cannot be kept: the workflow makes a column of that name. Rename one of them.`,
-      );
-  return [...new Set(keep)];
-}
+/** @throws RuntimeFault naming a column whose name the workflow makes */
+export const keptOf = (plan: Plan, keep: Keep = []): readonly KeptColumn[] =>
+  keptColumns(
+    keep,
+    plan.outputs.map(output => output.schema.name),
+    "the workflow makes a column",
+  );
 
 function refuseOverwrite({ files }: DataFiles, out: string): void {
   const target = resolve(out);

@@ -9,7 +9,7 @@ import { openDatabase } from "../database.js";
 import { refuseForeign, writeSchemas } from "../fitted-folder.js";
 import { columnsRead, openLayers } from "../layers.js";
 import { planQuery } from "../plan-query.js";
-import { MARK, partName, type Transformed, type TransformOptions } from "../transform.js";
+import { keptOf, MARK, partName, type Transformed, type TransformOptions } from "../transform.js";
 import { borrowSpark, type SparkOptions, type SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
 import { sparkEngine } from "./spark-engine.js";
@@ -27,7 +27,7 @@ export async function transformOnSpark(
   data: string | readonly string[],
   out: string,
   spark: SparkOptions | SparkSession,
-  { keep = [], outFiles, shuffle, partitionBy, onProgress }: TransformOptions = {},
+  { keep: wanted, outFiles, shuffle, partitionBy, onProgress }: TransformOptions = {},
 ): Promise<Transformed> {
   if (shuffle || partitionBy || /\.(parquet|arrow)$/.test(out))
     throw new RuntimeFault(
@@ -36,6 +36,7 @@ export async function transformOnSpark(
     );
   const plan = readWorkflow(folder);
   refuseOnSpark(plan);
+  const keep = keptOf(plan, wanted);
   refuseForeign(out, MARK, "merlon transform");
   const database = await openDatabase();
   const session = await borrowSpark(spark).catch(async error => {
@@ -47,11 +48,12 @@ export async function transformOnSpark(
     const engine = sparkEngine(session);
     const lookups = sparkLookups(session, folder);
     const columns = columnsRead(plan);
-    const source = await openSparkData(session, await findSparkData(database, session, data), columns, keep);
-    const layers = await openLayers(engine, source, columns, lookups, keep);
+    const kept = keep.map(({ column }) => column);
+    const source = await openSparkData(session, await findSparkData(database, session, data), columns, kept);
+    const layers = await openLayers(engine, source, columns, lookups, kept);
     const select = [
       ...(await planQuery(layers, lookups, plan)),
-      ...keep.map((name, i) => `k${i} AS ${sparkSql.identifier(name)}`),
+      ...keep.map(({ as }, i) => `k${i} AS ${sparkSql.identifier(as)}`),
     ];
     staging = new StagingFolder(out);
     onProgress?.({ doing: "transform", rows: 0, totalRows: source.rows });

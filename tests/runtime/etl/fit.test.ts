@@ -358,6 +358,9 @@ describe("transform", () => {
       await expect(transformWorkflow(fitted, data, out, { keep: ["price"] })).rejects.toThrow(
         "column `price` cannot be kept: the workflow makes a column of that name.",
       );
+      const keep = [{ column: "price", as: 'price "raw"' }];
+      await transformWorkflow(fitted, data, join(folder, "kept.parquet"), { keep });
+      expect((await readParquet(join(folder, "kept.parquet"))).cells['price "raw"']).toEqual(CELLS.price);
       await expect(transformWorkflow(fitted, data, data)).rejects.toThrow(/is read and `.*` would replace it/);
       await expect(transformWorkflow(join(folder, "none"), data, out)).rejects.toThrow(
         /none: there is no such folder\. Fit the workflow first/,

@@ -38,6 +38,24 @@ test("answers as onnxruntime, with columns carried", async () => {
   });
 });
 
+test("a column that is an input too is carried under another name", async () => {
+  await inFolder(async folder => {
+    const [data, out] = [join(folder, "data.parquet"), join(folder, "out.parquet")];
+    await writeParquet(data, schemaOf(TYPES), inputs);
+    await predictOnnx(MODEL, data, out, { keep: ["item_id", { column: "item_id", as: "item_key" }, "item_id"] });
+    const { cells, types } = await readParquet(out);
+    expect(Object.keys(types)).toEqual(["item_id", "item_key", "embedding", "score", "id"]);
+    expect(cells.item_key).toEqual(cells.item_id);
+    const taken = [
+      { column: "item_id", as: "x" },
+      { column: "price", as: "x" },
+    ];
+    await expect(predictOnnx(MODEL, data, out, { keep: taken })).rejects.toThrow(
+      "columns `item_id` and `price` cannot both be kept as `x`.",
+    );
+  });
+});
+
 test("a pair of values and offsets takes a column of lists, empty ones too; a null is refused with its row", async () => {
   const model = fileURLToPath(new URL("../../fixtures/predict/lists.onnx", import.meta.url));
   const rows = JSON.parse(readFileSync(new URL("../../fixtures/predict/lists.json", import.meta.url), "utf8")) as {
@@ -118,7 +136,7 @@ test("refuses what the model cannot take", async () => {
   await refused(
     { ...TYPES, score: "float32" },
     { item_id: [1], price: [1], vector: [[1, 2, 3]], score: [1] },
-    "column `score` cannot be kept: the model has an output of that name.",
+    "column `score` cannot be kept: the model has an output of that name. Keep it under another one: `--keep score=NAME`.",
     ["score"],
   );
 });
