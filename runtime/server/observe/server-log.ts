@@ -1,6 +1,8 @@
 /**
  * The server's log in Triton's format: information to stdout, warnings and errors to stderr, one line per event.
  */
+import { stampClock } from "./stamp-clock.js";
+
 export interface ServerLog {
   info(source: string, text: string): void;
   warning(source: string, text: string): void;
@@ -27,6 +29,9 @@ export interface LogOptions {
   readonly escape?: boolean;
 }
 
+/** Of all logs of the process, since they share its streams. */
+const stampMicros = stampClock();
+
 /** Longest text of one record; what a client sends can't fill the log. */
 const MAX_TEXT = 8192;
 
@@ -37,8 +42,8 @@ export function createLog(
   // Readers of Triton's log expect `file:line]` in a head; the line is always 0 here.
   const head = (level: "I" | "W" | "E", source: string): string =>
     options.format === "ISO8601"
-      ? `${new Date().toISOString().replace(/\.\d+Z/, "Z")} ${level} ${process.pid} ${source}.ts:0]`
-      : `${level}${stamp(new Date())} ${process.pid} ${source}.ts:0]`;
+      ? `${isoTime(stampMicros()).replace(/\.\d+Z/, "Z")} ${level} ${process.pid} ${source}.ts:0]`
+      : `${level}${stamp(stampMicros())} ${process.pid} ${source}.ts:0]`;
   const record =
     (level: "I" | "W" | "E", on: () => boolean, stream: "stdout" | "stderr") => (source: string, text: string) => {
       if (on()) write(`${head(level, source)} ${options.escape === false ? cut(text) : quote(text)}\n`, stream);
@@ -70,9 +75,10 @@ const writeToProcess = (line: string, stream: "stdout" | "stderr"): void => {
   process[stream].write(line);
 };
 
+const isoTime = (micros: number): string => new Date(Math.floor(micros / 1000)).toISOString();
+
 /** `1124 13:39:36.160953`, UTC. */
-function stamp(now: Date): string {
-  const iso = now.toISOString();
-  const micros = String(Math.floor((performance.now() * 1000) % 1000)).padStart(3, "0");
-  return `${iso.slice(5, 7)}${iso.slice(8, 10)} ${iso.slice(11, 23)}${micros}`;
+function stamp(micros: number): string {
+  const iso = isoTime(micros);
+  return `${iso.slice(5, 7)}${iso.slice(8, 10)} ${iso.slice(11, 23)}${String(micros % 1000).padStart(3, "0")}`;
 }
