@@ -1,4 +1,4 @@
-/** The response parameter `explain` of a Merlon model → lines: what became of each candidate, row by row. */
+/** The response parameter `explain` of a Merlon model → lines: what became of each candidate, row by row, the winners first. */
 import type { CandidateStory } from "../../runtime/engine/explain/explain-candidates.js";
 
 const MOST_SHOWN = 20;
@@ -8,7 +8,7 @@ export function printStories(text: unknown): string | undefined {
   const rows = readStories(text);
   return rows
     ?.map((stories, row) => {
-      const lines = stories.slice(0, MOST_SHOWN).map(printStory);
+      const lines = winnersFirst(stories).slice(0, MOST_SHOWN).map(printStory);
       const more = stories.length - lines.length;
       const rest = more > 0 ? [`  … ${more} more (\`--json\` has all)`] : [];
       return [`row ${row}: ${stories.length || "no"} candidates`, ...lines, ...rest]
@@ -18,10 +18,18 @@ export function printStories(text: unknown): string | undefined {
     .join("");
 }
 
-function printStory({ id, from, rank, scores, droppedBy, place }: CandidateStory): string {
+/** Those in the answer by their places, then those that were kept, then those that a step dropped, each as they were found. */
+const winnersFirst = (stories: readonly CandidateStory[]): readonly CandidateStory[] =>
+  stories.toSorted((a, b) => standing(a) - standing(b));
+
+const standing = ({ place, droppedBy }: CandidateStory): number =>
+  place ?? Number.MAX_SAFE_INTEGER - (droppedBy === undefined ? 1 : 0);
+
+function printStory({ id, name, from, rank, scores, droppedBy, place }: CandidateStory): string {
   const end = place !== undefined ? `place ${place}` : droppedBy ? `dropped by ${droppedBy}` : "kept";
   const named = Object.entries(scores).map(([name, score]) => `${name} ${Number(score?.toPrecision(5) ?? Number.NaN)}`);
-  return `  ${id}  ${[end, `found by ${from} as ${rank}`, ...named].join(", ")}`;
+  const shown = typeof name === "string" ? `${id} ${JSON.stringify(name)}` : id;
+  return `  ${shown}  ${[end, `found by ${from} as ${rank}`, ...named].join(", ")}`;
 }
 
 function readStories(text: unknown): readonly (readonly CandidateStory[])[] | undefined {

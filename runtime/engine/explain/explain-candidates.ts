@@ -17,6 +17,8 @@ import type { PlanResult } from "../schedule/plan-result.js";
 
 export interface CandidateStory {
   readonly id: string | number;
+  /** What a column of its rows calls it: a text that is named `name` or `title`, such as `item_name` of its feature view. */
+  readonly name?: string;
   /** Label of the step that found it, and its place there from 1. */
   readonly from: string;
   readonly rank: number;
@@ -30,6 +32,7 @@ export interface CandidateStory {
 
 interface Story {
   readonly id: string | number;
+  name?: string;
   readonly from: string;
   readonly rank: number;
   readonly scores: Record<string, number>;
@@ -81,14 +84,19 @@ export function explainCandidates(
           });
         });
     }
+    addNames(step, ids, columnOf, of);
     if (scoresOf(step) !== false) addScores(step, ids, columnOf, of, own);
   }
   return stories.map(each => [...each.values()].map(answered));
 }
 
-/** One ordering may leave out a candidate that another returns. */
-const answered = ({ droppedBy, ...story }: Story): CandidateStory =>
-  droppedBy === undefined || story.place !== undefined ? story : { ...story, droppedBy };
+/** Of several orderings one may leave out what another answers. */
+const answered = ({ id, name, droppedBy, ...story }: Story): CandidateStory => ({
+  id,
+  ...(name !== undefined && { name }),
+  ...story,
+  ...(droppedBy !== undefined && story.place === undefined && { droppedBy }),
+});
 
 /**
  * Whether a step's work is for this row's result. A branch runs for a whole batch if one of its rows takes it, and both sides of a fallback
@@ -184,6 +192,28 @@ function narrow(
         if (story) story.place = i + 1;
       });
   });
+}
+
+/** Columns that name a thing, with or without its kind before: `title`, `item_name`. */
+const NAMES_IT = /(?:^|_)(?:name|title)$/i;
+
+function addNames(
+  step: AnyStep,
+  ids: ReadonlyMap<string, Column>,
+  columnOf: (step: string, column: string) => Column | undefined,
+  of: (row: number) => Map<string | number, Story>,
+): void {
+  for (const { name, rows, dtype, list } of step.outputs) {
+    if (dtype !== "string" || list || !NAMES_IT.test(name)) continue;
+    const id = ids.get(rows);
+    const col = id && columnOf(step.id, name);
+    if (!col) continue;
+    const owners = ownersOf(id.rows);
+    for (let i = 0; i < id.rows.count; i++) {
+      const story = of(owners[i]!).get(idOf(id, i));
+      if (story && (!col.validity || col.validity[i])) story.name ??= String(col.values[i]!);
+    }
+  }
 }
 
 function addScores(

@@ -49,12 +49,23 @@ test("stories are lines; another model's parameter is left as it is", () => {
   expect(printStories(JSON.stringify(stories))).toBe(
     `  row 0: 3 candidates
     7  place 1, found by near.queryFaiss as 1, near.queryFaiss.d 0.12346
-    b  dropped by seen.filterCandidates, found by near.queryFaiss as 2
     9  kept, found by near.queryFaiss as 3, s NaN
+    b  dropped by seen.filterCandidates, found by near.queryFaiss as 2
   row 1: no candidates
 `,
   );
   expect(printStories(JSON.stringify([stories[0]!.concat(Array(30).fill(stories[0]![0]))]))).toContain("13 more");
+  const winner = { id: "w", name: "Tent \u001b[31m", from: "near", rank: 99, scores: {}, place: 1 };
+  const lost = Array.from({ length: 30 }, (_, i) => ({ ...winner, id: i, place: undefined, droppedBy: "last" }));
+  const lines = printStories(
+    JSON.stringify([[...lost, { ...winner, place: 2, name: undefined, id: "v" }, winner]]),
+  )!.split("\n");
+  // Names come from a store: a terminal runs no command of theirs.
+  expect(lines.slice(1, 4).map(line => line.trim().split(",")[0])).toEqual([
+    'w "Tent \\u001b[31m"  place 1',
+    "v  place 2",
+    '0 "Tent \\u001b[31m"  dropped by last',
+  ]);
   for (const other of ["because", '[["x"]]', 7, "{}"]) expect(printStories(other)).toBeUndefined();
 });
 
