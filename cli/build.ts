@@ -1,8 +1,10 @@
 /** `merlon build FILE --out DIR`: compiles an ensemble to a model repository. */
+
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
 import type { Built, Layout, Names, PassName } from "../compiler/index.js";
+import { wantsColor } from "../contract/wants-color.js";
 import { offOption } from "./off-option.js";
 import { tritonOptions } from "./triton-options.js";
 import type { Round } from "./watch.js";
@@ -116,7 +118,7 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
     process.stdout.write(`✔ Refreshed ${relative(process.cwd(), types)}: the types of artefacts in your editor\n`);
   const compiled = await compile(file, { off: new Set(off) });
   const { files } = compiled;
-  process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));
+  process.stderr.write(printDiagnostics(compiled.diagnostics, { color: wantsColor(process.stderr) }));
   if (!compiled.ok) {
     process.exitCode = 1;
     return { files };
@@ -136,7 +138,7 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
   } catch (error) {
     if (!(error instanceof NotLoweredError)) throw error;
     const said = loweringDiagnostics(compiled, error);
-    process.stderr.write(printDiagnostics(said, { color: process.stderr.isTTY === true }));
+    process.stderr.write(printDiagnostics(said, { color: wantsColor(process.stderr) }));
     process.exitCode = 1;
     return { files };
   }

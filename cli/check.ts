@@ -1,8 +1,10 @@
 /** `merlon check FILES`: finds mistakes without writing anything. */
+
 import { existsSync, readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { isMerlonFile, PROGRAM_FILES } from "../compiler/1-rewrite/file-form.js";
 import type { DiagnosticFormat } from "../compiler/index.js";
+import { wantsColor } from "../contract/wants-color.js";
 import type { Round } from "./watch.js";
 
 interface Options {
@@ -63,7 +65,7 @@ async function checkOnce(files: readonly string[], format: DiagnosticFormat): Pr
   }
   // Output for tools is on stdout; messages for people are on stderr.
   const to = format === "pretty" ? process.stderr : process.stdout;
-  to.write(formatDiagnostics(diagnostics, format, { color: process.stderr.isTTY === true }));
+  to.write(formatDiagnostics(diagnostics, format, { color: wantsColor(process.stderr) }));
   if (advice !== undefined) process.stderr.write(`note: ${advice}\n`);
   process.exitCode = diagnostics.some(d => d.severity === "error") ? 1 : 0;
   return { files: [...read] };

@@ -65,7 +65,7 @@ repositories are served with seed 0. Ends with 1 where something differs.
       const requests = await openCassette(file);
       const targets: DiffTarget[] = [];
       try {
-        if (requests.broken) process.stderr.write(`merlon diff: ${requests.broken}\n`);
+        if (requests.broken) process.stderr.write(`warning: ${requests.broken}\n`);
         const chosen = requests.entries.slice(0, options.limit);
         if (chosen.length === 0) throw new Error(`${file} holds no inference request, so there is nothing to compare`);
         const own = { requests, deadline: options.deadline * 1000 };

@@ -1,7 +1,9 @@
 /** `merlon explain TARGET`: shows a plan; `merlon explain --diff A B` shows what changed from one to another. */
+
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import type { ExplainFormat, PassName } from "../compiler/index.js";
+import { wantsColor } from "../contract/wants-color.js";
 import { offOption } from "./off-option.js";
 import { tritonOptions } from "./triton-options.js";
 
@@ -55,7 +57,7 @@ Examples:
     .action(async (targets: string[], options: Options) => {
       const { explain, explainDiff, explainTriton, printDiagnostics } = await import("../compiler/index.js");
       const { format, diff, out } = options;
-      const settings = { format, color: out === undefined && process.stdout.isTTY === true, off: new Set(options.off) };
+      const settings = { format, color: out === undefined && wantsColor(process.stdout), off: new Set(options.off) };
       if (diff ? targets.length !== 2 : targets.length !== 1)
         throw new Error(
           `explain takes ${diff ? "two targets with --diff" : "one target"}; you gave ${targets.length}.`,
@@ -68,7 +70,7 @@ Examples:
           ? await explainTriton(first, settings, triton)
           : await explain(first, settings);
       if (!explained.ok) {
-        process.stderr.write(printDiagnostics(explained.diagnostics, { color: process.stderr.isTTY === true }));
+        process.stderr.write(printDiagnostics(explained.diagnostics, { color: wantsColor(process.stderr) }));
         process.exitCode = 1;
         return;
       }

@@ -1,6 +1,8 @@
 /** `merlon fit FILE --data GLOB --out DIR`: learns what a workflow's operators need to know. */
+
 import { dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
+import { wantsColor } from "../contract/wants-color.js";
 import type { SparkOptions } from "../runtime/etl/spark/session.js";
 import { printProgress, summary } from "./progress.js";
 
@@ -53,7 +55,7 @@ async function fit(file: string, options: Options): Promise<void> {
   const started = performance.now();
   const { compileWorkflow, printDiagnostics } = await import("../compiler/index.js");
   const compiled = await compileWorkflow(file);
-  process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));
+  process.stderr.write(printDiagnostics(compiled.diagnostics, { color: wantsColor(process.stderr) }));
   if (!compiled.ok) {
     process.exitCode = 1;
     return;

@@ -1,5 +1,7 @@
 /** `merlon import nvtabular DIR --out DIR`: a fitted NVTabular workflow becomes a program and a fitted folder of Merlon's. */
+
 import { Command } from "commander";
+import { wantsColor } from "../contract/wants-color.js";
 import { type ImportOptions, importNvtabular } from "./import-nvtabular.js";
 
 export const importCommand = (): Command =>
@@ -30,7 +32,7 @@ Vocabularies alone (categories/unique.*.parquet): \`categorify({ vocabs: { brand
     .action(async (folder: string, options: ImportOptions) => {
       const { program, nodes, warnings, compiled } = await importNvtabular(folder, options);
       const { printDiagnostics } = await import("../compiler/index.js");
-      process.stderr.write(printDiagnostics(compiled.diagnostics, { color: process.stderr.isTTY === true }));
+      process.stderr.write(printDiagnostics(compiled.diagnostics, { color: wantsColor(process.stderr) }));
       if (!compiled.ok) {
         process.exitCode = 1;
         return;

@@ -3,8 +3,10 @@
  * The `merlon` command. A server starts without the compiler and the other commands.
  */
 import { load } from "./bundled.js";
+import { takeNoColor } from "./no-color.js";
 
 async function run(): Promise<void> {
+  process.argv = takeNoColor(process.argv, process.env);
   if (process.argv[2] === "serve") {
     const { serve } = (await load("serve", "./serve.js")) as typeof import("./serve.js");
     await serve(process.argv.slice(3));

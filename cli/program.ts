@@ -17,14 +17,13 @@ function endWithReader(stream: NodeJS.WriteStream): void {
   });
 }
 
-export async function main(): Promise<void> {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
+/** `merlon` with its commands, which are not run. */
+export function createProgram(version: string): Command {
   const program = new Command("merlon")
     .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
     .version(version)
-    .showHelpAfterError("(--help lists the options)")
+    // Taken before commander sees it, since it may stand after the command.
+    .option("--no-color", "print without colors; also NO_COLOR, and FORCE_COLOR for the opposite")
     .addHelpText(
       "after",
       `
@@ -37,7 +36,24 @@ The usual way through:
   $ merlon serve --model-repository model-repo`,
     );
   for (const command of commands()) program.addCommand(command);
-  // If nothing is left that could end the command, its exit code would signal success.
+  sayAlike(program);
+  return program;
+}
+
+/** Mistakes in the words of any command begin as all errors do, and end with the way to its help. */
+function sayAlike(command: Command): void {
+  command
+    .showHelpAfterError("(add --help for what it takes)")
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "merlon: ")) });
+  for (const one of command.commands) sayAlike(one);
+}
+
+export async function main(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const program = createProgram(version);
+  // Where nothing is left that could end the command, its exit code would say that all is well.
   const unsettled = (): void => {
     process.stderr.write(
       `merlon: the process ended before the command was done, because a result that it waited for never arrived. Nothing can be said about its result; this is a fault of merlon.\n`,

@@ -65,7 +65,7 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
         ...rest,
         ...targets(target, targetHttp),
         tls: await readTls(options),
-        warn: text => process.stderr.write(`merlon record: ${text}\n`),
+        warn: text => process.stderr.write(`warning: ${text}\n`),
       });
       const { ports } = recording;
       const where = Object.entries(ports).map(

@@ -134,7 +134,7 @@ export async function serve(words: readonly string[]): Promise<void> {
             `--${unknown.replaceAll("_", "-")}`,
             FLAGS.map(({ name }) => `--${name}`),
           );
-    process.stderr.write(`${lines.join("\n")}${guess && `.${guess}`}\n(--help lists the options)\n`);
+    process.stderr.write(`merlon: ${lines.join("\n")}${guess && `.${guess}`}\n(add --help for what it takes)\n`);
     process.exit(1);
   }
 }

@@ -2,11 +2,12 @@
  * `merlon tsc`: the project's own `tsc`, extended to read programs. TypeScript 6 and older use Volar, 7.1 and newer the content mapper of
  * the project's tsconfig.json.
  */
+
 import { spawn } from "node:child_process";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { fileForm } from "../compiler/1-rewrite/file-form.js";
-import { findConfig, readProjectConfig, tscSettings } from "./project-config.js";
+import { wantsColor } from "../contract/wants-color.js";
 import { operatorAdvice, type ProjectTypeScript, projectTypeScript } from "./project-typescript.js";
 
 export const tscCommand = (): Command =>
@@ -81,7 +82,7 @@ const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 async function runNative({ folder, teach }: ProjectTypeScript, words: readonly string[]): Promise<number> {
   const tsc = join(folder, "bin", "tsc");
   const external = teach === "mapper" && !words.includes("--runExternalCode") ? ["--runExternalCode"] : [];
-  const colors = process.stdout.isTTY === true && !words.includes("--pretty") ? ["--pretty"] : [];
+  const colors = wantsColor(process.stdout) && !words.includes("--pretty") ? ["--pretty"] : [];
   const child = spawn(process.execPath, [tsc, ...words, ...external, ...colors], {
     stdio: ["inherit", "pipe", "inherit"],
   });
@@ -94,9 +95,8 @@ async function runNative({ folder, teach }: ProjectTypeScript, words: readonly s
     child.once("error", fail);
     child.once("close", status => done(status ?? 1));
   });
-  if (code === 0) return code;
-  const advice = adviceOn(said.replace(ESCAPES, ""));
-  (advice === undefined ? adviceOnSettings(words) : [advice]).forEach(say);
+  const advice = code === 0 ? undefined : adviceOn(said.replace(ESCAPES, ""));
+  if (advice !== undefined) process.stderr.write(`note: ${advice}\n`);
   return code;
 }
 

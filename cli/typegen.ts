@@ -38,10 +38,10 @@ export const typegenCommand = (): Command =>
       const made = typegen(programs, out);
       const where = relative(process.cwd(), made.file);
       for (const { program, message } of made.unreadable)
-        process.stderr.write(`${program}: no types: ${message.message}\n  ${message.help}\n`);
+        process.stderr.write(`warning: ${program}: no types: ${message.message}\n  ${message.help}\n`);
       for (const [path, owners] of made.ambiguous)
         process.stderr.write(
-          `\`${path}\` is something else in each of ${owners.join(", ")}: it has no types. Give one of them another path, or run typegen in each folder.\n`,
+          `warning: \`${path}\` is something else in each of ${owners.join(", ")}: it has no types. Give one of them another path, or run typegen in each folder.\n`,
         );
       if (check) {
         process.stdout.write(
@@ -66,7 +66,7 @@ async function writeModels({ out = "merlon-models.ts", check, server, modelRepos
           models: await modelsOfServer(client),
           left: [],
         }));
-  for (const reason of left) process.stderr.write(`no types for ${reason}\n`);
+  for (const reason of left) process.stderr.write(`warning: no types for ${reason}\n`);
   const text = printModels(models, out, from);
   const isFresh = existsSync(out) && readFileSync(out, "utf8") === text;
   if (check) {

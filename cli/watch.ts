@@ -6,6 +6,7 @@
 
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
+import { wantsColor } from "../contract/wants-color.js";
 import { inBackground } from "../runtime/base/in-background.js";
 
 export interface Round {
@@ -61,7 +62,8 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     // Before the line that invites the next save.
     seen = fingerprint(files);
     const foot = `Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`;
-    process.stderr.write(terminal ? `\n\u001b[2m${foot}\u001b[22m\n` : `${foot}\n`);
+    const shown = wantsColor(process.stderr) ? `\u001b[2m${foot}\u001b[22m` : foot;
+    process.stderr.write(terminal ? `\n${shown}\n` : `${foot}\n`);
     running = false;
     take();
     // A file was saved during the work, or while the line was written.

@@ -1,7 +1,9 @@
 /**
  * The compiler's public face: compile a program, print what is wrong with it, write the repository.
  */
+
 import { readFileSync } from "node:fs";
+import { wantsColor } from "../contract/wants-color.js";
 import { type Compiled, type CompileOptions, compile, type NotCompiled } from "./compile.js";
 import type { Diagnostic } from "./diagnostics/diagnostic.js";
 import { type PrintOptions, printDiagnostics as print } from "./diagnostics/print.js";
@@ -28,7 +30,7 @@ export const compileWorkflow = (file: string, options: CompileOptions = {}): Pro
 
 /** Diagnostics as a terminal shows them. */
 export const printDiagnostics = (diagnostics: readonly Diagnostic[], options: Partial<PrintOptions> = {}): string =>
-  print(diagnostics, { read: readSafely, color: process.stdout.isTTY === true, folder: process.cwd(), ...options });
+  print(diagnostics, { read: readSafely, color: wantsColor(process.stdout), folder: process.cwd(), ...options });
 
 /** The readers: a person, a program, or GitHub Actions. */
 export const DIAGNOSTIC_FORMATS = ["pretty", "json", "github"] as const;

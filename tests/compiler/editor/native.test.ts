@@ -320,7 +320,7 @@ describe("what to do where operators do not show", () => {
       const compiled = run("tsc", "--noEmit");
       expect([compiled.status, compiled.stderr]).toEqual([
         2,
-        expect.stringMatching(/^merlon tsc: TypeScript 7\.1.*--to methods`\.\n$/),
+        expect.stringMatching(/^note: TypeScript 7\.1.*--to methods`\.\n$/),
       ]);
       expect(compiled.stdout).toContain("x.workflow.ts(2,");
     });
