@@ -6,6 +6,7 @@ import { bloomCommand } from "./bloom.js";
 import { buildCommand } from "./build.js";
 import { checkCommand } from "./check.js";
 import { clientCommand } from "./client.js";
+import { completionCommand } from "./completion.js";
 import { diffCommand } from "./diff.js";
 import { doctorCommand } from "./doctor.js";
 import { embeddingCommand } from "./embedding.js";
@@ -46,6 +47,7 @@ export const commands = (): readonly Command[] => [
   diffCommand(),
   clientCommand(),
   doctorCommand(),
+  completionCommand(),
 ];
 
 /** An entry for the list of commands; `main` takes its words before commander does. */
