@@ -67,7 +67,8 @@ const ownPlaces = name => ({
     if (!id.startsWith(DIST)) return null;
     return code
       .replaceAll("import.meta.url", `__ownUrl(${JSON.stringify(relative(DIST, id))})`)
-      .replaceAll("node_modules/merlon/scripts", `node_modules/${name}/scripts`);
+      .replaceAll("node_modules/merlon/scripts", `node_modules/${name}/scripts`)
+      .replaceAll("merlon/vitest/setup serves", "@merlon/testing/vitest/setup serves");
   },
   renderChunk: (code, chunk) =>
     code.replace(/__ownUrl\("([^"]+)"\)/g, (_, path) => {
