@@ -12,6 +12,7 @@ import type { AnyStep, Plan } from "../contract/plan.js";
 import { readsClock, withoutChance } from "../contract/step-facts.js";
 import { withFeatureInputs } from "../operators/query-feast/onnx-feature-inputs.js";
 import type { WholeSearch } from "../operators/shared/onnx/lowering.js";
+import { packageFaultIn } from "../runtime/base/missing-package.js";
 import type { RequestTensor } from "../runtime/server/contract.js";
 import { compareTensors } from "../runtime/testing/recordings/compare-tensors.js";
 import { type DiffTarget, type Outcome, openDiffTarget } from "../runtime/testing/recordings/diff-target.js";
@@ -36,9 +37,11 @@ export async function checkLowered(program: Program, options: BuildOptions, trit
     build({ ...sure, plan: inputs }, executor, options);
     build(sure, stock, { ...options, triton });
     try {
-      targets.push(await openDiffTarget(executor), await openDiffTarget(stock));
+      // One by one: where the second can't be opened, the first is closed, and the command ends.
+      for (const repository of [executor, stock]) targets.push(await openDiffTarget(repository));
     } catch (error) {
-      return `Not compared with the kernels: ${(error as Error).message.split("\n")[0]}`;
+      const { message } = error as Error;
+      return `Not compared with the kernels: ${packageFaultIn(message) ?? message.split("\n")[0]}`;
     }
     const rows = edgeRows(inputs.inputs, keys);
     const seen = await firstDifference(inputs, rows, targets as [DiffTarget, DiffTarget]);

@@ -50,9 +50,9 @@ async function serveOnce() {
   }
 }
 
-const ENSEMBLE = `import { clip, ensemble, lambdaOp, source } from "merlon";
+const ENSEMBLE = `import { clip, ensemble, lambdaOp, rename, source } from "merlon";
 const events = source({ price: "float32" });
-const numbers = events["price"] >> clip({ min: 0 });
+const numbers = events["price"] >> clip({ min: 0 }) >> rename({ postfix: "_clipped" });
 const error = events >> lambdaOp(price => price + 1, { name: "more" });
 export default ensemble("one", numbers + error);
 `;
@@ -231,6 +231,19 @@ try {
       process.execPath,
       [join(plain, "node_modules", ".bin", "merlon"), "build", "one.ensemble.ts", "--out", "models"],
       { cwd: plain },
+    );
+  });
+  await step("Building for Triton without ONNX Runtime, which would compare graphs and kernels", () => {
+    const plain = join(folder, "plain");
+    const words = ["build", "one.ensemble.ts", "--target", "triton", "--out", "triton"];
+    const { status, stderr } = spawnSync(process.execPath, [join(plain, "node_modules", ".bin", "merlon"), ...words], {
+      cwd: plain,
+      encoding: "utf8",
+    });
+    expect(
+      "merlon build --target triton",
+      `${status} ${stderr}`,
+      /^0 note: Not compared with the kernels: the package onnxruntime-node is not installed; `node \S+add-native\.mjs onnxruntime-node` adds it/,
     );
   });
   await step("Installing merlon with --ignore-scripts, without the network", () => {

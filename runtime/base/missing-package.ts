@@ -50,3 +50,9 @@ export function packageFault(error: unknown): string | undefined {
       : `can't be loaded (${error.message.split("\n")[0]!.replace(/[^\s:]*[\\/]([^\\/:\s]+: )/, "$1")})`;
   return `the package ${name} ${what}; ${WAYS[name]}`;
 }
+
+/** The first sentence of that kind in a report of several lines, such as the reasons of models that did not load. */
+export const packageFaultIn = (report: string): string | undefined =>
+  /the package \S+ (?:is not installed|has no native part here|was built for another Node|can't be loaded)[^\n"]*/.exec(
+    report,
+  )?.[0];

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { packageFault } from "#runtime/base/missing-package.js";
+import { packageFault, packageFaultIn } from "#runtime/base/missing-package.js";
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -119,6 +119,15 @@ test("DuckDB without its package for this platform, and with a broken one", () =
   expect(packageFault(Object.assign(new Error(broken), { code: "ERR_DLOPEN_FAILED" }))).toMatch(
     /^the package @duckdb\/node-api can't be loaded \(duckdb\.node: file too short\); `node [^`]*add-native\.mjs @duckdb\/node-api` adds it$/,
   );
+});
+
+test("a report of models that did not load is searched for the sentence", () => {
+  const absent = packageFault(
+    Object.assign(new Error("Cannot find module 'onnxruntime-node'"), { code: "MODULE_NOT_FOUND" }),
+  )!;
+  const report = `x can't be served: failed to load all models\n  ERROR: "Failed to create instance: ${absent}"\n`;
+  expect(packageFaultIn(report)).toBe(absent);
+  expect(packageFaultIn("x can't be served: failed to load all models")).toBeUndefined();
 });
 
 test("other errors are left as they are", () => {
