@@ -10,8 +10,8 @@ import { identified, isAbout, keyOf, pathOf, sampleOf, wilson } from "../tests/m
 import { compile, ensurePackages, once, ROOT, run, step } from "./setup.mjs";
 
 const CACHE = join(ROOT, ".cache", "mutation");
-// The newest that runs on Node 20.
-const STRYKER = "9.6.1";
+// Vitest 5 joins the names of tests by ` > `, which Stryker's runner knows from 10.1 on: an older one runs no test inside a `describe`.
+const STRYKER = "10.1.1";
 const ENOUGH = 0.85;
 /** Vitest fails a run also for an error outside of its tests, such as an unhandled rejection: Stryker calls that a `RuntimeError`. */
 const CAUGHT = ["Killed", "Timeout", "RuntimeError"];
@@ -166,8 +166,12 @@ function withStatus(mutants, { files }) {
   const byKey = new Map();
   const fromZero = ({ line, column }) => ({ line: line - 1, column: column - 1 });
   for (const [fileName, { mutants: reported }] of Object.entries(files))
-    for (const { location, mutatorName, replacement, status, statusReason } of reported) {
+    for (const { location, mutatorName, replacement, status, statusReason, coveredBy, testsCompleted } of reported) {
       const { start, end } = location;
+      if (status === "Survived" && testsCompleted < coveredBy?.length)
+        throw new Error(
+          `${testsCompleted} of ${coveredBy.length} tests ran for a mutant of ${fileName}:${start.line}; does Stryker ${STRYKER} select tests by the names that Vitest gives them?`,
+        );
       const key = keyOf({
         ...{ fileName, mutatorName, replacement },
         location: { start: fromZero(start), end: fromZero(end) },
