@@ -26,8 +26,9 @@ function encodeValue(value: JsonValue): Uint8Array {
 /** @throws WireError if the bytes are not a Struct */
 export const decodeStruct = (bytes: Uint8Array): JsonObject => readStruct(cursor(bytes));
 
-function readStruct(c: Cursor): { [key: string]: JsonValue } {
-  const object: { [key: string]: JsonValue } = {};
+function readStruct(c: Cursor): JsonObject {
+  // Not an object yet: assigning to `__proto__` would set its prototype.
+  const members: [key: string, value: JsonValue][] = [];
   while (nextTag(c)) {
     const entry = readSpan(c);
     let key = "";
@@ -36,9 +37,9 @@ function readStruct(c: Cursor): { [key: string]: JsonValue } {
       if (tag >>> 3 === 1) key = readString(entry);
       else value = readValue(readSpan(entry));
     }
-    object[key] = value;
+    members.push([key, value]);
   }
-  return object;
+  return Object.fromEntries(members);
 }
 
 function readValue(c: Cursor): JsonValue {

@@ -59,7 +59,17 @@ test("protobufjs reads our output, and we read its", () => {
   );
 });
 
-describe("bytes that are not a Struct", () => {
+test("a member that is named as an object's prototype is a member as any other, however deep", () => {
+  const given = JSON.parse('{"__proto__":{"num_buckets":9},"a":{"__proto__":[1]},"constructor":null}') as JsonObject;
+  const read = decodeStruct(encodeStruct(given));
+  expect(JSON.stringify(read)).toBe(JSON.stringify(given));
+  expect([Object.getPrototypeOf(read), (read as { num_buckets?: unknown }).num_buckets]).toEqual([
+    Object.prototype,
+    undefined,
+  ]);
+});
+
+describe("bytes that are no Struct", () => {
   test("cut anywhere: an error, or fewer members", () => {
     fc.assert(
       fc.property(object, fc.nat(), (given, nth) => {
