@@ -40,13 +40,10 @@ export const FOLDERS = {
   http: {
     sources: ["runtime/server/transport/http/"],
     tests: [
-      "tests/runtime/server/transport/hostile.test.ts",
-      "tests/runtime/server/transport/http/*.test.ts",
-      "tests/runtime/server/backends/onnx-errors.test.ts",
-      "tests/runtime/wire/json/json-numbers.test.ts",
-      "tests/runtime/server/requests/{request-faults,shared-memory-checks,used-regions}.test.ts",
-      "tests/runtime/server/observe/verbose-log.test.ts",
-      "tests/runtime/server/observe/tracing/trace-file.test.ts",
+      "tests/server/{cloud-front-ends,generate-request,generate-route,hostile,http-bodies,http-parts,http-server,json-numbers}.test.ts",
+      "tests/server/{large-binary,onnx-errors,print-double,recorded-http,request-faults,shared-memory-checks,tensor-json}.test.ts",
+      "tests/server/{used-regions,verbose-log}.test.ts",
+      "tests/tracing/trace-file.test.ts",
     ],
     time: "60 of 3,421 mutants in 6 minutes on two loaded cores",
   },
