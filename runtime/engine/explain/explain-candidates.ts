@@ -3,10 +3,10 @@
  * Candidates are identified by the column tagged `id` of their rows.
  */
 
-import { columnsAt } from "../../../contract/any-step.js";
+import { columnsAt, portsOf } from "../../../contract/any-step.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { choosesByCondition, choosesByOutcome, scoresOf, sidesOf } from "../../../contract/step-facts.js";
+import { choosesByCondition, choosesByOutcome, factsOf, scoresOf, sidesOf } from "../../../contract/step-facts.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { flags } from "../../base/columns/flags.js";
@@ -66,15 +66,9 @@ export function explainCandidates(
     const made = ids.get(step.id);
     const own = (row: number): boolean => takes(at, row);
     if (made) {
-      const before = readRows(step, plan, fallbacks.has(step.id) ? "fallback" : "input");
-      const origin = before === undefined ? undefined : ids.get(before);
-      if (choosesByCondition(step.op))
-        for (const branch of sidesOf(step.op)!) {
-          const other = ids.get(readRows(step, plan, branch) ?? "");
-          if (other) narrow(step, perUser(other), perUser(made), of, own);
-        }
-      else if (origin) narrow(step, perUser(origin), perUser(made), of, own);
-      else
+      const sources = portsRead(step, fallbacks).flatMap(port => ids.get(readRows(step, plan, port) ?? "") ?? []);
+      for (const source of sources) narrow(step, perUser(source), perUser(made), of, own);
+      if (sources.length === 0)
         perUser(made).forEach((list, row) => {
           // A row without candidates has a story too: an empty one.
           of(row);
@@ -138,6 +132,13 @@ function idColumns(
       if (col) found.set(schema.rows, col);
     }
   return found;
+}
+
+/** The ports whose candidates a step may answer. */
+function portsRead(step: AnyStep, fallbacks: PlanResult["fallbacks"]): readonly string[] {
+  if (choosesByCondition(step.op)) return sidesOf(step.op)!;
+  if (factsOf(step.op).gathers) return portsOf(step);
+  return [fallbacks.has(step.id) ? "fallback" : "input"];
 }
 
 /** The rows that a step's first input at a port has. */

@@ -1,0 +1,250 @@
+/** What became of each candidate of a run, against a model of it: which step found it, its scores, which step dropped it, and its place in the answer. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { OpKind, OpParamsInput } from "#contract/op-params.js";
+import type { AnyStep, Plan } from "#contract/plan.js";
+import { type ColumnSchema, column } from "#contract/schema.js";
+import { type Column, childRows, rootRows } from "#runtime/base/columns/table.js";
+import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
+import { candidates, makeStep, scalars } from "../kernels/step.js";
+
+type Ids = readonly (readonly number[])[];
+
+/** A step that reads `port: "step.column"`. */
+const stepOf = <K extends OpKind>(
+  op: K,
+  id: string,
+  params: OpParamsInput[K],
+  reads: Readonly<Record<string, string>>,
+  outputs: readonly ColumnSchema[],
+): AnyStep =>
+  ({
+    ...makeStep(op, { id, params, inputs: {}, outputs }),
+    inputs: Object.fromEntries(
+      Object.entries(reads).map(([port, path]) => {
+        const [step, name] = path.split(".") as [string, string];
+        return [port, [{ name, step, column: name }]];
+      }),
+    ),
+  }) as unknown as AnyStep;
+const id = (rows: string): ColumnSchema => column("id", "int64", { rows, tags: ["id"] });
+const score = (rows: string, name = "score"): ColumnSchema => column(name, "float32", { rows });
+const finds = (name: string) => stepOf("queryFaiss", name, { path: "i" }, { input: "request.v" }, [id(name)]);
+const filters = (name: string, from: string) =>
+  stepOf("filterCandidates", name, {}, { input: `${from}.id` }, [id(name)]);
+const scores = (name: string, from: string) =>
+  stepOf("predictOnnx", name, { path: "m", model: "m", inputs: {}, outputs: {} }, { input: `${from}.id` }, [
+    score(from),
+  ]);
+const orders = (name: string, from: string, relevance: string) =>
+  stepOf("softmaxSampling", name, {}, { input: `${from}.id`, relevance: `${relevance}.score` }, [id(name)]);
+const planOf = (...steps: readonly AnyStep[]): Plan => ({ ...({} as Plan), steps, outputs: [] });
+
+type Columns = Readonly<Record<string, Column>>;
+const explain = (plan: Plan, columns: Columns, fallbacks: readonly string[] = []) =>
+  explainCandidates(plan, {
+    columnOf: (step, name) => columns[`${step}.${name}`],
+    fallbacks: new Map(fallbacks.map(step => [step, "late"])),
+  });
+const users = rootRows(2);
+const ids = (of: Ids, rows = rootRows(of.length)): Column => candidates("int64", of, rows);
+
+describe("a search, a filter, a model and an ordering", () => {
+  const plan = planOf(
+    finds("found"),
+    filters("kept", "found"),
+    scores("model", "kept"),
+    orders("best", "kept", "model"),
+  );
+  const user = fc
+    .uniqueArray(fc.nat({ max: 40 }), { maxLength: 8 })
+    .chain(found =>
+      fc
+        .subarray(found)
+        .chain(kept =>
+          fc.record({ found: fc.constant(found), kept: fc.constant(kept), best: fc.shuffledSubarray(kept) }),
+        ),
+    );
+  test("have each candidate's rank, score, place, and the step that dropped it", () => {
+    fc.assert(
+      fc.property(fc.array(user, { minLength: 1, maxLength: 4 }), all => {
+        const of = (step: "found" | "kept" | "best") => ids(all.map(one => one[step]));
+        const kept = of("kept");
+        const scored = scalars(
+          "float32",
+          [...kept.values].map(value => Number(value) / 2),
+          kept.rows,
+        );
+        const columns = { "found.id": of("found"), "kept.id": kept, "model.score": scored, "best.id": of("best") };
+        expect(explain(plan, columns)).toEqual(
+          all.map(one =>
+            one.found.map((candidate, i) => ({
+              ...{ id: candidate, from: "found", rank: i + 1 },
+              scores: one.kept.includes(candidate) ? { "model.score": candidate / 2 } : {},
+              ...(!one.kept.includes(candidate) && { droppedBy: "kept" }),
+              ...(one.kept.includes(candidate) && !one.best.includes(candidate) && { droppedBy: "best" }),
+              ...(one.best.includes(candidate) && { place: one.best.indexOf(candidate) + 1 }),
+            })),
+          ),
+        );
+      }),
+    );
+  });
+  test("one by one, where rows ran alone", () => {
+    const alone = (of: readonly number[]) => ({
+      columnOf: (step: string) => (step === "found" ? ids([of]) : undefined),
+      fallbacks: new Map<string, string>(),
+    });
+    const each = [alone([1]), alone([]), alone([2, 3])];
+    const found = explainCandidates(plan, { columnOf: () => ids([[9]]), fallbacks: new Map(), each: each as never });
+    expect(found.map(list => list.map(story => story.id))).toEqual([[1], [], [2, 3]]);
+  });
+  test("dropped by one ordering and answered by another are answered", () => {
+    const twice = planOf(
+      finds("found"),
+      scores("model", "found"),
+      orders("a", "found", "model"),
+      orders("b", "found", "model"),
+    );
+    const found = ids([[1, 2, 3]]);
+    const columns = { "found.id": found, "a.id": ids([[1, 2]]), "b.id": ids([[3, 2]]) };
+    const [stories] = explain(twice, columns);
+    expect(stories!.map(({ id: of, place, droppedBy }) => [of, place, droppedBy])).toEqual([
+      [1, 1, undefined],
+      [2, 2, undefined],
+      [3, 1, undefined],
+    ]);
+  });
+  test("belong to their user, also as candidates of candidates", () => {
+    const deep = planOf(finds("found"), finds("similar"));
+    const above = ids([[1, 2], [3]]);
+    const below = ids([[10, 11], [], [12]], above.rows);
+    const found = explain(deep, { "found.id": above, "similar.id": below });
+    expect(found.map(list => list.map(story => [story.id, story.from, story.rank]))).toEqual([
+      [
+        [1, "found", 1],
+        [2, "found", 2],
+        [10, "similar", 1],
+        [11, "similar", 2],
+      ],
+      [
+        [3, "found", 1],
+        [12, "similar", 1],
+      ],
+    ]);
+  });
+  test("have ids of texts, and of integers that doubles do not hold as text", () => {
+    const of = (col: Column) => explain(planOf(finds("found")), { "found.id": col })[0]!.map(story => story.id);
+    expect(of(ids([[7]]))).toEqual([7]);
+    expect(of({ ...ids([[0, 0]]), values: BigInt64Array.of(2n ** 53n - 1n, 2n ** 53n) })).toEqual([
+      2 ** 53 - 1,
+      "9007199254740992",
+    ]);
+    expect(of(candidates("string", [["a", "b"]]))).toEqual(["a", "b"]);
+  });
+  test("are 100,000 at most", () => {
+    const rows = (count: number) => childRows(rootRows(1), Int32Array.of(0, count));
+    const of = (count: number): Column => ({ dtype: "int64", rows: rows(count), values: new BigInt64Array(count) });
+    expect(explain(planOf(finds("found")), { "found.id": of(100_000) })).toHaveLength(1);
+    expect(() => explain(planOf(finds("found")), { "found.id": of(100_001) })).toThrow(
+      "the request has 100001 candidates at one step, and parameter 'explain' tells of at most 100000; ask for fewer rows at once",
+    );
+  });
+});
+
+describe("scores", () => {
+  const found = ids([[1], [2]]);
+  const of = (step: AnyStep, columns: Columns) =>
+    explain(planOf(finds("found"), step), { "found.id": found, ...columns }).map(list => list[0]!.scores);
+  const model = (...outputs: readonly ColumnSchema[]) =>
+    stepOf("predictOnnx", "m", { path: "m", model: "m", inputs: {}, outputs: {} }, { input: "found.id" }, outputs);
+  const floats = scalars("float32", [0.5, 0.25], found.rows);
+  test("are the float columns of models, scalars, on rows of candidates", () => {
+    const outputs = [
+      score("found", "a"),
+      column("n", "int64", { rows: "found" }),
+      column("list", "float32", { rows: "found", list: { min: 0, max: null } }),
+      score("request", "own"),
+    ];
+    const columns = { "m.a": floats, "m.n": floats, "m.list": floats, "m.own": floats };
+    expect(of(model(...outputs), columns)).toEqual([{ "m.a": 0.5 }, { "m.a": 0.25 }]);
+    expect(of(model(...outputs), {})).toEqual([{}, {}]);
+  });
+  test("of half precision are numbers, not their bits", () => {
+    const half: Column = { dtype: "float16", rows: found.rows, values: Uint16Array.of(0x3800, 0x3c00) };
+    expect(of(model(column("h", "float16", { rows: "found" })), { "m.h": half })).toEqual([
+      { "m.h": 0.5 },
+      { "m.h": 1 },
+    ]);
+  });
+  test("are one column where an operator names it", () => {
+    const condition = { call: "greater" as const, args: [{ column: "price" }, { number: 1 }] };
+    const boosted = stepOf("boost", "b", { text: "price > 1", condition, score: "s" }, {}, [
+      score("found", "s"),
+      score("found", "price"),
+    ]);
+    expect(of(boosted, { "b.s": floats, "b.price": floats })).toEqual([{ "b.s": 0.5 }, { "b.s": 0.25 }]);
+  });
+});
+
+describe("several sources", () => {
+  test("are merged: the first that found a candidate is its origin, and a merge drops from each", () => {
+    const merge = stepOf("mergeCandidates", "all", {}, { input: "a.id", source2: "b.id" }, [id("all")]);
+    const columns = { "a.id": ids([[1, 2]]), "b.id": ids([[3, 2, 4]]), "all.id": ids([[1, 3]]) };
+    const [stories] = explain(planOf(finds("a"), finds("b"), merge), columns);
+    expect(stories).toEqual([
+      { id: 1, from: "a", rank: 1, scores: {} },
+      { id: 2, from: "a", rank: 2, scores: {}, droppedBy: "all" },
+      { id: 3, from: "b", rank: 1, scores: {} },
+      { id: 4, from: "b", rank: 3, scores: {}, droppedBy: "all" },
+    ]);
+  });
+  const flag = column("flag", "bool");
+  const choice = stepOf("choose", "one", {}, { input: "request.flag", yes: "a.id", no: "b.id" }, [id("one")]);
+  const chosen: Plan = { ...planOf(finds("a"), finds("b"), choice), inputs: [flag] };
+  test("are those of the side that a row takes", () => {
+    const columns = {
+      "request.flag": scalars("bool", [true, false], users),
+      "a.id": ids([[1, 2], [1]], users),
+      "b.id": ids([[3], [4, 5]], users),
+      "one.id": ids([[1], [4, 5]], users),
+    };
+    expect(explain(chosen, columns)).toEqual([
+      [
+        { id: 1, from: "a", rank: 1, scores: {} },
+        { id: 2, from: "a", rank: 2, scores: {}, droppedBy: "one" },
+      ],
+      [
+        { id: 4, from: "b", rank: 1, scores: {} },
+        { id: 5, from: "b", rank: 2, scores: {} },
+      ],
+    ]);
+    // A side that no row took did not run.
+    const { "b.id": _, ...onlyYes } = { ...columns, "request.flag": scalars("bool", [true, true], users) };
+    expect(explain(chosen, { ...onlyYes, "one.id": ids([[1], [1]], users) })).toEqual([
+      [
+        { id: 1, from: "a", rank: 1, scores: {} },
+        { id: 2, from: "a", rank: 2, scores: {}, droppedBy: "one" },
+      ],
+      [{ id: 1, from: "a", rank: 1, scores: {} }],
+    ]);
+  });
+  test("are the fallback's where it was taken", () => {
+    const plan = planOf(
+      finds("a"),
+      finds("b"),
+      stepOf("fallback", "one", {}, { input: "a.id", fallback: "b.id" }, [id("one")]),
+    );
+    const columns = { "a.id": ids([[1, 2]]), "b.id": ids([[3, 4]]) };
+    const of = (answer: Ids, fallbacks: readonly string[]) =>
+      explain(plan, { ...columns, "one.id": ids(answer) }, fallbacks)[0]!.map(story => [story.id, story.droppedBy]);
+    expect(of([[1]], [])).toEqual([
+      [1, undefined],
+      [2, "one"],
+    ]);
+    expect(of([[4]], ["one"])).toEqual([
+      [3, "one"],
+      [4, undefined],
+    ]);
+  });
+});
