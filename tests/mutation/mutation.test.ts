@@ -30,18 +30,25 @@ describe("the table", () => {
     expect(time).toMatch(/\d/);
     const all = testFiles();
     const matches = (pattern: string): boolean => all.some(file => matcher(pattern).test(file));
-    expect(tests.filter(pattern => !matches(pattern))).toEqual([]);
+    expect(tests.flatMap(withoutBraces).filter(pattern => !matches(pattern))).toEqual([]);
   });
 });
 
-/** Vitest's pattern, of the forms that the table has: `*`, `**` and braces. */
+/** Vitest's patterns of one with braces: each of them has a file, so that none outlives the test that it was written for. */
+function withoutBraces(pattern: string): string[] {
+  const [braces, list] = /\{([^}]*)\}/.exec(pattern) ?? [];
+  return list === undefined
+    ? [pattern]
+    : list.split(",").flatMap(one => withoutBraces(pattern.replace(braces!, () => one)));
+}
+
+/** Vitest's pattern, of the forms that the table has: `*` and `**`. */
 const matcher = (pattern: string): RegExp =>
   new RegExp(
     `^${pattern
       .replaceAll(".", "\\.")
       .replaceAll("**/", "(?:.*/)?")
-      .replaceAll(/(?<!\.)\*/g, "[^/]*")
-      .replaceAll(/\{([^}]*)\}/g, (__, list: string) => `(?:${list.replaceAll(",", "|")})`)}$`,
+      .replaceAll(/(?<!\.)\*/g, "[^/]*")}$`,
   );
 
 describe("mutants that are judged equivalent", () => {
