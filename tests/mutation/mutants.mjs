@@ -37,12 +37,15 @@ export function sampleOf(mutants, count, seed) {
     .map(({ mutant }) => mutant);
 }
 
-/** Whether an entry of `equivalent.json` is about a mutant: the same file, mutator, replacement, and source line. */
+/**
+ * Whether an entry of `equivalent.json` is about a mutant: the same file, mutator, replacement, and source line; where the entry has an `nth`, that one of the equals.
+ */
 export const isAbout = (entry, mutant) =>
   entry.file === pathOf(mutant.fileName) &&
   entry.line === mutant.line &&
   entry.mutator === mutant.mutatorName &&
-  entry.replacement === mutant.replacement;
+  entry.replacement === mutant.replacement &&
+  (entry.nth === undefined || mutant.identity.startsWith(`${entry.nth}\t`));
 
 /** Wilson's interval of a proportion, at 95 %. */
 export function wilson(hits, count) {

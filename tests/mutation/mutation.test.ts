@@ -12,6 +12,7 @@ interface Entry {
   readonly line: string;
   readonly mutator: string;
   readonly replacement: string;
+  readonly nth?: number;
   readonly reason: string;
 }
 const entries = JSON.parse(readFileSync(join(import.meta.dirname, "equivalent.json"), "utf8")) as readonly Entry[];
@@ -63,9 +64,11 @@ describe("mutants that are judged equivalent", () => {
   });
   test("an entry is about the mutants of its line, mutator and replacement", () => {
     const entry = { file: "runtime/1.ts", line: "line 1", mutator: "BlockStatement", replacement: "{}" };
-    expect(isAbout(entry, mutant(1))).toBe(true);
+    const [first, second] = identified([mutant(1), mutant(1)]);
+    expect([isAbout(entry, first), isAbout(entry, second)]).toEqual([true, true]);
     for (const other of [mutant(2), mutant(4), { ...mutant(1), replacement: "" }])
       expect(isAbout(entry, other)).toBe(false);
+    expect([isAbout({ ...entry, nth: 1 }, first), isAbout({ ...entry, nth: 1 }, second)]).toEqual([false, true]);
   });
 });
 
