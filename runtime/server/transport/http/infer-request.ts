@@ -344,12 +344,14 @@ function readOutput(output: Json, memory: Regions): WantedOutput {
 
 const AS_JSON: WantedOutput = { binary: false };
 
-/** Number of requested classes; 0 for the output itself. */
+const isWhole = (json: Json): json is number => Number.isInteger(json) && (json as number) >= 0;
+
+/** How many classes are wanted; 0 when the output itself is. */
 function readClasses(json: Json | undefined): number {
   if (json === undefined) return 0;
   // Triton keeps 32 bits.
   if (typeof json === "bigint" && json >= 0n) return Number(BigInt.asUintN(32, json));
-  if (typeof json === "number" && Number.isInteger(json) && json >= 0) return json % 2 ** 32;
+  if (isWhole(json)) return json % 2 ** 32;
   throw new RuntimeFault(
     "INTERNAL",
     "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
