@@ -179,3 +179,55 @@ describe("fallback", () => {
     await expect(asked).rejects.toThrow("cancelled");
   });
 });
+
+describe("a fault that may be one row's own", () => {
+  /** A model that refuses a value; the others answer their number. */
+  async function answers(code: "NOT_FOUND" | "INVALID_ARGUMENT" | "UNAVAILABLE", refused: number, values: number[]) {
+    const asked: number[] = [];
+    const caller: ModelCaller = {
+      ...models({}).caller,
+      infer: async (model, [input]) => {
+        const given = new Float32Array(Uint8Array.from(input!.data).buffer);
+        if (model === "model1") {
+          asked.push(given.length);
+          if (given.includes(refused)) throw new RuntimeFault(code, `no ${refused}`);
+        }
+        return [
+          valuesTensor(
+            "score",
+            "float32",
+            [given.length],
+            given.map(() => Number(model.slice(-1))),
+          ),
+        ];
+      },
+    };
+    const executable = await preparePlan(plan(one(), "f"), { folder: ".", models: caller });
+    const rows = rootRows(values.length);
+    const column = { dtype: "float32", rows, values: Float32Array.from(values) } as const;
+    const result = await executable.run(new Map([["x", column]]), { seed: 0n, parameters: new Map() });
+    const score = [...(result.columns.get("score")!.values as Float32Array)];
+    return { score, fallbacks: Object.fromEntries(result.fallbacks), asked };
+  }
+  test.each(["NOT_FOUND", "INVALID_ARGUMENT"] as const)("of %s takes the other side for that row alone", async code => {
+    expect(await answers(code, 7, [1, 7, 2, 7])).toEqual({
+      score: [2, 3, 2, 3],
+      fallbacks: { f: "rows 1, 3 of the request, asked alone: step `a` (predictOnnx): no 7" },
+      asked: [4, 1, 1, 1, 1],
+    });
+    expect(await answers(code, 7, [1, 2])).toEqual({ score: [2, 2], fallbacks: {}, asked: [2] });
+    // A request of one row need not be asked again.
+    expect(await answers(code, 7, [7])).toEqual({
+      score: [3],
+      fallbacks: { f: "step `a` (predictOnnx): no 7" },
+      asked: [1],
+    });
+  });
+  test("otherwise takes the other side for all rows", async () => {
+    expect(await answers("UNAVAILABLE", 7, [1, 7])).toEqual({
+      score: [3, 3],
+      fallbacks: { f: "step `a` (predictOnnx): no 7" },
+      asked: [2],
+    });
+  });
+});
