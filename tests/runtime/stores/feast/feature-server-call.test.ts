@@ -1,0 +1,170 @@
+/** Calls to a feature server that answers, refuses, fails, breaks off, is late, or closes kept connections: what the caller gets, and what messages keep to themselves. */
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { Secret } from "#contract/secret.js";
+import { Cancellable } from "#runtime/base/cancellation.js";
+import { httpCaller } from "#runtime/stores/feast/feature-server-call.js";
+
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const one of open.splice(0)) one.close();
+});
+
+async function start(listener: RequestListener, credentials?: string, timeoutMs = 20_000) {
+  const server: Server = createServer(listener).listen(0, "127.0.0.1");
+  const sockets = new Set<Socket>();
+  server.on("connection", socket => sockets.add(socket));
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const store = {
+    type: "remote",
+    url: new Secret(url, url),
+    ...(credentials && { credentials: new Secret(credentials) }),
+  };
+  const caller = httpCaller(store as never, timeoutMs);
+  open.push(caller, {
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  });
+  const fault = (...args: Parameters<typeof caller.call>): Promise<string> =>
+    caller.call(...args).then(
+      () => "no fault",
+      (error: { code: string; message: string }) => `${error.code} ${error.message}`,
+    );
+  return { ...caller, fault, url, server, sockets };
+}
+const HINT = "Start it with `feast serve`, or correct `path` in feature_store.yaml.";
+
+describe("a call", () => {
+  test("has a method, a path and a body with its length in bytes, and answers all bytes", async () => {
+    const seen: unknown[] = [];
+    const { call } = await start(async (request, response) => {
+      const body = Buffer.concat(await request.toArray()).toString();
+      const { "content-type": type, "content-length": length, authorization } = request.headers;
+      seen.push([request.method, request.url, type, length, authorization, body]);
+      response.write("first ");
+      response.end("second é");
+    });
+    expect((await call("POST", "/get", '{"a":"é"}')).toString()).toBe("first second é");
+    expect((await call("GET", "/health")).toString()).toBe("first second é");
+    expect(seen).toEqual([
+      ["POST", "/get", "application/json", "10", undefined, '{"a":"é"}'],
+      ["GET", "/health", undefined, undefined, undefined, ""],
+    ]);
+  });
+  test("has the store's credentials, and its connection is kept", async () => {
+    const seen = new Set<unknown>();
+    const { call, sockets } = await start((request, response) => {
+      seen.add(request.headers.authorization);
+      response.end();
+    }, "me:pass:word");
+    for (let i = 0; i < 3; i++) await call("GET", "/");
+    expect([...seen]).toEqual([`Basic ${Buffer.from("me:pass:word").toString("base64")}`]);
+    expect(sockets.size).toBe(1);
+  });
+});
+
+describe("a server", () => {
+  test.each([400, 404, 422, 499])("that refuses with %i is told of in its own words, without secrets", async status => {
+    const { fault, url } = await start((_, response) => {
+      response.writeHead(status);
+      response.end(`  no view; me:pass, pass and ${Buffer.from("me:pass").toString("base64")}  `);
+    }, "me:pass");
+    expect(await fault("GET", "/")).toBe(
+      `INVALID_ARGUMENT the feature server at ${url} refuses (${status}): no view; ***, *** and ***. Apply the same registry to the server and build again.`,
+    );
+  });
+  test.each([201, 302, 500, 503])("that answers %i is away", async status => {
+    const { fault, url } = await start((_, response) => {
+      response.writeHead(status);
+      response.end(`broken: me:pass ${"x".repeat(400)}`);
+    }, "me:pass");
+    expect(await fault("GET", "/")).toBe(
+      `UNAVAILABLE the feature server at ${url} answers ${status}: broken: *** ${"x".repeat(300 - "broken: me:pass ".length)}. ${HINT}`,
+    );
+  });
+  test("that is late is away, and the connection is not used again", async () => {
+    let calls = 0;
+    const { call, fault, url, sockets } = await start((_, response) => calls++ > 0 && response.end("now"), "", 40);
+    expect(await fault("GET", "/")).toBe(
+      `UNAVAILABLE the feature server at ${url} did not answer within 40 ms. ${HINT}`,
+    );
+    expect((await call("GET", "/")).toString()).toBe("now");
+    expect(sockets.size).toBe(2);
+  });
+  test("that breaks off in the middle of its answer is away", async () => {
+    const { fault, url } = await start((_, response) => {
+      response.writeHead(200, { "Content-Length": 100 });
+      response.write("half", () => response.destroy());
+    });
+    expect(await fault("GET", "/")).toMatch(`UNAVAILABLE the feature server at ${url} broke off`);
+  });
+  test("that is gone is away", async () => {
+    const { fault, url, server } = await start(() => {});
+    server.close();
+    await once(server, "close");
+    expect(await fault("GET", "/")).toBe(
+      `UNAVAILABLE the feature server at ${url} can not be reached: connect ECONNREFUSED ${url.slice("http://".length)}. ${HINT}`,
+    );
+  });
+  test("that closes a kept connection gets the call again on a new one; one that closes a new one does not", async () => {
+    const seen: (string | undefined)[] = [];
+    const { call, fault, sockets } = await start((request, response) => {
+      seen.push(request.url);
+      const isKept = [...sockets].indexOf(request.socket) === 0 && seen.length > 1;
+      if (isKept || request.url === "/new") request.socket.destroy();
+      else response.end(request.url);
+    });
+    await call("GET", "/first");
+    expect((await call("GET", "/second")).toString()).toBe("/second");
+    expect([seen, sockets.size]).toEqual([["/first", "/second", "/second"], 2]);
+    const alone = await start(request => request.socket.destroy());
+    expect(await alone.fault("GET", "/new")).toMatch("can not be reached: socket hang up");
+    expect([alone.sockets.size, await fault("GET", "/third")]).toEqual([1, "no fault"]);
+  });
+});
+
+describe("a client that leaves", () => {
+  const CANCELLED = "CANCELLED the request was cancelled";
+  test("before the answer, in its middle, and before the call", async () => {
+    let begun = (): void => {};
+    const { fault, url } = await start((request, response) => {
+      if (request.url === "/half") {
+        response.writeHead(200, { "Content-Length": 100 });
+        response.write("half");
+      }
+      setImmediate(() => begun());
+    });
+    for (const path of ["/none", "/half"]) {
+      const signal = new Cancellable();
+      begun = () => setTimeout(() => signal.abort(), 5);
+      expect([path, await fault("GET", path, undefined, signal)]).toEqual([path, CANCELLED]);
+    }
+    const gone = new Cancellable();
+    gone.abort();
+    expect(await fault("GET", "/", undefined, gone)).toBe(CANCELLED);
+    expect(url).toContain("127.0.0.1");
+  });
+  test("later changes nothing, and nothing listens any more", async () => {
+    const { call } = await start((_, response) => response.end("yes"));
+    const signal = new Cancellable();
+    const listening = new Set<unknown>();
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (type, listener) => {
+      listening.add(listener);
+      add(type, listener);
+    };
+    signal.removeEventListener = (type, listener) => {
+      listening.delete(listener);
+      remove(type, listener);
+    };
+    expect((await call("GET", "/", undefined, signal)).toString()).toBe("yes");
+    await expect.poll(() => listening.size).toBe(0);
+    signal.abort();
+  });
+});
