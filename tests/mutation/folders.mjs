@@ -51,7 +51,7 @@ export const FOLDERS = {
     sources: ["runtime/stores/feast/", "runtime/stores/embeddings/"],
     tests: [
       "tests/stores/{build-column,feast-by-statement,feast-changes,feast-every-type,feast-key,feast-key-versions}.test.ts",
-      "tests/stores/{feast-new-types,feast-server,feast-snapshot,feast-store,feast-views,feast-written,hmget,hugectr,embedding-table}.test.ts",
+      "tests/stores/{feast-new-types,feast-server,feast-snapshot,feast-store,feast-views,feast-written,hmget,embedding-table}.test.ts",
       "tests/stores/{hot-rows,redis-hashes,redis-options,shared-snapshots,snapshot-histories,stores-agree}.test.ts",
       "operators/query-feast/*.test.ts",
       "tests/runtime/stores/feast/*.test.ts",
@@ -65,7 +65,8 @@ export const FOLDERS = {
       "tests/kernels/{coalesced-searches,excluded,search-in-parts}.test.ts",
       "tests/etl/text-ids.test.ts",
       "tests/walls/faiss-file.test.ts",
-      "operators/query-faiss/*.test.ts",
+      "operators/{predict-implicit,query-faiss}/*.test.ts",
+      "tests/runtime/stores/vectors/*.test.ts",
     ],
     time: "about 2,400 mutants; not timed yet",
   },
@@ -100,7 +101,7 @@ export const FOLDERS = {
     ],
     tests: [
       "tests/stores/{arrow-columns,feast-json,feast-key,feast-views,feast-every-type,feast-new-types,leaf-pages,onnx-lookups,onnx-signature,redis-options,sqlite-keys}.test.ts",
-      "tests/stores/{embedding-table,feast-by-statement,feast-key-versions,feast-written,hugectr,store-check,zip}.test.ts",
+      "tests/stores/{embedding-table,feast-by-statement,feast-key-versions,feast-written,store-check,zip}.test.ts",
       "tests/kernels/{pandas-hash,seen-filter}.test.ts",
       "tests/walls/{arrow-file,npz,onnx-file,manifest,protobuf}.test.ts",
       "tests/wire/{decimal,struct-value,wire-form}.test.ts",
