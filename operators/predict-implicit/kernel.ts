@@ -19,7 +19,7 @@ export const predictImplicit: Kernel<"predictImplicit"> = {
     const k = Math.min(step.params.topk, items);
     const name = step.inputs.input[0].name;
     return {
-      run: async inputs => {
+      run: async (inputs, { signal }) => {
         const users = inputs.input[0];
         const places = userRows(users, factors.users);
         const known = places.reduce((n, place) => (place < 0 ? n : n + 1), 0);
@@ -35,7 +35,7 @@ export const predictImplicit: Kernel<"predictImplicit"> = {
         const hits =
           known === 0
             ? { ids: new BigInt64Array(0), distances: new Float32Array(0), offsets: new Int32Array(places.length + 1) }
-            : onlyKnown(await index.search(queries, places.length, k, excluded), places);
+            : onlyKnown(await index.search(queries, places.length, k, excluded, signal), places);
         const rows = childRows(users.rows, hits.offsets);
         return [
           { dtype: "int64", rows, values: hits.ids },

@@ -27,6 +27,12 @@ const step = (file: string, params: { topk?: number; onMissing?: "error" | "empt
   artefacts: { factors: file },
 });
 
+const npy = (descr: string, shape: string, data: Uint8Array, order = "False") => {
+  const header = strToU8(`{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape}), }\n`);
+  const head = [0x93, ...strToU8("NUMPY"), 1, 0, header.length & 255, header.length >> 8, ...header];
+  return new Uint8Array(Buffer.concat([Uint8Array.from(head), data]));
+};
+
 describe("answers what `recommend` of the library answers", () => {
   test.each(cases)("$file, top $topk, without seen items: $filtered", async ({ file, topk, filtered, ids, scores }) => {
     const users = scalars(
@@ -70,11 +76,22 @@ describe("users that the model does not have", () => {
   });
 });
 
+test("a client that leaves ends a search that takes several parts", async () => {
+  const [users, items] = [200, 2 ** 17];
+  const ones = (rows: number): Uint8Array =>
+    npy("<f4", `${rows}, 1`, new Uint8Array(new Float32Array(rows).fill(1).buffer));
+  const file = { "user_factors.npy": ones(users), "item_factors.npy": ones(items) };
+  writeFileSync(join(folder, "many.npz"), zipSync(file, { level: 0 }));
+  const kernel = await prepare("predictImplicit", step("many.npz", { topk: 1 }), folder);
+  const leaves = new AbortController();
+  const all = scalars("int32", [...new Array(users).keys()]);
+  const made = kernel.run({ input: [all] }, { seed: 1n, parameters: new Map(), signal: leaves.signal });
+  leaves.abort();
+  await expect(made).rejects.toMatchObject({ code: "CANCELLED" });
+  await kernel.close?.();
+});
+
 describe("files that hold no factors are refused by name", () => {
-  const npy = (descr: string, shape: string, data: Uint8Array, order = "False") => {
-    const header = strToU8(`{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape}), }\n`);
-    return Uint8Array.of(0x93, ...strToU8("NUMPY"), 1, 0, header.length & 255, header.length >> 8, ...header, ...data);
-  };
   const matrix = npy("<f4", "2, 2", new Uint8Array(16));
   const cases: readonly (readonly [string, Record<string, Uint8Array>, string])[] = [
     ["no items", { "user_factors.npy": matrix }, "has no array `item_factors`; it has user_factors"],

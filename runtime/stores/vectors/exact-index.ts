@@ -59,7 +59,7 @@ export async function exactIndex({ vectors, ids, dimension, metric, path }: Exac
   // The graph holds a score of each query and vector.
   const size = { dimension, ntotal: ids.length, perQuery: ids.length * 4, perHit: 2 };
   return {
-    search: (queries, count, k, excluded) => search(find, size, queries, count, k, excluded),
+    search: (queries, count, k, excluded, signal) => search(find, size, queries, count, k, excluded, signal),
     close: () => session.release(),
   };
 }
