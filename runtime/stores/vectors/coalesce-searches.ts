@@ -33,7 +33,7 @@ export function coalesceSearches(search: Find): Find {
     });
   return (queries, count, k, signal) => {
     if (running) return queue(queries, count, k, signal);
-    const hits = search(queries, count, k);
+    const hits = search(queries, count, k, signal);
     if (!(hits instanceof Promise)) return hits;
     running = true;
     return hits.finally(() => void runAll());
@@ -48,8 +48,12 @@ function isWanted({ signal, reject }: Waiting): boolean {
 async function runBatch(search: Find, batch: readonly Waiting[]): Promise<void> {
   if (batch.length === 0) return;
   try {
+    const [first] = batch;
     const count = batch.reduce((sum, one) => sum + one.count, 0);
-    const hits = await search(batch.length === 1 ? batch[0]!.queries : joined(batch), count, batch[0]!.k);
+    const hits =
+      batch.length === 1
+        ? await search(first!.queries, count, first!.k, first!.signal)
+        : await search(joined(batch), count, first!.k);
     let at = 0;
     for (const one of batch) {
       one.resolve(hits.slice(at, at + one.count));

@@ -109,3 +109,22 @@ test("each search gets its own", async () => {
     { numRuns: 200 },
   );
 });
+
+test("a search that is alone can be ended by its client, one of several cannot", async () => {
+  const signals: unknown[] = [];
+  const ends: (() => void)[] = [];
+  const search = coalesceSearches((_, count, k, signal) => {
+    signals.push(signal);
+    const hit: Hits = { ids: new BigInt64Array(k), distances: new Float32Array(k) };
+    return new Promise(resolve => ends.push(() => resolve(new Array(count).fill(hit))));
+  });
+  const own = [0, 1, 2, 3].map(() => new Cancellable());
+  const ask = (nth: number, k: number) => search(new Float32Array(1), 1, k, own[nth]);
+  const found = [ask(0, 1), ask(1, 1), ask(2, 2), ask(3, 2)];
+  for (let i = 0; i < 3; i++) {
+    await turn();
+    ends[i]!();
+  }
+  expect((await Promise.all(found)).map(hits => hits.length)).toEqual([1, 1, 1, 1]);
+  expect(signals.map(signal => own.indexOf(signal as Cancellable))).toEqual([0, 1, -1]);
+});
