@@ -1,162 +1,142 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
+/** Feature columns become one matrix in the forest's order, and its answer a column; a model that is no forest of the plan is refused. */
 import { describe, expect, test } from "vitest";
-import { forestOutputs, forestToOnnx } from "#compiler/forest/forest-onnx.js";
-import { readForest } from "#compiler/forest/read-forest.js";
-import { type Column, rootRows } from "#runtime/base/columns/table.js";
-import { typedTensor } from "#runtime/base/columns/tensor-values.js";
-import type { Tensor } from "#runtime/base/tensor.js";
+import type { Column } from "#runtime/base/columns/table.js";
+import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.js";
+import type { Tensor, TypedTensor } from "#runtime/base/tensor.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
-import { column, context, type Item, plain, prepare, scalars } from "../../tests/operators/step.js";
+import { column, context, plain, prepare, scalars } from "../../tests/kernels/step.js";
 
-const FIXTURES = join(import.meta.dirname, "../../tests/fixtures/forest");
-const { rows: RECORDED, cases: CASES } = JSON.parse(readFileSync(join(FIXTURES, "cases.json"), "utf8")) as {
-  readonly rows: readonly (readonly (number | null)[])[];
-  readonly cases: readonly { readonly name: string; readonly file: string; readonly predicted: readonly number[][] }[];
-};
-const FEATURES = ["age", "price", "visits", "stock", "brand"];
-
-const step = (features: readonly string[], dtype: "float32" | "float64", width = 1, columns = features) => ({
-  params: { path: "models/m.ubj", model: "m_forest", features, dtype },
-  inputs: { input: [...new Set(columns)] },
-  outputs: [column("score", "float32", width > 1 ? { list: { min: width, max: width } } : {})],
-});
-
-const DESCRIPTION = {
-  inputs: [{ name: "features", datatype: "FP32", shape: [-1, 2] }],
-  outputs: [{ name: "prediction", datatype: "FP32", shape: [-1, 1] }],
+const description = {
+  inputs: [{ name: "features", datatype: "FP32", shape: [-1, -1] }],
+  outputs: [{ name: "prediction", datatype: "FP32", shape: [-1, -1] }],
 } as const;
 
-/** A server whose model answers `values` for each row, and notes its inputs. @param isSync whether it answers at once */
-function answering(values: (rows: number) => readonly number[], isSync = false) {
-  const seen: Tensor[] = [];
-  const answer = (count: number): Tensor => {
-    const made = Float32Array.from(values(count));
-    return { name: "prediction", datatype: "FP32", shape: [made.length, 1], data: new Uint8Array(made.buffer) };
-  };
-  const models: ModelCaller = {
-    describe: async () => DESCRIPTION,
-    infer: async (_, [features]) => {
-      seen.push(features!);
-      return [answer(features!.shape[0]!)];
-    },
-    ...(isSync && { inferSync: (_, [features]) => [typedTensor(answer(features!.shape[0]!))] }),
-  };
-  return { seen, models };
+interface Asked {
+  readonly model: string;
+  readonly names: readonly string[];
+  readonly shape: readonly number[];
+  readonly values: readonly number[];
+  readonly wanted: readonly string[];
 }
-
-const matrixOf = ({ datatype, data }: Tensor) => {
-  const bytes = data.slice().buffer;
-  return [...(datatype === "FP64" ? new Float64Array(bytes) : new Float32Array(bytes))];
+/** A forest that answers the sums of its rows, as many columns of them as `width`, at once or later. */
+function forest(width = 1, sync = false, answers = (values: Float32Array): Float32Array => values) {
+  const asked: Asked[] = [];
+  const sums = (values: ArrayLike<number>, [rows, features]: readonly number[]): Float32Array =>
+    answers(
+      Float32Array.from({ length: rows! * width }, (_, i) => {
+        const row = Math.floor(i / width);
+        const own = Array.from(values).slice(row * features!, (row + 1) * features!);
+        return own.reduce((sum, x) => sum + (Number.isNaN(x) ? 100 : x), 0) + (i % width);
+      }),
+    );
+  const note = (
+    model: string,
+    { name, shape }: { name: string; shape: readonly number[] },
+    values: ArrayLike<number>,
+    wanted: readonly string[],
+  ) => asked.push({ model, names: [name], shape, values: Array.from(values), wanted });
+  const caller: ModelCaller = {
+    describe: async () => description,
+    ...(sync && {
+      inferSync(model: string, [input]: readonly TypedTensor[], wanted: readonly string[]) {
+        const values = input!.values as Float32Array;
+        note(model, input!, values, wanted);
+        return [{ name: "prediction", dtype: "float32", shape: [0], values: sums(values, input!.shape) } as never];
+      },
+    }),
+    infer: async (model, [input], wanted) => {
+      const values = tensorValues(input as Tensor, input!.datatype === "FP64" ? "float64" : "float32") as Float32Array;
+      note(model, input!, values, wanted);
+      const made = sums(values, input!.shape);
+      return [valuesTensor("prediction", "float32", [made.length], made)];
+    },
+  };
+  return { caller, asked };
+}
+const step = (width?: number, dtype: "float32" | "float64" = "float32", features = ["b", "a"]) => ({
+  params: { path: "m.ubj", model: "trees", features, dtype },
+  inputs: { input: ["a", "b", "unused"] },
+  outputs: [column("score", "float32", width === undefined ? {} : { list: { min: width, max: width } })],
+});
+const columns: readonly Column[] = [
+  scalars("int64", [1, null, 3]),
+  scalars("float32", [0.5, 0.25, null]),
+  scalars("int32", [9, 9, 9]),
+];
+const run = async (of: Parameters<typeof forest>, width?: number, dtype?: "float32" | "float64", given = columns) => {
+  const { caller, asked } = forest(...of);
+  const kernel = await prepare("predictForest", step(width, dtype), ".", caller);
+  const [made] = await kernel.run({ input: given }, context());
+  return { made: made!, asked };
 };
 
-/** The forest's graph as a server's model. */
-async function served(file: string): Promise<{ models: ModelCaller; close: () => Promise<void> }> {
-  const session = await InferenceSession.create(forestToOnnx(readForest(join(FIXTURES, file))), {
-    intraOpNumThreads: 1,
+describe.each([false, true])("a model that answers at once: %s", sync => {
+  test("gets the features in the forest's order, nulls as NaN", async () => {
+    const { made, asked } = await run([1, sync]);
+    expect(asked).toEqual([
+      {
+        ...{ model: "trees", names: ["features"], shape: [3, 2], wanted: ["prediction"] },
+        values: [0.5, 1, 0.25, Number.NaN, Number.NaN, 3],
+      },
+    ]);
+    expect(plain(made)).toEqual([1.5, 100.25, 103]);
+    expect([made.dtype, made.width, made.rows]).toEqual(["float32", undefined, columns[0]!.rows]);
   });
-  const models: ModelCaller = {
-    describe: async () => DESCRIPTION,
-    infer: async (_, [features]) => {
-      const Values = features!.datatype === "FP64" ? Float64Array : Float32Array;
-      const values = new Values(features!.data.slice().buffer);
-      const type = features!.datatype === "FP64" ? "float64" : "float32";
-      const { prediction } = await session.run({ features: new OnnxTensor(type, values, [...features!.shape]) });
-      const data = prediction!.data as Float32Array;
-      return [
-        {
-          name: "prediction",
-          datatype: "FP32",
-          shape: [...prediction!.dims],
-          data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-        },
-      ];
-    },
-  };
-  return { models, close: () => session.release() };
-}
-
-describe("predictions are the libraries' own", () => {
-  test.each(CASES)("$name", async ({ file, predicted }) => {
-    const forest = readForest(join(FIXTURES, file));
-    const width = forestOutputs(forest);
-    const { models, close } = await served(file);
-    const kernel = await prepare(
-      "predictForest",
-      step(FEATURES, forest.dtype, width, FEATURES.toReversed()),
-      ".",
-      models,
-    );
-    const rows = rootRows(RECORDED.length);
-    const columns = FEATURES.map((_, i) =>
-      scalars(
-        "float64",
-        RECORDED.map(row => row[i]!),
-        rows,
-      ),
-    ).toReversed();
-    const [made] = await kernel.run({ input: columns }, context());
-    await close();
-    expect([made!.dtype, made!.rows === rows, made!.width]).toEqual(["float32", true, width > 1 ? width : undefined]);
-    predicted.flat().forEach((value, i) => {
-      const off = Math.abs((made!.values[i] as number) - value) / Math.max(1, Math.abs(value));
-      expect(off, `place ${i}: ${made!.values[i]} for ${value}`).toBeLessThan(1e-6);
-    });
+  test("answers several numbers a row", async () => {
+    const { made } = await run([3, sync], 3);
+    expect(plain(made)).toEqual([
+      [1.5, 2.5, 3.5],
+      [100.25, 101.25, 102.25],
+      [103, 104, 105],
+    ]);
+  });
+  test("gets doubles where the forest computes in them", async () => {
+    const fine = 1 + 2 ** -40;
+    const given = [scalars("float64", [fine]), scalars("float64", [0]), columns[2]!];
+    expect((await run([1, sync], undefined, "float64", given)).asked[0]!.values).toEqual([0, fine]);
+    expect((await run([1, sync], undefined, "float32", given)).asked[0]!.values).toEqual([0, 1]);
+  });
+  test("that answers too few or too many numbers is at fault", async () => {
+    for (const [change, count] of [
+      [(values: Float32Array) => values.subarray(1), 5],
+      [(values: Float32Array) => Float32Array.of(...values, 0), 7],
+    ] as const)
+      await expect(run([2, sync, change], 2)).rejects.toMatchObject({
+        code: "INTERNAL",
+        message: `model \`trees\` answered ${count} values for 3 rows of 2.`,
+      });
+  });
+  test("is not called without rows", async () => {
+    const none = columns.map(({ dtype }) => scalars(dtype, []));
+    const scalar = await run([1, sync], undefined, undefined, none);
+    expect([scalar.asked, plain(scalar.made), scalar.made.width]).toEqual([[], [], undefined]);
+    expect((await run([2, sync], 2, undefined, none)).made).toMatchObject({ dtype: "float32", width: 2 });
   });
 });
 
-describe("features", () => {
-  const matrix = async (
-    features: readonly string[],
-    dtype: "float32" | "float64",
-    input: Readonly<Record<string, Column>>,
-  ) => {
-    const { seen, models } = answering(rows => Array.from({ length: rows }, () => 0));
-    const kernel = await prepare("predictForest", step(features, dtype, 1, Object.keys(input)), ".", models);
-    await kernel.run({ input: Object.values(input) }, context());
-    return { datatype: seen[0]!.datatype, shape: seen[0]!.shape, values: matrixOf(seen[0]!) };
-  };
-
-  test("go in the forest's order, nulls of every dtype as NaN, a column as two features too", async () => {
-    const rows = rootRows(2);
-    const input = { visits: scalars("int64", [7n, null], rows), price: scalars("float32", [null, 0.5], rows) };
-    expect(await matrix(["price", "visits", "price"], "float64", input)).toEqual({
-      datatype: "FP64",
-      shape: [2, 3],
-      values: [Number.NaN, 7, Number.NaN, 0.5, Number.NaN, 0.5],
-    });
-  });
-
-  test.each(["bool", "int8", "uint16", "uint64"] as const)("of %s are numbers", async dtype => {
-    const items: Item[] = dtype === "bool" ? [true, false] : [1, 100];
-    const { values } = await matrix(["x"], "float32", { x: scalars(dtype, items) });
-    expect(values).toEqual(dtype === "bool" ? [1, 0] : [1, 100]);
-  });
-});
-
-test("no rows: the model is not called", async () => {
-  const { seen, models } = answering(() => []);
-  const kernel = await prepare("predictForest", step(["x", "y"], "float32", 3), ".", models);
-  const none = scalars("float32", []);
-  const [made] = await kernel.run({ input: [none, none] }, context());
-  expect([plain(made!), made!.width, made!.rows === none.rows, seen.length]).toEqual([[], 3, true, 0]);
-});
-
-test.each([true, false])("an answer of another length is refused (at once: %s)", async isSync => {
-  const { models } = answering(rows => Array.from({ length: rows + 1 }, () => 0), isSync);
-  const kernel = await prepare("predictForest", step(["x"], "float32"), ".", models);
-  await expect(async () => kernel.run({ input: [scalars("float32", [1, 2])] }, context())).rejects.toThrow(
-    "model `m_forest` answered 3 values for 2 rows of 1.",
+test("a model that does not answer is at fault", async () => {
+  const caller: ModelCaller = { describe: async () => description, infer: async () => [undefined as never] };
+  const kernel = await prepare("predictForest", step(), ".", caller);
+  await expect(kernel.run({ input: columns }, context())).rejects.toThrow(
+    "model `trees` answered 0 values for 3 rows of 1.",
   );
 });
 
-test("a plan that is not the model's", async () => {
-  const { models } = answering(() => []);
-  const wrong = "model `m_forest` is not a forest of this plan. Build the ensemble again.";
-  await expect(prepare("predictForest", step(["x"], "float32", 1, ["y"]), ".", models)).rejects.toThrow(wrong);
-  for (const part of ["inputs", "outputs"] as const) {
-    const without = { ...models, describe: async () => ({ ...DESCRIPTION, [part]: [] }) };
-    await expect(prepare("predictForest", step(["x"], "float32"), ".", without), part).rejects.toThrow(wrong);
-  }
+test.each([
+  ["without an input", { ...description, inputs: [] }, step()],
+  ["without an output", { ...description, outputs: [] }, step()],
+  ["with a feature that no column is", description, step(undefined, "float32", ["a", "c"])],
+])("a model %s is not the plan's", async (_, described, given) => {
+  const caller: ModelCaller = { ...forest().caller, describe: async () => described as never };
+  await expect(prepare("predictForest", given, ".", caller)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: "model `trees` is no forest of this plan. Build the ensemble again.",
+  });
+});
+
+test("a run may have other models than the plan was prepared with", async () => {
+  const [first, leased] = [forest(), forest()];
+  const kernel = await prepare("predictForest", step(), ".", first.caller);
+  await kernel.run({ input: columns }, { ...context(), models: leased.caller });
+  expect([first.asked.length, leased.asked.length]).toEqual([0, 1]);
 });

@@ -1,173 +1,177 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+/** A fitted workflow inside of a plan: its columns by name, its golden rows, fits that changed, and files that hold no workflow. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
-import type { FittedStep, Plan } from "#contract/plan.js";
-import { printPlan } from "#contract/plan.js";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import type { AnyStep } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { transformWorkflow } from "#operators/transform-workflow/kernel.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { printGolden } from "#runtime/engine/golden/golden-rows.js";
-import type { PrepareContext, PrepareStep } from "#runtime/engine/schedule/kernel.js";
-import { context, lists, makeStep, noModels, plain, prepareKernel, scalars } from "../../tests/operators/step.js";
-import { type Link, workflowPlan } from "../../tests/runtime/etl/workflow-plan.js";
+import type { PrepareContext } from "#runtime/engine/schedule/kernel.js";
+import { context, makeStep, noModels, plain, prepareKernel, scalars } from "../../tests/kernels/step.js";
 
-const folder = mkdtempSync(join(tmpdir(), "merlon-transform-workflow-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const list = { list: { min: 0, max: null } };
-const TYPES = { x: "float32", past: "list<int64>" };
-const CAPPED: readonly Link[] = [
-  { op: "fillMissing", params: { fillValue: 1 }, columns: ["x"] },
-  { op: "clip", params: { max: 2 }, columns: ["x"] },
-  { op: "rename", params: { name: "x_capped" }, columns: ["x"] },
-];
-
-/** Writes a workflow's folder. */
-function write(name: string, plan: string | Plan): void {
-  mkdirSync(join(folder, name), { recursive: true });
-  writeFileSync(join(folder, name, "workflow.json"), typeof plan === "string" ? plan : printPlan(plan));
-}
-write("etl", workflowPlan(TYPES, CAPPED));
-
-interface Opened {
-  readonly outputs?: readonly ColumnSchema[];
-  readonly prepareStep?: PrepareStep;
-  readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
-}
-/** @param name of the folder */
-function open(name: string, { outputs = [], prepareStep = prepareKernel, onGoldenDifference }: Opened = {}) {
-  const step = makeStep("transformWorkflow", {
-    params: { path: name },
-    inputs: { input: ["past", "x"] },
-    outputs,
-    artefacts: { workflow: `${name}/workflow.json` },
-  }) as FittedStep as Parameters<typeof transformWorkflow.prepare>[0];
-  return transformWorkflow.prepare(step, { folder, models: noModels, prepareStep, onGoldenDifference });
-}
-
-const rows = rootRows(3);
-const past = lists("int64", [[1], [], [2, 3]], rows);
-const price = scalars("float32", [null, 5, 1.5], rows);
-
-describe("columns", () => {
-  test("are inputs by their name in the workflow; the step's own are returned, on their own rows", async () => {
-    const kernel = await open("etl", { outputs: [column("past", "int64", list), column("x_capped", "float32")] });
-    const made = await kernel.run({ input: [past, price] }, context());
-    expect(made.map(plain)).toEqual([
-      [[1n], [], [2n, 3n]],
-      [1, 2, 1.5],
-    ]);
-    expect(made.every(col => col.rows === rows)).toBe(true);
-    await kernel.close?.();
-  });
-
-  test("depend on other rows where a step of the workflow reads them", async () => {
-    const links: Link[] = [{ op: "differenceLag", columns: ["x"], params: { shift: 1 }, ports: { partition: ["x"] } }];
-    write("lag", workflowPlan(TYPES, links));
-    expect((await open("lag")).mixesRows).toBe(true);
-    expect((await open("etl")).mixesRows).toBe(false);
-  });
+const root = mkdtempSync(join(tmpdir(), "merlon-transform-"));
+afterAll(() => rmSync(root, { recursive: true }));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(root, "w-"));
 });
 
-describe("a folder", () => {
-  test.each([
-    [
-      "of an ensemble",
-      printPlan({ ...workflowPlan(TYPES, CAPPED), kind: "ensemble" }),
-      "is an ensemble, not a workflow.",
-    ],
-    ["cut short", printPlan(workflowPlan(TYPES, CAPPED)).slice(0, 100), "is not JSON"],
-  ])("%s", async (_, text, message) => {
-    write("odd", text);
-    await expect(open("odd")).rejects.toMatchObject({
-      code: "INVALID_ARGUMENT",
-      message: expect.stringContaining(message),
-    });
-  });
-
-  test("that is missing, or whose plan is elsewhere", async () => {
-    await expect(open("gone")).rejects.toThrow(/ENOENT.*gone/);
-    mkdirSync(join(folder, "linked"));
-    symlinkSync("/etc/hostname", join(folder, "linked/workflow.json"));
-    await expect(open("linked")).rejects.toThrow("names a file that is not read");
-  });
+const sum = (digit: string): string => `sha256:${digit.repeat(64)}`;
+const at = (step: string, name: string) => ({ name, step, column: name });
+const [a, b] = [column("a", "float32"), column("b", "float32")];
+const clip = (name: "a" | "b", max: number) => ({
+  ...{ id: `cap_${name}`, label: `cap_${name}`, op: "clip", params: { max } },
+  inputs: { input: [at("request", name)] },
+  outputs: [column(name, "float32")],
 });
-
-describe("kernels inside it", () => {
-  /** Kernels that pass their columns on. */
-  function kernels() {
-    const [prepared, closed]: [string[], string[]] = [[], []];
-    const prepareStep: PrepareStep = async ({ id }) => {
-      prepared.push(id);
-      return { run: ({ input }) => input!, close: () => void closed.push(id) };
-    };
-    return { prepared, closed, prepareStep };
-  }
-
-  test("are closed with it", async () => {
-    const { prepared, closed, prepareStep } = kernels();
-    const kernel = await open("etl", { prepareStep });
-    expect([prepared, closed]).toEqual([["fillMissing_0", "clip_1", "rename_2"], []]);
-    await kernel.close?.();
-    expect(closed.toSorted()).toEqual(prepared.toSorted());
-  });
-
-  const vocabulary = (of: string): ColumnSchema =>
-    column("x", "float32", { properties: { vocabulary_sum: `sha256:${of.repeat(64)}` } });
-  const fitWith = (sum: string): void => {
-    const plan = workflowPlan(TYPES, CAPPED);
-    const outputs = plan.outputs.map(({ ref, schema }) => ({
-      ref,
-      schema: schema.name === "x" ? vocabulary(sum) : schema,
-    }));
-    write("refit", { ...plan, outputs });
-  };
-
-  test("are closed where the folder holds another fit than the ensemble's", async () => {
-    fitWith("a");
-    const { prepared, closed, prepareStep } = kernels();
-    await expect(open("refit", { outputs: [vocabulary("b")], prepareStep })).rejects.toMatchObject({
-      code: "INVALID_ARGUMENT",
-      message: expect.stringMatching(
-        /refit is another fit than the one of the build. Its ids of `x` are of vocabulary sha256:a{12}, not sha256:b{12},/,
-      ),
-    });
-    expect(prepared).toHaveLength(3);
-    expect(closed.toSorted()).toEqual(prepared.toSorted());
-    await open("refit", { outputs: [vocabulary("a")] });
-    await open("refit", { outputs: [column("x", "float32")] });
-  });
-
-  test("another fit is a warning where it may be, and nothing where it is skipped", async () => {
-    fitWith("a");
-    const warnings: string[] = [];
-    const onGoldenDifference = (message: string): void => void warnings.push(message);
-    await open("refit", { outputs: [vocabulary("b")], onGoldenDifference });
-    expect(warnings).toMatchObject([expect.stringContaining("is another fit than the one of the build")]);
-    await open("refit", { outputs: [vocabulary("b")], onGoldenDifference: "skip" });
-  });
+/** `a` at most 10, and `b` at most 20. */
+const workflow = (given: object = {}) => ({
+  ...{ format: "merlon/plan", version: 1, kind: "workflow", name: "w", inputs: [b, a] },
+  steps: [clip("a", 10), clip("b", 20)],
+  outputs: [
+    { schema: column("a", "float32", { properties: { vocabulary_sum: sum("1") } }), ref: at("cap_a", "a") },
+    { schema: b, ref: at("cap_b", "b") },
+  ],
+  ...given,
 });
+const write = (plan: object | string = workflow()): void =>
+  writeFileSync(join(folder, "workflow.json"), typeof plan === "string" ? plan : JSON.stringify(plan));
+const golden = (outputs: Readonly<Record<string, readonly number[]>>): void =>
+  writeFileSync(join(folder, "golden.json"), printGolden({ rows: 1, inputs: { a: [15], b: [15] }, outputs }));
 
-test("golden rows that differ: refused, a warning, or skipped", async () => {
-  write("golden", workflowPlan(TYPES, CAPPED));
-  const inputs = { x: [7, 0.5], past: [[1], []] };
-  const golden = (x_capped: number[]): void =>
-    writeFileSync(join(folder, "golden/golden.json"), printGolden({ rows: 2, inputs, outputs: { x_capped } }));
-  golden([2, 0.5]);
-  await open("golden");
-  golden([7, 0.5]);
-  const closed: string[] = [];
-  const prepareStep: PrepareStep = async (step, at) => {
-    const kernel = await prepareKernel(step, at);
-    return { ...kernel, close: () => void closed.push(step.id) };
-  };
-  await expect(open("golden", { prepareStep })).rejects.toThrow(
-    /golden rows of \S+golden differ from those stored at its fit: column `x_capped`, row 0, .*is 2, where 7 is expected\. Fit it again/,
+const prepare = (outputs: readonly ColumnSchema[], given: Partial<PrepareContext> = {}) =>
+  prepareKernel(
+    makeStep("transformWorkflow", {
+      params: { path: "w" },
+      inputs: { input: ["a", "b"] },
+      outputs,
+      artefacts: { workflow: "workflow.json" },
+    }) as AnyStep,
+    { folder, models: noModels, ...given },
   );
-  expect(closed).toHaveLength(3);
-  const warnings: string[] = [];
-  await open("golden", { onGoldenDifference: message => void warnings.push(message) });
-  expect(warnings).toMatchObject([expect.stringContaining("`x_capped`, row 0")]);
-  await open("golden", { onGoldenDifference: "skip" });
+const rows = rootRows(2);
+const given = { input: [scalars("float32", [5, 15], rows), scalars("float32", [15, 25], rows)] };
+
+test("columns go in and come out by their names, however they are ordered, and as many as are wanted", async () => {
+  write();
+  const kernel = await prepare([b, a]);
+  const made = await kernel.run(given, context());
+  expect(made.map(plain)).toEqual([
+    [15, 20],
+    [5, 10],
+  ]);
+  expect(made.every(col => col.rows === rows)).toBe(true);
+  const one = await prepare([a]);
+  expect((await one.run(given, context())).map(plain)).toEqual([[5, 10]]);
+  expect([kernel.mixesRows, await kernel.close?.()]).toEqual([false, undefined]);
+});
+
+test("a workflow whose steps read other rows is not for rows of several requests", async () => {
+  const lag = {
+    ...{ id: "lag", label: "lag", op: "differenceLag", params: { shifts: [1] } },
+    inputs: { input: [at("request", "a")], partition: [at("request", "b")] },
+    outputs: [column("a", "float32")],
+  };
+  write(workflow({ steps: [lag], outputs: [{ schema: a, ref: at("lag", "a") }] }));
+  expect((await prepare([a])).mixesRows).toBe(true);
+});
+
+describe("golden rows", () => {
+  const DIFFERENCE = (): string =>
+    `golden rows of ${folder} come out otherwise than when it was fitted: column \`b\`, row 0, of step \`cap_b\` (clip) is 15, where 16 is expected. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`;
+  test("that come out as they did say nothing", async () => {
+    write();
+    golden({ a: [10], b: [15] });
+    const said: string[] = [];
+    await prepare([a], { onGoldenDifference: message => void said.push(message) });
+    await prepare([a]);
+    expect(said).toEqual([]);
+  });
+  test("that come out otherwise refuse the plan, are a warning, or are not looked at", async () => {
+    write();
+    golden({ a: [10], b: [16] });
+    await expect(prepare([a])).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: DIFFERENCE() });
+    const said: string[] = [];
+    await prepare([a], { onGoldenDifference: message => void said.push(message) });
+    expect(said).toEqual([DIFFERENCE()]);
+    const kernel = await prepare([a], { onGoldenDifference: "skip" });
+    expect((await kernel.run(given, context())).map(plain)).toEqual([[5, 10]]);
+  });
+  test("that are not golden rows are named, unless they are not looked at", async () => {
+    write();
+    writeFileSync(join(folder, "golden.json"), "{}");
+    await expect(prepare([a])).rejects.toThrow(`${join(folder, "golden.json")} does not hold golden rows`);
+    await prepare([a], { onGoldenDifference: "skip" });
+  });
+});
+
+describe("a folder that holds another fit", () => {
+  const built = (digit: string) => column("a", "float32", { properties: { vocabulary_sum: sum(digit) } });
+  test("than the ensemble was built with is refused, is a warning, or is not looked at", async () => {
+    write();
+    const message = `${folder} holds another fit than the ensemble was built with: its ids of \`a\` are of vocabulary sha256:111111111111, not sha256:222222222222, and models read them as ids of the old one. Build the ensemble again with models of this fit, bring back the folder, or serve with \`--verify-workflows off\`.`;
+    await expect(prepare([built("2")])).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message });
+    const said: string[] = [];
+    await prepare([b, built("2")], { onGoldenDifference: text => void said.push(text) });
+    expect(said).toEqual([message]);
+    await prepare([built("2")], { onGoldenDifference: "skip" });
+  });
+  test("or one without a sum, on either side, is taken", async () => {
+    write();
+    await prepare([built("1"), b]);
+    await prepare([a, b]);
+    write(workflow({ outputs: [{ schema: a, ref: at("cap_a", "a") }] }));
+    await prepare([built("2")]);
+  });
+});
+
+describe("steps inside", () => {
+  /** Counts the kernels that are open, of steps that all do nothing. */
+  function counted() {
+    let open = 0;
+    const inner: PrepareContext["prepareStep"] = async (step, of) => {
+      const kernel = await prepareKernel(step, of as never);
+      open++;
+      return { ...kernel, close: () => void open-- };
+    };
+    return { open: () => open, prepareStep: inner };
+  }
+  test("are prepared in the workflow's folder, and closed with it", async () => {
+    write();
+    const { open, prepareStep } = counted();
+    const { transformWorkflow } = await import("./kernel.js");
+    const step = makeStep("transformWorkflow", {
+      params: { path: "w" },
+      inputs: { input: ["a", "b"] },
+      outputs: [a],
+      artefacts: { workflow: "workflow.json" },
+    });
+    const kernel = await transformWorkflow.prepare(step as never, { folder, models: noModels, prepareStep } as never);
+    expect(open()).toBe(2);
+    await kernel.close?.();
+    expect(open()).toBe(0);
+    golden({ a: [11], b: [15] });
+    await expect(
+      transformWorkflow.prepare(step as never, { folder, models: noModels, prepareStep } as never),
+    ).rejects.toThrow("golden rows");
+    expect(open()).toBe(0);
+  });
+});
+
+describe("a file", () => {
+  test("of an ensemble is refused", async () => {
+    write(workflow({ kind: "ensemble" }));
+    await expect(prepare([a])).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: `${join(folder, "workflow.json")} is an ensemble, not a workflow.`,
+    });
+  });
+  test("that is no plan, or is not there, is named", async () => {
+    write("{}");
+    await expect(prepare([a])).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(prepare([a])).rejects.toThrow(join(folder, "workflow.json"));
+    rmSync(join(folder, "workflow.json"));
+    await expect(prepare([a])).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
 });
