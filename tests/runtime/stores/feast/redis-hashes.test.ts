@@ -14,7 +14,7 @@ const JOINS = [{ name: "item_id", type: "INT64" }] as const;
 const FIELDS = [Buffer.from("a"), Buffer.from("b")];
 const keysOf = (count: number): Buffer[] => Array.from({ length: count }, (_, i) => Buffer.from(`key ${i}`));
 
-async function readerOf(ports: readonly number[], timeoutMs = 2000): Promise<HashReader> {
+async function readerOf(ports: readonly number[], timeoutMs = 20_000): Promise<HashReader> {
   const reader = await connectHashReader(redisAt(...ports), timeoutMs);
   onTestFinished(() => reader.close());
   return reader;
