@@ -55,8 +55,9 @@ function flatTable(view: DataView, at: number): FlatTable {
   const place = (field: number, bytes: number): number => {
     const slot = 4 + 2 * field;
     const offset = slot + 2 <= fields ? view.getUint16(vtable + slot, true) : 0;
+    if (offset === 0) return 0;
     if (offset + bytes > size) throw new FlatbufferError(`has a field beyond its table at byte ${at} of its metadata`);
-    return offset === 0 ? 0 : at + offset;
+    return at + offset;
   };
   const number =
     (bytes: number, read: (at: number) => number) =>
