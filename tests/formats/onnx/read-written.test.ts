@@ -4,7 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { bytesMember, message, stringMember, varint, varintMember } from "#formats/bytes/wire-writer.js";
+import {
+  bytesMember,
+  fixed32Member,
+  fixed64Member,
+  message,
+  stringMember,
+  varint,
+  varintMember,
+} from "#formats/bytes/wire-writer.js";
 import { readOnnxSignature, readOnnxWithLookUps } from "#formats/onnx/onnx.js";
 import { type OnnxModel, printOnnxModel } from "#formats/onnx/onnx-model.js";
 
@@ -110,6 +118,53 @@ describe("look-ups", () => {
       expect(readOnnxSignature(bytes).inputs.map(input => input.name)).toEqual(["id"]);
     }
   });
+});
+
+test("fields that are newer than this reader are skipped, of every kind and in every message", () => {
+  const unknown = [
+    varintMember(900, 2n ** 40n),
+    bytesMember(901, Buffer.from([8, 1, 18, 200])),
+    fixed32Member(902, 1.5),
+    fixed64Member(903, 2.5),
+  ];
+  /** Messages with an unknown field at their end, those whose place is chosen. */
+  const build = (chosen: (place: number) => readonly Uint8Array[]): Uint8Array => {
+    let place = 0;
+    const of = (...fields: readonly Uint8Array[]): Uint8Array => message(...fields, ...chosen(place++));
+    const dim = (value: Uint8Array): Uint8Array => bytesMember(1, of(value));
+    const shape = (...dims: readonly Uint8Array[]): Uint8Array => bytesMember(2, of(...dims));
+    const value = (name: string, type: number, ...dims: readonly Uint8Array[]): Uint8Array =>
+      of(stringMember(1, name), bytesMember(2, of(bytesMember(1, of(varintMember(1, type), shape(...dims))))));
+    const attribute = of(stringMember(1, "axis"), varintMember(20, 2), varintMember(3, 0));
+    const inputs = [stringMember(1, "table"), stringMember(1, "id")];
+    const node = of(...inputs, stringMember(2, "vector"), stringMember(4, "Gather"), bytesMember(5, attribute));
+    const entry = (key: string, text: string): Uint8Array =>
+      bytesMember(13, of(stringMember(1, key), stringMember(2, text)));
+    const place1 = [entry("location", "w.bin"), entry("offset", "8"), entry("length", "56")];
+    const tensor = of(varintMember(1, 7), varintMember(1, 2), varintMember(2, 1), stringMember(8, "table"), ...place1);
+    const id = value("id", 7, dim(stringMember(2, "batch")));
+    const vector = value("vector", 1, dim(stringMember(2, "batch")), dim(varintMember(1, 2)));
+    const graph = of(bytesMember(1, node), bytesMember(5, tensor), bytesMember(11, id), bytesMember(12, vector));
+    const opset = of(stringMember(1, ""), varintMember(2, 17));
+    const model = of(varintMember(1, 8), bytesMember(7, graph), bytesMember(8, opset));
+    places = place;
+    return model;
+  };
+  let places = 0;
+  const plain = readOnnxSignature(build(() => []));
+  expect(plain).toMatchObject({
+    inputs: [{ name: "id", dtype: "int64", shape: ["batch"] }],
+    outputs: [{ name: "vector", dtype: "float32", shape: ["batch", 2] }],
+    ...{ opset: 17, externalParts: [{ tensor: "table", location: "w.bin", offset: 8, length: 56, bytes: 56 }] },
+  });
+  const found = lookUps(build(() => []));
+  expect(found).toEqual([{ input: "id", table: "table", rows: 7 }]);
+  expect(places).toBeGreaterThan(15);
+  for (let at = 0; at < places; at++)
+    for (const field of unknown) {
+      const bytes = build(place => (place === at ? [field] : []));
+      expect([at, readOnnxSignature(bytes), lookUps(bytes)]).toEqual([at, plain, found]);
+    }
 });
 
 test("weights beside the model: where they are, and the bytes that their shape takes", () => {
