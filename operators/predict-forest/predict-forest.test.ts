@@ -4,7 +4,7 @@ import type { Column } from "#runtime/base/columns/table.js";
 import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.js";
 import type { Tensor, TypedTensor } from "#runtime/base/tensor.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
-import { column, context, plain, prepare, scalars } from "../../tests/kernels/step.js";
+import { column, context, plain, prepare, scalars } from "../../tests/operators/step.js";
 
 const description = {
   inputs: [{ name: "features", datatype: "FP32", shape: [-1, -1] }],

@@ -8,7 +8,7 @@ import { type ColumnSchema, column } from "#contract/schema.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { printGolden } from "#runtime/engine/golden/golden-rows.js";
 import type { PrepareContext } from "#runtime/engine/schedule/kernel.js";
-import { context, makeStep, noModels, plain, prepareKernel, scalars } from "../../tests/kernels/step.js";
+import { context, makeStep, noModels, plain, prepareKernel, scalars } from "../../tests/operators/step.js";
 
 const root = mkdtempSync(join(tmpdir(), "merlon-transform-"));
 afterAll(() => rmSync(root, { recursive: true }));

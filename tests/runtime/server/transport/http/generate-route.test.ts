@@ -8,7 +8,7 @@ import type { BackendResponse } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import type { Answers } from "#runtime/server/scheduling/scheduler.js";
 import { answerGenerate } from "#runtime/server/transport/http/generate-route.js";
-import { configOf } from "../scheduling/support.js";
+import { configOf } from "../../scheduling/support.js";
 
 type Given = BackendResponse | RuntimeFault;
 interface Served {

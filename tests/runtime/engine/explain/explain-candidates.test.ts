@@ -6,7 +6,7 @@ import type { AnyStep, Plan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
 import { type Column, childRows, rootRows } from "#runtime/base/columns/table.js";
 import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
-import { candidates, makeStep, scalars } from "../kernels/step.js";
+import { candidates, makeStep, scalars } from "../../../operators/step.js";
 
 type Ids = readonly (readonly number[])[];
 
