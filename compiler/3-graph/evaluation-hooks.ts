@@ -3,25 +3,15 @@
  * Merlon.
  */
 import { registerHooks } from "node:module";
+import { programModule } from "./program-modules.js";
 
 /** @param modules JavaScript by file: URL @param dsl file: URL of `merlon` */
 export function serveModules(modules: ReadonlyMap<string, string>, dsl: string): void {
   registerHooks({
     resolve(specifier, context, next) {
       if (specifier === "merlon") return { url: dsl, shortCircuit: true };
-      if (modules.has(specifier)) return { url: specifier, shortCircuit: true };
-      if (specifier.startsWith(".") && context.parentURL && modules.has(context.parentURL)) {
-        const asked = new URL(specifier, context.parentURL).href;
-        const spelled = [
-          asked,
-          asked.replace(/\.js$/, ".ts"),
-          `${asked}.ts`,
-          asked.replace(/\.merlon\.ts$/, ".merlon"),
-        ];
-        const found = spelled.find(url => modules.has(url));
-        if (found) return { url: found, shortCircuit: true };
-      }
-      return next(specifier, context);
+      const url = programModule(modules, specifier, context.parentURL);
+      return url === undefined ? next(specifier, context) : { url, shortCircuit: true };
     },
     load(url, context, next) {
       const source = modules.get(url);

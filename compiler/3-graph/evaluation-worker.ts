@@ -4,12 +4,9 @@
 import { serveCalls } from "../../contract/workers/serve-calls.js";
 // Before the hooks are registered, which would be called for each of its modules.
 import "../dsl/index.js";
-import { describeValue, takeFaults } from "../dsl/faults.js";
-import { isNode } from "../dsl/node.js";
-import type { Program } from "../dsl/program.js";
 import type { Evaluated } from "./document.js";
 import { serveModules } from "./evaluation-hooks.js";
-import { serialise } from "./serialise.js";
+import { runProgram } from "./run-program.js";
 
 export interface EvaluationRequest {
   /** file: URL of the program's file. */
@@ -18,46 +15,6 @@ export interface EvaluationRequest {
   readonly modules: ReadonlyMap<string, string>;
   /** file: URL of `merlon`, of which this thread is made too. */
   readonly dsl: string;
-}
-
-const isNamed = (value: unknown): value is { readonly kind: Program["kind"]; name: unknown; output: unknown } =>
-  typeof value === "object" &&
-  value !== null &&
-  "kind" in value &&
-  (value.kind === "ensemble" || value.kind === "workflow") &&
-  "output" in value;
-const isProgram = (value: unknown): value is Program =>
-  isNamed(value) && isNode(value.output) && typeof value.name === "string";
-
-async function evaluate({ entry, modules, dsl }: EvaluationRequest): Promise<Evaluated> {
-  try {
-    serveModules(modules, dsl);
-    const all = (await import(entry)) as Readonly<Record<string, unknown>>;
-    const exported = all.default;
-    const programs = Object.keys(all).filter(
-      name => isProgram(all[name]) && (name === "default" || all[name] !== exported),
-    );
-    if (!isProgram(exported)) {
-      const wrong =
-        isNamed(exported) && typeof exported.name !== "string"
-          ? `${describeValue(exported.name)} for a name`
-          : isNamed(exported)
-            ? `${describeValue(exported.output)} for a node`
-            : undefined;
-      return {
-        kind: "no-program",
-        seen: describeValue(exported),
-        ...(wrong && { arguments: wrong }),
-        programs,
-        faults: takeFaults(),
-      };
-    }
-    const graph = serialise(exported);
-    return { kind: "graph", graph, programs, faults: takeFaults() };
-  } catch (error) {
-    const { message, stack } = error instanceof Error ? error : { message: String(error), stack: "" };
-    return { kind: "threw", reason: message, stack: stack ?? "", faults: takeFaults() };
-  }
 }
 
 export interface EvaluationCalls {
@@ -72,10 +29,13 @@ process.once("beforeExit", () => {
   if (isPending) process.exit(UNSETTLED);
 });
 const port = serveCalls<EvaluationCalls>({
-  async evaluate(request) {
+  async evaluate({ entry, modules, dsl }) {
     port.unref();
     isPending = true;
-    const answer = await evaluate(request);
+    const answer = await runProgram(() => {
+      serveModules(modules, dsl);
+      return import(entry);
+    });
     isPending = false;
     return answer;
   },
