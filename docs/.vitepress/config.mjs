@@ -25,11 +25,15 @@ export default defineConfig({
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],
-    nav: NAVIGATION.map(({ title, pages }) => ({
-      text: title,
-      link: linkOf(pages[0]),
-      activeMatch: `^/${pages[0].split("/")[0]}/`,
-    })),
+    nav: [
+      ...NAVIGATION.map(({ title, pages }) => ({
+        text: title,
+        link: linkOf(pages[0]),
+        activeMatch: `^/${pages[0].split("/")[0]}/`,
+      })),
+      // A page of its own, beside VitePress' ones.
+      { text: "Playground", link: "/playground/index.html", target: "_self" },
+    ],
     sidebar: NAVIGATION.map(({ title, pages }) => ({
       text: title,
       collapsed: false,

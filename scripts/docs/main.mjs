@@ -1,5 +1,5 @@
 // `npm run docs` builds the documentation as a site into docs/.vitepress/dist; `npm run docs:dev` serves it and follows changes.
-// VitePress and TypeDoc are 150 MB: they are installed into .cache/docs, by the lock file beside this script, and not with the tree's packages.
+// VitePress, TypeDoc and the playground's packages are 170 MB: they are installed into .cache/docs, by the lock file beside this script, and not with the tree's packages.
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const BIN = join(CACHE, "node_modules", "vitepress", "bin", "vitepress.js");
 export async function ensureSite() {
   const files = ["package.json", "package-lock.json"].map(name => join(import.meta.dirname, name));
   await once("docs", hash(...files.map(file => readFileSync(file, "utf8"))), () =>
-    step("Installing VitePress and TypeDoc for the documentation (about 150 MB)", async () => {
+    step("Installing VitePress, TypeDoc and the playground's packages (about 170 MB)", async () => {
       mkdirSync(CACHE, { recursive: true });
       for (const file of files) copyFileSync(file, join(CACHE, file.slice(import.meta.dirname.length + 1)));
       await runBeside("npm", ["ci", "--prefix", CACHE, "--ignore-scripts", "--no-audit", "--no-fund"]);
@@ -31,8 +31,15 @@ export async function stageSite(name) {
   const { stage } = await import("./stage.mjs");
   const { includes } = await import("./includes.mjs");
   const staged = join(CACHE, name);
-  stage(staged, await includes(CACHE));
+  stage(staged, await includes());
+  await makePlayground(join(staged, "public", "playground"));
   return staged;
+}
+
+/** Writes the playground. Needs the built product and `ensureSite`. @param out folder, replaced */
+export async function makePlayground(out) {
+  const { buildPlayground } = await import("./playground/build.mjs");
+  await buildPlayground(out, CACHE);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** VitePress and TypeDoc, which build the documentation as a site. */
-import { stageSite, vitepress } from "../../scripts/docs/main.mjs";
+import { makePlayground, stageSite, vitepress } from "../../scripts/docs/main.mjs";
 
 /**
  * Builds the site.
@@ -15,3 +15,6 @@ export async function buildSite(name: string, out: string, nodeArgs: readonly st
   });
   if (code !== 0) throw new Error(`VitePress ended with ${code}`);
 }
+
+/** Builds the playground alone. @param out folder to write */
+export const buildPlayground = (out: string): Promise<void> => makePlayground(out);

@@ -1,0 +1,151 @@
+// dist/ and tests/samples → the playground: the compiler for a browser, as a folder of files that any web server serves.
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const DIST = join(ROOT, "dist") + sep;
+/** Where the compiler believes that it is installed. */
+const INSTALLED = "/merlon";
+
+/** Modules of Node → what stands in for them; the rest is `nothing`. */
+const STANDINS = new Set(["better-sqlite3", "buffer", "crypto", "fs", "module", "process", "stream", "url", "zlib"]);
+const NOTHING = new Set([
+  ...["assert", "async_hooks", "child_process", "constants", "http", "https", "inspector", "net", "os", "perf_hooks"],
+  ...["source-map-support", "tls", "tty", "util", "v8", "vm", "worker_threads"],
+]);
+const own = name => join(HERE, "node", `${name}.mjs`);
+
+/** @param packages folder with the playground's packages in `node_modules` */
+function nodeModules(packages) {
+  const require = createRequire(join(packages, "package.json"));
+  const inPackages = name => require.resolve(name);
+  return {
+    name: "node-modules",
+    resolveId(id, importer = "") {
+      const name = id.replace(/^node:/, "");
+      const isOurs = importer.startsWith(HERE);
+      if (name === "path" || name === "path/posix") return inPackages("path-browserify");
+      if (name === "fs/promises") return own("fs-promises");
+      if (name === "buffer" && (isOurs || importer.startsWith(packages))) return inPackages("buffer/");
+      if (name === "events") return inPackages("events/");
+      if (STANDINS.has(name)) return own(name);
+      if (NOTHING.has(name) || id.startsWith("node:")) return own("nothing");
+      return isOurs && !/^[./]/.test(id) ? this.resolve(id, join(packages, "package.json"), { skipSelf: true }) : null;
+    },
+  };
+}
+
+/** A module's own URL is that of the file it would be installed as. */
+const ownUrls = {
+  name: "own-urls",
+  transform(code, id) {
+    if (!id.startsWith(DIST) || !code.includes("import.meta.url")) return null;
+    return code.replaceAll("import.meta.url", JSON.stringify(`file://${INSTALLED}/${relative(ROOT, id)}`));
+  },
+};
+const browserEvaluation = {
+  name: "browser-evaluation",
+  load: id =>
+    id === join(DIST, "compiler/3-graph/evaluate.js")
+      ? `export * from ${JSON.stringify(join(HERE, "evaluate.mjs"))};`
+      : null,
+};
+
+async function bundle(entries, packages, out) {
+  const made = await rolldown({
+    input: entries,
+    platform: "browser",
+    // package.json says that no module of the project has effects; these have.
+    treeshake: { moduleSideEffects: id => !id.startsWith(DIST) },
+    plugins: [nodeModules(packages), ownUrls, browserEvaluation],
+    transform: {
+      define: {
+        __filename: JSON.stringify(`${INSTALLED}/node_modules/typescript/lib/typescript.js`),
+        __dirname: JSON.stringify(`${INSTALLED}/node_modules/typescript/lib`),
+      },
+      inject: { process: [own("process"), "process"], Buffer: [own("buffer"), "Buffer"] },
+    },
+    resolve: { mainFields: ["browser", "module", "main"] },
+    onLog(_level, log) {
+      if (log.code === "UNRESOLVED_IMPORT") throw new Error(log.message);
+    },
+  });
+  await made.write({ dir: out, format: "esm", minify: true, chunkFileNames: "[name].js" });
+}
+
+/** Declarations that programs are checked against, and the scripts of the explained graph, by the paths they are installed at. */
+async function installedFiles() {
+  const { ts } = await import("ts-morph");
+  const entry = join(DIST, "compiler/dsl/index.d.ts");
+  const options = {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    noLib: true,
+    types: [],
+  };
+  const host = ts.createCompilerHost(options);
+  const read = new Set();
+  const { readFile } = host;
+  host.readFile = path => {
+    const text = readFile(path);
+    if (text !== undefined && path.startsWith(ROOT)) read.add(path);
+    return text;
+  };
+  ts.createProgram([entry], options, host);
+  const page = join(DIST, "compiler/explain/page");
+  const files = [
+    ...read,
+    ...readdirSync(page)
+      .filter(name => name.endsWith(".js"))
+      .map(name => join(page, name)),
+  ];
+  return Object.fromEntries(
+    files
+      .sort()
+      .map(path => [
+        `${INSTALLED}/${relative(ROOT, path)}`,
+        readFileSync(path, "utf8").replace(/^\/\/# sourceMappingURL=.*$/m, ""),
+      ]),
+  );
+}
+
+/** The golden programs, with the artefacts that they name. */
+function examples() {
+  const samples = join(ROOT, "tests/samples");
+  const files = {};
+  const programs = [];
+  const visit = folder => {
+    for (const name of readdirSync(folder).sort()) {
+      const path = join(folder, name);
+      if (statSync(path).isDirectory()) visit(path);
+      else if (statSync(path).size <= 200_000)
+        files[relative(samples, path).split(sep).join("/")] = readFileSync(path).toString("base64");
+      if (/\.(?:ensemble|workflow)\.ts$|\.merlon$/.test(name) && folder !== join(samples, "artefacts"))
+        programs.push(relative(samples, path).split(sep).join("/"));
+    }
+  };
+  visit(samples);
+  return { files, programs };
+}
+
+/**
+ * @param out folder to write
+ * @param packages folder with the playground's packages in `node_modules`
+ */
+export async function buildPlayground(out, packages) {
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  await bundle({ compiler: join(HERE, "compiler.mjs") }, packages, out);
+  await bundle({ program: join(HERE, "program.mjs"), dsl: join(DIST, "compiler/dsl/index.js") }, packages, out);
+  await bundle({ page: join(HERE, "page.mjs"), "page-parts": join(HERE, "compiler-client.mjs") }, packages, out);
+  writeFileSync(join(out, "files.json"), JSON.stringify(await installedFiles()));
+  writeFileSync(join(out, "examples.json"), JSON.stringify(examples()));
+  const require = createRequire(join(packages, "package.json"));
+  copyFileSync(require.resolve("sql.js/dist/sql-wasm-browser.wasm"), join(out, "sql-wasm.wasm"));
+  for (const name of ["index.html", "page.css"]) copyFileSync(join(HERE, name), join(out, name));
+}

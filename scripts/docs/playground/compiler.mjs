@@ -1,0 +1,92 @@
+// The worker that holds the compiler and the files of the project. Messages: { id, call, argument } → { id, value } or { id, error }.
+import "./node/globals.mjs";
+import { build, compile, explain } from "../../../dist/compiler/index.js";
+import { loadSqlite } from "./node/better-sqlite3.mjs";
+import { vol } from "./node/fs.mjs";
+
+const PROJECT = "/project";
+const OUT = "/out";
+const TEXT = /\.(?:pbtxt|json|md|yaml|txt|ts|merlon)$/;
+
+const asset = name => new URL(name, import.meta.url).href;
+async function fetchJson(name) {
+  const response = await fetch(asset(name));
+  if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
+  return response.json();
+}
+const fromBase64 = text => Uint8Array.from(atob(text), char => char.charCodeAt(0));
+
+function write(path, content) {
+  vol.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  vol.writeFileSync(path, content);
+}
+
+const ready = Promise.all([
+  fetchJson("files.json").then(files => vol.fromJSON(files, "/")),
+  fetchJson("examples.json").then(({ files }) => {
+    for (const [path, content] of Object.entries(files)) write(`${PROJECT}/${path}`, fromBase64(content));
+  }),
+  loadSqlite(asset("sql-wasm.wasm")),
+]);
+
+/** The files of a folder; of those that are not text their sizes. */
+function filesOf(folder, inside = "") {
+  return vol
+    .readdirSync(`${folder}/${inside}`)
+    .sort()
+    .flatMap(name => {
+      const path = inside + name;
+      if (vol.statSync(`${folder}/${path}`).isDirectory()) return filesOf(folder, `${path}/`);
+      const bytes = vol.readFileSync(`${folder}/${path}`);
+      return [{ path, bytes: bytes.length, ...(TEXT.test(name) && { text: new TextDecoder().decode(bytes) }) }];
+    });
+}
+
+function repositoryOf(compiled) {
+  try {
+    build(compiled, OUT);
+    return { files: filesOf(OUT) };
+  } catch (error) {
+    return { files: [], refused: error.message };
+  } finally {
+    vol.rmSync(OUT, { recursive: true, force: true });
+  }
+}
+
+const calls = {
+  /** @param argument `file`: path in the project; `text`: of it */
+  async compile({ file, text }) {
+    const path = `${PROJECT}/${file}`;
+    write(path, text);
+    const compiled = await compile(path);
+    const diagnostics = compiled.diagnostics.map(({ code, severity, message, help, line, column, site }) => ({
+      ...{ code, severity, message, help, line, column },
+      // In another file of the project it has no place in the editor.
+      ...(site.file === path ? { start: site.start, end: site.end } : { file: site.file.slice(PROJECT.length + 1) }),
+    }));
+    if (!compiled.ok) return { ok: false, diagnostics };
+    const explained = await explain(path, { format: "html" });
+    return {
+      ok: true,
+      diagnostics,
+      page: explained.ok ? explained.text : "",
+      plan: JSON.stringify(compiled.served, null, 2),
+      ...(compiled.graph.kind === "ensemble" && repositoryOf(compiled)),
+    };
+  },
+  /** Adds a file to the project. @param argument `file`: path in the project; `bytes`: an ArrayBuffer */
+  add({ file, bytes }) {
+    write(`${PROJECT}/${file}`, new Uint8Array(bytes));
+  },
+  /** @returns the paths of the project's files */
+  list: () => filesOf(PROJECT).map(({ path, bytes }) => ({ path, bytes })),
+};
+
+self.onmessage = async ({ data: { id, call, argument } }) => {
+  try {
+    await ready;
+    self.postMessage({ id, value: await calls[call](argument) });
+  } catch (error) {
+    self.postMessage({ id, error: error.stack ?? String(error) });
+  }
+};

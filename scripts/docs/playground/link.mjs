@@ -1,0 +1,31 @@
+// A program in a link: the fragment holds the file's name and its text, deflated. The fragment is not sent to any server.
+import { deflateSync, inflateSync, strFromU8, strToU8 } from "fflate";
+
+/** Longer texts come from no editor: a link of a few bytes must not unpack to a page's whole memory. */
+export const LONGEST = 200_000;
+
+const toUrl = bytes =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
+const fromUrl = text =>
+  Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), char => char.charCodeAt(0));
+
+/** @returns the fragment, without `#` */
+export const writeLink = ({ file, text }) => `code=${toUrl(deflateSync(strToU8(JSON.stringify({ file, text }))))}`;
+
+/** @returns undefined for a fragment that names no program, or one that is damaged or too long */
+export function readLink(fragment) {
+  const found = /^#?code=([\w-]+)$/.exec(fragment);
+  if (!found) return undefined;
+  try {
+    const out = new Uint8Array(LONGEST);
+    const { file, text } = JSON.parse(strFromU8(inflateSync(fromUrl(found[1]), { out })));
+    const isOurs =
+      typeof file === "string" && /^[\w.-]+\/[\w.-]+$/.test(file) && !file.includes("..") && typeof text === "string";
+    return isOurs ? { file, text } : undefined;
+  } catch {
+    return undefined;
+  }
+}

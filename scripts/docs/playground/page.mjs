@@ -1,0 +1,122 @@
+// The page: an editor, and what the compiler makes of its text.
+import { javascript } from "@codemirror/lang-javascript";
+import { forceLinting, linter, lintGutter } from "@codemirror/lint";
+import { EditorView } from "@codemirror/view";
+import { basicSetup } from "codemirror";
+import { startCompiler } from "./compiler-client.mjs";
+import { readLink, writeLink } from "./link.mjs";
+import { showFiles, showMessages, showPage, showProblem, showTabs } from "./results.mjs";
+
+/** Milliseconds of rest before a text is compiled. */
+const REST = 400;
+const START = "ensemble-four-stages/main.ensemble.ts";
+
+const byId = id => document.getElementById(id);
+const state = text => (byId("state").textContent = text);
+const compiler = startCompiler(new URL("compiler.js", document.baseURI));
+const { files, programs } = await (await fetch("examples.json")).json();
+const exampleText = name => new TextDecoder().decode(Uint8Array.from(atob(files[name]), char => char.charCodeAt(0)));
+
+let file = START;
+/** HTML of the explained graph; undefined while there is none. */
+let graph;
+const view = new EditorView({
+  parent: byId("editor"),
+  extensions: [
+    basicSetup,
+    EditorView.lineWrapping,
+    javascript({ typescript: true }),
+    lintGutter(),
+    linter(compileText, { delay: REST }),
+    EditorView.contentAttributes.of({ "aria-label": "Program" }),
+  ],
+});
+
+function open(name, text) {
+  file = name;
+  byId("example").value = programs.includes(name) ? name : "";
+  view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+  forceLinting(view);
+}
+
+/** CodeMirror calls it when the text has rested. @returns the diagnostics of the text */
+async function compileText({ state: { doc } }) {
+  state("Compiling");
+  const began = performance.now();
+  const compiled = await compiler
+    .call("compile", { file, text: doc.toString() })
+    .catch(error => ({ error: error.message }));
+  // A newer text is being compiled.
+  if (compiled.stale) return [];
+  if (compiled.error !== undefined) {
+    showProblem(compiled.error);
+    state("The compiler failed");
+    return [];
+  }
+  showResults(compiled);
+  const count = compiled.diagnostics.filter(({ severity }) => severity === "error").length;
+  state(
+    compiled.ok
+      ? `Compiled in ${Math.round(performance.now() - began)} ms`
+      : `${count} ${count === 1 ? "error" : "errors"}`,
+  );
+  return compiled.diagnostics
+    .filter(({ start }) => start !== undefined)
+    .map(({ start, end, severity, message, help }) => ({
+      from: Math.min(start, doc.length),
+      to: Math.min(Math.max(end, start + 1), doc.length),
+      severity,
+      message: `${message}\n${help}`,
+    }));
+}
+
+function showResults({ ok, diagnostics, page, plan, files: written = [], refused }) {
+  showMessages(byId("messages"), diagnostics, ok, ({ start }) => {
+    view.dispatch({ selection: { anchor: start }, scrollIntoView: true });
+    view.focus();
+  });
+  graph = page;
+  if (!byId("graph").hidden) showPage(byId("graph"), graph);
+  showFiles(
+    byId("repository"),
+    written,
+    refused ?? (ok ? "A workflow becomes a repository after `merlon fit`." : "No repository: the program has errors."),
+  );
+  showFiles(
+    byId("plan"),
+    ok ? [{ path: "plan.json", text: plan, bytes: plan.length }] : [],
+    "No plan: the program has errors.",
+  );
+}
+
+async function showProject() {
+  showFiles(byId("project"), await compiler.call("list"), "");
+}
+
+for (const name of programs)
+  byId("example").append(new Option(name.replace(/\/main\.(?:ensemble|workflow)\.ts$/, ""), name));
+byId("example").onchange = ({ target }) => open(target.value, exampleText(target.value));
+byId("share").onclick = async () => {
+  location.hash = writeLink({ file, text: view.state.doc.toString() });
+  await navigator.clipboard?.writeText(location.href).catch(() => {});
+  state("The link is in the address bar");
+};
+byId("add").onclick = () => byId("files").click();
+byId("files").onchange = async ({ target }) => {
+  for (const one of target.files)
+    await compiler.call("add", { file: `${file.split("/")[0]}/${one.name}`, bytes: await one.arrayBuffer() });
+  target.value = "";
+  await showProject();
+  forceLinting(view);
+};
+// A graph that is drawn while it is hidden has no size to fit into.
+showTabs(document.querySelector("[role=tablist]"), panel => {
+  if (panel.id === "graph") showPage(panel, graph);
+});
+window.onhashchange = () => {
+  const linked = readLink(location.hash);
+  if (linked && linked.text !== view.state.doc.toString()) open(linked.file, linked.text);
+};
+const linked = readLink(location.hash);
+open(linked?.file ?? START, linked?.text ?? exampleText(START));
+showProject().catch(error => showProblem(error.message));
