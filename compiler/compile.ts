@@ -12,6 +12,7 @@ import type { InferredGraph, InferredStep } from "./3-graph/infer.js";
 import type { PassName } from "./4-plan/passes.js";
 import { checkProgram, pathFault } from "./check-program.js";
 import { type Diagnostic, type DiagnosticSite, type Finding, locate, type Message } from "./diagnostics/diagnostic.js";
+import { withoutEchoes } from "./echoes.js";
 import { editedWorkflows } from "./edited-workflows.js";
 import { evaluateProgram } from "./evaluate-program.js";
 import { inferProgram } from "./infer-program.js";
@@ -80,6 +81,7 @@ async function compileSources(sources: ProgramSources, options: CompileOptions):
   const { entry } = sources;
   const artefacts = artefactReader(dirname(entry));
   const diagnose = (findings: readonly Finding[]) => locate(findings, path => sources.texts.get(path) ?? "");
+  const shown = (findings: readonly Finding[]) => withoutEchoes(sources, preferGraph(findings, sources.sites));
   // Each phase may read further artefacts.
   const files = () => [...sources.texts.keys(), ...artefacts.used];
   const refuse = (diagnostics: readonly Diagnostic[]): NotCompiled => ({ ok: false, diagnostics, files: files() });
@@ -92,12 +94,12 @@ async function compileSources(sources: ProgramSources, options: CompileOptions):
     isFaulty: checked.findings.length > 0,
   });
   const before = [...checked.findings, ...evaluated.findings];
-  if (!evaluated.value) return refuse(diagnose(preferGraph(before, sources.sites)));
+  if (!evaluated.value) return refuse(diagnose(shown(before)));
 
   const program = { sources, artefacts, graph: evaluated.value };
   const { value, findings } = inferProgram(program, options.off);
   const known = [...before, ...findings];
-  const diagnostics = diagnose(preferGraph(known, sources.sites));
+  const diagnostics = diagnose(shown(known));
   if (diagnostics.some(d => d.severity === "error")) return refuse(diagnostics);
 
   const planned = planProgram(program, value.fused, options.off);
@@ -114,7 +116,7 @@ async function compileSources(sources: ProgramSources, options: CompileOptions):
     graph: program.graph,
     inferred,
     steps: inferred.steps,
-    diagnostics: edited.length > 0 ? diagnose(preferGraph([...known, ...edited], sources.sites)) : diagnostics,
+    diagnostics: edited.length > 0 ? diagnose(shown([...known, ...edited])) : diagnostics,
     files: files(),
     texts: [...sources.texts.keys()],
     siteOf: step => stepSite(sources, inferred, step),

@@ -21,7 +21,14 @@ export function preferGraph(
     const [inner] = around.sort((a, b) => a.whole.end - a.whole.start - (b.whole.end - b.whole.start));
     return { file, ...(inner?.whole ?? { start, end }) };
   };
-  return findings.filter(f =>
+  const isOtherKind = findings.some(({ code }) => code === "graph/export-kind");
+  const unknown = findings.filter(({ code }) => code === "option/unknown");
+  /** An ensemble in the place of a workflow has operators that a workflow refuses, and an option without its name is said twice. */
+  const isConsequence = ({ code, site, message }: Finding): boolean =>
+    (isOtherKind && OF_OTHER_KIND.has(code)) ||
+    (code === "graph/parameter" && /there is no option/.test(message) && unknown.some(u => overlaps(u.site, site)));
+  const news = findings.filter(f => !isConsequence(f));
+  return news.filter(f =>
     isGeneral(f)
       ? !graph.some(g => overlaps(operatorAt(f.site), g.site))
       : !(isEcho(f) && special.some(s => overlaps(s.site, f.site))) &&
@@ -32,7 +39,9 @@ export function preferGraph(
   );
 }
 
-const isEcho = ({ code }: Finding): boolean => /^graph\/not-/.test(code);
+const isEcho = ({ code }: Finding): boolean => /^graph\/(not-|program-output$)|^option\/record$/.test(code);
+
+const OF_OTHER_KIND = new Set(["workflow/stage-operator", "graph/filter-in-ensemble", "graph/learns-in-ensemble"]);
 
 const overlaps = (a: DiagnosticSite, b: DiagnosticSite): boolean =>
   a.file === b.file && a.start < b.end && b.start < a.end;

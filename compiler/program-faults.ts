@@ -56,25 +56,27 @@ export function exportFaults(
   }
   const kind = promised ?? "ensemble";
   const { seen } = evaluated;
-  if (evaluated.arguments)
-    return fault(
-      messages.graphProgramOutput({
-        program: seen === "an ensemble" ? "ensemble" : "workflow",
-        seen: evaluated.arguments,
-        example: seen === "an ensemble" ? "recommend" : "ranking",
-      }),
-    );
+  if (evaluated.arguments) {
+    const made = seen === "an ensemble" ? "ensemble" : "workflow";
+    const call = `${made}("${made === "ensemble" ? "recommend" : "ranking"}"`;
+    const way = evaluated.arguments.startsWith("a list of nodes")
+      ? `Put the nodes side by side: \`${call}, first + second)\`.`
+      : `Write \`${call}, node)\`.`;
+    return fault(messages.graphProgramOutput({ program: made, seen: evaluated.arguments, way }));
+  }
   const [named] = programs;
   const way = named
     ? `\`${named}\` is one: end the file with \`export default ${named}\`.`
-    : seen === "a node"
-      ? `Name it: \`export default ${kind}("${kind === "ensemble" ? "recommend" : "ranking"}", node)\`.`
-      : `End the file with \`export default ${EXAMPLES[kind]}\`.`;
+    : seen.includes("function")
+      ? `Export what it returns, without the function around it: \`export default ${EXAMPLES[kind]}\`.`
+      : seen === "a node"
+        ? `Name it: \`export default ${kind}("${kind === "ensemble" ? "recommend" : "ranking"}", node)\`.`
+        : `End the file with \`export default ${EXAMPLES[kind]}\`.`;
   return fault(
     messages.graphExportMissing({
       file,
       expected: promised ?? "ensemble or workflow",
-      seen: seen === "undefined" ? "missing" : seen,
+      seen: seen === "undefined" ? "missing" : seen.startsWith("the function") ? "a function" : seen,
       way,
     }),
   );

@@ -32,20 +32,24 @@ export function generate(markdown) {
       .replaceAll("\\`", "`")
       .replaceAll("`", "\\`")
       .replace(/%(\w+)%/g, "${p.$1}")}\``;
+  // A suggestion is a sentence, and the replacements that it means.
+  const typeOf = parameter => (parameter === "suggestion" ? "string | Suggestion" : "string | number");
   const constructors = sections.map(({ code, message, help, explanation }) => {
     const parameters = [...new Set([...`${message} ${help}`.matchAll(/%(\w+)%/g)].map(m => m[1]))];
     return [
       explanation ? `/** ${explanation} */` : `/** ${code} */`,
-      `export const ${name(code)} = (p: { ${parameters.map(k => `readonly ${k}: string | number`).join("; ")} }): Message => ({`,
+      `export const ${name(code)} = (p: { ${parameters.map(k => `readonly ${k}: ${typeOf(k)}`).join("; ")} }): Message => ({`,
       `  code: ${JSON.stringify(code)},`,
       `  message: ${template(message)},`,
       `  help: ${template(help)},`,
+      ...(parameters.includes("suggestion") ? ["  ...replacing(p.suggestion),"] : []),
       "});",
     ].join("\n");
   });
   return [
     "// Made by scripts/gen-messages.mjs from messages.md: do not edit.",
     'import type { Message } from "./diagnostic.js";',
+    'import { replacing, type Suggestion } from "./fixes.js";',
     "",
     `/** Every code, in the order of messages.md. */\nexport const CODES = ${JSON.stringify(codes, null, 2)} as const;`,
     "",

@@ -1,7 +1,8 @@
 /**
  * TypeScript's finding about an operand → our message: the sentence of the operand's rule, the existing names, and a fix.
  */
-import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
+import { listNames, type Message } from "../diagnostics/diagnostic.js";
+import { replacing, suggest } from "../diagnostics/fixes.js";
 import * as messages from "../diagnostics/messages.js";
 import type { OperandFault } from "./operand-fault.js";
 
@@ -43,13 +44,11 @@ export function reword(text: string, number: number, fault?: OperandFault): Mess
     ?.slice(1)
     .find(name => name !== undefined);
   const names = fault?.columns;
-  const upstream =
-    missing !== undefined && names ? `. Upstream has ${listNames(names)}.${didYouMean(missing, names)}` : "";
+  const near = missing !== undefined && names ? suggest(missing, names) : undefined;
+  const upstream = near && names ? `. Upstream has ${listNames(names)}.${near}` : "";
   const sentence = `${spoken(shown)}${more}${upstream}`;
-  return messages.typeOperand({
-    sentence,
-    way: WAYS.find(([pattern]) => pattern.test(first))?.[1] ?? "Change the operand at the mark.",
-  });
+  const way = WAYS.find(([pattern]) => pattern.test(first))?.[1] ?? "Change the operand at the mark.";
+  return { ...messages.typeOperand({ sentence, way }), ...replacing(near) };
 }
 
 /** A sentence as prose: a capital, and names between backticks. */

@@ -3,7 +3,7 @@
  * file. A file that is missing or broken becomes a message.
  */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from "node:path";
 import type { Plan } from "../../contract/plan.js";
 import type { Schema } from "../../contract/schema.js";
 import { type FaissHeader, readFaissHeaderFile } from "../../formats/faiss/faiss.js";
@@ -16,7 +16,9 @@ import { readMerlinSchema } from "../../formats/merlin-schema/read-merlin-schema
 import { type OnnxSignature, readOnnxWithLookUps } from "../../formats/onnx/onnx.js";
 import { type EmbeddingTable, readEmbeddingTable } from "../../formats/tables/embedding-table.js";
 import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
-import { didYouMean, type Message } from "../diagnostics/diagnostic.js";
+import { isMerlonFile } from "../1-rewrite/file-form.js";
+import { listNames, type Message, nearNames } from "../diagnostics/diagnostic.js";
+import { replacing, Suggestion } from "../diagnostics/fixes.js";
 import * as messages from "../diagnostics/messages.js";
 import type { Forest } from "../forest/forest.js";
 import { readForest } from "../forest/read-forest.js";
@@ -48,6 +50,9 @@ export interface ArtefactReader {
   /** Messages for artefacts that are not any more what they were when they were read. */
   changed(): Message[];
 }
+
+/** Files of a folder that a message names. */
+const MOST_INSIDE = 3;
 
 const KINDS = {
   onnx: {
@@ -133,7 +138,7 @@ export function artefactReader(folder: string): ArtefactReader {
           what,
           path,
           resolved: relative(process.cwd(), resolved) || ".",
-          suggestion: suggest(folder, path),
+          suggestion: nearPaths(folder, path),
           way,
         }),
       };
@@ -145,6 +150,8 @@ export function artefactReader(folder: string): ArtefactReader {
       used.add(textIdsFile(resolved));
       remember(textIdsFile(path), textIdsFile(resolved));
     }
+    const mixedUp = pathMistake(kind, what, path, resolved);
+    if (mixedUp) return { ok: false, message: mixedUp };
     try {
       const value = read(resolved);
       if ("onlineStore" in value && value.onlineStore.type === "sqlite" && rollBack(value.onlineStore.file))
@@ -179,6 +186,47 @@ export function artefactReader(folder: string): ArtefactReader {
         return fingerprint(resolved) === print ? [] : [messages.artefactChanged({ what, path })];
       }),
   };
+}
+
+/** What is one file, and the names that it has. */
+const FILES: Partial<Record<keyof typeof KINDS, RegExp>> = {
+  onnx: /\.onnx$/,
+  faiss: /\.(faiss|index)$/,
+  implicit: /\.npz$/,
+  forest: /\.(json|ubj|txt)$/,
+};
+/** What is a folder, and the file in it that tells. */
+const FOLDERS: Partial<Record<keyof typeof KINDS, string>> = { feast: "feature_store.yaml", workflow: "workflow.json" };
+
+/** A folder in place of a file in it, a file in place of its folder, or a program in place of what its fit wrote. */
+function pathMistake(kind: keyof typeof KINDS, what: string, path: string, resolved: string): Message | undefined {
+  const isFolder = statSync(resolved).isDirectory();
+  const files = FILES[kind];
+  const marker = FOLDERS[kind];
+  const fault = (reason: string, way: string, names: readonly string[] = []): Message => ({
+    ...messages.artefactUnreadable({ what, path, reason, way }),
+    ...replacing(new Suggestion(path, names)),
+  });
+  if (files && isFolder) {
+    const inside = readdirSync(resolved)
+      .filter(name => files.test(name))
+      .sort();
+    const names = inside.slice(0, MOST_INSIDE).map(name => join(path, name));
+    return fault(
+      "this is a folder, and it is a file",
+      names.length > 0 ? `Name the file in it: ${listNames(names)}.` : "Name the file itself.",
+      names,
+    );
+  }
+  if (!marker || isFolder) return undefined;
+  const reason = `this is a file; a ${what.slice("The ".length)} is a folder`;
+  if (basename(path) === marker) return fault(reason, `Name its folder: \`${dirname(path)}\`.`, [dirname(path)]);
+  if (kind === "workflow" && isMerlonFile(path))
+    return fault(
+      reason,
+      `Fit the program, and name the folder that the fit writes: \`merlon fit ${path} --data 'data/*.parquet' --out FOLDER\`.`,
+    );
+  return fault(reason, `Name the folder with its \`${marker}\` (the path is relative to this file).`);
 }
 
 /** @param path as the author wrote it @param resolved where it leads, which a reader's words may begin with */
@@ -227,12 +275,25 @@ function fingerprint(path: string): string {
 
 const quoteForRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** Names beside the missing one that look like it. */
-function suggest(folder: string, path: string): string {
+/** Paths beside the missing one that look like it. */
+function nearPaths(folder: string, path: string): Suggestion {
   const parent = resolve(folder, dirname(path));
-  if (!existsSync(parent) || !statSync(parent).isDirectory()) return "";
-  return didYouMean(basename(path), readdirSync(parent)).replace(
-    /`([^`]+)`/g,
-    (_, name: string) => `\`${join(dirname(path), name)}\``,
-  );
+  const isThere = existsSync(parent) && statSync(parent).isDirectory();
+  const names = isThere ? nearNames(basename(path), readdirSync(parent)) : [];
+  const near = names.map(name => join(dirname(path), name));
+  return new Suggestion(path, near.length > 0 ? near : elsewhere(folder, path));
+}
+
+/** A path that was written from another folder: the project's, or one above or below the program's. */
+function elsewhere(folder: string, path: string): string[] {
+  if (isAbsolute(path)) return [];
+  const parts = normalize(path).split(sep);
+  const below = parts.slice(1).map((_, i) => join(...parts.slice(i + 1)));
+  const above = [join("..", path), join("..", "..", path)];
+  const project = projectOf(folder);
+  return [...below, ...above]
+    .filter(other => existsSync(resolve(folder, other)))
+    .filter(other => project === undefined || isInside(project, resolve(folder, other)))
+    .filter(other => !/^(\.\.?[/\\]?)*$/.test(other))
+    .slice(0, 1);
 }

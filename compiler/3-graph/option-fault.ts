@@ -3,7 +3,8 @@
  */
 import type { z } from "zod";
 import type { Blame, OpDefinition } from "../../operators/shared/author/define-op.js";
-import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
+import { listNames, type Message } from "../diagnostics/diagnostic.js";
+import { type Suggestion, suggest } from "../diagnostics/fixes.js";
 import * as messages from "../diagnostics/messages.js";
 import { describeValue } from "../dsl/faults.js";
 
@@ -36,7 +37,7 @@ export function optionFault(issue: z.core.$ZodIssue, given: unknown, definition:
         operator,
         option: key,
         known: known.length ? listNames(known) : "none",
-        suggestion: didYouMean(key, known),
+        suggestion: suggest(key, known),
       }),
       blame: { option: key },
     };
@@ -62,19 +63,20 @@ export function optionFault(issue: z.core.$ZodIssue, given: unknown, definition:
     };
   if (seen === undefined)
     return { message: messages.optionMissing({ operator, option, wanted: wantedOf(issue) }), blame: "right" };
-  return {
-    message: messages.optionValue({
-      operator,
-      option,
-      wanted: wantedOf(issue),
-      seen: describeValue(seen),
-      suggestion: typeof seen === "string" && issue.code === "invalid_value" ? near(seen, issue.values) : "",
-    }),
-    blame: at,
-  };
+  const wanted = wantedOf(issue);
+  const isNumber = typeof seen === "string" && /^a (whole )?number/.test(wanted) && /^-?\d+(\.\d+)?$/.test(seen);
+  const message = messages.optionValue({
+    operator,
+    option,
+    wanted,
+    seen: describeValue(seen),
+    suggestion: typeof seen === "string" && issue.code === "invalid_value" ? near(seen, issue.values) : "",
+    way: isNumber ? `Write \`${seen}\`, without quotes.` : "Change the value at the mark.",
+  });
+  return { message: isNumber ? { ...message, replacements: [{ unquoted: seen }] } : message, blame: at };
 }
 
-const near = (seen: string, values: readonly unknown[]): string => didYouMean(seen, values.map(String));
+const near = (seen: string, values: readonly unknown[]): Suggestion => suggest(seen, values.map(String));
 
 function optionsOf({ params, positional = [], nodeOptions = [] }: OptionsOf): string[] {
   const shape = "shape" in params ? (params.shape as Record<string, unknown>) : {};

@@ -6,7 +6,8 @@ import { type ColumnSchema, column } from "../../contract/schema.js";
 import { isTimeUnit, TIME_UNIT } from "../../contract/time-unit.js";
 import type { Blame } from "../../operators/shared/author/define-op.js";
 import { DATATYPES, type DType } from "../../triton-protos/datatype.js";
-import { didYouMean, listNames, type Message } from "../diagnostics/diagnostic.js";
+import { listNames, type Message } from "../diagnostics/diagnostic.js";
+import { Suggestion, suggest } from "../diagnostics/fixes.js";
 import * as messages from "../diagnostics/messages.js";
 import { describeValue } from "../dsl/faults.js";
 
@@ -45,7 +46,7 @@ export function sourceColumns(
   return entries.flatMap(([name, type]) => {
     const made = typeof type === "string" ? parseColumn(name, type) : undefined;
     if (made) return [made];
-    const suggestion = typeof type === "string" ? suggest(type) : "";
+    const suggestion = typeof type === "string" ? nearDtype(type) : "";
     fail(
       messages.graphDtypeUnknown({
         column: name,
@@ -74,11 +75,11 @@ function parseColumn(name: string, type: string): ColumnSchema | undefined {
   });
 }
 
-function suggest(type: string): string {
+function nearDtype(type: string): string | Suggestion {
   if (/time|date/i.test(type)) return " Did you mean `timestamp<ms>`? Units are `d`, `s`, `ms`, `us` and `ns`.";
   const [, element] = /^(?:list\[|array<)?(\w+?)(?:\[\]|\]|>)$/.exec(type) ?? [];
   const word = (element ?? type).toLowerCase();
   const dtype = NAMES.includes(word) ? word : Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
-  if (dtype) return ` Did you mean \`${element ? `list<${dtype}>` : dtype}\`?`;
-  return didYouMean(type, NAMES);
+  if (dtype) return new Suggestion(type, [element ? `list<${dtype}>` : dtype]);
+  return suggest(type, NAMES);
 }

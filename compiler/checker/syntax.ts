@@ -88,6 +88,7 @@ export type FunctionDeclaration = ts.FunctionDeclaration;
 export type FunctionExpression = ts.FunctionExpression;
 export type Identifier = ts.Identifier;
 export type IfStatement = ts.IfStatement;
+export type ImportDeclaration = ts.ImportDeclaration;
 export type MemberName = ts.MemberName;
 export type NewExpression = ts.NewExpression;
 export type Node = ts.Node;

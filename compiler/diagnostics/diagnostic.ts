@@ -1,7 +1,9 @@
 /**
  * A message of the compiler about a user's file: code, text, place, related places and a fix; and its printing.
  */
-import { editDistance } from "../../contract/edit-distance.js";
+import { type Fix, fixesOf, type Replacement } from "./fixes.js";
+
+export { didYouMean, nearNames } from "./near-names.js";
 
 export type Severity = "error" | "warning";
 
@@ -11,6 +13,8 @@ export interface Message {
   readonly message: string;
   /** The fix, with the text to type if there is one. */
   readonly help: string;
+  /** Exact corrections, the likeliest first. */
+  readonly replacements?: readonly Replacement[];
 }
 
 /** A half-open range of characters in a file. */
@@ -31,6 +35,7 @@ export interface Finding extends Message {
 export interface Diagnostic extends Finding {
   readonly line: number;
   readonly column: number;
+  readonly fixes: readonly Fix[];
 }
 
 export const diagnosticAt = (
@@ -52,11 +57,15 @@ export function position(text: string, offset: number): { line: number; column: 
   return { line, column: offset - (before.lastIndexOf("\n") + 1) + 1 };
 }
 
-/** Sorts, drops doubles, and adds line and column. `read` gives a file's text. */
+/** Sorts, drops doubles, and adds line, column and fixes. `read` gives a file's text. */
 export function locate(findings: readonly Finding[], read: (file: string) => string): Diagnostic[] {
   const seen = new Set<string>();
   return findings
-    .map(finding => ({ ...finding, ...position(read(finding.site.file), finding.site.start) }))
+    .map(finding => {
+      const text = read(finding.site.file);
+      const { site, replacements } = finding;
+      return { ...finding, ...position(text, site.start), fixes: fixesOf(text, site, replacements) };
+    })
     .sort(
       (a, b) =>
         a.site.file.localeCompare(b.site.file) ||
@@ -69,23 +78,6 @@ export function locate(findings: readonly Finding[], read: (file: string) => str
       return !seen.has(key) && seen.add(key);
     });
 }
-
-/** Names near to a wrong one, closest first; at most three. */
-export function nearNames(wrong: string, names: Iterable<string>): string[] {
-  const limit = Math.max(1, Math.floor(wrong.length / 3));
-  return [...new Set(names)]
-    .map(name => ({ name, distance: editDistance(wrong.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= limit || name.toLowerCase().includes(wrong.toLowerCase()))
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3)
-    .map(({ name }) => name);
-}
-
-/** ` Did you mean \`price\`?`, or nothing. */
-export const didYouMean = (wrong: string, names: Iterable<string>): string => {
-  const near = nearNames(wrong, names);
-  return near.length ? ` Did you mean ${near.map(name => `\`${name}\``).join(" or ")}?` : "";
-};
 
 /** "`a`, `b` and 4 more". */
 export function listNames(names: readonly string[], most = 8): string {

@@ -1,5 +1,6 @@
 // Made by scripts/gen-messages.mjs from messages.md: do not edit.
 import type { Message } from "./diagnostic.js";
+import { replacing, type Suggestion } from "./fixes.js";
 
 /** Every code, in the order of messages.md. */
 export const CODES = [
@@ -13,6 +14,9 @@ export const CODES = [
   "type/unknown-import",
   "type/unknown-name",
   "type/module-missing",
+  "type/import-type",
+  "type/declared-twice",
+  "type/node-as-argument",
   "type/no-node",
   "type/arguments",
   "type/column-as-property",
@@ -91,6 +95,7 @@ export const CODES = [
   "feast/value-unsupported",
   "faiss/parameter",
   "faiss/dimension-mismatch",
+  "faiss/other-metric",
   "triton/not-lowered",
   "workflow/stage-operator",
   "workflow/different-rows",
@@ -150,17 +155,19 @@ export const typeNotImported = (p: { readonly name: string | number }): Message 
 });
 
 /** type/unknown-import */
-export const typeUnknownImport = (p: { readonly name: string | number; readonly suggestion: string | number; readonly example: string | number }): Message => ({
+export const typeUnknownImport = (p: { readonly name: string | number; readonly suggestion: string | Suggestion; readonly example: string | number }): Message => ({
   code: "type/unknown-import",
   message: `\`merlon\` has no \`${p.name}\`.${p.suggestion}`,
   help: `Import a name it has: \`import { ${p.example} } from "merlon"\`.`,
+  ...replacing(p.suggestion),
 });
 
 /** type/unknown-name */
-export const typeUnknownName = (p: { readonly name: string | number; readonly suggestion: string | number }): Message => ({
+export const typeUnknownName = (p: { readonly name: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "type/unknown-name",
   message: `There is no \`${p.name}\` here.${p.suggestion}`,
   help: `Declare it before, \`const ${p.name} = ...\`, or correct its name.`,
+  ...replacing(p.suggestion),
 });
 
 /** type/module-missing */
@@ -168,6 +175,27 @@ export const typeModuleMissing = (p: { readonly module: string | number; readonl
   code: "type/module-missing",
   message: `There is no module \`${p.module}\`.`,
   help: `${p.way}`,
+});
+
+/** type/import-type */
+export const typeImportType = (p: { readonly names: string | number }): Message => ({
+  code: "type/import-type",
+  message: `\`import type\` brings the types of ${p.names} alone, and a program calls them.`,
+  help: `Leave the word out: \`import { ... } from "merlon"\`.`,
+});
+
+/** type/declared-twice */
+export const typeDeclaredTwice = (p: { readonly name: string | number }): Message => ({
+  code: "type/declared-twice",
+  message: `\`${p.name}\` is declared twice.`,
+  help: `Give the second a name of its own.`,
+});
+
+/** type/node-as-argument */
+export const typeNodeAsArgument = (p: { readonly operator: string | number; readonly way: string | number }): Message => ({
+  code: "type/node-as-argument",
+  message: `\`${p.operator}\` is called with a node, and takes its options there.`,
+  help: `Put the node left of \`>>\`: \`${p.way}\`.`,
 });
 
 /** type/no-node */
@@ -185,10 +213,11 @@ export const typeArguments = (p: { readonly name: string | number; readonly give
 });
 
 /** A column may be called anything, `pipe` and `columns` too, so that it never is a property. */
-export const typeColumnAsProperty = (p: { readonly left: string | number; readonly name: string | number; readonly suggestion: string | number }): Message => ({
+export const typeColumnAsProperty = (p: { readonly left: string | number; readonly name: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "type/column-as-property",
   message: `\`${p.left}.${p.name}\` is not how a column is picked.${p.suggestion}`,
   help: `Write \`${p.left}["${p.name}"]\`.`,
+  ...replacing(p.suggestion),
 });
 
 /** type/column-computed */
@@ -311,10 +340,10 @@ export const graphTwoForms = (p: { readonly file: string | number; readonly othe
 });
 
 /** graph/program-output */
-export const graphProgramOutput = (p: { readonly program: string | number; readonly seen: string | number; readonly example: string | number }): Message => ({
+export const graphProgramOutput = (p: { readonly program: string | number; readonly seen: string | number; readonly way: string | number }): Message => ({
   code: "graph/program-output",
   message: `\`${p.program}\` takes a name and a node, and gets ${p.seen}.`,
-  help: `Write \`${p.program}("${p.example}", node)\`.`,
+  help: `${p.way}`,
 });
 
 /** graph/foreign-node */
@@ -325,10 +354,11 @@ export const graphForeignNode = (p: { readonly file: string | number }): Message
 });
 
 /** graph/dtype-unknown */
-export const graphDtypeUnknown = (p: { readonly column: string | number; readonly seen: string | number; readonly suggestion: string | number; readonly known: string | number }): Message => ({
+export const graphDtypeUnknown = (p: { readonly column: string | number; readonly seen: string | number; readonly suggestion: string | Suggestion; readonly known: string | number }): Message => ({
   code: "graph/dtype-unknown",
   message: `\`${p.column}\` is declared as ${p.seen}, which is not a dtype.${p.suggestion}`,
   help: `Write one of ${p.known}, \`list<int64>\` for lists, or \`float32[64]\` for vectors.`,
+  ...replacing(p.suggestion),
 });
 
 /** graph/source-columns */
@@ -374,10 +404,11 @@ export const graphGroupUnused = (p: { readonly operator: string | number; readon
 });
 
 /** option/unknown */
-export const optionUnknown = (p: { readonly operator: string | number; readonly option: string | number; readonly suggestion: string | number; readonly known: string | number }): Message => ({
+export const optionUnknown = (p: { readonly operator: string | number; readonly option: string | number; readonly suggestion: string | Suggestion; readonly known: string | number }): Message => ({
   code: "option/unknown",
   message: `\`${p.operator}\` has no option \`${p.option}\`.${p.suggestion}`,
   help: `It has ${p.known}.`,
+  ...replacing(p.suggestion),
 });
 
 /** option/missing */
@@ -388,10 +419,11 @@ export const optionMissing = (p: { readonly operator: string | number; readonly 
 });
 
 /** option/value */
-export const optionValue = (p: { readonly option: string | number; readonly operator: string | number; readonly wanted: string | number; readonly seen: string | number; readonly suggestion: string | number }): Message => ({
+export const optionValue = (p: { readonly option: string | number; readonly operator: string | number; readonly wanted: string | number; readonly seen: string | number; readonly suggestion: string | Suggestion; readonly way: string | number }): Message => ({
   code: "option/value",
   message: `\`${p.option}\` of \`${p.operator}\` takes ${p.wanted}, and gets ${p.seen}.${p.suggestion}`,
-  help: `Change the value at the mark.`,
+  help: `${p.way}`,
+  ...replacing(p.suggestion),
 });
 
 /** option/record */
@@ -458,24 +490,27 @@ export const lambdaType = (p: { readonly operator: string | number; readonly wan
 });
 
 /** lambda/unknown-name */
-export const lambdaUnknownName = (p: { readonly name: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+export const lambdaUnknownName = (p: { readonly name: string | number; readonly known: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "lambda/unknown-name",
   message: `\`${p.name}\` is neither a parameter nor a constant of this file. The function can use ${p.known}.${p.suggestion}`,
   help: `Name a parameter like the column, or declare a constant before.`,
+  ...replacing(p.suggestion),
 });
 
 /** schema/tag-missing */
-export const schemaTagMissing = (p: { readonly tags: string | number; readonly known: string | number; readonly suggestion: string | number; readonly example: string | number }): Message => ({
+export const schemaTagMissing = (p: { readonly tags: string | number; readonly known: string | number; readonly suggestion: string | Suggestion; readonly example: string | number }): Message => ({
   code: "schema/tag-missing",
   message: `No column has the tag ${p.tags}. Upstream has ${p.known}.${p.suggestion}`,
   help: `Add it before, \`>> addTags("${p.example}")\`, or pick columns by name.`,
+  ...replacing(p.suggestion),
 });
 
 /** schema/column-missing */
-export const schemaColumnMissing = (p: { readonly reader: string | number; readonly column: string | number; readonly columns: string | number; readonly suggestion: string | number; readonly way: string | number }): Message => ({
+export const schemaColumnMissing = (p: { readonly reader: string | number; readonly column: string | number; readonly columns: string | number; readonly suggestion: string | Suggestion; readonly way: string | number }): Message => ({
   code: "schema/column-missing",
   message: `${p.reader} needs column \`${p.column}\`, which nothing upstream provides. Upstream has ${p.columns}.${p.suggestion}`,
   help: `${p.way}`,
+  ...replacing(p.suggestion),
 });
 
 /** Merlin silently lets the right side win. Two columns of one name from the same step are the same column and do not collide. */
@@ -521,10 +556,11 @@ export const schemaOutputCollision = (p: { readonly operator: string | number; r
 });
 
 /** artefact/missing */
-export const artefactMissing = (p: { readonly what: string | number; readonly path: string | number; readonly resolved: string | number; readonly suggestion: string | number; readonly way: string | number }): Message => ({
+export const artefactMissing = (p: { readonly what: string | number; readonly path: string | number; readonly resolved: string | number; readonly suggestion: string | Suggestion; readonly way: string | number }): Message => ({
   code: "artefact/missing",
   message: `${p.what} \`${p.path}\` does not exist (looked for ${p.resolved}).${p.suggestion}`,
   help: `${p.way}`,
+  ...replacing(p.suggestion),
 });
 
 /** artefact/unreadable */
@@ -556,10 +592,11 @@ export const artefactTypesStale = (p: { readonly file: string | number; readonly
 });
 
 /** onnx/input-without-column */
-export const onnxInputWithoutColumn = (p: { readonly path: string | number; readonly tensor: string | number; readonly type: string | number; readonly columns: string | number; readonly suggestion: string | number }): Message => ({
+export const onnxInputWithoutColumn = (p: { readonly path: string | number; readonly tensor: string | number; readonly type: string | number; readonly columns: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "onnx/input-without-column",
   message: `\`${p.path}\` has an input \`${p.tensor}\` (${p.type}), and upstream has no column of that name. Upstream has ${p.columns}.${p.suggestion}`,
   help: `Rename a column to \`${p.tensor}\`, or bind one: \`predictOnnx("${p.path}", { inputs: { "${p.tensor}": "column" } })\`.`,
+  ...replacing(p.suggestion),
 });
 
 /** A model reads what the workflow that it was trained with makes of the raw columns. */
@@ -591,10 +628,11 @@ export const onnxTableSmall = (p: { readonly path: string | number; readonly col
 });
 
 /** onnx/tensor-missing */
-export const onnxTensorMissing = (p: { readonly path: string | number; readonly side: string | number; readonly tensor: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+export const onnxTensorMissing = (p: { readonly path: string | number; readonly side: string | number; readonly tensor: string | number; readonly known: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "onnx/tensor-missing",
   message: `\`${p.path}\` has no ${p.side} \`${p.tensor}\`. It has ${p.known}.${p.suggestion}`,
   help: `Name a tensor of the graph.`,
+  ...replacing(p.suggestion),
 });
 
 /** onnx/shape-unsupported */
@@ -647,17 +685,19 @@ export const faissEmpty = (p: { readonly path: string | number }): Message => ({
 });
 
 /** feast/view-missing */
-export const feastViewMissing = (p: { readonly path: string | number; readonly view: string | number; readonly views: string | number; readonly suggestion: string | number }): Message => ({
+export const feastViewMissing = (p: { readonly path: string | number; readonly view: string | number; readonly views: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "feast/view-missing",
   message: `The Feast repository \`${p.path}\` has no feature view \`${p.view}\`. It has ${p.views}.${p.suggestion}`,
   help: `Name one of its views, or run \`feast apply\`.`,
+  ...replacing(p.suggestion),
 });
 
 /** feast/feature-missing */
-export const feastFeatureMissing = (p: { readonly view: string | number; readonly path: string | number; readonly feature: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+export const feastFeatureMissing = (p: { readonly view: string | number; readonly path: string | number; readonly feature: string | number; readonly known: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "feast/feature-missing",
   message: `View \`${p.view}\` of \`${p.path}\` has no feature \`${p.feature}\`. It has ${p.known}.${p.suggestion}`,
   help: `Name features of the view, or run \`feast apply\`.`,
+  ...replacing(p.suggestion),
 });
 
 /** feast/keys-several */
@@ -675,10 +715,11 @@ export const feastWhichView = (p: { readonly views: string | number }): Message 
 });
 
 /** feast/service-missing */
-export const feastServiceMissing = (p: { readonly path: string | number; readonly service: string | number; readonly services: string | number; readonly suggestion: string | number }): Message => ({
+export const feastServiceMissing = (p: { readonly path: string | number; readonly service: string | number; readonly services: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "feast/service-missing",
   message: `"${p.path}" has no feature service \`${p.service}\`; it has ${p.services}.${p.suggestion}`,
   help: `Name one of its services, or run \`feast apply\`.`,
+  ...replacing(p.suggestion),
 });
 
 /** feast/service-unsupported */
@@ -714,6 +755,13 @@ export const faissDimensionMismatch = (p: { readonly path: string | number; read
   code: "faiss/dimension-mismatch",
   message: `\`${p.path}\` holds vectors of ${p.wanted} values, but \`${p.column}\` has ${p.seen}.`,
   help: `Build the index from the embeddings of the same model.`,
+});
+
+/** The model's file says how it was trained (`merlon.similarity`). Items of one length have the same order by all three. */
+export const faissOtherMetric = (p: { readonly path: string | number; readonly metric: string | number; readonly column: string | number; readonly trained: string | number; readonly option: string | number }): Message => ({
+  code: "faiss/other-metric",
+  message: `\`${p.path}\` compares vectors by ${p.metric}, and \`${p.column}\` was trained for ${p.trained}: the nearest of the one need not be the nearest of the other.`,
+  help: `Build the index for it: \`merlon index build --metric ${p.option} ...\`.`,
 });
 
 /** `--target triton` writes ONNX graphs alone. A step that no graph can mean the same as is refused, never approximated in silence. */
@@ -759,8 +807,9 @@ export const workflowGroupsMixed = (p: { readonly group: string | number; readon
 });
 
 /** workflow/subgraph-missing */
-export const workflowSubgraphMissing = (p: { readonly path: string | number; readonly name: string | number; readonly known: string | number; readonly suggestion: string | number }): Message => ({
+export const workflowSubgraphMissing = (p: { readonly path: string | number; readonly name: string | number; readonly known: string | number; readonly suggestion: string | Suggestion }): Message => ({
   code: "workflow/subgraph-missing",
   message: `\`${p.path}\` has no subgraph \`${p.name}\`. It has ${p.known}.${p.suggestion}`,
   help: `Name a part with \`subgraph("${p.name}", node)\` in the workflow, and fit it again.`,
+  ...replacing(p.suggestion),
 });

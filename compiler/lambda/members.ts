@@ -2,7 +2,8 @@
  * Members in a user's function: columns of a row, entries of a record or list of the file, items of a list or text.
  */
 import * as ts from "../checker/syntax.js";
-import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
+import { listNames } from "../diagnostics/diagnostic.js";
+import { suggest } from "../diagnostics/fixes.js";
 import * as messages from "../diagnostics/messages.js";
 import { type Context, rangeOf, unsupported, wrongType } from "./context.js";
 import { CONSTANTS, INSTEAD } from "./javascript-names.js";
@@ -30,7 +31,7 @@ function member(at: ts.Node, object: Term, name: string, context: Context): Term
           reader: "The function",
           column: name,
           columns: listNames(known),
-          suggestion: didYouMean(name, known),
+          suggestion: suggest(name, known),
           way: "Use a column that the node has, or make it before.",
         }),
       )

@@ -3,7 +3,8 @@
  * thing that works; nothing is run.
  */
 import * as ts from "../checker/syntax.js";
-import { didYouMean, listNames } from "../diagnostics/diagnostic.js";
+import { listNames } from "../diagnostics/diagnostic.js";
+import { suggest } from "../diagnostics/fixes.js";
 import * as messages from "../diagnostics/messages.js";
 import { translateCall } from "./calls.js";
 import { type Context, isSpent, rangeOf, unsupported } from "./context.js";
@@ -93,7 +94,7 @@ function identifier(node: ts.Identifier, context: Context): Term | undefined {
   const known = [...context.names.keys(), ...Object.keys(context.captured)];
   return context.fail(
     rangeOf(context, node),
-    messages.lambdaUnknownName({ name, known: listNames(known), suggestion: didYouMean(name, known) }),
+    messages.lambdaUnknownName({ name, known: listNames(known), suggestion: suggest(name, known) }),
   );
 }
 

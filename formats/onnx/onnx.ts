@@ -45,7 +45,13 @@ export interface OnnxSignature {
   readonly cardinalities?: Readonly<Record<string, number>>;
   /** The same of `vocabulary_sum`, which the fit gave each of them; older files have none. */
   readonly vocabularies?: Readonly<Record<string, string>>;
+  /** How training compared the vectors that the model makes, which `merlon-lab` writes into the file of a tower. */
+  readonly similarity?: Similarity;
 }
+
+/** Inner products, cosines, or Euclidean distances. */
+const SIMILARITIES = ["ip", "cosine", "l2"] as const;
+export type Similarity = (typeof SIMILARITIES)[number];
 
 export interface ExternalPart {
   readonly tensor: string;
@@ -131,6 +137,7 @@ function model(
   const found: Found = { external: [], initializers: new Map(), nodes };
   const functions = new Map<string, ReadonlySet<string>>();
   let trained: Pick<OnnxSignature, "cardinalities" | "vocabularies"> = {};
+  let similarity: Similarity | undefined;
   each(c, (number, at) => {
     if (number === 7) {
       graphs++;
@@ -139,6 +146,7 @@ function model(
     else if (number === 14) {
       const [key, value] = entry(readSpan(at));
       if (key === "merlin.schema") trained = trainedOn(value);
+      else if (key === SIMILARITY) similarity = SIMILARITIES.find(known => known === value);
     } else if (number === 25) {
       const calls = new Set<string>();
       functions.set(body(readSpan(at), { ...found, calls }), calls);
@@ -163,8 +171,12 @@ function model(
     locations: [...new Set(found.external.map(({ location }) => location))],
     externalParts: found.external,
     ...trained,
+    ...(similarity && { similarity }),
   };
 }
+
+/** The metadata by which merlon-lab notes how a tower's vectors were compared in training. */
+const SIMILARITY = "merlon.similarity";
 
 /** Other tools may write another text there: it then says nothing of ids. */
 function trainedOn(text: string): Pick<OnnxSignature, "cardinalities" | "vocabularies"> {

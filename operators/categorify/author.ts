@@ -1,6 +1,7 @@
 /** Values → ids: 0 padding, 1 null, then out-of-vocabulary, then the vocabulary by frequency. */
 
-import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { Recast } from "../../compiler/dsl/column.js";
 import { Op } from "../../compiler/dsl/node.js";
@@ -168,7 +169,7 @@ function optionsFit(call: Call<OpParams["categorify"]>, encoded: readonly Encodi
         reader: `\`categorify\`'s \`${option}\``,
         column: unknown,
         columns: listNames(known),
-        suggestion: didYouMean(unknown, known),
+        suggestion: suggest(unknown, known),
         way: "Name a column that it encodes, or a group: the columns joined by `_`.",
       }),
       { literal: unknown },

@@ -8,8 +8,7 @@ import { withOptions } from "../../compiler/forest/forest.js";
 import { forestOutputs, forestToOnnx } from "../../compiler/forest/forest-onnx.js";
 import { column, printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import type { Bound } from "../shared/author/bound.js";
-import { namesOf, need, sameRows } from "../shared/author/columns.js";
+import { namesOf, needAll, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
 
 const author = z.strictObject({
@@ -96,13 +95,9 @@ export const predictForestOp = defineOp({
         }),
         { literal: path },
       );
-    const found = features.map(name =>
-      need(call, call.input, name, `\`${path}\``, "Name the columns in the order of training: `features: [...]`.", {
-        literal: path,
-      }),
-    );
-    if (found.includes(undefined)) return undefined;
-    const columns = found as Bound[];
+    const way = "Name the columns in the order of training: `features: [...]`.";
+    const columns = needAll(call, features, `\`${path}\``, () => way, { literal: path });
+    if (!columns) return undefined;
     const odd = columns.find(({ column: { dtype, list } }) => list || datatype(dtype).kind === "string");
     if (odd)
       return call.fail(

@@ -69,11 +69,14 @@ export function reportRaw(call: Call<Author>, tensors: readonly OnnxTensor[]): b
   const raw = tensors.flatMap(tensor => {
     const column = columnOf(call, tensor)?.column;
     return column && tensor.dtype && !castable(column.dtype, tensor.dtype)
-      ? [{ tensor, text: `\`${column.name}\` (${printType(column)} for ${tensor.dtype})` }]
+      ? [{ dtype: column.dtype, text: `\`${column.name}\` (${printType(column)} for ${tensor.dtype})` }]
       : [];
   });
-  const workflow =
-    raw.length < 2 ? undefined : call.artefacts.workflowMaking(tensors.map(tensor => wantedColumn(call, tensor)));
+  // One column of another number type is a mistake of its own.
+  const isRaw = raw.length > 1 || raw.some(({ dtype }) => dtype === "string");
+  const workflow = !isRaw
+    ? undefined
+    : call.artefacts.workflowMaking(tensors.map(tensor => wantedColumn(call, tensor)));
   if (workflow === undefined) return false;
   call.fail(messages.onnxRawColumns({ path, workflow, columns: raw.map(({ text }) => text).join(", ") }), {
     literal: path,

@@ -9,6 +9,7 @@ import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { column, printType } from "../../contract/schema.js";
+import { SIMILARITY } from "../../contract/similarity.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
 import { someIds, spread } from "../../formats/faiss/some-ids.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
@@ -79,6 +80,8 @@ export function queryFaiss<
   return new Op("queryFaiss", { path, ...parameters }, exclude && { exclude });
 }
 
+const METRICS = { ip: "inner products", l2: "Euclidean distances" } as const;
+
 /** @param path as the author wrote it @param file where it is */
 const candidatesOf = (path: string, file: string, { hasTextIds, ids, ntotal }: IndexFile): Candidates => ({
   path,
@@ -127,6 +130,19 @@ export const queryFaissOp = defineOp({
       return call.fail(
         messages.faissParameter({ path, fault: "compares by L2, and `normalize` makes cosines of inner products" }),
         "right",
+      );
+    const trained = query.column.properties[SIMILARITY];
+    // Cosines and distances of vectors of one length give the same order, and so do these and inner products.
+    if ((trained === "l2" || trained === "ip") && trained !== read.value.metric)
+      call.warn(
+        messages.faissOtherMetric({
+          path,
+          metric: METRICS[read.value.metric],
+          column: name,
+          trained: METRICS[trained],
+          option: trained,
+        }),
+        { literal: path },
       );
     const ids = read.value.hasTextIds ? "string" : "int64";
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss", ids) : null;

@@ -1,6 +1,7 @@
 /** The rules of `onMissing` for the features that `queryFeast` reads: existing names, defaults of their dtypes. */
 
-import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { type ColumnSchema, printType } from "../../contract/schema.js";
 import type { Call } from "../shared/author/define-op.js";
@@ -24,7 +25,7 @@ export function fitsMissing(
         view: views.map(v => v.name).join("`, `"),
         feature: stray,
         known: listNames(known),
-        suggestion: didYouMean(stray, known),
+        suggestion: suggest(stray, known),
       }),
       { literal: stray },
     );

@@ -1,6 +1,7 @@
 /** The views and features that `queryFeast` means: by view, by several views, or by feature service. */
 
-import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { type FeastFeature, type FeastView, findView, projectedView } from "../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
@@ -95,7 +96,7 @@ function byView(
         path: call.params.repository,
         view: name,
         views: listNames(views),
-        suggestion: didYouMean(name, views),
+        suggestion: suggest(name, views),
       }),
       { literal: name },
     );
@@ -112,7 +113,7 @@ function byService(call: Call<FeastAuthor>, { registry }: FeastRepository, name:
         path: call.params.repository,
         service: name,
         services: listNames(services),
-        suggestion: didYouMean(name, services),
+        suggestion: suggest(name, services),
       }),
       { literal: name },
     );
@@ -141,7 +142,7 @@ function choose(call: Call<FeastAuthor>, all: readonly Chosen[]): Chosen[] | und
         view: all.map(c => c.view.name).join("`, `"),
         feature: unknown,
         known: listNames(names),
-        suggestion: didYouMean(unknown, names),
+        suggestion: suggest(unknown, names),
       }),
       { literal: unknown },
     );

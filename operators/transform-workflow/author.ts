@@ -1,6 +1,7 @@
 /** Applies a fitted workflow, the same code that `merlon transform` runs offline. */
 import { join } from "node:path";
-import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf, WorkflowArtefact } from "../../compiler/dsl/artefacts.js";
 import { Op } from "../../compiler/dsl/node.js";
@@ -11,7 +12,7 @@ import { type Plan, printPlan } from "../../contract/plan.js";
 import { subgraphOf, withoutInputs } from "../../contract/restrict-plan.js";
 import { REQUEST_ROWS } from "../../contract/schema.js";
 import { changesRows } from "../../contract/step-facts.js";
-import { need, needType, sameRows } from "../shared/author/columns.js";
+import { needAll, needType, sameRows } from "../shared/author/columns.js";
 import { type Call, defineOp } from "../shared/author/define-op.js";
 
 export interface TransformWorkflowOptions<Subgraph extends string = string> {
@@ -84,28 +85,24 @@ export const transformWorkflowOp = defineOp({
         messages.workflowFiltered({ path, step: changing.op === "filter" ? changing.params.text : changing.op }),
         { literal: path },
       );
-    const bound = workflow.inputs.map(wanted => {
-      const found = need(
+    const input = needAll(
+      call,
+      workflow.inputs.map(wanted => wanted.name),
+      reader,
+      missing => `Bring ${missing} along, or \`>> rename(...)\` the column that holds it.`,
+      "left",
+    );
+    if (!input) return undefined;
+    const fits = workflow.inputs.map((wanted, i) =>
+      needType(
         call,
-        call.input,
-        wanted.name,
-        reader,
-        `Bring \`${wanted.name}\` along, or \`>> rename(...)\` the column that holds it.`,
-        "left",
-      );
-      if (!found) return undefined;
-      return needType(
-        call,
-        found,
+        input[i]!,
         wanted,
         reader,
         `Declare \`${wanted.name}\` as the type it has here in the workflow's \`source\`, and fit it again.`,
-      )
-        ? found
-        : undefined;
-    });
-    if (bound.some(b => !b)) return undefined;
-    const input = bound.map(b => b!);
+      ),
+    );
+    if (fits.includes(false)) return undefined;
     if (!sameRows(call, input, reader)) return undefined;
     const rows = input[0]?.column.rows;
     const part = isWhole ? path : partName(call.params);
@@ -138,7 +135,7 @@ function partOf(call: Call<OpParams["transformWorkflow"]>, whole: Plan): Plan | 
         path,
         name: subgraph!,
         known: known.length ? listNames(known) : "no subgraphs",
-        suggestion: didYouMean(subgraph!, known),
+        suggestion: suggest(subgraph!, known),
       }),
       { literal: subgraph! },
     );
@@ -150,7 +147,7 @@ function partOf(call: Call<OpParams["transformWorkflow"]>, whole: Plan): Plan | 
         reader: "`removeInputs`",
         column: unknown,
         columns: listNames(names),
-        suggestion: didYouMean(unknown, names),
+        suggestion: suggest(unknown, names),
         way: "Name a column that the workflow reads.",
       }),
       { literal: unknown },

@@ -32,9 +32,17 @@ export function strayDependency({ op, dependencies }: NodeOf<"apply">): Message 
         operator: op,
         // The port that an author names `deny`, or not at all.
         problem: `${port === "filterOut" ? "what to drop" : `\`${port}\``} is ${dependency.seen}, not a node.`,
-        way: 'Give it a node, as in `user["purchased_ids"]`, or `user["purchased_ids"] + request["hidden_ids"]` for several columns.',
+        way: wayToNode(op, dependency.seen),
       });
   return undefined;
+}
+
+/** @param seen what stands where a node belongs */
+function wayToNode(op: OpKind, seen: string): string {
+  const [, text] = /^the text ("(?:[^"\\]|\\.)*")$/.exec(seen) ?? [];
+  if (text !== undefined) return `Pick the column from the node that has it: \`node[${text}]\`.`;
+  if (seen === "a record") return `Give the node first, and options after it: \`${op}(node, { ... })\`.`;
+  return 'Give it a node, as in `user["purchased_ids"]`, or `user["purchased_ids"] + request["hidden_ids"]` for several columns.';
 }
 
 /** A column group in front of an operator that takes columns one by one. */

@@ -3,6 +3,7 @@
  */
 import type { Scope } from "../../../operators/shared/author/bound.js";
 import { didYouMean, listNames } from "../../diagnostics/diagnostic.js";
+import { suggest } from "../../diagnostics/fixes.js";
 import * as messages from "../../diagnostics/messages.js";
 import type { Selector } from "../../dsl/selector.js";
 import { keepInGroups } from "../groups.js";
@@ -59,7 +60,7 @@ function selectAll(
         ...words,
         column,
         columns: listNames(names),
-        suggestion: didYouMean(column, names),
+        suggestion: suggest(column, names),
       }),
       site,
       { literal: column },
@@ -71,6 +72,6 @@ const tagMissing = (wanted: readonly string[], known: readonly string[]) =>
   messages.schemaTagMissing({
     tags: wanted.map(tag => `\`${tag}\``).join(" or ") || "anything",
     known: known.length ? `tags ${listNames(known)}` : "no tags at all",
-    suggestion: wanted.map(tag => didYouMean(tag, known)).join(""),
+    suggestion: wanted.length === 1 ? suggest(wanted[0]!, known) : wanted.map(tag => didYouMean(tag, known)).join(""),
     example: wanted[0] ?? "user",
   });

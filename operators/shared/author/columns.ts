@@ -3,6 +3,7 @@
  */
 
 import { didYouMean, listNames } from "../../../compiler/diagnostics/diagnostic.js";
+import { suggest } from "../../../compiler/diagnostics/fixes.js";
 import * as messages from "../../../compiler/diagnostics/messages.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../../contract/schema.js";
 import type { Bound, Scope } from "./bound.js";
@@ -30,12 +31,38 @@ export function need(
         reader,
         column: name,
         columns: listNames(namesOf(scope)),
-        suggestion: didYouMean(name, namesOf(scope)),
+        // A name that a file has is not in the author's text.
+        suggestion: (isWritten(blame) ? suggest : didYouMean)(name, namesOf(scope)),
         way,
       }),
       blame,
     );
   return found;
+}
+
+const isWritten = (blame: Blame | undefined): boolean => typeof blame === "object" && "literal" in blame;
+
+/** The columns of these names; reports all that are missing in one message. */
+export function needAll(
+  call: Call<unknown>,
+  names: readonly string[],
+  reader: string,
+  way: (missing: string) => string,
+  blame?: Blame,
+): Bound[] | undefined {
+  const scope = call.input;
+  const missing = names.filter(name => !scope.some(b => b.column.name === name));
+  if (missing.length === 0) return names.map(name => scope.find(b => b.column.name === name)!);
+  return call.fail(
+    messages.schemaColumnMissing({
+      reader,
+      column: missing.join("`, `"),
+      columns: listNames(namesOf(scope)),
+      suggestion: missing.length === 1 ? didYouMean(missing[0]!, namesOf(scope)) : "",
+      way: way(missing.map(name => `\`${name}\``).join(", ")),
+    }),
+    blame,
+  );
 }
 
 /** The only column of a scope; reports none or several. */

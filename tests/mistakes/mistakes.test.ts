@@ -1,0 +1,74 @@
+// Each row of the table is one mistake in a program that is right but for it: the compiler finds it, says it once, and names the fix.
+// messages.txt holds every message as a terminal shows it; `UPDATE=1` rewrites it.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { applyEdits } from "#compiler/diagnostics/fixes.js";
+import { compile, printDiagnostics } from "#compiler/index.js";
+import { PROGRAMS, type ProgramName } from "./programs.js";
+import { MISTAKES, type Mistake } from "./table.js";
+
+const ROOT = resolve(import.meta.dirname, "..", "..");
+const GOLDEN = join(import.meta.dirname, "messages.txt");
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "merlon-mistakes-"));
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(ROOT, join(folder, "node_modules", "merlon"));
+  cpSync(join(ROOT, "tests", "samples", "artefacts"), folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  // The tower as if it had been trained for Euclidean distances: a message of protobuf ends where its last field does.
+  const tower = readFileSync(join(folder, "models", "query_tower.onnx"));
+  writeFileSync(join(folder, "models", "l2_tower.onnx"), Buffer.concat([tower, metadata("merlon.similarity", "l2")]));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** One entry of `ModelProto.metadata_props`, whose texts are short. */
+function metadata(key: string, value: string): Buffer {
+  const field = (number: number, bytes: Buffer) => Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
+  return field(14, Buffer.concat([field(1, Buffer.from(key)), field(2, Buffer.from(value))]));
+}
+
+function wrongText({ program, changes }: Mistake): string {
+  let text: string = PROGRAMS[program];
+  for (const [right, wrong] of changes) {
+    if (!text.includes(right)) throw new Error(`${program} has no ${right}`);
+    text = text.replace(right, () => wrong);
+  }
+  return text;
+}
+
+async function check(program: ProgramName, text: string) {
+  const file = join(folder, program);
+  writeFileSync(file, text);
+  const { diagnostics } = await compile(file);
+  return { diagnostics, printed: printDiagnostics(diagnostics, { folder, color: false }).replaceAll(folder, ".") };
+}
+
+test.each(Object.keys(PROGRAMS) as ProgramName[])("%s, as it is meant, has none", async program => {
+  expect((await check(program, PROGRAMS[program])).printed).toBe("");
+});
+
+const printed: string[] = [];
+
+describe.each(MISTAKES)("$what", mistake => {
+  test(`is one ${mistake.code} that names the fix`, async () => {
+    const text = wrongText(mistake);
+    const { diagnostics, printed: shown } = await check(mistake.program, text);
+    printed.push(`# ${mistake.what}\n\n${shown}`);
+    expect(diagnostics.map(({ code }) => code)).toEqual([mistake.code]);
+    const [{ message, help, fixes }] = diagnostics as unknown as readonly [(typeof diagnostics)[number]];
+    expect(`${message}\n${help}`).toContain(mistake.says);
+    expect(shown).not.toMatch(/\$(chain|plus|minus|pick|list|lambda)\b/);
+    if (mistake.isFixed) expect(applyEdits(text, fixes.slice(0, 1)).text).toBe(PROGRAMS[mistake.program]);
+  });
+});
+
+test("messages.txt has them all", () => {
+  expect(new Set(MISTAKES.map(({ what }) => what)).size).toBe(MISTAKES.length);
+  const all = `${printed.sort().join("\n")}`;
+  if (process.env.UPDATE) writeFileSync(GOLDEN, all);
+  expect(all).toBe(readFileSync(GOLDEN, "utf8"));
+});
