@@ -20,6 +20,8 @@ class Served:
     module: nn.Module
     columns: tuple[Column, ...]
     outputs: tuple[str, ...]
+    is_tower: bool = False
+    """It makes vectors that an index compares."""
 
 
 class Answers(nn.Module):
@@ -84,7 +86,7 @@ def served_models(run: Run) -> list[Served]:
         return [Served("model", Answers(model, schema.targets), schema.features, outputs)]
     if run.kind == "pairs":
         return [Served("model", Probability(model), model.columns, ("score",))]
-    query = Served("query_tower", Side(model, "query"), model.query_columns, ("query_embedding",))
+    query = Served("query_tower", Side(model, "query"), model.query_columns, ("query_embedding",), is_tower=True)
     item = model.item_columns[0]
     if run.kind == "session":
         every = AllItems(model, run.catalogue[item.name], item.cardinality or 0)
@@ -94,7 +96,7 @@ def served_models(run: Run) -> list[Served]:
         made.append(Served("model", Score(model), (*model.query_columns, *model.item_columns), ("score",)))
     # If an item's vector is a look-up by its id, the table of vectors is enough.
     if len(model.item_columns) > 1 or run.recipe.architecture == "two_tower":
-        made.append(Served("item_tower", Side(model, "item"), model.item_columns, ("item_embedding",)))
+        made.append(Served("item_tower", Side(model, "item"), model.item_columns, ("item_embedding",), is_tower=True))
     return made
 
 

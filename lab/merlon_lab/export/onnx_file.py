@@ -54,8 +54,12 @@ def export_onnx(served: Served, example: Table, path: Path) -> Exported:
     names = column_names(served.columns)
     graph = _to_onnx(served, names, example)
     _tidy(graph)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = "merlin.schema", json.dumps(to_json(Schema(served.columns)))
+    notes = {"merlin.schema": json.dumps(to_json(Schema(served.columns)))}
+    if served.is_tower:
+        notes["merlon.similarity"] = _similarity(served, example)
+    for key, value in notes.items():
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = key, value
     onnx.checker.check_model(graph)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(graph, path)
@@ -64,6 +68,12 @@ def export_onnx(served: Served, example: Table, path: Path) -> Exported:
         path.unlink()
         raise LabError(f"{path.name}: ONNX Runtime differs from PyTorch by {worst:.2e}, more than {TOLERANCE:.0e}. The file was not kept.")
     return Exported(path, path.stat().st_size, OPSET, worst, tuple(names), served.outputs)
+
+
+def _similarity(served: Served, example: Table) -> str:
+    """How training compared the tower's vectors: by inner products, which are cosines where every vector has length 1."""
+    lengths = np.linalg.norm(answers(served, example)[0], axis=1)
+    return "cosine" if np.allclose(lengths, 1, atol=1e-4) else "ip"
 
 
 def _to_onnx(served: Served, names: list[str], example: Table) -> onnx.ModelProto:
