@@ -10,6 +10,7 @@ import type { Round } from "./watch.js";
 interface Options {
   readonly format: DiagnosticFormat;
   readonly watch?: boolean;
+  readonly fix?: boolean;
 }
 
 export const checkCommand = (): Command =>
@@ -21,38 +22,48 @@ export const checkCommand = (): Command =>
         .choices(["pretty", "json", "github"])
         .default("pretty"),
     )
-    .option("-w, --watch", "check again if a file or artefact changes")
+    .option("-w, --watch", "check again whenever a file or an artefact changes")
+    .addOption(new Option("--fix", "correct misspelt names and the like in the files").conflicts("watch"))
     .addHelpText(
       "after",
       `
 Examples:
   $ merlon check examples/shop/*.ensemble.ts
   $ merlon check --watch recommend.ensemble.ts
+  $ merlon check --fix recommend.ensemble.ts
   $ merlon check --format github *.ensemble.ts *.workflow.ts
 
+--fix makes the corrections that a message names exactly, where it names one alone, and shows what remains.
 Exit status: 0 when nothing is wrong, 1 otherwise; --watch ends with 0.`,
     )
-    .action(async (files: string[], { format, watch }: Options) => {
+    .action(async (files: string[], { format, watch, fix = false }: Options) => {
       if (!watch) {
-        await checkOnce(files, format);
+        await checkOnce(files, format, fix);
         return;
       }
       const { watchFiles } = await import("./watch.js");
       await watchFiles("check", () => checkOnce(files, format));
     });
 
-async function checkOnce(files: readonly string[], format: DiagnosticFormat): Promise<Round> {
+async function checkOnce(files: readonly string[], format: DiagnosticFormat, fix = false): Promise<Round> {
   const { compile, formatDiagnostics, rewrite } = await import("../compiler/index.js");
   const { operatorAdvice, settingAdvice } = await import("./project-typescript.js");
   const adviceOn = (file: string): string | undefined => {
     if (!isMerlonFile(file) || !existsSync(file)) return undefined;
     return operatorAdvice(file, rewrite(readFileSync(file, "utf8"), file).usesOperators) ?? settingAdvice(file);
   };
+  const compileFixed = async (file: string) => {
+    const { fixUntilDone } = await import("./fix-program.js");
+    return fixUntilDone(
+      () => compile(file),
+      line => process.stderr.write(`${line}\n`),
+    );
+  };
   const diagnostics = [];
   const read = new Set<string>();
   let advice: string | undefined;
   for (const file of files) {
-    const compiled = await compile(file);
+    const compiled = await (fix ? compileFixed(file) : compile(file));
     advice ??= format === "pretty" ? adviceOn(file) : undefined;
     diagnostics.push(...compiled.diagnostics);
     for (const each of compiled.files) read.add(each);

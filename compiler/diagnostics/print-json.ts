@@ -14,13 +14,17 @@ export function printDiagnosticsJson(diagnostics: readonly Diagnostic[], read: (
     version: 1,
     errors: diagnostics.filter(d => d.severity === "error").length,
     warnings: diagnostics.filter(d => d.severity === "warning").length,
-    diagnostics: diagnostics.map(({ code, severity, message, help, site, related }) => ({
+    diagnostics: diagnostics.map(({ code, severity, message, help, site, related, fixes }) => ({
       code,
       severity,
       message,
       help,
       ...range(site),
       related: related.map(({ note, site }) => ({ note, ...range(site) })),
+      fixes: fixes.map(({ title, edits }) => ({
+        title,
+        edits: edits.map(({ start, end, text }) => ({ ...range({ file: site.file, start, end }), text })),
+      })),
     })),
   };
   return `${JSON.stringify(document, null, 2)}\n`;

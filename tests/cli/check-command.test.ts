@@ -71,6 +71,52 @@ describe("check --format", () => {
   });
 });
 
+describe("check --fix", () => {
+  const check = (...args: string[]) =>
+    spawnSync(process.execPath, [MERLON, "check", ...args], { cwd: folder, encoding: "utf8" });
+
+  test("makes the exact corrections, round after round, and says which", () => {
+    write("w.workflow.ts", workflow("prise").replace("clip, source", "source").replace("float32", "float"));
+    const fixed = check("--fix", "w.workflow.ts");
+    expect(
+      fixed.stderr
+        .split("\n")
+        .filter(line => line.includes("fixed:"))
+        .sort(),
+    ).toEqual([
+      expect.stringMatching(/^w\.workflow\.ts:2:\d+: fixed: Replace "float" by "float32"$/),
+      expect.stringMatching(/^w\.workflow\.ts:3:\d+: fixed: Import `clip` from merlon$/),
+      expect.stringMatching(/^w\.workflow\.ts:3:\d+: fixed: Replace "prise" by "price"$/),
+    ]);
+    expect(fixed.status).toBe(0);
+    expect(readFileSync(join(folder, "w.workflow.ts"), "utf8")).toBe(
+      workflow("price")
+        .replace("clip, source", "source")
+        .replace("source,", "source,")
+        .replace("workflow }", "workflow, clip }"),
+    );
+    expect(check("--fix", "w.workflow.ts").stderr).not.toContain("fixed");
+  });
+
+  test("leaves what has no exact correction, or several, and the file as it was", () => {
+    const text = workflow("pric").replace('price: "float32"', 'pricy: "float32", price: "float32"');
+    write("w.workflow.ts", text);
+    const { status, stderr } = check("--fix", "w.workflow.ts");
+    expect(status).toBe(1);
+    expect(stderr).toContain("Did you mean `pricy` or `price`?");
+    expect(readFileSync(join(folder, "w.workflow.ts"), "utf8")).toBe(text);
+  });
+
+  test("json has the edits, and --watch is refused beside it", () => {
+    write("w.workflow.ts", workflow("prise"));
+    const [{ fixes }] = JSON.parse(check("--format", "json", "w.workflow.ts").stdout).diagnostics;
+    expect(fixes).toMatchObject([
+      { title: 'Replace "prise" by "price"', edits: [{ text: "price", start: { line: 3 }, end: { line: 3 } }] },
+    ]);
+    expect(check("--fix", "--watch", "w.workflow.ts").stderr).toContain("cannot be used with");
+  });
+});
+
 test("--off leaves a pass out of a build, and an unknown pass is refused with those there are", () => {
   const sample = "tests/samples/ensemble-look-ups/main.ensemble.ts";
   const steps = (out: string) => JSON.parse(readFileSync(join(out, "look_ups", "1", "plan.json"), "utf8")).steps.length;
