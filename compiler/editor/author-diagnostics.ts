@@ -7,6 +7,7 @@ import { type Range, toSourceRange } from "../1-rewrite/spans.js";
 import { operandFault } from "../2-check/operand-fault.js";
 import { reword } from "../2-check/reword.js";
 import type { Finding } from "../diagnostics/diagnostic.js";
+import type { Replacement } from "../diagnostics/fixes.js";
 import { asCompiler } from "./as-compiler.js";
 import type { MerlonCode } from "./language-plugin.js";
 import { DIAGNOSTIC_NUMBER } from "./virtual-text.js";
@@ -16,20 +17,29 @@ type Host = typeof ts;
 /** Operands of an operator that the rewriter refused: it has said why. */
 const ARITHMETIC = new Set([2362, 2363, 2365]);
 
+/** A diagnostic, and the corrections of it that we know. */
+export interface AuthorDiagnostic {
+  readonly diagnostic: ts.Diagnostic;
+  readonly replacements: readonly Replacement[];
+}
+
 export function authorDiagnostics(
   host: Host,
   program: ts.Program,
   fileName: string,
   raw: readonly ts.Diagnostic[],
   codeOf: (file: string) => MerlonCode | undefined,
-): ts.Diagnostic[] {
+): AuthorDiagnostic[] {
   const code = codeOf(fileName);
   const virtual = program.getSourceFile(fileName);
-  if (!code || !virtual) return [...raw];
+  if (!code || !virtual) return raw.map(diagnostic => ({ diagnostic, replacements: [] }));
   const files = new Map<string, ts.SourceFile>();
   const { findings, spans } = code;
   const checker = program.getTypeChecker();
-  const said = findings.map(finding => fromFinding(host, authorFile(host, files, fileName, code), finding));
+  const said = findings.map(finding => ({
+    diagnostic: fromFinding(host, authorFile(host, files, fileName, code), finding),
+    replacements: finding.replacements ?? [],
+  }));
   const found = raw.flatMap(diagnostic => {
     const start = diagnostic.start ?? 0;
     const range = toSourceRange(spans, { start, end: start + (diagnostic.length ?? 0) });
@@ -39,17 +49,16 @@ export function authorDiagnostics(
     const fault = operandFault(...asCompiler(host, checker, virtual), start);
     const message = reword(text, diagnostic.code, fault);
     const ours = message.code === "type/operand";
-    return [
-      {
-        ...diagnostic,
-        ...place(range),
-        file: authorFile(host, files, fileName, code),
-        ...(ours && { messageText: `${message.message}\n${message.help}`, source: "merlon" }),
-        relatedInformation: (diagnostic.relatedInformation ?? []).flatMap(related =>
-          atAuthor(host, files, related, codeOf),
-        ),
-      },
-    ];
+    const moved = {
+      ...diagnostic,
+      ...place(range),
+      file: authorFile(host, files, fileName, code),
+      ...(ours && { messageText: `${message.message}\n${message.help}`, source: "merlon" }),
+      relatedInformation: (diagnostic.relatedInformation ?? []).flatMap(related =>
+        atAuthor(host, files, related, codeOf),
+      ),
+    };
+    return [{ diagnostic: moved, replacements: message.replacements ?? [] }];
   });
   return [...said, ...found];
 }

@@ -9,11 +9,10 @@ import { isMerlonFile } from "../1-rewrite/file-form.js";
 import { type Span, toSource, toTarget } from "../1-rewrite/spans.js";
 import { findEnvironment } from "../typegen/environment.js";
 import { asCompiler } from "./as-compiler.js";
-import { authorDiagnostics } from "./author-diagnostics.js";
-import { authorEdits } from "./author-edits.js";
-import { authorSyntax } from "./author-syntax.js";
+import { type AuthorDiagnostic, authorDiagnostics } from "./author-diagnostics.js";
 import { type ColumnChoices, columnChoices } from "./column-completions.js";
 import { languagePlugin, type MerlonCode } from "./language-plugin.js";
+import { quickFixes, withOurNumbers } from "./quick-fixes.js";
 
 /** The plugin for tsserver. */
 export const servicePlugin: ts.server.PluginModuleFactory = modules => {
@@ -45,20 +44,23 @@ export const servicePlugin: ts.server.PluginModuleFactory = modules => {
         const choices = columnChoices(...asCompiler(modules.typescript, program.getTypeChecker(), source), offset);
         return choices && completionInfo(choices, code?.spans);
       };
+      /** Undefined for a file without operators of ours. */
+      const diagnose = (file: string): readonly AuthorDiagnostic[] | undefined => {
+        const code = isMerlonFile(file) ? codeOf(file) : undefined;
+        const program = code && service.getProgram();
+        return (
+          program && authorDiagnostics(modules.typescript, program, file, raw.getSemanticDiagnostics(file), codeOf)
+        );
+      };
       return override(service, {
-        getSemanticDiagnostics: file => {
-          const code = isMerlonFile(file) ? codeOf(file) : undefined;
-          const program = code && service.getProgram();
-          if (!program) return service.getSemanticDiagnostics(file);
-          return authorDiagnostics(modules.typescript, program, file, raw.getSemanticDiagnostics(file), codeOf);
+        getSemanticDiagnostics: file =>
+          diagnose(file)?.map(({ diagnostic }) => diagnostic) ?? service.getSemanticDiagnostics(file),
+        getCodeFixesAtPosition: (file, start, end, ...rest) => {
+          const found = diagnose(file);
+          const ours = found ? quickFixes(file, codeOf(file)!.source, found, start, end) : [];
+          return [...ours, ...service.getCodeFixesAtPosition(file, start, end, ...rest)];
         },
-        // tsserver converts places of definitions and implementations with it; they are the author's by then.
-        toLineColumnOffset: (file, position) => {
-          const code = isMerlonFile(file) ? codeOf(file) : undefined;
-          return code ? lineAndCharacter(code.source, position) : service.toLineColumnOffset!(file, position);
-        },
-        ...authorEdits(raw, service, codeOf),
-        ...authorSyntax(modules.typescript, service, () => info.project.getCompilationSettings(), author),
+        getSupportedCodeFixes: file => withOurNumbers(service.getSupportedCodeFixes(file)),
         getCompletionsAtPosition: (file, position, ...rest) => {
           const found = service.getCompletionsAtPosition(file, position, ...rest);
           return columns(file, position) ?? (found && { ...found, entries: found.entries.filter(e => !isGlue(e)) });
