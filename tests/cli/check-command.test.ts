@@ -85,14 +85,14 @@ describe("check --fix", () => {
         .sort(),
     ).toEqual([
       expect.stringMatching(/^w\.workflow\.ts:2:\d+: fixed: Replace "float" by "float32"$/),
-      expect.stringMatching(/^w\.workflow\.ts:3:\d+: fixed: Import `clip` from merlon$/),
       expect.stringMatching(/^w\.workflow\.ts:3:\d+: fixed: Replace "prise" by "price"$/),
+      expect.stringMatching(/^w\.workflow\.ts:3:\d+: fixed: Import `clip` from merlon$/),
     ]);
     expect(fixed.status).toBe(0);
     expect(readFileSync(join(folder, "w.workflow.ts"), "utf8")).toBe(
       workflow("price")
         .replace("clip, source", "source")
-        .replace("source,", "source,")
+
         .replace("workflow }", "workflow, clip }"),
     );
     expect(check("--fix", "w.workflow.ts").stderr).not.toContain("fixed");
