@@ -1,6 +1,7 @@
 /**
  * `merlon serve`: the same flags as `tritonserver`, with a help text of its own and errors that fit on a line.
  */
+import { existsSync } from "node:fs";
 import { isIP } from "node:net";
 import { isPatchedNode, NODE_FLOORS } from "../runtime/base/version-floors.js";
 import { didYouMean } from "../runtime/etl/nearest-name.js";
@@ -134,10 +135,16 @@ export async function serve(words: readonly string[]): Promise<void> {
             `--${unknown.replaceAll("_", "-")}`,
             FLAGS.map(({ name }) => `--${name}`),
           );
-    process.stderr.write(`merlon: ${lines.join("\n")}${guess && `.${guess}`}\n(add --help for what it takes)\n`);
+    const stray = lines.find(line => line.startsWith(STRAY))?.slice(STRAY.length);
+    const folder =
+      stray !== undefined && existsSync(stray) ? `. Name a repository with its flag: --model-repository ${stray}` : "";
+    process.stderr.write(`${lines.join("\n")}${guess && `.${guess}`}${folder}\n(add --help for what it takes)\n`);
     process.exit(1);
   }
 }
+
+/** How Triton's program refuses an argument that is no flag. */
+const STRAY = "Unexpected argument: ";
 
 /** A Node without the latest security fixes is fine on the own machine, and worth a warning elsewhere. */
 function warnAboutNode({ http, grpc }: ServeOptions): void {

@@ -14,6 +14,7 @@ import type { Round } from "./read-models.js";
 import { replaceVersions, WholeModelFault } from "./replace-versions.js";
 import type { SwapGroup } from "./swap-group.js";
 import { patiently, takeDown } from "./take-down.js";
+import { wayOut } from "./way-out.js";
 
 const FILES_IGNORED =
   "the files of the load request are ignored: these versions already serve with this configuration; unload the model, or send another version or configuration";
@@ -158,12 +159,34 @@ function linked(
   if (!fault) return ensemble;
   // A member reported the cycle that it closes; the answer has the member's text, the log has both.
   const closing = CYCLE.test(fault) && membersOf(ensemble).find(member => failureOf(member) === fault);
-  return failWhole(set, key, fault, closing ? cycleOf(closing, key) : fault);
+  return failWhole(set, key, fault, {
+    logged: closing ? cycleOf(closing, key) : fault,
+    way: missing.length > 0 ? wayToMember(set, key, fault, polled, missing) : undefined,
+  });
+}
+
+/** What to do about a member that no repository has; one that is there, and failed, has a hint of its own. */
+async function wayToMember(
+  { reader }: ModelSet,
+  key: string,
+  fault: string,
+  { folder }: PolledModel,
+  [member = ""]: readonly string[],
+): Promise<string | undefined> {
+  const models = [...(await reader.scan()).keys()];
+  return models.includes(member) ? undefined : wayOut(fault, { key, folder, models });
 }
 
 /** No version appears, and those that served are unloaded. @throws RuntimeFault always */
-async function failWhole(set: ModelSet, key: string, text: string, logged = text): Promise<never> {
+async function failWhole(
+  set: ModelSet,
+  key: string,
+  text: string,
+  { logged = text, way }: { readonly logged?: string; readonly way?: Promise<string | undefined> | undefined } = {},
+): Promise<never> {
   set.log.error("model_repository_manager", `Invalid argument: ${logged}`);
+  const hint = way && (await way);
+  if (hint) set.log.hint("model_repository_manager", hint);
   await patiently(takeDown(set, key, relink));
   return fail(set, key, text);
 }
@@ -184,7 +207,7 @@ async function replace(
 ): Promise<void> {
   const { states, known, empty } = set;
   logMissingVersions(set, key, polled);
-  if (polled.versions.length === 0) return failEmpty(set, key);
+  if (polled.versions.length === 0) return failEmpty(set, key, polled);
   const updated = before && states.isReady(key) ? unchangedVersions(before, polled) : new Set<ModelVersion>();
   const faults = await replaceVersions(set, key, polled, updated, group).catch(error =>
     error instanceof WholeModelFault ? failWhole(set, key, error.message) : Promise.reject(error),
@@ -204,10 +227,11 @@ function logMissingVersions({ log }: ModelSet, key: string, { config, versions }
 }
 
 /** @throws RuntimeFault always */
-function failEmpty(set: ModelSet, key: string): never {
+function failEmpty(set: ModelSet, key: string, { folder }: PolledModel): never {
   const { log, states, empty } = set;
   const text = `at least one version must be available under the version policy of model '${key}'`;
   log.error("model_repository_manager", `failed to load model '${key}': ${text}`);
+  log.hint("model_repository_manager", wayOut(text, { key, folder })!);
   if (!states.isReady(key)) {
     empty.add(key);
     if (!states.has(key)) states.set(key, new Map());

@@ -1,6 +1,9 @@
 /**
  * Polls the repositories: finds their models, reads each, and logs faults.
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { isModelName } from "../../../contract/files/model-name.js";
 import { PbtxtError } from "../../../triton-protos/pbtxt.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { ServerLog } from "../observe/server-log.js";
@@ -12,6 +15,7 @@ import type { Override } from "./override.js";
 import { AmbiguousModel, pollModel, requireModelName, UnknownModel } from "./poll-model.js";
 import type { PolledModel } from "./polled-model.js";
 import { CodeRefused } from "./uploaded-code.js";
+import { wayOut } from "./way-out.js";
 
 /** A real Triton's parser of text format writes its complaints by itself. */
 function tellComplaints(log: ServerLog, { complaints }: PbtxtError): void {
@@ -55,7 +59,7 @@ const poll = async (name: string, ...rest: OmitFirst<Parameters<typeof pollModel
 type OmitFirst<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never;
 
 /** Logs why a model cannot be read. @throws RuntimeFault always */
-function failPoll({ log, control }: RegistryOptions, key: string, name: string, error: unknown): never {
+function failPoll({ log, control, repositories }: RegistryOptions, key: string, name: string, error: unknown): never {
   const fault = RuntimeFault.from(error, (error as Error).message);
   const { cause } = fault;
   if (cause instanceof PbtxtError) tellComplaints(log, cause);
@@ -68,6 +72,10 @@ function failPoll({ log, control }: RegistryOptions, key: string, name: string, 
     "model_repository_manager",
     bare ? fault.message : `Poll failed for model directory '${key}': ${fault.message}`,
   );
+  const model = !bare && isModelName(name) ? name : undefined;
+  const folder = model && repositories.map(root => join(root, model)).find(existsSync);
+  const way = folder && wayOut(fault.message, { key, folder });
+  if (way) log.hint("model_repository_manager", way);
   if (cause instanceof PbtxtError && cause.complaints.length > 0) log.hint("model_repository_manager", cause.message);
   if (error instanceof AmbiguousModel && control === "explicit")
     log.error("model_repository_manager", `failed to poll model '${name}': model not found in any model repository.`);

@@ -21,6 +21,7 @@ import { closeVersions } from "./replace-versions.js";
 import { RunningLoads } from "./running-loads.js";
 import { takeDown } from "./take-down.js";
 import { unload } from "./unload-model.js";
+import { emptyWayOut } from "./way-out.js";
 
 export function createRegistry(options: RegistryOptions): Registry {
   const set = createModelSet(options);
@@ -69,8 +70,10 @@ function createModelSet(options: RegistryOptions): ModelSet {
 
 /** Loads every model, or those of these names with all that they name. */
 async function start(set: ModelSet, names: readonly string[]): Promise<boolean> {
-  const { reader, known } = set;
+  const { reader, known, options, log } = set;
   const found = await reader.scan();
+  const way = emptyWayOut(options.repositories, found.size === 0 && options.control !== "explicit");
+  if (way) log.hint("model_repository_manager", way);
   const unique = [...new Set(names)];
   const wanted = names.length > 0 ? (await Promise.all(unique.map(reader.placesOf))).flat() : [...found.keys()];
   for (const key of wanted) known.change(key, { isRequested: true });

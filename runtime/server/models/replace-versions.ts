@@ -19,6 +19,7 @@ import type { SwapGroup } from "./swap-group.js";
 import { STAND_IN_PARAMETER } from "./uploaded-code.js";
 import { NoGpu, VersionFault } from "./validate.js";
 import { LOADING, moved, UNAVAILABLE, type Version } from "./version-state.js";
+import { wayOut } from "./way-out.js";
 
 export interface ReplaceContext {
   readonly options: LoadOptions & { readonly retries?: number };
@@ -136,7 +137,11 @@ function failOne(context: ReplaceContext, how: Replacement, version: ModelVersio
   }
   const goesOn = how.updated.has(version) && before.get(version)?.ready !== undefined;
   const reason = `${STATUS[fault.code].label}: ${fault.message}`;
-  if (!goesOn) log.error("model_lifecycle", `failed to load '${key}' version ${version}: ${reason}`);
+  if (!goesOn) {
+    log.error("model_lifecycle", `failed to load '${key}' version ${version}: ${reason}`);
+    const way = wayOut(reason, { key, folder: polled.folder });
+    if (way) log.hint("model_lifecycle", way);
+  }
   if (error instanceof UnknownBackend && !hasBackend(config.backend))
     log.info("model_lifecycle", backendHint(config.backend));
   if (error instanceof NoGpu && error.hint) log.hint("model_lifecycle", `no GPU for '${key}': ${error.hint}.`);

@@ -113,6 +113,8 @@ test("bad command lines end with 1 and a reason", async () => {
     [["--model-repository", folder, "--http-port=x"], "Invalid option value. Got x"],
     [["--model-repository", folder, "--no-such-flag"], "--no-such-flag"],
     [["--model-repository", folder, "--http_prt=1"], "Did you mean `--http-port`?"],
+    [[folder], `Unexpected argument: ${folder}. Name a repository with its flag: --model-repository ${folder}`],
+    [["--model-repository", folder, "nowhere"], "Unexpected argument: nowhere\n"],
   ];
   for (const [args, reason] of cases) {
     const { output, ended } = start([...flags, ...args]);
