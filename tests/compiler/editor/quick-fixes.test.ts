@@ -1,6 +1,6 @@
 // Quick fixes in a live tsserver, as VS Code requests them: of our messages, and TypeScript's own for our files.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import "../needs/built.js";
+import "../../needs/built.js";
 import { type Editor, type Place, startEditor } from "./tsserver.js";
 
 interface Problem {

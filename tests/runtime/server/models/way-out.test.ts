@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { emptyWayOut, wayOut } from "#runtime/server/models/way-out.js";
-import { MERLON } from "../needs/built.js";
+import { MERLON } from "../../../needs/built.js";
 
-const MODELS = join(import.meta.dirname, "..", "samples", "artefacts", "models");
+const MODELS = join(import.meta.dirname, "..", "..", "..", "samples", "artefacts", "models");
 const CONFIG = `backend: "onnxruntime"
 max_batch_size: 8
 input [
