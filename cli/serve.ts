@@ -138,7 +138,9 @@ export async function serve(words: readonly string[]): Promise<void> {
     const stray = lines.find(line => line.startsWith(STRAY))?.slice(STRAY.length);
     const folder =
       stray !== undefined && existsSync(stray) ? `. Name a repository with its flag: --model-repository ${stray}` : "";
-    process.stderr.write(`${lines.join("\n")}${guess && `.${guess}`}${folder}\n(add --help for what it takes)\n`);
+    process.stderr.write(
+      `merlon: ${lines.join("\n")}${guess && `.${guess}`}${folder}\n(add --help for what it takes)\n`,
+    );
     process.exit(1);
   }
 }

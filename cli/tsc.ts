@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { fileForm } from "../compiler/1-rewrite/file-form.js";
 import { wantsColor } from "../contract/wants-color.js";
+import { findConfig, readProjectConfig, tscSettings } from "./project-config.js";
 import { operatorAdvice, type ProjectTypeScript, projectTypeScript } from "./project-typescript.js";
 
 export const tscCommand = (): Command =>
@@ -55,7 +56,7 @@ function adviceOnSettings(words: readonly string[]): readonly string[] {
   return file === undefined ? [] : tscSettings(readProjectConfig(file));
 }
 
-const say = (advice: string): void => void process.stderr.write(`merlon tsc: ${advice}\n`);
+const say = (advice: string): void => void process.stderr.write(`note: ${advice}\n`);
 
 /** Runs in this process, and ends it as `tsc` does. */
 async function runThroughVolar({ folder }: ProjectTypeScript, words: readonly string[]): Promise<void> {
@@ -95,8 +96,9 @@ async function runNative({ folder, teach }: ProjectTypeScript, words: readonly s
     child.once("error", fail);
     child.once("close", status => done(status ?? 1));
   });
-  const advice = code === 0 ? undefined : adviceOn(said.replace(ESCAPES, ""));
-  if (advice !== undefined) process.stderr.write(`note: ${advice}\n`);
+  if (code === 0) return code;
+  const advice = adviceOn(said.replace(ESCAPES, ""));
+  (advice === undefined ? adviceOnSettings(words) : [advice]).forEach(say);
   return code;
 }
 

@@ -10,6 +10,8 @@ import { type Span, toSource, toTarget } from "../1-rewrite/spans.js";
 import { findEnvironment } from "../typegen/environment.js";
 import { asCompiler } from "./as-compiler.js";
 import { type AuthorDiagnostic, authorDiagnostics } from "./author-diagnostics.js";
+import { authorEdits } from "./author-edits.js";
+import { authorSyntax } from "./author-syntax.js";
 import { type ColumnChoices, columnChoices } from "./column-completions.js";
 import { languagePlugin, type MerlonCode } from "./language-plugin.js";
 import { quickFixes, withOurNumbers } from "./quick-fixes.js";
@@ -60,6 +62,13 @@ export const servicePlugin: ts.server.PluginModuleFactory = modules => {
           const ours = found ? quickFixes(file, codeOf(file)!.source, found, start, end) : [];
           return [...ours, ...service.getCodeFixesAtPosition(file, start, end, ...rest)];
         },
+        // tsserver converts places of definitions and implementations with it. They are the author's by then.
+        toLineColumnOffset: (file, position) => {
+          const code = isMerlonFile(file) ? codeOf(file) : undefined;
+          return code ? lineAndCharacter(code.source, position) : service.toLineColumnOffset!(file, position);
+        },
+        ...authorEdits(raw, service, codeOf),
+        ...authorSyntax(modules.typescript, service, () => info.project.getCompilationSettings(), author),
         getSupportedCodeFixes: file => withOurNumbers(service.getSupportedCodeFixes(file)),
         getCompletionsAtPosition: (file, position, ...rest) => {
           const found = service.getCompletionsAtPosition(file, position, ...rest);

@@ -1,8 +1,10 @@
 /** Tensors of a graph ↔ columns: which column each tensor takes and becomes, whether dtypes and shapes agree, and what is reported where they do not. */
 import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { type ColumnSchema, column, isRagged, printType } from "../../contract/schema.js";
-import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
+import { SIMILARITY } from "../../contract/similarity.js";
+import type { OnnxSignature, OnnxTensor, Similarity } from "../../formats/onnx/onnx.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { namesOf, need, needType } from "../shared/author/columns.js";
@@ -22,7 +24,7 @@ export function namesTensors(call: Call<Author>, { inputs, outputs }: OnnxSignat
     const known = tensors.map(tensor => tensor.name);
     const tensor = names.find(name => !known.includes(name));
     if (tensor === undefined) continue;
-    const suggestion = didYouMean(tensor, known);
+    const suggestion = suggest(tensor, known);
     call.fail(messages.onnxTensorMissing({ path, side, tensor, known: listNames(known), suggestion }), {
       literal: tensor,
     });
@@ -214,7 +216,11 @@ export function vectorWidth({ shape }: Pick<OnnxTensor, "shape">): number | null
 }
 
 /** The column that a tensor of the answer becomes; reports one of another rank. */
-export function output(call: Call<Author>, tensor: OnnxTensor): { tensor: string; column: ColumnSchema } | undefined {
+export function output(
+  call: Call<Author>,
+  tensor: OnnxTensor,
+  similarity: Similarity | undefined,
+): { tensor: string; column: ColumnSchema } | undefined {
   const width = vectorWidth(tensor);
   if (width === undefined || width === -1 || !tensor.dtype || !isDType(tensor.dtype)) {
     call.fail(
@@ -230,6 +236,9 @@ export function output(call: Call<Author>, tensor: OnnxTensor): { tensor: string
   const name = call.params.outputs[tensor.name] ?? tensor.name;
   return {
     tensor: tensor.name,
-    column: column(name, tensor.dtype as DType, { ...(width !== null && { list: { min: width, max: width } }) }),
+    column: column(name, tensor.dtype as DType, {
+      ...(width !== null && { list: { min: width, max: width } }),
+      ...(width !== null && similarity && { properties: { [SIMILARITY]: similarity } }),
+    }),
   };
 }

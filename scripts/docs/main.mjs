@@ -31,7 +31,7 @@ export async function stageSite(name) {
   const { stage } = await import("./stage.mjs");
   const { includes } = await import("./includes.mjs");
   const staged = join(CACHE, name);
-  stage(staged, await includes());
+  stage(staged, await includes(CACHE));
   await makePlayground(join(staged, "public", "playground"));
   return staged;
 }

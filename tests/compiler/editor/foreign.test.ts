@@ -18,7 +18,7 @@ const json = (page: string, index: number): Record<string, Record<string, unknow
   const block = blocksOf(page).filter(({ language }) => language === "jsonc")[index]!;
   return JSON.parse(block.text.replaceAll(/\/\/.*$/gm, ""));
 };
-const SIX = json("README.md", 0);
+const SIX = json("docs/guides/editors.md", 0);
 const SEVEN = json("docs/guides/editors.md", 2);
 
 /** A program in each form, and a plain file that uses them, the client and the test kit. */
@@ -97,8 +97,7 @@ const without = (option: string): object => {
 vi.setConfig({ testTimeout: 300_000 });
 
 describe("with the settings of the documentation", () => {
-  test("README and docs/guides/editors.md have the same", () => {
-    expect(SIX).toEqual(json("docs/guides/editors.md", 0));
+  test("those of TypeScript 7.1 differ in the plugin and the mapper alone", () => {
     expect({ ...SEVEN, contentMappers: undefined }).toEqual({
       ...SIX,
       compilerOptions: { ...SIX.compilerOptions, plugins: undefined },
