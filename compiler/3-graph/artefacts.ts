@@ -294,6 +294,6 @@ function elsewhere(folder: string, path: string): string[] {
   return [...below, ...above]
     .filter(other => existsSync(resolve(folder, other)))
     .filter(other => project === undefined || isInside(project, resolve(folder, other)))
-    .filter(other => !/^(\.\.?[/\\]?)*$/.test(other))
+    .filter(other => /[^./\\]/.test(other))
     .slice(0, 1);
 }

@@ -35,6 +35,11 @@ describe("patterns in the sources", () => {
   /** Super-linear ones whose text is ours or the operator's own, with the reason. */
   const REVIEWED: Readonly<Record<string, string>> = {
     "compiler/2-check/reword.ts": "messages of the TypeScript compiler about the author's program",
+    "cli/project-config.ts": "the tsconfig.json of the author's project",
+    "cli/ui/page/tensor-text.ts": "what a person types into the page",
+    "compiler/diagnostics/fixes.ts": "the author's program",
+    "runtime/base/missing-package.ts": "errors of Node's loader",
+    "runtime/server/models/way-out.ts": "texts of at most 4,000 characters",
     "cli/project-typescript.ts": "the tsconfig.json of the author's project",
     "compiler/migrate/arithmetic.ts": "what lies between two operands of the author's program",
     "compiler/place-faults.ts": "stack traces of the author's program",

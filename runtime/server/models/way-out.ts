@@ -88,8 +88,12 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
   ],
 ];
 
+/** Characters of a text that is searched: names may be those of a load request, and the patterns take quadratic time. */
+const LONGEST = 4000;
+
 /** @param text why the load failed, as the log has it */
 export function wayOut(text: string, { key, folder = key, models = [] }: FailedModel): string | undefined {
+  if (text.length > LONGEST) return undefined;
   for (const [pattern, way] of WAYS) {
     const match = pattern.exec(text);
     if (match) return `hint: ${way(match, { folder, config: join(folder, "config.pbtxt"), models: [...models] })}`;
