@@ -1,5 +1,5 @@
 /**
- * The folders for `npm run mutate`. Each names its sources, the tests that should notice a change of them, and the time that a run took.
+ * The folders that `npm run mutate` knows. Each names its sources, the tests that should notice a change of them, and the time that a run took.
  * Tests that run the product from `dist/` (spawned programs, workers) do not belong here: mutants are in the sources alone.
  */
 
@@ -7,7 +7,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../run/graph.mjs";
 
-/** The running half of each operator, and its shared parts. */
+/** The running half of each operator, and what several share. */
 const kernelFiles = () =>
   readdirSync(join(ROOT, "operators"), { recursive: true })
     .filter(
@@ -47,10 +47,13 @@ export const FOLDERS = {
   http: {
     sources: ["runtime/server/transport/http/"],
     tests: [
-      "tests/server/{cloud-front-ends,generate-request,generate-route,hostile,http-bodies,http-parts,http-server,json-numbers}.test.ts",
-      "tests/server/{large-binary,onnx-errors,print-double,recorded-http,request-faults,shared-memory-checks,tensor-json}.test.ts",
-      "tests/server/{used-regions,verbose-log}.test.ts",
-      "tests/tracing/trace-file.test.ts",
+      "tests/runtime/server/transport/hostile.test.ts",
+      "tests/runtime/server/transport/http/*.test.ts",
+      "tests/runtime/server/backends/onnx-errors.test.ts",
+      "tests/runtime/wire/json/json-numbers.test.ts",
+      "tests/runtime/server/requests/{request-faults,shared-memory-checks,used-regions}.test.ts",
+      "tests/runtime/server/observe/verbose-log.test.ts",
+      "tests/runtime/server/observe/tracing/trace-file.test.ts",
     ],
     time: "60 of 3,544 mutants in 7 minutes on two loaded cores",
   },
@@ -113,9 +116,7 @@ export const FOLDERS = {
       "tests/runtime/stores/embeddings/embedding-table.test.ts",
       "operators/shared/kernel/pandas-hash.test.ts",
       "tests/walls/{arrow-file,npz,onnx-file,manifest,protobuf}.test.ts",
-      "tests/wire/{decimal,struct-value,wire-form}.test.ts",
-      "tests/etl/merlin-schema.test.ts",
-      "tests/formats/*/*.test.ts",
+      "tests/runtime/wire/json/decimal.test.ts",
       "operators/{query-feast,predict-implicit,filter-candidates}/*.test.ts",
     ],
     time: "about 5,600 mutants; not timed yet",
