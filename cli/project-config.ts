@@ -11,7 +11,6 @@ interface CompilerOptions {
   readonly target?: unknown;
   readonly lib?: unknown;
   readonly types?: unknown;
-  readonly skipLibCheck?: unknown;
 }
 
 interface ConfigText {
@@ -106,7 +105,7 @@ export const editorSettings: Advice = config => brokenAdvice(config) ?? moduleAd
 export function tscSettings(config: ProjectConfig): string[] {
   const broken = brokenAdvice(config);
   if (broken !== undefined) return [broken];
-  return [moduleAdvice, typesAdvice, declarationsAdvice].flatMap(advice => advice(config) ?? []);
+  return [moduleAdvice, typesAdvice].flatMap(advice => advice(config) ?? []);
 }
 
 export const brokenAdvice: Advice = ({ broken }) =>
@@ -124,11 +123,6 @@ const typesAdvice: Advice = ({ file, options: { lib, target, types } }) => {
   if (known) return undefined;
   return `\`merlon/client\` and \`merlon/testing\` need the types of \`await using\` and of Node: install @types/node, and add \`"lib": ["es2023", "esnext.disposable"]\` and \`"types": ["node"]\` to \`compilerOptions\` in ${file}.`;
 };
-
-const declarationsAdvice: Advice = ({ file, options: { skipLibCheck } }) =>
-  skipLibCheck === true
-    ? undefined
-    : `Merlon's declarations name packages that are optional: add \`"skipLibCheck": true\` to \`compilerOptions\` in ${file}.`;
 
 const namesNode = (types: unknown): boolean => Array.isArray(types) && (types.includes("node") || types.includes("*"));
 

@@ -212,7 +212,7 @@ describe("a fault that may be one row's own", () => {
   test.each(["NOT_FOUND", "INVALID_ARGUMENT"] as const)("of %s takes the other side for that row alone", async code => {
     expect(await answers(code, 7, [1, 7, 2, 7])).toEqual({
       score: [2, 3, 2, 3],
-      fallbacks: { f: "rows 1, 3 of the request, asked alone: step `a` (predictOnnx): no 7" },
+      fallbacks: { f: "rows 1, 3 of the request, run alone: step `a` (predictOnnx): no 7" },
       asked: [4, 1, 1, 1, 1],
     });
     expect(await answers(code, 7, [1, 2])).toEqual({ score: [2, 2], fallbacks: {}, asked: [2] });

@@ -130,7 +130,7 @@ test.each([
   const caller: ModelCaller = { ...forest().caller, describe: async () => described as never };
   await expect(prepare("predictForest", given, ".", caller)).rejects.toMatchObject({
     code: "INVALID_ARGUMENT",
-    message: "model `trees` is no forest of this plan. Build the ensemble again.",
+    message: "model `trees` is not a forest of this plan. Build the ensemble again.",
   });
 });
 

@@ -79,7 +79,7 @@ test("a workflow whose steps read other rows is not for rows of several requests
 
 describe("golden rows", () => {
   const DIFFERENCE = (): string =>
-    `golden rows of ${folder} come out otherwise than when it was fitted: column \`b\`, row 0, of step \`cap_b\` (clip) is 15, where 16 is expected. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`;
+    `golden rows of ${folder} differ from those stored at its fit: column \`b\`, row 0, of step \`cap_b\` (clip) is 15, where 16 is expected. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`;
   test("that come out as they did say nothing", async () => {
     write();
     golden({ a: [10], b: [15] });
@@ -110,7 +110,7 @@ describe("a folder that holds another fit", () => {
   const built = (digit: string) => column("a", "float32", { properties: { vocabulary_sum: sum(digit) } });
   test("than the ensemble was built with is refused, is a warning, or is not looked at", async () => {
     write();
-    const message = `${folder} holds another fit than the ensemble was built with: its ids of \`a\` are of vocabulary sha256:111111111111, not sha256:222222222222, and models read them as ids of the old one. Build the ensemble again with models of this fit, bring back the folder, or serve with \`--verify-workflows off\`.`;
+    const message = `${folder} is another fit than the one of the build. Its ids of \`a\` are of vocabulary sha256:111111111111, not sha256:222222222222, and models would read them as ids of the old one. Build the ensemble again with models of this fit, bring back the folder, or serve with \`--verify-workflows off\`.`;
     await expect(prepare([built("2")])).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message });
     const said: string[] = [];
     await prepare([b, built("2")], { onGoldenDifference: text => void said.push(text) });

@@ -125,6 +125,8 @@ const READ_BY: Readonly<Record<string, (block: Block) => boolean>> = {
   text: block => Object.hasOwn(PRINTED, keyOf(block)),
   json: ({ page }) => page === "docs/guides/testing.md",
   csv: ({ file }) => file !== undefined,
+  // tests/compiler/editor/foreign.test.ts checks projects with these settings.
+  jsonc: ({ page }) => page === "docs/guides/editors.md",
   yaml: ({ text }) => typeof parse(text).kind === "string",
 };
 

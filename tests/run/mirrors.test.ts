@@ -7,9 +7,19 @@ import { ROOT } from "./graph.mjs";
 
 /** Suites of the whole product, and the tests of the tests. */
 const SUITES: ReadonlySet<string> = new Set(
-  ["clients", "conformance", "fuzz", "mutation", "reference", "reliability", "run", "scorecard", "walls"].map(
-    name => `tests/${name}`,
-  ),
+  [
+    "clients",
+    "conformance",
+    "fuzz",
+    "mistakes",
+    "mutation",
+    "package",
+    "reference",
+    "reliability",
+    "run",
+    "scorecard",
+    "walls",
+  ].map(name => `tests/${name}`),
 );
 
 test("each folder of tests has the name of a folder of the tree, or is a suite of the whole product", () => {

@@ -74,7 +74,7 @@ async function bundle(entries, packages, out) {
       if (log.code === "UNRESOLVED_IMPORT") throw new Error(log.message);
     },
   });
-  await made.write({ dir: out, format: "esm", minify: true, chunkFileNames: "[name].js" });
+  await made.write({ dir: out, format: "esm", minify: true, keepNames: true, chunkFileNames: "[name].js" });
 }
 
 /** Declarations that programs are checked against, and the scripts of the explained graph, by the paths they are installed at. */

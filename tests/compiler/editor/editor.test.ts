@@ -182,14 +182,14 @@ describe("hover, definition, references, rename", () => {
     expect(await hover("clip({ min")).toContain("clip(bounds: ");
   });
 
-  test("a definition is the author's, or Merlon's own source", async () => {
+  test("a definition is the author's, or Merlon's declaration", async () => {
     const { file, text } = open('const a = user["age"] >> clip({ min: 0 });\n');
     const define = (place: Place) =>
       editor.ask<{ definitions: { file: string; start: Place }[] }>("definitionAndBoundSpan", { file, ...place });
     const own = await define(placeOf(text, 'user["age"]'));
     expect(own.definitions.map(d => [d.file, d.start])).toEqual([[file, placeOf(text, "user =")]]);
     const operator = await define(placeOf(text, "clip({"));
-    expect(operator.definitions.map(d => d.file.split("/").slice(-2).join("/"))).toEqual(["clip/author.ts"]);
+    expect(operator.definitions.map(d => d.file.split("/").slice(-2).join("/"))).toEqual(["clip/author.d.ts"]);
   });
 
   test("references and rename stay in the author's text", async () => {

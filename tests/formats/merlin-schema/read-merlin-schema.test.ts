@@ -38,5 +38,5 @@ test("a folder has the JSON that Merlin writes before the text", () => {
 
 test("what has no columns is named", () => {
   const empty = write("empty.pbtxt", "");
-  expect(() => readMerlinSchema(empty)).toThrow(`${empty} is no Merlin schema: it has no columns`);
+  expect(() => readMerlinSchema(empty)).toThrow(`${empty} is not a Merlin schema: it has no columns`);
 });

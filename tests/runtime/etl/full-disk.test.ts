@@ -65,7 +65,7 @@ test("fit and transform report it, and the previous output stays", async () => {
     expect(transform.status).toBe(1);
     // A slow machine shows its progress before.
     expect(transform.err).toMatch(
-      /^(transform: .* rows\/s\n)*merlon: .*too large\. There is no room to write: free some/,
+      /^(transform: .* rows\/s\n)*merlon: .*too large\. There is no space to write: free some/,
     );
     const arrow = await limited(folder, 256, "transform", "etl", "--data", "data.parquet", "--out", "out.arrow");
     expect(arrow).toMatchObject({ status: 1, err: expect.stringMatching(NO_ROOM) });

@@ -147,7 +147,7 @@ describe("a search, a filter, a model and an ordering", () => {
     const of = (count: number): Column => ({ dtype: "int64", rows: rows(count), values: new BigInt64Array(count) });
     expect(explain(planOf(finds("found")), { "found.id": of(100_000) })).toHaveLength(1);
     expect(() => explain(planOf(finds("found")), { "found.id": of(100_001) })).toThrow(
-      "the request has 100001 candidates at one step, and parameter 'explain' tells of at most 100000; ask for fewer rows at once",
+      "the request has 100001 candidates at one step, and parameter 'explain' explains at most 100000; send fewer rows at once",
     );
   });
 });

@@ -92,7 +92,7 @@ test.runIf(linux)("weights that are mapped where they are, since there is no roo
     truncateSync(file, 4096);
     for (let i = 0; i < 3; i++)
       await expect(ask()).rejects.toThrow(
-        /weights\.bin has 4096 bytes, and had 24000000 when the model was loaded: .* Put the whole file back/,
+        /weights\.bin has 4096 bytes, and had 24000000 when the model was loaded: .* Restore the whole file/,
       );
     copyFileSync(`${file}.whole`, file);
     expect(await ask()).toBe(2 * COUNT);

@@ -15,7 +15,7 @@ const said = ({ code, message }: { code: string; message: string }): string => `
 const START = "Start it, or correct `connection_string` in feature_store.yaml.";
 const PASSWORD = "Give `username` and `password` in its `connection_string`.";
 const CERTIFICATE =
-  "If it asks for a client's certificate, name one with `ssl_certfile` and `ssl_keyfile` in its `connection_string`.";
+  "If it requires a client certificate, name one with `ssl_certfile` and `ssl_keyfile` in its `connection_string`.";
 const DROP_TLS = "If it does not speak TLS, drop `ssl=true` from its `connection_string`.";
 const ADD_TLS = "If it speaks TLS, write `ssl=true` in its `connection_string`.";
 const tls = { tls: true };
