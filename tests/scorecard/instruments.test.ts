@@ -1,7 +1,10 @@
 /**
  * The instruments of the scorecard find a costly request, a mixed response and a stalled server, and the seed fixes the draws.
  */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { climb, ratios } from "../fuzz/cost/climb.mjs";
@@ -127,4 +130,17 @@ test("tests that moved away from their prefix are missed", async () => {
     ...{ passed: 0, failed: 1, total: 1 },
     failures: ["tests/gone/: no test file"],
   });
+});
+
+test("results of a copy of the checkout count, also of tests beside an operator", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-report-"));
+  const report = join(folder, "vitest.json");
+  const testResults = ["operators/clip/clip.test.ts", "tests/operators/half-scores.test.ts"].map(path => ({
+    name: `/a/copy/${path}`,
+    assertionResults: [{ status: "passed", fullName: path }],
+  }));
+  writeFileSync(report, JSON.stringify({ testResults }));
+  const counted = await testRuns(report).count(["operators/clip/clip.test", "tests/operators/half-scores"]);
+  rmSync(folder, { recursive: true });
+  expect(counted).toEqual({ passed: 2, failed: 0, total: 2, failures: [] });
 });

@@ -10,11 +10,14 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
 
-/** @returns paths of test files below `tests/` that begin with one of the prefixes, and the prefixes of which there is none */
+/** Folders with test files: operators have theirs beside them. */
+const FOLDERS = ["tests", "operators"];
+
+/** @returns paths of test files that begin with one of the prefixes, and the prefixes of which there is none */
 function filesOf(prefixes) {
-  const all = readdirSync(join(ROOT, "tests"), { recursive: true })
-    .map(path => `tests/${path}`)
-    .filter(path => path.endsWith(".test.ts"));
+  const all = FOLDERS.flatMap(folder =>
+    readdirSync(join(ROOT, folder), { recursive: true }).map(path => `${folder}/${path}`),
+  ).filter(path => path.endsWith(".test.ts"));
   return {
     files: all.filter(path => prefixes.some(prefix => path.startsWith(prefix))).sort(),
     without: prefixes.filter(prefix => !all.some(path => path.startsWith(prefix))),
@@ -39,6 +42,12 @@ async function runFiles(files, env) {
   }
 }
 
+/** The path inside a checkout, or inside a copy of one. */
+function insideCheckout(path) {
+  const at = FOLDERS.map(folder => path.lastIndexOf(`/${folder}/`)).find(index => index >= 0) ?? -1;
+  return path.slice(at + 1);
+}
+
 /** @param report path of vitest's JSON, if the whole suite has just run */
 export function testRuns(report) {
   const known = new Map();
@@ -48,7 +57,7 @@ export function testRuns(report) {
   if (report && existsSync(report))
     // Tests of walls may have run in a copy of the checkout.
     for (const { name, assertionResults } of JSON.parse(readFileSync(report, "utf8")).testResults)
-      known.set(name.slice(name.lastIndexOf("/tests/") + 1), assertionResults);
+      known.set(insideCheckout(name), assertionResults);
   return {
     /**
      * @param prefixes of paths, as `tests/reliability/`
