@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import type { ExplainFormat, PassName } from "../compiler/index.js";
+import { writeNamed } from "../contract/files/file-fault.js";
 import { wantsColor } from "../contract/wants-color.js";
 import { offOption } from "./off-option.js";
 import { tritonOptions } from "./triton-options.js";
@@ -75,6 +76,6 @@ Examples:
         return;
       }
       if (out === undefined) process.stdout.write(explained.text);
-      else writeFileSync(out, explained.text);
+      else writeNamed(out, path => writeFileSync(path, explained.text));
       if ("equal" in explained && !explained.equal) process.exitCode = 1;
     });

@@ -1,9 +1,9 @@
 /** `merlon check --fix`: applies the exact fixes of findings, and says which. */
-import { readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { relative, sep } from "node:path";
 import type { Diagnostic } from "../compiler/diagnostics/diagnostic.js";
 import { applyEdits, fixesOf } from "../compiler/diagnostics/fixes.js";
-import { siblingOf } from "../contract/files/sibling.js";
+import { replaceFile } from "../contract/files/replace-file.js";
 
 /** One fix can uncover the next: a corrected name may lack its import. */
 const MOST_ROUNDS = 5;
@@ -56,7 +56,5 @@ function fixOnce(diagnostics: readonly Diagnostic[], report: (line: string) => v
 /** Replaces a file whole, or the file that a link leads to. */
 function replaceText(file: string, text: string): void {
   const target = realpathSync(file);
-  const sibling = siblingOf(target);
-  writeFileSync(sibling, text, { flag: "wx", mode: statSync(target).mode });
-  renameSync(sibling, target);
+  replaceFile(target, text, { mode: statSync(target).mode });
 }

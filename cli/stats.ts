@@ -1,6 +1,7 @@
 /** `merlon stats DATA`: what data looks like, as a table and as a page, and how far a second set has drifted. */
-import { writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { writeNamed } from "../contract/files/file-fault.js";
 import type { ColumnStats } from "../runtime/etl/column-stats.js";
 import type { DataStats } from "../runtime/etl/stats.js";
 import { databaseOptions } from "./fit.js";
@@ -42,7 +43,7 @@ Below 0.1 the sets are alike; from 0.25 they are different populations. KS = max
       });
       if (options.html !== undefined) {
         const { statsPage } = await import("../runtime/etl/stats-page.js");
-        await writeFile(options.html, statsPage(stats));
+        writeNamed(options.html, path => writeFileSync(path, statsPage(stats)));
       }
       process.stdout.write(options.json ? `${JSON.stringify(stats, null, 2)}\n` : await table(stats));
       if (options.html !== undefined && !options.json) process.stdout.write(`✔ Drawn in ${options.html}\n`);

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command } from "commander";
 import { isMerlonFile, PROGRAM_FILES } from "../compiler/1-rewrite/file-form.js";
+import { writeNamed } from "../contract/files/file-fault.js";
 import { withClient } from "./client/connection.js";
 
 interface Options {
@@ -74,7 +75,7 @@ async function writeModels({ out = "merlon-models.ts", check, server, modelRepos
     process.exitCode = isFresh ? 0 : 1;
     return;
   }
-  if (!isFresh) writeFileSync(out, text);
+  if (!isFresh) writeNamed(out, path => writeFileSync(path, text));
   const count = Object.keys(models).length;
   const use = out.endsWith(".d.ts") ? "connect<Models>(url)" : "connect<Models>(url, { models })";
   process.stdout.write(

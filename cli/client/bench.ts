@@ -1,6 +1,7 @@
 /** `merlon client bench MODEL`: a concurrency sweep, as perf_analyzer prints it. */
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { writeNamed } from "../../contract/files/file-fault.js";
 import { benchCsv, benchLines, benchPage } from "./bench-report.js";
 import { type ConnectionOptions, connected, positive, printJson, withClient } from "./connection.js";
 import { type BenchPoint, measure } from "./measure.js";
@@ -61,8 +62,9 @@ export const benchCommand = (): Command =>
           if (!options.json) process.stdout.write(benchLines(points.at(-1)!, points.length === 1));
         }
         if (options.json) process.stdout.write(printJson(points));
-        if (options.csv) writeFileSync(options.csv, benchCsv(points));
-        if (options.html) writeFileSync(options.html, benchPage(points, model, client.address));
+        if (options.csv) writeNamed(options.csv, path => writeFileSync(path, benchCsv(points)));
+        if (options.html)
+          writeNamed(options.html, path => writeFileSync(path, benchPage(points, model, client.address)));
         for (const file of [options.csv, options.html])
           if (file && !options.json) process.stdout.write(`✔ Wrote ${file}\n`);
       });

@@ -1,9 +1,9 @@
 /**
  * Programs → their `merlon-env.d.ts`, written whole and only when it changes.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
-import { siblingOf } from "../../contract/files/sibling.js";
+import { replaceFile } from "../../contract/files/replace-file.js";
 import { loadSources } from "../2-check/sources.js";
 import { artefactReader } from "../3-graph/artefacts.js";
 import type { Message } from "../diagnostics/diagnostic.js";
@@ -52,9 +52,7 @@ export function typegen(programs: readonly string[], out: string): Typegen {
 
 /** Writes the file by way of a sibling, so that an editor never reads half of it. */
 export function writeEnvironment(file: string, text: string): void {
-  const sibling = siblingOf(file);
-  writeFileSync(sibling, text, { flush: true, flag: "wx" });
-  renameSync(sibling, file);
+  replaceFile(file, text);
 }
 
 /**

@@ -31,7 +31,7 @@ export function unwritable(path: string, error: unknown): Error {
   } catch (refused) {
     return new Error(`${path} can't be written: ${reasonOf(refused)} (${above})`, { cause: error });
   }
-  return new Error(`${path} can't be written: ${(error as Error).message}`, { cause: error });
+  return new Error(`${path} can't be written: ${reasonOf(error)}`, { cause: error });
 }
 
 /** Reads a named file. @throws Error naming it */
@@ -41,5 +41,15 @@ export function readNamed<T>(what: string, path: string, read: (path: string) =>
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw code !== undefined && code in REASONS ? unreadable(what, path, error) : error;
+  }
+}
+
+/** Writes a named file. @throws Error naming it; an error without a code of the file system is thrown as it is */
+export function writeNamed<T>(path: string, write: (path: string) => T): T {
+  try {
+    return write(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw code !== undefined && code in REASONS ? unwritable(path, error) : error;
   }
 }
