@@ -5,6 +5,7 @@ import { clearForm, fillForm, readForm, showForm } from "./form.js";
 import { showHistory, showTotals } from "./overview.js";
 import { loadPicture, showFigures, showPicture } from "./picture.js";
 import {
+  beginOpening,
   findOwn,
   followRequests,
   forgetRequests,
@@ -137,9 +138,10 @@ async function sendForm(): Promise<void> {
   const id = `page-${Math.random().toString(36).slice(2, 10)}`;
   const request = readForm(metadata, id, mistake => say(mistake, "bad"));
   if (!request) return;
+  const turn = beginOpening();
   await send(metadata.name, request).catch((error: Error) => say(`the server is away: ${error.message}`, "bad"));
   const own = await findOwn(id);
-  if (own !== undefined) await openRequest(own);
+  if (own !== undefined) await openRequest(own, turn);
 }
 
 at("form").addEventListener("submit", event => {

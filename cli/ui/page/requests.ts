@@ -92,9 +92,16 @@ export async function findOwn(requestId: string): Promise<number | undefined> {
   return undefined;
 }
 
-export async function openRequest(id: number): Promise<void> {
+let opening = 0;
+
+/** Numbers what the reader opens. The last one is shown, in whatever order the server responds. */
+export const beginOpening = (): number => ++opening;
+
+/** @param turn of `beginOpening`; a request that was opened later wins */
+export async function openRequest(id: number, turn = beginOpening()): Promise<void> {
   const got = await call(`/requests/${id}`);
   const detail = (await got.json()) as Detail & { readonly error?: string };
+  if (turn !== opening) return;
   if (!got.ok) {
     at("trace").replaceChildren(element("p", detail.error, { class: "bad" }));
     return;
