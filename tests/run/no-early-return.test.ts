@@ -32,7 +32,10 @@ function earlyReturns(name: string, text: string): number[] {
 }
 
 test("no test of the tree returns before its end", () => {
-  const found = testFiles().flatMap(file =>
+  // Other tests make these while they run, and remove them.
+  const files = testFiles().filter(file => !file.startsWith("tests/run/made-"));
+  expect(files.length).toBeGreaterThan(400);
+  const found = files.flatMap(file =>
     earlyReturns(file, readFileSync(join(ROOT, file), "utf8")).map(line => `${file}:${line}`),
   );
   expect(found).toEqual([]);
