@@ -145,7 +145,7 @@ export async function serve(words: readonly string[]): Promise<void> {
   }
 }
 
-/** How Triton's program refuses an argument that is no flag. */
+/** Triton's refusal of an argument that is not a flag. */
 const STRAY = "Unexpected argument: ";
 
 /** A Node without the latest security fixes is fine on the own machine, and worth a warning elsewhere. */
