@@ -107,6 +107,11 @@ async function choose(name: string): Promise<void> {
   const { tab, request } = readPlace();
   writePlace({ tab, model: name, ...(request !== undefined && { request }) }, true);
   const path = pathName(name);
+  // Until its inputs are known nothing can be typed: the form of the model before would be replaced with the text in it.
+  if (state.metadata?.name !== name) {
+    state.metadata = undefined;
+    clearForm();
+  }
   const [got, svg] = await Promise.all([
     path === undefined ? undefined : call(`/v2/models/${path}`),
     loadPicture(name),

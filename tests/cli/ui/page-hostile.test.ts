@@ -93,6 +93,7 @@ const choose = async (name: string): Promise<void> => {
     .locator("#name")
     .filter({ hasText: new RegExp(`^${name}$`) })
     .waitFor();
+  await page.locator("#fields textarea").first().waitFor({ state: "attached" });
 };
 const send = async (): Promise<void> => {
   await page.locator('#form button[type="submit"]').click();
