@@ -3,7 +3,7 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type KernelFiles, readText } from "./control-group.js";
+import { type KernelFiles, readText } from "../../runtime/base/control-group.js";
 import { elfNeeds } from "./elf-needs.js";
 import type { Finding } from "./finding.js";
 import type { FindLibrary } from "./libraries.js";

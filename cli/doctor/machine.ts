@@ -2,9 +2,9 @@
  * Checks the machine and Node.
  */
 import { availableParallelism, cpus, totalmem } from "node:os";
+import { cpuQuota } from "../../runtime/base/control-group.js";
 import { defaultMemoryLimit } from "../../runtime/base/memory/memory-limit.js";
 import { isPatchedNode, NODE_FLOORS } from "../../runtime/base/version-floors.js";
-import { cpuQuota } from "./control-group.js";
 import type { Finding } from "./finding.js";
 
 const GIB = 2 ** 30;

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { cpuQuota } from "#cli/doctor/control-group.js";
 import { type CudaPlaces, cudaFindings } from "#cli/doctor/cuda.js";
 import { elfNeeds } from "#cli/doctor/elf-needs.js";
 import { libraryFinder } from "#cli/doctor/libraries.js";
+import { cpuQuota } from "#runtime/base/control-group.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-doctor-cuda-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
