@@ -47,7 +47,10 @@ const COMMANDS = { serve: "cli/serve.js", tritonserver: "cli/tritonserver/comman
 for (const folder of [out, bin]) rmSync(folder, { recursive: true, force: true });
 const output = [
   ...(await write("cjs", COMMANDS, [ownImport])),
-  ...(await write("cjs", { "javascript-worker": "runtime/server/backends/javascript/worker.js" })),
+  ...(await write("cjs", {
+    "javascript-worker": "runtime/server/backends/javascript/worker.js",
+    "server-worker": "runtime/server/workers/worker.js",
+  })),
   ...(await write("esm", {
     "evaluation-worker": "compiler/3-graph/evaluation-worker.js",
     dsl: "compiler/dsl/index.js",

@@ -39,6 +39,12 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag("id", "string", "Server name in the metadata (default triton)."),
       flag("address", "string", "Address of all ports (default 127.0.0.1 for merlon serve, 0.0.0.0 for tritonserver)."),
       flag("exit-timeout-secs", "integer", "Seconds for requests in flight at shutdown (default 30)."),
+      own(
+        "workers",
+        "N|auto",
+        "Processes that serve (default 1; auto: one a processor); see docs/explanations/workers.md.",
+      ),
+      own("worker-timeout", "SECONDS", "Silence after which a worker is replaced (default 30, 0 for none)."),
       own("drain-delay", "SECONDS", "Seconds after SIGTERM of serving while not ready (default 0)."),
     ],
   ],

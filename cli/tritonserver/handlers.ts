@@ -19,6 +19,7 @@ import {
   readSeed,
   readSetting,
   readSize,
+  readWorkers,
 } from "./values.js";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -235,6 +236,8 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
   "fault-admin-port": (o, v) => (o.faultAdminPort = readPort(v)),
+  workers: (o, v) => (o.workers = readWorkers(v)),
+  "worker-timeout": (o, v) => (o.workerTimeoutSeconds = readSeconds(v, "worker-timeout")),
   seed: (o, v) => (o.seed = readSeed(v)),
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),

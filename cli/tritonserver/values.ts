@@ -66,6 +66,15 @@ export function readSeconds(text: string, flag: string): number {
   return seconds;
 }
 
+const MOST_WORKERS = 256;
+
+export function readWorkers(text: string): number | "auto" {
+  if (text === "auto") return text;
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > MOST_WORKERS) throw new Error(`--workers takes auto, or 1 to ${MOST_WORKERS}. Got ${text}`);
+  return count;
+}
+
 export function readFloat(text: string): number {
   const value = Number.parseFloat(text);
   if (Number.isNaN(value)) throw new Error(`Invalid option value. Got ${text}`);

@@ -61,6 +61,7 @@ export const NAVIGATION = [
       "explanations/randomness.md",
       "explanations/memory.md",
       "explanations/threads.md",
+      "explanations/workers.md",
     ],
   },
   { title: "Project", pages: ["releasing.md"] },

@@ -20,6 +20,7 @@ const HELP = `Plays recorded requests to a server and compares its answers with 
   --filter TEXT       groups whose name contains it
   --target HOST:GRPC[,HTTP[,METRICS]]   a server that runs, with a group's repository and flags (one group: see --filter)
   --triton FOLDER     a real Triton that is started for each group: a built one, or a Python environment with nvidia-pytriton
+  --workers N         servers of N processes
   --verbose           differences with a known reason too
   --report            writes tests/conformance/report.md
   --update-known      writes today's differences to the list of known ones
@@ -33,6 +34,7 @@ const { values: flags } = readFlags({
     filter: { type: "string", default: "" },
     target: { type: "string" },
     triton: { type: "string" },
+    workers: { type: "string" },
     "update-known": { type: "boolean", default: false },
     report: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -46,7 +48,9 @@ if (flags.help) {
 let known = readKnown();
 const results: GroupResult[] = [];
 const { triton } = flags;
-const start = flags.target ? async () => running(flags.target!) : triton ? realTriton(triton) : startServer;
+const startOwn = (group: Parameters<typeof startServer>[0]): Promise<Target> =>
+  startServer(group, flags.workers === undefined ? [] : [`--workers=${flags.workers}`]);
+const start = flags.target ? async () => running(flags.target!) : triton ? realTriton(triton) : startOwn;
 for (const whole of readGroups(flags.filter)) {
   const group = triton ? answerable(whole, triton) : whole;
   if (group.records.length === 0) continue;

@@ -23,8 +23,8 @@ export interface Target {
 const SERVE = new URL("dist/cli/tritonserver.js", ROOT).pathname;
 const START_MS = 30_000;
 
-/** @throws Error with the server's last lines when it doesn't start */
-export async function startServer(group: Group): Promise<Target> {
+/** @param more flags besides the group's @throws Error with the server's last lines when it doesn't start */
+export async function startServer(group: Group, more: readonly string[] = []): Promise<Target> {
   const { repository: name, server_flags = [], env = {} } = group.records[0]!;
   const scratch = mkdtempSync(join(tmpdir(), "merlon-conformance-"));
   const repository = join(scratch, name);
@@ -44,6 +44,7 @@ export async function startServer(group: Group): Promise<Target> {
       // The recorded server was built without tracing.
       "--allow-trace=false",
       ...server_flags,
+      ...more,
     ],
     env,
     repository,

@@ -12,11 +12,21 @@ import { inBackground } from "../../base/in-background.js";
 import { type BrowserHeaders, isForeignPage } from "../transport/http/browser-access.js";
 import { type Listener, listen } from "../transport/listen.js";
 import { type CheckedFault, checkFault, type Fault, parseFault } from "./fault.js";
-import type { FaultSet } from "./fault-set.js";
+import type { ActiveFault } from "./fault-set.js";
 
 interface Reply {
   readonly status: number;
   readonly body?: unknown;
+}
+
+type Later<T> = T | Promise<T>;
+
+/** The faults of a server: of one process, or the same in all its workers. */
+export interface AdminFaults {
+  list(): Later<readonly ActiveFault[]>;
+  add(fault: CheckedFault): Later<number>;
+  remove(id: number): Later<boolean>;
+  clear(): Later<void>;
 }
 
 const MAX_BODY = 2 ** 16;
@@ -24,7 +34,7 @@ const MAX_BODY = 2 ** 16;
 /** @param check refuses faults that would hit nothing @throws ListenError */
 export function serveFaultAdmin(
   port: number,
-  faults: FaultSet,
+  faults: AdminFaults,
   check: (faults: readonly CheckedFault[]) => Promise<void>,
 ): Promise<Listener> {
   const server = createServer((request, response) => {
@@ -48,7 +58,7 @@ export function serveFaultAdmin(
 
 async function answer(
   request: IncomingMessage,
-  faults: FaultSet,
+  faults: AdminFaults,
   check: (faults: readonly CheckedFault[]) => Promise<void>,
 ): Promise<Reply> {
   // A page in a browser can name another host for this address; it can't choose this header.
@@ -62,19 +72,19 @@ async function answer(
   if (id !== undefined && request.method !== "DELETE") return { status: 405, body: { error: "DELETE" } };
   switch (request.method) {
     case "GET":
-      return { status: 200, body: faults.list() };
+      return { status: 200, body: await faults.list() };
     case "POST": {
       if (!request.headers["content-type"]?.startsWith("application/json"))
         return { status: 415, body: { error: "send the fault as application/json" } };
       const fault = readFault(await readText(request));
       const checked = typeof fault === "string" ? parseFault(fault) : checkFault(fault);
       await check([checked]);
-      return { status: 200, body: { id: faults.add(checked) } };
+      return { status: 200, body: { id: await faults.add(checked) } };
     }
     case "DELETE":
-      if (id === undefined) faults.clear();
-      else if (!faults.remove(Number(id))) return { status: 404, body: { error: `there is no fault ${id}` } };
-      return { status: 200, body: faults.list() };
+      if (id === undefined) await faults.clear();
+      else if (!(await faults.remove(Number(id)))) return { status: 404, body: { error: `there is no fault ${id}` } };
+      return { status: 200, body: await faults.list() };
     default:
       return { status: 405, body: { error: "GET, POST or DELETE" } };
   }

@@ -14,8 +14,8 @@ export interface ActiveFault {
 }
 
 export interface FaultSet {
-  /** @param fault an object, or its short form `ranker:error,rate=0.1` @throws RuntimeFault @returns its id */
-  add(fault: Fault | string): number;
+  /** @param fault an object, or its short form `ranker:error,rate=0.1` @param id that it gets, the next one otherwise @throws RuntimeFault @returns its id */
+  add(fault: Fault | string, id?: number): number;
   /** Whether there was one. Requests that it holds go on. */
   remove(id: number): boolean;
   clear(): void;
@@ -59,9 +59,9 @@ export function createFaultSet(seed: bigint, clock: Clock = systemClock): FaultS
   };
   return {
     clock,
-    add(given) {
+    add(given, id = next) {
       const fault = { ...(typeof given === "string" ? parseFault(given) : checkFault(given)) };
-      const id = next++;
+      next = Math.max(next, id + 1);
       const until = fault.forMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + fault.forMs;
       entries.set(fault, { id, fault, random: createRandom(seed, "fault", id), until, hits: 0, waiting: [] });
       return id;

@@ -6,6 +6,7 @@ import type { ModelMiddleware } from "../models/model-middleware.js";
 import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { CheckedFault, Fault } from "./fault.js";
+import type { FaultSet } from "./fault-set.js";
 import { requireModels } from "./missing-model.js";
 
 export interface FaultOptions {
@@ -18,8 +19,14 @@ export interface FaultOptions {
 
 export interface OpenFaults {
   readonly middleware: ModelMiddleware;
-  /** Opens the admin call, if it is enabled. @returns its port @throws ListenError; RuntimeFault for a fault of a model that no repository has */
-  listen(log: ServerLog): Promise<number | undefined>;
+  readonly set: FaultSet;
+  /**
+   * Opens the admin call, if it is enabled. @param opens false for a worker of several, whose control process opens it
+   * @returns its port @throws ListenError; RuntimeFault for a fault of a model that no repository has
+   */
+  listen(log: ServerLog, opens: boolean): Promise<number | undefined>;
+  /** @throws RuntimeFault for a fault of a model that no repository has */
+  check(fault: CheckedFault): Promise<void>;
   /** Releases the requests that the faults hold, and closes the admin call. */
   close(): Promise<void>;
 }
@@ -46,6 +53,7 @@ export async function openFaults({
     if (registry) await requireModels(checked, registry);
   };
   return {
+    set,
     middleware: {
       ...layer,
       registry: inner => {
@@ -53,9 +61,10 @@ export async function openFaults({
         return layer.registry!(inner);
       },
     },
-    async listen(log) {
+    check: fault => require([fault]),
+    async listen(log, opens) {
       await require(set.list().map(({ fault }) => fault));
-      if (faultAdminPort === undefined) return undefined;
+      if (faultAdminPort === undefined || !opens) return undefined;
       admin = await serveFaultAdmin(faultAdminPort, set, require);
       log.info("faults", `Started fault admin at ${admin.address}:${admin.port}`);
       return admin.port;

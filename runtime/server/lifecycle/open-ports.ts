@@ -2,12 +2,14 @@
  * The ports of a server: gRPC, HTTP, those of clouds, metrics, opened in this order, and closed together. Those that need no model can open
  * before the models are loaded; all are announced when the server is ready for requests.
  */
+import type { ServerLog } from "../observe/server-log.js";
 import type { Listener } from "../transport/listen.js";
 import { countDown } from "./count-down.js";
 import { describeExposure, type Exposed } from "./exposure.js";
 import { announceStarted, exposedName, type PortService, reportWaiting, startService } from "./port-service.js";
 import { type Parts, portServices } from "./port-services.js";
 import type { OpenOptions, RunningServer } from "./server-options.js";
+import type { Adopt } from "./worker-side.js";
 
 export interface Ports {
   /** Those that are open now. */
@@ -27,8 +29,18 @@ interface OpenService {
   readonly listener: Listener;
 }
 
-export function createPorts(options: OpenOptions, parts: Parts): Ports {
-  const { log } = parts;
+/** @param adopt takes the connections in place of sockets that listen; then nothing is announced */
+export function createPorts(options: OpenOptions, parts: Parts, adopt?: Adopt): Ports {
+  return openPorts(() => portServices(options, parts, adopt), options, parts.log, adopt === undefined);
+}
+
+/** @param list the services, made when the first is opened */
+export function openPorts(
+  list: () => readonly PortService[],
+  options: OpenOptions,
+  log: ServerLog,
+  announces = true,
+): Ports {
   const open: OpenService[] = [];
   const stop = async (patience: number): Promise<void> => {
     const closing = open.splice(0);
@@ -43,7 +55,7 @@ export function createPorts(options: OpenOptions, parts: Parts): Ports {
   /** @param wanted which services open, or are open already @param each is called with each as soon as it is open */
   const start = async (wanted: (one: PortService) => boolean, each: (one: OpenService) => void): Promise<void> => {
     const before = [...open];
-    services ??= portServices(options, parts);
+    services ??= list();
     try {
       for (const service of services.filter(wanted)) {
         const one = before.find(other => other.service === service) ?? {
@@ -57,6 +69,7 @@ export function createPorts(options: OpenOptions, parts: Parts): Ports {
       await stop(0);
       throw error;
     }
+    if (!announces) return;
     for (const one of open) if (!before.includes(one)) log.info("exposure", describeExposure(exposureOf(one, options)));
   };
   return {
@@ -68,12 +81,13 @@ export function createPorts(options: OpenOptions, parts: Parts): Ports {
         ({ opensEarly }) => opensEarly,
         () => {},
       );
-      log.hint("main", "The ports are open; the server is live, and not ready until all models are loaded");
+      if (announces)
+        log.hint("main", "The ports are open; the server is live, and not ready until all models are loaded");
     },
     open: () =>
       start(
         () => true,
-        ({ service, listener }) => announceStarted(service, listener, log),
+        ({ service, listener }) => announces && announceStarted(service, listener, log),
       ),
     leave: () => {
       for (const { listener } of open) listener.leave();

@@ -6,7 +6,7 @@ import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { Registry } from "../models/registry-types.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { LogSettings } from "../observe/log-settings.js";
-import { createMetrics } from "../observe/metrics.js";
+import { createMetrics, type Metrics } from "../observe/metrics.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { ServerCalls } from "../requests/server-calls.js";
 import { serveGrpc } from "../transport/grpc/server.js";
@@ -15,10 +15,12 @@ import type { RouteContext } from "../transport/http/route.js";
 import { sageMaker } from "../transport/http/sagemaker.js";
 import { type HttpPort, serveFrontEnd, serveHttp, serveMetrics } from "../transport/http/server.js";
 import { vertexAi } from "../transport/http/vertex-ai.js";
+import type { ListenAt } from "../transport/listen.js";
 import { createRestriction, type Restriction } from "../transport/restriction.js";
 import type { Pattern } from "../transport/user-pattern.js";
 import type { PortService } from "./port-service.js";
 import type { OpenOptions } from "./server-options.js";
+import type { Adopt } from "./worker-side.js";
 
 export interface Parts {
   /** Memory of requests on all ports is charged to it. */
@@ -27,7 +29,8 @@ export interface Parts {
   readonly registry: Registry;
   readonly log: ServerLog;
   readonly logSettings: LogSettings;
-  readonly failures: FailureCounts;
+  /** The metrics at this moment. */
+  readonly printMetrics: () => string | Promise<string>;
 }
 
 /** The shared part of one server's services. */
@@ -38,20 +41,23 @@ interface Shared {
   /** The context of HTTP routes. */
   readonly frontEnd: RouteContext;
   readonly grpcRestriction: Restriction;
-  readonly printMetrics: () => string;
+  readonly adopt: Adopt | undefined;
 }
 
-/** @throws RuntimeFault for a restriction that does not parse */
-export function portServices(options: OpenOptions, parts: Parts): readonly PortService[] {
-  const { budget, calls, log, logSettings, registry } = parts;
-  const metrics = createMetrics({
+/** The metrics of one process. */
+export const createServerMetrics = (options: OpenOptions, budget: MemoryBudget, failures: FailureCounts): Metrics =>
+  createMetrics({
     cpu: options.allowCpuMetrics,
     config: options.metricsConfig,
-    failures: parts.failures,
+    failures,
     intervalMs: options.metricsIntervalMs,
     memory: () => ({ resident: process.memoryUsage.rss(), charged: budget.charged, limit: budget.limit }),
     pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
+
+/** @throws RuntimeFault for a restriction that does not parse */
+export function portServices(options: OpenOptions, parts: Parts, adopt?: Adopt): readonly PortService[] {
+  const { budget, calls, log, logSettings } = parts;
   const shared: Shared = {
     options,
     parts,
@@ -66,18 +72,23 @@ export function portServices(options: OpenOptions, parts: Parts): readonly PortS
       restriction: createRestriction(options.httpRestrictedApis),
       headerForwardPattern: undefined,
     },
-    printMetrics: () => metrics.print(registry.ready(), registry.failed()),
+    adopt,
   };
   return [
     grpcService(shared),
     httpService(shared),
     sageMakerService(shared),
     vertexAiService(shared),
-    metricsService(shared),
+    // With several workers it is the control process's.
+    ...(adopt ? [] : [metricsService(shared)]),
   ].filter(service => service !== undefined);
 }
 
-function grpcService({ options, parts, http, grpcRestriction }: Shared): PortService | undefined {
+/** The source of connections of a port of a worker. */
+const sourceOf = (adopt: Adopt | undefined, port: PortService["port"]): Pick<ListenAt, "adopt"> =>
+  adopt ? { adopt: (server, leave) => adopt(port, server, leave) } : {};
+
+function grpcService({ options, parts, http, grpcRestriction, adopt }: Shared): PortService | undefined {
   const at = options.grpc;
   const { budget, calls, log, logSettings } = parts;
   return (
@@ -88,7 +99,7 @@ function grpcService({ options, parts, http, grpcRestriction }: Shared): PortSer
       opensEarly: true,
       start: async () =>
         serveGrpc(
-          { ...at, reuse: options.reuseGrpcPort },
+          { ...at, reuse: options.reuseGrpcPort, ...sourceOf(adopt, "grpc") },
           {
             budget,
             calls,
@@ -106,7 +117,7 @@ function grpcService({ options, parts, http, grpcRestriction }: Shared): PortSer
   );
 }
 
-function httpService({ options, parts, http, frontEnd }: Shared): PortService | undefined {
+function httpService({ options, parts, http, frontEnd, adopt }: Shared): PortService | undefined {
   const at = options.http;
   const { log } = parts;
   return (
@@ -117,13 +128,14 @@ function httpService({ options, parts, http, frontEnd }: Shared): PortService | 
       opensEarly: true,
       start: async () => {
         const headerForwardPattern = await forwarded(options.httpHeaderForwardPattern, log);
-        return serveHttp({ ...at, ...http, reuse: options.reuseHttpPort }, { ...frontEnd, headerForwardPattern }, log);
+        const from = { ...at, ...http, reuse: options.reuseHttpPort, ...sourceOf(adopt, "http") };
+        return serveHttp(from, { ...frontEnd, headerForwardPattern }, log);
       },
     }
   );
 }
 
-function sageMakerService({ options, parts, http, frontEnd }: Shared): PortService | undefined {
+function sageMakerService({ options, parts, http, frontEnd, adopt }: Shared): PortService | undefined {
   const at = options.sageMaker;
   const { log } = parts;
   return (
@@ -132,14 +144,15 @@ function sageMakerService({ options, parts, http, frontEnd }: Shared): PortServi
       port: "sageMaker",
       at,
       opensEarly: false,
-      start: async () => serveFrontEnd({ ...at, ...http }, sageMaker(at, frontEnd, log), log),
+      start: async () =>
+        serveFrontEnd({ ...at, ...http, ...sourceOf(adopt, "sageMaker") }, sageMaker(at, frontEnd, log), log),
     }
   );
 }
 
-function vertexAiService({ options, parts, http, frontEnd, printMetrics }: Shared): PortService | undefined {
+function vertexAiService({ options, parts, http, frontEnd, adopt }: Shared): PortService | undefined {
   const at = options.vertexAi;
-  const { log, registry } = parts;
+  const { log, registry, printMetrics } = parts;
   return (
     at && {
       name: "Vertex AI",
@@ -151,13 +164,13 @@ function vertexAiService({ options, parts, http, frontEnd, printMetrics }: Share
         if (missing !== at.healthRoute)
           throw new RuntimeFault("INVALID_ARGUMENT", `${missing} is not defined for Vertex AI endpoint`);
         const respond = await vertexAi({ ...at, model: defaultModel(at.model, registry) }, frontEnd, printMetrics, log);
-        return serveFrontEnd({ ...at, ...http }, respond, log);
+        return serveFrontEnd({ ...at, ...http, ...sourceOf(adopt, "vertexAi") }, respond, log);
       },
     }
   );
 }
 
-function metricsService({ options, parts, http, printMetrics }: Shared): PortService | undefined {
+function metricsService({ options, parts, http }: Shared): PortService | undefined {
   const at = options.metrics;
   return (
     at && {
@@ -165,7 +178,7 @@ function metricsService({ options, parts, http, printMetrics }: Shared): PortSer
       port: "metrics",
       at,
       opensEarly: true,
-      start: async () => serveMetrics({ ...at, ...http }, printMetrics, parts.log),
+      start: async () => serveMetrics({ ...at, ...http }, parts.printMetrics, parts.log),
     }
   );
 }

@@ -32,6 +32,13 @@ interface Endpoint {
 
 export interface ServeOptions {
   readonly modelRepositories: readonly string[];
+  /**
+   * Number of processes that serve, `"auto"` for one a processor that this process may use. With more than one, this process only accepts
+   * connections, and restarts a worker that dies. Clients see one server. @default 1
+   */
+  readonly workers?: number | "auto";
+  /** Seconds of silence after which a worker is replaced, or ten times as many while it loads. 0 turns it off. @default 30 */
+  readonly workerTimeoutSeconds?: number;
   /** `false` leaves an endpoint out. */
   readonly http?: Endpoint | false;
   readonly grpc?: Endpoint | false;
@@ -200,6 +207,7 @@ export const withDefaults = (given: ServeOptions) => {
   const http = endpoint(given.http, 8000);
   return {
     modelRepositories: [...new Set(given.modelRepositories)],
+    workerTimeoutSeconds: given.workerTimeoutSeconds ?? 30,
     http,
     grpc: endpoint(given.grpc, 8001),
     vertexAi: given.vertexAi,

@@ -30,18 +30,28 @@ import { createCalls, type ServerState } from "../requests/server-calls.js";
 import { modelCaller, serverModels } from "../requests/server-models.js";
 import { createRateLimiter } from "../scheduling/rate-limiter.js";
 import { createPorts, type Ports } from "./open-ports.js";
+import { createServerMetrics } from "./port-services.js";
 import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "./server-options.js";
 import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
 import { stopModels } from "./stop-models.js";
+import type { WorkerSide } from "./worker-side.js";
 
 /**
  * Loads the repositories and opens the ports, which is later unless `opensEarly` says otherwise.
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
+  if (given.workers === undefined || given.workers === 1) return serveHere(given);
+  const { serveWithWorkers } = await import("../workers/serve-with-workers.js");
+  return serveWithWorkers(given, serveHere);
+}
+
+/** A server in this process alone. @param worker of a server with several: what it shares with the others */
+export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promise<RunningServer> {
   const { options, replay } = await resolveOptions(given);
   const logState = { ...options.log };
-  const log = createLog(logState, options.writeLog);
+  const own = createLog(logState, options.writeLog);
+  const log = worker?.log(own, logState) ?? own;
   const relief: Relief = {};
   const budget = new MemoryBudget(options.memoryLimit, {
     ratio: options.requestMemoryRatio,
@@ -62,10 +72,11 @@ export async function serve(given: ServeOptions): Promise<RunningServer> {
     cache,
     failures,
     middleware,
+    ...(worker && { agreement: worker.agreement, refuse: worker.refuse }),
   });
   return start({
     ...{ given, options, logState, log, relief, budget, failed, faults },
-    ...{ replay, unwatch, failures, registry, mocked },
+    ...{ replay, unwatch, failures, registry, mocked, worker },
   });
 }
 
@@ -91,6 +102,7 @@ interface ServerParts {
   readonly failures: FailureCounts;
   readonly registry: Registry;
   readonly mocked: MockedByName;
+  readonly worker: WorkerSide | undefined;
 }
 
 /** What mocks stand in for, by `MODEL` or `MODEL/STAGE`. */
@@ -98,15 +110,19 @@ type MockedByName = Map<string, Mocked>;
 
 /** Loads the models, opens the ports, and polls the repositories if that is wanted. @throws Error, after all that is undone */
 async function start(parts: ServerParts): Promise<RunningServer> {
-  const { given, options, log, logState, relief, budget, failed, faults, failures, registry, mocked } = parts;
+  const { given, options, log, logState, relief, budget, failed, faults, failures, registry, mocked, worker } = parts;
   let state: ServerState = failed ? "failed" : "loading";
   const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
-  const tracer = options.trace && createTracer(options.trace, isKnown, log);
+  const tracer = options.trace && createTracer({ ...options.trace, ...worker?.traces }, isKnown, log);
   const recent = options.recentRequests && createRecentRequests(options.recentRequests);
   const control = options.modelControlMode;
-  const calls = createCalls(registry, { ...options, control }, () => state, tracer, recent);
-  const logSettings = createLogSettings(logState, given.logFile);
-  const endpoints = createPorts(options, { calls, registry, log, logSettings, budget, failures });
+  const own = createCalls(registry, { ...options, control }, () => state, tracer, recent);
+  const ownLog = createLogSettings(logState, given.logFile);
+  const metrics = createServerMetrics(options, budget, failures);
+  const printMetrics = (): string => metrics.print(registry.ready(), registry.failed());
+  const local = { calls: own, logSettings: ownLog, printMetrics };
+  const shared = worker?.attach({ ...local, registry, faults }) ?? local;
+  const endpoints = createPorts(options, { ...shared, registry, log, budget }, worker?.adopt);
   const closing = (patience: number): Promise<void> => closeModels(parts, tracer, patience);
   let polling: Polling | undefined;
   try {
@@ -117,10 +133,10 @@ async function start(parts: ServerParts): Promise<RunningServer> {
       state = "serving";
     }
     options.onLoaded();
-    if (!failed && control === "poll") polling = startPolling(registry, options.repositoryPollSeconds, log);
-    log.hint("memory", limitLine(options.memoryLimit));
+    if (!failed && !worker && control === "poll") polling = startPolling(registry, options.repositoryPollSeconds, log);
+    if (!worker) log.hint("memory", limitLine(options.memoryLimit));
     await endpoints.open();
-    const faultAdmin = await faults?.listen(log);
+    const faultAdmin = await faults?.listen(log, !worker);
     if (options.returnMemory) relief.returner = createMemoryReturner({ budget, log });
     // Beside the first requests: leftovers of servers that were killed.
     inBackground(removeAbandonedFolders(), "removing what killed servers left");
@@ -218,7 +234,7 @@ async function layersOf(
 
 function createModels(
   options: OpenOptions,
-  { log, cache, failures, middleware }: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware">,
+  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "agreement" | "refuse">,
 ): Registry {
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,
@@ -231,19 +247,16 @@ function createModels(
     retries: options.modelLoadRetries,
     loadsAtOnce: options.modelLoadThreads,
     backendConfig: options.backendConfig,
-    cache,
     gpus: findGpus(options.gpu),
     rateLimiter: options.rateLimit ? createRateLimiter(options.rateLimitResources) : undefined,
     models: (namespace, ahead) => modelCaller(() => registry, namespace, ahead),
     server: serverModels(() => registry),
-    log,
-    middleware,
-    failures,
+    ...given,
     clock: options.clock,
     drawSeed: createSeeds(options.seed),
-    onGoldenDifference: onGoldenDifference(options, log),
+    onGoldenDifference: onGoldenDifference(options, given.log),
   });
-  const registry = middleware?.registry?.(models) ?? models;
+  const registry = given.middleware?.registry?.(models) ?? models;
   return registry;
 }
 

@@ -30,9 +30,12 @@ export async function loadAll(
     });
   };
   const alone = [...polled].flatMap(([key, { dependencies }]) => (dependencies.length === 0 ? [key] : []));
-  await inParallel(alone, set.options.loadsAtOnce ?? 1, loadOne);
+  const { agreement } = set.options;
+  const together = agreement?.isActive === true;
+  await inParallel(alone, together ? 1 : (set.options.loadsAtOnce ?? 1), loadOne);
   for (const key of polled.keys()) if (!alone.includes(key)) await loadOne(key);
-  if (await isWhole()) group.put();
+  const whole = await isWhole();
+  if (together ? await agreement.agreeWhole(whole) : whole) group.put();
   // As if they had never been read, so that the next poll loads them.
   else
     for (const key of group.leave()) known.change(key, { polled: { ...polled.get(key)!, mark: "", files: new Map() } });

@@ -2,6 +2,7 @@
  * The options of a load.
  */
 
+import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Clock } from "../../base/clock.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
 import type { ResponseCache } from "../cache/local-cache.js";
@@ -9,6 +10,7 @@ import type { ServerModels } from "../contract.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
+import type { Agreement } from "./agreement.js";
 import type { Gpus } from "./gpus.js";
 import type { ModelMiddleware } from "./model-middleware.js";
 import type { Ahead } from "./swap-group.js";
@@ -38,6 +40,10 @@ export interface LoadOptions {
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
   /** Files that native code may open at once. Default: those that a manifest of `merlon build` lists. */
   readonly isTrusted?: PrepareContext["isTrusted"];
+  /** Present in a server with several workers. */
+  readonly agreement?: Agreement | undefined;
+  /** Why a model cannot be served here, if it cannot. */
+  readonly refuse?: ((config: ModelConfig) => string | undefined) | undefined;
 }
 
 export interface RegistryOptions extends LoadOptions {

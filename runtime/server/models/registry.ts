@@ -36,6 +36,12 @@ export function createRegistry(options: RegistryOptions): Registry {
     backends: () => [...set.backends],
     failed: () => [...set.failed.values()],
     empty: () => [...set.empty],
+    marks: () =>
+      new Map(
+        set.known
+          .polled()
+          .flatMap(([key, { mark, upload }]) => (states.isReady(key) ? [[key, upload ? "" : mark] as const] : [])),
+      ),
     stop: () => stop(set),
     find(name, number, how) {
       const key = locate(set, name, how?.near);

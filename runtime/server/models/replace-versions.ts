@@ -7,6 +7,7 @@ import { inBackground } from "../../base/in-background.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js";
 import type { ServerLog } from "../observe/server-log.js";
+import { followed, outcomeOf } from "./agreement.js";
 import { logBackendStart, logModelEnd } from "./backend-lines.js";
 import type { VersionFolder } from "./layout.js";
 import type { LoadOptions } from "./load-options.js";
@@ -50,6 +51,8 @@ interface Replacement {
   /** Whether any version was ready when the load began. */
   readonly serving: boolean;
   readonly group: SwapGroup | undefined;
+  /** The reasons of versions that this worker loaded and another one did not. */
+  dropped?: ReadonlyMap<ModelVersion, string>;
 }
 
 /**
@@ -71,8 +74,8 @@ export async function replaceVersions(
   const next: Versions = new Map(polled.versions.map(({ version }) => [version, LOADING]));
   const how: Replacement = { key, polled, before, next, updated, serving, group };
   if (!serving) states.set(key, next);
-  const faults = await loadVersions(context, how);
-  if (faults.length > 0) {
+  const faults = await loadEverywhere(context, how);
+  if (faults !== "") {
     log.info("model_lifecycle", `failed to load '${key}'`);
     await dropLoaded(context, how);
   } else if (group && serving)
@@ -81,7 +84,22 @@ export async function replaceVersions(
       leave: () => inBackground(closeVersions(context, key, next), `unloading versions of ${key}`),
     });
   else takePlaces(context, how);
-  return faults.join("");
+  return faults;
+}
+
+/** Loads all versions, here and in the other workers of the server. @returns the faults of one of them @throws WholeModelFault */
+async function loadEverywhere(context: ReplaceContext, how: Replacement): Promise<string> {
+  const { agreement } = context.options;
+  if (!agreement?.isActive) return (await loadVersions(context, how)).join("");
+  const tell = (faults: string) => agreement.agree(how.key, outcomeOf(how.polled, how.next, faults, how.updated.size));
+  const own = await loadVersions(context, how).catch(async error => {
+    await tell(RuntimeFault.from(error).message);
+    throw error;
+  });
+  const failed = await tell(own.join(""));
+  if (!failed || own.length > 0) return own.join("");
+  how.dropped = followed(how.next, failed);
+  return failed.faults;
 }
 
 /** Loads all versions beside each other, into `next`. @returns their faults @throws WholeModelFault */
@@ -170,17 +188,19 @@ function takePlaces(context: ReplaceContext, { key, before, next, updated }: Rep
 /** A reload that fails leaves what was serving in its place; a first load that fails takes its good versions down. */
 async function dropLoaded(
   context: ReplaceContext,
-  { key, before, next, updated, serving }: Replacement,
+  { key, before, next, updated, serving, dropped }: Replacement,
 ): Promise<void> {
   const good = new Map([...next].filter(([, version]) => version.ready));
   if (serving)
-    for (const [version, { reason }] of next) {
+    for (const [version, { reason: own }] of next) {
+      const reason = dropped?.get(version) ?? own;
       const old = before.get(version);
       if (reason && (updated.has(version) || old?.state !== "READY"))
         before.set(version, Object.freeze({ ...(old ?? UNAVAILABLE), reason }));
     }
   else {
-    for (const [version, one] of good) next.set(version, moved(one, "dropped", { reason: UNLOADED }));
+    for (const [version, one] of good)
+      next.set(version, moved(one, "dropped", { reason: dropped?.get(version) ?? UNLOADED }));
     context.states.set(key, next);
   }
   await closeVersions(context, key, good);

@@ -9,12 +9,14 @@ import type { LogOptions } from "./server-log.js";
 type SettingValue = LogSettingsRequest_SettingValue;
 export type LogState = { -readonly [K in keyof LogOptions]: LogOptions[K] };
 
+type GrpcSettings = Readonly<Record<string, SettingValue>>;
+
 export interface LogSettings {
   /** Current settings under Triton's names, in its order. */
   print(): Readonly<Record<string, string | number | boolean>>;
   /** @throws RuntimeFault; nothing is changed then */
-  updateFromGrpc(settings: Readonly<Record<string, SettingValue>>): Readonly<Record<string, SettingValue>>;
-  updateFromJson(settings: Readonly<Record<string, unknown>>): void;
+  updateFromGrpc(settings: GrpcSettings): GrpcSettings | Promise<GrpcSettings>;
+  updateFromJson(settings: Readonly<Record<string, unknown>>): void | Promise<void>;
 }
 
 const SWITCHES = { log_info: "info", log_warning: "warning", log_error: "error" } as const;

@@ -38,6 +38,9 @@ export interface CallOptions {
   readonly serverVersion: string;
 }
 
+/** A server of several workers needs time for it. */
+type Later<T> = T | Promise<T>;
+
 export interface StagedStatistics extends ModelStatistics {
   readonly stages?: readonly {
     readonly name: string;
@@ -78,9 +81,9 @@ export interface ServerCalls {
   isModelReady(model: string, version: string): boolean;
   modelMetadata(model: string, version: string): ModelMetadataResponse;
   modelConfig(model: string, version: string): ModelConfig;
-  statistics(model: string, version: string): readonly ModelStatistics[];
+  statistics(model: string, version: string): Later<readonly ModelStatistics[]>;
   /** The same, and the counters of plans' stages, for which Triton's message has no field. */
-  statisticsWithStages(model: string, version: string): readonly StagedStatistics[];
+  statisticsWithStages(model: string, version: string): Later<readonly StagedStatistics[]>;
   index(readyOnly: boolean): Promise<readonly IndexEntry[]>;
   load(model: string, override?: Override): Promise<void>;
   /** @param dependents also unload an ensemble's members that were loaded only for it */

@@ -24,12 +24,12 @@ export interface RegionPart {
 export interface SharedMemory {
   /** All regions by name, or the one. @throws RuntimeFault */
   status(name: string): readonly Region[];
-  register(region: Region): void;
+  register(region: Region): void | Promise<void>;
   /**
    * All regions when the name is empty; an unknown one is not a fault. A region that a request uses stays until the last such request has
    * ended.
    */
-  unregister(name: string): void;
+  unregister(name: string): void | Promise<void>;
   /** For one request. */
   open(): UsedRegions;
 }

@@ -22,6 +22,8 @@ export interface ListenAt {
   readonly port: number;
   /** Shares the port with other servers that say so; the kernel spreads connections over them. */
   readonly reuse?: boolean;
+  /** Hands the server its connections, in place of a socket that listens. @param leave as `Listener.leave` */
+  readonly adopt?: ((server: Server, leave: () => void) => void) | undefined;
 }
 
 const portOf = (number: number): number => ((number % 65_536) + 65_536) % 65_536;
@@ -40,7 +42,7 @@ export class ListenError extends Error {
   }
 }
 
-type Listening = Pick<Server, "listen" | "close" | "address"> & {
+type Listening = Pick<Server, "listen" | "close" | "address" | "emit"> & {
   once(event: "error", act: (error: NodeJS.ErrnoException) => void): unknown;
   off(event: "error", act: (error: NodeJS.ErrnoException) => void): unknown;
   on(event: "connection", act: (socket: Socket) => void): unknown;
@@ -56,9 +58,54 @@ const MOST_OPEN_MS = 1000;
 /** @param drain ends connections: idle ones at once, the rest when `patience` is over; resolves when none is left */
 export function listen(
   server: Listening,
-  { address, port, reuse = false }: ListenAt,
+  at: ListenAt,
   drain: (patience: number) => Promise<void>,
   leave: () => void = () => {},
+): Promise<Listener> {
+  return at.adopt ? adopted(server, at, drain, leave) : listening(server, at, drain, leave);
+}
+
+/** A server that another process accepts for. */
+async function adopted(
+  server: Listening,
+  { address, port, adopt }: ListenAt,
+  drain: (patience: number) => Promise<void>,
+  leave: () => void,
+): Promise<Listener> {
+  const counted = countConnections(server);
+  adopt!(server as Server, leave);
+  return {
+    address,
+    port,
+    get connections() {
+      return counted();
+    },
+    leave,
+    async stop(patience) {
+      await drain(Math.max(0, patience - QUIET_MS));
+      // Its own timers end on this event, which a server that does not listen never emits.
+      server.emit("close");
+    },
+  };
+}
+
+/** @returns how many are open */
+function countConnections(server: Listening): () => number {
+  let connections = 0;
+  server.on("connection", socket => {
+    connections++;
+    socket.once("close", () => {
+      connections--;
+    });
+  });
+  return () => connections;
+}
+
+function listening(
+  server: Listening,
+  { address, port, reuse = false }: ListenAt,
+  drain: (patience: number) => Promise<void>,
+  leave: () => void,
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
@@ -77,13 +124,7 @@ export function listen(
       );
     };
     server.once("error", onError);
-    let connections = 0;
-    server.on("connection", socket => {
-      connections++;
-      socket.once("close", () => {
-        connections--;
-      });
-    });
+    const connections = countConnections(server);
     const options: ListenOptions & { reusePort?: boolean } = {
       port: portOf(port),
       host: address,
@@ -95,7 +136,7 @@ export function listen(
         address,
         port: (server.address() as AddressInfo).port,
         get connections() {
-          return connections;
+          return connections();
         },
         leave,
         async stop(patience) {

@@ -21,10 +21,18 @@ export interface TracerOptions {
   /** Path of Triton's trace file; empty for none. */
   readonly file: string;
   readonly otlp: OtlpOptions;
+  /** The file that clients see, where several workers write one each. */
+  readonly shownFile?: string;
+  /** This worker's share of a count of traces that a client sets. */
+  readonly shareCount?: (count: number) => number;
+  /** Number of the first trace; no two workers' ranges meet. */
+  readonly firstId?: number;
 }
 
 /** The settings of a Triton that starts without any for tracing. */
 export const USUAL_TRACING: TracerOptions = { mode: "triton", settings: {}, file: "", otlp: USUAL_OTLP };
+
+type PrintedSettings = Readonly<Record<string, string | readonly string[]>>;
 
 export interface Tracer {
   /** Whether a request may be traced at all. */
@@ -32,8 +40,8 @@ export interface Tracer {
   /** A trace for a request to this model, if it is sampled. @param traceparent the client's header: such a request is always traced */
   sample(model: string, traceparent?: string): TraceNotes | undefined;
   /** @throws RuntimeFault for a model that does not exist */
-  print(model: string): Readonly<Record<string, string | readonly string[]>>;
-  update(model: string, given: GivenSettings, protocol: "http" | "grpc"): void;
+  print(model: string): PrintedSettings | Promise<PrintedSettings>;
+  update(model: string, given: GivenSettings, protocol: "http" | "grpc"): void | Promise<void>;
   /** Writes what is left. */
   stop(): Promise<void>;
 }
@@ -56,7 +64,7 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
     mode === "opentelemetry"
       ? createOtlpExporter(options.otlp, log)
       : createTraceFile(file, text => log.error("tracer", text));
-  let lastId = 0;
+  let lastId = (options.firstId ?? 1) - 1;
   const merge = (base: TraceSettings, { own }: Scope): TraceSettings => ({
     level: own.level ?? base.level,
     rate: own.rate ?? base.rate,
@@ -102,11 +110,13 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
     },
     print(model) {
       requireModel(model);
-      return printSettings(settingsOf(model), mode, file);
+      return printSettings(settingsOf(model), mode, options.shownFile ?? file);
     },
     update(model, given, protocol) {
       requireModel(model);
-      const read = readSettings(given, protocol);
+      const all = readSettings(given, protocol);
+      const share = options.shareCount;
+      const read = share && all.count !== undefined && all.count > 0 ? { ...all, count: share(all.count) } : all;
       const scope = model ? (models.get(model) ?? { own: {}, seen: 0, open: 0 }) : server;
       sink.settled?.(scope, false);
       Object.assign(scope.own, read);

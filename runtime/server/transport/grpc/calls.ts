@@ -74,7 +74,9 @@ function addModelRpcs(table: RpcTable, calls: ServerCalls): void {
   table.rpc("ModelReady", ({ name, version }) => ({ ready: calls.isModelReady(name, version) }));
   table.rpc("ModelMetadata", ({ name, version }) => calls.modelMetadata(name, version));
   table.rpc("ModelConfig", ({ name, version }) => ({ config: calls.modelConfig(name, version) }));
-  table.rpc("ModelStatistics", ({ name, version }) => ({ model_stats: calls.statistics(name, version) }));
+  table.rpc("ModelStatistics", async ({ name, version }) => ({
+    model_stats: await calls.statistics(name, version),
+  }));
 }
 
 /** Which models there are; loads and unloads. */
@@ -113,9 +115,9 @@ function addMemoryRpcs(table: RpcTable, calls: ServerCalls): void {
     if (name) throw new RuntimeFault("NOT_FOUND", `Unable to find cuda shared memory region: '${name}'`);
     return {};
   });
-  table.rpc("SystemSharedMemoryRegister", region => {
+  table.rpc("SystemSharedMemoryRegister", async region => {
     requireShm();
-    calls.memory.register(region);
+    await calls.memory.register(region);
     return {};
   });
   table.rpc("CudaSharedMemoryRegister", ({ name }) => {
@@ -124,9 +126,9 @@ function addMemoryRpcs(table: RpcTable, calls: ServerCalls): void {
       `failed to register CUDA shared memory region: '${name}', GPUs not supported`,
     );
   });
-  table.rpc("SystemSharedMemoryUnregister", ({ name }) => {
+  table.rpc("SystemSharedMemoryUnregister", async ({ name }) => {
     requireShm();
-    calls.memory.unregister(name);
+    await calls.memory.unregister(name);
     return {};
   });
   table.rpc("CudaSharedMemoryUnregister", () => {
@@ -136,17 +138,17 @@ function addMemoryRpcs(table: RpcTable, calls: ServerCalls): void {
 }
 
 function addSettingsRpcs(table: RpcTable, calls: ServerCalls, log: LogSettings): void {
-  table.rpc("TraceSetting", ({ model_name, settings }) => {
+  table.rpc("TraceSetting", async ({ model_name, settings }) => {
     const { tracer } = calls;
     if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
     const given = Object.entries(settings).map(([key, { value }]) => [key, value] as const);
-    if (given.length > 0) tracer.update(model_name, Object.fromEntries(given), "grpc");
-    const printed = Object.entries(tracer.print(model_name)).map(
+    if (given.length > 0) await tracer.update(model_name, Object.fromEntries(given), "grpc");
+    const printed = Object.entries(await tracer.print(model_name)).map(
       ([key, value]) => [key, { value: typeof value === "string" ? [value] : value }] as const,
     );
     return { settings: Object.fromEntries(printed) };
   });
-  table.rpc("LogSettings", ({ settings }) => ({ settings: log.updateFromGrpc(settings) }));
+  table.rpc("LogSettings", async ({ settings }) => ({ settings: await log.updateFromGrpc(settings) }));
 }
 
 const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";

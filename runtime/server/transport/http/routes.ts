@@ -27,8 +27,8 @@ export const ROUTES: readonly Route[] = [
   route("GET", "health", "/v2/health/live", ({ context }) => emptyAnswer(context.calls.isLive() ? 200 : 400)),
   route("GET", "health", "/v2/health/ready", ({ context }) => emptyAnswer(context.calls.isReady() ? 200 : 400)),
   route("GET", "metadata", "/v2", ({ context }) => jsonAnswer(context.calls.serverMetadata())),
-  route("GET", "statistics", "/v2/models/stats", ({ context }) =>
-    jsonAnswer({ model_stats: context.calls.statisticsWithStages("", "") }),
+  route("GET", "statistics", "/v2/models/stats", async ({ context }) =>
+    jsonAnswer({ model_stats: await context.calls.statisticsWithStages("", "") }),
   ),
   route("GET", "health", `${MODEL}/ready`, call => {
     try {
@@ -41,8 +41,8 @@ export const ROUTES: readonly Route[] = [
   route("GET", "model-config", `${MODEL}/config`, call =>
     jsonTextAnswer(printConfig(call.context.calls.modelConfig(...target(call)))),
   ),
-  route("GET", "statistics", `${MODEL}/stats`, call =>
-    jsonAnswer({ model_stats: call.context.calls.statisticsWithStages(...target(call)) }),
+  route("GET", "statistics", `${MODEL}/stats`, async call =>
+    jsonAnswer({ model_stats: await call.context.calls.statisticsWithStages(...target(call)) }),
   ),
   route("GET", "metadata", MODEL, call => jsonAnswer(call.context.calls.modelMetadata(...target(call)))),
   route("POST", "model-repository", `${REPOSITORY}/index`, async call => {
@@ -65,7 +65,7 @@ export const ROUTES: readonly Route[] = [
   ...SHARED_MEMORY_ROUTES,
   route("GET", "logging", "/v2/logging", ({ context }) => jsonAnswer(context.logSettings.print())),
   route("POST", "logging", "/v2/logging", async call => {
-    call.context.logSettings.updateFromJson(Object.fromEntries(await bodyObject(call, false)));
+    await call.context.logSettings.updateFromJson(Object.fromEntries(await bodyObject(call, false)));
     return jsonAnswer(call.context.logSettings.print());
   }),
   ...(["GET", "POST"] as const).map(method =>
@@ -73,8 +73,8 @@ export const ROUTES: readonly Route[] = [
       const { tracer } = call.context.calls;
       if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support tracing");
       const model = call.path.model ?? "";
-      if (method === "POST") tracer.update(model, traceSettings(await bodyObject(call, true)), "http");
-      return jsonAnswer(tracer.print(model));
+      if (method === "POST") await tracer.update(model, traceSettings(await bodyObject(call, true)), "http");
+      return jsonAnswer(await tracer.print(model));
     }),
   ),
 ];

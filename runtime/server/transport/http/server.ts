@@ -40,12 +40,16 @@ export const serveFrontEnd = (options: HttpPort, respond: Respond, log: ServerLo
   start(options, log, respond);
 
 /** @param print the metrics at this moment */
-export function serveMetrics(options: HttpPort, print: () => string, log: ServerLog): Promise<Listener> {
-  return start(options, log, ({ head }) => {
+export function serveMetrics(
+  options: HttpPort,
+  print: () => string | Promise<string>,
+  log: ServerLog,
+): Promise<Listener> {
+  return start(options, log, async ({ head }) => {
     if (head.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
     const path = head.target.split("?")[0];
     if (path !== "/metrics" && path !== "/metrics/") return { ...emptyAnswer(), type: "text/plain; charset=utf-8" };
-    return { status: 200, type: "text/plain; charset=utf-8", body: print() };
+    return { status: 200, type: "text/plain; charset=utf-8", body: await print() };
   });
 }
 

@@ -23,9 +23,9 @@ export const SHARED_MEMORY_ROUTES: readonly Route[] = [
     if (path.region === undefined) return jsonAnswer([]);
     throw new RuntimeFault("NOT_FOUND", `Unable to find cuda shared memory region: '${path.region}'`);
   }),
-  route("POST", "shared-memory", `/v2/systemsharedmemory${REGION}/unregister`, call => {
+  route("POST", "shared-memory", `/v2/systemsharedmemory${REGION}/unregister`, async call => {
     requireShm(call);
-    call.context.calls.memory.unregister(call.path.region ?? "");
+    await call.context.calls.memory.unregister(call.path.region ?? "");
     return done;
   }),
   route("POST", "shared-memory", `/v2/cudasharedmemory${REGION}/unregister`, call => {
@@ -47,7 +47,7 @@ export const SHARED_MEMORY_ROUTES: readonly Route[] = [
       byte_size:
         size === undefined ? refuse("Shared memory register request has no 'byte_size' field") : unsigned(size),
     };
-    call.context.calls.memory.register(region);
+    await call.context.calls.memory.register(region);
     return done;
   }),
   route("POST", "shared-memory", `/v2/cudasharedmemory${REGION}/register`, call => {

@@ -30,7 +30,7 @@ const FORBIDDEN =
 export async function vertexAi(
   options: VertexAi,
   given: RouteContext,
-  print: () => string,
+  print: () => string | Promise<string>,
   log: ServerLog,
 ): Promise<Respond> {
   const context: RouteContext = { ...given, headerForwardPattern: undefined, binary: { mime: MIME, inAnswers: false } };
@@ -53,13 +53,13 @@ export async function vertexAi(
 }
 
 /** Triton's GET calls arrive here as POST. */
-function redirected(
+async function redirected(
   request: Exchange,
   context: RouteContext,
   path: string,
-  print: () => string,
-): Answer | Promise<Answer> {
-  if (path === "/metrics") return { status: 200, type: "text/plain; charset=utf-8", body: print() };
+  print: () => string | Promise<string>,
+): Promise<Answer> {
+  if (path === "/metrics") return { status: 200, type: "text/plain; charset=utf-8", body: await print() };
   if (APART.test(path)) return emptyAnswer(400);
   return answerRoute(ROUTES, request, context, path, "any") ?? emptyAnswer(400);
 }

@@ -1,0 +1,126 @@
+/**
+ * The control process's answers: what changes or sums up the state of a server with several workers.
+ */
+import { RuntimeFault } from "../../base/errors.js";
+import type { AdminFaults } from "../faults/admin.js";
+import type { CheckedFault } from "../faults/fault.js";
+import type { ActiveFault } from "../faults/fault-set.js";
+import type { Changes } from "./changes.js";
+import type { Answers } from "./link.js";
+import { mergeIndexes } from "./merge-index.js";
+import { WorkerMetrics } from "./merge-metrics.js";
+import { WorkerStatistics } from "./merge-statistics.js";
+import type { ControlCalls, WorkerCalls } from "./messages.js";
+import type { SharedSettings } from "./settings.js";
+import type { WorkerProcess } from "./worker-process.js";
+
+/** Without an answer within this time, a worker counts with its last one. */
+const ASK_MS = 2000;
+
+type Result<K extends keyof WorkerCalls> = ReturnType<WorkerCalls[K]>;
+
+export class Control {
+  readonly #statistics = new WorkerStatistics();
+  readonly #metrics = new WorkerMetrics();
+
+  /** @param workers those that answer for the server now */
+  constructor(
+    private readonly workers: () => readonly WorkerProcess[],
+    private readonly changes: Changes,
+    private readonly settings: SharedSettings,
+  ) {}
+
+  /** The answers to every worker. */
+  readonly answers: Answers<ControlCalls> = {
+    change: change => this.changes.run(change),
+    set: setting => this.settings.set(setting),
+    index: async () => mergeIndexes([...(await this.#askAll("index", undefined)).values()]),
+    statistics: async question => this.#statistics.merge(this.#serials(), await this.#askAll("statistics", question)),
+    metrics: () => this.printMetrics(),
+    traceSettings: async model => mergeTraceSettings([...(await this.#askAll("traceSettings", model)).values()]),
+  };
+
+  readonly printMetrics = async (): Promise<string> => {
+    const texts = await this.#askAll("metrics", undefined).catch(() => new Map<number, string>());
+    return this.#metrics.merge(this.#serials(), texts, process.memoryUsage.rss());
+  };
+
+  /** A worker has ended: what it counted stays. */
+  ended({ serial }: WorkerProcess): void {
+    this.#statistics.end(serial);
+    this.#metrics.end(serial);
+  }
+
+  published(models: readonly string[]): void {
+    for (const model of models) {
+      this.#statistics.forget(model);
+      this.#metrics.forget(model);
+    }
+  }
+
+  readonly #serials = (): readonly number[] => this.workers().map(({ serial }) => serial);
+
+  /** @returns answers by the worker's serial number @throws RuntimeFault of the first where none answers */
+  async #askAll<K extends keyof WorkerCalls>(
+    call: K,
+    argument: Parameters<WorkerCalls[K]>[0],
+  ): Promise<ReadonlyMap<number, Result<K>>> {
+    const workers = this.workers();
+    const results = await Promise.allSettled(
+      workers.map(({ link }) => link.ask(call, argument as never, ASK_MS) as Promise<Result<K>>),
+    );
+    const answers = new Map<number, Result<K>>();
+    for (const [i, result] of results.entries())
+      if (result.status === "fulfilled") answers.set(workers[i]!.serial, result.value);
+    const [first] = results;
+    if (answers.size > 0) return answers;
+    throw first?.status === "rejected"
+      ? RuntimeFault.from(first.reason)
+      : new RuntimeFault("UNAVAILABLE", "no worker of the server serves; try again");
+  }
+
+  /** The faults of the server's admin port. @param first id of the first fault that is added */
+  faults(first: number): AdminFaults & { check(faults: readonly CheckedFault[]): Promise<void> } {
+    let next = first;
+    const list = async (): Promise<readonly ActiveFault[]> =>
+      mergeFaults([...(await this.#askAll("faults", undefined)).values()]);
+    return {
+      list,
+      add: async fault => {
+        const id = next++;
+        await this.settings.set({ setting: "fault", id, fault });
+        return id;
+      },
+      remove: async id => {
+        const isThere = (await list()).some(one => one.id === id);
+        if (isThere) await this.settings.set({ setting: "no-fault", id });
+        return isThere;
+      },
+      clear: () => this.settings.set({ setting: "no-fault", id: undefined }),
+      check: async faults => {
+        const [worker] = this.workers();
+        for (const fault of faults) await worker?.link.ask("checkFault", fault, ASK_MS);
+      },
+    };
+  }
+}
+
+/** Hits add up. */
+function mergeFaults(lists: readonly (readonly ActiveFault[])[]): readonly ActiveFault[] {
+  const merged = new Map<number, ActiveFault>();
+  for (const one of lists.flat()) {
+    const known = merged.get(one.id);
+    merged.set(one.id, known ? { ...known, hits: known.hits + one.hits } : one);
+  }
+  return [...merged.values()].sort((a, b) => a.id - b.id);
+}
+
+type TraceSettings = Readonly<Record<string, string | readonly string[]>>;
+
+/** The traces that are left add up; -1 is any number. */
+export function mergeTraceSettings(all: readonly TraceSettings[]): TraceSettings {
+  const [first = {}] = all;
+  const counts = all.map(({ trace_count }) => Number(trace_count));
+  if (first.trace_count === undefined || counts.some(count => count < 0)) return first;
+  return { ...first, trace_count: String(counts.reduce((sum, count) => sum + count, 0)) };
+}

@@ -1,0 +1,143 @@
+/**
+ * The ports of a server with several workers: the control process accepts, and hands each connection to the worker that has the fewest. A worker that dies thus
+ * loses its own connections, and none that waits to be accepted.
+ */
+import { createServer, type Server } from "node:net";
+import { type ListenAt, type Listener, listen } from "../transport/listen.js";
+import type { PortName } from "./worker-options.js";
+import type { WorkerProcess } from "./worker-process.js";
+
+/** Open connections of one port, in all workers together. */
+const MOST_OPEN = 8192;
+/** Connections for which no worker is there yet. */
+const MOST_PARKED = 1024;
+const PARKED_MS = 10_000;
+/** A worker that has not taken a connection after this time gets no other while the others do. */
+const SLOW_MS = 100;
+
+/** Node's handles, which `net` has inside its objects. */
+interface Handle {
+  close(): void;
+}
+interface ListeningHandle {
+  onconnection(error: number, handle: Handle | undefined): void;
+}
+
+interface Waiting {
+  readonly port: PortName;
+  readonly handle: Handle;
+  readonly since: number;
+}
+
+/** A connection as `listen` counts it. */
+const COUNTED = { once() {} };
+
+export class HandOver {
+  /** Accepted, for no worker yet. */
+  #parked: Waiting[] = [];
+  /** Given to a worker's channel, and not sent yet. */
+  readonly #sending = new Map<WorkerProcess, Set<Waiting>>();
+  #next = 0;
+
+  /** @param workers those that are there now */
+  constructor(private readonly workers: () => readonly WorkerProcess[]) {}
+
+  /** @throws ListenError */
+  async listen(port: PortName, at: ListenAt): Promise<Listener> {
+    const server = createServer();
+    const listener = await listen(server, at, async () => {});
+    this.#accept(port, server);
+    const { connectionsOf } = this;
+    return {
+      ...listener,
+      get connections() {
+        return connectionsOf(port);
+      },
+    };
+  }
+
+  readonly connectionsOf = (port: PortName): number =>
+    this.workers().reduce((sum, { open }) => sum + (open.get(port) ?? 0), 0);
+
+  #accept(port: PortName, server: Server): void {
+    const { _handle: handle } = server as unknown as { readonly _handle: ListeningHandle };
+    handle.onconnection = (error, accepted) => {
+      if (error !== 0 || !accepted) return;
+      server.emit("connection", COUNTED);
+      if (this.connectionsOf(port) >= MOST_OPEN) accepted.close();
+      else this.#give({ port, handle: accepted, since: performance.now() });
+    };
+  }
+
+  #give(one: Waiting): void {
+    const worker = this.#choose(one.port);
+    if (worker) this.#send(worker, one);
+    else if (this.#parked.length < MOST_PARKED) this.#parked.push(one);
+    else one.handle.close();
+  }
+
+  #choose(port: PortName): WorkerProcess | undefined {
+    const now = performance.now();
+    const all = this.workers().filter(
+      ({ ports, state }) => ports.has(port) && (state === "serving" || state === "starting"),
+    );
+    const isSlow = (worker: WorkerProcess): boolean => {
+      for (const { since } of this.#sending.get(worker) ?? []) return now - since > SLOW_MS;
+      return false;
+    };
+    const quick = all.filter(worker => !isSlow(worker));
+    const candidates = quick.length > 0 ? quick : all;
+    let best: WorkerProcess | undefined;
+    // Those with equally many take turns.
+    for (let i = 0; i < candidates.length; i++) {
+      const one = candidates[(this.#next + i) % candidates.length]!;
+      if (!best || one.connections < best.connections) best = one;
+    }
+    this.#next++;
+    return best;
+  }
+
+  #send(worker: WorkerProcess, one: Waiting): void {
+    const sending = this.#sending.get(worker) ?? new Set();
+    this.#sending.set(worker, sending);
+    sending.add(one);
+    worker.open.set(one.port, (worker.open.get(one.port) ?? 0) + 1);
+    const isSent = worker.link.note({ note: "connection", port: one.port }, one.handle, error => {
+      // Connections of a worker that ended meanwhile have another one by now.
+      if (!sending.delete(one)) return;
+      if (error) this.#give(one);
+      else one.handle.close();
+    });
+    if (!isSent && sending.delete(one)) this.#give(one);
+  }
+
+  /** A worker takes connections of a port now: it gets those that wait. */
+  opened(): void {
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const one of parked) this.#give(one);
+  }
+
+  /** @param closed connections that have ended */
+  closed(worker: WorkerProcess, closed: Readonly<Partial<Record<PortName, number>>>): void {
+    for (const [port, count] of Object.entries(closed) as [PortName, number][])
+      worker.open.set(port, Math.max(0, (worker.open.get(port) ?? 0) - count));
+  }
+
+  /** A worker has ended: connections that did not get there go to another one. */
+  ended(worker: WorkerProcess): void {
+    const sending = [...(this.#sending.get(worker) ?? [])];
+    this.#sending.get(worker)?.clear();
+    this.#sending.delete(worker);
+    worker.open.clear();
+    for (const one of sending) this.#give(one);
+  }
+
+  /** Ends connections that have waited for a worker for too long. @param all the others too */
+  sweep(all = false): void {
+    const old = performance.now() - PARKED_MS;
+    const late = this.#parked.filter(({ since }) => all || since < old);
+    this.#parked = this.#parked.filter(one => !late.includes(one));
+    for (const { handle } of late) handle.close();
+  }
+}

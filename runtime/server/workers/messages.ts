@@ -1,0 +1,134 @@
+/**
+ * Every message between the control process and its workers: calls with one answer each, and notes without one. Both ends are of one build; the version
+ * shows a mixed installation.
+ */
+
+import type { StatusCode } from "../../base/errors.js";
+import type { CheckedFault } from "../faults/fault.js";
+import type { ActiveFault } from "../faults/fault-set.js";
+import type { Outcome } from "../models/agreement.js";
+import type { IndexEntry } from "../models/model-states.js";
+import type { Override } from "../models/override.js";
+import type { GivenSettings } from "../observe/tracing/settings.js";
+import type { StagedStatistics } from "../requests/server-calls.js";
+import type { Region } from "../requests/shared-memory.js";
+import type { PortName, WorkerOptions } from "./worker-options.js";
+
+export const PROTOCOL = 1;
+
+/** A change of models: one at a time, in all workers. */
+export type Change =
+  | { readonly change: "load"; readonly model: string; readonly override?: Override | undefined }
+  | { readonly change: "unload"; readonly model: string; readonly dependents: boolean }
+  | { readonly change: "poll" };
+
+/** A setting that all workers share: all accept it, or none. */
+export type Setting =
+  | { readonly setting: "log-json"; readonly given: Readonly<Record<string, unknown>> }
+  | { readonly setting: "log-grpc"; readonly given: Readonly<Record<string, unknown>> }
+  | {
+      readonly setting: "trace";
+      readonly model: string;
+      readonly given: GivenSettings;
+      readonly protocol: "http" | "grpc";
+    }
+  | { readonly setting: "register"; readonly region: Region }
+  | { readonly setting: "unregister"; readonly name: string }
+  | { readonly setting: "fault"; readonly id: number; readonly fault: CheckedFault }
+  | { readonly setting: "no-fault"; readonly id: number | undefined };
+
+export interface StatisticsQuestion {
+  readonly model: string;
+  readonly version: string;
+}
+
+/** The models of a worker, for the comparison of two. */
+export interface Inventory {
+  /** Ready models by key, with the mark of their files; empty for files of a request. */
+  readonly ready: ReadonlyMap<string, string>;
+  readonly allReady: boolean;
+}
+
+/** The functions of a worker for the control process. */
+export interface WorkerCalls {
+  start(argument: WorkerStart): Inventory;
+  change(argument: { readonly operation: number; readonly change: Change }): Inventory;
+  set(setting: Setting): void;
+  index(argument: undefined): readonly IndexEntry[];
+  statistics(question: StatisticsQuestion): readonly StagedStatistics[];
+  metrics(argument: undefined): string;
+  traceSettings(model: string): Readonly<Record<string, string | readonly string[]>>;
+  faults(argument: undefined): readonly ActiveFault[];
+  /** Refuses faults of models that no repository has. */
+  checkFault(fault: CheckedFault): void;
+  inventory(argument: undefined): Inventory;
+  /** Serves, and lets its connections end. */
+  leave(argument: undefined): void;
+  /** Resolves when all has ended. */
+  stop(argument: { readonly patience: number }): void;
+}
+
+/** The functions of the control process for a worker and its clients. */
+export interface ControlCalls {
+  change(change: Change): void;
+  set(setting: Setting): void;
+  index(argument: undefined): readonly IndexEntry[];
+  statistics(question: StatisticsQuestion): readonly StagedStatistics[];
+  metrics(argument: undefined): string;
+  traceSettings(model: string): Readonly<Record<string, string | readonly string[]>>;
+}
+
+export interface WorkerStart {
+  /** Which worker of how many. */
+  readonly index: number;
+  readonly count: number;
+  /** Number of the process among all that this server started. */
+  readonly serial: number;
+  readonly options: WorkerOptions;
+  /** Loads of clients that a worker in the place of another repeats. */
+  readonly loads: readonly Extract<Change, { change: "load" }>[];
+}
+
+/** A line of the log about models that all workers have: it is printed once. */
+export interface SharedLine {
+  readonly level: "info" | "warning" | "error" | "hint" | "table" | "library";
+  readonly source: string;
+  readonly text: string;
+  /** The library of a line in a library's words. */
+  readonly library?: string;
+}
+
+export type PortCounts = Readonly<Partial<Record<PortName, number>>>;
+
+export type NoteToWorker =
+  /** With the handle of a connection. */
+  | { readonly note: "connection"; readonly port: PortName }
+  /** `failed`: another worker's outcome, which this one follows. */
+  | { readonly note: "verdict"; readonly operation: number; readonly key: string; readonly failed: Outcome | undefined }
+  | { readonly note: "standing"; readonly ready: boolean };
+
+export type NoteToControl =
+  | { readonly note: "hello"; readonly protocol: number }
+  /** It takes connections of this port. */
+  | { readonly note: "open"; readonly port: PortName }
+  | { readonly note: "outcome"; readonly operation: number; readonly key: string; readonly outcome: Outcome }
+  /** Connections that have arrived, and that have closed, since the last such note. */
+  | { readonly note: "connections"; readonly taken: PortCounts; readonly closed: PortCounts }
+  | { readonly note: "beat" }
+  | { readonly note: "line"; readonly line: SharedLine };
+
+export interface FaultData {
+  readonly code: StatusCode;
+  readonly message: string;
+}
+
+export type AnswerFrame =
+  | { readonly answer: number; readonly value: unknown }
+  | { readonly answer: number; readonly fault: FaultData };
+
+/** @param C what the receiver answers @param N notes to the receiver */
+export type Frame<C, N> =
+  | { [K in keyof C & string]: { readonly ask: number; readonly call: K; readonly argument: unknown } }[keyof C &
+      string]
+  | AnswerFrame
+  | N;

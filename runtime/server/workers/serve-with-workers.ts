@@ -1,0 +1,145 @@
+/**
+ * A server of several processes: this one accepts connections, has the metrics port and the server's state as a whole, and keeps the workers alive.
+ */
+import { availableParallelism } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { cpuQuota } from "../../base/control-group.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { openPorts, type Ports } from "../lifecycle/open-ports.js";
+import type { PortService } from "../lifecycle/port-service.js";
+import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "../lifecycle/server-options.js";
+import { logWriter } from "../observe/log-file.js";
+import { createLogSettings } from "../observe/log-settings.js";
+import { createLog, type ServerLog } from "../observe/server-log.js";
+import { serveMetrics } from "../transport/http/server.js";
+import type { Listener } from "../transport/listen.js";
+import { type PortName, requireShareable, workersOf } from "./worker-options.js";
+import { WorkerServer } from "./worker-server.js";
+
+const MOST_WORKERS = 256;
+/** For the requests of the metrics port. */
+const METRICS_BYTES = 2 ** 26;
+
+/** @param serveHere serves in this process alone @throws RuntimeFault for options that several workers cannot share @throws Error as a server of one process */
+export async function serveWithWorkers(
+  given: ServeOptions,
+  serveHere: (given: ServeOptions) => Promise<RunningServer>,
+): Promise<RunningServer> {
+  const available = availableParallelism();
+  const count = workersOf(given.workers, available, cpuQuota());
+  if (!Number.isInteger(count) || count < 1 || count > MOST_WORKERS)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `workers: a whole number from 1 to ${MOST_WORKERS}, or auto; got ${count}`,
+    );
+  if (count === 1) return serveHere({ ...given, workers: 1 });
+  requireShareable(given);
+  const options = withDefaults({
+    ...given,
+    ...(given.logFile && { writeLog: logWriter(given.logFile, given.hints ?? false) }),
+  });
+  const logState = { ...options.log };
+  const log = createLog(logState, options.writeLog);
+  const server = new WorkerServer({
+    ...{ given, options, count, log },
+    logSettings: createLogSettings(logState, given.logFile),
+  });
+  const endpoints = openPorts(() => services(options, server, log), options, log);
+  if (count > available)
+    log.hint("workers", `${count} workers share ${available} processors: more than that take memory and gain nothing`);
+  try {
+    if (options.opensEarly) await endpoints.openEarly();
+    await server.start();
+    options.onLoaded();
+    log.hint("memory", shareLine(options.memoryLimit, count));
+    await endpoints.open();
+    const faultAdmin = await server.openFaultAdmin();
+    server.serve();
+    return running(server, endpoints, options, log, faultAdmin);
+  } catch (error) {
+    server.abandon();
+    await endpoints.stop(0);
+    throw error;
+  }
+}
+
+function running(
+  server: WorkerServer,
+  endpoints: Ports,
+  options: OpenOptions,
+  log: ServerLog,
+  faultAdmin: Listener | undefined,
+): RunningServer {
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    server.leave();
+    if (options.drainDelaySeconds > 0) {
+      await server.leaveConnections();
+      await delay(options.drainDelaySeconds * 1000);
+    }
+    await faultAdmin?.stop(0);
+    const patience = options.exitTimeoutSeconds * 1000;
+    await endpoints.stop(patience);
+    await server.stop(patience).catch(error => {
+      log.error("main", `failed to stop server: Internal - ${(error as Error).message}`);
+      throw error;
+    });
+  };
+  return {
+    ports: { ...endpoints.opened, ...(faultAdmin && { faultAdmin: faultAdmin.port }) },
+    mocked: [],
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+const shareLine = (bytes: number, count: number): string =>
+  Number.isFinite(bytes)
+    ? `requests, responses and caches may hold ${Math.floor((0.9 * bytes) / count / 2 ** 20)} MiB in each of ${count} workers: 90 % of --memory-limit, ${Math.floor(bytes / 2 ** 20)} MiB`
+    : "the memory that requests, responses and caches may hold is not limited: set --memory-limit";
+
+/** In the order in which a server of one process opens them. */
+function services(options: OpenOptions, server: WorkerServer, log: ServerLog): readonly PortService[] {
+  const shared = (
+    name: PortService["name"],
+    port: PortName,
+    at: PortService["at"] | undefined,
+    more: { readonly opensEarly: boolean; readonly reuse?: boolean },
+  ): readonly PortService[] =>
+    at
+      ? [
+          {
+            ...{ name, port, at, opensEarly: more.opensEarly },
+            start: () => server.connections.listen(port, { ...at, reuse: more.reuse === true }),
+          },
+        ]
+      : [];
+  const { metrics } = options;
+  return [
+    ...shared("GRPC", "grpc", options.grpc, { opensEarly: true, reuse: options.reuseGrpcPort }),
+    ...shared("HTTP", "http", options.http, { opensEarly: true, reuse: options.reuseHttpPort }),
+    ...shared("Sagemaker", "sageMaker", options.sageMaker, { opensEarly: false }),
+    ...shared("Vertex AI", "vertexAi", options.vertexAi, { opensEarly: false }),
+    ...(metrics
+      ? [
+          {
+            ...({ name: "Metrics", port: "metrics", at: metrics, opensEarly: true } as const),
+            start: () =>
+              serveMetrics(
+                {
+                  ...metrics,
+                  stallTime: options.stallTimeoutSeconds * 1000,
+                  allowedOrigins: options.httpAllowedOrigins,
+                  budget: new MemoryBudget(METRICS_BYTES),
+                },
+                server.control.printMetrics,
+                log,
+              ),
+          },
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,236 @@
+/**
+ * The workers of a server as one: their start, their end, and a worker's way into the place of another.
+ */
+
+import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
+import { serveFaultAdmin } from "../faults/admin.js";
+import type { OpenOptions, ServeOptions } from "../lifecycle/server-options.js";
+import type { LogSettings } from "../observe/log-settings.js";
+import type { ServerLog } from "../observe/server-log.js";
+import type { Listener } from "../transport/listen.js";
+import { Changes } from "./changes.js";
+import { Control } from "./control.js";
+import { HandOver } from "./hand-over.js";
+import type { NoteToControl, Setting, WorkerStart } from "./messages.js";
+import { SharedSettings } from "./settings.js";
+import { OnceLog } from "./shared-log.js";
+import { Supervisor } from "./supervisor.js";
+import { workerOptions } from "./worker-options.js";
+import type { WorkerProcess } from "./worker-process.js";
+
+/** A stopped worker's process ends within this time, or is ended. */
+const EXIT_MS = 2000;
+const SWEEP_MS = 1000;
+
+export interface WorkerServerOptions {
+  readonly given: ServeOptions;
+  readonly options: OpenOptions;
+  readonly count: number;
+  readonly log: ServerLog;
+  /** Settings of the log of this process. */
+  readonly logSettings: LogSettings;
+}
+
+export class WorkerServer {
+  readonly connections: HandOver;
+  readonly control: Control;
+  readonly #server: WorkerServerOptions;
+  readonly #supervisor: Supervisor;
+  readonly #changes: Changes;
+  readonly #settings: SharedSettings;
+  readonly #lines: OnceLog;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #isServing = false;
+  #polling: Promise<void> | undefined;
+
+  constructor(server: WorkerServerOptions) {
+    const { options, count, log } = server;
+    this.#server = server;
+    const withModels = (): readonly WorkerProcess[] =>
+      this.#supervisor.workers.filter(({ state }) => state !== "joining");
+    this.connections = new HandOver(() => this.#supervisor.workers);
+    this.#changes = new Changes({
+      workers: () => this.#supervisor.serving,
+      onPublished: models => this.control.published(models),
+      control: options.modelControlMode,
+    });
+    this.#settings = new SharedSettings(withModels, setting => this.#setOwnLog(setting));
+    this.control = new Control(withModels, this.#changes, this.#settings);
+    this.#lines = new OnceLog(log, () => withModels().map(({ serial }) => serial));
+    this.#supervisor = new Supervisor({
+      ...{ count, log, silence: options.workerTimeoutSeconds * 1000 },
+      events: { answers: () => this.control.answers, onNote: (worker, note) => this.#onNote(worker, note) },
+      join: worker => this.#join(worker),
+      onEnd: worker => this.#onEnd(worker),
+      onStanding: () => this.#tellStanding(),
+      isLoading: () => this.#changes.isRunning,
+    });
+  }
+
+  /** Resolves when all workers have loaded the same models. @throws RuntimeFault of the first that could not start */
+  async start(): Promise<void> {
+    const { options, log } = this.#server;
+    this.#timers.push(setInterval(() => this.connections.sweep(), SWEEP_MS).unref());
+    const workers = this.#supervisor.start();
+    await Promise.all(
+      workers.map(async worker => {
+        worker.inventory = await worker.link.ask("start", this.#startOf(worker));
+      }),
+    );
+    const names = options.loadModels.includes("*") ? workers[0]!.inventory!.ready.keys() : options.loadModels;
+    for (const name of names) this.#changes.wanted.add(name);
+    const different = await this.#changes.exclusively(() => this.#changes.align(workers));
+    if (different.length > 0)
+      log.error(
+        "workers",
+        `these models did not load in every worker, or not from the same files: ${different.join(", ")}`,
+      );
+    const now = performance.now();
+    for (const worker of workers) if (worker.state === "starting") [worker.state, worker.served] = ["serving", now];
+  }
+
+  #startOf({ index, serial }: WorkerProcess, later: Partial<ServeOptions> = {}): WorkerStart {
+    const { given, count } = this.#server;
+    return {
+      ...{ index, count, serial },
+      options: workerOptions({ ...given, drainDelaySeconds: 0, ...later }, { index, count, serial }),
+      loads: later.loadModels ? this.#changes.loads : [],
+    };
+  }
+
+  /** The ports are open: the server is ready as soon as its models are. */
+  serve(): void {
+    const { options } = this.#server;
+    this.#isServing = true;
+    this.#tellStanding();
+    const { modelControlMode: mode, repositoryPollSeconds: seconds } = options;
+    if (mode === "poll" && seconds > 0)
+      this.#timers.push(
+        setInterval(() => {
+          this.#polling ??= this.#poll();
+        }, seconds * 1000),
+      );
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      await this.#changes.run({ change: "poll" });
+    } catch (error) {
+      this.#server.log.error("main", `failed to poll model repository: Internal - ${(error as Error).message}`);
+    }
+    this.#polling = undefined;
+  }
+
+  /** @returns undefined where it is off @throws ListenError */
+  async openFaultAdmin(): Promise<Listener | undefined> {
+    const { given, log } = this.#server;
+    if (given.faultAdminPort === undefined) return undefined;
+    const faults = this.control.faults((given.faults?.length ?? 0) + 1);
+    const admin = await serveFaultAdmin(given.faultAdminPort, faults, checked => faults.check(checked));
+    log.info("faults", `Started fault admin at ${admin.address}:${admin.port}`);
+    return admin;
+  }
+
+  #onNote(worker: WorkerProcess, note: Exclude<NoteToControl, { readonly note: "hello" | "beat" }>): void {
+    switch (note.note) {
+      case "open":
+        worker.ports.add(note.port);
+        this.connections.opened();
+        return;
+      case "connections":
+        this.connections.closed(worker, note.closed);
+        return;
+      case "outcome":
+        this.#changes.outcome(worker, note.operation, note.key, note.outcome);
+        return;
+      case "line":
+        // The log has these lines already, from the workers that loaded the models before.
+        if (worker.state !== "joining" || note.line.level === "error") this.#lines.take(worker.serial, note.line);
+    }
+  }
+
+  #onEnd(worker: WorkerProcess): void {
+    this.connections.ended(worker);
+    this.control.ended(worker);
+    this.#changes.ended();
+  }
+
+  /** A worker in the place of one that ended gets the models and settings of the others, and then connections. */
+  async #join(worker: WorkerProcess): Promise<void> {
+    const { options } = this.#server;
+    const isExplicit = options.modelControlMode === "explicit";
+    const later = { exitOnError: false, ...(isExplicit && { loadModels: [...this.#changes.wanted] }) };
+    await worker.link.ask("start", this.#startOf(worker, later));
+    await this.#changes.exclusively(async () => {
+      const others = this.#supervisor.serving;
+      const different = others.length > 0 ? await this.#changes.align([...others, worker]) : [];
+      if (different.length > 0)
+        throw new RuntimeFault("UNAVAILABLE", `its models are not those of the others: ${different.join(", ")}`);
+      await this.#settings.replay(worker, () => {
+        if (worker.state !== "joining") return;
+        worker.state = "serving";
+        worker.served = performance.now();
+      });
+    });
+    this.#tellStanding();
+    this.connections.opened();
+  }
+
+  async #setOwnLog(setting: Setting): Promise<void> {
+    const { logSettings } = this.#server;
+    if (setting.setting === "log-json") return logSettings.updateFromJson(setting.given);
+    if (setting.setting === "log-grpc")
+      await logSettings.updateFromGrpc(setting.given as Readonly<Record<string, LogSettingsRequest_SettingValue>>);
+  }
+
+  #tellStanding(): void {
+    const { serving, isFailing } = this.#supervisor;
+    const ready = this.#isServing && !isFailing;
+    for (const { link } of serving) link.note({ note: "standing", ready });
+  }
+
+  /** From now on not ready. */
+  leave(): void {
+    this.#isServing = false;
+    this.#tellStanding();
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  /** Workers serve, and let their connections end. */
+  async leaveConnections(): Promise<void> {
+    await Promise.allSettled(this.#supervisor.serving.map(({ link }) => link.ask("leave", undefined, EXIT_MS)));
+  }
+
+  /** @param patience milliseconds for the requests in flight @throws RuntimeFault when they do not end in time */
+  async stop(patience: number): Promise<void> {
+    const workers = this.#supervisor.workers;
+    this.#supervisor.stop();
+    this.connections.sweep(true);
+    const results = await Promise.allSettled(
+      workers.map(async ({ link, state }) => {
+        if (state === "serving") await link.ask("stop", { patience }, patience + EXIT_MS);
+      }),
+    );
+    await Promise.all(workers.map(end));
+    const failed = results.find(one => one.status === "rejected");
+    if (failed) throw RuntimeFault.from(failed.reason);
+  }
+
+  /** The start failed: nothing is left running. */
+  abandon(): void {
+    const workers = this.#supervisor.workers;
+    this.leave();
+    this.#supervisor.stop();
+    this.connections.sweep(true);
+    for (const worker of workers) inBackground(end(worker), "ending a worker");
+  }
+}
+
+async function end(worker: WorkerProcess): Promise<void> {
+  worker.release();
+  const timer = setTimeout(() => worker.kill(), EXIT_MS);
+  await worker.ended;
+  clearTimeout(timer);
+}

@@ -1,0 +1,163 @@
+/**
+ * Loads of models in two workers: all of them publish the new versions, or none.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repository } from "../support.js";
+import { call, javascriptModel, ones, type Served, serveWorkers, until, workersOf } from "./served.js";
+
+/** Answers its number and the process; `prepare` runs as the model loads, with `folder`, a place of the test. */
+const model = (
+  number: number,
+  prepare = "",
+): string => `import { existsSync, readFileSync, writeFileSync } from "node:fs";
+export async function initialize() { ${prepare} }
+export const execute = requests => requests.map(() => ({ outputs: [{ name: "OUT", datatype: "INT32", shape: [2], data: [${number}, process.pid] }] }));`;
+
+async function withServer(
+  files: Readonly<Record<string, string>>,
+  flags: readonly string[],
+  act: (served: Served, folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = repository([], files);
+  const served = await serveWorkers(folder, 2, flags);
+  try {
+    await act(served, folder);
+  } finally {
+    expect(await served.stop()).toBe(0);
+  }
+}
+
+const EXPLICIT = ["--model-control-mode", "explicit", "--load-model", "a"];
+/** The number that each worker's model answers. */
+async function numbers(served: Served, name = "a"): Promise<ReadonlyMap<number, number>> {
+  const found = new Map<number, number>();
+  for (let i = 0; i < 8; i++) {
+    const { json } = await served.call("POST", `/v2/models/${name}/infer`, ones([1]));
+    const [number, pid] = json.outputs[0].data as [number, number];
+    found.set(pid, number);
+  }
+  return found;
+}
+const load = (served: Served, name = "a") => served.call("POST", `/v2/repository/models/${name}/load`, {});
+
+test("a load that fails in one worker leaves all of them with the old version, and says why", async () => {
+  const marks = mkdtempSync(join(tmpdir(), "merlon-marks-"));
+  await withServer(javascriptModel("a", model(1)), EXPLICIT, async (served, folder) => {
+    const pids = workersOf(served);
+    // The second process that loads it fails.
+    const once = `try { writeFileSync(${JSON.stringify(join(marks, "first"))}, "", { flag: "wx" }); } catch { throw new Error("only one may"); }`;
+    writeFileSync(join(folder, "a/1/model.mjs"), model(2, once));
+    const failed = await load(served);
+    expect(failed.status).toBe(400);
+    expect(failed.json.error).toMatch(
+      /^load failed for model 'a': version 1 is at UNAVAILABLE state: Internal: .*only one may/,
+    );
+    expect(await numbers(served)).toEqual(new Map(pids.map(pid => [pid, 1])));
+    for (let i = 0; i < 4; i++) expect((await served.call("GET", "/v2/models/a/ready")).status).toBe(200);
+    // The next load succeeds in both.
+    writeFileSync(join(folder, "a/1/model.mjs"), model(3));
+    expect((await load(served)).status).toBe(200);
+    expect(await numbers(served)).toEqual(new Map(pids.map(pid => [pid, 3])));
+  });
+  rmSync(marks, { recursive: true });
+});
+
+test("a first load that fails in one worker is in no worker, and the index has its reason", async () => {
+  const marks = mkdtempSync(join(tmpdir(), "merlon-marks-"));
+  const once = `try { writeFileSync(${JSON.stringify(join(marks, "first"))}, "", { flag: "wx" }); } catch { throw new Error("only one may"); }`;
+  const files = { ...javascriptModel("a", model(1)), ...javascriptModel("b", model(1, once)) };
+  await withServer(files, EXPLICIT, async served => {
+    expect((await load(served, "b")).status).toBe(400);
+    for (let i = 0; i < 4; i++) {
+      expect((await served.call("GET", "/v2/models/b/ready")).status).toBe(400);
+      const { json } = await served.call("POST", "/v2/repository/index", {});
+      expect(json.find(({ name }: { name: string }) => name === "b")).toMatchObject({ state: "UNAVAILABLE" });
+      expect(json.find(({ name }: { name: string }) => name === "b").reason).toContain("only one may");
+    }
+  });
+  rmSync(marks, { recursive: true });
+});
+
+test("no worker publishes before all have loaded", async () => {
+  const marks = mkdtempSync(join(tmpdir(), "merlon-marks-"));
+  const [go, begun] = [join(marks, "go"), join(marks, "begun")];
+  await withServer(javascriptModel("a", model(1)), EXPLICIT, async (served, folder) => {
+    // One of them waits.
+    const wait = `try { writeFileSync(${JSON.stringify(begun)}, "", { flag: "wx" }); } catch { return; }
+      while (!existsSync(${JSON.stringify(go)})) await new Promise(next => setTimeout(next, 10));`;
+    writeFileSync(join(folder, "a/1/model.mjs"), model(2, wait));
+    const loading = load(served);
+    await until("a load has begun", () => existsSync(begun));
+    expect([...(await numbers(served)).values()]).toEqual([1, 1]);
+    writeFileSync(go, "");
+    expect((await loading).status).toBe(200);
+    expect([...(await numbers(served)).values()]).toEqual([2, 2]);
+  });
+  rmSync(marks, { recursive: true });
+});
+
+test("a worker that dies while it loads does not hold up the load of the others", async () => {
+  const marks = mkdtempSync(join(tmpdir(), "merlon-marks-"));
+  const begun = join(marks, "begun");
+  await withServer(javascriptModel("a", model(1)), EXPLICIT, async (served, folder) => {
+    const wait = `try { writeFileSync(${JSON.stringify(begun)}, String(process.pid), { flag: "wx" }); } catch { return; } await new Promise(() => {});`;
+    writeFileSync(join(folder, "a/1/model.mjs"), model(2, wait));
+    const loading = load(served).catch((error: Error) => error);
+    await until("a load has begun", () => existsSync(begun) && readFileSync(begun, "utf8") !== "");
+    process.kill(Number(readFileSync(begun, "utf8")), "SIGKILL");
+    const ended = await loading;
+    // The client's own connection may have been to the one that died.
+    if (!(ended instanceof Error)) expect(ended.status).toBe(200);
+    await until("both have the new version", async () => {
+      const now = await numbers(served).catch(() => new Map());
+      return now.size === 2 && [...now.values()].every(number => number === 2);
+    });
+  });
+  rmSync(marks, { recursive: true });
+});
+
+test("a poll brings all workers to what the repository has", async () => {
+  const flags = ["--model-control-mode", "poll", "--repository-poll-secs", "1"];
+  await withServer(javascriptModel("a", model(1)), flags, async (served, folder) => {
+    writeFileSync(join(folder, "a/1/model.mjs"), model(2));
+    await until("both have the new version", async () => {
+      const seen = [...(await numbers(served)).values()];
+      return seen.length === 2 && seen.every(number => number === 2);
+    });
+    rmSync(join(folder, "a"), { recursive: true });
+    await until("it is gone in both", async () => {
+      const answers = await Promise.all([1, 2, 3, 4].map(() => served.call("GET", "/v2/models/a/ready")));
+      return answers.every(({ status }) => status === 400);
+    });
+  });
+});
+
+test("loads and unloads under traffic: every answer is of one version, and none is lost", async () => {
+  const cycles = Number(process.env.MERLON_CYCLES ?? 20);
+  await withServer(javascriptModel("a", model(0)), EXPLICIT, async (served, folder) => {
+    let [isOver, latest, answered] = [false, 0, 0];
+    const wrong: string[] = [];
+    const ask = async (): Promise<void> => {
+      while (!isOver) {
+        const least = latest;
+        const { status, json, text } = await call(served.http, "POST", "/v2/models/a/infer", ones([1]));
+        answered++;
+        // The version at the begin of the request, or a newer one.
+        if (status !== 200 || json.outputs[0].data[0] < least) wrong.push(`${least}: ${status} ${text}`);
+      }
+    };
+    const traffic = Promise.all([ask(), ask(), ask(), ask()]);
+    for (let cycle = 1; cycle <= cycles; cycle++) {
+      writeFileSync(join(folder, "a/1/model.mjs"), model(cycle));
+      expect((await load(served)).status).toBe(200);
+      latest = cycle;
+    }
+    isOver = true;
+    await traffic;
+    expect(wrong).toEqual([]);
+    expect(answered).toBeGreaterThan(cycles);
+  });
+}, 600_000);
