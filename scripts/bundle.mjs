@@ -42,15 +42,17 @@ function checkNode(name, major, minor) {
 }
 const [MAJOR, MINOR] = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).engines.node.match(/\d+/g);
 
-const COMMANDS = { serve: "cli/serve.js", tritonserver: "cli/tritonserver/command.js", program: "cli/program.js" };
+const COMMANDS = {
+  serve: "cli/serve.js",
+  tritonserver: "cli/tritonserver/command.js",
+  program: "cli/program.js",
+  "server-worker": "runtime/server/workers/worker.js",
+};
 
 for (const folder of [out, bin]) rmSync(folder, { recursive: true, force: true });
 const output = [
   ...(await write("cjs", COMMANDS, [ownImport])),
-  ...(await write("cjs", {
-    "javascript-worker": "runtime/server/backends/javascript/worker.js",
-    "server-worker": "runtime/server/workers/worker.js",
-  })),
+  ...(await write("cjs", { "javascript-worker": "runtime/server/backends/javascript/worker.js" })),
   ...(await write("esm", {
     "evaluation-worker": "compiler/3-graph/evaluation-worker.js",
     dsl: "compiler/dsl/index.js",

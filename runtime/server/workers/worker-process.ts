@@ -14,7 +14,7 @@ import {
 } from "./messages.js";
 import type { PortName } from "./worker-options.js";
 
-const PROGRAM = fileURLToPath(new URL("./process.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../../../cli/server-worker.js", import.meta.url));
 
 /** `starting`: together with the server. `joining`: it takes the place of one that ended, and has not the models of the others yet. */
 export type WorkerState = "starting" | "joining" | "serving" | "stopping" | "gone";
