@@ -5,7 +5,7 @@
 //
 //   npm run bench:workers-prototypes [-- --workers 2 --seconds 2 --work 60]
 import { execFile, fork } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 
