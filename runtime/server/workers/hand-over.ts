@@ -79,7 +79,7 @@ export class HandOver {
   #choose(port: PortName): WorkerProcess | undefined {
     const now = performance.now();
     const all = this.workers().filter(
-      ({ ports, state }) => ports.has(port) && (state === "serving" || state === "starting"),
+      ({ ports, state, child }) => child.connected && ports.has(port) && (state === "serving" || state === "starting"),
     );
     const isSlow = (worker: WorkerProcess): boolean => {
       for (const { since } of this.#sending.get(worker) ?? []) return now - since > SLOW_MS;
@@ -105,10 +105,18 @@ export class HandOver {
     const isSent = worker.link.note({ note: "connection", port: one.port }, one.handle, error => {
       // Connections of a worker that ended meanwhile have another one by now.
       if (!sending.delete(one)) return;
-      if (error) this.#give(one);
-      else one.handle.close();
+      if (!error) return one.handle.close();
+      this.#uncount(worker, one);
+      this.#give(one);
     });
-    if (!isSent && sending.delete(one)) this.#give(one);
+    if (!isSent && sending.delete(one)) {
+      this.#uncount(worker, one);
+      this.#give(one);
+    }
+  }
+
+  #uncount({ open }: WorkerProcess, { port }: Waiting): void {
+    open.set(port, Math.max(0, (open.get(port) ?? 0) - 1));
   }
 
   /** A worker takes connections of a port now: it gets those that wait. */
