@@ -46,6 +46,8 @@ export interface InferRequest {
   readonly memory?: RequestMemory;
   /** Of the client, where the server keeps them (`keepHeaders`). */
   readonly headers?: RequestHeaders;
+  /** Another worker of this server forwarded it: it runs here. */
+  readonly isForwarded?: true;
 }
 
 export interface InferResponse {

@@ -13,6 +13,7 @@ import type { ModelMiddleware } from "../models/model-middleware.js";
 import type { LogOptions } from "../observe/server-log.js";
 import type { RecentOptions, RecentRequests } from "../observe/tracing/recent-requests.js";
 import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js";
+import type { PeerOptions, PeerState } from "../peers/options.js";
 import type { ReplayOptions } from "../recordings/replay.js";
 import { PROTOCOL_VERSION } from "../requests/metadata.js";
 import type { RateLimitResource } from "../scheduling/rate-limiter.js";
@@ -156,6 +157,8 @@ export interface ServeOptions {
    * models get UNAVAILABLE (HTTP 503). @default false, as in Triton
    */
   readonly opensEarly?: boolean;
+  /** This server is one of several workers, which forward requests to each other; `merlon serve --workers` starts them. */
+  readonly peers?: PeerOptions | undefined;
   /** Writes log lines; by default to the process's streams. */
   readonly writeLog?: (text: string, stream: "stdout" | "stderr") => void;
 }
@@ -177,6 +180,8 @@ export interface RunningServer {
   };
   /** The last requests, if `recentRequests` enables them. */
   readonly recent?: RecentRequests;
+  /** The links to the other workers, if `peers` names any. */
+  readonly peers?: PeerState;
   /** What `mockMissing` stands in for now, and why. */
   readonly mocked: readonly Mocked[];
   /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
@@ -268,6 +273,7 @@ export const withDefaults = (given: ServeOptions) => {
     onLoaded: given.onLoaded ?? (() => {}),
     opensEarly: given.opensEarly ?? false,
     logFile: given.logFile ?? "",
+    peers: given.peers,
     log: {
       info: true,
       warning: true,

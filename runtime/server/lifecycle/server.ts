@@ -24,6 +24,8 @@ import { createLogSettings } from "../observe/log-settings.js";
 import { createLog, type ServerLog } from "../observe/server-log.js";
 import { createRecentRequests } from "../observe/tracing/recent-requests.js";
 import { createTracer, type Tracer } from "../observe/tracing/tracer.js";
+import type { Peers } from "../peers/open-peers.js";
+import type { PeerOptions } from "../peers/options.js";
 import type { Replay } from "../recordings/replay.js";
 import { createSeeds } from "../requests/seeds.js";
 import { createCalls, type ServerState } from "../requests/server-calls.js";
@@ -67,16 +69,15 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const mocked: MockedByName = new Map();
   const middleware = await layersOf(options, faults, replay, log, mocked);
   const failures = createFailureCounts();
+  const peers = options.peers && (await peersOf(options.peers, options, { budget, log, cache }));
   const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
-    log,
-    cache,
-    failures,
-    middleware,
+    ...{ log, cache, failures, middleware },
     ...(worker && { agreement: worker.agreement, refuse: worker.refuse }),
+    ...(peers && { place: peers.place }),
   });
   return start({
     ...{ given, options, logState, log, relief, budget, failed, faults },
-    ...{ replay, unwatch, failures, registry, mocked, worker },
+    ...{ replay, unwatch, failures, registry, mocked, worker, peers },
   });
 }
 
@@ -103,6 +104,7 @@ interface ServerParts {
   readonly registry: Registry;
   readonly mocked: MockedByName;
   readonly worker: WorkerSide | undefined;
+  readonly peers: Peers | undefined;
 }
 
 /** What mocks stand in for, by `MODEL` or `MODEL/STAGE`. */
@@ -110,7 +112,8 @@ type MockedByName = Map<string, Mocked>;
 
 /** Loads the models, opens the ports, and polls the repositories if that is wanted. @throws Error, after all that is undone */
 async function start(parts: ServerParts): Promise<RunningServer> {
-  const { given, options, log, logState, relief, budget, failed, faults, failures, registry, mocked, worker } = parts;
+  const { given, options, log, logState, relief, budget, failed, faults, failures, registry, mocked } = parts;
+  const { worker, peers } = parts;
   let state: ServerState = failed ? "failed" : "loading";
   const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
   const tracer = options.trace && createTracer({ ...options.trace, ...worker?.traces }, isKnown, log);
@@ -130,6 +133,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
       if (options.opensEarly) await endpoints.openEarly();
       await loadFirst(registry, options, log, relief.cache !== undefined);
       if (mocked.size > 0) log.info("mock", `mocks stand in for ${[...mocked.keys()].join(", ")}`);
+      await peers?.start(registry);
       state = "serving";
     }
     options.onLoaded();
@@ -144,6 +148,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     return {
       ports: { ...endpoints.opened, ...(faultAdmin !== undefined && { faultAdmin }) },
       ...(recent && { recent }),
+      ...(peers && { peers: peers.state }),
       get mocked() {
         return [...mocked.values()];
       },
@@ -155,6 +160,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     };
   } catch (error) {
     await endpoints.stop(0);
+    await peers?.stop(0);
     await polling?.stop();
     // Triton ends without unloading, so nothing is said of it.
     logState.info = false;
@@ -165,12 +171,13 @@ async function start(parts: ServerParts): Promise<RunningServer> {
 
 /** @throws RuntimeFault when requests or models do not end in time */
 async function stop(
-  { options, log, relief, faults }: ServerParts,
+  { options, log, relief, faults, peers }: ServerParts,
   endpoints: Ports,
   polling: Polling | undefined,
   closing: (patience: number) => Promise<void>,
 ): Promise<void> {
   const polled = polling?.stop();
+  peers?.leave();
   if (options.drainDelaySeconds > 0) {
     endpoints.leave();
     await delay(options.drainDelaySeconds * 1000);
@@ -179,7 +186,10 @@ async function stop(
   await faults?.close();
   const patience = options.exitTimeoutSeconds * 1000;
   const end = performance.now() + patience;
-  const ended = endpoints.stop(patience).then(() => polled);
+  const ended = endpoints
+    .stop(patience)
+    .then(() => peers?.stop(end - performance.now()))
+    .then(() => polled);
   await within(
     ended.then(() => closing(end - performance.now())),
     patience,
@@ -232,9 +242,23 @@ async function layersOf(
   return layers.length > 0 ? layered(layers) : undefined;
 }
 
+/** The links to the other workers: a server of one process needs none of their code. */
+async function peersOf(
+  peers: PeerOptions,
+  { rateLimit, replay }: OpenOptions,
+  { budget, log, cache }: { budget: MemoryBudget; log: ServerLog; cache: ResponseCache | undefined },
+): Promise<Peers> {
+  const { openPeers } = await import("../peers/open-peers.js");
+  return openPeers(peers, {
+    budget,
+    facts: { limitsRate: rateLimit, caches: cache !== undefined, replays: replay !== undefined },
+    log: text => log.warning("peers", text),
+  });
+}
+
 function createModels(
   options: OpenOptions,
-  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "agreement" | "refuse">,
+  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "agreement" | "refuse" | "place">,
 ): Registry {
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,

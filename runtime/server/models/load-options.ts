@@ -9,6 +9,7 @@ import type { ResponseCache } from "../cache/local-cache.js";
 import type { ServerModels } from "../contract.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
+import type { Place } from "../requests/placement.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Agreement } from "./agreement.js";
 import type { Gpus } from "./gpus.js";
@@ -44,6 +45,8 @@ export interface LoadOptions {
   readonly agreement?: Agreement | undefined;
   /** Why a model cannot be served here, if it cannot. */
   readonly refuse?: ((config: ModelConfig) => string | undefined) | undefined;
+  /** Decides where requests run, on a server of several workers. */
+  readonly place?: Place | undefined;
 }
 
 export interface RegistryOptions extends LoadOptions {

@@ -174,6 +174,7 @@ export async function loadVersion(
     files,
     refcount: createRefcount(),
     log: options.log,
+    placement: options.place?.({ model: config.name, namespace, version, config: ready, statistics }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { ModelVersion } from "../../base/model-version.js";
 import type { LoadedModel } from "../contract.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { VersionStatistics } from "../observe/statistics.js";
+import type { Placement } from "../requests/placement.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { Labels } from "./labels.js";
 import type { VerifiedFiles } from "./verify-when-listed.js";
@@ -29,6 +30,8 @@ export interface ReadyVersion {
   readonly refcount: VersionRefcount;
   /** The server's log; verbose lines of requests are written to it. */
   readonly log?: ServerLog | undefined;
+  /** Chooses the worker of each request, if the server has several. */
+  readonly placement?: Placement | undefined;
 }
 
 export type FailedVersion = Pick<ReadyVersion, "model" | "namespace" | "version" | "config">;

@@ -20,10 +20,8 @@ import type { TraceNotes } from "../observe/tracing/trace.js";
 import type { Computed, Executed } from "../scheduling/scheduler.js";
 import { splitControls } from "./controls.js";
 import { declaredOf } from "./declared.js";
+import type { AnswerSink } from "./placement.js";
 import { reshape, type ValidRequest, validateRequest, validateSync } from "./validate.js";
-
-/** Answers of a decoupled model, in order. */
-export type AnswerSink = (answer: InferResponse | RuntimeFault) => void;
 
 /** Whether a request to this version has any number of answers. */
 export const isDecoupled = ({ config }: ReadyVersion): boolean => config.model_transaction_policy?.decoupled === true;
@@ -44,8 +42,8 @@ export function inferSync(
   inputs: readonly TypedTensor[],
   wanted: readonly string[],
 ): readonly TypedTensor[] | undefined {
-  const { config, scheduler, statistics } = version;
-  if (!scheduler.runSync) return undefined;
+  const { config, scheduler, statistics, placement } = version;
+  if (!scheduler.runSync || placement?.isHomed) return undefined;
   const rows = validateSync(config, inputs, wanted);
   if (rows === undefined) return undefined;
   const started = performance.now();
@@ -101,8 +99,24 @@ export async function executeStream(
   if (response) answer(response);
 }
 
+/**
+ * Runs a request where it belongs: here, or at another worker.
+ * @returns the only response, or a decoupled model's last one where that is known
+ * @throws RuntimeFault
+ */
+export function executeRequest(
+  version: ReadyVersion,
+  request: InferRequest,
+  valid: ValidRequest,
+  sink?: AnswerSink,
+): Promise<InferResponse | undefined> {
+  const { placement } = version;
+  if (!placement) return executeHere(version, request, valid, sink);
+  return placement.execute(request, valid, sink, () => executeHere(version, request, valid, sink));
+}
+
 /** Counted as in flight, unless it is part of a request that is. */
-async function executeRequest(
+async function executeHere(
   version: ReadyVersion,
   request: InferRequest,
   valid: ValidRequest,

@@ -1,0 +1,79 @@
+/**
+ * The Unix socket of this worker, in a folder that only this user can enter.
+ */
+import { chmod, lstat, unlink } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { ServedLink, type ServedLinkOptions } from "./serve-link.js";
+
+export interface PeerListener {
+  sendLoad(): void;
+  sendLeaving(): void;
+  /** Resolves when the other workers have closed their links, or after `patience` milliseconds. */
+  stop(patience: number): Promise<void>;
+}
+
+/** The system's limit for the path of a Unix socket, without its final zero. */
+const LONGEST_PATH = 107;
+/** Connections beside those of the other workers. */
+const SPARE = 16;
+
+export const socketPath = (folder: string, worker: number): string => join(folder, `${worker}.sock`);
+
+/** @throws Error for a folder that others can enter, and a path that is too long */
+export async function requirePrivate(folder: string): Promise<void> {
+  const path = socketPath(folder, 9999);
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw new Error(
+      `the folder of the workers' sockets, ${folder}, has a path of ${Buffer.byteLength(folder)} bytes; the system takes ${LONGEST_PATH} with the file name. Set TMPDIR to a shorter path`,
+    );
+  const stats = await lstat(folder);
+  const isOwn = stats.isDirectory() && (process.getuid === undefined || stats.uid === process.getuid());
+  if (!isOwn || (stats.mode & 0o077) !== 0)
+    throw new Error(
+      `the folder of the workers' sockets, ${folder}, can be entered by others (mode ${(stats.mode & 0o777).toString(8)}); make it this user's own with mode 700`,
+    );
+}
+
+/** @throws Error */
+export async function listenToPeers(folder: string, options: ServedLinkOptions): Promise<PeerListener> {
+  const path = socketPath(folder, options.self);
+  const links = new Map<Socket, ServedLink>();
+  let ended: (() => void) | undefined;
+  const server = createServer(socket => {
+    links.set(socket, new ServedLink(socket, options));
+    socket.once("close", () => {
+      links.delete(socket);
+      if (links.size === 0) ended?.();
+    });
+  });
+  server.maxConnections = options.count + SPARE;
+  // A worker that was killed leaves its socket behind.
+  await unlink(path).catch(() => {});
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ path }, resolve);
+  });
+  await chmod(path, 0o600);
+  return {
+    sendLoad() {
+      for (const link of links.values()) link.sendLoad();
+    },
+    sendLeaving() {
+      for (const link of links.values()) link.sendLeaving();
+    },
+    async stop(patience) {
+      const closed = new Promise<void>(resolve => server.close(() => resolve()));
+      if (links.size > 0 && patience > 0) {
+        let timer: NodeJS.Timeout | undefined;
+        await new Promise<void>(resolve => {
+          ended = resolve;
+          timer = setTimeout(resolve, patience);
+        });
+        clearTimeout(timer);
+      }
+      for (const socket of links.keys()) socket.destroy();
+      await closed;
+    },
+  };
+}

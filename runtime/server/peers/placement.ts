@@ -1,0 +1,98 @@
+/**
+ * Chooses the worker that runs a request. A request that shares a state or a limit with others runs at its home. If this worker is busy, an
+ * expensive request runs at an idle one. All others run here.
+ */
+import { requestBegins, requestEnds } from "../../base/in-flight.js";
+import type { InferRequest, InferResponse } from "../contract.js";
+import type { AnswerSink, PlacedVersion, Placement } from "../requests/placement.js";
+import type { ValidRequest } from "../requests/validate.js";
+import { chooseIdle } from "./balance.js";
+import type { ForwardedRequest } from "./codec.js";
+import { type HomeFacts, homeKeyOf, homeOf } from "./homes.js";
+import { ABSENT, type PeerLink } from "./link.js";
+import { notAtHome } from "./link-faults.js";
+import type { VersionLoad, WorkerLoad } from "./load.js";
+import type { PeerCounts, PeerOptions } from "./options.js";
+
+/** The shared part of the placements of all versions. */
+export interface Workers {
+  readonly self: number;
+  readonly links: ReadonlyMap<number, PeerLink>;
+  /** Numbers of the workers that can run requests, this one among them. */
+  live: readonly number[];
+  readonly load: WorkerLoad;
+  readonly balance: NonNullable<PeerOptions["balance"]>;
+  readonly counts: { -readonly [K in keyof PeerCounts]: number };
+}
+
+export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: Workers): Placement {
+  const { self, links, load, counts } = workers;
+  const keyOf = homeKeyOf(version, facts);
+  const own = load.open(version.statistics, version.config.platform === "ensemble");
+  const homeLink = (request: InferRequest, valid: ValidRequest): PeerLink | undefined => {
+    const key = keyOf!(request, valid);
+    if (key === undefined) return undefined;
+    const home = homeOf(key, workers.live);
+    return home === self ? undefined : links.get(home);
+  };
+  const idleLink = ({ inputs }: InferRequest): PeerLink | undefined => {
+    if (workers.balance === "auto") return chooseIdle(links.values(), load, own, inputs);
+    return workers.balance === "always" ? [...links.values()].find(({ isOpen }) => isOpen) : undefined;
+  };
+  const forward = async (link: PeerLink, request: InferRequest, sink: AnswerSink | undefined, cost: number) => {
+    requestBegins();
+    try {
+      const result = await link.forward(wireForm(version, request, sink !== undefined), request, sink, cost);
+      if (result !== ABSENT) request.memory?.release();
+      return result;
+    } finally {
+      requestEnds();
+    }
+  };
+  return {
+    isHomed: keyOf !== undefined,
+    async execute(request, valid, sink, here) {
+      if (request.isForwarded) return runHere(load, own, here, true);
+      if (keyOf) {
+        const link = homeLink(request, valid);
+        if (!link) return runHere(load, own, here, false);
+        counts.homed++;
+        const result = await forward(link, request, sink, own.cost);
+        if (result === ABSENT) throw notAtHome(version, link.index);
+        return result;
+      }
+      // A request of an ensemble or a plan stays with it: so do the versions that it uses.
+      const link = request.lease ? undefined : idleLink(request);
+      if (!link) return runHere(load, own, here, false);
+      counts.balanced++;
+      const result = await forward(link, request, sink, own.cost);
+      return result === ABSENT ? runHere(load, own, here, false) : result;
+    },
+  };
+}
+
+async function runHere(
+  load: WorkerLoad,
+  version: VersionLoad,
+  here: () => Promise<InferResponse | undefined>,
+  received: boolean,
+): Promise<InferResponse | undefined> {
+  load.begins(version);
+  try {
+    return await here();
+  } finally {
+    load.ends(version, received);
+  }
+}
+
+function wireForm(
+  { model, namespace, version }: PlacedVersion,
+  { id, parameters, inputs, outputs, headers, trace }: InferRequest,
+  many: boolean,
+): ForwardedRequest {
+  return {
+    ...{ model, namespace, version, many, id, parameters, inputs, outputs },
+    ...(headers && { headers }),
+    ...(trace && { traced: { levels: trace.levels, traceparent: trace.traceparent } }),
+  };
+}
