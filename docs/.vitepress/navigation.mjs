@@ -62,6 +62,7 @@ export const NAVIGATION = [
       "explanations/memory.md",
       "explanations/threads.md",
       "explanations/workers.md",
+      "explanations/worker-requests.md",
     ],
   },
   { title: "Project", pages: ["releasing.md"] },

@@ -6,9 +6,9 @@ import type { PeerLink } from "./link.js";
 import type { VersionLoad, WorkerLoad } from "./load.js";
 
 /** Microseconds that forwarding a small request takes both workers; `npm run bench:peers` measures it. */
-const FORWARD_US = 60;
+const FORWARD_US = 100;
 /** The same for each byte of its inputs. */
-const FORWARD_US_PER_BYTE = 0.0005;
+const FORWARD_US_PER_BYTE = 0.002;
 /** A request is worth forwarding if it costs this many times more. */
 const WORTH = 5;
 /** Requests with more bytes stay. */

@@ -192,7 +192,7 @@ export class PeerLink {
     } catch {
       return undefined;
     }
-    if (!pending.request.memory) return Buffer.from(new ArrayBuffer(length));
+    if (!pending.request.memory) return Buffer.allocUnsafeSlow(length);
     pending.pooled = bufferPool.take(length);
     return Buffer.from(pending.pooled, 0, length);
   }

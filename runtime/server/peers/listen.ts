@@ -54,6 +54,8 @@ export async function listenToPeers(folder: string, options: ServedLinkOptions):
     server.once("error", reject);
     server.listen({ path }, resolve);
   });
+  // Without descriptors a connection is not accepted; its worker dials again.
+  server.on("error", error => options.onRefused(`could not be accepted: ${error.message}`));
   await chmod(path, 0o600);
   return {
     sendLoad() {

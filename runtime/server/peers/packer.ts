@@ -9,7 +9,8 @@ const SHORT = 24;
 /** A scratch buffer that grew beyond this is not kept. */
 const KEPT = 2 ** 16;
 
-const KIND = { false: 0, true: 1, number: 2, bigint: 3, string: 4 } as const;
+const KIND = { false: 0, true: 1, number: 2, signed: 3, unsigned: 4, text: 5, string: 6 } as const;
+const [INT64_MIN, INT64_MAX, UINT64_MAX] = [-(2n ** 63n), 2n ** 63n - 1n, 2n ** 64n - 1n];
 
 export class Packer {
   #bytes = Buffer.allocUnsafeSlow(4096);
@@ -74,10 +75,23 @@ export class Packer {
     } else if (typeof value === "number") {
       this.u8(KIND.number);
       this.f64(value);
-    } else if (typeof value === "bigint") {
-      this.u8(KIND.bigint);
+    } else if (typeof value === "bigint") this.#bigint(value);
+    else this.u8(value ? KIND.true : KIND.false);
+  }
+
+  #bigint(value: bigint): void {
+    if (value >= INT64_MIN && value <= INT64_MAX) {
+      this.u8(KIND.signed);
+      this.#need(8);
+      this.#at = this.#bytes.writeBigInt64LE(value, this.#at);
+    } else if (value >= 0n && value <= UINT64_MAX) {
+      this.u8(KIND.unsigned);
+      this.#need(8);
+      this.#at = this.#bytes.writeBigUInt64LE(value, this.#at);
+    } else {
+      this.u8(KIND.text);
       this.text(value.toString());
-    } else this.u8(value ? KIND.true : KIND.false);
+    }
   }
 
   /** Bytes as they are. */
@@ -150,14 +164,16 @@ export class Unpacker {
     const kind = this.u8();
     if (kind === KIND.string) return this.text();
     if (kind === KIND.number) return this.f64();
-    if (kind === KIND.bigint) return this.#bigint();
+    if (kind === KIND.signed) return this.#bytes.readBigInt64LE(this.#take(8));
+    if (kind === KIND.unsigned) return this.#bytes.readBigUInt64LE(this.#take(8));
+    if (kind === KIND.text) return this.#bigint();
     if (kind > KIND.true) throw new BadFrame(`a parameter of kind ${kind}`);
     return kind === KIND.true;
   }
 
   #bigint(): bigint {
     const text = this.text();
-    if (!/^-?\d{1,20}$/.test(text)) throw new BadFrame("an integer that is not one");
+    if (!/^-?\d{1,1000}$/.test(text)) throw new BadFrame("an integer that is not one");
     return BigInt(text);
   }
 

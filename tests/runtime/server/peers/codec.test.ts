@@ -20,7 +20,13 @@ import { FRAME, type FrameHeader, HEADER } from "#runtime/server/peers/frames.js
 import { BadFrame } from "#runtime/server/peers/packer.js";
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "binary", maxLength: 40 }), fc.constant("a".repeat(300)));
-const parameter = fc.oneof(fc.boolean(), fc.double(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }), text);
+const parameter = fc.oneof(
+  fc.boolean(),
+  fc.double(),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+  fc.bigInt(),
+  text,
+);
 const version = fc.oneof(fc.maxSafeNat(), fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }));
 const tensor = fc.record({
   name: text,
