@@ -72,7 +72,7 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const peers = options.peers && (await peersOf(options.peers, options, { budget, log, cache }));
   const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
     ...{ log, cache, failures, middleware },
-    ...(worker && { agreement: worker.agreement, refuse: worker.refuse }),
+    ...(worker && { agreement: worker.agreement }),
     ...(peers && { place: peers.place }),
   });
   return start({
@@ -258,7 +258,7 @@ async function peersOf(
 
 function createModels(
   options: OpenOptions,
-  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "agreement" | "refuse" | "place">,
+  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "agreement" | "place">,
 ): Registry {
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,

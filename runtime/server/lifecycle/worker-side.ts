@@ -2,7 +2,6 @@
  * The parts of a server that differ if it is one of several workers; `workers/` implements them.
  */
 import type { Server } from "node:net";
-import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { OpenFaults } from "../faults/open-faults.js";
 import type { Agreement } from "../models/agreement.js";
 import type { Registry } from "../models/registry-types.js";
@@ -36,8 +35,6 @@ export interface WorkerSide {
   readonly agreement: Agreement;
   /** Its part of the numbering and of the limits of traces. */
   readonly traces: Pick<TracerOptions, "shareCount" | "firstId">;
-  /** Why a model cannot be served by one worker of several. */
-  refuse(config: ModelConfig): string | undefined;
   log(own: ServerLog, state: LogState): ServerLog;
   /** Called before models are loaded. */
   attach(own: OwnParts): ServedCalls;

@@ -2,7 +2,6 @@
  * The options of a load.
  */
 
-import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { Clock } from "../../base/clock.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
 import type { ResponseCache } from "../cache/local-cache.js";
@@ -43,8 +42,6 @@ export interface LoadOptions {
   readonly isTrusted?: PrepareContext["isTrusted"];
   /** Present in a server with several workers. */
   readonly agreement?: Agreement | undefined;
-  /** Why a model cannot be served here, if it cannot. */
-  readonly refuse?: ((config: ModelConfig) => string | undefined) | undefined;
   /** Decides where requests run, on a server of several workers. */
   readonly place?: Place | undefined;
 }

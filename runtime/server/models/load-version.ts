@@ -135,8 +135,6 @@ export async function loadVersion(
   const config = await completed(written, folder, backend, options);
   warnOfMetrics(config, options);
   validateCompleted(config, backend, options);
-  const refusal = options.refuse?.(config);
-  if (refusal !== undefined) throw new RuntimeFault("UNSUPPORTED", refusal);
   await validateStates(config, polled.folder);
   const served = complete("inference.ModelConfig", config);
   const instances = instanceLog(served, options.log, updated !== undefined);

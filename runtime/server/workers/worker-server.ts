@@ -2,6 +2,8 @@
  * The workers of a server as one: their start, their end, and a worker's way into the place of another.
  */
 
+import { randomBytes } from "node:crypto";
+import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
@@ -42,6 +44,9 @@ export class WorkerServer {
   readonly #settings: SharedSettings;
   readonly #lines: OnceLog;
   readonly #timers: NodeJS.Timeout[] = [];
+  /** The sockets of the workers' links. */
+  readonly #links = new TemporaryFolder("workers");
+  readonly #token = randomBytes(24).toString("hex");
   #isServing = false;
   #polling: Promise<void> | undefined;
 
@@ -95,7 +100,10 @@ export class WorkerServer {
     const { given, count } = this.#server;
     return {
       ...{ index, count, serial },
-      options: workerOptions({ ...given, drainDelaySeconds: 0, ...later }, { index, count, serial }),
+      options: {
+        ...workerOptions({ ...given, drainDelaySeconds: 0, ...later }, { index, count, serial }),
+        peers: { self: index, count, folder: this.#links.path, token: this.#token },
+      },
       loads: later.loadModels ? this.#changes.loads : [],
     };
   }
@@ -214,6 +222,7 @@ export class WorkerServer {
       }),
     );
     await Promise.all(workers.map(end));
+    await this.#links.dispose();
     const failed = results.find(one => one.status === "rejected");
     if (failed) throw RuntimeFault.from(failed.reason);
   }
@@ -224,7 +233,10 @@ export class WorkerServer {
     this.leave();
     this.#supervisor.stop();
     this.connections.sweep(true);
-    for (const worker of workers) inBackground(end(worker), "ending a worker");
+    inBackground(
+      Promise.all(workers.map(end)).then(() => this.#links.dispose()),
+      "ending the workers",
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * A worker: a server that gets its connections, settings and changes of models from the control process. It ends with that process.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { reportFault } from "../../base/in-background.js";
@@ -9,7 +10,6 @@ import type { RunningServer } from "../lifecycle/server-options.js";
 import type { OwnParts, WorkerSide } from "../lifecycle/worker-side.js";
 import type { Agreement, Outcome } from "../models/agreement.js";
 import { adoptConnections } from "./adopted-connections.js";
-import { indivisible } from "./indivisible.js";
 import { type Answers, Link } from "./link.js";
 import {
   type Change,
@@ -27,6 +27,7 @@ import { sharedLog } from "./shared-log.js";
 import { type PortName, shareOf } from "./worker-options.js";
 
 const BEAT_MS = 500;
+const LINKED_MS = 5000;
 /** Numbers of traces that one process may give. */
 const TRACES = 1e9;
 
@@ -103,17 +104,18 @@ class Worker {
   async #start(start: WorkerStart): Promise<Inventory> {
     const { options, loads } = start;
     this.#running = await serveHere(options, this.#side(start));
+    // Homes are the same in all workers that know each other. One that is missing is being replaced, and links itself later.
+    await Promise.race([this.#running.peers?.whole(), delay(LINKED_MS, undefined, { ref: false })]);
     for (const load of loads) await this.#change(load).catch(() => {});
     this.#isChanging = false;
     return this.#inventory();
   }
 
-  #side({ index, count, serial, options }: WorkerStart): WorkerSide {
+  #side({ index, count, serial }: WorkerStart): WorkerSide {
     const { link } = this;
     return {
       agreement: this.#agreement,
       traces: { firstId: serial * TRACES + 1, shareCount: total => shareOf(total, index, count) },
-      refuse: config => indivisible(config, options.rateLimit === true),
       log: own =>
         sharedLog(
           own,

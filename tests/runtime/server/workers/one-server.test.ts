@@ -8,9 +8,19 @@ import { call, GOOD, INFER, javascriptModel, ones, type Served, serveWorkers, wo
 
 const PID = `export const execute = requests => requests.map(() => ({ outputs: [{ name: "OUT", datatype: "INT32", shape: [1], data: [process.pid] }] }));`;
 
+const SUMS = {
+  "sums/config.pbtxt": `name: "sums" backend: "sequence" max_batch_size: 4
+    input [ { name: "INPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
+    output [ { name: "OUTPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
+    sequence_batching { max_sequence_idle_microseconds: 60000000 control_input [
+      { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [ 0, 1 ] } ] },
+      { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY int32_false_true: [ 0, 1 ] } ] } ] }`,
+  "sums/1/.keep": "",
+};
+
 let served: Served;
 beforeAll(async () => {
-  const folder = repository(["echo_int32", "echo_bytes", "seq_direct"], { ...javascriptModel("pid", PID) });
+  const folder = repository(["echo_int32", "echo_bytes"], { ...javascriptModel("pid", PID), ...SUMS });
   served = await serveWorkers(folder, 2, [
     ...["--model-control-mode", "explicit", "--load-model", "echo_int32", "--load-model", "pid"],
     ...["--allow-client-shm", "true", "--fault-admin-port", "0", "--trace-config", "level=TIMESTAMPS"],
@@ -113,13 +123,24 @@ test("ready and live, over every connection", async () => {
     for (const { status } of await everywhere(() => served.call("GET", path))) expect(status).toBe(200);
 });
 
-test("a model that keeps sequences is refused with a way out", async () => {
-  const load = await served.call("POST", "/v2/repository/models/seq_direct/load", {});
-  expect(load.status).toBe(400);
-  expect(load.json.error).toContain("several workers cannot share it: serve it with --workers 1");
-  // Strict readiness: a requested model is missing.
-  for (const { status } of await everywhere(() => served.call("GET", "/v2/health/ready"))) expect(status).toBe(400);
-  expect(await served.call("POST", "/v2/repository/models/seq_direct/unload", {})).toMatchObject({ status: 200 });
+test("a sequence keeps its state over connections to both workers", async () => {
+  expect(await served.call("POST", "/v2/repository/models/sums/load", {})).toMatchObject({ status: 200 });
+  const step = (id: number, value: number, parameters: object = {}) =>
+    served.call("POST", "/v2/models/sums/infer", {
+      parameters: { sequence_id: id, ...parameters },
+      inputs: [{ name: "INPUT", shape: [1, 1], datatype: "INT32", data: [value] }],
+    });
+  for (const id of [1, 2, 3, 4]) {
+    const answers = [
+      await step(id, 10, { sequence_start: true }),
+      await step(id, 20),
+      await step(id, 30),
+      await step(id, 40, { sequence_end: true }),
+    ];
+    expect(answers.map(({ json }) => json.outputs[0].data[0])).toEqual([10, 30, 60, 100]);
+  }
+  const { json } = await served.call("GET", "/v2/models/sums/stats");
+  expect(json.model_stats[0].inference_count).toBe(16);
 });
 
 test("shared memory is registered everywhere or nowhere", async () => {
