@@ -1,6 +1,6 @@
 /**
- * Compiles runtime/server/memory/native/allocator.c, by which a server returns memory to the system. One small C file without dependencies, so a binary made
- * here runs on any glibc of the same processor. Never a reason to stop: without it a server works and keeps more memory after a peak.
+ * Compiles runtime/server/memory/native, by which a server returns memory to the system and shares files with other servers. Two small C files without
+ * dependencies, so a binary made here runs on any glibc of the same processor. Never a reason to stop: without it a server works and takes more memory.
  * Uses Node's own modules only.
  */
 import { spawnSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const SOURCE = join(ROOT, "runtime", "server", "memory", "native", "allocator.c");
+const SOURCES = ["allocator.c", "mapping.c"].map(name => join(ROOT, "runtime", "server", "memory", "native", name));
 const TARGET = join(ROOT, "build", "Release", `merlon-allocator-${process.platform}-${process.arch}.node`);
 
 /**
@@ -19,11 +19,12 @@ const TARGET = join(ROOT, "build", "Release", `merlon-allocator-${process.platfo
  */
 export function ensureAllocator(log = console.log) {
   if (process.platform !== "linux") return false;
-  if (existsSync(TARGET) && statSync(TARGET).mtimeMs >= statSync(SOURCE).mtimeMs) return true;
+  const changed = Math.max(...SOURCES.map(source => statSync(source).mtimeMs));
+  if (existsSync(TARGET) && statSync(TARGET).mtimeMs >= changed) return true;
   const fail = reason => {
     // One that was made before, such as by another account, does.
     if (existsSync(TARGET)) return true;
-    log(`allocator: ${reason}; servers keep more memory after a peak, and answer the same.`);
+    log(`allocator: ${reason}; servers take more memory, and answer the same.`);
     return false;
   };
   const headers = headersFolder();
@@ -37,7 +38,7 @@ export function ensureAllocator(log = console.log) {
   const args = ["-O2", "-shared", "-fPIC", "-DNAPI_VERSION=6", "-DNODE_GYP_MODULE_NAME=merlon_allocator"];
   let reason = "no C compiler was found (Debian: apt-get install gcc)";
   for (const compiler of ["cc", "gcc", "g++"]) {
-    const words = [...args, "-x", "c", `-I${headers}`, SOURCE, "-o", partial];
+    const words = [...args, "-x", "c", `-I${headers}`, ...SOURCES, "-o", partial];
     const { status, error, stderr } = spawnSync(compiler, words, { encoding: "utf8" });
     if (status === 0) {
       renameSync(partial, TARGET);

@@ -60,7 +60,7 @@ const PARTS: readonly Part[] = [
   },
   {
     name: "allocator",
-    purpose: "gives memory back after a peak",
+    purpose: "gives memory back after a peak, and shares files between servers",
     load: { file: `merlon-allocator-${process.platform}-${process.arch}.node` },
     use: "return { trimmed: typeof await part.trim() === 'boolean' };",
     fix: `${SCRIPTS}/native-allocator.mjs`,

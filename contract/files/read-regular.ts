@@ -52,11 +52,22 @@ function check(path: string, stats: Stats, limit: number): void {
     throw new SpecialFileError(`${path} has ${stats.size} bytes; expected at most ${limit}`, "EFBIG");
 }
 
-/** @throws Error of Node's for a file that cannot be opened @throws SpecialFileError */
-export function readRegularSync(path: string, limit: number): Buffer {
+/** Opens a file for reading. @throws Error of Node's for a file that cannot be opened @throws SpecialFileError */
+export function openRegularSync(path: string, limit: number): number {
   const file = openSync(path, FLAGS);
   try {
     check(path, fstatSync(file), limit);
+    return file;
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+/** @throws Error of Node's for a file that cannot be opened @throws SpecialFileError */
+export function readRegularSync(path: string, limit: number): Buffer {
+  const file = openRegularSync(path, limit);
+  try {
     return readFileSync(file);
   } finally {
     closeSync(file);

@@ -1,7 +1,7 @@
 /**
  * An Arrow IPC file that `merlon fit` wrote → its columns as typed arrays (texts as strings), nulls marked.
  */
-import { isAscii } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { DataType, type Float, type Int } from "apache-arrow";
 import { type DType, datatype, isDType, type Values } from "../../triton-protos/datatype.js";
 import { type ArrowPiece, readArrowFile } from "./arrow-file.js";
@@ -25,6 +25,28 @@ export function readArrowColumns(bytes: Uint8Array): Readonly<Record<string, Arr
       return [name, { dtype, values: decoded(pieces, dtype), ...(validity && { validity }) }];
     }),
   );
+}
+
+/** Texts as the file has them: text i is `bytes[offsets[i]] … bytes[offsets[i + 1] - 1]`, UTF-8. */
+export interface ArrowTexts {
+  readonly offsets: Int32Array;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A column of texts, not decoded.
+ * @returns undefined if it is of another type, has nulls, is in several batches, or is not UTF-8 @throws Error for bytes that are not a whole Arrow file
+ */
+export function readArrowTexts(bytes: Uint8Array, name: string): ArrowTexts | undefined {
+  const { fields, columns } = readArrowFile(bytes);
+  const [piece, ...more] = columns[fields.findIndex(field => field.name === name && field.type === "string")] ?? [];
+  if (!piece || more.length > 0 || piece.nulls > 0 || piece.rows === 0) return undefined;
+  const { values, texts } = piece;
+  const aligned = values.byteOffset % 4 === 0 ? values : Uint8Array.from(values);
+  const offsets = new Int32Array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / 4);
+  for (let i = 1; i < piece.rows; i++)
+    if (offsets[i]! < offsets[piece.rows]! && (texts[offsets[i]!]! & 0xc0) === 0x80) return undefined;
+  return isUtf8(texts.subarray(offsets[0], offsets[piece.rows])) ? { offsets, bytes: texts } : undefined;
 }
 
 function decoded(pieces: readonly ArrowPiece[], dtype: DType): Values {

@@ -6,7 +6,6 @@ import { encodings } from "../../contract/categorify-columns.js";
 import { learntOf, notLearnt } from "../../contract/learnt-columns.js";
 import { type Column, widened } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
-import { indexValues } from "../../runtime/base/columns/value-index.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { hashTogether } from "../hashed-cross/kernel.js";
@@ -15,7 +14,7 @@ import { readFittedTable } from "../shared/kernel/fitted-table.js";
 import { bucketOf } from "../shared/kernel/pandas-hash.js";
 import { rowNumbers } from "../shared/kernel/row-numbers.js";
 import { withValues } from "../shared/kernel/with-values.js";
-import { readVocabulary } from "./kernel-vocabulary.js";
+import { openVocabulary } from "./kernel-vocabulary.js";
 
 const NULL_ID = 1;
 const FIRST_BUCKET = 2;
@@ -63,8 +62,7 @@ export const categorify: Kernel<"categorify"> = {
 };
 
 function openValues(file: string, name: string, what: string): { count: number; places: Lookup["places"] } {
-  const { dtype, values } = readVocabulary(file);
-  const index = indexValues(values);
+  const { dtype, count, index } = openVocabulary(file);
   const places: Lookup["places"] = ([col]) => {
     if (col!.dtype === dtype) return index(col!.values);
     throw new RuntimeFault(
@@ -72,7 +70,7 @@ function openValues(file: string, name: string, what: string): { count: number; 
       `${what} was fitted on \`${name}\` as ${dtype}, but the column is ${col!.dtype}. Build the plan again with \`merlon build\`.`,
     );
   };
-  return { count: values.length, places };
+  return { count, places };
 }
 
 function openTuples(

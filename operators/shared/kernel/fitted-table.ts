@@ -18,10 +18,11 @@ import {
   type Vector,
   vectorFromArray,
 } from "apache-arrow";
-import { FILE_LIMITS, readRegularSync } from "../../../contract/files/read-regular.js";
+import { FILE_LIMITS } from "../../../contract/files/read-regular.js";
 import { readArrowColumns } from "../../../formats/arrow/arrow-columns.js";
 import { type Column, rootRows, type Values } from "../../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../../runtime/base/errors.js";
+import { readSharedSync } from "../../../runtime/base/shared/shared-copy.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 
 /** Columns by name, all of the same rows. */
@@ -115,12 +116,13 @@ function bitmapOf(validity: Uint8Array): Uint8Array {
 }
 
 /**
+ * Large files are shared with other processes.
  * @param what the file is, for messages
  * @throws RuntimeFault naming the file and what is wrong with it
  */
 export function readFittedTable(file: string, what = "fitted table"): FittedTable {
   try {
-    const columns = readArrowColumns(readRegularSync(file, FILE_LIMITS.data));
+    const columns = readArrowColumns(readSharedSync(file, FILE_LIMITS.data).bytes);
     const rows = rootRows(Object.values(columns)[0]?.values.length ?? 0);
     return Object.fromEntries(Object.entries(columns).map(([name, col]) => [name, { ...col, rows }]));
   } catch (error) {

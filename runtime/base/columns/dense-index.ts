@@ -1,4 +1,5 @@
 /** Distinct integers of a small range → a function from a column to each value's index among them, by its distance from the least. */
+import { type MakeTable, ownTable } from "../shared/shared-table.js";
 import { int32s } from "./short-arrays.js";
 import type { Values } from "./table.js";
 import { words } from "./words.js";
@@ -17,13 +18,18 @@ export interface DenseKeys {
 const LONGEST = 8_000_000;
 
 /** Undefined if the values are not integers or their range is too large; otherwise returns indexes as `indexValues` does. */
-export function denseIndex(distinct: Values): ((values: Values) => Int32Array) | undefined {
+export function denseIndex(
+  distinct: Values,
+  makeTable: MakeTable = ownTable,
+): ((values: Values) => Int32Array) | undefined {
   const dense = denseKeys(distinct, LONGEST);
   if (!dense) return undefined;
   const { span, distances, placesIn } = dense;
-  const table = new Int32Array(span).fill(-1);
-  const own = distances(distinct);
-  for (let i = 0; i < own.length; i++) table[own[i]!] = i;
+  const table = makeTable("distances 1", span, fresh => {
+    fresh.fill(-1);
+    const own = distances(distinct);
+    for (let i = 0; i < own.length; i++) fresh[own[i]!] = i;
+  });
   return values => placesIn(table, values);
 }
 

@@ -4,6 +4,7 @@
  * to a BigInt.
  */
 
+import { type MakeTable, ownTable } from "../shared/shared-table.js";
 import { denseIndex } from "./dense-index.js";
 import { int32s } from "./short-arrays.js";
 import type { Column, Values } from "./table.js";
@@ -11,10 +12,10 @@ import { words } from "./words.js";
 
 export type ValueIndex = (values: Values) => Int32Array;
 
-/** Expected constant time a value. */
-export function indexValues(distinct: Values): ValueIndex {
+/** Expected constant time a value. @param makeTable where the table of numbers is */
+export function indexValues(distinct: Values, makeTable: MakeTable = ownTable): ValueIndex {
   if (Array.isArray(distinct)) return indexStrings(distinct);
-  return denseIndex(distinct) ?? indexWords(distinct as Exclude<Values, readonly string[]>);
+  return denseIndex(distinct, makeTable) ?? indexWords(distinct as Exclude<Values, readonly string[]>, makeTable);
 }
 
 function indexStrings(distinct: readonly string[]): ValueIndex {
@@ -26,17 +27,18 @@ function indexStrings(distinct: readonly string[]): ValueIndex {
   };
 }
 
-function indexWords(distinct: Exclude<Values, readonly string[]>): ValueIndex {
+function indexWords(distinct: Exclude<Values, readonly string[]>, makeTable: MakeTable): ValueIndex {
   const keys = keyWords(distinct);
   const slots = 1 << Math.max(3, 32 - Math.clz32(distinct.length * 2 - 1));
   const mask = slots - 1;
   /** Place + 1 of the value in each slot; 0 is free. At most half are taken, so a search ends. */
-  const table = new Int32Array(slots);
-  for (let i = 0; i < distinct.length; i++) {
-    let slot = spread(keys[2 * i]!, keys[2 * i + 1]!) & mask;
-    while (table[slot] !== 0) slot = (slot + 1) & mask;
-    table[slot] = i + 1;
-  }
+  const table = makeTable("words 1", slots, fresh => {
+    for (let i = 0; i < distinct.length; i++) {
+      let slot = spread(keys[2 * i]!, keys[2 * i + 1]!) & mask;
+      while (fresh[slot] !== 0) slot = (slot + 1) & mask;
+      fresh[slot] = i + 1;
+    }
+  });
   return values => {
     const sought = keyWords(values);
     const found = int32s(values.length);

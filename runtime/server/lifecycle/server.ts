@@ -12,7 +12,7 @@ import type { Mocked } from "../backends/mock/mock-missing.js";
 import { chooseCache } from "../cache/choose-cache.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
-import { createMemoryReturner, type MemoryReturner } from "../memory/allocator.js";
+import { createMemoryReturner, type MemoryReturner, shareFiles } from "../memory/allocator.js";
 import { findGpus } from "../models/gpus.js";
 import type { RegistryOptions } from "../models/load-options.js";
 import { layered, type ModelMiddleware } from "../models/model-middleware.js";
@@ -54,6 +54,7 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const logState = { ...options.log };
   const own = createLog(logState, options.writeLog);
   const log = worker?.log(own, logState) ?? own;
+  shareFiles(worker !== undefined);
   const relief: Relief = {};
   const budget = new MemoryBudget(options.memoryLimit, {
     ratio: options.requestMemoryRatio,

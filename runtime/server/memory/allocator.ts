@@ -7,10 +7,11 @@ import { fileURLToPath } from "node:url";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { type Mapping, provideMapping } from "../../base/shared/mapping.js";
 import type { ServerLog } from "../observe/server-log.js";
 
 /** The binding of scripts/native-allocator.mjs. */
-export interface Allocator {
+export interface Allocator extends Partial<Mapping> {
   /** Returns freed pages, on another thread. */
   trim(): Promise<boolean>;
 }
@@ -185,4 +186,17 @@ export function loadAllocator(): Allocator | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Lets models share the large files that they read with those of other servers of this user, where the binding can.
+ * @param isWorker one of several that serve the same models: they share unless `MERLON_SHARED=off`; others share with `MERLON_SHARED=on`
+ */
+export function shareFiles(isWorker: boolean): void {
+  const { MERLON_SHARED: setting } = process.env;
+  const shares = setting === "on" || (isWorker && setting !== "off");
+  provideMapping(() => {
+    const { openShared, lockFile } = (shares && loadAllocator()) || {};
+    return openShared && lockFile && { openShared, lockFile };
+  });
 }

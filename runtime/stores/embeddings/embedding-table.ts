@@ -1,11 +1,12 @@
 /**
- * An open embedding table: keys in memory, vectors in memory if they fit. Otherwise rows are read through the page cache, and the last used
+ * An open embedding table: keys in memory, vectors in memory if they fit, which processes share. Otherwise rows are read through the page cache, and the last used
  * are cached in the same number of bytes.
  */
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { KEYS, readEmbeddingTable, VECTORS } from "../../../formats/tables/embedding-table.js";
 import { words } from "../../base/columns/words.js";
+import { sharedCopySync } from "../../base/shared/shared-copy.js";
 import { hotRows } from "./hot-rows.js";
 import { readExactly } from "./read-exactly.js";
 
@@ -24,20 +25,30 @@ export interface OpenTable {
 /** @param memory most bytes of vectors in memory @throws Error naming the file */
 export function openEmbeddingTable(folder: string, memory: number): OpenTable {
   const { count, dimension } = readEmbeddingTable(folder);
-  const keys = new BigInt64Array(count);
-  readFile(join(folder, KEYS), keys);
-  const pairs = words(keys);
-  checkRising(pairs, join(folder, KEYS));
+  const file = join(folder, KEYS);
+  const pairs = words(sharedNumbers(file, BigInt64Array, count) ?? readFile(file, new BigInt64Array(count)));
+  checkRising(pairs, file);
   const rows =
     count * dimension * 4 <= memory ? heldRows(folder, count, dimension) : readRows(folder, dimension, memory);
   return { count, dimension, find: finder(pairs), ...rows };
 }
 
+/** The numbers of a file in memory that processes share. @returns undefined if it is not shared, or of another length */
+function sharedNumbers<T>(
+  path: string,
+  array: { new (memory: ArrayBuffer): T; readonly BYTES_PER_ELEMENT: number },
+  count: number,
+): T | undefined {
+  const bytes = sharedCopySync(path)?.bytes;
+  return bytes?.length === count * array.BYTES_PER_ELEMENT ? new array(bytes.buffer as ArrayBuffer) : undefined;
+}
+
 /** `readFileSync` ends at 2 GiB. */
-function readFile(path: string, to: BigInt64Array | Float32Array): void {
+function readFile<T extends BigInt64Array | Float32Array>(path: string, to: T): T {
   const file = openSync(path, "r");
   try {
     readExactly(file, new Uint8Array(to.buffer), 0, path);
+    return to;
   } finally {
     closeSync(file);
   }
@@ -72,8 +83,9 @@ function finder(pairs: Int32Array): OpenTable["find"] {
 type Rows = Pick<OpenTable, "copy" | "close" | "memory">;
 
 function heldRows(folder: string, count: number, dimension: number): Rows {
-  const vectors = new Float32Array(count * dimension);
-  readFile(join(folder, VECTORS), vectors);
+  const file = join(folder, VECTORS);
+  const size = count * dimension;
+  const vectors = sharedNumbers(file, Float32Array, size) ?? readFile(file, new Float32Array(size));
   return {
     memory: vectors.byteLength,
     copy: (place, to, start) => to.set(vectors.subarray(place * dimension, (place + 1) * dimension), start),

@@ -47,9 +47,13 @@ static napi_value trim(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* mapping.c */
+void merlon_mapping(napi_env env, napi_value exports);
+
 NAPI_MODULE_INIT() {
   napi_value function;
   napi_create_function(env, "trim", NAPI_AUTO_LENGTH, trim, NULL, &function);
   napi_set_named_property(env, exports, "trim", function);
+  merlon_mapping(env, exports);
   return exports;
 }
