@@ -1,9 +1,19 @@
 /**
  * Weights beside a model's graph, which ONNX Runtime maps. A page of a file that is truncated meanwhile crashes the process, and one that
- * is overwritten is another weight. A session therefore maps private copies. They are made in the temporary folder, and unlinked when they
- * are mapped, so that none remains, however the process ends.
+ * is overwritten is another weight. A session therefore maps private copies, which processes share if they can. They are placed in the
+ * temporary folder, and unlinked when they are mapped, so that none remains, however the process ends.
  */
-import { closeSync, constants, copyFileSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { joinInside, leadsOutside, type PathInside } from "../../../contract/files/path-inside.js";
@@ -11,12 +21,22 @@ import { requireRegular } from "../../../contract/files/read-regular.js";
 import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import { type ExternalPart, partFault, readOnnxSignature } from "../../../formats/onnx/onnx.js";
 import { RuntimeFault } from "../../base/errors.js";
+import { sharedCopySync } from "../../base/shared/shared-copy.js";
+import type { SharedFile } from "../../base/shared/shared-file.js";
+import { sharedModel, WEIGHTS } from "./onnx-shared.js";
 
 /** Bytes of weights that are copied where the file system can't share their blocks. Larger ones are mapped where they are. */
 const MOST_COPIED = 256 * 2 ** 20;
 
-/** Open copies of a model's file, which is the first, and of those beside it. */
-export type OwnFiles = readonly { readonly name: string; readonly fd: number }[];
+/** Open copies of a model's file, which is the first, and of those beside it; `link` is the path of a shared one. */
+export type OwnFiles = readonly { readonly name: string; readonly fd: number; readonly link?: string | undefined }[];
+
+/** A file of a model: the one that is copied, or its bytes, or a shared one that gets another name. */
+interface Source {
+  readonly name: string;
+  readonly from: string | Uint8Array;
+  readonly link?: string | undefined;
+}
 
 export interface PlacedFiles {
   /** The model, with its weights beside it until `remove`. */
@@ -24,23 +44,32 @@ export interface PlacedFiles {
   remove(): void;
 }
 
+export interface OwnedFiles extends PlacedFiles {
+  readonly copies: OwnFiles;
+  /** The shared files among them, which exist while these are referenced. */
+  readonly shared: readonly SharedFile[];
+}
+
 /**
  * @param file the model
+ * @param splits whether weights in the model's own file may be moved beside it
  * @returns undefined where it has no weights beside it, or they are not to be copied: too large, or no room
  */
-export function ownFiles(file: string): (PlacedFiles & { readonly copies: OwnFiles }) | undefined {
+export function ownFiles(file: string, splits = true): OwnedFiles | undefined {
   if (process.platform !== "linux") return undefined;
   const folder = dirname(file);
   let parts: readonly PathInside[];
   let bytes: number;
   try {
-    if (readdirSync(folder).length === 1 || statSync(file).size > MOST_COPIED) return undefined;
+    if (readdirSync(folder).length === 1) return splits ? splitModel(file) : undefined;
+    if (statSync(file).size > MOST_COPIED) return undefined;
     const signature = readOnnxSignature(file);
     parts = signature.externalData;
     for (const part of parts) refusePart(file, joinInside(folder, part));
     for (const part of signature.externalParts) refuseOutside(file, part, statSync(join(folder, part.location)).size);
     // ONNX Runtime refuses a path out of the folder.
-    if (parts.length === 0 || parts.some(part => leadsOutside(folder, joinInside(folder, part)))) return undefined;
+    if (parts.length === 0) return splits ? splitModel(file) : undefined;
+    if (parts.some(part => leadsOutside(folder, joinInside(folder, part)))) return undefined;
     bytes = parts.reduce((sum, part) => sum + statSync(joinInside(folder, part)).size, 0);
   } catch (error) {
     if (error instanceof RuntimeFault) throw error;
@@ -48,14 +77,35 @@ export function ownFiles(file: string): (PlacedFiles & { readonly copies: OwnFil
     return undefined;
   }
   const mode = bytes > MOST_COPIED ? constants.COPYFILE_FICLONE_FORCE : constants.COPYFILE_FICLONE;
-  const names = [basename(file), ...parts];
-  const placed = place(
-    names.map(name => ({ name, from: join(folder, name) })),
+  const shared = bytes > MOST_COPIED ? [] : parts.map(part => sharedCopySync(joinInside(folder, part)));
+  return own(
+    [
+      { name: basename(file), from: file },
+      ...parts.map((name, i) => ({ name, from: join(folder, name), link: shared[i]?.path })),
+    ],
     mode,
+    shared.flatMap(copy => copy ?? []),
   );
+}
+
+/** A model with its weights in its own file, as a model with weights beside it. */
+function splitModel(file: string): OwnedFiles | undefined {
+  const split = sharedModel(file);
+  if (!split) return undefined;
+  const { model, weights } = split;
+  const files = [
+    { name: basename(file), from: model },
+    { name: WEIGHTS, from: weights.path, link: weights.path },
+  ];
+  return own(files, constants.COPYFILE_FICLONE, [weights]);
+}
+
+function own(files: readonly Source[], mode: number, shared: readonly SharedFile[]): OwnedFiles | undefined {
+  const placed = place(files, mode);
   if (!placed) return undefined;
-  const copies = names.map(name => ({ name, fd: openSync(join(dirname(placed.file), name), "r") }));
-  return { ...placed, copies };
+  const folder = dirname(placed.file);
+  const copies = files.map(({ name, link }) => ({ name, fd: openSync(join(folder, name), "r"), link }));
+  return { ...placed, copies, shared };
 }
 
 /** ONNX Runtime opens them by itself, and would wait for the writer of a FIFO. @throws RuntimeFault */
@@ -76,7 +126,7 @@ function refuseOutside(model: string, part: ExternalPart, size: number): void {
 /** Copies of the copies, for a session in another thread. @throws Error where there is no room */
 export function placeAgain(copies: OwnFiles): PlacedFiles {
   const placed = place(
-    copies.map(({ name, fd }) => ({ name, from: `/proc/self/fd/${fd}` })),
+    copies.map(({ name, fd, link }) => ({ name, from: `/proc/self/fd/${fd}`, link })),
     constants.COPYFILE_FICLONE,
   );
   if (!placed) throw new Error(`no room for the model's weights in ${tmpdir()}`);
@@ -87,20 +137,19 @@ export function closeFiles(copies: OwnFiles): void {
   for (const { fd } of copies) closeSync(fd);
 }
 
-function place(
-  files: readonly { readonly name: string; readonly from: string }[],
-  mode: number,
-): PlacedFiles | undefined {
+function place(files: readonly Source[], mode: number): PlacedFiles | undefined {
   let folder: TemporaryFolder | undefined;
   const remove = (): void => {
     folder?.disposeSync();
   };
   try {
     folder = new TemporaryFolder("weights");
-    for (const { name, from } of files) {
+    for (const { name, from, link } of files) {
       const to = join(folder.path, name);
       mkdirSync(dirname(to), { recursive: true });
-      copyFileSync(from, to, mode);
+      if (link !== undefined) linkSync(link, to);
+      else if (typeof from === "string") copyFileSync(from, to, mode);
+      else writeFileSync(to, from);
     }
   } catch {
     remove();

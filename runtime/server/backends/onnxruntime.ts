@@ -20,7 +20,7 @@ import { completeFromGraph } from "./onnx-complete.js";
 import { ortErrorNumber } from "./onnx-error-number.js";
 import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
-import { closeFiles, type OwnFiles, ownFiles } from "./onnx-own-files.js";
+import { closeFiles, type OwnedFiles, ownFiles } from "./onnx-own-files.js";
 import { type Providers, providerAdvice, providersOf } from "./onnx-providers.js";
 import type { OnnxSession } from "./onnx-run.js";
 import { openSession as openFile } from "./onnx-session.js";
@@ -102,11 +102,14 @@ async function openSession(
   const size = await sizeOf(dirname(file));
   const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
   const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
-  const own = ownFiles(file);
+  const own = ownFiles(
+    file,
+    executionProviders.every(provider => provider === "cpu"),
+  );
   const use = { instances, large: size > SMALL_MODEL, copies: own?.copies };
   try {
     const session = await openFile(own?.file ?? file, settings, use);
-    return own ? closingFiles(session, own.copies) : checkMapped(session, file);
+    return own ? closingFiles(session, own) : checkMapped(session, file);
   } catch (error) {
     if (own) closeFiles(own.copies);
     if (error instanceof RuntimeFault) throw error;
@@ -118,13 +121,18 @@ async function openSession(
   }
 }
 
-const closingFiles = (session: OnnxSession, copies: OwnFiles): OnnxSession => ({
-  ...session,
-  async release() {
-    await session.release();
-    closeFiles(copies);
-  },
-});
+function closingFiles(session: OnnxSession, { copies, shared }: OwnedFiles): OnnxSession {
+  const open = new Set([shared]);
+  return {
+    ...session,
+    async release() {
+      await session.release();
+      closeFiles(copies);
+      // Threads of the session link these files, so they are referenced until then.
+      open.clear();
+    },
+  };
+}
 
 function adviseOn(fault: RuntimeFault): RuntimeFault {
   const advice = providerAdvice(fault.message);

@@ -1,0 +1,98 @@
+/** Weights that are moved beside a model: ONNX Runtime computes the same, and bytes that are not a model are refused. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { afterAll, expect, test } from "vitest";
+import { WireError } from "#formats/bytes/wire.js";
+import { bytesMember, message, stringMember, varintMember } from "#formats/bytes/wire-writer.js";
+import { moveWeights } from "#formats/onnx/external-weights.js";
+import { readOnnxSignature } from "#formats/onnx/onnx.js";
+import { printOnnxModel } from "#formats/onnx/onnx-model.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-external-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const [FROM, TO] = [300, 70];
+const weights = Float32Array.from({ length: FROM * TO }, (_, i) => Math.sin(i));
+const bias = Float32Array.from({ length: TO }, (_, i) => i / 7);
+const tensorOf = (name: string, ...data: Uint8Array[]) =>
+  message(varintMember(1, FROM), varintMember(1, TO), varintMember(2, 1), stringMember(8, name), ...data);
+
+/** y = x · w + b. @param raw the tensor `w`, as another exporter writes it */
+const model = (raw?: Uint8Array) =>
+  printOnnxModel({
+    name: "layer",
+    opsets: { "": 17 },
+    inputs: [{ name: "x", dtype: "float32", shape: ["n", FROM] }],
+    outputs: [{ name: "y", dtype: "float32", shape: ["n", TO] }],
+    nodes: [
+      { op: "MatMul", inputs: ["x", "w"], outputs: ["xw"] },
+      { op: "Add", inputs: ["xw", "b"], outputs: ["y"] },
+    ],
+    constants: {
+      ...(!raw && { w: { dtype: "float32", shape: [FROM, TO], values: weights } }),
+      b: { dtype: "float32", shape: [TO], values: bias },
+    },
+    ...(raw && { rawConstants: [{ raw }] }),
+  });
+
+const bytes = new Uint8Array(weights.buffer);
+const FORMS = {
+  "raw bytes": model(),
+  "a packed list of floats": model(tensorOf("w", bytesMember(4, bytes))),
+};
+const x = new Tensor(
+  "float32",
+  Float32Array.from({ length: 2 * FROM }, (_, i) => Math.cos(i)),
+  [2, FROM],
+);
+const answer = async (session: InferenceSession) => (await session.run({ x })).y!.data;
+
+test.each(Object.entries(FORMS))("a model with %s computes the same", async (name, whole) => {
+  const moved = moveWeights(whole, "weights", 1000)!;
+  expect(moved.moved.map(({ length }) => length)).toEqual([weights.byteLength]);
+  const file = new Uint8Array(moved.end);
+  for (const { from, length, to } of moved.moved) file.set(whole.subarray(from, from + length), to);
+  const path = join(folder, name.replaceAll(" ", "-"));
+  writeFileSync(path, Buffer.concat(moved.model));
+  writeFileSync(join(folder, "weights"), file);
+  expect(Buffer.concat(moved.model).length).toBeLessThan(1000);
+  expect(readOnnxSignature(path).externalParts).toMatchObject([{ tensor: "w", offset: 0, length: weights.byteLength }]);
+  const [ours, original] = [await InferenceSession.create(path), await InferenceSession.create(whole)];
+  expect(await answer(ours)).toEqual(await answer(original));
+});
+
+test("several weights begin at pages, in the order of the model", () => {
+  const pair = printOnnxModel({
+    name: "pair",
+    opsets: { "": 17 },
+    inputs: [{ name: "x", dtype: "float32", shape: [FROM, TO] }],
+    outputs: [{ name: "y", dtype: "float32", shape: [FROM, TO] }],
+    nodes: [
+      { op: "Add", inputs: ["x", "v"], outputs: ["xv"] },
+      { op: "Add", inputs: ["xv", "w"], outputs: ["y"] },
+    ],
+    constants: {
+      v: { dtype: "float32", shape: [FROM, TO], values: weights },
+      w: { dtype: "float32", shape: [FROM, TO], values: weights },
+    },
+  });
+  const moved = moveWeights(pair, "weights", 1000)!;
+  expect(moved.moved.map(({ to }) => to)).toEqual([0, Math.ceil(weights.byteLength / 4096) * 4096]);
+});
+
+test.each([
+  ["small weights", model(), 10 ** 6],
+  ["weights in another file", model(tensorOf("w", varintMember(14, 1))), 0],
+  ["a tensor with two kinds of data", model(tensorOf("w", bytesMember(4, bytes), bytesMember(9, bytes))), 1000],
+  ["weights in a segment", model(tensorOf("w", bytesMember(9, bytes), bytesMember(3, new Uint8Array(0)))), 1000],
+])("%s stay", (_, whole, least) => {
+  expect(moveWeights(whole, "weights", least)?.moved.length ?? 0).toBe(least === 0 ? 1 : 0);
+});
+
+test("no bytes of a model that is cut anywhere end the process, and none are read beyond it", () => {
+  const whole = FORMS["raw bytes"];
+  for (let end = 0; end < 400; end++)
+    expect(() => moveWeights(whole.subarray(0, end), "weights", 1)).toThrow(WireError);
+});
