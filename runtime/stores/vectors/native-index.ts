@@ -21,6 +21,8 @@ import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
+import { sharedCopy } from "../../base/shared/shared-copy.js";
+import { type SharedFile, sharedFile } from "../../base/shared/shared-file.js";
 import { coalesceSearches } from "./coalesce-searches.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 
@@ -32,17 +34,32 @@ interface Found {
 }
 /** Opaque; its memory is freed by `close`, or with the last reference. */
 type Handle = object;
+interface Opened {
+  readonly handle: Handle;
+  readonly dimension: number;
+  readonly ntotal: number;
+  /** Whether native/flat-scan.h searches it. */
+  readonly scans: boolean;
+  /** Whether it could. */
+  readonly scannable: boolean;
+}
 interface Binding {
-  /** @param tables whether FAISS computes tables that speed searches up */
-  open(
-    from: string | Uint8Array,
-    tables: boolean,
-  ): Promise<{ handle: Handle; dimension: number; ntotal: number; scans: boolean }>;
+  /**
+   * @param tables whether FAISS computes tables that speed searches up
+   * @param views the index searches these bytes in place, so they must not change. It scans after `makeScan` or `useScan`.
+   */
+  open(from: string | Uint8Array, tables: boolean, views: boolean): Promise<Opened>;
+  /** With a file it writes the scan there, else the index scans from now on. @returns whether it scans */
+  makeScan(handle: Handle, file?: number): Promise<boolean>;
+  /** Scans by what `makeScan` wrote. @returns whether it scans */
+  useScan(handle: Handle, bytes: Uint8Array): boolean;
   searchAsync(handle: Handle, queries: Float32Array, count: number, k: number): Promise<Found>;
   searchSync(handle: Handle, queries: Float32Array, count: number, k: number): Found;
   close(handle: Handle): void;
   /** Whether FAISS can leave those tables out. */
   readonly skipsTables: boolean;
+  /** Whether FAISS can search bytes where they are. */
+  readonly viewsMemory: boolean;
   /** Limits this process's address space. */
   limitMemory(bytes: number): void;
 }
@@ -100,16 +117,18 @@ export async function openNativeIndex(
   const size = searchSize(layout, parameters);
   const detached = header.ids === "stored" ? detachIds(path) : undefined;
   const changes = parameters.nprobe !== undefined || parameters.efSearch !== undefined;
-  const bytes = detached?.bytes ?? (changes ? await readFile(path) : undefined);
+  const shared = faiss.viewsMemory && !detached ? await sharedCopy(path) : undefined;
+  const bytes = detached?.bytes ?? shared?.bytes ?? (changes ? await readFile(path) : undefined);
   if (bytes) writeSearchParameters(bytes, parameters);
-  const opened = await faiss.open(bytes ?? path, tables).catch((error: Error) => {
+  const opened = await faiss.open(bytes ?? path, tables, shared !== undefined).catch((error: Error) => {
     throw new RuntimeFault("INTERNAL", `${path}: FAISS can not open it: ${firstLine(error)}`);
   });
-  const { handle, scans } = opened;
+  const { handle } = opened;
   if (opened.ntotal !== ntotal || opened.dimension !== dimension) {
     faiss.close(handle);
     throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
   }
+  const scans = opened.scans || (shared !== undefined && (await scanShared(faiss, opened, shared)));
   const single = finder(faiss, handle, dimension, scans ? SCAN_PART : PART, detached?.ids);
   const find = scans ? coalesceSearches(single) : single;
   const fail = (error: unknown): never => {
@@ -142,6 +161,24 @@ export async function openNativeIndex(
       faiss.close(handle);
     },
   };
+}
+
+/** Bytes of a scan beside the rounded numbers of each vector. */
+const SCAN_FACTS = 16;
+
+/** Lets a flat index scan by codes that processes share, as they share its vectors. @returns whether it scans */
+async function scanShared(
+  faiss: Binding,
+  { handle, scannable, ntotal, dimension }: Opened,
+  vectors: SharedFile,
+): Promise<boolean> {
+  if (!scannable) return false;
+  const codes = await sharedFile({
+    key: `scan 1 of ${vectors.path}`,
+    size: ntotal * (dimension + SCAN_FACTS),
+    write: async file => void (await faiss.makeScan(handle, file)),
+  });
+  return codes ? faiss.useScan(handle, codes.bytes) : faiss.makeScan(handle);
 }
 
 const firstLine = ({ message }: Error): string => message.split("\n")[0]!;

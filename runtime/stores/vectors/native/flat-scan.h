@@ -16,6 +16,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -78,24 +79,36 @@ class Candidates {
 class FlatScan {
  public:
   /** @param vectors are not copied; they outlive this. @throws std::bad_alloc */
-  FlatScan(const float* vectors, size_t count, size_t dimension, bool l2)
-      : vectors_(vectors), count_(count), d_(dimension), groups_((dimension + 3) / 4), l2_(l2) {
-    const size_t blocks = (count + LANES - 1) / LANES;
-    stride_ = groups_ * 4 * LANES + 4 * LANES * sizeof(float);
-    memory_.reset(new uint8_t[blocks * stride_ + 64]);
-    first_ = memory_.get() + (64 - reinterpret_cast<uintptr_t>(memory_.get()) % 64) % 64;
+  FlatScan(const float* vectors, size_t count, size_t dimension, bool l2) : FlatScan(vectors, count, dimension, l2, nullptr) {
+    memory_.reset(new uint8_t[size() + 64]);
+    uint8_t* start = memory_.get() + (64 - reinterpret_cast<uintptr_t>(memory_.get()) % 64) % 64;
+    data_ = start;
+    first_ = start + sizeof(Head);
     // 128 is zero; rows and columns that fill up a block are zeros.
-    std::memset(first_, 128, blocks * stride_);
-    for (size_t row = 0; row < blocks * LANES; row++) keep(row);
+    std::memset(first_, 128, blocks() * stride_);
+    Head head{};
+    for (size_t row = 0; row < blocks() * LANES; row++) keep(row, head);
+    std::memcpy(start, &head, sizeof head);
   }
 
+  /** The codes of another scan of the same vectors, as `data()` has them. @throws std::invalid_argument for those of others */
+  static std::unique_ptr<FlatScan> over(const float* vectors, size_t count, size_t dimension, bool l2, const uint8_t* data, size_t length) {
+    std::unique_ptr<FlatScan> made(new FlatScan(vectors, count, dimension, l2, data));
+    if (length != made->size() || reinterpret_cast<uintptr_t>(data) % 64 != 0) throw std::invalid_argument("these codes are of other vectors");
+    return made;
+  }
+
+  /** Codes and facts of all vectors; they depend on the vectors alone. */
+  const uint8_t* data() const { return data_; }
+  size_t size() const { return sizeof(Head) + blocks() * stride_; }
+
   /** Whether every number is finite and no sum of them overflows. If not, FAISS itself searches. */
-  bool usable() const { return usable_; }
+  bool usable() const { return head().unusable == 0; }
 
   /** @param k at most the number of vectors @returns false where bounds of a query overflow: another search has to write all */
   bool search(size_t queries, const float* asked, size_t k, float* distances, idx_t* labels) const {
     for (size_t i = 0; i < queries; i++)
-      if (!(length(asked + i * d_) * (largest_ + length(asked + i * d_)) < FLT_MAX / 16)) return false;
+      if (!(length(asked + i * d_) * (head().largest + length(asked + i * d_)) < FLT_MAX / 16)) return false;
     for (size_t first = 0; first < queries; first += QUERIES) {
       const size_t n = std::min<size_t>(QUERIES, queries - first);
       if (!pass(n, asked + first * d_, k, distances + first * k, labels + first * k)) return false;
@@ -104,6 +117,23 @@ class FlatScan {
   }
 
  private:
+  /** A cache line before the codes. */
+  struct Head {
+    double largest;
+    uint64_t unusable;
+    uint64_t rest[6];
+  };
+
+  FlatScan(const float* vectors, size_t count, size_t dimension, bool l2, const uint8_t* data)
+      : vectors_(vectors), count_(count), d_(dimension), groups_((dimension + 3) / 4), l2_(l2), data_(data) {
+    stride_ = groups_ * 4 * LANES + 4 * LANES * sizeof(float);
+    // Written by the constructor of a scan that has memory of its own.
+    if (data != nullptr) first_ = const_cast<uint8_t*>(data) + sizeof(Head);
+  }
+
+  size_t blocks() const { return (count_ + LANES - 1) / LANES; }
+  const Head& head() const { return *reinterpret_cast<const Head*>(data_); }
+
   /** Data of each block after its codes: LANES scales, lengths of rounding errors, lengths, and (L2) squared lengths. */
   float* facts(size_t block) const { return reinterpret_cast<float*>(first_ + block * stride_ + groups_ * 4 * LANES); }
 
@@ -124,7 +154,7 @@ class FlatScan {
     return scale > 0 ? std::clamp(static_cast<int>(std::lrintf(x / scale)), -most, most) : 0;
   }
 
-  void keep(size_t row) {
+  void keep(size_t row, Head& head) {
     const size_t block = row / LANES, lane = row % LANES;
     float* of = facts(block) + lane;
     for (int i = 0; i < 4; i++) of[i * LANES] = 0;
@@ -132,10 +162,10 @@ class FlatScan {
     const float* x = vectors_ + row * d_;
     const double norm = length(x);
     if (!(norm * norm < FLT_MAX / 16)) {
-      usable_ = false;
+      head.unusable = 1;
       return;
     }
-    largest_ = std::max(largest_, norm);
+    head.largest = std::max(head.largest, norm);
     const float scale = largestOf(x, d_) / 127;
     double off = 0, kept = 0;
     uint8_t* codes = first_ + block * stride_;
@@ -251,9 +281,8 @@ class FlatScan {
   bool l2_;
   size_t stride_ = 0;
   std::unique_ptr<uint8_t[]> memory_;
+  const uint8_t* data_ = nullptr;
   uint8_t* first_ = nullptr;
-  double largest_ = 0;
-  bool usable_ = true;
 };
 
 }  // namespace merlon

@@ -27,10 +27,17 @@
 #define MERLON_FAISS_FROM(MAJOR, MINOR) \
   (FAISS_VERSION_MAJOR > (MAJOR) || (FAISS_VERSION_MAJOR == (MAJOR) && FAISS_VERSION_MINOR >= (MINOR)))
 
+#if MERLON_FAISS_FROM(1, 11)
+#include <faiss/impl/zerocopy_io.h>
+#endif
+
 namespace merlon {
 
 /** Whether this FAISS can open an index without the tables that only speed searches up. */
 constexpr bool SKIPS_TABLES = MERLON_FAISS_FROM(1, 9);
+
+/** Whether this FAISS can search arrays in memory that it does not own. */
+constexpr bool VIEWS_MEMORY = MERLON_FAISS_FROM(1, 11);
 
 /** Bytes in memory, as FAISS reads them. */
 struct BytesReader : faiss::IOReader {
@@ -105,6 +112,40 @@ class Opened {
     prepare();
   }
 
+  /** Does not copy the large arrays: `data` outlives this. The scan is made or used later. @throws std::exception */
+  void view(const uint8_t* data, size_t length, bool tables) {
+#if MERLON_FAISS_FROM(1, 11)
+    faiss::ZeroCopyIOReader reader(const_cast<uint8_t*>(data), length);
+    index.reset(faiss::read_index(&reader, flags(tables)));
+    prepare(false);
+#else
+    read(data, length, tables);
+#endif
+  }
+
+  /** The vectors that a scan can search. */
+  const faiss::IndexFlat* scannable() const {
+    const auto* flat = dynamic_cast<const faiss::IndexFlat*>(inner_);
+    if (flat == nullptr || (flat->metric_type != faiss::METRIC_INNER_PRODUCT && flat->metric_type != faiss::METRIC_L2)) return nullptr;
+    // Rows of a pass are 32-bit numbers.
+    return dotKernel().fast && flat->ntotal > 0 && flat->ntotal <= INT32_MAX - 16 ? flat : nullptr;
+  }
+
+  /** A scan of this index, which `useScan` takes; null if FAISS has to search. @throws std::bad_alloc */
+  std::unique_ptr<FlatScan> makeScan() const {
+    const auto* flat = scannable();
+    return flat == nullptr ? nullptr : std::make_unique<FlatScan>(flat->get_xb(), flat->ntotal, flat->d, flat->metric_type == faiss::METRIC_L2);
+  }
+  /** @param data outlives this @throws std::invalid_argument */
+  void useScan(const uint8_t* data, size_t length) {
+    const auto* flat = scannable();
+    if (flat == nullptr) return;
+    useScan(FlatScan::over(flat->get_xb(), flat->ntotal, flat->d, flat->metric_type == faiss::METRIC_L2, data, length));
+  }
+  void useScan(std::unique_ptr<FlatScan> made) {
+    if (made != nullptr && made->usable()) scan = std::move(made);
+  }
+
   /** @param k 1 … ntotal @throws std::exception */
   void search(faiss::idx_t count, const float* queries, faiss::idx_t k, float* distances, faiss::idx_t* labels) const {
     if (lists_)
@@ -136,7 +177,7 @@ class Opened {
 #endif
   }
 
-  void prepare() {
+  void prepare(bool scans = true) {
     checkSizes(index.get());
     inner_ = index.get();
     if (const auto* map = dynamic_cast<const faiss::IndexIDMap*>(inner_)) {
@@ -145,13 +186,7 @@ class Opened {
     }
     refine_ = refineOf(inner_);
     lists_ = IvfScan::of(*inner_);
-    const auto* flat = dynamic_cast<const faiss::IndexFlat*>(inner_);
-    if (flat == nullptr || (flat->metric_type != faiss::METRIC_INNER_PRODUCT && flat->metric_type != faiss::METRIC_L2)) return;
-    // Rows of a pass are 32-bit numbers.
-    if (!dotKernel().fast || flat->ntotal == 0 || flat->ntotal > INT32_MAX - 16) return;
-    const bool l2 = flat->metric_type == faiss::METRIC_L2;
-    auto made = std::make_unique<FlatScan>(flat->get_xb(), flat->ntotal, flat->d, l2);
-    if (made->usable()) scan = std::move(made);
+    if (scans) useScan(makeScan());
   }
 
   static const faiss::IndexRefine* refineOf(const faiss::Index* index) {

@@ -7,6 +7,7 @@
 #include <omp.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -27,7 +28,17 @@ using Shared = std::shared_ptr<Opened>;
 /** JavaScript's handle: emptied by `close`, while searches in flight keep the index itself. */
 struct Handle {
   Shared index;
+  /** Memory of JavaScript that the index views. It is released in JavaScript's thread, after the last search. */
+  std::vector<std::shared_ptr<Napi::ObjectReference>> memory;
 };
+
+std::shared_ptr<Napi::ObjectReference> keep(const Napi::Value& value) {
+  return std::make_shared<Napi::ObjectReference>(Napi::Persistent(value.As<Napi::Object>()));
+}
+
+bool isBytes(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+}
 
 /** CPU time of this thread in microseconds: the cost of a search, independent of other load. */
 double cpuMicros() {
@@ -42,6 +53,7 @@ constexpr faiss::idx_t MOST_HITS = faiss::idx_t{1} << 30;
 /** One search: queries copied in, answers in memory of their own. */
 struct Search {
   Shared index;
+  std::vector<std::shared_ptr<Napi::ObjectReference>> memory;
   std::vector<float> queries;
   faiss::idx_t count = 0;
   faiss::idx_t k = 0;
@@ -95,17 +107,17 @@ class SearchWorker : public Napi::AsyncWorker {
   Search search_;
 };
 
-/** Reads an index from a path, or from bytes that JavaScript keeps unchanged until it is done. */
+/** Reads an index from a path, or from bytes that JavaScript keeps unchanged until it is done, or as a view of bytes that it never changes. */
 class OpenWorker : public Napi::AsyncWorker {
  public:
-  OpenWorker(Napi::Env env, Napi::Value from, bool tables)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tables_(tables) {
+  OpenWorker(Napi::Env env, Napi::Value from, bool tables, bool views)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tables_(tables), views_(views) {
     if (from.IsString()) {
       path_ = from.As<Napi::String>().Utf8Value();
       return;
     }
     auto bytes = from.As<Napi::Uint8Array>();
-    held_ = Napi::Persistent(bytes.As<Napi::Object>());
+    held_ = keep(bytes);
     data_ = bytes.Data();
     length_ = bytes.ByteLength();
   }
@@ -116,6 +128,8 @@ class OpenWorker : public Napi::AsyncWorker {
     opened_ = std::make_shared<Opened>();
     if (data_ == nullptr)
       opened_->read(path_, tables_);
+    else if (views_)
+      opened_->view(data_, length_, tables_);
     else
       opened_->read(data_, length_, tables_);
   }
@@ -125,8 +139,10 @@ class OpenWorker : public Napi::AsyncWorker {
     made.Set("dimension", static_cast<double>(opened_->index->d));
     made.Set("ntotal", static_cast<double>(opened_->index->ntotal));
     made.Set("scans", opened_->scan != nullptr);
-    made.Set("handle", Napi::External<Handle>::New(env, new Handle{std::move(opened_)},
-                                                   [](Napi::Env, Handle* handle) { delete handle; }));
+    made.Set("scannable", opened_->scannable() != nullptr);
+    auto* handle = new Handle{std::move(opened_), {}};
+    if (views_) handle->memory.push_back(held_);
+    made.Set("handle", Napi::External<Handle>::New(env, handle, [](Napi::Env, Handle* handle) { delete handle; }));
     deferred_.Resolve(made);
   }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
@@ -135,10 +151,42 @@ class OpenWorker : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred_;
   std::string path_;
   bool tables_;
-  Napi::ObjectReference held_;
+  bool views_;
+  std::shared_ptr<Napi::ObjectReference> held_;
   const uint8_t* data_ = nullptr;
   size_t length_ = 0;
   Shared opened_;
+};
+
+/** Makes the scan of an index that was opened as a view: for a file that processes share, or for the index itself. */
+class ScanWorker : public Napi::AsyncWorker {
+ public:
+  ScanWorker(Napi::Env env, Handle* handle, int file)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), index_(handle->index), memory_(handle->memory), file_(file) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override {
+    made_ = index_->makeScan();
+    if (made_ == nullptr || file_ < 0) return;
+    for (size_t at = 0; at < made_->size();) {
+      const ssize_t written = write(file_, made_->data() + at, made_->size() - at);
+      if (written <= 0) throw std::runtime_error("the scan cannot be written");
+      at += written;
+    }
+  }
+  void OnOK() override {
+    if (file_ < 0) index_->useScan(std::move(made_));
+    deferred_.Resolve(Napi::Boolean::New(Env(), index_->scan != nullptr));
+  }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  Shared index_;
+  std::vector<std::shared_ptr<Napi::ObjectReference>> memory_;
+  int file_;
+  std::unique_ptr<merlon::FlatScan> made_;
 };
 
 Search asked(const Napi::CallbackInfo& info) {
@@ -148,6 +196,7 @@ Search asked(const Napi::CallbackInfo& info) {
   Search search;
   search.index = info[0].As<Napi::External<Handle>>().Data()->index;
   if (!search.index) throw std::invalid_argument("the index is closed");
+  search.memory = info[0].As<Napi::External<Handle>>().Data()->memory;
   const auto queries = info[1].As<Napi::Float32Array>();
   search.count = info[2].As<Napi::Number>().Int64Value();
   search.k = info[3].As<Napi::Number>().Int64Value();
@@ -176,10 +225,11 @@ Napi::Value guarded(Napi::Env env, Work work) {
 }
 
 Napi::Value open(const Napi::CallbackInfo& info) {
-  const bool bytes = info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+  const bool bytes = isBytes(info[0]);
   if (!bytes && !info[0].IsString()) throw Napi::TypeError::New(info.Env(), "open takes a path or a Uint8Array");
   const bool tables = !info[1].IsBoolean() || info[1].As<Napi::Boolean>().Value();
-  auto* worker = new OpenWorker(info.Env(), info[0], tables);
+  const bool views = bytes && info[2].IsBoolean() && info[2].As<Napi::Boolean>().Value();
+  auto* worker = new OpenWorker(info.Env(), info[0], tables, views);
   const auto promise = worker->promise();
   worker->Queue();
   return promise;
@@ -202,9 +252,38 @@ Napi::Value searchSync(const Napi::CallbackInfo& info) {
   });
 }
 
+Handle* openHandle(const Napi::CallbackInfo& info) {
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "expected a handle");
+  auto* handle = info[0].As<Napi::External<Handle>>().Data();
+  if (!handle->index) throw Napi::Error::New(info.Env(), "the index is closed");
+  return handle;
+}
+
+/** (handle, file?) → a promise: whether it scans now. With a file the scan is written there, and not used. */
+Napi::Value makeScan(const Napi::CallbackInfo& info) {
+  auto* worker = new ScanWorker(info.Env(), openHandle(info), info[1].IsNumber() ? info[1].As<Napi::Number>().Int32Value() : -1);
+  const auto promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+/** (handle, bytes) → whether it scans now, by a scan that `makeScan` wrote. */
+Napi::Value useScan(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto* handle = openHandle(info);
+    if (!isBytes(info[1])) throw std::invalid_argument("useScan takes a Uint8Array");
+    const auto bytes = info[1].As<Napi::Uint8Array>();
+    handle->index->useScan(bytes.Data(), bytes.ByteLength());
+    handle->memory.push_back(keep(bytes));
+    return Napi::Boolean::New(info.Env(), handle->index->scan != nullptr);
+  });
+}
+
 Napi::Value close(const Napi::CallbackInfo& info) {
   if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "close takes a handle");
-  info[0].As<Napi::External<Handle>>().Data()->index.reset();
+  auto* handle = info[0].As<Napi::External<Handle>>().Data();
+  handle->index.reset();
+  handle->memory.clear();
   return info.Env().Undefined();
 }
 
@@ -226,7 +305,10 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("searchSync", Napi::Function::New(env, searchSync));
   exports.Set("close", Napi::Function::New(env, close));
   exports.Set("limitMemory", Napi::Function::New(env, limitMemory));
+  exports.Set("makeScan", Napi::Function::New(env, makeScan));
+  exports.Set("useScan", Napi::Function::New(env, useScan));
   exports.Set("skipsTables", merlon::SKIPS_TABLES);
+  exports.Set("viewsMemory", merlon::VIEWS_MEMORY);
   return exports;
 }
 
