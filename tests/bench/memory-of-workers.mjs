@@ -1,0 +1,137 @@
+// Memory of N servers over one repository: `npm run bench:pss`. Makes a repository of about a gigabyte (kept in .cache/bench-pss), starts N servers, and sends
+// each some requests. Prints the proportional set size (PSS: a page that n processes map counts as 1/n) by kind of mapping. MERLON_SHARED=off shows the same
+// without sharing; --tree OTHER measures another built tree. Nothing is asserted but that every request is answered.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { freePort } from "#conformance/free-ports.js";
+import { table } from "../../scripts/demo/terminal.mjs";
+import { artefacts, requestOf } from "./memory/repository.mjs";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const { values } = parseArgs({
+  options: {
+    workers: { type: "string", default: "1,2,8" },
+    only: { type: "string" },
+    scale: { type: "string", default: "1" },
+    requests: { type: "string", default: "40" },
+    tree: { type: "string", default: ROOT },
+    short: { type: "boolean", default: false },
+  },
+});
+const SCALE = values.short ? 0.05 : Number(values.scale);
+const COUNTS = values.short ? [1, 2] : values.workers.split(",").map(Number);
+const all = artefacts(SCALE);
+const NAMES = values.only?.split(",") ?? Object.keys(all);
+const repository = join(ROOT, ".cache", "bench-pss", String(SCALE));
+
+function make(name) {
+  if (existsSync(join(repository, name))) return;
+  const partial = join(repository, ".partial");
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  const began = performance.now();
+  all[name](partial);
+  renameSync(join(partial, name), join(repository, name));
+  console.error(`made ${name} in ${Math.round((performance.now() - began) / 1000)} s`);
+}
+
+const sizeOf = folder =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+
+async function startServer() {
+  const [http, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
+  const words = ["serve", "--model-repository", repository, "--model-control-mode", "explicit"];
+  const loads = NAMES.flatMap(name => ["--load-model", name]);
+  const ports = ["--http-port", http, "--grpc-port", grpc, "--metrics-port", metrics].map(String);
+  const child = spawn(
+    process.execPath,
+    [join(resolve(values.tree), "dist/bin/merlon.cjs"), ...words, ...loads, ...ports],
+    {
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
+  const gone = new Promise((_, reject) => {
+    child.once("exit", code => reject(new Error(`a server ended with ${code}`)));
+  });
+  gone.catch(() => {});
+  const ready = async () => {
+    for (;;) {
+      const answer = await fetch(`http://127.0.0.1:${http}/v2/health/ready`).catch(() => undefined);
+      if (answer?.ok) return;
+      await new Promise(done => setTimeout(done, 100));
+    }
+  };
+  await Promise.race([ready(), gone]);
+  return { child, http };
+}
+
+async function infer(http, name, i) {
+  const answer = await fetch(`http://127.0.0.1:${http}/v2/models/${name}/infer`, {
+    method: "POST",
+    body: JSON.stringify({ inputs: [requestOf(name, i)] }),
+  });
+  const body = await answer.text();
+  if (!answer.ok) throw new Error(`${name}: ${body}`);
+}
+
+/** The kind of a mapping, by its name in smaps. */
+function kindOf(name) {
+  if (/merlon-shared-|\/weights( |$)|merlon-weights-|bench-pss/.test(name)) return "artefacts";
+  if (name === "[heap]" || name === "") return "private";
+  return name.startsWith("[") ? "private" : "programs";
+}
+
+/** Megabytes of PSS by kind of mapping. */
+function pssOf(pid) {
+  const found = { private: 0, artefacts: 0, programs: 0 };
+  let kind = "private";
+  for (const line of readFileSync(`/proc/${pid}/smaps`, "utf8").split("\n")) {
+    const head = /^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)$/.exec(line);
+    if (head) kind = kindOf(head[1]);
+    const pss = /^Pss:\s+(\d+)/.exec(line);
+    if (pss) found[kind] += Number(pss[1]) / 1000;
+  }
+  return found;
+}
+
+async function measure(count) {
+  const servers = [];
+  try {
+    for (let i = 0; i < count; i++) servers.push(await startServer());
+    for (const [s, { http }] of servers.entries())
+      for (let i = 0; i < Number(values.requests); i++)
+        for (const name of NAMES) await infer(http, name, (i + s * 1000) % Math.max(1, Math.round(10_000 * SCALE)));
+    // Freed memory is returned some seconds after the last request.
+    await new Promise(done => setTimeout(done, 8000));
+    return servers.map(({ child }) => pssOf(child.pid));
+  } finally {
+    for (const { child } of servers) child.kill("SIGTERM");
+    await Promise.all(
+      servers.map(({ child }) => new Promise(done => (child.exitCode === null ? child.once("exit", done) : done()))),
+    );
+  }
+}
+
+for (const name of NAMES) make(name);
+const size = NAMES.reduce((sum, name) => sum + sizeOf(join(repository, name)), 0) / 1e6;
+console.log(`${NAMES.join(", ")}: ${Math.round(size)} MB on disk; MB of PSS`);
+const rows = [];
+let one;
+for (const count of COUNTS) {
+  const found = await measure(count);
+  const sum = kind => found.reduce((total, of) => total + of[kind], 0);
+  const total = sum("private") + sum("artefacts") + sum("programs");
+  if (count === 1) one = total;
+  const bar = one === undefined ? "" : Math.round(one + (count - 1) * 100);
+  rows.push(
+    [count, ...[total, total / count, sum("private"), sum("artefacts"), sum("programs")].map(Math.round), bar].map(
+      String,
+    ),
+  );
+}
+table(["servers", ">all", ">each", ">private", ">artefacts", ">programs", ">bar"], rows);
