@@ -5,6 +5,7 @@ import type { DType } from "../../../triton-protos/datatype.js";
 import { type Column, gather, rootRows } from "../../base/columns/table.js";
 import { indexTuples, type TupleIndex } from "../../base/columns/tuple-index.js";
 import { indexValues } from "../../base/columns/value-index.js";
+import { type MakeTable, ownTable } from "../../base/shared/shared-table.js";
 import { mergeViews } from "./merge-views.js";
 import { cellsOf, type TableState, type ViewChanges } from "./snapshot-changes.js";
 import type { SnapshotOrder, ViewSnapshot } from "./snapshot-form.js";
@@ -22,9 +23,12 @@ export interface Held {
   readonly tables: readonly (TableState | undefined)[];
 }
 
-export const hold = (order: SnapshotOrder, taken: Taken): Held => ({
+/** @param makeTable where the indexes of numbers are */
+export const hold = (order: SnapshotOrder, taken: Taken, makeTable: MakeTable = ownTable): Held => ({
   ...taken,
-  finds: taken.views.map(({ keys }, i) => finder(keys, order.reads[i]!)),
+  finds: taken.views.map(({ keys }, i) =>
+    finder(keys, order.reads[i]!, (name, length, fill) => makeTable(`view ${i} ${name}`, length, fill)),
+  ),
 });
 
 /** @returns undefined if the result could exceed the limit, or if the store has fewer rows than memory: some were deleted */
@@ -75,9 +79,9 @@ function padded(found: Int32Array, count: number): Int32Array {
   return places;
 }
 
-function finder(keys: readonly Column[], { view }: ViewRead): TupleIndex {
+function finder(keys: readonly Column[], { view }: ViewRead, makeTable: MakeTable = ownTable): TupleIndex {
   if (keys.length > 1) return indexTuples(keys, view.joinKeys.map(askedName), "the online store");
-  const places = indexValues(keys[0]!.values);
+  const places = indexValues(keys[0]!.values, makeTable);
   return columns => places(columns[0]!.values);
 }
 

@@ -3,13 +3,17 @@
  * beyond the limit is queried by statement instead.
  */
 
+import { writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { WorkerEnded, WorkerHost } from "../../../contract/workers/worker-host.js";
 import type { KeyVersion } from "../../../formats/feast/feast-key.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { semaphore } from "../../base/semaphore.js";
+import { sharedFile } from "../../base/shared/shared-file.js";
+import { sharedTables } from "../../base/shared/shared-table.js";
 import { type Answer, answerFrom, type Held, hold, holdChanges } from "./held-snapshot.js";
+import { packViews, unpackViews } from "./packed-views.js";
 import { sharedSnapshot } from "./shared-snapshots.js";
 import { takeSnapshot } from "./snapshot.js";
 import type { TableState } from "./snapshot-changes.js";
@@ -177,12 +181,37 @@ async function takeFirst(order: SnapshotOrder, seen: string): Promise<Current> {
   const times = await Promise.all([file, `${file}-wal`].map(path => stat(path).catch(() => undefined)));
   if ((times[0]?.size ?? 0) > SMALL_FILE) {
     // Most stores change later than they are read first, or never: reading their pages would only make the start longer.
-    const reply = (await inThread({ orders: [order], follow: false })) as AllTaken;
-    return (await readersOf([order], reply))[0]!;
+    const read = async () => ((await inThread({ orders: [order], follow: false })) as AllTaken).taken[0];
+    return (await sharedReader(order, seen, read)) ?? reader(order, await read());
   }
   const changed = Math.max(...times.map(of => of?.mtimeMs ?? 0));
   const views = sharedSnapshot(`${seen} ${JSON.stringify(order)}`, changed, () => takeSnapshot(order));
   return reader(order, views && { views, bytes: 0, tables: [] });
+}
+
+/**
+ * A reader of a snapshot that processes share.
+ * @param seen the state of the file
+ * @returns undefined if it can't be shared, is too large for memory, or the file is being written
+ */
+async function sharedReader(
+  order: SnapshotOrder,
+  seen: string,
+  read: () => Promise<Taken | undefined>,
+): Promise<Current | undefined> {
+  const shared = await sharedFile({
+    key: `snapshot 1 ${seen} ${JSON.stringify(order)}`,
+    size: (await stat(order.file)).size,
+    write: async file => {
+      const taken = await read();
+      if (!taken || (await fileState(order.file)) !== seen) throw new Error("it is not shared");
+      for (const part of packViews(taken.views)) for (let at = 0; at < part.length; ) at += writeSync(file, part, at);
+    },
+  });
+  if (!shared) return undefined;
+  const views = unpackViews(shared.bytes);
+  const taken = { views, bytes: shared.bytes.length, tables: views.map(() => undefined) };
+  return inMemory(order, hold(order, taken, sharedTables(shared.path)));
 }
 
 /** @param taken undefined where it is too large for memory */

@@ -1,0 +1,116 @@
+/** Snapshots as bytes that processes share: equal when they are read again, and a store answers from them as from its own memory. */
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { encodeValue } from "#formats/feast/encode-feast-value.js";
+import { keyEncoder } from "#formats/feast/feast-key.js";
+import { findView } from "#formats/feast/feast-registry.js";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { provideMapping } from "#runtime/base/shared/mapping.js";
+import { shareFiles } from "#runtime/server/memory/allocator.js";
+import { packViews, unpackViews } from "#runtime/stores/feast/packed-views.js";
+import type { ViewSnapshot } from "#runtime/stores/feast/snapshot-form.js";
+import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
+import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { scalars } from "../../../operators/step.js";
+import "../../../needs/built.js";
+
+const root = mkdtempSync(join(tmpdir(), "merlon-packed-"));
+const ROWS = 40_000;
+const LARGE_FILE = 4 << 20;
+beforeAll(() => {
+  vi.stubEnv("TMPDIR", root);
+  const ids = Array.from({ length: ROWS }, (_, i) => BigInt(i * 7));
+  writeFeastRepository(root, {
+    project: "p",
+    timestamp: 1_700_000_000,
+    entities: [{ name: "id", joinKey: "id", type: "INT64" }],
+    views: [
+      {
+        name: "v",
+        entities: ["id"],
+        source: { name: "s", path: "s.parquet", timestampField: "ts" },
+        features: [
+          { name: "n", type: "INT64" },
+          { name: "s", type: "STRING" },
+        ],
+        rows: { id: ids, n: ids.map(id => id * 3n), s: ids.map(id => `text ${id % 11n}\0ü`) },
+      },
+    ],
+  });
+});
+afterAll(() => {
+  provideMapping(undefined);
+  vi.unstubAllEnvs();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const texts = fc.array(fc.string({ unit: "binary", maxLength: 3 }).filter(text => !/\p{Surrogate}/u.test(text)));
+const views = fc.array(
+  fc.record({ texts, ints: fc.array(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n)), floats: fc.array(fc.float()) }).map(
+    ({ texts, ints, floats }): ViewSnapshot => ({
+      keyFrame: ints.length,
+      keys: [
+        { dtype: "int64", rows: rootRows(ints.length), values: BigInt64Array.from(ints) },
+        { dtype: "string", rows: rootRows(ints.length), values: texts },
+      ],
+      features: [
+        { values: texts, status: Uint8Array.from(texts, (_, i) => i % 4) },
+        {
+          values: Float32Array.from(floats),
+          offsets: Int32Array.of(0, 1, floats.length),
+          status: Uint8Array.of(1, 1),
+          eventSeconds: Float64Array.of(Number.NaN, 1.5),
+          whole: true,
+        },
+      ],
+    }),
+  ),
+  { maxLength: 3 },
+);
+
+test("any snapshot is the same when it is read again", () => {
+  fc.assert(
+    fc.property(views, given => {
+      const bytes = new Uint8Array(Buffer.concat(packViews(given)));
+      expect(unpackViews(bytes)).toEqual(given);
+    }),
+  );
+});
+
+test("a large store answers alike from shared memory and its own, and follows its changes", async () => {
+  const file = join(root, "data/online_store.db");
+  expect(statSync(file).size).toBeGreaterThan(LARGE_FILE);
+  const view = findView(readFeastRepository(root).registry, "v")!;
+  const open = async () => {
+    const store = openSnapshotStore(file, 3, 2 ** 30);
+    const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: true });
+    return { store, reader };
+  };
+  const keys = [0n, 7n, 8n, -1n, 7n * BigInt(ROWS - 1)];
+  const answer = async ({ reader }: Awaited<ReturnType<typeof open>>) =>
+    reader.getOnline(new Map([["id", scalars("int64", keys)]]), keys.length);
+  const own = await open();
+  shareFiles();
+  const [first, second] = [await open(), await open()];
+  const shared = readdirSync(root).find(name => name.startsWith("merlon-shared-"));
+  expect(shared && existsSync(join(root, shared))).toBe(true);
+  const before = await answer(own);
+  expect(before[0]!.values).toEqual(BigInt64Array.from([0n, 21n, 0n, 0n, 21n * BigInt(ROWS - 1)]));
+  expect(await answer(first)).toEqual(before);
+  expect(await answer(second)).toEqual(before);
+  const db = new Database(file);
+  const key = keyEncoder([{ name: "id", type: "INT64" }], 3)([7n]);
+  db.prepare("UPDATE p_v SET value = ? WHERE entity_key = ? AND feature_name = 'n'").run(encodeValue("INT64", 5n), key);
+  db.close();
+  for (const one of [own, first, second])
+    await vi.waitFor(async () => expect((await answer(one))[0]!.values[1]).toBe(5n), {
+      timeout: 20_000,
+      interval: 300,
+    });
+  for (const { store } of [own, first, second]) await store.close();
+});
