@@ -143,6 +143,8 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     await endpoints.open();
     const faultAdmin = await faults?.listen(log, !worker);
     if (options.returnMemory) relief.returner = createMemoryReturner({ budget, log });
+    // Libraries that read models leave freed blocks behind.
+    relief.returner?.relieve();
     // Beside the first requests: leftovers of servers that were killed.
     inBackground(removeAbandonedFolders(), "removing what killed servers left");
     let stopped: Promise<void> | undefined;
