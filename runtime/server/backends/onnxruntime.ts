@@ -1,16 +1,15 @@
 /**
- * The ONNX Runtime backend: `model.onnx` in the version folder → a session for each device; tensors are viewed, not copied, where they are aligned.
+ * The ONNX Runtime backend: `model.onnx` in the version folder → a session for each device.
  */
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type * as ort from "onnxruntime-node";
-import { type DType, datatype, isDType, type Values, wireDatatype } from "../../../triton-protos/datatype.js";
+import type { Values } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { packStrings, unpackStrings } from "../../base/strings.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
 import { requireFloor } from "../../base/version-floors.js";
-import type { BackendRequest, BackendResponse } from "../contract.js";
+import type { BackendRequest, Executions } from "../contract.js";
 import { fileInside } from "../models/inside-folder.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
@@ -22,9 +21,9 @@ import { checkGraph } from "./onnx-graph.js";
 import { checkMapped } from "./onnx-mapped.js";
 import { closeFiles, type OwnedFiles, ownFiles } from "./onnx-own-files.js";
 import { type Providers, providerAdvice, providersOf } from "./onnx-providers.js";
-import type { OnnxSession } from "./onnx-run.js";
+import type { OnnxSession, Tensors } from "./onnx-run.js";
 import { openSession as openFile } from "./onnx-session.js";
-import { Tensor as OrtTensor } from "./onnx-tensor.js";
+import { Feed, feedsOf, fromOrt, namedType } from "./onnx-tensors.js";
 
 export const onnxruntimeBackend: Backend = {
   async autoComplete(config, folder, settings = {}) {
@@ -183,38 +182,56 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
   };
 }
 
-/** One run of the session for all requests; a fault fails all of them. */
-async function runBatch(
+/** One run of the session for all requests, synchronous if it is known to be quick; a fault fails all of them. */
+function runBatch(
   session: OnnxSession,
   requests: readonly BackendRequest[],
   config: ModelConfig,
   clock?: ExecutionClock,
-): Promise<readonly (BackendResponse | RuntimeFault)[]> {
-  const [only] = requests;
-  const alone = requests.length === 1 && !needsJoining(config);
-  try {
-    if (alone) return [{ outputs: await runSession(session, only!.inputs, only!.requestedOutputs, clock) }];
-    const wanted = new Set(requests.flatMap(request => [...request.requestedOutputs]).sort());
-    const results = await runSession(session, joinInputs(requests, config), wanted, clock);
-    const rows = requests.reduce((sum, request) => sum + request.batch, 0);
-    const sources = scattered(config);
-    let from = 0;
-    return requests.map((request, i) => {
-      const to = from + request.batch;
-      const own = results.filter(tensor => request.requestedOutputs.has(tensor.name));
-      const outputs = own.map(tensor => {
-        const source = sources.get(tensor.name);
-        if (source === undefined) return sliceRows(tensor, from, to, rows);
-        const { dims } = config.output.find(({ name }) => name === tensor.name)!;
-        return scatter(tensor, requests, i, source, dims);
-      });
-      from = to;
-      return { outputs };
-    });
-  } catch (error) {
+): Executions | Promise<Executions> {
+  const fail = (error: unknown): Executions => {
     const fault = error instanceof RuntimeFault ? error : ortFault(error);
     return requests.map(() => fault);
+  };
+  try {
+    const [only] = requests;
+    const alone = requests.length === 1 && !needsJoining(config);
+    const feeds = feedsOf(alone ? only!.inputs : joinInputs(requests, config), session.runSync !== undefined);
+    clock?.inputsReady();
+    const names = alone
+      ? namesOf(only!.requestedOutputs)
+      : [...new Set(requests.flatMap(request => [...request.requestedOutputs]))].sort();
+    const answer = (results: Tensors): Executions => {
+      clock?.computed();
+      const outputs = names.map(name => fromOrt(name, results[name]!));
+      return alone ? [{ outputs }] : requests.map((_, i) => ({ outputs: outputsOf(outputs, requests, i, config) }));
+    };
+    // A batcher forms batches while an execution is under way, so it must not end at once.
+    const results = config.dynamic_batching ? undefined : session.runSync?.(feeds, names);
+    return results ? answer(results) : session.run(feeds, names).then(answer).catch(fail);
+  } catch (error) {
+    return fail(error);
   }
+}
+
+/** The part of a request in the outputs of all. */
+function outputsOf(
+  results: readonly Tensor[],
+  requests: readonly BackendRequest[],
+  i: number,
+  config: ModelConfig,
+): readonly Tensor[] {
+  const { requestedOutputs, batch } = requests[i]!;
+  const sources = scattered(config);
+  const rows = requests.reduce((sum, request) => sum + request.batch, 0);
+  const from = requests.slice(0, i).reduce((sum, request) => sum + request.batch, 0);
+  const own = results.filter(tensor => requestedOutputs.has(tensor.name));
+  return own.map(tensor => {
+    const source = sources.get(tensor.name);
+    if (source === undefined) return sliceRows(tensor, from, from + batch, rows);
+    const { dims } = config.output.find(({ name }) => name === tensor.name)!;
+    return scatter(tensor, requests, i, source, dims);
+  });
 }
 
 /** Output → the input by whose shape it is cut. */
@@ -224,20 +241,6 @@ const scattered = ({ batch_output }: ModelConfig): ReadonlyMap<string, string> =
       target_name.map(target => [target, source_input[0]!] as const),
     ),
   );
-
-async function runSession(
-  session: OnnxSession,
-  inputs: ReadonlyMap<string, Tensor>,
-  wanted: ReadonlySet<string>,
-  clock?: ExecutionClock,
-): Promise<readonly Tensor[]> {
-  const feeds = feedsOf(inputs);
-  clock?.inputsReady();
-  const names = namesOf(wanted);
-  const results = await session.run(feeds, names);
-  clock?.computed();
-  return names.map(name => fromOrt(name, results[name]!));
-}
 
 /** Cached by the set, which is the model's own if all its outputs are requested. */
 const knownNames = new WeakMap<ReadonlySet<string>, readonly string[]>();
@@ -271,57 +274,6 @@ function computeSync(
   } catch (error) {
     throw error instanceof RuntimeFault ? error : ortFault(error);
   }
-}
-
-/** The members of a tensor in memory that the binding reads; making a `Tensor` would check all of it once more. */
-class Feed {
-  readonly location = "cpu";
-  readonly size: number;
-
-  constructor(
-    readonly type: DType,
-    readonly data: Values,
-    readonly dims: readonly number[],
-  ) {
-    this.size = data.length;
-  }
-}
-
-function feedsOf(inputs: ReadonlyMap<string, Tensor>): Record<string, ort.Tensor> {
-  const feeds: Record<string, ort.Tensor> = {};
-  for (const [name, tensor] of inputs) feeds[name] = toOrt(tensor);
-  return feeds;
-}
-
-function toOrt(tensor: Tensor): ort.Tensor {
-  const row = wireDatatype(tensor.datatype)!;
-  const { data, shape } = tensor;
-  if (!row.array) return new OrtTensor("string", unpackStrings(tensor), shape);
-  const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
-  const values = new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
-  return new OrtTensor(row.name as "float32", values as Float32Array, shape);
-}
-
-function fromOrt(name: string, tensor: ort.Tensor): Tensor {
-  const dtype = namedType(name, tensor.type);
-  if (!dtype.array)
-    return { name, datatype: dtype.wire, shape: tensor.dims, data: packStrings(tensor.data as string[]) };
-  const values = tensor.data as Uint8Array;
-  return {
-    name,
-    datatype: dtype.wire,
-    shape: tensor.dims,
-    data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-  };
-}
-
-/** @param output its name, for the message */
-function namedType(output: string, type: string) {
-  if (isDType(type)) return datatype(type);
-  throw new RuntimeFault(
-    "UNSUPPORTED",
-    `output '${output}' has the element type ${type}, which has no name on the wire`,
-  );
 }
 
 /** ONNX Runtime's error number is not handed on by its binding, so it is read off the message. */

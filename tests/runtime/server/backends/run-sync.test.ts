@@ -3,12 +3,15 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { callCosts } from "#runtime/base/call-costs.js";
+import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import { requestBegins, requestEnds } from "#runtime/base/in-flight.js";
 import type { TypedTensor } from "#runtime/base/tensor.js";
 import { openSession } from "#runtime/server/backends/onnx-session.js";
+import { onnxruntimeBackend } from "#runtime/server/backends/onnxruntime.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
+import { parseModelConfig, printModelConfig } from "#triton-protos/model-config.js";
 import { configOf, notedModel, requestOf, turns } from "../scheduling/support.js";
 
 const model = (name: string) => join(import.meta.dirname, "../../../samples/artefacts/models", `${name}.onnx`);
@@ -75,6 +78,60 @@ describe("a session on the CPU", () => {
     expect(now).toEqual(expected);
     await expect(session.run({ city: feeds().city }, wanted)).rejects.toThrow("input 'age' is missing");
     await session.release();
+  });
+});
+
+describe("a request of a model that is quick", () => {
+  const file = {
+    name: "query_tower",
+    default_model_filename: "query_tower.onnx",
+    input: [
+      { name: "city", data_type: "TYPE_INT64", dims: [-1] },
+      { name: "age", data_type: "TYPE_FP32", dims: [-1] },
+    ],
+    output: [{ name: "query_embedding", data_type: "TYPE_FP32", dims: [-1, 4] }],
+  } as const;
+  const open = async (more: object) => {
+    const config = parseModelConfig(printModelConfig({ ...file, ...more }), "config.pbtxt");
+    const folder = join(import.meta.dirname, "../../../samples/artefacts/models");
+    const models = { describe: async () => ({ inputs: [], outputs: [] }), infer: async () => [] };
+    return onnxruntimeBackend.load({
+      name: "query_tower",
+      version: 1,
+      folder,
+      config,
+      models,
+      drawSeed: () => 1n,
+      gpus: { provider: undefined, devices: [] },
+    });
+  };
+  const request = () => ({
+    ...requestOf("1"),
+    inputs: new Map([
+      ["city", valuesTensor("city", "int64", [2], BigInt64Array.of(3n, 4n))],
+      ["age", valuesTensor("age", "float32", [2], Float32Array.of(0.5, -1))],
+    ]),
+    requestedOutputs: new Set(["query_embedding"]),
+  });
+  test("runs in the stack that read it, with the same answer", async () => {
+    const loaded = await open({});
+    const first = await loaded.execute([request()], 0);
+    let now: unknown;
+    for (let i = 0; i < 1000 && !Array.isArray(now); i++) {
+      now = loaded.execute([request()], 0);
+      expect(await now).toEqual(first);
+    }
+    expect(now).toEqual(first);
+    await loaded.close?.();
+  });
+  test("leaves the loop to other requests of a batch", async () => {
+    const loaded = await open({ dynamic_batching: {} });
+    for (let i = 0; i < 20; i++) {
+      const running = loaded.execute([request()], 0);
+      expect(running).toBeInstanceOf(Promise);
+      await running;
+    }
+    await loaded.close?.();
   });
 });
 
