@@ -42,6 +42,7 @@ export const readsRowNumber = (step: AnyStep): boolean => settled(factsOf(step.o
 
 /** Whether the operator takes a function of the author's as its first argument. */
 export const takesFunction = (op: OpKind): boolean => factsOf(op).takesFunction === true;
+export const functionOption = (op: OpKind): string | undefined => factsOf(op).functionOption;
 
 export const appliesWorkflow = (step: AnyStep): step is Step<"transformWorkflow"> =>
   factsOf(step.op).appliesWorkflow === true;

@@ -102,7 +102,7 @@ function compile(folder, log) {
 }
 
 /** The sources of the binding. */
-const SOURCES = ["search.cc", "opened.h", "flat-scan.h", "ivf-scan.h", "dots.h"];
+const SOURCES = ["search.cc", "opened.h", "filtered.h", "flat-scan.h", "ivf-scan.h", "dots.h"];
 
 /** Additional flags for `runtime/stores/vectors/native/search.cc`: neither it nor its FAISS shares symbols with faiss-node's. */
 const OWN_FLAGS = [

@@ -4,17 +4,26 @@
  */
 
 import { OP_KINDS } from "../../contract/op-params.js";
-import { takesFunction } from "../../contract/step-facts.js";
+import { functionOption, takesFunction } from "../../contract/step-facts.js";
 import * as ts from "../checker/syntax.js";
 import type { Range } from "./spans.js";
 
 const TAKERS: ReadonlySet<string> = new Set(OP_KINDS.filter(takesFunction));
+/** Operators whose options have a function → the option's name. */
+const OPTIONS: ReadonlyMap<string, string> = new Map(
+  OP_KINDS.flatMap(op => {
+    const option = functionOption(op);
+    return option === undefined ? [] : [[op, option]];
+  }),
+);
 
 export interface LambdaSite {
   /** The function itself, in the author's text. */
   readonly range: Range;
   /** Names it uses that the file declares outside of it. */
   readonly outer: readonly string[];
+  /** The option of which it is the value; undefined for an argument. */
+  readonly option?: string;
 }
 
 type FunctionNode = ts.ArrowFunction | ts.FunctionExpression | ts.FunctionDeclaration;
@@ -25,15 +34,32 @@ export function findLambdas(tree: ts.SourceFile): ReadonlyMap<ts.Node, LambdaSit
   const named = namedFunctions(tree);
   const found = new Map<ts.Node, LambdaSite>();
   const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && TAKERS.has(node.expression.text)) {
-      const argument = node.arguments[0];
+    if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
+      const argument = functionArgument(node, node.expression.text);
       const f = argument && functionOf(argument, named);
-      if (f) found.set(argument, { range: { start: f.getStart(tree), end: f.end }, outer: outerNames(f, declared) });
+      const option = OPTIONS.get(node.expression.text);
+      if (f)
+        found.set(argument, {
+          range: { start: f.getStart(tree), end: f.end },
+          outer: outerNames(f, declared),
+          ...(option !== undefined && { option }),
+        });
     }
     ts.forEachChild(node, visit);
   };
   visit(tree);
   return found;
+}
+
+/** The argument that is a function, or the value of the option that is one. */
+function functionArgument({ arguments: given }: ts.CallExpression, operator: string): ts.Expression | undefined {
+  if (TAKERS.has(operator)) return given[0];
+  const option = OPTIONS.get(operator);
+  for (const argument of option === undefined ? [] : given)
+    for (const property of ts.isObjectLiteralExpression(argument) ? argument.properties : [])
+      if (ts.isPropertyAssignment(property) && ts.isIdentifier(property.name) && property.name.text === option)
+        return property.initializer;
+  return undefined;
 }
 
 function functionOf(argument: ts.Expression, named: ReadonlyMap<string, FunctionNode>): FunctionNode | undefined {

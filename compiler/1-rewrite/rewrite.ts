@@ -65,7 +65,9 @@ const METHODS = new Map<string, Site["operator"]>([
   ["minus", "-"],
   ["pick", "[]"],
 ]);
-const GLUE = ["$chain", "$plus", "$minus", "$pick", "$list", "$lambda"];
+const GLUE = ["$chain", "$plus", "$minus", "$pick", "$list", "$lambda", "$place"];
+/** Glue that marks functions, which plain TypeScript has too. */
+const MARKS = ["$lambda", "$place"];
 
 /** A file while it is rewritten. */
 interface Work {
@@ -126,7 +128,7 @@ function rewriteText(text: string, file: string, firstSite: number, firstLambda:
   // Appended, so that line numbers do not move.
   const imports = helpers.length ? `\nimport { ${helpers.join(", ")} } from "merlon";\n` : "";
   const { sites, findings } = work;
-  const usesOperators = helpers.some(name => name !== "$lambda") || findings.length > 0;
+  const usesOperators = helpers.some(name => !MARKS.includes(name)) || findings.length > 0;
   return { text: body + imports, body, helpers, spans, sites, lambdas, findings, usesOperators };
 }
 
@@ -175,9 +177,18 @@ function bindList(work: Work, list: ts.Node): void {
     edits.push(opener(list, `$list(${only}, `), closer(list, `, ${addSite(work, "[]", list, list, rangeOf(list))})`));
 }
 
-function rewriteLambda({ lambdas, firstLambda, edits }: Work, argument: ts.Node, { range, outer }: LambdaSite): void {
+/** An option stays as it is, so that the checker types its parameters by the other options; its place is an option beside it. */
+function rewriteLambda(
+  { lambdas, firstLambda, edits }: Work,
+  argument: ts.Node,
+  { range, outer, option }: LambdaSite,
+): void {
   const index = firstLambda + lambdas.findIndex(other => other.range.start === range.start);
   const constants = outer.map(name => `${name}: () => ${name}`).join(", ");
+  if (option !== undefined) {
+    edits.push(closer(argument, `, $${option}: $place(${index}${constants && `, { ${constants} }`})`));
+    return;
+  }
   edits.push(
     opener(argument, "$lambda("),
     closer(argument, constants ? `, ${index}, { ${constants} })` : `, ${index})`),

@@ -14,6 +14,7 @@ import { standsAlone } from "../../formats/feast/store-check.js";
 import { readWorkflow } from "../../formats/folders/workflow.js";
 import { readMerlinSchema } from "../../formats/merlin-schema/read-merlin-schema.js";
 import { type OnnxSignature, readOnnxWithLookUps } from "../../formats/onnx/onnx.js";
+import { type AttributeColumns, readAttributeColumns } from "../../formats/tables/attribute-table.js";
 import { type EmbeddingTable, readEmbeddingTable } from "../../formats/tables/embedding-table.js";
 import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
 import { isMerlonFile } from "../1-rewrite/file-form.js";
@@ -43,6 +44,7 @@ export interface ArtefactReader {
   forest(path: string): Read<Forest>;
   embedding(path: string): Read<EmbeddingTable>;
   implicit(path: string): Read<ImplicitFactors>;
+  attributes(path: string): Read<AttributeColumns>;
   /** Path of a fitted workflow near the program that makes all these columns. */
   workflowMaking(columns: readonly string[]): string | undefined;
   /** Files and folders that were looked up so far, missing ones included. */
@@ -89,6 +91,11 @@ const KINDS = {
     what: "The factors",
     read: readImplicitFactors,
     make: 'Save the model of the `implicit` library there, `model.save("%path%")`, or correct the path (it is relative to this file).',
+  },
+  attributes: {
+    what: "The table of attributes",
+    read: readAttributeColumns,
+    make: "Write a Parquet or Arrow file there, with a column of the index's ids, or correct the path (it is relative to this file).",
   },
   forest: {
     what: "The forest",
@@ -178,6 +185,7 @@ export function artefactReader(folder: string): ArtefactReader {
     forest: reader("forest"),
     embedding: reader("embedding"),
     implicit: reader("implicit"),
+    attributes: reader("attributes"),
     workflowMaking: columns => workflowMaking(folder, columns),
     used,
     changed: () =>
@@ -193,6 +201,7 @@ const FILES: Partial<Record<keyof typeof KINDS, RegExp>> = {
   onnx: /\.onnx$/,
   faiss: /\.(faiss|index)$/,
   implicit: /\.npz$/,
+  attributes: /\.(parquet|arrow|feather)$/,
   forest: /\.(json|ubj|txt)$/,
 };
 /** What is a folder, and the file in it that tells. */

@@ -2,7 +2,8 @@
  * The last two files of a built model: its configuration, and the manifest with the checksums of all others.
  */
 import { readdirSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, sep } from "node:path";
+import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import { CHECK_SUFFIX } from "../../formats/feast/store-check.js";
 import { MANIFEST_FILE, MANIFEST_PARAMETER, printManifest } from "../../formats/folders/manifest.js";
 import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
@@ -11,9 +12,14 @@ import { type ModelConfigInit, printModelConfig } from "../../triton-protos/mode
 export function finishModel(folder: string, config: ModelConfigInit): void {
   const parameters = { ...config.parameters, [MANIFEST_PARAMETER]: { string_value: "2" } };
   writeFileSync(join(folder, "config.pbtxt"), printModelConfig({ ...config, parameters }));
-  const checks = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(path => path.endsWith(CHECK_SUFFIX));
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const checks = paths.filter(path => path.endsWith(CHECK_SUFFIX));
+  const live = paths.filter(path => path.split(sep)[1] === LIVE_FOLDER);
   const inPlace = checks.map(path => path.slice(0, -CHECK_SUFFIX.length));
-  writeFileSync(join(folder, MANIFEST_FILE), printManifest(folder, { inPlace, without: new Set(checks) }));
+  writeFileSync(
+    join(folder, MANIFEST_FILE),
+    printManifest(folder, { inPlace, without: new Set([...checks, ...live]) }),
+  );
 }
 
 export const isNoManifest = (path: string): boolean => basename(path) !== MANIFEST_FILE;

@@ -94,6 +94,7 @@ export const CODES = [
   "feast/drop-no-candidates",
   "feast/value-unsupported",
   "faiss/parameter",
+  "faiss/where",
   "faiss/dimension-mismatch",
   "faiss/other-metric",
   "triton/not-lowered",
@@ -748,6 +749,13 @@ export const faissParameter = (p: { readonly path: string | number; readonly fau
   code: "faiss/parameter",
   message: `\`${p.path}\` ${p.fault}.`,
   help: `Leave the parameter out, or build the index for it.`,
+});
+
+/** faiss/where */
+export const faissWhere = (p: { readonly path: string | number; readonly fault: string | number; readonly way: string | number }): Message => ({
+  code: "faiss/where",
+  message: `\`where\` of \`queryFaiss("${p.path}")\` ${p.fault}.`,
+  help: `${p.way}`,
 });
 
 /** faiss/dimension-mismatch */

@@ -52,6 +52,12 @@ export interface ImplicitArtefact {
   readonly kind: "implicit";
 }
 
+/** A table of items' attributes. */
+export interface AttributesArtefact {
+  readonly kind: "attributes";
+  readonly columns: string;
+}
+
 /** One of Merlin's schema files. */
 export interface SchemaArtefact {
   readonly kind: "schema";
@@ -68,6 +74,7 @@ export interface ArtefactKinds {
   readonly forest: ForestArtefact;
   readonly embedding: EmbeddingArtefact;
   readonly implicit: ImplicitArtefact;
+  readonly attributes: AttributesArtefact;
 }
 
 /** The entry of a path; never where there is none. */

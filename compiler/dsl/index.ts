@@ -58,7 +58,7 @@ export { valueCount } from "../../operators/value-count/author.js";
 // All of it, and not by name: `merlon-env.d.ts` can augment `Artefacts` only so.
 export type * from "./artefacts.js";
 export type { ColumnType } from "./column.js";
-export { $lambda, type ColumnFunction, type ColumnValue } from "./lambda.js";
+export { $lambda, $place, type ColumnFunction, type ColumnValue } from "./lambda.js";
 export type { Node, Op, PlusOptions } from "./node.js";
 export { $chain, $list, $minus, $pick, $plus } from "./operators.js";
 export { type Ensemble, ensemble, type Workflow, workflow } from "./program.js";

@@ -36,6 +36,12 @@ export function $lambda<F extends (...columns: ColumnValue[]) => unknown>(
   return f;
 }
 
+/** The rewriter's mark of a function that is an option. */
+export const $place = (index: number, constants: Readonly<Record<string, () => unknown>> = {}): LambdaReference => ({
+  index,
+  captured: Object.fromEntries(Object.entries(constants).map(([name, read]) => [name, capture(read)])),
+});
+
 /** The reference that the graph carries in place of a function. */
 export const lambdaReference = (f: unknown): LambdaReference =>
   (typeof f === "function" && noted.get(f)) || { captured: {} };

@@ -52,6 +52,10 @@ export function describeArtefact(kind: ArtefactKind, path: string, artefacts: Ar
       );
     case "implicit":
       return ifRead(artefacts.implicit(path), () => record(kind, {}));
+    case "attributes":
+      return ifRead(artefacts.attributes(path), ({ columns }) =>
+        record(kind, { columns: union(columns.flatMap(({ name, dtype }) => (dtype ? [`${dtype} ${name}`] : []))) }),
+      );
     default:
       return kind satisfies never;
   }

@@ -25,6 +25,9 @@ const OPERATORS = new Map<string, ArtefactKind>([
   ["predictImplicit", "implicit"],
 ]);
 
+/** Options that name artefacts. */
+const OPTIONS = new Map<string, ArtefactKind>([["attributes", "attributes"]]);
+
 /** In the order of the texts; a path that is named twice appears twice. */
 export const namedArtefacts = (texts: ReadonlyMap<string, string>): NamedArtefact[] =>
   [...texts].flatMap(([file, text]) => inFile(file, text));
@@ -44,8 +47,20 @@ function inFile(file: string, text: string): NamedArtefact[] {
         ? expression.name.text
         : undefined;
     const kind = called === undefined ? undefined : OPERATORS.get(called);
+    if (!kind) return;
+    add(kind, given);
+    for (const options of node.arguments.slice(1)) addOptions(options);
+  };
+  const addOptions = (options: ts.Expression): void => {
+    for (const option of ts.isObjectLiteralExpression(options) ? options.properties : []) {
+      if (!ts.isPropertyAssignment(option) || !ts.isIdentifier(option.name)) continue;
+      const named = OPTIONS.get(option.name.text);
+      if (named) add(named, option.initializer);
+    }
+  };
+  const add = (kind: ArtefactKind, given: ts.Expression): void => {
     const literal = ts.isIdentifier(given) ? constants.get(given.text) : given;
-    if (!kind || !literal || !ts.isStringLiteralLike(literal)) return;
+    if (!literal || !ts.isStringLiteralLike(literal)) return;
     found.push({ kind, path: literal.text, site: { file, start: literal.getStart(tree), end: literal.end } });
   };
   visit(tree);

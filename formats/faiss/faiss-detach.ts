@@ -7,9 +7,15 @@ import { bytesSource, withFile } from "../bytes/byte-source.js";
 import type { FaissLayout } from "./faiss-header.js";
 import { readFaissLayout } from "./faiss-layout.js";
 
-/** @returns undefined when every id is a number that both sides can say, so that the file can be used as it is */
-export function detachIds(path: string): { readonly bytes: Uint8Array; readonly ids: BigInt64Array } | undefined {
-  if (withFile(path, source => plain(source, readFaissLayout(source, path)))) return undefined;
+/**
+ * @param always also where every id is a number that both sides can say
+ * @returns undefined when the file can be used as it is
+ */
+export function detachIds(
+  path: string,
+  always = false,
+): { readonly bytes: Uint8Array; readonly ids: BigInt64Array } | undefined {
+  if (!always && withFile(path, source => plain(source, readFaissLayout(source, path)))) return undefined;
   const bytes = new Uint8Array(readFileSync(path));
   const { header, idRuns } = readFaissLayout(bytesSource(bytes), path);
   const ids = new BigInt64Array(header.ntotal);

@@ -1,9 +1,11 @@
 /** Nearest items of a query vector: one group of candidates per row. */
 import { join } from "node:path";
+import { z } from "zod";
 import type { IndexFile } from "../../compiler/3-graph/artefacts.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
-import type { IsUnknown } from "../../compiler/dsl/column.js";
+import type { IsUnknown, NameOf } from "../../compiler/dsl/column.js";
+import { type ColumnValue, type LambdaReference, lambdaReference } from "../../compiler/dsl/lambda.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
@@ -13,9 +15,20 @@ import { SIMILARITY } from "../../contract/similarity.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
 import { someIds, spread } from "../../formats/faiss/some-ids.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
+import { lambdaSchema } from "../lambda-op/author.js";
+import type { Bound } from "../shared/author/bound.js";
 import { needOne } from "../shared/author/columns.js";
-import { type Candidates, defineOp } from "../shared/author/define-op.js";
+import { type Call, type Candidates, defineOp } from "../shared/author/define-op.js";
 import { excludedIds } from "../shared/author/excluded-ids.js";
+import { compileWhere, type WhereParams } from "./author-where.js";
+
+/** A sentence unless a column of S is a vector of the index's width. */
+type NoVector<P extends string, V extends string, S extends string> =
+  IsUnknown<S> extends true
+    ? never
+    : [Extract<Settled<V, S>, `${V} ${string}`>] extends [never]
+      ? `${P} holds ${V} vectors, and no column upstream is one`
+      : never;
 
 /** A sentence unless S is one vector of the index's width. */
 type NotVector<P extends string, V extends string, S extends string> = [NotOne<"queryFaiss", S>] extends [never]
@@ -33,8 +46,16 @@ type IdsOf<P extends string> = [ArtefactOf<P, "faiss">] extends [never]
     ? "string"
     : "int64";
 
-interface FaissRule<P extends string, V extends string, D extends boolean> extends Rule {
-  readonly fault: NotVector<P, V, this["S"]>;
+/** An item as a condition sees it: the columns of its table. */
+export type ItemOf<A> = [ArtefactOf<A, "attributes">] extends [never]
+  ? ColumnValue
+  : { readonly [C in ArtefactOf<A, "attributes">["columns"] as NameOf<C>]: ValueOf<C> };
+
+type ValueOf<C extends string> = C extends `string ${string}` ? string : C extends `bool ${string}` ? boolean : number;
+
+/** @typeParam W whether the left node has the user's columns, too */
+interface FaissRule<P extends string, V extends string, D extends boolean, W extends boolean> extends Rule {
+  readonly fault: W extends true ? NoVector<P, V, this["S"]> : NotVector<P, V, this["S"]>;
   readonly out: D extends true
     ? `${IdsOf<P>} candidate_ids` | "float32 candidate_distances"
     : `${IdsOf<P>} candidate_ids`;
@@ -53,11 +74,18 @@ interface FaissRule<P extends string, V extends string, D extends boolean> exten
  * found
  * @param options.nprobe of an IVF index: lists that a search visits; by default what the file says
  * @param options.efSearch of an HNSW index: candidates that a search keeps; by default what the file says
+ * @param options.attributes table of the items' attributes, Parquet or Arrow, relative to this file; it may be replaced while it is served
+ * @param options.key column of the table that has the index's ids @default "item_id"
+ * @param options.where condition for candidates, a function of the item's attributes and of the user, the columns of the left node beside the
+ * query vector. It is read, never run, as `lambdaOp`'s is. Items without a row in the table are not found. The search itself applies it, so
+ * that `topk` items are found if enough fulfill it
  * @param options.normalize brings queries to length 1: with an index of such vectors (`merlon index build --metric cosine`) distances are cosines
  * @example query >> queryFaiss("index/items.faiss", { topk: 100, exclude: user["purchased_ids"] })
+ * @example (query + user["country"]) >> queryFaiss("index/items.faiss", { attributes: "items.parquet", where: (item, user) => item.stock > 0 && item.country === user.country })
  */
 export function queryFaiss<
   const P extends PathOf<"faiss">,
+  const A extends PathOf<"attributes">,
   const O extends {
     readonly topk?: number;
     readonly includeDistances?: boolean;
@@ -65,19 +93,39 @@ export function queryFaiss<
     readonly nprobe?: number;
     readonly efSearch?: number;
     readonly normalize?: true;
+    readonly key?: string;
+    readonly where?: unknown;
   },
 >(
   path: P,
-  options?: O,
+  options?: O & {
+    readonly attributes?: A;
+    readonly where?: (item: ItemOf<NoInfer<A>>, user: ColumnValue) => unknown;
+    readonly $where?: LambdaReference;
+  },
 ): Op<
   FaissRule<
     P,
     [ArtefactOf<P, "faiss">] extends [never] ? `float32[${number}]` : ArtefactOf<P, "faiss">["vector"],
-    O["includeDistances"] extends true ? true : false
+    O["includeDistances"] extends true ? true : false,
+    O extends { readonly where: unknown } ? true : false
   >
 > {
-  const { exclude, ...parameters } = options ?? ({} as O);
-  return new Op("queryFaiss", { path, ...parameters }, exclude && { exclude });
+  const { exclude, where, $where, ...parameters } = options ?? {};
+  return new Op(
+    "queryFaiss",
+    { path, ...parameters, ...(where && { where: $where ?? lambdaReference(where) }) },
+    exclude && { exclude },
+  );
+}
+
+/** The query vector: the only column, or beside a condition the only vector. */
+function queryOf(call: Call<WhereParams>, path: string): Bound | undefined {
+  const isVector = ({ column: { dtype, list } }: Bound): boolean =>
+    dtype === "float32" && list !== undefined && list.min === list.max;
+  const vectors = call.params.where ? call.input.filter(isVector) : [];
+  const among = vectors.length === 1 ? vectors : call.input;
+  return needOne(call, among, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`);
 }
 
 const METRICS = { ip: "inner products", l2: "Euclidean distances" } as const;
@@ -97,13 +145,18 @@ export const queryFaissOp = defineOp({
   kind: "queryFaiss",
   positional: ["path"],
   nodeOptions: ["exclude"],
-  params: OP_PARAMS.queryFaiss,
+  params: OP_PARAMS.queryFaiss.omit({ where: true }).extend({
+    where: lambdaSchema.optional(),
+    attributes: z.string().min(1).optional(),
+    key: z.string().min(1).optional(),
+  }),
   infer: call => {
-    const { path, includeDistances } = call.params;
+    const { where: _, attributes: __, key: ___, ...params } = call.params;
+    const { path, includeDistances } = params;
     const read = call.artefacts.faiss(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
     if (read.value.ntotal === 0) return call.fail(messages.faissEmpty({ path }), { literal: path });
-    const query = needOne(call, call.input, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`);
+    const query = queryOf(call, path);
     if (!query) return undefined;
     const { name, dtype, list, rows } = query.column;
     const dimension = list && list.min === list.max ? list.min : undefined;
@@ -146,22 +199,32 @@ export const queryFaissOp = defineOp({
       );
     const ids = read.value.hasTextIds ? "string" : "int64";
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss", ids) : null;
-    if (exclude === undefined) return undefined;
+    const where = compileWhere(call, query, read.value, ids);
+    if (exclude === undefined || where === undefined) return undefined;
     const made = { rows: call.id };
     const to = join("indexes", call.artefactName(path, read.path));
     return {
-      params: call.params,
-      inputs: { input: [query], ...(exclude && { exclude: [exclude] }) },
+      params: { ...params, ...(where && { where: where.where }) },
+      inputs: {
+        input: [query],
+        ...(exclude && { exclude: [exclude] }),
+        ...(where && where.user.length > 0 && { user: where.user }),
+      },
       outputs: [
         column("candidate_ids", ids, { ...made, tags: ["id"] }),
         ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
       ],
       madeRows: { parent: rows },
       candidates: candidatesOf(path, read.path, read.value),
-      artefacts: { index: to, ...(ids === "string" && { ids: textIdsFile(to) }) },
+      artefacts: {
+        index: to,
+        ...(ids === "string" && { ids: textIdsFile(to) }),
+        ...(where && { attributes: where.to }),
+      },
       files: [
         { from: read.path, to },
         ...(ids === "string" ? [{ from: textIdsFile(read.path), to: textIdsFile(to) }] : []),
+        ...(where ? [where.file] : []),
       ],
     };
   },

@@ -11,17 +11,25 @@ import { words } from "../../runtime/base/columns/words.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
 import type { InputsOf, Kernel, KernelContext, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import { excludedIds } from "../../runtime/stores/vectors/excluded-ids.js";
-import { type OpenIndex, openIndex } from "../../runtime/stores/vectors/open-index.js";
+import {
+  type FilteredIndex,
+  type OpenIndex,
+  openFilteredIndex,
+  openIndex,
+} from "../../runtime/stores/vectors/open-index.js";
 import type { FaissHits } from "../../runtime/stores/vectors/protocol.js";
 import { excludedTexts, textPositions } from "../../runtime/stores/vectors/text-positions.js";
 import { longRow, toUnitLength } from "../../runtime/stores/vectors/unit-length.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
+import { openWhere } from "./kernel-where.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
   prepare: async (step, context) => {
     const { nprobe, efSearch } = step.params;
     const file = artefactFile(context.folder, step.artefacts.index);
-    const index = await openIndex(file, { nprobe, efSearch }, "fastest", context.isTrusted);
+    const index = step.params.where
+      ? await openFilteredIndex(file, { nprobe, efSearch }, context.isTrusted)
+      : await openIndex(file, { nprobe, efSearch }, "fastest", context.isTrusted);
     try {
       return await prepareSearch(step, file, index, context);
     } catch (error) {
@@ -35,7 +43,7 @@ export const queryFaiss: Kernel<"queryFaiss"> = {
 async function prepareSearch(
   step: Step<"queryFaiss">,
   file: string,
-  index: OpenIndex,
+  index: OpenIndex | FilteredIndex,
   context: KernelContext,
 ): Promise<PreparedKernel<InputsOf<"queryFaiss">>> {
   const { normalize } = step.params;
@@ -59,6 +67,7 @@ async function prepareSearch(
     );
   const positionOf = texts && step.inputs.exclude ? await textPositions(texts) : undefined;
   const k = Math.min(step.params.topk, index.header.ntotal);
+  const where = "searchAmong" in index ? await openWhere(step, file, index, texts, context) : undefined;
   return {
     run: (inputs, { signal }) => {
       const query = inputs.input[0];
@@ -77,10 +86,15 @@ async function prepareSearch(
       if (rows.count === 0 || k === 0) return columns(noHits(rows.count));
       const left = inputs.exclude?.[0];
       const excluded = left && (positionOf ? excludedTexts(left, rows, positionOf) : excludedIds(left, rows));
-      const hits = index.search(queries, rows.count, k, excluded, signal);
+      const hits = where
+        ? where.search(queries, inputs.user ?? [], rows.count, k, excluded, signal)
+        : index.search(queries, rows.count, k, excluded, signal);
       return hits instanceof Promise ? hits.then(columns) : columns(hits);
     },
-    close: () => index.close(),
+    close: () => {
+      where?.close();
+      return index.close();
+    },
   };
 }
 

@@ -42,6 +42,11 @@ import { probeRecall } from "./onnx-recall.js";
 
 export const queryFaiss: Lowering<"queryFaiss"> = (step, { input, exclude = [] }, context) => {
   const { g } = context;
+  if (step.params.where)
+    context.fail(
+      `its condition reads \`${step.params.where.table}\`, which may change while it is served, and a graph holds constants`,
+      `Filter the candidates instead (\`filter\`), or ${KEEP}.`,
+    );
   if (step.artefacts.ids !== undefined)
     context.fail(
       `the index \`${step.params.path}\` answers text ids, and the vectors of a graph have integer ones`,

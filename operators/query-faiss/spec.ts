@@ -1,8 +1,10 @@
 /** `queryFaiss` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { expressionSchema } from "../../contract/expression.js";
 import { artefactPath } from "../../contract/files/artefact-path.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
+import { dtype, perColumn } from "../shared/spec/params.js";
 
 export const queryFaiss = operator({
   params: z.strictObject({
@@ -16,10 +18,36 @@ export const queryFaiss = operator({
     efSearch: z.number().int().min(1).optional(),
     /** Brings queries to length 1, so that inner products of an index of such vectors are cosines. */
     normalize: z.literal(true).optional(),
+    /** The condition of a filtered search, over columns of an attribute table and of the port `user`. */
+    where: z
+      .strictObject({
+        /** The function as its author wrote it, for people. */
+        text: z.string(),
+        /** All must hold; names are those of contract/where.ts. */
+        conditions: z.array(expressionSchema).min(1),
+        /** The attribute table: its path for people, the column of the ids, and the columns that conditions read. */
+        table: z.string().min(1),
+        key: z.strictObject({ name: z.string().min(1), dtype }),
+        columns: perColumn(dtype),
+      })
+      .optional(),
   }),
-  ports: { input: "one", exclude: "one?" },
-  /** `ids`: an Arrow file with the text of each position; the index then answers texts. */
-  artefacts: z.strictObject({ index: artefactPath, ids: artefactPath.optional() }),
-  facts: { ...STAGE, nulls: "none", rows: "brought", cacheable: true, scores: true, multiplies: true },
-  describe: ({ params }) => `find the ${params.topk} nearest in ${params.path}`,
+  ports: { input: "one", exclude: "one?", user: "many?" },
+  /** `ids`: an Arrow file with the text of each position; the index then answers texts. `attributes` may be replaced while it is served. */
+  artefacts: z.strictObject({
+    index: artefactPath,
+    ids: artefactPath.optional(),
+    attributes: artefactPath.optional(),
+  }),
+  facts: {
+    ...STAGE,
+    nulls: "none",
+    rows: "brought",
+    cacheable: true,
+    scores: true,
+    multiplies: true,
+    functionOption: "where",
+  },
+  describe: ({ params }) =>
+    `find the ${params.topk} nearest in ${params.path}${params.where ? ` where ${params.where.text} (${params.where.table})` : ""}`,
 });

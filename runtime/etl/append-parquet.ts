@@ -3,7 +3,15 @@
  * new offsets. https://parquet.apache.org/docs/file-format/metadata
  */
 import { type FileHandle, open } from "node:fs/promises";
-import { type Field, type List, printStruct, readStruct, type Struct, TYPE, type Value } from "./thrift-compact.js";
+import {
+  type Field,
+  type List,
+  printStruct,
+  readStruct,
+  type Struct,
+  TYPE,
+  type Value,
+} from "../../formats/tables/thrift-compact.js";
 
 const MAGIC = Buffer.from("PAR1");
 const PIECE = 4 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import {
   $chain,
   $pick,
+  $place,
   $plus,
   listSlice,
   type Node,
@@ -43,6 +44,10 @@ declare module "merlon" {
         | "float32[4] vector"
         | "? image";
       outputs: "float32 click/binary_output" | "float32[4] embedding";
+    };
+    "tables/items.parquet": {
+      kind: "attributes";
+      columns: "int64 item_id" | "int32 stock" | "string country" | "bool adult";
     };
     "data/train": { kind: "schema"; columns: "int64 user_id" | "float32 price" };
   }
@@ -219,5 +224,55 @@ describe("what an artefact needs and does not get has a sentence", () => {
       // @ts-expect-error unrollFeatures would make column \"price\" twice: give it a prefix
       unrollFeatures("item_id", source({ price: "float32" })),
     );
+  });
+});
+
+describe("a condition of a filtered search", () => {
+  const both = $plus($chain(source({ v: "float32[4]" }), listSlice(0, 4)), source({ country: "string" }));
+  test("an item has the columns of the table", () => {
+    const found = queryFaiss("index/items.faiss", {
+      attributes: "tables/items.parquet",
+      where: (item, user) => {
+        expect(item).type.toBe<{
+          readonly item_id: number;
+          readonly stock: number;
+          readonly country: string;
+          readonly adult: boolean;
+        }>();
+        return item.stock > 0 && item.country === user.country;
+      },
+    });
+    expect(columnsOf($chain(source({ v: "float32[4]", country: "string" }), found))).type.toBe<"int64 candidate_ids">();
+    expect(columnsOf($chain(both, found))).type.toBe<"int64 candidate_ids">();
+  });
+  test("a function that the compiler has marked", () => {
+    queryFaiss("index/items.faiss", {
+      attributes: "tables/items.parquet",
+      where: item => item.stock > 0,
+      $where: $place(0),
+    });
+  });
+  test("another column, and another type, are faults at their place", () => {
+    queryFaiss("index/items.faiss", {
+      attributes: "tables/items.parquet",
+      // @ts-expect-error stok
+      where: item => item.stok > 0,
+    });
+    queryFaiss("index/items.faiss", {
+      attributes: "tables/items.parquet",
+      // @ts-expect-error string
+      where: item => item.country > 0,
+    });
+  });
+  test("the left side needs the vector", () => {
+    const found = queryFaiss("index/items.faiss", { attributes: "tables/items.parquet", where: item => item.adult });
+    $chain(
+      source({ country: "string" }),
+      // @ts-expect-error index/items.faiss holds float32[4] vectors, and no column upstream is one
+      found,
+    );
+  });
+  test("without an entry, an item has any column", () => {
+    queryFaiss("index/items.faiss", { attributes: "tables/other.parquet", where: item => item.anything > 0 });
   });
 });

@@ -70,6 +70,8 @@ export interface Facts<P> {
   readonly withoutChance?: (params: P) => P | undefined;
   /** Takes a function of the author's, which the compiler reads out of the program. */
   readonly takesFunction?: true;
+  /** The option that is a function of the author's. */
+  readonly functionOption?: string;
   /** Runs the plan of a fitted workflow on its columns. */
   readonly appliesWorkflow?: true;
   /** The rows that it makes are groups of rows that it reads, so that none of them is of one row. */

@@ -10,6 +10,7 @@ import type { WireType } from "../../../triton-protos/datatype.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import type { Clock } from "../../base/clock.js";
 import type { Column } from "../../base/columns/table.js";
+import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { Parameter, Tensor, TypedTensor } from "../../base/tensor.js";
 import type { SnapshotFiles } from "../../stores/feast/snapshot-store.js";
 import type { Lease, ModelRef } from "./lease.js";
@@ -77,6 +78,8 @@ export interface PrepareContext {
   readonly clock?: Clock | undefined;
   /** Whether a file is as `merlon build` wrote it: native code opens others in another process first. Default: all are. */
   readonly isTrusted?: ((file: string) => boolean) | undefined;
+  /** The server's memory, which what is kept between requests is charged to. */
+  readonly memory?: MemoryBudget | undefined;
   /** SQLite stores that steps of the plan share. */
   readonly storeFiles?: SnapshotFiles | undefined;
 }

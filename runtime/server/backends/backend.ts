@@ -29,6 +29,7 @@ export interface LoadContext {
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
   readonly isTrusted?: PrepareContext["isTrusted"];
+  readonly memory?: PrepareContext["memory"];
   /** The machine's where it is left out. */
   readonly clock?: Clock;
   /** The code of the model's folder that it may run. @default "all" */

@@ -75,6 +75,7 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
     ...{ log, cache, failures, middleware },
     ...(worker && { agreement: worker.agreement }),
     ...(peers && { place: peers.place }),
+    memory: budget,
   });
   return start({
     ...{ given, options, logState, log, relief, budget, failed, faults },
@@ -261,7 +262,10 @@ async function peersOf(
 
 function createModels(
   options: OpenOptions,
-  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "agreement" | "place">,
+  given: Pick<
+    RegistryOptions,
+    "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place"
+  >,
 ): Registry {
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,

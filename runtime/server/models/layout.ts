@@ -2,6 +2,7 @@
  * The files of a repository: roots → model folders, a model folder → its version folders.
  */
 import { basename, join } from "node:path";
+import { LIVE_FOLDER } from "../../../contract/files/live-folder.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { byVersion, type ModelVersion, toVersion } from "../../base/model-version.js";
 import type { Disk } from "./disk.js";
@@ -92,7 +93,7 @@ export interface Fingerprint {
 }
 
 export async function fingerprint(folder: string, disk: Disk): Promise<Fingerprint> {
-  const entries = await disk.list(folder).catch(() => []);
+  const entries = (await disk.list(folder).catch(() => [])).filter(({ name }) => name !== LIVE_FOLDER);
   const parts = await Promise.all(
     entries.map(async (entry): Promise<readonly [name: string, text: string]> => {
       const { name } = entry;

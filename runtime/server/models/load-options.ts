@@ -44,6 +44,7 @@ export interface LoadOptions {
   readonly agreement?: Agreement | undefined;
   /** Decides where requests run, on a server of several workers. */
   readonly place?: Place | undefined;
+  readonly memory?: PrepareContext["memory"];
 }
 
 export interface RegistryOptions extends LoadOptions {

@@ -291,6 +291,7 @@ function contextOf(
     ...(onGoldenDifference && { onGoldenDifference }),
     ...(clock && { clock }),
     isTrusted: options.isTrusted ?? isCovered,
+    memory: options.memory,
     ...(middleware?.step && { stepMiddleware: middleware.step }),
   };
 }

@@ -24,6 +24,7 @@ import { semaphore } from "../../base/semaphore.js";
 import { sharedCopy } from "../../base/shared/shared-copy.js";
 import { type SharedFile, sharedFile } from "../../base/shared/shared-file.js";
 import { coalesceSearches } from "./coalesce-searches.js";
+import { type FilteredWay, orExact, type SearchAmong } from "./filtered-search.js";
 import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
 
 /** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
@@ -42,6 +43,8 @@ interface Opened {
   readonly scans: boolean;
   /** Whether it could. */
   readonly scannable: boolean;
+  /** Whether native/filtered.h searches it. */
+  readonly filters: boolean;
 }
 interface Binding {
   /**
@@ -53,8 +56,8 @@ interface Binding {
   makeScan(handle: Handle, file?: number): Promise<boolean>;
   /** Scans by what `makeScan` wrote. @returns whether it scans */
   useScan(handle: Handle, bytes: Uint8Array): boolean;
-  searchAsync(handle: Handle, queries: Float32Array, count: number, k: number): Promise<Found>;
-  searchSync(handle: Handle, queries: Float32Array, count: number, k: number): Found;
+  searchAsync(handle: Handle, queries: Float32Array, count: number, k: number, ...filter: Filter): Promise<Found>;
+  searchSync(handle: Handle, queries: Float32Array, count: number, k: number, ...filter: Filter): Found;
   close(handle: Handle): void;
   /** Whether FAISS can leave those tables out. */
   readonly skipsTables: boolean;
@@ -64,10 +67,20 @@ interface Binding {
   limitMemory(bytes: number): void;
 }
 
+/** Nothing, or a bit for each position, the way (as `WAYS` lists them), and the number of nodes that a graph's search keeps. */
+type Filter = readonly [] | readonly [bits: Uint8Array, way: number, effort: number];
+
+/** The ways of native/filtered.h, by their numbers. */
+const WAYS: readonly FilteredWay[] = ["exact", "lists", "graph"];
+
 export interface NativeIndex {
   /** Whether it is a flat index that native/flat-scan.h searches: faster than anything else here. */
   readonly scans: boolean;
   readonly search: SearchIndex;
+  /** Undefined for a kind of index that takes no filter, and if FAISS has ids instead of positions. */
+  readonly searchAmong: SearchAmong | undefined;
+  /** The id of each position; undefined where they are the same. */
+  readonly ids: BigInt64Array | undefined;
   close(): Promise<void>;
 }
 
@@ -99,6 +112,7 @@ export const limitMemory = (bytes: number): void => binding()?.limitMemory(bytes
 
 /**
  * @param parameters instead of the file's own
+ * @param byPosition FAISS gets positions instead of ids, so that bits of positions can filter
  * @returns undefined where the binding is not to be had
  * @throws RuntimeFault naming the file
  */
@@ -107,6 +121,7 @@ export async function openNativeIndex(
   header: FaissHeader,
   parameters: SearchParameters,
   layout: Pick<FaissLayout, "header" | "tables" | "room" | "scratch"> = readFaissLayoutFile(path),
+  byPosition = false,
 ): Promise<NativeIndex | undefined> {
   const faiss = binding();
   if (!faiss) return undefined;
@@ -115,7 +130,7 @@ export async function openNativeIndex(
   const tables = layout.tables <= layout.room;
   if (!tables && !faiss.skipsTables) checkTables(layout, path);
   const size = searchSize(layout, parameters);
-  const detached = header.ids === "stored" ? detachIds(path) : undefined;
+  const detached = header.ids === "stored" ? detachIds(path, byPosition) : undefined;
   const changes = parameters.nprobe !== undefined || parameters.efSearch !== undefined;
   const shared = faiss.viewsMemory && !detached ? await sharedCopy(path) : undefined;
   const bytes = detached?.bytes ?? shared?.bytes ?? (changes ? await readFile(path) : undefined);
@@ -123,14 +138,15 @@ export async function openNativeIndex(
   const opened = await faiss.open(bytes ?? path, tables, shared !== undefined).catch((error: Error) => {
     throw new RuntimeFault("INTERNAL", `${path}: FAISS can not open it: ${firstLine(error)}`);
   });
-  const { handle } = opened;
+  const { handle, filters } = opened;
   if (opened.ntotal !== ntotal || opened.dimension !== dimension) {
     faiss.close(handle);
     throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
   }
   const scans = opened.scans || (shared !== undefined && (await scanShared(faiss, opened, shared)));
-  const single = finder(faiss, handle, dimension, scans ? SCAN_PART : PART, detached?.ids);
-  const find = scans ? coalesceSearches(single) : single;
+  const find = finder(faiss, handle, { dimension, part: scans ? SCAN_PART : PART, ids: detached?.ids });
+  const single = find([], 0);
+  const all = scans ? coalesceSearches(single) : single;
   const fail = (error: unknown): never => {
     if (error instanceof RuntimeFault) throw error;
     throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error as Error)}`);
@@ -141,18 +157,28 @@ export async function openNativeIndex(
   const end = (): void => {
     if (--open === 0) closing?.();
   };
-  return {
-    scans,
-    search: (queries, count, k, excluded, signal) => {
+  const searchBy =
+    (by: Find): SearchIndex =>
+    (queries, count, k, excluded, signal) => {
       try {
-        const hits = search(find, size, queries, count, k, excluded, signal);
+        const hits = search(by, size, queries, count, k, excluded, signal);
         if (!(hits instanceof Promise)) return hits;
         open++;
         return hits.catch(fail).finally(end);
       } catch (error) {
         return fail(error);
       }
-    },
+    };
+  const searchAmong: SearchAmong = ({ bits, count: set, way, effort }, ...asked) => {
+    const among = (by: FilteredWay) => find([bits, WAYS.indexOf(by), effort], costClass(by, set));
+    const exact = among("exact");
+    return searchBy(way === "exact" ? exact : orExact(among(way), exact, set, dimension))(...asked);
+  };
+  return {
+    scans,
+    ids: detached?.ids,
+    searchAmong: filters && (header.ids === "positions" || byPosition) ? searchAmong : undefined,
+    search: searchBy(all),
     close: async () => {
       if (open > 0)
         await new Promise<void>(resolve => {
@@ -183,10 +209,27 @@ async function scanShared(
 
 const firstLine = ({ message }: Error): string => message.split("\n")[0]!;
 
+/** Searches that cost about the same, beside `k`: those of one way among a number of vectors up to a power of two. Zero is the search of all. */
+const costClass = (way: FilteredWay, set: number): number =>
+  64 * (1 + 64 * WAYS.indexOf(way) + Math.ceil(Math.log2(set + 1)));
+
+interface FinderOptions {
+  readonly dimension: number;
+  /** Queries of one part of a batch. */
+  readonly part: number;
+  /** The id of each position that FAISS answers with. */
+  readonly ids: BigInt64Array | undefined;
+}
+
 /** Searches of one index, synchronously or in a thread by the measured cost of similar searches. */
-function finder(faiss: Binding, handle: Handle, dimension: number, part: number, ids: BigInt64Array | undefined): Find {
+function finder(
+  faiss: Binding,
+  handle: Handle,
+  { dimension, part, ids }: FinderOptions,
+): (filter: Filter, costs: number) => Find {
   const costs = callCosts();
   const inThread = async (
+    filter: Filter,
     queries: Float32Array,
     count: number,
     k: number,
@@ -198,17 +241,17 @@ function finder(faiss: Binding, handle: Handle, dimension: number, part: number,
       const first = part * rows;
       const n = Math.min(rows, count - first);
       const asked = queries.subarray(first * dimension, (first + n) * dimension);
-      const some = await slots(() => faiss.searchAsync(handle, asked, n, k), signal);
+      const some = await slots(() => faiss.searchAsync(handle, asked, n, k, ...filter), signal);
       costs.learn(size, n, some.micros);
       return hitsOf(some, n, k, ids);
     });
     return (await Promise.all(parts)).flat();
   };
-  return (queries, count, k, signal) => {
+  return (filter, costClass) => (queries, count, k, signal) => {
     // The cost of a search depends on the power of two that bounds k.
-    const size = Math.ceil(Math.log2(k));
-    if (!costs.isQuick(size, count)) return inThread(queries, count, k, size, signal);
-    const all = faiss.searchSync(handle, queries, count, k);
+    const size = costClass + Math.ceil(Math.log2(k));
+    if (!costs.isQuick(size, count)) return inThread(filter, queries, count, k, size, signal);
+    const all = faiss.searchSync(handle, queries, count, k, ...filter);
     costs.learn(size, count, all.micros);
     return hitsOf(all, count, k, ids);
   };

@@ -13,6 +13,7 @@ import {
 } from "../../../formats/faiss/faiss.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
+import type { SearchAmong } from "./filtered-search.js";
 import { openNativeIndex } from "./native-index.js";
 import type { SearchIndex } from "./search.js";
 
@@ -36,6 +37,40 @@ export async function openIndex(
   by: "fastest" | "faiss" | "thread" = "fastest",
   isTrusted: IsTrusted = () => true,
 ): Promise<OpenIndex> {
+  return openChecked(path, parameters, by, isTrusted, layout => openAs(by, path, layout, parameters));
+}
+
+/** An index that is also searched among some of its vectors. */
+export interface FilteredIndex extends OpenIndex {
+  /** The id of each position; undefined where they are the same. */
+  readonly ids: BigInt64Array | undefined;
+  readonly searchAmong: SearchAmong;
+}
+
+/** @throws Error naming the file, for a kind that cannot be searched so, too */
+export async function openFilteredIndex(
+  path: string,
+  parameters: SearchParameters = {},
+  isTrusted: IsTrusted = () => true,
+): Promise<FilteredIndex> {
+  return openChecked(path, parameters, "fastest", isTrusted, async layout => {
+    const { header } = layout;
+    const native = await openNativeIndex(path, header, parameters, layout, true);
+    if (native?.searchAmong) return { header, ...native, searchAmong: native.searchAmong };
+    await native?.close();
+    const { openPlainIndex } = await import("./plain-index.js");
+    return openPlainIndex(path, header, native !== undefined);
+  });
+}
+
+/** Opens a file whose structure was checked, in another process where it is not trusted. */
+async function openChecked<T extends OpenIndex>(
+  path: string,
+  parameters: SearchParameters,
+  by: "fastest" | "faiss" | "thread",
+  isTrusted: IsTrusted,
+  open: (layout: FaissLayout) => Promise<T>,
+): Promise<T> {
   const before = markOf(path);
   const layout = readFaissLayoutFile(path);
   const { header } = layout;
@@ -45,7 +80,7 @@ export async function openIndex(
     const { probeIndex } = await import("./probe-index.js");
     await probeIndex(path, parameters, by);
   }
-  const index = await openAs(by, path, layout, parameters);
+  const index = await open(layout);
   if (markOf(path) === before) return index;
   await index.close();
   throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);

@@ -115,7 +115,7 @@ export function search(
 }
 
 /** Rows one after the other; a single row as it is. */
-function join(rows: readonly Hits[]): FaissHits {
+export function join(rows: readonly Hits[]): FaissHits {
   const offsets = new Int32Array(rows.length + 1);
   for (let row = 0; row < rows.length; row++) offsets[row + 1] = offsets[row]! + rows[row]!.ids.length;
   if (rows.length === 1) return { ...rows[0]!, offsets };

@@ -18,6 +18,10 @@ const body = (text: string) => rewrite(text, "x.workflow.ts").text.split("\nimpo
 describe("functions of columns stay as they are", () => {
   test.each([
     ["a >> lambdaOp((x, y) => x + y - 1)", "$chain(a , lambdaOp($lambda((x, y) => x + y - 1, 0)), 0)"],
+    [
+      "const M = 3; a >> queryFaiss('x', { where: item => item.x > M, topk: 5 })",
+      "const M = 3; $chain(a , queryFaiss('x', { where: item => item.x > M, $where: $place(0, { M: () => M }), topk: 5 }), 0)",
+    ],
     ["a >> filter(row => row['x'] >> 1)", "$chain(a , filter($lambda(row => row['x'] >> 1, 0)), 0)"],
     [
       "const M = 3; a >> lambdaOp(x => x * M)",

@@ -105,13 +105,16 @@ class FlatScan {
   /** Whether every number is finite and no sum of them overflows. If not, FAISS itself searches. */
   bool usable() const { return head().unusable == 0; }
 
-  /** @param k at most the number of vectors @returns false where bounds of a query overflow: another search has to write all */
-  bool search(size_t queries, const float* asked, size_t k, float* distances, idx_t* labels) const {
+  /**
+   * @param k at most the number of vectors, or of bits @param bits of the vectors that may be found, the lowest of a byte first; null for all
+   * @returns false where bounds of a query overflow: another search has to write all
+   */
+  bool search(size_t queries, const float* asked, size_t k, float* distances, idx_t* labels, const std::vector<uint8_t>* bits = nullptr) const {
     for (size_t i = 0; i < queries; i++)
       if (!(length(asked + i * d_) * (head().largest + length(asked + i * d_)) < FLT_MAX / 16)) return false;
     for (size_t first = 0; first < queries; first += QUERIES) {
       const size_t n = std::min<size_t>(QUERIES, queries - first);
-      if (!pass(n, asked + first * d_, k, distances + first * k, labels + first * k)) return false;
+      if (!pass(n, asked + first * d_, k, distances + first * k, labels + first * k, bits)) return false;
     }
     return true;
   }
@@ -213,7 +216,15 @@ class FlatScan {
   /** The maximum error of a sum of d products of floats, relative to the product of the lengths. */
   double lost() const { return 1e-6 + 1.2e-7 * static_cast<double>(d_); }
 
-  bool pass(size_t n, const float* asked, size_t k, float* distances, idx_t* labels) const {
+  /** Bits of the vectors of a block. */
+  uint32_t lanesOf(size_t block, const std::vector<uint8_t>& bits) const {
+    uint32_t set = 0;
+    for (size_t i = 0; i < LANES / 8 && block * (LANES / 8) + i < bits.size(); i++)
+      set |= static_cast<uint32_t>(bits[block * (LANES / 8) + i]) << (8 * i);
+    return set;
+  }
+
+  bool pass(size_t n, const float* asked, size_t k, float* distances, idx_t* labels, const std::vector<uint8_t>* bits) const {
     size_t width = 1;
     while (width < n) width *= 2;
     std::vector<int32_t> codes(groups_ * width, 0);
@@ -227,10 +238,11 @@ class FlatScan {
     const float squareError = l2_ ? static_cast<float>(2 * lost()) : 0;
     alignas(64) int32_t dots[QUERIES * LANES];
     for (size_t block = 0; block * LANES < count_; block++) {
+      const size_t left = count_ - block * LANES;
+      const uint32_t real = (left < LANES ? (1u << left) - 1 : ~0u) & (bits == nullptr ? ~0u : lanesOf(block, *bits));
+      if (real == 0) continue;
       kernel.dots[width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : 3](first_ + block * stride_, codes.data(), groups_, dots);
       const float* of = facts(block);
-      const size_t left = count_ - block * LANES;
-      const uint32_t real = left < LANES ? (1u << left) - 1 : ~0u;
       for (size_t q = 0; q < n; q++) {
         alignas(64) float upper[LANES], error[LANES];
         const Rounded& by = rounded[q];

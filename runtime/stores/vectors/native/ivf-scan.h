@@ -19,6 +19,11 @@
 
 namespace merlon {
 
+/** Whether an id's bit is set; one beyond the bits has none. */
+inline bool isSet(const std::vector<uint8_t>& bits, faiss::idx_t id) {
+  return id >= 0 && static_cast<size_t>(id >> 3) < bits.size() && ((bits[static_cast<size_t>(id >> 3)] >> (id & 7)) & 1) != 0;
+}
+
 /** The k best of the offered scores: less is better, of equal scores the first position. */
 class Nearest {
  public:
@@ -72,10 +77,11 @@ class IvfScan {
     return std::unique_ptr<IvfScan>(new IvfScan(*ivf, *flat, *lists));
   }
 
-  void search(size_t queries, const float* asked, size_t k, float* distances, faiss::idx_t* labels) const {
+  /** @param bits of the ids that may be found, the lowest of a byte first; null for all */
+  void search(size_t queries, const float* asked, size_t k, float* distances, faiss::idx_t* labels, const std::vector<uint8_t>* bits = nullptr) const {
     Nearest lists, found;
     std::vector<float> scores;
-    for (size_t i = 0; i < queries; i++) one(asked + i * d_, k, distances + i * k, labels + i * k, lists, found, scores);
+    for (size_t i = 0; i < queries; i++) one(asked + i * d_, k, distances + i * k, labels + i * k, lists, found, scores, bits);
   }
 
  private:
@@ -94,7 +100,19 @@ class IvfScan {
     for (size_t i = 0; i < n; i++) out[i] = -out[i];
   }
 
-  void one(const float* q, size_t k, float* distances, faiss::idx_t* labels, Nearest& lists, Nearest& found, std::vector<float>& scores) const {
+  /** Vectors of a list whose ids' bits are set. */
+  void offerSet(const float* q, size_t list, const std::vector<uint8_t>& bits, Nearest& found, uint64_t place) const {
+    const auto& ids = lists_.ids[list];
+    const auto* rows = reinterpret_cast<const float*>(lists_.codes[list].data());
+    for (size_t i = 0; i < ids.size(); i++) {
+      if (!isSet(bits, ids[i])) continue;
+      const float score = l2_ ? dotKernel().squares(q, rows + i * d_, d_) : -dotKernel().product(q, rows + i * d_, d_);
+      found.offer(&score, 1, place + i);
+    }
+  }
+
+  void one(const float* q, size_t k, float* distances, faiss::idx_t* labels, Nearest& lists, Nearest& found, std::vector<float>& scores,
+           const std::vector<uint8_t>* bits) const {
     scores.resize(index_.nlist);
     score(centroids_.metric_type == faiss::METRIC_L2, q, centroids_.get_xb(), index_.nlist, d_, scores.data());
     lists.begin(std::min(index_.nlist, index_.nprobe));
@@ -105,6 +123,10 @@ class IvfScan {
     for (size_t probe = 0; probe < lists.kept.size(); probe++) {
       const size_t list = lists.kept[probe].second;
       const size_t n = lists_.ids[list].size();
+      if (bits != nullptr) {
+        offerSet(q, list, *bits, found, static_cast<uint64_t>(probe) << 40);
+        continue;
+      }
       scores.resize(n);
       score(l2_, q, reinterpret_cast<const float*>(lists_.codes[list].data()), n, d_, scores.data());
       found.offer(scores.data(), n, static_cast<uint64_t>(probe) << 40);

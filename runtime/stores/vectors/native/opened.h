@@ -21,6 +21,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "filtered.h"
 #include "flat-scan.h"
 #include "ivf-scan.h"
 
@@ -152,16 +153,30 @@ class Opened {
       lists_->search(count, queries, k, distances, labels);
     else if (!scan || !scan->search(count, queries, k, distances, labels))
       searchByFaiss(count, queries, k, distances, labels);
+    mapIds(count * k, labels);
+  }
+
+  /** Whether `searchFiltered` searches this kind of index. */
+  bool filters() const { return filtered_ && filtered_->usable(); }
+
+  /** Among the positions whose bits are set, each of which is the id that the file holds there. @param k 1 … ntotal @throws std::exception */
+  void searchFiltered(faiss::idx_t count, const float* queries, faiss::idx_t k, const Filter& filter, float* distances, faiss::idx_t* labels) const {
+    filtered_->search(count, queries, k, filter, scan.get(), distances, labels);
+    mapIds(count * k, labels);
+  }
+
+ private:
+  void mapIds(faiss::idx_t count, faiss::idx_t* labels) const {
     if (ids_ == nullptr) return;
     const auto known = static_cast<faiss::idx_t>(ids_->size());
-    for (faiss::idx_t i = 0; i < count * k; i++) {
+    for (faiss::idx_t i = 0; i < count; i++) {
       if (labels[i] >= known) throw std::runtime_error("FAISS found the position " + std::to_string(labels[i]) + " among " + std::to_string(known));
       if (labels[i] >= 0) labels[i] = (*ids_)[labels[i]];
     }
   }
 
- private:
   std::unique_ptr<IvfScan> lists_;
+  std::unique_ptr<Filtered> filtered_;
   const std::vector<faiss::idx_t>* ids_ = nullptr;
   /** The index with positions: this one, or the one inside an id map. */
   const faiss::Index* inner_ = nullptr;
@@ -186,6 +201,7 @@ class Opened {
     }
     refine_ = refineOf(inner_);
     lists_ = IvfScan::of(*inner_);
+    filtered_ = std::make_unique<Filtered>(*inner_);
     if (scans) useScan(makeScan());
   }
 

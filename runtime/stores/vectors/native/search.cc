@@ -55,6 +55,8 @@ struct Search {
   Shared index;
   std::vector<std::shared_ptr<Napi::ObjectReference>> memory;
   std::vector<float> queries;
+  /** Unset where all vectors may be found. */
+  std::unique_ptr<merlon::Filter> filter;
   faiss::idx_t count = 0;
   faiss::idx_t k = 0;
   std::vector<faiss::idx_t> labels;
@@ -72,7 +74,10 @@ struct Search {
     labels.resize(count * k);
     distances.resize(count * k);
     const double started = cpuMicros();
-    index->search(count, queries.data(), k, distances.data(), labels.data());
+    if (filter)
+      index->searchFiltered(count, queries.data(), k, *filter, distances.data(), labels.data());
+    else
+      index->search(count, queries.data(), k, distances.data(), labels.data());
     micros = cpuMicros() - started;
   }
 
@@ -139,6 +144,7 @@ class OpenWorker : public Napi::AsyncWorker {
     made.Set("dimension", static_cast<double>(opened_->index->d));
     made.Set("ntotal", static_cast<double>(opened_->index->ntotal));
     made.Set("scans", opened_->scan != nullptr);
+    made.Set("filters", opened_->filters());
     made.Set("scannable", opened_->scannable() != nullptr);
     auto* handle = new Handle{std::move(opened_), {}};
     if (views_) handle->memory.push_back(held_);
@@ -189,6 +195,28 @@ class ScanWorker : public Napi::AsyncWorker {
   std::unique_ptr<merlon::FlatScan> made_;
 };
 
+/** Arguments 4 to 6: a bit for each position, the way, and the graph's effort. */
+std::unique_ptr<merlon::Filter> filterOf(const Napi::CallbackInfo& info, const Opened& index) {
+  if (info.Length() < 7 || !info[4].IsTypedArray() || info[4].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array ||
+      !info[5].IsNumber() || !info[6].IsNumber())
+    throw std::invalid_argument("a filter is (Uint8Array, way, effort)");
+  const auto bits = info[4].As<Napi::Uint8Array>();
+  const auto wanted = static_cast<size_t>((index.index->ntotal + 7) / 8);
+  if (bits.ElementLength() != wanted)
+    throw std::invalid_argument(std::to_string(bits.ElementLength()) + " bytes of bits, and the index takes " + std::to_string(wanted));
+  if (!index.filters()) throw std::invalid_argument("an index of this kind is not searched with a filter");
+  const auto way = info[5].As<Napi::Number>().Int64Value();
+  if (way < 0 || way > 2) throw std::invalid_argument("there is no way " + std::to_string(way));
+  const auto effort = info[6].As<Napi::Number>().Int64Value();
+  if (effort < 0 || effort > (1 << 20)) throw std::invalid_argument("an effort of " + std::to_string(effort));
+  auto filter = std::make_unique<merlon::Filter>();
+  filter->bits.assign(bits.Data(), bits.Data() + wanted);
+  filter->way = static_cast<merlon::Way>(way);
+  filter->effort = static_cast<int>(effort);
+  filter->count(static_cast<size_t>(index.index->ntotal));
+  return filter;
+}
+
 Search asked(const Napi::CallbackInfo& info) {
   if (info.Length() < 4 || !info[0].IsExternal() || !info[1].IsTypedArray() ||
       info[1].As<Napi::TypedArray>().TypedArrayType() != napi_float32_array || !info[2].IsNumber() || !info[3].IsNumber())
@@ -209,6 +237,7 @@ Search asked(const Napi::CallbackInfo& info) {
     throw std::invalid_argument("k is " + std::to_string(search.k) + ", and the index holds " +
                                 std::to_string(search.index->index->ntotal));
   search.queries.assign(queries.Data(), queries.Data() + given);
+  if (info.Length() > 4 && !info[4].IsUndefined()) search.filter = filterOf(info, *search.index);
   return search;
 }
 

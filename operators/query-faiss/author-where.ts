@@ -1,0 +1,175 @@
+/** The condition of a filtered search: the author's function of an item and a user, compiled. */
+import { join } from "node:path";
+import { listNames } from "../../compiler/diagnostics/diagnostic.js";
+import { suggest } from "../../compiler/diagnostics/fixes.js";
+import * as messages from "../../compiler/diagnostics/messages.js";
+import type { LambdaReference } from "../../compiler/dsl/lambda.js";
+import type { ParameterName } from "../../compiler/lambda/parameter.js";
+import { call as callOf, type Term, value } from "../../compiler/lambda/term.js";
+import { columnTerm, type UserFunction } from "../../compiler/lambda/user-function.js";
+import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
+import type { OpParams } from "../../contract/op-params.js";
+import { column } from "../../contract/schema.js";
+import { columnsOfSide, conjuncts, type WhereSide, whereColumn } from "../../contract/where.js";
+import { type FaissHeader, searchedBy, withinIds } from "../../formats/faiss/faiss.js";
+import { KEY_COLUMN, type TableColumn } from "../../formats/tables/attribute-table.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import type { Bound } from "../shared/author/bound.js";
+import { sameRows } from "../shared/author/columns.js";
+import type { ArtefactFile, Call } from "../shared/author/define-op.js";
+
+export interface WhereParams {
+  readonly path: string;
+  readonly where?: LambdaReference | undefined;
+  readonly attributes?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+export interface CompiledWhere {
+  readonly where: NonNullable<OpParams["queryFaiss"]["where"]>;
+  /** Columns of the left node that it reads. */
+  readonly user: readonly Bound[];
+  /** Path of the table, relative to the plan. */
+  readonly to: string;
+  readonly file: ArtefactFile;
+}
+
+/** The kinds of index that are searched with a condition: no refinement is among what is around one. */
+export const takesWhere = (header: FaissHeader): boolean => {
+  const inner = withinIds(header);
+  const searched = inner.kind === "pre-transform" ? inner.inner! : inner;
+  return searched === searchedBy(header);
+};
+
+/** @returns undefined after a fault, which is reported; null where no condition is given */
+export function compileWhere(
+  call: Call<WhereParams>,
+  query: Bound,
+  header: FaissHeader,
+  ids: "int64" | "string",
+): CompiledWhere | null | undefined {
+  const { path, where, attributes, key: named } = call.params;
+  const fail = (fault: string, way: string): undefined => call.fail(messages.faissWhere({ path, fault, way }), "right");
+  if (!where) {
+    if (attributes === undefined && named === undefined) return null;
+    return fail("is missing, and `attributes` is given", "Add `where: (item, user) => …`, or leave `attributes` out.");
+  }
+  if (attributes === undefined)
+    return fail("reads the attributes of items, and no table is given", 'Add `attributes: "items.parquet"`.');
+  if (!takesWhere(header))
+    return fail(
+      `searches Flat, IVF and HNSW indexes, and this one has ${searchedBy(header) === header ? header.kind : "a refinement around it"}`,
+      "Build the index without the refinement.",
+    );
+  const lambda = call.readFunction(where, "queryFaiss");
+  const read = call.artefacts.attributes(attributes);
+  if (!read.ok) return call.fail(read.message, { literal: attributes });
+  if (!lambda) return undefined;
+  const { columns } = read.value;
+  const key = keyOf(call, attributes, columns, named ?? KEY_COLUMN, ids);
+  const condition = key && conditionOf(call, lambda, columns);
+  if (!condition) return undefined;
+  const conditions = conjuncts(condition);
+  const names = (side: WhereSide): string[] => [...new Set(conditions.flatMap(c => columnsOfSide(c, side)))];
+  const user = names("user").map(name => call.input.find(b => b.column.name === name)!);
+  if (!sameRows(call, [query, ...user], "`where` of `queryFaiss`")) return undefined;
+  const to = join(LIVE_FOLDER, call.artefactName(attributes, read.path));
+  const dtypes = new Map(columns.map(({ name, dtype }) => [name, dtype!]));
+  return {
+    where: {
+      text: lambda.source,
+      conditions,
+      table: attributes,
+      key: { name: named ?? KEY_COLUMN, dtype: key },
+      columns: Object.fromEntries(names("item").map(name => [name, dtypes.get(name)!])),
+    },
+    user,
+    to,
+    file: { from: read.path, to },
+  };
+}
+
+/** The dtype of the column of ids; reports one that is missing, or cannot hold the index's. */
+function keyOf(
+  call: Call<WhereParams>,
+  table: string,
+  columns: readonly TableColumn[],
+  name: string,
+  ids: "int64" | "string",
+): DType | undefined {
+  const found = columns.find(col => col.name === name);
+  const known = columns.map(col => col.name);
+  if (!found)
+    return call.fail(
+      messages.schemaColumnMissing({
+        reader: `\`attributes\` of \`queryFaiss\``,
+        column: name,
+        columns: listNames(known),
+        suggestion: suggest(name, known),
+        way: `Each row of \`${table}\` needs the id that the index has for the item: name its column, \`key: "…"\`.`,
+      }),
+      call.params.key === undefined ? { literal: table } : { literal: name },
+    );
+  const kind = found.dtype && datatype(found.dtype).kind;
+  const fits = ids === "string" ? kind === "string" : kind === "int" || (kind === "uint" && found.dtype !== "uint64");
+  if (fits) return found.dtype;
+  return call.fail(
+    messages.schemaDtypeMismatch({
+      reader: `\`attributes\` of \`queryFaiss\``,
+      column: name,
+      wanted: ids === "string" ? "texts" : "int64 or narrower integers",
+      seen: found.type,
+      way: ids === "string" ? "Ids of this index are texts." : "Ids of an index are int64.",
+    }),
+    { literal: table },
+  );
+}
+
+function conditionOf(call: Call<WhereParams>, lambda: UserFunction, columns: readonly TableColumn[]) {
+  const { parameters, file, range } = lambda;
+  if (parameters.length === 0 || parameters.length > 2)
+    return call.fail(
+      messages.lambdaUnsupported({
+        what: `A condition of ${parameters.length} parameters`,
+        way: "Give it the item and, where it needs one, the user: `(item, user) => …`.",
+      }),
+      { at: { file, ...range } },
+    );
+  const sides: Readonly<Record<WhereSide, ReadonlyMap<string, Term>>> = {
+    item: new Map(columns.map(col => [col.name, itemTerm(col)])),
+    user: new Map(call.input.map(bound => [bound.column.name, sideTerm("user", bound)])),
+  };
+  const sideOf = (name: ParameterName): WhereSide => (parameters[0]!.names.includes(name) ? "item" : "user");
+  const compiled = lambda.compile(name => {
+    const terms = sides[sideOf(name)];
+    const form = parameters.find(parameter => parameter.names.includes(name))!.form;
+    if (form === "name") return { kind: "row", columns: terms };
+    const found = terms.get(name.column);
+    if (found) return found;
+    const known = [...terms.keys()];
+    return call.fail(
+      messages.schemaColumnMissing({
+        reader: "The condition",
+        column: name.column,
+        columns: listNames(known),
+        suggestion: suggest(name.column, known),
+        way: sideOf(name) === "item" ? "Use a column of the attribute table." : "Use a column of the left node.",
+      }),
+      { at: { file, ...name.range } },
+    );
+  });
+  if (!compiled) return undefined;
+  const result = value(compiled.type, compiled.expression);
+  return (compiled.type === "flag" ? result : callOf("truthy", result)).expression;
+}
+
+const itemTerm = ({ name, dtype, type }: TableColumn): Term =>
+  dtype ? columnTerm(named("item", column(name, dtype))) : { kind: "unreadable", what: `an attribute of type ${type}` };
+
+const sideTerm = (side: WhereSide, { column: col }: Bound): Term => columnTerm(named(side, col));
+
+const named = (side: WhereSide, col: Bound["column"]): Bound => ({
+  column: { ...col, name: whereColumn(side, col.name) },
+  ref: { step: "", column: "" },
+});

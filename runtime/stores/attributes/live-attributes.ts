@@ -1,0 +1,152 @@
+/**
+ * The attribute table of an index: its columns by position. The file may be replaced or rewritten while it is in use. It is checked four times
+ * a second, and read again when it has changed. A table that cannot be read is reported once, and the one before stays.
+ */
+import { stat } from "node:fs/promises";
+import { setImmediate as turn } from "node:timers/promises";
+import type { DType } from "../../../triton-protos/datatype.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
+import { type Attribute, byPosition, type Piece } from "./attribute-column.js";
+import { type IndexIds, rowsByPosition } from "./position-index.js";
+import { readTable } from "./read-table.js";
+
+/** How often the file is looked at. */
+const LOOK_EVERY_MS = 250;
+/** Steps of reading run this long before other work gets a turn. */
+const STRETCH_MS = 4;
+
+/** One state of the table. */
+export interface AttributeTable {
+  readonly positions: number;
+  /** Positions that have a row. */
+  readonly known: Uint8Array;
+  /** Positions without a row: they are not found. */
+  readonly lacking: number;
+  readonly columns: ReadonlyMap<string, Attribute>;
+}
+
+export interface LiveAttributes {
+  /** The newest state that could be read. A run of a plan keeps the one that it began with. */
+  readonly current: AttributeTable;
+  close(): void;
+}
+
+export interface AttributesOrder {
+  readonly file: string;
+  readonly key: { readonly name: string; readonly dtype: DType };
+  readonly columns: Readonly<Record<string, DType>>;
+  readonly ids: IndexIds;
+  /** The index with these ids, for messages. */
+  readonly index: string;
+  /** Receives what is odd, and what is wrong with a later state. @default a warning of the process */
+  readonly warn?: (text: string) => void;
+}
+
+/** @throws RuntimeFault naming the file */
+export async function openAttributes(order: AttributesOrder): Promise<LiveAttributes> {
+  const { file, warn = (text: string) => process.emitWarning(text, "MerlonWarning") } = order;
+  const first = await readState(order, warn);
+  let { table: current, seen } = first;
+  let isReading = false;
+  /** The state of the file that could not be read, so that it is reported once. */
+  let refused = "";
+  const look = async (): Promise<void> => {
+    const now = await markOf(file);
+    if (now === seen || now === refused) return;
+    try {
+      const next = await readState(order, warn);
+      current = next.table;
+      seen = next.seen;
+      refused = "";
+    } catch (error) {
+      if (refused === "") warn(`${(error as Error).message} What was read before is served on.`);
+      refused = now;
+    }
+  };
+  const timer = setInterval(() => {
+    if (isReading) return;
+    isReading = true;
+    const looked = look().finally(() => {
+      isReading = false;
+    });
+    inBackground(looked, "looking for changes of an attribute table");
+  }, LOOK_EVERY_MS);
+  timer.unref();
+  return {
+    get current() {
+      return current;
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+/** @throws RuntimeFault naming the file; one that changed while it was read is among them */
+async function readState(
+  order: AttributesOrder,
+  warn: (text: string) => void,
+): Promise<{ readonly table: AttributeTable; readonly seen: string }> {
+  const { file, key, columns } = order;
+  try {
+    const seen = await markOf(file);
+    const wanted = new Map([...Object.entries(columns), [key.name, key.dtype] as const]);
+    const pieces = await readTable(file, wanted);
+    const table = await inTurns(tableOf(order, pieces));
+    if ((await markOf(file)) !== seen) throw new Error("it changed while it was read");
+    const { lacking, positions, first } = table;
+    if (lacking > 0)
+      warn(
+        `${file} has no row for ${lacking} of the ${positions} items of ${order.index}, ${first} among them: they are not found.`,
+      );
+    return { table, seen };
+  } catch (error) {
+    if (error instanceof RuntimeFault) throw error;
+    const { message } = error as Error;
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `the attribute table ${file} cannot be read: ${message.replace(/\.$/, "")}.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function* tableOf(
+  { key, columns, ids, index }: AttributesOrder,
+  pieces: ReadonlyMap<string, Piece>,
+): Generator<void, AttributeTable & { readonly first: string }> {
+  const { rowAt, lacking, firstLacking } = yield* rowsByPosition(ids, key.name, pieces.get(key.name)!);
+  if (ids.count > 0 && lacking === ids.count)
+    throw new Error(`column \`${key.name}\` has none of the ids of ${index}, such as ${ids.at(0)}`);
+  const found = new Map<string, Attribute>();
+  for (const [name, dtype] of Object.entries(columns))
+    found.set(name, yield* byPosition(dtype, pieces.get(name)!, rowAt));
+  const known = new Uint8Array(new ArrayBuffer(Math.ceil(ids.count / 32) * 4), 0, Math.ceil(ids.count / 8));
+  for (let i = 0; i < rowAt.length; i++) if (rowAt[i]! >= 0) known[i >> 3]! |= 1 << (i & 7);
+  return {
+    positions: ids.count,
+    known,
+    lacking,
+    columns: found,
+    first: firstLacking < 0 ? "" : String(ids.at(firstLacking)),
+  };
+}
+
+async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
+  let began = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() - began < STRETCH_MS) continue;
+    await turn();
+    began = performance.now();
+  }
+}
+
+/** Identity, size and time of the file. */
+const markOf = (file: string): Promise<string> =>
+  stat(file, { bigint: true }).then(
+    ({ ino, size, mtimeNs, ctimeNs }) => `${ino} ${size} ${mtimeNs} ${ctimeNs}`,
+    () => "none",
+  );
