@@ -47,7 +47,8 @@ export function patchIvfIds(bytes: Uint8Array, ids: BigInt64Array): Uint8Array {
       `ids inside the lists belong to IVF indexes, this one is ${header.kind}: wrap it with \`wrapIdMap\`.`,
     );
   checkCount(header, ids);
-  const patched = bytes.slice();
+  // A small Buffer is a part of a larger one, and its own `slice` would share that.
+  const patched = Uint8Array.from(bytes);
   const view = new DataView(patched.buffer);
   for (const { offset, count } of idRuns)
     for (let at = offset; at < offset + count * 8; at += 8) {
