@@ -14,6 +14,10 @@ interface Options {
   readonly recall?: boolean;
   readonly exact?: string;
   readonly html?: string;
+  readonly where?: string;
+  readonly attributes?: string;
+  readonly key?: string;
+  readonly user?: string;
 }
 
 export const searchCommand = (): Command =>
@@ -30,12 +34,17 @@ export const searchCommand = (): Command =>
     .option("--recall", "chart of recall and time (over nprobe or efSearch)")
     .option("--exact <file>", "Flat index of the same vectors, for comparison")
     .option("--html <file>", "write the chart as a page too")
+    .option("--where <condition>", "measure a filtered search, of `item` and `user`")
+    .option("--attributes <file>", "Parquet or Arrow file of the items' attributes")
+    .option("--key <column>", "column of its ids (default: item_id)")
+    .option("--user <json>", "values of `user` in the condition")
     .addHelpText(
       "after",
       `
 Examples:
   $ merlon index search index/items.faiss --query 0.1,0.7,-0.2,0.4 --topk 5
-  $ merlon index search index/items.faiss --data queries.parquet --embedding query --recall --html recall.html`,
+  $ merlon index search index/items.faiss --data queries.parquet --embedding query --recall --html recall.html
+  $ merlon index search index/items.faiss --data queries.parquet --embedding query --attributes items.parquet --where 'item.stock > 0 && item.country === user.country' --user '{"country":"de"}'`,
     )
     .action(async (file: string, options: Options) => {
       const { readFaissHeaderFile, searchedBy } = await import("../formats/faiss/faiss.js");
@@ -53,6 +62,12 @@ Examples:
         ...(options.nprobe !== undefined && { nprobe: whole("nprobe", options.nprobe) }),
         ...(options.efSearch !== undefined && { efSearch: whole("ef-search", options.efSearch) }),
       };
+      if (options.where !== undefined) {
+        const { searchWhere } = await import("./index-where.js");
+        const { where } = options;
+        process.stdout.write(await searchWhere(file, queries, topk, parameters, { ...options, where }));
+        return;
+      }
       if (options.recall) {
         const { measureRecall } = await import("../runtime/etl/measure-recall.js");
         const { recallLines, recallPage } = await import("./recall-chart.js");

@@ -7,6 +7,7 @@ import type { LambdaReference } from "../../compiler/dsl/lambda.js";
 import type { ParameterName } from "../../compiler/lambda/parameter.js";
 import { call as callOf, type Term, value } from "../../compiler/lambda/term.js";
 import { columnTerm, type UserFunction } from "../../compiler/lambda/user-function.js";
+import type { Expression } from "../../contract/expression.js";
 import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import type { OpParams } from "../../contract/op-params.js";
 import { column } from "../../contract/schema.js";
@@ -126,7 +127,12 @@ function keyOf(
   );
 }
 
-function conditionOf(call: Call<WhereParams>, lambda: UserFunction, columns: readonly TableColumn[]) {
+/** One expression, true or false; undefined after a fault. */
+export function conditionOf(
+  call: Pick<Call<unknown>, "input" | "fail">,
+  lambda: UserFunction,
+  columns: readonly TableColumn[],
+): Expression | undefined {
   const { parameters, file, range } = lambda;
   if (parameters.length === 0 || parameters.length > 2)
     return call.fail(

@@ -4,7 +4,7 @@ import type { TextIds } from "../../formats/faiss/text-ids.js";
 import type { Cancellation } from "../../runtime/base/cancellation.js";
 import { type Column, gather, rootRows } from "../../runtime/base/columns/table.js";
 import { type PositionSet, type Predicate, preparePredicate } from "../../runtime/engine/predicate/predicate.js";
-import type { KernelContext } from "../../runtime/engine/schedule/kernel.js";
+import type { KernelContext, RunContext } from "../../runtime/engine/schedule/kernel.js";
 import { type LiveAttributes, openAttributes } from "../../runtime/stores/attributes/live-attributes.js";
 import { filteredWay } from "../../runtime/stores/vectors/filtered-search.js";
 import type { FilteredIndex } from "../../runtime/stores/vectors/open-index.js";
@@ -13,14 +13,8 @@ import { type Hits, join } from "../../runtime/stores/vectors/search.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 
 export interface WhereSearch {
-  search(
-    queries: Float32Array,
-    user: readonly Column[],
-    rows: number,
-    k: number,
-    excluded: Excluded | undefined,
-    signal: Cancellation | undefined,
-  ): FaissHits | Promise<FaissHits>;
+  /** @param user columns of the port `user` */
+  search(user: readonly Column[], request: Omit<Request, "user">): FaissHits | Promise<FaissHits>;
   close(): void;
 }
 
@@ -43,9 +37,9 @@ export async function openWhere(
   });
   const predicate = preparePredicate(conditions, `step \`${step.label}\` (queryFaiss)`, context.memory);
   return {
-    search: (queries, user, rows, k, excluded, signal) => {
-      const named = new Map((step.inputs.user ?? []).map((ref, i) => [ref.name, user[i]!]));
-      return searchGroups({ step, index, attributes, predicate }, { queries, user: named, rows, k, excluded, signal });
+    search: (columns, request) => {
+      const user = new Map((step.inputs.user ?? []).map((ref, i) => [ref.name, columns[i]!]));
+      return searchGroups({ step, index, attributes, predicate }, { ...request, user });
     },
     close: () => {
       attributes.close();
@@ -68,6 +62,7 @@ interface Request {
   readonly k: number;
   readonly excluded: Excluded | undefined;
   readonly signal: Cancellation | undefined;
+  readonly onSearch: RunContext["onSearch"] | undefined;
 }
 
 const NO_HITS: Hits = { ids: new BigInt64Array(0), distances: new Float32Array(0) };
@@ -105,13 +100,14 @@ function searchGroups(opened: Opened, request: Request): FaissHits | Promise<Fai
 
 function searchAmong(
   { index, step }: Opened,
-  { queries, rows, k, excluded, signal }: Request,
+  { queries, rows, k, excluded, signal, onSearch }: Request,
   group: readonly number[],
   { bits, count }: PositionSet,
 ): FaissHits | Promise<FaissHits> {
   const { nprobe, efSearch } = step.params;
   const asked = group.length === rows ? queries : rowsOf(queries, index.header.dimension, group);
   const among = { bits, count, ...filteredWay(index.header, { nprobe, efSearch }, count, k) };
+  onSearch?.(step.id, { rows: group, items: count, of: index.header.ntotal, way: among.way });
   return index.searchAmong(among, asked, group.length, k, excluded && excludedOf(excluded, group), signal);
 }
 

@@ -69,7 +69,7 @@ async function prepareSearch(
   const k = Math.min(step.params.topk, index.header.ntotal);
   const where = "searchAmong" in index ? await openWhere(step, file, index, texts, context) : undefined;
   return {
-    run: (inputs, { signal }) => {
+    run: (inputs, { signal, onSearch }) => {
       const query = inputs.input[0];
       const { rows } = query;
       checkQueries(query, name, index.header, normalize === true);
@@ -87,7 +87,7 @@ async function prepareSearch(
       const left = inputs.exclude?.[0];
       const excluded = left && (positionOf ? excludedTexts(left, rows, positionOf) : excludedIds(left, rows));
       const hits = where
-        ? where.search(queries, inputs.user ?? [], rows.count, k, excluded, signal)
+        ? where.search(inputs.user ?? [], { queries, rows: rows.count, k, excluded, signal, onSearch })
         : index.search(queries, rows.count, k, excluded, signal);
       return hits instanceof Promise ? hits.then(columns) : columns(hits);
     },

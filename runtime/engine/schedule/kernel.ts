@@ -114,8 +114,20 @@ export interface RunContext {
   readonly signal?: Cancellation;
   /** Called with the duration of each part of a fused step; present if timings are requested. */
   readonly onPart?: (step: string, microseconds: number) => void;
+  /** Called with each filtered search of a step; present if an explanation is requested. */
+  readonly onSearch?: (step: string, search: FilteredSearch) => void;
   /** The states of stores that the run has read; present if several steps read one store. */
   readonly seen?: Map<object, unknown>;
+}
+
+/** A search for rows that share a condition's set of items. */
+export interface FilteredSearch {
+  /** Rows of the step's input. */
+  readonly rows: readonly number[];
+  /** Items that fulfill the condition, and all of the index. */
+  readonly items: number;
+  readonly of: number;
+  readonly way: "exact" | "lists" | "graph";
 }
 
 /** Columns by port, each in the order of the step's refs. */

@@ -3,7 +3,7 @@
  */
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import type { Column } from "../../base/columns/table.js";
-import type { RunContext } from "./kernel.js";
+import type { FilteredSearch, RunContext } from "./kernel.js";
 import type { StageCounters } from "./stage-counters.js";
 
 export interface PlanResult {
@@ -13,6 +13,8 @@ export interface PlanResult {
   readonly timings: ReadonlyMap<string, number>;
   /** The same for the parts of fused steps, if the request has `timings`. */
   readonly parts: ReadonlyMap<string, number>;
+  /** Filtered searches by step id, if the request has `explain`. */
+  readonly searches: ReadonlyMap<string, readonly FilteredSearch[]>;
   /** Why a fallback was taken, by step id. */
   readonly fallbacks: ReadonlyMap<string, string>;
   /** Stages that ran, in the order of the plan; those that a side lost with made no rows. */

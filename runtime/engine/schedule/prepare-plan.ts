@@ -9,7 +9,14 @@ import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { cachedKernel } from "../cache/cached-kernel.js";
 import { type Guard, guards, isChoice } from "./branches.js";
-import type { PrepareContext, PreparedKernel, PreparePlanContext, PrepareStep, RunContext } from "./kernel.js";
+import type {
+  FilteredSearch,
+  PrepareContext,
+  PreparedKernel,
+  PreparePlanContext,
+  PrepareStep,
+  RunContext,
+} from "./kernel.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "./plan-result.js";
 import { isOfRow, runRowByRow } from "./row-by-row.js";
 import { rowsAreIndependent } from "./row-independence.js";
@@ -173,6 +180,15 @@ function timed(context: RunContext, notes: RunNotes): RunContext {
   return { ...context, onPart: (step, microseconds) => parts.set(step, (parts.get(step) ?? 0) + microseconds) };
 }
 
+/** With the filtered searches of each step. */
+function explained(context: RunContext, notes: RunNotes): RunContext {
+  const searches = new Map<string, FilteredSearch[]>();
+  notes.searches = searches;
+  const onSearch = (step: string, search: FilteredSearch): void =>
+    void searches.set(step, [...(searches.get(step) ?? []), search]);
+  return { ...context, onSearch };
+}
+
 const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
 
 /** A class, since there is one for each request: a getter in an object literal would give each a hidden class of its own. */
@@ -200,7 +216,8 @@ class Run implements PlanResult {
     }
     const whole = asksTwice ? { ...context, seen: new Map<object, unknown>() } : context;
     const wanted = context.parameters.get("timings") === true ? timed(whole, this.#notes) : whole;
-    return runStages(stages, order, slots, wanted, this.#notes);
+    const noted = context.parameters.get("explain") === true ? explained(wanted, this.#notes) : wanted;
+    return runStages(stages, order, slots, noted, this.#notes);
   }
 
   /** Answer columns in the order of the plan's outputs. */
@@ -215,6 +232,10 @@ class Run implements PlanResult {
 
   get parts(): ReadonlyMap<string, number> {
     return this.#notes.parts ?? NOTHING;
+  }
+
+  get searches(): ReadonlyMap<string, readonly FilteredSearch[]> {
+    return this.#notes.searches ?? NOTHING;
   }
 
   get fallbacks(): ReadonlyMap<string, string> {

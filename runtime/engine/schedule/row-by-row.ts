@@ -7,6 +7,7 @@ import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { stackColumns } from "../../base/columns/stack.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
+import type { FilteredSearch } from "./kernel.js";
 import type { PlanResult, StageRun } from "./plan-result.js";
 
 /** A fault caused by the content of a row. Any other fault, of a model or a store, would repeat with each row. */
@@ -69,6 +70,7 @@ function joined(
     each: runs,
     timings: summed(runs.map(run => run.timings)),
     parts: summed(runs.map(run => run.parts)),
+    searches: searchesOf(runs),
     fallbacks: reasons(runs),
     runs: plan.steps.flatMap(({ id }) => joinStage(runs.flatMap(run => run.runs.filter(({ step }) => step.id === id)))),
   };
@@ -152,4 +154,14 @@ function joinStage(parts: readonly StageRun[]): StageRun[] {
       rowsOut: sum(({ rowsOut }) => rowsOut),
     },
   ];
+}
+
+/** Each run has one row of the request. */
+function searchesOf(runs: readonly PlanResult[]): PlanResult["searches"] {
+  const all = new Map<string, FilteredSearch[]>();
+  runs.forEach(({ searches }, row) => {
+    for (const [step, found] of searches)
+      all.set(step, [...(all.get(step) ?? []), ...found.map(search => ({ ...search, rows: [row] }))]);
+  });
+  return all;
 }

@@ -10,7 +10,7 @@ import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { type Choices, choices } from "./choices.js";
-import type { Inputs, RunContext } from "./kernel.js";
+import type { FilteredSearch, Inputs, RunContext } from "./kernel.js";
 import { isOfRow } from "./row-by-row.js";
 import type { Stage } from "./stage.js";
 import { countRun } from "./stage-counters.js";
@@ -22,6 +22,8 @@ export interface RunNotes {
   readonly ended: number[];
   /** Microseconds of each part of fused steps, by id, if requested. */
   parts?: Map<string, number>;
+  /** Filtered searches by step id, if an explanation is requested. */
+  searches?: Map<string, FilteredSearch[]>;
   /** Why a fallback was taken, by its step's id; where the plan has choices. */
   fallbacks?: Map<string, string>;
   /** A fallback was taken for a fault that may be one row's own. */

@@ -155,7 +155,7 @@ function responseOf(
   const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
   const told = new Map([
     ...(timings ? timingParameters(plan, result) : []),
-    ...(explain ? explainParameters(plan, result) : []),
+    ...(explain ? [...explainParameters(plan, result), ...searchParameters(plan, result)] : []),
     ...(timings || explain ? fallbackParameters(plan, result) : []),
     ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
   ]);
@@ -208,6 +208,15 @@ function readSeed(value: Parameter): bigint {
 /** One JSON text: for each request row, what became of each candidate. */
 const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
   new Map([["explain", JSON.stringify(explainCandidates(plan, result))]]);
+
+/** Under `search.LABEL` the filtered searches of a step: rows, items that fulfill the condition, all items, and the way. */
+const searchParameters = (plan: Plan, { searches }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(({ id, label }) => {
+      const found = searches.get(id);
+      return found ? [[`search.${label}`, JSON.stringify(found)] as const] : [];
+    }),
+  );
 
 /** Under `stage.LABEL` the tensors of a step, as a cassette has them. */
 const stageParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>

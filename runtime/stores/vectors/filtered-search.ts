@@ -23,13 +23,22 @@ export interface Among {
 export type SearchAmong = (among: Among, ...search: Parameters<SearchIndex>) => ReturnType<SearchIndex>;
 
 /**
- * Costs in nanoseconds of one thread for vectors of 64 numbers, measured by `npm run bench:filtered -- --costs`; only their ratios matter. A walk
- * compares about the same number of vectors for each node that it keeps, in any order. Exact searches read vectors in order, and skip most.
+ * Costs in nanoseconds of one thread for vectors of 64 numbers, measured by `npm run bench:filtered -- --costs`; only their ratios matter. A search
+ * of a graph compares some forty vectors, in any order, for each node that it keeps.
  */
-export const COSTS = { compare: 7, test: 0.6, nodes: 24, walk: 40 } as const;
+export const COSTS = {
+  /** One vector of the set. */
+  compare: 70,
+  /** One id of a list, whether it is in the set. */
+  test: 1.2,
+  /** One position of a set that is not one of lists. */
+  skip: 0.1,
+  /** One node that a search of a graph keeps. */
+  keep: 2800,
+} as const;
 
-/** Fewer survivors than this many times `k` in the lists that are visited may leave a query without its `k`. */
-const FEW = 4;
+/** With fewer than this many times `k` vectors of the set in the lists that are visited, their best are too often in other lists. */
+const FEW = 20;
 
 /**
  * The cheaper way. Constant costs make it the same on every machine, so that replicas give the same answers.
@@ -45,7 +54,7 @@ export function filteredWay(
   const { ntotal } = header;
   const { nlist, nprobe, efSearch } = parametersOf(header, parameters);
   const exact = { way: "exact", effort: 0 } as const;
-  const cost = set * COSTS.compare + ntotal * (nlist === undefined ? COSTS.test / 8 : COSTS.test);
+  const cost = set * COSTS.compare + ntotal * (nlist === undefined ? COSTS.skip : COSTS.test);
   if (nlist !== undefined) {
     const part = Math.min(1, nprobe! / nlist);
     const lists = nlist * COSTS.compare + part * (ntotal * COSTS.test + set * COSTS.compare);
@@ -54,7 +63,7 @@ export function filteredWay(
   if (efSearch === undefined || set === 0) return exact;
   // As many survivors are kept as a search of all keeps nodes.
   const effort = Math.ceil((Math.max(efSearch, k) * ntotal) / set);
-  if (effort > MAX_EF_SEARCH || cost <= effort * COSTS.nodes * COSTS.walk) return exact;
+  if (effort > MAX_EF_SEARCH || cost <= effort * COSTS.keep) return exact;
   return { way: "graph", effort };
 }
 

@@ -1,0 +1,36 @@
+/** The condition of a filtered search, from its text alone. */
+import { userFunction } from "../../compiler/lambda/compile-lambda.js";
+import type { Expression } from "../../contract/expression.js";
+import { column } from "../../contract/schema.js";
+import { conjuncts } from "../../contract/where.js";
+import type { TableColumn } from "../../formats/tables/attribute-table.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import type { Fail } from "../shared/author/define-op.js";
+import { conditionOf } from "./author-where.js";
+
+/**
+ * @param text an expression of `item` and `user`, or a function of both
+ * @param user the user's columns; those of lists have offsets
+ * @throws Error with the message and the way out
+ */
+export function compileCondition(
+  text: string,
+  columns: readonly TableColumn[],
+  user: ReadonlyMap<string, { readonly dtype: DType; readonly offsets?: Int32Array }>,
+): readonly Expression[] {
+  const source = /^\s*(?:\(|\w+)[^=]*=>/.test(text) ? text.trim() : `(item, user) => ${text.trim()}`;
+  const faults: string[] = [];
+  const fail: Fail = ({ message, help }) => {
+    faults.push(`${message} ${help}`);
+    return undefined;
+  };
+  const input = [...user].map(([name, { dtype, offsets }]) => ({
+    column: column(name, dtype, offsets && { list: { min: 0, max: null } }),
+    ref: { step: "", column: name },
+  }));
+  const place = { file: "condition.ts", text: source, range: { start: 0, end: source.length } };
+  const lambda = userFunction(place, {}, "queryFaiss", fail);
+  const condition = lambda && conditionOf({ input, fail }, lambda, columns);
+  if (!condition) throw new Error(`--where \`${text}\`: ${faults[0] ?? "it is not a condition."}`);
+  return conjuncts(condition);
+}
