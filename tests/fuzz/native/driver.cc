@@ -35,11 +35,34 @@ void searchAll(const merlon::Opened& opened, float scale) {
   }
 }
 
+/** Searches each way with filters of several densities. */
+void searchFiltered(const merlon::Opened& opened, float scale) {
+  const auto ntotal = opened.index->ntotal;
+  if (ntotal == 0 || !opened.filters()) return;
+  for (const merlon::Way way : {merlon::Way::exact, merlon::Way::lists, merlon::Way::graph})
+    for (const int step : {1, 2, 7, 1 << 20}) {
+      merlon::Filter filter;
+      filter.bits.assign(static_cast<size_t>((ntotal + 7) / 8), step == 1 ? 255 : 0);
+      for (faiss::idx_t i = step / 2; i < ntotal && step > 1; i += step) filter.bits[i >> 3] |= static_cast<uint8_t>(1u << (i & 7));
+      filter.way = way;
+      filter.effort = step == 7 ? 0 : 20;
+      filter.count(static_cast<size_t>(ntotal));
+      for (const faiss::idx_t k : {faiss::idx_t{1}, std::min<faiss::idx_t>(10, ntotal), ntotal}) {
+        std::vector<float> queries(static_cast<size_t>(2 * opened.index->d));
+        for (size_t i = 0; i < queries.size(); i++) queries[i] = scale * std::cos(static_cast<float>(i));
+        std::vector<float> distances(2 * k);
+        std::vector<faiss::idx_t> labels(2 * k);
+        opened.searchFiltered(2, queries.data(), k, filter, distances.data(), labels.data());
+      }
+    }
+}
+
 std::string open(const std::vector<uint8_t>& bytes, bool tables, float scale) {
   try {
     merlon::Opened opened;
     opened.read(bytes.data(), bytes.size(), tables);
     searchAll(opened, scale);
+    searchFiltered(opened, scale);
     return "searched";
   } catch (const std::exception& error) {
     std::string text = error.what();

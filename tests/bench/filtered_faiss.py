@@ -1,0 +1,48 @@
+"""The other side of filtered.bench.mjs: makes the indexes, and searches them with IDSelectorBitmap. Pin: faiss-cpu==1.15.1."""
+import json
+import pathlib
+import sys
+import time
+
+import faiss
+import numpy as np
+
+D, QUERIES, TOPK = 64, 100, 10
+folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+faiss.omp_set_num_threads(1)
+random = np.random.RandomState(5)
+centres = random.randn(200, D)
+def draw(n):
+    return (centres[random.randint(200, size=n)] + 0.7 * random.randn(n, D)).astype("float32")
+vectors, queries = draw(count), draw(QUERIES)
+queries.tofile(folder / "queries.f32")
+indexes = {}
+for name, factory in (("flat", "Flat"), ("ivf", f"IVF{256 if count <= 200_000 else 1024},Flat"), ("hnsw", "HNSW16,Flat")):
+    path = folder / f"{name}.faiss"
+    if path.exists():
+        indexes[name] = faiss.read_index(str(path))
+        continue
+    index = faiss.index_factory(D, factory, faiss.METRIC_L2)
+    index.train(vectors[:50_000])
+    index.add(vectors)
+    if name == "ivf":
+        index.nprobe = index.nlist // 16
+    if name == "hnsw":
+        index.hnsw.efSearch = 64
+    faiss.write_index(index, str(path))
+    indexes[name] = index
+print("{}", flush=True)
+for line in sys.stdin:
+    name, selectivity = line.split()
+    hashed = (np.arange(1, count + 1, dtype="uint64") * 2654435761) & 0xFFFFFFFF
+    bits = np.packbits(hashed < float(selectivity) * 2**32, bitorder="little")
+    index, selector = indexes[name], faiss.IDSelectorBitmap(bits)
+    parameters = {"flat": lambda: faiss.SearchParameters(sel=selector), "ivf": lambda: faiss.SearchParametersIVF(sel=selector, nprobe=index.nprobe),
+                  "hnsw": lambda: faiss.SearchParametersHNSW(sel=selector, efSearch=index.hnsw.efSearch)}[name]()
+    times, ids = [], []
+    for row in range(QUERIES):
+        began = time.perf_counter()
+        _, labels = index.search(queries[row : row + 1], TOPK, params=parameters)
+        times.append((time.perf_counter() - began) * 1000)
+        ids.append([int(i) for i in labels[0] if i >= 0])
+    print(json.dumps({"ids": ids, "ms": float(np.median(times))}), flush=True)
