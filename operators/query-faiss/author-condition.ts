@@ -1,4 +1,5 @@
 /** The condition of a filtered search, from its text alone. */
+import * as ts from "../../compiler/checker/syntax.js";
 import { userFunction } from "../../compiler/lambda/compile-lambda.js";
 import type { Expression } from "../../contract/expression.js";
 import { column } from "../../contract/schema.js";
@@ -18,7 +19,7 @@ export function compileCondition(
   columns: readonly TableColumn[],
   user: ReadonlyMap<string, { readonly dtype: DType; readonly offsets?: Int32Array }>,
 ): readonly Expression[] {
-  const source = /^\s*(?:\(|\w+)[^=]*=>/.test(text) ? text.trim() : `(item, user) => ${text.trim()}`;
+  const source = isFunction(text) ? text.trim() : `(item, user) => ${text.trim()}`;
   const faults: string[] = [];
   const fail: Fail = ({ message, help }) => {
     faults.push(`${message} ${help}`);
@@ -29,8 +30,22 @@ export function compileCondition(
     ref: { step: "", column: name },
   }));
   const place = { file: "condition.ts", text: source, range: { start: 0, end: source.length } };
-  const lambda = userFunction(place, {}, "queryFaiss", fail);
+  const lambda = isWhole(source) ? userFunction(place, {}, "queryFaiss", fail) : undefined;
   const condition = lambda && conditionOf({ input, fail }, lambda, columns);
-  if (!condition) throw new Error(`--where \`${text}\`: ${faults[0] ?? "it is not a condition."}`);
+  if (!condition)
+    throw new Error(`--where \`${text}\`: ${faults[0] ?? "it is not one expression, such as `item.stock > 0`."}`);
   return conjuncts(condition);
+}
+
+/** Whether a text is one function, and nothing beside it. */
+function isWhole(source: string): boolean {
+  const [statement, ...others] = ts.parse("condition.ts", source).statements;
+  if (!statement || others.length > 0 || !ts.isExpressionStatement(statement)) return false;
+  return ts.isArrowFunction(statement.expression) && statement.expression.end === source.length;
+}
+
+/** Whether only parameters precede the first arrow. */
+function isFunction(text: string): boolean {
+  const arrow = text.indexOf("=>");
+  return arrow >= 0 && /^[\s\w$,:(){}]*$/.test(text.slice(0, arrow));
 }

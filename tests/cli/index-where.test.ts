@@ -35,6 +35,10 @@ time         T ms (median), T ms (p99)
 
 test.each([
   [["--where", "item.stok > 0"], /--where `item\.stok > 0`: The function needs column `stok`.*Did you mean `stock`\?/],
+  [
+    ["--where", "item.stock > 0)"],
+    /--where `item\.stock > 0\)`: it is not one expression, such as `item\.stock > 0`\./,
+  ],
   [["--where", "item.country === user.land"], /needs column `land`/],
   [
     ["--where", "item.stock > 0", "--key", "sku"],
