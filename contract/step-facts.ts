@@ -101,8 +101,8 @@ export function withoutChance(step: AnyStep): AnyStep | undefined {
 
 export const draws = (step: AnyStep): boolean => withoutChance(step) !== undefined;
 
-type BranchOf<P> = { [N in keyof P]: P[N] extends "branch" ? N : never }[keyof P];
-/** A port that holds one of the branches that a step chooses from. */
+type BranchOf<P> = { [N in keyof P]: P[N] extends "branch" | "part" | "part?" ? N : never }[keyof P];
+/** A port that holds one of the branches that a step chooses from, or one of the parts that it gathers. */
 export type Side = { [K in OpKind]: BranchOf<(typeof SPECS)[K]["ports"]> }[OpKind];
 
 const SIDES = new Map<OpKind, readonly Side[]>(
@@ -112,8 +112,24 @@ const SIDES = new Map<OpKind, readonly Side[]>(
   }),
 );
 
-/** Ports of the branches that a step chooses from: first the one that is taken where the flag holds, or where nothing fails. */
-export const sidesOf = (op: OpKind): readonly Side[] | undefined => SIDES.get(op);
+/**
+ * Ports of the branches that a step chooses from: first the one that is taken where the flag holds, or where nothing fails. Ports of all parts
+ * for a step that leaves some out.
+ */
+export const sidesOf = (step: AnyStep): readonly Side[] | undefined =>
+  SIDES.get(step.op) ?? (timesOfParts(step) ? (portsOf(step) as Side[]) : undefined);
+
+/** Milliseconds of each part that a run may leave out, by port. Undefined if the step needs all that it reads. */
+export function timesOfParts(step: AnyStep): Readonly<Partial<Record<Side, number>>> | undefined {
+  const times = factsOf(step.op).partTimes?.(step.params);
+  return times && Object.keys(times).length > 0 ? times : undefined;
+}
+
+/** Names of the sources that a step gathers, by port; undefined for other steps. */
+export function partsOf(step: AnyStep): ReadonlyMap<string, string> | undefined {
+  const names = factsOf(step.op).partNames?.(step.params);
+  return names && new Map(portsOf(step).map(port => [port, names[port] ?? port]));
+}
 
 /** A flag of each row decides, at the port `input`. */
 export const choosesByCondition = (op: OpKind): boolean => SIDES.get(op)?.includes("input") === false;

@@ -11,11 +11,31 @@ export function printStories(text: unknown): string | undefined {
       const lines = winnersFirst(stories).slice(0, MOST_SHOWN).map(printStory);
       const more = stories.length - lines.length;
       const rest = more > 0 ? [`  … ${more} more (\`--json\` has all)`] : [];
-      return [`row ${row}: ${stories.length || "no"} candidates`, ...lines, ...rest]
+      return [`row ${row}: ${stories.length || "no"} candidates`, ...printSources(stories), ...lines, ...rest]
         .map(line => `  ${line}\n`)
         .join("");
     })
     .join("");
+}
+
+const finders = ({ from, also = [] }: CandidateStory): readonly string[] => [from, ...also.map(other => other.from)];
+
+/** If several steps found candidates: how many each did, how many each step dropped of them, and how many are in the response. */
+function printSources(stories: readonly CandidateStory[]): readonly string[] {
+  const sources = [...new Set(stories.flatMap(finders))];
+  if (sources.length < 2) return [];
+  return sources.map(source => {
+    const own = stories.filter(story => finders(story).includes(source));
+    const dropped = new Map<string, number>();
+    for (const { droppedBy } of own) if (droppedBy) dropped.set(droppedBy, (dropped.get(droppedBy) ?? 0) + 1);
+    const parts = [
+      `${own.length} found`,
+      `${own.filter(({ also }) => also === undefined).length} by it alone`,
+      ...[...dropped].map(([step, count]) => `${count} dropped by ${step}`),
+      `${own.filter(({ place }) => place !== undefined).length} in the response`,
+    ];
+    return `  source ${source}: ${parts.join(", ")}`;
+  });
 }
 
 /** Those in the answer by their places, then those that were kept, then those that a step dropped, each as they were found. */
@@ -25,11 +45,12 @@ const winnersFirst = (stories: readonly CandidateStory[]): readonly CandidateSto
 const standing = ({ place, droppedBy }: CandidateStory): number =>
   place ?? Number.MAX_SAFE_INTEGER - (droppedBy === undefined ? 1 : 0);
 
-function printStory({ id, name, from, rank, scores, droppedBy, place }: CandidateStory): string {
+function printStory(story: CandidateStory): string {
+  const { id, name, from, rank, also = [], scores, droppedBy, place } = story;
   const end = place !== undefined ? `place ${place}` : droppedBy ? `dropped by ${droppedBy}` : "kept";
   const named = Object.entries(scores).map(([name, score]) => `${name} ${Number(score?.toPrecision(5) ?? Number.NaN)}`);
   const shown = typeof name === "string" ? `${id} ${JSON.stringify(name)}` : id;
-  return `  ${shown}  ${[end, `found by ${from} as ${rank}`, ...named].join(", ")}`;
+  return `  ${shown}  ${[end, `found by ${from} as ${rank}`, ...also.map(other => `by ${other.from} as ${other.rank}`), ...named].join(", ")}`;
 }
 
 function readStories(text: unknown): readonly (readonly CandidateStory[])[] | undefined {

@@ -119,7 +119,7 @@ function explainRows(plan: Plan, schemas: ReadonlyMap<string, ColumnSchema>): Ex
     };
     const gathered = factsOf(step.op).gathers && portsOf(step);
     // Either side's rows may be the answer, or all sources' together.
-    const taken = (sidesOf(step.op) ?? gathered ?? ["input"]).map(rowsAt);
+    const taken = (sidesOf(step) ?? gathered ?? ["input"]).map(rowsAt);
     const [from] = taken;
     const narrows = !bringsRows(step) && from !== undefined && from.parent !== null;
     const topk = "topk" in step.params ? step.params.topk : undefined;

@@ -1,105 +1,177 @@
 /** Candidates of several sources → those of all, each once. */
-import { z } from "zod";
+import type { z } from "zod";
 import * as messages from "../../compiler/diagnostics/messages.js";
-import type { ColumnType } from "../../compiler/dsl/column.js";
-import { type AnyNode, Op } from "../../compiler/dsl/node.js";
-import type { Rule } from "../../compiler/dsl/rule.js";
-import type { NotOne } from "../../compiler/dsl/wanted.js";
-import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
-import { printType } from "../../contract/schema.js";
+import { isNode, Op } from "../../compiler/dsl/node.js";
+import { type ColumnSchema, column, printType } from "../../contract/schema.js";
 import type { Bound } from "../shared/author/bound.js";
-import { describeRows, needOne } from "../shared/author/columns.js";
-import { type Call, defineOp } from "../shared/author/define-op.js";
+import { describeRows } from "../shared/author/columns.js";
+import { type Call, defineOp, type Inferred } from "../shared/author/define-op.js";
 import { candidateRows } from "../shared/author/ordering.js";
-import { OTHER_SOURCES } from "./spec.js";
-
-type Options = Readonly<OpParamsInput["mergeCandidates"]>;
-
-interface MergeRule<O> extends Rule {
-  readonly fault: NotOne<"mergeCandidates", this["S"]>;
-  readonly out: this["S"] extends `${infer T extends ColumnType} ${string}`
-    ? `${T} ${O extends { readonly name: infer N extends string } ? N : "candidate_ids"}`
-    : string;
-}
+import { mergeOptions, optionsFault, planSources } from "./author-options.js";
+import { type ScoredIds, scoredIds } from "./author-source.js";
+import type { MergeRule, Operand, Options } from "./author-types.js";
+import { OTHER_SOURCES, SOURCE_PORTS, type Source } from "./spec.js";
 
 /**
- * Takes candidates of several sources in turn: the first of each, then the second of each, until all are taken. A candidate of several
- * sources appears once, at its first position; nulls are left out. A source without candidates for a user leaves its turns to the others.
- * @param others one to seven further sources: candidates of the same rows and type as the left ones
- * @param options.name name of the column it makes @default "candidate_ids"
+ * Unites the candidates of several sources, per user, each once. A source is one column of ids, or ids with one float score (larger is
+ * better). Its order is its ranking. Null ids are left out.
+ *
+ * - `"roundRobin"`: the first of each source, then the second of each, until all are taken.
+ * - `"rrf"`: reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): the sum of weight / (k + rank).
+ * - `"weighted"`: the sum of weight · score, after `normalize` has scaled a source's scores for each user.
+ * - `"max"`: the best of the scaled scores.
+ *
+ * Candidates with equal scores keep the order of `"roundRobin"`. A score that is NaN or infinite counts as none; a candidate without any
+ * is last. A candidate counts for one source in `quotas` and `floors`: the one that ranks it best, and the first of equals.
+ *
+ * Sources are named by `names`; without it `source1` (the left one), `source2`, … With `keepSource` the result has further columns:
+ * `source` (int32, bit i for the i-th source) and, except for `"roundRobin"`, `scores` (float32). Each source adds `NAME_rank` (int32 from 1,
+ * 0 if it did not find the candidate). A source with scores adds `NAME_score` (float32, NaN for none).
+ * @param sources one to seven further sources, one by one or as a list, and then options
+ * @param options.name name of the column of ids @default "candidate_ids"
+ * @param options.method order of the candidates @default "roundRobin"
  * @param options.topk most candidates of a user; without it all
- * @example retrieval["candidate_ids"] >> mergeCandidates([user["popular_ids"] >> explode()], { topk: 100 })
+ * @param options.names names of the sources, the left one first
+ * @param options.scores name of the score column, or one by source name; without it the only float column
+ * @param options.weights of `"rrf"` and `"weighted"`, by source name @default 1
+ * @param options.k of `"rrf"` @default 60
+ * @param options.normalize of `"weighted"` and `"max"`: `"minMax"` (0 … 1), `"z"` (mean 0, deviation 1) or `"none"` @default "minMax"
+ * @param options.quotas most candidates of a source, by name
+ * @param options.floors fewest candidates of a source, by name, if it has as many; needs `topk`
+ * @param options.keepSource adds the columns that say which source found a candidate @default false
+ * @param options.within milliseconds from the start of the run, of all sources or by name. A source that fails or takes longer is left out,
+ * as in `fallback`; sources without a time are waited for. If all are left out, the request fails.
+ * @example retrieval["candidate_ids"] >> mergeCandidates(user["popular_ids"] >> explode(), { topk: 100 })
+ * @example near >> mergeCandidates(bought, popular, { method: "rrf", names: ["near", "bought", "popular"], quotas: { popular: 20 }, topk: 100, within: 20 })
  */
-export const mergeCandidates = <const O extends Options = Record<never, never>>(
-  others: AnyNode | readonly AnyNode[],
-  options?: O,
-): Op<MergeRule<O>> => {
-  const sources: readonly unknown[] = Array.isArray(others) ? others : [others];
+export const mergeCandidates = <const A extends readonly (Operand | Options)[]>(...sources: A): Op<MergeRule<A>> => {
+  const given: readonly unknown[] = sources;
+  const last = given.at(-1);
+  const hasOptions =
+    given.length > 1 && typeof last === "object" && last !== null && !isNode(last) && !Array.isArray(last);
+  const others = (hasOptions ? given.slice(0, -1) : given).flat();
   const dependencies = Object.fromEntries(
-    OTHER_SOURCES.flatMap((port, i) => (i < sources.length ? [[port, sources[i]]] : [])),
+    OTHER_SOURCES.flatMap((port, i) => (i < others.length ? [[port, others[i]]] : [])),
   );
-  return new Op("mergeCandidates", { ...options, sources: sources.length }, dependencies);
+  return new Op("mergeCandidates", { ...(hasOptions ? last : {}), sources: others.length }, dependencies);
 };
 
 export const mergeCandidatesOp = defineOp({
   kind: "mergeCandidates",
   positional: ["sources"],
-  // How many sources the author wrote; a plan has them as inputs.
-  params: OP_PARAMS.mergeCandidates.extend({ sources: z.number().int() }),
+  params: mergeOptions,
   infer: call => {
-    const { sources, ...params } = call.params;
-    if (sources < 1 || sources > OTHER_SOURCES.length)
+    const { params } = call;
+    const fault = optionsFault(params);
+    if (fault) return call.fail(messages.graphParameter({ operator: "mergeCandidates", ...fault }), "right");
+    const sources = planSources(params);
+    const found: ScoredIds[] = [];
+    for (const [i, source] of sources.entries()) {
+      const one = i === 0 ? firstSource(call, params, source) : otherSource(call, params, sources, i, found[0]!);
+      if (!one) return undefined;
+      found.push(one);
+    }
+    const ids = found[0]!.ids;
+    const outputs = outputsOf(call, params, sources, found);
+    const twice = outputs.find(({ name }, i) => outputs.findIndex(one => one.name === name) < i);
+    if (twice)
       return call.fail(
         messages.graphParameter({
           operator: "mergeCandidates",
-          problem: `it has ${sources} sources beside the left one, and takes 1 to ${OTHER_SOURCES.length}.`,
-          way: "Merge some of them first: what it makes is a source again.",
+          problem: `it makes two columns \`${twice.name}\`.`,
+          way: "Choose another `name`, or other `names` of sources.",
         }),
         "right",
       );
-    const first = needOne(call, call.input, "`mergeCandidates`", "mergeCandidates(...)");
-    const parent = first && candidateRows(call, first, "mergeCandidates");
-    if (!first || parent === undefined) return undefined;
-    const others: { [K in (typeof OTHER_SOURCES)[number]]?: readonly [Bound] } = {};
-    for (const port of OTHER_SOURCES.slice(0, sources)) {
-      const other = otherSource(call, port, first, parent);
-      if (!other) return undefined;
-      others[port] = [other];
-    }
-    return {
-      params,
-      inputs: { input: [first], ...others },
-      outputs: [{ ...first.column, name: params.name, rows: call.id, properties: {} }],
-      madeRows: { parent },
-    };
+    return inferred(call, params, sources, found, outputs, call.parentRows(ids.column.rows)!);
   },
 });
 
+type Params = z.output<typeof mergeOptions>;
+
+function inferred(
+  _call: Call<Params>,
+  { name, method, topk, k, normalize, keepSource }: Params,
+  sources: readonly Source[],
+  found: readonly ScoredIds[],
+  outputs: readonly ColumnSchema[],
+  parent: string,
+): Inferred<"mergeCandidates"> {
+  const [first, ...others] = found.map(({ ids, score }): readonly Bound[] => (score ? [ids, score] : [ids]));
+  return {
+    params: { name, method, ...(topk !== undefined && { topk }), k, normalize, keepSource, sources: [...sources] },
+    inputs: { input: first!, ...Object.fromEntries(others.map((bound, i) => [OTHER_SOURCES[i]!, bound])) },
+    outputs,
+    madeRows: { parent },
+  };
+}
+
+function firstSource(call: Call<Params>, params: Params, { name }: Source): ScoredIds | undefined {
+  const found = scoredIds(call, call.input, params, name, "`mergeCandidates`", "left");
+  return found && candidateRows(call, found.ids, "mergeCandidates") !== undefined ? found : undefined;
+}
+
 /** The candidates at a port; reports those of other rows or of another type. */
-function otherSource(call: Call<unknown>, port: string, first: Bound, parent: string): Bound | undefined {
+function otherSource(
+  call: Call<Params>,
+  params: Params,
+  sources: readonly Source[],
+  i: number,
+  first: ScoredIds,
+): ScoredIds | undefined {
+  const port = SOURCE_PORTS[i]!;
   const blame = { dependency: port };
-  const other = needOne(call, call.dependency(port), "A source of `mergeCandidates`", "…", blame);
-  if (!other) return undefined;
-  const { column } = other;
-  if (column.list || call.parentRows(column.rows) !== parent)
+  const found = scoredIds(
+    call,
+    call.dependency(port),
+    params,
+    sources[i]!.name,
+    "A source of `mergeCandidates`",
+    blame,
+  );
+  if (!found) return undefined;
+  const parent = call.parentRows(first.ids.column.rows)!;
+  const { column: ids } = found.ids;
+  if (ids.list || call.parentRows(ids.rows) !== parent)
     return call.fail(
       messages.graphParameter({
         operator: "mergeCandidates",
-        problem: `\`${column.name}\` has one ${printType(column)} per ${describeRows(column.rows)}, and the left side candidates of each ${describeRows(parent)}.`,
+        problem: `\`${ids.name}\` has one ${printType(ids)} per ${describeRows(ids.rows)}, and the left side candidates of each ${describeRows(parent)}.`,
         way: 'Give it candidates: `>> queryFaiss(...)`, or lists of the request as `user["popular_ids"] >> explode()`.',
       }),
       blame,
     );
-  if (printType(column) !== printType(first.column))
+  if (printType(ids) !== printType(first.ids.column))
     return call.fail(
       messages.schemaDtypeMismatch({
         reader: "`mergeCandidates`",
-        column: column.name,
-        wanted: printType(first.column),
-        seen: printType(column),
+        column: ids.name,
+        wanted: printType(first.ids.column),
+        seen: printType(ids),
         way: "Give it ids of one type.",
       }),
       blame,
     );
-  return other;
+  return found;
+}
+
+function outputsOf(
+  call: Call<Params>,
+  { name, keepSource, method }: Params,
+  sources: readonly Source[],
+  found: readonly ScoredIds[],
+): readonly ColumnSchema[] {
+  const rows = call.id;
+  const { column: ids } = found[0]!.ids;
+  const merged = { ...ids, name, rows, tags: [...new Set([...ids.tags, "id"])], properties: {} };
+  if (!keepSource) return [merged];
+  return [
+    merged,
+    column("source", "int32", { rows }),
+    ...(method === "roundRobin" ? [] : [column("scores", "float32", { rows })]),
+    ...sources.flatMap((source, i) => [
+      column(`${source.name}_rank`, "int32", { rows }),
+      ...(found[i]!.score ? [column(`${source.name}_score`, "float32", { rows })] : []),
+    ]),
+  ];
 }

@@ -12,6 +12,7 @@ import {
   hashBucket,
   listSlice,
   logOp,
+  mergeCandidates,
   type Node,
   normalize,
   normalizeMinMax,
@@ -91,6 +92,38 @@ describe("operators say what they do to columns", () => {
     const found = $chain($pick(user, "ids"), explode({ name: "item_id", with: $pick(user, ["scores", "ranks"]) }));
     expect(columnsOf(found)).type.toBe<"int64 item_id" | "float32 scores" | "int32 ranks">();
     expect(columnsOf($chain($pick(user, "ids"), explode()))).type.toBe<"int64 candidate_ids">();
+  });
+
+  test("candidates of several sources", () => {
+    const user = source({ vector: "float32[4]", ids: "list<int64>", scores: "list<float64>", skus: "list<string>" });
+    const near = $chain($pick(user, "vector"), queryFaiss("items.faiss", { topk: 5, includeDistances: true }));
+    const popular = $chain($pick(user, "ids"), explode());
+    const scored = $chain($pick(user, "ids"), explode({ name: "item", with: $pick(user, "scores") }));
+    const skus = $chain($pick(user, "skus"), explode());
+    expect(columnsOf($chain(near, mergeCandidates(popular)))).type.toBe<"int64 candidate_ids">();
+    expect(
+      columnsOf($chain(near, mergeCandidates([popular, scored], { name: "item_id" }))),
+    ).type.toBe<"int64 item_id">();
+    const kept = mergeCandidates(popular, scored, {
+      method: "rrf",
+      names: ["near", "popular", "own"],
+      keepSource: true,
+    });
+    expect(columnsOf($chain(near, kept))).type.toBe<
+      | "int64 candidate_ids"
+      | "int32 source"
+      | "float32 scores"
+      | "int32 near_rank"
+      | "float32 near_score"
+      | "int32 popular_rank"
+      | "int32 own_rank"
+      | "float32 own_score"
+    >();
+    expect(columnsOf($chain(near, mergeCandidates(popular, { keepSource: true })))).type.toBe<
+      "int64 candidate_ids" | "int32 source" | "int32 source1_rank" | "float32 source1_score" | "int32 source2_rank"
+    >();
+    expect($chain).type.not.toBeCallableWith(near, mergeCandidates(skus));
+    expect(columnsOf($chain(skus, mergeCandidates(skus)))).type.toBe<"string candidate_ids">();
   });
 
   test("candidates and their order", () => {

@@ -72,6 +72,8 @@ export interface Story {
   readonly id: string | number;
   readonly from: string;
   readonly rank: number;
+  /** The other steps that found it. */
+  readonly also?: readonly { readonly from: string; readonly rank: number }[];
   readonly scores: Readonly<Record<string, number>>;
   readonly droppedBy?: string;
   readonly place?: number;

@@ -50,9 +50,12 @@ export function showList(from = 0): void {
       const id = String(story.id);
       const open = button(id, `Explain ${id}`, () => explain(id), { class: "link" });
       const numbers = scores.map(name => (name in story.scores ? printScore(story.scores[name]!) : "–"));
-      return row([open, outcomeOf(story), story.from, printCount(user + 1), printCount(story.rank), ...numbers], {
-        numbers: 3,
-      });
+      return row(
+        [open, outcomeOf(story), finders(story).join(", "), printCount(user + 1), printCount(story.rank), ...numbers],
+        {
+          numbers: 3,
+        },
+      );
     }),
     3,
   );
@@ -68,7 +71,34 @@ export function showList(from = 0): void {
     element("span", `${printCount(from + 1)}–${printCount(to)} of ${printCount(shown.length)}`),
     turn("Next", from + ROWS),
   );
-  at("candidates").replaceChildren(table, ...(shown.length > ROWS ? [pages] : []));
+  at("candidates").replaceChildren(...sourceTable(), table, ...(shown.length > ROWS ? [pages] : []));
+}
+
+const finders = ({ from, also = [] }: Story): readonly string[] => [from, ...also.map(other => other.from)];
+
+/** Counts candidates by the step that found them: all, those that each step dropped, and those in the response. */
+function sourceTable(): readonly HTMLElement[] {
+  const sources = [...new Set(candidates.flatMap(({ story }) => finders(story)))];
+  if (sources.length < 2) return [];
+  const dropping = [...new Set(candidates.flatMap(({ story: { droppedBy } }) => droppedBy ?? []))];
+  const table = element("table", "", { "aria-label": "Candidates by source" });
+  fillTable(
+    table,
+    ["source", "found", "by it alone", ...dropping.map(step => `dropped by ${step}`), "in the response"],
+    sources.map(source => {
+      const own = candidates.filter(({ story }) => finders(story).includes(source)).map(({ story }) => story);
+      const count = (is: (story: Story) => boolean): string => printCount(own.filter(is).length);
+      const cells = [
+        printCount(own.length),
+        count(story => story.also === undefined),
+        ...dropping.map(step => count(story => story.droppedBy === step)),
+        count(story => story.place !== undefined),
+      ];
+      return row([source, ...cells], { numbers: 1 });
+    }),
+    1,
+  );
+  return [table];
 }
 
 const printScore = (score: number): string => String(Number(score.toPrecision(6)));
@@ -91,10 +121,15 @@ function storyLines(): readonly string[] {
   const found = candidates.filter(({ story }) => String(story.id) === id);
   if (found.length === 0) {
     const known = candidates.slice(0, 8).map(({ story }) => story.id);
-    return [`No step found ${id || "that candidate"}. Candidates of this request: ${known.join(", ") || "none"}.`];
+    const sources = [...new Set(candidates.flatMap(({ story }) => finders(story)))];
+    const searched = sources.length > 1 ? ` Sources of this request: ${sources.join(", ")}.` : "";
+    return [
+      `No step found ${id || "that candidate"}.${searched} Candidates of this request: ${known.join(", ") || "none"}.`,
+    ];
   }
-  return found.flatMap(({ story: { from, rank, scores, droppedBy, place }, user }) => [
+  return found.flatMap(({ story: { from, rank, also = [], scores, droppedBy, place }, user }) => [
     `Row ${user + 1}: found by ${from}, at position ${rank} of its results.`,
+    ...also.map(other => `Also found by ${other.from}, at position ${other.rank}.`),
     ...Object.entries(scores).map(([name, score]) => `${name} = ${score}`),
     droppedBy !== undefined
       ? `Why not: ${droppedBy} dropped it.`

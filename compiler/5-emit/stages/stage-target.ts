@@ -7,7 +7,7 @@ import { entryColumn, stageColumn } from "../../../contract/column-tensors.js";
 import type { Entry } from "../../../contract/entry-config.js";
 import { type AnyStep, type FittedStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { choosesByOutcome } from "../../../contract/step-facts.js";
+import { choosesByOutcome, timesOfParts } from "../../../contract/step-facts.js";
 import { modelStageOf } from "../../../operators/lowerings.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { emitEnsemble } from "../ensemble/emit-ensemble.js";
@@ -120,6 +120,11 @@ function refuseStages(plan: Plan, entry: Entry): void {
   if (fallback)
     throw new Error(
       `\`${name}\` has a fallback (\`${fallback.label}\`), and a Triton ensemble fails when one of its steps does. Build with \`--layout executor\`.`,
+    );
+  const gather = steps.find(step => timesOfParts(step));
+  if (gather)
+    throw new Error(
+      `\`${name}\` leaves late sources out (\`${gather.label}\`), and a Triton ensemble waits for all of its steps. Leave \`within\` out, or build with \`--layout executor\`.`,
     );
   if (makesNothing(plan))
     throw new Error(

@@ -90,6 +90,10 @@ export interface Facts<P> {
   readonly leavesOut?: LeavesOutFact<P>;
   /** The union of its ports is its candidates. */
   readonly gathers?: true;
+  /** The names of its parts, which are its sources, by port. */
+  readonly partNames?: (params: P) => Readonly<Record<string, string>>;
+  /** Parts that a run leaves out if they fail or are late, by port: milliseconds from the start of the run. */
+  readonly partTimes?: (params: P) => Readonly<Record<string, number>>;
   /** For an operator that chooses between branches by their outcome: milliseconds for the first, from the start of the run. */
   readonly within?: (params: P) => number | undefined;
 }

@@ -22,6 +22,8 @@ export interface CandidateStory {
   /** Label of the step that found it, and its place there from 1. */
   readonly from: string;
   readonly rank: number;
+  /** The other steps that found it, each with its place there; absent if there are none. */
+  readonly also?: readonly { readonly from: string; readonly rank: number }[];
   /** `step.column` → the value it had. */
   readonly scores: Readonly<Record<string, number>>;
   /** Label of the step that took it away. */
@@ -35,6 +37,7 @@ interface Story {
   name?: string;
   readonly from: string;
   readonly rank: number;
+  also?: { from: string; rank: number }[];
   readonly scores: Record<string, number>;
   droppedBy?: string;
   place?: number;
@@ -46,8 +49,10 @@ const MOST_CANDIDATES = 100_000;
 /** @throws RuntimeFault where there are more candidates than anybody reads about */
 export function explainCandidates(
   plan: Plan,
-  { columnOf, fallbacks, each }: Pick<PlanResult, "columnOf" | "fallbacks" | "each">,
+  result: Pick<PlanResult, "columnOf" | "fallbacks" | "each"> & Partial<Pick<PlanResult, "leftOut">>,
 ): readonly (readonly CandidateStory[])[] {
+  const { columnOf, each } = result;
+  const chosen: Outcomes = { fallbacks: result.fallbacks, leftOut: result.leftOut ?? new Map() };
   const ids = idColumns(plan, columnOf);
   const most = [...ids.values()].reduce((count, { rows }) => Math.max(count, rows.count), 0);
   if (most > MOST_CANDIDATES)
@@ -61,20 +66,21 @@ export function explainCandidates(
     while (stories.length <= row) stories.push(new Map());
     return stories[row]!;
   };
-  const takes = sidesTaken(plan, columnOf, fallbacks);
+  const takes = sidesTaken(plan, columnOf, chosen);
   for (const [at, step] of plan.steps.entries()) {
     const made = ids.get(step.id);
     const own = (row: number): boolean => takes(at, row);
     if (made) {
-      const sources = portsRead(step, fallbacks).flatMap(port => ids.get(readRows(step, plan, port) ?? "") ?? []);
+      const sources = portsRead(step, chosen).flatMap(port => ids.get(readRows(step, plan, port) ?? "") ?? []);
       for (const source of sources) narrow(step, perUser(source), perUser(made), of, own);
+      if (factsOf(step.op).gathers) restore(perUser(made), of, own);
       if (sources.length === 0)
         perUser(made).forEach((list, row) => {
           // A row without candidates has a story too: an empty one.
           of(row);
           if (!own(row)) return;
           list.forEach((id, i) => {
-            if (!of(row).has(id)) of(row).set(id, { id, from: step.label, rank: i + 1, scores: {} });
+            note(of(row), id, step.label, i + 1);
           });
         });
     }
@@ -82,6 +88,26 @@ export function explainCandidates(
     if (scoresOf(step) !== false) addScores(step, ids, columnOf, of, own);
   }
   return stories.map(each => [...each.values()].map(answered));
+}
+
+/** A step found a candidate, as the first or after others. */
+function note(stories: Map<string | number, Story>, id: string | number, from: string, rank: number): void {
+  const known = stories.get(id);
+  if (!known) stories.set(id, { id, from, rank, scores: {} });
+  else if (known.from !== from && !known.also?.some(other => other.from === from))
+    known.also = [...(known.also ?? []), { from, rank }];
+}
+
+/** A candidate that one source lost, and that another one brought, is there. */
+function restore(
+  made: readonly (readonly (string | number)[])[],
+  of: (row: number) => Map<string | number, Story>,
+  own: (row: number) => boolean,
+): void {
+  made.forEach((list, row) => {
+    if (!own(row)) return;
+    for (const id of list) delete of(row).get(id)?.droppedBy;
+  });
 }
 
 /** Of several orderings one may leave out what another answers. */
@@ -99,7 +125,7 @@ const answered = ({ id, name, droppedBy, ...story }: Story): CandidateStory => (
 function sidesTaken(
   plan: Plan,
   columnOf: PlanResult["columnOf"],
-  fallbacks: PlanResult["fallbacks"],
+  { fallbacks, leftOut }: Outcomes,
 ): (step: number, row: number) => boolean {
   const guard = guards(plan);
   const taken = plan.steps.map(step => {
@@ -111,12 +137,16 @@ function sidesTaken(
     const above = guard[step];
     if (!above) return true;
     const choice = plan.steps[above.choice]!;
-    const isFirst = above.side === sidesOf(choice.op)![0];
+    const isFirst = above.side === sidesOf(choice)![0];
     if (choosesByOutcome(choice.op)) return fallbacks.has(choice.id) !== isFirst && isTaken(above.choice, row);
+    if (factsOf(choice.op).gathers) return !leftOut.get(choice.id)?.has(above.side) && isTaken(above.choice, row);
     const flag = taken[above.choice]?.[row];
     return (flag === undefined || flag === (isFirst ? 1 : 0)) && isTaken(above.choice, row);
   };
 }
+
+/** Branches and sources that a run did without. */
+type Outcomes = Pick<PlanResult, "fallbacks" | "leftOut">;
 
 /** Row set → its id column. */
 function idColumns(
@@ -135,9 +165,9 @@ function idColumns(
 }
 
 /** The ports whose candidates a step may answer. */
-function portsRead(step: AnyStep, fallbacks: PlanResult["fallbacks"]): readonly string[] {
-  if (choosesByCondition(step.op)) return sidesOf(step.op)!;
-  if (factsOf(step.op).gathers) return portsOf(step);
+function portsRead(step: AnyStep, { fallbacks, leftOut }: Outcomes): readonly string[] {
+  if (choosesByCondition(step.op)) return sidesOf(step)!;
+  if (factsOf(step.op).gathers) return portsOf(step).filter(port => !leftOut.get(step.id)?.has(port));
   return [fallbacks.has(step.id) ? "fallback" : "input"];
 }
 

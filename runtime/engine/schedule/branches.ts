@@ -1,13 +1,12 @@
 /**
- * Steps of a plan → which of them only one side of a `fallback` or a `choose` needs. A fault or a timeout of such a step affects the side
+ * Steps of a plan → which of them only one side of a `fallback` or a `choose` needs, or one source of a merge. A fault or a timeout of such a step affects the side
  * and not the request. If no row takes the side, it does not run.
  */
 
-import type { OpKind } from "../../../contract/op-params.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { choosesByCondition, type Side, sidesOf } from "../../../contract/step-facts.js";
 
-export const isChoice = (op: OpKind): boolean => sidesOf(op) !== undefined;
+export const isChoice = (step: AnyStep): boolean => sidesOf(step) !== undefined;
 
 /** A step belongs to this side of that choice, by its place in the plan. */
 export interface Guard {
@@ -38,7 +37,7 @@ export function guards(plan: Plan): readonly (Guard | undefined)[] {
   const found: (Guard & { readonly size: number })[] = [];
   const guard: ((typeof found)[number] | undefined)[] = steps.map(() => undefined);
   steps.forEach((step, choice) => {
-    const sides = sidesOf(step.op);
+    const sides = sidesOf(step);
     if (!sides) return;
     // The condition's steps are always needed.
     const deciding = choosesByCondition(step.op) ? above(readsOf(step, ["input"])) : new Set<number>();

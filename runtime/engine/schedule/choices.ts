@@ -1,14 +1,13 @@
 /**
  * The choices of one run: which side of each `fallback` and `choose` is taken. In a fallback the left side wins if it is done first. A
  * fault or a timeout selects the other side, and the losing side is cancelled. The sides of a `choose` start when its condition is known,
- * and only those that a row takes.
+ * and only those that a row takes. A merge takes all its sources but those that it may leave out, which fail or are late.
  */
-import { columnsAt } from "../../../contract/any-step.js";
-import type { AnyStep } from "../../../contract/plan.js";
-import { choosesByCondition, type Side, sidesOf, timeOfFirst } from "../../../contract/step-facts.js";
-import { Cancellable, either } from "../../base/cancellation.js";
+import { type Side, timeOfFirst, timesOfParts } from "../../../contract/step-facts.js";
+import { either } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { RunContext } from "./kernel.js";
+import { type Choice, nothingLeft, openChoices, type Reasons } from "./open-choices.js";
 import type { Stage } from "./stage.js";
 
 export interface Choices {
@@ -28,18 +27,6 @@ export interface Choices {
 /** Sides that a choice by condition takes: what the condition, whose port is `input`, says. */
 export type Taken = (choice: number) => readonly Side[];
 
-interface Choice {
-  readonly step: AnyStep;
-  readonly by: "condition" | "outcome";
-  readonly waits: Map<string, Set<number>>;
-  readonly aborts: Map<Side, Cancellable>;
-  readonly faults: Map<Side, RuntimeFault>;
-  /** Sides that are taken, once that is decided. */
-  taken?: readonly Side[];
-  started?: true;
-  timer?: NodeJS.Timeout;
-}
-
 interface Run {
   /** The stage may start. */
   ready(stage: number): void;
@@ -55,13 +42,8 @@ interface Run {
   tookFault(fault: RuntimeFault): void;
 }
 
-/** @param reasons gets why a fallback was taken, by step id */
-export const choices = (
-  stages: readonly Stage[],
-  context: RunContext,
-  reasons: Map<string, string>,
-  run: Run,
-): Choices => {
+/** @param reasons is filled in */
+export const choices = (stages: readonly Stage[], context: RunContext, reasons: Reasons, run: Run): Choices => {
   const made = new RunChoices(stages, context, reasons, run);
   made.start();
   return made;
@@ -70,13 +52,13 @@ export const choices = (
 class RunChoices implements Choices {
   readonly #stages: readonly Stage[];
   readonly #context: RunContext;
-  readonly #reasons: Map<string, string>;
+  readonly #reasons: Reasons;
   readonly #run: Run;
   /** By the place of their stage. */
   readonly #all: ReadonlyMap<number, Choice>;
   readonly #contexts = new Map<number, RunContext>();
 
-  constructor(stages: readonly Stage[], context: RunContext, reasons: Map<string, string>, run: Run) {
+  constructor(stages: readonly Stage[], context: RunContext, reasons: Reasons, run: Run) {
     this.#stages = stages;
     this.#context = context;
     this.#reasons = reasons;
@@ -88,7 +70,9 @@ class RunChoices implements Choices {
   start(): void {
     for (const [at, choice] of this.#all) {
       const within = timeOfFirst(choice.step);
-      if (within !== undefined) choice.timer = setTimeout(() => this.#endTime(at, within), within);
+      if (within !== undefined) choice.timers.push(setTimeout(() => this.#endTime(at, within), within));
+      for (const [side, time] of Object.entries(timesOfParts(choice.step) ?? {}))
+        choice.timers.push(setTimeout(() => this.#endPart(at, side as Side, time), time));
     }
     for (const at of this.#all.keys()) this.#decideWhenRead(at);
   }
@@ -119,6 +103,7 @@ class RunChoices implements Choices {
     const choice = this.#all.get(guard.choice)!;
     // A side that rows take is as necessary as its reader.
     if (choice.by === "condition") return this.takeFault(guard.choice, fault);
+    if (choice.by === "parts") return this.#takePartFault(guard.choice, guard.side, fault);
     choice.faults.set(guard.side, fault);
     if (guard.side === "input") {
       if (choice.taken === undefined) this.#run.tookFault(fault);
@@ -142,8 +127,8 @@ class RunChoices implements Choices {
   }
 
   close(): void {
-    for (const { timer, aborts } of this.#all.values()) {
-      clearTimeout(timer);
+    for (const { timers, aborts } of this.#all.values()) {
+      for (const timer of timers) clearTimeout(timer);
       for (const abort of aborts.values()) abort.abort();
     }
   }
@@ -154,8 +139,41 @@ class RunChoices implements Choices {
     this.#run.drain();
   }
 
+  /** A source that may be left out; else the fault is the merge's. */
+  #takePartFault(at: number, side: Side, fault: RuntimeFault): boolean {
+    if (timesOfParts(this.#all.get(at)!.step)?.[side] === undefined) return this.takeFault(at, fault);
+    this.#run.tookFault(fault);
+    this.#leaveOut(at, side, fault.message);
+    return true;
+  }
+
+  #endPart(at: number, side: Side, within: number): void {
+    const { started, taken, waits } = this.#all.get(at)!;
+    if (started || !taken!.includes(side) || waits.get(side)!.size === 0) return;
+    this.#leaveOut(at, side, `not done within ${within} ms`);
+    this.#run.drain();
+  }
+
+  #leaveOut(at: number, side: Side, reason: string): void {
+    const choice = this.#all.get(at)!;
+    const { step } = choice;
+    choice.taken = choice.taken!.filter(other => other !== side);
+    const reasons = this.#reasons.leftOut.get(step.id) ?? new Map<string, string>();
+    this.#reasons.leftOut.set(step.id, reasons.set(side, reason));
+    const part = this.#stages[at]!.counters.parts?.find(({ port }) => port === side);
+    if (part) part.leftOut++;
+    choice.aborts.get(side)!.abort();
+    this.#run.leaveLost();
+    if (choice.taken.length > 0) this.#startWhenDone(at);
+    else this.#fail(at, nothingLeft(step, reasons));
+  }
+
   #decideWhenRead(at: number): void {
     const { by, waits } = this.#all.get(at)!;
+    if (by === "parts") {
+      this.#startWhenDone(at);
+      return;
+    }
     if (waits.get("input")!.size > 0) return;
     if (by === "outcome") this.#takeSide(at, "input");
     else this.#decide(at);
@@ -176,7 +194,7 @@ class RunChoices implements Choices {
 
   /** A `fallback`: the first side cannot answer. */
   #giveUp(at: number, reason: string): void {
-    this.#reasons.set(this.#all.get(at)!.step.id, reason);
+    this.#reasons.fallbacks.set(this.#all.get(at)!.step.id, reason);
     this.#stages[at]!.counters.fallbacks++;
     this.#takeSide(at, "fallback");
   }
@@ -185,7 +203,7 @@ class RunChoices implements Choices {
   #takeSide(at: number, side: Side): void {
     const choice = this.#all.get(at)!;
     choice.taken = [side];
-    clearTimeout(choice.timer);
+    for (const timer of choice.timers) clearTimeout(timer);
     for (const [other, abort] of choice.aborts) if (other !== side) abort.abort();
     this.#run.leaveLost();
     const fault = choice.faults.get(side);
@@ -197,7 +215,7 @@ class RunChoices implements Choices {
   /** Neither side succeeded: the fault is the other side's, and names the fault that it replaced. */
   #failBoth(at: number, fault: RuntimeFault): void {
     const { step } = this.#all.get(at)!;
-    const message = `${fault.message.replace(/(?<![.!?])$/, ".")} Fallback of \`${step.label}\` after: ${this.#reasons.get(step.id)}`;
+    const message = `${fault.message.replace(/(?<![.!?])$/, ".")} Fallback of \`${step.label}\` after: ${this.#reasons.fallbacks.get(step.id)}`;
     this.#fail(at, new RuntimeFault(fault.code, message, { cause: fault.cause ?? fault }));
   }
 
@@ -211,25 +229,4 @@ class RunChoices implements Choices {
     choice.started = true;
     this.#run.ready(at);
   }
-}
-
-/** The choices among the stages, none of them decided. */
-function openChoices(stages: readonly Stage[]): ReadonlyMap<number, Choice> {
-  const placeOf = new Map(stages.map(({ step }, i) => [step.id, i]));
-  const all = new Map<number, Choice>();
-  for (const [at, { step }] of stages.entries()) {
-    const sides = sidesOf(step.op);
-    if (!sides) continue;
-    const by = choosesByCondition(step.op) ? "condition" : "outcome";
-    const ports = by === "condition" ? ["input", ...sides] : sides;
-    const reads = (port: string) => new Set((columnsAt(step, port) ?? []).flatMap(ref => placeOf.get(ref.step) ?? []));
-    all.set(at, {
-      step,
-      by,
-      waits: new Map(ports.map(port => [port, reads(port)])),
-      aborts: new Map(by === "outcome" ? sides.map(side => [side, new Cancellable()]) : []),
-      faults: new Map(),
-    });
-  }
-  return all;
 }

@@ -136,12 +136,26 @@ export type Inputs = Readonly<Record<string, readonly Column[]>>;
 /** The same for one operator; `row` where its kernel sees only some of the rows (see `ROW_PORT`). */
 export type InputsOf<K extends OpKind> = PortColumnsInRun<Column>[K] & { readonly row?: readonly [Column] };
 
+/** The work of one source of a step that gathers candidates, since the plan was loaded. */
+export interface PartCounters {
+  readonly port: string;
+  readonly name: string;
+  /** Candidates that it found, each once for a user. */
+  found: number;
+  /** Those of them that the step kept. */
+  kept: number;
+  /** Those without a finite score. */
+  unscored: number;
+}
+
 /** @typeParam I its ports. Code that runs steps of any operator types them as `Inputs`: the plan was checked when it was parsed. */
 export interface PreparedKernel<I = Inputs> {
   /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
   run(inputs: I, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
   /** True if rows depend on each other, so that requests cannot be batched. */
   readonly mixesRows?: boolean;
+  /** Counters of its sources, in the order of their ports. */
+  readonly parts?: readonly PartCounters[];
   close?(): void | Promise<void>;
 }
 

@@ -17,6 +17,8 @@ export interface PlanResult {
   readonly searches: ReadonlyMap<string, readonly FilteredSearch[]>;
   /** Why a fallback was taken, by step id. */
   readonly fallbacks: ReadonlyMap<string, string>;
+  /** Why sources of a merge were left out, by step id and port. */
+  readonly leftOut: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Stages that ran, in the order of the plan; those that a side lost with made no rows. */
   readonly runs: readonly StageRun[];
   /** The runs of its rows, if they ran one by one. */

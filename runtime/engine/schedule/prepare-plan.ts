@@ -47,6 +47,7 @@ export async function preparePlanWith(
       const prepare = () => prepareKernel(step, context);
       const kernel = await prepareStep(step, prepare, middleware);
       if (kernel.mixesRows) apart = false;
+      if (kernel.parts) counters[i]!.parts = kernel.parts.map(part => Object.assign(part, { leftOut: 0 }));
       kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, counters[i]!) : kernel);
     }
   } catch (error) {
@@ -55,7 +56,7 @@ export async function preparePlanWith(
   }
   const layout = layOut(plan, kernels, counters);
   const names = plan.inputs.map(({ name }) => name);
-  const chooses = plan.steps.some(({ op }) => isChoice(op));
+  const chooses = plan.steps.some(isChoice);
   return {
     plan,
     counters,
@@ -154,7 +155,7 @@ function layOut(plan: Plan, kernels: readonly PreparedKernel[], counters: readon
       counters: counters[i]!,
       ports,
       firstOutput: firstOutputs[i]!,
-      chooses: isChoice(step.op),
+      chooses: isChoice(step),
       readers,
       reads,
       guard: guard[i],
@@ -240,6 +241,10 @@ class Run implements PlanResult {
 
   get fallbacks(): ReadonlyMap<string, string> {
     return this.#notes.fallbacks ?? NOTHING;
+  }
+
+  get leftOut(): PlanResult["leftOut"] {
+    return this.#notes.leftOut ?? NOTHING;
   }
 
   /** Whether a fallback was taken for a fault that may be one row's own. */

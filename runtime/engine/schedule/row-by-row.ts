@@ -71,7 +71,13 @@ function joined(
     timings: summed(runs.map(run => run.timings)),
     parts: summed(runs.map(run => run.parts)),
     searches: searchesOf(runs),
-    fallbacks: reasons(runs),
+    fallbacks: reasons(runs.map(run => run.fallbacks)),
+    leftOut: new Map(
+      [...new Set(runs.flatMap(run => [...run.leftOut.keys()]))].map(id => [
+        id,
+        reasons(runs.map(run => run.leftOut.get(id) ?? new Map())),
+      ]),
+    ),
     runs: plan.steps.flatMap(({ id }) => joinStage(runs.flatMap(run => run.runs.filter(({ step }) => step.id === id)))),
   };
 }
@@ -126,16 +132,16 @@ function summed(all: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string
   return sums;
 }
 
-/** The rows that fell back, with the reason of the first. */
-function reasons(runs: readonly PlanResult[]): ReadonlyMap<string, string> {
+/** The rows that have a reason, with that of the first, by key. */
+function reasons(runs: readonly ReadonlyMap<string, string>[]): ReadonlyMap<string, string> {
   const rows = new Map<string, number[]>();
-  runs.forEach(({ fallbacks }, row) => {
-    for (const id of fallbacks.keys()) rows.set(id, [...(rows.get(id) ?? []), row]);
+  runs.forEach((one, row) => {
+    for (const id of one.keys()) rows.set(id, [...(rows.get(id) ?? []), row]);
   });
   return new Map(
     [...rows].map(([id, list]) => [
       id,
-      `${list.length > 1 ? "rows" : "row"} ${list.join(", ")} of the request, run alone: ${runs[list[0]!]!.fallbacks.get(id)}`,
+      `${list.length > 1 ? "rows" : "row"} ${list.join(", ")} of the request, run alone: ${runs[list[0]!]!.get(id)}`,
     ]),
   );
 }

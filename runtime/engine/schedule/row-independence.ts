@@ -2,7 +2,13 @@
 import { columnsReadBy } from "../../../contract/any-step.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { changesRows, choosesByOutcome, readsOtherRows, readsRowNumber } from "../../../contract/step-facts.js";
+import {
+  changesRows,
+  choosesByOutcome,
+  readsOtherRows,
+  readsRowNumber,
+  timesOfParts,
+} from "../../../contract/step-facts.js";
 import { rowsIn } from "./stage-function.js";
 
 /** Without looking into workflows, which are plans of their own. */
@@ -15,6 +21,7 @@ export function rowsAreIndependent(plan: Plan): boolean {
       readsRowNumber(step) ||
       // One failing row would trigger the fallback for the whole batch.
       choosesByOutcome(step.op) ||
+      timesOfParts(step) !== undefined ||
       // Among candidates these keep to those of one user.
       ((changesRows(step) || readsOtherRows(step)) && ofRequest(step)),
   );

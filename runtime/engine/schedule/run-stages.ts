@@ -11,6 +11,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { type Choices, choices } from "./choices.js";
 import type { FilteredSearch, Inputs, RunContext } from "./kernel.js";
+import type { Reasons } from "./open-choices.js";
 import { isOfRow } from "./row-by-row.js";
 import type { Stage } from "./stage.js";
 import { countRun } from "./stage-counters.js";
@@ -26,7 +27,9 @@ export interface RunNotes {
   searches?: Map<string, FilteredSearch[]>;
   /** Why a fallback was taken, by its step's id; where the plan has choices. */
   fallbacks?: Map<string, string>;
-  /** A fallback was taken for a fault that may be one row's own. */
+  /** Why a source was left out, by its step's id and its port. */
+  leftOut?: Map<string, Map<string, string>>;
+  /** A fallback was taken, or a source left out, for a fault that may be one row's own. */
   rowFault?: true;
 }
 
@@ -174,7 +177,8 @@ class FreedRun {
   #openChoices(): void {
     const notes = this.#notes;
     notes.fallbacks = new Map();
-    this.#sides = choices(this.#stages, this.#context, notes.fallbacks, {
+    notes.leftOut = new Map();
+    this.#sides = choices(this.#stages, this.#context, notes as Reasons, {
       ready: i => {
         this.#ready.push(i);
       },

@@ -1,5 +1,6 @@
 /** Counters of a loaded plan's stages: runs, time, rows; behind the metrics and the statistics over HTTP. */
 import type { AnyStep } from "../../../contract/plan.js";
+import type { PartCounters } from "./kernel.js";
 
 /** Upper bounds of the duration buckets, in seconds; the last bucket is for all above. */
 export const STAGE_SECONDS: readonly number[] = [0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1];
@@ -21,6 +22,13 @@ export interface StageCounters {
   /** Rows that a cached stage found, and those it had to compute. */
   cacheHits: number;
   cacheMisses: number;
+  /** A merge's sources, in order. */
+  parts?: readonly GatheredPart[];
+}
+
+export interface GatheredPart extends PartCounters {
+  /** Runs that left it out, because it failed or was late. */
+  leftOut: number;
 }
 
 export const createCounters = ({ label, op }: AnyStep): StageCounters => ({

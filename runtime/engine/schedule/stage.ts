@@ -13,7 +13,7 @@ export interface Stage {
   readonly counters: StageCounters;
   readonly ports: readonly (readonly [port: string, slots: readonly number[]])[];
   readonly firstOutput: number;
-  /** Whether it is a `fallback` or a `choose`. */
+  /** Whether it is a `fallback`, a `choose`, or a merge that leaves sources out. */
   readonly chooses: boolean;
   /** Stages that read this one. */
   readonly readers: readonly number[];

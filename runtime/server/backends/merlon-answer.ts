@@ -1,5 +1,6 @@
 /** Requests of a served plan → their answers, with the reports of the run that they request. */
 import type { Plan } from "../../../contract/plan.js";
+import { partsOf } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { Parameter, Tensor } from "../../base/tensor.js";
@@ -156,7 +157,7 @@ function responseOf(
   const told = new Map([
     ...(timings ? timingParameters(plan, result) : []),
     ...(explain ? [...explainParameters(plan, result), ...searchParameters(plan, result)] : []),
-    ...(timings || explain ? fallbackParameters(plan, result) : []),
+    ...(timings || explain ? [...fallbackParameters(plan, result), ...leftOutParameters(plan, result)] : []),
     ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
   ]);
   return told.size > 0 ? { outputs, parameters: told } : { outputs };
@@ -232,6 +233,18 @@ const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<
     plan.steps.flatMap(step => {
       const reason = fallbacks.get(step.id);
       return reason === undefined ? [] : [[`fallback.${step.label}`, reason] as const];
+    }),
+  );
+
+/** Under `left_out.LABEL` the sources that a merge left out, and why. */
+const leftOutParameters = (plan: Plan, { leftOut }: PlanResult): ReadonlyMap<string, Parameter> =>
+  new Map(
+    plan.steps.flatMap(step => {
+      const reasons = leftOut.get(step.id);
+      if (!reasons) return [];
+      const names = partsOf(step);
+      const all = [...reasons].map(([port, reason]) => `${names?.get(port) ?? port}: ${reason}`);
+      return [[`left_out.${step.label}`, all.join("; ")] as const];
     }),
   );
 

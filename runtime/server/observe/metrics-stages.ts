@@ -32,6 +32,21 @@ const COUNTERS: readonly Counter[] = [
     series: counters => (choosesByOutcome(counters.op) ? [[{}, counters.fallbacks]] : []),
   },
   {
+    name: "merlon_stage_source_candidates_total",
+    help: "Candidates that a source of a merge found, those that the merge kept, and those without a finite score",
+    series: ({ parts = [] }) =>
+      parts.flatMap(({ name, found, kept, unscored }) => [
+        [{ source: name, result: "found" }, found] as const,
+        [{ source: name, result: "kept" }, kept] as const,
+        [{ source: name, result: "unscored" }, unscored] as const,
+      ]),
+  },
+  {
+    name: "merlon_stage_sources_left_out_total",
+    help: "Runs of a merge without a source, which failed or was late",
+    series: ({ parts = [] }) => parts.map(({ name, leftOut }) => [{ source: name }, leftOut] as const),
+  },
+  {
     name: "merlon_stage_cache_rows_total",
     help: "Rows that a cached stage found, and those it computed",
     series: counters =>

@@ -51,6 +51,14 @@ export interface StagedStatistics extends ModelStatistics {
     readonly rows_out: number;
     /** For a `fallback`: number of fallbacks. */
     readonly fallbacks?: number;
+    /** For a `mergeCandidates`: candidates of each source, and runs without it. */
+    readonly sources?: readonly {
+      readonly name: string;
+      readonly found: number;
+      readonly kept: number;
+      readonly unscored: number;
+      readonly left_out: number;
+    }[];
     /** For a `cached` stage: rows found, and rows computed. */
     readonly cache_hit?: { readonly count: number };
     readonly cache_miss?: { readonly count: number };
@@ -242,6 +250,7 @@ const printStage = ({
   fallbacks,
   cacheHits,
   cacheMisses,
+  parts,
 }: StageCounters) => ({
   name: stage,
   op,
@@ -250,6 +259,15 @@ const printStage = ({
   rows_in: rowsIn,
   rows_out: rowsOut,
   ...(choosesByOutcome(op) && { fallbacks }),
+  ...(parts && {
+    sources: parts.map(({ name, found, kept, unscored, leftOut }) => ({
+      name,
+      found,
+      kept,
+      unscored,
+      left_out: leftOut,
+    })),
+  }),
   ...(cacheHits + cacheMisses > 0 && { cache_hit: { count: cacheHits }, cache_miss: { count: cacheMisses } }),
 });
 

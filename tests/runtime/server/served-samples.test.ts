@@ -254,3 +254,42 @@ test.each(["executor", "ensemble"] as const)(
     for (const [i, user] of users.entries()) expect(await merged([user])).toEqual([expected[i]]);
   },
 );
+
+test("a source that fails for a user is left out for that user, and the response reports it", async () => {
+  const ask = await served("ensemble-sources", "sources", "executor");
+  const list = (name: string, data: readonly number[], offsets: readonly number[]) => [
+    { name: `${name}__values`, datatype: "INT64", shape: [data.length], data: [...data] },
+    { name: `${name}__offsets`, datatype: "INT32", shape: [offsets.length], data: [...offsets] },
+  ];
+  let told: Readonly<Record<string, unknown>> = {};
+  const tell = (parameters: typeof told) => {
+    told = parameters;
+  };
+  // The matrix has 40 users.
+  const answer = await ask(
+    [
+      { name: "query", datatype: "FP32", shape: [2, 4], data: [1, 0, 0, 0, 1, 0, 0, 0] },
+      { name: "user_row", datatype: "INT64", shape: [2], data: [3, 4_000] },
+      ...list("popular_ids", [901, 902, 901, 902], [0, 2, 4]),
+      ...list("bought_together", [], [0, 0, 0]),
+      ...list("seen", [], [0, 0, 0]),
+    ],
+    { explain: true },
+    tell,
+  );
+  const { data: offsets } = answer.candidate_ids__offsets!;
+  const bits = (row: number) => answer.source__values!.data.slice(offsets[row], offsets[row + 1]);
+  expect(bits(0).some(bit => bit & 2)).toBe(true);
+  expect(bits(1).some(bit => bit & 2)).toBe(false);
+  // 12 of `near` at most, and at least 2 of the lists.
+  for (const row of [0, 1]) expect(bits(row).filter(bit => bit === 4)).toHaveLength(2);
+  expect(bits(1)).toHaveLength(14);
+  expect(told["left_out.merged.mergeCandidates"]).toMatch(
+    /^factors: row 1 of the request, run alone: step `factors[^`]*` \(predictImplicit\)/,
+  );
+  const stories = JSON.parse(told.explain as string) as { also?: { from: string }[]; from: string }[][];
+  expect(
+    stories[0]!.some(({ from, also }) => from.startsWith("nearest") && also?.[0]?.from.startsWith("factors")),
+  ).toBe(true);
+  expect(stories[1]!.some(({ from, also }) => from.startsWith("factors") || also?.length)).toBe(false);
+});

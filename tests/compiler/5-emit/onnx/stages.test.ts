@@ -119,6 +119,67 @@ const orderings = [
   ),
 ];
 
+/** Scores that are not finite, and floors and quotas of each source. */
+const odd = { ...score, nulls: true, values: fc.constantFrom(0, 1, 2.5, -1, 7, Number.POSITIVE_INFINITY) } as const;
+const places = (method: string, scored: boolean) => [
+  made("candidate_ids", "int64", "s"),
+  made("source", "int32", "s"),
+  ...(method === "roundRobin" ? [] : [made("scores", "float32", "s")]),
+  ...["a", "b"].flatMap(name => [
+    made(`${name}_rank`, "int32", "s"),
+    ...(scored ? [made(`${name}_score`, "float32", "s")] : []),
+  ]),
+];
+const merges = [
+  ...ALL.flatMap(dtype =>
+    [{}, { topk: 3 }].map(params =>
+      one(
+        "mergeCandidates",
+        `${dtype}, in turn`,
+        params,
+        { input: ["id"], source2: ["other"] },
+        { id: { dtype, nulls: true, ...CANDIDATE }, other: { dtype, nulls: true, ...CANDIDATE } },
+        [made("candidate_ids", dtype, "s")],
+      ),
+    ),
+  ),
+  ...(["roundRobin", "rrf", "weighted", "max"] as const).flatMap(method =>
+    (["minMax", "z", "none"] as const).flatMap(normalize =>
+      [
+        { sources: [{ name: "a" }, { name: "b" }] },
+        {
+          topk: 3,
+          sources: [
+            { name: "a", weight: 0.5, quota: 1 },
+            { name: "b", floor: 2 },
+          ],
+        },
+        { sources: [{ name: "a" }, { name: "b", quota: 0, weight: 2 }] },
+        {
+          topk: 4,
+          sources: [
+            { name: "a", floor: 2, quota: 2 },
+            { name: "b", floor: 1 },
+          ],
+        },
+      ].flatMap(bounds =>
+        [true, false]
+          .filter(scored => scored || ((method === "rrf" || method === "roundRobin") && normalize === "z"))
+          .map(scored =>
+            one(
+              "mergeCandidates",
+              `${method}, ${normalize}, ${JSON.stringify(bounds)}`,
+              { method, normalize, keepSource: true, ...bounds },
+              { input: scored ? ["id", "score"] : ["id"], source2: scored ? ["other", "second"] : ["other"] },
+              { id: { ...ids, nulls: true }, other: ids, ...(scored && { score: odd, second: odd }) },
+              places(method, scored),
+            ),
+          ),
+      ),
+    ),
+  ),
+];
+
 const condition = (text: string, types: Record<string, string>) => readFunction(text, types);
 const cheap = { text: "f", condition: condition("price => price < 2", { price: "float32" }) };
 
@@ -282,7 +343,7 @@ function withFilters(columns: Record<string, Given>): Record<string, Given> {
   return { ...columns, seen: { ...seen, cells } };
 }
 
-const CASES = [...orderings, ...rows, ...filters] as Case[];
+const CASES = [...orderings, ...merges, ...rows, ...filters] as Case[];
 
 test.each([...new Set(CASES.map(({ op }) => op))])(
   "%s",

@@ -194,9 +194,29 @@ describe("several sources", () => {
     const [stories] = explain(planOf(finds("a"), finds("b"), merge), columns);
     expect(stories).toEqual([
       { id: 1, from: "a", rank: 1, scores: {} },
-      { id: 2, from: "a", rank: 2, scores: {}, droppedBy: "all" },
+      { id: 2, from: "a", rank: 2, also: [{ from: "b", rank: 2 }], scores: {}, droppedBy: "all" },
       { id: 3, from: "b", rank: 1, scores: {} },
       { id: 4, from: "b", rank: 3, scores: {}, droppedBy: "all" },
+    ]);
+  });
+  test("a candidate that one of them lost is there if another one brings it", () => {
+    const merge = stepOf("mergeCandidates", "all", {}, { input: "kept.id", source2: "b.id" }, [id("all")]);
+    const columns = { "a.id": ids([[1, 2]]), "kept.id": ids([[]]), "b.id": ids([[2]]), "all.id": ids([[2]]) };
+    const [stories] = explain(planOf(finds("a"), filters("kept", "a"), finds("b"), merge), columns);
+    expect(stories).toEqual([
+      { id: 1, from: "a", rank: 1, scores: {}, droppedBy: "kept" },
+      { id: 2, from: "a", rank: 2, also: [{ from: "b", rank: 1 }], scores: {} },
+    ]);
+  });
+  test("a source that was left out has found nothing", () => {
+    const params = { sources: [{ name: "a" }, { name: "b", within: 5 }] };
+    const merge = stepOf("mergeCandidates", "all", params, { input: "a.id", source2: "b.id" }, [id("all")]);
+    const plan = planOf(finds("a"), finds("b"), merge);
+    const columns = { "a.id": ids([[1]]), "b.id": ids([[1, 2]]), "all.id": ids([[1]]) };
+    const columnOf = (step: string, name: string) => (columns as Record<string, Column>)[`${step}.${name}`];
+    const leftOut = new Map([["all", new Map([["source2", "not done within 5 ms"]])]]);
+    expect(explainCandidates(plan, { columnOf, fallbacks: new Map(), leftOut })).toEqual([
+      [{ id: 1, from: "a", rank: 1, scores: {} }],
     ]);
   });
   const flag = column("flag", "bool");

@@ -2,15 +2,24 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AnyStep, Plan } from "#contract/plan.js";
-import { sidesOf } from "#contract/step-facts.js";
+import type { Side } from "#contract/step-facts.js";
 import { type Guard, guards, isChoice } from "#runtime/engine/schedule/branches.js";
 
-type Op = "predictOnnx" | "choose" | "fallback";
+type Op = "predictOnnx" | "choose" | "fallback" | "mergeCandidates";
 const PORTS: Readonly<Record<Op, readonly string[]>> = {
   predictOnnx: ["input"],
   choose: ["input", "yes", "no"],
   fallback: ["input", "fallback"],
+  mergeCandidates: ["input", "source2", "source3"],
 };
+const SIDES: Readonly<Record<Op, readonly Side[]>> = {
+  predictOnnx: [],
+  choose: ["yes", "no"],
+  fallback: ["input", "fallback"],
+  mergeCandidates: ["input", "source2", "source3"],
+};
+/** It leaves out one of its sources, so that each of them is a side. */
+const PARAMS = { sources: [{ name: "near" }, { name: "bought", within: 5 }] };
 /** A step and, by port, the places of the steps that it reads; -1 is the request. */
 interface Drawn {
   readonly op: Op;
@@ -19,7 +28,7 @@ interface Drawn {
 }
 
 const drawn = (place: number): fc.Arbitrary<Drawn> =>
-  fc.constantFrom<Op>("predictOnnx", "predictOnnx", "choose", "fallback").chain(op =>
+  fc.constantFrom<Op>("predictOnnx", "predictOnnx", "choose", "fallback", "mergeCandidates").chain(op =>
     fc.record({
       op: fc.constant(op),
       reads: fc.tuple(
@@ -38,7 +47,7 @@ const planOf = (steps: readonly Drawn[]): Plan => ({
   steps: steps.map(
     ({ op, reads }, place) =>
       ({
-        ...{ id: `s${place}`, op, label: `s${place}`, params: {}, outputs: [] },
+        ...{ id: `s${place}`, op, label: `s${place}`, params: PARAMS, outputs: [] },
         inputs: Object.fromEntries(PORTS[op].map((port, p) => [port, reads[p]!.map(refTo)])),
       }) as unknown as AnyStep,
   ),
@@ -70,7 +79,7 @@ function model(steps: readonly Drawn[]): (Guard | undefined)[] {
   const roots = steps.flatMap(({ isAnswered }, place) => (isAnswered || !isRead(place) ? [place] : []));
   const innermost: { guard?: Guard; size: number }[] = steps.map(() => ({ size: Number.POSITIVE_INFINITY }));
   steps.forEach(({ op }, choice) => {
-    for (const side of op === "predictOnnx" ? [] : sidesOf(op)!) {
+    for (const side of SIDES[op]) {
       const needed = reached(steps, roots, (place, port) => place === choice && port === side);
       const own = [...reached(steps, [choice], (place, port) => place === choice && port !== side)].filter(
         place => !needed.has(place),
@@ -123,7 +132,17 @@ test.each<readonly [string, readonly Drawn[], readonly (Guard | undefined)[]]>([
     ],
     [{ choice: 1, side: "input" }, { choice: 2, side: "yes" }, undefined],
   ],
+  [
+    "sources of a merge that leaves one out are sides, also those that it needs",
+    [
+      { op: "predictOnnx", reads: [[-1]], isAnswered: false },
+      { op: "predictOnnx", reads: [[-1]], isAnswered: false },
+      { op: "predictOnnx", reads: [[1]], isAnswered: false },
+      { op: "mergeCandidates", reads: [[0], [1], [2]], isAnswered: true },
+    ],
+    [{ choice: 3, side: "input" }, undefined, { choice: 3, side: "source3" }, undefined],
+  ],
 ])("%s", (_, steps, expected) => {
   expect(guards(planOf(steps))).toEqual(expected);
-  expect(steps.map(({ op }) => isChoice(op))).toEqual(steps.map(({ op }) => op !== "predictOnnx"));
+  expect(planOf(steps).steps.map(isChoice)).toEqual(steps.map(({ op }) => op !== "predictOnnx"));
 });

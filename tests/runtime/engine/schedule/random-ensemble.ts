@@ -22,6 +22,7 @@ import {
   filter,
   filterCandidates,
   lambdaOp,
+  mergeCandidates,
   mixScores,
   predictForest,
   predictImplicit,
@@ -45,13 +46,19 @@ import { type OrderChoice, order, orderChoice } from "./random-ordering.js";
 export const ARTEFACTS = join(import.meta.dirname, "../../../samples/artefacts");
 const artefacts = artefactReader(ARTEFACTS);
 
-const RETRIEVALS = ["faiss", "tower", "strict", "implicit", "popular", "fallback", "choose"] as const;
+const RETRIEVALS = ["faiss", "tower", "strict", "implicit", "popular", "fallback", "choose", "merge"] as const;
 
 /** One way through the stages. */
 export interface Choice extends FeatureChoice, OrderChoice {
   readonly retrieval: (typeof RETRIEVALS)[number];
   readonly first: (typeof RETRIEVALS)[number];
   readonly second: (typeof RETRIEVALS)[number];
+  readonly method: "roundRobin" | "rrf" | "weighted" | "max";
+  readonly normalize: "minMax" | "z" | "none";
+  /** The merge has quotas and floors. */
+  readonly bounded: boolean;
+  /** The merge leaves out a source that fails. */
+  readonly within: boolean;
   readonly topk: number;
   readonly exclude: boolean;
   readonly deny: boolean;
@@ -73,6 +80,10 @@ export const choice: fc.Arbitrary<Choice> = fc.record({
   retrieval: fc.constantFrom(...RETRIEVALS),
   first: fc.constantFrom(...RETRIEVALS),
   second: fc.constantFrom(...RETRIEVALS),
+  method: fc.constantFrom("roundRobin", "rrf", "weighted", "max"),
+  normalize: fc.constantFrom("minMax", "z", "none"),
+  bounded: fc.boolean(),
+  within: fc.nat({ max: 4 }).map(n => n === 0),
   topk: fc.integer({ min: 1, max: 25 }),
   exclude: fc.boolean(),
   deny: fc.boolean(),
@@ -124,6 +135,9 @@ function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, dep
           fallback(candidates(of, of.second, request, depth + 1)),
         );
       break;
+    case "merge":
+      if (depth < 2) return merged(of, request, depth, without);
+      break;
     case "choose":
       if (depth < 2) {
         const isNew: AnyNode = request.pick("visits").pipe(lambdaOp(f("isNew"), { name: "is_new" }));
@@ -134,6 +148,32 @@ function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, dep
     default:
   }
   return request.pick("query").pipe(keep(queryFaiss("index/items.faiss", { topk, ...without })));
+}
+
+/** Three sources: two with scores, and one of another way, which has none. */
+function merged(of: Choice, request: AnyNode, depth: number, without: { readonly exclude?: AnyNode }): AnyNode {
+  const { topk, method, normalize, bounded, within } = of;
+  const near: AnyNode = request
+    .pick("query")
+    .pipe(queryFaiss("index/items.faiss", { topk, includeDistances: true, ...without }));
+  const factors: AnyNode = request
+    .pick("user_row")
+    .pipe(predictImplicit("models/als.npz", { topk, onMissing: "empty" }));
+  const needsScores = method === "weighted" || method === "max";
+  const others = needsScores ? [factors] : [factors, candidates(of, of.first, request, depth + 1)];
+  const united: AnyNode = near.pipe(
+    mergeCandidates(others, {
+      method,
+      normalize,
+      topk: topk + 3,
+      names: needsScores ? ["near", "factors"] : ["near", "factors", "third"],
+      keepSource: true,
+      ...((method === "rrf" || method === "weighted") && { weights: { factors: 0.5 } }),
+      ...(bounded && { quotas: { near: 4 }, floors: { factors: 2 } }),
+      ...(within && { within: needsScores ? { factors: 60_000 } : { third: 60_000 } }),
+    }),
+  );
+  return united.pick("candidate_ids");
 }
 
 function scores(of: Choice, pairs: AnyNode): AnyNode {

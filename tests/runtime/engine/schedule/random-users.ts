@@ -79,8 +79,20 @@ export function rounded(found: unknown, wanted: unknown): unknown {
 
 /** Every way of every stage once, whatever chance brings. */
 export const BASE: Choice = {
-  ...{ retrieval: "faiss", first: "tower", second: "popular", topk: 20, exclude: false, deny: false, allow: false },
   ...{
+    retrieval: "faiss",
+    first: "tower",
+    second: "popular",
+    method: "rrf",
+    normalize: "minMax",
+    topk: 20,
+    exclude: false,
+    deny: false,
+    allow: false,
+  },
+  ...{
+    bounded: false,
+    within: false,
     seen: false,
     words: false,
     drop: true,
@@ -107,6 +119,13 @@ export const EACH: Partial<Choice>[] = [
   { retrieval: "fallback", first: "choose", second: "strict", cached: true, facts: ["age", "workflow"] },
   { facts: ALL_FACTS, kept: true, drop: false, lag: true },
   { facts: ALL_FACTS, unknown: "default", cached: true, kept: true, score: "forest" },
+  { retrieval: "merge", method: "roundRobin", first: "popular" },
+  { retrieval: "merge", method: "rrf", first: "tower", bounded: true, deny: true },
+  { retrieval: "merge", method: "weighted", bounded: true, topk: 5 },
+  { retrieval: "merge", method: "weighted", normalize: "z", score: "own" },
+  { retrieval: "merge", method: "max", normalize: "none" },
+  { retrieval: "merge", method: "rrf", first: "strict", within: true },
+  { retrieval: "fallback", first: "merge", method: "roundRobin", second: "popular", within: true },
   { facts: ["raw"], unknown: "error" },
   { facts: ["raw", "home"], unknown: "null" },
 ];
