@@ -4,6 +4,7 @@
 import { Command } from "commander";
 import { bloomCommand } from "./bloom.js";
 import { buildCommand } from "./build.js";
+import { candidatesCommand } from "./candidates.js";
 import { checkCommand } from "./check.js";
 import { clientCommand } from "./client.js";
 import { completionCommand } from "./completion.js";
@@ -41,6 +42,7 @@ export const commands = (): readonly Command[] => [
   indexCommand(),
   embeddingCommand(),
   bloomCommand(),
+  candidatesCommand(),
   feastCommand(),
   serveCommand(),
   recordCommand(),

@@ -15,6 +15,7 @@ import { readWorkflow } from "../../formats/folders/workflow.js";
 import { readMerlinSchema } from "../../formats/merlin-schema/read-merlin-schema.js";
 import { type OnnxSignature, readOnnxWithLookUps } from "../../formats/onnx/onnx.js";
 import { type AttributeColumns, readAttributeColumns } from "../../formats/tables/attribute-table.js";
+import { type CandidateTable, readCandidateTable } from "../../formats/tables/candidate-table.js";
 import { type EmbeddingTable, readEmbeddingTable } from "../../formats/tables/embedding-table.js";
 import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
 import { isMerlonFile } from "../1-rewrite/file-form.js";
@@ -45,6 +46,7 @@ export interface ArtefactReader {
   embedding(path: string): Read<EmbeddingTable>;
   implicit(path: string): Read<ImplicitFactors>;
   attributes(path: string): Read<AttributeColumns>;
+  candidates(path: string): Read<CandidateTable>;
   /** Path of a fitted workflow near the program that makes all these columns. */
   workflowMaking(columns: readonly string[]): string | undefined;
   /** Files and folders that were looked up so far, missing ones included. */
@@ -96,6 +98,11 @@ const KINDS = {
     what: "The table of attributes",
     read: readAttributeColumns,
     make: "Write a Parquet or Arrow file there, with a column of the index's ids, or correct the path (it is relative to this file).",
+  },
+  candidates: {
+    what: "The table of candidates",
+    read: readCandidateTable,
+    make: "Make it with `merlon candidates`, or correct the path (it is relative to this file).",
   },
   forest: {
     what: "The forest",
@@ -186,6 +193,7 @@ export function artefactReader(folder: string): ArtefactReader {
     embedding: reader("embedding"),
     implicit: reader("implicit"),
     attributes: reader("attributes"),
+    candidates: reader("candidates"),
     workflowMaking: columns => workflowMaking(folder, columns),
     used,
     changed: () =>
@@ -202,6 +210,7 @@ const FILES: Partial<Record<keyof typeof KINDS, RegExp>> = {
   faiss: /\.(faiss|index)$/,
   implicit: /\.npz$/,
   attributes: /\.(parquet|arrow|feather)$/,
+  candidates: /\.candidates$/,
   forest: /\.(json|ubj|txt)$/,
 };
 /** What is a folder, and the file in it that tells. */

@@ -9,6 +9,7 @@ export { categorify } from "../../operators/categorify/author.js";
 export { type Branches, choose } from "../../operators/choose/author.js";
 export { clip } from "../../operators/clip/author.js";
 export { columnSimilarity } from "../../operators/column-similarity/author.js";
+export { constantCandidates } from "../../operators/constant-candidates/author.js";
 export { dataStats } from "../../operators/data-stats/author.js";
 export { differenceLag } from "../../operators/difference-lag/author.js";
 export { diversify } from "../../operators/diversify/author.js";
@@ -29,6 +30,7 @@ export { type LambdaOptions, lambdaOp } from "../../operators/lambda-op/author.j
 export { limitPerGroup } from "../../operators/limit-per-group/author.js";
 export { listSlice } from "../../operators/list-slice/author.js";
 export { logOp } from "../../operators/log-op/author.js";
+export { lookupCandidates } from "../../operators/lookup-candidates/author.js";
 export { median } from "../../operators/median/author.js";
 export { mergeCandidates } from "../../operators/merge-candidates/author.js";
 export { mixScores } from "../../operators/mix-scores/author.js";
@@ -40,6 +42,7 @@ export { type PredictOnnxOptions, predictOnnx } from "../../operators/predict-on
 export { queryEmbedding } from "../../operators/query-embedding/author.js";
 export { queryFaiss } from "../../operators/query-faiss/author.js";
 export { type QueryFeastOptions, queryFeast } from "../../operators/query-feast/author.js";
+export { recent } from "../../operators/recent/author.js";
 export { reduceDtypeSize } from "../../operators/reduce-dtype-size/author.js";
 export { rename } from "../../operators/rename/author.js";
 export { type CacheOptions, cached } from "../../operators/shared/author/cached.js";

@@ -7,6 +7,7 @@ import { categorifyOp } from "../categorify/author.js";
 import { chooseOp } from "../choose/author.js";
 import { clipOp } from "../clip/author.js";
 import { columnSimilarityOp } from "../column-similarity/author.js";
+import { constantCandidatesOp } from "../constant-candidates/author.js";
 import { dataStatsOp } from "../data-stats/author.js";
 import { differenceLagOp } from "../difference-lag/author.js";
 import { diversifyOp } from "../diversify/author.js";
@@ -28,6 +29,7 @@ import { lambdaOpOp } from "../lambda-op/author.js";
 import { limitPerGroupOp } from "../limit-per-group/author.js";
 import { listSliceOp } from "../list-slice/author.js";
 import { logOpOp } from "../log-op/author.js";
+import { lookupCandidatesOp } from "../lookup-candidates/author.js";
 import { medianOp } from "../median/author.js";
 import { mergeCandidatesOp } from "../merge-candidates/author.js";
 import { mixScoresOp } from "../mix-scores/author.js";
@@ -39,6 +41,7 @@ import { predictOnnxOp } from "../predict-onnx/author.js";
 import { queryEmbeddingOp } from "../query-embedding/author.js";
 import { queryFaissOp } from "../query-faiss/author.js";
 import { queryFeastOp } from "../query-feast/author.js";
+import { recentOp } from "../recent/author.js";
 import { reduceDtypeSizeOp } from "../reduce-dtype-size/author.js";
 import { renameOp } from "../rename/author.js";
 import { softmaxSamplingOp } from "../softmax-sampling/author.js";
@@ -57,6 +60,7 @@ export const AUTHORS = {
   choose: chooseOp,
   clip: clipOp,
   columnSimilarity: columnSimilarityOp,
+  constantCandidates: constantCandidatesOp,
   dataStats: dataStatsOp,
   differenceLag: differenceLagOp,
   diversify: diversifyOp,
@@ -78,6 +82,7 @@ export const AUTHORS = {
   limitPerGroup: limitPerGroupOp,
   listSlice: listSliceOp,
   logOp: logOpOp,
+  lookupCandidates: lookupCandidatesOp,
   median: medianOp,
   mergeCandidates: mergeCandidatesOp,
   mixScores: mixScoresOp,
@@ -89,6 +94,7 @@ export const AUTHORS = {
   queryEmbedding: queryEmbeddingOp,
   queryFaiss: queryFaissOp,
   queryFeast: queryFeastOp,
+  recent: recentOp,
   reduceDtypeSize: reduceDtypeSizeOp,
   rename: renameOp,
   softmaxSampling: softmaxSamplingOp,

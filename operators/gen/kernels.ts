@@ -5,6 +5,7 @@ import { categorify } from "../categorify/kernel.js";
 import { choose } from "../choose/kernel.js";
 import { clip } from "../clip/kernel.js";
 import { columnSimilarity } from "../column-similarity/kernel.js";
+import { constantCandidates } from "../constant-candidates/kernel.js";
 import { differenceLag } from "../difference-lag/kernel.js";
 import { diversify } from "../diversify/kernel.js";
 import { dropna } from "../dropna/kernel.js";
@@ -24,6 +25,7 @@ import { lambdaOp } from "../lambda-op/kernel.js";
 import { limitPerGroup } from "../limit-per-group/kernel.js";
 import { listSlice } from "../list-slice/kernel.js";
 import { logOp } from "../log-op/kernel.js";
+import { lookupCandidates } from "../lookup-candidates/kernel.js";
 import { mergeCandidates } from "../merge-candidates/kernel.js";
 import { mixScores } from "../mix-scores/kernel.js";
 import { normalize } from "../normalize/kernel.js";
@@ -34,6 +36,7 @@ import { predictOnnx } from "../predict-onnx/kernel.js";
 import { queryEmbedding } from "../query-embedding/kernel.js";
 import { queryFaiss } from "../query-faiss/kernel.js";
 import { queryFeast } from "../query-feast/kernel.js";
+import { recent } from "../recent/kernel.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/kernel.js";
 import { identity } from "../shared/kernel/identity.js";
 import { softmaxSampling } from "../softmax-sampling/kernel.js";
@@ -52,6 +55,7 @@ export const KERNELS = {
   choose,
   clip,
   columnSimilarity,
+  constantCandidates,
   dataStats: identity,
   differenceLag,
   diversify,
@@ -73,6 +77,7 @@ export const KERNELS = {
   limitPerGroup,
   listSlice,
   logOp,
+  lookupCandidates,
   median: identity,
   mergeCandidates,
   mixScores,
@@ -84,6 +89,7 @@ export const KERNELS = {
   queryEmbedding,
   queryFaiss,
   queryFeast,
+  recent,
   reduceDtypeSize,
   rename: identity,
   softmaxSampling,

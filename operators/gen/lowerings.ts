@@ -5,6 +5,7 @@ import { categorify } from "../categorify/onnx.js";
 import { choose } from "../choose/onnx.js";
 import { clip } from "../clip/onnx.js";
 import { columnSimilarity } from "../column-similarity/onnx.js";
+import { constantCandidates } from "../constant-candidates/onnx.js";
 import { differenceLag } from "../difference-lag/onnx.js";
 import { diversify } from "../diversify/onnx.js";
 import { dropna } from "../dropna/onnx.js";
@@ -24,6 +25,7 @@ import { lambdaOp } from "../lambda-op/onnx.js";
 import { limitPerGroup } from "../limit-per-group/onnx.js";
 import { listSlice } from "../list-slice/onnx.js";
 import { logOp } from "../log-op/onnx.js";
+import { lookupCandidates } from "../lookup-candidates/onnx.js";
 import { mergeCandidates } from "../merge-candidates/onnx.js";
 import { mixScores } from "../mix-scores/onnx.js";
 import { normalize } from "../normalize/onnx.js";
@@ -34,6 +36,7 @@ import { predictOnnx } from "../predict-onnx/onnx.js";
 import { queryEmbedding } from "../query-embedding/onnx.js";
 import { queryFaiss } from "../query-faiss/onnx.js";
 import { queryFeast } from "../query-feast/onnx.js";
+import { recent } from "../recent/onnx.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
 import { identity } from "../shared/onnx/identity.js";
 import { softmaxSampling } from "../softmax-sampling/onnx.js";
@@ -52,6 +55,7 @@ export const LOWERINGS = {
   choose,
   clip,
   columnSimilarity,
+  constantCandidates,
   dataStats: identity,
   differenceLag,
   diversify,
@@ -73,6 +77,7 @@ export const LOWERINGS = {
   limitPerGroup,
   listSlice,
   logOp,
+  lookupCandidates,
   median: identity,
   mergeCandidates,
   mixScores,
@@ -84,6 +89,7 @@ export const LOWERINGS = {
   queryEmbedding,
   queryFaiss,
   queryFeast,
+  recent,
   reduceDtypeSize,
   rename: identity,
   softmaxSampling,

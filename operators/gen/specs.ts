@@ -7,6 +7,7 @@ import { categorify } from "../categorify/spec.js";
 import { choose } from "../choose/spec.js";
 import { clip } from "../clip/spec.js";
 import { columnSimilarity } from "../column-similarity/spec.js";
+import { constantCandidates } from "../constant-candidates/spec.js";
 import { dataStats } from "../data-stats/spec.js";
 import { differenceLag } from "../difference-lag/spec.js";
 import { diversify } from "../diversify/spec.js";
@@ -28,6 +29,7 @@ import { lambdaOp } from "../lambda-op/spec.js";
 import { limitPerGroup } from "../limit-per-group/spec.js";
 import { listSlice } from "../list-slice/spec.js";
 import { logOp } from "../log-op/spec.js";
+import { lookupCandidates } from "../lookup-candidates/spec.js";
 import { median } from "../median/spec.js";
 import { mergeCandidates } from "../merge-candidates/spec.js";
 import { mixScores } from "../mix-scores/spec.js";
@@ -39,6 +41,7 @@ import { predictOnnx } from "../predict-onnx/spec.js";
 import { queryEmbedding } from "../query-embedding/spec.js";
 import { queryFaiss } from "../query-faiss/spec.js";
 import { queryFeast } from "../query-feast/spec.js";
+import { recent } from "../recent/spec.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/spec.js";
 import { rename } from "../rename/spec.js";
 import { softmaxSampling } from "../softmax-sampling/spec.js";
@@ -57,6 +60,7 @@ export const SPECS = {
   choose,
   clip,
   columnSimilarity,
+  constantCandidates,
   dataStats,
   differenceLag,
   diversify,
@@ -78,6 +82,7 @@ export const SPECS = {
   limitPerGroup,
   listSlice,
   logOp,
+  lookupCandidates,
   median,
   mergeCandidates,
   mixScores,
@@ -89,6 +94,7 @@ export const SPECS = {
   queryEmbedding,
   queryFaiss,
   queryFeast,
+  recent,
   reduceDtypeSize,
   rename,
   softmaxSampling,

@@ -3,7 +3,17 @@ import { shareEqualSteps } from "#compiler/4-plan/share-equal-steps.js";
 import { OP_KINDS } from "#contract/op-params.js";
 import { specOf } from "#contract/op-state.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
-import { changesRows, draws, factsOf, mayChangeRows, narrowed, sidesOf, withoutChance } from "#contract/step-facts.js";
+import {
+  changesRows,
+  choosesByCondition,
+  choosesByOutcome,
+  draws,
+  factsOf,
+  mayChangeRows,
+  narrowed,
+  sidesOf,
+  withoutChance,
+} from "#contract/step-facts.js";
 
 const stepOf = (op: string, params: object, id = op): AnyStep =>
   ({ id, label: id, op, params, inputs: {}, outputs: [] }) as unknown as AnyStep;
@@ -40,7 +50,9 @@ test("what passes its columns on reads one port and makes a column of each", () 
 });
 
 test("a choice is between two branches", () => {
-  for (const op of OP_KINDS.filter(kind => sidesOf(kind))) expect(sidesOf(op)).toHaveLength(2);
+  const choices = OP_KINDS.filter(op => choosesByCondition(op) || choosesByOutcome(op));
+  expect(choices).toEqual(["choose", "fallback"]);
+  for (const op of choices) expect(sidesOf({ op, params: {} } as AnyStep)).toHaveLength(2);
 });
 
 test("what only describes columns keeps rows and takes them one by one", () => {

@@ -17,6 +17,7 @@ import {
   type Manifest,
   readManifest,
 } from "../../../formats/folders/manifest.js";
+import { CANDIDATES_SUFFIX } from "../../../formats/tables/candidate-table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import { hashInThread } from "./hash-files.js";
@@ -96,7 +97,7 @@ export async function verifyFiles(
     began = performance.now();
   }
   for (const path of manifest.inPlace.filter(path => path.startsWith(`${version}/`)))
-    if (!existsSync(join(folder, `${path}${CHECK_SUFFIX}`)))
+    if (!path.endsWith(CANDIDATES_SUFFIX) && !existsSync(join(folder, `${path}${CHECK_SUFFIX}`)))
       warn(
         `${join(folder, path)} has no \`${CHECK_SUFFIX}\` file: damage to it is not found. \`merlon build\` writes one.`,
       );

@@ -270,6 +270,7 @@ test("a source that fails for a user is left out for that user, and the response
     [
       { name: "query", datatype: "FP32", shape: [2, 4], data: [1, 0, 0, 0, 1, 0, 0, 0] },
       { name: "user_row", datatype: "INT64", shape: [2], data: [3, 4_000] },
+      { name: "town", datatype: "BYTES", shape: [2], data: ["nowhere", "nowhere"] },
       ...list("popular_ids", [901, 902, 901, 902], [0, 2, 4]),
       ...list("bought_together", [], [0, 0, 0]),
       ...list("seen", [], [0, 0, 0]),

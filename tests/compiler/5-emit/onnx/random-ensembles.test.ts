@@ -130,11 +130,12 @@ test("a graph answers what the kernels answer, for random ensembles with every o
     },
   );
   const stages =
-    "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode choose mergeCandidates filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK limitPerGroup mixScores diversify";
+    "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode choose mergeCandidates lookupCandidates filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK limitPerGroup mixScores diversify";
   expect(stages.split(" ").filter(op => !lowered.has(op))).toEqual([]);
   expect([...refused].sort()).toEqual([
     "it leaves late sources out, and a graph ",
     "it takes another branch when one fails o",
+    "it unites the lists of all keys of `lice",
     "the Bloom filters in `seen` are base64 t",
   ]);
 }, 240_000);

@@ -82,7 +82,7 @@ test(
     expect(seen.candidates).toBeGreaterThan(300);
     expect(Math.min(seen.faults, seen.nulls)).toBeGreaterThan(2);
     const stages =
-      "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode fallback choose mergeCandidates filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK mixScores limitPerGroup diversify cached";
+      "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode fallback choose mergeCandidates lookupCandidates filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK mixScores limitPerGroup diversify cached";
     const engineering = "hashBucket hashedCross fillMissing bucketize listSlice differenceLag";
     expect(`${stages} ${engineering}`.split(" ").filter(op => !used.has(op))).toEqual([]);
   },

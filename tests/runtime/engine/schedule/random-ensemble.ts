@@ -22,6 +22,7 @@ import {
   filter,
   filterCandidates,
   lambdaOp,
+  lookupCandidates,
   mergeCandidates,
   mixScores,
   predictForest,
@@ -46,7 +47,18 @@ import { type OrderChoice, order, orderChoice } from "./random-ordering.js";
 export const ARTEFACTS = join(import.meta.dirname, "../../../samples/artefacts");
 const artefacts = artefactReader(ARTEFACTS);
 
-const RETRIEVALS = ["faiss", "tower", "strict", "implicit", "popular", "fallback", "choose", "merge"] as const;
+const RETRIEVALS = [
+  "faiss",
+  "tower",
+  "strict",
+  "implicit",
+  "popular",
+  "town",
+  "recent",
+  "fallback",
+  "choose",
+  "merge",
+] as const;
 
 /** One way through the stages. */
 export interface Choice extends FeatureChoice, OrderChoice {
@@ -127,6 +139,10 @@ function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, dep
         .pipe(keep(predictImplicit("models/als.npz", { topk, onMissing: "empty", ...without })));
       return found.pick("ids").pipe(rename({ name: "candidate_ids" }));
     }
+    case "town":
+      return request.pick("town").pipe(lookupCandidates("tables/popular.candidates", { topk }));
+    case "recent":
+      return request.pick("licensed").pipe(lookupCandidates("tables/together.candidates", { topk }));
     case "popular":
       return request.pick("popular_ids").pipe(explode());
     case "fallback":

@@ -124,6 +124,8 @@ export const EACH: Partial<Choice>[] = [
   { retrieval: "merge", method: "weighted", bounded: true, topk: 5 },
   { retrieval: "merge", method: "weighted", normalize: "z", score: "own" },
   { retrieval: "merge", method: "max", normalize: "none" },
+  { retrieval: "town" },
+  { retrieval: "merge", method: "rrf", first: "recent" },
   { retrieval: "merge", method: "rrf", first: "strict", within: true },
   { retrieval: "fallback", first: "merge", method: "roundRobin", second: "popular", within: true },
   { facts: ["raw"], unknown: "error" },

@@ -1,0 +1,119 @@
+/** Candidates by key, from a table that is replaced while it is served. */
+import { join } from "node:path";
+import { z } from "zod";
+import * as messages from "../../compiler/diagnostics/messages.js";
+import { Op } from "../../compiler/dsl/node.js";
+import type { OpenRule } from "../../compiler/dsl/rule.js";
+import { comparedAs } from "../../contract/comparable-ids.js";
+import { OP_PARAMS } from "../../contract/op-params.js";
+import { column, printType } from "../../contract/schema.js";
+import { CANDIDATES_SUFFIX } from "../../formats/tables/candidate-table.js";
+import { need, needOne } from "../shared/author/columns.js";
+import { defineOp } from "../shared/author/define-op.js";
+
+interface Options {
+  /** Column on the left: one key per row, or a list of keys. Without it the only column. */
+  readonly key?: string;
+  /** Most candidates of a row; without it all. */
+  readonly topk?: number;
+  /** Adds `candidate_scores`, larger is better. @default false */
+  readonly scores?: boolean;
+  /** Takes the only list of the table for each row of the column on the left. @default false */
+  readonly everyone?: boolean;
+  /**
+   * For a list of keys: `"sum"` or `"max"` of a candidate's scores, or `"roundRobin"`, the first of each key and so on. @default "sum" if the
+   * table has scores, else "roundRobin"
+   */
+  readonly merge?: "sum" | "max" | "roundRobin";
+  /** Name of the column of ids. @default "candidate_ids" */
+  readonly name?: string;
+}
+
+/**
+ * Looks candidates up by key in a table: popular items of a country, items bought together with one, or with each of a list. A key without a
+ * row brings none. `merlon candidates` makes tables; the server reads a table again within 5 s after it was replaced. A damaged table, or one
+ * of other types, is reported in the log, and the one before it stays in use.
+ * @param path table, relative to this file
+ * @example request >> lookupCandidates("tables/bought-together.candidates", { key: "recent_ids", topk: 50, scores: true })
+ */
+export const lookupCandidates = (path: string, options: Options = {}): Op<OpenRule> =>
+  new Op("lookupCandidates", { path, ...options });
+
+export const lookupCandidatesOp = defineOp({
+  kind: "lookupCandidates",
+  positional: ["path"],
+  params: OP_PARAMS.lookupCandidates.omit({ merge: true }).extend({
+    key: z.string().optional(),
+    merge: z.enum(["sum", "max", "roundRobin"]).optional(),
+  }),
+  infer: call => {
+    const { key: keyName, merge, ...params } = call.params;
+    const { path, scores, name } = params;
+    const reader = `\`lookupCandidates("${path}")\``;
+    const read = call.artefacts.candidates(path);
+    if (!read.ok) return call.fail(read.message, { literal: path });
+    const table = read.value;
+    const key =
+      keyName === undefined
+        ? needOne(call, call.input, reader, `lookupCandidates("${path}", { key: "…" })`)
+        : need(call, call.input, keyName, reader, "Bring the key along, or name another column in `key`.", {
+            literal: keyName,
+          });
+    if (!key) return undefined;
+    const lists = table.keys.values.length;
+    if (params.everyone && lists > 1)
+      return call.fail(
+        messages.graphParameter({
+          operator: "lookupCandidates",
+          problem: `\`everyone\` needs a table with one list, and \`${path}\` has ${lists}.`,
+          way: "Name the column of keys in `key`, or make the table without `--by`.",
+        }),
+        "right",
+      );
+    if (!params.everyone && !comparedAs(key.column.dtype, table.keys.dtype))
+      return call.fail(
+        messages.schemaDtypeMismatch({
+          reader,
+          column: key.column.name,
+          wanted: table.keys.dtype,
+          seen: printType(key.column),
+          way: "Make the table of the same keys with `merlon candidates`.",
+        }),
+        keyName === undefined ? "left" : { literal: keyName },
+      );
+    const isList = key.column.list !== undefined && !params.everyone;
+    const merged = merge ?? (table.scores && isList ? "sum" : "roundRobin");
+    if (!table.scores && (scores || merged !== "roundRobin"))
+      return call.fail(
+        messages.graphParameter({
+          operator: "lookupCandidates",
+          problem: `\`${scores ? "scores" : "merge"}\` needs scores, and the table has none.`,
+          way: "Leave it out, or make the table with scores.",
+        }),
+        "right",
+      );
+    if (scores && isList && merged === "roundRobin")
+      return call.fail(
+        messages.graphParameter({
+          operator: "lookupCandidates",
+          problem: 'candidates of several keys have no score of their own with `merge: "roundRobin"`.',
+          way: 'Choose `merge: "sum"` or `"max"`, or leave `scores` out.',
+        }),
+        "right",
+      );
+    const file = call.artefactName(path, read.path);
+    const to = join("tables", file.endsWith(CANDIDATES_SUFFIX) ? file : `${file}${CANDIDATES_SUFFIX}`);
+    const rows = call.id;
+    return {
+      params: { ...params, merge: merged },
+      inputs: { input: [key] },
+      outputs: [
+        column(name, table.ids.dtype, { rows, tags: ["id"] }),
+        ...(scores ? [column("candidate_scores", "float32", { rows })] : []),
+      ],
+      madeRows: { parent: key.column.rows },
+      artefacts: { table: to },
+      files: [{ from: read.path, to }],
+    };
+  },
+});

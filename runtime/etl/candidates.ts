@@ -1,0 +1,123 @@
+/** Events → a table of candidates by key, for `lookupCandidates`; or one's own lists in Parquet. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import { CANDIDATES_SUM, sumOfCandidates } from "../../formats/tables/candidate-table.js";
+import { type PackedTexts, type PrintedColumn, printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import { RuntimeFault } from "../base/errors.js";
+import { type EventColumns, type Events, readEvents } from "./candidate-events.js";
+import { cooccurrenceSql, type Measure, makeBaskets, popularSql, trendingSql } from "./candidate-scores.js";
+import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { moveFile } from "./transform.js";
+
+export interface CandidateOptions extends DatabaseOptions, EventColumns {
+  readonly kind: "popular" | "cooccurrence" | "trending";
+  /** Seconds after which an event counts half. */
+  readonly halfLife?: number;
+  readonly minSupport: number;
+  readonly topk: number;
+  /** Of `cooccurrence`. */
+  readonly measure?: Measure;
+  /** Of `cooccurrence`: the latest items of a group that are read. */
+  readonly mostItems?: number;
+  /** Of `trending`: seconds before the recent ones that say what was expected, and events that are added to both. */
+  readonly baseline?: number;
+  readonly smoothing?: number;
+  readonly onProgress?: OnProgress;
+}
+
+export interface MadeCandidates {
+  readonly keys: number;
+  readonly items: number;
+  readonly rows: number;
+  readonly events: Events;
+  /** Groups of which only the latest items were read. */
+  readonly cut: number;
+}
+
+const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
+const DAY = 86_400;
+
+/** @throws RuntimeFault naming column, row and what to do; `out` is then untouched */
+export async function buildCandidates(
+  data: readonly string[],
+  out: string,
+  options: CandidateOptions,
+): Promise<MadeCandidates> {
+  const { kind, onProgress } = options;
+  const [recent, baseline] = [options.window ?? 7 * DAY, options.baseline ?? 28 * DAY];
+  const window = kind === "trending" ? recent + baseline : options.window;
+  const database = await openDatabase(options);
+  const staging = new StagingFolder(out);
+  try {
+    const events = await readEvents(database, data, { ...options, ...(window !== undefined && { window }) });
+    onProgress?.({ doing: "score", rows: 0, totalRows: events.rows });
+    const cut = kind === "cooccurrence" ? await makeBaskets(database, options.mostItems ?? 200) : 0;
+    const sql =
+      kind === "popular"
+        ? popularSql(options)
+        : kind === "trending"
+          ? trendingSql({ recent, baseline, smoothing: options.smoothing ?? 10 })
+          : cooccurrenceSql({ measure: options.measure ?? "cosine", halfLife: options.halfLife });
+    const types = [kind === "cooccurrence" ? events.itemType : events.keyType, events.itemType] as const;
+    const columns = await bestOf(database, sql, types, options);
+    onProgress?.({ doing: "write", rows: events.rows, totalRows: events.rows });
+    const counts = countsOf(columns);
+    if (counts.rows === 0)
+      throw fault(
+        `no item has ${options.minSupport} events${kind === "cooccurrence" ? " together with another" : ""} in the window. Lower \`--min-support\`, or widen \`--window\`.`,
+      );
+    await writeTable(columns, join(staging.path, "table.candidates"), out);
+    return { ...counts, events, cut };
+  } finally {
+    staging.dispose();
+    await database.close();
+  }
+}
+
+/** @returns columns `key`, `id` and `score`, by key and falling score; equal scores by id */
+async function bestOf(
+  database: Database,
+  sql: string,
+  [keyType, itemType]: readonly [DType, DType],
+  { minSupport, topk }: CandidateOptions,
+): Promise<readonly PrintedColumn[]> {
+  return database.packed(
+    `SELECT key AS c0, item AS c1, score::FLOAT AS c2 FROM (${sql}) WHERE support >= ${minSupport}
+     QUALIFY row_number() OVER (PARTITION BY key ORDER BY score::FLOAT DESC, item) <= ${topk}
+     ORDER BY c0, c2 DESC, c1`,
+    [keyType, itemType, "float32"],
+    "scoring the items",
+  );
+}
+
+function countsOf([keys, ids]: readonly PrintedColumn[]): { keys: number; items: number; rows: number } {
+  const [all, items] = [plainValues(keys!), plainValues(ids!)];
+  return { keys: new Set<unknown>(all).size, items: new Set<unknown>(items).size, rows: all.length };
+}
+
+function plainValues({ values }: PrintedColumn): ArrayLike<unknown> & Iterable<unknown> {
+  if (!("offsets" in values)) return values;
+  const { offsets, bytes }: PackedTexts = values;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: offsets.length - 1 }, (_, i) => text.toString("utf8", offsets[i], offsets[i + 1]));
+}
+
+async function writeTable(columns: readonly PrintedColumn[], staged: string, out: string): Promise<void> {
+  const plain = columns.map(col => ({ dtype: col.dtype, values: plainValues(col) as never }));
+  const metadata = new Map([[CANDIDATES_SUM, sumOfCandidates(plain)]]);
+  const names = ["key", "id", "score"];
+  const table = Object.fromEntries(columns.map((col, i) => [names[i]!, col]));
+  try {
+    await writeFile(staged, printFittedTable(table, false, metadata));
+    await moveFile(staged, out);
+  } catch (error) {
+    if (error instanceof RuntimeFault) throw error;
+    throw new RuntimeFault(
+      "UNAVAILABLE",
+      `\`${out}\` cannot be written: ${(error as Error).message}. The file that was there stays.`,
+      { cause: error },
+    );
+  }
+}

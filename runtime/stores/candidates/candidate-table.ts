@@ -1,0 +1,151 @@
+/**
+ * A table of candidates that is read again when its file is replaced. Runs that have begun keep the table that they read. A file that
+ * cannot take the place of the one before it is reported once, and not used.
+ */
+import { statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { comparedAs } from "../../../contract/comparable-ids.js";
+import { FILE_LIMITS } from "../../../contract/files/read-regular.js";
+import {
+  type CandidateTable,
+  parseCandidateTable,
+  readCandidateTable,
+} from "../../../formats/tables/candidate-table.js";
+import type { DType } from "../../../triton-protos/datatype.js";
+import { castValues } from "../../base/columns/cast.js";
+import { distinctKeys } from "../../base/columns/distinct-keys.js";
+import { type Column, rootRows } from "../../base/columns/table.js";
+import { indexValues, type ValueIndex } from "../../base/columns/value-index.js";
+import { RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
+
+/** A replaced file is seen after one or two of these. */
+export const LOOK_EVERY_MS = 1000;
+
+export interface ServedTable extends CandidateTable {
+  /** Places of the values of a column among the keys; −1 for a null and for a key that the table does not have. */
+  find(key: Column, name: string): Int32Array;
+  /** Equal ids have one number, below `idCount`. */
+  readonly idNumbers: Int32Array;
+  readonly idCount: number;
+}
+
+/** What a plan needs of the table. */
+export interface Needs {
+  /** The table, as the author wrote it. */
+  readonly path: string;
+  readonly ids: DType;
+  readonly keys?: DType;
+  readonly needsScores: boolean;
+  /** The table has one list. */
+  readonly isOneList?: boolean;
+}
+
+export interface OpenTable {
+  current(): ServedTable;
+  close(): void;
+}
+
+/** @throws RuntimeFault naming the file and what is wrong with it */
+export function openCandidateTable(file: string, needs: Needs, everyMs = LOOK_EVERY_MS): OpenTable {
+  let state = stateOf(file);
+  let table = served(
+    checkedRead(file, () => readCandidateTable(file)),
+    file,
+    needs,
+  );
+  let isLooking = false;
+  const look = async (): Promise<void> => {
+    const seen = stateOf(file);
+    if (seen === state || seen === undefined) return;
+    state = seen;
+    try {
+      const bytes = await readFile(file);
+      // A file that is still written is read again when it is whole.
+      if (stateOf(file) !== seen) state = "changing";
+      else
+        table = served(
+          checkedRead(file, () => parseCandidateTable(bytes)),
+          file,
+          needs,
+        );
+    } catch (error) {
+      process.emitWarning(`${(error as Error).message} The table before it is served on.`, "MerlonWarning");
+    }
+  };
+  const timer = setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    inBackground(
+      look().finally(() => {
+        isLooking = false;
+      }),
+      "looking for changes of a table of candidates",
+    );
+  }, everyMs);
+  timer.unref();
+  return { current: () => table, close: () => clearInterval(timer) };
+}
+
+/** Undefined while the file is missing, between two renames, and for one that is too large to be read. */
+function stateOf(file: string): string | undefined {
+  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+  if (!stat?.isFile() || stat.size > BigInt(FILE_LIMITS.data)) return undefined;
+  return `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+}
+
+function checkedRead(file: string, read: () => CandidateTable): CandidateTable {
+  try {
+    return read();
+  } catch (error) {
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `the table of candidates ${file} cannot be read: ${(error as Error).message}. Make it again with \`merlon candidates\`.`,
+      { cause: error },
+    );
+  }
+}
+
+/** @throws RuntimeFault for a table of other types than the plan's */
+function served(
+  table: CandidateTable,
+  file: string,
+  { path, ids, keys, needsScores, isOneList = false }: Needs,
+): ServedTable {
+  const other = (problem: string): RuntimeFault =>
+    new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `the table of candidates ${file} ${problem}. Make \`${path}\` again as it was, or build the ensemble again.`,
+    );
+  if (table.ids.dtype !== ids) throw other(`has ${table.ids.dtype} ids, and the plan says ${ids}`);
+  if (keys && !comparedAs(keys, table.keys.dtype))
+    throw other(`has ${table.keys.dtype} keys, and the plan looks ${keys} up`);
+  if (needsScores && !table.scores) throw other("has no scores, which the plan reads");
+  if (isOneList && table.keys.values.length > 1)
+    throw other(`has ${table.keys.values.length} lists, and the plan reads one`);
+  const numbers = distinctKeys([{ ...table.ids, rows: rootRows(table.ids.values.length) }]);
+  const indexes = new Map<DType, ValueIndex>();
+  const indexIn = (dtype: DType): ValueIndex => {
+    const known = indexes.get(dtype);
+    if (known) return known;
+    const made = indexValues(castValues(table.keys.values, table.keys.dtype, dtype, `keys of ${file}`));
+    indexes.set(dtype, made);
+    return made;
+  };
+  return {
+    ...table,
+    idNumbers: numbers.places,
+    idCount: numbers.count,
+    find(key, name) {
+      const dtype = comparedAs(key.dtype, table.keys.dtype);
+      if (!dtype)
+        throw new RuntimeFault(
+          "INVALID_ARGUMENT",
+          `column \`${name}\` is ${key.dtype}, and the keys of \`${path}\` are ${table.keys.dtype}.`,
+        );
+      const places = indexIn(dtype)(castValues(key.values, key.dtype, dtype, `column \`${name}\``));
+      if (key.validity) for (let i = 0; i < places.length; i++) if (key.validity[i] === 0) places[i] = -1;
+      return places;
+    },
+  };
+}
