@@ -10,7 +10,7 @@ import { type ArrowColumn, readArrowColumns } from "../arrow/arrow-columns.js";
 import { readArrowMetadata } from "../arrow/arrow-file.js";
 import { bytesSource } from "../bytes/byte-source.js";
 
-/** Ending of such files in a repository, by which its manifest knows that they are replaced. */
+/** Ending of such files in a repository. Its manifest lists them as replaceable. */
 export const CANDIDATES_SUFFIX = ".candidates";
 
 /** Key of the metadata: SHA-256 of the columns in hexadecimal. */

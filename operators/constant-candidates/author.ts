@@ -16,7 +16,7 @@ interface ConstantRule<I, O> extends Rule {
 /**
  * Brings the same candidates for each row, in order: items of the editors, or a last resort. The column on the left only says how many rows
  * there are.
- * @param ids texts, or integers (int64; beyond 2^53 as bigints), each once
+ * @param ids texts, or integers (as bigints beyond 2^53), each once
  * @param options.name name of the column it makes @default "candidate_ids"
  * @example request["user_id"] >> constantCandidates([17, 4, 99])
  */

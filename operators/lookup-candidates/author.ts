@@ -21,8 +21,7 @@ interface Options {
   /** Takes the only list of the table for each row of the column on the left. @default false */
   readonly everyone?: boolean;
   /**
-   * For a list of keys: `"sum"` or `"max"` of a candidate's scores, or `"roundRobin"`, the first of each key and so on. @default "sum" if the
-   * table has scores, else "roundRobin"
+   * Unites the lists of several keys: by `"sum"` or `"max"` of scores, or `"roundRobin"`. @default "sum" with scores, else "roundRobin"
    */
   readonly merge?: "sum" | "max" | "roundRobin";
   /** Name of the column of ids. @default "candidate_ids" */
@@ -30,7 +29,7 @@ interface Options {
 }
 
 /**
- * Looks candidates up by key in a table: popular items of a country, items bought together with one, or with each of a list. A key without a
+ * Looks candidates up by key in a table: popular items of a country, or items bought together. A key without a
  * row brings none. `merlon candidates` makes tables; the server reads a table again within 5 s after it was replaced. A damaged table, or one
  * of other types, is reported in the log, and the one before it stays in use.
  * @param path table, relative to this file

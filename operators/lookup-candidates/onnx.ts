@@ -1,4 +1,4 @@
-/** A key per row → its candidates: a look-up of the key, and a row of a matrix with all lists, as the table is at the build. */
+/** A key per row → its candidates: the key's row in a matrix of all lists. The matrix is the table as it is at the build. */
 import { readFileSync } from "node:fs";
 import {
   and,

@@ -17,16 +17,18 @@ import { OTHER_SOURCES, SOURCE_PORTS, type Source } from "./spec.js";
  * better). Its order is its ranking. Null ids are left out.
  *
  * - `"roundRobin"`: the first of each source, then the second of each, until all are taken.
- * - `"rrf"`: reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): the sum of weight / (k + rank).
+ * - `"rrf"`: reciprocal rank fusion, the sum of weight / (k + rank). (Cormack, Clarke and Büttcher, 2009)
  * - `"weighted"`: the sum of weight · score, after `normalize` has scaled a source's scores for each user.
  * - `"max"`: the best of the scaled scores.
  *
  * Candidates with equal scores keep the order of `"roundRobin"`. A score that is NaN or infinite counts as none; a candidate without any
  * is last. A candidate counts for one source in `quotas` and `floors`: the one that ranks it best, and the first of equals.
  *
- * Sources are named by `names`; without it `source1` (the left one), `source2`, … With `keepSource` the result has further columns:
- * `source` (int32, bit i for the i-th source) and, except for `"roundRobin"`, `scores` (float32). Each source adds `NAME_rank` (int32 from 1,
- * 0 if it did not find the candidate). A source with scores adds `NAME_score` (float32, NaN for none).
+ * Sources are named by `names`; without it `source1` (the left one), `source2`, …
+ *
+ * With `keepSource` the result has further columns. `source` (int32) has bit i for the i-th source. `scores` (float32) is left out for
+ * `"roundRobin"`. Each source adds `NAME_rank` (int32 from 1, 0 if it did not find the candidate). A source with scores adds `NAME_score`
+ * (float32, NaN for none).
  * @param sources one to seven further sources, one by one or as a list, and then options
  * @param options.name name of the column of ids @default "candidate_ids"
  * @param options.method order of the candidates @default "roundRobin"

@@ -6,7 +6,7 @@ import { identifier } from "./sql/literal.js";
 
 export interface EventColumns {
   readonly item: string;
-  /** Whose lists are made: a country, or nothing for one list for all. */
+  /** Column of keys, such as a country. Without it there is one list for all. */
   readonly by?: string;
   /** Users or sessions, whose items belong together. */
   readonly group?: string;

@@ -13,8 +13,8 @@ export const popularSql = ({ halfLife }: { readonly halfLife?: number | undefine
   `SELECT key, item, sum(${weightOf(halfLife)}) AS score, count(*) AS support FROM events GROUP BY ALL`;
 
 /**
- * How much more frequent an item was lately than before: (recent + smoothing) / (expected + smoothing), where the events before, in
- * `baseline` seconds, say how many were expected.
+ * The rise of each item: (recent + smoothing) / (expected + smoothing). The expected number follows from the `baseline` seconds before the
+ * recent ones.
  */
 export const trendingSql = ({
   recent,

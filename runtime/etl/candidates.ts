@@ -1,4 +1,4 @@
-/** Events → a table of candidates by key, for `lookupCandidates`; or one's own lists in Parquet. */
+/** Events → a table of candidates by key, for `lookupCandidates`. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
@@ -17,11 +17,11 @@ export interface CandidateOptions extends DatabaseOptions, EventColumns {
   readonly halfLife?: number;
   readonly minSupport: number;
   readonly topk: number;
-  /** Of `cooccurrence`. */
+  /** For `cooccurrence`. */
   readonly measure?: Measure;
-  /** Of `cooccurrence`: the latest items of a group that are read. */
+  /** For `cooccurrence`: the latest items of a group that are read. */
   readonly mostItems?: number;
-  /** Of `trending`: seconds before the recent ones that say what was expected, and events that are added to both. */
+  /** For `trending`: seconds before the recent ones, and events that are added to both counts. */
   readonly baseline?: number;
   readonly smoothing?: number;
   readonly onProgress?: OnProgress;

@@ -30,7 +30,7 @@ export interface ServedTable extends CandidateTable {
   readonly idCount: number;
 }
 
-/** What a plan needs of the table. */
+/** Properties that a plan needs of the table. */
 export interface Needs {
   /** The table, as the author wrote it. */
   readonly path: string;

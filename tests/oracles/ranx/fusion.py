@@ -3,8 +3,8 @@
     python3 -m venv /tmp/ranx && /tmp/ranx/bin/pip install -r tests/oracles/ranx/requirements.txt
     /tmp/ranx/bin/python tests/oracles/ranx/fusion.py
 
-Writes tests/fixtures/ranx/fusion.json. ranx has no weights for reciprocal ranks, no bounds for sources, and no rule for scores that are
-not finite; for the rest its scores are compared with numpy's here, and stored.
+Writes tests/fixtures/ranx/fusion.json. ranx has no weights for reciprocal ranks, no bounds, and no rule for scores that are not finite.
+Its other scores are compared with numpy's here, and stored.
 """
 import json
 from pathlib import Path
