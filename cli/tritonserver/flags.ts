@@ -264,8 +264,8 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag("verify-workflows", "string", "Workflow check at load: off, warn (default) or refuse."),
       flag(
         "gpu",
-        "auto|none|cuda|webgpu",
-        "Device of KIND_GPU models (auto: CUDA if usable, else WebGPU; webgpu: software devices too).",
+        "auto|none|cpu|cuda|webgpu",
+        "Device of KIND_GPU models (auto: CUDA if usable, else WebGPU; cpu: run them on the CPU; webgpu: software devices too).",
       ),
     ],
   ],

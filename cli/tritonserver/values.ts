@@ -1,7 +1,7 @@
 /**
  * The values of flags as Triton reads them: text → boolean, number, pair; what it refuses throws its text.
  */
-import type { GpuChoice } from "../../runtime/server/models/gpus.js";
+import { GPU_CHOICES, type GpuChoice } from "../../runtime/server/models/gpus.js";
 import { isRestrictable, maskRestriction } from "../../runtime/server/transport/restriction.js";
 export function readBoolean(text: string): boolean {
   if (/^(true|1|on)$/i.test(text)) return true;
@@ -82,9 +82,8 @@ export function readFloat(text: string): number {
 }
 
 export function readGpu(text: string): GpuChoice {
-  const choices: readonly GpuChoice[] = ["auto", "none", "cuda", "webgpu"];
-  const choice = choices.find(known => known === text);
-  if (!choice) throw new Error(`--gpu takes ${choices.join(", ")}. Got ${text}`);
+  const choice = GPU_CHOICES.find(known => known === text);
+  if (!choice) throw new Error(`--gpu takes ${GPU_CHOICES.join(", ")}. Got ${text}`);
   return choice;
 }
 

@@ -46,14 +46,15 @@ type Typed<D extends WireType> = D extends "BYTES"
     ? Float32Array | Uint16Array
     : DataOf[D];
 
-type Nested<T, S extends readonly unknown[]> = S extends readonly [unknown, ...infer Rest]
-  ? number extends S["length"]
-    ? T | readonly Nested2<T>[]
-    : Rest extends readonly []
+/** Lists in lists, one for each dimension; of any depth if the type does not say how many there are. */
+type Nested<T, S extends readonly unknown[]> = number extends S["length"]
+  ? Deep<T>
+  : S extends readonly [unknown, ...infer Rest]
+    ? Rest extends readonly []
       ? readonly T[]
       : readonly Nested<T, Rest>[]
-  : T;
-type Nested2<T> = T | readonly Nested2<T>[];
+    : T;
+type Deep<T> = T | readonly Deep<T>[];
 type SameRank<S extends readonly unknown[]> = number extends S["length"]
   ? readonly number[]
   : { readonly [K in keyof S]: number };

@@ -69,6 +69,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       mockMissing: options.mockMissing ?? false,
       seed: options.seed ?? 0n,
       writeLog: text => log.push(text),
+      hints: true,
       exitTimeoutSeconds: 5,
       // The process is the test runner's: its collections are its own.
       returnMemory: false,
@@ -258,8 +259,16 @@ function requireModel(registry: Registry, name: string): void {
     throw new RangeError(`there is no model '${name}'; there are ${known.map(text => `'${text}'`).join(", ")}`);
 }
 
-/** Adds the log's lines about models that did not load; the fault itself names none. */
+/** Adds the log's lines about models that did not load, each once, and the advice that follows them; the fault itself names none. */
 function withReasons(error: Error, log: readonly string[]): Error {
-  const reasons = log.flatMap(line => /^E.*\] (".*")$/m.exec(line)?.[1] ?? []).map(text => JSON.parse(text) as string);
-  return reasons.length === 0 ? error : new Error(`${error.message}:\n  ${reasons.join("\n  ")}`, { cause: error });
+  const reasons = new Set<string>();
+  let advice = false;
+  for (const line of log) {
+    const [, level, source, text] = /^([IWE])\S* \S+ \d+ (\w+)\.ts:0\] (".*")$/m.exec(line) ?? [];
+    if (text === undefined) continue;
+    const reason = JSON.parse(text) as string;
+    advice = level === "E" || (advice && source === "model_lifecycle" && !/^(failed to load|loading:)/.test(reason));
+    if (advice) reasons.add(reason);
+  }
+  return reasons.size === 0 ? error : new Error(`${error.message}:\n  ${[...reasons].join("\n  ")}`, { cause: error });
 }

@@ -90,4 +90,13 @@ describe("without types", () => {
     const found = await open.infer("any", { x: [1, 2], y: ["a"] });
     expect(found.z).type.toBe<Tensor | undefined>();
   });
+  test("lists in lists, one for each dimension", async () => {
+    const open = await connect("http://localhost:8000");
+    expect(open.infer("any", { x: [["a"], ["b"]], y: [[[1, 2]], [[3n, 4]]], z: [[true]] })).type.not.toRaiseError();
+    const rows: number[][] = [[1], [2]];
+    const texts: readonly (readonly string[])[] = [["a"]];
+    expect(open.infer("any", { rows, texts })).type.not.toRaiseError();
+    expect(open.infer("any", { x: [[{}]] })).type.toRaiseError();
+    expect(open.infer("any", { x: new Date() })).type.toRaiseError();
+  });
 });

@@ -24,7 +24,7 @@ export function providersOf(config: ModelConfig, { kind, device = 0 }: Instance,
     if (!there.includes(name))
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
-        `unknown Execution Accelerator '${name}' is requested; this server's GPUs run by ${provider}, which takes: ${there.join(", ")}`,
+        `unknown Execution Accelerator '${name}' is requested; this server's GPUs run by ${provider}, which takes: ${there.join(", ")}. \`--gpu cpu\` runs the model on the CPU, without accelerators`,
       );
   if (provider === "webgpu") return [webgpuOptions(Object.assign({}, ...accelerators.map(a => a.parameters))), "cpu"];
   for (const { name, parameters } of accelerators) {

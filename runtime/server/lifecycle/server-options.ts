@@ -89,7 +89,7 @@ export interface ServeOptions {
   /** Bounds instances by the resources that they name. */
   readonly rateLimit?: boolean;
   readonly rateLimitResources?: readonly RateLimitResource[];
-  /** Which GPUs models may run on. @default "auto" */
+  /** Which GPUs models may run on; `"cpu"` runs models for GPUs on the CPU. @default "auto", with `mockMissing` CUDA or the CPU */
   readonly gpu?: GpuChoice;
   readonly exitOnError?: boolean;
   readonly strictReadiness?: boolean;

@@ -13,7 +13,7 @@ import { chooseCache } from "../cache/choose-cache.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
 import { createMemoryReturner, type MemoryReturner, shareFiles } from "../memory/allocator.js";
-import { findGpus } from "../models/gpus.js";
+import { findGpus, findGpusOrCpu } from "../models/gpus.js";
 import type { RegistryOptions } from "../models/load-options.js";
 import { layered, type ModelMiddleware } from "../models/model-middleware.js";
 import { createRegistry } from "../models/registry.js";
@@ -278,7 +278,7 @@ function createModels(
     retries: options.modelLoadRetries,
     loadsAtOnce: options.modelLoadThreads,
     backendConfig: options.backendConfig,
-    gpus: findGpus(options.gpu),
+    gpus: (options.mockMissing ? findGpusOrCpu : findGpus)(options.gpu),
     rateLimiter: options.rateLimit ? createRateLimiter(options.rateLimitResources) : undefined,
     models: (namespace, ahead) => modelCaller(() => registry, namespace, ahead),
     server: serverModels(() => registry),

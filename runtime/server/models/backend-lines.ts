@@ -5,6 +5,7 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import { hasBackend } from "../backends/index.js";
 import type { ServerLog } from "../observe/server-log.js";
+import type { Gpus } from "./gpus.js";
 
 /** Version of Triton's interface for back ends in 2.73. */
 const API_VERSION = "1.19";
@@ -22,9 +23,10 @@ export function logModelStart(log: ServerLog | undefined, { name, backend }: Des
   if (hasBackend(backend)) log?.info(backend, `TRITONBACKEND_ModelInitialize: ${name} (version ${version})`);
 }
 
-export function logInstanceStarts(log: ServerLog | undefined, config: Described): void {
+/** @param gpus those of the server: with `--gpu cpu` there are none, and the instances are the CPU's */
+export function logInstanceStarts(log: ServerLog | undefined, config: Described, gpus?: Gpus): void {
   if (hasBackend(config.backend))
-    for (const instance of instanceNames(config))
+    for (const instance of instanceNames(config, gpus?.onCpu === true))
       log?.info(config.backend, `TRITONBACKEND_ModelInstanceInitialize: ${instance}`);
 }
 
@@ -36,10 +38,10 @@ export function logModelEnd(log: ServerLog | undefined, config: Described): void
 }
 
 /** `GROUP_0 (CPU device 0)`; a group on several GPUs has an instance of each name on each. */
-function instanceNames({ name, instance_group }: Described): string[] {
+function instanceNames({ name, instance_group }: Described, onCpu = false): string[] {
   return instance_group.flatMap(group =>
     Array.from({ length: group.count }, (_, i) => `${group.name || name}_${i}`).flatMap(instance =>
-      group.kind === "KIND_GPU"
+      group.kind === "KIND_GPU" && !onCpu
         ? group.gpus.map(gpu => `${instance} (GPU device ${gpu})`)
         : [`${instance} (${group.kind === "KIND_MODEL" ? "MODEL" : "CPU"} device 0)`],
     ),

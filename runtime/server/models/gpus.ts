@@ -6,7 +6,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-export type GpuChoice = "auto" | "none" | "cuda" | "webgpu";
+export const GPU_CHOICES = ["auto", "none", "cpu", "cuda", "webgpu"] as const;
+export type GpuChoice = (typeof GPU_CHOICES)[number];
 
 export interface Gpus {
   /** ONNX Runtime's provider; none without a GPU. */
@@ -15,6 +16,8 @@ export interface Gpus {
   readonly devices: readonly number[];
   /** The reason that there is none, and the fix, for models that require one. */
   readonly missing?: string;
+  /** Models that require a GPU run on the CPU instead, without their accelerators. */
+  readonly onCpu?: true;
 }
 
 /** Search paths; tests have others. */
@@ -41,9 +44,18 @@ const PLACES: GpuPlaces = {
 
 export const NO_GPUS: Gpus = { provider: undefined, devices: [] };
 const WEBGPU: Gpus = { provider: "webgpu", devices: [0] };
+const ON_CPU: Gpus = { ...NO_GPUS, onCpu: true };
+
+/** For a server of tests and mocks: CUDA where it is usable, otherwise the CPU, so that a repository written for GPUs loads anywhere. */
+export function findGpusOrCpu(choice: GpuChoice, places: GpuPlaces = PLACES): Gpus {
+  const found = findGpus(choice, places);
+  return choice === "auto" && found.provider !== "cuda" ? ON_CPU : found;
+}
 
 export function findGpus(choice: GpuChoice, places: GpuPlaces = PLACES): Gpus {
   switch (choice) {
+    case "cpu":
+      return ON_CPU;
     case "none":
       return { ...NO_GPUS, missing: "they are off, by `--gpu none`" };
     case "webgpu":
@@ -91,4 +103,4 @@ const hasCudaProvider = (bin: string): boolean =>
   );
 
 const whyNone = (cuda: boolean): string =>
-  `${cuda ? "there is a CUDA device, but not ONNX Runtime's CUDA provider (see docs/guides/gpus.md)" : "none was found"}. Write \`kind: KIND_CPU\` or \`KIND_AUTO\`, or start with \`--gpu webgpu\`, which takes a software device too`;
+  `${cuda ? "there is a CUDA device, but not ONNX Runtime's CUDA provider (see docs/guides/gpus.md)" : "none was found"}. Write \`kind: KIND_CPU\` or \`KIND_AUTO\`, or start with \`--gpu cpu\`, which runs such models on the CPU, or \`--gpu webgpu\`, which takes a software device too`;

@@ -137,7 +137,7 @@ export async function loadVersion(
   validateCompleted(config, backend, options);
   await validateStates(config, polled.folder);
   const served = complete("inference.ModelConfig", config);
-  const instances = instanceLog(served, options.log, updated !== undefined);
+  const instances = instanceLog(served, options, updated !== undefined);
   const labels = readLabels(served, polled.folder);
   backend.check?.(served);
   // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
@@ -230,6 +230,8 @@ function warnOfMetrics({ model_metrics }: ModelConfig, { log }: LoadOptions): vo
 function validateCompleted(config: ModelConfig, backend: Backend, { gpus, log }: LoadOptions): void {
   try {
     validateVersion(config, backend.anyDevice ? undefined : gpus);
+    if (gpus.onCpu && !backend.anyDevice && config.instance_group.some(({ kind }) => kind === "KIND_GPU"))
+      log?.hint("model_lifecycle", `the instances of '${config.name}' for GPUs run on the CPU`);
   } catch (error) {
     if (error instanceof UnknownKind)
       log?.error(
@@ -241,12 +243,12 @@ function validateCompleted(config: ModelConfig, backend: Backend, { gpus, log }:
 }
 
 /** The lines of the log about the instances of a version; none of those that go on. */
-function instanceLog(served: ModelConfig, log: LoadOptions["log"], goesOn: boolean) {
+function instanceLog(served: ModelConfig, { log, gpus }: LoadOptions, goesOn: boolean) {
   let begun = false;
   return {
     /** Called when the first one is made; later calls do nothing. */
     begin(): void {
-      if (!begun && !goesOn) logInstanceStarts(log, served);
+      if (!begun && !goesOn) logInstanceStarts(log, served, gpus);
       begun = !goesOn;
     },
     /** The load failed. @throws the error */

@@ -214,7 +214,7 @@ const LATER_MS = 100;
 
 /** A hint beside Triton's text: the way to serve such a model here. */
 const backendHint = (backend: string): string =>
-  `hint: this server has no back end '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder answers for one whose config.pbtxt has the parameter \`${STAND_IN_PARAMETER}\``;
+  `hint: this server has no backend '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder answers for one whose config.pbtxt has the parameter \`${STAND_IN_PARAMETER}\``;
 
 /**
  * Ends versions, each once, when their requests have ended. @param updated of these another object keeps the instances: the log has no line

@@ -100,7 +100,7 @@ export function validateTensors(config: ModelConfig): void {
 function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model: string, there: Gpus): void {
   const group = `instance group ${name} of model ${model}`;
   if (typeof kind === "number") throw new RuntimeFault("INTERNAL", `${group} has unexpected kind KIND_AUTO`);
-  if (kind === "KIND_GPU") {
+  if (kind === "KIND_GPU" && !there.onCpu) {
     if (there.devices.length === 0)
       throw new NoGpu(`${group} has kind KIND_GPU but server does not support GPUs`, there.missing);
     const unknown = gpus.find(device => !there.devices.includes(device));
@@ -108,7 +108,7 @@ function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model:
       refuse(
         `${group} specifies invalid or unsupported gpu id ${unknown}. GPUs with at least the minimum required CUDA compute compatibility of 6.000000 are: ${there.devices.join(", ")}`,
       );
-  } else if (gpus.length > 0) refuse(`${group} has kind ${kind} but specifies one or more GPUs`);
+  } else if (kind !== "KIND_GPU" && gpus.length > 0) refuse(`${group} has kind ${kind} but specifies one or more GPUs`);
   if (profile.length > 0)
     refuse(`${group} and platform specifies profile field which is only supported for TensorRT models`);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { providerAdvice } from "#runtime/server/backends/onnx-providers.js";
-import { findGpus, type GpuPlaces } from "#runtime/server/models/gpus.js";
+import { findGpus, findGpusOrCpu, type GpuPlaces } from "#runtime/server/models/gpus.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-find-gpus-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,6 +51,19 @@ test("a choice is taken at its word", () => {
   expect(findGpus("webgpu", machine([], false))).toEqual({ provider: "webgpu", devices: [0] });
   expect(findGpus("cuda", machine([], false))).toEqual({ provider: "cuda", devices: [0] });
   expect(findGpus("none", machine(NVIDIA, true))).toMatchObject({ provider: undefined, devices: [] });
+  expect(findGpus("none", machine(NVIDIA, true)).onCpu).toBeUndefined();
+  expect(findGpus("cpu", machine(NVIDIA, true))).toEqual({ provider: undefined, devices: [], onCpu: true });
+});
+
+test("with mocks, a missing GPU and a graphics device become the CPU; what is chosen stays", () => {
+  const cpu = { provider: undefined, devices: [], onCpu: true };
+  expect(findGpusOrCpu("auto", machine([], false))).toEqual(cpu);
+  expect(findGpusOrCpu("auto", machine(["dri/renderD128"], false))).toEqual(cpu);
+  expect(findGpusOrCpu("webgpu", machine([], false))).toEqual({ provider: "webgpu", devices: [0] });
+  expect(findGpusOrCpu("none", machine([], false)).onCpu).toBeUndefined();
+});
+test.runIf(process.platform === "linux")("with mocks, CUDA stays where it is usable", () => {
+  expect(findGpusOrCpu("auto", machine(NVIDIA, true))).toEqual({ provider: "cuda", devices: [0, 1, 2] });
 });
 
 // ONNX Runtime 1.30's texts on a machine without a device, and without the library.

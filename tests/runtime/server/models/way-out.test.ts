@@ -139,7 +139,7 @@ test("a dtype of Python is named with those there are, and a wrong back end with
   expect(serve("--exit-on-error=true").stderr).toContain('Unknown enumeration value of "INT64" for field "data_type"');
   writeFileSync(join(root, "rank", "config.pbtxt"), CONFIG.replace("onnxruntime", "onnx"));
   expect(serve("--exit-on-error=true").hints[0]).toMatch(
-    /^hint: this server has no back end 'onnx' \(it has .*onnxruntime/,
+    /^hint: this server has no backend 'onnx' \(it has .*onnxruntime/,
   );
 });
 
