@@ -59,13 +59,14 @@ export async function importNvtabular(folder: string, options: ImportOptions): P
   let { warnings, compiled } = await write();
   const order = compiled.ok ? orderOfOutputs(graph, compiled.plan) : undefined;
   if (order) ({ warnings, compiled } = await write(order));
-  const imported = { program, nodes: graph.nodes.length, warnings, compiled };
+  const found = [...warnings];
+  const imported = { program, nodes: graph.nodes.length, warnings: found, compiled };
   if (!compiled.ok) return imported;
   const { plan, withState } = compiled;
   const nodeOf = (step: { readonly id: string }) =>
     graph.nodes.find(node => node.id === Number(/^n(\d+)\b/.exec(step.id)?.[1] ?? Number.NaN));
   await writeFittedWorkflow(options.out, async staging =>
-    withState(await importStates(plan, nodeOf, { from: folder, base, folder: staging })),
+    withState(await importStates(plan, nodeOf, { from: folder, base, folder: staging }, text => found.push(text))),
   );
   return imported;
 }

@@ -23,10 +23,19 @@ export function preferGraph(
   };
   const isOtherKind = findings.some(({ code }) => code === "graph/export-kind");
   const unknown = findings.filter(({ code }) => code === "option/unknown");
-  /** An ensemble in the place of a workflow has operators that a workflow refuses, and an option without its name is said twice. */
+  const properties = findings.filter(({ code }) => code === "type/column-as-property");
+  const names = findings.filter(({ code }) => code === "type/unknown-name");
+  /**
+   * An ensemble in the place of a workflow has operators that a workflow refuses. An option without its name, a column that was written as a
+   * property, and a name without its quotes are reported once.
+   */
   const isConsequence = ({ code, site, message }: Finding): boolean =>
     (isOtherKind && OF_OTHER_KIND.has(code)) ||
-    (code === "graph/parameter" && /there is no option/.test(message) && unknown.some(u => overlaps(u.site, site)));
+    (code === "graph/parameter" && /there is no option/.test(message) && unknown.some(u => overlaps(u.site, site))) ||
+    (code === "graph/parameter" &&
+      /is undefined, not a node/.test(message) &&
+      properties.some(p => overlaps(p.site, site))) ||
+    (code === "type/column-computed" && names.some(n => overlaps(n.site, site)));
   const news = findings.filter(f => !isConsequence(f));
   return news.filter(f =>
     isGeneral(f)

@@ -1,6 +1,7 @@
 /** The options that say where the server is, and the client that they open. */
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
+import { editDistance } from "../../contract/edit-distance.js";
 import type { Client } from "../../runtime/client/index.js";
 
 export interface ConnectionOptions {
@@ -70,9 +71,29 @@ export async function withClient<T>(options: ConnectionOptions, use: (client: Cl
   });
   try {
     return await use(client);
+  } catch (error) {
+    throw await withModels(error, client);
   } finally {
     await client.close();
   }
+}
+
+/** Adds the server's models to its error about a model that it does not have. */
+async function withModels(error: unknown, client: Client): Promise<unknown> {
+  const [, wanted] = (error instanceof Error && /^Request for unknown model: '([^']+)'/.exec(error.message)) || [];
+  if (wanted === undefined) return error;
+  // Not every server lists its models.
+  const models = await client.index().catch(() => []);
+  const names = [...new Set(models.map(({ name }) => name))].filter(name => name !== wanted);
+  const near = names.filter(name => editDistance(name, wanted) <= Math.max(1, wanted.length / 3));
+  const shown = names
+    .slice(0, 5)
+    .map(name => `\`${name}\``)
+    .join(", ");
+  const more = names.length > 5 ? ", …" : "";
+  if (near.length > 0) (error as Error).message += `. Did you mean \`${near[0]}\`?`;
+  else if (names.length > 0) (error as Error).message += `. The server has ${shown}${more}`;
+  return error;
 }
 
 /** JSON of values with big integers. */

@@ -48,6 +48,8 @@ export const describeCommand = (): Command =>
         process.stdout.write(
           `${metadata.name}: ${how.join("; ")}\n\n${printTable([["", "name", "datatype", "shape", ""], ...rows])}`,
         );
-        process.stdout.write(`\nRun it: merlon client infer ${model} ${asked(metadata.inputs).join(" ")}\n`);
+        process.stdout.write(
+          `\nRun it: merlon client infer ${model} ${asked(metadata.inputs.filter(({ name }) => !optional.has(name))).join(" ")}\n`,
+        );
       });
     });

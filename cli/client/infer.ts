@@ -44,7 +44,8 @@ Examples:
             process.stdout.write(printOutputs(answer.outputs));
             for (const [key, value] of Object.entries(answer.parameters)) {
               const stories = key === "explain" ? printStories(value) : undefined;
-              process.stdout.write(stories === undefined ? `${key} = ${value}\n` : `${key}\n${stories}`);
+              const unit = key.startsWith("timing.") ? " µs" : "";
+              process.stdout.write(stories === undefined ? `${key} = ${value}${unit}\n` : `${key}\n${stories}`);
             }
           }
         });

@@ -357,8 +357,27 @@ function unknownName(name: string, { types, file, start }: Place): Message {
     };
   const node = nodeAt({ file, start, end: start + name.length });
   const visible = node ? types.variablesAt(node).filter(other => !other.startsWith("$")) : [];
+  const near = suggest(name, visible);
+  if (node && near.names.length === 0 && isTextPlace(types, node))
+    return {
+      ...messages.typeUnknownName({ name, suggestion: ` Did you mean \`"${name}"\`, in quotes?` }),
+      replacements: [{ write: JSON.stringify(name) }],
+    };
   return messages.typeUnknownName({ name, suggestion: suggest(name, [...visible, ...EXPORTS]) });
 }
+
+/** Whether a text belongs in the place of a name: a column in brackets, and a path or a column that an operator takes first. */
+function isTextPlace(types: Types, node: ts.Node): boolean {
+  const { parent } = node;
+  if (ts.isElementAccessExpression(parent)) return parent.argumentExpression === node;
+  if (ts.isBinaryExpression(parent) && parent.operatorToken.kind === ts.SyntaxKind.CommaToken)
+    return isTextPlace(types, parent);
+  if (ts.isArrayLiteralExpression(parent)) return ts.isElementAccessExpression(parent.parent);
+  if (!ts.isCallExpression(parent) || parent.arguments[0] !== node) return false;
+  return TEXTS_FIRST.has(types.parameterNames(parent.expression)?.[0] ?? "");
+}
+
+const TEXTS_FIRST = new Set(["path", "repository", "itemColumn"]);
 
 /** The export that a name means: itself, Merlin's word for it, or its other spelling. */
 const meantExport = (name: string): string | undefined =>

@@ -151,7 +151,7 @@ export function artefactReader(folder: string): ArtefactReader {
         message: messages.artefactMissing({
           what,
           path,
-          resolved: relative(process.cwd(), resolved) || ".",
+          resolved: isAbsolute(path) ? resolved : relative(process.cwd(), resolved) || ".",
           suggestion: nearPaths(folder, path),
           way,
         }),
@@ -231,7 +231,7 @@ function pathMistake(kind: keyof typeof KINDS, what: string, path: string, resol
       .sort();
     const names = inside.slice(0, MOST_INSIDE).map(name => join(path, name));
     return fault(
-      "this is a folder, and it is a file",
+      "it is a folder, not a file",
       names.length > 0 ? `Name the file in it: ${listNames(names)}.` : "Name the file itself.",
       names,
     );

@@ -65,13 +65,18 @@ export function optionFault(issue: z.core.$ZodIssue, given: unknown, definition:
     return { message: messages.optionMissing({ operator, option, wanted: wantedOf(issue) }), blame: "right" };
   const wanted = wantedOf(issue);
   const isNumber = typeof seen === "string" && /^a (whole )?number/.test(wanted) && /^-?\d+(\.\d+)?$/.test(seen);
+  const isRecordFirst = option === definition.positional?.[0] && describeValue(seen) === "a record";
   const message = messages.optionValue({
     operator,
     option,
     wanted,
     seen: describeValue(seen),
     suggestion: typeof seen === "string" && issue.code === "invalid_value" ? near(seen, issue.values) : "",
-    way: isNumber ? `Write \`${seen}\`, without quotes.` : "Change the value at the mark.",
+    way: isNumber
+      ? `Write \`${seen}\`, without quotes.`
+      : isRecordFirst
+        ? `Give the ${option} first, and options after it: \`${operator}("${option}", { ... })\`.`
+        : "Change the value at the mark.",
   });
   return { message: isNumber ? { ...message, replacements: [{ unquoted: seen }] } : message, blame: at };
 }

@@ -543,10 +543,10 @@ export const schemaRowsMismatch = (p: { readonly reader: string | number; readon
 });
 
 /** schema/one-column */
-export const schemaOneColumn = (p: { readonly reader: string | number; readonly count: string | number; readonly columns: string | number; readonly example: string | number; readonly operator: string | number }): Message => ({
+export const schemaOneColumn = (p: { readonly reader: string | number; readonly count: string | number; readonly columns: string | number; readonly way: string | number }): Message => ({
   code: "schema/one-column",
   message: `${p.reader} takes exactly one column, and gets ${p.count}: ${p.columns}.`,
-  help: `Pick the one: \`node["${p.example}"] >> ${p.operator}\`.`,
+  help: `${p.way}`,
 });
 
 /** schema/output-collision */
@@ -593,10 +593,10 @@ export const artefactTypesStale = (p: { readonly file: string | number; readonly
 });
 
 /** onnx/input-without-column */
-export const onnxInputWithoutColumn = (p: { readonly path: string | number; readonly tensor: string | number; readonly type: string | number; readonly columns: string | number; readonly suggestion: string | Suggestion }): Message => ({
+export const onnxInputWithoutColumn = (p: { readonly path: string | number; readonly tensor: string | number; readonly type: string | number; readonly columns: string | number; readonly suggestion: string | Suggestion; readonly ways: string | number }): Message => ({
   code: "onnx/input-without-column",
   message: `\`${p.path}\` has an input \`${p.tensor}\` (${p.type}), and upstream has no column of that name. Upstream has ${p.columns}.${p.suggestion}`,
-  help: `Rename a column to \`${p.tensor}\`, or bind one: \`predictOnnx("${p.path}", { inputs: { "${p.tensor}": "column" } })\`.`,
+  help: `Rename a column to \`${p.tensor}\`, or bind ${p.ways}.`,
   ...replacing(p.suggestion),
 });
 

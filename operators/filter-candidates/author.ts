@@ -46,7 +46,7 @@ export interface CandidateLists {
  * @example retrieval["candidate_ids"] >> filterCandidates({ seen: user["seen_items"] })
  */
 export const filterCandidates = (lists: AnyNode | CandidateLists): Op<FilterRule> => {
-  if (isNode(lists) || typeof lists !== "object" || lists === null)
+  if (isNode(lists) || typeof lists !== "object" || lists === null || Array.isArray(lists))
     return new Op("filterCandidates", {}, { filterOut: lists });
   const { deny, allow, seen, ...others } = lists;
   // A node under another name is a mistake in the name.

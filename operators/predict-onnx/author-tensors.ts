@@ -48,6 +48,15 @@ export function namesTensors(call: Call<Author>, { inputs, outputs }: OnnxSignat
   return true;
 }
 
+/** How columns of other names become the tensor: one column, or several side by side if no vector upstream has its width. */
+function waysToBind({ input, params: { path } }: Call<Author>, tensor: OnnxTensor): string {
+  const name = JSON.stringify(tensor.name);
+  const width = vectorWidth(tensor) ?? 0;
+  const stacked = `its ${width} columns side by side: \`predictOnnx("${path}", { stack: { ${name}: ["first", ...] } })\``;
+  const isVector = input.some(({ column: { list } }) => list && list.max === width);
+  return width > 1 && !isVector ? stacked : `one: \`predictOnnx("${path}", { inputs: { ${name}: "column" } })\``;
+}
+
 /** The column that one tensor takes as it is, as one of a pair, or padded; reports a missing one, and one of another dtype or shape. */
 export function bind(call: Call<Author>, tensor: OnnxTensor): Tied | undefined {
   const { path } = call.params;
@@ -63,6 +72,7 @@ export function bind(call: Call<Author>, tensor: OnnxTensor): Tied | undefined {
         type,
         columns: listNames(namesOf(call.input)),
         suggestion: didYouMean(name, namesOf(call.input)),
+        ways: waysToBind(call, tensor),
       }),
       { literal: path },
     );

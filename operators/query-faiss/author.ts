@@ -125,7 +125,10 @@ function queryOf(call: Call<WhereParams>, path: string): Bound | undefined {
     dtype === "float32" && list !== undefined && list.min === list.max;
   const vectors = call.params.where ? call.input.filter(isVector) : [];
   const among = vectors.length === 1 ? vectors : call.input;
-  return needOne(call, among, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`);
+  return needOne(call, among, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`, "left", {
+    fits: ({ column }) => column.list !== undefined && /^float/.test(column.dtype),
+    none: "None of them is a vector of numbers: run the model that makes one before it.",
+  });
 }
 
 const METRICS = { ip: "inner products", l2: "Euclidean distances" } as const;

@@ -71,8 +71,7 @@ export const renameOp = defineOp({
           reader: "`rename` with a `name`",
           count: call.input.length,
           columns: call.input.map(b => b.column.name).join(", "),
-          example: call.input[0]?.column.name ?? "column",
-          operator: `rename({ name: ${JSON.stringify(name)} })`,
+          way: `Pick the one: \`node["${call.input[0]?.column.name ?? "column"}"] >> rename({ name: ${JSON.stringify(name)} })\`.`,
         }),
         "left",
       );

@@ -89,7 +89,8 @@ export const transformWorkflowOp = defineOp({
       call,
       workflow.inputs.map(wanted => wanted.name),
       reader,
-      missing => `Bring ${missing} along, or \`>> rename(...)\` the column that holds it.`,
+      missing =>
+        `Bring ${missing} along, or \`>> rename(...)\` the column that holds it. For a target, use \`removeInputs\`.`,
       "left",
     );
     if (!input) return undefined;

@@ -55,9 +55,16 @@ export const unrollFeaturesOp = defineOp({
   infer: call => {
     const { itemColumn, prefix } = call.params;
     const reader = "`unrollFeatures`";
-    const item = need(call, call.input, itemColumn, reader, "Name a column of the candidates.", {
-      literal: itemColumn,
-    });
+    const item = need(
+      call,
+      call.input,
+      itemColumn,
+      reader,
+      "Name a column of the candidates. `queryFeast` keeps its key with `includeId: true`.",
+      {
+        literal: itemColumn,
+      },
+    );
     if (!item || !sameRows(call, call.input, reader)) return undefined;
     if (call.parentRows(item.column.rows) === undefined) {
       candidateRows(call, item, "unrollFeatures");

@@ -41,6 +41,7 @@ export function strayDependency({ op, dependencies }: NodeOf<"apply">): Message 
 function wayToNode(op: OpKind, seen: string): string {
   const [, text] = /^the text ("(?:[^"\\]|\\.)*")$/.exec(seen) ?? [];
   if (text !== undefined) return `Pick the column from the node that has it: \`node[${text}]\`.`;
+  if (seen === "a list") return 'Pick the columns from the node that has them, as in `node["first", "second"]`.';
   if (seen === "a record") return `Give the node first, and options after it: \`${op}(node, { ... })\`.`;
   return 'Give it a node, as in `user["purchased_ids"]`, or `user["purchased_ids"] + request["hidden_ids"]` for several columns.';
 }

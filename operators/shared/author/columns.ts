@@ -65,6 +65,13 @@ export function needAll(
   );
 }
 
+interface WhichColumn {
+  /** Whether the operator could take the column, so that it is an example of the one to pick. */
+  readonly fits?: (bound: Bound) => boolean;
+  /** The way out if no column fits. */
+  readonly none?: string;
+}
+
 /** The only column of a scope; reports none or several. */
 export function needOne(
   call: Call<unknown>,
@@ -72,15 +79,16 @@ export function needOne(
   reader: string,
   operator: string,
   blame: Blame = "left",
+  { fits = () => true, none = "" }: WhichColumn = {},
 ): Bound | undefined {
   if (scope.length === 1) return scope[0];
+  const example = scope.length === 0 ? "column" : scope.find(fits)?.column.name;
   call.fail(
     messages.schemaOneColumn({
       reader,
       count: scope.length,
       columns: listNames(namesOf(scope)),
-      example: scope[0]?.column.name ?? "column",
-      operator,
+      way: example === undefined ? none : `Pick the one: \`node["${example}"] >> ${operator}\`.`,
     }),
     blame,
   );

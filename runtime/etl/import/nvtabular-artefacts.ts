@@ -14,6 +14,7 @@ import { REQUEST_STEP } from "../../../contract/plan.js";
 import { printVocabulary } from "../../../operators/categorify/kernel-vocabulary.js";
 import { printFittedTable } from "../../../operators/shared/kernel/fitted-table.js";
 import { DATATYPES, type DType, datatype } from "../../../triton-protos/datatype.js";
+import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { type Database, openDatabase } from "../database.js";
 import { learnColumnSimilarity, learnJoinExternal, type ReadingFiles } from "../learn-external.js";
@@ -39,12 +40,14 @@ export interface ImportFolders {
 }
 
 interface Importing extends ImportFolders {
+  readonly warn: (text: string) => void;
   readonly database: Database;
   readonly dtypeOf: (step: AnyStep, column: string) => DType;
 }
 
 /**
  * @param nodeOf the node from which a step was made
+ * @param warn called with a statistic of the original that is kept and is not what a fit learns
  * @returns state by step id, as a fit answers it
  * @throws RuntimeFault naming the file, or the layout of ids that is not read
  */
@@ -52,6 +55,7 @@ export async function importStates(
   plan: Plan,
   nodeOf: (step: AnyStep) => LearntNode | undefined,
   folders: ImportFolders,
+  warn: (text: string) => void,
 ): Promise<ReadonlyMap<string, unknown>> {
   const database = await openDatabase();
   const dtypes = new Map(
@@ -63,7 +67,7 @@ export async function importStates(
     const ref = columnsReadBy(step).find(one => one.name === column)!;
     return dtypes.get(`${ref.step}\n${ref.column}`)!;
   };
-  const importing: Importing = { ...folders, database, dtypeOf };
+  const importing: Importing = { ...folders, database, dtypeOf, warn };
   try {
     const states = new Map<string, unknown>();
     for (const step of plan.steps) {
@@ -230,6 +234,8 @@ async function groups(
       `SELECT ${select} FROM read_parquet(${texts(files)})`,
       all.map(({ dtype }) => dtype),
     );
+    if (step.op === "targetEncoding")
+      warnOfNulls(importing, step, node, columns, new Map(all.map(({ name }, i) => [name, table[i]!])));
     const file = pathInside(`tables/${safe(step.id)}.${safe(name)}.arrow`);
     await writeFile(
       join(folder, file),
@@ -238,6 +244,27 @@ async function groups(
     found.push({ columns, table: file });
   }
   return found;
+}
+
+/** NVTabular counts the values of the key. A group of nulls has a sum and no rows, and a code far from the target. */
+function warnOfNulls(
+  { warn }: Importing,
+  { params: { pSmooth }, inputs }: Step<"targetEncoding">,
+  node: LearntNode,
+  columns: readonly string[],
+  table: ReadonlyMap<string, Column>,
+): void {
+  const means = (node.op_state.means ?? {}) as Readonly<Record<string, number | null>>;
+  for (const { name } of inputs.target ?? []) {
+    const counts = Array.from(table.get(`count ${name}`)!.values as ArrayLike<bigint>, Number);
+    const sums = table.get(`sum ${name}`)!.values as ArrayLike<number>;
+    const at = counts.findIndex((count, i) => count === 0 && sums[i] !== 0);
+    if (at < 0) continue;
+    const code = ((means[name] ?? 0) * pSmooth + sums[at]!) / pSmooth;
+    warn(
+      `node ${node.id} (TargetEncoding): NVTabular counts no rows for nulls of ${columns.map(name => `\`${name}\``).join(", ")} in the mean of \`${name}\`. A null is encoded as ${Number(code.toPrecision(6))}, here too. \`merlon fit\` counts the rows.`,
+    );
+  }
 }
 
 interface FromColumn {

@@ -40,6 +40,11 @@ function writeRaggedModel(models: string): void {
 beforeAll(async () => {
   const models = contractRepository(join(folder, "models"), ["two", "count", "batched", "echo_int64"]);
   writeRaggedModel(models);
+  mkdirSync(join(models, "maybe", "1"), { recursive: true });
+  writeFileSync(
+    join(models, "maybe", "config.pbtxt"),
+    'backend: "mock"\ninput [ { name: "a" data_type: TYPE_FP32 dims: 1 }, { name: "b" data_type: TYPE_FP32 dims: 1 optional: true } ]\noutput { name: "y" data_type: TYPE_FP32 dims: 1 }\n',
+  );
   const loopback = { port: 0, address: "127.0.0.1" };
   server = await serve({
     modelRepositories: [models],
@@ -65,6 +70,26 @@ const merlon = (...words: string[]): Promise<Ended> =>
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: Ended) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
   );
+
+test("an optional input is shown, and not part of the line that runs the model", async () => {
+  const { stdout } = await merlon("client", "describe", "maybe");
+  expect(stdout).toMatch(/input +b +FP32 +\[1\] +optional/);
+  expect(stdout).toMatch(/Run it: merlon client infer maybe a=…\n$/);
+});
+
+test.each(["grpc", "http"] as const)(
+  "a model that is not there, over %s: the near name, otherwise those that are",
+  async over => {
+    const url = `${over}://127.0.0.1:${server.ports[over]}`;
+    const near = await merlon("client", "infer", "batchd", "INPUT0=1", "--url", url);
+    expect([near.code, near.stderr]).toEqual([
+      1,
+      "merlon: Request for unknown model: 'batchd' is not found. Did you mean `batched`?\n",
+    ]);
+    const far = await merlon("client", "describe", "recommendations", "--url", url);
+    expect(far.stderr).toMatch(/'recommendations' is not found\. The server has (`\w+`, )+`\w+`(, …)?\n$/);
+  },
+);
 
 test("status, models, describe, load and unload", async () => {
   expect((await merlon("client", "status")).stdout).toMatch(/ready +true/);
@@ -146,8 +171,8 @@ test("stream prints responses as they arrive; bench and stats show the time per 
 
 test("typegen writes models of a server and of a repository alike", async () => {
   const url = `http://127.0.0.1:${server.ports.http}`;
-  expect((await merlon("typegen", "--server", url, "--out", "live.ts")).stdout).toContain("✔ Wrote live.ts: 5 models");
-  expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts")).stdout).toContain("5 models");
+  expect((await merlon("typegen", "--server", url, "--out", "live.ts")).stdout).toContain("✔ Wrote live.ts: 6 models");
+  expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts")).stdout).toContain("6 models");
   const body = (file: string): string => readFileSync(join(folder, file), "utf8").split("\n").slice(1).join("\n");
   expect(body("live.ts")).toBe(body("there.ts"));
   expect(body("there.ts")).toContain('INPUT0: { datatype: "FP32", shape: [-1, 3] }');

@@ -180,6 +180,11 @@ def grouped():
     )
 
 
+def null_keys():
+    """A null is a key of TargetEncoding with a sum and, since the key's values are counted, no rows."""
+    return (["brand"] >> ops.TargetEncoding("bought", kfold=1, p_smooth=10)) + ["price"]
+
+
 def cells(column):
     plain = lambda v: v.value if isinstance(v, pd.Timestamp) else v.item() if hasattr(v, "item") else v
     one = lambda v: [plain(item) for item in v] if isinstance(v, (list, np.ndarray)) else None if v is None or v != v else plain(v)
@@ -215,6 +220,7 @@ def main():
         "every-operator": lambda out: keep(out, every_operator, events(200, 3), events(40, 4), events_schema()),
         "names": lambda out: keep(out, names, odd(80, 7), odd(30, 8)),
         "grouped": lambda out: keep(out, grouped, clicks(60, 9), clicks(40, 10)),
+        "null-keys": lambda out: keep(out, null_keys, table(60, 17, False), table(30, 18, True)),
         "sessions": lambda out: keep(out, sessions, clicks(150, 5), clicks(60, 6)),
         "rees46-preprocess": lambda out: keep(out, tutorials.rees46_preprocess_workflow, tutorials.rees46(150, 11), tutorials.rees46(40, 12)),
         # The day of a session counts from the first day of the rows at hand: they are those of the fit.

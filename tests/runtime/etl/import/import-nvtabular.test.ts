@@ -54,6 +54,8 @@ const withCopy = (work: (folder: string) => Promise<void>) =>
 
 describe("a saved workflow of NVTabular 23.08", () => {
   const half = "warning: node 14 (Normalize): makes float32, not float16; the values are the same or closer.\n";
+  const nulls =
+    "warning: node 2 (TargetEncoding): NVTabular counts no rows for nulls of `brand` in the mean of `bought`. A null is encoded as 0.716667, here too. `merlon fit` counts the rows.\n";
   const minimum = (node: number, at: string) =>
     `warning: node ${node} (UDF): \`.min()\` is ${at}, as of the data given; NVTabular takes it of each partition and request\n`;
   test.each([
@@ -62,6 +64,7 @@ describe("a saved workflow of NVTabular 23.08", () => {
     { name: "sessions", nodes: 19, rowsOf: 60, warnings: "" },
     { name: "grouped", nodes: 3, rowsOf: 40, warnings: "" },
     { name: "names", nodes: 17, rowsOf: 30, warnings: half },
+    { name: "null-keys", nodes: 5, rowsOf: 30, warnings: nulls },
     { name: "rees46-preprocess", nodes: 4, rowsOf: 40, warnings: "" },
     { name: "rees46", nodes: 49, rowsOf: 150, warnings: minimum(44, "2019-10-01 00:29:48") },
     { name: "yoochoose", nodes: 35, rowsOf: 150, warnings: minimum(30, "2019-10-01 02:29:24") },
