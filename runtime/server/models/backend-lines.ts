@@ -38,7 +38,13 @@ export function logModelEnd(log: ServerLog | undefined, config: Described): void
 }
 
 /** `GROUP_0 (CPU device 0)`; a group on several GPUs has an instance of each name on each. */
-function instanceNames({ name, instance_group }: Described, onCpu = false): string[] {
+function instanceNames({ name, backend, instance_group }: Described, onCpu = false): string[] {
+  // Requests that a plan runs side by side, not sessions: one line for all of a group.
+  if (backend === "merlon")
+    return instance_group.map(
+      ({ name: group, count }) =>
+        `${group || name}_0${count > 1 ? ` to ${group || name}_${count - 1}` : ""} (CPU device 0)`,
+    );
   return instance_group.flatMap(group =>
     Array.from({ length: group.count }, (_, i) => `${group.name || name}_${i}`).flatMap(instance =>
       group.kind === "KIND_GPU" && !onCpu

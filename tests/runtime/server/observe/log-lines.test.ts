@@ -6,6 +6,10 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { logInstanceStarts } from "#runtime/server/models/backend-lines.js";
+import { findGpus, type Gpus } from "#runtime/server/models/gpus.js";
+import type { ServerLog } from "#runtime/server/observe/server-log.js";
+import type { ModelInstanceGroup } from "#triton-protos/model-config.js";
 import { repository, startServer } from "../support.js";
 
 test("the settings name the log's file, and a verbose log names each request", async () => {
@@ -55,6 +59,20 @@ test("a back end names itself once, and each model and instance when it starts a
     `"TRITONBACKEND_ModelInstanceFinalize: delete instance state"`,
     `"TRITONBACKEND_ModelFinalize: delete model state"`,
   ]);
+});
+
+test("a plan, which runs many requests side by side, has one line for each group; a graph for a GPU that runs on the CPU says so", () => {
+  const lines = (backend: string, count: number, gpus?: Gpus): string[] => {
+    const found: string[] = [];
+    const log = { info: (_: string, text: string) => found.push(text) } as unknown as ServerLog;
+    const group = { name: "", kind: "KIND_GPU", count, gpus: [0, 1] } as unknown as ModelInstanceGroup;
+    logInstanceStarts(log, { name: "m", backend, instance_group: [group] }, gpus);
+    return found.map(text => text.replace("TRITONBACKEND_ModelInstanceInitialize: ", ""));
+  };
+  expect(lines("merlon", 64)).toEqual(["m_0 to m_63 (CPU device 0)"]);
+  expect(lines("merlon", 1)).toEqual(["m_0 (CPU device 0)"]);
+  expect(lines("onnxruntime", 1)).toEqual(["m_0 (GPU device 0)", "m_0 (GPU device 1)"]);
+  expect(lines("onnxruntime", 2, findGpus("cpu"))).toEqual(["m_0 (CPU device 0)", "m_1 (CPU device 0)"]);
 });
 
 // The words that qa/L0_simple_ensemble searches for.
