@@ -66,10 +66,18 @@ export async function* askModel(
 function requestTensor(config: ModelConfig, name: string, value: TensorValue): RequestTensor {
   const input = config.input.find(one => one.name === name);
   if (!input)
-    throw new RuntimeFault("INVALID_ARGUMENT", `unexpected inference input '${name}' for model '${config.name}'`);
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `unexpected inference input '${name}' for model '${config.name}', which has ${config.input.map(one => `'${one.name}'`).join(", ")}`,
+    );
   const { reshape: _, ...declared } = input;
   const scalar = typeof value !== "object" || value instanceof Uint8Array;
   const sizes = input.dims.map(dim => (dim === -1 ? 1 : dim));
   const lead = config.max_batch_size > 0 ? [scalar && input.data_type !== "TYPE_UINT8" ? 1 : -1] : [];
-  return writeTensor({ ...declared, label_filename: "" }, value, lead, sizes);
+  try {
+    return writeTensor({ ...declared, label_filename: "" }, value, lead, sizes);
+  } catch (error) {
+    if (!(error instanceof RuntimeFault)) throw error;
+    throw new RuntimeFault("INVALID_ARGUMENT", error.message.replace(/^output '/, "input '"), { cause: error });
+  }
 }
