@@ -85,7 +85,7 @@ function readNpy(bytes: Uint8Array, what: string): NpyArray {
     .map(Number);
   if (shape.some(size => !Number.isSafeInteger(size) || size < 0))
     throw new Error(`${what} has the shape (${shape.join(", ")})`);
-  const View = VIEWS[descr as keyof typeof VIEWS];
+  const View = Object.hasOwn(VIEWS, descr) ? VIEWS[descr as keyof typeof VIEWS] : undefined;
   if (!View) throw new Error(`${what} holds ${descr}; ${Object.keys(VIEWS).join(", ")} can be read`);
   if (header.includes("'fortran_order': True") && shape.length > 1)
     throw new Error(`${what} is stored column by column; save it as numpy.ascontiguousarray(...)`);

@@ -48,6 +48,8 @@ describe("fields", () => {
       'h:1,sentinel_password=${P},token="$T",secret=,password=${P}',
     );
     expect(of("token:1,h:2")).toBe("token:1,h:2");
+    expect(of("h:1, sentinel_token=x , db=0, secret = y")).toBe("h:1, db=0");
+    expect(of("h:1, password = $P")).toBe("h:1");
     expect(of(7)).toBe(7);
   });
 });
