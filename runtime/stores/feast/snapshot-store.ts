@@ -16,10 +16,10 @@ import { type Answer, answerFrom, type Held, hold, holdChanges } from "./held-sn
 import { packViews, unpackViews } from "./packed-views.js";
 import { sharedSnapshot } from "./shared-snapshots.js";
 import { takeSnapshot } from "./snapshot.js";
+import type { SnapshotCalls } from "./snapshot-calls.js";
 import type { TableState } from "./snapshot-changes.js";
 import type { SnapshotOrder } from "./snapshot-form.js";
 import type { AllTaken, Taken, ThreadOrder, ThreadReply } from "./snapshot-reply.js";
-import type { SnapshotCalls } from "./snapshot-thread.js";
 import { openSqliteStore } from "./sqlite-store.js";
 import type { FeatureReader, FeatureStore } from "./store.js";
 

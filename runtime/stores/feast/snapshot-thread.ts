@@ -2,29 +2,7 @@
  * Run as a thread: takes snapshots of a SQLite online store, or its changes, and sends them. No request thus waits for the read of a
  * changed store.
  */
-import { moved, serveCalls } from "../../../contract/workers/serve-calls.js";
-import { replyTo, type ThreadOrder, type ThreadReply } from "./snapshot-reply.js";
+import { serveCalls } from "../../../contract/workers/serve-calls.js";
+import { type SnapshotCalls, snapshotCalls } from "./snapshot-calls.js";
 
-export interface SnapshotCalls {
-  read(order: ThreadOrder): ThreadReply;
-}
-
-/** The memory of a reply, which moves: a copy of a large store would hold up the thread that serves. */
-function buffersOf(reply: ThreadReply): ArrayBuffer[] {
-  const found = new Set<ArrayBuffer>();
-  const visit = (value: unknown): void => {
-    if (ArrayBuffer.isView(value)) found.add(value.buffer as ArrayBuffer);
-    // Texts are many, and have none.
-    else if (typeof value === "object" && value !== null && !(Array.isArray(value) && typeof value[0] === "string"))
-      for (const part of Object.values(value)) visit(part);
-  };
-  visit(reply);
-  return [...found];
-}
-
-serveCalls<SnapshotCalls>({
-  read(order) {
-    const reply = replyTo(order);
-    return moved(reply, buffersOf(reply));
-  },
-});
+serveCalls<SnapshotCalls>(snapshotCalls);

@@ -161,8 +161,8 @@ describe("a server that", () => {
   });
 
   test("is only slow keeps its connection", async () => {
-    const server = await fakeRedis(socket => setTimeout(() => socket.write(GOOD), 120));
-    const reader = await readerOf([server.port], 200);
+    const server = await fakeRedis(socket => setTimeout(() => socket.write(GOOD), 600));
+    const reader = await readerOf([server.port], 1000);
     const late = await Promise.allSettled([valuesOf(reader, keysOf(3)), valuesOf(reader, keysOf(1))]);
     expect(late.map(({ status }) => status)).toContain("fulfilled");
     expect(server.connections()).toBe(1);
@@ -177,5 +177,33 @@ describe("a server that", () => {
       code: "UNAVAILABLE",
       message: expect.stringMatching(/can not be reached: Connection is closed/),
     });
+  });
+});
+
+describe("a server that takes connections and never replies", () => {
+  test.each([
+    ["one server", 1],
+    ["a cluster", 2],
+  ])("is away after the deadline (%s)", async (_, count) => {
+    const sockets: Socket[] = [];
+    const ports: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const silent = createServer(socket => void sockets.push(socket.on("error", () => {}).resume()));
+      await once(silent.listen(0, "127.0.0.1"), "listening");
+      onTestFinished(() => {
+        for (const socket of sockets) socket.destroy();
+        silent.close();
+      });
+      ports.push((silent.address() as AddressInfo).port);
+    }
+    await expect(connectHashReader(redisAt(...ports), 300)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringMatching(
+        /can not be reached: it did not answer within 300 ms\. Start it, or correct/,
+      ) as string,
+    });
+    // Its connections are closed.
+    await expect.poll(() => sockets.every(({ destroyed, readableEnded }) => destroyed || readableEnded)).toBe(true);
+    expect(sockets.length).toBeGreaterThan(0);
   });
 });

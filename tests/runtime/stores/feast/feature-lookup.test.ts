@@ -1,0 +1,162 @@
+// A step and the registry of its repository: features per view, the input of each join key, and faults where they disagree.
+import { describe, expect, test } from "vitest";
+import type { Step } from "#contract/plan.js";
+import { column } from "#contract/schema.js";
+import type { FeastView } from "#formats/feast/feast-registry.js";
+import type { FeastRepository } from "#formats/feast/feast-repository.js";
+import { type FeastType, feastType } from "#formats/feast/feast-type.js";
+import { prepareLookup } from "#runtime/stores/feast/feature-lookup.js";
+import { makeStep } from "../../../operators/step.js";
+
+const view = (name: string, keys: readonly string[], features: Readonly<Record<string, FeastType>>): FeastView => ({
+  ...{ name, project: "p", entities: keys, ttlSeconds: null, online: true, source: null, version: 0 },
+  joinKeys: keys.map(key => ({ name: key, type: "INT64" })),
+  features: Object.entries(features).map(([of, type]) => ({ name: of, type, typeNumber: feastType(type).number })),
+  ...{ storeName: name, table: `p_${name}` },
+});
+const users = view("users", ["user_id"], { age: "INT64", tags: "STRING_LIST" });
+const items = view("items", ["item_id"], { age: "FLOAT", price: "DOUBLE" });
+const pairs = view("pairs", ["user_id", "item_id"], { seen: "INT64" });
+const newer: FeastView = { ...view("newer", ["user_id"], {}), features: [{ name: "x", type: null, typeNumber: 99 }] };
+const repository = (...views: FeastView[]) =>
+  ({
+    registry: { views, entities: [], services: [], onDemandViews: [] },
+    registryFile: "/r/registry.db",
+  }) as unknown as FeastRepository;
+const all = repository(users, items, pairs, newer);
+
+type Params = Partial<Step<"queryFeast">["params"]>;
+const lookup = (params: Params, inputs: readonly string[], outputs: readonly ReturnType<typeof column>[], of = all) =>
+  prepareLookup(
+    makeStep("queryFeast", {
+      params: {
+        repository: "r",
+        view: "users",
+        entityColumn: "user_id",
+        onMissing: "null",
+        features: {},
+        ...params,
+      } as never,
+      inputs: { input: inputs },
+      outputs,
+    }),
+    of,
+    "/r",
+  );
+const said = (...of: Parameters<typeof lookup>): string => {
+  try {
+    lookup(...of);
+    return "no fault";
+  } catch (error) {
+    const { code, message } = error as { code: string; message: string };
+    return `${code}: ${message}`;
+  }
+};
+const age = column("age", "int64");
+
+describe("one view", () => {
+  test("is looked up by the only input, whatever its name; an output without a feature is the key", () => {
+    const found = lookup({ features: { age: "age" } }, ["whoever"], [column("whoever", "int64"), age]);
+    expect(found.reads).toEqual([{ view: users, features: [users.features[0]] }]);
+    expect(found.wanted).toEqual([{ schema: age, view: users, feature: users.features[0] }]);
+    expect(found.joins).toEqual([{ name: "user_id", column: "user_id", input: 0 }]);
+  });
+  test("without features is not read", () => {
+    expect(lookup({}, ["user_id"], [column("user_id", "int64")]).reads).toEqual([]);
+  });
+  test("of two keys has an input for each, by name", () => {
+    const params: Params = { view: "pairs", entityColumn: { user_id: "u" }, features: { seen: "seen" } };
+    expect(lookup(params, ["item_id", "u"], [column("seen", "int64")]).joins).toEqual([
+      { name: "user_id", column: "u", input: 1 },
+      { name: "item_id", column: "item_id", input: 0 },
+    ]);
+    const none = "Build the ensemble again.";
+    expect(said(params, ["item_id", "x"], [])).toBe(
+      `INVALID_ARGUMENT: the plan names no column for the join key \`user_id\` of view \`pairs\`. ${none}`,
+    );
+    expect(said(params, ["u"], [])).toBe(
+      `INVALID_ARGUMENT: the plan names no column for the join key \`item_id\` of view \`pairs\`. ${none}`,
+    );
+    expect(said({ ...params, entityColumn: "user_id" }, ["user_id", "item_id"], [])).toBe(
+      `INVALID_ARGUMENT: the plan names no column for the join key \`user_id\` of view \`pairs\`. ${none}`,
+    );
+  });
+  test("of one key and several inputs is looked up by the column's name", () => {
+    expect(lookup({}, ["a", "user_id"], []).joins).toEqual([{ name: "user_id", column: "user_id", input: 1 }]);
+    expect(said({}, ["a", "b"], [])).toMatch(/the join key `user_id` of view `users`/);
+  });
+});
+
+describe("several views", () => {
+  const params: Params = {
+    view: ["users", "items"],
+    entityColumn: { user_id: "user_id", item_id: "item_id" },
+    features: { age: "users:age", price: "items:price", of_item: "items:age" },
+  };
+  test("have the features that are named after them, view by view", () => {
+    const outputs = [column("price", "float64"), age, column("of_item", "float32")];
+    const { reads, wanted, joins } = lookup(params, ["user_id", "item_id"], outputs);
+    expect(reads.map(({ view: of, features }) => [of.name, features.map(({ name }) => name)])).toEqual([
+      ["users", ["age"]],
+      ["items", ["price", "age"]],
+    ]);
+    expect(wanted.map(({ schema }) => schema.name)).toEqual(["age", "price", "of_item"]);
+    expect(joins.map(({ name, input }) => [name, input])).toEqual([
+      ["user_id", 0],
+      ["item_id", 1],
+    ]);
+    const keys = ["user_id", "item_id"].map(name => ({ name, input: ["user_id", "item_id"].indexOf(name) }));
+    expect(
+      lookup({ ...params, view: ["users", "pairs"], features: {} }, ["user_id", "item_id"], []).joins,
+    ).toMatchObject(keys);
+  });
+  test("under other names are the same view by other keys", () => {
+    const found = lookup(
+      {
+        ...{ view: ["reader", "writer"], features: { a: "reader:age", b: "writer:age" } },
+        aliases: {
+          reader: { view: "users", joinKeys: {} },
+          writer: { view: "users", joinKeys: { user_id: "author" } },
+        },
+        entityColumn: { user_id: "user_id", author: "author" },
+      },
+      ["user_id", "author"],
+      [column("a", "int64"), column("b", "int64")],
+    );
+    expect(found.reads.map(({ view: of }) => [of.name, of.aliasOf])).toEqual([
+      ["reader", "users"],
+      ["writer", "users"],
+    ]);
+    expect(found.joins.map(({ name }) => name)).toEqual(["user_id", "author"]);
+  });
+});
+
+describe("a fault", () => {
+  test("names a view, with those that there are", () => {
+    expect(said({ view: "gone" }, ["user_id"], [])).toBe(
+      "NOT_FOUND: the Feast repository /r has no view `gone`; /r/registry.db names `users`, `items`, `pairs`, `newer`.",
+    );
+    expect(said({}, ["user_id"], [], repository())).toBe(
+      "NOT_FOUND: the Feast repository /r has no view `users`; /r/registry.db names none.",
+    );
+  });
+  test("names a feature, and one of another type", () => {
+    const again = "Build the ensemble again.";
+    expect(said({ features: { age: "size" } }, ["user_id"], [age])).toBe(
+      "NOT_FOUND: view `users` has no feature `size`; build the ensemble again.",
+    );
+    expect(said({ features: { age: "age" } }, ["user_id"], [column("age", "int32")])).toBe(
+      `INVALID_ARGUMENT: feature \`users:age\` is INT64 in the registry, and the plan has int32 for \`age\`. ${again}`,
+    );
+    expect(said({ features: { age: "tags" } }, ["user_id"], [column("age", "string")])).toMatch(/is STRING_LIST in/);
+    expect(said({ features: { age: "age" } }, ["user_id"], [column("age", "int64", { list: { min: 0 } })])).toMatch(
+      /is INT64 in/,
+    );
+    expect(said({ features: { age: "tags" } }, ["user_id"], [column("age", "string", { list: { min: 0 } })])).toBe(
+      "no fault",
+    );
+    expect(said({ view: "newer", features: { age: "x" } }, ["user_id"], [age])).toBe(
+      `INVALID_ARGUMENT: feature \`newer:x\` is of Feast's type 99 in the registry, and the plan has int64 for \`age\`. ${again}`,
+    );
+  });
+});
