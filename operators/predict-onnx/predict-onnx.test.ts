@@ -170,6 +170,12 @@ describe("predictOnnx", () => {
         "column `c` is null at row 1. Fill nulls before the model",
       ],
       [
+        "a null in the first row",
+        { name: "x", datatype: "INT64", shape: [-1] },
+        scalars("int64", [null, 1]),
+        "column `c` is null at row 0. Fill nulls before the model",
+      ],
+      [
         "a null in a list",
         { name: "c__values", datatype: "INT64", shape: [-1] },
         { ...lists("int64", [[1], [], [2, 3]]), validity: Uint8Array.of(1, 1, 0) },

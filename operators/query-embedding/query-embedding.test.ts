@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -81,4 +81,16 @@ test("a table of another width than the plan's, none at all, and one that a link
   mkdirSync(join(folder, "in"));
   symlinkSync(join(folder, TABLE), join(folder, "in", TABLE));
   await expect(prepare("queryEmbedding", step(), join(folder, "in"))).rejects.toThrow("names a file that is not read");
+});
+
+test.each(["table.json", "keys.i64", "vectors.f32"])("a table whose %s is a link that leads out", async name => {
+  const copy = join(folder, `linked ${name}`);
+  cpSync(join(folder, TABLE), join(copy, TABLE), { recursive: true });
+  await (await prepare("queryEmbedding", step(), copy)).close?.();
+  rmSync(join(copy, TABLE, name));
+  symlinkSync(join(folder, TABLE, name), join(copy, TABLE, name));
+  await expect(prepare("queryEmbedding", step(), copy)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining("names a file that is not read") as string,
+  });
 });
