@@ -1,5 +1,5 @@
 // Each rule of the check of Arrow files, by one number of a whole file that is changed: the message says which number, and where.
-import { Field, Float64, Int32, Int64, List, Table, tableToIPC, Utf8, vectorFromArray } from "apache-arrow";
+import { Field, Float64, Int32, Int64, List, Null, Table, tableToIPC, Utf8, vectorFromArray } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { checkArrow } from "#formats/arrow/arrow-check.js";
 import { messageOf } from "#formats/arrow/arrow-file.js";
@@ -181,6 +181,15 @@ describe("offsets", () => {
     expect(change(2 ** 16, 2 ** 16 - 2)).toMatch(/offset 65536 at byte BODY is 65534, after 65535/);
     expect(change(count, 0)).toMatch(/offset 65539 at byte BODY is 0, after 65538/);
   });
+});
+
+test("a column of nulls has no buffers, and each type has its own", () => {
+  const table = new Table({
+    nothing: vectorFromArray([null, null], new Null()),
+    i: vectorFromArray([1, 2], new Int32()),
+  });
+  expect(refused(() => {}, table)).toBe("passed");
+  expect(refused(of => of.count(of.buffers, 1), table)).toMatch(/has 1 buffers, and needs more/);
 });
 
 describe("a message", () => {

@@ -205,6 +205,12 @@ describe("entries that lie", () => {
   ])("%s", (_, read, message) => {
     expect(read).toThrow(message);
   });
+  test("a second entry that is only begun", () => {
+    const bytes = zip([{ ...plain, comment: new Uint8Array(60) }], { isWide: false, comment: 0 });
+    const begun = Buffer.concat([bytes.subarray(0, -22), uint32(0x02014b50), Buffer.alloc(6), bytes.subarray(-22)]);
+    begun.writeUInt16LE(2, begun.length - 12);
+    expect(() => zipEntries(begun)).toThrow("its directory says 2 entries, and entry 1 is missing");
+  });
   test("a size of 64 bits without room for it stays as it is", () => {
     const read = broken(
       (bytes, at) => {
