@@ -1,0 +1,35 @@
+/** Orders from `npm run mutate` to the runs of Vitest that it starts, and the journal that these write. */
+import { existsSync, readFileSync } from "node:fs";
+
+/**
+ * @typedef Orders
+ * @property {string} instrumented folder with the sources that have mutants, by their path in the tree
+ * @property {string} journal
+ * @property {readonly string[]} files tests, in the order in which they run
+ * @property {Readonly<Record<string, readonly string[]>>} [byTest] mutants of each test; absent: those that it reaches are noted
+ */
+
+/**
+ * A note also has the `pid` of its process.
+ * @typedef {{ readonly began: string } | { readonly killed: string } | { readonly ended: true } | Reached} Note
+ * @typedef Reached
+ * @property {string} file
+ * @property {readonly string[]} once mutants that are reached outside of tests: by imports and hooks
+ * @property {Readonly<Record<string, readonly string[]>>} tests mutants that each test reaches
+ * @property {Readonly<Record<string, number>>} durations milliseconds of each test
+ * @property {readonly string[]} failed errors of tests that fail without a mutant
+ */
+
+/** @param {string} journal @returns {Note[]} without a line that was cut short */
+export function notesIn(journal) {
+  if (!existsSync(journal)) return [];
+  return readFileSync(journal, "utf8")
+    .split("\n")
+    .flatMap(line => {
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        return [];
+      }
+    });
+}
