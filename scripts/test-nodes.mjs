@@ -2,25 +2,9 @@
 // `npm run test:nodes -- --short 24 26` runs the tests that depend on Node most, under these lines.
 import { parseArgs } from "node:util";
 import { bringNode, runWith } from "./own-node.mjs";
+import { SHORT } from "./short-tests.mjs";
 
 const LINES = ["22", "24", "26"];
-/** Protocols and their sockets, loops over columns, native addons, stores, and the programs. */
-const SHORT = [
-  "tests/triton-protos/",
-  "tests/formats/bytes/",
-  "operators/shared/kernel/",
-  "tests/operators/",
-  "tests/runtime/base/",
-  "tests/runtime/wire/",
-  "tests/runtime/stores/vectors/",
-  "tests/runtime/server/requests/classify",
-  "tests/runtime/server/transport/http1/",
-  "tests/runtime/server/transport/http2/",
-  "tests/cli/doctor/",
-  "tests/cli/ends",
-  "tests/cli/watch-terminal",
-  "tests/run/",
-];
 const HELP = `usage: npm run test:nodes -- [--short] [LINE…]
   LINE     major version of Node: ${LINES.join(", ")} (all)
   --short  protocols, kernels, native parts and programs only
