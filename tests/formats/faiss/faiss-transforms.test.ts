@@ -54,6 +54,29 @@ describe("transforms", () => {
     body.writeUInt8(2, flagAt);
     expect(refusal(2, inner, transform(kind, body, 2, 2))).toBe("whether it is rotated is 2");
   });
+  test("that are cut name the part that is missing", () => {
+    const body = Buffer.concat([
+      f32(0, 0),
+      Buffer.of(0),
+      i32(0),
+      vector(1, 2),
+      vector(3),
+      vector(),
+      linear([3, 0, 0, 4]),
+    ]);
+    const start = BODY + 4 + 4;
+    const whole = around(2, inner, transform("Pcam", body, 2, 2));
+    for (const [bytes, part] of [
+      [3, "the power of eigenvalues"],
+      [7, "epsilon"],
+      [12, "bins"],
+      [28, "the mean"],
+      [40, "eigenvalues"],
+    ] as const)
+      expect(() => readFaissHeader(whole.subarray(0, start + bytes), "x"), part).toThrow(
+        new RegExp(`^x is not a whole FAISS index: ${part} at byte \\d+ takes \\d+ bytes and only \\d follow`),
+      );
+  });
   test("that take dimensions take each of those that there are, or none", () => {
     expect(read(3, inner, transform("RmDT", remap(2, -1), 3, 2)).longestQuery / 1e18).toBeCloseTo(Math.SQRT1_2, 5);
     expect(read(3, inner, transform("RmDT", remap(0, 0), 3, 2)).dimension).toBe(3);

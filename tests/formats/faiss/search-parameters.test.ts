@@ -28,6 +28,12 @@ describe("how an index is searched", () => {
       "is searched with `efSearch` 1000001, and a search allocates that number of candidates; give 1000000 at most",
     );
   });
+  test("of bytes that are not an index are not written", () => {
+    const bytes = readFileSync(join(kinds, "ivf-flat.faiss"));
+    expect(() => writeSearchParameters(bytes.subarray(0, 50), { nprobe: 1 })).toThrow(
+      "the index is not a whole FAISS index",
+    );
+  });
   test.each(readdirSync(kinds).filter(name => name.endsWith(".faiss")))(
     "%s has the parameters that are written",
     name => {

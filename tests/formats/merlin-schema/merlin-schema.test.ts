@@ -82,3 +82,15 @@ test("a broken file is named, with the place", () => {
   );
   expect(() => parseMerlinJson("{", "schema.json")).toThrow(/schema\.json is not a Merlin schema/);
 });
+
+test.each([
+  ["true", ["a", "categorical"]],
+  ["false", ["a"]],
+  [undefined, ["a"]],
+])("a domain that is categorical (%s) has the tag, once", (isCategorical, tags) => {
+  const word = isCategorical === undefined ? "" : ` is_categorical: ${isCategorical}`;
+  const text = (tag: string) =>
+    `feature { name: "x" type: INT int_domain { min: 0 max: 9${word} } annotation { tag: "a"${tag} } }`;
+  expect(parseMerlinPbtxt(text(""), "s")[0]!.tags).toEqual(tags);
+  expect(parseMerlinPbtxt(text(' tag: "categorical"'), "s")[0]!.tags).toEqual(["a", "categorical"]);
+});

@@ -44,6 +44,48 @@ test("a change of one row changes its page", () => {
   db.close();
 });
 
+test("a change on the last overflow page of a row, or in the middle, changes its leaf alone", () => {
+  const db = database(512, 0);
+  const insert = db.prepare("INSERT INTO t (rowid, a) VALUES (?, ?)");
+  // Around the sizes at which a row begins to use overflow pages: 477 bytes of payload are inside, 478 are not.
+  const sizes = [465, 470, 471, 472, 473, 474, 475, 480, 981, 982, 983, 1500, 5000];
+  for (const [i, size] of sizes.entries()) insert.run(10 * i, Buffer.alloc(size, 1));
+  const root = rootOf(db, "t");
+  for (const [i, size] of sizes.entries())
+    for (const at of [0, Math.floor(size / 2), size - 1]) {
+      const before = leafPages(db.serialize(), root)!;
+      const value = Buffer.alloc(size, 1);
+      value[at] = 2 + at;
+      db.prepare("UPDATE t SET a = ? WHERE rowid = ?").run(value, 10 * i);
+      const now = leafPages(db.serialize(), root)!;
+      const changed = changedPages(before, now);
+      expect([size, at, changed.length]).toEqual([size, at, 1]);
+      expect(now.firstRows[changed[0]!]! <= 10 * i && now.lastRows[changed[0]!]! >= 10 * i).toBe(true);
+    }
+  db.close();
+});
+
+test("a tree of 33 levels is read, and a deeper one is not", () => {
+  /** Pages that each have the next as their only child, and a leaf with one row. */
+  const chain = (levels: number): Uint8Array => {
+    const file = Buffer.alloc(512 * levels);
+    file.writeUInt16BE(512, 16);
+    for (let page = 1; page < levels; page++) {
+      const at = 512 * (page - 1) + (page === 1 ? 100 : 0);
+      file[at] = 5;
+      file.writeUInt32BE(page + 1, at + 8);
+    }
+    const leaf = 512 * (levels - 1);
+    file[leaf] = 13;
+    file.writeUInt16BE(1, leaf + 3);
+    file.writeUInt16BE(100, leaf + 8);
+    file.set([2, 7, 0, 0], leaf + 100);
+    return file;
+  };
+  expect([...leafPages(chain(33), 1)!.firstRows]).toEqual([7]);
+  expect(leafPages(chain(34), 1)).toBeUndefined();
+});
+
 test("pages that are not a table of rows, and rowids beyond numbers", () => {
   const db = database(512, 3);
   expect(leafPages(db.serialize(), rootOf(db, "keyed"))).toBeUndefined();
