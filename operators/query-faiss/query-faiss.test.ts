@@ -111,6 +111,14 @@ describe("faults", () => {
       /garbage\.faiss is not a whole FAISS index/,
     );
     await expect(prepare("queryFaiss", step("none.faiss", 3), broken)).rejects.toThrow(/ENOENT.*none\.faiss/);
+    const cut = join(broken, "cut.faiss");
+    await expect(loadIndex(cut)).rejects.toMatchObject({
+      code: "INTERNAL",
+      message: expect.stringMatching(
+        /^[^\n]*cut\.faiss is not a whole FAISS index: [^\n]*only \d+ follow[^\n]*$/,
+      ) as string,
+    });
+    await expect(loadIndex(cut)).rejects.not.toThrow("Start the server again");
     expect(await loadIndex(join(folder, "hnsw-l2.faiss"))).toMatchObject({ dimension: 4, ntotal: 60, metric: "l2" });
   });
 });

@@ -133,3 +133,16 @@ test.each([
 ])("%j is searched so: %s", (header, expected) => {
   expect(isExact(header as never)).toBe(expected);
 });
+
+test("vectors that are far from 0 and near each other are ordered by their distance, which float32 loses in squares", async () => {
+  const far = 4096;
+  const vectors = Array.from({ length: 12 }, (_, i) => [far + (11 - i) / 1024, far]);
+  const index = await build(
+    vectors,
+    "l2",
+    vectors.map((_, i) => BigInt(i)),
+  );
+  const found = await index.search(Float32Array.of(far, far), 1, 5);
+  expect([...found.ids]).toEqual([11n, 10n, 9n, 8n, 7n]);
+  expect([...found.distances]).toEqual([0, 1, 2, 3, 4].map(n => Math.fround((n / 1024) ** 2)));
+});

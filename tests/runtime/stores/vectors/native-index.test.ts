@@ -59,6 +59,22 @@ describe("it is not used", () => {
   });
 });
 
+test("tables that speed searches up may be left out, and the same is found", async () => {
+  const path = join(FIXTURES, "../faiss-kinds/1.15.1/ivf-pq.faiss");
+  const layout = readFaissLayoutFile(path);
+  expect(layout.tables).toBeGreaterThan(0);
+  const [whole, without] = await Promise.all(
+    [layout.room, layout.tables - 1].map(async room => {
+      const index = (await openNativeIndex(path, layout.header, { nprobe: 4 }, { ...layout, room }))!;
+      const query = Float32Array.from({ length: 3 * 8 }, (_, i) => Math.sin(i));
+      const hits = await index.search(query, 3, 10);
+      await index.close();
+      return hits;
+    }),
+  );
+  expect(without!.ids).toEqual(whole!.ids);
+});
+
 describe("searches", () => {
   test("visit the given number of lists", async () => {
     const [one, four] = await Promise.all([open("ivf-l2"), open("ivf-l2", { nprobe: 4 })]);

@@ -42,6 +42,16 @@ describe("the process", () => {
     }
   };
   const DAMAGED = "The file is damaged, or FAISS fails on it. Write it again with `merlon index build`.";
+  test("is a search of the index, where no other is named", async () => {
+    await probeIndex(index, {}, "faiss");
+    const path = write("cut.faiss", flat(2, vectors(6)).subarray(0, -1));
+    await expect(probeIndex(path, {}, "faiss")).rejects.toMatchObject({
+      code: "INTERNAL",
+      message: expect.stringMatching(
+        /cut\.faiss cannot be loaded: a process that opened and searched it first failed: .*cut\.faiss is not a whole FAISS index/,
+      ) as string,
+    });
+  });
   test("that ends well says nothing, whatever it prints", async () => {
     expect(await fault("process.stdout.write('words')")).toBe("passed");
   });

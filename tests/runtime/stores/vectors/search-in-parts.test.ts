@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import type { Excluded } from "#runtime/stores/vectors/protocol.js";
-import { type Find, type Hits, type SearchSize, search } from "#runtime/stores/vectors/search.js";
+import { type Find, type Hits, type SearchSize, search, searchSize } from "#runtime/stores/vectors/search.js";
 
 /** Distances of a query of one number to the ids 0 … ntotal - 1. */
 const nearest = (query: number, ntotal: number, k: number): Hits => {
@@ -54,6 +54,20 @@ const excludedOf = (lists: readonly (readonly number[])[]): Excluded => {
   const offsets = Int32Array.from([0, ...lists.map((_, row) => lists.slice(0, row + 1).flat().length)]);
   return { ids: BigInt64Array.from(lists.flat(), BigInt), offsets };
 };
+
+test("a search takes memory for a query, for its lists, and for hits that are compared again", () => {
+  const header = { kind: "ivf-pq", dimension: 8, ntotal: 100, nlist: 16, nprobe: 4 } as const;
+  const of = (more: object, parameters = {}) =>
+    searchSize({ header: { ...header, ...more } as never, scratch: 1000 }, parameters);
+  const lists = (count: number) => 1000 + 12 * count + 8 * 4;
+  expect(of({})).toEqual({ dimension: 8, ntotal: 100, perQuery: lists(4), perHit: 1 });
+  expect(of({}, { nprobe: 9 }).perQuery).toBe(lists(9));
+  expect(of({}, { nprobe: 99 }).perQuery).toBe(lists(16));
+  expect(of({ nlist: undefined }).perQuery).toBe(lists(0));
+  const refined = { kind: "refine", kFactor: 3, nlist: undefined, inner: header };
+  expect(of(refined)).toMatchObject({ perQuery: lists(4), perHit: 4 });
+  expect(of({ kind: "id-map", nlist: undefined, inner: { ...header, ...refined } })).toMatchObject({ perHit: 4 });
+});
 
 describe("a batch", () => {
   const batch = fc.record({

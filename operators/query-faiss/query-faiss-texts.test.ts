@@ -1,0 +1,162 @@
+// An index with an id map answers texts; a map, an index and a plan that do not belong together are refused by name.
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import type { AnyStep } from "#contract/plan.js";
+import type { ColumnSchema } from "#contract/schema.js";
+import { sumOfFile } from "#formats/folders/manifest.js";
+import { printFittedTable } from "#operators/shared/kernel/fitted-table.js";
+import type { Column } from "#runtime/base/columns/table.js";
+import { column, context, grouped, lists, makeStep, prepareKernel, vectors } from "../../tests/operators/step.js";
+import "../../tests/needs/built.js";
+import { flat, idMap } from "../../tests/walls/support/faiss-file.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-faiss-texts-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+/** Vectors 0, 1, 2, 3 of one dimension. */
+const index = join(folder, "items.faiss");
+writeFileSync(index, flat(1, Float32Array.of(0, 1, 2, 3)));
+const TEXTS = ["zero", "ein", "né", "three"];
+const map = (texts: readonly string[], sum = sumOfFile(index).sha256, name = "id") =>
+  printFittedTable({ [name]: { dtype: "string", values: [...texts] } }, false, new Map([["merlon:index-sha256", sum]]));
+writeFileSync(join(folder, "items.ids.arrow"), map(TEXTS));
+
+interface Options {
+  readonly ids?: string;
+  readonly dtype?: ColumnSchema["dtype"];
+  readonly file?: string;
+  readonly exclude?: boolean;
+  readonly width?: number;
+  readonly isTrusted?: (file: string) => boolean;
+}
+const open = ({
+  ids = "items.ids.arrow",
+  dtype = "string",
+  file = "items.faiss",
+  exclude,
+  width,
+  isTrusted,
+}: Options = {}) =>
+  prepareKernel(
+    makeStep("queryFaiss", {
+      params: { path: "i", topk: 3, includeDistances: true },
+      inputs: { input: ["query"], ...(exclude && { exclude: ["seen"] }) },
+      outputs: [column("ids", dtype, { rows: "s1" }), column("distances", "float32", { rows: "s1" })],
+      artefacts: { index: file, ...(ids && { ids }) },
+    }) as AnyStep,
+    {
+      ...{ folder, models: undefined as never },
+      ...(isTrusted && { isTrusted }),
+      ...(width !== undefined && {
+        schemaOf: () => column("query", "float32", { list: { min: width, max: width } }),
+      }),
+    },
+  );
+const search = async (queries: readonly number[][], options: Options = {}, seen?: Column) => {
+  const kernel = await open(options);
+  try {
+    return await kernel.run({ input: [vectors("float32", queries, 1)], ...(seen && { exclude: [seen] }) }, context());
+  } finally {
+    await kernel.close?.();
+  }
+};
+const fault = (options: Options) =>
+  open(options).then(
+    () => "opened",
+    ({ code, message }: { code: string; message: string }) => `${code}: ${message.replaceAll(folder, "FOLDER")}`,
+  );
+
+describe("texts", () => {
+  test("are those of the nearest vectors, in their order", async () => {
+    const [ids, distances] = await search([[0], [2.9]]);
+    expect(grouped(ids!)).toEqual([
+      ["zero", "ein", "né"],
+      ["three", "né", "ein"],
+    ]);
+    expect(grouped(distances!)[0]).toEqual([0, 1, 4]);
+    expect(ids!.dtype).toBe("string");
+  });
+  test("that are excluded are searched past; unknown ones exclude nothing", async () => {
+    const seen = lists("string", [
+      ["zero", "gone"],
+      ["né", "three"],
+    ]);
+    const [ids] = await search([[0], [2.9]], { exclude: true }, seen);
+    expect(grouped(ids!)).toEqual([
+      ["ein", "né", "three"],
+      ["ein", "zero"],
+    ]);
+  });
+  test("of no rows are none", async () => {
+    const [ids, distances] = await search([]);
+    expect([ids!.rows.count, distances!.rows.count, [...ids!.rows.offsets!]]).toEqual([0, 0, [0]]);
+  });
+});
+
+describe("what does not belong together is refused", () => {
+  test("a plan of another type of ids", async () => {
+    expect(await fault({ dtype: "int64" })).toBe(
+      "INVALID_ARGUMENT: FOLDER/items.faiss has an id map and answers texts, and the plan says int64. Build the ensemble again.",
+    );
+    expect(await fault({ ids: "" })).toBe(
+      "INVALID_ARGUMENT: FOLDER/items.faiss answers int64 ids, and the plan says string. Build the ensemble again.",
+    );
+    expect(await fault({ ids: "", dtype: "int64" })).toBe("opened");
+  });
+  test("a tower of another width; one of this width, or of none that is known, is not", async () => {
+    expect(await fault({ width: 2 })).toBe(
+      "INVALID_ARGUMENT: FOLDER/items.faiss has vectors of 1 numbers, and column `query` holds float32[2]. Build the index with the same tower.",
+    );
+    expect([await fault({ width: 1 }), await fault({})]).toEqual(["opened", "opened"]);
+  });
+  test("a map of another index, unless both files are known to be as they were built", async () => {
+    writeFileSync(join(folder, "other.ids.arrow"), map(TEXTS, "0".repeat(64)));
+    const other = (isTrusted?: Options["isTrusted"]) =>
+      fault({ ids: "other.ids.arrow", ...(isTrusted && { isTrusted }) });
+    const refused =
+      "INVALID_ARGUMENT: FOLDER/other.ids.arrow is not the id map of FOLDER/items.faiss, because it was built for other bytes of the index. Build both again: `merlon index build --text-id …`.";
+    expect(await other()).toBe(refused);
+    expect(await other(() => true)).toBe("opened");
+    expect(await other(file => file.endsWith(".arrow"))).toMatch(/built for other bytes|cannot be loaded/);
+    expect(await other(file => file.endsWith(".faiss"))).toBe(refused);
+  });
+  test.each<[string, Uint8Array, string]>([
+    ["fewer texts", map(TEXTS.slice(1)), "it has 3 texts, and the index 4 vectors"],
+    ["a column of another name", map(TEXTS, undefined, "text"), "it has no column `id` of texts"],
+    [
+      "no index",
+      printFittedTable({ id: { dtype: "string", values: TEXTS } }, false),
+      "it does not say which index it belongs to",
+    ],
+    [
+      "a null",
+      printFittedTable(
+        { id: { dtype: "string", values: TEXTS, validity: Uint8Array.of(1, 1, 0, 1) } },
+        true,
+        new Map([["merlon:index-sha256", sumOfFile(index).sha256]]),
+      ),
+      "a text is null",
+    ],
+  ])("a map with %s", async (_, bytes, message) => {
+    writeFileSync(join(folder, "bad.ids.arrow"), bytes);
+    expect(await fault({ ids: "bad.ids.arrow" })).toContain(`because ${message}. Build both again`);
+  });
+  test("a map outside the folder", async () => {
+    const outside = mkdtempSync(join(tmpdir(), "merlon-outside-"));
+    copyFileSync(join(folder, "items.ids.arrow"), join(outside, "x.arrow"));
+    expect(await fault({ ids: `../${outside.split("/").at(-1)}/x.arrow` })).not.toBe("opened");
+    rmSync(outside, { recursive: true });
+  });
+  test("ids of the index that are not positions of its map", async () => {
+    const file = join(folder, "mapped.faiss");
+    for (const id of [4n, 2n ** 32n, -(2n ** 32n)]) {
+      writeFileSync(file, idMap(flat(1, Float32Array.of(0, 1, 2, 3)), [0n, 1n, 2n, id]));
+      writeFileSync(join(folder, "mapped.ids.arrow"), map(TEXTS, sumOfFile(file).sha256));
+      await expect(search([[3]], { file: "mapped.faiss", ids: "mapped.ids.arrow" })).rejects.toMatchObject({
+        code: "INTERNAL",
+        message: `${file} found the id ${id}, and its id map has the texts of 0 to 3. Build both again.`,
+      });
+    }
+  });
+});
