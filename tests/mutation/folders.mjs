@@ -70,11 +70,11 @@ export const FOLDERS = {
   faiss: {
     sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],
     tests: [
-      "tests/formats/faiss/{faiss-graph,faiss-layout,faiss-transforms,search-parameters,some-ids}.test.ts",
+      "tests/formats/faiss/*.test.ts",
       "tests/runtime/stores/vectors/*.test.ts",
       "tests/runtime/etl/text-ids.test.ts",
       "operators/predict-implicit/*.test.ts",
-      "operators/query-faiss/{query-faiss,query-faiss-damaged,query-faiss-kinds,query-faiss-scan}.test.ts",
+      "operators/query-faiss/{query-faiss,query-faiss-damaged,query-faiss-kinds,query-faiss-scan,query-faiss-texts}.test.ts",
     ],
     time: "about 2,400 mutants; a sample of 60 takes more than 15 minutes on two loaded cores",
   },
@@ -108,7 +108,7 @@ export const FOLDERS = {
       "runtime/wire/json/decimal.ts",
     ],
     tests: [
-      "tests/formats/{arrow,bytes,feast,folders,merlin-schema,npz,onnx,sqlite,tables}/*.test.ts",
+      "tests/formats/{arrow,bytes,feast,folders,hashes,merlin-schema,npz,onnx,sqlite,tables}/*.test.ts",
       "tests/runtime/stores/feast/{feast-every-type,feast-key-versions,feast-new-types,feast-views,feast-written}.test.ts",
       "tests/runtime/stores/embeddings/embedding-table.test.ts",
       "operators/shared/kernel/pandas-hash.test.ts",

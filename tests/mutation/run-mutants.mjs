@@ -1,6 +1,6 @@
 /**
- * Runs mutants in two parts. First all of them run in one process for each test file, switched on and off between its tests. Then those that are left run
- * alone, from the first import on. The second part sees a changed import, and a value that an earlier test left in memory.
+ * Runs mutants in two parts. First all of them run in one process for each test file, switched on and off between its tests. Then some of those that are left
+ * run alone, from the first import on. Imports, hooks or slow tests reach these, or they ended their process.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { notesIn } from "./orders.mjs";
 
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
 /** Nothing is noted for this long where a mutant keeps its process busy. */
-const SILENT_MS = 90_000;
+const SILENT_MS = 180_000;
 /** A test that takes longer runs for the mutants that are left alone. */
 const LONGEST_MS = 5000;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
@@ -120,6 +120,10 @@ async function inTurns(folder, base, coverage, wanted) {
   }
 }
 
+/** Whether a test that reaches the mutant has not run with it, for the time that it takes. */
+const hasSlowTest = ({ tests, durations }, id) =>
+  Object.entries(tests).some(([test, mutants]) => durations[test] > LONGEST_MS && mutants.includes(id));
+
 /**
  * @param mutants with their numbers
  * @param tests patterns of test files
@@ -137,9 +141,11 @@ export async function runMutants(folder, mutants, tests, print) {
       .filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)))
       .toSorted((a, b) => a.ms - b.ms);
   const left = mutants.filter(({ id }) => !killed.has(id) && filesOf(id).length > 0);
-  print(`${killed.size} killed; ${left.length} alone`);
+  const isAlone = ({ id }) => stuck.has(id) || coverage.some(file => file.once.includes(id) || hasSlowTest(file, id));
+  const last = left.filter(isAlone);
+  print(`${killed.size} killed, ${left.length - last.length} survive; ${last.length} alone`);
   const alone = new Map();
-  for (const { id } of left) {
+  for (const { id } of last) {
     const files = filesOf(id);
     const limit = ALONE_MS + ALONE_TIMES * files.reduce((sum, { ms }) => sum + ms, 0);
     const orders = {
@@ -149,12 +155,12 @@ export async function runMutants(folder, mutants, tests, print) {
     };
     const code = await runTests(folder, orders, { env: { __STRYKER_ACTIVE_MUTANT__: id }, args: ["--bail=1"], limit });
     alone.set(id, code === undefined ? "Timeout" : code === 0 ? "Survived" : "Killed");
-    print(`${alone.size} of ${left.length}: ${alone.get(id)}`);
+    print(`${alone.size} of ${last.length}: ${alone.get(id)}`);
   }
   return mutants.map(mutant => ({
     ...mutant,
     status: killed.has(mutant.id)
       ? "Killed"
-      : (alone.get(mutant.id) ?? (stuck.has(mutant.id) ? "Timeout" : "NoCoverage")),
+      : (alone.get(mutant.id) ?? (left.includes(mutant) ? "Survived" : "NoCoverage")),
   }));
 }

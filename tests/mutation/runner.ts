@@ -68,6 +68,7 @@ export default class MutantRunner extends TestRunner {
     } finally {
       switches.currentTestId = undefined;
       this.#durations[id] = performance.now() - began;
+      this.#note({ passed: id });
     }
   }
 
