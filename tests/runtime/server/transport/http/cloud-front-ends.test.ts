@@ -67,6 +67,12 @@ const SAGEMAKER = "application/vnd.sagemaker-triton.binary+json;json-header-size
 test("Vertex AI: health and predictions have the routes that were given, and every other path is 400", async () => {
   const url = `http://127.0.0.1:${server.ports.vertexAi}`;
   expect(server.log.join("")).toContain(`Started Vertex AI HTTPService at 127.0.0.1:${server.ports.vertexAi}`);
+  // A verbose log has each request.
+  await server.post("/v2/logging", { log_verbose_level: 1 });
+  const from = server.log.length;
+  await fetch(`http://127.0.0.1:${server.ports.vertexAi}/health`);
+  await server.post("/v2/logging", { log_verbose_level: 0 });
+  expect(server.log.slice(from).join("")).toMatch(/Vertex AI request: \S+ \/health/);
   expect((await fetch(`${url}/health`)).status).toBe(200);
   expect((await post(server.ports.vertexAi, "/health", "")).status).toBe(405);
   const answer = await post(server.ports.vertexAi, "/predict", plain);

@@ -127,6 +127,21 @@ test("long rows and short ones, nested or not, are one tensor", () => {
   );
 });
 
+test("lists without an element may nest one level deeper", () => {
+  const tooDeep = /JSON nesting depth exceeds maximum allowed limit \(100\)/;
+  const empty = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+  expect(fault(() => read(empty(100), "FP32", 0))).toBeUndefined();
+  expect(fault(() => read(empty(101), "FP32", 0))).toMatch(tooDeep);
+  expect(fault(() => read(empty(100), "BYTES", 0))).toBe("Failed to parse 'data' field: output buffer unavailable");
+  expect(fault(() => read(empty(101), "BYTES", 0))).toMatch(tooDeep);
+});
+
+test("integers of 64 bits in all their digits, one after the other, are printed whole", () => {
+  const values = BigInt64Array.from({ length: 5000 }, (_, i) => -(2n ** 63n) + BigInt(i));
+  const data = new Uint8Array(values.buffer);
+  expect(printElements({ name: "x", datatype: "INT64", shape: [values.length], data })).toBe([...values].join(","));
+});
+
 test("what an element may not be is refused in the same words in long arrays and short ones", () => {
   const plain = Array.from({ length: 60 }, (_, i) => i);
   for (const [datatype, odd] of [
