@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadIndex } from "#runtime/stores/vectors/thread.js";
-import { column, context, grouped, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
+import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
 
 const folder = fileURLToPath(new URL("../../tests/fixtures/faiss", import.meta.url));
 const answers = JSON.parse(readFileSync(join(folder, "answers.json"), "utf8")) as {
@@ -96,6 +96,12 @@ describe("faults", () => {
   test("another dimension, another dtype", async () => {
     await expect(fault({ input: [vectors("float32", [[1, 2]], 2)] })).rejects.toThrow(
       "column `query` holds float32[2] and the index float32[4].",
+    );
+    await expect(fault({ input: [vectors("float64", [[1, 2, 3, 4]], 4)] })).rejects.toThrow(
+      "column `query` holds float64[4] and the index float32[4].",
+    );
+    await expect(fault({ input: [lists("float32", [[1, 2, 3, 4]])] })).rejects.toThrow(
+      "column `query` holds lists of float32 and the index float32[4].",
     );
     await expect(fault({ input: [scalars("float64", [1])] })).rejects.toThrow(
       "column `query` holds float64[1] and the index float32[4].",

@@ -146,3 +146,14 @@ test("vectors that are far from 0 and near each other are ordered by their dista
   expect([...found.ids]).toEqual([11n, 10n, 9n, 8n, 7n]);
   expect([...found.distances]).toEqual([0, 1, 2, 3, 4].map(n => Math.fround((n / 1024) ** 2)));
 });
+
+test("the nearest of many is found by its distance, and not by its product with the query", async () => {
+  const vectors = Array.from({ length: 80 }, (_, i) => [i + 1, 0]);
+  const index = await build(
+    vectors,
+    "l2",
+    vectors.map((_, i) => BigInt(i)),
+  );
+  const found = await index.search(Float32Array.of(1, 0, 80, 0), 2, 2);
+  expect([...found.ids]).toEqual([0n, 1n, 79n, 78n]);
+});

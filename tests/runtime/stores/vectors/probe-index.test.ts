@@ -2,10 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import { type ProbeRequest, probeIndex } from "#runtime/stores/vectors/probe-index.js";
 import { probeSearch } from "#runtime/stores/vectors/probe-search.js";
-import { flat } from "../../../walls/support/faiss-file.js";
+import { flat, refined } from "../../../walls/support/faiss-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-probe-index-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -66,6 +67,35 @@ describe("the process", () => {
     const size = readFileSync(index).length;
     expect(size).toBeLessThan(20_000);
     expect(await fault("setInterval(() => {}, 1000)", 300)).toBe(`ended with SIGKILL after 301 ms. ${DAMAGED}`);
+  });
+});
+
+describe("an index that is opened", () => {
+  const options = process.env.NODE_OPTIONS;
+  afterEach(() => {
+    if (options === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = options;
+  });
+  test("is probed first, unless its file is trusted", async () => {
+    const fault = write("fault.cjs", 'if (process.argv[1]?.includes("probe-child")) process.exit(9);');
+    process.env.NODE_OPTIONS = `--require ${fault}`;
+    const asked: string[] = [];
+    const trusts = (answer: boolean) => (file: string) => {
+      asked.push(file);
+      return answer;
+    };
+    await expect(openIndex(index, {}, "faiss", trusts(false))).rejects.toThrow("ended with exit code 9");
+    await (await openIndex(index, {}, "faiss", trusts(true))).close();
+    await (await openIndex(index, {}, "faiss")).close();
+    expect(asked).toEqual([index, index]);
+  });
+  test("in the thread is searched there: it has that engine's limits", async () => {
+    const path = write("refined.faiss", refined(flat(1, vectors(5000)), flat(1, vectors(5000)), 256));
+    const [thread, native] = [await openIndex(path, {}, "thread"), await openIndex(path, {}, "faiss")];
+    const search = async (of: typeof thread) => of.search(Float32Array.of(0), 1, 4097);
+    await expect(search(thread)).rejects.toThrow("k_factor 256");
+    expect((await search(native)).ids).toHaveLength(4097);
+    await Promise.all([thread.close(), native.close()]);
   });
 });
 
