@@ -139,3 +139,19 @@ describe("files that hold no factors are refused by name", () => {
     expect(() => readImplicitFactors(file)).toThrow(`${file} is no .npz file`);
   });
 });
+
+test("the first user beside one that is not there has its hits", async () => {
+  const { file } = cases[0]!;
+  const search = (users: readonly number[]) =>
+    run(
+      "predictImplicit",
+      step(file, { topk: 2, onMissing: "empty" }),
+      { input: [scalars("int64", users)] },
+      undefined,
+      FIXTURES,
+    );
+  const [[alone], [both, scores]] = [await search([0]), await search([0, 1_000_000])];
+  expect(grouped(alone!)[0]).toHaveLength(2);
+  expect(grouped(both!)).toEqual([grouped(alone!)[0], []]);
+  expect(grouped(scores!).map(row => row.length)).toEqual([2, 0]);
+});
