@@ -61,9 +61,9 @@ export const FOLDERS = {
     sources: ["runtime/stores/feast/", "runtime/stores/embeddings/"],
     tests: [
       "tests/runtime/stores/feast/{build-column,feast-by-statement,feast-every-type,feast-key-versions,feast-new-types}.test.ts",
-      "tests/runtime/stores/feast/{feast-snapshot,feast-store,feast-views,feast-written,feature-lookup,feature-server-call}.test.ts",
+      "tests/runtime/stores/feast/{feast-changes,feast-snapshot,feast-store,feast-views,feast-writer,feast-written,feature-lookup,feature-server,feature-server-call}.test.ts",
       "tests/runtime/stores/feast/{get-features,hmget,push-json,redis-faults,redis-hashes,shared-snapshots}.test.ts",
-      "tests/runtime/stores/feast/{snapshot-calls,snapshot-histories,stores-agree}.test.ts",
+      "tests/runtime/stores/feast/{snapshot-calls,snapshot-histories,sqlite-check,stores-agree}.test.ts",
       "tests/runtime/stores/embeddings/{embedding-table,hot-rows}.test.ts",
       "tests/formats/feast/{feast-key,redis-options}.test.ts",
       "operators/query-feast/*.test.ts",

@@ -83,6 +83,9 @@ describe("one view", () => {
   });
   test("of one key and several inputs is looked up by the column's name", () => {
     expect(lookup({}, ["a", "user_id"], []).joins).toEqual([{ name: "user_id", column: "user_id", input: 1 }]);
+    expect(lookup({ entityColumn: "who" }, ["user_id", "who"], []).joins).toEqual([
+      { name: "user_id", column: "who", input: 1 },
+    ]);
     expect(said({}, ["a", "b"], [])).toMatch(/the join key `user_id` of view `users`/);
   });
 });

@@ -1,0 +1,106 @@
+// A SQLite store that is opened: its check, names in its statements, and how much memory a snapshot of it would take.
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findView } from "#formats/feast/feast-registry.js";
+import { readFeastRepository } from "#formats/feast/feast-repository.js";
+import { CHECK_SUFFIX, removeCheck, writeCheck } from "#formats/feast/store-check.js";
+import { onlyFeatures, quoteName, quoteText } from "#runtime/stores/feast/packed-cells.js";
+import { estimate } from "#runtime/stores/feast/snapshot.js";
+import { checkStore, openDatabase } from "#runtime/stores/feast/sqlite-store.js";
+import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+
+let folder: string;
+let store: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "merlon-sqlite-check-"));
+  const source = { name: "s", path: "s.parquet", timestampField: "event" };
+  const features = [
+    { name: "n", type: "INT64" },
+    { name: "m", type: "INT64" },
+    { name: "t", type: "STRING" },
+  ] as const;
+  const rows = { item_id: [1n, 2n, 3n], n: [1n, 2n, 3n], m: [4n, 5n, 6n], t: ["a", "bb", ""] };
+  writeFeastRepository(folder, {
+    ...{ project: "p", timestamp: 1_700_000_000 },
+    entities: [{ name: "item", joinKey: "item_id", type: "INT64" }],
+    views: [{ name: "v", entities: ["item"], source, features: [...features], rows }],
+  });
+  store = (readFeastRepository(folder).onlineStore as { file: string }).file;
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("names and texts are quoted, also those with quotes", () => {
+  expect([quoteName('a"b""c'), quoteName("a'b")]).toEqual(['"a""b""""c"', '"a\'b"']);
+  expect([quoteText("a'b''c"), quoteText('a"b')]).toEqual(["'a''b''''c'", "'a\"b'"]);
+});
+
+describe("a store with a check", () => {
+  const opened = (change: (file: string) => void): string => {
+    const file = join(folder, "copy.db");
+    copyFileSync(store, file);
+    writeCheck(file);
+    change(file);
+    const db = openDatabase(file);
+    try {
+      checkStore(db, file);
+      return "passed";
+    } catch (error) {
+      const { code, message } = error as { code: string; message: string };
+      return `${code}: ${message.replace(file, "FILE")}`;
+    } finally {
+      db.close();
+    }
+  };
+  const damaged = (file: string) => {
+    const bytes = readFileSync(file);
+    const at = bytes.lastIndexOf("bb");
+    bytes[at] = 99;
+    writeFileSync(file, bytes);
+  };
+  test("is as it was written, or named", () => {
+    expect(opened(() => {})).toBe("passed");
+    expect(opened(damaged)).toMatch(
+      /^UNAVAILABLE: the online store FILE has the checksum sha256:\w{12}, but sha256:\w{12} was written/,
+    );
+    expect(opened(file => writeFileSync(`${file}${CHECK_SUFFIX}`, "{"))).toMatch(
+      /^UNAVAILABLE: .* is not the check of a store/,
+    );
+  });
+  test("may lose it, and is then not compared", () => {
+    expect(
+      opened(file => {
+        damaged(file);
+        removeCheck(file);
+      }),
+    ).toBe("passed");
+  });
+});
+
+describe("an estimate of memory", () => {
+  test("counts cells, the bytes of values and of keys; texts take more", () => {
+    const view = findView(readFeastRepository(folder).registry, "v")!;
+    const db = openDatabase(store);
+    const rows = db.prepare<[], { name: string; bytes: number; key: number }>(
+      "SELECT feature_name AS name, length(value) AS bytes, length(entity_key) AS key FROM p_v",
+    );
+    const of = (names: readonly string[]) => {
+      const some = rows.all().filter(({ name }) => names.includes(name));
+      const sum = (key: "bytes" | "key") => some.reduce((total, row) => total + row[key], 0);
+      const isText = names.includes("t");
+      return some.length * (isText ? 50 : 10) + sum("bytes") * (isText ? 3 : 1.5) + sum("key");
+    };
+    for (const names of [["n"], ["n", "m"], ["n", "m", "t"], ["t"]]) {
+      const features = view.features.filter(({ name }) => names.includes(name));
+      expect([names, estimate(db, { view, features })]).toEqual([names, of(names)]);
+    }
+    const keys = db.prepare<[], Uint8Array>("SELECT DISTINCT entity_key FROM p_v").pluck().all();
+    const read = { view, features: view.features };
+    expect(estimate(db, read, keys)).toBe(estimate(db, read));
+    expect(estimate(db, read, [])).toBe(0);
+    expect(onlyFeatures(view, view.features, "x")).toBe("");
+    expect(onlyFeatures(view, view.features.slice(0, 1), "x")).toBe(` AND x IN ('${view.features[0]!.name}')`);
+    db.close();
+  });
+});
