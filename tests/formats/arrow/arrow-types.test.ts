@@ -209,6 +209,15 @@ describe("the file form", () => {
         `its footer takes ${bytes} bytes`,
       ]);
   });
+  test("has columns of as many rows as its batches, and no more nulls", () => {
+    const { view, root: message } = messageOf(bytesSource(whole), offsetOf(0), metadataOf(0));
+    const node = view.byteOffset - whole.byteOffset + message.table(2)!.structs(1, 16).at;
+    const set = (at: number, value: bigint) => damage(copy => copy.setBigInt64(node + at, value, true))[1];
+    expect(set(0, 2n)).toBe("column `i` has 2 rows and 0 nulls in batch 0 of 3 rows");
+    expect(set(8, -1n)).toBe("column `i` has 3 rows and -1 nulls in batch 0 of 3 rows");
+    expect(set(8, 4n)).toBe("column `i` has 3 rows and 4 nulls in batch 0 of 3 rows");
+    expect(set(16 + 8, 4n)).toBe("column `s` has 3 rows and 4 nulls in batch 0 of 3 rows");
+  });
   test("has texts whose offsets rise and end in their bytes", () => {
     const { columns } = readArrowFile(whole);
     const place = columns[1]![0]!.values.byteOffset - whole.byteOffset;
