@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, posix } from "node:path";
 import { ROOT } from "../setup.mjs";
+import { withPlayground } from "./programs.mjs";
 
 const DOCS = join(ROOT, "docs");
 /** Folder of the site with the files outside docs/. */
@@ -88,7 +89,7 @@ export function stage(target, includes) {
       path.startsWith("docs/") || !statSync(join(ROOT, path)).isDirectory() ? path : posix.join(path, "README.md");
     const place = placeOf(path);
     const relink = (_, link) => {
-      if (/^[a-z]+:|^#/.test(link)) return `](${link})`;
+      if (/^[a-z]+:|^#|^\/playground\//.test(link)) return `](${link})`;
       const [to, anchor] = link.split("#");
       const other = posix.normalize(posix.join(dirname(own), to)).replace(/\/$/, "");
       if (/\.(svg|png)$/.test(other)) return `](${link})`;
@@ -98,13 +99,13 @@ export function stage(target, includes) {
       seen.add(other);
       return `](${posix.relative(dirname(place), placeOf(other))}${anchor === undefined ? "" : `#${anchor}`})`;
     };
-    const text = (path.startsWith("docs/") ? readFileSync(join(ROOT, path), "utf8") : textOf(path)).replaceAll(
-      /^<!-- include: ([\w-]+) -->$/gm,
-      (_, name) => {
-        if (!(name in includes)) throw new Error(`${path} includes ${name}, which nothing makes`);
-        return includes[name];
-      },
-    );
+    const source = path.startsWith("docs/")
+      ? withPlayground(path, readFileSync(join(ROOT, path), "utf8"))
+      : textOf(path);
+    const text = source.replaceAll(/^<!-- include: ([\w-]+) -->$/gm, (_, name) => {
+      if (!(name in includes)) throw new Error(`${path} includes ${name}, which nothing makes`);
+      return includes[name];
+    });
     const out = join(target, place);
     mkdirSync(dirname(out), { recursive: true });
     // Comments are for the tests; VitePress shows them, since it shows pages without raw HTML.

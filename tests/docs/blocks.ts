@@ -9,6 +9,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { wholeText as withAround } from "../../scripts/docs/programs.mjs";
 import { ROOT } from "../run/graph.mjs";
 
 export interface Block {
@@ -84,12 +85,6 @@ function notesAbove(text: string): Readonly<Record<string, string | undefined>> 
 }
 
 /** The block as a whole file: itself, or with the parts that its page omits. */
-export function wholeText({ text, around }: Block): string {
-  if (around === undefined) return text;
-  const file = readFileSync(join(import.meta.dirname, "around", around), "utf8");
-  const parts = file.split(/^(?:\/\/|#) BLOCK\n/m);
-  if (parts.length !== 2) throw new Error(`around/${around} needs one line \`// BLOCK\``);
-  return parts.join(text);
-}
+export const wholeText = ({ text, around }: Block): string => withAround(text, around);
 
 export const placeOf = ({ page, line }: Block): string => `${page}:${line}`;

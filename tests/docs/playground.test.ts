@@ -9,10 +9,12 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "#compiler/index.js";
 import { TemporaryFolder } from "#contract/files/temporary-folder.js";
-import { LONGEST, readLink, writeLink } from "../../scripts/docs/playground/link.mjs";
+import { LONGEST, linkToExample, readLink, writeLink } from "../../scripts/docs/playground/link.mjs";
+import { kindOf, withPlayground } from "../../scripts/docs/programs.mjs";
 import { launchChromium } from "../needs/chromium.js";
 import { buildPlayground } from "../needs/site.js";
 import { ROOT } from "../run/graph.mjs";
+import { blocksOf, PAGES, wholeText } from "./blocks.js";
 import { serveFolder } from "./static-server.js";
 import "../needs/built.js";
 
@@ -142,32 +144,66 @@ const programs = readdirSync(SAMPLES, { recursive: true, encoding: "utf8" })
   .sort()
   .filter((_, i) => process.env.MERLON_ALL_SAMPLES || i % 4 === 0);
 
-test("the golden programs get the diagnostics that they get in Node", async () => {
+/** Compiles programs in a worker of the page. @returns the diagnostics of each */
+async function compileInPage(
+  linked: readonly { readonly file: string; readonly text: string }[],
+): Promise<readonly (readonly string[])[]> {
   // As text: Vitest would replace the `import()` of a function.
-  const found = (await page.evaluate(`(async names => {
+  return (await page.evaluate(`(async programs => {
     const { startCompiler } = await import("./page-parts.js");
     const compiler = startCompiler(new URL("compiler.js", location.href));
-    const { files } = await (await fetch("examples.json")).json();
-    const results = {};
-    for (const name of names) {
-      const text = new TextDecoder().decode(Uint8Array.from(atob(files[name]), char => char.charCodeAt(0)));
-      const { diagnostics } = await compiler.call("compile", { file: name, text });
-      results[name] = diagnostics.map(({ code, line, column, message }) => line + ":" + column + " " + code + " " + message);
+    const results = [];
+    for (const program of programs) {
+      const { diagnostics } = await compiler.call("compile", program);
+      results.push(diagnostics.map(({ code, line, column, message }) => line + ":" + column + " " + code + " " + message));
     }
     return results;
-  })(${JSON.stringify(programs)})`)) as Readonly<Record<string, readonly string[]>>;
+  })(${JSON.stringify(linked)})`)) as readonly (readonly string[])[];
+}
+
+const sample = (file: string) => ({ file, text: readFileSync(join(SAMPLES, file), "utf8") });
+
+test("the golden programs get the diagnostics that they get in Node", async () => {
+  const found = await compileInPage(programs.map(sample));
   const plain = (text: string) =>
     text
       .replaceAll(`${relative(ROOT, SAMPLES)}/`, "")
       .replaceAll(`${SAMPLES}/`, "")
       .replaceAll("/project/", "");
-  for (const name of programs) {
+  for (const [i, name] of programs.entries()) {
     const { diagnostics } = await compile(join(SAMPLES, name));
     const expected = diagnostics.map(({ code, line, column, message }) => `${line}:${column} ${code} ${message}`);
-    expect(found[name]!.map(plain), name).toEqual(expected.map(plain));
+    expect(found[i]!.map(plain), name).toEqual(expected.map(plain));
   }
   expect(programs.length).toBeGreaterThan(20);
 }, 300_000);
+
+describe("the programs of the documentation", () => {
+  const docs = PAGES.filter(path => path.startsWith("docs/"));
+  /** Links of each page, as the site has them. */
+  const linksOf = (path: string) =>
+    [
+      ...withPlayground(path, readFileSync(join(ROOT, path), "utf8")).matchAll(
+        /\[Open in the playground\]\(\/playground\/index\.html#([^)]+)\)/g,
+      ),
+    ].map(([, fragment]) => readLink(fragment!));
+
+  test("have a link each, and those of the reader's own files none", () => {
+    for (const path of docs) {
+      const expected = blocksOf(path).filter(block => block.sample || kindOf(wholeText(block)));
+      const readsOwnFiles = /own-(?:index|models)\.md$/.test(path);
+      expect(linksOf(path).length, path).toBe(readsOwnFiles ? 0 : expected.length);
+    }
+  });
+
+  test("compile as their links open them", async () => {
+    const linked = docs.flatMap(linksOf).map(link => (link!.text === undefined ? sample(link!.file) : link!));
+    const unique = [...new Map(linked.map(link => [writeLink(link), link])).values()];
+    const found = await compileInPage(unique as { file: string; text: string }[]);
+    expect(unique.map(({ file }, i) => [file, found[i]])).toEqual(unique.map(({ file }) => [file, []]));
+    expect(unique.length).toBeGreaterThan(30);
+  }, 300_000);
+});
 
 describe("a link", () => {
   test("opens with its text in another page", async () => {
@@ -180,13 +216,35 @@ describe("a link", () => {
     await other.close();
   }, 180_000);
 
+  test("to an example opens it, and one to no example opens the first one", async () => {
+    for (const [name, text] of [
+      ["ensemble-branches/main.ensemble.ts", 'ensemble("branches"'],
+      ["ensemble-branches/nothing.ensemble.ts", 'ensemble("recommend"'],
+    ] as const) {
+      const other = await openPage(`#${linkToExample(name)}`);
+      expect(await editor(other).textContent()).toContain(text);
+      await other.close();
+    }
+  }, 180_000);
+
   test("that is damaged, hostile or large is ignored", () => {
     const link = (file: string, text = "x") => readLink(`#${writeLink({ file, text })}`);
     expect(link("a/b.workflow.ts")).toEqual({ file: "a/b.workflow.ts", text: "x" });
     for (const file of ["../b.ts", "a/../../b", "/etc/passwd", "a", "a/b/c", "a/.."])
       expect(link(file), file).toBeUndefined();
     expect(link("a/b.ts", " ".repeat(2 * LONGEST))).toBeUndefined();
-    for (const fragment of ["", "#code=", "#code=AAAA", "#code=!!", "#other", `#code=${"A".repeat(100_000)}`])
+    expect(readLink("#example=a/main.ensemble.ts")).toEqual({ file: "a/main.ensemble.ts" });
+    for (const fragment of [
+      "",
+      "#example=",
+      "#example=../b",
+      "#example=a/../b",
+      "#code=",
+      "#code=AAAA",
+      "#code=!!",
+      "#other",
+      `#code=${"A".repeat(100_000)}`,
+    ])
       expect(readLink(fragment), fragment.slice(0, 20)).toBeUndefined();
   });
 });

@@ -5,6 +5,7 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile, printDiagnostics } from "#compiler/index.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { folderOf as playgroundFolder, kindOf as programKind, SEEN } from "../../scripts/docs/programs.mjs";
 import { ROOT } from "../run/graph.mjs";
 import { type Block, blocksOf, PAGES, placeOf, wholeText } from "./blocks.js";
 import { makeProject } from "./scratch-project.js";
@@ -14,8 +15,7 @@ const blocks = PAGES.flatMap(blocksOf).filter(
   ({ language, notRun, file, by }) => language === "ts" && [notRun, file, by].every(note => note === undefined),
 );
 const excerpts = blocks.filter(({ page, sample }) => sample !== undefined || page === "CONTRIBUTING.md");
-const kindOf = (block: Block): string | undefined =>
-  /^export default (ensemble|workflow)\(/m.exec(wholeText(block))?.[1];
+const kindOf = (block: Block): string | undefined => programKind(wholeText(block));
 const programs = blocks.filter(block => !excerpts.includes(block) && kindOf(block) !== undefined);
 const others = blocks.filter(block => !excerpts.includes(block) && kindOf(block) === undefined);
 /** As test titles: `README.md:22`. */
@@ -30,29 +30,11 @@ beforeAll(() => {
   for (const name of ["samples", "seen"]) mkdirSync(at(name));
   for (const name of ["etl", "features", "index", "models"])
     symlinkSync(join(ROOT, "tests", "samples", "artefacts", name), at("samples", name));
-  writeFeastRepository(at("seen", "features"), {
-    project: "shop",
-    timestamp: 0,
-    entities: [{ name: "user_id", joinKey: "user_id", type: "INT64", description: "" }],
-    views: [
-      {
-        name: "user_seen",
-        entities: ["user_id"],
-        features: [{ name: "seen_items", type: "BYTES" }],
-        source: { name: "seen", path: "seen.parquet", timestampField: "time" },
-        rows: { user_id: [1n], seen_items: [Buffer.from("MBF1")] },
-      },
-    ],
-  });
+  writeFeastRepository(at("seen", "features"), SEEN);
 });
 
-/** The folder whose artefacts a page's programs read. */
-const folderOf = ({ page }: Block): string =>
-  ({
-    "docs/reference/language.md": "samples",
-    "docs/guides/leaving-merlin.md": "samples",
-    "docs/reference/bloom-filters.md": "seen",
-  })[page] ?? "";
+/** The folder whose artefacts a page's programs read; the project itself has those of the shop. */
+const folderOf = ({ page }: Block): string => ({ artefacts: "samples", seen: "seen" })[playgroundFolder(page)] ?? "";
 
 test.each(named(programs))("the program at %s compiles", async (_, block) => {
   const file = at(folderOf(block), `${basename(block.page, ".md")}-${block.line}.${kindOf(block)}.ts`);

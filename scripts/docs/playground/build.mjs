@@ -1,9 +1,10 @@
 // dist/ and tests/samples → the playground: the compiler for a browser, as a folder of files that any web server serves.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { folders, samples } from "./projects.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -114,25 +115,6 @@ async function installedFiles() {
   );
 }
 
-/** The golden programs, with the artefacts that they name. */
-function examples() {
-  const samples = join(ROOT, "tests/samples");
-  const files = {};
-  const programs = [];
-  const visit = folder => {
-    for (const name of readdirSync(folder).sort()) {
-      const path = join(folder, name);
-      if (statSync(path).isDirectory()) visit(path);
-      else if (statSync(path).size <= 200_000)
-        files[relative(samples, path).split(sep).join("/")] = readFileSync(path).toString("base64");
-      if (/\.(?:ensemble|workflow)\.ts$|\.merlon$/.test(name) && folder !== join(samples, "artefacts"))
-        programs.push(relative(samples, path).split(sep).join("/"));
-    }
-  };
-  visit(samples);
-  return { files, programs };
-}
-
 /**
  * @param out folder to write
  * @param packages folder with the playground's packages in `node_modules`
@@ -144,7 +126,9 @@ export async function buildPlayground(out, packages) {
   await bundle({ program: join(HERE, "program.mjs"), dsl: join(DIST, "compiler/dsl/index.js") }, packages, out);
   await bundle({ page: join(HERE, "page.mjs"), "page-parts": join(HERE, "compiler-client.mjs") }, packages, out);
   writeFileSync(join(out, "files.json"), JSON.stringify(await installedFiles()));
-  writeFileSync(join(out, "examples.json"), JSON.stringify(examples()));
+  writeFileSync(join(out, "examples.json"), JSON.stringify(samples()));
+  for (const [name, files] of Object.entries(await folders()))
+    writeFileSync(join(out, `files-${name}.json`), JSON.stringify(files));
   const require = createRequire(join(packages, "package.json"));
   copyFileSync(require.resolve("sql.js/dist/sql-wasm-browser.wasm"), join(out, "sql-wasm.wasm"));
   for (const name of ["index.html", "page.css"]) copyFileSync(join(HERE, name), join(out, name));

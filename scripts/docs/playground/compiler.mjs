@@ -21,11 +21,24 @@ function write(path, content) {
   vol.writeFileSync(path, content);
 }
 
+/** Folders of the project with files of their own, and the promise of those that were needed. */
+const FOLDERS = { shop: undefined, seen: undefined };
+
+function writeFiles(files) {
+  for (const [path, content] of Object.entries(files)) write(`${PROJECT}/${path}`, fromBase64(content));
+}
+
+/** Loads the files that programs in the folder of `file` read. */
+async function loadFolder(file) {
+  const folder = file.slice(0, file.indexOf("/"));
+  if (!Object.hasOwn(FOLDERS, folder)) return;
+  FOLDERS[folder] ??= fetchJson(`files-${folder}.json`).then(writeFiles);
+  await FOLDERS[folder];
+}
+
 const ready = Promise.all([
   fetchJson("files.json").then(files => vol.fromJSON(files, "/")),
-  fetchJson("examples.json").then(({ files }) => {
-    for (const [path, content] of Object.entries(files)) write(`${PROJECT}/${path}`, fromBase64(content));
-  }),
+  fetchJson("examples.json").then(({ files }) => writeFiles(files)),
   loadSqlite(asset("sql-wasm.wasm")),
 ]);
 
@@ -57,6 +70,7 @@ const calls = {
   /** @param argument `file`: path in the project; `text`: of it */
   async compile({ file, text }) {
     const path = `${PROJECT}/${file}`;
+    await loadFolder(file);
     write(path, text);
     const compiled = await compile(path);
     const diagnostics = compiled.diagnostics.map(({ code, severity, message, help, line, column, site }) => ({

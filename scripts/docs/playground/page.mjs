@@ -1,4 +1,4 @@
-// The page: an editor, and what the compiler makes of its text.
+// The page: an editor, and the results of the compiler.
 import { javascript } from "@codemirror/lang-javascript";
 import { forceLinting, linter, lintGutter } from "@codemirror/lint";
 import { EditorView } from "@codemirror/view";
@@ -18,6 +18,8 @@ const { files, programs } = await (await fetch("examples.json")).json();
 const exampleText = name => new TextDecoder().decode(Uint8Array.from(atob(files[name]), char => char.charCodeAt(0)));
 
 let file = START;
+/** The folder whose files the list of files has. */
+let listed = "";
 /** HTML of the explained graph; undefined while there is none. */
 let graph;
 const view = new EditorView({
@@ -60,6 +62,7 @@ async function compileText({ state: { doc } }) {
       ? `Compiled in ${Math.round(performance.now() - began)} ms`
       : `${count} ${count === 1 ? "error" : "errors"}`,
   );
+  if (folderOf(file) !== listed) await showProject();
   return compiled.diagnostics
     .filter(({ start }) => start !== undefined)
     .map(({ start, end, severity, message, help }) => ({
@@ -89,7 +92,11 @@ function showResults({ ok, diagnostics, page, plan, files: written = [], refused
   );
 }
 
+const folderOf = path => path.split("/")[0];
+
+/** Lists the files of the project. A program's folder is loaded when the program is compiled. */
 async function showProject() {
+  listed = folderOf(file);
   showFiles(byId("project"), await compiler.call("list"), "");
 }
 
@@ -104,7 +111,7 @@ byId("share").onclick = async () => {
 byId("add").onclick = () => byId("files").click();
 byId("files").onchange = async ({ target }) => {
   for (const one of target.files)
-    await compiler.call("add", { file: `${file.split("/")[0]}/${one.name}`, bytes: await one.arrayBuffer() });
+    await compiler.call("add", { file: `${folderOf(file)}/${one.name}`, bytes: await one.arrayBuffer() });
   target.value = "";
   await showProject();
   forceLinting(view);
@@ -113,10 +120,15 @@ byId("files").onchange = async ({ target }) => {
 showTabs(document.querySelector("[role=tablist]"), panel => {
   if (panel.id === "graph") showPage(panel, graph);
 });
-window.onhashchange = () => {
+/** @returns file and text of the address; undefined if it has no program */
+function linkedProgram() {
   const linked = readLink(location.hash);
+  if (linked === undefined || linked.text !== undefined) return linked;
+  return programs.includes(linked.file) ? { file: linked.file, text: exampleText(linked.file) } : undefined;
+}
+window.onhashchange = () => {
+  const linked = linkedProgram();
   if (linked && linked.text !== view.state.doc.toString()) open(linked.file, linked.text);
 };
-const linked = readLink(location.hash);
-open(linked?.file ?? START, linked?.text ?? exampleText(START));
-showProject().catch(error => showProblem(error.message));
+const first = linkedProgram() ?? { file: START, text: exampleText(START) };
+open(first.file, first.text);

@@ -27,7 +27,7 @@ function link(modules) {
     let text = "";
     let at = 0;
     for (const { type, specifier, start, end } of parse(code)[0]) {
-      // An `import()` of what is computed is left alone: it finds nothing.
+      // An `import()` of a computed name is left alone: it finds nothing.
       if (specifier === undefined || specifier === null) continue;
       const target = urlOf(specifier, url);
       text += code.slice(at, start) + (type === "dynamic" ? JSON.stringify(target) : target);
