@@ -22,8 +22,8 @@ export const checkCommand = (): Command =>
         .choices(["pretty", "json", "github"])
         .default("pretty"),
     )
-    .option("-w, --watch", "check again whenever a file or an artefact changes")
-    .addOption(new Option("--fix", "correct misspelt names and the like in the files").conflicts("watch"))
+    .option("-w, --watch", "check again when a file or artefact changes")
+    .addOption(new Option("--fix", "correct the files, such as misspelled names").conflicts("watch"))
     .addHelpText(
       "after",
       `

@@ -9,6 +9,6 @@ const NO_ROOM = /\b(ENOSPC|EDQUOT|EFBIG)\b|No space left on device|Disk quota ex
 export function failureText(error: unknown): string {
   const message = packageFault(error) ?? (error as Error).message;
   return NO_ROOM.test(message)
-    ? `${message.replace(/\.$/, "")}. There is no space to write: free some, or write to another folder (\`--out\`; TMPDIR for temporary files).`
+    ? `${message.replace(/\.$/, "")}. There is no space to write: free some, or write to another folder with \`--out\`, or TMPDIR for temporary files.`
     : message;
 }

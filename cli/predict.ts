@@ -19,7 +19,7 @@ export const predictCommand = (): Command =>
     .argument("<model>", "*.onnx; each input takes the column of its name")
     .requiredOption("-d, --data <paths...>", "Parquet or CSV: files, folders or quoted globs")
     .requiredOption("-o, --out <file>", "Parquet file to write")
-    .option("-k, --keep <columns>", "columns of the data to carry along: a, or a=b under another name", keptNames)
+    .option("-k, --keep <columns>", "additional columns of the data (a, or a=b under another name)", keptNames)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addHelpText(

@@ -23,7 +23,7 @@ export function createProgram(version: string): Command {
     .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
     .version(version)
     // Taken before commander sees it, since it may stand after the command.
-    .option("--no-color", "print without colors; also NO_COLOR, and FORCE_COLOR for the opposite")
+    .option("--no-color", "print without colors (also NO_COLOR; FORCE_COLOR forces them)")
     .addHelpText(
       "after",
       `
@@ -43,7 +43,7 @@ The usual way through:
 /** Mistakes in the words of any command begin as all errors do, and end with the way to its help. */
 function sayAlike(command: Command): void {
   command
-    .showHelpAfterError("(add --help for what it takes)")
+    .showHelpAfterError("(add --help for its arguments and options)")
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "merlon: ")) });
   for (const one of command.commands) sayAlike(one);
 }

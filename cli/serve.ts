@@ -139,7 +139,7 @@ export async function serve(words: readonly string[]): Promise<void> {
     const folder =
       stray !== undefined && existsSync(stray) ? `. Name a repository with its flag: --model-repository ${stray}` : "";
     process.stderr.write(
-      `merlon: ${lines.join("\n")}${guess && `.${guess}`}${folder}\n(add --help for what it takes)\n`,
+      `merlon: ${lines.join("\n")}${guess && `.${guess}`}${folder}\n(add --help for its arguments and options)\n`,
     );
     process.exit(1);
   }

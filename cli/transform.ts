@@ -24,15 +24,12 @@ export const transformCommand = (): Command =>
   new Command("transform")
     .description("apply a fitted workflow to data, and write Parquet or Arrow")
     .argument("<workflow>", "folder that `merlon fit` wrote")
-    .requiredOption("-d, --data <paths...>", "Parquet, CSV, JSON lines or Arrow: files, folders or quoted globs")
-    .requiredOption(
-      "-o, --out <path>",
-      "NAME.parquet or NAME.arrow for one file; else a folder with one file per input file",
-    )
-    .option("-k, --keep <columns>", "columns of the data to carry along: a, or a=b under another name", keptNames)
-    .option("--out-files <n>", "split the rows evenly over so many files of the folder")
-    .option("--shuffle [seed]", "put the rows in a random order; the same seed gives the same order (default 0)")
-    .option("--partition-by <columns>", "make folders of these columns' values, as Hive has them", names)
+    .requiredOption("-d, --data <paths...>", "files, folders or globs (Parquet, CSV, JSON lines, Arrow)")
+    .requiredOption("-o, --out <path>", "file (NAME.parquet, NAME.arrow), or folder (one file per input file)")
+    .option("-k, --keep <columns>", "additional columns of the data (a, or a=b under another name)", keptNames)
+    .option("--out-files <n>", "number of output files, of equal size")
+    .option("--shuffle [seed]", "random order of the rows, by seed (default 0)")
+    .option("--partition-by <columns>", "one folder for each value, as in Hive", names)
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
     .addOption(engineOption())

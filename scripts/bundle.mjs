@@ -1,6 +1,6 @@
 // dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred, and `merlon` as a
-// program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and what only
-// a few models need, stay outside. What cli/code-cache.ts runs is CommonJS: `vm.Script` takes V8's cached data.
+// program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and those that
+// only a few models need, stay outside. What cli/code-cache.ts runs is CommonJS: `vm.Script` takes V8's cached data.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { rolldown } from "rolldown";

@@ -324,7 +324,7 @@ function wayOfOperator(
   file: ts.SourceFile,
   areNodes: boolean,
 ): string {
-  if (["&", "&&", ","].includes(operator) && areNodes) return "Columns stand side by side with `+`: `left + right`.";
+  if (["&", "&&", ","].includes(operator) && areNodes) return "Put columns side by side with `+`: `left + right`.";
   if (areNodes && /^[*/%]$|^\*\*$|^[<>=!]=+$/.test(operator))
     return `Compute with a function of the row: \`(left + right) >> lambdaOp(row => row.x ${operator} row.y, { name: "z" })\`.`;
   if (["|", ">>>", ">", "||", "&&", "=>"].includes(operator)) return "Operators are applied with `>>`.";
@@ -332,7 +332,7 @@ function wayOfOperator(
   if (operator === "+" && ts.isStringLiteralLike(right))
     return `Write columns to add as a list: \`+ [${right.getText(file)}]\`.`;
   if (operator === "+" && ts.isStringLiteralLike(left))
-    return `Columns stand in a list: \`[${left.getText(file)}] + …\`.`;
+    return `Write columns in a list: \`[${left.getText(file)}] + …\`.`;
   const number = [right, left].find(ts.isNumericLiteral)?.text ?? "2";
   return `Compute with a function of the value: \`node >> lambdaOp(x => x ${operator} ${number})\`.`;
 }

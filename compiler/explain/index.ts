@@ -86,6 +86,6 @@ export async function explainDiff(
 /** The picture of a built plan alone, for a page that has the style. @throws Error where there is no plan */
 export async function drawPlan(path: string): Promise<string> {
   const target = await loadTarget(path);
-  if (!target.ok) throw new Error(`${path} is no built plan.`);
+  if (!target.ok) throw new Error(`${path} is not a built plan.`);
   return drawPicture(layOut(explainPlan(target.plan, target), "steps"));
 }

@@ -24,7 +24,7 @@ import type { Lowering } from "../shared/onnx/lowering.js";
 export const choose: Lowering<"choose"> = (step, { input, yes, no }, { g, note }) => {
   const [condition] = input as [LoweredColumn];
   note(
-    `step \`${step.label}\` computes both branches for every request, so an error in one of them (\`onMissing: "error"\`) fails the request even if no row takes that branch.`,
+    `step \`${step.label}\` computes both branches for every request. An error in one of them (\`onMissing: "error"\`) fails the request even if no row takes that branch.`,
   );
   const held =
     condition.dtype === "bool" ? condition.values : not(g, equal(g, condition.values, scalar(g, "int64", 0n)));

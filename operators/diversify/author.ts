@@ -14,9 +14,9 @@ import { type ColumnsOfNode, inferOrdering, type OrderingRule } from "../shared/
  * candidates. Similarity is the cosine of embeddings, and a vector of zeros has the same distance to all. Scores and vectors that are not
  * finite are errors that name the candidate.
  *
- * - `"mmr"`: the largest balance · score − (1 − balance) · likeness to the nearest one taken (Carbonell and Goldstein, 1998).
- * - `"dpp"`: greedy search for the most probable set of a determinantal point process (Chen, Zhang and Zhou, 2018) with quality
- *   exp(balance / (2 (1 − balance)) · score) and likeness (1 + cosine) / 2.
+ * - `"mmr"`: the largest `balance · score − (1 − balance) · likeness` to the nearest candidate taken. Carbonell and Goldstein, 1998.
+ * - `"dpp"`: greedy search for the most probable set of a determinantal point process. Quality is
+ *   `exp(balance / (2 (1 − balance)) · score)`, likeness `(1 + cosine) / 2`. Chen, Zhang and Zhou, 2018.
  * @param relevance one column of scores, one per candidate
  * @param embedding one column of vectors of fixed length, one per candidate
  * @param options.topk how many; fewer where there are fewer candidates @default 10

@@ -19,7 +19,7 @@ type Options = Omit<OpParamsInput["fillMissing"], "fillValue">;
 
 /**
  * Replaces nulls by `fillValue`. Names and dtypes stay.
- * @param fillValue number for numbers, text for strings
+ * @param fillValue number for numbers, text for strings, true or false for bools. Columns of each kind need a call of their own
  * @example ["price"] >> fillMissing(0)
  */
 export function fillMissing(

@@ -20,8 +20,8 @@ type Stat = OpParams["joinGroupby"]["stats"][number];
  * the left is one key of several columns. A key not seen has count 0 and nulls (NVTabular raises). NVTabular's JoinGroupby.
  * @param stats `"count"`, `"sum"`, `"mean"`, `"std"`, `"var"`, `"min"`, `"max"`
  * @param of columns to take statistics of; read while fitting alone
- * @param options.nvtabularNulls divides mean, variance and deviation by all rows of the key, including nulls, and sums nothing to 0, for
- * models that were trained with NVTabular @default false
+ * @param options.nvtabularNulls for models that were trained with NVTabular. Divides mean, variance and deviation by all rows of the key,
+ * including nulls. The sum of no values is 0 @default false
  * @example ["brand", ["brand", "city"]] >> joinGroupby(["count", "mean"], events["price"])
  */
 export const joinGroupby = (

@@ -53,9 +53,10 @@ export interface QueryFeastOptions<View extends string = string, Feature extends
   /** Features to read; by default all of the view. If two views have one of a name, write `view:feature`. */
   readonly features?: readonly Feature[];
   /**
-   * The rule for a feature of an unknown entity, or one that is older than `ttl`: an error that names the key, null, a value (`{ default: 0
-   * }`), or (`"drop"`) its candidate is dropped. It holds for all features or for one by column (`{ age: "null", brand: { default: "none" }
-   * }`). A stored null is a value: it stays null or becomes the default. It is not an error, and its candidate is kept.
+   * The rule for a feature of an unknown entity, or one that is older than `ttl`. `"error"` names the key, `"null"` gives null,
+   * `{ default: 0 }` gives the value, and `"drop"` drops the candidate. It holds for all features, or for one by column:
+   * `{ age: "null", brand: { default: "none" } }`. A stored null is a value: it stays null or becomes the default. It is not an error, and
+   * its candidate is kept.
    * @default "error"
    */
   readonly onMissing?: OpParams["queryFeast"]["onMissing"];

@@ -50,7 +50,7 @@ export const RULES = [
     instead: "needs, requires, has, finds, reads",
     allow: [
       [
-        /\b(you|users?|people|person|readers?|authors?|we|who) (may |might |can |also |still )?(wants?|knows|thinks?|likes|wishes|cares?)\b/i,
+        /\b(you|I|users?|people|person|readers?|authors?|we|who) (may |might |can |also |still )?(wants?|knows|thinks?|likes|wishes|cares?)\b/i,
         "people do",
       ],
       [/\bwith care\b|\btake care\b/i, "an idiom about people"],

@@ -182,7 +182,7 @@ function ofScript(file, source) {
 
 /** Text for people has words and spaces between them; SQL, code and MIME types are none. */
 function isSentence(text) {
-  if (text.startsWith(":")) return false;
+  if (text.startsWith(":") || /^<\w+ [^>]*="|^function \w+$/m.test(text)) return false;
   if (
     /^\s*(SELECT|CREATE|INSERT|COPY|WITH|PRAGMA|UPDATE|DELETE|FROM|SET|ATTACH|DROP|ALTER|BEGIN|EXPLAIN|DESCRIBE|INSTALL|LOAD)\b/.test(
       text,
@@ -276,13 +276,15 @@ function ofPage(file, source) {
 export function sentencesOf({ text, line, kind }) {
   const plain = text
     .replaceAll(/``[^`]+``|`[^`]*`/g, code => `□${"\n".repeat(code.split("\n").length - 1)}`)
-    .replaceAll(/https?:\/\/\S+/g, "□")
+    .replaceAll(/https?:\/\/[^\s)]+/g, "□")
+    // Paths of files are names.
+    .replaceAll(/(?<![\w./-])[\w-]+(?:\/[\w.-]+)+\.\w+/g, "□")
     .replaceAll(/%\w+%/g, "◇")
     .replaceAll(/\{@link [^}]*\}/g, "□");
   const found = [];
   // Samples of code in comments, commands of a help text, and columns of a table end a paragraph.
   const parts = plain.split(
-    /(\n\s*\n|\n(?=\s*(?:[-*•] |@\w+|\d+\. |```|\$ |--?\w))|(?<=[.!?]["')”]?)\s+(?=["'(“]*[\p{Lu}\p{N}□◇])|(?<=\S)(?: {2,}| · )(?=\S)|\s+(?=@(?:param|returns|throws|default)\b))/u,
+    /(\n\s*\n|\n(?=\s*(?:[-*•] |@\w+|\d+\. |```|\$ |--?\w|const \w+ =))|(?<=[.!?]["')”]?\*?)\s+(?=["'(“[]*[\p{Lu}\p{N}□◇])|(?<=\S)(?: {2,}| · )(?=\S)|\s+(?=@(?:param|returns|throws|default)\b))/u,
   );
   let at = line;
   let code = false;

@@ -102,7 +102,7 @@ export class ChunkReader {
       if (c === SEMICOLON) return "name-begin";
       if (c === EQUALS && state === "name") return "value-begin";
     }
-    return refuse("the extension of a chunk is not ';name' or ';name=value'");
+    return refuse("a chunk's extension is neither a name nor name=value");
   }
 
   #trailer(bytes: Buffer, from: number): number {
