@@ -20,7 +20,15 @@ export { loweringDiagnostics } from "./5-emit/onnx/lowering-diagnostics.js";
 export { NotLoweredError } from "./5-emit/onnx/not-lowered.js";
 export type { TritonOptions } from "./5-emit/onnx/triton-models.js";
 export type { Diagnostic } from "./diagnostics/diagnostic.js";
-export { drawPlan, EXPLAIN_FORMATS, type ExplainFormat, explain, explainDiff, explainTriton } from "./explain/index.js";
+export {
+  drawPlan,
+  EXPLAIN_FORMATS,
+  type ExplainFormat,
+  explain,
+  explainCompiled,
+  explainDiff,
+  explainTriton,
+} from "./explain/index.js";
 export { refreshEnvironment, type Typegen, typegen, writeEnvironment } from "./typegen/typegen.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 

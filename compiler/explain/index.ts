@@ -3,12 +3,12 @@
  */
 import type { PassName } from "../4-plan/pass-names.js";
 import type { TritonOptions } from "../5-emit/onnx/triton-models.js";
-import type { NotCompiled } from "../compile.js";
+import type { Compiled, NotCompiled } from "../compile.js";
 import { diffPlans } from "./diff-plans.js";
 import { explainLowered, printLowered } from "./explain-lowered.js";
 import { explainPlan } from "./explain-plan.js";
 import { layOut } from "./layout.js";
-import { loadTarget } from "./load-target.js";
+import { loadTarget, programTarget, type Target } from "./load-target.js";
 import { printDiff } from "./print-diff.js";
 import { printHtml } from "./print-html.js";
 import { printMermaid } from "./print-mermaid.js";
@@ -55,15 +55,21 @@ export interface Explained {
  */
 export async function explain(path: string, { format, color, off }: ExplainSettings): Promise<Explained | NotCompiled> {
   const target = await loadTarget(path, off && { off });
-  if (!target.ok) return target;
+  return target.ok ? { ok: true, text: print(target, format, color) } : target;
+}
+
+/** The plan of a program that is compiled already. @param path of the program, as it is shown */
+export const explainCompiled = (path: string, compiled: Compiled, format: ExplainFormat): string =>
+  print(programTarget(path, compiled), format);
+
+function print(target: Target, format: ExplainFormat, color?: boolean): string {
   const explanation = explainPlan(target.plan, target);
-  const text = {
+  return {
     text: () => printExplanation(explanation, color),
     mermaid: () => printMermaid(explanation),
     json: () => `${JSON.stringify(explanation, null, 2)}\n`,
     html: () => printHtml(explanation),
   }[format]();
-  return { ok: true, text };
 }
 
 /** @returns equal: whether nothing changed */

@@ -70,7 +70,7 @@ function longestPaths(boxes: readonly Box[], links: readonly Link[]): Map<string
   return depths;
 }
 
-/** A box that reads one other at most goes down to its readers. */
+/** A box that reads at most one other moves down to its readers. */
 function sinkLoose(boxes: readonly Box[], links: readonly Link[], depths: Map<string, number>): Map<string, number> {
   const [sources, readers] = [group(links, "to"), group(links, "from")];
   for (const { id } of boxes.toReversed()) {
@@ -141,7 +141,7 @@ function order(rows: readonly (readonly Item[])[], ways: Layers["ways"]): readon
 
 type Neighbors = ReadonlyMap<Item, readonly Item[]>;
 
-/** What items are linked to in the layers next to theirs. */
+/** The items that are linked to these in the layers next to theirs. */
 export function neighbors(ways: Layers["ways"]): { readonly above: Neighbors; readonly below: Neighbors } {
   const [above, below] = [new Map<Item, Item[]>(), new Map<Item, Item[]>()];
   const add = (map: Map<Item, Item[]>, from: Item, to: Item): void => {

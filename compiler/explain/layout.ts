@@ -20,7 +20,7 @@ export interface Card {
   /** Small print above the title: of an id `retrieval.queryFaiss` the part before the dot. Undefined without that line. */
   readonly group: string | undefined;
   readonly title: string;
-  /** What it does, in full. */
+  /** Its full description. */
   readonly does: string;
   /** The same, as lines of the card. */
   readonly lines: readonly string[];
@@ -118,7 +118,7 @@ function columnCard(id: string, does: string, kind: string, all: readonly CardCo
   return { id, group: undefined, title: titleIn(id, width), does, lines, kind, columns, hidden, width, height };
 }
 
-/** Small print of what is no step. */
+/** Small print of boxes that are not steps. */
 const ENDS: Readonly<Record<string, string>> = { request: "inputs", [ANSWER]: "outputs" };
 
 /** Two lines: its group, with room for a figure beside it, and its name. */

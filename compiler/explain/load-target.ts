@@ -44,7 +44,8 @@ export async function loadTarget(
   return builtTarget(findPlan(path));
 }
 
-function programTarget(path: string, compiled: Compiled): Target {
+/** @param path of the program, as it is shown */
+export function programTarget(path: string, compiled: Compiled): Target {
   const steps = new Map(compiled.steps.map(step => [step.id, step]));
   const filesOf = (id: string) => steps.get(id)?.files ?? [];
   return {

@@ -1,5 +1,5 @@
 /**
- * Placed cards and edges → SVG. Colors come from the page's style; what the page's scripts need is in `data-` attributes.
+ * Placed cards and edges → SVG. Colors are in the page's style; what the page's scripts need is in `data-` attributes.
  */
 import {
   type Card,

@@ -9,7 +9,7 @@ import { folders, samples } from "./projects.mjs";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const DIST = join(ROOT, "dist") + sep;
-/** Where the compiler believes that it is installed. */
+/** The folder that the compiler is installed in. */
 const INSTALLED = "/merlon";
 
 /** Modules of Node → what stands in for them; the rest is `nothing`. */
@@ -48,6 +48,14 @@ const ownUrls = {
     return code.replaceAll("import.meta.url", JSON.stringify(`file://${INSTALLED}/${relative(ROOT, id)}`));
   },
 };
+/** Declarations of browsers are 2.8 MB of text, and programs are checked without them. */
+const withoutDom = {
+  name: "without-dom",
+  transform: (code, id) =>
+    /ts-morph-common\.js$/.test(id)
+      ? code.replaceAll(/(fileName: "lib\.(?:dom|webworker)[^"]*",\s*text: )"(?:[^"\\]|\\.)*"/g, '$1""')
+      : null,
+};
 const browserEvaluation = {
   name: "browser-evaluation",
   load: id =>
@@ -62,7 +70,7 @@ async function bundle(entries, packages, out) {
     platform: "browser",
     // package.json says that no module of the project has effects; these have.
     treeshake: { moduleSideEffects: id => !id.startsWith(DIST) },
-    plugins: [nodeModules(packages), ownUrls, browserEvaluation],
+    plugins: [nodeModules(packages), ownUrls, withoutDom, browserEvaluation],
     transform: {
       define: {
         __filename: JSON.stringify(`${INSTALLED}/node_modules/typescript/lib/typescript.js`),

@@ -1,6 +1,6 @@
 // The worker that holds the compiler and the files of the project. Messages: { id, call, argument } → { id, value } or { id, error }.
 import "./node/globals.mjs";
-import { build, compile, explain } from "../../../dist/compiler/index.js";
+import { build, compile, explainCompiled } from "../../../dist/compiler/index.js";
 import { loadSqlite } from "./node/better-sqlite3.mjs";
 import { vol } from "./node/fs.mjs";
 
@@ -14,7 +14,12 @@ async function fetchJson(name) {
   if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
   return response.json();
 }
-const fromBase64 = text => Uint8Array.from(atob(text), char => char.charCodeAt(0));
+function fromBase64(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
 
 function write(path, content) {
   vol.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
@@ -41,6 +46,9 @@ const ready = Promise.all([
   fetchJson("examples.json").then(({ files }) => writeFiles(files)),
   loadSqlite(asset("sql-wasm.wasm")),
 ]);
+
+/** The last program without errors, and its path. */
+let last;
 
 /** The files of a folder; of those that are not text their sizes. */
 function filesOf(folder, inside = "") {
@@ -78,15 +86,18 @@ const calls = {
       // In another file of the project it has no place in the editor.
       ...(site.file === path ? { start: site.start, end: site.end } : { file: site.file.slice(PROJECT.length + 1) }),
     }));
-    if (!compiled.ok) return { ok: false, diagnostics };
-    const explained = await explain(path, { format: "html" });
-    return {
-      ok: true,
-      diagnostics,
-      page: explained.ok ? explained.text : "",
-      plan: JSON.stringify(compiled.served, null, 2),
-      ...(compiled.graph.kind === "ensemble" && repositoryOf(compiled)),
-    };
+    last = compiled.ok ? { path, compiled } : undefined;
+    return { ok: compiled.ok, diagnostics };
+  },
+  /** The explained graph of the last program, as a page; undefined if it has errors. */
+  graph: () => last && explainCompiled(last.path, last.compiled, "html"),
+  /** The plan of the last program as JSON; undefined if it has errors. */
+  plan: () => last && JSON.stringify(last.compiled.served, null, 2),
+  /** The model repository of the last program: `files`, or why it is `refused`. */
+  repository() {
+    if (!last) return { files: [], refused: "No repository: the program has errors." };
+    if (last.compiled.graph.kind === "ensemble") return repositoryOf(last.compiled);
+    return { files: [], refused: "A workflow becomes a repository after `merlon fit`." };
   },
   /** Adds a file to the project. @param argument `file`: path in the project; `bytes`: an ArrayBuffer */
   add({ file, bytes }) {

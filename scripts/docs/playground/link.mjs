@@ -1,7 +1,7 @@
 // A program in a link: the fragment holds the file's name and its text, deflated, or the name of an example. The fragment is not sent to any server.
 import { deflateSync, inflateSync, strFromU8, strToU8 } from "fflate";
 
-/** Longer texts come from no editor: a link of a few bytes must not unpack to a page's whole memory. */
+/** Longer texts are refused: a link of a few bytes must not unpack to a page's whole memory. */
 export const LONGEST = 200_000;
 
 const toUrl = bytes =>

@@ -20,8 +20,6 @@ const exampleText = name => new TextDecoder().decode(Uint8Array.from(atob(files[
 let file = START;
 /** The folder whose files the list of files has. */
 let listed = "";
-/** HTML of the explained graph; undefined while there is none. */
-let graph;
 const view = new EditorView({
   parent: byId("editor"),
   extensions: [
@@ -55,13 +53,14 @@ async function compileText({ state: { doc } }) {
     state("The compiler failed");
     return [];
   }
-  showResults(compiled);
+  const shown = showResults(compiled);
   const count = compiled.diagnostics.filter(({ severity }) => severity === "error").length;
   state(
     compiled.ok
       ? `Compiled in ${Math.round(performance.now() - began)} ms`
       : `${count} ${count === 1 ? "error" : "errors"}`,
   );
+  await shown.catch(error => showProblem(error.message));
   if (folderOf(file) !== listed) await showProject();
   return compiled.diagnostics
     .filter(({ start }) => start !== undefined)
@@ -73,23 +72,33 @@ async function compileText({ state: { doc } }) {
     }));
 }
 
-function showResults({ ok, diagnostics, page, plan, files: written = [], refused }) {
+function showResults({ ok, diagnostics }) {
   showMessages(byId("messages"), diagnostics, ok, ({ start }) => {
     view.dispatch({ selection: { anchor: start }, scrollIntoView: true });
     view.focus();
   });
-  graph = page;
-  if (!byId("graph").hidden) showPage(byId("graph"), graph);
-  showFiles(
-    byId("repository"),
-    written,
-    refused ?? (ok ? "A workflow becomes a repository after `merlon fit`." : "No repository: the program has errors."),
-  );
-  showFiles(
-    byId("plan"),
-    ok ? [{ path: "plan.json", text: plan, bytes: plan.length }] : [],
-    "No plan: the program has errors.",
-  );
+  for (const name of Object.keys(panels)) outdated.add(name);
+  return fillShown();
+}
+
+/** Panels that are filled when they are shown. A graph that is drawn while it is hidden has no size to fit into, and a build takes time. */
+const panels = {
+  graph: async panel => showPage(panel, await compiler.call("graph")),
+  async repository(panel) {
+    const { files: written, refused } = await compiler.call("repository");
+    showFiles(panel, written, refused);
+  },
+  async plan(panel) {
+    const text = await compiler.call("plan");
+    showFiles(panel, text ? [{ path: "plan.json", text, bytes: text.length }] : [], "No plan: the program has errors.");
+  },
+};
+/** Names of the panels that show an earlier program. */
+const outdated = new Set(Object.keys(panels));
+
+async function fillShown() {
+  const name = Object.keys(panels).find(one => !byId(one).hidden);
+  if (name && outdated.delete(name)) await panels[name](byId(name));
 }
 
 const folderOf = path => path.split("/")[0];
@@ -116,10 +125,7 @@ byId("files").onchange = async ({ target }) => {
   await showProject();
   forceLinting(view);
 };
-// A graph that is drawn while it is hidden has no size to fit into.
-showTabs(document.querySelector("[role=tablist]"), panel => {
-  if (panel.id === "graph") showPage(panel, graph);
-});
+showTabs(document.querySelector("[role=tablist]"), () => fillShown().catch(error => showProblem(error.message)));
 /** @returns file and text of the address; undefined if it has no program */
 function linkedProgram() {
   const linked = readLink(location.hash);

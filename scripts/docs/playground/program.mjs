@@ -49,7 +49,7 @@ self.onmessage = async ({ data: { entry, modules } }) => {
     blobs = made.blobs;
     return import(/* @vite-ignore */ made.blobOf(entry));
   });
-  // Frames name the blobs; the compiler knows the files.
+  // Frames name the blobs; the compiler reports files.
   if (evaluated.stack) for (const [url, blob] of blobs) evaluated.stack = evaluated.stack.replaceAll(blob, url);
   self.postMessage(evaluated);
 };

@@ -1,4 +1,4 @@
-// What is shown beside the editor. Texts of programs and files are set as text, never as markup.
+// The results beside the editor. Texts of programs and files are set as text, never as markup.
 
 const element = (name, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(name), properties);
@@ -7,7 +7,7 @@ const element = (name, properties = {}, ...children) => {
 };
 const sizeOf = bytes => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KiB`);
 
-/** @param go called with the diagnostic whose place is wanted */
+/** @param go called with the diagnostic whose place was clicked */
 export function showMessages(panel, diagnostics, ok, go) {
   const items = diagnostics.map(diagnostic => {
     const { code, severity, message, help, line, column, file } = diagnostic;

@@ -1,4 +1,4 @@
-// A worker that is bound by the page's Content-Security-Policy: one whose script is a blob inherits it, one of a URL has that of its response. A shared
+// A worker that is bound by the page's Content-Security-Policy. One whose script is a blob inherits it, one of a URL has that of its response. A shared
 // link carries code of a stranger, which must reach no other host.
 
 /** @param {URL} url of a module */

@@ -1,4 +1,4 @@
-// What the compiler and TypeScript read of Node's `process`.
+// The parts that the compiler and TypeScript read of Node's `process`.
 const noop = () => {};
 export const process = {
   versions: { node: "22.22.0" },
