@@ -23,7 +23,7 @@ export interface LambdaReference {
 
 const noted = new WeakMap<object, LambdaReference>();
 
-/** The rewriter's wrapper of a function. @param constants reads each outer name that the function uses */
+/** The rewriter's wrapper of a function. @param constants reads each outer name that the function uses @internal */
 export function $lambda<F extends (...columns: ColumnValue[]) => unknown>(
   f: F,
   index: number,

@@ -30,10 +30,12 @@ export type Left<L> = L extends AnyNode
   ? L
   : "left of >> must be a node: start from source({ ... }) or a list of its columns";
 
+/** The rewriter's form of an operator. @internal */
 export function $chain<L, R>(left: Left<L>, right: Right<L, R>, site?: number): Chain<L, R> {
   return chain(left, right, site) as Chain<L, R>;
 }
 
+/** The rewriter's form of an operator. @internal */
 export function $plus<L, R>(left: L, right: RightOfPlus<L, R>, site?: number): Plus<L, R> {
   if (isNode(left)) return plus(left, right, site) as Plus<L, R>;
   if (isNode(right)) {
@@ -47,6 +49,7 @@ export function $plus<L, R>(left: L, right: RightOfPlus<L, R>, site?: number): P
   return ((left as number) + (right as unknown as number)) as Plus<L, R>;
 }
 
+/** The rewriter's form of an operator. @internal */
 export function $minus<L, const R>(
   left: L,
   right: L extends AnyNode ? RightOfMinus<R> : R,
@@ -56,11 +59,12 @@ export function $minus<L, const R>(
   return ((left as unknown as number) - (right as unknown as number)) as Minus<L, R>;
 }
 
+/** The rewriter's form of an operator. @internal */
 export function $pick<N, const K extends Names>(node: N, key: RightOfPick<N, K>, site?: number): Pick<N, K> {
   if (isNode(node)) return pick(node, key as Names, site) as Pick<N, K>;
   return (node as Record<string, unknown>)[key as string] as Pick<N, K>;
 }
 
-/** A bare list of names, bound to the file's source. */
+/** A bare list of names, bound to the file's source. @internal */
 export const $list = <N, const K extends Names>(node: N, key: RightOfPick<N, K>, site?: number): Pick<N, K> =>
   $pick(node, key, site);

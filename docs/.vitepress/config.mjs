@@ -29,7 +29,7 @@ export default defineConfig({
       ...NAVIGATION.map(({ title, pages }) => ({
         text: title,
         link: linkOf(pages[0]),
-        activeMatch: `^/${pages[0].split("/")[0]}/`,
+        activeMatch: `^(?:${pages.map(linkOf).join("|")})(?:\\.html)?$`,
       })),
       // A page of its own, beside VitePress' ones.
       { text: "Playground", link: "/playground/index.html", target: "_self" },

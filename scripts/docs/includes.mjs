@@ -1,7 +1,8 @@
 // The parts of the reference that are made from the product: what `<!-- include: NAME -->` of a page stands for.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT, run } from "../setup.mjs";
+import { ROOT } from "../setup.mjs";
+import { apiIncludes } from "./api.mjs";
 
 const cell = text => text.replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "\\<");
 
@@ -64,38 +65,10 @@ function messages() {
     .join("\n\n");
 }
 
-/**
- * Functions, options and types that a module of the package exports, by TypeDoc.
- * @param folder its folder, with `index.ts` and `tsconfig.json`
- * @param site folder with TypeDoc
- */
-function api(folder, site) {
-  const out = mkdtempSync(join(site, "api-"));
-  try {
-    const options = {
-      ...{ entryPoints: join(ROOT, folder, "index.ts"), tsconfig: join(ROOT, folder, "tsconfig.json"), out },
-      ...{ plugin: "typedoc-plugin-markdown", outputFileStrategy: "modules", entryFileName: "api", readme: "none" },
-      ...{ excludePrivate: true, excludeInternal: true, disableSources: true, disableGit: true, gitRevision: "main" },
-      ...{ hidePageHeader: true, hideBreadcrumbs: true, hidePageTitle: true, useCodeBlocks: true, logLevel: "Error" },
-      ...{ parametersFormat: "table", interfacePropertiesFormat: "table", typeDeclarationFormat: "table" },
-    };
-    const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    run(process.execPath, [join(site, "node_modules/typedoc/bin/typedoc"), ...words], { cwd: site });
-    // Its page is a part of a page here. Rows of tables have no anchors in Markdown.
-    return readFileSync(join(out, "api.md"), "utf8")
-      .replaceAll("(api.md#", "(#")
-      .replaceAll(/\[(`[^`]+`)\]\(#property-[^)]*\)/g, "$1")
-      .replaceAll("{{", "{&#123;");
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-}
-
 /** @param site folder with TypeDoc @returns name → Markdown */
 export const includes = async site => ({
   "command-help": await commandHelp(),
   "server-flags": await serverFlags(),
   messages: messages(),
-  "client-api": api("runtime/client", site),
-  "testing-api": api("runtime/testing", site),
+  ...apiIncludes(site),
 });

@@ -2,9 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TemporaryFolder } from "#contract/files/temporary-folder.js";
 import { NAVIGATION } from "../../docs/.vitepress/navigation.mjs";
+import { apiEntries, apiPages } from "../../scripts/docs/api.mjs";
 import { readLink } from "../../scripts/docs/playground/link.mjs";
 import { pages } from "../../scripts/docs/stage.mjs";
 import { launchChromium } from "../needs/chromium.js";
@@ -26,7 +28,7 @@ beforeAll(async () => {
   built = new Map(files.map(path => [path, readFileSync(join(folder.path, path), "utf8")]));
   site = await serveFolder(folder.path);
   browser = await launchChromium();
-}, 300_000);
+}, 600_000);
 afterAll(async () => {
   await browser?.close();
   site?.stop();
@@ -85,6 +87,20 @@ describe("links", () => {
   });
 });
 
+test.each([...apiEntries()])("the API page has each export of %s", (_, { source, include }) => {
+  const declarations = join(ROOT, "dist", source.replace(/\.ts$/, ".d.ts"));
+  const program = ts.createProgram([declarations], { noLib: true, module: ts.ModuleKind.NodeNext, types: [] });
+  const checker = program.getTypeChecker();
+  const names = checker
+    .getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(declarations)!)!)
+    .map(({ name }) => name)
+    .filter(name => !name.startsWith("$"));
+  expect(names.length).toBeGreaterThan(0);
+  const html = built.get(`reference/${apiPages().get(include)!.replace(/\.md$/, ".html")}`)!;
+  const headings = [...html.matchAll(/<h[2-4] id="[^"]*"[^>]*>([\w$]+)/g)].map(([, name]) => name);
+  expect(headings).toEqual(expect.arrayContaining(names));
+});
+
 test("pages load nothing from another host, and write nothing to the console", async () => {
   const others: string[] = [];
   const page = await browser.newPage();
@@ -122,6 +138,36 @@ test.each([
   },
   180_000,
 );
+
+/** `MERLON_SCREENSHOTS` names a folder that keeps the pictures. */
+const pictures = process.env.MERLON_SCREENSHOTS ?? join(folder.path, "pictures");
+const LOOKS = [
+  { name: "light", viewport: { width: 1280, height: 720 }, colorScheme: "light" },
+  { name: "dark", viewport: { width: 1280, height: 720 }, colorScheme: "dark" },
+  { name: "narrow", viewport: { width: 360, height: 740 }, colorScheme: "light" },
+] as const;
+
+describe.each(LOOKS)("$name, $viewport.width wide", ({ name, viewport, colorScheme }) => {
+  test.each([
+    "index",
+    "start/first-ensemble",
+    "guides/testing",
+    "reference/operators",
+    "reference/testing-api",
+    "reference/nvtabular-parity",
+  ])("%s fits its window", async path => {
+    const page = await browser.newPage({ viewport, colorScheme });
+    await page.goto(`${site.origin}/${path}.html`);
+    await page.waitForLoadState("networkidle");
+    expect(await page.locator("html.dark").count()).toBe(colorScheme === "dark" ? 1 : 0);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+    // Markup that became text.
+    expect(await page.locator("main").textContent()).not.toMatch(/<a id=|&#\d+;|<!--/);
+    const taken = await page.screenshot({ path: join(pictures, `${path.replace("/", "-")}-${name}.png`) });
+    expect(taken.length).toBeGreaterThan(10_000);
+    await page.close();
+  });
+});
 
 test("the search finds an operator", async () => {
   const page = await browser.newPage();
