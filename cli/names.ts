@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import type { KeptColumn } from "../runtime/etl/kept-columns.js";
 
-/** `a, b,c` -> `["a", "b", "c"]`: how options take several column names. */
+/** `a, b,c` → `["a", "b", "c"]`: how options take several column names. */
 export const names = (value: string): string[] =>
   value
     .split(",")

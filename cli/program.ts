@@ -22,7 +22,7 @@ export function createProgram(version: string): Command {
   const program = new Command("merlon")
     .description("Recommenders in TypeScript: write, compile to a Triton model repository, serve.")
     .version(version)
-    // Taken before commander sees it, since it may stand after the command.
+    // Read before commander, since it may follow the command.
     .option("--no-color", "print without colors (also NO_COLOR; FORCE_COLOR forces them)")
     .addHelpText(
       "after",
@@ -53,7 +53,7 @@ export async function main(): Promise<void> {
     version: string;
   };
   const program = createProgram(version);
-  // Where nothing is left that could end the command, its exit code would say that all is well.
+  // Without pending work the process would end with exit code 0.
   const unsettled = (): void => {
     process.stderr.write(
       `merlon: the process ended before the command was done, because a result that it waited for never arrived. Nothing can be said about its result; this is a fault of merlon.\n`,

@@ -98,7 +98,7 @@ function readConfig(file: string): ConfigText | string {
 
 type Advice = (config: ProjectConfig) => string | undefined;
 
-/** What an author sees in an editor too. */
+/** Editors show these errors too. */
 export const editorSettings: Advice = config => brokenAdvice(config) ?? moduleAdvice(config) ?? typesAdvice(config);
 
 /** One sentence for each setting without which `tsc` reports errors in files that use Merlon's client or test kit. */

@@ -6,9 +6,9 @@ import { authorTree, rangeOf } from "./author-tree.js";
 import * as ts from "./checker/syntax.js";
 import type { DiagnosticSite, Finding } from "./diagnostics/diagnostic.js";
 
-/** These leave a variable with something that is no node. */
+/** After these a variable is not a node. */
 const CAUSES = new Set(["type/operator", "type/called", "type/node-as-argument"]);
-/** These say that something is no node. */
+/** These report a value that is not a node. */
 const ECHOES = new Set([
   "type/operand",
   "type/typescript",
@@ -39,7 +39,7 @@ export function withoutEchoes(sources: ProgramSources, findings: readonly Findin
   const textOf = ({ file, start, end }: DiagnosticSite): string => (sources.texts.get(file) ?? "").slice(start, end);
   const causes = findings.filter(({ code }) => CAUSES.has(code));
   const wrong = new Set(causes.flatMap(({ site }) => around(site) ?? []));
-  /** Uses of a name that is no node: the first says it for all. */
+  /** Uses of a name that is not a node: the first says it for all. */
   const used = new Map<string, Finding>();
   for (const finding of findings) {
     const text = textOf(finding.site);

@@ -21,7 +21,7 @@ export const ownUrls = folder => ({
   },
 });
 
-/** Of ONNX Runtime's package only the class of tensors, which is JavaScript; `runtime/server/backends/onnx-binding.ts` opens the native part beside it. */
+/** Only the class of tensors of ONNX Runtime's package, which is JavaScript; `runtime/server/backends/onnx-binding.ts` opens the native part beside it. */
 export const isTensor = (id, importer) => id === "onnxruntime-node" && importer?.endsWith("/onnx-tensor.js");
 export const ownTensor = {
   name: "own-tensor",

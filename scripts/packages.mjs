@@ -171,7 +171,7 @@ function manifest(name, { description, keywords, exports, browser = {}, dependen
   };
 }
 
-/** Where the modules of `merlon` are in these packages. */
+/** The places of the modules of `merlon` are in these packages. */
 const SPECIFIERS = {
   "merlon/client": "@merlon/client",
   "merlon/client/browser": "@merlon/client/browser",

@@ -7,7 +7,7 @@ import { callMessages, configMessages } from "./gen/root.js";
 
 export type MessageName = keyof Messages;
 
-/** What may be written: any field may be left out. */
+/** A message to write: any field may be left out. */
 export type Init<T> = T extends Uint8Array | string | number | bigint | boolean | undefined
   ? T
   : T extends readonly (infer Item)[]

@@ -14,7 +14,7 @@ export interface OptionEntry {
   /** `--out`, `-o`. */
   readonly names: readonly string[];
   readonly help: string;
-  /** What a value may be; `file` for any file. Undefined for an option without a value. */
+  /** Allowed values; `file` for any file. Undefined for an option without a value. */
   readonly value?: "file" | readonly string[];
 }
 

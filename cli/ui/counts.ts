@@ -1,5 +1,5 @@
 /**
- * What the page receives every second: states and statistics of models, what each stage has done since the start, and the newest request.
+ * The page receives every second: states and statistics of models, what each stage has done since the start, and the newest request.
  */
 import type { RecentRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
 import { ask, type ShownServer } from "./ask-server.js";

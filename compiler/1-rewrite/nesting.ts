@@ -51,7 +51,7 @@ function overflowPlace(file: string, text: string): Nesting {
   return { start: failed - 1, end: failed, depth: Number.POSITIVE_INFINITY };
 }
 
-/** Texts that are nested so many levels deep or more, the deepest first. */
+/** Texts that are nested at least this deep, the deepest first. */
 export const nestingFaults = (texts: ReadonlyMap<string, string>, levels: number): Finding[] =>
   [...texts]
     .map(([file, text]) => ({ file, ...deepestPlace(file, text) }))

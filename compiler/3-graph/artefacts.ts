@@ -204,7 +204,7 @@ export function artefactReader(folder: string): ArtefactReader {
   };
 }
 
-/** What is one file, and the names that it has. */
+/** Kinds of one file, and their names. */
 const FILES: Partial<Record<keyof typeof KINDS, RegExp>> = {
   onnx: /\.onnx$/,
   faiss: /\.(faiss|index)$/,
@@ -213,7 +213,7 @@ const FILES: Partial<Record<keyof typeof KINDS, RegExp>> = {
   candidates: /\.candidates$/,
   forest: /\.(json|ubj|txt)$/,
 };
-/** What is a folder, and the file in it that tells. */
+/** Kinds of a folder, and the file that identifies it. */
 const FOLDERS: Partial<Record<keyof typeof KINDS, string>> = { feast: "feature_store.yaml", workflow: "workflow.json" };
 
 /** A folder in place of a file in it, a file in place of its folder, or a program in place of what its fit wrote. */

@@ -1,7 +1,7 @@
 /** Names that look like a wrong one. */
 import { editDistance } from "../../contract/edit-distance.js";
 
-/** Names that are so much further away than the nearest are not meant. */
+/** Names that are further away than the nearest by this distance are left out. */
 const FURTHER = 2;
 
 /** Names near to a wrong one, closest first; at most three. */

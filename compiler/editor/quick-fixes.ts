@@ -6,7 +6,7 @@ import { fixesOf } from "../diagnostics/fixes.js";
 import type { AuthorDiagnostic } from "./author-diagnostics.js";
 import { DIAGNOSTIC_NUMBER } from "./virtual-text.js";
 
-/** What our sentences replace: an argument that no rule accepts, and no overload that does. Editors request fixes for numbers that are listed. */
+/** Messages that our sentences replace: an argument that no rule accepts, and no overload that does. Editors request fixes for numbers that are listed. */
 const NUMBERS = [DIAGNOSTIC_NUMBER, 2345, 2769];
 
 /** The numbers for which an editor may request fixes. */

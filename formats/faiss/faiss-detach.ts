@@ -1,5 +1,5 @@
 /**
- * A FAISS file whose ids exceed a JavaScript number (beyond 2^53, or negative for "not found") → the same index with positions, and the ids
+ * A FAISS file whose ids exceed a JavaScript number, or are negative → the same index with positions, and the ids
  * separately.
  */
 import { readFileSync } from "node:fs";

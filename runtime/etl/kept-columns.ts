@@ -6,7 +6,7 @@ import { RuntimeFault } from "../base/errors.js";
 export interface KeptColumn {
   /** In the data. */
   readonly column: string;
-  /** In what is written. */
+  /** In the output. */
   readonly as: string;
 }
 

@@ -30,7 +30,7 @@ import { identifier, text, texts } from "./sql/literal.js";
 export interface TransformOptions extends DatabaseOptions {
   /** Columns of the data to carry along, behind the workflow's own. */
   readonly keep?: Keep;
-  /** Splits the rows evenly over so many files of a folder. */
+  /** Splits the rows evenly over this number of files. */
   readonly outFiles?: number;
   /** Puts the rows in a random order, which the seed makes repeatable. */
   readonly shuffle?: { readonly seed: number };

@@ -17,7 +17,7 @@ interface Head {
 }
 
 const LENGTH = "inference-header-content-length";
-/** Of the parameters, which may be long. */
+/** For the parameters, which may be long. */
 const MOST_TEXT = 20_000;
 
 export function say(text: string, kind: "bad" | "soft"): void {

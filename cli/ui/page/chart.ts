@@ -4,7 +4,7 @@ import { printDuration, printTime } from "./figures.js";
 
 export interface Series {
   readonly name: string;
-  /** Of the style: color and dashes. */
+  /** Color and dashes. */
   readonly kind: "one" | "two" | "three" | "fault";
   /** null where there is none. */
   readonly values: readonly (number | null)[];

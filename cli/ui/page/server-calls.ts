@@ -67,7 +67,7 @@ async function showFields(): Promise<void> {
   section.hidden = true;
 }
 
-/** Without an event for so long, a connection counts as lost. */
+/** A connection without an event for this time counts as lost. */
 const SILENCE_MS = 10_000;
 const AGAIN_MS = 1000;
 

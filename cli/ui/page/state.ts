@@ -1,4 +1,4 @@
-/** What the parts of the page share: the shapes of the server's answers, and the model and request that are open. */
+/** State that the parts of the page share: the shapes of the server's answers, and the model and request that are open. */
 
 export interface Tensor {
   readonly name: string;
@@ -67,7 +67,7 @@ export interface StageRun {
   readonly fault?: string;
   readonly tensors: readonly Printed[];
 }
-/** What became of one candidate. */
+/** The outcome of one candidate. */
 export interface Story {
   readonly id: string | number;
   readonly from: string;

@@ -22,7 +22,7 @@ export function readPlace(): Place {
   };
 }
 
-/** An address that somebody typed may be anything. */
+/** A typed address may be invalid. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -37,7 +37,7 @@ export function strayDependency({ op, dependencies }: NodeOf<"apply">): Message 
   return undefined;
 }
 
-/** @param seen what stands where a node belongs */
+/** @param seen the value in the place of a node */
 function wayToNode(op: OpKind, seen: string): string {
   const [, text] = /^the text ("(?:[^"\\]|\\.)*")$/.exec(seen) ?? [];
   if (text !== undefined) return `Pick the column from the node that has it: \`node[${text}]\`.`;

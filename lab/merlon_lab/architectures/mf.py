@@ -1,4 +1,4 @@
-"""Matrix factorization (Koren et al., 2009), trained as BPR (Rendle et al., 2009) by default. It has a vector for each user and each item, and a bias for the item."""
+"""Matrix factorization (Koren et al., 2009), trained as BPR by default, by Rendle et al., 2009. It has a vector for each user and each item, and a bias for the item."""
 
 from dataclasses import dataclass
 

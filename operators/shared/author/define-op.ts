@@ -65,7 +65,7 @@ export type Fail = (
 ) => undefined;
 
 /**
- * A file that a step needs beside the plan: a copy of a file or folder, the committed state of a SQLite store, a text, or bytes. `to` is
+ * A file that a step needs beside the plan. A copy of a file or folder, the committed state of a SQLite store, a text, or bytes. `to` is
  * relative to the plan.
  */
 export type ArtefactFile = { readonly to: string } & (

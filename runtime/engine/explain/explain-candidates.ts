@@ -110,7 +110,7 @@ function restore(
   });
 }
 
-/** Of several orderings one may leave out what another answers. */
+/** One ordering may leave out candidates that another returns. */
 const answered = ({ id, name, droppedBy, ...story }: Story): CandidateStory => ({
   id,
   ...(name !== undefined && { name }),

@@ -309,5 +309,5 @@ export function nameFault(step: AnyStep, error: unknown, otherwise: string): Run
   return new RuntimeFault(fault.code, message, { cause: fault.cause ?? fault });
 }
 
-/** The label of the step that a fault came from, if its message names one. */
+/** The label of the failed step, if its message names one. */
 export const stepOfFault = (message: string): string | undefined => /\bstep `([^`]+)` \(/.exec(message)?.[1];

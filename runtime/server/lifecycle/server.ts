@@ -109,10 +109,10 @@ interface ServerParts {
   readonly peers: Peers | undefined;
 }
 
-/** What mocks stand in for, by `MODEL` or `MODEL/STAGE`. */
+/** Models and stages that mocks replace, by `MODEL` or `MODEL/STAGE`. */
 type MockedByName = Map<string, Mocked>;
 
-/** Loads the models, opens the ports, and polls the repositories if that is wanted. @throws Error, after all that is undone */
+/** Loads the models, opens the ports, and polls the repositories if requested. @throws Error, after all that is undone */
 async function start(parts: ServerParts): Promise<RunningServer> {
   const { given, options, log, logState, relief, budget, failed, faults, failures, registry, mocked } = parts;
   const { worker, peers } = parts;

@@ -165,7 +165,7 @@ function linked(
   });
 }
 
-/** What to do about a member that no repository has; one that is there, and failed, has a hint of its own. */
+/** The fix for a member that no repository has; one that is there, and failed, has a hint of its own. */
 async function wayToMember(
   { reader }: ModelSet,
   key: string,

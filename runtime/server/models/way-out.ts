@@ -123,7 +123,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** What a file is by its first bytes; undefined for what may be an ONNX model, or cannot be read. */
+/** The kind of a file by its first bytes; undefined for what may be an ONNX model, or cannot be read. */
 function otherFormat(file: string): ReturnType<typeof otherModel> {
   try {
     requireRegular(file);

@@ -75,7 +75,7 @@ class Ring {
   readonly #size: number;
   readonly #requests: Uint32Array;
   readonly #failures: Uint32Array;
-  /** Of each interval its buckets; an interval has fewer requests than fit. */
+  /** The buckets of each interval; an interval has fewer requests than fit. */
   readonly #buckets: Uint32Array;
   /** Number of the latest interval with a request. */
   newest = Number.NEGATIVE_INFINITY;

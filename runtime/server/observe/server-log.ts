@@ -29,7 +29,7 @@ export interface LogOptions {
   readonly escape?: boolean;
 }
 
-/** Of all logs of the process, since they share its streams. */
+/** Shared by all logs of the process, which share its streams. */
 const stampMicros = stampClock();
 
 /** Longest text of one record; what a client sends can't fill the log. */

@@ -34,7 +34,7 @@ export interface CallOptions {
   readonly strictReadiness: boolean;
   readonly allowClientShm: boolean;
   readonly keepHeaders?: boolean;
-  /** What the metadata names. */
+  /** The names in the metadata. */
   readonly serverVersion: string;
 }
 

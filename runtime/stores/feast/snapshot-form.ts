@@ -14,7 +14,7 @@ export interface ViewSnapshot {
   readonly keyFrame?: number;
 }
 
-/** What a snapshot is made of; it travels to the thread that makes one. */
+/** The parts of a snapshot; they are sent to the thread that makes one. */
 export interface SnapshotOrder {
   readonly file: string;
   readonly keyVersion: KeyVersion;
@@ -24,7 +24,7 @@ export interface SnapshotOrder {
   readonly limit: number;
 }
 
-/** What a reader has in memory. */
+/** The part that a reader has in memory. */
 export interface Snapshot {
   readonly views: readonly ViewSnapshot[];
   /** About how many bytes it takes. */

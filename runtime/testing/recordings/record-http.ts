@@ -38,14 +38,14 @@ async function unpacked(body: Buffer, encoding: string | undefined): Promise<Buf
 
 type Head = Omit<Exchange, "line" | "answers" | "error">;
 
-/** What an exchange says of its request. */
+/** The request of an exchange. */
 export const headOf = (
   { model, version, stream }: Place & Pick<Head, "stream">,
   { id, parameters, inputs, outputs }: Pick<Head, "id" | "parameters" | "inputs" | "outputs">,
   headers: Head["headers"],
 ): Head => ({ protocol: "http", model, version, id, parameters, headers, inputs, outputs, stream });
 
-/** @throws Error for a request that is no inference, or refers to shared memory */
+/** @throws Error for a request that is not an inference, or refers to shared memory */
 export async function readHttpExchange(
   { path, headers, body, answer, isAbandoned, ms }: HttpExchange,
   config: ModelConfig,

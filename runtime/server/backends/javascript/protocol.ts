@@ -80,7 +80,7 @@ export interface Returned {
 }
 
 /**
- * execute: requests for the model. answers: one for each request of an execution, which is then over. send: one response of a decoupled
+ * execute: requests for the model. answers: one for each request of an ended execution. send: one response of a decoupled
  * model. close: no more responses to the request `slot`. done: `execute` of a decoupled model has ended. dropped: the execution was
  * cancelled.
  */

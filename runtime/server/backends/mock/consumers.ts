@@ -29,7 +29,7 @@ export function consumedDims(
   return found;
 }
 
-/** What takes a tensor of an ensemble: inputs of its other members, and its own output. The dimensions begin with the batch, where there is one. */
+/** Readers of a tensor of an ensemble: inputs of its other members, and its own output. The dimensions begin with the batch, where there is one. */
 function* takers(
   { name, output, max_batch_size, ensemble_scheduling }: ModelConfig,
   tensor: string,

@@ -22,11 +22,11 @@ const FILES: Readonly<Record<string, (config: ModelConfig) => string>> = {
   merlon: () => "plan.json",
 };
 
-/** What a mock stands in for: a model, or a stage of its plan. */
+/** The replaced model, or a stage of its plan. */
 export interface Mocked {
   readonly model: string;
   readonly stage?: string;
-  /** What is missing. */
+  /** The missing parts. */
   readonly reason: string;
 }
 

@@ -30,7 +30,7 @@ export interface RecentRequest {
   /** The first output. */
   readonly answer?: { readonly output: string; readonly shape: readonly number[] };
   readonly fault?: string;
-  /** The step that the fault came from. */
+  /** The failed step. */
   readonly failedStep?: string;
 }
 
@@ -142,7 +142,7 @@ export function createRecentRequests(options: RecentOptions = {}): RecentRequest
   };
 }
 
-/** Of a request beyond so many a second: nothing but its duration and whether it failed. */
+/** A request above the rate has only its duration and whether it failed. */
 class CountedOnly implements TraceNotes {
   readonly levels = { timestamps: false, tensors: false } as const;
   readonly traceparent = undefined;
@@ -161,7 +161,7 @@ class CountedOnly implements TraceNotes {
   stamp(): void {}
   note(): void {}
   ran(): void {}
-  /** What a step of an ensemble notes is the ensemble's to report. */
+  /** The ensemble reports the notes of its steps. */
   child(): TraceNotes {
     return IGNORED;
   }

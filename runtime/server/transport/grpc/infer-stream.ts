@@ -43,7 +43,7 @@ export interface StreamOptions {
   readonly forward: Forward;
   readonly signal: Cancellation;
   readonly packing: Packing | undefined;
-  /** Of the call: all requests of the stream belong to its span. */
+  /** The span of the call, which has all requests of the stream. */
   readonly headers: RequestHead["headers"];
   readonly log: ServerLog;
   readonly budget: MemoryBudget;

@@ -27,7 +27,7 @@ const STEERING = new Set(["sequence_id", "sequence_start", "sequence_end", "prio
 const MEMBERS_AT_A_TIME = 256;
 /** Characters of a text that are encoded between two pauses. */
 const TEXT_AT_A_TIME = 2 ** 17;
-/** What is read of an object: any list may be an input. */
+/** The fields that are read of an object: any list may be an input. */
 const ANY_INPUT = { others: { isData: true }, notesRepeats: true } satisfies Kept;
 const REQUEST: Kept = { ...ANY_INPUT, members: new Map([["parameters", ANY_INPUT]]) };
 const NESTED = "Converting keyword: 'parameters': ";

@@ -346,7 +346,7 @@ const AS_JSON: WantedOutput = { binary: false };
 
 const isWhole = (json: Json): json is number => Number.isInteger(json) && (json as number) >= 0;
 
-/** How many classes are wanted; 0 when the output itself is. */
+/** The number of requested classes; 0 for the output itself. */
 function readClasses(json: Json | undefined): number {
   if (json === undefined) return 0;
   // Triton keeps 32 bits.
