@@ -4,8 +4,8 @@
 import { connect, type Socket } from "node:net";
 import type { RuntimeFault } from "../../base/errors.js";
 import { bufferPool, LARGE } from "../../base/memory/buffer-pool.js";
-import type { Charge, MemoryBudget } from "../../base/memory/memory-budget.js";
-import type { InferRequest, InferResponse } from "../contract.js";
+import type { Charge } from "../../base/memory/memory-budget.js";
+import type { InferRequest } from "../contract.js";
 import type { AnswerSink } from "../requests/placement.js";
 import { readInto } from "../transport/read-into.js";
 import {
@@ -18,43 +18,13 @@ import {
   type ForwardedRequest,
   SHORT_FRAME,
 } from "./codec.js";
+import { ABSENT, type Forwarded, type LinkOptions, type Pending } from "./forwarded.js";
 import { readFrames } from "./frame-reader.js";
 import { FRAME, type FrameHeader } from "./frames.js";
 import { notReading, responseTooLarge, workerGone } from "./link-faults.js";
 import { createOutbox, type Outbox } from "./outbox.js";
 import { BadFrame } from "./packer.js";
 import { replayNotes } from "./trace-notes.js";
-
-export interface LinkOptions {
-  readonly self: number;
-  readonly count: number;
-  readonly token: string;
-  /** The other worker. */
-  readonly index: number;
-  readonly path: string;
-  readonly budget: MemoryBudget;
-  readonly silenceMs: number;
-  /** The link became usable, or stopped being so. */
-  readonly onChange: () => void;
-  /** Requests that failed because the other worker did not respond. */
-  readonly onLost: (requests: number) => void;
-}
-
-/** Not run: the version is not ready at the other worker. */
-export const ABSENT = Symbol("absent");
-export type Forwarded = InferResponse | undefined | typeof ABSENT;
-
-interface Pending {
-  readonly request: InferRequest;
-  readonly sink: AnswerSink | undefined;
-  /** Expected microseconds of work. */
-  readonly cost: number;
-  readonly resolve: (result: Forwarded) => void;
-  readonly reject: (fault: RuntimeFault) => void;
-  readonly cancel: () => void;
-  /** A pooled buffer of the response that arrives. */
-  pooled?: ArrayBuffer | undefined;
-}
 
 const FIRST_DELAY_MS = 10;
 const LONGEST_DELAY_MS = 500;

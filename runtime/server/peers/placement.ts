@@ -8,8 +8,9 @@ import type { AnswerSink, PlacedVersion, Placement } from "../requests/placement
 import type { ValidRequest } from "../requests/validate.js";
 import { chooseIdle } from "./balance.js";
 import type { ForwardedRequest } from "./codec.js";
+import { ABSENT } from "./forwarded.js";
 import { type HomeFacts, homeKeyOf, homeOf } from "./homes.js";
-import { ABSENT, type PeerLink } from "./link.js";
+import type { PeerLink } from "./link.js";
 import { notAtHome } from "./link-faults.js";
 import type { VersionLoad, WorkerLoad } from "./load.js";
 import type { PeerCounts, PeerOptions } from "./options.js";

@@ -1,6 +1,6 @@
 /**
- * Another worker that misbehaves where this one has dialed it: it does not say who it is, sends damaged or unexpected frames, reads nothing, or is
- * silent. Requests fail with a reason or run here, and none waits without end.
+ * Another worker that misbehaves: it has another token, sends damaged or unexpected frames, reads nothing, or is silent. Requests fail with a reason
+ * or run here, and none waits without end.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ afterEach(async () => {
 
 type OnRequest = (socket: Socket, header: FrameHeader) => void;
 
-/** Worker 0, and in the place of worker 1 something that answers its requests as it likes. */
+/** Worker 0, and a server of the test in the place of worker 1. */
 async function start(onRequest: OnRequest, peers: Partial<PeerOptions> = {}, hello: object = {}): Promise<void> {
   const folder = socketFolder();
   other = createServer(socket => {
@@ -112,7 +112,7 @@ describe("another worker", () => {
     await linked();
   });
 
-  test("that answers requests which nobody sent is not disturbed", async () => {
+  test("that answers requests which were not sent changes nothing", async () => {
     await start((socket, { id }) => {
       for (const one of [id + 1, id + 1000, 0])
         socket.write(Buffer.concat(encodeResponse({ ...response, id: "wrong" }, one, 0, true)));
@@ -123,7 +123,7 @@ describe("another worker", () => {
     expect(worker.peers!.counts).toMatchObject({ balanced: 1, lost: 0 });
   });
 
-  test("that lacks the version runs nothing: what has its home there fails, all else runs here", async () => {
+  test("that lacks the version runs nothing: requests with their home there fail, and others run here", async () => {
     await start((socket, { id }) => void socket.write(Buffer.concat(encodeSign(FRAME.absent, id, 0))));
     await linked();
     expect((await ask("echo")).status).toBe(200);
@@ -137,7 +137,7 @@ describe("another worker", () => {
     }
   });
 
-  test("that is silent fails what it has after the time of silence", async () => {
+  test("that is silent fails its requests after the time of silence", async () => {
     await start(() => {}, { silenceMs: 400 });
     await linked();
     const began = performance.now();
@@ -145,7 +145,7 @@ describe("another worker", () => {
     expect(performance.now() - began).toBeGreaterThan(390);
   });
 
-  test("that reads nothing gets no more than what it must, and that is bounded", async () => {
+  test("that reads nothing gets a bounded number of bytes", async () => {
     await start(() => {}, { silenceMs: 60_000 });
     await linked();
     for (const socket of sockets) socket.pause();
@@ -169,11 +169,11 @@ describe("another worker", () => {
       statuses.push(status);
       if (status !== 200) errors.push(text);
     };
-    // Those that need not run there do so up to 16 MiB, then here.
+    // Requests without a home are forwarded up to 16 MiB, and then run here.
     const first = Array.from({ length: 14 }, () => note(big("echo")).catch(() => {}));
     await vi.waitFor(() => expect(statuses.filter(status => status === 200).length).toBeGreaterThan(4), 10_000);
     expect(errors).toEqual([]);
-    // Those whose state is there do so up to 64 MiB, then they fail.
+    // Requests with their home there are forwarded up to 64 MiB, and then fail.
     const rest = Array.from({ length: 90 }, (_, i) => note(big(QUEUES[i % 6]!)).catch(() => {}));
     await vi.waitFor(() => expect(errors.length).toBeGreaterThan(0), 20_000);
     for (const error of errors)
