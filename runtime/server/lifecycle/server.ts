@@ -262,10 +262,7 @@ async function peersOf(
 
 function createModels(
   options: OpenOptions,
-  given: Pick<
-    RegistryOptions,
-    "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place"
-  >,
+  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place">,
 ): Registry {
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,
