@@ -2,11 +2,12 @@
 // each some requests. Prints the proportional set size (PSS: a page that n processes map counts as 1/n) by kind of mapping. MERLON_SHARED=off shows the same
 // without sharing; --tree OTHER measures another built tree. Nothing is asserted but that every request is answered.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { freePort } from "#conformance/free-ports.js";
+import { MANIFEST_FILE, MANIFEST_PARAMETER, printManifest } from "../../dist/formats/folders/manifest.js";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { artefacts, requestOf } from "./memory/repository.mjs";
 
@@ -34,6 +35,13 @@ function make(name) {
   mkdirSync(partial, { recursive: true });
   const began = performance.now();
   all[name](partial);
+  // As `merlon build` does: files that it lists are not opened in another process first.
+  const config = join(partial, name, "config.pbtxt");
+  const parameter = `parameters { key: "${MANIFEST_PARAMETER}" value { string_value: "2" } }\n`;
+  if (readFileSync(config, "utf8").includes('"merlon"')) {
+    writeFileSync(config, parameter, { flag: "a" });
+    writeFileSync(join(partial, name, MANIFEST_FILE), printManifest(join(partial, name)));
+  }
   renameSync(join(partial, name), join(repository, name));
   console.error(`made ${name} in ${Math.round((performance.now() - began) / 1000)} s`);
 }
@@ -102,7 +110,10 @@ function pssOf(pid) {
 async function measure(count) {
   const servers = [];
   try {
-    for (let i = 0; i < count; i++) servers.push(await startServer());
+    for (let i = 0; i < count; i++) {
+      servers.push(await startServer());
+      console.error(`${i + 1} of ${count} servers are ready`);
+    }
     for (const [s, { http }] of servers.entries())
       for (let i = 0; i < Number(values.requests); i++)
         for (const name of NAMES) await infer(http, name, (i + s * 1000) % Math.max(1, Math.round(10_000 * SCALE)));
@@ -128,10 +139,12 @@ for (const count of COUNTS) {
   const total = sum("private") + sum("artefacts") + sum("programs");
   if (count === 1) one = total;
   const bar = one === undefined ? "" : Math.round(one + (count - 1) * 100);
-  rows.push(
-    [count, ...[total, total / count, sum("private"), sum("artefacts"), sum("programs")].map(Math.round), bar].map(
-      String,
-    ),
-  );
+  const row = [
+    count,
+    ...[total, total / count, sum("private"), sum("artefacts"), sum("programs")].map(Math.round),
+    bar,
+  ];
+  console.error(row.join("\t"));
+  rows.push(row.map(String));
 }
 table(["servers", ">all", ">each", ">private", ">artefacts", ">programs", ">bar"], rows);
