@@ -109,8 +109,7 @@ function printLayouts({ layouts }: Explanation, paint: Paint): string[] {
 }
 
 function printPasses({ passes, saved }: Explanation, paint: Paint): string[] {
-  if (passes === null)
-    return [paint.dim("A built plan does not say what the passes did; explain the program's file for that.")];
+  if (passes === null) return [paint.dim("A built plan has no record of the passes: explain the program's file.")];
   const lines = passes.flatMap(({ pass, off, notes }) => [
     `  ${pass}: ${off ? "off" : notes.length ? plural(notes.length, "change") : "nothing to do"}`,
     ...most(notes.map(({ step, text }) => [`  ${paint.blue(step)} ${text}`])).map(([line]) => `  ${line}`),

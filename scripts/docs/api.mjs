@@ -88,6 +88,8 @@ export function apiIncludes(site) {
           // Pages have no HTML, and rows of tables no anchors.
           .replaceAll(/<a id="[^"]*"><\/a> ?/g, "")
           .replaceAll(/\[(`[^`]+`)\]\([\w.-]*#(?:property|type-parameter)-[^)]*\)/g, "$1")
+          // Names of nested properties may break at their dots.
+          .replaceAll(/^\| `[\w.?]{40,}`/gm, name => name.replaceAll(".", ".\u200b"))
           .replaceAll("{{", "{&#123;");
         return [include, text];
       }),

@@ -39,7 +39,7 @@ function overview(): Child[] {
   const { passes, rows } = explanation;
   const did =
     passes === null
-      ? [soft("A built plan does not say what the passes did.")]
+      ? [soft("The changes are shown for a program, not for a built plan.")]
       : passes.map(({ pass, off, notes }) =>
           element(
             "div",

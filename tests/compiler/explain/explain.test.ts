@@ -127,7 +127,7 @@ describe("what was built", () => {
       passes: null,
       layouts: null,
     });
-    expect(texts[0]).toContain("A built plan does not say what the passes did");
+    expect(texts[0]).toContain("A built plan has no record of the passes");
   });
 
   test("a fitted workflow", async () => {
