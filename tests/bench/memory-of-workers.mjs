@@ -61,6 +61,7 @@ async function startServer() {
     [join(resolve(values.tree), "dist/bin/merlon.cjs"), ...words, ...loads, ...ports],
     {
       stdio: ["ignore", "ignore", "inherit"],
+      env: { MERLON_SHARED: "on", ...process.env },
     },
   );
   const gone = new Promise((_, reject) => {

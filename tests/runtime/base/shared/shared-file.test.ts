@@ -31,7 +31,7 @@ const files = () => (existsSync(shared()) ? readdirSync(shared()) : []);
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "merlon-sharing-"));
   vi.stubEnv("TMPDIR", folder);
-  shareFiles();
+  shareFiles(true);
 });
 afterEach(() => {
   provideMapping(undefined);
@@ -151,7 +151,7 @@ test("a table is computed once, and a damaged one is refused by its name", () =>
 const OTHER = `
 const { sharedCopySync } = await import(${JSON.stringify(builtUrl("runtime/base/shared/shared-copy.js"))});
 const { shareFiles } = await import(${JSON.stringify(builtUrl("runtime/server/memory/allocator.js"))});
-shareFiles();
+shareFiles(true);
 globalThis.held = sharedCopySync(process.argv[1]);
 console.log(held ? held.bytes[held.bytes.length - 1] : "none");
 process.stdin.on("data", text => String(text).startsWith("exit") ? process.exit(0) : console.log(held.bytes[5]));

@@ -95,7 +95,7 @@ test("a large store answers alike from shared memory and its own, and follows it
   const answer = async ({ reader }: Awaited<ReturnType<typeof open>>) =>
     reader.getOnline(new Map([["id", scalars("int64", keys)]]), keys.length);
   const own = await open();
-  shareFiles();
+  shareFiles(true);
   const [first, second] = [await open(), await open()];
   const shared = readdirSync(root).find(name => name.startsWith("merlon-shared-"));
   expect(shared && existsSync(join(root, shared))).toBe(true);

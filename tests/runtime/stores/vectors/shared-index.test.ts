@@ -70,7 +70,7 @@ test.each(KINDS)("%s, metric %i, %o", async (factory, metric, parameters) => {
   await new Promise(resolve => setTimeout(resolve, 40));
   provideMapping(undefined);
   const own = await openIndex(file, parameters);
-  shareFiles();
+  shareFiles(true);
   const [first, second] = [await openIndex(file, parameters), await openIndex(file, parameters)];
   const shared = readdirSync(folder).find(name => name.startsWith("merlon-shared-"));
   expect(readdirSync(join(folder, shared!)).length).toBeGreaterThan(0);
