@@ -1,0 +1,98 @@
+/**
+ * The start of a server: its options are checked, then the first models load.
+ */
+import { stat } from "node:fs/promises";
+import { RuntimeFault, STATUS } from "../../base/errors.js";
+import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { chooseCache } from "../cache/choose-cache.js";
+import type { ResponseCache } from "../cache/local-cache.js";
+import type { Registry } from "../models/registry-types.js";
+import type { ServerLog } from "../observe/server-log.js";
+import type { OpenOptions } from "./server-options.js";
+import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
+import { stopModels } from "./stop-models.js";
+
+/**
+ * Checks the options before anything is loaded.
+ * @returns `failed` where the server is to stay nevertheless
+ * @throws RuntimeFault, after the options are in the log
+ */
+export async function requireGood(
+  options: OpenOptions,
+  log: ServerLog,
+  budget: MemoryBudget,
+): Promise<{ readonly cache?: ResponseCache | undefined; readonly failed: boolean }> {
+  try {
+    await requireRepositories(options.modelRepositories);
+    return {
+      cache: chooseCache(options.cacheConfig, options.cacheSize, { searched: options.cacheDirectory, log, budget }),
+      failed: false,
+    };
+  } catch (error) {
+    printOptions(options, log, false);
+    if (!options.exitOnError) {
+      const { code, message } = RuntimeFault.from(error);
+      log.error("tritonserver", `${STATUS[code].label}: ${message}`);
+      return { failed: true };
+    }
+    log.info("server", "No server context available. Exiting immediately.");
+    throw error;
+  }
+}
+
+/** @throws RuntimeFault when a model fails and that is to end the server */
+export async function loadFirst(
+  registry: Registry,
+  options: OpenOptions,
+  log: ServerLog,
+  cached: boolean,
+): Promise<void> {
+  const explicit = options.modelControlMode === "explicit";
+  const all = !explicit || options.loadModels.includes("*");
+  const mixed = explicit && all && options.loadModels.length > 1;
+  const good = mixed
+    ? false
+    : all || options.loadModels.length > 0
+      ? await registry.start(all ? [] : options.loadModels)
+      : true;
+  const entries = await registry.index();
+  log.table("server", agentsTable());
+  log.table("server", backendsTable(registry.backends(), options));
+  log.table("server", modelsTable(entries, registry.empty()));
+  printOptions(options, log, cached);
+  if (good) return;
+  if (!mixed && !options.exitOnError) return log.error("tritonserver", "Internal: failed to load all models");
+  await stopModels(registry, options.exitTimeoutSeconds * 1000, log);
+  if (!mixed) throw new RuntimeFault("INTERNAL", "failed to load all models");
+  throw new RuntimeFault(
+    "INVALID_ARGUMENT",
+    "Wildcard model name '*' must be the ONLY startup model if specified at all.",
+  );
+}
+
+function printOptions(options: OpenOptions, log: ServerLog, cached: boolean): void {
+  if (options.metrics && options.allowCpuMetrics) log.info("metrics", "Collecting CPU metrics");
+  log.table("tritonserver", optionsTable(options, cached));
+}
+
+/** Stores of clouds, which this server reads as little as a Triton that was built without them. */
+const BUCKETS = [
+  ["gs://", "GCS"],
+  ["s3://", "S3"],
+  ["as://", "AZURE_STORAGE"],
+] as const;
+
+async function requireRepositories(folders: readonly string[]): Promise<void> {
+  if (folders.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", "--model-repository must be specified");
+  for (const folder of folders) {
+    const bucket = BUCKETS.find(([scheme]) => folder.startsWith(scheme));
+    if (bucket)
+      throw new RuntimeFault(
+        "INTERNAL",
+        `${bucket[0]} file-system not supported. To enable, build with -DTRITON_ENABLE_${bucket[1]}=ON.`,
+      );
+    const found = await stat(folder).catch(() => undefined);
+    if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${folder}`);
+    if (!found.isDirectory()) throw new RuntimeFault("INVALID_ARGUMENT", "repository path is not a valid directory");
+  }
+}
