@@ -42,12 +42,12 @@ export function timedModels() {
 }
 
 /** A request of one of these over gRPC, and as JSON; `batched` models have a dimension more. */
-export const grpcRequest = (model, values = [1, 2, 3]) =>
+export const grpcRequest = (model, values = [1, 2, 3], shape = [1, values.length]) =>
   framed(
     Buffer.from(
       encode("inference.ModelInferRequest", {
         model_name: model,
-        inputs: [{ name: "INPUT0", datatype: "INT32", shape: [1, values.length] }],
+        inputs: [{ name: "INPUT0", datatype: "INT32", shape }],
         raw_input_contents: [Buffer.from(Int32Array.from(values).buffer)],
       }),
     ),

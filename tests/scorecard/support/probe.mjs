@@ -1,6 +1,7 @@
 /**
  * Preloaded into a measured server: answers questions about its heap and its event loop over IPC.
  */
+import { basename } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 let delay;
@@ -26,8 +27,8 @@ const questions = {
   },
 };
 
-// Threads of the server load this module too, and have no channel.
-if (process.channel) {
+// Threads of the server load this module too, and have no channel. The channel of a worker belongs to the server.
+if (process.channel && basename(process.argv[1]) === "main.js") {
   process.on("message", ({ question, id }) => process.send({ id, answer: questions[question]() }));
   // The server lives as long as its ports are open.
   process.channel.unref();
