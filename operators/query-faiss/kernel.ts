@@ -67,7 +67,8 @@ async function prepareSearch(
     );
   const positionOf = texts && step.inputs.exclude ? await textPositions(texts) : undefined;
   const k = Math.min(step.params.topk, index.header.ntotal);
-  const where = "searchAmong" in index ? await openWhere(step, file, index, texts, context) : undefined;
+  const where =
+    step.params.where && "searchAmong" in index ? await openWhere(step, file, index, texts, context) : undefined;
   return {
     run: (inputs, { signal, onSearch }) => {
       const query = inputs.input[0];
