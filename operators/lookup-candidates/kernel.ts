@@ -19,7 +19,7 @@ export const lookupCandidates: Kernel<"lookupCandidates"> = {
       ...(keyType && !step.params.everyone && { keys: keyType }),
     });
     return {
-      run: ({ input }) => look(step, ref.name, input[0], table.current()),
+      run: ({ input }) => look(step, ref.name, input[0], table.current),
       close: () => table.close(),
     };
   },

@@ -123,12 +123,12 @@ describe("while it is served", () => {
     writeCandidates(file, BOUGHT);
     const table = openCandidateTable(file, needs, 5);
     try {
-      const begun = table.current();
+      const begun = table.current;
       writeCandidates(file, { ...BOUGHT, lists: [[1, [77], [1]]] });
-      await vi.waitFor(() => expect(table.current()).not.toBe(begun));
-      expect([...(table.current().ids.values as BigInt64Array)]).toEqual([77n]);
+      await vi.waitFor(() => expect(table.current).not.toBe(begun));
+      expect([...(table.current.ids.values as BigInt64Array)]).toEqual([77n]);
       expect(begun.ids.values).toHaveLength(6);
-      expect([...table.current().find(scalars("int64", [1, 2]), "key")]).toEqual([0, -1]);
+      expect([...table.current.find(scalars("int64", [1, 2]), "key")]).toEqual([0, -1]);
     } finally {
       table.close();
     }
@@ -149,14 +149,14 @@ describe("while it is served", () => {
     const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const table = openCandidateTable(file, needs, 5);
     try {
-      const before = table.current();
+      const before = table.current;
       writeCandidates(file, other);
       await vi.waitFor(() => expect(warn).toHaveBeenCalled());
       expect(warn.mock.calls.map(([text]) => String(text))).toEqual([expect.stringContaining(message)]);
-      expect(String(warn.mock.calls[0]![0])).toContain("The table before it is served on.");
-      expect(table.current()).toBe(before);
+      expect(String(warn.mock.calls[0]![0])).toContain("What was read before is served on.");
+      expect(table.current).toBe(before);
       writeCandidates(file, { ...BOUGHT, lists: [[1, [78], [1]]] });
-      await vi.waitFor(() => expect(table.current()).not.toBe(before));
+      await vi.waitFor(() => expect(table.current).not.toBe(before));
       expect(warn).toHaveBeenCalledTimes(1);
     } finally {
       table.close();

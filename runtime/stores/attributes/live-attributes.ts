@@ -2,11 +2,10 @@
  * The attribute table of an index: its columns by position. The file may be replaced or rewritten while it is in use. It is checked four times
  * a second, and read again when it has changed. A table that cannot be read is reported once, and the one before stays.
  */
-import { stat } from "node:fs/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import type { DType } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inBackground } from "../../base/in-background.js";
+import { stateOf, type WatchedFile, warnByProcess, watchFile } from "../../base/watched-file.js";
 import { type Attribute, byPosition, type Piece } from "./attribute-column.js";
 import { type IndexIds, rowsByPosition } from "./position-index.js";
 import { readTable } from "./read-table.js";
@@ -26,11 +25,8 @@ export interface AttributeTable {
   readonly columns: ReadonlyMap<string, Attribute>;
 }
 
-export interface LiveAttributes {
-  /** The newest state that could be read. A run of a plan keeps the one that it began with. */
-  readonly current: AttributeTable;
-  close(): void;
-}
+/** A run of a plan keeps the table that it began with. */
+export type LiveAttributes = WatchedFile<AttributeTable>;
 
 export interface AttributesOrder {
   readonly file: string;
@@ -45,60 +41,28 @@ export interface AttributesOrder {
 
 /** @throws RuntimeFault naming the file */
 export async function openAttributes(order: AttributesOrder): Promise<LiveAttributes> {
-  const { file, warn = (text: string) => process.emitWarning(text, "MerlonWarning") } = order;
+  const { file, warn = warnByProcess } = order;
+  const state = await stateOf(file);
   const first = await readState(order, warn);
-  let { table: current, seen } = first;
-  let isReading = false;
-  /** The state of the file that could not be read, so that it is reported once. */
-  let refused = "";
-  const look = async (): Promise<void> => {
-    const now = await markOf(file);
-    if (now === seen || now === refused) return;
-    try {
-      const next = await readState(order, warn);
-      current = next.table;
-      seen = next.seen;
-      refused = "";
-    } catch (error) {
-      if (refused === "") warn(`${(error as Error).message} What was read before is served on.`);
-      refused = now;
-    }
-  };
-  const timer = setInterval(() => {
-    if (isReading) return;
-    isReading = true;
-    const looked = look().finally(() => {
-      isReading = false;
-    });
-    inBackground(looked, "looking for changes of an attribute table");
-  }, LOOK_EVERY_MS);
-  timer.unref();
-  return {
-    get current() {
-      return current;
-    },
-    close: () => clearInterval(timer),
-  };
+  const read = (): Promise<AttributeTable> => readState(order, warn);
+  return watchFile({ file, first, state, read, warn, everyMs: LOOK_EVERY_MS });
 }
 
 /** @throws RuntimeFault naming the file; one that changed while it was read is among them */
-async function readState(
-  order: AttributesOrder,
-  warn: (text: string) => void,
-): Promise<{ readonly table: AttributeTable; readonly seen: string }> {
+async function readState(order: AttributesOrder, warn: (text: string) => void): Promise<AttributeTable> {
   const { file, key, columns } = order;
   try {
-    const seen = await markOf(file);
+    const state = await stateOf(file);
     const wanted = new Map([...Object.entries(columns), [key.name, key.dtype] as const]);
     const pieces = await readTable(file, wanted);
     const table = await inTurns(tableOf(order, pieces));
-    if ((await markOf(file)) !== seen) throw new Error("it changed while it was read");
+    if ((await stateOf(file)) !== state) throw new Error("it changed while it was read");
     const { lacking, positions, first } = table;
     if (lacking > 0)
       warn(
         `${file} has no row for ${lacking} of the ${positions} items of ${order.index}, ${first} among them: they are not found.`,
       );
-    return { table, seen };
+    return table;
   } catch (error) {
     if (error instanceof RuntimeFault) throw error;
     const { message } = error as Error;
@@ -143,10 +107,3 @@ async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
     began = performance.now();
   }
 }
-
-/** Identity, size and time of the file. */
-const markOf = (file: string): Promise<string> =>
-  stat(file, { bigint: true }).then(
-    ({ ino, size, mtimeNs, ctimeNs }) => `${ino} ${size} ${mtimeNs} ${ctimeNs}`,
-    () => "none",
-  );

@@ -2,22 +2,15 @@
  * A table of candidates that is read again when its file is replaced. Runs that have begun keep the table that they read. A file that
  * cannot take the place of the one before it is reported once, and not used.
  */
-import { statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { comparedAs } from "../../../contract/comparable-ids.js";
-import { FILE_LIMITS } from "../../../contract/files/read-regular.js";
-import {
-  type CandidateTable,
-  parseCandidateTable,
-  readCandidateTable,
-} from "../../../formats/tables/candidate-table.js";
+import { type CandidateTable, readCandidateTable } from "../../../formats/tables/candidate-table.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 import { castValues } from "../../base/columns/cast.js";
 import { distinctKeys } from "../../base/columns/distinct-keys.js";
 import { type Column, rootRows } from "../../base/columns/table.js";
 import { indexValues, type ValueIndex } from "../../base/columns/value-index.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { inBackground } from "../../base/in-background.js";
+import { stateOfSync, type WatchedFile, watchFile } from "../../base/watched-file.js";
 
 /** A replaced file is seen after one or two of these. */
 export const LOOK_EVERY_MS = 1000;
@@ -41,57 +34,14 @@ export interface Needs {
   readonly isOneList?: boolean;
 }
 
-export interface OpenTable {
-  current(): ServedTable;
-  close(): void;
-}
-
 /** @throws RuntimeFault naming the file and what is wrong with it */
-export function openCandidateTable(file: string, needs: Needs, everyMs = LOOK_EVERY_MS): OpenTable {
-  let state = stateOf(file);
-  let table = served(
-    checkedRead(file, () => readCandidateTable(file)),
-    file,
-    needs,
-  );
-  let isLooking = false;
-  const look = async (): Promise<void> => {
-    const seen = stateOf(file);
-    if (seen === state || seen === undefined) return;
-    state = seen;
-    try {
-      const bytes = await readFile(file);
-      // A file that is still written is read again when it is whole.
-      if (stateOf(file) !== seen) state = "changing";
-      else
-        table = served(
-          checkedRead(file, () => parseCandidateTable(bytes)),
-          file,
-          needs,
-        );
-    } catch (error) {
-      process.emitWarning(`${(error as Error).message} The table before it is served on.`, "MerlonWarning");
-    }
+export function openCandidateTable(file: string, needs: Needs, everyMs = LOOK_EVERY_MS): WatchedFile<ServedTable> {
+  const state = stateOfSync(file);
+  const read = (): ServedTable => {
+    const table = checkedRead(file, () => readCandidateTable(file));
+    return served(table, file, needs);
   };
-  const timer = setInterval(() => {
-    if (isLooking) return;
-    isLooking = true;
-    inBackground(
-      look().finally(() => {
-        isLooking = false;
-      }),
-      "looking for changes of a table of candidates",
-    );
-  }, everyMs);
-  timer.unref();
-  return { current: () => table, close: () => clearInterval(timer) };
-}
-
-/** Undefined while the file is missing, between two renames, and for one that is too large to be read. */
-function stateOf(file: string): string | undefined {
-  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-  if (!stat?.isFile() || stat.size > BigInt(FILE_LIMITS.data)) return undefined;
-  return `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+  return watchFile({ file, first: read(), state, everyMs, read: async () => read() });
 }
 
 function checkedRead(file: string, read: () => CandidateTable): CandidateTable {

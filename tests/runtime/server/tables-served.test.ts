@@ -53,7 +53,7 @@ test("a replaced table is served within 5 s, a damaged one is not, and the next 
     writeCandidates(table, tableOf(7));
     await vi.waitFor(async () => expect(await ask(server)).toEqual([5, 7]), { timeout: 5000, interval: 50 });
     writeCandidates(table, printCandidates(tableOf(8, 9)).slice(0, 250));
-    await vi.waitFor(() => expect(warnings.join()).toMatch(/town\.candidates .*The table before it is served on\./), {
+    await vi.waitFor(() => expect(warnings.join()).toMatch(/town\.candidates .*What was read before is served on\./), {
       timeout: 5000,
     });
     expect(await ask(server)).toEqual([5, 7]);
