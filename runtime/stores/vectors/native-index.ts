@@ -132,7 +132,8 @@ export async function openNativeIndex(
   const size = searchSize(layout, parameters);
   const detached = header.ids === "stored" ? detachIds(path, byPosition) : undefined;
   const changes = parameters.nprobe !== undefined || parameters.efSearch !== undefined;
-  const shared = faiss.viewsMemory && !detached ? await sharedCopy(path) : undefined;
+  // FAISS names what is wrong with a file that cannot be copied.
+  const shared = faiss.viewsMemory && !detached ? await sharedCopy(path).catch(() => undefined) : undefined;
   const bytes = detached?.bytes ?? shared?.bytes ?? (changes ? await readFile(path) : undefined);
   if (bytes) writeSearchParameters(bytes, parameters);
   const opened = await faiss.open(bytes ?? path, tables, shared !== undefined).catch((error: Error) => {
