@@ -59,6 +59,8 @@ function runOf(
     columns: new Map(),
     timings: new Map([["one", 5 + row]]),
     parts: new Map([["p", row]]),
+    searches: new Map(),
+    leftOut: new Map(),
     fallbacks: new Map(given.reason === undefined ? [] : [["f", given.reason]]),
     runs: [times(one, 0), ...(given.ids.length > 0 ? [times(made, 1)] : [])],
     columnOf: (_, name) => columns[name],
