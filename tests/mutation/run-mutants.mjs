@@ -116,13 +116,21 @@ async function inTurns(folder, base, coverage, wanted) {
     if (files.length > 0) await runTests(folder, { ...base, journal, files, byTest });
     const culprits = endedBy(notesIn(journal)).filter(mutant => !stuck.has(mutant));
     for (const mutant of culprits) stuck.add(mutant);
-    if (culprits.length === 0) return { killed: killedIn(notesIn(journal)), stuck };
+    if (culprits.length > 0) continue;
+    const notes = notesIn(journal);
+    return {
+      killed: killedIn(notes),
+      stuck,
+      spent: new Set(notes.flatMap(note => ("spent" in note ? [note.spent] : []))),
+    };
   }
 }
 
-/** Whether a test that reaches the mutant has not run with it, for the time that it takes. */
-const hasSlowTest = ({ tests, durations }, id) =>
-  Object.entries(tests).some(([test, mutants]) => durations[test] > LONGEST_MS && mutants.includes(id));
+/** Whether a test that reaches the mutant may not have run with it: a slow one, or one that an earlier mutant has spoilt. */
+const isUntried = ({ tests, durations }, id, spent) =>
+  Object.entries(tests).some(
+    ([test, mutants]) => (durations[test] > LONGEST_MS || spent.has(test)) && mutants.includes(id),
+  );
 
 /**
  * @param mutants with their numbers
@@ -135,13 +143,14 @@ export async function runMutants(folder, mutants, tests, print) {
   print(`which tests reach ${mutants.length} mutants`);
   const coverage = await reached(folder, base, print);
   print(`${coverage.length} test files; mutants in turns`);
-  const { killed, stuck } = await inTurns(folder, base, coverage, wanted);
+  const { killed, stuck, spent } = await inTurns(folder, base, coverage, wanted);
   const filesOf = id =>
     coverage
       .filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)))
       .toSorted((a, b) => a.ms - b.ms);
   const left = mutants.filter(({ id }) => !killed.has(id) && filesOf(id).length > 0);
-  const isAlone = ({ id }) => stuck.has(id) || coverage.some(file => file.once.includes(id) || hasSlowTest(file, id));
+  const isAlone = ({ id }) =>
+    stuck.has(id) || coverage.some(file => file.once.includes(id) || isUntried(file, id, spent));
   const last = left.filter(isAlone);
   print(`${killed.size} killed, ${left.length - last.length} survive; ${last.length} alone`);
   const alone = new Map();

@@ -53,7 +53,7 @@ export default class MutantRunner extends TestRunner {
 
   async runTask(test: RunnerTestCase): Promise<void> {
     const run = TestRunner.getTestFn(test);
-    if (this.#turn) await this.#nextOf(this.#turn, run);
+    if (this.#turn) await this.#nextOf(test.id, this.#turn, run);
     else await this.#cover(test.id, run);
   }
 
@@ -72,13 +72,14 @@ export default class MutantRunner extends TestRunner {
     }
   }
 
-  async #nextOf(turn: Turn, run: () => unknown): Promise<void> {
+  async #nextOf(id: string, turn: Turn, run: () => unknown): Promise<void> {
     if (turn.isSpent) return;
     const { suspect, isFirst } = turn;
     turn.suspect = undefined;
     turn.isFirst = false;
     if (suspect !== undefined || isFirst) {
       turn.isSpent = !(await passes(run));
+      if (turn.isSpent) this.#note({ spent: id });
       if (suspect === undefined || turn.isSpent) return;
       this.#killed.add(suspect);
       this.#note({ killed: suspect });
