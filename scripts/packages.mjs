@@ -49,7 +49,16 @@ const PACKAGES = {
     },
     threads: THREADS,
     dependencies: ["apache-arrow", "zod"],
-    peers: ["better-sqlite3", "faiss-node", "ioredis", "onnxruntime-node", "testcontainers", "vitest"],
+    peers: [
+      "@duckdb/node-api",
+      "@duckdb/node-bindings",
+      "better-sqlite3",
+      "faiss-node",
+      "ioredis",
+      "onnxruntime-node",
+      "testcontainers",
+      "vitest",
+    ],
     // Headers for the binding of FAISS, which add-native.mjs installs with it.
     builds: ["node-addon-api", "node-api-headers"],
     files: [

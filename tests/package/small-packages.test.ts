@@ -219,10 +219,9 @@ console.log(ended.message);
     expect(said).not.toMatch(/Cannot find|node_modules\/merlon\//);
     const script = join(project, "node_modules", "@merlon", "testing", "scripts", "add-native.mjs");
     expect(existsSync(script)).toBe(true);
-    // Commands that read Parquet are not in this package.
-    const { stderr } = spawnSync(process.execPath, [script, "@duckdb/node-api"], { encoding: "utf8" });
+    const { stderr } = spawnSync(process.execPath, [script, "typescript"], { encoding: "utf8" });
     expect(stderr).toBe(
-      "`@duckdb/node-api` is not one of the optional packages: onnxruntime-node, better-sqlite3, faiss-node, ioredis\n",
+      "`typescript` is not one of the optional packages: onnxruntime-node, better-sqlite3, faiss-node, @duckdb/node-api, ioredis\n",
     );
   });
 });

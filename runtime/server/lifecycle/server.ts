@@ -237,11 +237,14 @@ const limitLine = (bytes: number): string =>
     ? `requests, responses and caches may hold ${Math.floor((0.9 * bytes) / 2 ** 20)} MiB: 90 % of --memory-limit, ${Math.floor(bytes / 2 ** 20)} MiB`
     : "the memory that requests, responses and caches may hold is not limited: set --memory-limit";
 
+/** Without patience everything is cut at once; what is logged of it takes a moment. */
+const LOG_MS = 250;
+
 /** No time at all is too little, as it is for Triton, even where nothing is left to do. */
 function within(work: Promise<void>, milliseconds: number): Promise<void> {
   const late = new RuntimeFault("INTERNAL", "Exit timeout expired. Exiting immediately.");
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late), milliseconds);
+    const timer = setTimeout(() => reject(late), milliseconds > 0 ? milliseconds : LOG_MS);
     work.then(milliseconds > 0 ? resolve : () => reject(late), reject).finally(() => clearTimeout(timer));
   });
 }
