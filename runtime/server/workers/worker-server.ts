@@ -217,8 +217,10 @@ export class WorkerServer {
     this.#supervisor.stop();
     this.connections.sweep(true);
     const results = await Promise.allSettled(
-      workers.map(async ({ link, state }) => {
-        if (state === "serving") await link.ask("stop", { patience }, patience + EXIT_MS);
+      workers.map(async worker => {
+        // The others would wait for the links of one that does not serve yet.
+        if (worker.state === "serving") await worker.link.ask("stop", { patience }, patience + EXIT_MS);
+        else await end(worker);
       }),
     );
     await Promise.all(workers.map(end));
