@@ -85,14 +85,13 @@ export const mergeCandidatesOp = defineOp({
         }),
         "right",
       );
-    return inferred(call, params, sources, found, outputs, call.parentRows(ids.column.rows)!);
+    return inferred(params, sources, found, outputs, call.parentRows(ids.column.rows)!);
   },
 });
 
 type Params = z.output<typeof mergeOptions>;
 
 function inferred(
-  _call: Call<Params>,
   { name, method, topk, k, normalize, keepSource }: Params,
   sources: readonly Source[],
   found: readonly ScoredIds[],

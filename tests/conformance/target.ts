@@ -2,10 +2,8 @@
  * The server of a group: one started for it on free ports, with the group's repository, flags and environment, or a running one.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Group, PROTOCOL_DATA } from "./records.js";
+import { recordedRepository } from "./recorded-repository.js";
+import type { Group } from "./records.js";
 import { ROOT } from "./root.js";
 
 export interface Target {
@@ -25,30 +23,11 @@ const START_MS = 30_000;
 
 /** @param more flags besides the group's @throws Error with the server's last lines when it doesn't start */
 export async function startServer(group: Group, more: readonly string[] = []): Promise<Target> {
-  const { repository: name, server_flags = [], env = {} } = group.records[0]!;
-  const scratch = mkdtempSync(join(tmpdir(), "merlon-conformance-"));
-  const repository = join(scratch, name);
-  cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
-  // Models of a missing backend have twins with the same behavior, copied over them.
-  const twins = new URL(`twins/${name}`, PROTOCOL_DATA);
-  const hasTwins = existsSync(twins);
-  if (hasTwins) cpSync(twins, repository, { recursive: true, force: true });
+  const { path, flags, env, remove } = recordedRepository(group);
   return launch({
     command: process.execPath,
-    args: [
-      ...[SERVE, `--model-repository=${repository}`],
-      ...["grpc", "http", "metrics"].flatMap(kind => [`--${kind}-port=0`, `--${kind}-address=127.0.0.1`]),
-      // A model that doesn't load fails its own records, not its whole group.
-      ...(server_flags.some(flag => flag.startsWith("--exit-on-error")) ? [] : ["--exit-on-error=false"]),
-      ...(hasTwins ? ["--mock-stand-ins"] : []),
-      // The recorded server was built without tracing.
-      "--allow-trace=false",
-      ...server_flags,
-      ...more,
-    ],
-    env,
-    repository,
-    remove: () => rmSync(scratch, { recursive: true, force: true }),
+    args: [SERVE, ...flags, ...more],
+    ...{ env, repository: path, remove },
   });
 }
 

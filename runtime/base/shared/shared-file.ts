@@ -125,52 +125,62 @@ function* waits(): Generator<number> {
   }
 }
 
+/** A step of sharing that its caller carries out: time to wait, in milliseconds, or the end of a writing. */
+type Step<Done> = { readonly wait: number } | { readonly written: Done };
+
+/** Opens the file, or writes it first, or waits for another process that does. @returns undefined after too long a wait */
+function* share<Done>(place: Place, content: Content<Done>): Generator<Step<Done>, SharedFile | undefined> {
+  for (const wait of waits()) {
+    const found = open(place);
+    if (found) return found;
+    const writing = begin(place);
+    if (!writing) yield { wait };
+    else
+      try {
+        yield { written: content.write(writing.file, writing.path) };
+        writing.finish();
+      } catch (error) {
+        writing.abandon();
+        throw error;
+      }
+  }
+  return undefined;
+}
+
 /** @returns undefined if it can't be shared: no binding, no room, or too small. The caller then holds the content itself. */
 export function sharedFileSync(content: Content<void>): SharedFile | undefined {
   const place = placeOf(content);
   if (!place) return undefined;
+  const steps = share(place, content);
   try {
-    for (const wait of waits()) {
-      const found = open(place);
-      if (found) return found;
-      const writing = begin(place);
-      if (writing)
-        try {
-          content.write(writing.file, writing.path);
-          writing.finish();
-        } catch (error) {
-          writing.abandon();
-          throw error;
-        }
-      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, wait);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+      if ("wait" in value) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, value.wait);
     }
   } catch {
     // The caller reads the source by itself, and reports its fault.
+    return undefined;
   }
-  return undefined;
 }
 
 /** The same beside other work. */
 export async function sharedFile(content: Content<Promise<void>>): Promise<SharedFile | undefined> {
   const place = placeOf(content);
   if (!place) return undefined;
+  const steps = share(place, content);
   try {
-    for (const wait of waits()) {
-      const found = open(place);
-      if (found) return found;
-      const writing = begin(place);
-      if (writing)
-        try {
-          await content.write(writing.file, writing.path);
-          writing.finish();
-        } catch (error) {
-          writing.abandon();
-          throw error;
-        }
-      else await delay(wait);
+    for (let step = steps.next(); ; ) {
+      const { done, value } = step;
+      if (done) return value;
+      const ended = "wait" in value ? delay(value.wait) : value.written;
+      step = await ended.then(
+        () => steps.next(),
+        error => steps.throw(error),
+      );
     }
   } catch {
     // As above.
+    return undefined;
   }
-  return undefined;
 }

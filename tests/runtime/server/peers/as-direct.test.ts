@@ -2,13 +2,12 @@
  * Every recorded inference of a real Triton, over both protocols, forwarded from one worker to another: clients receive the recorded answers, texts
  * and codes. Groups about one worker's own state are left out: statistics, metrics, the index, settings.
  */
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import { readKnown } from "#conformance/known.js";
-import { type Group, PROTOCOL_DATA, readGroups } from "#conformance/records.js";
+import { recordedRepository } from "#conformance/recorded-repository.js";
+import { type Group, readGroups } from "#conformance/records.js";
 import { runFresh } from "#conformance/run-group.js";
 import type { Target } from "#conformance/target.js";
 import { builtFile } from "../../../needs/built.js";
@@ -42,30 +41,19 @@ const isOfWorker = (record: Group["records"][number]): boolean =>
 
 /** Two workers of this process; the clients' one forwards all that it can. */
 async function startTarget(group: Group, counts: { forwarded: number }): Promise<Target> {
-  const { repository: name, server_flags = [], env = {} } = group.records[0]!;
-  const scratch = mkdtempSync(join(tmpdir(), "merlon-linked-"));
-  const repository = join(scratch, name);
-  cpSync(new URL(name, PROTOCOL_DATA), repository, { recursive: true });
-  const twins = new URL(`twins/${name}`, PROTOCOL_DATA);
-  const hasTwins = existsSync(twins);
-  if (hasTwins) cpSync(twins, repository, { recursive: true, force: true });
-  const words = [
-    `--model-repository=${repository}`,
-    ...["grpc", "http", "metrics"].flatMap(kind => [`--${kind}-port=0`, `--${kind}-address=127.0.0.1`]),
-    ...["--exit-on-error=false", "--allow-trace=false", ...(hasTwins ? ["--mock-stand-ins"] : []), ...server_flags],
-  ];
+  const { path, flags, env, remove } = recordedRepository(group);
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-  const linked = await startForwarding(serveOptions(words));
+  const linked = await startForwarding(serveOptions(flags));
   vi.unstubAllEnvs();
   const { grpc = 0, http = 0, metrics = 0 } = linked.front.ports;
   return {
-    ...{ host: "127.0.0.1", grpc, http, metrics, repository },
+    ...{ host: "127.0.0.1", grpc, http, metrics, repository: path },
     async stop() {
       const { homed, balanced } = linked.front.peers!.counts;
       counts.forwarded = homed + balanced;
       expect(linked.behind.peers!.counts.received).toBe(counts.forwarded);
       await linked.stop();
-      rmSync(scratch, { recursive: true, force: true });
+      remove();
     },
   };
 }

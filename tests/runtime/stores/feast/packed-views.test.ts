@@ -15,8 +15,8 @@ import { shareFiles } from "#runtime/server/memory/allocator.js";
 import { packViews, unpackViews } from "#runtime/stores/feast/packed-views.js";
 import type { ViewSnapshot } from "#runtime/stores/feast/snapshot-form.js";
 import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
-import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { scalars } from "../../../operators/step.js";
+import { writeOneView } from "./one-view.js";
 import "../../../needs/built.js";
 
 const root = mkdtempSync(join(tmpdir(), "merlon-packed-"));
@@ -25,23 +25,7 @@ const LARGE_FILE = 4 << 20;
 beforeAll(() => {
   vi.stubEnv("TMPDIR", root);
   const ids = Array.from({ length: ROWS }, (_, i) => BigInt(i * 7));
-  writeFeastRepository(root, {
-    project: "p",
-    timestamp: 1_700_000_000,
-    entities: [{ name: "id", joinKey: "id", type: "INT64" }],
-    views: [
-      {
-        name: "v",
-        entities: ["id"],
-        source: { name: "s", path: "s.parquet", timestampField: "ts" },
-        features: [
-          { name: "n", type: "INT64" },
-          { name: "s", type: "STRING" },
-        ],
-        rows: { id: ids, n: ids.map(id => id * 3n), s: ids.map(id => `text ${id % 11n}\0ü`) },
-      },
-    ],
-  });
+  writeOneView(root, { id: ids, n: ids.map(id => id * 3n), s: ids.map(id => `text ${id % 11n}\0ü`) });
 });
 afterAll(() => {
   provideMapping(undefined);

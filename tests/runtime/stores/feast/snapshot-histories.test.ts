@@ -12,36 +12,17 @@ import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { openSnapshotStore, type SnapshotFiles } from "#runtime/stores/feast/snapshot-store.js";
 import type { FeatureReader } from "#runtime/stores/feast/store.js";
-import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { scalars } from "../../../operators/step.js";
+import { ONE_VIEW_FEATURES, writeOneView } from "./one-view.js";
 import "../../../needs/built.js";
 
 const RUNS = Number(process.env.SNAPSHOT_RUNS ?? 5);
 const KEYS = [0n, 1n, 2n, 3n, 2n ** 40n];
-const FEATURES = [
-  { name: "n", type: "INT64" },
-  { name: "s", type: "STRING" },
-] as const;
 const TABLE = "p_v";
 const encode = keyEncoder([{ name: "id", type: "INT64" }], 3);
 
 const root = mkdtempSync(join(tmpdir(), "merlon-histories-"));
-beforeAll(() =>
-  writeFeastRepository(join(root, "first"), {
-    project: "p",
-    timestamp: 1_700_000_000,
-    entities: [{ name: "id", joinKey: "id", type: "INT64" }],
-    views: [
-      {
-        name: "v",
-        entities: ["id"],
-        source: { name: "s", path: "s.parquet", timestampField: "ts" },
-        features: FEATURES,
-        rows: { id: [0n, 1n], n: [0n, 1n], s: ["0", "1"] },
-      },
-    ],
-  }),
-);
+beforeAll(() => writeOneView(join(root, "first"), { id: [0n, 1n], n: [0n, 1n], s: ["0", "1"] }));
 afterAll(() => rmSync(root, { recursive: true }));
 afterEach(() => void vi.restoreAllMocks());
 
@@ -126,7 +107,7 @@ async function check(events: readonly Event[]): Promise<void> {
         write(db => {
           db.prepare(`DELETE FROM ${TABLE} WHERE entity_key = ?`).run(encode([of.key]));
           const insert = db.prepare(`INSERT INTO ${TABLE} (entity_key, feature_name, value) VALUES (?, ?, ?)`);
-          for (const [f, { name, type }] of FEATURES.entries())
+          for (const [f, { name, type }] of ONE_VIEW_FEATURES.entries())
             if (cells[f] !== undefined) insert.run(encode([of.key]), name, encodeValue(type, cells[f]));
         });
         next.set(of.key, cells);

@@ -1,0 +1,29 @@
+/** A Feast repository with one view `v` of an entity `id`: a number `n` and a text `s` for each. */
+import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+
+export interface OneViewRows {
+  readonly id: readonly bigint[];
+  readonly n: readonly bigint[];
+  readonly s: readonly string[];
+}
+
+export const ONE_VIEW_FEATURES = [
+  { name: "n", type: "INT64" },
+  { name: "s", type: "STRING" },
+] as const;
+
+export const writeOneView = (folder: string, { id, n, s }: OneViewRows): void =>
+  writeFeastRepository(folder, {
+    project: "p",
+    timestamp: 1_700_000_000,
+    entities: [{ name: "id", joinKey: "id", type: "INT64" }],
+    views: [
+      {
+        name: "v",
+        entities: ["id"],
+        source: { name: "s", path: "s.parquet", timestampField: "ts" },
+        features: ONE_VIEW_FEATURES,
+        rows: { id, n, s },
+      },
+    ],
+  });
