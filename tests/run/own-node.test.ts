@@ -31,11 +31,12 @@ fs.mkdirSync("node_modules/.bin", { recursive: true });
 if (!process.env.NPM_LEAVES_OUT) fs.symlinkSync(process.execPath, "node_modules/.bin/node");
 `;
 const SCRIPT = `import "./own-node.mjs";
-console.log("ran", process.versions.node, process.argv.slice(2).join(" "));
 if (process.argv[2] === "wait") {
   process.on("SIGTERM", () => { console.log("stopped"); process.exit(7); });
   setInterval(() => {}, 1000);
 } else process.exitCode = 3;
+// Last: whoever reads it may send a signal.
+console.log("ran", process.versions.node, process.argv.slice(2).join(" "));
 `;
 
 let folder: string;

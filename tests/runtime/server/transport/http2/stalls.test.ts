@@ -114,14 +114,16 @@ onLinux("a socket from which a little is read now and then is not", async () => 
   const faults = server.seen.faults.length;
   const client = new RawClient(server.port, WIDE).send(raw(HEADERS, END | END_HEADERS, 1, LARGE_HEAD));
   client.stopReading();
+  let pause: NodeJS.Timeout | undefined;
   const read = setInterval(() => {
     client.readAgain();
-    setTimeout(() => client.stopReading(), 2);
+    pause = setTimeout(() => client.stopReading(), 2);
   }, STALL_MS / 3);
   await new Promise(resolve => setTimeout(resolve, 5 * STALL_MS));
   expect(server.seen.faults.length).toBe(faults);
   expect(client.ended).toBe(false);
   clearInterval(read);
+  clearTimeout(pause);
   client.readAgain();
   expect(await client.next(({ type, flags }) => type === HEADERS && (flags & END) !== 0)).toBeDefined();
   client.close();
