@@ -17,7 +17,9 @@ const readGpu = (text: string): string => {
 
 export const doctorCommand = (): Command =>
   new Command("doctor")
-    .description("show what this machine has for Merlon, what is missing, and the line to type")
+    .description(
+      "show what this machine has for Merlon, the settings that follow, what is missing, and the line to type",
+    )
     .option("--gpu [provider]", "run a model on each GPU (demands one: auto, cuda or webgpu)", readGpu)
     .option("--need <names>", "required parts (such as onnxruntime-node,faiss-node)", names, [])
     .option("--json", "print JSON")
@@ -32,13 +34,15 @@ Examples:
 Each native part is loaded in a process of its own. The exit status is 1 if a part that --need or --gpu names can't be used.`,
     )
     .action(async ({ gpu, json, need }: Options) => {
-      const [{ machineFindings }, { nativeFindings }, { gpuFindings }, { printReport, reportOf }] = await Promise.all([
-        import("./doctor/machine.js"),
-        import("./doctor/native-parts.js"),
-        import("./doctor/gpu.js"),
-        import("./doctor/finding.js"),
-      ]);
-      const base = [...machineFindings(), ...(await nativeFindings())];
+      const [{ machineFindings }, { settingFindings }, { nativeFindings }, { gpuFindings }, { printReport, reportOf }] =
+        await Promise.all([
+          import("./doctor/machine.js"),
+          import("./doctor/settings.js"),
+          import("./doctor/native-parts.js"),
+          import("./doctor/gpu.js"),
+          import("./doctor/finding.js"),
+        ]);
+      const base = [...machineFindings(), ...settingFindings(), ...(await nativeFindings())];
       const isOfGpu = need.some(name => !base.some(finding => finding.name === name));
       const findings = gpu !== undefined || isOfGpu ? [...base, ...(await gpuFindings())] : base;
       const unknown = need.find(name => !findings.some(finding => finding.name === name));

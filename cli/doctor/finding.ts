@@ -6,7 +6,7 @@
 export type State = "ok" | "absent" | "broken";
 
 export interface Finding {
-  readonly section: "machine" | "native parts" | "GPU";
+  readonly section: "machine" | "settings" | "native parts" | "GPU";
   readonly name: string;
   readonly state: State;
   readonly found: string;

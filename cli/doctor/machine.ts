@@ -4,6 +4,7 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { cpuQuota } from "../../runtime/base/control-group.js";
 import { defaultMemoryLimit } from "../../runtime/base/memory/memory-limit.js";
+import { allowedProcessors, printProcessors } from "../../runtime/base/processors.js";
 import { isPatchedNode, NODE_FLOORS } from "../../runtime/base/version-floors.js";
 import type { Finding } from "./finding.js";
 
@@ -34,12 +35,19 @@ function cores(): Finding {
   const machine = cpus();
   const usable = availableParallelism();
   const quota = cpuQuota();
+  const allowed = allowedProcessors();
   const parts = [
     `${machine.length}${machine[0]?.model.trim() ? ` × ${machine[0].model.trim()}` : ""}`,
-    ...(usable < machine.length ? [`${usable} for this process`] : []),
+    ...(usable < machine.length
+      ? [`${usable} for this process${allowed ? ` (${printProcessors(allowed)})` : ""}`]
+      : []),
     ...(quota === undefined ? [] : [`the control group allows ${Number(quota.toFixed(2))}`]),
   ];
-  const details = { machine: machine.length, usable, ...(quota !== undefined && { controlGroup: quota }) };
+  const details = {
+    ...{ machine: machine.length, usable },
+    ...(allowed && { processors: printProcessors(allowed) }),
+    ...(quota !== undefined && { controlGroup: quota }),
+  };
   return { section: "machine", name: "cores", state: "ok", found: parts.join("; "), details };
 }
 

@@ -237,6 +237,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   fault: (o, v) => (o.faults = [...(o.faults ?? []), v]),
   "fault-admin-port": (o, v) => (o.faultAdminPort = readPort(v)),
   workers: (o, v) => (o.workers = readWorkers(v)),
+  "cpu-affinity": (o, v) => (o.cpuAffinity = v),
   "worker-timeout": (o, v) => (o.workerTimeoutSeconds = readSeconds(v, "worker-timeout")),
   seed: (o, v) => (o.seed = readSeed(v)),
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),

@@ -7,6 +7,7 @@ import type * as ort from "onnxruntime-node";
 import type { Values } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
+import { onnxThreads } from "../../base/processors.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
 import { requireFloor } from "../../base/version-floors.js";
 import type { BackendRequest, Executions } from "../contract.js";
@@ -99,8 +100,8 @@ async function openSession(
   for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
     throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
   const size = await sizeOf(dirname(file));
-  const alone = options.intraOpNumThreads === 0 && size <= SMALL_MODEL;
-  const settings = { ...options, ...(alone && { intraOpNumThreads: 1 }), executionProviders };
+  const threads = options.intraOpNumThreads || (size <= SMALL_MODEL ? 1 : onnxThreads());
+  const settings = { ...options, intraOpNumThreads: threads, executionProviders };
   const own = ownFiles(
     file,
     executionProviders.every(provider => provider === "cpu"),

@@ -40,6 +40,11 @@ export interface ServeOptions {
   readonly workers?: number | "auto";
   /** Seconds of silence after which a worker is replaced, or ten times as many while it loads. 0 turns it off. @default 30 */
   readonly workerTimeoutSeconds?: number;
+  /**
+   * Processors of the workers: `"auto"` divides those that this process may use, `"0-3"` these, and `"0,1:2,3"` names those of each worker. Needs Linux
+   * and `taskset`. @default all processors for all workers
+   */
+  readonly cpuAffinity?: string;
   /** `false` leaves an endpoint out. */
   readonly http?: Endpoint | false;
   readonly grpc?: Endpoint | false;

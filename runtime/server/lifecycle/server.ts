@@ -35,7 +35,8 @@ import type { WorkerSide } from "./worker-side.js";
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
-  if (given.workers === undefined || given.workers === 1) return serveHere(given);
+  const { workers = 1, cpuAffinity } = given;
+  if (workers === 1 && cpuAffinity === undefined) return serveHere(given);
   const { serveWithWorkers } = await import("../workers/serve-with-workers.js");
   return serveWithWorkers(given, serveHere);
 }

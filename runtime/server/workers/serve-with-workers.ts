@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { cpuQuota } from "../../base/control-group.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { usableProcessors } from "../../base/processors.js";
 import { openPorts, type Ports } from "../lifecycle/open-ports.js";
 import type { PortService } from "../lifecycle/port-service.js";
 import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults } from "../lifecycle/server-options.js";
@@ -14,6 +15,7 @@ import { createLogSettings } from "../observe/log-settings.js";
 import { createLog, type ServerLog } from "../observe/server-log.js";
 import { serveMetrics } from "../transport/http/server.js";
 import type { Listener } from "../transport/listen.js";
+import { pinProcess, readAffinity, requireTaskset, workerPlaces, workersFor } from "./affinity.js";
 import { type PortName, requireShareable, workersOf } from "./worker-options.js";
 import { WorkerServer } from "./worker-server.js";
 
@@ -26,14 +28,21 @@ export async function serveWithWorkers(
   given: ServeOptions,
   serveHere: (given: ServeOptions) => Promise<RunningServer>,
 ): Promise<RunningServer> {
+  const affinity = given.cpuAffinity === undefined ? undefined : readAffinity(given.cpuAffinity);
+  if (affinity) requireTaskset();
   const available = availableParallelism();
-  const count = workersOf(given.workers, available, cpuQuota());
+  const quota = cpuQuota();
+  const count = workersOf(given.workers, affinity ? workersFor(affinity) : available, quota);
   if (!Number.isInteger(count) || count < 1 || count > MOST_WORKERS)
     throw new RuntimeFault(
       "INVALID_ARGUMENT",
       `workers: a whole number from 1 to ${MOST_WORKERS}, or auto; got ${count}`,
     );
-  if (count === 1) return serveHere({ ...given, workers: 1 });
+  const places = workerPlaces(affinity, count, usableProcessors(available, quota ?? available));
+  if (count === 1) {
+    if (places[0]!.processors) pinProcess(places[0]!.processors);
+    return serveHere({ ...given, workers: 1 });
+  }
   requireShareable(given);
   const options = withDefaults({
     ...given,
@@ -42,7 +51,7 @@ export async function serveWithWorkers(
   const logState = { ...options.log };
   const log = createLog(logState, options.writeLog);
   const server = new WorkerServer({
-    ...{ given, options, count, log },
+    ...{ given, options, count, places, log },
     logSettings: createLogSettings(logState, given.logFile),
   });
   const endpoints = openPorts(() => services(options, server, log), options, log);

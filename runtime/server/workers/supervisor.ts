@@ -3,6 +3,7 @@
  * is later.
  */
 import type { ServerLog } from "../observe/server-log.js";
+import type { WorkerPlace } from "./affinity.js";
 import { type WorkerEvents, WorkerProcess } from "./worker-process.js";
 
 /** The state of one place among the workers. */
@@ -35,6 +36,8 @@ export interface SupervisorOptions {
   /** The number of workers that serve, or whether one ends again and again, has changed. */
   readonly onStanding: () => void;
   readonly isLoading: () => boolean;
+  /** By the worker's index. */
+  readonly places: readonly WorkerPlace[];
 }
 
 /** @returns milliseconds until the next start, after this number of ends in a row */
@@ -82,10 +85,9 @@ export class Supervisor {
   }
 
   #open(index: number, state: "starting" | "joining"): WorkerProcess {
-    const worker = new WorkerProcess(index, this.#serial++, state, {
-      ...this.#options.events,
-      onEnd: (one, how) => this.#ended(one, how),
-    });
+    const { events, places } = this.#options;
+    const onEnd = (one: WorkerProcess, how: string): void => this.#ended(one, how);
+    const worker = new WorkerProcess(index, this.#serial++, state, { ...events, onEnd }, places[index]!);
     this.#slots[index]!.worker = worker;
     return worker;
   }

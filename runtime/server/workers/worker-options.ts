@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { RuntimeFault } from "../../base/errors.js";
 import { defaultMemoryLimit } from "../../base/memory/memory-limit.js";
+import { usableProcessors } from "../../base/processors.js";
 import type { RunningServer, ServeOptions } from "../lifecycle/server-options.js";
 import { USUAL_TRACING } from "../observe/tracing/tracer.js";
 
@@ -13,7 +14,7 @@ export type PortName = Exclude<keyof RunningServer["ports"], "faultAdmin" | "met
 /** Options that a process can be sent. */
 export type WorkerOptions = Omit<
   ServeOptions,
-  "clock" | "middleware" | "onLoaded" | "recentRequests" | "replay" | "workers" | "writeLog"
+  "clock" | "cpuAffinity" | "middleware" | "onLoaded" | "recentRequests" | "replay" | "workers" | "writeLog"
 >;
 
 /** Options that mean something in one process alone, and why. */
@@ -63,6 +64,7 @@ export function workerOptions(
 ): WorkerOptions {
   const {
     clock: _clock,
+    cpuAffinity: _affinity,
     middleware: _middleware,
     onLoaded: _onLoaded,
     recentRequests: _recent,
@@ -99,6 +101,5 @@ function shareTraceCount<T extends { readonly count?: number }>(settings: T, ind
 /** Number of processors that this process may use; at least 1. @param quota of its control group, in processors */
 export function workersOf(asked: number | "auto" | undefined, available: number, quota: number | undefined): number {
   if (asked === undefined) return 1;
-  if (asked !== "auto") return asked;
-  return Math.max(1, Math.floor(Math.min(available, quota ?? available)));
+  return asked === "auto" ? usableProcessors(available, quota ?? available) : asked;
 }

@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { onProcessors, type WorkerPlace } from "./affinity.js";
 import { type Answers, type Channel, Link } from "./link.js";
 import {
   type ControlCalls,
@@ -26,6 +27,12 @@ export interface WorkerEvents {
   readonly onEnd: (worker: WorkerProcess, how: string) => void;
 }
 
+/** `fork` starts the program with these words in front: `taskset` replaces itself by Node. */
+function startedOn(processors: readonly number[]): { readonly execPath: string; readonly execArgv: string[] } {
+  const [program, ...words] = onProcessors(processors);
+  return { execPath: program, execArgv: [...words, process.execPath, ...process.execArgv] };
+}
+
 export class WorkerProcess {
   readonly child: ChildProcess;
   readonly link: Link<ControlCalls, WorkerCalls, NoteToControl, NoteToWorker>;
@@ -47,8 +54,14 @@ export class WorkerProcess {
     readonly serial: number,
     public state: WorkerState,
     events: WorkerEvents,
+    place: WorkerPlace,
   ) {
-    this.child = fork(PROGRAM, [], { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.child = fork(PROGRAM, [], {
+      serialization: "advanced",
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      env: { ...process.env, ...place.env },
+      ...(place.processors && startedOn(place.processors)),
+    });
     this.link = new Link(this.child as unknown as Channel, {
       gone: `a worker of the server (process ${this.child.pid}) has ended`,
       answers: events.answers(this),

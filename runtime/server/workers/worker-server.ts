@@ -12,6 +12,7 @@ import type { OpenOptions, ServeOptions } from "../lifecycle/server-options.js";
 import type { LogSettings } from "../observe/log-settings.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { Listener } from "../transport/listen.js";
+import type { WorkerPlace } from "./affinity.js";
 import { Changes } from "./changes.js";
 import { Control } from "./control.js";
 import { HandOver } from "./hand-over.js";
@@ -30,6 +31,7 @@ export interface WorkerServerOptions {
   readonly given: ServeOptions;
   readonly options: OpenOptions;
   readonly count: number;
+  readonly places: readonly WorkerPlace[];
   readonly log: ServerLog;
   /** Settings of the log of this process. */
   readonly logSettings: LogSettings;
@@ -51,7 +53,7 @@ export class WorkerServer {
   #polling: Promise<void> | undefined;
 
   constructor(server: WorkerServerOptions) {
-    const { options, count, log } = server;
+    const { options, count, places, log } = server;
     this.#server = server;
     const withModels = (): readonly WorkerProcess[] =>
       this.#supervisor.workers.filter(({ state }) => state !== "joining");
@@ -65,7 +67,7 @@ export class WorkerServer {
     this.control = new Control(withModels, this.#changes, this.#settings);
     this.#lines = new OnceLog(log, () => withModels().map(({ serial }) => serial));
     this.#supervisor = new Supervisor({
-      ...{ count, log, silence: options.workerTimeoutSeconds * 1000 },
+      ...{ count, places, log, silence: options.workerTimeoutSeconds * 1000 },
       events: { answers: () => this.control.answers, onNote: (worker, note) => this.#onNote(worker, note) },
       join: worker => this.#join(worker),
       onEnd: worker => this.#onEnd(worker),

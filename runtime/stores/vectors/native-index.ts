@@ -5,7 +5,6 @@
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import {
   checkTables,
@@ -20,6 +19,7 @@ import { callCosts } from "../../base/call-costs.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
 import { RuntimeFault } from "../../base/errors.js";
+import { processThreads } from "../../base/processors.js";
 import { semaphore } from "../../base/semaphore.js";
 import { sharedCopy } from "../../base/shared/shared-copy.js";
 import { type SharedFile, sharedFile } from "../../base/shared/shared-file.js";
@@ -88,7 +88,7 @@ export interface NativeIndex {
 const PART = 32;
 /** As many queries as one pass of flat-scan.h takes. */
 const SCAN_PART = 8;
-const PARTS = Math.min(4, availableParallelism());
+const PARTS = Math.min(4, processThreads());
 /** The slots of all indexes: they share libuv's threads. */
 const slots = semaphore(Number(process.env.UV_THREADPOOL_SIZE) || 4);
 
