@@ -2,125 +2,131 @@
  * Texts `value:index[:label]`, each after its length in four bytes, as a tensor of BYTES holds them.
  */
 import type { Charge } from "../../base/memory/memory-budget.js";
+import { Digits } from "./digits.js";
+import type { Numbers } from "./falling-order.js";
 
 /** The longest: a double of 309 digits before its six decimals, a sign, and an index. */
 const LONGEST = 384;
 const FIRST = 2 ** 10;
+/** A full buffer grows to the size that all texts need at the mean length so far, and by this share of it. */
+const SPARE = 1 / 16;
+const LEAST_GROWTH = 1.25;
 const LENGTH = 4;
-const [ZERO, COLON, MINUS, DOT] = [48, 58, 45, 46];
+const [COLON, MINUS, DOT] = [58, 45, 46];
 const DECIMALS = 1e6;
 /** From here on there are no decimals, and more digits than arithmetic on doubles yields. */
 const WHOLE = 2 ** 53;
 /** Only numbers that end in these bits have a tie between two decimals: 10^6 is 2^6 times an odd number. */
 const TIE = 2 ** 7;
 
+export interface ClassTextOptions {
+  readonly values: Numbers;
+  readonly labels: readonly string[];
+  /** The number of texts. */
+  readonly count: number;
+  /** The account of the request. */
+  readonly charge: Charge | undefined;
+}
+
 export class ClassTexts {
+  readonly #values: Numbers;
   readonly #isFloat: boolean;
   readonly #labels: readonly string[];
   readonly #charge: Charge | undefined;
-  #buffer = Buffer.allocUnsafe(FIRST);
-  #at = 0;
-  #count = 0;
+  readonly #count: number;
+  #added = 0;
+  #digits: Digits;
 
-  /** @param isFloat whether values have decimals @param charge the account of the request */
-  constructor(isFloat: boolean, labels: readonly string[], charge: Charge | undefined) {
-    this.#isFloat = isFloat;
+  constructor({ values, labels, count, charge }: ClassTextOptions) {
+    this.#values = values;
+    this.#isFloat = values instanceof Float32Array || values instanceof Float64Array;
     this.#labels = labels;
     this.#charge = charge;
-  }
-
-  get count(): number {
-    return this.#count;
+    this.#count = count;
+    this.#digits = this.#allocate(FIRST);
   }
 
   get bytes(): Uint8Array {
-    return this.#buffer.subarray(0, this.#at);
+    return this.#digits.written;
   }
 
-  /** @throws RuntimeFault where the server's memory is used up */
-  add(value: number | bigint, index: number): void {
-    const label = this.#labels[index];
+  /** @param start the first value of the row @param index of the value in its row @throws RuntimeFault where the server's memory is used up */
+  add(start: number, index: number): void {
+    const label = this.#labels.length === 0 ? undefined : this.#labels[index];
     this.#reserve(LENGTH + LONGEST + (label === undefined ? 0 : 3 * label.length));
-    const start = this.#at;
-    this.#at += LENGTH;
-    if (!this.#isFloat) this.#integer(value);
-    else this.#fixed(value as number);
-    this.#buffer[this.#at++] = COLON;
-    this.#digits(index);
+    const digits = this.#digits;
+    const from = digits.at;
+    digits.at += LENGTH;
+    if (this.#isFloat) addFixed(digits, this.#values as Float64Array, start + index);
+    else addWhole(digits, this.#values[start + index]!);
+    digits.byte(COLON);
+    digits.add(index);
     if (label !== undefined) {
-      this.#buffer[this.#at++] = COLON;
-      this.#at += this.#buffer.write(label, this.#at, "utf8");
+      digits.byte(COLON);
+      digits.text(label);
     }
-    this.#buffer.writeUInt32LE(this.#at - start - LENGTH, start);
-    this.#count++;
+    digits.view.setUint32(from, digits.at - from - LENGTH, true);
+    this.#added++;
   }
 
   #reserve(bytes: number): void {
-    const { length } = this.#buffer;
-    if (length - this.#at >= bytes) return;
-    const size = Math.max(2 * length, this.#at + bytes);
+    const { size, at } = this.#digits;
+    if (size - at >= bytes) return;
+    const expected = this.#added === 0 ? 0 : (at / this.#added) * this.#count * (1 + SPARE);
+    const larger = this.#allocate(bytes + Math.ceil(Math.max(expected, LEAST_GROWTH * size)));
+    larger.bytes.set(this.#digits.written);
+    larger.at = at;
+    this.#digits = larger;
+    this.#charge?.subtract(size);
+  }
+
+  #allocate(size: number): Digits {
     this.#charge?.add(size);
-    const larger = Buffer.allocUnsafeSlow(size);
-    this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
-    if (length > FIRST) this.#charge?.subtract(length);
+    return new Digits(size);
   }
+}
 
-  #text(text: string): void {
-    this.#at += this.#buffer.write(text, this.#at, "latin1");
+function addWhole(digits: Digits, value: number | bigint): void {
+  if (typeof value === "bigint") digits.text(String(value));
+  else {
+    if (value < 0) digits.byte(MINUS);
+    digits.add(Math.abs(value));
   }
+}
 
-  #integer(value: number | bigint): void {
-    if (typeof value === "bigint") this.#text(String(value));
-    else {
-      if (value < 0) this.#buffer[this.#at++] = MINUS;
-      this.#digits(Math.abs(value));
-    }
+/**
+ * As `std::to_string` prints a double: six decimals of its exact value, a tie to the even one, and every digit before them.
+ *
+ * @param values an array and an index, since a double as an argument would be allocated
+ */
+function addFixed(digits: Digits, values: Float32Array | Float64Array, index: number): void {
+  const value = values[index]!;
+  const size = Math.abs(value);
+  if (!(size < WHOLE)) {
+    digits.text(printLarge(value));
+    return;
   }
-
-  /** @param value a whole number from 0 below 2^53 */
-  #digits(value: number): void {
-    let size = 1;
-    for (let limit = 10; value >= limit; limit *= 10) size++;
-    this.#padded(value, size);
-  }
-
-  #padded(value: number, size: number): void {
-    let left = value;
-    for (let at = this.#at + size - 1; at >= this.#at; at--) {
-      const rest = Math.floor(left / 10);
-      this.#buffer[at] = ZERO + left - 10 * rest;
-      left = rest;
-    }
-    this.#at += size;
-  }
-
-  /** As `std::to_string` prints a double: six decimals of its exact value, a tie to the even one, and every digit before them. */
-  #fixed(value: number): void {
-    const size = Math.abs(value);
-    if (!(size < WHOLE)) {
-      this.#text(printLarge(value));
+  if (value < 0 || Object.is(value, -0)) digits.byte(MINUS);
+  let whole = Math.floor(size);
+  const scaled = (size - whole) * DECIMALS;
+  let decimals = Math.floor(scaled);
+  const rest = scaled - decimals;
+  if (Math.abs(rest - 0.5) < 1e-6) {
+    // Too close for arithmetic on doubles, or a tie.
+    const isTie = Number.isInteger(size * TIE);
+    if (!isTie) {
+      digits.text(size.toFixed(6));
       return;
     }
-    if (value < 0 || Object.is(value, -0)) this.#buffer[this.#at++] = MINUS;
-    let whole = Math.floor(size);
-    const scaled = (size - whole) * DECIMALS;
-    let decimals = Math.floor(scaled);
-    const rest = scaled - decimals;
-    if (Math.abs(rest - 0.5) < 1e-6) {
-      // Too close for arithmetic on doubles, or a tie.
-      const isTie = Number.isInteger(size * TIE);
-      if (!isTie) {
-        this.#text(size.toFixed(6));
-        return;
-      }
-      decimals += decimals % 2;
-    } else if (rest > 0.5) decimals++;
-    if (decimals === DECIMALS) [whole, decimals] = [whole + 1, 0];
-    this.#digits(whole);
-    this.#buffer[this.#at++] = DOT;
-    this.#padded(decimals, 6);
+    decimals += decimals % 2;
+  } else if (rest > 0.5) decimals++;
+  if (decimals === DECIMALS) {
+    whole++;
+    decimals = 0;
   }
+  digits.add(whole);
+  digits.byte(DOT);
+  digits.six(decimals);
 }
 
 function printLarge(value: number): string {

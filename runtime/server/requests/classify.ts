@@ -32,14 +32,14 @@ export function* classify(tensor: Tensor, { classes, batching, labels, charge }:
     throw new RuntimeFault("INVALID_ARGUMENT", "classification output tensor too large");
   const values = readNumbers(tensor, charge);
   const count = Math.min(classes, elements);
-  const texts = new ClassTexts(tensor.datatype.startsWith("FP"), labels, charge);
+  const texts = new ClassTexts({ values, labels, charge, count: rows * count });
   for (let row = 0; row < rows; row++) {
     const start = row * elements;
     const best = yield* byFallingValue(values.subarray(start, start + elements) as Numbers, count, charge);
-    for (let i = 0; i < count; i++) {
-      const index = best[i]!;
-      texts.add(values[start + index]!, index);
-      if (texts.count % PRINTED === 0) yield;
+    for (let from = 0; from < count; from += PRINTED) {
+      const to = Math.min(count, from + PRINTED);
+      for (let i = from; i < to; i++) texts.add(start, best[i]!);
+      yield;
     }
   }
   return { ...tensor, datatype: "BYTES", shape: batching ? [rows, count] : [count], data: texts.bytes };
@@ -56,6 +56,9 @@ function readNumbers({ datatype, data }: Tensor, charge: Charge | undefined): Nu
       "INVALID_ARGUMENT",
       `class result not available for output due to unsupported type '${datatype}'`,
     );
-  charge?.add(data.byteLength);
-  return new row.array(Uint8Array.from(data).buffer) as Numbers;
+  const { BYTES_PER_ELEMENT: size } = row.array;
+  const isAligned = data.byteOffset % size === 0;
+  if (!isAligned) charge?.add(data.byteLength);
+  const aligned = isAligned ? data : new Uint8Array(data);
+  return new row.array(aligned.buffer as ArrayBuffer, aligned.byteOffset, data.byteLength / size) as Numbers;
 }

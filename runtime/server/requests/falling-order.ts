@@ -5,6 +5,7 @@
 import type { Values } from "../../../triton-protos/datatype.js";
 import type { Charge } from "../../base/memory/memory-budget.js";
 import type { Sliced } from "../../base/slices.js";
+import { SORT_BYTES, sortByWords } from "./radix-sort.js";
 
 export type Numbers = Exclude<Values, readonly string[]>;
 
@@ -14,8 +15,10 @@ const FEW = 16;
 const MOST_CHOSEN = 256;
 /** Elements that are looked at between two pauses. */
 const LOOKED_AT = 2 ** 13;
-/** From here on digits of 16 bits are worth their 65,536 counters. */
-const MANY = 2 ** 14;
+/** The highest bit of a word. */
+const SIGN = 0x80000000;
+/** The highest key. */
+const LAST = 0xffffffff;
 
 /** The first `count` indices at least. @param charge the account of the request, for rows that are sorted */
 export function* byFallingValue(values: Numbers, count: number, charge?: Charge): Sliced<ArrayLike<number>> {
@@ -65,59 +68,13 @@ function insertionSort(values: Numbers): number[] {
 
 /** Radix sort by the numbers' bits. */
 function* sorted(values: Numbers, charge: Charge | undefined): Sliced<Uint32Array> {
-  const { length } = values;
-  const bits = Math.min(8 * values.BYTES_PER_ELEMENT, 32);
   const words = values.BYTES_PER_ELEMENT === 8 ? 2 : 1;
-  const bytes = length * Uint32Array.BYTES_PER_ELEMENT * (words + 2);
+  const bytes = values.length * (Uint32Array.BYTES_PER_ELEMENT * words + SORT_BYTES);
   charge?.add(bytes);
   try {
-    return yield* sortedByKeys(yield* keysOf(values, words), length, bits);
+    return yield* sortByWords(yield* keysOf(values, words), Math.min(8 * values.BYTES_PER_ELEMENT, 32));
   } finally {
     charge?.subtract(bytes);
-  }
-}
-
-function* sortedByKeys(keys: readonly Uint32Array[], length: number, bits: number): Sliced<Uint32Array> {
-  let from = Uint32Array.from({ length: 0 });
-  let to = new Uint32Array(length);
-  const digit = Math.min(bits, length < MANY ? 8 : 16);
-  const counters = new Uint32Array(2 ** digit);
-  for (const word of keys)
-    for (let shift = 0; shift < bits; shift += digit) {
-      yield* sortByDigit(word, shift, counters, from, to);
-      [from, to] = [to, from.length === length ? from : new Uint32Array(length)];
-    }
-  return from;
-}
-
-/** @param from indices in their order so far; empty for the natural one */
-function* sortByDigit(
-  word: Uint32Array,
-  shift: number,
-  counters: Uint32Array,
-  from: Uint32Array,
-  to: Uint32Array,
-): Sliced<void> {
-  const mask = counters.length - 1;
-  counters.fill(0);
-  for (let at = 0; at < word.length; ) {
-    for (const end = Math.min(word.length, at + LOOKED_AT); at < end; at++) counters[(word[at]! >>> shift) & mask]!++;
-    yield;
-  }
-  let sum = 0;
-  for (let i = 0; i <= mask; i++) {
-    const found = counters[i]!;
-    counters[i] = sum;
-    sum += found;
-  }
-  const isFirst = from.length === 0;
-  for (let at = 0; at < word.length; ) {
-    for (const end = Math.min(word.length, at + LOOKED_AT); at < end; at++) {
-      const index = isFirst ? at : from[at]!;
-      const digit = (word[index]! >>> shift) & mask;
-      to[counters[digit]!++] = index;
-    }
-    yield;
   }
 }
 
@@ -125,21 +82,69 @@ function* sortByDigit(
 function* keysOf(values: Numbers, words: number): Sliced<Uint32Array[]> {
   const { length } = values;
   const keys = Array.from({ length: words }, () => new Uint32Array(length));
-  const raw =
-    values.BYTES_PER_ELEMENT >= 4 ? new Uint32Array(values.buffer, values.byteOffset, length * words) : undefined;
-  const high = keys[words - 1]!;
-  const isFloat = values instanceof Float32Array || values instanceof Float64Array;
-  const isSigned = values instanceof Int8Array || values instanceof Int16Array || values instanceof Int32Array;
-  const flip = isSigned || values instanceof BigInt64Array ? 2 ** (8 * Math.min(4, values.BYTES_PER_ELEMENT) - 1) : 0;
-  for (let i = 0; i < length; i++) {
-    if (i % LOOKED_AT === LOOKED_AT - 1) yield;
-    for (let word = 0; word < words; word++) keys[word]![i] = raw ? raw[i * words + word]! : (values[i] as number);
-    if (!isFloat) high[i] = high[i]! ^ flip;
-    else if (values[i] === 0) for (const key of keys) key[i] = 0x80000000;
-    else if (Number.isNaN(values[i])) for (const key of keys) key[i] = 0;
-    else if (high[i]! & 0x80000000) for (const key of keys) key[i] = ~key[i]!;
-    else high[i] = high[i]! | 0x80000000;
-    for (const key of keys) key[i] = ~key[i]!;
+  const fill = filler(values);
+  for (let at = 0; at < length; at += LOOKED_AT) {
+    fill(keys, at, Math.min(length, at + LOOKED_AT));
+    yield;
   }
   return keys;
 }
+
+type Filler = (keys: readonly Uint32Array[], from: number, end: number) => void;
+
+function filler(values: Numbers): Filler {
+  const { buffer, byteOffset, length } = values;
+  if (values instanceof Float32Array) return singles(values, new Uint32Array(buffer, byteOffset, length));
+  if (values instanceof Float64Array) return doubles(values, new Uint32Array(buffer, byteOffset, 2 * length));
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array)
+    return wide(new Uint32Array(buffer, byteOffset, 2 * length), values instanceof BigInt64Array ? SIGN : 0);
+  return narrow(values);
+}
+
+function narrow(values: Exclude<Numbers, BigInt64Array | BigUint64Array>): Filler {
+  const isSigned = values instanceof Int8Array || values instanceof Int16Array || values instanceof Int32Array;
+  const bits = 8 * values.BYTES_PER_ELEMENT;
+  const sign = isSigned ? 2 ** (bits - 1) : 0;
+  const mask = 2 ** bits - 1;
+  return ([keys], from, end) => {
+    for (let i = from; i < end; i++) keys![i] = ~(values[i]! ^ sign) & mask;
+  };
+}
+
+const wide =
+  (raw: Uint32Array, sign: number): Filler =>
+  ([low, high], from, end) => {
+    for (let i = from; i < end; i++) {
+      low![i] = ~raw[2 * i]!;
+      high![i] = ~(raw[2 * i + 1]! ^ sign);
+    }
+  };
+
+/** Zeros of both signs have one key, and NaN the last one. */
+const singles =
+  (values: Float32Array, raw: Uint32Array): Filler =>
+  ([keys], from, end) => {
+    for (let i = from; i < end; i++) {
+      const value = values[i]!;
+      const bits = raw[i]!;
+      if (value < 0) keys![i] = bits;
+      else if (value > 0) keys![i] = ~(bits | SIGN);
+      else keys![i] = value === 0 ? ~SIGN : LAST;
+    }
+  };
+
+const doubles =
+  (values: Float64Array, raw: Uint32Array): Filler =>
+  ([low, high], from, end) => {
+    for (let i = from; i < end; i++) {
+      const value = values[i]!;
+      const isNegative = value < 0;
+      if (isNegative || value > 0) {
+        low![i] = isNegative ? raw[2 * i]! : ~raw[2 * i]!;
+        high![i] = isNegative ? raw[2 * i + 1]! : ~(raw[2 * i + 1]! | SIGN);
+      } else {
+        low![i] = LAST;
+        high![i] = value === 0 ? ~SIGN : LAST;
+      }
+    }
+  };
