@@ -64,6 +64,7 @@ export const FOLDERS = {
       "tests/runtime/stores/feast/{feast-changes,feast-snapshot,feast-store,feast-views,feast-writer,feast-written,feature-lookup,feature-server,feature-server-call}.test.ts",
       "tests/runtime/stores/feast/{get-features,hmget,push-json,redis-faults,redis-hashes,shared-snapshots}.test.ts",
       "tests/runtime/stores/feast/{snapshot-calls,snapshot-histories,sqlite-check,stores-agree}.test.ts",
+      "tests/runtime/stores/feast/packed-views.test.ts",
       "tests/runtime/stores/embeddings/{embedding-table,hot-rows}.test.ts",
       "tests/formats/feast/{feast-key,redis-options}.test.ts",
       "operators/query-feast/*.test.ts",
@@ -84,7 +85,7 @@ export const FOLDERS = {
   engine: {
     sources: ["runtime/engine/"],
     tests: [
-      "tests/runtime/engine/{cache,explain,golden}/*.test.ts",
+      "tests/runtime/engine/{cache,explain,golden,predicate}/*.test.ts",
       "tests/runtime/engine/schedule/{branches,close-kernels,execute,joined-rows,random-runs,stage-functions}.test.ts",
       "tests/runtime/engine/expression/{equals-javascript,integer-loops,integers,list-functions}.test.ts",
       "tests/runtime/base/columns/repeat-rows.test.ts",

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROOT } from "../run/graph.mjs";
+import { groupClock } from "./core-time.mjs";
 import { pathOf } from "./mutants.mjs";
 import { notesIn } from "./orders.mjs";
 
@@ -16,26 +17,35 @@ const SILENT_MS = 180_000;
 const LONGEST_MS = 5000;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
 const [ALONE_MS, ALONE_TIMES] = [60_000, 10];
+/** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
+const MOST_WAITED = 10;
+/** The id of no mutant. */
+const NONE = "none";
 
-/** Runs Vitest until it ends, or the journal is silent for too long, or the time is over. @returns exit code; undefined for one that was ended */
-function runTests(folder, orders, { env = {}, args = [], limit = Infinity } = {}) {
+/**
+ * Runs Vitest until it ends, the journal is silent for too long, or the limit is reached. The limit counts CPU time, and time that was not spent waiting for
+ * a core.
+ * @returns exit code; undefined for one that was ended, `null` where the machine had no time for it
+ */
+function runTests(folder, orders, { env = {}, args = ["--reporter=dot"], limit = Infinity } = {}) {
   const file = join(folder, "orders.json");
   writeFileSync(file, JSON.stringify(orders));
   return new Promise(done => {
     const began = performance.now();
-    const child = spawn(
-      process.execPath,
-      [VITEST, "run", "--config", "tests/mutation/vitest.config.ts", "--reporter=dot", ...args],
-      {
-        ...{ cwd: ROOT, stdio: "ignore", detached: true },
-        env: { ...process.env, MERLON_SET_UP: "before", MERLON_MUTATION: file, ...env },
-      },
-    );
+    const child = spawn(process.execPath, [VITEST, "run", "--config", "tests/mutation/vitest.config.ts", ...args], {
+      ...{ cwd: ROOT, stdio: "ignore", detached: true },
+      env: { ...process.env, MERLON_SET_UP: "before", MERLON_MUTATION: file, ...env },
+    });
+    const clock = groupClock(child.pid);
     let ended = false;
+    let isBusy = false;
     const timer = setInterval(() => {
       const noted = existsSync(orders.journal) ? statSync(orders.journal).mtimeMs : 0;
       const silent = Math.min(Date.now() - noted, performance.now() - began);
-      const isLate = Number.isFinite(limit) ? performance.now() - began > limit : silent > SILENT_MS;
+      const { cpu, waited } = clock();
+      const elapsed = performance.now() - began;
+      isBusy = elapsed > MOST_WAITED * limit;
+      const isLate = Number.isFinite(limit) ? isBusy || Math.max(cpu, elapsed - waited) > limit : silent > SILENT_MS;
       if (!isLate) return;
       ended = true;
       // Its own group: Vitest's processes with it.
@@ -43,7 +53,8 @@ function runTests(folder, orders, { env = {}, args = [], limit = Infinity } = {}
     }, 500);
     child.on("exit", code => {
       clearInterval(timer);
-      done(ended ? undefined : code);
+      if (ended) done(isBusy ? null : undefined);
+      else done(code ?? 1);
     });
   });
 }
@@ -118,6 +129,8 @@ async function inTurns(folder, base, coverage, wanted) {
     for (const mutant of culprits) stuck.add(mutant);
     if (culprits.length > 0) continue;
     const notes = notesIn(journal);
+    // Their tests timed out on a busy machine.
+    for (const note of notes) if ("late" in note) stuck.add(note.late);
     return {
       killed: killedIn(notes),
       stuck,
@@ -131,6 +144,37 @@ const isUntried = ({ tests, durations }, id, spent) =>
   Object.entries(tests).some(
     ([test, mutants]) => (durations[test] > LONGEST_MS || spent.has(test)) && mutants.includes(id),
   );
+
+/** @returns the test files that failed in a run that ended by itself; all where it left no report */
+function failedIn(report, files) {
+  if (!existsSync(report)) return files;
+  const { testResults } = JSON.parse(readFileSync(report, "utf8"));
+  const failed = testResults.filter(({ status }) => status === "failed").map(({ name }) => pathOf(name, ROOT));
+  return failed.length > 0 ? failed : files;
+}
+
+/**
+ * Runs a mutant in a process of its own. It is killed if a file of tests fails twice with it, and then passes without it. A busy machine seldom causes that.
+ */
+async function aloneStatus(folder, base, id, files) {
+  const report = join(folder, "alone.json");
+  const names = some => some.map(({ file }) => pathOf(file, ROOT));
+  const runWith = (mutant, some) => {
+    rmSync(report, { force: true });
+    const limit = ALONE_MS + ALONE_TIMES * some.reduce((sum, { ms }) => sum + ms, 0);
+    const orders = { ...base, files: names(some), journal: join(folder, "alone.jsonl") };
+    const args = ["--bail=1", "--reporter=json", `--outputFile=${report}`];
+    return runTests(folder, orders, { env: { __STRYKER_ACTIVE_MUTANT__: mutant }, args, limit });
+  };
+  const code = await runWith(id, files);
+  if (code === undefined) return "Timeout";
+  if (code === 0 || code === null) return "Survived";
+  const failed = failedIn(report, names(files));
+  const again = files.filter(({ file }) => failed.includes(pathOf(file, ROOT)));
+  const second = await runWith(id, again);
+  if (second === 0 || second === null) return "Survived";
+  return (await runWith(NONE, again)) === 0 ? "Killed" : "Survived";
+}
 
 /**
  * @param mutants with their numbers
@@ -155,15 +199,7 @@ export async function runMutants(folder, mutants, tests, print) {
   print(`${killed.size} killed, ${left.length - last.length} survive; ${last.length} alone`);
   const alone = new Map();
   for (const { id } of last) {
-    const files = filesOf(id);
-    const limit = ALONE_MS + ALONE_TIMES * files.reduce((sum, { ms }) => sum + ms, 0);
-    const orders = {
-      ...base,
-      files: files.map(({ file }) => pathOf(file, ROOT)),
-      journal: join(folder, "alone.jsonl"),
-    };
-    const code = await runTests(folder, orders, { env: { __STRYKER_ACTIVE_MUTANT__: id }, args: ["--bail=1"], limit });
-    alone.set(id, code === undefined ? "Timeout" : code === 0 ? "Survived" : "Killed");
+    alone.set(id, await aloneStatus(folder, base, id, filesOf(id)));
     print(`${alone.size} of ${last.length}: ${alone.get(id)}`);
   }
   return mutants.map(mutant => ({

@@ -1,10 +1,11 @@
 /**
  * Runs the tests of a file with mutants switched on and off, in one process. With `byTest` each test runs once without mutants, then once for each of its
- * mutants. After one that it fails for, it runs without mutants again: a mutant is killed only if the test then passes. Without `byTest` the mutants that each
- * test reaches are noted.
+ * mutants. After one that it fails for, it runs without mutants again: a mutant is killed only if the test then passes. A slow failure has to happen
+ * twice, since a busy machine can cause one. Without `byTest` the mutants that each test reaches are noted.
  */
 import { appendFileSync, readFileSync } from "node:fs";
 import { type RunnerTask, type RunnerTestCase, type RunnerTestFile, TestRunner } from "vitest";
+import { waitedMs } from "./core-time.mjs";
 import { type Note, notesIn, type Orders } from "./orders.mjs";
 
 /** The global of instrumented sources. */
@@ -23,15 +24,27 @@ held.__stryker__ ??= {};
 const switches = held.__stryker__;
 /** A loop that a mutant keeps running is ended by an error. */
 const MOST_HITS = 3_000_000;
+/** A test that fails within this time has not timed out. */
+const QUICK_MS = 100;
+/** A time-out counts unless the test waited for a core for more than the rest of its time. */
+const SERVED_SHARE = 0.5;
 
 /** The mutants of the test that runs. */
 interface Turn {
   readonly left: string[];
   isFirst: boolean;
   /** The test failed with it, and has not run without it since. */
-  suspect?: string | undefined;
+  suspect?: Suspect | undefined;
+  /** The test failed with it, passed without it, and runs with it a second time. */
+  confirming?: string | undefined;
   /** The test fails without a mutant, too. */
   isSpent: boolean;
+}
+
+interface Suspect {
+  readonly mutant: string;
+  /** It has failed twice, or so quickly that no time-out is the reason. */
+  readonly isSure: boolean;
 }
 
 export default class MutantRunner extends TestRunner {
@@ -48,7 +61,7 @@ export default class MutantRunner extends TestRunner {
     const left = (byTest[test.id] ?? []).filter(mutant => !this.#killed.has(mutant));
     this.#turn = { left, isFirst: true, isSpent: false };
     if (left.length === 0) test.mode = "skip";
-    else test.repeats = 2 * left.length;
+    else test.repeats = 4 * left.length;
   }
 
   async runTask(test: RunnerTestCase): Promise<void> {
@@ -77,21 +90,39 @@ export default class MutantRunner extends TestRunner {
     const { suspect, isFirst } = turn;
     turn.suspect = undefined;
     turn.isFirst = false;
-    if (suspect !== undefined || isFirst) {
-      turn.isSpent = !(await passes(run));
-      if (turn.isSpent) this.#note({ spent: id });
-      if (suspect === undefined || turn.isSpent) return;
-      this.#killed.add(suspect);
-      this.#note({ killed: suspect });
+    if (suspect !== undefined || isFirst) await this.#without(id, turn, suspect, run);
+    else await this.#withMutant(turn, run);
+  }
+
+  async #without(id: string, turn: Turn, suspect: Suspect | undefined, run: () => unknown): Promise<void> {
+    turn.isSpent = !(await outcomeOf(run)).passes;
+    if (turn.isSpent) this.#note({ spent: id });
+    if (suspect === undefined || turn.isSpent) return;
+    if (!suspect.isSure) {
+      turn.confirming = suspect.mutant;
       return;
     }
-    const mutant = turn.left.shift();
+    this.#killed.add(suspect.mutant);
+    this.#note({ killed: suspect.mutant });
+  }
+
+  async #withMutant(turn: Turn, run: () => unknown): Promise<void> {
+    const { confirming } = turn;
+    turn.confirming = undefined;
+    const mutant = confirming ?? turn.left.shift();
     if (mutant === undefined) return;
     this.#note({ began: mutant });
     Object.assign(switches, { activeMutant: mutant, hitCount: 0, hitLimit: MOST_HITS });
-    const survives = await passes(run);
+    const { passes, isQuick, isLate } = await outcomeOf(run);
     Object.assign(switches, { activeMutant: undefined, hitCount: undefined });
-    if (!survives) turn.suspect = mutant;
+    if (passes) return;
+    if (!isLate) {
+      turn.suspect = { mutant, isSure: isQuick || confirming !== undefined };
+      return;
+    }
+    this.#note({ late: mutant });
+    // Without a suspect the clean run shows whether the test is spoilt.
+    turn.isFirst = true;
   }
 
   override onAfterRunFiles(files: RunnerTestFile[]): void {
@@ -112,11 +143,23 @@ export default class MutantRunner extends TestRunner {
 /** `skip()` of a test throws. */
 const isSkip = (error: unknown): boolean => (error as { readonly code?: string }).code === "VITEST_PENDING";
 
-async function passes(run: () => unknown): Promise<boolean> {
+interface Outcome {
+  readonly passes: boolean;
+  readonly isQuick: boolean;
+  /** It timed out, and mostly waited for a core. */
+  readonly isLate: boolean;
+}
+
+async function outcomeOf(run: () => unknown): Promise<Outcome> {
+  const began = performance.now();
+  const waited = waitedMs();
   try {
     await run();
-    return true;
-  } catch {
-    return false;
+    return { passes: true, isQuick: true, isLate: false };
+  } catch (error) {
+    const elapsed = performance.now() - began;
+    const served = elapsed - (waitedMs() - waited);
+    const timedOut = /timed out in \d+ms/.test(String(error));
+    return { passes: false, isQuick: elapsed < QUICK_MS, isLate: timedOut && served < SERVED_SHARE * elapsed };
   }
 }
