@@ -64,7 +64,7 @@ export const FOLDERS = {
       "tests/runtime/stores/feast/{feast-changes,feast-snapshot,feast-store,feast-views,feast-writer,feast-written,feature-lookup,feature-server,feature-server-call}.test.ts",
       "tests/runtime/stores/feast/{get-features,hmget,push-json,redis-faults,redis-hashes,shared-snapshots}.test.ts",
       "tests/runtime/stores/feast/{snapshot-calls,snapshot-histories,sqlite-check,stores-agree}.test.ts",
-      "tests/runtime/stores/feast/packed-views.test.ts",
+      "tests/runtime/stores/feast/{feast-server,freeze-features,merge-views,packed-views,writer-histories}.test.ts",
       "tests/runtime/stores/embeddings/{embedding-table,hot-rows}.test.ts",
       "tests/formats/feast/{feast-key,redis-options}.test.ts",
       "operators/query-feast/*.test.ts",

@@ -106,44 +106,46 @@ function endedBy(notes) {
   return [...begun.values()];
 }
 
-/** Switches mutants between the tests of a file. @returns numbers of the killed, and of those that kept or ended a process */
+const pairOf = (test, mutant) => `${test} ${mutant}`;
+
+/**
+ * Switches mutants between the tests of a file. A test that a mutant has spoilt runs with its other mutants in a new process.
+ * @returns numbers of the killed, of those that no turn could decide, and the pairs of test and mutant that ran
+ */
 async function inTurns(folder, base, coverage, wanted) {
   const journal = join(folder, "turns.jsonl");
   rmSync(journal, { force: true });
-  const stuck = new Set();
   const order = coverage.toSorted((a, b) => a.ms - b.ms);
-  for (;;) {
-    const killed = killedIn(notesIn(journal));
-    const isLeft = mutant => wanted.has(mutant) && !killed.has(mutant) && !stuck.has(mutant);
+  for (let tried = -1; ; ) {
+    const done = turnsOf(notesIn(journal));
+    const isDecided = mutant => !wanted.has(mutant) || done.killed.has(mutant) || done.stuck.has(mutant);
+    const isLeft = (test, mutant) => !isDecided(mutant) && !done.tried.has(pairOf(test, mutant));
     const turns = order.map(({ file, tests, durations }) => ({
       file,
       tests: Object.entries(tests)
         .filter(([id]) => durations[id] <= LONGEST_MS)
-        .map(([id, mutants]) => [id, mutants.filter(isLeft)])
+        .map(([id, mutants]) => [id, mutants.filter(mutant => isLeft(id, mutant))])
         .filter(([, mutants]) => mutants.length > 0),
     }));
     const files = turns.filter(({ tests }) => tests.length > 0).map(({ file }) => pathOf(file, ROOT));
+    if (files.length === 0 || done.tried.size === tried) return done;
+    tried = done.tried.size;
     const byTest = Object.fromEntries(turns.flatMap(({ tests }) => tests));
-    if (files.length > 0) await runTests(folder, { ...base, journal, files, byTest });
-    const culprits = endedBy(notesIn(journal)).filter(mutant => !stuck.has(mutant));
-    for (const mutant of culprits) stuck.add(mutant);
-    if (culprits.length > 0) continue;
-    const notes = notesIn(journal);
-    // Their tests timed out on a busy machine.
-    for (const note of notes) if ("late" in note) stuck.add(note.late);
-    return {
-      killed: killedIn(notes),
-      stuck,
-      spent: new Set(notes.flatMap(note => ("spent" in note ? [note.spent] : []))),
-    };
+    await runTests(folder, { ...base, journal, files, byTest });
   }
 }
 
-/** Whether a test that reaches the mutant may not have run with it: a slow one, or one that an earlier mutant has spoilt. */
-const isUntried = ({ tests, durations }, id, spent) =>
-  Object.entries(tests).some(
-    ([test, mutants]) => (durations[test] > LONGEST_MS || spent.has(test)) && mutants.includes(id),
-  );
+/** Reads the journal of turns. Those that are stuck ended their process, spoilt their test, or timed out on a busy machine. */
+function turnsOf(notes) {
+  const stuck = new Set(endedBy(notes));
+  for (const note of notes) for (const mutant of [note.late, note.by]) if (mutant !== undefined) stuck.add(mutant);
+  const pairs = notes.flatMap(note => ("began" in note ? [pairOf(note.test, note.began)] : []));
+  return { killed: killedIn(notes), stuck, tried: new Set(pairs) };
+}
+
+/** Whether a test that reaches the mutant has not run with it: a slow one, or one that fails in turns. */
+const isUntried = ({ tests }, id, tried) =>
+  Object.entries(tests).some(([test, mutants]) => mutants.includes(id) && !tried.has(pairOf(test, id)));
 
 /** @returns the test files that failed in a run that ended by itself; all where it left no report */
 function failedIn(report, files) {
@@ -187,19 +189,20 @@ export async function runMutants(folder, mutants, tests, print) {
   print(`which tests reach ${mutants.length} mutants`);
   const coverage = await reached(folder, base, print);
   print(`${coverage.length} test files; mutants in turns`);
-  const { killed, stuck, spent } = await inTurns(folder, base, coverage, wanted);
+  const { killed, stuck, tried } = await inTurns(folder, base, coverage, wanted);
   const filesOf = id =>
     coverage
       .filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)))
       .toSorted((a, b) => a.ms - b.ms);
   const left = mutants.filter(({ id }) => !killed.has(id) && filesOf(id).length > 0);
-  const isAlone = ({ id }) =>
-    stuck.has(id) || coverage.some(file => file.once.includes(id) || isUntried(file, id, spent));
-  const last = left.filter(isAlone);
+  // Tests that ran with it in turns do not run again.
+  const filesAlone = id =>
+    filesOf(id).filter(file => stuck.has(id) || file.once.includes(id) || isUntried(file, id, tried));
+  const last = left.filter(({ id }) => filesAlone(id).length > 0);
   print(`${killed.size} killed, ${left.length - last.length} survive; ${last.length} alone`);
   const alone = new Map();
   for (const { id } of last) {
-    alone.set(id, await aloneStatus(folder, base, id, filesOf(id)));
+    alone.set(id, await aloneStatus(folder, base, id, filesAlone(id)));
     print(`${alone.size} of ${last.length}: ${alone.get(id)}`);
   }
   return mutants.map(mutant => ({

@@ -72,6 +72,7 @@ export default class MutantRunner extends TestRunner {
 
   async #cover(id: string, run: () => unknown): Promise<void> {
     const began = performance.now();
+    const waited = waitedMs();
     switches.currentTestId = id;
     try {
       await run();
@@ -80,7 +81,7 @@ export default class MutantRunner extends TestRunner {
       throw error;
     } finally {
       switches.currentTestId = undefined;
-      this.#durations[id] = performance.now() - began;
+      this.#durations[id] = performance.now() - began - (waitedMs() - waited);
       this.#note({ passed: id });
     }
   }
@@ -91,12 +92,12 @@ export default class MutantRunner extends TestRunner {
     turn.suspect = undefined;
     turn.isFirst = false;
     if (suspect !== undefined || isFirst) await this.#without(id, turn, suspect, run);
-    else await this.#withMutant(turn, run);
+    else await this.#withMutant(id, turn, run);
   }
 
   async #without(id: string, turn: Turn, suspect: Suspect | undefined, run: () => unknown): Promise<void> {
     turn.isSpent = !(await outcomeOf(run)).passes;
-    if (turn.isSpent) this.#note({ spent: id });
+    if (turn.isSpent) this.#note({ spent: id, by: suspect?.mutant });
     if (suspect === undefined || turn.isSpent) return;
     if (!suspect.isSure) {
       turn.confirming = suspect.mutant;
@@ -106,12 +107,12 @@ export default class MutantRunner extends TestRunner {
     this.#note({ killed: suspect.mutant });
   }
 
-  async #withMutant(turn: Turn, run: () => unknown): Promise<void> {
+  async #withMutant(id: string, turn: Turn, run: () => unknown): Promise<void> {
     const { confirming } = turn;
     turn.confirming = undefined;
     const mutant = confirming ?? turn.left.shift();
     if (mutant === undefined) return;
-    this.#note({ began: mutant });
+    this.#note({ began: mutant, test: id });
     Object.assign(switches, { activeMutant: mutant, hitCount: 0, hitLimit: MOST_HITS });
     const { passes, isQuick, isLate } = await outcomeOf(run);
     Object.assign(switches, { activeMutant: undefined, hitCount: undefined });
