@@ -22,11 +22,7 @@ function pythonFloat(value: number): string {
   if (Object.is(value, -0)) return "-0.0";
   const [digits = "", exponent = "0"] = value.toExponential().split("e");
   const power = Number(exponent);
-  if (value !== 0 && (power < -4 || power >= 16))
-    return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
-  const plain =
-    power < -4 || power >= 0
-      ? String(value)
-      : value.toFixed(Math.max(0, digits.replace(/[-.]/g, "").length - 1 - power));
+  if (power < -4 || power >= 16) return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+  const plain = power >= 0 ? String(value) : value.toFixed(digits.replace(/[-.]/g, "").length - 1 - power);
   return plain.includes(".") ? plain : `${plain}.0`;
 }
