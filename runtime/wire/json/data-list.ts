@@ -38,10 +38,17 @@ const shared = new Float64Array(FEW);
 
 const NO_WIDES: bigint[] = [];
 const NO_PLACES: number[] = [];
+const NO_MORE: Met[] = [];
+const NO_PARTS: Float64Array[] = [];
+/** Numbers of a complete list that is kept without a typed array, which takes 200 bytes. */
+const SCANT = 8;
 const NOTHING = new Float64Array(0);
 
 /** Takes the bytes that lists allocate. @throws RuntimeFault when there is no memory for them */
 export type Allocated = (bytes: number) => void;
+/** A form that was met, and the first element that has it. */
+type Met = readonly [form: number, at: number];
+export type Numbers = Float64Array | readonly number[];
 
 export class DataList {
   /** Elements at any depth. */
@@ -56,11 +63,14 @@ export class DataList {
   wideValues: bigint[] = NO_WIDES;
   wideAt: number[] = NO_PLACES;
 
-  /** Each form that was met, and the first element that has it. */
-  readonly #met: (readonly [form: number, at: number])[] = [];
+  /** The forms of the first element, and those that were met after it. */
+  #firstForms = 0;
+  #met = NO_MORE;
   readonly #allocated: Allocated | undefined;
-  readonly #parts: Float64Array[] = [];
+  #parts = NO_PARTS;
   #part = shared;
+  /** All numbers of a short list that is complete. */
+  #scant: readonly number[] | undefined;
   #at = 0;
   #texts: Texts | undefined;
   #isKept = true;
@@ -124,14 +134,21 @@ export class DataList {
 
   /** The list is complete. */
   close(): void {
-    if (this.#part === shared) this.#part = this.#at > 0 ? shared.slice(0, this.#at) : NOTHING;
-    if (this.#at > 0) this.#parts.push(this.#part.length === this.#at ? this.#part : this.#part.subarray(0, this.#at));
+    const length = this.#at;
+    if (length > 0 && length <= SCANT && this.#parts.length === 0) this.#scant = listOf(this.#part, length);
+    else if (length > 0) this.#addPart(this.#part === shared ? shared.slice(0, length) : this.#part, length);
     this.#part = NOTHING;
   }
 
+  #addPart(part: Float64Array, length: number): void {
+    const all = part.length === length ? part : part.subarray(0, length);
+    if (this.#parts === NO_PARTS) this.#parts = [all];
+    else this.#parts.push(all);
+  }
+
   /** Numbers and booleans in their order. */
-  get parts(): readonly Float64Array[] {
-    return this.#parts;
+  get parts(): readonly Numbers[] {
+    return this.#scant ? [this.#scant] : this.#parts;
   }
 
   /** Strings in the raw form: each with its length in front. */
@@ -140,13 +157,14 @@ export class DataList {
   }
 
   /** A part that nothing reads any more. */
-  static release(part: Float64Array): void {
+  static release(part: Numbers): void {
     // Short ones have no buffer before it is looked at.
-    if (part.byteLength >= LARGE) bufferPool.give(part.buffer as ArrayBuffer);
+    if (part instanceof Float64Array && part.byteLength >= LARGE) bufferPool.give(part.buffer as ArrayBuffer);
   }
 
   /** @param forms as bits @returns the place of the first element that has one of them; Infinity where none has */
   firstOf(forms: number): number {
+    if ((this.#firstForms & forms) !== 0) return 0;
     let first = Number.POSITIVE_INFINITY;
     for (const [form, at] of this.#met) if ((form & forms) !== 0 && at < first) first = at;
     return first;
@@ -154,14 +172,18 @@ export class DataList {
 
   /** The next element is the first in a form. */
   #meet(form: number): void {
-    this.#met.push([form & ~this.forms, this.count]);
+    if (this.forms === 0) this.#firstForms = form;
+    else {
+      if (this.#met === NO_MORE) this.#met = [];
+      this.#met.push([form & ~this.forms, this.count]);
+    }
     this.forms |= form;
   }
 
   #grow(): void {
     const size = Math.min(LONGEST_PART, this.#part.length * GROWTH);
     this.#allocated?.(8 * size);
-    this.#parts.push(this.#part === shared ? shared.slice() : this.#part);
+    this.#addPart(this.#part === shared ? shared.slice() : this.#part, this.#part.length);
     this.#part = new Float64Array(bufferPool.take(8 * size), 0, size);
     this.#at = 0;
   }
@@ -170,13 +192,21 @@ export class DataList {
   #drop(): void {
     if (!this.#isKept) return;
     this.#isKept = false;
-    this.#parts.length = 0;
+    this.#parts = NO_PARTS;
     this.wideAt = NO_PLACES;
     this.wideValues = NO_WIDES;
     this.#part = NOTHING;
     this.#at = 0;
     this.#texts = undefined;
   }
+}
+
+/** The first numbers of a part. */
+function listOf(part: Float64Array, length: number): readonly number[] {
+  if (length === 1) return [part[0]!];
+  const list = new Array<number>(length);
+  for (let i = 0; i < length; i++) list[i] = part[i]!;
+  return list;
 }
 
 /** Strings, one behind the other. */

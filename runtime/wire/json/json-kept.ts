@@ -4,6 +4,8 @@
 export interface Kept {
   /** Members by name. */
   readonly members?: ReadonlyMap<string, Kept>;
+  /** Strings that are likely here, as keys of an object or as the value: they are found without a copy of their bytes. */
+  readonly likely?: readonly string[];
   /** Members that are not in `members`. */
   readonly others?: Kept;
   readonly items?: Kept;
@@ -26,6 +28,7 @@ export const EVERYTHING: Kept = (() => {
 export const SCALARS: Kept = { others: SCALAR };
 export const membersOf = (members: Readonly<Record<string, Kept>>): Kept => ({
   members: new Map(Object.entries(members)),
+  likely: Object.keys(members),
 });
 
 /**

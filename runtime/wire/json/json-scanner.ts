@@ -42,6 +42,7 @@ export class JsonScanner {
   #isEscaped = false;
   #isTextKept = false;
   #sink: DataList | undefined;
+  #likely: readonly string[] | undefined;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -176,13 +177,15 @@ export class JsonScanner {
    * Begins with the string whose opening quotation mark is next.
    * @param isKept whether `text` is to be what it says
    * @param sink takes its bytes
+   * @param likely strings that it may be
    */
-  beginText(isKept: boolean, sink?: DataList): void {
+  beginText(isKept: boolean, sink?: DataList, likely?: readonly string[]): void {
     this.#from = ++this.at;
     this.#isAscii = true;
     this.#isEscaped = false;
     this.#isTextKept = isKept;
     this.#sink = sink;
+    this.#likely = likely;
     this.text = "";
   }
 
@@ -241,7 +244,19 @@ export class JsonScanner {
   #decode(from: number, to: number): string {
     if (this.#isEscaped) return this.#unescape(from, to);
     if (!this.#isAscii) return this.bytes.toString("utf8", from, to);
-    return this.#slice(from, to);
+    return (this.#likely && this.#oneOf(this.#likely, from, to)) ?? this.#slice(from, to);
+  }
+
+  #oneOf(likely: readonly string[], from: number, to: number): string | undefined {
+    const { bytes } = this;
+    const length = to - from;
+    for (const text of likely) {
+      if (text.length !== length) continue;
+      let i = 0;
+      while (i < length && bytes[from + i] === text.charCodeAt(i)) i++;
+      if (i === length) return text;
+    }
+    return undefined;
   }
 
   /** The characters of ASCII bytes. */

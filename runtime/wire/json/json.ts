@@ -4,7 +4,7 @@
  */
 import { RuntimeFault } from "../../base/errors.js";
 import { type Allocated, DataList, FRACTION, MAX_NESTING, NEGATIVE, tooDeep, WHOLE } from "./data-list.js";
-import { COST, EVERYTHING, type Kept } from "./json-kept.js";
+import { COST, EVERYTHING, type Kept, membersOf } from "./json-kept.js";
 import { JsonScanner, MINUS, QUOTE } from "./json-scanner.js";
 
 /** A number written as a floating-point literal whose value happens to be whole. Other numbers are plain. */
@@ -31,6 +31,7 @@ export interface ReadLimits {
 const MAX_DEPTH = 1000;
 const NO_ITEMS: readonly Json[] = [];
 const NO_MEMBERS: JsonObject = new Map();
+const FEW_ITEMS = 8;
 
 /** The expected next token. */
 const [VALUE, FIRST_ITEM, KEY, FIRST_KEY, COLON, AFTER, IN_KEY, IN_TEXT, END] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
@@ -96,7 +97,8 @@ export class JsonReader extends JsonScanner {
           if (c === 0x7d && this.#next === FIRST_KEY) this.#close();
           else {
             if (c !== QUOTE) this.fail("Missing a name for object member.");
-            this.beginText(this.#top!.kind === OBJECT);
+            const { kind, kept } = this.#top!;
+            this.beginText(kind === OBJECT, undefined, kept?.likely);
             this.#next = IN_KEY;
           }
           break;
@@ -141,7 +143,8 @@ export class JsonReader extends JsonScanner {
       else this.#deliver(this.#number());
     } else if (c === QUOTE) {
       if (top === DATA) this.#data!.text();
-      this.beginText(top !== DATA && this.#wanted !== undefined, top === DATA ? this.#data : undefined);
+      if (top === DATA) this.beginText(false, this.#data);
+      else this.beginText(this.#wanted !== undefined, undefined, this.#wanted?.likely);
       this.#next = IN_TEXT;
     } else if (c === 0x7b) this.#openObject();
     else if (c === 0x5b) this.#openList();
@@ -222,7 +225,7 @@ export class JsonReader extends JsonScanner {
     } else {
       const isKept = wanted?.items !== undefined;
       if (isKept) this.#spend(COST.list);
-      this.#open(isKept ? LIST : LEFT_OUT_LIST, isKept ? wanted : undefined, isKept ? [] : undefined);
+      this.#open(isKept ? LIST : LEFT_OUT_LIST, isKept ? wanted : undefined, undefined);
     }
     this.#next = FIRST_ITEM;
   }
@@ -257,7 +260,9 @@ export class JsonReader extends JsonScanner {
     } else if (outer?.kind === DATA) {
       this.#data!.other();
       this.#next = AFTER;
-    } else this.#deliver(container ?? (kind === LEFT_OUT_LIST ? NO_ITEMS : NO_MEMBERS));
+    } else if (kind === LIST || kind === LEFT_OUT_LIST)
+      this.#deliver(container ? exact(container as Json[]) : NO_ITEMS);
+    else this.#deliver(container ?? NO_MEMBERS);
   }
 
   #after(c: number | undefined): void {
@@ -285,9 +290,10 @@ export class JsonReader extends JsonScanner {
       this.#next = END;
     } else if (frame.kind === LIST) {
       this.#spend(COST.item);
-      const items = frame.container as Json[];
-      if (items.length === frame.kept!.mostItems) this.#refuseItems(frame);
-      items.push(value);
+      const items = frame.container as Json[] | undefined;
+      if (!items) frame.container = [value];
+      else if (items.length === frame.kept!.mostItems) this.#refuseItems(frame);
+      else items.push(value);
     } else if (frame.kind === OBJECT && frame.isWanted) (frame.container as Map<string, Json>).set(frame.key, value);
   }
 
@@ -322,6 +328,9 @@ export class JsonReader extends JsonScanner {
   }
 }
 
+/** A short list without room for more: a list that grows has room for sixteen. */
+const exact = (items: Json[]): Json[] => (items.length > 1 && items.length <= FEW_ITEMS ? items.slice() : items);
+
 /** A container that has begun. */
 class Frame {
   kind = OBJECT as number;
@@ -337,6 +346,17 @@ class Frame {
     if (outer) outer.inner = this;
   }
 }
+
+/**
+ * An object of each class lives on. V8 discards the shape of a class with its last object, and the code that was optimized for it.
+ * Without these objects, a collection between two requests makes the reader several times slower.
+ */
+export const keptShapes: readonly object[] = (() => {
+  const kept = membersOf({ numbers: { isData: true }, strings: { isData: true }, list: { items: EVERYTHING } });
+  const reader = new JsonReader(Buffer.from('{"numbers":[1,-1.5],"strings":["a"],"list":[{"b":[1,"c"]}]}'), kept);
+  reader.read();
+  return [reader];
+})();
 
 /** @throws RuntimeFault */
 export function parseJson(bytes: Buffer, kept: Kept = EVERYTHING): Json {

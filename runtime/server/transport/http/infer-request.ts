@@ -2,7 +2,7 @@
  * The body of an HTTP inference request → the data plane's request and the form of each output; checks and texts of Triton's front end.
  */
 
-import { type DatatypeRow, wireDatatype } from "../../../../triton-protos/datatype.js";
+import { DATATYPES, type DatatypeRow, wireDatatype } from "../../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../../base/cancellation.js";
 import { RuntimeFault } from "../../../base/errors.js";
@@ -45,7 +45,7 @@ const REQUEST = membersOf({
   inputs: TENSORS({
     name: SCALAR,
     shape: { items: SCALAR, mostItems: MOST_DIMS },
-    datatype: SCALAR,
+    datatype: { likely: DATATYPES.map(({ wire }) => wire) },
     data: { isData: true },
     parameters: SCALARS,
   }),

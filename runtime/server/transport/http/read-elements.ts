@@ -11,6 +11,7 @@ import {
   HUGE,
   MAX_NESTING,
   NEGATIVE,
+  type Numbers,
   TEXT,
   tooDeep,
   WHOLE,
@@ -173,7 +174,7 @@ function* numbers(data: DataList, row: DatatypeRow, makeTensor: MakeTensor): Sli
 }
 
 /** Writes the numbers of a part, from the element `from` on; the part is not read again. */
-function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: DatatypeRow, part: Float64Array): void {
+function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: DatatypeRow, part: Numbers): void {
   const { length } = part;
   const at = byteOffset + from * row.bytes;
   if (isWide(row)) setWide(new Uint32Array(buffer, at, 2 * length), part);
@@ -187,7 +188,7 @@ function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: Datat
 }
 
 /** Integers as 64 bits, two halves each. */
-function setWide(halves: Uint32Array, values: Float64Array): void {
+function setWide(halves: Uint32Array, values: Numbers): void {
   for (let i = 0; i < values.length; i++) {
     const upper = Math.floor(values[i]! / 2 ** 32);
     halves[2 * i] = values[i]! - upper * 2 ** 32;
