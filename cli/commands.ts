@@ -24,6 +24,7 @@ import { statsCommand } from "./stats.js";
 import { transformCommand } from "./transform.js";
 import { tscCommand } from "./tsc.js";
 import { typegenCommand } from "./typegen.js";
+import { vectorsCommand } from "./vectors.js";
 import { verifyCommand } from "./verify.js";
 
 export const commands = (): readonly Command[] => [
@@ -43,6 +44,7 @@ export const commands = (): readonly Command[] => [
   embeddingCommand(),
   bloomCommand(),
   candidatesCommand(),
+  vectorsCommand(),
   feastCommand(),
   serveCommand(),
   recordCommand(),

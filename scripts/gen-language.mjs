@@ -78,7 +78,7 @@ const optionsOf = tree =>
 function example(name) {
   const folder = join(root, "tests/samples");
   const found = readdirSync(folder)
-    .filter(sample => /^(workflow|ensemble)-/.test(sample) && !sample.endsWith("-method"))
+    .filter(sample => /^(workflow|ensemble|vectors)-/.test(sample) && !sample.endsWith("-method"))
     .sort()
     .flatMap(sample => {
       const file = readdirSync(join(folder, sample)).find(f => f.startsWith("main."));

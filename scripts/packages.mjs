@@ -56,6 +56,7 @@ const PACKAGES = {
       "faiss-node",
       "ioredis",
       "onnxruntime-node",
+      "pg",
       "testcontainers",
       "vitest",
     ],

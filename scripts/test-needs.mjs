@@ -63,6 +63,8 @@ const hasJava = () =>
     stdio: "ignore",
   }).status === 0;
 
+const hasPgvector = () => existsSync("/usr/share/postgresql/17/extension/vector.control");
+
 const hasBrowser = () => ["chromium", "chromium-browser", "google-chrome"].some(name => existsSync(`/usr/bin/${name}`));
 
 /** Name in tests/needs → what makes it ready; returns what the tests find in their environment. In the order in which they start. */
@@ -83,6 +85,8 @@ export const NEEDS = {
       hasSoftwareVulkan,
     ),
   redis: () => ensureDebian("The tests of Redis feature stores", ["redis-server"]),
+  postgres: () =>
+    ensureDebian("The tests of vector stores in PostgreSQL", ["postgresql-17", "postgresql-17-pgvector"], hasPgvector),
   java: () => ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava),
 };
 

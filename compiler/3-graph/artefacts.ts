@@ -18,6 +18,7 @@ import { type AttributeColumns, readAttributeColumns } from "../../formats/table
 import { type CandidateTable, readCandidateTable } from "../../formats/tables/candidate-table.js";
 import { type EmbeddingTable, readEmbeddingTable } from "../../formats/tables/embedding-table.js";
 import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
+import { readVectorStore, type VectorStore } from "../../formats/vectors/vector-store.js";
 import { isMerlonFile } from "../1-rewrite/file-form.js";
 import { listNames, type Message, nearNames } from "../diagnostics/diagnostic.js";
 import { replacing, Suggestion } from "../diagnostics/fixes.js";
@@ -47,6 +48,7 @@ export interface ArtefactReader {
   implicit(path: string): Read<ImplicitFactors>;
   attributes(path: string): Read<AttributeColumns>;
   candidates(path: string): Read<CandidateTable>;
+  vectors(path: string): Read<VectorStore>;
   /** Path of a fitted workflow near the program that makes all these columns. */
   workflowMaking(columns: readonly string[]): string | undefined;
   /** Files and folders that were looked up so far, missing ones included. */
@@ -103,6 +105,11 @@ const KINDS = {
     what: "The table of candidates",
     read: readCandidateTable,
     make: "Make it with `merlon candidates`, or correct the path (it is relative to this file).",
+  },
+  vectors: {
+    what: "The vector store",
+    read: readVectorStore,
+    make: "Write a file with `type`, `url` and `dimension` there, or correct the path (it is relative to this file).",
   },
   forest: {
     what: "The forest",
@@ -194,6 +201,7 @@ export function artefactReader(folder: string): ArtefactReader {
     implicit: reader("implicit"),
     attributes: reader("attributes"),
     candidates: reader("candidates"),
+    vectors: reader("vectors"),
     workflowMaking: columns => workflowMaking(folder, columns),
     used,
     changed: () =>
@@ -211,6 +219,7 @@ const FILES: Partial<Record<keyof typeof KINDS, RegExp>> = {
   implicit: /\.npz$/,
   attributes: /\.(parquet|arrow|feather)$/,
   candidates: /\.candidates$/,
+  vectors: /\.vectors\.ya?ml$/,
   forest: /\.(json|ubj|txt)$/,
 };
 /** Kinds of a folder, and the file that identifies it. */

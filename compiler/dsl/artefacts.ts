@@ -58,6 +58,14 @@ export interface AttributesArtefact {
   readonly columns: string;
 }
 
+/** A vector database: the type of its vectors and of its ids, and the attributes that conditions read. */
+export interface VectorsArtefact {
+  readonly kind: "vectors";
+  readonly vector: string;
+  readonly ids: string;
+  readonly attributes: string;
+}
+
 /** One of Merlin's schema files. */
 export interface SchemaArtefact {
   readonly kind: "schema";
@@ -75,6 +83,7 @@ export interface ArtefactKinds {
   readonly embedding: EmbeddingArtefact;
   readonly implicit: ImplicitArtefact;
   readonly attributes: AttributesArtefact;
+  readonly vectors: VectorsArtefact;
 }
 
 /** The entry of a path; never where there is none. */

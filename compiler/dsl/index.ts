@@ -42,6 +42,7 @@ export { type PredictOnnxOptions, predictOnnx } from "../../operators/predict-on
 export { queryEmbedding } from "../../operators/query-embedding/author.js";
 export { queryFaiss } from "../../operators/query-faiss/author.js";
 export { type QueryFeastOptions, queryFeast } from "../../operators/query-feast/author.js";
+export { queryVectors } from "../../operators/query-vectors/author.js";
 export { recent } from "../../operators/recent/author.js";
 export { reduceDtypeSize } from "../../operators/reduce-dtype-size/author.js";
 export { rename } from "../../operators/rename/author.js";

@@ -56,6 +56,14 @@ export function describeArtefact(kind: ArtefactKind, path: string, artefacts: Ar
       return ifRead(artefacts.attributes(path), ({ columns }) =>
         record(kind, { columns: union(columns.flatMap(({ name, dtype }) => (dtype ? [`${dtype} ${name}`] : []))) }),
       );
+    case "vectors":
+      return ifRead(artefacts.vectors(path), ({ dimension, ids, attributes }) =>
+        record(kind, {
+          vector: quote(`float32[${dimension}]`),
+          ids: quote(ids),
+          attributes: union(Object.entries(attributes).map(([name, dtype]) => `${dtype} ${name}`)),
+        }),
+      );
     default:
       return kind satisfies never;
   }

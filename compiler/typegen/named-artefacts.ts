@@ -23,6 +23,7 @@ const OPERATORS = new Map<string, ArtefactKind>([
   ["predictForest", "forest"],
   ["queryEmbedding", "embedding"],
   ["predictImplicit", "implicit"],
+  ["queryVectors", "vectors"],
 ]);
 
 /** Options that name artefacts. */

@@ -16,6 +16,7 @@ export const NAVIGATION = [
     pages: [
       "guides/features.md",
       "guides/retrieval.md",
+      "guides/vector-stores.md",
       "guides/filtering.md",
       "guides/ranking.md",
       "guides/deploy.md",

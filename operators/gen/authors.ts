@@ -41,6 +41,7 @@ import { predictOnnxOp } from "../predict-onnx/author.js";
 import { queryEmbeddingOp } from "../query-embedding/author.js";
 import { queryFaissOp } from "../query-faiss/author.js";
 import { queryFeastOp } from "../query-feast/author.js";
+import { queryVectorsOp } from "../query-vectors/author.js";
 import { recentOp } from "../recent/author.js";
 import { reduceDtypeSizeOp } from "../reduce-dtype-size/author.js";
 import { renameOp } from "../rename/author.js";
@@ -94,6 +95,7 @@ export const AUTHORS = {
   queryEmbedding: queryEmbeddingOp,
   queryFaiss: queryFaissOp,
   queryFeast: queryFeastOp,
+  queryVectors: queryVectorsOp,
   recent: recentOp,
   reduceDtypeSize: reduceDtypeSizeOp,
   rename: renameOp,

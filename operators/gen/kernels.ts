@@ -36,6 +36,7 @@ import { predictOnnx } from "../predict-onnx/kernel.js";
 import { queryEmbedding } from "../query-embedding/kernel.js";
 import { queryFaiss } from "../query-faiss/kernel.js";
 import { queryFeast } from "../query-feast/kernel.js";
+import { queryVectors } from "../query-vectors/kernel.js";
 import { recent } from "../recent/kernel.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/kernel.js";
 import { identity } from "../shared/kernel/identity.js";
@@ -89,6 +90,7 @@ export const KERNELS = {
   queryEmbedding,
   queryFaiss,
   queryFeast,
+  queryVectors,
   recent,
   reduceDtypeSize,
   rename: identity,

@@ -36,6 +36,7 @@ import { predictOnnx } from "../predict-onnx/onnx.js";
 import { queryEmbedding } from "../query-embedding/onnx.js";
 import { queryFaiss } from "../query-faiss/onnx.js";
 import { queryFeast } from "../query-feast/onnx.js";
+import { queryVectors } from "../query-vectors/onnx.js";
 import { recent } from "../recent/onnx.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
 import { identity } from "../shared/onnx/identity.js";
@@ -89,6 +90,7 @@ export const LOWERINGS = {
   queryEmbedding,
   queryFaiss,
   queryFeast,
+  queryVectors,
   recent,
   reduceDtypeSize,
   rename: identity,

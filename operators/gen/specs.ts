@@ -41,6 +41,7 @@ import { predictOnnx } from "../predict-onnx/spec.js";
 import { queryEmbedding } from "../query-embedding/spec.js";
 import { queryFaiss } from "../query-faiss/spec.js";
 import { queryFeast } from "../query-feast/spec.js";
+import { queryVectors } from "../query-vectors/spec.js";
 import { recent } from "../recent/spec.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/spec.js";
 import { rename } from "../rename/spec.js";
@@ -94,6 +95,7 @@ export const SPECS = {
   queryEmbedding,
   queryFaiss,
   queryFeast,
+  queryVectors,
   recent,
   reduceDtypeSize,
   rename,

@@ -9,6 +9,7 @@ const WAYS: Readonly<Record<string, string>> = {
   "faiss-node": `\`${ADD} faiss-node\` adds it: it needs a C++ compiler and FAISS`,
   "@duckdb/node-api": `\`${ADD} @duckdb/node-api\` adds it`,
   ioredis: `\`${ADD} ioredis\` adds it`,
+  pg: `\`${ADD} pg\` adds it`,
 };
 
 /** DuckDB has packages for its bindings and for each platform, which `@duckdb/node-api` brings. */

@@ -70,7 +70,7 @@ test("an operator without a lowering has a reason and a way out", () => {
   const step = (op: string): AnyStep =>
     ({ id: "s", label: "s", op, params: {}, inputs: {}, outputs: [] }) as unknown as AnyStep;
   const without = Object.entries(LOWERINGS).flatMap(([op, lowering]) => ("notLowered" in lowering ? [op] : []));
-  expect(without.sort()).toEqual(["differenceLag", "fallback", "fused", "groupby", "recent"]);
+  expect(without.sort()).toEqual(["differenceLag", "fallback", "fused", "groupby", "queryVectors", "recent"]);
   for (const op of without) {
     const context = contextOf(graphBuilder(), step(op), NOTHING);
     expect(() => lowerStep(step(op), none, context)).toThrowError(

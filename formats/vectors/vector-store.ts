@@ -1,0 +1,117 @@
+/**
+ * A `*.vectors.yaml`: a vector database, the vectors it holds, and the attributes that conditions may read. Secrets are references to
+ * environment variables, so that the file can be copied into a model as it is.
+ */
+import { isAbsolute } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { readRegularSync } from "../../contract/files/read-regular.js";
+import { isReference } from "../feast/environment.js";
+
+export const VECTORS_SUFFIX = ".vectors.yaml";
+
+/** Beyond it, a file is not one of ours. */
+const MOST_BYTES = 2 ** 20;
+
+/** Letters, digits and `_`: a name that needs no quotes in any store's language. */
+const name = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, "must be letters, digits and `_`, at most 63");
+const count = (most: number) => z.number().int().min(1).max(most);
+const path = z
+  .string()
+  .refine(text => isAbsolute(text) || isReference(text), "must be an absolute path or an environment variable");
+
+export const ATTRIBUTE_DTYPES = ["int32", "int64", "float32", "float64", "bool", "string"] as const;
+export type AttributeDType = (typeof ATTRIBUTE_DTYPES)[number];
+
+const tls = z.strictObject({
+  /** File with the certificate authority of the server's certificate; the system's authorities if left out. */
+  ca: path.optional(),
+  /** Files with the certificate and the private key of this client. */
+  cert: path.optional(),
+  key: path.optional(),
+});
+
+const shared = {
+  url: z.string().min(1),
+  dimension: count(65_536),
+  ids: z.enum(["int64", "string"]).default("int64"),
+  attributes: z.record(name, z.enum(ATTRIBUTE_DTYPES)).default({}),
+  /** Connections of this server at most. */
+  pool: count(1000).default(4),
+  /** How long a search may take. */
+  timeoutMs: count(600_000).default(1000),
+  tls: z.union([z.boolean(), tls]).optional(),
+};
+
+const METRICS = ["ip", "l2", "cosine"] as const;
+
+const pgvector = z.strictObject({
+  type: z.literal("pgvector"),
+  ...shared,
+  metric: z.enum(METRICS).default("cosine"),
+  /** `items`, or with a schema, `shop.items`. */
+  table: z.string().regex(/^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$/, "must be a table, or `schema.table`"),
+  idColumn: name.default("id"),
+  vectorColumn: name.default("embedding"),
+  precision: z.enum(["full", "half"]).default("full"),
+  index: z.enum(["hnsw", "none"]).default("hnsw"),
+  /** Candidates that a search of the index keeps. */
+  efSearch: count(1000).default(200),
+  /** Entries of the index that a search with a condition reads at most. Then it compares all rows of the condition. */
+  maxScanTuples: count(2 ** 31 - 1).default(20_000),
+});
+
+const storeSchema = z.discriminatedUnion("type", [pgvector]);
+
+export type VectorStore = z.output<typeof storeSchema>;
+export type PgvectorStore = Extract<VectorStore, { type: "pgvector" }>;
+export const STORE_TYPES = ["pgvector"] as const satisfies readonly VectorStore["type"][];
+/** How vectors are compared. */
+export type Metric = (typeof METRICS)[number];
+
+/** @throws Error whose message begins with the file */
+export function readVectorStore(file: string): VectorStore {
+  try {
+    return parseVectorStore(readRegularSync(file, MOST_BYTES).toString("utf8"));
+  } catch (error) {
+    throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** @throws Error naming the field */
+export function parseVectorStore(text: string): VectorStore {
+  const document: unknown = parse(text, { maxAliasCount: 0 });
+  if (typeof document !== "object" || document === null || Array.isArray(document))
+    throw new Error("it is not a record with `type`, `url` and `dimension`");
+  const { type } = document as { readonly type?: unknown };
+  if (!(STORE_TYPES as readonly unknown[]).includes(type))
+    throw new Error(
+      `\`type\` is ${type === undefined ? "missing" : `\`${String(type).slice(0, 40)}\``}. It is one of ${STORE_TYPES.map(t => `\`${t}\``).join(", ")}`,
+    );
+  const parsed = storeSchema.safeParse(document);
+  if (!parsed.success) throw new Error(faultOf(parsed.error));
+  const store = parsed.data;
+  if (hasPassword(store.url))
+    throw new Error(
+      "`url` has a password written out, and a secret is not copied into a model. Write an environment variable: `url: ${VECTORS_URL}`",
+    );
+  const named = typeof store.tls === "object" ? store.tls : {};
+  if ((named.cert === undefined) !== (named.key === undefined))
+    throw new Error("`tls` has one of `cert` and `key` without the other");
+  return Object.freeze(store);
+}
+
+function faultOf({ issues }: z.ZodError): string {
+  const [issue] = issues;
+  const at = issue!.path.join(".");
+  const keys = issue!.code === "unrecognized_keys" ? issue.keys.map(key => `\`${key}\``).join(", ") : "";
+  if (keys !== "") return `${keys} ${at === "" ? "" : `in \`${at}\` `}is not a field of this type`;
+  return `\`${at}\` ${issue!.message.startsWith("must") ? issue!.message : `is wrong: ${issue!.message}`}`;
+}
+
+/** `scheme://user:password@host`, where the password is not a reference. */
+function hasPassword(url: string): boolean {
+  const [, user] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/?#]*)@/is.exec(url) ?? [];
+  const colon = user?.indexOf(":") ?? -1;
+  return (colon >= 0 && !isReference(user!.slice(colon + 1))) || /[?&](password|token|api_?key)=/i.test(url);
+}

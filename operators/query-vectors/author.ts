@@ -1,0 +1,165 @@
+/** Nearest items of a query vector in a vector database: one group of candidates per row. */
+import { join } from "node:path";
+import * as messages from "../../compiler/diagnostics/messages.js";
+import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
+import type { IsUnknown, NameOf } from "../../compiler/dsl/column.js";
+import { type ColumnValue, type LambdaReference, lambdaReference } from "../../compiler/dsl/lambda.js";
+import { type AnyNode, Op } from "../../compiler/dsl/node.js";
+import type { Rule } from "../../compiler/dsl/rule.js";
+import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
+import { OP_PARAMS } from "../../contract/op-params.js";
+import { column, printType } from "../../contract/schema.js";
+import { VECTORS_SUFFIX } from "../../formats/vectors/vector-store.js";
+import { lambdaSchema } from "../lambda-op/author.js";
+import type { Bound } from "../shared/author/bound.js";
+import { needOne } from "../shared/author/columns.js";
+import { type Call, defineOp } from "../shared/author/define-op.js";
+import { excludedIds } from "../shared/author/excluded-ids.js";
+import { compileVectorsWhere, type VectorsParams } from "./author-where.js";
+
+type VectorOf<P> = [ArtefactOf<P, "vectors">] extends [never]
+  ? `float32[${number}]`
+  : ArtefactOf<P, "vectors">["vector"];
+
+type IdsOf<P> = [ArtefactOf<P, "vectors">] extends [never]
+  ? "int64" | "string"
+  : ArtefactOf<P, "vectors"> extends { readonly ids: "string" }
+    ? "string"
+    : "int64";
+
+/** An item as a condition sees it: the attributes of the store. */
+type AttributesOf<P> = [ArtefactOf<P, "vectors">] extends [never]
+  ? ColumnValue
+  : { readonly [C in ArtefactOf<P, "vectors">["attributes"] as NameOf<C>]: ValueOf<C> };
+
+type ValueOf<C extends string> = C extends `string ${string}` ? string : C extends `bool ${string}` ? boolean : number;
+
+/** A sentence unless S has the vector: it is the only column, or beside a condition one of several. */
+type NoVector<P, S extends string, W extends boolean> =
+  IsUnknown<S> extends true
+    ? never
+    : [W extends true ? never : NotOne<"queryVectors", S>] extends [never]
+      ? [Extract<Settled<VectorOf<P> & string, S>, `${VectorOf<P> & string} ${string}`>] extends [never]
+        ? `${P & string} holds ${VectorOf<P> & string} vectors, and no column upstream is one`
+        : never
+      : NotOne<"queryVectors", S>;
+
+interface VectorsRule<P, D extends boolean, W extends boolean> extends Rule {
+  readonly fault: NoVector<P, this["S"], W>;
+  readonly out: D extends true
+    ? `${IdsOf<P>} candidate_ids` | "float32 candidate_distances"
+    : `${IdsOf<P>} candidate_ids`;
+}
+
+/**
+ * The `topk` nearest items of each query vector in a vector database, best first. All users of a request are one call as far as the database
+ * allows. A search that is late or fails is an error of the request, which `fallback` and `mergeCandidates` can replace.
+ * @param store file that describes it (`*.vectors.yaml`), relative to this file
+ * @param options.topk how many, at most 10,000; fewer where the database finds fewer @default 10
+ * @param options.includeDistances adds `candidate_distances`: inner product, squared L2, or cosine
+ * @param options.exclude ids to exclude, one or a list of them per query (texts, if the ids are texts)
+ * @param options.where condition for candidates, a function of the item's attributes and of the user, the columns of the left node beside the
+ * query vector. It is read, never run, and translated to the database's own language; what that cannot say is refused by name
+ * @example query >> queryVectors("stores/items.vectors.yaml", { topk: 100, exclude: user["purchased_ids"] })
+ * @example (query + user["country"]) >> queryVectors("stores/items.vectors.yaml", { where: (item, user) => item.stock > 0 && item.country === user.country })
+ */
+export function queryVectors<
+  const P extends PathOf<"vectors">,
+  const O extends {
+    readonly topk?: number;
+    readonly includeDistances?: boolean;
+    readonly exclude?: AnyNode;
+    readonly where?: unknown;
+  },
+>(
+  store: P,
+  options?: O & {
+    readonly where?: (item: AttributesOf<NoInfer<P>>, user: ColumnValue) => unknown;
+    readonly $where?: LambdaReference;
+  },
+): Op<
+  VectorsRule<
+    P,
+    O["includeDistances"] extends true ? true : false,
+    O extends { readonly where: unknown } ? true : false
+  >
+> {
+  const { exclude, where, $where, ...parameters } = options ?? {};
+  return new Op(
+    "queryVectors",
+    { store, ...parameters, ...(where && { where: $where ?? lambdaReference(where) }) },
+    exclude && { exclude },
+  );
+}
+
+/** The query vector: the only column, or beside a condition the only vector. */
+function queryOf(call: Call<VectorsParams>, store: string): Bound | undefined {
+  const isVector = ({ column: { dtype, list } }: Bound): boolean =>
+    dtype === "float32" && list !== undefined && list.min === list.max;
+  const vectors = call.params.where ? call.input.filter(isVector) : [];
+  const among = vectors.length === 1 ? vectors : call.input;
+  return needOne(call, among, `\`queryVectors("${store}")\``, `queryVectors("${store}")`, "left", {
+    fits: ({ column }) => column.list !== undefined && /^float/.test(column.dtype),
+    none: "None of them is a vector of numbers: run the model that makes one before it.",
+  });
+}
+
+export const queryVectorsOp = defineOp({
+  kind: "queryVectors",
+  positional: ["store"],
+  nodeOptions: ["exclude"],
+  params: OP_PARAMS.queryVectors
+    .omit({ where: true, type: true, dimension: true })
+    .extend({ where: lambdaSchema.optional() }),
+  infer: call => {
+    const { store, topk, includeDistances } = call.params;
+    const read = call.artefacts.vectors(store);
+    if (!read.ok) return call.fail(read.message, { literal: store });
+    const { type, dimension, ids } = read.value;
+    const query = queryOf(call, store);
+    if (!query) return undefined;
+    const { name, dtype, list, rows } = query.column;
+    const seen = list && list.min === list.max ? list.min : undefined;
+    if (dtype !== "float32" || seen === undefined)
+      return call.fail(
+        messages.schemaDtypeUnsupported({
+          operator: "queryVectors",
+          wanted: "float32 vectors of fixed length",
+          column: name,
+          seen: printType(query.column),
+          way: "Give it the output of a query tower.",
+        }),
+        "left",
+      );
+    if (seen !== dimension)
+      return call.fail(
+        messages.graphParameter({
+          operator: "queryVectors",
+          problem: `\`${store}\` holds vectors of ${dimension} values, and \`${name}\` has ${seen}.`,
+          way: "Load the embeddings of the same model, or correct `dimension` in the file.",
+        }),
+        { literal: store },
+      );
+    const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryVectors", ids) : null;
+    const where = compileVectorsWhere(call, query, read.value);
+    if (exclude === undefined || where === undefined) return undefined;
+    const made = { rows: call.id };
+    const file = call.artefactName(store, read.path);
+    const to = join("stores", file.endsWith(VECTORS_SUFFIX) ? file : `${file}${VECTORS_SUFFIX}`);
+    return {
+      params: { store, type, topk, includeDistances, dimension, ...(where && { where: where.where }) },
+      inputs: {
+        input: [query],
+        ...(exclude && { exclude: [exclude] }),
+        ...(where && where.user.length > 0 && { user: where.user }),
+      },
+      outputs: [
+        column("candidate_ids", ids, { ...made, tags: ["id"] }),
+        ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
+      ],
+      madeRows: { parent: rows },
+      artefacts: { store: to },
+      files: [{ from: read.path, to }],
+    };
+  },
+});

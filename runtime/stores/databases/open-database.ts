@@ -1,0 +1,19 @@
+/** A store's file → its database, opened. Clients are optional packages, loaded when a store needs them. */
+import type { VectorStore } from "../../../formats/vectors/vector-store.js";
+import type { VectorDatabase, VectorLoader } from "./vector-database.js";
+
+/** @param file name of the store, for messages @throws RuntimeFault naming the store */
+export async function openVectorDatabase(store: VectorStore, file: string): Promise<VectorDatabase> {
+  switch (store.type) {
+    case "pgvector":
+      return (await import("./pgvector/pg-database.js")).openPgvector(store, file);
+  }
+}
+
+/** @throws RuntimeFault naming the store */
+export async function openVectorLoader(store: VectorStore, file: string): Promise<VectorLoader> {
+  switch (store.type) {
+    case "pgvector":
+      return (await import("./pgvector/pg-loader.js")).loadPgvector(store, file);
+  }
+}

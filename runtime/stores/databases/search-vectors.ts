@@ -1,0 +1,49 @@
+/** Queries of a request with ids to leave out → hits of each. */
+import type { Cancellation } from "../../base/cancellation.js";
+import { RuntimeFault } from "../../base/errors.js";
+import type { Found, Ids, VectorDatabase, VectorQuery } from "./vector-database.js";
+
+/** Hits that one query may fetch: `k`, and as many as it leaves out. */
+const MOST_HITS = 16_384;
+/** A query that nothing can fulfill is not sent. */
+const NOTHING: Found = { ids: [], distances: new Float32Array(0) };
+
+export interface ExcludingQuery extends VectorQuery {
+  readonly excluded: ReadonlySet<bigint | string>;
+}
+
+/** @throws RuntimeFault for a query that leaves out too many ids */
+export async function searchVectors(
+  database: VectorDatabase,
+  queries: readonly ExcludingQuery[],
+  signal?: Cancellation,
+): Promise<readonly Found[]> {
+  const sent = queries.filter(({ filter }) => !("always" in filter) || filter.always);
+  for (const { k, excluded } of sent)
+    if (k + excluded.size > MOST_HITS)
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `a query leaves out ${excluded.size} ids; with \`topk\` they are more than ${MOST_HITS}. Send fewer ids in \`exclude\`.`,
+      );
+  const found =
+    sent.length === 0
+      ? []
+      : await database.search(
+          sent.map(query => ({ ...query, k: query.k + query.excluded.size })),
+          signal,
+        );
+  const bySent = new Map(sent.map((query, i) => [query, found[i]!]));
+  return queries.map(query => {
+    const hits = bySent.get(query);
+    return hits ? without(hits, query) : NOTHING;
+  });
+}
+
+function without({ ids, distances }: Found, { excluded, k }: ExcludingQuery): Found {
+  const kept: number[] = [];
+  for (let i = 0; i < ids.length && kept.length < k; i++) if (!excluded.has(ids[i]!)) kept.push(i);
+  return { ids: pick(ids, kept), distances: Float32Array.from(kept, i => distances[i]!) };
+}
+
+const pick = (ids: Ids, at: readonly number[]): Ids =>
+  ids instanceof BigInt64Array ? BigInt64Array.from(at, i => ids[i]!) : at.map(i => ids[i]!);
