@@ -1,4 +1,5 @@
 /** The graph of an HNSW index in a FAISS file: links that FAISS follows without looking where they lead. */
+import type { ByteSource } from "../bytes/byte-source.js";
 import { damaged, type FaissReader } from "./faiss-reader.js";
 
 /** A search allocates this number of candidates, for any number of vectors. */
@@ -56,6 +57,19 @@ export function hnswGraph(r: FaissReader, ntotal: number): { readonly efSearch: 
   r.skip(4, "the upper beam");
   return { efSearch, efSearchAt };
 }
+
+/** Links of a vector on the upper levels of a graph (FAISS's M); on the lowest it has twice as many. @param graph a whole HNSW index that was checked */
+export function linksOf(graph: ByteSource): number {
+  const at = (offset: number): DataView => {
+    const bytes = graph.read(offset, 8);
+    return new DataView(bytes.buffer, bytes.byteOffset, 8);
+  };
+  // Behind the common header: probabilities of levels, then sums of links.
+  const probabilities = Number(at(HEAD).getBigUint64(0, true));
+  return at(HEAD + 8 + 8 * probabilities + 8 + 4).getInt32(0, true) / 2;
+}
+
+const HEAD = 37;
 
 function int32s(r: FaissReader, length: number): Int32Array {
   const view = r.view(length * 4);
