@@ -1,5 +1,5 @@
 /** Nearest items of a query vector: one group of candidates per row. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import type { IndexFile } from "../../compiler/3-graph/artefacts.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
@@ -9,9 +9,12 @@ import { type ColumnValue, type LambdaReference, lambdaReference } from "../../c
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
+import { deltaFile } from "../../contract/files/delta-path.js";
+import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { column, printType } from "../../contract/schema.js";
 import { SIMILARITY } from "../../contract/similarity.js";
+import { recordKinds } from "../../formats/delta/record-kinds.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
 import { someIds, spread } from "../../formats/faiss/some-ids.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
@@ -228,6 +231,10 @@ export const queryFaissOp = defineOp({
         { from: read.path, to },
         ...(ids === "string" ? [{ from: textIdsFile(read.path), to: textIdsFile(to) }] : []),
         ...(where ? [where.file] : []),
+        // Changes that were not compacted are served with the index.
+        ...(recordKinds(deltaFile(read.path)).size > 0
+          ? [{ from: deltaFile(read.path), to: join(LIVE_FOLDER, `${basename(to)}.delta`) }]
+          : []),
       ],
     };
   },

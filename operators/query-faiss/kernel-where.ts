@@ -1,49 +1,83 @@
 /** A filtered search: the users of a request by the values that decide on their candidates, and a search among these for each such group. */
 import type { Step } from "../../contract/plan.js";
 import type { TextIds } from "../../formats/faiss/text-ids.js";
-import type { Cancellation } from "../../runtime/base/cancellation.js";
-import { type Column, gather, rootRows } from "../../runtime/base/columns/table.js";
+import type { Column } from "../../runtime/base/columns/table.js";
+import { countBits } from "../../runtime/engine/predicate/bits.js";
 import { type PositionSet, type Predicate, preparePredicate } from "../../runtime/engine/predicate/predicate.js";
 import type { KernelContext, RunContext } from "../../runtime/engine/schedule/kernel.js";
-import { type LiveAttributes, openAttributes } from "../../runtime/stores/attributes/live-attributes.js";
+import { freshAttributes } from "../../runtime/stores/attributes/fresh-attributes.js";
+import { type AttributeTable, openAttributes } from "../../runtime/stores/attributes/live-attributes.js";
+import type { DeadIds } from "../../runtime/stores/vectors/delta/dead-ids.js";
+import type { DeltaContents } from "../../runtime/stores/vectors/delta/delta-contents.js";
+import { both, type Overlay } from "../../runtime/stores/vectors/delta/overlay.js";
+import { type AliveSearch, excludedRows, rowsOf } from "../../runtime/stores/vectors/delta/search-alive.js";
 import { filteredWay } from "../../runtime/stores/vectors/filtered-search.js";
 import type { FilteredIndex } from "../../runtime/stores/vectors/open-index.js";
-import type { Excluded, FaissHits } from "../../runtime/stores/vectors/protocol.js";
+import type { FaissHits } from "../../runtime/stores/vectors/protocol.js";
 import { type Hits, join } from "../../runtime/stores/vectors/search.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 
 export interface WhereSearch {
-  /** @param user columns of the port `user` */
-  search(user: readonly Column[], request: Omit<Request, "user">): FaissHits | Promise<FaissHits>;
+  /** @param user columns of the port `user` @param overlay changes of the index */
+  search(
+    user: readonly Column[],
+    request: Omit<Request, "user">,
+    overlay?: WhereOverlay,
+  ): FaissHits | Promise<FaissHits>;
+  /** Changes of the index, searched with the condition. @param what names them in messages */
+  overlay(changes: Overlay, what: string): WhereOverlay;
   close(): void;
 }
 
-/** @param texts of an index that answers texts @throws RuntimeFault naming the attribute table */
+/** Changes of an index, with the attributes of the items that were upserted. */
+export interface WhereOverlay {
+  readonly changes: Overlay;
+  readonly attributes: AttributeTable;
+}
+
+/** @param texts of an index that answers texts @param kept attributes of items that the table may lack @throws RuntimeFault naming the attribute table */
 export async function openWhere(
   step: Step<"queryFaiss">,
   file: string,
   index: FilteredIndex,
   texts: TextIds | undefined,
   context: KernelContext,
+  kept: DeltaContents["kept"] = new Map(),
 ): Promise<WhereSearch> {
   const { conditions, key, columns } = step.params.where!;
   const { ids } = index;
-  const attributes = await openAttributes({
+  const table = await openAttributes({
     file: artefactFile(context.folder, step.artefacts.attributes!),
     key,
     columns,
     index: file,
     ids: { count: index.header.ntotal, at: texts ? texts.at : position => ids?.[position] ?? BigInt(position) },
+    kept,
   });
-  const predicate = preparePredicate(conditions, `step \`${step.label}\` (queryFaiss)`, context.memory);
+  const what = `step \`${step.label}\` (queryFaiss)`;
+  const predicate = preparePredicate(conditions, what, context.memory);
+  const fresh = preparePredicate(conditions, what, context.memory);
   return {
-    search: (columns, request) => {
-      const user = new Map((step.inputs.user ?? []).map((ref, i) => [ref.name, columns[i]!]));
-      return searchGroups({ step, index, attributes, predicate }, { ...request, user });
+    search: (given, request, overlay) => {
+      const user = new Map((step.inputs.user ?? []).map((ref, i) => [ref.name, given[i]!]));
+      const asked = { ...request, user };
+      const { dead, index: changed, items } = overlay?.changes ?? {};
+      const found = searchGroups(
+        { step, index, attributes: table.current, predicate, dead },
+        { ...asked, k: Math.min(request.k, index.header.ntotal) },
+      );
+      if (!overlay || !changed) return found;
+      const more = searchGroups(
+        { step, index: changed, attributes: overlay.attributes, predicate: fresh, dead: undefined },
+        { ...asked, k: Math.min(request.k, items!.length) },
+      );
+      return both(found, more, request.k, index.header.metric);
     },
+    overlay: (changes, delta) => ({ changes, attributes: freshAttributes(changes.items, columns, delta) }),
     close: () => {
-      attributes.close();
+      table.close();
       predicate.close();
+      fresh.close();
     },
   };
 }
@@ -51,17 +85,13 @@ export async function openWhere(
 interface Opened {
   readonly step: Step<"queryFaiss">;
   readonly index: FilteredIndex;
-  readonly attributes: LiveAttributes;
+  readonly attributes: AttributeTable;
   readonly predicate: Predicate;
+  readonly dead: DeadIds | undefined;
 }
 
-interface Request {
-  readonly queries: Float32Array;
+interface Request extends AliveSearch {
   readonly user: ReadonlyMap<string, Column>;
-  readonly rows: number;
-  readonly k: number;
-  readonly excluded: Excluded | undefined;
-  readonly signal: Cancellation | undefined;
   readonly onSearch: RunContext["onSearch"] | undefined;
 }
 
@@ -71,7 +101,7 @@ function searchGroups(opened: Opened, request: Request): FaissHits | Promise<Fai
   const { predicate, attributes } = opened;
   const { user, rows, signal } = request;
   const hits: Hits[] = new Array<Hits>(rows).fill(NO_HITS);
-  const { groups, candidates } = predicate.begin(attributes.current, user, rows, signal);
+  const { groups, candidates } = predicate.begin(attributes, user, rows, signal);
   const keep = (group: readonly number[], found: FaissHits): void =>
     group.forEach((row, i) => {
       const [start, end] = [found.offsets[i]!, found.offsets[i + 1]!];
@@ -99,28 +129,17 @@ function searchGroups(opened: Opened, request: Request): FaissHits | Promise<Fai
 }
 
 function searchAmong(
-  { index, step }: Opened,
+  { index, step, dead }: Opened,
   { queries, rows, k, excluded, signal, onSearch }: Request,
   group: readonly number[],
-  { bits, count }: PositionSet,
+  { bits: all, count: held }: PositionSet,
 ): FaissHits | Promise<FaissHits> {
   const { nprobe, efSearch } = step.params;
-  const asked = group.length === rows ? queries : rowsOf(queries, index.header.dimension, group);
-  const among = { bits, count, ...filteredWay(index.header, { nprobe, efSearch }, count, k) };
-  onSearch?.(step.id, { rows: group, items: count, of: index.header.ntotal, way: among.way });
-  return index.searchAmong(among, asked, group.length, k, excluded && excludedOf(excluded, group), signal);
-}
-
-function rowsOf(queries: Float32Array, dimension: number, rows: readonly number[]): Float32Array {
-  const some = new Float32Array(rows.length * dimension);
-  rows.forEach((row, i) => {
-    some.set(queries.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-  });
-  return some;
-}
-
-function excludedOf({ ids, offsets }: Excluded, rows: readonly number[]): Excluded {
-  const all: Column = { dtype: "int64", rows: rootRows(offsets.length - 1), values: ids, offsets };
-  const some = gather(all, Int32Array.from(rows), rootRows(rows.length));
-  return { ids: some.values as BigInt64Array, offsets: some.offsets! };
+  const { header } = index;
+  const asked = group.length === rows ? queries : rowsOf(queries, header.dimension, group);
+  const bits = dead ? dead.clear(all) : all;
+  const count = bits === all ? held : countBits(bits);
+  const among = { bits, count, ...filteredWay(header, { nprobe, efSearch }, count, k) };
+  onSearch?.(step.id, { rows: group, items: count, of: header.ntotal, way: among.way });
+  return index.searchAmong(among, asked, group.length, k, excluded && excludedRows(excluded, group), signal);
 }

@@ -3,6 +3,7 @@
  * over the lists of the nearest centroids, as FAISS visits them, or over all.
  */
 import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import {
   cast,
   div,
@@ -25,7 +26,9 @@ import {
   where,
 } from "../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import type { Step } from "../../contract/plan.js";
+import { hasChanges } from "../../formats/delta/record-kinds.js";
 import {
   type FaissHeader,
   readFaissHeader,
@@ -51,6 +54,11 @@ export const queryFaiss: Lowering<"queryFaiss"> = (step, { input, exclude = [] }
     context.fail(
       `the index \`${step.params.path}\` answers text ids, and the vectors of a graph have integer ones`,
       `Build the index with integer ids (\`merlon index build --id …\`), or ${KEEP}.`,
+    );
+  if (hasChanges(context.file(join(LIVE_FOLDER, `${basename(step.artefacts.index)}.delta`))))
+    context.fail(
+      `the index \`${step.params.path}\` has changes in \`${basename(step.params.path)}.delta\`, and a graph holds constants`,
+      `Run \`merlon index compact\` first, or ${KEEP}.`,
     );
   const bytes = readFileSync(context.file(step.artefacts.index));
   const header = readFaissHeader(bytes, step.params.path);

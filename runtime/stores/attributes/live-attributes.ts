@@ -7,6 +7,8 @@ import type { DType } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { stateOf, type WatchedFile, warnByProcess, watchFile } from "../../base/watched-file.js";
 import { type Attribute, byPosition, type Piece } from "./attribute-column.js";
+import type { AttributeTable } from "./attribute-table.js";
+import { type KeptRow, withKept } from "./fresh-attributes.js";
 import { type IndexIds, rowsByPosition } from "./position-index.js";
 import { readTable } from "./read-table.js";
 
@@ -15,15 +17,7 @@ const LOOK_EVERY_MS = 250;
 /** Steps of reading run this long before other work gets a turn. */
 const STRETCH_MS = 4;
 
-/** One state of the table. */
-export interface AttributeTable {
-  readonly positions: number;
-  /** Positions that have a row. */
-  readonly known: Uint8Array;
-  /** Positions without a row: they are not found. */
-  readonly lacking: number;
-  readonly columns: ReadonlyMap<string, Attribute>;
-}
+export type { AttributeTable } from "./attribute-table.js";
 
 /** A run of a plan keeps the table that it began with. */
 export type LiveAttributes = WatchedFile<AttributeTable>;
@@ -33,6 +27,8 @@ export interface AttributesOrder {
   readonly key: { readonly name: string; readonly dtype: DType };
   readonly columns: Readonly<Record<string, DType>>;
   readonly ids: IndexIds;
+  /** Rows of ids that the table may lack, by id. */
+  readonly kept?: ReadonlyMap<bigint | string, KeptRow> | undefined;
   /** The index with these ids, for messages. */
   readonly index: string;
   /** Receives what is odd, and what is wrong with a later state. @default a warning of the process */
@@ -54,7 +50,8 @@ async function readState(order: AttributesOrder, warn: (text: string) => void): 
   try {
     const state = await stateOf(file);
     const wanted = new Map([...Object.entries(columns), [key.name, key.dtype] as const]);
-    const pieces = await readTable(file, wanted);
+    const read = await readTable(file, wanted);
+    const pieces = order.kept?.size ? withKept(read, wanted, key.name, order.kept) : read;
     const table = await inTurns(tableOf(order, pieces));
     if ((await stateOf(file)) !== state) throw new Error("it changed while it was read");
     const { lacking, positions, first } = table;

@@ -4,8 +4,7 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { bytesSource } from "../../../formats/bytes/byte-source.js";
 import {
   checkTables,
   type FaissHeader,
@@ -15,6 +14,8 @@ import {
   writeSearchParameters,
 } from "../../../formats/faiss/faiss.js";
 import { detachIds } from "../../../formats/faiss/faiss-detach.js";
+import { readFaissLayout } from "../../../formats/faiss/faiss-layout.js";
+import { printFlat } from "../../../formats/faiss/print-flat.js";
 import { callCosts } from "../../base/call-costs.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
@@ -25,53 +26,8 @@ import { sharedCopy } from "../../base/shared/shared-copy.js";
 import { type SharedFile, sharedFile } from "../../base/shared/shared-file.js";
 import { coalesceSearches } from "./coalesce-searches.js";
 import { type FilteredWay, orExact, type SearchAmong } from "./filtered-search.js";
-import { type Find, type Hits, type SearchIndex, search, searchSize } from "./search.js";
-
-/** `count × k` of each, and the CPU time of the search in microseconds; -1 is "not found". */
-interface Found {
-  readonly ids: BigInt64Array;
-  readonly distances: Float32Array;
-  readonly micros: number;
-}
-/** Opaque; its memory is freed by `close`, or with the last reference. */
-type Handle = object;
-interface Opened {
-  readonly handle: Handle;
-  readonly dimension: number;
-  readonly ntotal: number;
-  /** Whether native/flat-scan.h searches it. */
-  readonly scans: boolean;
-  /** Whether it could. */
-  readonly scannable: boolean;
-  /** Whether native/filtered.h searches it. */
-  readonly filters: boolean;
-}
-interface Binding {
-  /**
-   * @param tables whether FAISS computes tables that speed searches up
-   * @param views the index searches these bytes in place, so they must not change. It scans after `makeScan` or `useScan`.
-   */
-  open(from: string | Uint8Array, tables: boolean, views: boolean): Promise<Opened>;
-  /** With a file it writes the scan there, else the index scans from now on. @returns whether it scans */
-  makeScan(handle: Handle, file?: number): Promise<boolean>;
-  /** Scans by what `makeScan` wrote. @returns whether it scans */
-  useScan(handle: Handle, bytes: Uint8Array): boolean;
-  searchAsync(handle: Handle, queries: Float32Array, count: number, k: number, ...filter: Filter): Promise<Found>;
-  searchSync(handle: Handle, queries: Float32Array, count: number, k: number, ...filter: Filter): Found;
-  close(handle: Handle): void;
-  /** Whether FAISS can leave those tables out. */
-  readonly skipsTables: boolean;
-  /** Whether FAISS can search bytes where they are. */
-  readonly viewsMemory: boolean;
-  /** Limits this process's address space. */
-  limitMemory(bytes: number): void;
-}
-
-/** Nothing, or a bit for each position, the way (as `WAYS` lists them), and the number of nodes that a graph's search keeps. */
-type Filter = readonly [] | readonly [bits: Uint8Array, way: number, effort: number];
-
-/** The ways of native/filtered.h, by their numbers. */
-const WAYS: readonly FilteredWay[] = ["exact", "lists", "graph"];
+import { type Binding, binding, type Filter, type Found, type Handle, type Opened, WAYS } from "./native-binding.js";
+import { type Find, type Hits, type SearchIndex, type SearchSize, search, searchSize } from "./search.js";
 
 export interface NativeIndex {
   /** Whether it is a flat index that native/flat-scan.h searches: faster than anything else here. */
@@ -91,21 +47,6 @@ const SCAN_PART = 8;
 const PARTS = Math.min(4, processThreads());
 /** The slots of all indexes: they share libuv's threads. */
 const slots = semaphore(Number(process.env.UV_THREADPOOL_SIZE) || 4);
-
-let found: Binding | false | undefined;
-
-/** undefined where it is not compiled, is of another system, or `MERLON_FAISS=thread` says not to use it. */
-function binding(): Binding | undefined {
-  if (process.env.MERLON_FAISS === "thread") return undefined;
-  if (found === undefined)
-    try {
-      const path = new URL("../../../../build/Release/merlon-faiss.node", import.meta.url);
-      found = createRequire(import.meta.url)(fileURLToPath(path)) as Binding;
-    } catch {
-      found = false;
-    }
-  return found || undefined;
-}
 
 /** Limits the address space of this process, where the binding is compiled: allocations beyond it fail. */
 export const limitMemory = (bytes: number): void => binding()?.limitMemory(bytes);
@@ -145,12 +86,51 @@ export async function openNativeIndex(
     throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
   }
   const scans = opened.scans || (shared !== undefined && (await scanShared(faiss, opened, shared)));
-  const find = finder(faiss, handle, { dimension, part: scans ? SCAN_PART : PART, ids: detached?.ids });
+  const takesFilter = filters && (header.ids === "positions" || byPosition);
+  return searchesOf(faiss, handle, { what: path, size, scans, takesFilter, ids: detached?.ids });
+}
+
+/**
+ * Vectors in memory, with an id each, as a flat index.
+ * @param what it is, for messages
+ * @returns undefined where the binding is not to be had
+ */
+export async function openNativeVectors(
+  { vectors, ids, dimension, metric }: MemoryVectors,
+  what: string,
+): Promise<NativeIndex | undefined> {
+  const faiss = binding();
+  if (!faiss) return undefined;
+  const bytes = printFlat(vectors, dimension, metric);
+  const layout = readFaissLayout(bytesSource(bytes), what);
+  const { handle, scans, filters } = await faiss.open(bytes, true, false);
+  return searchesOf(faiss, handle, { what, size: searchSize(layout), scans, takesFilter: filters, ids });
+}
+
+export interface MemoryVectors {
+  /** Row after row, finite. */
+  readonly vectors: Float32Array;
+  readonly ids: BigInt64Array;
+  readonly dimension: number;
+  readonly metric: FaissHeader["metric"];
+}
+
+interface Searched {
+  readonly what: string;
+  readonly size: SearchSize;
+  readonly scans: boolean;
+  readonly takesFilter: boolean;
+  readonly ids: BigInt64Array | undefined;
+}
+
+function searchesOf(faiss: Binding, handle: Handle, { what, size, scans, takesFilter, ids }: Searched): NativeIndex {
+  const { dimension } = size;
+  const find = finder(faiss, handle, { dimension, part: scans ? SCAN_PART : PART, ids });
   const single = find([], 0);
   const all = scans ? coalesceSearches(single) : single;
   const fail = (error: unknown): never => {
     if (error instanceof RuntimeFault) throw error;
-    throw new RuntimeFault("INTERNAL", `${path}: ${firstLine(error as Error)}`);
+    throw new RuntimeFault("INTERNAL", `${what}: ${firstLine(error as Error)}`);
   };
   /** Searches that have begun, or wait for their turn: closing waits for them. */
   let open = 0;
@@ -177,8 +157,8 @@ export async function openNativeIndex(
   };
   return {
     scans,
-    ids: detached?.ids,
-    searchAmong: filters && (header.ids === "positions" || byPosition) ? searchAmong : undefined,
+    ids,
+    searchAmong: takesFilter ? searchAmong : undefined,
     search: searchBy(all),
     close: async () => {
       if (open > 0)

@@ -7,14 +7,16 @@ import { statSync } from "node:fs";
 import {
   type FaissHeader,
   type FaissLayout,
+  readFaissHeader,
   readFaissLayoutFile,
   type SearchParameters,
   searchFault,
 } from "../../../formats/faiss/faiss.js";
+import { printFlat } from "../../../formats/faiss/print-flat.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
 import type { SearchAmong } from "./filtered-search.js";
-import { openNativeIndex } from "./native-index.js";
+import { type MemoryVectors, openNativeIndex, openNativeVectors } from "./native-index.js";
 import type { SearchIndex } from "./search.js";
 
 /** One is under way in faiss-node's thread, and the next is there when it ends. */
@@ -61,6 +63,17 @@ export async function openFilteredIndex(
     const { openPlainIndex } = await import("./plain-index.js");
     return openPlainIndex(path, header, native !== undefined);
   });
+}
+
+/** Vectors in memory, as a flat index. @param what it is, for messages */
+export async function openVectors(given: MemoryVectors, what: string): Promise<FilteredIndex> {
+  const { dimension, metric, ids } = given;
+  const header = readFaissHeader(printFlat(new Float32Array(0), dimension, metric), what);
+  const own: FaissHeader = { ...header, ntotal: ids.length, ids: "stored" };
+  const native = await openNativeVectors(given, what);
+  if (native?.searchAmong) return { header: own, ...native, searchAmong: native.searchAmong };
+  const { plainVectors } = await import("./plain-index.js");
+  return plainVectors(own, given);
 }
 
 /** Opens a file whose structure was checked, in another process where it is not trusted. */

@@ -8,14 +8,22 @@ import { type Find, type Hits, search } from "./search.js";
 
 /** @param isBound whether the binding is there, and refused the kind @throws RuntimeFault naming the file */
 export async function openPlainIndex(path: string, header: FaissHeader, isBound: boolean): Promise<FilteredIndex> {
-  const { kind, dimension, ntotal, metric } = header;
+  const { kind } = header;
   const read = isBound || kind === "pre-transform" ? undefined : readFaissVectors(await readFile(path));
   if (!read)
     throw new RuntimeFault(
       "UNSUPPORTED",
       `${path} (${kind}) is not searched with a condition${isBound ? "" : " without the native search, which needs g++ and libfaiss-dev (`merlon doctor`)"}. Build a Flat, IVF or HNSW index.`,
     );
-  const { vectors, ids } = read;
+  return plainVectors(header, read);
+}
+
+/** Vectors in memory with their ids, searched in this thread. */
+export function plainVectors(
+  header: FaissHeader,
+  { vectors, ids }: { readonly vectors: Float32Array; readonly ids: BigInt64Array },
+): FilteredIndex {
+  const { dimension, ntotal, metric } = header;
   const size = { dimension, ntotal, perQuery: 0, perHit: 1 };
   const searchAmong: FilteredIndex["searchAmong"] = (among, ...asked) => {
     const find: Find = (queries, count, k) =>
