@@ -1,8 +1,11 @@
-/** `merlon index build`, `info` and `search`: makes FAISS files from Parquet embeddings, describes a FAISS file, and searches it. */
+/** `merlon index`: makes FAISS files from Parquet embeddings, describes, searches and changes them. */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { Command, Option } from "commander";
+import type { ReadDelta } from "../runtime/stores/vectors/delta/read-delta.js";
 import { databaseOptions } from "./fit.js";
+import { applyCommand } from "./index-apply.js";
+import { compactCommand } from "./index-compact.js";
 import { searchCommand } from "./index-search.js";
 import { printProgress, summary } from "./progress.js";
 
@@ -21,10 +24,12 @@ interface Options {
 
 export const indexCommand = (): Command =>
   new Command("index")
-    .description("build, inspect and search FAISS index files")
+    .description("build, inspect, search and change FAISS index files")
     .addCommand(buildCommand())
     .addCommand(infoCommand())
-    .addCommand(searchCommand());
+    .addCommand(searchCommand())
+    .addCommand(applyCommand())
+    .addCommand(compactCommand());
 
 const buildCommand = (): Command =>
   new Command("build")
@@ -102,5 +107,27 @@ const infoCommand = (): Command =>
       const map = textIdsFile(file);
       const isMapped = existsSync(map);
       if (isMapped) readTextIds(map, { index: file, ntotal: header.ntotal });
-      process.stdout.write(`${JSON.stringify(isMapped ? { ...header, idMap: basename(map) } : header, null, 2)}\n`);
+      const { deltaFile } = await import("../contract/files/delta-path.js");
+      const { readDelta } = await import("../runtime/stores/vectors/delta/read-delta.js");
+      const delta = await readDelta(deltaFile(file));
+      const described = {
+        ...header,
+        ...(isMapped && { idMap: basename(map) }),
+        ...(delta && { delta: describeDelta(deltaFile(file), delta) }),
+      };
+      process.stdout.write(`${JSON.stringify(described, null, 2)}\n`);
     });
+
+function describeDelta(file: string, { header, contents, end, size }: ReadDelta) {
+  const { items, touched, at } = contents;
+  return {
+    file,
+    base: header.base.file,
+    upserts: items.size,
+    deletions: touched.length - items.size,
+    ...(at > 0 && { written: new Date(at).toISOString() }),
+    bytes: end,
+    /** A change that was not finished: the next writer cuts it off. */
+    ...(size > end && { unfinishedBytes: size - end }),
+  };
+}

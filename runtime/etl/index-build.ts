@@ -1,8 +1,6 @@
 /**
  * Parquet with ids and embeddings → a FAISS index file with those ids, exact beyond 2^53. Text ids go into a map beside it.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,6 +15,7 @@ import type { FaissJob } from "./faiss-child.js";
 import { type IndexFactory, indexFactory } from "./index-factory.js";
 import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 import { printTextIds } from "./print-text-ids.js";
+import { runFaissChild } from "./run-faiss.js";
 import { moveFile } from "./transform.js";
 
 export interface IndexBuildOptions extends DatabaseOptions, VectorColumns {
@@ -128,28 +127,12 @@ function tooFew({ text, lists, least }: IndexFactory, count: number): RuntimeFau
   );
 }
 
-async function runFaiss(job: FaissJob, onRows: (rows: number) => void): Promise<void> {
-  const child = fork(fileURLToPath(new URL("./faiss-child.js", import.meta.url)), [JSON.stringify(job)], {
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-    // Threads of FAISS and of its BLAS would else spin between pieces of work, on cores that others need.
-    env: { OMP_WAIT_POLICY: "PASSIVE", OPENBLAS_NUM_THREADS: "1", ...process.env },
-  });
-  let said = "";
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
-  child.on("message", rows => onRows(Number(rows)));
-  const [code, signal] = (await once(child, "close")) as [number | null, string | null];
-  if (code === 0) return;
-  const lines = said.split("\n");
-  // Node prints the source that threw before the error itself.
-  const line =
-    lines.find(line => /^\w*Error: |what\(\)/.test(line)) ?? lines.find(line => /error|cannot|not found/i.test(line));
-  const reason = line?.trim() ?? `it ended with ${signal ?? `status ${code}`}`;
-  throw new RuntimeFault(
-    "INTERNAL",
-    `FAISS could not build \`${job.factory}\` of ${job.count} vectors: ${reason}. If its native binding is missing, run \`npm run setup\`.`,
+const runFaiss = (job: FaissJob, onRows: (rows: number) => void): Promise<void> =>
+  runFaissChild(
+    fileURLToPath(new URL("./faiss-child.js", import.meta.url)),
+    job,
+    `build \`${job.factory}\` of ${job.count} vectors`,
+    onRows,
   );
-}
 
 const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
