@@ -48,6 +48,7 @@ export const NAVIGATION = [
       "reference/lowering.md",
       "reference/triton-releases.md",
       "reference/bloom-filters.md",
+      "reference/index-delta.md",
       "reference/nvtabular-parity.md",
     ],
   },
