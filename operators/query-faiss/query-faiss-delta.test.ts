@@ -284,7 +284,7 @@ describe("while it is served", () => {
       const deletes: bigint[] = [];
       for (let i = 0; i < 10; i++, made++) {
         const all = [...model.keys()];
-        const one = draw() < 0.3 ? BigInt(10_000 + made) : all[Math.floor(draw() * all.length)]!;
+        const one = draw() < 0.5 || all.length === 0 ? BigInt(10_000 + made) : all[Math.floor(draw() * all.length)]!;
         if (draw() < 0.4) deletes.push(one);
         else upserts.set(one, { vector: vector(), stock: 1 });
       }
