@@ -2,8 +2,6 @@
  * An unfitted workflow plan and data → the state of every step that learns. Statistics of one depth are taken together; steps further
  * down see the columns as the steps before them make them.
  */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Json } from "@duckdb/node-api";
 import { columnsReadBy, fittedPlan, fittedStep } from "../../contract/any-step.js";
 import type { FittedOpKind, OpState } from "../../contract/op-state.js";
@@ -12,18 +10,17 @@ import type { AnyStep, FittedStep, Plan, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { RuntimeFault } from "../base/errors.js";
-import { GOLDEN_FILE, printGolden } from "../engine/golden/golden-rows.js";
 import { loadArrow } from "./arrow-data.js";
 import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import type { Engine, EnginePool } from "./engine.js";
+import { FRONT, openGolden } from "./fit-golden.js";
 import { type FitJournal, NO_JOURNAL, openJournal } from "./fit-journal.js";
 import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
 import { learnerOf, learnsFromNulls } from "./learners.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
-import { makeGolden } from "./make-golden.js";
 import { type Also, type Asked, findMoments, type Moments, type MomentsFound } from "./moments.js";
 import { borrowSpark, type SparkOptions, type SparkSession } from "./spark/session.js";
 import { exchangeFile, sparkEngine } from "./spark/spark-engine.js";
@@ -52,9 +49,6 @@ export interface FitOptions extends DatabaseOptions {
 }
 
 const GOLDEN_ROWS = 32;
-/** Rows at the front of the data that golden rows are taken from: for more, all of it would have to be read once more. */
-const FRONT = 50_000;
-
 export interface Fitted {
   readonly states: ReadonlyMap<string, OpState[FittedOpKind]>;
   readonly rows: number;
@@ -85,7 +79,13 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     if (options.journal !== undefined && !session)
       journal = openJournal(options.journal, options.folder, plan, source.files);
     const layers = await openLayers(engine, source, columns, lookups);
+    const wanted = options.refine ? (options.goldenRows ?? GOLDEN_ROWS) : 0;
+    const { folder } = options;
+    const rowsOf = { source, columns, front: place.front, isWhole: !session };
+    const golden = wanted > 0 ? openGolden({ database, pool, folder, wanted, ...rowsOf }) : undefined;
     const fit: Fit = {
+      // Spark's session runs one statement at a time.
+      ...(golden && !session && { pick: golden.pick }),
       database,
       layers,
       files: pool,
@@ -116,17 +116,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       await layers.add(fitted);
     }
     if (fit.states.size === 0) await countRows(fit);
-    const wanted = options.goldenRows ?? GOLDEN_ROWS;
-    if (options.refine && wanted > 0) {
-      const fitted = fittedPlan(options.refine(fit.states));
-      // A few rows need a few values of each vocabulary.
-      const few = openLookups(database, options.folder, "few rows");
-      const base = await place.front();
-      const number = !session && isNumbered(source) ? "r0" : undefined;
-      const picked = { wanted, read: columns, front: FRONT, ...(number && { number }) };
-      const golden = await makeGolden(database, few, fitted, base, picked);
-      await writeFile(join(options.folder, GOLDEN_FILE), printGolden(golden));
-    }
+    if (options.refine && golden) await golden.write(fittedPlan(options.refine(fit.states)));
     return { states: fit.states, rows: fit.rows, resumed: journal.resumed };
   } catch (error) {
     journal.forget();
@@ -183,6 +173,8 @@ async function onSpark(
 }
 
 interface Fit {
+  /** Takes the golden rows, beside other work. */
+  readonly pick?: () => Promise<void>;
   readonly database: Database;
   readonly layers: Layers;
   /** Connections of DuckDB, for the files that operators name. */
@@ -196,10 +188,6 @@ interface Fit {
   readonly vocabularies: Set<string>;
   rows: number;
 }
-
-/** Whether the lowest view's `r0` counts all rows. */
-const isNumbered = ({ format, place }: DataSource): boolean =>
-  format !== "parquet" || (place.length === 1 && place[0] === "file_row_number");
 
 /** The steps that learn, and those they depend on. */
 function stepsForLearning(steps: readonly AnyStep[]): readonly AnyStep[] {
@@ -232,7 +220,12 @@ async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
   const others = steps.filter(step => !counting.includes(step));
   const pieces = steps.reduce((sum, step) => sum + step.inputs.input.length, 0);
   await database.setThreads(1);
-  const first = Promise.all([learnMoments(fit, steps), ...others.map(step => learnStep(fit, step))]);
+  const first = Promise.all([
+    learnMoments(fit, steps),
+    // Data that cannot be read fails a statement of the steps, too: its message is the better one.
+    fit.pick?.().catch(() => undefined),
+    ...others.map(step => learnStep(fit, step)),
+  ]);
   if (pieces >= threads) await Promise.all([first, ...counting.map(step => learnStep(fit, step))]);
   else await first;
   await database.setThreads(threads);

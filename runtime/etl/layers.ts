@@ -57,25 +57,32 @@ export function columnsRead(plan: Plan): readonly ColumnSchema[] {
   return plan.inputs.filter(col => read.has(col.name));
 }
 
-/**
- * @param keep columns of the data that travel along under the aliases `k0`, `k1`, …
- * @param only a condition on the data's rows, of Parquet: below all joins, where it is cheap
- */
+interface LayersOptions {
+  /** Columns of the data that travel along under the aliases `k0`, `k1`, … */
+  readonly keep?: readonly string[];
+  /** A condition on the data's rows, of Parquet: below all joins, where it is cheap. */
+  readonly only?: string | undefined;
+  /** Store each layer as a table. For few rows: a view is planned again, with all views below it, by each statement that reads it. */
+  readonly stored?: boolean;
+}
+
+/** The lowest view, of a data source's rows; `add` puts others on it. */
 export async function openLayers(
   engine: Engine,
   source: DataSource,
   columns: readonly ColumnSchema[],
   lookups: Lookups,
-  keep: readonly string[] = [],
-  only?: string,
+  { keep = [], only, stored = false }: LayersOptions = {},
 ): Promise<Layers> {
+  const layer = (at: number) => `${stored ? "merlon_stored" : "merlon"}_${at}`;
+  const create = stored ? (name: string) => `CREATE OR REPLACE TABLE ${name} AS` : engine.sql.view;
   const known = new Map<string, SqlColumn>();
   /** The view that first has a column, by the column's name. */
   const heights = new Map<string, number>();
   /** The lowest view with the topmost's rows. */
   let rowsFrom = 0;
   let height = 0;
-  let view = "merlon_0";
+  let view = layer(0);
   const name = (step: string, { name: column, dtype, list }: ColumnSchema, at: number, dictionary = false): string => {
     const sql = `c${known.size}`;
     heights.set(sql, at);
@@ -89,7 +96,7 @@ export async function openLayers(
     ...keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`),
   ];
   // A plan of constants alone reads nothing, yet has the rows of its data.
-  const places = await viewSource(engine, source, view, parts.join(", ") || "1 AS nothing", only);
+  const places = await viewSource(engine, source, create(view), parts.join(", ") || "1 AS nothing", only);
   let joined = false;
   let keepsOrder = true;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
@@ -102,7 +109,7 @@ export async function openLayers(
       return joined ? ` ORDER BY ${places.join(", ")}` : "";
     },
     viewOf(columns) {
-      return `merlon_${Math.max(rowsFrom, ...columns.map(({ sql }) => heights.get(sql) ?? height))}`;
+      return layer(Math.max(rowsFrom, ...columns.map(({ sql }) => heights.get(sql) ?? height)));
     },
     places,
     get keepsOrder() {
@@ -125,7 +132,7 @@ export async function openLayers(
       keepsOrder &&= !joins.mayMiss;
       const below = joins.from();
       const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
-      view = `merlon_${++height}`;
+      view = layer(++height);
       if (steps.some(changesRows)) rowsFrom = height;
       const [only] = steps;
       const read = (only?.inputs.input ?? []).map(ref => find(ref)!);
@@ -133,25 +140,30 @@ export async function openLayers(
       if (keys && keep.length > 0) throw cannotKeep(keep[0]!, only.id);
       joined ||= keys !== undefined;
       const statement = keys
-        ? groupedView(engine.sql, view, { added, places, keys, below })
-        : `${engine.sql.view(view)} SELECT *, ${added.join(", ")} FROM ${below}${where}`;
+        ? groupedView(engine.sql, create(view), { added, places, keys, below })
+        : `${create(view)} SELECT *, ${added.join(", ")} FROM ${below}${where}`;
       await engine.run(statement, "preparing the workflow");
     },
   };
 }
 
-/** Makes the lowest view, of the data's rows. @returns its columns that determine the data's order of rows */
+/**
+ * Makes the lowest view, of the data's rows.
+ * @param create the statement's beginning
+ * @returns columns that determine the data's order of rows
+ */
 async function viewSource(
   engine: Engine,
   source: DataSource,
-  view: string,
+  create: string,
   select: string,
   only: string | undefined,
 ): Promise<readonly string[]> {
   const isParquet = source.format === "parquet";
   const place = source.place.map((of, i) => `${of} AS r${i}`).join(", ");
   let from = `SELECT ${select}, ${place} FROM ${source.relation}${only === undefined ? "" : ` WHERE ${only}`}`;
-  if (!isParquet) {
+  if (source.format === "table") from = `SELECT ${select}, rowid AS r0 FROM ${source.relation}`;
+  else if (!isParquet) {
     // Text is parsed once, not once a statement.
     await engine.run(
       `CREATE OR REPLACE TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
@@ -159,14 +171,14 @@ async function viewSource(
     );
     from = "SELECT *, rowid AS r0 FROM merlon_data";
   }
-  await engine.run(`${engine.sql.view(view)} ${from}`, "reading the data");
+  await engine.run(`${create} ${from}`, "reading the data");
   return isParquet ? source.place.map((_, i) => `r${i}`) : ["r0"];
 }
 
 /** A view with one row for each key, in the place of the first of its rows. */
 function groupedView(
   sql: Sql,
-  view: string,
+  create: string,
   {
     added,
     places,
@@ -177,7 +189,7 @@ function groupedView(
   const place = sql.struct(Object.fromEntries(places.map(name => [name, name])));
   const first = places.map((name, i) => `min(${place}).${name} AS r${i}`);
   const known = keys.map(key => `${key} IS NOT NULL`).join(" AND ");
-  return `${sql.view(view)} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${known} GROUP BY ${keys.join(", ")}`;
+  return `${create} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${known} GROUP BY ${keys.join(", ")}`;
 }
 
 /** Look-ups of one layer: what scalars find by tables, which promise no order of the rows: they are put in order at the end. */

@@ -18,25 +18,21 @@ interface Picked {
   readonly read: readonly ColumnSchema[];
   /** Take them from this number of rows at the front of the data. @default all */
   readonly front?: number;
+  /** Rows of the base, if they are known. */
+  readonly rows?: number | undefined;
   /** The base's column that counts its rows from 0, in their order. */
-  readonly number?: string;
+  readonly number?: string | undefined;
 }
 
-/** @param base view of the data */
-export async function makeGolden(
+/** Takes rows of a view into a table of their own, from which `makeGolden` reads them. @param base view of the data */
+export async function pickRows(
   database: Database,
-  lookups: Lookups,
-  plan: FittedPlan,
   base: string,
-  { wanted, read, front, number }: Picked,
-): Promise<GoldenRows> {
-  const columns = columnsRead(plan);
-  const doing = "taking golden rows";
-  const names = columns.map((_, i) => `c${i}`);
-  const picked =
-    columns.map((col, i) => `c${read.findIndex(one => one.name === col.name)} AS g${i}`).join(", ") || "1 AS nothing";
-  const first = front === undefined ? base : `(SELECT * FROM ${base} LIMIT ${front})`;
-  const [[total]] = (await database.rows(`SELECT count(*)::DOUBLE FROM ${first}`, doing)) as [[number]];
+  { wanted, read, front = Number.POSITIVE_INFINITY, rows: known, number }: Picked,
+): Promise<void> {
+  const picked = read.map((_, i) => `c${i} AS g${i}`).join(", ") || "1 AS nothing";
+  const first = Number.isFinite(front) ? `(SELECT * FROM ${base} LIMIT ${front})` : base;
+  const total = Math.min(front, known ?? (await countOf(database, first)));
   const every = Math.max(1, Math.floor(total / wanted));
   // A number that rows have of themselves is compared before the rest of them is read.
   const rows = number
@@ -44,21 +40,41 @@ export async function makeGolden(
     : `SELECT ${picked}, row_number() OVER () - 1 AS n FROM ${first}`;
   await database.run(
     `CREATE OR REPLACE TABLE merlon_golden AS SELECT * EXCLUDE (n) FROM (${rows}) WHERE n % ${every} = 0 ORDER BY n LIMIT ${wanted}`,
-    doing,
+    DOING,
   );
+}
+
+const DOING = "taking golden rows";
+
+const countOf = async (database: Database, relation: string): Promise<number> =>
+  Number((await database.rows(`SELECT count(*)::DOUBLE FROM ${relation}`, DOING))[0]![0]);
+
+/**
+ * @param read the columns that `pickRows` read
+ * @param dictionaries the data's: a column has the SQL form that `merlon transform` gives it
+ */
+export async function makeGolden(
+  database: Database,
+  lookups: Lookups,
+  plan: FittedPlan,
+  read: readonly ColumnSchema[],
+  dictionaries: DataSource["dictionaries"],
+): Promise<GoldenRows> {
+  const columns = columnsRead(plan);
+  const names = columns.map((_, i) => `c${i}`);
   const source: DataSource = {
     files: [],
     format: "table",
     relation: "merlon_golden",
-    expressions: columns.map((_, i) => `g${i}`),
+    expressions: columns.map(col => `g${read.findIndex(one => one.name === col.name)}`),
     place: [],
     rows: undefined,
-    dictionaries: new Set(),
+    dictionaries,
   };
-  const layers = await openLayers(database, source, columns, lookups);
-  const inputs = await database.rows(`SELECT ${names.join(", ") || "1"} FROM ${layers.view} ORDER BY r0`, doing);
+  const layers = await openLayers(database, source, columns, lookups, { stored: true });
+  const inputs = await database.rows(`SELECT ${names.join(", ") || "1"} FROM ${layers.view} ORDER BY r0`, DOING);
   const outputs = await planQuery(layers, lookups, plan);
-  const made = await database.rows(`SELECT ${outputs.join(", ")} FROM ${layers.view}${layers.order}`, doing);
+  const made = await database.rows(`SELECT ${outputs.join(", ")} FROM ${layers.view}${layers.order}`, DOING);
   const schemas = plan.outputs.map(output => output.schema);
   return {
     rows: inputs.length,

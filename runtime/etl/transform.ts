@@ -132,7 +132,10 @@ async function selectFrom(
   const [file] = files.files;
   const splits =
     files.files.length === 1 && source.place.includes("file_row_number") && !plan.steps.some(readsPlaces) && !shuffle;
-  const layers = await openLayers(database, source, columns, lookups, kept, splits ? IN_STRETCH : undefined);
+  const layers = await openLayers(database, source, columns, lookups, {
+    keep: kept,
+    only: splits ? IN_STRETCH : undefined,
+  });
   const select = [
     ...(await planQuery(layers, lookups, plan)),
     ...keep.map(({ as }, i) => `k${i} AS ${identifier(as)}`),

@@ -11,7 +11,7 @@ import { findData, openData } from "./data-source.js";
 import { type DatabaseOptions, openDatabase } from "./database.js";
 import { columnsRead, openLayers } from "./layers.js";
 import { openLookups } from "./lookups.js";
-import { makeGolden } from "./make-golden.js";
+import { makeGolden, pickRows } from "./make-golden.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 
 export interface VerifyOptions extends DatabaseOptions {
@@ -48,10 +48,8 @@ export async function verifyWorkflow(folder: string, options: VerifyOptions = {}
       const source = await openData(database, await findData(database, options.against), columns);
       const lookups = openLookups(database, folder);
       const { view } = await openLayers(database, source, columns, lookups);
-      const rows = await makeGolden(database, lookups, plan, view, {
-        wanted: options.rows ?? 10_000,
-        read: columnsRead(plan),
-      });
+      await pickRows(database, view, { wanted: options.rows ?? 10_000, read: columns, rows: source.rows });
+      const rows = await makeGolden(database, lookups, plan, columns, source.dictionaries);
       const found = await replay(executable, rows);
       return { golden: golden?.rows, compared: rows.rows, ...(found && { difference: { ...found, in: "data" } }) };
     } finally {

@@ -2,7 +2,9 @@
 //   MERLON_POLARS_PYTHON=python npm run bench:fit             both shapes, 1 M rows, 5 rounds; the Python needs tests/requirements.txt's Polars
 //   npm run bench:fit -- 1000000 criteo 5                     rows, shape, rounds
 // Each fit runs in a process of its own, as the second one there. Printed: the median and the spread of wall and CPU seconds. On a machine that does other
-// work too, the CPU seconds and the ratios are what to compare. Merlon's fit also writes golden rows, schemas and a manifest.
+// work too, the CPU seconds and the ratios are what to compare. Both read the file, write
+// a file for each result, and use all cores. No start of a process is in the figures. Merlon's fit also writes golden rows, schemas and a manifest of
+// checksums. It flushes its files to disk, and replaces the folder of the fit before.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

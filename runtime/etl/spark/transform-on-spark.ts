@@ -50,7 +50,7 @@ export async function transformOnSpark(
     const columns = columnsRead(plan);
     const kept = keep.map(({ column }) => column);
     const source = await openSparkData(session, await findSparkData(database, session, data), columns, kept);
-    const layers = await openLayers(engine, source, columns, lookups, kept);
+    const layers = await openLayers(engine, source, columns, lookups, { keep: kept });
     const select = [
       ...(await planQuery(layers, lookups, plan)),
       ...keep.map(({ as }, i) => `k${i} AS ${sparkSql.identifier(as)}`),
