@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startMeasured } from "../scorecard/support/server-process.mjs";
-import { climb, perKb } from "./cost/climb.mjs";
+import { perKb } from "./cost/budget.mjs";
+import { climb } from "./cost/climb.mjs";
 import { boundsOf } from "./cost/genes.mjs";
 import * as grpc from "./cost/grpc-shapes.mjs";
 import * as http from "./cost/http-shapes.mjs";
@@ -32,9 +33,13 @@ export function readSeeds(protocol) {
   }
 }
 
-/** Runs the fuzzer on a server of its own. @returns the report of `climb`, with `ended` if the server did */
+/**
+ * Runs the fuzzer on a server of its own.
+ * @param options of `climb`; `server` of `startMeasured`
+ * @returns the report of `climb`, with `ended` if the server did
+ */
 export async function fuzzCost(protocol, options) {
-  const server = await startMeasured({ models: options.models });
+  const server = await startMeasured(options.server);
   try {
     const meter = await costMeter(server, protocol);
     const report = await climb(SHAPES[protocol], meter, { seeds: readSeeds(protocol), ...options });
@@ -74,17 +79,16 @@ async function main() {
       seed: Number(values.seed),
       bounds: boundsOf(Number(values.largest)),
       ...(values.minutes && { until: Date.now() + Number(values.minutes) * 60_000 }),
-      onProgress({ sent, worst, violations }) {
-        if (sent % 1000) return;
+      onProgress({ sent, alone, worst, violations }) {
         const at = kind => (worst[kind]?.ratio ?? 0).toFixed(2);
         process.stdout.write(
-          `${protocol} ${sent}: worst CPU ${at("cpu")}, memory ${at("memory")} of the budget; ${violations} kinds over it\n`,
+          `${protocol} ${sent} (${alone} alone): worst CPU ${at("cpu")}, memory ${at("memory")} of the budget; ${violations} kinds over it\n`,
         );
       },
     });
     const rate = report.sent / report.seconds;
     process.stdout.write(
-      `${protocol}: ${report.sent} requests in ${report.seconds.toFixed(0)} s, ${rate.toFixed(0)} a second (1,000,000 take ${(1e6 / rate / 60).toFixed(0)} minutes), seed ${values.seed}\n` +
+      `${protocol}: ${report.sent} requests (${report.alone} measured alone) in ${report.seconds.toFixed(0)} s, ${rate.toFixed(0)} a second (1,000,000 take ${(1e6 / rate / 60).toFixed(0)} minutes), seed ${values.seed}\n` +
         `  CPU: ${describe(report.worst.cpu, "cpu")}\n  memory: ${describe(report.worst.memory, "memory")}\n` +
         `  ${report.violations.length} kinds of requests over their budget, ${report.unanswered} not answered${report.ended ? `; the server ended: ${report.ended}` : ""}\n`,
     );

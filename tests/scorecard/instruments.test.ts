@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { climb, ratios } from "../fuzz/cost/climb.mjs";
+import { ratios } from "../fuzz/cost/budget.mjs";
+import { climb } from "../fuzz/cost/climb.mjs";
 import * as grpcShapes from "../fuzz/cost/grpc-shapes.mjs";
 import * as httpShapes from "../fuzz/cost/http-shapes.mjs";
 import { slope } from "../fuzz/growth.mjs";
@@ -25,12 +26,13 @@ interface Built {
 
 /** A meter of a server whose cost is in proportion to the size, but for a flaw. */
 const fakeMeter = (flaw: (built: Built) => number) => {
-  const cost = async (built: Built) => ({
-    micros: 100 + (built.charged / 1024) * 10 + flaw(built),
-    grownMb: 0,
-    answered: true,
-  });
-  return { once: cost, careful: cost };
+  const micros = (built: Built): number => 100 + (built.charged / 1024) * 10 + flaw(built);
+  const cost = async (micros: number) => ({ micros, grownMb: 0, answered: true });
+  return {
+    group: (members: readonly { readonly built: Built }[]) =>
+      cost(members.reduce((sum, { built }) => sum + micros(built), 0)),
+    careful: ({ built }: { readonly built: Built }) => cost(micros(built)),
+  };
 };
 const quadratic = ({ writes }: Built): number =>
   Buffer.concat(writes).toString("latin1").split('{"name":').length ** 2 / 100;

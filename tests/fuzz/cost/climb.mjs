@@ -1,20 +1,24 @@
 /**
- * A fuzzer that maximizes cost: of each kind of request the costliest lives on, and is mutated and crossed. The seed fixes what is drawn; which
- * of it lives on depends on the measurement.
+ * A fuzzer that maximizes cost: of each kind of request the costliest lives on, and is mutated and crossed. Most requests are measured in groups,
+ * which prove that each holds its budget; those measured alone guide the climb. The seed fixes what is drawn; which of it lives on depends on
+ * the measurement.
  */
 import { randomFrom } from "../mutate.mjs";
-import { BOUNDS, cross, draw, mutate } from "./genes.mjs";
-
-/** The budget of a request: a fixed part, and a cost per KB. */
-export const BUDGET = { fixedMicros: 5000, microsPerKb: 50, fixedKb: 1024, kbPerKb: 16 };
+import { createArchives, KINDS } from "./archives.mjs";
+import { ratios } from "./budget.mjs";
+import { BOUNDS } from "./genes.mjs";
+import { createGroups, isHeld } from "./groups.mjs";
 
 /** Careful readings that need no requests before them. */
 const FIRST_READINGS = 100;
-
 /** Share of a budget from which a reading is doubted. */
 const DOUBTED = 0.25;
-/** From here on more readings are taken, so that the figure is the request's own. */
+/** Readings of a request that seems costlier than any before; of half a budget and more, the meter takes as many as it can. */
+const LEAST_READINGS = 3;
 const HALF = 0.5;
+/** Requests that are drawn together. */
+const BATCH = 64;
+const [TRIM_EVERY, PROGRESS_EVERY] = [5000, 1000];
 
 const least = (one, other) => ({
   micros: Math.min(one.micros, other.micros),
@@ -22,124 +26,131 @@ const least = (one, other) => ({
   answered: one.answered && other.answered,
 });
 
-/**
- * Cost over budget; 1 is what is allowed.
- * @param charged bytes on the wire, with the body unpacked
- * @param requests each has the fixed part: the messages of a stream are requests of their own
- */
-export function ratios({ micros, grownMb }, charged, requests = 1) {
-  const kb = charged / 1024;
+/** The costliest request of all, and of each cell over its budget. */
+function createFindings(cell) {
+  const violations = new Map();
+  const worst = { cpu: undefined, memory: undefined };
+  const known = (kind, genome) => violations.get(`${kind} ${cell(genome)}`)?.ratio ?? 0;
   return {
-    cpu: micros / (BUDGET.fixedMicros * requests + BUDGET.microsPerKb * kb),
-    memory: (grownMb * 1024) / (BUDGET.fixedKb * requests + BUDGET.kbPerKb * kb),
+    worst,
+    count: () => violations.size,
+    sorted: () => [...violations.values()].sort((a, b) => b.ratio - a.ratio),
+    isNew: (kind, genome, ratio) =>
+      (ratio > DOUBTED && ratio > 1.1 * (worst[kind]?.ratio ?? 0)) || (ratio > 1 && ratio > 1.5 * known(kind, genome)),
+    add(kind, entry, isCareful) {
+      const { genome, ratio } = entry;
+      if (isCareful && ratio > (worst[kind]?.ratio ?? 0)) worst[kind] = entry;
+      if (ratio > 1 && ratio > known(kind, genome)) violations.set(`${kind} ${cell(genome)}`, { kind, ...entry });
+    },
   };
 }
-
-/** Beyond the fixed parts: milliseconds and megabytes for each KB. */
-export const perKb = ({ micros, grownMb }, charged, requests = 1) => ({
-  ms: Math.max(0, micros - BUDGET.fixedMicros * requests) / 1000 / (charged / 1024),
-  mb: Math.max(0, grownMb - (BUDGET.fixedKb * requests) / 1024) / (charged / 1024),
-});
 
 /**
  * @param shapes `GENES`, `build` and `cell` of a protocol
  * @param meter of `costMeter`
- * @param options The options are `requests`, `seed`, `until` (end time), `seeds` (initial genomes), `bounds` of a request's size, and
- * `onProgress`.
- * @returns `{ sent, seconds, worst: { cpu, memory }, violations }`, each `{ genome, wire, charged, micros, grownMb, ratio }`
+ * @param options `requests`, `seed`, `until` (end time), `seeds` (initial genomes), `bounds` of a request's size, and `onProgress`. `enough` is
+ * the number of kinds over their budget to end after.
+ * @returns `{ sent, alone, seconds, worst: { cpu, memory }, violations }`, each `{ genome, wire, charged, micros, grownMb, ratio }`; `alone`
+ * counts the requests that were measured alone
  */
 export async function climb(
   shapes,
   meter,
-  { requests, seed, until = Number.POSITIVE_INFINITY, seeds = [], bounds = BOUNDS, onProgress },
+  {
+    requests,
+    seed,
+    until = Number.POSITIVE_INFINITY,
+    enough = Number.POSITIVE_INFINITY,
+    seeds = [],
+    bounds = BOUNDS,
+    onProgress,
+  },
 ) {
-  const { GENES, build, cell } = shapes;
   const random = randomFrom(seed);
-  const archives = { cpu: new Map(), memory: new Map() };
-  const best = archive => [...archive.values()].sort((a, b) => b.ratio - a.ratio);
-  const violations = new Map();
-  const worst = { cpu: undefined, memory: undefined };
+  const archives = createArchives(shapes, random);
+  const groups = createGroups(random);
+  const findings = createFindings(shapes.cell);
   const started = performance.now();
-  let sent = 0;
-  let unanswered = 0;
-  let carefulReadings = 0;
+  const queue = [...seeds];
+  let [sent, alone, unanswered, carefulReadings] = [0, 0, 0, 0];
 
-  const candidate = () => {
-    if (sent < seeds.length) return seeds[sent];
-    const archive = [...archives[random.below(3) ? "cpu" : "memory"].values()];
-    if (archive.length < 20 || random.below(5) === 0) return draw(GENES, random);
-    // The costliest of a few.
-    const pick = () =>
-      Array.from({ length: 4 }, () => random.pick(archive)).reduce((a, b) => (b.ratio > a.ratio ? b : a)).genome;
-    const parent = random.below(4) ? pick() : cross(GENES, pick(), pick(), random);
-    return mutate(GENES, parent, random);
+  const count = number => {
+    const before = sent;
+    sent += number;
+    const hasPassed = every => Math.floor(before / every) < Math.floor(sent / every);
+    if (hasPassed(TRIM_EVERY)) archives.trim();
+    if (hasPassed(PROGRESS_EVERY)) onProgress?.({ sent, alone, worst: findings.worst, violations: findings.count() });
   };
 
-  while (sent < requests && Date.now() < until) {
-    const genome = candidate();
-    const built = build(genome, bounds);
-    if (!built) {
-      // Beyond the bounds of a request: not sent, and not drawn again from the seeds.
-      if (sent < seeds.length) seeds.splice(sent, 1);
-      continue;
+  /** A request that is not beyond the bounds. */
+  const member = () => {
+    for (;;) {
+      const genome = queue.shift() ?? archives.candidate();
+      const built = shapes.build(genome, bounds);
+      if (built) return { genome, built, isOpen: genome.end === "open" || genome.end === "reset" };
     }
-    const isOpen = genome.end === "open" || genome.end === "reset";
-    sent++;
-    let cost = await meter.once(built, isOpen);
-    const key = cell(genome);
-    let found = ratios(cost, built.charged, built.requests);
-    const isRecord = kind => found[kind] > DOUBTED && found[kind] > (archives[kind].get(key)?.ratio ?? 0);
+  };
+
+  const measureAlone = async one => {
+    const { genome, built } = one;
+    const ratiosOf = cost => ratios(cost, built.charged, built.requests);
+    let cost = await meter.group([one]);
+    groups.learn(cost, [one]);
+    let found = ratiosOf(cost);
+    let isCareful = false;
+    const isRecord = kind => found[kind] > DOUBTED && found[kind] > archives.ratio(kind, genome);
     // An object in the form of a record may be another collection.
-    if (isRecord("cpu") || isRecord("memory")) {
-      const again = await meter.once(built, isOpen);
-      cost = least(cost, again);
-      found = ratios(cost, built.charged, built.requests);
+    if (KINDS.some(isRecord)) {
+      cost = least(cost, await meter.group([one]));
+      found = ratiosOf(cost);
     }
-    // A first reading has collections and compilations of others in it: what looks like a record is measured again.
-    const isNew = kind =>
-      (found[kind] > DOUBTED && found[kind] > 1.1 * (worst[kind]?.ratio ?? 0)) ||
-      (found[kind] > 1 && found[kind] > 1.5 * (violations.get(`${kind} ${key}`)?.ratio ?? 0));
-    // Measuring again takes as long as a dozen requests.
-    const isNoted = (isNew("cpu") || isNew("memory")) && carefulReadings < FIRST_READINGS + sent / 200;
-    if (isNoted) {
+    const isNew = kind => findings.isNew(kind, genome, found[kind]);
+    // A first reading has collections and compilations of others in it: what looks like a record is measured again. That takes long.
+    if (KINDS.some(isNew) && carefulReadings < FIRST_READINGS + sent / 200) {
       carefulReadings++;
-      cost = await meter.careful(built, isOpen, one => {
-        const { cpu, memory } = ratios(one, built.charged, built.requests);
-        return cpu > HALF || memory > HALF;
+      cost = await meter.careful(one, {
+        collects: isNew("memory"),
+        needsMore(reading, count) {
+          found = ratiosOf(reading);
+          return KINDS.some(isNew) && (count < LEAST_READINGS || found.cpu > HALF || found.memory > HALF);
+        },
       });
-      found = ratios(cost, built.charged, built.requests);
+      found = ratiosOf(cost);
+      isCareful = KINDS.some(isNew);
     }
     if (!cost.answered) unanswered++;
-    for (const kind of ["cpu", "memory"]) {
-      if (!isNoted && found[kind] > 1) found[kind] = 1;
-      const entry = {
-        genome,
-        wire: built.wire,
-        charged: built.charged,
-        requests: built.requests,
-        ...cost,
-        ratio: found[kind],
-      };
-      if (found[kind] > (archives[kind].get(key)?.ratio ?? 0)) archives[kind].set(key, entry);
-      if (isNoted && found[kind] > (worst[kind]?.ratio ?? 0)) worst[kind] = entry;
-      if (found[kind] > 1 && found[kind] > (violations.get(`${kind} ${key}`)?.ratio ?? 0))
-        violations.set(`${kind} ${key}`, { kind, ...entry });
+    const { wire, charged, requests: within } = built;
+    for (const kind of KINDS) {
+      const ratio = isCareful ? found[kind] : Math.min(1, found[kind]);
+      const entry = { genome, wire, charged, requests: within, ...cost, ratio };
+      archives.add(kind, entry);
+      findings.add(kind, entry, isCareful);
     }
-    // An archive of a whole run is small, and its tail never wins.
-    if (sent % 5000 === 0)
-      for (const kind of ["cpu", "memory"])
-        archives[kind] = new Map(
-          best(archives[kind])
-            .slice(0, 400)
-            .map(entry => [cell(entry.genome), entry]),
-        );
-    if (sent % 250 === 0) onProgress?.({ sent, worst, violations: violations.size });
+    alone++;
+    count(1);
+  };
+
+  const measure = async members => {
+    if (members.length === 1) return measureAlone(members[0]);
+    const cost = await meter.group(members);
+    const isUnusual = groups.learn(cost, members);
+    if (isHeld(cost, members) && !isUnusual) return count(members.length);
+    const half = members.length >> 1;
+    await measure(members.slice(0, half));
+    return measure(members.slice(half));
+  };
+
+  const isOver = () => Date.now() >= until || findings.count() >= enough;
+  while (sent < requests && !isOver()) {
+    const batch = Array.from({ length: Math.min(BATCH, requests - sent) }, member);
+    const isAlone = archives.isSmall() || sent < seeds.length;
+    for (const group of isAlone ? batch.map(one => [one]) : groups.pack(batch)) {
+      if (isOver()) break;
+      await measure(group);
+    }
   }
   return {
-    sent,
-    unanswered,
+    ...{ sent, alone, unanswered, worst: findings.worst, violations: findings.sorted() },
     seconds: (performance.now() - started) / 1000,
-    worst,
-    violations: [...violations.values()].sort((a, b) => b.ratio - a.ratio),
   };
 }

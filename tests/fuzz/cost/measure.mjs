@@ -1,5 +1,5 @@
 /**
- * The cost of one request: bytes → CPU time and peak memory of the server's process, beyond those of a health check.
+ * The cost of requests: bytes → CPU time and peak memory of the server's process, beyond those of a health check.
  */
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { connect } from "node:net";
@@ -11,8 +11,8 @@ import { END_STREAM, frameParser, GOAWAY, RST } from "../../scorecard/support/ht
 const PATIENCE_MS = 60_000;
 /** A connection that is left open without an answer is closed after this. */
 const OPEN_MS = 5;
-/** Readings of one request, from which the least is taken. */
-const [LEAST_READINGS, MOST_READINGS] = [3, 60];
+/** Readings of one request at most, from which the least is taken. */
+const MOST_READINGS = 60;
 /** A collection discards compiled code of dead objects. After this number of readings the process has time to compile it again. */
 const [READINGS_AT_A_TIME, REST_MS] = [20, 250];
 const HEALTH = request("GET", "/v2/health/live", {});
@@ -106,12 +106,12 @@ export async function costMeter(server, protocol) {
   };
   let count = 0;
   let settled = 0;
-  const send = async ({ writes }, isOpen) => {
+  const send = async members => {
     if (count++ % 200 === 0) cpu.refresh();
     const start = cpu.read();
-    const answered = await exchange(port, writes, isGrpc, isOpen);
+    const answers = await Promise.all(members.map(({ built, isOpen }) => exchange(port, built.writes, isGrpc, isOpen)));
     await settle();
-    return { micros: Math.max(0, cpu.read() - start - settled), answered };
+    return { micros: Math.max(0, cpu.read() - start - settled), answered: answers.every(Boolean) };
   };
   const costs = [];
   for (let i = 0; i < 200; i++) {
@@ -120,43 +120,37 @@ export async function costMeter(server, protocol) {
     costs.push(cpu.read() - start);
   }
   settled = costs.sort((a, b) => a - b)[100];
-  server.resetPeak();
-  let peakBefore = server.peakMb();
   return {
     settledMicros: settled,
     /**
-     * One request: microseconds, and megabytes by which the process' peak has grown. This is noisy, since a collection counts for the
-     * current request.
+     * Requests at the same time: microseconds of all, and megabytes by which the process' peak has grown. This is noisy, since a collection
+     * counts for the current requests.
+     * @param members `{ built, isOpen }` each
      */
-    async once(built, isOpen) {
-      if (count % 500 === 0) {
-        server.resetPeak();
-        peakBefore = server.peakMb();
-      }
-      const { micros, answered } = await send(built, isOpen);
-      const peak = server.peakMb();
-      const grownMb = Math.max(0, peak - peakBefore);
-      peakBefore = peak;
-      return { micros, grownMb, answered };
+    async group(members) {
+      server.resetPeak();
+      const before = server.residentMb();
+      const { micros, answered } = await send(members);
+      return { micros, grownMb: Math.max(0, server.peakMb() - before), answered };
     },
     /**
      * The least of several after a collection: what the request costs by itself. A request that runs code for the first time also pays for
      * its compilation. One that seems to exceed its budget is therefore repeated.
-     * @param isOver of a reading so far
+     * @param collects whether to collect garbage before, as a figure of memory needs it
+     * @param needsMore of the least reading so far and the number of readings
      */
-    async careful(built, isOpen, isOver) {
+    async careful({ built, isOpen }, { collects, needsMore }) {
       let [micros, grownMb, answered] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, true];
-      await server.ask("collect");
-      for (let i = 0; i < LEAST_READINGS || (i < MOST_READINGS && isOver({ micros, grownMb })); i++) {
+      if (collects) await server.ask("collect");
+      for (let i = 0; i < MOST_READINGS && (i === 0 || needsMore({ micros, grownMb }, i)); i++) {
         if (i > 0 && i % READINGS_AT_A_TIME === 0) await rest(REST_MS);
         server.resetPeak();
         const before = server.residentMb();
-        const one = await send(built, isOpen);
+        const one = await send([{ built, isOpen }]);
         micros = Math.min(micros, one.micros);
         grownMb = Math.min(grownMb, Math.max(0, server.peakMb() - before));
         answered &&= one.answered;
       }
-      peakBefore = server.peakMb();
       return { micros, grownMb, answered };
     },
     close() {

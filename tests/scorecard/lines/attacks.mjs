@@ -2,7 +2,7 @@
  * Lines about cost, attackers and leftovers: the fuzzer of cost, and twenty good clients beside each attack.
  */
 
-import { perKb } from "../../fuzz/cost/climb.mjs";
+import { perKb } from "../../fuzz/cost/budget.mjs";
 import { describe, fuzzCost } from "../../fuzz/cost.mjs";
 import { BARS, measureNeighbours } from "../support/neighbours.mjs";
 
@@ -124,7 +124,7 @@ async function cost(context, requests, milliseconds) {
     const ms = cpu ? perKb(cpu, cpu.charged, cpu.requests).ms : 0;
     const mb = grown ? perKb(grown, grown.charged, grown.requests).mb : 0;
     figures.push(
-      `${protocol}: ${ms.toFixed(3)} ms/KB, ${(mb * 1024).toFixed(0)} KB/KB (${(cpu?.ratio ?? 0).toFixed(1)}× and ${(grown?.ratio ?? 0).toFixed(1)}× the budget) in ${report.sent}`,
+      `${protocol}: ${ms.toFixed(3)} ms/KB, ${(mb * 1024).toFixed(0)} KB/KB (${(cpu?.ratio ?? 0).toFixed(1)}× and ${(grown?.ratio ?? 0).toFixed(1)}× the budget) in ${report.sent}, ${report.alone} of them alone`,
     );
     notes.push(`${protocol}: ${rate.toFixed(0)} a second, 1 M take ${(1e6 / rate / 60).toFixed(0)} minutes`);
     if (report.violations.length > 0)
