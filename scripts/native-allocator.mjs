@@ -1,5 +1,5 @@
 /**
- * Compiles runtime/server/memory/native, by which a server returns memory to the system and shares files with other servers. Two small C files without
+ * Compiles runtime/server/memory/native, by which a server returns memory to the system, shares files with other servers, and ends its workers. Small C files without
  * dependencies, so a binary made here runs on any glibc of the same processor. Never a reason to stop: without it a server works and takes more memory.
  * Uses Node's own modules only.
  */
@@ -10,7 +10,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const SOURCES = ["allocator.c", "mapping.c"].map(name => join(ROOT, "runtime", "server", "memory", "native", name));
+const SOURCES = ["allocator.c", "mapping.c", "parent.c"].map(name =>
+  join(ROOT, "runtime", "server", "memory", "native", name),
+);
 const TARGET = join(ROOT, "build", "Release", `merlon-allocator-${process.platform}-${process.arch}.node`);
 
 /**

@@ -49,7 +49,7 @@ let known = readKnown();
 const results: GroupResult[] = [];
 const { triton } = flags;
 const startOwn = (group: Parameters<typeof startServer>[0]): Promise<Target> =>
-  startServer(group, flags.workers === undefined ? [] : [`--workers=${flags.workers}`]);
+  startServer(group, flags.workers === undefined ? [] : [`--workers=${flags.workers}`], Number(flags.workers ?? 1));
 const start = flags.target ? async () => running(flags.target!) : triton ? realTriton(triton) : startOwn;
 for (const whole of readGroups(flags.filter)) {
   const group = triton ? answerable(whole, triton) : whole;

@@ -14,6 +14,8 @@ import type { ServerLog } from "../observe/server-log.js";
 export interface Allocator extends Partial<Mapping> {
   /** Returns freed pages, on another thread. */
   trim(): Promise<boolean>;
+  /** The kernel kills this process when its parent ends. @returns whether the system can */
+  endWithParent?(): boolean;
 }
 
 const MIB = 2 ** 20;

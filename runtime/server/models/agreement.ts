@@ -22,6 +22,8 @@ export interface Outcome {
 export interface Agreement {
   /** Whether a change is under way that all workers make; models are then loaded one after the other, in the same order everywhere. */
   readonly isActive: boolean;
+  /** Whether warm-ups count in the statistics of this worker: each worker runs them, and the server counts them once. */
+  readonly countsWarmUps: boolean;
   /** @returns the outcome of another worker that failed, which this one follows; undefined: go on, by oneself also where this one failed */
   agree(key: string, outcome: Outcome): Promise<Outcome | undefined>;
   /** Whether the repositories stayed as they were for all workers. */

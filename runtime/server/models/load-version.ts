@@ -155,8 +155,9 @@ export async function loadVersion(
     throw new RuntimeFault("UNAVAILABLE", `a build replaced '${written.name}' while it was loaded; load it again`);
   }
   const ready = loaded.config ?? served;
-  const { cache, rateLimiter, log } = options;
-  const scheduler = await createScheduler(ready, loaded, statistics, folder, cache, rateLimiter, log).catch(
+  const { cache, rateLimiter, log, agreement } = options;
+  const warmUps = agreement?.countsWarmUps === false ? createStatistics() : statistics;
+  const scheduler = await createScheduler(ready, loaded, statistics, folder, cache, rateLimiter, log, warmUps).catch(
     instances.fail,
   );
   return {

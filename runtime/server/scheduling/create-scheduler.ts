@@ -24,6 +24,7 @@ let nextLoad = 1;
 
 /**
  * @param folder the version directory
+ * @param warmUps counts the warm-ups
  * @throws RuntimeFault when a warm-up sample fails; the model is closed then
  */
 export async function createScheduler(
@@ -34,11 +35,12 @@ export async function createScheduler(
   cache?: ResponseCache,
   limiter?: RateLimiter,
   log?: ServerLog,
+  warmUps: VersionStatistics = stats,
 ): Promise<Scheduler> {
   let gate: InstanceGate | undefined;
   try {
     gate = config.ensemble_scheduling ? undefined : registered(config, limiter, log);
-    await warmUp(config, model, stats, folder, log);
+    await warmUp(config, model, warmUps, folder, log);
     const scheduler = closing(await chooseScheduler(config, model, stats, folder, gate), gate);
     return cache && config.response_cache?.enable
       ? cachedScheduler(scheduler, cache, config.name, nextLoad++, text => log?.error("dynamic_batch_scheduler", text))

@@ -1,7 +1,9 @@
 /**
- * The connections that the control process accepts for this worker: a handle → a socket of the port's server.
+ * The connections that the control process accepts for this worker: a handle → a socket of the port's server. Nothing is read from a connection
+ * before the control process can see that it has arrived, so that it can give one that did not to another worker.
  */
 import { type Server, Socket, type SocketConstructorOpts } from "node:net";
+import type { PortCounts } from "./messages.js";
 import type { PortName } from "./worker-options.js";
 
 /** Node's handle of a socket that another process accepted. */
@@ -9,50 +11,67 @@ interface Handle {
   close(): void;
 }
 
-type Counts = Partial<Record<PortName, number>>;
+interface Arrived {
+  readonly id: number;
+  readonly port: PortName;
+  readonly handle: Handle | undefined;
+}
+
+/** @param sent called when the note is in the channel: it then arrives also if this process ends */
+export type Report = (taken: readonly number[], closed: PortCounts, sent: () => void) => void;
 
 export interface AdoptedConnections {
   /** @param leave see `Listener.leave` */
   open(port: PortName, server: Server, leave: () => void): void;
-  take(port: PortName, handle: unknown): void;
+  take(port: PortName, id: number, handle: unknown): void;
   /** From now on answers end their connections, if the protocol allows it. */
   leave(): void;
 }
 
-/** @param report is called in the next turn with the numbers of new and of closed connections since the last call */
-export function adoptConnections(report: (taken: Counts, closed: Counts) => void): AdoptedConnections {
+/** @param report is called in the next turn with the connections that arrived and that closed since the last call */
+export function adoptConnections(report: Report): AdoptedConnections {
   const servers = new Map<PortName, { readonly server: Server; readonly leave: () => void }>();
-  let taken: Counts = {};
-  let closed: Counts = {};
+  let arrived: Arrived[] = [];
+  let closed: Partial<Record<PortName, number>> = {};
   let isPlanned = false;
-  const count = (counts: Counts, port: PortName): void => {
-    counts[port] = (counts[port] ?? 0) + 1;
+  const plan = (): void => {
     if (isPlanned) return;
     isPlanned = true;
     setImmediate(() => {
-      const [before, after] = [taken, closed];
-      [taken, closed, isPlanned] = [{}, {}, false];
-      report(before, after);
+      const [taken, counts] = [arrived, closed];
+      [arrived, closed, isPlanned] = [[], {}, false];
+      report(
+        taken.map(({ id }) => id),
+        counts,
+        () => taken.forEach(begin),
+      );
     });
+  };
+  const end = (port: PortName): void => {
+    closed[port] = (closed[port] ?? 0) + 1;
+    plan();
+  };
+  const begin = ({ port, handle }: Arrived): void => {
+    const open = servers.get(port);
+    // Without a handle the client closed the connection on the way.
+    if (!handle || !open) {
+      handle?.close();
+      end(port);
+      return;
+    }
+    const { server } = open;
+    const { allowHalfOpen = false } = server as Server & { readonly allowHalfOpen?: boolean };
+    const options = { handle, allowHalfOpen, readable: true, writable: true };
+    const socket = new Socket(options as SocketConstructorOpts);
+    socket.setNoDelay(true);
+    socket.once("close", () => end(port));
+    server.emit("connection", socket);
   };
   return {
     open: (port, server, leave) => void servers.set(port, { server, leave }),
-    take(port, handle) {
-      count(taken, port);
-      const open = servers.get(port);
-      // Without a handle the client closed the connection on the way.
-      if (!handle || !open) {
-        (handle as Handle | undefined)?.close();
-        count(closed, port);
-        return;
-      }
-      const { server } = open;
-      const { allowHalfOpen = false } = server as Server & { readonly allowHalfOpen?: boolean };
-      const options = { handle, allowHalfOpen, readable: true, writable: true };
-      const socket = new Socket(options as SocketConstructorOpts);
-      socket.setNoDelay(true);
-      socket.once("close", () => count(closed, port));
-      server.emit("connection", socket);
+    take(port, id, handle) {
+      arrived.push({ id, port, handle: handle as Handle | undefined });
+      plan();
     },
     leave() {
       for (const { leave } of servers.values()) leave();

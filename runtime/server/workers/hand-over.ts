@@ -1,6 +1,6 @@
 /**
  * The ports of a server with several workers: the control process accepts, and hands each connection to the worker that has the fewest. A worker that dies thus
- * loses its own connections, and none that waits to be accepted.
+ * loses the connections that it has read from, and no other.
  */
 import { createServer, type Server } from "node:net";
 import { type ListenAt, type Listener, listen } from "../transport/listen.js";
@@ -29,14 +29,20 @@ interface Waiting {
   readonly since: number;
 }
 
+/** Given to a worker that has not confirmed it. */
+interface Given extends Waiting {
+  readonly sent: number;
+}
+
 /** A connection as `listen` counts it. */
 const COUNTED = { once() {} };
 
 export class HandOver {
   /** Accepted, for no worker yet. */
   #parked: Waiting[] = [];
-  /** Given to a worker's channel, and not sent yet. */
-  readonly #sending = new Map<WorkerProcess, Set<Waiting>>();
+  /** By worker and id: kept until the worker has them, for another one if it ends before. */
+  readonly #given = new Map<WorkerProcess, Map<number, Given>>();
+  #lastId = 0;
   #next = 0;
 
   /** @param workers those that are there now */
@@ -82,7 +88,7 @@ export class HandOver {
       ({ ports, state, child }) => child.connected && ports.has(port) && (state === "serving" || state === "starting"),
     );
     const isSlow = (worker: WorkerProcess): boolean => {
-      for (const { since } of this.#sending.get(worker) ?? []) return now - since > SLOW_MS;
+      for (const { sent } of this.#given.get(worker)?.values() ?? []) return now - sent > SLOW_MS;
       return false;
     };
     const quick = all.filter(worker => !isSlow(worker));
@@ -98,20 +104,29 @@ export class HandOver {
   }
 
   #send(worker: WorkerProcess, one: Waiting): void {
-    const sending = this.#sending.get(worker) ?? new Set();
-    this.#sending.set(worker, sending);
-    sending.add(one);
+    const given = this.#given.get(worker) ?? new Map<number, Given>();
+    this.#given.set(worker, given);
+    const id = ++this.#lastId;
+    given.set(id, { ...one, sent: performance.now() });
     worker.open.set(one.port, (worker.open.get(one.port) ?? 0) + 1);
-    const isSent = worker.link.note({ note: "connection", port: one.port }, one.handle, error => {
+    const takeBack = (): void => {
       // Connections of a worker that ended meanwhile have another one by now.
-      if (!sending.delete(one)) return;
-      if (!error) return one.handle.close();
+      if (!given.delete(id)) return;
       this.#uncount(worker, one);
       this.#give(one);
+    };
+    const isSent = worker.link.note({ note: "connection", port: one.port, id }, one.handle, error => {
+      if (error) takeBack();
     });
-    if (!isSent && sending.delete(one)) {
-      this.#uncount(worker, one);
-      this.#give(one);
+    if (!isSent) takeBack();
+  }
+
+  /** A worker has these connections, and begins to read them. */
+  taken(worker: WorkerProcess, ids: readonly number[]): void {
+    const given = this.#given.get(worker);
+    for (const id of ids) {
+      given?.get(id)?.handle.close();
+      given?.delete(id);
     }
   }
 
@@ -132,13 +147,13 @@ export class HandOver {
       worker.open.set(port, Math.max(0, (worker.open.get(port) ?? 0) - count));
   }
 
-  /** A worker has ended: connections that did not get there go to another one. */
+  /** A worker has ended, and its last note is read: connections that it did not take go to another one. */
   ended(worker: WorkerProcess): void {
-    const sending = [...(this.#sending.get(worker) ?? [])];
-    this.#sending.get(worker)?.clear();
-    this.#sending.delete(worker);
+    const left = [...(this.#given.get(worker)?.values() ?? [])];
+    this.#given.get(worker)?.clear();
+    this.#given.delete(worker);
     worker.open.clear();
-    for (const one of sending) this.#give(one);
+    for (const { port, handle, since } of left) this.#give({ port, handle, since });
   }
 
   /** Ends connections that have waited for a worker for too long. @param all the others too */

@@ -52,7 +52,7 @@ export interface Inventory {
 /** The functions of a worker for the control process. */
 export interface WorkerCalls {
   start(argument: WorkerStart): Inventory;
-  change(argument: { readonly operation: number; readonly change: Change }): Inventory;
+  change(argument: { readonly operation: number; readonly change: Change; readonly countsWarmUps: boolean }): Inventory;
   set(setting: Setting): void;
   index(argument: undefined): readonly IndexEntry[];
   statistics(question: StatisticsQuestion): readonly StagedStatistics[];
@@ -85,6 +85,8 @@ export interface WorkerStart {
   /** Number of the process among all that this server started. */
   readonly serial: number;
   readonly options: WorkerOptions;
+  /** Whether its statistics have the warm-ups of the models at its start. */
+  readonly countsWarmUps: boolean;
   /** Loads of clients that a worker in the place of another repeats. */
   readonly loads: readonly Extract<Change, { change: "load" }>[];
 }
@@ -101,8 +103,8 @@ export interface SharedLine {
 export type PortCounts = Readonly<Partial<Record<PortName, number>>>;
 
 export type NoteToWorker =
-  /** With the handle of a connection. */
-  | { readonly note: "connection"; readonly port: PortName }
+  /** With the handle of a connection. `id`: no two connections of a server have the same. */
+  | { readonly note: "connection"; readonly port: PortName; readonly id: number }
   /** `failed`: another worker's outcome, which this one follows. */
   | { readonly note: "verdict"; readonly operation: number; readonly key: string; readonly failed: Outcome | undefined }
   | { readonly note: "standing"; readonly ready: boolean };
@@ -112,8 +114,8 @@ export type NoteToControl =
   /** It takes connections of this port. */
   | { readonly note: "open"; readonly port: PortName }
   | { readonly note: "outcome"; readonly operation: number; readonly key: string; readonly outcome: Outcome }
-  /** Connections that have arrived, and that have closed, since the last such note. */
-  | { readonly note: "connections"; readonly taken: PortCounts; readonly closed: PortCounts }
+  /** Ids of connections that have arrived and are read from now on, and counts of those that have closed, since the last such note. */
+  | { readonly note: "connections"; readonly taken: readonly number[]; readonly closed: PortCounts }
   | { readonly note: "beat" }
   | { readonly note: "line"; readonly line: SharedLine };
 

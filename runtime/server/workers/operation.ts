@@ -37,7 +37,7 @@ export class Operation {
   /** Resolves when it has ended in all workers. */
   async run(workers: readonly WorkerProcess[], change: Change): Promise<Ended> {
     for (const worker of workers) this.#parts.set(worker, { at: undefined, done: undefined });
-    await Promise.all(workers.map(worker => this.#runIn(worker, change)));
+    await Promise.all(workers.map((worker, i) => this.#runIn(worker, change, i === 0)));
     const living = [...this.#parts].filter(([{ state }]) => state !== "gone");
     const faults = living.flatMap(([worker, { done }]) => (done?.fault ? [{ worker, fault: done.fault }] : []));
     const first = faults.find(({ worker }) => worker === this.#first) ?? faults[0];
@@ -48,10 +48,10 @@ export class Operation {
     return { fault, differed: this.#differed, published: [...this.#published] };
   }
 
-  async #runIn(worker: WorkerProcess, change: Change): Promise<void> {
+  async #runIn(worker: WorkerProcess, change: Change, countsWarmUps: boolean): Promise<void> {
     const part = this.#parts.get(worker)!;
     try {
-      worker.inventory = await worker.link.ask("change", { operation: this.id, change });
+      worker.inventory = await worker.link.ask("change", { operation: this.id, change, countsWarmUps });
       part.done = { fault: undefined };
     } catch (error) {
       part.done = { fault: RuntimeFault.from(error, (error as Error).message) };

@@ -25,6 +25,8 @@ export interface WorkerEvents {
   readonly onNote: (worker: WorkerProcess, note: Exclude<NoteToControl, { readonly note: "hello" | "beat" }>) => void;
   /** @param how it ended, for people */
   readonly onEnd: (worker: WorkerProcess, how: string) => void;
+  /** It has ended, and no note of it is left in the channel. */
+  readonly onSilent: (worker: WorkerProcess) => void;
 }
 
 /** `fork` starts the program with these words in front: `taskset` replaces itself by Node. */
@@ -83,6 +85,7 @@ export class WorkerProcess {
         events.onEnd(this, how);
       };
       this.child.once("exit", (code, signal) => end(signal === null ? `ended with ${code}` : `was ended by ${signal}`));
+      this.child.once("close", () => events.onSilent(this));
       this.child.once("error", error => {
         if (this.child.pid === undefined) end(`could not be started: ${error.message}`);
       });

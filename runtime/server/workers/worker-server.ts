@@ -68,7 +68,11 @@ export class WorkerServer {
     this.#lines = new OnceLog(log, () => withModels().map(({ serial }) => serial));
     this.#supervisor = new Supervisor({
       ...{ count, places, log, silence: options.workerTimeoutSeconds * 1000 },
-      events: { answers: () => this.control.answers, onNote: (worker, note) => this.#onNote(worker, note) },
+      events: {
+        answers: () => this.control.answers,
+        onNote: (worker, note) => this.#onNote(worker, note),
+        onSilent: worker => this.connections.ended(worker),
+      },
       join: worker => this.#join(worker),
       onEnd: worker => this.#onEnd(worker),
       onStanding: () => this.#tellStanding(),
@@ -98,7 +102,7 @@ export class WorkerServer {
     for (const worker of workers) if (worker.state === "starting") [worker.state, worker.served] = ["serving", now];
   }
 
-  #startOf({ index, serial }: WorkerProcess, later: Partial<ServeOptions> = {}): WorkerStart {
+  #startOf({ index, serial, state }: WorkerProcess, later: Partial<ServeOptions> = {}): WorkerStart {
     const { given, count } = this.#server;
     return {
       ...{ index, count, serial },
@@ -106,6 +110,7 @@ export class WorkerServer {
         ...workerOptions({ ...given, drainDelaySeconds: 0, ...later }, { index, count, serial }),
         peers: { self: index, count, folder: this.#links.path, token: this.#token },
       },
+      countsWarmUps: state === "starting" && index === 0,
       loads: later.loadModels ? this.#changes.loads : [],
     };
   }
@@ -150,6 +155,7 @@ export class WorkerServer {
         this.connections.opened();
         return;
       case "connections":
+        this.connections.taken(worker, note.taken);
         this.connections.closed(worker, note.closed);
         return;
       case "outcome":
@@ -162,7 +168,6 @@ export class WorkerServer {
   }
 
   #onEnd(worker: WorkerProcess): void {
-    this.connections.ended(worker);
     this.control.ended(worker);
     this.#changes.ended();
   }

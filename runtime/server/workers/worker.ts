@@ -10,6 +10,7 @@ import type { RunningServer } from "../lifecycle/server-options.js";
 import type { OwnParts, WorkerSide } from "../lifecycle/worker-side.js";
 import type { Agreement, Outcome } from "../models/agreement.js";
 import { adoptConnections } from "./adopted-connections.js";
+import { endWithParent } from "./end-with-parent.js";
 import { type Answers, Link } from "./link.js";
 import {
   type Change,
@@ -45,6 +46,7 @@ export function runWorker(): void {
   // The control process ends its workers: a terminal and a service manager signal all processes of a group.
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
   process.on("disconnect", () => process.exit(1));
+  endWithParent();
   const worker = new Worker();
   worker.link.note({ note: "hello", protocol: PROTOCOL });
   setInterval(() => worker.link.note({ note: "beat" }), BEAT_MS);
@@ -52,7 +54,9 @@ export function runWorker(): void {
 
 class Worker {
   readonly link: ToControl;
-  readonly #connections = adoptConnections((taken, closed) => this.link.note({ note: "connections", taken, closed }));
+  readonly #connections = adoptConnections((taken, closed, sent) => {
+    this.link.note({ note: "connections", taken, closed }, undefined, error => error || sent());
+  });
   readonly #agreement = new OperationAgreement((operation, key, outcome) =>
     this.link.note({ note: "outcome", operation, key, outcome }),
   );
@@ -71,7 +75,7 @@ class Worker {
   }
 
   #onNote(note: NoteToWorker, handle: unknown): void {
-    if (note.note === "connection") this.#connections.take(note.port, handle);
+    if (note.note === "connection") this.#connections.take(note.port, note.id, handle);
     else if (note.note === "verdict") this.#agreement.decide(note.operation, note.key, note.failed);
     else this.#isReady = note.ready;
   }
@@ -79,7 +83,8 @@ class Worker {
   #answers(): Answers<WorkerCalls> {
     return {
       start: start => this.#start(start),
-      change: async ({ operation, change }) => {
+      change: async ({ operation, change, countsWarmUps }) => {
+        this.#agreement.countsWarmUps = countsWarmUps;
         await this.#agreement.during(operation, () => this.#change(change));
         return this.#inventory();
       },
@@ -102,7 +107,8 @@ class Worker {
   }
 
   async #start(start: WorkerStart): Promise<Inventory> {
-    const { options, loads } = start;
+    const { options, loads, countsWarmUps } = start;
+    this.#agreement.countsWarmUps = countsWarmUps;
     this.#running = await serveHere(options, this.#side(start));
     // Homes are the same in all workers that know each other. One that is missing is being replaced, and links itself later.
     await Promise.race([this.#running.peers?.whole(), delay(LINKED_MS, undefined, { ref: false })]);
@@ -180,6 +186,7 @@ class Worker {
 
 /** The agreement with the other workers during an operation of the control process. */
 class OperationAgreement implements Agreement {
+  countsWarmUps = false;
   #operation: number | undefined;
   readonly #waiting = new Map<string, (failed: Outcome | undefined) => void>();
 

@@ -49,11 +49,14 @@ static napi_value trim(napi_env env, napi_callback_info info) {
 
 /* mapping.c */
 void merlon_mapping(napi_env env, napi_value exports);
+/* parent.c */
+void merlon_parent(napi_env env, napi_value exports);
 
 NAPI_MODULE_INIT() {
   napi_value function;
   napi_create_function(env, "trim", NAPI_AUTO_LENGTH, trim, NULL, &function);
   napi_set_named_property(env, exports, "trim", function);
   merlon_mapping(env, exports);
+  merlon_parent(env, exports);
   return exports;
 }

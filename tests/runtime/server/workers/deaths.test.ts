@@ -163,6 +163,25 @@ test("a control process that is killed leaves no orphan", async () => {
   await until("all workers have ended", () => pids.every(pid => !isAlive(pid)));
 });
 
+test("workers that are stopped, and cannot notice anything, end with the control process too", async () => {
+  const served = await serveWorkers(repository(["echo_int32"]), 2);
+  const pids = workersOf(served);
+  for (const pid of pids) process.kill(pid, "SIGSTOP");
+  served.child.kill("SIGKILL");
+  await until("all workers have ended", () => pids.every(pid => !isAlive(pid)));
+});
+
+test("connections that a worker has not read when it dies go to another one, and their requests are answered", async () => {
+  const served = await serveWorkers(repository(["echo_int32"]), 2);
+  const [stuck] = workersOf(served);
+  process.kill(stuck!, "SIGSTOP");
+  const asked = Array.from({ length: 6 }, () => served.call("POST", INFER, GOOD));
+  await sleep(300);
+  process.kill(stuck!, "SIGKILL");
+  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array(6).fill(200));
+  expect(await served.stop()).toBe(0);
+});
+
 test("SIGTERM: requests in flight are answered, and no process is left", async () => {
   const served = await serveWorkers(repository([], javascriptModel("slow", SLOW)), 2);
   const pids = workersOf(served);
