@@ -80,7 +80,11 @@ function readPort(text: string): number {
   return port;
 }
 
-async function showUi({ port, address }: Page, { ports, recent }: RunningServer, options: ServeOptions): Promise<void> {
+async function showUi(
+  { port, address }: Page,
+  { ports, requests }: RunningServer,
+  options: ServeOptions,
+): Promise<void> {
   if (ports.http === undefined || !options.http)
     throw new UsageError([], ["--ui shows what the HTTP port answers, and --allow-http is false"]);
   const { serveUi } = await import("./ui/serve-ui.js");
@@ -93,7 +97,7 @@ async function showUi({ port, address }: Page, { ports, recent }: RunningServer,
       ...(options.httpRestrictedApis && { restricted: options.httpRestrictedApis }),
     },
     repositories: options.modelRepositories,
-    recent,
+    recent: requests,
   }).catch((error: Error) => {
     throw new UsageError(
       [],

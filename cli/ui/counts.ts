@@ -1,7 +1,7 @@
 /**
  * The page receives every second: states and statistics of models, what each stage has done since the start, and the newest request.
  */
-import type { RecentRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
+import type { ReadableRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
 import { ask, type ShownServer } from "./ask-server.js";
 
 interface ModelStats {
@@ -16,10 +16,11 @@ interface ModelStats {
 }
 
 /** @throws Error with the server's own text where it does not answer these */
-export async function counts(server: ShownServer, recent: RecentRequests | undefined): Promise<object> {
-  const [models, stats] = await Promise.all([
+export async function counts(server: ShownServer, recent: ReadableRequests | undefined): Promise<object> {
+  const [models, stats, state] = await Promise.all([
     json(server, "POST", "/v2/repository/index", "{}"),
     json(server, "GET", "/v2/models/stats"),
+    recent?.state(),
   ]);
   const { model_stats } = stats as { model_stats: readonly ModelStats[] };
   return {
@@ -36,8 +37,8 @@ export async function counts(server: ShownServer, recent: RecentRequests | undef
         rowsOut: rows_out,
       })),
     ),
-    newest: recent?.newest ?? 0,
-    unseen: recent?.unseen ?? 0,
+    newest: state?.newest ?? 0,
+    unseen: state?.unseen ?? 0,
   };
 }
 

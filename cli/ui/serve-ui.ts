@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { isModelName, type ModelName } from "../../contract/files/model-name.js";
-import type { RecentRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
+import type { ReadableRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
 import { createRestriction, type Restrictable, type Restriction } from "../../runtime/server/transport/restriction.js";
 import { ask, pass, type ShownServer } from "./ask-server.js";
 import { counts } from "./counts.js";
@@ -23,7 +23,7 @@ export interface UiOptions {
   readonly server: ShownServer;
   readonly repositories: readonly string[];
   /** The last requests of all clients. */
-  readonly recent?: RecentRequests | undefined;
+  readonly recent?: ReadableRequests | undefined;
   /** Between two events with counts. @default 1000 */
   readonly intervalMs?: number;
 }
@@ -136,15 +136,15 @@ async function respond(
   if (path === "/counts") return sendJson(answer, await counts(server, recent));
   if (path === "/history") {
     const model = new URL(asked.url!, "http://page").searchParams.get("model") ?? undefined;
-    const history = recent?.history(model);
+    const history = await recent?.history(model);
     return history
       ? sendJson(answer, history)
       : sendJson(answer, { error: "no request of this model is counted" }, 404);
   }
-  if (path === "/requests") return sendJson(answer, recent?.list() ?? []);
+  if (path === "/requests") return sendJson(answer, (await recent?.list()) ?? []);
   const request = /^\/requests\/(\d+)$/.exec(path);
   if (request) {
-    const found = recent?.find(Number(request[1]));
+    const found = await recent?.find(Number(request[1]));
     return found ? sendJson(answer, found) : sendJson(answer, { error: "this request is no longer kept" }, 404);
   }
   if (path === "/events") {

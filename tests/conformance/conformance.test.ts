@@ -1,22 +1,42 @@
 /**
- * Every recorded request of a real Triton, answered as Triton did, but for the differences that are listed with their reasons.
+ * Every recorded request of a real Triton, answered as Triton did, but for the differences that are listed with their reasons. Two workers answer the
+ * groups about states, queues, statistics and changes of models.
  */
 import { describe, expect, test } from "vitest";
-import { readKnown, surprises } from "#conformance/known.js";
-import { readGroups } from "#conformance/records.js";
+import { type Known, readKnown, surprises } from "#conformance/known.js";
+import { type Group, readGroups } from "#conformance/records.js";
 import { runFresh } from "#conformance/run-group.js";
 import { startServer } from "#conformance/target.js";
 
-const known = readKnown();
+/** @param known differences that have a reason */
+async function expectEqual(group: Group, workers: number, known: Known): Promise<void> {
+  const outcomes = await runFresh(group, one => startServer(one, workers));
+  const { fresh, gone } = surprises(outcomes, known);
+  if (gone.length > 0 && workers === 1)
+    console.warn(`equal by now, run \`npm run conformance -- --update-known\`: ${gone.join(" ")}`);
+  expect(fresh.map(({ id, note, differences }) => `${id} (${note}): ${differences.slice(0, 3).join("; ")}`)).toEqual(
+    [],
+  );
+}
 
 describe("protocol", () => {
+  const known = readKnown();
   for (const group of readGroups())
-    test(`${group.name}: ${group.records.length} records`, async () => {
-      const { fresh, gone } = surprises(await runFresh(group, startServer), known);
-      if (gone.length > 0)
-        console.warn(`equal by now, run \`npm run conformance -- --update-known\`: ${gone.join(" ")}`);
-      expect(
-        fresh.map(({ id, note, differences }) => `${id} (${note}): ${differences.slice(0, 3).join("; ")}`),
-      ).toEqual([]);
-    });
+    test(`${group.name}: ${group.records.length} records`, () => expectEqual(group, 1, known));
+});
+
+/** `npm run conformance -- --workers 2` has all groups. */
+const WITH_WORKERS = [
+  "grpc-sequence",
+  "grpc-batching",
+  "grpc-statistics",
+  "grpc-control",
+  "http-statistics",
+  "metrics-main",
+];
+
+describe("protocol, with two workers", () => {
+  const known = readKnown(2);
+  for (const group of readGroups().filter(({ name }) => WITH_WORKERS.includes(name)))
+    test(`${group.name}: ${group.records.length} records`, () => expectEqual(group, 2, known));
 });

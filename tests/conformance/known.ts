@@ -1,19 +1,26 @@
 /**
- * The known differences: a JSON file of reasons, each with the records it explains; read, compared with a run, and brought up to date.
+ * The known differences: JSON files of reasons, each with the records it explains; read, compared with a run, and brought up to date.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { ROOT } from "./root.js";
 import type { Outcome } from "./run-group.js";
 
 const FILE = new URL("tests/conformance/known-differences.json", ROOT);
+/** More of them, of servers with several workers. */
+const WORKERS_FILE = new URL("tests/conformance/known-with-workers.json", ROOT);
 /** The group of a new difference for `--update-known`, until a person has examined it. */
 const UNSORTED = "not looked at yet";
 
 /** Record → why its answer differs. */
 export type Known = ReadonlyMap<string, string>;
 
-export function readKnown(): Known {
-  const reasons = JSON.parse(readFileSync(FILE, "utf8")) as Readonly<Record<string, readonly string[]>>;
+/** @param workers number of processes of the server */
+export function readKnown(workers = 1): Known {
+  return new Map([...readFile(FILE), ...(workers > 1 ? readFile(WORKERS_FILE) : [])]);
+}
+
+function readFile(file: URL): Known {
+  const reasons = JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<string, readonly string[]>>;
   return new Map(
     Object.entries(reasons).flatMap(([reason, lines]) =>
       lines.flatMap(line => {

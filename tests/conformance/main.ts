@@ -45,11 +45,17 @@ if (flags.help) {
   process.stdout.write(HELP);
   process.exit();
 }
-let known = readKnown();
+const workers = Number(flags.workers ?? 1);
+if (workers > 1 && flags["update-known"]) {
+  process.stderr.write(
+    "--update-known is of one process: list differences of workers in known-with-workers.json by hand\n",
+  );
+  process.exit(2);
+}
+let known = readKnown(workers);
 const results: GroupResult[] = [];
 const { triton } = flags;
-const startOwn = (group: Parameters<typeof startServer>[0]): Promise<Target> =>
-  startServer(group, flags.workers === undefined ? [] : [`--workers=${flags.workers}`], Number(flags.workers ?? 1));
+const startOwn = (group: Parameters<typeof startServer>[0]): Promise<Target> => startServer(group, workers);
 const start = flags.target ? async () => running(flags.target!) : triton ? realTriton(triton) : startOwn;
 for (const whole of readGroups(flags.filter)) {
   const group = triton ? answerable(whole, triton) : whole;

@@ -19,16 +19,16 @@ export interface Target {
 }
 
 const SERVE = new URL("dist/cli/tritonserver.js", ROOT).pathname;
-/** Of one process; each of several on one processor takes as many times longer. */
+/** For a server of one process. N processes on one processor take longer: each of them loads all models. */
 const START_MS = 30_000;
 
-/** @param more flags besides the group's @param processes that load the models @throws Error with the server's last lines when it doesn't start */
-export async function startServer(group: Group, more: readonly string[] = [], processes = 1): Promise<Target> {
+/** @param workers number of processes that load the models @throws Error with the server's last lines when it doesn't start */
+export async function startServer(group: Group, workers = 1): Promise<Target> {
   const { path, flags, env, remove } = recordedRepository(group);
   return launch({
     command: process.execPath,
-    args: [SERVE, ...flags, ...more],
-    ...{ env, repository: path, remove, startTime: START_MS * processes ** 2 },
+    args: [SERVE, ...flags, `--workers=${workers}`],
+    ...{ env, repository: path, remove, startTime: START_MS * workers ** 2 },
   });
 }
 

@@ -41,7 +41,8 @@ interface Entry {
   readonly waiting: (() => void)[];
 }
 
-export function createFaultSet(seed: bigint, clock: Clock = systemClock): FaultSet {
+/** @param onOver called with the id of a fault that has hit as often as it may */
+export function createFaultSet(seed: bigint, clock: Clock = systemClock, onOver?: (id: number) => void): FaultSet {
   const entries = new Map<CheckedFault, Entry>();
   const delays = createRandom(seed, "delays");
   let next = 1;
@@ -83,8 +84,10 @@ export function createFaultSet(seed: bigint, clock: Clock = systemClock): FaultS
         entry.hits++;
         found.push(fault);
         // A held request stays held; no other one is hit.
-        if (entry.hits === fault.times && kind !== "stall") drop(entry);
-        else if (fault.times !== undefined && entry.hits > fault.times) found.pop();
+        if (entry.hits === fault.times && kind !== "stall") {
+          drop(entry);
+          onOver?.(entry.id);
+        } else if (fault.times !== undefined && entry.hits > fault.times) found.pop();
       }
       return found;
     },

@@ -15,6 +15,8 @@ export interface FaultOptions {
   readonly faultAdminPort: number | undefined;
   readonly seed: bigint | undefined;
   readonly clock: Clock | undefined;
+  /** Called with the id of a fault that has hit as often as it may. */
+  readonly onOver?: ((id: number) => void) | undefined;
 }
 
 export interface OpenFaults {
@@ -37,6 +39,7 @@ export async function openFaults({
   faultAdminPort,
   seed = 0n,
   clock,
+  onOver,
 }: FaultOptions): Promise<OpenFaults | undefined> {
   if (faults.length === 0 && faultAdminPort === undefined) return undefined;
   const [{ createFaultSet }, { faultLayer }, { serveFaultAdmin }] = await Promise.all([
@@ -44,7 +47,7 @@ export async function openFaults({
     import("./fault-layer.js"),
     import("./admin.js"),
   ]);
-  const set = createFaultSet(seed, clock);
+  const set = createFaultSet(seed, clock, onOver);
   for (const fault of faults) set.add(fault);
   let admin: Awaited<ReturnType<typeof serveFaultAdmin>> | undefined;
   let registry: Registry | undefined;

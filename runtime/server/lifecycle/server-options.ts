@@ -11,7 +11,7 @@ import type { Fault } from "../faults/fault.js";
 import type { GpuChoice } from "../models/gpus.js";
 import type { ModelMiddleware } from "../models/model-middleware.js";
 import type { LogOptions } from "../observe/server-log.js";
-import type { RecentOptions, RecentRequests } from "../observe/tracing/recent-requests.js";
+import type { ReadableRequests, RecentOptions, RecentRequests } from "../observe/tracing/recent-requests.js";
 import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js";
 import type { PeerOptions, PeerState } from "../peers/options.js";
 import type { ReplayOptions } from "../recordings/replay.js";
@@ -185,6 +185,8 @@ export interface RunningServer {
   };
   /** The last requests, if `recentRequests` enables them. */
   readonly recent?: RecentRequests;
+  /** The same of all processes. */
+  readonly requests?: ReadableRequests;
   /** The links to the other workers, if `peers` names any. */
   readonly peers?: PeerState;
   /** What `mockMissing` stands in for now, and why. */

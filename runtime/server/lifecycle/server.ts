@@ -8,6 +8,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { inBackground, watchFaults } from "../../base/in-background.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { ResponseCache } from "../cache/local-cache.js";
+import type { FaultSet } from "../faults/fault-set.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
 import { createMemoryReturner, type MemoryReturner, shareFiles } from "../memory/allocator.js";
 import type { Registry } from "../models/registry-types.js";
@@ -58,12 +59,12 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   });
   const { cache, failed } = await requireGood(options, log, budget);
   relief.cache = cache;
-  const faults = await openFaults(options);
+  const faults = await openFaults({ ...options, onOver: worker && (id => worker.faultOver(id)) });
   const unwatch = watchFaults((fault, doing) => log.error("main", `${doing} failed: ${fault.stack ?? fault.message}`));
   const mocked: MockedByName = new Map();
   const middleware = await layersOf(options, faults, replay, log, mocked);
   const failures = createFailureCounts();
-  const peers = options.peers && (await peersOf(options.peers, options, { budget, log, cache }));
+  const peers = options.peers && (await peersOf(options.peers, options, { budget, log, cache, faults }));
   const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
     ...{ log, cache, failures, middleware },
     ...(worker && { agreement: worker.agreement }),
@@ -116,7 +117,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
   const metrics = createServerMetrics(options, budget, failures);
   const printMetrics = (): string => metrics.print(registry.ready(), registry.failed());
   const local = { calls: own, logSettings: ownLog, printMetrics };
-  const shared = worker?.attach({ ...local, registry, faults }) ?? local;
+  const shared = worker?.attach({ ...local, registry, faults, recent }) ?? local;
   const endpoints = createPorts(options, { ...shared, registry, log, budget }, worker?.adopt);
   const closing = (patience: number): Promise<void> => closeModels(parts, tracer, patience);
   let polling: Polling | undefined;
@@ -141,7 +142,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     let stopped: Promise<void> | undefined;
     return {
       ports: { ...endpoints.opened, ...(faultAdmin !== undefined && { faultAdmin }) },
-      ...(recent && { recent }),
+      ...(recent && { recent, requests: recent }),
       ...(peers && { peers: peers.state }),
       get mocked() {
         return [...mocked.values()];
@@ -223,15 +224,30 @@ async function resolveOptions(
 async function peersOf(
   peers: PeerOptions,
   { rateLimit, replay }: OpenOptions,
-  { budget, log, cache }: { budget: MemoryBudget; log: ServerLog; cache: ResponseCache | undefined },
+  parts: Pick<ServerParts, "budget" | "log" | "faults"> & { readonly cache: ResponseCache | undefined },
 ): Promise<Peers> {
+  const { budget, log, cache, faults } = parts;
   const { openPeers } = await import("../peers/open-peers.js");
   return openPeers(peers, {
     budget,
-    facts: { limitsRate: rateLimit, caches: cache !== undefined, replays: replay !== undefined },
+    facts: {
+      limitsRate: rateLimit,
+      caches: cache !== undefined,
+      replays: replay !== undefined,
+      countsFaults: faults && (model => countsRequests(faults.set, model)),
+    },
     log: text => log.warning("peers", text),
   });
 }
+
+/** Loads are counted in each worker, since each loads once. */
+const countsRequests = (faults: FaultSet, model: string): boolean =>
+  faults
+    .list()
+    .some(
+      ({ fault }) =>
+        fault.times !== undefined && fault.failLoad === undefined && (fault.model === "*" || fault.model === model),
+    );
 
 const limitLine = (bytes: number): string =>
   Number.isFinite(bytes)

@@ -7,6 +7,7 @@ import type { Agreement } from "../models/agreement.js";
 import type { Registry } from "../models/registry-types.js";
 import type { LogSettings, LogState } from "../observe/log-settings.js";
 import type { ServerLog } from "../observe/server-log.js";
+import type { RecentRequests } from "../observe/tracing/recent-requests.js";
 import type { TracerOptions } from "../observe/tracing/tracer.js";
 import type { ServerCalls } from "../requests/server-calls.js";
 import type { RunningServer } from "./server-options.js";
@@ -26,6 +27,7 @@ export interface OwnParts {
   readonly printMetrics: () => string;
   readonly registry: Registry;
   readonly faults: OpenFaults | undefined;
+  readonly recent: RecentRequests | undefined;
 }
 
 /** Takes the connections of a port in place of a socket that listens. */
@@ -39,4 +41,6 @@ export interface WorkerSide {
   /** Called before models are loaded. */
   attach(own: OwnParts): ServedCalls;
   readonly adopt: Adopt;
+  /** A fault has hit here as often as it may in the whole server. */
+  faultOver(id: number): void;
 }

@@ -10,6 +10,20 @@ export interface HistoryOptions {
   readonly intervals?: number;
   /** Models with a ring of their own. @default 32 */
   readonly models?: number;
+  /** Unix milliseconds from which intervals are numbered, by which those of several processes fit. @default the start of this process */
+  readonly epochMs?: number;
+}
+
+/** What is counted in a window, as it can be added to that of another process. */
+export interface HistoryCounts {
+  readonly intervalMs: number;
+  /** Unix milliseconds of the first interval. */
+  readonly start: number;
+  /** By interval, the oldest first. */
+  readonly requests: Uint32Array;
+  readonly failures: Uint32Array;
+  /** Latencies: the buckets of each interval. */
+  readonly buckets: Uint32Array;
 }
 
 /** Counts of one interval; latencies in milliseconds, null without requests. */
@@ -36,6 +50,8 @@ export interface HistoryRecorder {
   add(model: string, milliseconds: number, failed: boolean, now?: number): void;
   /** @param model all models if undefined @returns undefined for a model that is not recorded */
   read(model?: string, now?: number): RequestHistory | undefined;
+  /** The counts behind `read`. */
+  counts(model?: string, now?: number): HistoryCounts | undefined;
 }
 
 /** Buckets grow by a twelfth of an octave, from 10 µs to 170 s: a quantile is off by 3 % at most. */
@@ -44,7 +60,10 @@ const BUCKETS = 24 * PER_OCTAVE;
 const LEAST_MS = 0.01;
 
 export function createHistory(options: HistoryOptions = {}): HistoryRecorder {
-  const { intervalMs = 5000, intervals = 60, models = 32 } = options;
+  const { intervalMs = 5000, intervals = 60, models = 32, epochMs = performance.timeOrigin } = options;
+  /** `performance.now()` at the epoch, at most 0. */
+  const origin = epochMs - performance.timeOrigin;
+  const intervalAt = (now: number): number => Math.floor((now - origin) / intervalMs);
   const all = new Ring(intervals);
   const rings = new Map<string, Ring>();
   const ringOf = (model: string, interval: number): Ring | undefined => {
@@ -58,17 +77,61 @@ export function createHistory(options: HistoryOptions = {}): HistoryRecorder {
     rings.set(model, made);
     return made;
   };
-  return {
+  const recorder: HistoryRecorder = {
     add(model, milliseconds, failed, now = performance.now()) {
-      const interval = Math.floor(now / intervalMs);
+      const interval = intervalAt(now);
       all.add(interval, milliseconds, failed);
       ringOf(model, interval)?.add(interval, milliseconds, failed);
     },
-    read(model, now = performance.now()) {
-      const ring = model === undefined ? all : rings.get(model);
-      return ring?.read(Math.floor(now / intervalMs), intervalMs);
+    read(model, now) {
+      const found = recorder.counts(model, now);
+      return found && printHistory(found);
+    },
+    counts(model, now = performance.now()) {
+      const found = (model === undefined ? all : rings.get(model))?.read(intervalAt(now));
+      return found && { intervalMs, start: epochMs + found.first * intervalMs, ...found.counts };
     },
   };
+  return recorder;
+}
+
+/** Sums of equal windows, each as late as the latest. @param all at least one */
+export function addCounts(all: readonly HistoryCounts[]): HistoryCounts {
+  const last = all.reduce((a, b) => (b.start > a.start ? b : a));
+  const { intervalMs, start } = last;
+  const [requests, failures, buckets] = [last.requests.slice(), last.failures.slice(), last.buckets.slice()];
+  for (const one of all) {
+    if (one === last) continue;
+    const missing = Math.round((start - one.start) / intervalMs);
+    for (let i = missing; i < requests.length; i++) {
+      requests[i - missing]! += one.requests[i]!;
+      failures[i - missing]! += one.failures[i]!;
+    }
+    for (let i = missing * BUCKETS; i < buckets.length; i++) buckets[i - missing * BUCKETS]! += one.buckets[i]!;
+  }
+  return { intervalMs, start, requests, failures, buckets };
+}
+
+export function printHistory(counts: HistoryCounts): RequestHistory {
+  const { intervalMs, start, requests } = counts;
+  const places = Array.from(requests, (_, i) => i);
+  return {
+    intervalMs,
+    intervals: places.map(i => sumOf(counts, [i], start + i * intervalMs)),
+    whole: sumOf(counts, places, start),
+  };
+}
+
+function sumOf(counts: HistoryCounts, places: readonly number[], start: number): HistoryInterval {
+  const buckets = new Float64Array(BUCKETS);
+  let [requests, failures] = [0, 0];
+  for (const at of places) {
+    requests += counts.requests[at]!;
+    failures += counts.failures[at]!;
+    for (let i = 0; i < BUCKETS; i++) buckets[i]! += counts.buckets[at * BUCKETS + i]!;
+  }
+  const quantile = (part: number): number | null => (requests === 0 ? null : quantileOf(buckets, requests, part));
+  return { start, requests, failures, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) };
 }
 
 class Ring {
@@ -107,28 +170,28 @@ class Ring {
     this.newest = Math.max(this.newest, interval);
   }
 
-  read(interval: number, intervalMs: number): RequestHistory {
+  /** @returns the number of the oldest interval, and copies in the order of time */
+  read(interval: number): {
+    readonly first: number;
+    readonly counts: Pick<HistoryCounts, "requests" | "failures" | "buckets">;
+  } {
     this.#advance(interval);
     const first = interval - this.#size + 1;
-    const start = (i: number): number => performance.timeOrigin + i * intervalMs;
-    const places = Array.from({ length: this.#size }, (_, n) => (((first + n) % this.#size) + this.#size) % this.#size);
-    return {
-      intervalMs,
-      intervals: places.map((at, n) => this.#sum([at], start(first + n))),
-      whole: this.#sum(places, start(first)),
+    const oldest = ((first % this.#size) + this.#size) % this.#size;
+    const ordered = (ring: Uint32Array, width: number): Uint32Array => {
+      const copy = new Uint32Array(ring.length);
+      copy.set(ring.subarray(oldest * width));
+      copy.set(ring.subarray(0, oldest * width), ring.length - oldest * width);
+      return copy;
     };
-  }
-
-  #sum(places: readonly number[], start: number): HistoryInterval {
-    const buckets = new Float64Array(BUCKETS);
-    let [requests, failures] = [0, 0];
-    for (const at of places) {
-      requests += this.#requests[at]!;
-      failures += this.#failures[at]!;
-      for (let i = 0; i < BUCKETS; i++) buckets[i]! += this.#buckets[at * BUCKETS + i]!;
-    }
-    const quantile = (part: number): number | null => (requests === 0 ? null : quantileOf(buckets, requests, part));
-    return { start, requests, failures, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) };
+    return {
+      first,
+      counts: {
+        requests: ordered(this.#requests, 1),
+        failures: ordered(this.#failures, 1),
+        buckets: ordered(this.#buckets, BUCKETS),
+      },
+    };
   }
 }
 

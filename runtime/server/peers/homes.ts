@@ -16,6 +16,8 @@ export interface HomeFacts {
   /** Recorded exchanges are replayed: equal ones in their order. */
   readonly replays: boolean;
   readonly homeBatchers: "none" | "preferred";
+  /** Whether requests to this model are counted now, for a fault that ends after a number of them. */
+  readonly countsFaults?: ((model: string) => boolean) | undefined;
 }
 
 /** The hash of the state that a request shares with others; undefined if there is none. */
@@ -30,6 +32,17 @@ export interface HomeModel {
 
 /** @returns undefined for a model whose requests may run anywhere */
 export function homeKeyOf(model: HomeModel, facts: HomeFacts): HomeKey | undefined {
+  const key = stateKeyOf(model, facts);
+  const { countsFaults } = facts;
+  // The state of a sequence stays where it is.
+  if (!countsFaults || model.config.sequence_batching) return key;
+  return (request, valid) => (countsFaults(model.model) ? COUNTED : key?.(request, valid));
+}
+
+/** A fault may be of several models, so all that it counts have the same home. */
+const COUNTED = 0x66617574;
+
+function stateKeyOf(model: HomeModel, facts: HomeFacts): HomeKey | undefined {
   const { config } = model;
   const own = hashText(`${model.namespace}\0${model.model}\0${model.version}`);
   if (facts.limitsRate && namesResources(config)) return () => LIMITER;
@@ -54,9 +67,10 @@ const namesResources = ({ instance_group }: ModelConfig): boolean =>
 function limitsWaiting({ dynamic_batching, ensemble_scheduling }: ModelConfig, { homeBatchers }: HomeFacts): boolean {
   if ((ensemble_scheduling?.max_inflight_requests ?? 0) > 0) return true;
   if (!dynamic_batching) return false;
-  const { default_queue_policy, priority_queue_policy, priority_levels, preserve_ordering } = dynamic_batching;
-  if (preserve_ordering || priority_levels > 0) return true;
-  if (default_queue_policy?.max_queue_size || Object.keys(priority_queue_policy).length > 0) return true;
+  const { default_queue_policy: policy, priority_queue_policy, priority_levels, preserve_ordering } = dynamic_batching;
+  if (preserve_ordering || priority_levels > 0 || Object.keys(priority_queue_policy).length > 0) return true;
+  if (policy?.max_queue_size || policy?.allow_timeout_override || Number(policy?.default_timeout_microseconds) > 0)
+    return true;
   return homeBatchers === "preferred" && dynamic_batching.preferred_batch_size.length > 0;
 }
 

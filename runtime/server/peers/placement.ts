@@ -5,7 +5,6 @@
 import { requestBegins, requestEnds } from "../../base/in-flight.js";
 import type { InferRequest, InferResponse } from "../contract.js";
 import type { AnswerSink, PlacedVersion, Placement } from "../requests/placement.js";
-import type { ValidRequest } from "../requests/validate.js";
 import { chooseIdle } from "./balance.js";
 import type { ForwardedRequest } from "./codec.js";
 import { ABSENT } from "./forwarded.js";
@@ -30,9 +29,7 @@ export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: W
   const { self, links, load, counts } = workers;
   const keyOf = homeKeyOf(version, facts);
   const own = load.open(version.statistics, version.config.platform === "ensemble");
-  const homeLink = (request: InferRequest, valid: ValidRequest): PeerLink | undefined => {
-    const key = keyOf!(request, valid);
-    if (key === undefined) return undefined;
+  const homeLink = (key: number): PeerLink | undefined => {
     const home = homeOf(key, workers.live);
     return home === self ? undefined : links.get(home);
   };
@@ -54,8 +51,9 @@ export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: W
     isHomed: keyOf !== undefined,
     async execute(request, valid, sink, here) {
       if (request.isForwarded) return runHere(load, own, here, true);
-      if (keyOf) {
-        const link = homeLink(request, valid);
+      const key = keyOf?.(request, valid);
+      if (key !== undefined) {
+        const link = homeLink(key);
         if (!link) return runHere(load, own, here, false);
         counts.homed++;
         const result = await forward(link, request, sink, own.cost);

@@ -1,6 +1,6 @@
 /**
- * The connections that the control process accepts for this worker: a handle → a socket of the port's server. Nothing is read from a connection
- * before the control process can see that it has arrived, so that it can give one that did not to another worker.
+ * The connections that the control process accepts for this worker: a handle → a socket of the port's server. A connection is
+ * read when the control process can see that it has arrived. The control process gives the others to another worker.
  */
 import { type Server, Socket, type SocketConstructorOpts } from "node:net";
 import type { PortCounts } from "./messages.js";

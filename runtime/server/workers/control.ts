@@ -5,6 +5,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { AdminFaults } from "../faults/admin.js";
 import type { CheckedFault } from "../faults/fault.js";
 import type { ActiveFault } from "../faults/fault-set.js";
+import type { ReadableRequests } from "../observe/tracing/recent-requests.js";
 import type { Changes } from "./changes.js";
 import type { Answers } from "./link.js";
 import { mergeIndexes } from "./merge-index.js";
@@ -12,6 +13,7 @@ import { WorkerMetrics } from "./merge-metrics.js";
 import { WorkerStatistics } from "./merge-statistics.js";
 import type { ControlCalls, WorkerCalls } from "./messages.js";
 import type { SharedSettings } from "./settings.js";
+import { sharedRequests } from "./shared-requests.js";
 import type { WorkerProcess } from "./worker-process.js";
 
 /** Without an answer within this time, a worker counts with its last one. */
@@ -79,6 +81,11 @@ export class Control {
       : new RuntimeFault("UNAVAILABLE", "no worker of the server serves; try again");
   }
 
+  /** The last requests of all workers. @param most that are listed */
+  requests(most?: number): ReadableRequests {
+    return sharedRequests((call, argument) => this.#askAll(call, argument), most);
+  }
+
   /** The faults of the server's admin port. @param first id of the first fault that is added */
   faults(first: number): AdminFaults & { check(faults: readonly CheckedFault[]): Promise<void> } {
     let next = first;
@@ -105,14 +112,18 @@ export class Control {
   }
 }
 
-/** Hits add up. */
-function mergeFaults(lists: readonly (readonly ActiveFault[])[]): readonly ActiveFault[] {
+/** Hits of requests add up; each worker has those of loads. A fault that is over in one worker is over in all. */
+export function mergeFaults(lists: readonly (readonly ActiveFault[])[]): readonly ActiveFault[] {
   const merged = new Map<number, ActiveFault>();
   for (const one of lists.flat()) {
-    const known = merged.get(one.id);
-    merged.set(one.id, known ? { ...known, hits: known.hits + one.hits } : one);
+    const known = merged.get(one.id)?.hits ?? 0;
+    const hits = one.fault.failLoad === undefined ? known + one.hits : Math.max(known, one.hits);
+    merged.set(one.id, { ...one, hits });
   }
-  return [...merged.values()].sort((a, b) => a.id - b.id);
+  const isEverywhere = (id: number): boolean => lists.every(list => list.some(one => one.id === id));
+  return [...merged.values()]
+    .filter(({ id, fault }) => fault.times === undefined || isEverywhere(id))
+    .sort((a, b) => a.id - b.id);
 }
 
 type TraceSettings = Readonly<Record<string, string | readonly string[]>>;

@@ -61,6 +61,39 @@ function joined(rule: Rule, a: number | undefined, b: number): number {
 
 const printValue = (value: number): string => (Number.isNaN(value) ? "Nan" : String(value));
 
+/** @param all at least one */
+function addFamilies(all: readonly Family[]): Family {
+  const series = new Map<string, number>();
+  for (const name of inOrder(all.map(family => family.series.keys()))) {
+    let sum: number | undefined;
+    for (const family of all) {
+      const value = family.series.get(name);
+      if (value !== undefined) sum = joined(ruleOf(family, name), sum, value);
+    }
+    series.set(name, sum!);
+  }
+  return { ...all[0]!, series };
+}
+
+/** All names of lists that have the same order, though each may lack some. A series begins with the first request, which one worker had. */
+function inOrder(lists: readonly Iterable<string>[]): readonly string[] {
+  const first = "";
+  const next = new Map<string, string | undefined>([[first, undefined]]);
+  for (const list of lists) {
+    let before = first;
+    for (const name of list) {
+      if (!next.has(name)) {
+        next.set(name, next.get(before));
+        next.set(before, name);
+      }
+      before = name;
+    }
+  }
+  const names: string[] = [];
+  for (let name = next.get(first); name !== undefined; name = next.get(name)) names.push(name);
+  return names;
+}
+
 export class WorkerMetrics {
   readonly #known = new Map<number, ReadonlyMap<string, Family>>();
   /** Sums of workers that have ended, by series. */
@@ -69,15 +102,10 @@ export class WorkerMetrics {
   /** @param answers by worker; without an answer, a worker counts with its last one @param own bytes of the control process */
   merge(living: readonly number[], answers: ReadonlyMap<number, string>, own: number): string {
     for (const [worker, text] of answers) this.#known.set(worker, readFamilies(text));
-    const all = new Map<string, Family>();
-    for (const worker of living)
-      for (const [name, family] of this.#known.get(worker) ?? []) {
-        const merged = all.get(name) ?? { ...family, series: new Map<string, number>() };
-        all.set(name, merged);
-        for (const [series, value] of family.series)
-          merged.series.set(series, joined(ruleOf(family, series), merged.series.get(series), value));
-      }
-    return `${[...all.values()].flatMap(family => this.#print(family, own)).join("\n")}\n`;
+    const texts = living.flatMap(worker => this.#known.get(worker) ?? []);
+    const names = inOrder(texts.map(families => families.keys()));
+    const all = names.map(name => addFamilies(texts.flatMap(families => families.get(name) ?? [])));
+    return `${all.flatMap(family => this.#print(family, own)).join("\n")}\n`;
   }
 
   #print({ name, head, series }: Family, own: number): readonly string[] {

@@ -9,6 +9,8 @@ import type { ActiveFault } from "../faults/fault-set.js";
 import type { Outcome } from "../models/agreement.js";
 import type { IndexEntry } from "../models/model-states.js";
 import type { Override } from "../models/override.js";
+import type { HistoryCounts } from "../observe/request-history.js";
+import type { RecentDetail, RecentRequest, RecentState } from "../observe/tracing/recent-requests.js";
 import type { GivenSettings } from "../observe/tracing/settings.js";
 import type { StagedStatistics } from "../requests/server-calls.js";
 import type { Region } from "../requests/shared-memory.js";
@@ -62,6 +64,11 @@ export interface WorkerCalls {
   /** Refuses faults of models that no repository has. */
   checkFault(fault: CheckedFault): void;
   inventory(argument: undefined): Inventory;
+  recentState(argument: undefined): RecentState | undefined;
+  recentList(argument: undefined): readonly RecentRequest[];
+  recentFind(id: number): RecentDetail | undefined;
+  /** @param model `undefined` for all */
+  recentCounts(model: string | undefined): HistoryCounts | undefined;
   /** Serves, and lets its connections end. */
   leave(argument: undefined): void;
   /** Resolves when all has ended. */
@@ -116,6 +123,8 @@ export type NoteToControl =
   | { readonly note: "outcome"; readonly operation: number; readonly key: string; readonly outcome: Outcome }
   /** Ids of connections that have arrived and are read from now on, and counts of those that have closed, since the last such note. */
   | { readonly note: "connections"; readonly taken: readonly number[]; readonly closed: PortCounts }
+  /** A fault of the server has hit as often as it may. */
+  | { readonly note: "fault-over"; readonly id: number }
   | { readonly note: "beat" }
   | { readonly note: "line"; readonly line: SharedLine };
 

@@ -15,7 +15,7 @@ import { createLogSettings } from "../observe/log-settings.js";
 import { createLog, type ServerLog } from "../observe/server-log.js";
 import { serveMetrics } from "../transport/http/server.js";
 import type { Listener } from "../transport/listen.js";
-import { pinProcess, readAffinity, requireTaskset, workerPlaces, workersFor } from "./affinity.js";
+import { pinProcess, readAffinity, requireTaskset, type WorkerPlace, workerPlaces, workersFor } from "./affinity.js";
 import { type PortName, requireShareable, workersOf } from "./worker-options.js";
 import { WorkerServer } from "./worker-server.js";
 
@@ -44,6 +44,39 @@ export async function serveWithWorkers(
     return serveHere({ ...given, workers: 1 });
   }
   requireShareable(given);
+  const recorded = await recordedRepository(given);
+  const served = recorded ? { ...given, modelRepositories: [recorded.path] } : given;
+  try {
+    const running = await serveAll(served, count, places, count > available ? available : undefined);
+    return { ...running, stop: () => running.stop().finally(() => recorded?.remove()) };
+  } catch (error) {
+    await recorded?.remove();
+    throw error;
+  }
+}
+
+/** The repository of a cassette that is replayed without one: the workers need the same. @throws RuntimeFault */
+async function recordedRepository({
+  replay: options,
+  modelRepositories,
+}: ServeOptions): Promise<{ readonly path: string; remove(): Promise<void> } | undefined> {
+  if (!options || modelRepositories.length > 0) return undefined;
+  const replay = await (await import("../recordings/replay.js")).openReplay(options);
+  let removed: Promise<void> | undefined;
+  const remove = (): Promise<void> => {
+    removed ??= replay.remove();
+    return removed;
+  };
+  return { path: await replay.writeRepository(), remove };
+}
+
+/** @param processors number of them, if there are fewer than workers */
+async function serveAll(
+  given: ServeOptions,
+  count: number,
+  places: readonly WorkerPlace[],
+  processors: number | undefined,
+): Promise<RunningServer> {
   const options = withDefaults({
     ...given,
     ...(given.logFile && { writeLog: logWriter(given.logFile, given.hints ?? false) }),
@@ -55,8 +88,8 @@ export async function serveWithWorkers(
     logSettings: createLogSettings(logState, given.logFile),
   });
   const endpoints = openPorts(() => services(options, server, log), options, log);
-  if (count > available)
-    log.hint("workers", `${count} workers share ${available} processors: more than that take memory and gain nothing`);
+  if (processors !== undefined)
+    log.hint("workers", `${count} workers share ${processors} processors: more than that take memory and gain nothing`);
   try {
     if (options.opensEarly) await endpoints.openEarly();
     await server.start();
@@ -98,6 +131,7 @@ function running(
   return {
     ports: { ...endpoints.opened, ...(faultAdmin && { faultAdmin: faultAdmin.port }) },
     mocked: [],
+    ...(options.recentRequests && { requests: server.control.requests(options.recentRequests.most) }),
     stop: () => {
       stopped ??= stop();
       return stopped;

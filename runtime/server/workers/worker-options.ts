@@ -14,13 +14,11 @@ export type PortName = Exclude<keyof RunningServer["ports"], "faultAdmin" | "met
 /** Options that a process can be sent. */
 export type WorkerOptions = Omit<
   ServeOptions,
-  "clock" | "cpuAffinity" | "middleware" | "onLoaded" | "recentRequests" | "replay" | "workers" | "writeLog"
+  "clock" | "cpuAffinity" | "middleware" | "onLoaded" | "workers" | "writeLog"
 >;
 
 /** Options that mean something in one process alone, and why. */
 const ONE_PROCESS: Readonly<Partial<Record<keyof ServeOptions, string>>> = {
-  replay: "a cassette is replayed in the order of its records (--replay)",
-  recentRequests: "the page shows the requests of one process (--ui)",
   middleware: "middleware is a function",
   clock: "a clock is a function",
   writeLog: "a writer of log lines is a function",
@@ -33,13 +31,10 @@ export function requireShareable(options: ServeOptions): void {
     if (value !== undefined && !(Array.isArray(value) && value.length === 0))
       throw new RuntimeFault("INVALID_ARGUMENT", `${why}, and several workers cannot share it: use --workers 1`);
   }
-  for (const fault of options.faults ?? [])
-    if (typeof fault === "string" ? /,times=/.test(fault) : fault.times !== undefined)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        "a fault with `times` is counted in one process, and several workers cannot share it: use --workers 1, or leave `times` out",
-      );
 }
+
+/** Numbers of recorded requests that one process may give. */
+const IDS = 1e9;
 
 const SEED_MASK = 2n ** 64n - 1n;
 
@@ -57,7 +52,7 @@ export const shareOf = (total: number, index: number, count: number): number =>
 
 const ofAll = (total: number, count: number): number => (Number.isFinite(total) ? Math.floor(total / count) : total);
 
-/** @param serial names the files of a worker that several cannot write together */
+/** @param serial names the files of a worker that several cannot write together, and numbers its requests */
 export function workerOptions(
   given: ServeOptions,
   { index, count, serial }: { readonly index: number; readonly count: number; readonly serial: number },
@@ -67,8 +62,6 @@ export function workerOptions(
     cpuAffinity: _affinity,
     middleware: _middleware,
     onLoaded: _onLoaded,
-    recentRequests: _recent,
-    replay: _replay,
     workers: _workers,
     writeLog: _writeLog,
     ...options
@@ -83,6 +76,7 @@ export function workerOptions(
     ...(localSize !== undefined && {
       cacheConfig: { ...cacheConfig, local: { ...cacheConfig!.local, size: String(ofAll(Number(localSize), count)) } },
     }),
+    ...(options.recentRequests && { recentRequests: { ...options.recentRequests, lastId: serial * IDS } }),
     ...(options.seed !== undefined && { seed: seedOf(options.seed, index) }),
     trace: {
       ...trace,

@@ -158,6 +158,9 @@ export class WorkerServer {
         this.connections.taken(worker, note.taken);
         this.connections.closed(worker, note.closed);
         return;
+      case "fault-over":
+        inBackground(this.#settings.set({ setting: "no-fault", id: note.id }), "ending a fault");
+        return;
       case "outcome":
         this.#changes.outcome(worker, note.operation, note.key, note.outcome);
         return;

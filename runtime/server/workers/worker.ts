@@ -96,6 +96,10 @@ class Worker {
       faults: () => this.#parts().faults?.set.list() ?? [],
       checkFault: fault => this.#parts().faults?.check(fault),
       inventory: () => this.#inventory(),
+      recentState: () => this.#parts().recent?.state(),
+      recentList: () => this.#parts().recent?.list() ?? [],
+      recentFind: id => this.#parts().recent?.find(id),
+      recentCounts: model => this.#parts().recent?.counts(model),
       leave: () => this.#connections.leave(),
       stop: async () => {
         this.#isChanging = true;
@@ -136,6 +140,7 @@ class Worker {
           () => this.#isReady,
         );
       },
+      faultOver: id => void link.note({ note: "fault-over", id }),
       adopt: (port, server, leave) => {
         this.#connections.open(port as PortName, server, leave);
         link.note({ note: "open", port: port as PortName });

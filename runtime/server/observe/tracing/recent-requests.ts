@@ -4,7 +4,13 @@
  * All requests are counted in the history.
  */
 import { stepOfFault } from "../../../engine/schedule/run-stages.js";
-import { createHistory, type HistoryOptions, type HistoryRecorder, type RequestHistory } from "../request-history.js";
+import {
+  createHistory,
+  type HistoryCounts,
+  type HistoryOptions,
+  type HistoryRecorder,
+  type RequestHistory,
+} from "../request-history.js";
 import { type PrintedTensor, printHead } from "./print-head.js";
 import { createTrace, type Moment, type Trace, type TracedStage, type TraceNotes } from "./trace.js";
 
@@ -14,6 +20,8 @@ export interface RecentOptions {
   /** Requests that are noted in a second; the others go by unseen. @default 100 */
   readonly perSecond?: number;
   readonly history?: HistoryOptions;
+  /** Id before that of the first request. @default 0 */
+  readonly lastId?: number;
 }
 
 export interface RecentRequest {
@@ -55,18 +63,38 @@ export interface RecentDetail extends RecentRequest {
   readonly explain?: unknown;
 }
 
-export interface RecentRequests {
+type Later<T> = T | Promise<T>;
+
+/** The last requests of a server, of one process or of several. */
+export interface ReadableRequests {
+  /** The newest first. */
+  list(): Later<readonly RecentRequest[]>;
+  find(id: number): Later<RecentDetail | undefined>;
+  state(): Later<RecentState>;
+  /** @param model all models if undefined @returns undefined for a model that is not recorded */
+  history(model?: string): Later<RequestHistory | undefined>;
+}
+
+export interface RecentState {
+  /** Changes with each request that is recorded. */
+  readonly newest: number;
+  /** Requests that were not recorded, since there were too many at once. */
+  readonly unseen: number;
+}
+
+export interface RecentRequests extends ReadableRequests {
   /** A trace of the request, or notes that count it alone. */
   sample(model: string): TraceNotes;
-  /** The newest first. */
   list(): readonly RecentRequest[];
   find(id: number): RecentDetail | undefined;
+  state(): RecentState;
   /** Id of the newest; 0 for none. */
   readonly newest: number;
   /** Requests that were not recorded, since there were too many at once. */
   readonly unseen: number;
-  /** @param model all models if undefined @returns undefined for a model that is not recorded */
   history(model?: string): RequestHistory | undefined;
+  /** The counts behind `history`. */
+  counts(model?: string): HistoryCounts | undefined;
 }
 
 /** Bytes of each tensor that are kept: 200 elements of the widest type. */
@@ -75,10 +103,11 @@ const HEAD_BYTES = 1600;
 export function createRecentRequests(options: RecentOptions = {}): RecentRequests {
   const { most = 50, perSecond = 100 } = options;
   const ring: Trace[] = [];
-  const history = createHistory(options.history);
+  const history = createHistory({ epochMs: 0, ...options.history });
   // Stamps are on the clock of `performance.now()`, people read another.
   const epochMs = performance.timeOrigin;
-  let [second, inSecond, newest, lastId, unseen] = [0, 0, 0, 0, 0];
+  let { lastId = 0 } = options;
+  let [second, inSecond, newest, unseen] = [0, 0, 0, 0];
   const summary = (trace: Trace): RecentRequest => {
     const began = beganNs(trace);
     return {
@@ -132,7 +161,9 @@ export function createRecentRequests(options: RecentOptions = {}): RecentRequest
         ...(trace.explain !== undefined && { explain: JSON.parse(trace.explain) }),
       };
     },
+    state: () => ({ newest, unseen }),
     history: model => history.read(model),
+    counts: model => history.counts(model),
     get newest() {
       return newest;
     },

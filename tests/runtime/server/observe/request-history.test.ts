@@ -1,7 +1,7 @@
 // The counts behind the page's charts: exact numbers of requests, quantiles within a few percent, and memory that requests and models cannot grow.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createHistory } from "#runtime/server/observe/request-history.js";
+import { addCounts, createHistory, printHistory } from "#runtime/server/observe/request-history.js";
 
 const OPTIONS = { intervalMs: 1000, intervals: 10, models: 3 };
 
@@ -73,4 +73,31 @@ test("durations that no clock gives do no harm", () => {
   const { whole } = history.read("m", 1000)!;
   expect(whole.requests).toBe(4);
   expect(Number.isFinite(whole.p99)).toBe(true);
+});
+
+test("counts of several processes add up interval by interval, and are those of one that had all requests", () => {
+  const request = fc.record({
+    process: fc.nat({ max: 2 }),
+    at: fc.integer({ min: 100_000, max: 112_000 }),
+    ms: fc.double({ min: 0.02, max: 5000, noNaN: true }),
+    failed: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(request, { maxLength: 60 }),
+      fc.array(fc.nat({ max: 900 }), { minLength: 3, maxLength: 3 }),
+      (all, late) => {
+        const histories = [0, 1, 2].map(() => createHistory({ ...OPTIONS, epochMs: 0 }));
+        const whole = createHistory({ ...OPTIONS, epochMs: 0 });
+        for (const { process, at, ms, failed } of all.toSorted((a, b) => a.at - b.at)) {
+          histories[process]!.add("m", ms, failed, at);
+          whole.add("m", ms, failed, at);
+        }
+        // The processes answer one after the other.
+        const last = 112_000 + Math.max(...late);
+        const merged = printHistory(addCounts(histories.map((one, i) => one.counts(undefined, 112_000 + late[i]!)!)));
+        expect(merged).toEqual(whole.read(undefined, last));
+      },
+    ),
+  );
 });

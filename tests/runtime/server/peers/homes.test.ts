@@ -77,6 +77,8 @@ describe("requests with a home", () => {
   test.each([
     ['instance_group [ { count: 1 rate_limiter { resources [ { name: "R" count: 1 } ] } } ]', { limitsRate: true }],
     ["dynamic_batching { default_queue_policy { max_queue_size: 3 } }", {}],
+    ["dynamic_batching { default_queue_policy { default_timeout_microseconds: 3 } }", {}],
+    ["dynamic_batching { default_queue_policy { allow_timeout_override: true } }", {}],
     ["dynamic_batching { priority_levels: 2 default_priority_level: 1 }", {}],
     ["dynamic_batching { preserve_ordering: true }", {}],
     ["ensemble_scheduling { max_inflight_requests: 2 }", {}],
@@ -95,6 +97,23 @@ describe("requests with a home", () => {
     "ensemble_scheduling { }",
   ])("none of a model with %j", config => {
     expect(keyOf(config)).toBeUndefined();
+  });
+
+  test("all models that a fault counts have one home together, until it is over; sequences keep theirs", () => {
+    let isOn = true;
+    const facts = { caches: true, countsFaults: (model: string) => isOn && model !== "other" };
+    const of = (config: string, model: string, data = [1]) => keyOf(config, facts, model)!(request(), valid(data));
+    const cached = "response_cache { enable: true }";
+    const home = of("", "one");
+    expect(home).toBeDefined();
+    expect([of("", "two"), of(cached, "one"), of(cached, "one", [2])]).toEqual([home, home, home]);
+    expect(of("", "other")).toBeUndefined();
+    const sequence = request([["sequence_id", 5n]]);
+    const direct = "sequence_batching { direct { } }";
+    expect(keyOf(direct, facts)!(sequence, valid([1]))).toBe(keyOf(direct)!(sequence, valid([1])));
+    isOn = false;
+    expect(of("", "one")).toBeUndefined();
+    expect(of(cached, "one")).not.toBe(of(cached, "one", [2]));
   });
 
   test("models that name a resource have one home together", () => {

@@ -12,7 +12,7 @@ import {
   recordSuccess,
 } from "#runtime/server/observe/statistics.js";
 import type { StagedStatistics } from "#runtime/server/requests/server-calls.js";
-import { mergeTraceSettings } from "#runtime/server/workers/control.js";
+import { mergeFaults, mergeTraceSettings } from "#runtime/server/workers/control.js";
 import { mergeIndexes } from "#runtime/server/workers/merge-index.js";
 import { WorkerMetrics } from "#runtime/server/workers/merge-metrics.js";
 import { WorkerStatistics } from "#runtime/server/workers/merge-statistics.js";
@@ -196,4 +196,45 @@ test("a line of several workers is printed once, as often as one of them has it"
   once.take(1, line("alone in the server"));
   once.take(1, line("alone in the server"));
   expect(lines).toHaveLength(6);
+});
+
+test("hits of requests add up, loads count once, and a fault that is over in one worker is over", () => {
+  const error = { model: "m", error: { code: "INTERNAL" as const } };
+  const load = { model: "m", failLoad: true as const };
+  const merged = mergeFaults([
+    [
+      { id: 2, fault: load, hits: 3 },
+      { id: 1, fault: error, hits: 3 },
+      { id: 3, fault: { ...error, times: 5 }, hits: 4 },
+      { id: 4, fault: { ...error, times: 5 }, hits: 0 },
+    ],
+    [
+      { id: 1, fault: error, hits: 4 },
+      { id: 2, fault: load, hits: 3 },
+      { id: 3, fault: { ...error, times: 5 }, hits: 0 },
+    ],
+  ]);
+  expect(merged.map(({ id, hits }) => [id, hits])).toEqual([
+    [1, 7],
+    [2, 3],
+    [3, 4],
+  ]);
+});
+
+test("series of one worker alone have the place that they have in its text", () => {
+  const text = (models: string): string =>
+    `# HELP nv_a A\n# TYPE nv_a counter\n${[...models].map(model => `nv_a{model="${model}"} 1\n`).join("")}`;
+  const metrics = new WorkerMetrics();
+  const merged = metrics.merge(
+    [1, 2, 3],
+    new Map([
+      [1, text("bd")],
+      [2, text("abcd")],
+      [3, text("de")],
+    ]),
+    0,
+  );
+  expect([...merged.matchAll(/model="(.)"\} (\d)/g)].map(([, model, count]) => `${model}${count}`)).toEqual([
+    ...["a1", "b2", "c1", "d3", "e1"],
+  ]);
 });

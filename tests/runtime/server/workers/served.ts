@@ -37,7 +37,7 @@ const PORTS = {
 
 /** @throws Error with its log if it ends before its ports are known */
 export async function serveWorkers(
-  repository: string,
+  repository: string | undefined,
   workers: number | "auto",
   flags: readonly string[] = [],
   onStart: (child: ChildProcess) => void = () => {},
@@ -45,7 +45,8 @@ export async function serveWorkers(
   const child = spawn(
     process.execPath,
     [
-      ...[MERLON, "serve", "--model-repository", repository, "--workers", String(workers)],
+      ...[MERLON, "serve", ...(repository === undefined ? [] : ["--model-repository", repository])],
+      ...["--workers", String(workers)],
       ...["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0", ...flags],
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
