@@ -14,7 +14,7 @@ export interface HistoryOptions {
   readonly epochMs?: number;
 }
 
-/** What is counted in a window, as it can be added to that of another process. */
+/** The counts of a window; those of several processes can be added. */
 export interface HistoryCounts {
   readonly intervalMs: number;
   /** Unix milliseconds of the first interval. */

@@ -10,7 +10,7 @@ import { complete } from "#triton-protos/complete-message.js";
 import { repository } from "../support.js";
 import { call, GOOD, INFER, serveWorkers, until, workersOf } from "./served.js";
 
-test("a fault with `times` hits so many requests, whichever workers have their connections", async () => {
+test("a fault with `times` hits that number of requests, over connections to both workers", async () => {
   const flags = ["--fault", "echo_int32:error=UNAVAILABLE,times=3", "--fault-admin-port", "0"];
   const served = await serveWorkers(repository(["echo_int32"]), 2, flags);
   const send = async (count: number): Promise<number> => {
@@ -88,7 +88,7 @@ test("the page shows the requests of all workers, each with its stages, and thei
   expect((await get("/history?model=echo_int32")).whole.requests).toBe(6);
   expect((await call(page, "GET", "/history?model=none")).status).toBe(404);
   expect((await call(page, "GET", "/requests/999999999999")).status).toBe(404);
-  // The page goes on when a worker ends.
+  // The page works after the end of a worker.
   const [victim] = workersOf(served);
   process.kill(victim!, "SIGKILL");
   await until("another has its place", () => served.log().includes(" serves"));
