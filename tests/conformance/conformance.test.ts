@@ -26,14 +26,7 @@ describe("protocol", () => {
 });
 
 /** `npm run conformance -- --workers 2` has all groups. */
-const WITH_WORKERS = [
-  "grpc-sequence",
-  "grpc-batching",
-  "grpc-statistics",
-  "grpc-control",
-  "http-statistics",
-  "metrics-main",
-];
+const WITH_WORKERS = ["grpc-sequence", "grpc-statistics", "grpc-control", "http-statistics", "metrics-main"];
 
 describe("protocol, with two workers", () => {
   const known = readKnown(2);
