@@ -1,6 +1,7 @@
 /** `merlon check FILES`: finds mistakes without writing anything. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { Command, Option } from "commander";
 import { isMerlonFile, PROGRAM_FILES } from "../compiler/1-rewrite/file-form.js";
 import type { DiagnosticFormat } from "../compiler/index.js";
@@ -16,7 +17,7 @@ interface Options {
 export const checkCommand = (): Command =>
   new Command("check")
     .description("find mistakes in ensembles and workflows: columns, dtypes, artefacts")
-    .argument("<files...>", PROGRAM_FILES)
+    .argument("<files...>", `${PROGRAM_FILES}, or folders of them`)
     .addOption(
       new Option("--format <format>", "output format: pretty, json or github (GitHub annotations)")
         .choices(["pretty", "json", "github"])
@@ -29,6 +30,7 @@ export const checkCommand = (): Command =>
       `
 Examples:
   $ merlon check examples/shop/*.ensemble.ts
+  $ merlon check examples/shop
   $ merlon check --watch recommend.ensemble.ts
   $ merlon check --fix recommend.ensemble.ts
   $ merlon check --format github *.ensemble.ts *.workflow.ts
@@ -36,7 +38,8 @@ Examples:
 --fix makes the corrections that a message names exactly, where it names one alone, and shows what remains.
 Exit status: 0 when nothing is wrong, 1 otherwise; --watch ends with 0.`,
     )
-    .action(async (files: string[], { format, watch, fix = false }: Options) => {
+    .action(async (named: string[], { format, watch, fix = false }: Options) => {
+      const files = named.flatMap(programsOf);
       if (!watch) {
         await checkOnce(files, format, fix);
         return;
@@ -44,6 +47,14 @@ Exit status: 0 when nothing is wrong, 1 otherwise; --watch ends with 0.`,
       const { watchFiles } = await import("./watch.js");
       await watchFiles("check", () => checkOnce(files, format));
     });
+
+/** A folder means the programs in it. */
+function programsOf(path: string): readonly string[] {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
+  const programs = readdirSync(path).filter(isMerlonFile).sort();
+  // An empty folder's finding names it.
+  return programs.length === 0 ? [path] : programs.map(name => join(path, name));
+}
 
 async function checkOnce(files: readonly string[], format: DiagnosticFormat, fix = false): Promise<Round> {
   const { compile, formatDiagnostics, rewrite } = await import("../compiler/index.js");

@@ -101,11 +101,19 @@ type Advice = (config: ProjectConfig) => string | undefined;
 /** Editors show these errors too. */
 export const editorSettings: Advice = config => brokenAdvice(config) ?? moduleAdvice(config) ?? typesAdvice(config);
 
-/** One sentence for each setting without which `tsc` reports errors in files that use Merlon's client or test kit. */
-export function tscSettings(config: ProjectConfig): string[] {
+/** About `await` and `await using` at the top of a file that is no module. */
+const ABOUT_MODULES = ["TS1309", "TS1378", "TS2853", "TS2854"];
+
+/**
+ * One sentence for each setting without which `tsc` reports errors in files that use Merlon's client or test kit.
+ *
+ * @param errors numbers of the errors that it reported
+ */
+export function tscSettings(config: ProjectConfig, errors: ReadonlySet<string>): string[] {
   const broken = brokenAdvice(config);
   if (broken !== undefined) return [broken];
-  return [moduleAdvice, typesAdvice].flatMap(advice => advice(config) ?? []);
+  const isAboutModules = ABOUT_MODULES.some(error => errors.has(error));
+  return (isAboutModules ? [moduleAdvice, typesAdvice] : [typesAdvice]).flatMap(advice => advice(config) ?? []);
 }
 
 export const brokenAdvice: Advice = ({ broken }) =>

@@ -1,6 +1,7 @@
 /**
  * A server as a process: starts it, ends it on SIGTERM or SIGINT, and answers with Triton's exit codes.
  */
+import type { LoadFault } from "../runtime/server/lifecycle/first-load.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
 
 const LABELS: Readonly<Record<string, string>> = {
@@ -14,6 +15,24 @@ const SIGNALS = [
   ["SIGINT", 2],
   ["SIGTERM", 15],
 ] as const;
+
+interface Failed extends Error {
+  readonly code?: string;
+  readonly hint?: string;
+  readonly failures?: LoadFault["failures"];
+}
+
+/** Failed versions that are listed after the error. */
+const MOST_LISTED = 20;
+
+function listOf(failures: LoadFault["failures"]): string {
+  const lines = failures.slice(0, MOST_LISTED).map(({ name, version, reason = "" }) => {
+    const [first] = reason.split("\n");
+    return `  ${name}${version === undefined ? "" : ` version ${version}`}: ${first}\n`;
+  });
+  const more = failures.length - lines.length;
+  return lines.join("") + (more > 0 ? `  and ${more} more; the log above has them all.\n` : "");
+}
 
 /**
  * @param advise whether an error may say more than Triton's line does
@@ -62,10 +81,11 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
     running = serve({ ...options, onLoaded });
     return await running;
   } catch (error) {
-    const { name, code, message, hint } = error as Error & { code?: string; hint?: string };
+    const { name, code, message, hint, failures } = error as Failed;
     if (name === "ListenError") {
       if (advise && hint) process.stderr.write(`${hint}\n`);
     } else process.stderr.write(`error: creating server: ${LABELS[code ?? ""] ?? "Internal"} - ${message}\n`);
+    if (advise && failures) process.stderr.write(listOf(failures));
     process.exit(1);
   }
 }

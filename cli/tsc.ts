@@ -49,12 +49,16 @@ function projectFolder(words: readonly string[]): string {
   return named.endsWith(".json") ? dirname(resolve(named)) : resolve(named);
 }
 
-/** Settings of the project's tsconfig.json that explain errors. */
-function adviceOnSettings(words: readonly string[]): readonly string[] {
+/** Settings of the project's tsconfig.json that explain errors of these numbers. */
+function adviceOnSettings(words: readonly string[], errors: ReadonlySet<string>): readonly string[] {
   const named = namedProject(words);
   const file = named?.endsWith(".json") ? resolve(named) : findConfig(projectFolder(words));
-  return file === undefined ? [] : tscSettings(readProjectConfig(file));
+  return file === undefined ? [] : tscSettings(readProjectConfig(file), errors);
 }
+
+/** Numbers of TypeScript's errors. */
+const errorsIn = (output: string): ReadonlySet<string> =>
+  new Set([...output.replace(ESCAPES, "").matchAll(/\berror (TS\d+):/g)].map(([, number]) => number!));
 
 const say = (advice: string): void => void process.stderr.write(`note: ${advice}\n`);
 
@@ -68,8 +72,14 @@ async function runThroughVolar({ folder }: ProjectTypeScript, words: readonly st
   ]);
   const tsc = join(folder, "lib", "tsc.js");
   process.argv = [process.argv[0]!, tsc, ...words];
+  const errors = new Set<string>();
+  const write = process.stdout.write.bind(process.stdout) as (...all: unknown[]) => boolean;
+  process.stdout.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
+    for (const error of errorsIn(String(chunk))) errors.add(error);
+    return write(chunk, ...rest);
+  };
   process.on("exit", code => {
-    if (code !== 0) adviceOnSettings(words).forEach(say);
+    if (code !== 0) adviceOnSettings(words, errors).forEach(say);
   });
   run(tsc, [FOREIGN], () => [languagePlugin(findEnvironment, { linesOfAuthor: true })]);
 }
@@ -98,7 +108,7 @@ async function runNative({ folder, teach }: ProjectTypeScript, words: readonly s
   });
   if (code === 0) return code;
   const advice = adviceOn(said.replace(ESCAPES, ""));
-  (advice === undefined ? adviceOnSettings(words) : [advice]).forEach(say);
+  (advice === undefined ? adviceOnSettings(words, errorsIn(said)) : [advice]).forEach(say);
   return code;
 }
 

@@ -349,6 +349,8 @@ function optionsAt(types: Types, record: ts.ObjectLiteralExpression | undefined)
 function unknownName(name: string, { types, file, start }: Place): Message {
   const ours = meantExport(name);
   if (ours === name) return { ...messages.typeNotImported({ name }), replacements: [{ imported: name }] };
+  if (ours?.toLowerCase() === name.toLowerCase() && isImported(file, ours))
+    return messages.typeUnknownName({ name, suggestion: new Suggestion(name, [ours]) });
   if (ours) return messages.typeUnknownImport({ name, suggestion: new Suggestion(name, [ours]), example: ours });
   if (isDType(name))
     return {
@@ -365,6 +367,15 @@ function unknownName(name: string, { types, file, start }: Place): Message {
     };
   return messages.typeUnknownName({ name, suggestion: suggest(name, [...visible, ...EXPORTS]) });
 }
+
+const isImported = (file: ts.SourceFile, name: string): boolean =>
+  file.statements.some(
+    statement =>
+      ts.isImportDeclaration(statement) &&
+      statement.importClause?.namedBindings !== undefined &&
+      ts.isNamedImports(statement.importClause.namedBindings) &&
+      statement.importClause.namedBindings.elements.some(element => element.name.text === name),
+  );
 
 /** Whether a text belongs in the place of a name: a column in brackets, and a path or a column that an operator takes first. */
 function isTextPlace(types: Types, node: ts.Node): boolean {

@@ -144,7 +144,7 @@ export function artefactReader(folder: string): ArtefactReader {
   const read = (kind: keyof typeof KINDS, path: string): Read<unknown> => {
     const { what, read, make } = KINDS[kind];
     const resolved = resolve(folder, path);
-    const way = make.replace("%path%", path);
+    const way = kind === "workflow" && isMerlonFile(path) ? fitOf(path) : make.replace("%path%", path);
     used.add(resolved);
     const project = projectOf(folder);
     if (project !== undefined && !isInside(project, resolved))
@@ -225,6 +225,9 @@ const FILES: Partial<Record<keyof typeof KINDS, RegExp>> = {
 /** Kinds of a folder, and the file that identifies it. */
 const FOLDERS: Partial<Record<keyof typeof KINDS, string>> = { feast: "feature_store.yaml", workflow: "workflow.json" };
 
+const fitOf = (program: string): string =>
+  `Fit the program, and name the folder that the fit writes: \`merlon fit ${program} --data 'data/*.parquet' --out FOLDER\`.`;
+
 /** A folder in place of a file in it, a file in place of its folder, or a program in place of what its fit wrote. */
 function pathMistake(kind: keyof typeof KINDS, what: string, path: string, resolved: string): Message | undefined {
   const isFolder = statSync(resolved).isDirectory();
@@ -248,11 +251,7 @@ function pathMistake(kind: keyof typeof KINDS, what: string, path: string, resol
   if (!marker || isFolder) return undefined;
   const reason = `this is a file; a ${what.slice("The ".length)} is a folder`;
   if (basename(path) === marker) return fault(reason, `Name its folder: \`${dirname(path)}\`.`, [dirname(path)]);
-  if (kind === "workflow" && isMerlonFile(path))
-    return fault(
-      reason,
-      `Fit the program, and name the folder that the fit writes: \`merlon fit ${path} --data 'data/*.parquet' --out FOLDER\`.`,
-    );
+  if (kind === "workflow" && isMerlonFile(path)) return fault(reason, fitOf(path));
   return fault(reason, `Name the folder with its \`${marker}\` (the path is relative to this file).`);
 }
 

@@ -1,6 +1,6 @@
 // `merlon check` and `merlon build` as commands: the forms of their findings, and --watch from its first round to a clean end.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -24,6 +24,20 @@ const merlon = (...args: string[]) => spawnSync(process.execPath, [MERLON, ...ar
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 const workflow = (column: string) =>
   `import { clip, source, workflow } from "merlon";\nconst e = source({ price: "float32" });\nexport default workflow("w", e["${column}"] >> clip({ min: 0 }));\n`;
+
+test("a folder means the programs in it; one without any is named", () => {
+  write("b.workflow.ts", workflow("price"));
+  write("a.workflow.ts", workflow("prise"));
+  write("notes.ts", "export {};\n");
+  const { status, stdout, stderr } = merlon("check", folder);
+  expect(status).toBe(1);
+  expect(stdout).toBe(`✔ ${join(folder, "b.workflow.ts")}: workflow w, 1 step, price → price\n`);
+  expect(stderr).toContain("a.workflow.ts:3:");
+  expect(stderr).toContain("Did you mean `price`?");
+  const empty = join(folder, "empty");
+  mkdirSync(empty);
+  expect(merlon("check", empty)).toMatchObject({ status: 1, stderr: expect.stringContaining("it is a folder") });
+});
 
 describe("check --format", () => {
   test("json: one document on stdout, ranges that cut the operand out of the file", () => {

@@ -29,6 +29,14 @@ const EXPORT = 'export default workflow("ranking", ids + brand + price)';
 
 const WORKFLOW = of("ranking.workflow.ts", [
   ["a misspelt column", '["price"] >>', '["prise"] >>', "schema/column-missing", "Did you mean `price`?", "fixed"],
+  [
+    "an operator in small letters",
+    ">> hashBucket(",
+    ">> hashbucket(",
+    "type/unknown-name",
+    "Did you mean `hashBucket`?",
+    "fixed",
+  ],
   ["two letters swapped", '["brand"] >>', '["barnd"] >>', "schema/column-missing", "Did you mean `brand`?", "fixed"],
   ["a column as a property", '["brand"] >>', "events.brand >>", "type/column-as-property", 'Write `events["brand"]`'],
   [

@@ -6,6 +6,7 @@ import { RuntimeFault, STATUS } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import { chooseCache } from "../cache/choose-cache.js";
 import type { ResponseCache } from "../cache/local-cache.js";
+import { type IndexEntry, UNLOADED } from "../models/model-states.js";
 import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { OpenOptions } from "./server-options.js";
@@ -40,6 +41,14 @@ export async function requireGood(
   }
 }
 
+/** The models that failed end the start. */
+export class LoadFault extends RuntimeFault {
+  /** @param failures of each version that did not load its name, its number and the reason */
+  constructor(readonly failures: readonly IndexEntry[]) {
+    super("INTERNAL", "failed to load all models");
+  }
+}
+
 /** @throws RuntimeFault when a model fails and that is to end the server */
 export async function loadFirst(
   registry: Registry,
@@ -63,7 +72,7 @@ export async function loadFirst(
   if (good) return;
   if (!mixed && !options.exitOnError) return log.error("tritonserver", "Internal: failed to load all models");
   await stopModels(registry, options.exitTimeoutSeconds * 1000, log);
-  if (!mixed) throw new RuntimeFault("INTERNAL", "failed to load all models");
+  if (!mixed) throw new LoadFault(entries.filter(({ reason }) => reason !== undefined && reason !== UNLOADED));
   throw new RuntimeFault(
     "INVALID_ARGUMENT",
     "Wildcard model name '*' must be the ONLY startup model if specified at all.",
