@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { defineConfig, type Plugin } from "vitest/config";
 import { ENTRIES, FOLDERS, isProduct, ROOT } from "./tests/run/graph.mjs";
+import { LongFirst } from "./tests/run/long-first.js";
 
 // Suites that call ONNX Runtime by themselves would report to its maker too. Its thread has ended processes, through one database in the
 // home folder.
@@ -44,6 +45,8 @@ export default defineConfig({
     exclude: ["tests/bench/**", "node_modules/**"],
     globalSetup: ["tests/run/temporary-folder.ts", "tests/run/provide.ts"],
     setupFiles: ["tests/run/guard.ts", "tests/run/left-behind.ts", "tests/run/folder-of-file.ts"],
+    // A random order has a sequencer of vitest's.
+    ...(process.argv.some(word => word.startsWith("--sequence.")) ? {} : { sequence: { sequencer: LongFirst } }),
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -90,16 +90,30 @@ export const NEEDS = {
   java: () => ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava),
 };
 
+/** These download for minutes, and hardly compute: tests that need none of them run meanwhile. */
+const DOWNLOADED = new Set(["python", "lab", "pythons", "typescripts", "site"]);
+
+/** @returns whether a file with these needs waits for downloads */
+export const isLate = needs => needs.some(name => DOWNLOADED.has(name));
+
 /**
- * Sets up all of them together: packages of Python are downloaded while the tree is compiled. Set-ups with apt or a compiler are
- * synchronous, so that two of them never run at once.
+ * Starts the set-ups together: packages are downloaded while the tree is compiled. Set-ups with apt or a compiler are synchronous, so that two of
+ * them never run at once.
  * @param needs names
- * @returns the environment of the tests
+ * @returns `{ early, all }`: the environment of tests for which `isLate` is false, and that of all tests
  */
-export async function setUpNeeds(needs) {
+export function startNeeds(needs) {
   const due = Object.entries(NEEDS).filter(([name]) => needs.has(name));
-  return Object.assign({}, ...(await Promise.all(due.map(([, ensure]) => ensure()))));
+  const started = due.map(([name, ensure]) => [name, ensure()]);
+  const environmentOf = async chosen => Object.assign({}, ...(await Promise.all(chosen.map(([, ready]) => ready))));
+  const [early, all] = [environmentOf(started.filter(([name]) => !DOWNLOADED.has(name))), environmentOf(started)];
+  // Its fault may be that of `early`, which is awaited first.
+  all.catch(() => {});
+  return { early, all };
 }
+
+/** `startNeeds`, awaited whole. */
+export const setUpNeeds = needs => startNeeds(needs).all;
 
 /** Paths of the test files, relative to the tree, sorted: those that vitest.config.ts includes. */
 export function testFiles() {

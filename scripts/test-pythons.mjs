@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { once, ROOT, run, step } from "./setup.mjs";
+import { once, ROOT, run, runBeside, step } from "./setup.mjs";
 
 const RELEASES = ["3.10", "3.11", "3.12", "3.13"];
 
@@ -38,10 +38,10 @@ async function environmentOf(release) {
   try {
     if (!existsSync(python)) rmSync(join(ROOT, ".cache", "setup", `test-python-${release}`), { force: true });
     await once(`test-python-${release}`, key, () =>
-      step(`Installing numpy for Python ${release}`, () => {
+      step(`Installing numpy for Python ${release}`, async () => {
         rmSync(folder, { recursive: true, force: true });
         run(interpreter, ["-m", "venv", folder]);
-        run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "numpy"]);
+        await runBeside(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "numpy"]);
       }),
     );
     return { python };

@@ -8,7 +8,7 @@ import { needsReader } from "../tests/run/graph.mjs";
 import { ordinaryUser } from "./ordinary-user.mjs";
 import { ensurePackages, ROOT } from "./setup.mjs";
 import { shuffled } from "./shuffled.mjs";
-import { setUpNeeds, testFiles } from "./test-needs.mjs";
+import { isLate, startNeeds, testFiles } from "./test-needs.mjs";
 
 const WALLS = "tests/walls";
 const SCORECARD = join(ROOT, "tests", "scorecard", "main.mjs");
@@ -90,45 +90,76 @@ function choose(words) {
   return { files, options: shuffled(options), isWhole: words.every(word => word.startsWith("--shuffle")) };
 }
 
-try {
+/** Counts of the whole run. */
+const tally = { passed: 0, failures: 0, skipped: 0 };
+const count = (passed, failures, skipped = 0) => {
+  tally.passed += passed;
+  tally.failures += failures;
+  tally.skipped += skipped;
+};
+const countGate = async (name, args) => ((await gate(name, args)) ? count(1, 0) : count(0, 1));
+
+/**
+ * Runs the tests that need no download while the others' packages are downloaded. All run together if these are there, or in a random order.
+ * @param suite `(files, environment)` → when they have run
+ */
+async function runInRounds(files, { isShuffled, isLateFile, started, suite }) {
+  const all = started.all.then(() => true);
+  const areHere = isShuffled ? all : Promise.race([all, new Promise(done => setImmediate(done, false))]);
+  if (await areHere) return suite(files, await started.all);
+  const [early, late] = [files.filter(file => !isLateFile(file)), files.filter(isLateFile)];
+  if (early.length > 0) await suite(early, await started.early);
+  if (late.length > 0) await suite(late, await started.all);
+}
+
+async function main() {
   await ensurePackages();
   const { files, options, isWhole } = choose(process.argv.slice(2));
   const read = needsReader();
-  const needs = new Set(files.flatMap(file => read(join(ROOT, file))));
+  const needsOf = file => read(join(ROOT, file));
+  const needs = new Set(files.flatMap(needsOf));
   if (!isWhole)
     process.stdout.write(
       `${files.length} test file${files.length === 1 ? "" : "s"}; needs ${[...needs].join(", ") || "nothing but the packages"}\n`,
     );
-  const env = { ...(await setUpNeeds(needs)), MERLON_SET_UP: "before" };
+  const started = startNeeds(needs);
+  await started.early;
+  if (isWhole) {
+    await countGate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]);
+    await countGate("oxlint: promises that nobody waits for", [bin("oxlint/bin/oxlint"), "--type-aware"]);
+    await countGate("tstyche: types and their sentences", [bin("tstyche/dist/bin.js")]);
+  }
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
-  rmSync(report, { force: true });
-  const gates = isWhole
-    ? [
-        await gate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]),
-        await gate("oxlint: promises that nobody waits for", [bin("oxlint/bin/oxlint"), "--type-aware"]),
-        await gate("tstyche: types and their sentences", [bin("tstyche/dist/bin.js")]),
-      ]
-    : [];
+  const results = [];
+  const suite = run => async (chosen, env) => {
+    rmSync(report, { force: true });
+    const { passed, failures, skipped, files } = await run(chosen, { ...env, MERLON_SET_UP: "before" });
+    count(passed, failures, skipped);
+    results.push(...files);
+  };
   const walls = files.filter(file => file.startsWith(`${WALLS}/`));
   const others = files.filter(file => !file.startsWith(`${WALLS}/`));
-  const suites = [];
-  if (others.length > 0)
-    suites.push(await runSuite(show, report, [...(isWhole ? ["--exclude", `${WALLS}/**`] : others), ...options], env));
-  if (walls.length > 0) suites.push(await asOrdinaryUser([...(isWhole ? [] : walls), ...options], env));
-  if (isWhole) {
-    writeFileSync(report, JSON.stringify({ testResults: suites.flatMap(({ files }) => files) }));
-    gates.push(await gate("scorecard: quick tier", [SCORECARD, "--report", report]));
-  }
-  const sum = key => suites.reduce((total, suite) => total + suite[key], 0);
-  const failures = sum("failures") + gates.filter(ok => !ok).length;
-  const skipped = sum("skipped");
-  process.stdout.write(
-    `\n${sum("passed") + gates.filter(Boolean).length} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`,
-  );
-  process.exitCode = failures === 0 ? 0 : 1;
+  // Whole paths: vitest takes a part of one, which other files may have too.
+  const pathsOf = chosen => chosen.map(file => join(ROOT, file));
+  await runInRounds(others, {
+    isShuffled: options.some(option => option.startsWith("--sequence.shuffle")),
+    isLateFile: file => isLate(needsOf(file)),
+    started,
+    suite: suite((chosen, env) => runSuite(show, report, [...pathsOf(chosen), ...options], env)),
+  });
+  if (walls.length > 0)
+    await suite((chosen, env) => asOrdinaryUser([...pathsOf(chosen), ...options], env))(walls, await started.all);
+  writeFileSync(report, JSON.stringify({ testResults: results }));
+  if (isWhole) await countGate("scorecard: quick tier", [SCORECARD, "--report", report]);
+}
+
+try {
+  await main();
 } catch (error) {
   process.stderr.write(`\nnpm test stopped: ${error.message}\n`);
-  process.stdout.write("\n0 passed, 1 failed\n");
-  process.exitCode = 1;
+  count(0, 1);
 }
+const { passed, failures, skipped } = tally;
+process.stdout.write(`\n${passed} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`);
+process.exitCode = failures === 0 ? 0 : 1;

@@ -7,8 +7,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { watchFaults } from "#runtime/base/in-background.js";
 
-process.env.TMPDIR = mkdtempSync(join(tmpdir(), "file-"));
-watchFaults((fault, doing) => {
+/** Files that share a process have the folder of the run in common, and one watch. */
+interface OfProcess {
+  readonly folder: string;
+  endWatch?: () => void;
+}
+const OF_PROCESS = Symbol.for("merlon tests: the folder of the run");
+const inProcess = globalThis as { [OF_PROCESS]?: OfProcess };
+inProcess[OF_PROCESS] ??= { folder: tmpdir() };
+const ofProcess = inProcess[OF_PROCESS];
+
+process.env.TMPDIR = mkdtempSync(join(ofProcess.folder, "file-"));
+ofProcess.endWatch?.();
+ofProcess.endWatch = watchFaults((fault, doing) => {
   setImmediate(() => {
     throw new Error(`${doing} failed`, { cause: fault });
   });

@@ -27,8 +27,18 @@ const NATIVE = ["build", "node_modules/faiss-node"].map(path => join(ROOT, path)
 const SITE = join(ROOT, ".cache", "docs") + sep;
 const SCRIPTS = join(ROOT, "tests") + sep;
 
-const file = relative(ROOT, expect.getState().testPath!);
-const declared = new Set(inject("needs")[file]);
+/** The test file that runs, with its declared needs. Files that share a process share the checks, which are put in place once. */
+interface Running {
+  file: string;
+  declared: ReadonlySet<string>;
+}
+const RUNNING = Symbol.for("merlon tests: the running file");
+const inProcess = globalThis as { [RUNNING]?: Running };
+const isFirst = inProcess[RUNNING] === undefined;
+inProcess[RUNNING] ??= { file: "", declared: new Set() };
+const running = inProcess[RUNNING];
+running.file = relative(ROOT, expect.getState().testPath!);
+running.declared = new Set(inject("needs")[running.file]);
 
 /** @returns needs of a command line, each with the word that shows it */
 function* needsOf(words: readonly unknown[]): Generator<readonly [need: string, word: string]> {
@@ -49,6 +59,7 @@ function* needsOf(words: readonly unknown[]): Generator<readonly [need: string, 
 }
 
 function check(words: readonly unknown[]): void {
+  const { file, declared } = running;
   for (const [need, word] of needsOf(words))
     if (!declared.has(need))
       throw new Error(
@@ -59,32 +70,36 @@ function check(words: readonly unknown[]): void {
 interface Spawned {
   spawn(this: ChildProcess, options: { file: string; args?: readonly string[] }): unknown;
 }
-const prototype = ChildProcess.prototype as unknown as Spawned;
-const { spawn } = prototype;
-// `spawn`, `fork`, `exec` and `execFile` all call this; `args` begins with the command.
-prototype.spawn = function (options) {
-  check([options.file, ...(options.args ?? []).slice(1)]);
-  return spawn.call(this, options);
-};
-for (const name of ["spawnSync", "execFileSync"] as const) {
-  const original = childProcess[name] as (...args: unknown[]) => unknown;
-  Object.assign(childProcess, {
-    [name]: (command: string, args?: unknown, ...rest: unknown[]) => {
-      check([command, ...(Array.isArray(args) ? args : [])]);
-      return original(command, args, ...rest);
-    },
-  });
-}
-const { Worker } = workerThreads;
-workerThreads.Worker = class extends Worker {
-  constructor(...args: ConstructorParameters<typeof Worker>) {
-    if (!args[1]?.eval) check([args[0]]);
-    super(...args);
+function guardProcess(): void {
+  const prototype = ChildProcess.prototype as unknown as Spawned;
+  const { spawn } = prototype;
+  // `spawn`, `fork`, `exec` and `execFile` all call this; `args` begins with the command.
+  prototype.spawn = function (options) {
+    check([options.file, ...(options.args ?? []).slice(1)]);
+    return spawn.call(this, options);
+  };
+  for (const name of ["spawnSync", "execFileSync"] as const) {
+    const original = childProcess[name] as (...args: unknown[]) => unknown;
+    Object.assign(childProcess, {
+      [name]: (command: string, args?: unknown, ...rest: unknown[]) => {
+        check([command, ...(Array.isArray(args) ? args : [])]);
+        return original(command, args, ...rest);
+      },
+    });
   }
-};
-const { dlopen } = process;
-process.dlopen = (module: object, path: string, ...rest: []) => {
-  if (NATIVE.some(folder => path.startsWith(folder))) check(["node", path]);
-  dlopen.call(process, module, path, ...rest);
-};
-syncBuiltinESMExports();
+  const { Worker } = workerThreads;
+  workerThreads.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      if (!args[1]?.eval) check([args[0]]);
+      super(...args);
+    }
+  };
+  const { dlopen } = process;
+  process.dlopen = (module: object, path: string, ...rest: []) => {
+    if (NATIVE.some(folder => path.startsWith(folder))) check(["node", path]);
+    dlopen.call(process, module, path, ...rest);
+  };
+  syncBuiltinESMExports();
+}
+
+if (isFirst) guardProcess();
