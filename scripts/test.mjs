@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { needsReader } from "../tests/run/graph.mjs";
+import { sharesProcess } from "../tests/run/shared-process.mjs";
 import { ordinaryUser } from "./ordinary-user.mjs";
 import { ensurePackages, ROOT } from "./setup.mjs";
 import { shuffled } from "./shuffled.mjs";
@@ -99,15 +100,24 @@ const count = (passed, failures, skipped = 0) => {
 };
 const countGate = async (name, args) => ((await gate(name, args)) ? count(1, 0) : count(0, 1));
 
+/** Fewer files gain nothing from a process that they share. */
+const SHARED_FROM = 10;
+
 /**
- * Runs the tests that need no download while the others' packages are downloaded. All run together if these are there, or in a random order.
- * @param suite `(files, environment)` → when they have run
+ * Files of one run of vitest: those that share processes, those that need no download, and the others. Packages are downloaded meanwhile.
+ * All that have a process of their own run together if the packages are there, and all run so in a random order.
+ * @param suite `(files, environment, words of vitest)` → when they have run
  */
-async function runInRounds(files, { isShuffled, isLateFile, started, suite }) {
+async function runInRounds(files, { isShuffled, needsOf, started, suite }) {
+  const sharing = isShuffled ? [] : files.filter(file => sharesProcess(file, needsOf(file)));
+  const shared = new Set(sharing.length < SHARED_FROM ? [] : sharing);
+  const alone = files.filter(file => !shared.has(file));
+  if (shared.size > 0) await suite([...shared], await started.early, ["--isolate=false"]);
   const all = started.all.then(() => true);
   const areHere = isShuffled ? all : Promise.race([all, new Promise(done => setImmediate(done, false))]);
-  if (await areHere) return suite(files, await started.all);
-  const [early, late] = [files.filter(file => !isLateFile(file)), files.filter(isLateFile)];
+  if (await areHere) return alone.length > 0 && suite(alone, await started.all);
+  const isLateFile = file => isLate(needsOf(file));
+  const [early, late] = [alone.filter(file => !isLateFile(file)), alone.filter(isLateFile)];
   if (early.length > 0) await suite(early, await started.early);
   if (late.length > 0) await suite(late, await started.all);
 }
@@ -132,9 +142,9 @@ async function main() {
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
   const results = [];
-  const suite = run => async (chosen, env) => {
+  const suite = run => async (chosen, env, words) => {
     rmSync(report, { force: true });
-    const { passed, failures, skipped, files } = await run(chosen, { ...env, MERLON_SET_UP: "before" });
+    const { passed, failures, skipped, files } = await run(chosen, { ...env, MERLON_SET_UP: "before" }, words);
     count(passed, failures, skipped);
     results.push(...files);
   };
@@ -144,9 +154,9 @@ async function main() {
   const pathsOf = chosen => chosen.map(file => join(ROOT, file));
   await runInRounds(others, {
     isShuffled: options.some(option => option.startsWith("--sequence.shuffle")),
-    isLateFile: file => isLate(needsOf(file)),
+    needsOf,
     started,
-    suite: suite((chosen, env) => runSuite(show, report, [...pathsOf(chosen), ...options], env)),
+    suite: suite((chosen, env, words = []) => runSuite(show, report, [...words, ...pathsOf(chosen), ...options], env)),
   });
   if (walls.length > 0)
     await suite((chosen, env) => asOrdinaryUser([...pathsOf(chosen), ...options], env))(walls, await started.all);
