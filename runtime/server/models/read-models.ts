@@ -68,12 +68,15 @@ function failPoll({ log, control, repositories }: RegistryOptions, key: string, 
     throw error;
   }
   const bare = error instanceof UnknownModel || error instanceof AmbiguousModel;
-  log.error(
-    "model_repository_manager",
-    bare ? fault.message : `Poll failed for model directory '${key}': ${fault.message}`,
-  );
   const model = !bare && isModelName(name) ? name : undefined;
   const folder = model && repositories.map(root => join(root, model)).find(existsSync);
+  // Removed while it was read: the next look finds it removed.
+  const isGone = control === "poll" && model !== undefined && folder === undefined;
+  if (!isGone)
+    log.error(
+      "model_repository_manager",
+      bare ? fault.message : `Poll failed for model directory '${key}': ${fault.message}`,
+    );
   const way = folder && wayOut(fault.message, { key, folder });
   if (way) log.hint("model_repository_manager", way);
   if (cause instanceof PbtxtError && cause.complaints.length > 0) log.hint("model_repository_manager", cause.message);
