@@ -104,8 +104,10 @@ async function askAndSignal(
   const seen: { probe?: unknown; after?: unknown; inFlight?: unknown } = {};
   const alive = (): boolean => child.exitCode === null && child.signalCode === null;
   if (!record.signals) {
-    // A run that is to end by itself and doesn't.
     await started(record, output, ports, ended);
+    // It ends by itself after the last line of its start: the caller waits for that.
+    if (record.port_already_taken) return seen;
+    // A run that is to end by itself and doesn't.
     await Promise.race([delay(STAYS_MS), ended]);
     if (alive()) child.kill("SIGKILL");
     return seen;
@@ -116,7 +118,7 @@ async function askAndSignal(
     );
   const early = record.signals[0]![0].includes("after the start");
   if (!early) await started(record, output, ports, ended);
-  else await Promise.race([until(() => output.stdout.includes("loading: "), START_MS), ended]);
+  else await Promise.race([until(() => output.stdout.includes("TRITONBACKEND_ModelInitialize: "), START_MS), ended]);
   if (record.probe && alive()) seen.probe = await ask(record.probe);
   const inFlight = record.inflight_answer === undefined ? undefined : get("infer:/v2/models/slow/infer", ports);
   for (const [when, signal] of record.signals) {
