@@ -30,7 +30,7 @@ export interface OnlineRow {
 }
 
 export interface OnlineWriter {
-  /** @returns how number of rows that were newer than those in the store, and were written */
+  /** @returns the number of rows that were written. Redis keeps a row that is as new as the given one. */
   write(rows: readonly OnlineRow[]): Promise<number>;
   /** Makes what was written last; without it a SQLite store stays as it was. */
   finish(): void;
