@@ -21,6 +21,7 @@ export const NAVIGATION = [
       "guides/ranking.md",
       "guides/deploy.md",
       "guides/kubernetes.md",
+      "guides/capacity.md",
       "guides/stock-triton.md",
       "guides/gpus.md",
       "guides/testing.md",

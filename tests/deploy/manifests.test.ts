@@ -1,6 +1,6 @@
 /**
- * The manifests of `deploy/` and of the documentation against the schemas of Kubernetes, KServe and Knative (tests/oracles/kubernetes); and that each
- * schema refuses what it should.
+ * The manifests of `deploy/` and of the documentation fit the schemas of Kubernetes, KServe, Knative and KEDA (tests/oracles/kubernetes). Each schema
+ * refuses what it should.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,15 +13,21 @@ import { ROOT } from "../run/graph.mjs";
 const SCHEMAS = join(ROOT, "tests", "fixtures", "schemas");
 const ajv = new Ajv({ strict: false, allErrors: true });
 const check = Object.fromEntries(
-  ["inference-service", "serving-runtime", "network-policy", "knative-pod"].map(name => [
-    name,
-    ajv.compile(JSON.parse(readFileSync(join(SCHEMAS, `${name}.json`), "utf8"))),
+  readdirSync(SCHEMAS).map(file => [
+    file.replace(".json", ""),
+    ajv.compile(JSON.parse(readFileSync(join(SCHEMAS, file), "utf8"))),
   ]),
 );
 const KINDS: Readonly<Record<string, string>> = {
   InferenceService: "inference-service",
   ServingRuntime: "serving-runtime",
   NetworkPolicy: "network-policy",
+  Deployment: "deployment",
+  Service: "service",
+  PodDisruptionBudget: "pod-disruption-budget",
+  HorizontalPodAutoscaler: "horizontal-pod-autoscaler",
+  ConfigMap: "config-map",
+  ScaledObject: "scaled-object",
 };
 
 interface Manifest {
@@ -45,7 +51,9 @@ const faultsOfManifest = (manifest: Manifest): readonly string[] => {
 
 const folder = join(ROOT, "deploy");
 const read = (name: string): string => readFileSync(join(folder, name), "utf8");
-const files = readdirSync(folder).filter(name => name.endsWith(".yaml"));
+const files = ["", "kubernetes/"].flatMap(below =>
+  readdirSync(join(folder, below)).flatMap(name => (name.endsWith(".yaml") ? [`${below}${name}`] : [])),
+);
 const blocks = PAGES.flatMap(blocksOf).filter(({ language }) => language === "yaml");
 const manifests = [
   ...files.flatMap(name =>
@@ -57,10 +65,10 @@ const manifests = [
 test.each(manifests)("%s fits its schema", (_, manifest) => expect(faultsOfManifest(manifest)).toEqual([]));
 
 describe("a broken manifest does not", () => {
-  const broken = (name: string, from: string, to: string): readonly string[] => {
+  const broken = (name: string, from: string, to: string, at = 0): readonly string[] => {
     const text = read(name);
     expect(text.split(from)).toHaveLength(2);
-    return faultsOfManifest(parse(text.replace(from, to)) as Manifest);
+    return faultsOfManifest(parseAllDocuments(text.replace(from, to))[at]!.toJS() as Manifest);
   };
 
   test("a misspelt member of a container", () =>
@@ -79,6 +87,54 @@ describe("a broken manifest does not", () => {
     expect(broken("network-policy.yaml", "    matchLabels:\n      serving", "    labels:\n      serving")).toEqual([
       "/spec/podSelector must NOT have additional properties: labels",
     ]));
+  test.each([
+    ["a probe that does not exist", "deployment.yaml", "livenessProbe:", "aliveProbe:", 0, "aliveProbe"],
+    ["a strategy on the wrong level", "deployment.yaml", "    rollingUpdate:", "  rollingUpdate:", 0, "rollingUpdate"],
+    [
+      "a port's protocol by another name",
+      "deployment.yaml",
+      "      appProtocol:",
+      "      applicationProtocol:",
+      1,
+      "application",
+    ],
+    [
+      "a budget of pods that is misspelt",
+      "deployment.yaml",
+      "  maxUnavailable: 1\n",
+      "  maxUnavailible: 1\n",
+      2,
+      "maxUnavailible",
+    ],
+    ["a replica count that is a text", "autoscaler.yaml", "minReplicas: 2", "minReplicas: two", 0, "must be integer"],
+    [
+      "a metric without its target",
+      "autoscaler.yaml",
+      '          averageValue: "4"',
+      '          avarageValue: "4"',
+      0,
+      "avarage",
+    ],
+    [
+      "a trigger without its values",
+      "keda.yaml",
+      "    - type: prometheus\n      metricType: Value\n      metadata:",
+      "    - type: prometheus\n      metricType: Value\n      settings:",
+      0,
+      "settings",
+    ],
+    ["data that are not texts", "prometheus-adapter.yaml", "config.yaml: |", "config.yaml:", 0, "must be string"],
+    [
+      "a peer that is none",
+      "network-policy.yaml",
+      "        - port: 8002",
+      "        - targetPort: 8002",
+      0,
+      "targetPort",
+    ],
+  ])("%s", (_, name, from, to, at, named) =>
+    expect(broken(`kubernetes/${name}`, from, to, at).join("\n")).toContain(named),
+  );
   test("another version of the kind", () =>
     expect(broken("serving-runtime.yaml", "serving.kserve.io/v1alpha1", "serving.kserve.io/v1beta1")).toEqual([
       "/apiVersion must be equal to constant",
