@@ -50,6 +50,7 @@ const PACKAGES = {
     threads: THREADS,
     dependencies: ["apache-arrow", "zod"],
     peers: [
+      "@aws-sdk/client-s3",
       "@duckdb/node-api",
       "@duckdb/node-bindings",
       "better-sqlite3",

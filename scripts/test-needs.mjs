@@ -31,6 +31,29 @@ async function ensurePython() {
   return python;
 }
 
+/** A server of S3's protocol, in a virtual environment of its own: its packages differ from the clients'. */
+async function ensureMoto() {
+  const venv = join(ROOT, ".cache", "moto-venv");
+  const program = join(venv, "bin", "moto_server");
+  await once("moto-venv", hash(MOTO), () =>
+    step("Installing moto, a local server of S3", async () => {
+      ensureDebian("npm test", ["python3", "python3-venv"], () => existsSync("/usr/bin/python3"));
+      rmSync(venv, { recursive: true, force: true });
+      run("python3", ["-m", "venv", venv]);
+      await runBeside(join(venv, "bin", "python"), [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        MOTO,
+      ]);
+    }),
+  );
+  return program;
+}
+const MOTO = "moto[server]==5.1.17";
+
 /** The releases that docs/guides/editors.md names. The development build is the newest one with which content mappers were tried. */
 const TYPESCRIPTS = {
   "typescript-7.0": "npm:typescript@7.0.2",
@@ -72,6 +95,7 @@ export const NEEDS = {
   python: async () => ({ MERLON_TEST_PYTHON: await ensurePython() }),
   lab: async () => ({ MERLON_LAB_PYTHON: await ensureLab() }),
   built: ensureBuilt,
+  moto: async () => ({ MERLON_TEST_MOTO: await ensureMoto() }),
   pythons: async () => ({ MERLON_TEST_PYTHONS: JSON.stringify(await findPythons()) }),
   typescripts: async () => ({ MERLON_TEST_TYPESCRIPTS: await ensureTypeScripts() }),
   site: async () => void (await ensureSite()),

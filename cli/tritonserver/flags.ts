@@ -68,7 +68,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
     "Model Repository",
     [
       flag("model-store", "string", "The same as --model-repository."),
-      flag("model-repository", "string", "Folder of models; may be given several times."),
+      flag("model-repository", "string", "Folder of models, or s3://BUCKET/PREFIX (repeatable)."),
       flag("exit-on-error", "boolean", "End if a model fails to load (default true)."),
       flag("disable-auto-complete-config", "", "Take configurations as they are written."),
       flag("strict-readiness", "boolean", "Ready only if all models are (default true)."),

@@ -10,6 +10,7 @@ const WAYS: Readonly<Record<string, string>> = {
   "@duckdb/node-api": `\`${ADD} @duckdb/node-api\` adds it`,
   ioredis: `\`${ADD} ioredis\` adds it`,
   pg: `\`${ADD} pg\` adds it`,
+  "@aws-sdk/client-s3": `\`${ADD} @aws-sdk/client-s3\` adds it`,
 };
 
 /** DuckDB has packages for its bindings and for each platform, which `@duckdb/node-api` brings. */

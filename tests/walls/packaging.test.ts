@@ -50,7 +50,15 @@ test("each package that only some models or commands need is an optional peer, w
     ([path, { hasInstallScript }]) => hasInstallScript && manifest.peerDependencies[path.replace("node_modules/", "")],
   );
   expect(native.map(([path]) => path.replace("node_modules/", "")).sort()).toEqual(["faiss-node", "onnxruntime-node"]);
-  const added = ["better-sqlite3", "faiss-node", "onnxruntime-node", "@duckdb/node-api", "ioredis", "pg"];
+  const added = [
+    "better-sqlite3",
+    "faiss-node",
+    "onnxruntime-node",
+    "@duckdb/node-api",
+    "ioredis",
+    "pg",
+    "@aws-sdk/client-s3",
+  ];
   for (const name of [...added, "@duckdb/node-bindings"]) {
     expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
     // Tested in the version that is required of others.

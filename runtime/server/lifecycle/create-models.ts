@@ -77,8 +77,17 @@ export function createModels(
     onGoldenDifference: onGoldenDifference(options, given.log),
   });
   const registry = given.middleware?.registry?.(models) ?? models;
-  return registry;
+  return given.agreement ? registry : refreshedAtLoads(registry, options.refreshRepositories);
 }
+
+/** A load by name reads the repositories as they are now; its own files need none. */
+const refreshedAtLoads = (registry: Registry, refresh: () => Promise<void>): Registry => ({
+  ...registry,
+  async load(name, override) {
+    if (!override?.files.size) await refresh();
+    await registry.load(name, override);
+  },
+});
 
 const onGoldenDifference = (
   { verifyWorkflows }: OpenOptions,

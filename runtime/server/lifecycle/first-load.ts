@@ -87,7 +87,6 @@ function printOptions(options: OpenOptions, log: ServerLog, cached: boolean): vo
 /** Stores of clouds, which this server reads as little as a Triton that was built without them. */
 const BUCKETS = [
   ["gs://", "GCS"],
-  ["s3://", "S3"],
   ["as://", "AZURE_STORAGE"],
 ] as const;
 

@@ -3,6 +3,7 @@
  */
 import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
+import type { OpenOptions } from "./server-options.js";
 
 export interface Polling {
   /** Resolves when no look is under way any more. */
@@ -10,11 +11,19 @@ export interface Polling {
 }
 
 /** Polls the repositories periodically; a poll that takes longer than the period delays the next. */
-export function startPolling(registry: Registry, seconds: number, log: ServerLog): Polling | undefined {
+export function startPolling(
+  registry: Registry,
+  {
+    repositoryPollSeconds: seconds,
+    refreshRepositories,
+  }: Pick<OpenOptions, "refreshRepositories" | "repositoryPollSeconds">,
+  log: ServerLog,
+): Polling | undefined {
   if (seconds <= 0) return undefined;
   let looking: Promise<void> | undefined;
   const look = async (): Promise<void> => {
     try {
+      await refreshRepositories();
       await registry.poll();
     } catch (error) {
       // As a folder that is away for a moment: what is loaded is served on, and the next look may find it again.

@@ -32,7 +32,10 @@ interface Endpoint {
 }
 
 export interface ServeOptions {
+  /** Folders, or addresses in an object store as `s3://bucket/prefix`. */
   readonly modelRepositories: readonly string[];
+  /** Brings the repositories up to date: called before models load at the start, before each poll, and before a load by name. */
+  readonly refreshRepositories?: (() => Promise<void>) | undefined;
   /**
    * Number of processes that serve, `"auto"` for one a processor that this process may use. With more than one, this process only accepts
    * connections, and restarts a worker that dies. Clients see one server. @default 1
@@ -219,6 +222,7 @@ export const withDefaults = (given: ServeOptions) => {
   const http = endpoint(given.http, 8000);
   return {
     modelRepositories: [...new Set(given.modelRepositories)],
+    refreshRepositories: given.refreshRepositories ?? (async () => {}),
     workerTimeoutSeconds: given.workerTimeoutSeconds ?? 30,
     http,
     grpc: endpoint(given.grpc, 8001),

@@ -12,6 +12,7 @@ import type { FaultSet } from "../faults/fault-set.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
 import { createMemoryReturner, type MemoryReturner, shareFiles } from "../memory/allocator.js";
 import type { Registry } from "../models/registry-types.js";
+import { isBucketAddress } from "../object-store/address.js";
 import { createFailureCounts, type FailureCounts } from "../observe/failure-counts.js";
 import { logWriter } from "../observe/log-file.js";
 import { createLogSettings } from "../observe/log-settings.js";
@@ -36,10 +37,48 @@ import type { WorkerSide } from "./worker-side.js";
  * @throws Error when a repository is missing, a model fails with `exitOnError`, or a port is taken; nothing is left running then
  */
 export async function serve(given: ServeOptions): Promise<RunningServer> {
+  if (given.modelRepositories.some(isBucketAddress)) return serveFromBuckets(given);
+  return serveFolders(given);
+}
+
+/** The repositories are folders of this machine. */
+async function serveFolders(given: ServeOptions): Promise<RunningServer> {
   const { workers = 1, cpuAffinity } = given;
   if (workers === 1 && cpuAffinity === undefined) return serveHere(given);
   const { serveWithWorkers } = await import("../workers/serve-with-workers.js");
   return serveWithWorkers(given, serveHere);
+}
+
+/** Its models are read from copies of the repositories, which are removed with the server. */
+async function serveFromBuckets(given: ServeOptions): Promise<RunningServer> {
+  const { openRepositories, refreshUntilGood } = await import("../object-store/remote-repositories.js");
+  const options = withDefaults({
+    ...given,
+    ...(given.logFile && { writeLog: logWriter(given.logFile, given.hints ?? false, given.writeLog) }),
+  });
+  const log = createLog(options.log, options.writeLog);
+  const remote = await openRepositories(given.modelRepositories, text => log.info("model_repository_manager", text));
+  const complain = (error: Error): void => log.error("model_repository_manager", error.message);
+  let isStarted = false;
+  const refreshRepositories = async (): Promise<void> => {
+    if (isStarted || options.exitOnError) await remote.refresh();
+    else await refreshUntilGood(remote.refresh, complain);
+    isStarted = true;
+  };
+  try {
+    const server = await serveFolders({ ...given, modelRepositories: remote.folders, refreshRepositories });
+    const stop = (): Promise<void> => server.stop().finally(remote.dispose);
+    return {
+      ...server,
+      get mocked() {
+        return server.mocked;
+      },
+      stop,
+    };
+  } catch (error) {
+    await remote.dispose();
+    throw error;
+  }
 }
 
 /** A server in this process alone. @param worker of a server with several: what it shares with the others */
@@ -124,13 +163,14 @@ async function start(parts: ServerParts): Promise<RunningServer> {
   try {
     if (!failed) {
       if (options.opensEarly) await endpoints.openEarly();
+      if (!worker) await options.refreshRepositories();
       await loadFirst(registry, options, log, relief.cache !== undefined);
       if (mocked.size > 0) log.info("mock", `mocks stand in for ${[...mocked.keys()].join(", ")}`);
       await peers?.start(registry);
       state = "serving";
     }
     options.onLoaded();
-    if (!failed && !worker && control === "poll") polling = startPolling(registry, options.repositoryPollSeconds, log);
+    if (!failed && !worker && control === "poll") polling = startPolling(registry, options, log);
     if (!worker) log.hint("memory", limitLine(options.memoryLimit));
     await endpoints.open();
     const faultAdmin = await faults?.listen(log, !worker);

@@ -19,6 +19,8 @@ export interface ChangesOptions {
   readonly workers: () => readonly WorkerProcess[];
   /** Called with the models whose new versions have taken their places. */
   readonly onPublished: (models: readonly string[]) => void;
+  /** Brings the repositories up to date. @throws RuntimeFault */
+  readonly refresh: () => Promise<void>;
   readonly control: "none" | "poll" | "explicit";
 }
 
@@ -45,7 +47,10 @@ export class Changes {
 
   /** @throws RuntimeFault of the first worker that failed; then no worker has changed */
   run(change: Change): Promise<void> {
-    return this.exclusively(() => this.#everywhere(change, this.options.workers()));
+    return this.exclusively(async () => {
+      if (change.change === "load" && !change.override?.files.size) await this.options.refresh();
+      await this.#everywhere(change, this.options.workers());
+    });
   }
 
   /** Runs when no change is under way. @throws RuntimeFault where too many wait */

@@ -92,6 +92,7 @@ async function serveAll(
     log.hint("workers", `${count} workers share ${processors} processors: more than that take memory and gain nothing`);
   try {
     if (options.opensEarly) await endpoints.openEarly();
+    await options.refreshRepositories();
     await server.start();
     options.onLoaded();
     log.hint("memory", shareLine(options.memoryLimit, count));

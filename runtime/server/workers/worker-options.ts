@@ -14,7 +14,7 @@ export type PortName = Exclude<keyof RunningServer["ports"], "faultAdmin" | "met
 /** Options that a process can be sent. */
 export type WorkerOptions = Omit<
   ServeOptions,
-  "clock" | "cpuAffinity" | "middleware" | "onLoaded" | "workers" | "writeLog"
+  "clock" | "cpuAffinity" | "middleware" | "onLoaded" | "refreshRepositories" | "workers" | "writeLog"
 >;
 
 /** Options that mean something in one process alone, and why. */
@@ -62,6 +62,7 @@ export function workerOptions(
     cpuAffinity: _affinity,
     middleware: _middleware,
     onLoaded: _onLoaded,
+    refreshRepositories: _refresh,
     workers: _workers,
     writeLog: _writeLog,
     ...options

@@ -61,6 +61,7 @@ export class WorkerServer {
     this.#changes = new Changes({
       workers: () => this.#supervisor.serving,
       onPublished: models => this.control.published(models),
+      refresh: options.refreshRepositories,
       control: options.modelControlMode,
     });
     this.#settings = new SharedSettings(withModels, setting => this.#setOwnLog(setting));
@@ -131,6 +132,7 @@ export class WorkerServer {
 
   async #poll(): Promise<void> {
     try {
+      await this.#server.options.refreshRepositories();
       await this.#changes.run({ change: "poll" });
     } catch (error) {
       this.#server.log.error("main", `failed to poll model repository: Internal - ${(error as Error).message}`);

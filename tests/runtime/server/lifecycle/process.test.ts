@@ -99,8 +99,12 @@ test("bad command lines end with 1 and a reason", async () => {
     [[], "--model-repository"],
     [["--model-repository", "/nowhere"], "error: creating server: Internal - failed to stat file /nowhere"],
     [
-      ["--model-repository", "s3://127.0.0.1:4572/bucket"],
-      "error: creating server: Internal - s3:// file-system not supported. To enable, build with -DTRITON_ENABLE_S3=ON.",
+      ["--model-repository", "gs://bucket/models"],
+      "error: creating server: Internal - gs:// file-system not supported. To enable, build with -DTRITON_ENABLE_GCS=ON.",
+    ],
+    [
+      ["--model-repository", "s3://bucket/../models"],
+      'error: creating server: Invalid argument - --model-repository "s3://bucket/../models" is not an address in S3',
     ],
     [
       ["--model-repository", "as://account/container"],
