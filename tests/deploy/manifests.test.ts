@@ -54,7 +54,10 @@ const read = (name: string): string => readFileSync(join(folder, name), "utf8");
 const files = ["", "kubernetes/"].flatMap(below =>
   readdirSync(join(folder, below)).flatMap(name => (name.endsWith(".yaml") ? [`${below}${name}`] : [])),
 );
-const blocks = PAGES.flatMap(blocksOf).filter(({ language }) => language === "yaml");
+// Pages also show other files in YAML, which have neither of these members.
+const blocks = PAGES.flatMap(blocksOf).filter(
+  ({ language, text }) => language === "yaml" && /^(?:apiVersion|kind):/m.test(text),
+);
 const manifests = [
   ...files.flatMap(name =>
     parseAllDocuments(read(name)).map((document, i) => [`${name}, ${i + 1}`, document.toJS() as Manifest] as const),
