@@ -101,7 +101,7 @@ type Advice = (config: ProjectConfig) => string | undefined;
 /** Editors show these errors too. */
 export const editorSettings: Advice = config => brokenAdvice(config) ?? moduleAdvice(config) ?? typesAdvice(config);
 
-/** About `await` and `await using` at the top of a file that is no module. */
+/** About `await` and `await using` at the top of a file that TypeScript reads as CommonJS. */
 const ABOUT_MODULES = ["TS1309", "TS1378", "TS2853", "TS2854"];
 
 /**

@@ -170,7 +170,7 @@ describe("a setting that is missing is named once, after TypeScript's errors", (
     const config = readProjectConfig(join(folder, "odd.json"));
     const matching = settings.map(setting => expect.stringMatching(setting));
     expect(tscSettings(config, new Set(["TS2322", "TS1309"]))).toEqual(matching);
-    // An error about something else is no reason to change what kind of module a file is.
+    // Errors about other things do not depend on the kind of module.
     expect(tscSettings(config, new Set(["TS2322"]))).toEqual(matching.slice(1));
   });
 
