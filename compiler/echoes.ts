@@ -1,5 +1,5 @@
 /**
- * What follows from a mistake, and is no mistake of its own: a variable whose expression is wrong is also wrong where it is used.
+ * Findings that only follow from another mistake: a variable whose expression is wrong is also wrong where it is used.
  */
 import type { ProgramSources } from "./2-check/sources.js";
 import { authorTree, rangeOf } from "./author-tree.js";

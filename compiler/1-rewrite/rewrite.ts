@@ -87,7 +87,7 @@ interface Work {
 }
 
 /**
- * Rewrites one file. Text without operators comes back with one span that covers it all, and so does text that is nested too deeply, with a finding.
+ * Rewrites one file. Text without operators is returned with one span that covers it all. So is text that is nested too deeply, with a finding.
  * @param text the author's file
  * @param file its path, for messages
  * @param firstSite index of its first site, where several files share one list; `firstLambda` likewise

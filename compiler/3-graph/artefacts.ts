@@ -228,7 +228,10 @@ const FOLDERS: Partial<Record<keyof typeof KINDS, string>> = { feast: "feature_s
 const fitOf = (program: string): string =>
   `Fit the program, and name the folder that the fit writes: \`merlon fit ${program} --data 'data/*.parquet' --out FOLDER\`.`;
 
-/** A folder in place of a file in it, a file in place of its folder, or a program in place of what its fit wrote. */
+/**
+ * Message for a folder in place of a file in it, or a file in place of its folder. The file may be a program in place of the folder that its fit
+ * writes.
+ */
 function pathMistake(kind: keyof typeof KINDS, what: string, path: string, resolved: string): Message | undefined {
   const isFolder = statSync(resolved).isDirectory();
   const files = FILES[kind];

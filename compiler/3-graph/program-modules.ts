@@ -2,7 +2,7 @@
  * An import of a program's file → the file of the program that it names, by the spellings that TypeScript takes.
  * @param modules by file: URL
  * @param parent file: URL of the importing file
- * @returns undefined for what is not a file of the program
+ * @returns undefined if the import does not name a file of the program
  */
 export function programModule(
   modules: ReadonlyMap<string, unknown>,

@@ -1,6 +1,6 @@
 /**
- * Exact corrections of a finding. A message names them relative to its place (`Replacement`), because it is made where no text is at hand;
- * with the text they become edits (`Fix`), which `merlon check --fix` applies and editors offer.
+ * Exact corrections of a finding. A message names them relative to its place (`Replacement`), because it is made where no text is at hand.
+ * With the text they become edits (`Fix`), which `merlon check --fix` applies and editors offer.
  */
 import { anyOf, nearNames } from "./near-names.js";
 
@@ -10,7 +10,7 @@ export type Replacement =
   | { readonly from: string; readonly to: string }
   /** A text that is meant as a number. */
   | { readonly unquoted: string }
-  /** The place's whole text; `before` is what stands before it and is replaced with it. */
+  /** The place's whole text; `before` is the text in front of it, which is replaced too. */
   | { readonly write: string; readonly before?: string }
   /** A name that the file's import from `merlon` lacks. */
   | { readonly imported: string };
@@ -69,7 +69,7 @@ export const fixesOf = (
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
-/** Names come from files of others (an ONNX graph, a registry): in the program they are written as text, or as an identifier, and never as code. */
+/** Names are read from files of others (an ONNX graph, a registry). In the program they are written as text or as an identifier, never as code. */
 function renaming(
   text: string,
   { start, end }: { readonly start: number; readonly end: number },

@@ -1,5 +1,6 @@
 /**
- * Edits that a language service makes of a virtual file → edits of the author's text: those in glue are dropped, and none puts glue into the author's text.
+ * Edits that a language service makes of a virtual file → edits of the author's text. Edits in glue are dropped, and no edit puts glue into the
+ * author's text.
  */
 import type ts from "typescript";
 import { isMerlonFile } from "../1-rewrite/file-form.js";
@@ -29,7 +30,7 @@ export const authorEdits = (raw: ts.LanguageService, service: ts.LanguageService
     const found = service.getEditsForRefactor(file, ...rest);
     if (!found || !isMerlonFile(file)) return found;
     if (found.edits.some(hasGlue)) return undefined;
-    // Volar leaves the place where an editor asks for the new name in the virtual text.
+    // Volar leaves `renameLocation`, where an editor prompts for the new name, in the virtual text.
     const { renameFilename: _, renameLocation: __, ...edits } = found;
     return edits;
   },

@@ -1,5 +1,5 @@
 /**
- * Requests that syntax alone answers, on the author's text: operators are TypeScript's own syntax, so positions need no mapping, and the glue of the
+ * Requests that syntax alone answers, on the author's text. Operators are TypeScript's own syntax, so positions need no mapping. The glue of the
  * virtual text does not show in an outline, a selection or a format.
  */
 import type ts from "typescript";

@@ -23,8 +23,8 @@ export function virtualText(source: string, file: string, environment: string | 
 }
 
 /**
- * Declares the helpers where the compiler imports them. An import of `merlon` behind the author's text would be the one that a quick fix adds a
- * name to, and that "organize imports" merges with the author's. The empty export keeps the file a module.
+ * Declares the helpers where the compiler imports them. A quick fix would add names to an import of `merlon` behind the author's text.
+ * "Organize imports" would merge that import with the author's. The empty export keeps the file a module.
  */
 const declarations = (helpers: readonly string[]): string =>
   helpers.length
@@ -32,8 +32,8 @@ const declarations = (helpers: readonly string[]): string =>
     : "";
 
 /**
- * Puts a space before each helper's name. An offset where an operand starts is also where the text before it ends; without the space the
- * latter would touch `$chain`, and a hover would show that.
+ * Puts a space before each helper's name. An operand starts at the offset where the text before it ends. Without the space that text would
+ * touch `$chain`, and a hover would show the helper.
  */
 function standClear({ body, spans }: Rewritten): { text: string; spans: Span[] } {
   let out = "";

@@ -1,6 +1,6 @@
 /**
- * Boxes and their links → places: layers from the top down, of which wide ones are wrapped and tall stacks are folded into bands side by side, so
- * that as much as possible is readable without scrolling.
+ * Boxes and their links → places: layers from the top down. Wide layers are wrapped, and tall stacks are folded into bands side by side, so that
+ * as much as possible is readable without scrolling.
  */
 import { type Box, boxKey, type Item, type Layers, type Link, layer, neighbors } from "./layers.js";
 
@@ -194,8 +194,8 @@ function placeItems(
 }
 
 /**
- * The places of a row that are nearest to the wanted ones (least squares), in its order and with gaps: pools neighbors that would overlap.
- * @param widest of the rows: none goes beyond it, so that rows do not drift to a side
+ * Places a row as near as possible to `wanted` (least squares), in its order and with gaps: pools neighbors that would overlap.
+ * @param widest width of the widest row: no row extends beyond it, so that rows do not drift to a side
  */
 function spread(row: readonly Item[], wanted: readonly number[], widest: number, middles: Map<Item, number>): void {
   const offsets = offsetsOf(row);

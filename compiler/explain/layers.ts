@@ -1,5 +1,5 @@
 /**
- * Boxes and links → layers from the top down, each an ordered row of boxes and of bundles: the places where links pass that go on to a lower layer.
+ * Boxes and links → layers from the top down, each an ordered row of boxes and bundles. Bundles are the places where links to lower layers pass.
  */
 
 export interface Box {
@@ -114,7 +114,7 @@ function group(links: readonly Link[], end: "from" | "to"): ReadonlyMap<string, 
   return groups;
 }
 
-/** Each layer by the middle of what its items are linked to, above and below in turns; the order with the fewest crossings is kept. */
+/** Orders each layer by the middle of its items' neighbors, above and below in turns, and keeps the order with the fewest crossings. */
 function order(rows: readonly (readonly Item[])[], ways: Layers["ways"]): readonly (readonly Item[])[] {
   const { above, below } = neighbors(ways);
   let now = rows.map(row => [...row]);

@@ -65,7 +65,7 @@ const TITLE_CHARACTER = 7.4;
 const TYPE_CHARACTER = 7.3;
 const TEXT_CHARACTER = 6.1;
 const [LEAST_WIDTH, MOST_WIDTH] = [116, 360];
-/** Of `1,234 ms` beside the group. */
+/** Width of `1,234 ms` beside the group. */
 const FIGURE_WIDTH = 58;
 /** Columns are drawn if the picture with them is at least this large in the frame of `arrange`. */
 const READABLE = 0.75;

@@ -1,6 +1,6 @@
 /**
- * Links of an arrangement → SVG paths: from the bottom of a box, past the layers between, to the top of the other; from band to band through the
- * gap beside them.
+ * Links of an arrangement → SVG paths. A path leads from the bottom of a box, past the layers between, to the top of the other. From band to band
+ * it leads through the gap beside them.
  */
 import type { Arrangement, Placed } from "./arrange.js";
 import type { Link } from "./layers.js";
@@ -36,7 +36,7 @@ export function routeLinks(arrangement: Arrangement, links: readonly Link[]): re
 
 type Boxes = ReadonlyMap<string, Placed>;
 
-/** By link, the x at one of its ends: the ports of a box are in the order of what they lead to. */
+/** By link, the x at one of its ends. The ports of a box are in the order of the places they lead to. */
 function spreadPorts(
   boxes: Boxes,
   ends: readonly { readonly box: string; readonly to: { readonly key: string; readonly x: number } }[],

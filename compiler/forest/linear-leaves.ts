@@ -3,7 +3,7 @@
  * them, and one product with the features ends it. A leaf that would read a NaN has a number instead, so each is behind tests for NaN.
  *
  * ONNX Runtime sums in float64 and answers float32, too little for a coefficient that meets a large feature. Each number is therefore split
- * in two: a multiple of a power of two, so coarse that all sums are exact in float32, and a rest.
+ * in two. One part is a multiple of a power of two, so coarse that all sums are exact in float32. The other is the rest.
  */
 import type { OnnxNode } from "../../formats/onnx/onnx-model.js";
 import type { Forest, ForestNode, Tree } from "./forest.js";

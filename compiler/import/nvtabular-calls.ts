@@ -55,8 +55,8 @@ type Writer = (
 };
 
 /**
- * A call to an operator of numbers, with 0 and 1 in place of truth values on its left side: NVTabular computes with the columns of
- * `add_binary_cols`.
+ * A call to an operator of numbers, with 0 and 1 in place of truth values on its left side. NVTabular computes with truth values too, such
+ * as the columns of `add_binary_cols`.
  */
 function onNumbers(node: NvtNode, left: string, text: string): ReturnType<Writer> {
   const { truths, pick, numbers } = truthsOf(node, left);

@@ -1,5 +1,5 @@
 /**
- * A step that runs a model of the author's → its stages: that model, and, if columns do not fit directly, a graph that makes its inputs.
+ * A step that runs the author's model → its stages: that model, and a graph that makes its inputs if columns do not fit directly.
  */
 
 import type { AnyStep } from "../../../contract/plan.js";

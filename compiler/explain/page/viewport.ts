@@ -1,6 +1,6 @@
 /**
- * Moving and zooming the picture, in both pages: drag, wheel, `+`, `-`, `0`, and arrows on the canvas; a card that gets the focus or is found comes
- * into view. The picture may be replaced: each is read as it is. The mini-map listens for `merlon:view` and sends `merlon:look`.
+ * Moving and zooming the picture, in both pages: drag, wheel, `+`, `-`, `0`, and arrows on the canvas. A card that gets the focus or is found is
+ * moved into view. The picture may be replaced: each is read as it is. The mini-map listens for `merlon:view` and sends `merlon:look`.
  */
 const canvas = document.getElementById("canvas")!;
 const graphOf = (): SVGSVGElement | null => canvas.querySelector<SVGSVGElement>("#graph");
