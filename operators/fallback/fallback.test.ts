@@ -216,7 +216,7 @@ describe("a fault that may be one row's own", () => {
       asked: [4, 1, 1, 1, 1],
     });
     expect(await answers(code, 7, [1, 2])).toEqual({ score: [2, 2], fallbacks: {}, asked: [2] });
-    // A request of one row need not be asked again.
+    // A request of one row is not sent again.
     expect(await answers(code, 7, [7])).toEqual({
       score: [3],
       fallbacks: { f: "step `a` (predictOnnx): no 7" },

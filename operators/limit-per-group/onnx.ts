@@ -1,7 +1,7 @@
 /**
  * Candidates, scores and groups → the best of each user with at most `max` of a group, and with places kept for some groups. The kernel
- * takes candidates from the best down. Counts decide here: a candidate is among the first `atLeast` of its group, or fewer than `max` of
- * its group precede it and there is room.
+ * takes candidates from the best down. Counts decide here: the first `atLeast` candidates of a group are taken. Another one is taken if
+ * fewer than `max` of its group precede it and there is room.
  */
 
 import {

@@ -16,10 +16,9 @@ import { OTHER_SOURCES, SOURCE_PORTS, type Source } from "./spec.js";
  * Unites the candidates of several sources, per user, each once. A source is one column of ids, or ids with one float score (larger is
  * better). Its order is its ranking. Null ids are left out.
  *
- * - `"roundRobin"`: the first of each source, then the second of each, until all are taken.
- * - `"rrf"`: reciprocal rank fusion, the sum of weight / (k + rank). (Cormack, Clarke and Büttcher, 2009)
- * - `"weighted"`: the sum of weight · score, after `normalize` has scaled a source's scores for each user.
- * - `"max"`: the best of the scaled scores.
+ * `"roundRobin"` takes the first of each source, then the second of each, until all are taken. `"rrf"` is reciprocal rank fusion: the sum of
+ * weight / (k + rank) (Cormack, Clarke and Büttcher, 2009). `"weighted"` is the sum of weight · score, after `normalize` has scaled a source's
+ * scores for each user. `"max"` is the best of the scaled scores.
  *
  * Candidates with equal scores keep the order of `"roundRobin"`. A score that is NaN or infinite counts as none; a candidate without any
  * is last. A candidate counts for one source in `quotas` and `floors`: the one that ranks it best, and the first of equals.

@@ -1,4 +1,4 @@
-/** Feature columns become one matrix in the forest's order, and its answer a column; a model that is no forest of the plan is refused. */
+/** Feature columns become one matrix in the forest's order, and its answer a column. A model that is not a forest of the plan is refused. */
 import { describe, expect, test } from "vitest";
 import type { Column } from "#runtime/base/columns/table.js";
 import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.js";

@@ -57,7 +57,7 @@ function waysToBind({ input, params: { path } }: Call<Author>, tensor: OnnxTenso
   return width > 1 && !isVector ? stacked : `one: \`predictOnnx("${path}", { inputs: { ${name}: "column" } })\``;
 }
 
-/** The column that one tensor takes as it is, as one of a pair, or padded; reports a missing one, and one of another dtype or shape. */
+/** The column that one tensor takes as it is, as one of a pair, or padded. Reports a missing one, and one of another dtype or shape. */
 export function bind(call: Call<Author>, tensor: OnnxTensor): Tied | undefined {
   const { path } = call.params;
   const pair = PAIR.exec(tensor.name);
@@ -217,7 +217,7 @@ const isFilling = (dtype: DType, value: number): boolean =>
 const typeOf = (tensor: OnnxTensor): string =>
   `${tensor.dtype ?? "unknown"} [${tensor.shape.map(d => d ?? "?").join(", ")}]`;
 
-/** Null for a scalar per row, d for `[n, d]`, undefined for what a column cannot be. −1 stands for any width. */
+/** Null for a scalar per row, d for `[n, d]`, undefined for a shape that a column cannot have. −1 stands for any width. */
 export function vectorWidth({ shape }: Pick<OnnxTensor, "shape">): number | null | undefined {
   if (shape.length === 1) return null;
   if (shape.length !== 2) return undefined;

@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const bytesOf = (name: string) => Buffer.from(readFileSync(join(kinds, `${name}.faiss`)));
 const layoutOf = (bytes: Buffer) => readFaissLayout(bytesSource(bytes), "x");
 
-describe("queries whose distances are no float32", () => {
+describe("queries whose distances float32 can not hold", () => {
   const ask = (name: string, rows: number[][], normalize = false) =>
     run(
       "queryFaiss",

@@ -51,8 +51,8 @@ export function gumbelRace(
 const weigh = (temperature: number, score: number): number => (temperature === 0 ? 0 : temperature * score);
 
 /**
- * Whether the key is certainly not above `least`, without a logarithm. −ln u ≥ 1 − u, so the noise is at most −ln(1 − u), which is below
- * `lead` if (1 − u) · exp(lead) > 1; and exp is above the start of its series. The margin is for the rounding of logarithms.
+ * Whether the key is certainly not above `least`, without a logarithm. Since −ln u ≥ 1 − u, the noise is at most −ln(1 − u). That is below
+ * `lead` if (1 − u) · exp(lead) > 1, and exp is above the start of its series. The margin is for the rounding of logarithms.
  */
 function isBehind(weight: number, u: number, least: number): boolean {
   const lead = least - weight;

@@ -53,7 +53,7 @@ const prepare = (outputs: readonly ColumnSchema[], given: Partial<PrepareContext
 const rows = rootRows(2);
 const given = { input: [scalars("float32", [5, 15], rows), scalars("float32", [15, 25], rows)] };
 
-test("columns go in and come out by their names, however they are ordered, and as many as are wanted", async () => {
+test("columns are matched by name, in any order, and outputs may be left out", async () => {
   write();
   const kernel = await prepare([b, a]);
   const made = await kernel.run(given, context());
@@ -80,7 +80,7 @@ test("a workflow whose steps read other rows is not for rows of several requests
 describe("golden rows", () => {
   const DIFFERENCE = (): string =>
     `golden rows of ${folder} differ from those stored at its fit: column \`b\`, row 0, of step \`cap_b\` (clip) is 15, where 16 is expected. Fit it again with this Merlon, or serve with \`--verify-workflows off\`.`;
-  test("that come out as they did say nothing", async () => {
+  test("that match report nothing", async () => {
     write();
     golden({ a: [10], b: [15] });
     const said: string[] = [];
@@ -88,7 +88,7 @@ describe("golden rows", () => {
     await prepare([a]);
     expect(said).toEqual([]);
   });
-  test("that come out otherwise refuse the plan, are a warning, or are not looked at", async () => {
+  test("that differ refuse the plan, report a warning, or are skipped", async () => {
     write();
     golden({ a: [10], b: [16] });
     await expect(prepare([a])).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: DIFFERENCE() });
@@ -167,7 +167,7 @@ describe("a file", () => {
       message: `${join(folder, "workflow.json")} is an ensemble, not a workflow.`,
     });
   });
-  test("that is no plan, or is not there, is named", async () => {
+  test("that is not a plan, or is missing, is named", async () => {
     write("{}");
     await expect(prepare([a])).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await expect(prepare([a])).rejects.toThrow(join(folder, "workflow.json"));

@@ -8,7 +8,7 @@ const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
 /**
- * Words 0 and 1 for the counters (0, c1, c2, 0), (1, c1, c2, 0), …: word `2 i` and `2 i + 1` of `to`.
+ * Words 0 and 1 for the counters (i, c1, c2, 0), i = 0, 1, …: words `2 i` and `2 i + 1` of `to`.
  * The products that all of them share are computed once, and those of the last rounds that only words 2 and 3 need are omitted.
  * @param count of counters; `to` holds at least twice as many
  */
