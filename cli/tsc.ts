@@ -37,7 +37,7 @@ async function runTsc(words: readonly string[]): Promise<void> {
   else process.exitCode = await runNative(typescript, words);
 }
 
-/** What `-p` names: a folder or a file. */
+/** The folder or file that `-p` names. */
 function namedProject(words: readonly string[]): string | undefined {
   const at = words.findIndex(word => /^--?(?:p|project)$/i.test(word));
   return at < 0 ? undefined : words[at + 1];

@@ -1,4 +1,4 @@
-/** Text as one word of a shell: in single quotes, inside which POSIX shells and zsh read nothing but a quote, and fish a backslash too. */
+/** Text as one word of a shell, in single quotes. POSIX shells and zsh interpret only a quote inside them; fish also interprets a backslash. */
 
 export const posixWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 

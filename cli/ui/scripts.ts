@@ -1,7 +1,7 @@
 /** The scripts of the page: its own modules, and those of the graph, which the page of `merlon explain` has as well. */
 import { readFileSync } from "node:fs";
 
-/** `page` and what it imports. */
+/** `page` and the modules that it imports. */
 const OWN_SCRIPTS = [
   "answer",
   "chart",

@@ -1,6 +1,6 @@
 /**
- * The page of `merlon serve --ui`: a server of its own on loopback that shows what the other one does. It answers `/v2/…` with what the HTTP port
- * answers, so the page sends no request elsewhere; the three ports of Triton stay as they are.
+ * The page of `merlon serve --ui`: a server of its own on loopback that shows what the other one does. It answers `/v2/…` like the HTTP port, so
+ * the page sends no request elsewhere. The three ports of Triton stay as they are.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

@@ -1,4 +1,7 @@
-/** A chart over time as SVG, drawn anew at each change: lines or bars, a scale from zero, and a caption with the latest values, or those under the pointer. */
+/**
+ * A chart over time as SVG, redrawn at each change: lines or bars, a scale from zero, and a caption. The caption has the latest values, or those
+ * under the pointer.
+ */
 import { element, svg } from "./elements.js";
 import { printDuration, printTime } from "./figures.js";
 

@@ -27,7 +27,7 @@ interface Figure {
   readonly failed?: boolean;
 }
 
-/** Of the request that is open, if that is chosen and of this model; otherwise of all. */
+/** Shows the figures of the open request, if that is chosen and the request is of this model; otherwise the means of all requests. */
 export function showFigures(): void {
   const choice = at<HTMLSelectElement>("figures");
   const { request, model } = state;

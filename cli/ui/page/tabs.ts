@@ -1,4 +1,4 @@
-/** The tabs, and the address of what is shown: `#TAB/MODEL`, and `/ID` of the open request. */
+/** The tabs, and the address of the current view: `#TAB/MODEL`, and `/ID` of the open request. */
 import { at } from "./elements.js";
 
 export interface Place {

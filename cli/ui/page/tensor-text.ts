@@ -39,7 +39,7 @@ export function nestText(shape: readonly number[], values: readonly Element[]): 
   return nest(0, 0);
 }
 
-/** @throws Error with what is wrong with the text */
+/** @throws Error that describes the fault in the text */
 export function parseTensor(text: string, tensor: Tensor): Parsed {
   const value = JSON.parse(quoteSpecials(text)) as unknown;
   if (Array.isArray(value)) {
