@@ -4,7 +4,7 @@
  *   node node_modules/merlon/scripts/add-native.mjs                     all of them
  *   node node_modules/merlon/scripts/add-native.mjs onnxruntime-node    ONNX models only
  *
- * Packages are installed in the versions that Merlon is tested with, with their scripts off: those of ONNX Runtime, better-sqlite3 and DuckDB carry
+ * Packages are installed in the versions that Merlon is tested with, with their scripts off. Those of ONNX Runtime, better-sqlite3 and DuckDB carry
  * their binaries, and ioredis, pg and the client of S3 have none. That of FAISS is then made by native-faiss.mjs. Uses Node's own modules only.
  */
 import { spawnSync } from "node:child_process";

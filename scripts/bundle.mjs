@@ -1,6 +1,6 @@
-// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred, and `merlon` as a
-// program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and those that
-// only a few models need, stay outside. What cli/code-cache.ts runs is CommonJS: `vm.Script` takes V8's cached data.
+// dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred. It also has `merlon`
+// as a program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and those
+// that only a few models need, stay outside. The programs that cli/code-cache.ts runs are CommonJS: `vm.Script` takes V8's cached data.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { rolldown } from "rolldown";
@@ -65,7 +65,7 @@ const output = [
     ({ name, isEntry }) => (isEntry ? `(${checkNode})(${JSON.stringify(name)}, ${MAJOR}, ${MINOR});` : ""),
   )),
 ];
-// What scripts/notice.mjs makes NOTICE of.
+// Input of scripts/notice.mjs, which writes NOTICE.
 const inlined = packagesIn(output).map(folder => relative(ROOT, folder));
 writeFileSync(join(out, "packages.json"), `${JSON.stringify(inlined, null, 2)}\n`);
 const bytes = output.reduce((sum, chunk) => sum + (chunk.code?.length ?? 0), 0);

@@ -11,7 +11,7 @@ export const INLINED = /^(\.|\/|#|\0|protobufjs|@protobufjs|zod|yaml|commander)/
 
 const slashes = path => path.split(sep).join("/");
 
-/** A module finds its workers and data files beside itself, and so it must in the bundle: its own URL, seen from the folder of the chunk. */
+/** A module finds its workers and data files beside itself, in the bundle too. Its own URL is therefore resolved from the folder of the chunk. */
 export const ownUrls = folder => ({
   name: "own-urls",
   transform(code, id) {

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../operators/", import.meta.url));
 
 /**
- * Catalogue → the file of an operator for it, its export beside the operator's name, the table, its content, and the folder in `shared`
- * with the form of operators whose specs name `identity`.
+ * Catalogue → the file of an operator for it, its export beside the operator's name, the table, and its content. Operators whose specs name
+ * `identity` have their form in the folder `shared`.
  */
 const CATALOGUES = [
   { name: "specs", file: "spec", suffix: "", table: "SPECS", what: "spec" },

@@ -1,6 +1,6 @@
 // `npm run packages`: dist/ → dist/packages/{client,testing}: `@merlon/client` and `@merlon/testing`, made of the same sources as `merlon/client` and
-// `merlon/testing`, for projects that call or test a server and don't make one. Each has its modules in a few files, the declarations that these
-// need, and the packages that its declarations name or that are too large to copy.
+// `merlon/testing`. They are for projects that call or test a server and don't make one. Each has its modules in a few files, and the declarations
+// that these need. It also has the packages that its declarations name or that are too large to copy.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -71,7 +71,7 @@ const PACKAGES = {
   },
 };
 
-/** A module's own URL is where it was in dist/, seen from the chunk it is in; a sentence with a line to type names this package. */
+/** A module's own URL is where it was in dist/, seen from the chunk it is in. A message with a command to type names this package. */
 const ownPlaces = name => ({
   name: "own-places",
   transform(code, id) {

@@ -1,6 +1,7 @@
-// `npm run test:package` (minutes): packs `merlon`, `@merlon/client` and `@merlon/testing` and installs each into empty folders: with npm's defaults,
-// without scripts, without the network, and as the Dockerfile does. Prints what they weigh, and runs what a stranger would: the commands, a server
-// that answers a request and ends, a program with a test server, and commands whose optional packages are missing.
+// `npm run test:package` (minutes) packs `merlon`, `@merlon/client` and `@merlon/testing`, and installs each into empty folders. It does so with
+// npm's defaults, without scripts, without the network, and as the Dockerfile does. It prints their sizes, and uses them as a new user
+// would: it runs the commands, and a server that answers a request and ends. It also runs a program with a test server, and commands whose optional
+// packages are missing.
 import { spawn, spawnSync } from "node:child_process";
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -68,7 +69,7 @@ const RESOLUTIONS = [
   ["esnext", "bundler"],
 ];
 
-/** What a TypeScript project sees of packages, their declarations included, under each way of resolving modules and both TypeScripts. */
+/** Checks the packages as a TypeScript project sees them, declarations included, under each way of resolving modules and both TypeScripts. */
 function checkTypes(project, client, testing) {
   writeFileSync(
     join(project, "main.ts"),
@@ -177,7 +178,7 @@ await server.close();
   expect("a test server", run(process.execPath, ["served.mjs"], { cwd: project }), /^2,5\n2,5\n$/);
 }
 
-/** npm's own view of what it would publish: it corrects nothing, and warns of nothing but that nobody is logged in. */
+/** Checks npm's own view of the package to publish: npm corrects nothing, and warns only that no user is logged in. */
 function dryRun(path) {
   const { status, stderr } = spawnSync("npm", ["publish", "--dry-run", "--ignore-scripts"], {
     cwd: path,

@@ -1,5 +1,5 @@
 // `npm run docs` builds the documentation as a site into docs/.vitepress/dist; `npm run docs:dev` serves it and follows changes.
-// VitePress, TypeDoc and the playground's packages are 170 MB: they are installed into .cache/docs, by the lock file beside this script, and not with the tree's packages.
+// VitePress, TypeDoc and the playground's packages are 170 MB. They are installed into .cache/docs, by the lock file beside this script, and not with the tree's packages.
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
