@@ -1,8 +1,8 @@
 /**
  * A Bloom filter as bytes: 4 bytes "MBF1", 1 byte k (the number of positions of an id), 3 bytes 0. Then follow m bits, in whole groups of
- * 64, bit p being bit p & 7 of byte p >> 3. Place i of an id is (a + i · b mod 2³²) mod m, where a and b are its MurmurHash3 (x86, 32 bits)
- * of seeds 0 and 1, b made odd; integers hash as 8 bytes, little-endian, texts as UTF-8. As text it travels as base64, as list<int64> word
- * by word.
+ * 64, bit p being bit p & 7 of byte p >> 3. Place i of an id is (a + i · b mod 2³²) mod m. Here a and b are its MurmurHash3 (x86, 32 bits)
+ * of seeds 0 and 1, b made odd. Integers hash as 8 bytes, little-endian, texts as UTF-8. As text the filter is base64, as list<int64> it is
+ * word by word.
  */
 export const BLOOM_HEADER = 8;
 const MAGIC = [0x4d, 0x42, 0x46, 0x31];

@@ -1,6 +1,6 @@
 /**
- * Schemas as Merlin keeps them on disk, written and read by the rules of merlin-core 23.08: `schema.pbtxt` (protobuf text of
- * `tensorflow_metadata.v0.Schema`) and `.merlin/schema.json` (the same in JSON). uint is written as INT, since the format has no sign.
+ * Schemas as Merlin keeps them on disk, written and read by the rules of merlin-core 23.08. `schema.pbtxt` is protobuf text of
+ * `tensorflow_metadata.v0.Schema`, and `.merlin/schema.json` is the same in JSON. Type uint is written as INT, since the format has no sign.
  */
 
 import { type ColumnSchema, column, type JsonValue, type Schema } from "../../contract/schema.js";
