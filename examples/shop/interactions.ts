@@ -1,7 +1,9 @@
 /**
- * Makes the tables for retrieval and session models: `events.parquet` + `users`, `items` → `pairs-train`, `pairs-valid`, `pairs-items` (a
- * customer beside a product, with the columns of both), `history-train`, `history-valid` (a product, and the customer's earlier products),
- * `sessions-train`, `sessions-valid`, `sessions-items` (views, in order).
+ * Makes the tables for retrieval and session models out of `events.parquet`, `users` and `items`:
+ *
+ * - `pairs-train`, `pairs-valid`, `pairs-items`: a customer beside a product, with the columns of both
+ * - `history-train`, `history-valid`: a product, and the customer's earlier products
+ * - `sessions-train`, `sessions-valid`, `sessions-items`: views, in order
  */
 import { join } from "node:path";
 import { SPLIT } from "./features.js";
