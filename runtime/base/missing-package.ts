@@ -1,6 +1,6 @@
 /**
  * An error of Node's that a package is not installed → a sentence that says how to add it. Packages that only some commands or models need are optional
- * peers: an install of Merlon brings none of them, so it stays small and runs no install script.
+ * peers. An install of Merlon brings none of them, so it stays small and runs no install script.
  */
 const ADD = "node node_modules/merlon/scripts/add-native.mjs";
 const WAYS: Readonly<Record<string, string>> = {

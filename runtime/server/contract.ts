@@ -44,7 +44,7 @@ export interface InferRequest {
   readonly trace?: TraceNotes;
   /** Large memory that the request borrows. */
   readonly memory?: RequestMemory;
-  /** Of the client, where the server keeps them (`keepHeaders`). */
+  /** The client's headers, if the server keeps them (`keepHeaders`). */
   readonly headers?: RequestHeaders;
   /** Another worker of this server forwarded it: it runs here. */
   readonly isForwarded?: true;
@@ -86,7 +86,7 @@ export interface BackendRequest {
   readonly states?: StateLines;
   /** Large memory that inputs lie in, where the model may move it; answers may bring more. */
   readonly memory?: RequestMemory;
-  /** Of the client, where the server keeps them; a member of an ensemble has the ensemble's. */
+  /** The client's headers, if the server keeps them. A member of an ensemble has the ensemble's. */
   readonly headers?: RequestHeaders;
 }
 

@@ -123,7 +123,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
   }
 }
 
-/** @throws RuntimeFault or RangeError for a fault or a double of what is not there, naming what is */
+/** @throws RuntimeFault or RangeError for a fault or a double of an unknown model or stage, with the known names */
 async function requireDoubled(
   { models = {}, stages = {} }: TestServerOptions,
   { faults, requireStage }: ReturnType<typeof createReplacements>,

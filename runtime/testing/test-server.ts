@@ -103,7 +103,7 @@ export interface TestServer<Models extends KnownModels = KnownModels> extends As
   readonly grpc: string;
   /** `http://127.0.0.1:PORT/metrics`; only where `serve.metrics` opens it. */
   readonly metrics: string | undefined;
-  /** What `mockMissing` stands in for now, model or stage, and why. */
+  /** The models and stages that `mockMissing` stands in for now, and why. */
   readonly mocked: readonly Mocked[];
   /** Lines of the server's log so far. */
   readonly log: readonly string[];

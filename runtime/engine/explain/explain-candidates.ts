@@ -17,7 +17,7 @@ import type { PlanResult } from "../schedule/plan-result.js";
 
 export interface CandidateStory {
   readonly id: string | number;
-  /** What a column of its rows calls it: a text that is named `name` or `title`, such as `item_name` of its feature view. */
+  /** Its name in a column of its rows: a text that is named `name` or `title`, such as `item_name` of its feature view. */
   readonly name?: string;
   /** Label of the step that found it, and its place there from 1. */
   readonly from: string;

@@ -192,7 +192,7 @@ export interface RunningServer {
   readonly requests?: ReadableRequests;
   /** The links to the other workers, if `peers` names any. */
   readonly peers?: PeerState;
-  /** What `mockMissing` stands in for now, and why. */
+  /** The models and stages that `mockMissing` stands in for now, and why. */
   readonly mocked: readonly Mocked[];
   /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
   stop(): Promise<void>;

@@ -57,7 +57,7 @@ export interface ReturnerOptions {
   readonly resident?: () => number;
   /** Bytes of V8's heap in use, garbage included. */
   readonly heap?: () => number;
-  /** @param pages treatment of the heap's empty pages: V8 pools them (5 ms per collection), or frees them (15 to 30 ms) */
+  /** @param pages treatment of the heap's empty pages: V8 pools them in 5 ms per collection, or frees them in 15 to 30 ms */
   readonly collect?: (pages: "kept" | "freed") => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What to do about a model that does not load, for the log: Triton's texts, which clients match, say what is wrong and not which file to change.
- * Repositories are written by hand, so these are the slips of hands.
+ * Advice for the log about a model that does not load. Triton's texts, which clients match, say what is wrong and not which file to change.
+ * Repositories are written by hand, so the advice covers slips of hands.
  */
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -123,7 +123,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** The kind of a file by its first bytes; undefined for what may be an ONNX model, or cannot be read. */
+/** The kind of a file by its first bytes; undefined if it may be an ONNX model or cannot be read. */
 function otherFormat(file: string): ReturnType<typeof otherModel> {
   try {
     requireRegular(file);

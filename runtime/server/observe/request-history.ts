@@ -1,6 +1,6 @@
 /**
- * Finished requests over the last minutes, for the charts of the page: per interval how many there were, how many failed, and a histogram of
- * latencies. Memory is fixed: a ring of intervals for all requests, and one for each of a bounded number of models.
+ * Finished requests over the last minutes, for the charts of the page. Each interval has their number, the number of failed ones, and a
+ * histogram of latencies. Memory is fixed: a ring of intervals for all requests, and one for each of a bounded number of models.
  */
 
 export interface HistoryOptions {

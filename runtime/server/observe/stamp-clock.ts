@@ -1,9 +1,9 @@
 /**
- * Microseconds since 1970 for the stamps of a log: never less than the stamp before. Node's clock of the day has milliseconds, so the rest comes from
- * its monotonic clock, and the two are brought together again when they differ.
+ * Microseconds since 1970 for the stamps of a log: never less than the stamp before. Node's wall clock has milliseconds, so its monotonic
+ * clock adds the fractions. The two are aligned again when they differ.
  */
 
-/** A larger step back is a clock that was set, and stamps follow it: they would stand still for as long otherwise. */
+/** A larger step back means that the clock was set, and stamps follow it. Otherwise they would not advance for as long. */
 const SET_BACK_MICROS = 1_000_000;
 
 /** @param wall milliseconds since 1970, whole @param steady milliseconds of a monotonic clock, with fractions */

@@ -1,6 +1,7 @@
 /**
  * The phases of a sequence, from its first request to its last, and its transitions.
  *
+ * ```text
  *                 seat           run
  *     waiting ──────────► seated ────► running
  *        │                   │  ◄────     │       A sequence waits until a slot is free, and one of its requests runs at a time.
@@ -9,6 +10,7 @@
  *   waitingLast ────────► last ──────► lastRunning   No further request belongs to it: those that are queued still run.
  *        │                   │  ◄────
  *        └─────release───────┴────────► gone          Its slot is free.
+ * ```
  */
 export type Phase = "waiting" | "seated" | "running" | "waitingLast" | "last" | "lastRunning" | "gone";
 

@@ -30,7 +30,7 @@ export interface Binding {
   open(from: string | Uint8Array, tables: boolean, views: boolean): Promise<Opened>;
   /** With a file it writes the scan there, else the index scans from now on. @returns whether it scans */
   makeScan(handle: Handle, file?: number): Promise<boolean>;
-  /** Scans by what `makeScan` wrote. @returns whether it scans */
+  /** Scans with the bytes that `makeScan` wrote. @returns whether it scans */
   useScan(handle: Handle, bytes: Uint8Array): boolean;
   searchAsync(handle: Handle, queries: Float32Array, count: number, k: number, ...filter: Filter): Promise<Found>;
   searchSync(handle: Handle, queries: Float32Array, count: number, k: number, ...filter: Filter): Found;

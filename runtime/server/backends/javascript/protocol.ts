@@ -80,9 +80,12 @@ export interface Returned {
 }
 
 /**
- * execute: requests for the model. answers: one for each request of an ended execution. send: one response of a decoupled
- * model. close: no more responses to the request `slot`. done: `execute` of a decoupled model has ended. dropped: the execution was
- * cancelled.
+ * - `execute`: requests for the model.
+ * - `answers`: one for each request of an ended execution.
+ * - `send`: one response of a decoupled model.
+ * - `close`: no more responses to the request `slot`.
+ * - `done`: `execute` of a decoupled model has ended.
+ * - `dropped`: the execution was cancelled.
  */
 export const RING_KINDS = ["padding", "bulk", "execute", "answers", "send", "close", "done", "dropped"] as const;
 

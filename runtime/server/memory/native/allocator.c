@@ -1,6 +1,6 @@
 /*
- * Returns freed memory that the C library keeps. zlib, V8 and models free small blocks between others, and glibc returns only the end of a
- * heap. `trim(done)` runs on a thread of libuv's pool, since it takes time for each page that it returns.
+ * Returns freed memory that the C library keeps. Small blocks that zlib, V8 and models free are between others, and glibc returns only the
+ * end of a heap. `trim(done)` runs on a thread of libuv's pool, since it takes time for each page that it returns.
  */
 #include <node_api.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /**
  * The last requests of a server, over any protocol, with the results of each stage: for the page. A ring of traces, each
- * with the first elements of its tensors alone, and no more than so many a second, so that a busy server hardly notices.
+ * with the first elements of its tensors alone. The number of traces per second is limited, so that they
+ * hardly slow a busy server.
  * All requests are counted in the history.
  */
 import { stepOfFault } from "../../../engine/schedule/run-stages.js";

@@ -112,7 +112,7 @@ class SearchWorker : public Napi::AsyncWorker {
   Search search_;
 };
 
-/** Reads an index from a path, or from bytes that JavaScript keeps unchanged until it is done, or as a view of bytes that it never changes. */
+/** Reads an index from a path or from bytes. JavaScript keeps bytes unchanged until it is done, or forever if the index is a view of them. */
 class OpenWorker : public Napi::AsyncWorker {
  public:
   OpenWorker(Napi::Env env, Napi::Value from, bool tables, bool views)
