@@ -10,9 +10,10 @@ NDArray = np.ndarray
 
 
 def hits_at(scores: Tensor, wanted: Tensor, known: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
-    """Which of the k best items are wanted, best first: bool `[users, k]`; and how many each user wants: int64 `[users]`.
+    """Which of the k best items are relevant, best first: bool `[users, k]`; and the number of relevant items of each user: int64 `[users]`.
 
-    scores float `[users, items]`; wanted bool `[users, items]`; known bool, items that may not be shown. Users who want nothing are left out.
+    `scores` is float `[users, items]`, `wanted` is bool `[users, items]` and marks relevant items. `known` is bool, items that may not be shown.
+    Users without relevant items are left out.
     """
     some = wanted.any(1)
     scores, wanted = scores[some], wanted[some]
@@ -25,7 +26,12 @@ def hits_at(scores: Tensor, wanted: Tensor, known: Tensor | None, k: int) -> tup
 def ranking_metrics(hits: Tensor, wanted: Tensor, ks: Sequence[int]) -> dict[str, float]:
     """Means over users, from the result of `hits_at` for the largest k.
 
-    recall: found of relevant. precision: found of k. hit: any. mrr: 1 / rank of the first. ndcg: binary gains, ideal cut at k. map: mean of the precision at each find, over min(wanted, k).
+    - recall: found of relevant
+    - precision: found of k
+    - hit: any
+    - mrr: 1 / rank of the first
+    - ndcg: binary gains, ideal cut at k
+    - map: mean of the precision at each find, over min(relevant, k)
     """
     metrics: dict[str, float] = {}
     if len(hits) == 0:

@@ -73,7 +73,7 @@ def by_time(ratings: pa.Table) -> dict[int, np.ndarray]:
 
 
 def sessions(ratings: pa.Table, window: int) -> dict[str, pa.Table]:
-    """Each user's films, in order. valid and test end in the last but one and the last film. train has windows of the earlier ones that overlap by half."""
+    """Each user's films, in order. `valid` and `test` end in the last but one and the last film. `train` has windows of the earlier ones that overlap by half."""
     items = ratings["item_id"].to_numpy()
     made: dict[str, list[tuple[int, np.ndarray]]] = {"train": [], "valid": [], "test": []}
     for user, rows in by_time(ratings).items():

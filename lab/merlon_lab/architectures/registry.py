@@ -26,8 +26,15 @@ from .xlnet import XLNet, XLNetOptions
 from .youtube_dnn import YouTubeDNN
 
 Kind = Literal["ranking", "pairs", "retrieval", "session", "factors", "forest"]
-"""ranking: rows with targets. pairs: ids of a user and an item, with drawn negatives. retrieval: two sides with an inner product. session: the next
-item of a sequence. factors: ALS. forest: trees. The last two are trained by libraries of their own."""
+"""Kinds of architectures. The last two are trained by libraries of their own.
+
+- ranking: rows with targets
+- pairs: ids of a user and an item, with drawn negatives
+- retrieval: two sides with an inner product
+- session: the next item of a sequence
+- factors: ALS
+- forest: trees
+"""
 Name = Literal[
     "mlp", "wide_and_deep", "deepfm", "dlrm", "dcn_v2", "ncf", "mf", "two_tower", "youtube_dnn", "mmoe", "ple", "gru", "gpt2", "xlnet",
     "als", "xgboost", "lightgbm",

@@ -14,7 +14,7 @@ SAMPLED = 100
 """Candidates of the sampled metrics, drawn with a seed of their own: the same for every model."""
 
 Ranked = tuple[Tensor, Tensor, Tensor | None]
-"""scores float32 `[q, items]`, wanted bool, known bool (not shown) or None."""
+"""`scores` float32 `[q, items]`, `wanted` bool, `known` bool (not shown) or None."""
 
 
 def measure(chunks: Iterable[Ranked]) -> dict[str, float]:

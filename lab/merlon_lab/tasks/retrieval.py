@@ -98,7 +98,7 @@ class RetrievalTask:
         return measure(self.ranked(held_out))
 
     def ranked(self, held_out: Dataset) -> Iterator[Ranked]:
-        """Per chunk of users, or of rows: scores float `[q, items]`, wanted bool, known bool or None. Items that training has not seen can't be found: left out."""
+        """Per chunk of users, or of rows: scores float `[q, items]`, `wanted` bool, `known` bool or None. Items that training has not seen are left out."""
         table = held_out.read_all()
         own = self.catalogue.places(table[self.item.name])
         table, own = take(table, (own >= 0).nonzero().squeeze(1)), own[own >= 0]

@@ -61,7 +61,7 @@ class SessionTask:
         return measure(self.ranked(held_out))
 
     def ranked(self, held_out: Dataset) -> Iterator[Ranked]:
-        """Per chunk of sessions: scores float `[q, items]`, wanted bool: their last item. Items that training has not seen can't be found: left out."""
+        """Per chunk of sessions: scores float `[q, items]`, `wanted` bool: their last item. Items that training has not seen can't be found: left out."""
         queries, targets = without_last(held_out.read_all(), self.item.name)
         own = self.catalogue.places(targets)
         queries, own = take(queries, (own >= 0).nonzero().squeeze(1)), own[own >= 0]
