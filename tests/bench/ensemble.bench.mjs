@@ -1,5 +1,5 @@
-// The entry model over gRPC, at 1 and 8 requests in flight, beside the raw ONNX and FAISS calls of its requests, measured in one run: `npm
-// run bench`. Prints a table; nothing is asserted, since machines differ. `--seconds N` measures longer.
+// The entry model over gRPC, at 1 and 8 requests in flight, beside the raw ONNX and FAISS calls of its requests. One run measures both:
+// `npm run bench`. Prints a table; nothing is asserted, since machines differ. `--seconds N` measures longer.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -1,10 +1,11 @@
-// Fits and transforms with Merlon and, where MERLON_NVTABULAR_PYTHON names a Python that has it, with NVTabular 23.08 on the CPU, on one file, in turn.
+// Fits and transforms one file with Merlon and with NVTabular 23.08 on the CPU, in turn. NVTabular runs if MERLON_NVTABULAR_PYTHON names a Python that
+// has it.
 //   npm run bench:etl                    both shapes, 1 M and 10 M rows (an hour or so with NVTabular)
 //   npm run bench:etl -- --short         both shapes, 1 M rows (a few minutes)
 //   npm run bench:etl -- 1000000 criteo 3 2GB      rows, shape, tries, memory limit
 // Each engine works in a process of its own. Printed: the least wall and CPU time of the tries, and the process's peak memory. NVTabular is given
-// its best setting: one partition for 1 M rows, partitions of 256 MB beyond. Then a set three times as large as the memory limit, one row
-// through the nine-operator workflow, and look-ups of the kernel that categorify serves with.
+// its best setting: one partition for 1 M rows, partitions of 256 MB beyond. Then a set three times as large as the memory limit, and one row
+// through the nine-operator workflow. The last figures are look-ups of the kernel that categorify serves with.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

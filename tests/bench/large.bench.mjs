@@ -1,6 +1,6 @@
-// Tensors from 64 bytes to 16 MB through an identity in JavaScript, three of them as an ensemble, and the native identity, over gRPC: rate, latency,
-// and CPU time, beside another build (`--beside FOLDER`, whose `dist` is served) and, where MERLON_BENCH_TRITON names a virtual environment with
-// nvidia-pytriton 0.7.0 and numpy, beside Python's back end on Triton 2.51. Rounds alternate: `node tests/bench/large.bench.mjs --help`.
+// Rate, latency and CPU time of tensors from 64 bytes to 16 MB over gRPC. They run through an identity in JavaScript, three of them as an ensemble,
+// and the native identity. `--beside FOLDER` adds another build, whose `dist` is served. Python's back end on Triton 2.51 is added if
+// MERLON_BENCH_TRITON names a virtual environment with nvidia-pytriton 0.7.0 and numpy. Rounds alternate: `node tests/bench/large.bench.mjs --help`.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

@@ -1,9 +1,9 @@
-// An ensemble three ways, in one run: the executor, a graph per step, and one fused graph, as `merlon serve` runs them, each in a process of its own,
-// over HTTP: `npm run bench:lowered`.
+// An ensemble three ways, in one run over HTTP: the executor, a graph per step, and one fused graph. Each is as `merlon serve` runs it, in a process
+// of its own: `npm run bench:lowered`.
 //
 //   --seconds N        how long each figure is taken (default 2)
-//   --triton ENV       takes the four stages of `bench:stages` instead of the shop, and sets the hand-written Python model on the real Triton of a virtual
-//                      environment with nvidia-pytriton, onnxruntime and faiss-cpu beside them
+//   --triton ENV       takes the four stages of `bench:stages` instead of the shop, beside the hand-written Python model on a real Triton. ENV is a
+//                      virtual environment with nvidia-pytriton, onnxruntime and faiss-cpu
 //   --keep FOLDER      of `--triton`: where the artefacts are made, and found the next time
 //   --also NAME=URL    a server that serves the same entry, such as a Triton of your own
 // Prints a table; nothing is asserted, since machines differ.

@@ -1,6 +1,6 @@
 // The price of a call of a small model (an MLP 64-256-128-1, one row), from ONNX Runtime's C API to a request over gRPC: `npm run bench:onnx-call`. CPU time per
-// call, best of some rounds that alternate. The C API needs a C compiler and the header of Debian's libonnxruntime-dev (or --headers FOLDER); without
-// them its row is left out. --rounds N, --calls N, --short. Prints a table; nothing is asserted, since machines differ.
+// call, best of some rounds that alternate. The C API needs a C compiler and the header of Debian's libonnxruntime-dev (or --headers FOLDER). Without
+// them its row is left out. Options: --rounds N, --calls N, --short. Prints a table; nothing is asserted, since machines differ.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,7 +1,7 @@
-// The server under load: identity, ONNX and ensembles over gRPC and HTTP at 1, 8 and 32 in flight, beside a bare grpc-js echo server and, where
-// MERLON_BENCH_TRITON names a virtual environment with nvidia-pytriton 0.7.0 and numpy, a real Triton 2.51. Rounds alternate between the
-// servers, one load generator (h2load) drives all: `npm run bench:server`. Beside large messages runs a server in C that only throws them away: what no server
-// on this machine, beside this generator, can pass. Prints a table; nothing is asserted, since machines differ.
+// The server under load: identity, ONNX and ensembles over gRPC and HTTP at 1, 8 and 32 in flight, beside a bare grpc-js echo server. A real
+// Triton 2.51 is added if MERLON_BENCH_TRITON names a virtual environment with nvidia-pytriton 0.7.0 and numpy. Rounds alternate between the
+// servers, one load generator (h2load) drives all: `npm run bench:server`. For large messages, a server in C that only discards them shows
+// the bound of any server on this machine, beside this generator. Prints a table; nothing is asserted, since machines differ.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

@@ -1,9 +1,12 @@
-// Each stage alone and the whole ensemble, p50 and p99, at batch 1, 8 and 64 with 100 and 1,000 candidates, beside the raw library calls, beside Merlin
-// Systems' executor and beside a hand-written Python model on a real Triton, all on the same artefacts, in one run: `npm run bench:stages`.
+// Each stage alone and the whole ensemble, p50 and p99, at batch 1, 8 and 64 with 100 and 1,000 candidates: `npm run
+// bench:stages`. Beside them, in one run on the same artefacts: the raw library calls, Merlin Systems' executor, and a hand-written Python model on a
+// real Triton.
 //
-// Two programs written by hand in Node stand for the raw calls of every stage (stages/raw-program.mjs): on arrays features in typed arrays
-// that were read once, and the index by our own binding: the fastest that we know to write libraries the store read by better-sqlite3 and
-// protobufjs for each request, and the index by faiss-node: the libraries as npm has them Both call onnxruntime-node's `run`. Neither
+// Two programs written by hand in Node stand for the raw calls of every stage (stages/raw-program.mjs).
+// - on arrays: features in typed arrays that were read once, and the index by our own binding. It is the fastest that we know to write.
+// - libraries: the store read by better-sqlite3 and protobufjs for each request, and the index by faiss-node. They are the libraries as npm has them.
+//
+// Both call onnxruntime-node's `run`. Neither
 // validates, counts, times, batches, cancels or reloads. Over gRPC they answer from a bare grpc-js server. The table of stages names the
 // source of each figure: a library's call, or a loop by hand if no library does the stage. The bar of 1.25 is for calls of libraries.
 //

@@ -1,5 +1,7 @@
-// A trial of TypeScript 7 behind `compiler/checker`: whether its API answers `merlon check` as TypeScript 6 does, and what it costs.
+// A trial of TypeScript 7 behind `compiler/checker`: whether its API answers `merlon check` as TypeScript 6 does, and its cost.
+//
 //   node tests/bench/typescript-7.mjs [--package FOLDER] [--runs N] [FILE...]
+//
 // FOLDER is an installed package, `npm install --prefix /tmp/ts typescript@VERSION` (default: the compiler that builds this tree). FILES default to
 // the samples and the shop. Prints what the API lacks, what differs, and the times of the first FILE (default: the shop's), which imports none of its
 // own. Run `npm run build` before.

@@ -1,6 +1,6 @@
 /**
- * `cli/code-cache.ts` on a bundle of two chunks: V8's cached data is beside them, and used only if it is of the same source, whole, and of
- * this V8.
+ * `cli/code-cache.ts` on a bundle of two chunks. V8's cached data is beside them, and is used only if it is of the same source, whole,
+ * and of this V8.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** Colors: NO_COLOR, FORCE_COLOR and `--no-color`, in the rule and in what the commands print. */
+/** Colors: NO_COLOR, FORCE_COLOR and `--no-color`, in the rule and in the output of the commands. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";

@@ -14,7 +14,7 @@ const places = placesOf(program);
 
 const hasShell = (name: string): boolean => spawnSync(name, ["-c", "exit 0"]).status === 0;
 
-/** What a shell offers for each of several lines, the last word of which is completed. */
+/** Returns the words that a shell offers for each of several lines, the last word of which is completed. */
 type Offers = (lines: readonly (readonly string[])[]) => Promise<string[][]>;
 
 /** Runs a script in a folder with one file. @param before flags @param ask the lines of the shell that print what is offered, `--` after each */

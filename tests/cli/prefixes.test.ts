@@ -1,4 +1,4 @@
-/** What ends a command begins with `merlon: `, whichever part of the program found the mistake. */
+/** A message that ends a command begins with `merlon: `, whichever part of the program found the mistake. */
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { MERLON } from "../needs/built.js";

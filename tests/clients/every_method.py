@@ -1,5 +1,6 @@
-"""Calls every public method of the official clients (grpc, grpc.aio, http, http.aio; shared memory utilities included) and prints, for each
-client, what each method gave, and which methods were not called.
+"""Calls every public method of the official clients (grpc, grpc.aio, http, http.aio), with their shared memory utilities.
+
+Prints, for each client, the result of each method, and the methods that were not called.
 
 usage: every_method.py GRPC_PORT HTTP_PORT
 """

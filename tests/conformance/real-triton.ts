@@ -1,6 +1,6 @@
 /**
- * A real Triton, started for each group: one that was built (a folder with `bin/tritonserver` and `backends`), or that of a Python
- * environment with `nvidia-pytriton` and numpy, version 2.51 with the Python back end alone. If it has no identity back end, such models
+ * A real Triton, started for each group: a built one (a folder with `bin/tritonserver` and `backends`), or one of a Python
+ * environment. That environment has `nvidia-pytriton` and numpy, and its Triton is version 2.51 with the Python back end alone. If it has no identity back end, such models
  * get a counterpart in Python. Records of a model that it can't load are not sent to it.
  */
 import {

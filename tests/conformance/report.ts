@@ -26,12 +26,12 @@ export function printReport(results: readonly GroupResult[], known: Known): stri
   }
   const listed = [...reasons]
     .sort(([, a], [, b]) => b.length - a.length)
-    .map(([reason, ids]) => `- **${reason}** (${ids.length}): ${ids.join(", ")}`);
+    .map(([reason, ids]) => `- **${reason}** (${ids.length}): \`${ids.join(", ")}\``);
   return `${[
     "# Answers beside those of Triton 2.73",
     "",
     "Written by `npm run conformance -- --report`: every recorded request of `data/protocol` sent to this server, its answer compared with Triton's under the records' masks.",
-    "The recorded state is server e1db8a603 (2.73.0dev, after 26.08). What clients of releases see otherwise is listed in [docs/reference/triton-releases.md](../../docs/reference/triton-releases.md).",
+    "The recorded state is server e1db8a603 (2.73.0dev, after 26.08). The differences that clients of releases see are in [docs/reference/triton-releases.md](../../docs/reference/triton-releases.md).",
     "",
     "| group | records | equal | different | |",
     "|---|---|---|---|---|",

@@ -144,7 +144,7 @@ test("the package holds the programs and none of the tests", () => {
     paths.filter(path => /^dist\/(tests|examples)\/|^tests\/|\.tsbuildinfo$|\.js\.map$|\.d\.ts\.map$/.test(path)),
   ).toEqual([]);
   // Source maps would refer to sources that are not in the package, and debuggers and bundlers look for a map that a file names. Outputs of modules
-  // that are gone since an earlier build are no part of this one.
+  // that were removed since an earlier build are not part of this one.
   const isBuilt = (path: string): boolean =>
     /^dist\/bundle\/|^dist\/bin\//.test(path) ||
     existsSync(new URL(`../${path.slice("dist/".length).replace(/(\.d)?\.[cm]?[jt]s$/, ".ts")}`, folder));

@@ -3,7 +3,7 @@
  *
  * - `<!-- not run: REASON -->`: it cannot run here.
  * - `<!-- around: NAME -->`: a part of the file `around/NAME`, in the place of its line `// BLOCK` or `# BLOCK`.
- * - `<!-- meanwhile: COMMAND -->`: what somebody else does while the last server of the block runs.
+ * - `<!-- meanwhile: COMMAND -->`: another user's command while the last server of the block runs.
  * - `<!-- file: NAME -->`: a file of the page's project, which later commands of the page read.
  * - `<!-- by: lab -->`: `own-models.test.ts` runs it, with the lab's Python.
  */
@@ -24,7 +24,7 @@ export interface Block {
   readonly meanwhile: string | undefined;
   readonly file: string | undefined;
   readonly by: string | undefined;
-  /** The samples that a generated block comes from: the link below it. */
+  /** The samples that a generated block is made from: the link below it. */
   readonly sample: string | undefined;
 }
 

@@ -51,7 +51,7 @@ test("a PyTorch model ranks candidates", async () => {
   expect(ids[3]).toBe(10n);
 });
 
-test("an XGBoost model predicts what it learnt: the larger price", async () => {
+test("an XGBoost model predicts what it learned: the larger price", async () => {
   await using server = await serverOf(programs[1]!);
   const { chance } = await server.infer("chance", { price: [[0.9], [0.1]], popularity: [[0.1], [0.9]] });
   const [likely, unlikely] = chance!.data as Float32Array;

@@ -1,4 +1,4 @@
-/** Blocks of the documentation that are data or printed text, and the count of them all: each block is run, compared or read by some test. */
+/** Blocks of the documentation that are data or printed text, and the count of them all. Each block is run, compared or read by some test. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";

@@ -1,4 +1,7 @@
-/** TypeScript in the documentation: programs compile (those that are files of a project by its commands), and everything else is type-checked as strict TypeScript 6 does it in a project with the package. */
+/**
+ * TypeScript in the documentation. Programs compile, and those that are files of a project compile by its commands. Everything else is type-checked as
+ * strict TypeScript 6 does it in a project with the package.
+ */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import ts from "typescript";

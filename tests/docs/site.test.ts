@@ -40,7 +40,7 @@ test("the navigation has each page once", () => {
   expect([...listed, "index.md"].sort()).toEqual(pages());
 });
 
-test("each page opens with what the reader can do after it", () => {
+test('each page opens with "After this page"', () => {
   const opening = (page: string): string =>
     readFileSync(join(ROOT, "docs", page), "utf8")
       .replace(/^# .*\n\n/, "")

@@ -1,6 +1,6 @@
 // Fuzzes the server with mutated requests over HTTP and gRPC, and mutated HTTP/2 connections: `npm run fuzz:server`. Ends with 1 if a
-// request was not answered, the server died, a good request was answered wrong, or memory grew over the second half of a protocol's
-// requests.
+// request was not answered, the server died, or a good request was answered wrong. The same is true if memory grew over the second half of a
+// protocol's requests.
 import { parseArgs } from "node:util";
 import { growth } from "./growth.mjs";
 import { fuzz } from "./run.mjs";

@@ -1,4 +1,4 @@
-// Each row of the table is one mistake in a program that is right but for it: the compiler finds it, says it once, and names the fix.
+// Each row of the table is one mistake in a program that is right but for it. The compiler finds it, reports it once, and names the fix.
 // messages.txt holds every message as a terminal shows it; `UPDATE=1` rewrites it.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

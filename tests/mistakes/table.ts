@@ -4,7 +4,7 @@ import type { ProgramName } from "./programs.js";
 export interface Mistake {
   readonly what: string;
   readonly program: ProgramName;
-  /** Texts of the program, and what stands in their place. */
+  /** Texts of the program, and their replacements. */
   readonly changes: readonly (readonly [right: string, wrong: string])[];
   readonly code: string;
   /** The way out, as it is in the message or its help. */

@@ -1,5 +1,5 @@
 /**
- * The folders that `npm run mutate` knows. Each names its sources, the tests that should notice a change of them, and the time that a run took.
+ * The folders that `npm run mutate` accepts. Each names its sources, the tests that should notice a change of them, and the time that a run took.
  * Tests that run the product from `dist/` (spawned programs, workers) do not belong here: mutants are in the sources alone.
  */
 
@@ -7,7 +7,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../run/graph.mjs";
 
-/** The running half of each operator, and what several share. */
+/** The running half of each operator, and the files that several share. */
 const kernelFiles = () =>
   readdirSync(join(ROOT, "operators"), { recursive: true })
     .filter(
@@ -16,7 +16,7 @@ const kernelFiles = () =>
     .map(path => `operators/${path}`)
     .sort();
 
-/** Of the operators, all but those that start processes. */
+/** The tests of the operators, except those that start processes. */
 const kernelTests = () =>
   readdirSync(join(ROOT, "operators"), { recursive: true })
     .filter(path => path.endsWith(".test.ts") && !/query-faiss-(?:fuzzed|native)/.test(path))

@@ -38,7 +38,8 @@ export function sampleOf(mutants, count, seed) {
 }
 
 /**
- * Whether an entry of `equivalent.json` is about a mutant: the same file, mutator, replacement, and source line; where the entry has an `nth`, that one of the equals.
+ * Whether an entry of `equivalent.json` is about a mutant: the same file, mutator, replacement, and source line. If the entry has an `nth`, it is that one
+ * of the equals.
  */
 export const isAbout = (entry, mutant) =>
   entry.file === pathOf(mutant.fileName) &&

@@ -13,7 +13,8 @@ import { existsSync, readFileSync } from "node:fs";
  * A note also has the `pid` of its process.
  * `late` is a mutant whose test timed out while it waited for a core: it runs alone.
  * `passed` names a test; it shows progress. `spent` names one that fails since the mutant `by` ran; its other mutants have not run.
- * @typedef {{ readonly began: string, readonly test: string } | { readonly killed: string } | { readonly late: string } | { readonly passed: string } | { readonly spent: string, readonly by?: string | undefined } | { readonly ended: true } | Reached} Note
+ * @typedef {{ readonly spent: string, readonly by?: string | undefined }} Spent
+ * @typedef {{ readonly began: string, readonly test: string } | { readonly killed: string } | { readonly late: string } | { readonly passed: string } | Spent | { readonly ended: true } | Reached} Note
  * @typedef Reached
  * @property {string} file
  * @property {readonly string[]} once mutants that are reached outside of tests: by imports and hooks

@@ -1,6 +1,6 @@
 /**
- * `@merlon/client` and `@merlon/testing` as `npm run packages` makes them, packed and unpacked into an empty folder with nothing but the packages that
- * they depend on: their sizes, their types without `skipLibCheck`, and programs that use them. `npm run test:package` installs them by npm.
+ * `@merlon/client` and `@merlon/testing` as `npm run packages` makes them, packed and unpacked into an empty folder with only the packages that
+ * they depend on. Checked are their sizes, their types without `skipLibCheck`, and programs that use them. `npm run test:package` installs them by npm.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

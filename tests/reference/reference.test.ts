@@ -1,6 +1,6 @@
 /**
- * The compiled example, served, against an independent pipeline in Python on the same artefacts: same candidates, same filtered ids, same
- * features, scores within 1e-5, same order; and sampling that agrees with its formula. The comparison: `compare.py`.
+ * The compiled example, served, against an independent pipeline in Python on the same artefacts. Candidates, filtered ids, features
+ * and order are the same, scores are within 1e-5, and sampling agrees with its formula. The comparison: `compare.py`.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Rows 1 to 6 of the known classes of attacks on Triton. They are names as paths, overrides and configurations that leave their folder,
- * sizes of overrides, files that the server writes on request, and forged log records.
+ * Rows 1 to 6 of the known classes of attacks on Triton. They are names as paths, overrides and configurations that leave their folder, and
+ * sizes of overrides. The others are files that the server writes on request, and forged log records.
  */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

@@ -1,8 +1,8 @@
 /**
  * The needs of a test file besides the packages of `npm ci`, read from its imports and from theirs:
  * - a module `tests/needs/NAME.ts` is the need NAME;
- * - a module of the product that finds a file beside itself (`import.meta.url`: a worker, a declaration, a native binding) needs `built`,
- *   and so does a test, or a script that it starts, with a path into `dist/`. Scripts are found by their names.
+ * - a module of the product that finds a file beside itself (`import.meta.url`: a worker, a declaration, a native binding) needs `built`.
+ *   So does a test, or a script that it starts, with a path into `dist/`. Scripts are found by their names.
  * Nothing is listed twice, so nothing becomes stale. Uses Node's own modules only.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * A test that leaves a rejected promise or a thrown error behind fails itself. Vitest fails the run for it, and calls the test passed; it leaves alone what
- * a test has a listener for, so that there is one during tests alone.
+ * A test that leaves a rejected promise or a thrown error behind fails itself. Vitest fails the run for it, and reports the test as
+ * passed. It ignores an event that a test has a listener for, so there is a listener during tests alone.
  */
 import { afterEach, beforeEach } from "vitest";
 

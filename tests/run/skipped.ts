@@ -1,4 +1,4 @@
-/** A reporter that ends a run with the skipped tests and their reasons, one per line, so that a skip is never taken for a pass. */
+/** A reporter that ends a run with the skipped tests and their reasons, one per line. Thus a skip is never taken for a pass. */
 import { relative } from "node:path";
 import type { Reporter, TestModule, Vitest } from "vitest/node";
 import { ROOT } from "./graph.mjs";

@@ -1,5 +1,5 @@
 /**
- * Every number of a model configuration with the extremes of its type: the model loads or is refused by the field's name, and the server
+ * Every number of a model configuration with the extremes of its type. The model loads or is refused by the field's name, and the server
  * survives. All models are served by one process with a small heap.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

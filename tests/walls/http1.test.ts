@@ -1,5 +1,5 @@
 /**
- * HTTP/1 by RFC 9112 on the port of a whole server: ambiguous requests are refused, and a byte's cost does not depend on the reads' size.
+ * HTTP/1 by RFC 9112 on the port of a whole server. Ambiguous requests are refused, and a byte's cost does not depend on the reads' size.
  */
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 /**
- * `merlon serve` under Node's permission model, with the flags that docs/guides/security.md names: it serves, and code of the server and of models reads,
+ * `merlon serve` under Node's permission model, with the flags that docs/guides/security.md names. It serves, and code of the server and of models reads,
  * writes and starts nothing else.
  */
 import { spawn } from "node:child_process";

@@ -1,5 +1,5 @@
-// The least that a gRPC server can do with large messages, as a bound for every other: reads HTTP/2 frames into one buffer and looks at nothing but their heads,
-// throws the bodies away, and answers SIZE bytes of a message made once, by one write. One thread, epoll. Prints its port.
+// The least that a gRPC server can do with large messages, as a bound for every other. It reads HTTP/2 frames into one buffer, parses only their heads,
+// and discards the bodies. By one write it answers SIZE bytes of a message made once. One thread, epoll. Prints its port.
 //   cc -O2 -o floor floor.c && ./floor SIZE
 #define _GNU_SOURCE
 #include <arpa/inet.h>

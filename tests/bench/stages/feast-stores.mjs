@@ -1,5 +1,6 @@
-// The Feast stage alone, by store: 20,000 items with three features, looked up by `queryFeast`'s kernel from memory, by statement, from one Redis and from a cluster
-// of two, beside the same commands written raw to a socket, whose replies are only counted, and beside ioredis' pipeline. `npm run bench:stages -- --stores`.
+// The Feast stage alone, by store: 20,000 items with three features. `queryFeast`'s kernel looks them up from memory, by statement, from one Redis and
+// from a cluster of two. The same commands are also sent by ioredis' pipeline, and by a raw socket that only counts the replies. `npm run
+// bench:stages -- --stores`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,6 +1,6 @@
 """A user tower, a DLRM-like ranker and two FAISS files of realistic sizes, for the benchmark of the stages.
 
-    python make_models.py OUT ITEMS     (numpy, onnx, faiss-cpu; pins in tests/requirements.txt)
+    python make_models.py OUT ITEMS     (numpy, onnx and faiss-cpu of tests/requirements.txt)
 """
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 /**
- * The same recommender as an engineer writes it by hand in Node, for this shop alone: each stage is a function over typed arrays, or a call of the library
+ * The same recommender as an engineer writes it by hand in Node, for this shop alone. Each stage is a function over typed arrays, or a call of the library
  * that does it. The reference for the served plan. It uses nothing of the runtime but our binding of FAISS, on request.
  *
  * Features are read from the store by better-sqlite3 and protobufjs (`store: "sqlite"`), or from arrays (`store: "memory"`). Searches use

@@ -60,7 +60,7 @@ test("stories are lines; another model's parameter is left as it is", () => {
   const lines = printStories(
     JSON.stringify([[...lost, { ...winner, place: 2, name: undefined, id: "v" }, winner]]),
   )!.split("\n");
-  // Names come from a store: a terminal runs no command of theirs.
+  // Names are read from a store, so no command in them may reach a terminal.
   expect(lines.slice(1, 4).map(line => line.trim().split(",")[0])).toEqual([
     'w "Tent \\u001b[31m"  place 1',
     "v  place 2",

@@ -1,4 +1,4 @@
-/** A package whose native part is missing or of another Node: one sentence with the line to type, not the list of paths that were tried. */
+/** A package whose native part is missing or of another Node: one sentence with the line to type. The paths that were tried are not listed. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

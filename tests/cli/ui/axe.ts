@@ -1,4 +1,4 @@
-/** What axe finds on a page, as `rule: element`; the page's policy allows no foreign script, so it runs as the browser's own. */
+/** axe's findings on a page, as `rule: element`. The page's policy allows no foreign script, so axe runs as the browser's own. */
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

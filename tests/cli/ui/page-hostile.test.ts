@@ -1,5 +1,5 @@
-// The page in a real Chromium with models and answers that nobody planned for: very many inputs and values, nulls, text that looks like markup, a step
-// that fails, many requests at once, and a server that ends and starts again while the page is open.
+// The page in a real Chromium with extreme models and answers: very many inputs and values, nulls, and text that looks like markup. A step fails,
+// many requests run at once, and the server ends and starts again while the page is open.
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -139,7 +139,7 @@ test("10,000 values: a page of them at a time, and the last one is reached", asy
   expect(await page.locator("#answer .pager").textContent()).toContain("no rows");
 }, 60_000);
 
-test("nulls go and come with their validity; wide integers and halves are exact", async () => {
+test("nulls are sent and received with their validity; wide integers and halves are exact", async () => {
   await choose("nulls");
   expect(await page.locator("#fields textarea").count()).toBe(1);
   await page.locator("#in-score").fill("[[9007199254740993, null], [-1, -9223372036854775808]]");
@@ -150,7 +150,7 @@ test("nulls go and come with their validity; wide integers and halves are exact"
   await choose("half");
   await page.locator("#in-h").fill("[1, -0.5, 65504, 65520, 5.960464477539063e-8, NaN, 0.1, 2049]");
   await send();
-  // As NumPy rounds to float16: 65520 is infinite, 2049 is halfway and goes to the even one.
+  // As NumPy rounds to float16: 65520 is infinite, 2049 is halfway and rounds to the even one.
   expect(await cells()).toEqual(["1", "-0.5", "65504", "Infinity", "5.96e-8", "NaN", "0.09998", "2048"]);
 }, 60_000);
 
@@ -173,7 +173,7 @@ test("names and values that look like markup are text, in the form, the response
   expect(await page.evaluate("window.hacked")).toBeUndefined();
 }, 60_000);
 
-test("500 requests at once: all are counted, 50 are listed, and the address leads to one that is gone", async () => {
+test("500 requests at once: all are counted, 50 are listed, and the address of an older one says that it is not kept", async () => {
   await using client = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
   await Promise.all(Array.from({ length: 500 }, () => client.infer("half", { h: new Uint16Array(2) } as never)));
   await page.locator("#tab-requests").click();
@@ -190,7 +190,7 @@ test("500 requests at once: all are counted, 50 are listed, and the address lead
   complaints.length = 0;
 }, 60_000);
 
-test("a server that ends and starts again: the page says so, comes back by itself, and keeps what was typed", async () => {
+test("a server that ends and starts again: the page reports it, reconnects by itself, and keeps the typed text", async () => {
   await choose("recommend");
   await page.locator("#tab-try").click();
   await page.locator("#in-user_id").fill("[[512300022]]");

@@ -211,7 +211,7 @@ test("a graph of thirty steps is whole at 1280 × 720, and a larger one has a mi
   await page.locator("#models button", { hasText: /^recommend\s*READY/ }).click();
 }, 60_000);
 
-/** The picture of so many steps, each of which reads one or two of those before it. */
+/** The picture of `count` steps, each of which reads one or two of those before it. */
 function drawn(count: number): string {
   const column = (name: string) => ({
     name,

@@ -49,7 +49,7 @@ test("the page finds a server on another address, and has the keys of the APIs i
   const page = await server.found(/The page: (http:\S+)/);
   const port = await server.found(/HTTPService at 127\.0\.0\.2:(\d+)/);
   expect((await fetch(`http://127.0.0.2:${port}/v2`)).status).toBe(403);
-  // What the port refuses, the page refuses too.
+  // The page refuses the same paths as the port.
   const paths = [
     "counts",
     "events",

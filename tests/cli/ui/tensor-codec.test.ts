@@ -55,7 +55,7 @@ test("halves and bfloats are rounded as the product's own are, which NumPy's and
   );
 });
 
-test("texts of any signs come back, also those of numbers, and lists of lists keep their shape", () => {
+test("texts of any characters survive a round trip, also those of numbers, and lists of lists keep their shape", () => {
   const texts = fc.array(fc.string({ unit: "binary" }), { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(texts, values => {

@@ -45,7 +45,7 @@ test("a text that is meant as a number, and a column as a property", () => {
   expect(fixed("a?«price»", { write: '["price"]', before: "." })).toBeUndefined();
 });
 
-test("a missing import goes into the one there is", () => {
+test("a missing import is added to the one there is", () => {
   const use = "«clip»()";
   expect(fixed(`import { a } from "merlon";\n${use}`, { imported: "clip" })).toContain(
     'import { a, clip } from "merlon";',

@@ -311,7 +311,7 @@ export default workflow("w", price + user["city"]);
     ]);
   });
 
-  test("a refactoring is offered for what is verbatim alone", async () => {
+  test("a refactoring is offered for verbatim text alone", async () => {
     const { file, text } = open(BODY);
     const offered = async (mark: string) =>
       (await editor.ask<{ name: string }[]>("getApplicableRefactors", { file, ...ranged(text, mark) })).map(

@@ -11,7 +11,7 @@ import { nativeTypeScript } from "../../needs/typescripts.js";
 import { ROOT } from "../../run/graph.mjs";
 
 const MODULES = join(ROOT, "node_modules");
-/** Of Merlon's dependencies, those that its declarations import; better-sqlite3 and onnxruntime-node are optional. */
+/** The dependencies of Merlon that its declarations import; better-sqlite3 and onnxruntime-node are optional. */
 const INSTALLED = ["zod", "commander", "protobufjs", "ioredis", "apache-arrow", "@types/node"];
 
 const json = (page: string, index: number): Record<string, Record<string, unknown>> => {

@@ -1,5 +1,5 @@
 /**
- * What an editor and `merlon tsc` make of one program with one mistake, by TypeScript and by form of the file: each cell of the table in
+ * Findings of an editor and of `merlon tsc` in one program with one mistake, by TypeScript and by form of the file. Each cell of the table in
  * docs/guides/editors.md is measured with the live server and the live command.
  */
 import { spawn } from "node:child_process";
@@ -86,7 +86,7 @@ interface View {
 
 const isMerlon = (form: Form): boolean => FORMS[form].name.endsWith(".merlon");
 
-/** What one TypeScript makes of each form, by one server and one run of `merlon tsc`. */
+/** Findings of one TypeScript in each form, by one server and one run of `merlon tsc`. */
 export async function measure(which: Which): Promise<Record<Form, Features>> {
   const editor = which === "TypeScript 6" ? startEditor(CONFIG) : await startNativeEditor(TYPESCRIPTS[which], CONFIG);
   try {

@@ -1,6 +1,6 @@
 /**
- * A live language server seen by offsets into the authors' texts, alike for tsserver and for TypeScript 7's: what a test asks is computed from the
- * texts, never from the server.
+ * A live language server seen by offsets into the authors' texts, alike for tsserver and for TypeScript 7's. Requests of a test are computed from
+ * the texts, never from the server.
  */
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";

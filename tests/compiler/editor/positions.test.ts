@@ -40,7 +40,7 @@ const NAMES: readonly (readonly [name: string, declared: Part, hover: string])[]
   ["named", "main", 'Node<"float32 age" | "string city"'],
 ];
 
-/** What is typed: whole lines, space inside of one, or a line that is half typed and taken back. `at` is a part of the file's possible places. */
+/** Typed text: whole lines, space inside of one, or a line that is half typed and taken back. `at` is a part of the file's possible places. */
 interface Edit {
   readonly part: Part;
   readonly kind: "operators" | "comment" | "space" | "half" | "delete";
@@ -66,7 +66,7 @@ const HALF = {
 function typed(navigator: Navigator, file: string, { part, kind, at }: Edit, index: number): void {
   const text = navigator.text(file);
   const choose = <T>(places: readonly T[]): T | undefined => places[Math.floor(at * places.length)];
-  // Of statements and comments: a line inside of a statement begins with space.
+  // Starts of statements and comments: a line inside of a statement begins with space.
   const starts = [...[...text.matchAll(/^(?=\S)/gm)].map(({ index }) => index), text.length];
   const operators =
     part === "plain"

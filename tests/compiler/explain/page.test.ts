@@ -225,7 +225,7 @@ describe("four stages", () => {
     expect(await map.isVisible()).toBe(false);
   });
 
-  test("columns come and go with a key, and the selection stays", async () => {
+  test("columns appear and disappear with a key, and the selection stays", async () => {
     await page.locator('.card[data-step="user.queryFeast"] .title').click();
     await page.keyboard.press("c");
     expect(await page.locator("#detail").getAttribute("aria-pressed")).toBe("false");

@@ -1,5 +1,5 @@
-"""assemble.py CHECKOUT OUT [CLIENT]: the folder `qa` of Triton's test container: the checkout's own, what Dockerfile.QA copies into it out of the checkout,
-and the Python examples of a checkout of the client's repository. Compiled parts are left out; the folders of their models are made."""
+"""assemble.py CHECKOUT OUT [CLIENT]: makes the folder `qa` of Triton's test container. It has the checkout's `qa`, other files of it
+that Dockerfile.QA copies, and the Python examples of a checkout of the client's repository. Compiled parts are left out; the folders of their models are made."""
 
 import os
 import re

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * Stands in for the OpenTelemetry collector with the one configuration that L0_trace gives it: traces over OTLP/HTTP (protobuf) on port 10000, collected until
- * there are ten spans or ten seconds have passed, then one line of JSON in `collected_traces.json`, written as the collector's file exporter writes it, into a file
- * that begins empty.
+ * Stands in for the OpenTelemetry collector with the one configuration that L0_trace gives it. It collects traces over OTLP/HTTP (protobuf) on port 10000 until
+ * there are ten spans or ten seconds have passed. Then it writes one line of JSON into `collected_traces.json`, as the collector's file exporter does. The file begins
+ * empty.
  */
 import { appendFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

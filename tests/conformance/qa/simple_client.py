@@ -1,5 +1,5 @@
-"""simple_client.py http|grpc [-u URL]: one request to the model `simple` with its answer checked, as the examples simple_http_infer_client and
-simple_grpc_infer_client of the client's repository send it. Those are C++ and absent."""
+"""simple_client.py http|grpc [-u URL]: sends one request to the model `simple` and checks its answer. The examples simple_http_infer_client and
+simple_grpc_infer_client of the client's repository do the same. Those are C++ and absent."""
 
 import importlib
 import sys

@@ -18,7 +18,7 @@ _NUMPY = {
 }
 _WIRE = {np.dtype(kind): name[5:] for name, kind in _NUMPY.items() if name != "TYPE_STRING"}
 
-host = None  # set by host.py: send(message) and ask(message)
+host = None  # set by host.py: `send(message)` and `ask(message)`
 
 
 class TritonModelException(Exception):

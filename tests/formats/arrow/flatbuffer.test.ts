@@ -72,7 +72,7 @@ function read(of: FlatTable, view: DataView): Made {
   };
   return Object.fromEntries(FIELDS.flatMap((name, field) => (of.has(field) ? [[name, found[name]]] : [])));
 }
-/** What a reader answers of absent fields. */
+/** Values that a reader returns for absent fields. */
 const ABSENT = { uint8: 0, int16: 0, int32: 0, int64: 0, bool: false, text: undefined, table: undefined };
 
 const { table } = fc.letrec<{ table: Made }>(tie => ({

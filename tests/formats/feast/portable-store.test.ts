@@ -1,4 +1,4 @@
-/** What a built repository holds of an `online_store`: references in the place of secrets, no literal password, and nothing that is not read. */
+/** The `online_store` of a built repository: references in the place of secrets, no literal password, and nothing that is not read. */
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { expandEnvironment, isReference } from "#formats/feast/environment.js";
@@ -98,7 +98,7 @@ describe("a password that is written out", () => {
       expect(portableStore({ path })).toEqual({ config: { path } });
     },
   );
-  test("is never in what is copied", () => {
+  test("is never in the copied configuration", () => {
     const name = fc.constantFrom("password", "db", "ssl", "token", "sentinel_password", "x_secret");
     const part = fc.tuple(name, fc.constantFrom("S3CRET", '"S3CRET"', "$P", "0", ""));
     fc.assert(

@@ -48,7 +48,7 @@ test("any number of views and keys are looked up with the store opened once, and
   expect(opened.map(({ open }) => open)).toEqual([false]);
 });
 
-test("a store that stops being readable misses nothing: whoever needs its rows says why", () => {
+test("a store that stops being readable misses nothing: a request that needs its rows says why", () => {
   let keys: KnownKeys | undefined;
   lookInStore(store, look => {
     keys = look(items, 3) as KnownKeys;

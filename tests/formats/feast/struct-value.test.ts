@@ -69,7 +69,7 @@ test("a member that is named as an object's prototype is a member as any other, 
   ]);
 });
 
-describe("bytes that are no Struct", () => {
+describe("bytes that are not a Struct", () => {
   test("cut anywhere: an error, or fewer members", () => {
     fc.assert(
       fc.property(object, fc.nat(), (given, nth) => {

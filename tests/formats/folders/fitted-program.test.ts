@@ -54,7 +54,7 @@ test("a note has paths from the folder and from the program, and checksums", () 
   expect(texts).toEqual(noted.texts);
 });
 
-test("a program is edited if a text of it is, or is gone; not if all of it is gone", () => {
+test("a program is edited if a text of it is edited or removed; not if all of it is removed", () => {
   const edited = (): string | undefined => editedProgram(at("fitted/user"), noted);
   expect(edited()).toBeUndefined();
   write("shared/sizes.ts", "b ");

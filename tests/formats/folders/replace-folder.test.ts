@@ -1,4 +1,4 @@
-/** A folder that is built beside its target and takes its place: with an atomic exchange and without, over whatever is there, and after builders that were killed. */
+/** A folder that is built beside its target and replaces it. It does so with an atomic exchange and without, over any content, and after killed builders. */
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -150,7 +150,7 @@ describe("what killed builders left", () => {
     expect(readdirSync(parent)).toEqual(["out"]);
     expect(read(target)).toEqual({ now: "1" });
   });
-  test("comes back where its successor never arrived", () => {
+  test("is restored if its successor never arrived", () => {
     left("retired");
     left("staging");
     repair();

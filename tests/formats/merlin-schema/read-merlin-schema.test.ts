@@ -1,4 +1,4 @@
-/** Where a path leads to a schema of Merlin's: a file of either form, or a folder that has one, as Merlin searches it. */
+/** Paths that lead to a schema of Merlin's: a file of either form, or a folder that has one, as Merlin searches it. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Models that are written here are read as they are: tensors, operator set, look-ups in tables of weights, parts of other files, in each form of a list of dimensions. */
+/** Models that are written here are read as they are: tensors, operator set, look-ups in tables of weights, and parts of other files. Lists of dimensions have each form. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -103,7 +103,7 @@ describe("look-ups", () => {
     return message(varintMember(1, 8), bytesMember(7, graph), bytesMember(8, message(varintMember(2, 17))));
   };
   const name = stringMember(8, "table");
-  test("have the same table whether its dimensions are packed or not, and where its name stands", () => {
+  test("have the same table whether its dimensions are packed or not, and wherever its name is", () => {
     const packed = bytesMember(1, Buffer.concat([varint(300), varint(2)]));
     const plain = [varintMember(1, 300), varintMember(1, 2)];
     for (const parts of [

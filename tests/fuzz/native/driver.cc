@@ -1,6 +1,6 @@
 /**
- * Opens and searches index files as the server does, for a build with sanitizers. Input: for each file a header (uint32 bytes of the file, uint32
- * whether tables are computed, float32 the longest component of a query) and the file. Output: one line a file: `searched`, or `refused` and why.
+ * Opens and searches index files as the server does, for a build with sanitizers. Input: for each file a header and the file. A header has
+ * the bytes of the file (uint32), whether tables are computed (uint32), and the longest component of a query (float32). Output: one line a file: `searched`, or `refused` and why.
  * The sanitizers end the process on the first fault.
  */
 #include <cmath>

@@ -1,4 +1,6 @@
-"""A store with Feast's value types after its lists (sets, maps, JSON, UUID, decimals, …), written by Feast into SQLite and Redis, and the responses of `get_online_features` and `feast serve`.
+"""A store with Feast's value types after its lists (sets, maps, JSON, UUID, decimals, …), written by Feast into SQLite and Redis.
+
+Also writes the responses of `get_online_features` and `feast serve`.
 
 Pins: feast==0.67.0 with redis of any version. Needs `redis-server`.
 Run: python tests/oracles/feast/make_new_types.py tests/fixtures/feast/new-0.67

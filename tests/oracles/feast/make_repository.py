@@ -1,7 +1,7 @@
 """A Feast repository of every value type, written by Feast itself, and Feast's results from it.
 
-Pins: feast==0.67.0 for key version 3; for versions 1 and 2 feast==0.31.1 dask==2023.1.1 distributed==2023.1.1 pandas==1.5.3
-numpy==1.23.5 protobuf==3.20.3 pyarrow==11.0.0 setuptools==65.5.0.
+Pins: feast==0.67.0 for key version 3. For versions 1 and 2 `feast==0.31.1 dask==2023.1.1 distributed==2023.1.1 pandas==1.5.3
+numpy==1.23.5 protobuf==3.20.3 pyarrow==11.0.0 setuptools==65.5.0`.
 Run: python tests/oracles/feast/make_repository.py VERSION tests/fixtures/feast/vVERSION
 """
 import datetime as dt

@@ -2,7 +2,7 @@
 
     python tests/oracles/nvtabular-import/random_cases.py        # in the environment of tests/oracles/nvtabular/requirements.txt
 
-Writes tests/fixtures/nvtabular-import/random.jsonl.gz, a case a line: the program, the exported folder (Parquet in hexadecimal, which gzip packs
+Writes tests/fixtures/nvtabular-import/random.jsonl.gz, a case a line. It has the program, the exported folder (Parquet in hexadecimal, which gzip packs
 well), the rows of the request by file, and NVTabular's answer. A seed makes a case. If NVTabular itself raises, the next seed is taken, and the reason is printed.
 """
 import contextlib

@@ -1,9 +1,11 @@
 """The limits of a release of ONNX Runtime, found by loading graphs of one node until it refuses → a line of JSON.
 
     pip install --no-deps --target DIR/1.28.0 onnxruntime==1.28.0     # and so on, with a numpy that it accepts
-    for v in DIR/*; do PYTHONPATH=$v python tests/oracles/onnx/runtime_limits.py; done > tests/fixtures/triton-releases/runtimes.jsonl
+    for v in DIR/*
+    do PYTHONPATH=$v python tests/oracles/onnx/runtime_limits.py
+    done > tests/fixtures/triton-releases/runtimes.jsonl
 
-`accepts` is the newest opset that a model may declare, `opset` the newest for which the operators below have kernels: a runtime reads an opset before it implements
+`accepts` is the newest opset that a model may declare, `opset` the newest for which the operators below have kernels. A runtime reads an opset before it implements
 all of it. Needs no `onnx` package: the runtime's own rules are measured, and no package that writes models may refuse first.
 """
 import json

@@ -40,7 +40,7 @@ for name, values in VALUES.items():
     kind = ONNX[name]
     cells = array(name, values)
     tables.append(numpy_helper.from_array(cells, f"{name}_table"))
-    # A scalar and what the table has for `pick`, side by side; the last of a vector of three; the first of a list of any length.
+    # A scalar and the table's value for `pick`, side by side. Then the last of a vector of three, and the first of a list of any length.
     nodes += [
         helper.make_node("Gather", [f"{name}_table", "pick"], [f"{name}_known"]),
         helper.make_node("Unsqueeze", [f"{name}_known", "one"], [f"{name}_known_column"]),

@@ -1,6 +1,6 @@
 """Makes the small ONNX and FAISS files that tests/samples compile against.
 
-    python tests/oracles/samples/make_artefacts.py      (onnx, faiss-cpu, numpy; pins in tests/requirements.txt)
+    python tests/oracles/samples/make_artefacts.py      (onnx, faiss-cpu and numpy of tests/requirements.txt)
 """
 
 import json
@@ -146,7 +146,8 @@ save(
     },
 )
 
-# Indexes that do not fit the feature store: none; 40 vectors without ids, whose answers are positions; items that the store has never had.
+# Indexes that do not fit the feature store: one without vectors, and one of items that the store has never had. The third
+# has 40 vectors without ids, so its answers are positions.
 LINES = np.sin(np.arange(160, dtype="float32")).reshape(40, 4)
 faiss.write_index(faiss.IndexFlatIP(4), str(OUT / "index" / "empty.faiss"))
 plain = faiss.IndexFlatIP(4)

@@ -1,6 +1,6 @@
 """Grows the small forest on the columns of etl/events that tests/samples/merlin-workflow-forest compiles against.
 
-    python tests/oracles/samples/make_forest.py      (xgboost; pins in tests/oracles/forest/requirements.txt)
+    python tests/oracles/samples/make_forest.py      (xgboost of tests/oracles/forest/requirements.txt)
 """
 
 from pathlib import Path

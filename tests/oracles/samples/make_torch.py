@@ -1,6 +1,6 @@
 """Files of PyTorch that tests/samples give for ONNX models.
 
-    python tests/oracles/samples/make_torch.py      (torch; the lab's Python has it)
+    python tests/oracles/samples/make_torch.py      (torch, which the lab's Python has)
 """
 
 from pathlib import Path

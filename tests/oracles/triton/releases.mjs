@@ -5,8 +5,8 @@
  *     node tests/oracles/triton/releases.mjs SERVER > tests/fixtures/triton-releases/releases.jsonl
  *     node tests/oracles/triton/releases.mjs SERVER --table          # the rows of contract/triton-releases.ts
  *
- * `server` is TRITON_VERSION, `onnxruntime` the version that build.py compiles, both on the release's own branch. `cuda` is what docs/introduction/compatibility.md of the
- * newest branch says of the month's vLLM container; it has no rows before 24.04, and no file of the repository names the CUDA of the container with all back ends.
+ * `server` is TRITON_VERSION, `onnxruntime` the version that build.py compiles, both on the release's own branch. `cuda` is that of the month's vLLM container,
+ * from docs/introduction/compatibility.md of the newest branch. The page has no rows before 24.04, and no file of the repository names the CUDA of the container with all back ends.
  */
 import { execFileSync } from "node:child_process";
 

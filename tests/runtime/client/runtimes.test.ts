@@ -1,6 +1,6 @@
 /**
- * The client and the server for tests under Node, and under Bun and Deno if they are on the path, or in `MERLON_BUN` and `MERLON_DENO`
- * (`npm install bun deno` anywhere brings both).
+ * The client and the server for tests under Node, Bun and Deno. The last two run if they are on the path, or in `MERLON_BUN` and
+ * `MERLON_DENO` (`npm install bun deno` anywhere installs both).
  */
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

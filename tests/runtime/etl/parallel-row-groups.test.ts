@@ -1,6 +1,6 @@
 /**
- * A large file is transformed in parallel ranges, and their files become one, with the same rows in the same order, as Parquet for other
- * readers.
+ * A large file is transformed in parallel ranges, and their files become one. It has the same rows in the same order, as Parquet for
+ * other readers.
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * A workflow that groups, served: an answer about groups has a row a group, as Merlin's has, and each `__offsets` counts the items of one group.
+ * A workflow that groups, served: an answer about groups has a row a group, as Merlin's has. Each `__offsets` counts the items of one group.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -102,7 +102,7 @@ describe("errors", () => {
     },
   );
 
-  test("hit a share of the requests, the same ones for the same seed, or the first so many; failures count", async () => {
+  test("hit a share of the requests, the same ones for the same seed, or the first N; failures count", async () => {
     const pattern = async (): Promise<string> => {
       server.model("echo").fail({ error: {}, rate: 0.5 });
       const statuses: number[] = [];

@@ -120,11 +120,11 @@ describe("a compiled repository", () => {
       { models: { recommnd: () => ({}) } },
       "a double is of model 'recommnd', and no repository has it; there are 'recommend'",
     ],
-  ])("%s of what is not there names what is, and nothing is left running", async (_, options, reason) => {
+  ])("%s of an unknown name lists the known ones, and nothing is left running", async (_, options, reason) => {
     await expect(createTestServer(MODEL_REPO, options)).rejects.toThrow(reason);
   });
 
-  test("says which stages there are, and what a replacement got wrong", async () => {
+  test("names the stages that exist, and the mistakes of a replacement", async () => {
     await using server = await createTestServer(MODEL_REPO);
     expect(() => server.stage("rank").replace(() => ({}))).toThrow(
       "there is no stage `rank`; there are `user`, `query`, `retrieval`, `filtering`, `items`, `pairs`, `ranking`, `ordering`",

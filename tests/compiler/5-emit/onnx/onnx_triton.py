@@ -1,10 +1,9 @@
 """A model repository → what a Triton with an ONNX Runtime backend and auto-complete off makes of it.
 
-Graphs that Merlon wrote go through ONNX's checker and strict shape inference. Configurations are parsed by Triton's own schema and held against the
-graphs as the backend does when it loads them: every input of a graph is declared, with its datatype and a shape that it takes; an output's shape is
-exactly the one that this ONNX Runtime infers. An ensemble is run by its
-`ensemble_scheduling` alone: tensors have one datatype and agreeing shapes for all who write or read them, none is unread, and each step's tensors
-are held against the step's configuration when it runs.
+Graphs that Merlon wrote go through ONNX's checker and strict shape inference. Configurations are parsed by Triton's own schema and compared with the
+graphs as the backend does when it loads them. Every input of a graph is declared, with its datatype and a shape that it takes. An output's shape is
+exactly the one that this ONNX Runtime infers. An ensemble is run by its `ensemble_scheduling` alone. Its tensors have one datatype and agreeing
+shapes for all steps that write or read them, and none is unread. Each step's tensors are compared with the step's configuration when it runs.
 
 Reads one JSON request a line from stdin, {"repository", "model", "inputs": {name: {"dtype", "shape", "hex"}}}, and writes one answer a line.
 """

@@ -1,7 +1,7 @@
 """Runs graphs on the ONNX Runtime of Triton, after ONNX's checker and strict shape inference, and looks for unused parts.
 
-Reads one JSON request a line from stdin, {"graph": key, "onnx": base64 (the first time), "inputs": {name: {"dtype", "shape", "hex" or "texts"}}}, and
-writes one answer a line: {"outputs": …} in the same form, or {"error": …}.
+Reads one JSON request a line from stdin, `{"graph": key, "onnx": base64 (the first time), "inputs": {name: {"dtype", "shape", "hex" or "texts"}}}`, and
+writes one answer a line: `{"outputs": …}` in the same form, or `{"error": …}`.
 """
 import base64
 import json

@@ -1,6 +1,6 @@
 /**
- * The repositories of `--target triton` on a real Triton, where `MERLON_TRITON` names an environment with nvidia-pytriton, numpy and onnxruntime: its
- * parser and its ensemble scheduler, and a Python model that runs each graph, since that Triton has no ONNX Runtime backend of its own.
+ * The repositories of `--target triton` on a real Triton, if `MERLON_TRITON` names an environment with nvidia-pytriton, numpy and onnxruntime. Its
+ * parser and its ensemble scheduler read them. A Python model runs each graph, since that Triton has no ONNX Runtime backend of its own.
  */
 import {
   copyFileSync,

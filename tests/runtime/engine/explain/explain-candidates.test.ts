@@ -1,4 +1,4 @@
-/** What became of each candidate of a run, against a model of it: which step found it, its scores, which step dropped it, and its place in the answer. */
+/** The story of each candidate of a run, against a model: the step that found it, its scores, the step that dropped it, its place. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";

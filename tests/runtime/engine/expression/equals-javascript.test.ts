@@ -1,5 +1,5 @@
-// Property: a compiled function equals JavaScript's result for its text, on random rows with missing values, in the runtime's loops and one
-// row at a time.
+// Property: a compiled function equals JavaScript's result for its text, on random rows with missing values. It is computed in the
+// runtime's loops and one row at a time.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { evaluateExpression } from "#contract/evaluate-expression.js";

@@ -25,7 +25,7 @@ function lists(dtype: DType, rows: readonly (readonly Item[])[]): Column {
   return { dtype, rows: rootRows(rows.length), values: values as never, offsets, ...validity };
 }
 
-/** What an expression over the column `l` makes of each row. */
+/** Results of an expression over the column `l`, by row. */
 function of(expression: Expression, column: Column): unknown[] {
   const type = valueTypeOf({ dtype: column.dtype, list: { min: 0, max: null } } as never)!;
   const compiled = compileExpression(expression, new Map([["l", type]]), "step `s`");

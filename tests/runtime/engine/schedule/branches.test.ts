@@ -75,7 +75,7 @@ function reached(
 /** The innermost side that each step belongs to. */
 function model(steps: readonly Drawn[]): (Guard | undefined)[] {
   const isRead = (place: number): boolean => steps.some(({ reads }) => reads.flat().includes(place));
-  // What nobody reads is made for its own sake.
+  // A step without readers is computed for its own sake.
   const roots = steps.flatMap(({ isAnswered }, place) => (isAnswered || !isRead(place) ? [place] : []));
   const innermost: { guard?: Guard; size: number }[] = steps.map(() => ({ size: Number.POSITIVE_INFINITY }));
   steps.forEach(({ op }, choice) => {

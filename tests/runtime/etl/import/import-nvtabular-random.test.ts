@@ -1,5 +1,5 @@
 /**
- * Random workflows that NVTabular 23.08 fitted and ran (`tests/oracles/nvtabular-import/random_cases.py`), imported: every value, dtype and
+ * Random workflows that NVTabular 23.08 fitted and ran (`tests/oracles/nvtabular-import/random_cases.py`), imported. Every value, dtype and
  * column is NVTabular's, or the parity page has an entry for it. Which entry excuses which case is written down, and held to.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
  * `merlon serve` opens its ports before its models are loaded. It is live, not ready, and refuses calls about models with the words of
- * Triton's core, whose own server is in that state before it listens. `tritonserver` listens when all are loaded.
+ * Triton's core. Triton's own server is in that state before it listens. `tritonserver` listens when all are loaded.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,6 +1,6 @@
 /**
- * Numbers of versions beyond 2^53, where neighbors are one number to JavaScript: in policies of configurations and of load requests, and in
- * an ensemble's step.
+ * Numbers of versions beyond 2^53, where neighbors are one number to JavaScript. They are in policies of configurations and of load requests,
+ * and in an ensemble's step.
  */
 import { expect, test } from "vitest";
 import { grpcCall } from "../../../conformance/repository/calls.js";

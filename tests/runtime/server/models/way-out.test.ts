@@ -45,7 +45,7 @@ function repository(model = CONFIG, ensemble = ENSEMBLE): void {
   writeFileSync(join(root, "shop", "config.pbtxt"), ensemble);
 }
 
-/** What a server that ends says. Ports of 0 are any free ones. */
+/** Messages of a server that ends. Ports of 0 are any free ones. */
 function serve(...more: string[]) {
   const { stdout, stderr } = spawnSync(
     process.execPath,

@@ -5,7 +5,7 @@ import { addCounts, createHistory, printHistory } from "#runtime/server/observe/
 
 const OPTIONS = { intervalMs: 1000, intervals: 10, models: 3 };
 
-test("counts by interval, the oldest first; what is older than the window is gone", () => {
+test("counts by interval, the oldest first; older ones than the window are dropped", () => {
   const history = createHistory(OPTIONS);
   history.add("a", 1, false, 100_500);
   history.add("a", 2, true, 100_900);

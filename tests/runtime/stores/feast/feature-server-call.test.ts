@@ -1,4 +1,4 @@
-/** Calls to a feature server that answers, refuses, fails, breaks off, is late, or closes kept connections: what the caller gets, and what messages keep to themselves. */
+/** Calls to a feature server that answers, refuses, fails, breaks off, is late, or closes kept connections. Callers get its fault, without secrets. */
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -69,7 +69,7 @@ describe("a call", () => {
 });
 
 describe("a server", () => {
-  test.each([400, 404, 422, 499])("that refuses with %i is told of in its own words, without secrets", async status => {
+  test.each([400, 404, 422, 499])("that refuses with %i is quoted, without secrets", async status => {
     const { fault, url } = await start((_, response) => {
       response.writeHead(status);
       response.end(`  no view; me:pass, pass and ${Buffer.from("me:pass").toString("base64")}  `);
@@ -103,7 +103,7 @@ describe("a server", () => {
     });
     expect(await fault("GET", "/")).toMatch(`UNAVAILABLE the feature server at ${url} broke off`);
   });
-  test("that is gone is away", async () => {
+  test("that has closed is away", async () => {
     const { fault, url, server } = await start(() => {});
     server.close();
     await once(server, "close");

@@ -6,7 +6,7 @@ import { feastType } from "#formats/feast/feast-type.js";
 import { pushJson } from "#runtime/stores/feast/push-json.js";
 import { parseJson } from "#runtime/wire/json/json.js";
 
-/** What a text of JSON pushes: each call of the sink. */
+/** Values that a text of JSON pushes: each call of the sink. */
 function pushed(text: string, type: FeastType, bytes: "utf8" | "base64" = "utf8"): unknown {
   const calls: unknown[] = [];
   const sink = {

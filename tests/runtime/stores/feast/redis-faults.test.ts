@@ -1,4 +1,4 @@
-/** What a Redis store's faults say: why it is away and the way out, what it refuses, and nothing secret; and the deadline of a request. */
+/** Faults of a Redis store: why it is away and the way out, and its refusals, without secrets. Also the deadline of a request. */
 import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Secret } from "#contract/secret.js";
@@ -49,7 +49,7 @@ describe("a store that is away", () => {
       `UNAVAILABLE ${WHERE} can not be reached: ${reason}. ${way}`,
     );
   });
-  test("is so for what its client said last, and of a cluster for what its node said", () => {
+  test("has the last error of its client as the reason, and for a cluster that of its node", () => {
     const { away, client } = faults();
     client.emit("error", new Error("first"));
     client.emit(

@@ -61,7 +61,7 @@ describe("a cluster", () => {
     await to!.call("CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
     await from!.call("CLUSTER", "SETSLOT", slot, "MIGRATING", toId);
     await from!.call("MIGRATE", "127.0.0.1", cluster.ports[1]!, moving, 0, 5000);
-    // The server that has the slot sends an ASK redirection.
+    // The server that has the slot redirects with `ASK`.
     expect(await valuesOf(reader, keys)).toEqual(expected);
     for (const node of [to!, from!]) await node.call("CLUSTER", "SETSLOT", slot, "NODE", toId);
     const moved = async () => Number(/errorstat_MOVED:count=(\d+)/.exec(await from!.info("errorstats"))?.[1] ?? 0);

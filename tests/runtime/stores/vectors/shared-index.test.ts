@@ -1,4 +1,4 @@
-/** Indexes in memory that processes share: each kind finds what it finds in memory of its own, bit for bit, also after its file is gone. */
+/** Indexes in memory that processes share. Each kind finds the same as in memory of its own, bit for bit, also after its file was removed. */
 import { mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";

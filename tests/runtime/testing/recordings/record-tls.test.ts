@@ -1,6 +1,6 @@
 /**
- * A recorder between TLS and TLS: a server whose certificate a private authority signed, clients with one of the recorder's; and exchanges
- * that can't be recorded.
+ * A recorder between TLS and TLS: a server whose certificate a private authority signed, clients with one of the recorder's. Some
+ * exchanges can't be recorded.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -35,7 +35,7 @@ const files = {
       const half = X.data.length / 2;
       return [{ outputs: [{ ...X, name: "Y" }, { ...X, name: "HALF", shape: [half], data: X.data.subarray(half) }, { ...X, name: "FEW", shape: [2], data: X.data.subarray(5, 7) }] }];
     };`,
-  // The first value selects the action: 1 keeps the input and a copy, 2 reports them, 3 answers with them, 4 throws, 5 ends the thread.
+  // The first value selects the action: 1 keeps the input and a copy, 2 reports them, 3 answers with them. 4 throws, and 5 ends the thread.
   "keeper/config.pbtxt": model("keeper", js),
   "keeper/1/model.mjs": `let kept, copy;
     export const execute = ([{ inputs: { X } }]) => {

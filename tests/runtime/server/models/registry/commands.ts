@@ -23,6 +23,6 @@ export type Command =
 
 export interface Step {
   readonly command: Command;
-  /** Turns of the event loop before the next step; the registry comes to rest if undefined. */
+  /** Turns of the event loop before the next step. If undefined, the step waits until the registry is idle. */
   readonly turns?: number | undefined;
 }

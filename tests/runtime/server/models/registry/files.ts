@@ -24,7 +24,7 @@ const PLAN = printPlan({
   outputs: ["m", "n"].map(name => ({ ref: { name, step: name, column: name }, schema: column(name, "float32") })),
 });
 
-/** What is on disk: the number it was written with, and what decides whether it serves. */
+/** A model on disk: the number it was written with, and the content that decides whether it serves. */
 export interface Written {
   readonly number: string;
   readonly leaf?: Leaf;

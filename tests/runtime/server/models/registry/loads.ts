@@ -13,12 +13,12 @@ export interface Watched {
   closed: number;
 }
 
-/** A request and what it holds. */
+/** A request and the versions that it holds. */
 export interface Held {
   readonly lease: VersionLease;
   readonly name: Name;
   readonly versions: ReadonlyMap<string, ReadyVersion>;
-  /** Those of them that were not being unloaded already: an unload does not wait for requests that come later. */
+  /** Those of them that were not being unloaded already: an unload does not wait for later requests. */
   readonly kept: ReadonlySet<ReadyVersion>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A repository of small models and ensembles (`files.ts`), and a registry that serves it: loads wait at gates and fail when their configuration says so
- * (`loads.ts`), requests hold leases, and each rule of the registry that is broken is noted.
+ * A repository of small models and ensembles (`files.ts`), and a registry that serves it. Loads wait at gates and fail when their configuration says so
+ * (`loads.ts`). Requests hold leases, and each rule of the registry that is broken is noted.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -310,7 +310,7 @@ test("requests of a stream are traced below the span of the stream's header", as
   });
 });
 
-// From qa/L0_trace: "only traces with OTel Context are collected after count goes to 0".
+// From qa/L0_trace: `only traces with OTel Context are collected after count goes to 0`.
 test("a client's own traces go on when the count has run out, and do not use it up", async () => {
   const receiver = await openReceiver();
   const server = await startServer(repository(["echo_int32"]), sentTo(receiver, "rate=5", "count=1"));

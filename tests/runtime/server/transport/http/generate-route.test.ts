@@ -1,4 +1,4 @@
-/** The generate routes with a scheduler that answers as a test says: statuses, events, long answers in parts, refusals, traces, and the memory that is charged. */
+/** The generate routes with a scheduler that answers as a test says: statuses, events, long answers in parts, refusals, traces, and charged memory. */
 import { describe, expect, test } from "vitest";
 import { ConnectionCut } from "#runtime/base/connection-cut.js";
 import { Refusal, RuntimeFault } from "#runtime/base/errors.js";
@@ -165,7 +165,7 @@ describe("generate", () => {
 });
 
 describe("generate_stream", () => {
-  test("answers with an event for each answer, however they come", async () => {
+  test("answers with an event for each answer, whatever their timing", async () => {
     const counts = async (answer: (given: Given) => void, wait: () => unknown): Promise<void> => {
       for (let i = 1; i <= 4; i++) {
         answer(outputs(int32(i)));

@@ -1,4 +1,4 @@
-/** A port of HTTP in front of routes that fail in every way: what the client gets, what the log has, and what leaves of an answer that is cut. */
+/** An HTTP port in front of routes that fail in every way: the client's response, the log, and the sent part of a cut answer. */
 import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { ConnectionCut } from "#runtime/base/connection-cut.js";

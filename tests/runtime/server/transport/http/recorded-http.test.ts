@@ -1,5 +1,5 @@
 /**
- * Recorded HTTP requests of a real Triton, to a server in this process: `tests/conformance` sends them to the built program, and mutants are in the sources alone.
+ * Recorded HTTP requests of a real Triton, to a server in this process. `tests/conformance` sends them to the built program, but mutants are in the sources alone.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";

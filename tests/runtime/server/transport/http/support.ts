@@ -1,6 +1,6 @@
 import type { RuntimeFault } from "#runtime/base/errors.js";
 
-/** @returns the status and message of what it throws; empty if it throws nothing */
+/** @returns the status and message of the error that it throws; empty if it throws nothing */
 export const caught = (act: () => unknown): string => {
   try {
     act();

@@ -1,6 +1,6 @@
 /**
  * The same bytes to our server and to Node's own: the same requests are understood alike, and whatever Node refuses we refuse. Some that
- * Node accepts are refused here. They are HTTP/0.9 and 2.0 on such a connection, more than one blank in the request line, and the rules of
+ * Node accepts are refused here. They are HTTP/0.9 and 2.0 on such a connection, several blanks in the request line, and the rules of
  * RFC 9112 at the end.
  */
 import fc from "fast-check";
