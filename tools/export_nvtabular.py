@@ -6,7 +6,7 @@ For workflows that NVTabular saved as a pickle (23.08 and earlier). Run it where
     python export_nvtabular.py saved_workflow/ exported/
     merlon import nvtabular exported/ --out etl/ranking
 
-It needs nothing but NVTabular itself, and nvtabular_functions.py beside it. `exported/` gets graph.json (the operators, their parameters and fitted numbers) and artifacts/ (vocabularies, tables of statistics). Functions of LambdaOp, Filter and Rename, and operators of one's own,
+It needs nothing but NVTabular itself, and nvtabular_functions.py beside it. `exported/` gets graph.json with the operators, their parameters and fitted numbers, and artifacts/ with vocabularies and tables of statistics. Functions of LambdaOp, Filter and Rename, and operators of one's own,
 become expressions: arithmetic, comparisons, conditions, numpy's functions, texts and times. One that does something else is refused by name.
 
 A function that reads a whole column, as `col - col.min()` does, needs the data: the value it has there becomes a constant.
