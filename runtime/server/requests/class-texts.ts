@@ -2,7 +2,7 @@
  * Texts `value:index[:label]`, each after its length in four bytes, as a tensor of BYTES holds them.
  */
 import type { Charge } from "../../base/memory/memory-budget.js";
-import { Digits } from "./digits.js";
+import { Digits, SMALL } from "./digits.js";
 import type { Numbers } from "./falling-order.js";
 
 /** The longest: a double of 309 digits before its six decimals, a sign, and an index. */
@@ -50,34 +50,47 @@ export class ClassTexts {
     return this.#digits.written;
   }
 
-  /** @param start the first value of the row @param index of the value in its row @throws RuntimeFault where the server's memory is used up */
-  add(start: number, index: number): void {
-    const label = this.#labels.length === 0 ? undefined : this.#labels[index];
-    this.#reserve(LENGTH + LONGEST + (label === undefined ? 0 : 3 * label.length));
-    const digits = this.#digits;
-    const from = digits.at;
-    digits.at += LENGTH;
-    if (this.#isFloat) addFixed(digits, this.#values as Float64Array, start + index);
-    else addWhole(digits, this.#values[start + index]!);
-    digits.byte(COLON);
-    digits.add(index);
-    if (label !== undefined) {
+  /**
+   * Adds the texts of a part of a row.
+   *
+   * @param start the first value of the row
+   * @param order indices of values in the row, of which those at `from` to `to` are added
+   * @throws RuntimeFault where the server's memory is used up
+   */
+  add(start: number, order: ArrayLike<number>, from: number, to: number): void {
+    const values = this.#values;
+    const labels = this.#labels;
+    const isFloat = this.#isFloat;
+    let digits = this.#digits;
+    for (let i = from; i < to; i++) {
+      const index = order[i]!;
+      const label = labels.length === 0 ? undefined : labels[index];
+      const room = LENGTH + LONGEST + (label === undefined ? 0 : 3 * label.length);
+      if (digits.size - digits.at < room) digits = this.#grow(room);
+      const begin = digits.at;
+      digits.at += LENGTH;
+      if (isFloat) addFixed(digits, values as Float64Array, start + index);
+      else addWhole(digits, values[start + index]!);
       digits.byte(COLON);
-      digits.text(label);
+      digits.small(index);
+      if (label !== undefined) {
+        digits.byte(COLON);
+        digits.text(label);
+      }
+      digits.view.setUint32(begin, digits.at - begin - LENGTH, true);
+      this.#added++;
     }
-    digits.view.setUint32(from, digits.at - from - LENGTH, true);
-    this.#added++;
   }
 
-  #reserve(bytes: number): void {
+  #grow(bytes: number): Digits {
     const { size, at } = this.#digits;
-    if (size - at >= bytes) return;
     const expected = this.#added === 0 ? 0 : (at / this.#added) * this.#count * (1 + SPARE);
     const larger = this.#allocate(bytes + Math.ceil(Math.max(expected, LEAST_GROWTH * size)));
     larger.bytes.set(this.#digits.written);
     larger.at = at;
     this.#digits = larger;
     this.#charge?.subtract(size);
+    return larger;
   }
 
   #allocate(size: number): Digits {
@@ -124,9 +137,11 @@ function addFixed(digits: Digits, values: Float32Array | Float64Array, index: nu
     whole++;
     decimals = 0;
   }
-  digits.add(whole);
+  // As integers: a double as an argument would be allocated.
+  if (whole < SMALL) digits.small(whole | 0);
+  else digits.text(String(whole));
   digits.byte(DOT);
-  digits.six(decimals);
+  digits.six(decimals | 0);
 }
 
 function printLarge(value: number): string {

@@ -37,8 +37,7 @@ export function* classify(tensor: Tensor, { classes, batching, labels, charge }:
     const start = row * elements;
     const best = yield* byFallingValue(values.subarray(start, start + elements) as Numbers, count, charge);
     for (let from = 0; from < count; from += PRINTED) {
-      const to = Math.min(count, from + PRINTED);
-      for (let i = from; i < to; i++) texts.add(start, best[i]!);
+      texts.add(start, best, from, Math.min(count, from + PRINTED));
       yield;
     }
   }

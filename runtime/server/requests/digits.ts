@@ -10,7 +10,7 @@ const FOUR = Uint32Array.from({ length: GROUP }, (_, n) => {
   return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
 });
 /** Integers below this are divided by a multiplication. */
-const SMALL = 2 ** 31;
+export const SMALL = 2 ** 31;
 
 export class Digits {
   readonly bytes: Buffer;
@@ -39,21 +39,26 @@ export class Digits {
 
   /** Adds a whole number from 0 below 2^53. */
   add(value: number): void {
-    if (value < GROUP) this.#first(value);
-    else if (value < SMALL) this.#small(value | 0);
+    if (value < SMALL) this.small(value | 0);
     else this.text(String(value));
   }
 
-  /** Adds six digits, zeros in front. */
+  /** Adds an integer from 0 below `SMALL`. */
+  small(value: number): void {
+    if (value < GROUP) this.#first(value);
+    else this.#large(value);
+  }
+
+  /** Adds an integer below a million as six digits, zeros in front. */
   six(value: number): void {
-    const high = ((value | 0) / 100) | 0;
+    const high = (value / 100) | 0;
     this.#four(high);
     // Its two last digits.
-    this.view.setUint32(this.at, FOUR[(value | 0) - 100 * high]! >>> 16, true);
+    this.view.setUint32(this.at, FOUR[value - 100 * high]! >>> 16, true);
     this.at += 2;
   }
 
-  #small(value: number): void {
+  #large(value: number): void {
     const high = (value / GROUP) | 0;
     if (high < GROUP) this.#first(high);
     else {

@@ -26,8 +26,9 @@ export const SORT_BYTES = 4 * Uint32Array.BYTES_PER_ELEMENT;
  */
 export function* sortByWords(words: readonly Uint32Array[], bits: number): Sliced<Uint32Array> {
   const { length } = words[0]!;
-  let from: Pairs = { keys: words[0]!, indices: Uint32Array.from({ length }, (_, i) => i) };
+  let from: Pairs = { keys: words[0]!, indices: new Uint32Array(length) };
   let to: Pairs = { keys: new Uint32Array(length), indices: new Uint32Array(length) };
+  yield* inParts(length, (at, end) => number(from.indices, at, end));
   for (const word of words) {
     if (word !== words[0]) yield* inParts(length, (at, end) => gather(word, from, at, end));
     for (let shift = 0; shift < bits; shift += DIGIT) {
@@ -53,6 +54,10 @@ interface Digit {
   readonly shift: number;
   /** The number of keys for each digit, then the place of the next key with it. */
   readonly starts: Uint32Array;
+}
+
+function number(indices: Uint32Array, from: number, end: number): void {
+  for (let at = from; at < end; at++) indices[at] = at;
 }
 
 function gather(word: Uint32Array, { keys, indices }: Pairs, from: number, end: number): void {
