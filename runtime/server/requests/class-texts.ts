@@ -116,7 +116,8 @@ function addFixed(digits: Digits, values: Float32Array | Float64Array, index: nu
   const value = values[index]!;
   const size = Math.abs(value);
   if (!(size < WHOLE)) {
-    digits.text(printLarge(value));
+    if (Number.isNaN(value)) digits.nan();
+    else digits.text(printLarge(value));
     return;
   }
   if (value < 0 || Object.is(value, -0)) digits.byte(MINUS);
@@ -145,7 +146,6 @@ function addFixed(digits: Digits, values: Float32Array | Float64Array, index: nu
 }
 
 function printLarge(value: number): string {
-  if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   return `${BigInt(value)}.000000`;
 }

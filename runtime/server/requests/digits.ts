@@ -9,6 +9,8 @@ const FOUR = Uint32Array.from({ length: GROUP }, (_, n) => {
   const digit = (power: number): number => ZERO + (Math.floor(n / power) % 10);
   return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
 });
+/** The bytes of `nan`, as a little-endian word. */
+const NAN = 0x6e616e;
 /** Integers below this are divided by a multiplication. */
 export const SMALL = 2 ** 31;
 
@@ -31,6 +33,11 @@ export class Digits {
 
   byte(value: number): void {
     this.view.setUint8(this.at++, value);
+  }
+
+  nan(): void {
+    this.view.setUint32(this.at, NAN, true);
+    this.at += 3;
   }
 
   text(text: string): void {
