@@ -30,8 +30,23 @@ export function* byFallingValue(values: Numbers, count: number, charge?: Charge)
 function* largest(values: Numbers, count: number): Sliced<number[]> {
   const best: number[] = [];
   const last: number[] = [];
-  for (let index = 0; index < values.length; index++) {
-    if (index % LOOKED_AT === LOOKED_AT - 1) yield;
+  for (let at = 0; at < values.length; at += LOOKED_AT) {
+    insertLargest(values, at, Math.min(values.length, at + LOOKED_AT), { best, last, count });
+    yield;
+  }
+  return [...best, ...last];
+}
+
+interface Largest {
+  /** Indices of the largest numbers so far, by falling value. */
+  readonly best: number[];
+  /** Indices of NaN. */
+  readonly last: number[];
+  readonly count: number;
+}
+
+function insertLargest(values: Numbers, start: number, end: number, { best, last, count }: Largest): void {
+  for (let index = start; index < end; index++) {
     const value = values[index]!;
     if (Number.isNaN(value)) {
       if (last.length < count) last.push(index);
@@ -49,7 +64,6 @@ function* largest(values: Numbers, count: number): Sliced<number[]> {
     best.splice(from, 0, index);
     if (best.length > count) best.pop();
   }
-  return [...best, ...last];
 }
 
 /** Equal ones, and NaN, stay where they are. */
