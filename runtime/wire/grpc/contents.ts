@@ -75,7 +75,7 @@ export class Contents {
         if (this.#packed) left -= this.#readPacked(this.#packed, left);
         else {
           const start = cursor.at;
-          this.#readField(cursor);
+          this.#readField(cursor, Math.min(cursor.end, start + left));
           left -= this.#packed ? 0 : cursor.at - start;
         }
       }
@@ -91,21 +91,29 @@ export class Contents {
     }
   }
 
-  #readField(cursor: Cursor): void {
+  /** Reads one field, and short ones after it that have the same tag and end before `stop`. */
+  #readField(cursor: Cursor, stop: number): void {
     const start = cursor.at;
     const tag = cursor.elementTag();
     const [number, type] = [tag >>> 3, tag & 7];
     const field = FIELDS[number];
-    if (field?.wire === "bytes" && type === WIRE.bytes) this.#column(number).addString(cursor, start);
-    else if (field?.wire === "varint" && type === WIRE.varint) {
+    if (field?.wire === "bytes" && type === WIRE.bytes) {
+      const column = this.#column(number);
+      column.addString(cursor, start);
+      column.addShortStrings(cursor, tag, stop);
+    } else if (field?.wire === "varint" && type === WIRE.varint) {
       if (cursor.done) throw malformed();
-      this.#column(number).addVarint(cursor, start, number === BOOL);
+      const column = this.#column(number);
+      column.addVarint(cursor, start, number === BOOL);
+      column.addShortVarints(cursor, tag, stop, number === BOOL);
     } else if (field?.wire === "varint" && type === WIRE.bytes) {
       const values = cursor.message();
       if (!values.done) this.#packed = { field: number, values, counted: values.at, elements: 0 };
-    } else if (field?.wire === "fixed" && type === (field.width === 4 ? WIRE.fixed32 : WIRE.fixed64))
-      this.#column(number).addFixed(cursor.take(field.width), start, cursor.end);
-    else if (field?.wire === "fixed" && type === WIRE.bytes) {
+    } else if (field?.wire === "fixed" && type === (field.width === 4 ? WIRE.fixed32 : WIRE.fixed64)) {
+      const column = this.#column(number);
+      column.addFixed(cursor.take(field.width), start, cursor.end);
+      column.addTaggedFixed(cursor, tag, stop);
+    } else if (field?.wire === "fixed" && type === WIRE.bytes) {
       const values = cursor.block();
       if (values.length % field.width !== 0) throw malformed();
       if (values.length > 0) this.#column(number).addFixed(values, start, cursor.end);

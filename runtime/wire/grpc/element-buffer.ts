@@ -12,6 +12,8 @@ const GROWTH = 1.5;
 const MOST_EXPANSION = 4;
 /** Each string has its length in front. */
 const STRING_HEAD = 4;
+/** Bytes of a string that are copied one by one, since a call costs more. */
+const SHORT_STRING = 32;
 
 export class ElementBuffer {
   readonly #width: number;
@@ -68,6 +70,29 @@ export class ElementBuffer {
     this.addVarints(cursor, cursor.at + 1, isBool);
   }
 
+  /**
+   * Reads varints of one byte, each behind the same tag, while there is room.
+   *
+   * @param stop offset before which each of them ends
+   */
+  addShortVarints(cursor: Cursor, tag: number, stop: number, isBool: boolean): void {
+    this.#words ??= this.#view();
+    const words = this.#words;
+    const { bytes } = cursor;
+    const isWide = this.#width === 8;
+    const last = words.length - (isWide ? 2 : 1);
+    let i = isWide ? this.#length >> 2 : this.#length / this.#width;
+    let { at } = cursor;
+    for (; at + 1 < stop && i <= last && bytes[at] === tag; at += 2) {
+      const value = bytes[at + 1]!;
+      if (value > 1 && (isBool || value > 0x7f)) break;
+      words[i++] = value;
+      if (isWide) words[i++] = 0;
+    }
+    cursor.at = at;
+    this.#length = isWide ? i << 2 : i * this.#width;
+  }
+
   #view(): Words {
     const { buffer, byteOffset, length } = this.#buffer;
     if (this.#width === 1) return this.#buffer;
@@ -111,6 +136,40 @@ export class ElementBuffer {
       this.#buffer.set(values, this.#length);
     }
     this.#length += values.length;
+  }
+
+  /** Elements as they are in memory, each behind the same tag, while there is room. @param stop offset before which each of them ends */
+  addTaggedFixed(cursor: Cursor, tag: number, stop: number): void {
+    const { bytes } = cursor;
+    const buffer = this.#buffer;
+    const width = this.#width;
+    let { at } = cursor;
+    let length = this.#length;
+    for (; at + width < stop && length + width <= buffer.length && bytes[at] === tag; at += width + 1) {
+      for (let i = 1; i <= width; i++) buffer[length++] = bytes[at + i]!;
+    }
+    cursor.at = at;
+    this.#length = length;
+  }
+
+  /** Reads strings of few bytes, each behind the same tag, while there is room. @param stop offset before which each of them ends */
+  addShortStrings(cursor: Cursor, tag: number, stop: number): void {
+    const { bytes } = cursor;
+    const buffer = this.#buffer;
+    let { at } = cursor;
+    let length = this.#length;
+    while (at + 1 < stop && bytes[at] === tag) {
+      const size = bytes[at + 1]!;
+      const end = at + 2 + size;
+      if (size > SHORT_STRING || end > stop || length + STRING_HEAD + size > buffer.length) break;
+      buffer[length] = size;
+      for (let i = 1; i < STRING_HEAD; i++) buffer[length + i] = 0;
+      length += STRING_HEAD;
+      for (let i = at + 2; i < end; i++) buffer[length++] = bytes[i]!;
+      at = end;
+    }
+    cursor.at = at;
+    this.#length = length;
   }
 
   /** Reads one string. @param start of its tag */
