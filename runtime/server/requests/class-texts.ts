@@ -150,7 +150,20 @@ function printLarge(value: number): string {
   return `${BigInt(value)}.000000`;
 }
 
-/** Lives on, so that V8 keeps the shape of the class and its optimized code between requests. */
-export const keptShapes: readonly object[] = [
-  new ClassTexts({ values: new Float32Array(0), labels: [], count: 0, charge: undefined }),
-];
+/** Numbers that take every way through `addFixed`: signs, lengths, ties, roundings, and those without arithmetic. */
+const EVERY_WAY = [0, -0, -1 / 128, 3 / 128, 0.9999995, 0.99999949, 7.25, 42.5, 123.4, 5e3, 1e4, 1e8 + 0.5, 3e9, 1e300];
+const REPEATED = 64;
+let kept: ClassTexts | undefined;
+
+/**
+ * Prints some numbers once, before the first texts of a process. V8 then knows every branch, and does not discard optimized code at a new one.
+ * The object lives on: with the last one of its class the shape of the class is lost, and again the code.
+ */
+export function keepShapes(): void {
+  if (kept) return;
+  const values = Float32Array.from({ length: REPEATED * EVERY_WAY.length }, (_, i) => EVERY_WAY[i % EVERY_WAY.length]!);
+  values.fill(Number.NaN, 0, EVERY_WAY.length);
+  const order = Uint32Array.from(values.keys());
+  kept = new ClassTexts({ values, labels: [], count: values.length, charge: undefined });
+  for (let at = 0; at < values.length; at += EVERY_WAY.length) kept.add(0, order, at, at + EVERY_WAY.length);
+}

@@ -6,7 +6,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import type { Charge } from "../../base/memory/memory-budget.js";
 import type { Sliced } from "../../base/slices.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
-import { ClassTexts } from "./class-texts.js";
+import { ClassTexts, keepShapes } from "./class-texts.js";
 import { byFallingValue, type Numbers } from "./falling-order.js";
 
 export interface ClassifyOptions {
@@ -32,6 +32,7 @@ export function* classify(tensor: Tensor, { classes, batching, labels, charge }:
     throw new RuntimeFault("INVALID_ARGUMENT", "classification output tensor too large");
   const values = readNumbers(tensor, charge);
   const count = Math.min(classes, elements);
+  keepShapes();
   const texts = new ClassTexts({ values, labels, charge, count: rows * count });
   for (let row = 0; row < rows; row++) {
     const start = row * elements;

@@ -1,19 +1,15 @@
 /**
- * Radix sort of unsigned keys by digits of eight bits: keys and indices move together, so that only the writes are scattered.
+ * Radix sort of unsigned keys by digits of eleven bits. A key and its index are side by side and move together, so that a pass reads in
+ * order and writes to one place for each element.
  */
 import type { Sliced } from "../../base/slices.js";
 
-/** Longer digits need fewer passes, and write to more pages at a time than a processor keeps addresses of. */
-const DIGIT = 8;
-const MASK = 2 ** DIGIT - 1;
+/** Three digits hold 32 bits. */
+const DIGIT = 11;
+const COUNTERS = 2 ** DIGIT;
+const MASK = COUNTERS - 1;
 /** Elements that are looked at between two pauses. */
 const LOOKED_AT = 2 ** 13;
-
-/** Keys, each with the index of its element. */
-interface Pairs {
-  readonly keys: Uint32Array;
-  readonly indices: Uint32Array;
-}
 
 /** Bytes of memory that `sortByWords` takes for each element, beside the words. */
 export const SORT_BYTES = 4 * Uint32Array.BYTES_PER_ELEMENT;
@@ -21,26 +17,29 @@ export const SORT_BYTES = 4 * Uint32Array.BYTES_PER_ELEMENT;
 /**
  * The indices of keys in their rising order; equal ones keep theirs.
  *
- * @param words the keys' words, the lowest first; the first is overwritten
+ * @param words the keys' words, the lowest first; the memory of the first is the result's
  * @param bits of each word
  */
 export function* sortByWords(words: readonly Uint32Array[], bits: number): Sliced<Uint32Array> {
   const { length } = words[0]!;
-  let from: Pairs = { keys: words[0]!, indices: new Uint32Array(length) };
-  let to: Pairs = { keys: new Uint32Array(length), indices: new Uint32Array(length) };
-  yield* inParts(length, (at, end) => number(from.indices, at, end));
+  const digits = Math.ceil(bits / DIGIT);
+  let from = new Uint32Array(2 * length);
+  let to = new Uint32Array(2 * length);
+  yield* inParts(length, (at, end) => number(from, at, end));
   for (const word of words) {
-    if (word !== words[0]) yield* inParts(length, (at, end) => gather(word, from, at, end));
-    for (let shift = 0; shift < bits; shift += DIGIT) {
-      const starts = new Uint32Array(2 ** DIGIT);
-      yield* inParts(length, (at, end) => count(from.keys, { shift, starts }, at, end));
+    const counters = new Uint32Array(digits * COUNTERS);
+    yield* inParts(length, (at, end) => load(word, from, counters, at, end));
+    for (let digit = 0; digit < digits; digit++) {
+      const starts = counters.subarray(digit * COUNTERS, (digit + 1) * COUNTERS);
       // One digit in all keys moves nothing.
       if (!sumUp(starts, length)) continue;
-      yield* inParts(length, (at, end) => move(from, to, { shift, starts }, at, end));
+      yield* inParts(length, (at, end) => move(from, to, { shift: digit * DIGIT, starts }, at, end));
       [from, to] = [to, from];
     }
   }
-  return from.indices;
+  const sorted = words[0]!;
+  yield* inParts(length, (at, end) => takeIndices(from, sorted, at, end));
+  return sorted;
 }
 
 function* inParts(length: number, work: (at: number, end: number) => void): Sliced<void> {
@@ -50,22 +49,19 @@ function* inParts(length: number, work: (at: number, end: number) => void): Slic
   }
 }
 
-interface Digit {
-  readonly shift: number;
-  /** The number of keys for each digit, then the place of the next key with it. */
-  readonly starts: Uint32Array;
+function number(pairs: Uint32Array, from: number, end: number): void {
+  for (let at = from; at < end; at++) pairs[2 * at + 1] = at;
 }
 
-function number(indices: Uint32Array, from: number, end: number): void {
-  for (let at = from; at < end; at++) indices[at] = at;
-}
-
-function gather(word: Uint32Array, { keys, indices }: Pairs, from: number, end: number): void {
-  for (let at = from; at < end; at++) keys[at] = word[indices[at]!]!;
-}
-
-function count(keys: Uint32Array, { shift, starts }: Digit, from: number, end: number): void {
-  for (let at = from; at < end; at++) starts[(keys[at]! >>> shift) & MASK]!++;
+/** Brings the word of each element to its index, and counts all digits. */
+function load(word: Uint32Array, pairs: Uint32Array, counters: Uint32Array, from: number, end: number): void {
+  const { length } = counters;
+  for (let at = from; at < end; at++) {
+    const key = word[pairs[2 * at + 1]!]!;
+    pairs[2 * at] = key;
+    for (let first = 0, left = key; first < length; first += COUNTERS, left >>>= DIGIT)
+      counters[first + (left & MASK)]!++;
+  }
 }
 
 /** @returns false if all keys have one digit */
@@ -80,13 +76,21 @@ function sumUp(starts: Uint32Array, length: number): boolean {
   return true;
 }
 
-function move(source: Pairs, target: Pairs, { shift, starts }: Digit, from: number, end: number): void {
-  const { keys, indices } = source;
-  const { keys: movedKeys, indices: movedIndices } = target;
-  for (let at = from; at < end; at++) {
-    const key = keys[at]!;
-    const to = starts[(key >>> shift) & MASK]!++;
-    movedKeys[to] = key;
-    movedIndices[to] = indices[at]!;
+interface Digit {
+  readonly shift: number;
+  /** For each digit the place of the next key with it. */
+  readonly starts: Uint32Array;
+}
+
+function move(source: Uint32Array, target: Uint32Array, { shift, starts }: Digit, from: number, end: number): void {
+  for (let at = 2 * from; at < 2 * end; at += 2) {
+    const key = source[at]!;
+    const to = 2 * starts[(key >>> shift) & MASK]!++;
+    target[to] = key;
+    target[to + 1] = source[at + 1]!;
   }
+}
+
+function takeIndices(pairs: Uint32Array, indices: Uint32Array, from: number, end: number): void {
+  for (let at = from; at < end; at++) indices[at] = pairs[2 * at + 1]!;
 }
