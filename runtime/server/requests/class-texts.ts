@@ -150,13 +150,13 @@ function printLarge(value: number): string {
   return `${BigInt(value)}.000000`;
 }
 
-/** Numbers that take every way through `addFixed`: signs, lengths, ties, roundings, and those without arithmetic. */
+/** Numbers for every branch of `addFixed`: signs, lengths, ties, roundings, and those without arithmetic. */
 const EVERY_WAY = [0, -0, -1 / 128, 3 / 128, 0.9999995, 0.99999949, 7.25, 42.5, 123.4, 5e3, 1e4, 1e8 + 0.5, 3e9, 1e300];
 const REPEATED = 64;
 let kept: ClassTexts | undefined;
 
 /**
- * Prints some numbers once, before the first texts of a process. V8 then knows every branch, and does not discard optimized code at a new one.
+ * Prints some numbers once, before the first texts of a process. V8 has then seen every branch, and keeps its optimized code.
  * The object lives on: with the last one of its class the shape of the class is lost, and again the code.
  */
 export function keepShapes(): void {

@@ -1,6 +1,6 @@
 /**
- * Radix sort of unsigned keys by digits of eleven bits. A key and its index are side by side and move together, so that a pass reads in
- * order and writes to one place for each element.
+ * Radix sort of unsigned keys by digits of eleven bits. A key and its index are side by side: a pass reads in order, and writes each element
+ * to one place.
  */
 import type { Sliced } from "../../base/slices.js";
 
