@@ -7,7 +7,7 @@ import { conjuncts } from "../../contract/where.js";
 import type { TableColumn } from "../../formats/tables/attribute-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { Fail } from "../shared/author/define-op.js";
-import { conditionOf } from "./author-where.js";
+import { conditionOf } from "../shared/author/item-condition.js";
 
 /**
  * @param text an expression of `item` and `user`, or a function of both

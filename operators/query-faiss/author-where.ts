@@ -4,21 +4,15 @@ import { listNames } from "../../compiler/diagnostics/diagnostic.js";
 import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { LambdaReference } from "../../compiler/dsl/lambda.js";
-import type { ParameterName } from "../../compiler/lambda/parameter.js";
-import { call as callOf, type Term, value } from "../../compiler/lambda/term.js";
-import { columnTerm, type UserFunction } from "../../compiler/lambda/user-function.js";
-import type { Expression } from "../../contract/expression.js";
 import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import type { OpParams } from "../../contract/op-params.js";
-import { column } from "../../contract/schema.js";
-import { columnsOfSide, conjuncts, type WhereSide, whereColumn } from "../../contract/where.js";
 import { type FaissHeader, searchedBy, withinIds } from "../../formats/faiss/faiss.js";
 import { KEY_COLUMN, type TableColumn } from "../../formats/tables/attribute-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
-import { sameRows } from "../shared/author/columns.js";
 import type { ArtefactFile, Call } from "../shared/author/define-op.js";
+import { itemCondition } from "../shared/author/item-condition.js";
 
 export interface WhereParams {
   readonly path: string;
@@ -69,21 +63,18 @@ export function compileWhere(
   if (!lambda) return undefined;
   const { columns } = read.value;
   const key = keyOf(call, attributes, columns, named ?? KEY_COLUMN, ids);
-  const condition = key && conditionOf(call, lambda, columns);
+  const condition = key && itemCondition(call, query, lambda, columns, "queryFaiss");
   if (!condition) return undefined;
-  const conditions = conjuncts(condition);
-  const names = (side: WhereSide): string[] => [...new Set(conditions.flatMap(c => columnsOfSide(c, side)))];
-  const user = names("user").map(name => call.input.find(b => b.column.name === name)!);
-  if (!sameRows(call, [query, ...user], "`where` of `queryFaiss`")) return undefined;
+  const { text, conditions, user, item } = condition;
   const to = join(LIVE_FOLDER, call.artefactName(attributes, read.path));
   const dtypes = new Map(columns.map(({ name, dtype }) => [name, dtype!]));
   return {
     where: {
-      text: lambda.source,
+      text,
       conditions,
       table: attributes,
       key: { name: named ?? KEY_COLUMN, dtype: key },
-      columns: Object.fromEntries(names("item").map(name => [name, dtypes.get(name)!])),
+      columns: Object.fromEntries(item.map(name => [name, dtypes.get(name)!])),
     },
     user,
     to,
@@ -126,56 +117,3 @@ function keyOf(
     { literal: table },
   );
 }
-
-/** One expression, true or false; undefined after a fault. */
-export function conditionOf(
-  call: Pick<Call<unknown>, "input" | "fail">,
-  lambda: UserFunction,
-  columns: readonly TableColumn[],
-): Expression | undefined {
-  const { parameters, file, range } = lambda;
-  if (parameters.length === 0 || parameters.length > 2)
-    return call.fail(
-      messages.lambdaUnsupported({
-        what: `A condition of ${parameters.length} parameters`,
-        way: "Give it the item and, where it needs one, the user: `(item, user) => …`.",
-      }),
-      { at: { file, ...range } },
-    );
-  const sides: Readonly<Record<WhereSide, ReadonlyMap<string, Term>>> = {
-    item: new Map(columns.map(col => [col.name, itemTerm(col)])),
-    user: new Map(call.input.map(bound => [bound.column.name, sideTerm("user", bound)])),
-  };
-  const sideOf = (name: ParameterName): WhereSide => (parameters[0]!.names.includes(name) ? "item" : "user");
-  const compiled = lambda.compile(name => {
-    const terms = sides[sideOf(name)];
-    const form = parameters.find(parameter => parameter.names.includes(name))!.form;
-    if (form === "name") return { kind: "row", columns: terms };
-    const found = terms.get(name.column);
-    if (found) return found;
-    const known = [...terms.keys()];
-    return call.fail(
-      messages.schemaColumnMissing({
-        reader: "The condition",
-        column: name.column,
-        columns: listNames(known),
-        suggestion: suggest(name.column, known),
-        way: sideOf(name) === "item" ? "Use a column of the attribute table." : "Use a column of the left node.",
-      }),
-      { at: { file, ...name.range } },
-    );
-  });
-  if (!compiled) return undefined;
-  const result = value(compiled.type, compiled.expression);
-  return (compiled.type === "flag" ? result : callOf("truthy", result)).expression;
-}
-
-const itemTerm = ({ name, dtype, type }: TableColumn): Term =>
-  dtype ? columnTerm(named("item", column(name, dtype))) : { kind: "unreadable", what: `an attribute of type ${type}` };
-
-const sideTerm = (side: WhereSide, { column: col }: Bound): Term => columnTerm(named(side, col));
-
-const named = (side: WhereSide, col: Bound["column"]): Bound => ({
-  column: { ...col, name: whereColumn(side, col.name) },
-  ref: { step: "", column: "" },
-});

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { IndexFile } from "../../compiler/3-graph/artefacts.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
-import type { IsUnknown, NameOf } from "../../compiler/dsl/column.js";
+import type { IsUnknown } from "../../compiler/dsl/column.js";
 import { type ColumnValue, type LambdaReference, lambdaReference } from "../../compiler/dsl/lambda.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
@@ -12,18 +12,16 @@ import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
 import { deltaFile } from "../../contract/files/delta-path.js";
 import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
-import { column, printType } from "../../contract/schema.js";
 import { SIMILARITY } from "../../contract/similarity.js";
 import { recordKinds } from "../../formats/delta/record-kinds.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
 import { someIds, spread } from "../../formats/faiss/some-ids.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { lambdaSchema } from "../lambda-op/author.js";
-import type { Bound } from "../shared/author/bound.js";
-import { needOne } from "../shared/author/columns.js";
-import { type Call, type Candidates, defineOp } from "../shared/author/define-op.js";
+import { type Candidates, defineOp } from "../shared/author/define-op.js";
 import { excludedIds } from "../shared/author/excluded-ids.js";
-import { compileWhere, type WhereParams } from "./author-where.js";
+import { foundColumns, type ItemWith, queryVector } from "../shared/author/query-vector.js";
+import { compileWhere } from "./author-where.js";
 
 /** A sentence unless a column of S is a vector of the index's width. */
 type NoVector<P extends string, V extends string, S extends string> =
@@ -52,9 +50,7 @@ type IdsOf<P extends string> = [ArtefactOf<P, "faiss">] extends [never]
 /** An item as a condition sees it: the columns of its table. */
 export type ItemOf<A> = [ArtefactOf<A, "attributes">] extends [never]
   ? ColumnValue
-  : { readonly [C in ArtefactOf<A, "attributes">["columns"] as NameOf<C>]: ValueOf<C> };
-
-type ValueOf<C extends string> = C extends `string ${string}` ? string : C extends `bool ${string}` ? boolean : number;
+  : ItemWith<ArtefactOf<A, "attributes">["columns"]>;
 
 /** @typeParam W whether the left node has the user's columns, too */
 interface FaissRule<P extends string, V extends string, D extends boolean, W extends boolean> extends Rule {
@@ -122,18 +118,6 @@ export function queryFaiss<
   );
 }
 
-/** The query vector: the only column, or beside a condition the only vector. */
-function queryOf(call: Call<WhereParams>, path: string): Bound | undefined {
-  const isVector = ({ column: { dtype, list } }: Bound): boolean =>
-    dtype === "float32" && list !== undefined && list.min === list.max;
-  const vectors = call.params.where ? call.input.filter(isVector) : [];
-  const among = vectors.length === 1 ? vectors : call.input;
-  return needOne(call, among, `\`queryFaiss("${path}")\``, `queryFaiss("${path}")`, "left", {
-    fits: ({ column }) => column.list !== undefined && /^float/.test(column.dtype),
-    none: "None of them is a vector of numbers: run the model that makes one before it.",
-  });
-}
-
 const METRICS = { ip: "inner products", l2: "Euclidean distances" } as const;
 
 /** @param path as the author wrote it @param file where it is */
@@ -162,21 +146,10 @@ export const queryFaissOp = defineOp({
     const read = call.artefacts.faiss(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
     if (read.value.ntotal === 0) return call.fail(messages.faissEmpty({ path }), { literal: path });
-    const query = queryOf(call, path);
-    if (!query) return undefined;
-    const { name, dtype, list, rows } = query.column;
-    const dimension = list && list.min === list.max ? list.min : undefined;
-    if (dtype !== "float32" || dimension === undefined)
-      return call.fail(
-        messages.schemaDtypeUnsupported({
-          operator: "queryFaiss",
-          wanted: "float32 vectors of fixed length",
-          column: name,
-          seen: printType(query.column),
-          way: "Give it the output of a query tower.",
-        }),
-        "left",
-      );
+    const found = queryVector(call, { operator: "queryFaiss", path });
+    if (!found) return undefined;
+    const { query, dimension } = found;
+    const { name, rows } = query.column;
     if (dimension !== read.value.dimension)
       return call.fail(
         messages.faissDimensionMismatch({ path, wanted: read.value.dimension, column: name, seen: dimension }),
@@ -207,7 +180,6 @@ export const queryFaissOp = defineOp({
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss", ids) : null;
     const where = compileWhere(call, query, read.value, ids);
     if (exclude === undefined || where === undefined) return undefined;
-    const made = { rows: call.id };
     const to = join("indexes", call.artefactName(path, read.path));
     return {
       params: { ...params, ...(where && { where: where.where }) },
@@ -216,10 +188,7 @@ export const queryFaissOp = defineOp({
         ...(exclude && { exclude: [exclude] }),
         ...(where && where.user.length > 0 && { user: where.user }),
       },
-      outputs: [
-        column("candidate_ids", ids, { ...made, tags: ["id"] }),
-        ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
-      ],
+      outputs: foundColumns(call.id, ids, includeDistances),
       madeRows: { parent: rows },
       candidates: candidatesOf(path, read.path, read.value),
       artefacts: {

@@ -15,6 +15,7 @@ import { excludedIds } from "../../runtime/stores/vectors/excluded-ids.js";
 import type { FaissHits } from "../../runtime/stores/vectors/protocol.js";
 import { excludedTexts } from "../../runtime/stores/vectors/text-positions.js";
 import { longRow, toUnitLength } from "../../runtime/stores/vectors/unit-length.js";
+import { checkFinite } from "../shared/kernel/check-finite.js";
 import { openStepIndex, type StepBase, type StepOverlay } from "./kernel-base.js";
 
 export const queryFaiss: Kernel<"queryFaiss"> = {
@@ -130,12 +131,7 @@ function checkQueries(
       `column \`${name}\` holds ${offsets ? `lists of ${dtype}` : `${dtype}[${width ?? 1}]`} and the index float32[${dimension}]. Build the index with the same tower.`,
     );
   const queries = values as Float32Array;
-  for (let i = 0; i < queries.length; i++)
-    if (!Number.isFinite(queries[i]!))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `column \`${name}\` holds ${queries[i]} at row ${Math.floor(i / dimension)}, place ${i % dimension}: no query can be made of it. Look at the tower's inputs for that row.`,
-      );
+  checkFinite(name, queries, dimension);
   const long = ofAnyLength ? -1 : longRow(queries, dimension, longestQuery);
   if (long >= 0)
     throw new RuntimeFault(

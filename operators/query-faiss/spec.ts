@@ -1,10 +1,9 @@
 /** `queryFaiss` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { expressionSchema } from "../../contract/expression.js";
 import { artefactPath } from "../../contract/files/artefact-path.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
-import { dtype, perColumn } from "../shared/spec/params.js";
+import { dtype, itemCondition, perColumn } from "../shared/spec/params.js";
 
 export const queryFaiss = operator({
   params: z.strictObject({
@@ -21,10 +20,7 @@ export const queryFaiss = operator({
     /** The condition of a filtered search, over columns of an attribute table and of the port `user`. */
     where: z
       .strictObject({
-        /** The function as its author wrote it, for people. */
-        text: z.string(),
-        /** All must hold; names are those of contract/where.ts. */
-        conditions: z.array(expressionSchema).min(1),
+        ...itemCondition,
         /** The attribute table: its path for people, the column of the ids, and the columns that conditions read. */
         table: z.string().min(1),
         key: z.strictObject({ name: z.string().min(1), dtype }),

@@ -4,14 +4,12 @@ import type { LambdaReference } from "../../compiler/dsl/lambda.js";
 import type { Expression } from "../../contract/expression.js";
 import type { OpParams } from "../../contract/op-params.js";
 import { FilterFault, templateOf } from "../../contract/vector-filter/template.js";
-import { columnsOfSide, conjuncts, type WhereSide } from "../../contract/where.js";
 import type { TableColumn } from "../../formats/tables/attribute-table.js";
 import { refuseFilter } from "../../formats/vectors/store-abilities.js";
 import type { VectorStore } from "../../formats/vectors/vector-store.js";
-import { conditionOf } from "../query-faiss/author-where.js";
 import type { Bound } from "../shared/author/bound.js";
-import { sameRows } from "../shared/author/columns.js";
 import type { Call } from "../shared/author/define-op.js";
+import { itemCondition } from "../shared/author/item-condition.js";
 
 export interface VectorsParams {
   readonly store: string;
@@ -35,15 +33,12 @@ export function compileVectorsWhere(
   const lambda = call.readFunction(where, "queryVectors");
   if (!lambda) return undefined;
   const columns = Object.entries(store.attributes).map(([name, dtype]): TableColumn => ({ name, dtype, type: dtype }));
-  const condition = conditionOf(call, lambda, columns);
+  const condition = itemCondition(call, query, lambda, columns, "queryVectors");
   if (!condition) return undefined;
-  const conditions = conjuncts(condition);
+  const { text, conditions, user, item } = condition;
   if (!isExpressible(call, store, conditions)) return undefined;
-  const names = (side: WhereSide): string[] => [...new Set(conditions.flatMap(c => columnsOfSide(c, side)))];
-  const user = names("user").map(name => call.input.find(b => b.column.name === name)!);
-  if (!sameRows(call, [query, ...user], "`where` of `queryVectors`")) return undefined;
-  const attributes = Object.fromEntries(names("item").map(name => [name, store.attributes[name]!]));
-  return { where: { text: lambda.source, conditions, attributes }, user };
+  const attributes = Object.fromEntries(item.map(name => [name, store.attributes[name]!]));
+  return { where: { text, conditions, attributes }, user };
 }
 
 /** Reports a condition that the database cannot say. */

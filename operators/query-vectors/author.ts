@@ -2,20 +2,18 @@
 import { join } from "node:path";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
-import type { IsUnknown, NameOf } from "../../compiler/dsl/column.js";
+import type { IsUnknown } from "../../compiler/dsl/column.js";
 import { type ColumnValue, type LambdaReference, lambdaReference } from "../../compiler/dsl/lambda.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
-import { column, printType } from "../../contract/schema.js";
 import { VECTORS_SUFFIX } from "../../formats/vectors/vector-store.js";
 import { lambdaSchema } from "../lambda-op/author.js";
-import type { Bound } from "../shared/author/bound.js";
-import { needOne } from "../shared/author/columns.js";
-import { type Call, defineOp } from "../shared/author/define-op.js";
+import { defineOp } from "../shared/author/define-op.js";
 import { excludedIds } from "../shared/author/excluded-ids.js";
-import { compileVectorsWhere, type VectorsParams } from "./author-where.js";
+import { foundColumns, type ItemWith, queryVector } from "../shared/author/query-vector.js";
+import { compileVectorsWhere } from "./author-where.js";
 
 type VectorOf<P> = [ArtefactOf<P, "vectors">] extends [never]
   ? `float32[${number}]`
@@ -30,9 +28,7 @@ type IdsOf<P> = [ArtefactOf<P, "vectors">] extends [never]
 /** An item as a condition sees it: the attributes of the store. */
 type AttributesOf<P> = [ArtefactOf<P, "vectors">] extends [never]
   ? ColumnValue
-  : { readonly [C in ArtefactOf<P, "vectors">["attributes"] as NameOf<C>]: ValueOf<C> };
-
-type ValueOf<C extends string> = C extends `string ${string}` ? string : C extends `bool ${string}` ? boolean : number;
+  : ItemWith<ArtefactOf<P, "vectors">["attributes"]>;
 
 /** A sentence unless S has the vector: it is the only column, or beside a condition one of several. */
 type NoVector<P, S extends string, W extends boolean> =
@@ -92,18 +88,6 @@ export function queryVectors<
   );
 }
 
-/** The query vector: the only column, or beside a condition the only vector. */
-function queryOf(call: Call<VectorsParams>, store: string): Bound | undefined {
-  const isVector = ({ column: { dtype, list } }: Bound): boolean =>
-    dtype === "float32" && list !== undefined && list.min === list.max;
-  const vectors = call.params.where ? call.input.filter(isVector) : [];
-  const among = vectors.length === 1 ? vectors : call.input;
-  return needOne(call, among, `\`queryVectors("${store}")\``, `queryVectors("${store}")`, "left", {
-    fits: ({ column }) => column.list !== undefined && /^float/.test(column.dtype),
-    none: "None of them is a vector of numbers: run the model that makes one before it.",
-  });
-}
-
 export const queryVectorsOp = defineOp({
   kind: "queryVectors",
   positional: ["store"],
@@ -116,21 +100,10 @@ export const queryVectorsOp = defineOp({
     const read = call.artefacts.vectors(store);
     if (!read.ok) return call.fail(read.message, { literal: store });
     const { type, dimension, ids } = read.value;
-    const query = queryOf(call, store);
-    if (!query) return undefined;
-    const { name, dtype, list, rows } = query.column;
-    const seen = list && list.min === list.max ? list.min : undefined;
-    if (dtype !== "float32" || seen === undefined)
-      return call.fail(
-        messages.schemaDtypeUnsupported({
-          operator: "queryVectors",
-          wanted: "float32 vectors of fixed length",
-          column: name,
-          seen: printType(query.column),
-          way: "Give it the output of a query tower.",
-        }),
-        "left",
-      );
+    const found = queryVector(call, { operator: "queryVectors", path: store });
+    if (!found) return undefined;
+    const { query, dimension: seen } = found;
+    const { name, rows } = query.column;
     if (seen !== dimension)
       return call.fail(
         messages.graphParameter({
@@ -143,7 +116,6 @@ export const queryVectorsOp = defineOp({
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryVectors", ids) : null;
     const where = compileVectorsWhere(call, query, read.value);
     if (exclude === undefined || where === undefined) return undefined;
-    const made = { rows: call.id };
     const file = call.artefactName(store, read.path);
     const to = join("stores", file.endsWith(VECTORS_SUFFIX) ? file : `${file}${VECTORS_SUFFIX}`);
     return {
@@ -153,10 +125,7 @@ export const queryVectorsOp = defineOp({
         ...(exclude && { exclude: [exclude] }),
         ...(where && where.user.length > 0 && { user: where.user }),
       },
-      outputs: [
-        column("candidate_ids", ids, { ...made, tags: ["id"] }),
-        ...(includeDistances ? [column("candidate_distances", "float32", made)] : []),
-      ],
+      outputs: foundColumns(call.id, ids, includeDistances),
       madeRows: { parent: rows },
       artefacts: { store: to },
       files: [{ from: read.path, to }],

@@ -13,6 +13,7 @@ import { openVectorDatabase } from "../../runtime/stores/databases/open-database
 import { type ExcludingQuery, searchVectors } from "../../runtime/stores/databases/search-vectors.js";
 import type { Found } from "../../runtime/stores/databases/vector-database.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
+import { checkFinite } from "../shared/kernel/check-finite.js";
 import { type FilterOfRow, prepareFilter } from "./kernel-filter.js";
 
 export const queryVectors: Kernel<"queryVectors"> = {
@@ -117,11 +118,5 @@ function checkQueries({ dtype, values, rows, width, offsets }: Column, { params,
       "INVALID_ARGUMENT",
       `column \`${name}\` holds ${offsets ? `lists of ${dtype}` : `${dtype}[${width ?? 1}]`} and the store float32[${dimension}]. Load the embeddings of the same model.`,
     );
-  const queries = values as Float32Array;
-  for (let i = 0; i < queries.length; i++)
-    if (!Number.isFinite(queries[i]!))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `column \`${name}\` holds ${queries[i]} at row ${Math.floor(i / dimension)}, place ${i % dimension}: no query can be made of it. Look at the tower's inputs for that row.`,
-      );
+  checkFinite(name, values as Float32Array, dimension);
 }

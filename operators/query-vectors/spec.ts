@@ -1,10 +1,9 @@
 /** `queryVectors` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { expressionSchema } from "../../contract/expression.js";
 import { artefactPath } from "../../contract/files/artefact-path.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
-import { dtype, perColumn } from "../shared/spec/params.js";
+import { dtype, itemCondition, perColumn } from "../shared/spec/params.js";
 
 export const queryVectors = operator({
   params: z.strictObject({
@@ -18,10 +17,7 @@ export const queryVectors = operator({
     /** The condition, over attributes of the store and columns of the port `user`. */
     where: z
       .strictObject({
-        /** The function as its author wrote it, for people. */
-        text: z.string(),
-        /** All must hold; names are those of contract/where.ts. */
-        conditions: z.array(expressionSchema).min(1),
+        ...itemCondition,
         /** The attributes that it reads. */
         attributes: perColumn(dtype),
       })

@@ -1,5 +1,6 @@
 /** Parameters that several operators have. */
 import { z } from "zod";
+import { expressionSchema } from "../../../contract/expression.js";
 import { DATATYPES, type DType } from "../../../triton-protos/datatype.js";
 
 export const scalar = z.union([z.number(), z.string(), z.boolean()]);
@@ -7,6 +8,14 @@ export const scalar = z.union([z.number(), z.string(), z.boolean()]);
 export const dtype = z.enum(DATATYPES.map(row => row.name) as [DType, ...DType[]]);
 
 export const perColumn = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
+
+/** The condition of a search, over attributes of items and columns of the user. */
+export const itemCondition = {
+  /** The function as its author wrote it, for people. */
+  text: z.string(),
+  /** All must hold; names are those of contract/where.ts. */
+  conditions: z.array(expressionSchema).min(1),
+};
 
 /** Columns that are taken together, by name. Written by the compiler, from the author's lists in lists. */
 export const groups = z.array(z.array(z.string()).min(1)).default([]);

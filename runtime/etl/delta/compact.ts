@@ -12,8 +12,6 @@ import { type DeltaIds, printRows, rowsAtOnce } from "../../../formats/delta/del
 import { textIdsFile } from "../../../formats/faiss/text-ids.js";
 import { sumOfFile } from "../../../formats/folders/manifest.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
-import { printFittedTable } from "../../../operators/shared/kernel/fitted-table.js";
-import { datatype } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { AttributeRow, DeltaContents, DeltaId } from "../../stores/vectors/delta/delta-contents.js";
 import { requireBase } from "../../stores/vectors/delta/live-index.js";
@@ -29,6 +27,7 @@ import {
 import { moveFile } from "../transform.js";
 import { compactBase } from "./compact-base.js";
 import { findIndex } from "./open-index-delta.js";
+import { printPickedRows } from "./print-picked-rows.js";
 
 export interface Compacted {
   /** The base by now. */
@@ -130,34 +129,13 @@ function* keptParts({ ids: kind, dimension }: DeltaHeader, contents: DeltaConten
       yield printRows("attributes", {
         ids,
         vectors: new Float32Array(0),
-        attributes: pickRows(
-          table,
+        attributes: printPickedRows(
+          Object.entries(readArrowColumns(table)),
           some.map(([, row]) => row),
         ),
       });
     }
   yield printCommit({ at: contents.at, positions: Object.fromEntries(contents.positions) });
-}
-
-function pickRows(table: Uint8Array, rows: readonly number[]): Uint8Array {
-  return printFittedTable(
-    Object.fromEntries(
-      Object.entries(readArrowColumns(table)).map(([name, { dtype, values, validity }]) => {
-        const { array } = datatype(dtype);
-        const picked = rows.map(row => values[row]!);
-        return [
-          name,
-          {
-            dtype,
-            values: array
-              ? (array as unknown as { from(x: unknown): Float64Array }).from(picked)
-              : (picked as string[]),
-            ...(validity && { validity: Uint8Array.from(rows, row => validity[row]!) }),
-          },
-        ];
-      }),
-    ),
-  );
 }
 
 /**

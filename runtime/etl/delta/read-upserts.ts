@@ -3,8 +3,7 @@ import { column } from "../../../contract/schema.js";
 import type { DeltaHeader } from "../../../formats/delta/delta-file.js";
 import { type DeltaIds, type DeltaRows, rowsAtOnce } from "../../../formats/delta/delta-rows.js";
 import { readAttributeColumns } from "../../../formats/tables/attribute-table.js";
-import { printFittedTable } from "../../../operators/shared/kernel/fitted-table.js";
-import { type DType, datatype } from "../../../triton-protos/datatype.js";
+import type { DType } from "../../../triton-protos/datatype.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { Piece } from "../../stores/attributes/attribute-column.js";
 import { readTable } from "../../stores/attributes/read-table.js";
@@ -13,6 +12,7 @@ import { formatOf } from "../data-formats.js";
 import { openData } from "../data-source.js";
 import type { Database } from "../database.js";
 import type { VectorColumns } from "../keyed-vectors.js";
+import { printPickedRows } from "./print-picked-rows.js";
 
 export interface ReadUpserts {
   readonly rows: readonly DeltaRows[];
@@ -60,7 +60,7 @@ export async function readUpserts(
     const flat = new Float32Array(some.length * dimension);
     some.forEach((row, i) => void flat.set(vectors[row]!, i * dimension));
     if (header.unit) toUnitLength(flat, dimension);
-    rows.push({ ids: idsOf(some, ids, header), vectors: flat, attributes: printAttributes(pieces, some) });
+    rows.push({ ids: idsOf(some, ids, header), vectors: flat, attributes: attributesIn(pieces, some) });
   }
   return { rows, count: last.length, replaced: ids.length - last.length, attributes: names };
 }
@@ -106,24 +106,5 @@ async function attributesOf(
   };
 }
 
-function printAttributes(pieces: ReadonlyMap<string, Piece & { dtype: DType }>, rows: Int32Array): Uint8Array {
-  if (pieces.size === 0) return new Uint8Array(0);
-  return printFittedTable(
-    Object.fromEntries(
-      [...pieces].map(([name, { dtype, values, validity }]) => {
-        const { array } = datatype(dtype);
-        const picked = Array.from(rows, row => values[row]!);
-        return [
-          name,
-          {
-            dtype,
-            values: array
-              ? (array as unknown as { from(x: unknown): Float64Array }).from(picked)
-              : (picked as string[]),
-            ...(validity && { validity: Uint8Array.from(rows, row => validity[row]!) }),
-          },
-        ];
-      }),
-    ),
-  );
-}
+const attributesIn = (pieces: ReadonlyMap<string, Piece & { dtype: DType }>, rows: Int32Array): Uint8Array =>
+  pieces.size === 0 ? new Uint8Array(0) : printPickedRows(pieces, rows);
