@@ -2,7 +2,7 @@
  * Texts `value:index[:label]`, each after its length in four bytes, as a tensor of BYTES holds them.
  */
 import type { Charge } from "../../base/memory/memory-budget.js";
-import { Digits, SMALL } from "./digits.js";
+import { SMALL, writeSix, writeSmall } from "./digits.js";
 import type { Numbers } from "./falling-order.js";
 
 /** The longest: a double of 309 digits before its six decimals, a sign, and an index. */
@@ -13,6 +13,8 @@ const SPARE = 1 / 16;
 const LEAST_GROWTH = 1.25;
 const LENGTH = 4;
 const [COLON, MINUS, DOT] = [58, 45, 46];
+/** The bytes of `nan`, as a little-endian word. */
+const NAN = 0x6e616e;
 const DECIMALS = 1e6;
 /** From here on there are no decimals, and more digits than arithmetic on doubles yields. */
 const WHOLE = 2 ** 53;
@@ -35,7 +37,10 @@ export class ClassTexts {
   readonly #charge: Charge | undefined;
   readonly #count: number;
   #added = 0;
-  #digits: Digits;
+  #memory: Buffer;
+  #view: DataView;
+  /** The offset of the next text. */
+  #at = 0;
 
   constructor({ values, labels, count, charge }: ClassTextOptions) {
     this.#values = values;
@@ -43,11 +48,13 @@ export class ClassTexts {
     this.#labels = labels;
     this.#charge = charge;
     this.#count = count;
-    this.#digits = this.#allocate(FIRST);
+    charge?.add(FIRST);
+    this.#memory = Buffer.allocUnsafeSlow(FIRST);
+    this.#view = viewOf(this.#memory);
   }
 
   get bytes(): Uint8Array {
-    return this.#digits.written;
+    return this.#memory.subarray(0, this.#at);
   }
 
   /**
@@ -61,66 +68,82 @@ export class ClassTexts {
     const values = this.#values;
     const labels = this.#labels;
     const isFloat = this.#isFloat;
-    let digits = this.#digits;
+    let memory = this.#memory;
+    let view = this.#view;
+    let at = this.#at;
     for (let i = from; i < to; i++) {
       const index = order[i]!;
       const label = labels.length === 0 ? undefined : labels[index];
       const room = LENGTH + LONGEST + (label === undefined ? 0 : 3 * label.length);
-      if (digits.size - digits.at < room) digits = this.#grow(room);
-      const begin = digits.at;
-      digits.at += LENGTH;
-      if (isFloat) addFixed(digits, values as Float64Array, start + index);
-      else addWhole(digits, values[start + index]!);
-      digits.byte(COLON);
-      digits.small(index);
-      if (label !== undefined) {
-        digits.byte(COLON);
-        digits.text(label);
+      if (memory.length - at < room) {
+        this.#at = at;
+        this.#grow(room);
+        memory = this.#memory;
+        view = this.#view;
       }
-      digits.view.setUint32(begin, digits.at - begin - LENGTH, true);
+      const begin = at + LENGTH;
+      at = isFloat
+        ? writeFixed(view, begin, values as Float64Array, start + index)
+        : writeWhole(view, begin, values[start + index]!);
+      view.setUint8(at, COLON);
+      at = writeSmall(view, at + 1, index);
+      if (label !== undefined) {
+        view.setUint8(at, COLON);
+        at = writeText(view, at + 1, label);
+      }
+      view.setUint32(begin - LENGTH, at - begin, true);
       this.#added++;
     }
+    this.#at = at;
   }
 
-  #grow(bytes: number): Digits {
-    const { size, at } = this.#digits;
-    const expected = this.#added === 0 ? 0 : (at / this.#added) * this.#count * (1 + SPARE);
-    const larger = this.#allocate(bytes + Math.ceil(Math.max(expected, LEAST_GROWTH * size)));
-    larger.bytes.set(this.#digits.written);
-    larger.at = at;
-    this.#digits = larger;
-    this.#charge?.subtract(size);
-    return larger;
-  }
-
-  #allocate(size: number): Digits {
+  #grow(bytes: number): void {
+    const { length } = this.#memory;
+    const expected = this.#added === 0 ? 0 : (this.#at / this.#added) * this.#count * (1 + SPARE);
+    const size = bytes + Math.ceil(Math.max(expected, LEAST_GROWTH * length));
     this.#charge?.add(size);
-    return new Digits(size);
+    const larger = Buffer.allocUnsafeSlow(size);
+    larger.set(this.bytes);
+    this.#memory = larger;
+    this.#view = viewOf(larger);
+    this.#charge?.subtract(length);
   }
 }
 
-function addWhole(digits: Digits, value: number | bigint): void {
-  if (typeof value === "bigint") digits.text(String(value));
-  else {
-    if (value < 0) digits.byte(MINUS);
-    digits.add(Math.abs(value));
-  }
+const viewOf = ({ buffer, byteOffset, byteLength }: Buffer): DataView => new DataView(buffer, byteOffset, byteLength);
+
+function writeText({ buffer, byteOffset, byteLength }: DataView, at: number, text: string): number {
+  return at + Buffer.from(buffer, byteOffset, byteLength).write(text, at, "utf8");
 }
+
+function writeWhole(view: DataView, at: number, value: number | bigint): number {
+  if (typeof value === "bigint") return writeText(view, at, String(value));
+  if (value < 0) {
+    view.setUint8(at, MINUS);
+    return writeCount(view, at + 1, -value);
+  }
+  return writeCount(view, at, value);
+}
+
+/** Writes a whole number from 0 below 2^53. */
+const writeCount = (view: DataView, at: number, value: number): number =>
+  value < SMALL ? writeSmall(view, at, value | 0) : writeText(view, at, String(value));
 
 /**
  * As `std::to_string` prints a double: six decimals of its exact value, a tie to the even one, and every digit before them.
  *
  * @param values an array and an index, since a double as an argument would be allocated
  */
-function addFixed(digits: Digits, values: Float32Array | Float64Array, index: number): void {
+function writeFixed(view: DataView, at: number, values: Float32Array | Float64Array, index: number): number {
   const value = values[index]!;
   const size = Math.abs(value);
   if (!(size < WHOLE)) {
-    if (Number.isNaN(value)) digits.nan();
-    else digits.text(printLarge(value));
-    return;
+    if (!Number.isNaN(value)) return writeText(view, at, printLarge(value));
+    view.setUint32(at, NAN, true);
+    return at + 3;
   }
-  if (value < 0 || Object.is(value, -0)) digits.byte(MINUS);
+  let to = at;
+  if (value < 0 || Object.is(value, -0)) view.setUint8(to++, MINUS);
   let whole = Math.floor(size);
   const scaled = (size - whole) * DECIMALS;
   let decimals = Math.floor(scaled);
@@ -128,10 +151,7 @@ function addFixed(digits: Digits, values: Float32Array | Float64Array, index: nu
   if (Math.abs(rest - 0.5) < 1e-6) {
     // Too close for arithmetic on doubles, or a tie.
     const isTie = Number.isInteger(size * TIE);
-    if (!isTie) {
-      digits.text(size.toFixed(6));
-      return;
-    }
+    if (!isTie) return writeText(view, to, size.toFixed(6));
     decimals += decimals % 2;
   } else if (rest > 0.5) decimals++;
   if (decimals === DECIMALS) {
@@ -139,10 +159,9 @@ function addFixed(digits: Digits, values: Float32Array | Float64Array, index: nu
     decimals = 0;
   }
   // As integers: a double as an argument would be allocated.
-  if (whole < SMALL) digits.small(whole | 0);
-  else digits.text(String(whole));
-  digits.byte(DOT);
-  digits.six(decimals | 0);
+  to = whole < SMALL ? writeSmall(view, to, whole | 0) : writeText(view, to, String(whole));
+  view.setUint8(to, DOT);
+  return writeSix(view, to + 1, decimals | 0);
 }
 
 function printLarge(value: number): string {

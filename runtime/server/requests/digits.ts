@@ -1,5 +1,6 @@
 /**
- * Whole numbers as decimal digits in a buffer, four at a time.
+ * Whole numbers as decimal digits in memory, four at a time. Each function writes from `at` on, and returns the offset behind its last byte;
+ * up to three bytes more are overwritten.
  */
 
 const GROUP = 10_000;
@@ -9,82 +10,38 @@ const FOUR = Uint32Array.from({ length: GROUP }, (_, n) => {
   const digit = (power: number): number => ZERO + (Math.floor(n / power) % 10);
   return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
 });
-/** The bytes of `nan`, as a little-endian word. */
-const NAN = 0x6e616e;
 /** Integers below this are divided by a multiplication. */
 export const SMALL = 2 ** 31;
 
-export class Digits {
-  readonly bytes: Buffer;
-  readonly view: DataView;
-  /** The offset of the next byte. The caller keeps room for four bytes more than it writes. */
-  at = 0;
-  readonly size: number;
-
-  constructor(size: number) {
-    this.size = size;
-    this.bytes = Buffer.allocUnsafeSlow(size);
-    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, size);
+/** Writes an integer from 0 below `SMALL`. */
+export function writeSmall(view: DataView, at: number, value: number): number {
+  if (value < GROUP) return writeFirst(view, at, value);
+  const high = (value / GROUP) | 0;
+  const low = value - GROUP * high;
+  if (high < GROUP) {
+    const next = writeFirst(view, at, high);
+    view.setUint32(next, FOUR[low]!, true);
+    return next + 4;
   }
+  const higher = (high / GROUP) | 0;
+  const next = writeFirst(view, at, higher);
+  view.setUint32(next, FOUR[high - GROUP * higher]!, true);
+  view.setUint32(next + 4, FOUR[low]!, true);
+  return next + 8;
+}
 
-  get written(): Uint8Array {
-    return this.bytes.subarray(0, this.at);
-  }
+/** Writes an integer below a million as six digits, zeros in front. */
+export function writeSix(view: DataView, at: number, value: number): number {
+  const high = (value / 100) | 0;
+  view.setUint32(at, FOUR[high]!, true);
+  // Its two last digits.
+  view.setUint32(at + 4, FOUR[value - 100 * high]! >>> 16, true);
+  return at + 6;
+}
 
-  byte(value: number): void {
-    this.view.setUint8(this.at++, value);
-  }
-
-  nan(): void {
-    this.view.setUint32(this.at, NAN, true);
-    this.at += 3;
-  }
-
-  text(text: string): void {
-    this.at += this.bytes.write(text, this.at, "utf8");
-  }
-
-  /** Adds a whole number from 0 below 2^53. */
-  add(value: number): void {
-    if (value < SMALL) this.small(value | 0);
-    else this.text(String(value));
-  }
-
-  /** Adds an integer from 0 below `SMALL`. */
-  small(value: number): void {
-    if (value < GROUP) this.#first(value);
-    else this.#large(value);
-  }
-
-  /** Adds an integer below a million as six digits, zeros in front. */
-  six(value: number): void {
-    const high = (value / 100) | 0;
-    this.#four(high);
-    // Its two last digits.
-    this.view.setUint32(this.at, FOUR[value - 100 * high]! >>> 16, true);
-    this.at += 2;
-  }
-
-  #large(value: number): void {
-    const high = (value / GROUP) | 0;
-    if (high < GROUP) this.#first(high);
-    else {
-      const higher = (high / GROUP) | 0;
-      this.#first(higher);
-      this.#four(high - GROUP * higher);
-    }
-    this.#four(value - GROUP * high);
-  }
-
-  /** Adds a number below 10,000 without zeros in front. */
-  #first(value: number): void {
-    const zeros = value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0;
-    this.view.setUint32(this.at, FOUR[value]! >>> (8 * zeros), true);
-    this.at += 4 - zeros;
-  }
-
-  #four(value: number): void {
-    this.view.setUint32(this.at, FOUR[value]!, true);
-    this.at += 4;
-  }
+/** Writes a number below 10,000 without zeros in front. */
+function writeFirst(view: DataView, at: number, value: number): number {
+  const zeros = value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0;
+  view.setUint32(at, FOUR[value]! >>> (8 * zeros), true);
+  return at + 4 - zeros;
 }

@@ -25,10 +25,10 @@ export function* sortByWords(words: readonly Uint32Array[], bits: number): Slice
   const digits = Math.ceil(bits / DIGIT);
   let from = new Uint32Array(2 * length);
   let to = new Uint32Array(2 * length);
-  yield* inParts(length, (at, end) => number(from, at, end));
-  for (const word of words) {
+  for (const [i, word] of words.entries()) {
     const counters = new Uint32Array(digits * COUNTERS);
-    yield* inParts(length, (at, end) => load(word, from, counters, at, end));
+    const loadPart = i === 0 ? loadFirst : load;
+    yield* inParts(length, (at, end) => loadPart(word, from, counters, at, end));
     for (let digit = 0; digit < digits; digit++) {
       const starts = counters.subarray(digit * COUNTERS, (digit + 1) * COUNTERS);
       // One digit in all keys moves nothing.
@@ -39,6 +39,8 @@ export function* sortByWords(words: readonly Uint32Array[], bits: number): Slice
   }
   const sorted = words[0]!;
   yield* inParts(length, (at, end) => takeIndices(from, sorted, at, end));
+  // The memory is free at once, and what is allocated next does not start a collection.
+  for (const { buffer } of [from, to]) buffer.transfer(0);
   return sorted;
 }
 
@@ -49,19 +51,28 @@ function* inParts(length: number, work: (at: number, end: number) => void): Slic
   }
 }
 
-function number(pairs: Uint32Array, from: number, end: number): void {
-  for (let at = from; at < end; at++) pairs[2 * at + 1] = at;
+/** Sets a pair of a word and its index for each element, and counts all digits. */
+function loadFirst(word: Uint32Array, pairs: Uint32Array, counters: Uint32Array, from: number, end: number): void {
+  for (let at = from; at < end; at++) {
+    const key = word[at]!;
+    pairs[2 * at] = key;
+    pairs[2 * at + 1] = at;
+    countDigits(key, counters);
+  }
 }
 
 /** Brings the word of each element to its index, and counts all digits. */
 function load(word: Uint32Array, pairs: Uint32Array, counters: Uint32Array, from: number, end: number): void {
-  const { length } = counters;
   for (let at = from; at < end; at++) {
     const key = word[pairs[2 * at + 1]!]!;
     pairs[2 * at] = key;
-    for (let first = 0, left = key; first < length; first += COUNTERS, left >>>= DIGIT)
-      counters[first + (left & MASK)]!++;
+    countDigits(key, counters);
   }
+}
+
+function countDigits(key: number, counters: Uint32Array): void {
+  for (let first = 0, left = key; first < counters.length; first += COUNTERS, left >>>= DIGIT)
+    counters[first + (left & MASK)]!++;
 }
 
 /** @returns false if all keys have one digit */
