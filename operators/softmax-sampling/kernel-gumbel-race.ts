@@ -5,6 +5,7 @@
 import { int32s } from "../../runtime/base/columns/short-arrays.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
 import { uniform } from "../shared/kernel/philox.js";
+import { logWeight } from "../shared/kernel/plackett-luce.js";
 
 /** Up to here a place among the k is found by moving the others; beyond, all keys are made and sorted. */
 const FEW = 256;
@@ -24,14 +25,14 @@ export function gumbelRace(
   if (topk > FEW) {
     for (let i = 0; i < count; i++) {
       const u = uniform(words[2 * i]!, words[2 * i + 1]!);
-      keys[i] = weigh(temperature, scores[i]!) - Math.log(-Math.log(u));
+      keys[i] = logWeight(temperature, scores[i]!) - Math.log(-Math.log(u));
     }
     return keepLargest(keys, 0, count, topk);
   }
   const kept = int32s(Math.min(topk, count));
   let held = 0;
   for (let i = 0; i < count; i++) {
-    const weight = weigh(temperature, scores[i]!);
+    const weight = logWeight(temperature, scores[i]!);
     const u = uniform(words[2 * i]!, words[2 * i + 1]!);
     if (held === kept.length && isBehind(weight, u, keys[held - 1]!)) continue;
     const key = weight - Math.log(-Math.log(u));
@@ -46,9 +47,6 @@ export function gumbelRace(
   }
   return kept;
 }
-
-/** Without a temperature every candidate has the same chance, one of infinite score too. */
-const weigh = (temperature: number, score: number): number => (temperature === 0 ? 0 : temperature * score);
 
 /**
  * Whether the key is certainly not above `least`, without a logarithm. Since −ln u ≥ 1 − u, the noise is at most −ln(1 − u). That is below
