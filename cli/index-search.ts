@@ -1,5 +1,4 @@
 /** `merlon index search`: searches a FAISS file, and measures cost and recall of its parameters. */
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 
@@ -18,12 +17,13 @@ interface Options {
   readonly attributes?: string;
   readonly key?: string;
   readonly user?: string;
+  readonly base?: boolean;
 }
 
 export const searchCommand = (): Command =>
   new Command("search")
     .description("find the nearest of an index; with --recall, measure it against exact search")
-    .argument("<file>", "*.faiss")
+    .argument("<index>", "*.faiss, or a model with one, such as model-repo/NAME")
     .option("-d, --data <paths...>", "Parquet or CSV with query vectors")
     .option("--embedding <column>", "column of the query vectors", "embedding")
     .option("--query <numbers>", "one query, as numbers separated by commas")
@@ -31,6 +31,7 @@ export const searchCommand = (): Command =>
     .option("--nprobe <n>", "IVF: lists per search (default: the file's)")
     .option("--ef-search <n>", "HNSW: candidates per search (default: the file's)")
     .option("--limit <n>", "queries to take from the data", "1000")
+    .option("--base", "search the base, without the changes of `merlon index apply`")
     .option("--recall", "chart of recall and time (over nprobe or efSearch)")
     .option("--exact <file>", "Flat index of the same vectors, for comparison")
     .option("--html <file>", "write the chart as a page too")
@@ -46,9 +47,12 @@ Examples:
   $ merlon index search index/items.faiss --data queries.parquet --embedding query --recall --html recall.html
   $ merlon index search index/items.faiss --data queries.parquet --embedding query --attributes items.parquet --where 'item.stock > 0 && item.country === user.country' --user '{"country":"de"}'`,
     )
-    .action(async (file: string, options: Options) => {
+    .action(async (path: string, options: Options) => {
+      const { findIndex } = await import("../runtime/etl/delta/open-index-delta.js");
+      const { currentBase, openChangedIndex } = await import("../runtime/etl/delta/search-changed.js");
       const { readFaissHeaderFile, searchedBy } = await import("../formats/faiss/faiss.js");
-      const { readTextIds, textIdsFile } = await import("../formats/faiss/text-ids.js");
+      const index = findIndex(path);
+      const file = await currentBase(index);
       const header = readFaissHeaderFile(file);
       const topk = whole("topk", options.topk);
       const queries = await readQueries(options, header.dimension);
@@ -62,6 +66,7 @@ Examples:
         ...(options.nprobe !== undefined && { nprobe: whole("nprobe", options.nprobe) }),
         ...(options.efSearch !== undefined && { efSearch: whole("ef-search", options.efSearch) }),
       };
+      if ((options.where !== undefined || options.recall) && !options.base) await noteChanges(index);
       if (options.where !== undefined) {
         const { searchWhere } = await import("./index-where.js");
         const { where } = options;
@@ -81,19 +86,26 @@ Examples:
         if (options.html !== undefined) await writeFile(options.html, recallPage(points, topk, file));
         return;
       }
-      const { openIndex } = await import("../runtime/stores/vectors/open-index.js");
-      const index = await openIndex(file, parameters);
-      const texts =
-        existsSync(textIdsFile(file)) && readTextIds(textIdsFile(file), { index: file, ntotal: header.ntotal });
-      const count = queries.length / header.dimension;
-      const found = await index.search(queries as Float32Array<ArrayBuffer>, count, Math.min(topk, header.ntotal));
-      for (let row = 0; row < count; row++)
-        for (let i = found.offsets[row]!; i < found.offsets[row + 1]!; i++)
-          process.stdout.write(
-            `${row}\t${texts ? JSON.stringify(texts.at(Number(found.ids[i]))) : found.ids[i]}\t${found.distances[i]}\n`,
-          );
-      await index.close();
+      const opened = await openChangedIndex(index, parameters, options.base === true);
+      try {
+        for (const [row, hits] of (await opened.search(queries, topk)).entries())
+          for (const { id, distance } of hits)
+            process.stdout.write(`${row}\t${typeof id === "string" ? JSON.stringify(id) : id}\t${distance}\n`);
+      } finally {
+        await opened.close();
+      }
     });
+
+/** Prints a note if a measurement, which reads the base only, leaves changes out. */
+async function noteChanges(index: string): Promise<void> {
+  const { deltaFile } = await import("../contract/files/delta-path.js");
+  const { readDelta } = await import("../runtime/stores/vectors/delta/read-delta.js");
+  const changes = (await readDelta(deltaFile(index)))?.contents.touched.length ?? 0;
+  if (changes > 0)
+    process.stderr.write(
+      `${deltaFile(index)} has ${changes} changed ids, which are not measured. Run \`merlon index compact\` to include them, or give --base to leave this note out.\n`,
+    );
+}
 
 async function readQueries({ data, embedding, query, limit }: Options, dimension: number): Promise<Float32Array> {
   if ((data === undefined) === (query === undefined))
