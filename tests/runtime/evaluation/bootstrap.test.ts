@@ -1,0 +1,120 @@
+// The bootstrap: what it computes on all draws of tiny logs, and how often its intervals cover a known value.
+import { expect, test } from "vitest";
+import { bootstrap, percentileInterval } from "#runtime/evaluation/bootstrap.js";
+import { rewardInteractionIps, selfNormalizedPositionIps } from "#runtime/evaluation/slate.js";
+import { estimateOf, type Terms } from "#runtime/evaluation/terms.js";
+import { everyList, repeatable } from "./worlds.js";
+
+const SAMPLES = { samples: 400, seed: 5 };
+
+test("means and ratios of two clusters take the three values of their draws", () => {
+  const mean: Terms = [{ numerator: Float64Array.of(1, 2, 9) }];
+  const ratio: Terms = [{ numerator: Float64Array.of(1, 2, 9), denominator: Float64Array.of(1, 1, 4) }];
+  const [means, ratios] = bootstrap([mean, ratio], Int32Array.of(0, 0, 1), SAMPLES);
+  // The first cluster twice, both, the second twice.
+  expect([...new Set(means)].sort((a, b) => a - b)).toEqual([1.5, 4, 9]);
+  expect([...new Set(ratios)].sort((a, b) => a - b)).toEqual([1.5, 2, 2.25]);
+  const share = (value: number) => means!.filter(found => found === value).length / SAMPLES.samples;
+  expect(share(1.5)).toBeGreaterThan(0.18);
+  expect(share(4)).toBeGreaterThan(0.42);
+  expect(share(9)).toBeGreaterThan(0.18);
+  // One draw serves all estimates.
+  expect(ratios).toEqual(means!.map(value => ({ 1.5: 1.5, 4: 2, 9: 2.25 })[value]!));
+});
+
+test("a seed repeats the draws, another changes them, and so does one beyond 32 bits", () => {
+  const terms: Terms = [{ numerator: Float64Array.from({ length: 99 }, (_, i) => i * i) }];
+  const clusters = Int32Array.from({ length: 99 }, (_, i) => i);
+  const draw = (seed: number) => bootstrap([terms], clusters, { samples: 3, seed })[0]!;
+  expect(draw(1)).toEqual(draw(1));
+  expect(draw(2)).not.toEqual(draw(1));
+  expect(draw(1 + 2 ** 32)).not.toEqual(draw(1));
+});
+
+test("a draw without weights is no number, and an interval leaves such draws out", () => {
+  const ratio: Terms = [{ numerator: Float64Array.of(0, 5), denominator: Float64Array.of(0, 1) }];
+  const [values] = bootstrap([ratio], Int32Array.of(0, 1), SAMPLES);
+  expect(values!.some(Number.isNaN)).toBe(true);
+  expect(percentileInterval(values!, 0.95)).toEqual({ low: 5, high: 5 });
+  expect(percentileInterval(Float64Array.of(1, Number.NaN, Number.NaN), 0.95)).toBeUndefined();
+  expect(percentileInterval(new Float64Array(0), 0.95)).toBeUndefined();
+});
+
+test("percentiles interpolate between values", () => {
+  expect(percentileInterval(Float64Array.of(3, 1, 2, 0, 4), 0.5)).toEqual({ low: 1, high: 3 });
+  expect(percentileInterval(Float64Array.of(0, 10), 0.9)!.low).toBeCloseTo(0.5, 12);
+});
+
+test("entries of some units only: the value of all draws equals estimateOf of the drawn units", () => {
+  const starts = Int32Array.of(0, 2, 3, 5);
+  const log = {
+    starts,
+    reward: Float64Array.of(1, 0, 1, 0, 1),
+    propensity: Float64Array.of(0.5, 0.5, 0.25, 0.5, 1),
+    policy: Float64Array.of(0.25, 0.5, 0.5, 0.5, 0.75),
+  };
+  const [values] = bootstrap([selfNormalizedPositionIps(log, "prefix")], Int32Array.of(0, 1, 2), SAMPLES);
+  // Every multiset of three lists, computed from scratch.
+  const rows = [[0, 1], [2], [3, 4]];
+  const possible: number[] = [];
+  for (const a of [0, 1, 2])
+    for (const b of [0, 1, 2])
+      for (const c of [0, 1, 2]) {
+        const drawn = [a, b, c].sort().map(list => rows[list]!);
+        const pick = (values: Float64Array) => Float64Array.from(drawn.flat(), row => values[row]!);
+        const ends = drawn.map((_, l) => drawn.slice(0, l + 1).flat().length);
+        const again = {
+          starts: Int32Array.of(0, ...ends),
+          reward: pick(log.reward),
+          propensity: pick(log.propensity),
+          policy: pick(log.policy),
+        };
+        possible.push(estimateOf(selfNormalizedPositionIps(again, "prefix"), 3));
+      }
+  for (const value of values!) expect(possible.some(one => Math.abs(one - value) < 1e-12)).toBe(true);
+  expect(new Set(values!.map(value => Math.round(value * 1e9))).size).toBe(
+    new Set(possible.map(value => Math.round(value * 1e9))).size,
+  );
+});
+
+test("95 % intervals cover the known value of simulated lists in at least 90 of 100 logs", () => {
+  const [length, requests] = [2, 400];
+  const shown = everyList([1, 2, 0.7, 1.5], length);
+  const wanted = new Map(everyList([2, 1, 1.5, 0.8], length).map(list => [list.items.join(), list]));
+  const ends = shown.map((_, l) => shown.slice(0, l + 1).reduce((total, { probability }) => total + probability, 0));
+  const click = (items: readonly number[], k: number) =>
+    [0.5, 0.2, 0.6, 0.3][items[k]!]! * (k > 0 && items[0] === 2 ? 0.4 : 1);
+  const truth = [...wanted.values()].reduce(
+    (v, { items, probability }) => v + probability * items.reduce((r, _, k) => r + click(items, k), 0),
+    0,
+  );
+  const covered = [0, 0];
+  for (let run = 0; run < 100; run++) {
+    const random = repeatable(1000 + run);
+    const rows = Array.from({ length: requests }, () => {
+      const u = random();
+      const list = shown[ends.findIndex(end => u < end)] ?? shown.at(-1)!;
+      return { ...list, rewards: list.items.map((_, k) => Number(random() < click(list.items, k))) };
+    });
+    const log = {
+      starts: Int32Array.from({ length: requests + 1 }, (_, l) => l * length),
+      reward: Float64Array.from(rows.flatMap(({ rewards }) => rewards)),
+      propensity: Float64Array.from(rows.flatMap(({ steps }) => steps)),
+      policy: Float64Array.from(rows.flatMap(({ items }) => wanted.get(items.join())!.steps)),
+    };
+    const estimates = [rewardInteractionIps(log), selfNormalizedPositionIps(log, "prefix")];
+    const draws = bootstrap(
+      estimates,
+      Int32Array.from({ length: requests }, (_, i) => i),
+      { samples: 200, seed: run },
+    );
+    for (const [e, values] of draws.entries()) {
+      const { low, high } = percentileInterval(values, 0.95)!;
+      if (low <= truth && truth <= high) covered[e]!++;
+    }
+  }
+  expect(covered[0]).toBeGreaterThanOrEqual(90);
+  expect(covered[1]).toBeGreaterThanOrEqual(90);
+  // Not by intervals that are too wide.
+  expect(Math.min(...covered)).toBeLessThan(100);
+});
