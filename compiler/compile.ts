@@ -16,6 +16,7 @@ import { withoutEchoes } from "./echoes.js";
 import { editedWorkflows } from "./edited-workflows.js";
 import { evaluateProgram } from "./evaluate-program.js";
 import { inferProgram } from "./infer-program.js";
+import { nullsForModels } from "./nulls-for-models.js";
 import { type Planned, planProgram } from "./plan-program.js";
 import { preferGraph } from "./prefer-graph.js";
 import { stepSite } from "./program-faults.js";
@@ -110,13 +111,14 @@ async function compileSources(sources: ProgramSources, options: CompileOptions):
     const compiled = await compile(file);
     return compiled.ok ? compiled.plan : undefined;
   });
+  const later = [...edited, ...nullsForModels(program, inferred, planned.value.plan)];
   return {
     ok: true,
     ...planned.value,
     graph: program.graph,
     inferred,
     steps: inferred.steps,
-    diagnostics: edited.length > 0 ? diagnose(shown([...known, ...edited])) : diagnostics,
+    diagnostics: later.length > 0 ? diagnose(shown([...known, ...later])) : diagnostics,
     files: files(),
     texts: [...sources.texts.keys()],
     siteOf: step => stepSite(sources, inferred, step),

@@ -55,6 +55,9 @@ export const multiplies = (op: OpKind): boolean => factsOf(op).multiplies === tr
 
 export const looksUp = (op: OpKind): boolean => factsOf(op).looksUp === true;
 
+/** Whether a null integer, text or bool that a step reads fails the request. */
+export const refusesNulls = (op: OpKind): boolean => factsOf(op).refusesNulls === true;
+
 export const readsClock = (step: AnyStep): boolean => factsOf(step.op).readsClock?.(step.params) === true;
 
 /** Whether float columns are scores of candidates; the name of the one that is. */
@@ -82,9 +85,12 @@ export function passedBy(
 export const expressionsIn = (step: AnyStep): readonly (readonly [Expression, DType])[] =>
   specOf(step.op).expressions?.(step) ?? [];
 
-/** Whether a column of a step that may make nulls may hold some. @param read whether each input column may */
-export const mayBeNull = (step: AnyStep, column: string, read: readonly boolean[]): boolean =>
-  specOf(step.op).mayBeNull?.(step, column, read) ?? true;
+/**
+ * Whether a column of a step that may make nulls may hold some. @param read whether each input column may
+ * @returns undefined if it depends on values, or its operator does not say
+ */
+export const mayBeNull = (step: AnyStep, column: string, read: readonly boolean[]): boolean | undefined =>
+  specOf(step.op).mayBeNull?.(step, column, read);
 
 /** The step without unread columns, as far as its operator can omit them. */
 export function narrowed(step: AnyStep, isRead: (column: string) => boolean): AnyStep {

@@ -90,6 +90,7 @@ export const CODES = [
   "feast/keys-several",
   "feast/which-view",
   "feast/service-missing",
+  "schema/null-for-model",
   "feast/service-unsupported",
   "feast/drop-no-candidates",
   "feast/value-unsupported",
@@ -721,6 +722,13 @@ export const feastServiceMissing = (p: { readonly path: string | number; readonl
   message: `"${p.path}" has no feature service \`${p.service}\`; it has ${p.services}.${p.suggestion}`,
   help: `Name one of its services, or run \`feast apply\`.`,
   ...replacing(p.suggestion),
+});
+
+/** A null float reaches a model as NaN. Integers, texts and bools have no such value, so a null of them is an error of the request. The check follows features of `queryFeast` through operators that keep nulls, and through fitted workflows. A store can hold a null for a known entity, so `onMissing: "error"` does not rule nulls out. `onMissing: { age: { default: 0 } }` fills the feature `age` in `queryFeast`. Nulls that a function or a join makes are not found. */
+export const schemaNullForModel = (p: { readonly column: string | number; readonly type: string | number; readonly reader: string | number; readonly node: string | number; readonly name: string | number; readonly value: string | number }): Message => ({
+  code: "schema/null-for-model",
+  message: `Column \`${p.column}\` (${p.type}) can be null, and \`${p.reader}\` reads it: a request with a null fails.`,
+  help: `Fill it before the model: \`${p.node}[${p.name}] >> fillMissing(${p.value})\`.`,
 });
 
 /** feast/service-unsupported */

@@ -24,7 +24,7 @@ export const predictOnnx = operator({
     batchSize: z.number().int().min(1).optional(),
   }),
   ports: { input: "many" },
-  facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true },
+  facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true, refusesNulls: true },
   describe: ({ params }) => `run ${params.path} as model ${params.model}`,
   narrow: (step, isRead) => {
     const { outputs, named } = readOf(step, isRead, step.params.outputs);

@@ -26,24 +26,26 @@ export type WorkflowOf = (step: Step<"transformWorkflow">) => Plan | undefined;
 
 /**
  * @param given columns of the request that may hold nulls: none on the wire, some in a workflow that an ensemble calls
- * @returns `step\ncolumn` of each column that may
+ * @param unsettled the answer for operators that make nulls only for some values, such as functions
+ * @returns the `placeKey` of each column that may
  */
 export function nullableColumns(
   plan: Pick<Plan, "steps">,
   workflowOf: WorkflowOf,
   given: ReadonlySet<string> = new Set(),
+  unsettled = true,
 ): ReadonlySet<string> {
   const nullable = new Set([...given].map(name => key(REQUEST_STEP, name)));
   for (const step of plan.steps) {
     if (step.parts) {
-      for (const column of fusedWithNulls(step, nullable, workflowOf)) nullable.add(key(step.id, column));
+      for (const column of fusedWithNulls(step, nullable, workflowOf, unsettled)) nullable.add(key(step.id, column));
       continue;
     }
     const read = columnsReadBy(step).map(({ name, step: from, column }) => ({
       name,
       nullable: nullable.has(key(from, column)),
     }));
-    const may = columnsWithNulls(step, read, workflowOf);
+    const may = columnsWithNulls(step, read, workflowOf, unsettled);
     for (const [i, { name }] of step.outputs.entries()) if (may(name, i)) nullable.add(key(step.id, name));
   }
   return nullable;
@@ -66,9 +68,14 @@ export function nullableAnswers({ steps, outputs }: Plan, workflowOf: WorkflowOf
 const key = (step: string, column: string): string => `${step}\n${column}`;
 
 /** Outputs of a fused step that may hold nulls, as its parts say. */
-function fusedWithNulls(step: Step<"fused">, nullable: ReadonlySet<string>, workflowOf: WorkflowOf): readonly string[] {
+function fusedWithNulls(
+  step: Step<"fused">,
+  nullable: ReadonlySet<string>,
+  workflowOf: WorkflowOf,
+  unsettled: boolean,
+): readonly string[] {
   const read = step.inputs.input.filter(ref => nullable.has(key(ref.step, ref.column))).map(ref => ref.name);
-  const inside = nullableColumns({ steps: step.parts }, workflowOf, new Set(read));
+  const inside = nullableColumns({ steps: step.parts }, workflowOf, new Set(read), unsettled);
   return step.outputs.flatMap(({ name }) => {
     const made = sourceInside(step, name);
     return inside.has(key(made.step, made.column)) ? [name] : [];
@@ -79,19 +86,21 @@ function columnsWithNulls(
   step: AnyStep,
   read: readonly { readonly name: string; readonly nullable: boolean }[],
   workflowOf: WorkflowOf,
+  unsettled: boolean,
 ): (column: string, place: number) => boolean {
   const { nulls } = factsOf(step.op);
   if (nulls === "none") return () => false;
   if (nulls === "as read") return (_, place) => read[place]?.nullable ?? true;
   if (appliesWorkflow(step)) {
     const workflow = workflowOf(step);
-    if (!workflow) return () => true;
-    const inside = nullableColumns(workflow, workflowOf, new Set(read.filter(c => c.nullable).map(c => c.name)));
+    if (!workflow) return () => unsettled;
+    const given = new Set(read.filter(c => c.nullable).map(c => c.name));
+    const inside = nullableColumns(workflow, workflowOf, given, unsettled);
     return name => {
       const ref = workflow.outputs.find(o => o.schema.name === name)?.ref;
-      return !ref || inside.has(key(ref.step, ref.column));
+      return ref ? inside.has(key(ref.step, ref.column)) : unsettled;
     };
   }
   const nullable = read.map(c => c.nullable);
-  return name => mayBeNull(step, name, nullable);
+  return name => mayBeNull(step, name, nullable) ?? unsettled;
 }

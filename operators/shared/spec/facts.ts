@@ -80,6 +80,8 @@ export interface Facts<P> {
   readonly multiplies?: true;
   /** Reads a store beyond the plan's files, which costs a round trip. */
   readonly looksUp?: true;
+  /** A request fails if a column that it reads has a null that is not a float. */
+  readonly refusesNulls?: true;
   /** Its answer depends on the time of the request. */
   readonly readsClock?: (params: P) => boolean;
   /** Its columns are those that it reads, port by port; each row is one of the column named. */
