@@ -2,6 +2,7 @@
  * The phase that gives every node its columns, and finds what is wrong with the program as a whole.
  */
 import { type InferOptions, type InferredGraph, infer } from "./3-graph/infer.js";
+import { readLogOptions } from "./3-graph/log-options.js";
 import type { PassNote } from "./4-plan/pass.js";
 import { type PassName, servedPlan } from "./4-plan/passes.js";
 import { settingsProblems } from "./5-emit/settings/read-settings.js";
@@ -23,6 +24,16 @@ export const inferOptions = ({ sources, artefacts }: Program): InferOptions => (
   variable: site => (site === undefined ? undefined : sources.sites[site]?.variable),
 });
 
+/** Describes the fault of the log's options, apart from its nodes. */
+function logProblems({ log, options }: Program["graph"]): string[] {
+  if (!log) return [];
+  const read = readLogOptions(log.options);
+  if (typeof read === "string") return [read];
+  return options.responseCache === true
+    ? ["`responseCache` answers without a run, which `log` would miss: leave one of them out"]
+    : [];
+}
+
 /** @param off passes that are left out, inside fitted workflows too */
 export function inferProgram(program: Program, off: ReadonlySet<PassName> | undefined): Phase<InferredProgram> {
   const { sources, graph } = program;
@@ -41,7 +52,7 @@ export function inferProgram(program: Program, off: ReadonlySet<PassName> | unde
     );
     return diagnosticAt(faultSite(sources, fault), fault.message, related, fault.severity);
   });
-  const settings = graph.kind === "ensemble" ? settingsProblems(graph.options) : [];
+  const settings = graph.kind === "ensemble" ? [...settingsProblems(graph.options), ...logProblems(graph)] : [];
   return {
     value: { inferred, fused },
     findings: [...faults, ...foreignNodes(sources, graph), ...programFaults(sources, graph, inferred, settings)],

@@ -5,10 +5,10 @@
 import type { Plan } from "../contract/plan.js";
 import { withoutInputs } from "../contract/restrict-plan.js";
 import { infer } from "./3-graph/infer.js";
+import { optimiseCarried } from "./4-plan/carried.js";
 import { lower } from "./4-plan/lower.js";
 import type { Optimised, PassReport } from "./4-plan/optimised.js";
 import { optimise, type PassName } from "./4-plan/passes.js";
-import { optimiseSubgraphs } from "./4-plan/subgraphs.js";
 import { readSettings } from "./5-emit/settings/read-settings.js";
 import { servingProblems } from "./5-emit/settings/serving-problems.js";
 import { type InferredProgram, inferOptions } from "./infer-program.js";
@@ -61,7 +61,7 @@ function planWith(program: Program, states: ReadonlyMap<string, unknown>, off: R
   if (fault) throw new Error(`after fitting, ${fault.message.message}`);
   const lowered = lower(graph, known, states);
   const removed = graph.options.removeInputs as readonly string[] | undefined;
-  return optimiseSubgraphs(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, off));
+  return optimiseCarried(removed ? withoutInputs(lowered, removed) : lowered, plan => optimise(plan, off));
 }
 
 /** The fused steps inside the fitted workflows of a plan. */

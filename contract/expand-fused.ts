@@ -4,6 +4,7 @@
  */
 import { withReferences } from "./any-step.js";
 import { type ColumnRef, type Plan, PlanError, REQUEST_STEP, type Step } from "./plan.js";
+import { logColumns, withLogColumns } from "./plan-log.js";
 
 /** Which column of its parts, or of its inputs, an output of a fused step is. @throws PlanError where the plan does not say */
 export function sourceInside(
@@ -35,6 +36,7 @@ export function expandFused<P extends Plan>(plan: P): P {
       return step.parts.map(part => withReferences(part, outside));
     }),
     outputs: outputs(plan.outputs),
+    ...(plan.log && { log: withLogColumns(plan.log, outputs(logColumns(plan.log))) }),
     ...(plan.subgraphs && {
       subgraphs: Object.fromEntries(Object.entries(plan.subgraphs).map(([name, all]) => [name, outputs(all)])),
     }),

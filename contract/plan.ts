@@ -16,21 +16,13 @@ import {
   type PortColumns,
   specOf,
 } from "./op-state.js";
+import { type ColumnRef, columnRef, planOutput } from "./plan-columns.js";
 import { PlanError } from "./plan-error.js";
+import { type PlanLog, planLog, planLogFault } from "./plan-log.js";
 import { type ColumnSchema, columnSchema, REQUEST_ROWS } from "./schema.js";
 
 /** The pseudo step whose columns are the request's. */
 export const REQUEST_STEP = "request";
-
-const columnRef = z.strictObject({
-  /** Name of the column in the step. */
-  name: z.string(),
-  /** Step that makes it (`"request"` for a request column), and its name there. */
-  step: z.string(),
-  column: z.string(),
-});
-/** The origin of one input column of a step. */
-export type ColumnRef = Readonly<z.infer<typeof columnRef>>;
 
 /** The cache of a step's computed rows. */
 export const stepCache = z.strictObject({
@@ -57,8 +49,6 @@ const stepSchema = z.strictObject({
   outputs: z.array(columnSchema),
   parts: z.array(z.unknown()).optional(),
 });
-
-const planOutput = z.strictObject({ ref: columnRef, schema: columnSchema });
 
 const stageSchema = z.strictObject({
   /** The ensemble it is a stage of. */
@@ -95,6 +85,8 @@ const planSchema = z.strictObject({
   subgraphs: z.record(z.string(), z.array(planOutput)).optional(),
   /** Present in a part of a plan that is served as one stage of a Triton ensemble. */
   stage: stageSchema.optional(),
+  /** Present in an ensemble whose exposures are logged. */
+  log: planLog.optional(),
 });
 
 interface StepHead<K extends OpKind> {
@@ -159,6 +151,8 @@ export interface Plan {
   readonly subgraphs?: Readonly<Record<string, Plan["outputs"]>>;
   /** Present in a part of a plan that is served as one stage of a Triton ensemble. */
   readonly stage?: PlanStage;
+  /** Present in an ensemble whose exposures are logged. */
+  readonly log?: PlanLog;
 }
 
 /** A plan that can run: each step that learns has its state. */
@@ -166,7 +160,7 @@ export interface FittedPlan extends Plan {
   readonly steps: readonly FittedStep[];
 }
 
-export { PlanError };
+export { type ColumnRef, PlanError };
 
 /**
  * Reads a plan document.
@@ -292,7 +286,12 @@ function checkReferences(plan: Plan, where: string): void {
   for (const { ref } of plan.outputs) resolve(ref, `output \`${ref.name}\``);
   for (const [name, outputs] of Object.entries(plan.subgraphs ?? {}))
     for (const { ref } of outputs) resolve(ref, `subgraph \`${name}\`, output \`${ref.name}\``);
+  const wrong = plan.log && planLogFault(plan.log, (step, column) => schemaIn(plan, step, column));
+  if (wrong !== undefined) throw new PlanError(`${where}: ${wrong}. Build it again with \`merlon build\`.`);
 }
+
+const schemaIn = ({ inputs, steps }: Plan, step: string, column: string): ColumnSchema | undefined =>
+  (step === REQUEST_STEP ? inputs : (steps.find(({ id }) => id === step)?.outputs ?? [])).find(c => c.name === column);
 
 function check<T extends z.ZodType>(schema: T, value: unknown, where: string, at: string): z.output<T> {
   const result = schema.safeParse(value);

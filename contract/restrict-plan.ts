@@ -5,6 +5,7 @@
 import { columnsReadBy, withColumns, withReferences } from "./any-step.js";
 import type { AnyStep, ColumnRef, Plan } from "./plan.js";
 import { REQUEST_STEP } from "./plan.js";
+import { logColumns } from "./plan-log.js";
 import { columnsOfStep, factsOf, passedBy } from "./step-facts.js";
 
 type Outputs = Plan["outputs"];
@@ -54,18 +55,30 @@ export function withoutInputs(plan: Plan, names: readonly string[]): Plan {
     outputs.flatMap(({ ref, schema }) =>
       isGone(ref) ? [] : [{ ref: follow(ref), schema: { ...schema, rows: rowsOf(schema.rows) } }],
     );
+  const [item] = plan.log ? left([plan.log.item]) : [];
+  const log = plan.log &&
+    item && { log: { ...plan.log, item, columns: left(plan.log.columns), ids: left(plan.log.ids) } };
   const subgraphs = plan.subgraphs && {
     subgraphs: Object.fromEntries(Object.entries(plan.subgraphs).map(([name, outputs]) => [name, left(outputs)])),
   };
   const inputs = plan.inputs.filter(c => !names.includes(c.name));
-  return keepWhatIsRead({ ...plan, ...subgraphs, inputs, steps, outputs: left(plan.outputs) });
+  const { log: _, ...rest } = plan;
+  return keepWhatIsRead({ ...rest, ...subgraphs, ...log, inputs, steps, outputs: left(plan.outputs) });
+}
+
+/** The plan without its exposure log, and without the steps that only the log reads. The inputs of a request stay. */
+export function withoutLog(plan: Plan): Plan {
+  if (!plan.log) return plan;
+  const { log: _, ...rest } = plan;
+  return { ...keepWhatIsRead(rest), inputs: plan.inputs };
 }
 
 /** Steps, their columns and inputs, as far as outputs or subgraphs need them. */
 function keepWhatIsRead(plan: Plan): Plan {
   const read = new Set<string>();
   const mark = (refs: readonly ColumnRef[]) => refs.forEach(ref => void read.add(keyOf(ref.step, ref.column)));
-  const asked = [...plan.outputs, ...Object.values(plan.subgraphs ?? {}).flat()];
+  const logged = plan.log ? logColumns(plan.log) : [];
+  const asked = [...plan.outputs, ...Object.values(plan.subgraphs ?? {}).flat(), ...logged];
   mark(asked.map(output => output.ref));
   const steps: AnyStep[] = [];
   for (const step of [...plan.steps].reverse()) {

@@ -53,10 +53,20 @@ export type GraphNode =
 /** A node's index, or what the author gave instead, in words. */
 export type GraphDependency = { readonly node: number } | { readonly seen: string };
 
+/** The `log` of an ensemble's options. */
+export interface GraphLog {
+  /** The kept nodes, in order. */
+  readonly columns: readonly GraphDependency[];
+  /** The other properties, unchecked. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 export interface GraphDocument {
   readonly kind: "ensemble" | "workflow";
   readonly name: string;
+  /** Without `log`. */
   readonly options: Readonly<Record<string, unknown>>;
+  readonly log?: GraphLog;
   readonly nodes: readonly GraphNode[];
   readonly output: number;
 }

@@ -14,6 +14,7 @@ import {
   type NodeColumns,
   newInference,
 } from "./infer/inference.js";
+import { type InferredLog, inferLog } from "./infer/log.js";
 import { inferPlus } from "./infer/plus.js";
 import { inferMinus, inferPick } from "./infer/selection.js";
 import { inferSchema, inferSource } from "./infer/source.js";
@@ -31,6 +32,8 @@ export interface InferredGraph {
   readonly subgraphs: ReadonlyMap<string, Scope>;
   /** All source columns, in order. */
   readonly inputs: readonly ColumnSchema[];
+  /** Columns of the exposure log, if the program has one without faults. */
+  readonly log: InferredLog | undefined;
   readonly faults: readonly GraphFault[];
 }
 
@@ -39,7 +42,9 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   for (const node of graph.nodes) inference.nodes.push(inferNode(inference, node));
   const { steps, subgraphs, inputs, faults } = inference;
   const scopes = inference.nodes.map(columns => columns?.scope);
-  return { steps, output: scopes[graph.output], scopes, subgraphs, inputs, faults };
+  const output = scopes[graph.output];
+  const log = graph.log && output && inferLog(inference, graph.log, output);
+  return { steps, output, scopes, subgraphs, inputs, log, faults };
 }
 
 /** @returns undefined behind a fault */

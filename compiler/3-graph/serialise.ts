@@ -5,7 +5,7 @@ import * as messages from "../diagnostics/messages.js";
 import { describeValue, recordFault } from "../dsl/faults.js";
 import { type AnyNode, isNode } from "../dsl/node.js";
 import type { Program } from "../dsl/program.js";
-import type { GraphDependency, GraphDocument, GraphNode } from "./document.js";
+import type { GraphDependency, GraphDocument, GraphLog, GraphNode } from "./document.js";
 
 export function serialise(program: Program): GraphDocument {
   const nodes: GraphNode[] = [];
@@ -79,7 +79,16 @@ export function serialise(program: Program): GraphDocument {
   };
 
   const output = visit(program.output);
-  return { kind: program.kind, name: program.name, options: plainOptions(program), nodes, output };
+  const { log, ...rest } = program.options as Readonly<Record<string, unknown>>;
+  const options = plainOptions(program.kind, rest);
+  return {
+    kind: program.kind,
+    name: program.name,
+    options,
+    ...(log !== undefined && { log: logOf(program.kind, log, dependency) }),
+    nodes,
+    output,
+  };
 }
 
 /** Untyped code may pass any value, including a function, which cannot be sent from this thread. */
@@ -94,7 +103,7 @@ function sourceNode(given: unknown, site: number | undefined): GraphNode {
 }
 
 /** @throws Error naming the option that can't leave the file */
-function plainOptions({ kind, options }: Program): GraphDocument["options"] {
+function plainOptions(kind: Program["kind"], options: GraphDocument["options"]): GraphDocument["options"] {
   const check = (value: unknown, path: string): void => {
     if (typeof value === "function" || typeof value === "symbol" || isNode(value))
       throw new Error(
@@ -106,6 +115,16 @@ function plainOptions({ kind, options }: Program): GraphDocument["options"] {
   };
   for (const [key, value] of Object.entries(options)) check(value, key);
   return { ...options };
+}
+
+/** The nodes of a log become numbers, and the rest is plain. @throws Error as `plainOptions` */
+function logOf(kind: Program["kind"], log: unknown, dependency: (value: unknown) => GraphDependency): GraphLog {
+  if (typeof log !== "object" || log === null || Array.isArray(log)) return { columns: [], options: { log } };
+  const { columns = [], ...rest } = log as Readonly<Record<string, unknown>>;
+  plainOptions(kind, { log: rest });
+  // A node in the place of a list is a list of one.
+  const nodes: readonly unknown[] = Array.isArray(columns) ? [...columns] : [columns];
+  return { columns: nodes.map(dependency), options: { ...rest } };
 }
 
 /** Parameters as plain data; undefined where a plan cannot hold them, which is reported. */

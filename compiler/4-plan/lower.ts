@@ -2,8 +2,10 @@
  * Inferred graph → plan: steps with references. Selections, sums and differences are removed, since they only select columns.
  */
 import type { AnyStep, Plan } from "../../contract/plan.js";
+import type { PlanLog } from "../../contract/plan-log.js";
 import type { Bound, Scope } from "../../operators/shared/author/bound.js";
 import type { GraphDocument } from "../3-graph/document.js";
+import type { InferredLog } from "../3-graph/infer/log.js";
 import type { InferredGraph, InferredStep } from "../3-graph/infer.js";
 
 /** @param graph free of faults: `output` is known */
@@ -25,8 +27,16 @@ export function lower(
       inferred.subgraphs.size > 0 && {
         subgraphs: Object.fromEntries([...inferred.subgraphs].map(([name, scope]) => [name, answers(scope)])),
       }),
+    ...(inferred.log && { log: lowerLog(inferred.log) }),
   };
 }
+
+const lowerLog = ({ item, columns, ids, ...rest }: InferredLog): PlanLog => ({
+  item: answers([item])[0]!,
+  columns: answers(columns),
+  ids: answers(ids),
+  ...rest,
+});
 
 const reference = ({ column, ref }: Bound) => ({ name: column.name, step: ref.step, column: ref.column });
 const answers = (scope: Scope) => scope.map(bound => ({ ref: reference(bound), schema: bound.column }));

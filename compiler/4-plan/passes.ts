@@ -3,6 +3,7 @@
  */
 import type { Plan } from "../../contract/plan.js";
 import { mergeLookups } from "../../operators/query-feast/author-merge.js";
+import { optimiseCarried } from "./carried.js";
 import { forwardMetadata } from "./forward-metadata.js";
 import { fuseElementwise } from "./fuse-elementwise.js";
 import type { Optimised, PassReport } from "./optimised.js";
@@ -10,7 +11,6 @@ import type { Pass, PassNote } from "./pass.js";
 import { PASS_NAMES, type PassName } from "./pass-names.js";
 import { pruneColumns } from "./prune-columns.js";
 import { shareEqualSteps } from "./share-equal-steps.js";
-import { optimiseSubgraphs } from "./subgraphs.js";
 
 export const PASSES = {
   forwardMetadata,
@@ -32,7 +32,7 @@ export function servedPlan(
 ): { plan: Plan; notes: readonly PassNote[] } {
   const notes: PassNote[] = [];
   if (off.has("fuseElementwise")) return { plan, notes };
-  const fused = optimiseSubgraphs(plan, p => ({ plan: fuseElementwise(p, note => notes.push(note)), reports: [] }));
+  const fused = optimiseCarried(plan, p => ({ plan: fuseElementwise(p, note => notes.push(note)), reports: [] }));
   return { plan: notes.length ? fused.plan : plan, notes };
 }
 

@@ -10,6 +10,7 @@ import { expandFused } from "../../contract/expand-fused.js";
 import { modelName } from "../../contract/files/model-name.js";
 import { joinInside, pathInside } from "../../contract/files/path-inside.js";
 import type { Plan } from "../../contract/plan.js";
+import { withoutLog } from "../../contract/restrict-plan.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { withFeatureInputs } from "../../operators/query-feast/onnx-feature-inputs.js";
 import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
@@ -124,16 +125,25 @@ function programModels(compiled: Program, options: BuildOptions): ProgramModels 
   if (!triton)
     return {
       models: repositoryModels(compiled, options),
-      notes: layout === "ensemble" ? ensembleNotes(settings) : [],
+      notes: layout === "ensemble" ? [...ensembleNotes(settings), ...logNotes(compiled)] : [],
     };
-  return lowered(compiled, options, triton);
+  const models = lowered(compiled, options, triton);
+  return { ...models, notes: [...models.notes, ...logNotes(compiled)] };
 }
+
+/** Exposures are logged where the plan runs whole. */
+const logNotes = ({ plan }: Program): readonly string[] =>
+  plan.log
+    ? [
+        "`log` is left out: these models have no exposure log. `merlon serve --exposures` writes it with `--layout executor`.",
+      ]
+    : [];
 
 /** The models that `--target triton` builds for a program. */
 export function lowered(compiled: Program, options: BuildOptions, triton: TritonOptions): TritonModels {
   const settings = settingsOf(compiled, options);
   // ONNX Runtime fuses for itself.
-  const whole = expandFused(compiled.plan);
+  const whole = withoutLog(expandFused(compiled.plan));
   const plan = triton.features === "inputs" ? withFeatureInputs(whole) : whole;
   const { steps, entry } = entryOfProgram(compiled, plan, settings, triton.fuse ? "executor" : "ensemble");
   return tritonModels(fittedPlan(plan), steps, entry, settings, triton);
@@ -144,7 +154,7 @@ const LAYOUT_MODELS = { executor: executorModels, ensemble: stageModels } satisf
 /** The models of a layout; the entry is the first. */
 export function repositoryModels(compiled: Program, options: BuildOptions = {}): RepositoryModel[] {
   const { layout = "executor" } = options;
-  const { plan } = compiled;
+  const plan = layout === "ensemble" ? withoutLog(compiled.plan) : compiled.plan;
   const settings = settingsOf(compiled, options);
   const { steps, entry } = entryOfProgram(compiled, plan, settings, layout);
   return LAYOUT_MODELS[layout](plan, steps, entry, settings);

@@ -52,6 +52,7 @@ export const CODES = [
   "option/record",
   "option/not-data",
   "graph/parameter",
+  "graph/log",
   "graph/topk-short",
   "graph/filter-in-ensemble",
   "graph/learns-in-ensemble",
@@ -446,6 +447,13 @@ export const optionNotData = (p: { readonly option: string | number; readonly op
 export const graphParameter = (p: { readonly operator: string | number; readonly problem: string | number; readonly way: string | number }): Message => ({
   code: "graph/parameter",
   message: `\`${p.operator}\`: ${p.problem}`,
+  help: `${p.way}`,
+});
+
+/** The exposure log has one row per shown item, with fixed columns and the columns that the program keeps. */
+export const graphLog = (p: { readonly problem: string | number; readonly way: string | number }): Message => ({
+  code: "graph/log",
+  message: `\`ensemble\`: \`log\` cannot be written: ${p.problem}`,
   help: `${p.way}`,
 });
 

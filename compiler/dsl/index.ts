@@ -67,6 +67,13 @@ export type { Node, Op, PlusOptions } from "./node.js";
 export { $chain, $list, $minus, $pick, $plus } from "./operators.js";
 export { type Ensemble, ensemble, type Workflow, workflow } from "./program.js";
 export { type KnownTag, type Tag, tag } from "./selector.js";
-export type { DynamicBatching, EnsembleOptions, InstanceGroup, SampleValue, WarmUp } from "./serving.js";
+export type {
+  DynamicBatching,
+  EnsembleOptions,
+  ExposureOptions,
+  InstanceGroup,
+  SampleValue,
+  WarmUp,
+} from "./serving.js";
 export { source } from "./source.js";
 export { subgraph } from "./subgraph.js";

@@ -27,11 +27,12 @@ export type Program = (Omit<Ensemble, "output"> | Omit<Workflow, "output">) & { 
  * @param output the node whose columns are answered
  * @example export default ensemble("recommend", ordering);
  * @example export default ensemble("recommend", ordering, { maxBatchSize: 64, dynamicBatching: { maxQueueDelayMicroseconds: 500 } });
+ * @example export default ensemble("recommend", ordering, { log: { columns: [request["user_id"], pairs["item_price"]], personal: { user_id: "hash" } } });
  */
-export const ensemble = <C extends string, const N extends string, A extends string>(
+export const ensemble = <C extends string, const N extends string, A extends string, L extends AnyNode = AnyNode>(
   name: N,
   output: Node<C, A>,
-  options: EnsembleOptions = {},
+  options: EnsembleOptions<L> = {},
 ): Ensemble<C, N, A> => ({ kind: "ensemble", name, output, options });
 
 /**

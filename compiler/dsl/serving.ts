@@ -1,6 +1,8 @@
 /**
  * How an ensemble is served, as its author writes it: what of Triton's model configuration is set from the program.
  */
+import type { NameOf } from "./column.js";
+import type { AnyNode, Node } from "./node.js";
 
 /** One value of the request's for a sample: a number, a text, or a list of them for a list column. */
 export type SampleValue = number | bigint | string | boolean | readonly (number | bigint | string | boolean)[];
@@ -50,8 +52,26 @@ export interface WarmUp {
   readonly inputs: Readonly<Record<string, SampleValue>>;
 }
 
+/** The columns of a union of nodes, by name. */
+type NamesOfNodes<N extends AnyNode> = N extends Node<infer C> ? NameOf<C> : never;
+
+/** The exposure log that `merlon serve --exposures` writes: one row per shown item. */
+export interface ExposureOptions<N extends AnyNode = AnyNode> {
+  /** Nodes whose columns are kept beside the fixed ones: of the request, of candidates, or of the ordering. @default [] */
+  readonly columns?: readonly N[];
+  /**
+   * The logged candidates: those that were shown, or also each of the others that were ordered, with this probability from above 0 to 1.
+   * @default "shown"
+   */
+  readonly candidates?: "shown" | { readonly all: number };
+  /** Kept columns that identify a person: written as a keyed hash, or not written. */
+  readonly personal?: { readonly [K in NamesOfNodes<N>]?: "hash" | "drop" };
+  /** Days after which the server removes a file of the log. @default never */
+  readonly retentionDays?: number;
+}
+
 /** How an ensemble is served. */
-export interface EnsembleOptions {
+export interface EnsembleOptions<N extends AnyNode = AnyNode> {
   /** Most users per request; 0 serves without a batch dimension. @default 128 */
   readonly maxBatchSize?: number;
   /** Source columns that serving does not have, such as labels: they go, and with them every column made from one. */
@@ -68,4 +88,6 @@ export interface EnsembleOptions {
   readonly warmup?: readonly WarmUp[];
   /** Responses of equal requests are read from the server's cache, if it has one (`--cache-config`). @default false */
   readonly responseCache?: boolean;
+  /** Columns of the exposure log; without it `merlon serve --exposures` writes nothing of this ensemble. */
+  readonly log?: ExposureOptions<N>;
 }

@@ -100,3 +100,11 @@ describe("without types", () => {
     expect(open.infer("any", { x: new Date() })).type.toRaiseError();
   });
 });
+
+test("the exposure log keeps columns of nodes, and names them in `personal`", () => {
+  const request = source({ user_id: "int64", age: "int32", seen: "list<int64>" });
+  const kept = [request.pick("user_id"), request.pick(["age"])];
+  expect(
+    ensemble("logged", request, { log: { columns: kept, personal: { user_id: "hash", age: "drop" } } }).name,
+  ).type.toBe<"logged">();
+});
