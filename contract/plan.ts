@@ -3,7 +3,7 @@
  * A compiled ensemble and a fitted workflow are both plans. `parsePlan` is the only way in.
  */
 import { z } from "zod";
-import type { Learns, Makes } from "../operators/shared/spec/operator.js";
+import type { Learns } from "../operators/shared/spec/operator.js";
 import { portFault } from "../operators/shared/spec/ports.js";
 import { artefactPath } from "./files/artefact-path.js";
 import { learntColumns } from "./learnt-columns.js";
@@ -195,12 +195,16 @@ export const printPlan = (plan: Plan): string => `${JSON.stringify(plan, null, 2
 function parseStep(step: z.infer<typeof stepSchema>, where: string, i: number): FittedStep {
   const at = `steps[${i}] (${step.op} "${step.label}")`;
   const { ports, makes, learns, artefacts, hasParts } = specOf(step.op);
-  const wrong = portFault(ports, step.inputs) ?? outputFault(makes, step);
-  if (wrong !== undefined) throw new PlanError(`${where}: ${at}: ${wrong}`);
+  const refuse = (wrong: string | undefined): void => {
+    if (wrong !== undefined) throw new PlanError(`${where}: ${at}: ${wrong}`);
+  };
+  refuse(portFault(ports, step.inputs));
+  if (typeof makes !== "function") refuse(outputFault(makes, step));
   const state = checkCarried(learns?.state, step.state, where, `${at}.state`);
   if (learns) checkLearnt(learns.of, step, state, `${where}: step \`${step.id}\` (${step.op})`);
   checkCarried(artefacts, step.artefacts, where, `${at}.artefacts`);
   const params = check(OP_PARAMS[step.op], step.params, where, `${at}.params`);
+  if (typeof makes === "function") refuse(outputFault(makes(params), step));
   if (!hasParts) checkCarried(undefined, step.parts, where, `${at}.parts`);
   const parts = hasParts && { parts: parseParts(step, where, at) };
   // All of it is checked above, by the schemas and ports that the type is made of.
@@ -216,7 +220,10 @@ function checkCarried(schema: z.ZodType | undefined, value: unknown, where: stri
 }
 
 /** Describes the fault if a step makes a wrong number of columns. */
-function outputFault(makes: Makes | undefined, { inputs, outputs }: z.infer<typeof stepSchema>): string | undefined {
+function outputFault(
+  makes: number | "each" | undefined,
+  { inputs, outputs }: z.infer<typeof stepSchema>,
+): string | undefined {
   const wanted = makes === "each" ? inputs.input?.length : makes;
   if (wanted === undefined || outputs.length === wanted) return undefined;
   return `it has ${outputs.length} output columns, and makes ${wanted}.`;

@@ -1,7 +1,7 @@
 /** The facts of a step's operator, for the parameters that the step has. */
 import type { z } from "zod";
 import { SPECS } from "../operators/gen/specs.js";
-import type { ByParams, ColumnsFact, Facts } from "../operators/shared/spec/facts.js";
+import type { ByParams, ColumnsFact, Facts, OrderingFact } from "../operators/shared/spec/facts.js";
 import { narrowEach } from "../operators/shared/spec/narrow.js";
 import type { OperatorSpec } from "../operators/shared/spec/operator.js";
 import type { DType } from "../triton-protos/datatype.js";
@@ -106,6 +106,9 @@ export function withoutChance(step: AnyStep): AnyStep | undefined {
 }
 
 export const draws = (step: AnyStep): boolean => withoutChance(step) !== undefined;
+
+/** How a step orders a user's candidates; undefined for a step that does not. */
+export const orderingOf = ({ op, params }: OpAndParams): OrderingFact | undefined => factsOf(op).orders?.(params);
 
 type BranchOf<P> = { [N in keyof P]: P[N] extends "branch" | "part" | "part?" ? N : never }[keyof P];
 /** A port that holds one of the branches that a step chooses from, or one of the parts that it gathers. */

@@ -12,7 +12,7 @@ export const diversify = operator({
   }),
   ports: { input: "one", relevance: "one", embedding: "one" },
   makes: 2,
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, orders: () => "by rule" },
   describe: ({ params, names }) =>
     `keep ${params.topk} that are good by ${names("relevance")} and unlike by ${names("embedding")} (${params.method}, balance ${params.balance})`,
 });

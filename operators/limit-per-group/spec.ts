@@ -14,7 +14,7 @@ export const limitPerGroup = operator({
   }),
   ports: { input: "one", relevance: "one", group: "one" },
   makes: 2,
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
+  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, orders: () => "by rule" },
   describe: ({ params, names }) => {
     const { topk, max, atLeast } = params;
     const places = Object.entries(atLeast).map(([group, n]) => `, at least ${n} of ${group}`);

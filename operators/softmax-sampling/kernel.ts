@@ -10,13 +10,21 @@ import type { Rows, Values } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
 import type { Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
-import { type Choose, longestRow, orderCandidates, orderingNames } from "../shared/kernel/order-candidates.js";
+import {
+  type Choose,
+  certain,
+  longestRow,
+  orderCandidates,
+  orderingNames,
+  type Propensities,
+} from "../shared/kernel/order-candidates.js";
 import { philoxRun } from "../shared/kernel/philox.js";
+import { propensities } from "../shared/kernel/plackett-luce.js";
 import { gumbelRace } from "./kernel-gumbel-race.js";
 
 export const softmaxSampling: Kernel<"softmaxSampling"> = {
   prepare: step => {
-    const { topk, mode, seed } = step.params;
+    const { topk, mode, seed, temperature, propensity } = step.params;
     const names = orderingNames(step);
     const stepHash = hashText(step.id);
     const greedy: Choose = (scores, count) => keepLargest(scores, 0, count, topk);
@@ -32,8 +40,11 @@ export const softmaxSampling: Kernel<"softmaxSampling"> = {
           return gumbelRace(scores, random, count, step.params, keys);
         };
       };
+    const drawn: Propensities = (scores, count, chosen, out) => propensities(scores, count, chosen, temperature, out);
+    const shares = propensity ? (mode === "greedy" ? certain : drawn) : undefined;
     return {
-      run: (inputs, context) => orderCandidates(inputs, names, mode === "greedy" ? () => greedy : sampled(context)),
+      run: (inputs, context) =>
+        orderCandidates(inputs, names, mode === "greedy" ? () => greedy : sampled(context), shares),
     };
   },
 };

@@ -4,13 +4,14 @@
  * seeds, so each draw makes its own.
  */
 import { createHash } from "node:crypto";
-import { floor, mul, scalar, sub, unary } from "../../compiler/onnx/elementary.js";
+import { add, expand, floor, mul, scalar, shape, sub, unary } from "../../compiler/onnx/elementary.js";
 import { KEEP, type Lowering } from "../shared/onnx/lowering.js";
-import { checkedScores, orderCandidates } from "../shared/onnx/order-candidates.js";
+import { checkedScores, ordered } from "../shared/onnx/order-candidates.js";
+import { drawnPropensities } from "../shared/onnx/propensities.js";
 import { best } from "../top-k/onnx.js";
 
 export const softmaxSampling: Lowering<"softmaxSampling"> = (step, inputs, context) => {
-  const { topk, temperature, mode, seed } = step.params;
+  const { topk, temperature, mode, seed, propensity } = step.params;
   const { g } = context;
   if (mode === "greedy") return best(step, inputs, context, topk);
   if (seed !== undefined)
@@ -27,8 +28,13 @@ export const softmaxSampling: Lowering<"softmaxSampling"> = (step, inputs, conte
   const u = sub(g, scaled, floor(g, scaled));
   const neg = (x: typeof u) => unary(g, "Neg", x);
   const gumbel = neg(unary(g, "Log", neg(unary(g, "Log", u))));
-  const keys = sub(g, mul(g, scalar(g, "float64", temperature), scores), neg(gumbel));
-  return orderCandidates(g, step, inputs, keys, topk);
+  // Without a temperature every candidate has the same chance, one of infinite score too.
+  const weights =
+    temperature === 0
+      ? expand(g, scalar(g, "float64", 0), shape(g, scores))
+      : mul(g, scalar(g, "float64", temperature), scores);
+  const made = ordered(g, step, inputs, add(g, weights, gumbel), topk);
+  return propensity ? [...made.columns, ...drawnPropensities(g, made, weights)] : made.columns;
 };
 
 /**

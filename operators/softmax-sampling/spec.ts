@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
+import { orderingColumns, propensityParam, withPropensities } from "../shared/spec/propensity.js";
 
 export const softmaxSampling = operator({
   params: z.strictObject({
@@ -10,19 +11,21 @@ export const softmaxSampling = operator({
     temperature: z.number().default(20),
     mode: z.enum(["sample", "greedy"]).default("sample"),
     seed: z.number().int().optional(),
+    propensity: propensityParam,
   }),
   ports: { input: "one", relevance: "one" },
-  makes: 2,
+  makes: orderingColumns,
   facts: {
     ...STAGE,
     nulls: "as read",
     rows: "chosen",
     cacheable: false,
     scores: false,
+    orders: ({ mode, temperature }) => (mode === "sample" ? { temperature } : "by score"),
     withoutChance: params => (params.mode === "sample" ? { ...params, mode: "greedy" as const } : undefined),
   },
   describe: ({ params, names }) =>
-    params.mode === "greedy"
+    (params.mode === "greedy"
       ? `keep the ${params.topk} best by ${names("relevance")}`
-      : `draw ${params.topk} by ${names("relevance")}, temperature ${params.temperature}`,
+      : `draw ${params.topk} by ${names("relevance")}, temperature ${params.temperature}`) + withPropensities(params),
 });

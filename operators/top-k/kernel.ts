@@ -1,14 +1,20 @@
 /** Candidates and their scores → the `topk` best of each user, best first; equal scores keep their order. */
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
-import { orderCandidates, orderingNames } from "../shared/kernel/order-candidates.js";
+import { certain, orderCandidates, orderingNames } from "../shared/kernel/order-candidates.js";
 
 export const topK: Kernel<"topK"> = {
   prepare: step => {
-    const { topk } = step.params;
+    const { topk, propensity } = step.params;
     const names = orderingNames(step);
     return {
-      run: inputs => orderCandidates(inputs, names, () => (scores, count) => keepLargest(scores, 0, count, topk)),
+      run: inputs =>
+        orderCandidates(
+          inputs,
+          names,
+          () => (scores, count) => keepLargest(scores, 0, count, topk),
+          propensity ? certain : undefined,
+        ),
     };
   },
 };

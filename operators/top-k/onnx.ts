@@ -2,7 +2,8 @@
 import type { Step } from "../../contract/plan.js";
 import type { LoweredColumn } from "../shared/onnx/lowered-column.js";
 import type { LowerContext, LoweredInputs, Lowering } from "../shared/onnx/lowering.js";
-import { checkedScores, orderCandidates } from "../shared/onnx/order-candidates.js";
+import { checkedScores, ordered } from "../shared/onnx/order-candidates.js";
+import { certainPropensities } from "../shared/onnx/propensities.js";
 
 export const topK: Lowering<"topK"> = (step, inputs, context) => best(step, inputs, context, step.params.topk);
 
@@ -11,7 +12,8 @@ export function best(
   inputs: LoweredInputs<"topK">,
   { g }: LowerContext,
   most: number,
-): LoweredColumn[] {
+): readonly LoweredColumn[] {
   const scores = checkedScores(g, step, inputs.input[0], inputs.relevance[0], step.inputs.relevance[0].name);
-  return orderCandidates(g, step, inputs, scores, most);
+  const made = ordered(g, step, inputs, scores, most);
+  return step.params.propensity ? [...made.columns, ...certainPropensities(g, made)] : made.columns;
 }

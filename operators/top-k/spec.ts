@@ -2,11 +2,12 @@
 import { z } from "zod";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
+import { orderingColumns, propensityParam, withPropensities } from "../shared/spec/propensity.js";
 
 export const topK = operator({
-  params: z.strictObject({ topk: z.number().int().min(1).default(10) }),
+  params: z.strictObject({ topk: z.number().int().min(1).default(10), propensity: propensityParam }),
   ports: { input: "one", relevance: "one" },
-  makes: 2,
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false },
-  describe: ({ params, names }) => `keep the ${params.topk} best by ${names("relevance")}`,
+  makes: orderingColumns,
+  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, orders: () => "by score" },
+  describe: ({ params, names }) => `keep the ${params.topk} best by ${names("relevance")}${withPropensities(params)}`,
 });

@@ -21,6 +21,7 @@ import {
   rename,
   softmaxSampling,
   source,
+  topK,
   unrollFeatures,
 } from "merlon";
 import { describe, expect, test } from "tstyche";
@@ -137,6 +138,22 @@ describe("operators say what they do to columns", () => {
     expect(columnsOf($chain(ids, softmaxSampling($pick(candidates, "candidate_distances"))))).type.toBe<
       "int64 ordered_ids" | "float32 ordered_scores"
     >();
+  });
+
+  test("an order has propensities if the option is written", () => {
+    const query = source({ vector: "float32[4]" });
+    const candidates = $chain(query, queryFaiss("items.faiss", { topk: 5, includeDistances: true }));
+    const ids = $pick(candidates, "candidate_ids");
+    const distances = $pick(candidates, "candidate_distances");
+    expect(columnsOf($chain(ids, softmaxSampling(distances, { topk: 2, propensity: true })))).type.toBe<
+      "int64 ordered_ids" | "float32 ordered_scores" | "float64 propensity" | "float64 list_propensity"
+    >();
+    const best = $chain(ids, topK(distances, { propensity: true }));
+    expect(columnsOf($pick(best, "list_propensity"))).type.toBe<"float64 list_propensity">();
+    for (const plain of [topK(distances, { propensity: false }), topK(distances, { topk: 2 }), topK(distances, {})])
+      expect(columnsOf($chain(ids, plain))).type.toBe<"int64 ordered_ids" | "float32 ordered_scores">();
+    expect(softmaxSampling).type.not.toBeCallableWith(distances, { propensity: 1 });
+    expect(topK).type.not.toBeCallableWith(distances, { propensities: true });
   });
 
   test("an artefact's columns are open", () => {

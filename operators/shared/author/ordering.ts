@@ -6,8 +6,9 @@ import type { AnyNode, Node } from "../../../compiler/dsl/node.js";
 import type { Rule } from "../../../compiler/dsl/rule.js";
 import type { NotOne } from "../../../compiler/dsl/wanted.js";
 import type { OpParams } from "../../../contract/op-params.js";
-import { type ColumnSchema, printType } from "../../../contract/schema.js";
+import { type ColumnSchema, column, printType } from "../../../contract/schema.js";
 import { datatype } from "../../../triton-protos/datatype.js";
+import { LIST_PROPENSITY, PROPENSITY } from "../spec/propensity.js";
 import type { Bound } from "./bound.js";
 import { describeRows, needOne, sameRows } from "./columns.js";
 import { type Call, defineOp } from "./define-op.js";
@@ -17,11 +18,18 @@ type DTypeOf<C> = C extends `${infer T extends ColumnType} ${string}` ? T : neve
 /** Columns of a node, for rules that read a dependency. */
 export type ColumnsOfNode<N extends AnyNode> = N extends Node<infer S> ? S : string;
 
-export interface OrderingRule<Operator extends string, Scores extends string> extends Rule {
+/** Options of an operator that can answer propensities; `P` is the option's type where the author writes it out. */
+export type WithPropensity<Options, P extends boolean> = Omit<Options, "propensity"> & { readonly propensity?: P };
+
+/** @typeParam P the type of the option `propensity` */
+export interface OrderingRule<Operator extends string, Scores extends string, P extends boolean = false> extends Rule {
   readonly fault: NotOne<Operator, this["S"]>;
   readonly out: string extends this["S"]
     ? string
-    : `${DTypeOf<this["S"]>} ordered_ids` | `${string extends Scores ? "float32" : DTypeOf<Scores>} ordered_scores`;
+    :
+        | `${DTypeOf<this["S"]>} ordered_ids`
+        | `${string extends Scores ? "float32" : DTypeOf<Scores>} ordered_scores`
+        | (P extends true ? "float64 propensity" | "float64 list_propensity" : never);
 }
 
 export interface Ordering {
@@ -43,11 +51,14 @@ export const orderingOp = <K extends "topK" | "softmaxSampling">(kind: K, params
       return {
         params: call.params,
         inputs: { input: [found.ids], relevance: [found.scores] },
-        outputs: found.outputs,
+        outputs: [...found.outputs, ...(call.params.propensity ? propensityColumns(call.id) : [])],
         madeRows: { parent: found.parent },
       };
     },
   });
+
+const propensityColumns = (id: string): readonly ColumnSchema[] =>
+  [PROPENSITY, LIST_PROPENSITY].map(name => column(name, "float64", { rows: id, properties: { [name]: id } }));
 
 /** Finds ids and scores, and says what is wrong with them. */
 export function inferOrdering(call: Call<unknown>, operator: string): Ordering | undefined {

@@ -18,6 +18,18 @@ import { scoreValues } from "./score-values.js";
  */
 export type Choose = (scores: Float64Array, count: number, start: number, row: number) => Int32Array;
 
+/**
+ * Writes the probability of each chosen candidate at its position. @param scores @param count as for {@link Choose}
+ * @param out float64[chosen.length] @returns the logarithm of the list's probability
+ */
+export type Propensities = (scores: Float64Array, count: number, chosen: Int32Array, out: Float64Array) => number;
+
+/** Probabilities of a list that has no chance. */
+export const certain: Propensities = (_scores, _count, _chosen, out) => {
+  out.fill(1);
+  return 0;
+};
+
 export interface Names {
   readonly ids: string;
   readonly scores: string;
@@ -31,13 +43,15 @@ export const orderingNames = (step: { readonly inputs: PortColumns<{ readonly na
 
 /**
  * @param prepare gets the candidates' rows and ids, and says how to choose
- * @returns ids and scores of the chosen
+ * @param propensities of the chosen; absent: they are not wanted
+ * @returns ids and scores of the chosen; their propensities, and those of their lists
  * @throws RuntimeFault naming the candidate whose score is missing
  */
 export function orderCandidates(
   inputs: InputsOf<"topK">,
   names: Names,
   prepare: (rows: Rows, ids: Values) => Choose,
+  propensities?: Propensities,
 ): Column[] {
   const ids = inputs.input[0];
   const scores = inputs.relevance[0];
@@ -58,12 +72,17 @@ export function orderCandidates(
   const numbers = scoreValues(scores);
   const runs = int32s(parent.count + 1);
   const chosen: Int32Array[] = [];
+  const shares: { readonly each: Float64Array; readonly list: number }[] = [];
   for (let row = 0; row < parent.count; row++) {
     const [start, end] = [offsets[row]!, offsets[row + 1]!];
     own.set(numbers.subarray(start, end));
     if (hasGap(own, scores.validity, start, end - start)) throw noScore(own, ids, scores, row, names);
     const taken = choose(own, end - start, start, row);
     chosen.push(taken);
+    if (propensities) {
+      const each = float64s(taken.length);
+      shares.push({ list: Math.exp(propensities(own, end - start, taken, each)), each });
+    }
     runs[row + 1] = runs[row]! + taken.length;
   }
   const rows = childRows(parent, runs);
@@ -72,7 +91,14 @@ export function orderCandidates(
     const [taken, at, start] = [chosen[row]!, runs[row]!, offsets[row]!];
     for (let i = 0; i < taken.length; i++) indices[at + i] = start + taken[i]!;
   }
-  return [gather(ids, indices, rows), gather(scores, indices, rows)];
+  const made = [gather(ids, indices, rows), gather(scores, indices, rows)];
+  if (!propensities) return made;
+  const [each, list] = [float64s(rows.count), float64s(rows.count)];
+  for (const [row, share] of shares.entries()) {
+    each.set(share.each, runs[row]!);
+    list.fill(share.list, runs[row], runs[row + 1]);
+  }
+  return [...made, { dtype: "float64", rows, values: each }, { dtype: "float64", rows, values: list }];
 }
 
 /** The most candidates that one user has. */

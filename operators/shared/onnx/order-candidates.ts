@@ -42,18 +42,33 @@ export function checkedScores(
   return asGrid(g, checked, ids.rows);
 }
 
+/** The chosen candidates as columns, and the graph's values that they are made of. */
+export interface Ordered {
+  readonly columns: readonly LoweredColumn[];
+  /** float64[users, places]: the keys; those of empty places are −∞, and of candidates at least −1.8e308. */
+  readonly ranked: Value;
+  /** bool[users, places]: which places may be chosen; absent: all. */
+  readonly open: Value | undefined;
+  /** int64[1]: positions of each user. */
+  readonly k: Value;
+}
+
 /**
  * @param keys float64[users, places]: what is compared
  * @param allowed bool[users, places]: candidates that may be chosen; all of them unless given
  */
-export function orderCandidates(
+export const orderCandidates = (...args: Parameters<typeof ordered>): readonly LoweredColumn[] =>
+  ordered(...args).columns;
+
+/** As {@link orderCandidates}, for operators that go on from the order. */
+export function ordered(
   g: GraphBuilder,
   step: AnyStep,
   { input, relevance }: LoweredInputs<"topK">,
   keys: Value,
   most: number,
   allowed?: Value,
-): LoweredColumn[] {
+): Ordered {
   const [ids] = input;
   const { rows } = ids;
   const { width } = rows;
@@ -62,7 +77,7 @@ export function orderCandidates(
   const worst = scalar(g, "float64", -Number.MAX_VALUE);
   const ranked = open ? where(g, open, max(g, keys, worst), scalar(g, "float64", Number.NEGATIVE_INFINITY)) : keys;
   const k = min(g, width!, int64(g, most));
-  return chosenAt(g, step, { input, relevance }, topK(g, ranked, k).at, k, open);
+  return { columns: chosenAt(g, step, { input, relevance }, topK(g, ranked, k).at, k, open), ranked, open, k };
 }
 
 /**

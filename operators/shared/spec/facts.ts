@@ -24,6 +24,12 @@ export type RowsFact = "kept" | "changed" | "brought" | "chosen";
  */
 export type NullsFact = "none" | "as read" | "possible";
 
+/**
+ * The way in which an operator orders a user's candidates. `"by score"` puts the best first, and the first of equal ones. `"by rule"` depends
+ * on more than the scores, without chance. A temperature is that of a draw without replacement, with weights exp(T · score).
+ */
+export type OrderingFact = "by score" | "by rule" | { readonly temperature: number };
+
 /** A column, and its name in a step. */
 export interface NamedSchema {
   readonly name: string;
@@ -68,6 +74,8 @@ export interface Facts<P> {
   readonly scores: ByParams<P, boolean | string>;
   /** If it draws random numbers: the parameters of the step that does not; undefined if these draw nothing. */
   readonly withoutChance?: (params: P) => P | undefined;
+  /** For an operator that orders candidates, and chooses the first of them. */
+  readonly orders?: (params: P) => OrderingFact;
   /** Takes a function of the author's, which the compiler reads out of the program. */
   readonly takesFunction?: true;
   /** The option that is a function of the author's. */

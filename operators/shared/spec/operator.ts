@@ -37,8 +37,9 @@ export interface Learns<S extends z.ZodType = z.ZodType> {
   readonly state: S;
 }
 
-/** The number of columns of an operator: one for each that it reads at `input`, in their order, or a constant. */
-export type Makes = 1 | 2 | "each";
+/** The number of columns of an operator: one for each that it reads at `input`, in their order, a constant, or by its parameters. */
+// biome-ignore lint/suspicious/noExplicitAny: parameters differ by operator, and specs of all operators are in one record
+export type Makes = 1 | 2 | "each" | ((params: any) => number);
 
 /** State and artefacts are `never` of operators without any. */
 export interface OperatorSpec<

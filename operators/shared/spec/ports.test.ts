@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { OP_KINDS, type OpKind } from "#contract/op-params.js";
+import { OP_KINDS, OP_PARAMS, type OpKind } from "#contract/op-params.js";
 import { isFittedOp, specOf } from "#contract/op-state.js";
 import { PlanError, parsePlan } from "#contract/plan.js";
 
@@ -30,7 +30,8 @@ function stepOf(op: OpKind, counts: Readonly<Record<string, number | undefined>>
       return count === undefined ? [] : [[name, columns(count)]];
     }),
   );
-  const outputs = makes === "each" ? (inputs.input?.length ?? 1) : (makes ?? 1);
+  const fixed = typeof makes === "function" ? makes(OP_PARAMS[op].parse({})) : makes;
+  const outputs = fixed === "each" ? (inputs.input?.length ?? 1) : (fixed ?? 1);
   return {
     id: "one",
     op,
