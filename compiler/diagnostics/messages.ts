@@ -54,6 +54,7 @@ export const CODES = [
   "graph/parameter",
   "graph/log",
   "graph/topk-short",
+  "graph/propensity",
   "graph/filter-in-ensemble",
   "graph/learns-in-ensemble",
   "lambda/unread",
@@ -462,6 +463,13 @@ export const graphTopkShort = (p: { readonly operator: string | number; readonly
   code: "graph/topk-short",
   message: `\`${p.operator}\` keeps ${p.topk} candidates, and \`${p.search}\` before it finds ${p.found} at most.`,
   help: `Raise \`topk\` of \`${p.search}\`: stages in between leave some candidates out, so several times ${p.topk} is usual.`,
+});
+
+/** The probability of a shown list is known if one draw makes the list, and nothing reorders or filters it afterwards. */
+export const graphPropensity = (p: { readonly operator: string | number; readonly column: string | number; readonly because: string | number; readonly way: string | number }): Message => ({
+  code: "graph/propensity",
+  message: `\`${p.operator}\` would return a \`${p.column}\` that is not exact: ${p.because}.`,
+  help: `${p.way}`,
 });
 
 /** graph/filter-in-ensemble */

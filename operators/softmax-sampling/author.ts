@@ -12,9 +12,10 @@ import { type ColumnsOfNode, type OrderingRule, orderingOp, type WithPropensity 
  *
  * With `propensity` the result has two further columns, both float64, for logs and off-policy evaluation. `propensity` is the probability of
  * this item at this position, given the items above it: exp(T · score) over the sum for the candidates that are left (Plackett–Luce).
- * `list_propensity` is the probability of the whole list, the product over its positions. Each item of the list has the same value, so that
- * the columns are one table with the ids, and an exposure log stores them as they are. A shorter prefix of the list has the product of its
- * own `propensity`. A product below 5e-324 is 0. All probabilities are conditional on the candidates of the request.
+ * `list_propensity` is the probability of the whole list, the product over its positions. Each item of the list has the same value: the
+ * columns are then one table, and an exposure log stores them as they are. A prefix of the list has the product of its own `propensity`. A
+ * product below 5e-324 is 0. All probabilities are conditional on the candidates of the request. They need a list that no later step filters
+ * or reorders, and candidates that no earlier step draws.
  * @param relevance one column of scores, one per candidate
  * @param options.topk how many; fewer where there are fewer candidates @default 10
  * @param options.temperature multiplies the scores, as in Merlin: larger is greedier, 0 makes all equally likely, below 0 the worst are

@@ -10,6 +10,7 @@ import type { Message } from "../../diagnostics/diagnostic.js";
 import * as messages from "../../diagnostics/messages.js";
 import { reportOptions, strayDependency, unusedGroup } from "./arguments.js";
 import { callOf, type Operands } from "./call.js";
+import { checkDraw } from "./check-draw.js";
 import { checkTopk } from "./final-topk.js";
 import { type Inference, type NodeColumns, type NodeOf, report, ungrouped } from "./inference.js";
 
@@ -50,6 +51,7 @@ export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeCol
   const step = { ...inferred, ...(cache && { cache }), id, op, site };
   inference.steps.push(step);
   checkTopk(inference, step);
+  checkDraw(inference, step);
   return ungrouped(inferred.outputs.map(made => ({ column: made, ref: { step: id, column: made.name }, site })));
 }
 

@@ -57,8 +57,10 @@ export const orderingOp = <K extends "topK" | "softmaxSampling">(kind: K, params
     },
   });
 
-const propensityColumns = (id: string): readonly ColumnSchema[] =>
-  [PROPENSITY, LIST_PROPENSITY].map(name => column(name, "float64", { rows: id, properties: { [name]: id } }));
+const propensityColumns = (id: string): readonly ColumnSchema[] => [
+  column("propensity", "float64", { rows: id, properties: { [PROPENSITY]: id } }),
+  column("list_propensity", "float64", { rows: id, properties: { [LIST_PROPENSITY]: id } }),
+];
 
 /** Finds ids and scores, and says what is wrong with them. */
 export function inferOrdering(call: Call<unknown>, operator: string): Ordering | undefined {

@@ -43,7 +43,7 @@ export const orderingNames = (step: { readonly inputs: PortColumns<{ readonly na
 
 /**
  * @param prepare gets the candidates' rows and ids, and says how to choose
- * @param propensities of the chosen; absent: they are not wanted
+ * @param propensities computes those of the chosen; absent: the columns are not made
  * @returns ids and scores of the chosen; their propensities, and those of their lists
  * @throws RuntimeFault naming the candidate whose score is missing
  */

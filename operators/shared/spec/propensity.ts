@@ -15,5 +15,5 @@ export const orderingColumns = ({ propensity }: Params): number => (propensity ?
 export const withPropensities = ({ propensity }: Params): string => (propensity ? ", with propensities" : "");
 
 /** Properties of the two columns: the id of the step that made them. They remain when other steps pass the columns on. */
-export const PROPENSITY = "propensity";
-export const LIST_PROPENSITY = "list_propensity";
+export const PROPENSITY = "merlon.propensity";
+export const LIST_PROPENSITY = "merlon.list_propensity";
