@@ -11,6 +11,7 @@ import { completionCommand } from "./completion.js";
 import { diffCommand } from "./diff.js";
 import { doctorCommand } from "./doctor.js";
 import { embeddingCommand } from "./embedding.js";
+import { evaluateCommand } from "./evaluate.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
 import { fitCommand } from "./fit.js";
@@ -49,6 +50,7 @@ export const commands = (): readonly Command[] => [
   serveCommand(),
   recordCommand(),
   diffCommand(),
+  evaluateCommand(),
   clientCommand(),
   doctorCommand(),
   completionCommand(),

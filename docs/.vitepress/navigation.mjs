@@ -26,6 +26,7 @@ export const NAVIGATION = [
       "guides/gpus.md",
       "guides/testing.md",
       "guides/monitoring.md",
+      "guides/evaluation.md",
       "guides/browser-page.md",
       "guides/security.md",
       "guides/javascript-models.md",

@@ -8,6 +8,7 @@ import { parseVectorStore } from "#formats/vectors/vector-store.js";
 import { checkMockSettings } from "#runtime/server/backends/mock/settings.js";
 import { describeExposure } from "#runtime/server/lifecycle/exposure.js";
 import { ROOT } from "../run/graph.mjs";
+import { simulate, writeRows } from "../runtime/evaluation/logged-rows.js";
 import { type Block, blocksOf, PAGES, placeOf, wholeText } from "./blocks.js";
 import { runInProject } from "./run-in-project.js";
 import { makeProject } from "./scratch-project.js";
@@ -68,6 +69,12 @@ const PRINTED: Readonly<Record<string, (block: Block) => Promise<void> | void>> 
         ...{ restrictions: ["model-repository:admin-key=secret"], origins: [] },
       }),
     ).toBe(text.trimEnd()),
+  "docs/guides/evaluation.md 4,000": async block => {
+    await writeRows(join(project.path, "simulated.parquet"), simulate(4000, 3, { batch: 1 }));
+    const words = ["--on", "simulated.parquet", "--policy", "next_probability", "--segment", "country"];
+    const { out } = await runInProject(project.path, ["evaluate", ...words]);
+    expect(out).toBe(block.text);
+  },
   "docs/guides/stock-triton.md recommend.ensemble.ts:8:22:": async block =>
     expectPrinted(block, (await refused("recommend", "seeded.ensemble.ts")).err),
   // The digits are those of this machine's logarithm.

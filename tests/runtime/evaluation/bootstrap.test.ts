@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { bootstrap, percentileInterval } from "#runtime/evaluation/bootstrap.js";
 import { rewardInteractionIps, selfNormalizedPositionIps } from "#runtime/evaluation/slate.js";
 import { estimateOf, type Terms } from "#runtime/evaluation/terms.js";
-import { everyList, repeatable } from "./worlds.js";
+import { draw, everyList, repeatable } from "./worlds.js";
 
 const SAMPLES = { samples: 400, seed: 5 };
 
@@ -25,10 +25,10 @@ test("means and ratios of two clusters take the three values of their draws", ()
 test("a seed repeats the draws, another changes them, and so does one beyond 32 bits", () => {
   const terms: Terms = [{ numerator: Float64Array.from({ length: 99 }, (_, i) => i * i) }];
   const clusters = Int32Array.from({ length: 99 }, (_, i) => i);
-  const draw = (seed: number) => bootstrap([terms], clusters, { samples: 3, seed })[0]!;
-  expect(draw(1)).toEqual(draw(1));
-  expect(draw(2)).not.toEqual(draw(1));
-  expect(draw(1 + 2 ** 32)).not.toEqual(draw(1));
+  const drawWith = (seed: number) => bootstrap([terms], clusters, { samples: 3, seed })[0]!;
+  expect(drawWith(1)).toEqual(drawWith(1));
+  expect(drawWith(2)).not.toEqual(drawWith(1));
+  expect(drawWith(1 + 2 ** 32)).not.toEqual(drawWith(1));
 });
 
 test("a draw without weights is no number, and an interval leaves such draws out", () => {
@@ -81,7 +81,6 @@ test("95 % intervals cover the known value of simulated lists in at least 90 of 
   const [length, requests] = [2, 400];
   const shown = everyList([1, 2, 0.7, 1.5], length);
   const wanted = new Map(everyList([2, 1, 1.5, 0.8], length).map(list => [list.items.join(), list]));
-  const ends = shown.map((_, l) => shown.slice(0, l + 1).reduce((total, { probability }) => total + probability, 0));
   const click = (items: readonly number[], k: number) =>
     [0.5, 0.2, 0.6, 0.3][items[k]!]! * (k > 0 && items[0] === 2 ? 0.4 : 1);
   const truth = [...wanted.values()].reduce(
@@ -92,8 +91,13 @@ test("95 % intervals cover the known value of simulated lists in at least 90 of 
   for (let run = 0; run < 100; run++) {
     const random = repeatable(1000 + run);
     const rows = Array.from({ length: requests }, () => {
-      const u = random();
-      const list = shown[ends.findIndex(end => u < end)] ?? shown.at(-1)!;
+      const list =
+        shown[
+          draw(
+            shown.map(({ probability }) => probability),
+            random(),
+          )
+        ]!;
       return { ...list, rewards: list.items.map((_, k) => Number(random() < click(list.items, k))) };
     });
     const log = {

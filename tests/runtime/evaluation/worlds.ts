@@ -42,3 +42,13 @@ export function repeatable(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** @param u from 0 to 1 @returns a place, with a probability in proportion to its weight */
+export function draw(weights: readonly number[], u: number): number {
+  let left = u * weights.reduce((total, weight) => total + weight, 0);
+  for (const [place, weight] of weights.entries()) {
+    left -= weight;
+    if (left < 0) return place;
+  }
+  return weights.length - 1;
+}

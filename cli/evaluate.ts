@@ -1,0 +1,173 @@
+/** `merlon evaluate --on ROWS --policy COLUMN`: estimates a policy's reward on logged requests, with intervals and reasons for doubt. */
+import { writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { writeNamed } from "../contract/files/file-fault.js";
+import type { Evaluation } from "../runtime/evaluation/evaluate.js";
+import type { Verdict } from "../runtime/evaluation/verdict.js";
+import { databaseOptions } from "./fit.js";
+import { printTable } from "./print-table.js";
+
+interface Options {
+  readonly on: string[];
+  readonly policy?: string;
+  readonly score?: string;
+  readonly temperature?: number;
+  readonly reward: string;
+  readonly predicted?: string;
+  readonly marginalPolicy?: string;
+  readonly marginalPropensity?: string;
+  readonly segment?: string;
+  readonly estimator?: string[];
+  readonly clip?: number;
+  readonly tau?: number;
+  readonly lambda?: number;
+  readonly samples: number;
+  readonly seed: number;
+  readonly level: number;
+  readonly json?: true;
+  readonly html?: string;
+  readonly memoryLimit?: string;
+  readonly threads?: string;
+}
+
+const readNumber = (text: string): number => {
+  if (!/^-?\d{1,9}(\.\d{1,12})?$/.test(text)) throw new InvalidArgumentError("A number is expected.");
+  return Number(text);
+};
+const readAbove = (text: string): number => {
+  const value = readNumber(text);
+  if (value < 0) throw new InvalidArgumentError("A number of at least 0 is expected.");
+  return value;
+};
+const readPositive = (text: string): number => {
+  const value = readNumber(text);
+  if (value <= 0) throw new InvalidArgumentError("A number above 0 is expected.");
+  return value;
+};
+const readSamples = (text: string): number => {
+  if (!/^\d{2,6}$/.test(text) || Number(text) < 20)
+    throw new InvalidArgumentError("A whole number from 20 to 999999 is expected.");
+  return Number(text);
+};
+const readSeed = (text: string): number => {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("A whole number of at most 15 digits is expected.");
+  return Number(text);
+};
+const readLevel = (text: string): number => {
+  if (!/^0?\.\d{1,6}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError("A number between 0 and 1 is expected, such as 0.95.");
+  return Number(text);
+};
+
+export const evaluateCommand = (): Command =>
+  new Command("evaluate")
+    .description("estimate from logged requests what another policy would have earned (off-policy evaluation)")
+    .requiredOption("--on <paths...>", "joined exposure rows: files, folders or quoted globs")
+    .addOption(
+      new Option("--policy <column>", "column of the policy's probabilities of shown items").conflicts([
+        "score",
+        "temperature",
+      ]),
+    )
+    .option("--score <column>", "column of the policy's scores of all candidates")
+    .option("--temperature <t>", "draws by exp(t · score) (default: orders by score)", readNumber)
+    .option("--reward <column>", "column of rewards", "reward")
+    .option("--estimator <names...>", "estimators; the first gives the verdict")
+    .option("--clip <weight>", "largest importance weight, for ips and dr", readPositive)
+    .option("--tau <weight>", "largest corrected weight, for switch-dr", readAbove)
+    .option("--lambda <strength>", "shrinkage, for dros, sg-ips and sg-dr", readAbove)
+    .option("--predicted <column>", "rewards that a model predicts for all candidates")
+    .option("--marginal-policy <column>", "the policy's probability whatever is above, for iips")
+    .option("--marginal-propensity <column>", "the logged probability whatever is above, for iips")
+    .option("--segment <column>", "column whose values are checked for overlap")
+    .option("--samples <n>", "bootstrap samples", readSamples, 1000)
+    .option("--seed <n>", "seed of the bootstrap", readSeed, 0)
+    .option("--level <share>", "level of the intervals", readLevel, 0.95)
+    .option("--json", "print JSON")
+    .option("--html <file>", "write a page")
+    .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
+    .option("--threads <n>", "how many threads DuckDB may use")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ merlon evaluate --on joined.parquet --policy new_probability
+  $ merlon evaluate --on joined.parquet --score new_score --temperature 10 --segment country
+  $ merlon evaluate --on joined.parquet --score new_score --predicted q --estimator cascade-dr rips --html report.html
+
+For lists: snrips, rips, sips, snsips, iips, sniips, cascade-dr.
+For lists of one item: snips, ips, replay, sg-ips, and with --predicted dm, dr, sndr, switch-dr, dros, sg-dr.`,
+    )
+    .action(evaluate);
+
+async function evaluate(options: Options): Promise<void> {
+  const [{ readLog }, { evaluate: estimate }, { judge }] = await Promise.all([
+    import("../runtime/evaluation/read-log.js"),
+    import("../runtime/evaluation/evaluate.js"),
+    import("../runtime/evaluation/verdict.js"),
+  ]);
+  const { reward, predicted, marginalPolicy, marginalPropensity, segment, samples, seed, level } = options;
+  const estimators = options.estimator && (await knownEstimators(options.estimator));
+  const log = await readLog(
+    options.on,
+    {
+      policy: policyOf(options),
+      reward,
+      ...(predicted !== undefined && { predicted }),
+      ...(marginalPolicy !== undefined && { marginalPolicy }),
+      ...(marginalPropensity !== undefined && { marginalPropensity }),
+      ...(segment !== undefined && { segment }),
+    },
+    databaseOptions(options),
+  );
+  const evaluation = estimate(log, {
+    tuning: {
+      ...(options.clip !== undefined && { clip: options.clip }),
+      ...(options.tau !== undefined && { tau: options.tau }),
+      ...(options.lambda !== undefined && { lambda: options.lambda }),
+    },
+    ...(estimators && { estimators }),
+    samples,
+    seed,
+    level,
+  });
+  const verdict = judge(evaluation);
+  if (options.html !== undefined) {
+    const { evaluationPage } = await import("../runtime/evaluation/evaluation-page.js");
+    writeNamed(options.html, path => writeFileSync(path, evaluationPage(evaluation, verdict)));
+  }
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ verdict, ...evaluation }, null, 2)}\n` : await report(evaluation, verdict),
+  );
+}
+
+function policyOf({ policy, score, temperature }: Options) {
+  if (policy !== undefined) return { kind: "column", column: policy } as const;
+  if (score !== undefined) return { kind: "score", column: score, temperature } as const;
+  throw new Error(
+    "Name the policy to evaluate: `--policy COLUMN` of probabilities, or `--score COLUMN` of scores of all candidates.",
+  );
+}
+
+async function knownEstimators(names: readonly string[]) {
+  const [{ ESTIMATOR_NAMES }, { didYouMean }] = await Promise.all([
+    import("../runtime/evaluation/estimators.js"),
+    import("../runtime/etl/nearest-name.js"),
+  ]);
+  return names
+    .flatMap(name => name.split(","))
+    .map(name => {
+      const found = ESTIMATOR_NAMES.find(known => known === name);
+      if (found !== undefined) return found;
+      throw new Error(
+        `\`${name}\` is not an estimator.${didYouMean(name, ESTIMATOR_NAMES)} The estimators are ${ESTIMATOR_NAMES.join(", ")}.`,
+      );
+    });
+}
+
+async function report(evaluation: Evaluation, { outcome, sentence, warnings }: Verdict): Promise<string> {
+  const { headOf, rowsOf } = await import("../runtime/evaluation/evaluation-table.js");
+  const mark = outcome === "not reliable" ? "✘" : "✔";
+  const doubts = warnings.map(warning => `  ! ${warning}.\n`).join("");
+  return `${headOf(evaluation)}\n\n${printTable(rowsOf(evaluation))}\n${mark} ${sentence}\n${doubts}`;
+}

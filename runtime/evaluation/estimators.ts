@@ -1,0 +1,131 @@
+/** The estimators by the names of the command line: the columns that each needs, and its terms for a log of lists. */
+import {
+  directMethod,
+  doublyRobust,
+  ips,
+  type LoggedActions,
+  type RewardModel,
+  replay,
+  selfNormalizedDoublyRobust,
+  shrunkDoublyRobust,
+  snips,
+  subGaussianDoublyRobust,
+  subGaussianIps,
+  switchDoublyRobust,
+} from "./single-action.js";
+import {
+  cascadeDoublyRobust,
+  independentIps,
+  type LoggedLists,
+  rewardInteractionIps,
+  type SlateWeights,
+  selfNormalizedPositionIps,
+  selfNormalizedStandardIps,
+  standardIps,
+} from "./slate.js";
+import type { Terms } from "./terms.js";
+
+/** Lists, and further columns that some estimators need. */
+export interface Log extends LoggedLists {
+  readonly model?: RewardModel;
+  /** Probabilities of an item at its position, whatever is above it [rows]. */
+  readonly marginal?: { readonly propensity: Float64Array; readonly policy: Float64Array };
+}
+
+/** Hyperparameters; the estimators that have none of a name do not take it. */
+export interface Tuning {
+  /** Largest importance weight. */
+  readonly clip?: number;
+  /** Largest weight that Switch-DR corrects with. */
+  readonly tau?: number;
+  /** Strength of a shrinkage. */
+  readonly lambda?: number;
+}
+
+export interface Estimator {
+  readonly title: string;
+  /** Takes lists of one item alone. */
+  readonly single: boolean;
+  /** Which importance weights it uses, for the diagnostics. */
+  readonly weights: SlateWeights;
+  readonly needs: readonly ("model" | "marginal")[];
+  /** Hyperparameter that it takes, and whether it must be given. */
+  readonly tuning?: { readonly name: keyof Tuning; readonly required: boolean; readonly most?: number };
+  terms(log: Log, tuning: Tuning): Terms;
+}
+
+const single = (
+  title: string,
+  terms: (log: LoggedActions, tuning: Tuning) => Terms,
+  tuning?: Estimator["tuning"],
+): Estimator => ({ title, single: true, weights: "position", needs: [], ...(tuning && { tuning }), terms });
+
+const modelled = (
+  title: string,
+  terms: (log: LoggedActions, model: RewardModel, tuning: Tuning) => Terms,
+  tuning?: Estimator["tuning"],
+): Estimator => ({
+  ...single(title, (log, given) => terms(log, (log as Log).model!, given), tuning),
+  needs: ["model"],
+});
+
+const ofLists = (
+  title: string,
+  weights: SlateWeights,
+  terms: (log: Log) => Terms,
+  needs: Estimator["needs"] = [],
+): Estimator => ({ title, single: false, weights, needs, terms });
+
+const marginal = (log: Log): LoggedLists => ({ ...log, ...log.marginal! });
+const optional = (name: keyof Tuning) => ({ name, required: false });
+const required = (name: keyof Tuning, most?: number) => ({ name, required: true, ...(most !== undefined && { most }) });
+
+const ALL = {
+  ips: single("inverse propensity scoring (IPS)", (log, { clip }) => ips(log, clip), optional("clip")),
+  snips: single("self-normalized IPS", log => snips(log)),
+  "sg-ips": single("sub-Gaussian IPS", (log, { lambda }) => subGaussianIps(log, lambda!), required("lambda", 1)),
+  replay: single("replay", log => replay(log)),
+  dm: modelled("direct method (DM)", directMethod),
+  dr: modelled("doubly robust (DR)", (log, model, { clip }) => doublyRobust(log, model, clip), optional("clip")),
+  sndr: modelled("self-normalized DR", (log, model) => selfNormalizedDoublyRobust(log, model)),
+  "switch-dr": modelled("switch DR", (log, model, { tau }) => switchDoublyRobust(log, model, tau!), required("tau")),
+  dros: modelled(
+    "DR with optimistic shrinkage",
+    (log, model, { lambda }) => shrunkDoublyRobust(log, model, lambda!),
+    required("lambda"),
+  ),
+  "sg-dr": modelled(
+    "sub-Gaussian DR",
+    (log, model, { lambda }) => subGaussianDoublyRobust(log, model, lambda!),
+    required("lambda", 1),
+  ),
+  sips: ofLists("standard IPS of lists", "list", standardIps),
+  iips: ofLists("independent IPS", "position", log => independentIps(marginal(log)), ["marginal"]),
+  rips: ofLists("reward-interaction IPS", "prefix", rewardInteractionIps),
+  snsips: ofLists("self-normalized standard IPS", "list", selfNormalizedStandardIps),
+  sniips: ofLists(
+    "self-normalized independent IPS",
+    "position",
+    log => selfNormalizedPositionIps(marginal(log), "position"),
+    ["marginal"],
+  ),
+  snrips: ofLists("self-normalized reward-interaction IPS", "prefix", log => selfNormalizedPositionIps(log, "prefix")),
+  "cascade-dr": ofLists("cascade DR", "prefix", log => cascadeDoublyRobust(log, log.model!), ["model"]),
+} satisfies Record<string, Estimator>;
+
+export type EstimatorName = keyof typeof ALL;
+export const ESTIMATORS: Readonly<Record<EstimatorName, Estimator>> = Object.freeze(ALL);
+export const ESTIMATOR_NAMES = Object.keys(ALL) as readonly EstimatorName[];
+
+/** The estimators of a log if none is named. The first one gives the verdict. */
+export function usualEstimators(log: Log): readonly EstimatorName[] {
+  const isSingle = log.starts.length - 1 === log.reward.length;
+  if (isSingle) return log.model ? ["snips", "ips", "dm", "dr", "sndr"] : ["snips", "ips"];
+  return [
+    "snrips",
+    "rips",
+    "sips",
+    ...(log.marginal ? (["iips"] as const) : []),
+    ...(log.model ? (["cascade-dr"] as const) : []),
+  ];
+}

@@ -1,0 +1,193 @@
+/** A log and a policy's probabilities → estimates with intervals, the lift over the logging policy, and diagnostics. */
+import { RuntimeFault } from "../base/errors.js";
+import { bootstrap, type Interval, percentileInterval } from "./bootstrap.js";
+import {
+  describeWeights,
+  type PositionWeights,
+  type SegmentWeights,
+  segmentWeights,
+  weakest,
+  weightsByPosition,
+} from "./diagnostics.js";
+import { ESTIMATORS, type EstimatorName, type Log, type Tuning, usualEstimators } from "./estimators.js";
+import { loggedValue, slateWeights } from "./slate.js";
+import { estimateOf, type Terms } from "./terms.js";
+
+export interface ClusteredLog extends Log {
+  /** Request of each list, ascending from 0 without gaps [lists]. */
+  readonly clusterOf: Int32Array;
+  readonly segments?: {
+    readonly column: string;
+    readonly names: readonly string[];
+    /** [lists], −1 for a segment without a name */
+    readonly of: Int32Array;
+  };
+  /** Share of the policy's probability that is on items which no list of the log shows; absent if the log has shown items alone. */
+  readonly neverShown?: number;
+}
+
+export interface EvaluateOptions {
+  /** The first one gives the verdict. Default: {@link usualEstimators}. */
+  readonly estimators?: readonly EstimatorName[];
+  readonly tuning: Tuning;
+  readonly samples: number;
+  readonly seed: number;
+  /** Level of the intervals, such as 0.95. */
+  readonly level: number;
+}
+
+export interface Estimate {
+  readonly estimator: EstimatorName;
+  readonly title: string;
+  /** Reward per list. */
+  readonly value: number;
+  readonly interval: Interval | undefined;
+  /** value / logged value − 1; absent if the logged value is 0. */
+  readonly lift: number | undefined;
+  readonly liftInterval: Interval | undefined;
+  readonly differenceInterval: Interval | undefined;
+}
+
+export interface Evaluation {
+  readonly requests: number;
+  readonly lists: number;
+  readonly rows: number;
+  readonly level: number;
+  readonly samples: number;
+  readonly seed: number;
+  readonly tuning: Tuning;
+  /** The mean reward per list that the logging policy had. */
+  readonly logged: { readonly value: number; readonly interval: Interval | undefined };
+  readonly estimates: readonly Estimate[];
+  /** Importance weights of the first estimator. */
+  readonly positions: readonly PositionWeights[];
+  /** The one of `positions` with the smallest effective sample size, among those that half of the lists have. */
+  readonly weakest: PositionWeights & { readonly meanInterval: Interval | undefined };
+  readonly neverShown: number | undefined;
+  readonly segments: { readonly column: string; readonly weights: readonly SegmentWeights[] } | undefined;
+}
+
+/** @throws RuntimeFault if an estimator does not fit the log, misses a hyperparameter, or has nothing to weigh */
+export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluation {
+  const { tuning, samples, seed, level } = options;
+  const lists = log.clusterOf.length;
+  const names = options.estimators ?? usualEstimators(log);
+  for (const name of names) refuseUnfit(name, log);
+  refuseTuning(names, tuning);
+  const { weights: kind, needs } = ESTIMATORS[names[0]!];
+  const weighed = needs.includes("marginal") ? { ...log, ...log.marginal } : log;
+  const byPosition = weightsByPosition(weighed, kind);
+  const positions = byPosition.map((weights, k) => describeWeights(weights, k + 1, tuning.clip));
+  const least = weakest(positions);
+  refuseNoOverlap(least);
+  const terms = [
+    loggedValue(log),
+    meanWeight(weighed, kind, least.position),
+    ...names.map(name => ESTIMATORS[name].terms(log, tuning)),
+  ];
+  const [logged, mean, ...drawn] = bootstrap(terms, log.clusterOf, { samples, seed });
+  const value = estimateOf(terms[0]!, lists);
+  return {
+    requests: log.clusterOf.at(-1)! + 1,
+    lists,
+    rows: log.reward.length,
+    level,
+    samples,
+    seed,
+    tuning,
+    logged: { value, interval: percentileInterval(logged!, level) },
+    estimates: names.map((name, i): Estimate => {
+      const estimate = estimateOf(terms[i + 2]!, lists);
+      const values = drawn[i]!;
+      return {
+        estimator: name,
+        title: ESTIMATORS[name].title,
+        value: estimate,
+        interval: percentileInterval(values, level),
+        lift: value === 0 ? undefined : estimate / value - 1,
+        liftInterval:
+          value === 0
+            ? undefined
+            : percentileInterval(
+                values.map((one, b) => one / logged![b]! - 1),
+                level,
+              ),
+        differenceInterval: percentileInterval(
+          values.map((one, b) => one - logged![b]!),
+          level,
+        ),
+      };
+    }),
+    positions,
+    weakest: { ...least, meanInterval: percentileInterval(mean!, level) },
+    neverShown: log.neverShown,
+    segments: log.segments && {
+      column: log.segments.column,
+      weights: segmentWeights(lastWeights(weighed, kind), log.segments.of, log.segments.names),
+    },
+  };
+}
+
+/** The mean weight of a position over the lists that have it, as a ratio, so that draws can compute it again. */
+function meanWeight(log: Log, kind: "list" | "position" | "prefix", position: number): Terms {
+  const weights = slateWeights(log, kind);
+  const lists = log.starts.length - 1;
+  const [numerator, denominator] = [new Float64Array(lists), new Float64Array(lists)];
+  for (let l = 0; l < lists; l++) {
+    const row = log.starts[l]! + position - 1;
+    if (row >= log.starts[l + 1]!) continue;
+    numerator[l] = weights[row]!;
+    denominator[l] = 1;
+  }
+  return [{ numerator, denominator }];
+}
+
+/** The weight of each list's last row [lists]. */
+function lastWeights(log: Log, kind: "list" | "position" | "prefix"): Float64Array {
+  const weights = slateWeights(log, kind);
+  return Float64Array.from({ length: log.starts.length - 1 }, (_, l) => weights[log.starts[l + 1]! - 1]!);
+}
+
+const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
+
+function refuseUnfit(name: EstimatorName, log: Log): void {
+  const { single, needs } = ESTIMATORS[name];
+  const longest = log.starts.length - 1 < log.reward.length;
+  if (single && longest)
+    throw fault(
+      `\`${name}\` is for lists of one item, and lists of this log have more. Use \`rips\`, \`snrips\`, \`sips\` or \`cascade-dr\`.`,
+    );
+  if (needs.includes("model") && !log.model)
+    throw fault(
+      `\`${name}\` needs a reward model. Name the column of predicted rewards with \`--predicted\`, in a log of all candidates.`,
+    );
+  if (needs.includes("marginal") && !log.marginal)
+    throw fault(
+      `\`${name}\` needs the probability of an item at its position, whatever is above it, of both policies. Name the columns with \`--marginal-policy\` and \`--marginal-propensity\`, or use \`rips\`.`,
+    );
+}
+
+function refuseTuning(names: readonly EstimatorName[], tuning: Tuning): void {
+  for (const name of names) {
+    const wanted = ESTIMATORS[name].tuning;
+    const value = wanted && tuning[wanted.name];
+    if (wanted?.required && value === undefined) throw fault(`\`${name}\` needs \`--${wanted.name}\`.`);
+    if (wanted?.most !== undefined && value! > wanted.most)
+      throw fault(`\`--${wanted.name}\` is ${value}; \`${name}\` takes 0 to ${wanted.most}.`);
+  }
+  for (const given of Object.keys(tuning))
+    if (!names.some(name => ESTIMATORS[name].tuning?.name === given))
+      throw fault(
+        `no estimator here takes \`--${given}\`. It is for ${Object.entries(ESTIMATORS)
+          .filter(([, { tuning: own }]) => own?.name === given)
+          .map(([name]) => `\`${name}\``)
+          .join(", ")}: name one with \`--estimator\`.`,
+      );
+}
+
+function refuseNoOverlap({ effectiveSampleSize, position }: PositionWeights): void {
+  if (effectiveSampleSize > 0) return;
+  throw fault(
+    `no list of the log could be shown by the policy: its probability is 0 in every list by position ${position}. The log cannot evaluate it. Log with more exploration, such as a lower \`temperature\` of \`softmaxSampling\`.`,
+  );
+}

@@ -1,0 +1,87 @@
+/** Joined rows of an exposure log → a temporary table of rows that have been checked. */
+import { EXPOSURE_COLUMNS, type ExposureColumnName } from "../../contract/exposures.js";
+import { RuntimeFault } from "../base/errors.js";
+import { findData, openData } from "../etl/data-source.js";
+import type { Database } from "../etl/database.js";
+import { identifier } from "../etl/sql/literal.js";
+import type { LogColumns } from "./log-columns.js";
+import { refuseOddRows } from "./odd-rows.js";
+
+const FIXED = ["request_id", "request_row", "item", "position", "propensity"] as const satisfies ExposureColumnName[];
+const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
+
+/**
+ * Makes the table `logged`. Its columns are request, row, item, position, propensity, reward, policy, predicted, marginal_policy,
+ * marginal_propensity, complete and segment. `policy` is a probability or a score. `complete` is false for a row that was logged by chance.
+ * A column that the caller does not name is null.
+ * @throws RuntimeFault naming a column or a row
+ */
+export async function loadLog(database: Database, data: readonly string[], columns: LogColumns): Promise<void> {
+  const { policy, reward, predicted, marginalPolicy, marginalPropensity, segment } = columns;
+  const named = [reward, policy.column, predicted, marginalPolicy, marginalPropensity, segment];
+  const wanted = [...new Set([...FIXED, ...named.filter(name => name !== undefined)])];
+  const { relation } = await openData(database, await findData(database, data), [], wanted);
+  const types = new Map(
+    (await database.rows(`DESCRIBE SELECT * FROM ${relation}`, "reading the log")).map(row => [
+      String(row[0]),
+      String(row[1]),
+    ]),
+  );
+  const number = (name: string | undefined): string => {
+    if (name === undefined) return "NULL::DOUBLE";
+    const type = types.get(name)!;
+    if (!NUMBERS.test(type))
+      throw fault(`column \`${name}\` is ${type}, expected numbers. Write it as DOUBLE, or name another column.`);
+    return `${identifier(name)}::DOUBLE`;
+  };
+  const integer = (name: ExposureColumnName): string => {
+    const type = types.get(name)!;
+    if (!INTEGERS.test(type)) throw fault(`column \`${name}\` is ${type}, expected ${typeOf(name)}. ${NOT_A_LOG}`);
+    return identifier(name);
+  };
+  await refuseMixed(database, relation, types);
+  await database.run(
+    `CREATE TEMP TABLE logged AS SELECT request_id::VARCHAR AS request, ${integer("request_row")}::BIGINT AS row, item::VARCHAR AS item,
+       ${integer("position")}::BIGINT AS position, ${number("propensity")} AS propensity, ${number(reward)} AS reward,
+       ${number(policy.column)} AS policy, ${number(predicted)} AS predicted, ${number(marginalPolicy)} AS marginal_policy,
+       ${number(marginalPropensity)} AS marginal_propensity, ${types.has("log_rate") ? "log_rate IS NOT DISTINCT FROM 1" : "true"} AS complete,
+       ${segment === undefined ? "NULL" : identifier(segment)}::VARCHAR AS segment
+     FROM ${relation}`,
+    "reading the log",
+  );
+  await refuseOddRows(database, columns);
+}
+
+const INTEGERS = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
+const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN)$/;
+const NOT_A_LOG = "Give an exposure log, or rows that `merlon feedback join` wrote from one.";
+const typeOf = (name: ExposureColumnName): string => EXPOSURE_COLUMNS.find(column => column.name === name)!.type;
+
+/** Rows of several models, or rows that were sampled, are not whole lists of one policy's choice. */
+async function refuseMixed(database: Database, relation: string, types: ReadonlyMap<string, string>): Promise<void> {
+  if (types.has("model")) {
+    const models = await database.rows(`SELECT DISTINCT model::VARCHAR FROM ${relation} LIMIT 3`, "reading the log");
+    if (models.length > 1)
+      throw fault(
+        `the log has rows of several models: ${models.map(([name]) => `\`${name}\``).join(", ")}. Give the folder of one model.`,
+      );
+  }
+  if (types.has("weight")) {
+    const [[sampled]] = (await database.rows(
+      `SELECT count(*)::DOUBLE FROM ${relation} WHERE weight IS DISTINCT FROM 1`,
+      "reading the log",
+    )) as [[number]];
+    if (sampled > 0)
+      throw fault(
+        `${sampled.toLocaleString("en-US")} rows have a \`weight\` other than 1: negatives were sampled, so lists are not whole. Join again without \`--negatives\`.`,
+      );
+  }
+  if (types.has("log_rate")) {
+    const [[partial]] = (await database.rows(
+      `SELECT count(*)::DOUBLE FROM ${relation} WHERE log_rate < 1 AND position IS NOT NULL`,
+      "reading the log",
+    )) as [[number]];
+    if (partial > 0)
+      throw fault(`${partial.toLocaleString("en-US")} shown rows have a \`log_rate\` below 1, so lists are not whole.`);
+  }
+}

@@ -1,0 +1,59 @@
+/** `merlon evaluate` as a command: table, JSON, page, and errors. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { simulate, writeRows } from "../runtime/evaluation/logged-rows.js";
+import { merlon } from "./merlon-command.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-evaluate-cli-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeAll(async () => {
+  await writeRows(join(folder, "joined.parquet"), simulate(600, 2));
+});
+const run = (...words: string[]) => merlon(folder, "evaluate", "--on", "joined.parquet", ...words);
+
+test("a table and a verdict; the same seed prints the same", async () => {
+  const [first, second] = await Promise.all([run("--policy", "next_probability"), run("--policy", "next_probability")]);
+  expect(first.status).toBe(0);
+  expect(first.out).toMatch(
+    /^300 requests, 600 lists, 1,200 shown items\. Logged reward: 0\.\d+ per list, 95 % interval /,
+  );
+  expect(first.out).toMatch(/\nestimator +reward +interval +lift +interval\nsnrips /);
+  expect(first.out).toMatch(
+    /\n✔ better: \+\d+\.\d % reward per list, 95 % interval \+\d+\.\d … \+\d+\.\d, effective sample size \d+ of 600\n/,
+  );
+  expect(second.out).toBe(first.out);
+}, 120_000);
+
+test("scores, a reward model, segments, JSON and a page", async () => {
+  const { status, out } = await run(
+    ...["--score", "next_score", "--temperature", "1", "--predicted", "predicted", "--estimator", "cascade-dr", "rips"],
+    ...["--segment", "country", "--json", "--html", "report.html", "--samples", "100"],
+  );
+  expect(status).toBe(0);
+  const found = JSON.parse(out);
+  expect(found.estimates.map((one: { estimator: string }) => one.estimator)).toEqual(["cascade-dr", "rips"]);
+  expect(found.verdict.outcome).toBe("better");
+  expect(found.segments.weights.map((one: { segment: string }) => one.segment)).toEqual(["SE", "NO"]);
+  expect(found.neverShown).toBe(0);
+  expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("cascade-dr");
+}, 120_000);
+
+test.each([
+  [["--policy", "next_probabilty"], /no column `next_probabilty`.*Did you mean `next_probability`/],
+  [[], /Name the policy to evaluate: `--policy COLUMN`/],
+  [["--policy", "next_probability", "--estimator", "rip"], /`rip` is not an estimator\. Did you mean `rips`/],
+  [["--policy", "next_probability", "--score", "next_score"], /cannot be used with option/],
+  [["--policy", "next_probability", "--level", "95"], /between 0 and 1/],
+  [["--policy", "next_probability", "--samples", "1"], /from 20 to 999999/],
+])(
+  "refuses %j",
+  async (words, message) => {
+    const { status, out, err } = await run(...words);
+    expect(status).toBe(1);
+    expect(out).toBe("");
+    expect(err).toMatch(message);
+  },
+  120_000,
+);
