@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { NvtGraph } from "../compiler/import/nvtabular-graph.js";
+import { requireWithout, splitOutputs } from "../compiler/import/removed-inputs.js";
 import type { compileWorkflow } from "../compiler/index.js";
 import { pathInside, resolveInside } from "../contract/files/path-inside.js";
+import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { Plan } from "../contract/plan.js";
 import { withoutTrailingSlashes } from "../contract/trailing-slashes.js";
 
@@ -15,6 +17,8 @@ export interface ImportOptions {
   readonly program?: string;
   /** Replaces a program that is there. */
   readonly force?: boolean;
+  /** Columns that requests do not have, such as labels. */
+  readonly removeInputs?: readonly string[];
 }
 
 export interface ImportedWorkflow {
@@ -23,6 +27,8 @@ export interface ImportedWorkflow {
   readonly nodes: number;
   /** Intended differences from the original. */
   readonly warnings: readonly string[];
+  /** Output columns of the original that are made of `removeInputs`, and that the import does not have. */
+  readonly removed: readonly string[];
   /** If it is not ok, no fitted folder was written. */
   readonly compiled: Awaited<ReturnType<typeof compileWorkflow>>;
 }
@@ -44,8 +50,8 @@ export async function importNvtabular(folder: string, options: ImportOptions): P
     throw new Error(`${program} is there already. Give \`--force\` to replace it, or another \`--program\`.`);
   const graph = readNvtGraph(folder);
   const base = dirname(resolve(program));
-  const write = async (order?: readonly string[]) => {
-    const made = nvtabularSource(graph, name, order);
+  const write = async (order?: readonly string[], withoutSubgraphs?: ReadonlySet<string>) => {
+    const made = nvtabularSource(graph, name, order, withoutSubgraphs);
     await mkdir(base, { recursive: true });
     await writeFile(program, made.source);
     for (const { from, to } of made.files) {
@@ -59,16 +65,42 @@ export async function importNvtabular(folder: string, options: ImportOptions): P
   let { warnings, compiled } = await write();
   const order = compiled.ok ? orderOfOutputs(graph, compiled.plan) : undefined;
   if (order) ({ warnings, compiled } = await write(order));
-  const found = [...warnings];
-  const imported = { program, nodes: graph.nodes.length, warnings: found, compiled };
-  if (!compiled.ok) return imported;
-  const { plan, withState } = compiled;
   const nodeOf = (step: { readonly id: string }) =>
     graph.nodes.find(node => node.id === Number(/^n(\d+)\b/.exec(step.id)?.[1] ?? Number.NaN));
-  await writeFittedWorkflow(options.out, async staging =>
-    withState(await importStates(plan, nodeOf, { from: folder, base, folder: staging }, text => found.push(text))),
-  );
+  const fittedPlan = async ({ plan, withState }: Compiled, to: string, warn: (text: string) => void) =>
+    withState(await importStates(plan, nodeOf, { from: folder, base, folder: to }, warn));
+  const removeInputs = options.removeInputs ?? [];
+  let removed: readonly string[] = [];
+  if (removeInputs.length > 0 && compiled.ok) {
+    const full = compiled;
+    const declared = full.inferred.inputs.map(({ name }) => name);
+    // A fitted step does not read the columns that it learned from.
+    const whole = await inTemporaryFolder("import", scratch => fittedPlan(full, scratch, () => {}));
+    const split = splitOutputs(whole, { removeInputs, declared, program });
+    removed = split.removed;
+    if (removed.length > 0) ({ warnings, compiled } = await write(split.kept, split.removedSubgraphs));
+  }
+  const found = [...warnings];
+  const imported = { program, nodes: graph.nodes.length, warnings: found, removed, compiled };
+  if (!compiled.ok) return imported;
+  const last = compiled;
+  await writeFittedWorkflow(options.out, async staging => {
+    const plan = await fittedPlan(last, staging, text => found.push(text));
+    requireWithout(plan, { removeInputs, program });
+    return plan;
+  });
   return imported;
+}
+
+type Compiled = Extract<ImportedWorkflow["compiled"], { readonly ok: true }>;
+
+async function inTemporaryFolder<T>(purpose: string, use: (folder: string) => Promise<T>): Promise<T> {
+  const temporary = new TemporaryFolder(purpose);
+  try {
+    return await use(temporary.path);
+  } finally {
+    await temporary.dispose();
+  }
 }
 
 /** The original's order of the columns, where the program has the same in another. */

@@ -73,6 +73,26 @@ export function withoutLog(plan: Plan): Plan {
   return { ...keepWhatIsRead(rest), inputs: plan.inputs };
 }
 
+/**
+ * The columns of the request that each output is made of, by output name. Conditions of steps that leave rows out do not count.
+ * @param outputs those of the plan, or other columns
+ */
+export function sourcesByOutput(
+  plan: Plan,
+  outputs: readonly { readonly ref: ColumnRef; readonly schema: { readonly name: string } }[] = plan.outputs,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const made = new Map(plan.inputs.map(({ name }) => [keyOf(REQUEST_STEP, name), new Set([name])]));
+  const union = (refs: readonly ColumnRef[]) =>
+    new Set(refs.flatMap(({ step, column }) => [...(made.get(keyOf(step, column)) ?? [])]));
+  for (const step of plan.steps) {
+    const sources = sourcesOf(step);
+    step.outputs.forEach(({ name }, i) => {
+      made.set(keyOf(step.id, name), union(sources[i]!));
+    });
+  }
+  return new Map(outputs.map(({ ref, schema }) => [schema.name, union([ref])]));
+}
+
 /** Steps, their columns and inputs, as far as outputs or subgraphs need them. */
 function keepWhatIsRead(plan: Plan): Plan {
   const read = new Set<string>();

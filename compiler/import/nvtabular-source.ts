@@ -17,10 +17,16 @@ export interface Imported {
 }
 
 /**
- * @param order columns that the program answers with, where their order is not that of the output node
+ * @param order columns that the program answers with, where they are not those of the output node, or in another order
+ * @param withoutSubgraphs names of subgraphs that the program does not have
  * @throws ImportError naming the node and its operator
  */
-export function nvtabularSource(graph: NvtGraph, name: string, order?: readonly string[]): Imported {
+export function nvtabularSource(
+  graph: NvtGraph,
+  name: string,
+  order?: readonly string[],
+  withoutSubgraphs: ReadonlySet<string> = new Set(),
+): Imported {
   const warnings: string[] = [];
   const files: { from: string; to: string }[] = [];
   const used = new Set(["source", "workflow"]);
@@ -50,6 +56,7 @@ export function nvtabularSource(graph: NvtGraph, name: string, order?: readonly 
       if (["SelectionOp", "SubsetColumns", "SubtractionOp"].includes(kind))
         return `${operand(left)}[${JSON.stringify(outputsOf(node))}]`;
       if (kind === "Subgraph") {
+        if (withoutSubgraphs.has(String(node.op_params.name))) return left;
         used.add("subgraph");
         return `subgraph(${JSON.stringify(node.op_params.name)}, ${left})`;
       }

@@ -185,14 +185,28 @@ def null_keys():
     return (["brand"] >> ops.TargetEncoding("bought", kfold=1, p_smooth=10)) + ["price"]
 
 
+def labels():
+    """Columns that requests do not have: a target, and one that is answered, scaled, and counted in a table of the fit."""
+    ids = ["brand", "item_id"] >> ops.Categorify()
+    encoded = ["brand"] >> ops.TargetEncoding("bought", kfold=1, p_smooth=10)
+    stats = ["city"] >> ops.JoinGroupby(cont_cols=["views"], stats=["count", "mean"])
+    price = ["price"] >> ops.FillMissing(0) >> ops.Normalize(out_dtype=np.float32)
+    scaled = ["views"] >> ops.NormalizeMinMax() >> ops.Rename(postfix="_scaled")
+    bought = ["bought"] >> ops.AddTags([Tags.TARGET])
+    return ids + bought + encoded + scaled + stats + price
+
+
 def cells(column):
     plain = lambda v: v.value if isinstance(v, pd.Timestamp) else v.item() if hasattr(v, "item") else v
     one = lambda v: [plain(item) for item in v] if isinstance(v, (list, np.ndarray)) else None if v is None or v != v else plain(v)
     return [one(v) for v in column]
 
 
-def keep(out, graph, learnt, unseen, schema=None, with_data=False):
-    """Fits on one table, exports (where it is to be, with that table), and writes what the original answers for the other."""
+def keep(out, graph, learnt, unseen, schema=None, with_data=False, removed=()):
+    """
+    Fits on one table, exports (where it is to be, with that table), and writes what the original answers for the other. `Workflow.remove_inputs`
+    names the columns that are kept; their values are those of the whole workflow, because TargetEncoding without its target fails there.
+    """
     out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder) / "fit.parquet"
@@ -207,6 +221,10 @@ def keep(out, graph, learnt, unseen, schema=None, with_data=False):
         subprocess.run([sys.executable, ROOT / "tools/export_nvtabular.py", saved, out / "exported", *(["--data", data] if with_data else [])], check=True)
         unseen.to_parquet(out / "rows.parquet")
         answer = workflow.transform(Dataset(str(out / "rows.parquet"), engine="parquet", cpu=True)).to_ddf().compute()
+        if removed:
+            workflow = workflow.remove_inputs(list(removed))
+            answer = answer[workflow.output_schema.column_names]
+            unseen.drop(columns=list(removed)).to_parquet(out / "rows.parquet")
         tags = {column.name: sorted(tag.value for tag in column.tags) for column in workflow.output_schema}
     expected = {name: cells(answer[name]) for name in answer.columns}
     kept = {"columns": expected, "dtypes": {n: str(t) for n, t in answer.dtypes.items()}, "tags": tags}
@@ -221,6 +239,7 @@ def main():
         "names": lambda out: keep(out, names, odd(80, 7), odd(30, 8)),
         "grouped": lambda out: keep(out, grouped, clicks(60, 9), clicks(40, 10)),
         "null-keys": lambda out: keep(out, null_keys, table(60, 17, False), table(30, 18, True)),
+        "labels": lambda out: keep(out, labels, table(80, 19, False), table(30, 20, True), removed=["bought", "views"]),
         "sessions": lambda out: keep(out, sessions, clicks(150, 5), clicks(60, 6)),
         "rees46-preprocess": lambda out: keep(out, tutorials.rees46_preprocess_workflow, tutorials.rees46(150, 11), tutorials.rees46(40, 12)),
         # The day of a session counts from the first day of the rows at hand: they are those of the fit.

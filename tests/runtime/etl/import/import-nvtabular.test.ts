@@ -1,5 +1,5 @@
 /** `merlon import nvtabular`: what it makes of a saved workflow answers as NVTabular did, offline and online. */
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test, vi } from "vitest";
@@ -135,6 +135,123 @@ describe("a saved workflow of NVTabular 23.08", () => {
     expect(new Set(brand)).toEqual(new Set([1, 2, 3, 4, 5, 6]));
     expect(item_id).toContain(2);
     expect(Math.min(...(brand_city as number[]))).toBe(2);
+  });
+});
+
+describe("--remove-inputs", () => {
+  const LABELS = join(FIXTURE, "labels/exported");
+  const importing = (folder: string, from: string, ...names: string[]) =>
+    merlon(folder, "import", "nvtabular", from, "--out", "etl/serving", ...names.flatMap(n => ["--remove-inputs", n]));
+  interface Plan {
+    readonly inputs: readonly { name: string }[];
+    readonly outputs: readonly { schema: { name: string } }[];
+    readonly subgraphs?: object;
+  }
+  const planOf = (folder: string) =>
+    JSON.parse(readFileSync(join(folder, "etl/serving/workflow.json"), "utf8")) as Plan;
+  /** NVTabular removes it, since its mean was learned from `views`. A request does not need `views` for it. */
+  const LEARNED = "city_views_mean";
+
+  test("answers as NVTabular for rows without these columns, and keeps what was learned from them", async () => {
+    await inFolder(async folder => {
+      const expected = expectedOf("labels");
+      const { status, out, err } = await importing(folder, LABELS, "bought, views");
+      expect(status).toBe(0);
+      // The first import, of all columns, does not repeat it.
+      expect(err).toMatch(
+        /^warning: node 6 \(TargetEncoding\): NVTabular counts no rows for nulls of `brand`[^\n]*\n$/,
+      );
+      expect(out).toBe(
+        "✔ Imported 17 nodes: etl/serving.workflow.ts, etl/serving\nRemoved the columns bought, views_scaled.\n",
+      );
+      const { inputs, outputs } = planOf(folder);
+      expect(inputs.map(({ name }) => name).sort()).toEqual(["brand", "city", "item_id", "price"]);
+      const rows = join(FIXTURE, "labels/rows.parquet");
+      await transformWorkflow(join(folder, "etl/serving"), rows, join(folder, "out.parquet"));
+      const { cells } = await readParquet(join(folder, "out.parquet"));
+      expect(Object.keys(cells)).toEqual(outputs.map(({ schema }) => schema.name));
+      expect(Object.keys(cells).filter(name => name !== LEARNED)).toEqual(Object.keys(expected.columns));
+      for (const [column, wanted] of Object.entries(expected.columns))
+        for (const [i, cell] of wanted.entries()) expectCell(cells[column]![i], cell, `${column}[${i}]`);
+      expect(await verifyWorkflow(join(folder, "etl/serving"), { against: rows })).toMatchObject({ compared: 30 });
+    });
+  });
+
+  test("options add up, and a subgraph of removed columns is removed", async () => {
+    await inFolder(async folder => {
+      const { status, out } = await importing(folder, join(FIXTURE, "every-operator/exported"), "user_id", "bought");
+      expect(status).toBe(0);
+      expect(out).toContain("\nRemoved the columns user_id.\n");
+      const { inputs, subgraphs } = planOf(folder);
+      expect(inputs.map(({ name }) => name)).not.toContain("user_id");
+      expect(subgraphs).toBeUndefined();
+      expect(await verifyWorkflow(join(folder, "etl/serving"), {})).toEqual({ golden: undefined, compared: 0 });
+    });
+  });
+
+  const FILTER = {
+    id: 99,
+    op_class: "nvtabular.ops.filter.Filter",
+    op_params: { condition: ["ge", { column: "bought" }, { value: 1 }], notes: [] },
+    op_state: {},
+    parent_ids: [16],
+    dependency_ids: [],
+    selector: null,
+  };
+
+  test.each([
+    [
+      "a name that is not an input",
+      "shop",
+      "boght",
+      /--remove-inputs names `boght`, which is not an input of the workflow\. Did you mean `bought`\? Its inputs are `brand`,/,
+    ],
+    [
+      "a column that is made of others too",
+      "shop",
+      "brand",
+      /column `brand_city` is made of `brand`, which --remove-inputs names, and of `city`\. Name it too, or delete the column from etl\/serving\.workflow\.ts and run `merlon fit`\./,
+    ],
+    [
+      "all columns",
+      "rees46-preprocess",
+      "ALL",
+      /all columns of the workflow are made of .*, which --remove-inputs names\. Name fewer columns\./,
+    ],
+    ["an empty name", "shop", "brand,,city", /Names of columns are expected, such as label,rating\./],
+  ])("refuses %s, and writes no fitted folder", async (_, from, names, message) => {
+    await inFolder(async folder => {
+      const exported = join(FIXTURE, from, "exported");
+      const graph = JSON.parse(readFileSync(join(exported, "graph.json"), "utf8")) as {
+        nodes: { parent_ids: number[]; output_schema: { name: string }[] }[];
+      };
+      const roots = graph.nodes.filter(n => n.parent_ids.length === 0).flatMap(n => n.output_schema.map(c => c.name));
+      const { status, err } = await importing(folder, exported, names === "ALL" ? roots.join(",") : names);
+      expect(status).toBe(1);
+      expect(err).toMatch(message);
+      expect(existsSync(join(folder, "etl/serving"))).toBe(false);
+    });
+  });
+
+  test("refuses a filter that reads a removed column, by name", async () => {
+    await inFolder(async folder => {
+      cpSync(LABELS, join(folder, "exported"), { recursive: true });
+      const file = join(folder, "exported/graph.json");
+      const graph = JSON.parse(readFileSync(file, "utf8")) as {
+        output_node_id: number;
+        nodes: { id: number; output_schema: unknown }[];
+      };
+      const { output_schema } = graph.nodes.find(({ id }) => id === graph.output_node_id)!;
+      graph.nodes.push({ ...FILTER, parent_ids: [graph.output_node_id], output_schema } as never);
+      graph.output_node_id = FILTER.id;
+      writeFileSync(file, JSON.stringify(graph));
+      const { status, err } = await importing(folder, "exported", "bought");
+      expect(status).toBe(1);
+      expect(err).toMatch(
+        /step `n99\.filter` \(filter\) reads `bought`, which --remove-inputs names, and other columns need its rows\. Delete the step from etl\/serving\.workflow\.ts and run `merlon fit`\./,
+      );
+      expect(existsSync(join(folder, "etl/serving"))).toBe(false);
+    });
   });
 });
 
