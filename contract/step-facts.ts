@@ -110,23 +110,31 @@ export const draws = (step: AnyStep): boolean => withoutChance(step) !== undefin
 /** How a step orders a user's candidates; undefined for a step that does not. */
 export const orderingOf = ({ op, params }: OpAndParams): OrderingFact | undefined => factsOf(op).orders?.(params);
 
-type BranchOf<P> = { [N in keyof P]: P[N] extends "branch" | "part" | "part?" ? N : never }[keyof P];
+type BranchOf<P> = { [N in keyof P]: P[N] extends "branch" | "branch?" | "part" | "part?" ? N : never }[keyof P];
 /** A port that holds one of the branches that a step chooses from, or one of the parts that it gathers. */
 export type Side = { [K in OpKind]: BranchOf<(typeof SPECS)[K]["ports"]> }[OpKind];
 
 const SIDES = new Map<OpKind, readonly Side[]>(
   OP_KINDS.flatMap(op => {
-    const sides = Object.entries(SPECS[op].ports).flatMap(([name, port]) => (port === "branch" ? [name as Side] : []));
+    const sides = Object.entries(SPECS[op].ports).flatMap(([name, port]) =>
+      port.startsWith("branch") ? [name as Side] : [],
+    );
     return sides.length > 0 ? [[op, sides] as const] : [];
   }),
 );
 
 /**
- * Ports of the branches that a step chooses from: first the one that is taken where the flag holds, or where nothing fails. Ports of all parts
- * for a step that leaves some out.
+ * Ports of the branches that a step chooses from, in the order of their numbers. The first is taken where a flag holds, or where nothing
+ * fails. Ports of all parts for a step that leaves some out.
  */
-export const sidesOf = (step: AnyStep): readonly Side[] | undefined =>
-  SIDES.get(step.op) ?? (timesOfParts(step) ? (portsOf(step) as Side[]) : undefined);
+export function sidesOf(step: AnyStep): readonly Side[] | undefined {
+  const sides = SIDES.get(step.op);
+  if (sides) return sides.filter(side => Object.hasOwn(step.inputs, side));
+  return timesOfParts(step) ? (portsOf(step) as Side[]) : undefined;
+}
+
+/** Names of the arms that a step assigns rows to, by the numbers of its sides. */
+export const armsOf = (step: AnyStep): readonly string[] | undefined => factsOf(step.op).arms?.(step.params);
 
 /** Milliseconds of each part that a run may leave out, by port. Undefined if the step needs all that it reads. */
 export function timesOfParts(step: AnyStep): Readonly<Partial<Record<Side, number>>> | undefined {
@@ -140,7 +148,7 @@ export function partsOf(step: AnyStep): ReadonlyMap<string, string> | undefined 
   return names && new Map(portsOf(step).map(port => [port, names[port] ?? port]));
 }
 
-/** A flag of each row decides, at the port `input`. */
+/** A column decides for each row, at the port `input`. */
 export const choosesByCondition = (op: OpKind): boolean => SIDES.get(op)?.includes("input") === false;
 /** The first branch is taken unless it fails or is late. */
 export const choosesByOutcome = (op: OpKind): boolean => SIDES.get(op)?.includes("input") === true;

@@ -54,6 +54,8 @@ export {
   tagAsUserId,
 } from "../../operators/shared/author/tag-as.js";
 export { softmaxSampling } from "../../operators/softmax-sampling/author.js";
+export { split } from "../../operators/split/author.js";
+export type { Arms, SplitOptions } from "../../operators/split/author-types.js";
 export { targetEncoding } from "../../operators/target-encoding/author.js";
 export { topK } from "../../operators/top-k/author.js";
 export { type TransformWorkflowOptions, transformWorkflow } from "../../operators/transform-workflow/author.js";

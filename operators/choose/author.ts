@@ -6,10 +6,10 @@ import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
 import { printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import type { Bound } from "../shared/author/bound.js";
-import { describeRows, need, needOne, sameRows } from "../shared/author/columns.js";
-import { type Call, defineOp } from "../shared/author/define-op.js";
+import { describeRows, needOne, sameRows } from "../shared/author/columns.js";
+import { defineOp } from "../shared/author/define-op.js";
 import type { ColumnsOfNode } from "../shared/author/ordering.js";
+import { twins } from "../shared/author/twins.js";
 
 export interface Branches<T extends AnyNode = AnyNode> {
   /** For rows where the condition holds. */
@@ -34,6 +34,8 @@ interface ChooseRule<S extends string> extends Rule {
 export const choose = <T extends AnyNode>({ yes, no, ...options }: Branches<T>): Op<ChooseRule<ColumnsOfNode<T>>> =>
   new Op("choose", options, { yes, no });
 
+const WAY = "Give both branches columns of the same names and types, with `rename` or `[]`.";
+
 export const chooseOp = defineOp({
   kind: "choose",
   params: z.strictObject({}),
@@ -53,7 +55,7 @@ export const chooseOp = defineOp({
         "left",
       );
     const yes = call.dependency("yes");
-    const no = twins(call, yes);
+    const no = twins(call, yes, { port: "no", reader: "`no`" }, WAY);
     if (!no || !sameRows(call, yes, "`yes`") || !sameRows(call, no, "`no`")) return undefined;
     const [rows, otherRows] = [yes[0]!.column.rows, no[0]!.column.rows];
     const parent = call.parentRows(rows);
@@ -79,26 +81,3 @@ export const chooseOp = defineOp({
     };
   },
 });
-
-/** The columns of `no` in the order of `yes`; reports a missing one, and one of another type. */
-function twins(call: Call<unknown>, yes: readonly Bound[]): Bound[] | undefined {
-  const way = "Give both branches columns of the same names and types, with `rename` or `[]`.";
-  const found: Bound[] = [];
-  for (const { column } of yes) {
-    const twin = need(call, call.dependency("no"), column.name, "`no`", way, { dependency: "no" });
-    if (!twin) return undefined;
-    if (printType(twin.column) !== printType(column))
-      return call.fail(
-        messages.schemaDtypeMismatch({
-          reader: "`no`",
-          column: column.name,
-          wanted: printType(column),
-          seen: printType(twin.column),
-          way,
-        }),
-        { dependency: "no" },
-      );
-    found.push(twin);
-  }
-  return found;
-}

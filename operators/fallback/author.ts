@@ -5,11 +5,10 @@ import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { Lacking } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
-import { printType } from "../../contract/schema.js";
-import type { Bound } from "../shared/author/bound.js";
-import { describeRows, need, sameRows } from "../shared/author/columns.js";
+import { describeRows, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
 import type { ColumnsOfNode } from "../shared/author/ordering.js";
+import { twins } from "../shared/author/twins.js";
 
 interface FallbackRule<F extends string> extends Rule {
   readonly fault: string extends F ? never : Lacking<"the fallback", this["S"], F>;
@@ -35,27 +34,10 @@ export const fallbackOp = defineOp({
   params: OP_PARAMS.fallback,
   infer: call => {
     const { input } = call;
-    const other = call.dependency("fallback");
     const way = "Give it columns of the same names and types, with `rename` or `[]`.";
-    const twins: Bound[] = [];
-    for (const bound of input) {
-      const twin = need(call, other, bound.column.name, "The fallback", way, { dependency: "fallback" });
-      if (!twin) return undefined;
-      if (printType(twin.column) !== printType(bound.column))
-        return call.fail(
-          messages.schemaDtypeMismatch({
-            reader: "The fallback",
-            column: bound.column.name,
-            wanted: printType(bound.column),
-            seen: printType(twin.column),
-            way,
-          }),
-          { dependency: "fallback" },
-        );
-      twins.push(twin);
-    }
-    if (!sameRows(call, input, "`fallback`") || !sameRows(call, twins, "The fallback")) return undefined;
-    const [rows, otherRows] = [input[0]!.column.rows, twins[0]!.column.rows];
+    const others = twins(call, input, { port: "fallback", reader: "The fallback" }, way);
+    if (!others || !sameRows(call, input, "`fallback`") || !sameRows(call, others, "The fallback")) return undefined;
+    const [rows, otherRows] = [input[0]!.column.rows, others[0]!.column.rows];
     const parent = call.parentRows(rows);
     if (parent !== call.parentRows(otherRows) || (parent === undefined && rows !== otherRows))
       return call.fail(
@@ -68,7 +50,7 @@ export const fallbackOp = defineOp({
       );
     return {
       params: call.params,
-      inputs: { input, fallback: twins },
+      inputs: { input, fallback: others },
       outputs: input.map(({ column }) => ({ ...column, ...(parent !== undefined && { rows: call.id }) })),
       ...(parent !== undefined && { madeRows: { parent } }),
     };

@@ -46,6 +46,7 @@ import { recentOp } from "../recent/author.js";
 import { reduceDtypeSizeOp } from "../reduce-dtype-size/author.js";
 import { renameOp } from "../rename/author.js";
 import { softmaxSamplingOp } from "../softmax-sampling/author.js";
+import { splitOp } from "../split/author.js";
 import { targetEncodingOp } from "../target-encoding/author.js";
 import { topKOp } from "../top-k/author.js";
 import { transformWorkflowOp } from "../transform-workflow/author.js";
@@ -100,6 +101,7 @@ export const AUTHORS = {
   reduceDtypeSize: reduceDtypeSizeOp,
   rename: renameOp,
   softmaxSampling: softmaxSamplingOp,
+  split: splitOp,
   targetEncoding: targetEncodingOp,
   topK: topKOp,
   transformWorkflow: transformWorkflowOp,

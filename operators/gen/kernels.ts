@@ -41,6 +41,7 @@ import { recent } from "../recent/kernel.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/kernel.js";
 import { identity } from "../shared/kernel/identity.js";
 import { softmaxSampling } from "../softmax-sampling/kernel.js";
+import { split } from "../split/kernel.js";
 import { targetEncoding } from "../target-encoding/kernel.js";
 import { topK } from "../top-k/kernel.js";
 import { transformWorkflow } from "../transform-workflow/kernel.js";
@@ -95,6 +96,7 @@ export const KERNELS = {
   reduceDtypeSize,
   rename: identity,
   softmaxSampling,
+  split,
   targetEncoding,
   topK,
   transformWorkflow,

@@ -41,6 +41,7 @@ import { recent } from "../recent/onnx.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
 import { identity } from "../shared/onnx/identity.js";
 import { softmaxSampling } from "../softmax-sampling/onnx.js";
+import { split } from "../split/onnx.js";
 import { targetEncoding } from "../target-encoding/onnx.js";
 import { topK } from "../top-k/onnx.js";
 import { transformWorkflow } from "../transform-workflow/onnx.js";
@@ -95,6 +96,7 @@ export const LOWERINGS = {
   reduceDtypeSize,
   rename: identity,
   softmaxSampling,
+  split,
   targetEncoding,
   topK,
   transformWorkflow,

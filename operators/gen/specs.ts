@@ -46,6 +46,7 @@ import { recent } from "../recent/spec.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/spec.js";
 import { rename } from "../rename/spec.js";
 import { softmaxSampling } from "../softmax-sampling/spec.js";
+import { split } from "../split/spec.js";
 import { targetEncoding } from "../target-encoding/spec.js";
 import { topK } from "../top-k/spec.js";
 import { transformWorkflow } from "../transform-workflow/spec.js";
@@ -100,6 +101,7 @@ export const SPECS = {
   reduceDtypeSize,
   rename,
   softmaxSampling,
+  split,
   targetEncoding,
   topK,
   transformWorkflow,

@@ -20,6 +20,7 @@ import {
 } from "../shared/kernel/order-candidates.js";
 import { philoxRun } from "../shared/kernel/philox.js";
 import { propensities } from "../shared/kernel/plackett-luce.js";
+import { hashText } from "../shared/kernel/text-hash.js";
 import { gumbelRace } from "./kernel-gumbel-race.js";
 
 export const softmaxSampling: Kernel<"softmaxSampling"> = {
@@ -80,10 +81,4 @@ function hashRun(ids: Values, start: number, end: number): number {
 function addWord(hash: number, word: number): number {
   const mixed = Math.imul(hash ^ word, 0x01000193);
   return mixed ^ (mixed >>> 15);
-}
-
-function hashText(text: string): number {
-  let hash = BASIS;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash;
 }

@@ -21,6 +21,7 @@ import {
   rename,
   softmaxSampling,
   source,
+  split,
   topK,
   unrollFeatures,
 } from "merlon";
@@ -200,6 +201,29 @@ describe("a wrong operand has a sentence for a type", () => {
       $chain(price, normalize()),
       // @ts-expect-error both sides of + provide \"price\": drop or rename one
       price,
+    );
+  });
+
+  test("an arm without a column that another arm has", () => {
+    const candidates = $chain($pick(events, "seen"), explode());
+    const renamed = $chain(candidates, rename({ name: "item" }));
+    expect(
+      columnsOf($chain($pick(events, "user_id"), split({ a: candidates, b: candidates }))),
+    ).type.toBe<"int64 candidate_ids">();
+    split({
+      // @ts-expect-error arm \"a\" lacks \"int64 item\", which another arm has
+      a: candidates,
+      // @ts-expect-error arm \"b\" lacks \"int64 candidate_ids\", which another arm has
+      b: renamed,
+    });
+    split(
+      { a: candidates, b: candidates },
+      {
+        weights: {
+          // @ts-expect-error Object literal may only specify known properties
+          c: 0.5,
+        },
+      },
     );
   });
 });

@@ -49,10 +49,13 @@ test("what passes its columns on reads one port and makes a column of each", () 
   }
 });
 
-test("a choice is between two branches", () => {
-  const choices = OP_KINDS.filter(op => choosesByCondition(op) || choosesByOutcome(op));
-  expect(choices).toEqual(["choose", "fallback"]);
-  for (const op of choices) expect(sidesOf({ op, params: {} } as AnyStep)).toHaveLength(2);
+test("a choice is between the branches that a step has", () => {
+  const [byColumn, byOutcome] = [OP_KINDS.filter(choosesByCondition), OP_KINDS.filter(choosesByOutcome)];
+  expect([byColumn, byOutcome]).toEqual([["choose", "split"], ["fallback"]]);
+  const inputs = { input: [], yes: [], no: [], fallback: [], arm1: [], arm2: [] };
+  for (const op of [...byColumn, ...byOutcome])
+    expect(sidesOf({ op, params: {}, inputs } as unknown as AnyStep), op).toHaveLength(2);
+  expect(sidesOf({ op: "split", params: {}, inputs: { ...inputs, arm3: [] } } as unknown as AnyStep)).toHaveLength(3);
 });
 
 test("what only describes columns keeps rows and takes them one by one", () => {

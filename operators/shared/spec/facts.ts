@@ -104,6 +104,8 @@ export interface Facts<P> {
   readonly partNames?: (params: P) => Readonly<Record<string, string>>;
   /** Parts that a run leaves out if they fail or are late, by port: milliseconds from the start of the run. */
   readonly partTimes?: (params: P) => Readonly<Record<string, number>>;
+  /** For an operator that assigns rows to arms: their names, by port. */
+  readonly arms?: (params: P) => readonly string[];
   /** For an operator that chooses between branches by their outcome: milliseconds for the first, from the start of the run. */
   readonly within?: (params: P) => number | undefined;
 }

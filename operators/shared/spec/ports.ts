@@ -7,7 +7,7 @@
  * `one` is exactly one. `many`: one or more. `any`: none or more. `branch`: one or more, of which a run may skip all. `part`: one or more
  * of a source, which a run may leave out if it fails or is late. With `?` the port may be absent.
  */
-export type Port = "one" | "one?" | "many" | "many?" | "any" | "branch" | "part" | "part?";
+export type Port = "one" | "one?" | "many" | "many?" | "any" | "branch" | "branch?" | "part" | "part?";
 
 export type Ports = Readonly<Record<string, Port>> & { readonly input: Port };
 
@@ -24,17 +24,23 @@ type ByPortBut<P extends Ports, Kind extends string, C> = {
 } & { readonly [N in Absent<P, Kind>]?: AtPort<P[N], C> };
 
 /** The columns at a step's ports. */
-export type ByPort<P extends Ports, C> = ByPortBut<P, "one?" | "many?" | "part?", C>;
+export type ByPort<P extends Ports, C> = ByPortBut<P, "one?" | "many?" | "branch?" | "part?", C>;
 
 /** The same in a run, which computes one branch of several, and may leave parts out. */
-export type ByPortInRun<P extends Ports, C> = ByPortBut<P, "one?" | "many?" | "branch" | "part" | "part?", C>;
+export type ByPortInRun<P extends Ports, C> = ByPortBut<
+  P,
+  "one?" | "many?" | "branch" | "branch?" | "part" | "part?",
+  C
+>;
 
 /** The inputs of an author's half by port: the graph does not show the number of columns of a selection. */
 export type ByPortOfAuthor<P extends Ports, C> = {
-  readonly [N in Exclude<keyof P, Absent<P, "one?" | "many?" | "part?">>]: P[N] extends "one"
+  readonly [N in Exclude<keyof P, Absent<P, "one?" | "many?" | "branch?" | "part?">>]: P[N] extends "one"
     ? readonly [C]
     : readonly C[];
-} & { readonly [N in Absent<P, "one?" | "many?" | "part?">]?: P[N] extends "one?" ? readonly [C] : readonly C[] };
+} & {
+  readonly [N in Absent<P, "one?" | "many?" | "branch?" | "part?">]?: P[N] extends "one?" ? readonly [C] : readonly C[];
+};
 
 const WORDS = {
   one: "one column",

@@ -9,7 +9,6 @@ import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { choosesByCondition, choosesByOutcome, factsOf, scoresOf, sidesOf } from "../../../contract/step-facts.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
-import { flags } from "../../base/columns/flags.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { guards } from "../schedule/branches.js";
@@ -49,7 +48,7 @@ const MOST_CANDIDATES = 100_000;
 /** @throws RuntimeFault where there are more candidates than anybody reads about */
 export function explainCandidates(
   plan: Plan,
-  result: Pick<PlanResult, "columnOf" | "fallbacks" | "each"> & Partial<Pick<PlanResult, "leftOut">>,
+  result: Pick<PlanResult, "columnOf" | "fallbacks" | "each"> & Partial<Pick<PlanResult, "leftOut" | "sides">>,
 ): readonly (readonly CandidateStory[])[] {
   const { columnOf, each } = result;
   const chosen: Outcomes = { fallbacks: result.fallbacks, leftOut: result.leftOut ?? new Map() };
@@ -66,7 +65,7 @@ export function explainCandidates(
     while (stories.length <= row) stories.push(new Map());
     return stories[row]!;
   };
-  const takes = sidesTaken(plan, columnOf, chosen);
+  const takes = sidesTaken(plan, chosen, result.sides ?? new Map());
   for (const [at, step] of plan.steps.entries()) {
     const made = ids.get(step.id);
     const own = (row: number): boolean => takes(at, row);
@@ -124,24 +123,20 @@ const answered = ({ id, name, droppedBy, ...story }: Story): CandidateStory => (
  */
 function sidesTaken(
   plan: Plan,
-  columnOf: PlanResult["columnOf"],
   { fallbacks, leftOut }: Outcomes,
+  taken: PlanResult["sides"],
 ): (step: number, row: number) => boolean {
   const guard = guards(plan);
-  const taken = plan.steps.map(step => {
-    const [ref] = choosesByCondition(step.op) ? step.inputs.input : [];
-    const condition = ref && columnOf(ref.step, ref.column);
-    return condition && !condition.rows.parent ? flags(condition) : undefined;
-  });
   return function isTaken(step, row): boolean {
     const above = guard[step];
     if (!above) return true;
     const choice = plan.steps[above.choice]!;
-    const isFirst = above.side === sidesOf(choice)![0];
-    if (choosesByOutcome(choice.op)) return fallbacks.has(choice.id) !== isFirst && isTaken(above.choice, row);
+    const number = sidesOf(choice)!.indexOf(above.side);
+    if (choosesByOutcome(choice.op)) return fallbacks.has(choice.id) !== (number === 0) && isTaken(above.choice, row);
     if (factsOf(choice.op).gathers) return !leftOut.get(choice.id)?.has(above.side) && isTaken(above.choice, row);
-    const flag = taken[above.choice]?.[row];
-    return (flag === undefined || flag === (isFirst ? 1 : 0)) && isTaken(above.choice, row);
+    const isPerRow = (readRows(choice, plan, "input") ?? REQUEST_ROWS) === REQUEST_ROWS;
+    const own = isPerRow ? taken.get(choice.id)?.[row] : undefined;
+    return (own === undefined || own === number) && isTaken(above.choice, row);
   };
 }
 

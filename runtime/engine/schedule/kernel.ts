@@ -148,14 +148,30 @@ export interface PartCounters {
   unscored: number;
 }
 
+/** The work of one arm of a split, since the plan was loaded. */
+export interface ArmCounters {
+  readonly name: string;
+  /** Rows that it answered. */
+  rows: number;
+  /** Faults of stages that it alone needs. */
+  failures: number;
+}
+
 /** @typeParam I its ports. Code that runs steps of any operator types them as `Inputs`: the plan was checked when it was parsed. */
 export interface PreparedKernel<I = Inputs> {
   /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
   run(inputs: I, context: RunContext): readonly Column[] | Promise<readonly Column[]>;
+  /**
+   * For a step that chooses by a column: the column at the port `input` → the number of each row's branch (see `sidesOf`). Without it every
+   * branch is run.
+   */
+  sides?(condition: Column, context: RunContext): ArrayLike<number>;
   /** True if rows depend on each other, so that requests cannot be batched. */
   readonly mixesRows?: boolean;
   /** Counters of its sources, in the order of their ports. */
   readonly parts?: readonly PartCounters[];
+  /** Counters of its arms, in the order of their ports. */
+  readonly arms?: readonly ArmCounters[];
   close?(): void | Promise<void>;
 }
 

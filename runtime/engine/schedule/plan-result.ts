@@ -19,6 +19,8 @@ export interface PlanResult {
   readonly fallbacks: ReadonlyMap<string, string>;
   /** Why sources of a merge were left out, by step id and port. */
   readonly leftOut: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** The number of the branch that each row of a choice by a column took (see `sidesOf`), by step id. */
+  readonly sides: ReadonlyMap<string, ArrayLike<number>>;
   /** Stages that ran, in the order of the plan; those that a side lost with made no rows. */
   readonly runs: readonly StageRun[];
   /** The runs of its rows, if they ran one by one. */

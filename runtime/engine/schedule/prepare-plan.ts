@@ -48,6 +48,7 @@ export async function preparePlanWith(
       const kernel = await prepareStep(step, prepare, middleware);
       if (kernel.mixesRows) apart = false;
       if (kernel.parts) counters[i]!.parts = kernel.parts.map(part => Object.assign(part, { leftOut: 0 }));
+      if (kernel.arms) counters[i]!.arms = kernel.arms;
       kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, counters[i]!) : kernel);
     }
   } catch (error) {
@@ -245,6 +246,10 @@ class Run implements PlanResult {
 
   get leftOut(): PlanResult["leftOut"] {
     return this.#notes.leftOut ?? NOTHING;
+  }
+
+  get sides(): PlanResult["sides"] {
+    return this.#notes.sides ?? NOTHING;
   }
 
   /** Whether a fallback was taken for a fault that may be one row's own. */

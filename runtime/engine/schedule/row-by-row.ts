@@ -78,6 +78,7 @@ function joined(
         reasons(runs.map(run => run.leftOut.get(id) ?? new Map())),
       ]),
     ),
+    sides: sidesOfAll(runs),
     runs: plan.steps.flatMap(({ id }) => joinStage(runs.flatMap(run => run.runs.filter(({ step }) => step.id === id)))),
   };
 }
@@ -160,6 +161,12 @@ function joinStage(parts: readonly StageRun[]): StageRun[] {
       rowsOut: sum(({ rowsOut }) => rowsOut),
     },
   ];
+}
+
+/** Choices that every row reached: candidates of candidates may choose too. */
+function sidesOfAll(runs: readonly PlanResult[]): PlanResult["sides"] {
+  const reached = [...(runs[0]?.sides.keys() ?? [])].filter(id => runs.every(({ sides }) => sides.has(id)));
+  return new Map(reached.map(id => [id, runs.flatMap(({ sides }) => Array.from(sides.get(id)!))]));
 }
 
 /** Each run has one row of the request. */

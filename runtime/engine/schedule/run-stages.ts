@@ -4,8 +4,7 @@
  */
 
 import type { AnyStep } from "../../../contract/plan.js";
-import type { Side } from "../../../contract/step-facts.js";
-import { flags } from "../../base/columns/flags.js";
+import { type Side, sidesOf } from "../../../contract/step-facts.js";
 import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
@@ -29,6 +28,8 @@ export interface RunNotes {
   fallbacks?: Map<string, string>;
   /** Why a source was left out, by its step's id and its port. */
   leftOut?: Map<string, Map<string, string>>;
+  /** The number of the branch that each row took, by the id of the step that chose. */
+  sides?: Map<string, ArrayLike<number>>;
   /** A fallback was taken, or a source left out, for a fault that may be one row's own. */
   rowFault?: true;
 }
@@ -186,11 +187,30 @@ class FreedRun {
       fail: fault => this.#fail(fault),
       leaveLost: () => this.#leaveLost(),
       drain: () => this.#drain(),
-      taken: at => takenSides(this.#stages[at]!, this.#columns),
+      taken: at => this.#take(at),
       tookFault: fault => {
         if (isOfRow(fault)) notes.rowFault = true;
       },
     });
+  }
+
+  /** Sides of a choice by condition that some row takes; without rows the last. */
+  #take(at: number): readonly Side[] {
+    const { step, kernel, ports } = this.#stages[at]!;
+    const sides = sidesOf(step)!;
+    if (!kernel.sides) return sides;
+    const [slot] = ports.find(([port]) => port === "input")![1];
+    try {
+      const taken = kernel.sides(this.#columns[slot!]!, this.#context);
+      this.#notes.sides ??= new Map();
+      this.#notes.sides.set(step.id, taken);
+      if (taken.length === 0) return sides.slice(-1);
+      const numbers = new Set(Array.from(taken));
+      return sides.filter((_, number) => numbers.has(number));
+    } catch (error) {
+      this.#failStage(at, error);
+      return [];
+    }
   }
 
   #runReady(): Promise<void> | undefined {
@@ -256,9 +276,19 @@ class FreedRun {
 
   #failStage(i: number, error: unknown): void {
     const stage = this.#stages[i]!;
-    if (!this.#ended) stage.counters.failures++;
+    if (!this.#ended) {
+      stage.counters.failures++;
+      this.#countInArms(stage);
+    }
     const named = nameFault(stage.step, error, "internal error");
     if (!this.#sides?.takeFault(i, named)) this.#fail(named);
+  }
+
+  #countInArms({ guard }: Stage): void {
+    for (let above = guard; above; above = this.#stages[above.choice]!.guard) {
+      const { step, counters } = this.#stages[above.choice]!;
+      if (counters.arms) counters.arms[sidesOf(step)!.indexOf(above.side)]!.failures++;
+    }
   }
 
   #fail(fault: RuntimeFault): void {
@@ -276,13 +306,6 @@ class FreedRun {
     for (let i = 0; i < this.#stages.length; i++)
       if (!Number.isNaN(began[i]) && Number.isNaN(ended[i]) && this.#sides?.isLost(i)) ended[i] = now;
   }
-}
-
-/** Sides of a choice by condition that some row takes; without rows the second. */
-function takenSides({ ports }: Stage, columns: readonly (Column | undefined)[]): Side[] {
-  const holds = flags(columns[ports.find(([port]) => port === "input")![1][0]!]!);
-  const yes: readonly Side[] = holds.includes(1) ? ["yes"] : [];
-  return holds.includes(0) || holds.length === 0 ? [...yes, "no"] : [...yes];
 }
 
 /** @param only the ports that a choice gets */

@@ -1,6 +1,6 @@
 /** Counters of a loaded plan's stages: runs, time, rows; behind the metrics and the statistics over HTTP. */
 import type { AnyStep } from "../../../contract/plan.js";
-import type { PartCounters } from "./kernel.js";
+import type { ArmCounters, PartCounters } from "./kernel.js";
 
 /** Upper bounds of the duration buckets, in seconds; the last bucket is for all above. */
 export const STAGE_SECONDS: readonly number[] = [0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1];
@@ -24,6 +24,8 @@ export interface StageCounters {
   cacheMisses: number;
   /** A merge's sources, in order. */
   parts?: readonly GatheredPart[];
+  /** A split's arms, in order. */
+  arms?: readonly ArmCounters[];
 }
 
 export interface GatheredPart extends PartCounters {

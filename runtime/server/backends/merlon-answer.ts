@@ -1,6 +1,6 @@
 /** Requests of a served plan → their answers, with the reports of the run that they request. */
-import type { Plan } from "../../../contract/plan.js";
-import { partsOf } from "../../../contract/step-facts.js";
+import type { AnyStep, Plan } from "../../../contract/plan.js";
+import { armsOf, partsOf } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { Parameter, Tensor } from "../../base/tensor.js";
@@ -30,6 +30,8 @@ export interface Served {
   readonly asked: readonly string[];
   /** The same, as a lease takes them. */
   readonly dependencies: readonly ModelRef[];
+  /** Steps that assign the request's rows to arms. */
+  readonly splits: readonly AnyStep[];
 }
 
 /** The context of one run: filled in, and not spread, since there is one for each request. */
@@ -72,9 +74,11 @@ async function answerTogether(
     let from = 0;
     return requests.map(({ batch, requestedOutputs, signal }) => {
       const own = columnsOfRows(result.columns, rows!, from, from + batch);
+      const arms = armParameters(served.splits, result, from, from + batch);
       from += batch;
       if (signal?.aborted) return new RuntimeFault("CANCELLED", "the request was cancelled");
-      return { outputs: outputsOf(form, own.columns, own.request, requestedOutputs) };
+      const outputs = outputsOf(form, own.columns, own.request, requestedOutputs);
+      return arms.length > 0 ? { outputs, parameters: new Map(arms) } : { outputs };
     });
   } catch (error) {
     if (mayBeOnes(error)) return Promise.all(requests.map((request, i) => answer(served, request, seeds[i])));
@@ -144,7 +148,7 @@ export function answer(served: Served, request: BackendRequest, drawn?: bigint):
 
 /** @throws RuntimeFault */
 function responseOf(
-  { executable, form }: Served,
+  { executable, form, splits }: Served,
   { parameters, requestedOutputs, trace }: BackendRequest,
   rows: Rows | undefined,
   result: PlanResult,
@@ -152,9 +156,10 @@ function responseOf(
   const { plan } = executable;
   if (trace) noteRun(trace, plan, result);
   const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
-  if (parameters.size === 0) return { outputs };
+  if (parameters.size === 0 && splits.length === 0) return { outputs };
   const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
-  const told = new Map([
+  const told = new Map<string, Parameter>([
+    ...armParameters(splits, result),
     ...(timings ? timingParameters(plan, result) : []),
     ...(explain ? [...explainParameters(plan, result), ...searchParameters(plan, result)] : []),
     ...(timings || explain ? [...fallbackParameters(plan, result), ...leftOutParameters(plan, result)] : []),
@@ -247,6 +252,22 @@ const leftOutParameters = (plan: Plan, { leftOut }: PlanResult): ReadonlyMap<str
       return [[`left_out.${step.label}`, all.join("; ")] as const];
     }),
   );
+
+/** The arm of each row, under `arm` or, of several splits, `arm.LABEL`: a name for one row, else a JSON list. */
+const armParameters = (
+  splits: readonly AnyStep[],
+  { sides }: PlanResult,
+  from = 0,
+  end?: number,
+): (readonly [string, Parameter])[] =>
+  splits.flatMap(step => {
+    const taken = sides.get(step.id);
+    if (!taken) return [];
+    const names = armsOf(step)!;
+    const arms = Array.from(taken, side => names[side]!).slice(from, end);
+    const value = arms.length === 1 ? arms[0]! : JSON.stringify(arms);
+    return [[splits.length === 1 ? "arm" : `arm.${step.label}`, value] as const];
+  });
 
 const timingParameters = (plan: Plan, { timings, parts }: PlanResult): ReadonlyMap<string, Parameter> =>
   new Map(

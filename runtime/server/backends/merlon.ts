@@ -9,6 +9,7 @@ import { joinInside, pathInside, resolveInside } from "../../../contract/files/p
 import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
 import { type FittedPlan, type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
+import { armsOf } from "../../../contract/step-facts.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -37,7 +38,8 @@ export const merlonBackend: Backend = {
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     const asked = modelsOf(plan);
     const dependencies = asked.map(name => ({ model: name, version: -1 }));
-    const served: Served = { executable, form, context, asked, dependencies };
+    const splits = plan.stage ? [] : plan.steps.filter(armsOf);
+    const served: Served = { executable, form, context, asked, dependencies, splits };
     // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {

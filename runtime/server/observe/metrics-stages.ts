@@ -47,6 +47,16 @@ const COUNTERS: readonly Counter[] = [
     series: ({ parts = [] }) => parts.map(({ name, leftOut }) => [{ source: name }, leftOut] as const),
   },
   {
+    name: "merlon_stage_arm_rows_total",
+    help: "Rows that an arm of a split answered",
+    series: ({ arms = [] }) => arms.map(({ name, rows }) => [{ arm: name }, rows] as const),
+  },
+  {
+    name: "merlon_stage_arm_failures_total",
+    help: "Faults of stages that an arm of a split alone needs",
+    series: ({ arms = [] }) => arms.map(({ name, failures }) => [{ arm: name }, failures] as const),
+  },
+  {
     name: "merlon_stage_cache_rows_total",
     help: "Rows that a cached stage found, and those it computed",
     series: counters =>

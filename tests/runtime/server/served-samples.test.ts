@@ -294,3 +294,44 @@ test("a source that fails for a user is left out for that user, and the response
   ).toBe(true);
   expect(stories[1]!.some(({ from, also }) => from.startsWith("factors") || also?.length)).toBe(false);
 });
+
+test("a split answers each user's arm, names it, and takes the arm that a request names", async () => {
+  const ask = await served("ensemble-arms", "arms", "executor");
+  const users = Array.from({ length: 40 }, (_, i) => i);
+  const request = (ids: readonly number[]) => [
+    { name: "user_id", shape: [ids.length], datatype: "INT64", data: [...ids] },
+    { name: "query", shape: [ids.length, 4], datatype: "FP32", data: ids.flatMap(() => [1, 0, 0, 0]) },
+    { name: "popular_ids__values", shape: [ids.length], datatype: "INT64", data: ids.map(() => 999) },
+    {
+      name: "popular_ids__offsets",
+      shape: [ids.length + 1],
+      datatype: "INT32",
+      data: [0, ...ids.map((_, i) => i + 1)],
+    },
+  ];
+  let told: Readonly<Record<string, unknown>> = {};
+  /** The candidates of each user. */
+  const call = async (ids: readonly number[], parameters = {}) => {
+    const answer = await ask(request(ids), parameters, seen => {
+      told = seen;
+    });
+    const { data: offsets } = answer.candidate_ids__offsets!;
+    return ids.map((_, i) => answer.candidate_ids__values!.data.slice(offsets[i], offsets[i + 1]));
+  };
+  const batch = await call(users);
+  const arms = JSON.parse(told.arm as string) as string[];
+  expect(new Set(arms)).toEqual(new Set(["control", "treatment"]));
+  for (const user of users) {
+    expect(batch[user], `user ${user}`).toHaveLength(arms[user] === "treatment" ? 20 : 1);
+    // Alone, a user has the same arm, and its name without a list.
+    expect(await call([user])).toEqual([batch[user]]);
+    expect(told).toEqual({ arm: arms[user] });
+  }
+  for (const arm of ["control", "treatment"]) {
+    const [found] = await call([0], { arm });
+    expect([found!.length, told]).toEqual([arm === "treatment" ? 20 : 1, { arm }]);
+  }
+  await expect(call([0], { arm: "ranking" })).rejects.toThrow(
+    "step `found.split` (split): parameter 'arm' is \"ranking\"; the arms are 'control', 'treatment'",
+  );
+});

@@ -24,7 +24,7 @@ const merged = nearest >> mergeCandidates(factors, inTurn, similar, {
   floors: { lists: 2 },
   topk: 22,
   keepSource: true,
-  within: { factors: 20 },
+  within: { factors: 2000 },
 });
 
 export default ensemble("sources", merged[["candidate_ids", "source", "scores", "factors_rank"]]);

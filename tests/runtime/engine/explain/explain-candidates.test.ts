@@ -41,8 +41,9 @@ const orders = (name: string, from: string, relevance: string) =>
 const planOf = (...steps: readonly AnyStep[]): Plan => ({ ...({} as Plan), steps, outputs: [] });
 
 type Columns = Readonly<Record<string, Column>>;
-const explain = (plan: Plan, columns: Columns, fallbacks: readonly string[] = []) =>
+const explain = (plan: Plan, columns: Columns, fallbacks: readonly string[] = [], one?: readonly number[]) =>
   explainCandidates(plan, {
+    ...(one && { sides: new Map([["one", one]]) }),
     columnOf: (step, name) => columns[`${step}.${name}`],
     fallbacks: new Map(fallbacks.map(step => [step, "late"])),
   });
@@ -229,7 +230,7 @@ describe("several sources", () => {
       "b.id": ids([[3], [4, 5]], users),
       "one.id": ids([[1], [4, 5]], users),
     };
-    expect(explain(chosen, columns)).toEqual([
+    expect(explain(chosen, columns, [], [0, 1])).toEqual([
       [
         { id: 1, from: "a", rank: 1, scores: {} },
         { id: 2, from: "a", rank: 2, scores: {}, droppedBy: "one" },
@@ -241,7 +242,7 @@ describe("several sources", () => {
     ]);
     // A side that no row took did not run.
     const { "b.id": _, ...onlyYes } = { ...columns, "request.flag": scalars("bool", [true, true], users) };
-    expect(explain(chosen, { ...onlyYes, "one.id": ids([[1], [1]], users) })).toEqual([
+    expect(explain(chosen, { ...onlyYes, "one.id": ids([[1], [1]], users) }, [], [0, 0])).toEqual([
       [
         { id: 1, from: "a", rank: 1, scores: {} },
         { id: 2, from: "a", rank: 2, scores: {}, droppedBy: "one" },

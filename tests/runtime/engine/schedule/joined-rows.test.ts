@@ -61,6 +61,7 @@ function runOf(
     parts: new Map([["p", row]]),
     searches: new Map(),
     leftOut: new Map(),
+    sides: new Map(),
     fallbacks: new Map(given.reason === undefined ? [] : [["f", given.reason]]),
     runs: [times(one, 0), ...(given.ids.length > 0 ? [times(made, 1)] : [])],
     columnOf: (_, name) => columns[name],

@@ -32,6 +32,7 @@ import {
   queryFeast,
   rename,
   source,
+  split,
   transformWorkflow,
   unrollFeatures,
 } from "#compiler/dsl/index.js";
@@ -57,6 +58,7 @@ const RETRIEVALS = [
   "recent",
   "fallback",
   "choose",
+  "split",
   "merge",
 ] as const;
 
@@ -153,6 +155,15 @@ function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, dep
       break;
     case "merge":
       if (depth < 2) return merged(of, request, depth, without);
+      break;
+    case "split":
+      if (depth < 2) {
+        const arms = {
+          first: candidates(of, of.first, request, depth + 1),
+          second: candidates(of, of.second, request, depth + 1),
+        };
+        return request.pick("user_id").pipe(split(arms));
+      }
       break;
     case "choose":
       if (depth < 2) {

@@ -1,0 +1,148 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { column } from "#contract/schema.js";
+import { assignArms } from "#operators/split/kernel-assign.js";
+import { rootRows } from "#runtime/base/columns/table.js";
+import { candidates, context, grouped, plain, prepare, scalars } from "../../tests/operators/step.js";
+
+const KEYS = 20_000;
+const users = scalars(
+  "int64",
+  Array.from({ length: KEYS }, (_, i) => i),
+);
+const arms = (weights: Readonly<Record<string, number>>) =>
+  Object.entries(weights).map(([name, weight]) => ({ name, weight }));
+const counts = (assigned: Int32Array, of: number) =>
+  Array.from({ length: of }, (_, arm) => assigned.filter(one => one === arm).length);
+
+describe("assignment", () => {
+  test.each([
+    { control: 0.5, treatment: 0.5 },
+    { control: 0.9, treatment: 0.1 },
+    { a: 0.2, b: 0.3, c: 0.5 },
+    { a: 0.01, b: 0.33, c: 0.33, d: 0.33 },
+  ])("each arm has its share of the keys: %j", weights => {
+    const shares = Object.values(weights);
+    const seen = counts(assignArms(users, arms(weights as never), "salt"), shares.length);
+    // 99.99 % of a normal distribution.
+    for (const [arm, share] of shares.entries())
+      expect(Math.abs(seen[arm]! / KEYS - share)).toBeLessThan(4 * Math.sqrt((share * (1 - share)) / KEYS));
+  });
+  test("a weight that grows only brings keys to its arm", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0.01, max: 1, noNaN: true }), { minLength: 2, maxLength: 8 }),
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        fc.nat(),
+        (weights, more, which) => {
+          const grown = which % weights.length;
+          const all = weights.map((weight, i) => ({ name: `arm${i}`, weight }));
+          const some = { ...users, values: (users.values as BigInt64Array).slice(0, 300), rows: rootRows(300) };
+          const before = assignArms(some, all, "s");
+          const after = assignArms(
+            some,
+            all.map((arm, i) => (i === grown ? { ...arm, weight: arm.weight + more } : arm)),
+            "s",
+          );
+          for (const [i, arm] of after.entries()) if (arm !== before[i]) expect(arm).toBe(grown);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+  test("a new arm takes keys from the others, and moves none between them", () => {
+    const before = assignArms(users, arms({ a: 0.5, b: 0.5 }), "s");
+    const after = assignArms(users, arms({ a: 0.4, b: 0.4, c: 0.2 }), "s");
+    const moved = [...after.entries()].filter(([i, arm]) => arm !== before[i]);
+    expect(moved.length).toBeGreaterThan(KEYS / 10);
+    expect(new Set(moved.map(([, arm]) => arm))).toEqual(new Set([2]));
+  });
+  test("another salt is independent of this one", () => {
+    const [one, other] = [
+      assignArms(users, arms({ a: 0.5, b: 0.5 }), "x"),
+      assignArms(users, arms({ a: 0.5, b: 0.5 }), "y"),
+    ];
+    const both = one.filter((arm, i) => arm === other[i]).length;
+    expect(Math.abs(both / KEYS - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / KEYS));
+  });
+  test("a weight of 0 takes no key, and text keys and nulls have an arm", () => {
+    expect(counts(assignArms(users, arms({ off: 0, on: 1 }), "s"), 2)).toEqual([0, KEYS]);
+    const texts = scalars("string", ["anna", "bert", "anna", "", "bert"]);
+    const of = assignArms(texts, arms({ a: 0.5, b: 0.5 }), "s");
+    expect([of[0], of[1]]).toEqual([of[2], of[4]]);
+    const nulls = assignArms(scalars("int64", [null, 7, null]), arms({ a: 0.5, b: 0.5 }), "s");
+    expect(nulls[0]).toBe(nulls[2]);
+  });
+});
+
+const step = {
+  id: "ab",
+  params: { arms: arms({ control: 0.5, treatment: 0.5 }), salt: "s" },
+  inputs: { input: ["user_id"], arm1: ["a"], arm2: ["b"] },
+  outputs: [column("item", "int64", { rows: "ab" })],
+};
+
+describe("the columns of a row's arm", () => {
+  const rows = rootRows(200);
+  const keys = scalars(
+    "int64",
+    Array.from({ length: 200 }, (_, i) => i),
+    rows,
+  );
+  const a = candidates(
+    "int64",
+    Array.from({ length: 200 }, (_, i) => [i, 1]),
+    rows,
+  );
+  const b = candidates(
+    "int64",
+    Array.from({ length: 200 }, (_, i) => (i % 2 ? [] : [-i])),
+    rows,
+  );
+  test("are candidates of either, counted, and the same alone as in a batch", async () => {
+    const kernel = await prepare("split", step);
+    const assigned = assignArms(keys, step.params.arms, "s");
+    const [made] = await kernel.run({ input: [keys], arm1: [a], arm2: [b] }, context());
+    const expected = [...assigned].map((arm, i) => (arm === 0 ? [BigInt(i), 1n] : i % 2 ? [] : [BigInt(-i)]));
+    expect(grouped(made!)).toEqual(expected);
+    const [control, treatment] = counts(assigned, 2);
+    expect(kernel.arms).toEqual([
+      { name: "control", rows: control, failures: 0 },
+      { name: "treatment", rows: treatment, failures: 0 },
+    ]);
+  });
+  test("are columns of the rows", async () => {
+    const kernel = await prepare("split", { ...step, outputs: [column("score", "float32")] });
+    const ones = scalars(
+      "float32",
+      Array.from({ length: 200 }, () => 1),
+      rows,
+    );
+    const twos = { ...ones, values: new Float32Array(200).fill(2) };
+    const [made] = await kernel.run({ input: [keys], arm1: [ones], arm2: [twos] }, context());
+    expect(plain(made!)).toEqual([...assignArms(keys, step.params.arms, "s")].map(arm => arm + 1));
+  });
+  test("a request names the arm of all its rows, and an arm that is not there is refused", async () => {
+    const kernel = await prepare("split", step);
+    const given = (parameters: Record<string, unknown>) => context(1n, new Map(Object.entries(parameters)) as never);
+    for (const name of ["arm", "arm.ab"]) {
+      expect([...(kernel.sides!(keys, given({ [name]: "treatment" })) as Int32Array)]).toEqual(new Array(200).fill(1));
+      for (const wrong of ["treatmint", "", 1n, true])
+        expect(() => kernel.sides!(keys, given({ [name]: wrong }))).toThrow(
+          `parameter '${name}' is ${typeof wrong === "string" ? JSON.stringify(wrong) : wrong}; the arms are 'control', 'treatment'`,
+        );
+    }
+    // The step's own name precedes.
+    expect((kernel.sides!(keys, given({ arm: "control", "arm.ab": "treatment" })) as Int32Array)[0]).toBe(1);
+    expect(() => kernel.sides!(keys, given({ arm: "x".repeat(10_000) }))).toThrow(/^.{1,200}$/);
+  });
+  test("no rows have no arms", async () => {
+    const none = rootRows(0);
+    const kernel = await prepare("split", step);
+    const [made] = await kernel.run(
+      { input: [scalars("int64", [], none)], arm2: [candidates("int64", [], none)] },
+      context(),
+    );
+    expect(grouped(made!)).toEqual([]);
+  });
+});
