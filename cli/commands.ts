@@ -14,6 +14,7 @@ import { embeddingCommand } from "./embedding.js";
 import { evaluateCommand } from "./evaluate.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
+import { feedbackCommand } from "./feedback.js";
 import { fitCommand } from "./fit.js";
 import { importCommand } from "./import.js";
 import { indexCommand } from "./index-build.js";
@@ -47,6 +48,7 @@ export const commands = (): readonly Command[] => [
   candidatesCommand(),
   vectorsCommand(),
   feastCommand(),
+  feedbackCommand(),
   serveCommand(),
   recordCommand(),
   diffCommand(),

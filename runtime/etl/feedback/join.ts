@@ -1,0 +1,101 @@
+/** An exposure log and the events that followed → rows for training and evaluation, by DuckDB, in limited memory. */
+import { resolve } from "node:path";
+import { openDatabase } from "../database.js";
+import { countEvents, credit } from "./credit.js";
+import { MOST_REWARD } from "./event-columns.js";
+import { checkExposures, needKept, openExposures } from "./exposure-log.js";
+import { fault } from "./find-row.js";
+import type { EventCounts, JoinOptions, JoinReport } from "./options.js";
+import { openEvents, readEvents } from "./read-events.js";
+import { countExposures, readExposures } from "./read-exposures.js";
+import { isFile, refuseJoinedNames, writeJoined } from "./write-joined.js";
+
+/** Seconds: ten years. */
+const LONGEST_WINDOW = 3650 * 86_400;
+
+/**
+ * Joins events with exposures.
+ *
+ * An event with a request id counts for its item in that request; without one, for its item among the exposures of its user. It counts if it
+ * is at most `window` later than the exposure and at most `clockSkew` earlier. The rows are the exposures' columns with `label` (0 or 1), `reward`,
+ * `event_time` (the first event's) and, with `negatives`, `weight`, ordered by request, row, position and item.
+ *
+ * @param exposures files, folders or globs of the log (Parquet)
+ * @param events files, folders or globs (Parquet, CSV, JSON lines, Arrow)
+ * @param out `*.parquet`, or a folder
+ * @throws RuntimeFault naming file, row and column at fault; or that no event matches. `out` is then unchanged
+ */
+export async function joinFeedback(
+  exposures: readonly string[],
+  events: readonly string[],
+  out: string,
+  options: JoinOptions,
+): Promise<JoinReport> {
+  checkOptions(options);
+  isFile(out);
+  const database = await openDatabase(options);
+  const progress = (doing: string, rows: number | undefined) => (fraction: number) =>
+    options.onProgress?.({ doing, rows: Math.round(fraction * (rows ?? 0)), totalRows: rows });
+  try {
+    const log = await openExposures(database, exposures);
+    if (options.user !== undefined) needKept(log, options.user, `--user ${options.user}`);
+    refuseJoinedNames(log);
+    const files = await openEvents(database, events, options);
+    refuseInput([...log.files, ...files.found.files], out);
+    await checkExposures(database, log);
+    const byRow = files.columns.row !== undefined;
+    await readExposures(database, log, { attribution: options.attribution, user: options.user, byRow });
+    await readEvents(database, files, log, options, progress("read the events", files.rows));
+    await credit(database, options, byRow);
+    const counts = await countEvents(database, files.columns.name !== undefined);
+    if (counts.events.matched === 0) throw fault(nothingMatches(counts.events));
+    const counted = await countExposures(database);
+    for (const table of ["events", "hits", "matched", "exposures", "request_keys", "user_keys", "requests"])
+      await database.run(`DROP TABLE ${table}`, "joining");
+    const written = await writeJoined(database, log, out, options, progress("write", counted.rows));
+    return { exposures: counted, ...counts, ...written };
+  } finally {
+    await database.close();
+  }
+}
+
+function checkOptions({ window, clockSkew = 0, negatives, rewards, seed = 0 }: JoinOptions): void {
+  if (!(window > 0 && window <= LONGEST_WINDOW))
+    throw fault(`\`--window\` is a duration above 0 and of at most 3650d. Got ${window} seconds.`);
+  if (!(clockSkew >= 0 && clockSkew <= window))
+    throw fault(`\`--clock-skew\` is a duration from 0 to the window. Got ${clockSkew} seconds.`);
+  if (negatives !== undefined && !(negatives > 0 && negatives <= 1))
+    throw fault(`\`--negatives\` is a rate above 0 and of at most 1. Got ${negatives}.`);
+  if (!Number.isSafeInteger(seed)) throw fault(`\`--seed\` is a whole number. Got ${seed}.`);
+  for (const [name, reward] of rewards ?? [])
+    if (!(Math.abs(reward) <= MOST_REWARD))
+      throw fault(`\`--event ${name}\`: a reward is between -${MOST_REWARD} and ${MOST_REWARD}. Got ${reward}.`);
+}
+
+function refuseInput(files: readonly string[], out: string): void {
+  const target = resolve(out);
+  const read = files.find(file => resolve(file) === target || resolve(file).startsWith(`${target}/`));
+  if (read !== undefined) throw fault(`\`${read}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);
+}
+
+/** The causes by their count, with the way out of the most frequent one. */
+const WAYS: readonly (readonly [keyof EventCounts, string, string])[] = [
+  [
+    "unknownRequests",
+    "have an unknown request id",
+    "Give the log of the same requests, or match by a user with `--user`.",
+  ],
+  ["notInList", "name an item that their request did not show", "Compare the ids of items in both."],
+  ["withoutExposure", "have no exposure of their user and item", "Compare the ids of users and items in both."],
+  ["notShown", "name a candidate that was not shown", "Give the events of the shown items."],
+  ["late", "are later than the window", "Widen `--window`, or name the unit of times with `--time-unit`."],
+  ["beforeExposure", "precede their exposure", "Raise `--clock-skew`, or name the zone of times with `--time-zone`."],
+  ["withoutKey", "have no request id or item", "Name the columns with `--columns`."],
+  ["otherNames", "have another name than `--event` and `--label-event`", "Name the events that count."],
+];
+
+function nothingMatches(events: EventCounts): string {
+  const causes = WAYS.filter(([key]) => events[key] > 0).sort(([a], [b]) => events[b] - events[a]);
+  const list = causes.map(([key, what]) => `${events[key]} ${what}`).join(", ");
+  return `none of ${events.rows} events matches an exposure: ${list}. ${causes[0]![2]}`;
+}

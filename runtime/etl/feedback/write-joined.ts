@@ -1,0 +1,139 @@
+/** The log and its `credits` → joined rows in Parquet, ordered by their key. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { EXPOSURE_COLUMNS } from "../../../contract/exposures.js";
+import { StagingFolder } from "../../../formats/folders/replace-folder.js";
+import { formatOf } from "../data-formats.js";
+import type { Database } from "../database.js";
+import { refuseForeign } from "../fitted-folder.js";
+import { identifier, text, texts } from "../sql/literal.js";
+import { MARK, moveFile, partName } from "../transform.js";
+import { type ExposureLog, fixedColumn, keyColumns } from "./exposure-log.js";
+import { fault } from "./find-row.js";
+import type { JoinOptions, JoinReport } from "./options.js";
+
+/** The columns that the join adds. `weight` is there with `negatives` only. */
+export const JOINED_COLUMNS = ["label", "reward", "event_time", "weight"] as const;
+
+/** Rows of a file of a folder. */
+const PART = 4_000_000;
+
+/** @throws RuntimeFault for a kept column of a name that the join makes */
+export function refuseJoinedNames({ kept, files }: ExposureLog): void {
+  const taken = kept.find(name => JOINED_COLUMNS.some(made => made === name.toLowerCase()));
+  if (taken !== undefined)
+    throw fault(
+      `\`${files[0]}\` has a column \`${taken}\`, which the join makes. Rename it in the ensemble, or give the log instead of joined rows.`,
+    );
+}
+
+/** Whether `out` is one file; otherwise a folder. @throws RuntimeFault for a folder of others' files, or another format */
+export function isFile(out: string): boolean {
+  const format = formatOf(out);
+  if (format !== undefined && format !== "parquet")
+    throw fault(`\`${out}\` is ${format}; joined rows are Parquet. Name a file \`*.parquet\`, or a folder.`);
+  if (format === undefined) refuseForeign(out, MARK, "merlon feedback join");
+  return format === "parquet";
+}
+
+/**
+ * The condition that keeps a row without an event: a hash of its seed, item and request, uniform on 64 bits. It is the first half of MD5,
+ * which no release of the database changes.
+ */
+function sampled({ negatives, seed = 0 }: JoinOptions, [request, , item]: readonly string[]): string {
+  if (negatives === undefined || negatives === 1) return "true";
+  const hash = `md5_number_upper(concat(${text(`${seed}:`)}, ${item}, ':', ${request}))`;
+  return `CAST(${hash} AS DOUBLE) < ${negatives} * 18446744073709551616.0`;
+}
+
+function joinedSql(log: ExposureLog, options: JoinOptions): string {
+  const own = keyColumns(log, "s.");
+  const keys = ["request_id", "request_row", "item"];
+  const columns = [
+    ...EXPOSURE_COLUMNS.map(column => `${fixedColumn(column, log)} AS ${identifier(column.name)}`),
+    ...log.kept.map(identifier),
+    "coalesce(hit_label, false)::INTEGER AS label",
+    "coalesce(hit_reward, 0)::DOUBLE AS reward",
+    "make_timestamp(hit_time) AS event_time",
+    ...(options.negatives === undefined
+      ? []
+      : [`CASE WHEN hit_time IS NULL THEN ${1 / options.negatives}::DOUBLE ELSE 1 END AS weight`]),
+  ];
+  const on = keys.map((key, i) => `${own[i]} = c.hit_${key}`).join(" AND ");
+  return `SELECT ${columns.join(", ")} FROM (
+      SELECT s.*, c.* FROM ${log.relation} s LEFT JOIN (
+        SELECT request_id AS hit_request_id, request_row AS hit_request_row, item AS hit_item, reward AS hit_reward, t AS hit_time, label AS hit_label FROM credits
+      ) c ON ${on})
+    WHERE ${options.notShown ? "true" : '"position" IS NOT NULL'} AND (hit_time IS NOT NULL OR ${sampled(options, keyColumns(log))})
+    ORDER BY ${keyColumns(log)[0]}, ${keyColumns(log)[1]}, "position" NULLS LAST, ${keyColumns(log)[2]}`;
+}
+
+/**
+ * Writes the rows; `out` is replaced when they are whole.
+ * @returns the files, and the counts of their rows
+ */
+export async function writeJoined(
+  database: Database,
+  log: ExposureLog,
+  out: string,
+  options: JoinOptions,
+  onFraction?: (fraction: number) => void,
+): Promise<Pick<JoinReport, "files" | "joined" | "positions">> {
+  const staging = new StagingFolder(out);
+  const copy = (select: string, file: string, report?: (fraction: number) => void) =>
+    database.run(
+      `COPY (${select}) TO ${text(file)} (FORMAT parquet, COMPRESSION snappy)`,
+      "writing the joined rows",
+      report,
+    );
+  const sql = joinedSql(log, options);
+  try {
+    if (isFile(out)) {
+      const file = join(staging.path, "data.parquet");
+      await copy(sql, file, onFraction);
+      const counts = await countJoined(database, [file]);
+      await moveFile(file, out);
+      return { files: [out], ...counts };
+    }
+    await database.run(`CREATE TEMP TABLE joined AS ${sql}`, "joining", onFraction);
+    const [[rows]] = (await database.rows("SELECT count(*)::DOUBLE FROM joined", "counting rows")) as [[number]];
+    const names = Array.from({ length: Math.max(1, Math.ceil(rows / PART)) }, (_, i) => partName(i));
+    for (const [i, name] of names.entries())
+      await copy(
+        `SELECT * FROM joined WHERE rowid >= ${i * PART} AND rowid < ${(i + 1) * PART} ORDER BY rowid`,
+        join(staging.path, name),
+      );
+    const counts = await countJoined(
+      database,
+      names.map(name => join(staging.path, name)),
+    );
+    await writeFile(join(staging.path, MARK), `${JSON.stringify({ command: "feedback join", rows })}\n`);
+    staging.replace();
+    return { files: names.map(name => join(out, name)), ...counts };
+  } finally {
+    staging.dispose();
+  }
+}
+
+/** Counts by position, from the files that were written. */
+async function countJoined(
+  database: Database,
+  files: readonly string[],
+): Promise<Pick<JoinReport, "joined" | "positions">> {
+  const rows = (await database.rows(
+    `SELECT "position", count(*)::DOUBLE, sum(label)::DOUBLE, sum(CAST(reward AS DECIMAL(38, 9)))::DOUBLE, count(event_time)::DOUBLE
+     FROM read_parquet(${texts(files)}) GROUP BY 1 ORDER BY 1 NULLS LAST`,
+    "counting the joined rows",
+  )) as [number | null, number, number, number, number][];
+  const positions = rows.map(([position, count, positives, reward]) => ({ position, rows: count, positives, reward }));
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  return {
+    positions,
+    joined: {
+      rows: sum(rows.map(row => row[1])),
+      positives: sum(rows.map(row => row[2])),
+      withEvent: sum(rows.map(row => row[4])),
+      reward: sum(rows.map(row => row[3])),
+    },
+  };
+}
