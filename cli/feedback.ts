@@ -71,7 +71,7 @@ const joinCommand = (): Command =>
         .choices(["last", "position", "all"])
         .default("last"),
     )
-    .option("--user <column>", "kept column of users, for events without request ids")
+    .option("--user <column>", "kept user column, for events without request ids")
     .option("--columns <names>", "event columns of other names (item=product_id,time=at)", readColumns)
     .addOption(
       new Option("--event <name=reward>", "reward of events by name; repeatable")

@@ -19,6 +19,7 @@ export const NAVIGATION = [
       "guides/vector-stores.md",
       "guides/filtering.md",
       "guides/ranking.md",
+      "guides/feedback.md",
       "guides/experiments.md",
       "guides/deploy.md",
       "guides/kubernetes.md",

@@ -1,4 +1,4 @@
-// Joins a log with its events, in a process of its own; prints rows, wall and CPU time, and the process's peak memory.
+// Joins a log with its events, in a process of its own. Prints rows, wall and CPU time, and the process's peak memory.
 //   npm run bench:feedback                         10^6 exposures, 10^7 events, every attribution
 //   npm run bench:feedback -- --short              a tenth of it
 //   npm run bench:feedback -- 1000000 10000000 2GB     exposures, events, memory limit

@@ -12,6 +12,13 @@ const EVENTS = `SELECT 512300000 + i % 20 AS user_id, 1000 + i % 30 AS item_id, 
   (1 + i % 50)::FLOAT AS price, TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE AS time FROM range(400) t(i)`;
 const ITEMS = `SELECT item_id, item_id AS product_id, item_brand, item_category, item_price, item_popularity FROM (${EVENTS}) LIMIT 30`;
 const EMBEDDINGS = `SELECT 'sku-' || i AS sku, [i::FLOAT, (i * i % 7)::FLOAT, 1::FLOAT] AS embedding FROM range(50) t(i)`;
+/** The log of a server that showed each ten of them in a response, with the ranker's columns, and the events that followed. */
+const EXPOSURES = `SELECT concat('request-', n // 10) AS request_id, 0::INTEGER AS request_row, TIMESTAMP '2026-01-01' + INTERVAL (n // 10) MINUTE AS time,
+  'recommend' AS model, 1::BIGINT AS version, '0123456789abcdef' AS plan, NULL::VARCHAR AS artefacts, NULL::VARCHAR AS arm, 7::BIGINT AS seed,
+  item_id AS item, (n % 10 + 1)::INTEGER AS position, 1 / (n % 10 + 1) AS score, 0.1::DOUBLE AS propensity, 1e-10::DOUBLE AS list_propensity,
+  ['queryFaiss'] AS sources, 1::DOUBLE AS log_rate, * EXCLUDE (n, time) FROM (SELECT *, row_number() OVER () - 1 AS n FROM (${EVENTS}))`;
+const CLICKS = `SELECT request_id, item, CASE WHEN position = 1 THEN 'purchase' ELSE 'click' END AS event, time + INTERVAL 30 SECOND AS time
+  FROM (${EXPOSURES}) WHERE hash(request_id, item) % 4 = 0`;
 
 /** Models that docs/reference/client.md names: a ragged column, single values in rows, a stream. */
 const MOCKS: Readonly<Record<string, string>> = {
@@ -29,11 +36,14 @@ const REQUEST = { inputs: [{ name: "user_id", shape: [1, 1], datatype: "INT64", 
 export async function addCommandFiles(folder: string): Promise<void> {
   const at = (...names: string[]): string => join(folder, ...names);
   mkdirSync(at("events"));
+  mkdirSync(at("exposures", "recommend"), { recursive: true });
   await withDuckdb(async connection => {
     for (const [query, file] of [
       [EVENTS, "events/2026-01.parquet"],
       [EVENTS, "events.parquet"],
       [EMBEDDINGS, "embeddings.parquet"],
+      [EXPOSURES, "exposures/recommend/1.parquet"],
+      [CLICKS, "clicks.parquet"],
       [ITEMS, "items.parquet"],
     ] as const)
       await connection.run(`COPY (${query}) TO '${at(file)}' (FORMAT parquet)`);

@@ -21,12 +21,11 @@ async function makeHits(database: Database, byId: boolean): Promise<void> {
 const micros = (seconds: number): number => Math.round(seconds * 1e6);
 
 /**
- * Merges the exposures and events of each key by time, so that a window function finds the exposures around each event and the events around
- * each exposure. Its cost is n log n, however many exposures and events a key has; a join of intervals would pair them all.
+ * Merges the exposures and events of each key by time. Window functions find the exposures around each event and the events around each
+ * exposure. The cost is n log n, however many exposures and events a key has; a join of intervals would pair them all.
  * An exposure that follows the event, within the clock skew, is the best one only if none precedes it.
  *
- * `matched` has a row per event (`rank` NULL): `best` is the rank of the exposure that it counts for, `first` the time of the key's first
- * exposure. With attribution `all` it has a row per exposure, too, with the sums of its events.
+ * `matched` has a row per event, with `rank` NULL. `best` is the rank of its exposure, `first` the time of the key's first exposure. With attribution `all` it has a row per exposure, too, with the sums of its events.
  */
 async function match(
   database: Database,

@@ -78,7 +78,7 @@ export interface ReadColumn {
 /** A value as text, NULL if blank. */
 const filled = (name: string): string => `nullif(trim(CAST(${name} AS VARCHAR)), '')`;
 
-/** An id in the type that the log has. NULL and a blank text are no id. */
+/** An id in the type that the log has. NULL and a blank text count as none. */
 export function idColumn(column: string, type: string, wanted: "BIGINT" | "VARCHAR"): ReadColumn {
   const name = identifier(column);
   if (!isWhole(type) && !isText(type))

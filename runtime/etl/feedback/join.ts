@@ -17,8 +17,8 @@ const LONGEST_WINDOW = 3650 * 86_400;
  * Joins events with exposures.
  *
  * An event with a request id counts for its item in that request; without one, for its item among the exposures of its user. It counts if it
- * is at most `window` later than the exposure and at most `clockSkew` earlier. The rows are the exposures' columns with `label` (0 or 1), `reward`,
- * `event_time` (the first event's) and, with `negatives`, `weight`, ordered by request, row, position and item.
+ * is at most `window` later than the exposure and at most `clockSkew` earlier. The rows have the exposures' columns, then `label` (0 or 1),
+ * `reward`, `event_time` (the first event's) and, with `negatives`, `weight`. They are ordered by request, row, position and item.
  *
  * @param exposures files, folders or globs of the log (Parquet)
  * @param events files, folders or globs (Parquet, CSV, JSON lines, Arrow)

@@ -56,7 +56,7 @@ export interface EventCounts {
   readonly notShown: number;
   /** Without an item, or without a request id and a user. */
   readonly withoutKey: number;
-  /** Of names without a reward or label. */
+  /** Events whose name has neither a reward nor a label. */
   readonly otherNames: number;
   /** Events whose reward column is null: their reward is 0. They are counted above, too. */
   readonly withoutReward: number;

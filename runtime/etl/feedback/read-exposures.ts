@@ -28,7 +28,7 @@ export interface ExposureKeys {
 export const keyType = (type: string): "BIGINT" | "VARCHAR" => (isWhole(type) ? "BIGINT" : "VARCHAR");
 
 /**
- * Makes the tables. `exposures` has a row for each exposure: its key, its place `pos`, its time `t` in microseconds, its user `usr`, and its `rank`
+ * Makes the tables. `exposures` has the key of each exposure, its place `pos`, time `t` in microseconds and user `usr`. `rank` numbers them
  * in the order of attribution. The others have a key `k` for each pair of request or user and item, and whether it was ever shown.
  * @throws RuntimeFault naming two exposures of one request, row and item
  */

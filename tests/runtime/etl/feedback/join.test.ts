@@ -1,0 +1,308 @@
+/** The feedback join on small tables by hand: times of all kinds, formats, kept columns, folders, and a fit of the joined rows. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { joinFeedback } from "#runtime/etl/feedback/join.js";
+import type { JoinOptions } from "#runtime/etl/feedback/options.js";
+import { type Exposure, instant, literal, logSql, parquet, sql, writeLog } from "./log.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-feedback-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const out = join(folder, "joined.parquet");
+const LAST: JoinOptions = { window: 3600, attribution: "last" };
+
+/** Request `a` shows items 1 and 2 at 0 s; request `b` shows items 2 and 1 at 100 s. */
+const LOG: readonly Exposure[] = [
+  { request_id: "a", request_row: 0, time: 0, item: 1, position: 1, user_id: 7 },
+  { request_id: "a", request_row: 0, time: 0, item: 2, position: 2, user_id: 7 },
+  { request_id: "b", request_row: 0, time: 100, item: 2, position: 1, user_id: 7 },
+  { request_id: "b", request_row: 0, time: 100, item: 1, position: 2, user_id: 7 },
+  { request_id: "b", request_row: 0, time: 100, item: 3, position: null, user_id: 7 },
+];
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** `request_id:item` of the rows with label 1. */
+async function positives(): Promise<readonly string[]> {
+  const rows = await sql(
+    `SELECT concat(request_id, ':', item) FROM read_parquet(${literal(out)}) WHERE label = 1 ORDER BY 1`,
+  );
+  return rows.map(([key]) => String(key));
+}
+
+describe("attribution of one event of a user, 150 s after the first exposure", () => {
+  const events = (): string => file("one.csv", "user_id,item,time\n7,2,2026-01-01T00:02:30Z\n");
+  test.each([
+    ["last", 3600, ["b:2"]],
+    ["position", 3600, ["b:2"]],
+    ["all", 3600, ["a:2", "b:2"]],
+    ["all", 60, ["b:2"]],
+    ["all", 50, ["b:2"]],
+  ] as const)("%s within %d s", async (attribution, window, wanted) => {
+    await joinFeedback([await writeLog(folder, LOG)], [events()], out, { attribution, window, user: "user_id" });
+    expect(await positives()).toEqual(wanted);
+  });
+  test("`last` takes the later exposure of item 1, `position` the better place", async () => {
+    const item = file("two.csv", "user_id,item,time\n7,1,2026-01-01T00:02:30Z\n");
+    const log = await writeLog(folder, LOG);
+    await joinFeedback([log], [item], out, { ...LAST, user: "user_id" });
+    expect(await positives()).toEqual(["b:1"]);
+    await joinFeedback([log], [item], out, { ...LAST, attribution: "position", user: "user_id" });
+    expect(await positives()).toEqual(["a:1"]);
+  });
+});
+
+test("an event 1 s before its exposure counts with a clock skew of 1 s, and an earlier exposure is preferred", async () => {
+  const log = await writeLog(folder, LOG);
+  const events = file("early.csv", "request_id,item,time\nb,2,2026-01-01T00:01:39Z\n");
+  await expect(joinFeedback([log], [events], out, LAST)).rejects.toThrow(
+    "none of 1 events matches an exposure: 1 precede their exposure. Raise `--clock-skew`",
+  );
+  const { events: counts } = await joinFeedback([log], [events], out, { ...LAST, clockSkew: 1 });
+  expect(counts).toMatchObject({ matched: 1, beforeExposure: 0 });
+  const byUser = file("early-user.csv", "user_id,item,time\n7,2,2026-01-01T00:01:39Z\n");
+  await joinFeedback([log], [byUser], out, { ...LAST, clockSkew: 1, user: "user_id" });
+  expect(await positives()).toEqual(["a:2"]);
+});
+
+describe("times", () => {
+  // 2026-01-01T00:01:41Z, one second after request `b`.
+  const AT = 1_767_225_701;
+  test.each<[string, string, Partial<JoinOptions>]>([
+    ["ISO 8601 in UTC", "2026-01-01T00:01:41Z", {}],
+    ["an offset", "2026-01-01T02:31:41+02:30", {}],
+    ["without a zone", "2026-01-01 00:01:41.000", {}],
+    ["a named zone", "2026-01-01 01:01:41 Europe/Brussels", {}],
+    ["local time", "2026-01-01T01:01:41", { timeZone: "Europe/Brussels" }],
+    ["an offset beside a zone for others", "2026-01-01T00:01:41Z", { timeZone: "Asia/Tokyo" }],
+    ["seconds", String(AT), {}],
+    ["seconds with a fraction", `${AT}.5`, {}],
+    ["milliseconds", `${AT}000`, { timeUnit: "ms" }],
+    ["microseconds", `${AT}000000`, { timeUnit: "us" }],
+  ])("text: %s", async (_, time, some) => {
+    const log = await writeLog(folder, LOG);
+    const events = file("times.csv", `request_id,item,time\nb,2,${time}\n`);
+    const { events: counts } = await joinFeedback([log], [events], out, { ...LAST, window: 2, ...some });
+    expect(counts.matched).toBe(1);
+    const [[at]] = (await sql(
+      `SELECT epoch_us(event_time)::DOUBLE FROM read_parquet(${literal(out)}) WHERE label = 1`,
+    )) as [[number]];
+    expect(at).toBe((time.endsWith(".5") ? AT + 0.5 : AT) * 1e6);
+  });
+  test.each<[string, Partial<JoinOptions>]>([
+    [`${instant(101)}::TIMESTAMP`, {}],
+    [`${instant(101)}::TIMESTAMP_S`, {}],
+    [`${instant(101)}::TIMESTAMP_MS`, {}],
+    [`${instant(101)}::TIMESTAMP_NS`, {}],
+    [`timezone('UTC', ${instant(101)})`, {}],
+    [`(${instant(101)} + INTERVAL 9 HOUR)::TIMESTAMP`, { timeZone: "Asia/Tokyo" }],
+    [`epoch(${instant(101)})::BIGINT`, {}],
+    [`epoch(${instant(101)})::DOUBLE`, {}],
+    [`epoch_ms(${instant(101)})::BIGINT`, { timeUnit: "ms" }],
+  ])("Parquet: %s", async (time, some) => {
+    const log = await writeLog(folder, LOG);
+    const events = join(folder, "times.parquet");
+    await sql(
+      "SET TimeZone = 'UTC'",
+      parquet(`SELECT 'b' AS request_id, 2 AS item, ${time} AS time`, events),
+      "SELECT 1",
+    );
+    const { events: counts } = await joinFeedback([log], [events], out, { ...LAST, window: 2, ...some });
+    expect(counts.matched).toBe(1);
+  });
+});
+
+test("ids keep their text: leading zeros, quotes, NUL, a megabyte", async () => {
+  const ids = ["007", "7", "o'clock", '"; DROP TABLE events; --', "a\0b", "x".repeat(1_000_000), "../../etc/passwd"];
+  const rows = ids.map((request_id, i) => ({ request_id, request_row: 0, time: i, item: `sku ${i}`, position: 1 }));
+  const log = await writeLog(
+    folder,
+    rows.filter(({ request_id }) => !request_id.includes("\0")),
+    {},
+  );
+  const events = file(
+    "ids.jsonl",
+    rows
+      .map(({ request_id, item }) => `${JSON.stringify({ request_id, item, time: "2026-01-01T00:00:30Z" })}\n`)
+      .join(""),
+  );
+  const { events: counts } = await joinFeedback([log], [events], out, LAST);
+  expect(counts).toMatchObject({ rows: 7, matched: 6, unknownRequests: 1 });
+  expect(await positives()).toEqual(
+    rows.flatMap(({ request_id, item }) => (request_id.includes("\0") ? [] : [`${request_id}:${item}`])).sort(),
+  );
+});
+
+test("events of other names, in several files whose columns have another order", async () => {
+  const log = await writeLog(folder, LOG);
+  mkdirSync(join(folder, "many"));
+  file("many/1.csv", "rid,sku,at,kind\na,1,2026-01-01T00:00:05Z,click\n");
+  file("many/2.csv", "at,kind,rid,sku\n2026-01-01T00:00:06Z,click,a,2\n");
+  const columns = new Map([
+    ["request_id", "rid"],
+    ["item", "sku"],
+    ["time", "at"],
+    ["event", "kind"],
+  ]);
+  const made = await joinFeedback([log], [join(folder, "many")], out, { ...LAST, columns });
+  expect(await positives()).toEqual(["a:1", "a:2"]);
+  expect(made.names).toEqual({ click: 2 });
+});
+
+test("rewards and labels by name; a reward column with null", async () => {
+  const log = await writeLog(folder, LOG);
+  const events = file(
+    "names.csv",
+    "request_id,item,time,event,price\na,1,2026-01-01T00:00:01Z,click,\na,1,2026-01-01T00:00:02Z,purchase,19.99\na,1,2026-01-01T00:00:02Z,purchase,19.99\na,2,2026-01-01T00:00:03Z,view,5\n",
+  );
+  const rewards = new Map([
+    ["purchase", 1],
+    ["click", 0.1],
+  ]);
+  const read = () =>
+    sql(`SELECT label, reward FROM read_parquet(${literal(out)}) WHERE request_id = 'a' ORDER BY item`);
+  const named = await joinFeedback([log], [events], out, { ...LAST, rewards, labels: ["purchase"] });
+  expect(await read()).toEqual([
+    [1, 1.1],
+    [0, 0],
+  ]);
+  expect(named.events).toMatchObject({ rows: 4, matched: 2, duplicates: 1, otherNames: 1 });
+  const priced = await joinFeedback([log], [events], out, {
+    ...LAST,
+    reward: "price",
+    labels: ["purchase", "click", "view"],
+  });
+  expect(await read()).toEqual([
+    [1, 19.99],
+    [1, 5],
+  ]);
+  expect(priced.events).toMatchObject({ matched: 3, duplicates: 1, withoutReward: 1 });
+  expect(priced.positions).toEqual([
+    { position: 1, rows: 2, positives: 1, reward: 19.99 },
+    { position: 2, rows: 2, positives: 1, reward: 5 },
+  ]);
+});
+
+test("a batch: the row of the request, if events have it", async () => {
+  const log = await writeLog(folder, [
+    { request_id: "a", request_row: 0, time: 0, item: 1, position: 2 },
+    { request_id: "a", request_row: 1, time: 0, item: 1, position: 1 },
+  ]);
+  const rows = () => sql(`SELECT request_row, label FROM read_parquet(${literal(out)})`);
+  await joinFeedback(
+    [log],
+    [file("row.csv", "request_id,request_row,item,time\na,0,1,2026-01-01T00:00:01Z\n")],
+    out,
+    LAST,
+  );
+  expect(await rows()).toEqual([
+    [0, 1],
+    [1, 0],
+  ]);
+  await joinFeedback([log], [file("row.csv", "request_id,item,time\na,1,2026-01-01T00:00:01Z\n")], out, LAST);
+  expect(await rows()).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
+});
+
+test("joined rows have the fixed columns, the kept ones, then the new ones; candidates that were not shown on request", async () => {
+  const log = await writeLog(folder, LOG);
+  const events = file("one.csv", "request_id,item,time\na,1,2026-01-01T00:00:01Z\n");
+  const { joined, exposures } = await joinFeedback([log], [events], out, { ...LAST, notShown: true });
+  const columns = await sql(`SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(${literal(out)}))`);
+  expect(columns.map(([name, type]) => `${name} ${type}`)).toEqual([
+    "request_id VARCHAR",
+    "request_row INTEGER",
+    "time TIMESTAMP",
+    "model VARCHAR",
+    "version BIGINT",
+    "plan VARCHAR",
+    "artefacts VARCHAR",
+    "arm VARCHAR",
+    "seed BIGINT",
+    "item BIGINT",
+    "position INTEGER",
+    "score DOUBLE",
+    "propensity DOUBLE",
+    "list_propensity DOUBLE",
+    "sources VARCHAR[]",
+    "log_rate DOUBLE",
+    "user_id BIGINT",
+    "label INTEGER",
+    "reward DOUBLE",
+    "event_time TIMESTAMP",
+  ]);
+  expect(joined).toEqual({ rows: 5, positives: 1, withEvent: 1, reward: 1 });
+  expect(exposures).toEqual({
+    rows: 5,
+    shown: 4,
+    requests: 2,
+    from: "2026-01-01T00:00:00.000000Z",
+    to: "2026-01-01T00:01:40.000000Z",
+  });
+});
+
+test("a folder is replaced whole, and one of other files is refused", async () => {
+  const log = await writeLog(folder, LOG);
+  const events = file("one.csv", "request_id,item,time\na,1,2026-01-01T00:00:01Z\n");
+  const rows = join(folder, "rows");
+  const { files } = await joinFeedback([log], [events], rows, LAST);
+  expect(files).toEqual([join(rows, "part-00000.parquet")]);
+  const before = readFileSync(files[0]!);
+  await joinFeedback([log], [events], out, LAST);
+  expect((await sql(`SELECT count(*)::INTEGER FROM read_parquet(${literal(files[0]!)})`))[0]).toEqual([4]);
+  await joinFeedback([log], [events], rows, LAST);
+  expect(readFileSync(files[0]!).equals(before)).toBe(true);
+  expect(readdirSync(rows).sort()).toEqual(["_merlon.json", "part-00000.parquet"]);
+  const mine = join(folder, "mine");
+  mkdirSync(mine);
+  writeFileSync(join(mine, "notes.txt"), "keep");
+  await expect(joinFeedback([log], [events], mine, LAST)).rejects.toThrow(
+    "`notes.txt` that `merlon feedback join` did not write",
+  );
+  expect(existsSync(join(mine, "notes.txt"))).toBe(true);
+});
+
+test("the same rows from one file or several, and from an item that is a text", async () => {
+  const events = file("one.csv", "request_id,item,time\na,A1,2026-01-01T00:00:01Z\n");
+  const texts = LOG.map(one => ({ ...one, item: `A${one.item}` }));
+  await sql(
+    parquet(logSql(texts.slice(0, 2)), join(folder, "part-2.parquet")),
+    parquet(logSql(texts.slice(2)), join(folder, "part-1.parquet")),
+    "SELECT 1",
+  );
+  await joinFeedback([join(folder, "part-*.parquet")], [events], out, LAST);
+  const several = readFileSync(out);
+  await joinFeedback([await writeLog(folder, texts)], [events], out, LAST);
+  expect(readFileSync(out).equals(several)).toBe(true);
+  expect(await positives()).toEqual(["a:A1"]);
+});
+
+test("negatives are a share of the rows without an event, the same ones for a seed", async () => {
+  const log = join(folder, "many.parquet");
+  const one = logSql([{ request_id: "", request_row: 0, time: 0, item: 1, position: 1 }], {});
+  await sql(
+    parquet(`SELECT * EXCLUDE (i) REPLACE (concat('r', i) AS request_id) FROM (${one}), range(2000) t(i)`, log),
+    "SELECT 1",
+  );
+  const clicked = Array.from({ length: 100 }, (_, i) => `r${i},1,2026-01-01T00:00:01Z\n`);
+  const events = file("some.csv", `request_id,item,time\n${clicked.join("")}`);
+  const ids = async (some: Partial<JoinOptions>) => {
+    await joinFeedback([log], [events], out, { ...LAST, ...some });
+    const rows = await sql(`SELECT request_id, label, weight FROM read_parquet(${literal(out)})`);
+    expect(rows.every(([, label, weight]) => weight === (label === 1 ? 1 : 4))).toBe(true);
+    return rows.map(([id]) => String(id));
+  };
+  const first = await ids({ negatives: 0.25 });
+  // 475 of 1,900 expected, with a deviation of 19.
+  expect(first.length - 100).toBeGreaterThan(475 - 95);
+  expect(first.length - 100).toBeLessThan(475 + 95);
+  expect(await ids({ negatives: 0.25 })).toEqual(first);
+  expect(await ids({ negatives: 0.25, seed: 1 })).not.toEqual(first);
+});
