@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { writeNamed } from "../contract/files/file-fault.js";
 import type { Evaluation } from "../runtime/evaluation/evaluate.js";
+import type { PolicySource } from "../runtime/evaluation/log-columns.js";
 import type { Verdict } from "../runtime/evaluation/verdict.js";
 import { databaseOptions } from "./fit.js";
 import { printTable } from "./print-table.js";
@@ -62,6 +63,7 @@ const readLevel = (text: string): number => {
 export const evaluateCommand = (): Command =>
   new Command("evaluate")
     .description("estimate from logged requests what another policy would have earned (off-policy evaluation)")
+    .argument("[ensemble]", "*.ensemble.ts, *.merlon, or a model's folder in a repository")
     .requiredOption("--on <paths...>", "joined exposure rows: files, folders or quoted globs")
     .addOption(
       new Option("--policy <column>", "column of the policy's probabilities of shown items").conflicts([
@@ -91,6 +93,7 @@ export const evaluateCommand = (): Command =>
       "after",
       `
 Examples:
+  $ merlon evaluate new.ensemble.ts --on joined.parquet
   $ merlon evaluate --on joined.parquet --policy new_probability
   $ merlon evaluate --on joined.parquet --score new_score --temperature 10 --segment country
   $ merlon evaluate --on joined.parquet --score new_score --predicted q --estimator cascade-dr rips --html report.html
@@ -100,7 +103,7 @@ For lists of one item: snips, ips, replay, sg-ips, and with --predicted dm, dr, 
     )
     .action(evaluate);
 
-async function evaluate(options: Options): Promise<void> {
+async function evaluate(ensemble: string | undefined, options: Options): Promise<void> {
   const [{ readLog }, { evaluate: estimate }, { judge }] = await Promise.all([
     import("../runtime/evaluation/read-log.js"),
     import("../runtime/evaluation/evaluate.js"),
@@ -108,18 +111,17 @@ async function evaluate(options: Options): Promise<void> {
   ]);
   const { reward, predicted, marginalPolicy, marginalPropensity, segment, samples, seed, level } = options;
   const estimators = options.estimator && (await knownEstimators(options.estimator));
-  const log = await readLog(
-    options.on,
-    {
-      policy: policyOf(options),
-      reward,
-      ...(predicted !== undefined && { predicted }),
-      ...(marginalPolicy !== undefined && { marginalPolicy }),
-      ...(marginalPropensity !== undefined && { marginalPropensity }),
-      ...(segment !== undefined && { segment }),
-    },
-    databaseOptions(options),
+  const columns = {
+    reward,
+    ...(predicted !== undefined && { predicted }),
+    ...(marginalPolicy !== undefined && { marginalPolicy }),
+    ...(marginalPropensity !== undefined && { marginalPropensity }),
+    ...(segment !== undefined && { segment }),
+  };
+  const log = await withPolicy(ensemble, options, policy =>
+    readLog(options.on, { policy, ...columns }, databaseOptions(options)),
   );
+  if (!log) return;
   const evaluation = estimate(log, {
     tuning: {
       ...(options.clip !== undefined && { clip: options.clip }),
@@ -141,12 +143,21 @@ async function evaluate(options: Options): Promise<void> {
   );
 }
 
-function policyOf({ policy, score, temperature }: Options) {
-  if (policy !== undefined) return { kind: "column", column: policy } as const;
-  if (score !== undefined) return { kind: "score", column: score, temperature } as const;
-  throw new Error(
-    "Name the policy to evaluate: `--policy COLUMN` of probabilities, or `--score COLUMN` of scores of all candidates.",
-  );
+/** @returns undefined if the ensemble does not compile, which has been reported */
+async function withPolicy<T>(
+  ensemble: string | undefined,
+  { policy, score, temperature }: Options,
+  read: (policy: PolicySource) => Promise<T>,
+): Promise<T | undefined> {
+  const given = [ensemble, policy, score].filter(one => one !== undefined).length;
+  if (given !== 1)
+    throw new Error(
+      "Name one policy to evaluate: an ensemble, `--policy COLUMN` of probabilities, or `--score COLUMN` of scores of all candidates.",
+    );
+  if (policy !== undefined) return read({ kind: "column", column: policy });
+  if (score !== undefined) return read({ kind: "score", column: score, temperature });
+  const { withCandidate } = await import("./evaluate-program.js");
+  return withCandidate(ensemble!, read);
 }
 
 async function knownEstimators(names: readonly string[]) {

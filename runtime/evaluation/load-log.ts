@@ -13,14 +13,16 @@ const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUM
 /**
  * Makes the table `logged`. Its columns are request, row, item, position, propensity, reward, policy, predicted, marginal_policy,
  * marginal_propensity, complete and segment. `policy` is a probability or a score. `complete` is false for a row that was logged by chance.
- * A column that the caller does not name is null.
+ * A column that the caller does not name is null. The columns that a replay reads are f0, f1, …
  * @throws RuntimeFault naming a column or a row
  */
 export async function loadLog(database: Database, data: readonly string[], columns: LogColumns): Promise<void> {
   const { policy, reward, predicted, marginalPolicy, marginalPropensity, segment } = columns;
-  const named = [reward, policy.column, predicted, marginalPolicy, marginalPropensity, segment];
+  const scored = policy.kind === "replay" ? undefined : policy.column;
+  const replayed = policy.kind === "replay" ? policy.columns : [];
+  const named = [reward, scored, predicted, marginalPolicy, marginalPropensity, segment];
   const wanted = [...new Set([...FIXED, ...named.filter(name => name !== undefined)])];
-  const { relation } = await openData(database, await findData(database, data), [], wanted);
+  const { relation, expressions } = await openData(database, await findData(database, data), replayed, wanted);
   const types = new Map(
     (await database.rows(`DESCRIBE SELECT * FROM ${relation}`, "reading the log")).map(row => [
       String(row[0]),
@@ -43,9 +45,10 @@ export async function loadLog(database: Database, data: readonly string[], colum
   await database.run(
     `CREATE TEMP TABLE logged AS SELECT request_id::VARCHAR AS request, ${integer("request_row")}::BIGINT AS row, item::VARCHAR AS item,
        ${integer("position")}::BIGINT AS position, ${number("propensity")} AS propensity, ${number(reward)} AS reward,
-       ${number(policy.column)} AS policy, ${number(predicted)} AS predicted, ${number(marginalPolicy)} AS marginal_policy,
+       ${number(scored)} AS policy, ${number(predicted)} AS predicted, ${number(marginalPolicy)} AS marginal_policy,
        ${number(marginalPropensity)} AS marginal_propensity, ${types.has("log_rate") ? "log_rate IS NOT DISTINCT FROM 1" : "true"} AS complete,
        ${segment === undefined ? "NULL" : identifier(segment)}::VARCHAR AS segment
+       ${expressions.map((sql, i) => `, ${sql} AS f${i}`).join("")}
      FROM ${relation}`,
     "reading the log",
   );

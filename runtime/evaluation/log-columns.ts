@@ -1,11 +1,25 @@
 /** The columns of a log that an evaluation reads, beside those that every exposure log has. */
+import type { ColumnSchema } from "../../contract/schema.js";
+import type { Column } from "../base/columns/table.js";
+
+/** A policy that computes scores of all candidates from logged columns. */
+export interface ReplaySource {
+  readonly kind: "replay";
+  /** Columns of the log that it reads. */
+  readonly columns: readonly ColumnSchema[];
+  /** Temperature of the draw; undefined for an ordering by score. */
+  readonly temperature: number | undefined;
+  /** @param features by name; rows are the candidates of lists @returns a score of each row @throws RuntimeFault */
+  score(features: ReadonlyMap<string, Column>): Promise<Float64Array>;
+}
 
 /** How the evaluation policy's probabilities are known. */
 export type PolicySource =
   /** A column has π_e of an item at its position, given the items above it. */
   | { readonly kind: "column"; readonly column: string }
   /** A column has the scores of all candidates. Without a temperature the policy orders by score. */
-  | { readonly kind: "score"; readonly column: string; readonly temperature: number | undefined };
+  | { readonly kind: "score"; readonly column: string; readonly temperature: number | undefined }
+  | ReplaySource;
 
 export interface LogColumns {
   readonly policy: PolicySource;

@@ -80,7 +80,7 @@ function checksOf({ policy, reward, predicted, marginalPolicy, marginalPropensit
         otherwise: "a probability is from 0 to 1. For scores, use `--score` in place of `--policy`",
       },
     );
-  else
+  if (policy.kind === "score")
     checks.push({
       wrong: "policy IS NULL OR isnan(policy)",
       shows: "policy",

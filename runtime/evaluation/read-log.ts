@@ -5,6 +5,7 @@ import { texts } from "../etl/sql/literal.js";
 import type { ClusteredLog } from "./evaluate.js";
 import { loadLog } from "./load-log.js";
 import type { LogColumns } from "./log-columns.js";
+import { replayScores } from "./replay-scores.js";
 import { policyOfScores } from "./score-policy.js";
 
 /** Segments that are reported, the most frequent first. */
@@ -31,7 +32,7 @@ export async function readLog(
              GROUP BY request, row HAVING count(position) > 0)`,
       "grouping the lists",
     );
-    return await (columns.policy.kind === "score" ? scoredLog(database, columns) : plainLog(database, columns));
+    return await (columns.policy.kind === "column" ? plainLog(database, columns) : scoredLog(database, columns));
   } finally {
     await database.close();
   }
@@ -118,7 +119,7 @@ const ALL_CANDIDATES = "Log them with `log: { candidates: { all: 1 } }` in the t
 /** The policy's probabilities follow from the scores of all candidates. */
 async function scoredLog(database: Database, columns: LogColumns): Promise<ClusteredLog> {
   const { policy: source, predicted } = columns;
-  if (source.kind !== "score") throw new Error("unreachable");
+  const temperature = source.kind === "column" ? undefined : source.temperature;
   const [[others]] = (await database.rows(
     "SELECT count(*)::DOUBLE FROM logged WHERE position IS NULL",
     "counting the candidates",
@@ -140,10 +141,13 @@ async function scoredLog(database: Database, columns: LogColumns): Promise<Clust
     {
       starts: ends(candidates as Int32Array),
       shown: counts,
-      scores: scores as Float64Array,
+      scores:
+        source.kind === "replay"
+          ? await replayScores(database, source, candidates as Int32Array)
+          : (scores as Float64Array),
       ...(predicted !== undefined && { predicted: models as Float64Array }),
     },
-    source.temperature,
+    temperature,
   );
   const never = found.first.reduce((total, share, i) => total + (seen![i] === 0 ? share : 0), 0);
   const rowsShown = counts.length;

@@ -1,5 +1,5 @@
 /** `merlon evaluate` as a command: table, JSON, page, and errors. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -40,9 +40,40 @@ test("scores, a reward model, segments, JSON and a page", async () => {
   expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("cascade-dr");
 }, 120_000);
 
+test("a replayed ensemble, and refused ones", async () => {
+  const program = (log: string) => `import { ensemble, explode, lambdaOp, softmaxSampling, source } from "merlon";
+const request = source({ item_ids: "list<int64>", age: "float32" });
+const items = request["item_ids"] >> explode();
+const score = items >> lambdaOp(candidate_ids => candidate_ids * 0.5, { name: "liking", dtype: "float64" });
+export default ensemble("shop", items >> softmaxSampling(score, { topk: 2, temperature: 1 })${log});
+`;
+  writeFileSync(
+    join(folder, "shop.ensemble.ts"),
+    program(', { log: { columns: [request["age"]], candidates: { all: 1 } } }'),
+  );
+  writeFileSync(join(folder, "unlogged.ensemble.ts"), program(""));
+  writeFileSync(join(folder, "wrong.ensemble.ts"), program("").replace("explode()", "explodes()"));
+  const evaluate = (name: string, ...words: string[]) =>
+    merlon(folder, "evaluate", name, "--on", "joined.parquet", "--json", ...words);
+  const [found, unlogged, wrong, both, missing] = await Promise.all([
+    evaluate("shop.ensemble.ts", "--samples", "50"),
+    evaluate("unlogged.ensemble.ts"),
+    evaluate("wrong.ensemble.ts"),
+    evaluate("shop.ensemble.ts", "--policy", "next_probability"),
+    evaluate("model-repo/shop"),
+  ]);
+  expect(found.err).toBe("");
+  expect(JSON.parse(found.out).estimates[0]).toMatchObject({ estimator: "snrips", value: expect.any(Number) });
+  expect(unlogged.err).toMatch(/`shop` has no `log`/);
+  expect(wrong.err).toMatch(/explodes/);
+  expect(both.err).toMatch(/Name one policy to evaluate/);
+  expect(missing.err).toMatch(/model-repo\/shop/);
+  expect([found.status, unlogged.status, wrong.status, both.status, missing.status]).toEqual([0, 1, 1, 1, 1]);
+}, 120_000);
+
 test.each([
   [["--policy", "next_probabilty"], /no column `next_probabilty`.*Did you mean `next_probability`/],
-  [[], /Name the policy to evaluate: `--policy COLUMN`/],
+  [[], /Name one policy to evaluate: an ensemble, `--policy COLUMN`/],
   [["--policy", "next_probability", "--estimator", "rip"], /`rip` is not an estimator\. Did you mean `rips`/],
   [["--policy", "next_probability", "--score", "next_score"], /cannot be used with option/],
   [["--policy", "next_probability", "--level", "95"], /between 0 and 1/],
