@@ -30,6 +30,7 @@ const questions = {
 // Threads of the server load this module too, and have no channel. The channel of a worker belongs to the server.
 if (process.channel && basename(process.argv[1]) === "main.js") {
   process.on("message", ({ question, id }) => process.send({ id, answer: questions[question]() }));
-  // The server lives as long as its ports are open.
+  // The server lives as long as its ports are open, and as the process that measures it.
+  process.once("disconnect", () => process.exit(1));
   process.channel.unref();
 }

@@ -56,6 +56,8 @@ const answers = {
     return {};
   },
 };
+// Also where the tests were killed.
+process.once("disconnect", () => process.exit());
 process.on("message", async ({ id, ask }) => {
   const answer = await answers[ask]();
   if (process.connected) process.send({ id, answer });
