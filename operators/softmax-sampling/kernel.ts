@@ -2,6 +2,7 @@
  * Candidates and their scores → `topk` of each user's candidates, without replacement, with probability proportional to exp(T · score).
  * A Gumbel race in log space: keep the largest T·s − ln(−ln u). The draw depends on the seed, the step and the row's own candidates only,
  * so a batch answers what its rows answer one by one. O(n · k) for small k, O(n log n) else.
+ * Propensities are those of the weights exp(T · score), O(n + k). The race is exact up to the rounding of its keys, about |T · s| · 2⁻⁵³.
  */
 
 import { ancestorIndex } from "../../runtime/base/columns/row-map.js";

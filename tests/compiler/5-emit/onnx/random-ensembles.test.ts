@@ -75,6 +75,7 @@ function answered(answer: Awaited<ReturnType<ort.InferenceSession["run"]>>) {
   return {
     ids: cut(answer.ordered_ids__values!.data as BigInt64Array),
     scores: cut(answer.ordered_scores__values!.data as Float32Array).map(row => row.map(x => Number(x.toFixed(5)))),
+    propensities: answer.list_propensity__values && cut(answer.list_propensity__values.data as Float64Array),
   };
 }
 
@@ -113,6 +114,8 @@ test("a graph answers what the kernels answer, for random ensembles with every o
         const rows = readable(asked.columns);
         const graph = answered(await session.run(feeds(plan, columns)));
         expect(graph.ids).toEqual(rows.map(row => row.ordered_ids));
+        // Without chance, each of them is 1.
+        expect(graph.propensities).toEqual(rows[0]?.list_propensity && rows.map(row => row.list_propensity));
         graph.scores.forEach((row, i) => {
           row.forEach((score, j) => {
             expect(score).toBeCloseTo((rows[i]!.ordered_scores as readonly number[])[j]!, 4);

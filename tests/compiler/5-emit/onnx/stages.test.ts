@@ -25,6 +25,11 @@ const CANDIDATE = { of: "candidate" } as const;
 const ids = { dtype: "int64", values: fc.bigInt({ min: 1n, max: 9n }), ...CANDIDATE } as const;
 const score = { dtype: "float32", values: fc.constantFrom(0, 1, 2.5, -1, 1e30), ...CANDIDATE } as const;
 const ordered = [column("ordered_ids", "int64", { rows: "s" }), column("ordered_scores", "float32", { rows: "s" })];
+const probable = [
+  ...ordered,
+  column("propensity", "float64", { rows: "s" }),
+  column("list_propensity", "float64", { rows: "s" }),
+];
 const made = (name: string, dtype: DType, rows = "candidates") => column(name, dtype, { rows });
 
 interface Case<K extends OpKind = OpKind> {
@@ -67,6 +72,15 @@ const orderings = [
     ORDERING,
     { id: ids, score: { ...score, nulls: true } },
     ordered,
+  ),
+  one("topK", "propensities", { topk: 3, propensity: true }, ORDERING, { id: ids, score }, probable),
+  one(
+    "softmaxSampling",
+    "greedy, propensities",
+    { topk: 3, mode: "greedy", propensity: true },
+    ORDERING,
+    { id: ids, score },
+    probable,
   ),
   one("softmaxSampling", "greedy", { topk: 3, mode: "greedy" }, ORDERING, { id: ids, score }, ordered),
   ...ALL.flatMap(dtype =>

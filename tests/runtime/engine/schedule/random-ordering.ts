@@ -23,6 +23,8 @@ export interface OrderChoice {
   readonly group: "level" | "named";
   readonly max: number | undefined;
   readonly places: number;
+  /** Adds the columns of probabilities, if the operator has them. */
+  readonly propensity: boolean;
 }
 
 export const orderChoice = {
@@ -34,18 +36,19 @@ export const orderChoice = {
   group: fc.constantFrom("level", "named"),
   max: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
   places: fc.integer({ min: 1, max: 3 }),
+  propensity: fc.boolean(),
 } as const;
 
 export function order(of: OrderChoice, id: AnyNode, score: AnyNode): AnyNode {
-  const { keep: topk, temperature, seed, balance, group, max } = of;
+  const { keep: topk, temperature, seed, balance, group, max, propensity } = of;
   switch (of.order) {
     case "sample":
     case "greedy": {
-      const options = { topk, temperature, mode: of.order, ...(seed !== undefined && { seed }) } as const;
+      const options = { topk, temperature, mode: of.order, propensity, ...(seed !== undefined && { seed }) } as const;
       return id.pipe(softmaxSampling(score, options));
     }
     case "topK":
-      return id.pipe(topK(score, { topk }));
+      return id.pipe(topK(score, { topk, propensity }));
     case "limit": {
       const [dtype, known] = group === "level" ? ([{ dtype: "int32" }, "1"] as const) : ([{}, "b1"] as const);
       const groups: AnyNode = id.pipe(lambdaOp(f(group), { name: "group", ...dtype }));

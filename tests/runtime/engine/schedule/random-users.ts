@@ -103,7 +103,7 @@ export const BASE: Choice = {
     cached: false,
   },
   ...{ many: false, temperature: 3, seed: undefined, balance: 0.6, group: "level", max: 2, places: 1 },
-  ...{ order: "topK", keep: 5, unknown: "null", facts: [], kept: false, lag: false },
+  ...{ order: "topK", keep: 5, propensity: true, unknown: "null", facts: [], kept: false, lag: false },
 };
 export const EACH: Partial<Choice>[] = [
   { retrieval: "tower", deny: true, boost: true, order: "sample" },
@@ -112,7 +112,7 @@ export const EACH: Partial<Choice>[] = [
   { retrieval: "fallback", score: "onnx", drop: false, order: "mmr", scale: "minMax" },
   { retrieval: "choose", cached: true, drop: false, order: "dpp", scale: "standard" },
   { deny: true, allow: true, many: true, boost: true, score: "own", scale: "minMax", order: "sample", seed: 4 },
-  { retrieval: "popular", score: "own", order: "sample", temperature: 0 },
+  { retrieval: "popular", score: "own", order: "sample", temperature: 0, propensity: false },
   { retrieval: "popular", score: "own", order: "limit", group: "named", max: undefined, places: 3 },
   { retrieval: "fallback", first: "strict", second: "popular" },
   { retrieval: "choose", first: "strict", second: "popular" },
