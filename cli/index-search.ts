@@ -49,10 +49,11 @@ Examples:
     )
     .action(async (path: string, options: Options) => {
       const { findIndex } = await import("../runtime/etl/delta/open-index-delta.js");
-      const { currentBase, openChangedIndex } = await import("../runtime/etl/delta/search-changed.js");
+      const { openChangedIndex } = await import("../runtime/etl/delta/search-changed.js");
+      const { currentBase } = await import("../formats/delta/delta-base.js");
       const { readFaissHeaderFile, searchedBy } = await import("../formats/faiss/faiss.js");
       const index = findIndex(path);
-      const file = await currentBase(index);
+      const file = currentBase(index);
       const header = readFaissHeaderFile(file);
       const topk = whole("topk", options.topk);
       const queries = await readQueries(options, header.dimension);

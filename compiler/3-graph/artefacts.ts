@@ -6,6 +6,7 @@ import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from "node:path";
 import type { Plan } from "../../contract/plan.js";
 import type { Schema } from "../../contract/schema.js";
+import { currentBase } from "../../formats/delta/delta-base.js";
 import { type FaissHeader, readFaissHeaderFile } from "../../formats/faiss/faiss.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { type FeastRepository, readFeastRepository } from "../../formats/feast/feast-repository.js";
@@ -31,6 +32,8 @@ import { isInside, projectOf } from "./project.js";
 /** An index, and whether an id map beside it gives it text ids. */
 export interface IndexFile extends FaissHeader {
   readonly hasTextIds: boolean;
+  /** The file that was read: another base, if a compaction ended before it took the index's place. */
+  readonly file: string;
 }
 
 export type Read<T> =
@@ -119,14 +122,15 @@ const KINDS = {
 } as const;
 
 /** @throws Error naming the index or its map */
-function readIndexFile(file: string): IndexFile {
+function readIndexFile(index: string): IndexFile {
+  const file = currentBase(index);
   const header = readFaissHeaderFile(file);
   const map = textIdsFile(file);
-  if (!existsSync(map)) return { ...header, hasTextIds: false };
+  if (!existsSync(map)) return { ...header, file, hasTextIds: false };
   if (leadsOutside(map, file))
     throw new Error(`its id map \`${basename(map)}\` is a link that leads outside its folder`);
   readTextIds(map, { index: file, ntotal: header.ntotal });
-  return { ...header, hasTextIds: true };
+  return { ...header, file, hasTextIds: true };
 }
 
 /** @param folder what relative paths start from */
@@ -175,6 +179,11 @@ export function artefactReader(folder: string): ArtefactReader {
     if (mixedUp) return { ok: false, message: mixedUp };
     try {
       const value = read(resolved);
+      if ("hasTextIds" in value && value.file !== resolved)
+        for (const file of [value.file, textIdsFile(value.file)]) {
+          used.add(file);
+          remember(join(dirname(path), basename(file)), file);
+        }
       if ("onlineStore" in value && value.onlineStore.type === "sqlite" && rollBack(value.onlineStore.file))
         remember(path, resolved);
       for (const part of "externalData" in value ? value.externalData : []) {

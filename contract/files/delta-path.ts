@@ -17,3 +17,8 @@ export function deltaFile(index: string): string {
 /** The index that a delta's header names. @param file "" for the index itself */
 export const baseFile = (index: string, file: string): string =>
   file === "" ? index : join(dirname(deltaFile(index)), file);
+
+/** A base of a later generation, which a compaction wrote beside the delta: `items.faiss.g3`. */
+export const generationName = (index: string, generation: number): string => `${basename(index)}.g${generation}`;
+export const isGeneration = (index: string, file: string): boolean =>
+  file.startsWith(`${basename(index)}.g`) && /\.g\d{1,9}$/.test(file);

@@ -13,12 +13,13 @@ import { deltaFile } from "../../contract/files/delta-path.js";
 import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { SIMILARITY } from "../../contract/similarity.js";
+import { withOwnBase } from "../../formats/delta/delta-base.js";
 import { recordKinds } from "../../formats/delta/record-kinds.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
 import { someIds, spread } from "../../formats/faiss/some-ids.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { lambdaSchema } from "../lambda-op/author.js";
-import { type Candidates, defineOp } from "../shared/author/define-op.js";
+import { type ArtefactFile, type Candidates, defineOp } from "../shared/author/define-op.js";
 import { excludedIds } from "../shared/author/excluded-ids.js";
 import { foundColumns, type ItemWith, queryVector } from "../shared/author/query-vector.js";
 import { compileWhere } from "./author-where.js";
@@ -121,7 +122,7 @@ export function queryFaiss<
 const METRICS = { ip: "inner products", l2: "Euclidean distances" } as const;
 
 /** @param path as the author wrote it @param file where it is */
-const candidatesOf = (path: string, file: string, { hasTextIds, ids, ntotal }: IndexFile): Candidates => ({
+const candidatesOf = (path: string, { file, hasTextIds, ids, ntotal }: IndexFile): Candidates => ({
   path,
   arePositions: ids === "positions" && !hasTextIds,
   some(most) {
@@ -190,21 +191,26 @@ export const queryFaissOp = defineOp({
       },
       outputs: foundColumns(call.id, ids, includeDistances),
       madeRows: { parent: rows },
-      candidates: candidatesOf(path, read.path, read.value),
+      candidates: candidatesOf(path, read.value),
       artefacts: {
         index: to,
         ...(ids === "string" && { ids: textIdsFile(to) }),
         ...(where && { attributes: where.to }),
       },
       files: [
-        { from: read.path, to },
-        ...(ids === "string" ? [{ from: textIdsFile(read.path), to: textIdsFile(to) }] : []),
+        { from: read.value.file, to },
+        ...(ids === "string" ? [{ from: textIdsFile(read.value.file), to: textIdsFile(to) }] : []),
         ...(where ? [where.file] : []),
-        // Changes that were not compacted are served with the index.
-        ...(recordKinds(deltaFile(read.path)).size > 0
-          ? [{ from: deltaFile(read.path), to: join(LIVE_FOLDER, `${basename(to)}.delta`) }]
-          : []),
+        ...servedDelta(read.path, read.value, to),
       ],
     };
   },
 });
+
+/** Changes that were not compacted are served with the index. The copy of a base is the index itself. */
+function servedDelta(index: string, { file }: IndexFile, to: string): ArtefactFile[] {
+  const delta = deltaFile(index);
+  if (recordKinds(delta).size === 0) return [];
+  const place = join(LIVE_FOLDER, `${basename(to)}.delta`);
+  return [file === index ? { from: delta, to: place } : { bytes: withOwnBase(delta), to: place }];
+}

@@ -11,6 +11,7 @@ import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { RuntimeFault } from "../base/errors.js";
 import { toUnitLength } from "../stores/vectors/unit-length.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { publishBase } from "./delta/publish-base.js";
 import type { FaissJob } from "./faiss-child.js";
 import { type IndexFactory, indexFactory } from "./index-factory.js";
 import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
@@ -78,6 +79,8 @@ export async function buildIndex(
     const index = isIntegers(ids) ? withIds(bytes, ids, made) : bytes;
     writeSearchParameters(index, parameters);
     await writeFile(done, index);
+    // A compaction that ended early is finished first: its base would replace the new index. A delta that cannot be read is refused when it is used.
+    await publishBase(out, DELTA_WAIT_MS).catch(() => {});
     const map = join(staging.path, "ids.arrow");
     if (!isIntegers(ids)) {
       await writeFile(map, printTextIds(ids, done));
@@ -92,6 +95,9 @@ export async function buildIndex(
     await database.close();
   }
 }
+
+/** Time to wait for a writer of the index's delta. */
+const DELTA_WAIT_MS = 10_000;
 
 const isIntegers = (ids: BigInt64Array | readonly string[]): ids is BigInt64Array => ids instanceof BigInt64Array;
 

@@ -16,6 +16,7 @@ export const LONG: readonly string[] = [
   "tests/docs/playground.test.ts",
   "tests/runtime/server/peers/as-direct.test.ts",
   "tests/runtime/etl/import/import-nvtabular.test.ts",
+  "tests/runtime/etl/delta/compact-killed.test.ts",
   "tests/lab/served.test.ts",
   "tests/mistakes/mistakes.test.ts",
   "tests/compiler/samples.test.ts",

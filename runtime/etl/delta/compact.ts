@@ -3,9 +3,9 @@
  * and after it the new one. Changes that are applied meanwhile follow in the new delta. For an index that is not part
  * of a model, the new base then takes the index's own place.
  */
-import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { deltaFile } from "../../../contract/files/delta-path.js";
+import { deltaFile, generationName } from "../../../contract/files/delta-path.js";
 import { readArrowColumns } from "../../../formats/arrow/arrow-columns.js";
 import { type DeltaHeader, printCommit, printHeader } from "../../../formats/delta/delta-file.js";
 import { type DeltaIds, printRows, rowsAtOnce } from "../../../formats/delta/delta-rows.js";
@@ -17,17 +17,12 @@ import type { AttributeRow, DeltaContents, DeltaId } from "../../stores/vectors/
 import { requireBase } from "../../stores/vectors/delta/live-index.js";
 import { lockFile } from "../../stores/vectors/delta/lock-file.js";
 import { type ReadDelta, readDelta } from "../../stores/vectors/delta/read-delta.js";
-import {
-  generationName,
-  isGeneration,
-  openDeltaWriter,
-  replaceFile,
-  syncFolder,
-} from "../../stores/vectors/delta/write-delta.js";
+import { openDeltaWriter, replaceFile, syncFolder } from "../../stores/vectors/delta/write-delta.js";
 import { moveFile } from "../transform.js";
 import { compactBase } from "./compact-base.js";
 import { findIndex } from "./open-index-delta.js";
 import { printPickedRows } from "./print-picked-rows.js";
+import { publishBase, removeUnused } from "./publish-base.js";
 
 export interface Compacted {
   /** The base by now. */
@@ -44,13 +39,13 @@ export async function compactIndex(path: string, { waitMs }: { readonly waitMs: 
   if (!existsSync(file)) return { file: index, count: 0, changes: 0 };
   const release = await lockFile(`${file}.compact.lock`, `a new base of ${index}`, waitMs);
   try {
-    await publish(index, file, waitMs);
+    await publishBase(index, waitMs);
     const delta = await readDelta(file);
     if (!delta || delta.contents.touched.length === 0) return { file: index, count: 0, changes: 0 };
     const made = await writeBase(index, file, delta);
     await commit(index, file, delta, made.header, waitMs);
     removeUnused(index, file, made.header.base.file);
-    await publish(index, file, waitMs);
+    await publishBase(index, waitMs);
     const { base } = (await readDelta(file))!.header;
     return {
       file: base.file === "" ? index : join(dirname(file), base.file),
@@ -136,47 +131,4 @@ function* keptParts({ ids: kind, dimension }: DeltaHeader, contents: DeltaConten
       });
     }
   yield printCommit({ at: contents.at, positions: Object.fromEntries(contents.positions) });
-}
-
-/**
- * Brings a base that a compaction wrote to the index's own place, unless the index is part of a model, whose manifest lists it. Each step leaves a
- * delta that names a whole base.
- */
-async function publish(index: string, file: string, waitMs: number): Promise<void> {
-  if (file !== `${index}.delta`) return;
-  const writer = await openDeltaWriter(file, {
-    waitMs,
-    header: () => Promise.reject(new Error(`${file} was removed`)),
-  });
-  try {
-    const { header, start, end } = writer.delta;
-    if (header.base.file === "") return;
-    const base = await requireBase(index, writer.delta, file);
-    const map = textIdsFile(base);
-    if (existsSync(map)) takePlace(map, textIdsFile(index));
-    takePlace(base, index);
-    syncFolder(dirname(index));
-    const records = readFileSync(file).subarray(start, end);
-    replaceFile(file, [printHeader({ ...header, base: { ...header.base, file: "" } }), records]);
-    removeUnused(index, file, "");
-  } finally {
-    writer.close();
-  }
-}
-
-/** Links a file to another name, and replaces the file there. */
-function takePlace(from: string, to: string): void {
-  const link = `${to}.next`;
-  rmSync(link, { force: true });
-  linkSync(from, link);
-  renameSync(link, to);
-}
-
-/** Bases that no delta names: of compactions that did not end, and those before. */
-function removeUnused(index: string, file: string, named: string): void {
-  const folder = dirname(file);
-  for (const name of readdirSync(folder)) {
-    const base = name.endsWith(".ids.arrow") ? name.slice(0, -".ids.arrow".length) : name;
-    if (isGeneration(index, base) && base !== named) rmSync(join(folder, name), { force: true });
-  }
 }

@@ -12,6 +12,7 @@ import { sumOfFile } from "../../../formats/folders/manifest.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { requireBase } from "../../stores/vectors/delta/live-index.js";
 import { type DeltaWriter, openDeltaWriter, replaceFile } from "../../stores/vectors/delta/write-delta.js";
+import { publishBase } from "./publish-base.js";
 
 const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
@@ -59,6 +60,7 @@ export async function openIndexDelta(
 ): Promise<IndexDelta> {
   const index = findIndex(path);
   const file = deltaFile(index);
+  await publishBase(index, waitMs);
   const writer = await openDeltaWriter(file, { waitMs, header: () => headerOf(index, unit) });
   try {
     const { header } = writer.delta;

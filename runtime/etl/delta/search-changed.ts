@@ -1,14 +1,14 @@
 /** An index with its changes, searched once and not watched: the results are those of a server that has read the same delta. */
 import { existsSync } from "node:fs";
-import { baseFile, deltaFile } from "../../../contract/files/delta-path.js";
+import { deltaFile } from "../../../contract/files/delta-path.js";
+import { currentBase } from "../../../formats/delta/delta-base.js";
 import { type FaissHeader, readFaissHeaderFile, type SearchParameters } from "../../../formats/faiss/faiss.js";
 import { readTextIds, type TextIds, textIdsFile } from "../../../formats/faiss/text-ids.js";
 import { RuntimeFault } from "../../base/errors.js";
 import type { DeltaId } from "../../stores/vectors/delta/delta-contents.js";
 import { openLiveIndex } from "../../stores/vectors/delta/live-index.js";
 import { type Overlay, openOverlay } from "../../stores/vectors/delta/overlay.js";
-import { type ReadDelta, readDelta } from "../../stores/vectors/delta/read-delta.js";
-import { isGeneration } from "../../stores/vectors/delta/write-delta.js";
+import type { ReadDelta } from "../../stores/vectors/delta/read-delta.js";
 import { type OpenIndex, openIndex } from "../../stores/vectors/open-index.js";
 import { textPositions } from "../../stores/vectors/text-positions.js";
 
@@ -37,7 +37,7 @@ export async function openChangedIndex(
   isBaseOnly: boolean,
 ): Promise<ChangedIndex> {
   if (isBaseOnly) {
-    const base = await openBase(await currentBase(index), parameters, undefined);
+    const base = await openBase(currentBase(index), parameters, undefined);
     return changedIndex(base, undefined, base.close);
   }
   const delta = deltaFile(index);
@@ -58,17 +58,6 @@ export async function openChangedIndex(
     release();
     await live.close();
   });
-}
-
-/**
- * The base that an index's delta names: the index itself, unless a compaction of a model's index wrote another.
- * @throws DeltaFileError @throws RuntimeFault for a name that is not one of the index's bases
- */
-export async function currentBase(index: string): Promise<string> {
-  const delta = deltaFile(index);
-  const file = (await readDelta(delta))?.header.base.file ?? "";
-  if (file === "" || isGeneration(index, file)) return baseFile(index, file);
-  throw new RuntimeFault("INVALID_ARGUMENT", `${delta} names the base ${file}, which is not one of ${index}.`);
 }
 
 async function openBase(

@@ -5,12 +5,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { baseFile } from "../../../../contract/files/delta-path.js";
+import { baseFile, isGeneration } from "../../../../contract/files/delta-path.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import { NO_STATE, stateOf, warnByProcess } from "../../../base/watched-file.js";
 import { type ReadDelta, readDelta } from "./read-delta.js";
-import { isGeneration } from "./write-delta.js";
 
 /** How often the delta is looked at. */
 const LOOK_EVERY_MS = 100;

@@ -13,7 +13,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import { DeltaFileError, type DeltaHeader, printCommit, printHeader } from "../../../../formats/delta/delta-file.js";
 import { type DeltaIds, type DeltaRows, printRows, rowsAtOnce } from "../../../../formats/delta/delta-rows.js";
 import { lockFile } from "./lock-file.js";
@@ -152,8 +152,3 @@ export function syncFolder(folder: string): void {
     closeSync(handle);
   }
 }
-
-/** A base of a later generation: `items.faiss.g3`. */
-export const generationName = (index: string, generation: number): string => `${basename(index)}.g${generation}`;
-export const isGeneration = (index: string, file: string): boolean =>
-  file.startsWith(`${basename(index)}.g`) && /\.g\d{1,9}$/.test(file);
