@@ -12,6 +12,7 @@ import { diffCommand } from "./diff.js";
 import { doctorCommand } from "./doctor.js";
 import { embeddingCommand } from "./embedding.js";
 import { evaluateCommand } from "./evaluate.js";
+import { experimentCommand } from "./experiment.js";
 import { explainCommand } from "./explain.js";
 import { feastCommand } from "./feast.js";
 import { feedbackCommand } from "./feedback.js";
@@ -49,6 +50,7 @@ export const commands = (): readonly Command[] => [
   vectorsCommand(),
   feastCommand(),
   feedbackCommand(),
+  experimentCommand(),
   serveCommand(),
   recordCommand(),
   diffCommand(),

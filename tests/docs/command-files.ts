@@ -14,7 +14,7 @@ const ITEMS = `SELECT item_id, item_id AS product_id, item_brand, item_category,
 const EMBEDDINGS = `SELECT 'sku-' || i AS sku, [i::FLOAT, (i * i % 7)::FLOAT, 1::FLOAT] AS embedding FROM range(50) t(i)`;
 /** The log of a server that showed each ten of them in a response, with the ranker's columns, and the events that followed. */
 const EXPOSURES = `SELECT concat('request-', n // 10) AS request_id, 0::INTEGER AS request_row, TIMESTAMP '2026-01-01' + INTERVAL (n // 10) MINUTE AS time,
-  'recommend' AS model, 1::BIGINT AS version, '0123456789abcdef' AS plan, NULL::VARCHAR AS artefacts, NULL::VARCHAR AS arm, 7::BIGINT AS seed,
+  'recommend' AS model, 1::BIGINT AS version, '0123456789abcdef' AS plan, NULL::VARCHAR AS artefacts, if(n // 10 % 2 = 0, 'control', 'treatment') AS arm, 7::BIGINT AS seed,
   item_id AS item, (n % 10 + 1)::INTEGER AS position, 1 / (n % 10 + 1) AS score, 0.1::DOUBLE AS propensity, 1e-10::DOUBLE AS list_propensity,
   ['queryFaiss'] AS sources, 1::DOUBLE AS log_rate, * EXCLUDE (n, time) FROM (SELECT *, row_number() OVER () - 1 AS n FROM (${EVENTS}))`;
 const CLICKS = `SELECT request_id, item, CASE WHEN position = 1 THEN 'purchase' ELSE 'click' END AS event, time + INTERVAL 30 SECOND AS time

@@ -7,6 +7,7 @@ import { compile, printDiagnostics } from "#compiler/index.js";
 import { parseVectorStore } from "#formats/vectors/vector-store.js";
 import { checkMockSettings } from "#runtime/server/backends/mock/settings.js";
 import { describeExposure } from "#runtime/server/lifecycle/exposure.js";
+import { withDuckdb } from "#shop/parquet.js";
 import { ROOT } from "../run/graph.mjs";
 import { simulate, writeRows } from "../runtime/evaluation/logged-rows.js";
 import { type Block, blocksOf, PAGES, placeOf, wholeText } from "./blocks.js";
@@ -73,6 +74,18 @@ const PRINTED: Readonly<Record<string, (block: Block) => Promise<void> | void>> 
     await writeRows(join(project.path, "simulated.parquet"), simulate(4000, 3, { batch: 1 }));
     const words = ["--on", "simulated.parquet", "--policy", "next_probability", "--segment", "country"];
     const { out } = await runInProject(project.path, ["evaluate", ...words]);
+    expect(out).toBe(block.text);
+  },
+  "docs/guides/experiments.md arm": async block => {
+    const part = (text: string): string => `md5_number_lower(concat('${text}', r))`;
+    const arm = `if(${part("arm")} % 2 = 0, 'control', 'treatment')`;
+    const reward = `(${part("reward")} % 1000 < if(${part("arm")} % 2 = 0, 200, 230))::INTEGER`;
+    const rows = `SELECT concat('r', r) AS request_id, 0 AS request_row, ${arm} AS arm, ${reward} AS reward FROM range(20000) t(r)`;
+    await withDuckdb(connection =>
+      connection.run(`COPY (${rows}) TO '${join(project.path, "joined.parquet")}' (FORMAT parquet)`),
+    );
+    const words = ["joined.parquet", "--arms", "control,treatment"];
+    const { out } = await runInProject(project.path, ["experiment", "report", ...words]);
     expect(out).toBe(block.text);
   },
   "docs/guides/stock-triton.md recommend.ensemble.ts:8:22:": async block =>

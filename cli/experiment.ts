@@ -1,0 +1,76 @@
+/** `merlon experiment report ROWS --arms control,treatment`: compares the arms of an experiment on joined rows. */
+import { Command, InvalidArgumentError } from "commander";
+import type { ExperimentReport } from "../runtime/evaluation/experiment/report.js";
+import { databaseOptions } from "./fit.js";
+import { names } from "./names.js";
+import { printTable } from "./print-table.js";
+
+interface Options {
+  readonly arms: readonly string[];
+  readonly metric: string;
+  readonly unit?: string;
+  readonly weights?: readonly number[];
+  readonly level: number;
+  readonly horizon: number;
+  readonly json?: true;
+  readonly memoryLimit?: string;
+  readonly threads?: string;
+}
+
+const readWeights = (text: string): readonly number[] =>
+  names(text).map(one => {
+    if (!/^\d{1,9}(\.\d{1,9})?$/.test(one)) throw new InvalidArgumentError("Numbers are expected, such as 0.9,0.1.");
+    return Number(one);
+  });
+
+function readLevel(text: string): number {
+  if (!/^0?\.\d{1,6}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError("A number between 0 and 1 is expected, such as 0.95.");
+  return Number(text);
+}
+
+function readHorizon(text: string): number {
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError("A whole number of at least 1 is expected.");
+  return Number(text);
+}
+
+export const experimentCommand = (): Command =>
+  new Command("experiment").description("compare the arms of an experiment").addCommand(reportCommand());
+
+const reportCommand = (): Command =>
+  new Command("report")
+    .description("compare rewards per request of arms, with intervals and a verdict")
+    .argument("<rows...>", "joined rows: files, folders or quoted globs")
+    .requiredOption("--arms <names>", "arms, the control first (control,treatment)", names)
+    .option("--metric <column>", "numeric column to compare", "reward")
+    .option("--unit <column>", "key of the split (default: each request)")
+    .option("--weights <numbers>", "weights of the arms (default: equal)", readWeights)
+    .option("--level <share>", "level of the intervals", readLevel, 0.95)
+    .option("--horizon <n>", "units at which the sequential interval is narrowest", readHorizon, 10_000)
+    .option("--json", "print JSON")
+    .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
+    .option("--threads <n>", "how many threads DuckDB may use")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ merlon experiment report joined.parquet --arms control,treatment --weights 0.9,0.1 --unit user_id
+  $ merlon experiment report joined/ --arms control,a,b --metric label --json
+
+The confidence sequence may be read every day; the experiment may end when it excludes 0.
+Welch's interval counts only at one look that was planned.`,
+    )
+    .action(report);
+
+async function report(rows: string[], options: Options): Promise<void> {
+  const { experimentReport, experimentTables } = await import("../runtime/evaluation/experiment/report.js");
+  const { json, memoryLimit: _, threads: __, ...rest } = options;
+  const made = await experimentReport(rows, { ...rest, ...databaseOptions(options) });
+  if (json) process.stdout.write(`${JSON.stringify(made, null, 2)}\n`);
+  else process.stdout.write(`${experimentTables(made).map(printTable).join("\n")}\n${verdict(made)}`);
+}
+
+function verdict({ comparisons, warnings }: ExperimentReport): string {
+  const lines = comparisons.map(({ outcome, sentence }) => `${outcome === "not reliable" ? "✘" : "✔"} ${sentence}\n`);
+  return `${lines.join("")}${warnings.map(warning => `  ! ${warning}.\n`).join("")}`;
+}
