@@ -16,17 +16,23 @@ export interface Interval {
   readonly high: number;
 }
 
-/** Sums of one part, for the clusters that have entries of it. */
+/** Beyond it, clusters are put into as many random groups, which are drawn in their place. */
+const MOST_CLUSTERS = 20_000;
+
+/** Sums of one part: of each cluster, or of each entry if those are fewer. */
 interface ClusterSums {
   readonly clusters: Int32Array;
   readonly numerator: Float64Array;
   /** Absent for a mean over units. */
   readonly denominator: Float64Array | undefined;
-  readonly entries: Float64Array;
+  /** Number of entries; absent for one. */
+  readonly entries: Float64Array | undefined;
 }
 
 /**
- * @param estimates terms over the same units @param clusterOf cluster of each unit, ascending from 0 without gaps [units]
+ * Many clusters are drawn by groups. Sums of random groups of independent clusters are independent too, so the interval is the same one,
+ * and a draw's cost does not depend on the number of clusters.
+ * @param estimates terms over the same units @param clusterOf cluster of each unit, from 0 without gaps [units]
  * @returns values of each estimate in each draw [estimates][samples]; NaN where a denominator is 0
  */
 export function bootstrap(
@@ -34,13 +40,13 @@ export function bootstrap(
   clusterOf: Int32Array,
   { samples, seed }: Resampling,
 ): readonly Float64Array[] {
-  const clusters = (clusterOf.at(-1) ?? -1) + 1;
-  const units = new Float64Array(clusters);
-  for (const cluster of clusterOf) units[cluster]!++;
-  const sums = estimates.map(terms => terms.map(part => sumsOf(part, clusterOf)));
+  const drawn = grouped(clusterOf, seed);
+  const units = new Float64Array(drawn.count);
+  for (const cluster of drawn.of) units[cluster]!++;
+  const sums = estimates.map(terms => terms.map(part => sumsOf(part, drawn)));
   const values = estimates.map(() => new Float64Array(samples));
-  const counts = new Int32Array(clusters);
-  const words = new Int32Array(clusters + 1);
+  const counts = new Int32Array(drawn.count);
+  const words = new Int32Array(drawn.count + 1);
   for (let b = 0; b < samples; b++) {
     drawCounts(counts, words, b, seed);
     const total = dot(counts, units);
@@ -53,12 +59,29 @@ export function bootstrap(
   return values;
 }
 
+interface Clusters {
+  readonly count: number;
+  /** Of each unit. */
+  readonly of: Int32Array;
+}
+
+function grouped(clusterOf: Int32Array, seed: number): Clusters {
+  const count = clusterOf.reduce((most, cluster) => Math.max(most, cluster), -1) + 1;
+  if (count <= MOST_CLUSTERS) return { count, of: clusterOf };
+  const words = new Int32Array(2 * count);
+  philoxRun(words, count, 0, 1, seed | 0, Math.floor(seed / 2 ** 32) | 0);
+  return { count: MOST_CLUSTERS, of: clusterOf.map(cluster => placeOf(words[2 * cluster]!, MOST_CLUSTERS)) };
+}
+
+/** A random word → a place from 0 to count − 1. */
+const placeOf = (word: number, count: number): number => Math.floor(((word >>> 0) / 2 ** 32) * count);
+
 /** How often each cluster is drawn in draw `b`. @param words memory for two words more than half of the clusters' pairs */
 function drawCounts(counts: Int32Array, words: Int32Array, b: number, seed: number): void {
   const clusters = counts.length;
   counts.fill(0);
   philoxRun(words, (clusters + 1) >> 1, b, 0, seed | 0, Math.floor(seed / 2 ** 32) | 0);
-  for (let i = 0; i < clusters; i++) counts[Math.floor(((words[i]! >>> 0) / 2 ** 32) * clusters)]!++;
+  for (let i = 0; i < clusters; i++) counts[placeOf(words[i]!, clusters)]!++;
 }
 
 function valueOfDraw({ clusters, numerator, denominator, entries }: ClusterSums, counts: Int32Array, total: number) {
@@ -69,28 +92,26 @@ function valueOfDraw({ clusters, numerator, denominator, entries }: ClusterSums,
     above += count * numerator[i]!;
     if (!denominator) continue;
     below += count * denominator[i]!;
-    drawn += count * entries[i]!;
+    drawn += entries ? count * entries[i]! : count;
   }
   if (!denominator) return above / total;
   return drawn === 0 ? 0 : (drawn / total) * (above / below);
 }
 
-/** @param clusterOf ascending, and so are units: entries of a cluster follow each other */
-function sumsOf({ units, numerator, denominator }: Terms[number], clusterOf: Int32Array): ClusterSums {
-  const clusterAt = (i: number): number => clusterOf[units ? units[i]! : i]!;
-  let count = 0;
-  for (let i = 0; i < numerator.length; i++) if (i === 0 || clusterAt(i) !== clusterAt(i - 1)) count++;
+function sumsOf({ units, numerator, denominator }: Terms[number], { count, of }: Clusters): ClusterSums {
+  const clusters = units ? units.map(unit => of[unit]!) : of;
+  if (numerator.length <= count) return { clusters, numerator, denominator, entries: undefined };
   const sums = {
-    clusters: new Int32Array(count),
+    clusters: Int32Array.from({ length: count }, (_, cluster) => cluster),
     numerator: new Float64Array(count),
     denominator: denominator && new Float64Array(count),
     entries: new Float64Array(count),
   };
-  for (let i = 0, at = -1; i < numerator.length; i++) {
-    if (i === 0 || clusterAt(i) !== clusterAt(i - 1)) sums.clusters[++at] = clusterAt(i);
-    sums.numerator[at]! += numerator[i]!;
-    if (denominator) sums.denominator![at]! += denominator[i]!;
-    sums.entries[at]!++;
+  for (let i = 0; i < numerator.length; i++) {
+    const cluster = clusters[i]!;
+    sums.numerator[cluster]! += numerator[i]!;
+    if (denominator) sums.denominator![cluster]! += denominator[i]!;
+    sums.entries[cluster]!++;
   }
   return sums;
 }

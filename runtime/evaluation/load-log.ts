@@ -69,16 +69,7 @@ async function refuseMixed(database: Database, relation: string, types: Readonly
         `the log has rows of several models: ${models.map(([name]) => `\`${name}\``).join(", ")}. Give the folder of one model.`,
       );
   }
-  if (types.has("weight")) {
-    const [[sampled]] = (await database.rows(
-      `SELECT count(*)::DOUBLE FROM ${relation} WHERE weight IS DISTINCT FROM 1`,
-      "reading the log",
-    )) as [[number]];
-    if (sampled > 0)
-      throw fault(
-        `${sampled.toLocaleString("en-US")} rows have a \`weight\` other than 1: negatives were sampled, so lists are not whole. Join again without \`--negatives\`.`,
-      );
-  }
+  if (types.has("weight")) await refuseSampled(database, relation, types.has("event_time"));
   if (types.has("log_rate")) {
     const [[partial]] = (await database.rows(
       `SELECT count(*)::DOUBLE FROM ${relation} WHERE log_rate < 1 AND position IS NOT NULL`,
@@ -87,4 +78,17 @@ async function refuseMixed(database: Database, relation: string, types: Readonly
     if (partial > 0)
       throw fault(`${partial.toLocaleString("en-US")} shown rows have a \`log_rate\` below 1, so lists are not whole.`);
   }
+}
+
+/** Lists without an event may be missing as a whole, so that all weights are 1: then no row is without an event. */
+async function refuseSampled(database: Database, relation: string, hasTimes: boolean): Promise<void> {
+  const whole = hasTimes ? "coalesce(bool_or(event_time IS NULL), true)" : "true";
+  const [[sampled, isWhole]] = (await database.rows(
+    `SELECT count(*) FILTER (weight IS DISTINCT FROM 1)::DOUBLE, ${whole} FROM ${relation}`,
+    "reading the log",
+  )) as [[number, boolean]];
+  if (sampled > 0 || !isWhole)
+    throw fault(
+      `the log has a column \`weight\`, and ${sampled > 0 ? `${sampled.toLocaleString("en-US")} rows have another weight than 1` : "every row has an event"}: rows without an event were sampled, so lists are not whole. Join again without \`--negatives\`.`,
+    );
 }

@@ -114,7 +114,8 @@ async function expectedOfRows(database: Database): Promise<Float64Array> {
   return expected as Float64Array;
 }
 
-const ALL_CANDIDATES = "Log them with `log: { candidates: { all: 1 } }` in the third argument of `ensemble`.";
+const ALL_CANDIDATES =
+  "Log them with `log: { candidates: { all: 1 } }` in the third argument of `ensemble`, and join with `--not-shown keep`.";
 
 /** The policy's probabilities follow from the scores of all candidates. */
 async function scoredLog(database: Database, columns: LogColumns): Promise<ClusteredLog> {

@@ -77,6 +77,24 @@ test("entries of some units only: the value of all draws equals estimateOf of th
   );
 });
 
+test("many clusters are drawn by random groups: the interval has the width of the normal one, and units of a cluster stay together", () => {
+  const clusters = 30_000;
+  const random = repeatable(8);
+  // Both units of a cluster have one value, so there are half as many independent ones.
+  const values = Array.from({ length: clusters }, () => random() ** 2);
+  const numerator = Float64Array.from({ length: 2 * clusters }, (_, i) => values[i >> 1]!);
+  const of = Int32Array.from({ length: 2 * clusters }, (_, i) => i >> 1);
+  const [draws] = bootstrap([[{ numerator }]], of, { samples: 300, seed: 4 });
+  const mean = values.reduce((a, b) => a + b, 0) / clusters;
+  const deviation = Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / clusters);
+  const { low, high } = percentileInterval(draws!, 0.9)!;
+  const normal = 2 * 1.645 * (deviation / Math.sqrt(clusters));
+  expect((high - low) / normal).toBeGreaterThan(0.85);
+  expect((high - low) / normal).toBeLessThan(1.15);
+  expect(low).toBeLessThan(mean);
+  expect(high).toBeGreaterThan(mean);
+});
+
 test("95 % intervals cover the known value of simulated lists in at least 90 of 100 logs", () => {
   const [length, requests] = [2, 400];
   const shown = everyList([1, 2, 0.7, 1.5], length);
