@@ -30,8 +30,8 @@ interface ClusterSums {
 }
 
 /**
- * Many clusters are drawn by groups. Sums of random groups of independent clusters are independent too, so the interval is the same one,
- * and a draw's cost does not depend on the number of clusters.
+ * Many clusters are drawn by groups, so that the cost of a draw is bounded. Sums of random groups of independent clusters are independent
+ * too, so the intervals remain valid.
  * @param estimates terms over the same units @param clusterOf cluster of each unit, from 0 without gaps [units]
  * @returns values of each estimate in each draw [estimates][samples]; NaN where a denominator is 0
  */
@@ -61,7 +61,7 @@ export function bootstrap(
 
 interface Clusters {
   readonly count: number;
-  /** Of each unit. */
+  /** Cluster of each unit. */
   readonly of: Int32Array;
 }
 
