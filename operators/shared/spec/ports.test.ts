@@ -92,6 +92,18 @@ test.each(OP_KINDS.filter(op => specOf(op).makes !== undefined))("%s: other colu
   expect(faultOf({ ...step, outputs: [...step.outputs, { ...first!, name: "more" }] })).toContain("and makes");
 });
 
+test.each(["topK", "softmaxSampling"] as const)("%s: the option `propensity` makes two more columns", op => {
+  const step = { ...stepOf(op), params: { propensity: true } };
+  expect(faultOf(step)).toBe(`${at(op)}: it has 2 output columns, and makes 4.`);
+  const [first] = step.outputs;
+  const more = ["propensity", "list_propensity"].map(name => ({ ...first!, name }));
+  expect(faultOf({ ...step, outputs: [...step.outputs, ...more] })).toBe("");
+  expect(faultOf({ ...stepOf(op), outputs: [...step.outputs, ...more] })).toContain(
+    "it has 4 output columns, and makes 2.",
+  );
+  expect(faultOf({ ...step, params: { propensity: "yes" } })).toContain(`${at(op)}.params.propensity`);
+});
+
 test.each(OP_KINDS)("%s: state, files and parts that are missing, or not its own", op => {
   const { learns, artefacts, hasParts } = specOf(op);
   const step = stepOf(op);
