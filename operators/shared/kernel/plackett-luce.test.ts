@@ -121,6 +121,9 @@ describe("in closed form", () => {
     expect(listOf(scores, [2, 4, 1, 5])).toEqual({ each: [1, 1, 0.5, 0], log: -INF });
     expect(listOf(scores, [2, 4, 1, 3, 5])).toEqual({ each: [1, 1, 0.5, 1, 0], log: -INF });
     expect(listOf(scores, [0, 5], -1).each).toEqual([1, 1]);
+    expect(listOf([INF, INF, INF], [1, 2]).each).toEqual([0, 0]);
+    expect(listOf([-INF, -INF, -INF], [1, 2]).each).toEqual([0, 0]);
+    expect(listOf([INF, -INF], [1]).each).toEqual([0]);
   });
   test("a list that is longer than float64's smallest product keeps its logarithm", () => {
     const places = Array.from({ length: 400 }, (_, i) => i);
