@@ -105,8 +105,8 @@ function branchesOf(steps: DrawSteps, step: AnyStep): Draw {
   );
   if (columns) return { exact: true, step: step.id, columns };
   return inexact(
-    `${quoted(step)} takes the list of one of two branches`,
-    "Write `propensity: true` in the ordering of both branches, and pass the columns on.",
+    `${quoted(step)} takes the list of one of several branches`,
+    "Write `propensity: true` in the ordering of each branch, and pass the columns on.",
   );
 }
 

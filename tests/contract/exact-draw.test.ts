@@ -14,8 +14,8 @@ const folder = mkdtempSync(join(tmpdir(), "merlon-exact-draw-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const INDEX = JSON.stringify(join(import.meta.dirname, "../samples/artefacts/index/items.faiss"));
-const BEFORE = `import { boost, choose, diversify, ensemble, explode, fallback, filter, filterCandidates, lambdaOp, limitPerGroup, mergeCandidates, mixScores, queryFaiss, rename, softmaxSampling, source, topK, unrollFeatures } from "merlon";
-const request = source({ query: "float32[4]", second: "float32[4]", seen: "list<int64>", popular: "list<int64>", flag: "bool" });
+const BEFORE = `import { boost, choose, diversify, ensemble, explode, fallback, filter, filterCandidates, lambdaOp, limitPerGroup, mergeCandidates, mixScores, queryFaiss, rename, softmaxSampling, source, split, topK, unrollFeatures } from "merlon";
+const request = source({ user_id: "int64", query: "float32[4]", second: "float32[4]", seen: "list<int64>", popular: "list<int64>", flag: "bool" });
 const found = request["query"] >> queryFaiss(${INDEX}, { topk: 20, includeDistances: true });
 const other = request["second"] >> queryFaiss(${INDEX}, { topk: 20, includeDistances: true });
 const ids = found["candidate_ids"];
@@ -46,6 +46,8 @@ const LISTS: readonly (readonly [name: string, made: string, known: Known])[] = 
   ["backedDrawn", 'backed["candidate_ids"] >> softmaxSampling(backed["candidate_distances"], { temperature: 7 })', 7],
   ["either", 'request["flag"] >> choose({ yes: found, no: other })', 1],
   ["eitherDrawn", 'either["candidate_ids"] >> softmaxSampling(either["candidate_distances"], { temperature: 8 })', 8],
+  ["arms", 'request["user_id"] >> split({ found, other })', 1],
+  ["armsDrawn", 'arms["candidate_ids"] >> softmaxSampling(arms["candidate_distances"], { temperature: 9 })', 9],
   // Columns that keep the rows of a draw.
   ["boosted", 'drawn >> boost(item => item.ordered_ids > 5, { score: "ordered_scores", add: 1 })', -2],
   // Chance in the candidates, or in their scores.
@@ -93,11 +95,17 @@ const LISTS: readonly (readonly [name: string, made: string, known: Known])[] = 
   [
     "eitherDraw",
     'request["flag"] >> choose({ yes: drawn, no: best })',
-    /^`eitherDraw\.choose` takes the list of one of two branches$/,
+    /^`eitherDraw\.choose` takes the list of one of several branches$/,
   ],
-  ["orBest", "drawn >> fallback(best)", /^`orBest\.fallback` takes the list of one of two branches$/],
+  ["orBest", "drawn >> fallback(best)", /^`orBest\.fallback` takes the list of one of several branches$/],
   ["eitherKnown", 'request["flag"] >> choose({ yes: known, no: knownBest })', ["propensity", "list_propensity"]],
   ["orKnown", 'known[["ordered_ids", "propensity"]] >> fallback(knownBest)', ["propensity"]],
+  [
+    "armDraw",
+    'request["user_id"] >> split({ best, drawn, greedy })',
+    /^`armDraw\.split` takes the list of one of several branches$/,
+  ],
+  ["armKnown", 'request["user_id"] >> split({ known, knownBest })', ["propensity", "list_propensity"]],
   ["eitherSame", 'request["flag"] >> choose({ yes: best, no: greedy })', 1],
   ["eitherTwice", 'request["flag"] >> choose({ yes: twice, no: best })', /^`twice\.softmaxSampling` orders/],
 ];

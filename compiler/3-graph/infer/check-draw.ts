@@ -16,6 +16,9 @@ export function checkDraw(inference: Inference, step: InferredStep): void {
 
 /** The step as it would be in a plan. */
 function planned({ id, op, params, inputs, outputs }: InferredStep): DrawSteps[number] {
-  const refs = Object.entries(inputs).map(([port, columns]) => [port, columns?.map(({ ref }) => ref)]);
-  return { id, op, label: id, params, inputs: Object.fromEntries(refs), outputs } as DrawSteps[number];
+  const refs = Object.entries(inputs).flatMap(([port, columns]) =>
+    columns ? [[port, columns.map(({ ref }) => ref)] as const] : [],
+  );
+  // The ports are those of the operator: `infer` made them.
+  return { id, op, label: id, params, inputs: Object.fromEntries(refs), outputs } as unknown as DrawSteps[number];
 }
