@@ -137,6 +137,7 @@ async function main() {
   if (isWhole) {
     await countGate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]);
     await countGate("oxlint: promises that nobody waits for", [bin("oxlint/bin/oxlint"), "--type-aware"]);
+    await countGate("tests: types", [join(ROOT, "scripts", "check-tests.mjs")]);
     await countGate("tstyche: types and their sentences", [bin("tstyche/dist/bin.js")]);
   }
   const report = join(ROOT, ".cache", "vitest.json");

@@ -7,7 +7,6 @@ import type { GraphDocument } from "#compiler/3-graph/document.js";
 import { type InferredGraph, infer } from "#compiler/3-graph/infer.js";
 import { serialise } from "#compiler/3-graph/serialise.js";
 import {
-  type AnyNode,
   addTags,
   bucketize,
   clip,
@@ -23,6 +22,7 @@ import {
   source,
   unrollFeatures,
 } from "#compiler/dsl/index.js";
+import type { AnyNode } from "#compiler/dsl/node.js";
 
 export const ARTEFACTS = join(import.meta.dirname, "..", "samples", "artefacts");
 const artefacts = artefactReader(ARTEFACTS);

@@ -1,5 +1,7 @@
 /** The cases of one operator, as a test of its kernel: expected values are NVTabular's, columns are inferred as the compiler infers them. */
+
 import { describe, test } from "vitest";
+import { fittedStep } from "#contract/any-step.js";
 import type { OpKind } from "#contract/op-params.js";
 import { expectColumns, readCases } from "../runtime/etl/nvtabular-cases.js";
 import { runSteps } from "../runtime/etl/run-steps.js";
@@ -13,7 +15,7 @@ export function testAsNvtabular(op: OpKind): void {
     test.each(cases)("$name", async one => {
       const plan = workflowPlan(one.types, one.links);
       const answer = await runSteps(plan, one.request ?? one.fit, step =>
-        prepareKernel(step, { folder: ".", models: noModels }),
+        prepareKernel(fittedStep(step), { folder: ".", models: noModels }),
       );
       expectColumns(answer, one, "kernel", plan);
     });

@@ -2,6 +2,7 @@
  * A fitted plan and plain values → plain values, through the plan's ONNX graph in onnxruntime-node and on a Triton's ONNX Runtime. The ONNX
  * half of the operators.
  */
+
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { expect } from "vitest";
@@ -11,6 +12,7 @@ import { releaseOf } from "#compiler/5-emit/onnx/triton-models.js";
 import { concat, dim, int64 } from "#compiler/onnx/elementary.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
+import { fittedStep } from "#contract/any-step.js";
 import type { Plan } from "#contract/plan.js";
 import { isRagged } from "#contract/schema.js";
 import { graphDtype, type LoweredColumn } from "#operators/shared/onnx/lowered-column.js";
@@ -59,7 +61,7 @@ export function lowerWorkflow(folder: string, plan: Plan): LoweredWorkflow | { r
         model: none,
         note: () => {},
       });
-      lowerStep(step, ref => columns.get(`${ref.step}\n${ref.column}`)!, context).forEach((col, i) => {
+      lowerStep(fittedStep(step), ref => columns.get(`${ref.step}\n${ref.column}`)!, context).forEach((col, i) => {
         columns.set(`${step.id}\n${step.outputs[i]!.name}`, col);
       });
     }

@@ -1,9 +1,11 @@
 /**
  * A fitted plan and plain values → plain values, once through the kernels (as a server runs them) and once through `transformWorkflow`.
  */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fittedStep } from "#contract/any-step.js";
 import type { Plan } from "#contract/plan.js";
 import { prepareKernel } from "#operators/kernels.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
@@ -42,7 +44,7 @@ export async function fitCells(folder: string, plan: Plan, cells: Cells): Promis
 }
 
 export const throughKernels = (folder: string, plan: Plan, cells: Cells): Promise<Record<string, Cell[]>> =>
-  runSteps(plan, cells, step => prepareKernel(step, { folder: join(folder, "fitted"), models: MODELS }));
+  runSteps(plan, cells, step => prepareKernel(fittedStep(step), { folder: join(folder, "fitted"), models: MODELS }));
 
 export async function throughSql(
   folder: string,

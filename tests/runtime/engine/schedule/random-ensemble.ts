@@ -10,7 +10,6 @@ import { serialise } from "#compiler/3-graph/serialise.js";
 import { lower } from "#compiler/4-plan/lower.js";
 import { optimise } from "#compiler/4-plan/passes.js";
 import {
-  type AnyNode,
   addTags,
   boost,
   cached,
@@ -36,6 +35,7 @@ import {
   transformWorkflow,
   unrollFeatures,
 } from "#compiler/dsl/index.js";
+import type { AnyNode } from "#compiler/dsl/node.js";
 import type { Plan } from "#contract/plan.js";
 import type { Values } from "#runtime/base/columns/table.js";
 import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.js";

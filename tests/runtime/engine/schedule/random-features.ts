@@ -1,7 +1,6 @@
 /** Feature engineering of random ensembles: what is known of a user, and which candidates a workflow leaves, each one of the ways there are. */
 import fc from "fast-check";
 import {
-  type AnyNode,
   addTags,
   bucketize,
   cached,
@@ -17,6 +16,7 @@ import {
   rename,
   transformWorkflow,
 } from "#compiler/dsl/index.js";
+import type { AnyNode } from "#compiler/dsl/node.js";
 import { f } from "./random-functions.js";
 
 /** The possible outputs about a user, beside the candidates. */

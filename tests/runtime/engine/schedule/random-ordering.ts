@@ -1,14 +1,7 @@
 /** The last stage of random ensembles: every operator that orders, with its options. */
 import fc from "fast-check";
-import {
-  type AnyNode,
-  diversify,
-  lambdaOp,
-  limitPerGroup,
-  queryEmbedding,
-  softmaxSampling,
-  topK,
-} from "#compiler/dsl/index.js";
+import { diversify, lambdaOp, limitPerGroup, queryEmbedding, softmaxSampling, topK } from "#compiler/dsl/index.js";
+import type { AnyNode } from "#compiler/dsl/node.js";
 import { f } from "./random-functions.js";
 
 const ORDERS = ["sample", "greedy", "topK", "limit", "mmr", "dpp"] as const;
