@@ -3,6 +3,7 @@
  */
 
 import { artefactsOf, columnsAt, columnsReadBy, portsOf } from "../../contract/any-step.js";
+import { exactDraw } from "../../contract/exact-draw.js";
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../contract/schema.js";
 import { bringsRows, factsOf, sidesOf } from "../../contract/step-facts.js";
@@ -10,7 +11,7 @@ import type { PassReport } from "../4-plan/optimised.js";
 import type { Program } from "../5-emit/build.js";
 import { describeStep } from "./describe-step.js";
 import { explainLayouts } from "./explain-layouts.js";
-import type { ExplainedColumn, ExplainedRows, ExplainedStep, Explanation } from "./explanation.js";
+import type { ExplainedColumn, ExplainedLog, ExplainedRows, ExplainedStep, Explanation } from "./explanation.js";
 import { columnSources, type WorkflowOf } from "./lineage.js";
 
 export interface ExplainOptions {
@@ -23,6 +24,19 @@ export interface ExplainOptions {
 
 /** Reader of a column that is answered. */
 export const ANSWER = "answer";
+
+function explainLog({ log, ...plan }: Plan): ExplainedLog | null {
+  if (!log) return null;
+  const { columns, hashed, candidates, retentionDays = null, item } = log;
+  const draw = exactDraw(plan, item.schema.rows);
+  return {
+    columns: columns.map(({ schema }) => schema.name),
+    hashed,
+    rate: candidates === "shown" ? 0 : candidates.all,
+    retentionDays,
+    inexact: draw.exact ? null : draw.because,
+  };
+}
 
 export function explainPlan(
   plan: Plan,
@@ -98,6 +112,7 @@ export function explainPlan(
       step: ref.step,
       column: ref.column,
     })),
+    log: explainLog(plan),
     passes,
     saved: sum(passes ?? []),
     layouts: program ? explainLayouts(program) : null,

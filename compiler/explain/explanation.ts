@@ -69,6 +69,18 @@ export interface ExplainedOutput extends ColumnAddress {
   readonly shape: readonly (string | number)[];
 }
 
+export interface ExplainedLog {
+  /** Names of the kept columns. */
+  readonly columns: readonly string[];
+  /** Those that are written as hashes. */
+  readonly hashed: readonly string[];
+  /** Probability with which candidates that were not shown are logged; 0 for none. */
+  readonly rate: number;
+  readonly retentionDays: number | null;
+  /** Why propensities are null; null if they are known. */
+  readonly inexact: string | null;
+}
+
 export interface Explanation {
   readonly format: "merlon/explanation";
   readonly version: 1;
@@ -80,6 +92,8 @@ export interface Explanation {
   readonly inputs: readonly ExplainedColumn[];
   readonly steps: readonly ExplainedStep[];
   readonly outputs: readonly ExplainedOutput[];
+  /** The exposure log; null without one. */
+  readonly log: ExplainedLog | null;
   /** Changes by passes; null for a built plan, which does not say. */
   readonly passes: readonly PassReport[] | null;
   readonly saved: Required<Saving>;

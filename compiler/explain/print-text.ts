@@ -30,6 +30,7 @@ export function printExplanation(explanation: Explanation, color = false): strin
     paint.bold("answer"),
     ...table(outputs.map(o => [o.name, o.type, paint.dim(printShape(o.shape)), `← ${source(o, o.name, paint)}`])),
     "",
+    ...printLog(explanation, paint),
     ...printLayouts(explanation, paint),
     ...printPasses(explanation, paint),
     "",
@@ -89,6 +90,20 @@ const most = (lines: string[][]): string[][] =>
 function describeRows({ parent, most }: ExplainedRows): string {
   if (parent === null) return "rows of the request";
   return `${most === null ? "any number" : `at most ${most}`} for each row of ${parent}`;
+}
+
+function printLog({ log }: Explanation, paint: Paint): string[] {
+  if (!log) return [];
+  const { columns, hashed, rate, retentionDays, inexact } = log;
+  const kept = columns.map(name => (hashed.includes(name) ? `${name} (hashed)` : name));
+  const others =
+    rate === 0 ? "shown items" : rate === 1 ? "all candidates" : `shown items and ${rate} of the other candidates`;
+  const days = retentionDays === null ? "" : `, for ${plural(retentionDays, "day")}`;
+  return [
+    `${paint.bold("log")}  ${others}${days}: fixed columns${kept.length ? ` and ${kept.join(", ")}` : ""}`,
+    ...(inexact === null ? [] : [`  propensities are null: ${inexact}`]),
+    "",
+  ];
 }
 
 function printLayouts({ layouts }: Explanation, paint: Paint): string[] {

@@ -26,6 +26,17 @@ export function inferLog(inference: Inference, { columns, options }: GraphLog, o
   const read = kept && readLogOptions(options);
   if (!read || typeof read === "string") return undefined;
   const { candidates, personal, retentionDays } = read;
+  if (candidates !== "shown" && !isOrdered(inference, item))
+    return report(
+      inference,
+      messages.graphLog({
+        problem:
+          "`candidates: { all }` logs the candidates that were not shown, and no ordering chooses among candidates.",
+        way: "End with `topK` or `softmaxSampling`, or leave `candidates` out.",
+      }),
+      atAnswer,
+      "whole",
+    );
   const written = kept.filter(({ bound }) => personal[bound.column.name] !== "drop");
   const ids = new Map<string, Bound>();
   const before: string[] = [];
@@ -133,6 +144,10 @@ function idsOf({ steps }: Inference, rows: string): Bound | undefined {
   const [column] = ordering?.outputs ?? [];
   return column && { column, ref: { step: rows, column: column.name }, site: ordering!.site };
 }
+
+/** Whether the step that made the rows of the items has scores to order by. */
+const isOrdered = ({ steps }: Inference, { column }: Bound): boolean =>
+  steps.some(({ id, inputs }) => id === column.rows && "relevance" in inputs);
 
 /** Whether rows are candidates of the request's rows. */
 function isOfUser({ rowParents }: Inference, rows: string): boolean {

@@ -6,13 +6,13 @@
 import { columnsAt, portsOf } from "../../../contract/any-step.js";
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
-import { choosesByCondition, choosesByOutcome, factsOf, scoresOf, sidesOf } from "../../../contract/step-facts.js";
+import { choosesByCondition, factsOf, scoresOf, sidesOf } from "../../../contract/step-facts.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
-import { guards } from "../schedule/branches.js";
 import type { PlanResult } from "../schedule/plan-result.js";
+import { type Outcomes, readRows, sidesTaken } from "./sides-taken.js";
 
 export interface CandidateStory {
   readonly id: string | number;
@@ -117,32 +117,6 @@ const answered = ({ id, name, droppedBy, ...story }: Story): CandidateStory => (
   ...(droppedBy !== undefined && story.place === undefined && { droppedBy }),
 });
 
-/**
- * Whether a step's work is for this row's result. A branch runs for a whole batch if one of its rows takes it, and both sides of a fallback
- * may have run.
- */
-function sidesTaken(
-  plan: Plan,
-  { fallbacks, leftOut }: Outcomes,
-  taken: PlanResult["sides"],
-): (step: number, row: number) => boolean {
-  const guard = guards(plan);
-  return function isTaken(step, row): boolean {
-    const above = guard[step];
-    if (!above) return true;
-    const choice = plan.steps[above.choice]!;
-    const number = sidesOf(choice)!.indexOf(above.side);
-    if (choosesByOutcome(choice.op)) return fallbacks.has(choice.id) !== (number === 0) && isTaken(above.choice, row);
-    if (factsOf(choice.op).gathers) return !leftOut.get(choice.id)?.has(above.side) && isTaken(above.choice, row);
-    const isPerRow = (readRows(choice, plan, "input") ?? REQUEST_ROWS) === REQUEST_ROWS;
-    const own = isPerRow ? taken.get(choice.id)?.[row] : undefined;
-    return (own === undefined || own === number) && isTaken(above.choice, row);
-  };
-}
-
-/** Branches and sources that a run did without. */
-type Outcomes = Pick<PlanResult, "fallbacks" | "leftOut">;
-
 /** Row set → its id column. */
 function idColumns(
   plan: Plan,
@@ -164,13 +138,6 @@ function portsRead(step: AnyStep, { fallbacks, leftOut }: Outcomes): readonly st
   if (choosesByCondition(step.op)) return sidesOf(step)!;
   if (factsOf(step.op).gathers) return portsOf(step).filter(port => !leftOut.get(step.id)?.has(port));
   return [fallbacks.has(step.id) ? "fallback" : "input"];
-}
-
-/** The rows that a step's first input at a port has. */
-function readRows(step: AnyStep, plan: Plan, port: string): string | undefined {
-  const first = columnsAt(step, port)?.[0];
-  const maker = plan.steps.find(s => s.id === first?.step);
-  return maker?.outputs.find(c => c.name === first?.column)?.rows;
 }
 
 const idOf = (col: Column, i: number): string | number => {
