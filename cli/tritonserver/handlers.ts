@@ -2,6 +2,7 @@
  * The effect of each flag on the options: name → a function that reads the value, or throws Triton's text about it.
  */
 import { tritonContainer } from "../../contract/triton-releases.js";
+import type { Backpressure } from "../../runtime/server/exposures/exposure-log.js";
 import type { ServeOptions } from "../../runtime/server/lifecycle/server-options.js";
 import { readOrigins } from "../../runtime/server/transport/http/browser-access.js";
 import { type CloudFlags, readRange } from "./cloud.js";
@@ -15,6 +16,7 @@ import {
   readPort,
   readRatio,
   readRestriction,
+  readRotation,
   readSeconds,
   readSeed,
   readSetting,
@@ -243,6 +245,15 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),
   "request-memory-ratio": (o, v) => (o.requestMemoryRatio = readRatio(v)),
+  exposures: (o, v) => (o.exposures = { ...o.exposures, folder: v }),
+  "exposures-backpressure": (o, v) =>
+    (o.exposures = {
+      folder: "",
+      ...o.exposures,
+      backpressure: oneOf<Backpressure>(v, ["drop", "block", "fail"], "exposures-backpressure"),
+    }),
+  "exposures-rotate": (o, v) => (o.exposures = { folder: "", ...o.exposures, ...readRotation(v) }),
+  "exposures-salt-file": (o, v) => (o.exposures = { folder: "", ...o.exposures, saltFile: v }),
   "verify-workflows": (o, v) => (o.verifyWorkflows = oneOf(v, ["off", "warn", "refuse"], "verify-workflows")),
   "triton-release": (o, v) => (o.tritonRelease = tritonContainer(v).release),
   "response-cache-byte-size": (o, v, warn) => {

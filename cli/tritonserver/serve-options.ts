@@ -91,6 +91,10 @@ function finish(collected: Collected, env: Environment, address: string): ServeO
     throw new UsageError([], ["", text]);
   };
   if (rest.replay?.cassette === "") fail("--replay-match and --replay-timing are of a cassette: name it with --replay");
+  if (rest.exposures?.folder === "")
+    fail(
+      "--exposures-backpressure, --exposures-rotate and --exposures-salt-file are of a log: name its folder with --exposures",
+    );
   if (models.length > 0 && rest.modelControlMode !== "explicit")
     fail("Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.");
   const all = addresses.all ?? address;

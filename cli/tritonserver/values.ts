@@ -51,6 +51,19 @@ export function readMemory(text: string): number {
 }
 const LEAST_MEMORY = 2 ** 24;
 
+const AGE_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+/** `64MB`, `30s`, `5m` or `1h`. */
+export function readRotation(text: string): { readonly rotateBytes: number } | { readonly rotateSeconds: number } {
+  const [, number, unit] = /^(\d{1,9})(KB|MB|GB|s|m|h)$/i.exec(text) ?? [];
+  const age = AGE_SECONDS[unit?.toLowerCase() ?? ""];
+  if (Number(number) > 0 && age !== undefined) return { rotateSeconds: Number(number) * age };
+  const bytes = Number(number) * MEMORY_UNITS[unit?.toUpperCase() ?? ""]!;
+  if (unit === undefined || !(bytes >= 2 ** 10 && bytes <= 2 ** 40))
+    throw new Error(`--exposures-rotate takes a size such as 64MB, or an age such as 30s, 5m or 1h. Got ${text}`);
+  return { rotateBytes: bytes };
+}
+
 export function readRatio(text: string): number {
   const ratio = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (ratio < 1) throw new Error(`--request-memory-ratio takes a whole number of at least 1. Got ${text}`);

@@ -28,6 +28,7 @@ export const NAVIGATION = [
       "guides/gpus.md",
       "guides/testing.md",
       "guides/monitoring.md",
+      "guides/exposures.md",
       "guides/evaluation.md",
       "guides/browser-page.md",
       "guides/security.md",

@@ -88,6 +88,8 @@ export interface BackendRequest {
   readonly memory?: RequestMemory;
   /** The client's headers, if the server keeps them. A member of an ensemble has the ensemble's. */
   readonly headers?: RequestHeaders;
+  /** No client sent it: the server runs it while it loads the model. */
+  readonly isWarmUp?: true;
 }
 
 export interface BackendResponse {

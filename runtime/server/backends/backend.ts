@@ -7,6 +7,7 @@ import type { ModelVersion } from "../../base/model-version.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
 import type { StepMiddleware } from "../../engine/schedule/step-middleware.js";
 import type { LoadedModel, ServerModels } from "../contract.js";
+import type { ExposureLog } from "../exposures/exposure-log.js";
 import type { Gpus } from "../models/gpus.js";
 import type { CodeRule } from "../models/uploaded-code.js";
 import type { ServerLog } from "../observe/server-log.js";
@@ -34,6 +35,8 @@ export interface LoadContext {
   readonly clock?: Clock;
   /** The code of the model's folder that it may run. @default "all" */
   readonly code?: CodeRule;
+  /** Writes what ensembles with a `log` show; undefined on a server without `--exposures`. */
+  readonly exposures?: ExposureLog | undefined;
   /** Wraps the steps of a plan. */
   readonly stepMiddleware?: StepMiddleware;
 }

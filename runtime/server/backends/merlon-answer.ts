@@ -3,13 +3,15 @@ import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { armsOf, partsOf } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
+import type { ModelVersion } from "../../base/model-version.js";
 import type { Parameter, Tensor } from "../../base/tensor.js";
 import { explainCandidates } from "../../engine/explain/explain-candidates.js";
 import { stageNotes, stepTensors } from "../../engine/explain/stage-notes.js";
-import type { RunContext } from "../../engine/schedule/kernel.js";
+import type { RunContext, RunModels } from "../../engine/schedule/kernel.js";
 import type { ModelRef } from "../../engine/schedule/lease.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "../../engine/schedule/plan-result.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
+import type { PlanExposures } from "../exposures/log-run.js";
 import type { TracedStage, TraceNotes } from "../observe/tracing/trace.js";
 import { writeTensorJson } from "../requests/tensor-json.js";
 import type { LoadContext } from "./backend.js";
@@ -32,6 +34,8 @@ export interface Served {
   readonly dependencies: readonly ModelRef[];
   /** Steps that assign the request's rows to arms. */
   readonly splits: readonly AnyStep[];
+  /** Logs what is shown, if the plan and the server have a log. */
+  readonly exposures?: PlanExposures | undefined;
 }
 
 /** The context of one run: filled in, and not spread, since there is one for each request. */
@@ -63,14 +67,23 @@ async function answerTogether(
   const { form, context } = served;
   const seeds = requests.map(() => context.drawSeed());
   const gone = allGone(requests);
+  const versions: Versions = {};
   try {
+    await served.exposures?.admit();
     const { columns, request: rows } = form.read(joinInputs(requests, context.config));
-    const result = await runPlan(served, requests[0]!, columns, {
-      seed: seeds[0]!,
-      seeds: requests.flatMap(({ batch }, i) => new Array<bigint>(batch).fill(seeds[i]!)),
-      parameters: new Map(),
-      ...(gone.signal && { signal: gone.signal }),
-    });
+    const result = await runPlan(
+      served,
+      requests[0]!,
+      columns,
+      {
+        seed: seeds[0]!,
+        seeds: requests.flatMap(({ batch }, i) => new Array<bigint>(batch).fill(seeds[i]!)),
+        parameters: new Map(),
+        ...(gone.signal && { signal: gone.signal }),
+      },
+      versions,
+    );
+    logBatch(served, requests, seeds, result, versions);
     let from = 0;
     return requests.map(({ batch, requestedOutputs, signal }) => {
       const own = columnsOfRows(result.columns, rows!, from, from + batch);
@@ -88,18 +101,62 @@ async function answerTogether(
   }
 }
 
+/** Versions of the models that a run calls. */
+type Versions = Record<string, string>;
+
+function noteVersions(models: RunModels, dependencies: readonly ModelRef[], versions: Versions): void {
+  for (const { model } of dependencies)
+    try {
+      const loaded = models.loaded?.(model) as { readonly version?: ModelVersion } | undefined;
+      if (loaded?.version !== undefined) versions[model] = String(loaded.version);
+    } catch {
+      // A step that needs the model fails, or a fallback runs without it.
+    }
+}
+
+/** A request that was cancelled was shown nothing. */
+function logOne(
+  { exposures }: Served,
+  { id, batch, parameters, signal, isWarmUp }: BackendRequest,
+  seed: bigint,
+  result: PlanResult,
+  versions: Versions,
+): void {
+  if (isWarmUp || signal?.aborted) return;
+  exposures!.log(result, [{ id, from: 0, to: batch, seed, isSeeded: parameters.has("seed") }], versions);
+}
+
+function logBatch(
+  { exposures }: Served,
+  requests: readonly BackendRequest[],
+  seeds: readonly bigint[],
+  result: PlanResult,
+  versions: Versions,
+): void {
+  if (!exposures) return;
+  let to = 0;
+  const logged = requests.flatMap(({ id, batch, signal, isWarmUp }, i) => {
+    const from = to;
+    to += batch;
+    return isWarmUp || signal?.aborted ? [] : [{ id, from, to, seed: seeds[i]!, isSeeded: false }];
+  });
+  exposures.log(result, logged, versions);
+}
+
 /** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault at once or later */
 function runPlan(
   { executable, context, dependencies }: Served,
   { lease }: BackendRequest,
   columns: ReadonlyMap<string, Column>,
   run: NewRun,
+  versions?: Versions,
 ): PlanResult | Promise<PlanResult> {
   const models = dependencies.length > 0 ? context.models.lease?.(dependencies, lease) : undefined;
   if (!models) return executable.run(columns, run);
   let later = false;
   try {
     run.models = models;
+    if (versions) noteVersions(models, dependencies, versions);
     const result = executable.run(columns, run);
     if (!(result instanceof Promise)) return result;
     later = true;
@@ -129,7 +186,17 @@ type Answer = BackendResponse | RuntimeFault;
 
 /** @param drawn a seed that was drawn for it before @returns at once where no stage has to wait */
 export function answer(served: Served, request: BackendRequest, drawn?: bigint): Answer | Promise<Answer> {
-  const { form, context } = served;
+  if (!served.exposures || request.isWarmUp) return answerNow(served, request, drawn);
+  try {
+    const room = served.exposures.admit();
+    return room ? room.then(() => answerNow(served, request, drawn)) : answerNow(served, request, drawn);
+  } catch (error) {
+    return RuntimeFault.from(error);
+  }
+}
+
+function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Answer | Promise<Answer> {
+  const { form, context, exposures } = served;
   const { parameters, signal } = request;
   try {
     const { columns, request: rows } = form.read(request.inputs);
@@ -137,10 +204,14 @@ export function answer(served: Served, request: BackendRequest, drawn?: bigint):
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
     const run: NewRun = { seed, parameters };
     if (signal) run.signal = signal;
-    const result = runPlan(served, request, columns, run);
-    return result instanceof Promise
-      ? result.then(made => responseOf(served, request, rows, made)).catch(error => RuntimeFault.from(error))
-      : responseOf(served, request, rows, result);
+    const versions: Versions | undefined = exposures && {};
+    const result = runPlan(served, request, columns, run, versions);
+    const respond = (made: PlanResult): BackendResponse => {
+      const response = responseOf(served, request, rows, made);
+      if (versions) logOne(served, request, seed, made, versions);
+      return response;
+    };
+    return result instanceof Promise ? result.then(respond).catch(error => RuntimeFault.from(error)) : respond(result);
   } catch (error) {
     return RuntimeFault.from(error);
   }

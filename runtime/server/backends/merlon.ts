@@ -3,6 +3,7 @@
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
  * `explain` what became of each candidate, `stages` what each step made.
  */
+import { createHash } from "node:crypto";
 import type { AnswerForm } from "../../../contract/answer-form.js";
 import { entryColumn, markable, stageColumn, validityName } from "../../../contract/column-tensors.js";
 import { joinInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
@@ -14,7 +15,8 @@ import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { preparePlan } from "../../engine/schedule/execute.js";
-import type { Backend } from "./backend.js";
+import type { PlanExposures } from "../exposures/log-run.js";
+import type { Backend, LoadContext } from "./backend.js";
 import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js";
 import { requestReader } from "./merlon-inputs.js";
 import { answerTensors, nullTensors } from "./merlon-outputs.js";
@@ -24,13 +26,14 @@ import { stageWriter } from "./stage-outputs.js";
 export const merlonBackend: Backend = {
   dependencies: async folder => {
     // A plan that can not be read depends on nothing; loading it says why.
-    const plan = await readPlan(folder).catch(() => undefined);
-    return plan ? modelsOf(plan) : [];
+    const read = await readPlan(folder).catch(() => undefined);
+    return read ? modelsOf(read.plan) : [];
   },
   load: async context => {
-    const plan = await readPlan(context.folder);
+    const { plan, sha256 } = await readPlan(context.folder);
     checkConfig(plan, context.config);
     const { stepMiddleware, name: model, folder } = context;
+    const exposures = await exposuresOf(plan, sha256, context);
     const executable = await preparePlan(plan, {
       ...context,
       ...(stepMiddleware && { middleware: (step, prepare) => stepMiddleware({ model, plan, step, folder }, prepare) }),
@@ -39,7 +42,7 @@ export const merlonBackend: Backend = {
     const asked = modelsOf(plan);
     const dependencies = asked.map(name => ({ model: name, version: -1 }));
     const splits = plan.stage ? [] : plan.steps.filter(armsOf);
-    const served: Served = { executable, form, context, asked, dependencies, splits };
+    const served: Served = { executable, form, context, asked, dependencies, splits, exposures };
     // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
@@ -53,10 +56,25 @@ export const merlonBackend: Backend = {
         }
         return shares ? answerBatch(served, requests) : Promise.all(requests.map(request => answer(served, request)));
       },
-      close: () => executable.close(),
+      close: async () => {
+        await exposures?.close();
+        await executable.close();
+      },
     };
   },
 };
+
+/** The exposure log of a plan, if it has one and the server writes it. @throws RuntimeFault */
+async function exposuresOf(
+  plan: FittedPlan,
+  sha256: string,
+  { exposures, name, version, folder, clock }: LoadContext,
+): Promise<PlanExposures | undefined> {
+  const { log } = plan;
+  if (!exposures || !log) return undefined;
+  const { openPlanExposures } = await import("../exposures/log-run.js");
+  return openPlanExposures(exposures, { name, version, folder, plan: { ...plan, log }, sha256, clock });
+}
 
 /** Models of the repository that its steps call. */
 const modelsOf = (plan: Plan): readonly string[] => [
@@ -65,11 +83,12 @@ const modelsOf = (plan: Plan): readonly string[] => [
 
 const PLAN = pathInside("plan.json");
 
-async function readPlan(folder: string): Promise<FittedPlan> {
+async function readPlan(folder: string): Promise<{ readonly plan: FittedPlan; readonly sha256: string }> {
   const file = joinInside(folder, PLAN);
   try {
     resolveInside(folder, PLAN);
-    return parsePlan((await readRegular(file, FILE_LIMITS.document)).toString(), file);
+    const bytes = await readRegular(file, FILE_LIMITS.document);
+    return { plan: parsePlan(bytes.toString(), file), sha256: createHash("sha256").update(bytes).digest("hex") };
   } catch (error) {
     const reason =
       (error as NodeJS.ErrnoException).code === "ENOENT"

@@ -54,7 +54,10 @@ async function mocks(log: ServerLog, mocked: MockedByName): Promise<ModelMiddlew
 
 export function createModels(
   options: OpenOptions,
-  given: Pick<RegistryOptions, "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place">,
+  given: Pick<
+    RegistryOptions,
+    "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place" | "exposures"
+  >,
 ): Registry {
   const models: Registry = createRegistry({
     repositories: options.modelRepositories,

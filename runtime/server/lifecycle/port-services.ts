@@ -3,6 +3,7 @@
  */
 import { RuntimeFault } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import type { ExposureLog } from "../exposures/exposure-log.js";
 import type { Registry } from "../models/registry-types.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { LogSettings } from "../observe/log-settings.js";
@@ -44,9 +45,16 @@ interface Shared {
   readonly adopt: Adopt | undefined;
 }
 
+interface MeasuredParts {
+  readonly budget: MemoryBudget;
+  readonly failures: FailureCounts;
+  readonly exposures: ExposureLog | undefined;
+}
+
 /** The metrics of one process. */
-export const createServerMetrics = (options: OpenOptions, budget: MemoryBudget, failures: FailureCounts): Metrics =>
+export const createServerMetrics = (options: OpenOptions, { budget, failures, exposures }: MeasuredParts): Metrics =>
   createMetrics({
+    exposures: exposures && (() => exposures.counts),
     cpu: options.allowCpuMetrics,
     config: options.metricsConfig,
     failures,

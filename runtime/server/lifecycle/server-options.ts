@@ -7,6 +7,7 @@ import type { Clock } from "../../base/clock.js";
 import { defaultMemoryLimit } from "../../base/memory/memory-limit.js";
 import { DEFAULT_RATIO } from "../../base/memory/request-allowance.js";
 import type { Mocked } from "../backends/mock/mock-missing.js";
+import type { ExposureOptions } from "../exposures/exposure-log.js";
 import type { Fault } from "../faults/fault.js";
 import type { GpuChoice } from "../models/gpus.js";
 import type { ModelMiddleware } from "../models/model-middleware.js";
@@ -151,6 +152,8 @@ export interface ServeOptions {
   readonly middleware?: readonly ModelMiddleware[];
   /** Keeps the last requests with the outputs of their stages, for the page; `RunningServer.recent` has them. */
   readonly recentRequests?: RecentOptions | undefined;
+  /** Writes what ensembles with a `log` show to Parquet files. */
+  readonly exposures?: ExposureOptions | undefined;
   /** The clock of mocks, faults and the ages of features; the machine's by default. */
   readonly clock?: Clock;
   readonly log?: Partial<LogOptions>;
@@ -275,6 +278,7 @@ export const withDefaults = (given: ServeOptions) => {
     middleware: given.middleware ?? [],
     clock: given.clock,
     recentRequests: given.recentRequests,
+    exposures: given.exposures,
     httpRestrictedApis: given.httpRestrictedApis ?? [],
     grpcRestrictedProtocols: given.grpcRestrictedProtocols ?? [],
     httpHeaderForwardPattern: given.httpHeaderForwardPattern ?? "",

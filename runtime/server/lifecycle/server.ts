@@ -8,6 +8,7 @@ import { RuntimeFault } from "../../base/errors.js";
 import { inBackground, watchFaults } from "../../base/in-background.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { ResponseCache } from "../cache/local-cache.js";
+import type { ExposureLog, ExposureOptions } from "../exposures/exposure-log.js";
 import type { FaultSet } from "../faults/fault-set.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
 import { createMemoryReturner, type MemoryReturner, shareFiles } from "../memory/allocator.js";
@@ -104,15 +105,17 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const middleware = await layersOf(options, faults, replay, log, mocked);
   const failures = createFailureCounts();
   const peers = options.peers && (await peersOf(options.peers, options, { budget, log, cache, faults }));
+  const exposures = options.exposures && (await exposuresOf(options.exposures, log));
   const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
     ...{ log, cache, failures, middleware },
     ...(worker && { agreement: worker.agreement }),
     ...(peers && { place: peers.place }),
     memory: budget,
+    exposures,
   });
   return start({
     ...{ given, options, logState, log, relief, budget, failed, faults },
-    ...{ replay, unwatch, failures, registry, mocked, worker, peers },
+    ...{ replay, unwatch, failures, registry, mocked, worker, peers, exposures },
   });
 }
 
@@ -140,11 +143,12 @@ interface ServerParts {
   readonly mocked: MockedByName;
   readonly worker: WorkerSide | undefined;
   readonly peers: Peers | undefined;
+  readonly exposures: ExposureLog | undefined;
 }
 
 /** Loads the models, opens the ports, and polls the repositories if requested. @throws Error, after all that is undone */
 async function start(parts: ServerParts): Promise<RunningServer> {
-  const { given, options, log, logState, relief, budget, failed, faults, failures, registry, mocked } = parts;
+  const { given, options, log, logState, relief, budget, failed, faults, registry, mocked } = parts;
   const { worker, peers } = parts;
   let state: ServerState = failed ? "failed" : "loading";
   const isKnown = (model: string): boolean => registry.ready().some(version => version.model === model);
@@ -153,7 +157,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
   const control = options.modelControlMode;
   const own = createCalls(registry, { ...options, control }, () => state, tracer, recent);
   const ownLog = createLogSettings(logState, given.logFile);
-  const metrics = createServerMetrics(options, budget, failures);
+  const metrics = createServerMetrics(options, parts);
   const printMetrics = (): string => metrics.print(registry.ready(), registry.failed());
   const local = { calls: own, logSettings: ownLog, printMetrics };
   const shared = worker?.attach({ ...local, registry, faults, recent }) ?? local;
@@ -236,14 +240,21 @@ async function stop(
 
 /** @param patience milliseconds for it */
 async function closeModels(
-  { registry, log, replay, unwatch }: ServerParts,
+  { registry, log, replay, unwatch, exposures }: ServerParts,
   tracer: Tracer | undefined,
   patience: number,
 ): Promise<void> {
-  await stopModels(registry, patience, log);
+  const end = performance.now() + patience;
+  await stopModels(registry, patience, log).finally(() => exposures?.close(end - performance.now()));
   await tracer?.stop();
   await replay?.remove();
   unwatch();
+}
+
+/** The exposure log: a server without one needs none of its code. @throws Error for options that it cannot keep */
+async function exposuresOf(options: ExposureOptions, log: ServerLog): Promise<ExposureLog> {
+  const { ExposureLog } = await import("../exposures/exposure-log.js");
+  return new ExposureLog(options, log);
 }
 
 /** The options with their defaults; where a cassette is replayed without a repository, with one that is written for it. */

@@ -6,6 +6,7 @@ import type { Clock } from "../../base/clock.js";
 import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import type { ServerModels } from "../contract.js";
+import type { ExposureLog } from "../exposures/exposure-log.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { Place } from "../requests/placement.js";
@@ -45,6 +46,8 @@ export interface LoadOptions {
   /** Decides where requests run, on a server of several workers. */
   readonly place?: Place | undefined;
   readonly memory?: PrepareContext["memory"];
+  /** Present in a server that logs exposures. */
+  readonly exposures?: ExposureLog | undefined;
 }
 
 export interface RegistryOptions extends LoadOptions {

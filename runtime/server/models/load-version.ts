@@ -295,6 +295,7 @@ function contextOf(
     ...(clock && { clock }),
     isTrusted: options.isTrusted ?? isCovered,
     memory: options.memory,
+    exposures: options.exposures,
     ...(middleware?.step && { stepMiddleware: middleware.step }),
   };
 }

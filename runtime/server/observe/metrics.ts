@@ -3,9 +3,11 @@
  */
 import { cpus, freemem, totalmem } from "node:os";
 import { faultCount } from "../../base/in-background.js";
+import type { ExposureCounts } from "../exposures/exposure-log.js";
 import type { FailedVersion, ReadyVersion } from "../models/ready-version.js";
 import type { FailureCounts } from "./failure-counts.js";
 import { labelsOf, nameLabels, printLabels } from "./metric-labels.js";
+import { printExposures } from "./metrics-exposures.js";
 import { printHistograms, printSummaries, readQuantiles } from "./metrics-latencies.js";
 import { printStages } from "./metrics-stages.js";
 import { FAILURE_REASONS, type VersionStatistics } from "./statistics.js";
@@ -144,6 +146,8 @@ export interface MetricsOptions {
   readonly intervalMs: number;
   /** Memory of this process in bytes; `limit` is infinite where there is none. */
   readonly memory: () => { readonly resident: number; readonly charged: number; readonly limit: number };
+  /** Counts of the exposure log; undefined on a server without one. */
+  readonly exposures?: (() => ExposureCounts) | undefined;
   /** Counts of all versions, past and present. */
   readonly failures: FailureCounts;
   /** Size of the pinned pool on the command line; nothing is pinned here. */
@@ -183,6 +187,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       printFaults(lines);
       printStages(ready, lines);
       printOwnMemory(options, lines, head);
+      if (options.exposures) printExposures(options.exposures(), lines);
       return `${lines.join("\n")}\n`;
     },
   };

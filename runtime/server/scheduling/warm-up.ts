@@ -140,6 +140,7 @@ async function sampleRequest(config: ModelConfig, place: number, folder: string)
     batch: Math.max(1, batch),
     inputs: new Map([...inputs, ...extra.map((tensor): [string, Tensor] => [tensor.name, tensor])]),
     requestedOutputs: outputs,
+    isWarmUp: true,
   };
 }
 

@@ -9,6 +9,7 @@ const SUMMED: ReadonlySet<string> = new Set([
   "merlon_memory_resident_bytes",
   "merlon_memory_charged_bytes",
   "merlon_memory_limit_bytes",
+  "merlon_exposures_waiting_bytes",
 ]);
 /** Gauges of which the greatest holds for the server. The others are the machine's, which each worker measures alike. */
 const GREATEST: ReadonlySet<string> = new Set(["nv_model_load_duration_secs"]);

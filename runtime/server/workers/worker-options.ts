@@ -78,6 +78,7 @@ export function workerOptions(
       cacheConfig: { ...cacheConfig, local: { ...cacheConfig!.local, size: String(ofAll(Number(localSize), count)) } },
     }),
     ...(options.recentRequests && { recentRequests: { ...options.recentRequests, lastId: serial * IDS } }),
+    ...(options.exposures && { exposures: { ...options.exposures, worker: index } }),
     ...(options.seed !== undefined && { seed: seedOf(options.seed, index) }),
     trace: {
       ...trace,

@@ -1,0 +1,255 @@
+/**
+ * The columns of a run → the lists of its request rows, appended to a model's builder. Candidates are matched by id within their own user's, and
+ * nothing is allocated per candidate.
+ */
+import type { ColumnRef } from "../../../contract/plan.js";
+import { philoxRun, uniform } from "../../../operators/shared/kernel/philox.js";
+import { propensities } from "../../../operators/shared/kernel/plackett-luce.js";
+import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
+import { runsOf } from "../../base/columns/row-map.js";
+import type { Column, Rows } from "../../base/columns/table.js";
+import { sidesTaken } from "../../engine/explain/sides-taken.js";
+import type { PlanResult } from "../../engine/schedule/plan-result.js";
+import type { ListBuilder, ListHead } from "./list-builder.js";
+import type { LogReader } from "./log-reader.js";
+import { comparison, matchIds } from "./match-ids.js";
+
+/** A row set of a run: ids, and the run of rows of each request row. */
+interface RowSet {
+  readonly ids: Column;
+  readonly offsets: Int32Array;
+}
+
+type Run = Pick<PlanResult, "columnOf" | "fallbacks" | "leftOut" | "sides">;
+
+/** A random choice of candidates that were not shown. */
+export interface Sampling {
+  /** Probability with which one is logged; 0 logs none. */
+  readonly rate: number;
+  /** Keys of the generator: two 32-bit words, of which no two lists have the same. */
+  readonly key0: number;
+  readonly key1: number;
+}
+
+const NOTHING = new Int32Array(0);
+
+export class RunLists {
+  readonly #reader: LogReader;
+  readonly #run: Run;
+  readonly #root: Rows | undefined;
+  readonly #shown: RowSet | undefined;
+  readonly #pool: RowSet | undefined;
+  readonly #scores: Float32Array | Float64Array | undefined;
+  readonly #shownScores: Float32Array | Float64Array | undefined;
+  readonly #others: readonly (RowSet | undefined)[];
+  readonly #kept: readonly (Column | undefined)[];
+  #sources: readonly (RowSet | undefined)[] | undefined;
+  #isTaken: ((step: number, row: number) => boolean) | undefined;
+
+  constructor(reader: LogReader, run: Run) {
+    this.#reader = reader;
+    this.#run = run;
+    const item = run.columnOf(reader.item.step, reader.item.column);
+    this.#root = item && rootOf(item.rows);
+    this.#shown = this.#rowSet(reader.item);
+    this.#pool = reader.pool && this.#rowSet(reader.pool.ids);
+    const scores = reader.pool && run.columnOf(reader.pool.scores.step, reader.pool.scores.column);
+    this.#scores = scores && scoreValues(scores);
+    const ordered = reader.pool && run.columnOf(reader.pool.shown.step, reader.pool.shown.column);
+    this.#shownScores = ordered && scoreValues(ordered);
+    this.#others = reader.others.map(ref => this.#rowSet(ref));
+    this.#kept = reader.kept.map(({ ref }) => run.columnOf(ref.step, ref.column));
+  }
+
+  /** Candidates that the list of a request row may have at most. */
+  candidates(row: number, rate: number): number {
+    const shown = countOf(this.#shown, row);
+    return rate > 0 && this.#pool ? Math.max(shown, countOf(this.#pool, row)) : shown;
+  }
+
+  /** Bytes of a kept column's value in a request row, the most of all columns that are repeated in each row of the list. */
+  repeatedBytes(row: number): number {
+    let most = 0;
+    for (const [i, { place }] of this.#reader.kept.entries()) {
+      const column = this.#kept[i];
+      if (place === "request" && column) most = Math.max(most, bytesOf(column, row));
+    }
+    return most;
+  }
+
+  /** Appends the list of a request row, or nothing if no candidate was shown. @param row of the run */
+  append(to: ListBuilder, row: number, head: ListHead, sampling: Sampling): void {
+    const shown = this.#shown;
+    if (!shown || countOf(shown, row) === 0) return;
+    const pool = this.#pool;
+    const first = shown.offsets[row]!;
+    const count = countOf(shown, row);
+    const start = pool?.offsets[row] ?? 0;
+    const pooled = countOf(pool, row);
+    const places = pool ? this.#places(shown, pool, row) : NOTHING;
+    const chances = new Float64Array(count);
+    const listChance = this.#chances(row, places, chances);
+    for (let i = 0; i < count; i++) {
+      const place = pool ? places[i]! : -1;
+      const score = place < 0 ? Number.NaN : (this.#scores?.[start + place] ?? Number.NaN);
+      to.addRow(shown.ids, first + i, i + 1, score, chances[i]!);
+    }
+    const left = pool && sampling.rate > 0 ? leftOver(places, pooled, sampling) : NOTHING;
+    for (let i = 0; i < left.length; i++)
+      to.addRow(pool!.ids, start + left[i]!, 0, this.#scores?.[start + left[i]!] ?? Number.NaN, Number.NaN);
+    this.#addOthers(to, row, places, left);
+    to.endList(head, this.#armOf(row), listChance);
+  }
+
+  /** The arm of a row, or those of several splits in the order of the plan. */
+  #armOf(row: number): string {
+    const arms = this.#reader.splits.map(({ id, names }) => names[this.#run.sides.get(id)?.[row] ?? -1] ?? "");
+    return arms.length > 1 ? arms.join("/") : (arms[0] ?? "");
+  }
+
+  #rowSet(ref: ColumnRef): RowSet | undefined {
+    const ids = this.#run.columnOf(ref.step, ref.column);
+    const offsets = ids && this.#root && runsOf(ids.rows, this.#root);
+    return offsets && { ids: ids!, offsets };
+  }
+
+  /** For each shown item its place among the ordered candidates, or -1. Equal ids are told apart by their scores; each place is taken once. */
+  #places(shown: RowSet, pool: RowSet, row: number): Int32Array {
+    const [first, from, to] = [shown.offsets[row]!, pool.offsets[row]!, pool.offsets[row + 1]!];
+    const count = countOf(shown, row);
+    const places = new Int32Array(count);
+    const wanted = places.map((_, i) => first + i);
+    matchIds(shown.ids, wanted, count, { ids: pool.ids, from, to }, places);
+    const taken = new Set<number>();
+    const isOther = (place: number, i: number): boolean =>
+      taken.has(place) || this.#scores?.[place] !== this.#shownScores?.[first + i];
+    let isSame: ReturnType<typeof comparison> | undefined;
+    for (let i = 0; i < count; i++) {
+      if (places[i]! >= 0 && isOther(places[i]!, i)) {
+        isSame ??= comparison(shown.ids, pool.ids);
+        let next = places[i]! + 1;
+        while (next < to && (isOther(next, i) || !isSame(first + i, next))) next++;
+        places[i] = next < to ? next : -1;
+      }
+      if (places[i]! >= 0) taken.add(places[i]!);
+    }
+    return places.map(place => (place < 0 ? -1 : place - from));
+  }
+
+  /** @param out receives the probability of each position, NaN where it is not known @returns that of the list */
+  #chances(row: number, places: Int32Array, out: Float64Array): number {
+    const { draw } = this.#reader;
+    if (!draw.exact) return unknown(out);
+    if (draw.columns) return this.#carried(row, draw.step, draw.columns, out);
+    if (draw.temperature === undefined) {
+      out.fill(1);
+      return 1;
+    }
+    const pool = this.#pool;
+    if (!pool || !this.#scores || places.includes(-1)) return unknown(out);
+    const scores = Float64Array.from(this.#scores.subarray(pool.offsets[row]!, pool.offsets[row + 1]!));
+    return Math.exp(propensities(scores, scores.length, places, draw.temperature, out));
+  }
+
+  /** The probabilities that the step itself made. */
+  #carried(
+    row: number,
+    step: string,
+    columns: { readonly propensity: string; readonly list?: string },
+    out: Float64Array,
+  ): number {
+    const own = this.#run.columnOf(step, columns.propensity);
+    const first = this.#shown!.offsets[row]!;
+    if (!own || own.rows !== this.#shown!.ids.rows) return unknown(out);
+    let product = 1;
+    for (let i = 0; i < out.length; i++) {
+      out[i] = own.values[first + i] as number;
+      product *= out[i]!;
+    }
+    const list = columns.list === undefined ? undefined : this.#run.columnOf(step, columns.list);
+    if (!list) return product;
+    return list.values[list.rows === own.rows ? first : row] as number;
+  }
+
+  /** Kept columns and sources of the rows that were appended: the shown ones, then those left over. */
+  #addOthers(to: ListBuilder, row: number, places: Int32Array, left: Int32Array): void {
+    const { kept, sources } = this.#reader;
+    const pool = this.#pool;
+    const base = pool ?? this.#shown!;
+    const start = base.offsets[row]!;
+    const count = countOf(this.#shown, row);
+    const total = count + left.length;
+    /** Rows of `base`. */
+    const rows = new Int32Array(total);
+    for (let i = 0; i < count; i++) rows[i] = !pool ? start + i : places[i]! < 0 ? -1 : start + places[i]!;
+    for (let i = 0; i < left.length; i++) rows[count + i] = start + left[i]!;
+    const found: (Int32Array | undefined)[] = [];
+    const first = this.#shown!.offsets[row]!;
+    for (let c = 0; c < kept.length; c++) {
+      const { place } = kept[c]!;
+      const column = this.#kept[c];
+      if (place === "request") to.keep(c, column, row);
+      else if (place === "shown") for (let i = 0; i < total; i++) to.keep(c, column, i < count ? first + i : -1);
+      else {
+        const at = place === "pool" ? rows : (found[place] ?? matched(base.ids, rows, this.#others[place], row));
+        if (place !== "pool") found[place] = at;
+        for (let i = 0; i < total; i++) to.keep(c, column, at[i]!);
+      }
+    }
+    if (sources.length > 1) this.#addSources(to, row, base.ids, rows);
+  }
+
+  #addSources(to: ListBuilder, row: number, ids: Column, rows: Int32Array): void {
+    const { sources, plan } = this.#reader;
+    this.#sources ??= sources.map(source => this.#rowSet(source.ids));
+    this.#isTaken ??= sidesTaken(plan, this.#run, this.#run.sides);
+    const { sets, at } = to.reserveSources(rows.length);
+    const width = Math.ceil(sources.length / 8);
+    for (let s = 0; s < sources.length; s++) {
+      if (!this.#isTaken(sources[s]!.step, row)) continue;
+      const found = matched(ids, rows, this.#sources[s], row);
+      for (let i = 0; i < rows.length; i++) if (found[i]! >= 0) sets[at + i * width + (s >> 3)]! |= 1 << (s & 7);
+    }
+  }
+}
+
+function matched(ids: Column, rows: Int32Array, set: RowSet | undefined, row: number): Int32Array {
+  const found = new Int32Array(rows.length).fill(-1);
+  if (set)
+    matchIds(ids, rows, rows.length, { ids: set.ids, from: set.offsets[row]!, to: set.offsets[row + 1]! }, found);
+  return found;
+}
+
+/** Places of candidates that were not shown, each taken with the probability of the sampling. */
+function leftOver(places: Int32Array, count: number, { rate, key0, key1 }: Sampling): Int32Array {
+  const isShown = new Uint8Array(count);
+  for (const place of places) if (place >= 0) isShown[place] = 1;
+  const left = new Int32Array(count);
+  let length = 0;
+  const words = rate < 1 ? new Int32Array(2 * count) : NOTHING;
+  if (rate < 1) philoxRun(words, count, STREAM, 0, key0, key1);
+  for (let i = 0; i < count; i++)
+    if (isShown[i] === 0 && (rate >= 1 || uniform(words[2 * i]!, words[2 * i + 1]!) < rate)) left[length++] = i;
+  return left.subarray(0, length);
+}
+
+/** A counter that no step's draw has. */
+const STREAM = 0x6c6f67;
+
+function unknown(out: Float64Array): number {
+  out.fill(Number.NaN);
+  return Number.NaN;
+}
+
+const countOf = (set: RowSet | undefined, row: number): number => (set ? set.offsets[row + 1]! - set.offsets[row]! : 0);
+
+const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
+
+function bytesOf({ values, offsets, width }: Column, row: number): number {
+  const from = offsets ? offsets[row]! : row * (width ?? 1);
+  const to = offsets ? offsets[row + 1]! : from + (width ?? 1);
+  if (ArrayBuffer.isView(values)) return (to - from) * values.BYTES_PER_ELEMENT;
+  let bytes = 0;
+  for (let i = from; i < to; i++) bytes += values[i]!.length;
+  return bytes;
+}

@@ -1,0 +1,186 @@
+/**
+ * Writes the exposures of a process: batches become blocks of logs, and logs become Parquet files. A batch that cannot be written stays first
+ * in its queue. The next call tries again, so that a full disk alone loses nothing.
+ */
+import { closeSync, constants, existsSync, openSync } from "node:fs";
+import { modelName } from "../../../contract/files/model-name.js";
+import type { Batch, LoggedModel } from "./batch.js";
+import { appendWhole, printBlock, printHead } from "./block-file.js";
+import { columnsOf, encodeBatch } from "./encode-batch.js";
+import { finishLog, modelFolder, newName, recoverLogs, removeOld } from "./log-folder.js";
+
+export interface WriterOptions {
+  readonly folder: string;
+  readonly worker: number;
+  /** A log that is larger or older is finished. */
+  readonly rotateBytes: number;
+  readonly rotateSeconds: number;
+  readonly salt?: Uint8Array | undefined;
+}
+
+/** Counted since the start. */
+export interface WriterState {
+  readonly batches: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly files: number;
+  readonly removed: number;
+  /** Why the last attempt failed; undefined if it did not. */
+  readonly fault: string | undefined;
+}
+
+interface OpenLog {
+  readonly file: number;
+  /** Path without its ending. */
+  readonly base: string;
+  readonly began: number;
+  size: number;
+}
+
+const DAY_PART_MS = 600_000;
+
+export class Writer {
+  readonly #models = new Map<number, LoggedModel>();
+  readonly #logs = new Map<number, OpenLog>();
+  readonly #waiting: { readonly model: LoggedModel; readonly batch: Batch; block?: Uint8Array }[] = [];
+  /** Logs that are complete, and not Parquet yet. */
+  readonly #complete: string[] = [];
+  #state = { batches: 0, rows: 0, bytes: 0, files: 0, removed: 0 };
+  #fault: string | undefined;
+  #swept = 0;
+
+  constructor(private readonly options: WriterOptions) {}
+
+  open(model: LoggedModel): void {
+    this.#models.set(model.id, model);
+  }
+
+  append(id: number, batch: Batch): WriterState {
+    this.#waiting.push({ model: this.#models.get(id)!, batch });
+    return this.#attempt(() => this.#write());
+  }
+
+  /** Call after the last batch of a model. */
+  close(id: number): WriterState {
+    return this.#attempt(() => {
+      this.#write();
+      this.#rotate(log => this.#logs.get(id) === log);
+      this.#finish();
+    });
+  }
+
+  /** Work that is due: another attempt, files by age, recovery at the start, retention. */
+  tick(): WriterState {
+    return this.#attempt(() => {
+      this.#write();
+      const { rotateSeconds } = this.options;
+      this.#rotate(({ began }) => performance.now() - began >= rotateSeconds * 1000);
+      this.#finish();
+      if (this.#swept === 0 || performance.now() - this.#swept > DAY_PART_MS) this.#sweep();
+    });
+  }
+
+  /** Writes and finishes everything. Logs that cannot be finished stay on disk; batches that are not there yet are lost. */
+  end(): WriterState {
+    return this.#attempt(() => {
+      try {
+        this.#write();
+      } finally {
+        this.#rotate(() => true);
+        this.#finish();
+      }
+    });
+  }
+
+  /** Batches that are not on disk. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  #attempt(work: () => void): WriterState {
+    try {
+      work();
+      this.#fault = undefined;
+    } catch (error) {
+      this.#fault = (error as Error).message;
+    }
+    return { ...this.#state, fault: this.#fault };
+  }
+
+  #write(): void {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const { model, batch } = next;
+      next.block ??= printBlock(batch.rows, encodeBatch(model, batch, this.options.salt));
+      const log = this.#logOf(model);
+      appendWhole(log.file, next.block, log.size);
+      log.size += next.block.length;
+      this.#waiting.shift();
+      this.#state.batches++;
+      this.#state.rows += batch.rows;
+      this.#state.bytes += next.block.length;
+      this.#rotate(({ size }) => size >= this.options.rotateBytes);
+    }
+  }
+
+  /** The model's log; a new one if there is none, or if its file was removed. */
+  #logOf(model: LoggedModel): OpenLog {
+    const known = this.#logs.get(model.id);
+    if (known && existsSync(`${known.base}.open`)) return known;
+    if (known) {
+      closeSync(known.file);
+      this.#logs.delete(model.id);
+    }
+    const { folder, worker } = this.options;
+    const base = newName(modelFolder(folder, modelName(model.model)), worker);
+    const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
+    const file = openSync(`${base}.open`, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o640);
+    const { plan } = model;
+    const start = printHead({
+      format: 1,
+      model: model.model,
+      plan,
+      kept: model.kept.map(({ name }) => name),
+      columns: [...columnsOf(model)],
+    });
+    const log = { file, base, began: performance.now(), size: 0 };
+    try {
+      appendWhole(file, start, 0);
+    } catch (error) {
+      closeSync(file);
+      this.#complete.push(base);
+      throw error;
+    }
+    log.size = start.length;
+    this.#logs.set(model.id, log);
+    return log;
+  }
+
+  #rotate(isDue: (log: OpenLog) => boolean): void {
+    for (const [id, log] of this.#logs) {
+      if (!isDue(log)) continue;
+      this.#logs.delete(id);
+      closeSync(log.file);
+      this.#complete.push(log.base);
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
+    for (let base = this.#complete[0]; base !== undefined; base = this.#complete[0]) {
+      if (existsSync(`${base}.open`) && finishLog(base)) this.#state.files++;
+      this.#complete.shift();
+    }
+  }
+
+  /** Logs of processes that were killed, and files that are too old. */
+  #sweep(): void {
+    this.#swept = performance.now();
+    const { folder } = this.options;
+    const [fault] = recoverLogs(folder);
+    const days = new Map(
+      [...this.#models.values()].flatMap(m => (m.retentionDays === undefined ? [] : [[m.model, m.retentionDays]])),
+    );
+    for (const [model, most] of days) this.#state.removed += removeOld(folder, model, most);
+    if (fault) throw new Error(`the log '${fault[0]}' of an earlier process cannot be finished: ${fault[1].message}`);
+  }
+}
