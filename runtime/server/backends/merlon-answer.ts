@@ -69,7 +69,7 @@ async function answerTogether(
   const gone = allGone(requests);
   const versions: Versions = {};
   try {
-    await served.exposures?.admit();
+    if (served.exposures) await served.exposures.admit();
     const { columns, request: rows } = form.read(joinInputs(requests, context.config));
     const result = await runPlan(
       served,

@@ -54,7 +54,8 @@ const KEPT = 1 << 17;
 
 /** UTF-8 texts that grow. */
 export class GrowingTexts {
-  readonly #bytes = new Growing(length => Buffer.from(new ArrayBuffer(length)) as Uint8Array<ArrayBuffer>);
+  /** No `Buffer`, whose `slice` shares memory. */
+  readonly #bytes = new Growing(length => new Uint8Array(length));
   readonly #lengths = new Growing(length => new Int32Array(length));
 
   get bytes(): number {

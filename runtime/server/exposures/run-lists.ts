@@ -113,7 +113,7 @@ export class RunLists {
     return offsets && { ids: ids!, offsets };
   }
 
-  /** For each shown item its place among the ordered candidates, or -1. Equal ids are told apart by their scores; each place is taken once. */
+  /** For each shown item its place among the ordered candidates, or -1. Scores separate equal ids. Each place is taken once. */
   #places(shown: RowSet, pool: RowSet, row: number): Int32Array {
     const [first, from, to] = [shown.offsets[row]!, pool.offsets[row]!, pool.offsets[row + 1]!];
     const count = countOf(shown, row);

@@ -1,11 +1,9 @@
-import { ensemble, lambdaOp, queryFaiss, queryFeast, softmaxSampling, source, unrollFeatures } from "merlon";
+import { ensemble, explode, lambdaOp, queryFeast, softmaxSampling, source } from "merlon";
 
-const request = source({ user_id: "int64", query: "float32[4]" });
-
-const found = request["query"] >> queryFaiss("../artefacts/index/items.faiss", { topk: 20 });
-const items = found >> queryFeast("../artefacts/features", { view: "item_features", entityColumn: "candidate_ids", includeId: true, prefix: "item" });
-const pairs = items >> unrollFeatures("item_id", request["user_id"]);
-const score = pairs["item_price"] >> lambdaOp(item_price => -item_price / 100, { name: "cheapness", dtype: "float32" });
-const ordering = pairs["item_id"] >> softmaxSampling(score, { topk: 3, temperature: 1 });
+const request = source({ user_id: "int64" });
+const user = request["user_id"] >> queryFeast("features", { view: "user_features", onMissing: "null" });
+const items = user["purchased_ids"] >> explode();
+const score = items["candidate_ids"] >> lambdaOp(candidate_ids => candidate_ids / 2, { name: "score" });
+const ordering = items["candidate_ids"] >> softmaxSampling(score, { topk: 10 });
 
 // BLOCK
