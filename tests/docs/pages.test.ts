@@ -190,7 +190,7 @@ test("what is marked as not run is at least no other command than there is", asy
     expect(existsSync(join(ROOT, path)), path).toBe(true);
   for (const command of commands.filter(line => /^(?:npx )?merlon [a-z]/.test(line))) {
     const [, name, words] =
-      /merlon ((?:(?:bloom|candidates|client|embedding|feast|import|index|vectors) )?\S+) (.*)/.exec(command)!;
+      /merlon ((?:(?:bloom|candidates|client|embedding|feast|feedback|import|index|vectors) )?\S+) (.*)/.exec(command)!;
     const { out } = await runInProject(project.path, [...name!.split(" "), "--help"]);
     for (const [flag] of words!.replace(/#.*$/, "").matchAll(/--[a-z][\w-]*/g)) expect(out, command).toContain(flag);
   }
