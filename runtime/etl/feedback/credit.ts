@@ -38,12 +38,13 @@ async function match(
   const exposures = (byRequest: boolean, join: string): string =>
     `SELECT ${byRequest} AS by_request, j.k, x.t, NULL AS reward, NULL AS label, x.rank, x.t AS shown_at, NULL AS event_at
      FROM exposures x JOIN ${join} SEMI JOIN (SELECT k FROM hits WHERE by_request = ${byRequest}) h ON h.k = j.k WHERE x.pos IS NOT NULL`;
+  const best = before === 0 ? "min(rank) OVER exposures" : "coalesce(min(rank) OVER earlier, min(rank) OVER exposures)";
   const isAll = attribution === "all";
   const sums = isAll
     ? ", sum(reward) OVER events AS got, min(event_at) OVER events AS event_time, bool_or(label) OVER events AS has_label"
     : "";
   await database.run(
-    `CREATE TEMP TABLE matched AS SELECT t, reward, label, rank, coalesce(min(rank) OVER earlier, min(rank) OVER exposures) AS best,
+    `CREATE TEMP TABLE matched AS SELECT t, reward, label, rank, ${best} AS best,
        min(shown_at) OVER (PARTITION BY by_request, k) AS first${sums}
      FROM (SELECT by_request, k, t, reward, label, NULL::BIGINT AS rank, NULL::BIGINT AS shown_at, t AS event_at FROM hits
        UNION ALL ${exposures(true, `request_keys j ON j.request_id = x.request_id AND j.item = x.item${byRow ? " AND j.request_row = x.request_row" : ""}`)}

@@ -108,7 +108,12 @@ export function timeColumn(column: string, type: string, { timeUnit, timeZone }:
       `column \`${column}\` of the events is ${type}; a time is a timestamp, an ISO 8601 text, or a number since 1970.${type === "DATE" ? " A date cannot be compared with the time of an exposure." : ""}`,
     );
   const sql = `CASE WHEN ${micros} BETWEEN ${FIRST} AND ${LAST} THEN ${micros} END`;
-  return { column, sql, odd: `${sql} IS NULL`, expected: "a time of the years 1 to 9999" };
+  return {
+    column,
+    sql,
+    odd: `${sql} IS NULL`,
+    expected: `a time of the years 1 to 9999: ISO 8601, or a number in ${timeUnit ?? "s"} since 1970 (\`--time-unit\`)`,
+  };
 }
 
 function microsOf(name: string, type: string, unit: TimeUnit, zone: string | undefined): string | undefined {

@@ -81,7 +81,7 @@ export interface JoinReport {
     readonly to: string;
   };
   readonly events: EventCounts;
-  /** Events by name, if the events have names. */
+  /** Events by name, if the events have names: the 20 most frequent. */
   readonly names: Readonly<Record<string, number>>;
   readonly joined: {
     readonly rows: number;

@@ -306,3 +306,17 @@ test("negatives are a share of the rows without an event, the same ones for a se
   expect(await ids({ negatives: 0.25 })).toEqual(first);
   expect(await ids({ negatives: 0.25, seed: 1 })).not.toEqual(first);
 });
+
+test("little memory: work spills, and the rows are the same bytes", async () => {
+  const one = logSql([{ request_id: "", request_row: 0, time: 0, item: 1, position: 1 }], {});
+  const log = join(folder, "large.parquet");
+  const events = join(folder, "large-events.parquet");
+  const shown = `SELECT * EXCLUDE (i) REPLACE (concat('a longer request id ', i) AS request_id, i % 100 AS item) FROM (${one}), range(100000) t(i)`;
+  const happened = `SELECT concat('a longer request id ', i // 3) AS request_id, (i // 3) % 100 AS item, ${instant(5)} + to_seconds(i % 7) AS time FROM range(600000) t(i)`;
+  await sql(parquet(shown, log), parquet(happened, events), "SELECT 1");
+  const { events: counts } = await joinFeedback([log], [events], out, LAST);
+  expect(counts).toMatchObject({ rows: 600_000, matched: 300_000, unknownRequests: 300_000 });
+  const before = readFileSync(out);
+  await joinFeedback([log], [events], out, { ...LAST, memoryLimit: "60MB", threads: 1 });
+  expect(readFileSync(out).equals(before)).toBe(true);
+}, 120_000);
