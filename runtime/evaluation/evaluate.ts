@@ -80,6 +80,7 @@ export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluatio
   const positions = byPosition.map((weights, k) => describeWeights(weights, k + 1, tuning.clip));
   const least = weakest(positions);
   refuseNoOverlap(least);
+  refuseOverflow(positions);
   const terms = [
     loggedValue(log),
     meanWeight(weighed, kind, least.position),
@@ -87,6 +88,10 @@ export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluatio
   ];
   const [logged, mean, ...drawn] = bootstrap(terms, log.clusterOf, { samples, seed });
   const value = estimateOf(terms[0]!, lists);
+  if (!Number.isFinite(estimateOf(terms[2]!, lists)))
+    throw fault(
+      `\`${names[0]}\` has no value on this log: no list has a weight, or weights are too large. Name another estimator with \`--estimator\`.`,
+    );
   return {
     requests: log.clusterOf.at(-1)! + 1,
     lists,
@@ -190,4 +195,13 @@ function refuseNoOverlap({ effectiveSampleSize, position }: PositionWeights): vo
   throw fault(
     `no list of the log could be shown by the policy: its probability is 0 in every list by position ${position}. The log cannot evaluate it. Log with more exploration, such as a lower \`temperature\` of \`softmaxSampling\`.`,
   );
+}
+
+/** Products of many step weights leave the range of a float64. */
+function refuseOverflow(positions: readonly PositionWeights[]): void {
+  const odd = positions.find(({ max }) => !Number.isFinite(max));
+  if (odd)
+    throw fault(
+      `an importance weight at position ${odd.position} is too large for a number: propensities of its list are tiny beside the policy's probabilities. Evaluate the first positions alone, or a policy closer to the logged one.`,
+    );
 }

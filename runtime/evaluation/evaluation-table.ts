@@ -15,9 +15,9 @@ export const rowsOf = ({ estimates }: Evaluation): readonly (readonly string[])[
   ["estimator", "reward", "interval", "lift", "interval", ""],
   ...estimates.map(({ estimator, title, value, interval, lift, liftInterval }) => [
     estimator,
-    printNumber(value),
+    Number.isFinite(value) ? printNumber(value) : "-",
     between(interval, printNumber),
-    lift === undefined ? "-" : printChange(lift),
+    lift === undefined || !Number.isFinite(lift) ? "-" : printChange(lift),
     between(liftInterval, printPercent),
     title,
   ]),

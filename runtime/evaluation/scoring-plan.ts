@@ -163,7 +163,7 @@ const keyOf = ({ step, column }: ColumnRef): string => `${step}\n${column}`;
 const columnOf = (step: FittedStep, column: string): ColumnSchema => step.outputs.find(({ name }) => name === column)!;
 
 const textOf = ({ step: id, column }: ColumnRef, step: FittedStep | undefined): string =>
-  `${step?.label.replace(/\..*$/, "") ?? id}["${column}"]`;
+  `${step?.label.split(".", 1)[0] ?? id}["${column}"]`;
 
 function missingText({ name, log }: FittedPlan, missing: readonly string[]): string {
   const hashed =

@@ -77,6 +77,24 @@ test("a policy that no list agrees with has no estimate, and the message says wh
   );
 });
 
+test("weights that leave the range of numbers, and estimates without a value", () => {
+  const rows = 2 * 400;
+  const log = {
+    starts: Int32Array.of(0, 400, 800),
+    clusterOf: Int32Array.of(0, 1),
+    reward: new Float64Array(rows).fill(1),
+    propensity: new Float64Array(rows).fill(0.01),
+    policy: Float64Array.from({ length: rows }, (_, i) => (i < 400 ? 1 : 0)),
+  };
+  expect(() => evaluate(log, OPTIONS)).toThrow(/importance weight at position 1\d\d is too large for a number/);
+  // No row has a policy that is certain of it.
+  expect(() => evaluate(halves(200, [1, 0]), { ...OPTIONS, estimators: ["replay"] })).toThrow(
+    /`replay` has no value on this log/,
+  );
+  const later = evaluate(halves(200, [1, 0]), { ...OPTIONS, estimators: ["ips", "replay"] });
+  expect(rowsOf(later)[2]!.slice(0, 5)).toEqual(["replay", "-", "-", "-", "-"]);
+});
+
 test("a log without rewards has a value and no lift", () => {
   const evaluation = evaluate(halves(1000, [0, 0]), OPTIONS);
   expect(evaluation.estimates[0]).toMatchObject({ value: 0, lift: undefined, liftInterval: undefined });
