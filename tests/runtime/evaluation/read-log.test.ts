@@ -79,7 +79,7 @@ test("single actions with a column of every candidate's probability: DM is the m
 });
 
 test("share of the policy on items that no list shows", async () => {
-  const rows = simulate(2, 1).map(row => ({ ...row, next_first: 0.2 }));
+  const rows = simulate(2, 1).map((row): Row => ({ ...row, next_first: 0.2 }));
   const items = new Set(rows.filter(row => row["position"] !== null).map(row => row["item"]));
   const log = await readLog([await write(rows)], {
     policy: { kind: "column", column: "next_first" },
@@ -89,9 +89,9 @@ test("share of the policy on items that no list shows", async () => {
 });
 
 test("CSV and text items are read as well", async () => {
-  const rows = simulate(3, 2).map(row => ({ ...row, item: `ö'"${row["item"]}` }));
+  const rows = simulate(3, 2).map((row): Row => ({ ...row, item: `ö'"${row["item"]}` }));
   const log = await readLog([await write(rows, { item: "VARCHAR" }, "csv")], PROBABILITY);
-  expect([...log.reward]).toEqual(rows.filter(row => row.position !== null).map(row => row["reward"]));
+  expect([...log.reward]).toEqual(rows.filter(row => row["position"] !== null).map(row => row["reward"]));
 });
 
 /** One wrong value in an otherwise good log. */
