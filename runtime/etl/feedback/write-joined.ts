@@ -23,7 +23,7 @@ export function refuseJoinedNames({ kept, files }: ExposureLog): void {
   const taken = kept.find(name => JOINED_COLUMNS.some(made => made === name.toLowerCase()));
   if (taken !== undefined)
     throw fault(
-      `\`${files[0]}\` has a column \`${taken}\`, which the join makes. Rename it in the ensemble, or give the log instead of joined rows.`,
+      `\`${files[0]}\` has a column \`${taken}\`, which the join makes. Joined rows are not a log. For a kept column, write \`rename({ name: "item_${taken}" })\` in the ensemble, and change finished files with DuckDB: \`SELECT * RENAME (${taken} AS item_${taken})\`.`,
     );
 }
 
