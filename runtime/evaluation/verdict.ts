@@ -95,7 +95,10 @@ const at = (position: number, positions: number): string => (positions > 1 ? ` a
 export const printCount = (value: number): string => Math.round(value).toLocaleString("en-US");
 export const printNumber = (value: number): string => String(Number(value.toPrecision(4)));
 /** `+1.2` */
-export const printPercent = (share: number): string => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}`;
+export function printPercent(share: number): string {
+  const size = Math.abs(100 * share).toFixed(1);
+  return size === "0.0" ? size : `${share < 0 ? "−" : "+"}${size}`;
+}
 /** `+3.1 %` */
 export const printChange = (share: number): string => `${printPercent(share)} %`;
 const printPercentPlain = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

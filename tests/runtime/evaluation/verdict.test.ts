@@ -35,6 +35,13 @@ test("better, worse, and no difference", () => {
   expect(outcome([2, 1]).warnings).toEqual([]);
 });
 
+test("a lift that rounds to zero has no sign", () => {
+  const log = halves(1000, [2, 1]);
+  expect(judge(evaluate({ ...log, policy: log.propensity }, OPTIONS)).sentence).toMatch(
+    /^no difference shown: 0\.0 % reward per request, 95 % interval 0\.0 … 0\.0, effective sample size 1,000 of 1,000$/,
+  );
+});
+
 test("too few lists are not reliable", () => {
   const { outcome, warnings } = judge(evaluate(halves(60, [2, 1]), OPTIONS));
   expect(outcome).toBe("not reliable");
