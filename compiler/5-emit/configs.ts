@@ -2,11 +2,12 @@
  * Plan → what its entry model is; ONNX graph → config.pbtxt of the model that holds it.
  */
 
+import { columnsAt } from "../../contract/any-step.js";
 import { type TensorConfig, tensor } from "../../contract/column-tensors.js";
 import type { Entry } from "../../contract/entry-config.js";
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../contract/schema.js";
-import { factsOf, groupsRows } from "../../contract/step-facts.js";
+import { factsOf, groupsRows, sidesOf } from "../../contract/step-facts.js";
 import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
@@ -34,8 +35,19 @@ export function columnWithoutBatch(plan: Plan): ColumnSchema | undefined {
 /** Bound of rows made by a step. */
 function rowBound(plan: Plan, rows: string): number | undefined {
   const step = plan.steps.find(s => s.id === rows);
-  if (!step || !factsOf(step.op).filters) return bound(step);
-  const candidates = step.inputs.input?.[0];
+  if (!step) return undefined;
+  const { filters, gathers } = factsOf(step.op);
+  if (filters) return boundAt(plan, step, "input");
+  const sides = gathers ? undefined : sidesOf(step);
+  if (!sides) return bound(step);
+  // A row has the candidates of one side.
+  const bounds = sides.map(side => boundAt(plan, step, side));
+  return bounds.every(one => one !== undefined) ? Math.max(...bounds) : undefined;
+}
+
+/** Bound of the candidates that a step reads at a port. */
+function boundAt(plan: Plan, step: AnyStep, port: string): number | undefined {
+  const candidates = columnsAt(step, port)?.[0];
   const made = plan.steps.find(s => s.id === candidates?.step)?.outputs.find(c => c.name === candidates?.column);
   return made && rowBound(plan, made.rows);
 }

@@ -145,6 +145,28 @@ test("a list without a bound takes the batch dimension away", async () => {
   ]);
 });
 
+test.each([
+  ["split({ control, treatment })", true],
+  ["split({ control, open })", false],
+  ["split({ open, treatment: control })", false],
+])("candidates of `%s` fit into a batch if those of every arm do", async (arms, fits) => {
+  const file = join(folder, "arms.ensemble.ts");
+  writeFileSync(
+    file,
+    `import { ensemble, explode, lambdaOp, rename, source, split, topK } from "merlon";
+const request = source({ user_id: "int64", ids: "list<int64>" });
+const open = request["ids"] >> explode() >> rename({ name: "ordered_ids" });
+const score = open >> lambdaOp(ordered_ids => ordered_ids * 1.0, { name: "score", dtype: "float32" });
+const control = (open >> topK(score, { topk: 3 }))["ordered_ids"];
+const treatment = (open >> topK(score, { topk: 7 }))["ordered_ids"];
+export default ensemble("arms", request["user_id"] >> ${arms});
+`,
+  );
+  const { plan } = await compiled(file);
+  const answers = { ...plan, inputs: plan.inputs.filter(({ list }) => !list) };
+  expect(canBatch(answers)).toBe(fits);
+});
+
 describe("nothing half done", () => {
   const work = join(folder, "killed");
   const source = join(work, "program", "main.ensemble.ts");
