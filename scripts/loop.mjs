@@ -20,7 +20,7 @@ const WORK = join(EXAMPLE, ".work");
 const DAYS = ["first-day", "second-day"];
 const NO_WEIGHTS = /^const WEIGHTS = .*$/m;
 
-/** @throws Error with what the command printed */
+/** @throws Error with the output of the command */
 function merlon(...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MERLON, ...args], { cwd: WORK, encoding: "utf8" });
   if (status !== 0) throw new Error(`merlon ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
@@ -127,7 +127,7 @@ function compareArms() {
   return { lift, outcome, interval: { low: low / control.mean, high: high / control.mean } };
 }
 
-/** What the log says of the next ensemble, and what is true. */
+/** The estimate of the next ensemble from the log, and its true lift. */
 async function estimate(world, weights) {
   const { verdict, estimates } = JSON.parse(
     merlon("evaluate", "next.ensemble.ts", "--on", "second-day.parquet", "--json"),
@@ -217,7 +217,7 @@ async function manyShops({ seed, seeds, visits }) {
     );
   }
   say(`\n${covered} of ${seeds} intervals have the true lift.`);
-  // Of 100 intervals of 95 %, fewer than 90 are a chance of 1 in 60.
+  // For intervals of 95 %, fewer than 90 of 100 have a chance of 1 in 60.
   if (covered < 0.9 * seeds) process.exitCode = 1;
 }
 

@@ -30,7 +30,7 @@ test("npm run loop: serve, log, join, train, evaluate, split; both estimates are
   }
 }, 300_000);
 
-test("npm run loop: settings that are no numbers are refused", async () => {
+test("npm run loop: a setting that is not a number is refused", async () => {
   const child = spawn(process.execPath, [SCRIPT, "--visits", "many"], { stdio: ["ignore", "pipe", "pipe"] });
   const faults = text(child.stderr);
   expect(await new Promise(done => child.once("close", done))).toBe(1);

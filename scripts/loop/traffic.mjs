@@ -1,4 +1,4 @@
-// A served repository and the requests of a simulated day: what is answered is clicked on by chance, and the clicks are events with request ids.
+// A served repository and the requests of a simulated day. Items of the responses are clicked on by chance, and clicks are events with request ids.
 import { join } from "node:path";
 import { connect } from "../../dist/runtime/client/index.js";
 import { serve } from "../../dist/runtime/server/index.js";

@@ -1,5 +1,5 @@
-// A simulated shop with a known truth: users with a taste, items with a vector, a quality and a price, and clicks that depend on all of them and
-// on the position. The served ensemble knows the taste alone, so there is something to learn.
+// A simulated shop with a known truth. Users have a taste; items have a vector, a quality and a price. Clicks depend on all of them and on the
+// position. The served ensemble reads the taste alone; a click model can be better.
 
 const [ITEMS, USERS, WIDTH] = [200, 5000, 4];
 /** Probability that a user looks at a position. */
