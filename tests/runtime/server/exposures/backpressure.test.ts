@@ -1,0 +1,114 @@
+// Backpressure of a writer that cannot write, the bound on waiting memory, and a million candidates.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, expect, test, vi } from "vitest";
+import type { Backpressure } from "#runtime/server/exposures/exposure-log.js";
+import { startServer } from "../support.js";
+import { filesIn, loggedRepository, requestOf, rowsOf } from "./logged-ensemble.js";
+
+const WIDTH = 400_000;
+const LOG = '{ columns: [request["user_id"]], candidates: { all: 1 } }';
+const row = (width: number) => ({ user: 1, ids: Array.from({ length: width }, (_, i) => i + 100), popular: [3, 9] });
+
+let repository: string;
+beforeAll(async () => {
+  repository = await loggedRepository({ width: WIDTH, log: LOG });
+}, 120_000);
+
+/** A server whose folder has a file in its place, and requests whose lists are some 12 MB each. */
+async function behind(backpressure: Backpressure) {
+  const folder = join(mkdtempSync(join(tmpdir(), "merlon-exposures-")), "log");
+  writeFileSync(folder, "in the way");
+  const server = await startServer(repository, { exposures: { folder, backpressure } });
+  const body = JSON.stringify(requestOf([row(WIDTH)]));
+  const ask = () => server.json("/v2/models/logged/infer", { method: "POST", body });
+  const metric = async (name: string): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
+    return Number(new RegExp(`^merlon_exposures_${name} (\\S+)`, "m").exec(text)![1]);
+  };
+  return { folder, server, ask, metric, free: () => rmSync(folder) };
+}
+
+test("drop: every request gets its response, and rows beyond the bound are counted", {
+  timeout: 120_000,
+}, async () => {
+  const { folder, server, ask, metric, free } = await behind("drop");
+  for (let i = 0; i < 7; i++) expect((await ask()).status).toBe(200);
+  expect(await metric("waiting_bytes")).toBeLessThanOrEqual(64 * 2 ** 20);
+  const dropped = await metric("dropped_total");
+  expect(dropped).toBeGreaterThan(0);
+  expect(dropped % (WIDTH + 2)).toBe(0);
+  await vi.waitFor(
+    () => expect(server.log.join("")).toMatch(/exposures cannot be written to .*(EEXIST|ENOTDIR)/),
+    10_000,
+  );
+  expect(server.log.filter(line => line.includes("exposures cannot be written"))).toHaveLength(1);
+  free();
+  await vi.waitFor(() => expect(server.log.join("")).toContain("are written to"), 20_000);
+  await server.stop();
+  const [{ n }] = (await rowsOf(`SELECT count(*)::INT AS n FROM '${folder}/logged/*.parquet'`)) as [{ n: number }];
+  expect(n + dropped).toBe(7 * (WIDTH + 2));
+});
+
+test("fail: requests are refused while the writer is behind, and none that was answered is lost", {
+  timeout: 120_000,
+}, async () => {
+  const { folder, server, ask, metric, free } = await behind("fail");
+  let answered = 0;
+  for (let refused = 0; refused === 0; ) {
+    const { status, body } = await ask();
+    if (status === 200) answered++;
+    else {
+      refused++;
+      expect(status).toBe(503);
+      expect(JSON.stringify(body)).toContain("--exposures-backpressure fail");
+    }
+    expect(answered).toBeLessThan(8);
+  }
+  free();
+  await vi.waitFor(async () => expect(await metric("waiting_bytes")).toBe(0), { timeout: 20_000, interval: 200 });
+  expect((await ask()).status).toBe(200);
+  await server.stop();
+  const [{ n }] = (await rowsOf(`SELECT count(*)::INT AS n FROM '${folder}/logged/*.parquet'`)) as [{ n: number }];
+  expect(n).toBe((answered + 1) * (WIDTH + 2));
+});
+
+test("block: requests wait until there is room", { timeout: 120_000 }, async () => {
+  const { folder, server, ask, metric, free } = await behind("block");
+  for (let i = 0; (await metric("waiting_bytes")) < 64 * 2 ** 20; i++) {
+    expect((await ask()).status).toBe(200);
+    expect(i).toBeLessThan(8);
+  }
+  const before = await metric("waiting_bytes");
+  let isAnswered = false;
+  const waiting = ask().then(({ status }) => {
+    isAnswered = true;
+    return status;
+  });
+  // Another request of the server is answered meanwhile, after the first one was read.
+  expect((await server.json("/v2/health/ready")).status).toBe(200);
+  await vi.waitFor(async () => expect(await metric("failures_total")).toBeGreaterThan(2), {
+    timeout: 20_000,
+    interval: 200,
+  });
+  expect(isAnswered).toBe(false);
+  expect(await metric("waiting_bytes")).toBe(before);
+  free();
+  expect(await waiting).toBe(200);
+  expect(await metric("dropped_total")).toBe(0);
+  await server.stop();
+  expect(filesIn(folder).length).toBeGreaterThan(0);
+});
+
+test("a million candidates of one request are logged", { timeout: 180_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-exposures-"));
+  const server = await startServer(await loggedRepository({ width: 1_000_000, log: LOG }), { exposures: { folder } });
+  expect((await server.post("/v2/models/logged/infer", requestOf([row(1_000_000)], { id: "large" }))).status).toBe(200);
+  await server.stop();
+  expect(
+    await rowsOf(
+      `SELECT count(*)::INT AS n, count(DISTINCT item)::INT AS items, count(position)::INT AS shown, min(len(sources))::INT AS least FROM '${folder}/logged/*.parquet'`,
+    ),
+  ).toEqual([{ n: 1_000_002, items: 1_000_002, shown: 3, least: 1 }]);
+});
