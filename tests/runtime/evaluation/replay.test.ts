@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
 import { parsePlan } from "#contract/plan.js";
-import { type Column, childRows, rootRows } from "#runtime/base/columns/table.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { evaluate } from "#runtime/evaluation/evaluate.js";
 import { openCandidate } from "#runtime/evaluation/open-candidate.js";
