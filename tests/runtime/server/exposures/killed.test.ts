@@ -76,7 +76,6 @@ test("SIGTERM loses nothing, with hostile ids", { timeout: 60_000 }, async () =>
     "nul\0byte",
     "\u{1f600}\u202e",
     "x".repeat(60_000),
-    "\ud800",
   ];
   for (const id of ids) {
     const response = await server.post("/v2/models/logged/infer", requestOf([ROW], { id }));
