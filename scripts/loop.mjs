@@ -238,7 +238,8 @@ async function main() {
     return given;
   };
   const settings = { seed: number("seed"), visits: number("visits") };
-  await setup();
+  // Tests have set everything up.
+  if (process.env.MERLON_SET_UP === undefined) await setup();
   if (values.seeds === undefined) await oneShop(settings);
   else await manyShops({ ...settings, seeds: number("seeds") });
 }
