@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
-import { spawnRedis } from "./redis.js";
+import { spawnRedis } from "../needs/redis.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-ends-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,12 +18,12 @@ const isThere = (pid: number): boolean =>
 test.each([
   [
     "a server under measurement",
-    `const { startMeasured } = await import(${here("../scorecard/support/server-process.mjs")});
+    `const { startMeasured } = await import(${here("./support/server-process.mjs")});
      const { pid } = await startMeasured({ models: [] });`,
   ],
   [
     "Redis",
-    `const { spawnRedis } = await import(${here("./redis.ts")});
+    `const { spawnRedis } = await import(${here("../needs/redis.ts")});
      const { pid } = spawnRedis(["--port", "0", "--unixsocket", ${JSON.stringify(join(folder, "redis.socket"))}, "--dir", ${JSON.stringify(folder)}]);`,
   ],
 ])("%s ends with the process that started it", async (_, start) => {
