@@ -1,8 +1,8 @@
 /** The cases of one operator, as a test of its kernel: expected values are NVTabular's, columns are inferred as the compiler infers them. */
 
 import { describe, test } from "vitest";
-import { fittedStep } from "#contract/any-step.js";
 import type { OpKind } from "#contract/op-params.js";
+import type { FittedStep } from "#contract/plan.js";
 import { expectColumns, readCases } from "../runtime/etl/nvtabular-cases.js";
 import { runSteps } from "../runtime/etl/run-steps.js";
 import { workflowPlan } from "../runtime/etl/workflow-plan.js";
@@ -15,7 +15,8 @@ export function testAsNvtabular(op: OpKind): void {
     test.each(cases)("$name", async one => {
       const plan = workflowPlan(one.types, one.links);
       const answer = await runSteps(plan, one.request ?? one.fit, step =>
-        prepareKernel(fittedStep(step), { folder: ".", models: noModels }),
+        // An operator may learn what its kernel does not read: the lengths of `valueCount` are for the schema.
+        prepareKernel(step as FittedStep, { folder: ".", models: noModels }),
       );
       expectColumns(answer, one, "kernel", plan);
     });
