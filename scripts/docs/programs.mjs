@@ -7,6 +7,7 @@ import { linkToExample, writeLink } from "./playground/link.mjs";
 /** Page → the folder of the playground's project with the files that its programs read; `docs` for programs that read none. */
 const FOLDERS = {
   "docs/explanations/nulls.md": "shop",
+  "docs/guides/exposures.md": "shop",
   "docs/guides/filtering.md": "shop",
   "docs/guides/leaving-merlin.md": "artefacts",
   "docs/guides/ranking.md": "shop",
