@@ -139,18 +139,18 @@ test("a worker that ends again and again: the server says so, is not ready, and 
 }, 180_000);
 
 test("a worker that hangs is ended and replaced, and clients get the others meanwhile", async () => {
-  const served = await serveWorkers(repository(["echo_int32"]), 2, ["--worker-timeout", "1.5"]);
+  const served = await serveWorkers(repository(["echo_int32"]), 2, ["--worker-timeout", "4"]);
   const [stuck] = workersOf(served);
   process.kill(stuck!, "SIGSTOP");
   let answered = 0;
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (isAlive(stuck!) && performance.now() < end) {
     const answer = await Promise.race([served.call("POST", INFER, GOOD).catch(() => undefined), sleep(300)]);
     if (answer?.status === 200) answered++;
   }
   expect(isAlive(stuck!)).toBe(false);
   expect(answered).toBeGreaterThan(3);
-  expect(served.log()).toContain("has been silent for 1.5 s");
+  expect(served.log()).toContain("has been silent for 4 s");
   await until("another has its place", () => workersOf(served).length === 2);
   expect(await served.stop()).toBe(0);
 });
