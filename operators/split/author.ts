@@ -26,10 +26,7 @@ import { ARM_PORTS } from "./spec.js";
  * @param options.salt another salt is another assignment, as for the next experiment @default the names of the arms
  * @example request["user_id"] >> split({ control, treatment }, { weights: { treatment: 0.1 }, salt: "ranking-2" })
  */
-export const split = <const A extends Arms>(
-  arms: A & EqualArms<NoInfer<A>>,
-  options: SplitOptions<A> = {},
-): Op<SplitRule<A>> => {
+export const split = <const A extends Arms>(arms: EqualArms<A>, options: SplitOptions<A> = {}): Op<SplitRule<A>> => {
   const names = Object.keys(arms ?? {});
   const dependencies = Object.fromEntries(
     ARM_PORTS.flatMap((port, i) => (i < names.length ? [[port, (arms as Arms)[names[i]!]]] : [])),
