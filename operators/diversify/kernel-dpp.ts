@@ -7,7 +7,7 @@
 import { cosines } from "./kernel-cosines.js";
 import type { Pool } from "./kernel-pool.js";
 
-/** A further candidate changes nothing below this. */
+/** A candidate adds nothing if less than this share of its first gain is left: of more candidates than dimensions, rounding leaves some. */
 const NEGLIGIBLE = 1e-10;
 /** Keeps qualities finite as balance nears 1. */
 const STEEPEST = 50;
@@ -29,10 +29,10 @@ export function dpp(pool: Pool, k: number, balance: number): Int32Array {
   const taken = new Int32Array(k);
   for (let n = 0; n < k; n++) {
     let best = largest(gain, isTaken);
-    if (gain[best]! < NEGLIGIBLE) best = largest(relevance, isTaken);
+    if (gain[best] === 0) best = largest(relevance, isTaken);
     taken[n] = best;
     isTaken[best] = 1;
-    if (gain[best]! < NEGLIGIBLE || n + 1 === k) continue;
+    if (gain[best] === 0 || n + 1 === k) continue;
     cosines(pool, best, cosine);
     const column = new Float64Array(count);
     for (const earlier of factors) {
@@ -43,7 +43,8 @@ export function dpp(pool: Pool, k: number, balance: number): Int32Array {
     for (let i = 0; i < count; i++) {
       const factor = (quality[best]! * quality[i]! * ((1 + cosine[i]!) / 2) - column[i]!) / root;
       column[i] = factor;
-      gain[i] = Math.max(0, gain[i]! - factor * factor);
+      const left = gain[i]! - factor * factor;
+      gain[i] = left < NEGLIGIBLE * quality[i]! * quality[i]! ? 0 : left;
     }
     factors.push(column);
   }

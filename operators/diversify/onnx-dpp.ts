@@ -9,7 +9,6 @@ import {
   gatherElements,
   int64,
   less,
-  max,
   mul,
   not,
   scalar,
@@ -22,7 +21,7 @@ import {
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
 import type { Method } from "./onnx-method.js";
 
-/** A further candidate changes nothing below this. */
+/** A candidate adds nothing if less than this share of its first gain is left. */
 const NEGLIGIBLE = 1e-10;
 /** Keeps qualities finite as balance nears 1. */
 const STEEPEST = 50;
@@ -39,9 +38,10 @@ export const dppRound: Method["round"] = (g, { relevance, cosine }, memory, gone
   const largest = (values: Value) => topK(g, where(g, gone, n(-1), values), int64(g, 1));
   const first = largest(gain);
   // When the set is exhausted, the rest follow by relevance.
-  const best = where(g, less(g, first.values, n(NEGLIGIBLE)), largest(relevance).at, first.at);
+  const isNothing = (of: Value) => not(g, less(g, n(0), of));
+  const best = where(g, isNothing(first.values), largest(relevance).at, first.at);
   const own = gatherElements(g, gain, best, 1);
-  const counts = not(g, less(g, own, n(NEGLIGIBLE)));
+  const counts = less(g, n(0), own);
   const root = unary(g, "Sqrt", where(g, counts, own, n(1)));
   const alike = div(g, add(g, n(1), cosine(best)), n(2));
   const product = mul(g, mul(g, gatherElements(g, quality, best, 1), quality), alike);
@@ -49,11 +49,13 @@ export const dppRound: Method["round"] = (g, { relevance, cosine }, memory, gone
   const left = factors ? sub(g, product, projected(g, factors, best)) : product;
   const factor = where(g, counts, div(g, left, root), n(0));
   const column = unsqueeze(g, factor, 2);
+  const rest = sub(g, gain, mul(g, factor, factor));
+  const least = mul(g, n(NEGLIGIBLE), mul(g, quality, quality));
   return {
     best,
     memory: {
       quality,
-      gain: max(g, n(0), sub(g, gain, mul(g, factor, factor))),
+      gain: where(g, less(g, rest, least), n(0), rest),
       factors: factors ? concat(g, [factors, column], 2) : column,
     },
   };
