@@ -14,7 +14,7 @@ import {
   realpathSync,
   rmSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type ModelName, modelName } from "../../../contract/files/model-name.js";
 import { OWNER_TAG, ownerIsGone, ownerTag } from "../../../contract/files/owner-tag.js";
 import { readBlocks } from "./block-file.js";
@@ -35,10 +35,7 @@ export function modelFolder(folder: string, model: ModelName): string {
 
 /** A link to a folder elsewhere is refused: files there are not the server's. */
 function checkFolder(folder: string, path: string): void {
-  if (
-    !lstatSync(path).isDirectory() ||
-    realpathSync(path) !== join(realpathSync(folder), path.slice(folder.length + 1))
-  )
+  if (!lstatSync(path).isDirectory() || realpathSync(path) !== join(realpathSync(folder), basename(path)))
     throw new Error(`'${path}' is not a folder of its own: remove the link that has its name`);
 }
 

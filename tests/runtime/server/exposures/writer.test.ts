@@ -13,13 +13,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
+import { modelName } from "#contract/files/model-name.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import type { LoggedModel } from "#runtime/server/exposures/batch.js";
 import { readBlocks } from "#runtime/server/exposures/block-file.js";
 import { ListBuilder } from "#runtime/server/exposures/list-builder.js";
-import { finishLog } from "#runtime/server/exposures/log-folder.js";
+import { finishLog, modelFolder } from "#runtime/server/exposures/log-folder.js";
 import { Writer } from "#runtime/server/exposures/writer.js";
 import { filesIn, rowsOf } from "./logged-ensemble.js";
 
@@ -259,6 +260,14 @@ test("retention removes old files that the server wrote, and nothing else", () =
   expect(writer.tick()).toMatchObject({ removed: 1, fault: undefined });
   expect(readdirSync(join(folder, "m")).sort()).toEqual([name!, link, "mine.parquet"].sort());
   expect(existsSync(outside)).toBe(true);
+});
+
+test.each(["log", "log/", "/log", "x/../log//"])("the folder may be given as %s", path => {
+  const base = folderOf();
+  for (const given of [`${base}/${path}`, `./${relative(process.cwd(), base)}/${path}`]) {
+    expect(readdirSync(modelFolder(given, modelName("m")))).toEqual([]);
+    expect(existsSync(join(base, "log", "m"))).toBe(true);
+  }
 });
 
 describe("places that cannot be written", () => {
