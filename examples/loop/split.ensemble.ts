@@ -9,7 +9,7 @@ const chance = (found["candidate_distances"] + facts) >> lambdaOp(
   (candidate_distances, facts) => WEIGHTS.fit * candidate_distances + WEIGHTS.quality * facts[0] + WEIGHTS.price * facts[1],
   { name: "chance", dtype: "float32" },
 );
-const control = found["candidate_ids"] >> softmaxSampling(found["candidate_distances"] >> lambdaOp(candidate_distances => candidate_distances, { name: "chance", dtype: "float32" }), { topk: 3, temperature: 0.7 });
+const control = found["candidate_ids"] >> softmaxSampling(found["candidate_distances"], { topk: 3, temperature: 0.7 });
 const treatment = found["candidate_ids"] >> softmaxSampling(chance, { topk: 3, temperature: 0.7 });
 
 export default ensemble("shop", request["user_id"] >> split({ control, treatment }, { salt: "ranking-1" }), {

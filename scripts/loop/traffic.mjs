@@ -1,5 +1,4 @@
 // A served repository and the requests of a simulated day. Items of the responses are clicked on by chance, and clicks are events with request ids.
-import { join } from "node:path";
 import { connect } from "../../dist/runtime/client/index.js";
 import { serve } from "../../dist/runtime/server/index.js";
 import { randomOf } from "./world.mjs";
@@ -10,7 +9,7 @@ const loopback = { address: "127.0.0.1", port: 0 };
 
 /**
  * Serves a repository with an exposure log, sends one request for each visit, and stops.
- * @returns lines of the event log, and clicks by request id
+ * @returns lines of a CSV file: a header, and a line for each click
  */
 export async function serveVisits({ repository, exposures, world, visits, seed, name }) {
   const server = await serve({
@@ -52,5 +51,3 @@ export async function serveVisits({ repository, exposures, world, visits, seed, 
   }
   return ["request_id,item,time,event", ...events];
 }
-
-export const logOf = exposures => join(exposures, "shop");
