@@ -4,6 +4,7 @@
  */
 import { RuntimeFault } from "../../base/errors.js";
 import { bufferPool, LARGE } from "../../base/memory/buffer-pool.js";
+import { type Allocated, Wides } from "./wides.js";
 
 /** Nesting of a tensor's `data`: Triton refuses elements and lists beyond this depth. */
 export const MAX_NESTING = 100;
@@ -32,20 +33,17 @@ const LONGEST_TEXT_PART = 2 ** 18;
 const GROWTH = 8;
 /** Bytes of a string's length. */
 const LENGTH = 4;
+const TWO31 = 2 ** 31;
 
 /** The start of a list: most end here. A reader that pauses copies it. */
 const shared = new Float64Array(FEW);
 
-const NO_WIDES: bigint[] = [];
-const NO_PLACES: number[] = [];
 const NO_MORE: Met[] = [];
 const NO_PARTS: Float64Array[] = [];
 /** Numbers of a complete list that is kept without a typed array, which takes 200 bytes. */
 const SCANT = 8;
 const NOTHING = new Float64Array(0);
 
-/** Takes the bytes that lists allocate. @throws RuntimeFault when there is no memory for them */
-export type Allocated = (bytes: number) => void;
 /** A form that was met, and the first element that has it. */
 type Met = readonly [form: number, at: number];
 export type Numbers = Float64Array | readonly number[];
@@ -59,9 +57,8 @@ export class DataList {
   depth = 1;
   /** The forms of all elements together. */
   forms = 0;
-  /** Integers that are not exact doubles, and their positions. */
-  wideValues: bigint[] = NO_WIDES;
-  wideAt: number[] = NO_PLACES;
+  /** Integers that are not exact doubles, if there are any. */
+  wides: Wides | undefined;
 
   /** The forms of the first element, and those that were met after it. */
   #firstForms = 0;
@@ -88,14 +85,13 @@ export class DataList {
     if ((this.forms & ~NUMBERS) !== 0) this.#drop();
   }
 
-  wide(value: bigint): void {
-    const form = value < 0n ? WHOLE | NEGATIVE : value >= 2n ** 63n ? WHOLE | HUGE : WHOLE;
+  /** An integer that no double holds: the halves of its two's complement, unsigned. */
+  wide(upper: number, lower: number, isNegative: boolean): void {
     if (this.#isKept) {
-      if (this.wideAt === NO_PLACES) [this.wideAt, this.wideValues] = [[], []];
-      this.wideAt.push(this.count);
-      this.wideValues.push(value);
+      this.wides ??= new Wides(this.#allocated);
+      this.wides.add(this.count, upper, lower, isNegative);
     }
-    this.number(0, form);
+    this.number(0, isNegative ? WHOLE | NEGATIVE : upper >= TWO31 ? WHOLE | HUGE : WHOLE);
   }
 
   boolean(value: boolean): void {
@@ -193,8 +189,7 @@ export class DataList {
     if (!this.#isKept) return;
     this.#isKept = false;
     this.#parts = NO_PARTS;
-    this.wideAt = NO_PLACES;
-    this.wideValues = NO_WIDES;
+    this.wides = undefined;
     this.#part = NOTHING;
     this.#at = 0;
     this.#texts = undefined;

@@ -10,6 +10,10 @@ const [ZERO, NINE, DOT, PLUS, SMALL_E, SMALL_U] = [0x30, 0x39, 0x2e, 0x2b, 0x65,
 /** Digits are kept as an integer of the first ten and one of the others, which are at most nine. */
 const LEADING_DIGITS = 10;
 const MOST_DIGITS = 19;
+/** So many digits are an exact double. */
+const EXACT_DIGITS = 15;
+const POWERS = Array.from({ length: MOST_DIGITS - LEADING_DIGITS + 1 }, (_, i) => 10 ** i);
+const [TWO15, TWO17, TWO21, TWO31, TWO32] = [2 ** 15, 2 ** 17, 2 ** 21, 2 ** 31, 2 ** 32] as const;
 /** Characters of a number; reading longer ones would take a while. */
 const LONGEST_NUMBER = 2 ** 16;
 /** Bytes that are decoded together: plain strings are parts of that, since decoding each costs more. */
@@ -30,8 +34,10 @@ export class JsonScanner {
   text = "";
   /** Whether the last number was written with a fraction or an exponent, or is none. */
   isFraction = false;
-  /** The last number where it is whole and no double holds it. */
-  wide: bigint | undefined;
+  /** Whether the last number is whole and no double holds it, but 64 bits do: the halves of its two's complement. */
+  isWide = false;
+  upper = 0;
+  lower = 0;
 
   /** A part of the document as text, each byte a character. */
   #window = "";
@@ -52,7 +58,7 @@ export class JsonScanner {
     throw new RuntimeFault("INTERNAL", `failed to parse the request JSON buffer: ${text} at ${offset}`);
   }
 
-  /** A number; `isFraction` and `wide` have its form. */
+  /** A number, or the sign of one in halves; `isFraction` and `isWide` have its form. */
   number(): number {
     const { bytes } = this;
     const start = this.at;
@@ -61,7 +67,7 @@ export class JsonScanner {
     let c = bytes[at]!;
     const isNegative = c === MINUS;
     if (isNegative) c = bytes[++at]!;
-    this.wide = undefined;
+    this.isWide = false;
     if (c === 0x49 || c === 0x4e) {
       this.at = at;
       this.isFraction = true;
@@ -108,34 +114,56 @@ export class JsonScanner {
     if (at >= stop) this.fail("Number too big to be stored in double.", start);
     this.at = at;
     this.isFraction = isFraction;
+    if (!isFraction && digits > EXACT_DIGITS) return this.#largeInteger(start, leading, tail, digits, isNegative);
     const value =
       digits <= LEADING_DIGITS && exponent === 0
         ? leading
         : ((digits <= MOST_DIGITS ? toDouble(leading, tail, digits, exponent) : undefined) ??
           Math.abs(Number(this.#slice(start, at))));
-    if (isFraction) {
-      if (value === Number.POSITIVE_INFINITY) this.fail("Number too big to be stored in double.", start);
-      return isNegative ? -value : value;
-    }
     // An integer has no negative zero.
-    if (value <= Number.MAX_SAFE_INTEGER) return isNegative ? 0 - value : value;
-    return this.#wideInteger(start, at);
+    if (!isFraction) return isNegative ? 0 - value : value;
+    if (value === Number.POSITIVE_INFINITY) this.fail("Number too big to be stored in double.", start);
+    return isNegative ? -value : value;
   }
 
-  #wideInteger(start: number, at: number): number {
-    const literal = this.#slice(start, at);
-    // Longer than any 64-bit integer: making one of many digits takes time.
-    if (literal.length <= 20) {
-      const exact = BigInt(literal);
-      if (exact < 2n ** 64n && exact >= -(2n ** 63n)) {
-        this.wide = exact;
-        return 0;
+  /** An integer of 16 digits or more. @returns it, or its sign where `isWide` */
+  #largeInteger(start: number, leading: number, tail: number, digits: number, isNegative: boolean): number {
+    if (digits <= MOST_DIGITS + 1 && this.#hasHalves(leading, tail, digits)) {
+      const { upper, lower } = this;
+      if (upper < TWO21) {
+        const value = upper * TWO32 + lower;
+        return isNegative ? -value : value;
       }
+      this.isWide = true;
+      if (!isNegative) return 0;
+      if (upper < TWO31 || (upper === TWO31 && lower === 0)) {
+        this.upper = (TWO32 - upper - Number(lower > 0)) % TWO32;
+        this.lower = lower > 0 ? TWO32 - lower : 0;
+        return -1;
+      }
+      this.isWide = false;
     }
-    const approximate = Number(literal);
+    const approximate = Number(this.#slice(start, this.at));
     if (!Number.isFinite(approximate)) this.fail("Number too big to be stored in double.", start);
     this.isFraction = true;
     return approximate;
+  }
+
+  /** Sets the halves of an integer of 11 to 20 digits. @returns false where 64 bits don't hold it */
+  #hasHalves(leading: number, tail: number, digits: number): boolean {
+    const after = POWERS[Math.min(digits, MOST_DIGITS) - LEADING_DIGITS]!;
+    // All sums and products are below 2^53: leading × after is taken in two parts of 17 bits.
+    const high = Math.floor(leading / TWO17);
+    const product = high * after;
+    const rest = (leading - high * TWO17) * after + tail + (product % TWO15) * TWO17;
+    this.upper = Math.floor(product / TWO15) + Math.floor(rest / TWO32);
+    this.lower = rest % TWO32;
+    if (digits > MOST_DIGITS) {
+      const lower = this.lower * 10 + this.bytes[this.at - 1]! - ZERO;
+      this.upper = this.upper * 10 + Math.floor(lower / TWO32);
+      this.lower = lower % TWO32;
+    }
+    return this.upper < TWO32;
   }
 
   /** A literal word; the offset of a fault is where it stops matching. */

@@ -3,9 +3,10 @@
  * a fault with Triton's text and byte offset. NaN and Infinity are accepted. A reader can pause after any number of bytes.
  */
 import { RuntimeFault } from "../../base/errors.js";
-import { type Allocated, DataList, FRACTION, MAX_NESTING, NEGATIVE, tooDeep, WHOLE } from "./data-list.js";
+import { DataList, FRACTION, MAX_NESTING, NEGATIVE, tooDeep, WHOLE } from "./data-list.js";
 import { COST, EVERYTHING, type Kept, membersOf } from "./json-kept.js";
 import { JsonScanner, MINUS, QUOTE } from "./json-scanner.js";
+import { type Allocated, wideValue } from "./wides.js";
 
 /** A number written as a floating-point literal whose value happens to be whole. Other numbers are plain. */
 export class WholeDouble {
@@ -172,7 +173,7 @@ export class JsonReader extends JsonScanner {
     const isOutermost = this.#depth === this.#dataDepth;
     for (;;) {
       const value = this.number();
-      if (this.wide !== undefined) data.wide(this.wide);
+      if (this.isWide) data.wide(this.upper, this.lower, value < 0);
       else data.number(value, this.isFraction ? FRACTION : value < 0 ? WHOLE | NEGATIVE : WHOLE);
       if (bytes[this.at] !== 0x2c || this.at >= pause) break;
       const c = bytes[this.at + 1];
@@ -198,7 +199,7 @@ export class JsonReader extends JsonScanner {
 
   #number(): Json {
     const value = this.number();
-    if (this.wide !== undefined) return this.wide;
+    if (this.isWide) return wideValue(this.upper, this.lower, value < 0);
     return this.isFraction && Number.isInteger(value) ? new WholeDouble(value) : value;
   }
 

@@ -130,7 +130,8 @@ function* oneElement(value: Json): Sliced<DataList> {
       if (from < value.length) yield;
     }
   } else if (typeof value === "boolean") data.boolean(value);
-  else if (typeof value === "bigint") data.wide(value);
+  else if (typeof value === "bigint")
+    data.wide(Number(BigInt.asUintN(32, value >> 32n)), Number(BigInt.asUintN(32, value)), value < 0n);
   else if (value instanceof WholeDouble) data.number(value.value, FRACTION);
   else if (typeof value === "number")
     data.number(value, !Number.isInteger(value) ? FRACTION : value < 0 ? WHOLE | NEGATIVE : WHOLE);

@@ -3,7 +3,7 @@
  */
 const ZERO = 0x30;
 const NINE_DIGITS = 1e9;
-const TWO32 = 2 ** 32;
+const [TWO16, TWO32] = [2 ** 16, 2 ** 32] as const;
 /** No integer of 64 bits takes more characters. */
 export const LONGEST_INTEGER = 20;
 
@@ -39,14 +39,22 @@ export function writeSigned(value: number, out: Uint8Array, at: number): number 
   return writeWhole(-value, out, at + 1);
 }
 
-/**
- * Writes an integer of 64 bits. @param upper its upper half, with its sign if it has one @param lower unsigned @returns the position after
- * it
- */
+/** Writes an integer of 64 bits. @param upper its upper half, with its sign if it has one @param lower unsigned @returns the place after it */
 export function writeWide(upper: number, lower: number, out: Uint8Array, at: number): number {
   const value = upper * TWO32 + lower;
   if (Number.isSafeInteger(value)) return writeSigned(value, out, at);
-  const text = String((BigInt(upper) << 32n) + BigInt(lower));
-  for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i);
-  return at + text.length;
+  if (upper >= 0) return writeHalves(upper, lower, out, at);
+  out[at] = 0x2d;
+  return lower > 0 ? writeHalves(-upper - 1, TWO32 - lower, out, at + 1) : writeHalves(-upper, 0, out, at + 1);
+}
+
+/** The digits of upper × 2^32 + lower, divided by 10^9 in parts of 16 bits: no sum is above 2^46. */
+function writeHalves(upper: number, lower: number, out: Uint8Array, at: number): number {
+  const first = Math.floor(upper / NINE_DIGITS);
+  let rest = (upper - first * NINE_DIGITS) * TWO16 + (lower >>> 16);
+  const second = Math.floor(rest / NINE_DIGITS);
+  rest = (rest - second * NINE_DIGITS) * TWO16 + (lower & 0xffff);
+  const third = Math.floor(rest / NINE_DIGITS);
+  const quotient = first * TWO32 + second * TWO16 + third;
+  return writePadded(rest - third * NINE_DIGITS, 9, out, writeWhole(quotient, out, at));
 }

@@ -17,10 +17,9 @@ import {
   WHOLE,
 } from "../../../wire/json/data-list.js";
 import type { Json } from "../../../wire/json/json.js";
+import { setRounded, setWides, setWrapped } from "../../../wire/json/wides.js";
 import { wrongKind } from "./access.js";
 
-/** Values that are converted one by one between two pauses. */
-const WIDES_AT_A_TIME = 2048;
 /** Elements that are copied one by one. */
 const FEW = 32;
 /** Elements, and parts of texts (146 KiB together), that take no time. */
@@ -124,8 +123,8 @@ export function elementsOf(
   if (count > elements)
     throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
   requireCount(count, elements);
-  const { parts, wideAt } = data;
-  if (parts.length > 1 || wideAt.length > 0) return shortOrSliced(data, numbers(data, row, makeTensor));
+  const { parts, wides } = data;
+  if (parts.length > 1 || wides) return shortOrSliced(data, numbers(data, row, makeTensor));
   const bytes = makeTensor(count * row.bytes);
   if (count > 0) setNumbers(bytes, 0, row, parts[0]!);
   return bytes;
@@ -154,7 +153,7 @@ function* joined(parts: readonly Buffer[], makeTensor: MakeTensor): Sliced<Uint8
 }
 
 function* numbers(data: DataList, row: DatatypeRow, makeTensor: MakeTensor): Sliced<Uint8Array> {
-  const { count, parts, wideAt, wideValues } = data;
+  const { count, parts, wides } = data;
   const bytes = makeTensor(count * row.bytes);
   let at = 0;
   for (const part of parts) {
@@ -162,13 +161,15 @@ function* numbers(data: DataList, row: DatatypeRow, makeTensor: MakeTensor): Sli
     setNumbers(bytes, at, row, part);
     at += part.length;
   }
-  const values = new row.array!(bytes.buffer as ArrayBuffer, bytes.byteOffset, count);
-  for (let i = 0; i < wideAt.length; i++) {
-    if (i % WIDES_AT_A_TIME === WIDES_AT_A_TIME - 1) yield;
-    const value = wideValues[i]!;
-    if (isWide(row)) values[wideAt[i]!] = value as never;
-    // Integers that don't fit wrap, as smaller ones do.
-    else values[wideAt[i]!] = Number(row.kind === "float" ? value : BigInt.asIntN(53, value)) as never;
+  if (!wides) return bytes;
+  const { buffer, byteOffset } = bytes as Uint8Array<ArrayBuffer>;
+  const values = isWide(row)
+    ? new Uint32Array(buffer, byteOffset, 2 * count)
+    : (new row.array!(buffer, byteOffset, count) as Float64Array);
+  const write = isWide(row) ? setWides : row.kind === "float" ? setRounded : setWrapped;
+  for (const part of wides.parts) {
+    yield;
+    write(values as Uint32Array, part);
   }
   return bytes;
 }
