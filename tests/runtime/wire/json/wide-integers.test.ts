@@ -64,12 +64,10 @@ test.each([
       const read = elementsOf(reader.value as DataList, wireDatatype(datatype)!, values.length);
       const bytes = isBytes(read) ? read : atOnce(read);
       const found = new Elements(bytes.slice().buffer);
-      const wanted =
-        found instanceof BigInt64Array || found instanceof BigUint64Array
-          ? values
-          : Elements.from(values as never, (value: bigint) =>
-              datatype.startsWith("FP") ? Number(value) : Number(BigInt.asIntN(32, value)),
-            );
+      const narrow = (value: bigint): number =>
+        datatype.startsWith("FP") ? Number(value) : Number(BigInt.asIntN(32, value));
+      const isWide = found instanceof BigInt64Array || found instanceof BigUint64Array;
+      const wanted = isWide ? values : (Elements as Float64ArrayConstructor).from(values.map(narrow));
       expect([...found]).toEqual([...wanted]);
     }),
     { numRuns: 200 },
