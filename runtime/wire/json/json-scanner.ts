@@ -10,7 +10,7 @@ const [ZERO, NINE, DOT, PLUS, SMALL_E, SMALL_U] = [0x30, 0x39, 0x2e, 0x2b, 0x65,
 /** Digits are kept as an integer of the first ten and one of the others, which are at most nine. */
 const LEADING_DIGITS = 10;
 const MOST_DIGITS = 19;
-/** So many digits are an exact double. */
+/** An integer of at most 15 digits is an exact double. */
 const EXACT_DIGITS = 15;
 const POWERS = Array.from({ length: MOST_DIGITS - LEADING_DIGITS + 1 }, (_, i) => 10 ** i);
 const [TWO15, TWO17, TWO21, TWO31, TWO32] = [2 ** 15, 2 ** 17, 2 ** 21, 2 ** 31, 2 ** 32] as const;

@@ -1,6 +1,6 @@
 /**
- * Bounds of CPU time on a machine that others share. Other work only adds to a measured time, so the least of some attempts is the estimate
- * of what a request costs, and a time over its bound is divided by how much longer fixed work takes at that moment.
+ * Bounds of CPU time on a machine that others share. Other work only adds to a measured time, so the least of some attempts estimates the
+ * cost of a request. A time over its bound is divided by the machine's slowness at that moment: fixed work shows it.
  *
  * @example
  * await expectWithin(() => target.measure(() => target.post(path, body)), { cpuMs: 107, stallMs: 50 });

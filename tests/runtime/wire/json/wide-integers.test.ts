@@ -18,7 +18,7 @@ const EDGES = [
 const any = fc.oneof(fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }), fc.constantFrom(...EDGES));
 const of64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n });
 
-/** What JSON means by the digits: a double holds it, or 64 bits do, or the nearest double stands for it. */
+/** The value of a literal: the double that equals it, the integer of 64 bits, or else the nearest double. */
 function meant(value: bigint): unknown {
   if (BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))) return Number(value);
   return value >= -(2n ** 63n) && value < 2n ** 64n ? value : Number(value);
