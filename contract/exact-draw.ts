@@ -6,23 +6,23 @@
  * candidates of the request. A source that is left out, or a branch that fails, changes the candidates of the draw. The probability is then
  * exact too, given the candidates that the request had.
  */
+import type { DrawRule } from "../operators/shared/spec/facts.js";
 import { LIST_PROPENSITY, PROPENSITY } from "../operators/shared/spec/propensity.js";
 import { columnsAt, columnsReadBy } from "./any-step.js";
 import type { AnyStep, ColumnRef, Plan } from "./plan.js";
 import { type ColumnSchema, REQUEST_ROWS } from "./schema.js";
 import { choosesByCondition, draws, factsOf, orderingOf, sidesOf } from "./step-facts.js";
 
-export interface ExactDraw {
+/**
+ * With the rule of a draw, `drawPropensities` (operators/shared/kernel/draw-propensities.ts) computes the probabilities from the scores at the
+ * step's port `relevance`. Without a temperature or a uniform draw the list has no chance, and each probability is 1.
+ */
+export interface ExactDraw extends DrawRule {
   readonly exact: true;
   /** Id of the step whose rows are the list. */
   readonly step: string;
   /** Columns of the step with the probabilities, where it has them: they are read, and nothing is computed. */
   readonly columns?: { readonly propensity: string; readonly list?: string };
-  /**
-   * Temperature of the draw. `propensities` (operators/shared/kernel/plackett-luce.ts) computes the probabilities from the scores at the step's port
-   * `relevance`. Absent: the list has no chance, and each probability is 1.
-   */
-  readonly temperature?: number;
 }
 
 export interface InexactDraw {
@@ -74,7 +74,7 @@ export function drawOf(steps: DrawSteps, rows: string): Draw {
       exact: true,
       step: step.id,
       ...(columns && { columns }),
-      ...(typeof ordering === "object" && { temperature: ordering.temperature }),
+      ...(typeof ordering === "object" && ordering),
     };
   }
   if (above.length === 0) return { exact: true, step: step.id };

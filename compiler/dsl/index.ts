@@ -15,6 +15,7 @@ export { differenceLag } from "../../operators/difference-lag/author.js";
 export { diversify } from "../../operators/diversify/author.js";
 export { dropLowCardinality } from "../../operators/drop-low-cardinality/author.js";
 export { dropna } from "../../operators/dropna/author.js";
+export { epsilonGreedy } from "../../operators/epsilon-greedy/author.js";
 export { explode } from "../../operators/explode/author.js";
 export { fallback } from "../../operators/fallback/author.js";
 export { fillMedian } from "../../operators/fill-median/author.js";

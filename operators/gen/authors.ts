@@ -13,6 +13,7 @@ import { differenceLagOp } from "../difference-lag/author.js";
 import { diversifyOp } from "../diversify/author.js";
 import { dropLowCardinalityOp } from "../drop-low-cardinality/author.js";
 import { dropnaOp } from "../dropna/author.js";
+import { epsilonGreedyOp } from "../epsilon-greedy/author.js";
 import { explodeOp } from "../explode/author.js";
 import { fallbackOp } from "../fallback/author.js";
 import { fillMedianOp } from "../fill-median/author.js";
@@ -68,6 +69,7 @@ export const AUTHORS = {
   diversify: diversifyOp,
   dropLowCardinality: dropLowCardinalityOp,
   dropna: dropnaOp,
+  epsilonGreedy: epsilonGreedyOp,
   explode: explodeOp,
   fallback: fallbackOp,
   fillMedian: fillMedianOp,

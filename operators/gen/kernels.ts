@@ -9,6 +9,7 @@ import { constantCandidates } from "../constant-candidates/kernel.js";
 import { differenceLag } from "../difference-lag/kernel.js";
 import { diversify } from "../diversify/kernel.js";
 import { dropna } from "../dropna/kernel.js";
+import { epsilonGreedy } from "../epsilon-greedy/kernel.js";
 import { explode } from "../explode/kernel.js";
 import { fallback } from "../fallback/kernel.js";
 import { fillMedian } from "../fill-median/kernel.js";
@@ -63,6 +64,7 @@ export const KERNELS = {
   diversify,
   dropLowCardinality: identity,
   dropna,
+  epsilonGreedy,
   explode,
   fallback,
   fillMedian,

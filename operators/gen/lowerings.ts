@@ -9,6 +9,7 @@ import { constantCandidates } from "../constant-candidates/onnx.js";
 import { differenceLag } from "../difference-lag/onnx.js";
 import { diversify } from "../diversify/onnx.js";
 import { dropna } from "../dropna/onnx.js";
+import { epsilonGreedy } from "../epsilon-greedy/onnx.js";
 import { explode } from "../explode/onnx.js";
 import { fallback } from "../fallback/onnx.js";
 import { fillMedian } from "../fill-median/onnx.js";
@@ -63,6 +64,7 @@ export const LOWERINGS = {
   diversify,
   dropLowCardinality: identity,
   dropna,
+  epsilonGreedy,
   explode,
   fallback,
   fillMedian,

@@ -13,6 +13,7 @@ import { differenceLag } from "../difference-lag/spec.js";
 import { diversify } from "../diversify/spec.js";
 import { dropLowCardinality } from "../drop-low-cardinality/spec.js";
 import { dropna } from "../dropna/spec.js";
+import { epsilonGreedy } from "../epsilon-greedy/spec.js";
 import { explode } from "../explode/spec.js";
 import { fallback } from "../fallback/spec.js";
 import { fillMedian } from "../fill-median/spec.js";
@@ -68,6 +69,7 @@ export const SPECS = {
   diversify,
   dropLowCardinality,
   dropna,
+  epsilonGreedy,
   explode,
   fallback,
   fillMedian,

@@ -1,5 +1,6 @@
 /** Orders candidates by sampling without replacement from the softmax of their scores. */
 
+import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
 import { type ColumnsOfNode, type OrderingRule, orderingOp, type WithPropensity } from "../shared/author/ordering.js";
@@ -22,6 +23,8 @@ import { type ColumnsOfNode, type OrderingRule, orderingOp, type WithPropensity 
  * first @default 20
  * @param options.mode `"greedy"` takes the best scores, without chance @default "sample"
  * @param options.seed makes every answer repeatable; a request may bring its own as parameter `seed`
+ * @param options.minPropensity smallest probability of each candidate left at a position. A uniform draw is mixed in: with n candidates left,
+ * a candidate has probability `minPropensity` + (1 − n · `minPropensity`) · its share of the weights. The draw is uniform if n times this is 1 or more.
  * @param options.propensity adds `propensity` and `list_propensity`; both are 1 with `mode: "greedy"` @default false
  * @example pairs["item_id"] >> softmaxSampling(ranking["score"], { topk: 10 })
  */
@@ -30,4 +33,12 @@ export const softmaxSampling = <N extends AnyNode, const P extends boolean = fal
   options: WithPropensity<OpParamsInput["softmaxSampling"], P> = {},
 ): Op<OrderingRule<"softmaxSampling", ColumnsOfNode<N>, P>> => new Op("softmaxSampling", options, { relevance });
 
-export const softmaxSamplingOp = orderingOp("softmaxSampling", OP_PARAMS.softmaxSampling);
+export const softmaxSamplingOp = orderingOp("softmaxSampling", OP_PARAMS.softmaxSampling, ({ mode, minPropensity }) =>
+  mode === "greedy" && minPropensity !== undefined
+    ? messages.graphParameter({
+        operator: "softmaxSampling",
+        problem: '`minPropensity` is a part of the draw, and `mode: "greedy"` draws nothing.',
+        way: "Leave one of the two out.",
+      })
+    : undefined,
+);

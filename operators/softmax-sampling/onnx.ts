@@ -11,13 +11,18 @@ import { drawnPropensities } from "../shared/onnx/propensities.js";
 import { best } from "../top-k/onnx.js";
 
 export const softmaxSampling: Lowering<"softmaxSampling"> = (step, inputs, context) => {
-  const { topk, temperature, mode, seed, propensity } = step.params;
+  const { topk, temperature, mode, seed, propensity, minPropensity } = step.params;
   const { g } = context;
   if (mode === "greedy") return best(step, inputs, context, topk);
   if (seed !== undefined)
     context.fail(
       `with \`seed: ${seed}\` every request draws the same, and ONNX Runtime's random numbers go on from request to request`,
       `Leave \`seed\` out, take \`mode: "greedy"\`, or ${KEEP}.`,
+    );
+  if (minPropensity !== undefined)
+    context.fail(
+      "with `minPropensity` it draws position by position, from the candidates that the positions above left, and a graph orders all at once",
+      `Leave \`minPropensity\` out, or ${KEEP}.`,
     );
   context.note(
     `step \`${step.label}\` draws with ONNX Runtime's random numbers: the same distribution, and the request parameter \`seed\` does nothing.`,

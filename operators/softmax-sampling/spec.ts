@@ -1,5 +1,6 @@
 /** `softmaxSampling` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
+import { minPropensityParam, uniformFloor, withFloor } from "../shared/spec/exploration.js";
 import { STAGE } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { orderingColumns, propensityParam, withPropensities } from "../shared/spec/propensity.js";
@@ -12,6 +13,7 @@ export const softmaxSampling = operator({
     mode: z.enum(["sample", "greedy"]).default("sample"),
     seed: z.number().int().optional(),
     propensity: propensityParam,
+    minPropensity: minPropensityParam,
   }),
   ports: { input: "one", relevance: "one" },
   makes: orderingColumns,
@@ -21,11 +23,17 @@ export const softmaxSampling = operator({
     rows: "chosen",
     cacheable: false,
     scores: false,
-    orders: ({ mode, temperature }) => (mode === "sample" ? { temperature } : "by score"),
-    withoutChance: params => (params.mode === "sample" ? { ...params, mode: "greedy" as const } : undefined),
+    orders: ({ mode, temperature, minPropensity }) => {
+      const uniform = uniformFloor(minPropensity);
+      return mode === "sample" ? { temperature, ...(uniform && { uniform }) } : "by score";
+    },
+    withoutChance: ({ minPropensity: _, ...params }) =>
+      params.mode === "sample" ? { ...params, mode: "greedy" as const } : undefined,
   },
   describe: ({ params, names }) =>
     (params.mode === "greedy"
       ? `keep the ${params.topk} best by ${names("relevance")}`
-      : `draw ${params.topk} by ${names("relevance")}, temperature ${params.temperature}`) + withPropensities(params),
+      : `draw ${params.topk} by ${names("relevance")}, temperature ${params.temperature}`) +
+    withFloor(params) +
+    withPropensities(params),
 });

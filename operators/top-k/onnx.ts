@@ -8,7 +8,7 @@ import { certainPropensities } from "../shared/onnx/propensities.js";
 export const topK: Lowering<"topK"> = (step, inputs, context) => best(step, inputs, context, step.params.topk);
 
 export function best(
-  step: Step<"topK"> | Step<"softmaxSampling">,
+  step: Step<"topK"> | Step<"softmaxSampling"> | Step<"epsilonGreedy">,
   inputs: LoweredInputs<"topK">,
   { g }: LowerContext,
   most: number,

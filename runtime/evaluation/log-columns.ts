@@ -1,5 +1,6 @@
 /** The columns of a log that an evaluation reads, beside those that every exposure log has. */
 import type { ColumnSchema } from "../../contract/schema.js";
+import type { DrawRule } from "../../operators/shared/spec/facts.js";
 import type { Column } from "../base/columns/table.js";
 
 /** A policy that computes scores of all candidates from logged columns. */
@@ -7,8 +8,8 @@ export interface ReplaySource {
   readonly kind: "replay";
   /** Columns of the log that it reads. */
   readonly columns: readonly ColumnSchema[];
-  /** Temperature of the draw; undefined for an ordering by score. */
-  readonly temperature: number | undefined;
+  /** How lists are drawn by the scores; empty for an ordering by score. */
+  readonly rule: DrawRule;
   /** @param features by name; rows are the candidates of lists @returns a score of each row @throws RuntimeFault */
   score(features: ReadonlyMap<string, Column>): Promise<Float64Array>;
 }

@@ -29,7 +29,7 @@ export async function openCandidate(model: string): Promise<Candidate> {
       { cause: error },
     );
   });
-  const { plan, temperature } = scoringPlan(parsePlan(text.toString(), file));
+  const { plan, rule } = scoringPlan(parsePlan(text.toString(), file));
   const models = replayModels(dirname(folder));
   const executable = await preparePlan(plan, { folder: version, models }).catch(async error => {
     await models.close();
@@ -39,7 +39,7 @@ export async function openCandidate(model: string): Promise<Candidate> {
     kind: "replay",
     name: plan.name,
     columns: plan.inputs,
-    temperature,
+    rule,
     async score(features: ReadonlyMap<string, Column>) {
       const { columns } = await executable.run(features, { seed: 0n, parameters: new Map() });
       const { values, validity } = columns.get("score")!;

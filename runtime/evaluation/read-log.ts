@@ -1,10 +1,11 @@
 /** The table `logged` → typed arrays of lists, with the evaluation policy's probabilities. */
+import type { DrawRule } from "../../operators/shared/spec/facts.js";
 import { RuntimeFault } from "../base/errors.js";
 import { type Database, type DatabaseOptions, openDatabase } from "../etl/database.js";
 import { texts } from "../etl/sql/literal.js";
 import type { ClusteredLog } from "./evaluate.js";
 import { loadLog } from "./load-log.js";
-import type { LogColumns } from "./log-columns.js";
+import type { LogColumns, PolicySource, ReplaySource } from "./log-columns.js";
 import { replayScores } from "./replay-scores.js";
 import { policyOfScores } from "./score-policy.js";
 
@@ -120,7 +121,7 @@ const ALL_CANDIDATES =
 /** The policy's probabilities follow from the scores of all candidates. */
 async function scoredLog(database: Database, columns: LogColumns): Promise<ClusteredLog> {
   const { policy: source, predicted } = columns;
-  const temperature = source.kind === "column" ? undefined : source.temperature;
+  const rule = source.kind === "replay" ? source.rule : ruleOfScores(source);
   const [[others]] = (await database.rows(
     "SELECT count(*)::DOUBLE FROM logged WHERE position IS NULL",
     "counting the candidates",
@@ -148,7 +149,7 @@ async function scoredLog(database: Database, columns: LogColumns): Promise<Clust
           : (scores as Float64Array),
       ...(predicted !== undefined && { predicted: models as Float64Array }),
     },
-    temperature,
+    rule,
   );
   const never = found.first.reduce((total, share, i) => total + (seen![i] === 0 ? share : 0), 0);
   const rowsShown = counts.length;
@@ -163,6 +164,9 @@ async function scoredLog(database: Database, columns: LogColumns): Promise<Clust
     ...(await segmentsOf(database, columns)),
   };
 }
+
+const ruleOfScores = (source: Exclude<PolicySource, ReplaySource>): DrawRule =>
+  source.kind === "score" && source.temperature !== undefined ? { temperature: source.temperature } : {};
 
 /** A sample of the candidates is not enough for the sums. */
 async function refusePartial(database: Database): Promise<void> {

@@ -1,5 +1,8 @@
 /** Scores of all candidates of logged lists → a policy's probabilities of the shown items, and the rewards it would expect. */
-import { greedyPropensities, logWeight, propensities } from "../../operators/shared/kernel/plackett-luce.js";
+import { drawPropensities } from "../../operators/shared/kernel/draw-propensities.js";
+import { logWeight } from "../../operators/shared/kernel/plackett-luce.js";
+import { mixedShare, type UniformChance, uniformChance } from "../../operators/shared/kernel/uniform-chance.js";
+import type { DrawRule } from "../../operators/shared/spec/facts.js";
 
 export interface ScoredLists {
   /** Rows of each list: the shown ones by position, then the others [lists + 1]. */
@@ -22,10 +25,10 @@ export interface PolicyOfLists {
 }
 
 /**
- * A policy that draws without replacement with weights exp(temperature · score), or one that orders by score.
- * @param temperature undefined for an ordering by score
+ * A policy that draws lists by scores, or one that orders by score.
+ * @param rule of the draw
  */
-export function policyOfScores(lists: ScoredLists, temperature: number | undefined): PolicyOfLists {
+export function policyOfScores(lists: ScoredLists, rule: DrawRule): PolicyOfLists {
   const { starts, shown, scores, predicted } = lists;
   const total = shown.reduce((sum, count) => sum + count, 0);
   const policy = new Float64Array(total);
@@ -37,15 +40,19 @@ export function policyOfScores(lists: ScoredLists, temperature: number | undefin
     const count = own.length;
     const chosen = Int32Array.from({ length: shown[l]! }, (_, i) => i);
     const out = policy.subarray(at, at + chosen.length);
-    if (temperature === undefined) greedyPropensities(own, count, chosen, out);
-    else propensities(own, count, chosen, temperature, out);
+    drawPropensities(rule, own, count, chosen, out);
     const probabilities = first.subarray(starts[l]!, starts[l + 1]!);
-    nextOf(own, 0, temperature, probabilities);
+    nextOf(own, 0, rule.temperature, probabilities);
+    addUniform(probabilities, 0, rule.uniform && uniformChance(rule.uniform));
     if (predicted) {
       const model = predicted.subarray(starts[l]!, starts[l + 1]!);
       const next = new Float64Array(count);
+      const chance = rule.uniform && uniformChance(rule.uniform);
       for (let k = 0; k < chosen.length; k++) {
-        nextOf(own, k, temperature, next);
+        nextOf(own, k, rule.temperature, next);
+        const base = next[k]!;
+        addUniform(next, k, chance);
+        chance?.take(count - k, base);
         let mean = 0;
         for (let i = k; i < count; i++) mean += next[i]! * model[i]!;
         expected[at + k] = mean;
@@ -54,6 +61,14 @@ export function policyOfScores(lists: ScoredLists, temperature: number | undefin
     at += chosen.length;
   }
   return { policy, expected, first };
+}
+
+/** Mixes the uniform draw into the probabilities from place `from` on. */
+function addUniform(next: Float64Array, from: number, chance: UniformChance | undefined): void {
+  const left = next.length - from;
+  if (!chance || left === 0) return;
+  const share = chance.share(left);
+  for (let i = from; i < next.length; i++) next[i] = mixedShare(share, left, next[i]!);
 }
 
 /** Probability of each candidate from place `from` on to be drawn next, if those before it are taken. O(n) */

@@ -24,6 +24,7 @@ import {
   readsRowNumber,
   sidesOf,
 } from "../../contract/step-facts.js";
+import type { DrawRule } from "../../operators/shared/spec/facts.js";
 import { RuntimeFault } from "../base/errors.js";
 
 /** The column of the log with the candidates' ids. */
@@ -32,14 +33,14 @@ const ITEM = "item" satisfies ExposureColumnName;
 export interface ScoringPlan {
   /** Its inputs are columns of the log, under the names that they have there; its one output is the score of each candidate. */
   readonly plan: FittedPlan;
-  /** Temperature of the draw; undefined for an ordering by score. */
-  readonly temperature: number | undefined;
+  /** How lists are drawn by the scores; empty for an ordering by score. */
+  readonly rule: DrawRule;
 }
 
 /** @throws RuntimeFault if the lists of the plan have no probability by scores, or its scores need a column that the log does not have */
 export function scoringPlan(given: FittedPlan): ScoringPlan {
   const plan = expandFused(given);
-  const { item, score, temperature } = orderingIn(plan);
+  const { item, score, rule } = orderingIn(plan);
   const steps = new Map<string, FittedStep>(plan.steps.map(step => [step.id, step]));
   const logged = loggedColumns(plan, steps, item);
   const inputs = new Map<string, ColumnSchema>();
@@ -78,14 +79,14 @@ export function scoringPlan(given: FittedPlan): ScoringPlan {
       }),
       outputs: [{ ref: output, schema: { ...schema, name: "score" } }],
     },
-    temperature,
+    rule,
   };
 }
 
 interface OrderedBy {
   readonly item: ColumnRef;
   readonly score: ColumnRef;
-  readonly temperature: number | undefined;
+  readonly rule: DrawRule;
 }
 
 function orderingIn(plan: FittedPlan): OrderedBy {
@@ -96,12 +97,12 @@ function orderingIn(plan: FittedPlan): OrderedBy {
   const [score] = (step && columnsAt(step, "relevance")) ?? [];
   if (!step || !score || order === undefined || order === "by rule")
     throw fault(
-      `the last step of \`${plan.name}\` is ${step ? `\`${step.label}\`` : "in another model"}, and lists have a probability by scores only if it is \`softmaxSampling\` or \`topK\`. Put the others before it.`,
+      `the last step of \`${plan.name}\` is ${step ? `\`${step.label}\`` : "in another model"}, and lists have a probability by scores only if it is \`softmaxSampling\`, \`epsilonGreedy\` or \`topK\`. Put the others before it.`,
     );
   return {
     item: columnsAt(step, "input")![0]!,
     score,
-    temperature: typeof order === "object" ? order.temperature : undefined,
+    rule: typeof order === "object" ? order : {},
   };
 }
 

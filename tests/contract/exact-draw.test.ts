@@ -8,13 +8,14 @@ import { OP_KINDS } from "#contract/op-params.js";
 import type { Plan } from "#contract/plan.js";
 import { REQUEST_ROWS } from "#contract/schema.js";
 import { draws, factsOf } from "#contract/step-facts.js";
+import type { UniformShare } from "#operators/shared/spec/facts.js";
 import { compiledProgram } from "../compiler/5-emit/onnx/both-servers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-exact-draw-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const INDEX = JSON.stringify(join(import.meta.dirname, "../samples/artefacts/index/items.faiss"));
-const BEFORE = `import { boost, choose, diversify, ensemble, explode, fallback, filter, filterCandidates, lambdaOp, limitPerGroup, mergeCandidates, mixScores, queryFaiss, rename, softmaxSampling, source, split, topK, unrollFeatures } from "merlon";
+const BEFORE = `import { boost, choose, diversify, ensemble, epsilonGreedy, explode, fallback, filter, filterCandidates, lambdaOp, limitPerGroup, mergeCandidates, mixScores, queryFaiss, rename, softmaxSampling, source, split, topK, unrollFeatures } from "merlon";
 const request = source({ user_id: "int64", query: "float32[4]", second: "float32[4]", seen: "list<int64>", popular: "list<int64>", flag: "bool" });
 const found = request["query"] >> queryFaiss(${INDEX}, { topk: 20, includeDistances: true });
 const other = request["second"] >> queryFaiss(${INDEX}, { topk: 20, includeDistances: true });
@@ -24,8 +25,8 @@ const vectors = (ids >> unrollFeatures("candidate_ids", request["query"]))["quer
 const popular = request["popular"] >> explode();
 `;
 
-/** A temperature of a draw, 1 for a list without chance, names of columns, or a sentence. */
-type Known = number | readonly [propensity: string, list?: string] | RegExp;
+/** A temperature of a draw, its uniform part, 1 for a list without chance, names of columns, or a sentence. */
+type Known = number | UniformShare | readonly [propensity: string, list?: string] | RegExp;
 
 /** Lists in the order of the program: variable, statement, and what is known of its probabilities. */
 const LISTS: readonly (readonly [name: string, made: string, known: Known])[] = [
@@ -37,6 +38,13 @@ const LISTS: readonly (readonly [name: string, made: string, known: Known])[] = 
   ["varied", "ids >> diversify(near, vectors, { topk: 9 })", 1],
   ["mixed", 'ids >> topK(near >> mixScores({ weights: { candidate_distances: -1 }, scale: "rank" }), { topk: 7 })', 1],
   ["bestDrawn", 'best["ordered_ids"] >> softmaxSampling(best["ordered_scores"], { topk: 3, temperature: 4 })', 4],
+  ["explored", "ids >> epsilonGreedy(near, { topk: 9, epsilon: 0.2 })", { epsilon: 0.2, least: 0, per: "position" }],
+  ["certain", "ids >> epsilonGreedy(near, { topk: 9, epsilon: 0 })", 1],
+  [
+    "floored",
+    "ids >> softmaxSampling(near, { topk: 9, minPropensity: 0.01 })",
+    { epsilon: 0, least: 0.01, per: "position" },
+  ],
   // No ordering, and no chance.
   ["allowed", 'ids >> filterCandidates(request["seen"])', 1],
   // Sources that may be left out, and branches that may fail, before the draw: it is from the candidates that are there.
@@ -101,6 +109,11 @@ const LISTS: readonly (readonly [name: string, made: string, known: Known])[] = 
   ["eitherKnown", 'request["flag"] >> choose({ yes: known, no: knownBest })', ["propensity", "list_propensity"]],
   ["orKnown", 'known[["ordered_ids", "propensity"]] >> fallback(knownBest)', ["propensity"]],
   [
+    "exploredBest",
+    'explored["ordered_ids"] >> topK(explored["ordered_scores"], { topk: 3 })',
+    /^`exploredBest\.topK` orders candidates that depend on the draw of `explored\.epsilonGreedy`$/,
+  ],
+  [
     "armDraw",
     'request["user_id"] >> split({ best, drawn, greedy })',
     /^`armDraw\.split` takes the list of one of several branches$/,
@@ -135,8 +148,12 @@ test.each(LISTS)("%s", (name, _made, known) => {
   else {
     if (!draw.exact) throw new Error(draw.because);
     expect(draw.step).toBe(rows);
-    if (typeof known !== "number") expect(Object.values(draw.columns!)).toEqual(known);
-    else expect({ temperature: draw.temperature ?? 1, columns: draw.columns }).toEqual({ temperature: known });
+    if (typeof known === "object" && "epsilon" in known) expect(draw.uniform).toEqual(known);
+    else if (typeof known !== "number") expect(Object.values(draw.columns!)).toEqual(known);
+    else {
+      expect({ temperature: draw.temperature ?? 1, columns: draw.columns }).toEqual({ temperature: known });
+      expect(draw).not.toHaveProperty("uniform");
+    }
   }
 });
 
@@ -165,7 +182,7 @@ test("a step that draws says how it orders", () => {
   const drawing = plan.steps.filter(draws);
   expect(drawing.length).toBeGreaterThan(0);
   for (const { op, params } of drawing)
-    expect(factsOf(op).orders!(params)).toMatchObject({ temperature: expect.any(Number) });
+    expect(factsOf(op).orders!(params)).toSatisfy(rule => rule.temperature !== undefined || rule.uniform !== undefined);
 });
 
 test("a response with several lists, or none, has no probability of its own", () => {

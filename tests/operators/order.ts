@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { OpParamsInput } from "#contract/op-params.js";
 import { candidates, column, context, grouped, type Item, prepare, scalars, vectors } from "./step.js";
 
-type Ordering = "topK" | "limitPerGroup" | "diversify";
+type Ordering = "topK" | "limitPerGroup" | "diversify" | "epsilonGreedy";
 type Extra = { readonly group?: readonly (readonly Item[])[]; readonly embedding?: readonly (readonly number[][])[] };
 
 /** Orders candidates by an operator; one list per user. */
@@ -43,10 +43,16 @@ export function testOrderingEdges(op: Ordering): void {
     const { POSITIVE_INFINITY: most, NEGATIVE_INFINITY: least } = Number;
     /** Groups and vectors that leave the order to the scores. */
     const ask = (ids: number[][], scores: (number | null)[][], topk: number) =>
-      order(op, { topk, ...(op === "diversify" && { balance: 1 }) } as never, ids, scores, {
-        ...(op === "limitPerGroup" && { group: ids.map(list => list.map(String)) }),
-        ...(op === "diversify" && { embedding: ids.map(list => list.map(() => [1, 0])) }),
-      });
+      order(
+        op,
+        { topk, ...(op === "diversify" && { balance: 1 }), ...(op === "epsilonGreedy" && { epsilon: 0 }) } as never,
+        ids,
+        scores,
+        {
+          ...(op === "limitPerGroup" && { group: ids.map(list => list.map(String)) }),
+          ...(op === "diversify" && { embedding: ids.map(list => list.map(() => [1, 0])) }),
+        },
+      );
     test("no candidates, fewer than k, doubles", async () => {
       expect(await ask([[], []], [[], []], 3)).toEqual([[], []]);
       expect(await ask([[], [4]], [[], [1]], 1000)).toEqual([[], [4]]);

@@ -6,6 +6,7 @@ import {
   bucketize,
   categorify,
   clip,
+  epsilonGreedy,
   explode,
   fillMedian,
   fillMissing,
@@ -151,6 +152,10 @@ describe("operators say what they do to columns", () => {
     >();
     const best = $chain(ids, topK(distances, { propensity: true }));
     expect(columnsOf($pick(best, "list_propensity"))).type.toBe<"float64 list_propensity">();
+    expect(
+      columnsOf($pick($chain(ids, epsilonGreedy(distances, { propensity: true })), "propensity")),
+    ).type.toBe<"float64 propensity">();
+    expect(epsilonGreedy).type.not.toBeCallableWith(distances, { per: "item" });
     for (const plain of [topK(distances, { propensity: false }), topK(distances, { topk: 2 }), topK(distances, {})])
       expect(columnsOf($chain(ids, plain))).type.toBe<"int64 ordered_ids" | "float32 ordered_scores">();
     expect(softmaxSampling).type.not.toBeCallableWith(distances, { propensity: 1 });

@@ -32,7 +32,7 @@ export function inferLog(inference: Inference, { columns, options }: GraphLog, o
       messages.graphLog({
         problem:
           "`candidates: { all }` logs the candidates that were not shown, and no ordering chooses among candidates.",
-        way: "End with `topK` or `softmaxSampling`, or leave `candidates` out.",
+        way: "End with `topK`, `softmaxSampling` or `epsilonGreedy`, or leave `candidates` out.",
       }),
       atAnswer,
       "whole",

@@ -1,5 +1,6 @@
 /** The shared part of operators that order candidates: ids on the left, scores beside them, `ordered_ids` and `ordered_scores` out. */
 import type { z } from "zod";
+import type { Message } from "../../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../../compiler/diagnostics/messages.js";
 import type { ColumnType } from "../../../compiler/dsl/column.js";
 import type { AnyNode, Node } from "../../../compiler/dsl/node.js";
@@ -40,14 +41,20 @@ export interface Ordering {
   readonly outputs: readonly ColumnSchema[];
 }
 
-/** An operator that takes candidates and one score of each. */
-export const orderingOp = <K extends "topK" | "softmaxSampling">(kind: K, params: z.ZodType<OpParams[K]>) =>
+/** An operator that takes candidates and one score of each. @param faultOf parameters that contradict each other */
+export const orderingOp = <K extends "topK" | "softmaxSampling" | "epsilonGreedy">(
+  kind: K,
+  params: z.ZodType<OpParams[K]>,
+  faultOf: (params: OpParams[K]) => Message | undefined = () => undefined,
+) =>
   defineOp<K, OpParams[K]>({
     kind,
     params,
     infer: call => {
       const found = inferOrdering(call, kind);
       if (!found) return undefined;
+      const fault = faultOf(call.params);
+      if (fault) return call.fail(fault);
       return {
         params: call.params,
         inputs: { input: [found.ids], relevance: [found.scores] },

@@ -21,7 +21,10 @@ const stepOf = (op: string, params: object, id = op): AnyStep =>
 const twins = (one: AnyStep): Plan =>
   ({ kind: "ensemble", inputs: [], outputs: [], steps: [one, { ...one, id: "twin" }] }) as unknown as Plan;
 
-const drawing = [stepOf("softmaxSampling", { topk: 2, temperature: 20, mode: "sample" })];
+const drawing = [
+  stepOf("epsilonGreedy", { topk: 2, epsilon: 0.1, per: "position" }),
+  stepOf("softmaxSampling", { topk: 2, temperature: 20, mode: "sample", minPropensity: 0.1 }),
+];
 
 test("every operator that may draw has a step here that does", () => {
   const random = OP_KINDS.filter(op => factsOf(op).withoutChance);

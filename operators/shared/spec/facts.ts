@@ -24,11 +24,28 @@ export type RowsFact = "kept" | "changed" | "brought" | "chosen";
  */
 export type NullsFact = "none" | "as read" | "possible";
 
+/** A uniform draw that replaces another one by chance. */
+export interface UniformShare {
+  /** Probability of the uniform draw. */
+  readonly epsilon: number;
+  /** Raises the probability per position to `least` times the number of candidates left, at most to 1. 0 raises nothing. */
+  readonly least: number;
+  /** Decided anew at each position, or once for the whole list. */
+  readonly per: "position" | "list";
+}
+
+/** A draw without replacement. */
+export interface DrawRule {
+  /** Weights are exp(T · score). Absent: the best candidate is first, and the first of equal ones. */
+  readonly temperature?: number;
+  readonly uniform?: UniformShare;
+}
+
 /**
  * The way in which an operator orders a user's candidates. `"by score"` puts the best first, and the first of equal ones. `"by rule"` depends
- * on more than the scores, without chance. A temperature is that of a draw without replacement, with weights exp(T · score).
+ * on more than the scores, without chance.
  */
-export type OrderingFact = "by score" | "by rule" | { readonly temperature: number };
+export type OrderingFact = "by score" | "by rule" | DrawRule;
 
 /** A column, and its name in a step. */
 export interface NamedSchema {

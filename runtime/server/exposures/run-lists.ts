@@ -3,8 +3,8 @@
  * nothing is allocated per candidate.
  */
 import type { ColumnRef } from "../../../contract/plan.js";
+import { drawPropensities } from "../../../operators/shared/kernel/draw-propensities.js";
 import { philoxRun, uniform } from "../../../operators/shared/kernel/philox.js";
-import { propensities } from "../../../operators/shared/kernel/plackett-luce.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { runsOf } from "../../base/columns/row-map.js";
 import type { Column, Rows } from "../../base/columns/table.js";
@@ -141,14 +141,14 @@ export class RunLists {
     const { draw } = this.#reader;
     if (!draw.exact) return unknown(out);
     if (draw.columns) return this.#carried(row, draw.step, draw.columns, out);
-    if (draw.temperature === undefined) {
+    if (draw.temperature === undefined && !draw.uniform) {
       out.fill(1);
       return 1;
     }
     const pool = this.#pool;
     if (!pool || !this.#scores || places.includes(-1)) return unknown(out);
     const scores = Float64Array.from(this.#scores.subarray(pool.offsets[row]!, pool.offsets[row + 1]!));
-    return Math.exp(propensities(scores, scores.length, places, draw.temperature, out));
+    return Math.exp(drawPropensities(draw, scores, scores.length, places, out));
   }
 
   /** The probabilities that the step itself made. */

@@ -142,7 +142,7 @@ test.each([
   const whole = await wholeRuns(model, lists);
   const file = await logOf(`${name}.parquet`, whole);
   const candidate = await openCandidate(model);
-  expect(candidate.temperature).toBe(temperature);
+  expect(candidate.rule).toEqual(temperature === undefined ? {} : { temperature });
   expect(candidate.columns.map(column => column.name).sort()).toEqual(["age", "item", "item_price"]);
   const replayed = await readLog([file], { policy: candidate, reward: "reward" });
   await candidate.close();
@@ -184,7 +184,7 @@ test.each<[string, Partial<typeof PARTS>, RegExp]>([
   [
     "capped",
     { order: 'limitPerGroup(score, pairs["item_id"], { max: 1, topk: 2 })' },
-    /last step of `shop` is `ordering\.limitPerGroup`.*`softmaxSampling` or `topK`/,
+    /last step of `shop` is `ordering\.limitPerGroup`.*`softmaxSampling`, `epsilonGreedy` or `topK`/,
   ],
 ])("refuses %s", async (name, parts, message) => {
   const model = await built(name, parts);

@@ -137,6 +137,7 @@ test("a graph answers what the kernels answer, for random ensembles with every o
   expect(stages.split(" ").filter(op => !lowered.has(op))).toEqual([]);
   expect([...refused].sort()).toEqual([
     "a response names its arm in a parameter,",
+    "it draws position by position, from the ",
     "it leaves late sources out, and a graph ",
     "it takes another branch when one fails o",
     "it unites the lists of all keys of `lice",

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lowered } from "#compiler/5-emit/build.js";
 import type { AnyStep } from "#contract/plan.js";
+import { withoutChance } from "#contract/step-facts.js";
 import { freezeFeatures } from "#runtime/stores/feast/freeze-features.js";
 import { compiledProgram, type Program } from "./both-servers.js";
 
@@ -21,7 +22,8 @@ export const sampleProgram = (name: string): Promise<Program> =>
 /** The draw is random, its order by score is not; and a step without a lowering becomes the fix of its refusal. */
 export function withoutTheRefused(program: Program): Program {
   const steps = program.plan.steps.map((step): AnyStep => {
-    if (step.op === "softmaxSampling") return { ...step, params: { ...step.params, mode: "greedy" } };
+    const settled = withoutChance(step);
+    if (settled) return settled;
     if (step.op === "queryFeast") {
       const { ttl: _, ...params } = step.params;
       return { ...step, params };

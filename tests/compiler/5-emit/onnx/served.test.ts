@@ -67,6 +67,8 @@ describe("the samples", () => {
     "ensemble-branches": /`unseen\.filterCandidates` .* Bloom filters in `seen` are base64 texts.*\n.*list<int64>/,
     "ensemble-changes-rows": CLASH,
     "ensemble-arms": /found\.split.* names its arm in a parameter/,
+    "ensemble-exploration":
+      /drawn\.softmaxSampling.* with `minPropensity` it draws position by position[\s\S]*explored\.epsilonGreedy.* draws position by position/,
     "ensemble-fallback": /takes another branch when one fails/,
     "ensemble-feast-many":
       /newest value of view `item_features` .* older than its ttl of 86400 s[\s\S]*merlon feast materialize/,

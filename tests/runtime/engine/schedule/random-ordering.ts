@@ -1,10 +1,18 @@
 /** The last stage of random ensembles: every operator that orders, with its options. */
 import fc from "fast-check";
-import { diversify, lambdaOp, limitPerGroup, queryEmbedding, softmaxSampling, topK } from "#compiler/dsl/index.js";
+import {
+  diversify,
+  epsilonGreedy,
+  lambdaOp,
+  limitPerGroup,
+  queryEmbedding,
+  softmaxSampling,
+  topK,
+} from "#compiler/dsl/index.js";
 import type { AnyNode } from "#compiler/dsl/node.js";
 import { f } from "./random-functions.js";
 
-const ORDERS = ["sample", "greedy", "topK", "limit", "mmr", "dpp"] as const;
+const ORDERS = ["sample", "greedy", "topK", "limit", "mmr", "dpp", "explore"] as const;
 
 export interface OrderChoice {
   readonly order: (typeof ORDERS)[number];
@@ -39,6 +47,12 @@ export function order(of: OrderChoice, id: AnyNode, score: AnyNode): AnyNode {
     case "greedy": {
       const options = { topk, temperature, mode: of.order, propensity, ...(seed !== undefined && { seed }) } as const;
       return id.pipe(softmaxSampling(score, options));
+    }
+    case "explore": {
+      const per = max === undefined ? "position" : "list";
+      return id.pipe(
+        epsilonGreedy(score, { topk, epsilon: balance, per, propensity, ...(seed !== undefined && { seed }) }),
+      );
     }
     case "topK":
       return id.pipe(topK(score, { topk, propensity }));

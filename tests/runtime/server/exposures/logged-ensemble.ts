@@ -33,7 +33,7 @@ export async function loggedRepository(given: LoggedOptions = {}): Promise<strin
   const program = join(folder, "logged.ensemble.ts");
   writeFileSync(
     program,
-    `import { ensemble, explode, lambdaOp, limitPerGroup, mergeCandidates, rename, softmaxSampling, source, topK, unrollFeatures } from "merlon";
+    `import { ensemble, epsilonGreedy, explode, lambdaOp, limitPerGroup, mergeCandidates, rename, softmaxSampling, source, topK, unrollFeatures } from "merlon";
 
 const request = source({ user_id: "int64", country: "string", ids: "int64[${width}]", popular: "int64[2]" });
 const nearest = request["ids"] >> explode() >> rename({ name: "candidate_ids" });

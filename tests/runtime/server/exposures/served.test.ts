@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { EXPOSURE_COLUMNS } from "#contract/exposures.js";
+import { drawPropensities } from "#operators/shared/kernel/draw-propensities.js";
+import type { DrawRule } from "#operators/shared/spec/facts.js";
 import { connect } from "#runtime/client/index.js";
 import { startServer } from "../support.js";
 import { filesIn, loggedRepository, requestOf, rowsOf, scoreOf, TEMPERATURE } from "./logged-ensemble.js";
@@ -181,6 +183,38 @@ test("requests that share a run are logged each for itself", { timeout: 60_000 }
       );
       expect(list[0]!.user_id).toBe(BigInt(USERS[(i + r) % 3]!.user));
     }
+  }
+});
+
+test.each<[string, DrawRule]>([
+  ["epsilonGreedy(score, { topk: 3, epsilon: 0.4 })", { uniform: { epsilon: 0.4, least: 0, per: "position" } }],
+  [
+    'epsilonGreedy(score, { topk: 3, epsilon: 0.4, per: "list" })',
+    { uniform: { epsilon: 0.4, least: 0, per: "list" } },
+  ],
+  [
+    "softmaxSampling(score, { topk: 3, temperature: 2, minPropensity: 0.1 })",
+    { temperature: 2, uniform: { epsilon: 0, least: 0.1, per: "position" } },
+  ],
+])("%s is logged with its probabilities", { timeout: 60_000 }, async (ordering, rule) => {
+  const repository = await loggedRepository({ ordering });
+  const rows = await logged(repository, async server => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const request = requestOf(USERS.slice(0, 1), { id: `r-${seed}`, parameters: { seed } });
+      expect((await server.post("/v2/models/logged/infer", request)).status).toBe(200);
+    }
+  });
+  const requests = [...new Set(rows.map(({ request_id: id }) => id))];
+  expect(requests).toHaveLength(5);
+  const all = itemsOf(0);
+  const scores = Float64Array.from(all, scoreOf);
+  for (const id of requests) {
+    const shown = rows.filter(row => row.request_id === id && row.position !== null);
+    const out = new Float64Array(3);
+    const places = shown.map(({ item }) => all.indexOf(Number(item)));
+    const log = drawPropensities(rule, scores, all.length, places, out);
+    expect(shown.map(({ propensity }) => propensity)).toEqual([...out].map(p => expect.closeTo(p, 12)));
+    expect(shown[0]!.list_propensity).toBeCloseTo(Math.exp(log), 12);
   }
 });
 
