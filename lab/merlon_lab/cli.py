@@ -35,6 +35,11 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--valid", nargs="+", required=True, help="held-out Parquet of the same columns: decides when to stop")
     train.add_argument("--out", type=Path, required=True, help="run folder")
     train.add_argument("--target", action="append", default=[], metavar="NAME[:regression]", help="a target the schema does not tag; repeat for several")
+    train.add_argument("--weight", metavar="COLUMN", help="sample weights, such as those of `merlon feedback join --negatives`")
+    train.add_argument("--propensity", metavar="COLUMN", help="a row counts 1 / propensity: training data as if all candidates were shown alike")
+    train.add_argument("--clip", type=number(1), default=100.0, help="largest 1 / propensity (100)")
+    train.add_argument("--position", metavar="COLUMN", help="place of a row in its list, from 1: explained in training, left out of the model that is served")
+    train.add_argument("--position-model", choices=["examination", "additive"], default="examination")
     train.add_argument("--loss", help="binary_cross_entropy, hinge (ranking); softmax, bpr, top1, logistic, hinge, adaptive_hinge (retrieval, sessions)")
     train.add_argument("--negatives", help="uniform, popularity, in_batch, cached, all")
     train.add_argument("--negative-count", type=count(), help="how many are drawn, or remembered")
@@ -114,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _train(given: argparse.Namespace) -> None:
     from .architectures import architecture
     from .distributed import join_world, leave_world
+    from .logged import Logged
     from .options import parse_options, plain
     from .run import Recipe
     from .schema import read_schema, with_targets
@@ -138,6 +144,7 @@ def _train(given: argparse.Namespace) -> None:
         retrieval=asdict(replace(found.retrieval, **{k: v for k, v in asked.items() if v is not None})),
         data=given.data,
         schema=[],
+        logged=Logged(given.weight, given.propensity, given.clip, given.position, given.position_model).plain(),
     )
     world = join_world()
     try:

@@ -1,5 +1,6 @@
 """Trees: XGBoost and LightGBM over the schema's columns, in order; saved in the format that `predictForest` reads."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from .errors import LabError
 from .loader import Dataset
+from .logged import Logged, RowWeights, raw_weights, summarize
 from .metrics import auc, log_loss, rmse
 from .schema import Column, Schema
 from .table import Table
@@ -32,14 +34,29 @@ def train_forest(recipe: "Recipe", schema: Schema, train: Dataset, valid: Datase
     x, y = matrix(inside, schema), inside[target.name].numpy()
     held_x, held_y = matrix(outside, schema), outside[target.name].numpy()
     fit = _fit_xgboost if recipe.architecture == "xgboost" else _fit_lightgbm
-    model, history = fit(recipe, schema, (x, y), (held_x, held_y), folder / FILES[recipe.architecture])
-    metrics = _metrics(target, predict(model, held_x), held_y)
+    weights = _weights(recipe, train)
+    data, held = (x, y, weights(inside)), (held_x, held_y, weights(outside))
+    model, history = fit(recipe, schema, data, held, folder / FILES[recipe.architecture])
+    metrics = _metrics(target, predict(model, held_x), held_y, held[2])
     return {"best": metrics, "monitor": next(iter(metrics)), "trees": len(history), "rows": train.rows}
 
 
-def _fit_xgboost(
-    recipe: "Recipe", schema: Schema, train: tuple[np.ndarray, np.ndarray], valid: tuple[np.ndarray, np.ndarray], path: Path
-) -> tuple[Any, list[float]]:
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Features `[rows, features]`, labels and weights `[rows]`."""
+
+
+def _weights(recipe: "Recipe", train: Dataset) -> Callable[[Table], np.ndarray | None]:
+    logged = Logged(**recipe.logged)
+    weights = RowWeights(logged, summarize(logged, train).mean)
+
+    def of(table: Table) -> np.ndarray | None:
+        found = weights.of(table)
+        return None if found is None else found.numpy()
+
+    return of
+
+
+def _fit_xgboost(recipe: "Recipe", schema: Schema, train: Rows, valid: Rows, path: Path) -> tuple[Any, list[float]]:
     xgboost = _package("xgboost")
     options, regression = recipe.options, is_regression(schema.targets[0])
     names = [c.name for c in schema.features]
@@ -53,9 +70,9 @@ def _fit_xgboost(
             "seed": recipe.training["seed"],
             "nthread": 1,
         },
-        xgboost.DMatrix(*train, feature_names=names),
+        xgboost.DMatrix(train[0], train[1], weight=train[2], feature_names=names),
         options["trees"],
-        evals=[(xgboost.DMatrix(*valid, feature_names=names), "valid")],
+        evals=[(xgboost.DMatrix(valid[0], valid[1], weight=valid[2], feature_names=names), "valid")],
         early_stopping_rounds=20,
         evals_result=seen,
         verbose_eval=False,
@@ -65,12 +82,10 @@ def _fit_xgboost(
     return booster, next(iter(seen["valid"].values()))
 
 
-def _fit_lightgbm(
-    recipe: "Recipe", schema: Schema, train: tuple[np.ndarray, np.ndarray], valid: tuple[np.ndarray, np.ndarray], path: Path
-) -> tuple[Any, list[float]]:
+def _fit_lightgbm(recipe: "Recipe", schema: Schema, train: Rows, valid: Rows, path: Path) -> tuple[Any, list[float]]:
     lightgbm = _package("lightgbm")
     options, regression = recipe.options, is_regression(schema.targets[0])
-    data = lightgbm.Dataset(train[0], train[1], feature_name=[c.name for c in schema.features])
+    data = lightgbm.Dataset(train[0], train[1], weight=train[2], feature_name=[c.name for c in schema.features])
     seen: dict[str, Any] = {}
     booster = lightgbm.train(
         {
@@ -84,7 +99,7 @@ def _fit_lightgbm(
         },
         data,
         options["trees"],
-        valid_sets=[lightgbm.Dataset(*valid, reference=data)],
+        valid_sets=[lightgbm.Dataset(valid[0], valid[1], weight=valid[2], reference=data)],
         callbacks=[lightgbm.early_stopping(20, verbose=False), lightgbm.record_evaluation(seen)],
     )
     booster.save_model(path)
@@ -120,10 +135,12 @@ def predict(model: Any, x: np.ndarray) -> np.ndarray:
 def measure_forest(recipe: "Recipe", schema: Schema, model: Any, held_out: Dataset) -> dict[str, float]:
     table = held_out.read_all()
     target = schema.targets[0]
-    return _metrics(target, predict(model, matrix(table, schema)), table[target.name].numpy())
+    logged = Logged(**recipe.logged)
+    weights = None if not logged.weighs else raw_weights(logged, table).numpy()
+    return _metrics(target, predict(model, matrix(table, schema)), table[target.name].numpy(), weights)
 
 
-def _metrics(target: Column, answers: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def _metrics(target: Column, answers: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
     if is_regression(target):
-        return {f"{target.name}/rmse": rmse(answers, labels)}
-    return {f"{target.name}/auc": auc(answers, labels), f"{target.name}/log_loss": log_loss(answers, labels)}
+        return {f"{target.name}/rmse": rmse(answers, labels, weights)}
+    return {f"{target.name}/auc": auc(answers, labels, weights), f"{target.name}/log_loss": log_loss(answers, labels, weights)}

@@ -119,7 +119,8 @@ def _tensors(column: Column, array: pa.Array, path: Path) -> Table:
             f"{path}: column `{column.name}` is {array.type}, and the schema says {'a list' if column.is_list else 'no list'}. Fit and transform with one workflow."
         )
     if array.null_count:
-        raise LabError(f"{path}: column `{column.name}` has {array.null_count} nulls. Fill them in the workflow: `>> fillMissing(0)`.")
+        way = "Leave rows without it out of the data, as those that were not shown" if column.is_logged else "Fill them in the workflow: `>> fillMissing(0)`"
+        raise LabError(f"{path}: column `{column.name}` has {array.null_count} nulls. {way}.")
     if not is_list:
         return {column.name: _tensor(column, array, path)}
     if pa.types.is_fixed_size_list(array.type):

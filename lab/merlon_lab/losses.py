@@ -56,21 +56,26 @@ RANKING_LOSSES: dict[str, RankingLoss] = {
     "softmax": softmax,
 }
 
-PointLoss = Callable[[Tensor, Tensor], Tensor]
-"""(logits, labels), both `[n]` float32 → one number."""
+PointLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""(logits, labels, weights or None), all `[n]` float32 → one number: the mean over rows of weight · loss."""
 
 
-def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return functional.binary_cross_entropy_with_logits(logits, labels)
+def weighted(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean over rows `[n]`. Weights have a mean of 1 over the training data, so that they are not divided out again here."""
+    return (losses if weights is None else losses * weights).mean()
 
 
-def point_hinge(logits: Tensor, labels: Tensor) -> Tensor:
+def binary_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits, labels, weights)
+
+
+def point_hinge(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """max(0, 1 - y·logit) with y of -1 or 1."""
-    return functional.relu(1 - (2 * labels - 1) * logits).mean()
+    return weighted(functional.relu(1 - (2 * labels - 1) * logits), weights)
 
 
-def squared_error(predictions: Tensor, labels: Tensor) -> Tensor:
-    return functional.mse_loss(predictions, labels)
+def squared_error(predictions: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    return weighted(functional.mse_loss(predictions, labels, reduction="none"), weights)
 
 
 POINT_LOSSES: dict[str, PointLoss] = {"binary_cross_entropy": binary_cross_entropy, "hinge": point_hinge, "squared_error": squared_error}

@@ -86,8 +86,10 @@ def sampled_metrics(places: Tensor, ks: Sequence[int]) -> dict[str, float]:
     return metrics
 
 
-def auc(scores: NDArray, labels: NDArray) -> float:
-    """Area under the ROC curve; ties count half. NaN where only one class is there."""
+def auc(scores: NDArray, labels: NDArray, weights: NDArray | None = None) -> float:
+    """Area under the ROC curve; ties count half. With weights `[n]`, a pair of rows counts the product of theirs. NaN where only one class is there."""
+    if weights is not None:
+        return _weighted_auc(scores, labels > 0.5, weights.astype(np.float64))
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives = labels > 0.5
@@ -97,11 +99,19 @@ def auc(scores: NDArray, labels: NDArray) -> float:
     return float((ranks[positives].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def log_loss(probabilities: NDArray, labels: NDArray) -> float:
-    """Mean binary cross-entropy, in nats."""
+def _weighted_auc(scores: NDArray, positives: NDArray, weights: NDArray) -> float:
+    values, inverse = np.unique(scores, return_inverse=True)
+    above = np.bincount(inverse, weights * positives, len(values))
+    below = np.bincount(inverse, weights * ~positives, len(values))
+    pairs = above.sum() * below.sum()
+    return float("nan") if pairs == 0 else float((above * (np.cumsum(below) - below / 2)).sum() / pairs)
+
+
+def log_loss(probabilities: NDArray, labels: NDArray, weights: NDArray | None = None) -> float:
+    """Mean binary cross-entropy, in nats; with weights `[n]` a weighted mean."""
     p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
-    return float(-np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p)))
+    return float(-np.average(labels * np.log(p) + (1 - labels) * np.log(1 - p), weights=weights))
 
 
-def rmse(predictions: NDArray, labels: NDArray) -> float:
-    return float(np.sqrt(np.mean((predictions.astype(np.float64) - labels) ** 2)))
+def rmse(predictions: NDArray, labels: NDArray, weights: NDArray | None = None) -> float:
+    return float(np.sqrt(np.average((predictions.astype(np.float64) - labels) ** 2, weights=weights)))

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from .architectures import Architecture, architecture
+from .blocks.position import PositionTerm
 from .errors import LabError
 from .loader import Dataset, open_dataset
+from .logged import Logged, RowWeights, summarize, with_logged
 from .options import restore
 from .run_folder import read_json
 from .schema import Schema, from_json
@@ -33,6 +35,8 @@ class Recipe:
     retrieval: dict[str, Any]
     data: list[str]
     schema: list[dict[str, Any]]
+    logged: dict[str, Any] = field(default_factory=dict)
+    """Columns of the exposure log that training reads, as `Logged` names them."""
 
     @property
     def found(self) -> Architecture:
@@ -60,8 +64,8 @@ def load_run(folder: Path) -> Run:
     """Raises LabError for a folder without a finished run."""
     document = read_json(folder, "run.json")
     read_json(folder, "metrics.json")
-    names = Recipe.__dataclass_fields__
-    recipe = Recipe(**{name: document[name] for name in names})
+    # Runs of older versions have no `logged`.
+    recipe = Recipe(**{name: document[name] for name in Recipe.__dataclass_fields__ if name in document or name != "logged"})
     schema = from_json(recipe.schema, str(folder / "run.json"))
     if recipe.found.kind == "forest":
         from .forest import load_forest
@@ -80,20 +84,32 @@ def build_model(recipe: Recipe, schema: Schema) -> nn.Module:
 
         return factor_model(schema, recipe.options["dim"])
     assert found.build is not None
-    return found.build(schema, restore(found.options, recipe.options))
+    model = found.build(schema, restore(found.options, recipe.options))
+    logged = Logged(**recipe.logged)
+    return model if logged.position is None else PositionTerm(model, logged.position, logged.position_model, len(schema.targets))
 
 
 def task_of(recipe: Recipe, schema: Schema, model: nn.Module, train: Dataset) -> Task:
     found = recipe.found
     if found.kind == "ranking":
-        return RankingTask(model, schema, loss=recipe.loss, id_dropout=recipe.retrieval["id_dropout"])
+        logged = Logged(**recipe.logged)
+        weights = RowWeights(logged, summarize(logged, train).mean)
+        return RankingTask(model, schema, loss=recipe.loss, id_dropout=recipe.retrieval["id_dropout"], weights=weights)
     kind = SessionTask if found.kind == "session" else RetrievalTask
     return kind(model, schema, train.read_all(), RetrievalOptions(**recipe.retrieval))
 
 
 def needed_columns(recipe: Recipe, schema: Schema) -> Schema:
-    """The part of the schema that this architecture reads: lists for sessions, targets for rankings."""
+    """The part of the schema that this architecture reads: lists for sessions, targets for rankings. Columns of the log are not features."""
     found = recipe.found
+    logged = Logged(**recipe.logged)
+    if logged.columns and found.kind not in ("ranking", "forest"):
+        raise LabError(
+            f"`{recipe.architecture}` learns from pairs or sessions, and weights and positions are of rows with a target. "
+            "Take a ranking model or a forest, or leave `--weight`, `--propensity` and `--position` away."
+        )
+    if logged.position is not None and found.kind == "forest":
+        raise LabError(f"`{recipe.architecture}` has no term for positions: a forest has no logit that is trained beside another one. Take a ranking model.")
     if found.kind in ("ranking", "forest"):
         if not schema.targets:
             raise LabError(
@@ -104,7 +120,7 @@ def needed_columns(recipe: Recipe, schema: Schema) -> Schema:
             raise LabError(
                 f"`{recipe.architecture}` learns one target; {schema.path} has {len(schema.targets)}. Choose one with `--target`, or take `mmoe` or `ple`."
             )
-        return schema
+        return with_logged(schema, logged)
     if found.kind == "session":
         return Schema(tuple(c for c in schema.features if c.is_list), schema.path)
     if found.kind in ("pairs", "factors") or recipe.architecture == "mf":

@@ -42,6 +42,11 @@ class Column:
     def is_target(self) -> bool:
         return bool(self.tags & {"target", "regression", "classification"})
 
+    @property
+    def is_logged(self) -> bool:
+        """Read in training alone: a weight, a propensity, a position."""
+        return "logged" in self.tags
+
     def has(self, *tags: str) -> bool:
         return self.tags.issuperset(tags)
 
@@ -64,8 +69,8 @@ class Schema:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """The possible inputs of a model: all but targets."""
-        return tuple(c for c in self.columns if not c.is_target)
+        """The possible inputs of a model: all but targets, and columns of the log."""
+        return tuple(c for c in self.columns if not c.is_target and not c.is_logged)
 
     @property
     def targets(self) -> tuple[Column, ...]:

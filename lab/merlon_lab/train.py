@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from .blocks.position import position_of
 from .distributed import World
 from .loader import open_dataset
+from .logged import Logged, summarize
 from .report import print_epoch, print_metrics
 from .run import Recipe, build_model, needed_columns, task_of
 from .run_folder import draw_curve, open_run, save_weights, write_json
@@ -20,6 +22,9 @@ def train(
     recipe = Recipe(**{**recipe.__dict__, "schema": to_json(schema)})
     dataset = open_dataset(recipe.data, schema.columns, "training data")
     valid = open_dataset(valid_paths, schema.columns, "held-out data")
+    logged = Logged(**recipe.logged)
+    weights = summarize(logged, dataset)
+    summarize(logged, valid)
     if not world.is_first:
         task = task_of(recipe, schema, build_model(recipe, schema), dataset)
         return fit(task, dataset, valid, TrainingOptions(**recipe.training), world).best.metrics
@@ -35,9 +40,13 @@ def train(
             metrics = train_factors(recipe, schema, dataset, valid, folder)
         else:
             metrics = _train_network(recipe, schema, dataset, valid, folder, world, quiet)
+        if logged.weighs:
+            metrics["weights"] = weights.document()
         write_json(folder / "metrics.json", metrics)
     if not quiet:
         print_metrics(metrics["best"], f"{recipe.architecture} in {out}")
+        if logged.weighs:
+            print(weights)
     best: dict[str, Any] = metrics["best"]
     return best
 
@@ -62,7 +71,9 @@ def _train_network(recipe: Recipe, schema: Schema, dataset: Any, valid: Any, fol
     save_weights(folder, {"model": model.state_dict(), "catalogue": catalogue.table if catalogue else {}})
     draw_curve(folder / "curve.png", history, task.monitor.name)
     seconds = sum(e.seconds for e in trained.history)
+    position = position_of(model)
     return {
+        **({} if position is None else {"positions": {t.name: values for t, values in zip(schema.targets, position.learned())}}),
         "best": trained.best.metrics,
         "monitor": task.monitor.name,
         "best_epoch": trained.best.number,
