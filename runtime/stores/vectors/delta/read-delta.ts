@@ -35,6 +35,8 @@ export const readDelta = (file: string): Promise<ReadDelta | undefined> => readF
 
 interface State {
   readonly header: DeltaHeader;
+  /** The bytes of the header. */
+  readonly head: Buffer;
   readonly fold: ReturnType<typeof foldDelta>;
   readonly start: number;
   readonly end: number;
@@ -54,15 +56,25 @@ async function readFrom(file: string, before: State | undefined): Promise<ReadDe
     if (!isFile) throw new DeltaFileError(`${file} is not a regular file. Move it away.`);
     if (size > MOST_BYTES)
       throw new DeltaFileError(`${file} has ${size} bytes; at most ${MOST_BYTES}. Run \`merlon index compact\`.`);
-    const old = before && before.inode === inode && size >= before.end ? before : undefined;
+    const mayBe = before && before.inode === inode && size >= before.end ? before : undefined;
+    // A file that was replaced twice may have the number of the first one.
+    const old = mayBe && (await readPart(handle, 0, mayBe.start)).equals(mayBe.head) ? mayBe : undefined;
     const from = old?.end ?? 0;
     const part = await readPart(handle, from, size);
     const head = old ? { header: old.header, end: 0 } : readHeader(part, file);
     if (!head) return undefined;
     const fold = old?.fold ?? foldDelta(head.header, file);
     const end = from + foldAll(part, head.end, fold, file);
-    const state = { header: head.header, fold, start: old?.start ?? head.end, end, inode };
-    return { ...state, size, contents: fold, more: () => readFrom(file, state) };
+    const start = old?.start ?? head.end;
+    const state = {
+      header: head.header,
+      head: old?.head ?? Buffer.from(part.subarray(0, start)),
+      fold,
+      start,
+      end,
+      inode,
+    };
+    return { header: head.header, start, end, inode, size, contents: fold, more: () => readFrom(file, state) };
   } finally {
     await handle.close();
   }

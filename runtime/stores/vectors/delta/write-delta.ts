@@ -40,16 +40,18 @@ export interface WriterOptions {
   readonly header: () => DeltaHeader | Promise<DeltaHeader>;
   /** Time to wait for another writer. */
   readonly waitMs: number;
+  /** An earlier reading of the file, which is continued. */
+  readonly before?: ReadDelta | undefined;
 }
 
 export const lockOf = (file: string): string => `${file}.lock`;
 
 /** @param file the delta; made if it is missing @throws RuntimeFault @throws DeltaFileError */
-export async function openDeltaWriter(file: string, { header, waitMs }: WriterOptions): Promise<DeltaWriter> {
+export async function openDeltaWriter(file: string, { header, waitMs, before }: WriterOptions): Promise<DeltaWriter> {
   mkdirSync(dirname(file), { recursive: true });
   const release = await lockFile(lockOf(file), file, waitMs);
   try {
-    let delta = await readDelta(file);
+    let delta = await (before ? before.more() : readDelta(file));
     if (!delta) {
       // A header that is not whole is one of a process that ended before its first change.
       replaceFile(file, [printHeader(await header())]);
