@@ -6,6 +6,7 @@ import type { ReadDelta } from "../runtime/stores/vectors/delta/read-delta.js";
 import { databaseOptions } from "./fit.js";
 import { applyCommand } from "./index-apply.js";
 import { compactCommand } from "./index-compact.js";
+import { followCommand } from "./index-follow.js";
 import { searchCommand } from "./index-search.js";
 import { printProgress, summary } from "./progress.js";
 
@@ -29,6 +30,7 @@ export const indexCommand = (): Command =>
     .addCommand(infoCommand())
     .addCommand(searchCommand())
     .addCommand(applyCommand())
+    .addCommand(followCommand())
     .addCommand(compactCommand());
 
 const buildCommand = (): Command =>

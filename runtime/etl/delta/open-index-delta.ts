@@ -92,7 +92,8 @@ async function carried(index: string, file: string, writer: DeltaWriter, waitMs:
   return openIndexDelta(index, { waitMs });
 }
 
-async function headerOf(index: string, unit: boolean | undefined): Promise<DeltaHeader> {
+/** The header of a new delta. @throws RuntimeFault for a metric that the index has not */
+export async function headerOf(index: string, unit: boolean | undefined): Promise<DeltaHeader> {
   const layout = readFaissLayoutFile(index);
   const { dimension, metric } = layout.header;
   const map = textIdsFile(index);

@@ -30,7 +30,7 @@ export async function readUpserts(
   database: Database,
   file: string,
   { id, embedding }: VectorColumns,
-  header: DeltaHeader,
+  header: Pick<DeltaHeader, "ids" | "dimension" | "unit">,
 ): Promise<ReadUpserts> {
   const format = formatOf(file);
   if (format !== "parquet" && format !== "arrow")
@@ -86,7 +86,7 @@ function vectorOf(
   return Float32Array.from(items as readonly number[]);
 }
 
-const idsOf = (rows: Int32Array, ids: readonly (bigint | string)[], header: DeltaHeader): DeltaIds =>
+const idsOf = (rows: Int32Array, ids: readonly (bigint | string)[], header: Pick<DeltaHeader, "ids">): DeltaIds =>
   header.ids === "int64"
     ? BigInt64Array.from(rows as Iterable<number>, row => ids[row] as bigint)
     : Array.from(rows, row => ids[row] as string);
