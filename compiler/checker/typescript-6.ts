@@ -1,22 +1,14 @@
 /**
- * The checker by TypeScript 6, which ts-morph carries: a project in memory, whose library and `merlon` declarations the next one reuses.
+ * The checker by TypeScript 6, which ts-morph carries: a program in memory. Programs share the trees of the library and of `merlon`.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import {
-  DiagnosticCategory,
-  ModuleKind,
-  ModuleResolutionKind,
-  Project as MorphProject,
-  ScriptTarget,
-  type SourceFile,
-  ts,
-} from "ts-morph";
+import { fileURLToPath } from "node:url";
+import { DiagnosticCategory, ModuleKind, ModuleResolutionKind, ScriptTarget, ts } from "ts-morph";
 import { authorName, FOREIGN, virtualName } from "../1-rewrite/file-form.js";
 import { foreignImports } from "../1-rewrite/foreign-imports.js";
 import type { JavaScript, Project, TypeScriptError } from "./checker.js";
+import { programHost, readText } from "./program-host.js";
 import { typesOf } from "./types-of.js";
 
 const DSL = fileURLToPath(new URL("../dsl/index.d.ts", import.meta.url));
@@ -37,93 +29,78 @@ const OPTIONS: ts.CompilerOptions = {
 /** Options of one module alone. */
 const MODULE: ts.CompilerOptions = { target: ScriptTarget.ES2022, module: ModuleKind.ESNext };
 
-/** Folders of the declarations of `merlon` and of their dependencies: they do not change while a process lives. */
-const KEPT = [
-  new URL("../../", import.meta.url),
-  new URL("../..", pathToFileURL(createRequire(import.meta.url).resolve("zod"))),
-].map(url => fileURLToPath(url));
-
-/** The project of an earlier program, holding nothing but those declarations, read and bound. */
-let spare: MorphProject | undefined;
-
-/** A project that no other program uses meanwhile. */
-function takeProject(): MorphProject {
-  const project =
-    spare ??
-    new MorphProject({
-      compilerOptions: OPTIONS,
-      skipAddingFilesFromTsConfig: true,
-      skipFileDependencyResolution: true,
-    });
-  spare = undefined;
-  return project;
-}
-
-/** Makes a project fit for the next program. */
-function release(project: MorphProject): void {
-  for (const file of project.getSourceFiles())
-    if (!(file.isDeclarationFile() && KEPT.some(folder => file.getFilePath().startsWith(folder)))) file.forget();
-  spare = project;
-}
-
 export function openProject(entry: string): Project {
-  const project = takeProject();
-  addFile(project, entry);
-  const known = new Set<SourceFile>();
-  do project.resolveSourceFileDependencies();
-  while (addForeignImports(project, known));
-  const fileOf = (path: string): SourceFile => project.getSourceFileOrThrow(virtualName(path));
+  const written = new Map<string, ts.SourceFile>();
+  let current: ts.Program | undefined;
+  let previous: ts.Program | undefined;
+  const program = (): ts.Program => {
+    current ??= ts.createProgram([...written.keys()], OPTIONS, programHost(written), previous);
+    return current;
+  };
+  const write = (path: string, text: string): void => {
+    const tree = ts.createSourceFile(path, text, ScriptTarget.ES2022, true);
+    written.set(path, tree);
+    previous = current ?? previous;
+    current = undefined;
+  };
+  write(virtualName(entry), readText(entry));
+  while (addImports(program(), written, write));
+  const fileOf = (path: string): ts.SourceFile => {
+    const file = program().getSourceFile(virtualName(path));
+    if (!file) throw new Error(`${path} is not a file of the program`);
+    return file;
+  };
   return {
-    entry: authorPath(fileOf(entry)),
-    texts: () =>
-      new Map(
-        project
-          .getSourceFiles()
-          .filter(isAuthors)
-          .map(file => [authorPath(file), file.getFullText()]),
-      ),
-    write: (path, text) => void project.createSourceFile(virtualName(path), text, { overwrite: true }),
-    tree: path => fileOf(path).compilerNode,
-    errors: path =>
-      fileOf(path)
-        .getPreEmitDiagnostics()
-        .map(({ compilerObject }) => compilerObject)
-        .filter(isError)
-        .map(toError),
-    types: () => typesOf(project.getTypeChecker().compilerObject),
-    close: () => release(project),
+    entry: authorPath(virtualName(entry)),
+    texts: () => new Map(authorsFiles(program()).map(file => [authorPath(file.fileName), file.text])),
+    write: (path, text) => write(virtualName(path), text),
+    tree: fileOf,
+    errors: path => ts.getPreEmitDiagnostics(program(), fileOf(path)).filter(isError).map(toError),
+    types: () => typesOf(program().getTypeChecker()),
+    close: () => {
+      current = undefined;
+      previous = undefined;
+    },
   };
 }
 
-/** A file of the program; a `.merlon` file is in the project under its virtual name. */
-function addFile(project: MorphProject, path: string): void {
-  if (path.endsWith(FOREIGN))
-    project.createSourceFile(virtualName(path), readFileSync(path, "utf8").replace(/^\uFEFF/, ""), { overwrite: true });
-  else project.addSourceFileAtPath(path);
-}
-
-/** Adds the `.merlon` files that files imported so far name. @returns whether there were any */
-function addForeignImports(project: MorphProject, known: Set<SourceFile>): boolean {
-  const before = project.getSourceFiles().length;
-  for (const file of project.getSourceFiles().filter(isAuthors)) {
-    if (known.has(file)) continue;
-    known.add(file);
-    for (const { text } of foreignImports(file.compilerNode)) {
-      const path = resolve(dirname(file.getFilePath()), text);
-      if (existsSync(path) && !project.getSourceFile(virtualName(path))) addFile(project, path);
+/**
+ * Adds the author's files that the files so far import. TypeScript has found all but `.merlon` files, which are added under their virtual names.
+ * @returns whether there were any
+ */
+function addImports(
+  program: ts.Program,
+  written: ReadonlyMap<string, ts.SourceFile>,
+  write: (path: string, text: string) => void,
+): boolean {
+  const before = written.size;
+  for (const file of authorsFiles(program)) {
+    if (!written.has(file.fileName)) write(file.fileName, file.text);
+    for (const { text } of foreignImports(file)) {
+      const path = resolve(dirname(file.fileName), text);
+      if (existsSync(path) && !written.has(virtualName(path))) write(virtualName(path), readText(path));
     }
   }
-  return project.getSourceFiles().length > before;
+  return written.size > before;
 }
 
-/** The author's path of a file of the project. A TypeScript file may be named as a virtual one is. */
-function authorPath(file: SourceFile): string {
-  const [virtual, author] = [file.getFilePath(), authorName(file.getFilePath())];
+const depth = (path: string): number => path.split("/").length;
+
+/** Neither declarations nor packages, in an order that does not depend on which file is the entry. */
+const authorsFiles = (program: ts.Program): readonly ts.SourceFile[] =>
+  program
+    .getSourceFiles()
+    .filter(
+      ({ fileName, isDeclarationFile }) =>
+        !isDeclarationFile && fileName.endsWith(".ts") && !fileName.includes("/node_modules/"),
+    )
+    .toSorted((a, b) => depth(a.fileName) - depth(b.fileName) || (a.fileName < b.fileName ? -1 : 1));
+
+/** The author's path of a file of the program. A TypeScript file may be named as a virtual one is. */
+function authorPath(virtual: string): string {
+  const author = authorName(virtual);
   return author === virtual || existsSync(author) ? author : virtual;
 }
-
-const isAuthors = (file: SourceFile): boolean =>
-  !file.isDeclarationFile() && !file.isInNodeModules() && file.getFilePath().endsWith(".ts");
 
 const isError = ({ category }: ts.Diagnostic): boolean => category === DiagnosticCategory.Error;
 

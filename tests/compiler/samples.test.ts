@@ -12,6 +12,16 @@ const cases = readdirSync(SAMPLES).filter(name => name !== "artefacts" && name.i
 const fileOf = (name: string) =>
   join(SAMPLES, name, readdirSync(join(SAMPLES, name)).find(f => f.startsWith("main."))!);
 
+/** A time limit that a program without an end reaches. */
+const ENDLESS = new Set(["error-timeout", "error-loop"]);
+const results = new Map<string, ReturnType<typeof compile>>();
+/** A sample, compiled once for all tests. */
+function compiledOnce(name: string): ReturnType<typeof compile> {
+  const known = results.get(name) ?? compile(fileOf(name), ENDLESS.has(name) ? { timeoutSeconds: 2 } : {});
+  results.set(name, known);
+  return known;
+}
+
 function expectFile(path: string, actual: string): void {
   if (process.env.UPDATE) writeFileSync(path, actual);
   expect(actual).toBe(existsSync(path) ? readFileSync(path, "utf8") : undefined);
@@ -19,10 +29,7 @@ function expectFile(path: string, actual: string): void {
 
 describe.each(cases)("%s", name => {
   test(name.startsWith("error-") ? "is refused at the right places" : "compiles to its plan", async () => {
-    const compiled = await compile(
-      fileOf(name),
-      ["error-timeout", "error-loop"].includes(name) ? { timeoutSeconds: 2 } : {},
-    );
+    const compiled = await compiledOnce(name);
     const [plan, diagnostics] = [
       join(SAMPLES, name, "expected.plan.json"),
       join(SAMPLES, name, "expected.diagnostics.txt"),
@@ -49,7 +56,7 @@ describe.each(cases)("%s", name => {
 const pairs = cases.filter(name => cases.includes(`${name}-method`));
 
 test.each(pairs)("%s: the method form compiles to the same plan", async name => {
-  const [operators, methods] = await Promise.all([compile(fileOf(name)), compile(fileOf(`${name}-method`))]);
+  const [operators, methods] = await Promise.all([compiledOnce(name), compiledOnce(`${name}-method`)]);
   expect(methods.ok && methods.plan).toEqual(operators.ok && operators.plan);
 });
 

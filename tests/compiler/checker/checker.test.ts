@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { openProject, type Project, syntaxError, toJavaScript } from "#compiler/checker/index.js";
 import * as ts from "#compiler/checker/syntax.js";
+import { ROOT } from "../../run/graph.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-checker-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -72,6 +73,20 @@ test("a file that is added is part of the program, and no later program sees it"
   const later = open({ "main.ts": "export const x: Added = 1;\n" });
   expect(later.project.errors(later.path("main.ts")).map(({ code }) => code)).toEqual([2304]);
   later.project.close();
+});
+
+test("a declaration of one project is not in a later one, although Merlon is installed in the same folder", () => {
+  const entry = join(ROOT, "tests/samples/ensemble-implicit/main.ensemble.ts");
+  const errorsOf = (added: boolean): readonly number[] => {
+    const project = openProject(entry);
+    if (added) project.write(join(entry, "../added.d.ts"), "declare type Added = number;\n");
+    project.write(entry, "export const x: Added = 1;\n");
+    const codes = project.errors(entry).map(({ code }) => code);
+    project.close();
+    return codes;
+  };
+  expect(errorsOf(true)).toEqual([]);
+  expect(errorsOf(false)).toEqual([2304]);
 });
 
 test("two programs at once do not see each other's files", () => {
