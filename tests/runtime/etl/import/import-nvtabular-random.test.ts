@@ -69,8 +69,15 @@ test("there are a hundred, and the parity page has every entry that excuses one"
   expect(equal.length).toBe(EQUAL);
 });
 
+/** The first three cases of each excuse, and one in three of the others; all by NVTABULAR_CASES=all. */
+const RUN = CASES.filter(({ seed }, i) => {
+  const like = (other: Case) => String(EXCUSED[other.seed]) === String(EXCUSED[seed]);
+  const earlier = CASES.slice(0, i).filter(like).length;
+  return process.env.NVTABULAR_CASES === "all" || earlier % 3 === 0 || (EXCUSED[seed] !== undefined && earlier < 3);
+});
+
 describe("a workflow drawn at random", () => {
-  test.each(CASES)("$seed: $program", async one => {
+  test.each(RUN)("$seed: $program", async one => {
     const excuses = await inFolder(folder => compare(folder, one));
     expect([...excuses].toSorted()).toEqual(EXCUSED[one.seed] ?? []);
   });

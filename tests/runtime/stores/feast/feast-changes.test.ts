@@ -1,5 +1,5 @@
 // A snapshot updated by changed pages equals a full read of the store, after any writes and deletes.
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -56,6 +56,27 @@ function makeStore(): {
   readonly order: (features: number, eventTimes: boolean) => SnapshotOrder;
 } {
   const at = join(folder, String(stores++));
+  template ??= makeTemplate();
+  cpSync(template, at, { recursive: true });
+  const repository = readFeastRepository(at);
+  const view = findView(repository.registry, "v")!;
+  const file = join(at, STORE);
+  const order = (features: number, eventTimes: boolean): SnapshotOrder => ({
+    file,
+    keyVersion: repository.keyVersion,
+    reads: [{ view, features: view.features.slice(0, features) }],
+    options: { bytes: "utf8", eventTimes },
+    limit: 2 ** 28,
+  });
+  return { file, order };
+}
+
+const STORE = "data/online_store.db";
+/** A repository that stores begin as copies of. */
+let template: string | undefined;
+
+function makeTemplate(): string {
+  const at = join(folder, "template");
   const all = Array.from({ length: ENTITIES }, (_, i) => i);
   writeFeastRepository(at, {
     project: "p",
@@ -79,18 +100,8 @@ function makeStore(): {
       },
     ],
   });
-  const file = join(at, "data/online_store.db");
-  write(file, db => db.exec("PRAGMA page_size = 512; VACUUM"));
-  const repository = readFeastRepository(at);
-  const view = findView(repository.registry, "v")!;
-  const order = (features: number, eventTimes: boolean): SnapshotOrder => ({
-    file,
-    keyVersion: repository.keyVersion,
-    reads: [{ view, features: view.features.slice(0, features) }],
-    options: { bytes: "utf8", eventTimes },
-    limit: 2 ** 28,
-  });
-  return { file, order };
+  write(join(at, STORE), db => db.exec("PRAGMA page_size = 512; VACUUM"));
+  return at;
 }
 
 /** A store with this number of entities and one text, in a file that a thread reads. */
@@ -117,6 +128,8 @@ function makeLargeStore(count: number): string {
 function write(file: string, work: (db: Database.Database) => void): void {
   const db = new Database(file);
   try {
+    // Nothing here ends before its bytes are on the disk.
+    db.pragma("synchronous = OFF");
     work(db);
   } finally {
     db.close();
