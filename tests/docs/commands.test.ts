@@ -13,7 +13,7 @@ import { addCommandFiles } from "./command-files.js";
 import { makeProject } from "./scratch-project.js";
 import { openShell, type Shell } from "./shell.js";
 
-/** A server that a page's blocks suppose, started before each of them. */
+/** A server that a page's blocks suppose: it runs before each of them. */
 const BEFORE: Readonly<Record<string, string>> = {
   "docs/reference/client.md": "merlon serve --model-repository model-repo --model-repository mocks",
   "docs/guides/testing.md": "merlon serve --model-repository model-repo",
@@ -52,7 +52,7 @@ test.each(pages.map(([page, blocks], i) => [page, blocks, projects[i]!] as const
     await addCommandFiles(project.path);
     await using shell = await openShell(project.path, ports);
     for (const block of blocks) {
-      if (BEFORE[page] !== undefined) await shell.run(BEFORE[page]);
+      if (BEFORE[page] !== undefined) await shell.serve(BEFORE[page]);
       await runBlock(shell, block, project.path);
     }
   },

@@ -19,6 +19,8 @@ export interface Shell extends AsyncDisposable {
    * interrupted.
    */
   run(command: string, meanwhile?: string): Promise<Ended>;
+  /** Starts a server, unless the one that runs was started by the same command. */
+  serve(command: string): Promise<void>;
   /** Writes a script and runs it. */
   runScript(program: string, name: string, text: string): Promise<Ended>;
 }
@@ -35,18 +37,25 @@ export async function openShell(folder: string, ports: ReadonlyMap<string, strin
   const env = environment(folder, ports);
   const start = (command: string): Running => begin("bash", ["-euo", "pipefail", "-c", `exec ${command}`], folder, env);
   let server: Running | undefined;
+  let serving: string | undefined;
   const stopServer = async (): Promise<void> => {
     const ended = await server?.end("SIGTERM");
     server = undefined;
+    serving = undefined;
     if (ended && ended.status !== 0) throw new Error(`the server ended with ${ended.status}: ${ended.err}`);
   };
+  const startServer = async (command: string): Promise<Ended> => {
+    await stopServer();
+    server = start(command);
+    serving = command;
+    return server.says(READY);
+  };
   return {
+    async serve(command) {
+      if (serving !== command) await startServer(command);
+    },
     async run(command, meanwhile) {
-      if (SERVER.test(command)) {
-        await stopServer();
-        server = start(command);
-        return server.says(READY);
-      }
+      if (SERVER.test(command)) return startServer(command);
       if (RECORDER.test(command)) {
         const recorder = start(command);
         await recorder.says(RECORDS);

@@ -30,7 +30,7 @@ const isReady = async (served: Served): Promise<boolean> =>
   (await served.call("GET", "/v2/health/ready").catch(() => undefined))?.status === 200;
 
 test("a worker that is killed under load costs its own requests alone, and none hangs", async () => {
-  const kills = Number(process.env.MERLON_KILLS ?? 20);
+  const kills = Number(process.env.MERLON_KILLS ?? 8);
   const served = await serveWorkers(repository(["echo_int32"]), 2);
   let [isOver, good, broken] = [false, 0, 0];
   const odd: string[] = [];
