@@ -24,6 +24,18 @@ interface Options {
   readonly check: boolean;
 }
 
+const EXAMPLES = `
+Examples:
+  $ merlon build examples/shop/recommend.ensemble.ts --out model-repo
+  $ merlon build --watch recommend.ensemble.ts
+  $ merlon build recommend.ensemble.ts --layout ensemble --out stages
+  $ merlon build recommend.ensemble.ts --target triton --out triton-repo          # a graph per step
+  $ merlon build recommend.ensemble.ts --target triton --fuse --out triton-repo   # one graph
+  $ merlon build recommend.ensemble.ts --names merlin    # for a client written for Merlin's executor_model
+
+The repository is replaced in one step: after an error or a kill the old one is still there. A server that polls it
+(\`--model-control-mode poll\`) takes each build up.`;
+
 export const buildCommand = (): Command =>
   new Command("build")
     .description("compile an ensemble to a Triton model repository")
@@ -75,20 +87,7 @@ export const buildCommand = (): Command =>
     )
     .option("--no-check", "Triton: skip the check of graphs against kernels")
     .addOption(offOption())
-    .addHelpText(
-      "after",
-      `
-Examples:
-  $ merlon build examples/shop/recommend.ensemble.ts --out model-repo
-  $ merlon build --watch recommend.ensemble.ts
-  $ merlon build recommend.ensemble.ts --layout ensemble --out stages
-  $ merlon build recommend.ensemble.ts --target triton --out triton-repo          # a graph per step
-  $ merlon build recommend.ensemble.ts --target triton --fuse --out triton-repo   # one graph
-  $ merlon build recommend.ensemble.ts --names merlin    # for a client written for Merlin's executor_model
-
-The repository is replaced in one step: after an error or a kill the old one is still there. A server that polls it
-(\`--model-control-mode poll\`) takes each build up.`,
-    )
+    .addHelpText("after", EXAMPLES)
     .action(async (file: string, options: Options) => {
       if (existsSync(join(file, "workflow.json"))) {
         const { buildWorkflowModel } = await import("../compiler/index.js");

@@ -36,16 +36,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
   };
   const follow = (): void => {
     const folders = new Set(files.map(nearestFolder));
-    for (const [folder, watcher] of watchers)
-      if (!folders.delete(folder)) {
-        watcher.close();
-        watchers.delete(folder);
-      }
-    for (const folder of folders) {
-      // A removed folder ends its watcher with an error; the next round looks for it again.
-      const watcher = watch(folder, { recursive: true }, look).on("error", () => watchers.delete(folder));
-      watchers.set(folder, watcher);
-    }
+    followFolders(watchers, folders, look);
   };
   const round = async (): Promise<void> => {
     running = true;
@@ -61,9 +52,7 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     follow();
     // Before the line that invites the next save.
     seen = fingerprint(files);
-    const foot = `Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`;
-    const shown = wantsColor(process.stderr) ? `\u001b[2m${foot}\u001b[22m` : foot;
-    process.stderr.write(terminal ? `\n${shown}\n` : `${foot}\n`);
+    writeFoot(`Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`, terminal);
     running = false;
     take();
     // A file was saved during the work, or while the line was written.
@@ -108,6 +97,25 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     end = resolve;
     inBackground(round(), "a round");
   });
+}
+
+/** Watches these folders alone, with all folders in them. */
+function followFolders(watchers: Map<string, FSWatcher>, folders: Set<string>, look: () => void): void {
+  for (const [folder, watcher] of watchers)
+    if (!folders.delete(folder)) {
+      watcher.close();
+      watchers.delete(folder);
+    }
+  for (const folder of folders) {
+    // A removed folder ends its watcher with an error; the next round looks for it again.
+    const watcher = watch(folder, { recursive: true }, look).on("error", () => watchers.delete(folder));
+    watchers.set(folder, watcher);
+  }
+}
+
+function writeFoot(foot: string, isTerminal: boolean): void {
+  const shown = wantsColor(process.stderr) ? `\u001b[2m${foot}\u001b[22m` : foot;
+  process.stderr.write(isTerminal ? `\n${shown}\n` : `${foot}\n`);
 }
 
 /** The folder itself, or the one a file is in; where that is missing, the nearest above it. */

@@ -168,22 +168,17 @@ export function artefactReader(folder: string): ArtefactReader {
         }),
       };
     const remember = (path: string, resolved: string): void => {
+      used.add(resolved);
       prints.set(`${what}\n${path}\n${resolved}`, fingerprint(resolved));
     };
     remember(path, resolved);
-    if (kind === "faiss") {
-      used.add(textIdsFile(resolved));
-      remember(textIdsFile(path), textIdsFile(resolved));
-    }
+    if (kind === "faiss") remember(textIdsFile(path), textIdsFile(resolved));
     const mixedUp = pathMistake(kind, what, path, resolved);
     if (mixedUp) return { ok: false, message: mixedUp };
     try {
       const value = read(resolved);
-      if ("hasTextIds" in value && value.file !== resolved)
-        for (const file of [value.file, textIdsFile(value.file)]) {
-          used.add(file);
-          remember(join(dirname(path), basename(file)), file);
-        }
+      const based = "hasTextIds" in value && value.file !== resolved ? [value.file, textIdsFile(value.file)] : [];
+      for (const file of based) remember(join(dirname(path), basename(file)), file);
       if ("onlineStore" in value && value.onlineStore.type === "sqlite" && rollBack(value.onlineStore.file))
         remember(path, resolved);
       for (const part of "externalData" in value ? value.externalData : []) {

@@ -3,7 +3,7 @@
  */
 import * as messages from "../diagnostics/messages.js";
 import { describeValue, recordFault } from "../dsl/faults.js";
-import { type AnyNode, isNode } from "../dsl/node.js";
+import { type AnyNode, type AnyOp, isNode } from "../dsl/node.js";
 import type { Program } from "../dsl/program.js";
 import type { GraphDependency, GraphDocument, GraphLog, GraphNode } from "./document.js";
 
@@ -35,25 +35,8 @@ export function serialise(program: Program): GraphDocument {
         const name = plainParams("subgraph", { name: data.name }, site);
         return name ? { kind: "subgraph", name: data.name, input: visit(data.input), site } : { kind: "unknown", site };
       }
-      case "apply": {
-        const input = visit(data.input);
-        const dependencies = Object.fromEntries(
-          Object.entries(data.op.dependencies).map(([port, value]) => [port, dependency(value)]),
-        );
-        const { op, params: given, cache: kept } = data.op;
-        const params = plainParams(op, given, site);
-        const cache = kept === undefined ? undefined : plainParams("cached", kept, site);
-        if (!params || (kept !== undefined && !cache)) return { kind: "unknown", site };
-        return {
-          kind: "apply",
-          op,
-          params: params.plain,
-          ...(cache && { cache: cache.plain }),
-          input,
-          dependencies,
-          site,
-        };
-      }
+      case "apply":
+        return stepNode(data.op, visit(data.input), dependency, site);
       case "plus":
         return {
           kind: "plus",
@@ -89,6 +72,19 @@ export function serialise(program: Program): GraphDocument {
     nodes,
     output,
   };
+}
+
+function stepNode(
+  { op, params: given, cache: kept, dependencies: of }: AnyOp,
+  input: number,
+  dependency: (value: unknown) => GraphDependency,
+  site: number | undefined,
+): GraphNode {
+  const dependencies = Object.fromEntries(Object.entries(of).map(([port, value]) => [port, dependency(value)]));
+  const params = plainParams(op, given, site);
+  const cache = kept === undefined ? undefined : plainParams("cached", kept, site);
+  if (!params || (kept !== undefined && !cache)) return { kind: "unknown", site };
+  return { kind: "apply", op, params: params.plain, ...(cache && { cache: cache.plain }), input, dependencies, site };
 }
 
 /** Untyped code may pass any value, including a function, which cannot be sent from this thread. */

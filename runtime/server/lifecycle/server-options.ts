@@ -221,6 +221,8 @@ function ofRelease({ tritonRelease, allowClientShm }: ServeOptions) {
 }
 
 /** One line an option. */
+const USUAL_LOG = { info: true, warning: true, error: true, verbose: 0, format: "default" as const };
+
 export const withDefaults = (given: ServeOptions) => {
   const http = endpoint(given.http, 8000);
   return {
@@ -289,15 +291,7 @@ export const withDefaults = (given: ServeOptions) => {
     opensEarly: given.opensEarly ?? false,
     logFile: given.logFile ?? "",
     peers: given.peers,
-    log: {
-      info: true,
-      warning: true,
-      error: true,
-      verbose: 0,
-      format: "default" as const,
-      hints: given.hints ?? false,
-      ...given.log,
-    },
+    log: { ...USUAL_LOG, hints: given.hints ?? false, ...given.log },
     writeLog:
       given.writeLog ??
       ((text: string, stream: "stdout" | "stderr"): void => {

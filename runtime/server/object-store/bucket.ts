@@ -58,72 +58,82 @@ export async function openBucket(address: BucketAddress, patience: Patience = PA
       throwOnRequestTimeout: true,
     },
   });
-  return bucketOf(sdk, client, address.bucket, patience);
+  return bucketOf({ sdk, client, bucket: address.bucket, patience });
 }
 
-function bucketOf(
-  { ListObjectsV2Command, GetObjectCommand }: typeof import("@aws-sdk/client-s3"),
-  client: S3Client,
-  bucket: string,
-  patience: Patience,
-): Bucket {
-  const name = `s3://${bucket}`;
+interface Opened {
+  readonly sdk: typeof import("@aws-sdk/client-s3");
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly patience: Patience;
+}
 
-  async function list(prefix: string): Promise<readonly ListedObject[]> {
-    const found: ListedObject[] = [];
-    let token: string | undefined;
-    do {
-      const page = await client
-        .send(
-          new ListObjectsV2Command({
-            Bucket: bucket,
-            Prefix: prefix,
-            ...(token !== undefined && { ContinuationToken: token }),
-          }),
-        )
-        .catch(error => {
-          throw bucketFault(error, `${name}/${prefix}`);
-        });
-      for (const { Key = "", Size = -1, ETag = "" } of page.Contents ?? [])
-        found.push({ key: Key, bytes: Size, etag: ETag });
-      if (found.length > MOST_OBJECTS)
-        throw new RuntimeFault(
-          "RESOURCE_EXHAUSTED",
-          `${name}/${prefix} has more than ${MOST_OBJECTS} objects; name the prefix of a single repository`,
-        );
-      token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
-    return found;
-  }
-
-  /** One attempt, from a position on. */
-  async function* part({ key, bytes, etag }: ListedObject, from: number): AsyncGenerator<Uint8Array> {
-    const ending = new AbortController();
-    const range = from > 0 ? { Range: `bytes=${from}-${bytes - 1}` } : {};
-    const timer = setTimeout(() => ending.abort(new Error(`no byte for ${patience.silence} ms`)), patience.silence);
-    try {
-      const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag, ...range }), {
-        abortSignal: ending.signal,
+async function list({ sdk, client, bucket }: Opened, prefix: string): Promise<readonly ListedObject[]> {
+  const found: ListedObject[] = [];
+  let token: string | undefined;
+  do {
+    const page = await client
+      .send(
+        new sdk.ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix,
+          ...(token !== undefined && { ContinuationToken: token }),
+        }),
+      )
+      .catch(error => {
+        throw bucketFault(error, `s3://${bucket}/${prefix}`);
       });
-      const stream = Body as unknown as NodeJS.ReadableStream & { destroy(error: Error): void };
-      ending.signal.addEventListener("abort", () => stream.destroy(ending.signal.reason as Error));
-      let since = 0;
-      for await (const piece of stream) {
-        since += piece.length;
-        if (since >= LEAST_BYTES) {
-          timer.refresh();
-          since = 0;
-        }
-        yield piece as unknown as Uint8Array;
+    for (const { Key = "", Size = -1, ETag = "" } of page.Contents ?? [])
+      found.push({ key: Key, bytes: Size, etag: ETag });
+    if (found.length > MOST_OBJECTS)
+      throw new RuntimeFault(
+        "RESOURCE_EXHAUSTED",
+        `s3://${bucket}/${prefix} has more than ${MOST_OBJECTS} objects; name the prefix of a single repository`,
+      );
+    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+  return found;
+}
+
+/** One attempt, from a position on. */
+async function* part(
+  { sdk, client, bucket, patience }: Opened,
+  { key, bytes, etag }: ListedObject,
+  from: number,
+): AsyncGenerator<Uint8Array> {
+  const ending = new AbortController();
+  const range = from > 0 ? { Range: `bytes=${from}-${bytes - 1}` } : {};
+  const timer = setTimeout(() => ending.abort(new Error(`no byte for ${patience.silence} ms`)), patience.silence);
+  try {
+    const { Body } = await client.send(
+      new sdk.GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag, ...range }),
+      {
+        abortSignal: ending.signal,
+      },
+    );
+    const stream = Body as unknown as NodeJS.ReadableStream & { destroy(error: Error): void };
+    ending.signal.addEventListener("abort", () => stream.destroy(ending.signal.reason as Error));
+    let since = 0;
+    for await (const piece of stream) {
+      since += piece.length;
+      if (since >= LEAST_BYTES) {
+        timer.refresh();
+        since = 0;
       }
-    } catch (error) {
-      // The client has an error of its own for a call that is aborted.
-      throw ending.signal.aborted ? ending.signal.reason : error;
-    } finally {
-      clearTimeout(timer);
-      ending.abort(new Error("the reader has ended"));
+      yield piece as unknown as Uint8Array;
     }
+  } catch (error) {
+    // The client has an error of its own for a call that is aborted.
+    throw ending.signal.aborted ? ending.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+    ending.abort(new Error("the reader has ended"));
   }
+}
+
+function bucketOf(opened: Opened): Bucket {
+  const { bucket, patience } = opened;
+  const name = `s3://${bucket}`;
 
   async function* read(object: ListedObject): AsyncGenerator<Uint8Array> {
     let got = 0;
@@ -131,7 +141,7 @@ function bucketOf(
       const before = got;
       let fault: unknown = new Error(`it ended after ${got} of ${object.bytes} bytes`);
       try {
-        for await (const piece of part(object, got)) {
+        for await (const piece of part(opened, object, got)) {
           got += piece.length;
           if (got > object.bytes) break;
           yield piece;
@@ -152,9 +162,10 @@ function bucketOf(
   }
 
   return {
-    ...{ name, list, read },
+    ...{ name, read },
+    list: prefix => list(opened, prefix),
     async readSmall(key, most) {
-      const [object] = (await list(key)).filter(one => one.key === key);
+      const [object] = (await list(opened, key)).filter(one => one.key === key);
       if (!object) return undefined;
       if (object.bytes > most)
         throw new RuntimeFault(
@@ -165,7 +176,7 @@ function bucketOf(
       for await (const piece of read(object)) pieces.push(piece);
       return Buffer.concat(pieces);
     },
-    close: () => client.destroy(),
+    close: () => opened.client.destroy(),
   };
 }
 

@@ -3,7 +3,7 @@
  */
 import { type FaissHeader, type SearchParameters, searchedBy } from "../../../formats/faiss/faiss.js";
 import { MAX_EF_SEARCH } from "../../../formats/faiss/faiss-graph.js";
-import type { Find, Hits, SearchIndex } from "./search.js";
+import type { Find, Hits, OpenIndex, SearchIndex } from "./search.js";
 
 /** Compares every vector of the set, those of them in the nearest lists, or those that a walk through the graph meets. */
 export type FilteredWay = "exact" | "lists" | "graph";
@@ -21,6 +21,13 @@ export interface Among {
 
 /** As `SearchIndex`, among some vectors. */
 export type SearchAmong = (among: Among, ...search: Parameters<SearchIndex>) => ReturnType<SearchIndex>;
+
+/** An index that is also searched among some of its vectors. */
+export interface FilteredIndex extends OpenIndex {
+  /** The id of each position; undefined where they are the same. */
+  readonly ids: BigInt64Array | undefined;
+  readonly searchAmong: SearchAmong;
+}
 
 /**
  * Costs in nanoseconds of one thread for vectors of 64 numbers, measured by `npm run bench:filtered -- --costs`; only their ratios matter. A search

@@ -15,18 +15,15 @@ import {
 import { printFlat } from "../../../formats/faiss/print-flat.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
-import type { SearchAmong } from "./filtered-search.js";
+import type { FilteredIndex } from "./filtered-search.js";
 import { type MemoryVectors, openNativeIndex, openNativeVectors } from "./native-index.js";
-import type { SearchIndex } from "./search.js";
+import type { OpenIndex } from "./search.js";
+
+export type { FilteredIndex } from "./filtered-search.js";
+export type { OpenIndex } from "./search.js";
 
 /** One is under way in faiss-node's thread, and the next is there when it ends. */
 const turns = semaphore(2);
-
-export interface OpenIndex {
-  readonly header: FaissHeader;
-  readonly search: SearchIndex;
-  close(): Promise<void>;
-}
 
 /**
  * @param by the engine of searches: the fastest, FAISS (also for a flat file), or faiss-node in its thread
@@ -40,13 +37,6 @@ export async function openIndex(
   isTrusted: IsTrusted = () => true,
 ): Promise<OpenIndex> {
   return openChecked(path, parameters, by, isTrusted, layout => openAs(by, path, layout, parameters));
-}
-
-/** An index that is also searched among some of its vectors. */
-export interface FilteredIndex extends OpenIndex {
-  /** The id of each position; undefined where they are the same. */
-  readonly ids: BigInt64Array | undefined;
-  readonly searchAmong: SearchAmong;
 }
 
 /** @throws Error naming the file, for a kind that cannot be searched so, too */

@@ -2,8 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { type FaissHeader, readFaissVectors } from "../../../formats/faiss/faiss.js";
 import { RuntimeFault } from "../../base/errors.js";
-import type { Among } from "./filtered-search.js";
-import type { FilteredIndex } from "./open-index.js";
+import type { Among, FilteredIndex } from "./filtered-search.js";
 import { type Find, type Hits, search } from "./search.js";
 
 /** @param isBound whether the binding is there, and refused the kind @throws RuntimeFault naming the file */

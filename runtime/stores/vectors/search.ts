@@ -42,6 +42,12 @@ export type SearchIndex = (
   signal?: Cancellation,
 ) => FaissHits | Promise<FaissHits>;
 
+export interface OpenIndex {
+  readonly header: FaissHeader;
+  readonly search: SearchIndex;
+  close(): Promise<void>;
+}
+
 /** Facts of an index that say how much memory a search takes. */
 export interface SearchSize {
   readonly dimension: number;

@@ -22,7 +22,8 @@ test.each([
   ["waits for a timer", "setTimeout(() => {}, 1e6);", /^$/],
 ])("a thread that %s is found by its line, if it has one", async (_, work, stack) => {
   const worker = await started(work);
-  expect(await workerStack(worker, 2_000)).toMatch(stack);
+  // A thread is seen on its way into the wait, too.
+  await expect.poll(() => workerStack(worker, 2_000), { timeout: 20_000 }).toMatch(stack);
   expect(await terminated(worker)).toBe(true);
 });
 

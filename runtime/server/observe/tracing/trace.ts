@@ -144,10 +144,8 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Famil
   const { levels, context, headBytes } = options;
   const most = headBytes ?? MAX_TENSOR_BYTES;
   let [model, version, requestId] = ["", -1, ""];
-  let explain: string | undefined;
-  let fault: string | undefined;
+  let [explain, fault, ownTraceId]: (string | undefined)[] = [];
   let ended = false;
-  let ownTraceId: string | undefined;
   let spanId: string | undefined;
   const trace: Trace = {
     id: options.nextId(),
