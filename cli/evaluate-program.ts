@@ -8,13 +8,16 @@ import { type Candidate, openCandidate } from "../runtime/evaluation/open-candid
 /**
  * Builds a program into a temporary folder, opens the candidate, and closes it after `work`.
  * @param ensemble a program, or the folder of a model in a repository
+ * @param served folders of the models that wrote the log
  * @returns undefined if the program does not compile, which has been reported
  */
 export async function withCandidate<T>(
   ensemble: string,
+  served: readonly string[],
   work: (candidate: Candidate) => Promise<T>,
 ): Promise<T | undefined> {
-  if (statSync(ensemble, { throwIfNoEntry: false })?.isDirectory()) return run(await openCandidate(ensemble), work);
+  if (statSync(ensemble, { throwIfNoEntry: false })?.isDirectory())
+    return run(await openCandidate(ensemble, served), work);
   const { build, compile, printDiagnostics } = await import("../compiler/index.js");
   const compiled = await compile(ensemble);
   process.stderr.write(printDiagnostics(compiled.diagnostics, { color: wantsColor(process.stderr) }));
@@ -27,7 +30,7 @@ export async function withCandidate<T>(
   const folder = new TemporaryFolder("evaluate");
   try {
     const { models } = build(compiled, join(folder.path, "repository"));
-    return await run(await openCandidate(join(folder.path, "repository", models[0]!.name)), work);
+    return await run(await openCandidate(join(folder.path, "repository", models[0]!.name), served), work);
   } finally {
     await folder.dispose();
   }

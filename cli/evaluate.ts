@@ -13,6 +13,7 @@ interface Options {
   readonly policy?: string;
   readonly score?: string;
   readonly temperature?: number;
+  readonly served?: string[];
   readonly reward: string;
   readonly predicted?: string;
   readonly marginalPolicy?: string;
@@ -65,6 +66,7 @@ export const evaluateCommand = (): Command =>
     .description("estimate from logged requests what another policy would have earned (off-policy evaluation)")
     .argument("[ensemble]", "*.ensemble.ts, *.merlon, or a model's folder in a repository")
     .requiredOption("--on <paths...>", "joined exposure rows: files, folders or quoted globs")
+    .option("--served <folders...>", "folders of the models that wrote the log")
     .addOption(
       new Option("--policy <column>", "column of the policy's probabilities of shown items").conflicts([
         "score",
@@ -94,6 +96,7 @@ export const evaluateCommand = (): Command =>
       `
 Examples:
   $ merlon evaluate new.ensemble.ts --on joined.parquet
+  $ merlon evaluate new.ensemble.ts --on joined.parquet --served model-repo/shop
   $ merlon evaluate --on joined.parquet --policy new_probability
   $ merlon evaluate --on joined.parquet --score new_score --temperature 10 --segment country
   $ merlon evaluate --on joined.parquet --score new_score --predicted q --estimator cascade-dr rips --html report.html
@@ -146,7 +149,7 @@ async function evaluate(ensemble: string | undefined, options: Options): Promise
 /** @returns undefined if the ensemble does not compile, which has been reported */
 async function withPolicy<T>(
   ensemble: string | undefined,
-  { policy, score, temperature }: Options,
+  { policy, score, temperature, served }: Options,
   read: (policy: PolicySource) => Promise<T>,
 ): Promise<T | undefined> {
   const given = [ensemble, policy, score].filter(one => one !== undefined).length;
@@ -154,10 +157,12 @@ async function withPolicy<T>(
     throw new Error(
       "Name one policy to evaluate: an ensemble, `--policy COLUMN` of probabilities, or `--score COLUMN` of scores of all candidates.",
     );
+  if (served && ensemble === undefined)
+    throw new Error("`--served` is for an ensemble, which reads the columns of the log by name.");
   if (policy !== undefined) return read({ kind: "column", column: policy });
   if (score !== undefined) return read({ kind: "score", column: score, temperature });
   const { withCandidate } = await import("./evaluate-program.js");
-  return withCandidate(ensemble!, read);
+  return withCandidate(ensemble!, served ?? [], read);
 }
 
 async function knownEstimators(names: readonly string[]) {

@@ -6,6 +6,7 @@ import type { Database } from "../etl/database.js";
 import { identifier } from "../etl/sql/literal.js";
 import type { LogColumns } from "./log-columns.js";
 import { refuseOddRows } from "./odd-rows.js";
+import type { ServedRows } from "./served-log.js";
 
 const FIXED = ["request_id", "request_row", "item", "position", "propensity"] as const satisfies ExposureColumnName[];
 const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
@@ -42,6 +43,7 @@ export async function loadLog(database: Database, data: readonly string[], colum
     return identifier(name);
   };
   await refuseMixed(database, relation, types);
+  if (policy.kind === "replay") policy.check(await servedRows(database, relation, types));
   await database.run(
     `CREATE TEMP TABLE logged AS SELECT request_id::VARCHAR AS request, ${integer("request_row")}::BIGINT AS row, item::VARCHAR AS item,
        ${integer("position")}::BIGINT AS position, ${number("propensity")} AS propensity, ${number(reward)} AS reward,
@@ -79,6 +81,29 @@ async function refuseMixed(database: Database, relation: string, types: Readonly
       throw fault(`${partial.toLocaleString("en-US")} shown rows have a \`log_rate\` below 1, so lists are not whole.`);
   }
 }
+
+/** Rows by the plan that wrote them, the most first; empty for rows that do not say it. */
+async function servedRows(
+  database: Database,
+  relation: string,
+  types: ReadonlyMap<string, string>,
+): Promise<readonly ServedRows[]> {
+  if (!SERVED.every(name => types.has(name))) return [];
+  const found = await database.rows(
+    `SELECT model::VARCHAR, version::VARCHAR, plan::VARCHAR, count(*)::DOUBLE FROM ${relation} GROUP BY ALL ORDER BY 4 DESC, 2, 3 LIMIT ${MOST_PLANS}`,
+    "reading the log",
+  );
+  return found.map(([model, version, plan, rows]) => ({
+    model: String(model),
+    version: String(version),
+    plan: String(plan),
+    rows: Number(rows),
+  }));
+}
+
+const SERVED = ["model", "version", "plan"] as const satisfies ExposureColumnName[];
+/** Plans of one log that are compared. */
+const MOST_PLANS = 1000;
 
 /** Lists without an event may be missing as a whole, so that all weights are 1: then no row is without an event. */
 async function refuseSampled(database: Database, relation: string, hasTimes: boolean): Promise<void> {

@@ -2,6 +2,7 @@
 import type { ColumnSchema } from "../../contract/schema.js";
 import type { DrawRule } from "../../operators/shared/spec/facts.js";
 import type { Column } from "../base/columns/table.js";
+import type { ServedRows } from "./served-log.js";
 
 /** A policy that computes scores of all candidates from logged columns. */
 export interface ReplaySource {
@@ -10,6 +11,8 @@ export interface ReplaySource {
   readonly columns: readonly ColumnSchema[];
   /** How lists are drawn by the scores; empty for an ordering by score. */
   readonly rule: DrawRule;
+  /** @param served the models that wrote the log @throws RuntimeFault if a name of the log may mean another thing */
+  check(served: readonly ServedRows[]): void;
   /** @param features by name; rows are the candidates of lists @returns a score of each row @throws RuntimeFault */
   score(features: ReadonlyMap<string, Column>): Promise<Float64Array>;
 }

@@ -28,7 +28,7 @@ import type { DrawRule } from "../../operators/shared/spec/facts.js";
 import { RuntimeFault } from "../base/errors.js";
 
 /** The column of the log with the candidates' ids. */
-const ITEM = "item" satisfies ExposureColumnName;
+export const ITEM = "item" satisfies ExposureColumnName;
 
 export interface ScoringPlan {
   /** Its inputs are columns of the log, under the names that they have there; its one output is the score of each candidate. */
@@ -131,7 +131,7 @@ function loggedColumns(
 }
 
 /** The column that a column is, behind steps that only pass it on or leave rows out: candidates are matched by id. */
-function originOf(ref: ColumnRef, steps: ReadonlyMap<string, FittedStep>): ColumnRef {
+export function originOf(ref: ColumnRef, steps: ReadonlyMap<string, FittedStep>): ColumnRef {
   const step = steps.get(ref.step);
   const place = step ? step.outputs.findIndex(({ name }) => name === ref.column) : -1;
   if (!step || place < 0) return ref;

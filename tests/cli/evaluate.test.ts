@@ -76,6 +76,7 @@ test.each([
   [[], /Name one policy to evaluate: an ensemble, `--policy COLUMN`/],
   [["--policy", "next_probability", "--estimator", "rip"], /`rip` is not an estimator\. Did you mean `rips`/],
   [["--policy", "next_probability", "--score", "next_score"], /cannot be used with option/],
+  [["--policy", "next_probability", "--served", "model-repo/shop"], /`--served` is for an ensemble/],
   [["--policy", "next_probability", "--level", "95"], /between 0 and 1/],
   [["--policy", "next_probability", "--samples", "1"], /from 20 to 999999/],
 ])(
