@@ -11,6 +11,7 @@ import { modelName } from "../../contract/files/model-name.js";
 import { joinInside, pathInside } from "../../contract/files/path-inside.js";
 import type { Plan } from "../../contract/plan.js";
 import { withoutLog } from "../../contract/restrict-plan.js";
+import { isShadow, withoutShadows } from "../../contract/shadows.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { withFeatureInputs } from "../../operators/query-feast/onnx-feature-inputs.js";
 import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
@@ -125,25 +126,35 @@ function programModels(compiled: Program, options: BuildOptions): ProgramModels 
   if (!triton)
     return {
       models: repositoryModels(compiled, options),
-      notes: layout === "ensemble" ? [...ensembleNotes(settings), ...logNotes(compiled)] : [],
+      notes: layout === "ensemble" ? [...ensembleNotes(settings), ...leftOutNotes(compiled)] : [],
     };
   const models = lowered(compiled, options, triton);
-  return { ...models, notes: [...models.notes, ...logNotes(compiled)] };
+  return { ...models, notes: [...models.notes, ...leftOutNotes(compiled)] };
 }
 
-/** Exposures are logged where the plan runs whole. */
-const logNotes = ({ plan }: Program): readonly string[] =>
-  plan.log
+/** Exposures are logged, and shadows run, where the plan runs whole. */
+const leftOutNotes = ({ plan }: Program): readonly string[] => [
+  ...(plan.log
     ? [
         "`log` is left out: these models have no exposure log. `merlon serve --exposures` writes it with `--layout executor`.",
       ]
-    : [];
+    : []),
+  ...plan.steps
+    .filter(isShadow)
+    .map(
+      ({ label }) =>
+        `the shadow \`${label}\` is left out: these models have one branch. \`--layout executor\` runs both.`,
+    ),
+];
+
+/** The plan of layouts of several models. */
+const ofResponses = (plan: Plan): Plan => withoutLog(withoutShadows(plan));
 
 /** The models that `--target triton` builds for a program. */
 export function lowered(compiled: Program, options: BuildOptions, triton: TritonOptions): TritonModels {
   const settings = settingsOf(compiled, options);
   // ONNX Runtime fuses for itself.
-  const whole = withoutLog(expandFused(compiled.plan));
+  const whole = ofResponses(expandFused(compiled.plan));
   const plan = triton.features === "inputs" ? withFeatureInputs(whole) : whole;
   const { steps, entry } = entryOfProgram(compiled, plan, settings, triton.fuse ? "executor" : "ensemble");
   return tritonModels(fittedPlan(plan), steps, entry, settings, triton);
@@ -154,7 +165,7 @@ const LAYOUT_MODELS = { executor: executorModels, ensemble: stageModels } satisf
 /** The models of a layout; the entry is the first. */
 export function repositoryModels(compiled: Program, options: BuildOptions = {}): RepositoryModel[] {
   const { layout = "executor" } = options;
-  const plan = layout === "ensemble" ? withoutLog(compiled.plan) : compiled.plan;
+  const plan = layout === "ensemble" ? ofResponses(compiled.plan) : compiled.plan;
   const settings = settingsOf(compiled, options);
   const { steps, entry } = entryOfProgram(compiled, plan, settings, layout);
   return LAYOUT_MODELS[layout](plan, steps, entry, settings);

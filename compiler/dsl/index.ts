@@ -47,6 +47,7 @@ export { queryVectors } from "../../operators/query-vectors/author.js";
 export { recent } from "../../operators/recent/author.js";
 export { reduceDtypeSize } from "../../operators/reduce-dtype-size/author.js";
 export { rename } from "../../operators/rename/author.js";
+export { shadow } from "../../operators/shadow/author.js";
 export { type CacheOptions, cached } from "../../operators/shared/author/cached.js";
 export {
   tagAsItemFeatures,

@@ -46,6 +46,7 @@ import { queryVectorsOp } from "../query-vectors/author.js";
 import { recentOp } from "../recent/author.js";
 import { reduceDtypeSizeOp } from "../reduce-dtype-size/author.js";
 import { renameOp } from "../rename/author.js";
+import { shadowOp } from "../shadow/author.js";
 import { softmaxSamplingOp } from "../softmax-sampling/author.js";
 import { splitOp } from "../split/author.js";
 import { targetEncodingOp } from "../target-encoding/author.js";
@@ -102,6 +103,7 @@ export const AUTHORS = {
   recent: recentOp,
   reduceDtypeSize: reduceDtypeSizeOp,
   rename: renameOp,
+  shadow: shadowOp,
   softmaxSampling: softmaxSamplingOp,
   split: splitOp,
   targetEncoding: targetEncodingOp,

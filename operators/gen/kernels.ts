@@ -40,6 +40,7 @@ import { queryFeast } from "../query-feast/kernel.js";
 import { queryVectors } from "../query-vectors/kernel.js";
 import { recent } from "../recent/kernel.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/kernel.js";
+import { shadow } from "../shadow/kernel.js";
 import { identity } from "../shared/kernel/identity.js";
 import { softmaxSampling } from "../softmax-sampling/kernel.js";
 import { split } from "../split/kernel.js";
@@ -97,6 +98,7 @@ export const KERNELS = {
   recent,
   reduceDtypeSize,
   rename: identity,
+  shadow,
   softmaxSampling,
   split,
   targetEncoding,

@@ -40,6 +40,7 @@ import { queryFeast } from "../query-feast/onnx.js";
 import { queryVectors } from "../query-vectors/onnx.js";
 import { recent } from "../recent/onnx.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/onnx.js";
+import { shadow } from "../shadow/onnx.js";
 import { identity } from "../shared/onnx/identity.js";
 import { softmaxSampling } from "../softmax-sampling/onnx.js";
 import { split } from "../split/onnx.js";
@@ -97,6 +98,7 @@ export const LOWERINGS = {
   recent,
   reduceDtypeSize,
   rename: identity,
+  shadow,
   softmaxSampling,
   split,
   targetEncoding,

@@ -46,6 +46,7 @@ import { queryVectors } from "../query-vectors/spec.js";
 import { recent } from "../recent/spec.js";
 import { reduceDtypeSize } from "../reduce-dtype-size/spec.js";
 import { rename } from "../rename/spec.js";
+import { shadow } from "../shadow/spec.js";
 import { softmaxSampling } from "../softmax-sampling/spec.js";
 import { split } from "../split/spec.js";
 import { targetEncoding } from "../target-encoding/spec.js";
@@ -102,6 +103,7 @@ export const SPECS = {
   recent,
   reduceDtypeSize,
   rename,
+  shadow,
   softmaxSampling,
   split,
   targetEncoding,

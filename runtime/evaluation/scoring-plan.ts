@@ -10,6 +10,7 @@ import { expandFused } from "../../contract/expand-fused.js";
 import type { ExposureColumnName } from "../../contract/exposures.js";
 import { type ColumnRef, type FittedPlan, type FittedStep, REQUEST_STEP } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
+import { withoutShadows } from "../../contract/shadows.js";
 import {
   bringsRows,
   changesRows,
@@ -39,7 +40,7 @@ export interface ScoringPlan {
 
 /** @throws RuntimeFault if the lists of the plan have no probability by scores, or its scores need a column that the log does not have */
 export function scoringPlan(given: FittedPlan): ScoringPlan {
-  const plan = expandFused(given);
+  const plan = expandFused(withoutShadows(given));
   const { item, score, rule } = orderingIn(plan);
   const steps = new Map<string, FittedStep>(plan.steps.map(step => [step.id, step]));
   const logged = loggedColumns(plan, steps, item);

@@ -20,6 +20,7 @@ import {
   queryFaiss,
   queryFeast,
   rename,
+  shadow,
   softmaxSampling,
   source,
   split,
@@ -207,6 +208,18 @@ describe("a wrong operand has a sentence for a type", () => {
       // @ts-expect-error both sides of + provide \"price\": drop or rename one
       price,
     );
+  });
+
+  test("a shadow without a column of the response", () => {
+    const candidates = $chain($pick(events, "seen"), explode());
+    expect(columnsOf($chain(candidates, shadow(candidates, { rate: 0.5 })))).type.toBe<"int64 candidate_ids">();
+    $chain(
+      candidates,
+      // @ts-expect-error the shadow lacks \"int64 candidate_ids\"
+      shadow($chain(candidates, rename({ name: "item" }))),
+    );
+    // @ts-expect-error Object literal may only specify known properties
+    shadow(candidates, { share: 0.5 });
   });
 
   test("an arm without a column that another arm has", () => {

@@ -123,6 +123,8 @@ export interface Facts<P> {
   readonly partTimes?: (params: P) => Readonly<Record<string, number>>;
   /** For an operator that assigns rows to arms: their names, by port. */
   readonly arms?: (params: P) => readonly string[];
+  /** One of its ports is a branch that runs beside the response, and does not make it; its columns are those at `input`. */
+  readonly runsBeside?: true;
   /** For an operator that chooses between branches by their outcome: milliseconds for the first, from the start of the run. */
   readonly within?: (params: P) => number | undefined;
 }

@@ -15,7 +15,7 @@ export interface Guard {
 }
 
 /** @returns by step: the innermost side it belongs to, or undefined where the request needs it */
-export function guards(plan: Plan): readonly (Guard | undefined)[] {
+export function guards(plan: Pick<Plan, "steps" | "outputs">): readonly (Guard | undefined)[] {
   const { steps } = plan;
   const placeOf = new Map(steps.map((step, i) => [step.id, i]));
   const readsOf = (step: AnyStep, ports?: readonly string[]): number[] =>

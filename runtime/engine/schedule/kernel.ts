@@ -80,6 +80,8 @@ export interface PrepareContext {
   readonly isTrusted?: ((file: string) => boolean) | undefined;
   /** The server's memory, which what is kept between requests is charged to. */
   readonly memory?: MemoryBudget | undefined;
+  /** Called with a sentence that an operator of the server should read. */
+  readonly onNote?: ((text: string) => void) | undefined;
   /** SQLite stores that steps of the plan share. */
   readonly storeFiles?: SnapshotFiles | undefined;
 }
@@ -157,6 +159,41 @@ export interface ArmCounters {
   failures: number;
 }
 
+/** The work of a shadow since the plan was loaded. */
+export interface ShadowCounters {
+  /** Requests by result. */
+  readonly runs: Record<ShadowOutcome, number>;
+  /** Compared lists. */
+  readonly lists: { equal: number; different: number };
+  /** Sum over these of the share of items that both lists have. */
+  overlap: number;
+  /** Items of both lists with a score in each, and the sum of the absolute differences. */
+  scores: number;
+  scoreDifference: number;
+}
+
+export type ShadowOutcome =
+  | "compared"
+  | "failed"
+  | "late"
+  | "skipped_in_flight"
+  | "skipped_busy"
+  | "skipped_memory"
+  | "skipped_batch";
+
+/** A branch that runs beside responses. */
+export interface ShadowKernel {
+  /** Share of the requests. */
+  readonly rate: number;
+  /** Most runs at the same time. */
+  readonly inFlight: number;
+  /** Milliseconds of one run. */
+  readonly within: number;
+  readonly counters: ShadowCounters;
+  /** Compares the columns of the response's branch with those of the other one, and counts. */
+  compare(main: readonly Column[], other: readonly Column[]): void;
+}
+
 /** @typeParam I its ports. Code that runs steps of any operator types them as `Inputs`: the plan was checked when it was parsed. */
 export interface PreparedKernel<I = Inputs> {
   /** Makes the step's output columns, in the order of `step.outputs`. Synchronous where nothing has to be waited for. */
@@ -172,6 +209,8 @@ export interface PreparedKernel<I = Inputs> {
   readonly parts?: readonly PartCounters[];
   /** Counters of its arms, in the order of their ports. */
   readonly arms?: readonly ArmCounters[];
+  /** For a step whose other branch runs beside responses. */
+  readonly shadow?: ShadowKernel;
   close?(): void | Promise<void>;
 }
 

@@ -2,13 +2,12 @@
  * Plan → a function from request columns to answer columns. Each step runs once; a step starts as soon as the steps it reads are done, so
  * independent branches overlap where they wait for something.
  */
-import { columnsReadBy } from "../../../contract/any-step.js";
 import { type ColumnRef, type FittedPlan, type FittedStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
-import { choosesByCondition, looksUp } from "../../../contract/step-facts.js";
+import { shadowsOf, withoutShadows } from "../../../contract/shadows.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { cachedKernel } from "../cache/cached-kernel.js";
-import { type Guard, guards, isChoice } from "./branches.js";
+import { isChoice } from "./branches.js";
 import type {
   FilteredSearch,
   PrepareContext,
@@ -17,12 +16,13 @@ import type {
   PrepareStep,
   RunContext,
 } from "./kernel.js";
+import { type Layout, layOut, type Prepared, type Slots, slotsOf, stagesOf } from "./layout.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "./plan-result.js";
 import { isOfRow, runRowByRow } from "./row-by-row.js";
 import { rowsAreIndependent } from "./row-independence.js";
-import { createNotes, nameFault, orderAtOnce, type RunNotes, rowsRead, runStages } from "./run-stages.js";
-import type { Stage } from "./stage.js";
-import { createCounters, type StageCounters } from "./stage-counters.js";
+import { createNotes, nameFault, type RunNotes, rowsRead, runStages } from "./run-stages.js";
+import { ShadowRuns } from "./shadow-runs.js";
+import { createCounters } from "./stage-counters.js";
 
 /**
  * Prepares every step, in order.
@@ -30,46 +30,58 @@ import { createCounters, type StageCounters } from "./stage-counters.js";
  */
 export async function preparePlanWith(
   prepareKernel: PrepareStep,
-  plan: FittedPlan,
+  whole: FittedPlan,
   { middleware, ...given }: PreparePlanContext,
 ): Promise<ExecutablePlan> {
-  const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(plan, ref), storeFiles: new Map() };
+  const context: PrepareContext = { ...given, schemaOf: ref => schemaIn(whole, ref), storeFiles: new Map() };
   const kernels: PreparedKernel[] = [];
-  const counters = plan.steps.map(createCounters);
-  let apart = rowsAreIndependent(plan);
+  const counters = whole.steps.map(createCounters);
+  let shadows: readonly ShadowRuns[] = [];
   // Each, though another one fails: what it holds is native memory, a connection or a thread.
   const close = async () => {
+    await Promise.all(shadows.map(shadow => shadow.close()));
     const ended = await Promise.allSettled(kernels.map(async kernel => kernel.close?.()));
     for (const end of ended) if (end.status === "rejected") throw end.reason;
   };
   try {
-    for (const [i, step] of plan.steps.entries()) {
+    for (const [i, step] of whole.steps.entries()) {
       const prepare = () => prepareKernel(step, context);
       const kernel = await prepareStep(step, prepare, middleware);
-      if (kernel.mixesRows) apart = false;
       if (kernel.parts) counters[i]!.parts = kernel.parts.map(part => Object.assign(part, { leftOut: 0 }));
       if (kernel.arms) counters[i]!.arms = kernel.arms;
+      if (kernel.shadow) counters[i]!.shadow = kernel.shadow.counters;
       kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, counters[i]!) : kernel);
     }
   } catch (error) {
     await close().catch(() => {});
     throw error;
   }
-  const layout = layOut(plan, kernels, counters);
+  const plan = withoutShadows(whole);
+  const slots = slotsOf(whole);
+  const prepared: Prepared = new Map(
+    whole.steps.map(({ id }, i) => [id, { kernel: kernels[i]!, counters: counters[i]! }]),
+  );
+  const layout = layOut(plan, slots, prepared);
+  shadows = openShadows(whole, slots, prepared, given);
   const names = plan.inputs.map(({ name }) => name);
   const chooses = plan.steps.some(isChoice);
+  const offer = (run: Run, runContext: RunContext): Run => {
+    for (const shadow of shadows) shadow.offer(run.slots, runContext);
+    return run;
+  };
   return {
     plan,
     counters,
-    rowsAreIndependent: apart,
+    rowsAreIndependent: areIndependent(plan, prepared),
     run(inputs, runContext) {
       const given = names.map(name => inputs.get(name));
       const run = new Run(layout);
       const running = run.start(given, runContext);
       const request = given[0]?.rows;
       if (chooses && request && request.count > 1)
-        return withOwnFaults(layout, run, running, inputs, request, runContext);
-      return running ? running.then(() => run) : run;
+        return withOwnFaults({ layout, run, running, offer }, inputs, request, runContext);
+      if (shadows.length === 0) return running ? running.then(() => run) : run;
+      return running ? running.then(() => offer(run, runContext)) : offer(run, runContext);
     },
     transform(inputs, runContext) {
       const run = new Run(layout);
@@ -80,18 +92,54 @@ export async function preparePlanWith(
   };
 }
 
+/** True if the rows of several requests can run together. */
+const areIndependent = (plan: Plan, prepared: Prepared): boolean =>
+  rowsAreIndependent(plan) && !plan.steps.some(({ id }) => prepared.get(id)!.kernel.mixesRows);
+
+/** The branches that run beside responses. */
+function openShadows(
+  plan: FittedPlan,
+  slots: Slots,
+  prepared: Prepared,
+  { models, memory, onNote }: PrepareContext,
+): readonly ShadowRuns[] {
+  return shadowsOf(plan).map(({ step, steps, main, other }) => {
+    const outputs = other.map(ref => ({ ref, schema: schemaIn(plan, ref)! }));
+    const part = { ...plan, steps, outputs };
+    const { kernel, counters } = prepared.get(step.id)!;
+    return new ShadowRuns(
+      {
+        step,
+        kernel: kernel.shadow!,
+        counters,
+        stages: stagesOf(part, slots, prepared),
+        slots,
+        main,
+        other,
+        rowsAreIndependent: areIndependent(part, prepared),
+      },
+      { models, memory, onNote },
+    );
+  });
+}
+
+interface Started {
+  readonly layout: Layout;
+  readonly run: Run;
+  readonly running: Promise<void> | undefined;
+  offer(run: Run, context: RunContext): Run;
+}
+
 /** The run of all rows. If a fault may be one row's own, one run for each row: a row's result does not depend on other rows. */
 async function withOwnFaults(
-  layout: Layout,
-  run: Run,
-  running: Promise<void> | undefined,
+  { layout, run, running, offer }: Started,
   inputs: ReadonlyMap<string, Column>,
   request: Rows,
   context: RunContext,
 ): Promise<PlanResult> {
   try {
     await running;
-    if (!run.hasRowFault) return run;
+    if (!run.hasRowFault) return offer(run, context);
   } catch (error) {
     if (!(error instanceof RuntimeFault) || !isOfRow(error)) throw error;
   }
@@ -99,8 +147,9 @@ async function withOwnFaults(
   return runRowByRow(layout.plan, inputs, request, async (columns, row) => {
     const one = new Run(layout);
     const given = layout.plan.inputs.map(({ name }) => columns.get(name));
-    await one.start(given, seeds ? { ...shared, seed: seeds[row]! } : shared);
-    return one;
+    const own = seeds ? { ...shared, seed: seeds[row]! } : shared;
+    await one.start(given, own);
+    return offer(one, own);
   });
 }
 
@@ -117,62 +166,6 @@ async function prepareStep(
   } catch (error) {
     throw nameFault(step, error, error instanceof Error ? error.message : "internal error");
   }
-}
-
-/** Stages, and an index among a run's columns for each column of the plan; request columns are first. */
-interface Layout {
-  readonly plan: Plan;
-  readonly stages: readonly Stage[];
-  /** See `orderAtOnce`. */
-  readonly order: readonly number[] | undefined;
-  /** Whether several steps look features up, which a store may change between them. */
-  readonly asksTwice: boolean;
-  readonly slots: number;
-  /** Slots of the answer's columns. */
-  readonly outputs: readonly number[];
-  slotOf(ref: Pick<ColumnRef, "step" | "column">): number;
-}
-
-function layOut(plan: Plan, kernels: readonly PreparedKernel[], counters: readonly StageCounters[]): Layout {
-  const places = new Map<string, number>();
-  const key = (step: string, column: string) => `${step}\n${column}`;
-  for (const col of plan.inputs) places.set(key(REQUEST_STEP, col.name), places.size);
-  const firstOutputs = plan.steps.map(step => {
-    const first = places.size;
-    for (const col of step.outputs) places.set(key(step.id, col.name), places.size);
-    return first;
-  });
-  const slotOf: Layout["slotOf"] = ref => places.get(key(ref.step, ref.column))!;
-  const indexOf = new Map(plan.steps.map((step, i) => [step.id, i]));
-  const sources = plan.steps.map(step => new Set(columnsReadBy(step).flatMap(ref => indexOf.get(ref.step) ?? [])));
-  const guard = guards(plan);
-  const stages = plan.steps.map((step, i): Stage => {
-    const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(slotOf)] as const);
-    const readers = sources.flatMap((read, reader) => (read.has(i) ? reader : []));
-    const reads = [...sources[i]!];
-    return {
-      step,
-      kernel: kernels[i]!,
-      counters: counters[i]!,
-      ports,
-      firstOutput: firstOutputs[i]!,
-      chooses: isChoice(step),
-      readers,
-      reads,
-      guard: guard[i],
-      waitsFor: conditionsAbove(plan, guard, i),
-    };
-  });
-  const outputs = plan.outputs.map(({ ref }) => slotOf(ref));
-  const asksTwice = plan.steps.filter(({ op }) => looksUp(op)).length > 1;
-  return { plan, stages, order: orderAtOnce(stages), asksTwice, slotOf, slots: places.size, outputs };
-}
-
-/** Choices by condition whose sides the step is in, however deep. */
-function conditionsAbove(plan: Plan, guard: readonly (Guard | undefined)[], step: number): readonly number[] {
-  const above = guard[step]?.choice;
-  if (above === undefined) return [];
-  return [...(choosesByCondition(plan.steps[above]!.op) ? [above] : []), ...conditionsAbove(plan, guard, above)];
 }
 
 /** With the time of each author's step, where several are fused. */
@@ -201,7 +194,7 @@ class Run implements PlanResult {
 
   constructor(layout: Layout) {
     this.#layout = layout;
-    this.#slots = new Array<Column | undefined>(layout.slots);
+    this.#slots = new Array<Column | undefined>(layout.slots.count);
     this.#notes = createNotes(layout.stages);
   }
 
@@ -220,6 +213,11 @@ class Run implements PlanResult {
     const wanted = context.parameters.get("timings") === true ? timed(whole, this.#notes) : whole;
     const noted = context.parameters.get("explain") === true ? explained(wanted, this.#notes) : wanted;
     return runStages(stages, order, slots, noted, this.#notes);
+  }
+
+  /** All columns of the run by their places. */
+  get slots(): readonly (Column | undefined)[] {
+    return this.#slots;
   }
 
   /** Answer columns in the order of the plan's outputs. */
@@ -272,5 +270,5 @@ class Run implements PlanResult {
 
   // Readers take it from the record.
   readonly columnOf = (step: string, column: string): Column | undefined =>
-    this.#slots[this.#layout.slotOf({ step, column })];
+    this.#slots[this.#layout.slots.of({ step, column })];
 }

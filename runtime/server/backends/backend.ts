@@ -23,7 +23,7 @@ export interface LoadContext {
   readonly models: ModelCaller;
   readonly server: ServerModels;
   readonly gpus: Gpus;
-  readonly log?: Pick<ServerLog, "info" | "verbose"> | undefined;
+  readonly log?: Pick<ServerLog, "info" | "warning" | "verbose"> | undefined;
   /** Called by a backend when it begins to make its instances; for others they begin when the model is loaded. */
   readonly onInstances?: () => void;
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */

@@ -10,6 +10,7 @@ import { joinInside, pathInside, resolveInside } from "../../../contract/files/p
 import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
 import { type FittedPlan, type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
+import { withoutShadows } from "../../../contract/shadows.js";
 import { armsOf } from "../../../contract/step-facts.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
@@ -30,23 +31,26 @@ export const merlonBackend: Backend = {
     return read ? modelsOf(read.plan) : [];
   },
   load: async context => {
-    const { plan, sha256 } = await readPlan(context.folder);
+    const { plan: whole, sha256 } = await readPlan(context.folder);
+    const plan = withoutShadows(whole);
     checkConfig(plan, context.config);
-    const { stepMiddleware, name: model, folder } = context;
+    const { stepMiddleware, name: model, folder, log } = context;
     const exposures = await exposuresOf(plan, sha256, context);
-    const executable = await preparePlan(plan, {
+    const executable = await preparePlan(whole, {
       ...context,
+      onNote: text => log?.warning("merlon", `'${model}': ${text}`),
       ...(stepMiddleware && { middleware: (step, prepare) => stepMiddleware({ model, plan, step, folder }, prepare) }),
     });
     const form = plan.stage ? stageForm(plan, plan.stage, context.config) : requestForm(plan, context.config);
     const asked = modelsOf(plan);
-    const dependencies = asked.map(name => ({ model: name, version: -1 }));
+    const referTo = (name: string) => ({ model: name, version: -1 });
+    const dependencies = asked.map(referTo);
     const splits = plan.stage ? [] : plan.steps.filter(armsOf);
     const served: Served = { executable, form, context, asked, dependencies, splits, exposures };
     // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
-      dependencies,
+      dependencies: modelsOf(whole).map(referTo),
       stages: executable.counters,
       sharesTurn: shares,
       execute: requests => {

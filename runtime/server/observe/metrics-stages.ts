@@ -57,6 +57,31 @@ const COUNTERS: readonly Counter[] = [
     series: ({ arms = [] }) => arms.map(({ name, failures }) => [{ arm: name }, failures] as const),
   },
   {
+    name: "merlon_stage_shadow_runs_total",
+    help: "Requests that a shadow was to run for, by result",
+    series: ({ shadow }) => (shadow ? Object.entries(shadow.runs).map(([result, n]) => [{ result }, n] as const) : []),
+  },
+  {
+    name: "merlon_stage_shadow_lists_total",
+    help: "Lists of a shadow and of the response that are equal, and those that differ",
+    series: ({ shadow }) => (shadow ? Object.entries(shadow.lists).map(([result, n]) => [{ result }, n] as const) : []),
+  },
+  {
+    name: "merlon_stage_shadow_overlap_total",
+    help: "Sum over compared lists of the share of items that both have",
+    series: ({ shadow }) => (shadow ? [[{}, shadow.overlap]] : []),
+  },
+  {
+    name: "merlon_stage_shadow_scores_total",
+    help: "Items of both lists with a score in each",
+    series: ({ shadow }) => (shadow ? [[{}, shadow.scores]] : []),
+  },
+  {
+    name: "merlon_stage_shadow_score_difference_total",
+    help: "Sum over these items of the absolute difference of scores",
+    series: ({ shadow }) => (shadow ? [[{}, shadow.scoreDifference]] : []),
+  },
+  {
     name: "merlon_stage_cache_rows_total",
     help: "Rows that a cached stage found, and those it computed",
     series: counters =>

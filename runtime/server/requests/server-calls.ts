@@ -11,6 +11,7 @@ import type {
 } from "../../../triton-protos/gen/messages.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
+import type { ShadowCounters } from "../../engine/schedule/kernel.js";
 import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { IndexEntry } from "../models/model-states.js";
 import type { Override } from "../models/override.js";
@@ -59,6 +60,16 @@ export interface StagedStatistics extends ModelStatistics {
       readonly unscored: number;
       readonly left_out: number;
     }[];
+    /** For a `split`: rows of each arm, and faults of steps that it alone needs. */
+    readonly arms?: readonly { readonly name: string; readonly rows: number; readonly failures: number }[];
+    /** For a `shadow`: requests by result, and the differences of lists and scores. */
+    readonly shadow?: {
+      readonly runs: ShadowCounters["runs"];
+      readonly lists: ShadowCounters["lists"];
+      readonly overlap: number;
+      readonly scores: number;
+      readonly score_difference: number;
+    };
     /** For a `cached` stage: rows found, and rows computed. */
     readonly cache_hit?: { readonly count: number };
     readonly cache_miss?: { readonly count: number };
@@ -251,6 +262,8 @@ const printStage = ({
   cacheHits,
   cacheMisses,
   parts,
+  arms,
+  shadow,
 }: StageCounters) => ({
   name: stage,
   op,
@@ -267,6 +280,16 @@ const printStage = ({
       unscored,
       left_out: leftOut,
     })),
+  }),
+  ...(arms && { arms: arms.map(({ name, rows, failures }) => ({ name, rows, failures })) }),
+  ...(shadow && {
+    shadow: {
+      runs: shadow.runs,
+      lists: shadow.lists,
+      overlap: shadow.overlap,
+      scores: shadow.scores,
+      score_difference: shadow.scoreDifference,
+    },
   }),
   ...(cacheHits + cacheMisses > 0 && { cache_hit: { count: cacheHits }, cache_miss: { count: cacheMisses } }),
 });

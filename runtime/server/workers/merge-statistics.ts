@@ -77,8 +77,22 @@ function addStage(a: Stage, b: Stage): Stage {
     rows_in: a.rows_in + b.rows_in,
     rows_out: a.rows_out + b.rows_out,
     ...(a.fallbacks !== undefined && { fallbacks: a.fallbacks + (b.fallbacks ?? 0) }),
+    ...(a.sources && { sources: addCounts(a.sources, b.sources) }),
+    ...(a.arms && { arms: addCounts(a.arms, b.arms) }),
+    ...(a.shadow && { shadow: addCounts(a.shadow, b.shadow) }),
     ...(hits && { cache_hit: count(a.cache_hit, b.cache_hit), cache_miss: count(a.cache_miss, b.cache_miss) }),
   };
+}
+
+/** Numbers are sums, wherever they are; the rest is the same in all workers. */
+function addCounts<T>(a: T, b: T | undefined): T {
+  if (b === undefined) return a;
+  if (typeof a === "number") return (a + (b as number)) as T;
+  if (Array.isArray(a)) return a.map((one, i) => addCounts(one, (b as unknown[])[i])) as T;
+  if (typeof a !== "object" || a === null) return a;
+  return Object.fromEntries(
+    Object.entries(a).map(([name, value]) => [name, addCounts(value, (b as Record<string, unknown>)[name])]),
+  ) as T;
 }
 
 /** Versions by name and number, and by place where several repositories have a name. */

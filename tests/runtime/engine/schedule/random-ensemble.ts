@@ -30,6 +30,7 @@ import {
   queryFaiss,
   queryFeast,
   rename,
+  shadow,
   source,
   split,
   transformWorkflow,
@@ -59,6 +60,7 @@ const RETRIEVALS = [
   "fallback",
   "choose",
   "split",
+  "shadow",
   "merge",
 ] as const;
 
@@ -164,6 +166,10 @@ function candidates(of: Choice, kind: Choice["retrieval"], request: AnyNode, dep
         };
         return request.pick("user_id").pipe(split(arms));
       }
+      break;
+    case "shadow":
+      if (depth < 2)
+        return candidates(of, of.first, request, depth + 1).pipe(shadow(candidates(of, of.second, request, depth + 1)));
       break;
     case "choose":
       if (depth < 2) {
