@@ -3,6 +3,7 @@ import type { AnyNode } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
 import type { ColumnsOfNode } from "../shared/author/ordering.js";
+import type { GuardrailInput } from "./spec.js";
 
 /** Nodes by the name of their arm. */
 export type Arms = Readonly<Record<string, AnyNode>>;
@@ -38,6 +39,7 @@ export type EqualArms<A extends Arms> = { [N in keyof A]: Lacking<A, N> }[keyof 
 export interface SplitOptions<A extends Arms = Arms> {
   readonly weights?: { readonly [N in keyof A]?: number };
   readonly salt?: string;
+  readonly guardrail?: GuardrailInput;
 }
 
 export interface SplitRule<A extends Arms> extends Rule {

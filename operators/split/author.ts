@@ -10,7 +10,7 @@ import { type Call, defineOp, type Inferred } from "../shared/author/define-op.j
 import { twins } from "../shared/author/twins.js";
 import type { Arms, EqualArms, SplitOptions, SplitRule } from "./author-types.js";
 import { armWeights } from "./author-weights.js";
-import { ARM_PORTS } from "./spec.js";
+import { ARM_PORTS, type Guardrail, guardrailParams } from "./spec.js";
 
 /**
  * Takes the columns of one of several arms for each row, for an experiment. The left operand is the key, such as the user's id. An arm is a
@@ -24,6 +24,9 @@ import { ARM_PORTS } from "./spec.js";
  * @param arms two to eight nodes by name
  * @param options.weights shares of the keys by arm, which sum to 1; one arm without a weight has the rest @default equal shares
  * @param options.salt another salt is another assignment, as for the next experiment @default the names of the arms
+ * @param options.guardrail stops an arm other than the first if its share of failed requests is above `errorRate`. `p99Ms` limits the time of
+ * its own steps, which 1 % of requests may exceed. Looks at the last `window` users (500), from `minimum` on (100). Users of a stopped arm
+ * get the first one, until the model is loaded again or after `resumeSeconds`
  * @example request["user_id"] >> split({ control, treatment }, { weights: { treatment: 0.1 }, salt: "ranking-2" })
  */
 export const split = <const A extends Arms>(arms: EqualArms<A>, options: SplitOptions<A> = {}): Op<SplitRule<A>> => {
@@ -40,6 +43,7 @@ const authored = z.strictObject({
   arms: z.array(z.string()),
   weights: z.record(z.string(), z.number().min(0).max(1)).optional(),
   salt: z.string().optional(),
+  guardrail: guardrailParams.optional(),
 });
 
 export const splitOp = defineOp({
@@ -47,8 +51,8 @@ export const splitOp = defineOp({
   positional: ["arms"],
   params: authored,
   infer: call => {
-    const { arms: names, weights, salt } = call.params;
-    const fault = namesFault(names) ?? armWeights.fault(names, weights);
+    const { arms: names, weights, salt, guardrail } = call.params;
+    const fault = namesFault(names) ?? armWeights.fault(names, weights) ?? (guardrail && guardrailFault(guardrail));
     if (fault) return call.fail(messages.graphParameter({ operator: "split", ...fault }), "right");
     const key = needOne(call, call.input, "`split`", "split(...)");
     if (!key) return undefined;
@@ -71,11 +75,17 @@ export const splitOp = defineOp({
     return inferred(call, key, branches, {
       arms: names.map((name, i) => ({ name, weight: shares[i]! })),
       salt: salt ?? names.join(" "),
+      ...(guardrail && { guardrail }),
     });
   },
 });
 
-function namesFault(names: readonly string[]): { readonly problem: string; readonly way: string } | undefined {
+interface Fault {
+  readonly problem: string;
+  readonly way: string;
+}
+
+function namesFault(names: readonly string[]): Fault | undefined {
   if (names.length < 2 || names.length > ARM_PORTS.length)
     return {
       problem: `it has ${names.length === 1 ? "1 arm" : `${names.length} arms`}, and takes 2 to ${ARM_PORTS.length}.`,
@@ -88,6 +98,20 @@ function namesFault(names: readonly string[]): { readonly problem: string; reado
         problem: `the arm ${JSON.stringify(strange)} has a name that metrics and logs can not carry.`,
         way: "Name it with letters, digits, `_` and `-`, a letter first, 64 characters at most.",
       };
+}
+
+function guardrailFault({ errorRate, p99Ms, window, minimum }: Guardrail): Fault | undefined {
+  if (errorRate === undefined && p99Ms === undefined)
+    return {
+      problem: "`guardrail` has no limit.",
+      way: "Give it `errorRate`, such as 0.02, or `p99Ms`, such as 50, or both.",
+    };
+  return minimum > window
+    ? {
+        problem: `\`guardrail\` judges an arm from ${minimum} users on (\`minimum\`), and its window has ${window}.`,
+        way: "Let `minimum` be at most `window`.",
+      }
+    : undefined;
 }
 
 /** The columns of each arm in the order of the first; reports a column that one lacks, and other rows. */

@@ -10,8 +10,11 @@ import { hashText } from "../shared/kernel/text-hash.js";
 import type { Arm } from "./spec.js";
 
 /** @returns the index of the arm of each key; all nulls are one key */
-export function assignArms(keys: Column, arms: readonly Arm[], salt: string): Int32Array {
-  const hashes = hashValues(keys);
+export const assignArms = (keys: Column, arms: readonly Arm[], salt: string): Int32Array =>
+  assignHashes(hashValues(keys), arms, salt);
+
+/** @param hashes of the keys, as `hashValues` returns them */
+export function assignHashes(hashes: Int32Array, arms: readonly Arm[], salt: string): Int32Array {
   const assigned = new Int32Array(hashes.length / 2);
   const first = new Float64Array(assigned.length).fill(Number.POSITIVE_INFINITY);
   const drawn = new Int32Array(2);

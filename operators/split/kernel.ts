@@ -1,28 +1,75 @@
 /**
  * Keys and the arms' columns → each row's columns of the arm of its key. An arm that no row takes may be absent. A request may name the arm
- * of all its rows: parameter `arm`, or `arm.LABEL` with the step's label.
+ * of all its rows: parameter `arm`, or `arm.LABEL` with the step's label. Rows of an arm that its guardrail stopped take the first arm.
  */
+import { systemClock } from "../../runtime/base/clock.js";
 import type { Column } from "../../runtime/base/columns/table.js";
 import { RuntimeFault } from "../../runtime/base/errors.js";
-import type { ArmCounters, Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
+import type { ArmCounters, ArmOutcome, Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
+import { hashValues } from "../shared/kernel/pandas-hash.js";
 import { takeSides } from "../shared/kernel/take-sides.js";
-import { assignArms } from "./kernel-assign.js";
+import { assignHashes } from "./kernel-assign.js";
+import { ArmGuard } from "./kernel-guard.js";
 import { ARM_PORTS, type Arm } from "./spec.js";
 
+/** The arms of one run, and the hashes of its keys if no parameter named an arm. */
+interface Assigned {
+  readonly taken: Int32Array;
+  readonly hashes?: Int32Array;
+}
+
 export const split: Kernel<"split"> = {
-  prepare: ({ id, label, params: { arms, salt }, outputs }) => {
+  prepare: ({ id, label, params: { arms, salt, guardrail }, outputs }, { onNote, clock = systemClock }) => {
     const makesRows = outputs.some(col => col.rows === id);
-    const sides = (keys: Column, { parameters }: Pick<RunContext, "parameters">): Int32Array => {
-      const given = parameters.size > 0 ? givenArm(parameters, label, arms) : undefined;
-      return given === undefined ? assignArms(keys, arms, salt) : new Int32Array(keys.rows.count).fill(given);
+    const counters = arms.map(({ name }): ArmCounters => ({ name, rows: 0, failures: 0, isStopped: false }));
+    const guards = guardrail
+      ? arms.slice(1).map(({ name }, i) => {
+          const stop = (reason: string): void => {
+            counters[i + 1]!.isStopped = true;
+            onNote?.(`arm \`${name}\` of \`${label}\` is stopped: ${reason}. Its users get \`${arms[0]!.name}\``);
+          };
+          return new ArmGuard(guardrail, stop);
+        })
+      : [];
+    /** The first arm in the place of stopped ones. */
+    const withoutStopped = (taken: Int32Array): Int32Array => {
+      const now = clock.now();
+      for (const [i, guard] of guards.entries()) {
+        const counter = counters[i + 1]!;
+        const isStopped = guard.isStopped(now);
+        if (counter.isStopped && !isStopped) onNote?.(`arm \`${counter.name}\` of \`${label}\` is tried again`);
+        counter.isStopped = isStopped;
+      }
+      return counters.some(({ isStopped }) => isStopped)
+        ? taken.map(arm => (counters[arm]!.isStopped ? 0 : arm))
+        : taken;
     };
-    const counters = arms.map(({ name }): ArmCounters => ({ name, rows: 0, failures: 0 }));
+    // An arm may be stopped between the choice of a run's branches and their end.
+    const known = new WeakMap<Column, Assigned>();
+    const assign = (keys: Column, { parameters }: Pick<RunContext, "parameters">): Assigned => {
+      const given = parameters.size > 0 ? givenArm(parameters, label, arms) : undefined;
+      if (given !== undefined) return { taken: new Int32Array(keys.rows.count).fill(given) };
+      const hashes = hashValues(keys);
+      return { taken: withoutStopped(assignHashes(hashes, arms, salt)), hashes };
+    };
+    const sides = (keys: Column, context: RunContext): Int32Array => {
+      const assigned = assign(keys, context);
+      known.set(keys, assigned);
+      return assigned.taken;
+    };
+    const observe = (keys: Column, arm: number, outcome: ArmOutcome): void => {
+      const { taken, hashes } = known.get(keys) ?? {};
+      const row = taken?.indexOf(arm) ?? -1;
+      // Requests that name their arm do not count, so that a client cannot fill the window of an arm of its choice.
+      if (hashes && row >= 0) guards[arm - 1]?.note(numberOf(hashes, row), outcome, clock.now());
+    };
     return {
       arms: counters,
       sides,
+      ...(guards.length > 0 && { observe }),
       run: (inputs, context) => {
         const keys = inputs.input[0];
-        const taken = sides(keys, context);
+        const { taken } = known.get(keys) ?? assign(keys, context);
         for (const arm of taken) counters[arm]!.rows++;
         const branches = ARM_PORTS.slice(0, arms.length).map(port => inputs[port] ?? []);
         return takeSides(branches, taken, keys.rows, makesRows);
@@ -30,6 +77,10 @@ export const split: Kernel<"split"> = {
     };
   },
 };
+
+/** 53 bits of the hash of a row's key. */
+const numberOf = (hashes: Int32Array, row: number): number =>
+  (hashes[2 * row]! >>> 0) * 2 ** 21 + (hashes[2 * row + 1]! >>> 11);
 
 /** @returns the index of the arm that the request names, if it names one @throws RuntimeFault for a name that no arm has */
 function givenArm(parameters: RunContext["parameters"], label: string, arms: readonly Arm[]): number | undefined {

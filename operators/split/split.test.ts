@@ -107,8 +107,8 @@ describe("the columns of a row's arm", () => {
     expect(grouped(made!)).toEqual(expected);
     const [control, treatment] = counts(assigned, 2);
     expect(kernel.arms).toEqual([
-      { name: "control", rows: control, failures: 0 },
-      { name: "treatment", rows: treatment, failures: 0 },
+      { name: "control", rows: control, failures: 0, isStopped: false },
+      { name: "treatment", rows: treatment, failures: 0, isStopped: false },
     ]);
   });
   test("are columns of the rows", async () => {

@@ -39,5 +39,8 @@ export class RuntimeFault extends Error {
   }
 }
 
+/** A model that is not there: of a step of a plan, the client cannot have caused it. */
+export class UnknownModel extends RuntimeFault {}
+
 /** A request that a scheduler did not take: it counts neither as served nor as failed. */
 export class Refusal extends RuntimeFault {}

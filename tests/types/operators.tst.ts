@@ -237,6 +237,16 @@ describe("a wrong operand has a sentence for a type", () => {
     split(
       { a: candidates, b: candidates },
       {
+        guardrail: {
+          errorRate: 0.02,
+          // @ts-expect-error Object literal may only specify known properties
+          p99: 50,
+        },
+      },
+    );
+    split(
+      { a: candidates, b: candidates },
+      {
         weights: {
           // @ts-expect-error Object literal may only specify known properties
           c: 0.5,

@@ -48,11 +48,18 @@ export function showList(): void {
     );
     return;
   }
-  fillTable(at("requests"), ["time", "model", "user", "outcome", "latency"], shown.map(line), 4);
+  const hasArms = shown.some(({ arm }) => arm !== undefined);
+  const heads = ["time", "model", "user", ...(hasArms ? ["arm"] : []), "outcome", "latency"];
+  fillTable(
+    at("requests"),
+    heads,
+    shown.map(one => line(one, hasArms)),
+    heads.length - 1,
+  );
 }
 
-function line(request: Summary): HTMLElement {
-  const { id, at: when, model, protocol, ms, fault, requestId, user } = request;
+function line(request: Summary, hasArms: boolean): HTMLElement {
+  const { id, at: when, model, protocol, ms, fault, requestId, user, arm } = request;
   const open = button(printTime(when), `${printTime(when)}: request ${id} to ${model}`, () => onOpen(id));
   const cells = [
     open,
@@ -60,16 +67,27 @@ function line(request: Summary): HTMLElement {
     element("span", user ? `${user.value}${user.rows > 1 ? ` and ${printCount(user.rows - 1)} more` : ""}` : "–", {
       title: user ? user.input : "The request was refused.",
     }),
+    ...(hasArms ? [element("span", arm === undefined ? "–" : armsText(arm), { title: arm ?? "No arm." })] : []),
     element("span", outcomeOf(request), fault === undefined ? {} : { class: "bad", title: fault }),
     printMs(ms),
   ];
-  const made = row(cells, { numbers: 4 });
+  const made = row(cells, { numbers: cells.length - 1 });
   made.dataset.id = String(id);
   made.dataset.requestId = requestId.slice(0, MOST_ID);
   made.setAttribute("aria-selected", String(id === state.request?.id));
   made.children[2]!.className = "id";
-  made.children[3]!.className = "grow";
+  made.children[cells.length - 2]!.className = "grow";
   return made;
+}
+
+/** A name, or the different ones of several rows. */
+function armsText(arm: string): string {
+  try {
+    return [...new Set(JSON.parse(arm) as readonly string[])].join(", ");
+  } catch {
+    // One name, or a text that names the steps of several splits.
+    return arm;
+  }
 }
 
 function outcomeOf({ fault, failedStep, answer }: Summary): string {
@@ -115,9 +133,15 @@ export async function openRequest(id: number, turn = beginOpening()): Promise<vo
 }
 
 function showDetail(detail: Detail): void {
-  const { model, version, at: when, ms, protocol, requestId, inputs, outputs, stages } = detail;
+  const { model, version, at: when, ms, protocol, requestId, inputs, outputs, stages, arm } = detail;
   const total = Math.max(1, ms * 1000, ...stages.map(stage => stage.begin + stage.micros));
-  const facts = [printTime(when), protocol, printMs(ms), requestId && `id ${requestId.slice(0, MOST_ID)}`]
+  const facts = [
+    printTime(when),
+    protocol,
+    printMs(ms),
+    arm !== undefined && `arm ${armsText(arm)}`,
+    requestId && `id ${requestId.slice(0, MOST_ID)}`,
+  ]
     .filter(Boolean)
     .join(" · ");
   at("trace").replaceChildren(

@@ -53,6 +53,8 @@ export interface Summary {
   readonly ms: number;
   readonly user?: { readonly input: string; readonly value: number | string | boolean; readonly rows: number };
   readonly answer?: { readonly output: string; readonly shape: readonly number[] };
+  /** The arm of its row, or a JSON list of its rows' arms. */
+  readonly arm?: string;
   readonly fault?: string;
   readonly failedStep?: string;
 }

@@ -114,6 +114,8 @@ export interface RunContext {
   /** The models of this run; where they are left out, those that the plan was prepared with. */
   readonly models?: RunModels;
   readonly signal?: Cancellation;
+  /** Whether the outcomes of arms do not count: of a part of a request, of a shadow, and of a warm-up. */
+  readonly uncounted?: boolean;
   /** Called with the duration of each part of a fused step; present if timings are requested. */
   readonly onPart?: (step: string, microseconds: number) => void;
   /** Called with each filtered search of a step; present if an explanation is requested. */
@@ -157,6 +159,18 @@ export interface ArmCounters {
   rows: number;
   /** Faults of stages that it alone needs. */
   failures: number;
+  /** Whether its guardrail stopped it. */
+  isStopped: boolean;
+}
+
+/** The outcome of one arm in one run. */
+export interface ArmOutcome {
+  /** A stage that it alone needs failed, for a reason that is not the client's. */
+  readonly failed: boolean;
+  /** False if the run ended before the arm did. */
+  readonly done: boolean;
+  /** From the choice of the arms to its end, or to that of the run. */
+  readonly milliseconds: number;
 }
 
 /** The work of a shadow since the plan was loaded. */
@@ -209,6 +223,8 @@ export interface PreparedKernel<I = Inputs> {
   readonly parts?: readonly PartCounters[];
   /** Counters of its arms, in the order of their ports. */
   readonly arms?: readonly ArmCounters[];
+  /** Called with the outcome of each arm of a run, unless `uncounted`. @param arm its number @param keys the column at the port `input` */
+  observe?(keys: Column, arm: number, outcome: ArmOutcome): void;
   /** For a step whose other branch runs beside responses. */
   readonly shadow?: ShadowKernel;
   close?(): void | Promise<void>;

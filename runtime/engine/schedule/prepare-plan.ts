@@ -143,13 +143,15 @@ async function withOwnFaults(
   } catch (error) {
     if (!(error instanceof RuntimeFault) || !isOfRow(error)) throw error;
   }
-  const { seeds, ...shared } = context;
+  const { seeds, ...own } = context;
+  // Each row would count as a request.
+  const shared = { ...own, uncounted: true };
   return runRowByRow(layout.plan, inputs, request, async (columns, row) => {
     const one = new Run(layout);
     const given = layout.plan.inputs.map(({ name }) => columns.get(name));
-    const own = seeds ? { ...shared, seed: seeds[row]! } : shared;
-    await one.start(given, own);
-    return offer(one, own);
+    const ownContext = seeds ? { ...shared, seed: seeds[row]! } : shared;
+    await one.start(given, ownContext);
+    return offer(one, ownContext);
   });
 }
 

@@ -8,6 +8,7 @@ import { type Side, sidesOf } from "../../../contract/step-facts.js";
 import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
+import { ArmWatch } from "./arm-watch.js";
 import { type Choices, choices } from "./choices.js";
 import type { FilteredSearch, Inputs, RunContext } from "./kernel.js";
 import type { Reasons } from "./open-choices.js";
@@ -148,6 +149,8 @@ class FreedRun {
   #failure: RuntimeFault | undefined;
   #settle: { resolve(): void; reject(fault: RuntimeFault): void } | undefined;
   #sides: Choices | undefined;
+  /** Present if a choice of the run has a kernel that observes its arms. */
+  readonly #arms: ArmWatch | undefined;
 
   constructor(stages: readonly Stage[], columns: (Column | undefined)[], context: RunContext, notes: RunNotes) {
     this.#stages = stages;
@@ -155,6 +158,10 @@ class FreedRun {
     this.#context = context;
     this.#notes = notes;
     this.#waits = stages.map(stage => stage.reads.length + stage.waitsFor.length);
+    this.#arms =
+      !context.uncounted && stages.some(({ kernel }) => kernel.observe)
+        ? new ArmWatch(stages, notes.ended, context)
+        : undefined;
     this.#open = stages.reduce((n, stage) => (stage.guard ? n : n + 1), 0);
   }
 
@@ -202,6 +209,7 @@ class FreedRun {
     const [slot] = ports.find(([port]) => port === "input")![1];
     try {
       const taken = kernel.sides(this.#columns[slot!]!, this.#context);
+      if (kernel.observe) this.#watch(at, taken);
       this.#notes.sides ??= new Map();
       this.#notes.sides.set(step.id, taken);
       if (taken.length === 0) return sides.slice(-1);
@@ -211,6 +219,17 @@ class FreedRun {
       this.#failStage(at, error);
       return [];
     }
+  }
+
+  #watch(at: number, taken: ArrayLike<number>): void {
+    const { step, ports } = this.#stages[at]!;
+    const [slot] = ports.find(([port]) => port === "input")![1];
+    const numbers = new Set(Array.from(taken));
+    this.#arms?.decide(
+      at,
+      this.#columns[slot!]!,
+      sidesOf(step)!.filter((_, number) => numbers.has(number)),
+    );
   }
 
   #runReady(): Promise<void> | undefined {
@@ -230,6 +249,7 @@ class FreedRun {
     if (this.#open > 0 || this.#ended) return;
     this.#ended = true;
     this.#sides?.close();
+    this.#arms?.leave();
     this.#settle?.resolve();
   }
 
@@ -237,6 +257,7 @@ class FreedRun {
     const stage = this.#stages[i]!;
     const sides = this.#sides;
     if (sides?.isLost(i)) return;
+    if (stage.kernel.observe) this.#arms?.arrive(i);
     try {
       this.#notes.began[i] = performance.now();
       const inputs = inputsOf(stage, this.#columns, sides?.portsOf(i));
@@ -281,6 +302,7 @@ class FreedRun {
       this.#countInArms(stage);
     }
     const named = nameFault(stage.step, error, "internal error");
+    if (!this.#ended) this.#arms?.fail(i, named);
     if (!this.#sides?.takeFault(i, named)) this.#fail(named);
   }
 
@@ -296,6 +318,7 @@ class FreedRun {
     this.#ended = true;
     this.#failure = fault;
     this.#sides?.close();
+    this.#arms?.leave();
     this.#settle?.reject(fault);
   }
 

@@ -230,7 +230,7 @@ async function runLater(kernel: PreparedKernel, inputs: Inputs, context: RunCont
 function contextBeside({ seed, seeds, parameters }: RunContext): RunContext {
   const own = new Map(parameters);
   for (const report of ["timings", "explain", "stages"]) own.delete(report);
-  return { seed, ...(seeds && { seeds }), parameters: own, seen: new Map() };
+  return { seed, ...(seeds && { seeds }), parameters: own, seen: new Map(), uncounted: true };
 }
 
 function hasRoom(charge: Charge, bytes: number): boolean {

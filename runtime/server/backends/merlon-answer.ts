@@ -7,7 +7,7 @@ import type { ModelVersion } from "../../base/model-version.js";
 import type { Parameter, Tensor } from "../../base/tensor.js";
 import { explainCandidates } from "../../engine/explain/explain-candidates.js";
 import { stageNotes, stepTensors } from "../../engine/explain/stage-notes.js";
-import type { RunContext, RunModels } from "../../engine/schedule/kernel.js";
+import type { ArmCounters, RunContext, RunModels } from "../../engine/schedule/kernel.js";
 import type { ModelRef } from "../../engine/schedule/lease.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "../../engine/schedule/plan-result.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
@@ -33,7 +33,7 @@ export interface Served {
   /** The same, as a lease takes them. */
   readonly dependencies: readonly ModelRef[];
   /** Steps that assign the request's rows to arms. */
-  readonly splits: readonly AnyStep[];
+  readonly splits: readonly { readonly step: AnyStep; readonly arms: readonly ArmCounters[] }[];
   /** Logs what is shown, if the plan and the server have a log. */
   readonly exposures?: PlanExposures | undefined;
 }
@@ -85,9 +85,11 @@ async function answerTogether(
     );
     logBatch(served, requests, seeds, result, versions);
     let from = 0;
-    return requests.map(({ batch, requestedOutputs, signal }) => {
+    return requests.map(request => {
+      const { batch, requestedOutputs, signal } = request;
       const own = columnsOfRows(result.columns, rows!, from, from + batch);
       const arms = armParameters(served.splits, result, from, from + batch);
+      noteArms(request, arms);
       from += batch;
       if (signal?.aborted) return new RuntimeFault("CANCELLED", "the request was cancelled");
       const outputs = outputsOf(form, own.columns, own.request, requestedOutputs);
@@ -204,6 +206,7 @@ function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Ans
     const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
     const run: NewRun = { seed, parameters };
     if (signal) run.signal = signal;
+    if (request.isWarmUp) run.uncounted = true;
     const versions: Versions | undefined = exposures && {};
     const result = runPlan(served, request, columns, run, versions);
     const respond = (made: PlanResult): BackendResponse => {
@@ -220,17 +223,20 @@ function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Ans
 /** @throws RuntimeFault */
 function responseOf(
   { executable, form, splits }: Served,
-  { parameters, requestedOutputs, trace }: BackendRequest,
+  request: BackendRequest,
   rows: Rows | undefined,
   result: PlanResult,
 ): BackendResponse {
   const { plan } = executable;
+  const { parameters, requestedOutputs, trace } = request;
   if (trace) noteRun(trace, plan, result);
+  const arms = armParameters(splits, result);
+  noteArms(request, arms);
   const outputs = outputsOf(form, result.columns, rows, requestedOutputs);
   if (parameters.size === 0 && splits.length === 0) return { outputs };
   const [timings, explain] = [parameters.get("timings") === true, parameters.get("explain") === true];
   const told = new Map<string, Parameter>([
-    ...armParameters(splits, result),
+    ...arms,
     ...(timings ? timingParameters(plan, result) : []),
     ...(explain ? [...explainParameters(plan, result), ...searchParameters(plan, result)] : []),
     ...(timings || explain ? [...fallbackParameters(plan, result), ...leftOutParameters(plan, result)] : []),
@@ -324,21 +330,39 @@ const leftOutParameters = (plan: Plan, { leftOut }: PlanResult): ReadonlyMap<str
     }),
   );
 
-/** The arm of each row, under `arm` or, of several splits, `arm.LABEL`: a name for one row, else a JSON list. */
+/**
+ * The arm of each row, under `arm` or, of several splits, `arm.LABEL`: a name for one row, else a JSON list. Under `arm_stopped` the arms
+ * that a guardrail has stopped, if there are any.
+ */
 const armParameters = (
-  splits: readonly AnyStep[],
+  splits: Served["splits"],
   { sides }: PlanResult,
   from = 0,
   end?: number,
 ): (readonly [string, Parameter])[] =>
-  splits.flatMap(step => {
+  splits.flatMap(({ step, arms: counters }) => {
     const taken = sides.get(step.id);
     if (!taken) return [];
     const names = armsOf(step)!;
     const arms = Array.from(taken, side => names[side]!).slice(from, end);
-    const value = arms.length === 1 ? arms[0]! : JSON.stringify(arms);
-    return [[splits.length === 1 ? "arm" : `arm.${step.label}`, value] as const];
+    const stopped = counters.flatMap(({ name, isStopped }) => (isStopped ? [name] : []));
+    const suffix = splits.length === 1 ? "" : `.${step.label}`;
+    return [
+      [`arm${suffix}`, listed(arms)] as const,
+      ...(stopped.length > 0 ? [[`arm_stopped${suffix}`, listed(stopped)] as const] : []),
+    ];
   });
+
+/** Writes the arms to the request's trace and to a verbose log: one text, with the names of steps if there are several splits. */
+function noteArms({ trace, states }: BackendRequest, arms: readonly (readonly [string, Parameter])[]): void {
+  if (arms.length === 0 || (!trace && !states)) return;
+  const [[, first]] = arms as [(typeof arms)[number]];
+  const text = arms.length === 1 ? String(first) : arms.map(([name, value]) => `${name}: ${value}`).join(", ");
+  trace?.arm?.(text);
+  states?.arm(text);
+}
+
+const listed = (names: readonly string[]): string => (names.length === 1 ? names[0]! : JSON.stringify(names));
 
 const timingParameters = (plan: Plan, { timings, parts }: PlanResult): ReadonlyMap<string, Parameter> =>
   new Map(

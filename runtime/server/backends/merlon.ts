@@ -16,6 +16,7 @@ import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { preparePlan } from "../../engine/schedule/execute.js";
+import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { PlanExposures } from "../exposures/log-run.js";
 import type { Backend, LoadContext } from "./backend.js";
 import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js";
@@ -45,7 +46,7 @@ export const merlonBackend: Backend = {
     const asked = modelsOf(plan);
     const referTo = (name: string) => ({ model: name, version: -1 });
     const dependencies = asked.map(referTo);
-    const splits = plan.stage ? [] : plan.steps.filter(armsOf);
+    const splits = plan.stage ? [] : splitsOf(plan, executable.counters);
     const served: Served = { executable, form, context, asked, dependencies, splits, exposures };
     // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
@@ -79,6 +80,13 @@ async function exposuresOf(
   const { openPlanExposures } = await import("../exposures/log-run.js");
   return openPlanExposures(exposures, { name, version, folder, plan: { ...plan, log }, sha256, clock });
 }
+
+/** Steps that assign the request's rows to arms, with the counters of these. */
+const splitsOf = ({ steps }: Plan, counters: readonly StageCounters[]): Served["splits"] =>
+  steps.filter(armsOf).map(step => {
+    const { arms = [] } = counters.find(({ stage, op }) => stage === step.label && op === step.op) ?? {};
+    return { step, arms };
+  });
 
 /** Models of the repository that its steps call. */
 const modelsOf = (plan: Plan): readonly string[] => [

@@ -1,7 +1,7 @@
 /**
  * Which models there are: by name alone, or, where names may repeat (`--model-namespacing`), by repository and name.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, UnknownModel } from "../../base/errors.js";
 
 export interface ModelId {
   /** The repository's folder as it was given; empty if names are unique, and for a model of a load request. */
@@ -53,7 +53,7 @@ export class ModelIds {
   resolve(name: string): string {
     if (!this.repeats) return name;
     const keys = this.#named.get(name);
-    if (!keys) throw new RuntimeFault("INVALID_ARGUMENT", `Request for unknown model: '${name}' is not found`);
+    if (!keys) throw new UnknownModel("INVALID_ARGUMENT", `Request for unknown model: '${name}' is not found`);
     if (keys.size === 0)
       throw new RuntimeFault("NOT_FOUND", `Identifier of model '${name}' is not found in global map`);
     if (keys.size > 1)

@@ -1,7 +1,7 @@
 /**
  * The state of each version of each model, and the version itself while it is ready; look-ups with Triton's texts.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, UnknownModel } from "../../base/errors.js";
 import { byVersion, type ModelVersion } from "../../base/model-version.js";
 import type { ModelPlace } from "./layout.js";
 import type { ReadyVersion } from "./ready-version.js";
@@ -50,14 +50,14 @@ export class ModelStates extends Map<string, Versions> {
   find(name: string, number: ModelVersion, closing: boolean): ReadyVersion {
     const versions = this.get(name);
     const unknown = `Request for unknown model: '${name}'`;
-    if (!versions) throw new RuntimeFault("NOT_FOUND", `${unknown} is not found`);
+    if (!versions) throw new UnknownModel("NOT_FOUND", `${unknown} is not found`);
     if (number === -1) {
       const latest = latestOf(versions) ?? (closing ? this.readyOf(name, true).at(-1) : undefined);
-      if (!latest) throw new RuntimeFault("NOT_FOUND", `${unknown} has no available versions`);
+      if (!latest) throw new UnknownModel("NOT_FOUND", `${unknown} has no available versions`);
       return latest;
     }
     const version = versions.get(number);
-    if (!version) throw new RuntimeFault("NOT_FOUND", `${unknown} version ${number} is not found`);
+    if (!version) throw new UnknownModel("NOT_FOUND", `${unknown} version ${number} is not found`);
     const open = version.state === "READY" || (closing && version.state === "UNLOADING");
     if (open && version.ready) return version.ready;
     throw new RuntimeFault("UNAVAILABLE", `${unknown} version ${number} is not at ready state`);

@@ -8,6 +8,8 @@ import { nameLabels, printLabels } from "./metric-labels.js";
 interface Counter {
   readonly name: string;
   readonly help: string;
+  /** @default "counter" */
+  readonly type?: "gauge";
   /** Extra label and value, of the stages that have such a series. */
   series(counters: StageCounters): readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 }
@@ -55,6 +57,12 @@ const COUNTERS: readonly Counter[] = [
     name: "merlon_stage_arm_failures_total",
     help: "Faults of stages that an arm of a split alone needs",
     series: ({ arms = [] }) => arms.map(({ name, failures }) => [{ arm: name }, failures] as const),
+  },
+  {
+    name: "merlon_stage_arm_stopped",
+    help: "Whether the guardrail of a split has stopped an arm (1) or not (0)",
+    type: "gauge",
+    series: ({ arms = [] }) => arms.map(({ name, isStopped }) => [{ arm: name }, Number(isStopped)] as const),
   },
   {
     name: "merlon_stage_shadow_runs_total",
@@ -115,10 +123,10 @@ export function printStages(ready: readonly ReadyVersion[], lines: string[]): vo
       `${name}_count${printLabels(labels)} ${counters.runs}`,
     );
   }
-  for (const { name, help, series } of COUNTERS) {
+  for (const { name, help, type = "counter", series } of COUNTERS) {
     const found = stages.flatMap(({ counters, labels }) =>
       series(counters).map(([extra, value]) => `${name}${printLabels({ ...labels, ...extra })} ${value}`),
     );
-    if (found.length > 0) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`, ...found);
+    if (found.length > 0) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...found);
   }
 }

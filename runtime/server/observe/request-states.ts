@@ -17,6 +17,11 @@ export class StateLines {
     this.#id = id;
   }
 
+  /** The arms of the request's rows, as its response names them. */
+  arm(names: string): void {
+    this.#log.verbose("infer_request", `${requestPrefix(this.#id)}arm: ${names}`);
+  }
+
   /** One that is in the state already, as a request that another instance takes over, writes nothing. */
   to(state: RequestState): void {
     if (state === this.#state) return;

@@ -61,7 +61,12 @@ export interface StagedStatistics extends ModelStatistics {
       readonly left_out: number;
     }[];
     /** For a `split`: rows of each arm, and faults of steps that it alone needs. */
-    readonly arms?: readonly { readonly name: string; readonly rows: number; readonly failures: number }[];
+    readonly arms?: readonly {
+      readonly name: string;
+      readonly rows: number;
+      readonly failures: number;
+      readonly stopped: boolean;
+    }[];
     /** For a `shadow`: requests by result, and the differences of lists and scores. */
     readonly shadow?: {
       readonly runs: ShadowCounters["runs"];
@@ -281,7 +286,9 @@ const printStage = ({
       left_out: leftOut,
     })),
   }),
-  ...(arms && { arms: arms.map(({ name, rows, failures }) => ({ name, rows, failures })) }),
+  ...(arms && {
+    arms: arms.map(({ name, rows, failures, isStopped }) => ({ name, rows, failures, stopped: isStopped })),
+  }),
   ...(shadow && {
     shadow: {
       runs: shadow.runs,

@@ -12,7 +12,7 @@ const SUMMED: ReadonlySet<string> = new Set([
   "merlon_exposures_waiting_bytes",
 ]);
 /** Gauges of which the greatest holds for the server. The others are the machine's, which each worker measures alike. */
-const GREATEST: ReadonlySet<string> = new Set(["nv_model_load_duration_secs"]);
+const GREATEST: ReadonlySet<string> = new Set(["nv_model_load_duration_secs", "merlon_stage_arm_stopped"]);
 /** It continues when a model is loaded again. */
 const OUTLIVES = "nv_inference_request_failure";
 

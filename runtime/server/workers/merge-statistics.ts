@@ -84,10 +84,11 @@ function addStage(a: Stage, b: Stage): Stage {
   };
 }
 
-/** Numbers are sums, wherever they are; the rest is the same in all workers. */
+/** Numbers are sums, wherever they are, and a flag is set if one worker sets it. The rest is the same in all workers. */
 function addCounts<T>(a: T, b: T | undefined): T {
   if (b === undefined) return a;
   if (typeof a === "number") return (a + (b as number)) as T;
+  if (typeof a === "boolean") return (a || b) as T;
   if (Array.isArray(a)) return a.map((one, i) => addCounts(one, (b as unknown[])[i])) as T;
   if (typeof a !== "object" || a === null) return a;
   return Object.fromEntries(

@@ -17,7 +17,10 @@ const more = request["user_id"] >> split({ popular, nearest } as never);
 const otherType = request["user_id"] >> split({ popular, narrow: request["seen"] >> explode() >> rename({ name: "candidate_ids" }) } as never);
 const perUser = request["user_id"] >> rename({ name: "candidate_ids" });
 const otherRows = request["user_id"] >> split({ popular, perUser });
+const noLimit = request["user_id"] >> split({ popular, ids }, { guardrail: {} });
+const noWindow = request["user_id"] >> split({ popular, ids }, { guardrail: { errorRate: 0.1, window: 50 } });
+const noRate = request["user_id"] >> split({ popular, ids }, { guardrail: { errorRate: 2 } });
 
-const all = [alone, ofLists, ofCandidates, sum, open, stray, strange, lacking, more, otherType, otherRows].map((node, i) => node.pipe(rename({ prefix: `n${i}_` })));
+const all = [noLimit, noWindow, noRate, alone, ofLists, ofCandidates, sum, open, stray, strange, lacking, more, otherType, otherRows].map((node, i) => node.pipe(rename({ prefix: `n${i}_` })));
 
 export default ensemble("arms", all.reduce((left, right) => left.plus(right)));

@@ -30,6 +30,10 @@ export function joinTraces(a: TraceNotes, b: TraceNotes): TraceNotes {
       a.ran(stages, explain);
       b.ran(stages, explain);
     },
+    arm(names) {
+      a.arm?.(names);
+      b.arm?.(names);
+    },
     fail(message) {
       a.fail(message);
       b.fail(message);

@@ -38,6 +38,8 @@ export interface RecentRequest {
   readonly user?: { readonly input: string; readonly value: PrintedTensor["values"][number]; readonly rows: number };
   /** The first output. */
   readonly answer?: { readonly output: string; readonly shape: readonly number[] };
+  /** The arm of its row, or a JSON list of its rows' arms. */
+  readonly arm?: string;
   readonly fault?: string;
   /** The failed step. */
   readonly failedStep?: string;
@@ -121,6 +123,7 @@ export function createRecentRequests(options: RecentOptions = {}): RecentRequest
       ms: durationMs(trace),
       ...userOf(trace),
       ...answerOf(trace),
+      ...armOf(trace),
       ...faultOf(trace),
     };
   };
@@ -237,6 +240,15 @@ function userOf({ tensors }: Trace): Pick<RecentRequest, "user"> {
 function answerOf({ tensors }: Trace): Pick<RecentRequest, "answer"> {
   const first = tensors.find(({ activity }) => activity === "TENSOR_BACKEND_OUTPUT")?.tensor;
   return first ? { answer: { output: first.name, shape: [...first.shape] } } : {};
+}
+
+/** Characters of the arms that are kept: a request may have many rows. */
+const MOST_ARMS = 1000;
+
+/** The arm of the request itself, or of a member of an ensemble. */
+function armOf({ family }: Trace): Pick<RecentRequest, "arm"> {
+  const arm = family.find(({ arms }) => arms.length > 0)?.arms[0];
+  return arm === undefined ? {} : { arm: arm.length > MOST_ARMS ? `${arm.slice(0, MOST_ARMS)}…` : arm };
 }
 
 function faultOf({ fault }: Trace): Pick<RecentRequest, "fault" | "failedStep"> {

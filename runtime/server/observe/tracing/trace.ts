@@ -67,6 +67,8 @@ export interface TraceNotes {
   note(activity: TensorActivity, tensors: Iterable<Tensor>): void;
   /** Stages of a plan that ran. @param explain what became of each candidate, where `insides` are noted */
   ran(stages: readonly TracedStage[], explain?: string): void;
+  /** The arms of its rows, as its response names them. */
+  arm?(names: string): void;
   /** The request, or one of its answers, is a fault. */
   fail(message: string): void;
   child(): TraceNotes;
@@ -96,6 +98,8 @@ export interface Trace extends TraceNotes {
   /** The stages of a plan, each with an id beside those of traces. */
   readonly stages: readonly (TracedStage & { readonly id: number })[];
   readonly explain?: string | undefined;
+  /** The arms of its rows, as one text, if the plan has some. */
+  readonly arms: readonly string[];
   readonly fault?: string | undefined;
   child(): Trace;
 }
@@ -139,14 +143,12 @@ interface Family {
 /** One object with the shared state of its methods: each is a line or two, and separate functions would pass all of it around. */
 export function createTrace(options: TraceOptions, parent?: Trace, family: Family = { traces: [], running: 0 }): Trace {
   const stamps: Stamp[] = [];
-  const tensors: TracedTensor[] = [];
   const stages: (TracedStage & { readonly id: number })[] = [];
-  const { levels, context, headBytes } = options;
-  const most = headBytes ?? MAX_TENSOR_BYTES;
+  const [tensors, arms]: [TracedTensor[], string[]] = [[], []];
+  const { levels, context, headBytes, headBytes: most = MAX_TENSOR_BYTES } = options;
   let [model, version, requestId] = ["", -1, ""];
-  let [explain, fault, ownTraceId]: (string | undefined)[] = [];
+  let [explain, fault, ownTraceId, spanId]: (string | undefined)[] = [];
   let ended = false;
-  let spanId: string | undefined;
   const trace: Trace = {
     id: options.nextId(),
     ...(parent && { parent }),
@@ -171,6 +173,7 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Famil
     get explain() {
       return explain;
     },
+    arms,
     get fault() {
       return fault;
     },
@@ -203,6 +206,7 @@ export function createTrace(options: TraceOptions, parent?: Trace, family: Famil
       if (levels.timestamps) stages.push(...given.map(stage => ({ ...stage, id: options.nextId() })));
       explain = story ?? explain;
     },
+    arm: names => void arms.push(names),
     fail(message) {
       fault ??= message;
     },

@@ -1,6 +1,6 @@
 // Branches that run beside responses: their effect on a response, and their bounds.
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
+import { type AnyStep, type FittedPlan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { shadowInside, shadowsOf, withoutShadows } from "#contract/shadows.js";
 import { rootRows } from "#runtime/base/columns/table.js";
@@ -77,7 +77,7 @@ const beside = (id: string, main: string, other: string, params: Record<string, 
     inputs: { input: [at(main, "score")], shadow: [at(other, "score")] },
     outputs: [column("score", "float32")],
   }) as AnyStep;
-const plan = (steps: readonly AnyStep[], output: string): Plan =>
+const plan = (steps: readonly AnyStep[], output: string): FittedPlan =>
   parsePlan(
     JSON.stringify({
       format: "merlon/plan",

@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ArmGuard } from "#operators/split/kernel-guard.js";
+import type { Guardrail } from "#operators/split/spec.js";
+
+const DEFAULTS = { window: 500, minimum: 100 };
+const ok = { failed: false, done: true, milliseconds: 1 };
+const failed = { ...ok, failed: true };
+const slow = { ...ok, milliseconds: 51 };
+
+function opened(limits: Partial<Guardrail>) {
+  const reasons: string[] = [];
+  const guard = new ArmGuard({ ...DEFAULTS, ...limits }, reason => reasons.push(reason));
+  return { guard, reasons };
+}
+
+describe("an arm", () => {
+  test("is stopped above the error rate, and not at it, and not before the minimum", () => {
+    const { guard, reasons } = opened({ errorRate: 0.02 });
+    for (let key = 0; key < 99; key++) guard.note(key, key < 2 ? failed : ok, 0);
+    expect(guard.isStopped(0)).toBe(false);
+    guard.note(99, ok, 0);
+    // 2 of 100 are 2 %.
+    expect(guard.isStopped(0)).toBe(false);
+    guard.note(100, failed, 0);
+    expect([guard.isStopped(0), guard.isStopped(1e15)]).toEqual([true, true]);
+    expect(reasons).toEqual(["3 of its last 101 requests failed, and `errorRate` is 0.02"]);
+    guard.note(101, failed, 0);
+    expect(reasons).toHaveLength(1);
+  });
+  test("is stopped if more than 1 % are slower than the limit", () => {
+    const { guard, reasons } = opened({ p99Ms: 50 });
+    for (let key = 0; key < 200; key++) guard.note(key, key === 100 || key === 199 ? slow : ok, 0);
+    expect(guard.isStopped(0)).toBe(false);
+    guard.note(200, slow, 0);
+    expect(guard.isStopped(0)).toBe(true);
+    expect(reasons).toEqual(["3 of its last 201 requests took more than the 50 ms of `p99Ms`"]);
+  });
+  test("is not stopped by one user, whose last outcome counts", () => {
+    const { guard } = opened({ errorRate: 0.02, minimum: 10 });
+    for (let key = 0; key < 60; key++) guard.note(key, ok, 0);
+    for (let i = 0; i < 10_000; i++) guard.note(7, failed, 0);
+    expect(guard.isStopped(0)).toBe(false);
+    guard.note(7, ok, 0);
+    guard.note(8, failed, 0);
+    expect(guard.isStopped(0)).toBe(false);
+    guard.note(9, failed, 0);
+    expect(guard.isStopped(0)).toBe(true);
+  });
+  test("of requests that a client cancels counts those that were slow already", () => {
+    const { guard } = opened({ p99Ms: 50, minimum: 1 });
+    for (let key = 0; key < 10; key++) guard.note(key, { failed: false, done: false, milliseconds: 49 }, 0);
+    expect(guard.isStopped(0)).toBe(false);
+    guard.note(11, { failed: false, done: false, milliseconds: 51 }, 0);
+    expect(guard.isStopped(0)).toBe(true);
+  });
+  test("serves again after its pause, with an empty window", () => {
+    const { guard, reasons } = opened({ errorRate: 0.5, minimum: 2, resumeSeconds: 60 });
+    const fail = (now: number) => [1, 2].map(key => guard.note(key, failed, now));
+    fail(1000);
+    expect([guard.isStopped(60_999), guard.isStopped(61_000)]).toEqual([true, false]);
+    guard.note(1, failed, 61_000);
+    expect(guard.isStopped(61_000)).toBe(false);
+    fail(61_000);
+    expect(guard.isStopped(61_001)).toBe(true);
+    expect(reasons).toHaveLength(2);
+  });
+});
+
+test("counts are those of the last outcomes of the keys in the window", () => {
+  const outcome = fc.record({ failed: fc.boolean(), done: fc.constant(true), milliseconds: fc.constantFrom(1, 51) });
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat({ max: 12 }), outcome), { maxLength: 60 }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.constantFrom(0.1, 0.3, 0.6),
+      (notes, window, errorRate) => {
+        const { guard } = opened({ errorRate, window, minimum: Math.min(3, window) });
+        // The window as a list: the oldest key first.
+        let list: { key: number; failed: boolean }[] = [];
+        let isStopped = false;
+        for (const [key, given] of notes) {
+          guard.note(key, given, 0);
+          if (!isStopped) {
+            const known = list.find(one => one.key === key);
+            if (known) known.failed = given.failed;
+            else list = [...list, { key, failed: given.failed }].slice(-window);
+            isStopped =
+              list.length >= Math.min(3, window) && list.filter(one => one.failed).length > errorRate * list.length;
+          }
+          expect(guard.isStopped(0)).toBe(isStopped);
+        }
+      },
+    ),
+  );
+});

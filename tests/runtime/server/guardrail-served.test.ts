@@ -1,0 +1,96 @@
+// An arm without its model, with real servers: it is stopped, its users get the first arm, and it can serve again.
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { build, compile } from "#compiler/index.js";
+import { type Served, serveWorkers } from "./workers/served.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-guardrail-"));
+const repository = join(folder, "repository");
+const MODELS = join(import.meta.dirname, "../../samples/artefacts/models");
+const PROGRAM = `import { ensemble, predictOnnx, rename, source, split } from "merlon";
+const request = source({ user_id: "int64", item_id: "int64", age: "float32" });
+const treatment = request[["item_id", "age"]] >> predictOnnx("ranker.onnx");
+const control = request["age"] >> rename({ name: "purchase/binary_output" });
+export default ensemble("guarded", request["user_id"] >> split({ control, treatment }, { guardrail: { errorRate: 0.2, minimum: 10, window: 40 } }));
+`;
+
+beforeAll(async () => {
+  cpSync(join(MODELS, "ranker.onnx"), join(folder, "ranker.onnx"));
+  writeFileSync(join(folder, "guarded.ensemble.ts"), PROGRAM);
+  const compiled = await compile(join(folder, "guarded.ensemble.ts"));
+  if (!compiled.ok) throw new Error(compiled.diagnostics[0]!.message);
+  build(compiled, repository);
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const bodyOf = (user: number, parameters = {}) => ({
+  parameters,
+  inputs: [
+    { name: "user_id", datatype: "INT64", shape: [1, 1], data: [user] },
+    { name: "item_id", datatype: "INT64", shape: [1, 1], data: [1] },
+    { name: "age", datatype: "FP32", shape: [1, 1], data: [30] },
+  ],
+});
+
+async function withServer(workers: number, act: (served: Served) => Promise<void>) {
+  const served = await serveWorkers(repository, workers, [
+    ...["--model-control-mode", "explicit", "--load-model", "guarded"],
+  ]);
+  try {
+    await act(served);
+  } finally {
+    expect(await served.stop()).toBe(0);
+  }
+}
+
+const send = (served: Served, user: number, parameters = {}) =>
+  served.call("POST", "/v2/models/guarded/infer", bodyOf(user, parameters));
+
+test.each([1, 2])(
+  "%i worker(s): an arm without its model is stopped, and starts again",
+  { timeout: 120_000 },
+  async workers => {
+    await withServer(workers, async served => {
+      const armsOf = async (users: readonly number[]) => {
+        const found: string[] = [];
+        for (const user of users) found.push((await send(served, user)).json.parameters?.arm ?? "failed");
+        return found;
+      };
+      const users = Array.from({ length: 40 }, (_, i) => i);
+      const before = await armsOf(users);
+      expect(new Set(before)).toEqual(new Set(["control", "treatment"]));
+      const treated = users.filter((_, i) => before[i] === "treatment");
+      const { json: index } = await served.call("POST", "/v2/repository/index", {});
+      const model = (index as { name: string }[]).find(({ name }) => name !== "guarded")!.name;
+      expect((await served.call("POST", `/v2/repository/models/${model}/unload`, {})).status).toBe(200);
+      // Requests of the arm's users fail until it is stopped, in each worker.
+      let failures = 0;
+      for (let user = 0; user < 400; user++) {
+        const { status } = await send(served, user);
+        if (status !== 200) failures++;
+      }
+      expect(failures).toBeGreaterThan(0);
+      expect(failures).toBeLessThan(40 * workers);
+      const { json, status } = await send(served, treated[0]!);
+      expect([status, json.parameters]).toEqual([200, { arm: "control", arm_stopped: "treatment" }]);
+      expect(served.log()).toMatch(
+        /'guarded': arm `treatment` of `.*split` is stopped: \d+ of its last \d+ requests failed, and `errorRate` is 0.2. Its users get `control`/,
+      );
+      const text = await (await fetch(`http://127.0.0.1:${served.metrics}/metrics`)).text();
+      expect(text).toMatch(/^# TYPE merlon_stage_arm_stopped gauge$/m);
+      expect(text).toMatch(/^merlon_stage_arm_stopped\{.*arm="treatment".*\} 1$/m);
+      expect(text).toMatch(/^merlon_stage_arm_stopped\{.*arm="control".*\} 0$/m);
+      // A request that names the arm still gets it.
+      expect((await send(served, treated[0]!, { arm: "treatment" })).status).not.toBe(200);
+      for (const [name, action] of [
+        [model, "load"],
+        ["guarded", "unload"],
+        ["guarded", "load"],
+      ])
+        expect((await served.call("POST", `/v2/repository/models/${name}/${action}`, {})).status).toBe(200);
+      expect(await armsOf(users)).toEqual(before);
+    });
+  },
+);
