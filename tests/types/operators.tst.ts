@@ -215,7 +215,7 @@ describe("a wrong operand has a sentence for a type", () => {
     expect(columnsOf($chain(candidates, shadow(candidates, { rate: 0.5 })))).type.toBe<"int64 candidate_ids">();
     $chain(
       candidates,
-      // @ts-expect-error the shadow lacks \"int64 candidate_ids\"
+      // @ts-expect-error the shadow needs column \"int64 candidate_ids\", which nothing upstream provides
       shadow($chain(candidates, rename({ name: "item" }))),
     );
     // @ts-expect-error Object literal may only specify known properties
