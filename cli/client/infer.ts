@@ -4,11 +4,13 @@ import { lists, type Tensor } from "../../runtime/client/index.js";
 import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
 import { halfOf } from "./pairs.js";
 import { printStories } from "./print-stories.js";
+import { printWhyNot } from "./print-why-not.js";
 import { inferOptions, type RequestOptions, readInputs, requested } from "./request.js";
 import { template } from "./template.js";
 
 export const inferCommand = (): Command =>
   connected(requested(new Command("infer").description("run a model and print its outputs")))
+    .option("--why-not <item>", "explain one item by its id or name")
     .option("--template", "print a request to fill in, for --data")
     .addHelpText(
       "after",
@@ -16,6 +18,7 @@ export const inferCommand = (): Command =>
 Examples:
   $ merlon client infer recommend user_id=7,8 --param seed=1
   $ merlon client infer recommend user_id=7 --param explain=true           # what became of each candidate
+  $ merlon client infer recommend user_id=7 --why-not 512                  # its sources, and the step that dropped it
   $ merlon client infer next user_id=7,8 'bought=[[1,2],[]]'
   $ merlon client infer ranker --data '{"ids": [[1, 2]], "text": ["a"]}'
   $ merlon client infer ranker --rows events.parquet --limit 100 --json
@@ -25,7 +28,7 @@ Examples:
       async (
         model: string,
         words: string[],
-        options: ConnectionOptions & RequestOptions & { readonly template?: true },
+        options: ConnectionOptions & RequestOptions & { readonly template?: true; readonly whyNot?: string },
       ) => {
         await withClient(options, async client => {
           if (options.template) {
@@ -34,7 +37,9 @@ Examples:
           }
           const inputs = await readInputs(client, model, words, options);
           const began = performance.now();
-          const answer = await client.answer(model, inputs as never, inferOptions(options));
+          const { whyNot, param } = options;
+          const explained = whyNot === undefined ? options : { ...options, param: { ...param, explain: true } };
+          const answer = await client.answer(model, inputs as never, inferOptions(explained));
           const took = performance.now() - began;
           if (options.json) process.stdout.write(printJson(jsonAnswer(answer)));
           else {
@@ -43,10 +48,13 @@ Examples:
             );
             process.stdout.write(printOutputs(answer.outputs));
             for (const [key, value] of Object.entries(answer.parameters)) {
+              if (key === "explain" && whyNot !== undefined) continue;
               const stories = key === "explain" ? printStories(value) : undefined;
               const unit = key.startsWith("timing.") ? " µs" : "";
               process.stdout.write(stories === undefined ? `${key} = ${value}${unit}\n` : `${key}\n${stories}`);
             }
+            if (whyNot !== undefined)
+              process.stdout.write(`why not ${JSON.stringify(whyNot)}\n${printWhyNot(whyNot, answer.parameters)}`);
           }
         });
       },

@@ -18,14 +18,19 @@ export function printStories(text: unknown): string | undefined {
     .join("");
 }
 
-const finders = ({ from, also = [] }: CandidateStory): readonly string[] => [from, ...also.map(other => other.from)];
+/** The steps that found a candidate, each with its place there. */
+export const finders = ({
+  from,
+  rank,
+  also = [],
+}: CandidateStory): readonly { readonly from: string; readonly rank: number }[] => [{ from, rank }, ...also];
 
 /** If several steps found candidates: how many each did, how many each step dropped of them, and how many are in the response. */
 function printSources(stories: readonly CandidateStory[]): readonly string[] {
-  const sources = [...new Set(stories.flatMap(finders))];
+  const sources = [...new Set(stories.flatMap(story => finders(story).map(({ from }) => from)))];
   if (sources.length < 2) return [];
   return sources.map(source => {
-    const own = stories.filter(story => finders(story).includes(source));
+    const own = stories.filter(story => finders(story).some(({ from }) => from === source));
     const dropped = new Map<string, number>();
     for (const { droppedBy } of own) if (droppedBy) dropped.set(droppedBy, (dropped.get(droppedBy) ?? 0) + 1);
     const parts = [
@@ -46,14 +51,17 @@ const standing = ({ place, droppedBy }: CandidateStory): number =>
   place ?? Number.MAX_SAFE_INTEGER - (droppedBy === undefined ? 1 : 0);
 
 function printStory(story: CandidateStory): string {
-  const { id, name, from, rank, also = [], scores, droppedBy, place } = story;
+  const { id, name, from, rank, also = [], droppedBy, place } = story;
   const end = place !== undefined ? `place ${place}` : droppedBy ? `dropped by ${droppedBy}` : "kept";
-  const named = Object.entries(scores).map(([name, score]) => `${name} ${Number(score?.toPrecision(5) ?? Number.NaN)}`);
   const shown = typeof name === "string" ? `${id} ${JSON.stringify(name)}` : id;
-  return `  ${shown}  ${[end, `found by ${from} as ${rank}`, ...also.map(other => `by ${other.from} as ${other.rank}`), ...named].join(", ")}`;
+  return `  ${shown}  ${[end, `found by ${from} as ${rank}`, ...also.map(other => `by ${other.from} as ${other.rank}`), ...printScores(story)].join(", ")}`;
 }
 
-function readStories(text: unknown): readonly (readonly CandidateStory[])[] | undefined {
+export const printScores = ({ scores }: CandidateStory): readonly string[] =>
+  Object.entries(scores).map(([name, score]) => `${name} ${Number(score?.toPrecision(5) ?? Number.NaN)}`);
+
+/** @returns undefined for another text, or none */
+export function readStories(text: unknown): readonly (readonly CandidateStory[])[] | undefined {
   if (typeof text !== "string") return undefined;
   try {
     const rows = JSON.parse(text);
