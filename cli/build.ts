@@ -22,6 +22,7 @@ interface Options {
   readonly features?: "frozen" | "inputs";
   readonly date?: string;
   readonly check: boolean;
+  readonly checkStores?: true;
 }
 
 const EXAMPLES = `
@@ -86,6 +87,7 @@ export const buildCommand = (): Command =>
       "Triton: time of frozen features (for `ttl` and frozen.json; default: $SOURCE_DATE_EPOCH, else now)",
     )
     .option("--no-check", "Triton: skip the check of graphs against kernels")
+    .option("--check-stores", "compare vector databases with their files first")
     .addOption(offOption())
     .addHelpText("after", EXAMPLES)
     .action(async (file: string, options: Options) => {
@@ -126,6 +128,10 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
     throw new Error(
       `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
     );
+  if (options.checkStores) {
+    const { checkStores } = await import("./check-stores.js");
+    for (const note of await checkStores(compiled.plan, file)) process.stderr.write(`note: ${note}\n`);
+  }
   let built: Built;
   try {
     const settings = { layout, ...(names && { names }) };

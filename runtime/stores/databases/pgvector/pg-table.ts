@@ -60,7 +60,7 @@ export async function checkTable(
     if (!wanted.includes(type) && !wanted.includes(type.replace(/^(character varying)\(\d+\)$/, "$1")))
       throw refuse(
         `column \`${name}\` of table \`${store.table}\` is ${type}, and the file says ${wanted[0]}`,
-        `Correct \`${field}\`, or load the table again.`,
+        `Correct \`${field}\`, or drop the table and load it again.`,
       );
   };
   need(store.idColumn, store.ids === "string" ? COLUMN_TYPES.string : COLUMN_TYPES.int64, "ids");
