@@ -20,6 +20,11 @@ interface Options {
 
 const MIB = 2 ** 20;
 
+/** Names of files are written by others, and no command in them may reach a terminal. */
+const plain = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are looked for
+  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, one => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 export const followCommand = (): Command =>
   new Command("follow")
     .description("apply items from a folder or a Redis stream as they arrive")
@@ -49,7 +54,7 @@ Examples:
     )
     .action(async (index: string, options: Options) => {
       const { followFeed } = await import("../runtime/etl/delta/follow/follow-feed.js");
-      const warn: Warn = text => void process.stderr.write(`merlon: ${text}\n`);
+      const warn: Warn = text => void process.stderr.write(`merlon: ${plain(text)}\n`);
       const waitMs = secondsOption("wait", options.wait);
       const stop = new AbortController();
       const onSignal = (_: NodeJS.Signals, number: number): void => {
@@ -68,7 +73,7 @@ Examples:
           warn,
           onBatch: ({ what, counts }) =>
             void process.stdout.write(
-              `${new Date().toISOString()} ${what} (${counts.upserts} upserts, ${counts.deletes} deletions)\n`,
+              `${new Date().toISOString()} ${plain(what)} (${counts.upserts} upserts, ${counts.deletes} deletions)\n`,
             ),
         });
         process.stdout.write(`✔ Applied ${batches} changes (${upserts} upserts, ${deletes} deletions)\n`);

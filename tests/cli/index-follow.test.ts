@@ -41,6 +41,15 @@ test("prints each change, and ends by a signal", { timeout: 120_000 }, async () 
   expect(await ended).toEqual([0, null]);
 });
 
+test("names of files reach no terminal as commands", async () => {
+  writeFileSync(join(folder, "in", "a\u001b[31m.csv"), "");
+  writeFileSync(join(folder, "in", "b\u0007.txt"), "10\n");
+  const { status, out, err } = await merlon(folder, "index", "follow", "items.faiss", "--folder", "in", "--once");
+  expect([status, err]).toEqual([0, expect.stringContaining("in/a\\u001b[31m.csv is ignored")]);
+  expect(out).toContain(" b\\u0007.txt (0 upserts, 1 deletions)\n");
+  for (const control of ["\u0007", "\u001b"]) expect(out + err).not.toContain(control);
+});
+
 test.each([
   [[], /there is nothing to follow: give `--folder` or `--redis-stream`\./],
   [["--redis-stream", "redis://localhost"], /`--redis-stream` has two parts, a URL and a key/],
