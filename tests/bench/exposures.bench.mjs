@@ -1,22 +1,63 @@
 /**
- * The cost of the exposure log: rate, p50 and p99 of one ensemble over gRPC with `--exposures` and without it, in alternating windows. Shown items
- * alone, and all candidates. `--short` is for a look.
+ * The cost of the exposure log: one ensemble over gRPC by two servers, with `--exposures` and without it, in alternating rounds. Shown items
+ * alone, and all candidates. The server's event loop has a core of its own. The writer's thread and the load generator (h2load) share
+ * another one. The CPU time of the loop per request is the figure that a busy machine changes least.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { build, compile, printDiagnostics } from "../../dist/compiler/index.js";
-import { connect } from "../../dist/runtime/client/index.js";
-import { serve } from "../../dist/runtime/server/index.js";
+import { encode } from "../../dist/triton-protos/proto-root.js";
+import { table } from "../../scripts/demo/terminal.mjs";
+import { answerBytes, load, requireH2load } from "./server/load.mjs";
+import { pinThreads, startMerlon } from "./server/processes.mjs";
 
-const [WINDOWS, WINDOW_MS] = process.argv.includes("--short") ? [4, 1000] : [8, 2000];
-const WARM_MS = 3000;
+const HELP = `usage: npm run bench:exposures -- [options]
+  --pairs N        fresh servers with the log and without it (3)
+  --rounds N       alternating rounds of each pair (4)
+  --seconds N      of load in each round, whole ones (2)
+  --in-flight L    comma-separated (1,8)
+  --log L          comma-separated: shown, all (both)
+  --beside TREE    the servers with the log are those of another built tree
+  --short          one pair, two rounds of a second at 8 in flight
+  --cpu-prof DIR   the servers write CPU profiles there`;
+
+const { values } = parseArgs({
+  options: {
+    pairs: { type: "string", default: "3" },
+    rounds: { type: "string", default: "4" },
+    seconds: { type: "string", default: "2" },
+    "in-flight": { type: "string", default: "1,8" },
+    log: { type: "string", default: "shown,all" },
+    beside: { type: "string" },
+    short: { type: "boolean", default: false },
+    "cpu-prof": { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+const [PAIRS, ROUNDS, SECONDS] = values.short
+  ? [1, 2, 1]
+  : [Number(values.pairs), Number(values.rounds), Number(values.seconds)];
+const LEVELS = values.short ? [8] : values["in-flight"].split(",").map(Number);
+const WARM_SECONDS = 4;
 const CANDIDATES = 100;
-const IN_FLIGHT = 8;
-const folder = mkdtempSync(join(tmpdir(), "merlon-bench-"));
-const loopback = { port: 0, address: "127.0.0.1" };
+const LOGS = { shown: '"shown"', all: "{ all: 1 }" };
 
-async function repository(name, log) {
+const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+/** The first two cores that this process may use; the generator needs another one than the loop. */
+function cores() {
+  const [, list] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  const all = list.split(",").flatMap(range => {
+    const [first, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  if (all.length < 2) throw new Error("this benchmark needs two cores");
+  return { loop: all[0], others: all[1] };
+}
+
+async function repository(folder, name) {
   writeFileSync(join(folder, "package.json"), "{}");
   const file = join(folder, `${name}.ensemble.ts`);
   writeFileSync(
@@ -25,7 +66,7 @@ async function repository(name, log) {
 const request = source({ user_id: "int64", ids: "int64[${CANDIDATES}]" });
 const found = request["ids"] >> explode();
 const score = found >> lambdaOp(candidate_ids => candidate_ids % 7 / 10, { name: "score", dtype: "float32" });
-export default ensemble("${name}", found["candidate_ids"] >> softmaxSampling(score, { topk: 10, temperature: 2 }), { log: { columns: [request["user_id"]], candidates: ${log} } });
+export default ensemble("${name}", found["candidate_ids"] >> softmaxSampling(score, { topk: 10, temperature: 2 }), { log: { columns: [request["user_id"]], candidates: ${LOGS[name]} } });
 `,
   );
   const made = await compile(file);
@@ -36,66 +77,99 @@ export default ensemble("${name}", found["candidate_ids"] >> softmaxSampling(sco
   return to;
 }
 
-async function start(name, models, exposures) {
-  const server = await serve({
-    modelRepositories: [models],
-    ...{ http: false, metrics: false, grpc: loopback, writeLog: () => {} },
-    ...(exposures && { exposures: { folder: join(folder, `log-${name}`) } }),
+/** One request as the bytes of a gRPC call: prefix and message. */
+function bodyOf(model) {
+  const int64 = numbers => Buffer.from(BigInt64Array.from(numbers, BigInt).buffer);
+  const message = encode("inference.ModelInferRequest", {
+    model_name: model,
+    inputs: [
+      { name: "user_id", datatype: "INT64", shape: [1, 1] },
+      { name: "ids", datatype: "INT64", shape: [1, CANDIDATES] },
+    ],
+    raw_input_contents: [int64([1]), int64(Array.from({ length: CANDIDATES }, (_, i) => i))],
   });
-  const client = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
-  const inputs = { user_id: [[1n]], ids: [Array.from({ length: CANDIDATES }, (_, i) => BigInt(i))] };
-  return {
-    ask: () => client.infer(name, inputs),
-    stop: () => client.close().then(() => server.stop()),
-    times: [],
-    count: 0,
-    ms: 0,
-  };
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
 }
 
-async function window(side) {
-  const began = performance.now();
-  const lane = async () => {
-    while (performance.now() - began < WINDOW_MS) {
-      const at = performance.now();
-      await side.ask();
-      side.times.push(performance.now() - at);
-      side.count++;
-    }
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-  side.ms += performance.now() - began;
-}
+const targetOf = (server, body) => ({
+  url: `http://127.0.0.1:${server.grpc}/inference.GRPCInferenceService/ModelInfer`,
+  body,
+  headers: { "content-type": "application/grpc", te: "trailers" },
+});
 
-const quantile = (times, q) => [...times].sort((a, b) => a - b)[Math.floor(q * (times.length - 1))];
-const rows = [];
-try {
-  for (const [name, log] of [
-    ["shown", '"shown"'],
-    ["all", "{ all: 1 }"],
-  ]) {
-    const models = await repository(name, log);
-    const sides = { without: await start(name, models, false), with: await start(name, models, true) };
-    // The writer's thread reads its modules meanwhile.
-    for (const side of Object.values(sides)) {
-      const until = performance.now() + WARM_MS;
-      while (performance.now() < until) await side.ask();
-    }
-    for (let i = 0; i < WINDOWS; i++)
-      for (const key of i % 2 === 0 ? ["without", "with"] : ["with", "without"]) await window(sides[key]);
-    for (const [key, side] of Object.entries(sides)) {
-      const rate = side.count / (side.ms / 1000);
-      rows.push({
-        candidates: name,
-        log: key,
-        "requests/s": Math.round(rate),
-        "p50 ms": quantile(side.times, 0.5).toFixed(2),
-        "p99 ms": quantile(side.times, 0.99).toFixed(2),
+/** One pair of servers. @param found receives the figures by level and side */
+async function pair(models, { name, folder, body, number, found }) {
+  const pinned = cores();
+  const profile = values["cpu-prof"];
+  const nodeFlags = profile ? ["--cpu-prof", `--cpu-prof-dir=${resolve(profile)}`] : [];
+  const flags = [`--exposures=${join(folder, `log-${name}-${number}`)}`];
+  const root = values.beside && resolve(values.beside);
+  const sides = {
+    without: await startMerlon(models, { nodeFlags }),
+    with: await startMerlon(models, { nodeFlags, flags, ...(root && { root }) }),
+  };
+  try {
+    const least = 0.9 * (await answerBytes(targetOf(sides.with, body)));
+    const run = (server, inFlight, seconds) =>
+      load(targetOf(server, body), server.pid, {
+        ...{ inFlight, seconds, scratch: folder, least, core: pinned.others },
       });
-      await side.stop();
+    for (const server of Object.values(sides)) {
+      await run(server, 8, WARM_SECONDS);
+      pinThreads(server.pid, pinned);
+      await run(server, 8, 1);
     }
+    for (const level of LEVELS)
+      for (let round = 0; round < ROUNDS; round++)
+        for (const key of round % 2 === 0 ? ["without", "with"] : ["with", "without"])
+          found[level][key].push(await run(sides[key], level, SECONDS));
+  } finally {
+    for (const server of Object.values(sides)) await server.stop();
   }
-  console.table(rows);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
 }
+
+/** Ratios of neighbouring rounds: their median, and the middle half of them. */
+function ratioOf(found, key) {
+  const ratios = found.with.map((one, i) => one[key] / found.without[i][key] - 1).toSorted((a, b) => a - b);
+  const at = q => `${(100 * ratios[Math.floor(q * (ratios.length - 1))]).toFixed(1)}`;
+  return `${at(0.5)} % (${at(0.25)} to ${at(0.75)})`;
+}
+
+async function main() {
+  if (values.help) {
+    process.stdout.write(`${HELP}\n`);
+    return;
+  }
+  requireH2load();
+  const folder = mkdtempSync(join(tmpdir(), "merlon-bench-"));
+  const rows = [];
+  try {
+    for (const name of values.log.split(",")) {
+      const models = await repository(folder, name);
+      const body = join(folder, `${name}.body`);
+      writeFileSync(body, bodyOf(name));
+      const found = Object.fromEntries(LEVELS.map(level => [level, { without: [], with: [] }]));
+      for (let number = 0; number < PAIRS; number++) await pair(models, { name, folder, body, number, found });
+      for (const level of LEVELS) {
+        for (const key of ["without", "with"]) {
+          const middle = figure => median(found[level][key].map(one => one[figure]));
+          const figures = [Math.round(middle("rate")), middle("p50").toFixed(3), middle("p99").toFixed(3)];
+          rows.push([name, level, key, ...figures, middle("loop").toFixed(1), middle("cpu").toFixed(0)]);
+        }
+        const ratios = ["rate", "p50", "p99", "loop", "cpu"].map(figure => ratioOf(found[level], figure));
+        rows.push([name, level, "change", ...ratios]);
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  table(
+    ["candidates", ">in flight", "log", ">requests/s", ">p50 ms", ">p99 ms", ">loop µs/request", ">CPU µs/request"],
+    rows,
+  );
+  process.stdout.write("changes: medians of the ratios of alternating rounds, and their middle half\n");
+}
+
+await main();

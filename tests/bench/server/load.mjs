@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as grpc from "@grpc/grpc-js";
 import { decode } from "../../../dist/triton-protos/proto-root.js";
-import { cpuSeconds } from "./processes.mjs";
+import { cpuSeconds, threadMicroseconds } from "./processes.mjs";
 
 export function requireH2load() {
   if (spawnSync("h2load", ["--version"]).status !== 0)
@@ -45,15 +45,20 @@ export async function answerBytes({ url, body, headers, http1 }) {
  * @param target `{ url, body (a file), headers, http1 }`
  * @param least bytes of an answer's body: h2load does not look at gRPC's status, but an error has no body
  * @param pid the server's process, whose CPU time is counted with that of its children
- * @returns answers rate per second, milliseconds at p50 and p99, and microseconds of CPU per response
+ * @param core the only core that the generator runs on; undefined for any
+ * @returns answers rate per second, milliseconds at p50 and p99, and microseconds of CPU per response: `cpu` of all threads, `loop` of the main one
  */
-export async function load({ url, body, headers, http1 }, pid, { inFlight, seconds, scratch, least }) {
+export async function load({ url, body, headers, http1 }, pid, { inFlight, seconds, scratch, least, core }) {
   const log = join(scratch, "h2load.log");
   rmSync(log, { force: true });
   const before = cpuSeconds(pid);
+  const loopBefore = threadMicroseconds(pid, pid);
+  const pinned = core === undefined ? [] : ["taskset", "-c", String(core)];
+  const [command, ...words] = [...pinned, "h2load"];
   const { stdout } = await promisify(execFile)(
-    "h2load",
+    command,
     [
+      ...words,
       ...(http1 ? ["--h1"] : []),
       ...["-c", String(inFlight), "-m", "1", "-D", String(seconds), "-d", body, `--log-file=${log}`],
       ...Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]),
@@ -62,6 +67,7 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
     { maxBuffer: 2 ** 24 },
   );
   const cpu = cpuSeconds(pid) - before;
+  const loop = threadMicroseconds(pid, pid) - loopBefore;
   const [, failed] = /requests: .* (\d+) failed/.exec(stdout) ?? [];
   const rows = readFileSync(log, "utf8").trim().split("\n");
   const times = [];
@@ -77,7 +83,7 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
   rmSync(log, { force: true });
   // Too slow for one response in the time: a longer round measures it.
   if (times.length === 0 && Number(failed) === 0 && seconds < 30)
-    return load({ url, body, headers, http1 }, pid, { inFlight, seconds: seconds * 4, scratch, least });
+    return load({ url, body, headers, http1 }, pid, { inFlight, seconds: seconds * 4, scratch, least, core });
   if (times.length === 0 || times.length < rows.length || Number(failed) > inFlight)
     throw new Error(`${url}: ${rows.length - times.length} of ${rows.length} calls failed\n${stdout}`);
   const data = Number(/ (?:\S+) \((\d+)\) data/.exec(stdout)?.[1]);
@@ -90,5 +96,6 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
     p50: quantile(0.5),
     p99: quantile(0.99),
     cpu: (cpu * 1e6) / times.length,
+    loop: loop / times.length,
   };
 }

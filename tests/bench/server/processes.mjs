@@ -51,6 +51,16 @@ export const cpuSeconds = pid =>
     return (Number(user) + Number(system)) / TICKS;
   });
 
+/** Microseconds of CPU that one thread has taken, by the scheduler's clock. */
+export const threadMicroseconds = (pid, thread) =>
+  Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1000;
+
+/** Gives the main thread a core of its own, and all others another one. */
+export function pinThreads(pid, { loop, others }) {
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    spawnSync("taskset", ["-p", "-c", String(Number(thread) === pid ? loop : others), thread]);
+}
+
 /** The same by the scheduler's clock, which counts finer than ticks, of the threads that are there. */
 const cpuMilliseconds = pid =>
   sumOver(pid, one =>
@@ -143,9 +153,12 @@ async function startTritonLike(name, command, args, env = {}) {
 /** The program as it is installed, where it was bundled. */
 const programOf = root => ["dist/bin/merlon.cjs", "dist/cli/main.js"].map(path => join(root, path)).find(existsSync);
 
-/** @param options `root` of a built tree, `name` in the tables */
-export const startMerlon = (repository, { nodeFlags = [], root = ROOT, name = "merlon" } = {}) =>
-  startTritonLike(name, process.execPath, [...nodeFlags, programOf(root), "serve", "--model-repository", repository]);
+/** @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve` */
+export const startMerlon = (repository, { nodeFlags = [], root = ROOT, name = "merlon", flags = [] } = {}) =>
+  startTritonLike(name, process.execPath, [
+    ...nodeFlags,
+    ...[programOf(root), "serve", "--model-repository", repository, ...flags],
+  ]);
 
 /**
  * The Triton that `nvidia-pytriton` carries.
