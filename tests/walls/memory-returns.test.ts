@@ -15,7 +15,16 @@ const settle = (ms = 120): Promise<void> => new Promise(resolve => setTimeout(re
 
 /** A process whose memory the test sets; `freed` is what a collection and a trim return. */
 function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
-  const state = { resident: 100 * MIB, heap: 20 * MIB, charged, collections: 0, trims: 0, collected, trimmed };
+  const state = {
+    resident: 100 * MIB,
+    heap: 20 * MIB,
+    charged,
+    utilization: 0,
+    collections: 0,
+    trims: 0,
+    collected,
+    trimmed,
+  };
   const returner = createMemoryReturner({
     budget: {
       get charged() {
@@ -26,6 +35,7 @@ function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
     againMs: 40,
     resident: () => state.resident,
     heap: () => state.heap,
+    utilization: () => state.utilization,
     collect() {
       state.collections++;
       state.resident -= state.collected;
@@ -65,6 +75,17 @@ describe("when memory is returned", () => {
     Object.assign(state, { resident: 500 * MIB, collected: 400 * MIB });
     await settle(250);
     expect(state).toMatchObject({ resident: 500 * MIB, collections: 1 });
+    returner.stop();
+  });
+
+  test("not under small requests, which change no charged memory", async () => {
+    const { state, returner } = fakeProcess();
+    Object.assign(state, { resident: 500 * MIB, trimmed: 400 * MIB, utilization: 0.9 });
+    await settle();
+    expect(state).toMatchObject({ collections: 0, trims: 0 });
+    state.utilization = 0.1;
+    await settle();
+    expect(state).toMatchObject({ resident: 100 * MIB, trims: 1 });
     returner.stop();
   });
 

@@ -33,6 +33,8 @@ const LATEST_AGAIN_MS = 600_000;
  * delay them.
  */
 const BUSY = 4 * MIB;
+/** The same for the part of the time that the event loop works: small requests change no charged memory. */
+const BUSY_LOOP = 0.3;
 /** How long V8 takes to free collected buffers. */
 const SWEEP_MS = 50;
 /** Looks in a row that found the server quiet before it collects. */
@@ -57,6 +59,8 @@ export interface ReturnerOptions {
   readonly resident?: () => number;
   /** Bytes of V8's heap in use, garbage included. */
   readonly heap?: () => number;
+  /** Part of the time since the last call in which the event loop worked, 0 to 1. */
+  readonly utilization?: () => number;
   /** @param pages treatment of the heap's empty pages: V8 pools them in 5 ms per collection, or frees them in 15 to 30 ms */
   readonly collect?: (pages: "kept" | "freed") => void;
 }
@@ -76,6 +80,7 @@ export function createMemoryReturner({
   againMs = AGAIN_MS,
   resident = () => process.memoryUsage.rss(),
   heap = () => getHeapStatistics().used_heap_size,
+  utilization = loopUtilization(),
   collect = collectGarbage,
 }: ReturnerOptions): MemoryReturner {
   /** The last looks at the heap, the oldest first. */
@@ -128,7 +133,7 @@ export function createMemoryReturner({
     const grows = now > last + WORTH / 4;
     last = now;
     const { charged } = budget;
-    const isBusy = Math.abs(charged - held) > BUSY;
+    const isBusy = utilization() > BUSY_LOOP || Math.abs(charged - held) > BUSY;
     held = charged;
     quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
     // A new peak does not wait for memory that could not be returned after an earlier one.
@@ -145,6 +150,15 @@ export function createMemoryReturner({
       start();
     },
     stop: () => clearInterval(timer),
+  };
+}
+
+function loopUtilization(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const before = last;
+    last = performance.eventLoopUtilization();
+    return performance.eventLoopUtilization(last, before).utilization;
   };
 }
 
