@@ -31,6 +31,8 @@ export interface PageValues {
   readonly present?: Uint8Array | undefined;
   /** List columns: the number of values of each row; -1 for a null. */
   readonly lengths?: Int32Array | undefined;
+  /** How often each value is repeated, one after the other; absent: once. Values of lists have no `present` then. */
+  readonly counts?: Int32Array | undefined;
 }
 
 export interface Page {
@@ -63,16 +65,19 @@ export const struct = (fields: readonly (readonly [number, Field])[]): Field => 
 });
 
 /** @throws Error for values without places, which the writer's own code makes */
-export function encodePage(column: ParquetColumn, { values, present, lengths }: PageValues): Page {
+export function encodePage(column: ParquetColumn, { values, present, lengths, counts }: PageValues): Page {
   const parts: Uint8Array[] = [];
   const { definition } = levelsOf(column);
-  let entries = present?.length ?? countOf(values);
+  let entries = counts ? sumOf(counts) : (present?.length ?? countOf(values));
   if (lengths) {
     const levels = listLevels(lengths, present);
     entries = levels.definition.length;
     parts.push(...runs(levels.repetition), ...runs(levels.definition));
-  } else if (definition > 0) parts.push(...runs(present ?? new Uint8Array(entries).fill(1)));
-  parts.push(...plain(column.dtype, values, present));
+  } else if (definition > 0) {
+    if (present) parts.push(...runs(present, counts));
+    else parts.push(...runs(Uint8Array.of(1), Int32Array.of(entries)));
+  }
+  parts.push(...plain(column.dtype, { values, present, counts }));
   const data = Buffer.concat(parts);
   const compressed = zstdCompressSync(data);
   const header = printStruct(
@@ -97,6 +102,12 @@ export function encodePage(column: ParquetColumn, { values, present, lengths }: 
 const isTexts = (values: PageValues["values"]): values is Texts => "bytes" in values;
 const countOf = (values: PageValues["values"]): number => (isTexts(values) ? values.lengths.length : values.length);
 
+function sumOf(counts: Int32Array): number {
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) sum += counts[i]!;
+  return sum;
+}
+
 /** Levels of lists whose values are nullable: 0 a null list, 1 an empty one, 2 a null value, 3 a value. */
 function listLevels(lengths: Int32Array, present: Uint8Array | undefined) {
   let entries = 0;
@@ -115,17 +126,22 @@ function listLevels(lengths: Int32Array, present: Uint8Array | undefined) {
   return { definition, repetition };
 }
 
-/** Levels as runs of the RLE/bit-packing hybrid, with their length in front. Levels up to 3 take one byte of a run. */
-function runs(levels: Uint8Array): [Uint8Array, Uint8Array] {
+/**
+ * Levels as runs of the RLE/bit-packing hybrid, with their length in front. Levels up to 3 take one byte of a run.
+ * @param counts how often each level is repeated; absent: once
+ */
+function runs(levels: Uint8Array, counts?: Int32Array): [Uint8Array, Uint8Array] {
   const bytes: number[] = [];
   for (let from = 0; from < levels.length; ) {
     const level = levels[from]!;
-    let to = from + 1;
-    while (to < levels.length && levels[to] === level) to++;
-    let head = (to - from) * 2;
+    let count = 0;
+    let to = from;
+    for (; to < levels.length && levels[to] === level; to++) count += counts ? counts[to]! : 1;
+    from = to;
+    if (count === 0) continue;
+    let head = count * 2;
     for (; head >= 128; head = Math.floor(head / 128)) bytes.push((head % 128) | 128);
     bytes.push(head, level);
-    from = to;
   }
   const length = Buffer.alloc(4);
   length.writeUInt32LE(bytes.length);
@@ -135,15 +151,31 @@ function runs(levels: Uint8Array): [Uint8Array, Uint8Array] {
 /** The values that are not null, in Parquet's types. */
 function plain(
   dtype: ParquetColumn["dtype"],
-  values: PageValues["values"],
-  present: Uint8Array | undefined,
+  { values, present, counts }: Pick<PageValues, "values" | "present" | "counts">,
 ): Uint8Array[] {
-  const hasNulls = present?.includes(0) === true;
-  if (isTexts(values)) return [plainTexts(values, hasNulls ? present : undefined)];
-  const kept = hasNulls ? values.filter((_: unknown, i: number) => present[i] !== 0) : values;
+  const nulls = present?.includes(0) === true ? present : undefined;
+  if (isTexts(values)) return [plainTexts(values, nulls, counts)];
+  const kept = nulls || counts ? rowsOf(values, nulls, counts) : values;
   if (dtype === "bool") return [bits(kept as Uint8Array)];
   const wide = widened(dtype, kept as Float64Array);
   return [new Uint8Array(wide.buffer, wide.byteOffset, wide.byteLength)];
+}
+
+type Numbers = Exclude<Values, readonly string[]>;
+
+/** Each value that is not null, as often as its count is. */
+function rowsOf(values: Numbers, present: Uint8Array | undefined, counts: Int32Array | undefined): Numbers {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) if (present?.[i] !== 0) total += counts ? counts[i]! : 1;
+  const rows = new (values.constructor as new (length: number) => Float64Array)(total);
+  let at = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (present?.[i] === 0) continue;
+    const end = at + (counts ? counts[i]! : 1);
+    rows.fill((values as Float64Array)[i]!, at, end);
+    at = end;
+  }
+  return rows;
 }
 
 /** Parquet has integers of 32 and 64 bits, and floats of as many. */
@@ -158,17 +190,32 @@ function bits(values: Uint8Array): Uint8Array {
   return packed;
 }
 
-function plainTexts({ bytes, lengths }: Texts, present: Uint8Array | undefined): Uint8Array {
+/** Values shorter than this are copied without native code. */
+const SHORT = 64;
+
+function plainTexts(
+  { bytes, lengths }: Texts,
+  present: Uint8Array | undefined,
+  counts: Int32Array | undefined,
+): Uint8Array {
   let total = 0;
-  for (let i = 0; i < lengths.length; i++) if (present?.[i] !== 0) total += 4 + lengths[i]!;
+  for (let i = 0; i < lengths.length; i++)
+    if (present?.[i] !== 0) total += (4 + lengths[i]!) * (counts ? counts[i]! : 1);
   const packed = Buffer.allocUnsafe(total);
   let [from, to] = [0, 0];
   for (let i = 0; i < lengths.length; i++) {
     const length = lengths[i]!;
-    if (present?.[i] !== 0) {
+    const count = present?.[i] === 0 ? 0 : counts ? counts[i]! : 1;
+    if (count > 0) {
+      const size = 4 + length;
+      const end = to + size * count;
       packed.writeUInt32LE(length, to);
-      packed.set(bytes.subarray(from, from + length), to + 4);
-      to += 4 + length;
+      if (length > SHORT) packed.set(bytes.subarray(from, from + length), to + 4);
+      else for (let k = 0; k < length; k++) packed[to + 4 + k] = bytes[from + k]!;
+      // The copies double.
+      for (let done = to + size; done < end; done += Math.min(done - to, end - done))
+        packed.copyWithin(done, to, Math.min(done, to + end - done));
+      to = end;
     }
     from += length;
   }

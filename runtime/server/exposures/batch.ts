@@ -1,4 +1,4 @@
-/** Exposures on their way from the thread that serves to the thread that writes: typed arrays, which are moved and not copied. */
+/** Exposures of one model, as the writer encodes them. */
 
 import type { PageValues, ParquetColumn, Texts } from "../../../formats/tables/parquet-page.js";
 import type { ModelVersion } from "../../base/model-version.js";

@@ -37,109 +37,95 @@ export const columnsOf = ({ textItems, kept }: Pick<LoggedModel, "textItems" | "
 
 /** @param salt the key of hashes; needed if a kept column is hashed */
 export function encodeBatch(model: LoggedModel, batch: Batch, salt: Uint8Array | undefined): readonly Page[] {
-  const { rows, counts } = batch;
+  const { rows, counts, positions } = batch;
+  const all = Int32Array.of(rows);
+  const always = (text: string): PageValues => ({ values: oneText(text), counts: all });
   const fixed: Readonly<Record<ExposureColumnName, PageValues>> = {
-    request_id: { values: repeatTexts(batch.requestIds, counts, rows) },
-    request_row: { values: repeat(batch.requestRows, counts, new Int32Array(rows)) },
-    time: { values: repeat(BigInt64Array.from(batch.times, BigInt), counts, new BigInt64Array(rows)) },
-    model: { values: always(model.model, rows) },
-    version: { values: new BigInt64Array(rows).fill(BigInt(model.version)) },
-    plan: { values: always(model.plan, rows) },
-    artefacts: {
-      values: always(batch.artefacts, rows),
-      ...(batch.artefacts === "{}" && { present: new Uint8Array(rows) }),
-    },
-    arm: texts(repeatTexts(batch.arms, counts, rows)),
-    seed: {
-      values: repeat(batch.seeds, counts, new BigInt64Array(rows)),
-      ...(!model.draws && { present: new Uint8Array(rows) }),
-    },
+    request_id: { values: batch.requestIds, counts },
+    request_row: { values: batch.requestRows, counts },
+    time: { values: BigInt64Array.from(batch.times, BigInt), counts },
+    model: always(model.model),
+    version: { values: BigInt64Array.of(BigInt(model.version)), counts: all },
+    plan: always(model.plan),
+    artefacts: { ...always(batch.artefacts), ...(batch.artefacts === "{}" && { present: Uint8Array.of(0) }) },
+    arm: { values: batch.arms, present: mapped(batch.arms.lengths, isPositive), counts },
+    seed: { values: batch.seeds, counts, ...(!model.draws && { present: new Uint8Array(counts.length) }) },
     item: { values: batch.items },
-    position: { values: batch.positions, present: Uint8Array.from(batch.positions, place => (place > 0 ? 1 : 0)) },
+    position: { values: positions, present: mapped(positions, isPositive) },
     score: floats(batch.scores),
     propensity: floats(batch.propensities),
-    list_propensity: floats(repeat(batch.listPropensities, counts, new Float64Array(rows))),
+    list_propensity: { ...floats(batch.listPropensities), counts },
     sources: sourceLists(model.sources, batch.sources, rows),
-    log_rate: { values: Float64Array.from(batch.positions, place => (place > 0 ? 1 : model.rate)) },
+    log_rate: { values: ratesOf(positions, model.rate) },
   };
   const kept = model.kept.map((column, i) => {
     const values = column.hashed ? hashed(batch.kept[i]!, salt) : batch.kept[i]!;
-    return column.perList ? repeatRows(values, counts) : values;
+    if (!column.perList) return values;
+    return column.list ? repeatRows(values, counts) : { ...values, counts };
   });
-  const all = [...EXPOSURE_COLUMNS.map(({ name }) => fixed[name]), ...kept];
-  return columnsOf(model).map((column, i) => encodePage(column, all[i]!));
+  const pages = [...EXPOSURE_COLUMNS.map(({ name }) => fixed[name]), ...kept];
+  return columnsOf(model).map((column, i) => encodePage(column, pages[i]!));
 }
 
 type Numbers = Exclude<PageValues["values"], Texts>;
 
-const floats = (values: Float64Array<ArrayBuffer>): PageValues => ({
-  values,
-  present: Uint8Array.from(values, value => (Number.isNaN(value) ? 0 : 1)),
-});
+const isPositive = (value: number): boolean => value > 0;
+const isNumber = (value: number): boolean => !Number.isNaN(value);
 
-const texts = (values: Texts): PageValues => ({
-  values,
-  present: Uint8Array.from(values.lengths, length => (length > 0 ? 1 : 0)),
-});
-
-/** Each value as many times as its list has rows. */
-function repeat<A extends Numbers>(values: A, counts: Int32Array, to: A): A {
-  let at = 0;
-  for (let i = 0; i < counts.length; i++) {
-    (to as Float64Array).fill((values as Float64Array)[i]!, at, at + counts[i]!);
-    at += counts[i]!;
-  }
-  return to;
+/** One byte per value: whether it fulfills a condition. */
+function mapped(values: Int32Array | Float64Array, is: (value: number) => boolean): Uint8Array {
+  const flags = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) flags[i] = is(values[i]!) ? 1 : 0;
+  return flags;
 }
 
-function repeatTexts({ bytes, lengths }: Texts, counts: Int32Array, rows: number): Texts {
+const floats = (values: Float64Array<ArrayBuffer>): PageValues => ({ values, present: mapped(values, isNumber) });
+
+function ratesOf(positions: Int32Array, rate: number): Float64Array<ArrayBuffer> {
+  const rates = new Float64Array(positions.length);
+  for (let i = 0; i < positions.length; i++) rates[i] = positions[i]! > 0 ? 1 : rate;
+  return rates;
+}
+
+const oneText = (text: string): Texts => ({
+  bytes: Buffer.from(text),
+  lengths: Int32Array.of(Buffer.byteLength(text)),
+});
+
+/** A kept column of lists, with the list of each response in each of its rows. */
+function repeatRows({ values, present, lengths: own }: PageValues, counts: Int32Array): PageValues {
+  const lengths = own!;
   let total = 0;
-  for (let i = 0; i < counts.length; i++) total += lengths[i]! * counts[i]!;
-  const to = { bytes: new Uint8Array(total), lengths: new Int32Array(rows) };
-  let [from, at, row] = [0, 0, 0];
+  let rows = 0;
   for (let i = 0; i < counts.length; i++) {
-    const text = bytes.subarray(from, from + lengths[i]!);
-    for (let n = 0; n < counts[i]!; n++, row++, at += text.length) {
-      to.bytes.set(text, at);
-      to.lengths[row] = text.length;
-    }
-    from += text.length;
-  }
-  return to;
-}
-
-const always = (text: string, rows: number): Texts =>
-  repeatTexts({ bytes: Buffer.from(text), lengths: Int32Array.of(Buffer.byteLength(text)) }, Int32Array.of(rows), rows);
-
-/** A kept column of lists, with the value of each list in each of its rows. */
-function repeatRows({ values, present, lengths }: PageValues, counts: Int32Array): PageValues {
-  const rows = counts.reduce((sum, count) => sum + count, 0);
-  const starts = new Int32Array(counts.length);
-  let start = 0;
-  for (let i = 0; i < counts.length; i++) {
-    starts[i] = start;
-    start += lengths ? Math.max(0, lengths[i]!) : 1;
+    total += counts[i]! * Math.max(0, lengths[i]!);
+    rows += counts[i]!;
   }
   /** The place of each repeated value. */
-  const places: number[] = [];
-  for (let i = 0; i < counts.length; i++)
-    for (let n = 0; n < counts[i]!; n++)
-      for (let v = 0; v < (lengths ? lengths[i]! : 1); v++) places.push(starts[i]! + v);
+  const places = new Int32Array(total);
+  const repeated = new Int32Array(rows);
+  let [start, at, row] = [0, 0, 0];
+  for (let i = 0; i < counts.length; i++) {
+    repeated.fill(lengths[i]!, row, row + counts[i]!);
+    row += counts[i]!;
+    for (let n = 0; n < counts[i]!; n++) for (let v = 0; v < lengths[i]!; v++) places[at++] = start + v;
+    start += Math.max(0, lengths[i]!);
+  }
   return {
     values: "bytes" in values ? pickTexts(values, places) : pickNumbers(values, places),
     ...(present && { present: Uint8Array.from(places, place => present[place]!) }),
-    ...(lengths && { lengths: repeat(lengths, counts, new Int32Array(rows)) }),
+    lengths: repeated,
   };
 }
 
-function pickNumbers(values: Numbers, places: readonly number[]): Numbers {
+function pickNumbers(values: Numbers, places: Int32Array): Numbers {
   const picked = values.slice(0, 0).constructor as new (length: number) => Numbers;
   const to = new picked(places.length);
   for (let i = 0; i < places.length; i++) (to as Float64Array)[i] = (values as Float64Array)[places[i]!]!;
   return to;
 }
 
-function pickTexts({ bytes, lengths }: Texts, places: readonly number[]): Texts {
+function pickTexts({ bytes, lengths }: Texts, places: Int32Array): Texts {
   const starts = new Int32Array(lengths.length);
   for (let i = 1; i < lengths.length; i++) starts[i] = starts[i - 1]! + lengths[i - 1]!;
   const total = places.reduce((sum, place) => sum + lengths[place]!, 0);
@@ -157,7 +143,11 @@ function pickTexts({ bytes, lengths }: Texts, places: readonly number[]): Texts 
 function sourceLists(labels: readonly string[], sets: Uint8Array, rows: number): PageValues {
   const width = sourceBytes(labels.length);
   if (width === 0)
-    return { values: always(labels[0] ?? "", labels.length * rows), lengths: new Int32Array(rows).fill(labels.length) };
+    return {
+      values: oneText(labels[0] ?? ""),
+      counts: Int32Array.of(labels.length * rows),
+      lengths: new Int32Array(rows).fill(labels.length),
+    };
   const lengths = new Int32Array(rows);
   const found: number[] = [];
   for (let row = 0; row < rows; row++)
@@ -170,7 +160,7 @@ function sourceLists(labels: readonly string[], sets: Uint8Array, rows: number):
     bytes: Buffer.from(labels.join("")),
     lengths: Int32Array.from(labels, label => Buffer.byteLength(label)),
   };
-  return { values: pickTexts(texts, found), lengths };
+  return { values: pickTexts(texts, Int32Array.from(found)), lengths };
 }
 
 /** Hexadecimal digits of a hash: 128 bits. */

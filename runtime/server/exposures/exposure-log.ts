@@ -1,18 +1,17 @@
 /**
- * The exposure log on the side of the thread that serves. Lists are appended to builders, and given to the writer's thread each second or when
- * they are large. Waiting batches are bounded; beyond the bound lists are dropped, requests wait, or requests are refused.
+ * The exposure log on the side of the thread that serves. Runs are recorded on tapes, and given to the writer's thread each second or when a
+ * tape is full. What waits is bounded; beyond the bound lists are dropped, requests wait, or requests are refused.
  */
-import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { WorkerHost } from "../../../contract/workers/worker-host.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { LoggedModel } from "./batch.js";
-import { ListBuilder } from "./list-builder.js";
-import type { WriterOptions, WriterState } from "./writer.js";
-import type { WriterCalls } from "./writer-thread.js";
+import type { ListPlan } from "./log-reader.js";
+import { readSalt } from "./read-salt.js";
+import { TAPE_BYTES, Tape } from "./tape.js";
+import type { WriterState } from "./writer.js";
+import { type LinkFault, WriterLink } from "./writer-link.js";
 
 /** The action when the writer is behind by more than the bound. */
 export type Backpressure = "drop" | "block" | "fail";
@@ -30,71 +29,69 @@ export interface ExposureOptions {
   readonly saltFile?: string;
   /** Number in the names of files. @default 0 */
   readonly worker?: number;
+  /** Bytes that may wait for the writer. @default 64 MiB */
+  readonly waitingBytes?: number;
 }
 
 export const DEFAULT_ROTATE_BYTES = 64 * 2 ** 20;
 export const DEFAULT_ROTATE_SECONDS = 300;
 
-/** Bytes that may wait for the writer. */
-const MOST_WAITING = 64 * 2 ** 20;
-/** Bytes of a builder that are given to the writer at once. */
-const LARGE = 256 * 2 ** 10;
+export const DEFAULT_WAITING_BYTES = 64 * 2 ** 20;
+
 const TICK_MS = 1000;
-/** How long `block` waits between two looks at a writer that is behind. */
-const LOOK_MS = 5;
 
 /** Counted since the start of the process. */
 export interface ExposureCounts {
   readonly rows: number;
   readonly files: number;
   readonly bytes: number;
-  /** Rows that were dropped because the writer was behind, or because a list was too large. */
+  /** Rows that were dropped: the writer was behind or its thread ended, or a list was too large. */
   readonly dropped: number;
   readonly waitingBytes: number;
-  /** Attempts to write that failed. */
+  /** Attempts to write that failed, and ends of the writer's thread. */
   readonly failures: number;
+}
+
+/** A record of runs that is to be written. */
+export interface RecordSize {
+  /** JSON object of hashes and versions that its lists have. */
+  readonly artefacts: string;
+  /** Rows of its lists at most. */
+  readonly rows: number;
+  /** Its bytes at most. */
+  readonly bytes: number;
 }
 
 /** The log of one loaded model. */
 export interface ModelLog {
   /** Call before the model runs: refuses requests, or makes them wait, while the writer is behind. @throws RuntimeFault */
   admit(): Promise<void> | undefined;
-  /** Whether a list of this size can be logged now; counts its rows as dropped if not. */
-  takes(rows: number, bytes: number): boolean;
-  /** To append lists to. @param artefacts JSON object of hashes and versions that these lists have */
-  builder(artefacts: string): ListBuilder;
-  /** Call after lists were appended. */
-  appended(): void;
-  /** Drops what the builder holds: a list in it is not whole. */
-  discard(): void;
-  /** Two words that no other list of this process has. */
-  nextKeys(): readonly [number, number];
+  /** Has a record written, or counts its rows as dropped if too much waits. If `write` throws, the tape has nothing of it. */
+  record(size: RecordSize, write: (tape: Tape) => void): void;
   close(): Promise<void>;
 }
 
 interface OpenModel {
-  readonly model: LoggedModel;
-  readonly builder: ListBuilder;
+  readonly id: number;
+  tape: Tape | undefined;
+  rows: number;
   artefacts: string;
 }
 
-const NO_STATE: WriterState = { batches: 0, rows: 0, bytes: 0, files: 0, removed: 0, fault: undefined };
+/** Numbers the logs of a process. */
+let instances = 0;
 
 export class ExposureLog {
   readonly #options: ExposureOptions;
   readonly #log: ServerLog;
-  readonly #host: WorkerHost<WriterCalls>;
+  readonly #link: WriterLink;
   readonly #models = new Set<OpenModel>();
   readonly #timer: NodeJS.Timeout;
   readonly #salted: boolean;
-  readonly #key = randomBytes(4).readInt32LE();
-  #lists = 0;
+  readonly #most: number;
   #nextModel = 0;
-  #state = NO_STATE;
-  /** Bytes of the batches that the writer has not written, in their order. */
-  readonly #sent: number[] = [];
-  #waiting = 0;
-  #written = 0;
+  /** Bytes on tapes that were not given to the writer. */
+  #taped = 0;
   #dropped = 0;
   #failures = 0;
   #fault: string | undefined;
@@ -107,62 +104,51 @@ export class ExposureLog {
   constructor(options: ExposureOptions, log: ServerLog) {
     this.#options = options;
     this.#log = log;
+    this.#most = options.waitingBytes ?? DEFAULT_WAITING_BYTES;
     const salt = options.saltFile === undefined ? undefined : readSalt(options.saltFile);
     this.#salted = salt !== undefined;
-    const writer: WriterOptions = {
+    this.#link = new WriterLink({
       folder: options.folder,
       worker: options.worker ?? 0,
+      instance: instances++,
       rotateBytes: options.rotateBytes ?? DEFAULT_ROTATE_BYTES,
       rotateSeconds: options.rotateSeconds ?? DEFAULT_ROTATE_SECONDS,
       salt,
-    };
-    this.#host = new WorkerHost<WriterCalls>({
-      title: "the thread that writes exposures",
-      name: "merlon exposures",
-      module: new URL("./writer-thread.js", import.meta.url),
-      data: writer,
-      keepsProcess: "never",
-      onEnded: ({ message }) => {
-        if (!this.#isOver) this.#fail(message);
-      },
+      prefix: crypto.randomUUID(),
+      onState: state => this.#note(state),
+      onFault: fault => this.#lose(fault),
     });
     this.#timer = setInterval(() => inBackground(this.#tick(), "writing exposures"), TICK_MS).unref();
     inBackground(this.#tick(), "writing exposures");
   }
 
   get counts(): ExposureCounts {
-    const { rows, files, bytes } = this.#state;
-    return { rows, files, bytes, dropped: this.#dropped, waitingBytes: this.#bytes, failures: this.#failures };
+    const { rows, files, bytes, dropped } = this.#link.totals;
+    return {
+      ...{ rows, files, bytes, failures: this.#failures },
+      dropped: this.#dropped + dropped,
+      waitingBytes: this.#bytes,
+    };
   }
 
   /** @throws RuntimeFault for a model that hashes columns on a server without a salt */
-  open(described: Omit<LoggedModel, "id">): ModelLog {
+  open(described: Omit<LoggedModel, "id">, plan: ListPlan): ModelLog {
     const personal = described.kept.filter(({ hashed }) => hashed).map(({ name }) => `'${name}'`);
     if (personal.length > 0 && !this.#salted)
       throw new RuntimeFault(
         "INVALID_ARGUMENT",
         `model '${described.model}' logs hashes of ${personal.join(", ")}, and the server has no key for them: add --exposures-salt-file FILE`,
       );
-    const model: LoggedModel = { ...described, id: this.#nextModel++ };
-    const open: OpenModel = { model, builder: new ListBuilder(model), artefacts: "{}" };
+    const open: OpenModel = { id: this.#nextModel++, tape: undefined, rows: 0, artefacts: "{}" };
     this.#models.add(open);
-    inBackground(this.#call("open", model), "writing exposures");
+    this.#link.open({ model: { ...described, id: open.id }, plan });
     return {
-      builder: artefacts => this.#builder(open, artefacts),
       admit: () => this.#admit(),
-      takes: (rows, bytes) => this.#takes(rows, bytes),
-      appended: () => {
-        if (open.builder.bytes >= LARGE) this.#flush(open);
-      },
-      discard: () => {
-        this.#dropped += open.builder.rows;
-        open.builder.take("");
-      },
-      nextKeys: () => [this.#key, this.#lists++ | 0],
+      record: (size, write) => this.#record(open, size, write),
       close: async () => {
         this.#flush(open);
         this.#models.delete(open);
-        await this.#call("close", model.id);
+        await this.#link.close(open.id);
       },
     };
   }
@@ -172,99 +158,99 @@ export class ExposureLog {
     clearInterval(this.#timer);
     for (const open of this.#models) this.#flush(open);
     this.#isOver = true;
-    const ended = this.#call("end", undefined);
     const late = delay(Math.max(0, patience), "late" as const, { ref: false });
-    const isLate = (await Promise.race([ended, late])) === "late";
-    if (isLate || this.#sent.length > 0)
+    const isLate = (await Promise.race([this.#link.end(), late])) === "late";
+    if (isLate || this.#link.waiting > 0)
       this.#log.error(
         "exposures",
-        `exposures of ${this.#sent.length} batches (${this.#waiting} bytes) could not be written to '${this.#options.folder}' before the server ended${this.#fault === undefined ? "" : `: ${this.#fault}`}`,
+        `exposures of ${this.#link.waiting} batches (${this.#link.waitingBytes} bytes) could not be written to '${this.#options.folder}' before the server ended${this.#fault === undefined ? "" : `: ${this.#fault}`}`,
       );
-    await this.#host.terminate();
+    await this.#link.terminate();
   }
 
   get #bytes(): number {
-    let bytes = this.#waiting;
-    for (const { builder } of this.#models) bytes += builder.bytes;
-    return bytes;
+    return this.#taped + this.#link.waitingBytes;
   }
 
   #admit(): Promise<void> | undefined {
     const { backpressure = "drop" } = this.#options;
-    if (backpressure === "drop" || this.#bytes < MOST_WAITING) return undefined;
+    if (backpressure === "drop" || this.#bytes < this.#most) return undefined;
     if (backpressure === "fail")
       throw new RuntimeFault(
         "UNAVAILABLE",
         `exposures cannot be written to '${this.#options.folder}'${this.#fault === undefined ? ": the writer is behind" : `: ${this.#fault}`}. The server was started with --exposures-backpressure fail`,
       );
-    return this.#room();
+    return this.#link.until(() => this.#bytes < this.#most || this.#isOver);
   }
 
-  async #room(): Promise<void> {
-    while (this.#bytes >= MOST_WAITING && !this.#isOver) await delay(LOOK_MS);
-  }
-
-  #takes(rows: number, bytes: number): boolean {
+  #record(open: OpenModel, { artefacts, rows, bytes }: RecordSize, write: (tape: Tape) => void): void {
     // Requests that were admitted are logged, so that "block" and "fail" lose nothing.
-    const before = (this.#options.backpressure ?? "drop") === "drop" ? this.#bytes : 0;
-    if (!this.#isOver && before + bytes <= MOST_WAITING) return true;
-    this.#dropped += rows;
-    return false;
-  }
-
-  /** A batch has one value. */
-  #builder(open: OpenModel, artefacts: string): ListBuilder {
-    if (open.artefacts !== artefacts) this.#flush(open);
+    const before = (this.#options.backpressure ?? "drop") === "drop" ? this.#bytes + bytes : 0;
+    if (this.#isOver || before > this.#most) {
+      this.#dropped += rows;
+      return;
+    }
+    const { tape } = open;
+    // A message has one value of `artefacts`.
+    if (tape && (open.artefacts !== artefacts || tape.length + bytes > tape.buffer.byteLength)) this.#flush(open);
     open.artefacts = artefacts;
-    return open.builder;
+    open.tape ??= new Tape(this.#link.takeSpare());
+    const { length } = open.tape;
+    open.tape.reserve(bytes);
+    try {
+      write(open.tape);
+    } catch (error) {
+      open.tape.cut(length);
+      this.#dropped += rows;
+      throw error;
+    }
+    this.#taped += open.tape.length - length;
+    open.rows += rows;
+    if (open.tape.length >= TAPE_BYTES) this.#flush(open);
   }
 
   #flush(open: OpenModel): void {
-    const { builder, model, artefacts } = open;
-    if (builder.isEmpty) return;
-    const { bytes } = builder;
-    const { batch, moved } = builder.take(artefacts);
-    this.#sent.push(bytes);
-    this.#waiting += bytes;
-    inBackground(this.#call("append", { id: model.id, batch }, moved), "writing exposures");
+    const { id, tape, rows, artefacts } = open;
+    if (!tape || tape.length === 0) return;
+    const { buffer, length } = tape;
+    open.tape = undefined;
+    open.rows = 0;
+    this.#taped -= length;
+    this.#link.append({ id, rows, artefacts, buffer, length });
   }
 
   async #tick(): Promise<void> {
-    for (const open of this.#models) this.#flush(open);
+    // While the writer is behind, tapes that are not full would wait with much unused memory.
+    if (this.#link.isIdle) for (const open of this.#models) this.#flush(open);
     if (this.#dropped > this.#toldDropped) {
       this.#log.warning(
         "exposures",
-        `${this.#dropped - this.#toldDropped} rows of exposures were dropped: the writer is behind, or a list is too large`,
+        `${this.#dropped - this.#toldDropped} rows of exposures were dropped: the writer is behind`,
       );
       this.#toldDropped = this.#dropped;
     }
     if (this.#ticking) return;
     this.#ticking = true;
-    await this.#call("tick", undefined);
+    await this.#link.tick();
     this.#ticking = false;
   }
 
-  async #call<K extends keyof WriterCalls>(
-    name: K,
-    argument: Parameters<WriterCalls[K]>[0],
-    moved: Parameters<WorkerHost<WriterCalls>["call"]>[2] = [],
-  ): Promise<void> {
-    try {
-      const state = (await this.#host.call(name, argument as never, moved)) as WriterState | undefined;
-      if (state) this.#note(state);
-    } catch (error) {
-      this.#fail((error as Error).message);
+  #note({ fault }: WriterState): void {
+    if (fault !== undefined) this.#fail(fault);
+    else if (this.#fault !== undefined) {
+      this.#log.info("exposures", `exposures are written to '${this.#options.folder}' again`);
+      this.#fault = undefined;
     }
   }
 
-  #note(state: WriterState): void {
-    this.#state = state;
-    for (; this.#written < state.batches; this.#written++) this.#waiting -= this.#sent.shift()!;
-    if (state.fault === undefined) {
-      if (this.#fault !== undefined)
-        this.#log.info("exposures", `exposures are written to '${this.#options.folder}' again`);
-      this.#fault = undefined;
-    } else this.#fail(state.fault);
+  #lose({ message, lost, restartMs }: LinkFault): void {
+    this.#dropped += lost;
+    this.#toldDropped += lost;
+    this.#failures++;
+    const rows = lost > 0 ? ` At most ${lost} rows of exposures are lost.` : "";
+    const next = restartMs === undefined ? "" : ` It starts again in ${restartMs / 1000} s.`;
+    this.#log.error("exposures", `${message}.${rows}${next}`);
+    if (restartMs !== undefined) this.#fault = message;
   }
 
   /** Logs one line for a fault that persists. */
@@ -284,21 +270,3 @@ const CONSEQUENCE: Readonly<Record<Backpressure, string>> = {
   block: "The server tries again each second, and requests wait while too many exposures do.",
   fail: "The server tries again each second, and refuses requests while too many exposures wait.",
 };
-
-/** @throws Error that names the file */
-function readSalt(file: string): Uint8Array {
-  let salt: Buffer;
-  try {
-    salt = readFileSync(file);
-  } catch (error) {
-    throw new Error(`--exposures-salt-file: '${file}' cannot be read: ${(error as Error).message}`);
-  }
-  const text = salt.at(-1) === 10 ? salt.subarray(0, salt.at(-2) === 13 ? -2 : -1) : salt;
-  if (text.length < LEAST_SALT)
-    throw new Error(
-      `--exposures-salt-file: '${file}' has ${text.length} bytes, and a key that cannot be guessed has at least ${LEAST_SALT}: make one by \`openssl rand -hex 32 > ${file}\``,
-    );
-  return text;
-}
-
-const LEAST_SALT = 16;

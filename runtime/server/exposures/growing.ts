@@ -1,12 +1,14 @@
 /** Arrays that grow by appending, and give away what they hold. Hot paths append numbers only. */
 import type { Texts } from "../../../formats/tables/parquet-page.js";
 import type { Values } from "../../../triton-protos/datatype.js";
+import { words } from "../../base/columns/words.js";
 
 type Numbers = Exclude<Values, readonly string[]>;
 
 /** A typed array that grows. */
 export class Growing<A extends Numbers> {
   #values: A;
+  #words: Int32Array | undefined;
   length = 0;
 
   constructor(private readonly make: (length: number) => A) {
@@ -25,8 +27,18 @@ export class Growing<A extends Numbers> {
       // The arrays are of one kind.
       (larger as Float64Array).set((this.#values as Float64Array).subarray(0, this.length));
       this.#values = larger;
+      this.#words = undefined;
     }
     return this.#values;
+  }
+
+  /** Appends a value of 64 bits. @param from its array by `words` @param i its place among the values */
+  pushWords(from: Int32Array, i: number): void {
+    const values = this.reserve(1);
+    this.#words ??= words(values as BigInt64Array);
+    this.#words[2 * this.length] = from[2 * i]!;
+    this.#words[2 * this.length + 1] = from[2 * i + 1]!;
+    this.length++;
   }
 
   push(value: A[number]): void {
@@ -44,7 +56,10 @@ export class Growing<A extends Numbers> {
     const taken = this.#values.slice(0, this.length) as A;
     this.length = 0;
     // One large batch must not keep its memory.
-    if (this.#values.length > KEPT) this.#values = this.make(64);
+    if (this.#values.length > KEPT) {
+      this.#values = this.make(64);
+      this.#words = undefined;
+    }
     return taken;
   }
 }

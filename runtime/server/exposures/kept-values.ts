@@ -70,11 +70,18 @@ export class KeptValues {
 
 /** Without a BigInt for a value of 64 bits. */
 export function copyNumber(values: Numbers, i: number, to: Growing<Numbers>): void {
-  const target = to.reserve(1);
-  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
-    const [from, into] = [words(values), words(target as BigInt64Array)];
-    into[2 * to.length] = from[2 * i]!;
-    into[2 * to.length + 1] = from[2 * i + 1]!;
-  } else (target as Float64Array)[to.length] = (values as Float64Array)[i]!;
-  to.length++;
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array) to.pushWords(wordsOf(values), i);
+  else {
+    const target = to.reserve(1);
+    (target as Float64Array)[to.length] = (values as Float64Array)[i]!;
+    to.length++;
+  }
+}
+
+/** A view for each array and not for each of its values. */
+let viewed: { readonly values: BigInt64Array | BigUint64Array; readonly words: Int32Array } | undefined;
+
+function wordsOf(values: BigInt64Array | BigUint64Array): Int32Array {
+  if (viewed?.values !== values) viewed = { values, words: words(values) };
+  return viewed.words;
 }

@@ -1,6 +1,4 @@
 /** The lists of one model since its last batch. */
-import type { TransferListItem } from "node:worker_threads";
-import type { Texts } from "../../../formats/tables/parquet-page.js";
 import type { Column } from "../../base/columns/table.js";
 import { type Batch, type LoggedModel, sourceBytes } from "./batch.js";
 import { Growing, GrowingTexts } from "./growing.js";
@@ -99,8 +97,8 @@ export class ListBuilder {
     this.#lists++;
   }
 
-  /** @returns the batch, and its memory to be moved; the builder is empty then */
-  take(artefacts: string): { readonly batch: Batch; readonly moved: TransferListItem[] } {
+  /** @returns the batch; the builder is empty then */
+  take(artefacts: string): Batch {
     const batch: Batch = {
       lists: this.#lists,
       rows: this.#rows,
@@ -122,19 +120,6 @@ export class ListBuilder {
     this.#lists = 0;
     this.#rows = 0;
     this.#start = 0;
-    return { batch, moved: [...buffersOf(batch)] };
+    return batch;
   }
-}
-
-/** Every buffer once: empty arrays may share one. */
-function buffersOf(batch: Batch): ReadonlySet<ArrayBuffer> {
-  const found = new Set<ArrayBuffer>();
-  const add = (values: ArrayBufferView | Texts | readonly unknown[] | number | string | undefined): void => {
-    if (ArrayBuffer.isView(values)) found.add(values.buffer as ArrayBuffer);
-    else if (typeof values === "object" && "bytes" in values)
-      for (const part of [values.bytes, values.lengths]) add(part);
-  };
-  for (const value of Object.values(batch)) add(value);
-  for (const { values, present, lengths } of batch.kept) for (const part of [values, present, lengths]) add(part);
-  return found;
 }

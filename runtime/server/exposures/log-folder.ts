@@ -20,7 +20,7 @@ import { OWNER_TAG, ownerIsGone, ownerTag } from "../../../contract/files/owner-
 import { readBlocks } from "./block-file.js";
 import { finishFile } from "./finish-file.js";
 
-/** Time in milliseconds, number of the worker, the process, and digits that make it unique. */
+/** Time in milliseconds, number of the worker, the process, the number of the exposure log in it, and digits that make it unique. */
 const NAME = new RegExp(`^\\d{13}-w\\d+-(${OWNER_TAG})-[0-9a-f]{8}\\.(open|parquet|parquet\\.tmp)$`);
 const DAY_MS = 86_400_000;
 
@@ -39,9 +39,29 @@ function checkFolder(folder: string, path: string): void {
     throw new Error(`'${path}' is not a folder of its own: remove the link that has its name`);
 }
 
+/** Who writes a log: a worker's number, and the number of the exposure log in its process. */
+interface LogWriter {
+  readonly worker: number;
+  readonly instance: number;
+}
+
+const instanceDigits = (instance: number): string => (instance & 0xffff).toString(16).padStart(4, "0");
+
 /** The path of a new log, without its ending. */
-export const newName = (folder: string, worker: number): string =>
-  join(folder, `${String(Date.now()).padStart(13, "0")}-w${worker}-${ownerTag()}-${randomBytes(4).toString("hex")}`);
+export function newName(folder: string, { worker, instance }: LogWriter): string {
+  const time = String(Date.now()).padStart(13, "0");
+  return join(folder, `${time}-w${worker}-${ownerTag()}-${instanceDigits(instance)}${randomBytes(2).toString("hex")}`);
+}
+
+/** Paths of the logs of this process that an exposure log left, without their ending. */
+export function logsOf(folder: string, { worker, instance }: LogWriter): readonly string[] {
+  const own = `-w${worker}-${ownerTag()}-${instanceDigits(instance)}`;
+  return namesIn(folder, true).flatMap(model =>
+    namesIn(join(folder, model), false)
+      .filter(name => NAME.exec(name)?.[2] === "open" && name.slice(13).startsWith(own))
+      .map(name => join(folder, model, name.slice(0, -".open".length))),
+  );
+}
 
 /**
  * A log that is not written any more → its Parquet file. A log without a whole block is removed.

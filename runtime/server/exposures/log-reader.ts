@@ -5,26 +5,44 @@ import type { AnyStep, ColumnRef, Plan } from "../../../contract/plan.js";
 import type { PlanLog } from "../../../contract/plan-log.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { armsOf, bringsRows, draws } from "../../../contract/step-facts.js";
+import type { DrawRule } from "../../../operators/shared/spec/facts.js";
 import type { KeptColumn, LoggedModel } from "./batch.js";
 
 /** Rows of a kept column: the request's, the shown items', the ordered candidates', or those with ids of their own. */
 export type Place = "request" | "shown" | "pool" | number;
 
-export interface LogReader {
-  readonly plan: Plan;
-  readonly item: ColumnRef;
+/** How lists are made of the columns that a run recorded. Columns are numbers among `LogReader.columns`. */
+export interface ListPlan {
+  readonly item: number;
   /** Candidates of the last ordering, their scores, and those of the shown items; undefined if the answer is not ordered. */
-  readonly pool: { readonly ids: ColumnRef; readonly scores: ColumnRef; readonly shown: ColumnRef } | undefined;
-  readonly draw: Draw;
+  readonly pool: { readonly ids: number; readonly scores: number; readonly shown: number } | undefined;
+  readonly draw: ListDraw;
+  readonly kept: readonly { readonly column: number; readonly place: Place }[];
+  /** Ids of other row sets, by the number in `Place`. */
+  readonly others: readonly number[];
+  /** Ids of the steps that find candidates, in the order of `LoggedModel.sources`; empty if there is only one step. */
+  readonly sources: readonly number[];
+  /** For each split the names of its arms. */
+  readonly arms: readonly (readonly string[])[];
+}
+
+/** The probability of a list: not known, 1, by the rule of its draw, or in columns of the ordering. */
+export type ListDraw =
+  | "unknown"
+  | "certain"
+  | DrawRule
+  | { readonly propensity: number; readonly list?: number };
+
+export interface LogReader {
+  /** Each once. */
+  readonly columns: readonly ColumnRef[];
+  readonly lists: ListPlan;
   /** The author's seed of the draw, which precedes the one that the server draws. */
   readonly seed: number | undefined;
-  readonly kept: readonly { readonly ref: ColumnRef; readonly place: Place }[];
-  /** Steps that assign the request's rows to arms, and the names of these. */
-  readonly splits: readonly { readonly id: string; readonly names: readonly string[] }[];
-  /** Ids of other row sets, by the number in `Place`. */
-  readonly others: readonly ColumnRef[];
-  /** Ids of the steps that find candidates, in the order of `LoggedModel.sources`, and the place of each in the plan. */
-  readonly sources: readonly { readonly ids: ColumnRef; readonly step: number }[];
+  /** Ids of the steps that assign the request's rows to arms, in the order of `ListPlan.arms`. */
+  readonly splits: readonly string[];
+  /** Place in the plan of each step of `ListPlan.sources`. */
+  readonly sources: readonly number[];
 }
 
 type Described = Pick<LoggedModel, "textItems" | "sources" | "draws" | "rate" | "kept" | "retentionDays">;
@@ -53,20 +71,28 @@ export function readLog(plan: Plan, log: PlanLog): { readonly reader: LogReader;
   const found = plan.steps.flatMap((step, at) => sourceOf(step, at));
   const drawing = plan.steps.filter(draws);
   const authored = drawing.map(({ params }) => ("seed" in params ? params.seed : undefined));
+  const splits = plan.steps.flatMap(step => {
+    const names = armsOf(step);
+    return names ? [{ id: step.id, names }] : [];
+  });
+  const several = found.length > 1 ? found : [];
+  const read = new ReadColumns();
+  const lists: ListPlan = {
+    item: read.add(item.ref),
+    pool: pool && { ids: read.add(pool.ids), scores: read.add(pool.scores), shown: read.add(pool.shown) },
+    draw: drawOf(exactDraw(plan, rows), read),
+    kept: columns.map(({ ref, schema }) => ({ column: read.add(ref), place: placeOf(schema.rows) })),
+    others: others.map(({ ref }) => read.add(ref)),
+    sources: several.map(({ ids }) => read.add(ids)),
+    arms: splits.map(({ names }) => names),
+  };
   return {
     reader: {
-      plan,
-      item: item.ref,
-      pool,
-      draw: exactDraw(plan, rows),
+      columns: read.refs,
+      lists,
       seed: authored.find(seed => typeof seed === "number"),
-      kept: columns.map(({ ref, schema }) => ({ ref, place: placeOf(schema.rows) })),
-      splits: plan.steps.flatMap(step => {
-        const names = armsOf(step);
-        return names ? [{ id: step.id, names }] : [];
-      }),
-      others: others.map(({ ref }) => ref),
-      sources: found.map(({ ids, step }) => ({ ids, step })),
+      splits: splits.map(({ id }) => id),
+      sources: several.map(({ step }) => step),
     },
     described: {
       textItems: item.schema.dtype === "string",
@@ -84,6 +110,30 @@ export function readLog(plan: Plan, log: PlanLog): { readonly reader: LogReader;
       ...(retentionDays !== undefined && { retentionDays }),
     },
   };
+}
+
+/** Columns of a plan, numbered as they are added. */
+class ReadColumns {
+  readonly refs: ColumnRef[] = [];
+
+  /** @returns its number; the same for the same column */
+  add(ref: ColumnRef): number {
+    const known = this.refs.findIndex(({ step, column }) => step === ref.step && column === ref.column);
+    return known < 0 ? this.refs.push(ref) - 1 : known;
+  }
+}
+
+function drawOf(draw: Draw, read: ReadColumns): ListDraw {
+  if (!draw.exact) return "unknown";
+  const { step, columns, temperature, uniform } = draw;
+  const number = (column: string): number => read.add({ name: column, step, column });
+  if (columns)
+    return {
+      propensity: number(columns.propensity),
+      ...(columns.list !== undefined && { list: number(columns.list) }),
+    };
+  if (temperature === undefined && !uniform) return "certain";
+  return { ...(temperature !== undefined && { temperature }), ...(uniform && { uniform }) };
 }
 
 /** A step that brings candidates, with the column of their ids. */

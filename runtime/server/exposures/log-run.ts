@@ -10,16 +10,9 @@ import { type Clock, systemClock } from "../../base/clock.js";
 import { reportFault } from "../../base/in-background.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { PlanResult } from "../../engine/schedule/plan-result.js";
-import type { ExposureLog, ModelLog } from "./exposure-log.js";
-import { type LogReader, readLog } from "./log-reader.js";
-import { RunLists } from "./run-lists.js";
-
-/** Characters of a request id that are stored; a longer one is stored as its hash. */
-const MOST_ID = 512;
-/** Bytes that a value repeated in each row of a list may take together. */
-const MOST_REPEATED = 64 * 2 ** 20;
-/** Bytes of a row apart from kept columns. */
-const ROW_BYTES = 48;
+import type { ExposureLog } from "./exposure-log.js";
+import { readLog } from "./log-reader.js";
+import { type RecordedRequest, type Run, RunRecorder, roomForRequest } from "./run-recorder.js";
 
 /** The request rows of one request in a run. */
 export interface LoggedRequest {
@@ -51,27 +44,47 @@ export interface PlanOfModel {
   readonly clock?: Clock | undefined;
 }
 
+/** Requests without an id of this process. */
+let made = 0;
+
 /** @throws RuntimeFault if the server cannot log the model's columns */
 export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): PlanExposures {
   const { name, version, folder, plan, sha256, clock = systemClock } = of;
   const { reader, described } = readLog(plan, plan.log);
-  const log = exposures.open({ model: name, version, plan: sha256.slice(0, 16), ...described });
-  const hashes = artefactHashes(plan, folder);
-  let last: { readonly versions: string; readonly text: string } | undefined;
-  const textOf = (versions: Readonly<Record<string, string>>): string => {
-    const key = JSON.stringify(versions);
-    if (last?.versions !== key) last = { versions: key, text: JSON.stringify({ ...hashes, ...versions }) };
-    return last.text;
+  const log = exposures.open({ model: name, version, plan: sha256.slice(0, 16), ...described }, reader.lists);
+  const recorder = new RunRecorder(plan, reader);
+  const isAll = described.rate > 0;
+  const authored = reader.seed === undefined ? undefined : BigInt(reader.seed);
+  const artefactsOfRun = artefactTexts(artefactHashes(plan, folder));
+  const record = (run: Run, artefacts: string, requests: readonly RecordedRequest[]): void => {
+    try {
+      let bytes = recorder.open(run);
+      if (!recorder.hasItems) return;
+      let rows = 0;
+      for (const { id, from, to } of requests) {
+        bytes += roomForRequest(id);
+        rows += recorder.rowsOf(from, to, isAll);
+      }
+      if (rows === 0) return;
+      const time = clock.now() * 1000;
+      log.record({ artefacts, rows, bytes }, tape => recorder.write(tape, run, time, requests));
+    } finally {
+      recorder.forget();
+    }
   };
   return {
     admit: log.admit,
     log: (result, requests, versions) => {
       try {
-        const artefacts = textOf(versions);
-        append({ log, reader, rate: described.rate, artefacts, time: clock.now() * 1000 }, result, requests);
+        const artefacts = artefactsOfRun(versions);
+        const recorded = requests.map(({ id, from, to, seed, isSeeded }) => ({
+          ...{ id, made: id === "" ? made++ : 0, from, to, firstRow: 0 },
+          seed: isSeeded ? seed : (authored ?? seed),
+        }));
+        if (result.each) for (const one of rowByRow(recorded)) record(result.each[one.row]!, artefacts, [one.request]);
+        else record(result, artefacts, recorded);
       } catch (error) {
         // The response is made: it must not fail for its log.
-        log.discard();
         reportFault(error, `logging exposures of '${name}'`);
       }
     },
@@ -79,48 +92,40 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
   };
 }
 
-interface Appending {
-  readonly log: ModelLog;
-  readonly reader: LogReader;
-  readonly rate: number;
-  readonly artefacts: string;
-  readonly time: number;
-}
+/** Rows that ran one by one: the row of the batch, and the request with this row alone. */
+const rowByRow = (requests: readonly RecordedRequest[]) =>
+  requests.flatMap(request =>
+    Array.from({ length: request.to - request.from }, (_, i) => ({
+      row: request.from + i,
+      request: { ...request, from: 0, to: 1, firstRow: i },
+    })),
+  );
 
-function append(
-  { log, reader, rate, artefacts, time }: Appending,
-  result: PlanResult,
-  requests: readonly LoggedRequest[],
-): void {
-  const { each } = result;
-  const whole = each ? undefined : new RunLists(reader, result);
-  const builder = log.builder(artefacts);
-  for (const { id, from, to, seed, isSeeded } of requests) {
-    const requestId = idOf(id);
-    const own = reader.seed !== undefined && !isSeeded ? BigInt(reader.seed) : seed;
-    for (let row = from; row < to; row++) {
-      const lists = whole ?? new RunLists(reader, each![row]!);
-      const at = whole ? row : 0;
-      const rows = lists.candidates(at, rate);
-      const perList = lists.repeatedBytes(at);
-      const repeated = rows * Math.max(requestId.length, perList);
-      const isTooLarge = repeated > MOST_REPEATED;
-      if (!log.takes(rows, isTooLarge ? Number.POSITIVE_INFINITY : rows * ROW_BYTES + perList)) continue;
-      const [key0, key1] = log.nextKeys();
-      lists.append(builder, at, { requestId, requestRow: row - from, time, seed: own }, { rate, key0, key1 });
+/** JSON of the hashes and of the models' versions, which rarely change. */
+function artefactTexts(
+  hashes: Readonly<Record<string, string>>,
+): (versions: Readonly<Record<string, string>>) => string {
+  let last: Readonly<Record<string, string>> = {};
+  let text = JSON.stringify(hashes);
+  return versions => {
+    if (isOther(versions, last)) {
+      last = versions;
+      text = JSON.stringify({ ...hashes, ...versions });
     }
-  }
-  log.appended();
+    return text;
+  };
 }
 
-let made = 0;
-const prefix = crypto.randomUUID();
-
-/** A request without an id gets a unique one; an id that is too long to be repeated in each row becomes its hash. */
-const idOf = (id: string): string => {
-  if (id === "") return `${prefix}-${made++}`;
-  return id.length <= MOST_ID ? id : `sha256:${createHash("sha256").update(id).digest("hex")}`;
-};
+/** Whether a run called other versions of models; each run of a plan notes the same models, or fewer. */
+function isOther(versions: Readonly<Record<string, string>>, last: Readonly<Record<string, string>>): boolean {
+  let count = 0;
+  for (const model in versions) {
+    if (versions[model] !== last[model]) return true;
+    count++;
+  }
+  for (const _ in last) count--;
+  return count !== 0;
+}
 
 /** Files and folders that the plan opens → first 16 digits of their hash, as far as the build's manifest has it. */
 function artefactHashes(plan: Plan, folder: string): Readonly<Record<string, string>> {

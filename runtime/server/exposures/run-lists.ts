@@ -1,26 +1,22 @@
 /**
  * The columns of a run → the lists of its request rows, appended to a model's builder. Candidates are matched by id within their own user's, and
- * nothing is allocated per candidate.
+ * nothing is allocated per candidate. In the writer's thread.
  */
-import type { ColumnRef } from "../../../contract/plan.js";
 import { drawPropensities } from "../../../operators/shared/kernel/draw-propensities.js";
 import { philoxRun, uniform } from "../../../operators/shared/kernel/philox.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { runsOf } from "../../base/columns/row-map.js";
 import type { Column, Rows } from "../../base/columns/table.js";
-import { sidesTaken } from "../../engine/explain/sides-taken.js";
-import type { PlanResult } from "../../engine/schedule/plan-result.js";
 import type { ListBuilder, ListHead } from "./list-builder.js";
-import type { LogReader } from "./log-reader.js";
+import type { ListPlan } from "./log-reader.js";
 import { comparison, matchIds } from "./match-ids.js";
+import type { RecordedRun } from "./recorded-runs.js";
 
 /** A row set of a run: ids, and the run of rows of each request row. */
 interface RowSet {
   readonly ids: Column;
   readonly offsets: Int32Array;
 }
-
-type Run = Pick<PlanResult, "columnOf" | "fallbacks" | "leftOut" | "sides">;
 
 /** A random choice of candidates that were not shown. */
 export interface Sampling {
@@ -34,8 +30,8 @@ export interface Sampling {
 const NOTHING = new Int32Array(0);
 
 export class RunLists {
-  readonly #reader: LogReader;
-  readonly #run: Run;
+  readonly #plan: ListPlan;
+  readonly #run: RecordedRun;
   readonly #root: Rows | undefined;
   readonly #shown: RowSet | undefined;
   readonly #pool: RowSet | undefined;
@@ -44,21 +40,19 @@ export class RunLists {
   readonly #others: readonly (RowSet | undefined)[];
   readonly #kept: readonly (Column | undefined)[];
   #sources: readonly (RowSet | undefined)[] | undefined;
-  #isTaken: ((step: number, row: number) => boolean) | undefined;
 
-  constructor(reader: LogReader, run: Run) {
-    this.#reader = reader;
+  constructor(plan: ListPlan, run: RecordedRun) {
+    const { columns } = run;
+    const { item, pool, others, kept } = plan;
+    this.#plan = plan;
     this.#run = run;
-    const item = run.columnOf(reader.item.step, reader.item.column);
-    this.#root = item && rootOf(item.rows);
-    this.#shown = this.#rowSet(reader.item);
-    this.#pool = reader.pool && this.#rowSet(reader.pool.ids);
-    const scores = reader.pool && run.columnOf(reader.pool.scores.step, reader.pool.scores.column);
-    this.#scores = scores && scoreValues(scores);
-    const ordered = reader.pool && run.columnOf(reader.pool.shown.step, reader.pool.shown.column);
-    this.#shownScores = ordered && scoreValues(ordered);
-    this.#others = reader.others.map(ref => this.#rowSet(ref));
-    this.#kept = reader.kept.map(({ ref }) => run.columnOf(ref.step, ref.column));
+    this.#root = columns[item] && rootOf(columns[item].rows);
+    this.#shown = this.#rowSet(item);
+    this.#pool = pool && this.#rowSet(pool.ids);
+    this.#scores = scoresOf(pool && columns[pool.scores]);
+    this.#shownScores = scoresOf(pool && columns[pool.shown]);
+    this.#others = others.map(column => this.#rowSet(column));
+    this.#kept = kept.map(({ column }) => columns[column]);
   }
 
   /** Candidates that the list of a request row may have at most. */
@@ -70,7 +64,7 @@ export class RunLists {
   /** Bytes of a kept column's value in a request row, the most of all columns that are repeated in each row of the list. */
   repeatedBytes(row: number): number {
     let most = 0;
-    for (const [i, { place }] of this.#reader.kept.entries()) {
+    for (const [i, { place }] of this.#plan.kept.entries()) {
       const column = this.#kept[i];
       if (place === "request" && column) most = Math.max(most, bytesOf(column, row));
     }
@@ -103,12 +97,12 @@ export class RunLists {
 
   /** The arm of a row, or those of several splits in the order of the plan. */
   #armOf(row: number): string {
-    const arms = this.#reader.splits.map(({ id, names }) => names[this.#run.sides.get(id)?.[row] ?? -1] ?? "");
+    const arms = this.#plan.arms.map((names, i) => names[this.#run.arms[i]?.[row] ?? -1] ?? "");
     return arms.length > 1 ? arms.join("/") : (arms[0] ?? "");
   }
 
-  #rowSet(ref: ColumnRef): RowSet | undefined {
-    const ids = this.#run.columnOf(ref.step, ref.column);
+  #rowSet(column: number): RowSet | undefined {
+    const ids = this.#run.columns[column];
     const offsets = ids && this.#root && runsOf(ids.rows, this.#root);
     return offsets && { ids: ids!, offsets };
   }
@@ -138,13 +132,13 @@ export class RunLists {
 
   /** @param out receives the probability of each position, NaN where it is not known @returns that of the list */
   #chances(row: number, places: Int32Array, out: Float64Array): number {
-    const { draw } = this.#reader;
-    if (!draw.exact) return unknown(out);
-    if (draw.columns) return this.#carried(row, draw.step, draw.columns, out);
-    if (draw.temperature === undefined && !draw.uniform) {
+    const { draw } = this.#plan;
+    if (draw === "unknown") return unknown(out);
+    if (draw === "certain") {
       out.fill(1);
       return 1;
     }
+    if ("propensity" in draw) return this.#carried(row, draw, out);
     const pool = this.#pool;
     if (!pool || !this.#scores || places.includes(-1)) return unknown(out);
     const scores = Float64Array.from(this.#scores.subarray(pool.offsets[row]!, pool.offsets[row + 1]!));
@@ -152,13 +146,8 @@ export class RunLists {
   }
 
   /** The probabilities that the step itself made. */
-  #carried(
-    row: number,
-    step: string,
-    columns: { readonly propensity: string; readonly list?: string },
-    out: Float64Array,
-  ): number {
-    const own = this.#run.columnOf(step, columns.propensity);
+  #carried(row: number, columns: { readonly propensity: number; readonly list?: number }, out: Float64Array): number {
+    const own = this.#run.columns[columns.propensity];
     const first = this.#shown!.offsets[row]!;
     if (!own || own.rows !== this.#shown!.ids.rows) return unknown(out);
     let product = 1;
@@ -166,14 +155,14 @@ export class RunLists {
       out[i] = own.values[first + i] as number;
       product *= out[i]!;
     }
-    const list = columns.list === undefined ? undefined : this.#run.columnOf(step, columns.list);
+    const list = columns.list === undefined ? undefined : this.#run.columns[columns.list];
     if (!list) return product;
     return list.values[list.rows === own.rows ? first : row] as number;
   }
 
   /** Kept columns and sources of the rows that were appended: the shown ones, then those left over. */
   #addOthers(to: ListBuilder, row: number, places: Int32Array, left: Int32Array): void {
-    const { kept, sources } = this.#reader;
+    const { kept, sources } = this.#plan;
     const pool = this.#pool;
     const base = pool ?? this.#shown!;
     const start = base.offsets[row]!;
@@ -200,18 +189,19 @@ export class RunLists {
   }
 
   #addSources(to: ListBuilder, row: number, ids: Column, rows: Int32Array): void {
-    const { sources, plan } = this.#reader;
-    this.#sources ??= sources.map(source => this.#rowSet(source.ids));
-    this.#isTaken ??= sidesTaken(plan, this.#run, this.#run.sides);
+    const { sources } = this.#plan;
+    this.#sources ??= sources.map(column => this.#rowSet(column));
     const { sets, at } = to.reserveSources(rows.length);
     const width = Math.ceil(sources.length / 8);
     for (let s = 0; s < sources.length; s++) {
-      if (!this.#isTaken(sources[s]!.step, row)) continue;
+      if (!this.#run.isTaken(s, row)) continue;
       const found = matched(ids, rows, this.#sources[s], row);
       for (let i = 0; i < rows.length; i++) if (found[i]! >= 0) sets[at + i * width + (s >> 3)]! |= 1 << (s & 7);
     }
   }
 }
+
+const scoresOf = (column: Column | undefined) => column && scoreValues(column);
 
 function matched(ids: Column, rows: Int32Array, set: RowSet | undefined, row: number): Int32Array {
   const found = new Int32Array(rows.length).fill(-1);

@@ -7,11 +7,15 @@ import { modelName } from "../../../contract/files/model-name.js";
 import type { Batch, LoggedModel } from "./batch.js";
 import { appendWhole, printBlock, printHead } from "./block-file.js";
 import { columnsOf, encodeBatch } from "./encode-batch.js";
-import { finishLog, modelFolder, newName, recoverLogs, removeOld } from "./log-folder.js";
+import { finishLog, logsOf, modelFolder, newName, recoverLogs, removeOld } from "./log-folder.js";
 
 export interface WriterOptions {
   readonly folder: string;
   readonly worker: number;
+  /** Number of the log in the process. */
+  readonly instance: number;
+  /** Whether an earlier thread of the same log ended, whose files are to be finished. */
+  readonly succeeds: boolean;
   /** A log that is larger or older is finished. */
   readonly rotateBytes: number;
   readonly rotateSeconds: number;
@@ -37,17 +41,23 @@ interface OpenLog {
   size: number;
 }
 
-const DAY_PART_MS = 600_000;
+type Attempt = "write" | "finish" | "sweep";
+
+const SWEEP_MS = 600_000;
+/** The same after a log of an earlier process could not be finished. */
+const SWEEP_AGAIN_MS = 60_000;
 
 export class Writer {
   readonly #models = new Map<number, LoggedModel>();
   readonly #logs = new Map<number, OpenLog>();
   readonly #waiting: { readonly model: LoggedModel; readonly batch: Batch; block?: Uint8Array }[] = [];
   /** Logs that are complete, and not Parquet yet. */
-  readonly #complete: string[] = [];
+  #complete: string[] = [];
   #state = { batches: 0, rows: 0, bytes: 0, files: 0, removed: 0 };
-  #fault: string | undefined;
-  #swept = 0;
+  /** Why the last attempt of each kind failed. A disk can have room for blocks and none for a whole file. */
+  readonly #faults: Partial<Record<Attempt, string | undefined>> = {};
+  #sweepAt = 0;
+  #hasSucceeded = false;
 
   constructor(private readonly options: WriterOptions) {}
 
@@ -57,39 +67,36 @@ export class Writer {
 
   append(id: number, batch: Batch): WriterState {
     this.#waiting.push({ model: this.#models.get(id)!, batch });
-    return this.#attempt(() => this.#write());
+    this.#attempt("write", () => this.#write());
+    // A whole file is tried again by `tick` alone.
+    if (this.#faults.finish === undefined) this.#finish();
+    return this.state;
   }
 
   /** Call after the last batch of a model. */
   close(id: number): WriterState {
-    return this.#attempt(() => {
-      this.#write();
-      this.#rotate(log => this.#logs.get(id) === log);
-      this.#finish();
-    });
+    this.#attempt("write", () => this.#write());
+    this.#rotate(log => this.#logs.get(id) === log);
+    this.#finish();
+    return this.state;
   }
 
   /** Work that is due: another attempt, files by age, recovery at the start, retention. */
   tick(): WriterState {
-    return this.#attempt(() => {
-      this.#write();
-      const { rotateSeconds } = this.options;
-      this.#rotate(({ began }) => performance.now() - began >= rotateSeconds * 1000);
-      this.#finish();
-      if (this.#swept === 0 || performance.now() - this.#swept > DAY_PART_MS) this.#sweep();
-    });
+    const { rotateSeconds } = this.options;
+    this.#attempt("write", () => this.#write());
+    this.#rotate(({ began }) => performance.now() - began >= rotateSeconds * 1000);
+    if (performance.now() >= this.#sweepAt) this.#attempt("sweep", () => this.#sweep());
+    this.#finish();
+    return this.state;
   }
 
   /** Writes and finishes everything. Logs that cannot be finished stay on disk; batches that are not there yet are lost. */
   end(): WriterState {
-    return this.#attempt(() => {
-      try {
-        this.#write();
-      } finally {
-        this.#rotate(() => true);
-        this.#finish();
-      }
-    });
+    this.#attempt("write", () => this.#write());
+    this.#rotate(() => true);
+    this.#finish();
+    return this.state;
   }
 
   /** Batches that are not on disk. */
@@ -97,14 +104,18 @@ export class Writer {
     return this.#waiting.length;
   }
 
-  #attempt(work: () => void): WriterState {
+  get state(): WriterState {
+    const { write, finish, sweep } = this.#faults;
+    return { ...this.#state, fault: write ?? finish ?? sweep };
+  }
+
+  #attempt(kind: Attempt, work: () => void): void {
     try {
       work();
-      this.#fault = undefined;
+      this.#faults[kind] = undefined;
     } catch (error) {
-      this.#fault = (error as Error).message;
+      this.#faults[kind] = (error as Error).message;
     }
-    return { ...this.#state, fault: this.#fault };
   }
 
   #write(): void {
@@ -130,8 +141,8 @@ export class Writer {
       closeSync(known.file);
       this.#logs.delete(model.id);
     }
-    const { folder, worker } = this.options;
-    const base = newName(modelFolder(folder, modelName(model.model)), worker);
+    const { folder } = this.options;
+    const base = newName(modelFolder(folder, modelName(model.model)), this.options);
     const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
     const file = openSync(`${base}.open`, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o640);
     const { plan } = model;
@@ -162,25 +173,36 @@ export class Writer {
       closeSync(log.file);
       this.#complete.push(log.base);
     }
-    this.#finish();
   }
 
+  /** Logs that cannot become files stay. */
   #finish(): void {
-    for (let base = this.#complete[0]; base !== undefined; base = this.#complete[0]) {
-      if (existsSync(`${base}.open`) && finishLog(base)) this.#state.files++;
-      this.#complete.shift();
-    }
+    const failed: string[] = [];
+    this.#faults.finish = undefined;
+    for (const base of this.#complete)
+      try {
+        if (existsSync(`${base}.open`) && finishLog(base)) this.#state.files++;
+      } catch (error) {
+        failed.push(base);
+        this.#faults.finish ??= `the log '${base}.open' cannot become a Parquet file: ${(error as Error).message}`;
+      }
+    this.#complete = failed;
   }
 
   /** Logs of processes that were killed, and files that are too old. */
   #sweep(): void {
-    this.#swept = performance.now();
     const { folder } = this.options;
+    if (this.options.succeeds && !this.#hasSucceeded) {
+      const own = new Set([...[...this.#logs.values()].map(({ base }) => base), ...this.#complete]);
+      this.#complete.push(...logsOf(folder, this.options).filter(base => !own.has(base)));
+      this.#hasSucceeded = true;
+    }
     const [fault] = recoverLogs(folder);
     const days = new Map(
       [...this.#models.values()].flatMap(m => (m.retentionDays === undefined ? [] : [[m.model, m.retentionDays]])),
     );
     for (const [model, most] of days) this.#state.removed += removeOld(folder, model, most);
+    this.#sweepAt = performance.now() + (fault ? SWEEP_AGAIN_MS : SWEEP_MS);
     if (fault) throw new Error(`the log '${fault[0]}' of an earlier process cannot be finished: ${fault[1].message}`);
   }
 }

@@ -7,7 +7,9 @@ import type { Backpressure } from "#runtime/server/exposures/exposure-log.js";
 import { startServer } from "../support.js";
 import { filesIn, loggedRepository, requestOf, rowsOf } from "./logged-ensemble.js";
 
-const WIDTH = 400_000;
+const WIDTH = 4000;
+/** Some seven requests. */
+const WAITING = 2 ** 19;
 const LOG = '{ columns: [request["user_id"]], candidates: { all: 1 } }';
 const row = (width: number) => ({ user: 1, ids: Array.from({ length: width }, (_, i) => i + 100), popular: [3, 9] });
 
@@ -16,11 +18,11 @@ beforeAll(async () => {
   repository = await loggedRepository({ width: WIDTH, log: LOG });
 }, 120_000);
 
-/** A server whose folder has a file in its place, and requests whose lists are some 12 MB each. */
+/** A server whose folder has a file in its place, and requests whose records are some 80 kB each. */
 async function behind(backpressure: Backpressure) {
   const folder = join(mkdtempSync(join(tmpdir(), "merlon-exposures-")), "log");
   writeFileSync(folder, "in the way");
-  const server = await startServer(repository, { exposures: { folder, backpressure } });
+  const server = await startServer(repository, { exposures: { folder, backpressure, waitingBytes: WAITING } });
   const body = JSON.stringify(requestOf([row(WIDTH)]));
   const ask = () => server.json("/v2/models/logged/infer", { method: "POST", body });
   const metric = async (name: string): Promise<number> => {
@@ -34,8 +36,8 @@ test("drop: every request gets its response, and rows beyond the bound are count
   timeout: 120_000,
 }, async () => {
   const { folder, server, ask, metric, free } = await behind("drop");
-  for (let i = 0; i < 7; i++) expect((await ask()).status).toBe(200);
-  expect(await metric("waiting_bytes")).toBeLessThanOrEqual(64 * 2 ** 20);
+  for (let i = 0; i < 12; i++) expect((await ask()).status).toBe(200);
+  expect(await metric("waiting_bytes")).toBeLessThanOrEqual(WAITING);
   const dropped = await metric("dropped_total");
   expect(dropped).toBeGreaterThan(0);
   expect(dropped % (WIDTH + 2)).toBe(0);
@@ -50,7 +52,7 @@ test("drop: every request gets its response, and rows beyond the bound are count
   await vi.waitFor(() => expect(server.log.join("")).toContain("are written to"), 20_000);
   await server.stop();
   const [{ n }] = (await rowsOf(`SELECT count(*)::INT AS n FROM '${folder}/logged/*.parquet'`)) as [{ n: number }];
-  expect(n + dropped).toBe(7 * (WIDTH + 2));
+  expect(n + dropped).toBe(12 * (WIDTH + 2));
 });
 
 test("fail: requests are refused while the writer is behind, and none that was answered is lost", {
@@ -66,7 +68,7 @@ test("fail: requests are refused while the writer is behind, and none that was a
       expect(status).toBe(503);
       expect(JSON.stringify(body)).toContain("--exposures-backpressure fail");
     }
-    expect(answered).toBeLessThan(8);
+    expect(answered).toBeLessThan(12);
   }
   free();
   await vi.waitFor(async () => expect(await metric("waiting_bytes")).toBe(0), { timeout: 20_000, interval: 200 });
@@ -78,9 +80,9 @@ test("fail: requests are refused while the writer is behind, and none that was a
 
 test("block: requests wait until there is room", { timeout: 120_000 }, async () => {
   const { folder, server, ask, metric, free } = await behind("block");
-  for (let i = 0; (await metric("waiting_bytes")) < 64 * 2 ** 20; i++) {
+  for (let i = 0; (await metric("waiting_bytes")) < WAITING; i++) {
     expect((await ask()).status).toBe(200);
-    expect(i).toBeLessThan(8);
+    expect(i).toBeLessThan(12);
   }
   const before = await metric("waiting_bytes");
   let isAnswered = false;

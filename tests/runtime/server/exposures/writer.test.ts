@@ -64,10 +64,10 @@ function batchOf(requestId: string) {
     else for (const row of [0, 1]) builder.keep(i, column, row);
   });
   builder.endList({ requestId, requestRow: 4, time: 1_700_000_000_123_456, seed: -5n }, "", 0.0625);
-  return builder.take("{}").batch;
+  return builder.take("{}");
 }
 
-const options = { worker: 1, rotateBytes: 2 ** 20, rotateSeconds: 3600 };
+const options = { worker: 1, instance: 0, succeeds: false, rotateBytes: 2 ** 20, rotateSeconds: 3600 };
 const folderOf = () => mkdtempSync(join(tmpdir(), "merlon-writer-"));
 const logsIn = (folder: string) => readdirSync(join(folder, "m")).filter(name => name.endsWith(".open"));
 
