@@ -50,6 +50,12 @@ const NAMES: ReadonlySet<string> = new Set(EXPOSURE_COLUMNS.map(({ name }) => na
 /** Whether a kept column may not have this name. DuckDB compares names without their case. */
 export const isExposureColumn = (name: string): boolean => NAMES.has(name.toLowerCase());
 
+/** The columns that `merlon feedback join` adds to those of a log. `weight` is there with `--negatives` only. */
+export const JOINED_COLUMNS = ["label", "reward", "event_time", "weight"] as const;
+
+/** Whether the join makes a column of this name. */
+export const isJoinedColumn = (name: string): boolean => JOINED_COLUMNS.some(made => made === name.toLowerCase());
+
 /** Key of the Parquet file's metadata that describes it as JSON: `{ format: 1, model, plan, kept }`. Readers must not need it. */
 export const EXPOSURE_METADATA = "merlon.exposures";
 

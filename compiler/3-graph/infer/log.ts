@@ -2,6 +2,7 @@
  * The `log` of an ensemble's options → the columns that the exposure log keeps, and the ids of the shown items. Kept columns of other rows are
  * matched with the items by ids of their own.
  */
+import { isJoinedColumn } from "../../../contract/exposures.js";
 import { itemFault, keptNameFault, type PlanLog } from "../../../contract/plan-log.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../../contract/schema.js";
 import type { Bound, Scope } from "../../../operators/shared/author/bound.js";
@@ -47,7 +48,7 @@ export function inferLog(inference: Inference, { columns, options }: GraphLog, o
   };
   for (const { bound, site } of written) {
     const { name, rows, dtype } = bound.column;
-    const wrong = keptNameFault(name, before);
+    const wrong = keptNameFault(name, before) ?? joinedNameFault(name);
     if (wrong !== undefined) fail(`${wrong}.`, `Give it another name: \`>> rename({ prefix: "kept_" })\`.`, site);
     before.push(name);
     if (dtype === "bfloat16")
@@ -81,6 +82,10 @@ export function inferLog(inference: Inference, { columns, options }: GraphLog, o
     ...(retentionDays !== undefined && { retentionDays }),
   };
 }
+
+/** Plans of earlier builds may keep such a column: their logs can be read, and not joined. */
+const joinedNameFault = (name: string): string | undefined =>
+  isJoinedColumn(name) ? `\`${name}\` is a column that \`merlon feedback join\` adds to the log` : undefined;
 
 interface Kept {
   readonly bound: Bound;

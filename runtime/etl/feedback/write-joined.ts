@@ -1,7 +1,7 @@
 /** The log and its `credits` → joined rows in Parquet, ordered by their key. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EXPOSURE_COLUMNS } from "../../../contract/exposures.js";
+import { EXPOSURE_COLUMNS, isJoinedColumn } from "../../../contract/exposures.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
 import { formatOf } from "../data-formats.js";
 import type { Database } from "../database.js";
@@ -12,15 +12,12 @@ import { type ExposureLog, fixedColumn, keyColumns } from "./exposure-log.js";
 import { fault } from "./find-row.js";
 import type { JoinOptions, JoinReport } from "./options.js";
 
-/** The columns that the join adds. `weight` is there with `negatives` only. */
-export const JOINED_COLUMNS = ["label", "reward", "event_time", "weight"] as const;
-
 /** Rows of a file of a folder. */
 const PART = 4_000_000;
 
 /** @throws RuntimeFault for a kept column of a name that the join makes */
 export function refuseJoinedNames({ kept, files }: ExposureLog): void {
-  const taken = kept.find(name => JOINED_COLUMNS.some(made => made === name.toLowerCase()));
+  const taken = kept.find(isJoinedColumn);
   if (taken !== undefined)
     throw fault(
       `\`${files[0]}\` has a column \`${taken}\`, which the join makes. Joined rows are not a log. For a kept column, write \`rename({ name: "item_${taken}" })\` in the ensemble, and change finished files with DuckDB: \`SELECT * RENAME (${taken} AS item_${taken})\`.`,

@@ -20,7 +20,7 @@ export interface LoggedOptions {
 }
 
 export const LOG = `{
-    columns: [request[["user_id", "country"]], pairs["weight"], nearest["candidate_ids"] >> rename({ name: "nearest_id" }), request["ids"]],
+    columns: [request[["user_id", "country"]], pairs["tenfold"], nearest["candidate_ids"] >> rename({ name: "nearest_id" }), request["ids"]],
     candidates: { all: 1 },
   }`;
 
@@ -39,7 +39,7 @@ const request = source({ user_id: "int64", country: "string", ids: "int64[${widt
 const nearest = request["ids"] >> explode() >> rename({ name: "candidate_ids" });
 const popular = request["popular"] >> explode() >> rename({ name: "candidate_ids" });
 const merged = nearest >> mergeCandidates([popular]);
-const pairs = merged >> lambdaOp(candidate_ids => candidate_ids * 10, { name: "weight", dtype: "int64" });
+const pairs = merged >> lambdaOp(candidate_ids => candidate_ids * 10, { name: "tenfold", dtype: "int64" });
 const score = merged >> lambdaOp(candidate_ids => (candidate_ids % 7 + 1) / 10, { name: "score", dtype: "float32" });
 const ${ordering.includes("const ordering") ? "ordered" : "ordering"} = merged["candidate_ids"] >> ${ordering};
 

@@ -91,7 +91,7 @@ test("three rows of a request with an id and a seed", { timeout: 60_000 }, async
   for (const row of rows) {
     expect(Object.keys(row)).toEqual([
       ...EXPOSURE_COLUMNS.map(({ name }) => name),
-      ...["user_id", "country", "weight", "nearest_id", "ids"],
+      ...["user_id", "country", "tenfold", "nearest_id", "ids"],
     ]);
     expect(row).toMatchObject({
       request_id: "r-1",
@@ -125,7 +125,7 @@ test("three rows of a request with an id and a seed", { timeout: 60_000 }, async
       expect(row).toMatchObject({
         user_id: BigInt(user.user),
         country: user.country ?? "de",
-        weight: BigInt(item * 10),
+        tenfold: BigInt(item * 10),
         nearest_id: user.ids.includes(item) ? BigInt(item) : null,
         ids: user.ids.map(BigInt),
         sources: [
@@ -254,8 +254,8 @@ const ordering = ordered["ordered_ids"] >> limitPerGroup(ordered["ordered_scores
 test("hashes are HMAC-SHA-256 of the decimal text or of UTF-8; dropped columns are not there", {
   timeout: 60_000,
 }, async () => {
-  const personal = '{ user_id: "hash", country: "hash", popular: "hash", weight: "drop" }';
-  const columns = '[request[["user_id", "country", "popular"]], pairs["weight"]]';
+  const personal = '{ user_id: "hash", country: "hash", popular: "hash", tenfold: "drop" }';
+  const columns = '[request[["user_id", "country", "popular"]], pairs["tenfold"]]';
   const repository = await loggedRepository({ log: `{ columns: ${columns}, personal: ${personal} }` });
   await expect(startServer(repository, { exposures: { folder: folderOf() } })).rejects.toThrow(/failed to load/);
   const saltFile = join(folderOf(), "salt");
@@ -274,6 +274,6 @@ test("hashes are HMAC-SHA-256 of the decimal text or of UTF-8; dropped columns a
       country: hash(user.country!),
       popular: user.popular.map(item => hash(String(item))),
     });
-    expect(row).not.toHaveProperty("weight");
+    expect(row).not.toHaveProperty("tenfold");
   }
 });
