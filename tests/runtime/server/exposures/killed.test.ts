@@ -49,7 +49,9 @@ test(`${KILLS} kills at random instants under load`, { timeout: 60_000 + KILLS *
   for (let n = 0; n < KILLS; n++) {
     const server = await startChildServer(repository, { flags: flagsOf(folder) });
     const loads = [0, 1].map(lane => load(server, `k${n}-${lane}`, answered));
-    await delay(500 + Math.random() * 2500);
+    // Only a server that ran for longer than the loss allowed can lose too much.
+    const isLong = n % 5 === 4;
+    await delay(isLong ? LOST_MS + 1500 + Math.random() * 1000 : 500 + Math.random() * 2500);
     kills.push(Date.now());
     process.kill(server.pid, "SIGKILL");
     await Promise.all([...loads, server.ended]);
@@ -59,11 +61,13 @@ test(`${KILLS} kills at random instants under load`, { timeout: 60_000 + KILLS *
   expect(readdirSync(join(folder, "logged")).filter(name => !name.endsWith(".parquet"))).toEqual([]);
   const rows = await logged(folder);
   for (const n of rows.values()) expect(n).toBe(7);
-  const lost = [...answered].filter(([id, at]) => {
-    const killed = kills[Number(/^k(\d+)/.exec(id)![1])]!;
-    return at < killed - LOST_MS && !rows.has(id);
-  });
-  expect(lost).toEqual([]);
+  const lost = [...answered].filter(([id]) => !rows.has(id));
+  const beforeKill = lost.map(([id, at]) => kills[Number(/^k(\d+)/.exec(id)![1])]! - at);
+  const latest = beforeKill.reduce((most, ms) => Math.max(most, ms), 0);
+  process.stdout.write(
+    `${KILLS} kills: ${answered.size} answered, ${lost.length} of them lost, the first ${latest} ms before its kill\n`,
+  );
+  expect(latest).toBeLessThan(LOST_MS);
   expect(rows.size).toBeGreaterThan(KILLS);
 });
 
