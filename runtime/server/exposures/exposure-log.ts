@@ -29,7 +29,7 @@ export interface ExposureOptions {
   readonly saltFile?: string;
   /** Number in the names of files. @default 0 */
   readonly worker?: number;
-  /** Bytes that may wait for the writer. @default 64 MiB */
+  /** Bytes that may wait for the writer, and one record more while it is written. @default 64 MiB */
   readonly waitingBytes?: number;
 }
 
@@ -38,6 +38,8 @@ export const DEFAULT_ROTATE_SECONDS = 300;
 
 export const DEFAULT_WAITING_BYTES = 64 * 2 ** 20;
 
+/** Bytes of a tape that is given to the writer at once: the next record probably has no room. */
+const FULL = (7 / 8) * TAPE_BYTES;
 const TICK_MS = 1000;
 
 /** Counted since the start of the process. */
@@ -52,22 +54,14 @@ export interface ExposureCounts {
   readonly failures: number;
 }
 
-/** A record of runs that is to be written. */
-export interface RecordSize {
-  /** JSON object of hashes and versions that its lists have. */
-  readonly artefacts: string;
-  /** Rows of its lists at most. */
-  readonly rows: number;
-  /** Its bytes at most. */
-  readonly bytes: number;
-}
-
 /** The log of one loaded model. */
 export interface ModelLog {
   /** Call before the model runs: refuses requests, or makes them wait, while the writer is behind. @throws RuntimeFault */
   admit(): Promise<void> | undefined;
-  /** Has a record written, or counts its rows as dropped if too much waits. If `write` throws, the tape has nothing of it. */
-  record(size: RecordSize, write: (tape: Tape) => void): void;
+  /** The tape for a record. @param artefacts JSON object of hashes and versions that its lists have */
+  tape(artefacts: string): Tape;
+  /** Call when a record is on the tape: it is taken back if too much waits. @param start of the record @param rows of its lists at most */
+  written(start: number, rows: number): void;
   close(): Promise<void>;
 }
 
@@ -144,7 +138,8 @@ export class ExposureLog {
     this.#link.open({ model: { ...described, id: open.id }, plan });
     return {
       admit: () => this.#admit(),
-      record: (size, write) => this.#record(open, size, write),
+      tape: artefacts => this.#tape(open, artefacts),
+      written: (start, rows) => this.#written(open, start, rows),
       close: async () => {
         this.#flush(open);
         this.#models.delete(open);
@@ -183,30 +178,28 @@ export class ExposureLog {
     return this.#link.until(() => this.#bytes < this.#most || this.#isOver);
   }
 
-  #record(open: OpenModel, { artefacts, rows, bytes }: RecordSize, write: (tape: Tape) => void): void {
+  #tape(open: OpenModel, artefacts: string): Tape {
+    // A message has one value.
+    if (open.artefacts !== artefacts) this.#flush(open);
+    open.artefacts = artefacts;
+    open.tape ??= new Tape(this.#link.takeSpare());
+    return open.tape;
+  }
+
+  #written(open: OpenModel, start: number, rows: number): void {
+    const tape = open.tape!;
+    const bytes = tape.length - start;
     // Requests that were admitted are logged, so that "block" and "fail" lose nothing.
-    const before = (this.#options.backpressure ?? "drop") === "drop" ? this.#bytes + bytes : 0;
-    if (this.#isOver || before > this.#most) {
+    const all = (this.#options.backpressure ?? "drop") === "drop" ? this.#bytes + bytes : 0;
+    if (this.#isOver || all > this.#most) {
+      tape.cut(start);
+      if (start === 0) open.tape = undefined;
       this.#dropped += rows;
       return;
     }
-    const { tape } = open;
-    // A message has one value of `artefacts`.
-    if (tape && (open.artefacts !== artefacts || tape.length + bytes > tape.buffer.byteLength)) this.#flush(open);
-    open.artefacts = artefacts;
-    open.tape ??= new Tape(this.#link.takeSpare());
-    const { length } = open.tape;
-    open.tape.reserve(bytes);
-    try {
-      write(open.tape);
-    } catch (error) {
-      open.tape.cut(length);
-      this.#dropped += rows;
-      throw error;
-    }
-    this.#taped += open.tape.length - length;
+    this.#taped += bytes;
     open.rows += rows;
-    if (open.tape.length >= TAPE_BYTES) this.#flush(open);
+    if (tape.length >= FULL) this.#flush(open);
   }
 
   #flush(open: OpenModel): void {

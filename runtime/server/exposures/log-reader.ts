@@ -27,11 +27,7 @@ export interface ListPlan {
 }
 
 /** The probability of a list: not known, 1, by the rule of its draw, or in columns of the ordering. */
-export type ListDraw =
-  | "unknown"
-  | "certain"
-  | DrawRule
-  | { readonly propensity: number; readonly list?: number };
+export type ListDraw = "unknown" | "certain" | DrawRule | { readonly propensity: number; readonly list?: number };
 
 export interface LogReader {
   /** Each once. */

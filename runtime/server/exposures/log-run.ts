@@ -12,7 +12,7 @@ import type { ModelVersion } from "../../base/model-version.js";
 import type { PlanResult } from "../../engine/schedule/plan-result.js";
 import type { ExposureLog } from "./exposure-log.js";
 import { readLog } from "./log-reader.js";
-import { type RecordedRequest, type Run, RunRecorder, roomForRequest } from "./run-recorder.js";
+import { type RecordedRequest, type Run, RunRecorder } from "./run-recorder.js";
 
 /** The request rows of one request in a run. */
 export interface LoggedRequest {
@@ -52,37 +52,41 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
   const { name, version, folder, plan, sha256, clock = systemClock } = of;
   const { reader, described } = readLog(plan, plan.log);
   const log = exposures.open({ model: name, version, plan: sha256.slice(0, 16), ...described }, reader.lists);
-  const recorder = new RunRecorder(plan, reader);
-  const isAll = described.rate > 0;
+  const recorder = new RunRecorder(plan, reader, described.rate > 0);
   const authored = reader.seed === undefined ? undefined : BigInt(reader.seed);
   const artefactsOfRun = artefactTexts(artefactHashes(plan, folder));
+  const recordedOf = ({ id, from, to, seed, isSeeded }: LoggedRequest): RecordedRequest => {
+    const own = isSeeded || authored === undefined ? seed : authored;
+    return { id, made: id === "" ? made++ : 0, from, to, firstRow: 0, seed: own };
+  };
   const record = (run: Run, artefacts: string, requests: readonly RecordedRequest[]): void => {
+    const tape = log.tape(artefacts);
+    const start = tape.length;
+    let isWhole = false;
     try {
-      let bytes = recorder.open(run);
-      if (!recorder.hasItems) return;
-      let rows = 0;
-      for (const { id, from, to } of requests) {
-        bytes += roomForRequest(id);
-        rows += recorder.rowsOf(from, to, isAll);
-      }
-      if (rows === 0) return;
-      const time = clock.now() * 1000;
-      log.record({ artefacts, rows, bytes }, tape => recorder.write(tape, run, time, requests));
+      recorder.begin(tape, run, clock.now() * 1000);
+      for (let i = 0; i < requests.length; i++) recorder.add(tape, requests[i]!);
+      isWhole = true;
     } finally {
-      recorder.forget();
+      const rows = recorder.end(tape);
+      if (isWhole && rows > 0) log.written(start, rows);
+      else tape.cut(start);
     }
+  };
+  const recordAll = (result: PlanResult, artefacts: string, requests: readonly RecordedRequest[]): void => {
+    const { each } = result;
+    if (!each) record(result, artefacts, requests);
+    // Rows that ran one by one.
+    else
+      for (const request of requests)
+        for (let row = request.from; row < request.to; row++)
+          record(each[row]!, artefacts, [{ ...request, from: 0, to: 1, firstRow: row - request.from }]);
   };
   return {
     admit: log.admit,
     log: (result, requests, versions) => {
       try {
-        const artefacts = artefactsOfRun(versions);
-        const recorded = requests.map(({ id, from, to, seed, isSeeded }) => ({
-          ...{ id, made: id === "" ? made++ : 0, from, to, firstRow: 0 },
-          seed: isSeeded ? seed : (authored ?? seed),
-        }));
-        if (result.each) for (const one of rowByRow(recorded)) record(result.each[one.row]!, artefacts, [one.request]);
-        else record(result, artefacts, recorded);
+        recordAll(result, artefactsOfRun(versions), requests.map(recordedOf));
       } catch (error) {
         // The response is made: it must not fail for its log.
         reportFault(error, `logging exposures of '${name}'`);
@@ -91,15 +95,6 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
     close: log.close,
   };
 }
-
-/** Rows that ran one by one: the row of the batch, and the request with this row alone. */
-const rowByRow = (requests: readonly RecordedRequest[]) =>
-  requests.flatMap(request =>
-    Array.from({ length: request.to - request.from }, (_, i) => ({
-      row: request.from + i,
-      request: { ...request, from: 0, to: 1, firstRow: i },
-    })),
-  );
 
 /** JSON of the hashes and of the models' versions, which rarely change. */
 function artefactTexts(

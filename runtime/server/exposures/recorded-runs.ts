@@ -3,7 +3,7 @@
 import { DATATYPES, type DType, type Values } from "../../../triton-protos/datatype.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import type { ListPlan } from "./log-reader.js";
-import { NONE, TapeReader } from "./tape.js";
+import { NONE, ROWS, TapeReader } from "./tape.js";
 
 const DTYPES: readonly DType[] = DATATYPES.reduce<DType[]>((all, { number, name }) => {
   all[number] = name;
@@ -45,10 +45,10 @@ export function* readRuns(buffer: ArrayBuffer, length: number, plan: ListPlan): 
 }
 
 function readRun(tape: TapeReader, plan: ListPlan): RecordedRun {
-  const [sets, columnCount, requests] = [tape.int(), tape.int(), tape.int()];
+  const [columnCount, requests] = [tape.int(), tape.int()];
+  tape.align();
   const time = tape.double();
   const rowSets: Rows[] = [];
-  for (let i = 0; i < sets; i++) rowSets.push(readRows(tape, rowSets));
   const columns: (Column | undefined)[] = [];
   for (let i = 0; i < columnCount; i++) columns.push(readColumn(tape, rowSets, columns));
   const arms = plan.arms.map(() => {
@@ -66,17 +66,13 @@ function readRun(tape: TapeReader, plan: ListPlan): RecordedRun {
 
 function readRows(tape: TapeReader, before: readonly Rows[]): Rows {
   const [count, parent, offsets] = [tape.int(), tape.int(), tape.int()];
-  tape.align();
   if (parent === NONE) return { count };
   return { count, parent: before[parent]!, offsets: tape.ints(offsets) };
 }
 
-function readColumn(
-  tape: TapeReader,
-  sets: readonly Rows[],
-  before: readonly (Column | undefined)[],
-): Column | undefined {
-  const number = tape.int();
+function readColumn(tape: TapeReader, sets: Rows[], before: readonly (Column | undefined)[]): Column | undefined {
+  let number = tape.int();
+  for (; number === ROWS; number = tape.int()) sets.push(readRows(tape, sets));
   if (number === NONE) {
     tape.align();
     return undefined;

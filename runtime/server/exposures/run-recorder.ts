@@ -2,8 +2,8 @@
  * The columns of a run → a record on the tape that goes to the writer's thread. The thread that serves only copies arrays: lists, matches,
  * probabilities and pages are made by the other one (`recorded-runs.ts`).
  *
- * A record has, in this order: its bytes, and the numbers of its row sets, columns and requests (int32); the time (float64); row sets, each
- * behind its parent; columns; arms; the sources that each row took; requests.
+ * A record has, in this order: its bytes, and the numbers of its columns and requests (int32, and one unused); the time (float64); columns;
+ * arms; the sources that each row took; requests. A row set precedes the first column that has it, and its parent precedes it.
  */
 import type { Plan } from "../../../contract/plan.js";
 import { datatype } from "../../../triton-protos/datatype.js";
@@ -11,7 +11,7 @@ import type { Column, Rows } from "../../base/columns/table.js";
 import { type SidesTaken, sideReader } from "../../engine/explain/sides-taken.js";
 import type { PlanResult } from "../../engine/schedule/plan-result.js";
 import type { LogReader } from "./log-reader.js";
-import { NONE, roomFor, roomForText, type Tape } from "./tape.js";
+import { NONE, ROWS, roomFor, roomForText, type Tape } from "./tape.js";
 
 export type Run = Pick<PlanResult, "columnOf" | "fallbacks" | "leftOut" | "sides">;
 
@@ -32,140 +32,113 @@ export interface RecordedRequest {
 const HEAD = 24;
 const ROWS_HEAD = 16;
 const COLUMN_HEAD = 24;
-const REQUEST_HEAD = 32;
+const REQUEST_HEAD = 40;
+
+/** Place of the number of requests in a record. */
+const REQUESTS_AT = 8;
 
 export class RunRecorder {
   readonly #reader: LogReader;
+  readonly #isAll: boolean;
   readonly #isGuarded: boolean;
   readonly #takenOf: SidesTaken;
   // Of the run that is recorded; empty between runs, so that nothing of a request is kept.
   readonly #columns: (Column | undefined)[] = [];
-  /** By column an earlier one that shares its values: ids of one array are not compared. */
-  readonly #same: number[] = [];
   readonly #sets: (Rows | undefined)[] = [];
   #setCount = 0;
-  #root: Rows | undefined;
+  #start = 0;
+  #requests = 0;
+  #rows = 0;
 
-  constructor(plan: Plan, reader: LogReader) {
+  /** @param isAll whether candidates that were not shown are logged as well */
+  constructor(plan: Plan, reader: LogReader, isAll: boolean) {
     this.#reader = reader;
+    this.#isAll = isAll;
     const { takenOf, guarded } = sideReader(plan);
     this.#takenOf = takenOf;
     this.#isGuarded = reader.sources.some(guarded);
   }
 
-  /**
-   * Looks at a run: call before `rowsOf` and `write`, and `forget` behind them.
-   * @returns the most bytes that its record can have, requests apart
-   */
-  open(run: Run): number {
-    const { columns, splits, sources } = this.#reader;
-    let bytes = HEAD;
+  /** Begins a record: its columns. Call `end` even if this throws. @param time microseconds since 1970 */
+  begin(tape: Tape, run: Run, time: number): void {
+    const { columns, lists } = this.#reader;
+    this.#start = tape.length;
+    this.#requests = 0;
+    this.#rows = 0;
+    tape.reserve(HEAD);
+    tape.int(0);
+    tape.int(columns.length);
+    tape.int(0);
+    tape.int(0);
+    tape.double(time);
     for (let i = 0; i < columns.length; i++) {
       const ref = columns[i]!;
       const column = run.columnOf(ref.step, ref.column);
       this.#columns[i] = column;
-      bytes += COLUMN_HEAD;
-      if (!column) continue;
-      const same = this.#sameValues(i, column);
-      this.#same[i] = same;
-      if (same === NONE) bytes += roomFor(column.values);
-      if (column.offsets) bytes += roomFor(column.offsets);
-      if (column.validity) bytes += roomFor(column.validity);
-      bytes += this.#addRows(column.rows);
+      this.#writeColumn(tape, column, i);
     }
-    const item = this.#columns[this.#reader.lists.item];
-    this.#root = item && rootOf(item.rows);
-    const rows = this.#root?.count ?? 0;
-    return bytes + splits.length * (8 + 4 * rows) + 16 + (this.#isGuarded ? sources.length * rows : 0);
-  }
-
-  /** Whether lists can be made of the run. */
-  get hasItems(): boolean {
-    return this.#root !== undefined;
-  }
-
-  /** Candidates that the lists of request rows have at most. */
-  rowsOf(from: number, to: number, isAll: boolean): number {
-    const { item, pool } = this.#reader.lists;
-    const shown = this.#columns[item]?.rows;
-    const candidates = isAll && pool ? this.#columns[pool.ids]?.rows : undefined;
-    let rows = 0;
-    for (let row = from; row < to; row++) {
-      const count = this.#count(shown, row);
-      if (count > 0) rows += candidates ? Math.max(count, this.#count(candidates, row)) : count;
-    }
-    return rows;
-  }
-
-  /** Writes the record. The tape has room for what `open` returned, and for the requests. */
-  write(tape: Tape, run: Run, time: number, requests: readonly RecordedRequest[]): void {
-    const start = tape.length;
-    const rows = this.#root!.count;
-    tape.int(0);
-    tape.int(this.#setCount);
-    tape.int(this.#columns.length);
-    tape.int(requests.length);
-    tape.double(time);
-    for (let i = 0; i < this.#setCount; i++) this.#writeRows(tape, this.#sets[i]!);
-    for (let i = 0; i < this.#columns.length; i++) this.#writeColumn(tape, i);
+    const item = this.#columns[lists.item];
+    const rows = item ? rootOf(item.rows).count : 0;
     this.#writeArms(tape, run, rows);
     this.#writeTaken(tape, run, rows);
-    for (const request of requests) writeRequest(tape, request);
-    tape.setInt(start, tape.length - start);
   }
 
-  forget(): void {
+  add(tape: Tape, { id, made, from, to, firstRow, seed }: RecordedRequest): void {
+    tape.reserve(REQUEST_HEAD + roomForText(id));
+    tape.int(from);
+    tape.int(to);
+    tape.int(firstRow);
+    tape.int(id === "" ? 0 : 1);
+    tape.wide(seed);
+    if (id === "") tape.double(made);
+    else tape.text(id);
+    this.#requests++;
+    this.#rows += this.#candidates(from, to);
+  }
+
+  /** Ends the record. @returns the rows of its lists at most */
+  end(tape: Tape): number {
+    tape.setInt(this.#start, tape.length - this.#start);
+    tape.setInt(this.#start + REQUESTS_AT, this.#requests);
     // A length of 0 would free their memory, which the next run needs.
     for (let i = 0; i < this.#columns.length; i++) this.#columns[i] = undefined;
     for (let i = 0; i < this.#setCount; i++) this.#sets[i] = undefined;
     this.#setCount = 0;
-    this.#root = undefined;
+    return this.#rows;
   }
 
-  /** @returns bytes of the sets that were not known */
-  #addRows(rows: Rows): number {
-    if (this.#setOf(rows) !== NONE) return 0;
-    const { parent, offsets } = rows;
-    const bytes = ROWS_HEAD + (offsets ? roomFor(offsets) : 0) + (parent ? this.#addRows(parent) : 0);
-    this.#sets[this.#setCount++] = rows;
-    return bytes;
+  /** Candidates that the lists of request rows have at most. */
+  #candidates(from: number, to: number): number {
+    const { item, pool } = this.#reader.lists;
+    const shown = this.#columns[item]?.rows;
+    if (!shown) return 0;
+    const root = rootOf(shown);
+    const all = this.#isAll && pool ? this.#columns[pool.ids]?.rows : undefined;
+    let rows = 0;
+    for (let row = from; row < to; row++) {
+      const count = countOf(shown, root, row);
+      if (count > 0) rows += all ? Math.max(count, countOf(all, root, row)) : count;
+    }
+    return rows;
   }
 
-  #setOf(rows: Rows): number {
-    for (let i = 0; i < this.#setCount; i++) if (this.#sets[i] === rows) return i;
-    return NONE;
-  }
-
-  #count(rows: Rows | undefined, row: number): number {
-    if (!rows) return 0;
-    const to = boundary(rows, this.#root!, row + 1);
-    return to === NONE ? 0 : to - boundary(rows, this.#root!, row);
-  }
-
-  #sameValues(i: number, { values }: Column): number {
-    for (let k = 0; k < i; k++) if (this.#columns[k]?.values === values) return k;
-    return NONE;
-  }
-
-  #writeRows(tape: Tape, { count, parent, offsets }: Rows): void {
-    tape.int(count);
-    tape.int(parent ? this.#setOf(parent) : NONE);
-    tape.int(offsets ? offsets.length : NONE);
-    tape.align();
-    if (offsets) tape.ints(offsets);
-  }
-
-  #writeColumn(tape: Tape, i: number): void {
-    const column = this.#columns[i];
+  #writeColumn(tape: Tape, column: Column | undefined, i: number): void {
     if (!column) {
+      tape.reserve(8);
       tape.int(NONE);
       tape.align();
       return;
     }
     const { dtype, rows, values, offsets, width, validity } = column;
-    const same = this.#same[i]!;
+    const set = this.#writeRows(tape, rows);
+    const same = this.#sameValues(i, values);
+    let room = COLUMN_HEAD;
+    if (same === NONE) room += roomFor(values);
+    if (offsets) room += roomFor(offsets);
+    if (validity) room += roomFor(validity);
+    tape.reserve(room);
     tape.int(datatype(dtype).number);
-    tape.int(this.#setOf(rows));
+    tape.int(set);
     tape.int(same === NONE ? values.length : NONE - 1 - same);
     tape.int(offsets ? offsets.length : NONE);
     tape.int(width ?? NONE);
@@ -175,10 +148,34 @@ export class RunRecorder {
     if (validity) tape.flags(validity);
   }
 
+  /** @returns the number of the set, which is written if it is new */
+  #writeRows(tape: Tape, rows: Rows): number {
+    for (let i = 0; i < this.#setCount; i++) if (this.#sets[i] === rows) return i;
+    const { count, parent, offsets } = rows;
+    const above = parent ? this.#writeRows(tape, parent) : NONE;
+    tape.reserve(ROWS_HEAD + (offsets ? roomFor(offsets) : 0));
+    tape.int(ROWS);
+    tape.int(count);
+    tape.int(above);
+    tape.int(offsets ? offsets.length : NONE);
+    if (offsets) tape.ints(offsets);
+    this.#sets[this.#setCount] = rows;
+    return this.#setCount++;
+  }
+
+  /** An earlier column that shares its values: ids of the same array are not compared. */
+  #sameValues(i: number, values: Column["values"]): number {
+    for (let k = 0; k < i; k++) if (this.#columns[k]?.values === values) return k;
+    return NONE;
+  }
+
   /** For each split the arm of each row, as a number; none if the split did not run. */
-  #writeArms(tape: Tape, { sides }: Run, rows: number): void {
-    for (const id of this.#reader.splits) {
-      const taken = sides.get(id);
+  #writeArms(tape: Tape, run: Run, rows: number): void {
+    const { splits } = this.#reader;
+    if (splits.length === 0) return;
+    tape.reserve(splits.length * (8 + 4 * rows));
+    for (const id of splits) {
+      const taken = run.sides.get(id);
       tape.int(taken ? rows : 0);
       if (taken) for (let row = 0; row < rows; row++) tape.int(taken[row] ?? NONE);
       tape.align();
@@ -188,6 +185,7 @@ export class RunRecorder {
   /** For each source and row whether the source is in a branch that the row took. */
   #writeTaken(tape: Tape, run: Run, rows: number): void {
     const { sources } = this.#reader;
+    tape.reserve(16 + sources.length * rows);
     tape.int(this.#isGuarded ? rows : NONE);
     tape.align();
     if (!this.#isGuarded) return;
@@ -199,20 +197,12 @@ export class RunRecorder {
   }
 }
 
-/** Bytes of a request in a record, at most. */
-export const roomForRequest = (id: string): number => REQUEST_HEAD + roomForText(id) + 8;
-
-function writeRequest(tape: Tape, { id, made, from, to, firstRow, seed }: RecordedRequest): void {
-  tape.int(from);
-  tape.int(to);
-  tape.int(firstRow);
-  tape.int(id === "" ? 0 : 1);
-  tape.wide(seed);
-  if (id === "") tape.double(made);
-  else tape.text(id);
-}
-
 const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
+
+function countOf(rows: Rows, root: Rows, row: number): number {
+  const to = boundary(rows, root, row + 1);
+  return to === NONE ? 0 : to - boundary(rows, root, row);
+}
 
 /** The first row of a set that belongs to a row of the root, or to a later one; NONE if the set has another root. */
 function boundary(rows: Rows, root: Rows, row: number): number {

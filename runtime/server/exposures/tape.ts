@@ -6,11 +6,13 @@ import { DATATYPES, type DType, datatype, type Values } from "../../../triton-pr
 
 type Numbers = Exclude<Values, readonly string[]>;
 
-/** Bytes of a tape that is not made for one large record. */
+/** Bytes of a tape that has no large record. */
 export const TAPE_BYTES = 2 ** 20;
 
 /** Marks a number that is not there. */
 export const NONE = -1;
+/** Marks a row set in the place of a column. */
+export const ROWS = -2;
 
 const aligned = (bytes: number): number => (bytes + 7) & ~7;
 
@@ -29,7 +31,7 @@ export function roomFor(values: Values | Uint8Array | Int32Array): number {
 export const roomForText = (text: string): number =>
   4 + (text.length <= SHORT ? 3 * text.length : Buffer.byteLength(text));
 
-/** The writing side. The caller reserves room first. */
+/** The writing side. The caller reserves room before it writes. */
 export class Tape {
   #buffer: ArrayBuffer;
   #bytes!: Uint8Array;
@@ -58,7 +60,7 @@ export class Tape {
   reserve(bytes: number): void {
     const needed = this.#at + bytes;
     if (needed <= this.#buffer.byteLength) return;
-    const larger = new ArrayBuffer(aligned(needed));
+    const larger = new ArrayBuffer(aligned(Math.max(needed, 2 * this.#buffer.byteLength)));
     new Uint8Array(larger).set(this.#bytes.subarray(0, this.#at));
     this.#buffer = larger;
     this.#view();

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { type Column, childRows, rootRows } from "#runtime/base/columns/table.js";
 import type { ListPlan, LogReader } from "#runtime/server/exposures/log-reader.js";
 import { readRuns } from "#runtime/server/exposures/recorded-runs.js";
-import { type Run, RunRecorder, roomForRequest } from "#runtime/server/exposures/run-recorder.js";
+import { type Run, RunRecorder } from "#runtime/server/exposures/run-recorder.js";
 import { Tape } from "#runtime/server/exposures/tape.js";
 import { DATATYPES, datatype } from "#triton-protos/datatype.js";
 import { random } from "../../../walls/support/random.js";
@@ -55,7 +55,7 @@ function recorderOf(columns: readonly (Column | undefined)[]) {
     columnOf: (_step, column) => columns[Number(column.slice(1))],
     ...{ fallbacks: new Map(), leftOut: new Map(), sides: new Map([["split", [1, 0]]]) },
   };
-  return { recorder: new RunRecorder({ steps: [], inputs: [], outputs: [] } as never, reader), run };
+  return { recorder: new RunRecorder({ steps: [], inputs: [], outputs: [] } as never, reader, true), run };
 }
 
 const requests = [
@@ -72,13 +72,9 @@ test("every type, list and row set is read as it was recorded", () => {
   const tape = new Tape(new ArrayBuffer(8));
   const times = [1, 1_700_000_000_123_456, -1];
   for (const time of times) {
-    const room = requests.reduce((sum, { id }) => sum + roomForRequest(id), recorder.open(run));
-    expect(recorder.rowsOf(0, 2, true)).toBe(parts.count);
-    const before = tape.length;
-    tape.reserve(room);
-    recorder.write(tape, run, time, requests);
-    expect(tape.length - before).toBeLessThanOrEqual(room);
-    recorder.forget();
+    recorder.begin(tape, run, time);
+    for (const request of requests) recorder.add(tape, request);
+    expect(recorder.end(tape)).toBe(parts.count);
   }
   const read = [...readRuns(tape.buffer, tape.length, plan)];
   expect(read.map(({ time }) => time)).toEqual(times);
@@ -96,9 +92,14 @@ test("every type, list and row set is read as it was recorded", () => {
 
 test("a run without items has no lists, and keeps nothing of the run before", () => {
   const { recorder, run } = recorderOf([{ dtype: "int64", rows: items, values: new BigInt64Array(4) }]);
-  recorder.open(run);
-  expect([recorder.hasItems, recorder.rowsOf(0, 2, false)]).toEqual([true, 4]);
-  recorder.forget();
-  recorder.open({ ...run, columnOf: () => undefined });
-  expect([recorder.hasItems, recorder.rowsOf(0, 2, false)]).toEqual([false, 0]);
+  const tape = new Tape();
+  for (const [one, rows] of [
+    [run, 4],
+    [{ ...run, columnOf: () => undefined }, 0],
+  ] as const) {
+    recorder.begin(tape, one, 0);
+    for (const request of requests) recorder.add(tape, request);
+    expect(recorder.end(tape)).toBe(rows);
+  }
+  expect([...readRuns(tape.buffer, tape.length, plan)].map(({ columns }) => columns.length)).toEqual([1, 1]);
 });
