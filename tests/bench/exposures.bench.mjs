@@ -130,7 +130,7 @@ async function pair(models, { name, folder, body, number, found }) {
   }
 }
 
-/** Ratios of neighbouring rounds: their median, and the middle half of them. */
+/** Ratios of neighboring rounds: their median, and the middle half of them. */
 function ratioOf(found, key) {
   const ratios = found.with.map((one, i) => one[key] / found.without[i][key] - 1).toSorted((a, b) => a - b);
   const at = q => `${(100 * ratios[Math.floor(q * (ratios.length - 1))]).toFixed(1)}`;

@@ -1,6 +1,6 @@
 /**
  * The exposure log on the side of the thread that serves. Runs are recorded on tapes, and given to the writer's thread each second or when a
- * tape is full. What waits is bounded; beyond the bound lists are dropped, requests wait, or requests are refused.
+ * tape is full. Waiting records are bounded. Beyond the bound lists are dropped, requests wait, or requests are refused.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { RuntimeFault } from "../../base/errors.js";

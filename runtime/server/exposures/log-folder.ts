@@ -39,7 +39,7 @@ function checkFolder(folder: string, path: string): void {
     throw new Error(`'${path}' is not a folder of its own: remove the link that has its name`);
 }
 
-/** Who writes a log: a worker's number, and the number of the exposure log in its process. */
+/** The writer of a log: a worker's number, and the number of the exposure log in its process. */
 interface LogWriter {
   readonly worker: number;
   readonly instance: number;

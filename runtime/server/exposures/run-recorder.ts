@@ -1,12 +1,15 @@
 /**
- * The columns of a run → a record on the tape that goes to the writer's thread. The thread that serves only copies arrays: lists, matches,
- * probabilities and pages are made by the other one (`recorded-runs.ts`).
+ * The columns of a run → a record on the tape that is sent to the writer's thread. The thread that serves only copies arrays. The other one
+ * makes lists, matches, probabilities and pages (`recorded-runs.ts`).
  *
- * A record has, in this order: its bytes, and the numbers of its columns and requests (int32, and one unused); the time (float64); columns;
- * arms; the sources that each row took; requests. A row set precedes the first column that has it, and its parent precedes it.
+ * A record has these parts, in this order:
+ * - its bytes, the numbers of its columns and of its requests (int32), four unused bytes, and the time (float64)
+ * - columns. A row set precedes the first column that has it, and its parent precedes it.
+ * - arms, and the sources that each row took
+ * - requests
  */
 import type { Plan } from "../../../contract/plan.js";
-import { datatype } from "../../../triton-protos/datatype.js";
+import { type DatatypeRow, datatype } from "../../../triton-protos/datatype.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { type SidesTaken, sideReader } from "../../engine/explain/sides-taken.js";
 import type { PlanResult } from "../../engine/schedule/plan-result.js";
@@ -42,10 +45,12 @@ export class RunRecorder {
   readonly #isAll: boolean;
   readonly #isGuarded: boolean;
   readonly #takenOf: SidesTaken;
-  // Of the run that is recorded; empty between runs, so that nothing of a request is kept.
+  // The run that is recorded. These are empty between runs, so that nothing of a request is kept.
   readonly #columns: (Column | undefined)[] = [];
   readonly #sets: (Rows | undefined)[] = [];
   #setCount = 0;
+  /** The dtype of each column of the run before, which is that of this one too. */
+  readonly #types: DatatypeRow[] = [];
   #start = 0;
   #requests = 0;
   #rows = 0;
@@ -137,13 +142,15 @@ export class RunRecorder {
     if (offsets) room += roomFor(offsets);
     if (validity) room += roomFor(validity);
     tape.reserve(room);
-    tape.int(datatype(dtype).number);
+    let type = this.#types[i];
+    if (type?.name !== dtype) type = this.#types[i] = datatype(dtype);
+    tape.int(type.number);
     tape.int(set);
     tape.int(same === NONE ? values.length : NONE - 1 - same);
     tape.int(offsets ? offsets.length : NONE);
     tape.int(width ?? NONE);
     tape.int(validity ? validity.length : NONE);
-    if (same === NONE) tape.column(dtype, values);
+    if (same === NONE) tape.column(type, values);
     if (offsets) tape.ints(offsets);
     if (validity) tape.flags(validity);
   }
@@ -204,7 +211,7 @@ function countOf(rows: Rows, root: Rows, row: number): number {
   return to === NONE ? 0 : to - boundary(rows, root, row);
 }
 
-/** The first row of a set that belongs to a row of the root, or to a later one; NONE if the set has another root. */
+/** The first row of a set that belongs to a row of the root, or to a later one. NONE if the set has another root. */
 function boundary(rows: Rows, root: Rows, row: number): number {
   if (rows === root) return row;
   if (!rows.parent) return NONE;

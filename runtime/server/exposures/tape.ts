@@ -2,7 +2,7 @@
  * Numbers, arrays and texts one after the other in one buffer, which moves to another thread without a copy. Arrays start at multiples of 8
  * bytes, so that the reader's arrays are views of the buffer.
  */
-import { DATATYPES, type DType, datatype, type Values } from "../../../triton-protos/datatype.js";
+import { DATATYPES, type DatatypeRow, type DType, datatype, type Values } from "../../../triton-protos/datatype.js";
 
 type Numbers = Exclude<Values, readonly string[]>;
 
@@ -34,6 +34,7 @@ export const roomForText = (text: string): number =>
 /** The writing side. The caller reserves room before it writes. */
 export class Tape {
   #buffer: ArrayBuffer;
+  #capacity = 0;
   #bytes!: Uint8Array;
   #ints!: Int32Array;
   #doubles!: Float64Array;
@@ -59,8 +60,8 @@ export class Tape {
   /** Makes room for more bytes. */
   reserve(bytes: number): void {
     const needed = this.#at + bytes;
-    if (needed <= this.#buffer.byteLength) return;
-    const larger = new ArrayBuffer(aligned(Math.max(needed, 2 * this.#buffer.byteLength)));
+    if (needed <= this.#capacity) return;
+    const larger = new ArrayBuffer(aligned(Math.max(needed, 2 * this.#capacity)));
     new Uint8Array(larger).set(this.#bytes.subarray(0, this.#at));
     this.#buffer = larger;
     this.#view();
@@ -103,13 +104,13 @@ export class Tape {
     this.#at += aligned(values.length);
   }
 
-  column(dtype: DType, values: Values): void {
+  /** @param row of the values' dtype */
+  column({ number, bytes }: DatatypeRow, values: Values): void {
     if (!ArrayBuffer.isView(values)) {
       for (let i = 0; i < values.length; i++) this.#text(values[i]!);
       this.align();
       return;
     }
-    const { number, bytes } = datatype(dtype);
     // Arrays of one dtype have one type.
     (this.#arrays[number] as Float64Array).set(values as Float64Array, this.#at / bytes);
     this.#at += aligned(values.byteLength);
@@ -147,6 +148,7 @@ export class Tape {
 
   #view(): void {
     const buffer = this.#buffer;
+    this.#capacity = buffer.byteLength;
     this.#bytes = new Uint8Array(buffer);
     this.#ints = new Int32Array(buffer);
     this.#doubles = new Float64Array(buffer);

@@ -37,7 +37,7 @@ const writer = new Writer(options);
 const makers = new Map<number, ListMaker>();
 const key = randomBytes(4).readInt32LE();
 let lists = 0;
-/** Of models that are closed. */
+/** Rows that closed models dropped. */
 let dropped = 0;
 
 function stateOf(state: WriterState): ThreadState {

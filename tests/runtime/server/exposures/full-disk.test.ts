@@ -1,4 +1,4 @@
-// A real disk that is full: finished files stay, rows that find no room are counted, and writing goes on when there is room again.
+// A real disk that is full: finished files stay, rows without room are counted, and writing continues when there is room again.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
