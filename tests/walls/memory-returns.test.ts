@@ -80,10 +80,10 @@ describe("when memory is returned", () => {
 
   test("not under small requests, which change no charged memory", async () => {
     const { state, returner } = fakeProcess();
-    Object.assign(state, { resident: 500 * MIB, trimmed: 400 * MIB, utilization: 0.9 });
+    Object.assign(state, { resident: 500 * MIB, trimmed: 400 * MIB, utilization: 0.05 });
     await settle();
     expect(state).toMatchObject({ collections: 0, trims: 0 });
-    state.utilization = 0.1;
+    state.utilization = 0.01;
     await settle();
     expect(state).toMatchObject({ resident: 100 * MIB, trims: 1 });
     returner.stop();

@@ -33,8 +33,8 @@ const LATEST_AGAIN_MS = 600_000;
  * delay them.
  */
 const BUSY = 4 * MIB;
-/** The same for the part of the time that the event loop works: small requests change no charged memory. */
-const BUSY_LOOP = 0.3;
+/** The same for the part of the time that the event loop works. Small requests change no charged memory. */
+const BUSY_LOOP = 0.03;
 /** How long V8 takes to free collected buffers. */
 const SWEEP_MS = 50;
 /** Looks in a row that found the server quiet before it collects. */
