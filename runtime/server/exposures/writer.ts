@@ -95,6 +95,7 @@ export class Writer {
   end(): WriterState {
     this.#attempt("write", () => this.#write());
     this.#rotate(() => true);
+    this.#attempt("sweep", () => this.#succeed());
     this.#finish();
     return this.state;
   }
@@ -189,14 +190,18 @@ export class Writer {
     this.#complete = failed;
   }
 
+  /** Takes over the logs of an earlier thread, once. */
+  #succeed(): void {
+    if (!this.options.succeeds || this.#hasSucceeded) return;
+    const own = new Set([...[...this.#logs.values()].map(({ base }) => base), ...this.#complete]);
+    this.#complete.push(...logsOf(this.options.folder, this.options).filter(base => !own.has(base)));
+    this.#hasSucceeded = true;
+  }
+
   /** Logs of processes that were killed, and files that are too old. */
   #sweep(): void {
     const { folder } = this.options;
-    if (this.options.succeeds && !this.#hasSucceeded) {
-      const own = new Set([...[...this.#logs.values()].map(({ base }) => base), ...this.#complete]);
-      this.#complete.push(...logsOf(folder, this.options).filter(base => !own.has(base)));
-      this.#hasSucceeded = true;
-    }
+    this.#succeed();
     const [fault] = recoverLogs(folder);
     const days = new Map(
       [...this.#models.values()].flatMap(m => (m.retentionDays === undefined ? [] : [[m.model, m.retentionDays]])),
