@@ -133,7 +133,7 @@ test("a graph answers what the kernels answer, for random ensembles with every o
     },
   );
   const stages =
-    "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode choose mergeCandidates lookupCandidates filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK limitPerGroup mixScores diversify";
+    "queryFeast transformWorkflow predictOnnx predictForest predictImplicit queryFaiss queryEmbedding explode choose mergeCandidates lookupCandidates filterCandidates filter lambdaOp boost unrollFeatures softmaxSampling topK limitPerGroup mixScores diversify shadow";
   expect(stages.split(" ").filter(op => !lowered.has(op))).toEqual([]);
   expect([...refused].sort()).toEqual([
     "a response names its arm in a parameter,",

@@ -125,6 +125,8 @@ export const EACH: Partial<Choice>[] = [
   { retrieval: "merge", method: "weighted", normalize: "z", score: "own" },
   { retrieval: "merge", method: "max", normalize: "none" },
   { retrieval: "town" },
+  { retrieval: "shadow", first: "popular", second: "tower" },
+  { retrieval: "popular", score: "own", order: "explore", max: undefined },
   { retrieval: "merge", method: "rrf", first: "recent" },
   { retrieval: "merge", method: "rrf", first: "strict", within: true },
   { retrieval: "fallback", first: "merge", method: "roundRobin", second: "popular", within: true },
