@@ -14,12 +14,18 @@ export interface Slots {
   of(ref: Pick<ColumnRef, "step" | "column">): number;
 }
 
+/** The place of a column that the plan does not have. */
+const NOWHERE = -1;
+
 export function slotsOf(plan: Plan): Slots {
-  const places = new Map<string, number>();
-  const key = (step: string, column: string) => `${step}\n${column}`;
-  for (const col of plan.inputs) places.set(key(REQUEST_STEP, col.name), places.size);
-  for (const step of plan.steps) for (const col of step.outputs) places.set(key(step.id, col.name), places.size);
-  return { count: places.size, of: ref => places.get(key(ref.step, ref.column))! };
+  const places = new Map<string, Map<string, number>>();
+  let count = 0;
+  const place = (step: string, columns: readonly { readonly name: string }[]): void => {
+    places.set(step, new Map(columns.map(({ name }) => [name, count++])));
+  };
+  place(REQUEST_STEP, plan.inputs);
+  for (const { id, outputs } of plan.steps) place(id, outputs);
+  return { count, of: ({ step, column }) => places.get(step)?.get(column) ?? NOWHERE };
 }
 
 /** The kernel and the counters of a step, by its id. */
