@@ -70,6 +70,11 @@ export function drawOf(steps: DrawSteps, rows: string): Draw {
         "Draw once, as the last step: choose the candidates before it by `topK`.",
       );
     const columns = ownColumns(step);
+    if (ordering === "by drawn scores" && !columns)
+      return inexact(
+        `${quoted(step)} orders by drawn scores, and their probability is computed for one position only`,
+        "Write `topk: 1` and `propensity: true`, or draw with `epsilonGreedy` or `softmaxSampling`.",
+      );
     return {
       exact: true,
       step: step.id,

@@ -59,6 +59,7 @@ export { softmaxSampling } from "../../operators/softmax-sampling/author.js";
 export { split } from "../../operators/split/author.js";
 export type { Arms, SplitOptions } from "../../operators/split/author-types.js";
 export { targetEncoding } from "../../operators/target-encoding/author.js";
+export { thompsonSampling } from "../../operators/thompson-sampling/author.js";
 export { topK } from "../../operators/top-k/author.js";
 export { type TransformWorkflowOptions, transformWorkflow } from "../../operators/transform-workflow/author.js";
 export { unrollFeatures } from "../../operators/unroll-features/author.js";

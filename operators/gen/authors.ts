@@ -50,6 +50,7 @@ import { shadowOp } from "../shadow/author.js";
 import { softmaxSamplingOp } from "../softmax-sampling/author.js";
 import { splitOp } from "../split/author.js";
 import { targetEncodingOp } from "../target-encoding/author.js";
+import { thompsonSamplingOp } from "../thompson-sampling/author.js";
 import { topKOp } from "../top-k/author.js";
 import { transformWorkflowOp } from "../transform-workflow/author.js";
 import { unrollFeaturesOp } from "../unroll-features/author.js";
@@ -107,6 +108,7 @@ export const AUTHORS = {
   softmaxSampling: softmaxSamplingOp,
   split: splitOp,
   targetEncoding: targetEncodingOp,
+  thompsonSampling: thompsonSamplingOp,
   topK: topKOp,
   transformWorkflow: transformWorkflowOp,
   unrollFeatures: unrollFeaturesOp,

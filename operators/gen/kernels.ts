@@ -45,6 +45,7 @@ import { identity } from "../shared/kernel/identity.js";
 import { softmaxSampling } from "../softmax-sampling/kernel.js";
 import { split } from "../split/kernel.js";
 import { targetEncoding } from "../target-encoding/kernel.js";
+import { thompsonSampling } from "../thompson-sampling/kernel.js";
 import { topK } from "../top-k/kernel.js";
 import { transformWorkflow } from "../transform-workflow/kernel.js";
 import { unrollFeatures } from "../unroll-features/kernel.js";
@@ -102,6 +103,7 @@ export const KERNELS = {
   softmaxSampling,
   split,
   targetEncoding,
+  thompsonSampling,
   topK,
   transformWorkflow,
   unrollFeatures,

@@ -45,6 +45,7 @@ import { identity } from "../shared/onnx/identity.js";
 import { softmaxSampling } from "../softmax-sampling/onnx.js";
 import { split } from "../split/onnx.js";
 import { targetEncoding } from "../target-encoding/onnx.js";
+import { thompsonSampling } from "../thompson-sampling/onnx.js";
 import { topK } from "../top-k/onnx.js";
 import { transformWorkflow } from "../transform-workflow/onnx.js";
 import { unrollFeatures } from "../unroll-features/onnx.js";
@@ -102,6 +103,7 @@ export const LOWERINGS = {
   softmaxSampling,
   split,
   targetEncoding,
+  thompsonSampling,
   topK,
   transformWorkflow,
   unrollFeatures,

@@ -50,6 +50,7 @@ import { shadow } from "../shadow/spec.js";
 import { softmaxSampling } from "../softmax-sampling/spec.js";
 import { split } from "../split/spec.js";
 import { targetEncoding } from "../target-encoding/spec.js";
+import { thompsonSampling } from "../thompson-sampling/spec.js";
 import { topK } from "../top-k/spec.js";
 import { transformWorkflow } from "../transform-workflow/spec.js";
 import { unrollFeatures } from "../unroll-features/spec.js";
@@ -107,6 +108,7 @@ export const SPECS = {
   softmaxSampling,
   split,
   targetEncoding,
+  thompsonSampling,
   topK,
   transformWorkflow,
   unrollFeatures,

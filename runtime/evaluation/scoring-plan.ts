@@ -96,7 +96,7 @@ function orderingIn(plan: FittedPlan): OrderedBy {
   const step = plan.steps.find(({ id }) => id === draw.step);
   const order = step && orderingOf(step);
   const [score] = (step && columnsAt(step, "relevance")) ?? [];
-  if (!step || !score || order === undefined || order === "by rule")
+  if (!step || !score || order === undefined || order === "by rule" || order === "by drawn scores")
     throw fault(
       `the last step of \`${plan.name}\` is ${step ? `\`${step.label}\`` : "in another model"}, and lists have a probability by scores only if it is \`softmaxSampling\`, \`epsilonGreedy\` or \`topK\`. Put the others before it.`,
     );

@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), "merlon-exact-draw-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const INDEX = JSON.stringify(join(import.meta.dirname, "../samples/artefacts/index/items.faiss"));
-const BEFORE = `import { boost, choose, diversify, ensemble, epsilonGreedy, explode, fallback, filter, filterCandidates, lambdaOp, limitPerGroup, mergeCandidates, mixScores, queryFaiss, rename, softmaxSampling, source, split, topK, unrollFeatures } from "merlon";
+const BEFORE = `import { boost, choose, diversify, ensemble, epsilonGreedy, explode, fallback, filter, filterCandidates, lambdaOp, limitPerGroup, mergeCandidates, mixScores, queryFaiss, rename, softmaxSampling, source, split, thompsonSampling, topK, unrollFeatures } from "merlon";
 const request = source({ user_id: "int64", query: "float32[4]", second: "float32[4]", seen: "list<int64>", popular: "list<int64>", flag: "bool" });
 const found = request["query"] >> queryFaiss(${INDEX}, { topk: 20, includeDistances: true });
 const other = request["second"] >> queryFaiss(${INDEX}, { topk: 20, includeDistances: true });
@@ -44,6 +44,12 @@ const LISTS: readonly (readonly [name: string, made: string, known: Known])[] = 
     "floored",
     "ids >> softmaxSampling(near, { topk: 9, minPropensity: 0.01 })",
     { epsilon: 0, least: 0.01, per: "position" },
+  ],
+  ["tried", "ids >> thompsonSampling(near, near, { topk: 1, propensity: true })", ["propensity", "list_propensity"]],
+  [
+    "triedList",
+    "ids >> thompsonSampling(near, near)",
+    /^`triedList\.thompsonSampling` orders by drawn scores, and their probability/,
   ],
   // No ordering, and no chance.
   ["allowed", 'ids >> filterCandidates(request["seen"])', 1],
@@ -182,7 +188,9 @@ test("a step that draws says how it orders", () => {
   const drawing = plan.steps.filter(draws);
   expect(drawing.length).toBeGreaterThan(0);
   for (const { op, params } of drawing)
-    expect(factsOf(op).orders!(params)).toSatisfy(rule => rule.temperature !== undefined || rule.uniform !== undefined);
+    expect(factsOf(op).orders!(params)).toSatisfy(
+      rule => rule === "by drawn scores" || rule.temperature !== undefined || rule.uniform !== undefined,
+    );
 });
 
 test("a response with several lists, or none, has no probability of its own", () => {

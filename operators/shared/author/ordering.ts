@@ -64,7 +64,8 @@ export const orderingOp = <K extends "topK" | "softmaxSampling" | "epsilonGreedy
     },
   });
 
-const propensityColumns = (id: string): readonly ColumnSchema[] => [
+/** The columns of probabilities. @param id of the step */
+export const propensityColumns = (id: string): readonly ColumnSchema[] => [
   column("propensity", "float64", { rows: id, properties: { [PROPENSITY]: id } }),
   column("list_propensity", "float64", { rows: id, properties: { [LIST_PROPENSITY]: id } }),
 ];

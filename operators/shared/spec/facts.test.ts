@@ -24,6 +24,7 @@ const twins = (one: AnyStep): Plan =>
 const drawing = [
   stepOf("epsilonGreedy", { topk: 2, epsilon: 0.1, per: "position" }),
   stepOf("softmaxSampling", { topk: 2, temperature: 20, mode: "sample", minPropensity: 0.1 }),
+  stepOf("thompsonSampling", { topk: 2, scale: 1 }),
 ];
 
 test("every operator that may draw has a step here that does", () => {

@@ -43,9 +43,9 @@ export interface DrawRule {
 
 /**
  * The way in which an operator orders a user's candidates. `"by score"` puts the best first, and the first of equal ones. `"by rule"` depends
- * on more than the scores, without chance.
+ * on more than the scores, without chance. `"by drawn scores"` is a draw whose probabilities do not follow from the scores alone.
  */
-export type OrderingFact = "by score" | "by rule" | DrawRule;
+export type OrderingFact = "by score" | "by rule" | "by drawn scores" | DrawRule;
 
 /** A column, and its name in a step. */
 export interface NamedSchema {
