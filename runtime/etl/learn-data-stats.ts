@@ -18,7 +18,7 @@ export async function learnDataStats(
     const column = find(ref)!;
     const [row] = await engines.run(({ sql, rows }) => {
       const values = `SELECT ${column.list ? sql.items(column.sql) : column.sql} AS v FROM ${view}`;
-      return rows(`SELECT ${statistics(sql, column).join(", ")} FROM (${values})`, "describing the data");
+      return rows(`SELECT ${statistics(sql, column).join(", ")} FROM (${values})`, `describing column \`${ref.name}\``);
     });
     return [ref.name, read(column, row!)];
   });

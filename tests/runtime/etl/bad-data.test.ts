@@ -87,6 +87,13 @@ describe("a column that is always null", () => {
   });
 });
 
+test("numbers whose deviation no double holds are an error that names their column", async () => {
+  await inFolder(async folder => {
+    const plan = workflowPlan({ x: "float64" }, [{ op: "dataStats" }]);
+    await expect(fitCells(folder, plan, { x: [1e200, -1e200] })).rejects.toThrow(/^describing column `x` failed: /);
+  });
+});
+
 test("a value that grew out of its dtype is an error that names it, in kernel and SQL", async () => {
   await inFolder(async folder => {
     const plan = await fitCells(folder, workflowPlan({ x: "int64" }, [{ op: "reduceDtypeSize" }]), { x: [1, 100] });
