@@ -52,9 +52,10 @@ export function watchFiles(what: string, work: () => Promise<Round>): Promise<vo
     follow();
     // Before the line that invites the next save.
     seen = fingerprint(files);
-    writeFoot(`Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`, terminal);
     running = false;
+    // The line may be followed by a key or a signal at once.
     take();
+    writeFoot(`Watching ${files.length} files.${keys ? ` Press r to ${what} again, q to quit.` : ""}`, terminal);
     // A file was saved during the work, or while the line was written.
     if (fingerprint(known) !== before || fingerprint(files) !== seen) {
       if (fingerprint(known) !== before) seen = "";

@@ -150,7 +150,7 @@ test("a worker that hangs is ended and replaced, and clients get the others mean
   }
   expect(isAlive(stuck!)).toBe(false);
   expect(answered).toBeGreaterThan(3);
-  expect(served.log()).toContain("has been silent for 4 s");
+  await until("its silence is logged", () => served.log().includes("has been silent for 4 s"));
   await until("another has its place", () => workersOf(served).length === 2);
   expect(await served.stop()).toBe(0);
 });
