@@ -8,7 +8,7 @@ import { finders, printScores, readStories } from "./print-stories.js";
  * @throws Error for a response without explanations
  */
 export function printWhyNot(item: string, parameters: Readonly<Record<string, unknown>>): string {
-  const rows = readStories(parameters["explain"]);
+  const rows = readStories(parameters.explain);
   if (!rows)
     throw new Error(
       "the response does not explain its candidates: `--why-not` needs a model that `merlon build` wrote, on a Merlon server.",
