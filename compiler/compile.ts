@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isStackOverflow, MAX_NESTING, nestingFaults } from "./1-rewrite/nesting.js";
+import { importedTexts } from "./2-check/imported-texts.js";
 import { loadSources, type ProgramSources } from "./2-check/sources.js";
 import { artefactReader } from "./3-graph/artefacts.js";
 import type { GraphDocument } from "./3-graph/document.js";
@@ -68,7 +69,9 @@ export async function compile(file: string, options: CompileOptions = {}): Promi
     return await compileSources(sources, options);
   } catch (error) {
     if (!isStackOverflow(error)) throw error;
-    return nested(nestingFaults(texts, 0).slice(0, 1), texts);
+    // The stack may have been full before all files were read.
+    const all = new Map([...importedTexts(entry), ...texts]);
+    return nested(nestingFaults(all, 0).slice(0, 1), all);
   }
 }
 

@@ -10,6 +10,10 @@ export { NodeFlags, SyntaxKind } from "ts-morph";
 export const parse = (path: string, text: string): SourceFile =>
   ts.createSourceFile(path, text, ScriptTarget.Latest, true);
 
+/** The modules that a text imports, found without its tree: nesting takes no stack. */
+export const importsOf = (text: string): readonly string[] =>
+  ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
+
 export const {
   forEachChild,
   isArrayBindingPattern,

@@ -40,16 +40,21 @@ test.each([
   expect(site.start).toBeLessThanOrEqual(start + within + "user".length);
 });
 
-test("levels that the checker has no stack for are refused in the file that has them", {
-  timeout: 120_000,
-}, async () => {
-  write(`export const deep = user["age"]${" >> clip({ min: 0 })".repeat(1500)};\n`, "part.workflow.ts");
-  const main = write(`import { deep } from "./part.workflow.js";\nexport default workflow("w", deep);\n`);
-  const { diagnostics } = await compile(main);
-  expect(diagnostics.map(({ code, site }) => [code, site.file])).toEqual([
-    ["rewrite/nesting", join(folder, "part.workflow.ts")],
-  ]);
-});
+// Which phase has no stack left depends on the code that V8 has optimized.
+test.each([1200, 1500, 2500, 5000])(
+  "%i levels are refused in the file that has them, whichever phase stops at them",
+  {
+    timeout: 120_000,
+  },
+  async levels => {
+    write(`export const deep = user["age"]${" >> clip({ min: 0 })".repeat(levels)};\n`, "part.workflow.ts");
+    const main = write(`import { deep } from "./part.workflow.js";\nexport default workflow("w", deep);\n`);
+    const { diagnostics } = await compile(main);
+    expect(diagnostics.map(({ code, site }) => [code, site.file])).toEqual([
+      ["rewrite/nesting", join(folder, "part.workflow.ts")],
+    ]);
+  },
+);
 
 test("an editor shows the place too, and the text as it is", () => {
   const text = `export const deep = ${"(".repeat(N)}1${")".repeat(N)};\n`;
