@@ -98,8 +98,9 @@ export class WorkerProcess {
     return all;
   }
 
-  /** At once, whatever it does. */
+  /** At once, whatever it does. It gets no more connections, and a server that stops does not wait for its response. */
   kill(): void {
+    if (this.state !== "gone") this.state = "stopping";
     this.child.kill("SIGKILL");
   }
 
