@@ -78,12 +78,20 @@ describe("when memory is returned", () => {
     returner.stop();
   });
 
-  test("not under small requests, which change no charged memory", async () => {
+  test("a little not under small requests, which change no charged memory", async () => {
     const { state, returner } = fakeProcess();
-    Object.assign(state, { resident: 500 * MIB, trimmed: 400 * MIB, utilization: 0.05 });
+    Object.assign(state, { resident: 140 * MIB, trimmed: 40 * MIB, utilization: 0.05 });
     await settle();
     expect(state).toMatchObject({ collections: 0, trims: 0 });
     state.utilization = 0.01;
+    await settle();
+    expect(state).toMatchObject({ resident: 100 * MIB, trims: 1 });
+    returner.stop();
+  });
+
+  test("much also under small requests, which may not end", async () => {
+    const { state, returner } = fakeProcess();
+    Object.assign(state, { resident: 500 * MIB, trimmed: 400 * MIB, utilization: 0.5 });
     await settle();
     expect(state).toMatchObject({ resident: 100 * MIB, trims: 1 });
     returner.stop();

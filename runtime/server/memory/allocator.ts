@@ -33,8 +33,12 @@ const LATEST_AGAIN_MS = 600_000;
  * delay them.
  */
 const BUSY = 4 * MIB;
-/** The same for the part of the time that the event loop works. Small requests change no charged memory. */
+/**
+ * The same for the part of the time that the event loop works: small requests change no charged memory. Growth beyond `MUCH` does not wait,
+ * since such a load may last for days.
+ */
 const BUSY_LOOP = 0.03;
+const MUCH = 48 * MIB;
 /** How long V8 takes to free collected buffers. */
 const SWEEP_MS = 50;
 /** Looks in a row that found the server quiet before it collects. */
@@ -133,7 +137,8 @@ export function createMemoryReturner({
     const grows = now > last + WORTH / 4;
     last = now;
     const { charged } = budget;
-    const isBusy = utilization() > BUSY_LOOP || Math.abs(charged - held) > BUSY;
+    const isWorking = utilization() > BUSY_LOOP && now - floor < MUCH;
+    const isBusy = isWorking || Math.abs(charged - held) > BUSY;
     held = charged;
     quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
     // A new peak does not wait for memory that could not be returned after an earlier one.
