@@ -68,7 +68,7 @@ describe("the samples", () => {
     "ensemble-changes-rows": CLASH,
     "ensemble-arms": /found\.split.* names its arm in a parameter/,
     "ensemble-exploration":
-      /drawn\.softmaxSampling.* with `minPropensity` it draws position by position[\s\S]*explored\.epsilonGreedy.* draws position by position[\s\S]*tried\.thompsonSampling.* normal draws/,
+      /tried\.thompsonSampling.* normal draws[\s\S]*drawn\.softmaxSampling.* with `minPropensity` it draws position by position[\s\S]*explored\.epsilonGreedy.* draws position by position/,
     "ensemble-fallback": /takes another branch when one fails/,
     "ensemble-feast-many":
       /newest value of view `item_features` .* older than its ttl of 86400 s[\s\S]*merlon feast materialize/,
