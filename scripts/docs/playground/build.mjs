@@ -133,7 +133,9 @@ export async function buildPlayground(out, packages) {
   // Nothing reads the names of the compiler's functions, and keeping them takes a quarter of its bytes and a call for each closure.
   await bundle({ compiler: join(HERE, "compiler.mjs") }, packages, out, false);
   await bundle({ program: join(HERE, "program.mjs"), dsl: join(DIST, "compiler/dsl/index.js") }, packages, out);
-  await bundle({ page: join(HERE, "page.mjs"), "page-parts": join(HERE, "compiler-client.mjs") }, packages, out);
+  const parts = { "compiler-start": "compiler-start.mjs", page: "page.mjs", "page-parts": "compiler-client.mjs" };
+  const pages = Object.entries(parts).map(([name, file]) => [name, join(HERE, file)]);
+  await bundle(Object.fromEntries(pages), packages, out);
   writeFileSync(join(out, "files.json"), JSON.stringify(await installedFiles()));
   writeFileSync(join(out, "examples.json"), JSON.stringify(samples()));
   for (const [name, files] of Object.entries(await folders()))

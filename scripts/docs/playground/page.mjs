@@ -3,7 +3,7 @@ import { javascript } from "@codemirror/lang-javascript";
 import { forceLinting, linter, lintGutter } from "@codemirror/lint";
 import { EditorView } from "@codemirror/view";
 import { basicSetup } from "codemirror";
-import { startCompiler } from "./compiler-client.mjs";
+import { compiler } from "./compiler-start.mjs";
 import { readLink, writeLink } from "./link.mjs";
 import { showFiles, showMessages, showPage, showProblem, showTabs } from "./results.mjs";
 
@@ -13,7 +13,6 @@ const START = "ensemble-four-stages/main.ensemble.ts";
 
 const byId = id => document.getElementById(id);
 const state = text => (byId("state").textContent = text);
-const compiler = startCompiler(new URL("compiler.js", document.baseURI));
 const { files, programs } = await (await fetch("examples.json")).json();
 const exampleText = name => new TextDecoder().decode(Uint8Array.from(atob(files[name]), char => char.charCodeAt(0)));
 
