@@ -137,8 +137,7 @@ export function createMemoryReturner({
     const grows = now > last + WORTH / 4;
     last = now;
     const { charged } = budget;
-    const isWorking = utilization() > BUSY_LOOP && now - floor < MUCH;
-    const isBusy = isWorking || Math.abs(charged - held) > BUSY;
+    const isBusy = (utilization() > BUSY_LOOP && now - floor < MUCH) || Math.abs(charged - held) > BUSY;
     held = charged;
     quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
     // A new peak does not wait for memory that could not be returned after an earlier one.
