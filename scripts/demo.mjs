@@ -61,9 +61,7 @@ async function ask(started, keep) {
     await shop.showTimings();
     say(`\n${bold(`Done in ${((performance.now() - started) / 1000).toFixed(1)} s.`)}`);
     if (!keep)
-      return say(
-        dim("`npm run demo -- --serve` keeps the server up, to be asked with curl, tritonclient or perf_analyzer."),
-      );
+      return say(dim("`npm run demo -- --serve` keeps the server up for curl, tritonclient or perf_analyzer."));
     shop.showCommands(server.ports);
     say(`\n${dim("Ctrl-C stops the server.")}`);
     await new Promise(resolve => {
