@@ -20,7 +20,7 @@ export interface FeedFolder {
   list(): readonly FeedFile[];
   /** @returns name, size and time of a regular file; undefined for another, or none */
   identity(file: FeedFile): string | undefined;
-  /** Moves a file out of the reach of its writers. @returns undefined if it is another by now, which stays */
+  /** Moves a file out of the reach of its writers. @returns undefined if it is another by now, or has to wait for one of its name; it stays */
   take(file: FeedFile, identity: string): FeedFile | undefined;
   /** Moves an applied file away, and puts that on disk. */
   finish(file: FeedFile): void;
@@ -51,6 +51,8 @@ export function openFeedFolder(folder: string, removes: boolean): FeedFolder {
     take: (file, expected) => {
       if (file.isTaken) return file;
       const taken = { ...file, path: join(taking, file.name), isTaken: true };
+      // One of its name was taken before, and is not applied yet: a rename would replace it.
+      if (existsSync(taken.path)) return undefined;
       renameSync(file.path, taken.path);
       if (identity(taken) === expected) return taken;
       if (existsSync(file.path)) rmSync(taken.path);
