@@ -1,0 +1,20 @@
+/** A worker as its control process has it. */
+import { expect, test } from "vitest";
+import { type WorkerEvents, WorkerProcess } from "#runtime/server/workers/worker-process.js";
+
+test("a worker that is killed serves no more from that moment on, and is gone once it has ended", async () => {
+  const ends: string[] = [];
+  const events: WorkerEvents = {
+    answers: () => ({}) as ReturnType<WorkerEvents["answers"]>,
+    onNote() {},
+    onEnd: (_, how) => void ends.push(how),
+    onSilent() {},
+  };
+  const worker = new WorkerProcess(0, 0, "serving", events, { env: {} });
+  worker.kill();
+  expect(worker.state).toBe("stopping");
+  await worker.ended;
+  expect([worker.state, ends]).toEqual(["gone", ["was ended by SIGKILL"]]);
+  worker.kill();
+  expect(worker.state).toBe("gone");
+});
