@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { drawPropensities } from "#operators/shared/kernel/draw-propensities.js";
 import type { DrawRule, UniformShare } from "#operators/shared/spec/facts.js";
+import { orderedLists } from "../../../tests/operators/ordered-lists.js";
 
 const INF = Number.POSITIVE_INFINITY;
 
@@ -10,16 +11,6 @@ function listOf(rule: DrawRule, scores: readonly number[], chosen: readonly numb
   const out = new Float64Array(chosen.length);
   const log = drawPropensities(rule, Float64Array.from(scores), scores.length, chosen, out);
   return { each: [...out], log };
-}
-
-/** All ordered lists of k of n places. */
-function lists(n: number, k: number): number[][] {
-  if (k === 0) return [[]];
-  return lists(n, k - 1).flatMap(list =>
-    Array.from({ length: n }, (_, i) => i)
-      .filter(i => !list.includes(i))
-      .map(i => [...list, i]),
-  );
 }
 
 const uniform = (epsilon: number, least = 0, per: UniformShare["per"] = "position"): UniformShare => ({
@@ -42,7 +33,7 @@ describe.each(RULES)("%s", (_, rule) => {
     const scores = Array.from({ length: n }, (_, i) => Math.sin(7 * i + n) * 2);
     for (const k of new Set([1, Math.min(3, n), n])) {
       let [total, worst] = [0, 0];
-      for (const list of lists(n, k)) {
+      for (const list of orderedLists(n, k)) {
         const { each, log } = listOf(rule, scores, list);
         const product = each.reduce((a, b) => a * b, 1);
         total += product;
@@ -112,7 +103,7 @@ const anyRule: fc.Arbitrary<DrawRule> = fc.record({
 test("all lists of hostile scores sum to 1", () => {
   fc.assert(
     fc.property(fc.array(hostile, { minLength: 1, maxLength: 5 }), anyRule, fc.nat(5), (scores, rule, k) => {
-      const all = lists(scores.length, Math.min(k, scores.length)).map(list => listOf(rule, scores, list));
+      const all = orderedLists(scores.length, Math.min(k, scores.length)).map(list => listOf(rule, scores, list));
       expect(all.every(({ each }) => each.every(p => p >= 0 && p <= 1))).toBe(true);
       expect(Math.abs(all.reduce((sum, { log }) => sum + Math.exp(log), 0) - 1)).toBeLessThan(1e-12);
     }),

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keepLargest } from "#operators/shared/kernel/keep-largest.js";
 import { greedyPropensities, propensities } from "#operators/shared/kernel/plackett-luce.js";
+import { orderedLists } from "../../../tests/operators/ordered-lists.js";
 
 const INF = Number.POSITIVE_INFINITY;
 
@@ -10,16 +11,6 @@ function listOf(scores: readonly number[], chosen: readonly number[], temperatur
   const out = new Float64Array(chosen.length);
   const log = propensities(Float64Array.from(scores), scores.length, chosen, temperature, out);
   return { each: [...out], log };
-}
-
-/** All ordered lists of k of n places. */
-function lists(n: number, k: number): number[][] {
-  if (k === 0) return [[]];
-  return lists(n, k - 1).flatMap(list =>
-    Array.from({ length: n }, (_, i) => i)
-      .filter(i => !list.includes(i))
-      .map(i => [...list, i]),
-  );
 }
 
 const hostile = fc.oneof(
@@ -36,7 +27,7 @@ describe("by enumeration", () => {
   test.each([1, 2, 3, 5, 6, 7, 8])("all lists of up to three, and all orders, of %i candidates", n => {
     const scores = Array.from({ length: n }, (_, i) => Math.sin(7 * i + n) * 2);
     for (const k of new Set([1, Math.min(2, n), Math.min(3, n), n])) {
-      const all = lists(n, k);
+      const all = orderedLists(n, k);
       let total = 0;
       let worst = 0;
       for (const list of all) {
@@ -53,7 +44,7 @@ describe("by enumeration", () => {
   test("each position's probabilities sum to 1 for hostile scores, whatever the positions before", () => {
     fc.assert(
       fc.property(fc.array(hostile, { minLength: 1, maxLength: 7 }), temperatureOf, fc.nat(), (scores, t, from) => {
-        const all = lists(scores.length, Math.min(3, scores.length));
+        const all = orderedLists(scores.length, Math.min(3, scores.length));
         const before = all[from % all.length]!.slice(0, -1);
         const open = scores.map((_, i) => i).filter(i => !before.includes(i));
         const next = open.map(i => listOf(scores, [...before, i], t).each.at(-1)!);
@@ -67,7 +58,7 @@ describe("by enumeration", () => {
   test("all lists of hostile scores sum to 1", () => {
     fc.assert(
       fc.property(fc.array(hostile, { minLength: 1, maxLength: 5 }), temperatureOf, fc.nat(5), (scores, t, k) => {
-        const all = lists(scores.length, Math.min(k, scores.length));
+        const all = orderedLists(scores.length, Math.min(k, scores.length));
         const total = all.reduce((sum, list) => sum + Math.exp(listOf(scores, list, t).log), 0);
         expect(Math.abs(total - 1)).toBeLessThan(1e-12);
       }),
@@ -169,7 +160,7 @@ test("by score, exactly the list that keeping the largest makes has probability 
     fc.property(fc.array(score, { minLength: 1, maxLength: 5 }), fc.nat(5), (list, k) => {
       const scores = Float64Array.from(list);
       const best = [...keepLargest(scores, 0, list.length, k)];
-      for (const chosen of lists(list.length, Math.min(k, list.length))) {
+      for (const chosen of orderedLists(list.length, Math.min(k, list.length))) {
         const out = new Float64Array(chosen.length);
         const log = greedyPropensities(scores, list.length, chosen, out);
         expect(log).toBe(`${chosen}` === `${best}` ? 0 : -INF);
