@@ -11,10 +11,19 @@ const step = (outputs: readonly ReturnType<typeof column>[], params: Record<stri
 const ids = column("id", "int64", { rows: "x" });
 const scores = column("score", "float32", { rows: "x" });
 
-/** Compares lists of pairs `[id, score]`. */
-async function compared(main: [number, number | null][][], other: typeof main, topk = 3) {
+/** "1:0.5 2:null" → pairs of an id and a score. */
+const pairsOf = (list: string): (readonly [number, number | null])[] =>
+  list
+    .split(" ")
+    .filter(Boolean)
+    .map(pair => pair.split(":"))
+    .map(([id, score]) => [Number(id), score === "null" ? null : Number(score)]);
+
+/** Compares lists of pairs `id:score`. */
+async function compared(main: readonly string[], other: readonly string[], topk = 3) {
   const kernel = await prepare("shadow", step([ids, scores], { item: "id", score: "score", topk }));
-  const columnsOf = (lists: typeof main) => {
+  const columnsOf = (texts: readonly string[]) => {
+    const lists = texts.map(pairsOf);
     const id = candidates(
       "int64",
       lists.map(list => list.map(pair => pair[0])),
@@ -33,138 +42,22 @@ async function compared(main: [number, number | null][][], other: typeof main, t
 
 describe("comparison", () => {
   test("of equal lists, empty ones too", async () => {
-    expect(
-      await compared(
-        [
-          [
-            [1, 0.5],
-            [2, 0.25],
-          ],
-          [],
-        ],
-        [
-          [
-            [1, 0.5],
-            [2, 0.25],
-          ],
-          [],
-        ],
-      ),
-    ).toEqual([2, 0, 2, 2, 0]);
+    expect(await compared(["1:0.5 2:0.25", ""], ["1:0.5 2:0.25", ""])).toEqual([2, 0, 2, 2, 0]);
   });
   test("of other orders, lengths and items", async () => {
     // Another order: all items, equal scores.
-    expect(
-      await compared(
-        [
-          [
-            [1, 1],
-            [2, 2],
-          ],
-        ],
-        [
-          [
-            [2, 2],
-            [1, 1],
-          ],
-        ],
-      ),
-    ).toEqual([0, 1, 1, 2, 0]);
+    expect(await compared(["1:1 2:2"], ["2:2 1:1"])).toEqual([0, 1, 1, 2, 0]);
     // One of three items, whose scores differ by 0.5.
-    expect(
-      await compared(
-        [
-          [
-            [1, 1],
-            [2, 2],
-            [3, 3],
-          ],
-        ],
-        [
-          [
-            [3, 2.5],
-            [4, 9],
-          ],
-        ],
-      ),
-    ).toEqual([0, 1, 0.333333, 1, 0.5]);
-    expect(await compared([[]], [[[3, 1]]])).toEqual([0, 1, 0, 0, 0]);
+    expect(await compared(["1:1 2:2 3:3"], ["3:2.5 4:9"])).toEqual([0, 1, 0.333333, 1, 0.5]);
+    expect(await compared([""], ["3:1"])).toEqual([0, 1, 0, 0, 0]);
   });
   test("of the first items only", async () => {
-    expect(
-      await compared(
-        [
-          [
-            [1, 0],
-            [2, 0],
-            [3, 0],
-          ],
-        ],
-        [
-          [
-            [1, 0],
-            [2, 0],
-            [4, 0],
-          ],
-        ],
-        2,
-      ),
-    ).toEqual([1, 0, 1, 2, 0]);
-    expect(
-      await compared(
-        [
-          [
-            [1, 0],
-            [2, 0],
-            [3, 0],
-          ],
-        ],
-        [
-          [
-            [1, 0],
-            [2, 0],
-            [4, 0],
-          ],
-        ],
-        3,
-      ),
-    ).toEqual([0, 1, 0.666667, 2, 0]);
+    expect(await compared(["1:0 2:0 3:0"], ["1:0 2:0 4:0"], 2)).toEqual([1, 0, 1, 2, 0]);
+    expect(await compared(["1:0 2:0 3:0"], ["1:0 2:0 4:0"], 3)).toEqual([0, 1, 0.666667, 2, 0]);
   });
   test("counts an item twice in a list once, and no score that is not finite", async () => {
-    expect(
-      await compared(
-        [
-          [
-            [1, 0],
-            [1, 0],
-          ],
-        ],
-        [
-          [
-            [1, 1],
-            [2, 0],
-          ],
-        ],
-      ),
-    ).toEqual([0, 1, 0.5, 1, 1]);
-    expect(
-      await compared(
-        [
-          [
-            [1, null],
-            [2, Number.POSITIVE_INFINITY],
-            [3, 1],
-          ],
-        ],
-        [
-          [
-            [1, 1],
-            [2, 1],
-            [3, 3],
-          ],
-        ],
-      ),
-    ).toEqual([1, 0, 1, 1, 2]);
+    expect(await compared(["1:0 1:0"], ["1:1 2:0"])).toEqual([0, 1, 0.5, 1, 1]);
+    expect(await compared(["1:null 2:Infinity 3:1"], ["1:1 2:1 3:3"])).toEqual([1, 0, 1, 1, 2]);
   });
   test("of texts and nulls", async () => {
     const kernel = await prepare("shadow", step([column("id", "string", { rows: "x" })], { item: "id" }));
