@@ -91,14 +91,33 @@ function choose(words) {
   return { files, options: shuffled(options), isWhole: words.every(word => word.startsWith("--shuffle")) };
 }
 
+/** Failures that the end of a run lists; all have their messages further up. */
+const LISTED = 40;
+const LONGEST_LINE = 300;
+
+/** @returns a line for each failed test: file, name and the first line of its message */
+const failuresOf = files =>
+  files.flatMap(({ name, message, assertionResults }) => {
+    const path = relative(ROOT, name);
+    const failed = assertionResults.filter(({ status }) => status === "failed");
+    if (failed.length === 0 && message) return [`${path}: ${message}`];
+    return failed.map(({ fullName, failureMessages }) => `${path}: ${fullName}: ${failureMessages[0] ?? ""}`);
+  });
+const firstLine = text => text.split("\n", 1)[0].slice(0, LONGEST_LINE);
+
 /** Counts of the whole run. */
 const tally = { passed: 0, failures: 0, skipped: 0 };
+const listed = [];
 const count = (passed, failures, skipped = 0) => {
   tally.passed += passed;
   tally.failures += failures;
   tally.skipped += skipped;
 };
-const countGate = async (name, args) => ((await gate(name, args)) ? count(1, 0) : count(0, 1));
+async function countGate(name, args) {
+  if (await gate(name, args)) return count(1, 0);
+  listed.push(name);
+  count(0, 1);
+}
 
 /** Fewer files gain nothing from a process that they share. */
 const SHARED_FROM = 10;
@@ -161,6 +180,7 @@ async function main() {
   });
   if (walls.length > 0)
     await suite((chosen, env) => asOrdinaryUser([...pathsOf(chosen), ...options], env))(walls, await started.all);
+  listed.push(...failuresOf(results));
   writeFileSync(report, JSON.stringify({ testResults: results }));
   if (isWhole) await countGate("scorecard: quick tier", [SCORECARD, "--report", report]);
 }
@@ -172,5 +192,8 @@ try {
   count(0, 1);
 }
 const { passed, failures, skipped } = tally;
+// A long log is read from its end.
+for (const text of listed.slice(0, LISTED)) process.stdout.write(`✘ ${firstLine(text)}\n`);
+if (listed.length > LISTED) process.stdout.write(`✘ and ${listed.length - LISTED} more\n`);
 process.stdout.write(`\n${passed} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`);
 process.exitCode = failures === 0 ? 0 : 1;
