@@ -30,6 +30,23 @@ async function gate(name, args) {
   return code === 0;
 }
 
+/** Failures that the end of a run lists; all have their messages further up. */
+const LISTED = 40;
+const LONGEST_LINE = 300;
+
+const hasFailed = ({ status }) => status === "failed";
+
+/** @returns a line for each failed test: file, name and the first line of its message */
+const failuresOf = files =>
+  files.flatMap(({ name, message, assertionResults }) => {
+    const path = relative(ROOT, name);
+    const failed = assertionResults.filter(hasFailed);
+    if (failed.length === 0 && message) return [`${path}: ${message}`];
+    return failed.map(({ fullName, failureMessages }) => `${path}: ${oneLine(fullName)}: ${failureMessages[0] ?? ""}`);
+  });
+const firstLine = text => text.split("\n", 1)[0].slice(0, LONGEST_LINE);
+const oneLine = text => text.replaceAll(/\s*\n\s*/g, " ");
+
 /**
  * Runs vitest and counts.
  * @param run `(command, args, env)` → exit code
@@ -53,7 +70,6 @@ async function runSuite(run, report, args, env) {
   const {
     numPassedTests: passed = 0,
     numFailedTests: failed = 0,
-    numFailedTestSuites: broken = 0,
     numPendingTests: skipped = 0,
     testResults: files = [],
   } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numFailedTests: 1 };
@@ -62,7 +78,10 @@ async function runSuite(run, report, args, env) {
     const cut = assertionResults.find(({ status }) => status === "pending");
     if (cut) process.stdout.write(`\n✘ ${relative(ROOT, name)}: its process ended during \`${cut.fullName}\`\n`);
   }
-  return { passed, skipped, files, failures: failed + (code !== 0 && failed === 0 ? Math.max(1, broken) : 0) };
+  const broken = files.filter(
+    ({ status, assertionResults }) => status === "failed" && !assertionResults.some(hasFailed),
+  ).length;
+  return { passed, skipped, files, failures: Math.max(failed + broken, code === 0 ? 0 : 1) };
 }
 
 /** The tests of walls hold without root's rights, and run without them. */
@@ -90,20 +109,6 @@ function choose(words) {
   if (files.length === 0) throw new Error(`no test file's path contains ${patterns.join(" or ")}`);
   return { files, options: shuffled(options), isWhole: words.every(word => word.startsWith("--shuffle")) };
 }
-
-/** Failures that the end of a run lists; all have their messages further up. */
-const LISTED = 40;
-const LONGEST_LINE = 300;
-
-/** @returns a line for each failed test: file, name and the first line of its message */
-const failuresOf = files =>
-  files.flatMap(({ name, message, assertionResults }) => {
-    const path = relative(ROOT, name);
-    const failed = assertionResults.filter(({ status }) => status === "failed");
-    if (failed.length === 0 && message) return [`${path}: ${message}`];
-    return failed.map(({ fullName, failureMessages }) => `${path}: ${fullName}: ${failureMessages[0] ?? ""}`);
-  });
-const firstLine = text => text.split("\n", 1)[0].slice(0, LONGEST_LINE);
 
 /** Counts of the whole run. */
 const tally = { passed: 0, failures: 0, skipped: 0 };
