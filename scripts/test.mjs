@@ -10,6 +10,7 @@ import { ordinaryUser } from "./ordinary-user.mjs";
 import { ensurePackages, ROOT } from "./setup.mjs";
 import { shuffled } from "./shuffled.mjs";
 import { isLate, startNeeds, testFiles } from "./test-needs.mjs";
+import { countsOf, failuresOf, hasFailed, lastLines, runFailedAgain } from "./test-results.mjs";
 
 const WALLS = "tests/walls";
 const SCORECARD = join(ROOT, "tests", "scorecard", "main.mjs");
@@ -30,27 +31,10 @@ async function gate(name, args) {
   return code === 0;
 }
 
-/** Failures that the end of a run lists; all have their messages further up. */
-const LISTED = 40;
-const LONGEST_LINE = 300;
-
-const hasFailed = ({ status }) => status === "failed";
-
-/** @returns a line for each failed test: file, name and the first line of its message */
-const failuresOf = files =>
-  files.flatMap(({ name, message, assertionResults }) => {
-    const path = relative(ROOT, name);
-    const failed = assertionResults.filter(hasFailed);
-    if (failed.length === 0 && message) return [`${path}: ${message}`];
-    return failed.map(({ fullName, failureMessages }) => `${path}: ${oneLine(fullName)}: ${failureMessages[0] ?? ""}`);
-  });
-const firstLine = text => text.split("\n", 1)[0].slice(0, LONGEST_LINE);
-const oneLine = text => text.replaceAll(/\s*\n\s*/g, " ");
-
 /**
- * Runs vitest and counts.
+ * Runs vitest.
  * @param run `(command, args, env)` → exit code
- * @returns `{ passed, failures, skipped, files }`; a process that dies is a failure of its own
+ * @returns `{ files, died }`: vitest's record of each file, and whether vitest ended with a failure that no file has
  */
 async function runSuite(run, report, args, env) {
   const code = await run(
@@ -67,21 +51,13 @@ async function runSuite(run, report, args, env) {
     ],
     env,
   );
-  const {
-    numPassedTests: passed = 0,
-    numFailedTests: failed = 0,
-    numPendingTests: skipped = 0,
-    testResults: files = [],
-  } = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numFailedTests: 1 };
+  const files = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).testResults : [];
   // A process that dies takes its file's name with it: vitest says only that one did.
   for (const { name, assertionResults } of files) {
     const cut = assertionResults.find(({ status }) => status === "pending");
     if (cut) process.stdout.write(`\n✘ ${relative(ROOT, name)}: its process ended during \`${cut.fullName}\`\n`);
   }
-  const broken = files.filter(
-    ({ status, assertionResults }) => status === "failed" && !assertionResults.some(hasFailed),
-  ).length;
-  return { passed, skipped, files, failures: Math.max(failed + broken, code === 0 ? 0 : 1) };
+  return { files, died: code !== 0 && !files.some(hasFailed) };
 }
 
 /** The tests of walls hold without root's rights, and run without them. */
@@ -112,15 +88,16 @@ function choose(words) {
 
 /** Counts of the whole run. */
 const tally = { passed: 0, failures: 0, skipped: 0 };
-const listed = [];
 const count = (passed, failures, skipped = 0) => {
   tally.passed += passed;
   tally.failures += failures;
   tally.skipped += skipped;
 };
+/** Lines of what failed, for the end of a long log. */
+const listed = [];
 async function countGate(name, args) {
   if (await gate(name, args)) return count(1, 0);
-  listed.push(name);
+  listed.push(`✘ ${name}`);
   count(0, 1);
 }
 
@@ -166,27 +143,37 @@ async function main() {
   }
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
-  const results = [];
-  const suite = run => async (chosen, env, words) => {
-    rmSync(report, { force: true });
-    const { passed, failures, skipped, files } = await run(chosen, { ...env, MERLON_SET_UP: "before" }, words);
-    count(passed, failures, skipped);
-    results.push(...files);
-  };
-  const walls = files.filter(file => file.startsWith(`${WALLS}/`));
-  const others = files.filter(file => !file.startsWith(`${WALLS}/`));
+  const isWall = file => file.startsWith(`${WALLS}/`);
   // Whole paths: vitest takes a part of one, which other files may have too.
-  const pathsOf = chosen => chosen.map(file => join(ROOT, file));
-  await runInRounds(others, {
-    isShuffled: options.some(option => option.startsWith("--sequence.shuffle")),
-    needsOf,
-    started,
-    suite: suite((chosen, env, words = []) => runSuite(show, report, [...words, ...pathsOf(chosen), ...options], env)),
-  });
-  if (walls.length > 0)
-    await suite((chosen, env) => asOrdinaryUser([...pathsOf(chosen), ...options], env))(walls, await started.all);
-  listed.push(...failuresOf(results));
-  writeFileSync(report, JSON.stringify({ testResults: results }));
+  const run = (chosen, env, words = []) => {
+    rmSync(report, { force: true });
+    const args = [...chosen.map(file => join(ROOT, file)), ...options];
+    const whole = { ...env, MERLON_SET_UP: "before" };
+    return isWall(chosen[0]) ? asOrdinaryUser(args, whole) : runSuite(show, report, [...words, ...args], whole);
+  };
+  const results = [];
+  const suite = async (chosen, env, words) => {
+    const { files: records, died } = await run(chosen, env, words);
+    results.push(...records);
+    if (!died) return;
+    listed.push("✘ vitest ended with a failure of no test: see its messages above");
+    count(0, 1);
+  };
+  const walls = files.filter(isWall);
+  await runInRounds(
+    files.filter(file => !isWall(file)),
+    { isShuffled: options.some(option => option.startsWith("--sequence.shuffle")), needsOf, started, suite },
+  );
+  if (walls.length > 0) await suite(walls, await started.all);
+  const runAlone = async path => {
+    process.stdout.write(`\n${relative(ROOT, path)} failed, and runs once more, alone\n`);
+    return (await run([relative(ROOT, path)], await started.all)).files[0];
+  };
+  const { records, unstable } = isWhole ? await runFailedAgain(results, runAlone) : { records: results, unstable: [] };
+  for (const { passed, failures, skipped } of records.map(countsOf)) count(passed, failures, skipped);
+  listed.push(...unstable.map(line => `? passed alone, failed beside others: ${line}`));
+  listed.push(...failuresOf(records).map(line => `✘ ${line}`));
+  writeFileSync(report, JSON.stringify({ testResults: records }));
   if (isWhole) await countGate("scorecard: quick tier", [SCORECARD, "--report", report]);
 }
 
@@ -197,8 +184,6 @@ try {
   count(0, 1);
 }
 const { passed, failures, skipped } = tally;
-// A long log is read from its end.
-for (const text of listed.slice(0, LISTED)) process.stdout.write(`✘ ${firstLine(text)}\n`);
-if (listed.length > LISTED) process.stdout.write(`✘ and ${listed.length - LISTED} more\n`);
+process.stdout.write(lastLines(listed));
 process.stdout.write(`\n${passed} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`);
 process.exitCode = failures === 0 ? 0 : 1;

@@ -1,0 +1,53 @@
+// What a run of `npm test` found, as its last lines state it. Records are those of vitest's JSON.
+import { relative } from "node:path";
+import { ROOT } from "./setup.mjs";
+
+export const hasFailed = ({ status }) => status === "failed";
+
+const oneLine = text => text.replaceAll(/\s*\n\s*/g, " ");
+
+/** @returns a text for each failed test of files: file, name and message */
+export const failuresOf = files =>
+  files.filter(hasFailed).flatMap(({ name, message, assertionResults }) => {
+    const path = relative(ROOT, name);
+    const failed = assertionResults.filter(hasFailed);
+    if (failed.length === 0) return [`${path}: ${message}`];
+    return failed.map(({ fullName, failureMessages }) => `${path}: ${oneLine(fullName)}: ${failureMessages[0] ?? ""}`);
+  });
+
+/** A file that does not load is a failure of its own. */
+export function countsOf(file) {
+  const of = (...statuses) => file.assertionResults.filter(({ status }) => statuses.includes(status)).length;
+  const failures = Math.max(of("failed"), hasFailed(file) ? 1 : 0);
+  return { passed: of("passed"), failures, skipped: of("skipped", "pending") };
+}
+
+/** More failed files than these are no accident of a loaded machine. */
+export const AGAIN = 6;
+
+/**
+ * Runs each failed file once more, alone: a test that waits for processes may fail beside others on a loaded machine. What passes then counts as
+ * passed and is listed, because it may as well be a fault that shows at times.
+ * @param runAlone path of a file → vitest's record of it
+ * @returns `{ records, unstable }`: the records of all files, with those of the second runs, and a text for each failure that did not come again
+ */
+export async function runFailedAgain(files, runAlone) {
+  const failed = files.filter(hasFailed);
+  if (failed.length > AGAIN) return { records: files, unstable: [] };
+  const second = new Map();
+  for (const file of failed) second.set(file, (await runAlone(file.name)) ?? file);
+  return {
+    records: files.map(file => second.get(file) ?? file),
+    unstable: failuresOf(failed.filter(file => !hasFailed(second.get(file)))),
+  };
+}
+
+const LISTED = 40;
+const LONGEST_LINE = 300;
+
+/** A long log is read from its end: its last lines name what failed, the first line of each text. */
+export function lastLines(texts) {
+  const lines = texts.slice(0, LISTED).map(text => text.split("\n", 1)[0].slice(0, LONGEST_LINE));
+  if (texts.length > LISTED) lines.push(`✘ and ${texts.length - LISTED} more`);
+  return lines.map(line => `${line}\n`).join("");
+}
