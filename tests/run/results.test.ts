@@ -1,4 +1,4 @@
-/** What the last lines of `npm test` say: every failure counts and is named, also one that does not come again. */
+/** The last lines of `npm test`: every failure counts and is named, also one that a second run does not show. */
 import { describe, expect, test } from "vitest";
 import { AGAIN, countsOf, failuresOf, lastLines, runFailedAgain } from "../../scripts/test-results.mjs";
 

@@ -39,7 +39,7 @@ const LENGTH = 4096;
 const SUSPICIOUS_MS = 0.4;
 /** A text that is four times as long takes a linear pattern four times as long, and a quadratic one sixteen times. */
 const GROWTH = 8;
-/** The same work takes up to three times as long at another moment; the least of so many alternated runs of each length does not. */
+/** Alternated runs of each length, of which the least counts: the same work takes up to three times as long at another moment. */
 const ROUNDS = 6;
 
 /** Placeholders of escaped characters while the pattern is cut at those with a meaning. */

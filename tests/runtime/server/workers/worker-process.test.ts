@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { type WorkerEvents, WorkerProcess } from "#runtime/server/workers/worker-process.js";
 
-test("a worker that is killed serves no more from that moment on, and is gone once it has ended", async () => {
+test("a worker that is killed serves no more from that moment on, and is left out once it has ended", async () => {
   const ends: string[] = [];
   const events: WorkerEvents = {
     answers: () => ({}) as ReturnType<WorkerEvents["answers"]>,
