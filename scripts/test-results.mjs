@@ -1,4 +1,4 @@
-// What a run of `npm test` found, as its last lines state it. Records are those of vitest's JSON.
+// Counts and failures of a run of `npm test`. Records are those of vitest's JSON.
 import { relative } from "node:path";
 import { ROOT } from "./setup.mjs";
 
@@ -22,12 +22,12 @@ export function countsOf(file) {
   return { passed: of("passed"), failures, skipped: of("skipped", "pending") };
 }
 
-/** More failed files than these are no accident of a loaded machine. */
+/** More failed files than these are not an accident of a loaded machine. */
 export const AGAIN = 6;
 
 /**
- * Runs each failed file once more, alone: a test that waits for processes may fail beside others on a loaded machine. What passes then counts as
- * passed and is listed, because it may as well be a fault that shows at times.
+ * Runs each failed file once more, alone: a test that waits for processes may fail beside others on a loaded machine. A test that passes then counts
+ * as passed and is listed, because it may as well have met a fault that shows at times.
  * @param runAlone path of a file → vitest's record of it
  * @returns `{ records, unstable }`: the records of all files, with those of the second runs, and a text for each failure that did not come again
  */

@@ -93,7 +93,7 @@ const count = (passed, failures, skipped = 0) => {
   tally.failures += failures;
   tally.skipped += skipped;
 };
-/** Lines of what failed, for the end of a long log. */
+/** Failures, for the end of a long log. */
 const listed = [];
 async function countGate(name, args) {
   if (await gate(name, args)) return count(1, 0);
