@@ -27,9 +27,9 @@ export const AGAIN = 6;
 
 /**
  * Runs each failed file once more, alone: a test that waits for processes may fail beside others on a loaded machine. A test that passes then counts
- * as passed and is listed, because it may as well have met a fault that shows at times.
+ * as passed and is listed: it may as well have met a fault that appears at times.
  * @param runAlone path of a file → vitest's record of it
- * @returns `{ records, unstable }`: the records of all files, with those of the second runs, and a text for each failure that did not come again
+ * @returns `{ records, unstable }`: the records of all files, with those of the second runs, and a text for each failure that the second run did not show
  */
 export async function runFailedAgain(files, runAlone) {
   const failed = files.filter(hasFailed);
