@@ -1,11 +1,12 @@
 /**
  * The cost of the exposure log: one ensemble over gRPC by two servers, with `--exposures` and without it, in alternating rounds. Shown items
- * alone, and all candidates. The server's event loop has a core of its own. The writer's thread and the load generator (h2load) share
+ * alone, and all candidates, of two ensembles: the shop's four stages, and a draw of 10 from 100 that does nothing else. The server's event loop has a core of its own. The writer's thread and the load generator (h2load) share
  * another one. The CPU time of the loop per request is the figure that a busy machine changes least.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, compile, printDiagnostics } from "../../dist/compiler/index.js";
 import { encode } from "../../dist/triton-protos/proto-root.js";
@@ -18,9 +19,9 @@ const HELP = `usage: npm run bench:exposures -- [options]
   --rounds N       alternating rounds of each pair (4)
   --seconds N      of load in each round, whole ones (2)
   --in-flight L    comma-separated (1,8)
-  --log L          comma-separated: shown, all (both)
+  --log L          comma-separated: shop-shown, shop-all, draw-shown, draw-all (all four)
   --beside TREE    the servers with the log are those of another built tree
-  --short          one pair, two rounds of a second at 8 in flight
+  --short          one pair, two rounds of a second at 8 in flight, of draw-shown
   --cpu-prof DIR   the servers write CPU profiles there`;
 
 const { values } = parseArgs({
@@ -29,7 +30,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "4" },
     seconds: { type: "string", default: "2" },
     "in-flight": { type: "string", default: "1,8" },
-    log: { type: "string", default: "shown,all" },
+    log: { type: "string" },
     beside: { type: "string" },
     short: { type: "boolean", default: false },
     "cpu-prof": { type: "string" },
@@ -40,9 +41,36 @@ const [PAIRS, ROUNDS, SECONDS] = values.short
   ? [1, 2, 1]
   : [Number(values.pairs), Number(values.rounds), Number(values.seconds)];
 const LEVELS = values.short ? [8] : values["in-flight"].split(",").map(Number);
+const NAMES = (values.log ?? (values.short ? "draw-shown" : "shop-shown,shop-all,draw-shown,draw-all")).split(",");
 const WARM_SECONDS = 4;
 const CANDIDATES = 100;
-const LOGS = { shown: '"shown"', all: "{ all: 1 }" };
+const CANDIDATES_LOGGED = { shown: '"shown"', all: "{ all: 1 }" };
+const SHOP = fileURLToPath(new URL("../../examples/shop", import.meta.url));
+/** A customer of the shop. */
+const CUSTOMER = 512300022;
+
+const draw = log => `import { ensemble, explode, lambdaOp, softmaxSampling, source } from "merlon";
+const request = source({ user_id: "int64", ids: "int64[${CANDIDATES}]" });
+const found = request["ids"] >> explode();
+const score = found >> lambdaOp(candidate_ids => candidate_ids % 7 / 10, { name: "score", dtype: "float32" });
+export default ensemble("draw", found["candidate_ids"] >> softmaxSampling(score, { topk: 10, temperature: 2 }), { log: { columns: [request["user_id"]], candidates: ${log} } });
+`;
+
+/** The shop's ensemble with a log. */
+function shop(log) {
+  const text = readFileSync(join(SHOP, "recommend.ensemble.ts"), "utf8");
+  const logged = text.replace(
+    'ensemble("recommend", ordering)',
+    `ensemble("recommend", ordering, { log: { columns: [request["user_id"]], candidates: ${log} } })`,
+  );
+  if (logged === text) throw new Error("the shop's ensemble has another end than this benchmark expects");
+  return logged;
+}
+
+const WORKLOADS = {
+  shop: { text: shop, model: "recommend", inputs: { user_id: [CUSTOMER] }, artefacts: SHOP },
+  draw: { text: draw, model: "draw", inputs: { user_id: [1], ids: Array.from({ length: CANDIDATES }, (_, i) => i) } },
+};
 
 const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
@@ -57,36 +85,32 @@ function cores() {
   return { loop: all[0], others: all[1] };
 }
 
-async function repository(folder, name) {
-  writeFileSync(join(folder, "package.json"), "{}");
-  const file = join(folder, `${name}.ensemble.ts`);
-  writeFileSync(
-    file,
-    `import { ensemble, explode, lambdaOp, softmaxSampling, source } from "merlon";
-const request = source({ user_id: "int64", ids: "int64[${CANDIDATES}]" });
-const found = request["ids"] >> explode();
-const score = found >> lambdaOp(candidate_ids => candidate_ids % 7 / 10, { name: "score", dtype: "float32" });
-export default ensemble("${name}", found["candidate_ids"] >> softmaxSampling(score, { topk: 10, temperature: 2 }), { log: { columns: [request["user_id"]], candidates: ${LOGS[name]} } });
-`,
-  );
+/** Compiles and builds. @param name of a workload and its log: `shop-shown` @returns the repository's folder, and the bytes of a request */
+async function prepare(folder, name) {
+  const [workload, log] = name.split("-");
+  const { text, model, inputs, artefacts } = WORKLOADS[workload];
+  const from = join(folder, name);
+  mkdirSync(from);
+  if (artefacts) cpSync(artefacts, from, { recursive: true });
+  writeFileSync(join(from, "package.json"), "{}");
+  const file = join(from, "logged.ensemble.ts");
+  writeFileSync(file, text(CANDIDATES_LOGGED[log]));
   const made = await compile(file);
   if (!made.ok) throw new Error(printDiagnostics(made.diagnostics));
-  const to = join(folder, `repository-${name}`);
-  mkdirSync(to);
-  build(made, to);
-  return to;
+  const models = join(folder, `repository-${name}`);
+  mkdirSync(models);
+  build(made, models);
+  const body = join(folder, `${name}.body`);
+  writeFileSync(body, bodyOf(model, inputs));
+  return { models, body };
 }
 
-/** One request as the bytes of a gRPC call: prefix and message. */
-function bodyOf(model) {
-  const int64 = numbers => Buffer.from(BigInt64Array.from(numbers, BigInt).buffer);
+/** One request as the bytes of a gRPC call: prefix and message. @param inputs 64-bit integers of one row, by name */
+function bodyOf(model, inputs) {
   const message = encode("inference.ModelInferRequest", {
     model_name: model,
-    inputs: [
-      { name: "user_id", datatype: "INT64", shape: [1, 1] },
-      { name: "ids", datatype: "INT64", shape: [1, CANDIDATES] },
-    ],
-    raw_input_contents: [int64([1]), int64(Array.from({ length: CANDIDATES }, (_, i) => i))],
+    inputs: Object.entries(inputs).map(([name, row]) => ({ name, datatype: "INT64", shape: [1, row.length] })),
+    raw_input_contents: Object.values(inputs).map(row => Buffer.from(BigInt64Array.from(row, BigInt).buffer)),
   });
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
@@ -146,10 +170,8 @@ async function main() {
   const folder = mkdtempSync(join(tmpdir(), "merlon-bench-"));
   const rows = [];
   try {
-    for (const name of values.log.split(",")) {
-      const models = await repository(folder, name);
-      const body = join(folder, `${name}.body`);
-      writeFileSync(body, bodyOf(name));
+    for (const name of NAMES) {
+      const { models, body } = await prepare(folder, name);
       const found = Object.fromEntries(LEVELS.map(level => [level, { without: [], with: [] }]));
       for (let number = 0; number < PAIRS; number++) await pair(models, { name, folder, body, number, found });
       for (const level of LEVELS) {
@@ -166,7 +188,16 @@ async function main() {
     rmSync(folder, { recursive: true, force: true });
   }
   table(
-    ["candidates", ">in flight", "log", ">requests/s", ">p50 ms", ">p99 ms", ">loop µs/request", ">CPU µs/request"],
+    [
+      "ensemble and log",
+      ">in flight",
+      "log",
+      ">requests/s",
+      ">p50 ms",
+      ">p99 ms",
+      ">loop µs/request",
+      ">CPU µs/request",
+    ],
     rows,
   );
   process.stdout.write("changes: medians of the ratios of alternating rounds, and their middle half\n");
