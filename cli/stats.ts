@@ -1,17 +1,29 @@
 /** `merlon stats DATA`: what data looks like, as a table and as a page, and how far a second set has drifted. */
 import { writeFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { writeNamed } from "../contract/files/file-fault.js";
 import type { ColumnStats } from "../runtime/etl/column-stats.js";
 import type { DataStats } from "../runtime/etl/stats.js";
 import { databaseOptions } from "./fit.js";
+import { names } from "./names.js";
+import { printTable } from "./print-table.js";
 
 interface Options {
   readonly against?: string[];
+  readonly columns?: readonly string[];
+  readonly ids?: readonly string[];
+  readonly workflow?: string;
+  readonly failAbove?: number;
   readonly html?: string;
   readonly json?: true;
   readonly memoryLimit?: string;
   readonly threads?: string;
+}
+
+function readPsi(value: string): number {
+  if (!/^\d{1,6}(\.\d{1,9})?$/.test(value))
+    throw new InvalidArgumentError("A PSI of at least 0 is expected, such as 0.25.");
+  return Number(value);
 }
 
 export const statsCommand = (): Command =>
@@ -19,6 +31,10 @@ export const statsCommand = (): Command =>
     .description("show what data looks like, column by column, and compare two sets")
     .argument("<data...>", "files, folders or quoted globs (Parquet, CSV, JSON lines, Arrow)")
     .option("-a, --against <paths...>", "second data set to compare: drift per column (PSI, KS)")
+    .option("--columns <names>", "columns to describe (default: all)", names)
+    .option("--ids <names>", "integer columns that are ids: compared by value", names)
+    .option("--workflow <folder>", "fitted workflow whose vocabularies have the known ids")
+    .option("--fail-above <psi>", "exit with 1 if a column drifts further", readPsi)
     .option("--html <file>", "write a page with histograms")
     .option("--json", "print JSON")
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
@@ -30,64 +46,63 @@ Examples:
   $ merlon stats 'events/*.parquet'
   $ merlon stats events/ --html events.html
   $ merlon stats october/ --against november/ --html drift.html
+  $ merlon stats train.parquet --against exposures/recommend --workflow etl/ranking --fail-above 0.25
 
 Drift: PSI = Σ (b − a) · ln(b / a). a and b are the shares of the first set's deciles and of null.
-For text they are the shares of its 20 most frequent values, of the rest and of null.
-Below 0.1 the sets are alike; from 0.25 they are different populations. KS = max |F_a(x) − F_b(x)|, of numbers.`,
+For text and ids they are the shares of its 20 most frequent values, of the rest and of null.
+Below 0.1 the sets are alike; from 0.25 they are different populations. KS = max |F_a(x) − F_b(x)|, of numbers.
+With \`--fail-above\`, columns of unequal types fail too; columns of one set alone are named and do not.`,
     )
-    .action(async (data: string[], options: Options) => {
-      const { dataStats } = await import("../runtime/etl/stats.js");
-      const stats = await dataStats(data, {
-        ...(options.against && { against: options.against }),
-        ...databaseOptions(options),
-      });
-      if (options.html !== undefined) {
-        const { statsPage } = await import("../runtime/etl/stats-page.js");
-        writeNamed(options.html, path => writeFileSync(path, statsPage(stats)));
-      }
-      process.stdout.write(options.json ? `${JSON.stringify(stats, null, 2)}\n` : await table(stats));
-      if (options.html !== undefined && !options.json) process.stdout.write(`✔ Drawn in ${options.html}\n`);
-    });
+    .action(stats);
 
-async function table({ name, rows, columns, against, drift }: DataStats): Promise<string> {
-  const { short } = await import("../runtime/etl/stats-page.js");
-  const head = [
-    "column",
-    "type",
-    "nulls",
-    "distinct",
-    "min",
-    "median",
-    "mean",
-    "max",
-    "top",
-    ...(drift ? ["PSI", "KS", "drift"] : []),
-  ];
-  const top = ({ top: [first] }: ColumnStats) => (first ? `${first.value.slice(0, 20)} (${short(first.count)})` : "");
-  const body = columns.map(col => {
-    const number = (value: number | undefined) => (value === undefined ? "" : short(value));
-    const moved = drift?.find(one => one.name === col.name);
-    return [
-      col.name,
-      col.type,
-      `${Number(((100 * col.nulls) / rows).toPrecision(3))} %`,
-      short(col.cardinality),
-      number(col.quantiles?.[0]),
-      number(col.quantiles?.[3]),
-      number(col.mean),
-      number(col.quantiles?.at(-1)),
-      top(col),
-      ...(drift
-        ? [moved?.psi?.toFixed(3) ?? "", moved?.ks?.toFixed(3) ?? "", moved?.verdict ?? "only in the first"]
-        : []),
-    ];
+async function stats(data: string[], options: Options): Promise<void> {
+  const { against, columns, ids, workflow, failAbove, html, json } = options;
+  if (against === undefined && [ids, workflow, failAbove].some(one => one !== undefined))
+    throw new Error("`--ids`, `--workflow` and `--fail-above` are about drift. Name the second set with `--against`.");
+  const { dataStats } = await import("../runtime/etl/stats.js");
+  const found = await dataStats(data, {
+    ...(against && { against }),
+    ...(columns && { columns }),
+    ...(ids && { ids }),
+    ...(workflow !== undefined && { workflow }),
+    ...databaseOptions(options),
   });
-  const widths = head.map((title, c) => Math.max(title.length, ...body.map(row => row[c]!.length)));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, c) => cell.padEnd(widths[c]!))
-      .join("  ")
-      .trimEnd();
-  const beside = against ? `, beside ${against.name}: ${short(against.rows)} rows` : "";
-  return `${[`${name}: ${short(rows)} rows${beside}`, "", line(head), ...body.map(line)].join("\n")}\n`;
+  if (html !== undefined) {
+    const { statsPage } = await import("../runtime/etl/stats-page.js");
+    writeNamed(html, path => writeFileSync(path, statsPage(found)));
+  }
+  process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : await print(found));
+  if (html !== undefined && !json) process.stdout.write(`✔ Drawn in ${html}\n`);
+  if (failAbove !== undefined) await failOn(found, failAbove);
+}
+
+async function failOn({ drift = [] }: DataStats, limit: number): Promise<void> {
+  const { largestPsi } = await import("../runtime/etl/drift.js");
+  const above = drift.filter(one => !((largestPsi(one) ?? Number.POSITIVE_INFINITY) <= limit));
+  if (above.length === 0) return;
+  const named = above.map(one => `\`${one.name}\` (${largestPsi(one)?.toFixed(3) ?? "other type"})`);
+  process.stderr.write(`✘ drift above ${limit}: ${named.join(", ")}.\n`);
+  process.exitCode = 1;
+}
+
+const print = async (found: DataStats): Promise<string> =>
+  found.drift ? (await import("./drift-table.js")).driftTable(found) : table(found);
+
+async function table({ name, rows, columns }: DataStats): Promise<string> {
+  const { short } = await import("../runtime/etl/stats-page.js");
+  const head = ["column", "type", "nulls", "distinct", "min", "median", "mean", "max", "top"];
+  const top = ({ top: [first] }: ColumnStats) => (first ? `${first.value.slice(0, 20)} (${short(first.count)})` : "");
+  const number = (value: number | undefined) => (value === undefined ? "" : short(value));
+  const body = columns.map(col => [
+    col.name,
+    col.type,
+    `${Number(((100 * col.nulls) / rows).toPrecision(3))} %`,
+    short(col.cardinality),
+    number(col.quantiles?.[0]),
+    number(col.quantiles?.[3]),
+    number(col.mean),
+    number(col.quantiles?.at(-1)),
+    top(col),
+  ]);
+  return `${name}: ${short(rows)} rows\n\n${printTable([head, ...body])}`;
 }

@@ -1,3 +1,8 @@
+const NUMBER = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(.*\))$/;
+
+/** Whether a type of DuckDB's is one of numbers, or of lists of them. */
+export const isNumeric = (type: string): boolean => NUMBER.test(type.replace(/\[\d*\]$/, ""));
+
 export interface ColumnStats {
   readonly name: string;
   /** DuckDB's name; of a list, statistics are of its items. */

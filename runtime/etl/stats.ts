@@ -2,65 +2,125 @@
  * Data files → statistics of each column: nulls, cardinality, quantiles, top values, a histogram. With a second set, also the drift. One
  * statement a column, out of core.
  */
+import { join } from "node:path";
 import type { Json } from "@duckdb/node-api";
+import { stateOf } from "../../contract/any-step.js";
+import { learntColumns } from "../../contract/learnt-columns.js";
+import { specOf } from "../../contract/op-state.js";
+import { REQUEST_STEP } from "../../contract/plan.js";
+import { readWorkflow } from "../../formats/folders/workflow.js";
 import { RuntimeFault } from "../base/errors.js";
 import { arrowTypes, loadArrow } from "./arrow-data.js";
-import type { ColumnStats } from "./column-stats.js";
+import { type ColumnStats, isNumeric } from "./column-stats.js";
 import { parquetRelation, textRelation } from "./data-formats.js";
 import { findData } from "./data-source.js";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
-import { type Drift, driftOf } from "./drift.js";
+import { type Drift, driftOf, largestPsi } from "./drift.js";
+import { didYouMean } from "./nearest-name.js";
 import { identifier, text } from "./sql/literal.js";
 
 export interface DataStats {
   readonly name: string;
   readonly rows: number;
   readonly columns: readonly ColumnStats[];
-  /** The drift of the second set, by column that both have. */
+  /** The drift of the second set, by column that both have: the largest first, after columns of unequal types. */
   readonly drift?: readonly Drift[];
+  /** Names of columns that one set has alone. */
+  readonly onlyIn?: { readonly first: readonly string[]; readonly second: readonly string[] };
   readonly against?: { readonly name: string; readonly rows: number; readonly columns: readonly ColumnStats[] };
 }
 
 export const QUANTILES = [0, 0.01, 0.25, 0.5, 0.75, 0.99, 1] as const;
 export const BINS = 20;
 
-const NUMBER = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(.*\))$/;
-export const isNumeric = (type: string): boolean => NUMBER.test(type.replace(/\[\d*\]$/, ""));
-
 export interface StatsOptions extends DatabaseOptions {
   /** A second set to compare with: later data, or what is served. */
   readonly against?: string | readonly string[];
+  /** Names of columns to describe and compare. @default all */
+  readonly columns?: readonly string[];
+  /** Names of integer columns that are ids: their values are compared as categories. */
+  readonly ids?: readonly string[];
+  /** Folder of a fitted workflow. Its vocabularies say which columns are ids, and which values are known. */
+  readonly workflow?: string;
   readonly onColumn?: (column: string) => void;
 }
 
-/** @throws RuntimeFault naming file or column */
+/** @throws RuntimeFault, PlanError naming file or column */
 export async function dataStats(data: string | readonly string[], options: StatsOptions = {}): Promise<DataStats> {
+  const vocabularies = options.workflow === undefined ? new Map<string, string>() : vocabulariesIn(options.workflow);
   const database = await openDatabase(options);
   try {
     const first = await open(database, data, "merlon_a");
-    const columns = await statsOf(database, "merlon_a", first.types, options.onColumn);
+    const second = options.against === undefined ? undefined : await open(database, options.against, "merlon_b");
+    refuseUnknown([...(options.columns ?? []), ...(options.ids ?? [])], [first, second]);
+    const columns = await statsOf(database, "merlon_a", wanted(first.types, options), options.onColumn);
     const base = { name: nameOf(data), rows: first.rows, columns };
-    if (options.against === undefined) return base;
-    const second = await open(database, options.against, "merlon_b");
-    const others = await statsOf(database, "merlon_b", second.types, options.onColumn);
+    if (!second) return base;
+    const others = await statsOf(database, "merlon_b", wanted(second.types, options), options.onColumn);
     const drift: Drift[] = [];
-    for (const col of columns) {
-      const other = others.find(one => one.name === col.name);
-      if (other) drift.push(await driftOf(database, col, other));
+    for (const { name, type } of columns) {
+      const other = others.find(one => one.name === name);
+      if (!other) continue;
+      const vocabulary = vocabularies.get(name);
+      drift.push(
+        await driftOf(
+          database,
+          { view: "merlon_a", name, type },
+          { view: "merlon_b", name, type: other.type },
+          { isId: options.ids?.includes(name) ?? false, ...(vocabulary !== undefined && { vocabulary }) },
+        ),
+      );
     }
-    return { ...base, against: { name: nameOf(options.against), rows: second.rows, columns: others }, drift };
+    const size = (one: Drift): number => largestPsi(one) ?? Number.POSITIVE_INFINITY;
+    const without = (own: readonly ColumnStats[], other: readonly ColumnStats[]): readonly string[] =>
+      own.map(({ name }) => name).filter(name => !other.some(one => one.name === name));
+    return {
+      ...base,
+      against: { name: nameOf(options.against!), rows: second.rows, columns: others },
+      drift: drift.sort((x, y) => (size(x) === size(y) ? 0 : size(y) - size(x))),
+      onlyIn: { first: without(columns, others), second: without(others, columns) },
+    };
   } finally {
     await database.close();
   }
 }
 
+interface Opened {
+  readonly rows: number;
+  readonly types: ReadonlyMap<string, string>;
+}
+
+const wanted = (types: Opened["types"], { columns }: StatsOptions): Opened["types"] =>
+  columns ? new Map([...types].filter(([name]) => columns.includes(name))) : types;
+
+function refuseUnknown(names: readonly string[], sets: readonly (Opened | undefined)[]): void {
+  const known = sets.flatMap(set => [...(set?.types.keys() ?? [])]);
+  for (const name of names)
+    if (!known.includes(name))
+      throw new RuntimeFault(
+        "INVALID_ARGUMENT",
+        `the data has no column \`${name}\`; it has ${[...new Set(known)].map(one => `\`${one}\``).join(", ")}.${didYouMean(name, known)}`,
+      );
+}
+
+/** Files of the vocabularies of a fitted workflow, by the column of the data that they are of. */
+function vocabulariesIn(folder: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const step of readWorkflow(folder).steps) {
+    const of = specOf(step.op).learns?.of;
+    if (of === undefined || of === "tables") continue;
+    const files = learntColumns(stateOf(step));
+    for (const { name, step: from, column } of step.inputs.input) {
+      const file = files.get(name);
+      if (from === REQUEST_STEP && file?.what === "vocabulary") found.set(column, join(folder, file.path));
+    }
+  }
+  return found;
+}
+
 const nameOf = (data: string | readonly string[]): string => (typeof data === "string" ? data : data.join(", "));
 
-async function open(
-  database: Database,
-  data: string | readonly string[],
-  view: string,
-): Promise<{ readonly rows: number; readonly types: ReadonlyMap<string, string> }> {
+async function open(database: Database, data: string | readonly string[], view: string): Promise<Opened> {
   const { files, format } = await findData(database, data);
   if (format === "arrow") await loadArrow(database, `${view}_data`, files, await arrowTypes(files[0]!));
   const relation =

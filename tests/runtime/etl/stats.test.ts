@@ -106,8 +106,8 @@ describe("the command", () => {
         "page.html",
       );
       expect(status).toBe(0);
-      expect(out).toMatch(/^a\.parquet: 100 rows, beside b\.parquet: 100 rows\n/);
-      expect(out).toMatch(/price +DOUBLE +10 % +90 +1 +50 .*another population/);
+      expect(out).toMatch(/^a\.parquet: 100 rows → b\.parquet: 100 rows\n/);
+      expect(out).toMatch(/price +DOUBLE +another population .* 10 % +50 → 100 .* 50 → 100\n/);
       const html = readFileSync(join(folder, "page.html"), "utf8");
       expect(html).not.toMatch(/src=|href=|@import|url\(/);
       expect(html).not.toContain("<b>");
