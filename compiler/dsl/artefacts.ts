@@ -58,6 +58,13 @@ export interface AttributesArtefact {
   readonly columns: string;
 }
 
+/** A table of candidates: the dtypes of its keys and of its candidates. */
+export interface CandidatesArtefact {
+  readonly kind: "candidates";
+  readonly keys: string;
+  readonly ids: string;
+}
+
 /** A vector database: the type of its vectors and of its ids, and the attributes that conditions read. */
 export interface VectorsArtefact {
   readonly kind: "vectors";
@@ -84,6 +91,7 @@ export interface ArtefactKinds {
   readonly implicit: ImplicitArtefact;
   readonly attributes: AttributesArtefact;
   readonly vectors: VectorsArtefact;
+  readonly candidates: CandidatesArtefact;
 }
 
 /** The entry of a path; never where there is none. */

@@ -56,6 +56,10 @@ export function describeArtefact(kind: ArtefactKind, path: string, artefacts: Ar
       return ifRead(artefacts.attributes(path), ({ columns }) =>
         record(kind, { columns: union(columns.flatMap(({ name, dtype }) => (dtype ? [`${dtype} ${name}`] : []))) }),
       );
+    case "candidates":
+      return ifRead(artefacts.candidates(path), ({ keys, ids }) =>
+        record(kind, { keys: quote(keys.dtype), ids: quote(ids.dtype) }),
+      );
     case "vectors":
       return ifRead(artefacts.vectors(path), ({ dimension, ids, attributes }) =>
         record(kind, {

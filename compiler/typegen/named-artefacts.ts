@@ -24,6 +24,7 @@ const OPERATORS = new Map<string, ArtefactKind>([
   ["queryEmbedding", "embedding"],
   ["predictImplicit", "implicit"],
   ["queryVectors", "vectors"],
+  ["lookupCandidates", "candidates"],
 ]);
 
 /** Options that name artefacts. */

@@ -2,8 +2,11 @@
 import { join } from "node:path";
 import { z } from "zod";
 import * as messages from "../../compiler/diagnostics/messages.js";
+import type { ArtefactOf, CandidatesArtefact, PathOf } from "../../compiler/dsl/artefacts.js";
+import type { IsUnknown, Keep, NameOf } from "../../compiler/dsl/column.js";
 import { Op } from "../../compiler/dsl/node.js";
-import type { OpenRule } from "../../compiler/dsl/rule.js";
+import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
+import type { Lacking, NotOne } from "../../compiler/dsl/wanted.js";
 import { comparedAs } from "../../contract/comparable-ids.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { column, printType } from "../../contract/schema.js";
@@ -28,6 +31,41 @@ interface Options {
   readonly name?: string;
 }
 
+type KeyInteger = "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32";
+
+/** The dtypes that are compared with keys of one; the value-level twin is `comparedAs`. */
+type ComparedWith<K extends string> = K extends KeyInteger ? KeyInteger : K;
+
+/** A key, or several. */
+type KeyType<K extends string> =
+  ComparedWith<K> extends infer D extends string ? D | `list<${D}>` | `${D}[${number}]` : never;
+
+/** The column of keys: the named one, or the only one. */
+type KeyName<O, S extends string> = O extends { readonly key: infer N extends string } ? N : NameOf<S>;
+
+/** A sentence unless S has keys of the table. */
+type NoKey<P extends string, K extends string, N extends string, S extends string> = [Keep<S, N>] extends [never]
+  ? Lacking<"lookupCandidates", `${K} ${N}`, S>
+  : Keep<S, N> extends `${KeyType<K>} ${string}`
+    ? never
+    : `the keys of ${P} are ${K}, but upstream provides "${Keep<S, N>}"`;
+
+type KeyFault<P extends string, T extends CandidatesArtefact, O extends Options, S extends string> =
+  IsUnknown<S> extends true
+    ? never
+    : [O extends { readonly key: string } ? never : NotOne<"lookupCandidates", S>] extends [never]
+      ? O extends { readonly everyone: true }
+        ? never
+        : NoKey<P, T["keys"], KeyName<O, S>, S>
+      : NotOne<"lookupCandidates", S>;
+
+interface LookupRule<P extends string, T extends CandidatesArtefact, O extends Options> extends Rule {
+  readonly fault: KeyFault<P, T, O, this["S"]>;
+  readonly out:
+    | `${T["ids"]} ${O extends { readonly name: infer N extends string } ? N : "candidate_ids"}`
+    | (O extends { readonly scores: true } ? "float32 candidate_scores" : never);
+}
+
 /**
  * Looks candidates up by key in a table: popular items of a country, or items bought together. A key without a
  * row brings none. `merlon candidates` makes tables; the server reads a table again within 5 s after it was replaced. A damaged table, or one
@@ -35,7 +73,10 @@ interface Options {
  * @param path table, relative to this file
  * @example request >> lookupCandidates("tables/bought-together.candidates", { key: "recent_ids", topk: 50, scores: true })
  */
-export const lookupCandidates = (path: string, options: Options = {}): Op<OpenRule> =>
+export const lookupCandidates = <const P extends PathOf<"candidates">, const O extends Options = Record<never, never>>(
+  path: P,
+  options?: O,
+): Op<[ArtefactOf<P, "candidates">] extends [never] ? OpenRule : LookupRule<P, ArtefactOf<P, "candidates">, O>> =>
   new Op("lookupCandidates", { path, ...options });
 
 export const lookupCandidatesOp = defineOp({

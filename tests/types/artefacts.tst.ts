@@ -4,6 +4,7 @@ import {
   $place,
   $plus,
   listSlice,
+  lookupCandidates,
   type Node,
   predictOnnx,
   queryFaiss,
@@ -49,6 +50,8 @@ declare module "merlon" {
       kind: "attributes";
       columns: "int64 item_id" | "int32 stock" | "string country" | "bool adult";
     };
+    "tables/popular.candidates": { kind: "candidates"; keys: "string"; ids: "int64" };
+    "tables/together.candidates": { kind: "candidates"; keys: "int32"; ids: "string" };
     "data/train": { kind: "schema"; columns: "int64 user_id" | "float32 price" };
   }
 }
@@ -129,7 +132,20 @@ describe("columns are derived from artefacts", () => {
     expect(columnsOf(source.fromSchema("data/train"))).type.toBe<"int64 user_id" | "float32 price">();
   });
 
+  test("a table of candidates, by one key or by a list of keys", () => {
+    expect(
+      columnsOf($chain(request, lookupCandidates("tables/popular.candidates", { key: "city" }))),
+    ).type.toBe<"int64 candidate_ids">();
+    const recent = source({ recent: "list<int64>" });
+    expect(
+      columnsOf($chain(recent, lookupCandidates("tables/together.candidates", { scores: true, name: "like" }))),
+    ).type.toBe<"string like" | "float32 candidate_scores">();
+    const everyone = $chain(recent, lookupCandidates("tables/popular.candidates", { everyone: true }));
+    expect(columnsOf(everyone)).type.toBe<"int64 candidate_ids">();
+  });
+
   test("a path without an entry is open", () => {
+    expect(columnsOf($chain(request, lookupCandidates("tables/other.candidates")))).type.toBe<string>();
     expect(columnsOf($chain(request, transformWorkflow("etl/other")))).type.toBe<string>();
     expect(columnsOf($chain(request, predictOnnx("models/other.onnx")))).type.toBe<string>();
     expect(columnsOf($chain(request, queryFeast("other", { view: "any", features: ["any"] })))).type.toBe<string>();
@@ -189,6 +205,24 @@ describe("what an artefact needs and does not get has a sentence", () => {
       source({ user_id: "string" }),
       // @ts-expect-error queryFeast needs column \"int64 user_id\", but upstream provides \"string user_id\"
       queryFeast("shop/features", { view: "user_features" }),
+    );
+  });
+
+  test("a key that is missing, is one of several columns, or has another dtype than the keys of a table", () => {
+    $chain(
+      request,
+      // @ts-expect-error lookupCandidates needs column \"string town\", which nothing upstream provides
+      lookupCandidates("tables/popular.candidates", { key: "town" }),
+    );
+    $chain(
+      request,
+      // @ts-expect-error lookupCandidates takes one column, and gets several
+      lookupCandidates("tables/popular.candidates"),
+    );
+    $chain(
+      request,
+      // @ts-expect-error the keys of tables/popular.candidates are string, but upstream provides \"int64 user_id\"
+      lookupCandidates("tables/popular.candidates", { key: "user_id" }),
     );
   });
 

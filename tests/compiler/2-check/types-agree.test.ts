@@ -40,8 +40,6 @@ function isBeyondTypes(node: Node): boolean {
   const params = node.params as Readonly<Record<string, unknown>>;
   // A service, or several views, are for the graph pass.
   if (node.op === "queryFeast" && typeof params.view !== "string") return true;
-  // The dtype of the ids is in the table.
-  if (node.op === "lookupCandidates") return true;
   return COMPOSED.has(node.op) || "removeInputs" in params || "lambda" in params;
 }
 

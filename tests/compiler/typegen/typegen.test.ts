@@ -118,6 +118,7 @@ test("artefacts are found by syntax: literals, constants, aliases, namespaces", 
 import { predictOnnx as predict, queryFaiss } from "merlon";
 const index = "a.faiss";
 x.pipe(predict("a.onnx")); m.queryFeast("f", { view: "v" }); queryFaiss(index); queryFaiss(compute()); other("no");
+x.pipe(m.lookupCandidates("popular.candidates", { key: "town" }));
 m.source.fromSchema("schema.pbtxt");
 `;
   expect(
@@ -130,6 +131,7 @@ m.source.fromSchema("schema.pbtxt");
     ["faiss", "a.faiss", '"a.faiss"'],
     ["onnx", "a.onnx", '"a.onnx"'],
     ["feast", "f", '"f"'],
+    ["candidates", "popular.candidates", '"popular.candidates"'],
     ["schema", "schema.pbtxt", '"schema.pbtxt"'],
   ]);
 });
