@@ -23,7 +23,7 @@ export async function checkStores(plan: Plan, program: string): Promise<readonly
       try {
         const { server, count } = await database.info();
         const empty = count === 0 ? `. Fill it: ${load}` : "";
-        notes.push(`${path} matches its table: ${count.toLocaleString("en-US")} vectors, ${server}${empty}`);
+        notes.push(`${path} matches its database: ${count.toLocaleString("en-US")} vectors, ${server}${empty}`);
       } finally {
         await database.close();
       }

@@ -31,7 +31,8 @@ export interface LoadedVectors {
 const BATCH = 1000;
 
 /**
- * Loads a store. If it ends early, searches find the rows that were written, and another run completes it.
+ * Loads a store. If it ends early, searches find the rows that were written, and another run completes it. With `deleteMissing`, some databases
+ * replace all items at the end, in one step.
  * @param file `*.vectors.yaml`
  * @param data path, folder or glob of Parquet files, or several
  * @throws RuntimeFault naming file, column and the way out
@@ -53,14 +54,17 @@ export async function loadVectors(
       );
     loader = await openVectorLoader(store, basename(file));
     const isNew = await loader.create();
+    const swap = options.deleteMissing ? loader.swap : undefined;
+    await swap?.begin();
     const seen = new Set<bigint | string>();
     let written = 0;
     for await (const rows of batches(database, store, data, options)) {
       await loader.upsert(rows);
-      if (options.deleteMissing) for (const id of rows.ids) seen.add(id);
+      if (options.deleteMissing && !swap) for (const id of rows.ids) seen.add(id);
       written += rows.ids.length;
       options.onProgress?.({ doing: "load", rows: written, totalRows: count });
     }
+    if (swap) return { count, removed: await swap.end(), isNew };
     const removed = options.deleteMissing ? await removeOthers(loader, seen) : 0;
     await loader.finish();
     return { count, removed, isNew };

@@ -70,12 +70,12 @@ test("names the store, the table, the column and the command", { timeout: 240_00
   expect(empty).toEqual({
     status: 0,
     err: expect.stringMatching(
-      /items\.vectors\.yaml matches its table: 0 vectors, PostgreSQL .*Fill it: merlon vectors load/,
+      /items\.vectors\.yaml matches its database: 0 vectors, PostgreSQL .*Fill it: merlon vectors load/,
     ),
   });
   await server.run("INSERT INTO items VALUES (1, '[1,2,3]', 4)");
   expect((await buildChecked("--check-stores")).err).toMatch(
-    /^note: items\.vectors\.yaml matches its table: 1 vectors, PostgreSQL 17\.\d+, pgvector \S+\n$/m,
+    /^note: items\.vectors\.yaml matches its database: 1 vectors, PostgreSQL 17\.\d+, pgvector \S+\n$/m,
   );
   expect(existsSync(join(folder, "models", "near"))).toBe(true);
   await server.kill();

@@ -63,5 +63,14 @@ export interface VectorLoader {
   remove(ids: readonly (bigint | string)[]): Promise<number>;
   /** Builds the index and refreshes statistics. */
   finish(): Promise<void>;
+  /** Present if the database can replace all items in one step. */
+  readonly swap?: Swap;
   close(): Promise<void>;
+}
+
+export interface Swap {
+  /** Rows that follow are written to a copy, which searches don't see. */
+  begin(): Promise<void>;
+  /** Puts the copy in the place of the old items. @returns how many of them it does not have */
+  end(): Promise<number>;
 }
