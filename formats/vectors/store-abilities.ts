@@ -7,6 +7,7 @@ import type { VectorStore } from "./vector-store.js";
 /** Tests of a part of a text, exactly as JavaScript has them. */
 const TEXT_TESTS: Readonly<Record<VectorStore["type"], readonly TextTest[]>> = {
   pgvector: ["startsWith", "endsWith", "includes"],
+  redis: [],
 };
 
 /** @throws FilterFault naming the database, the test and the attribute */

@@ -61,11 +61,34 @@ const pgvector = z.strictObject({
   maxScanTuples: count(2 ** 31 - 1).default(20_000),
 });
 
-const storeSchema = z.discriminatedUnion("type", [pgvector]);
+/** Redis keeps vectors at length 1, and compares them by cosine alone. */
+const redis = z.strictObject({
+  type: z.literal("redis"),
+  ...shared,
+  metric: z
+    .literal(
+      "cosine",
+      "must be `cosine`, which Redis compares by. Inner products of vectors of length 1 are cosines (`merlon vectors load --normalize`). For others, use pgvector",
+    )
+    .default("cosine"),
+  key: z.string().regex(/^[\w:.-]{1,200}$/, "must be letters, digits, `_`, `:`, `.` and `-`, at most 200"),
+  precision: z.enum(["full", "int8", "binary"]).default("full"),
+  index: z.enum(["hnsw", "none"]).default("hnsw"),
+  /** Links of an item, and candidates that an insertion keeps. */
+  links: z.number().int().min(4).max(512).default(16),
+  efConstruction: count(10_000).default(200),
+  /** Candidates that a search of the index keeps. */
+  efSearch: count(10_000).default(200),
+  /** Items of the index that a search with a condition reads at most. Then it compares all items of the condition. */
+  filterEf: count(2 ** 31 - 1).optional(),
+});
+
+const storeSchema = z.discriminatedUnion("type", [pgvector, redis]);
 
 export type VectorStore = z.output<typeof storeSchema>;
 export type PgvectorStore = Extract<VectorStore, { type: "pgvector" }>;
-export const STORE_TYPES = ["pgvector"] as const satisfies readonly VectorStore["type"][];
+export type RedisVectorStore = Extract<VectorStore, { type: "redis" }>;
+export const STORE_TYPES = ["pgvector", "redis"] as const satisfies readonly VectorStore["type"][];
 /** How vectors are compared. */
 export type Metric = (typeof METRICS)[number];
 

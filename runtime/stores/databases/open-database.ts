@@ -7,6 +7,8 @@ export async function openVectorDatabase(store: VectorStore, file: string): Prom
   switch (store.type) {
     case "pgvector":
       return (await import("./pgvector/pg-database.js")).openPgvector(store, file);
+    case "redis":
+      return (await import("./redis/set-database.js")).openVectorSet(store, file);
   }
 }
 
@@ -15,5 +17,7 @@ export async function openVectorLoader(store: VectorStore, file: string): Promis
   switch (store.type) {
     case "pgvector":
       return (await import("./pgvector/pg-loader.js")).loadPgvector(store, file);
+    case "redis":
+      return (await import("./redis/set-loader.js")).loadVectorSet(store, file);
   }
 }

@@ -14,6 +14,8 @@ const unknown = vector >> queryVectors(STORE, { where: item => item.stok > 0 });
 const computed = vector >> queryVectors(STORE, { where: item => item.price * 2 < 10 });
 const compared = vector >> queryVectors(STORE, { where: item => item.price > item.stock });
 const lower = vector >> queryVectors(STORE, { where: (item, user) => item.country.toLowerCase() === user.name });
+const part = vector >> queryVectors("../artefacts/stores/sets.vectors.yaml", { where: (item, user) => item.country.startsWith(user.name) });
+const inner = request["query"] >> queryVectors("../artefacts/stores/inner.vectors.yaml");
 const many = vector >> queryVectors(STORE, { topk: 20_000 });
 
-export default ensemble("x", missing + secret + odd + wide + text + excluded + unknown + computed + compared + lower + many);
+export default ensemble("x", missing + secret + odd + wide + text + excluded + unknown + computed + compared + lower + part + inner + many);
