@@ -5,7 +5,7 @@
  *   node node_modules/merlon/scripts/add-native.mjs onnxruntime-node    ONNX models only
  *
  * Packages are installed in the versions that Merlon is tested with, with their scripts off. Those of ONNX Runtime, better-sqlite3 and DuckDB carry
- * their binaries, and ioredis, pg and the client of S3 have none. That of FAISS is then made by native-faiss.mjs. Uses Node's own modules only.
+ * their binaries, and ioredis, pg and the clients of Kafka and S3 have none. That of FAISS is then made by native-faiss.mjs. Uses Node's own modules only.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -23,6 +23,7 @@ const PARTS = {
   "@duckdb/node-api": () => {},
   ioredis: () => {},
   pg: () => {},
+  "@platformatic/kafka": () => {},
   "@aws-sdk/client-s3": () => {},
 };
 /** Packages that are needed with them, where they are not dependencies. */

@@ -53,6 +53,7 @@ const PACKAGES = {
       "@aws-sdk/client-s3",
       "@duckdb/node-api",
       "@duckdb/node-bindings",
+      "@platformatic/kafka",
       "better-sqlite3",
       "faiss-node",
       "ioredis",

@@ -31,28 +31,29 @@ async function ensurePython() {
   return python;
 }
 
-/** A server of S3's protocol, in a virtual environment of its own: its packages differ from the clients'. */
-async function ensureMoto() {
-  const venv = join(ROOT, ".cache", "moto-venv");
-  const program = join(venv, "bin", "moto_server");
-  await once("moto-venv", hash(MOTO), () =>
-    step("Installing moto, a local server of S3", async () => {
+/** A package of PyPI in a virtual environment of its own: its dependencies differ from the clients'. @returns the folder of its programs */
+async function ensureVenv(name, requirement, what) {
+  const venv = join(ROOT, ".cache", name);
+  const bin = join(venv, "bin");
+  await once(name, hash(requirement), () =>
+    step(`Installing ${what}`, async () => {
       ensureDebian("npm test", ["python3", "python3-venv"], () => existsSync("/usr/bin/python3"));
       rmSync(venv, { recursive: true, force: true });
       run("python3", ["-m", "venv", venv]);
-      await runBeside(join(venv, "bin", "python"), [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        MOTO,
+      await runBeside(join(bin, "python"), [
+        ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
+        requirement,
       ]);
     }),
   );
-  return program;
+  return bin;
 }
-const MOTO = "moto[server]==5.1.17";
+
+const ensureMoto = async () =>
+  join(await ensureVenv("moto-venv", "moto[server]==5.1.17", "moto, a local server of S3"), "moto_server");
+
+const ensureKafka = async () =>
+  join(await ensureVenv("kafka-venv", "confluent-kafka==2.16.1", "mock brokers of Kafka"), "python");
 
 /** The releases that docs/guides/editors.md names. The development build is the newest one with which content mappers were tried. */
 const TYPESCRIPTS = {
@@ -96,6 +97,7 @@ export const NEEDS = {
   lab: async () => ({ MERLON_LAB_PYTHON: await ensureLab() }),
   built: ensureBuilt,
   moto: async () => ({ MERLON_TEST_MOTO: await ensureMoto() }),
+  kafka: async () => ({ MERLON_TEST_KAFKA: await ensureKafka() }),
   pythons: async () => ({ MERLON_TEST_PYTHONS: JSON.stringify(await findPythons()) }),
   typescripts: async () => ({ MERLON_TEST_TYPESCRIPTS: await ensureTypeScripts() }),
   site: async () => void (await ensureSite()),

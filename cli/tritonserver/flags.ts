@@ -266,7 +266,11 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "YY.MM",
         "Triton release to report (with its default for --allow-client-shm; see docs/reference/triton-releases.md).",
       ),
-      flag("exposures", "DIR", "Folder for exposure logs (see docs/guides/exposures.md)."),
+      flag(
+        "exposures",
+        "DIR|kafka://…",
+        "Folder for exposure logs, or kafka://HOST:PORT/TOPIC (see docs/guides/exposures.md).",
+      ),
       flag("exposures-backpressure", "drop|block|fail", "Backpressure of the exposure log (default drop)."),
       flag("exposures-rotate", "SIZE|AGE", "Size or age of a finished file (repeatable; default 64MB and 5m)."),
       flag("exposures-salt-file", "FILE", "Key of hashed columns (at least 16 bytes)."),

@@ -9,6 +9,7 @@ import { type CloudFlags, readRange } from "./cloud.js";
 import { addTraceConfig } from "./trace-config.js";
 import {
   readBoolean,
+  readExposures,
   readFloat,
   readGpu,
   readInteger,
@@ -245,7 +246,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),
   "request-memory-ratio": (o, v) => (o.requestMemoryRatio = readRatio(v)),
-  exposures: (o, v) => (o.exposures = { ...o.exposures, folder: v }),
+  exposures: (o, v) => (o.exposures = { ...o.exposures, folder: readExposures(v) }),
   "exposures-backpressure": (o, v) =>
     (o.exposures = {
       folder: "",

@@ -1,6 +1,7 @@
 /**
  * `tritonserver`'s command line → the options of `serve`, or a `UsageError` with Triton's text.
  */
+import { isTopicAddress } from "../../runtime/server/exposures/kafka/topic-address.js";
 import type { ServeOptions } from "../../runtime/server/lifecycle/server-options.js";
 import { cloudFlags, cloudOptions, type Environment, predicts } from "./cloud.js";
 import { type Given, readCommandLine, UsageError } from "./getopt.js";
@@ -95,6 +96,11 @@ function finish(collected: Collected, env: Environment, address: string): ServeO
     fail(
       "--exposures-backpressure, --exposures-rotate and --exposures-salt-file are of a log: name its folder with --exposures",
     );
+  if (rest.exposures && isTopicAddress(rest.exposures.folder)) {
+    const { rotateBytes, rotateSeconds } = rest.exposures;
+    if ((rotateBytes ?? rotateSeconds) !== undefined)
+      fail("--exposures-rotate is of files, and --exposures names a topic");
+  }
   if (models.length > 0 && rest.modelControlMode !== "explicit")
     fail("Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.");
   const all = addresses.all ?? address;

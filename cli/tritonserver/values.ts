@@ -1,6 +1,7 @@
 /**
  * The values of flags as Triton reads them: text → boolean, number, pair; what it refuses throws its text.
  */
+import { isTopicAddress, readTopicAddress } from "../../runtime/server/exposures/kafka/topic-address.js";
 import { GPU_CHOICES, type GpuChoice } from "../../runtime/server/models/gpus.js";
 import { isRestrictable, maskRestriction } from "../../runtime/server/transport/restriction.js";
 export function readBoolean(text: string): boolean {
@@ -50,6 +51,12 @@ export function readMemory(text: string): number {
   return bytes;
 }
 const LEAST_MEMORY = 2 ** 24;
+
+/** A folder, or the address of a topic, which is checked. */
+export function readExposures(text: string): string {
+  if (isTopicAddress(text)) readTopicAddress(text);
+  return text;
+}
 
 const AGE_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 

@@ -10,6 +10,7 @@ const WAYS: Readonly<Record<string, string>> = {
   "@duckdb/node-api": `\`${ADD} @duckdb/node-api\` adds it`,
   ioredis: `\`${ADD} ioredis\` adds it`,
   pg: `\`${ADD} pg\` adds it`,
+  "@platformatic/kafka": `\`${ADD} @platformatic/kafka\` adds it`,
   "@aws-sdk/client-s3": `\`${ADD} @aws-sdk/client-s3\` adds it`,
 };
 

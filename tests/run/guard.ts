@@ -47,6 +47,7 @@ function* needsOf(words: readonly unknown[]): Generator<readonly [need: string, 
   );
   if (command === process.env.MERLON_LAB_PYTHON) yield ["lab", command!];
   else if (command === process.env.MERLON_TEST_PYTHON) yield ["python", command!];
+  else if (command === process.env.MERLON_TEST_KAFKA) yield ["kafka", command!];
   else if (process.env.MERLON_TEST_PYTHONS?.includes(JSON.stringify(command))) yield ["pythons", command!];
   else if (Object.hasOwn(PROGRAMS, command!)) yield [PROGRAMS[command!]!, command!];
   else if (command!.startsWith("/usr/") && PROGRAMS[basename(command!)] === "chromium") yield ["chromium", command!];

@@ -57,6 +57,7 @@ test("each package that only some models or commands need is an optional peer, w
     "@duckdb/node-api",
     "ioredis",
     "pg",
+    "@platformatic/kafka",
     "@aws-sdk/client-s3",
   ];
   for (const name of [...added, "@duckdb/node-bindings"]) {

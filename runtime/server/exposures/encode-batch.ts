@@ -35,8 +35,23 @@ export const columnsOf = ({ textItems, kept }: Pick<LoggedModel, "textItems" | "
   ),
 ];
 
+/** The values of one column of a batch. */
+export interface ColumnValues {
+  readonly values: PageValues;
+  /** In how many rows each list of a column of lists is repeated; absent: in one. */
+  readonly listCounts?: Int32Array | undefined;
+}
+
 /** @param salt the key of hashes; needed if a kept column is hashed */
-export function encodeBatch(model: LoggedModel, batch: Batch, salt: Uint8Array | undefined): readonly Page[] {
+export const encodeBatch = (model: LoggedModel, batch: Batch, salt: Uint8Array | undefined): readonly Page[] => {
+  const columns = columnsOf(model);
+  return valuesOf(model, batch, salt).map(({ values, listCounts }, i) =>
+    encodePage(columns[i]!, listCounts ? repeatRows(values, listCounts) : values),
+  );
+};
+
+/** The values of each column of `columnsOf`, with personal ones hashed. */
+export function valuesOf(model: LoggedModel, batch: Batch, salt: Uint8Array | undefined): readonly ColumnValues[] {
   const { rows, counts, positions } = batch;
   const all = Int32Array.of(rows);
   const always = (text: string): PageValues => ({ values: oneText(text), counts: all });
@@ -58,13 +73,12 @@ export function encodeBatch(model: LoggedModel, batch: Batch, salt: Uint8Array |
     sources: sourceLists(model.sources, batch.sources, rows),
     log_rate: { values: ratesOf(positions, model.rate) },
   };
-  const kept = model.kept.map((column, i) => {
+  const kept = model.kept.map((column, i): ColumnValues => {
     const values = column.hashed ? hashed(batch.kept[i]!, salt) : batch.kept[i]!;
-    if (!column.perList) return values;
-    return column.list ? repeatRows(values, counts) : { ...values, counts };
+    if (!column.perList) return { values };
+    return column.list ? { values, listCounts: counts } : { values: { ...values, counts } };
   });
-  const pages = [...EXPOSURE_COLUMNS.map(({ name }) => fixed[name]), ...kept];
-  return columnsOf(model).map((column, i) => encodePage(column, pages[i]!));
+  return [...EXPOSURE_COLUMNS.map(({ name }) => ({ values: fixed[name] })), ...kept];
 }
 
 type Numbers = Exclude<PageValues["values"], Texts>;

@@ -7,17 +7,18 @@ import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { LoggedModel } from "./batch.js";
+import { isTopicAddress, openAccess, readTopicAddress } from "./kafka/topic-address.js";
 import type { ListPlan } from "./log-reader.js";
 import { readSalt } from "./read-salt.js";
+import type { WriterState } from "./sink.js";
 import { TAPE_BYTES, Tape } from "./tape.js";
-import type { WriterState } from "./writer.js";
 import { type LinkFault, WriterLink } from "./writer-link.js";
 
 /** The action when the writer is behind by more than the bound. */
 export type Backpressure = "drop" | "block" | "fail";
 
 export interface ExposureOptions {
-  /** Files are written below it, in a folder for each model. */
+  /** Files are written below it, in a folder for each model. `kafka://HOST:PORT[,HOST:PORT]/TOPIC` is a topic instead. */
   readonly folder: string;
   /** @default "drop" */
   readonly backpressure?: Backpressure;
@@ -82,6 +83,8 @@ export class ExposureLog {
   readonly #models = new Set<OpenModel>();
   readonly #timer: NodeJS.Timeout;
   readonly #salted: boolean;
+  /** The folder or the topic, in messages. */
+  readonly #shown: string;
   readonly #most: number;
   #nextModel = 0;
   /** Bytes on tapes that were not given to the writer. */
@@ -91,18 +94,30 @@ export class ExposureLog {
   #fault: string | undefined;
   /** Rows dropped when the last line about them was logged. */
   #toldDropped = 0;
+  /** The same of rows that were too large. */
+  #toldLarge = 0;
   #ticking = false;
   #isOver = false;
 
-  /** @throws Error for a file of the salt that cannot be read */
+  /** @throws Error for an address of a topic that is not one, or a file that cannot be read */
   constructor(options: ExposureOptions, log: ServerLog) {
     this.#options = options;
     this.#log = log;
     this.#most = options.waitingBytes ?? DEFAULT_WAITING_BYTES;
     const salt = options.saltFile === undefined ? undefined : readSalt(options.saltFile);
     this.#salted = salt !== undefined;
+    const topic = isTopicAddress(options.folder) ? readTopicAddress(options.folder) : undefined;
+    // The thread reads secrets itself; a missing one ends the start.
+    if (topic) openAccess(topic);
+    this.#shown = topic?.shown ?? options.folder;
+    if (topic?.sasl?.mechanism === "PLAIN" && !topic.tls)
+      log.warning(
+        "exposures",
+        `'${topic.shown}' sends its password unencrypted: write kafkas://, or use SCRAM-SHA-512`,
+      );
     this.#link = new WriterLink({
       folder: options.folder,
+      topic,
       worker: options.worker ?? 0,
       instance: instances++,
       rotateBytes: options.rotateBytes ?? DEFAULT_ROTATE_BYTES,
@@ -158,7 +173,7 @@ export class ExposureLog {
     if (isLate || this.#link.waiting > 0)
       this.#log.error(
         "exposures",
-        `exposures of ${this.#link.waiting} batches (${this.#link.waitingBytes} bytes) could not be written to '${this.#options.folder}' before the server ended${this.#fault === undefined ? "" : `: ${this.#fault}`}`,
+        `exposures of ${this.#link.waiting} batches (${this.#link.waitingBytes} bytes) could not be written to '${this.#shown}' before the server ended${this.#fault === undefined ? "" : `: ${this.#fault}`}`,
       );
     await this.#link.terminate();
   }
@@ -173,7 +188,7 @@ export class ExposureLog {
     if (backpressure === "fail")
       throw new RuntimeFault(
         "UNAVAILABLE",
-        `exposures cannot be written to '${this.#options.folder}'${this.#fault === undefined ? ": the writer is behind" : `: ${this.#fault}`}. The server was started with --exposures-backpressure fail`,
+        `exposures cannot be written to '${this.#shown}'${this.#fault === undefined ? ": the writer is behind" : `: ${this.#fault}`}. The server was started with --exposures-backpressure fail`,
       );
     return this.#link.until(() => this.#bytes < this.#most || this.#isOver);
   }
@@ -228,10 +243,14 @@ export class ExposureLog {
     this.#ticking = false;
   }
 
-  #note({ fault }: WriterState): void {
+  #note({ fault, dropped, dropReason }: WriterState): void {
+    if (dropReason !== undefined && dropped > this.#toldLarge) {
+      this.#log.warning("exposures", `${dropped - this.#toldLarge} rows of exposures were dropped: ${dropReason}`);
+      this.#toldLarge = dropped;
+    }
     if (fault !== undefined) this.#fail(fault);
     else if (this.#fault !== undefined) {
-      this.#log.info("exposures", `exposures are written to '${this.#options.folder}' again`);
+      this.#log.info("exposures", `exposures are written to '${this.#shown}' again`);
       this.#fault = undefined;
     }
   }
@@ -243,7 +262,10 @@ export class ExposureLog {
     const rows = lost > 0 ? ` At most ${lost} rows of exposures are lost.` : "";
     const next = restartMs === undefined ? "" : ` It starts again in ${restartMs / 1000} s.`;
     this.#log.error("exposures", `${message}.${rows}${next}`);
-    if (restartMs !== undefined) this.#fault = message;
+    if (restartMs === undefined) return;
+    this.#fault = message;
+    // The next thread counts from 0.
+    this.#toldLarge = 0;
   }
 
   /** Logs one line for a fault that persists. */
@@ -252,7 +274,7 @@ export class ExposureLog {
     if (fault !== this.#fault)
       this.#log.error(
         "exposures",
-        `exposures cannot be written to '${this.#options.folder}': ${fault}. ${CONSEQUENCE[this.#options.backpressure ?? "drop"]}`,
+        `exposures cannot be written to '${this.#shown}': ${fault}. ${CONSEQUENCE[this.#options.backpressure ?? "drop"]}`,
       );
     this.#fault = fault;
   }

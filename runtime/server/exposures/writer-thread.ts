@@ -2,23 +2,22 @@
 import { randomBytes } from "node:crypto";
 import { type Moved, moved, serveCalls, workerStart } from "../../../contract/workers/serve-calls.js";
 import type { LoggedModel } from "./batch.js";
+import type { TopicAddress } from "./kafka/topic-address.js";
 import { ListMaker, type Records } from "./list-maker.js";
 import type { ListPlan } from "./log-reader.js";
-import { Writer, type WriterOptions, type WriterState } from "./writer.js";
+import type { Sink, WriterState } from "./sink.js";
+import { Writer, type WriterOptions } from "./writer.js";
 
 /** Data that the thread starts with. */
 export interface ThreadOptions extends WriterOptions {
+  /** Written to instead of the folder. */
+  readonly topic?: TopicAddress | undefined;
   /** Starts the ids of requests that had none. */
   readonly prefix: string;
 }
 
-/** Counted since the thread started. */
-export interface ThreadState extends WriterState {
-  /** Batches that are not on disk. */
-  readonly waiting: number;
-  /** Rows of lists that were too large. */
-  readonly dropped: number;
-}
+/** Counted since the thread started. `dropped` counts the rows of lists that were too large as well. */
+export type ThreadState = WriterState;
 
 export interface WriterCalls {
   open(argument: { readonly model: LoggedModel; readonly plan: ListPlan }): void;
@@ -32,8 +31,10 @@ export interface WriterCalls {
   end(argument: undefined): ThreadState;
 }
 
-const { prefix, ...options } = workerStart<ThreadOptions>();
-const writer = new Writer(options);
+const { prefix, topic, ...options } = workerStart<ThreadOptions>();
+const sink: Sink = topic
+  ? new (await import("./kafka/topic-writer.js")).TopicWriter({ address: topic, salt: options.salt })
+  : new Writer(options);
 const makers = new Map<number, ListMaker>();
 const key = randomBytes(4).readInt32LE();
 let lists = 0;
@@ -41,29 +42,38 @@ let lists = 0;
 let dropped = 0;
 
 function stateOf(state: WriterState): ThreadState {
-  let all = dropped;
+  let all = dropped + state.dropped;
   for (const maker of makers.values()) all += maker.dropped;
-  return { ...state, waiting: writer.waiting, dropped: all };
+  return { ...state, dropped: all };
 }
 
-function append({ id, records }: Parameters<WriterCalls["append"]>[0]): Moved<ReturnType<WriterCalls["append"]>> {
-  let state = writer.state;
-  for (const batch of makers.get(id)!.batches(records)) state = writer.append(id, batch);
-  return moved({ state: stateOf(state), memory: records.buffer }, [records.buffer]);
+/** Applies a function to a value, or to what a promise resolves to: a folder's writer is synchronous. */
+const then = <T, R>(value: T | Promise<T>, map: (value: T) => R): R | Promise<R> =>
+  value instanceof Promise ? value.then(map) : map(value);
+
+function append({ id, records }: Parameters<WriterCalls["append"]>[0]) {
+  const { buffer } = records;
+  return then(
+    sink.append(id, makers.get(id)!.batches(records)),
+    (state): Moved<ReturnType<WriterCalls["append"]>> => moved({ state: stateOf(state), memory: buffer }, [buffer]),
+  );
+}
+
+function close(id: number) {
+  return then(sink.close(id), state => {
+    dropped += makers.get(id)?.dropped ?? 0;
+    makers.delete(id);
+    return stateOf(state);
+  });
 }
 
 serveCalls<WriterCalls>({
   open: ({ model, plan }) => {
-    writer.open(model);
+    sink.open(model);
     makers.set(model.id, new ListMaker({ model, plan, prefix, nextKeys: () => [key, lists++ | 0] }));
   },
   append,
-  close: id => {
-    const state = writer.close(id);
-    dropped += makers.get(id)?.dropped ?? 0;
-    makers.delete(id);
-    return stateOf(state);
-  },
-  tick: () => stateOf(writer.tick()),
-  end: () => stateOf(writer.end()),
+  close,
+  tick: () => stateOf(sink.tick()),
+  end: () => then(sink.end(), stateOf),
 });

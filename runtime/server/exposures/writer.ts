@@ -8,6 +8,7 @@ import type { Batch, LoggedModel } from "./batch.js";
 import { appendWhole, printBlock, printHead } from "./block-file.js";
 import { columnsOf, encodeBatch } from "./encode-batch.js";
 import { finishLog, logsOf, modelFolder, newName, recoverLogs, removeOld } from "./log-folder.js";
+import type { Sink, WriterState } from "./sink.js";
 
 export interface WriterOptions {
   readonly folder: string;
@@ -20,17 +21,6 @@ export interface WriterOptions {
   readonly rotateBytes: number;
   readonly rotateSeconds: number;
   readonly salt?: Uint8Array | undefined;
-}
-
-/** Counted since the start. */
-export interface WriterState {
-  readonly batches: number;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly files: number;
-  readonly removed: number;
-  /** Why the last attempt failed; undefined if it did not. */
-  readonly fault: string | undefined;
 }
 
 interface OpenLog {
@@ -47,7 +37,7 @@ const SWEEP_MS = 600_000;
 /** The same after a log of an earlier process could not be finished. */
 const SWEEP_AGAIN_MS = 60_000;
 
-export class Writer {
+export class Writer implements Sink {
   readonly #models = new Map<number, LoggedModel>();
   readonly #logs = new Map<number, OpenLog>();
   readonly #waiting: { readonly model: LoggedModel; readonly batch: Batch; block?: Uint8Array }[] = [];
@@ -65,11 +55,13 @@ export class Writer {
     this.#models.set(model.id, model);
   }
 
-  append(id: number, batch: Batch): WriterState {
-    this.#waiting.push({ model: this.#models.get(id)!, batch });
-    this.#attempt("write", () => this.#write());
-    // A whole file is tried again by `tick` alone.
-    if (this.#faults.finish === undefined) this.#finish();
+  append(id: number, batches: Iterable<Batch>): WriterState {
+    for (const batch of batches) {
+      this.#waiting.push({ model: this.#models.get(id)!, batch });
+      this.#attempt("write", () => this.#write());
+      // A whole file is tried again by `tick` alone.
+      if (this.#faults.finish === undefined) this.#finish();
+    }
     return this.state;
   }
 
@@ -100,14 +92,9 @@ export class Writer {
     return this.state;
   }
 
-  /** Batches that are not on disk. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   get state(): WriterState {
     const { write, finish, sweep } = this.#faults;
-    return { ...this.#state, fault: write ?? finish ?? sweep };
+    return { ...this.#state, waiting: this.#waiting.length, dropped: 0, fault: write ?? finish ?? sweep };
   }
 
   #attempt(kind: Attempt, work: () => void): void {

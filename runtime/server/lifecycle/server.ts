@@ -9,6 +9,8 @@ import { inBackground, watchFaults } from "../../base/in-background.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import type { ExposureLog, ExposureOptions } from "../exposures/exposure-log.js";
+import { requireClient } from "../exposures/kafka/require-client.js";
+import { isTopicAddress } from "../exposures/kafka/topic-address.js";
 import type { FaultSet } from "../faults/fault-set.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
 import { createMemoryReturner, type MemoryReturner, shareFiles } from "../memory/allocator.js";
@@ -245,7 +247,8 @@ async function closeModels(
   patience: number,
 ): Promise<void> {
   const end = performance.now() + patience;
-  await stopModels(registry, patience, log).finally(() => exposures?.close(end - performance.now()));
+  // A broker that is away takes all the time there is; the rest of the server still has to end.
+  await stopModels(registry, patience, log).finally(() => exposures?.close(0.9 * (end - performance.now())));
   await tracer?.stop();
   await replay?.remove();
   unwatch();
@@ -254,6 +257,7 @@ async function closeModels(
 /** The exposure log: a server without one needs none of its code. @throws Error for options that it cannot keep */
 async function exposuresOf(options: ExposureOptions, log: ServerLog): Promise<ExposureLog> {
   const { ExposureLog } = await import("../exposures/exposure-log.js");
+  if (isTopicAddress(options.folder)) requireClient();
   return new ExposureLog(options, log);
 }
 

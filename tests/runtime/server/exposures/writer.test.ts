@@ -80,7 +80,7 @@ function writing(folder: string, more: Partial<ConstructorParameters<typeof Writ
 test("every type and every kind of null is read back by DuckDB", async () => {
   const folder = folderOf();
   const writer = writing(folder);
-  expect(writer.append(0, batchOf("a'\"\0ü"))).toMatchObject({ rows: 2, fault: undefined });
+  expect(writer.append(0, [batchOf("a'\"\0ü")])).toMatchObject({ rows: 2, fault: undefined });
   expect(writer.end()).toMatchObject({ files: 1, fault: undefined });
   expect(await rowsOf(`SELECT * EXCLUDE (time), epoch_us(time) AS us FROM '${folder}/m/*.parquet'`)).toEqual([
     {
@@ -163,7 +163,7 @@ describe("a log that was cut off at any byte", () => {
   test("keeps the blocks that are whole, and becomes a file", async () => {
     const folder = folderOf();
     const writer = writing(folder);
-    for (const id of ["a", "b", "c"]) writer.append(0, batchOf(id));
+    for (const id of ["a", "b", "c"]) writer.append(0, [batchOf(id)]);
     const [name] = logsIn(folder);
     const bytes = readFileSync(join(folder, "m", name!));
     const file = openSync(join(folder, "m", name!), "r");
@@ -187,7 +187,7 @@ describe("a log that was cut off at any byte", () => {
   test("a flipped bit drops its block and those behind it", () => {
     const folder = folderOf();
     const writer = writing(folder);
-    for (const id of ["a", "b", "c"]) writer.append(0, batchOf(id));
+    for (const id of ["a", "b", "c"]) writer.append(0, [batchOf(id)]);
     const path = join(folder, "m", logsIn(folder)[0]!);
     const bytes = readFileSync(path);
     const open = openSync(path, "r+");
@@ -202,7 +202,7 @@ describe("a log that was cut off at any byte", () => {
 test("a log whose file was finished before its process was killed is not read twice", async () => {
   const folder = folderOf();
   const writer = writing(folder);
-  writer.append(0, batchOf("a"));
+  writer.append(0, [batchOf("a")]);
   const base = join(folder, "m", logsIn(folder)[0]!.replace(".open", ""));
   const bytes = readFileSync(`${base}.open`);
   writer.end();
@@ -214,7 +214,7 @@ test("a log whose file was finished before its process was killed is not read tw
 test("logs of processes that ended are finished; those of living ones and files of others stay", async () => {
   const folder = folderOf();
   const writer = writing(folder);
-  writer.append(0, batchOf("a"));
+  writer.append(0, [batchOf("a")]);
   const own = logsIn(folder)[0]!;
   const bytes = readFileSync(join(folder, "m", own));
   // The same machine, and a process that cannot be: the largest process id is below it.
@@ -230,9 +230,9 @@ test("logs of processes that ended are finished; those of living ones and files 
 test("a log ends at its size and at its age", async () => {
   const folder = folderOf();
   const writer = writing(folder, { rotateBytes: 2 ** 10 });
-  for (let i = 0; i < 6; i++) writer.append(0, batchOf(`r${i}`));
+  for (let i = 0; i < 6; i++) writer.append(0, [batchOf(`r${i}`)]);
   const aged = writing(folderOf(), { rotateSeconds: 0 });
-  aged.append(0, batchOf("a"));
+  aged.append(0, [batchOf("a")]);
   expect(aged.tick()).toMatchObject({ files: 1 });
   const { files } = writer.end();
   expect(files).toBeGreaterThan(1);
@@ -245,7 +245,7 @@ test("retention removes old files that the server wrote, and nothing else", () =
   const folder = folderOf();
   const writer = new Writer({ folder, ...options });
   writer.open({ ...model, retentionDays: 30 });
-  writer.append(0, batchOf("a"));
+  writer.append(0, [batchOf("a")]);
   writer.close(0);
   const [name] = filesIn(join(folder, "m"));
   const path = (other: string) => join(folder, "m", other);
@@ -274,11 +274,11 @@ describe("places that cannot be written", () => {
   test("a file in the place of the folder, and a link in the place of a model's", () => {
     const folder = folderOf();
     writeFileSync(join(folder, "file"), "");
-    const state = writing(join(folder, "file")).append(0, batchOf("a"));
+    const state = writing(join(folder, "file")).append(0, [batchOf("a")]);
     expect(state.fault).toMatch(/EEXIST|ENOTDIR/);
     const elsewhere = folderOf();
     symlinkSync(elsewhere, join(folder, "m"));
-    expect(writing(folder).append(0, batchOf("a")).fault).toContain("is not a folder of its own");
+    expect(writing(folder).append(0, [batchOf("a")]).fault).toContain("is not a folder of its own");
     expect(readdirSync(elsewhere)).toEqual([]);
   });
 
@@ -287,8 +287,8 @@ describe("places that cannot be written", () => {
     const folder = join(parent, "log");
     writeFileSync(folder, "in the way");
     const writer = writing(folder);
-    for (const id of ["a", "b"]) expect(writer.append(0, batchOf(id)).batches).toBe(0);
-    expect(writer.waiting).toBe(2);
+    for (const id of ["a", "b"]) expect(writer.append(0, [batchOf(id)]).batches).toBe(0);
+    expect(writer.state.waiting).toBe(2);
     renameSync(folder, join(parent, "aside"));
     expect(writer.tick()).toMatchObject({ batches: 2, rows: 4, fault: undefined });
     writer.end();
@@ -301,9 +301,9 @@ describe("places that cannot be written", () => {
   test("a log that is removed while it is written is begun again", () => {
     const folder = folderOf();
     const writer = writing(folder);
-    writer.append(0, batchOf("a"));
+    writer.append(0, [batchOf("a")]);
     renameSync(join(folder, "m"), join(folder, "gone"));
-    expect(writer.append(0, batchOf("b"))).toMatchObject({ batches: 2, fault: undefined });
+    expect(writer.append(0, [batchOf("b")])).toMatchObject({ batches: 2, fault: undefined });
     expect(logsIn(folder)).toHaveLength(1);
   });
 });
