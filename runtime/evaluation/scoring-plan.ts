@@ -148,7 +148,7 @@ export function originOf(ref: ColumnRef, steps: ReadonlyMap<string, FittedStep>)
 }
 
 /** Whether a step computes each candidate's columns from those of the same list, and would compute the same again. */
-const computes = (step: FittedStep): boolean =>
+export const computes = (step: FittedStep): boolean =>
   !(
     changesRows(step) ||
     bringsRows(step) ||
@@ -161,7 +161,7 @@ const computes = (step: FittedStep): boolean =>
     sidesOf(step)
   );
 
-const keyOf = ({ step, column }: ColumnRef): string => `${step}\n${column}`;
+export const keyOf = ({ step, column }: ColumnRef): string => `${step}\n${column}`;
 const columnOf = (step: FittedStep, column: string): ColumnSchema => step.outputs.find(({ name }) => name === column)!;
 
 const textOf = ({ step: id, column }: ColumnRef, step: FittedStep | undefined): string =>
