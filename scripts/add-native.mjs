@@ -1,11 +1,12 @@
 /**
  * Adds optional packages to a project that has Merlon: `npm install merlon` brings none of them, so it stays small and runs no install script.
  *
- *   node node_modules/merlon/scripts/add-native.mjs                     all of them
+ *   node node_modules/merlon/scripts/add-native.mjs                     all of them but the client of Milvus
  *   node node_modules/merlon/scripts/add-native.mjs onnxruntime-node    ONNX models only
  *
  * Packages are installed in the versions that Merlon is tested with, with their scripts off. Those of ONNX Runtime, better-sqlite3 and DuckDB carry
- * their binaries, and ioredis, pg and the clients of Kafka and S3 have none. That of FAISS is then made by native-faiss.mjs. Uses Node's own modules only.
+ * their binaries, and ioredis, pg and the clients of Kafka, S3 and Milvus have none. That of FAISS is then made by native-faiss.mjs. Uses Node's own
+ * modules only.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -25,7 +26,10 @@ const PARTS = {
   pg: () => {},
   "@platformatic/kafka": () => {},
   "@aws-sdk/client-s3": () => {},
+  "@zilliz/milvus2-sdk-node": () => {},
 };
+/** 120 packages of 65 MB, which few projects use. */
+const BY_NAME = ["@zilliz/milvus2-sdk-node"];
 /** Packages that are needed with them, where they are not dependencies. */
 const BESIDE = {
   "@duckdb/node-api": ["@duckdb/node-bindings"],
@@ -39,7 +43,7 @@ function run(command, words) {
 
 try {
   const known = Object.keys(PARTS).filter(name => name in peerDependencies);
-  const names = process.argv.length > 2 ? process.argv.slice(2) : known;
+  const names = process.argv.length > 2 ? process.argv.slice(2) : known.filter(name => !BY_NAME.includes(name));
   for (const name of names)
     if (!known.includes(name)) throw new Error(`\`${name}\` is not one of the optional packages: ${known.join(", ")}`);
   const all = names.flatMap(name => [name, ...(BESIDE[name] ?? [])]);

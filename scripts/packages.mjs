@@ -54,6 +54,7 @@ const PACKAGES = {
       "@duckdb/node-api",
       "@duckdb/node-bindings",
       "@platformatic/kafka",
+      "@zilliz/milvus2-sdk-node",
       "better-sqlite3",
       "faiss-node",
       "ioredis",

@@ -31,29 +31,35 @@ async function ensurePython() {
   return python;
 }
 
-/** A package of PyPI in a virtual environment of its own: its dependencies differ from the clients'. @returns the folder of its programs */
-async function ensureVenv(name, requirement, what) {
+/**
+ * Packages of PyPI in a virtual environment of their own: their dependencies differ from the clients'.
+ * @returns the folder of its programs
+ */
+async function ensureVenv(name, requirements, what) {
   const venv = join(ROOT, ".cache", name);
   const bin = join(venv, "bin");
-  await once(name, hash(requirement), () =>
+  await once(name, hash(requirements.join(" ")), () =>
     step(`Installing ${what}`, async () => {
       ensureDebian("npm test", ["python3", "python3-venv"], () => existsSync("/usr/bin/python3"));
       rmSync(venv, { recursive: true, force: true });
       run("python3", ["-m", "venv", venv]);
-      await runBeside(join(bin, "python"), [
-        ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
-        requirement,
-      ]);
+      const flags = ["--quiet", "--disable-pip-version-check"];
+      await runBeside(join(bin, "python"), ["-m", "pip", "install", ...flags, ...requirements]);
     }),
   );
   return bin;
 }
 
 const ensureMoto = async () =>
-  join(await ensureVenv("moto-venv", "moto[server]==5.1.17", "moto, a local server of S3"), "moto_server");
+  join(await ensureVenv("moto-venv", ["moto[server]==5.1.17"], "moto, a local server of S3"), "moto_server");
 
 const ensureKafka = async () =>
-  join(await ensureVenv("kafka-venv", "confluent-kafka==2.16.1", "mock brokers of Kafka"), "python");
+  join(await ensureVenv("kafka-venv", ["confluent-kafka==2.16.1"], "mock brokers of Kafka"), "python");
+
+/** pymilvus has the messages that the server needs. */
+const MILVUS = ["milvus-lite==3.2.2", "pymilvus==3.0.2"];
+const ensureMilvus = async () =>
+  join(await ensureVenv("milvus-venv", MILVUS, "milvus-lite, a local server of Milvus' protocol"), "milvus-lite");
 
 /** The releases that docs/guides/editors.md names. The development build is the newest one with which content mappers were tried. */
 const TYPESCRIPTS = {
@@ -98,6 +104,7 @@ export const NEEDS = {
   built: ensureBuilt,
   moto: async () => ({ MERLON_TEST_MOTO: await ensureMoto() }),
   kafka: async () => ({ MERLON_TEST_KAFKA: await ensureKafka() }),
+  milvus: async () => ({ MERLON_TEST_MILVUS: await ensureMilvus() }),
   pythons: async () => ({ MERLON_TEST_PYTHONS: JSON.stringify(await findPythons()) }),
   typescripts: async () => ({ MERLON_TEST_TYPESCRIPTS: await ensureTypeScripts() }),
   site: async () => void (await ensureSite()),
@@ -117,7 +124,7 @@ export const NEEDS = {
 };
 
 /** These download for minutes, and hardly compute: tests that need none of them run meanwhile. */
-const DOWNLOADED = new Set(["python", "lab", "pythons", "typescripts", "site"]);
+const DOWNLOADED = new Set(["python", "lab", "milvus", "pythons", "typescripts", "site"]);
 
 /** @returns whether a file with these needs waits for downloads */
 export const isLate = needs => needs.some(name => DOWNLOADED.has(name));

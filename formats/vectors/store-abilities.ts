@@ -8,6 +8,7 @@ import type { VectorStore } from "./vector-store.js";
 const TEXT_TESTS: Readonly<Record<VectorStore["type"], readonly TextTest[]>> = {
   pgvector: ["startsWith", "endsWith", "includes"],
   redis: [],
+  milvus: ["startsWith"],
 };
 
 /** @throws FilterFault naming the database, the test and the attribute */

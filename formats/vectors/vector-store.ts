@@ -20,6 +20,8 @@ const path = z
   .string()
   .refine(text => isAbsolute(text) || isReference(text), "must be an absolute path or an environment variable");
 
+const secret = z.string().refine(isReference, "must be an environment variable: a secret is not copied into a model");
+
 export const ATTRIBUTE_DTYPES = ["int32", "int64", "float32", "float64", "bool", "string"] as const;
 export type AttributeDType = (typeof ATTRIBUTE_DTYPES)[number];
 
@@ -83,12 +85,27 @@ const redis = z.strictObject({
   filterEf: count(2 ** 31 - 1).optional(),
 });
 
-const storeSchema = z.discriminatedUnion("type", [pgvector, redis]);
+const milvus = z.strictObject({
+  type: z.literal("milvus"),
+  ...shared,
+  metric: z.enum(METRICS).default("cosine"),
+  /** A collection or an alias. */
+  collection: name,
+  idField: name.default("id"),
+  vectorField: name.default("embedding"),
+  index: z.enum(["hnsw", "none"]).default("hnsw"),
+  /** Candidates that a search of the index keeps. */
+  efSearch: count(32_768).default(200),
+  apiKey: secret.optional(),
+});
+
+const storeSchema = z.discriminatedUnion("type", [pgvector, redis, milvus]);
 
 export type VectorStore = z.output<typeof storeSchema>;
 export type PgvectorStore = Extract<VectorStore, { type: "pgvector" }>;
 export type RedisVectorStore = Extract<VectorStore, { type: "redis" }>;
-export const STORE_TYPES = ["pgvector", "redis"] as const satisfies readonly VectorStore["type"][];
+export type MilvusStore = Extract<VectorStore, { type: "milvus" }>;
+export const STORE_TYPES = ["pgvector", "redis", "milvus"] as const satisfies readonly VectorStore["type"][];
 /** How vectors are compared. */
 export type Metric = (typeof METRICS)[number];
 

@@ -12,6 +12,7 @@ const WAYS: Readonly<Record<string, string>> = {
   pg: `\`${ADD} pg\` adds it`,
   "@platformatic/kafka": `\`${ADD} @platformatic/kafka\` adds it`,
   "@aws-sdk/client-s3": `\`${ADD} @aws-sdk/client-s3\` adds it`,
+  "@zilliz/milvus2-sdk-node": `\`${ADD} @zilliz/milvus2-sdk-node\` adds it`,
 };
 
 /** DuckDB has packages for its bindings and for each platform, which `@duckdb/node-api` brings. */

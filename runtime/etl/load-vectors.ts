@@ -125,9 +125,9 @@ const scalarOf = (cell: unknown): Scalar | undefined =>
 
 async function removeOthers(loader: VectorLoader, seen: ReadonlySet<bigint | string>): Promise<number> {
   let removed = 0;
-  for await (const ids of loader.ids()) {
+  for await (const ids of loader.ids?.() ?? []) {
     const others = ids.filter(id => !seen.has(id));
-    if (others.length > 0) removed += await loader.remove(others);
+    if (others.length > 0) removed += (await loader.remove?.(others)) ?? 0;
   }
   return removed;
 }

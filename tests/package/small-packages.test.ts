@@ -221,7 +221,7 @@ console.log(ended.message);
     expect(existsSync(script)).toBe(true);
     const { stderr } = spawnSync(process.execPath, [script, "typescript"], { encoding: "utf8" });
     expect(stderr).toBe(
-      "`typescript` is not one of the optional packages: onnxruntime-node, better-sqlite3, faiss-node, @duckdb/node-api, ioredis, pg, @aws-sdk/client-s3\n",
+      "`typescript` is not one of the optional packages: onnxruntime-node, better-sqlite3, faiss-node, @duckdb/node-api, ioredis, pg, @platformatic/kafka, @aws-sdk/client-s3, @zilliz/milvus2-sdk-node\n",
     );
   });
 });

@@ -59,6 +59,7 @@ test("each package that only some models or commands need is an optional peer, w
     "pg",
     "@platformatic/kafka",
     "@aws-sdk/client-s3",
+    "@zilliz/milvus2-sdk-node",
   ];
   for (const name of [...added, "@duckdb/node-bindings"]) {
     expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });

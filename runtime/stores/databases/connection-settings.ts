@@ -13,6 +13,7 @@ export interface TlsSettings {
 
 export interface ConnectionSettings {
   readonly url: Secret;
+  readonly apiKey: Secret | undefined;
   /** The store in messages, such as "the vector store `items.vectors.yaml` (pgvector, ${PG_URL})". */
   readonly where: string;
   readonly tls: TlsSettings | undefined;
@@ -33,6 +34,8 @@ export function connectionSettings(store: VectorStore, file: string): Connection
     return value;
   };
   const url = expand(store.url, "url");
+  const apiKey =
+    "apiKey" in store && store.apiKey !== undefined ? new Secret(expand(store.apiKey, "apiKey")) : undefined;
   const secrets = [...hidden, ...passwordsOf(url)];
   const given = typeof store.tls === "object" ? store.tls : {};
   const read = (name: "ca" | "cert" | "key"): Record<string, Buffer> => {
@@ -47,6 +50,7 @@ export function connectionSettings(store: VectorStore, file: string): Connection
   };
   return {
     url: new Secret(url, maskAddress(store.url)),
+    apiKey,
     where,
     tls: store.tls ? { ...read("ca"), ...read("cert"), ...read("key") } : undefined,
     mask: text => maskSecrets(text, secrets),

@@ -9,6 +9,8 @@ export async function openVectorDatabase(store: VectorStore, file: string): Prom
       return (await import("./pgvector/pg-database.js")).openPgvector(store, file);
     case "redis":
       return (await import("./redis/set-database.js")).openVectorSet(store, file);
+    case "milvus":
+      return (await import("./milvus/milvus-database.js")).openMilvus(store, file);
   }
 }
 
@@ -19,5 +21,7 @@ export async function openVectorLoader(store: VectorStore, file: string): Promis
       return (await import("./pgvector/pg-loader.js")).loadPgvector(store, file);
     case "redis":
       return (await import("./redis/set-loader.js")).loadVectorSet(store, file);
+    case "milvus":
+      return (await import("./milvus/milvus-loader.js")).loadMilvus(store, file);
   }
 }

@@ -57,10 +57,10 @@ export interface VectorLoader {
   create(): Promise<boolean>;
   /** Adds rows, and replaces those of known ids. */
   upsert(rows: VectorRows): Promise<void>;
-  /** All ids, in batches. */
-  ids(): AsyncIterable<readonly (bigint | string)[]>;
-  /** @returns how many were there */
-  remove(ids: readonly (bigint | string)[]): Promise<number>;
+  /** All ids, in batches. Databases with `swap` may lack it. */
+  ids?(): AsyncIterable<readonly (bigint | string)[]>;
+  /** Databases with `swap` may lack it. @returns how many were there */
+  remove?(ids: readonly (bigint | string)[]): Promise<number>;
   /** Builds the index and refreshes statistics. */
   finish(): Promise<void>;
   /** Present if the database can replace all items in one step. */

@@ -17,5 +17,6 @@ const lower = vector >> queryVectors(STORE, { where: (item, user) => item.countr
 const part = vector >> queryVectors("../artefacts/stores/sets.vectors.yaml", { where: (item, user) => item.country.startsWith(user.name) });
 const inner = request["query"] >> queryVectors("../artefacts/stores/inner.vectors.yaml");
 const many = vector >> queryVectors(STORE, { topk: 20_000 });
+const ends = vector >> queryVectors("../artefacts/stores/milvus.vectors.yaml", { where: item => item.country.endsWith("e") });
 
-export default ensemble("x", missing + secret + odd + wide + text + excluded + unknown + computed + compared + lower + part + inner + many);
+export default ensemble("x", missing + secret + odd + wide + text + excluded + unknown + computed + compared + lower + part + inner + many + ends);

@@ -127,9 +127,9 @@ describe("a table", () => {
     await load(storeOf(), items.slice(0, 1000));
     const loader = await openVectorLoader(storeOf(), "items.vectors.yaml");
     const seen = new Set<bigint | string>();
-    for await (const ids of loader.ids()) for (const id of ids) seen.add(id);
+    for await (const ids of loader.ids!()) for (const id of ids) seen.add(id);
     expect(seen.size).toBe(items.length);
-    expect(await loader.remove([items[0]!.id, 5n])).toBe(1);
+    expect(await loader.remove!([items[0]!.id, 5n])).toBe(1);
     await loader.upsert(rowsOf(items.slice(0, 1)));
     await loader.close();
     expect(await open(storeOf(), database => database.info())).toMatchObject({ count: items.length, index: "none" });

@@ -74,10 +74,10 @@ describe("a set", () => {
     await withLoader(exact(), async loader => {
       expect(await loader.create()).toBe(false);
       const seen: (bigint | string)[] = [];
-      for await (const ids of loader.ids()) seen.push(...ids);
+      for await (const ids of loader.ids!()) seen.push(...ids);
       expect(seen).toHaveLength(items.length);
       expect(new Set(seen)).toEqual(new Set(items.map(({ id }) => id)));
-      expect(await loader.remove([items[0]!.id, 5n])).toBe(1);
+      expect(await loader.remove!([items[0]!.id, 5n])).toBe(1);
       await open(exact(), async database =>
         expect(await database.info()).toMatchObject({ count: items.length - 1, attributes: ATTRIBUTES }),
       );

@@ -1,0 +1,146 @@
+/** A client of Milvus, and its errors. */
+import type { ClientConfig, MilvusClient } from "@zilliz/milvus2-sdk-node";
+import type { MilvusStore } from "../../../../formats/vectors/vector-store.js";
+import { RuntimeFault } from "../../../base/errors.js";
+import type { ConnectionSettings } from "../connection-settings.js";
+import type { Failure } from "../guarded-call.js";
+
+/** A server that is away is tried again at least that often. */
+const MOST_BACKOFF_MS = 1000;
+const DEFAULT_PORT = 19_530;
+
+/** @param timeoutMs of a call @throws RuntimeFault for an address that cannot be read; an error of Node's without the package */
+export async function openClient(
+  store: MilvusStore,
+  settings: ConnectionSettings,
+  timeoutMs = store.timeoutMs,
+): Promise<MilvusClient> {
+  const sdk = await import("@zilliz/milvus2-sdk-node");
+  return new sdk.MilvusClient({
+    ...addressOf(settings),
+    timeout: timeoutMs,
+    pool: { min: 0, max: store.pool, acquireTimeoutMillis: timeoutMs },
+    // Its first call would be one whose error nothing awaits.
+    __SKIP_CONNECT__: true,
+    // Retries are ours, and its log would show vectors and values of users.
+    maxRetries: 0,
+    logLevel: "error",
+    isGlobal: false,
+    channelOptions: {
+      // Without it, all clients of a process share one connection.
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.enable_retries": 0,
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": MOST_BACKOFF_MS,
+    },
+  });
+}
+
+function addressOf({ url, apiKey, tls, where }: ConnectionSettings): ClientConfig {
+  const odd = (what: string): RuntimeFault =>
+    new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `${where}: \`url\` ${what}. Write \`http://HOST:19530\`, with \`/DATABASE\` for one other than \`default\`.`,
+    );
+  let address: URL;
+  try {
+    address = new URL(url.reveal());
+  } catch {
+    throw odd("is not an address");
+  }
+  if (!/^https?:$/.test(address.protocol)) throw odd("is not an address of Milvus");
+  if (address.search !== "") throw odd("has an option");
+  const part = (text: string): string => decodeURIComponent(text);
+  const isSecure = tls !== undefined || address.protocol === "https:";
+  const database = part(address.pathname.slice(1));
+  const port = address.port === "" ? (address.protocol === "https:" ? 443 : DEFAULT_PORT) : Number(address.port);
+  return {
+    address: `${address.hostname}:${port}`,
+    ssl: isSecure,
+    ...(database !== "" && { database }),
+    ...(address.username !== "" && { username: part(address.username), password: part(address.password) }),
+    ...(apiKey && { token: apiKey.reveal() }),
+    ...(tls && {
+      tls: {
+        ...(tls.ca && { rootCert: tls.ca }),
+        ...(tls.cert && { certChain: tls.cert }),
+        ...(tls.key && { privateKey: tls.key }),
+      },
+    }),
+  };
+}
+
+interface Status {
+  readonly error_code?: string | number;
+  readonly code?: number;
+  readonly reason?: string;
+  readonly retriable?: boolean;
+}
+
+/** A response that is an error. */
+export class MilvusRefusal extends Error {
+  override readonly name = "MilvusRefusal";
+  constructor(
+    readonly code: number,
+    reason: string,
+    readonly isRetriable: boolean,
+  ) {
+    super(reason);
+  }
+}
+
+/** Codes of responses: https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go */
+export const NO_COLLECTION = 100;
+const NOT_LOADED = 101;
+const NO_DATABASE = 800;
+const NO_PRIVILEGE = 1401;
+const ACCESS = [1400, NO_PRIVILEGE, 1402];
+
+/** @throws MilvusRefusal if the response is an error */
+export function checked<T extends object>(response: T): T {
+  const status = ("status" in response ? response.status : response) as Status | undefined;
+  // The client replaces a call that the server lacks by an empty record.
+  if (status?.error_code === undefined) throw new MilvusRefusal(0, "it does not have this call", false);
+  const { code = 0, error_code, reason = "", retriable = false } = status;
+  if (code === 0 && (error_code === "Success" || error_code === 0)) return response;
+  throw new MilvusRefusal(code, reason || String(error_code), retriable);
+}
+
+export const LOAD = "Load it in Milvus, or run `merlon vectors load`.";
+const START = "Start it, or correct `url`.";
+const AUTHORIZE = "Correct `apiKey`, or the user and password in `url`.";
+const MAKE = "Make it with `merlon vectors load`, or correct `collection`.";
+
+/** Reads an error of gRPC, a `MilvusRefusal`, or the record of one, which some calls of the client throw. */
+export function milvusFailure(error: unknown): Failure {
+  const { name = "", code = -1, message = "" } = (error ?? {}) as { name?: string; code?: number; message?: string };
+  if (error instanceof MilvusRefusal) return refusalOf(error);
+  if (!(error instanceof Error)) {
+    try {
+      checked((error ?? {}) as object);
+    } catch (refusal) {
+      return refusalOf(refusal as MilvusRefusal);
+    }
+  }
+  const reason = message.replace(/^\d+ [A-Z_]+: /, "") || "it does not answer";
+  if (name === "TimeoutError" || code === 4) return { kind: "late", reason, way: "" };
+  if (code === 16) return { kind: "away", reason, way: AUTHORIZE };
+  if (code === 7) return { kind: "refused", reason, way: "Grant it to the user of `url`." };
+  if (code !== 14) return { kind: "refused", reason, way: "" };
+  if (/SSL|certificate|self-signed|wrong version number|EPROTO/i.test(reason))
+    return {
+      kind: "away",
+      reason,
+      way: "Correct `tls`: name the authority of its certificate in `tls.ca`, or leave `tls` out for a server without TLS.",
+    };
+  return { kind: /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason) ? "away" : "broken", reason, way: START };
+}
+
+function refusalOf({ code, message: reason, isRetriable }: MilvusRefusal): Failure {
+  // After the collection of an alias was replaced, a search may still reach the old one.
+  if (code === NO_COLLECTION) return { kind: "broken", reason, way: MAKE };
+  if (code === NOT_LOADED) return { kind: "broken", reason, way: LOAD };
+  if (code === NO_DATABASE) return { kind: "away", reason, way: "Correct the database in `url`." };
+  if (ACCESS.includes(code)) return { kind: "away", reason, way: AUTHORIZE };
+  return isRetriable ? { kind: "broken", reason, way: "Look at its load." } : { kind: "refused", reason, way: "" };
+}
