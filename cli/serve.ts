@@ -8,6 +8,7 @@ import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
 import { isLoopback } from "../runtime/server/transport/http/browser-access.js";
 import { runServer } from "./run-server.js";
+import { workersByDefault } from "./serve-workers.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
 import { UsageError } from "./tritonserver/getopt.js";
 import { serveOptions } from "./tritonserver/serve-options.js";
@@ -122,7 +123,11 @@ export async function serve(words: readonly string[]): Promise<void> {
       hints: true,
       opensEarly: true,
     };
-    const options: ServeOptions = page ? { ...given, recentRequests: {} } : given;
+    const options: ServeOptions = {
+      ...given,
+      workers: given.workers ?? workersByDefault(given),
+      ...(page && { recentRequests: {} }),
+    };
     if (options.modelRepositories.length === 0 && !options.replay)
       throw new UsageError([], ["--model-repository is missing: name the folder that holds the models"]);
     warnAboutNode(options);

@@ -52,7 +52,7 @@ export function settingFindings(resources: Resources = ofThisMachine()): readonl
   return [
     {
       ...{ section, name: "workers", state: "ok" },
-      found: `--workers auto starts ${usable}`,
+      found: `merlon serve starts ${usable}; --workers sets it`,
       details: { workers: usable },
     },
     threads(resources, usable),

@@ -42,7 +42,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       own(
         "workers",
         "N|auto",
-        "Processes that serve (default 1; auto: one a processor); see docs/explanations/workers.md.",
+        "Processes that serve (default auto, for tritonserver 1); see docs/explanations/workers.md.",
       ),
       own(
         "cpu-affinity",

@@ -58,7 +58,7 @@ async function startServer() {
   ];
   const server = spawn(
     process.execPath,
-    [join(ROOT, "dist/cli/main.js"), "serve", "--model-repository", REPOSITORY, ...flags],
+    [join(ROOT, "dist/cli/main.js"), "serve", "--workers=1", "--model-repository", REPOSITORY, ...flags],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   const port = await new Promise((resolve, reject) => {

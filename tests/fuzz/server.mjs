@@ -17,9 +17,13 @@ export async function startFuzzed() {
   const loads = MODELS.map(name => `--load-model=${name}`);
   const flags = FLAGS.filter(flag => !flag.startsWith("--log-info"));
   const node = ["--expose-gc", "--import", pathToFileURL(PROBE).href, MAIN];
-  const child = spawn(process.execPath, [...node, "serve", "--model-repository", REPOSITORY, ...flags, ...loads], {
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
+  const child = spawn(
+    process.execPath,
+    [...node, "serve", "--workers=1", "--model-repository", REPOSITORY, ...flags, ...loads],
+    {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    },
+  );
   let said = "";
   const ports = await new Promise((resolve, reject) => {
     const read = chunk => {

@@ -1,10 +1,10 @@
 /**
  * The Unix socket of this worker, in a folder that only this user can enter.
  */
-import { chmod, lstat, unlink } from "node:fs/promises";
+import { chmod, unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import { join } from "node:path";
 import { ServedLink, type ServedLinkOptions } from "./serve-link.js";
+import { socketPath } from "./socket-folder.js";
 
 export interface PeerListener {
   sendLoad(): void;
@@ -13,27 +13,8 @@ export interface PeerListener {
   stop(patience: number): Promise<void>;
 }
 
-/** The system's limit for the path of a Unix socket, without its final zero. */
-const LONGEST_PATH = 107;
 /** Connections beside those of the other workers. */
 const SPARE = 16;
-
-export const socketPath = (folder: string, worker: number): string => join(folder, `${worker}.sock`);
-
-/** @throws Error for a folder that others can enter, and a path that is too long */
-export async function requirePrivate(folder: string): Promise<void> {
-  const path = socketPath(folder, 9999);
-  if (Buffer.byteLength(path) > LONGEST_PATH)
-    throw new Error(
-      `the folder of the workers' sockets, ${folder}, has a path of ${Buffer.byteLength(folder)} bytes; the system takes ${LONGEST_PATH} with the file name. Set TMPDIR to a shorter path`,
-    );
-  const stats = await lstat(folder);
-  const isOwn = stats.isDirectory() && (process.getuid === undefined || stats.uid === process.getuid());
-  if (!isOwn || (stats.mode & 0o077) !== 0)
-    throw new Error(
-      `the folder of the workers' sockets, ${folder}, can be entered by others (mode ${(stats.mode & 0o777).toString(8)}); make it this user's own with mode 700`,
-    );
-}
 
 /** @throws Error */
 export async function listenToPeers(folder: string, options: ServedLinkOptions): Promise<PeerListener> {

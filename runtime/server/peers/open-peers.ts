@@ -6,11 +6,12 @@ import type { Registry } from "../models/registry-types.js";
 import type { Place } from "../requests/placement.js";
 import type { HomeFacts } from "./homes.js";
 import { PeerLink } from "./link.js";
-import { listenToPeers, type PeerListener, requirePrivate, socketPath } from "./listen.js";
+import { listenToPeers, type PeerListener } from "./listen.js";
 import { createLoad } from "./load.js";
 import type { PeerOptions, PeerState } from "./options.js";
 import { placementOf, type Workers } from "./placement.js";
 import { runReceived } from "./run-received.js";
+import { requirePrivate, socketPath } from "./socket-folder.js";
 
 export interface PeerContext {
   readonly budget: MemoryBudget;

@@ -51,9 +51,14 @@ export interface Inventory {
   readonly allReady: boolean;
 }
 
+/** The versions that end the start of a worker. */
+export interface NotLoaded {
+  readonly failures: readonly IndexEntry[];
+}
+
 /** The functions of a worker for the control process. */
 export interface WorkerCalls {
-  start(argument: WorkerStart): Inventory;
+  start(argument: WorkerStart): Inventory | NotLoaded;
   change(argument: { readonly operation: number; readonly change: Change; readonly countsWarmUps: boolean }): Inventory;
   set(setting: Setting): void;
   index(argument: undefined): readonly IndexEntry[];

@@ -3,14 +3,17 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
+import { tmpdir } from "node:os";
+import { removeAbandonedFolders, TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { serveFaultAdmin } from "../faults/admin.js";
+import { LoadFault } from "../lifecycle/first-load.js";
 import type { OpenOptions, ServeOptions } from "../lifecycle/server-options.js";
 import type { LogSettings } from "../observe/log-settings.js";
 import type { ServerLog } from "../observe/server-log.js";
+import { parentOfSockets } from "../peers/socket-folder.js";
 import type { Listener } from "../transport/listen.js";
 import type { WorkerPlace } from "./affinity.js";
 import { Changes } from "./changes.js";
@@ -47,7 +50,7 @@ export class WorkerServer {
   readonly #lines: OnceLog;
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sockets of the workers' links. */
-  readonly #links = new TemporaryFolder("workers");
+  readonly #links = new TemporaryFolder("workers", parentOfSockets());
   readonly #token = randomBytes(24).toString("hex");
   #isServing = false;
   #polling: Promise<void> | undefined;
@@ -84,11 +87,16 @@ export class WorkerServer {
   /** Resolves when all workers have loaded the same models. @throws RuntimeFault of the first that could not start */
   async start(): Promise<void> {
     const { options, log } = this.#server;
+    // Workers remove those in the temporary folder.
+    if (parentOfSockets() !== tmpdir())
+      inBackground(removeAbandonedFolders(parentOfSockets()), "removing what killed servers left");
     this.#timers.push(setInterval(() => this.connections.sweep(), SWEEP_MS).unref());
     const workers = this.#supervisor.start();
     await Promise.all(
       workers.map(async worker => {
-        worker.inventory = await worker.link.ask("start", this.#startOf(worker));
+        const started = await worker.link.ask("start", this.#startOf(worker));
+        if ("failures" in started) throw new LoadFault(started.failures);
+        worker.inventory = started;
       }),
     );
     const names = options.loadModels.includes("*") ? workers[0]!.inventory!.ready.keys() : options.loadModels;

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { reportFault } from "../../base/in-background.js";
+import { LoadFault } from "../lifecycle/first-load.js";
 import { serveHere } from "../lifecycle/server.js";
 import type { RunningServer } from "../lifecycle/server-options.js";
 import type { OwnParts, WorkerSide } from "../lifecycle/worker-side.js";
@@ -82,7 +83,11 @@ class Worker {
 
   #answers(): Answers<WorkerCalls> {
     return {
-      start: start => this.#start(start),
+      start: start =>
+        this.#start(start).catch(error => {
+          if (error instanceof LoadFault) return { failures: error.failures };
+          throw error;
+        }),
       change: async ({ operation, change, countsWarmUps }) => {
         this.#agreement.countsWarmUps = countsWarmUps;
         await this.#agreement.during(operation, () => this.#change(change));

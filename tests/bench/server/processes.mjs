@@ -157,7 +157,7 @@ const programOf = root => ["dist/bin/merlon.cjs", "dist/cli/main.js"].map(path =
 export const startMerlon = (repository, { nodeFlags = [], root = ROOT, name = "merlon", flags = [] } = {}) =>
   startTritonLike(name, process.execPath, [
     ...nodeFlags,
-    ...[programOf(root), "serve", "--model-repository", repository, ...flags],
+    ...[programOf(root), "serve", "--workers=1", "--model-repository", repository, ...flags],
   ]);
 
 /**

@@ -16,7 +16,7 @@ const found = (resources: Resources): Readonly<Record<string, string>> =>
 
 test("on a machine of eight processors with a quota of four and a half", () => {
   expect(found(LARGE)).toEqual({
-    workers: "--workers auto starts 4",
+    workers: "merlon serve starts 4; --workers sets it",
     threads: "each worker: ONNX models above 16 MB, batches of searches 1; libuv 2; OpenMP 1; OpenBLAS 1",
     "memory limit": "8192 MiB, 2048 MiB for each of 4 workers; --memory-limit sets it",
     affinity: "--cpu-affinity auto sets 0-1:2-3:4-5:6-7",
@@ -28,7 +28,7 @@ test("on a machine of eight processors with a quota of four and a half", () => {
 
 test("with one processor there is one process, which sets no environment", () => {
   const one = found({ ...LARGE, available: 1, quota: undefined, allowed: [5] });
-  expect(one.workers).toBe("--workers auto starts 1");
+  expect(one.workers).toBe("merlon serve starts 1; --workers sets it");
   expect(one.threads).toMatch(/^ONNX models above 16 MB, batches of searches \d+; libuv 4$/);
   expect(one["memory limit"]).toBe("8192 MiB; --memory-limit sets it");
   expect(one.affinity).toBe("--cpu-affinity auto sets 5");

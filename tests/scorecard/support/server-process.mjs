@@ -36,7 +36,17 @@ export async function startMeasured({
   const temporary = join(folder, "tmp");
   mkdirSync(temporary);
   const main = join(DIST, "cli", "main.js");
-  const args = ["--expose-gc", "--import", PROBE, ...nodeFlags, main, "serve", "--model-repository", repository];
+  const args = [
+    "--expose-gc",
+    "--import",
+    PROBE,
+    ...nodeFlags,
+    main,
+    "serve",
+    "--workers=1",
+    "--model-repository",
+    repository,
+  ];
   const control = ["--model-control-mode=explicit", ...models.map(name => `--load-model=${name}`)];
   const child = spawn(process.execPath, [...args, ...FLAGS, ...control, ...flags], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],

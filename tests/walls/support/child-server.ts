@@ -23,7 +23,7 @@ export type ChildServer = Awaited<ReturnType<typeof startChildServer>>;
 
 export async function startChildServer(repository: string, options: ChildServerOptions = {}) {
   const { flags = [], node = [], env = {}, heapMb = 256 } = options;
-  const command = [MERLON, "serve", `--model-repository=${repository}`, ...LOOPBACK, ...flags];
+  const command = [MERLON, "serve", "--workers=1", `--model-repository=${repository}`, ...LOOPBACK, ...flags];
   const child = spawn(process.execPath, [`--max-old-space-size=${heapMb}`, ...node, ...command], {
     env: { ...process.env, TMPDIR: mkdtempSync(join(tmpdir(), "merlon-wall-")), ...env },
   });

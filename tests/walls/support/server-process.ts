@@ -20,7 +20,7 @@ export async function startProcess(
   repository: string,
   flags: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const script = program === "merlon" ? ["main.js", "serve"] : ["tritonserver.js"];
+  const script = program === "merlon" ? ["main.js", "serve", "--workers=1"] : ["tritonserver.js"];
   const free = ["--http-port=0", "--grpc-port=0", "--metrics-port=0", `--model-repository=${repository}`];
   const child = spawn(process.execPath, [CLI + script[0]!, ...script.slice(1), ...free, ...flags]);
   let text = "";

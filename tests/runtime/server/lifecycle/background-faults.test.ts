@@ -40,9 +40,10 @@ test("a repository that is away for a moment is polled on, and its models are se
 });
 
 test("an unhandled rejection is logged and counted, and ends nothing", async () => {
-  const script = `setTimeout(() => void Promise.reject(new Error("nobody waits")), 1500)`;
+  const script = `process.once("SIGUSR2", () => void Promise.reject(new Error("nobody waits")))`;
   process.env.NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(script)}`;
   server = await startProcess("merlon", repository(["echo_int32"])).finally(() => delete process.env.NODE_OPTIONS);
+  server.child.kill("SIGUSR2");
   await expect
     .poll(() => server!.output(), { timeout: 10_000 })
     .toContain("work in the background failed: Error: nobody waits");

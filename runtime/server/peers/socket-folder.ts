@@ -1,0 +1,37 @@
+/**
+ * The folder of the workers' sockets, whose paths the system limits.
+ */
+import { existsSync } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** The system's limit for the path of a Unix socket, without its final zero. */
+const LONGEST_PATH = 107;
+export const socketPath = (folder: string, worker: number): string => join(folder, `${worker}.sock`);
+
+/** Bytes of the name of a folder of sockets, with a process id of ten digits. */
+const FOLDER_NAME = 56;
+/** A folder that every Unix has, with a short path. */
+const SHORT_PARENT = "/tmp";
+
+/** The temporary folder, or one with a shorter path if sockets in it would have too long ones. */
+export function parentOfSockets(temporary = tmpdir()): string {
+  const longest = socketPath(join(temporary, "x".repeat(FOLDER_NAME)), 9999);
+  return Buffer.byteLength(longest) > LONGEST_PATH && existsSync(SHORT_PARENT) ? SHORT_PARENT : temporary;
+}
+
+/** @throws Error for a folder that others can enter, and a path that is too long */
+export async function requirePrivate(folder: string): Promise<void> {
+  const path = socketPath(folder, 9999);
+  if (Buffer.byteLength(path) > LONGEST_PATH)
+    throw new Error(
+      `the folder of the workers' sockets, ${folder}, has a path of ${Buffer.byteLength(folder)} bytes; the system takes ${LONGEST_PATH} with the file name. Set TMPDIR to a shorter path`,
+    );
+  const stats = await lstat(folder);
+  const isOwn = stats.isDirectory() && (process.getuid === undefined || stats.uid === process.getuid());
+  if (!isOwn || (stats.mode & 0o077) !== 0)
+    throw new Error(
+      `the folder of the workers' sockets, ${folder}, can be entered by others (mode ${(stats.mode & 0o777).toString(8)}); make it this user's own with mode 700`,
+    );
+}
