@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ArmGuard } from "#operators/split/kernel-guard.js";
 import type { Guardrail } from "#operators/split/spec.js";
+import { systemClock } from "#runtime/base/clock.js";
+import type { ArmPeer, ArmShare } from "#runtime/engine/schedule/shared-arms.js";
 
 const DEFAULTS = { window: 500, minimum: 100 };
 const ok = { failed: false, done: true, milliseconds: 1 };
@@ -9,7 +11,7 @@ const failed = { ...ok, failed: true };
 const slow = { ...ok, milliseconds: 51 };
 
 function opened(limits: Partial<Guardrail>) {
-  const reasons: string[] = [];
+  const reasons: (string | undefined)[] = [];
   const guard = new ArmGuard({ ...DEFAULTS, ...limits }, reason => reasons.push(reason));
   return { guard, reasons };
 }
@@ -93,4 +95,57 @@ test("counts are those of the last outcomes of the keys in the window", () => {
       },
     ),
   );
+});
+
+describe("guards of two workers", () => {
+  /** Outcomes cross at once here. */
+  function pair(limits: Partial<Guardrail>) {
+    const time = { now: 0 };
+    const clock = { ...systemClock, now: () => time.now };
+    const peers: ArmPeer[] = [];
+    const reasons: (string | undefined)[][] = [[], []];
+    const guards = reasons.map((own, i) => {
+      const share = (peer: ArmPeer): ArmShare => {
+        peers[i] = peer;
+        return {
+          noted: (key, flags) => peers[1 - i]!.take(Float64Array.of(key, flags)),
+          stopped: until => peers[1 - i]!.stop(until),
+        };
+      };
+      return new ArmGuard({ ...DEFAULTS, ...limits }, reason => own.push(reason), share, clock);
+    });
+    return { time, guards, reasons };
+  }
+
+  test("have one window, and one of them stops the arm of both", () => {
+    const { guards, reasons } = pair({ errorRate: 0.02 });
+    for (let key = 0; key < 99; key++) guards[key % 2]!.note(key, failed, 0);
+    expect(guards.map(guard => guard.isStopped(0))).toEqual([false, false]);
+    guards[1]!.note(99, ok, 0);
+    expect(guards.map(guard => guard.isStopped(1e15))).toEqual([true, true]);
+    expect(reasons).toEqual([[undefined], ["99 of its last 100 requests failed, and `errorRate` is 0.02"]]);
+    expect(guards.map(guard => guard.isStoppedByOther)).toEqual([true, false]);
+  });
+  test("count a user once, whose last outcome counts, failed or slow", () => {
+    const { guards, reasons } = pair({ errorRate: 0.5, p99Ms: 50, minimum: 3 });
+    for (let i = 0; i < 100; i++) guards[i % 2]!.note(7, i === 99 ? ok : slow, 0);
+    guards[0]!.note(8, ok, 0);
+    guards[1]!.note(9, ok, 0);
+    expect(reasons).toEqual([[], []]);
+    guards[0]!.note(8, slow, 0);
+    expect(reasons).toEqual([["1 of its last 3 requests took more than the 50 ms of `p99Ms`"], [undefined]]);
+  });
+  test("serve again after the pause, both with an empty window", () => {
+    const { time, guards, reasons } = pair({ errorRate: 0.5, minimum: 2, resumeSeconds: 60 });
+    for (const key of [1, 2]) guards[0]!.note(key, failed, 0);
+    expect(guards.map(guard => guard.isStopped(59_999))).toEqual([true, true]);
+    time.now = 60_000;
+    // The second worker has no request of its own meanwhile.
+    guards[0]!.isStopped(60_000);
+    guards[0]!.note(3, failed, 60_000);
+    guards[1]!.isStopped(60_000);
+    expect(reasons.map(own => own.length)).toEqual([1, 1]);
+    guards[1]!.note(4, failed, 60_000);
+    expect(reasons.map(own => own.length)).toEqual([2, 2]);
+  });
 });

@@ -19,16 +19,18 @@ interface Assigned {
 }
 
 export const split: Kernel<"split"> = {
-  prepare: ({ id, label, params: { arms, salt, guardrail }, outputs }, { onNote, clock = systemClock }) => {
+  prepare: ({ id, label, params: { arms, salt, guardrail }, outputs }, { onNote, shareArm, clock = systemClock }) => {
     const makesRows = outputs.some(col => col.rows === id);
     const counters = arms.map(({ name }): ArmCounters => ({ name, rows: 0, failures: 0, isStopped: false }));
     const guards = guardrail
       ? arms.slice(1).map(({ name }, i) => {
-          const stop = (reason: string): void => {
+          const stop = (reason: string | undefined): void => {
             counters[i + 1]!.isStopped = true;
-            onNote?.(`arm \`${name}\` of \`${label}\` is stopped: ${reason}. Its users get \`${arms[0]!.name}\``);
+            // The process that stopped it has said why.
+            if (reason !== undefined)
+              onNote?.(`arm \`${name}\` of \`${label}\` is stopped: ${reason}. Its users get \`${arms[0]!.name}\``);
           };
-          return new ArmGuard(guardrail, stop);
+          return new ArmGuard(guardrail, stop, shareArm && (peer => shareArm(`${id} ${name}`, peer)), clock);
         })
       : [];
     /** The first arm in the place of stopped ones. */
@@ -37,7 +39,8 @@ export const split: Kernel<"split"> = {
       for (const [i, guard] of guards.entries()) {
         const counter = counters[i + 1]!;
         const isStopped = guard.isStopped(now);
-        if (counter.isStopped && !isStopped) onNote?.(`arm \`${counter.name}\` of \`${label}\` is tried again`);
+        if (counter.isStopped && !isStopped && !guard.isStoppedByOther)
+          onNote?.(`arm \`${counter.name}\` of \`${label}\` is tried again`);
         counter.isStopped = isStopped;
       }
       return counters.some(({ isStopped }) => isStopped)

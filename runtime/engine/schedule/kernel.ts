@@ -14,6 +14,7 @@ import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { Parameter, Tensor, TypedTensor } from "../../base/tensor.js";
 import type { SnapshotFiles } from "../../stores/feast/snapshot-store.js";
 import type { Lease, ModelRef } from "./lease.js";
+import type { ShareArm } from "./shared-arms.js";
 
 /** One tensor of a model as its metadata has it: full shape, -1 for a dimension that varies. */
 export interface TensorDescription {
@@ -82,6 +83,8 @@ export interface PrepareContext {
   readonly memory?: MemoryBudget | undefined;
   /** Called with a sentence that an operator of the server should read. */
   readonly onNote?: ((text: string) => void) | undefined;
+  /** Shares the outcomes of arms with other processes and instances that serve the plan. */
+  readonly shareArm?: ShareArm | undefined;
   /** SQLite stores that steps of the plan share. */
   readonly storeFiles?: SnapshotFiles | undefined;
 }

@@ -11,6 +11,7 @@ import type { ExposureLog } from "../exposures/exposure-log.js";
 import type { Gpus } from "../models/gpus.js";
 import type { CodeRule } from "../models/uploaded-code.js";
 import type { ServerLog } from "../observe/server-log.js";
+import type { SharedArms } from "../scheduling/shared-arms.js";
 
 export interface LoadContext {
   readonly name: string;
@@ -37,6 +38,8 @@ export interface LoadContext {
   readonly code?: CodeRule;
   /** Writes what ensembles with a `log` show; undefined on a server without `--exposures`. */
   readonly exposures?: ExposureLog | undefined;
+  /** Shares the outcomes of a model's arms; undefined on a server of one worker. */
+  readonly arms?: SharedArms | undefined;
   /** Wraps the steps of a plan. */
   readonly stepMiddleware?: StepMiddleware;
 }

@@ -35,10 +35,11 @@ export const merlonBackend: Backend = {
     const { plan: whole, sha256 } = await readPlan(context.folder);
     const plan = withoutShadows(whole);
     checkConfig(plan, context.config);
-    const { stepMiddleware, name: model, folder, log } = context;
+    const { stepMiddleware, name: model, version, folder, log, arms } = context;
     const exposures = await exposuresOf(plan, sha256, context);
     const executable = await preparePlan(whole, {
       ...context,
+      shareArm: arms && ((arm, peer) => arms.join({ model, arm: `${version} ${sha256} ${arm}` }, peer)),
       onNote: text => log?.warning("merlon", `'${model}': ${text}`),
       ...(stepMiddleware && { middleware: (step, prepare) => stepMiddleware({ model, plan, step, folder }, prepare) }),
     });

@@ -56,7 +56,7 @@ export function createModels(
   options: OpenOptions,
   given: Pick<
     RegistryOptions,
-    "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place" | "exposures"
+    "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place" | "exposures" | "arms"
   >,
 ): Registry {
   const models: Registry = createRegistry({

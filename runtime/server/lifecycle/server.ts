@@ -110,7 +110,7 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const exposures = options.exposures && (await exposuresOf(options.exposures, log));
   const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
     ...{ log, cache, failures, middleware },
-    ...(worker && { agreement: worker.agreement }),
+    ...(worker && { agreement: worker.agreement, arms: worker.arms }),
     ...(peers && { place: peers.place }),
     memory: budget,
     exposures,

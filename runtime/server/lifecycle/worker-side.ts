@@ -10,6 +10,7 @@ import type { ServerLog } from "../observe/server-log.js";
 import type { RecentRequests } from "../observe/tracing/recent-requests.js";
 import type { TracerOptions } from "../observe/tracing/tracer.js";
 import type { ServerCalls } from "../requests/server-calls.js";
+import type { SharedArms } from "../scheduling/shared-arms.js";
 import type { RunningServer } from "./server-options.js";
 
 /** The server for clients of this process. */
@@ -35,6 +36,7 @@ export type Adopt = (port: keyof RunningServer["ports"], server: Server, leave: 
 
 export interface WorkerSide {
   readonly agreement: Agreement;
+  readonly arms: SharedArms;
   /** Its part of the numbering and of the limits of traces. */
   readonly traces: Pick<TracerOptions, "shareCount" | "firstId">;
   log(own: ServerLog, state: LogState): ServerLog;

@@ -11,6 +11,7 @@ import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { Place } from "../requests/placement.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
+import type { SharedArms } from "../scheduling/shared-arms.js";
 import type { Agreement } from "./agreement.js";
 import type { Gpus } from "./gpus.js";
 import type { ModelMiddleware } from "./model-middleware.js";
@@ -48,6 +49,8 @@ export interface LoadOptions {
   readonly memory?: PrepareContext["memory"];
   /** Present in a server that logs exposures. */
   readonly exposures?: ExposureLog | undefined;
+  /** Present in a server with several workers. */
+  readonly arms?: SharedArms | undefined;
 }
 
 export interface RegistryOptions extends LoadOptions {

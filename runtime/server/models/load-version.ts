@@ -296,6 +296,7 @@ function contextOf(
     isTrusted: options.isTrusted ?? isCovered,
     memory: options.memory,
     exposures: options.exposures,
+    arms: options.arms,
     ...(middleware?.step && { stepMiddleware: middleware.step }),
   };
 }

@@ -14,6 +14,7 @@ import type { RecentDetail, RecentRequest, RecentState } from "../observe/tracin
 import type { GivenSettings } from "../observe/tracing/settings.js";
 import type { StagedStatistics } from "../requests/server-calls.js";
 import type { Region } from "../requests/shared-memory.js";
+import type { ArmNews } from "../scheduling/shared-arms.js";
 import type { PortName, WorkerOptions } from "./worker-options.js";
 
 export const PROTOCOL = 1;
@@ -119,7 +120,9 @@ export type NoteToWorker =
   | { readonly note: "connection"; readonly port: PortName; readonly id: number }
   /** `failed`: another worker's outcome, which this one follows. */
   | { readonly note: "verdict"; readonly operation: number; readonly key: string; readonly failed: Outcome | undefined }
-  | { readonly note: "standing"; readonly ready: boolean };
+  | { readonly note: "standing"; readonly ready: boolean }
+  /** News of arms in other workers. */
+  | { readonly note: "arms"; readonly news: readonly ArmNews[] };
 
 export type NoteToControl =
   | { readonly note: "hello"; readonly protocol: number }
@@ -130,6 +133,8 @@ export type NoteToControl =
   | { readonly note: "connections"; readonly taken: readonly number[]; readonly closed: PortCounts }
   /** A fault of the server has hit as often as it may. */
   | { readonly note: "fault-over"; readonly id: number }
+  /** News of arms in this worker. */
+  | { readonly note: "arms"; readonly news: readonly ArmNews[] }
   | { readonly note: "beat" }
   | { readonly note: "line"; readonly line: SharedLine };
 

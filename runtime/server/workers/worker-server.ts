@@ -22,6 +22,7 @@ import { HandOver } from "./hand-over.js";
 import type { NoteToControl, Setting, WorkerStart } from "./messages.js";
 import { SharedSettings } from "./settings.js";
 import { OnceLog } from "./shared-log.js";
+import { StoppedArms } from "./stopped-arms.js";
 import { Supervisor } from "./supervisor.js";
 import { workerOptions } from "./worker-options.js";
 import type { WorkerProcess } from "./worker-process.js";
@@ -47,6 +48,7 @@ export class WorkerServer {
   readonly #supervisor: Supervisor;
   readonly #changes: Changes;
   readonly #settings: SharedSettings;
+  readonly #arms: StoppedArms;
   readonly #lines: OnceLog;
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sockets of the workers' links. */
@@ -60,10 +62,14 @@ export class WorkerServer {
     this.#server = server;
     const withModels = (): readonly WorkerProcess[] =>
       this.#supervisor.workers.filter(({ state }) => state !== "joining");
+    this.#arms = new StoppedArms(withModels);
     this.connections = new HandOver(() => this.#supervisor.workers);
     this.#changes = new Changes({
       workers: () => this.#supervisor.serving,
-      onPublished: models => this.control.published(models),
+      onPublished: models => {
+        this.#arms.published(models);
+        this.control.published(models);
+      },
       refresh: options.refreshRepositories,
       control: options.modelControlMode,
     });
@@ -171,6 +177,9 @@ export class WorkerServer {
       case "fault-over":
         inBackground(this.#settings.set({ setting: "no-fault", id: note.id }), "ending a fault");
         return;
+      case "arms":
+        this.#arms.take(worker, note.news);
+        return;
       case "outcome":
         this.#changes.outcome(worker, note.operation, note.key, note.outcome);
         return;
@@ -198,6 +207,7 @@ export class WorkerServer {
         throw new RuntimeFault("UNAVAILABLE", `its models are not those of the others: ${different.join(", ")}`);
       await this.#settings.replay(worker, () => {
         if (worker.state !== "joining") return;
+        this.#arms.joined(worker);
         worker.state = "serving";
         worker.served = performance.now();
       });

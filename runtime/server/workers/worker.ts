@@ -10,6 +10,7 @@ import { serveHere } from "../lifecycle/server.js";
 import type { RunningServer } from "../lifecycle/server-options.js";
 import type { OwnParts, WorkerSide } from "../lifecycle/worker-side.js";
 import type { Agreement, Outcome } from "../models/agreement.js";
+import { SharedArms } from "../scheduling/shared-arms.js";
 import { adoptConnections } from "./adopted-connections.js";
 import { endWithParent } from "./end-with-parent.js";
 import { type Answers, Link } from "./link.js";
@@ -61,6 +62,7 @@ class Worker {
   readonly #agreement = new OperationAgreement((operation, key, outcome) =>
     this.link.note({ note: "outcome", operation, key, outcome }),
   );
+  readonly #arms = new SharedArms(news => this.link.note({ note: "arms", news }));
   #own: OwnParts | undefined;
   #running: RunningServer | undefined;
   #isReady = false;
@@ -78,6 +80,7 @@ class Worker {
   #onNote(note: NoteToWorker, handle: unknown): void {
     if (note.note === "connection") this.#connections.take(note.port, note.id, handle);
     else if (note.note === "verdict") this.#agreement.decide(note.operation, note.key, note.failed);
+    else if (note.note === "arms") this.#arms.take(note.news);
     else this.#isReady = note.ready;
   }
 
@@ -130,6 +133,7 @@ class Worker {
     const { link } = this;
     return {
       agreement: this.#agreement,
+      arms: this.#arms,
       traces: { firstId: serial * TRACES + 1, shareCount: total => shareOf(total, index, count) },
       log: own =>
         sharedLog(

@@ -2,12 +2,15 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { build, compile } from "#compiler/index.js";
-import { type Served, serveWorkers } from "./workers/served.js";
+import { type Served, serveWorkers, workersOf } from "./workers/served.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-guardrail-"));
 const repository = join(folder, "repository");
+const patient = join(folder, "patient");
+/** Users before an arm is judged. */
+const PATIENT = 100;
 const MODELS = join(import.meta.dirname, "../../samples/artefacts/models");
 const PROGRAM = `import { ensemble, predictOnnx, rename, source, split } from "merlon";
 const request = source({ user_id: "int64", item_id: "int64", age: "float32" });
@@ -22,6 +25,11 @@ beforeAll(async () => {
   const compiled = await compile(join(folder, "guarded.ensemble.ts"));
   if (!compiled.ok) throw new Error(compiled.diagnostics[0]!.message);
   build(compiled, repository);
+  const waits = PROGRAM.replace('"guarded"', '"patient"').replace("minimum: 10, window: 40", `minimum: ${PATIENT}`);
+  writeFileSync(join(folder, "patient.ensemble.ts"), waits);
+  const other = await compile(join(folder, "patient.ensemble.ts"));
+  if (!other.ok) throw new Error(other.diagnostics[0]!.message);
+  build(other, patient);
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -34,9 +42,9 @@ const bodyOf = (user: number, parameters = {}) => ({
   ],
 });
 
-async function withServer(workers: number, act: (served: Served) => Promise<void>) {
-  const served = await serveWorkers(repository, workers, [
-    ...["--model-control-mode", "explicit", "--load-model", "guarded"],
+async function withServer(workers: number, act: (served: Served) => Promise<void>, name = "guarded") {
+  const served = await serveWorkers(name === "guarded" ? repository : patient, workers, [
+    ...["--model-control-mode", "explicit", "--load-model", name],
   ]);
   try {
     await act(served);
@@ -45,8 +53,8 @@ async function withServer(workers: number, act: (served: Served) => Promise<void
   }
 }
 
-const send = (served: Served, user: number, parameters = {}) =>
-  served.call("POST", "/v2/models/guarded/infer", bodyOf(user, parameters));
+const send = (served: Served, user: number, parameters = {}, name = "guarded") =>
+  served.call("POST", `/v2/models/${name}/infer`, bodyOf(user, parameters));
 
 test.each([1, 2])(
   "%i worker(s): an arm without its model is stopped, and starts again",
@@ -94,3 +102,36 @@ test.each([1, 2])(
     });
   },
 );
+
+test("two workers share the window, and a stop in one is a stop in both", { timeout: 120_000 }, async () => {
+  await withServer(
+    2,
+    async served => {
+      const { json: index } = await served.call("POST", "/v2/repository/index", {});
+      const model = (index as { name: string }[]).find(({ name }) => name !== "patient")!.name;
+      expect((await served.call("POST", `/v2/repository/models/${model}/unload`, {})).status).toBe(200);
+      let failures = 0;
+      const isStopped = () => /arm `treatment` of `.*split` is stopped/.test(served.log());
+      for (let user = 0; !isStopped(); user++) {
+        expect(failures).toBeLessThan(1.6 * PATIENT);
+        const { status } = await send(served, user, {}, "patient");
+        if (status !== 200) failures++;
+      }
+      // Each worker alone would need as many users.
+      expect(failures).toBeGreaterThanOrEqual(PATIENT);
+      const after = await Promise.all(
+        Array.from({ length: 40 }, async (_, i) => (await send(served, 5000 + i, {}, "patient")).status),
+      );
+      expect(new Set(after)).toEqual(new Set([200]));
+      expect(served.log().match(/is stopped: /g)).toHaveLength(1);
+      // A worker that takes the place of another learns it.
+      process.kill(workersOf(served)[0]!, "SIGKILL");
+      await vi.waitFor(() => expect(served.log()).toMatch(/worker \d+ \(process \d+\) serves/), 30_000);
+      const later = await Promise.all(
+        Array.from({ length: 40 }, async (_, i) => (await send(served, 6000 + i, {}, "patient")).status),
+      );
+      expect(new Set(later)).toEqual(new Set([200]));
+    },
+    "patient",
+  );
+});
