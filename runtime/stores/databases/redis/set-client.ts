@@ -25,61 +25,72 @@ class Late extends Error {}
 /** @param timeoutMs of one `run` @throws RuntimeFault for an address that cannot be read */
 export function openClient(store: RedisVectorStore, settings: ConnectionSettings, timeoutMs: number): SetClient {
   const options = optionsOf(store, settings);
-  const slots = new Map<number, Promise<Redis>>();
-  const open = (at: number): Promise<Redis> => {
-    const opened = connect(options, () => {
-      if (slots.get(at) === opened) slots.delete(at);
-    });
-    slots.set(at, opened);
+  const connections = new Map<number, Connection>();
+  const openAt = (at: number): Connection => {
+    const opened = connect(options);
+    connections.set(at, opened);
     return opened;
   };
   return {
     size: store.pool,
     run: async (commands, at = 0) => {
-      const client = await (slots.get(at) ?? open(at));
-      let isLate = false;
+      const connection = connections.get(at) ?? openAt(at);
+      const drop = (): void => {
+        if (connections.get(at) === connection) connections.delete(at);
+        connection.client.disconnect();
+      };
+      let [isLate, isReady] = [false, false];
       const timer = setTimeout(() => {
         isLate = true;
-        client.disconnect();
+        drop();
       }, timeoutMs);
       try {
-        return await sendAll(client, commands);
+        await connection.ready;
+        isReady = true;
+        return await sendAll(connection.client, commands);
       } catch (error) {
-        throw isLate ? new Late("it did not answer in time") : error;
+        if (isLate) throw new Late("it did not answer in time");
+        // The client may see the end of its connection later than this error.
+        if (!isReady || !isReply(error)) drop();
+        throw error;
       } finally {
         clearTimeout(timer);
       }
     },
     close: () => {
-      for (const slot of slots.values())
-        slot.then(
-          client => client.disconnect(),
-          () => {},
-        );
-      slots.clear();
+      for (const { client } of connections.values()) client.disconnect();
+      connections.clear();
     },
   };
 }
 
-/** @param onEnd is called when the connection fails or ends */
-async function connect(options: ReturnType<typeof optionsOf>, onEnd: () => void): Promise<Redis> {
+interface Connection {
+  readonly client: Redis;
+  /** Rejects with the reason if there is no connection. */
+  readonly ready: Promise<void>;
+}
+
+function connect(options: ReturnType<typeof optionsOf>): Connection {
   const client = new Redis(options);
   // An emitted error without a listener would end the process. It also says why a connection was not made.
   let last: Error | undefined;
   client.on("error", (error: Error) => {
     last = error;
   });
-  client.once("end", onEnd);
-  try {
-    await client.connect();
-    // The client ignores a server that has fewer databases.
-    if (options.db) await client.select(options.db);
-    return client;
-  } catch (error) {
-    client.disconnect();
-    onEnd();
-    throw last ?? error;
-  }
+  const open = async (): Promise<void> => {
+    try {
+      await client.connect();
+      // The client ignores a server that has fewer databases.
+      if (options.db) await client.select(options.db);
+    } catch (error) {
+      const reason = last ?? (error as Error);
+      // A server without TLS waits for the rest of a command.
+      throw options.tls && reason.message.includes("ETIMEDOUT")
+        ? new Error("it did not answer a TLS handshake")
+        : reason;
+    }
+  };
+  return { client, ready: open() };
 }
 
 async function sendAll(client: Redis, commands: readonly Command[]): Promise<readonly unknown[]> {
@@ -115,8 +126,11 @@ function optionsOf(store: RedisVectorStore, { url, tls, where }: ConnectionSetti
     ...(db !== undefined && { db: Number(db) }),
     ...(isSecure && { tls: { rejectUnauthorized: true, ...tls } }),
     protocol: 2 as const,
-    connectTimeout: store.timeoutMs,
+    // Before the deadline of the call, which does not say that there is no connection.
+    connectTimeout: Math.ceil(0.9 * store.timeoutMs),
     lazyConnect: true,
+    // It reads INFO, for which a user may have no rights. A server that loads its data says so in each reply.
+    enableReadyCheck: false,
     // A call that fails opens a new connection itself.
     retryStrategy: () => null,
     enableOfflineQueue: false,
@@ -148,6 +162,8 @@ const REPLIES: readonly (readonly [RegExp, Failure["kind"], string])[] = [
   [/key does not exist/, "refused", LOAD],
   [/dimension mismatch/i, "refused", "Correct `dimension`, or load the embeddings of the same model."],
 ];
+
+const isReply = (error: unknown): boolean => error instanceof Error && error.name === "ReplyError";
 
 /** An error of ioredis. */
 export function redisFailure(error: unknown): Failure {

@@ -92,6 +92,8 @@ async function searchSome(
   const parts = Array.from({ length: Math.ceil(commands.length / size) }, (_, at) =>
     searchPart(set, commands.slice(at * size, (at + 1) * size), at),
   );
+  // If the server ends all connections, a retry must not use one whose end is not seen yet.
+  await Promise.allSettled(parts);
   return (await Promise.all(parts)).flat();
 }
 
