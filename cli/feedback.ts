@@ -62,7 +62,7 @@ export const feedbackCommand = (): Command =>
 const joinCommand = (): Command =>
   new Command("join")
     .description("write training rows: each exposure with its label and reward")
-    .argument("<exposures>", "exposure log: file, folder or quoted glob (Parquet)")
+    .argument("<exposures>", "exposure log: file, folder or quoted glob (Parquet, JSON lines)")
     .argument("<events>", "file, folder or quoted glob (Parquet, CSV, JSON lines, Arrow)")
     .requiredOption("--window <duration>", "time after an exposure in which events count", readDuration)
     .requiredOption("-o, --out <path>", "file (NAME.parquet), or folder; replaced atomically")

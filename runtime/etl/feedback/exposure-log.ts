@@ -6,6 +6,7 @@ import type { Database } from "../database.js";
 import { didYouMean } from "../nearest-name.js";
 import { identifier } from "../sql/literal.js";
 import { fault, findRow, shown } from "./find-row.js";
+import { MESSAGES, readMessages } from "./message-log.js";
 
 export interface ExposureLog {
   readonly files: readonly string[];
@@ -35,14 +36,17 @@ const FITS: Readonly<Record<ExposureColumn["type"], (type: string) => boolean>> 
 };
 
 /**
- * Opens a log without reading its rows.
+ * Opens a log. Rows of Parquet are not read yet.
  * @param paths files, folders or globs
  * @throws RuntimeFault naming the file and column at fault
  */
 export async function openExposures(database: Database, paths: readonly string[]): Promise<ExposureLog> {
   const found = await findData(database, paths);
+  if (found.format === "json") return openMessages(database, found.files);
   if (found.format !== "parquet")
-    throw fault(`\`${found.files[0]}\` is ${found.format}. An exposure log is Parquet, as the server writes it.`);
+    throw fault(
+      `\`${found.files[0]}\` is ${found.format}. An exposure log is Parquet as the server writes it, or JSON lines with the messages of its topic.`,
+    );
   const { relation } = await openData(
     database,
     found,
@@ -61,12 +65,27 @@ export async function openExposures(database: Database, paths: readonly string[]
       );
   }
   const types = await typesOf(database, relation, found.files[0]!);
-  const fixed = new Set<string>(EXPOSURE_COLUMNS.map(({ name }) => name));
   return {
     files: found.files,
     relation,
     itemType: first!.item === "integers" ? "BIGINT" : "VARCHAR",
-    kept: [...types.keys()].filter(name => !fixed.has(name)),
+    kept: keptOf(types),
+    types,
+  };
+}
+
+const FIXED: ReadonlySet<string> = new Set(EXPOSURE_COLUMNS.map(({ name }) => name));
+const keptOf = (types: ReadonlyMap<string, string>): readonly string[] =>
+  [...types.keys()].filter(name => !FIXED.has(name));
+
+async function openMessages(database: Database, files: readonly string[]): Promise<ExposureLog> {
+  await readMessages(database, files);
+  const types = await typesOf(database, MESSAGES, files[0]!);
+  return {
+    files,
+    relation: MESSAGES,
+    itemType: isWhole(types.get("item")!) ? "BIGINT" : "VARCHAR",
+    kept: keptOf(types),
     types,
   };
 }
@@ -133,7 +152,12 @@ export async function checkExposures(database: Database, { relation, files }: Ex
   );
   const rule = RULES[counts!.findIndex(count => Number(count) > 0)];
   if (!rule) return;
-  const found = await findRow(database, files, async file => parquetRelation([file], []), rule.broken, rule.column);
+  // Messages of several files are one table.
+  const [places, relationOf] =
+    relation === MESSAGES
+      ? [files.slice(0, 1), () => MESSAGES]
+      : [files, (file: string) => parquetRelation([file], [])];
+  const found = await findRow(database, places, async file => relationOf(file), rule.broken, rule.column);
   throw fault(
     `\`${found!.file}\`: column \`${rule.column.replaceAll('"', "")}\` has ${shown(found!.value)} in row ${found!.row}, expected ${rule.expected}. Leave the file out, or correct the row.`,
   );
