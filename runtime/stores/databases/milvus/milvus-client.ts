@@ -16,7 +16,7 @@ export async function openClient(
   timeoutMs = store.timeoutMs,
 ): Promise<MilvusClient> {
   const sdk = await import("@zilliz/milvus2-sdk-node");
-  return new sdk.MilvusClient({
+  const client = new sdk.MilvusClient({
     ...addressOf(settings),
     timeout: timeoutMs,
     pool: { min: 0, max: store.pool, acquireTimeoutMillis: timeoutMs },
@@ -30,10 +30,28 @@ export async function openClient(
       // Without it, all clients of a process share one connection.
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_retries": 0,
+      // Servers of gRPC end connections that send pings between calls.
+      "grpc.keepalive_permit_without_calls": 0,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": MOST_BACKOFF_MS,
     },
   });
+  stayClosed(client);
+  return client;
+}
+
+/** Its pool reads the state of each channel that it has closed, and lets it connect: the connection would remain. */
+function stayClosed({ channelPool: pool }: MilvusClient): void {
+  const acquire = pool.acquire.bind(pool);
+  pool.acquire = async () => {
+    const member = await acquire();
+    const channel = member.getChannel();
+    if (!Object.hasOwn(channel, "getConnectivityState")) {
+      const { getConnectivityState } = channel;
+      channel.getConnectivityState = () => getConnectivityState.call(channel, false);
+    }
+    return member;
+  };
 }
 
 function addressOf({ url, apiKey, tls, where }: ConnectionSettings): ClientConfig {

@@ -1,5 +1,6 @@
 // Milvus' protocol with milvus-lite, a real server: conditions, hostile values, batches, replacing all items, faults, and a server that is killed.
 import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -23,6 +24,7 @@ let server: TestMilvus;
 beforeAll(async () => {
   server = await startMilvus();
   vi.stubEnv("TEST_MILVUS_URL", server.url);
+  expect(await loadItems(storeOf(), items)).toBe(true);
 }, 120_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -62,8 +64,6 @@ const prefixes: fc.Arbitrary<Filter> = fc.record({
 }) as fc.Arbitrary<Filter>;
 
 describe("a collection", () => {
-  beforeAll(async () => expect(await loadItems(storeOf(), items)).toBe(true), 120_000);
-
   test("finds what an exact search finds, for random conditions on hostile values", async () => {
     await withDatabase(storeOf(), async database => {
       await fc.assert(
@@ -350,6 +350,28 @@ test("a collection that is not loaded is a fault, and loading items loads it", a
   expect(await loadItems(store, items.slice(0, 21))).toBe(false);
   expect((await withDatabase(store, database => database.search(all(ALWAYS))))[0]!.ids).toHaveLength(10);
   expect(await withDatabase(store, database => database.info())).toMatchObject({ count: 21 });
+});
+
+test("a store that was closed has no connections", async () => {
+  const open = new Set<Socket>();
+  const proxy = createServer(socket => {
+    open.add(socket);
+    const inner = connect(server.port, "127.0.0.1");
+    for (const one of [socket, inner]) one.on("error", () => {});
+    socket
+      .pipe(inner)
+      .pipe(socket)
+      .once("close", () => open.delete(socket));
+  });
+  await new Promise<void>(done => proxy.listen(0, "127.0.0.1", done));
+  const store = storeOf({ url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, pool: 1 });
+  for (let i = 0; i < 3; i++)
+    await withDatabase(store, async database => {
+      await database.search(all(ALWAYS));
+      expect(open.size).toBe(1);
+    });
+  await vi.waitFor(() => expect(open.size).toBe(0));
+  proxy.close();
 });
 
 describe("behind TLS with client certificates", () => {
