@@ -61,6 +61,9 @@ const MILVUS = ["milvus-lite==3.2.2", "pymilvus==3.0.2"];
 const ensureMilvus = async () =>
   join(await ensureVenv("milvus-venv", MILVUS, "milvus-lite, a local server of Milvus' protocol"), "milvus-lite");
 
+const ensureQdrant = async () =>
+  join(await ensureVenv("qdrant-venv", ["qdrant-client==1.20.0"], "qdrant-client, Qdrant's messages"), "python");
+
 /** The releases that docs/guides/editors.md names. The development build is the newest one with which content mappers were tried. */
 const TYPESCRIPTS = {
   "typescript-7.0": "npm:typescript@7.0.2",
@@ -105,6 +108,7 @@ export const NEEDS = {
   moto: async () => ({ MERLON_TEST_MOTO: await ensureMoto() }),
   kafka: async () => ({ MERLON_TEST_KAFKA: await ensureKafka() }),
   milvus: async () => ({ MERLON_TEST_MILVUS: await ensureMilvus() }),
+  qdrant: async () => ({ MERLON_TEST_QDRANT: await ensureQdrant() }),
   pythons: async () => ({ MERLON_TEST_PYTHONS: JSON.stringify(await findPythons()) }),
   typescripts: async () => ({ MERLON_TEST_TYPESCRIPTS: await ensureTypeScripts() }),
   site: async () => void (await ensureSite()),
@@ -124,7 +128,7 @@ export const NEEDS = {
 };
 
 /** These download for minutes, and hardly compute: tests that need none of them run meanwhile. */
-const DOWNLOADED = new Set(["python", "lab", "milvus", "pythons", "typescripts", "site"]);
+const DOWNLOADED = new Set(["python", "lab", "milvus", "qdrant", "pythons", "typescripts", "site"]);
 
 /** @returns whether a file with these needs waits for downloads */
 export const isLate = needs => needs.some(name => DOWNLOADED.has(name));

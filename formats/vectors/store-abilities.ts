@@ -9,6 +9,7 @@ const TEXT_TESTS: Readonly<Record<VectorStore["type"], readonly TextTest[]>> = {
   pgvector: ["startsWith", "endsWith", "includes"],
   redis: [],
   milvus: ["startsWith"],
+  qdrant: [],
 };
 
 /** @throws FilterFault naming the database, the test and the attribute */

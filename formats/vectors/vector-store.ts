@@ -99,13 +99,28 @@ const milvus = z.strictObject({
   apiKey: secret.optional(),
 });
 
-const storeSchema = z.discriminatedUnion("type", [pgvector, redis, milvus]);
+const qdrant = z.strictObject({
+  type: z.literal("qdrant"),
+  ...shared,
+  metric: z.enum(METRICS).default("cosine"),
+  /** A collection or an alias. */
+  collection: name,
+  /** A collection may have several vectors for each point. */
+  vectorName: name.optional(),
+  index: z.enum(["hnsw", "none"]).default("hnsw"),
+  /** Candidates that a search of the index keeps. */
+  efSearch: count(100_000).default(200),
+  apiKey: secret.optional(),
+});
+
+const storeSchema = z.discriminatedUnion("type", [pgvector, redis, milvus, qdrant]);
 
 export type VectorStore = z.output<typeof storeSchema>;
 export type PgvectorStore = Extract<VectorStore, { type: "pgvector" }>;
 export type RedisVectorStore = Extract<VectorStore, { type: "redis" }>;
 export type MilvusStore = Extract<VectorStore, { type: "milvus" }>;
-export const STORE_TYPES = ["pgvector", "redis", "milvus"] as const satisfies readonly VectorStore["type"][];
+export type QdrantStore = Extract<VectorStore, { type: "qdrant" }>;
+export const STORE_TYPES = ["pgvector", "redis", "milvus", "qdrant"] as const satisfies readonly VectorStore["type"][];
 /** How vectors are compared. */
 export type Metric = (typeof METRICS)[number];
 

@@ -11,6 +11,8 @@ export async function openVectorDatabase(store: VectorStore, file: string): Prom
       return (await import("./redis/set-database.js")).openVectorSet(store, file);
     case "milvus":
       return (await import("./milvus/milvus-database.js")).openMilvus(store, file);
+    case "qdrant":
+      return (await import("./qdrant/qdrant-database.js")).openQdrant(store, file);
   }
 }
 
@@ -23,5 +25,7 @@ export async function openVectorLoader(store: VectorStore, file: string): Promis
       return (await import("./redis/set-loader.js")).loadVectorSet(store, file);
     case "milvus":
       return (await import("./milvus/milvus-loader.js")).loadMilvus(store, file);
+    case "qdrant":
+      return (await import("./qdrant/qdrant-loader.js")).loadQdrant(store, file);
   }
 }
