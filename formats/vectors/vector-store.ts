@@ -80,7 +80,7 @@ const redis = z.strictObject({
   links: z.number().int().min(4).max(512).default(16),
   efConstruction: count(10_000).default(200),
   /** Candidates that a search of the index keeps. */
-  efSearch: count(10_000).default(200),
+  efSearch: count(10_000).default(400),
   /** Items of the index that a search with a condition reads at most. Then it compares all items of the condition. */
   filterEf: count(2 ** 31 - 1).optional(),
 });

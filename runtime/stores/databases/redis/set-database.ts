@@ -1,6 +1,6 @@
 /**
- * Redis 8 vector sets: the queries of a request are shared out to the connections, and each sends its part in one write. Queries for which the
- * index finds too few are answered exactly.
+ * Redis 8 vector sets: the queries of a request are shared out to the connections, and each sends its part in one write. Queries with a condition
+ * are answered exactly if the set is small, or if the index finds too few.
  */
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import { RuntimeFault } from "../../../base/errors.js";
@@ -12,16 +12,20 @@ import { type Command, openClient, redisFailure, type SetClient } from "./set-cl
 import { setFilter } from "./set-filter.js";
 import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey, type Refuse, refuses } from "./set-layout.js";
 
-/** Items that a search with a condition reads at most, for each hit. */
+/** Items of the index that a search with a condition reads at most, for each hit. */
 const READ_PER_HIT = 100;
-const LEAST_READ = 2000;
+const LEAST_READ = 5000;
+/** Items that an exact search compares in the time in which the index reads one. */
+const SCANNED_PER_READ = 10;
+/** Hits that the index looks for, for each that is returned. If there are fewer, it may have missed nearer ones. */
+const FOUND_PER_HIT = 2;
 
 /** @param file name of the store, for messages @throws RuntimeFault */
 export async function openVectorSet(store: RedisVectorStore, file: string): Promise<VectorDatabase> {
   const settings = connectionSettings(store, file);
   const client = openClient(store, settings, store.timeoutMs);
   const call = guardedCalls(settings, store.timeoutMs, redisFailure);
-  const set: VectorSet = { store, client, refuse: refuses(settings.where), layout: undefined };
+  const set: VectorSet = { store, client, refuse: refuses(settings.where), layout: undefined, count: 0 };
   try {
     await call(() => describe(set));
   } catch (error) {
@@ -41,9 +45,12 @@ interface VectorSet {
   readonly refuse: Refuse;
   /** The last one that was found right. */
   layout: unknown;
+  /** As of the last reply. */
+  count: number;
 }
 
-async function describe({ store, client, refuse }: VectorSet): ReturnType<VectorDatabase["info"]> {
+async function describe(set: VectorSet): ReturnType<VectorDatabase["info"]> {
+  const { store, client, refuse } = set;
   const [hello] = await client.run([["HELLO"]]);
   const version = checkServer(hello, refuse);
   const [dimension, layout, count, info] = await client.run([
@@ -55,6 +62,7 @@ async function describe({ store, client, refuse }: VectorSet): ReturnType<Vector
   checkDimension(store, dimension, refuse);
   const { attributes } = checkLayout(store, layout, refuse);
   const links = checkInfo(store, info, refuse);
+  set.count = Number(count);
   return {
     server: `Redis ${version}`,
     count: Number(count),
@@ -64,33 +72,40 @@ async function describe({ store, client, refuse }: VectorSet): ReturnType<Vector
   };
 }
 
+const isConditional = ({ filter }: VectorQuery): boolean => !("always" in filter && filter.always);
+
+const mostRead = ({ filterEf }: RedisVectorStore, k: number): number =>
+  filterEf ?? Math.max(LEAST_READ, READ_PER_HIT * k);
+
 async function searchAll(set: VectorSet, queries: readonly VectorQuery[]): Promise<readonly Found[]> {
-  const all = queries.map((_, i) => i);
-  const found = await searchSome(set, queries, all, set.store.index === "none");
-  if (set.store.index === "none") return found;
+  const { store, count } = set;
+  const isExact = (query: VectorQuery): boolean =>
+    store.index === "none" || (isConditional(query) && count <= SCANNED_PER_READ * mostRead(store, query.k));
+  const searches = queries.map(query => searchOf(store, query, isExact(query)));
+  const found = await searchSome(set, searches);
   // The index reads a bounded number of items, of which few may fulfill the condition.
-  const short = all.filter(i => found[i]!.ids.length < queries[i]!.k && !("always" in queries[i]!.filter));
-  if (short.length === 0) return found;
-  const exact = await searchSome(set, queries, short, true);
-  const hits = [...found];
+  const short = queries.flatMap((query, i) =>
+    found[i]!.ids.length < FOUND_PER_HIT * query.k && isConditional(query) && !isExact(query) ? [i] : [],
+  );
+  const exact = await searchSome(
+    set,
+    short.map(i => searchOf(store, queries[i]!, true)),
+  );
+  const hits = found.map(({ ids, distances }, i): Found => {
+    const { k } = queries[i]!;
+    return { ids: ids.slice(0, k), distances: distances.slice(0, k) };
+  });
   short.forEach((i, at) => {
     hits[i] = exact[at]!;
   });
   return hits;
 }
 
-/** @param some places of queries @returns hits in the order of `some` */
-async function searchSome(
-  set: VectorSet,
-  queries: readonly VectorQuery[],
-  some: readonly number[],
-  isExact: boolean,
-): Promise<readonly Found[]> {
-  const { store, client } = set;
-  const commands = some.map(i => searchOf(store, queries[i]!, isExact));
-  const size = Math.ceil(commands.length / Math.min(client.size, commands.length));
-  const parts = Array.from({ length: Math.ceil(commands.length / size) }, (_, at) =>
-    searchPart(set, commands.slice(at * size, (at + 1) * size), at),
+async function searchSome(set: VectorSet, searches: readonly Command[]): Promise<readonly Found[]> {
+  if (searches.length === 0) return [];
+  const size = Math.ceil(searches.length / Math.min(set.client.size, searches.length));
+  const parts = Array.from({ length: Math.ceil(searches.length / size) }, (_, at) =>
+    searchPart(set, searches.slice(at * size, (at + 1) * size), at),
   );
   // If the server ends all connections, a retry must not use one whose end is not seen yet.
   await Promise.allSettled(parts);
@@ -103,17 +118,21 @@ async function searchPart(set: VectorSet, commands: readonly Command[], at: numb
   const head: Command[] = [
     ["VDIM", store.key],
     ["GET", layoutKey(store.key)],
+    ["VCARD", store.key],
   ];
-  const [dimension, layout, ...replies] = await client.run([...head, ...commands], at);
+  const [dimension, layout, count, ...replies] = await client.run([...head, ...commands], at);
   checkDimension(store, dimension, refuse);
   if (layout !== set.layout || layout === null) checkLayout(store, layout, refuse);
   set.layout = layout;
+  set.count = Number(count);
   return replies.map(reply => foundOf(reply as readonly string[], store, refuse));
 }
 
-function searchOf(store: RedisVectorStore, { vector, k, filter }: VectorQuery, isExact: boolean): Command {
-  const { key, efSearch, filterEf = Math.max(LEAST_READ, READ_PER_HIT * k) } = store;
-  const condition = "always" in filter && filter.always ? [] : ["FILTER", setFilter(filter)];
+function searchOf(store: RedisVectorStore, query: VectorQuery, isExact: boolean): Command {
+  const { vector, k, filter } = query;
+  const { key, efSearch } = store;
+  const wanted = isExact || !isConditional(query) ? k : FOUND_PER_HIT * k;
+  const condition = isConditional(query) ? ["FILTER", setFilter(filter)] : [];
   return [
     "VSIM",
     key,
@@ -121,10 +140,10 @@ function searchOf(store: RedisVectorStore, { vector, k, filter }: VectorQuery, i
     unitBytes(vector, store.dimension),
     "WITHSCORES",
     "COUNT",
-    k,
+    wanted,
     ...condition,
-    ...(isExact ? ["TRUTH"] : ["EF", Math.max(efSearch, k)]),
-    ...(condition.length > 0 && !isExact ? ["FILTER-EF", filterEf] : []),
+    ...(isExact ? ["TRUTH"] : ["EF", Math.max(efSearch, FOUND_PER_HIT * k)]),
+    ...(condition.length > 0 && !isExact ? ["FILTER-EF", mostRead(store, k)] : []),
   ];
 }
 

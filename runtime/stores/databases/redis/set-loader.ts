@@ -100,7 +100,12 @@ async function createSet({ store, client, call, refuse }: Target): Promise<boole
     ]),
   );
   checkDimension(store, dimension, refuse);
-  checkInfo(store, info, refuse);
+  const links = checkInfo(store, info, refuse);
+  if (links !== store.links)
+    throw refuse(
+      `the items of \`${key}\` have ${links} links, and the file says ${store.links}`,
+      `Correct \`links\`, or ${replaceWay(store)}`,
+    );
   const { attributes } = checkLayout(store, layout, refuse);
   const more = Object.keys(attributes).find(name => !Object.hasOwn(store.attributes, name));
   // Items without it would fulfill no condition that reads it.

@@ -357,6 +357,12 @@ describe("replacing a set", () => {
     expect((await client.keys("evicted*")).sort()).toEqual(["evicted", "evicted:merlon"]);
   });
 
+  test("a set of other links takes no items", async () => {
+    expect((await faultOf(load(redisStore({ links: 32 }), items))).message).toMatch(
+      /the items of `items` have 16 links, and the file says 32\. Correct `links`, or delete it/,
+    );
+  });
+
   test("a file that lacks an attribute of the set's items adds none to it", async () => {
     const { stock: _, ...attributes } = ATTRIBUTES;
     expect((await faultOf(load(redisStore({ attributes }), items))).message).toMatch(
