@@ -1,0 +1,106 @@
+/**
+ * Scores of all candidates in the table `logged` → the policy's probabilities of the shown items. Lists are read in parts, so that memory
+ * does not grow with the number of candidates.
+ */
+import type { DrawRule } from "../../operators/shared/spec/facts.js";
+import type { Database } from "../etl/database.js";
+import type { LogColumns, PolicySource } from "./log-columns.js";
+import { ends, fault, numbers } from "./read-numbers.js";
+import { replayScores } from "./replay-scores.js";
+import { policyOfScores } from "./score-policy.js";
+
+/** Candidates that are read at once, at least those of one list; fewer if a plan runs on them. */
+const [ROWS, REPLAYED_ROWS] = [2 ** 17, 2 ** 13];
+
+export const ALL_CANDIDATES =
+  "Log them with `log: { candidates: { all: 1 } }` in the third argument of `ensemble`, and join with `--not-shown keep`.";
+
+export interface ScoredLog {
+  /** The policy's probability of each shown item [shown rows]. */
+  readonly policy: Float64Array;
+  /** Predicted rewards of shown items, and of the policy in their place [shown rows]. */
+  readonly model?: { readonly logged: Float64Array; readonly expected: Float64Array };
+  /** Mean probability, at position 1, of items that no list shows. */
+  readonly neverShown: number;
+}
+
+/** @param counts shown items of each list [lists] @throws RuntimeFault for a log that lacks candidates, or has a score that is NaN */
+export async function scoredLists(
+  database: Database,
+  { policy: source, predicted }: LogColumns,
+  counts: Int32Array,
+): Promise<ScoredLog> {
+  await refusePartial(database);
+  const features = source.kind === "replay" ? source.columns.map((_, i) => `, f${i}`) : [];
+  await database.run(
+    `CREATE TEMP TABLE candidates AS SELECT list, position, item, request, row, policy, predicted,
+       (item IN (SELECT item FROM logged WHERE position IS NOT NULL))::INTEGER AS seen${features.join("")}
+     FROM logged JOIN lists USING (request, row) ORDER BY list, position NULLS LAST, item`,
+    "sorting the candidates",
+  );
+  const [sizes] = await numbers(database, "SELECT candidates AS c0 FROM lists ORDER BY list", ["int32"]);
+  const starts = ends(counts);
+  const rows = starts.at(-1)!;
+  const policy = new Float64Array(rows);
+  const model =
+    predicted === undefined ? undefined : { logged: new Float64Array(rows), expected: new Float64Array(rows) };
+  const rule = source.kind === "replay" ? source.rule : ruleOfScores(source);
+  let never = 0;
+  for (const { from, to } of parts(sizes, source.kind === "replay" ? REPLAYED_ROWS : ROWS)) {
+    const [given, models, seen] = await numbers(
+      database,
+      `SELECT policy AS c0, predicted AS c1, seen AS c2 FROM candidates WHERE list >= ${from} AND list < ${to} ORDER BY list, position NULLS LAST, item`,
+      ["float64", "float64", "int32"],
+    );
+    const [own, shown] = [sizes.subarray(from, to), counts.subarray(from, to)];
+    const scores = source.kind === "replay" ? await replayScores(database, source, from, own) : given;
+    const found = policyOfScores({ starts: ends(own), shown, scores, ...(model && { predicted: models }) }, rule);
+    policy.set(found.policy, starts[from]);
+    model?.logged.set(shownOf(models, own, shown), starts[from]);
+    model?.expected.set(found.expected, starts[from]);
+    for (const [i, share] of found.first.entries()) if (seen[i] === 0) never += share;
+  }
+  await database.run("DROP TABLE candidates", "reading the candidates");
+  return { policy, ...(model && { model }), neverShown: never / counts.length };
+}
+
+/** Ranges of lists that have about `most` candidates. */
+function* parts(sizes: Int32Array, most: number): Generator<{ readonly from: number; readonly to: number }> {
+  for (let from = 0; from < sizes.length; ) {
+    let to = from + 1;
+    for (let rows = sizes[from]!; to < sizes.length && rows + sizes[to]! <= most; to++) rows += sizes[to]!;
+    yield { from, to };
+    from = to;
+  }
+}
+
+const ruleOfScores = (source: Exclude<PolicySource, { readonly kind: "replay" }>): DrawRule =>
+  source.kind === "score" && source.temperature !== undefined ? { temperature: source.temperature } : {};
+
+/** A sample of the candidates is not enough for the sums. */
+async function refusePartial(database: Database): Promise<void> {
+  const [[others, lone]] = (await database.rows(
+    "SELECT count(*) FILTER (position IS NULL)::DOUBLE, count(*) FILTER (NOT complete)::DOUBLE FROM logged",
+    "counting the candidates",
+  )) as [[number, number]];
+  if (others === 0)
+    throw fault(
+      `the log has shown items alone, and the probability of an item depends on the scores of all candidates. ${ALL_CANDIDATES}`,
+    );
+  if (lone > 0)
+    throw fault(
+      `${lone.toLocaleString("en-US")} rows have a \`log_rate\` below 1: candidates were sampled, and the probability of an item depends on the scores of all. ${ALL_CANDIDATES}`,
+    );
+}
+
+/** The values of the shown rows, which are first in each list. */
+function shownOf(values: Float64Array, candidates: Int32Array, counts: Int32Array): Float64Array {
+  const out = new Float64Array(counts.reduce((sum, count) => sum + count, 0));
+  let [from, to] = [0, 0];
+  for (let l = 0; l < counts.length; l++) {
+    out.set(values.subarray(from, from + counts[l]!), to);
+    from += candidates[l]!;
+    to += counts[l]!;
+  }
+  return out;
+}
