@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { JoinOptions, JoinReport } from "../runtime/etl/feedback/options.js";
 import { readDuration } from "./candidates.js";
-import { databaseOptions } from "./fit.js";
+import { databaseOptions, engineOption, sparkOptions } from "./fit.js";
 import { keptNames, names } from "./names.js";
 import { printTable } from "./print-table.js";
 import { printProgress, summary } from "./progress.js";
@@ -29,6 +29,10 @@ interface Options
   readonly json?: true;
   readonly memoryLimit?: string;
   readonly threads?: string;
+  readonly engine: string;
+  readonly sparkMaster?: string;
+  readonly sparkConf?: string[];
+  readonly sparkPython?: string;
 }
 
 const readSkew = (text: string): number => (/^0[smhdw]?$/.test(text) ? 0 : readDuration(text));
@@ -94,6 +98,13 @@ const joinCommand = (): Command =>
     .option("--json", "print JSON")
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")
+    .addOption(engineOption())
+    .option("--spark-master <url>", "where Spark runs (default: SPARK_MASTER, else local[*])")
+    .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
+    .option(
+      "--spark-python <file>",
+      "Python with pyspark, pandas and pyarrow (default: MERLON_SPARK_PYTHON, else python3)",
+    )
     .addHelpText(
       "after",
       `
@@ -103,6 +114,7 @@ Examples:
       --event purchase=1 --event click=0.1 --label-event purchase --columns item=product_id
   $ merlon feedback join exposures/recommend orders.parquet --window 30d --user user_id \\
       --attribution position --reward price --out joined.parquet
+  $ merlon feedback join s3a://logs/recommend s3a://events --window 7d --out joined --engine spark --spark-master yarn
 
 An event with a request id counts for its item in that request, else for an exposure of its user and item.
 Rows are sorted, and do not depend on the order of the input.`,
@@ -111,18 +123,20 @@ Rows are sorted, and do not depend on the order of the input.`,
 
 async function join(exposures: string, events: string, options: Options): Promise<void> {
   const started = performance.now();
-  const { joinFeedback } = await import("../runtime/etl/feedback/join.js");
+  const { spark } = sparkOptions(options);
   const progress = printProgress();
   try {
-    const { out, event, labelEvent, notShown, json, memoryLimit: _, threads: __, ...rest } = options;
-    const report = await joinFeedback([exposures], [events], out, {
-      ...rest,
-      ...(event && { rewards: event }),
-      ...(labelEvent && { labels: labelEvent }),
-      notShown: notShown === "keep",
-      onProgress: progress.onProgress,
-      ...databaseOptions(options),
-    });
+    const { out, json } = options;
+    const given = { ...joinOptions(options), onProgress: progress.onProgress };
+    const report = spark
+      ? await (await import("../runtime/etl/feedback/join-on-spark.js")).joinFeedbackOnSpark(
+          [exposures],
+          [events],
+          out,
+          spark,
+          given,
+        )
+      : await (await import("../runtime/etl/feedback/join.js")).joinFeedback([exposures], [events], out, given);
     progress.stop();
     if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else {
@@ -132,6 +146,28 @@ async function join(exposures: string, events: string, options: Options): Promis
   } finally {
     progress.stop();
   }
+}
+
+function joinOptions(options: Options): JoinOptions {
+  const { window, attribution, clockSkew, user, columns, event, reward, labelEvent, eventId } = options;
+  const { timeUnit, timeZone, negatives, seed, notShown } = options;
+  return {
+    window,
+    attribution,
+    ...(clockSkew !== undefined && { clockSkew }),
+    ...(user !== undefined && { user }),
+    ...(columns && { columns }),
+    ...(event && { rewards: event }),
+    ...(reward !== undefined && { reward }),
+    ...(labelEvent && { labels: labelEvent }),
+    ...(eventId !== undefined && { eventId }),
+    ...(timeUnit && { timeUnit }),
+    ...(timeZone !== undefined && { timeZone }),
+    ...(negatives !== undefined && { negatives }),
+    ...(seed !== undefined && { seed }),
+    notShown: notShown === "keep",
+    ...databaseOptions(options),
+  };
 }
 
 const printCount = (n: number): string => n.toLocaleString("en-US", { maximumFractionDigits: 9 });

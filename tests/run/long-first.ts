@@ -12,6 +12,7 @@ export const LONG: readonly string[] = [
   "tests/compiler/editor/foreign.test.ts",
   "tests/runtime/etl/import/import-nvtabular-random.test.ts",
   "tests/runtime/etl/spark/spark.test.ts",
+  "tests/runtime/etl/feedback/join-on-spark.test.ts",
   "tests/runtime/etl/nvtabular.test.ts",
   "tests/docs/playground.test.ts",
   "tests/runtime/server/peers/as-direct.test.ts",

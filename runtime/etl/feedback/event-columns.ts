@@ -1,8 +1,8 @@
 /** Which columns of the events are read, and the SQL that reads each. A value that cannot be read becomes NULL. */
 import { didYouMean } from "../nearest-name.js";
-import { identifier, text } from "../sql/literal.js";
 import { isText, isWhole } from "./exposure-log.js";
 import { fault } from "./find-row.js";
+import type { JoinSql } from "./join-sql.js";
 import type { JoinOptions, TimeUnit } from "./options.js";
 
 /** Names of the columns in the events; undefined for those that are not there. */
@@ -76,33 +76,38 @@ export interface ReadColumn {
 }
 
 /** A value as text, NULL if blank. */
-const filled = (name: string): string => `nullif(trim(CAST(${name} AS VARCHAR)), '')`;
+const filled = (name: string, { types }: JoinSql): string => `nullif(trim(CAST(${name} AS ${types.VARCHAR})), '')`;
 
 /** An id in the type that the log has. NULL and a blank text count as none. */
-export function idColumn(column: string, type: string, wanted: "BIGINT" | "VARCHAR"): ReadColumn {
-  const name = identifier(column);
+export function idColumn(column: string, type: string, wanted: "BIGINT" | "VARCHAR", sql: JoinSql): ReadColumn {
+  const name = sql.identifier(column);
   if (!isWhole(type) && !isText(type))
     throw fault(
       `column \`${column}\` of the events is ${type}; ids are integers or texts.${/^(DOUBLE|FLOAT)$/.test(type) ? " pandas turns integers with nulls into floats: use its Int64." : ""}`,
     );
   if (wanted === "VARCHAR")
-    return { column, sql: `nullif(CAST(${name} AS VARCHAR), '')`, odd: "false", expected: "a text" };
-  const sql = isWhole(type) ? `TRY_CAST(${name} AS BIGINT)` : wholeText(name);
-  return { column, sql, odd: `${filled(name)} IS NOT NULL AND ${sql} IS NULL`, expected: "an integer, as in the log" };
+    return { column, sql: `nullif(CAST(${name} AS ${sql.types.VARCHAR}), '')`, odd: "false", expected: "a text" };
+  const value = isWhole(type) ? `TRY_CAST(${name} AS BIGINT)` : wholeText(name, sql);
+  const odd = `${filled(name, sql)} IS NOT NULL AND ${value} IS NULL`;
+  return { column, sql: value, odd, expected: "an integer, as in the log" };
 }
 
 /** The cast alone rounds `1.5` to 2. */
-const wholeText = (name: string): string =>
-  `CASE WHEN regexp_full_match(${filled(name)}, '[+-]?[0-9]+') THEN TRY_CAST(${filled(name)} AS BIGINT) END`;
+const wholeText = (name: string, sql: JoinSql): string =>
+  `CASE WHEN ${sql.fullMatch(filled(name, sql), "[+-]?[0-9]+")} THEN TRY_CAST(${filled(name, sql)} AS BIGINT) END`;
 
 const PER_SECOND: Readonly<Record<TimeUnit, number>> = { s: 1_000_000, ms: 1000, us: 1 };
 /** Microseconds of the years 1 to 9999. */
 const [FIRST, LAST] = [-62_135_596_800_000_000n, 253_402_300_799_999_999n];
 
 /** An event's time as BIGINT: microseconds since 1970, UTC. */
-export function timeColumn(column: string, type: string, { timeUnit, timeZone }: JoinOptions): ReadColumn {
-  const name = identifier(column);
-  const micros = microsOf(name, type, timeUnit ?? "s", timeZone);
+export function timeColumn(
+  column: string,
+  type: string,
+  { timeUnit, timeZone }: JoinOptions,
+  dialect: JoinSql,
+): ReadColumn {
+  const micros = microsOf(column, type, { unit: timeUnit ?? "s", zone: timeZone, sql: dialect });
   if (micros === undefined)
     throw fault(
       `column \`${column}\` of the events is ${type}; a time is a timestamp, an ISO 8601 text, or a number since 1970.${type === "DATE" ? " A date cannot be compared with the time of an exposure." : ""}`,
@@ -116,20 +121,26 @@ export function timeColumn(column: string, type: string, { timeUnit, timeZone }:
   };
 }
 
-function microsOf(name: string, type: string, unit: TimeUnit, zone: string | undefined): string | undefined {
-  const local = (time: string): string =>
-    zone === undefined ? `epoch_us(${time})` : `epoch_us(timezone(${text(zone)}, ${time}))`;
-  const number = (value: string): string => `TRY_CAST(round(${value} * ${PER_SECOND[unit]}) AS HUGEINT)`;
-  if (type === "TIMESTAMP WITH TIME ZONE") return `epoch_us(${name})`;
-  if (/^TIMESTAMP(_S|_MS|_NS)?$/.test(type)) return local(`CAST(${name} AS TIMESTAMP)`);
-  if (isWhole(type)) return `CAST(${name} AS HUGEINT) * ${PER_SECOND[unit]}`;
+function microsOf(
+  column: string,
+  type: string,
+  { unit, zone, sql }: { readonly unit: TimeUnit; readonly zone: string | undefined; readonly sql: JoinSql },
+): string | undefined {
+  const { types } = sql;
+  const name = sql.identifier(column);
+  const local = (time: string): string => sql.micros(time, zone);
+  const number = (value: string): string => `TRY_CAST(round(${value} * ${PER_SECOND[unit]}) AS ${types.HUGEINT})`;
+  if (type === "TIMESTAMP WITH TIME ZONE") return sql.microsOfInstant(name);
+  if (/^TIMESTAMP(_S|_MS|_NS)?$/.test(type)) return local(`CAST(${name} AS ${types.TIMESTAMP})`);
+  if (isWhole(type)) return `CAST(${name} AS ${types.HUGEINT}) * ${PER_SECOND[unit]}`;
   if (/^(FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type)) return number(`CAST(${name} AS DOUBLE)`);
   if (!isText(type)) return undefined;
-  const value = filled(name);
-  const naive = `regexp_full_match(${value}, '[0-9-]+([T ]+[0-9:.]+)?')`;
-  return `CASE WHEN regexp_full_match(${value}, '[+-]?[0-9]+([.][0-9]*)?') THEN ${number(`TRY_CAST(${value} AS DECIMAL(30, 6))`)}
-    WHEN ${naive} THEN ${local(`TRY_CAST(${value} AS TIMESTAMP)`)}
-    ELSE epoch_us(TRY_CAST(${value} AS TIMESTAMP WITH TIME ZONE)) END`;
+  const value = filled(name, sql);
+  const isNumber = sql.fullMatch(value, "[+-]?[0-9]+([.][0-9]*)?");
+  const isNaive = sql.fullMatch(value, "[0-9-]+([T ]+[0-9:.]+)?");
+  return `CASE WHEN ${isNumber} THEN ${number(`TRY_CAST(${value} AS DECIMAL(30, 6))`)}
+    WHEN ${isNaive} THEN ${local(`TRY_CAST(${value} AS ${types.TIMESTAMP})`)}
+    ELSE ${sql.microsOfInstant(`TRY_CAST(${value} AS ${sql.instant})`)} END`;
 }
 
 /** Rewards have this many decimal places, so that sums do not depend on the order of events. */
@@ -138,16 +149,16 @@ export const REWARD_TYPE = "DECIMAL(38, 9)";
 export const MOST_REWARD = 1_000_000_000_000;
 
 /** A reward as DECIMAL. NULL is allowed. */
-export function rewardColumn(column: string, type: string): ReadColumn {
-  const name = identifier(column);
+export function rewardColumn(column: string, type: string, dialect: JoinSql): ReadColumn {
+  const name = dialect.identifier(column);
   if (!isWhole(type) && !isText(type) && !/^(FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN)$/.test(type))
     throw fault(`column \`${column}\` of the events is ${type}; a reward is a number.`);
-  const number = `TRY_CAST(${isText(type) ? filled(name) : name} AS DOUBLE)`;
+  const number = `TRY_CAST(${isText(type) ? filled(name, dialect) : name} AS DOUBLE)`;
   const sql = `CASE WHEN abs(${number}) <= ${MOST_REWARD} THEN CAST(${number} AS ${REWARD_TYPE}) END`;
   return {
     column,
     sql,
-    odd: `${filled(name)} IS NOT NULL AND ${sql} IS NULL`,
+    odd: `${filled(name, dialect)} IS NOT NULL AND ${sql} IS NULL`,
     expected: `a number between -${MOST_REWARD} and ${MOST_REWARD}`,
   };
 }

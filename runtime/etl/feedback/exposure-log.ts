@@ -3,9 +3,10 @@ import { EXPOSURE_COLUMNS, type ExposureColumn } from "../../../contract/exposur
 import { parquetRelation } from "../data-formats.js";
 import { findData, openData } from "../data-source.js";
 import type { Database } from "../database.js";
+import type { Engine } from "../engine.js";
 import { didYouMean } from "../nearest-name.js";
-import { identifier } from "../sql/literal.js";
-import { fault, findRow, shown } from "./find-row.js";
+import { type FoundRow, fault, findRow, shown } from "./find-row.js";
+import { type JoinSql, joinSql } from "./join-sql.js";
 import { MESSAGES, readMessages } from "./message-log.js";
 
 export interface ExposureLog {
@@ -53,20 +54,34 @@ export async function openExposures(database: Database, paths: readonly string[]
     [],
     EXPOSURE_COLUMNS.map(({ name }) => name),
   );
+  const byFile = new Map<string, ReadonlyMap<string, string>>();
+  for (const file of found.files) byFile.set(file, await typesOf(database, parquetRelation([file], []), file));
+  return logOfTypes(found.files, relation, byFile, await typesOf(database, relation, found.files[0]!));
+}
+
+/**
+ * A log from the types of its columns.
+ * @param byFile DuckDB's types of each file @param types of the relation
+ * @throws RuntimeFault naming the file and column at fault
+ */
+export function logOfTypes(
+  files: readonly string[],
+  relation: string,
+  byFile: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  types: ReadonlyMap<string, string>,
+): ExposureLog {
   let first: { readonly file: string; readonly item: string } | undefined;
-  for (const file of found.files) {
-    const types = await typesOf(database, parquetRelation([file], []), file);
-    for (const column of EXPOSURE_COLUMNS) checkType(file, column, types.get(column.name)!);
-    const item = isWhole(types.get("item")!) ? "integers" : "texts";
+  for (const [file, own] of byFile) {
+    for (const column of EXPOSURE_COLUMNS) checkType(file, column, own.get(column.name)!);
+    const item = isWhole(own.get("item")!) ? "integers" : "texts";
     first ??= { file, item };
     if (first.item !== item)
       throw fault(
         `column \`item\` has ${first.item} in \`${first.file}\` and ${item} in \`${file}\`. Join the logs of one model at a time.`,
       );
   }
-  const types = await typesOf(database, relation, found.files[0]!);
   return {
-    files: found.files,
+    files,
     relation,
     itemType: first!.item === "integers" ? "BIGINT" : "VARCHAR",
     kept: keptOf(types),
@@ -133,43 +148,66 @@ const probability = (column: string): Rule => ({
 });
 const present = (column: string): Rule => ({ column, broken: `${column} IS NULL`, expected: "a value" });
 
-const RULES: readonly Rule[] = [
-  ...["request_id", "request_row", "item", "log_rate"].map(present),
-  {
-    column: '"time"',
-    broken: `"time" IS NULL OR NOT isfinite(CAST("time" AS TIMESTAMP)) OR year(CAST("time" AS TIMESTAMP)) NOT BETWEEN 1 AND 9999`,
-    expected: "a time of the years 1 to 9999",
-  },
-  { column: '"position"', broken: '"position" < 1', expected: "a place from 1, or null" },
-  ...["propensity", "list_propensity", "log_rate"].map(probability),
-];
+function rulesIn({ identifier, isFiniteTime, types }: JoinSql): readonly Rule[] {
+  const [time, position] = [identifier("time"), identifier("position")];
+  const at = `CAST(${time} AS ${types.TIMESTAMP})`;
+  return [
+    ...["request_id", "request_row", "item", "log_rate"].map(present),
+    {
+      column: "time",
+      broken: `${time} IS NULL OR NOT ${isFiniteTime(at)} OR year(${at}) NOT BETWEEN 1 AND 9999`,
+      expected: "a time of the years 1 to 9999",
+    },
+    { column: "position", broken: `${position} < 1`, expected: "a place from 1, or null" },
+    ...["propensity", "list_propensity", "log_rate"].map(probability),
+  ];
+}
+
+/** The first row of the files of which a condition holds, and the text of a value there. */
+export type Locate = (condition: string, value: string) => Promise<FoundRow | undefined>;
+
+/** Finds rows by reading the files again, one by one. Messages of several files are one table. */
+export const locateIn =
+  (database: Database, { files, relation }: ExposureLog): Locate =>
+  (condition, value) =>
+    relation === MESSAGES
+      ? findRow(database, files.slice(0, 1), async () => MESSAGES, condition, value)
+      : findRow(database, files, async file => parquetRelation([file], []), condition, value);
 
 /** Reads the log's values once. @throws RuntimeFault naming file, row, column and value */
-export async function checkExposures(database: Database, { relation, files }: ExposureLog): Promise<void> {
-  const [counts] = await database.rows(
-    `SELECT ${RULES.map(({ broken }) => `count(*) FILTER (${broken})::DOUBLE`).join(", ")} FROM ${relation}`,
+export async function checkExposures(engine: Engine, { relation }: ExposureLog, locate: Locate): Promise<void> {
+  const sql = joinSql(engine);
+  const rules = rulesIn(sql);
+  const [counts] = await engine.rows(
+    `SELECT ${rules.map(({ broken }) => `CAST(count(*) FILTER (WHERE ${broken}) AS DOUBLE)`).join(", ")} FROM ${relation}`,
     "checking the exposures",
   );
-  const rule = RULES[counts!.findIndex(count => Number(count) > 0)];
+  const rule = rules[counts!.findIndex(count => Number(count) > 0)];
   if (!rule) return;
-  // Messages of several files are one table.
-  const [places, relationOf] =
-    relation === MESSAGES
-      ? [files.slice(0, 1), () => MESSAGES]
-      : [files, (file: string) => parquetRelation([file], [])];
-  const found = await findRow(database, places, async file => relationOf(file), rule.broken, rule.column);
+  const found = await locate(rule.broken, sql.identifier(rule.column));
   throw fault(
-    `\`${found!.file}\`: column \`${rule.column.replaceAll('"', "")}\` has ${shown(found!.value)} in row ${found!.row}, expected ${rule.expected}. Leave the file out, or correct the row.`,
+    `\`${found!.file}\`: column \`${rule.column}\` has ${shown(found!.value)} in row ${found!.row}, expected ${rule.expected}. Leave the file out, or correct the row.`,
   );
 }
 
+/** An engine's name of a type. */
+export const typeIn = (types: JoinSql["types"], type: string): string =>
+  Object.hasOwn(types, type) ? types[type as keyof JoinSql["types"]] : type;
+
 /** The columns that identify a candidate of a request, in their exact types. */
-export const keyColumns = ({ itemType }: Pick<ExposureLog, "itemType">, from = ""): readonly string[] => [
-  `CAST(${from}request_id AS VARCHAR)`,
+export const keyColumns = (
+  { itemType }: Pick<ExposureLog, "itemType">,
+  from: string,
+  types: JoinSql["types"],
+): readonly string[] => [
+  `CAST(${from}request_id AS ${types.VARCHAR})`,
   `CAST(${from}request_row AS INTEGER)`,
-  `CAST(${from}item AS ${itemType})`,
+  `CAST(${from}item AS ${typeIn(types, itemType)})`,
 ];
 
 /** A fixed column in its exact type. */
-export const fixedColumn = ({ name, type }: ExposureColumn, { itemType }: Pick<ExposureLog, "itemType">): string =>
-  `CAST(${identifier(name)} AS ${type === "id" ? itemType : type})`;
+export const fixedColumn = (
+  { name, type }: ExposureColumn,
+  { itemType }: Pick<ExposureLog, "itemType">,
+  { identifier, types }: JoinSql,
+): string => `CAST(${identifier(name)} AS ${typeIn(types, type === "id" ? itemType : type)})`;

@@ -1,12 +1,13 @@
 /** An exposure log and the events that followed → rows for training and evaluation, by DuckDB, in limited memory. */
 import { resolve } from "node:path";
 import { openDatabase } from "../database.js";
+import type { Engine } from "../engine.js";
 import { countEvents, credit } from "./credit.js";
 import { MOST_REWARD } from "./event-columns.js";
-import { checkExposures, needKept, openExposures } from "./exposure-log.js";
+import { checkExposures, type ExposureLog, type Locate, locateIn, needKept, openExposures } from "./exposure-log.js";
 import { fault } from "./find-row.js";
 import type { EventCounts, JoinOptions, JoinReport } from "./options.js";
-import { openEvents, readEvents } from "./read-events.js";
+import { type EventTable, openEvents, readEvents } from "./read-events.js";
 import { countExposures, readExposures } from "./read-exposures.js";
 import { isFile, refuseJoinedNames, writeJoined } from "./write-joined.js";
 
@@ -38,28 +39,50 @@ export async function joinFeedback(
     options.onProgress?.({ doing, rows: Math.round(fraction * (rows ?? 0)), totalRows: rows });
   try {
     const log = await openExposures(database, exposures);
-    if (options.user !== undefined) needKept(log, options.user, `--user ${options.user}`);
-    refuseJoinedNames(log);
-    const files = await openEvents(database, events, options);
-    refuseInput([...log.files, ...files.found.files], out);
-    await checkExposures(database, log);
-    const byRow = files.columns.row !== undefined;
-    await readExposures(database, log, { attribution: options.attribution, user: options.user, byRow });
-    await readEvents(database, files, log, options, progress("read the events", files.rows));
-    await credit(database, options, byRow);
-    const counts = await countEvents(database, files.columns.name !== undefined);
-    if (counts.events.matched === 0) throw fault(nothingMatches(counts.events));
-    const counted = await countExposures(database);
-    for (const table of ["events", "hits", "matched", "exposures", "request_keys", "user_keys", "requests"])
-      await database.run(`DROP TABLE ${table}`, "joining");
-    const written = await writeJoined(database, log, out, options, progress("write", counted.rows));
-    return { exposures: counted, ...counts, ...written };
+    refuseColumns(log, options);
+    const table = await openEvents(database, events, options);
+    refuseInput([...log.files, ...table.files], out);
+    const counts = await creditEvents(database, log, table, options, {
+      locate: locateIn(database, log),
+      onFraction: progress("read the events", table.rows),
+    });
+    for (const name of TABLES) await database.run(`DROP TABLE ${name}`, "joining");
+    const written = await writeJoined(database, log, out, options, progress("write", counts.exposures.rows));
+    return { ...counts, ...written };
   } finally {
     await database.close();
   }
 }
 
-function checkOptions({ window, clockSkew = 0, negatives, rewards, seed = 0 }: JoinOptions): void {
+/** Tables that the joined rows do not need. */
+const TABLES = ["events", "hits", "matched", "exposures", "request_keys", "user_keys", "requests"] as const;
+
+/** @throws RuntimeFault for kept columns that the join cannot have, or needs */
+export function refuseColumns(log: ExposureLog, { user }: JoinOptions): void {
+  if (user !== undefined) needKept(log, user, `--user ${user}`);
+  refuseJoinedNames(log);
+}
+
+/** Checks the log and the events, and makes the table `credits`. @throws RuntimeFault, also if no event matches */
+export async function creditEvents(
+  engine: Engine,
+  log: ExposureLog,
+  events: EventTable,
+  options: JoinOptions,
+  { locate, onFraction }: { readonly locate: Locate; readonly onFraction?: (fraction: number) => void },
+): Promise<Pick<JoinReport, "exposures" | "events" | "names">> {
+  await checkExposures(engine, log, locate);
+  const byRow = events.columns.row !== undefined;
+  await readExposures(engine, log, { attribution: options.attribution, user: options.user, byRow, locate });
+  await readEvents(engine, events, log, options, onFraction);
+  await credit(engine, options, byRow);
+  const counts = await countEvents(engine, events.columns.name !== undefined);
+  if (counts.events.matched === 0) throw fault(nothingMatches(counts.events));
+  return { exposures: await countExposures(engine), ...counts };
+}
+
+/** @throws RuntimeFault naming an option out of its range */
+export function checkOptions({ window, clockSkew = 0, negatives, rewards, seed = 0 }: JoinOptions): void {
   if (!(window > 0 && window <= LONGEST_WINDOW))
     throw fault(`\`--window\` is a duration above 0 and of at most 3650d. Got ${window} seconds.`);
   if (!(clockSkew >= 0 && clockSkew <= window))
@@ -72,7 +95,8 @@ function checkOptions({ window, clockSkew = 0, negatives, rewards, seed = 0 }: J
       throw fault(`\`--event ${name}\`: a reward is between -${MOST_REWARD} and ${MOST_REWARD}. Got ${reward}.`);
 }
 
-function refuseInput(files: readonly string[], out: string): void {
+/** @throws RuntimeFault for an input that `out` would replace */
+export function refuseInput(files: readonly string[], out: string): void {
   const target = resolve(out);
   const read = files.find(file => resolve(file) === target || resolve(file).startsWith(`${target}/`));
   if (read !== undefined) throw fault(`\`${read}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);

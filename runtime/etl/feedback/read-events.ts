@@ -4,8 +4,9 @@ import { arrowTypes } from "../arrow-data.js";
 import { type DataFormat, parquetRelation, textRelation } from "../data-formats.js";
 import { type DataFiles, findData, openData } from "../data-source.js";
 import type { Database } from "../database.js";
+import type { Engine } from "../engine.js";
 import { didYouMean } from "../nearest-name.js";
-import { identifier, text } from "../sql/literal.js";
+import { text } from "../sql/literal.js";
 import {
   chooseColumns,
   columnsRead,
@@ -16,18 +17,24 @@ import {
   rewardColumn,
   timeColumn,
 } from "./event-columns.js";
-import { type ExposureLog, typesOf } from "./exposure-log.js";
+import { type ExposureLog, type Locate, typeIn, typesOf } from "./exposure-log.js";
 import { fault, findRow, shown } from "./find-row.js";
+import { type JoinSql, joinSql } from "./join-sql.js";
 import type { JoinOptions } from "./options.js";
 import { keyType } from "./read-exposures.js";
 
-export interface EventFiles {
-  readonly found: DataFiles;
+/** Events that an engine can read. */
+export interface EventTable {
+  readonly files: readonly string[];
   readonly columns: EventColumns;
+  /** `FROM` this. */
   readonly relation: string;
+  /** DuckDB's types of the columns. */
   readonly types: ReadonlyMap<string, string>;
   /** Undefined for text formats. */
   readonly rows: number | undefined;
+  /** Finds the first row of a condition in the files. @param read columns that it names */
+  locate(condition: string, value: string, read: readonly string[]): ReturnType<Locate>;
 }
 
 /** @throws RuntimeFault naming the file and column at fault */
@@ -35,14 +42,21 @@ export async function openEvents(
   database: Database,
   paths: readonly string[],
   options: JoinOptions,
-): Promise<EventFiles> {
+): Promise<EventTable> {
   const found = await findData(database, paths);
-  const [file] = found.files;
-  const columns = chooseColumns(file!, await namesOf(database, found.format, file!), options);
+  const { files } = found;
+  const columns = chooseColumns(files[0]!, await namesOf(database, found.format, files[0]!), options);
   const read = columnsRead(columns);
   if (options.timeZone !== undefined) await checkZone(database, options.timeZone);
   const { relation, rows } = await openRead(database, found, read);
-  return { found, columns, relation, types: await typesOf(database, relation, file!), rows };
+  const types = await typesOf(database, relation, files[0]!);
+  const relationOf = (named: readonly string[]) => async (file: string) => {
+    await database.run("DROP TABLE IF EXISTS merlon_arrow", "reading the events");
+    return (await openRead(database, { ...found, files: [file] }, named, true)).relation;
+  };
+  const locate: EventTable["locate"] = (condition, value, named) =>
+    findRow(database, files, relationOf(named), condition, value);
+  return { files, columns, relation, types, rows, locate };
 }
 
 async function checkZone(database: Database, zone: string): Promise<void> {
@@ -73,34 +87,38 @@ async function namesOf(database: Database, format: DataFormat, file: string): Pr
 }
 
 /** The columns of `events`, and the values that are at fault. */
-function readColumns({ columns, types }: EventFiles, log: ExposureLog, options: JoinOptions) {
+function readColumns({ columns, types }: EventTable, log: ExposureLog, options: JoinOptions, sql: JoinSql) {
   const typeOf = (name: string): string => types.get(name)!;
   const id = (name: string | undefined, wanted: "BIGINT" | "VARCHAR"): ReadColumn | undefined =>
-    name === undefined ? undefined : idColumn(name, typeOf(name), wanted);
+    name === undefined ? undefined : idColumn(name, typeOf(name), wanted, sql);
   return {
     request: id(columns.request, "VARCHAR"),
     row: id(columns.row, "BIGINT"),
     user: id(columns.user, options.user === undefined ? "VARCHAR" : keyType(log.types.get(options.user)!)),
     item: id(columns.item, log.itemType)!,
-    time: timeColumn(columns.time, typeOf(columns.time), options),
-    reward: columns.reward === undefined ? undefined : rewardColumn(columns.reward, typeOf(columns.reward)),
-    id: columns.id === undefined ? undefined : eventId(columns.id, typeOf(columns.id)),
+    time: timeColumn(columns.time, typeOf(columns.time), options, sql),
+    reward: columns.reward === undefined ? undefined : rewardColumn(columns.reward, typeOf(columns.reward), sql),
+    id: columns.id === undefined ? undefined : eventId(columns.id, typeOf(columns.id), sql),
   };
 }
 
 /** Every event has one. */
-function eventId(name: string, type: string): ReadColumn {
-  const read = idColumn(name, type, "VARCHAR");
+function eventId(name: string, type: string, sql: JoinSql): ReadColumn {
+  const read = idColumn(name, type, "VARCHAR", sql);
   return { ...read, odd: `${read.sql} IS NULL`, expected: "the id of the event" };
 }
 
 /** The name of an event, its reward and whether it makes a label. */
-function valuesOf({ columns }: EventFiles, options: JoinOptions, reward: ReadColumn | undefined) {
-  const { rewards, labels } = options;
-  const name = columns.name === undefined ? "''" : `coalesce(CAST(${identifier(columns.name)} AS VARCHAR), '')`;
+function valuesOf(
+  { columns }: EventTable,
+  { rewards, labels }: JoinOptions,
+  reward: ReadColumn | undefined,
+  { identifier: named, text: literal, types }: JoinSql,
+) {
+  const name = columns.name === undefined ? "''" : `coalesce(CAST(${named(columns.name)} AS ${types.VARCHAR}), '')`;
   const counted = rewards || labels ? [...new Set([...(rewards?.keys() ?? []), ...(labels ?? [])])] : undefined;
-  const oneOf = (names: readonly string[]): string => `${name} IN (${names.map(text).join(", ")})`;
-  const byName = [...(rewards ?? [])].map(([of, value]) => `WHEN ${name} = ${text(of)} THEN ${value}`).join(" ");
+  const oneOf = (names: readonly string[]): string => `${name} IN (${names.map(literal).join(", ")})`;
+  const byName = [...(rewards ?? [])].map(([of, value]) => `WHEN ${name} = ${literal(of)} THEN ${value}`).join(" ");
   return {
     name,
     counted,
@@ -115,61 +133,58 @@ function valuesOf({ columns }: EventFiles, options: JoinOptions, reward: ReadCol
  * @throws RuntimeFault naming the file, row, column and value at fault
  */
 export async function readEvents(
-  database: Database,
-  files: EventFiles,
+  engine: Engine,
+  events: EventTable,
   log: ExposureLog,
   options: JoinOptions,
   onFraction?: (fraction: number) => void,
 ): Promise<void> {
-  const read = readColumns(files, log, options);
-  const values = valuesOf(files, options, read.reward);
+  const sql = joinSql(engine);
+  const { table, types } = sql;
+  const read = readColumns(events, log, options, sql);
+  const values = valuesOf(events, options, read.reward, sql);
   const rules = [read.time, read.item, read.request, read.row, read.user, read.reward, read.id].filter(
     rule => rule !== undefined,
   );
   const odd = rules.map((rule, i) => `WHEN ${rule.odd} THEN ${i + 1}`).join(" ");
-  const none = "NULL::VARCHAR";
+  const none = `CAST(NULL AS ${types.VARCHAR})`;
+  const noUser = `CAST(NULL AS ${options.user === undefined ? "BIGINT" : typeIn(types, keyType(log.types.get(options.user)!))})`;
   const byRow = read.row ? " AND kr.request_row = e.row" : "";
-  await database.run(
-    `CREATE TEMP TABLE events AS SELECT
+  await engine.run(
+    table(
+      "events",
+      `SELECT
        CASE WHEN other THEN 'otherNames' WHEN e.item IS NULL OR (rid IS NULL AND e.usr IS NULL) THEN 'withoutKey'
          WHEN coalesce(kr.shown, ku.shown) THEN NULL WHEN coalesce(kr.k, ku.k) IS NOT NULL THEN 'notShown'
          WHEN q.request_id IS NOT NULL THEN 'notInList' WHEN rid IS NOT NULL THEN 'unknownRequests' ELSE 'withoutExposure' END AS reason,
        rid IS NOT NULL AS by_request, coalesce(kr.k, ku.k) AS k, name, t, reward, label, id, odd, no_reward
      FROM (SELECT *, CASE WHEN rid IS NULL THEN given_user END AS usr FROM (
-       SELECT ${read.request?.sql ?? none} AS rid, ${read.row?.sql ?? "0"} AS row, ${read.user?.sql ?? "NULL::BIGINT"} AS given_user,
-         ${read.item.sql} AS item, ${read.time.sql}::BIGINT AS t, ${values.name} AS name, ${values.isOther} AS other,
+       SELECT ${read.request?.sql ?? none} AS rid, ${read.row?.sql ?? "0"} AS row, ${read.user?.sql ?? noUser} AS given_user,
+         ${read.item.sql} AS item, CAST(${read.time.sql} AS BIGINT) AS t, ${values.name} AS name, ${values.isOther} AS other,
          CAST(${values.reward} AS ${REWARD_TYPE}) AS reward, ${values.label} AS label, ${read.id?.sql ?? none} AS id,
          ${read.reward ? `(${read.reward.sql}) IS NULL` : "false"} AS no_reward, CASE ${odd} ELSE 0 END AS odd
-       FROM ${files.relation})) e
+       FROM ${events.relation}) given) e
      LEFT JOIN requests q ON q.request_id = e.rid
      LEFT JOIN request_keys kr ON kr.request_id = e.rid AND kr.item = e.item${byRow}
      LEFT JOIN user_keys ku ON ku.usr = e.usr AND ku.item = e.item`,
+    ),
     "reading the events",
     onFraction,
   );
-  await refuseOdd(database, files, rules);
-  if (values.counted) await needNames(database, values.counted);
+  await refuseOdd(engine, events, rules);
+  if (values.counted) await needNames(engine, values.counted);
 }
 
-async function refuseOdd(database: Database, { found }: EventFiles, rules: readonly ReadColumn[]): Promise<void> {
-  const [[rows, odd]] = (await database.rows(
-    "SELECT count(*)::DOUBLE, coalesce(min(nullif(odd, 0)), 0) FROM events",
+async function refuseOdd(engine: Engine, events: EventTable, rules: readonly ReadColumn[]): Promise<void> {
+  const [[rows, odd]] = (await engine.rows(
+    "SELECT CAST(count(*) AS DOUBLE), coalesce(min(nullif(odd, 0)), 0) FROM events",
     "checking the events",
   )) as [[number, number]];
-  if (rows === 0) throw fault(`\`${found.files[0]}\` has no rows. There are no events to join.`);
+  if (rows === 0) throw fault(`\`${events.files[0]}\` has no rows. There are no events to join.`);
   if (odd === 0) return;
   const rule = rules[odd - 1]!;
   const read = [...new Set(rules.map(one => one.column))];
-  const place = await findRow(
-    database,
-    found.files,
-    async file => {
-      await database.run("DROP TABLE IF EXISTS merlon_arrow", "reading the events");
-      return (await openRead(database, { ...found, files: [file] }, read, true)).relation;
-    },
-    rule.odd,
-    identifier(rule.column),
-  );
+  const place = await events.locate(rule.odd, joinSql(engine).identifier(rule.column), read);
   const column = `\`${place!.file}\`: column \`${rule.column}\``;
   throw fault(
     `${column} has ${shown(place!.value)} in row ${place!.row}, expected ${rule.expected}. Correct the row, or leave it out.`,
@@ -177,14 +192,14 @@ async function refuseOdd(database: Database, { found }: EventFiles, rules: reado
 }
 
 /** A misspelt name would make every label 0. */
-async function needNames(database: Database, counted: readonly string[]): Promise<void> {
-  const isCounted = `name IN (${counted.map(text).join(", ")})`;
-  const [[count]] = (await database.rows(
-    `SELECT count(*)::DOUBLE FROM events WHERE ${isCounted}`,
+async function needNames(engine: Engine, counted: readonly string[]): Promise<void> {
+  const isCounted = `name IN (${counted.map(joinSql(engine).text).join(", ")})`;
+  const [[count]] = (await engine.rows(
+    `SELECT CAST(count(*) AS DOUBLE) FROM events WHERE ${isCounted}`,
     "reading the names of events",
   )) as [[number]];
   if (count > 0) return;
-  const rows = await database.rows(
+  const rows = await engine.rows(
     "SELECT name FROM events GROUP BY name ORDER BY count(*) DESC, name LIMIT 100",
     "reading the names of events",
   );

@@ -1,9 +1,8 @@
 /** An opened log → the tables that events are matched with: `exposures`, `request_keys` and `user_keys`. */
-import { parquetRelation } from "../data-formats.js";
-import type { Database } from "../database.js";
-import { identifier, text } from "../sql/literal.js";
-import { type ExposureLog, isWhole, keyColumns } from "./exposure-log.js";
-import { fault, findRow, shown } from "./find-row.js";
+import type { Engine } from "../engine.js";
+import { type ExposureLog, isWhole, keyColumns, type Locate, typeIn } from "./exposure-log.js";
+import { fault, shown } from "./find-row.js";
+import { joinSql } from "./join-sql.js";
 import type { Attribution } from "./options.js";
 
 /**
@@ -22,6 +21,8 @@ export interface ExposureKeys {
   readonly user: string | undefined;
   /** Events have the row of the request, too. */
   readonly byRow: boolean;
+  /** Finds the first row of a condition in the files. */
+  readonly locate: Locate;
 }
 
 /** DuckDB's type of a key that is compared. */
@@ -32,45 +33,47 @@ export const keyType = (type: string): "BIGINT" | "VARCHAR" => (isWhole(type) ? 
  * in the order of attribution. The others have a key `k` for each pair of request or user and item, and whether it was ever shown.
  * @throws RuntimeFault naming two exposures of one request, row and item
  */
-export async function readExposures(database: Database, log: ExposureLog, keys: ExposureKeys): Promise<void> {
-  const [request, row, item] = keyColumns(log);
+export async function readExposures(engine: Engine, log: ExposureLog, keys: ExposureKeys): Promise<void> {
+  const { identifier, micros, table, types } = joinSql(engine);
+  const [request, row, item] = keyColumns(log, "", types);
   const user =
     keys.user === undefined
-      ? "NULL::BIGINT"
-      : `CAST(${identifier(keys.user)} AS ${keyType(log.types.get(keys.user)!)})`;
-  await database.run(
-    `CREATE TEMP TABLE exposures AS SELECT *, row_number() OVER (ORDER BY pos IS NULL, ${ORDER[keys.attribution]}) AS rank FROM (
-       SELECT ${request} AS request_id, ${row} AS request_row, ${item} AS item, CAST("position" AS INTEGER) AS pos,
-         epoch_us(CAST("time" AS TIMESTAMP)) AS t, ${user} AS usr FROM ${log.relation})`,
+      ? "CAST(NULL AS BIGINT)"
+      : `CAST(${identifier(keys.user)} AS ${typeIn(types, keyType(log.types.get(keys.user)!))})`;
+  await engine.run(
+    table(
+      "exposures",
+      `SELECT *, row_number() OVER (ORDER BY pos IS NULL, ${ORDER[keys.attribution]}) AS rank FROM (
+       SELECT ${request} AS request_id, ${row} AS request_row, ${item} AS item, CAST(${identifier("position")} AS INTEGER) AS pos,
+         ${micros(`CAST(${identifier("time")} AS ${types.TIMESTAMP})`)} AS t, ${user} AS usr FROM ${log.relation}) read`,
+    ),
     "reading the exposures",
   );
-  await refuseRepeated(database, log);
+  await refuseRepeated(engine, log, keys.locate);
   const byRow = keys.byRow ? ", request_row" : "";
-  await database.run(
-    `CREATE TEMP TABLE requests AS SELECT DISTINCT request_id FROM exposures;
-     CREATE TEMP TABLE request_keys AS SELECT request_id, item${byRow}, min(rank) AS k, bool_or(pos IS NOT NULL) AS shown
-       FROM exposures GROUP BY request_id, item${byRow};
-     CREATE TEMP TABLE user_keys AS SELECT usr, item, min(rank) AS k, bool_or(pos IS NOT NULL) AS shown
+  const made: Readonly<Record<string, string>> = {
+    requests: "SELECT DISTINCT request_id FROM exposures",
+    request_keys: `SELECT request_id, item${byRow}, min(rank) AS k, bool_or(pos IS NOT NULL) AS shown
+       FROM exposures GROUP BY request_id, item${byRow}`,
+    user_keys: `SELECT usr, item, min(rank) AS k, bool_or(pos IS NOT NULL) AS shown
        FROM exposures WHERE usr IS NOT NULL GROUP BY usr, item`,
-    "reading the exposures",
-  );
+  };
+  for (const [name, select] of Object.entries(made)) await engine.run(table(name, select), "reading the exposures");
 }
 
-async function refuseRepeated(database: Database, log: ExposureLog): Promise<void> {
-  const [twice] = await database.rows(
-    `SELECT request_id, request_row, item::VARCHAR, count(*)::DOUBLE FROM exposures GROUP BY ALL HAVING count(*) > 1
-     ORDER BY 1, 2, 3 LIMIT 1`,
+async function refuseRepeated(engine: Engine, log: ExposureLog, locate: Locate): Promise<void> {
+  const { text, types } = joinSql(engine);
+  const [twice] = await engine.rows(
+    `SELECT request_id, request_row, CAST(item AS ${types.VARCHAR}) AS one, CAST(count(*) AS DOUBLE) FROM exposures
+     GROUP BY request_id, request_row, item HAVING count(*) > 1 ORDER BY 1, 2, 3 LIMIT 1`,
     "comparing the exposures",
   );
   if (!twice) return;
   const [request, row, item] = twice;
   const values = [request, row, item].map(value => text(String(value)));
-  const found = await findRow(
-    database,
-    log.files,
-    async file => parquetRelation([file], []),
-    keyColumns(log)
-      .map((sql, i) => `CAST(${sql} AS VARCHAR) = ${values[i]}`)
+  const found = await locate(
+    keyColumns(log, "", types)
+      .map((sql, i) => `CAST(${sql} AS ${types.VARCHAR}) = ${values[i]}`)
       .join(" AND "),
     "request_id",
   );
@@ -81,12 +84,19 @@ async function refuseRepeated(database: Database, log: ExposureLog): Promise<voi
 
 /** Counts of the log, from its table. */
 export async function countExposures(
-  database: Database,
+  engine: Engine,
 ): Promise<{ rows: number; shown: number; requests: number; from: string; to: string }> {
-  const [[rows, seen, requests, from, to]] = (await database.rows(
-    `SELECT count(*)::DOUBLE, count(pos)::DOUBLE, (SELECT count(*) FROM requests)::DOUBLE,
-       strftime(make_timestamp(min(t)), '%Y-%m-%dT%H:%M:%S.%fZ'), strftime(make_timestamp(max(t)), '%Y-%m-%dT%H:%M:%S.%fZ') FROM exposures`,
+  const { types, time } = joinSql(engine);
+  const [[rows, seen, requests, from, to]] = (await engine.rows(
+    `SELECT CAST(count(*) AS DOUBLE), CAST(count(pos) AS DOUBLE), CAST((SELECT count(*) FROM requests) AS DOUBLE),
+       CAST(${time("min(t)")} AS ${types.VARCHAR}), CAST(${time("max(t)")} AS ${types.VARCHAR}) FROM exposures`,
     "counting the exposures",
   )) as [[number, number, number, string, string]];
-  return { rows, shown: seen, requests, from, to };
+  return { rows, shown: seen, requests, from: isoOf(from), to: isoOf(to) };
+}
+
+/** `2026-01-01 00:00:01.5` → `2026-01-01T00:00:01.500000Z` */
+function isoOf(time: string): string {
+  const [seconds = "", fraction = ""] = time.replace(" ", "T").split(".");
+  return `${seconds}.${fraction.padEnd(6, "0")}Z`;
 }

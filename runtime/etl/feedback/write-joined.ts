@@ -6,10 +6,11 @@ import { StagingFolder } from "../../../formats/folders/replace-folder.js";
 import { formatOf } from "../data-formats.js";
 import type { Database } from "../database.js";
 import { refuseForeign } from "../fitted-folder.js";
-import { identifier, text, texts } from "../sql/literal.js";
+import { text, texts } from "../sql/literal.js";
 import { MARK, moveFile, partName } from "../transform.js";
 import { type ExposureLog, fixedColumn, keyColumns } from "./exposure-log.js";
 import { fault } from "./find-row.js";
+import { type JoinSql, joinSql } from "./join-sql.js";
 import type { JoinOptions, JoinReport } from "./options.js";
 
 /** Rows of a file of a folder. */
@@ -33,36 +34,37 @@ export function isFile(out: string): boolean {
   return format === "parquet";
 }
 
-/**
- * The condition that keeps a row without an event: a hash of its seed, item and request, uniform on 64 bits. It is the first half of MD5,
- * which no release of the database changes.
- */
-function sampled({ negatives, seed = 0 }: JoinOptions, [request, , item]: readonly string[]): string {
+/** The condition that keeps a row without an event: a hash of its seed, item and request, uniform on 64 bits. */
+function sampled({ negatives, seed = 0 }: JoinOptions, [request, , item]: readonly string[], sql: JoinSql): string {
   if (negatives === undefined || negatives === 1) return "true";
-  const hash = `md5_number_upper(concat(${text(`${seed}:`)}, ${item}, ':', ${request}))`;
-  return `CAST(${hash} AS DOUBLE) < ${negatives} * 18446744073709551616.0`;
+  const hash = sql.hash(`concat(${sql.text(`${seed}:`)}, ${item}, ':', ${request})`);
+  return `${hash} < CAST(${negatives} AS DOUBLE) * CAST('18446744073709551616' AS DOUBLE)`;
 }
 
-function joinedSql(log: ExposureLog, options: JoinOptions): string {
-  const own = keyColumns(log, "s.");
+/** Statement of the joined rows, from the log and the table `credits`. */
+export function joinedSql(log: ExposureLog, options: JoinOptions, sql: JoinSql): string {
+  const { identifier, time, types } = sql;
+  const own = keyColumns(log, "s.", types);
+  const [request, row, item] = keyColumns(log, "", types);
+  const position = identifier("position");
   const keys = ["request_id", "request_row", "item"];
   const columns = [
-    ...EXPOSURE_COLUMNS.map(column => `${fixedColumn(column, log)} AS ${identifier(column.name)}`),
+    ...EXPOSURE_COLUMNS.map(column => `${fixedColumn(column, log, sql)} AS ${identifier(column.name)}`),
     ...log.kept.map(identifier),
-    "coalesce(hit_label, false)::INTEGER AS label",
-    "coalesce(hit_reward, 0)::DOUBLE AS reward",
-    "make_timestamp(hit_time) AS event_time",
+    "CAST(coalesce(hit_label, false) AS INTEGER) AS label",
+    "CAST(coalesce(hit_reward, 0) AS DOUBLE) AS reward",
+    `${time("hit_time")} AS event_time`,
     ...(options.negatives === undefined
       ? []
-      : [`CASE WHEN hit_time IS NULL THEN ${1 / options.negatives}::DOUBLE ELSE 1 END AS weight`]),
+      : [`CASE WHEN hit_time IS NULL THEN CAST(${1 / options.negatives} AS DOUBLE) ELSE 1 END AS weight`]),
   ];
   const on = keys.map((key, i) => `${own[i]} = c.hit_${key}`).join(" AND ");
   return `SELECT ${columns.join(", ")} FROM (
       SELECT s.*, c.* FROM ${log.relation} s LEFT JOIN (
         SELECT request_id AS hit_request_id, request_row AS hit_request_row, item AS hit_item, reward AS hit_reward, t AS hit_time, label AS hit_label FROM credits
-      ) c ON ${on})
-    WHERE ${options.notShown ? "true" : '"position" IS NOT NULL'} AND (hit_time IS NOT NULL OR ${sampled(options, keyColumns(log))})
-    ORDER BY ${keyColumns(log)[0]}, ${keyColumns(log)[1]}, "position" NULLS LAST, ${keyColumns(log)[2]}`;
+      ) c ON ${on}) joined
+    WHERE ${options.notShown ? "true" : `${position} IS NOT NULL`} AND (hit_time IS NOT NULL OR ${sampled(options, [request!, row!, item!], sql)})
+    ORDER BY ${request}, ${row}, ${position} NULLS LAST, ${item}`;
 }
 
 /**
@@ -83,7 +85,7 @@ export async function writeJoined(
       "writing the joined rows",
       report,
     );
-  const sql = joinedSql(log, options);
+  const sql = joinedSql(log, options, joinSql(database));
   try {
     if (isFile(out)) {
       const file = join(staging.path, "data.parquet");
@@ -113,7 +115,7 @@ export async function writeJoined(
 }
 
 /** Counts by position, from the files that were written. */
-async function countJoined(
+export async function countJoined(
   database: Database,
   files: readonly string[],
 ): Promise<Pick<JoinReport, "joined" | "positions">> {
