@@ -3,15 +3,13 @@
  * Prints for each index and selectivity the way that is chosen, recall@10 beside an exact filtered search, and the median of a query's time. Bits are
  * made before. `--costs` prints the times that the constants of filtered-search.ts are made of.
  */
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { filteredWay } from "../../dist/runtime/stores/vectors/filtered-search.js";
 import { openFilteredIndex } from "../../dist/runtime/stores/vectors/open-index.js";
+import { bitsOf, byPosition, median, recall, startFaiss } from "./filtered/shared.mjs";
 
 const [QUERIES, TOPK, DIMENSION, ROUNDS] = [100, 10, 64, 3];
 const { values } = parseArgs({
@@ -23,23 +21,14 @@ const { values } = parseArgs({
 });
 const count = Number(values.count);
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), "merlon-filtered-"));
-const python = fileURLToPath(new URL("../../.cache/test-venv/bin/python", import.meta.url));
-const other = spawn(python, [fileURLToPath(new URL("filtered_faiss.py", import.meta.url)), folder, String(count)], {
-  stdio: ["pipe", "pipe", "inherit"],
-});
-const lines = createInterface({ input: other.stdout })[Symbol.asyncIterator]();
-const ask = async text => {
-  other.stdin.write(`${text}\n`);
-  return JSON.parse((await lines.next()).value);
-};
-await lines.next();
+const other = await startFaiss(folder, count);
 const queries = new Float32Array(readFileSync(join(folder, "queries.f32")).buffer.slice(0));
 const columns = ["index", "selectivity", "way", "recall", "p50 ms", "faiss-cpu recall", "faiss-cpu p50 ms"];
 process.stdout.write(`${count} x ${DIMENSION}, ${QUERIES} queries, top ${TOPK}\n${columns.join(" | ")}\n`);
 for (const name of ["flat", "ivf", "hnsw"]) {
   const index = await openFilteredIndex(join(folder, `${name}.faiss`));
   for (const selectivity of [0.5, 0.1, 0.01, 0.001]) {
-    const bits = bitsOf(selectivity);
+    const bits = bitsOf(count, selectivity);
     const chosen = filteredWay(index.header, {}, bits.count, TOPK);
     const ways = values.costs ? waysOf(name, bits.count) : [chosen];
     const exact = await searchAll(index, { ...bits, way: "exact", effort: 0 });
@@ -47,7 +36,7 @@ for (const name of ["flat", "ivf", "hnsw"]) {
       const [own, theirs] = [[], []];
       for (let round = 0; round < ROUNDS; round++) {
         own.push(await searchAll(index, { ...bits, ...way }));
-        theirs.push(await ask(`${name} ${selectivity}`));
+        theirs.push(await other.ask(`${name} ${selectivity}`));
       }
       const row = [
         name,
@@ -61,7 +50,7 @@ for (const name of ["flat", "ivf", "hnsw"]) {
   }
   await index.close();
 }
-other.stdin.end();
+other.close();
 if (values.folder === undefined) rmSync(folder, { recursive: true });
 
 function waysOf(name, set) {
@@ -70,18 +59,6 @@ function waysOf(name, set) {
   if (name === "hnsw")
     for (const times of [0.5, 1, 2]) ways.push({ way: "graph", effort: Math.ceil((times * 64 * count) / set) });
   return ways;
-}
-
-/** As filtered_faiss.py makes them: item i if a hash of it is below a bound. */
-function bitsOf(selectivity) {
-  const bits = new Uint8Array(Math.ceil(count / 8));
-  let set = 0;
-  for (let i = 0; i < count; i++) {
-    if (Math.imul(i + 1, 2654435761) >>> 0 >= selectivity * 2 ** 32) continue;
-    bits[i >> 3] |= 1 << (i & 7);
-    set++;
-  }
-  return { bits, count: set };
 }
 
 async function searchAll(index, among) {
@@ -96,28 +73,4 @@ async function searchAll(index, among) {
     ids.push(Array.from(found.ids, Number));
   }
   return { ids, ms: median(times) };
-}
-
-/** Bits of ids → bits of positions. */
-function byPosition(ids, bits) {
-  const made = new Uint8Array(bits.length);
-  ids.forEach((id, position) => {
-    const i = Number(id);
-    if ((bits[i >> 3] >> (i & 7)) & 1) made[position >> 3] |= 1 << (position & 7);
-  });
-  return made;
-}
-
-function recall(found, exact) {
-  let [hits, all] = [0, 0];
-  exact.forEach((row, i) => {
-    const seen = new Set(found[i]);
-    all += row.length;
-    hits += row.filter(id => seen.has(id)).length;
-  });
-  return hits / all;
-}
-
-function median(numbers) {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }

@@ -1,4 +1,4 @@
-"""The other side of filtered.bench.mjs: makes the indexes, and searches them with IDSelectorBitmap. Pin: faiss-cpu==1.15.1."""
+"""The other side of filtered.bench.mjs and vectors.bench.mjs: makes the indexes, and searches them with IDSelectorBitmap. Pin: faiss-cpu==1.15.1."""
 import json
 import pathlib
 import sys
@@ -15,6 +15,9 @@ centres = random.randn(200, D)
 def draw(n):
     return (centres[random.randint(200, size=n)] + 0.7 * random.randn(n, D)).astype("float32")
 vectors, queries = draw(count), draw(QUERIES)
+if "unit" in sys.argv[3:]:
+    vectors, queries = ((x / np.linalg.norm(x, axis=1, keepdims=True)).astype("float32") for x in (vectors, queries))
+    vectors.tofile(folder / "vectors.f32")
 queries.tofile(folder / "queries.f32")
 indexes = {}
 for name, factory in (("flat", "Flat"), ("ivf", f"IVF{256 if count <= 200_000 else 1024},Flat"), ("hnsw", "HNSW16,Flat")):

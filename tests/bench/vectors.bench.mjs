@@ -1,0 +1,161 @@
+/**
+ * Filtered searches of the same vectors in several stores: `npm run bench:vectors -- [--count 100000]`. The stores are Merlon's FAISS, faiss-cpu
+ * with IDSelectorBitmap, pgvector and Redis vector sets. Each has an HNSW index of 16 links. A condition keeps a part of the items. Prints
+ * recall@10 beside an exact filtered search, and the median time of a query, alternated in one run. FAISS is in process. Databases are on
+ * loopback, and the adapters of `queryVectors` search them with one query a call.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import pg from "pg";
+import { parseVectorStore } from "../../dist/formats/vectors/vector-store.js";
+import { openVectorDatabase, openVectorLoader } from "../../dist/runtime/stores/databases/open-database.js";
+import { filteredWay } from "../../dist/runtime/stores/vectors/filtered-search.js";
+import { openFilteredIndex } from "../../dist/runtime/stores/vectors/open-index.js";
+import { initPostgres, spawnPostgres } from "../needs/postgres.ts";
+import { bitsOf, byPosition, hashOf, median, recall, startFaiss } from "./filtered/shared.mjs";
+
+const [QUERIES, TOPK, DIMENSION, ROUNDS, BATCH] = [100, 10, 64, 3, 1000];
+const { values } = parseArgs({ options: { count: { type: "string", default: "100000" } } });
+const count = Number(values.count);
+// PostgreSQL's own user must be able to enter the folder.
+const folder = mkdtempSync("/tmp/merlon-vectors-");
+chmodSync(folder, 0o755);
+const children = [];
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  return port;
+}
+
+/** Until a call succeeds. */
+async function eventually(call) {
+  for (let left = 300; ; left--)
+    try {
+      return await call();
+    } catch (error) {
+      if (left === 0) throw error;
+      await delay(100);
+    }
+}
+
+async function startPostgres() {
+  const [port, data, passwordFile] = [await freePort(), join(folder, "postgres"), join(folder, "password")];
+  mkdirSync(data, { mode: 0o700 });
+  writeFileSync(passwordFile, "bench\n", { mode: 0o600 });
+  initPostgres(data, passwordFile);
+  const settings = ["fsync=off", "shared_buffers=512MB", "maintenance_work_mem=512MB", "unix_socket_directories="];
+  const flags = ["-D", data, "-p", String(port), ...settings.flatMap(setting => ["-c", setting])];
+  children.push(spawnPostgres([...flags, "-c", "listen_addresses=127.0.0.1"]));
+  await eventually(async () => {
+    const client = new pg.Client({ host: "127.0.0.1", port, user: "merlon", password: "bench", database: "postgres" });
+    await client.connect();
+    await client.query("CREATE EXTENSION IF NOT EXISTS vector");
+    await client.end();
+  });
+  process.env.BENCH_PG_URL = `postgresql://merlon:bench@127.0.0.1:${port}/postgres`;
+  return { type: "pgvector", url: "${BENCH_PG_URL}", table: "items" };
+}
+
+async function startRedis() {
+  const port = await freePort();
+  const flags = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder];
+  children.push(spawn("redis-server", flags, { stdio: "ignore" }));
+  return { type: "redis", url: `redis://127.0.0.1:${port}`, key: "items" };
+}
+
+/** A store filled with all items. */
+async function fill(fields, vectors) {
+  const shared = { dimension: DIMENSION, attributes: { hash: "int64" }, timeoutMs: 60_000 };
+  const store = parseVectorStore(JSON.stringify({ ...fields, ...shared }));
+  const loader = await eventually(async () => {
+    const opened = await openVectorLoader(store, store.type);
+    await opened.create();
+    return opened;
+  });
+  for (let from = 0; from < count; from += BATCH) {
+    const places = Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => from + i);
+    await loader.upsert({
+      ids: places.map(BigInt),
+      vectors: vectors.subarray(from * DIMENSION, (from + places.length) * DIMENSION),
+      attributes: new Map([["hash", places.map(i => BigInt(hashOf(i)))]]),
+    });
+  }
+  await loader.finish();
+  await loader.close();
+  return openVectorDatabase(store, store.type);
+}
+
+/** Each query alone. @returns ids, and the median time */
+async function searchEach(queries, search) {
+  const [times, ids] = [[], []];
+  for (let row = 0; row < QUERIES; row++) {
+    const query = queries.slice(row * DIMENSION, (row + 1) * DIMENSION);
+    const began = performance.now();
+    const found = await search(query);
+    times.push(performance.now() - began);
+    ids.push(Array.from(found, Number));
+  }
+  return { ids, ms: median(times) };
+}
+
+const inIndex = (index, among) => {
+  const bits = index.ids ? byPosition(index.ids, among.bits) : among.bits;
+  return async query => (await index.searchAmong({ ...among, bits }, query, 1, TOPK)).ids;
+};
+
+const floats = name => {
+  const bytes = readFileSync(join(folder, name));
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+};
+
+const opened = [];
+try {
+  const other = await startFaiss(folder, count, "unit");
+  opened.push(other);
+  const [queries, vectors] = [floats("queries.f32"), floats("vectors.f32")];
+  const [flat, hnsw] = await Promise.all(
+    ["flat", "hnsw"].map(name => openFilteredIndex(join(folder, `${name}.faiss`))),
+  );
+  const databases = [];
+  for (const fields of [await startPostgres(), await startRedis()])
+    databases.push([fields.type, await fill(fields, vectors)]);
+  opened.push(flat, hnsw, ...databases.map(([, database]) => database));
+  process.stdout.write(`${count} x ${DIMENSION}, ${QUERIES} queries, top ${TOPK}: recall, p50 ms\n`);
+  process.stdout.write(`${["kept", "Merlon's FAISS", "faiss-cpu", ...databases.map(([name]) => name)].join(" | ")}\n`);
+  for (const selectivity of [0.5, 0.1, 0.01, 0.001]) {
+    const bits = bitsOf(count, selectivity);
+    const exact = await searchEach(queries, inIndex(flat, { ...bits, way: "exact", effort: 0 }));
+    const filter = { attribute: "hash", is: "<", value: BigInt(Math.ceil(selectivity * 2 ** 32)) };
+    const way = filteredWay(hnsw.header, {}, bits.count, TOPK);
+    const sides = [
+      () => searchEach(queries, inIndex(hnsw, { ...bits, ...way })),
+      () => other.ask(`hnsw ${selectivity}`),
+      ...databases.map(
+        ([, database]) =>
+          () =>
+            searchEach(queries, async vector => (await database.search([{ vector, k: TOPK, filter }]))[0].ids),
+      ),
+    ];
+    const runs = sides.map(() => []);
+    for (let round = 0; round < ROUNDS; round++) for (const [i, side] of sides.entries()) runs[i].push(await side());
+    const cells = runs.map(
+      some => `${recall(some[0].ids, exact.ids).toFixed(3)}, ${median(some.map(({ ms }) => ms)).toFixed(3)}`,
+    );
+    process.stdout.write(`${[`${selectivity * 100} %`, ...cells].join(" | ")}\n`);
+  }
+} finally {
+  for (const one of opened) await one.close();
+  for (const child of children) {
+    const ended = once(child, "exit");
+    if (child.kill("SIGINT")) await ended;
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
