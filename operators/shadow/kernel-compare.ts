@@ -1,12 +1,6 @@
 /** Two branches' columns → how far their lists agree, added to the counters. */
 import type { Column } from "../../runtime/base/columns/table.js";
-import type { ShadowCounters } from "../../runtime/engine/schedule/kernel.js";
-
-/** The columns of one branch that are compared: one of them at least. */
-export interface Compared {
-  readonly item?: Column | undefined;
-  readonly score?: Column | undefined;
-}
+import type { Compared, ListDifference, ShadowCounters } from "../../runtime/engine/schedule/kernel.js";
 
 type Totals = Pick<ShadowCounters, "overlap" | "scores" | "scoreDifference"> & {
   readonly lists: ShadowCounters["lists"];
@@ -17,11 +11,15 @@ type Totals = Pick<ShadowCounters, "overlap" | "scores" | "scoreDifference"> & {
  * these that both have, of the longer list. Scores are compared for items of both, and null, NaN and infinite ones are not.
  * @param main columns of the response's branch
  * @param other those of the other branch, for the same rows
+ * @returns the lists that differ
  */
-export function compareLists(main: Compared, other: Compared, topk: number, totals: Totals): void {
+export function compareLists(main: Compared, other: Compared, topk: number, totals: Totals): readonly ListDifference[] {
   const [left, right] = [boundsOf(main), boundsOf(other)];
+  const differences: ListDifference[] = [];
   for (let list = 0; list < left.count; list++) {
-    const pairs = pairsOf(main, other, left.of(list, topk), right.of(list, topk));
+    const [own, others] = [left.of(list, topk), right.of(list, topk)];
+    const pairs = pairsOf(main, other, own, others);
+    if (!pairs.isEqual) differences.push({ list, main: own, other: others });
     totals.lists[pairs.isEqual ? "equal" : "different"]++;
     totals.overlap += pairs.longer === 0 ? 1 : pairs.both.length / pairs.longer;
     if (!main.score || !other.score) continue;
@@ -32,6 +30,7 @@ export function compareLists(main: Compared, other: Compared, topk: number, tota
       totals.scoreDifference += difference;
     }
   }
+  return differences;
 }
 
 interface Bounds {

@@ -1,7 +1,7 @@
 /** The left side's columns unchanged, and the comparison with the other's, which the engine runs after the response. */
 import type { Column } from "../../runtime/base/columns/table.js";
-import type { Kernel, ShadowCounters } from "../../runtime/engine/schedule/kernel.js";
-import { type Compared, compareLists } from "./kernel-compare.js";
+import type { Compared, Kernel, ShadowCounters } from "../../runtime/engine/schedule/kernel.js";
+import { compareLists } from "./kernel-compare.js";
 
 export const shadow: Kernel<"shadow"> = {
   prepare: ({ params: { rate, inFlight, within, topk, item, score }, outputs }) => {
@@ -29,7 +29,10 @@ export const shadow: Kernel<"shadow"> = {
         inFlight,
         within,
         counters,
-        compare: (main, other) => compareLists(picked(main), picked(other), topk, counters),
+        compare: (main, other) => {
+          const sides = { main: picked(main), other: picked(other) };
+          return { ...sides, differences: compareLists(sides.main, sides.other, topk, counters) };
+        },
       },
     };
   },

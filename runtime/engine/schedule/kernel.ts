@@ -123,6 +123,8 @@ export interface RunContext {
   readonly onPart?: (step: string, microseconds: number) => void;
   /** Called with each filtered search of a step; present if an explanation is requested. */
   readonly onSearch?: (step: string, search: FilteredSearch) => void;
+  /** Called after the run with each comparison of a shadow. @param step id of the shadow */
+  readonly onShadow?: (step: string, comparison: ShadowComparison) => void;
   /** The states of stores that the run has read; present if several steps read one store. */
   readonly seen?: Map<object, unknown>;
 }
@@ -198,6 +200,25 @@ export type ShadowOutcome =
   | "skipped_memory"
   | "skipped_batch";
 
+/** The columns of one branch that are compared: one of them at least. */
+export interface Compared {
+  readonly item?: Column | undefined;
+  readonly score?: Column | undefined;
+}
+
+/** A list that differs: the first row and the number of rows that were compared in both branches. */
+export interface ListDifference {
+  readonly list: number;
+  readonly main: readonly [from: number, length: number];
+  readonly other: readonly [from: number, length: number];
+}
+
+export interface ShadowComparison {
+  readonly main: Compared;
+  readonly other: Compared;
+  readonly differences: readonly ListDifference[];
+}
+
 /** A branch that runs beside responses. */
 export interface ShadowKernel {
   /** Share of the requests. */
@@ -208,7 +229,7 @@ export interface ShadowKernel {
   readonly within: number;
   readonly counters: ShadowCounters;
   /** Compares the columns of the response's branch with those of the other one, and counts. */
-  compare(main: readonly Column[], other: readonly Column[]): void;
+  compare(main: readonly Column[], other: readonly Column[]): ShadowComparison;
 }
 
 /** @typeParam I its ports. Code that runs steps of any operator types them as `Inputs`: the plan was checked when it was parsed. */

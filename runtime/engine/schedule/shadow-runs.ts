@@ -165,7 +165,7 @@ export class ShadowRuns {
       models = this.#models.length > 0 ? this.#around.models.lease?.(this.#models) : undefined;
       const context: BesideContext = { ...contextBeside(given), signal: abort, started, ...(models && { models }) };
       await runStages(this.#stages, this.#order, columns, context, createNotes(this.#stages));
-      if (!abort.aborted) this.#compare(columns, began);
+      if (!abort.aborted) this.#compare(columns, began, given.onShadow);
     } catch (error) {
       if (!abort.aborted) this.#fail(RuntimeFault.from(error));
     } finally {
@@ -176,13 +176,14 @@ export class ShadowRuns {
     }
   }
 
-  #compare(columns: readonly (Column | undefined)[], began: number): void {
-    const { kernel, counters } = this.#parts;
+  #compare(columns: readonly (Column | undefined)[], began: number, onShadow: RunContext["onShadow"]): void {
+    const { kernel, counters, step } = this.#parts;
     const main = this.#mainSlots.map(slot => columns[slot]!);
     const other = this.#otherSlots.map(slot => columns[slot]!);
-    kernel.compare(main, other);
+    const comparison = kernel.compare(main, other);
     countRun(counters, (performance.now() - began) / 1000, main[0]!.rows.count, other[0]!.rows.count);
     this.#count("compared");
+    onShadow?.(step.id, comparison);
     const { lists, overlap } = kernel.counters;
     const all = lists.equal + lists.different;
     if (all < this.#nextSummary) return;

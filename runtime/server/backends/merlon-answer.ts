@@ -11,7 +11,7 @@ import type { ArmCounters, RunContext, RunModels } from "../../engine/schedule/k
 import type { ModelRef } from "../../engine/schedule/lease.js";
 import type { ExecutablePlan, PlanResult, StageRun } from "../../engine/schedule/plan-result.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
-import type { PlanExposures } from "../exposures/log-run.js";
+import type { LoggedRequest, PlanExposures } from "../exposures/log-run.js";
 import type { TracedStage, TraceNotes } from "../observe/tracing/trace.js";
 import { writeTensorJson } from "../requests/tensor-json.js";
 import type { LoadContext } from "./backend.js";
@@ -80,10 +80,14 @@ async function answerTogether(
         seeds: requests.flatMap(({ batch }, i) => new Array<bigint>(batch).fill(seeds[i]!)),
         parameters: new Map(),
         ...(gone.signal && { signal: gone.signal }),
+        ...(served.exposures?.hasShadows && {
+          onShadow: (step, comparison) =>
+            served.exposures!.logShadow(step, comparison, loggedBatch(requests, seeds), versions),
+        }),
       },
       versions,
     );
-    logBatch(served, requests, seeds, result, versions);
+    served.exposures?.log(result, loggedBatch(requests, seeds), versions);
     let from = 0;
     return requests.map(request => {
       const { batch, requestedOutputs, signal } = request;
@@ -117,32 +121,21 @@ function noteVersions(models: RunModels, dependencies: readonly ModelRef[], vers
 }
 
 /** A request that was cancelled was shown nothing. */
-function logOne(
-  { exposures }: Served,
+function loggedOne(
   { id, batch, parameters, signal, isWarmUp }: BackendRequest,
   seed: bigint,
-  result: PlanResult,
-  versions: Versions,
-): void {
-  if (isWarmUp || signal?.aborted) return;
-  exposures!.log(result, [{ id, from: 0, to: batch, seed, isSeeded: parameters.has("seed") }], versions);
+): readonly LoggedRequest[] {
+  if (isWarmUp || signal?.aborted) return [];
+  return [{ id, from: 0, to: batch, seed, isSeeded: parameters.has("seed") }];
 }
 
-function logBatch(
-  { exposures }: Served,
-  requests: readonly BackendRequest[],
-  seeds: readonly bigint[],
-  result: PlanResult,
-  versions: Versions,
-): void {
-  if (!exposures) return;
+function loggedBatch(requests: readonly BackendRequest[], seeds: readonly bigint[]): readonly LoggedRequest[] {
   let to = 0;
-  const logged = requests.flatMap(({ id, batch, signal, isWarmUp }, i) => {
+  return requests.flatMap(({ id, batch, signal, isWarmUp }, i) => {
     const from = to;
     to += batch;
     return isWarmUp || signal?.aborted ? [] : [{ id, from, to, seed: seeds[i]!, isSeeded: false }];
   });
-  exposures.log(result, logged, versions);
 }
 
 /** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault at once or later */
@@ -208,10 +201,16 @@ function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Ans
     if (signal) run.signal = signal;
     if (request.isWarmUp) run.uncounted = true;
     const versions: Versions | undefined = exposures && {};
+    let logged: readonly LoggedRequest[] | undefined;
+    if (exposures?.hasShadows)
+      run.onShadow = (step, comparison) => {
+        if (logged) exposures.logShadow(step, comparison, logged, versions!);
+      };
     const result = runPlan(served, request, columns, run, versions);
     const respond = (made: PlanResult): BackendResponse => {
       const response = responseOf(served, request, rows, made);
-      if (versions) logOne(served, request, seed, made, versions);
+      logged = versions && loggedOne(request, seed);
+      if (logged && logged.length > 0) exposures!.log(made, logged, versions!);
       return response;
     };
     return result instanceof Promise ? result.then(respond).catch(error => RuntimeFault.from(error)) : respond(result);

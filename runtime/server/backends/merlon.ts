@@ -36,7 +36,7 @@ export const merlonBackend: Backend = {
     const plan = withoutShadows(whole);
     checkConfig(plan, context.config);
     const { stepMiddleware, name: model, version, folder, log, arms } = context;
-    const exposures = await exposuresOf(plan, sha256, context);
+    const exposures = await exposuresOf(plan, whole, sha256, context);
     const executable = await preparePlan(whole, {
       ...context,
       shareArm: arms && ((arm, peer) => arms.join({ model, arm: `${version} ${sha256} ${arm}` }, peer)),
@@ -63,8 +63,8 @@ export const merlonBackend: Backend = {
         return shares ? answerBatch(served, requests) : Promise.all(requests.map(request => answer(served, request)));
       },
       close: async () => {
-        await exposures?.close();
-        await executable.close();
+        // Shadows that run are logged, or cancelled.
+        await executable.close().finally(() => exposures?.close());
       },
     };
   },
@@ -73,13 +73,14 @@ export const merlonBackend: Backend = {
 /** The exposure log of a plan, if it has one and the server writes it. @throws RuntimeFault */
 async function exposuresOf(
   plan: FittedPlan,
+  whole: FittedPlan,
   sha256: string,
   { exposures, name, version, folder, clock }: LoadContext,
 ): Promise<PlanExposures | undefined> {
   const { log } = plan;
   if (!exposures || !log) return undefined;
   const { openPlanExposures } = await import("../exposures/log-run.js");
-  return openPlanExposures(exposures, { name, version, folder, plan: { ...plan, log }, sha256, clock });
+  return openPlanExposures(exposures, { name, version, folder, plan: { ...plan, log }, whole, sha256, clock });
 }
 
 /** Steps that assign the request's rows to arms, with the counters of these. */

@@ -6,10 +6,12 @@ import { artefactHashes } from "../../../formats/folders/artefact-hashes.js";
 import { type Clock, systemClock } from "../../base/clock.js";
 import { reportFault } from "../../base/in-background.js";
 import type { ModelVersion } from "../../base/model-version.js";
+import type { ShadowComparison } from "../../engine/schedule/kernel.js";
 import type { PlanResult } from "../../engine/schedule/plan-result.js";
-import type { ExposureLog } from "./exposure-log.js";
+import type { ExposureLog, ModelLog } from "./exposure-log.js";
 import { readLog } from "./log-reader.js";
 import { type RecordedRequest, type Run, RunRecorder } from "./run-recorder.js";
+import { shadowReaders, shadowRun } from "./shadow-log.js";
 
 /** The request rows of one request in a run. */
 export interface LoggedRequest {
@@ -27,6 +29,15 @@ export interface PlanExposures {
   admit(): Promise<void> | undefined;
   /** @param versions of the models that the plan called */
   log(result: PlanResult, requests: readonly LoggedRequest[], versions: Readonly<Record<string, string>>): void;
+  /** Whether comparisons of shadows are logged. */
+  readonly hasShadows: boolean;
+  /** Logs the lists of a comparison that differ. @param step id of the shadow */
+  logShadow(
+    step: string,
+    comparison: ShadowComparison,
+    requests: readonly LoggedRequest[],
+    versions: Readonly<Record<string, string>>,
+  ): void;
   close(): Promise<void>;
 }
 
@@ -36,6 +47,8 @@ export interface PlanOfModel {
   /** The version's folder. */
   readonly folder: string;
   readonly plan: Plan & { readonly log: PlanLog };
+  /** With its shadows. */
+  readonly whole: Plan;
   /** Hexadecimal SHA-256 of `plan.json`. */
   readonly sha256: string;
   readonly clock?: Clock | undefined;
@@ -49,14 +62,20 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
   const { name, version, folder, plan, sha256, clock = systemClock } = of;
   const { reader, described } = readLog(plan, plan.log);
   const log = exposures.open({ model: name, version, plan: sha256.slice(0, 16), ...described }, reader.lists);
-  const recorder = new RunRecorder(plan, reader, described.rate > 0);
+  const own: Recorded = { log, recorder: new RunRecorder(plan, reader, described.rate > 0) };
   const authored = reader.seed === undefined ? undefined : BigInt(reader.seed);
   const artefactsOfRun = artefactTexts(artefactHashes(plan, folder));
   const recordedOf = ({ id, from, to, seed, isSeeded }: LoggedRequest): RecordedRequest => {
     const own = isSeeded || authored === undefined ? seed : authored;
     return { id, made: id === "" ? made++ : 0, from, to, firstRow: 0, seed: own };
   };
-  const record = (run: Run, artefacts: string, requests: readonly RecordedRequest[]): void => {
+  const shadows = openShadowLogs(exposures, of);
+  const record = (
+    { log, recorder }: Recorded,
+    run: Run,
+    artefacts: string,
+    requests: readonly RecordedRequest[],
+  ): void => {
     const tape = log.tape(artefacts);
     const start = tape.length;
     let isWhole = false;
@@ -72,12 +91,12 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
   };
   const recordAll = (result: PlanResult, artefacts: string, requests: readonly RecordedRequest[]): void => {
     const { each } = result;
-    if (!each) record(result, artefacts, requests);
+    if (!each) record(own, result, artefacts, requests);
     // Rows that ran one by one.
     else
       for (const request of requests)
         for (let row = request.from; row < request.to; row++)
-          record(each[row]!, artefacts, [{ ...request, from: 0, to: 1, firstRow: row - request.from }]);
+          record(own, each[row]!, artefacts, [{ ...request, from: 0, to: 1, firstRow: row - request.from }]);
   };
   return {
     admit: log.admit,
@@ -89,8 +108,38 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
         reportFault(error, `logging exposures of '${name}'`);
       }
     },
-    close: log.close,
+    hasShadows: shadows.size > 0,
+    logShadow: (step, comparison, requests, versions) => {
+      const to = shadows.get(step);
+      const run = to && shadowRun(step, comparison, requests.at(-1)?.to ?? 0);
+      if (!run) return;
+      try {
+        record(to, run, artefactsOfRun(versions), requests.map(recordedOf));
+      } catch (error) {
+        reportFault(error, `logging a shadow of '${name}'`);
+      }
+    },
+    close: async () => {
+      await Promise.all([log, ...[...shadows.values()].map(({ log }) => log)].map(one => one.close()));
+    },
   };
+}
+
+/** A log with the recorder of its runs. */
+interface Recorded {
+  readonly log: ModelLog;
+  readonly recorder: RunRecorder;
+}
+
+function openShadowLogs(exposures: ExposureLog, of: PlanOfModel): ReadonlyMap<string, Recorded> {
+  const { name, version, plan, whole, sha256 } = of;
+  const readers = shadowReaders(whole, name, plan.log.retentionDays);
+  return new Map(
+    [...readers].map(([step, { reader, described }]) => {
+      const log = exposures.open({ ...described, version, plan: sha256.slice(0, 16) }, reader.lists);
+      return [step, { log, recorder: new RunRecorder(plan, reader, true) }];
+    }),
+  );
 }
 
 /** JSON of the hashes and of the models' versions, which rarely change. */

@@ -143,6 +143,57 @@ describe("a server", () => {
     ).toEqual([1, 2, 3].map(item => ({ arm: null, item })));
   });
 
+  test("logs the lists that differ, beside the log of the model", async () => {
+    const exposures = join(folder, "differences");
+    const server = await startServer(repository, { exposures: { folder: exposures } });
+    const compared = async () => (await metrics(server.ports.metrics!))["runs compared"]!;
+    const offered = async () => {
+      const found = await metrics(server.ports.metrics!);
+      return found["runs compared"]! + found["runs skipped_busy"]! + found["runs skipped_in_flight"]!;
+    };
+    /** Sends until one is compared: the event loop may be too late for it. */
+    const send = async (body: object, id: string) => {
+      const before = await compared();
+      for (let i = 0; (await compared()) === before; i++) {
+        expect(i).toBeLessThan(50);
+        const start = await offered();
+        await server.post(PATH, { ...body, id: `${id}-${i}` });
+        await vi.waitFor(async () => expect(await offered()).toBe(start + 1), 10_000);
+      }
+    };
+    await send(requestOf(MAIN, OTHER), "other");
+    await send(requestOf(MAIN, MAIN), "same");
+    await send(requestOf(MAIN, []), "empty");
+    await server.stop();
+    expect(server.log.join("")).not.toMatch(/logging a shadow|exposures cannot/);
+    const columns = "position, item::INT AS item, shadow_position, shadow_score, response_score";
+    const rows = (like: string) =>
+      rowsOf(
+        `SELECT ${columns} FROM '${exposures}/beside.shadow/*.parquet' WHERE request_id LIKE '${like}%' ORDER BY position NULLS LAST, shadow_position`,
+      );
+    const of = (position: number | null, item: number, ...rest: readonly (number | null)[]) => {
+      const [shadow_position, shadow_score, response_score] = rest;
+      return { position, item, shadow_position, shadow_score, response_score };
+    };
+    expect(await rows("other")).toEqual([
+      of(1, 2, 1, 0.5, 0.75),
+      of(2, 1, 3, 0.25, 0.5),
+      of(3, 3, null, null, 0.25),
+      of(null, 9, 2, 0.375, null),
+    ]);
+    expect(await rows("empty")).toEqual([
+      of(1, 2, null, null, 0.75),
+      of(2, 1, null, null, 0.5),
+      of(3, 3, null, null, 0.25),
+    ]);
+    expect(await rows("same")).toEqual([]);
+    const [fixed] = await rowsOf(
+      `SELECT DISTINCT s.model, s.arm, s.score, s.propensity, s.log_rate, s.plan = m.plan AS one_plan FROM '${exposures}/beside.shadow/*.parquet' s JOIN '${exposures}/beside/*.parquet' m USING (request_id, request_row, item) WHERE request_id LIKE 'other%'`,
+    );
+    expect(fixed).toMatchObject({ model: "beside.shadow", score: null, propensity: null, log_rate: 1, one_plan: true });
+    expect(fixed!.arm).toMatch(/shadow$/);
+  });
+
   test("with two workers has sums, and ends while comparisons run", async () => {
     const served = await serveWorkers(repository, 2);
     for (let i = 0; i < 20; i++) expect((await served.call("POST", PATH, requestOf(MAIN, MAIN))).status).toBe(200);
