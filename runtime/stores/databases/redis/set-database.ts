@@ -2,6 +2,7 @@
  * Redis 8 vector sets: the queries of a request are shared out to the connections, and each sends its part in one write. Queries with a condition
  * are answered exactly if the set is small, or if the index finds too few.
  */
+import type { Filter } from "../../../../contract/vector-filter/filter.js";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import { toUnitLength } from "../../vectors/unit-length.js";
@@ -9,7 +10,7 @@ import { connectionSettings } from "../connection-settings.js";
 import { guardedCalls } from "../guarded-call.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
 import { type Command, openClient, redisFailure, type SetClient } from "./set-client.js";
-import { setFilter } from "./set-filter.js";
+import { listedValues, setFilter } from "./set-filter.js";
 import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey, type Refuse, refuses } from "./set-layout.js";
 
 /** Items of the index that a search with a condition reads at most, for each hit. */
@@ -17,6 +18,8 @@ const READ_PER_HIT = 100;
 const LEAST_READ = 5000;
 /** Items that an exact search compares in the time in which the index reads one. */
 const SCANNED_PER_READ = 10;
+/** A server compares on after the deadline, so a user's list is bounded. */
+const MOST_LISTED = 4096;
 /** Hits that the index looks for, for each that is returned. If there are fewer, it may have missed nearer ones. */
 const FOUND_PER_HIT = 2;
 
@@ -81,6 +84,7 @@ async function searchAll(set: VectorSet, queries: readonly VectorQuery[]): Promi
   const { store, count } = set;
   const isExact = (query: VectorQuery): boolean =>
     store.index === "none" || (isConditional(query) && count <= SCANNED_PER_READ * mostRead(store, query.k));
+  for (const { filter } of queries) checkLists(filter);
   const searches = queries.map(query => searchOf(store, query, isExact(query)));
   const found = await searchSome(set, searches);
   // The index reads a bounded number of items, of which few may fulfill the condition.
@@ -99,6 +103,15 @@ async function searchAll(set: VectorSet, queries: readonly VectorQuery[]): Promi
     hits[i] = exact[at]!;
   });
   return hits;
+}
+
+function checkLists(filter: Filter): void {
+  const listed = listedValues(filter);
+  if (listed > MOST_LISTED)
+    throw new RuntimeFault(
+      "INVALID_ARGUMENT",
+      `a condition has ${listed} values in lists, and Redis compares each with each item: at most ${MOST_LISTED} are sent. Send shorter lists.`,
+    );
 }
 
 async function searchSome(set: VectorSet, searches: readonly Command[]): Promise<readonly Found[]> {

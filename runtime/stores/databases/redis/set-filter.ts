@@ -32,6 +32,13 @@ const jsonOf = (value: Scalar): string => (typeof value === "string" ? `"${encod
 
 const NEVER = "(1 == 0)";
 
+/** Values in the lists of a filter, each of which is compared with each item. */
+export function listedValues(filter: Filter): number {
+  if ("all" in filter) return filter.all.reduce((sum, part) => sum + listedValues(part), 0);
+  if ("any" in filter) return filter.any.reduce((sum, part) => sum + listedValues(part), 0);
+  return "among" in filter ? filter.among.length : 0;
+}
+
 /** @param filter without tests of parts of texts */
 export function setFilter(filter: Filter): string {
   if ("all" in filter) return filter.all.length === 0 ? "(1 == 1)" : `(${filter.all.map(setFilter).join(" and ")})`;

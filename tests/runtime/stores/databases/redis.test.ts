@@ -69,6 +69,21 @@ describe("a set", () => {
       });
   }, 60_000);
 
+  test("a list of many values is searched, and a longer one is refused", async () => {
+    const among = Array.from({ length: 4096 }, (_, i) => BigInt(2 * i));
+    const query = { vector: queries[1]!, k: 9, filter: { attribute: "stock", among, negated: false } as const };
+    await open(exact(), async database => {
+      expect([...(await database.search([query]))[0]!.ids]).toEqual(exactly(items, query).map(({ id }) => id));
+      const longer: Filter = { any: [query.filter, { ...query.filter, among: [1n] }] };
+      expect(await faultOf(database.search([{ ...query, filter: longer }]))).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringMatching(
+          /has 4097 values in lists.*at most 4096 are sent\. Send shorter lists/,
+        ) as string,
+      });
+    });
+  }, 60_000);
+
   test("loading again changes nothing, and ids are listed once and removed", async () => {
     await load(exact(), items.slice(0, 1000));
     await withLoader(exact(), async loader => {
