@@ -140,7 +140,7 @@ export function milvusFailure(error: unknown): Failure {
       return refusalOf(refusal as MilvusRefusal);
     }
   }
-  const reason = message.replace(/^\d+ [A-Z_]+: /, "") || "it does not answer";
+  const reason = message.replace(/^\d+ [A-Z_]+: | Resolution note: *$/g, "") || "it does not answer";
   if (name === "TimeoutError" || code === 4) return { kind: "late", reason, way: "" };
   if (code === 16) return { kind: "away", reason, way: AUTHORIZE };
   if (code === 7) return { kind: "refused", reason, way: "Grant it to the user of `url`." };

@@ -133,6 +133,21 @@ export const textLeaf: fc.Arbitrary<Filter> = fc.record({
   negated: fc.boolean(),
 }) as fc.Arbitrary<Filter>;
 
+/** Texts of characters and words that a language of filters reads, as a user's columns may have them. */
+export const hostileTexts: fc.Arbitrary<string> = fc.string({
+  unit: fc.constantFrom(
+    ..."\"'`\\\n\r\t\b%_{}()[]$,;*?#\u2028\u0001ü",
+    " or ",
+    "true",
+    "||",
+    "--",
+    "\\u0022",
+    "🙂",
+    "de",
+  ),
+  maxLength: 10,
+});
+
 /** @param more leaves that the database has beside those of all */
 export const filters = (...more: fc.Arbitrary<Filter>[]): fc.Arbitrary<Filter> =>
   fc.letrec<{ filter: Filter }>(tie => ({

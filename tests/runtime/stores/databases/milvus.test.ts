@@ -14,7 +14,18 @@ import { openVectorDatabase, openVectorLoader } from "#runtime/stores/databases/
 import type { VectorQuery } from "#runtime/stores/databases/vector-database.js";
 import { makeCertificates } from "../../client/certificates.js";
 import { type Gate, startGate } from "./grpc-gate.js";
-import { ATTRIBUTES, DIMENSION, exactly, filters, HOSTILE, makeItems, makeQueries, recall, rowsOf } from "./items.js";
+import {
+  ATTRIBUTES,
+  DIMENSION,
+  exactly,
+  filters,
+  HOSTILE,
+  hostileTexts,
+  makeItems,
+  makeQueries,
+  recall,
+  rowsOf,
+} from "./items.js";
 import { startMilvus, type TestMilvus } from "./milvus-server.js";
 import { FILE, faultOf, loadItems, replaceItems, withDatabase } from "./stores.js";
 
@@ -92,6 +103,21 @@ describe("a collection", () => {
       }
     });
   });
+
+  test("no text of a user changes what a condition means", async () => {
+    const filterOf = (text: string, i: number): Filter =>
+      [
+        { attribute: "country", is: "=", value: text } as const,
+        { attribute: "country", is: "!=", value: text } as const,
+        { attribute: "country", among: [text, "de"], negated: i % 8 < 4 } as const,
+        { attribute: "country", text: "startsWith", value: text, negated: i % 8 < 4 } as const,
+      ][i % 4]!;
+    const texts = fc.sample(hostileTexts, { numRuns: 160, seed: 5 });
+    const asked = texts.map((text, i) => ({ vector: queries[i % 40]!, k: 7, filter: filterOf(text, i) }));
+    const found = await withDatabase(storeOf(), database => database.search(asked));
+    for (const [i, query] of asked.entries())
+      expect([texts[i], [...found[i]!.ids]]).toEqual([texts[i], exactly(items, query).map(({ id }) => id)]);
+  }, 120_000);
 
   test("answers a batch of users as each of them alone", async () => {
     const asked = queries.map(

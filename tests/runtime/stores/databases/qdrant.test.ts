@@ -15,7 +15,17 @@ import { Cancellable } from "#runtime/base/cancellation.js";
 import { openVectorDatabase, openVectorLoader } from "#runtime/stores/databases/open-database.js";
 import type { VectorQuery } from "#runtime/stores/databases/vector-database.js";
 import { makeCertificates } from "../../client/certificates.js";
-import { ATTRIBUTES, DIMENSION, exactly, filters, HOSTILE, makeItems, makeQueries, rowsOf } from "./items.js";
+import {
+  ATTRIBUTES,
+  DIMENSION,
+  exactly,
+  filters,
+  HOSTILE,
+  hostileTexts,
+  makeItems,
+  makeQueries,
+  rowsOf,
+} from "./items.js";
 import { startQdrant, type TestQdrant } from "./qdrant-server.js";
 import { FILE, faultOf, loadItems, replaceItems, withDatabase } from "./stores.js";
 
@@ -72,6 +82,20 @@ describe("a collection", () => {
       }
     });
   }, 60_000);
+
+  test("no text of a user changes what a condition means", async () => {
+    const filterOf = (text: string, i: number): Filter =>
+      [
+        { attribute: "country", is: "=", value: text } as const,
+        { attribute: "country", is: "!=", value: text } as const,
+        { attribute: "country", among: [text, "de"], negated: i % 8 < 4 } as const,
+      ][i % 3]!;
+    const texts = fc.sample(hostileTexts, { numRuns: 160, seed: 5 });
+    const asked = texts.map((text, i) => ({ vector: queries[i % 40]!, k: 7, filter: filterOf(text, i) }));
+    const found = await withDatabase(storeOf(), database => database.search(asked));
+    for (const [i, query] of asked.entries())
+      expect([texts[i], [...found[i]!.ids]]).toEqual([texts[i], exactly(items, query).map(({ id }) => id)]);
+  }, 120_000);
 
   test("answers a batch of users as each of them alone", async () => {
     const asked = queries.map(
