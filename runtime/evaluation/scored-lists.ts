@@ -24,7 +24,7 @@ export interface ScoredLog {
   readonly neverShown: number;
 }
 
-/** @param counts shown items of each list [lists] @throws RuntimeFault for a log that lacks candidates, or has a score that is NaN */
+/** Drops the table `logged`, which its own copy replaces. @param counts shown items of each list [lists] @throws RuntimeFault for a log that lacks candidates, or has a score that is NaN */
 export async function scoredLists(
   database: Database,
   { policy: source, predicted }: LogColumns,
@@ -38,6 +38,7 @@ export async function scoredLists(
      FROM logged JOIN lists USING (request, row) ORDER BY list, position NULLS LAST, item`,
     "sorting the candidates",
   );
+  await database.run("DROP TABLE logged", "sorting the candidates");
   const [sizes] = await numbers(database, "SELECT candidates AS c0 FROM lists ORDER BY list", ["int32"]);
   const starts = ends(counts);
   const rows = starts.at(-1)!;
