@@ -13,10 +13,9 @@ import { TopicProducer } from "./topic-producer.js";
 export interface TopicOptions {
   readonly address: TopicAddress;
   readonly salt?: Uint8Array | undefined;
-  /** Bytes of a request to one partition; a broker's default limit is 1 MiB. @default 900 kB */
-  readonly requestBytes?: number;
 }
 
+/** Of a request to one partition, and of a message; a broker's default limit is 1 MiB. */
 const REQUEST_BYTES = 900_000;
 /** Bytes of the messages that are in memory as text. */
 const SLICE_BYTES = 8 * 2 ** 20;
@@ -116,7 +115,6 @@ export class TopicWriter implements Sink {
 
   /** The next messages as requests; none if there are no more. */
   #slice(messages: Iterator<Message>, partitionOf: (key: Buffer) => number): readonly Request[] {
-    const { requestBytes = REQUEST_BYTES } = this.#options;
     const requests: { partition: number; messages: Message[] }[] = [];
     const open = new Map<number, { readonly messages: Message[]; bytes: number }>();
     let all = 0;
@@ -124,14 +122,14 @@ export class TopicWriter implements Sink {
       const { value: message, done } = messages.next();
       if (done) break;
       const bytes = sizeOf(message);
-      if (bytes > requestBytes) {
-        this.#drop(message, `larger than ${requestBytes} bytes`);
+      if (bytes > REQUEST_BYTES) {
+        this.#drop(message, `larger than ${REQUEST_BYTES} bytes`);
         continue;
       }
       all += bytes;
       const partition = partitionOf(message.key);
       let request = open.get(partition);
-      if (!request || request.bytes + bytes > requestBytes) {
+      if (!request || request.bytes + bytes > REQUEST_BYTES) {
         request = { messages: [], bytes: 0 };
         open.set(partition, request);
         requests.push({ partition, messages: request.messages });
