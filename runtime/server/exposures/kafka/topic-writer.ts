@@ -15,7 +15,9 @@ export interface TopicOptions {
   readonly salt?: Uint8Array | undefined;
 }
 
-/** Of a request to one partition, and of a message; a broker's default limit is 1 MiB. */
+/** Time after which waiting exposures are reported as such. */
+const SILENT_MS = 5000;
+/** Bytes of a request to one partition, and of a message; a broker's default limit is 1 MiB. */
 const REQUEST_BYTES = 900_000;
 /** Bytes of the messages that are in memory as text. */
 const SLICE_BYTES = 8 * 2 ** 20;
@@ -61,7 +63,10 @@ export class TopicWriter implements Sink {
     const faulted = new Promise<void>(resolve => {
       this.#onFault = resolve;
     });
+    // A broker that takes connections and never answers: models and the server must be able to end.
+    const silent = setTimeout(() => this.#fail(`no broker has answered for ${SILENT_MS / 1000} s`), SILENT_MS);
     await Promise.race([this.#send(), faulted]);
+    clearTimeout(silent);
     return this.#state;
   }
 

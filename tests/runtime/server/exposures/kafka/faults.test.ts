@@ -1,4 +1,6 @@
 // A topic whose brokers are away, refuse messages or find them too large: nothing is lost below the bound, and everything else is counted.
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Backpressure } from "#runtime/server/exposures/exposure-log.js";
 import { startServer } from "../../support.js";
@@ -130,6 +132,28 @@ test("a server that ends while the brokers are away sends everything when they a
   await cluster.up(1);
   await stopped;
   expect(await idsOf(cluster)).toHaveLength(ROWS);
+});
+
+test("a broker that never answers: requests, unloads and the end of the server do not wait for it", {
+  timeout: 120_000,
+}, async () => {
+  const silent = createServer(() => {});
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const folder = `kafka://127.0.0.1:${(silent.address() as AddressInfo).port}/exposures`;
+  const options = { modelControlMode: "explicit", loadModels: ["logged"], exitTimeoutSeconds: 10 } as const;
+  const server = await startServer(repository, { exposures: { folder }, ...options });
+  try {
+    expect((await server.post("/v2/models/logged/infer", requestOf([ROW], { id: "r" }))).status).toBe(200);
+    await vi.waitFor(() => expect(server.log.join("")).toContain("no broker has answered for 5 s"), 30_000);
+    expect((await server.post("/v2/repository/models/logged/unload", {})).status).toBe(200);
+    await server.stop();
+  } finally {
+    silent.close();
+  }
+  expect(server.log.join("")).toMatch(
+    /exposures of 1 batches \(\d+ bytes\) could not be written to 'kafka:[^']*' before/,
+  );
 });
 
 test("a user without permission: a sentence, a counter, and another attempt each second", {
