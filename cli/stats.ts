@@ -79,10 +79,14 @@ async function stats(data: string[], options: Options): Promise<void> {
 async function failOn({ drift = [] }: DataStats, limit: number): Promise<void> {
   const { largestPsi } = await import("../runtime/etl/drift.js");
   const above = drift.filter(one => !((largestPsi(one) ?? Number.POSITIVE_INFINITY) <= limit));
-  if (above.length === 0) return;
+  if (above.length === 0 && drift.length > 0) return;
+  process.exitCode = 1;
+  if (drift.length === 0) {
+    process.stderr.write("✘ no column is in both sets, so none was compared.\n");
+    return;
+  }
   const named = above.map(one => `\`${one.name}\` (${largestPsi(one)?.toFixed(3) ?? "other type"})`);
   process.stderr.write(`✘ drift above ${limit}: ${named.join(", ")}.\n`);
-  process.exitCode = 1;
 }
 
 const print = async (found: DataStats): Promise<string> =>

@@ -153,6 +153,12 @@ describe("the command", () => {
       expect(found).toMatchObject({ status: 1, err: "✘ drift above 9: `price` (other type).\n" });
     });
   });
+  test("fails if the sets have no column in common", async () => {
+    await inSets([{ x: "int64" }, { x: [1] }], [{ y: "int64" }, { y: [1] }], async ({ folder }) => {
+      const found = await merlon(folder, "stats", "a.parquet", "--against", "b.parquet", "--fail-above", "9");
+      expect(found).toMatchObject({ status: 1, err: "✘ no column is in both sets, so none was compared.\n" });
+    });
+  });
   test("refuses a column that neither set has, by name", async () => {
     await inSets(sets[0], sets[1], async ({ folder }) => {
       const found = await merlon(folder, "stats", "a.parquet", "--against", "b.parquet", "--ids", "ids");
