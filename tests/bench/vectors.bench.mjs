@@ -20,8 +20,19 @@ import { initPostgres, spawnPostgres } from "../needs/postgres.ts";
 import { bitsOf, byPosition, hashOf, median, recall, startFaiss } from "./filtered/shared.mjs";
 
 const [QUERIES, TOPK, DIMENSION, ROUNDS, BATCH] = [100, 10, 64, 3, 1000];
-const { values } = parseArgs({ options: { count: { type: "string", default: "100000" } } });
+const HELP = `usage: npm run bench:vectors -- [options]
+  --count N   items (100000)
+example: npm run bench:vectors -- --count 5000`;
+const { values } = parseArgs({
+  options: { count: { type: "string", default: "100000" }, help: { type: "boolean", default: false } },
+});
+if (values.help) {
+  process.stdout.write(`${HELP}\n`);
+  process.exit(0);
+}
 const count = Number(values.count);
+if (!Number.isSafeInteger(count) || count < 1000)
+  throw new Error(`--count takes a whole number from 1000. Got ${values.count}`);
 // PostgreSQL's own user must be able to enter the folder.
 const folder = mkdtempSync("/tmp/merlon-vectors-");
 chmodSync(folder, 0o755);
