@@ -6,10 +6,10 @@ export const hasFailed = ({ status }) => status === "failed";
 
 const oneLine = text => text.replaceAll(/\s*\n\s*/g, " ");
 
-/** @returns a text for each failed test of files: file, name and message */
-export const failuresOf = files =>
+/** @param alone names of the files that passed alone @returns a text for each failed test of files: file, name and message */
+export const failuresOf = (files, alone = new Set()) =>
   files.filter(hasFailed).flatMap(({ name, message, assertionResults }) => {
-    const path = relative(ROOT, name);
+    const path = `${relative(ROOT, name)}${alone.has(name) ? " (passes alone)" : ""}`;
     const failed = assertionResults.filter(hasFailed);
     if (failed.length === 0) return [`${path}: ${message}`];
     return failed.map(({ fullName, failureMessages }) => `${path}: ${oneLine(fullName)}: ${failureMessages[0] ?? ""}`);
@@ -26,20 +26,20 @@ export function countsOf(file) {
 export const AGAIN = 6;
 
 /**
- * Runs each failed file once more, alone: a test that waits for processes may fail beside others on a loaded machine. A test that passes then counts
- * as passed and is listed: it may as well have met a fault that appears at times.
+ * Runs each failed file once more, alone. The first failure counts whatever the second run finds. The second run shows where to look: a test that passes
+ * alone met other tests, a loaded machine, or a fault that appears at times.
  * @param runAlone path of a file → vitest's record of it
- * @returns `{ records, unstable }`: the records of all files, with those of the second runs, and a text for each failure that the second run did not show
+ * @returns names of the files that passed alone
  */
-export async function runFailedAgain(files, runAlone) {
+export async function passingAlone(files, runAlone) {
   const failed = files.filter(hasFailed);
-  if (failed.length > AGAIN) return { records: files, unstable: [] };
-  const second = new Map();
-  for (const file of failed) second.set(file, (await runAlone(file.name)) ?? file);
-  return {
-    records: files.map(file => second.get(file) ?? file),
-    unstable: failuresOf(failed.filter(file => !hasFailed(second.get(file)))),
-  };
+  const names = new Set();
+  if (failed.length > AGAIN) return names;
+  for (const { name } of failed) {
+    const again = await runAlone(name);
+    if (again && !hasFailed(again)) names.add(name);
+  }
+  return names;
 }
 
 const LISTED = 40;

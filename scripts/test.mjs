@@ -10,7 +10,7 @@ import { ordinaryUser } from "./ordinary-user.mjs";
 import { ensurePackages, ROOT } from "./setup.mjs";
 import { shuffled } from "./shuffled.mjs";
 import { isLate, startNeeds, testFiles } from "./test-needs.mjs";
-import { countsOf, failuresOf, hasFailed, lastLines, runFailedAgain } from "./test-results.mjs";
+import { countsOf, failuresOf, hasFailed, lastLines, passingAlone } from "./test-results.mjs";
 
 const WALLS = "tests/walls";
 const SCORECARD = join(ROOT, "tests", "scorecard", "main.mjs");
@@ -169,11 +169,10 @@ async function main() {
     process.stdout.write(`\n${relative(ROOT, path)} failed, and runs once more, alone\n`);
     return (await run([relative(ROOT, path)], await started.all)).files[0];
   };
-  const { records, unstable } = isWhole ? await runFailedAgain(results, runAlone) : { records: results, unstable: [] };
-  for (const { passed, failures, skipped } of records.map(countsOf)) count(passed, failures, skipped);
-  listed.push(...unstable.map(line => `? passed alone, failed beside others: ${line}`));
-  listed.push(...failuresOf(records).map(line => `✘ ${line}`));
-  writeFileSync(report, JSON.stringify({ testResults: records }));
+  for (const { passed, failures, skipped } of results.map(countsOf)) count(passed, failures, skipped);
+  const alone = isWhole ? await passingAlone(results, runAlone) : new Set();
+  listed.push(...failuresOf(results, alone).map(line => `✘ ${line}`));
+  writeFileSync(report, JSON.stringify({ testResults: results }));
   if (isWhole) await countGate("scorecard: quick tier", [SCORECARD, "--report", report]);
 }
 

@@ -1,6 +1,6 @@
 /** The last lines of `npm test`: every failure counts and is named, also one that a second run does not show. */
 import { describe, expect, test } from "vitest";
-import { AGAIN, countsOf, failuresOf, lastLines, runFailedAgain } from "../../scripts/test-results.mjs";
+import { AGAIN, countsOf, failuresOf, lastLines, passingAlone } from "../../scripts/test-results.mjs";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -35,22 +35,27 @@ describe("counts", () => {
 });
 
 describe("a second run of failed files", () => {
-  const files = [record("a", "passed", [passed("x")]), record("b", "failed", [passed("y"), failed("z\nz")])];
+  const good = record("a", "passed", [passed("x")]);
+  const bad = record("b", "failed", [passed("y"), failed("z\nz")]);
+  const files = [good, bad];
 
-  test("what passes alone counts as passed, and is named", async () => {
-    const again = record("b", "passed", [passed("y"), passed("z")]);
-    const found = await runFailedAgain(files, async () => again);
-    expect(found.records).toEqual([files[0], again]);
-    expect(found.unstable).toEqual(["b: z z: no\n  at x"]);
+  test("names those that pass alone, whose failures count and are listed", async () => {
+    const runs: string[] = [];
+    const alone = await passingAlone(files, async (name: string) => {
+      runs.push(name);
+      return record("b", "passed", [passed("y"), passed("z")]);
+    });
+    expect(runs).toEqual([bad.name]);
+    expect(failuresOf(files, alone)).toEqual(["b (passes alone): z z: no\n  at x"]);
+    expect(files.map(countsOf).map(({ failures }) => failures)).toEqual([0, 1]);
   });
 
-  test("what fails again has failed", async () => {
-    const found = await runFailedAgain(files, async () => files[1]);
-    expect(found).toEqual({ records: files, unstable: [] });
-  });
-
-  test("a run that ends without a record changes nothing", async () => {
-    expect(await runFailedAgain(files, async () => undefined)).toEqual({ records: files, unstable: [] });
+  test.each([
+    ["fails again", bad],
+    ["ends without a record", undefined],
+  ])("a file that %s does not pass alone", async (_, again) => {
+    const alone = await passingAlone(files, async () => again);
+    expect(failuresOf(files, alone)).toEqual(["b: z z: no\n  at x"]);
   });
 
   test("many failures are not run again", async () => {
@@ -58,7 +63,7 @@ describe("a second run of failed files", () => {
     const run = async (): Promise<never> => {
       throw new Error("is not called");
     };
-    expect(await runFailedAgain(many, run)).toEqual({ records: many, unstable: [] });
+    expect(await passingAlone(many, run)).toEqual(new Set());
   });
 });
 
