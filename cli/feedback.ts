@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { JoinOptions, JoinReport } from "../runtime/etl/feedback/options.js";
 import { readDuration } from "./candidates.js";
-import { databaseOptions, engineOption, sparkOptions } from "./fit.js";
+import { databaseOptions, sparkOptions, withEngine } from "./fit.js";
 import { keptNames, names } from "./names.js";
 import { printTable } from "./print-table.js";
 import { printProgress, summary } from "./progress.js";
@@ -64,47 +64,44 @@ export const feedbackCommand = (): Command =>
   new Command("feedback").description("join exposure logs with the events that followed").addCommand(joinCommand());
 
 const joinCommand = (): Command =>
-  new Command("join")
-    .description("write training rows: each exposure with its label and reward")
-    .argument("<exposures>", "exposure log: file, folder or quoted glob (Parquet, JSON lines)")
-    .argument("<events>", "file, folder or quoted glob (Parquet, CSV, JSON lines, Arrow)")
-    .requiredOption("--window <duration>", "time after an exposure in which events count", readDuration)
-    .requiredOption("-o, --out <path>", "file (NAME.parquet), or folder; replaced atomically")
-    .addOption(
-      new Option("--attribution <rule>", "exposure that an event counts for")
-        .choices(["last", "position", "all"])
-        .default("last"),
-    )
-    .option("--user <column>", "kept user column, for events without request ids")
-    .option("--columns <names>", "event columns of other names (item=product_id,time=at)", readColumns)
-    .addOption(
-      new Option("--event <name=reward>", "reward of events by name; repeatable")
-        .argParser(readReward)
-        .conflicts("reward"),
-    )
-    .option("--reward <column>", "numeric column of the events: their rewards")
-    .option("--label-event <names>", "names of events that set the label (default: all)", names)
-    .option("--event-id <column>", "column that identifies an event")
-    .option("--clock-skew <duration>", "time that an event may precede its exposure", readSkew, 0)
-    .addOption(new Option("--time-unit <unit>", "unit of numeric event times").choices(["s", "ms", "us"]).default("s"))
-    .option("--time-zone <zone>", "zone of event times without one (default UTC)")
-    .option("--negatives <rate>", "share of exposures without event to keep", readRate)
-    .option("--seed <n>", "seed of --negatives", readSeed, 0)
-    .addOption(
-      new Option("--not-shown <rule>", "logged candidates that were not shown")
-        .choices(["drop", "keep"])
-        .default("drop"),
-    )
-    .option("--json", "print JSON")
-    .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
-    .option("--threads <n>", "how many threads DuckDB may use")
-    .addOption(engineOption())
-    .option("--spark-master <url>", "where Spark runs (default: SPARK_MASTER, else local[*])")
-    .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
-    .option(
-      "--spark-python <file>",
-      "Python with pyspark, pandas and pyarrow (default: MERLON_SPARK_PYTHON, else python3)",
-    )
+  withEngine(
+    new Command("join")
+      .description("write training rows: each exposure with its label and reward")
+      .argument("<exposures>", "exposure log: file, folder or quoted glob (Parquet, JSON lines)")
+      .argument("<events>", "file, folder or quoted glob (Parquet, CSV, JSON lines, Arrow)")
+      .requiredOption("--window <duration>", "time after an exposure in which events count", readDuration)
+      .requiredOption("-o, --out <path>", "file (NAME.parquet), or folder; replaced atomically")
+      .addOption(
+        new Option("--attribution <rule>", "exposure that an event counts for")
+          .choices(["last", "position", "all"])
+          .default("last"),
+      )
+      .option("--user <column>", "kept user column, for events without request ids")
+      .option("--columns <names>", "event columns of other names (item=product_id,time=at)", readColumns)
+      .addOption(
+        new Option("--event <name=reward>", "reward of events by name; repeatable")
+          .argParser(readReward)
+          .conflicts("reward"),
+      )
+      .option("--reward <column>", "numeric column of the events: their rewards")
+      .option("--label-event <names>", "names of events that set the label (default: all)", names)
+      .option("--event-id <column>", "column that identifies an event")
+      .option("--clock-skew <duration>", "time that an event may precede its exposure", readSkew, 0)
+      .addOption(
+        new Option("--time-unit <unit>", "unit of numeric event times").choices(["s", "ms", "us"]).default("s"),
+      )
+      .option("--time-zone <zone>", "zone of event times without one (default UTC)")
+      .option("--negatives <rate>", "share of exposures without event to keep", readRate)
+      .option("--seed <n>", "seed of --negatives", readSeed, 0)
+      .addOption(
+        new Option("--not-shown <rule>", "logged candidates that were not shown")
+          .choices(["drop", "keep"])
+          .default("drop"),
+      )
+      .option("--json", "print JSON")
+      .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
+      .option("--threads <n>", "how many threads DuckDB may use"),
+  )
     .addHelpText(
       "after",
       `

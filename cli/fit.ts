@@ -19,24 +19,16 @@ interface Options {
 }
 
 export const fitCommand = (): Command =>
-  new Command("fit")
-    .description("compute a workflow's statistics and vocabularies from data, and write the fitted workflow")
-    .argument("<file>", "*.workflow.ts or *.merlon")
-    .requiredOption("-d, --data <paths...>", "files, folders or quoted globs (Parquet, CSV, JSON lines, Arrow)")
-    .requiredOption("-o, --out <folder>", "folder of the fitted workflow (an existing one is replaced atomically)")
-    .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
-    .option("--threads <n>", "how many threads DuckDB may use")
-    .option("--golden-rows <n>", "golden rows to keep for `merlon verify` (0 for none)", "32")
-    .addOption(engineOption())
-    .option(
-      "--spark-master <url>",
-      "Spark master (local[4], yarn, spark://host:7077; default: SPARK_MASTER, else local[*])",
-    )
-    .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
-    .option(
-      "--spark-python <file>",
-      "Python with pyspark, pandas and pyarrow (default: MERLON_SPARK_PYTHON, else python3)",
-    )
+  withEngine(
+    new Command("fit")
+      .description("compute a workflow's statistics and vocabularies from data, and write the fitted workflow")
+      .argument("<file>", "*.workflow.ts or *.merlon")
+      .requiredOption("-d, --data <paths...>", "files, folders or quoted globs (Parquet, CSV, JSON lines, Arrow)")
+      .requiredOption("-o, --out <folder>", "folder of the fitted workflow (an existing one is replaced atomically)")
+      .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
+      .option("--threads <n>", "how many threads DuckDB may use")
+      .option("--golden-rows <n>", "golden rows to keep for `merlon verify` (0 for none)", "32"),
+  )
     .addHelpText(
       "after",
       `
@@ -111,10 +103,23 @@ export const databaseOptions = ({
   ...(threads !== undefined && { threads: Number(threads) }),
 });
 
-export const engineOption = (): Option =>
-  new Option("--engine <name>", "SQL engine: DuckDB in this process, or Spark")
-    .choices(["duckdb", "spark"])
-    .default("duckdb");
+/** Adds the options of a command that may run on Spark. @returns the same command */
+export const withEngine = (command: Command): Command =>
+  command
+    .addOption(
+      new Option("--engine <name>", "SQL engine: DuckDB in this process, or Spark")
+        .choices(["duckdb", "spark"])
+        .default("duckdb"),
+    )
+    .option(
+      "--spark-master <url>",
+      "Spark master (local[4], yarn, spark://host:7077; default: SPARK_MASTER, else local[*])",
+    )
+    .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
+    .option(
+      "--spark-python <file>",
+      "Python with pyspark, pandas and pyarrow (default: MERLON_SPARK_PYTHON, else python3)",
+    );
 
 /** The connection to Spark, if `--engine spark` selects it. */
 export function sparkOptions({

@@ -1,7 +1,7 @@
 /** `merlon transform WORKFLOW_DIR --data GLOB --out FILE|DIR`: applies a fitted workflow to data. */
 import { Command } from "commander";
 import type { KeptColumn } from "../runtime/etl/kept-columns.js";
-import { databaseOptions, engineOption, sparkOptions } from "./fit.js";
+import { databaseOptions, sparkOptions, withEngine } from "./fit.js";
 import { keptNames, names } from "./names.js";
 import { printProgress, summary } from "./progress.js";
 
@@ -21,24 +21,19 @@ interface Options {
 }
 
 export const transformCommand = (): Command =>
-  new Command("transform")
-    .description("apply a fitted workflow to data, and write Parquet or Arrow")
-    .argument("<workflow>", "folder that `merlon fit` wrote")
-    .requiredOption("-d, --data <paths...>", "files, folders or globs (Parquet, CSV, JSON lines, Arrow)")
-    .requiredOption("-o, --out <path>", "file (NAME.parquet, NAME.arrow), or folder (one file per input file)")
-    .option("-k, --keep <columns>", "additional columns of the data (a, or a=b under another name)", keptNames)
-    .option("--out-files <n>", "number of output files, of equal size")
-    .option("--shuffle [seed]", "random order of the rows, by seed (default 0)")
-    .option("--partition-by <columns>", "one folder for each value, as in Hive", names)
-    .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
-    .option("--threads <n>", "how many threads DuckDB may use")
-    .addOption(engineOption())
-    .option("--spark-master <url>", "where Spark runs (default: SPARK_MASTER, else local[*])")
-    .option("--spark-conf <settings...>", "Spark's configuration, as spark.executor.memory=8g")
-    .option(
-      "--spark-python <file>",
-      "Python with pyspark, pandas and pyarrow (default: MERLON_SPARK_PYTHON, else python3)",
-    )
+  withEngine(
+    new Command("transform")
+      .description("apply a fitted workflow to data, and write Parquet or Arrow")
+      .argument("<workflow>", "folder that `merlon fit` wrote")
+      .requiredOption("-d, --data <paths...>", "files, folders or globs (Parquet, CSV, JSON lines, Arrow)")
+      .requiredOption("-o, --out <path>", "file (NAME.parquet, NAME.arrow), or folder (one file per input file)")
+      .option("-k, --keep <columns>", "additional columns of the data (a, or a=b under another name)", keptNames)
+      .option("--out-files <n>", "number of output files, of equal size")
+      .option("--shuffle [seed]", "random order of the rows, by seed (default 0)")
+      .option("--partition-by <columns>", "one folder for each value, as in Hive", names)
+      .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
+      .option("--threads <n>", "how many threads DuckDB may use"),
+  )
     .addHelpText(
       "after",
       `

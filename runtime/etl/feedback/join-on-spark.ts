@@ -1,6 +1,5 @@
 /** An exposure log and the events that followed → the same rows as `joinFeedback`, by Spark. */
 import { renameSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EXPOSURE_COLUMNS } from "../../../contract/exposures.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
@@ -17,7 +16,7 @@ import { checkOptions, creditEvents, refuseColumns, refuseInput } from "./join.j
 import { joinSql } from "./join-sql.js";
 import type { JoinOptions, JoinReport } from "./options.js";
 import type { EventTable } from "./read-events.js";
-import { countJoined, joinedSql } from "./write-joined.js";
+import { joinedSql, publishParts } from "./write-joined.js";
 
 const [LOG, EVENTS] = ["merlon_log", "merlon_events"];
 
@@ -147,14 +146,7 @@ async function write(
     };
     for (const [i, file] of files.entries()) renameSync(file, join(staging.path, partName(i)));
     staging.remove("spark");
-    const names = files.map((_, i) => partName(i));
-    const counts = await countJoined(
-      database,
-      names.map(name => join(staging.path, name)),
-    );
-    await writeFile(join(staging.path, MARK), `${JSON.stringify({ command: "feedback join", rows })}\n`);
-    staging.replace();
-    return { files: names.map(name => join(out, name)), ...counts };
+    return await publishParts(database, staging, out, { count: files.length, rows });
   } finally {
     staging.dispose();
   }

@@ -102,20 +102,31 @@ export async function writeJoined(
         `SELECT * FROM joined WHERE rowid >= ${i * PART} AND rowid < ${(i + 1) * PART} ORDER BY rowid`,
         join(staging.path, name),
       );
-    const counts = await countJoined(
-      database,
-      names.map(name => join(staging.path, name)),
-    );
-    await writeFile(join(staging.path, MARK), `${JSON.stringify({ command: "feedback join", rows })}\n`);
-    staging.replace();
-    return { files: names.map(name => join(out, name)), ...counts };
+    return await publishParts(database, staging, out, { count: names.length, rows });
   } finally {
     staging.dispose();
   }
 }
 
+/** The parts in the staging folder become the folder `out`. @param written the number of parts, named by `partName`, and that of their rows */
+export async function publishParts(
+  database: Database,
+  staging: StagingFolder,
+  out: string,
+  written: { readonly count: number; readonly rows: number },
+): Promise<Pick<JoinReport, "files" | "joined" | "positions">> {
+  const names = Array.from({ length: written.count }, (_, i) => partName(i));
+  const counts = await countJoined(
+    database,
+    names.map(name => join(staging.path, name)),
+  );
+  await writeFile(join(staging.path, MARK), `${JSON.stringify({ command: "feedback join", rows: written.rows })}\n`);
+  staging.replace();
+  return { files: names.map(name => join(out, name)), ...counts };
+}
+
 /** Counts by position, from the files that were written. */
-export async function countJoined(
+async function countJoined(
   database: Database,
   files: readonly string[],
 ): Promise<Pick<JoinReport, "joined" | "positions">> {
