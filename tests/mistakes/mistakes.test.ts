@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { applyEdits } from "#compiler/diagnostics/fixes.js";
 import { compile, printDiagnostics } from "#compiler/index.js";
 import { PROGRAMS, type ProgramName } from "./programs.js";
@@ -15,6 +15,8 @@ const GOLDEN = join(import.meta.dirname, "messages.txt");
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "merlon-mistakes-"));
+  // Messages name files from where the command runs: here in the project, wherever the tests run.
+  vi.spyOn(process, "cwd").mockReturnValue(folder);
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(ROOT, join(folder, "node_modules", "merlon"));
   cpSync(join(ROOT, "tests", "samples", "artefacts"), folder, { recursive: true });
@@ -23,7 +25,10 @@ beforeAll(() => {
   const tower = readFileSync(join(folder, "models", "query_tower.onnx"));
   writeFileSync(join(folder, "models", "l2_tower.onnx"), Buffer.concat([tower, metadata("merlon.similarity", "l2")]));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** One entry of `ModelProto.metadata_props`, whose texts are short. */
 function metadata(key: string, value: string): Buffer {
