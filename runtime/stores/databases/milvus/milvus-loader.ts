@@ -7,6 +7,7 @@ import { aliasedLoader } from "../aliased-loader.js";
 import { type ConnectionSettings, connectionSettings } from "../connection-settings.js";
 import { guardedCalls } from "../guarded-call.js";
 import type { VectorLoader, VectorRows } from "../vector-database.js";
+import { loadCollection } from "./load-collection.js";
 import { checked, milvusFailure, openClient } from "./milvus-client.js";
 import { absentAs, checkCollection, FIELD_TYPES, METRIC_TYPES, MOST_TEXT } from "./milvus-collection.js";
 import { countOf } from "./milvus-database.js";
@@ -25,7 +26,7 @@ export async function loadMilvus(store: MilvusStore, file: string): Promise<Vect
   return aliasedLoader(alias, settings.where, {
     async check() {
       if (!(await guarded(() => checkCollection(client, store, settings.where)))) return false;
-      await run(() => client.loadCollectionSync({ collection_name: alias }));
+      await guarded(() => loadCollection(client, alias, LOAD_TIMEOUT_MS));
       return true;
     },
     aliased: async () =>
@@ -59,7 +60,7 @@ async function make(client: MilvusClient, store: MilvusStore, name: string): Pro
       params: store.index === "hnsw" ? { M: 16, efConstruction: 200 } : {},
     }),
   );
-  checked(await client.loadCollectionSync({ collection_name: name }));
+  await loadCollection(client, name, LOAD_TIMEOUT_MS);
 }
 
 function fieldsOf({ idField, ids, vectorField, dimension, attributes }: MilvusStore): FieldType[] {
