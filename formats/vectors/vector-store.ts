@@ -143,6 +143,7 @@ export function parseVectorStore(text: string): VectorStore {
     throw new Error(
       `\`type\` is ${type === undefined ? "missing" : `\`${String(type).slice(0, 40)}\``}. It is one of ${STORE_TYPES.map(t => `\`${t}\``).join(", ")}`,
     );
+  refusePrototypes(document);
   const parsed = storeSchema.safeParse(document);
   if (!parsed.success) throw new Error(faultOf(parsed.error));
   const store = parsed.data;
@@ -154,6 +155,19 @@ export function parseVectorStore(text: string): VectorStore {
   if ((named.cert === undefined) !== (named.key === undefined))
     throw new Error("`tls` has one of `cert` and `key` without the other");
   return Object.freeze(store);
+}
+
+/** zod drops these keys without a word, so that a condition would not find its attribute. @throws Error naming the record */
+function refusePrototypes(record: object, at = ""): void {
+  if (Object.hasOwn(record, "__proto__"))
+    throw new Error(
+      at === "attributes"
+        ? "`attributes` has an attribute `__proto__`, a name that records of JavaScript cannot have. Rename it in the database, or leave it out"
+        : `\`__proto__\` ${at === "" ? "" : `in \`${at}\` `}is not a field of this type`,
+    );
+  for (const [name, value] of Object.entries(record))
+    if (typeof value === "object" && value !== null)
+      refusePrototypes(value as object, at === "" ? name : `${at}.${name}`);
 }
 
 function faultOf({ issues }: z.ZodError): string {

@@ -56,9 +56,10 @@ function checkStore({ params, outputs }: Step<"queryVectors">, store: VectorStor
   if (store.dimension !== params.dimension) throw differs("dimension", store.dimension, params.dimension);
   const ids = outputs[0]?.dtype;
   if (ids !== undefined && ids !== store.ids) throw differs("ids", store.ids, ids);
-  for (const [name, dtype] of Object.entries(params.where?.attributes ?? {}))
-    if (store.attributes[name] !== dtype)
-      throw differs(`attributes.${name}`, store.attributes[name] ?? "missing", dtype);
+  for (const [name, dtype] of Object.entries(params.where?.attributes ?? {})) {
+    const found = Object.hasOwn(store.attributes, name) ? store.attributes[name] : undefined;
+    if (found !== dtype) throw differs(`attributes.${name}`, found ?? "missing", dtype);
+  }
 }
 
 function queriesOf(
