@@ -56,7 +56,16 @@ export function createModels(
   options: OpenOptions,
   given: Pick<
     RegistryOptions,
-    "log" | "cache" | "failures" | "middleware" | "memory" | "agreement" | "place" | "exposures" | "arms"
+    | "log"
+    | "cache"
+    | "failures"
+    | "middleware"
+    | "memory"
+    | "agreement"
+    | "place"
+    | "othersRelease"
+    | "exposures"
+    | "arms"
   >,
 ): Registry {
   const models: Registry = createRegistry({

@@ -111,7 +111,7 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
     ...{ log, cache, failures, middleware },
     ...(worker && { agreement: worker.agreement, arms: worker.arms }),
-    ...(peers && { place: peers.place }),
+    ...(peers && { place: peers.place, othersRelease: peers.released }),
     memory: budget,
     exposures,
   });

@@ -7,7 +7,7 @@ import { moved, UNAVAILABLE } from "./version-state.js";
 
 /** @param takeDown ends the model and the ensembles that need it */
 export async function takeDownDamaged(
-  context: Pick<ReplaceContext, "closing" | "log" | "states">,
+  context: Pick<ReplaceContext, "closing" | "log" | "states" | "generations" | "options">,
   key: string,
   ready: ReadyVersion,
   reason: string,
@@ -19,6 +19,8 @@ export async function takeDownDamaged(
   // A newer one has taken its place meanwhile.
   if (!versions || version?.ready !== ready) return;
   log.error("model_lifecycle", `unloading '${key}' version ${ready.version}: ${reason}`);
+  // The other workers get no more answers of it.
+  context.generations.delete(ready);
   if (states.readyOf(key).length > 1) {
     const unloading = moved(version, "unload");
     versions.set(ready.version, unloading);

@@ -16,15 +16,28 @@ interface Found {
   readonly found: ReadyVersion | RuntimeFault;
 }
 
+/** A version of a lease, by which another worker finds its own: the same model, loaded from the same files. */
+export interface Pin {
+  readonly model: string;
+  /** As it is called: -1 for the latest. */
+  readonly version: ModelVersion;
+  /** Empty where no repository is named. */
+  readonly near: string;
+  readonly generation: string;
+}
+
 export class VersionLease implements Lease {
   /** A missing model stays missing until the request ends. A list, since a request calls few models, and each more than once. */
   readonly #found: Found[] = [];
   readonly #held: ReadyVersion[] = [];
   readonly #registry: Registry;
+  /** Versions of a request that another worker forwarded: its lease has them. */
+  readonly #pins: readonly Pin[];
   #ended = false;
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, pins: readonly Pin[] = []) {
     this.#registry = registry;
+    this.#pins = pins;
   }
 
   /** A lease that a request carries. */
@@ -50,13 +63,24 @@ export class VersionLease implements Lease {
 
   /** A lease of the same versions, for a part of the request that may outlast the rest. */
   fork(): VersionLease {
-    const made = new VersionLease(this.#registry);
+    const made = new VersionLease(this.#registry, this.#pins);
     made.#found.push(...this.#found);
     for (const version of this.#held) {
       version.refcount.retain();
       made.#held.push(version);
     }
     return made;
+  }
+
+  /** The versions that it has so far, for a worker that runs a part of the request. */
+  pins(): readonly Pin[] {
+    const found = this.#found.flatMap(({ model, version, near, found: one }) =>
+      one instanceof RuntimeFault || one.generation === undefined
+        ? []
+        : [{ model, version, near, generation: one.generation }],
+    );
+    const isFound = (pin: Pin): boolean => found.some(one => isSameCall(one, pin));
+    return [...found, ...this.#pins.filter(pin => !isFound(pin))];
   }
 
   agrees(other: Lease, models: readonly string[], near: string | undefined): boolean {
@@ -69,13 +93,24 @@ export class VersionLease implements Lease {
     for (const { refcount } of this.#held.splice(0)) refcount.release();
   }
 
+  /** @throws RuntimeFault */
+  #pinned({ model, generation }: Pin): ReadyVersion {
+    const found = this.#registry.ofGeneration(generation);
+    if (found) return found;
+    throw new RuntimeFault(
+      "UNAVAILABLE",
+      `model '${model}' was loaded again or unloaded while the request moved to another worker; send the request again`,
+    );
+  }
+
   #resolve(model: string, version: ModelVersion, { closing = false, near, ahead }: Find): ReadyVersion | RuntimeFault {
     const by = near ?? "";
     for (const known of this.#found)
       if (known.model === model && known.version === version && known.near === by) return known.found;
     let found: ReadyVersion | RuntimeFault;
     try {
-      found = this.#registry.find(model, version, { closing, near, ahead });
+      const pin = this.#pins.find(one => isSameCall(one, { model, version, near: by }));
+      found = pin ? this.#pinned(pin) : this.#registry.find(model, version, { closing, near, ahead });
     } catch (error) {
       found = RuntimeFault.from(error);
     }
@@ -87,3 +122,6 @@ export class VersionLease implements Lease {
     return found;
   }
 }
+
+type Call = Pick<Pin, "model" | "version" | "near">;
+const isSameCall = (a: Call, b: Call): boolean => a.model === b.model && a.version === b.version && a.near === b.near;

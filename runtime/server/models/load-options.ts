@@ -46,6 +46,8 @@ export interface LoadOptions {
   readonly agreement?: Agreement | undefined;
   /** Decides where requests run, on a server of several workers. */
   readonly place?: Place | undefined;
+  /** Resolves when no other worker needs this version any more. */
+  readonly othersRelease?: ((generation: string) => Promise<void>) | undefined;
   readonly memory?: PrepareContext["memory"];
   /** Present in a server that logs exposures. */
   readonly exposures?: ExposureLog | undefined;

@@ -13,6 +13,7 @@ import { createStatistics, FIRST_RESPONSE_FAMILY, firstResponseBounds } from "..
 import { createScheduler } from "../scheduling/create-scheduler.js";
 import { logInstanceStarts, logModelEnd, logModelStart } from "./backend-lines.js";
 import { checkInstances } from "./check-limits.js";
+import { generationOf } from "./generations.js";
 import { fileInside } from "./inside-folder.js";
 import { readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
@@ -160,6 +161,8 @@ export async function loadVersion(
   const scheduler = await createScheduler(ready, loaded, statistics, folder, cache, rateLimiter, log, warmUps).catch(
     instances.fail,
   );
+  const refcount = createRefcount();
+  const generation = options.place && generationOf(polled, namespace, version);
   return {
     model: config.name,
     namespace,
@@ -171,9 +174,13 @@ export async function loadVersion(
     loadSeconds: (performance.now() - started) / 1000,
     labels,
     files,
-    refcount: createRefcount(),
+    refcount,
     log: options.log,
-    placement: options.place?.({ model: config.name, namespace, version, config: ready, statistics }),
+    generation,
+    placement: options.place?.({
+      ...{ model: config.name, namespace, version, config: ready, statistics, refcount },
+      generation: generation!,
+    }),
   };
 }
 

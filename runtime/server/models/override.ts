@@ -17,6 +17,8 @@ export interface Override {
   readonly config?: string;
   /** Contents by path below the model's folder, as the client wrote it. */
   readonly files: ReadonlyMap<string, Buffer>;
+  /** Number of the load request among those of a server with several workers. */
+  readonly id?: number;
   /** It was kept from an earlier request. */
   readonly kept?: boolean;
 }

@@ -142,6 +142,7 @@ async function readModel(
     versions,
     dependencies: await readDependencies(config, versions),
     upload,
+    uploadId: upload && override?.id,
     code: given && !options.allowCodeUpload ? codeRule(config, onDisk) : "all",
     onDisk,
     files,

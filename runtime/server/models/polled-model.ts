@@ -16,6 +16,8 @@ export interface PolledModel {
   readonly dependencies: readonly string[];
   /** Set if the folder was made from files of a request; it is discarded with the model. */
   readonly upload: Upload | undefined;
+  /** Number of the load request whose files it has, the same in all workers of a server. */
+  readonly uploadId?: number | undefined;
   /** The code that its versions may run. */
   readonly code: CodeRule;
   /** The configuration of its folder, without what a request brought; undefined if there is none or it cannot be used. */

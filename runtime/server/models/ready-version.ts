@@ -30,6 +30,8 @@ export interface ReadyVersion {
   readonly refcount: VersionRefcount;
   /** The server's log; verbose lines of requests are written to it. */
   readonly log?: ServerLog | undefined;
+  /** Names this load of the version to the other workers; undefined in a server of one process. */
+  readonly generation?: string | undefined;
   /** Chooses the worker of each request, if the server has several. */
   readonly placement?: Placement | undefined;
 }

@@ -29,6 +29,10 @@ export interface Registry {
    * @throws RuntimeFault
    */
   find(name: string, version: ModelVersion, how?: Find): ReadyVersion;
+  /** A version that is loaded, also one that waits for its place or was replaced; undefined if there is none of this generation. */
+  ofGeneration(generation: string): ReadyVersion | undefined;
+  /** Resolves when no request of this process needs a version of this generation. */
+  released(generation: string): Promise<void>;
   /** Ready versions of every model, by repository, name and version. */
   ready(): readonly ReadyVersion[];
   /** Whether every requested model is ready (strict readiness). */

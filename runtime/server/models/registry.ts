@@ -6,6 +6,7 @@
  * `running-loads` keeps them from doing it twice at a time.
  */
 import { takeDownDamaged } from "./damaged-version.js";
+import { Generations } from "./generations.js";
 import { KnownModels } from "./known-models.js";
 import { loadAll } from "./load-all.js";
 import { relink } from "./load-model.js";
@@ -48,6 +49,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       const to = how?.ahead?.get(key);
       return (to ? new ModelStates([[key, to]]) : states).find(key, number, how?.closing ?? false);
     },
+    ofGeneration: generation => set.generations.find(generation),
+    released: generation => set.generations.released(generation),
     ready: () => [...states.keys()].sort((a, b) => byId(ids.of(a), ids.of(b))).flatMap(key => states.readyOf(key)),
     allReady: () => set.empty.size === 0 && states.settled(),
     index: async () => states.index(await reader.scan()),
@@ -68,6 +71,7 @@ function createModelSet(options: RegistryOptions): ModelSet {
     failed: new Map(),
     empty: new Set(),
     closing: new WeakMap(),
+    generations: new Generations(),
     onDamage: (key, ready, reason) =>
       void takeDownDamaged(set, key, ready, reason, () => takeDown(set, key, relink, reason)),
   };

@@ -9,6 +9,7 @@ import { BACKEND_NAMES, hasBackend, UnknownBackend } from "../backends/index.js"
 import type { ServerLog } from "../observe/server-log.js";
 import { followed, outcomeOf } from "./agreement.js";
 import { logBackendStart, logModelEnd } from "./backend-lines.js";
+import type { Generations } from "./generations.js";
 import type { VersionFolder } from "./layout.js";
 import type { LoadOptions } from "./load-options.js";
 import { loadVersion } from "./load-version.js";
@@ -31,6 +32,8 @@ export interface ReplaceContext {
   /** Versions that a backend failed to load, by model and version. */
   readonly failed: Map<string, FailedVersion>;
   readonly ids: ModelIds;
+  /** Loaded versions, for the other workers of the server. */
+  readonly generations: Generations;
   /** Versions that end, or have ended. */
   readonly closing: WeakMap<ReadyVersion, Promise<void>>;
   /** Called for a version that serves, and whose files are not those that were written. */
@@ -117,6 +120,7 @@ async function loadVersions(context: ReplaceContext, how: Replacement): Promise<
       if (isFirst && i === 0) logBackendStart(log, backend);
       try {
         const ready = await loadOne(context, how, folder);
+        context.generations.add(ready);
         how.next.set(version, moved(LOADING, "loaded", { ready }));
       } catch (error) {
         faults.push(failOne(context, how, version, error));
@@ -216,27 +220,36 @@ const LATER_MS = 100;
 const backendHint = (backend: string): string =>
   `hint: this server has no backend '${backend}' (it has ${BACKEND_NAMES.join(", ")}); \`merlon serve --mock-missing\` answers for such models from their configuration, and a \`model.mjs\` in the version folder answers for one whose config.pbtxt has the parameter \`${STAND_IN_PARAMETER}\``;
 
+type Closing = Pick<ReplaceContext, "closing" | "log" | "generations" | "options">;
+
 /**
  * Ends versions, each once, when their requests have ended. @param updated of these another object keeps the instances: the log has no line
  */
 export async function closeVersions(
-  context: Pick<ReplaceContext, "closing" | "log">,
+  context: Closing,
   key: string,
   versions: ReadonlyMap<ModelVersion, Version>,
   updated?: ReadonlySet<ModelVersion>,
 ): Promise<void> {
+  // Released before the first is closed: workers that close them in another order do not wait for each other.
+  for (const { ready } of versions.values())
+    if (ready?.generation !== undefined) void ready.refcount.drained().then(() => context.generations.release(ready));
   for (const { ready } of versions.values())
     if (ready) await closeOnce(context, key, ready, !updated?.has(ready.version));
 }
 
 function closeOnce(
-  { closing, log }: Pick<ReplaceContext, "closing" | "log">,
+  { closing, log, generations, options }: Closing,
   key: string,
   ready: ReadyVersion,
   isLogged: boolean,
 ): Promise<void> {
   const close = async (): Promise<void> => {
     await ready.refcount.drained();
+    generations.release(ready);
+    // Requests that began in other workers may still be forwarded to it, unless the same files were loaded again.
+    if (generations.find(ready.generation ?? "") === ready) await options.othersRelease?.(ready.generation!);
+    generations.delete(ready);
     await ready.scheduler.drain();
     await ready.loaded.close?.();
     if (!isLogged) return;

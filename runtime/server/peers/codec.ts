@@ -8,15 +8,17 @@ import { Refusal, RuntimeFault, STATUS, type StatusCode } from "../../base/error
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Parameter } from "../../base/tensor.js";
 import type { InferResponse, RequestHeaders, RequestTensor } from "../contract.js";
+import type { Pin } from "../models/lease.js";
 import type { TraceLevels } from "../observe/tracing/trace.js";
 import { aligned, FRAME, type FrameType, finishFrame, HEADER } from "./frames.js";
 import { BadFrame, Packer, Unpacker } from "./packer.js";
 
 /** A request as one worker sends it to another. */
 export interface ForwardedRequest {
-  readonly model: string;
-  readonly namespace: string;
-  readonly version: ModelVersion;
+  /** Of the version that runs it. */
+  readonly generation: string;
+  /** Versions of the models that it may call, if it is a part of another request. */
+  readonly pins: readonly Pin[];
   /** Whether the caller takes any number of responses. */
   readonly many: boolean;
   readonly id: string;
@@ -38,9 +40,8 @@ export function encodeRequest(request: ForwardedRequest, id: number, load: numbe
   const { headers, traced, inputs } = request;
   packer.begin(HEADER);
   packer.u8(flagsOf(request));
-  packer.text(request.model);
-  packer.text(request.namespace);
-  packVersion(request.version);
+  packer.text(request.generation);
+  packPins(request.pins);
   packer.text(request.id);
   packParameters(request.parameters, request.parameters.size);
   packer.u32(request.outputs.length);
@@ -63,8 +64,8 @@ function flagsOf({ many, headers, traced }: ForwardedRequest): number {
 export function decodeRequest(body: Buffer, head: number): ForwardedRequest {
   const from = new Unpacker(body, 0, head);
   const flags = from.u8();
-  const [model, namespace] = [from.text(), from.text()];
-  const version = unpackVersion(from);
+  const generation = from.text();
+  const pins = unpackPins(from);
   const id = from.text();
   const parameters = new Map(unpackParameters(from));
   const outputs: string[] = [];
@@ -79,7 +80,7 @@ export function decodeRequest(body: Buffer, head: number): ForwardedRequest {
     ...(flags & FLAG.insides && { insides: true }),
   };
   const many = (flags & FLAG.many) !== 0;
-  const request = { model, namespace, version, many, id, parameters, inputs, outputs };
+  const request = { generation, pins, many, id, parameters, inputs, outputs };
   if (!headers && !(flags & FLAG.traced)) return request;
   return { ...request, ...(headers && { headers }), ...(flags & FLAG.traced && { traced: { levels, traceparent } }) };
 }
@@ -158,7 +159,7 @@ export interface Hello {
 /** Bytes of a hello at most. */
 export const SHORT_FRAME = 1024;
 /** Changes with the form of frames: workers of another build are refused. */
-const VERSION = 1;
+const VERSION = 2;
 
 export function encodeHello({ self, count, token }: Hello): readonly Uint8Array[] {
   packer.begin(HEADER);
@@ -177,6 +178,38 @@ export function decodeHello(body: Buffer, head: number): Hello {
   const hello = { self: from.u32(), count: from.u32(), token: from.text() };
   from.end();
   return hello;
+}
+
+/** The question whether a worker needs a version any more. */
+export function encodeClosing(generation: string, id: number): readonly Uint8Array[] {
+  packer.begin(HEADER);
+  packer.text(generation);
+  return finishFrame(packer, FRAME.closing, id, 0);
+}
+
+/** @throws BadFrame */
+export function decodeClosing(body: Buffer, head: number): string {
+  const from = new Unpacker(body, 0, head);
+  const generation = from.text();
+  from.end();
+  return generation;
+}
+
+function packPins(pins: readonly Pin[]): void {
+  packer.u32(pins.length);
+  for (const { model, version, near, generation } of pins) {
+    packer.text(model);
+    packVersion(version);
+    packer.text(near);
+    packer.text(generation);
+  }
+}
+
+function unpackPins(from: Unpacker): readonly Pin[] {
+  const pins: Pin[] = [];
+  for (let left = from.count(21); left > 0; left--)
+    pins.push({ model: from.text(), version: unpackVersion(from), near: from.text(), generation: from.text() });
+  return pins;
 }
 
 const packVersion = (version: ModelVersion): void => packer.parameter(version);

@@ -32,9 +32,11 @@ export const FRAME = {
   leaving: 11,
   /** Notes of a traced request. */
   notes: 12,
+  /** The sender is about to unload a version; `end` says that the receiver needs it no more. */
+  closing: 13,
 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
-const MOST = FRAME.notes;
+const MOST = FRAME.closing;
 
 export interface FrameHeader {
   readonly length: number;

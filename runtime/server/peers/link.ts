@@ -12,6 +12,7 @@ import {
   decodeFault,
   decodeHello,
   decodeResponse,
+  encodeClosing,
   encodeHello,
   encodeRequest,
   encodeSign,
@@ -46,6 +47,8 @@ export class PeerLink {
   readonly #options: LinkOptions;
   readonly #charge: Charge;
   readonly #pending = new Map<number, Pending>();
+  /** Questions whether the other worker needs a version. */
+  readonly #closings = new Map<number, () => void>();
   #socket: Socket | undefined;
   #outbox: Outbox | undefined;
   #state: "away" | "greeting" | "live" | "leaving" = "away";
@@ -111,6 +114,17 @@ export class PeerLink {
       outbox.send(frame);
       if (signal?.aborted) cancel();
       else signal?.addEventListener("abort", cancel, { once: true });
+    });
+  }
+
+  /** Resolves when the other worker does not need this version any more, or is away. */
+  async released(generation: string): Promise<void> {
+    const outbox = this.#outbox;
+    if (!this.isLive || !outbox || this.#ended) return;
+    await new Promise<void>(resolve => {
+      const id = this.#nextId();
+      this.#closings.set(id, resolve);
+      outbox.send(encodeClosing(generation, id));
     });
   }
 
@@ -180,6 +194,12 @@ export class PeerLink {
     if (type === FRAME.leaving) {
       const socket = this.#socket;
       setTimeout(() => this.#socket === socket && this.#leave(), GRACE_MS).unref();
+      return;
+    }
+    const closing = type === FRAME.end && this.#closings.get(header.id);
+    if (closing) {
+      this.#closings.delete(header.id);
+      closing();
       return;
     }
     const pending = this.#pending.get(header.id);
@@ -253,6 +273,8 @@ export class PeerLink {
     const failed = [...this.#pending];
     for (const [id, pending] of failed) this.#settle(id, pending, () => pending.reject(fault));
     this.#charge.release();
+    for (const resolve of this.#closings.values()) resolve();
+    this.#closings.clear();
     if (failed.length > 0) this.#options.onLost(failed.length);
     if (wasLive) this.#options.onChange();
     if (this.#ended) return;
@@ -272,7 +294,7 @@ export class PeerLink {
 
   #nextId(): number {
     do this.#lastId = (this.#lastId + 1) >>> 0;
-    while (this.#pending.has(this.#lastId));
+    while (this.#pending.has(this.#lastId) || this.#closings.has(this.#lastId));
     return this.#lastId;
   }
 

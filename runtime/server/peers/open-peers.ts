@@ -24,6 +24,8 @@ export interface Peers {
   readonly state: PeerState;
   /** Opens this worker's socket, and dials the others; their links may follow later. @throws Error */
   start(registry: Registry): Promise<void>;
+  /** Resolves when no other worker needs a version of this generation. */
+  released(generation: string): Promise<void>;
   /** Says that this worker is about to end, and keeps serving. */
   leave(): void;
   /** Ends when the other workers need nothing more, or after `patience` milliseconds. */
@@ -76,11 +78,15 @@ export function openPeers(options: PeerOptions, { budget, facts, log }: PeerCont
       listener = await listenToPeers(folder, {
         ...{ self, count, token, budget, silenceMs },
         load: () => load.own,
+        released: generation => registry.released(generation),
         run: runReceived(registry, () => counts.received++),
         onHello: worker => links.get(worker)?.dial(),
         onRefused: why => log(`a connection to worker ${self}'s socket was closed: it ${why}`),
       });
       for (const link of links.values()) link.dial();
+    },
+    async released(generation) {
+      await Promise.all([...links.values()].map(link => link.released(generation)));
     },
     leave: () => listener?.sendLeaving(),
     async stop(patience) {

@@ -4,6 +4,7 @@
  */
 import { requestBegins, requestEnds } from "../../base/in-flight.js";
 import type { InferRequest, InferResponse } from "../contract.js";
+import { VersionLease } from "../models/lease.js";
 import type { AnswerSink, PlacedVersion, Placement } from "../requests/placement.js";
 import { chooseIdle } from "./balance.js";
 import type { ForwardedRequest } from "./codec.js";
@@ -39,11 +40,14 @@ export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: W
   };
   const forward = async (link: PeerLink, request: InferRequest, sink: AnswerSink | undefined, cost: number) => {
     requestBegins();
+    // The other worker keeps its version as long as this one needs it.
+    version.refcount.retain();
     try {
       const result = await link.forward(wireForm(version, request, sink !== undefined), request, sink, cost);
       if (result !== ABSENT) request.memory?.release();
       return result;
     } finally {
+      version.refcount.release();
       requestEnds();
     }
   };
@@ -85,12 +89,13 @@ async function runHere(
 }
 
 function wireForm(
-  { model, namespace, version }: PlacedVersion,
-  { id, parameters, inputs, outputs, headers, trace }: InferRequest,
+  { generation }: PlacedVersion,
+  { id, parameters, inputs, outputs, headers, trace, lease }: InferRequest,
   many: boolean,
 ): ForwardedRequest {
   return {
-    ...{ model, namespace, version, many, id, parameters, inputs, outputs },
+    ...{ generation, many, id, parameters, inputs, outputs },
+    pins: lease ? VersionLease.of(lease).pins() : [],
     ...(headers && { headers }),
     ...(trace && { traced: { levels: trace.levels, traceparent: trace.traceparent } }),
   };

@@ -1,11 +1,12 @@
 /**
- * A request that another worker forwarded → the data plane of this one. It runs here whatever its home is, so that it never travels twice.
+ * A request that another worker forwarded → the data plane of this one. It runs here whatever its home is, so that it never travels twice. It runs in the
+ * version that it met where it arrived, also if this worker has published a newer one by now, or not yet that one.
  */
 import type { Cancellation } from "../../base/cancellation.js";
-import { RuntimeFault } from "../../base/errors.js";
+import type { RuntimeFault } from "../../base/errors.js";
 import type { RequestMemory } from "../../base/memory/request-memory.js";
 import type { InferRequest, InferResponse } from "../contract.js";
-import type { ReadyVersion } from "../models/ready-version.js";
+import { VersionLease } from "../models/lease.js";
 import type { Registry } from "../models/registry-types.js";
 import type { TraceNotes } from "../observe/tracing/trace.js";
 import { countLargeStrings, hasLargeStrings } from "../requests/check-strings.js";
@@ -22,32 +23,29 @@ export interface Received {
   readonly answer: (answer: InferResponse | RuntimeFault) => void;
 }
 
-/** @returns the last response, if there is one; "absent" if the version is not ready here @throws RuntimeFault */
+/** @returns the last response, if there is one; "absent" if the version is not loaded here @throws RuntimeFault */
 export type RunReceived = (received: Received) => Promise<InferResponse | undefined | "absent">;
 
 export const runReceived =
   (registry: Registry, count: () => void): RunReceived =>
   async ({ forwarded, signal, memory, trace, answer }) => {
-    const version = findVersion(registry, forwarded);
+    const { generation, pins, id, parameters, inputs, outputs, headers, many } = forwarded;
+    const version = registry.ofGeneration(generation);
     if (!version) return "absent";
     count();
-    const { id, parameters, inputs, outputs, headers, many } = forwarded;
     const request: { -readonly [K in keyof InferRequest]: InferRequest[K] } = {
       ...{ id, parameters, inputs, outputs, signal, isForwarded: true },
     };
     if (trace) request.trace = trace;
     if (memory) request.memory = memory;
     if (headers) request.headers = headers;
-    if (hasLargeStrings(inputs)) await countLargeStrings(inputs, signal);
-    return executeRequest(version, request, validateRequest(version.config, request), many ? answer : undefined);
+    const lease = pins.length > 0 ? new VersionLease(registry, pins) : undefined;
+    if (lease) request.lease = lease;
+    try {
+      if (hasLargeStrings(inputs)) await countLargeStrings(inputs, signal);
+      const valid = validateRequest(version.config, request);
+      return await executeRequest(version, request, valid, many ? answer : undefined);
+    } finally {
+      lease?.end();
+    }
   };
-
-/** One that still ends its requests will do: the other worker had it when the request arrived. */
-function findVersion(registry: Registry, { model, namespace, version }: ForwardedRequest): ReadyVersion | undefined {
-  try {
-    return registry.find(model, version, { closing: true, near: namespace || undefined });
-  } catch (error) {
-    if (error instanceof RuntimeFault) return undefined;
-    throw error;
-  }
-}

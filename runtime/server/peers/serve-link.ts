@@ -6,6 +6,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
 import { Cancellable } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
 import { LARGE } from "../../base/memory/buffer-pool.js";
 import type { Charge, MemoryBudget } from "../../base/memory/memory-budget.js";
 import { RequestMemory } from "../../base/memory/request-memory.js";
@@ -13,6 +14,7 @@ import { STREAM_BYTES } from "../../wire/grpc/limits.js";
 import type { InferResponse } from "../contract.js";
 import { readInto } from "../transport/read-into.js";
 import {
+  decodeClosing,
   decodeHello,
   decodeRequest,
   encodeFault,
@@ -37,6 +39,8 @@ export interface ServedLinkOptions {
   /** How busy this worker is with its own work, from 0 to 1. */
   readonly load: () => number;
   readonly run: RunReceived;
+  /** Resolves when no request of this worker needs a version of this generation. */
+  readonly released: (generation: string) => Promise<void>;
   /** Another worker has said who it is. */
   readonly onHello: (worker: number) => void;
   /** The link is refused. */
@@ -101,6 +105,7 @@ export class ServedLink {
       if (type !== FRAME.hello || length > SHORT_FRAME) throw new BadFrame("something else than a hello");
       return Buffer.allocUnsafe(length);
     }
+    if (type === FRAME.closing && length <= SHORT_FRAME) return Buffer.allocUnsafe(length);
     if (type !== FRAME.request) {
       if (length > 0) throw new BadFrame(`a frame of type ${type} with ${length} bytes`);
       return Buffer.alloc(0);
@@ -125,6 +130,11 @@ export class ServedLink {
       if (body) this.#start(header, body, memory);
       else this.#send(encodeFault(tooLarge(length, this.#options.budget.limit), id, this.#options.load(), false));
     } else if (type === FRAME.cancel) this.#running.get(id)?.abort();
+    else if (type === FRAME.closing)
+      inBackground(
+        this.#options.released(decodeClosing(body!, head)).then(() => this.#sign(FRAME.end, id)),
+        "releasing a version of another worker",
+      );
     else throw new BadFrame(`a frame of type ${type}, which only a worker that runs requests sends`);
   }
 

@@ -142,7 +142,7 @@ async function executeHere(
   let done: Awaited<ReturnType<typeof scheduler.schedule>>;
   let answer: InferResponse | undefined;
   let responded = false;
-  const counts = !request.lease;
+  const counts = !request.lease || request.isForwarded === true;
   if (counts) requestBegins();
   try {
     done = await scheduler.schedule(

@@ -6,6 +6,7 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import type { RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { InferRequest, InferResponse } from "../contract.js";
+import type { VersionRefcount } from "../models/version-refcount.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import type { ValidRequest } from "./validate.js";
 
@@ -36,6 +37,8 @@ export interface PlacedVersion {
   readonly version: ModelVersion;
   readonly config: ModelConfig;
   readonly statistics: VersionStatistics;
+  readonly refcount: VersionRefcount;
+  readonly generation: string;
 }
 
 export type Place = (version: PlacedVersion) => Placement;

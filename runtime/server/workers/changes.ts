@@ -73,7 +73,8 @@ export class Changes {
     this.#running?.ended();
   }
 
-  async #everywhere(change: Change, workers: readonly WorkerProcess[]): Promise<void> {
+  async #everywhere(given: Change, workers: readonly WorkerProcess[]): Promise<void> {
+    const change = numbered(given, this.#lastId + 1);
     if (workers.length === 0) throw new RuntimeFault("UNAVAILABLE", "no worker of the server serves; try again");
     let ended = await this.#once(change, workers);
     for (let left = ATTEMPTS - 1; left > 0 && ended.differed && change.change !== "poll"; left--)
@@ -144,6 +145,10 @@ export class Changes {
     else await this.#once({ change: "unload", model, dependents: false }, living(workers).filter(has));
   }
 }
+
+/** Files of a request have a number, by which workers recognize the same load. */
+const numbered = (change: Change, id: number): Change =>
+  change.change === "load" && change.override ? { ...change, override: { ...change.override, id } } : change;
 
 const living = (workers: readonly WorkerProcess[]): readonly WorkerProcess[] =>
   workers.filter(({ state }) => state !== "gone");

@@ -99,7 +99,7 @@ describe("another worker", () => {
     [
       "sends a request back",
       (socket, { id }) => {
-        const request = { ...response, namespace: "", many: false, parameters: new Map(), inputs: [] };
+        const request = { id: "", generation: "", pins: [], many: false, parameters: new Map(), inputs: [] };
         socket.write(Buffer.concat(encodeRequest({ ...request, outputs: [] }, id, 0)));
       },
       "sent a frame of type 2, which only a caller sends",

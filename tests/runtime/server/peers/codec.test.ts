@@ -36,7 +36,13 @@ const tensor = fc.record({
 });
 const forwarded: fc.Arbitrary<ForwardedRequest> = fc.record(
   {
-    ...{ model: text, namespace: text, version, many: fc.boolean(), id: text },
+    ...{ generation: text, many: fc.boolean(), id: text },
+    pins: fc.array(
+      fc.record({ model: text, version: fc.oneof(version, fc.constant(-1)), near: text, generation: text }),
+      {
+        maxLength: 4,
+      },
+    ),
     parameters: fc.uniqueArray(fc.tuple(text, parameter), { selector: ([name]) => name }).map(all => new Map(all)),
     inputs: fc.array(tensor, { maxLength: 5 }),
     outputs: fc.array(text, { maxLength: 4 }),
@@ -46,7 +52,7 @@ const forwarded: fc.Arbitrary<ForwardedRequest> = fc.record(
       traceparent: fc.option(text, { nil: undefined }),
     }),
   },
-  { requiredKeys: ["model", "namespace", "version", "many", "id", "parameters", "inputs", "outputs"] },
+  { requiredKeys: ["generation", "pins", "many", "id", "parameters", "inputs", "outputs"] },
 );
 
 /** The frames of some bytes, given in chunks. */
@@ -154,7 +160,7 @@ describe("damaged frames", () => {
   test("a count of parts is compared with the bytes that are there before anything is made of it", () => {
     const [piece] = encodeRequest(
       {
-        ...{ model: "m", namespace: "", version: 1, many: false, id: "" },
+        ...{ generation: "g", pins: [], many: false, id: "" },
         parameters: new Map(),
         inputs: [],
         outputs: [],

@@ -6,7 +6,11 @@ import { chmodSync, statSync, symlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ModelName } from "#contract/files/model-name.js";
 import { serve } from "#runtime/server/index.js";
+import { AT_ONCE } from "#runtime/server/models/disk.js";
+import { generationOf } from "#runtime/server/models/generations.js";
+import { pollModel } from "#runtime/server/models/poll-model.js";
 import { encodeHello, encodeRequest, encodeSign } from "#runtime/server/peers/codec.js";
 import { readFrames } from "#runtime/server/peers/frame-reader.js";
 import { FRAME, type FrameHeader, HEADER } from "#runtime/server/peers/frames.js";
@@ -21,6 +25,8 @@ const models = repository([], {
 
 let folder: string;
 let worker: Worker;
+const polled = await pollModel("echo" as ModelName, { repositories: [models], disk: AT_ONCE });
+const generation = generationOf(polled, "", 1);
 const sockets: Socket[] = [];
 beforeEach(async () => {
   folder = socketFolder();
@@ -51,7 +57,7 @@ const request = (bytes: number, id: number): Buffer =>
   Buffer.concat(
     encodeRequest(
       {
-        ...{ model: "echo", namespace: "", version: 1, many: false, id: "", parameters: new Map(), outputs: [] },
+        ...{ generation, pins: [], many: false, id: "", parameters: new Map(), outputs: [] },
         inputs: [{ name: "INPUT0", datatype: "UINT8", shape: [bytes], data: new Uint8Array(bytes) }],
       },
       id,

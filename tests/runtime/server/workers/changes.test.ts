@@ -161,3 +161,62 @@ test("loads and unloads under traffic: every answer is of one version, and none 
     expect(answered).toBeGreaterThan(cycles);
   });
 }, 600_000);
+
+/** Adds its number to the row that it gets; its queue exists once, so the requests of all workers run in one. */
+const adding = (number: number): string => `export const execute = async requests => {
+  await new Promise(next => setTimeout(next, 2));
+  return requests.map(({ inputs: { IN } }) =>
+    ({ outputs: [{ name: "OUT", datatype: "INT32", shape: [1, IN.data.length + 1], data: [...IN.data, ${number}] }] }));
+};`;
+const MEMBER = `name: "member" backend: "javascript" max_batch_size: 1
+  input [ { name: "IN" data_type: TYPE_INT32 dims: [ -1 ] } ] output [ { name: "OUT" data_type: TYPE_INT32 dims: [ -1 ] } ]
+  dynamic_batching { default_queue_policy { max_queue_size: 100 } }`;
+const stepOf = (from: string, to: string): string =>
+  `{ model_name: "member" model_version: -1 input_map { key: "IN" value: "${from}" } output_map { key: "OUT" value: "${to}" } }`;
+const PLAN = `name: "plan" platform: "ensemble" max_batch_size: 1
+  input [ { name: "IN" data_type: TYPE_INT32 dims: [ -1 ] } ] output [ { name: "OUT" data_type: TYPE_INT32 dims: [ -1 ] } ]
+  ensemble_scheduling { step [ ${["IN A", "A B", "B OUT"].map(one => stepOf(...(one.split(" ") as [string, string]))).join(", ")} ] }`;
+
+test("loads and unloads of a member under traffic: the steps of a request run in one version of it, in whichever worker", async () => {
+  const cycles = Number(process.env.MERLON_CYCLES ?? 12);
+  const files = {
+    "member/config.pbtxt": MEMBER,
+    "member/1/model.mjs": adding(0),
+    "plan/config.pbtxt": PLAN,
+    "plan/1/.keep": "",
+  };
+  const flags = ["--model-control-mode", "explicit", "--load-model", "plan", "--load-model", "member"];
+  await withServer(files, flags, async (served, folder) => {
+    const body = { inputs: [{ name: "IN", shape: [1, 1], datatype: "INT32", data: [7] }] };
+    let [isOver, latest, answered, down, isDown] = [false, 0, 0, 0, false];
+    const wrong: string[] = [];
+    const ask = async (): Promise<void> => {
+      while (!isOver) {
+        const [least, wasDown] = [latest, isDown];
+        const { status, json, text } = await call(served.http, "POST", "/v2/models/plan/infer", body);
+        answered++;
+        if (status === 200) {
+          const [seven, a, b, c] = json.outputs[0].data as number[];
+          if (seven !== 7 || a! < least || a !== b || b !== c) wrong.push(`${least}: ${text}`);
+        } else if (wasDown || isDown) down++;
+        else wrong.push(`${least}: ${status} ${text}`);
+      }
+    };
+    const traffic = Promise.all(Array.from({ length: 6 }, ask));
+    const change = (what: string) => served.call("POST", `/v2/repository/models/member/${what}`, {});
+    for (let cycle = 1; cycle <= cycles; cycle++) {
+      if (cycle % 4 === 0) {
+        isDown = true;
+        expect((await change("unload")).status).toBe(200);
+      }
+      writeFileSync(join(folder, "member/1/model.mjs"), adding(cycle));
+      expect((await change("load")).status).toBe(200);
+      latest = cycle;
+      isDown = false;
+    }
+    isOver = true;
+    await traffic;
+    expect(wrong).toEqual([]);
+    expect(answered - down).toBeGreaterThan(cycles);
+  });
+}, 600_000);
