@@ -44,7 +44,12 @@ export default defineConfig({
     include: isOrdinary ? [WALLS] : ["operators/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/bench/**", "node_modules/**"],
     globalSetup: ["tests/run/temporary-folder.ts", "tests/run/provide.ts"],
-    setupFiles: ["tests/run/guard.ts", "tests/run/left-behind.ts", "tests/run/folder-of-file.ts"],
+    setupFiles: [
+      "tests/run/guard.ts",
+      "tests/run/left-behind.ts",
+      "tests/run/folder-of-file.ts",
+      "tests/run/known-with-workers.ts",
+    ],
     // A random order has a sequencer of vitest's.
     ...(process.argv.some(word => word.startsWith("--sequence.")) ? {} : { sequence: { sequencer: LongFirst } }),
     pool: "forks",

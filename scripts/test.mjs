@@ -101,6 +101,18 @@ async function countGate(name, args) {
   count(0, 1);
 }
 
+/** Short tests of the server's promises, which also hold for a server of two workers; `npm run test:reliability` has the others. */
+const WITH_WORKERS = ["tensors", "restriction", "names-and-paths"].map(name => `tests/reliability/${name}.test.ts`);
+
+/** Counted, and left out of the report: the same files are in it. */
+async function runWithWorkers(env, run) {
+  process.stdout.write("\nwith servers of two workers\n");
+  const { files, died } = await run(WITH_WORKERS, { ...env, MERLON_TEST_WORKERS: "2" });
+  for (const { passed, failures, skipped } of files.map(countsOf)) count(passed, failures, skipped);
+  listed.push(...failuresOf(files).map(line => `✘ with two workers: ${line}`));
+  if (died) count(0, 1);
+}
+
 /** Fewer files gain nothing from a process that they share. */
 const SHARED_FROM = 10;
 
@@ -165,6 +177,7 @@ async function main() {
     { isShuffled: options.some(option => option.startsWith("--sequence.shuffle")), needsOf, started, suite },
   );
   if (walls.length > 0) await suite(walls, await started.all);
+  if (isWhole) await runWithWorkers(await started.all, run);
   const runAlone = async path => {
     process.stdout.write(`\n${relative(ROOT, path)} failed, and runs once more, alone\n`);
     return (await run([relative(ROOT, path)], await started.all)).files[0];

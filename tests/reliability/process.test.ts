@@ -6,12 +6,15 @@ import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MERLON } from "../needs/built.js";
+import { familyOf, WORKERS } from "../run/workers.js";
 import { repository } from "../runtime/server/support.js";
 import { counted, grpcClient, PATIENCE_MS, startTarget, type Target } from "./support.js";
 
 /** A server of its own that may open few files; resolves when its ports are known. */
 async function startLimited(descriptors: number) {
   const flags = [
+    "--workers",
+    String(WORKERS),
     "--http-port",
     "0",
     "--grpc-port",
@@ -49,7 +52,11 @@ async function startLimited(descriptors: number) {
     child.stderr.on("data", read);
     child.on("exit", code => reject(new Error(`the server ended with ${code}:\n${said}`)));
   });
-  return { ...ports, child, open: () => readdirSync(`/proc/${child.pid}/fd`).length };
+  return {
+    ...ports,
+    child,
+    open: () => familyOf(child.pid!).reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0),
+  };
 }
 
 test(
@@ -62,6 +69,7 @@ test(
         (await fetch(`http://127.0.0.1:${server.http}/v2/health/live`, { headers: { connection: "close" } })).status;
       expect(await live()).toBe(200);
       const before = server.open();
+      expect(familyOf(server.child.pid!)).toHaveLength(WORKERS === 1 ? 1 : 1 + WORKERS);
       for (let i = 0; i < 200; i++) {
         const socket = connect(i % 2 ? server.http : server.grpc, "127.0.0.1");
         socket.on("error", () => {});

@@ -1,10 +1,12 @@
 /**
  * The shared part of this folder's tests: a server, calls over both protocols, and "alive" in the sense of reliability.
  */
+import { readFileSync } from "node:fs";
 import * as grpc from "@grpc/grpc-js";
 import { expect } from "vitest";
 import type { Messages } from "#triton-protos/gen/messages.js";
 import { decode, encode, type Init } from "#triton-protos/proto-root.js";
+import { familyOf, WORKERS } from "../run/workers.js";
 import { type Options, startServer } from "../runtime/server/support.js";
 
 export interface Answered {
@@ -61,11 +63,15 @@ export type Target = Awaited<ReturnType<typeof startTarget>>;
 
 /** A server with the fixture model `echo_int32`, both protocols at hand. */
 export async function startTarget(folder: string, options: Options = {}) {
-  const server = await startServer(folder, options);
+  const server = await startServer(folder, { workers: WORKERS, ...options });
+  if (WORKERS > 1) expect(familyOf(process.pid).length).toBeGreaterThan(WORKERS);
   const rpc = grpcClient(server.ports.grpc!);
   const bytes = new Uint8Array(Int32Array.of(1, 2, 3, 4).buffer);
   return {
     ...server,
+    get log() {
+      return server.log;
+    },
     rpc,
     folder,
     /** Lives, and answers the next good request on both protocols with its own bytes. */
@@ -87,16 +93,25 @@ export async function startTarget(folder: string, options: Options = {}) {
   };
 }
 
+/** Megabytes; 0 for a process that has ended. */
+function residentOf(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
 /** How often: a short form for every run of the tests, and the whole one for `npm run test:reliability`. */
 export const counted = (short: number, full: number): number => (process.env.RELIABILITY === "full" ? full : short);
 /** For a test that counts so. */
 export const PATIENCE_MS = counted(90_000, 1_200_000);
 
-/** Megabytes that stay after the collector has had a chance. */
+/** Megabytes that stay in this process, and in the workers of its server, after the collector has had a chance. */
 export async function residentAfter(work: () => Promise<void>): Promise<number> {
   const settle = async (): Promise<number> => {
     for (let i = 0; i < 3; i++) await new Promise(resolve => setTimeout(resolve, 30));
-    return process.memoryUsage().rss / 2 ** 20;
+    return familyOf(process.pid).reduce((sum, pid) => sum + residentOf(pid), 0);
   };
   const before = await settle();
   await work();

@@ -13,6 +13,7 @@ import { build, compile, printDiagnostics } from "#compiler/index.js";
 import { freePort } from "#conformance/free-ports.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { MERLON } from "../needs/built.js";
+import { WORKERS } from "../run/workers.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
 const folder = mkdtempSync(join(tmpdir(), "merlon-secrets-"));
@@ -221,7 +222,7 @@ test("a server that cannot reach its stores says no secret", async () => {
   ];
   const child: ChildProcess = spawn(
     process.execPath,
-    [MERLON, "serve", "--model-repository", repository, "--exit-on-error=false", ...flags],
+    [MERLON, "serve", `--workers=${WORKERS}`, "--model-repository", repository, "--exit-on-error=false", ...flags],
     { env: { ...process.env, ...ENVIRONMENT }, stdio: ["ignore", "pipe", "pipe"] },
   );
   let said = "";

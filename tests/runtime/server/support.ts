@@ -1,7 +1,7 @@
 /**
  * Servers and repositories for the tests of this folder.
  */
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { serve } from "#runtime/server/index.js";
@@ -21,16 +21,21 @@ export function repository(models: readonly string[], files: Readonly<Record<str
 
 export type Options = Partial<Parameters<typeof serve>[0]>;
 
-/** A server on free ports of the loopback address; `log` collects its lines. */
+/** A log line of several, if it holds line breaks, begins with a time as the others do. */
+const LINE = /^(?=[IWE]\d{4} )/m;
+
+/** A server on free ports of the loopback address; `log` has its lines. Several workers write them to a file. */
 export async function startServer(modelRepository: string, options: Options = {}) {
   const log: string[] = [];
+  const isOne = (options.workers ?? 1) === 1;
+  const logFile = isOne ? undefined : join(mkdtempSync(join(tmpdir(), "merlon-log-")), "server.log");
   const loopback = { port: 0, address: "127.0.0.1" };
   const server = await serve({
     modelRepositories: [modelRepository],
     http: loopback,
     grpc: loopback,
     metrics: loopback,
-    writeLog: text => log.push(text),
+    ...(logFile === undefined ? { writeLog: (text: string) => log.push(text) } : { logFile }),
     ...options,
   });
   const http = `http://127.0.0.1:${server.ports.http}`;
@@ -42,7 +47,10 @@ export async function startServer(modelRepository: string, options: Options = {}
   return {
     ...server,
     http,
-    log,
+    get log(): readonly string[] {
+      if (logFile === undefined || !existsSync(logFile)) return log;
+      return readFileSync(logFile, "utf8").split(LINE).filter(Boolean);
+    },
     json,
     post: (path: string, body: unknown) => json(path, { method: "POST", body: JSON.stringify(body) }),
   };

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MERLON } from "../../needs/built.js";
+import { familyOf, WORKERS } from "../../run/workers.js";
 
 const LOOPBACK = ["http", "grpc", "metrics"].flatMap(port => [`--${port}-port=0`, `--${port}-address=127.0.0.1`]);
 /** Bounds the wait for a start on a loaded machine. */
@@ -19,11 +20,14 @@ export interface ChildServerOptions {
   readonly heapMb?: number;
 }
 
+const sumOf = (pid: number, of: (one: number) => number): number =>
+  familyOf(pid).reduce((sum, one) => sum + of(one), 0);
+
 export type ChildServer = Awaited<ReturnType<typeof startChildServer>>;
 
 export async function startChildServer(repository: string, options: ChildServerOptions = {}) {
   const { flags = [], node = [], env = {}, heapMb = 256 } = options;
-  const command = [MERLON, "serve", "--workers=1", `--model-repository=${repository}`, ...LOOPBACK, ...flags];
+  const command = [MERLON, "serve", `--workers=${WORKERS}`, `--model-repository=${repository}`, ...LOOPBACK, ...flags];
   const child = spawn(process.execPath, [`--max-old-space-size=${heapMb}`, ...node, ...command], {
     env: { ...process.env, TMPDIR: mkdtempSync(join(tmpdir(), "merlon-wall-")), ...env },
   });
@@ -65,16 +69,20 @@ export async function startChildServer(repository: string, options: ChildServerO
         signal: AbortSignal.timeout(30_000),
         ...init,
       }),
-    /** Seconds of CPU that the process has used. */
+    /** Seconds of CPU that its processes have used. */
     cpuSeconds(): number {
-      const [, rest = ""] = readFileSync(`/proc/${child.pid}/stat`, "latin1").split(") ");
-      const fields = rest.split(" ");
-      return (Number(fields[11]) + Number(fields[12])) / 100;
+      return sumOf(child.pid!, pid => {
+        const [, rest = ""] = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ");
+        const fields = rest.split(" ");
+        return (Number(fields[11]) + Number(fields[12])) / 100;
+      });
     },
-    /** Megabytes: `VmRSS` now, `VmHWM` at most so far. */
+    /** Megabytes of its processes: `VmRSS` now, `VmHWM` at most so far. */
     megabytes(line: "VmRSS" | "VmHWM"): number {
-      const status = readFileSync(`/proc/${child.pid}/status`, "latin1");
-      return Number(new RegExp(`${line}:\\s+(\\d+)`).exec(status)![1]) / 1024;
+      return sumOf(child.pid!, pid => {
+        const status = readFileSync(`/proc/${pid}/status`, "latin1");
+        return Number(new RegExp(`${line}:\\s+(\\d+)`).exec(status)![1]) / 1024;
+      });
     },
     async stop() {
       child.kill("SIGTERM");

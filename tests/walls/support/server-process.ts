@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { builtFile } from "../../needs/built.js";
+import { WORKERS } from "../../run/workers.js";
 
 const CLI = builtFile("cli/");
 
@@ -20,7 +21,7 @@ export async function startProcess(
   repository: string,
   flags: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const script = program === "merlon" ? ["main.js", "serve", "--workers=1"] : ["tritonserver.js"];
+  const script = program === "merlon" ? ["main.js", "serve", `--workers=${WORKERS}`] : ["tritonserver.js"];
   const free = ["--http-port=0", "--grpc-port=0", "--metrics-port=0", `--model-repository=${repository}`];
   const child = spawn(process.execPath, [CLI + script[0]!, ...script.slice(1), ...free, ...flags]);
   let text = "";
