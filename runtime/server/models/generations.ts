@@ -1,6 +1,6 @@
 /**
- * The loaded versions of this process by generation. Workers of one server name a version to each other by its generation: a model that is loaded again keeps
- * its name and its numbers, and changes its generation.
+ * The loaded versions of this process by generation. Workers of one server name a version to each other by its generation. A model that is loaded again
+ * keeps its name and its numbers, and changes its generation.
  */
 import { createHash } from "node:crypto";
 import type { ModelVersion } from "../../base/model-version.js";

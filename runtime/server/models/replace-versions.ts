@@ -233,7 +233,11 @@ export async function closeVersions(
 ): Promise<void> {
   // Released before the first is closed: workers that close them in another order do not wait for each other.
   for (const { ready } of versions.values())
-    if (ready?.generation !== undefined) void ready.refcount.drained().then(() => context.generations.release(ready));
+    if (ready?.generation !== undefined)
+      inBackground(
+        ready.refcount.drained().then(() => context.generations.release(ready)),
+        `ending the requests of ${key}`,
+      );
   for (const { ready } of versions.values())
     if (ready) await closeOnce(context, key, ready, !updated?.has(ready.version));
 }

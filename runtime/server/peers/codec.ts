@@ -15,7 +15,7 @@ import { BadFrame, Packer, Unpacker } from "./packer.js";
 
 /** A request as one worker sends it to another. */
 export interface ForwardedRequest {
-  /** Of the version that runs it. */
+  /** Names the version that runs it. */
   readonly generation: string;
   /** Versions of the models that it may call, if it is a part of another request. */
   readonly pins: readonly Pin[];

@@ -1,6 +1,6 @@
 /**
  * A request that another worker forwarded → the data plane of this one. It runs here whatever its home is, so that it never travels twice. It runs in the
- * version that it met where it arrived, also if this worker has published a newer one by now, or not yet that one.
+ * version that it met where it arrived. This worker may have published a newer one by now, or may be about to publish that one.
  */
 import type { Cancellation } from "../../base/cancellation.js";
 import type { RuntimeFault } from "../../base/errors.js";

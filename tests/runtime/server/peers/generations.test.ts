@@ -1,6 +1,6 @@
 /**
- * A request that is forwarded during a load runs in the versions that it met where it arrived: those of the other worker that were loaded from the same
- * files, whether that worker is ahead or behind.
+ * A request that is forwarded during a load runs in the versions that it met where it arrived. The other worker has versions of the same files, whether it is
+ * ahead or behind.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
