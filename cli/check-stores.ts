@@ -2,6 +2,7 @@
 import { basename, dirname, join, relative } from "node:path";
 import { expandFused } from "../contract/expand-fused.js";
 import type { Plan } from "../contract/plan.js";
+import { databaseOf } from "../contract/step-facts.js";
 import { readVectorStore } from "../formats/vectors/vector-store.js";
 import { openVectorDatabase } from "../runtime/stores/databases/open-database.js";
 
@@ -11,7 +12,7 @@ import { openVectorDatabase } from "../runtime/stores/databases/open-database.js
  * @throws Error with a sentence for each store that is away, missing, or of another form, and the command that fills it
  */
 export async function checkStores(plan: Plan, program: string): Promise<readonly string[]> {
-  const paths = expandFused(plan).steps.flatMap(step => (step.op === "queryVectors" ? [step.params.store] : []));
+  const paths = expandFused(plan).steps.flatMap(step => databaseOf(step) ?? []);
   const notes: string[] = [];
   const faults: string[] = [];
   for (const path of new Set(paths)) {

@@ -5,7 +5,7 @@ import type { OpKind } from "./op-params.js";
 import { isFittedOp, type PortColumns, specOf } from "./op-state.js";
 import { type AnyStep, type ColumnRef, type FittedPlan, type FittedStep, type Plan, PlanError } from "./plan.js";
 
-type ByName<C> = Readonly<Record<string, readonly C[]>>;
+export type ByName<C> = Readonly<Record<string, readonly C[]>>;
 
 /** @returns undefined for a port that the step does not have */
 export const columnsAt = (step: AnyStep, port: string): readonly ColumnRef[] | undefined =>

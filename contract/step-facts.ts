@@ -158,3 +158,6 @@ export const timeOfFirst = (step: AnyStep): number | undefined => factsOf(step.o
 
 /** Port of the row number, where a kernel sees only some of the rows. */
 export const ROW_PORT = "row";
+
+/** The file of the vector database that a step searches. */
+export const databaseOf = (step: AnyStep): string | undefined => factsOf(step.op).database?.(step.params);

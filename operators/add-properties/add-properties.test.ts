@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { fittedStep } from "#contract/any-step.js";
 import { noModels, prepareKernel } from "../../tests/operators/step.js";
 import { runSteps } from "../../tests/runtime/etl/run-steps.js";
 import { outputSchema, workflowPlan } from "../../tests/runtime/etl/workflow-plan.js";
@@ -27,7 +28,9 @@ test("only the columns it is given, and none of their values", async () => {
     ["at", undefined],
   ]);
   const cells = { price: [0.5, null], ids: [[1, 2], []], at: [1, null] };
-  expect(await runSteps(plan, cells, step => prepareKernel(step, { folder: ".", models: noModels }))).toEqual(cells);
+  expect(
+    await runSteps(plan, cells, step => prepareKernel(fittedStep(step), { folder: ".", models: noModels })),
+  ).toEqual(cells);
 });
 
 test("what JSON has no word for is refused", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
+import { fittedPlan } from "#contract/any-step.js";
+import { type AnyStep, type Plan, parsePlan, type Step } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
@@ -70,7 +71,7 @@ const plan = (steps: readonly AnyStep[], output: string): Plan =>
 
 async function run(steps: readonly AnyStep[], output: string, a: (boolean | null)[], b: number[] = a.map(() => 0)) {
   const { caller, asked } = models();
-  const executable = await preparePlan(plan(steps, output), { folder: ".", models: caller });
+  const executable = await preparePlan(fittedPlan(plan(steps, output)), { folder: ".", models: caller });
   const rows = rootRows(a.length);
   const inputs = new Map([
     [
@@ -117,7 +118,7 @@ describe("a choice by condition", () => {
       scores: [10, 21],
       asked: ["m10", "m20", "m30"],
     });
-    const fallback: AnyStep = {
+    const fallback: Step<"fallback"> = {
       id: "f",
       op: "fallback",
       label: "f",
@@ -134,7 +135,7 @@ describe("a choice by condition", () => {
     ];
     expect(await run(inside, "c", [true, false])).toMatchObject({ scores: [20, 31] });
     expect(await run(inside, "c", [false])).toMatchObject({ scores: [30], asked: ["m30"] });
-    const around = [
+    const around: AnyStep[] = [
       predict("p", "broken"),
       predict("r", "m30"),
       choose("c", "a", "p", "r"),

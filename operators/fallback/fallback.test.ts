@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { fittedPlan, withColumns } from "#contract/any-step.js";
 import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
+import type { Cancellation } from "#runtime/base/cancellation.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
@@ -8,7 +10,7 @@ import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { at } from "../../tests/runtime/server/served-plan.js";
 
-const wait = (ms: number, signal?: AbortSignal) =>
+const wait = (ms: number, signal?: Cancellation) =>
   new Promise<void>((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {
@@ -78,7 +80,7 @@ async function run(
   signal?: AbortSignal,
 ) {
   const { caller, cancelled } = models(behaviour);
-  const executable = await preparePlan(plan(steps, output), { folder: ".", models: caller });
+  const executable = await preparePlan(fittedPlan(plan(steps, output)), { folder: ".", models: caller });
   const rows = rootRows(2);
   const result = await executable.run(new Map([["x", { dtype: "float32", rows, values: Float32Array.of(1, 2) }]]), {
     seed: 0n,
@@ -149,15 +151,12 @@ describe("fallback", () => {
   });
   test("a step that others read too fails the request", async () => {
     const steps = [...one(), predict("d", "model4", { ...at("a", "score"), name: "score" })];
-    const joined: AnyStep = {
-      ...predict("e", "model5", { ...at("f", "score"), name: "score" }),
-      inputs: {
-        input: [
-          { ...at("f", "score"), name: "score" },
-          { ...at("d", "score"), name: "other" },
-        ],
-      },
-    };
+    const joined: AnyStep = withColumns(predict("e", "model5", { ...at("f", "score"), name: "score" }), {
+      input: [
+        { ...at("f", "score"), name: "score" },
+        { ...at("d", "score"), name: "other" },
+      ],
+    });
     await expect(run([...steps, joined], "e", { model1: "gone" })).rejects.toThrow("step `a` (predictOnnx): gone");
     expect((await run([...steps, joined], "e", { model2: "gone" })).score).toEqual([5, 5]);
   });
@@ -202,7 +201,7 @@ describe("a fault that may be one row's own", () => {
         ];
       },
     };
-    const executable = await preparePlan(plan(one(), "f"), { folder: ".", models: caller });
+    const executable = await preparePlan(fittedPlan(plan(one(), "f")), { folder: ".", models: caller });
     const rows = rootRows(values.length);
     const column = { dtype: "float32", rows, values: Float32Array.from(values) } as const;
     const result = await executable.run(new Map([["x", column]]), { seed: 0n, parameters: new Map() });

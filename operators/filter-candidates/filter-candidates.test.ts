@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { rootRows } from "#runtime/base/columns/table.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import type { DType } from "#triton-protos/datatype.js";
 import {
   candidates,

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { optimise } from "#compiler/4-plan/passes.js";
+import { fittedStep } from "#contract/any-step.js";
 import { expandFused } from "#contract/expand-fused.js";
 import type { Expression } from "#contract/expression.js";
 import { valueTypeOf } from "#contract/expression-type.js";
@@ -305,7 +306,7 @@ const three = (dtype: DType, last = "fillMissing") => {
     ],
   } as unknown as AnyStep;
 };
-const prepareFused = (step: AnyStep) => prepareKernel(step, { folder: "", models: noModels });
+const prepareFused = (step: AnyStep) => prepareKernel(fittedStep(step), { folder: "", models: noModels });
 
 test("the parts share the time, each under the author's name", async () => {
   const parts = new Map<string, number>();

@@ -1,5 +1,6 @@
 /** Sources that fail or are late are left out: of the merge, and of nothing else. */
 import { describe, expect, test, vi } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { rootRows } from "#runtime/base/columns/table.js";
@@ -36,7 +37,7 @@ const merges = (
       column("source", "int32", { rows: id }),
       ...sources.map(({ name }) => column(`${name}_rank`, "int32", { rows: id })),
     ],
-  }) as AnyStep;
+  }) as unknown as AnyStep;
 const planOf = (steps: readonly AnyStep[], output = "merged"): Plan =>
   parsePlan(
     JSON.stringify({
@@ -70,7 +71,7 @@ function open(plan: Plan, behaviour: Behaviour) {
     };
     return { run };
   };
-  return preparePlan(plan, { folder: ".", models: noModels, middleware });
+  return preparePlan(fittedPlan(plan), { folder: ".", models: noModels, middleware });
 }
 
 async function ask(plan: Plan, behaviour: Behaviour, users: readonly number[] = [1], signal?: RunContext["signal"]) {

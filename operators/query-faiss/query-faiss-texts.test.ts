@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { fittedStep } from "#contract/any-step.js";
 import type { AnyStep } from "#contract/plan.js";
 import type { ColumnSchema } from "#contract/schema.js";
 import { sumOfFile } from "#formats/folders/manifest.js";
@@ -39,12 +40,14 @@ const open = ({
   isTrusted,
 }: Options = {}) =>
   prepareKernel(
-    makeStep("queryFaiss", {
-      params: { path: "i", topk: 3, includeDistances: true },
-      inputs: { input: ["query"], ...(exclude && { exclude: ["seen"] }) },
-      outputs: [column("ids", dtype, { rows: "s1" }), column("distances", "float32", { rows: "s1" })],
-      artefacts: { index: file, ...(ids && { ids }) },
-    }) as AnyStep,
+    fittedStep(
+      makeStep("queryFaiss", {
+        params: { path: "i", topk: 3, includeDistances: true },
+        inputs: { input: ["query"], ...(exclude && { exclude: ["seen"] }) },
+        outputs: [column("ids", dtype, { rows: "s1" }), column("distances", "float32", { rows: "s1" })],
+        artefacts: { index: file, ...(ids && { ids }) },
+      }) as AnyStep,
+    ),
     {
       ...{ folder, models: undefined as never },
       ...(isTrusted && { isTrusted }),
@@ -62,7 +65,7 @@ const search = async (queries: readonly number[][], options: Options = {}, seen?
   }
 };
 const fault = (options: Options) =>
-  open(options).then(
+  Promise.resolve(open(options)).then(
     () => "opened",
     ({ code, message }: { code: string; message: string }) => `${code}: ${message.replaceAll(folder, "FOLDER")}`,
   );

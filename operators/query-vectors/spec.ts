@@ -33,6 +33,7 @@ export const queryVectors = operator({
     cacheable: true,
     scores: true,
     looksUp: true,
+    database: ({ store }) => store,
     functionOption: "where",
   },
   describe: ({ params }) =>

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { fittedStep } from "#contract/any-step.js";
 import type { AnyStep } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { printGolden } from "#runtime/engine/golden/golden-rows.js";
-import type { PrepareContext } from "#runtime/engine/schedule/kernel.js";
+import type { PrepareContext, PrepareStep } from "#runtime/engine/schedule/kernel.js";
 import { context, makeStep, noModels, plain, prepareKernel, scalars } from "../../tests/operators/step.js";
 
 const root = mkdtempSync(join(tmpdir(), "merlon-transform-"));
@@ -42,12 +43,14 @@ const golden = (outputs: Readonly<Record<string, readonly number[]>>): void =>
 
 const prepare = (outputs: readonly ColumnSchema[], given: Partial<PrepareContext> = {}) =>
   prepareKernel(
-    makeStep("transformWorkflow", {
-      params: { path: "w" },
-      inputs: { input: ["a", "b"] },
-      outputs,
-      artefacts: { workflow: "workflow.json" },
-    }) as AnyStep,
+    fittedStep(
+      makeStep("transformWorkflow", {
+        params: { path: "w" },
+        inputs: { input: ["a", "b"] },
+        outputs,
+        artefacts: { workflow: "workflow.json" },
+      }) as AnyStep,
+    ),
     { folder, models: noModels, ...given },
   );
 const rows = rootRows(2);
@@ -130,7 +133,7 @@ describe("steps inside", () => {
   /** Counts the kernels that are open, of steps that all do nothing. */
   function counted() {
     let open = 0;
-    const inner: PrepareContext["prepareStep"] = async (step, of) => {
+    const inner: PrepareStep = async (step, of) => {
       const kernel = await prepareKernel(step, of as never);
       open++;
       return { ...kernel, close: () => void open-- };

@@ -96,7 +96,7 @@ export interface ReplacedStage<Input, Output> {
   fail(fault: Pick<Effects, "rate" | "times" | "forMs" | "delayMs" | "error">): number;
 }
 
-export interface TestServer<Models extends KnownModels = KnownModels> extends AsyncDisposable {
+export interface TestServer<Models extends KnownModels = ModelTypes> extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly http: string;
   /** `127.0.0.1:PORT` */

@@ -45,7 +45,8 @@ export async function makePlayground(out) {
 /**
  * Runs VitePress.
  * @param staged folder that `stageSite` wrote
- * @param nodeArgs for Node itself
+ * @param {readonly string[]} args
+ * @param {{ nodeArgs?: readonly string[], stdio?: import("node:child_process").StdioOptions }} options `nodeArgs` are for Node itself
  * @returns its exit code
  */
 export const vitepress = (staged, args, { nodeArgs = [], stdio = "inherit" } = {}) =>

@@ -86,7 +86,7 @@ export function randomProgram(
     const next = each.what === 18 && done.length ? done[each.left % done.length]! : each;
     const node = apply(known, next);
     const found = node && understood(node);
-    if (!found?.inferred.output?.length) continue;
+    if (!node || !found?.inferred.output?.length) continue;
     known.push({
       node,
       names: found.inferred.output.map(b => (ownNames ? b.column.name.replace(/_out$/, "") : b.column.name)),
@@ -111,12 +111,15 @@ function understand(node: AnyNode, name: string): RandomProgram | undefined {
   return inferred.faults.length ? undefined : { graph, inferred };
 }
 
+const pickAll = (node: AnyNode, names: readonly string[]): AnyNode =>
+  (node.pick as unknown as (...all: readonly string[]) => AnyNode).call(node, ...names);
+
 function apply(known: readonly Known[], { what, left, right, columns, value }: Instruction): AnyNode | undefined {
   const from = known[left % known.length]!;
   const other = known[right % known.length]!;
   const some = from.names.filter((_, i) => columns & (1 << (i % 16)));
   const one = from.names[columns % from.names.length]!;
-  const picked: AnyNode = from.node.pick(...(some.length ? some : [one]));
+  const picked: AnyNode = pickAll(from.node, some.length ? some : [one]);
   switch (what) {
     case 15:
       return picked.pipe(bucketize([-value, 0, value / 2 + 0.25]));
@@ -164,7 +167,7 @@ function apply(known: readonly Known[], { what, left, right, columns, value }: I
         .pick("query")
         .pipe(queryFaiss("index/items.faiss", { topk: value + 1, includeDistances: value % 2 === 0 }));
     case 12:
-      return from.node.pipe(unrollFeatures(one, other.node.pick(...other.names.slice(0, 1 + (value % 3)))));
+      return from.node.pipe(unrollFeatures(one, pickAll(other.node, other.names.slice(0, 1 + (value % 3)))));
     case 13:
       return from.node.pick(one).pipe(filterCandidates(known[0]!.node.pick("purchased")));
     default:

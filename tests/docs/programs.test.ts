@@ -33,11 +33,12 @@ beforeAll(() => {
   for (const name of ["samples", "seen"]) mkdirSync(at(name));
   for (const name of ["etl", "features", "index", "models"])
     symlinkSync(join(ROOT, "tests", "samples", "artefacts", name), at("samples", name));
-  writeFeastRepository(at("seen", "features"), SEEN);
+  writeFeastRepository(at("seen", "features"), SEEN as never);
 });
 
 /** The folder whose artefacts a page's programs read; the project itself has those of the shop. */
-const folderOf = ({ page }: Block): string => ({ artefacts: "samples", seen: "seen" })[playgroundFolder(page)] ?? "";
+const folderOf = ({ page }: Block): string =>
+  (({ artefacts: "samples", seen: "seen" }) as Record<string, string>)[playgroundFolder(page) as string] ?? "";
 
 test.each(named(programs))("the program at %s compiles", async (_, block) => {
   const file = at(folderOf(block), `${basename(block.page, ".md")}-${block.line}.${kindOf(block)}.ts`);

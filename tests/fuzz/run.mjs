@@ -89,7 +89,7 @@ function grpcRequest(seeds, random) {
  * last sends a valid request, and throws if the response is wrong.
  * @returns for each protocol: statuses counted, the slowest answer in ms, requests that were not answered, and the memory at 41 moments
  */
-export async function fuzz(server, { count, seed, patience, check, only, onProgress = () => {} }) {
+export async function fuzz(server, { count, seed, patience, check, only = "", onProgress = () => {} }) {
   const report = {};
   const protocols = { http: httpSeeds(), grpc: grpcSeeds(), frames: grpcSeeds() };
   for (const [protocol, seeds] of Object.entries(protocols)) {

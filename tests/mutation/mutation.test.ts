@@ -83,9 +83,13 @@ describe("a sample", () => {
   });
   test("keeps its mutants when others move or are added", () => {
     const moved = identified(
-      all.map(one => ({ ...one, location: { ...one.location, start: { line: 0, column: 0 } } })),
+      all.map((one: (typeof all)[number]) => ({
+        ...one,
+        location: { ...one.location, start: { line: 0, column: 0 } },
+      })),
     );
-    const names = (sample: ReturnType<typeof sampleOf>): string[] => sample.map(one => one.fileName + one.line);
+    const names = (sample: ReturnType<typeof sampleOf>): string[] =>
+      sample.map((one: (typeof all)[number]) => one.fileName + one.line);
     expect(names(sampleOf(moved, 10, "1"))).toEqual(names(sampleOf(all, 10, "1")));
     const added = identified([...all, { ...mutant(90), line: "new" }]);
     const kept = new Set(lines(sampleOf(added, 11, "1")));

@@ -120,7 +120,7 @@ describe("listSlice", () => {
   });
   /** As Python: one positive number alone is the end. */
   const ends = (start: number, end: number | undefined) =>
-    (start > 0 && end === undefined ? [0, start] : [start, end]) as const;
+    start > 0 && end === undefined ? ([0, start] as const) : ([start, end] as const);
 
   test("ragged lists: JavaScript's slice", async () => {
     await fc.assert(

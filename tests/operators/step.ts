@@ -1,5 +1,6 @@
 /** Builds what kernel tests need: columns from plain arrays, steps, and a prepared kernel's answer as plain arrays. */
 
+import { fittedStep } from "#contract/any-step.js";
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import { OP_PARAMS } from "#contract/op-params.js";
 import { specOf } from "#contract/op-state.js";
@@ -119,7 +120,7 @@ export function makeStep<K extends OpKind>(op: K, init: StepInit<K>): Step<K> {
     inputs,
     outputs: init.outputs,
     ...(init.artefacts && { artefacts: init.artefacts }),
-  };
+  } as unknown as Step<K>;
 }
 
 export const noModels: ModelCaller = {
@@ -149,7 +150,7 @@ export async function prepare<K extends OpKind>(
   folder = ".",
   models: ModelCaller = noModels,
 ) {
-  return prepareKernel(makeStep(op, init) as AnyStep, { folder, models });
+  return prepareKernel(fittedStep(makeStep(op, init) as AnyStep), { folder, models });
 }
 
 export async function run<K extends OpKind>(

@@ -4,9 +4,10 @@
 import { expect, test } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { createLocalCache } from "#runtime/server/cache/local-cache.js";
+import type { BackendResponse } from "#runtime/server/contract.js";
 
 const MIB = 2 ** 20;
-const answer = (bytes: number) => ({
+const answer = (bytes: number): BackendResponse => ({
   outputs: [{ name: "OUTPUT0", datatype: "UINT8", shape: [bytes], data: new Uint8Array(bytes) }],
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { pathInside } from "#contract/files/path-inside.js";
 import { type Plan, printPlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { probeIndex } from "#runtime/stores/vectors/probe-index.js";
@@ -41,8 +42,8 @@ const plan: Plan = {
       id: "retrieval",
       op: "queryFaiss",
       label: "retrieval",
-      params: { path: "i", topk: 3 },
-      artefacts: { index: "items.faiss" },
+      params: { path: "i", topk: 3, includeDistances: false },
+      artefacts: { index: pathInside("items.faiss") },
       inputs: { input: [{ name: "query", step: "request", column: "query" }] },
       outputs: [ids],
     },

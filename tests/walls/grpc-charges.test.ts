@@ -29,7 +29,6 @@ beforeAll(async () => {
     input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [-1] } ] output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [-1] } ]`;
   server = await startServer(repository(["echo_int32"], { "any/config.pbtxt": config, "any/1/keep": "" }), {
     memoryLimit: LIMIT,
-    recentRequests: false,
   });
   // The tests' own process is large.
   vi.spyOn(process.memoryUsage, "rss").mockReturnValue(0);

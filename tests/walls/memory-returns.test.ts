@@ -5,7 +5,6 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { createMemoryReturner, loadAllocator } from "#runtime/server/memory/allocator.js";
-// @ts-expect-error a script without types
 import { ensureAllocator } from "../../scripts/native-allocator.mjs";
 import { repository } from "../runtime/server/support.js";
 import { startChildServer } from "./support/child-server.js";

@@ -63,5 +63,5 @@ test("an unregistered region is there until the last request that uses it has en
   second.release();
   second.release();
   expect(memory.status("")).toEqual([]);
-  expect(() => memory.open().part("region", 0, 4)).toThrow("Unable to find shared memory region: 'region'");
+  expect(() => memory.open().part("region", 0n, 4n)).toThrow("Unable to find shared memory region: 'region'");
 });

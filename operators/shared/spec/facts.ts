@@ -105,6 +105,8 @@ export interface Facts<P> {
   readonly multiplies?: true;
   /** Reads a store beyond the plan's files, which costs a round trip. */
   readonly looksUp?: true;
+  /** The file of the vector database that it searches, as its author wrote it. */
+  readonly database?: (params: P) => string;
   /** A request fails if a column that it reads has a null that is not a float. */
   readonly refusesNulls?: true;
   /** Its answer depends on the time of the request. */

@@ -326,7 +326,7 @@ test("OpenAPI has the model's own tensors", async () => {
   expect(status).toBe(200);
   const document = JSON.parse(body) as { openapi: string; paths: Record<string, unknown> };
   for (const model of ["recommend", "recommend_dlrm"]) {
-    const checked = await new Validator().validate(JSON.parse((await ask(`/v2/models/${model}/docs`)).body) as object);
+    const checked = await new Validator().validate(JSON.parse((await ask(`/v2/models/${model}/docs`)).body) as never);
     expect(checked).toMatchObject({ valid: true });
   }
   expect(document.openapi).toBe("3.1.0");

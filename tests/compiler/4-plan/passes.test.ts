@@ -7,6 +7,7 @@ import { lower } from "#compiler/4-plan/lower.js";
 import { PASS_NAMES, type PassName } from "#compiler/4-plan/pass-names.js";
 import { optimise } from "#compiler/4-plan/passes.js";
 import { compile } from "#compiler/index.js";
+import { stateOf } from "#contract/any-step.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
 import { parsePlan, printPlan } from "#contract/plan.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
@@ -274,7 +275,7 @@ export default workflow("twins", one + two);
   expect(compiled.plan.steps.map(s => s.id)).toEqual(["one.categorify"]);
   const state = { columns: { brand: { vocabulary: "categories/unique.brand.arrow", cardinality: 7 } } };
   const fitted = compiled.withState(new Map([["one.categorify", state]]));
-  expect(fitted.steps.map(s => [s.id, s.state])).toEqual([["one.categorify", state]]);
+  expect(fitted.steps.map(s => [s.id, stateOf(s)])).toEqual([["one.categorify", state]]);
   for (const { schema, ref } of fitted.outputs) {
     expect([ref.step, ref.column]).toEqual(["one.categorify", "brand"]);
     expect(schema.properties.domain).toMatchObject({ max: 6 });

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-// @ts-expect-error plain JavaScript without types
 import { generate } from "../../../scripts/gen-messages.mjs";
 
 const path = (name: string) => new URL(`../../../compiler/diagnostics/${name}`, import.meta.url);

@@ -53,7 +53,7 @@ describe("a program", () => {
       for (const { step, column: from } of column.from) expect(made.has(`${step} ${from}`), key).toBe(true);
       if (!key.startsWith("request ")) expect(column.from.length, key).toBeGreaterThan(0);
     }
-    const from = (key: string) => made.get(key)!.from.map(f => `${f.step} ${f.column}`);
+    const from = (key: `${string} ${string}`) => made.get(key)!.from.map(f => `${f.step} ${f.column}`);
     expect(from("retrieval.transformWorkflow city")).toEqual(["user.queryFeast city"]);
     expect(from("retrieval.transformWorkflow age")).toEqual(["user.queryFeast age"]);
     expect(from("pairs.unrollFeatures age")).toEqual(["user.queryFeast age"]);

@@ -63,7 +63,7 @@ export async function climb(
     enough = Number.POSITIVE_INFINITY,
     seeds = [],
     bounds = BOUNDS,
-    onProgress,
+    onProgress = () => {},
   },
 ) {
   const random = randomFrom(seed);

@@ -49,7 +49,7 @@ against("Merlon", async () => {
     ...{ http: loopback, grpc: loopback, metrics: false },
     ...{ modelControlMode: "explicit", loadModels: ["*"], allowClientShm: true, writeLog: () => {} },
     ...{ httpMaxInputSize: 2 ** 28, trace: { file: join(folder, "trace.json") } },
-  } as Parameters<typeof serve>[0]);
+  } as unknown as Parameters<typeof serve>[0]);
   return { grpc: ports.grpc!, http: ports.http!, stop };
 });
 

@@ -33,22 +33,19 @@ const RUNTIMES = [
 const missing = (name: string): string =>
   `${name} is not on the path; MERLON_${name.toUpperCase()} names one elsewhere`;
 
-test.for(RUNTIMES)(
-  "%s calls over gRPC and HTTP",
-  async ([name, program, words], { skip }) => {
-    skip(program === undefined, missing(name));
-    const urls = [`grpc://127.0.0.1:${server.ports.grpc}`, server.http];
-    const { stdout } = await promisify(execFile)(program!, [...words, script, ...urls]);
-    expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toEqual({
-      grpc: { streamed: [0, 1, 2], answers: 200 },
-      http: { streamed: [0, 1, 2], answers: 200 },
-    });
-  },
-  60_000,
-);
+test.for(RUNTIMES)("%s calls over gRPC and HTTP", { timeout: 60_000 }, async ([name, program, words], { skip }) => {
+  skip(program === undefined, missing(name));
+  const urls = [`grpc://127.0.0.1:${server.ports.grpc}`, server.http];
+  const { stdout } = await promisify(execFile)(program!, [...words, script, ...urls]);
+  expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toEqual({
+    grpc: { streamed: [0, 1, 2], answers: 200 },
+    http: { streamed: [0, 1, 2], answers: 200 },
+  });
+});
 
 test.for(RUNTIMES)(
   "%s serves a model written in the test, with a fault",
+  { timeout: 60_000 },
   async ([name, program, words], { skip }) => {
     skip(program === undefined, missing(name));
     const { stdout } = await promisify(execFile)(program!, [...words, testServer]);
@@ -59,5 +56,4 @@ test.for(RUNTIMES)(
       grpcFault: "UNAVAILABLE",
     });
   },
-  60_000,
 );

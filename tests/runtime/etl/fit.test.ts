@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync,
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { stateOf } from "#contract/any-step.js";
 import type { Plan } from "#contract/plan.js";
 import { readWorkflow } from "#formats/folders/workflow.js";
 import { readVocabulary } from "#operators/categorify/kernel-vocabulary.js";
@@ -54,7 +55,7 @@ describe("the fitted folder", () => {
         "/schema.pbtxt",
         "/workflow.json",
       ]);
-      expect(readWorkflow(fitted).steps[0]!.state).toEqual({
+      expect(stateOf(readWorkflow(fitted).steps[0]!)).toEqual({
         columns: {
           user_id: { vocabulary: "categories/unique.user_id.arrow", cardinality: 6, sum: SUM },
           brand: { vocabulary: "categories/unique.brand.arrow", cardinality: 6, sum: SUM },
@@ -124,7 +125,7 @@ describe("the fitted folder", () => {
         await new Promise(resolve => killed.once("exit", resolve));
         const plan = readWorkflow(out);
         const { vocabulary, cardinality } = (
-          plan.steps[0]!.state as { columns: Record<string, { vocabulary: string; cardinality: number }> }
+          stateOf(plan.steps[0]!) as { columns: Record<string, { vocabulary: string; cardinality: number }> }
         ).columns.x!;
         // Folders of different fits have vocabularies of different sizes: a mixture would show.
         expect(readVocabulary(join(out, vocabulary)).counts.length + 3).toBe(cardinality);

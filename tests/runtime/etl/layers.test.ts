@@ -1,5 +1,6 @@
 /** The views that a workflow's columns are read from. */
 import { expect, test } from "vitest";
+import { fittedStep } from "#contract/any-step.js";
 import { REQUEST_STEP } from "#contract/plan.js";
 import type { DataSource } from "#runtime/etl/data-source.js";
 import type { Engine } from "#runtime/etl/engine.js";
@@ -34,8 +35,8 @@ test("a column is read from the lowest view that has it with the rows of the top
   const [fill, log, drop] = plan.steps;
   const layers = await openLayers(engine, source, plan.inputs, lookups);
   const brand = layers.find({ step: REQUEST_STEP, column: "brand" })!;
-  await layers.add([fill!]);
-  await layers.add([log!]);
+  await layers.add([fittedStep(fill!)]);
+  await layers.add([fittedStep(log!)]);
   const filled = layers.find({ step: fill!.id, column: fill!.outputs[0]!.name })!;
   const logs = layers.find({ step: log!.id, column: log!.outputs[0]!.name })!;
   expect([brand, filled, logs].map(col => layers.viewOf([col]))).toEqual(["merlon_0", "merlon_1", "merlon_2"]);
@@ -43,7 +44,7 @@ test("a column is read from the lowest view that has it with the rows of the top
   expect(layers.viewOf([])).toBe("merlon_0");
   // An expression that no view names is read over all of them.
   expect(layers.viewOf([{ sql: "c0 + 1", dtype: "float32" }])).toBe("merlon_2");
-  await layers.add([drop!]);
+  await layers.add([fittedStep(drop!)]);
   expect([brand, filled, logs].map(col => layers.viewOf([col]))).toEqual(["merlon_3", "merlon_3", "merlon_3"]);
 });
 

@@ -30,7 +30,12 @@ export const readCases = (name: string): readonly Case[] =>
   JSON.parse(readFileSync(new URL(`../../fixtures/nvtabular/${name}`, import.meta.url), "utf8")) as Case[];
 
 /** NVTabular computes float32 columns in float32, Merlon in float64: they agree to float32's precision. */
-export function expectClose(actual: Cell, expected: Cell, tolerance: number, where: string): void {
+export function expectClose(
+  actual: Cell | readonly Cell[],
+  expected: Cell | readonly Cell[],
+  tolerance: number,
+  where: string,
+): void {
   if (Array.isArray(expected)) {
     expect(actual, where).toHaveLength(expected.length);
     for (const [i, item] of expected.entries()) expectClose((actual as Cell[])[i]!, item, tolerance, `${where}[${i}]`);

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compile } from "#compiler/index.js";
+import { fittedStep } from "#contract/any-step.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
 import { readOnnxSignature } from "#formats/onnx/onnx.js";
 import { sumOfValues, vocabularyColumns } from "#operators/categorify/kernel-vocabulary.js";
@@ -115,7 +116,7 @@ describe("a workflow's folder at load", () => {
           inputs: { input: built.inputs.map(({ name }) => ({ name, step: "request", column: name })) },
           outputs: outputs.map(({ schema }) => schema),
         } as unknown as AnyStep;
-        const prepared = await prepareKernel(step, { folder, models, onGoldenDifference });
+        const prepared = await prepareKernel(fittedStep(step), { folder, models, onGoldenDifference });
         await prepared.close?.();
       };
       await fitCells(folder, plan(), cellsOf(["x", "x", "x", "y"]));

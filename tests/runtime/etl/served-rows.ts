@@ -14,6 +14,7 @@ import { tensorValues, valuesTensor } from "#runtime/base/columns/tensor-values.
 import type { Tensor } from "#runtime/base/tensor.js";
 import { serve } from "#runtime/server/index.js";
 import { datatype } from "#triton-protos/datatype.js";
+import type { MessageName } from "#triton-protos/message-shape.js";
 import { messageType } from "#triton-protos/proto-root.js";
 import { type Cell, type Cells, fromColumn, toColumn } from "./table-values.js";
 
@@ -35,7 +36,7 @@ export async function startRowServer(): Promise<RowServer> {
     writeLog: () => undefined,
   });
   const client = new grpc.Client(`127.0.0.1:${server.ports.grpc}`, grpc.credentials.createInsecure());
-  const call = async (rpc: string, request: string, response: string, content: object): Promise<object> => {
+  const call = async (rpc: string, request: MessageName, response: MessageName, content: object): Promise<object> => {
     const [asked, answered] = [messageType(request), messageType(response)];
     return new Promise((resolve, reject) =>
       client.makeUnaryRequest<Buffer, object>(

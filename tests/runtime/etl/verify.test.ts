@@ -2,7 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import type { Step } from "#contract/plan.js";
+import { pathInside } from "#contract/files/path-inside.js";
+import type { ColumnRef, Step } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { printVocabulary, readVocabulary } from "#operators/categorify/kernel-vocabulary.js";
 import { prepareKernel } from "#operators/kernels.js";
@@ -39,8 +40,10 @@ function load(folder: string, onGoldenDifference?: "refuse" | "skip" | ((message
     op: "transformWorkflow",
     label: "etl",
     params: { path: "etl" },
-    artefacts: { workflow: "fitted/workflow.json" },
-    inputs: { input: PLAN.inputs.map(({ name }) => ({ name, step: "request", column: name })) },
+    artefacts: { workflow: pathInside("fitted/workflow.json") },
+    inputs: {
+      input: PLAN.inputs.map(({ name }) => ({ name, step: "request", column: name })) as [ColumnRef, ...ColumnRef[]],
+    },
     outputs: PLAN.inputs.map(({ name }) => column(name, "int64")),
   };
   return prepareKernel(step, {

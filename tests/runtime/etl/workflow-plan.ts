@@ -102,6 +102,9 @@ function inferStep(
 ) {
   const scope = (port: string): Bound[] =>
     (taken[port] ?? []).map(({ ref, schema }) => ({ column: schema, ref: { step: ref.step, column: ref.column } }));
+  const unused = (): never => {
+    throw new Error("the operator has nothing to read");
+  };
   const call: Call<unknown> = {
     params,
     id,
@@ -110,9 +113,14 @@ function inferStep(
     groups: groups.map(group => group.map(name => scope("input").find(b => b.column.name === name)!)),
     dependency: scope,
     artefacts: {} as Call<unknown>["artefacts"],
-    readFunction: () => lambda && readLambda(lambda, op),
+    readFunction: () => (lambda ? readLambda(lambda, op) : undefined),
     state,
     parentRows: () => undefined,
+    model: unused,
+    artefactName: unused,
+    served: unused,
+    candidatesIn: () => undefined,
+    warn: () => undefined,
     fail: message => {
       throw new Error(message.message);
     },
@@ -156,7 +164,8 @@ export function withStates(plan: Plan, states: ReadonlyMap<string, unknown>): Pl
       ]),
     );
     const alone = step.inputs.input!.map(ref => [ref.name]);
-    const groups = "groups" in step.params && step.params.groups.length > 0 ? step.params.groups : alone;
+    const { groups: own = [] } = step.params as { readonly groups?: readonly (readonly string[])[] };
+    const groups = own.length > 0 ? own : alone;
     const inferred = inferStep(
       { op: step.op, id: step.id, ...(authored.get(keyOf(step)) ?? { params: step.params }) },
       taken,

@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { pathInside } from "#contract/files/path-inside.js";
 import { type AnyStep, type Plan, printPlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { encode } from "#triton-protos/proto-root.js";
@@ -35,7 +36,7 @@ const features: AnyStep = {
     features: { age: "age" },
     timeoutMs: STORE_TIMEOUT_MS,
   },
-  artefacts: { repository: "features" },
+  artefacts: { repository: pathInside("features") },
   inputs: { input: [at("request", "user_id")] },
   outputs: [column("age", "int32")],
 };

@@ -1,13 +1,16 @@
 /** A plan's inputs → a request of this number of rows: small numbers, known texts, Bloom filters if a step reads them. */
 
-import type { Plan } from "#contract/plan.js";
+import type { ByName } from "#contract/any-step.js";
+import type { ColumnRef, Plan } from "#contract/plan.js";
 import type { Tensor } from "#runtime/base/tensor.js";
 import type { DType } from "#triton-protos/datatype.js";
 import { bloomText } from "../engine/schedule/bloom-text.js";
 import { tensor } from "./served-plan.js";
 
 export function requestOf({ inputs, steps }: Plan, batched: boolean, rows: number): Tensor[] {
-  const filters = new Set(steps.flatMap(step => step.inputs.seen ?? []).map(({ column }) => column));
+  const filters = new Set(
+    steps.flatMap(step => (step.inputs as ByName<ColumnRef>).seen ?? []).map(({ column }) => column),
+  );
   const value = (name: string, dtype: DType, i: number) => {
     if (filters.has(name)) return bloomText([10 + i]);
     if (dtype === "string") return ["Ghent", "Turin", "?"][i % 3]!;

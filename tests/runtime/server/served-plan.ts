@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pathInside } from "#contract/files/path-inside.js";
 import { type ColumnRef, type Plan, printPlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
 import { allocate, type Values } from "#runtime/base/columns/table.js";
@@ -12,6 +13,7 @@ import type { Parameter, Tensor } from "#runtime/base/tensor.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { merlonBackend } from "#runtime/server/backends/merlon.js";
 import type { BackendRequest, BackendResponse } from "#runtime/server/contract.js";
+import { NO_CONTROLS } from "#runtime/server/requests/controls.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
 import { type ModelConfigInit, parseModelConfig, printModelConfig } from "#triton-protos/model-config.js";
 
@@ -90,7 +92,7 @@ export const recommend = (mode: "greedy" | "sample"): Plan => ({
         onMissing: { default: 0 },
         features: { age: "age", purchased_ids: "big", weights: "weights" },
       },
-      artefacts: { repository: "features" },
+      artefacts: { repository: pathInside("features") },
       inputs: { input: [at("request", "user_id")] },
       outputs: [user, column("age", "int32"), column("purchased_ids", "int64"), column("weights", "float32", ragged)],
     },
@@ -99,7 +101,7 @@ export const recommend = (mode: "greedy" | "sample"): Plan => ({
       op: "queryFaiss",
       label: "retrieval",
       params: { path: "i", topk: 8, includeDistances: true },
-      artefacts: { index: "indexes/items.faiss" },
+      artefacts: { index: pathInside("indexes/items.faiss") },
       inputs: { input: [at("request", "query")] },
       outputs: [made("candidate_ids", "int64", "retrieval"), made("candidate_distances", "float32", "retrieval")],
     },
@@ -171,13 +173,15 @@ export async function load(folder: string, config: ModelConfigInit, seeds = [1n]
     folder,
     config: parsed,
     models: rankModel,
+    server: undefined as never,
+    gpus: { provider: undefined, devices: [] },
     drawSeed: () => seeds[drawn++ % seeds.length]!,
   });
   const all = parsed.output.map(output => output.name);
   return {
-    execute: requests => model.execute(requests),
+    execute: async requests => model.execute(requests, 0),
     infer: async (tensors, parameters = new Map(), outputs = all) => {
-      const [answer] = await model.execute([makeRequest(tensors, parameters, outputs)]);
+      const [answer] = await model.execute([makeRequest(tensors, parameters, outputs)], 0);
       if (answer instanceof RuntimeFault) throw answer;
       return answer!;
     },
@@ -195,6 +199,7 @@ export const makeRequest = (
   parameters,
   inputs: new Map(tensors.map(tensor => [tensor.name, tensor])),
   requestedOutputs: new Set(outputs),
+  controls: NO_CONTROLS,
 });
 
 export function tensor(

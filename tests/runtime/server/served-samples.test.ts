@@ -149,7 +149,7 @@ test("the answer to `explain` accounts for every candidate", async () => {
   expect(told[0]!.map(c => c.rank)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
   for (const [row, stories] of told.entries())
     for (const { id, from, droppedBy, scores } of stories) {
-      const { seen, hidden, licensed } = users[row]!;
+      const { seen, hidden, licensed }: Readonly<Record<string, readonly number[]>> = users[row]!;
       const kept = !seen.includes(id as number) && !hidden.includes(id as number) && licensed.includes(id as number);
       expect(from).toBe("found.queryFaiss");
       expect(droppedBy === "allowed.filterCandidates").toBe(!kept);

@@ -66,7 +66,11 @@ const wire = (model: string, name: string, values: readonly number[]) => ({
 });
 const call = (model = "echo") => sendGrpc(client, { rpc: "ModelInfer", request: wire(model, "x", [1]) } as never);
 const stream = (model: string, name: string, n: number, rest: object = {}) =>
-  sendGrpc(client, { rpc: "ModelStreamInfer", requests: [wire(model, name, [n])], ...rest } as never) as Promise<{
+  sendGrpc(client, {
+    rpc: "ModelStreamInfer",
+    requests: [wire(model, name, [n])],
+    ...rest,
+  } as never) as unknown as Promise<{
     code: string;
     messages: { error_message?: string }[];
   }>;

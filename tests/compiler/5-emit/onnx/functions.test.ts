@@ -2,6 +2,7 @@
 // reason.
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import { type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { rootRows } from "#runtime/base/columns/table.js";
@@ -62,7 +63,7 @@ test("a graph means what the kernel means", async () => {
       continue;
     }
     lowered++;
-    const executable = await preparePlan(plan, { folder: ".", models });
+    const executable = await preparePlan(fittedPlan(plan), { folder: ".", models });
     const rows = rootRows(ROWS);
     const columns = new Map(plan.inputs.map(col => [col.name, toColumn(col, given![col.name]!, rows)]));
     const result = await executable.run(columns, { seed: 0n, parameters: new Map() });

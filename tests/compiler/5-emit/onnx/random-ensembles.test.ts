@@ -9,6 +9,7 @@ import { lowerPlan } from "#compiler/5-emit/onnx/lower-plan.js";
 import { NotLoweredError } from "#compiler/5-emit/onnx/not-lowered.js";
 import { releaseOf } from "#compiler/5-emit/onnx/triton-models.js";
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
+import { fittedPlan } from "#contract/any-step.js";
 import { expandFused } from "#contract/expand-fused.js";
 import type { Plan } from "#contract/plan.js";
 import type { Column } from "#runtime/base/columns/table.js";
@@ -33,7 +34,7 @@ type Models = ReturnType<typeof randomEnsemble>["models"];
 function graphOf(plan: Plan, models: Models): Uint8Array | string {
   const release = releaseOf("25.05");
   try {
-    const g = lowerPlan(plan, {
+    const g = lowerPlan(fittedPlan(plan), {
       release,
       form: "unbatched",
       ivf: "probe",
@@ -100,7 +101,7 @@ test("a graph answers what the kernels answer, for random ensembles with every o
       for (const { op } of plan.steps) lowered.add(op);
       // Tensors of a graph have no nulls.
       const columns = requestColumns(users.map(one => ({ ...one, town: one.town ?? "" })));
-      const executable = await preparePlan(plan, { folder, models: ortModels(made.models) });
+      const executable = await preparePlan(fittedPlan(plan), { folder, models: ortModels(made.models) });
       const session = await ort.InferenceSession.create(onnx, { logSeverityLevel: 3, intraOpNumThreads: 1 });
       try {
         const asked = await Promise.resolve()

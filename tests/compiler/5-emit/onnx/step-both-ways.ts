@@ -10,8 +10,9 @@ import { concat, dim, expand, flat, mul, scalar } from "#compiler/onnx/elementar
 import { finishGraph } from "#compiler/onnx/finish-graph.js";
 import { type GraphBuilder, graphBuilder, type Value } from "#compiler/onnx/graph-builder.js";
 import { TRITON_RELEASES } from "#compiler/onnx/triton-releases.js";
+import { type ByName, fittedStep } from "#contract/any-step.js";
 import type { OpKind } from "#contract/op-params.js";
-import type { AnyStep, Step } from "#contract/plan.js";
+import type { AnyStep, ColumnRef, Step } from "#contract/plan.js";
 import { prepareKernel } from "#operators/kernels.js";
 import { graphDtype, type LoweredColumn, type RowSet } from "#operators/shared/onnx/lowered-column.js";
 import { LoweringFault } from "#operators/shared/onnx/lowering.js";
@@ -72,10 +73,13 @@ async function byKernel<K extends OpKind>(
   const some = Object.values(columns).find(col => col.candidates);
   const below = some && childRows(root, offsetsOf(some.cells as readonly unknown[][]));
   const made = Object.fromEntries(Object.entries(columns).map(([name, col]) => [name, columnOf(col, root, below)]));
-  const kernel = await prepareKernel(step as unknown as AnyStep, { folder, models });
+  const kernel = await prepareKernel(fittedStep(step as unknown as AnyStep), { folder, models });
   try {
     const inputs = Object.fromEntries(
-      Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(ref => made[ref.column]!)]),
+      Object.entries(step.inputs as ByName<ColumnRef>).map(([port, refs]) => [
+        port,
+        refs.map(ref => made[ref.column]!),
+      ]),
     );
     const answer = await kernel.run(inputs, context());
     return answer.map(col => (col.rows.parent ? grouped(col) : plain(col)).map(sober));
@@ -127,9 +131,10 @@ function lowered<K extends OpKind>(
   };
   const release = options.release ?? TRITON_RELEASES.at(-1)!;
   const where = { form: "unbatched", ivf: "probe", file: none, feast: none, model: none, note: () => {} } as const;
+  const any = fittedStep(step as unknown as AnyStep);
   let made: readonly LoweredColumn[];
   try {
-    made = lowerStep(step, ref => given.get(ref.column)!, contextOf(g, step, { release, ...where, ...options }));
+    made = lowerStep(any, ref => given.get(ref.column)!, contextOf(g, any, { release, ...where, ...options }));
   } catch (error) {
     if (error instanceof LoweringFault) return { refused: error.reason };
     throw error;

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { ColumnSchema } from "#contract/schema.js";
 import { float32s, float64s, int32s, int64s, shortArray } from "#runtime/base/columns/short-arrays.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { joinRows, splitRows } from "#runtime/engine/cache/cached-rows.js";
@@ -31,6 +32,6 @@ test("what a cache keeps of a row shares memory with nothing", () => {
       const { buffer, byteLength } = values as Float32Array;
       expect(buffer.byteLength).toBe(byteLength);
     }
-  const schema = { name: "x", dtype: "float32", rows: "request", tags: [], properties: {} } as const;
+  const schema: ColumnSchema = { name: "x", dtype: "float32", rows: "request", tags: [], properties: {} };
   expect([...(joinRows([schema], kept, rows, false)[0]!.values as Float32Array)]).toEqual([7, 7]);
 });

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { evaluateExpression } from "#contract/evaluate-expression.js";
 import type { Value } from "#contract/expression-functions.js";
+import type { Step } from "#contract/plan.js";
 import { lambdaOp } from "#operators/lambda-op/kernel.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import type { DType } from "#triton-protos/datatype.js";
@@ -50,15 +51,25 @@ const answer = (value: unknown): Cell => {
 
 function throughKernel(text: string, dtype: DType, rows: readonly Row[]): Cell[] {
   const names = Object.keys(COLUMNS);
-  const step = {
+  const step: Step<"lambdaOp"> = {
     id: "f",
-    op: "lambdaOp" as const,
+    op: "lambdaOp",
     label: "f",
     params: { text, expressions: { out: readFunction(text, COLUMNS) } },
-    inputs: { input: names.map(name => ({ name, step: "request", column: name })) },
+    inputs: {
+      input: names.map(name => ({
+        name,
+        step: "request",
+        column: name,
+      })) as unknown as Step<"lambdaOp">["inputs"]["input"],
+    },
     outputs: [{ name: "out", dtype, rows: "request", tags: [], properties: {} }],
   };
-  const prepared = lambdaOp.prepare(step, { folder: ".", models: { describe: unused, infer: unused } });
+  const prepared = lambdaOp.prepare(step, {
+    folder: ".",
+    models: { describe: unused, infer: unused },
+    prepareStep: unused,
+  });
   const root = rootRows(rows.length);
   const input = schema.map(col =>
     toColumn(

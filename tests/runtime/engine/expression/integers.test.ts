@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import { evaluateExpression } from "#contract/evaluate-expression.js";
 import { type Expression, expressionSchema } from "#contract/expression.js";
 import type { Value } from "#contract/expression-functions.js";
@@ -85,7 +86,7 @@ afterAll(() => python.stop());
 describe("numpy's int64", () => {
   test("in the kernels", async () => {
     const plan = planOf(oracle.cases);
-    const executable = await preparePlan(plan, { folder: ".", models: MODELS });
+    const executable = await preparePlan(fittedPlan(plan), { folder: ".", models: MODELS });
     const rows = rootRows(ROWS);
     const columns = new Map(plan.inputs.map(col => [col.name, toColumn(col, CELLS[col.name]!, rows)]));
     const result = await executable.run(columns, { seed: 0n, parameters: new Map() });

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import type { Expression } from "#contract/expression.js";
 import { type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
@@ -79,7 +80,7 @@ test("offline is online", async () => {
         // Nothing learns here, so the plan is a fitted one as it is.
         await writeFittedWorkflow(join(folder, "fitted"), async () => plan);
         const { cells: offline } = await throughSql(folder, plan, given);
-        const executable = await preparePlan(plan, {
+        const executable = await preparePlan(fittedPlan(plan), {
           folder,
           models: { describe: () => Promise.reject(new Error()), infer: () => Promise.reject(new Error()) },
         });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import { type Plan, parsePlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
 import { rootRows } from "#runtime/base/columns/table.js";
@@ -43,7 +44,7 @@ describe("cells", () => {
           ? item
           : (fc.array(
               item,
-              shape === "ragged" ? { maxLength: 4 } : { minLength: shape, maxLength: shape },
+              typeof shape === "number" ? { minLength: shape, maxLength: shape } : { maxLength: 4 },
             ) as fc.Arbitrary<Cell>);
       return fc.record({ type: fc.constant(type), shape: fc.constant(shape), cells: fc.array(cell, { maxLength: 6 }) });
     });
@@ -52,7 +53,8 @@ describe("cells", () => {
         const list =
           shape === "scalar" ? undefined : shape === "ragged" ? { min: 0, max: null } : { min: shape, max: shape };
         const written = JSON.parse(JSON.stringify(cells)) as Cell[];
-        const made = columnOf({ ...column("c", type), ...(list && { list }) }, written, rootRows(cells.length));
+        const schema = list ? column("c", type, { list: list as ColumnSchema["list"] & object }) : column("c", type);
+        const made = columnOf(schema, written, rootRows(cells.length));
         expect(cellsOf(made)).toEqual(cells);
         expect([made.width, made.offsets?.length]).toEqual([
           typeof shape === "number" ? shape : undefined,
@@ -123,7 +125,7 @@ const inputs: Readonly<Record<string, readonly Cell[]>> = {
 };
 const made = { ...inputs, x: [1.5, 100, null] };
 const ask = async (outputs: Readonly<Record<string, readonly Cell[]>>, of = inputs) => {
-  const executable = await preparePlanWith((step, context) => prepareKernel(step, context), plan, {
+  const executable = await preparePlanWith((step, context) => prepareKernel(step, context), fittedPlan(plan), {
     folder: ".",
     models: noModels,
   });
@@ -133,7 +135,7 @@ const ask = async (outputs: Readonly<Record<string, readonly Cell[]>>, of = inpu
 };
 const changed = (name: string, row: number, cell: Cell) => ({
   ...made,
-  [name]: made[name as keyof typeof made].with(row, cell),
+  [name]: made[name as keyof typeof made].with(row, cell as never),
 });
 
 describe("replayed", () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ExecutablePlan } from "#runtime/engine/schedule/plan-result.js";
@@ -39,7 +40,7 @@ test(
       fc.asyncProperty(choice, fc.array(user, { minLength: 2, maxLength: 6 }), async (of, users) => {
         const { plan, models } = randomEnsemble(of, folder);
         for (const { op, cache } of plan.steps) used.add(op).add(cache ? "cached" : op);
-        const open = () => preparePlan(plan, { folder, models: ortModels(models) });
+        const open = () => preparePlan(fittedPlan(plan), { folder, models: ortModels(models) });
         const [together, alone] = [await open(), await open()];
         try {
           const batch = await ask(together, users);

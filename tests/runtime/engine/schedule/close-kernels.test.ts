@@ -1,6 +1,7 @@
 // Kernels hold native memory, connections and threads: each that was prepared is closed, once, whatever happens to the others.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import { type Plan, parsePlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
 import type { PrepareStep } from "#runtime/engine/schedule/kernel.js";
@@ -64,9 +65,9 @@ test("a step that cannot be prepared: those before it are closed, and the fault 
     fc.asyncProperty(plans, fc.nat(), names, async (cached, nth, sticks) => {
       const at = nth % cached.length;
       const { prepare, prepared, closed } = kernels(`s${at}`, sticks);
-      await expect(preparePlanWith(prepare, chain(cached), { folder: ".", models: noModels })).rejects.toThrow(
-        `step \`s${at}\` (clip): s${at} has no file`,
-      );
+      await expect(
+        preparePlanWith(prepare, fittedPlan(chain(cached)), { folder: ".", models: noModels }),
+      ).rejects.toThrow(`step \`s${at}\` (clip): s${at} has no file`);
       expect(prepared).toEqual(cached.slice(0, at).map((_, i) => `s${i}`));
       expect(closed.toSorted()).toEqual(prepared);
     }),
@@ -77,7 +78,7 @@ test("a plan that is closed closes every step, and says which could not be", asy
   await fc.assert(
     fc.asyncProperty(plans, names, async (cached, sticks) => {
       const { prepare, prepared, closed } = kernels(undefined, sticks);
-      const plan = await preparePlanWith(prepare, chain(cached), { folder: ".", models: noModels });
+      const plan = await preparePlanWith(prepare, fittedPlan(chain(cached)), { folder: ".", models: noModels });
       const { columns } = await plan.run(new Map([["x", scalars("float32", [3])]]), context());
       expect(plain(columns.get("x")!)).toEqual([3]);
       expect(closed).toEqual([]);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import type { OpKind } from "#contract/op-params.js";
 import { type ColumnRef, type Plan, parsePlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
@@ -81,7 +82,7 @@ describe("a run", () => {
       },
       { a: [at("slow", "y"), x], b: [at("after", "y"), x], c: [at("cap", "y"), x] },
     );
-    const executable = await preparePlan(p, { folder, models });
+    const executable = await preparePlan(fittedPlan(p), { folder, models });
     const { columns, timings } = await executable.run(request([1, 2, 3]), context());
     expect(Object.fromEntries([...columns].map(([name, col]) => [name, plain(col)]))).toEqual({
       a: [1, 2, 3],
@@ -94,7 +95,7 @@ describe("a run", () => {
   });
 
   test("columns of the request can be the answer, and a plan can have no steps", async () => {
-    const executable = await preparePlan(plan([x], {}, { same: [at("request", "x"), x] }), {
+    const executable = await preparePlan(fittedPlan(plan([x], {}, { same: [at("request", "x"), x] })), {
       folder,
       models: noModels,
     });
@@ -105,10 +106,10 @@ describe("a run", () => {
   test("a fault names the step; an error that is not a fault stays inside, with its cause", async () => {
     const { models } = slowModels({ broken: 99 });
     const executable = await preparePlan(
-      plan([x], { broken: onnx("broken", at("request", "x")) }, { a: [at("broken", "y"), x] }),
+      fittedPlan(plan([x], { broken: onnx("broken", at("request", "x")) }, { a: [at("broken", "y"), x] })),
       { folder, models },
     );
-    const error = await executable.run(request([1]), context()).catch((e: unknown) => e as Error);
+    const error = await Promise.resolve(executable.run(request([1]), context())).catch((e: unknown) => e as Error);
     expect(error).toMatchObject({
       name: "RuntimeFault",
       code: "INTERNAL",
@@ -120,10 +121,12 @@ describe("a run", () => {
   test("after an abort no step starts", async () => {
     const { events, models } = slowModels({ first: 3, second: 1 });
     const executable = await preparePlan(
-      plan(
-        [x],
-        { first: onnx("first", at("request", "x")), second: onnx("second", at("first", "y")) },
-        { a: [at("second", "y"), x] },
+      fittedPlan(
+        plan(
+          [x],
+          { first: onnx("first", at("request", "x")), second: onnx("second", at("first", "y")) },
+          { a: [at("second", "y"), x] },
+        ),
       ),
       { folder, models },
     );
@@ -145,7 +148,9 @@ describe("a run", () => {
       },
       { a: [at("broken", "y"), x], b: [at("next", "y"), x] },
     );
-    await expect((await preparePlan(p, { folder, models })).run(request([1]), context())).rejects.toThrow("the broken");
+    await expect((await preparePlan(fittedPlan(p), { folder, models })).run(request([1]), context())).rejects.toThrow(
+      "the broken",
+    );
     for (let i = 0; i < 200; i++) await new Promise(resolve => setImmediate(resolve));
     expect(events).toEqual(["broken starts", "slow starts", "broken ends", "slow ends"]);
   });
@@ -166,7 +171,7 @@ describe("preparation", () => {
       },
       { a: [at("look", "x"), x] },
     );
-    await expect(preparePlan(p, { folder, models: noModels })).rejects.toThrow(
+    await expect(preparePlan(fittedPlan(p), { folder, models: noModels })).rejects.toThrow(
       /^step `the look` \(transformWorkflow\): ENOENT.*gone\/workflow\.json/,
     );
   });

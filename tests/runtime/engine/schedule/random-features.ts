@@ -91,7 +91,7 @@ export function userFacts({ unknown, facts, ...of }: FeatureChoice & { readonly 
   if (facts.length === 0) return undefined;
   const missing =
     unknown === "default" ? { age: DEFAULTS.age, city: DEFAULTS.city, purchased_ids: DEFAULTS.bought } : unknown;
-  const read = queryFeast("features", { view: "user_features", onMissing: missing });
+  const read = queryFeast("features", { view: "user_features", onMissing: missing as "null" });
   const keep = of.cached ? cached(read as never, { ttlSeconds: 60, maxRows: 2 }) : read;
   const found: AnyNode = request.pick("user_id").pipe(keep as typeof read);
   const bought: AnyNode = found.pick("purchased_ids").pipe(rename({ name: "bought" }));

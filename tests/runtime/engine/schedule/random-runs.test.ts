@@ -2,6 +2,7 @@
 // and no step starts in vain.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fittedPlan } from "#contract/any-step.js";
 import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
@@ -96,7 +97,7 @@ test("steps that answer at once: the answer is there without a turn of the event
   await fc.assert(
     fc.asyncProperty(steps(fc.constant(false), never), fc.nat({ max: 9 }), async (all, given) => {
       const { started, prepare } = world(all);
-      const plan = await preparePlanWith(prepare, ofSteps(all), { folder: ".", models: noModels });
+      const plan = await preparePlanWith(prepare, fittedPlan(ofSteps(all)), { folder: ".", models: noModels });
       for (let run = 1; run <= 2; run++) {
         const result = plan.run(new Map([["x", scalars("float64", [given])]]), context());
         if (result instanceof Promise) throw new Error("it waits");
@@ -124,7 +125,7 @@ test("steps that answer later, in any order; faults; clients that leave", async 
   await fc.assert(
     fc.asyncProperty(steps(fc.boolean(), rarely), order, leaves, async (all, turns, leavesAfter) => {
       const { started, waiting, prepare } = world(all);
-      const plan = await preparePlanWith(prepare, ofSteps(all), { folder: ".", models: noModels });
+      const plan = await preparePlanWith(prepare, fittedPlan(ofSteps(all)), { folder: ".", models: noModels });
       const signal = new Cancellable();
       if (leavesAfter === 0) signal.abort();
       let outcome: readonly unknown[] | RuntimeFault | undefined;
@@ -219,7 +220,7 @@ test("parts of a stage are timed on request, and added up", async () => {
     },
   });
   const all = [0, 1].map(i => ({ reads: [i - 1], isSlow: false, fails: "no" as const }));
-  const plan = await preparePlanWith(prepare, ofSteps(all), { folder: ".", models: noModels });
+  const plan = await preparePlanWith(prepare, fittedPlan(ofSteps(all)), { folder: ".", models: noModels });
   const given = new Map([["x", scalars("float64", [1])]]);
   const plainRun = await plan.run(given, context());
   expect([...plainRun.parts]).toEqual([]);

@@ -70,7 +70,7 @@ const options: fc.Arbitrary<Partial<JoinOptions>> = fc
     notShown: fc.boolean(),
     byId: fc.boolean(),
   })
-  .map(({ byId, ...rest }) => ({ ...rest, ...(byId && { eventId: "id" }) }));
+  .map(({ byId, ...rest }) => ({ ...rest, ...(byId && { eventId: "id" }) }) as Partial<JoinOptions>);
 
 function eventSql(rows: readonly Event[]): string {
   const one = (row: Event): string =>

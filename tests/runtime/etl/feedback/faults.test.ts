@@ -38,7 +38,7 @@ async function refused(
 const clicks = (): string => file("clicks.csv", `${HEAD}\n${CLICK}\n`);
 
 describe("logs", () => {
-  test.each<[string, Partial<Exposure>, string]>([
+  test.each<[string, { readonly [K in keyof Exposure]?: unknown }, string | RegExp]>([
     [
       "propensity 0",
       { propensity: 0 },

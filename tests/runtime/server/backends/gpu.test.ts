@@ -97,7 +97,7 @@ function expectClose({ device, cpu }: Awaited<ReturnType<typeof bothWays>>) {
 function onCuda(accelerators: string) {
   const text = `name: "m"\nbackend: "onnxruntime"\ninstance_group [ { kind: KIND_GPU gpus: [ 1 ] } ]\noptimization { execution_accelerators { gpu_execution_accelerator [ ${accelerators} ] } }\n`;
   const gpus = { provider: "cuda", devices: [0, 1] } as const;
-  return providersOf(parseModelConfig(text, "config.pbtxt"), { kind: "gpu", device: 1 }, gpus);
+  return providersOf(parseModelConfig(text, "config.pbtxt"), { name: "m_0", kind: "gpu", device: 1 }, gpus);
 }
 
 describe("accelerators", () => {

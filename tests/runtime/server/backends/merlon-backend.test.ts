@@ -94,7 +94,7 @@ describe("a recommender in batching form", () => {
             const single = await Promise.all(users.map(async u => read(await model.infer(tensors([u]), parameters))));
             for (const name of ["ordered_ids", "ordered_scores", "age"]) {
               const [shape, values] = batch[name]!;
-              const width = shape[1]!;
+              const width = Number(shape[1]);
               single.forEach((one, i) => {
                 const own = one[name]![1] as unknown[];
                 const row = values.slice(i * width, (i + 1) * width) as unknown[];
@@ -134,7 +134,7 @@ describe("a recommender in batching form", () => {
     expect(drawn).toContainEqual(await seeded(11n));
     expect(drawn).toContainEqual(await seeded(12n));
     const timed = await ask(new Map([["timings", true]]));
-    expect([...timed.parameters!.keys()]).toEqual([
+    expect([...new Map(timed.parameters).keys()]).toEqual([
       "timing.user",
       "timing.retrieval",
       "timing.filtering",
@@ -142,7 +142,7 @@ describe("a recommender in batching form", () => {
       "timing.ranking",
       "timing.ordering",
     ]);
-    expect([...timed.parameters!.values()].every(v => Number.isInteger(v) && (v as number) >= 0)).toBe(true);
+    expect([...new Map(timed.parameters).values()].every(v => Number.isInteger(v) && (v as number) >= 0)).toBe(true);
     expect((await ask()).parameters).toBeUndefined();
   });
 
@@ -284,8 +284,8 @@ test("every dtype is returned unchanged", async () => {
 
 describe("loading", () => {
   test("the models of a plan are its dependencies; a broken plan has none", async () => {
-    expect(await merlonBackend.dependencies!(folderOf(recommend("greedy")))).toEqual(["rank"]);
-    expect(await merlonBackend.dependencies!(folderOf("{"))).toEqual([]);
+    expect(await merlonBackend.dependencies!(folderOf(recommend("greedy")), {} as never)).toEqual(["rank"]);
+    expect(await merlonBackend.dependencies!(folderOf("{"), {} as never)).toEqual([]);
   });
   test.each([
     [

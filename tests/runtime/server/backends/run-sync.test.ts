@@ -102,6 +102,7 @@ describe("a request of a model that is quick", () => {
       config,
       models,
       drawSeed: () => 1n,
+      server: undefined as never,
       gpus: { provider: undefined, devices: [] },
     });
   };

@@ -13,7 +13,7 @@ const cached = "response_cache { enable: true }";
 const ask = { inputs: [{ name: "INPUT0", shape: [1, 2], datatype: "INT32", data: [1, 2] }] };
 
 test("with exit-on-error off a missing repository leaves a server that is neither live nor ready", async () => {
-  const server = await startServer("/nowhere/at-all", { exitOnError: false, trace: {} });
+  const server = await startServer("/nowhere/at-all", { exitOnError: false, trace: {} as never });
   const status = async (path: string) => (await fetch(server.http + path)).status;
   const refused = { status: 503, body: { error: "Server not ready" } };
   try {

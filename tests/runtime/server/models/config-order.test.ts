@@ -47,9 +47,9 @@ test("a model's file determines its back end without auto-completion too, and be
     new URL("../../../conformance/data/protocol/models/calc_fp32/config.pbtxt", import.meta.url),
     "utf8",
   ).replace(/^(?:backend|platform):.*$/gm, "");
-  const named = (name: string, more: string) => ({
+  const named = (name: string, more: string): Record<string, string> => ({
     [`${name}/config.pbtxt`]: `${calc.replaceAll("calc_fp32", name)}\n${more}`,
-    [`${name}/1/model.onnx`]: graph,
+    [`${name}/1/model.onnx`]: graph as unknown as string,
   });
   const log = await logOf(
     {

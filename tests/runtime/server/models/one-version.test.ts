@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { printPlan } from "#contract/plan.js";
+import { printPlan, type Step } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { repository, startServer } from "../support.js";
 
@@ -44,7 +44,7 @@ const pause = (gate: string): string =>
     `dynamic_batching {}\nparameters { key: "gate" value { string_value: "${gate}" } }\ninstance_group { count: 2 kind: KIND_CPU }`,
   );
 
-const ask = (id: string, from: string, model: string) => ({
+const ask = (id: string, from: string, model: string): Step<"predictOnnx"> => ({
   id,
   op: "predictOnnx" as const,
   label: id,

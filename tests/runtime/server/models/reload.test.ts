@@ -105,13 +105,15 @@ test("a configuration from a request stays until the model's folder changes or t
   const folder = repository([], { "one/config.pbtxt": config("one"), "one/1/.keep": "" });
   const server = await startServer(folder, { modelControlMode: "explicit" });
   await server.post("/v2/repository/models/one/load", {});
-  const fromFile = await server.json("/v2/models/one/config");
+  const configNow = async () =>
+    (await server.json("/v2/models/one/config")).body as { readonly max_batch_size: number };
+  const fromFile = await configNow();
   const load = async (batch?: number): Promise<unknown> => {
-    const parameters = batch && { config: JSON.stringify({ ...fromFile.body, max_batch_size: batch }) };
+    const parameters = batch && { config: JSON.stringify({ ...fromFile, max_batch_size: batch }) };
     expect((await server.post("/v2/repository/models/one/load", parameters ? { parameters } : {})).status).toBe(200);
-    return (await server.json("/v2/models/one/config")).body.max_batch_size;
+    return (await configNow()).max_batch_size;
   };
-  const written = fromFile.body.max_batch_size;
+  const written = fromFile.max_batch_size;
   try {
     expect(await load(7)).toBe(7);
     expect(await load()).toBe(7);

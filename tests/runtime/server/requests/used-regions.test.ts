@@ -45,7 +45,7 @@ test.each(["http", "grpc", "stream"] as const)("a request over %s keeps its regi
       inputs: [{ name: "X", shape: [4], datatype: "INT32", parameters: typed("in") }],
       outputs: [{ name: "Y", parameters: typed("out") }],
     };
-    const bytes = Buffer.from(encode("inference.ModelInferRequest", request));
+    const bytes = Buffer.from(encode("inference.ModelInferRequest", request as never));
     const service = "/inference.GRPCInferenceService";
     return new Promise((resolve, reject) => {
       if (protocol === "grpc") {

@@ -78,12 +78,12 @@ test.each(orders)(
     let ended = "";
     const side = (name: string, { count }: Side, config: ReturnType<typeof of>) => {
       const model = notedModel(true);
-      const execute: typeof model.execute = requests => {
+      const execute: typeof model.execute = (requests, instance) => {
         running.push(() => {
           ended += name;
           model.release();
         });
-        return model.execute(requests);
+        return model.execute(requests, instance);
       };
       return directScheduler({ ...model, execute }, count, createStatistics(), limiter.register(config));
     };
@@ -275,7 +275,7 @@ test("of instances that have run as often the first runs, then the one that has 
   const model = notedModel();
   const execute: typeof model.execute = (requests, instance) => {
     ran.push(instance);
-    return model.execute(requests);
+    return model.execute(requests, instance);
   };
   const scheduler = directScheduler({ ...model, execute }, 2, createStatistics(), limiter.register(limited("a", 1)));
   for (let i = 0; i < 4; i++) await scheduler.schedule(requestOf(`${i}`)).then(() => turn());

@@ -245,7 +245,7 @@ describe("slots", () => {
     const first = slots.open(1n, new Map());
     const second = slots.open(2n, new Map());
     const expired = vi.fn();
-    second.deadline = setTimeout(expired, 10);
+    second.deadline = setTimeout(expired, 10) as unknown as NodeJS.Timeout;
     slots.end(first);
     slots.release(first);
     vi.advanceTimersByTime(20);

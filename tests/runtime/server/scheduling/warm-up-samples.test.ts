@@ -272,7 +272,7 @@ describe("a sample is refused", () => {
       "INVALID_ARGUMENT [request id: <id_unknown>] unexpected shape for input 'IN' for model 'm'. Expected [-1], got [2,2]. ",
     ],
   ])("%s", async (_, init, expected, given) => {
-    const { fault: found, executions } = await run(init, given);
+    const { fault: found, executions } = await run(init as ModelConfigInit, given as Given | undefined);
     expect(found).toBe(expected);
     expect(executions).toEqual([]);
   });

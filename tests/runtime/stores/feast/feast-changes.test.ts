@@ -162,7 +162,11 @@ function answers(order: SnapshotOrder, held: Held) {
   ]);
   const plain = ({ values, offsets, status, eventSeconds, whole }: FeatureColumn) => ({
     values: ids.map(i =>
-      status[i] !== 1 ? null : offsets ? Array.from(values.slice(offsets[i], offsets[i + 1])) : values[i],
+      status[i] !== 1
+        ? null
+        : offsets
+          ? Array.from(values.slice(offsets[i], offsets[i + 1]) as Iterable<unknown>)
+          : values[i],
     ),
     lengths: offsets && ids.map(i => offsets[i + 1]! - offsets[i]!),
     status: [...status],

@@ -11,7 +11,12 @@ import { type FeastRepository, readFeastRepository } from "#formats/feast/feast-
 import { type FeastType, feastType } from "#formats/feast/feast-type.js";
 import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
 import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
-import { FEATURE_STATUS, type FeatureStore, type ReadOptions } from "#runtime/stores/feast/store.js";
+import {
+  FEATURE_STATUS,
+  type FeatureColumn,
+  type FeatureStore,
+  type ReadOptions,
+} from "#runtime/stores/feast/store.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { builtUrl } from "../../../needs/built.js";
 import { lists, plain, scalars } from "../../../operators/step.js";
@@ -123,9 +128,9 @@ describe.each(WAYS)("faults, %s", (_, open) => {
     keys[256] = -2n;
     keys[999] = 9007199254740993n;
     const lists64 = view.features.filter(f => f.name === "purchased_ids");
-    const [found] = (await reading(store, view, lists64))(scalars("int64", keys), 1000) as ReturnType<typeof Array.of>;
+    const [found] = (await reading(store, view, lists64))(scalars("int64", keys), 1000) as readonly [FeatureColumn];
     const col = lists("int64", []);
-    const all = plain({ ...col, rows: { count: 1000 }, values: found.values, offsets: found.offsets });
+    const all = plain({ ...col, rows: { count: 1000 }, values: found.values, offsets: found.offsets! });
     expect(all.flatMap((value, i) => ((value as unknown[]).length > 0 ? [[i, value]] : []))).toEqual([
       [3, [5n, 9007199254740993n]],
       [256, [7n]],
@@ -144,7 +149,7 @@ test("a small store that was read before is not read again, until its file is an
   const read = async () => {
     const store = openSnapshotStore(file, 3, 2 ** 28);
     try {
-      const [found] = (await reading(store, view, age))(scalars("int64", [1n]), 1) as ReturnType<typeof Array.of>;
+      const [found] = (await reading(store, view, age))(scalars("int64", [1n]), 1) as readonly [FeatureColumn];
       return (found as { values: ArrayLike<number> }).values[0];
     } finally {
       await store.close();

@@ -63,7 +63,7 @@ const stepOf = (params: Partial<Step<"queryFeast">["params"]>): Step<"queryFeast
       ...params,
     } as never,
     inputs: { input: ["where", "who"] },
-    outputs: [column("words", "string", { list: { min: 0 } }), column("years", "int64")],
+    outputs: [column("words", "string", { list: { min: 0, max: null } }), column("years", "int64")],
   });
 
 /** Key → status and value of each column. */

@@ -21,7 +21,7 @@ export interface TestRedis {
 /** @param flags of `redis-server` @param options of the client that fills it @param first flags before all others */
 export async function startRedis(
   flags: readonly string[] = [],
-  options: RedisOptions = {},
+  options: Omit<RedisOptions, "replyMapping"> = {},
   first: readonly string[] = [],
 ): Promise<TestRedis> {
   const port = await freePort();
@@ -33,9 +33,7 @@ export async function startRedis(
   let server: ChildProcess;
   const clients: Redis[] = [];
   const client = () => {
-    const made = new Redis({
-      host: "127.0.0.1",
-      port,
+    const made = new Redis(port, "127.0.0.1", {
       maxRetriesPerRequest: null,
       retryStrategy: () => 50,
       ...options,

@@ -28,6 +28,7 @@ const { Index } = createRequire(import.meta.url)("faiss-node") as {
     ): {
       train(x: number[]): void;
       add(x: number[]): void;
+      addWithIds(x: number[], ids: readonly bigint[]): void;
       write(file: string): void;
     };
   };

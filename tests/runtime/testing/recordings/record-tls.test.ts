@@ -157,7 +157,10 @@ test("generate and generate_stream are kept, and answered again over either call
   const seen: unknown[] = [];
   for await (const { outputs } of client.stream("counts", { n: [3], word: ["é"] }))
     if (outputs.i)
-      seen.push([(outputs.i as { data: BigInt64Array }).data[0], (outputs.said as { data: string[] }).data[0]]);
+      seen.push([
+        (outputs.i as { data: BigInt64Array }).data[0],
+        (outputs.said as unknown as { data: string[] }).data[0],
+      ]);
   expect(seen).toEqual([0n, 1n, 2n].map(i => [i + 9007199254740993n, `é ${i}`]));
 });
 

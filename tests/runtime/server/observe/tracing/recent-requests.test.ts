@@ -6,6 +6,7 @@ import { connect } from "#runtime/client/index.js";
 import { serve } from "#runtime/server/index.js";
 import { printHead } from "#runtime/server/observe/tracing/print-head.js";
 import { createRecentRequests } from "#runtime/server/observe/tracing/recent-requests.js";
+import type { WireType } from "#triton-protos/datatype.js";
 import { repository } from "../../support.js";
 
 const here = { address: "127.0.0.1", port: 0 };
@@ -37,7 +38,7 @@ test("keeps N, records N per second, and counts the others", () => {
 });
 
 test("shows the first elements of each type, whatever was cut", () => {
-  const head = (datatype: string, shape: number[], data: Uint8Array) =>
+  const head = (datatype: WireType, shape: number[], data: Uint8Array) =>
     printHead({ name: "x", datatype, shape, data }).values;
   const bytes = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   expect(head("FP32", [9], bytes(Float32Array.of(1, Number.NaN, -0)))).toEqual([1, "NaN", -0]);

@@ -28,8 +28,23 @@ const exchangeOf = (text: string, headers: Readonly<Record<string, string>>) => 
   discardBody() {},
 });
 
+/** `fault` alone, or the others, beside what was traced, logged and charged. */
+interface Generated {
+  readonly fault?: string;
+  readonly status?: number;
+  readonly type?: string;
+  readonly text: string;
+  readonly parts: readonly { readonly text: string; readonly charged: number }[];
+  readonly error?: unknown;
+  readonly whileSent: number;
+  readonly stamps: readonly string[];
+  readonly failures: readonly string[];
+  readonly lines: readonly string[];
+  readonly charged: number;
+}
+
 /** Calls a route; `parts` are those of the body, each with the bytes that are charged when it has been taken. */
-async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = {} }: Served) {
+async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = {} }: Served): Promise<Generated> {
   const budget = new MemoryBudget();
   const stamps: string[] = [];
   const failures: string[] = [];
@@ -60,7 +75,10 @@ async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = 
   const call = { request: exchangeOf(body, headers), context, path: { model: "m" }, signal };
   const answer = await answerGenerate(call as never, stream).catch((error: RuntimeFault) => error);
   if (answer instanceof Error)
-    return { fault: `${answer.code} ${answer.message}`, ...{ stamps, failures, lines }, charged: budget.charged };
+    return {
+      ...{ fault: `${answer.code} ${answer.message}`, text: "", parts: [], whileSent: 0 },
+      ...{ stamps, failures, lines, charged: budget.charged },
+    };
   const parts: { readonly text: string; readonly charged: number }[] = [];
   let error: unknown;
   try {

@@ -46,7 +46,7 @@ describe("an inference request", () => {
   }
   /** The same request in a body that is read in slices. */
   const long = (json: object): string => JSON.stringify({ ...json, padding: "x".repeat(60_000) });
-  const both = (json: object, blob?: Buffer, given = {}) => {
+  const both = (json: object, blob?: Buffer<ArrayBuffer>, given = {}) => {
     const [short, sliced] = [read(json, blob, given), read(long(json), blob, given)];
     if (!("fault" in sliced)) expect(sliced.sliced).toBe(true);
     expect(comparable(sliced)).toEqual(comparable(short));
@@ -228,7 +228,7 @@ describe("an inference request", () => {
       "INTERNAL Failed to parse 'data' field: shape does not match true shape",
     ],
   ])("%s is refused", (_, json, expected, blob) => {
-    expect(both(json, blob).fault).toBe(expected);
+    expect(both(json as object, blob as Buffer<ArrayBuffer> | undefined).fault).toBe(expected);
   });
   test("of a size beyond the limits is refused", () => {
     const size = (json: object, maxInputSize: number) => read(json, undefined, { maxInputSize });
@@ -260,7 +260,7 @@ describe("an inference request", () => {
     const raw = (bytes: number, jsonLength: number | undefined) => {
       try {
         const request = readInferRequest(Buffer.alloc(bytes), jsonLength, configOf(config(1)), limits, signal);
-        return (request as { request: { inputs: { shape: number[] }[] } }).request.inputs[0]!.shape;
+        return (request as unknown as { request: { inputs: { shape: number[] }[] } }).request.inputs[0]!.shape;
       } catch (error) {
         return faultOf(error);
       }

@@ -9,7 +9,7 @@ import { printElements } from "#runtime/server/transport/http/tensor-json.js";
 import type { DataList } from "#runtime/wire/json/data-list.js";
 import { type JsonObject, parseJson } from "#runtime/wire/json/json.js";
 import { membersOf } from "#runtime/wire/json/json-kept.js";
-import { type DatatypeRow, wireDatatype } from "#triton-protos/datatype.js";
+import { type DatatypeRow, type WireType, wireDatatype } from "#triton-protos/datatype.js";
 
 const RUNS = Number(process.env.NUMBER_RUNS ?? 300);
 const row = (wire: string): DatatypeRow => wireDatatype(wire)!;
@@ -105,9 +105,14 @@ test("integer tensors wrap as before, and print what they hold", () => {
     UINT64: BigUint64Array.of(2n ** 64n - 1n, 2n ** 63n, 0n, 2n ** 53n - 1n),
   };
   for (const [datatype, values] of Object.entries(arrays))
-    expect(printElements({ name: "x", datatype, shape: [values.length], data: new Uint8Array(values.buffer) })).toBe(
-      [...values].join(","),
-    );
+    expect(
+      printElements({
+        name: "x",
+        datatype: datatype as WireType,
+        shape: [values.length],
+        data: new Uint8Array(values.buffer),
+      }),
+    ).toBe([...values].join(","));
 });
 
 test("long rows and short ones, nested or not, are one tensor", () => {

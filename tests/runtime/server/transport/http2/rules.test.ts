@@ -35,10 +35,10 @@ beforeAll(async () => {
 afterAll(() => server.stop(0));
 
 const open = (): RawClient => new RawClient(server.port);
-const post = (stream: number, flags = END_HEADERS): Buffer => raw(HEADERS, flags, stream, POST);
+const post = (stream: number, flags: number = END_HEADERS): Buffer => raw(HEADERS, flags, stream, POST);
 /** POST /never, which is never answered. */
 const NEVER = "83 86 04 06 2f6e65766572";
-const never = (stream: number, flags = END_HEADERS): Buffer => raw(HEADERS, flags, stream, NEVER);
+const never = (stream: number, flags: number = END_HEADERS): Buffer => raw(HEADERS, flags, stream, NEVER);
 const setting = (id: number, value: number): string =>
   id.toString(16).padStart(4, "0") + value.toString(16).padStart(8, "0");
 
