@@ -112,7 +112,9 @@ async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): P
     case "targetEncoding":
       return {
         means: Object.fromEntries((step.inputs.target ?? []).map(({ name }) => [name, numbers("means")[name] ?? 0])),
-        groups: await groups(importing, step, node, "stats", targetColumns(step, separatorOf(node))),
+        groups: await groups(importing, step, node, "stats", targetColumns(step, separatorOf(node)), (columns, table) =>
+          warnOfNulls(importing, step, node, columns, table),
+        ),
       };
     case "joinGroupby":
       return {
@@ -211,13 +213,14 @@ async function countOf(database: Database, files: readonly string[], column: str
 
 type GroupStep = Step<"targetEncoding"> | Step<"joinGroupby">;
 
-/** @param valuesOf columns of the table of a group */
+/** @param valuesOf columns of the table of a group @param onTable called with the table of each */
 async function groups(
   importing: Importing,
   step: GroupStep,
   node: LearntNode,
   records: string,
   valuesOf: (group: readonly string[]) => readonly FromColumn[],
+  onTable: (columns: readonly string[], table: ReadonlyMap<string, Column>) => void = () => {},
 ): Promise<unknown> {
   const { database, folder, dtypeOf } = importing;
   await mkdir(join(folder, "tables"), { recursive: true });
@@ -234,8 +237,7 @@ async function groups(
       `SELECT ${select} FROM read_parquet(${texts(files)})`,
       all.map(({ dtype }) => dtype),
     );
-    if (step.op === "targetEncoding")
-      warnOfNulls(importing, step, node, columns, new Map(all.map(({ name }, i) => [name, table[i]!])));
+    onTable(columns, new Map(all.map(({ name }, i) => [name, table[i]!])));
     const file = pathInside(`tables/${safe(step.id)}.${safe(name)}.arrow`);
     await writeFile(
       join(folder, file),
