@@ -59,8 +59,8 @@ const pgvector = z.strictObject({
   index: z.enum(["hnsw", "none"]).default("hnsw"),
   /** Candidates that a search of the index keeps. */
   efSearch: count(1000).default(200),
-  /** Entries of the index that a search with a condition reads at most. Then it compares all rows of the condition. */
-  maxScanTuples: count(2 ** 31 - 1).default(20_000),
+  /** Entries of the index that a search with a condition reads at most. By default a tenth of the rows, and at least 20,000. */
+  maxScanTuples: count(2 ** 31 - 1).optional(),
 });
 
 /** Redis keeps vectors at length 1, and compares them by cosine alone. */
@@ -79,9 +79,9 @@ const redis = z.strictObject({
   /** Links of an item, and candidates that an insertion keeps. */
   links: z.number().int().min(4).max(512).default(16),
   efConstruction: count(10_000).default(200),
-  /** Candidates that a search of the index keeps. */
-  efSearch: count(10_000).default(400),
-  /** Items of the index that a search with a condition reads at most. Then it compares all items of the condition. */
+  /** Candidates that a search of the index keeps. By default 400, and 200 with a condition. */
+  efSearch: count(10_000).optional(),
+  /** Items of the index that a search with a condition reads at most, before it compares all. By default a twentieth of the items. */
   filterEf: count(2 ** 31 - 1).optional(),
 });
 

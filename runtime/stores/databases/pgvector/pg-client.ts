@@ -4,6 +4,7 @@ import type { PgvectorStore } from "../../../../formats/vectors/vector-store.js"
 import { RuntimeFault } from "../../../base/errors.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
+import { quoted } from "./pg-filter.js";
 
 /** @param timeoutMs of a statement; 0: none @throws RuntimeFault for an address that cannot be read; an error of Node's without the package */
 export async function openPool(
@@ -18,6 +19,7 @@ export async function openPool(
     max: store.pool,
     connectionTimeoutMillis: store.timeoutMs,
     allowExitOnIdle: true,
+    maxLifetimeSeconds: CONNECTION_SECONDS,
     /** Before a new connection is used. */
     verify: (client, done) => {
       client.query(sessionOf(store, timeoutMs)).then(() => done(), done);
@@ -31,17 +33,25 @@ export async function openPool(
   return pool;
 }
 
-function sessionOf({ efSearch, maxScanTuples }: PgvectorStore, timeoutMs: number): string {
+/** Entries of the index that a search with a condition reads at most. */
+const MOST_READ = { part: 0.1, least: 20_000 } as const;
+/** A new connection reads the number of rows again. */
+const CONNECTION_SECONDS = 600;
+
+function sessionOf({ table, efSearch, maxScanTuples }: PgvectorStore, timeoutMs: number): string {
   const values = {
     application_name: "'merlon'",
     statement_timeout: timeoutMs,
     "hnsw.ef_search": efSearch,
     "hnsw.iterative_scan": "'relaxed_order'",
-    "hnsw.max_scan_tuples": maxScanTuples,
+    ...(maxScanTuples !== undefined && { "hnsw.max_scan_tuples": maxScanTuples }),
   };
-  return Object.entries(values)
-    .map(([name, value]) => `SET ${name} = ${value}`)
-    .join("; ");
+  const settings = Object.entries(values).map(([name, value]) => `SET ${name} = ${value}`);
+  if (maxScanTuples !== undefined) return settings.join("; ");
+  // The names of a table have no quotes.
+  const rows = `(SELECT reltuples FROM pg_class WHERE oid = to_regclass('${quoted(table)}'))`;
+  const read = `least(${2 ** 31 - 1}, greatest(${MOST_READ.least}, ${MOST_READ.part} * ${rows}))::bigint::text`;
+  return [...settings, `SELECT set_config('hnsw.max_scan_tuples', ${read}, false)`].join("; ");
 }
 
 /** `sslmode` is the only option of an address that is read; certificates are always checked. */

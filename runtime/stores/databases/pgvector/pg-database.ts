@@ -1,15 +1,16 @@
 /**
  * PostgreSQL with pgvector: the queries of a request with the same condition are one part of a statement, and a statement has many parts. The
- * planner chooses between the index and the rows of a condition; queries for which the index finds too few are answered exactly.
+ * rows of a condition are compared exactly where the planner expects few of them, and where the index finds too few.
  */
 import type { Pool } from "pg";
-import { filterKey, type Scalar } from "../../../../contract/vector-filter/filter.js";
+import { filterKey } from "../../../../contract/vector-filter/filter.js";
 import type { Metric, PgvectorStore } from "../../../../formats/vectors/vector-store.js";
 import { connectionSettings } from "../connection-settings.js";
 import { guardedCalls } from "../guarded-call.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
 import { openPool, pgFailure } from "./pg-client.js";
-import { pgFilter, quoted } from "./pg-filter.js";
+import { bindTo, pgFilter, quoted } from "./pg-filter.js";
+import { type RowEstimates, rowEstimates } from "./pg-rows.js";
 import { checkTable, missingTable, vectorType } from "./pg-table.js";
 
 export const OPERATORS: Readonly<Record<Metric, string>> = { ip: "<#>", l2: "<->", cosine: "<=>" };
@@ -18,6 +19,11 @@ export const OPERATORS: Readonly<Record<Metric, string>> = { ip: "<#>", l2: "<->
 const MOST_PARAMETERS = 8192;
 /** Parts of a statement: planning takes time for each. */
 const MOST_PARTS = 64;
+
+/** Hits that the index looks for, for each that is returned: it has them in a rough order, and the nearest may be late. */
+const FOUND_PER_HIT = 4;
+/** Rows of a condition for each hit, up to which a comparison of all takes no longer than the index. */
+const COMPARED_PER_HIT = 300;
 
 /** @param file name of the store, for messages @throws RuntimeFault */
 export async function openPgvector(store: PgvectorStore, file: string): Promise<VectorDatabase> {
@@ -35,32 +41,52 @@ export async function openPgvector(store: PgvectorStore, file: string): Promise<
     await pool.end();
     throw error;
   }
+  const table: Table = { pool, store, rows: rowEstimates(pool, store) };
   return {
-    search: (queries, signal) => call(() => searchAll(pool, store, queries), signal),
+    search: (queries, signal) => call(() => searchAll(table, queries), signal),
     info: () => call(() => infoOf(pool, store, check)),
     close: () => pool.end(),
   };
 }
 
-async function searchAll(pool: Pool, store: PgvectorStore, queries: readonly VectorQuery[]): Promise<readonly Found[]> {
-  const all = queries.map((_, i) => i);
-  const found = await searchSome(pool, store, queries, all, false);
-  if (store.index === "none") return found;
-  // The index reads a bounded number of entries, of which few may fulfill the condition.
-  const short = all.filter(i => found[i]!.ids.length < queries[i]!.k && !("always" in queries[i]!.filter));
-  if (short.length === 0) return found;
-  const exact = await searchSome(pool, store, queries, short, true);
-  const hits = [...found];
-  short.forEach((i, at) => {
-    hits[i] = exact[at]!;
-  });
-  return hits;
+interface Table {
+  readonly pool: Pool;
+  readonly store: PgvectorStore;
+  readonly rows: RowEstimates;
 }
+
+const isConditional = ({ filter }: VectorQuery): boolean => !("always" in filter);
+
+async function searchAll(table: Table, queries: readonly VectorQuery[]): Promise<readonly Found[]> {
+  const all = queries.map((_, i) => i);
+  const hasIndex = table.store.index === "hnsw";
+  const rows = await table.rows(hasIndex ? queries.filter(isConditional).map(({ filter }) => filter) : []);
+  const isFew = ({ filter, k }: VectorQuery): boolean =>
+    !hasIndex || (rows.get(filterKey(filter)) ?? Infinity) <= COMPARED_PER_HIT * k;
+  const many = all.filter(i => !isFew(queries[i]!));
+  const hits = new Array<Found>(queries.length);
+  const take = (some: readonly number[], found: readonly Found[]): void =>
+    some.forEach((i, at) => {
+      hits[i] = found[at]!;
+    });
+  take(many, await searchSome(table, queries, many, false));
+  // The index reads a bounded number of entries, of which few may fulfill the condition: the planner's estimate may be wrong.
+  const exact = all.filter(i => {
+    const query = queries[i]!;
+    return hits[i] === undefined || (isConditional(query) && hits[i].ids.length < FOUND_PER_HIT * query.k);
+  });
+  take(exact, await searchSome(table, queries, exact, true));
+  return hits.map((found, i) => nearest(found, queries[i]!.k));
+}
+
+const nearest = ({ ids, distances }: Found, k: number): Found => ({
+  ids: ids.slice(0, k),
+  distances: distances.slice(0, k),
+});
 
 /** @param some places of queries @returns hits in the order of `some` */
 async function searchSome(
-  pool: Pool,
-  store: PgvectorStore,
+  { pool, store }: Table,
   queries: readonly VectorQuery[],
   some: readonly number[],
   isExact: boolean,
@@ -110,7 +136,7 @@ function statementOf(
   isExact: boolean,
 ): { readonly text: string; readonly values: unknown[] } {
   const values: unknown[] = [];
-  const bind = (value: Scalar | readonly (Scalar | null)[]): string => `$${values.push(plain(value))}`;
+  const bind = bindTo(values);
   const table = quoted(store.table);
   const column = `t.${quoted(store.vectorColumn)}`;
   const distance = `${column} ${OPERATORS[store.metric]} q.v`;
@@ -118,27 +144,21 @@ function statementOf(
   const texts = parts.map(part => {
     const { filter } = queries[part[0]!]!;
     const vectors = bind(part.map(i => `[${queries[i]!.vector.join(",")}]`));
-    const counts = bind(part.map(i => queries[i]!.k));
+    // The planner estimates with a literal limit.
+    const most = Math.max(...part.map(i => queries[i]!.k));
+    const limit = isExact || !isConditional(queries[part[0]!]!) ? most : FOUND_PER_HIT * most;
     const condition = pgFilter(filter, store.attributes, "t", bind);
     const offset = first - 1;
     first += part.length;
     // The index has no order by a sum, so that all rows of the condition are compared.
     const order = isExact ? `(${distance}) + 0` : distance;
-    const given = `SELECT v::${vectorType(store)} AS v, k, i FROM unnest(${vectors}::text[], ${counts}::int[]) WITH ORDINALITY AS u(v, k, i)`;
-    const nearest = `SELECT t.${quoted(store.idColumn)} AS id, ${distance} AS d FROM ${table} t WHERE ${condition} ORDER BY ${order} LIMIT q.k`;
+    const given = `SELECT v::${vectorType(store)} AS v, i FROM unnest(${vectors}::text[]) WITH ORDINALITY AS u(v, i)`;
+    const nearest = `SELECT t.${quoted(store.idColumn)} AS id, ${distance} AS d FROM ${table} t WHERE ${condition} ORDER BY ${order} LIMIT ${limit}`;
     const hits = `SELECT (q.i + ${offset})::int, r.id, r.d FROM q CROSS JOIN LATERAL (${nearest}) r`;
     return `(WITH q AS MATERIALIZED (${given}) ${hits})`;
   });
   return { text: texts.join("\nUNION ALL\n"), values };
 }
-
-/** `pg` has no form of its own for integers beyond 2^53. */
-const plain = (value: Scalar | readonly (Scalar | null)[]): unknown =>
-  Array.isArray(value)
-    ? value.map(plain as (one: Scalar | null) => unknown)
-    : typeof value === "bigint"
-      ? String(value)
-      : value;
 
 function foundOf(rows: readonly Row[], { metric, ids }: PgvectorStore): Found {
   const sorted = rows.toSorted((a, b) => a.distance - b.distance);
@@ -163,7 +183,7 @@ async function infoOf(
     await pool.query<{ text: string }>(
       `SELECT pg_get_indexdef(indexrelid) AS text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
        WHERE indrelid = to_regclass($1) AND a.amname IN ('hnsw', 'ivfflat') AND indisvalid`,
-      [store.table],
+      [quoted(store.table)],
     ),
     await pool.query<{ server: string }>("SELECT current_setting('server_version') AS server"),
   ];

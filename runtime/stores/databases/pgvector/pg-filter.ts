@@ -8,6 +8,20 @@ export const quoted = (name: string): string =>
     .map(part => `"${part.replaceAll('"', '""')}"`)
     .join(".");
 
+/** `pg` has no form of its own for integers beyond 2^53. */
+const plain = (value: Scalar | readonly Scalar[]): unknown =>
+  Array.isArray(value)
+    ? value.map(plain as (one: Scalar) => unknown)
+    : typeof value === "bigint"
+      ? String(value)
+      : value;
+
+/** @param values take each value @returns the placeholder of a value */
+export const bindTo =
+  (values: unknown[]) =>
+  (value: Scalar | readonly Scalar[]): string =>
+    `$${values.push(plain(value))}`;
+
 /** How a parameter is sent: integers as the widest, which are compared with narrower ones by index. */
 const PARAMETERS: Readonly<Record<AttributeDType, string>> = {
   int32: "bigint",

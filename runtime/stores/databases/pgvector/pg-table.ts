@@ -2,6 +2,7 @@
 import type { Pool, PoolClient } from "pg";
 import type { AttributeDType, PgvectorStore } from "../../../../formats/vectors/vector-store.js";
 import { RuntimeFault } from "../../../base/errors.js";
+import { quoted } from "./pg-filter.js";
 
 /** Iterative scans, which searches with a condition need. */
 const LEAST_VERSION = [0, 8] as const;
@@ -45,7 +46,7 @@ export async function checkTable(
   const { rows } = await pool.query<{ name: string; type: string }>(
     `SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
      WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
-    [store.table],
+    [quoted(store.table)],
   );
   if (rows.length === 0) return undefined;
   const types = new Map(rows.map(({ name, type }) => [name, type]));

@@ -13,15 +13,17 @@ import { type Command, openClient, redisFailure, type SetClient } from "./set-cl
 import { listedValues, setFilter } from "./set-filter.js";
 import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey, type Refuse, refuses } from "./set-layout.js";
 
-/** Items of the index that a search with a condition reads at most, for each hit. */
-const READ_PER_HIT = 100;
-const LEAST_READ = 5000;
+/** Candidates that a search keeps, without a condition and with one. */
+const KEPT = { all: 400, some: 200 } as const;
+const KEPT_PER_HIT = { all: 2, some: 4 } as const;
+/** Part of the items that the index reads at most for a condition: their time is at most that of comparing all items, which follows. */
+const READ_PART = 0.03;
+/** Items that a search reads at least for each candidate that it keeps. */
+const READ_PER_KEPT = 2;
 /** Items that an exact search compares in the time in which the index reads one. */
 const SCANNED_PER_READ = 10;
 /** A server compares on after the deadline, so a user's list is bounded. */
 const MOST_LISTED = 4096;
-/** Hits that the index looks for, for each that is returned. If there are fewer, it may have missed nearer ones. */
-const FOUND_PER_HIT = 2;
 
 /** @param file name of the store, for messages @throws RuntimeFault */
 export async function openVectorSet(store: RedisVectorStore, file: string): Promise<VectorDatabase> {
@@ -77,23 +79,37 @@ async function describe(set: VectorSet): ReturnType<VectorDatabase["info"]> {
 
 const isConditional = ({ filter }: VectorQuery): boolean => !("always" in filter && filter.always);
 
-const mostRead = ({ filterEf }: RedisVectorStore, k: number): number =>
-  filterEf ?? Math.max(LEAST_READ, READ_PER_HIT * k);
+/** How the index is searched for a query with a condition. */
+interface Effort {
+  readonly kept: number;
+  /** Hits that a search which was not cut short finds. */
+  readonly wanted: number;
+  readonly read: number;
+}
+
+/** @returns undefined if all items are compared */
+function effortOf({ store, count }: VectorSet, query: VectorQuery): Effort | undefined {
+  const { index, efSearch, filterEf } = store;
+  const { k } = query;
+  const least = Math.max(KEPT.some, KEPT_PER_HIT.some * k);
+  const kept = efSearch === undefined ? least : Math.max(efSearch, KEPT_PER_HIT.all * k);
+  const read = filterEf ?? Math.ceil(READ_PART * count);
+  const isSmall = filterEf === undefined ? read < READ_PER_KEPT * kept : count <= SCANNED_PER_READ * filterEf;
+  return index === "none" || isSmall ? undefined : { kept, wanted: Math.min(kept, least), read };
+}
 
 async function searchAll(set: VectorSet, queries: readonly VectorQuery[]): Promise<readonly Found[]> {
-  const { store, count } = set;
-  const isExact = (query: VectorQuery): boolean =>
-    store.index === "none" || (isConditional(query) && count <= SCANNED_PER_READ * mostRead(store, query.k));
   for (const { filter } of queries) checkLists(filter);
-  const searches = queries.map(query => searchOf(store, query, isExact(query)));
-  const found = await searchSome(set, searches);
-  // The index reads a bounded number of items, of which few may fulfill the condition.
-  const short = queries.flatMap((query, i) =>
-    found[i]!.ids.length < FOUND_PER_HIT * query.k && isConditional(query) && !isExact(query) ? [i] : [],
+  const efforts = queries.map(query => (isConditional(query) ? effortOf(set, query) : undefined));
+  const found = await searchSome(
+    set,
+    queries.map((query, i) => searchOf(set.store, query, efforts[i] ?? "exact")),
   );
+  // The index was cut short: it may have missed nearer items.
+  const short = queries.flatMap((_, i) => (efforts[i] && found[i]!.ids.length < efforts[i].wanted ? [i] : []));
   const exact = await searchSome(
     set,
-    short.map(i => searchOf(store, queries[i]!, true)),
+    short.map(i => searchOf(set.store, queries[i]!, "exact")),
   );
   const hits = found.map(({ ids, distances }, i): Found => {
     const { k } = queries[i]!;
@@ -141,23 +157,16 @@ async function searchPart(set: VectorSet, commands: readonly Command[], at: numb
   return replies.map(reply => foundOf(reply as readonly string[], store, refuse));
 }
 
-function searchOf(store: RedisVectorStore, query: VectorQuery, isExact: boolean): Command {
+/** @param effort for a query without a condition, `exact` is as the store's `index` says */
+function searchOf(store: RedisVectorStore, query: VectorQuery, effort: Effort | "exact"): Command {
   const { vector, k, filter } = query;
-  const { key, efSearch } = store;
-  const wanted = isExact || !isConditional(query) ? k : FOUND_PER_HIT * k;
-  const condition = isConditional(query) ? ["FILTER", setFilter(filter)] : [];
-  return [
-    "VSIM",
-    key,
-    "FP32",
-    unitBytes(vector, store.dimension),
-    "WITHSCORES",
-    "COUNT",
-    wanted,
-    ...condition,
-    ...(isExact ? ["TRUTH"] : ["EF", Math.max(efSearch, FOUND_PER_HIT * k)]),
-    ...(condition.length > 0 && !isExact ? ["FILTER-EF", mostRead(store, k)] : []),
-  ];
+  const { key, efSearch, index, dimension } = store;
+  const search = ["VSIM", key, "FP32", unitBytes(vector, dimension), "WITHSCORES", "COUNT"] as const;
+  if (effort !== "exact")
+    return [...search, effort.wanted, "FILTER", setFilter(filter), "EF", effort.kept, "FILTER-EF", effort.read];
+  if (isConditional(query)) return [...search, k, "FILTER", setFilter(filter), "TRUTH"];
+  if (index === "none") return [...search, k, "TRUTH"];
+  return [...search, k, "EF", Math.max(efSearch ?? KEPT.all, KEPT_PER_HIT.all * k)];
 }
 
 /** Redis computes lengths in float32, where large values overflow. @throws RuntimeFault for NaN and infinities */
