@@ -73,7 +73,21 @@ const redis = z.strictObject({
       "must be `cosine`, which Redis compares by. Inner products of vectors of length 1 are cosines (`merlon vectors load --normalize`). For others, use pgvector",
     )
     .default("cosine"),
-  key: z.string().regex(/^[\w:.-]{1,200}$/, "must be letters, digits, `_`, `:`, `.` and `-`, at most 200"),
+  /** Braces hold the part of the key that chooses its slot in a cluster. */
+  key: z
+    .string()
+    .max(200, "must be at most 200 characters")
+    .regex(
+      /^(?:[\w:.-]+|[\w:.-]*\{[\w:.-]+\}[\w:.-]*)$/,
+      "must be letters, digits, `_`, `:`, `.` and `-`, of which some may be in one pair of braces",
+    ),
+  /** `url` names a server, nodes of a cluster, or sentinels. The words are those of Feast. */
+  redisType: z.enum(["redis", "redis_cluster", "redis_sentinel"]).default("redis"),
+  /** Name of the primary that sentinels watch. */
+  sentinelMaster: z
+    .string()
+    .regex(/^[\w.-]{1,200}$/, "must be letters, digits, `_`, `.` and `-`")
+    .default("mymaster"),
   precision: z.enum(["full", "int8", "binary"]).default("full"),
   index: z.enum(["hnsw", "none"]).default("hnsw"),
   /** Links of an item, and candidates that an insertion keeps. */

@@ -1,14 +1,13 @@
-/** Connections to one Redis server, opened when they are needed, and its errors. */
+/** Connections to the Redis server that has a vector set, opened when they are needed, and its errors. */
 import { Redis } from "ioredis";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
-
-export type Command = readonly [name: string, ...args: (Buffer | string | number)[]];
+import { addressOf, type ClientOptions, type Node } from "./set-address.js";
+import { type Command, type Reply, setCluster } from "./set-cluster.js";
 
 export interface SetClient {
-  /** Connections that it has at most. */
+  /** Connections to a server that it has at most. */
   readonly size: number;
   /**
    * Sends commands in one write, and waits for all replies.
@@ -24,34 +23,43 @@ class Late extends Error {}
 
 /** @param timeoutMs of one `run` @throws RuntimeFault for an address that cannot be read */
 export function openClient(store: RedisVectorStore, settings: ConnectionSettings, timeoutMs: number): SetClient {
-  const options = optionsOf(store, settings);
-  const connections = new Map<number, Connection>();
-  const openAt = (at: number): Connection => {
-    const opened = connect(options);
-    connections.set(at, opened);
-    return opened;
-  };
+  const { nodes, options } = addressOf(store, settings);
+  const connections = new Map<string, Connection>();
+  const cluster =
+    store.redisType === "redis_cluster" ? setCluster(store.key, nodes, node => dial(node, options)) : undefined;
   return {
     size: store.pool,
     run: async (commands, at = 0) => {
-      const connection = connections.get(at) ?? openAt(at);
+      const used = new Map<string, Connection>();
+      let isReady = true;
       const drop = (): void => {
-        if (connections.get(at) === connection) connections.delete(at);
-        connection.client.disconnect();
+        cluster?.forget();
+        for (const [name, connection] of used) {
+          if (connections.get(name) === connection) connections.delete(name);
+          connection.client.disconnect();
+        }
       };
-      let [isLate, isReady] = [false, false];
+      const send = async (node: Node, some: readonly Command[]): Promise<readonly Reply[]> => {
+        const name = `${at} ${node.host} ${node.port}`;
+        const connection = connections.get(name) ?? connect({ ...options, ...node });
+        connections.set(name, connection);
+        used.set(name, connection);
+        isReady = false;
+        await connection.ready;
+        isReady = true;
+        return sendAll(connection.client, some);
+      };
+      let isLate = false;
       const timer = setTimeout(() => {
         isLate = true;
         drop();
       }, timeoutMs);
       try {
-        await connection.ready;
-        isReady = true;
-        return await sendAll(connection.client, commands);
+        return await (cluster ? cluster.run(commands, send) : valuesOf(await send(nodes[0]!, commands)));
       } catch (error) {
         if (isLate) throw new Late("it did not answer in time");
         // The client may see the end of its connection later than this error.
-        if (!isReady || !isReply(error)) drop();
+        if (!isReady || !isReply(error) || isElsewhere(error)) drop();
         throw error;
       } finally {
         clearTimeout(timer);
@@ -70,7 +78,7 @@ interface Connection {
   readonly ready: Promise<void>;
 }
 
-function connect(options: ReturnType<typeof optionsOf>): Connection {
+function connect(options: ClientOptions & Partial<Node> & { readonly commandTimeout?: number }): Connection {
   const client = new Redis(options);
   // An emitted error without a listener would end the process. It also says why a connection was not made.
   let last: Error | undefined;
@@ -93,51 +101,30 @@ function connect(options: ReturnType<typeof optionsOf>): Connection {
   return { client, ready: open() };
 }
 
-async function sendAll(client: Redis, commands: readonly Command[]): Promise<readonly unknown[]> {
-  const pipeline = client.pipeline();
-  for (const [name, ...args] of commands) pipeline.call(name, ...args);
-  const replies = (await pipeline.exec())!;
-  return replies.map(([error, reply]) => {
-    if (error) throw error;
-    return reply;
-  });
+/** A connection for one question, which its owner closes. */
+async function dial(node: Node, options: ClientOptions): Promise<Redis> {
+  const { client, ready } = connect({ ...options, ...node, commandTimeout: options.connectTimeout });
+  try {
+    await ready;
+  } catch (error) {
+    client.disconnect();
+    throw error;
+  }
+  return client;
 }
 
-function optionsOf(store: RedisVectorStore, { url, tls, where }: ConnectionSettings) {
-  const odd = (what: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: \`url\` ${what}. Write \`redis://USER:PASSWORD@HOST:6379/0\`.`);
-  let address: URL;
-  try {
-    address = new URL(url.reveal());
-  } catch {
-    throw odd("is not an address");
-  }
-  if (!/^rediss?:$/.test(address.protocol)) throw odd("is not an address of Redis");
-  if (address.search !== "") throw odd("has options after `?`");
-  const [, db] = /^(?:\/(\d{1,5})?)?$/.exec(address.pathname) ?? [undefined, "?"];
-  if (db === "?") throw odd("has a database that is not a number");
-  const part = (text: string): string => decodeURIComponent(text);
-  const isSecure = address.protocol === "rediss:" || tls !== undefined;
-  return {
-    host: part(address.hostname).replace(/^\[(.*)\]$/, "$1") || "localhost",
-    port: address.port === "" ? 6379 : Number(address.port),
-    ...(address.username !== "" && { username: part(address.username) }),
-    ...(address.password !== "" && { password: part(address.password) }),
-    ...(db !== undefined && { db: Number(db) }),
-    ...(isSecure && { tls: { rejectUnauthorized: true, ...tls } }),
-    protocol: 2 as const,
-    // Before the deadline of the call, which does not say that there is no connection.
-    connectTimeout: Math.ceil(0.9 * store.timeoutMs),
-    lazyConnect: true,
-    // It reads INFO, for which a user may have no rights. A server that loads its data says so in each reply.
-    enableReadyCheck: false,
-    // A call that fails opens a new connection itself.
-    retryStrategy: () => null,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-  };
+async function sendAll(client: Redis, commands: readonly Command[]): Promise<readonly Reply[]> {
+  const pipeline = client.pipeline();
+  for (const [name, ...args] of commands) pipeline.call(name, ...args);
+  return (await pipeline.exec())!;
 }
+
+/** @throws the first error */
+const valuesOf = (replies: readonly Reply[]): readonly unknown[] =>
+  replies.map(([error, value]) => {
+    if (error) throw error;
+    return value;
+  });
 
 const START = "Start it, or correct `url`.";
 const LOAD = "Load it with `merlon vectors load`, or correct `key`.";
@@ -146,15 +133,17 @@ const TLS =
 
 /** Errors that a server replies, with the way out. The first that fits is taken. */
 const REPLIES: readonly (readonly [RegExp, Failure["kind"], string])[] = [
-  [/^(LOADING|MASTERDOWN|TRYAGAIN|BUSY)/, "away", "Wait until it is ready."],
-  [
-    /^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN)/,
-    "refused",
-    "A vector set is searched on a server that is not part of a cluster.",
-  ],
+  [/^(LOADING|MASTERDOWN|TRYAGAIN|BUSY|CLUSTERDOWN)/, "away", "Wait until it is ready."],
+  [/cluster support disabled/, "refused", "It is one server: drop `redisType: redis_cluster`."],
+  [/^(MOVED|ASK) /, "away", "If the slots of the cluster do not move, write `redisType: redis_cluster`."],
+  [/sentinels are unreachable/, "away", "Start one, or correct the sentinels in `url`, and `sentinelMaster`."],
   [/^(WRONGPASS|NOAUTH)|invalid (username-)?password/i, "away", "Correct the user and password in `url`."],
   [/^NOPERM/, "refused", "Grant it to the user of `url`."],
-  [/^READONLY/, "refused", "Write the address of the primary in `url`."],
+  [
+    /^READONLY/,
+    "refused",
+    "Write the address of the primary in `url`, or its sentinels with `redisType: redis_sentinel`.",
+  ],
   [/^OOM/, "refused", "Raise `maxmemory` of the server."],
   [/^WRONGTYPE/, "refused", "Correct `key`."],
   [/DB index/, "away", "Correct the database in `url`."],
@@ -162,6 +151,10 @@ const REPLIES: readonly (readonly [RegExp, Failure["kind"], string])[] = [
   [/key does not exist/, "refused", LOAD],
   [/dimension mismatch/i, "refused", "Correct `dimension`, or load the embeddings of the same model."],
 ];
+
+/** The server is not the one that it was: a new connection finds another. */
+const isElsewhere = (error: unknown): boolean =>
+  /^(MOVED|ASK|CLUSTERDOWN|READONLY|MASTERDOWN) /.test((error as Error).message);
 
 const isReply = (error: unknown): boolean => error instanceof Error && error.name === "ReplyError";
 

@@ -9,7 +9,8 @@ import { toUnitLength } from "../../vectors/unit-length.js";
 import { connectionSettings } from "../connection-settings.js";
 import { guardedCalls } from "../guarded-call.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
-import { type Command, openClient, redisFailure, type SetClient } from "./set-client.js";
+import { openClient, redisFailure, type SetClient } from "./set-client.js";
+import type { Command } from "./set-cluster.js";
 import { listedValues, setFilter } from "./set-filter.js";
 import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey, type Refuse, refuses } from "./set-layout.js";
 
@@ -57,10 +58,10 @@ interface VectorSet {
 async function describe(set: VectorSet): ReturnType<VectorDatabase["info"]> {
   const { store, client, refuse } = set;
   const [hello] = await client.run([["HELLO"]]);
-  const version = checkServer(hello, refuse);
+  const version = checkServer(store, hello, refuse);
   const [dimension, layout, count, info] = await client.run([
     ["VDIM", store.key],
-    ["GET", layoutKey(store.key)],
+    ["GET", layoutKey(store)],
     ["VCARD", store.key],
     ["VINFO", store.key],
   ]);
@@ -146,7 +147,7 @@ async function searchPart(set: VectorSet, commands: readonly Command[], at: numb
   const { store, client, refuse } = set;
   const head: Command[] = [
     ["VDIM", store.key],
-    ["GET", layoutKey(store.key)],
+    ["GET", layoutKey(store)],
     ["VCARD", store.key],
   ];
   const [dimension, layout, count, ...replies] = await client.run([...head, ...commands], at);

@@ -10,7 +10,11 @@ import {
 } from "../../../../formats/vectors/vector-store.js";
 import { RuntimeFault } from "../../../base/errors.js";
 
-export const layoutKey = (key: string): string => `${key}:merlon`;
+/** A key beside the set. In a cluster it is in the same slot. */
+export const besideKey = ({ key, redisType }: Pick<RedisVectorStore, "key" | "redisType">, name: string): string =>
+  `${redisType === "redis_cluster" && !key.includes("{") ? `{${key}}` : key}:${name}`;
+
+export const layoutKey = (store: Pick<RedisVectorStore, "key" | "redisType">): string => besideKey(store, "merlon");
 
 /** The form of the layout. */
 const VERSION = 1;
@@ -39,8 +43,8 @@ export const refuses =
     new RuntimeFault("INVALID_ARGUMENT", `${where}: ${what}. ${way}`);
 
 /** How to get rid of a set that differs. */
-export const replaceWay = ({ key }: RedisVectorStore): string =>
-  `delete it (\`DEL ${key} ${layoutKey(key)}\`) and load it again.`;
+export const replaceWay = (store: RedisVectorStore): string =>
+  `delete it (\`DEL ${store.key} ${layoutKey(store)}\`) and load it again.`;
 
 /** @param text value of the layout's key @throws RuntimeFault for a set whose items lack what the file has */
 export function checkLayout(store: RedisVectorStore, text: unknown, refuse: Refuse): Layout {
@@ -48,7 +52,7 @@ export function checkLayout(store: RedisVectorStore, text: unknown, refuse: Refu
   const layout = readLayout(text);
   if (!layout)
     throw refuse(
-      `the vector set \`${key}\` was not written by \`merlon vectors load\`: \`${layoutKey(key)}\` is ${text === null ? "missing" : "not a layout"}`,
+      `the vector set \`${key}\` was not written by \`merlon vectors load\`: \`${layoutKey(store)}\` is ${text === null ? "missing" : "not a layout"}`,
       `Load another \`key\`, or ${replaceWay(store)}`,
     );
   if (layout.version !== VERSION)
@@ -117,14 +121,12 @@ export function checkInfo(store: RedisVectorStore, reply: unknown, refuse: Refus
 }
 
 /** @param reply of HELLO @returns the server's version @throws RuntimeFault for a server of another kind */
-export function checkServer(reply: unknown, refuse: Refuse): string {
+export function checkServer({ redisType }: RedisVectorStore, reply: unknown, refuse: Refuse): string {
   const hello = pairs(reply);
   const mode = String(hello.get("mode"));
-  if (mode !== "standalone")
-    throw refuse(
-      `the server is ${mode === "cluster" ? "a node of a cluster" : `a ${mode}`}`,
-      "A vector set is one key: use a server that is not part of a cluster.",
-    );
+  if (mode === "cluster" && redisType !== "redis_cluster")
+    throw refuse("the server is a node of a cluster", "Write `redisType: redis_cluster`.");
+  if (mode === "sentinel") throw refuse("the server is a sentinel", "Write `redisType: redis_sentinel`.");
   return String(hello.get("version"));
 }
 

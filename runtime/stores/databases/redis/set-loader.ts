@@ -6,10 +6,12 @@ import { within } from "../../feast/redis-faults.js";
 import { connectionSettings } from "../connection-settings.js";
 import { type GuardedCall, guardedCalls } from "../guarded-call.js";
 import type { Swap, VectorLoader, VectorRows } from "../vector-database.js";
-import { type Command, openClient, redisFailure, type SetClient } from "./set-client.js";
+import { openClient, redisFailure, type SetClient } from "./set-client.js";
+import type { Command } from "./set-cluster.js";
 import { idOf, unitBytes } from "./set-database.js";
 import { attributesText, MOST_INTEGER } from "./set-filter.js";
 import {
+  besideKey,
   checkDimension,
   checkInfo,
   checkLayout,
@@ -82,15 +84,15 @@ export async function loadVectorSet(store: RedisVectorStore, file: string): Prom
 /** @returns true where there was no set @throws RuntimeFault for one that differs */
 async function createSet({ store, client, call, refuse }: Target): Promise<boolean> {
   const { key } = store;
-  checkServer((await call(() => client.run([["HELLO"]])))[0], refuse);
+  checkServer(store, (await call(() => client.run([["HELLO"]])))[0], refuse);
   const [count, layout] = await call(() =>
     client.run([
       ["VCARD", key],
-      ["GET", layoutKey(key)],
+      ["GET", layoutKey(store)],
     ]),
   );
   if (count === 0) {
-    await call(() => client.run([["SET", layoutKey(key), layoutText(store)]]));
+    await call(() => client.run([["SET", layoutKey(store), layoutText(store)]]));
     return true;
   }
   const [dimension, info] = await call(() =>
@@ -174,11 +176,11 @@ return {has, before}`;
 
 function swapOf({ store, client, call, refuse }: Target, use: (copy: Copy | undefined) => void): Swap {
   const { key } = store;
-  const copy: Copy = { key: `${key}:merlon:${randomUUID()}`, written: 0, kept: 0 };
+  const copy: Copy = { key: besideKey(store, `merlon:${randomUUID()}`), written: 0, kept: 0 };
   return {
     begin: async () => use(copy),
     async end() {
-      const keys = [copy.key, key, layoutKey(key)];
+      const keys = [copy.key, key, layoutKey(store)];
       const [reply] = await call(() =>
         client.run([["EVAL", SWAP, keys.length, ...keys, copy.written, layoutText(store)]]),
       );
