@@ -1,21 +1,23 @@
 /**
  * Filtered searches of the same vectors in several stores: `npm run bench:vectors -- [--count 100000]`. The stores are Merlon's FAISS, faiss-cpu
- * with IDSelectorBitmap, pgvector and Redis vector sets. Each has an HNSW index of 16 links. A condition keeps a part of the items. Prints
- * recall@10 beside an exact filtered search, and the median time of a query, alternated in one run. FAISS is in process. Databases are on
- * loopback, and the adapters of `queryVectors` search them with one query a call.
+ * with IDSelectorBitmap, pgvector, Redis vector sets and milvus-lite, if `npm test -- stores/databases/milvus` has installed it. Each has an HNSW
+ * index of 16 links. A condition keeps a part of the items. Prints recall@10 beside an exact filtered search, and the median time of a query,
+ * alternated in one run. FAISS is in process. Databases are on loopback, and the adapters of `queryVectors` search them with one query a call.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { parseVectorStore } from "../../dist/formats/vectors/vector-store.js";
 import { openVectorDatabase, openVectorLoader } from "../../dist/runtime/stores/databases/open-database.js";
 import { filteredWay } from "../../dist/runtime/stores/vectors/filtered-search.js";
 import { openFilteredIndex } from "../../dist/runtime/stores/vectors/open-index.js";
+import { spawnMilvus } from "../needs/milvus.ts";
 import { initPostgres, spawnPostgres } from "../needs/postgres.ts";
 import { bitsOf, byPosition, hashOf, median, recall, startFaiss } from "./filtered/shared.mjs";
 
@@ -82,6 +84,28 @@ async function startRedis() {
   return { type: "redis", url: `redis://127.0.0.1:${port}`, key: "items" };
 }
 
+/** Where `npm test` installs it. */
+const MILVUS = fileURLToPath(new URL("../../.cache/milvus-venv/bin/milvus-lite", import.meta.url));
+
+async function startMilvus() {
+  process.env.MERLON_TEST_MILVUS ??= MILVUS;
+  if (!existsSync(process.env.MERLON_TEST_MILVUS)) return undefined;
+  const port = await freePort();
+  const child = spawnMilvus(["--data-dir", join(folder, "milvus"), "--host", "127.0.0.1", "--port", String(port)]);
+  child.stderr.resume();
+  children.push(child);
+  return { type: "milvus", url: `http://127.0.0.1:${port}`, collection: "items" };
+}
+
+/** What each reads: an index, or all items. */
+const WAYS = {
+  "Merlon's FAISS": "hnsw, or exact if it is faster",
+  "faiss-cpu": "hnsw",
+  pgvector: "hnsw, or all rows of a rare condition",
+  redis: "hnsw, or all items if it is cut short",
+  milvus: "segments with an hnsw index, and others one vector at a time",
+};
+
 /** A store filled with all items. */
 async function fill(fields, vectors) {
   const shared = { dimension: DIMENSION, attributes: { hash: "int64" }, timeoutMs: 60_000 };
@@ -136,15 +160,18 @@ try {
     ["flat", "hnsw"].map(name => openFilteredIndex(join(folder, `${name}.faiss`))),
   );
   const databases = [];
-  for (const fields of [await startPostgres(), await startRedis()])
-    databases.push([fields.type, await fill(fields, vectors)]);
+  for (const fields of [await startPostgres(), await startRedis(), await startMilvus()])
+    if (fields) databases.push([fields.type, await fill(fields, vectors)]);
   opened.push(flat, hnsw, ...databases.map(([, database]) => database));
   process.stdout.write(`${count} x ${DIMENSION}, ${QUERIES} queries, top ${TOPK}: recall, p50 ms\n`);
-  process.stdout.write(`${["kept", "Merlon's FAISS", "faiss-cpu", ...databases.map(([name]) => name)].join(" | ")}\n`);
-  for (const selectivity of [0.5, 0.1, 0.01, 0.001]) {
+  const names = ["Merlon's FAISS", "faiss-cpu", ...databases.map(([name]) => name)];
+  for (const name of names) process.stdout.write(`${name}: ${WAYS[name]}\n`);
+  process.stdout.write(`${["kept", ...names].join(" | ")}\n`);
+  for (const selectivity of [1, 0.5, 0.1, 0.01, 0.001]) {
     const bits = bitsOf(count, selectivity);
     const exact = await searchEach(queries, inIndex(flat, { ...bits, way: "exact", effort: 0 }));
-    const filter = { attribute: "hash", is: "<", value: BigInt(Math.ceil(selectivity * 2 ** 32)) };
+    const value = BigInt(Math.ceil(selectivity * 2 ** 32));
+    const filter = selectivity === 1 ? { always: true } : { attribute: "hash", is: "<", value };
     const way = filteredWay(hnsw.header, {}, bits.count, TOPK);
     const sides = [
       () => searchEach(queries, inIndex(hnsw, { ...bits, ...way })),
