@@ -84,7 +84,7 @@ async function startRedis() {
   return { type: "redis", url: `redis://127.0.0.1:${port}`, key: "items" };
 }
 
-/** Where `npm test` installs it. */
+/** `npm test` installs it here. */
 const MILVUS = fileURLToPath(new URL("../../.cache/milvus-venv/bin/milvus-lite", import.meta.url));
 
 async function startMilvus() {
@@ -97,7 +97,7 @@ async function startMilvus() {
   return { type: "milvus", url: `http://127.0.0.1:${port}`, collection: "items" };
 }
 
-/** What each reads: an index, or all items. */
+/** Each reads an index, or all items. */
 const WAYS = {
   "Merlon's FAISS": "hnsw, or exact if it is faster",
   "faiss-cpu": "hnsw",
