@@ -1,8 +1,10 @@
-// Memory of N servers over one repository: `npm run bench:pss`. Makes a repository of about a gigabyte (kept in .cache/bench-pss), starts N servers, and sends
-// each some requests. Prints the proportional set size (PSS: a page that n processes map counts as 1/n) by kind of mapping. MERLON_SHARED=off shows the same
-// without sharing; --tree OTHER measures another built tree. Nothing is asserted but that every request is answered.
+// Memory of a server by its workers: `npm run bench:pss`. Makes a repository of about a gigabyte (kept in .cache/bench-pss), starts a server of N workers, and
+// sends each worker some requests. Prints the proportional set size (PSS: a page that n processes map counts as 1/n) of all processes by kind of mapping.
+// MERLON_SHARED=off shows the same without sharing. --servers starts N servers of one process instead. --tree OTHER measures another built tree. Nothing is
+// asserted but that every request is answered.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -17,8 +19,11 @@ const { values } = parseArgs({
     workers: { type: "string", default: "1,2,8" },
     only: { type: "string" },
     scale: { type: "string", default: "1" },
+    /** Seconds after the last request: a busy machine returns memory later. */
+    settle: { type: "string", default: "8" },
     requests: { type: "string", default: "40" },
     tree: { type: "string", default: ROOT },
+    servers: { type: "boolean", default: false },
     short: { type: "boolean", default: false },
   },
 });
@@ -51,9 +56,11 @@ const sizeOf = folder =>
     .filter(entry => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 
-async function startServer() {
+/** @param workers of the server */
+async function startServer(workers) {
   const [http, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
   const words = ["serve", "--model-repository", repository, "--model-control-mode", "explicit"];
+  words.push("--workers", String(workers));
   const loads = NAMES.flatMap(name => ["--load-model", name]);
   const ports = ["--http-port", http, "--grpc-port", grpc, "--metrics-port", metrics].map(String);
   const child = spawn(
@@ -76,17 +83,30 @@ async function startServer() {
     }
   };
   await Promise.race([ready(), gone]);
-  return { child, http };
+  const connections = [];
+  // The server gives a connection to the worker with the fewest: each worker has one of these.
+  for (let i = 0; i < workers; i++) {
+    connections.push({ http, agent: new Agent({ keepAlive: true, maxSockets: 1 }) });
+    await call(connections[i], "GET", "/v2/health/live");
+  }
+  return { child, connections };
 }
 
-async function infer(http, name, i) {
-  const answer = await fetch(`http://127.0.0.1:${http}/v2/models/${name}/infer`, {
-    method: "POST",
-    body: JSON.stringify({ inputs: [requestOf(name, i)] }),
+function call({ http, agent }, method, path, body) {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: "127.0.0.1", port: http, agent, method, path }, answer => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", chunk => (text += chunk));
+      answer.once("end", () => (answer.statusCode === 200 ? resolve() : reject(new Error(`${path}: ${text}`))));
+    });
+    sent.once("error", reject);
+    sent.end(body);
   });
-  const body = await answer.text();
-  if (!answer.ok) throw new Error(`${name}: ${body}`);
 }
+
+const infer = (connection, name, i) =>
+  call(connection, "POST", `/v2/models/${name}/infer`, JSON.stringify({ inputs: [requestOf(name, i)] }));
 
 /** The kind of a mapping, by its name in smaps. */
 function kindOf(name) {
@@ -108,20 +128,28 @@ function pssOf(pid) {
   return found;
 }
 
+/** A process and those that it started. */
+function family(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+  return [pid, ...children.flatMap(family)];
+}
+
+/** @returns megabytes of each process */
 async function measure(count) {
   const servers = [];
   try {
-    for (let i = 0; i < count; i++) {
-      servers.push(await startServer());
-      console.error(`${i + 1} of ${count} servers are ready`);
-    }
-    for (const [s, { http }] of servers.entries())
+    for (let i = 0; i < (values.servers ? count : 1); i++) servers.push(await startServer(values.servers ? 1 : count));
+    const connections = servers.flatMap(one => one.connections);
+    console.error(`${count} ${values.servers ? "servers" : "workers"} are ready`);
+    for (const [s, connection] of connections.entries())
       for (let i = 0; i < Number(values.requests); i++)
-        for (const name of NAMES) await infer(http, name, (i + s * 1000) % Math.max(1, Math.round(10_000 * SCALE)));
+        for (const name of NAMES)
+          await infer(connection, name, (i + s * 1000) % Math.max(1, Math.round(10_000 * SCALE)));
     // Freed memory is returned some seconds after the last request.
-    await new Promise(done => setTimeout(done, 8000));
-    return servers.map(({ child }) => pssOf(child.pid));
+    await new Promise(done => setTimeout(done, 1000 * Number(values.settle)));
+    return servers.flatMap(({ child }) => family(child.pid)).map(pssOf);
   } finally {
+    for (const { agent } of servers.flatMap(one => one.connections)) agent.destroy();
     for (const { child } of servers) child.kill("SIGTERM");
     await Promise.all(
       servers.map(({ child }) => new Promise(done => (child.exitCode === null ? child.once("exit", done) : done()))),
@@ -148,4 +176,4 @@ for (const count of COUNTS) {
   console.error(row.join("\t"));
   rows.push(row.map(String));
 }
-table(["servers", ">all", ">each", ">private", ">artefacts", ">programs", ">bar"], rows);
+table([values.servers ? "servers" : "workers", ">all", ">each", ">private", ">artefacts", ">programs", ">bar"], rows);

@@ -8,6 +8,10 @@ import { expect, test } from "vitest";
 import { repository } from "../support.js";
 import { call, javascriptModel, ones, type Served, serveWorkers, until, workersOf } from "./served.js";
 
+/** Loads under traffic; `npm run soak:workers` makes thousands. */
+const CYCLES = process.env.MERLON_CYCLES === undefined ? undefined : Number(process.env.MERLON_CYCLES);
+const PATIENCE_MS = Math.max(600_000, 20_000 * (CYCLES ?? 0));
+
 /** Answers its number and the process; `prepare` runs as the model loads, with `folder`, a place of the test. */
 const model = (
   number: number,
@@ -135,32 +139,36 @@ test("a poll brings all workers to what the repository has", async () => {
   });
 });
 
-test("loads and unloads under traffic: every answer is of one version, and none is lost", async () => {
-  const cycles = Number(process.env.MERLON_CYCLES ?? 20);
-  await withServer(javascriptModel("a", model(0)), EXPLICIT, async (served, folder) => {
-    let [isOver, latest, answered] = [false, 0, 0];
-    const wrong: string[] = [];
-    const ask = async (): Promise<void> => {
-      while (!isOver) {
-        const least = latest;
-        const { status, json, text } = await call(served.http, "POST", "/v2/models/a/infer", ones([1]));
-        answered++;
-        // The version at the begin of the request, or a newer one.
-        if (status !== 200 || json.outputs[0].data[0] < least) wrong.push(`${least}: ${status} ${text}`);
+test(
+  "loads and unloads under traffic: every answer is of one version, and none is lost",
+  async () => {
+    const cycles = CYCLES ?? 20;
+    await withServer(javascriptModel("a", model(0)), EXPLICIT, async (served, folder) => {
+      let [isOver, latest, answered] = [false, 0, 0];
+      const wrong: string[] = [];
+      const ask = async (): Promise<void> => {
+        while (!isOver) {
+          const least = latest;
+          const { status, json, text } = await call(served.http, "POST", "/v2/models/a/infer", ones([1]));
+          answered++;
+          // The version at the begin of the request, or a newer one.
+          if (status !== 200 || json.outputs[0].data[0] < least) wrong.push(`${least}: ${status} ${text}`);
+        }
+      };
+      const traffic = Promise.all([ask(), ask(), ask(), ask()]);
+      for (let cycle = 1; cycle <= cycles; cycle++) {
+        writeFileSync(join(folder, "a/1/model.mjs"), model(cycle));
+        expect((await load(served)).status).toBe(200);
+        latest = cycle;
       }
-    };
-    const traffic = Promise.all([ask(), ask(), ask(), ask()]);
-    for (let cycle = 1; cycle <= cycles; cycle++) {
-      writeFileSync(join(folder, "a/1/model.mjs"), model(cycle));
-      expect((await load(served)).status).toBe(200);
-      latest = cycle;
-    }
-    isOver = true;
-    await traffic;
-    expect(wrong).toEqual([]);
-    expect(answered).toBeGreaterThan(cycles);
-  });
-}, 600_000);
+      isOver = true;
+      await traffic;
+      expect(wrong).toEqual([]);
+      expect(answered).toBeGreaterThan(cycles);
+    });
+  },
+  PATIENCE_MS,
+);
 
 /** Adds its number to the row that it gets; its queue exists once, so the requests of all workers run in one. */
 const adding = (number: number): string => `export const execute = async requests => {
@@ -177,46 +185,50 @@ const PLAN = `name: "plan" platform: "ensemble" max_batch_size: 1
   input [ { name: "IN" data_type: TYPE_INT32 dims: [ -1 ] } ] output [ { name: "OUT" data_type: TYPE_INT32 dims: [ -1 ] } ]
   ensemble_scheduling { step [ ${["IN A", "A B", "B OUT"].map(one => stepOf(...(one.split(" ") as [string, string]))).join(", ")} ] }`;
 
-test("loads and unloads of a member under traffic: the steps of a request run in one version of it, in whichever worker", async () => {
-  const cycles = Number(process.env.MERLON_CYCLES ?? 12);
-  const files = {
-    "member/config.pbtxt": MEMBER,
-    "member/1/model.mjs": adding(0),
-    "plan/config.pbtxt": PLAN,
-    "plan/1/.keep": "",
-  };
-  const flags = ["--model-control-mode", "explicit", "--load-model", "plan", "--load-model", "member"];
-  await withServer(files, flags, async (served, folder) => {
-    const body = { inputs: [{ name: "IN", shape: [1, 1], datatype: "INT32", data: [7] }] };
-    let [isOver, latest, answered, down, isDown] = [false, 0, 0, 0, false];
-    const wrong: string[] = [];
-    const ask = async (): Promise<void> => {
-      while (!isOver) {
-        const [least, wasDown] = [latest, isDown];
-        const { status, json, text } = await call(served.http, "POST", "/v2/models/plan/infer", body);
-        answered++;
-        if (status === 200) {
-          const [seven, a, b, c] = json.outputs[0].data as number[];
-          if (seven !== 7 || a! < least || a !== b || b !== c) wrong.push(`${least}: ${text}`);
-        } else if (wasDown || isDown) down++;
-        else wrong.push(`${least}: ${status} ${text}`);
-      }
+test(
+  "loads and unloads of a member under traffic: the steps of a request run in one version of it, in whichever worker",
+  async () => {
+    const cycles = CYCLES ?? 12;
+    const files = {
+      "member/config.pbtxt": MEMBER,
+      "member/1/model.mjs": adding(0),
+      "plan/config.pbtxt": PLAN,
+      "plan/1/.keep": "",
     };
-    const traffic = Promise.all(Array.from({ length: 6 }, ask));
-    const change = (what: string) => served.call("POST", `/v2/repository/models/member/${what}`, {});
-    for (let cycle = 1; cycle <= cycles; cycle++) {
-      if (cycle % 4 === 0) {
-        isDown = true;
-        expect((await change("unload")).status).toBe(200);
+    const flags = ["--model-control-mode", "explicit", "--load-model", "plan", "--load-model", "member"];
+    await withServer(files, flags, async (served, folder) => {
+      const body = { inputs: [{ name: "IN", shape: [1, 1], datatype: "INT32", data: [7] }] };
+      let [isOver, latest, answered, down, isDown] = [false, 0, 0, 0, false];
+      const wrong: string[] = [];
+      const ask = async (): Promise<void> => {
+        while (!isOver) {
+          const [least, wasDown] = [latest, isDown];
+          const { status, json, text } = await call(served.http, "POST", "/v2/models/plan/infer", body);
+          answered++;
+          if (status === 200) {
+            const [seven, a, b, c] = json.outputs[0].data as number[];
+            if (seven !== 7 || a! < least || a !== b || b !== c) wrong.push(`${least}: ${text}`);
+          } else if (wasDown || isDown) down++;
+          else wrong.push(`${least}: ${status} ${text}`);
+        }
+      };
+      const traffic = Promise.all(Array.from({ length: 6 }, ask));
+      const change = (what: string) => served.call("POST", `/v2/repository/models/member/${what}`, {});
+      for (let cycle = 1; cycle <= cycles; cycle++) {
+        if (cycle % 4 === 0) {
+          isDown = true;
+          expect((await change("unload")).status).toBe(200);
+        }
+        writeFileSync(join(folder, "member/1/model.mjs"), adding(cycle));
+        expect((await change("load")).status).toBe(200);
+        latest = cycle;
+        isDown = false;
       }
-      writeFileSync(join(folder, "member/1/model.mjs"), adding(cycle));
-      expect((await change("load")).status).toBe(200);
-      latest = cycle;
-      isDown = false;
-    }
-    isOver = true;
-    await traffic;
-    expect(wrong).toEqual([]);
-    expect(answered - down).toBeGreaterThan(cycles);
-  });
-}, 600_000);
+      isOver = true;
+      await traffic;
+      expect(wrong).toEqual([]);
+      expect(answered - down).toBeGreaterThan(cycles);
+    });
+  },
+  PATIENCE_MS,
+);
