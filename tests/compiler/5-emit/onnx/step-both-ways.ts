@@ -114,7 +114,8 @@ interface Graph {
   read(answer: Readonly<Record<string, ort.Tensor>>): Answered;
 }
 
-function lowered<K extends OpKind>(
+/** A step's graph alone; {@link feedsOf} makes its inputs. */
+export function lowered<K extends OpKind>(
   step: Step<K>,
   columns: Readonly<Record<string, Given>>,
   options: Partial<LowerOptions>,
@@ -166,7 +167,7 @@ function inputOf(g: GraphBuilder, name: string, { dtype, list, candidates }: Giv
   return list === undefined ? head : { ...head, width: list };
 }
 
-function feedsOf(columns: Readonly<Record<string, Given>>): Record<string, ort.Tensor> {
+export function feedsOf(columns: Readonly<Record<string, Given>>): Record<string, ort.Tensor> {
   const users = usersOf(columns);
   const width = widthOf(columns);
   const some = Object.values(columns).find(col => col.candidates);
