@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { writeNamed } from "../contract/files/file-fault.js";
+import type { EstimatorName } from "../runtime/evaluation/estimators.js";
 import type { Evaluation } from "../runtime/evaluation/evaluate.js";
 import type { PolicySource } from "../runtime/evaluation/log-columns.js";
 import type { Verdict } from "../runtime/evaluation/verdict.js";
@@ -16,6 +17,7 @@ interface Options {
   readonly served?: string[];
   readonly reward: string;
   readonly predicted?: string;
+  readonly fitRewards?: true | string[];
   readonly marginalPolicy?: string;
   readonly marginalPropensity?: string;
   readonly segment?: string;
@@ -81,6 +83,7 @@ export const evaluateCommand = (): Command =>
     .option("--tau <weight>", "largest corrected weight, for switch-dr", readAbove)
     .option("--lambda <strength>", "shrinkage, for dros, sg-ips and sg-dr", readAbove)
     .option("--predicted <column>", "rewards that a model predicts for all candidates")
+    .option("--fit-rewards [columns...]", "fit a reward model on the log (default: all columns of numbers)")
     .option("--marginal-policy <column>", "the policy's probability whatever is above, for iips")
     .option("--marginal-propensity <column>", "the logged probability whatever is above, for iips")
     .option("--segment <column>", "column whose values are checked for overlap")
@@ -102,7 +105,8 @@ Examples:
   $ merlon evaluate --on joined.parquet --score new_score --predicted q --estimator cascade-dr rips --html report.html
 
 For lists: snrips, rips, sips, snsips, iips, sniips, cascade-dr.
-For lists of one item: snips, ips, replay, sg-ips, and with --predicted dm, dr, sndr, switch-dr, dros, sg-dr.`,
+For lists of one item: snips, ips, replay, sg-ips, dm, dr, sndr, switch-dr, dros, sg-dr.
+cascade-dr, dm and dr need a reward model: --predicted, or one that is fitted on the log.`,
     )
     .action(evaluate);
 
@@ -114,9 +118,11 @@ async function evaluate(ensemble: string | undefined, options: Options): Promise
   ]);
   const { reward, predicted, marginalPolicy, marginalPropensity, segment, samples, seed, level } = options;
   const estimators = options.estimator && (await knownEstimators(options.estimator));
+  const fitted = await fittedColumns(options, estimators);
   const columns = {
     reward,
     ...(predicted !== undefined && { predicted }),
+    ...(fitted && { fitRewards: { columns: fitted } }),
     ...(marginalPolicy !== undefined && { marginalPolicy }),
     ...(marginalPropensity !== undefined && { marginalPropensity }),
     ...(segment !== undefined && { segment }),
@@ -144,6 +150,23 @@ async function evaluate(ensemble: string | undefined, options: Options): Promise
   process.stdout.write(
     options.json ? `${JSON.stringify({ verdict, ...evaluation }, null, 2)}\n` : await report(evaluation, verdict),
   );
+}
+
+/**
+ * A reward model is fitted if its option is there, or if an estimator needs a model and no column is one.
+ * @returns names of columns, none for all; undefined if none is fitted
+ */
+async function fittedColumns(
+  { fitRewards, predicted }: Options,
+  estimators: readonly EstimatorName[] = [],
+): Promise<readonly string[] | undefined> {
+  if (fitRewards !== undefined && predicted !== undefined)
+    throw new Error(
+      "`--predicted` names the rewards of a model, and `--fit-rewards` fits another one. Leave one of them out.",
+    );
+  if (fitRewards !== undefined) return fitRewards === true ? [] : fitRewards;
+  const { ESTIMATORS } = await import("../runtime/evaluation/estimators.js");
+  return predicted === undefined && estimators.some(name => ESTIMATORS[name].needs.includes("model")) ? [] : undefined;
 }
 
 /** @returns undefined if the ensemble does not compile, which has been reported */
@@ -182,8 +205,9 @@ async function knownEstimators(names: readonly string[]) {
 }
 
 async function report(evaluation: Evaluation, { outcome, sentence, warnings }: Verdict): Promise<string> {
-  const { headOf, rowsOf } = await import("../runtime/evaluation/evaluation-table.js");
+  const { headOf, modelOf, rowsOf } = await import("../runtime/evaluation/evaluation-table.js");
   const mark = outcome === "not reliable" ? "✘" : "✔";
   const doubts = warnings.map(warning => `  ! ${warning}.\n`).join("");
-  return `${headOf(evaluation)}\n\n${printTable(rowsOf(evaluation))}\n${mark} ${sentence}\n${doubts}`;
+  const model = modelOf(evaluation);
+  return `${headOf(evaluation)}\n${model === undefined ? "" : `${model}\n`}\n${printTable(rowsOf(evaluation))}\n${mark} ${sentence}\n${doubts}`;
 }

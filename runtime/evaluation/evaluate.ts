@@ -24,6 +24,15 @@ export interface ClusteredLog extends Log {
   };
   /** Share of the policy's probability that is on items which no list of the log shows; absent if the log has shown items alone. */
   readonly neverShown?: number;
+  /** The reward model, if it was fitted on the log. */
+  readonly fittedRewards?: FittedSummary;
+}
+
+/** A ridge regression on columns of the log, positions and items. */
+export interface FittedSummary {
+  readonly columns: readonly string[];
+  /** A row is predicted by the model of the other folds. */
+  readonly folds: number;
 }
 
 export interface EvaluateOptions {
@@ -64,6 +73,7 @@ export interface Evaluation {
   /** The one of `positions` with the smallest effective sample size, among those that half of the lists have. */
   readonly weakest: PositionWeights & { readonly meanInterval: Interval | undefined };
   readonly neverShown: number | undefined;
+  readonly fittedRewards: FittedSummary | undefined;
   readonly segments: { readonly column: string; readonly weights: readonly SegmentWeights[] } | undefined;
 }
 
@@ -126,6 +136,7 @@ export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluatio
     positions,
     weakest: { ...least, meanInterval: percentileInterval(mean!, level) },
     neverShown: log.neverShown,
+    fittedRewards: log.fittedRewards,
     segments: log.segments && {
       column: log.segments.column,
       weights: segmentWeights(lastWeights(weighed, kind), log.segments.of, log.segments.names),
@@ -164,7 +175,7 @@ function refuseUnfit(name: EstimatorName, log: Log): void {
     );
   if (needs.includes("model") && !log.model)
     throw fault(
-      `\`${name}\` needs a reward model. Name the column of predicted rewards with \`--predicted\`, in a log of all candidates.`,
+      `\`${name}\` needs a reward model. Fit one with \`--fit-rewards\`, or name the column of predicted rewards with \`--predicted\`, in a log of all candidates.`,
     );
   if (needs.includes("marginal") && !log.marginal)
     throw fault(

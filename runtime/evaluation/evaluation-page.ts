@@ -1,6 +1,6 @@
 /** An evaluation → one self-contained HTML page: the verdict, estimates with intervals, and weights by position and segment. */
 import type { Evaluation } from "./evaluate.js";
-import { headOf, rowsOf } from "./evaluation-table.js";
+import { headOf, modelOf, rowsOf } from "./evaluation-table.js";
 import { printCount, printNumber, type Verdict } from "./verdict.js";
 
 const html = (value: string): string =>
@@ -13,8 +13,9 @@ svg{width:100%;height:auto;max-width:48rem}.axis{stroke:#8c959f;stroke-dasharray
 
 export function evaluationPage(evaluation: Evaluation, { sentence, warnings }: Verdict): string {
   const doubts = warnings.map(warning => `<li>${html(warning)}.</li>`).join("");
+  const model = modelOf(evaluation);
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Off-policy evaluation</title><style>${STYLE}</style>
-<h1>${html(sentence)}</h1>${doubts && `<ul>${doubts}</ul>`}<p>${html(headOf(evaluation))}</p>
+<h1>${html(sentence)}</h1>${doubts && `<ul>${doubts}</ul>`}<p>${html(headOf(evaluation))}</p>${model === undefined ? "" : `<p>${html(model)}</p>`}
 ${intervals(evaluation)}
 <h2>Estimates</h2>${table(rowsOf(evaluation))}
 <h2>Importance weights</h2>${table(weights(evaluation))}

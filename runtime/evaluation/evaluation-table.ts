@@ -10,6 +10,17 @@ export function headOf({ requests, lists, rows, logged, level }: Evaluation): st
   return `${printCount(requests)} requests${counts}, ${printCount(rows)} shown items. Logged reward: ${printNumber(logged.value)} per ${lists === requests ? "request" : "list"}${interval}`;
 }
 
+/** `Reward model: ridge regression on 2 columns (price, age), positions and items; 2 folds of requests, cross-fitted`; undefined without one */
+export function modelOf({ fittedRewards }: Evaluation): string | undefined {
+  if (!fittedRewards) return undefined;
+  const { columns, folds } = fittedRewards;
+  const named = columns.slice(0, NAMED).join(", ") + (columns.length > NAMED ? ", …" : "");
+  const features = `${columns.length} ${columns.length === 1 ? "column" : "columns"}${columns.length > 0 ? ` (${named})` : ""}`;
+  return `Reward model: ridge regression on ${features}, positions and items; ${folds} folds of requests, cross-fitted`;
+}
+
+const NAMED = 6;
+
 /** A row of titles, then one of each estimate. */
 export const rowsOf = ({ estimates }: Evaluation): readonly (readonly string[])[] => [
   ["estimator", "reward", "interval", "lift", "interval", ""],

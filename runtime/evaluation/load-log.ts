@@ -6,6 +6,7 @@ import type { Database } from "../etl/database.js";
 import { identifier } from "../etl/sql/literal.js";
 import type { LogColumns } from "./log-columns.js";
 import { refuseOddRows } from "./odd-rows.js";
+import { featureColumns } from "./reward-model/columns.js";
 import type { ServedRows } from "./served-log.js";
 
 const FIXED = ["request_id", "request_row", "item", "position", "propensity"] as const satisfies ExposureColumnName[];
@@ -14,14 +15,26 @@ const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUM
 /**
  * Makes the table `logged`. Its columns are request, row, item, position, propensity, reward, policy, predicted, marginal_policy,
  * marginal_propensity, complete and segment. `policy` is a probability or a score. `complete` is false for a row that was logged by chance.
- * A column that the caller does not name is null. The columns that a replay reads are f0, f1, …
- * @throws RuntimeFault naming a column or a row
+ * A column that the caller does not name is null. The columns that a replay reads are f0, f1, … and those of a fitted reward model m0, m1, …
+ * @returns names of the columns m0, m1, … @throws RuntimeFault naming a column or a row
  */
-export async function loadLog(database: Database, data: readonly string[], columns: LogColumns): Promise<void> {
+export async function loadLog(
+  database: Database,
+  data: readonly string[],
+  columns: LogColumns,
+): Promise<readonly string[]> {
   const { policy, reward, predicted, marginalPolicy, marginalPropensity, segment } = columns;
   const scored = policy.kind === "replay" ? undefined : policy.column;
   const replayed = policy.kind === "replay" ? policy.columns : [];
-  const named = [reward, scored, predicted, marginalPolicy, marginalPropensity, segment];
+  const named = [
+    reward,
+    scored,
+    predicted,
+    marginalPolicy,
+    marginalPropensity,
+    segment,
+    ...(columns.fitRewards?.columns ?? []),
+  ];
   const wanted = [...new Set([...FIXED, ...named.filter(name => name !== undefined)])];
   const { relation, expressions } = await openData(database, await findData(database, data), replayed, wanted);
   const types = new Map(
@@ -42,6 +55,7 @@ export async function loadLog(database: Database, data: readonly string[], colum
     if (!INTEGERS.test(type)) throw fault(`column \`${name}\` is ${type}, expected ${typeOf(name)}. ${NOT_A_LOG}`);
     return identifier(name);
   };
+  const features = featureColumns(types, columns, type => NUMBERS.test(type));
   await refuseMixed(database, relation, types);
   if (policy.kind === "replay") policy.check(await servedRows(database, relation, types));
   await database.run(
@@ -51,11 +65,16 @@ export async function loadLog(database: Database, data: readonly string[], colum
        ${number(marginalPropensity)} AS marginal_propensity, ${types.has("log_rate") ? "log_rate IS NOT DISTINCT FROM 1" : "true"} AS complete,
        ${segment === undefined ? "NULL" : identifier(segment)}::VARCHAR AS segment
        ${expressions.map((sql, i) => `, ${sql} AS f${i}`).join("")}
+       ${features.map((name, i) => `, ${bounded(number(name))} AS m${i}`).join("")}
      FROM ${relation}`,
     "reading the log",
   );
   await refuseOddRows(database, columns);
+  return features;
 }
+
+/** Null for values whose squares overflow, and for NaN. */
+const bounded = (sql: string): string => `CASE WHEN abs(${sql}) <= 1e100 THEN ${sql} END`;
 
 const INTEGERS = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
 const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN)$/;

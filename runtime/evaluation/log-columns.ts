@@ -30,6 +30,8 @@ export interface LogColumns {
   readonly reward: string;
   /** Rewards that a model predicts, of every candidate. */
   readonly predicted?: string;
+  /** Fits a reward model on these columns of numbers; on all that the log has of candidates if there are none. Not with `predicted`. */
+  readonly fitRewards?: { readonly columns: readonly string[] };
   /** Marginal probabilities of an item at its position. */
   readonly marginalPolicy?: string;
   readonly marginalPropensity?: string;

@@ -5,6 +5,8 @@ import type { ClusteredLog } from "./evaluate.js";
 import { loadLog } from "./load-log.js";
 import type { LogColumns } from "./log-columns.js";
 import { ends, fault, numbers } from "./read-numbers.js";
+import { type FittedRewards, FOLDS, fitRewards, foldSql } from "./reward-model/fit.js";
+import { fittedRows } from "./reward-model/fitted-rows.js";
 import { ALL_CANDIDATES, scoredLists } from "./scored-lists.js";
 
 /** Segments that are reported, the most frequent first. */
@@ -21,15 +23,20 @@ export async function readLog(
 ): Promise<ClusteredLog> {
   const database = await openDatabase(options);
   try {
-    await loadLog(database, data, columns);
+    const features = await loadLog(database, data, columns);
     await database.run(
       `CREATE TEMP TABLE lists AS SELECT *, (row_number() OVER (ORDER BY request, row) - 1)::INTEGER AS list,
-         (dense_rank() OVER (ORDER BY request) - 1)::INTEGER AS cluster
+         (dense_rank() OVER (ORDER BY request) - 1)::INTEGER AS cluster, ${foldSql("request")} AS fold
        FROM (SELECT request, row, count(position)::INTEGER AS shown, count(*)::INTEGER AS candidates, min(segment) AS segment FROM logged
              GROUP BY request, row HAVING count(position) > 0)`,
       "grouping the lists",
     );
-    return await (columns.policy.kind === "column" ? plainLog(database, columns) : scoredLog(database, columns));
+    const fitted = columns.fitRewards && (await fitRewards(database, features));
+    const log = await (columns.policy.kind === "column" ? plainLog : scoredLog)(database, columns, fitted);
+    return {
+      ...log,
+      ...(fitted && { fittedRewards: { columns: fitted.features.map(({ name }) => name), folds: FOLDS } }),
+    };
   } finally {
     await database.close();
   }
@@ -68,34 +75,44 @@ async function shownRows(
 }
 
 /** The policy's probabilities are in a column. */
-async function plainLog(database: Database, columns: LogColumns): Promise<ClusteredLog> {
-  const isModel = columns.predicted !== undefined;
+async function plainLog(
+  database: Database,
+  columns: LogColumns,
+  fitted: FittedRewards | undefined,
+): Promise<ClusteredLog> {
+  const hasColumn = columns.predicted !== undefined;
   const { shown, clusterOf, counts, of } = await shownRows(database, columns, [
     "policy",
-    ...(isModel ? (["predicted"] as const) : []),
+    ...(hasColumn ? (["predicted"] as const) : []),
   ]);
   const isSingle = counts.every(count => count === 1);
-  if (isModel && !isSingle)
+  if ((hasColumn || fitted) && !isSingle)
     throw fault(
-      "`--predicted` with `--policy` is for lists of one item. For longer lists a doubly robust estimate needs the policy's probabilities after each item: use `--score`.",
+      "A reward model with `--policy` is for lists of one item. For longer lists a doubly robust estimate needs the policy's probabilities after each item: use `--score`.",
     );
   const [[unseen]] = (await database.rows(
     `SELECT sum(policy) FILTER (item NOT IN (SELECT item FROM logged WHERE position IS NOT NULL)) / nullif(sum(policy), 0)
      FROM logged WHERE (SELECT count(*) FROM logged WHERE position IS NULL AND policy IS NOT NULL) > 0`,
     "looking for items that were never shown",
   )) as [[number | null]];
+  if (hasColumn || fitted) await refusePartialSums(database);
+  const model = fitted
+    ? await fittedRows(database, fitted)
+    : hasColumn
+      ? { logged: of("predicted"), expected: await expectedOfRows(database) }
+      : undefined;
   return {
     ...shown,
     policy: of("policy"),
     clusterOf,
-    ...(isModel && { model: { logged: of("predicted"), expected: await expectedOfRows(database) } }),
+    ...(model && { model }),
     ...(unseen !== null && { neverShown: Number(unseen) }),
     ...(await segmentsOf(database, columns)),
   };
 }
 
-/** Σ π_e(a) · predicted(a) of each request, over its candidates. */
-async function expectedOfRows(database: Database): Promise<Float64Array> {
+/** @throws RuntimeFault if the policy's probabilities of a request do not add up to 1 */
+async function refusePartialSums(database: Database): Promise<void> {
   const [odd] = await database.rows(
     `SELECT request, row::VARCHAR, round(sum(policy), 4)::VARCHAR FROM logged GROUP BY request, row
      HAVING NOT (abs(sum(policy) - 1) < 0.001) OR count(policy) < count(*) ORDER BY 1, 2 LIMIT 1`,
@@ -105,6 +122,10 @@ async function expectedOfRows(database: Database): Promise<Float64Array> {
     throw fault(
       `the policy's probabilities of request \`${odd[0]}\`, row ${odd[1]}, add up to ${odd[2] ?? "null"}, expected 1: a reward model needs every candidate. ${ALL_CANDIDATES}`,
     );
+}
+
+/** Σ π_e(a) · predicted(a) of each request, over its candidates. */
+async function expectedOfRows(database: Database): Promise<Float64Array> {
   const [expected] = await numbers(
     database,
     `SELECT any_value(mean) AS c0 FROM lists JOIN (SELECT request, row, sum(policy * predicted) / sum(policy) AS mean FROM logged GROUP BY ALL)
@@ -115,9 +136,13 @@ async function expectedOfRows(database: Database): Promise<Float64Array> {
 }
 
 /** The policy's probabilities follow from the scores of all candidates. */
-async function scoredLog(database: Database, columns: LogColumns): Promise<ClusteredLog> {
+async function scoredLog(
+  database: Database,
+  columns: LogColumns,
+  fitted: FittedRewards | undefined,
+): Promise<ClusteredLog> {
   const { shown, clusterOf, counts } = await shownRows(database, columns, []);
-  const scored = await scoredLists(database, columns, counts);
+  const scored = await scoredLists(database, columns, counts, fitted);
   return { ...shown, ...scored, clusterOf, ...(await segmentsOf(database, columns)) };
 }
 

@@ -4,13 +4,13 @@
  */
 import type { DrawRule } from "../../operators/shared/spec/facts.js";
 import type { Database } from "../etl/database.js";
+import { parts, REPLAYED_ROWS, ROWS } from "./list-parts.js";
 import type { LogColumns, PolicySource } from "./log-columns.js";
 import { ends, fault, numbers } from "./read-numbers.js";
 import { replayScores } from "./replay-scores.js";
+import type { FittedRewards } from "./reward-model/fit.js";
+import { addPositions, fittedColumns, readFitted } from "./reward-model/fitted-rows.js";
 import { policyOfScores } from "./score-policy.js";
-
-/** Candidates that are read at once, at least those of one list; fewer if a plan runs on them. */
-const [ROWS, REPLAYED_ROWS] = [2 ** 17, 2 ** 13];
 
 export const ALL_CANDIDATES =
   "Log them with `log: { candidates: { all: 1 } }` in the third argument of `ensemble`, and join with `--not-shown keep`.";
@@ -29,9 +29,11 @@ export async function scoredLists(
   database: Database,
   { policy: source, predicted }: LogColumns,
   counts: Int32Array,
+  fitted?: FittedRewards,
 ): Promise<ScoredLog> {
   await refusePartial(database);
-  const features = source.kind === "replay" ? source.columns.map((_, i) => `, f${i}`) : [];
+  const replayed = source.kind === "replay" ? source.columns.map((_, i) => `f${i}`) : [];
+  const features = [...replayed, ...(fitted ? fittedColumns(fitted) : [])].map(sql => `, ${sql}`);
   await database.run(
     `CREATE TEMP TABLE candidates AS SELECT list, position, item, request, row, policy, predicted,
        (item IN (SELECT item FROM logged WHERE position IS NOT NULL))::INTEGER AS seen${features.join("")}
@@ -43,16 +45,17 @@ export async function scoredLists(
   const starts = ends(counts);
   const rows = starts.at(-1)!;
   const policy = new Float64Array(rows);
-  const model =
-    predicted === undefined ? undefined : { logged: new Float64Array(rows), expected: new Float64Array(rows) };
+  const isModelled = predicted !== undefined || fitted !== undefined;
+  const model = isModelled ? { logged: new Float64Array(rows), expected: new Float64Array(rows) } : undefined;
   const rule = source.kind === "replay" ? source.rule : ruleOfScores(source);
   let never = 0;
   for (const { from, to } of parts(sizes, source.kind === "replay" ? REPLAYED_ROWS : ROWS)) {
-    const [given, models, seen] = await numbers(
+    const [given, predictions, seen] = await numbers(
       database,
       `SELECT policy AS c0, predicted AS c1, seen AS c2 FROM candidates WHERE list >= ${from} AND list < ${to} ORDER BY list, position NULLS LAST, item`,
       ["float64", "float64", "int32"],
     );
+    const models = fitted ? await readFitted(database, fitted, from, to) : predictions;
     const [own, shown] = [sizes.subarray(from, to), counts.subarray(from, to)];
     const scores = source.kind === "replay" ? await replayScores(database, source, from, own) : given;
     const found = policyOfScores({ starts: ends(own), shown, scores, ...(model && { predicted: models }) }, rule);
@@ -62,17 +65,8 @@ export async function scoredLists(
     for (const [i, share] of found.first.entries()) if (seen[i] === 0) never += share;
   }
   await database.run("DROP TABLE candidates", "reading the candidates");
+  if (fitted && model) await addPositions(database, fitted, counts, model);
   return { policy, ...(model && { model }), neverShown: never / counts.length };
-}
-
-/** Ranges of lists that have about `most` candidates. */
-function* parts(sizes: Int32Array, most: number): Generator<{ readonly from: number; readonly to: number }> {
-  for (let from = 0; from < sizes.length; ) {
-    let to = from + 1;
-    for (let rows = sizes[from]!; to < sizes.length && rows + sizes[to]! <= most; to++) rows += sizes[to]!;
-    yield { from, to };
-    from = to;
-  }
 }
 
 const ruleOfScores = (source: Exclude<PolicySource, { readonly kind: "replay" }>): DrawRule =>

@@ -2,7 +2,7 @@
 //   npm run bench:evaluate                    10^5 and 10^6 lists
 //   npm run bench:evaluate -- --short         a tenth of it
 //   npm run bench:evaluate -- 1000000 2GB     lists, DuckDB's memory limit
-// A list shows five items. `probabilities` has these rows alone, `scores` 20 candidates a list, `ensemble` replays a function on them.
+// A list shows five items. `probabilities` has these rows alone, `scores` 20 candidates a list, `fitted rewards` these with a reward model, `ensemble` replays a function on them.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -84,6 +84,7 @@ try {
     table.push(
       measure("probabilities", lists, ["--on", shown, "--policy", "new_probability"]),
       measure("scores", lists, ["--on", all, "--score", "liking", "--temperature", "1"]),
+      measure("fitted rewards", lists, ["--on", all, "--score", "liking", "--temperature", "1", "--fit-rewards"]),
       measure("ensemble", lists, ["shop.ensemble.ts", "--on", all]),
     );
   }

@@ -147,7 +147,7 @@ test.each<[string, Row[], RegExp, LogColumns?]>([
   [
     "predictions of lists by column",
     simulate(4, 2),
-    /`--predicted` with `--policy` is for lists of one item/,
+    /A reward model with `--policy` is for lists of one item/,
     { ...PROBABILITY, predicted: "predicted" },
   ],
   ["half of a pair", simulate(4, 2), /Give both or neither/, { ...PROBABILITY, marginalPolicy: "next_probability" }],
