@@ -39,15 +39,7 @@ import { KEEP, type LowerContext, type LoweredInputs } from "./lowering.js";
 import { mixedPropensities } from "./mixed-propensities.js";
 import { ordered } from "./order-candidates.js";
 import { FINEST_CHANCE, randomNumbers } from "./random-numbers.js";
-import { leftAt, uniformShare } from "./uniform-share.js";
-
-export interface MixedRule {
-  readonly uniform: UniformShare;
-  /** float64[users, places]: scores, or T · score. */
-  readonly weights: Value;
-  /** Whether the other order is a draw by exp(weights); else the largest weight is first. */
-  readonly isDrawn: boolean;
-}
+import { leftAt, type MixedRule, uniformShare } from "./uniform-share.js";
 
 /** @returns the step's columns */
 export function mixedDraw(

@@ -24,10 +24,9 @@ import {
 import type { GraphBuilder, Value } from "../../../compiler/onnx/graph-builder.js";
 import type { UniformShare } from "../spec/facts.js";
 import type { LoweredColumn } from "./lowered-column.js";
-import type { MixedRule } from "./mixed-draw.js";
 import type { Ordered } from "./order-candidates.js";
 import { columnsLike, restOf, sharesOf } from "./propensities.js";
-import { leftAt, uniformShare } from "./uniform-share.js";
+import { leftAt, type MixedRule, uniformShare } from "./uniform-share.js";
 
 /** @returns the two columns */
 export function mixedPropensities(g: GraphBuilder, made: Ordered, rule: MixedRule): readonly LoweredColumn[] {

@@ -3,6 +3,15 @@ import { cast, dim, max, min, mul, reduce, scalar, sub, unsqueeze } from "../../
 import type { GraphBuilder, Value } from "../../../compiler/onnx/graph-builder.js";
 import type { UniformShare } from "../spec/facts.js";
 
+/** A uniform draw beside another order. */
+export interface MixedRule {
+  readonly uniform: UniformShare;
+  /** float64[users, places]: scores, or T · score. */
+  readonly weights: Value;
+  /** Whether the other order is a draw by exp(weights); else the largest weight is first. */
+  readonly isDrawn: boolean;
+}
+
 /**
  * Candidates that no position above has.
  * @param grid [users, places] @param open bool[users, places]: places with candidates; absent: all @param positions int64[positions], from 0
