@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { OpParamsInput } from "#contract/op-params.js";
 import { column } from "#contract/schema.js";
 import { drawPropensities } from "#operators/shared/kernel/draw-propensities.js";
-import type { DrawRule } from "#operators/shared/spec/facts.js";
+import type { DrawRule, UniformShare } from "#operators/shared/spec/facts.js";
 import { startPythonOnnx } from "../../../tests/compiler/5-emit/onnx/python-onnx.js";
 import { type Answered, bothWays, feedsOf, lowered } from "../../../tests/compiler/5-emit/onnx/step-both-ways.js";
 import { makeStep } from "../../../tests/operators/step.js";
@@ -123,7 +123,7 @@ function check(answered: Answered, scores: readonly (readonly number[])[], rule:
   }
 }
 
-const per = (epsilon: number, least: number, per: "position" | "list" = "position"): DrawRule["uniform"] => ({
+const per = (epsilon: number, least: number, per: "position" | "list" = "position"): UniformShare => ({
   epsilon,
   least,
   per,
