@@ -54,6 +54,7 @@ export const CODES = [
   "graph/parameter",
   "graph/log",
   "graph/topk-short",
+  "graph/floor-uniform",
   "graph/propensity",
   "graph/filter-in-ensemble",
   "graph/learns-in-ensemble",
@@ -463,6 +464,13 @@ export const graphTopkShort = (p: { readonly operator: string | number; readonly
   code: "graph/topk-short",
   message: `\`${p.operator}\` keeps ${p.topk} candidates, and \`${p.search}\` before it finds ${p.found} at most.`,
   help: `Raise \`topk\` of \`${p.search}\`: stages in between leave some candidates out, so several times ${p.topk} is usual.`,
+});
+
+/** The floors of n candidates take n times `minPropensity` of the probability. At 1 or more, the draw is uniform. */
+export const graphFloorUniform = (p: { readonly operator: string | number; readonly least: string | number; readonly search: string | number; readonly found: string | number; readonly way: string | number }): Message => ({
+  code: "graph/floor-uniform",
+  message: `\`${p.operator}\` gives each candidate at least ${p.least}, and \`${p.search}\` before it finds up to ${p.found}. With that many, the draw is uniform, and scores have no effect.`,
+  help: `Write a \`minPropensity\` far below 1 / ${p.found}, such as ${p.way}.`,
 });
 
 /** The probability of a shown list is known if one draw makes the list, and nothing reorders or filters it afterwards. */
