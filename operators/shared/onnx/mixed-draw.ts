@@ -2,9 +2,9 @@
  * A draw without replacement that takes some positions from a uniform order of the candidates and the others from another order. Each position
  * takes the first candidate that is left in its order.
  *
- * This is the draw of the kernel, which draws each position by itself. Both orders are of Plackett–Luce: if one candidate of a set is known to be
- * its first one, the order of the others has the same distribution as an order of these alone. So the first one that is left is a draw from
- * those that are left, by the weights of its order, whatever the positions above took from either order.
+ * The kernel draws each position by itself, with the same distribution. Both orders are of Plackett–Luce. If the first candidate of a set is known,
+ * the order of the others has the distribution of an order of these alone. So the first one left is a draw by the weights of its order, and
+ * the positions above do not matter.
  *
  * A round for each position, as `topk` says, all users at once.
  */
@@ -103,7 +103,7 @@ function merged(g: GraphBuilder, { uniform, other, isUniform, topk, mask }: Orde
   const places = unsqueeze(g, range(g, dim(g, other, 1)), 0);
   // A list may have no places at all.
   const one = min(g, dim(g, other, 1), int64(g, 1));
-  // Even the worst key of a candidate is better than that of one that is gone.
+  // Even the worst key of a candidate is better than that of a taken one.
   const bounded = max(g, other, number(-Number.MAX_VALUE));
   let gone = mask ? not(g, mask) : expand(g, scalar(g, "bool", false), shape(g, other));
   let keys = expand(g, number(-topk), shape(g, other));

@@ -22,7 +22,7 @@ export function leftAt(g: GraphBuilder, grid: Value, open: Value | undefined, po
   return cast(g, sub(g, count, unsqueeze(g, positions, 0)), "float64");
 }
 
-/** Of a draw `per: "position"`. @param left float64 @returns float64 of the same shape, at most 1 */
+/** The chance by a draw `per: "position"`. @param left float64 @returns float64 of the same shape, at most 1 */
 export function uniformShare(g: GraphBuilder, { epsilon, least }: UniformShare, left: Value): Value {
   const number = (x: number) => scalar(g, "float64", x);
   return min(g, max(g, mul(g, left, number(least)), number(epsilon)), number(1));
