@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { writeNamed } from "../contract/files/file-fault.js";
+import type { DrawRule } from "../operators/shared/spec/facts.js";
 import type { EstimatorName } from "../runtime/evaluation/estimators.js";
 import type { Evaluation } from "../runtime/evaluation/evaluate.js";
 import type { PolicySource } from "../runtime/evaluation/log-columns.js";
@@ -18,6 +19,7 @@ interface Options {
   readonly reward: string;
   readonly predicted?: string;
   readonly fitRewards?: true | string[];
+  readonly loggedTemperature?: number;
   readonly marginalPolicy?: string;
   readonly marginalPropensity?: string;
   readonly segment?: string;
@@ -84,6 +86,7 @@ export const evaluateCommand = (): Command =>
     .option("--lambda <strength>", "shrinkage, for dros, sg-ips and sg-dr", readAbove)
     .option("--predicted <column>", "rewards that a model predicts for all candidates")
     .option("--fit-rewards [columns...]", "fit a reward model on the log (default: all columns of numbers)")
+    .option("--logged-temperature <number>", "temperature of the logged draw, for iips and sniips", readNumber)
     .option("--marginal-policy <column>", "the policy's probability whatever is above, for iips")
     .option("--marginal-propensity <column>", "the logged probability whatever is above, for iips")
     .option("--segment <column>", "column whose values are checked for overlap")
@@ -106,7 +109,8 @@ Examples:
 
 For lists: snrips, rips, sips, snsips, iips, sniips, cascade-dr.
 For lists of one item: snips, ips, replay, sg-ips, dm, dr, sndr, switch-dr, dros, sg-dr.
-cascade-dr, dm and dr need a reward model: --predicted, or one that is fitted on the log.`,
+
+A reward model for cascade-dr, dm and dr is in --predicted, or fitted on the log.`,
     )
     .action(evaluate);
 
@@ -119,8 +123,10 @@ async function evaluate(ensemble: string | undefined, options: Options): Promise
   const { reward, predicted, marginalPolicy, marginalPropensity, segment, samples, seed, level } = options;
   const estimators = options.estimator && (await knownEstimators(options.estimator));
   const fitted = await fittedColumns(options, estimators);
+  const logged = await drawOfLog(options, estimators);
   const columns = {
     reward,
+    ...(logged && { loggedDraw: logged }),
     ...(predicted !== undefined && { predicted }),
     ...(fitted && { fitRewards: { columns: fitted } }),
     ...(marginalPolicy !== undefined && { marginalPolicy }),
@@ -167,6 +173,19 @@ async function fittedColumns(
   if (fitRewards !== undefined) return fitRewards === true ? [] : fitRewards;
   const { ESTIMATORS } = await import("../runtime/evaluation/estimators.js");
   return predicted === undefined && estimators.some(name => ESTIMATORS[name].needs.includes("model")) ? [] : undefined;
+}
+
+/** The draw of the log, if marginal probabilities are computed: from its temperature, or from the plans that were served. */
+async function drawOfLog(
+  { loggedTemperature, marginalPolicy, marginalPropensity, served }: Options,
+  estimators: readonly EstimatorName[] = [],
+): Promise<DrawRule | undefined> {
+  if (loggedTemperature !== undefined) return { temperature: loggedTemperature };
+  const { ESTIMATORS } = await import("../runtime/evaluation/estimators.js");
+  const isNeeded = estimators.some(name => ESTIMATORS[name].needs.includes("marginal"));
+  if (!isNeeded || !served || marginalPolicy !== undefined || marginalPropensity !== undefined) return undefined;
+  const { loggedDraw } = await import("../runtime/evaluation/logged-draw.js");
+  return loggedDraw(served);
 }
 
 /** @returns undefined if the ensemble does not compile, which has been reported */

@@ -179,7 +179,7 @@ function refuseUnfit(name: EstimatorName, log: Log): void {
     );
   if (needs.includes("marginal") && !log.marginal)
     throw fault(
-      `\`${name}\` needs the probability of an item at its position, whatever is above it, of both policies. Name the columns with \`--marginal-policy\` and \`--marginal-propensity\`, or use \`rips\`.`,
+      `\`${name}\` needs the probability of an item at its position, whatever is above it, of both policies. Give \`--logged-temperature\` of the draw that was logged, with the scores of all candidates. Or name the columns with \`--marginal-policy\` and \`--marginal-propensity\`, or use \`rips\`.`,
     );
 }
 

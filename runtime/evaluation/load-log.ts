@@ -14,7 +14,7 @@ const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUM
 
 /**
  * Makes the table `logged`. Its columns are request, row, item, position, propensity, reward, policy, predicted, marginal_policy,
- * marginal_propensity, complete and segment. `policy` is a probability or a score. `complete` is false for a row that was logged by chance.
+ * marginal_propensity, logged_score, complete and segment. `policy` is a probability or a score. `complete` is false for a row that was logged by chance.
  * A column that the caller does not name is null. The columns that a replay reads are f0, f1, … and those of a fitted reward model m0, m1, …
  * @returns names of the columns m0, m1, … @throws RuntimeFault naming a column or a row
  */
@@ -26,6 +26,7 @@ export async function loadLog(
   const { policy, reward, predicted, marginalPolicy, marginalPropensity, segment } = columns;
   const scored = policy.kind === "replay" ? undefined : policy.column;
   const replayed = policy.kind === "replay" ? policy.columns : [];
+  const logged = columns.loggedDraw && "score";
   const named = [
     reward,
     scored,
@@ -33,6 +34,7 @@ export async function loadLog(
     marginalPolicy,
     marginalPropensity,
     segment,
+    logged,
     ...(columns.fitRewards?.columns ?? []),
   ];
   const wanted = [...new Set([...FIXED, ...named.filter(name => name !== undefined)])];
@@ -62,7 +64,7 @@ export async function loadLog(
     `CREATE TEMP TABLE logged AS SELECT request_id::VARCHAR AS request, ${integer("request_row")}::BIGINT AS row, item::VARCHAR AS item,
        ${integer("position")}::BIGINT AS position, ${number("propensity")} AS propensity, ${number(reward)} AS reward,
        ${number(scored)} AS policy, ${number(predicted)} AS predicted, ${number(marginalPolicy)} AS marginal_policy,
-       ${number(marginalPropensity)} AS marginal_propensity, ${types.has("log_rate") ? "log_rate IS NOT DISTINCT FROM 1" : "true"} AS complete,
+       ${number(marginalPropensity)} AS marginal_propensity, ${number(logged)} AS logged_score, ${types.has("log_rate") ? "log_rate IS NOT DISTINCT FROM 1" : "true"} AS complete,
        ${segment === undefined ? "NULL" : identifier(segment)}::VARCHAR AS segment
        ${expressions.map((sql, i) => `, ${sql} AS f${i}`).join("")}
        ${features.map((name, i) => `, ${bounded(number(name))} AS m${i}`).join("")}

@@ -32,6 +32,8 @@ export interface LogColumns {
   readonly predicted?: string;
   /** Fits a reward model on these columns of numbers; on all that the log has of candidates if there are none. Not with `predicted`. */
   readonly fitRewards?: { readonly columns: readonly string[] };
+  /** The draw that made the logged lists by the column `score`: marginal probabilities are computed. Not with columns of them. */
+  readonly loggedDraw?: DrawRule;
   /** Marginal probabilities of an item at its position. */
   readonly marginalPolicy?: string;
   readonly marginalPropensity?: string;

@@ -47,12 +47,18 @@ type Shown = Pick<ClusteredLog, "starts" | "reward" | "propensity" | "marginal">
 /** Rewards, propensities and further columns of the shown rows, and the counts of their lists. */
 async function shownRows(
   database: Database,
-  { marginalPolicy, marginalPropensity }: LogColumns,
+  { marginalPolicy, marginalPropensity, loggedDraw, policy }: LogColumns,
   more: readonly ("policy" | "predicted")[],
 ) {
   const both = [marginalPolicy, marginalPropensity].filter(name => name !== undefined).length;
   if (both === 1)
     throw fault("`--marginal-policy` and `--marginal-propensity` name two columns of one pair. Give both or neither.");
+  if (loggedDraw && both === 2)
+    throw fault("marginal probabilities are in columns, and are not computed. Leave one of them out.");
+  if (loggedDraw && policy.kind === "column")
+    throw fault(
+      "marginal probabilities of the new policy follow from its scores of all candidates: give an ensemble or `--score`, or name the columns with `--marginal-policy` and `--marginal-propensity`.",
+    );
   const [clusterOf, counts] = await numbers(database, "SELECT cluster AS c0, shown AS c1 FROM lists ORDER BY list", [
     "int32",
     "int32",
@@ -142,7 +148,7 @@ async function scoredLog(
   fitted: FittedRewards | undefined,
 ): Promise<ClusteredLog> {
   const { shown, clusterOf, counts } = await shownRows(database, columns, []);
-  const scored = await scoredLists(database, columns, counts, fitted);
+  const scored = await scoredLists(database, columns, shown, counts, fitted);
   return { ...shown, ...scored, clusterOf, ...(await segmentsOf(database, columns)) };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { DrawRule } from "../../operators/shared/spec/facts.js";
 import type { Database } from "../etl/database.js";
+import { listMarginals, type Marginals } from "./list-marginals.js";
 import { parts, REPLAYED_ROWS, ROWS } from "./list-parts.js";
 import type { LogColumns, PolicySource } from "./log-columns.js";
 import { ends, fault, numbers } from "./read-numbers.js";
@@ -20,14 +21,17 @@ export interface ScoredLog {
   readonly policy: Float64Array;
   /** Predicted rewards of shown items, and of the policy in their place [shown rows]. */
   readonly model?: { readonly logged: Float64Array; readonly expected: Float64Array };
+  /** Probabilities of shown items at their positions, whatever is above them [shown rows]. */
+  readonly marginal?: Marginals;
   /** Mean probability, at position 1, of items that no list shows. */
   readonly neverShown: number;
 }
 
-/** Drops the table `logged`, which its own copy replaces. @param counts shown items of each list [lists] @throws RuntimeFault for a log that lacks candidates, or has a score that is NaN */
+/** Drops the table `logged`, which its own copy replaces. @param propensity logged, of the shown rows @param counts shown items of each list [lists] @throws RuntimeFault for a log that lacks candidates, or has a score that is NaN */
 export async function scoredLists(
   database: Database,
-  { policy: source, predicted }: LogColumns,
+  { policy: source, predicted, loggedDraw }: LogColumns,
+  { propensity }: { readonly propensity: Float64Array },
   counts: Int32Array,
   fitted?: FittedRewards,
 ): Promise<ScoredLog> {
@@ -35,7 +39,7 @@ export async function scoredLists(
   const replayed = source.kind === "replay" ? source.columns.map((_, i) => `f${i}`) : [];
   const features = [...replayed, ...(fitted ? fittedColumns(fitted) : [])].map(sql => `, ${sql}`);
   await database.run(
-    `CREATE TEMP TABLE candidates AS SELECT list, position, item, request, row, policy, predicted,
+    `CREATE TEMP TABLE candidates AS SELECT list, position, item, request, row, policy, predicted, logged_score,
        (item IN (SELECT item FROM logged WHERE position IS NOT NULL))::INTEGER AS seen${features.join("")}
      FROM logged JOIN lists USING (request, row) ORDER BY list, position NULLS LAST, item`,
     "sorting the candidates",
@@ -48,12 +52,13 @@ export async function scoredLists(
   const isModelled = predicted !== undefined || fitted !== undefined;
   const model = isModelled ? { logged: new Float64Array(rows), expected: new Float64Array(rows) } : undefined;
   const rule = source.kind === "replay" ? source.rule : ruleOfScores(source);
+  const marginal = loggedDraw && { propensity: new Float64Array(rows), policy: new Float64Array(rows) };
   let never = 0;
   for (const { from, to } of parts(sizes, source.kind === "replay" ? REPLAYED_ROWS : ROWS)) {
-    const [given, predictions, seen] = await numbers(
+    const [given, predictions, seen, logged] = await numbers(
       database,
-      `SELECT policy AS c0, predicted AS c1, seen AS c2 FROM candidates WHERE list >= ${from} AND list < ${to} ORDER BY list, position NULLS LAST, item`,
-      ["float64", "float64", "int32"],
+      `SELECT policy AS c0, predicted AS c1, seen AS c2, logged_score AS c3 FROM candidates WHERE list >= ${from} AND list < ${to} ORDER BY list, position NULLS LAST, item`,
+      ["float64", "float64", "int32", "float64"],
     );
     const models = fitted ? await readFitted(database, fitted, from, to) : predictions;
     const [own, shown] = [sizes.subarray(from, to), counts.subarray(from, to)];
@@ -62,11 +67,24 @@ export async function scoredLists(
     policy.set(found.policy, starts[from]);
     model?.logged.set(shownOf(models, own, shown), starts[from]);
     model?.expected.set(found.expected, starts[from]);
+    if (marginal) {
+      const lists = {
+        from,
+        sizes: own,
+        shown,
+        logged,
+        scores,
+        propensity: propensity.subarray(starts[from], starts[to]),
+      };
+      const made = await listMarginals(database, lists, { logged: loggedDraw, policy: rule });
+      marginal.propensity.set(made.propensity, starts[from]);
+      marginal.policy.set(made.policy, starts[from]);
+    }
     for (const [i, share] of found.first.entries()) if (seen[i] === 0) never += share;
   }
   await database.run("DROP TABLE candidates", "reading the candidates");
   if (fitted && model) await addPositions(database, fitted, counts, model);
-  return { policy, ...(model && { model }), neverShown: never / counts.length };
+  return { policy, ...(model && { model }), ...(marginal && { marginal }), neverShown: never / counts.length };
 }
 
 const ruleOfScores = (source: Exclude<PolicySource, { readonly kind: "replay" }>): DrawRule =>

@@ -3,13 +3,20 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { simulate, writeRows } from "../runtime/evaluation/logged-rows.js";
+import { type Row, simulate, writeRows } from "../runtime/evaluation/logged-rows.js";
 import { merlon } from "./merlon-command.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-evaluate-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeAll(async () => {
-  await writeRows(join(folder, "joined.parquet"), simulate(600, 2));
+  const rows = simulate(600, 2);
+  await writeRows(join(folder, "joined.parquet"), rows);
+  // The simulated lists are drawn by weights exp(score).
+  const scoreOf = (row: Row) => 2 * (Number(row["next_score"]) - (row["item"] === 1 ? 1 : 0));
+  await writeRows(
+    join(folder, "scored.parquet"),
+    rows.map(row => ({ ...row, score: scoreOf(row) })),
+  );
 });
 const run = (...words: string[]) => merlon(folder, "evaluate", "--on", "joined.parquet", ...words);
 
@@ -55,6 +62,32 @@ test("a reward model is fitted on the log if an estimator needs one, on all colu
   expect(found.fittedRewards).toEqual({ columns: ["next_score"], folds: 2 });
   expect(found.estimates.map((one: { estimator: string }) => one.estimator)).toContain("cascade-dr");
   expect([both.status, both.err]).toEqual([1, expect.stringContaining("Leave one of them out")]);
+}, 120_000);
+
+test("marginal probabilities by the temperature of the logged draw, which the log must agree with", async () => {
+  const evaluate = (...words: string[]) =>
+    merlon(
+      folder,
+      "evaluate",
+      "--on",
+      "scored.parquet",
+      "--score",
+      "next_score",
+      "--temperature",
+      "1",
+      "--samples",
+      "100",
+      ...words,
+    );
+  const [found, other, missing] = await Promise.all([
+    evaluate("--logged-temperature", "1", "--estimator", "iips", "rips", "--json"),
+    evaluate("--logged-temperature", "2"),
+    evaluate("--estimator", "iips"),
+  ]);
+  const [iips, rips] = JSON.parse(found.out).estimates;
+  expect([iips.estimator, Math.abs(iips.value / rips.value - 1) < 0.1]).toEqual(["iips", true]);
+  expect([other.status, other.err]).toEqual([1, expect.stringContaining("a draw of temperature 2 gives")]);
+  expect([missing.status, missing.err]).toEqual([1, expect.stringContaining("`--logged-temperature`")]);
 }, 120_000);
 
 test("a replayed ensemble, and refused ones", async () => {

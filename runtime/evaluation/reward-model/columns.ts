@@ -10,7 +10,7 @@ export const MOST_FEATURES = 64;
 export interface Feature {
   readonly name: string;
   readonly column: string;
-  /** Of shown rows. A value becomes (value − mean) / deviation, and 0 if it is missing. */
+  /** The mean of shown rows, and their deviation. A value becomes (value − mean) / deviation, and 0 if it is missing. */
   readonly mean: number;
   readonly deviation: number;
 }
@@ -65,7 +65,7 @@ const isFeature = (name: string, columns: LogColumns): boolean =>
   !(outcomes(columns).has(name) || isJoinedColumn(name) || (isExposureColumn(name) && name.toLowerCase() !== "score"));
 
 /**
- * Leaves out columns that are constant or missing for the shown rows, and those that only shown rows have: such a column may be known after
+ * Leaves out columns that are constant or missing for the shown rows, and those that only shown rows have. Such a column may be known after
  * the response alone.
  * @param names of the columns `m0`, `m1`, … of the table `logged`
  */

@@ -1,7 +1,7 @@
 /**
- * A reward model of the log itself: ridge regression on features and positions, then the mean of what is left for each item, shrunk to 0.
- * Requests are divided into folds, and a row is predicted by the model of the other folds. So its own reward, and that of its request, is
- * never in its prediction, and a doubly robust estimate with it is unbiased as with any model of other rows.
+ * A reward model of the log itself: ridge regression on features and positions, then a mean residual of each item, shrunk to 0.
+ * Requests are divided into folds, and the model of the other folds predicts a row. Its own reward is never in its prediction, nor that of its
+ * request. So a doubly robust estimate is unbiased, as with a model of other rows.
  *
  * The model predicts the rewards of a list from a position on. For a list of one item this is the reward.
  */
@@ -21,7 +21,7 @@ const POSITIONS = 32;
 /** Shown rows that are read at once. */
 const ROWS = 2 ** 16;
 
-/** Of the id of a request, and of an item. */
+/** SQL of the fold of a request's id, and of the bucket of an item. */
 export const foldSql = (request: string): string => `(md5_number_lower(${request}) % ${FOLDS})::INTEGER`;
 export const bucketSql = (item: string): string => `(md5_number_lower(${item}) % ${BUCKETS})::INTEGER`;
 

@@ -2,7 +2,7 @@
 
 /** Σ of x xᵀ and of x y over rows, with 1 as x's first entry. */
 export interface Moments {
-  /** Of x, with the 1. */
+  /** Number of entries of x, with the 1. */
   readonly size: number;
   /** [size · size], the lower triangle alone */
   readonly gram: Float64Array;

@@ -190,7 +190,7 @@ def slate():
         rounds = 60
         data = source.obtain_batch_bandit_feedback(n_rounds=rounds, return_pscore_item_position=True)
         rng = np.random.default_rng(seed)
-        logit = rng.normal(size=(rounds, 5))
+        logit = digits(rng.normal(size=(rounds, 5)), 6)
         marks = source.obtain_pscore_given_evaluation_policy_logit(
             action=data["action"], evaluation_policy_logit_=logit, return_pscore_item_position=True
         )
@@ -231,6 +231,7 @@ def slate():
                 "policy": {name: evaluated[name].tolist() for name in names},
                 "model": q_hat.tolist(),
                 "policyOfAll": dist.tolist(),
+                "logit": logit.tolist(),
                 "expected": {name: float(value) for name, value in found.items()},
             }
         )
