@@ -86,7 +86,7 @@ export const evaluateCommand = (): Command =>
     .option("--lambda <strength>", "shrinkage, for dros, sg-ips and sg-dr", readAbove)
     .option("--predicted <column>", "rewards that a model predicts for all candidates")
     .option("--fit-rewards [columns...]", "fit a reward model on the log (default: all columns of numbers)")
-    .option("--logged-temperature <number>", "temperature of the logged draw, for iips and sniips", readNumber)
+    .option("--logged-temperature <number>", "temperature of the logged draw, for iips", readNumber)
     .option("--marginal-policy <column>", "the policy's probability whatever is above, for iips")
     .option("--marginal-propensity <column>", "the logged probability whatever is above, for iips")
     .option("--segment <column>", "column whose values are checked for overlap")

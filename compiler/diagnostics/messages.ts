@@ -469,7 +469,7 @@ export const graphTopkShort = (p: { readonly operator: string | number; readonly
 /** The floors of n candidates take n times `minPropensity` of the probability. At 1 or more, the draw is uniform. */
 export const graphFloorUniform = (p: { readonly operator: string | number; readonly least: string | number; readonly search: string | number; readonly found: string | number; readonly way: string | number }): Message => ({
   code: "graph/floor-uniform",
-  message: `\`${p.operator}\` gives each candidate at least ${p.least}, and \`${p.search}\` before it finds up to ${p.found}. With that many, the draw is uniform, and scores have no effect.`,
+  message: `\`${p.operator}\` gives each candidate at least ${p.least}, and \`${p.search}\` before it finds up to ${p.found}. If it finds them all, the draw is uniform, and scores have no effect.`,
   help: `Write a \`minPropensity\` far below 1 / ${p.found}, such as ${p.way}.`,
 });
 

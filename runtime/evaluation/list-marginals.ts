@@ -20,7 +20,7 @@ export interface MarginalLists {
 }
 
 export interface Marginals {
-  /** Of the shown items, whatever is above them [shown rows]. */
+  /** Probabilities of the shown items, whatever is above them [shown rows]. */
   readonly propensity: Float64Array;
   readonly policy: Float64Array;
 }
@@ -77,7 +77,7 @@ const nameOf = ({ temperature, uniform }: DrawRule): string =>
 
 function tooLong(count: number, shown: number): string | undefined {
   if (count <= MOST_CANDIDATES && stepsOf(count, shown) <= MOST_STEPS) return undefined;
-  return `has ${count} candidates and ${shown} positions, and the marginal probabilities of a draw with a uniform part are sums over the sets of items above a position: at most ${MOST_CANDIDATES} candidates, and ${MOST_STEPS.toLocaleString("en-US")} sets times candidates. Use \`rips\`, or a policy without \`epsilon\` and \`minPropensity\`.`;
+  return `has ${count} candidates and ${shown} positions. Marginal probabilities of a draw with a uniform part are sums over the sets of items above a position. These are for at most ${MOST_CANDIDATES} candidates, and ${MOST_STEPS.toLocaleString("en-US")} sets times candidates. Use \`rips\`, or a policy without \`epsilon\` and \`minPropensity\`.`;
 }
 
 async function listName(database: Database, list: number): Promise<string> {

@@ -3,7 +3,7 @@
  *
  * A draw by weights w = exp(T · score) is a race of exponential clocks: an item has position k if k − 1 of the others ring before it. So the
  * probability is ∫ w e^(−w t) · P(k − 1 of the others by t) dt, and the second factor is that of a Poisson binomial distribution. The integral
- * over ln t by the trapezoidal rule has an error of about 1e-13, since the integrand is analytic and falls off at both ends.
+ * over ln t by the trapezoidal rule has an error of about 1e-13. The integrand is analytic and falls off at both ends.
  *
  * With a uniform part the probabilities are sums over the sets of items that may be above a position.
  */

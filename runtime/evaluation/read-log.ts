@@ -57,7 +57,7 @@ async function shownRows(
     throw fault("marginal probabilities are in columns, and are not computed. Leave one of them out.");
   if (loggedDraw && policy.kind === "column")
     throw fault(
-      "marginal probabilities of the new policy follow from its scores of all candidates: give an ensemble or `--score`, or name the columns with `--marginal-policy` and `--marginal-propensity`.",
+      "marginal probabilities of the new policy follow from its scores of all candidates. Give an ensemble or `--score`, or name the columns with `--marginal-policy` and `--marginal-propensity`.",
     );
   const [clusterOf, counts] = await numbers(database, "SELECT cluster AS c0, shown AS c1 FROM lists ORDER BY list", [
     "int32",

@@ -1,4 +1,4 @@
-/** A stage that is to keep more candidates than the search before it finds, or that draws from so many that its floor leaves no room for scores. */
+/** A stage that is to keep more candidates than the search before it finds, or whose floor leaves no room for scores. */
 
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { chooses } from "../../../contract/step-facts.js";

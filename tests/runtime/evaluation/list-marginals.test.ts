@@ -113,7 +113,7 @@ test.each<[string, Row[], Partial<LogColumns>, RegExp]>([
     "many candidates and a uniform part",
     wide(31),
     { loggedDraw: { temperature: 1, uniform: { epsilon: 0.1, least: 0, per: "position" } } },
-    /has 31 candidates and 1 positions, and the marginal probabilities of a draw with a uniform part are sums/,
+    /has 31 candidates and 1 positions\. Marginal probabilities of a draw with a uniform part are sums/,
   ],
   [
     "columns as well",
