@@ -47,7 +47,11 @@ export function columnSink(dtype: DType, capacity: number, what: string, form: B
       if (wide && Number.isSafeInteger(value)) {
         pairs[2 * sink.at] = value;
         pairs[2 * sink.at + 1] = Math.floor(value / 2 ** 32);
-      } else if (kind === "float" || (kind === "int" && !wide && (value | 0) === value) || kind === "bool")
+      } else if (
+        kind === "float" ||
+        (kind === "int" && !wide && (value | 0) === value) ||
+        (kind === "bool" && (value === 0 || value === 1))
+      )
         (values as Float64Array)[sink.at] = value;
       else refuse(`the number ${value}`);
       sink.at++;

@@ -1,7 +1,8 @@
 // One feature's values in any order, keys more than once: the last one of each key.
+import { isUtf8 } from "node:buffer";
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { encodeValue } from "#formats/feast/encode-feast-value.js";
+import { describe, expect, test } from "vitest";
+import { encodeValue, type FeastScalar } from "#formats/feast/encode-feast-value.js";
 import type { FeastView } from "#formats/feast/feast-registry.js";
 import type { FeastType } from "#formats/feast/feast-type.js";
 import { columnBuilder, valueBytes } from "#runtime/stores/feast/build-column.js";
@@ -84,4 +85,69 @@ test("the column has the last value of each key, and its status and time", () =>
     }),
     { numRuns: 500 },
   );
+});
+
+describe("a value of another type than the registry's", () => {
+  const double = fc.oneof(fc.integer(), fc.double({ noNaN: true }), fc.constantFrom(0, 1, 2, 2 ** 31, -(2 ** 53)));
+  const wide = fc.oneof(VALUES.INT64, fc.bigInt({ min: -2n, max: 2n }), fc.constantFrom(2n ** 31n, -(2n ** 31n) - 1n));
+  const scalarsOf = {
+    BOOL: fc.boolean(),
+    INT32: fc.oneof(fc.integer(), fc.integer({ min: -2, max: 2 })),
+    INT64: wide,
+    FLOAT: double.map(Math.fround),
+    DOUBLE: double,
+    STRING: fc.string({ maxLength: 3 }),
+    BYTES: fc.uint8Array({ maxLength: 3 }),
+  } as const;
+  const names = Object.keys(scalarsOf) as (keyof typeof scalarsOf)[];
+  /** Types that hold every value of another one. */
+  const WIDER: readonly string[] = ["INT32 INT64", "FLOAT DOUBLE", ...names.map(name => `${name} ${name}`)];
+  const stored = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names), fc.boolean(), fc.boolean());
+  const given = stored.chain(([of, as, isList, asList]) =>
+    fc.record({
+      ...{ of: fc.constant(of), as: fc.constant(as), isList: fc.constant(isList), asList: fc.constant(asList) },
+      items: fc.array(scalarsOf[of] as fc.Arbitrary<FeastScalar>, { minLength: 1, maxLength: isList ? 3 : 1 }),
+    }),
+  );
+  /** As a column of the declared type has it; floats of 32 bits are rounded. */
+  const inColumn = (value: FeastScalar, as: string): unknown => {
+    if (value instanceof Uint8Array) return Buffer.from(value).toString();
+    if (typeof value === "string") return value;
+    if (as === "INT64") return BigInt(value);
+    // Only floats have two zeros.
+    return as === "FLOAT" ? Math.fround(Number(value)) : as === "DOUBLE" ? Number(value) : Number(value) + 0;
+  };
+
+  test("has the same value, or is a fault that names the feature", () => {
+    fc.assert(
+      fc.property(given, ({ of, as, isList, asList, items }) => {
+        const [type, declared] = [`${of}${isList ? "_LIST" : ""}`, `${as}${asList ? "_LIST" : ""}`] as FeastType[];
+        const view = { name: "v" } as FeastView;
+        const feature = { name: "f", type: declared!, typeNumber: 0 };
+        const builder = columnBuilder(view, feature, 2, { bytes: "utf8", eventTimes: false });
+        const bytes = encodeValue(type!, isList ? items : items[0]!);
+        let fault: unknown;
+        try {
+          builder.add(1, valueBytes(bytes), () => "user 7");
+        } catch (error) {
+          fault = error;
+        }
+        const isText = items.every(item => !(item instanceof Uint8Array) || isUtf8(item));
+        if (fault !== undefined) {
+          const code = isText || (as !== "STRING" && as !== "BYTES") ? "INTERNAL" : "INVALID_ARGUMENT";
+          expect(fault).toMatchObject({ name: "RuntimeFault", code, message: expect.stringContaining("`v:f`") });
+          expect(WIDER.includes(`${of} ${as}`) && isList === asList && isText).toBe(false);
+        } else {
+          expect([isList, of === "STRING" || of === "BYTES"]).toEqual([asList, as === "STRING" || as === "BYTES"]);
+          const { values, offsets, status } = builder.finish();
+          expect([...status]).toEqual([FEATURE_STATUS.notFound, FEATURE_STATUS.present]);
+          const found = asList ? Array.from(values as ArrayLike<unknown>).slice(offsets![1], offsets![2]) : [values[1]];
+          expect(found).toEqual(items.map(item => inColumn(item, as)));
+          // No value of a flag is beside 0 and 1.
+          if (as === "BOOL") expect(found.filter(value => value !== 0 && value !== 1)).toEqual([]);
+        }
+      }),
+      { numRuns: 1500 },
+    );
+  });
 });
