@@ -1,5 +1,5 @@
 // Random descriptions of repositories: what is written is what is described, read by other means than the stores'.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -96,6 +96,34 @@ const textOf = (type: FeastType, value: unknown): string | null => {
   if (value === null || type.endsWith("_LIST")) return null;
   return type === "BOOL" ? (value ? "True" : "False") : String(value);
 };
+
+test.runIf(existsSync("/proc/self/fd"))("no file stays open, be the rows written or refused", () => {
+  const opened = (): string[] =>
+    readdirSync("/proc/self/fd").flatMap(name => {
+      try {
+        return [readlinkSync(join("/proc/self/fd", name))].filter(path => path.startsWith(root));
+      } catch {
+        return [];
+      }
+    });
+  const folder = mkdtempSync(join(root, "open-"));
+  const [user] = ENTITIES;
+  const source = { name: "s", path: "p", timestampField: "t" };
+  const features = [{ name: "f", type: "INT64" }] as const;
+  const of = (keys: readonly (bigint | null)[]) => ({
+    ...{ project: "p", timestamp: 1, entities: [user] },
+    views: [
+      { name: "v", entities: ["user"], features, source, rows: { user_id: keys as never, f: keys.map(() => 1n) } },
+    ],
+  });
+  writeFeastRepository(folder, of([1n, 2n]));
+  expect(opened()).toEqual([]);
+  expect(() => writeFeastRepository(folder, of([1n, null]))).toThrow(
+    "view `v`: join key `user_id` of row 1 is null; every row needs its key.",
+  );
+  expect(opened()).toEqual([]);
+  expect(readdirSync(join(folder, "data")).sort()).toEqual(["online_store.db", "registry.db"]);
+});
 
 test("the registry says what was described, and the tables have its rows", () => {
   fc.assert(

@@ -1,11 +1,16 @@
 /** Calls to a feature server that answers, refuses, fails, breaks off, is late, or closes kept connections. Callers get its fault, without secrets. */
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Secret } from "#contract/secret.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { httpCaller } from "#runtime/stores/feast/feature-server-call.js";
+import { makeCertificates } from "../../client/certificates.js";
 
 const open: { close(): void }[] = [];
 afterEach(() => {
@@ -89,9 +94,9 @@ describe("a server", () => {
   });
   test("that is late is away, and the connection is not used again", async () => {
     let calls = 0;
-    const { call, fault, url, sockets } = await start((_, response) => calls++ > 0 && response.end("now"), "", 40);
+    const { call, fault, url, sockets } = await start((_, response) => calls++ > 0 && response.end("now"), "", 1000);
     expect(await fault("GET", "/")).toBe(
-      `UNAVAILABLE the feature server at ${url} did not answer within 40 ms. ${HINT}`,
+      `UNAVAILABLE the feature server at ${url} did not answer within 1000 ms. ${HINT}`,
     );
     expect((await call("GET", "/")).toString()).toBe("now");
     expect(sockets.size).toBe(2);
@@ -166,5 +171,30 @@ describe("a client that leaves", () => {
     expect((await call("GET", "/", undefined, signal)).toString()).toBe("yes");
     await expect.poll(() => listening.size).toBe(0);
     signal.abort();
+  });
+});
+
+describe("a server with TLS", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "merlon-feature-tls-"));
+    makeCertificates(folder, ["server"], "localhost");
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  async function callWith(tlsAuthority: string | undefined): Promise<string> {
+    const [key, cert] = ["server.key", "server.pem"].map(name => readFileSync(join(folder, name)));
+    const server = createSecureServer({ key: key!, cert: cert! }, (_, response) => response.end("safe"));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+    const store = { type: "remote", url: new Secret(url, url), ...(tlsAuthority && { tlsAuthority }) } as never;
+    const caller = httpCaller(store, 20_000);
+    open.push(caller, server);
+    return caller.call("GET", "/health").then(String, (error: Error) => error.message);
+  }
+  test("is trusted if its certificate is signed by the store's authority, and only then", async () => {
+    expect(await callWith(join(folder, "root.pem"))).toBe("safe");
+    expect(await callWith(join(folder, "other.pem"))).toMatch(/can not be reached: .*certificate/);
+    expect(await callWith(undefined)).toMatch(/can not be reached: .*certificate/);
   });
 });

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type FeatureQuestion, getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 
@@ -89,6 +89,30 @@ describe("records", () => {
       { user_id: 1n, shop: "z", count: null },
     ]);
   });
+});
+
+test("bytes are base64, and texts are not", async () => {
+  const at = mkdtempSync(join(tmpdir(), "merlon-get-bytes-"));
+  onTestFinished(() => rmSync(at, { recursive: true }));
+  const raw = [Uint8Array.of(0, 255, 128), Uint8Array.of(97)];
+  writeFeastRepository(at, {
+    ...{ project: "p", timestamp: 1_700_000_000 },
+    entities: [{ name: "user", joinKey: "user_id", type: "INT64" }],
+    views: [
+      {
+        ...{ name: "users", entities: ["user"], source: { name: "s", path: "s.parquet", timestampField: "event" } },
+        features: [
+          { name: "raw", type: "BYTES" },
+          { name: "text", type: "STRING" },
+        ],
+        rows: { user_id: [1n, 2n], raw: raw as never, text: ["AP+A", "a"] },
+      },
+    ],
+  });
+  expect(await getFeatures(at, { keys: new Map([["user_id", ["1", "2"]]]), views: ["users"] })).toEqual([
+    { user_id: 1n, raw: "AP+A", text: "AP+A" },
+    { user_id: 2n, raw: "YQ==", text: "a" },
+  ]);
 });
 
 describe("a fault names", () => {

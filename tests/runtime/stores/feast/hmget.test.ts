@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { Command } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { encodeHmgets, type HashReplies, hashReplyReader } from "#runtime/stores/feast/hmget.js";
+import { encodeHmgets, type HashReplies, hashReplyReader, MalformedReply } from "#runtime/stores/feast/hmget.js";
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map(made => Buffer.from(made));
 
@@ -99,6 +99,39 @@ describe("replies", () => {
       for (const byte of Buffer.from(text)) reader.take(Buffer.of(byte));
     };
     expect(byBytes).toThrow(message);
+  });
+
+  test("with one wrong byte are refused, incomplete, or replies that are written as those bytes", () => {
+    const values = fc.array(fc.array(fc.option(bytes), { minLength: FIELDS, maxLength: FIELDS }), {
+      ...{ minLength: 1, maxLength: 3 },
+    });
+    const wrong = fc.oneof(fc.constantFrom(..."\r\n$*-+:0123456789"), fc.string({ unit: "binary-ascii" }));
+    fc.assert(
+      fc.property(values, fc.nat(), wrong, fc.boolean(), (replies, place, byte, isAdded) => {
+        const all = written(replies);
+        const at = place % all.length;
+        const bad = Buffer.concat([all.subarray(0, at), Buffer.from(byte), all.subarray(at + (isAdded ? 0 : 1))]);
+        const reader = hashReplyReader(replies.length, FIELDS);
+        let taken = 0;
+        try {
+          taken = reader.take(bad);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedReply);
+        }
+        const { replies: found } = reader;
+        // Numbers may have zeros in front. A reply may be an error, of any text.
+        const plain = (text: Buffer) => text.toString("latin1").replaceAll(/(?<=[*$]-?)0+(?=\d)/g, "");
+        if (found?.errors.size === 0)
+          expect(plain(written(readBack(found, FIELDS)))).toBe(plain(bad.subarray(0, taken)));
+      }),
+      {
+        numRuns: 1000,
+        examples: [
+          [[[null, null, null]], 2, "x", false],
+          [[[null, null, null]], 2, "\n", false],
+        ],
+      },
+    );
   });
 
   test("refused: more than the limit, together", () => {

@@ -1,0 +1,156 @@
+/** Responses of feature servers in the forms of old and new releases: values, statuses, faults, and a warning about keys that old servers never find. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import fc from "fast-check";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { Secret } from "#contract/secret.js";
+import type { FeastView } from "#formats/feast/feast-registry.js";
+import { openFeatureServer } from "#runtime/stores/feast/feature-server-store.js";
+import { FEATURE_STATUS } from "#runtime/stores/feast/store.js";
+import { scalars } from "../../../operators/step.js";
+
+/** The next response, of a server of `/get-online-features`. */
+let answer = "";
+const server = createServer(async (request, response) => {
+  await request.resume().toArray();
+  response.end(answer);
+});
+let url: string;
+beforeAll(async () => {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+afterEach(() => void vi.restoreAllMocks());
+
+const viewOf = (name: string): FeastView =>
+  ({
+    ...{ name, joinKeys: [{ name: "shop", type: "INT32" }] },
+    features: [
+      { name: "rating", type: "DOUBLE", typeNumber: 5 },
+      { name: "visits", type: "INT64", typeNumber: 4 },
+    ],
+  }) as unknown as FeastView;
+
+async function read(view: FeastView, keys: readonly number[]) {
+  const store = await openFeatureServer({ type: "remote", url: new Secret(url, url) } as never, 20_000);
+  try {
+    const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: true });
+    return await reader.getOnline(new Map([["shop", scalars("int32", keys)]]), keys.length);
+  } finally {
+    await store.close();
+  }
+}
+
+const cell = fc.option(
+  fc.tuple(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n)),
+);
+const given = fc.record({
+  cells: fc.array(cell, { minLength: 1, maxLength: 5 }),
+  isOld: fc.boolean(),
+  /** A server may list features in another order, with others between them. */
+  isReversed: fc.boolean(),
+});
+let views = 0;
+
+/** The server's JSON, whose integers have all their digits. @param isOld `metadata` comes first */
+function written(view: string, { cells, isOld, isReversed }: typeof given extends fc.Arbitrary<infer T> ? T : never) {
+  const list = (items: readonly string[]) => `[${items.join(",")}]`;
+  const statuses = list(cells.map(of => (of ? '"PRESENT"' : '"NOT_FOUND"')));
+  const times = list(cells.map((_, i) => `"1970-01-01T00:00:0${i}Z"`));
+  const column = (values: readonly string[]) =>
+    `{"values":${list(values)},"statuses":${statuses},"event_timestamps":${times}}`;
+  const columns: [name: string, json: string][] = [
+    ["shop", column(cells.map((_, i) => String(i)))],
+    [`${view}__rating`, column(cells.map(of => (of ? String(of[0]) : "null")))],
+    [`${view}__visits`, column(cells.map(of => (of ? String(of[1]) : "null")))],
+  ];
+  if (isReversed) columns.reverse();
+  const metadata = `"metadata":{"feature_names":${JSON.stringify(columns.map(([name]) => name))}}`;
+  const results = `"results":${list(columns.map(([, json]) => json))}`;
+  return `{${isOld ? `${metadata},${results}` : `${results},${metadata}`}}`;
+}
+
+test("columns have the values and times of the keys that were found; an old server that finds none of INT32 is warned of once", async () => {
+  await fc.assert(
+    fc.asyncProperty(given, async one => {
+      const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+      const view = viewOf(`shops${views++}`);
+      answer = written(view.name, one);
+      const keys = one.cells.map((_, i) => i);
+      const [rating, visits] = await read(view, keys);
+      const status = one.cells.map(of => (of ? FEATURE_STATUS.present : FEATURE_STATUS.notFound));
+      expect([[...rating!.status], [...visits!.status]]).toEqual([status, status]);
+      const found = keys.filter(i => one.cells[i]);
+      expect(found.map(i => rating!.values[i])).toEqual(found.map(i => one.cells[i]![0]));
+      expect(found.map(i => visits!.values[i])).toEqual(found.map(i => one.cells[i]![1]));
+      expect(found.map(i => visits!.eventSeconds![i])).toEqual(found);
+      await read(view, keys);
+      expect(warn.mock.calls.map(([text]) => String(text))).toEqual(
+        one.isOld && found.length === 0
+          ? [
+              expect.stringMatching(
+                new RegExp(`${url} found none of the keys of view \`${view.name}\`.*key such as \`shop\``),
+              ),
+            ]
+          : [],
+      );
+      warn.mockRestore();
+    }),
+    { numRuns: 40 },
+  );
+});
+
+describe("a fault", () => {
+  test.each([
+    ["not JSON", "<html>", "INTERNAL: the feature server at URL answers something that is not JSON."],
+    ["no object", "[1]", "INTERNAL: the feature server at URL answers no columns."],
+    ["no results", '{"metadata":{"feature_names":[]}}', "INTERNAL: the feature server at URL answers no columns."],
+    [
+      "no such feature",
+      '{"results":[],"metadata":{"feature_names":[]}}',
+      "INTERNAL: the feature server at URL answers no values of `shops:rating` for 2 keys.",
+    ],
+    [
+      "too few statuses",
+      '{"results":[{"values":[1,2],"statuses":["PRESENT"]}],"metadata":{"feature_names":["shops__rating"]}}',
+      "INTERNAL: the feature server at URL answers 2 values of `shops:rating` for 2 keys.",
+    ],
+    [
+      "another type",
+      '{"results":[{"values":[1,"x"],"statuses":["PRESENT","PRESENT"]}],"metadata":{"feature_names":["shops__rating"]}}',
+      "INTERNAL: feature `shops:rating` of shop 9 can not be read: a number belongs there and the server answers the string x.",
+    ],
+  ])("names what is wrong: %s", async (_, text, message) => {
+    answer = text;
+    const fault = await read(viewOf("shops"), [7, 9]).then(
+      () => "none",
+      ({ code, message: of }: { code: string; message: string }) => `${code}: ${of}`,
+    );
+    expect(fault).toContain(message.replace("URL", url));
+  });
+
+  test.each([
+    [{ joinKeys: [{ name: "raw", type: "BYTES" }] }, /view `v` is looked up by the BYTES `raw`, which/],
+    [{ aliasOf: "shops" }, /view `shops` is read as `v` by a feature service, which/],
+    [{ features: [{ name: "map", type: "SCALAR_MAP" }] }, /feature `v:map` is a SCALAR_MAP, which/],
+  ])("refuses what no feature server takes: %o", async (of, message) => {
+    answer = "";
+    await expect(read({ ...viewOf("v"), ...of } as never, [7])).rejects.toMatchObject({
+      ...{ code: "UNSUPPORTED", message: expect.stringMatching(message) },
+    });
+  });
+
+  test("nothing is sent without keys", async () => {
+    answer = "<html>";
+    const columns = await read(viewOf("v"), []);
+    expect(columns.map(({ values, status }) => [values.length, status.length])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+});
