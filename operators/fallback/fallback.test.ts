@@ -179,6 +179,28 @@ describe("fallback", () => {
   });
 });
 
+test("a request that another step fails leaves neither timers nor calls behind", async () => {
+  const { caller, cancelled } = models({ model1: 60_000, model3: 60_000, model4: "gone" });
+  const joined: AnyStep = {
+    ...predict("e", "model5", { ...at("f", "score"), name: "score" }),
+    inputs: {
+      input: [
+        { ...at("f", "score"), name: "score" },
+        { ...at("d", "score"), name: "other" },
+      ],
+    },
+  };
+  const steps = [...one(50_000), predict("d", "model4", x), joined];
+  const executable = await preparePlan(plan(steps, "e"), { folder: ".", models: caller });
+  const timers = () => process.getActiveResourcesInfo().filter(name => name === "Timeout").length;
+  const before = timers();
+  const column_ = { dtype: "float32", rows: rootRows(1), values: Float32Array.of(1) } as const;
+  const request = executable.run(new Map([["x", column_]]), { seed: 0n, parameters: new Map() });
+  await expect(request).rejects.toThrow("step `d` (predictOnnx): gone");
+  await expect.poll(() => cancelled.toSorted()).toEqual(["model1", "model3"]);
+  expect(timers()).toBe(before);
+});
+
 describe("a fault that may be one row's own", () => {
   /** A model that refuses a value; the others answer their number. */
   async function answers(code: "NOT_FOUND" | "INVALID_ARGUMENT" | "UNAVAILABLE", refused: number, values: number[]) {

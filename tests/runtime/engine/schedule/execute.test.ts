@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { fittedPlan } from "#contract/any-step.js";
 import type { OpKind } from "#contract/op-params.js";
-import { type ColumnRef, type Plan, parsePlan } from "#contract/plan.js";
+import { type AnyStep, type ColumnRef, type Plan, parsePlan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
+import { RuntimeFault } from "#runtime/base/errors.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
+import { nameFault, stepOfFault } from "#runtime/engine/schedule/run-stages.js";
 import { context, noModels, plain, scalars } from "../../../operators/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-plan-"));
@@ -101,6 +103,19 @@ describe("a run", () => {
     });
     expect(plain((await executable.run(request([4]), context())).columns.get("same")!)).toEqual([4]);
     await expect(executable.run(new Map(), context())).rejects.toThrow("plan `p` got no column `x`.");
+  });
+
+  test("a fault that names its step is passed on as it is", () => {
+    const step = { id: "s", label: "outer", op: "clip" } as AnyStep;
+    const named = new RuntimeFault("NOT_FOUND", "step `inner` (queryFeast): no such user");
+    expect(nameFault(step, named, "")).toBe(named);
+    for (const message of ["no such user", "it names step `", ""]) {
+      const fault = new RuntimeFault("NOT_FOUND", message);
+      const made = nameFault(step, fault, "");
+      expect(made).toMatchObject({ code: "NOT_FOUND", message: `step \`outer\` (clip): ${message}`, cause: fault });
+      expect(nameFault(step, made, "")).toBe(made);
+      expect(stepOfFault(made.message)).toBe("outer");
+    }
   });
 
   test("a fault names the step; an error that is not a fault stays inside, with its cause", async () => {
