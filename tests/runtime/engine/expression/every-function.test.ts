@@ -52,7 +52,7 @@ const argument = (type: ValueType): fc.Arbitrary<Argument> => {
   const forms = fc.constantFrom(...(["column", "column", "literal", ...(isList(type) ? [] : ["missing"])] as const));
   return fc.record({
     ...{ type: fc.constant(type), as: forms as fc.Arbitrary<Argument["as"]> },
-    rows: fc.array(one, { minLength: ROWS, maxLength: ROWS }),
+    rows: fc.array<unknown>(one as fc.Arbitrary<unknown>, { minLength: ROWS, maxLength: ROWS }),
   });
 };
 
@@ -73,7 +73,7 @@ const argumentsOf = (name: FunctionName): fc.Arbitrary<readonly Argument[]> => {
 /** The literal of an argument's first value, where expressions have one. */
 function literal({ type, rows: [value] }: Argument): Expression | undefined {
   if (value === null) return undefined;
-  if (type === "number") return { number: Object.is(value, -0) ? "-0" : (String(value) as never) };
+  if (type === "number") return { number: Number.isFinite(value) ? value : String(value) } as Expression;
   if (type === "integer") return { integer: String(value) } as Expression;
   if (type === "text") return { text: value as string };
   if (type === "flag") return { flag: value as boolean };

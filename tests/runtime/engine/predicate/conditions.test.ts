@@ -52,7 +52,7 @@ const CONDITIONS: readonly (readonly [Expression, (i: Item, u: User) => boolean]
   ],
   [
     call("numbersInclude", of("user.bought"), of("item.stock")),
-    ({ stock }, { bought }) => stock !== undefined && bought.includes(stock),
+    ({ stock }, { bought }) => stock !== undefined && bought.some(id => id === stock),
   ],
   [
     call("or", of("item.isNew"), call("equal", of("item.stock"), of("user.limit"))),
