@@ -181,17 +181,14 @@ describe("fallback", () => {
 
 test("a request that another step fails leaves neither timers nor calls behind", async () => {
   const { caller, cancelled } = models({ model1: 60_000, model3: 60_000, model4: "gone" });
-  const joined: AnyStep = {
-    ...predict("e", "model5", { ...at("f", "score"), name: "score" }),
-    inputs: {
-      input: [
-        { ...at("f", "score"), name: "score" },
-        { ...at("d", "score"), name: "other" },
-      ],
-    },
-  };
+  const joined: AnyStep = withColumns(predict("e", "model5", { ...at("f", "score"), name: "score" }), {
+    input: [
+      { ...at("f", "score"), name: "score" },
+      { ...at("d", "score"), name: "other" },
+    ],
+  });
   const steps = [...one(50_000), predict("d", "model4", x), joined];
-  const executable = await preparePlan(plan(steps, "e"), { folder: ".", models: caller });
+  const executable = await preparePlan(fittedPlan(plan(steps, "e")), { folder: ".", models: caller });
   const timers = () => process.getActiveResourcesInfo().filter(name => name === "Timeout").length;
   const before = timers();
   const column_ = { dtype: "float32", rows: rootRows(1), values: Float32Array.of(1) } as const;

@@ -58,6 +58,12 @@ const NUMBERS: readonly Expression[] = [
   call("round", call("divide", a, { number: 3 })),
   call("textLength", call("print", a)),
 ];
+const OF_FLAG: readonly (readonly [Expression, DType])[] = [
+  [call("not", a), "bool"],
+  [call("isMissing", a), "bool"],
+  [call("toNumber", a), "int32"],
+  [call("if", a, { number: 2.5 }, { number: -1 }), "float32"],
+];
 const FLAGS: readonly Expression[] = [call("less", a, b), call("isMissing", a), call("not", call("equal", a, b))];
 
 /** The same of integers, which are read exactly. */
@@ -79,7 +85,7 @@ interface Choice {
   readonly y: number;
 }
 const choice: fc.Arbitrary<Choice> = fc.record({
-  op: fc.nat(8),
+  op: fc.nat(9),
   // The latest columns mostly, so that chains get long.
   from: fc.array(fc.oneof({ weight: 4, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: fc.nat(60) }), {
     minLength: 1,
@@ -154,6 +160,16 @@ function stepOf(id: string, { op, from, x, y }: Choice, made: readonly Made[]): 
         as(numbers),
         perColumn(numbers, { median: Math.abs(x) }),
       );
+    case 9: {
+      const flag = columns.find(m => m.schema.dtype === "bool" && !m.schema.list);
+      const [expression, dtype] = OF_FLAG[y % OF_FLAG.length]!;
+      const made = step("lambdaOp", flag ? [flag] : [], { text: "f", expressions: { f: expression }, dtype }, [
+        schemaOf("f", dtype, false),
+      ]);
+      return (
+        made && ({ ...made, inputs: { input: made.inputs.input!.map(ref => ({ ...ref, name: "a" })) } } as AnyStep)
+      );
+    }
     default: {
       const scalar = numbers.filter(m => !m.schema.list);
       if (scalar.length < 2) return undefined;

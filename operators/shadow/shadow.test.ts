@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { column } from "#contract/schema.js";
 import { childRows, rootRows } from "#runtime/base/columns/table.js";
@@ -58,6 +59,43 @@ describe("comparison", () => {
   test("counts an item twice in a list once, and no score that is not finite", async () => {
     expect(await compared(["1:0 1:0"], ["1:1 2:0"])).toEqual([0, 1, 0.5, 1, 1]);
     expect(await compared(["1:null 2:Infinity 3:1"], ["1:1 2:1 3:3"])).toEqual([1, 0, 1, 1, 2]);
+  });
+  test("of any lists of several users: the overlap is that of sets, list by list", async () => {
+    const score = fc.option(fc.integer({ min: 0, max: 4 }));
+    const listOf = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 5 }), score), {
+      selector: ([id]) => id,
+      maxLength: 4,
+    });
+    const users = fc.array(fc.tuple(listOf, listOf), { minLength: 1, maxLength: 4 });
+    const text = (list: readonly (readonly [number, number | null])[]) =>
+      list.map(([id, of]) => `${id}:${of}`).join(" ");
+    await fc.assert(
+      fc.asyncProperty(users, fc.integer({ min: 1, max: 5 }), async (all, topk) => {
+        const totals = { equal: 0, different: 0, overlap: 0, scores: 0, difference: 0 };
+        for (const [main, other] of all.map(lists => lists.map(list => list.slice(0, topk)))) {
+          const [ours, theirs] = [new Map(main), new Map(other)];
+          const both = [...ours.keys()].filter(id => theirs.has(id));
+          const longer = Math.max(ours.size, theirs.size);
+          const isEqual = String([...ours.keys()]) === String([...theirs.keys()]);
+          totals[isEqual ? "equal" : "different"]++;
+          totals.overlap += longer === 0 ? 1 : both.length / longer;
+          for (const id of both) {
+            const [x, y] = [ours.get(id) ?? null, theirs.get(id) ?? null];
+            if (x === null || y === null) continue;
+            totals.scores++;
+            totals.difference += Math.abs(x - y);
+          }
+        }
+        const { equal, different, overlap, scores: count, difference } = totals;
+        expect(
+          await compared(
+            all.map(([main]) => text(main)),
+            all.map(([, other]) => text(other)),
+            topk,
+          ),
+        ).toEqual([equal, different, Number(overlap.toFixed(6)), count, difference]);
+      }),
+    );
   });
   test("of texts and nulls", async () => {
     const kernel = await prepare("shadow", step([column("id", "string", { rows: "x" })], { item: "id" }));

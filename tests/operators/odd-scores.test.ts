@@ -1,6 +1,7 @@
 // Scores, temperatures and candidates that are at the edge of having a meaning.
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { candidates, column, context, grouped, run } from "./step.js";
+import { candidates, column, context, grouped, run, scalars } from "./step.js";
 
 const order = async (
   params: { topk?: number; temperature?: number; mode?: "sample" | "greedy" },
@@ -47,4 +48,54 @@ test("doubles are candidates of their own; no candidates are no answer", async (
   const [row, none] = await order({ topk: 9, mode: "greedy" }, [[5, 5, 6], []], [[1, 3, 2], []]);
   expect(row).toEqual([5, 6, 5]);
   expect(none).toEqual([]);
+});
+
+test("the first candidate without a score is named, be it null or NaN", async () => {
+  const score = fc.constantFrom<number | null>(1, 2, 3, 4, null);
+  const lists = fc.array(fc.array(score, { maxLength: 4 }), { minLength: 1, maxLength: 3 });
+  await fc.assert(
+    fc.asyncProperty(lists, fc.constantFrom("float32", "float64"), fc.boolean(), async (scores, dtype, byValidity) => {
+      const id = candidates(
+        "int64",
+        scores.map((row, u) => row.map((_, i) => 100 * u + i)),
+      );
+      const init = {
+        params: { topk: 2 },
+        inputs: { input: ["id"], relevance: ["score"] },
+        outputs: [column("ordered_ids", "int64", { rows: "s1" }), column("ordered_scores", dtype, { rows: "s1" })],
+      } as const;
+      const flat = scores.flat();
+      const known = Uint8Array.from(flat, one => (one === null ? 0 : 1));
+      const relevance = byValidity
+        ? {
+            ...scalars(
+              dtype,
+              flat.map(one => one ?? 0),
+              id.rows,
+            ),
+            validity: known,
+          }
+        : scalars(dtype, flat, id.rows);
+      const inputs = { input: [id], relevance: [relevance] };
+      const row = scores.findIndex(of => of.includes(null));
+      const made = run("topK", init, inputs).then(
+        ([ids]) => grouped(ids!),
+        (error: Error) => error.message,
+      );
+      const place = scores[row]?.indexOf(null);
+      if (row >= 0)
+        expect(await made).toContain(
+          `column \`score\` has no score for candidate ${place} (\`id\` ${100 * row + place!}) of row ${row}.`,
+        );
+      else
+        expect(await made).toEqual(
+          scores.map((of, u) =>
+            [...of.keys()]
+              .sort((i, j) => of[j]! - of[i]! || i - j)
+              .slice(0, 2)
+              .map(i => BigInt(100 * u + i)),
+          ),
+        );
+    }),
+  );
 });
