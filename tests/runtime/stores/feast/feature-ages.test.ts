@@ -36,7 +36,7 @@ const given = dtypes.chain(dtype =>
   }),
 );
 
-test("values older than the time to live are outdated and gone, others are as they were", () => {
+test("values older than the time to live are outdated and left out, others are as before", () => {
   fc.assert(
     fc.property(given, ({ dtype, isList, ttl, cells }) => {
       const rows = rootRows(cells.length);

@@ -57,7 +57,7 @@ const given = fc.record({
 });
 let views = 0;
 
-/** The server's JSON, whose integers have all their digits. @param isOld `metadata` comes first */
+/** The server's JSON, whose integers have all their digits. @param isOld with `metadata` as the first member */
 function written(view: string, { cells, isOld, isReversed }: typeof given extends fc.Arbitrary<infer T> ? T : never) {
   const list = (items: readonly string[]) => `[${items.join(",")}]`;
   const statuses = list(cells.map(of => (of ? '"PRESENT"' : '"NOT_FOUND"')));
