@@ -12,6 +12,6 @@ export const clip: SqlForm<"clip"> = (step, inputs, { sql }) =>
     return sql.each(col, v => {
       const raised = min === undefined ? v : `greatest(${v}, ${sql.constant(min, dtype)})`;
       const lowered = max === undefined ? raised : `least(${raised}, ${sql.constant(max, dtype)})`;
-      return `CASE WHEN ${v} IS NOT NULL THEN ${lowered} END`;
+      return `CASE WHEN ${v} IS NULL THEN NULL ELSE ${lowered} END`;
     });
   });

@@ -16,7 +16,7 @@ export const logOp: SqlForm<"logOp"> = (_step, inputs, { sql }) =>
 /** The value decides, not 1 + value: an engine computes an expression once for each place it has in a CASE. */
 function ofFloat32(sql: Sql, value: string): string {
   const minusOne = sql.constant(-1, "float32");
-  return branches(sql, `${value} > ${minusOne}`, `${value} + ${sql.constant(1, "float32")}`, `${value} = ${minusOne}`);
+  return branches(sql, `${value} <= ${minusOne}`, `${value} + ${sql.constant(1, "float32")}`, `${value} = ${minusOne}`);
 }
 
 /** float64 between these two, or one of them, is -1 in float32: halfway to its neighbors there, whose last bits are odd. */
@@ -25,12 +25,15 @@ const [LEAST_MINUS_ONE, MOST_MINUS_ONE] = [-1 - 2 ** -24, -1 + 2 ** -25];
 function ofFloat64(sql: Sql, value: string): string {
   const plusOne = `(${sql.toFloat32(value)}) + ${sql.constant(1, "float32")}`;
   const [least, most] = [LEAST_MINUS_ONE, MOST_MINUS_ONE].map(bound => sql.constant(bound, "float64"));
-  return branches(sql, `${value} > ${most}`, plusOne, `${value} >= ${least}`);
+  return branches(sql, `${value} <= ${most}`, plusOne, `${value} >= ${least}`);
 }
 
-/** @param isAbove whether `plusOne`, a float32, is positive @param isZero whether it is 0, where it is not positive */
-const branches = (sql: Sql, isAbove: string, plusOne: string, isZero: string): string =>
-  `CASE WHEN ${isAbove} THEN CAST(ln(CAST(${plusOne} AS DOUBLE)) AS FLOAT) WHEN ${isZero} THEN ${sql.constant("-inf", "float32")} END`;
+/**
+ * An engine computes a whole chunk at once if none of its rows takes the first branch; a null takes none.
+ * @param isBelow whether `plusOne`, a float32, is not positive @param isZero whether it is 0, where it is not positive
+ */
+const branches = (sql: Sql, isBelow: string, plusOne: string, isZero: string): string =>
+  `CASE WHEN ${isBelow} THEN CASE WHEN ${isZero} THEN ${sql.constant("-inf", "float32")} END ELSE CAST(ln(CAST(${plusOne} AS DOUBLE)) AS FLOAT) END`;
 
 /**
  * Every integer has a float32 near it, and its own sign decides. The kernel rounds 64 bits twice. A narrower integer is a float64 already,
@@ -39,5 +42,5 @@ const branches = (sql: Sql, isAbove: string, plusOne: string, isZero: string): s
 function ofInteger(sql: Sql, value: string, bytes: number): string {
   const double = bytes > 4 ? `CAST(${value} AS DOUBLE)` : value;
   const plusOne = `CAST(${double} AS FLOAT) + ${sql.constant(1, "float32")}`;
-  return branches(sql, `${value} > -1`, plusOne, `${value} = -1`);
+  return branches(sql, `${value} <= -1`, plusOne, `${value} = -1`);
 }

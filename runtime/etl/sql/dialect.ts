@@ -117,6 +117,6 @@ export function sqlIn(dialect: Dialect): Sql {
     each,
     eachAs: ({ dictionary: _, ...col }, dtype, expression) => ({ ...col, dtype, sql: each(col, expression) }),
     toFloat32: value =>
-      `CASE WHEN abs(${value}) < ${constant("3.4028235677973366e38", "float64")} THEN CAST(${value} AS FLOAT) WHEN ${value} > 0 THEN ${float("inf")} WHEN ${value} < 0 THEN ${float("-inf")} END`,
+      `CASE WHEN abs(${value}) >= ${constant("3.4028235677973366e38", "float64")} THEN CASE WHEN ${value} > 0 THEN ${float("inf")} ELSE ${float("-inf")} END ELSE CAST(${value} AS FLOAT) END`,
   };
 }

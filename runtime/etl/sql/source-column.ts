@@ -63,7 +63,7 @@ export function sourceExpression(col: ColumnSchema, type: string, sql: Sql = duc
       ? name
       : `CAST(${name} AS ${declared})`;
   const isFloat = datatype(col.dtype).kind === "float";
-  const known = (v: string) => (isFloat ? `CASE WHEN NOT ${sql.isNaN(v)} THEN ${v} END` : v);
+  const known = (v: string) => (isFloat ? `CASE WHEN ${sql.isNaN(v)} THEN NULL ELSE ${v} END` : v);
   if (!col.list) return known(cast);
   const { min, max } = col.list;
   const empty = sql.emptyList(col.dtype);
