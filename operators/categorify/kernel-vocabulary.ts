@@ -2,7 +2,7 @@
  * A vocabulary as a fitted table of two columns: `value` (the column's dtype) and `count` (int64), in id order.
  */
 import { createHash } from "node:crypto";
-import { FILE_LIMITS } from "../../contract/files/read-regular.js";
+import { FILE_LIMITS, readRegularSync } from "../../contract/files/read-regular.js";
 import { type ArrowColumn, readArrowColumns, readArrowTexts } from "../../formats/arrow/arrow-columns.js";
 import { readArrowFile } from "../../formats/arrow/arrow-file.js";
 import type { Values } from "../../runtime/base/columns/table.js";
@@ -54,6 +54,19 @@ export function readVocabulary(file: string): Vocabulary {
   const columns = readFittedTable(file, "vocabulary");
   try {
     return vocabularyIn(columns);
+  } catch (error) {
+    throw unreadable("vocabulary", file, error as Error);
+  }
+}
+
+/**
+ * The values alone, once: texts stay packed, and no other process shares the bytes.
+ * @throws RuntimeFault naming the file and what is wrong with it
+ */
+export function readValuesOnce(file: string): Values | PackedTexts {
+  try {
+    const bytes = readRegularSync(file, FILE_LIMITS.data);
+    return readArrowTexts(bytes, "value") ?? vocabularyIn(readArrowColumns(bytes)).values;
   } catch (error) {
     throw unreadable("vocabulary", file, error as Error);
   }

@@ -72,7 +72,8 @@ export async function openData(
   keep: readonly string[] = [],
   mayBeEmpty = false,
 ): Promise<DataSource> {
-  for (const file of files) await checkFile(database, file, format, columns, keep);
+  const checked: ReadonlyMap<string, string>[] = [];
+  for (const file of files) checked.push(await checkFile(database, file, format, columns, keep));
   if (format === "csv" || format === "json")
     return {
       files,
@@ -106,7 +107,7 @@ export async function openData(
   if (rows === 0 && !mayBeEmpty)
     throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
   const relation = parquetRelation(files, columns);
-  const types = await describe(database, relation, files[0]!);
+  const types = checked.length === 1 ? checked[0]! : await describe(database, relation, files[0]!);
   const expressions = columns.map(col => sourceExpression(col, types.get(col.name)!));
   const plain = columns.filter((col, i) => !col.list && expressions[i] === identifier(col.name));
   const stored = await database.rows(
@@ -135,7 +136,7 @@ async function checkFile(
   format: DataFormat,
   columns: readonly ColumnSchema[],
   keep: readonly string[],
-): Promise<void> {
+): Promise<ReadonlyMap<string, string>> {
   if ((await stat(file)).size === 0)
     throw fault(`\`${file}\` is empty: it has no bytes. Leave it out, or write it again.`);
   const types =
@@ -165,6 +166,7 @@ async function checkFile(
     if (refusal)
       throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
   }
+  return types;
 }
 
 async function describe(database: Database, relation: string, file: string): Promise<ReadonlyMap<string, string>> {

@@ -5,7 +5,7 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { TemporaryFolder } from "../../contract/files/temporary-folder.js";
 import { RuntimeFault } from "../base/errors.js";
 import { type Connected, closable } from "./connection.js";
-import type { Engine } from "./engine.js";
+import type { Engine, OnFraction } from "./engine.js";
 import { readPacked } from "./read-packed.js";
 import { duckdbSql } from "./sql/duckdb-dialect.js";
 import { text } from "./sql/literal.js";
@@ -38,6 +38,8 @@ export interface Database extends Engine {
   /** Threads that one statement may use by now. */
   readonly threads: number;
   setThreads(threads: number): Promise<void>;
+  /** Runs work of the connection, with its progress and with errors that name what was being done. */
+  watch<T>(doing: string, onFraction: OnFraction | undefined, work: () => Promise<T>): Promise<T>;
   /** Names of the tables that were made of fitted artefacts. */
   readonly tables: Set<string>;
   /** Another connection to the same tables and views, so that statements run side by side. It ends with this one. */
@@ -118,6 +120,7 @@ function database(shared: Shared, connected: Connected): Database {
     connection,
     sql: duckdbSql,
     packed: (sql, dtypes, doing, options) => readPacked(self, sql, dtypes, doing, options),
+    watch: (doing, onFraction, work) => watched(connection, doing, onFraction, work),
     tables: shared.tables,
     memory: shared.memory,
     get threads() {
@@ -168,7 +171,7 @@ async function watched<T>(
     onFraction?.(1);
     return result;
   } catch (error) {
-    throw explain(error, doing);
+    throw error instanceof RuntimeFault ? error : explain(error, doing);
   } finally {
     clearInterval(timer);
   }

@@ -6,21 +6,26 @@ import type { Sql } from "./sql/dialect.js";
 
 export type OnFraction = (fraction: number) => void;
 
+export interface PackedOptions {
+  /** Name of a table that keeps the rows, if the engine reads them again. */
+  readonly keep?: string | undefined;
+  /** The result has no more rows. @default it may have any number of them */
+  readonly atMost?: number | undefined;
+  readonly onFraction?: OnFraction;
+}
+
 export interface Engine {
   readonly sql: Sql;
   /** Runs statements for their effect. `doing` completes "… failed: ". */
   run(sql: string, doing: string, onFraction?: OnFraction): Promise<void>;
   /** Runs one statement; its rows as JSON values, integers beyond 2^53 as strings. */
   rows(sql: string, doing: string, onFraction?: OnFraction): Promise<Json[][]>;
-  /**
-   * Runs one statement; its columns `c0`, …, text packed.
-   * @param keep name of a table that keeps the rows, if the engine reads them again
-   */
+  /** Runs one statement; its columns `c0`, …, text packed. */
   packed(
     sql: string,
     dtypes: readonly DType[],
     doing: string,
-    options?: { readonly keep?: string; readonly onFraction?: OnFraction },
+    options?: PackedOptions,
   ): Promise<readonly PrintedColumn[]>;
 }
 

@@ -83,6 +83,8 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     const { folder } = options;
     const rowsOf = { source, columns, front: place.front, isWhole: !session };
     const golden = wanted > 0 ? openGolden({ database, pool, folder, wanted, ...rowsOf }) : undefined;
+    const needed: readonly AnyStep[] = stepsForLearning(plan.steps);
+    const readAgain = new Set(needed.flatMap(readBy));
     const fit: Fit = {
       // Spark's session runs one statement at a time.
       ...(golden && !session && { pick: golden.pick }),
@@ -93,11 +95,12 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       journal,
       options,
       totalRows: source.rows,
+      isReadAgain: ({ id }) => readAgain.has(id),
       states: new Map(),
       vocabularies: new Set(),
       rows: 0,
     };
-    let rest: readonly AnyStep[] = stepsForLearning(plan.steps);
+    let rest = needed;
     while (rest.length > 0) {
       const ready = nextWave(layers, rest, step => isFittedOp(step.op));
       const learning = ready.filter(step => isFittedOp(step.op));
@@ -138,13 +141,19 @@ interface Place {
   front(): Promise<string>;
 }
 
+/** A footer of many columns and row groups takes a megabyte. */
+const CACHED_FOOTERS = 64;
+
 async function onDuckDB(
   database: Database,
   data: string | readonly string[],
   columns: readonly ColumnSchema[],
   { folder }: FitOptions,
 ): Promise<Place> {
-  const source = await openData(database, await findData(database, data), columns);
+  const found = await findData(database, data);
+  // Each statement would read the footers of the files anew.
+  if (found.files.length <= CACHED_FOOTERS) await database.connection.run("SET GLOBAL parquet_metadata_cache = true");
+  const source = await openData(database, found, columns);
   return { source, lookups: openLookups(database, folder), engine: database, front: async () => "merlon_0" };
 }
 
@@ -183,6 +192,7 @@ interface Fit {
   readonly journal: FitJournal;
   readonly options: FitOptions;
   readonly totalRows: number | undefined;
+  isReadAgain(step: AnyStep): boolean;
   readonly states: Map<string, OpState[FittedOpKind]>;
   /** Vocabulary files written so far. */
   readonly vocabularies: Set<string>;

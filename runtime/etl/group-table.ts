@@ -15,13 +15,17 @@ export interface Aggregate {
   readonly dtype: DType;
 }
 
-/** Keys are named `key 0`, `key 1`, … in the table. */
+/**
+ * Keys are named `key 0`, `key 1`, … in the table.
+ * @param atMost the view has no more rows, if that is known
+ */
 export async function groupTable(
   engine: Engine,
   view: string,
   keys: readonly SqlColumn[],
   aggregates: readonly Aggregate[],
   doing: string,
+  atMost?: number,
 ): Promise<Readonly<Record<string, PrintedColumn>>> {
   const columns = [
     ...keys.map(({ sql, dtype }, i): Aggregate => {
@@ -38,6 +42,7 @@ export async function groupTable(
     `SELECT ${select} FROM ${view} GROUP BY ${places.join(", ")} ORDER BY ${order}`,
     columns.map(({ dtype }) => dtype),
     doing,
+    { atMost },
   );
   return Object.fromEntries(columns.map(({ name }, i) => [name, found[i]!]));
 }

@@ -91,7 +91,7 @@ const STATISTICS_OF_ALL_ROWS: Statistics = {
 };
 
 async function learnGroups(
-  { engines, journal, layers, folder }: Learning,
+  { engines, journal, layers, folder, totalRows }: Learning,
   step: Step<"targetEncoding"> | Step<"joinGroupby">,
   aggregatesOf: (group: string, sql: Sql) => readonly Aggregate[],
   view = layers.view,
@@ -108,7 +108,7 @@ async function learnGroups(
       await journal.remember(file, [file], () =>
         engines.run(async engine => {
           const doing = `grouping by ${columns.join(", ")}`;
-          const table = await groupTable(engine, view, all, aggregatesOf(name, engine.sql), doing);
+          const table = await groupTable(engine, view, all, aggregatesOf(name, engine.sql), doing, totalRows);
           await writeFile(join(folder, file), printFittedTable(table));
           return null;
         }),

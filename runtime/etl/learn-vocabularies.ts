@@ -81,7 +81,9 @@ async function makeVocabulary(
   if (columns.length > 1)
     return engines.run(engine => learnTuples({ ...learning, engine }, sources, name, limits, onFraction));
   const given = step.params.vocabs[name];
-  const unit = { stepId: step.id, column: name, view: layers.viewOf(sources) };
+  // DuckDB has an enum of the texts of lists, and joins of what later steps read.
+  const isReadAgain = learning.isReadAgain(step) || sources.some(({ list }) => list !== undefined);
+  const unit = { stepId: step.id, column: name, view: layers.viewOf(sources), isReadAgain, rows: learning.totalRows };
   const vocabulary =
     given === undefined
       ? await engines.run(engine => learnVocabulary(engine, unit, sources, limits, onFraction))

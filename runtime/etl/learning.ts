@@ -1,4 +1,5 @@
 /** The context of a step that learns: the output of the steps before it, the place of files, and the engine. */
+import type { AnyStep } from "../../contract/plan.js";
 import type { ConnectionPool } from "./connection-pool.js";
 import type { EnginePool } from "./engine.js";
 import type { FitJournal } from "./fit-journal.js";
@@ -13,4 +14,8 @@ export interface Learning {
   readonly layers: Layers;
   /** The fitted folder to be. */
   readonly folder: string;
+  /** Rows of the data, if they are known. */
+  readonly totalRows: number | undefined;
+  /** Whether steps that learn depend on it. */
+  isReadAgain(step: AnyStep): boolean;
 }

@@ -17,6 +17,7 @@ import { indexValues, type ValueIndex } from "../base/columns/value-index.js";
 import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
+import { placesInFile } from "./few-places.js";
 import { registerFile } from "./file-lookup.js";
 import { duckdbStore, type GroupLookup, type GroupStep, loadGroups } from "./group-lookup.js";
 import { loadTable } from "./load-table.js";
@@ -106,14 +107,14 @@ const defineKernel: Define<OpKind> = (step, { database, dtypeOf, folder, once })
   once(step.id, () => registerKernel(database, step as FittedStep, dtypeOf, folder));
 
 const defineVocabularies: Define<"categorify"> = async (step, { database, folder, size, layers, ids, once }) => {
-  for (const ref of step.inputs.input) {
-    const column = { ...layers.find(ref)!, name: ref.name };
+  const columns = step.inputs.input.map(ref => ({ ...layers.find(ref)!, name: ref.name }));
+  const few = size === "few rows" ? await fewValues(database, layers.view, columns) : undefined;
+  for (const [i, column] of columns.entries())
     await once(idKey(step.id, column), async () => {
-      const place: VocabularyPlace = { step, column, folder, view: layers.view };
+      const place: VocabularyPlace = { step, column, folder };
       if (column.list) await definePlaces(database, place);
-      else ids.set(idKey(step.id, column), await defineIds(database, place, size));
+      else ids.set(idKey(step.id, column), await defineIds(database, place, few?.[i]));
     });
-  }
 };
 
 function defineGroups(step: GroupStep, defining: Defining): Promise<void> {
@@ -149,11 +150,11 @@ interface VocabularyPlace {
   readonly step: Fitted<"categorify">;
   readonly column: NamedColumn;
   readonly folder: string;
-  readonly view: string;
 }
 
-const readOf = ({ step, column, folder }: VocabularyPlace): Vocabulary =>
-  readVocabulary(join(folder, learntOf(step, column.name).vocabulary));
+const fileOf = ({ step, column, folder }: VocabularyPlace): string =>
+  join(folder, learntOf(step, column.name).vocabulary);
+const readOf = (place: VocabularyPlace): Vocabulary => readVocabulary(fileOf(place));
 
 /** Ids from `known` on by place; a single bucket's id is that of every unknown value. */
 interface Layout {
@@ -163,27 +164,25 @@ interface Layout {
   readonly dtype: "int32" | "int64";
 }
 
-async function defineIds(database: Database, place: VocabularyPlace, size: string): Promise<IdLookup> {
+/** @param few the only values that are looked up; else all of the vocabulary are */
+async function defineIds(database: Database, place: VocabularyPlace, few: Values | undefined): Promise<IdLookup> {
   const { step, column } = place;
   const { cardinality } = learntOf(step, column.name);
   const { numBuckets } = encodings(step.params, [column.name])[0]!;
   const { nullId, first, known } = idLayout(step, column.name, numBuckets);
   const layout: Layout = { nullId, unknown: numBuckets === 1 ? first : undefined, known, dtype: step.params.outDtype };
   const name = `merlon_ids_${hex(step.id, column.name)}${column.dictionary ? "_d" : ""}`;
-  if (size === "any rows") {
-    if (column.dictionary && cardinality <= DICTIONARY)
-      return defineFunction(database, name, column.dtype, indexValues(readOf(place).values), layout);
-    const isInteger = ["int", "uint"].includes(datatype(column.dtype).kind);
-    const values = isInteger ? readOf(place).values : undefined;
-    const range = values && denseRange(column.dtype, values);
-    if (values && range && database.reserve(denseBytes(range, 1)))
-      return { kind: "dense", find: await loadDense(database, name, values, range, [idColumn(values, layout)]) };
-    if (!database.reserve(JOIN + cardinality * (column.dtype === "string" ? 160 : 80)))
-      return defineFunction(database, name, column.dtype, indexValues(values ?? readOf(place).values), layout);
-  }
+  if (few) return defineFunction(database, name, column.dtype, placesInFile(fileOf(place), few), layout);
+  if (column.dictionary && cardinality <= DICTIONARY)
+    return defineFunction(database, name, column.dtype, indexValues(readOf(place).values), layout);
+  const isInteger = ["int", "uint"].includes(datatype(column.dtype).kind);
+  const values = isInteger ? readOf(place).values : undefined;
+  const range = values && denseRange(column.dtype, values);
+  if (values && range && database.reserve(denseBytes(range, 1)))
+    return { kind: "dense", find: await loadDense(database, name, values, range, [idColumn(values, layout)]) };
+  if (!database.reserve(JOIN + cardinality * (column.dtype === "string" ? 160 : 80)))
+    return defineFunction(database, name, column.dtype, indexValues(values ?? readOf(place).values), layout);
   const source = await valuesIn(database, place);
-  if (size === "few rows")
-    return defineFunction(database, name, column.dtype, await fewPlaces(database, source, column, place.view), layout);
   const id = (of: string) => `CAST(${of} AS ${sqlType(layout.dtype)})`;
   await database.run(
     `CREATE OR REPLACE TABLE ${name} AS SELECT c0 AS value, ${id(`rowid + ${known}`)} AS id FROM ${source}
@@ -193,17 +192,21 @@ async function defineIds(database: Database, place: VocabularyPlace, size: strin
   return { kind: "table", table: name };
 }
 
-/** Places of the values that a view has. A join takes milliseconds and megabytes, whatever number of rows it has. */
-async function fewPlaces(
+/** The values of a view's scalar columns, by one statement; undefined for a list. */
+async function fewValues(
   { connection }: Database,
-  table: string,
-  { sql, dtype }: SqlColumn,
   view: string,
-): Promise<ValueIndex> {
-  const statement = `SELECT c0, CAST(rowid AS INTEGER) FROM ${table} WHERE c0 IN (SELECT ${sql} FROM ${view})`;
-  const [found, places] = await readAll(connection, statement, [dtype, "int32"]);
-  const indexed = indexValues(found!.values);
-  return values => indexed(values).map(i => (i < 0 ? -1 : (places!.values as Int32Array)[i]!));
+  columns: readonly SqlColumn[],
+): Promise<readonly (Values | undefined)[]> {
+  const scalars = columns.filter(({ list }) => !list);
+  if (scalars.length === 0) return [];
+  const statement = `SELECT ${scalars.map(({ sql }) => sql).join(", ")} FROM ${view}`;
+  const found = await readAll(
+    connection,
+    statement,
+    scalars.map(({ dtype }) => dtype),
+  );
+  return columns.map(column => found[scalars.indexOf(column)]?.values);
 }
 
 function idColumn({ length }: Values, { nullId, unknown, known, dtype }: Layout): DenseColumn {

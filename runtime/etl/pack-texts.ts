@@ -6,6 +6,7 @@ import type { DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";
 import type { PackedTexts } from "../../operators/shared/kernel/fitted-table.js";
 import { RuntimeFault } from "../base/errors.js";
+import { growing } from "./growing-values.js";
 
 const TEXT = 16;
 const LONGEST_INLINE = 12;
@@ -18,23 +19,14 @@ export interface TextPacker {
   finish(): PackedTexts;
 }
 
-/** @param count rows of all chunks together */
-export function textPacker(count: number): TextPacker {
-  const offsets = new Int32Array(count + 1);
-  let bytes = new Uint8Array(Math.min(MOST_BYTES, LONGEST_INLINE * count));
-  let row = 0;
-  let at = 0;
-  /** Reserves this number of additional bytes. */
-  const reserve = (more: number): void => {
-    if (at + more <= bytes.length) return;
-    if (at + more > MOST_BYTES)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        "the texts of a column are longer than 2 GiB together. Use shorter ones.",
-      );
-    const larger = new Uint8Array(Math.min(MOST_BYTES, 2 * (at + more)));
-    larger.set(bytes.subarray(0, at));
-    bytes = larger;
+export function textPacker(): TextPacker {
+  const offsets = growing(count => new Int32Array(count));
+  offsets.add(new Int32Array(1));
+  const packed = growing(count => new Uint8Array(count), MOST_BYTES);
+  /** Makes room for long texts of a number of bytes, and for as many short ones. Beyond the limit nothing is written. */
+  const reserve = (long: number, short: number): Uint8Array => {
+    refuseBeyondLimit(packed.length + long);
+    return packed.reserve(Math.min(MOST_BYTES - packed.length, long + LONGEST_INLINE * short));
   };
   return {
     take(chunk, c, validity) {
@@ -42,12 +34,14 @@ export function textPacker(count: number): TextPacker {
       const texts = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, c), rows * TEXT);
       const words = new Uint32Array(texts.buffer, texts.byteOffset, 4 * rows);
       const isNull = (i: number) => validity?.[i] === 0;
+      const ends = offsets.reserve(rows);
+      let bytes = reserve(0, rows);
+      let at = packed.length;
       for (let i = 0; i < rows; ) {
         const length = isNull(i) ? 0 : words[4 * i]!;
         if (length <= LONGEST_INLINE) {
-          reserve(length);
           for (let from = TEXT * i + 4, end = from + length; from < end; from++) bytes[at++] = texts[from]!;
-          offsets[++row] = at;
+          ends[offsets.length++] = at;
           i++;
           continue;
         }
@@ -58,18 +52,26 @@ export function textPacker(count: number): TextPacker {
         for (; i < rows && !isNull(i) && words[4 * i]! > LONGEST_INLINE; i++) {
           if (addressOf(words, i) !== pointer + total) break;
           total += words[4 * i]!;
-          reserve(total);
-          offsets[++row] = at + total;
+          ends[offsets.length++] = at + total;
         }
+        packed.length = at;
+        bytes = reserve(total, rows - i);
         const place = texts.byteOffset + TEXT * first + 8;
         bytes.set(bindings.get_data_from_pointer(texts.buffer as ArrayBuffer, place, total), at);
         at += total;
       }
+      refuseBeyondLimit(at);
+      packed.length = at;
       // The chunk owns what the pointers name: it is there until here.
       if (chunk.rowCount !== rows) throw new Error("a chunk changed while it was read");
     },
-    finish: () => ({ offsets, bytes: bytes.subarray(0, at) }),
+    finish: () => ({ offsets: offsets.all(), bytes: packed.all() }),
   };
+}
+
+function refuseBeyondLimit(bytes: number): void {
+  if (bytes <= MOST_BYTES) return;
+  throw new RuntimeFault("INVALID_ARGUMENT", "the texts of a column are longer than 2 GiB together. Use shorter ones.");
 }
 
 const addressOf = (words: Uint32Array, i: number): number => words[4 * i + 3]! * 2 ** 32 + words[4 * i + 2]!;

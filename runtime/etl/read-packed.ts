@@ -7,46 +7,62 @@ import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
 import type { PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { allocate } from "../base/columns/table.js";
-import type { Engine } from "./engine.js";
+import type { Engine, OnFraction, PackedOptions } from "./engine.js";
+import { growing } from "./growing-values.js";
 import { textPacker } from "./pack-texts.js";
-import { readAll, readPiece, readValidity } from "./read-columns.js";
+import { readPiece, readValidity } from "./read-columns.js";
 
 /** The database that statements run in. */
 interface Statements extends Pick<Engine, "run"> {
   readonly connection: DuckDBConnection;
   /** Names of the tables that stay. */
   readonly tables: Set<string>;
+  /** Runs work of the connection with its progress and its errors explained. */
+  watch<T>(doing: string, onFraction: OnFraction | undefined, work: () => Promise<T>): Promise<T>;
 }
 
-let tables = 0;
-
-/** @param keep name of a table with columns `c0`, … that keeps the rows; otherwise they are dropped */
+/**
+ * Rows that nothing reads again leave DuckDB as they are made: a table of them would take its memory, and a twentieth of the statement's time.
+ */
 export async function readPacked(
   database: Statements,
   sql: string,
   dtypes: readonly DType[],
   doing: string,
-  options: { readonly keep?: string; readonly onFraction?: (fraction: number) => void } = {},
+  { keep, atMost = Number.POSITIVE_INFINITY, onFraction }: PackedOptions = {},
 ): Promise<readonly PrintedColumn[]> {
-  const { connection } = database;
-  if (options.keep === undefined && !dtypes.includes("string")) return readAll(connection, sql, dtypes);
-  const table = options.keep ?? `merlon_read_${tables++}`;
-  await database.run(`CREATE OR REPLACE TABLE ${table} AS ${sql}`, doing, options.onFraction);
-  const columns = await readTable(connection, table, dtypes);
-  if (options.keep !== undefined) database.tables.add(table);
-  else await database.run(`DROP TABLE ${table}`, doing);
-  return columns;
+  const read = atMost <= FEW ? readWhole : readStream;
+  if (keep === undefined) return database.watch(doing, onFraction, () => read(database.connection, sql, dtypes));
+  await database.run(`CREATE OR REPLACE TABLE ${keep} AS ${sql}`, doing, onFraction);
+  database.tables.add(keep);
+  const select = `SELECT ${dtypes.map((_, i) => `c${i}`).join(", ")} FROM ${keep}`;
+  return database.watch(doing, undefined, () => read(database.connection, select, dtypes));
 }
 
-/** The rows are counted first: columns are made in one piece. Memory beside V8's heap makes it collect all of that. */
-async function readTable(
+/** Rows that may be in memory twice. A stream takes a millisecond more: its statement is planned twice. */
+const FEW = 2 ** 22;
+
+async function readWhole(
   connection: DuckDBConnection,
-  table: string,
+  sql: string,
   dtypes: readonly DType[],
 ): Promise<readonly PrintedColumn[]> {
-  const [[count]] = (await connection.runAndReadAll(`SELECT count(*)::INTEGER FROM ${table}`)).getRows() as [[number]];
-  const readers = dtypes.map(dtype => (dtype === "string" ? textReader(count) : numberReader(dtype, count)));
-  const result = await connection.stream(`SELECT ${dtypes.map((_, i) => `c${i}`).join(", ")} FROM ${table}`);
+  const readers = readersOf(dtypes);
+  const result = await connection.run(sql);
+  for (let i = 0; i < result.chunkCount; i++) {
+    const chunk = result.getChunk(i);
+    for (const [c, reader] of readers.entries()) reader.take(chunk, c);
+  }
+  return readers.map(reader => reader.finish());
+}
+
+async function readStream(
+  connection: DuckDBConnection,
+  sql: string,
+  dtypes: readonly DType[],
+): Promise<readonly PrintedColumn[]> {
+  const readers = readersOf(dtypes);
+  const result = await connection.stream(sql);
   for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
     for (const [c, reader] of readers.entries()) reader.take(chunk, c);
   return readers.map(reader => reader.finish());
@@ -57,9 +73,12 @@ interface ColumnReader {
   finish(): PrintedColumn;
 }
 
-function textReader(count: number): ColumnReader {
-  const packer = textPacker(count);
-  const known = validityReader(count);
+const readersOf = (dtypes: readonly DType[]): readonly ColumnReader[] =>
+  dtypes.map(dtype => (dtype === "string" ? textReader() : numberReader(dtype)));
+
+function textReader(): ColumnReader {
+  const packer = textPacker();
+  const known = validityReader();
   return {
     take(chunk, c) {
       packer.take(chunk, c, known.take(readValidity(chunk, c), chunk.rowCount));
@@ -68,34 +87,33 @@ function textReader(count: number): ColumnReader {
   };
 }
 
-function numberReader(dtype: DType, count: number): ColumnReader {
-  const values = allocate(dtype, count) as Float64Array;
-  const known = validityReader(count);
-  let at = 0;
+function numberReader(dtype: DType): ColumnReader {
+  const values = growing(count => allocate(dtype, count) as Float64Array);
+  const known = validityReader();
   return {
     take(chunk, c) {
       const piece = readPiece(chunk, c, dtype);
-      values.set(piece.values as Float64Array, at);
+      values.add(piece.values as Float64Array);
       known.take(piece.validity, piece.values.length);
-      at += piece.values.length;
     },
-    finish: () => ({ dtype, values, ...known.finish() }),
+    finish: () => ({ dtype, values: values.all(), ...known.finish() }),
   };
 }
 
 /** The validity of a column, absent while nothing is null. */
-function validityReader(count: number) {
-  let validity: Uint8Array | undefined;
-  let at = 0;
+function validityReader() {
+  const pieces = growing<Uint8Array>(count => new Uint8Array(count));
+  let rows = 0;
+  let anyNull = false;
   return {
-    take(piece: Uint8Array | undefined, rows: number): Uint8Array | undefined {
-      if (piece) {
-        validity ??= new Uint8Array(count).fill(1);
-        validity.set(piece, at);
-      }
-      at += rows;
+    take(piece: Uint8Array | undefined, count: number): Uint8Array | undefined {
+      rows += count;
+      // Rows before the first null, and those of chunks without one.
+      if (piece && !anyNull) pieces.add(new Uint8Array(rows - count).fill(1));
+      anyNull ||= piece !== undefined;
+      if (anyNull) pieces.add(piece ?? new Uint8Array(count).fill(1));
       return piece;
     },
-    finish: () => validity && { validity },
+    finish: () => anyNull && { validity: pieces.all() },
   };
 }

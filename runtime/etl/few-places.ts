@@ -1,0 +1,59 @@
+/**
+ * A few values → their places in a vocabulary's file. An index of the whole vocabulary, or a table of DuckDB's for a join, takes far longer
+ * than one pass over the file's bytes.
+ */
+import { readValuesOnce } from "../../operators/categorify/kernel-vocabulary.js";
+import type { PackedTexts } from "../../operators/shared/kernel/fitted-table.js";
+import type { Values } from "../base/columns/table.js";
+import { indexValues, type ValueIndex } from "../base/columns/value-index.js";
+
+/**
+ * @param file a vocabulary of the fit
+ * @param few the values that the function finds; it gives -1 for every other one
+ */
+export function placesInFile(file: string, few: Values): ValueIndex {
+  const distinct = distinctOf(few);
+  const values = readValuesOnce(file);
+  const places =
+    "offsets" in values ? placesOfTexts(values, distinct as readonly string[]) : placesOfValues(values, distinct);
+  const indexed = indexValues(distinct);
+  return sought => indexed(sought).map(i => (i < 0 ? -1 : places[i]!));
+}
+
+function distinctOf(values: Values): Values {
+  if (Array.isArray(values)) return [...new Set(values as readonly string[])];
+  const numbers = values as Float64Array;
+  return new (numbers.constructor as Float64ArrayConstructor)(new Set(numbers));
+}
+
+function placesOfValues(values: Values, few: Values): Int32Array {
+  const all = values as readonly unknown[];
+  return Int32Array.from(few as ArrayLike<unknown> as unknown[], value => all.indexOf(value));
+}
+
+/** Two bytes of marks: nearly every text that is not wanted differs in them. */
+const MARKS = 2 ** 16;
+
+function placesOfTexts({ offsets, bytes }: PackedTexts, wanted: readonly string[]): Int32Array {
+  const encoded = wanted.map(text => Buffer.from(text));
+  const isMarked = new Uint8Array(MARKS);
+  for (const text of encoded) isMarked[markOf(text, 0, text.length)] = 1;
+  const places = new Int32Array(wanted.length).fill(-1);
+  for (let i = 0; i + 1 < offsets.length; i++) {
+    const [start, end] = [offsets[i]!, offsets[i + 1]!];
+    if (isMarked[markOf(bytes, start, end)] === 0) continue;
+    const found = bytes.subarray(start, end);
+    for (const [w, text] of encoded.entries()) if (text.equals(found)) places[w] = i;
+  }
+  return places;
+}
+
+/** Of the last bytes, which differ where the first ones are one prefix. */
+const markOf = (bytes: Uint8Array, start: number, end: number): number => {
+  const [last, before, third] = [end - 1, end - 2, end - 3];
+  const mark =
+    last < start
+      ? 0
+      : bytes[last]! ^ (before < start ? 0 : bytes[before]! << 5) ^ (third < start ? 0 : bytes[third]! << 10);
+  return (mark ^ ((end - start) << 3)) & (MARKS - 1);
+};
