@@ -31,7 +31,7 @@ function placesOfValues(values: Values, few: Values): Int32Array {
   return Int32Array.from(few as ArrayLike<unknown> as unknown[], value => all.indexOf(value));
 }
 
-/** Two bytes of marks: nearly every text that is not wanted differs in them. */
+/** Two bytes of marks: nearly every other text differs in them. */
 const MARKS = 2 ** 16;
 
 function placesOfTexts({ offsets, bytes }: PackedTexts, wanted: readonly string[]): Int32Array {
@@ -48,7 +48,7 @@ function placesOfTexts({ offsets, bytes }: PackedTexts, wanted: readonly string[
   return places;
 }
 
-/** Of the last bytes, which differ where the first ones are one prefix. */
+/** A mark of the last bytes: texts with a common prefix differ in them. */
 const markOf = (bytes: Uint8Array, start: number, end: number): number => {
   const [last, before, third] = [end - 1, end - 2, end - 3];
   const mark =

@@ -81,7 +81,7 @@ async function makeVocabulary(
   if (columns.length > 1)
     return engines.run(engine => learnTuples({ ...learning, engine }, sources, name, limits, onFraction));
   const given = step.params.vocabs[name];
-  // DuckDB has an enum of the texts of lists, and joins of what later steps read.
+  // Later steps join with the table, and the enum of a list's texts is made of it.
   const isReadAgain = learning.isReadAgain(step) || sources.some(({ list }) => list !== undefined);
   const unit = { stepId: step.id, column: name, view: layers.viewOf(sources), isReadAgain, rows: learning.totalRows };
   const vocabulary =

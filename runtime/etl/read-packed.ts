@@ -22,7 +22,7 @@ interface Statements extends Pick<Engine, "run"> {
 }
 
 /**
- * Rows that nothing reads again leave DuckDB as they are made: a table of them would take its memory, and a twentieth of the statement's time.
+ * Rows that are read once are streamed. A table of them would take memory and a twentieth of the statement's time.
  */
 export async function readPacked(
   database: Statements,
