@@ -47,10 +47,13 @@ export function runBeside(command, args) {
   });
 }
 
-/** Does `work` unless the same `key` was done before. */
-export async function once(name, key, work) {
+/**
+ * Does `work` unless the same `key` was done before.
+ * @param made a path that the work writes; without it, the work is repeated
+ */
+export async function once(name, key, work, made = ROOT) {
   const stamp = join(STAMPS, name);
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === key) return false;
+  if (existsSync(made) && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return false;
   await work();
   mkdirSync(STAMPS, { recursive: true });
   writeFileSync(stamp, key);

@@ -38,14 +38,18 @@ async function ensurePython() {
 async function ensureVenv(name, requirements, what) {
   const venv = join(ROOT, ".cache", name);
   const bin = join(venv, "bin");
-  await once(name, hash(requirements.join(" ")), () =>
-    step(`Installing ${what}`, async () => {
-      ensureDebian("npm test", ["python3", "python3-venv"], () => existsSync("/usr/bin/python3"));
-      rmSync(venv, { recursive: true, force: true });
-      run("python3", ["-m", "venv", venv]);
-      const flags = ["--quiet", "--disable-pip-version-check"];
-      await runBeside(join(bin, "python"), ["-m", "pip", "install", ...flags, ...requirements]);
-    }),
+  await once(
+    name,
+    hash(requirements.join(" ")),
+    () =>
+      step(`Installing ${what}`, async () => {
+        ensureDebian("npm test", ["python3", "python3-venv"], () => existsSync("/usr/bin/python3"));
+        rmSync(venv, { recursive: true, force: true });
+        run("python3", ["-m", "venv", venv]);
+        const flags = ["--quiet", "--disable-pip-version-check"];
+        await runBeside(join(bin, "python"), ["-m", "pip", "install", ...flags, ...requirements]);
+      }),
+    bin,
   );
   return bin;
 }
