@@ -35,7 +35,9 @@ export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: W
     return home === self ? undefined : links.get(home);
   };
   const idleLink = ({ inputs }: InferRequest): PeerLink | undefined => {
-    if (workers.balance === "auto") return chooseIdle(links.values(), load, own, inputs);
+    // A fault that is over at its home is there a moment longer at the other workers: it would hit once more.
+    if (workers.balance === "auto")
+      return facts.countsFaults ? undefined : chooseIdle(links.values(), load, own, inputs);
     return workers.balance === "always" ? [...links.values()].find(({ isOpen }) => isOpen) : undefined;
   };
   const forward = async (link: PeerLink, request: InferRequest, sink: AnswerSink | undefined, cost: number) => {

@@ -3,6 +3,7 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
+import type { ServeOptions } from "#runtime/server/lifecycle/server-options.js";
 import { createStatistics, recordSuccess } from "#runtime/server/observe/statistics.js";
 import { chooseIdle } from "#runtime/server/peers/balance.js";
 import type { PeerLink } from "#runtime/server/peers/link.js";
@@ -92,9 +93,9 @@ describe("one connection", () => {
       return requests.map(({ inputs }) => ({ outputs: [{ ...inputs.INPUT0, name: "OUTPUT0" }] }));
     };`,
   });
-  const run = async (backend: string, inFlight: number, count: number): Promise<void> => {
+  const run = async (backend: string, inFlight: number, count: number, options: Partial<ServeOptions> = {}) => {
     expect(builtFile("runtime")).toBeTypeOf("string");
-    workers = await startLinked(repository([], model(backend)), 2);
+    workers = await startLinked(repository([], model(backend)), 2, options);
     const client = await connect(`grpc://127.0.0.1:${workers[0]!.ports.grpc}`);
     await Promise.all(
       Array.from({ length: inFlight }, async (_, i) => {
@@ -113,6 +114,11 @@ describe("one connection", () => {
     expect(balanced).toBeGreaterThan(320 / 10);
     expect(balanced).toBeLessThan((320 * 9) / 10);
     expect(workers[1]!.peers!.counts).toMatchObject({ received: balanced, balanced: 0 });
+  });
+
+  test("with faults has one, where their hits are counted", async () => {
+    await run("javascript", 8, 10, { faultAdminPort: 0 });
+    expect(workers[0]!.peers!.counts.balanced).toBe(0);
   });
 
   test("with cheap requests has one", async () => {

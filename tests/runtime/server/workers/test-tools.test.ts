@@ -15,7 +15,9 @@ test("a fault with `times` hits that number of requests, over connections to bot
   const served = await serveWorkers(repository(["echo_int32"]), 2, flags);
   const send = async (count: number): Promise<number> => {
     const answers = await Promise.all(Array.from({ length: count }, () => served.call("POST", INFER, GOOD)));
-    return answers.filter(({ status }) => status === 503).length;
+    const failed = answers.filter(({ status }) => status !== 200);
+    expect(new Set(failed.map(({ text }) => text)).size).toBeLessThanOrEqual(1);
+    return failed.length;
   };
   expect(await send(2)).toBe(2);
   const list = async () => (await call(served.faultAdmin!, "GET", "/faults")).json;
