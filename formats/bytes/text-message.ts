@@ -93,17 +93,15 @@ export const bytesOf = (byteText: string): Uint8Array => Buffer.from(byteText, "
 export const utf8Of = (byteText: string): string => Buffer.from(byteText, "latin1").toString("utf8");
 
 /** Bytes as a quoted string, in the escapes that protobuf itself prints. */
-export const quoteBytes = (bytes: Uint8Array): string => {
-  let quoted = "";
-  for (const byte of bytes) {
-    if (byte === 0x22 || byte === 0x27 || byte === 0x5c) quoted += `\\${String.fromCharCode(byte)}`;
-    else if (byte === 10) quoted += "\\n";
-    else if (byte === 13) quoted += "\\r";
-    else if (byte === 9) quoted += "\\t";
-    else quoted += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, "0")}`;
-  }
-  return `"${quoted}"`;
-};
+export const quoteBytes = (bytes: Uint8Array): string =>
+  `"${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString("latin1")
+    .replace(/["'\\]|[^ -~]/g, escaped)}"`;
+
+const PRINTED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+const escaped = (byte: string): string =>
+  PRINTED[byte] ?? (byte >= " " && byte <= "~" ? `\\${byte}` : `\\${byte.charCodeAt(0).toString(8).padStart(3, "0")}`);
 
 function fault(text: string, at: number, what: string): TextFormatError {
   const before = text.slice(0, at).split("\n");
