@@ -16,24 +16,40 @@ export const logOp: SqlForm<"logOp"> = (_step, inputs, { sql }) =>
 /** The value decides, not 1 + value: an engine computes an expression once for each place it has in a CASE. */
 function ofFloat32(sql: Sql, value: string): string {
   const minusOne = sql.constant(-1, "float32");
-  return branches(sql, `${value} <= ${minusOne}`, `${value} + ${sql.constant(1, "float32")}`, `${value} = ${minusOne}`);
+  return branches(sql, value, `${value} + ${sql.constant(1, "float32")}`, { least: minusOne, most: minusOne });
 }
 
 /** float64 between these two, or one of them, is -1 in float32: halfway to its neighbors there, whose last bits are odd. */
 const [LEAST_MINUS_ONE, MOST_MINUS_ONE] = [-1 - 2 ** -24, -1 + 2 ** -25];
+/** From here on, a float64 is infinite in float32: see `toFloat32`. */
+const INFINITE = "3.4028235677973366e38";
 
 function ofFloat64(sql: Sql, value: string): string {
-  const plusOne = `(${sql.toFloat32(value)}) + ${sql.constant(1, "float32")}`;
   const [least, most] = [LEAST_MINUS_ONE, MOST_MINUS_ONE].map(bound => sql.constant(bound, "float64"));
-  return branches(sql, `${value} <= ${most}`, plusOne, `${value} >= ${least}`);
+  return branches(sql, value, `CAST(${value} AS FLOAT) + ${sql.constant(1, "float32")}`, {
+    least: least!,
+    most: most!,
+    infinite: sql.constant(INFINITE, "float64"),
+  });
 }
 
 /**
  * An engine computes a whole chunk at once if none of its rows takes the first branch; a null takes none.
- * @param isBelow whether `plusOne`, a float32, is not positive @param isZero whether it is 0, where it is not positive
+ * @param plusOne a float32, that of no odd value is computed
+ * @param odd values from `least` to `most` are -1, lower ones have no logarithm, and from `infinite` on it is infinite
  */
-const branches = (sql: Sql, isBelow: string, plusOne: string, isZero: string): string =>
-  `CASE WHEN ${isBelow} THEN CASE WHEN ${isZero} THEN ${sql.constant("-inf", "float32")} END ELSE CAST(ln(CAST(${plusOne} AS DOUBLE)) AS FLOAT) END`;
+function branches(
+  sql: Sql,
+  value: string,
+  plusOne: string,
+  { least, most, infinite }: { readonly least: string; readonly most: string; readonly infinite?: string },
+): string {
+  const isLarge = infinite === undefined ? "" : `${value} >= ${infinite}`;
+  const isOdd = `${value} <= ${most}${isLarge && ` OR ${isLarge}`}`;
+  const large = isLarge && `WHEN ${isLarge} THEN ${sql.constant("inf", "float32")} `;
+  const ofOdd = `CASE ${large}WHEN ${value} >= ${least} THEN ${sql.constant("-inf", "float32")} END`;
+  return `CASE WHEN ${isOdd} THEN ${ofOdd} ELSE CAST(ln(CAST(${plusOne} AS DOUBLE)) AS FLOAT) END`;
+}
 
 /**
  * Every integer has a float32 near it, and its own sign decides. The kernel rounds 64 bits twice. A narrower integer is a float64 already,
@@ -42,5 +58,5 @@ const branches = (sql: Sql, isBelow: string, plusOne: string, isZero: string): s
 function ofInteger(sql: Sql, value: string, bytes: number): string {
   const double = bytes > 4 ? `CAST(${value} AS DOUBLE)` : value;
   const plusOne = `CAST(${double} AS FLOAT) + ${sql.constant(1, "float32")}`;
-  return branches(sql, `${value} <= -1`, plusOne, `${value} = -1`);
+  return branches(sql, value, plusOne, { least: "-1", most: "-1" });
 }
