@@ -127,6 +127,7 @@ function database(shared: Shared, connected: Connected): Database {
       return shared.threads;
     },
     async setThreads(threads) {
+      if (threads === shared.threads) return;
       await connection.run(`SET GLOBAL threads = ${threads}`);
       shared.threads = threads;
     },

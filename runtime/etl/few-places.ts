@@ -31,7 +31,7 @@ function placesOfValues(values: Values, few: Values): Int32Array {
   return Int32Array.from(few as ArrayLike<unknown> as unknown[], value => all.indexOf(value));
 }
 
-/** Two bytes of marks: nearly every other text differs in them. */
+/** Nearly every text of a vocabulary has another mark than the few that are sought. */
 const MARKS = 2 ** 16;
 
 function placesOfTexts({ offsets, bytes }: PackedTexts, wanted: readonly string[]): Int32Array {
@@ -42,18 +42,15 @@ function placesOfTexts({ offsets, bytes }: PackedTexts, wanted: readonly string[
   for (let i = 0; i + 1 < offsets.length; i++) {
     const [start, end] = [offsets[i]!, offsets[i + 1]!];
     if (isMarked[markOf(bytes, start, end)] === 0) continue;
-    const found = bytes.subarray(start, end);
-    for (const [w, text] of encoded.entries()) if (text.equals(found)) places[w] = i;
+    for (const [w, text] of encoded.entries())
+      if (text.length === end - start && text.compare(bytes, start, end) === 0) places[w] = i;
   }
   return places;
 }
 
-/** A mark of the last bytes: texts with a common prefix differ in them. */
+/** A mark of the last four bytes and the length: texts with a common prefix differ in them. */
 const markOf = (bytes: Uint8Array, start: number, end: number): number => {
-  const [last, before, third] = [end - 1, end - 2, end - 3];
-  const mark =
-    last < start
-      ? 0
-      : bytes[last]! ^ (before < start ? 0 : bytes[before]! << 5) ^ (third < start ? 0 : bytes[third]! << 10);
-  return (mark ^ ((end - start) << 3)) & (MARKS - 1);
+  let mark = end - start;
+  for (let at = Math.max(start, end - 4); at < end; at++) mark = Math.imul(mark ^ bytes[at]!, 0x01000193);
+  return (mark ^ (mark >>> 16)) & (MARKS - 1);
 };

@@ -6,7 +6,7 @@ import { pathInside } from "../../contract/files/path-inside.js";
 import type { OpParams } from "../../contract/op-params.js";
 import type { OpState } from "../../contract/op-state.js";
 import type { Step } from "../../contract/plan.js";
-import { printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
+import { fittedTableParts } from "../../operators/shared/kernel/fitted-table.js";
 import { registerFolds } from "./fold-function.js";
 import { type Aggregate, groupTable } from "./group-table.js";
 import type { Learning } from "./learning.js";
@@ -22,7 +22,7 @@ export async function learnTargetEncoding(
 ): Promise<OpState["targetEncoding"]> {
   const { layers } = learning;
   const targets = (step.inputs.target ?? []).map(ref => ({ name: ref.name, column: layers.find(ref)! }));
-  const asked = targets.map(({ column }) => ({ column, withMoments: true }));
+  const asked = targets.map(({ column }) => ({ column, withMoments: true, onlyMean: true as const }));
   const moments = learning.engines.run(engine => findMoments(engine, layers.view, asked, () => undefined));
   const counted = (value: string) => (step.params.nvtabularNulls ? "count(*)" : `count(${value})`);
   const aggregates = targets.flatMap(({ name, column }): Aggregate[] => [
@@ -105,14 +105,14 @@ async function learnGroups(
       const all = firstKey ? [firstKey, ...keys] : keys;
       // The step's id keeps apart what two operators learn of one key.
       const file = pathInside(`tables/${safe(step.id)}.${safe(name)}${firstKey ? ".folds" : ""}.arrow`);
-      await journal.remember(file, [file], () =>
-        engines.run(async engine => {
-          const doing = `grouping by ${columns.join(", ")}`;
-          const table = await groupTable(engine, view, all, aggregatesOf(name, engine.sql), doing, totalRows);
-          await writeFile(join(folder, file), printFittedTable(table));
-          return null;
-        }),
-      );
+      await journal.remember(file, [file], async () => {
+        const doing = `grouping by ${columns.join(", ")}`;
+        const table = await engines.run(engine =>
+          groupTable(engine, view, all, aggregatesOf(name, engine.sql), doing, totalRows),
+        );
+        await writeFile(join(folder, file), fittedTableParts(table), { flush: true });
+        return null;
+      });
       return { columns, table: file };
     }),
   );

@@ -47,7 +47,8 @@ export async function learnVocabularies(
       const sources = columns.map(sourceOf);
       const onFraction = report(`vocabulary of ${one.vocabulary}`);
       const made = await makeVocabulary(learning, step, one, sources, base, onFraction);
-      await writeFile(join(folder, file), made.parts);
+      // The disk works beside the next statements.
+      await writeFile(join(folder, file), made.parts, { flush: true });
       return { count: made.count, sum: made.sum };
     });
     return [one.vocabulary, { vocabulary: file, cardinality: 2 + one.numBuckets + count, sum }];

@@ -27,6 +27,8 @@ export interface Asked {
   readonly column: SqlColumn;
   /** Strings and booleans have a count alone. */
   readonly withMoments: boolean;
+  /** The mean is the only moment that is computed; the deviation is 0. */
+  readonly onlyMean?: true;
   readonly also?: readonly Also[];
 }
 
@@ -103,31 +105,25 @@ const finiteOf = (sql: Sql, column: SqlColumn, value: string, mayBeInfinite = tr
 const isFloat = ({ dtype }: SqlColumn): boolean => datatype(dtype).kind === "float";
 
 /** Four fixed ones (count, infinite, mean, std), then the requested ones. */
-function aggregates(
-  sql: Sql,
-  { column, withMoments, also = [] }: Asked,
-  value: string,
-  finite: string,
-  mayBeInfinite = true,
-): readonly string[] {
+function aggregates(sql: Sql, asked: Asked, value: string, finite: string, mayBeInfinite = true): readonly string[] {
+  const { column, also = [] } = asked;
   return [
-    ...basic(sql, column, value, finite, withMoments, mayBeInfinite),
+    ...basic(sql, asked, value, finite, mayBeInfinite),
     ...also.map(what => EXPRESSIONS[what](value, column, sql)),
   ];
 }
 
 function basic(
   sql: Sql,
-  column: SqlColumn,
+  { column, withMoments, onlyMean }: Asked,
   value: string,
   finite: string,
-  withMoments: boolean,
   mayBeInfinite: boolean,
 ): readonly string[] {
   const count = `CAST(count(${value}) AS DOUBLE)`;
   const without = isFloat(column) ? `CAST(count_if(${sql.isInfinite(value)}) AS DOUBLE)` : ZERO;
   if (!withMoments) return [count, without, ZERO, ZERO];
-  const deviation = `stddev_samp(${finite})`;
+  const deviation = onlyMean ? ZERO : `stddev_samp(${finite})`;
   // Integers sum exactly.
   if (!isFloat(column)) return [count, ZERO, column.dtype === "bool" ? `avg(${finite})` : sql.mean(value), deviation];
   const infinite = mayBeInfinite ? `CAST(count(${value}) - count(${finite}) AS DOUBLE)` : ZERO;

@@ -17,9 +17,10 @@ export async function registerHashFunctions(connection: DuckDBConnection): Promi
         output: "uint64",
         run: ([col]) => ({ values: new BigUint64Array(hashValues(col!).buffer) }),
       });
-  await connection.run(`CREATE MACRO merlon_mix_1(x) AS ${multiply("xor(x, x >> 30)", 0xbf58476d1ce4e5b9n)}`);
-  await connection.run(`CREATE MACRO merlon_mix_2(x) AS ${multiply("xor(x, x >> 27)", 0x94d049bb133111ebn)}`);
-  await connection.run("CREATE MACRO merlon_mix_3(x) AS xor(x, x >> 31)");
+  const first = multiply("xor(x, x >> 30)", 0xbf58476d1ce4e5b9n);
+  const second = multiply("xor(x, x >> 27)", 0x94d049bb133111ebn);
+  const macros = [first, second, "xor(x, x >> 31)"].map((sql, i) => `CREATE MACRO merlon_mix_${i + 1}(x) AS ${sql}`);
+  await connection.run(macros.join("; "));
 }
 
 /** The product modulo 2^64, in halves of 32 bits: SQL has no multiplication that wraps round, and 128 bits are slow. */
