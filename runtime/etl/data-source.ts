@@ -29,6 +29,8 @@ export interface DataSource extends DataFiles {
   readonly rows: number | undefined;
   /** Columns that are read unchanged and that Parquet stores with a dictionary in every file. */
   readonly dictionaries: ReadonlySet<string>;
+  /** Those of them whose dictionaries are small, and far shorter than the column. */
+  readonly smallDictionaries: ReadonlySet<string>;
 }
 
 /** Files that globs, folders and paths name: sorted within each, in the order given. */
@@ -83,6 +85,7 @@ export async function openData(
       place: [],
       rows: undefined,
       dictionaries: new Set(),
+      smallDictionaries: new Set(),
     };
   if (format === "arrow") {
     const wanted = [...new Set([...columns.map(col => col.name), ...keep])];
@@ -97,6 +100,7 @@ export async function openData(
       place: [],
       rows: undefined,
       dictionaries: new Set(),
+      smallDictionaries: new Set(),
     };
   }
   const counted = await database.rows(
@@ -111,10 +115,13 @@ export async function openData(
   const expressions = columns.map(col => sourceExpression(col, types.get(col.name)!));
   const plain = columns.filter((col, i) => !col.list && expressions[i] === identifier(col.name));
   const stored = await database.rows(
-    `SELECT path_in_schema FROM parquet_metadata(${texts(files)}) GROUP BY 1 HAVING bool_and(dictionary_page_offset IS NOT NULL)`,
+    `SELECT path_in_schema, bool_and(${IS_SMALL}) FROM parquet_metadata(${texts(files)}) GROUP BY 1 HAVING bool_and(dictionary_page_offset IS NOT NULL)`,
     "looking for dictionaries",
   );
-  const listed = new Set(stored.map(([name]) => String(name)));
+  const listed = (found: typeof stored) => {
+    const names = new Set(found.map(([name]) => String(name)));
+    return new Set(plain.map(col => col.name).filter(name => names.has(name)));
+  };
   return {
     files,
     format,
@@ -126,9 +133,19 @@ export async function openData(
         ? ["row_number() OVER ()"]
         : [...(files.length > 1 ? ["file_index"] : []), "file_row_number"],
     rows,
-    dictionaries: new Set(plain.map(col => col.name).filter(name => listed.has(name))),
+    dictionaries: listed(stored),
+    smallDictionaries: listed(stored.filter(([, isSmall]) => isSmall)),
   };
 }
+
+/**
+ * DuckDB computes a function for a dictionary of up to 20,000 values at once; for a larger one it computes every row. Writers that give a
+ * dictionary up while they write do so far beyond this size.
+ */
+const SMALL_PAGE = 16_384;
+/** Values in the rows for each byte of the dictionary, so that a dictionary costs far less than its rows. */
+const VALUES_PER_BYTE = 8;
+const IS_SMALL = `data_page_offset - dictionary_page_offset BETWEEN 0 AND least(${SMALL_PAGE}, num_values // ${VALUES_PER_BYTE})`;
 
 async function checkFile(
   database: Database,

@@ -78,7 +78,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     const { source, lookups, engine } = place;
     if (options.journal !== undefined && !session)
       journal = openJournal(options.journal, options.folder, plan, source.files);
-    const layers = await openLayers(engine, source, columns, lookups);
+    const layers = await openLayers(engine, source, columns, lookups, { byDictionary: true });
     const wanted = options.refine ? (options.goldenRows ?? GOLDEN_ROWS) : 0;
     const { folder } = options;
     const rowsOf = { source, columns, front: place.front, isWhole: !session };
@@ -89,6 +89,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       // Spark's session runs one statement at a time.
       ...(golden && !session && { pick: golden.pick }),
       database,
+      threads: database.threads,
       layers,
       files: pool,
       engines: session ? { run: work => work(engine) } : pool,
@@ -115,6 +116,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
         .filter(({ id }) => read.has(id))
         .map(step => withState(step, fit.states.get(step.id)));
       if (fitted.length === 0) continue;
+      await database.setThreads(fit.threads);
       await lookups.add(fitted, layers);
       await layers.add(fitted);
     }
@@ -185,6 +187,8 @@ interface Fit {
   /** Takes the golden rows, beside other work. */
   readonly pick?: () => Promise<void>;
   readonly database: Database;
+  /** Threads that the machine has for statements of any order of rows. */
+  readonly threads: number;
   readonly layers: Layers;
   /** Connections of DuckDB, for the files that operators name. */
   readonly files: ConnectionPool;
@@ -224,8 +228,7 @@ const withState = (step: AnyStep, state: OpState[FittedOpKind] | undefined): Fit
  * work than threads, they run last, with all threads.
  */
 async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
-  const { database } = fit;
-  const { threads } = database;
+  const { database, threads } = fit;
   const counting = steps.filter(step => learnerOf(step)?.onlyCounts);
   const others = steps.filter(step => !counting.includes(step));
   const pieces = steps.reduce((sum, step) => sum + step.inputs.input.length, 0);
@@ -237,9 +240,11 @@ async function learn(fit: Fit, steps: readonly AnyStep[]): Promise<void> {
     ...others.map(step => learnStep(fit, step)),
   ]);
   if (pieces >= threads) await Promise.all([first, ...counting.map(step => learnStep(fit, step))]);
-  else await first;
-  await database.setThreads(threads);
-  if (pieces < threads) for (const step of counting) await learnStep(fit, step);
+  else {
+    await first;
+    await database.setThreads(threads);
+    for (const step of counting) await learnStep(fit, step);
+  }
 }
 
 async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> {

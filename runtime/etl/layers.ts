@@ -15,12 +15,13 @@ import type { Lookups } from "./lookups.js";
 import type { LookUp, Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-column.js";
 import type { SqlContext } from "./sql/sql-form.js";
+import { firstOf, listForms, listWith } from "./value-lists.js";
 
 export interface Layers {
   readonly sql: Sql;
-  /** Name of the topmost view. */
+  /** The topmost view: its name, or a query in parentheses. */
   readonly view: string;
-  /** Name of the lowest view that has columns, and the topmost's rows: DuckDB binds every expression of the views that a statement names. */
+  /** The lowest view that has columns, and the topmost's rows: DuckDB binds every expression of the views that a statement names. */
   viewOf(columns: readonly SqlColumn[]): string;
   /** ` ORDER BY …` that brings rows into the data's order, where joins may have disturbed it; else nothing. */
   readonly order: string;
@@ -62,8 +63,10 @@ interface LayersOptions {
   readonly keep?: readonly string[];
   /** A condition on the data's rows, of Parquet: below all joins, where it is cheap. */
   readonly only?: string | undefined;
-  /** Store each layer as a table. For few rows: a view is planned again, with all views below it, by each statement that reads it. */
-  readonly stored?: boolean;
+  /** Write the layers into the statements that read them. For few rows: each view takes a statement, which takes longer than the rows. */
+  readonly inline?: boolean;
+  /** Compute chains of steps once per distinct value of small dictionaries. Over a join, DuckDB has no dictionaries any more. */
+  readonly byDictionary?: boolean;
 }
 
 /** The lowest view, of a data source's rows; `add` puts others on it. */
@@ -72,10 +75,15 @@ export async function openLayers(
   source: DataSource,
   columns: readonly ColumnSchema[],
   lookups: Lookups,
-  { keep = [], only, stored = false }: LayersOptions = {},
+  { keep = [], only, inline = false, byDictionary = false }: LayersOptions = {},
 ): Promise<Layers> {
-  const layer = (at: number) => `${stored ? "merlon_stored" : "merlon"}_${at}`;
-  const create = stored ? (name: string) => `CREATE OR REPLACE TABLE ${name} AS` : engine.sql.view;
+  const layer = (at: number) => `merlon_${inline ? "few_" : ""}${at}`;
+  const written: string[] = [];
+  const define = async (name: string, query: string, doing: string) => {
+    if (inline) written.push(`${name} AS (${query})`);
+    else await engine.run(`${engine.sql.view(name)} ${query}`, doing);
+  };
+  const reading = (name: string) => (inline ? `(WITH ${written.join(", ")} SELECT * FROM ${name})` : name);
   const known = new Map<string, SqlColumn>();
   /** The view that first has a column, by the column's name. */
   const heights = new Map<string, number>();
@@ -83,33 +91,38 @@ export async function openLayers(
   let rowsFrom = 0;
   let height = 0;
   let view = layer(0);
-  const name = (step: string, { name: column, dtype, list }: ColumnSchema, at: number, dictionary = false): string => {
-    const sql = `c${known.size}`;
-    heights.set(sql, at);
-    known.set(keyOf(step, column), { sql, dtype, ...(list && { list }), ...(dictionary && { dictionary }) });
-    return sql;
+  const know = (step: string, { name, dtype, list }: ColumnSchema, at: number, column: Omit<SqlColumn, "dtype">) => {
+    heights.set(column.sql, at);
+    known.set(keyOf(step, name), { ...column, dtype, ...(list && { list }) });
   };
   const parts = [
-    ...columns.map(
-      (col, i) => `${source.expressions[i]} AS ${name(REQUEST_STEP, col, 0, source.dictionaries.has(col.name))}`,
-    ),
+    ...columns.map((col, i) => {
+      const sql = `c${known.size}`;
+      know(REQUEST_STEP, col, 0, {
+        sql,
+        ...(source.dictionaries.has(col.name) && { dictionary: true }),
+        ...(byDictionary && source.smallDictionaries.has(col.name) && { values: listWith(sql) }),
+      });
+      return `${source.expressions[i]} AS ${sql}`;
+    }),
     ...keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`),
   ];
   // A plan of constants alone reads nothing, yet has the rows of its data.
-  const places = await viewSource(engine, source, create(view), parts.join(", ") || "1 AS nothing", only);
+  await define(view, await sourceQuery(engine, source, parts.join(", ") || "1 AS nothing", only), READING);
+  const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
   let joined = false;
   let keepsOrder = true;
   const find = (ref: Pick<ColumnRef, "step" | "column">) => known.get(keyOf(ref.step, ref.column));
   return {
     sql: engine.sql,
     get view() {
-      return view;
+      return reading(view);
     },
     get order() {
       return joined ? ` ORDER BY ${places.join(", ")}` : "";
     },
     viewOf(columns) {
-      return layer(Math.max(rowsFrom, ...columns.map(({ sql }) => heights.get(sql) ?? height)));
+      return reading(layer(Math.max(rowsFrom, ...columns.map(({ sql }) => heights.get(sql) ?? height))));
     },
     places,
     get keepsOrder() {
@@ -119,13 +132,23 @@ export async function openLayers(
     async add(steps) {
       const conditions: string[] = [];
       const joins = lookingUp(engine.sql, lookups, view, height + 1);
-      const added = steps.flatMap(step => {
+      const formed = steps.map(step => {
         const inputs = step.inputs.input.map(ref => find(ref)!);
         const condition = rowCondition(step, inputs, { groups: joins.groups, sql: engine.sql });
         if (condition !== undefined) conditions.push(condition);
         const port = (name: string) => (columnsAt(step, name) ?? []).map(ref => find(ref)!);
-        const expressions = sqlOf(step, inputs, { ...joins, sql: engine.sql, order: places, port });
-        return step.outputs.map((col, i) => `${expressions[i]} AS ${name(step.id, col, height + 1)}`);
+        const context = { ...joins, sql: engine.sql, order: places, port };
+        return { step, inputs, context, expressions: sqlOf(step, inputs, context) };
+      });
+      const keepsDictionaries = byDictionary && !joined && !joins.used && rowsFrom === 0;
+      const added = formed.flatMap(({ step, inputs, context, expressions }) => {
+        const lists = keepsDictionaries ? listForms(step, inputs, context, expressions) : [];
+        return step.outputs.map((col, i) => {
+          const list = lists[i];
+          const alias = `${list === undefined ? "c" : "l"}${known.size}`;
+          know(step.id, col, height + 1, list === undefined ? { sql: alias } : { sql: firstOf(alias), values: alias });
+          return `${list ?? expressions[i]} AS ${alias}`;
+        });
       });
       if (added.length === 0) return;
       joined ||= joins.used;
@@ -139,46 +162,36 @@ export async function openLayers(
       const keys = only && groupKeysOf(only, read, engine.sql);
       if (keys && keep.length > 0) throw cannotKeep(keep[0]!, only.id);
       joined ||= keys !== undefined;
-      const statement = keys
-        ? groupedView(engine.sql, create(view), { added, places, keys, below })
-        : `${create(view)} SELECT *, ${added.join(", ")} FROM ${below}${where}`;
-      await engine.run(statement, "preparing the workflow");
+      const query = keys
+        ? groupedQuery(engine.sql, { added, places, keys, below })
+        : `SELECT *, ${added.join(", ")} FROM ${below}${where}`;
+      await define(view, query, "preparing the workflow");
     },
   };
 }
 
-/**
- * Makes the lowest view, of the data's rows.
- * @param create the statement's beginning
- * @returns columns that determine the data's order of rows
- */
-async function viewSource(
+const READING = "reading the data";
+
+/** The query of the lowest view, of the data's rows. */
+async function sourceQuery(
   engine: Engine,
   source: DataSource,
-  create: string,
   select: string,
   only: string | undefined,
-): Promise<readonly string[]> {
-  const isParquet = source.format === "parquet";
-  const place = source.place.map((of, i) => `${of} AS r${i}`).join(", ");
-  let from = `SELECT ${select}, ${place} FROM ${source.relation}${only === undefined ? "" : ` WHERE ${only}`}`;
-  if (source.format === "table") from = `SELECT ${select}, rowid AS r0 FROM ${source.relation}`;
-  else if (!isParquet) {
-    // Text is parsed once, not once a statement.
-    await engine.run(
-      `CREATE OR REPLACE TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`,
-      "reading the data",
-    );
-    from = "SELECT *, rowid AS r0 FROM merlon_data";
+): Promise<string> {
+  if (source.format === "table") return `SELECT ${select}, rowid AS r0 FROM ${source.relation}`;
+  if (source.format === "parquet") {
+    const place = source.place.map((of, i) => `${of} AS r${i}`).join(", ");
+    return `SELECT ${select}, ${place} FROM ${source.relation}${only === undefined ? "" : ` WHERE ${only}`}`;
   }
-  await engine.run(`${create} ${from}`, "reading the data");
-  return isParquet ? source.place.map((_, i) => `r${i}`) : ["r0"];
+  // Text is parsed once, not once a statement.
+  await engine.run(`CREATE OR REPLACE TABLE merlon_data AS SELECT ${select} FROM ${source.relation}`, READING);
+  return "SELECT *, rowid AS r0 FROM merlon_data";
 }
 
-/** A view with one row for each key, in the place of the first of its rows. */
-function groupedView(
+/** One row for each key, in the place of the first of its rows. */
+function groupedQuery(
   sql: Sql,
-  create: string,
   {
     added,
     places,
@@ -189,7 +202,7 @@ function groupedView(
   const place = sql.struct(Object.fromEntries(places.map(name => [name, name])));
   const first = places.map((name, i) => `min(${place}).${name} AS r${i}`);
   const known = keys.map(key => `${key} IS NOT NULL`).join(" AND ");
-  return `${create} SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${known} GROUP BY ${keys.join(", ")}`;
+  return `SELECT ${[...added, ...first].join(", ")} FROM ${below} WHERE ${known} GROUP BY ${keys.join(", ")}`;
 }
 
 /** Look-ups of one layer: what scalars find by tables, which promise no order of the rows: they are put in order at the end. */

@@ -70,8 +70,9 @@ export async function makeGolden(
     place: [],
     rows: undefined,
     dictionaries,
+    smallDictionaries: new Set(),
   };
-  const layers = await openLayers(database, source, columns, lookups, { stored: true });
+  const layers = await openLayers(database, source, columns, lookups, { inline: true });
   const inputs = await database.rows(`SELECT ${names.join(", ") || "1"} FROM ${layers.view} ORDER BY r0`, DOING);
   const outputs = await planQuery(layers, lookups, plan);
   const made = await database.rows(`SELECT ${outputs.join(", ")} FROM ${layers.view}${layers.order}`, DOING);

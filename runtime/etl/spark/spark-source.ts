@@ -101,5 +101,6 @@ export async function openSparkData(
     place: ["merlon_r0", "merlon_r1"],
     rows,
     dictionaries: new Set(),
+    smallDictionaries: new Set(),
   };
 }

@@ -12,4 +12,6 @@ export interface SqlColumn {
   readonly list?: ColumnSchema["list"];
   /** It is read unchanged from Parquet with a dictionary of its values: a function of it runs once per distinct value. */
   readonly dictionary?: true;
+  /** A list of the column's value alone, of a column with few distinct values: see `value-lists.ts`. */
+  readonly values?: string;
 }

@@ -24,6 +24,7 @@ const source: DataSource = {
   place: ["file_row_number"],
   rows: 3,
   dictionaries: new Set(),
+  smallDictionaries: new Set(),
 };
 
 test("a column is read from the lowest view that has it with the rows of the topmost", async () => {
@@ -48,19 +49,18 @@ test("a column is read from the lowest view that has it with the rows of the top
   expect([brand, filled, logs].map(col => layers.viewOf([col]))).toEqual(["merlon_3", "merlon_3", "merlon_3"]);
 });
 
-test("stored layers are tables beside the data's views", async () => {
+test("inline layers are part of the statement that reads them", async () => {
   const statements: string[] = [];
   const recording: Engine = { ...engine, run: async sql => void statements.push(sql) };
   const plan = workflowPlan({ price: "float32", brand: "string" }, [
     { op: "fillMissing", params: { fillValue: 0 }, columns: ["price"] },
   ]);
   const table: DataSource = { ...source, format: "table", place: [], rows: undefined };
-  const layers = await openLayers(recording, table, plan.inputs, lookups, { stored: true });
+  const layers = await openLayers(recording, table, plan.inputs, lookups, { inline: true });
   await layers.add(plan.steps as never);
-  expect(layers.view).toBe("merlon_stored_1");
+  const lowest = "merlon_few_0 AS (SELECT price AS c0, brand AS c1, rowid AS r0 FROM data)";
+  const next = "merlon_few_1 AS (SELECT *, coalesce(c0, CAST('0' AS FLOAT)) AS c2 FROM merlon_few_0)";
+  expect(layers.view).toBe(`(WITH ${lowest}, ${next} SELECT * FROM merlon_few_1)`);
   expect(layers.places).toEqual(["r0"]);
-  expect(statements).toEqual([
-    "CREATE OR REPLACE TABLE merlon_stored_0 AS SELECT price AS c0, brand AS c1, rowid AS r0 FROM data",
-    expect.stringMatching(/^CREATE OR REPLACE TABLE merlon_stored_1 AS SELECT \*, .* FROM merlon_stored_0$/),
-  ]);
+  expect(statements).toEqual([]);
 });
