@@ -122,7 +122,7 @@ export const aliasView = (view: FeastView, alias: string, { joinKeys }: ViewAlia
   name: alias,
   aliasOf: view.name,
   joinKeys: view.joinKeys.map(key => {
-    const asked = joinKeys[key.name];
+    const asked = Object.hasOwn(joinKeys, key.name) ? joinKeys[key.name] : undefined;
     return asked === undefined ? key : { ...key, asked };
   }),
 });

@@ -56,6 +56,8 @@ export function readStruct(bytes: Uint8Array): Struct {
   const list = (): List => {
     const head = byte();
     const [type, size] = [head & 15, head >> 4 === 15 ? varint() : head >> 4];
+    // An item takes a byte at least: no memory for items that are not there.
+    if (size > bytes.length - at) throw new Error("the bytes end within a value");
     return { type, items: Array.from({ length: size }, () => (type <= TYPE.false ? byte() === 1 : value(type))) };
   };
   const struct = (): Struct => {

@@ -238,6 +238,8 @@ describe("services", () => {
       ...{ name: "x", aliasOf: "v", joinKeys: registry.views[0]!.joinKeys },
     });
     expect(aliasView(registry.views[0]!, "y", { view: "v", joinKeys: {} }).name).toBe("y");
+    const joinKeys = [{ name: "constructor", type: "INT64" }] as const;
+    expect(aliasView({ ...registry.views[0]!, joinKeys }, "y", { view: "v", joinKeys: {} }).joinKeys).toEqual(joinKeys);
   });
 });
 

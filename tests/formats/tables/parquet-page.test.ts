@@ -1,0 +1,332 @@
+// Pages and footers of Parquet, read by DuckDB: values of each type, nulls, lists and repeated values, in several pages and row groups.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ColumnChunk, printFooter, type RowGroup } from "#formats/tables/parquet-footer.js";
+import {
+  encodePage,
+  type Page,
+  type PageValues,
+  type ParquetColumn,
+  type Texts,
+} from "#formats/tables/parquet-page.js";
+import { type List, readStruct, type Struct } from "#formats/tables/thrift-compact.js";
+import { datatype } from "#triton-protos/datatype.js";
+import { toHalves } from "#triton-protos/float16.js";
+
+const folder = mkdtempSync(join(tmpdir(), "merlon-parquet-"));
+const file = join(folder, "t.parquet");
+let instance: DuckDBInstance;
+let connection: DuckDBConnection;
+beforeAll(async () => {
+  instance = await DuckDBInstance.create(":memory:");
+  connection = await instance.connect();
+});
+afterAll(() => {
+  connection.closeSync();
+  instance.closeSync();
+  rmSync(folder, { recursive: true });
+});
+const query = async (sql: string): Promise<Record<string, unknown>[]> =>
+  (await connection.runAndReadAll(sql.replaceAll("FILE", `'${file}'`))).getRowObjectsJS() as Record<string, unknown>[];
+
+type Dtype = ParquetColumn["dtype"];
+/** A page of one column, and its number of rows. */
+interface Made {
+  readonly page: Page;
+  readonly rows: number;
+}
+
+/** Writes row groups of one page or several of each column. */
+function write(
+  columns: readonly ParquetColumn[],
+  groups: readonly (readonly (readonly Made[])[])[],
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  const parts: Uint8Array[] = [Buffer.from("PAR1")];
+  let at = 4;
+  const made = groups.map((of): RowGroup => {
+    const chunks = of.map((pages): ColumnChunk => {
+      const offset = at;
+      for (const { page } of pages) {
+        parts.push(page.bytes);
+        at += page.bytes.length;
+      }
+      const sum = (field: "uncompressed" | "entries") => pages.reduce((all, { page }) => all + page[field], 0);
+      return { offset, compressed: at - offset, uncompressed: sum("uncompressed"), entries: sum("entries") };
+    });
+    return { rows: of[0]!.reduce((all, { rows }) => all + rows, 0), chunks };
+  });
+  writeFileSync(file, Buffer.concat([...parts, printFooter(columns, made, metadata)]));
+}
+
+const texts = (all: readonly string[]): Texts => ({
+  bytes: Buffer.from(all.join("")),
+  lengths: Int32Array.from(all, text => Buffer.byteLength(text)),
+});
+const isLong = (dtype: Dtype): boolean => dtype === "int64" || dtype === "uint64";
+/** Cells as DuckDB's client returns them → values as the writer takes them. */
+function typed(dtype: Dtype, cells: readonly unknown[]): PageValues["values"] {
+  if (dtype === "string") return texts(cells as string[]);
+  if (dtype === "float16") return toHalves(cells as number[]);
+  const { array } = datatype(dtype);
+  return isLong(dtype)
+    ? (array as BigInt64ArrayConstructor).from(cells as bigint[])
+    : (array as Float64ArrayConstructor).from(cells.map(Number));
+}
+/** In the place of a null. */
+const filler = (dtype: Dtype): unknown => (dtype === "string" ? "null" : isLong(dtype) ? 7n : 7);
+
+const range = (bits: number, signed: boolean) => {
+  const [min, max] = signed ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
+  return fc.oneof(fc.constantFrom(min, max), fc.integer({ min, max }));
+};
+const long = (signed: boolean) => {
+  const [min, max] = signed ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n];
+  return fc.oneof(fc.constantFrom(min, max), fc.bigInt({ min, max }));
+};
+const CELLS: Readonly<Record<Dtype, fc.Arbitrary<unknown>>> = {
+  bool: fc.boolean(),
+  ...{ int8: range(8, true), int16: range(16, true), int32: range(32, true), int64: long(true) },
+  ...{ uint8: range(8, false), uint16: range(16, false), uint32: range(32, false), uint64: long(false) },
+  float16: fc.constantFrom(0, -0, 0.5, -2, 65_504, 0.0999755859375, Number.NaN, Number.NEGATIVE_INFINITY),
+  ...{ float32: fc.float(), float64: fc.double() },
+  // Shorter and longer than what is copied without native code.
+  string: fc.oneof(fc.string({ unit: "grapheme", maxLength: 6 }), fc.constantFrom("x".repeat(64), "yz".repeat(40))),
+};
+const dtypes = fc.constantFrom(...(Object.keys(CELLS) as Dtype[]));
+/** Runs of one byte and of several. */
+const count = fc.oneof(fc.nat({ max: 4 }), fc.constantFrom(63, 64, 127, 8192));
+
+interface Case {
+  readonly column: ParquetColumn;
+  /** Pages of each row group. */
+  readonly groups: readonly (readonly { readonly values: PageValues; readonly cells: readonly unknown[] }[])[];
+}
+const scalar = (column: ParquetColumn) =>
+  fc
+    .array(fc.tuple(CELLS[column.dtype], fc.nat({ max: 3 }), count), { minLength: 1, maxLength: 20 })
+    .chain(rows => fc.tuple(fc.constant(rows), fc.boolean(), fc.boolean()))
+    .map(([rows, hasNulls, isRepeated]) => {
+      const isNull = (nth: number): boolean => column.nullable === true && hasNulls && rows[nth]![1] === 0;
+      const cells = rows.map(([cell], i) => (isNull(i) ? null : cell));
+      const counts = isRepeated ? Int32Array.from([1, ...rows.slice(1).map(row => row[2])]) : undefined;
+      const values: PageValues = {
+        values: typed(
+          column.dtype,
+          cells.map(cell => cell ?? filler(column.dtype)),
+        ),
+        ...(column.nullable && hasNulls && { present: Uint8Array.from(cells, cell => (cell === null ? 0 : 1)) }),
+        counts,
+      };
+      return { values, cells: cells.flatMap((cell, i) => new Array<unknown>(counts?.[i] ?? 1).fill(cell)) };
+    });
+
+const listed = (column: ParquetColumn) => {
+  const item = fc.option(CELLS[column.dtype], { freq: 3 });
+  const lists = fc.array(fc.option(fc.array(item, { maxLength: 4 }), { freq: 4 }), { minLength: 1, maxLength: 20 });
+  return fc.tuple(lists, fc.boolean()).map(([all, isPresent]) => {
+    const cells = all.map(list => list?.map(cell => (isPresent ? cell : (cell ?? filler(column.dtype)))) ?? null);
+    const items = cells.flatMap(list => list ?? []);
+    const values: PageValues = {
+      values: typed(
+        column.dtype,
+        items.map(cell => cell ?? filler(column.dtype)),
+      ),
+      ...(isPresent && { present: Uint8Array.from(items, cell => (cell === null ? 0 : 1)) }),
+      lengths: Int32Array.from(cells, list => list?.length ?? -1),
+    };
+    return { values, cells: cells.map(list => list?.map(cell => asRead(column.dtype, cell)) ?? null) };
+  });
+};
+/** A number in the place of a bool is true. */
+const asRead = (dtype: Dtype, cell: unknown): unknown => (dtype === "bool" && cell === 7 ? true : cell);
+
+const cases: fc.Arbitrary<Case> = fc.record({ dtype: dtypes, list: fc.boolean(), nullable: fc.boolean() }).chain(of => {
+  const column = { name: "x", ...of };
+  const pages = fc.array(column.list ? listed(column) : scalar(column), { minLength: 1, maxLength: 3 });
+  return fc.array(pages, { minLength: 1, maxLength: 3 }).map(groups => ({ column, groups }) as Case);
+});
+
+const SQL_TYPE = (dtype: Dtype): string => (dtype === "float16" ? "FLOAT" : datatype(dtype).duckdb!);
+
+test("a value that is repeated in lists is written as often", async () => {
+  const lists = { name: "x", list: true } as const;
+  const lengths = Int32Array.of(3, -1, 0, 2);
+  const counts = Int32Array.of(2, 0, 3);
+  const of = (dtype: Dtype, cells: readonly unknown[]) => ({ values: typed(dtype, cells), lengths, counts });
+  for (const [dtype, cells] of [
+    ["float32", [0.5, 1, 2]],
+    ["string", ["é", "b", "x".repeat(70)]],
+    ["int8", [-1, 2, 3]],
+  ] as const) {
+    write([{ ...lists, dtype }], [[[{ page: encodePage({ ...lists, dtype }, of(dtype, cells)), rows: 4 }]]]);
+    const [first, , third] = cells;
+    const expected = [[first, first, third], null, [], [third, third]];
+    expect((await query("SELECT x FROM FILE")).map(({ x }) => x)).toEqual(expected);
+  }
+});
+
+describe("a page", () => {
+  test("has the size of its header and of its data, and the number of its levels", () => {
+    const column: ParquetColumn = { name: "x", dtype: "int16", nullable: true };
+    const { bytes, uncompressed, entries } = encodePage(column, {
+      ...{ values: Int16Array.of(1, 2, 3), present: Uint8Array.of(1, 0, 1) },
+    });
+    const header = bytes.indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd));
+    const data = zstdDecompressSync(bytes.subarray(header));
+    // Levels: their length, a run of one 1, one 0 and one 1. Then two integers of 32 bits.
+    expect([...data]).toEqual([6, 0, 0, 0, 2, 1, 2, 0, 2, 1, 1, 0, 0, 0, 3, 0, 0, 0]);
+    expect([uncompressed, entries]).toEqual([header + 18, 3]);
+    // DataPageHeader of the format: 3 values, PLAIN, and RLE for both kinds of levels.
+    const compressed = bytes.length - header;
+    expect([...bytes.subarray(0, header)]).toEqual([
+      0x15,
+      0,
+      0x15,
+      36,
+      0x15,
+      compressed * 2,
+      0x2c,
+      0x15,
+      6,
+      0x15,
+      0,
+      0x15,
+      6,
+      0x15,
+      6,
+      0,
+      0,
+    ]);
+  });
+  test("of values that are all there has one run of levels, and without nulls none", () => {
+    const values = { values: Uint8Array.of(1, 0, 1) };
+    const data = (nullable: boolean): number[] => {
+      const { bytes } = encodePage({ name: "x", dtype: "bool", nullable }, values);
+      return [...zstdDecompressSync(bytes.subarray(bytes.indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd))))];
+    };
+    expect(data(true)).toEqual([2, 0, 0, 0, 6, 1, 5]);
+    expect(data(false)).toEqual([5]);
+  });
+  test("has runs of repeated levels, none for a value that is repeated no times", () => {
+    const levels = (present: readonly number[], counts: readonly number[]): number[] => {
+      const values = { values: new Uint8Array(present.length), present: Uint8Array.from(present) };
+      const { bytes } = encodePage(
+        { name: "x", dtype: "bool", nullable: true },
+        { ...values, counts: Int32Array.from(counts) },
+      );
+      const data = zstdDecompressSync(bytes.subarray(bytes.indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd))));
+      return [...data.subarray(4, 4 + data.readUInt32LE(0))];
+    };
+    expect(levels([0, 1, 0], [0, 2, 0])).toEqual([4, 1]);
+    expect(levels([0, 0], [1, 2])).toEqual([6, 0]);
+    // The head of a run is twice its count: seven bits a byte.
+    expect(levels([0, 1], [63, 64])).toEqual([126, 0, 128, 1, 1]);
+    expect(levels([0, 1], [8191, 8192])).toEqual([254, 127, 0, 128, 128, 1, 1]);
+  });
+});
+
+describe("a footer", () => {
+  const columns: readonly ParquetColumn[] = [
+    { name: "time", dtype: "int64", timestamp: true },
+    { name: "ü", dtype: "string", nullable: true },
+    { name: "small", dtype: "uint8" },
+    { name: "list", dtype: "float64", list: true },
+  ];
+  const times = BigInt64Array.of(0n, 1_700_000_000_000_007n);
+  const made = (nth: number): readonly (readonly Made[])[] =>
+    [
+      { values: times },
+      { values: texts(["a", `b${nth}`]) },
+      { values: Uint8Array.of(nth, 255) },
+      { values: Float64Array.of(nth, 2), lengths: Int32Array.of(2, -1) },
+    ].map((values, i) => [{ page: encodePage(columns[i]!, values), rows: 2 }]);
+
+  test("places the chunks of each column in each row group", async () => {
+    write(columns, [made(0), made(1), made(2)]);
+    const rows = await query('SELECT epoch_us("time") AS t, "ü", small, list FROM FILE');
+    expect(rows.map(row => Object.values(row))).toEqual(
+      [0, 1, 2].flatMap(nth => [
+        [0n, "a", nth, [nth, 2]],
+        [times[1], `b${nth}`, 255, null],
+      ]),
+    );
+  });
+  test("has the schema with its converted and logical types", async () => {
+    write(columns, [made(0)]);
+    const schema = await query(
+      "SELECT name, type, repetition_type, num_children, converted_type, logical_type FROM parquet_schema(FILE)",
+    );
+    const optional = "OPTIONAL";
+    const time = "TimestampType(isAdjustedToUTC=0, unit=TimeUnit(MILLIS=<null>, MICROS=MicroSeconds(), NANOS=<null>))";
+    expect(schema.map(row => Object.values(row))).toEqual([
+      ["schema", null, null, 4n, null, null],
+      ["time", "INT64", "REQUIRED", null, null, time],
+      ["ü", "BYTE_ARRAY", optional, null, "UTF8", "StringType()"],
+      ["small", "INT32", "REQUIRED", null, "UINT_8", null],
+      ["list", null, optional, 1n, "LIST", "ListType()"],
+      ["list", null, "REPEATED", 1n, null, null],
+      ["element", "DOUBLE", optional, null, null, null],
+    ]);
+  });
+  test("has the sizes of groups and chunks", async () => {
+    const groups = [made(0), made(1)];
+    write(columns, groups);
+    const chunks = await query("SELECT * FROM parquet_metadata(FILE)");
+    let at = 4n;
+    const expected = groups.flatMap((of, group) =>
+      of.map(([{ page }], i) => {
+        const offset = at;
+        at += BigInt(page.bytes.length);
+        const bytes = of.reduce((all, [{ page }]) => all + BigInt(page.uncompressed), 0n);
+        return {
+          ...{ row_group_id: BigInt(group), row_group_num_rows: 2n, row_group_num_columns: 4n, row_group_bytes: bytes },
+          ...{ column_id: BigInt(i), num_values: BigInt(page.entries), compression: "ZSTD" },
+          ...{ path_in_schema: ["time", "ü", "small", "list, list, element"][i], encodings: "PLAIN, RLE" },
+          ...{ type: ["INT64", "BYTE_ARRAY", "INT32", "DOUBLE"][i], data_page_offset: offset },
+          ...{ total_compressed_size: BigInt(page.bytes.length), total_uncompressed_size: BigInt(page.uncompressed) },
+        };
+      }),
+    );
+    expect(chunks).toMatchObject(expected);
+    // `file_offset` of a chunk, which DuckDB does not show: field 2 of the items of field 1 of a row group.
+    const bytes = readFileSync(file);
+    const footer = readStruct(bytes.subarray(bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8)));
+    const itemsOf = (struct: Struct, field: number) => (struct.get(field)!.value as List).items as readonly Struct[];
+    const offsets = itemsOf(footer, 4).flatMap(group => itemsOf(group, 1).map(chunk => chunk.get(2)!.value));
+    expect(offsets).toEqual(expected.map(({ data_page_offset }) => Number(data_page_offset)));
+  });
+  test("has the rows, the writer and the metadata", async () => {
+    write(columns, [made(0), made(1)], { "a:b": "é", empty: "" });
+    expect(
+      await query("SELECT created_by, num_rows, num_row_groups, format_version FROM parquet_file_metadata(FILE)"),
+    ).toEqual([{ created_by: "merlon", num_rows: 4n, num_row_groups: 2n, format_version: 1n }]);
+    const pairs = await query("SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata(FILE)");
+    expect(pairs).toEqual([
+      { key: "a:b", value: "é" },
+      { key: "empty", value: "" },
+    ]);
+  });
+});
+
+test("values of each type are read as they were written", async () => {
+  await fc.assert(
+    fc.asyncProperty(cases, async ({ column, groups }) => {
+      write(
+        [column],
+        groups.map(pages => [
+          pages.map(({ values, cells }) => ({ page: encodePage(column, values), rows: cells.length })),
+        ]),
+      );
+      const rows = await query("SELECT x, typeof(x) AS type FROM FILE");
+      expect(rows.map(({ x }) => x)).toEqual(groups.flat().flatMap(({ cells }) => cells));
+      expect(rows[0]!.type).toBe(`${SQL_TYPE(column.dtype)}${column.list ? "[]" : ""}`);
+    }),
+    { numRuns: 60 },
+  );
+}, 120_000);
