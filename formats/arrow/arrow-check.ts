@@ -144,7 +144,7 @@ function checkBatch(batch: FlatTable, body: Body, columns: ArrowLayout["columns"
       throw arrowDamage(`the batch at byte ${body.at} has ${nodes.count} columns, and needs more`);
     const at = nodes.at + 16 * node++;
     const [length, nulls] = [int64At(body.view, at), int64At(body.view, at + 8)];
-    if (length < 0 || nulls < 0 || nulls > length)
+    if (nulls < 0 || nulls > length)
       throw arrowDamage(`a column of the batch at byte ${body.at} has ${length} rows and ${nulls} nulls`);
     return { length, nulls };
   };
@@ -187,8 +187,7 @@ function checkBatch(batch: FlatTable, body: Body, columns: ArrowLayout["columns"
     return length;
   };
   for (const column of columns)
-    if (check(column) !== rows && columns.length > 0)
-      throw arrowDamage(`a column of the batch at byte ${body.at} has not its ${rows} rows`);
+    if (check(column) !== rows) throw arrowDamage(`a column of the batch at byte ${body.at} has not its ${rows} rows`);
 }
 
 /** @returns the last one @throws ArrowFileError where they do not rise */

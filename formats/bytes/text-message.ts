@@ -41,12 +41,12 @@ export function parseTextMessage(text: string): TextMessage {
     const found: { [field: string]: TextValue[] } = Object.create(null);
     while (peek() !== close) {
       const name = peek();
-      if (name === undefined || !/^[\w[]/.test(name)) throw wrong("expected a field name");
+      if (name === undefined || !/^(?:\w|\[.)/.test(name)) throw wrong("expected a field name");
       next++;
       if (peek() === ":") next++;
       const into = found[name] ?? [];
       found[name] = into;
-      if (peek() === "[") list(into);
+      if (peek()?.startsWith("[")) list(into);
       else into.push(value());
       if (peek() === "," || peek() === ";") next++;
     }
@@ -55,6 +55,14 @@ export function parseTextMessage(text: string): TextMessage {
     return found;
   };
   const list = (into: TextValue[]): void => {
+    // A list of one plain value looks like the name of an extension.
+    const [, only] = /^\[([^/]+)\]$/.exec(peek()!) ?? [];
+    if (only !== undefined) {
+      next++;
+      into.push(only);
+      return;
+    }
+    if (peek() !== "[") throw wrong("expected a value");
     next++;
     while (peek() !== "]") {
       into.push(value());
@@ -64,7 +72,7 @@ export function parseTextMessage(text: string): TextMessage {
   };
   const value = (): TextValue => {
     const token = peek();
-    if (token === undefined || /^[}>:;,\]]/.test(token)) throw wrong("expected a value");
+    if (token === undefined || /^[}>:;,[\]]/.test(token)) throw wrong("expected a value");
     next++;
     if (token === "{") return fields("}");
     if (token === "<") return fields(">");

@@ -168,6 +168,7 @@ describe("an address in messages", () => {
     expect(maskStore(of({ type: "redis", connection_string: identified }), text)).toBe("user:*** *** $H *** other");
     expect(maskStore(of({ type: "remote", path: "http://user:pass@h" }), text)).toBe("*** *** $H phrase other");
     expect(maskStore(of({ type: "remote", path: "http://user@h" }), "user: user")).toBe("*** user");
+    expect(maskStore(of({ type: "remote", path: "http://user:p%3Aq@h" }), "p:q pq")).toBe("*** pq");
     expect(maskStore(of({ type: "remote", path: "http://h" }), text)).toBe("user:pass pass $H phrase other");
   });
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, expect, test } from "vitest";
 import { WireError } from "#formats/bytes/wire.js";
-import { bytesMember, message, stringMember, varintMember } from "#formats/bytes/wire-writer.js";
+import { bytesMember, fixed32Member, message, stringMember, varintMember } from "#formats/bytes/wire-writer.js";
 import { moveWeights } from "#formats/onnx/external-weights.js";
 import { readOnnxSignature } from "#formats/onnx/onnx.js";
 import { printOnnxModel } from "#formats/onnx/onnx-model.js";
@@ -95,4 +95,51 @@ test("no bytes of a model that is cut anywhere end the process, and none are rea
   const whole = FORMS["raw bytes"];
   for (let end = 0; end < 400; end++)
     expect(() => moveWeights(whole.subarray(0, end), "weights", 1)).toThrow(WireError);
+});
+
+test.each([
+  ["raw bytes of integers", [varintMember(2, 7), bytesMember(9, bytes)], 1],
+  ["floats in a packed list", [varintMember(2, 1), bytesMember(4, bytes)], 1],
+  ["a packed list of another type", [varintMember(2, 10), bytesMember(4, bytes)], 0],
+  ["floats one by one", [varintMember(2, 1), fixed32Member(4, 0.5)], 0],
+  ["a list of places in another file", [varintMember(2, 1), bytesMember(13, bytes), bytesMember(9, bytes)], 0],
+  ["a mark of another file", [varintMember(2, 1), varintMember(14, 1), bytesMember(9, bytes)], 0],
+  ["a segment", [varintMember(2, 1), bytesMember(3, new Uint8Array(0)), bytesMember(9, bytes)], 0],
+] as const)("%s: %i of them are moved", (_, fields, count) => {
+  const graph = message(bytesMember(5, message(...fields)));
+  const moved = moveWeights(bytesMember(7, graph), "weights", 1);
+  expect(moved?.moved.length ?? 0).toBe(count);
+  expect(moved === undefined).toBe(count === 0);
+});
+
+test("weights are moved from a number of bytes on, and each field around them stays", () => {
+  const data = new Uint8Array(10).fill(9);
+  const before = [varintMember(1, 8), bytesMember(2, Uint8Array.of(1))];
+  const node = bytesMember(1, Uint8Array.of(8, 1));
+  const named = [varintMember(1, 10), varintMember(2, 2)];
+  const tensor = bytesMember(5, message(...named, bytesMember(9, data), stringMember(8, "w")));
+  const small = bytesMember(5, message(varintMember(2, 2), bytesMember(9, data.subarray(1))));
+  const graph = bytesMember(7, message(node, tensor, small, tensor, node));
+  const whole = message(...before, graph, varintMember(90, 1));
+  expect(moveWeights(whole, "weights", 11)).toBeUndefined();
+  const entry = (key: string, value: string) => bytesMember(13, message(stringMember(1, key), stringMember(2, value)));
+  const away = (offset: string) =>
+    bytesMember(
+      5,
+      message(
+        ...named,
+        stringMember(8, "w"),
+        ...[entry("location", "a b"), entry("offset", offset), entry("length", "10"), varintMember(14, 1)],
+      ),
+    );
+  const { model, moved, end } = moveWeights(whole, "a b", 10)!;
+  const expected = message(
+    ...before,
+    bytesMember(7, message(node, away("0"), small, away("4096"), node)),
+    varintMember(90, 1),
+  );
+  expect(Buffer.concat(model)).toEqual(Buffer.from(expected));
+  expect(moved.map(({ from, length }) => whole.subarray(from, from + length))).toEqual([data, data]);
+  expect([moved.map(({ to }) => to), end]).toEqual([[0, 4096], 8192]);
+  expect(() => moveWeights(message(...before), "a", 1)).toThrow("it holds no graph");
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { bytesSource } from "#formats/bytes/byte-source.js";
-import { readAttributeColumns } from "#formats/tables/attribute-table.js";
+import { KEY_COLUMN, readAttributeColumns } from "#formats/tables/attribute-table.js";
 import { readParquetColumns } from "#formats/tables/parquet-columns.js";
 import { printFittedTable } from "#operators/shared/kernel/fitted-table.js";
 
@@ -17,6 +17,7 @@ const PARQUET = join(import.meta.dirname, "../../samples/artefacts/tables/items.
 test("Parquet", () => {
   const { format, columns } = readAttributeColumns(PARQUET);
   expect(format).toBe("parquet");
+  expect(columns[0]!.name).toBe(KEY_COLUMN);
   expect(columns.map(({ name, dtype, type }) => [name, dtype, type])).toEqual([
     ["item_id", "int64", "int64"],
     ["stock", "int32", "int32"],
