@@ -94,7 +94,7 @@ export const RECORD_BATCH = 3;
 export const messageOf = (
   kind: number,
   header: Flat | undefined,
-  body = new Uint8Array(0),
+  body: Uint8Array = new Uint8Array(0),
   more: Flat = {},
 ): Message => ({
   of: { 0: { i16: 4 }, 1: { i8: kind }, ...(header && { 2: { table: header } }), 3: { i64: body.length }, ...more },

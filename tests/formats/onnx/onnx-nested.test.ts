@@ -117,7 +117,7 @@ describe("functions", () => {
     ...(domain === undefined ? [] : [stringMember(fields[1]!, domain)]),
     ...(overload === undefined ? [] : [stringMember(fields[2]!, overload)]),
   ];
-  type Name = readonly [op: string, domain?: string, overload?: string];
+  type Name = readonly [op: string, domain?: string | undefined, overload?: string];
   const body = ([op, domain, overload]: Name, ...calls: readonly Name[]): Bytes =>
     bytesMember(
       25,

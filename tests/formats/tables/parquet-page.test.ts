@@ -171,13 +171,16 @@ test("a value that is repeated in lists is written as often", async () => {
   }
 });
 
+/** Where the compressed data of a page begins: a frame of Zstandard. */
+const frameAt = (bytes: Uint8Array): number => Buffer.from(bytes).indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd));
+
 describe("a page", () => {
   test("has the size of its header and of its data, and the number of its levels", () => {
     const column: ParquetColumn = { name: "x", dtype: "int16", nullable: true };
     const { bytes, uncompressed, entries } = encodePage(column, {
       ...{ values: Int16Array.of(1, 2, 3), present: Uint8Array.of(1, 0, 1) },
     });
-    const header = bytes.indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd));
+    const header = frameAt(bytes);
     const data = zstdDecompressSync(bytes.subarray(header));
     // Levels: their length, a run of one 1, one 0 and one 1. Then two integers of 32 bits.
     expect([...data]).toEqual([6, 0, 0, 0, 2, 1, 2, 0, 2, 1, 1, 0, 0, 0, 3, 0, 0, 0]);
@@ -208,7 +211,7 @@ describe("a page", () => {
     const values = { values: Uint8Array.of(1, 0, 1) };
     const data = (nullable: boolean): number[] => {
       const { bytes } = encodePage({ name: "x", dtype: "bool", nullable }, values);
-      return [...zstdDecompressSync(bytes.subarray(bytes.indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd))))];
+      return [...zstdDecompressSync(bytes.subarray(frameAt(bytes)))];
     };
     expect(data(true)).toEqual([2, 0, 0, 0, 6, 1, 5]);
     expect(data(false)).toEqual([5]);
@@ -220,7 +223,7 @@ describe("a page", () => {
         { name: "x", dtype: "bool", nullable: true },
         { ...values, counts: Int32Array.from(counts) },
       );
-      const data = zstdDecompressSync(bytes.subarray(bytes.indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd))));
+      const data = zstdDecompressSync(bytes.subarray(frameAt(bytes)));
       return [...data.subarray(4, 4 + data.readUInt32LE(0))];
     };
     expect(levels([0, 1, 0], [0, 2, 0])).toEqual([4, 1]);
