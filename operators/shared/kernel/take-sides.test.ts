@@ -73,6 +73,6 @@ test("a single branch that makes no rows is taken as it is", () => {
   const column = scalars("int32", [1, 2]);
   const taken = takeSides([[], [column]], [1, 1], column.rows, false);
   expect(taken[0]).toBe(column);
-  // Of columns without a parent there are no candidates to belong to one.
+  // Columns without a parent have no candidates.
   expect(takeSides([[column]], [0, 0], column.rows, true)[0]).toBe(column);
 });

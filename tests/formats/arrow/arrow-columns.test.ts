@@ -98,7 +98,7 @@ describe("texts", () => {
     expect(read(wide).values).toEqual([..."012345678", ""]);
     expect(read(texts([0, 1], ascii), texts([2, 4], Buffer.from("--é"))).values).toEqual(["-", "é"]);
     expect(readArrowColumns(fileWith(UTF8)).c!.values).toEqual([]);
-    // Texts that begin further from the start of their bytes than the file goes on behind them.
+    // The first offset is larger than the rest of the file.
     expect(read(texts([9000, 9001], Buffer.alloc(9001, "a"))).values).toEqual(["a"]);
     const none = { rows: 0, nodes: [[0, 0]], buffers: Array<Uint8Array>(3).fill(new Uint8Array(0)) } as Batch;
     expect(read(none).values).toEqual([]);

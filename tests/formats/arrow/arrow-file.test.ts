@@ -1,4 +1,4 @@
-// The reader of Arrow's file form: each rule of a schema, a batch and its buffers by a file that breaks it alone, and the metadata.
+// The reader of Arrow's file form. For each rule of schemas, batches and buffers, a file breaks that rule alone.
 import { describe, expect, test } from "vitest";
 import { ArrowFileError, readArrowFile, readArrowMetadata } from "#formats/arrow/arrow-file.js";
 import { bytesSource } from "#formats/bytes/byte-source.js";

@@ -1,4 +1,4 @@
-// The buffers of each type of Arrow's Schema.fbs, by its specification: as many as it has, each of the bytes that it needs and not one less.
+// The buffers of each type of Arrow's Schema.fbs, by its specification: their number, and the bytes that each needs.
 import { describe, expect, test } from "vitest";
 import { checkArrow } from "#formats/arrow/arrow-check.js";
 import { bytesSource } from "#formats/bytes/byte-source.js";

@@ -1,4 +1,4 @@
-// Hashes of the files that a plan opens, by the manifest of its build: of a file its own, of a folder one of all that is in it.
+// Hashes of the files and folders that a plan opens, by the manifest of its build.
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -64,7 +64,7 @@ describe("weights in another file", () => {
     const graph = ["b", "a", "b"].map(name => initializer(away(name)));
     expect(filesOf(model(graph))).toEqual(["b.bin", "a.bin"]);
   });
-  test("of a branch are no weights of the main graph", () => {
+  test("of a branch do not belong to the main graph", () => {
     const branch = node(attribute(bytesMember(6, within(initializer(tensor("x", [2])), input("z"), output))));
     const { inputs, outputs } = readOnnxSignature(
       model([branch, input("x"), input("w"), initializer(tensor("w", [2]))]),
@@ -143,7 +143,7 @@ describe("functions", () => {
     expect(read(body(["f", "d", "o"], ["f", "d", "o"]))).toBe("d.f:o");
     expect(read(body(["f", undefined, "o"], ["f", undefined, "o"]))).toBe("f:o");
   });
-  test("that call a third one twice, by two ways, are no cycle", () => {
+  test("that call a third one by two ways are not a cycle", () => {
     expect(read(body(["a"], ["b"], ["c"]), body(["b"], ["d"]), body(["c"], ["d"]), body(["d"]))).toBe("read");
     expect(read(body(["a"], ["b"], ["c"]), body(["b"], ["d"]), body(["c"], ["d"]), body(["d"], ["a"]))).toBe("a");
     expect(read(body(["a"], ["b"]), body(["b"]), body(["c"], ["b"], ["c"]))).toBe("c");

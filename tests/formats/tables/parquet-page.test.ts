@@ -95,7 +95,7 @@ const CELLS: Readonly<Record<Dtype, fc.Arbitrary<unknown>>> = {
   ...{ uint8: range(8, false), uint16: range(16, false), uint32: range(32, false), uint64: long(false) },
   float16: fc.constantFrom(0, -0, 0.5, -2, 65_504, 0.0999755859375, Number.NaN, Number.NEGATIVE_INFINITY),
   ...{ float32: fc.float(), float64: fc.double() },
-  // Shorter and longer than what is copied without native code.
+  // Native code copies texts of more than 64 bytes.
   string: fc.oneof(fc.string({ unit: "grapheme", maxLength: 6 }), fc.constantFrom("x".repeat(64), "yz".repeat(40))),
 };
 const dtypes = fc.constantFrom(...(Object.keys(CELLS) as Dtype[]));
@@ -171,7 +171,7 @@ test("a value that is repeated in lists is written as often", async () => {
   }
 });
 
-/** Where the compressed data of a page begins: a frame of Zstandard. */
+/** Offset of the compressed data of a page, a frame of Zstandard. */
 const frameAt = (bytes: Uint8Array): number => Buffer.from(bytes).indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd));
 
 describe("a page", () => {

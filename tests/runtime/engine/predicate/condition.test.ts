@@ -1,4 +1,4 @@
-// One part of a condition: its cost by what is computed, its blocks, and the positions for which it holds.
+// One part of a condition: its cost, its blocks, and the positions for which it holds.
 import { expect, test } from "vitest";
 import type { Expression } from "#contract/expression.js";
 import type { Column } from "#runtime/base/columns/table.js";

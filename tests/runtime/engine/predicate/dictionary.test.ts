@@ -53,7 +53,7 @@ test("numbers: each position has its value", () => {
   );
 });
 
-test("texts: their own, and one place more for what is missing", () => {
+test("texts keep their dictionary, and missing texts get one more place", () => {
   const attribute = { texts: ["b", "", "a"], codes: Int32Array.of(2, -1, 0, 2, 1) };
   const [dictionary, turns] = made(attribute);
   const values = valuesOf(dictionary!);
@@ -76,7 +76,7 @@ test("a quarter of the positions may have values of their own, and not more", ()
   expect(of(12, 4)).toBeUndefined();
 });
 
-test("both zeros are told apart by a condition: there is none", () => {
+test("a condition may treat both zeros differently, so -0 has no dictionary", () => {
   const zeros = (...values: readonly number[]) =>
     made({
       column: {

@@ -1,4 +1,4 @@
-// Columns without gaps, against a model: a cell and its status, and what the rule puts in the place of one that is missing or null.
+// Columns without gaps, compared with a model. Each rule replaces cells that are missing or null.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
@@ -45,7 +45,7 @@ const cellsOf = (column: Column): unknown[] => plain(column);
 const kinds = fc.record({ dtype: fc.constantFrom(...(Object.keys(TYPES) as Name[])), isList: fc.boolean() });
 
 describe("a column", () => {
-  test("has null for what is missing or null; NaN in a column of floats, and an empty list in one of lists", () => {
+  test("has null for missing and null cells; NaN in a column of floats, and an empty list in one of lists", () => {
     fc.assert(
       fc.property(kinds, statuses, ({ dtype, isList }, status) => {
         const feature = featureOf(dtype, isList, status);
@@ -59,7 +59,7 @@ describe("a column", () => {
       }),
     );
   });
-  test("has the default in those places, of a scalar and of lists; what it came from stays", () => {
+  test("has the default in those places, of a scalar and of lists; the feature is not changed", () => {
     fc.assert(
       fc.property(kinds, statuses, fc.nat({ max: 2 }), ({ dtype, isList }, status, length) => {
         const { given, read } = TYPES[dtype];
