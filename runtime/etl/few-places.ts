@@ -6,6 +6,7 @@ import { readValuesOnce } from "../../operators/categorify/kernel-vocabulary.js"
 import type { PackedTexts } from "../../operators/shared/kernel/fitted-table.js";
 import type { Values } from "../base/columns/table.js";
 import { indexValues, type ValueIndex } from "../base/columns/value-index.js";
+import { words } from "../base/columns/words.js";
 
 /**
  * @param file a vocabulary of the fit
@@ -27,30 +28,76 @@ function distinctOf(values: Values): Values {
 }
 
 function placesOfValues(values: Values, few: Values): Int32Array {
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array)
+    return placesOfWords(words(values), words(few as BigInt64Array));
   const all = values as readonly unknown[];
   return Int32Array.from(few as ArrayLike<unknown> as unknown[], value => all.indexOf(value));
 }
 
-/** Nearly every text of a vocabulary has another mark than the few that are sought. */
+/** Nearly every value of a vocabulary has another mark than the few that are sought. */
 const MARKS = 2 ** 16;
 
-function placesOfTexts({ offsets, bytes }: PackedTexts, wanted: readonly string[]): Int32Array {
-  const encoded = wanted.map(text => Buffer.from(text));
+/** 64-bit integers as pairs of words: `indexOf` would make a BigInt of each. */
+function placesOfWords(all: Int32Array, sought: Int32Array): Int32Array {
   const isMarked = new Uint8Array(MARKS);
-  for (const text of encoded) isMarked[markOf(text, 0, text.length)] = 1;
-  const places = new Int32Array(wanted.length).fill(-1);
-  for (let i = 0; i + 1 < offsets.length; i++) {
-    const [start, end] = [offsets[i]!, offsets[i + 1]!];
-    if (isMarked[markOf(bytes, start, end)] === 0) continue;
-    for (const [w, text] of encoded.entries())
-      if (text.length === end - start && text.compare(bytes, start, end) === 0) places[w] = i;
+  const wanted = new Map<string, number>();
+  for (let i = 0; i < sought.length; i += 2) {
+    isMarked[sought[i]! & (MARKS - 1)] = 1;
+    wanted.set(`${sought[i]} ${sought[i + 1]}`, i >> 1);
+  }
+  return placesAmong(sought.length / 2, markedWords(all, isMarked), wanted, i => `${all[2 * i]} ${all[2 * i + 1]}`);
+}
+
+function placesOfTexts({ offsets, bytes }: PackedTexts, sought: readonly string[]): Int32Array {
+  const isMarked = new Uint8Array(MARKS);
+  const wanted = new Map<string, number>();
+  for (const [i, text] of sought.entries()) {
+    const encoded = Buffer.from(text);
+    isMarked[markOf(encoded, 0, encoded.length)] = 1;
+    wanted.set(encoded.toString("latin1"), i);
+  }
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found = markedTexts(offsets, bytes, isMarked);
+  return placesAmong(sought.length, found, wanted, i => all.toString("latin1", offsets[i], offsets[i + 1]));
+}
+
+/** @param wanted each key's place in the result, which has `count` of them @param keyOf the key of the value at a place */
+function placesAmong(
+  count: number,
+  candidates: readonly number[],
+  wanted: ReadonlyMap<string, number>,
+  keyOf: (place: number) => string,
+): Int32Array {
+  const places = new Int32Array(count).fill(-1);
+  for (const place of candidates) {
+    const found = wanted.get(keyOf(place));
+    if (found !== undefined) places[found] = place;
   }
   return places;
 }
 
+// Short functions for the loops over all values: they are compiled while the fit runs, which takes longer than the loops.
+
+function markedWords(all: Int32Array, isMarked: Uint8Array): readonly number[] {
+  const found: number[] = [];
+  for (let i = 0; i < all.length; i += 2) if (isMarked[all[i]! & (MARKS - 1)] === 1) found.push(i >> 1);
+  return found;
+}
+
+function markedTexts(offsets: Int32Array, bytes: Uint8Array, isMarked: Uint8Array): readonly number[] {
+  const found: number[] = [];
+  let start = offsets[0] ?? 0;
+  for (let i = 1; i < offsets.length; i++) {
+    const end = offsets[i]!;
+    if (isMarked[markOf(bytes, start, end)] === 1) found.push(i - 1);
+    start = end;
+  }
+  return found;
+}
+
 /** A mark of the last four bytes and the length: texts with a common prefix differ in them. */
-const markOf = (bytes: Uint8Array, start: number, end: number): number => {
+function markOf(bytes: Uint8Array, start: number, end: number): number {
   let mark = end - start;
   for (let at = Math.max(start, end - 4); at < end; at++) mark = Math.imul(mark ^ bytes[at]!, 0x01000193);
   return (mark ^ (mark >>> 16)) & (MARKS - 1);
-};
+}
