@@ -19,8 +19,10 @@ export interface TextPacker {
   finish(): PackedTexts;
 }
 
-export function textPacker(): TextPacker {
+/** @param rows texts, if they are known */
+export function textPacker(rows = 0): TextPacker {
   const offsets = growing(count => new Int32Array(count));
+  offsets.reserve(rows + 1);
   offsets.add(new Int32Array(1));
   const packed = growing(count => new Uint8Array(count), MOST_BYTES);
   /** Makes room for long texts of a number of bytes, and for as many short ones. Beyond the limit nothing is written. */
@@ -36,15 +38,15 @@ export function textPacker(): TextPacker {
       const isNull = (i: number) => validity?.[i] === 0;
       const ends = offsets.reserve(rows);
       let bytes = reserve(0, rows);
-      let at = packed.length;
       for (let i = 0; i < rows; ) {
-        const length = isNull(i) ? 0 : words[4 * i]!;
-        if (length <= LONGEST_INLINE) {
-          for (let from = TEXT * i + 4, end = from + length; from < end; from++) bytes[at++] = texts[from]!;
-          ends[offsets.length++] = at;
-          i++;
-          continue;
-        }
+        const next = packShort(texts, words, validity, { first: i, rows }, bytes, ends, offsets.length);
+        offsets.length += next - i;
+        i = next;
+        const at = ends[offsets.length - 1]!;
+        // Offsets beyond the limit are negative.
+        refuseBeyondLimit(at < 0 ? Number.POSITIVE_INFINITY : at);
+        packed.length = at;
+        if (i === rows) break;
         // Texts that follow each other in DuckDB's memory are copied as one.
         const pointer = addressOf(words, i);
         let total = 0;
@@ -54,19 +56,43 @@ export function textPacker(): TextPacker {
           total += words[4 * i]!;
           ends[offsets.length++] = at + total;
         }
-        packed.length = at;
         bytes = reserve(total, rows - i);
         const place = texts.byteOffset + TEXT * first + 8;
         bytes.set(bindings.get_data_from_pointer(texts.buffer as ArrayBuffer, place, total), at);
-        at += total;
+        packed.length = at + total;
       }
-      refuseBeyondLimit(at);
-      packed.length = at;
       // The chunk owns what the pointers name: it is there until here.
       if (chunk.rowCount !== rows) throw new Error("a chunk changed while it was read");
     },
     finish: () => ({ offsets: offsets.all(), bytes: packed.all() }),
   };
+}
+
+/**
+ * Copies short texts and their ends, up to the first long text. A function of its own, since the rest of the loop takes the compiler longer
+ * than all short texts.
+ * @param filled ends so far; the last of them is where the texts go
+ * @returns the row of the first long text, or the number of rows
+ */
+function packShort(
+  texts: Uint8Array,
+  words: Uint32Array,
+  validity: Uint8Array | undefined,
+  { first, rows }: { readonly first: number; readonly rows: number },
+  bytes: Uint8Array,
+  ends: Int32Array,
+  filled: number,
+): number {
+  let at = ends[filled - 1]!;
+  for (let i = first; i < rows; i++) {
+    const length = validity?.[i] === 0 ? 0 : words[4 * i]!;
+    if (length > LONGEST_INLINE) return i;
+    const from = TEXT * i + 4;
+    for (let b = 0; b < length; b++) bytes[at + b] = texts[from + b]!;
+    at += length;
+    ends[filled + i - first] = at;
+  }
+  return rows;
 }
 
 function refuseBeyondLimit(bytes: number): void {

@@ -47,8 +47,8 @@ async function readWhole(
   sql: string,
   dtypes: readonly DType[],
 ): Promise<readonly PrintedColumn[]> {
-  const readers = readersOf(dtypes);
   const result = await connection.run(sql);
+  const readers = readersOf(dtypes, result.rowCount);
   for (let i = 0; i < result.chunkCount; i++) {
     const chunk = result.getChunk(i);
     for (const [c, reader] of readers.entries()) reader.take(chunk, c);
@@ -73,11 +73,12 @@ interface ColumnReader {
   finish(): PrintedColumn;
 }
 
-const readersOf = (dtypes: readonly DType[]): readonly ColumnReader[] =>
-  dtypes.map(dtype => (dtype === "string" ? textReader() : numberReader(dtype)));
+/** @param rows all that will be read, if their number is known */
+const readersOf = (dtypes: readonly DType[], rows = 0): readonly ColumnReader[] =>
+  dtypes.map(dtype => (dtype === "string" ? textReader(rows) : numberReader(dtype, rows)));
 
-function textReader(): ColumnReader {
-  const packer = textPacker();
+function textReader(rows: number): ColumnReader {
+  const packer = textPacker(rows);
   const known = validityReader();
   return {
     take(chunk, c) {
@@ -87,8 +88,9 @@ function textReader(): ColumnReader {
   };
 }
 
-function numberReader(dtype: DType): ColumnReader {
+function numberReader(dtype: DType, rows: number): ColumnReader {
   const values = growing(count => allocate(dtype, count) as Float64Array);
+  values.reserve(rows);
   const known = validityReader();
   return {
     take(chunk, c) {
