@@ -12,7 +12,10 @@ const CLIENTS = 20;
 const INTERVAL_MS = 20;
 const [http, grpc] = process.argv.slice(2).map(Number);
 const clients = Array.from({ length: CLIENTS }, (_, i) => ({ due: 0, values: [i, -i, 1000 + i, 2 ** 20 + i] }));
+const WINDOW_MS = 1000;
+const ascending = (a, b) => a - b;
 let samples = [];
+let begun = 0;
 let [wrong, failed] = [0, 0];
 
 /** One client's calls over gRPC: true for its own bytes, false for others, undefined for none. */
@@ -43,7 +46,7 @@ async function live(client, call) {
     const wait = client.due - performance.now();
     if (wait > 0) await pause(wait);
     const right = await call();
-    samples.push(performance.now() - client.due);
+    samples.push({ due: client.due, took: performance.now() - client.due });
     if (right === false) wrong++;
     // A refused connection returns at once.
     if (right === undefined) {
@@ -58,19 +61,35 @@ const begin = () => {
   samples = [];
   [wrong, failed] = [0, 0];
   const now = performance.now();
+  begun = now;
   // Earlier due requests belong to the measurement before.
   for (const client of clients) while (client.due < now) client.due += INTERVAL_MS;
 };
+/** The p99 of each window of a second: a burst of other work on the machine spoils some of them, and not their median. */
+function windows(all) {
+  const byWindow = Map.groupBy(all, ({ due }) => Math.floor((due - begun) / WINDOW_MS));
+  const isWhole = own => own.length >= (CLIENTS * WINDOW_MS) / INTERVAL_MS / 2;
+  return [...byWindow.values()].filter(isWhole).map(own => quantile(own.map(({ took }) => took).sort(ascending), 0.99));
+}
 const end = () => {
   const now = performance.now();
   const late = clients.flatMap(({ due }) => {
     const missed = [];
-    for (let at = due; at < now; at += INTERVAL_MS) missed.push(now - at);
+    for (let at = due; at < now; at += INTERVAL_MS) missed.push({ due: at, took: now - at });
     return missed;
   });
-  const all = [...samples, ...late].sort((a, b) => a - b);
-  const at = q => quantile(all, q);
-  const report = { sent: all.length, p50: at(0.5), p99: at(0.99), max: all.at(-1), wrong, failed };
+  const all = [...samples, ...late];
+  const took = all.map(one => one.took).sort(ascending);
+  const at = q => quantile(took, q);
+  const report = {
+    sent: all.length,
+    p50: at(0.5),
+    p99: at(0.99),
+    max: took.at(-1),
+    wrong,
+    failed,
+    windows: windows(all),
+  };
   process.stdout.write(`${JSON.stringify(report)}\n`);
 };
 

@@ -5,12 +5,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ATTACKS } from "../../walls/attacks/index.mjs";
 import { startHelper } from "./lines-of.mjs";
+import { quantile } from "./quantile.mjs";
 import { startMeasured } from "./server-process.mjs";
 
 const file = name => fileURLToPath(new URL(name, import.meta.url));
 const ATTACKER = file("../../walls/attacks/run.mjs");
 const CLIENTS = file("./good-clients.mjs");
 const WARM_UP_MS = 2000;
+/** How long the clients are measured alone on the quick tier. */
 const ALONE_MS = 1500;
 /** A server that does not answer within this after an attack is still at work on it. */
 const ANSWER_MS = 1000;
@@ -38,12 +40,12 @@ async function open(flags) {
   };
 }
 
-/** Waits until memory is back, at most thirty seconds; `whole` waits all of them. */
-async function untilReturned(server, beforeMb, whole) {
+/** Waits until memory is back, at most thirty seconds; `isWhole` waits all of them. */
+async function untilReturned(server, beforeMb, isWhole) {
   const until = Date.now() + BARS.returnsMs;
   while (Date.now() < until && !server.ended()) {
     await pause(250);
-    if (!whole && server.residentMb() - beforeMb <= BARS.returnsMb) return;
+    if (!isWhole && server.residentMb() - beforeMb <= BARS.returnsMb) return;
   }
 }
 
@@ -54,9 +56,18 @@ const answers = ({ http }) =>
     () => false,
   );
 
-/** One attack on an open place. */
-async function measureAttack({ server, measure }, attack, seconds, wholeWait) {
-  const alone = await measure(() => pause(ALONE_MS));
+const middle = values =>
+  quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+
+/**
+ * One attack on an open place. `isWhole` measures the clients alone for as long as the attack, half of it before and half after, so that other
+ * work on the machine spoils both alike; then the p99 are medians over windows of a second.
+ */
+async function measureAttack({ server, measure }, attack, seconds, isWhole) {
+  const alone = await measure(() => pause(isWhole ? seconds * 500 : ALONE_MS));
   const attacker = startHelper(ATTACKER, [attack.id, server.http, server.grpc, seconds]);
   await attacker.line();
   const beforeMb = server.residentMb();
@@ -66,20 +77,25 @@ async function measureAttack({ server, measure }, attack, seconds, wholeWait) {
     await Promise.race([pause(seconds * 1000), server.exited]);
   });
   await attacker.stop();
-  await untilReturned(server, beforeMb, wholeWait);
+  await untilReturned(server, beforeMb, isWhole);
   const ended = server.ended();
+  const [grownMb, afterMb] = [server.peakMb() - beforeMb, server.residentMb() - beforeMb];
+  const after = isWhole && !ended ? await measure(() => pause(seconds * 500)) : undefined;
+  const [aloneMs, duringMs] = isWhole
+    ? [middle([...alone.windows, ...(after?.windows ?? [])]), middle(during.windows)]
+    : [alone.p99, during.p99];
   return {
-    ...{ id: attack.id, title: attack.title, tags: attack.tags ?? [], alone: alone.p99, during: during.p99 },
-    ...{ ratio: during.p99 / alone.p99, max: during.max, wrong: during.wrong, failed: during.failed },
-    ...{ beforeMb, grownMb: server.peakMb() - beforeMb, afterMb: server.residentMb() - beforeMb, ended },
+    ...{ id: attack.id, title: attack.title, tags: attack.tags ?? [], alone: aloneMs, during: duringMs },
+    ...{ ratio: duringMs / aloneMs, max: during.max, wrong: during.wrong, failed: during.failed },
+    ...{ beforeMb, grownMb, afterMb, ended },
   };
 }
 
 /**
- * @param options `ids` of attacks (all), `seconds` of each, `wholeWait` to read memory after thirty seconds and not earlier, `onResult` called with each
+ * @param options `ids` of attacks (all), `seconds` of each, `isWhole` to read memory after thirty seconds and not earlier and to measure the clients alone for longer, `onResult` called with each
  * @returns for each attack `{ id, title, tags, alone, during, ratio, max, wrong, failed, beforeMb, grownMb, afterMb, ended }`; milliseconds at p99
  */
-export async function measureNeighbours({ ids, seconds, wholeWait = false, onResult = () => {} }) {
+export async function measureNeighbours({ ids, seconds, isWhole = false, onResult = () => {} }) {
   const results = [];
   let place;
   try {
@@ -90,7 +106,7 @@ export async function measureNeighbours({ ids, seconds, wholeWait = false, onRes
         place = undefined;
       }
       place ??= await open(flags);
-      const result = await measureAttack(place, attack, seconds, wholeWait);
+      const result = await measureAttack(place, attack, seconds, isWhole);
       results.push(result);
       onResult(result);
       // A server that is still at work on an attack would spoil the next measurement.
