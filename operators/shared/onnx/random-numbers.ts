@@ -11,20 +11,24 @@ import { KEEP, type LowerContext } from "./lowering.js";
 /** A probability below this is not drawn as often as it says: on a CPU the numbers are made of 31 bits. */
 export const FINEST_CHANCE = 1e-6;
 
+type DrawingStep = Step<"softmaxSampling"> | Step<"epsilonGreedy"> | Step<"thompsonSampling">;
+
+const WITHOUT_CHANCE: Readonly<Record<DrawingStep["op"], string>> = {
+  softmaxSampling: 'take `mode: "greedy"`',
+  epsilonGreedy: "write `epsilon: 0`",
+  thompsonSampling: "write `scale: 0`",
+};
+
 /**
  * Refuses a step with an authored seed.
  * @param like float64 of any shape @returns float64 of this shape: independent numbers, uniform in 0 … 1
  */
-export function randomNumbers(
-  { g, program, note, fail }: LowerContext,
-  step: Step<"softmaxSampling"> | Step<"epsilonGreedy">,
-  like: Value,
-): Value {
+export function randomNumbers({ g, program, note, fail }: LowerContext, step: DrawingStep, like: Value): Value {
   const { seed } = step.params;
   if (seed !== undefined)
     fail(
       `with \`seed: ${seed}\` every request draws the same, and ONNX Runtime's random numbers go on from request to request`,
-      `Leave \`seed\` out, ${step.op === "softmaxSampling" ? 'take `mode: "greedy"`' : "write `epsilon: 0`"}, or ${KEEP}.`,
+      `Leave \`seed\` out, ${WITHOUT_CHANCE[step.op]}, or ${KEEP}.`,
     );
   note(
     `step \`${step.label}\` draws with ONNX Runtime's random numbers: the same distribution, and the request parameter \`seed\` does nothing.`,

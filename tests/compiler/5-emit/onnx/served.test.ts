@@ -67,7 +67,7 @@ describe("the samples", () => {
     "ensemble-branches": /`unseen\.filterCandidates` .* Bloom filters in `seen` are base64 texts.*\n.*list<int64>/,
     "ensemble-changes-rows": CLASH,
     "ensemble-arms": /found\.split.* names its arm in a parameter/,
-    "ensemble-exploration": /tried\.thompsonSampling.* normal draws/,
+    "ensemble-exploration": /tried\.thompsonSampling.* integral/,
     "ensemble-fallback": /takes another branch when one fails/,
     "ensemble-feast-many":
       /newest value of view `item_features` .* older than its ttl of 86400 s[\s\S]*merlon feast materialize/,
