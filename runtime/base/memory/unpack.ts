@@ -8,6 +8,7 @@ import type { Cancellation } from "../cancellation.js";
 import { RuntimeFault } from "../errors.js";
 import { semaphore } from "../semaphore.js";
 import type { Charge } from "./memory-budget.js";
+import { Segments } from "./segments.js";
 
 /** `any` distinguishes gzip from zlib data by the first bytes. */
 export type PackedEncoding = "gzip" | "deflate" | "any";
@@ -22,8 +23,6 @@ export interface UnpackOptions {
   readonly signal?: Cancellation | undefined;
   /** Data that was cut off gives what there is, and data that is not compressed gives nothing, as Triton's HTTP endpoint has it. */
   readonly lenient?: boolean;
-  /** Allocates the buffer of the decompressed bytes. */
-  makeRoom?(bytes: number): Buffer;
 }
 
 type Unpacker = Gunzip | Inflate | Unzip;
@@ -48,7 +47,7 @@ export function unpackBytes(packed: Buffer, encoding: PackedEncoding, options: U
 }
 
 function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOptions): Promise<Buffer> {
-  const { charge, limit, tooLarge, signal, lenient = false, makeRoom = Buffer.allocUnsafe } = options;
+  const { charge, limit, tooLarge, signal, lenient = false } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(clientLeft());
     charge.add(STREAM_BYTES);
@@ -57,7 +56,7 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
       chunkSize,
       ...(lenient && { finishFlush: constants.Z_SYNC_FLUSH }),
     });
-    const unpacked = new Growing(charge, limit, makeRoom);
+    const unpacked = new Segments(charge);
     let settled = false;
     const settle = (act: () => void): void => {
       if (settled) return;
@@ -71,7 +70,7 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
     };
     const discard = (act: () => void): void =>
       settle(() => {
-        charge.subtract(unpacked.room);
+        unpacked.discard();
         act();
       });
     const fail = (error: unknown): void => discard(() => reject(error));
@@ -85,7 +84,10 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
         fail(error);
       }
     });
-    unpacker.once("end", () => settle(() => resolve(unpacked.bytes())));
+    unpacker.once("end", () => {
+      const finish = (bytes: Buffer): void => settle(() => resolve(bytes));
+      unpacked.join(() => settled).then(finish, fail);
+    });
     unpacker.on("error", error => {
       if (lenient) discard(() => resolve(Buffer.alloc(0)));
       else fail(error);
@@ -95,48 +97,3 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
 }
 
 const clientLeft = (): RuntimeFault => new RuntimeFault("CANCELLED", "the client left before its request was unpacked");
-
-/** A growable buffer with a limit. Two buffers exist while one is copied, and together they stay below the limit. */
-class Growing {
-  readonly #charge: Charge;
-  readonly #limit: number;
-  readonly #makeRoom: (bytes: number) => Buffer;
-  #buffer: Buffer = Buffer.alloc(0);
-  length = 0;
-
-  constructor(charge: Charge, limit: number, makeRoom: (bytes: number) => Buffer) {
-    this.#charge = charge;
-    this.#limit = limit;
-    this.#makeRoom = makeRoom;
-  }
-
-  /** Bytes that are charged. */
-  get room(): number {
-    return this.#buffer.length;
-  }
-
-  add(chunk: Buffer): void {
-    const needed = this.length + chunk.length;
-    if (this.length === 0) {
-      // The only chunk of a small message is not copied.
-      this.#charge.add(chunk.length);
-      this.#buffer = chunk;
-    } else {
-      if (needed > this.#buffer.length) this.#grow(needed);
-      chunk.copy(this.#buffer, this.length);
-    }
-    this.length = needed;
-  }
-
-  #grow(needed: number): void {
-    const room = Math.min(this.#limit, Math.max(2 * this.#buffer.length, needed));
-    this.#charge.add(room - this.#buffer.length);
-    const larger = this.#makeRoom(room);
-    this.#buffer.copy(larger, 0, 0, this.length);
-    this.#buffer = larger;
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.length);
-  }
-}
