@@ -1,6 +1,6 @@
 /**
- * Bytes that arrive in chunks and whose number is not known → one buffer. They wait in segments that are never copied while they grow, and
- * are joined in turns of the event loop: copying a buffer of 32 MB to a larger one takes tens of milliseconds.
+ * Bytes that arrive in chunks and whose number is not known → one buffer. They wait in segments that are not copied as they grow.
+ * At the end they are joined in turns of the event loop, since copying 32 MB at once takes tens of milliseconds.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Charge } from "./memory-budget.js";
@@ -56,7 +56,7 @@ export class Segments {
 
   /**
    * All bytes, once. Both the segments and the result are charged until it resolves, and the result afterwards.
-   * @param isOver true where nobody needs them any more
+   * @param isOver true once the bytes are not needed
    */
   async join(isOver: () => boolean): Promise<Buffer> {
     const parts = [...this.#full, this.#last.subarray(0, this.#used)];

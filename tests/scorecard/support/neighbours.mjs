@@ -11,12 +11,17 @@ import { startMeasured } from "./server-process.mjs";
 const file = name => fileURLToPath(new URL(name, import.meta.url));
 const ATTACKER = file("../../walls/attacks/run.mjs");
 const CLIENTS = file("./good-clients.mjs");
+const ORDINARY = file("./ordinary-load.mjs");
 const WARM_UP_MS = 2000;
 /** How long the clients are measured alone on the quick tier. */
 const ALONE_MS = 1500;
 /** A server that does not answer within this after an attack is still at work on it. */
 const ANSWER_MS = 1000;
-export const BARS = { latency: 3, returnsMb: 64, returnsMs: 30_000 };
+/**
+ * `latency` is a factor of the clients' own p99, alone. On busy cores a thread waits for ticks of the scheduler, a few milliseconds each.
+ * Any neighbor causes that, so `ordinary` is a factor of the p99 beside four ordinary clients in closed loops.
+ */
+export const BARS = { latency: 3, ordinary: 2, returnsMb: 64, returnsMs: 30_000 };
 
 /** One server with its good clients. */
 async function open(flags) {
@@ -56,6 +61,18 @@ const answers = ({ http }) =>
     () => false,
   );
 
+/** The clients' p99 beside ordinary clients, on the full tier. */
+async function measureOrdinary({ server, measure }, seconds) {
+  const load = startHelper(ORDINARY, [server.http]);
+  await load.line();
+  const { windows } = await measure(async () => {
+    load.write("begin");
+    await pause(seconds * 1000);
+  });
+  await load.stop();
+  return middle(windows);
+}
+
 const middle = values =>
   quantile(
     [...values].sort((a, b) => a - b),
@@ -63,8 +80,8 @@ const middle = values =>
   );
 
 /**
- * One attack on an open place. `isWhole` measures the clients alone for as long as the attack, half of it before and half after, so that other
- * work on the machine spoils both alike; then the p99 are medians over windows of a second.
+ * One attack on an open place. `isWhole` measures the clients alone for as long as the attack, half of it before and half after. Other work on
+ * the machine then spoils both alike, and p99 are medians over windows of a second.
  */
 async function measureAttack({ server, measure }, attack, seconds, isWhole) {
   const alone = await measure(() => pause(isWhole ? seconds * 500 : ALONE_MS));
@@ -92,8 +109,8 @@ async function measureAttack({ server, measure }, attack, seconds, isWhole) {
 }
 
 /**
- * @param options `ids` of attacks (all), `seconds` of each, `isWhole` to read memory after thirty seconds and not earlier and to measure the clients alone for longer, `onResult` called with each
- * @returns for each attack `{ id, title, tags, alone, during, ratio, max, wrong, failed, beforeMb, grownMb, afterMb, ended }`; milliseconds at p99
+ * @param options `ids` of attacks (all), `seconds` of each, `isWhole` for the full tier, which reads memory after thirty seconds, `onResult` called with each
+ * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, max, wrong, failed, beforeMb, grownMb, afterMb, ended }`; milliseconds at p99
  */
 export async function measureNeighbours({ ids, seconds, isWhole = false, onResult = () => {} }) {
   const results = [];
@@ -106,7 +123,9 @@ export async function measureNeighbours({ ids, seconds, isWhole = false, onResul
         place = undefined;
       }
       place ??= await open(flags);
-      const result = await measureAttack(place, attack, seconds, isWhole);
+      if (isWhole) place.ordinary ??= await measureOrdinary(place, seconds);
+      const { ordinary } = place;
+      const result = { ...(await measureAttack(place, attack, seconds, isWhole)), ordinary };
       results.push(result);
       onResult(result);
       // A server that is still at work on an attack would spoil the next measurement.
