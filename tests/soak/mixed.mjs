@@ -49,7 +49,7 @@ function holds(answer, ...expected) {
 /**
  * @param options `requests` to verify, `seed`, `onProgress`
  * @returns `{ verified, mixed, failed, cancelled, reset, left, seconds, pending, memory, ended }`: `mixed` holds the first wrong answers, `memory`
- *   the resident megabytes at forty moments
+ *   the resident megabytes at forty moments, each after a collection
  */
 export async function soakMixed({ requests, seed, onProgress = () => {}, server: given }) {
   const server = given ?? (await startMeasured({ models: ["echo_int32", "calc_fp32"] }));
@@ -64,7 +64,7 @@ export async function soakMixed({ requests, seed, onProgress = () => {}, server:
   const note = (right, what) => {
     if (!right) mixed.push(what);
     if (++counts.verified % step === 0) {
-      memory.push(server.residentMb());
+      memory.push(afterCollection(server));
       onProgress(counts);
     }
   };
@@ -140,11 +140,19 @@ export async function soakMixed({ requests, seed, onProgress = () => {}, server:
     ]);
     const seconds = (performance.now() - started) / 1000;
     const pending = server.ended() ? undefined : await pendingRequests(server);
-    return { ...counts, mixed, faults, memory, seconds, pending, ended: server.ended() };
+    const readings = (await Promise.all(memory)).filter(one => one !== undefined);
+    return { ...counts, mixed, faults, memory: readings, seconds, pending, ended: server.ended() };
   } finally {
     if (!given) await server.stop();
   }
 }
+
+/** Garbage is left out: how much of it is there depends on the moment. Undefined once the server has ended. */
+const afterCollection = server =>
+  server.ask("collect").then(
+    ({ rss }) => rss / 2 ** 20,
+    () => undefined,
+  );
 
 /** Requests that the server still counts as waiting, after all clients have stopped. */
 export async function pendingRequests({ metrics }) {
