@@ -123,6 +123,6 @@ export const FOLDERS = {
       "tests/runtime/wire/json/decimal.test.ts",
       "operators/{query-feast,predict-implicit,filter-candidates}/*.test.ts",
     ],
-    time: "60 of 5,668 mutants in 9 minutes on a busy machine",
+    time: "30 of 6,643 mutants in 2 minutes on a busy machine",
   },
 };

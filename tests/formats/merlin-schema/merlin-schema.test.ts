@@ -56,6 +56,17 @@ describe("what merlin-core prints", () => {
     expect(sorted(parseMerlinJson(fixture("theirs.schema.json"), "theirs"))).toEqual(SCHEMA_SAMPLE);
   });
 
+  test("has one set of properties of a column, and no more", () => {
+    const set = (key: string): string =>
+      `extra_metadata { [type.googleapis.com/google.protobuf.Struct] { fields { key: "${key}" value { bool_value: true } } } }`;
+    const text = (...sets: readonly string[]): string =>
+      `feature { name: "x" type: INT annotation { ${sets.join(" ")} } }`;
+    expect(parseMerlinPbtxt(text(set("a")), "s")[0]!.properties).toEqual({ a: true });
+    expect(() => parseMerlinPbtxt(text(set("a"), set("b")), "s")).toThrow(
+      "column `x` has 2 extra_metadata; one is the most",
+    );
+  });
+
   test("reads with properties written out, as older releases print them", () => {
     const text = `# comment
 feature { name: "x" type: FLOAT value_count < min: 2 max: 2 > annotation { tag: "embedding", tag: 'user'

@@ -78,6 +78,14 @@ describe("replies", () => {
     );
   });
 
+  test("an error has no values, those of its neighbors stay", () => {
+    const reader = hashReplyReader(3, 2);
+    const value = Buffer.from("v");
+    reader.take(written([[value, null], "ERR no", [value, value]]));
+    expect([...reader.replies!.places]).toEqual([8, 9, -1, 0, -1, -1, -1, -1, 33, 34, 40, 41]);
+    expect([...reader.replies!.errors]).toEqual([[1, "ERR no"]]);
+  });
+
   test.each([
     ["another type", "+OK\r\n", /a reply begins with byte 43/],
     ["fewer values", "*2\r\n$-1\r\n$-1\r\n", /a reply has 2 values of 3/],
