@@ -6,21 +6,15 @@ import { Command, Option } from "commander";
 import type { Built, Layout, Names, PassName } from "../compiler/index.js";
 import { wantsColor } from "../contract/wants-color.js";
 import { offOption } from "./off-option.js";
-import { tritonOptions } from "./triton-options.js";
+import { type TritonFlags, tritonOptions } from "./triton-options.js";
 import type { Round } from "./watch.js";
 
-interface Options {
+interface Options extends TritonFlags {
   readonly out: string;
   readonly layout: Layout;
   readonly names?: Names;
   readonly off?: PassName[];
   readonly watch?: boolean;
-  readonly target: "merlon" | "triton";
-  readonly fuse?: boolean;
-  readonly tritonRelease?: string;
-  readonly ivf?: "probe" | "exact";
-  readonly features?: "frozen" | "inputs";
-  readonly date?: string;
   readonly check: boolean;
   readonly checkStores?: true;
 }

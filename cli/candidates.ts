@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { CandidateOptions, MadeCandidates } from "../runtime/etl/candidates.js";
 import { databaseOptions } from "./fit.js";
+import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
 import { printProgress, summary } from "./progress.js";
 
@@ -32,14 +33,8 @@ export function readDuration(text: string): number {
   return Number(count) * SECONDS[unit!]!;
 }
 
-const readCount = (text: string): number => {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("A whole number of at least 1 is expected.");
-  return Number(text);
-};
-const readNumber = (text: string): number => {
-  if (!/^\d{1,9}(\.\d{1,9})?$/.test(text)) throw new InvalidArgumentError("A number of at least 0 is expected.");
-  return Number(text);
-};
+const readCount = numberLike(/^[1-9]\d{0,8}$/, "A whole number of at least 1 is expected.");
+const readNumber = numberLike(/^\d{1,9}(\.\d{1,9})?$/, "A number of at least 0 is expected.");
 
 export const candidatesCommand = (): Command =>
   new Command("candidates")

@@ -10,7 +10,7 @@ import { expandFused } from "../contract/expand-fused.js";
 import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { AnyStep, Plan } from "../contract/plan.js";
 import { readsClock, withoutChance } from "../contract/step-facts.js";
-import { withFeatureInputs } from "../operators/query-feast/onnx-feature-inputs.js";
+import { withFeatureInputs } from "../operators/query-feast/onnx.js";
 import type { WholeSearch } from "../operators/shared/onnx/lowering.js";
 import { packageFaultIn } from "../runtime/base/missing-package.js";
 import type { RequestTensor } from "../runtime/server/contract.js";

@@ -2,12 +2,13 @@
  * `merlon diff`: sends a recording to two servers or repositories and says where their answers part.
  */
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { fileForm } from "../compiler/1-rewrite/file-form.js";
 import { TemporaryFolder } from "../contract/files/temporary-folder.js";
 import type { Measure } from "../runtime/testing/recordings/compare-tensors.js";
 import type { RequestDiff } from "../runtime/testing/recordings/diff.js";
 import type { DiffTarget, DiffTargetOptions } from "../runtime/testing/recordings/diff-target.js";
+import { numberLike } from "./numbers.js";
 
 interface Options {
   readonly requests?: string;
@@ -19,11 +20,7 @@ interface Options {
   readonly deadline: number;
 }
 
-const amount = (text: string): number => {
-  const value = Number(text);
-  if (text !== "" && value >= 0) return value;
-  throw new InvalidArgumentError("Write a number of 0 or more.");
-};
+const amount = numberLike(/./s, "Write a number of 0 or more.", value => value >= 0);
 
 export const diffCommand = (): Command =>
   new Command("diff")

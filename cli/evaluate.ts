@@ -7,10 +7,11 @@ import type { EstimatorName } from "../runtime/evaluation/estimators.js";
 import type { Evaluation } from "../runtime/evaluation/evaluate.js";
 import type { PolicySource } from "../runtime/evaluation/log-columns.js";
 import type { Verdict } from "../runtime/evaluation/verdict.js";
-import { databaseOptions } from "./fit.js";
+import { type DatabaseFlags, databaseOptions } from "./fit.js";
+import { numberLike, readLevel } from "./numbers.js";
 import { printTable } from "./print-table.js";
 
-interface Options {
+interface Options extends DatabaseFlags {
   readonly on: string[];
   readonly policy?: string;
   readonly score?: string;
@@ -32,14 +33,9 @@ interface Options {
   readonly level: number;
   readonly json?: true;
   readonly html?: string;
-  readonly memoryLimit?: string;
-  readonly threads?: string;
 }
 
-const readNumber = (text: string): number => {
-  if (!/^-?\d{1,9}(\.\d{1,12})?$/.test(text)) throw new InvalidArgumentError("A number is expected.");
-  return Number(text);
-};
+const readNumber = numberLike(/^-?\d{1,9}(\.\d{1,12})?$/, "A number is expected.");
 const readAbove = (text: string): number => {
   const value = readNumber(text);
   if (value < 0) throw new InvalidArgumentError("A number of at least 0 is expected.");
@@ -50,20 +46,8 @@ const readPositive = (text: string): number => {
   if (value <= 0) throw new InvalidArgumentError("A number above 0 is expected.");
   return value;
 };
-const readSamples = (text: string): number => {
-  if (!/^\d{2,6}$/.test(text) || Number(text) < 20)
-    throw new InvalidArgumentError("A whole number from 20 to 999999 is expected.");
-  return Number(text);
-};
-const readSeed = (text: string): number => {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("A whole number of at most 15 digits is expected.");
-  return Number(text);
-};
-const readLevel = (text: string): number => {
-  if (!/^0?\.\d{1,6}$/.test(text) || Number(text) === 0)
-    throw new InvalidArgumentError("A number between 0 and 1 is expected, such as 0.95.");
-  return Number(text);
-};
+const readSamples = numberLike(/^\d{2,6}$/, "A whole number from 20 to 999999 is expected.", value => value >= 20);
+const readSeed = numberLike(/^\d{1,15}$/, "A whole number of at most 15 digits is expected.");
 
 export const evaluateCommand = (): Command =>
   new Command("evaluate")

@@ -1,11 +1,12 @@
 /** `merlon experiment report ROWS --arms control,treatment`: compares the arms of an experiment on joined rows. */
 import { Command, InvalidArgumentError } from "commander";
 import type { ExperimentReport } from "../runtime/evaluation/experiment/report.js";
-import { databaseOptions } from "./fit.js";
+import { type DatabaseFlags, databaseOptions } from "./fit.js";
 import { names } from "./names.js";
+import { readLevel, readRows } from "./numbers.js";
 import { printTable } from "./print-table.js";
 
-interface Options {
+interface Options extends DatabaseFlags {
   readonly arms: readonly string[];
   readonly metric: string;
   readonly unit?: string;
@@ -13,8 +14,6 @@ interface Options {
   readonly level: number;
   readonly horizon: number;
   readonly json?: true;
-  readonly memoryLimit?: string;
-  readonly threads?: string;
 }
 
 const readWeights = (text: string): readonly number[] =>
@@ -22,17 +21,6 @@ const readWeights = (text: string): readonly number[] =>
     if (!/^\d{1,9}(\.\d{1,9})?$/.test(one)) throw new InvalidArgumentError("Numbers are expected, such as 0.9,0.1.");
     return Number(one);
   });
-
-function readLevel(text: string): number {
-  if (!/^0?\.\d{1,6}$/.test(text) || Number(text) === 0)
-    throw new InvalidArgumentError("A number between 0 and 1 is expected, such as 0.95.");
-  return Number(text);
-}
-
-function readHorizon(text: string): number {
-  if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError("A whole number of at least 1 is expected.");
-  return Number(text);
-}
 
 export const experimentCommand = (): Command =>
   new Command("experiment").description("compare the arms of an experiment").addCommand(reportCommand());
@@ -46,7 +34,7 @@ const reportCommand = (): Command =>
     .option("--unit <column>", "key of the split (default: each request)")
     .option("--weights <numbers>", "weights of the arms (default: equal)", readWeights)
     .option("--level <share>", "level of the intervals", readLevel, 0.95)
-    .option("--horizon <n>", "units at which the sequential interval is narrowest", readHorizon, 10_000)
+    .option("--horizon <n>", "units at which the sequential interval is narrowest", readRows, 10_000)
     .option("--json", "print JSON")
     .option("--memory-limit <size>", "beyond it, work spills to disk (4GB)")
     .option("--threads <n>", "how many threads DuckDB may use")

@@ -6,18 +6,13 @@ import type { ExplainFormat, PassName } from "../compiler/index.js";
 import { writeNamed } from "../contract/files/file-fault.js";
 import { wantsColor } from "../contract/wants-color.js";
 import { offOption } from "./off-option.js";
-import { tritonOptions } from "./triton-options.js";
+import { type TritonFlags, tritonOptions } from "./triton-options.js";
 
-interface Options {
+interface Options extends Omit<TritonFlags, "date"> {
   readonly format: ExplainFormat;
   readonly diff?: boolean;
   readonly out?: string;
   readonly off?: PassName[];
-  readonly target?: "merlon" | "triton";
-  readonly fuse?: boolean;
-  readonly tritonRelease?: string;
-  readonly ivf?: "probe" | "exact";
-  readonly features?: "frozen" | "inputs";
 }
 
 export const explainCommand = (): Command =>
@@ -64,7 +59,7 @@ Examples:
           `explain takes ${diff ? "two targets with --diff" : "one target"}; you gave ${targets.length}.`,
         );
       const [first, second] = targets as [string, string];
-      const triton = await tritonOptions({ ...options, target: options.target ?? "merlon" });
+      const triton = await tritonOptions(options);
       const explained = diff
         ? await explainDiff(first, second, settings)
         : triton

@@ -2,51 +2,43 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { JoinOptions, JoinReport } from "../runtime/etl/feedback/options.js";
 import { readDuration } from "./candidates.js";
-import { databaseOptions, sparkOptions, withEngine } from "./fit.js";
+import { databaseOptions, type EngineFlags, sparkOptions, withEngine } from "./fit.js";
 import { keptNames, names } from "./names.js";
+import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
 import { printProgress, summary } from "./progress.js";
 
 interface Options
-  extends Pick<
-    JoinOptions,
-    | "attribution"
-    | "user"
-    | "reward"
-    | "eventId"
-    | "timeUnit"
-    | "timeZone"
-    | "negatives"
-    | "seed"
-    | "window"
-    | "clockSkew"
-  > {
+  extends EngineFlags,
+    Pick<
+      JoinOptions,
+      | "attribution"
+      | "user"
+      | "reward"
+      | "eventId"
+      | "timeUnit"
+      | "timeZone"
+      | "negatives"
+      | "seed"
+      | "window"
+      | "clockSkew"
+    > {
   readonly out: string;
   readonly columns?: ReadonlyMap<string, string>;
   readonly event?: ReadonlyMap<string, number>;
   readonly labelEvent?: readonly string[];
   readonly notShown?: "drop" | "keep";
   readonly json?: true;
-  readonly memoryLimit?: string;
-  readonly threads?: string;
-  readonly engine: string;
-  readonly sparkMaster?: string;
-  readonly sparkConf?: string[];
-  readonly sparkPython?: string;
 }
 
 const readSkew = (text: string): number => (/^0[smhdw]?$/.test(text) ? 0 : readDuration(text));
 
-function readRate(text: string): number {
-  if (!/^[01]?(\.\d{1,9})?$/.test(text) || !(Number(text) > 0 && Number(text) <= 1))
-    throw new InvalidArgumentError("A rate above 0 and of at most 1 is expected, such as 0.1.");
-  return Number(text);
-}
-
-function readSeed(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("A whole number of at least 0 is expected.");
-  return Number(text);
-}
+const readRate = numberLike(
+  /^[01]?(\.\d{1,9})?$/,
+  "A rate above 0 and of at most 1 is expected, such as 0.1.",
+  rate => rate > 0 && rate <= 1,
+);
+const readSeed = numberLike(/^\d{1,15}$/, "A whole number of at least 0 is expected.");
 
 /** `purchase=1`, repeated. The value follows the last `=`. */
 function readReward(text: string, before: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {

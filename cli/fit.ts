@@ -6,16 +6,23 @@ import { wantsColor } from "../contract/wants-color.js";
 import type { SparkOptions } from "../runtime/etl/spark/session.js";
 import { printProgress, summary } from "./progress.js";
 
-interface Options {
-  readonly data: string[];
-  readonly out: string;
+export interface DatabaseFlags {
   readonly memoryLimit?: string;
   readonly threads?: string;
-  readonly goldenRows: string;
+}
+
+/** Those of `withEngine`, and of the database of this process. */
+export interface EngineFlags extends DatabaseFlags {
   readonly engine: string;
   readonly sparkMaster?: string;
   readonly sparkConf?: string[];
   readonly sparkPython?: string;
+}
+
+interface Options extends EngineFlags {
+  readonly data: string[];
+  readonly out: string;
+  readonly goldenRows: string;
 }
 
 export const fitCommand = (): Command =>
@@ -98,7 +105,7 @@ async function fit(file: string, options: Options): Promise<void> {
 export const databaseOptions = ({
   memoryLimit,
   threads,
-}: Pick<Options, "memoryLimit" | "threads">): { memoryLimit?: string; threads?: number } => ({
+}: DatabaseFlags): { memoryLimit?: string; threads?: number } => ({
   ...(memoryLimit !== undefined && { memoryLimit }),
   ...(threads !== undefined && { threads: Number(threads) }),
 });
@@ -122,12 +129,9 @@ export const withEngine = (command: Command): Command =>
     );
 
 /** The connection to Spark, if `--engine spark` selects it. */
-export function sparkOptions({
-  engine,
-  sparkMaster,
-  sparkConf = [],
-  sparkPython,
-}: Pick<Options, "engine" | "sparkMaster" | "sparkConf" | "sparkPython">): { spark?: SparkOptions } {
+export function sparkOptions({ engine, sparkMaster, sparkConf = [], sparkPython }: EngineFlags): {
+  spark?: SparkOptions;
+} {
   if (engine !== "spark") {
     const given = sparkMaster ?? sparkConf[0] ?? sparkPython;
     if (given !== undefined) throw new Error(`\`${given}\` is for Spark. Add \`--engine spark\`.`);

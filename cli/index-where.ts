@@ -30,7 +30,7 @@ export async function searchWhere(
       `${attributes} has no column \`${name}\` of ids; it has ${columns.map(col => col.name).join(", ")}. Name it with --key.`,
     );
   const user = userColumns(given);
-  const { compileCondition } = await import("../operators/query-faiss/author-condition.js");
+  const { compileCondition } = await import("../operators/query-faiss/author-where.js");
   const conditions = compileCondition(where, columns, user);
   const { columnsOfSide } = await import("../contract/where.js");
   const read = new Set(conditions.flatMap(condition => columnsOfSide(condition, "item")));

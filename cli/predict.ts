@@ -1,16 +1,14 @@
 /** `merlon predict MODEL.onnx --data GLOB --out FILE`: runs an ONNX model over Parquet. */
 import { Command } from "commander";
 import type { KeptColumn } from "../runtime/etl/kept-columns.js";
-import { databaseOptions } from "./fit.js";
+import { type DatabaseFlags, databaseOptions } from "./fit.js";
 import { keptNames } from "./names.js";
 import { printProgress, summary } from "./progress.js";
 
-interface Options {
+interface Options extends DatabaseFlags {
   readonly data: string[];
   readonly out: string;
   readonly keep?: KeptColumn[];
-  readonly memoryLimit?: string;
-  readonly threads?: string;
 }
 
 export const predictCommand = (): Command =>

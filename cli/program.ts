@@ -1,10 +1,11 @@
 /**
  * `merlon` with all its commands; each command loads what it needs when it runs.
  */
+
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { packageFault } from "../runtime/base/missing-package.js";
 import { commands } from "./commands.js";
-import { failureText } from "./failure-text.js";
 
 /** The exit code after SIGPIPE. */
 const BROKEN_PIPE = 128 + 13;
@@ -71,4 +72,17 @@ export async function main(): Promise<void> {
   } finally {
     process.off("beforeExit", unsettled);
   }
+}
+
+const NO_ROOM = /\b(ENOSPC|EDQUOT|EFBIG)\b|No space left on device|Disk quota exceeded|File too large/;
+
+/**
+ * An error that ends a command → the message that is printed. A full disk (an error of Node's, DuckDB's or FAISS's) and a package whose
+ * native part is missing have messages with a fix.
+ */
+function failureText(error: unknown): string {
+  const message = packageFault(error) ?? (error as Error).message;
+  return NO_ROOM.test(message)
+    ? `${message.replace(/\.$/, "")}. There is no space to write: free some, or write to another folder with \`--out\`, or TMPDIR for temporary files.`
+    : message;
 }

@@ -39,19 +39,11 @@ function listOf(failures: LoadFault["failures"]): string {
  * @returns when the server runs; the process ends with 1 if it doesn't start
  */
 export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
-  const [{ serve }, { reportFault }] = await Promise.all([
+  const [{ serve }, { continueOnFaults }] = await Promise.all([
     import("../runtime/server/index.js"),
     import("../runtime/base/in-background.js"),
   ]);
-  // A server that can continue does so.
-  process.on("unhandledRejection", error => {
-    if (!reportFault(error, "work in the background")) throw error;
-  });
-  // A server continues when the reader of its log closes the pipe.
-  for (const stream of [process.stdout, process.stderr])
-    stream.on("error", error => {
-      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-    });
+  continueOnFaults();
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
   // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is removed the signal has its default effect.

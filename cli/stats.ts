@@ -1,14 +1,15 @@
 /** `merlon stats DATA`: what data looks like, as a table and as a page, and how far a second set has drifted. */
 import { writeFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { writeNamed } from "../contract/files/file-fault.js";
 import type { ColumnStats } from "../runtime/etl/column-stats.js";
 import type { DataStats } from "../runtime/etl/stats.js";
-import { databaseOptions } from "./fit.js";
+import { type DatabaseFlags, databaseOptions } from "./fit.js";
 import { names } from "./names.js";
+import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
 
-interface Options {
+interface Options extends DatabaseFlags {
   readonly against?: string[];
   readonly columns?: readonly string[];
   readonly ids?: readonly string[];
@@ -16,15 +17,9 @@ interface Options {
   readonly failAbove?: number;
   readonly html?: string;
   readonly json?: true;
-  readonly memoryLimit?: string;
-  readonly threads?: string;
 }
 
-function readPsi(value: string): number {
-  if (!/^\d{1,6}(\.\d{1,9})?$/.test(value))
-    throw new InvalidArgumentError("A PSI of at least 0 is expected, such as 0.25.");
-  return Number(value);
-}
+const readPsi = numberLike(/^\d{1,6}(\.\d{1,9})?$/, "A PSI of at least 0 is expected, such as 0.25.");
 
 export const statsCommand = (): Command =>
   new Command("stats")

@@ -1,23 +1,17 @@
 /** `merlon transform WORKFLOW_DIR --data GLOB --out FILE|DIR`: applies a fitted workflow to data. */
 import { Command } from "commander";
 import type { KeptColumn } from "../runtime/etl/kept-columns.js";
-import { databaseOptions, sparkOptions, withEngine } from "./fit.js";
+import { databaseOptions, type EngineFlags, sparkOptions, withEngine } from "./fit.js";
 import { keptNames, names } from "./names.js";
 import { printProgress, summary } from "./progress.js";
 
-interface Options {
+interface Options extends EngineFlags {
   readonly data: string[];
   readonly out: string;
   readonly keep?: KeptColumn[];
-  readonly memoryLimit?: string;
-  readonly threads?: string;
   readonly outFiles?: string;
   readonly shuffle?: true | string;
   readonly partitionBy?: string[];
-  readonly engine: string;
-  readonly sparkMaster?: string;
-  readonly sparkConf?: string[];
-  readonly sparkPython?: string;
 }
 
 export const transformCommand = (): Command =>

@@ -1,8 +1,8 @@
 /** The flags of `--target triton` → the compiler's options, with a way to read stores as a whole. */
 import type { TritonOptions } from "../compiler/index.js";
 
-interface TritonFlags {
-  readonly target: "merlon" | "triton";
+export interface TritonFlags {
+  readonly target?: "merlon" | "triton";
   readonly fuse?: boolean;
   readonly tritonRelease?: string;
   readonly ivf?: "probe" | "exact";

@@ -1,7 +1,8 @@
 /** `merlon vectors load` and `info`: fills a vector database from Parquet, and describes it. */
 import { basename } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { databaseOptions } from "./fit.js";
+import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
 import { printProgress, summary } from "./progress.js";
 
@@ -21,10 +22,7 @@ export const vectorsCommand = (): Command =>
     .addCommand(loadCommand())
     .addCommand(infoCommand());
 
-const readBatch = (text: string): number => {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("A whole number from 1 to 99999 is expected.");
-  return Number(text);
-};
+const readBatch = numberLike(/^[1-9]\d{0,4}$/, "A whole number from 1 to 99999 is expected.");
 
 const loadCommand = (): Command =>
   new Command("load")

@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import type { ColumnDrift } from "../runtime/evaluation/skew/differences.js";
 import type { VerifiedExposures, VerifyExposuresOptions } from "../runtime/evaluation/skew/verify-exposures.js";
+import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
 
 /** `user_features=history/*.parquet`, repeated; files of one view add up. */
@@ -15,12 +16,11 @@ export function readHistory(
   return new Map([...before, [view, [...(before.get(view) ?? []), files]]]);
 }
 
-export function readTolerance(text: string): number {
-  const value = Number(text);
-  if (!/^[\d.]+(e-?\d+)?$/i.test(text) || !(value >= 0 && value < 1))
-    throw new InvalidArgumentError("A relative tolerance from 0 to below 1 is expected, such as 1e-5.");
-  return value;
-}
+export const readTolerance = numberLike(
+  /^[\d.]+(e-?\d+)?$/i,
+  "A relative tolerance from 0 to below 1 is expected, such as 1e-5.",
+  value => value >= 0 && value < 1,
+);
 
 /** Sets the exit status to 1 if a column differs. */
 export async function verifyLog(

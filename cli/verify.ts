@@ -1,22 +1,16 @@
 /** `merlon verify WORKFLOW_DIR [--against GLOB]`: does a fitted workflow still answer as it did, online as offline? With a log, a model. */
-import { Command, InvalidArgumentError, Option } from "commander";
-import { databaseOptions } from "./fit.js";
+import { Command, Option } from "commander";
+import { type DatabaseFlags, databaseOptions } from "./fit.js";
+import { readRows } from "./numbers.js";
 import { readHistory, readTolerance, verifyLog } from "./verify-exposures.js";
 
-interface Options {
+interface Options extends DatabaseFlags {
   readonly against?: string[];
   readonly exposures?: string[];
   readonly history?: ReadonlyMap<string, readonly string[]>;
   readonly tolerance?: number;
   readonly json?: true;
   readonly rows: number;
-  readonly memoryLimit?: string;
-  readonly threads?: string;
-}
-
-function readRows(text: string): number {
-  if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError("A whole number of at least 1 is expected.");
-  return Number(text);
 }
 
 export const verifyCommand = (): Command =>

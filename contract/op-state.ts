@@ -38,7 +38,9 @@ export type OpOutputs = {
       ? readonly [ColumnSchema]
       : MadeBy<K> extends 2
         ? readonly [ColumnSchema, ColumnSchema]
-        : readonly ColumnSchema[];
+        : MadeBy<K> extends (params: never) => 1 | 2
+          ? readonly [ColumnSchema, ...ColumnSchema[]]
+          : readonly ColumnSchema[];
 };
 
 /** The parts of an operator's spec that a plan is checked against. */

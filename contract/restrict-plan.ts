@@ -3,8 +3,7 @@
  */
 
 import { columnsReadBy, withColumns, withReferences } from "./any-step.js";
-import type { AnyStep, ColumnRef, Plan } from "./plan.js";
-import { REQUEST_STEP } from "./plan.js";
+import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "./plan.js";
 import { logColumns } from "./plan-log.js";
 import { columnsOfStep, factsOf, passedBy } from "./step-facts.js";
 

@@ -88,8 +88,7 @@ function followShadows({ steps }: Plan): (ref: ColumnRef) => ColumnRef {
   const shadows = new Map(steps.filter(isShadow).map(step => [step.id, step]));
   return function follow(ref): ColumnRef {
     const shadow = shadows.get(ref.step);
-    if (!shadow) return ref;
-    const place = shadow.outputs.findIndex(({ name }) => name === ref.column);
-    return { ...follow(shadow.inputs.input[place]!), name: ref.name };
+    const read = shadow?.inputs.input.find((_, i) => shadow.outputs[i]?.name === ref.column);
+    return read ? { ...follow(read), name: ref.name } : ref;
   };
 }

@@ -1,7 +1,7 @@
 /** The SQL forms by operator: every operator that a workflow may hold has one. */
 import type { OpKind } from "../contract/op-params.js";
 import type { FittedStep } from "../contract/plan.js";
-import { RuntimeFault } from "../runtime/base/errors.js";
+import { unsupported } from "../runtime/base/errors.js";
 import type { Sql } from "../runtime/etl/sql/dialect.js";
 import type { SqlColumn } from "../runtime/etl/sql/sql-column.js";
 import type { GroupKeys, RowCondition, SqlContext, SqlForm } from "../runtime/etl/sql/sql-form.js";
@@ -16,10 +16,7 @@ const SQL_FORMS = CATALOGUE satisfies { readonly [K in OpKind]?: SqlForm<K> };
 /** @throws RuntimeFault for an operator of ensembles, which has no place in a workflow */
 export function sqlOf(step: FittedStep, inputs: readonly SqlColumn[], context: SqlContext): readonly string[] {
   if (!Object.hasOwn(SQL_FORMS, step.op))
-    throw new RuntimeFault(
-      "UNSUPPORTED",
-      `step \`${step.id}\` (${step.op}) has no place in a workflow. Use it in an ensemble.`,
-    );
+    throw unsupported(`step \`${step.id}\` (${step.op}) has no place in a workflow. Use it in an ensemble.`);
   // `op` picks form and step together, which the index loses.
   const form = SQL_FORMS[step.op as keyof typeof SQL_FORMS] as SqlForm<OpKind>;
   return form(step, inputs, context);

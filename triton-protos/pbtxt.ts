@@ -4,8 +4,7 @@
 import { complete } from "./complete-message.js";
 import { MAX_CONFIG_BYTES } from "./config-limits.js";
 import type { Messages } from "./gen/messages.js";
-import type { Init } from "./message-shape.js";
-import { type FieldShape, type MessageName, type Shape, shapeOf } from "./message-shape.js";
+import { type FieldShape, type Init, type MessageName, type Shape, shapeOf } from "./message-shape.js";
 import { readTextMessage, TextFault } from "./text-format/read-message.js";
 import { bytesOf, type Complaint } from "./text-format/tokens.js";
 

@@ -1,11 +1,12 @@
 /**
  * Loads the language, waits for a program, runs its file once, and posts the graph it exports: a thread of its own for each program.
  */
+import { registerHooks } from "node:module";
 import { serveCalls } from "../../contract/workers/serve-calls.js";
 // Before the hooks are registered, which would be called for each of its modules.
 import "../dsl/index.js";
 import type { Evaluated } from "./document.js";
-import { serveModules } from "./evaluation-hooks.js";
+import { programModule } from "./program-modules.js";
 import { runProgram } from "./run-program.js";
 
 export interface EvaluationRequest {
@@ -40,3 +41,22 @@ const port = serveCalls<EvaluationCalls>({
     return answer;
   },
 });
+
+/**
+ * Module hooks of the evaluation worker: the compiler provides the program's own TypeScript files as JavaScript, and `merlon` is this
+ * Merlon.
+ * @param modules JavaScript by file: URL @param dsl file: URL of `merlon`
+ */
+function serveModules(modules: ReadonlyMap<string, string>, dsl: string): void {
+  registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier === "merlon") return { url: dsl, shortCircuit: true };
+      const url = programModule(modules, specifier, context.parentURL);
+      return url === undefined ? next(specifier, context) : { url, shortCircuit: true };
+    },
+    load(url, context, next) {
+      const source = modules.get(url);
+      return source === undefined ? next(url, context) : { format: "module", source, shortCircuit: true };
+    },
+  });
+}

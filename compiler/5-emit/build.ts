@@ -13,7 +13,7 @@ import type { Plan } from "../../contract/plan.js";
 import { withoutLog } from "../../contract/restrict-plan.js";
 import { isShadow, withoutShadows } from "../../contract/shadows.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
-import { withFeatureInputs } from "../../operators/query-feast/onnx-feature-inputs.js";
+import { withFeatureInputs } from "../../operators/query-feast/onnx.js";
 import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
 import type { Compiled } from "../compile.js";
 import { entryOf, type Names } from "./configs.js";

@@ -8,8 +8,7 @@ import * as messages from "../diagnostics/messages.js";
 import type { ColumnType, IsUnknown, Keep, NameOf, Without } from "./column.js";
 import { describeValue, recordFault } from "./faults.js";
 import type { Apply, Rule } from "./rule.js";
-import type { ColumnSelector, Selector, Tag } from "./selector.js";
-import { isTag } from "./selector.js";
+import { type ColumnSelector, isTag, type Selector, type Tag } from "./selector.js";
 
 /** The origin of a node's columns. */
 export type NodeData =

@@ -2,9 +2,11 @@
  * Program → the models of `--target triton`: a graph per step and your own models, with device, size and estimated cost; or the steps that
  * prevent it.
  */
+
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { REQUEST_ROWS } from "../../contract/schema.js";
+import { readSafeInt, readSpan, spanBytes } from "../../formats/bytes/wire.js";
 import { lowered, type Program } from "../5-emit/build.js";
 import type { FrozenView } from "../5-emit/onnx/frozen-views.js";
 import { loweringDiagnostics } from "../5-emit/onnx/lowering-diagnostics.js";
@@ -12,7 +14,7 @@ import { NotLoweredError } from "../5-emit/onnx/not-lowered.js";
 import type { TritonOptions } from "../5-emit/onnx/triton-models.js";
 import type { RepositoryModel } from "../5-emit/repository-model.js";
 import type { Compiled } from "../compile.js";
-import { readGraphSize } from "./graph-size.js";
+import { eachField, readModelParts } from "../onnx/read-model.js";
 
 export interface LoweredModel {
   readonly name: string;
@@ -135,3 +137,47 @@ export function printLowered({ name, models, frozen, notes, refused }: LoweredEx
 
 const size = (bytes: number): string =>
   bytes < 2 ** 20 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+interface GraphSize {
+  readonly nodes: number;
+  /** Multiply-adds for one row. */
+  readonly products: number;
+}
+
+/** An ONNX file → how many nodes it has, and how many products its matrices make for one row. */
+function readGraphSize(bytes: Uint8Array): GraphSize {
+  const { nodes, constants } = readModelParts(bytes);
+  const sizes = new Map(constants.map(({ name, bytes: tensor }) => [name, elements(tensor)]));
+  let products = 0;
+  for (const { op, inputs } of nodes)
+    if (op === "Gemm" || op === "MatMul")
+      products += Math.max(0, ...inputs.slice(0, 2).map(name => sizes.get(name) ?? 0));
+  return { nodes: nodes.length, products };
+}
+
+/** TensorProto: dims 1, packed or not. */
+function elements(tensor: Uint8Array): number {
+  let count = 1;
+  eachField(tensor, (number, at, start) => {
+    if (number !== 1) return false;
+    const packed = (tensor[start]! & 7) === 2;
+    if (!packed) count *= readSafeInt(at);
+    else
+      eachPacked(spanBytes(readSpan(at)), n => {
+        count *= n;
+      });
+    return true;
+  });
+  return count;
+}
+
+function eachPacked(bytes: Uint8Array, visit: (n: number) => void): void {
+  let [value, shift] = [0, 0];
+  for (const byte of bytes) {
+    value += (byte & 0x7f) * 2 ** shift;
+    shift += 7;
+    if (byte >= 0x80) continue;
+    visit(value);
+    [value, shift] = [0, 0];
+  }
+}

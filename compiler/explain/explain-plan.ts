@@ -7,9 +7,10 @@ import { exactDraw } from "../../contract/exact-draw.js";
 import { type AnyStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, printType, REQUEST_ROWS } from "../../contract/schema.js";
 import { bringsRows, factsOf, sidesOf } from "../../contract/step-facts.js";
+import { SPECS } from "../../operators/gen/specs.js";
+import type { Described } from "../../operators/shared/spec/operator.js";
 import type { PassReport } from "../4-plan/optimised.js";
 import type { Program } from "../5-emit/build.js";
-import { describeStep } from "./describe-step.js";
 import { explainLayouts } from "./explain-layouts.js";
 import type { ExplainedColumn, ExplainedLog, ExplainedRows, ExplainedStep, Explanation } from "./explanation.js";
 import { columnSources, type WorkflowOf } from "./lineage.js";
@@ -158,4 +159,18 @@ function sum(passes: readonly PassReport[]): Explanation["saved"] {
       saved.lookups += saves.lookups ?? 0;
     }
   return saved;
+}
+
+/** A step → what it does, in a few words, as its operator's spec says it. */
+function describeStep(step: AnyStep): string {
+  const describe = SPECS[step.op].describe as unknown as (step: Described<object>) => string;
+  const does = describe({
+    params: step.params,
+    names: port => (columnsAt(step, port) ?? []).map(ref => ref.name).join(", "),
+    has: port => columnsAt(step, port) !== undefined,
+    parts: (step.parts ?? []).map(describeStep),
+  });
+  if (!step.cache) return does;
+  const { ttlSeconds, maxRows, key } = step.cache;
+  return `${does}; keeps ${maxRows} rows for ${ttlSeconds} s${key ? ` by ${key.join(", ")}` : ""}`;
 }

@@ -5,8 +5,7 @@
 
 import { columnsReadBy } from "../../contract/any-step.js";
 import { sourceInside } from "../../contract/expand-fused.js";
-import type { AnyStep, ColumnRef, Plan, Step } from "../../contract/plan.js";
-import { REQUEST_STEP } from "../../contract/plan.js";
+import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP, type Step } from "../../contract/plan.js";
 import { appliesWorkflow, columnsOfStep, passedBy } from "../../contract/step-facts.js";
 
 /** Finds the plan of a fitted workflow; undefined where its file is not at hand. */

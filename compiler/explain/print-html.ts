@@ -1,11 +1,12 @@
 /**
  * Explanation → one HTML file that needs nothing else: the drawn plan, its data, its style and its scripts.
  */
+
 import { readFileSync } from "node:fs";
 import { plural } from "../../operators/shared/spec/describe.js";
 import type { Explanation } from "./explanation.js";
+import { GRAPH_STYLE } from "./graph-style.js";
 import { layOutBoth } from "./layout.js";
-import { STYLE } from "./style.js";
 import { drawPicture, escapeMarkup } from "./svg.js";
 
 /** Each is a module of its own; they talk through the document. */
@@ -47,3 +48,27 @@ ${scripts.map(script => `<script type="module">\n${script}</script>`).join("\n")
 
 /** JSON for a script element: nothing in it can close the element. */
 const json = (value: unknown): string => JSON.stringify(value).replaceAll("<", "\\u003c");
+
+/** The style of the page of `merlon explain`. */
+const STYLE = `${GRAPH_STYLE}
+body { height: 100vh; display: grid; grid-template: auto 1fr / minmax(0, 1fr) 340px; }
+header { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; padding: 10px 16px; border-bottom: 1px solid var(--line); background: var(--card); }
+h1 { font-size: 16px; margin: 0; } h2 { font-size: 14px; margin: 16px 0 4px; } h2:first-child { margin-top: 0; }
+header .facts, #found { color: var(--soft); } header .facts { flex: 1 1 240px; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+header .tools { margin-left: auto; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
+#search { width: 200px; } #found { min-width: 5em; }
+aside { border-left: 1px solid var(--line); background: var(--card); padding: 16px; overflow: auto; overflow-wrap: anywhere; }
+aside p { margin: 4px 0; } aside ul { margin: 4px 0; padding-left: 18px; } aside .soft, aside dt { color: var(--soft); }
+aside dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; margin: 4px 0; } aside dd { margin: 0; }
+aside code { font-family: var(--mono); font-size: 12px; }
+aside button { padding: 0 4px; border: 0; background: none; color: var(--up); text-align: left; font-family: var(--mono); font-size: 12px; }
+kbd { border: 1px solid var(--line); border-radius: 4px; padding: 0 5px; font-size: 12px; }
+.column.hit rect { fill: var(--hit); } .card.hit > .frame { stroke: var(--found); stroke-width: 2.5; }
+.tracing .card, .tracing .edge { opacity: .25; } .tracing .card.up, .tracing .card.down, .tracing .edge.up, .tracing .edge.down { opacity: 1; }
+.tracing .column text { opacity: .35; } .tracing .column.up text, .tracing .column.down text { opacity: 1; }
+.column.up rect { fill: color-mix(in srgb, var(--up) 22%, transparent); } .column.down rect { fill: color-mix(in srgb, var(--down) 22%, transparent); }
+.column.up.down rect { fill: color-mix(in srgb, var(--focus) 32%, transparent); }
+.edge.up { stroke: var(--up); stroke-width: 2.4; } .edge.down { stroke: var(--down); stroke-width: 2.4; }
+@media (max-width: 760px) { body { grid-template: auto 1fr 34vh / minmax(0, 1fr); } aside { border-left: 0; border-top: 1px solid var(--line); } header .tools { margin-left: 0; } #search { width: 100%; } #found:empty { display: none; } }
+@media (prefers-reduced-motion: no-preference) { .card, .edge, .column text { transition: opacity .12s; } }
+`;

@@ -2,8 +2,7 @@
  * A part of a user's function that must be a plain value.
  */
 import type * as ts from "../checker/syntax.js";
-import type { Context } from "./context.js";
-import { unsupported } from "./context.js";
+import { type Context, unsupported } from "./context.js";
 import { describeTerm, listOf } from "./term.js";
 import type { ValueTerm } from "./value-term.js";
 

@@ -1,6 +1,5 @@
 /** A template and a user's values → a filter, whose values have the types of the attributes. */
-import type { DType } from "../../triton-protos/datatype.js";
-import { datatype } from "../../triton-protos/datatype.js";
+import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { evaluateExpression } from "../evaluate-expression.js";
 import type { Value } from "../expression-functions.js";
 import { ALWAYS, all, any, type Filter, NEVER, type Order, type Scalar } from "./filter.js";

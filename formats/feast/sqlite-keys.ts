@@ -1,7 +1,6 @@
 /** Whether views have rows in a SQLite online store, and for which entities; the store is opened once for all of them. */
 import { existsSync } from "node:fs";
-import type { KeyVersion } from "./feast-key.js";
-import { keyEncoder } from "./feast-key.js";
+import { type KeyVersion, keyEncoder } from "./feast-key.js";
 import type { FeastView } from "./feast-registry.js";
 import { openToRead } from "./open-sqlite.js";
 

@@ -6,7 +6,7 @@ import { encodings } from "../../contract/categorify-columns.js";
 import { learntOf, notLearnt } from "../../contract/learnt-columns.js";
 import { type Column, widened } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { internal } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { hashTogether } from "../hashed-cross/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
@@ -43,8 +43,7 @@ export const categorify: Kernel<"categorify"> = {
         columns.length > 1 ? openTuples(file, columns, what) : openValues(file, columns[0]!, what);
       const cardinality = FIRST_BUCKET + numBuckets + count;
       if (cardinality !== found.cardinality)
-        throw new RuntimeFault(
-          "INTERNAL",
+        throw internal(
           `${what}: vocabulary \`${found.vocabulary}\` makes ${cardinality} ids, but the plan says ${found.cardinality}. They are of different fits: run \`merlon fit\` again.`,
         );
       return { at: columns.map(column => names.indexOf(column)), places, numBuckets, offset: found.offset ?? 0 };
@@ -65,8 +64,7 @@ function openValues(file: string, name: string, what: string): { count: number; 
   const { dtype, count, index } = openVocabulary(file);
   const places: Lookup["places"] = ([col]) => {
     if (col!.dtype === dtype) return index(col!.values);
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `${what} was fitted on \`${name}\` as ${dtype}, but the column is ${col!.dtype}. Build the plan again with \`merlon build\`.`,
     );
   };

@@ -5,17 +5,22 @@
 import {
   add,
   cast,
+  concat,
   dim,
   div,
   equal,
   flat,
   gather,
+  gatherElements,
   greater,
   guarded,
   int64,
   isInf,
+  less,
+  max,
   min,
   mul,
+  not,
   notANumber,
   or,
   range,
@@ -24,6 +29,7 @@ import {
   scalar,
   slice,
   sub,
+  topK,
   unary,
   unsqueeze,
   where,
@@ -32,9 +38,69 @@ import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
 import { amongTaken, grid, type LoweredColumn } from "../shared/onnx/lowered-column.js";
 import type { Lowering } from "../shared/onnx/lowering.js";
 import { checkedScores, chosenAt } from "../shared/onnx/order-candidates.js";
-import { dppRound, dppStart } from "./onnx-dpp.js";
-import type { Method, Pool } from "./onnx-method.js";
-import { mmrRound, mmrStart } from "./onnx-mmr.js";
+
+/** Maximal marginal relevance as rounds of a graph: the largest balance · relevance − (1 − balance) · likeness to the nearest of those taken. */
+const mmrStart: Method["start"] = () => ({});
+
+const mmrRound: Method["round"] = (g, { relevance, cosine, balance }, memory, gone) => {
+  const n = (x: number) => scalar(g, "float64", x);
+  const { nearest } = memory;
+  const good = mul(g, n(balance), relevance);
+  const value = nearest ? sub(g, good, mul(g, n(1 - balance), nearest)) : good;
+  const best = topK(g, where(g, gone, n(Number.NEGATIVE_INFINITY), value), int64(g, 1)).at;
+  const like = cosine(best);
+  return { best, memory: { nearest: nearest ? max(g, nearest, like) : like } };
+};
+
+/** A candidate adds nothing if less than this share of its first gain is left. */
+const NEGLIGIBLE = 1e-10;
+/** Keeps qualities finite as balance nears 1. */
+const STEEPEST = 50;
+
+/**
+ * The greedy search of a determinantal point process as rounds of a graph, as the kernel's. Each round takes the candidate that multiplies
+ * the determinant the most, with one more column of the Cholesky factor.
+ */
+const dppStart: Method["start"] = (g, { relevance, balance }) => {
+  const steepness = Math.min(STEEPEST, balance / (2 * (1 - balance)));
+  const quality = unary(g, "Exp", mul(g, scalar(g, "float64", steepness), relevance));
+  return { quality, gain: mul(g, quality, quality) };
+};
+
+const dppRound: Method["round"] = (g, { relevance, cosine }, memory, gone) => {
+  const n = (x: number) => scalar(g, "float64", x);
+  const [quality, gain] = [memory.quality!, memory.gain!];
+  const largest = (values: Value) => topK(g, where(g, gone, n(-1), values), int64(g, 1));
+  const first = largest(gain);
+  // When the set is exhausted, the rest follow by relevance.
+  const isNothing = (of: Value) => not(g, less(g, n(0), of));
+  const best = where(g, isNothing(first.values), largest(relevance).at, first.at);
+  const own = gatherElements(g, gain, best, 1);
+  const counts = less(g, n(0), own);
+  const root = unary(g, "Sqrt", where(g, counts, own, n(1)));
+  const alike = div(g, add(g, n(1), cosine(best)), n(2));
+  const product = mul(g, mul(g, gatherElements(g, quality, best, 1), quality), alike);
+  const { factors } = memory;
+  const left = factors ? sub(g, product, projected(g, factors, best)) : product;
+  const factor = where(g, counts, div(g, left, root), n(0));
+  const column = unsqueeze(g, factor, 2);
+  const rest = sub(g, gain, mul(g, factor, factor));
+  const least = mul(g, n(NEGLIGIBLE), mul(g, quality, quality));
+  return {
+    best,
+    memory: {
+      quality,
+      gain: where(g, less(g, rest, least), n(0), rest),
+      factors: factors ? concat(g, [factors, column], 2) : column,
+    },
+  };
+};
+
+/** Σ of each candidate's row of the factor times the best one's. @param factors float64[users, places, rounds] */
+function projected(g: GraphBuilder, factors: Value, best: Value): Value {
+  const row = g.op("GatherND", [factors, best], "float64", { attributes: { batch_dims: { int: 1 } } });
+  return g.op("Squeeze", [g.op("MatMul", [factors, unsqueeze(g, row, 2)], "float64"), int64(g, 2)], "float64");
+}
 
 const METHODS = {
   mmr: { start: mmrStart, round: mmrRound },
@@ -96,4 +162,23 @@ function likeness(g: GraphBuilder, embedding: LoweredColumn, rows: LoweredColumn
     return g.op("Squeeze", [g.op("MatMul", [vectors, unsqueeze(g, own, 2)], "float64"), int64(g, 2)], "float64");
   };
   return { vectors, cosine };
+}
+
+/** One user's candidates a row. */
+interface Pool {
+  /** float64[users, places] in 0 … 1 */
+  readonly relevance: Value;
+  /** Likeness to one candidate of each user. @param best int64[users, 1] @returns float64[users, places] */
+  cosine(best: Value): Value;
+  readonly balance: number;
+}
+
+/** The state of a method between rounds, by name. */
+type Memory = Readonly<Record<string, Value>>;
+
+/** The interface of methods to diversify: a start, and a round that takes one candidate of each user. */
+interface Method {
+  start(g: GraphBuilder, pool: Pool): Memory;
+  /** @param gone bool[users, places]: taken, or not there @returns int64[users, 1] */
+  round(g: GraphBuilder, pool: Pool, memory: Memory, gone: Value): { readonly best: Value; readonly memory: Memory };
 }

@@ -1,11 +1,9 @@
 /** `dropna` in SQL: the columns as they are; the layer that holds them has its condition in `WHERE`. */
 
 import type { RowCondition, SqlForm } from "../../runtime/etl/sql/sql-form.js";
+import { keptColumns } from "../shared/sql/kept-columns.js";
 
-export const dropna: SqlForm<"dropna"> = (step, inputs) => {
-  const refs = step.inputs.input;
-  return step.outputs.map(({ name }) => inputs[refs.findIndex(ref => ref.name === name)]!.sql);
-};
+export const dropna: SqlForm<"dropna"> = keptColumns;
 
 /** No scalar is null. */
 export const allPresent: RowCondition<"dropna"> = (_, inputs) =>

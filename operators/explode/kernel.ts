@@ -1,7 +1,7 @@
 /** One list per row, and lists beside it → their items as candidates of that row; nulls of the first are left out. */
 
 import { type Column, childRows, gather } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const explode: Kernel<"explode"> = {
@@ -38,7 +38,7 @@ export const explode: Kernel<"explode"> = {
 /** The start of a row's list among the values; for the row after the last, their end. */
 function starts({ offsets, width }: Column, name: string): (row: number) => number {
   if (offsets) return row => offsets[row]!;
-  if (width === undefined) throw new RuntimeFault("INVALID_ARGUMENT", `column \`${name}\` holds no lists.`);
+  if (width === undefined) throw invalid(`column \`${name}\` holds no lists.`);
   return row => row * width;
 }
 
@@ -64,8 +64,7 @@ function besidePlaces(
   for (let row = 0; row < lists.rows.count; row++) {
     const [length, other] = [from(row + 1) - from(row), to(row + 1) - to(row)];
     if (length !== other)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `row ${row}: column \`${besideName}\` has ${other} values and \`${name}\` ${length}; lists that are exploded together have equally many.`,
       );
     for (let k = runs[row]!; k < runs[row + 1]!; k++) places[k] = ids[k]! - from(row) + to(row);

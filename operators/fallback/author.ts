@@ -1,14 +1,12 @@
 /** Another branch's columns, where the left one fails or takes too long. */
 
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { Lacking } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
-import { describeRows, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
 import type { ColumnsOfNode } from "../shared/author/ordering.js";
-import { twins } from "../shared/author/twins.js";
+import { otherBranch } from "../shared/author/twins.js";
 
 interface FallbackRule<F extends string> extends Rule {
   readonly fault: string extends F ? never : Lacking<"the fallback", this["S"], F>;
@@ -34,20 +32,11 @@ export const fallbackOp = defineOp({
   params: OP_PARAMS.fallback,
   infer: call => {
     const { input } = call;
-    const way = "Give it columns of the same names and types, with `rename` or `[]`.";
-    const others = twins(call, input, { port: "fallback", reader: "The fallback" }, way);
-    if (!others || !sameRows(call, input, "`fallback`") || !sameRows(call, others, "The fallback")) return undefined;
-    const [rows, otherRows] = [input[0]!.column.rows, others[0]!.column.rows];
-    const parent = call.parentRows(rows);
-    if (parent !== call.parentRows(otherRows) || (parent === undefined && rows !== otherRows))
-      return call.fail(
-        messages.graphParameter({
-          operator: "fallback",
-          problem: `the left side has one row per ${describeRows(rows)}, and the fallback one per ${describeRows(otherRows)}.`,
-          way: 'Give candidates for candidates, as `user["popular_ids"] >> explode()` does, and request rows for request rows.',
-        }),
-        { dependency: "fallback" },
-      );
+    const way =
+      'Give candidates for candidates, as `user["popular_ids"] >> explode()` does, and request rows for request rows.';
+    const other = otherBranch(call, "fallback", way);
+    if (!other) return undefined;
+    const { columns: others, parent } = other;
     return {
       params: call.params,
       inputs: { input, fallback: others },

@@ -5,8 +5,9 @@
 
 import type { Step } from "../../contract/plan.js";
 import type { BlockLoop, BlockLoopOf } from "../../runtime/base/columns/block-loop.js";
+import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import type { Column, Values } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { internal } from "../../runtime/base/errors.js";
 import type { Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { type FillValue, fillFor } from "../shared/kernel/fill-value.js";
@@ -49,10 +50,7 @@ export function prepareFill(
     if (direct >= 0) return { at: direct, fill: fillOf(name, dtype) };
     const flagged = refs.findIndex(ref => `${ref.name}_filled` === name);
     if (flagged < 0)
-      throw new RuntimeFault(
-        "INTERNAL",
-        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that is not from any of its inputs.`,
-      );
+      throw internal(`step \`${step.id}\` (${step.op}) has an output \`${name}\` that is not from any of its inputs.`);
     return { at: flagged, fill: undefined };
   });
   return {
@@ -79,12 +77,4 @@ function fillColumn(col: Column, fill: FillValue): Column {
 
 function fillNaN(floats: Float32Array | Float64Array, fill: number): void {
   for (let i = 0; i < floats.length; i++) if (Number.isNaN(floats[i])) floats[i] = fill;
-}
-
-function nullFlags({ values, validity }: Column): Uint8Array {
-  const flags = new Uint8Array(values.length);
-  if (values instanceof Float32Array || values instanceof Float64Array)
-    for (let i = 0; i < flags.length; i++) flags[i] = Number.isNaN(values[i]) ? 1 : 0;
-  if (validity) for (let i = 0; i < flags.length; i++) if (validity[i] === 0) flags[i] = 1;
-  return flags;
 }

@@ -1,7 +1,7 @@
 /** `fillMissing` in SQL: `coalesce`, and `IS NULL` for the flags. */
 
 import type { Step } from "../../contract/plan.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { internal } from "../../runtime/base/errors.js";
 import type { Sql } from "../../runtime/etl/sql/dialect.js";
 import type { SqlColumn } from "../../runtime/etl/sql/sql-column.js";
 import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
@@ -31,10 +31,7 @@ export function fillSql(
     }
     const flagged = inputs[refs.findIndex(ref => `${ref.name}_filled` === name)];
     if (!flagged)
-      throw new RuntimeFault(
-        "INTERNAL",
-        `step \`${step.id}\` (${step.op}) has an output \`${name}\` that is not from any of its inputs.`,
-      );
+      throw internal(`step \`${step.id}\` (${step.op}) has an output \`${name}\` that is not from any of its inputs.`);
     return sql.each(flagged, v => `(${v} IS NULL)`);
   });
 }

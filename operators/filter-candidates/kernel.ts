@@ -3,13 +3,14 @@
  * allow lists, they are also in one of these. Order and duplicates stay. Linear in both.
  */
 import { comparedAs } from "../../contract/comparable-ids.js";
+import { isInBloom, readBloom } from "../../formats/hashes/bloom.js";
 import { castValues } from "../../runtime/base/columns/cast.js";
 import { int32s } from "../../runtime/base/columns/short-arrays.js";
 import { type Column, childRows, gather, type Rows } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { idSet } from "../shared/kernel/id-set.js";
-import { seenFilter } from "./kernel-seen.js";
+import { type IdHashes, idHashes } from "../shared/kernel/id-hashes.js";
+import { type IdSet, idSet } from "../shared/kernel/id-set.js";
 
 export const filterCandidates: Kernel<"filterCandidates"> = {
   prepare: step => {
@@ -20,10 +21,7 @@ export const filterCandidates: Kernel<"filterCandidates"> = {
       run: inputs => {
         const candidates = inputs.input[0];
         if (!candidates.rows.parent)
-          throw new RuntimeFault(
-            "INVALID_ARGUMENT",
-            `column \`${name}\` holds no candidates: its rows belong to no user.`,
-          );
+          throw invalid(`column \`${name}\` holds no candidates: its rows belong to no user.`);
         const lists = (port: "filterOut" | "allow", names: readonly string[]) =>
           (inputs[port] ?? []).map((list, i) => listOf(candidates, list, name, names[i]!));
         const filters = (inputs.seen ?? []).map((filters, i) => {
@@ -45,8 +43,7 @@ interface List {
 
 function needRows(candidates: Column, column: Column, name: string, listName: string): void {
   if (column.rows !== candidates.rows.parent)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `column \`${listName}\` has ${column.rows.count} rows, and \`${name}\` was made for ${candidates.rows.parent!.count}.`,
     );
 }
@@ -55,8 +52,7 @@ function listOf(candidates: Column, column: Column, name: string, listName: stri
   needRows(candidates, column, name, listName);
   const dtype = comparedAs(column.dtype, candidates.dtype);
   if (!dtype)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `column \`${listName}\` holds ${column.dtype} and \`${name}\` ${candidates.dtype}, which are not comparable.`,
     );
   const { offsets, width = 1 } = column;
@@ -92,4 +88,42 @@ function filter(candidates: Column, deny: readonly List[], allow: readonly List[
     runs[row + 1] = n;
   }
   return gather(candidates, kept.subarray(0, n), childRows(parent, runs));
+}
+
+/**
+ * Bloom filters, one per user, and candidates → whether a candidate is, most likely, in its user's filter; one that is in it always is.
+ * @param filters base64 texts, or lists of int64; an empty or null one holds nothing
+ * @param name of their column, for messages
+ * @returns `fill` takes a user's row @throws RuntimeFault naming the row whose bytes are no filter
+ */
+function seenFilter(
+  filters: Column,
+  candidates: Column,
+  name: string,
+): Pick<IdSet, "has"> & { fill(row: number): void } {
+  let hashes: IdHashes | undefined;
+  let current: ReturnType<typeof readBloom> | undefined;
+  return {
+    fill: row => {
+      const bytes = filterBytes(filters, row);
+      current = bytes.length === 0 ? undefined : readBloom(bytes);
+      if (typeof current === "string")
+        throw invalid(
+          `column \`${name}\` holds ${current} at row ${row}. Make it with \`merlon bloom build\`, or as docs/reference/bloom-filters.md says.`,
+        );
+    },
+    has: i => {
+      if (current === undefined || typeof current === "string") return false;
+      hashes ??= idHashes(candidates.values);
+      return isInBloom(current, hashes.a[i]!, hashes.b[i]!);
+    },
+  };
+}
+
+function filterBytes({ values, offsets, width = 1, validity, dtype }: Column, row: number): Uint8Array {
+  if (dtype === "string")
+    return validity?.[row] === 0 ? new Uint8Array(0) : Buffer.from(values[row] as string, "base64");
+  const [start, end] = offsets ? [offsets[row]!, offsets[row + 1]!] : [row * width, (row + 1) * width];
+  const { buffer, byteOffset } = values as BigInt64Array;
+  return new Uint8Array(buffer, byteOffset + start * 8, (end - start) * 8);
 }

@@ -5,13 +5,13 @@
 
 import { sourceInside } from "../../contract/expand-fused.js";
 import { type ColumnRef, type Fitted, type FittedStep, REQUEST_STEP } from "../../contract/plan.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { internal, invalid } from "../../runtime/base/errors.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { bucketizeLoop } from "../bucketize/kernel.js";
 import { clipLoop } from "../clip/kernel.js";
 import { fillMedianLoop } from "../fill-median/kernel.js";
 import { fillMissingLoop, nullLoop } from "../fill-missing/kernel.js";
-import { lambdaLoop } from "../lambda-op/kernel-block-loop.js";
+import { lambdaLoop } from "../lambda-op/kernel.js";
 import { logLoop } from "../log-op/kernel.js";
 import { normalizeLoop } from "../normalize/kernel.js";
 import { normalizeMinMaxLoop } from "../normalize-min-max/kernel.js";
@@ -86,10 +86,7 @@ function makeColumn(
   const direct = refs.find(ref => ref.name === name);
   const ref = direct ?? refs.find(r => `${r.name}_filled` === name);
   if (!ref)
-    throw new RuntimeFault(
-      "INTERNAL",
-      `step \`${part.id}\` (${part.op}) has an output \`${name}\` that is not from any of its inputs.`,
-    );
+    throw internal(`step \`${part.id}\` (${part.op}) has an output \`${name}\` that is not from any of its inputs.`);
   const loop = direct ? loopOf(part, name, dtype) : nullLoop;
   return made([ref], ([from], to, count) => loop(from!, to, count));
 }
@@ -111,10 +108,7 @@ function loopOf(part: FittedStep, column: string, dtype: DType) {
     case "bucketize":
       return bucketizeLoop(part, column, dtype);
     default:
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `step \`${part.id}\` (${part.op}) is not a part of a fused step. Build the plan again.`,
-      );
+      throw invalid(`step \`${part.id}\` (${part.op}) is not a part of a fused step. Build the plan again.`);
   }
 }
 

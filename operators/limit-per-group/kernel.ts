@@ -2,11 +2,12 @@
  * Candidates, scores and groups → the best of each user with at most `max` of a group, and with places kept for some groups. Greedy from
  * the best down: a candidate is taken if its group has room and enough places stay free for the quotas of other groups.
  */
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import type { Column } from "../../runtime/base/columns/table.js";
+import { words } from "../../runtime/base/columns/words.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
 import { orderCandidates, orderingNames } from "../shared/kernel/order-candidates.js";
-import { groupNumbers } from "./kernel-group-numbers.js";
 
 export const limitPerGroup: Kernel<"limitPerGroup"> = {
   prepare: step => {
@@ -19,8 +20,7 @@ export const limitPerGroup: Kernel<"limitPerGroup"> = {
       run: inputs => {
         const column = inputs.group[0];
         if (column.rows !== inputs.input[0].rows)
-          throw new RuntimeFault(
-            "INVALID_ARGUMENT",
+          throw invalid(
             `column \`${groupName}\` has ${column.rows.count} rows and \`${names.ids}\` ${inputs.input[0].rows.count}.`,
           );
         const { numbers, count: groups } = groupNumbers(column, owedGroups);
@@ -59,3 +59,43 @@ export const limitPerGroup: Kernel<"limitPerGroup"> = {
     };
   },
 };
+
+/**
+ * Values of a column → a small number for each distinct one, nulls −1; so that loops compare numbers.
+ * @param known values that get the numbers 0, 1, … whether they occur or not, as text
+ */
+function groupNumbers(col: Column, known: readonly string[] = []): { numbers: Int32Array; count: number } {
+  const found = new Map(known.map((text, i) => [text, i]));
+  const keyOf = keys(col);
+  const numbers = new Int32Array(col.rows.count);
+  for (let i = 0; i < numbers.length; i++) {
+    // A float that is no number is null.
+    if (col.validity?.[i] === 0 || Number.isNaN(col.values[i])) {
+      numbers[i] = -1;
+      continue;
+    }
+    const key = keyOf(i);
+    let number = found.get(key);
+    if (number === undefined) {
+      number = found.size;
+      found.set(key, number);
+    }
+    numbers[i] = number;
+  }
+  return { numbers, count: found.size };
+}
+
+/** Text of a value, as an author writes it. 64-bit integers within 2^53 are read as two words. */
+function keys(col: Column): (i: number) => string {
+  const { values } = col;
+  if (values instanceof BigInt64Array) {
+    const pairs = words(values);
+    return i => {
+      const lo = pairs[2 * i]!;
+      const hi = pairs[2 * i + 1]!;
+      return hi === lo >> 31 ? `${lo}` : `${values[i]}`;
+    };
+  }
+  if (col.dtype === "bool") return i => (values[i] ? "true" : "false");
+  return i => `${values[i]}`;
+}

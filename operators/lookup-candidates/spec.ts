@@ -18,6 +18,7 @@ export const lookupCandidates = operator({
     name: z.string().min(1).default("candidate_ids"),
   }),
   ports: { input: "one" },
+  makes: ({ scores }: { readonly scores: boolean }): 1 | 2 => (scores ? 2 : 1),
   artefacts: z.strictObject({ table: artefactPath }),
   facts: { ...STAGE, nulls: "none", rows: "brought", cacheable: false, scores: true },
   describe: ({ params, names }) =>

@@ -1,15 +1,23 @@
 /** Candidates of several sources → those of all, each once. */
 import type { z } from "zod";
+import { listNames } from "../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { isNode, Op } from "../../compiler/dsl/node.js";
 import { type ColumnSchema, column, printType } from "../../contract/schema.js";
-import type { Bound } from "../shared/author/bound.js";
-import { describeRows } from "../shared/author/columns.js";
-import { type Call, defineOp, type Inferred } from "../shared/author/define-op.js";
-import { candidateRows } from "../shared/author/ordering.js";
-import { mergeOptions, optionsFault, planSources } from "./author-options.js";
-import { type ScoredIds, scoredIds } from "./author-source.js";
-import type { MergeRule, Operand, Options } from "./author-types.js";
+import { datatype } from "../../triton-protos/datatype.js";
+import type { Bound, Scope } from "../shared/author/bound.js";
+import { describeRows, need, needOne, sameRows } from "../shared/author/columns.js";
+import { type Blame, type Call, defineOp, type Inferred } from "../shared/author/define-op.js";
+import { candidateRows, floatScore } from "../shared/author/ordering.js";
+import {
+  type MergeParams,
+  type MergeRule,
+  mergeOptions,
+  type Operand,
+  type Options,
+  optionsFault,
+  planSources,
+} from "./author-options.js";
 import { OTHER_SOURCES, SOURCE_PORTS, type Source } from "./spec.js";
 
 /**
@@ -175,3 +183,46 @@ function outputsOf(
     ]),
   ];
 }
+
+interface ScoredIds {
+  readonly ids: Bound;
+  readonly score?: Bound;
+}
+
+/** Finds the ids and the score among the columns of a source, and reports what is missing or left over. */
+function scoredIds(
+  call: Call<unknown>,
+  scope: Scope,
+  { scores, method }: MergeParams,
+  source: string,
+  reader: string,
+  blame: Blame,
+): ScoredIds | undefined {
+  const wanted =
+    typeof scores === "string" ? scores : scores && Object.hasOwn(scores, source) ? scores[source] : undefined;
+  const named = wanted !== undefined && (scope.length > 1 || typeof scores === "object");
+  if (named && !need(call, scope, wanted, reader, "Name the column of this source's scores in `scores`.", blame))
+    return undefined;
+  const score = scope.length === 1 && !named ? undefined : scope.find(bound => isScore(bound, wanted));
+  const rest = scope.filter(bound => bound !== score);
+  // Beside a chosen score, a column that is tagged as the id is enough.
+  const tagged = named ? rest.filter(({ column }) => column.tags.includes("id")) : [];
+  const ids = tagged.length === 1 ? tagged[0] : needOne(call, rest, reader, "mergeCandidates(...)", blame);
+  if (!ids) return undefined;
+  if (!score) {
+    if (method === "roundRobin" || method === "rrf") return { ids };
+    return call.fail(
+      messages.graphParameter({
+        operator: "mergeCandidates",
+        problem: `the method "${method}" needs a score of each source, and \`${source}\` has ${listNames(scope.map(({ column }) => column.name))}.`,
+        way: 'Give it a float column beside the ids, or choose `method: "rrf"`, which needs none.',
+      }),
+      blame,
+    );
+  }
+  if (!floatScore(call, score, "mergeCandidates", blame) || !sameRows(call, [ids, score], reader)) return undefined;
+  return { ids, score };
+}
+
+const isScore = ({ column }: Bound, wanted: string | undefined): boolean =>
+  wanted === undefined ? !column.list && datatype(column.dtype).kind === "float" : column.name === wanted;

@@ -1,19 +1,22 @@
 /** Candidates of several sources → those of all, each once, in the order of a method, within the bounds of each source. */
 import { stackColumns } from "../../runtime/base/columns/stack.js";
 import { type Column, childRows, gather, rootRows } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel, PartCounters } from "../../runtime/engine/schedule/kernel.js";
 import { type Collected, collector, type SourceColumns } from "./kernel-collect.js";
-import { fuser } from "./kernel-fuse.js";
-import { selector } from "./kernel-select.js";
+import { fuser, selector } from "./kernel-fuse.js";
 import { SOURCE_PORTS, sourceName } from "./spec.js";
 
 export const mergeCandidates: Kernel<"mergeCandidates"> = {
   prepare: step => {
     const { params } = step;
     const { method, keepSource } = params;
-    const ports = SOURCE_PORTS.filter(port => step.inputs[port]);
-    const scored = ports.map(port => step.inputs[port]!.length > 1);
+    const read = SOURCE_PORTS.flatMap(port => {
+      const refs = step.inputs[port];
+      return refs ? [{ port, isScored: refs.length > 1 }] : [];
+    });
+    const ports = read.map(({ port }) => port);
+    const scored = read.map(({ isScored }) => isScored);
     const names = ports.map((_, s) => sourceName(params.sources, s));
     const parts = ports.map((port, s): PartCounters => ({ port, name: names[s]!, found: 0, kept: 0, unscored: 0 }));
     const fuse = fuser(params);
@@ -54,10 +57,7 @@ function commonRows(sources: readonly (SourceColumns | undefined)[], names: read
   const parent = sources[first]!.ids.rows.parent!;
   for (const [i, source] of sources.entries())
     if (source && source.ids.rows.parent !== parent)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `source \`${names[i]}\` has candidates of other rows than \`${names[first]}\`.`,
-      );
+      throw invalid(`source \`${names[i]}\` has candidates of other rows than \`${names[first]}\`.`);
   return parent;
 }
 

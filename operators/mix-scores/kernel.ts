@@ -2,7 +2,7 @@
 
 import { float32s, float64s } from "../../runtime/base/columns/short-arrays.js";
 import { type Column, childRows, type Rows } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
 import { longestRow } from "../shared/kernel/order-candidates.js";
@@ -40,8 +40,7 @@ export const mixScores: Kernel<"mixScores"> = {
           for (let i = 0; i < count; i++) {
             mixed[start + i] = sum[i]!;
             if (Number.isNaN(sum[i]))
-              throw new RuntimeFault(
-                "INVALID_ARGUMENT",
+              throw invalid(
                 `scores of candidate ${i} of row ${row} are infinite, and their weighted sum (${names.join(", ")}) is no number. Clip scores before.`,
               );
           }
@@ -69,13 +68,11 @@ function checkScores(
 ): void {
   for (let i = 0; i < count; i++) {
     if (Number.isNaN(scores[i]) || validity?.[start + i] === 0)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `column \`${name}\` has no score for candidate ${i} of row ${row}. Look at the inputs of the model that made it, or give missing scores a value first, with \`fillMissing\`.`,
       );
     if (scale && !Number.isFinite(scores[i]))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `column \`${name}\` holds ${scores[i]} for candidate ${i} of row ${row}, which has no place on the scale \`${scale}\`. Clip scores before, or use \`scale: "rank"\`.`,
       );
   }

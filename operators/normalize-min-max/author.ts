@@ -5,7 +5,7 @@ import { Op } from "../../compiler/dsl/node.js";
 import type { NumbersOnly, Rule } from "../../compiler/dsl/rule.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
 import { defineOp } from "../shared/author/define-op.js";
-import { mapColumns, needNumber, numbersOf, withTags } from "../shared/author/elementwise.js";
+import { scaleColumns } from "../shared/author/elementwise.js";
 
 interface MinMaxRule<To extends string> extends Rule {
   readonly fault: NumbersOnly<"normalizeMinMax", this["S"]>;
@@ -27,10 +27,5 @@ export function normalizeMinMax(options: OpParamsInput["normalizeMinMax"] = {}):
 export const normalizeMinMaxOp = defineOp({
   kind: "normalizeMinMax",
   params: OP_PARAMS.normalizeMinMax,
-  infer: call =>
-    mapColumns(call, bound =>
-      needNumber(call, "normalizeMinMax", bound)
-        ? withTags(numbersOf(bound.column, call.params.outDtype), ["continuous"])
-        : undefined,
-    ),
+  infer: call => scaleColumns(call, "normalizeMinMax"),
 });

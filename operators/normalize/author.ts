@@ -5,7 +5,7 @@ import { Op } from "../../compiler/dsl/node.js";
 import type { NumbersOnly, Rule } from "../../compiler/dsl/rule.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
 import { defineOp } from "../shared/author/define-op.js";
-import { mapColumns, needNumber, numbersOf, withTags } from "../shared/author/elementwise.js";
+import { scaleColumns } from "../shared/author/elementwise.js";
 
 interface NormalizeRule<To extends string> extends Rule {
   readonly fault: NumbersOnly<"normalize", this["S"]>;
@@ -26,10 +26,5 @@ export function normalize(options: OpParamsInput["normalize"] = {}): Op<Normaliz
 export const normalizeOp = defineOp({
   kind: "normalize",
   params: OP_PARAMS.normalize,
-  infer: call =>
-    mapColumns(call, bound =>
-      needNumber(call, "normalize", bound)
-        ? withTags(numbersOf(bound.column, call.params.outDtype), ["continuous"])
-        : undefined,
-    ),
+  infer: call => scaleColumns(call, "normalize"),
 });

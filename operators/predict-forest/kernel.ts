@@ -1,7 +1,7 @@
 /** Feature columns → one matrix, nulls as NaN → the forest's predictions, from an ONNX model of the same server. */
 
 import type { Column } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { internal, invalid } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { askModel, type ModelAnswer } from "../shared/kernel/ask-model.js";
@@ -14,10 +14,7 @@ export const predictForest: Kernel<"predictForest"> = {
     const { inputs, outputs } = await context.models.describe(model);
     const [input, output] = [inputs[0], outputs[0]];
     if (!input || !output || places.includes(-1))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `model \`${model}\` is not a forest of this plan. Build the ensemble again.`,
-      );
+      throw invalid(`model \`${model}\` is not a forest of this plan. Build the ensemble again.`);
     const wanted = [output.name];
     const width = step.outputs[0].list?.min;
     const { array } = datatype(dtype);
@@ -34,8 +31,7 @@ export const predictForest: Kernel<"predictForest"> = {
         const column = ([answer]: ModelAnswer): Column[] => {
           const values = answer?.values;
           if (values?.length !== rows.count * (width ?? 1))
-            throw new RuntimeFault(
-              "INTERNAL",
+            throw internal(
               `model \`${model}\` answered ${values?.length ?? 0} values for ${rows.count} rows of ${width ?? 1}.`,
             );
           return [{ dtype: "float32", rows, values, ...shape }];

@@ -2,7 +2,7 @@
 import { type ImplicitFactors, readImplicitFactors } from "../../formats/tables/implicit.js";
 import { type Column, childRows } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid, RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { excludedIds } from "../../runtime/stores/vectors/excluded-ids.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
@@ -51,7 +51,7 @@ function readFactors(path: string): ImplicitFactors {
   try {
     return readImplicitFactors(path);
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message, { cause: error });
+    throw invalid((error as Error).message, { cause: error });
   }
 }
 

@@ -9,8 +9,7 @@ import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { namesOf, need, needType } from "../shared/author/columns.js";
 import type { Call } from "../shared/author/define-op.js";
-import { type Author, castable, columnOf, PAIR, wantedColumn } from "./author-columns.js";
-import type { Tied } from "./author-fit.js";
+import { type Author, castable, columnOf, PAIR, type Tied, wantedColumn } from "./author-columns.js";
 
 /** Reports an option that names no tensor of the graph, and a tensor of a type that no column has. */
 export function namesTensors(call: Call<Author>, { inputs, outputs }: OnnxSignature): boolean {

@@ -8,8 +8,7 @@ import type { Settled, TakenBy } from "../../compiler/dsl/wanted.js";
 import type { OnnxTensor } from "../../formats/onnx/onnx.js";
 import { sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
-import { columnOf, onnxAuthor, reportMissing, reportRaw } from "./author-columns.js";
-import { sameFit, type Tied, tablesHold } from "./author-fit.js";
+import { columnOf, onnxAuthor, reportMissing, reportRaw, sameFit, type Tied, tablesHold } from "./author-columns.js";
 import { bind, bindStack, checkConstant, namesTensors, output } from "./author-tensors.js";
 
 export interface PredictOnnxOptions {

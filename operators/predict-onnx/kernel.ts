@@ -3,13 +3,12 @@
 import type { Step } from "../../contract/plan.js";
 import { castValues } from "../../runtime/base/columns/cast.js";
 import { allocate, type Column, gather, type Rows, rootRows, type Values } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { internal, invalid } from "../../runtime/base/errors.js";
 import type { TypedTensor } from "../../runtime/base/tensor.js";
 import type { Kernel, ModelDescription, RunContext, TensorDescription } from "../../runtime/engine/schedule/kernel.js";
 import { type DType, wireDatatype } from "../../triton-protos/datatype.js";
 import { askModel, type ModelAnswer } from "../shared/kernel/ask-model.js";
-import { constantTensor, padLists, refuseNulls, stackColumns, tensorOf } from "./kernel-inputs.js";
-import { nameLookUp } from "./kernel-look-up.js";
+import { constantTensor, nameLookUp, padLists, refuseNulls, stackColumns, tensorOf } from "./kernel-inputs.js";
 
 export const predictOnnx: Kernel<"predictOnnx"> = {
   prepare: async (step, context) => {
@@ -24,8 +23,7 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
     const ask = (columns: readonly Column[], { signal, models = context.models }: RunContext) => {
       const { rows } = columns[0]!;
       if (fixed && fixed.shape[0] !== rows.count)
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
+        throw invalid(
           `model \`${model}\` takes ${fixed.shape[0]} ${fixed.shape[0] === 1 ? "row" : "rows"} at a time, since \`${fixed.name}\` has the shape [${fixed.shape.join(", ")}], and the request has ${rows.count}. Export it with a first dimension that varies (torch: \`dynamic_axes\` or \`dynamic_shapes\`)${fixed.shape[0] === 1 ? ", or run it row by row, `batchSize: 1`" : ""}.`,
         );
       const tensors = bindings.map(bind => bind(columns));
@@ -104,16 +102,12 @@ function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Bi
   const refs = step.inputs.input;
   for (const tensor of Object.keys(step.params.inputs))
     if (!inputs.some(input => input.name === tensor))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `model \`${step.params.model}\` has no input \`${tensor}\`. Build the ensemble again.`,
-      );
+      throw invalid(`model \`${step.params.model}\` has no input \`${tensor}\`. Build the ensemble again.`);
   const { stack, constants, pad } = step.params;
   const place = (name: string): number => {
     const at = refs.findIndex(ref => ref.name === name);
     if (at >= 0) return at;
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `model \`${step.params.model}\` reads column \`${name}\`, which the step lacks. Build the ensemble again.`,
     );
   };
@@ -140,8 +134,7 @@ function bindInputs(step: Step<"predictOnnx">, { inputs }: ModelDescription): Bi
     }
     const at = refs.findIndex(ref => ref.name === name);
     if (name === undefined || at < 0)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `input \`${input.name}\` of model \`${step.params.model}\` has no column. Build the ensemble again.`,
       );
     const [, side] = /__(values|offsets)$/.exec(input.name) ?? [];
@@ -178,8 +171,7 @@ function toTensor(col: Column, { input, dtype: wanted, what, name, side }: Colum
       return tensorOf(input, wanted, [offsets.length], castValues(offsets, "int32", wanted, what));
     refuseNulls(col, what);
     if (side === undefined)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${what} holds lists of any length, and tensor \`${input.name}\` takes one length. Export the model with \`${name}__values\` and \`${name}__offsets\`.`,
       );
     return tensorOf(input, wanted, [col.values.length], castValues(col.values, col.dtype, wanted, what));
@@ -191,8 +183,7 @@ function toTensor(col: Column, { input, dtype: wanted, what, name, side }: Colum
     input.shape.length > 2 ||
     (width !== undefined && width !== 1 && (dim === undefined || (dim !== -1 && dim !== width)))
   )
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${what} holds ${col.dtype}[${width ?? 1}] a row, and tensor \`${input.name}\` has the shape [${input.shape.join(", ")}].`,
     );
   const shape = input.shape.length === 2 ? [count, width ?? 1] : [count];
@@ -214,10 +205,7 @@ function bindOutput(step: Step<"predictOnnx">, { outputs }: ModelDescription, na
   const tensor = step.params.outputs[name];
   const found = outputs.find(output => output.name === tensor);
   if (tensor === undefined || !found)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `model \`${step.params.model}\` has no output \`${tensor ?? name}\`. Build the ensemble again.`,
-    );
+    throw invalid(`model \`${step.params.model}\` has no output \`${tensor ?? name}\`. Build the ensemble again.`);
   const column = step.outputs.find(col => col.name === name)!;
   return { tensor, dtype: column.dtype, width: column.list?.min };
 }
@@ -229,16 +217,14 @@ function toColumn(
   model: string,
 ): Column {
   if (!tensor)
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `model \`${model}\` did not answer \`${name}\`, which its configuration declares. Serve a model that has the output, or build the ensemble with the one that is served.`,
     );
   const { shape, dtype: seen } = tensor;
   const values =
     seen === dtype ? tensor.values : castValues(tensor.values, seen, dtype, `output \`${name}\` of model \`${model}\``);
   if (values.length !== rows.count * (width ?? 1) || (shape[0] ?? 1) !== rows.count)
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `model \`${model}\` answered \`${name}\` with the shape [${shape.join(", ")}] for ${rows.count} rows of ${width ?? 1}. Its first dimension must be the rows of the input. Export it with a variable batch dimension, and without an operator that mixes or drops rows.`,
     );
   return width === undefined ? { dtype, rows, values } : { dtype, rows, values, width };

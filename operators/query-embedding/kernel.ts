@@ -3,7 +3,7 @@
 import { pathInside } from "../../contract/files/path-inside.js";
 import { KEYS, TABLE, VECTORS } from "../../formats/tables/embedding-table.js";
 import { words } from "../../runtime/base/columns/words.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid, RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { openEmbeddingTable } from "../../runtime/stores/embeddings/embedding-table.js";
 import { artefactFile, artefactFolder } from "../shared/kernel/artefact-file.js";
@@ -16,8 +16,7 @@ export const queryEmbedding: Kernel<"queryEmbedding"> = {
     const table = openEmbeddingTable(at, memoryMb * 2 ** 20);
     if (table.dimension !== dimension) {
       table.close();
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `the table \`${step.params.path}\` has vectors of ${table.dimension}, and the plan says ${dimension}. Build the ensemble again.`,
       );
     }

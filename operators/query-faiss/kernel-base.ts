@@ -2,7 +2,7 @@
 import { deltaFile } from "../../contract/files/delta-path.js";
 import type { Step } from "../../contract/plan.js";
 import { readTextIds, type TextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid, RuntimeFault } from "../../runtime/base/errors.js";
 import type { KernelContext } from "../../runtime/engine/schedule/kernel.js";
 import type { DeltaId } from "../../runtime/stores/vectors/delta/delta-contents.js";
 import { idPositions } from "../../runtime/stores/vectors/delta/id-positions.js";
@@ -84,8 +84,7 @@ async function positionsOf({
 function checkHeader({ header }: ReadDelta, step: Step<"queryFaiss">, delta: string): void {
   const wanted = step.outputs[0]?.dtype;
   if (header.ids !== wanted)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${delta} has ${header.ids} ids, and the plan says ${wanted}. Apply the changes to the index of this plan.`,
     );
 }
@@ -103,11 +102,12 @@ async function openBase(
     : await openIndex(file, { nprobe, efSearch }, "fastest", context.isTrusted);
   try {
     checkIndex(step, file, index, delta, context);
-    const texts = step.artefacts.ids && openTexts(step, file, isBuilt, index, context);
+    const { ids } = step.artefacts;
+    const texts =
+      ids && openTexts(isBuilt ? artefactFile(context.folder, ids) : textIdsFile(file), file, index, context);
     const declared = step.outputs[0]?.dtype;
     if (declared !== (texts ? "string" : "int64"))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${file} ${texts ? "has an id map and answers texts" : "answers int64 ids"}, and the plan says ${declared}. Build the ensemble again.`,
       );
     const positionOf = texts && (delta || step.inputs.exclude) ? await textPositions(texts) : undefined;
@@ -143,31 +143,22 @@ function checkIndex(
   const ref = step.inputs.input[0];
   const width = context.schemaOf?.(ref)?.list?.max;
   if (width != null && width !== dimension)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${file} has vectors of ${dimension} numbers, and column \`${ref.name}\` holds float32[${width}]. Build the index with the same tower.`,
     );
   if (delta && (delta.header.dimension !== dimension || delta.header.metric !== metric))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `the delta of ${file} has vectors of ${delta.header.dimension} numbers (${delta.header.metric}), and the index of ${dimension} (${metric}). Remove the delta, or restore the index.`,
     );
 }
 
 /** The map of an index. @throws RuntimeFault naming the map */
-function openTexts(
-  step: Step<"queryFaiss">,
-  file: string,
-  isBuilt: boolean,
-  index: OpenIndex,
-  { folder, isTrusted = () => false }: KernelContext,
-): TextIds {
+function openTexts(map: string, file: string, index: OpenIndex, { isTrusted = () => false }: KernelContext): TextIds {
   try {
-    const map = isBuilt ? artefactFile(folder, step.artefacts.ids!) : textIdsFile(file);
     // A manifest that lists both was written when they belonged together.
     return readTextIds(map, { index: file, ntotal: index.header.ntotal, isKnown: isTrusted(map) && isTrusted(file) });
   } catch (error) {
     if (error instanceof RuntimeFault) throw error;
-    throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message, { cause: error });
+    throw invalid((error as Error).message, { cause: error });
   }
 }

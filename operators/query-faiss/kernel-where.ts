@@ -2,6 +2,7 @@
 import type { Step } from "../../contract/plan.js";
 import type { TextIds } from "../../formats/faiss/text-ids.js";
 import type { Column } from "../../runtime/base/columns/table.js";
+import { invalid } from "../../runtime/base/errors.js";
 import { countBits } from "../../runtime/engine/predicate/bits.js";
 import { type PositionSet, type Predicate, preparePredicate } from "../../runtime/engine/predicate/predicate.js";
 import type { KernelContext, RunContext } from "../../runtime/engine/schedule/kernel.js";
@@ -10,11 +11,11 @@ import { type AttributeTable, openAttributes } from "../../runtime/stores/attrib
 import type { DeadIds } from "../../runtime/stores/vectors/delta/dead-ids.js";
 import type { DeltaContents } from "../../runtime/stores/vectors/delta/delta-contents.js";
 import { both, type Overlay } from "../../runtime/stores/vectors/delta/overlay.js";
-import { type AliveSearch, excludedRows, rowsOf } from "../../runtime/stores/vectors/delta/search-alive.js";
+import { type AliveSearch, excludedRows } from "../../runtime/stores/vectors/delta/search-alive.js";
 import { filteredWay } from "../../runtime/stores/vectors/filtered-search.js";
 import type { FilteredIndex } from "../../runtime/stores/vectors/open-index.js";
 import type { FaissHits } from "../../runtime/stores/vectors/protocol.js";
-import { type Hits, join } from "../../runtime/stores/vectors/search.js";
+import { type Hits, join, rowsOf } from "../../runtime/stores/vectors/search.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 
 export interface WhereSearch {
@@ -44,10 +45,16 @@ export async function openWhere(
   context: KernelContext,
   kept: DeltaContents["kept"] = new Map(),
 ): Promise<WhereSearch> {
-  const { conditions, key, columns } = step.params.where!;
+  const { where } = step.params;
+  const { attributes } = step.artefacts;
+  if (!where || attributes === undefined)
+    throw invalid(
+      `${file} is searched with a condition, and the plan names no attribute table. Build the ensemble again.`,
+    );
+  const { conditions, key, columns } = where;
   const { ids } = index;
   const table = await openAttributes({
-    file: artefactFile(context.folder, step.artefacts.attributes!),
+    file: artefactFile(context.folder, attributes),
     key,
     columns,
     index: file,

@@ -7,7 +7,7 @@ import type { FaissHeader } from "../../formats/faiss/faiss.js";
 import type { TextIds } from "../../formats/faiss/text-ids.js";
 import { type Column, childRows } from "../../runtime/base/columns/table.js";
 import { words } from "../../runtime/base/columns/words.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { internal, invalid } from "../../runtime/base/errors.js";
 import type { InputsOf, Kernel, PreparedKernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
 import type { Lease, LiveIndex } from "../../runtime/stores/vectors/delta/live-index.js";
 import { noHits } from "../../runtime/stores/vectors/delta/overlay.js";
@@ -110,8 +110,7 @@ function textsOf(ids: BigInt64Array, texts: TextIds, overlay: StepOverlay | unde
     if (isPosition && position < texts.count) return texts.at(position);
     const fresh = isPosition ? overlay?.textAt(position) : undefined;
     if (fresh === undefined)
-      throw new RuntimeFault(
-        "INTERNAL",
+      throw internal(
         `${file} found the id ${ids[i]}, and its id map has the texts of 0 to ${texts.count - 1}. Build both again.`,
       );
     return fresh;
@@ -126,21 +125,16 @@ function checkQueries(
   ofAnyLength: boolean,
 ): void {
   if (dtype !== "float32" || offsets || (width ?? 1) !== dimension)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `column \`${name}\` holds ${offsets ? `lists of ${dtype}` : `${dtype}[${width ?? 1}]`} and the index float32[${dimension}]. Build the index with the same tower.`,
     );
   const queries = values as Float32Array;
   checkFinite(name, queries, dimension);
   const long = ofAnyLength ? -1 : longRow(queries, dimension, longestQuery);
   if (long >= 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `column \`${name}\` holds at row ${long} a vector longer than ${longestQuery.toPrecision(3)}: float32 can not hold its distances. Scale the vectors, or look at the tower's inputs for that row.`,
     );
   if (queries.length !== rows.count * dimension)
-    throw new RuntimeFault(
-      "INTERNAL",
-      `column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`,
-    );
+    throw internal(`column \`${name}\` holds ${queries.length} numbers for ${rows.count} rows of ${dimension}.`);
 }

@@ -31,6 +31,7 @@ import type { Step } from "../../contract/plan.js";
 import { hasChanges } from "../../formats/delta/record-kinds.js";
 import {
   type FaissHeader,
+  type FaissLists,
   readFaissHeader,
   readFaissLists,
   readFaissVectors,
@@ -40,8 +41,6 @@ import { inList } from "../filter-candidates/onnx.js";
 import { exactSearch, type Hits, minusSquares, squaredDistances } from "../shared/onnx/exact-search.js";
 import { amongTaken, childRows, type LoweredColumn } from "../shared/onnx/lowered-column.js";
 import { KEEP, type LowerContext, type Lowering } from "../shared/onnx/lowering.js";
-import { equalVectors } from "./onnx-equal-vectors.js";
-import { probeRecall } from "./onnx-recall.js";
 
 export const queryFaiss: Lowering<"queryFaiss"> = (step, { input, exclude = [] }, context) => {
   const { g } = context;
@@ -174,4 +173,71 @@ function probe(
     found: greater(g, best.values, nothing),
     distances: () => (metric === "ip" ? best.values : unary(g, "Neg", best.values)),
   };
+}
+
+const [QUERIES, NEAREST] = [32, 10];
+
+/**
+ * Inverted lists → number of the ten nearest that a search of some lists finds, for vectors of the index itself.
+ * @returns 0 … 1
+ */
+export function probeRecall(
+  { metric, centroids, lists }: FaissLists,
+  searchMetric: "ip" | "l2",
+  nprobe: number,
+): number {
+  const dimension = centroids.length / lists.length;
+  const all = lists.flatMap(({ ids, vectors }, list) =>
+    Array.from(ids, (_, i) => ({ list, vectors, at: i * dimension })),
+  );
+  const stride = Math.max(1, Math.floor(all.length / QUERIES));
+  let [found, wanted] = [0, 0];
+  for (let q = 0; q < all.length; q += stride) {
+    const query = all[q]!.vectors.subarray(all[q]!.at, all[q]!.at + dimension);
+    const scored = all.map(({ list, vectors, at }) => ({ list, near: nearness(searchMetric, query, vectors, at) }));
+    const best = scored.sort((a, b) => b.near - a.near).slice(0, NEAREST);
+    const probed = new Set(
+      lists
+        .map((_, list) => ({ list, near: nearness(metric, query, centroids, list * dimension) }))
+        .sort((a, b) => b.near - a.near)
+        .slice(0, nprobe)
+        .map(({ list }) => list),
+    );
+    wanted += best.length;
+    found += best.filter(({ list }) => probed.has(list)).length;
+  }
+  return wanted === 0 ? 1 : found / wanted;
+}
+
+function nearness(metric: "ip" | "l2", query: Float32Array, vectors: Float32Array, at: number): number {
+  let sum = 0;
+  for (let i = 0; i < query.length; i++)
+    sum += metric === "ip" ? query[i]! * vectors[at + i]! : -((query[i]! - vectors[at + i]!) ** 2);
+  return sum;
+}
+
+/**
+ * Vectors of inverted lists → two items whose vectors are the same bits, so that no score tells them apart.
+ * @returns the ids of the first two; undefined where all differ
+ */
+export function equalVectors({ lists, centroids }: FaissLists): readonly [bigint, bigint] | undefined {
+  const dimension = centroids.length / lists.length;
+  const seen = new Map<number, { readonly id: bigint; readonly words: Uint32Array }>();
+  for (const { ids, vectors } of lists)
+    for (let i = 0; i < ids.length; i++) {
+      const own = vectors.subarray(i * dimension, (i + 1) * dimension);
+      const words = new Uint32Array(own.buffer, own.byteOffset, dimension);
+      const hash = hashOf(words);
+      const other = seen.get(hash);
+      if (!other) seen.set(hash, { id: ids[i]!, words });
+      else if (other.words.every((word, at) => word === words[at])) return [other.id, ids[i]!];
+    }
+  return undefined;
+}
+
+/** FNV-1a, a word at a time. */
+function hashOf(words: Uint32Array): number {
+  let hash = 0x811c9dc5;
+  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193);
+  return hash;
 }

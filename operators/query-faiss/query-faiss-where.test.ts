@@ -99,7 +99,12 @@ function writeTable(rows: readonly Item[], at = join(folder, "merlon-live", "ite
   renameSync(`${at}.new`, at);
 }
 
-const open = (conditions: readonly Expression[], { topk = 5, user = ["country", "limit"], exclude = false } = {}) =>
+const ATTRIBUTES = { attributes: "merlon-live/items.arrow" };
+const open = (
+  conditions: readonly Expression[],
+  { topk = 5, user = ["country", "limit"], exclude = false } = {},
+  table: { readonly attributes?: string } = ATTRIBUTES,
+) =>
   prepare(
     "queryFaiss",
     {
@@ -116,7 +121,7 @@ const open = (conditions: readonly Expression[], { topk = 5, user = ["country", 
       },
       inputs: { input: ["query"], ...(user.length > 0 && { user }), ...(exclude && { exclude: ["seen"] }) },
       outputs: [column("candidate_ids", "int64", { rows: "s1" })],
-      artefacts: { index: "items.faiss", attributes: "merlon-live/items.arrow" },
+      artefacts: { index: "items.faiss", ...table },
     },
     folder,
   );
@@ -275,6 +280,12 @@ describe("the table while it is served", () => {
       /items\.arrow cannot be read: column `stock` is float64, and the ensemble was built with int32; build it again\.$/,
     );
   });
+});
+
+test("a plan with a condition and no table is refused, never searched without the condition", async () => {
+  await expect(open([inStock], {}, {})).rejects.toThrow(
+    /items\.faiss is searched with a condition, and the plan names no attribute table\. Build the ensemble again\.$/,
+  );
 });
 
 test("a request with too many distinct values is refused, not computed", async () => {

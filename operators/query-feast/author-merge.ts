@@ -7,7 +7,7 @@ import { withReferences } from "../../contract/any-step.js";
 import type { OpParams } from "../../contract/op-params.js";
 import type { AnyStep, ColumnRef, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
-import { dropsRows } from "./spec-missing.js";
+import { dropsRows } from "./spec.js";
 
 type Lookup = Step<"queryFeast">;
 type Missing = OpParams["queryFeast"]["onMissing"];

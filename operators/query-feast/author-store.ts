@@ -5,8 +5,8 @@ import type { FeastRepository } from "../../formats/feast/feast-repository.js";
 import { type KnownKeys, lookInStore } from "../../formats/feast/sqlite-keys.js";
 import type { Bound } from "../shared/author/bound.js";
 import type { Call, Candidates } from "../shared/author/define-op.js";
-import type { FeastAuthor } from "./author-options.js";
-import { missingRule } from "./spec-missing.js";
+import type { FeastAuthor } from "./author-views.js";
+import { missingRule } from "./spec.js";
 
 /** Ids that are looked at, spread over the index: a check of a million would take longer than the compilation. */
 const LOOKED_AT = 1000;

@@ -1,12 +1,32 @@
 /** The views and features that `queryFeast` means: by view, by several views, or by feature service. */
 
+import { z } from "zod";
 import { listNames } from "../../compiler/diagnostics/diagnostic.js";
 import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
+import { OP_PARAMS } from "../../contract/op-params.js";
 import { type FeastFeature, type FeastView, findView, projectedView } from "../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
 import type { Call } from "../shared/author/define-op.js";
-import type { FeastAuthor } from "./author-options.js";
+
+/** Options of `queryFeast`, as the author wrote them. */
+export const feastAuthor = z.strictObject({
+  repository: z.string().min(1),
+  view: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+  service: z.string().min(1).optional(),
+  entityColumn: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
+  includeId: z.boolean().default(false),
+  fullNames: z.boolean().default(false),
+  prefix: z.string().default(""),
+  features: z.array(z.string()).optional(),
+  onMissing: OP_PARAMS.queryFeast.shape.onMissing,
+  ttl: OP_PARAMS.queryFeast.shape.ttl,
+  bytes: OP_PARAMS.queryFeast.shape.bytes,
+  memoryMb: OP_PARAMS.queryFeast.shape.memoryMb,
+  timeoutMs: OP_PARAMS.queryFeast.shape.timeoutMs,
+});
+
+export type FeastAuthor = z.output<typeof feastAuthor>;
 
 export interface FeastViews {
   /** How the look-up is called in messages. */

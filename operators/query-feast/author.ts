@@ -12,12 +12,10 @@ import { column } from "../../contract/schema.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
 import { feastType } from "../../formats/feast/feast-type.js";
 import { type ArtefactFile, defineOp } from "../shared/author/define-op.js";
-import { feastKeys } from "./author-keys.js";
-import { fitsMissing } from "./author-missing.js";
-import { feastAuthor } from "./author-options.js";
+import { feastKeys, fitsMissing } from "./author-keys.js";
 import { checkStore } from "./author-store.js";
-import { feastViews } from "./author-views.js";
-import { dropsRows } from "./spec-missing.js";
+import { feastAuthor, feastViews } from "./author-views.js";
+import { dropsRows } from "./spec.js";
 
 type View = FeastArtefact["views"][string];
 

@@ -5,7 +5,7 @@ import { type FeastRepository, readFeastRepository } from "../../formats/feast/f
 import { type Clock, systemClock } from "../../runtime/base/clock.js";
 import { type DistinctKeys, distinctKeys, everyRow } from "../../runtime/base/columns/distinct-keys.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../runtime/base/errors.js";
 import type { InputsOf, Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import { withoutOutdated } from "../../runtime/stores/feast/feature-ages.js";
 import { type FillMissing, prepareMissing } from "../../runtime/stores/feast/feature-defaults.js";
@@ -13,7 +13,7 @@ import { type Lookup, prepareLookup, type WantedFeature } from "../../runtime/st
 import { openStore } from "../../runtime/stores/feast/open-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type FeatureReader, isMissing } from "../../runtime/stores/feast/store.js";
 import { artefactFolder } from "../shared/kernel/artefact-file.js";
-import { missingRule } from "./spec-missing.js";
+import { missingRule } from "./spec.js";
 
 export const queryFeast: Kernel<"queryFeast"> = {
   prepare: async (step, context) => {
@@ -41,7 +41,7 @@ function readRepository(folder: string): FeastRepository {
   try {
     return readFeastRepository(folder, true);
   } catch (error) {
-    throw new RuntimeFault("UNAVAILABLE", (error as Error).message, { cause: error });
+    throw unavailable((error as Error).message, { cause: error });
   }
 }
 
@@ -136,10 +136,7 @@ function keptRows(
   const statuses = features.flatMap(({ status }, i) => (columns[i]!.drops ? [status] : []));
   const { parent, offsets } = rows;
   if (!parent || !offsets)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      '`onMissing: "drop"` needs candidates, and these keys are one per request row.',
-    );
+    throw invalid('`onMissing: "drop"` needs candidates, and these keys are one per request row.');
   const indices = new Int32Array(rows.count);
   const runs = new Int32Array(offsets.length);
   let n = 0;

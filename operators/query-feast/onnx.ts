@@ -3,15 +3,18 @@
  * unknown entity.
  */
 
+import { NotLoweredError } from "../../compiler/5-emit/onnx/not-lowered.js";
 import { and, gather, greater, guarded, int64, less, not, or, where } from "../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import { withReferences } from "../../contract/any-step.js";
 import type { FeastFeatureTable, FeastViewTable } from "../../contract/feast-tables.js";
+import type { AnyStep, Plan, Step } from "../../contract/plan.js";
 import type { ArrowColumn } from "../../formats/arrow/arrow-columns.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { keepWhere } from "../shared/onnx/keep-where.js";
 import { placesOf, tuplePlaces } from "../shared/onnx/key-places.js";
 import { amongTaken, graphDtype, type LoweredColumn, type RowSet } from "../shared/onnx/lowered-column.js";
-import type { LowerContext, Lowering } from "../shared/onnx/lowering.js";
+import { type LowerContext, type Lowering, LoweringFault } from "../shared/onnx/lowering.js";
 import { graphValues } from "../shared/onnx/table-lookup.js";
 
 const [NOT_FOUND, PRESENT, NULL, OUTDATED] = [0, 1, 2, 3];
@@ -142,4 +145,41 @@ function listColumn(
   );
   const domain = dtype === "string" && { domain: new Set(cells as string[]) };
   return { dtype, rows, values: gather(g, table, at), lengths: gather(g, lengths, at), ...domain };
+}
+
+/**
+ * Plan → the same without its look-ups on the request's rows: their features are inputs of the request.
+ * Removes a queryFeast step and makes its outputs inputs of the request. @throws Error for features of candidates, which a request cannot
+ * have
+ */
+export function withFeatureInputs(plan: Plan): Plan {
+  const gone = new Map<string, Step<"queryFeast">>();
+  for (const step of plan.steps) if (step.op === "queryFeast") gone.set(step.id, step);
+  const byKey = new Map(plan.inputs.map(col => [col.name, col]));
+  const follow = (ref: Plan["outputs"][number]["ref"]): typeof ref => {
+    const step = gone.get(ref.step);
+    if (!step?.outputs.some(col => col.rows === "request")) return ref;
+    if (!Object.hasOwn(step.params.features, ref.column)) {
+      const id = step.inputs.input[0];
+      return { ...follow(id), name: ref.name };
+    }
+    const known = byKey.get(ref.column);
+    const made = step.outputs.find(col => col.name === ref.column)!;
+    if (known && known.dtype !== made.dtype)
+      throw new NotLoweredError(plan.name, [
+        new LoweringFault(
+          `\`${plan.name}\` would read two columns \`${ref.column}\` of the request`,
+          "Give one look-up a `prefix`.",
+          ref.step,
+        ),
+      ]);
+    byKey.set(ref.column, { ...made, rows: "request" });
+    return { ...ref, step: "request", column: ref.column };
+  };
+  const steps: AnyStep[] = plan.steps.flatMap(step => {
+    if (gone.has(step.id) && step.outputs.every(col => col.rows === "request")) return [];
+    return [withReferences(step, follow)];
+  });
+  const outputs = plan.outputs.map(output => ({ ...output, ref: follow(output.ref) }));
+  return { ...plan, steps, outputs, inputs: [...byKey.values()] };
 }

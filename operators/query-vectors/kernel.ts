@@ -3,18 +3,23 @@
  * fewer are found. Ids that `exclude` lists for the row are left out.
  */
 import { basename } from "node:path";
+import type { Value } from "../../contract/expression-functions.js";
 import type { Step } from "../../contract/plan.js";
-import { readVectorStore, type VectorStore } from "../../formats/vectors/vector-store.js";
+import { bindFilter } from "../../contract/vector-filter/bind-filter.js";
+import { ALWAYS, type Filter } from "../../contract/vector-filter/filter.js";
+import { FilterFault, templateOf } from "../../contract/vector-filter/template.js";
+import { whereColumn } from "../../contract/where.js";
+import { refuseFilter } from "../../formats/vectors/store-abilities.js";
+import type { VectorStore } from "../../formats/vectors/vector-store.js";
 import { castValues } from "../../runtime/base/columns/cast.js";
 import { type Column, childRows } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid, type RuntimeFault, unsupported } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
-import { openVectorDatabase } from "../../runtime/stores/databases/open-database.js";
+import { openVectorDatabase, readStore } from "../../runtime/stores/databases/open-database.js";
 import { type ExcludingQuery, searchVectors } from "../../runtime/stores/databases/search-vectors.js";
 import type { Found } from "../../runtime/stores/databases/vector-database.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 import { checkFinite } from "../shared/kernel/check-finite.js";
-import { type FilterOfRow, prepareFilter } from "./kernel-filter.js";
 
 export const queryVectors: Kernel<"queryVectors"> = {
   prepare: async (step, context) => {
@@ -37,21 +42,10 @@ export const queryVectors: Kernel<"queryVectors"> = {
   },
 };
 
-function readStore(file: string): VectorStore {
-  try {
-    return readVectorStore(file);
-  } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", `${(error as Error).message}.`, { cause: error });
-  }
-}
-
 /** The file may have been edited after the build. @throws RuntimeFault */
 function checkStore({ params, outputs }: Step<"queryVectors">, store: VectorStore, file: string): void {
   const differs = (field: string, has: unknown, wanted: unknown): RuntimeFault =>
-    new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `${file}: \`${field}\` is ${String(has)}, and the plan says ${String(wanted)}. Build the ensemble again.`,
-    );
+    invalid(`${file}: \`${field}\` is ${String(has)}, and the plan says ${String(wanted)}. Build the ensemble again.`);
   if (store.type !== params.type) throw differs("type", store.type, params.type);
   if (store.dimension !== params.dimension) throw differs("dimension", store.dimension, params.dimension);
   const ids = outputs[0]?.dtype;
@@ -115,9 +109,44 @@ function checkQueries({ dtype, values, rows, width, offsets }: Column, { params,
   const { name } = inputs.input[0];
   const { dimension } = params;
   if (dtype !== "float32" || offsets || (width ?? 1) !== dimension || values.length !== rows.count * dimension)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `column \`${name}\` holds ${offsets ? `lists of ${dtype}` : `${dtype}[${width ?? 1}]`} and the store float32[${dimension}]. Load the embeddings of the same model.`,
     );
   checkFinite(name, values as Float32Array, dimension);
+}
+
+/** The condition of a step, with the values of each row's user put in. */
+type FilterOfRow = (row: number) => Filter;
+
+/** @throws RuntimeFault for a condition that the store cannot say */
+function prepareFilter(step: Step<"queryVectors">, store: VectorStore): (user: readonly Column[]) => FilterOfRow {
+  const { where } = step.params;
+  if (!where) return () => () => ALWAYS;
+  try {
+    const template = templateOf(where.conditions);
+    refuseFilter(store.type, template);
+    return user => {
+      const columns = (step.inputs.user ?? []).map((ref, i) => [whereColumn("user", ref.name), user[i]!] as const);
+      return row =>
+        bindFilter(template, new Map(columns.map(([name, col]) => [name, cellOf(col, row)])), store.attributes);
+    };
+  } catch (error) {
+    if (!(error instanceof FilterFault)) throw error;
+    throw unsupported(`step \`${step.label}\` (queryVectors): ${error.message}`, { cause: error });
+  }
+}
+
+/** A value of a row as expressions take it. */
+function cellOf({ dtype, values, validity, offsets, width }: Column, row: number): Value {
+  const item = (i: number): number | bigint | string | boolean | undefined => {
+    if (validity?.[i] === 0) return undefined;
+    const value = values[i]!;
+    if (typeof value === "number" && Number.isNaN(value)) return undefined;
+    if (dtype === "bool") return value === 1;
+    // Integers are exact, whatever array holds them.
+    return typeof value === "number" && /int/.test(dtype) ? BigInt(value) : value;
+  };
+  if (!offsets && width === undefined) return item(row);
+  const [from, to] = offsets ? [offsets[row]!, offsets[row + 1]!] : [row * width!, (row + 1) * width!];
+  return Array.from({ length: to - from }, (_, i) => item(from + i) as number | bigint | string | undefined);
 }

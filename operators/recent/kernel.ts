@@ -1,7 +1,7 @@
 /** A list per row, and times beside it → its last items as candidates, the latest first, each once. */
 import { nullFlags } from "../../runtime/base/columns/null-flags.js";
 import { type Column, childRows, gather, rootRows } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { scoreValues } from "../shared/kernel/score-values.js";
 
@@ -63,8 +63,7 @@ function needSameLengths(items: Column, times: Column, name: string, timesName: 
   const [a, b] = [starts(items), starts(times)];
   for (let row = 0; row < items.rows.count; row++)
     if (a(row + 1) - a(row) !== b(row + 1) - b(row))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `row ${row}: column \`${timesName}\` has ${b(row + 1) - b(row)} values and \`${name}\` ${a(row + 1) - a(row)}; each item has one time.`,
       );
 }

@@ -7,10 +7,10 @@ import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
 import { printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
-import { describeRows, need, sameRows } from "../shared/author/columns.js";
+import { need } from "../shared/author/columns.js";
 import { type Call, defineOp } from "../shared/author/define-op.js";
 import type { ColumnsOfNode } from "../shared/author/ordering.js";
-import { twins } from "../shared/author/twins.js";
+import { otherBranch } from "../shared/author/twins.js";
 
 interface ShadowRule<F extends string> extends Rule {
   readonly fault: string extends F ? never : Lacking<"the shadow", this["S"], F>;
@@ -44,20 +44,9 @@ export const shadowOp = defineOp({
   params: OP_PARAMS.shadow,
   infer: call => {
     const { input, params } = call;
-    const way = "Give it columns of the same names and types, with `rename` or `[]`.";
-    const others = twins(call, input, { port: "shadow", reader: "The shadow" }, way);
-    if (!others || !sameRows(call, input, "`shadow`") || !sameRows(call, others, "The shadow")) return undefined;
-    const [rows, otherRows] = [input[0]!.column.rows, others[0]!.column.rows];
-    const parent = call.parentRows(rows);
-    if (parent !== call.parentRows(otherRows) || (parent === undefined && rows !== otherRows))
-      return call.fail(
-        messages.graphParameter({
-          operator: "shadow",
-          problem: `the left side has one row per ${describeRows(rows)}, and the shadow one per ${describeRows(otherRows)}.`,
-          way: "Compare candidates with candidates of the same rows, and request rows with request rows.",
-        }),
-        { dependency: "shadow" },
-      );
+    const way = "Compare candidates with candidates of the same rows, and request rows with request rows.";
+    const others = otherBranch(call, "shadow", way)?.columns;
+    if (!others) return undefined;
     const item = compared(call, params.item, isItem);
     const score = compared(call, params.score, isScore);
     if (item === FAULT || score === FAULT) return undefined;

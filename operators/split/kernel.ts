@@ -4,11 +4,12 @@
  */
 import { systemClock } from "../../runtime/base/clock.js";
 import type { Column } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { ArmCounters, ArmOutcome, Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
 import { hashValues } from "../shared/kernel/pandas-hash.js";
+import { philoxRun, uniform } from "../shared/kernel/philox.js";
 import { takeSides } from "../shared/kernel/take-sides.js";
-import { assignHashes } from "./kernel-assign.js";
+import { hashText } from "../shared/kernel/text-hash.js";
 import { ArmGuard } from "./kernel-guard.js";
 import { ARM_PORTS, type Arm } from "./spec.js";
 
@@ -93,8 +94,36 @@ function givenArm(parameters: RunContext["parameters"], label: string, arms: rea
   const found = arms.findIndex(arm => arm.name === given);
   if (found >= 0) return found;
   const shown = typeof given === "bigint" ? given : JSON.stringify(given);
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `parameter '${name}' is ${shown.toString().slice(0, 100)}; the arms are ${arms.map(arm => `'${arm.name}'`).join(", ")}`,
   );
+}
+
+/**
+ * Keys → arms, by weighted rendezvous: each arm of a key waits for an exponential time of rate `weight`, and the first one takes the key. The
+ * probability of an arm is its share of the weights. The time is a function of key, salt and the arm's name alone. A key therefore changes
+ * its arm only for an arm whose weight grew, or from an arm whose weight fell (Schindelhauer and Schomaker, 2005).
+ * @returns the index of the arm of each key; all nulls are one key
+ */
+export const assignArms = (keys: Column, arms: readonly Arm[], salt: string): Int32Array =>
+  assignHashes(hashValues(keys), arms, salt);
+
+/** @param hashes of the keys, as `hashValues` returns them */
+export function assignHashes(hashes: Int32Array, arms: readonly Arm[], salt: string): Int32Array {
+  const assigned = new Int32Array(hashes.length / 2);
+  const first = new Float64Array(assigned.length).fill(Number.POSITIVE_INFINITY);
+  const drawn = new Int32Array(2);
+  const saltHash = hashText(salt);
+  for (const [arm, { name, weight }] of arms.entries()) {
+    if (weight === 0) continue;
+    const armHash = hashText(name);
+    for (let row = 0; row < assigned.length; row++) {
+      philoxRun(drawn, 1, hashes[2 * row]!, hashes[2 * row + 1]!, armHash, saltHash);
+      const time = -Math.log(uniform(drawn[0]!, drawn[1]!)) / weight;
+      if (time >= first[row]!) continue;
+      first[row] = time;
+      assigned[row] = arm;
+    }
+  }
+  return assigned;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { column } from "#contract/schema.js";
-import { assignArms } from "#operators/split/kernel-assign.js";
+import { assignArms } from "#operators/split/kernel.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { candidates, context, grouped, plain, prepare, scalars } from "../../tests/operators/step.js";
 

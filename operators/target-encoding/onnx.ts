@@ -1,6 +1,6 @@
 /** Keys → (sum + p · mean) / (count + p) of each target, the target's mean for a key that the fit has not seen. */
 import type { ArrowColumn } from "../../formats/arrow/arrow-columns.js";
-import { readTable, tuplePlaces } from "../shared/onnx/key-places.js";
+import { groupPlaces, readTable } from "../shared/onnx/key-places.js";
 import { KEEP, type Lowering } from "../shared/onnx/lowering.js";
 import { tableLookup } from "../shared/onnx/table-lookup.js";
 
@@ -11,18 +11,11 @@ export const targetEncoding: Lowering<"targetEncoding"> = (step, { input }, cont
       '`foldMode: "nvtabular"` encodes a row by its place, so that answers depend on who else is in the batch',
       `Leave \`foldMode\` out, or ${KEEP}.`,
     );
-  const names = step.inputs.input.map(ref => ref.name);
   const { groups, means } = step.state;
   const Floats = outDtype === "float32" ? Float32Array : Float64Array;
   return groups.flatMap(({ columns: own, table: file }) => {
     const table = readTable(context, file);
-    const columns = own.map(name => input[names.indexOf(name)]!);
-    const places = tuplePlaces(
-      context,
-      columns,
-      own,
-      own.map((_, i) => table[`key ${i}`]!),
-    );
+    const { places, rows } = groupPlaces(context, step, input, own, table);
     return Object.entries(means).map(([target, mean]) => {
       const sums = table[`sum ${target}`]!.values as Float64Array;
       const counts = table[`count ${target}`]!.values as BigInt64Array;
@@ -31,7 +24,7 @@ export const targetEncoding: Lowering<"targetEncoding"> = (step, { input }, cont
         dtype: outDtype,
         values: new Floats(values.map(v => (Number.isNaN(v) ? mean : v))),
       };
-      return tableLookup(context.g, encoded, places, columns[0]!.rows, mean);
+      return tableLookup(context.g, encoded, places, rows, mean);
     });
   });
 };

@@ -5,7 +5,7 @@
 
 import { float64s, int32s } from "../../runtime/base/columns/short-arrays.js";
 import type { Column, Rows, Values } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
 import { keepLargest } from "../shared/kernel/keep-largest.js";
 import {
@@ -51,8 +51,7 @@ export const thompsonSampling: Kernel<"thompsonSampling"> = {
         const variance = inputs.variance[0];
         const { rows } = inputs.input[0];
         if (variance.rows !== rows)
-          throw new RuntimeFault(
-            "INVALID_ARGUMENT",
+          throw invalid(
             `column \`${varianceName}\` has ${variance.rows.count} rows and \`${names.ids}\` ${rows.count}.`,
           );
         // Those of the user whose candidates were chosen last.
@@ -95,8 +94,7 @@ function refuseOdd(mean: number, variance: number, { name, ids, names, start, pl
   const [column, value, expected] = isOdd
     ? [name, variance, "a variance is a number from 0"]
     : [names.scores, mean, "a mean is a finite number"];
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `column \`${column}\` holds ${value} for candidate ${place} (\`${names.ids}\` ${ids[start + place]}) of row ${row}: ${expected}. Look at the model's outputs for it.`,
   );
 }

@@ -5,7 +5,7 @@ import { type Plan, PlanError, parsePlan } from "../../contract/plan.js";
 import type { Schema } from "../../contract/schema.js";
 import { checkFitted } from "../../formats/folders/manifest.js";
 import type { Column } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import { readGolden } from "../../runtime/engine/golden/golden-rows.js";
 import { replay, sayDifference } from "../../runtime/engine/golden/replay.js";
 import type { Kernel, PrepareContext } from "../../runtime/engine/schedule/kernel.js";
@@ -78,7 +78,7 @@ function otherFit(built: Schema, found: Plan["outputs"], folder: string): string
 /** @throws RuntimeFault if no handler takes it as a warning */
 function report(message: string | undefined, onDifference: PrepareContext["onGoldenDifference"]): void {
   if (message === undefined || onDifference === "skip") return;
-  if (typeof onDifference !== "function") throw new RuntimeFault("INVALID_ARGUMENT", message);
+  if (typeof onDifference !== "function") throw invalid(message);
   onDifference(message);
 }
 
@@ -91,6 +91,6 @@ async function readPlan(file: string) {
     }
     throw new PlanError(`${file} is an ${plan.kind}, not a workflow.`);
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message, { cause: error });
+    throw invalid((error as Error).message, { cause: error });
   }
 }

@@ -2,7 +2,7 @@
 
 import { fixedLength } from "../../contract/schema.js";
 import type { Column } from "../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../runtime/base/errors.js";
+import { invalid } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 
 export const valueCount: Kernel<"valueCount"> = {
@@ -24,8 +24,7 @@ function asVectors({ offsets, ...col }: Column, width: number, what: string): Co
   for (let r = 0; r < col.rows.count; r++) {
     const length = offsets[r + 1]! - offsets[r]!;
     if (length !== width)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${what} has ${length} values in row ${r}, and every list of the fitted data had ${width}. Send ${width}, or fit again.`,
       );
   }

@@ -39,6 +39,14 @@ export class RuntimeFault extends Error {
   }
 }
 
+type Make = (message: string, options?: { cause?: unknown }) => RuntimeFault;
+
+/** A request, a file or an option that is not as it must be. */
+export const invalid: Make = (message, options) => new RuntimeFault("INVALID_ARGUMENT", message, options);
+export const internal: Make = (message, options) => new RuntimeFault("INTERNAL", message, options);
+export const unavailable: Make = (message, options) => new RuntimeFault("UNAVAILABLE", message, options);
+export const unsupported: Make = (message, options) => new RuntimeFault("UNSUPPORTED", message, options);
+
 /** A model that is not there: of a step of a plan, the client cannot have caused it. */
 export class UnknownModel extends RuntimeFault {}
 

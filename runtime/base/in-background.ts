@@ -32,3 +32,14 @@ export function reportFault(error: unknown, doing: string): boolean {
   for (const watch of watches) watch(fault, doing);
   return watches.size > 0;
 }
+
+/** The process of a server continues after a failure in the background, and when the reader of its log closes the pipe. */
+export function continueOnFaults(): void {
+  process.on("unhandledRejection", error => {
+    if (!reportFault(error, "work in the background")) throw error;
+  });
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", error => {
+      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    });
+}

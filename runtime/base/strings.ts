@@ -2,7 +2,7 @@
  * BYTES tensors: each element is a little-endian uint32 length and its bytes ↔ JavaScript strings.
  */
 import { isUtf8 } from "node:buffer";
-import { RuntimeFault } from "./errors.js";
+import { invalid } from "./errors.js";
 import type { Tensor } from "./tensor.js";
 
 /** @throws RuntimeFault when an element is cut off */
@@ -14,8 +14,7 @@ export function unpackStrings({ name, data }: Pick<Tensor, "name" | "data">): st
     const length = buffer.readUInt32LE(at);
     at += 4;
     if (at + length > buffer.length)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `incomplete string data for inference input '${name}', expecting string of length ${length} but only ${buffer.length - at} bytes available`,
       );
     strings.push(buffer.toString("utf8", at, at + length));
@@ -37,8 +36,7 @@ export function unpackTexts(tensor: Pick<Tensor, "name" | "data">): string[] {
   for (let i = 0; i < strings.length; i++) {
     const end = at + 4 + buffer.readUInt32LE(at);
     if (!isUtf8(buffer.subarray(at + 4, end)))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `input '${tensor.name}': element ${i} is not UTF-8 text, which a column of strings requires. Send its text as UTF-8, or bytes as base64 on both sides.`,
       );
     at = end;

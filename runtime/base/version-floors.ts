@@ -3,7 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { RuntimeFault } from "./errors.js";
+import { unavailable } from "./errors.js";
 
 /** Releases with the newest fixes of Node's changelogs that a server needs, by line: November 2026 (TLS, HTTP/2), and October's for 26. */
 export const NODE_FLOORS: readonly string[] = ["22.23.5", "24.22.3", "26.12.1"];
@@ -39,8 +39,7 @@ export function requireFloor(name: keyof typeof PACKAGE_FLOORS): void {
   const floor = PACKAGE_FLOORS[name];
   const version = installedVersion(name);
   if (version !== undefined && isBelow(version, floor))
-    throw new RuntimeFault(
-      "UNAVAILABLE",
+    throw unavailable(
       `${name} ${version} has known vulnerabilities; install ${floor} or newer: \`npm install ${name}@^${floor} --ignore-scripts\``,
     );
   checked.add(name);

@@ -16,7 +16,7 @@ import { DataType, Int32, Int64, type List, RecordBatchReader, Vector } from "ap
 import { checkArrow } from "../../formats/arrow/arrow-check.js";
 import { dtypeOf } from "../../formats/arrow/arrow-columns.js";
 import { withFile } from "../../formats/bytes/byte-source.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { identifier, sqlType } from "./sql/literal.js";
 
@@ -123,7 +123,7 @@ async function reading<T>(file: string, use: (reader: RecordBatchReader) => Prom
     if (reader.schema === undefined) throw new Error("it has no schema, as an empty file");
     return await use(reader);
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", `reading \`${file}\` failed: ${(error as Error).message}.`, {
+    throw invalid(`reading \`${file}\` failed: ${(error as Error).message}.`, {
       cause: error,
     });
   } finally {

@@ -20,7 +20,7 @@ import {
 } from "apache-arrow";
 import { DATATYPES, type DType } from "../../triton-protos/datatype.js";
 import { allocate } from "../base/columns/table.js";
-import { RuntimeFault } from "../base/errors.js";
+import { unsupported } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { readPiece } from "./read-columns.js";
 
@@ -36,10 +36,7 @@ export async function copyToArrow(
     const type = String(result.columnType(c));
     const dtype = DATATYPES.find(row => row.duckdb === type.replace("[]", ""))?.name;
     if (dtype === undefined)
-      throw new RuntimeFault(
-        "UNSUPPORTED",
-        `column \`${name}\` is ${type}, which is not written to Arrow here. Write Parquet.`,
-      );
+      throw unsupported(`column \`${name}\` is ${type}, which is not written to Arrow here. Write Parquet.`);
     return { name, dtype, isList: type.endsWith("[]") };
   });
   const schema = new Schema(columns.map(col => new Field(col.name, arrowType(col), true)));

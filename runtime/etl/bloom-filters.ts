@@ -4,7 +4,7 @@ import { blobValue, DuckDBDataChunk, type DuckDBListValue, type DuckDBValue } fr
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { addToBloom, emptyBloom } from "../../formats/hashes/bloom.js";
 import { idHashes } from "../../operators/shared/kernel/id-hashes.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { identifier, text } from "./sql/literal.js";
@@ -28,8 +28,6 @@ export interface MadeFilters {
   readonly bytes: number;
 }
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
-
 /** @throws RuntimeFault naming column and what to do; `out` is then untouched */
 export async function buildBloomFilters(
   data: readonly string[],
@@ -37,7 +35,7 @@ export async function buildBloomFilters(
   options: BloomOptions,
 ): Promise<MadeFilters> {
   if (!(options.errorRate > 0 && options.errorRate < 1))
-    throw fault(`an error rate must be between 0 and 1, found ${options.errorRate}. Take 0.01.`);
+    throw invalid(`an error rate must be between 0 and 1, found ${options.errorRate}. Take 0.01.`);
   const database = await openDatabase(options);
   const staging = new StagingFolder(out);
   try {
@@ -70,9 +68,9 @@ async function readSeen(database: Database, relation: string, { user, item, time
     "reading the data",
   )) as [[string | null]];
   const kind = type[0];
-  if (kind === null) throw fault(`column \`${item}\` holds no ids.`);
+  if (kind === null) throw invalid(`column \`${item}\` holds no ids.`);
   if (kind !== "VARCHAR" && !/^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(kind))
-    throw fault(`column \`${item}\` is ${kind}; ids are integers or texts.`);
+    throw invalid(`column \`${item}\` is ${kind}; ids are integers or texts.`);
   const id = kind === "VARCHAR" ? identifier(item) : `${identifier(item)}::BIGINT`;
   await database.run(
     `CREATE TEMP TABLE seen AS SELECT *, row_number() OVER (ORDER BY user_key) - 1 AS place FROM (

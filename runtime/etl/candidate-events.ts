@@ -1,5 +1,5 @@
 /** Events of users and items → a table in DuckDB: item, key, group, and age in seconds before the end. */
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 import { identifier } from "./sql/literal.js";
@@ -25,8 +25,6 @@ export interface Events {
   /** int64 of one list for all. */
   readonly keyType: "int64" | "string";
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /** Makes the table `events` with `item`, `key`, `grp` and `age`. @throws RuntimeFault naming column and row */
 export async function readEvents(
@@ -67,7 +65,7 @@ export async function readEvents(
   await database.run("DROP TABLE given", "choosing the events");
   const [[kept]] = (await database.rows("SELECT count(*)::DOUBLE FROM events", "counting")) as [[number]];
   if (kept === 0)
-    throw fault(
+    throw invalid(
       `none of ${rows} events has ${asked.map(name => `\`${name}\``).join(", ")}. Look at these columns for nulls.`,
     );
   return { rows, nulls, old: rows - nulls - kept, itemType, keyType };
@@ -76,14 +74,14 @@ export async function readEvents(
 function idType(name: string, type: string): "int64" | "string" {
   if (type === "VARCHAR") return "string";
   if (/^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(type)) return "int64";
-  throw fault(`column \`${name}\` is ${type}; keys, users and items are integers or texts.`);
+  throw invalid(`column \`${name}\` is ${type}; keys, users and items are integers or texts.`);
 }
 
 /** @returns SQL of a DOUBLE: seconds since any point in time */
 function secondsOf(name: string, type: string): string {
   if (/^(TIMESTAMP|DATE)/.test(type)) return `epoch(${identifier(name)})`;
   if (/^(U?(TINY|SMALL|BIG)?INT(EGER)?|FLOAT|DOUBLE)$/.test(type)) return `${identifier(name)}::DOUBLE`;
-  throw fault(`column \`${name}\` is ${type}; a time is a timestamp, a date, or a number of seconds.`);
+  throw invalid(`column \`${name}\` is ${type}; a time is a timestamp, a date, or a number of seconds.`);
 }
 
 async function refuseOddTimes(database: Database, time: string): Promise<void> {
@@ -92,7 +90,7 @@ async function refuseOddTimes(database: Database, time: string): Promise<void> {
     "checking the times",
   )) as [number, string | null][];
   if (odd)
-    throw fault(
+    throw invalid(
       `column \`${time}\` holds ${odd[1] ?? "a null"} in row ${odd[0]}. Leave such rows out, or correct them.`,
     );
 }

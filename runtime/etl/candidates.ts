@@ -1,13 +1,13 @@
 /** Events → a table of candidates by key, for `lookupCandidates`. */
+
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { CANDIDATES_SUM, sumOfCandidates } from "../../formats/tables/candidate-table.js";
 import { type PackedTexts, type PrintedColumn, printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../base/errors.js";
 import { type EventColumns, type Events, readEvents } from "./candidate-events.js";
-import { cooccurrenceSql, type Measure, makeBaskets, popularSql, trendingSql } from "./candidate-scores.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { moveFile } from "./transform.js";
 
@@ -36,7 +36,6 @@ export interface MadeCandidates {
   readonly cut: number;
 }
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 const DAY = 86_400;
 
 /** @throws RuntimeFault naming column, row and what to do; `out` is then untouched */
@@ -65,7 +64,7 @@ export async function buildCandidates(
     onProgress?.({ doing: "write", rows: events.rows, totalRows: events.rows });
     const counts = countsOf(columns);
     if (counts.rows === 0)
-      throw fault(
+      throw invalid(
         `no item has ${options.minSupport} events${kind === "cooccurrence" ? " together with another" : ""} in the window. Lower \`--min-support\`, or widen \`--window\`.`,
       );
     await writeTable(columns, join(staging.path, "table.candidates"), out);
@@ -114,10 +113,78 @@ async function writeTable(columns: readonly PrintedColumn[], staged: string, out
     await moveFile(staged, out);
   } catch (error) {
     if (error instanceof RuntimeFault) throw error;
-    throw new RuntimeFault(
-      "UNAVAILABLE",
-      `\`${out}\` cannot be written: ${(error as Error).message}. The file that was there stays.`,
-      { cause: error },
-    );
+    throw unavailable(`\`${out}\` cannot be written: ${(error as Error).message}. The file that was there stays.`, {
+      cause: error,
+    });
   }
 }
+
+const MEASURES = ["cosine", "jaccard", "lift", "count"] as const;
+type Measure = (typeof MEASURES)[number];
+
+/** The weight of an event: it halves with each half-life of its age. */
+const weightOf = (halfLife: number | undefined, age = "age"): string =>
+  halfLife === undefined ? "1::DOUBLE" : `pow(0.5, ${age} / ${halfLife}::DOUBLE)`;
+
+/**
+ * The SQL of tables of candidates: from the table `events` to rows of key, item, score and support.
+ * Events of each item, weighted by age.
+ */
+const popularSql = ({ halfLife }: { readonly halfLife?: number | undefined }): string =>
+  `SELECT key, item, sum(${weightOf(halfLife)}) AS score, count(*) AS support FROM events GROUP BY ALL`;
+
+/**
+ * The rise of each item: (recent + smoothing) / (expected + smoothing). The expected number follows from the `baseline` seconds before the
+ * recent ones.
+ */
+const trendingSql = ({
+  recent,
+  baseline,
+  smoothing,
+}: {
+  readonly recent: number;
+  readonly baseline: number;
+  readonly smoothing: number;
+}): string => `
+  SELECT key, item, (support + ${smoothing}::DOUBLE) / (before * ${recent / baseline}::DOUBLE + ${smoothing}::DOUBLE) AS score, support FROM (
+    SELECT key, item, count(*) FILTER (age < ${recent}::DOUBLE) AS support,
+      count(*) FILTER (age >= ${recent}::DOUBLE AND age < ${recent + baseline}::DOUBLE)::DOUBLE AS before
+    FROM events GROUP BY ALL) WHERE support > 0`;
+
+const MEASURE_SQL: Readonly<Record<Measure, string>> = {
+  count: "n_ab",
+  cosine: "n_ab / sqrt(a.n * b.n)",
+  jaccard: "n_ab / (a.n + b.n - n_ab)",
+  lift: "n_ab * total / (a.n * b.n)",
+};
+
+/** Makes the table `baskets`: the latest `mostItems` distinct items of each group. @returns groups that had more */
+async function makeBaskets(database: Database, mostItems: number): Promise<number> {
+  await database.run(
+    `CREATE TEMP TABLE latest AS SELECT grp, item, min(age) AS age FROM events GROUP BY ALL;
+     CREATE TEMP TABLE baskets AS SELECT grp, item, age FROM latest
+     QUALIFY row_number() OVER (PARTITION BY grp ORDER BY age, item) <= ${mostItems}`,
+    "gathering what belongs together",
+  );
+  const [[cut]] = (await database.rows(
+    `SELECT count(*)::DOUBLE FROM (SELECT grp FROM latest GROUP BY grp HAVING count(*) > ${mostItems})`,
+    "counting",
+  )) as [[number]];
+  return cut;
+}
+
+/** Items of one group: a pair's weight is that of its older item. */
+const cooccurrenceSql = ({
+  measure,
+  halfLife,
+}: {
+  readonly measure: Measure;
+  readonly halfLife?: number | undefined;
+}): string => `
+  WITH ones AS (SELECT item, sum(${weightOf(halfLife)}) AS n FROM baskets GROUP BY item),
+  pairs AS (
+    SELECT a.item AS key, b.item AS item, sum(${weightOf(halfLife, "greatest(a.age, b.age)")}) AS n_ab, count(*) AS support
+    FROM baskets a JOIN baskets b ON a.grp = b.grp AND a.item <> b.item GROUP BY ALL)
+  SELECT key, pairs.item AS item, ${MEASURE_SQL[measure]} AS score, support
+  FROM pairs JOIN ones a ON a.item = key JOIN ones b ON b.item = pairs.item,
+    (SELECT count(DISTINCT grp)::DOUBLE AS total FROM baskets)`;

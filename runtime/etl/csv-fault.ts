@@ -1,6 +1,6 @@
 /** DuckDB's text about a row of CSV with too few or too many fields, or an unterminated quote → the row, the file, and the fix. */
 import { open } from "node:fs/promises";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, type RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { identifier, text } from "./sql/literal.js";
 
@@ -23,8 +23,7 @@ export function csvFault({ cause }: Error, file: string): RuntimeFault | undefin
     wanted === undefined
       ? "has a quote that does not end. Double a quote that is part of a text"
       : `has ${seen} fields, and the header has ${wanted}. Quote a field that holds the delimiter`;
-  return new RuntimeFault(
-    "INVALID_ARGUMENT",
+  return invalid(
     `\`${file}\`: line ${head[1]}, ${JSON.stringify(line.slice(0, 100))}, ${what}, or mend or leave out that line.`,
   );
 }

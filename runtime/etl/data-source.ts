@@ -4,7 +4,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ColumnSchema, printColumn } from "../../contract/schema.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { arrowTypes, loadArrow } from "./arrow-data.js";
 import { findOddRow } from "./csv-fault.js";
 import { type DataFormat, FORMATS, formatOf, parquetRelation, textRelation } from "./data-formats.js";
@@ -44,13 +44,13 @@ export async function findData(database: Database, data: string | readonly strin
     );
     const found = isFolder ? await filesUnder(database, pattern) : await glob(database, pattern);
     if (found.length === 0)
-      throw fault(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
+      throw invalid(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
     files.push(...found.filter(file => !files.includes(file)));
   }
   const formats = files.map(formatOf);
   const odd = formats.findIndex(format => format === undefined || format !== formats[0]);
   if (odd >= 0)
-    throw fault(
+    throw invalid(
       formats[odd] === undefined
         ? `\`${files[odd]}\` is none of ${FORMATS.map(({ name }) => name).join(", ")}, which are the formats read here.`
         : `\`${files[0]}\` is ${formats[0]} and \`${files[odd]}\` is ${formats[odd]}. Give files of one format.`,
@@ -109,9 +109,9 @@ export async function openData(
   );
   const rows = Number(counted[0]![0] ?? 0);
   if (rows === 0 && !mayBeEmpty)
-    throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
+    throw invalid(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
   const relation = parquetRelation(files, columns);
-  const types = checked.length === 1 ? checked[0]! : await describe(database, relation, files[0]!);
+  const types = checked.length === 1 ? checked[0]! : await typesOf(database, relation, files[0]!);
   const expressions = columns.map(col => sourceExpression(col, types.get(col.name)!));
   const plain = columns.filter((col, i) => !col.list && expressions[i] === identifier(col.name));
   const stored = await database.rows(
@@ -155,11 +155,11 @@ async function checkFile(
   keep: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   if ((await stat(file)).size === 0)
-    throw fault(`\`${file}\` is empty: it has no bytes. Leave it out, or write it again.`);
+    throw invalid(`\`${file}\` is empty: it has no bytes. Leave it out, or write it again.`);
   const types =
     format === "arrow"
       ? await arrowTypes(file)
-      : await describe(
+      : await typesOf(
           database,
           format === "parquet"
             ? parquetRelation([file], columns)
@@ -171,7 +171,7 @@ async function checkFile(
     const odd = format === "csv" ? await findOddRow(database, file, name) : undefined;
     throw (
       odd ??
-      fault(
+      invalid(
         `\`${file}\` has no column \`${name}\`; it has ${[...types.keys()].map(found => `\`${found}\``).join(", ")}.${didYouMean(name, types.keys())}`,
       )
     );
@@ -181,17 +181,20 @@ async function checkFile(
     // Text is read with the declared type.
     const refusal = format === "parquet" || format === "arrow" ? refuseType(col, type) : undefined;
     if (refusal)
-      throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
+      throw invalid(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
   }
   return types;
 }
 
-async function describe(database: Database, relation: string, file: string): Promise<ReadonlyMap<string, string>> {
+/** @returns DuckDB's types by column */
+export async function typesOf(
+  database: Database,
+  relation: string,
+  file: string,
+): Promise<ReadonlyMap<string, string>> {
   const rows = await database.rows(
     `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${relation})`,
     `reading \`${file}\``,
   );
   return new Map(rows.map(row => [String(row[0]), String(row[1])]));
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

@@ -3,7 +3,7 @@
  */
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { TemporaryFolder } from "../../contract/files/temporary-folder.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, RuntimeFault } from "../base/errors.js";
 import { type Connected, closable } from "./connection.js";
 import type { Engine, OnFraction } from "./engine.js";
 import { readPacked } from "./read-packed.js";
@@ -201,7 +201,7 @@ function explain(error: unknown, doing: string): RuntimeFault {
     .map(line => line.trim())
     .filter(Boolean)
     .join("; ");
-  return new RuntimeFault("INVALID_ARGUMENT", `${doing} failed: ${withoutEnd(message)}.`, { cause: error });
+  return invalid(`${doing} failed: ${withoutEnd(message)}.`, { cause: error });
 }
 
 /** `SELECT file FROM glob(…)`, sorted: the files a pattern names. */

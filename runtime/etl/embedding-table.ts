@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { readNpz } from "../../formats/npz/npz.js";
 import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../formats/tables/embedding-table.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { appendVectors, openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 
@@ -19,8 +19,6 @@ export interface MadeTable {
   readonly count: number;
   readonly dimension: number;
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /** @throws RuntimeFault naming column and what to do */
 export async function buildEmbeddingTable(
@@ -52,7 +50,7 @@ export async function buildEmbeddingTable(
 export function importHugectrTable(folder: string, out: string): MadeTable {
   for (const name of ["key", "emb_vector"])
     if (!existsSync(join(folder, name)))
-      throw fault(
+      throw invalid(
         `${folder} has no file \`${name}\`. Give the folder of a sparse model, as \`model_0_sparse_2000.model\`.`,
       );
   const bytes = readFileSync(join(folder, "key"));
@@ -60,7 +58,7 @@ export function importHugectrTable(folder: string, out: string): MadeTable {
   const count = bytes.length / 8;
   const dimension = size / 4 / count;
   if (!Number.isInteger(count) || count === 0 || !Number.isInteger(dimension) || dimension === 0)
-    throw fault(
+    throw invalid(
       `${folder}: \`key\` has ${bytes.length} bytes and \`emb_vector\` ${size}: not int64 keys with float32 vectors of one length each.`,
     );
   const unsorted = new BigInt64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -86,7 +84,7 @@ function copyRows(from: string, to: string, order: Uint32Array, keys: BigInt64Ar
         readSync(source, bytes, 0, bytes.length, place * bytes.length);
         const odd = row.find(x => !Number.isFinite(x));
         if (odd !== undefined)
-          throw fault(
+          throw invalid(
             `${from}: the vector of key ${keys[i]} holds ${odd}. Train the model anew, or leave the key out.`,
           );
         appendVectors(target, row);
@@ -108,12 +106,12 @@ export function importNpzTable(path: string, out: string, vectors: string, keys?
   const { matrix, given } = readArrays(path, vectors, keys);
   const [count = 0, dimension = 0] = matrix.shape;
   if (matrix.shape.length !== 2 || matrix.values.length === 0 || matrix.values instanceof BigInt64Array)
-    throw fault(`${path}: \`${vectors}\` has the shape (${matrix.shape.join(", ")}); expected a matrix of floats.`);
+    throw invalid(`${path}: \`${vectors}\` has the shape (${matrix.shape.join(", ")}); expected a matrix of floats.`);
   if (given && (given.shape.length !== 1 || given.shape[0] !== count || given.values instanceof Float32Array))
-    throw fault(`${path}: \`${keys}\` has the shape (${given.shape.join(", ")}); expected ${count} integers.`);
+    throw invalid(`${path}: \`${keys}\` has the shape (${given.shape.join(", ")}); expected ${count} integers.`);
   const odd = (matrix.values as Float32Array).findIndex(x => !Number.isFinite(x));
   if (odd >= 0)
-    throw fault(
+    throw invalid(
       `${path}: \`${vectors}\` holds ${matrix.values[odd]} in row ${Math.floor(odd / dimension)}. Leave that row out.`,
     );
   const unsorted = BigInt64Array.from({ length: count }, (_, i) => BigInt(given ? given.values[i]! : i));
@@ -136,7 +134,7 @@ function readArrays(path: string, vectors: string, keys: string | undefined) {
     const arrays = readNpz(path, keys === undefined ? [vectors] : [vectors, keys]);
     return { matrix: arrays[vectors]!, given: keys === undefined ? undefined : arrays[keys]! };
   } catch (error) {
-    throw fault(`${(error as Error).message}.`);
+    throw invalid(`${(error as Error).message}.`);
   }
 }
 
@@ -150,7 +148,7 @@ function sortKeys(
   );
   const keys = BigInt64Array.from(order, i => unsorted[i]!);
   const twice = keys.findIndex((key, i) => i > 0 && key === keys[i - 1]);
-  if (twice >= 0) throw fault(`${where}: key ${keys[twice]} comes twice.`);
+  if (twice >= 0) throw invalid(`${where}: key ${keys[twice]} comes twice.`);
   return { keys, order };
 }
 

@@ -4,21 +4,21 @@
  */
 import type { Json } from "@duckdb/node-api";
 import { columnsReadBy, fittedPlan, fittedStep } from "../../contract/any-step.js";
-import type { FittedOpKind, OpState } from "../../contract/op-state.js";
-import { isFittedOp } from "../../contract/op-state.js";
+import { type FittedOpKind, isFittedOp, type OpState } from "../../contract/op-state.js";
 import type { AnyStep, FittedStep, Plan, Step } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { loadArrow } from "./arrow-data.js";
-import { type ConnectionPool, openPool } from "./connection-pool.js";
+import { openPool } from "./connection-pool.js";
 import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
-import type { Engine, EnginePool } from "./engine.js";
+import type { Engine } from "./engine.js";
 import { FRONT, openGolden } from "./fit-golden.js";
-import { type FitJournal, NO_JOURNAL, openJournal } from "./fit-journal.js";
-import { columnsRead, type Layers, nextWave, openLayers } from "./layers.js";
+import { NO_JOURNAL, openJournal } from "./fit-journal.js";
+import { columnsRead, nextWave, openLayers } from "./layers.js";
 import { learnerOf, learnsFromNulls } from "./learners.js";
+import type { Learning } from "./learning.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
 import { type Also, type Asked, findMoments, type Moments, type MomentsFound } from "./moments.js";
@@ -183,20 +183,13 @@ async function onSpark(
   };
 }
 
-interface Fit {
+interface Fit extends Omit<Learning, "folder"> {
   /** Takes the golden rows, beside other work. */
   readonly pick?: () => Promise<void>;
   readonly database: Database;
   /** Threads that the machine has for statements of any order of rows. */
   readonly threads: number;
-  readonly layers: Layers;
-  /** Connections of DuckDB, for the files that operators name. */
-  readonly files: ConnectionPool;
-  readonly engines: EnginePool;
-  readonly journal: FitJournal;
   readonly options: FitOptions;
-  readonly totalRows: number | undefined;
-  isReadAgain(step: AnyStep): boolean;
   readonly states: Map<string, OpState[FittedOpKind]>;
   /** Vocabulary files written so far. */
   readonly vocabularies: Set<string>;
@@ -261,8 +254,7 @@ async function learnMoments(fit: Fit, steps: readonly AnyStep[]): Promise<void> 
   const find = (engine: Engine) => findMoments(engine, layers.view, columns, report(fit, "statistics"));
   const found = await journal.remember(unit, [], () => fit.engines.run(find) as Promise<MomentsFound & Json>);
   fit.rows = found.rows;
-  if (found.rows === 0)
-    throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
+  if (found.rows === 0) throw invalid("the data has no rows. There is nothing to learn from.");
   for (const [i, { step, name }] of columns.entries()) checkMoments(step, name, found.moments[i]!);
   for (const step of counted) {
     const fromMoments = STATE_FROM_MOMENTS[step.op as FittedOpKind];
@@ -301,20 +293,18 @@ function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments)
   const what = `step \`${step.id}\` (${step.op}): column \`${name}\``;
   // A key that is always null is still a key.
   if (count === 0 && !learnsFromNulls(step) && !STATE_FROM_MOMENTS[step.op as FittedOpKind]?.empty)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${what} is null in every row of the data, so there is nothing to learn. Put \`fillMissing\` before it, or leave the column out.`,
     );
   if (infinite > 0 && STATE_FROM_MOMENTS[step.op as FittedOpKind]?.finite)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${what} has ${infinite} infinite values, which have no statistics. Put \`clip\` before it (\`logOp\` makes -Infinity of -1).`,
     );
 }
 
 async function countRows(fit: Fit): Promise<void> {
   const { rows } = await fit.engines.run(engine => findMoments(engine, fit.layers.view, [], report(fit, "rows")));
-  if (rows === 0) throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to learn from.");
+  if (rows === 0) throw invalid("the data has no rows. There is nothing to learn from.");
   fit.rows = rows;
 }
 

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Vocabulary } from "../../operators/categorify/kernel-vocabulary.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { allocate, type Values } from "../base/columns/table.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { readAll } from "./read-columns.js";
 import { identifier, sqlType, text } from "./sql/literal.js";
@@ -28,13 +28,11 @@ export async function givenVocabulary(
       : fromValues(given, dtype, what);
   const seen = new Set<unknown>();
   for (const value of vocabulary.values) {
-    if (seen.has(value)) throw fault(`${what} \`${value}\` is given twice. A value has one id: give it once.`);
+    if (seen.has(value)) throw invalid(`${what} \`${value}\` is given twice. A value has one id: give it once.`);
     seen.add(value);
   }
   return vocabulary;
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 function fromValues(given: readonly (string | number | boolean)[], dtype: DType, what: string): Vocabulary {
   const { kind, bytes } = datatype(dtype);
@@ -43,7 +41,7 @@ function fromValues(given: readonly (string | number | boolean)[], dtype: DType,
   for (const [i, value] of given.entries()) {
     const isWhole = kind === "float" || wanted !== "number" || Number.isSafeInteger(value);
     if (typeof value !== wanted || !isWhole)
-      throw fault(
+      throw invalid(
         `${what} ${JSON.stringify(value)} is not a ${dtype}, the type of the column. Give values of the column's dtype.`,
       );
     values[i] =
@@ -66,7 +64,7 @@ async function readParquet(
   );
   const names = found.map(([column]) => String(column));
   if (!names.includes(name))
-    throw fault(`${what} \`${file}\` has no column \`${name}\`; it has ${names.map(n => `\`${n}\``).join(", ")}.`);
+    throw invalid(`${what} \`${file}\` has no column \`${name}\`; it has ${names.map(n => `\`${n}\``).join(", ")}.`);
   const count = names.includes(`${name}_size`) ? `CAST(${identifier(`${name}_size`)} AS BIGINT)` : "0::BIGINT";
   const value = identifier(name);
   const [values, counts] = await readAll(

@@ -10,7 +10,7 @@ import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { nullFlags } from "../base/columns/null-flags.js";
 import { allocate, type Column, gather, type Rows, rootRows, type Values } from "../base/columns/table.js";
 import { indexValues } from "../base/columns/value-index.js";
-import { RuntimeFault } from "../base/errors.js";
+import { internal } from "../base/errors.js";
 import type { Database } from "./database.js";
 import { type DenseColumn, denseBytes, denseRange, loadDense } from "./dense-table.js";
 import { loadTable, type NamedValues } from "./load-table.js";
@@ -127,7 +127,7 @@ async function joinedGroups(
   };
 }
 
-const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
+const refuse = () => Promise.reject(internal("a workflow calls no model."));
 
 const blank = (dtype: DType, rows: Rows): Column => ({
   dtype,

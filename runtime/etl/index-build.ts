@@ -1,6 +1,7 @@
 /**
  * Parquet with ids and embeddings → a FAISS index file with those ids, exact beyond 2^53. Text ids go into a map beside it.
  */
+
 import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,16 +9,56 @@ import { fileURLToPath } from "node:url";
 import { patchIvfIds, type SearchParameters, wrapIdMap, writeSearchParameters } from "../../formats/faiss/faiss.js";
 import { requireOwnMap, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, type RuntimeFault } from "../base/errors.js";
 import { toUnitLength } from "../stores/vectors/unit-length.js";
 import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
 import { publishBase } from "./delta/publish-base.js";
 import type { FaissJob } from "./faiss-child.js";
-import { type IndexFactory, indexFactory } from "./index-factory.js";
 import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 import { printTextIds } from "./print-text-ids.js";
 import { runFaissChild } from "./run-faiss.js";
 import { moveFile } from "./transform.js";
+
+interface IndexFactory {
+  readonly text: string;
+  /** Inverted lists; 0: none. */
+  readonly lists: number;
+  /** HNSW. */
+  readonly graph: boolean;
+  /** Maximum number of training vectors; 0 without training. */
+  readonly train: number;
+  /** Vectors needed. */
+  readonly least: number;
+}
+
+/** FAISS trains on at most this many vectors per centroid. */
+const PER_CENTROID = 256;
+
+/**
+ * The index factories that are built here: text as FAISS spells it → its requirements on the vectors.
+ * @param dimension of the vectors @throws RuntimeFault naming factory and way out
+ */
+function indexFactory(text: string, dimension: number): IndexFactory {
+  const [, lists, links, code, parts, bits] =
+    /^(?:IVF([1-9]\d{0,6}),|HNSW([1-9]\d{0,2})(?:,|$))?(Flat|SQ8|PQ([1-9]\d{0,3})(?:x([1-9]\d?))?)?$/.exec(text) ?? [];
+  if (text === "" || (code === undefined && links === undefined))
+    throw invalid(
+      `factory \`${text}\` is not made here. Use \`Flat\`, \`SQ8\` or \`PQ16\` (16 bytes a vector), alone or behind \`IVF32,\` (32 lists) or \`HNSW32,\` (32 links).`,
+    );
+  const centroids = parts === undefined ? 0 : 2 ** Number(bits ?? 8);
+  if (parts !== undefined && (dimension % Number(parts) !== 0 || Number(bits ?? 8) > 12))
+    throw invalid(
+      `factory \`${text}\` cuts vectors into ${parts} parts${Number(bits ?? 8) > 12 ? ` of ${bits} bits` : ""}, and they have ${dimension} dimensions. Use a number of parts that divides ${dimension}, of 4 to 12 bits.`,
+    );
+  const most = Math.max(Number(lists ?? 0), centroids);
+  return {
+    text,
+    lists: Number(lists ?? 0),
+    graph: links !== undefined,
+    train: code === "SQ8" && most === 0 ? 100_000 : most * PER_CENTROID,
+    least: most,
+  };
+}
 
 export interface IndexBuildOptions extends DatabaseOptions, VectorColumns {
   /** As FAISS spells it: `Flat`, `SQ8` or `PQ16`, alone or behind `IVF32,` or `HNSW32,`. */
@@ -110,12 +151,13 @@ function searchParameters(
   { text, lists, graph }: IndexFactory,
   { nprobe, efSearch }: IndexBuildOptions,
 ): SearchParameters {
-  if (nprobe !== undefined && lists === 0) throw fault(`nprobe is given, but \`${text}\` has no lists. Leave it out.`);
+  if (nprobe !== undefined && lists === 0)
+    throw invalid(`nprobe is given, but \`${text}\` has no lists. Leave it out.`);
   const visited = nprobe ?? Math.min(lists, 8);
   if (lists > 0 && (!Number.isInteger(visited) || visited < 1 || visited > lists))
-    throw fault(`nprobe is ${visited}, but \`${text}\` has ${lists} lists. Give a whole number from 1 to ${lists}.`);
+    throw invalid(`nprobe is ${visited}, but \`${text}\` has ${lists} lists. Give a whole number from 1 to ${lists}.`);
   if (efSearch !== undefined && (!graph || !Number.isInteger(efSearch) || efSearch < 1))
-    throw fault(
+    throw invalid(
       graph
         ? `efSearch is ${efSearch}; give a whole number, at least 1.`
         : `efSearch is given, but \`${text}\` has no graph. Leave it out.`,
@@ -125,10 +167,10 @@ function searchParameters(
 
 function tooFew({ text, lists, least }: IndexFactory, count: number): RuntimeFault {
   if (lists > count)
-    return fault(
+    return invalid(
       `${count} embeddings cannot be divided into the ${lists} lists of \`${text}\`. Use the factory \`Flat\`${count > 1 ? `, or \`IVF${Math.max(1, Math.floor(Math.sqrt(count)))},Flat\`` : ""}.`,
     );
-  return fault(
+  return invalid(
     `${count} embeddings are too few to learn the ${least} codes of \`${text}\`. Use the factory \`Flat\` or \`SQ8\`.`,
   );
 }
@@ -140,5 +182,3 @@ const runFaiss = (job: FaissJob, onRows: (rows: number) => void): Promise<void> 
     `build \`${job.factory}\` of ${job.count} vectors`,
     onRows,
   );
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

@@ -1,7 +1,7 @@
 /**
  * `--keep`: columns of the data that travel along unchanged, under their own names or others.
  */
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 
 export interface KeptColumn {
   /** In the data. */
@@ -25,14 +25,12 @@ export function keptColumns(keep: Keep, made: readonly string[], maker: string):
     const { column, as } = typeof one === "string" ? { column: one, as: one } : one;
     const other = kept.get(as);
     if (made.includes(as))
-      throw refusal(
+      throw invalid(
         `column \`${as}\` cannot be kept: ${maker} of that name. Keep it under another one: \`--keep ${column}=NAME\`.`,
       );
     if (other && other.column !== column)
-      throw refusal(`columns \`${other.column}\` and \`${column}\` cannot both be kept as \`${as}\`.`);
+      throw invalid(`columns \`${other.column}\` and \`${column}\` cannot both be kept as \`${as}\`.`);
     kept.set(as, { column, as });
   }
   return [...kept.values()];
 }
-
-const refusal = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

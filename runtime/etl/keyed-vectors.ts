@@ -1,7 +1,7 @@
 /** Files with an id and a vector per row → checked, then one stream of float32: the input of indexes and embedding tables. */
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { column } from "../../contract/schema.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 
@@ -36,8 +36,6 @@ export interface WriteOptions {
   readonly change?: (vectors: Float32Array) => void;
   readonly onRows?: (rows: number) => void;
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /**
  * @param dtype what the ids are
@@ -119,9 +117,9 @@ async function checkVectors(
     number,
     number,
   ];
-  if (count === 0) throw fault("the data has no rows. There is nothing to look up.");
+  if (count === 0) throw invalid("the data has no rows. There is nothing to look up.");
   if (ids < count)
-    throw fault(
+    throw invalid(
       `column \`${id}\` is null in ${count - ids} of ${count} rows. Each vector needs an id: leave those out.`,
     );
   if (shortest !== longest || longest === 0) {
@@ -129,12 +127,12 @@ async function checkVectors(
       `SELECT min(id) FROM vectors WHERE len(embedding) = ${shortest}`,
       "checking vectors",
     )) as [[string]];
-    throw fault(
+    throw invalid(
       `column \`${embedding}\` has lists of ${shortest} to ${longest} values (${shortest} at id ${show(key)}). All vectors must have one length, at least 1.`,
     );
   }
   if (odd > 0)
-    throw fault(
+    throw invalid(
       `column \`${embedding}\` has nulls, NaN or infinity in ${odd} rows, such as that of id ${show(found[5])}. Leave those rows out.`,
     );
   const [twice] = await database.rows(
@@ -143,7 +141,7 @@ async function checkVectors(
   );
   if (twice) {
     const [first, second] = await rowsOf(database, twice[0]);
-    throw fault(
+    throw invalid(
       `column \`${id}\` has the id ${show(twice[0])} in ${twice[1]} rows (${first} and ${second}, from 0). Each id must be unique.`,
     );
   }

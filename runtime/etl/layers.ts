@@ -3,12 +3,11 @@
  * column of the topmost view, so that expressions stay short and statements read only what they name.
  */
 import { columnsAt, columnsReadBy } from "../../contract/any-step.js";
-import type { AnyStep, ColumnRef, FittedStep, Plan } from "../../contract/plan.js";
-import { REQUEST_STEP } from "../../contract/plan.js";
+import { type AnyStep, type ColumnRef, type FittedStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { changesRows } from "../../contract/step-facts.js";
 import { groupKeysOf, rowCondition, sqlOf } from "../../operators/sql-forms.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, type RuntimeFault } from "../base/errors.js";
 import type { DataSource } from "./data-source.js";
 import type { Engine } from "./engine.js";
 import type { Lookups } from "./lookups.js";
@@ -255,8 +254,7 @@ function lookingUp(
 }
 
 const cannotKeep = (column: string, step: string): RuntimeFault =>
-  new RuntimeFault(
-    "INVALID_ARGUMENT",
+  invalid(
     `column \`${column}\` cannot be kept: step \`${step}\` (groupby) makes one row of several. Add it to the workflow with an aggregation.`,
   );
 

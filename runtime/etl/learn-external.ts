@@ -10,7 +10,7 @@ import { type ColumnSchema, column } from "../../contract/schema.js";
 import { type FittedTable, printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { type Column, rootRows } from "../base/columns/table.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 import type { Learning } from "./learning.js";
@@ -23,8 +23,6 @@ export interface ReadingFiles {
   /** The fitted folder to be. */
   readonly folder: string;
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /** Columns of a file, in their declared dtypes. */
 async function readFile(
@@ -69,7 +67,7 @@ export async function learnJoinExternal(
     const key = keyOf(found.slice(0, keys.length), r);
     if (!seen.has(key)) first.push(r);
     else if (!dropDuplicates)
-      throw fault(
+      throw invalid(
         `step \`${step.id}\` (joinExternal): \`${path}\` has the key ${key} more than once, which would multiply rows. Set \`dropDuplicates: true\` to take the first of them.`,
       );
     seen.add(key);
@@ -135,7 +133,7 @@ function matrixOf(
 ): FittedTable {
   const odd = [...rows, ...columns].find(id => !(id >= 0 && id < 2 ** 31 - 1));
   if (odd !== undefined)
-    throw fault(`\`${path}\`: ${odd} is not a row or column; they are integers from 0 to 2147483646.`);
+    throw invalid(`\`${path}\`: ${odd} is not a row or column; they are integers from 0 to 2147483646.`);
   const size = rows.reduce((most, r) => Math.max(most, r + 1), 0);
   const weights = Float64Array.from(values);
   if (metric === "tfidf") {

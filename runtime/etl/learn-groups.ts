@@ -6,9 +6,12 @@ import { pathInside } from "../../contract/files/path-inside.js";
 import type { OpParams } from "../../contract/op-params.js";
 import type { OpState } from "../../contract/op-state.js";
 import type { Step } from "../../contract/plan.js";
-import { fittedTableParts } from "../../operators/shared/kernel/fitted-table.js";
-import { registerFolds } from "./fold-function.js";
-import { type Aggregate, groupTable } from "./group-table.js";
+import { fittedTableParts, type PrintedColumn } from "../../operators/shared/kernel/fitted-table.js";
+import { foldDealer } from "../../operators/shared/kernel/mersenne-twister.js";
+import type { DType } from "../../triton-protos/datatype.js";
+import { registerColumnFunction } from "./column-function.js";
+import type { Database } from "./database.js";
+import type { Engine } from "./engine.js";
 import type { Learning } from "./learning.js";
 import { findMoments } from "./moments.js";
 import type { Sql } from "./sql/dialect.js";
@@ -119,3 +122,68 @@ async function learnGroups(
 }
 
 const safe = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A");
+
+const registered = new WeakMap<object, Set<string>>();
+
+/**
+ * Folds as a function of a connection: the number of a row → its fold, as the kernel deals them.
+ * @returns the function's name
+ */
+function registerFolds({ connection }: Database, kfold: number, seed: number | null): string {
+  const name = `merlon_fold_${kfold}_${seed ?? "turn"}`;
+  const known = registered.get(connection) ?? new Set();
+  registered.set(connection, known);
+  if (known.has(name)) return name;
+  known.add(name);
+  const dealer = foldDealer(kfold, seed);
+  registerColumnFunction(connection, {
+    name,
+    inputs: ["int64"],
+    output: "int64",
+    run: ([rows]) => ({
+      values: BigInt64Array.from(rows!.values as BigInt64Array, row => BigInt(dealer(Number(row)))),
+    }),
+  });
+  return name;
+}
+
+interface Aggregate {
+  /** Name in the table. */
+  readonly name: string;
+  readonly sql: string;
+  readonly dtype: DType;
+}
+
+/**
+ * Key columns of a view and aggregates → one row a key, in the order of the keys, null first. DuckDB must use one thread: sums of floats
+ * depend on their order.
+ * Keys are named `key 0`, `key 1`, … in the table.
+ * @param atMost the view has no more rows, if that is known
+ */
+async function groupTable(
+  engine: Engine,
+  view: string,
+  keys: readonly SqlColumn[],
+  aggregates: readonly Aggregate[],
+  doing: string,
+  atMost?: number,
+): Promise<Readonly<Record<string, PrintedColumn>>> {
+  const columns = [
+    ...keys.map(({ sql, dtype }, i): Aggregate => {
+      // -0 and 0 are one key.
+      const zero = dtype === "float32" || dtype === "float64" ? " + 0" : "";
+      return { name: `key ${i}`, sql: `${sql}${zero}`, dtype };
+    }),
+    ...aggregates,
+  ];
+  const places = keys.map((_, i) => i + 1);
+  const select = columns.map(({ sql, dtype }, i) => `CAST(${sql} AS ${engine.sql.type(dtype)}) AS c${i}`).join(", ");
+  const order = places.map(i => `${i} NULLS FIRST`).join(", ");
+  const found = await engine.packed(
+    `SELECT ${select} FROM ${view} GROUP BY ${places.join(", ")} ORDER BY ${order}`,
+    columns.map(({ dtype }) => dtype),
+    doing,
+    { atMost },
+  );
+  return Object.fromEntries(columns.map(({ name }, i) => [name, found[i]!]));
+}

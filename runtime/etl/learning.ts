@@ -8,7 +8,7 @@ import type { Layers } from "./layers.js";
 export interface Learning {
   /** Runs the statements over the data. */
   readonly engines: EnginePool;
-  /** Reads the small files that operators name. */
+  /** Connections of DuckDB, which read the small files that operators name. */
   readonly files: ConnectionPool;
   readonly journal: FitJournal;
   readonly layers: Layers;

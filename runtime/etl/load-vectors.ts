@@ -2,9 +2,9 @@
 import { basename } from "node:path";
 import { column } from "../../contract/schema.js";
 import type { Scalar } from "../../contract/vector-filter/filter.js";
-import { readVectorStore, type VectorStore } from "../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../base/errors.js";
-import { openVectorLoader } from "../stores/databases/open-database.js";
+import type { VectorStore } from "../../formats/vectors/vector-store.js";
+import { invalid } from "../base/errors.js";
+import { openVectorLoader, readStore } from "../stores/databases/open-database.js";
 import type { VectorLoader, VectorRows } from "../stores/databases/vector-database.js";
 import { toUnitLength } from "../stores/vectors/unit-length.js";
 import { findData, openData } from "./data-source.js";
@@ -48,8 +48,7 @@ export async function loadVectors(
   try {
     const { count, dimension } = await openKeyedVectors(database, data, options, store.ids);
     if (dimension !== store.dimension)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `column \`${options.embedding}\` has vectors of ${dimension} values, and \`dimension\` of ${file} is ${store.dimension}. Load the embeddings of its model, or correct the file.`,
       );
     loader = await openVectorLoader(store, basename(file));
@@ -71,14 +70,6 @@ export async function loadVectors(
   } finally {
     await loader?.close();
     await database.close();
-  }
-}
-
-function readStore(file: string): VectorStore {
-  try {
-    return readVectorStore(file);
-  } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", `${(error as Error).message}.`, { cause: error });
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { type ColumnSchema, printColumn } from "../../contract/schema.js";
 import { timeUnitOf } from "../../contract/time-unit.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, RuntimeFault } from "../base/errors.js";
 import { csvFault } from "./csv-fault.js";
 import { type DataFiles, type DataSource, openData } from "./data-source.js";
 import type { Database } from "./database.js";
@@ -28,7 +28,7 @@ export async function locateFault(
         const row = csvFault(odd, file);
         if (row) return row;
         const where = odd.message.includes(file) ? "" : `\`${file}\`: `;
-        return new RuntimeFault("INVALID_ARGUMENT", `${where}${odd.message}${wayOut(odd.message)}`, { cause: odd });
+        return invalid(`${where}${odd.message}${wayOut(odd.message)}`, { cause: odd });
       });
       if (better) return better;
     }
@@ -51,8 +51,7 @@ async function lookAt(database: Database, one: DataFiles, col: ColumnSchema): Pr
   const unit = timeUnitOf(col);
   const wanted = unit ? `a time that int64 can count in ${unit}` : printColumn(col);
   const declared = !unit && LIKE_TIME.test(value) ? 'it `"timestamp<ms>"`, if it holds times' : "its real type";
-  return new RuntimeFault(
-    "INVALID_ARGUMENT",
+  return invalid(
     `\`${file}\`: column \`${col.name}\` holds ${JSON.stringify(value)} in row ${bad[0]}, expected ${wanted}. Declare ${declared}, or mend or leave out that row.`,
   );
 }

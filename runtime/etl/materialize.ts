@@ -7,7 +7,7 @@ import type { KeyPart } from "../../formats/feast/feast-key.js";
 import { type FeastView, findView } from "../../formats/feast/feast-registry.js";
 import { type FeastRepository, readFeastRepository } from "../../formats/feast/feast-repository.js";
 import { type FeastItem, type FeastType, feastType } from "../../formats/feast/feast-type.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { type OnlineRow, openOnlineWriter } from "../stores/feast/online-writer.js";
 import { findData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
@@ -53,15 +53,15 @@ function chooseViews({ registry }: FeastRepository, { views, data }: Materialize
         const view = findView(registry, name);
         const names = registry.views.map(v => v.name);
         if (!view)
-          throw fault(
+          throw invalid(
             `the repository has no view \`${name}\`; it has ${names.map(n => `\`${n}\``).join(", ")}.${didYouMean(name, names)}`,
           );
         return view;
       })
     : registry.views.filter(view => view.online);
-  if (chosen.length === 0) throw fault("the repository has no view that is online. Run `feast apply` with one.");
+  if (chosen.length === 0) throw invalid("the repository has no view that is online. Run `feast apply` with one.");
   if (data && chosen.length > 1)
-    throw fault(`\`--data\` is for one view and there are ${chosen.length}. Name it with \`--view\`.`);
+    throw invalid(`\`--data\` is for one view and there are ${chosen.length}. Name it with \`--view\`.`);
   return chosen;
 }
 
@@ -74,7 +74,7 @@ async function materializeView(
 ): Promise<Materialized> {
   const odd = view.features.find(({ type }) => type === null || typeof feastType(type).item === "string");
   if (odd)
-    throw fault(
+    throw invalid(
       `feature \`${view.name}:${odd.name}\` is ${odd.type ?? `of Feast's type number ${odd.typeNumber}`}, which can not be written here. Materialize the view with Feast.`,
     );
   const { relation, types } = await openView(database, view, folder, options);
@@ -117,7 +117,7 @@ async function openView(
 ): Promise<OpenView> {
   const path = view.source?.path ?? "";
   if (!data && (path === "" || (path.includes("://") && !path.startsWith("file://"))))
-    throw fault(
+    throw invalid(
       `view \`${view.name}\` has its rows ${path === "" ? "in no file" : `at ${path}`}. Name files with \`--data\`.`,
     );
   const own = path.replace(/^file:\/\//, "");
@@ -129,10 +129,10 @@ async function openView(
   const types = new Map(described.map(row => [String(row[0]), String(row[1])]));
   const timestamp = view.source?.timestampColumn ?? "";
   if (timestamp === "")
-    throw fault(`view \`${view.name}\` names no column of event times. Give its source a \`timestamp_field\`.`);
+    throw invalid(`view \`${view.name}\` names no column of event times. Give its source a \`timestamp_field\`.`);
   for (const name of [...view.joinKeys.map(k => k.name), ...view.features.map(f => f.name), timestamp])
     if (!types.has(name))
-      throw fault(
+      throw invalid(
         `\`${files[0]}\` has no column \`${name}\`, which view \`${view.name}\` needs; it has ${[...types.keys()].map(n => `\`${n}\``).join(", ")}.${didYouMean(name, types.keys())}`,
       );
   return { relation, types };
@@ -170,15 +170,15 @@ async function latestRows(
     doing,
   )) as [[number, number, number]];
   if (found[0] === 0)
-    throw fault(
+    throw invalid(
       `view \`${view.name}\`: the data has no rows${range.length ? " in that time" : ""}. There is nothing to write.`,
     );
   if (found[1] > 0)
-    throw fault(
+    throw invalid(
       `view \`${view.name}\`: ${view.joinKeys.map(key => `\`${key.name}\``).join(" or ")} is null in some rows. Every row needs its key.`,
     );
   if (found[2] > 0)
-    throw fault(
+    throw invalid(
       `view \`${view.name}\`: \`${timestampColumn}\` is null for ${found[2]} entities. Every row needs its time.`,
     );
   return { count: found[0], sql: "SELECT * FROM latest" };
@@ -209,7 +209,7 @@ function typedValue(name: string, type: FeastType, types: ReadonlyMap<string, st
   const { list, item } = feastType(type);
   const stored = types.get(name)!;
   if (list !== /\[\d*\]$/.test(stored))
-    throw fault(
+    throw invalid(
       `column \`${name}\` is ${stored} and the feature is ${type}. Write the column as ${list ? "lists" : "single values"}, or correct the view.`,
     );
   if (item === 8) {
@@ -224,7 +224,7 @@ function typedValue(name: string, type: FeastType, types: ReadonlyMap<string, st
   if (wanted === "BLOB" && stored.startsWith("VARCHAR"))
     return list ? `list_transform(${identifier(name)}, lambda v: encode(v))` : `encode(${identifier(name)})`;
   if (type.startsWith("JSON") && !/^(VARCHAR|JSON)/.test(stored))
-    throw fault(`column \`${name}\` is ${stored} and the feature is ${type}. Write the column as JSON text.`);
+    throw invalid(`column \`${name}\` is ${stored} and the feature is ${type}. Write the column as JSON text.`);
   return `CAST(${identifier(name)} AS ${wanted}${list ? "[]" : ""})`;
 }
 
@@ -236,7 +236,7 @@ function rowOf(view: FeastView, cells: readonly unknown[]): OnlineRow {
     if (cell === null || typeof cell !== "object" || !("items" in cell)) return cell === null ? null : plainCell(cell);
     const items = (cell as { items: readonly unknown[] }).items;
     if (items.includes(null))
-      throw fault(
+      throw invalid(
         `feature \`${view.name}:${name}\` has a list with a null in it (${view.joinKeys[0]!.name} ${String(key[0])}). Feast's lists have none: leave it out.`,
       );
     return items.map(plainCell);
@@ -250,5 +250,3 @@ const plainCell = (cell: unknown): FeastScalar =>
   typeof cell === "object" && cell !== null && "bytes" in cell
     ? (cell as { bytes: Uint8Array }).bytes
     : (cell as FeastScalar);
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

@@ -11,7 +11,7 @@ import {
   searchedBy,
 } from "../../formats/faiss/faiss.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { type OpenIndex, openIndex } from "../stores/vectors/open-index.js";
 
 export interface RecallOptions {
@@ -80,14 +80,12 @@ async function exactVectors(path: string, { dimension, ntotal }: FaissHeader, ex
   const found = readFaissVectors(bytes);
   const file = exact ?? path;
   if (!found)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${file} keeps its vectors only in codes or transformed, so the exact answer is not known from it. Give \`--exact\` a Flat index of the same vectors.`,
     );
   const of = readFaissHeader(bytes, file);
   if (of.dimension !== dimension || of.ntotal !== ntotal)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${file} holds ${of.ntotal} vectors of ${of.dimension} dimensions, and ${path} ${ntotal} of ${dimension}. Build both from the same data.`,
     );
   if (exact !== undefined) checkSameTexts(path, exact, ntotal);
@@ -103,8 +101,7 @@ function checkSameTexts(path: string, exact: string, ntotal: number): void {
   if (!own && !other) return;
   for (let i = 0; i < ntotal; i++)
     if (own?.at(i) !== other?.at(i))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${exact} and ${path} have different ids for vector ${i}. Build both from the same data, with \`--text-id\`.`,
       );
 }

@@ -5,7 +5,7 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import bindings from "@duckdb/node-bindings";
 import type { PackedTexts } from "../../operators/shared/kernel/fitted-table.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { growing } from "./growing-values.js";
 
 const TEXT = 16;
@@ -97,7 +97,7 @@ function packShort(
 
 function refuseBeyondLimit(bytes: number): void {
   if (bytes <= MOST_BYTES) return;
-  throw new RuntimeFault("INVALID_ARGUMENT", "the texts of a column are longer than 2 GiB together. Use shorter ones.");
+  throw invalid("the texts of a column are longer than 2 GiB together. Use shorter ones.");
 }
 
 const addressOf = (words: Uint32Array, i: number): number => words[4 * i + 3]! * 2 ** 32 + words[4 * i + 2]!;

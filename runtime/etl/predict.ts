@@ -9,7 +9,7 @@ import { type ColumnSchema, column } from "../../contract/schema.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { type OnnxTensor, readOnnxSignature } from "../../formats/onnx/onnx.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, type RuntimeFault } from "../base/errors.js";
 import { silenceOnnx } from "../base/onnx-telemetry.js";
 import { type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
@@ -48,7 +48,7 @@ export async function predictOnnx(
   }));
   silenceOnnx();
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 4 }).catch(error => {
-    throw fault(`\`${model}\` cannot be loaded: ${(error as Error).message}`);
+    throw invalid(`\`${model}\` cannot be loaded: ${(error as Error).message}`);
   });
   const database = await openDatabase(options);
   let staging: StagingFolder | undefined;
@@ -144,7 +144,7 @@ async function runBatches({
       inputs.flatMap((input, i) => inputTensors(input, chunk.getColumnValues(keep.length + i), done)),
     );
     const answers = await session.run(feeds).catch(error => {
-      throw fault(`\`${model}\` refused rows ${done} to ${done + rowCount - 1}: ${(error as Error).message}`);
+      throw invalid(`\`${model}\` refused rows ${done} to ${done + rowCount - 1}: ${(error as Error).message}`);
     });
     const made = DuckDBDataChunk.create(types, rowCount);
     for (const i of keep.keys()) made.setColumnValues(i, chunk.getColumnValues(i));
@@ -155,7 +155,7 @@ async function runBatches({
     onProgress?.({ doing: "predict", rows: done, totalRows: source.rows });
   }
   appender.closeSync();
-  if (done === 0) throw fault("the data has no rows. There is nothing to predict.");
+  if (done === 0) throw invalid("the data has no rows. There is nothing to predict.");
   return done;
 }
 
@@ -170,11 +170,11 @@ function readInputs(model: string, tensors: readonly OnnxTensor[]): readonly Inp
     if (end === "offsets") return [];
     const odd = [values, offsets].find(one => one.shape.length !== 1);
     if (odd)
-      throw fault(
+      throw invalid(
         `\`${model}\`: input \`${odd.name}\` has ${odd.shape.length} dimensions; a pair of values and offsets has one.`,
       );
     if (offsets.dtype !== "int32" && offsets.dtype !== "int64")
-      throw fault(`\`${model}\`: input \`${offsets.name}\` is ${offsets.dtype}; offsets are int32 or int64.`);
+      throw invalid(`\`${model}\`: input \`${offsets.name}\` is ${offsets.dtype}; offsets are int32 or int64.`);
     const list = { min: 0, max: null };
     return [{ column: column(name, dtypeOf(model, values), { list }), tensor: values.name, offsets }];
   });
@@ -191,12 +191,12 @@ function inputColumn(model: string, tensor: OnnxTensor): ColumnSchema {
     const bound = typeof width === "number" ? width : null;
     return column(name, dtype, { list: { min: bound ?? 0, max: bound }, properties: { rank: 2 } });
   }
-  throw fault(`\`${model}\`: input \`${name}\` has ${shape.length} dimensions; rows of a table fill one or two.`);
+  throw invalid(`\`${model}\`: input \`${name}\` has ${shape.length} dimensions; rows of a table fill one or two.`);
 }
 
 function dtypeOf(model: string, { name, dtype }: OnnxTensor): DType {
   if (dtype !== null && datatype(dtype).duckdb !== null) return dtype;
-  throw fault(
+  throw invalid(
     `\`${model}\`: \`${name}\` is ${dtype ?? "of a type"} that a table cannot hold. Export the model with float32 there.`,
   );
 }
@@ -220,7 +220,7 @@ function inputTensors(
 }
 
 const nullFault = ({ name }: ColumnSchema, row: number): RuntimeFault =>
-  fault(
+  invalid(
     `column \`${name}\` is null in row ${row}, and a model takes no nulls. Put \`fillMissing\` before it in the workflow.`,
   );
 
@@ -241,7 +241,7 @@ function inputTensor(col: ColumnSchema, values: readonly DuckDBValue[], start: n
 
 function checkWidth(col: ColumnSchema, row: readonly DuckDBValue[], width: number, at: number): readonly DuckDBValue[] {
   if (row.length === width) return row;
-  throw fault(
+  throw invalid(
     `column \`${col.name}\` has ${row.length} values in row ${at} and ${width} in the rows before. The model takes rows of one length.`,
   );
 }
@@ -255,7 +255,7 @@ function outputValues(model: string, { name, dtype, list }: Output, tensor: ort.
     [i: number]: DuckDBValue;
   };
   if (tensor.dims[0] !== rows || (!list && data.length !== rows))
-    throw fault(
+    throw invalid(
       `\`${model}\`: output \`${name}\` has the shape [${tensor.dims.join(", ")}] for ${rows} rows. Only outputs with one entry a row become columns.`,
     );
   const width = data.length / rows;
@@ -264,5 +264,3 @@ function outputValues(model: string, { name, dtype, list }: Output, tensor: ort.
     list ? listValue(Array.from(data.slice(i * width, (i + 1) * width), value)) : value(data[i]!),
   );
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

@@ -2,7 +2,7 @@
 import { INDEX_SUM, MOST_TEXT_BYTES, TEXT_IDS_COLUMN } from "../../formats/faiss/text-ids.js";
 import { sumOfFile } from "../../formats/folders/manifest.js";
 import { type PackedTexts, printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 
 /**
  * The bytes of the map: equal for equal texts and indexes.
@@ -17,8 +17,7 @@ export function printTextIds(texts: readonly string[], index: string): Uint8Arra
 function packed(texts: readonly string[]): PackedTexts {
   const total = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (total > MOST_TEXT_BYTES)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `the text ids take ${total} bytes; an index has at most ${MOST_TEXT_BYTES}. Use shorter ids, or integers.`,
     );
   const bytes = Buffer.alloc(total);

@@ -2,7 +2,7 @@
  * A column of embeddings in Parquet or CSV → its vectors, one after the other.
  */
 import { column } from "../../contract/schema.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
 import { openDatabase } from "./database.js";
 
@@ -26,15 +26,13 @@ export async function readVectors(
         const { items } = cell as { items: readonly (number | null)[] };
         for (const x of items) {
           if (x === null || !Number.isFinite(x))
-            throw new RuntimeFault(
-              "INVALID_ARGUMENT",
+            throw invalid(
               `column \`${embedding}\` has a vector with ${x ?? "a null"} in row ${Math.floor(vectors.length / dimension)}. Leave that row out.`,
             );
           vectors.push(x);
         }
       }
-    if (vectors.length === 0)
-      throw new RuntimeFault("INVALID_ARGUMENT", "the data has no rows. There is nothing to search.");
+    if (vectors.length === 0) throw invalid("the data has no rows. There is nothing to search.");
     return Float32Array.from(vectors);
   } finally {
     await database.close();

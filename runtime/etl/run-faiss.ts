@@ -1,7 +1,7 @@
 /** Runs FAISS in a process of its own: it ends the process on some faults. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { RuntimeFault } from "../base/errors.js";
+import { internal } from "../base/errors.js";
 
 /**
  * @param script run with the job as JSON in its only argument
@@ -31,8 +31,5 @@ export async function runFaissChild(
   const line =
     lines.find(line => /^\w*Error: |what\(\)/.test(line)) ?? lines.find(line => /error|cannot|not found/i.test(line));
   const reason = line?.trim() ?? `it ended with ${signal ?? `status ${code}`}`;
-  throw new RuntimeFault(
-    "INTERNAL",
-    `FAISS could not ${what}: ${reason}. If its native binding is missing, run \`npm run setup\`.`,
-  );
+  throw internal(`FAISS could not ${what}: ${reason}. If its native binding is missing, run \`npm run setup\`.`);
 }

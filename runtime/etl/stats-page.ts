@@ -3,7 +3,7 @@
 import type { ColumnStats } from "./column-stats.js";
 import { type DataStats, QUANTILES } from "./stats.js";
 
-const html = (value: string): string =>
+export const html = (value: string): string =>
   value.replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 export const short = (value: number): string =>
   Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(5)));

@@ -9,7 +9,7 @@ import { learntColumns } from "../../contract/learnt-columns.js";
 import { specOf } from "../../contract/op-state.js";
 import { REQUEST_STEP } from "../../contract/plan.js";
 import { readWorkflow } from "../../formats/folders/workflow.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { arrowTypes, loadArrow } from "./arrow-data.js";
 import { type ColumnStats, isNumeric } from "./column-stats.js";
 import { parquetRelation, textRelation } from "./data-formats.js";
@@ -97,8 +97,7 @@ function refuseUnknown(names: readonly string[], sets: readonly (Opened | undefi
   const known = sets.flatMap(set => [...(set?.types.keys() ?? [])]);
   for (const name of names)
     if (!known.includes(name))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `the data has no column \`${name}\`; it has ${[...new Set(known)].map(one => `\`${one}\``).join(", ")}.${didYouMean(name, known)}`,
       );
 }
@@ -137,7 +136,7 @@ async function open(database: Database, data: string | readonly string[], view: 
     `reading \`${files[0]}\``,
   );
   const [[rows]] = (await database.rows(`SELECT count(*)::DOUBLE FROM ${view}`, "counting rows")) as [[number]];
-  if (rows === 0) throw new RuntimeFault("INVALID_ARGUMENT", `${nameOf(data)}: no rows. There is nothing to describe.`);
+  if (rows === 0) throw invalid(`${nameOf(data)}: no rows. There is nothing to describe.`);
   return { rows, types: new Map(described.map(row => [String(row[0]), String(row[1])])) };
 }
 

@@ -10,7 +10,7 @@ import { readsOtherRows, readsRowNumber } from "../../contract/step-facts.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { readWorkflow } from "../../formats/folders/workflow.js";
 import { printMerlinJson } from "../../formats/merlin-schema/merlin-schema.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, RuntimeFault } from "../base/errors.js";
 import { copyToArrow } from "./arrow-out.js";
 import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { formatOf } from "./data-formats.js";
@@ -224,7 +224,7 @@ async function writeFolder(
   const { database } = job;
   if (outFiles === undefined && !shuffle && !partitionBy) {
     if (found.format === "parquet" && (await countRows(database, texts(found.files))) === 0)
-      throw new RuntimeFault("INVALID_ARGUMENT", `${found.files.map(f => `\`${f}\``).join(", ")}: no rows.`);
+      throw invalid(`${found.files.map(f => `\`${f}\``).join(", ")}: no rows.`);
     if (job.plan.steps.some(readsPlaces) && found.files.length > 1) return writeTogether(job, found, folder);
     for (const [i, file] of found.files.entries())
       await writeParquet(job, await selectFrom(job, { ...found, files: [file] }, undefined), join(folder, partName(i)));
@@ -305,7 +305,7 @@ function checkLayout(
   out: string,
 ): void {
   const refuse = (message: string): never => {
-    throw new RuntimeFault("INVALID_ARGUMENT", message);
+    throw invalid(message);
   };
   if (toFile && (outFiles !== undefined || partitionBy))
     refuse(
@@ -335,10 +335,7 @@ function refuseOverwrite({ files }: DataFiles, out: string): void {
   const target = resolve(out);
   const inside = files.find(file => resolve(file) === target || dirname(resolve(file)) === target);
   if (inside !== undefined)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `\`${inside}\` is read and \`${out}\` would replace it. Give another \`--out\`.`,
-    );
+    throw invalid(`\`${inside}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);
 }
 
 /** Moves a finished file to its place in one step. `meanwhile` is done while its bytes go to the disk. */

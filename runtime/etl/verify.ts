@@ -3,7 +3,7 @@
  * checksums, then golden rows, then rows of the data both ways.
  */
 import { readWorkflow } from "../../formats/folders/workflow.js";
-import { RuntimeFault } from "../base/errors.js";
+import { internal } from "../base/errors.js";
 import { readGolden } from "../engine/golden/golden-rows.js";
 import { type Difference, replay } from "../engine/golden/replay.js";
 import { preparePlan } from "../engine/schedule/execute.js";
@@ -34,7 +34,7 @@ export interface Verified {
 export async function verifyWorkflow(folder: string, options: VerifyOptions = {}): Promise<Verified> {
   const plan = readWorkflow(folder);
   const golden = readGolden(folder);
-  const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
+  const refuse = () => Promise.reject(internal("a workflow calls no model."));
   const executable = await preparePlan(plan, { folder, models: { describe: refuse, infer: refuse } });
   try {
     const known = golden && (await replay(executable, golden));

@@ -1,5 +1,5 @@
 /** A log and a policy's probabilities → estimates with intervals, the lift over the logging policy, and diagnostics. */
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { bootstrap, type Interval, percentileInterval } from "./bootstrap.js";
 import {
   describeWeights,
@@ -99,7 +99,7 @@ export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluatio
   const [logged, mean, ...drawn] = bootstrap(terms, log.clusterOf, { samples, seed });
   const value = estimateOf(terms[0]!, lists);
   if (!Number.isFinite(estimateOf(terms[2]!, lists)))
-    throw fault(
+    throw invalid(
       `\`${names[0]}\` has no value on this log: no list has a weight, or weights are too large. Name another estimator with \`--estimator\`.`,
     );
   return {
@@ -164,21 +164,19 @@ function lastWeights(log: Log, kind: "list" | "position" | "prefix"): Float64Arr
   return Float64Array.from({ length: log.starts.length - 1 }, (_, l) => weights[log.starts[l + 1]! - 1]!);
 }
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
-
 function refuseUnfit(name: EstimatorName, log: Log): void {
   const { single, needs } = ESTIMATORS[name];
   const longest = log.starts.length - 1 < log.reward.length;
   if (single && longest)
-    throw fault(
+    throw invalid(
       `\`${name}\` is for lists of one item, and lists of this log have more. Use \`rips\`, \`snrips\`, \`sips\` or \`cascade-dr\`.`,
     );
   if (needs.includes("model") && !log.model)
-    throw fault(
+    throw invalid(
       `\`${name}\` needs a reward model. Fit one with \`--fit-rewards\`, or name the column of predicted rewards with \`--predicted\`, in a log of all candidates.`,
     );
   if (needs.includes("marginal") && !log.marginal)
-    throw fault(
+    throw invalid(
       `\`${name}\` needs the probability of an item at its position, whatever is above it, of both policies. Give \`--logged-temperature\` of the draw that was logged, with the scores of all candidates. Or name the columns with \`--marginal-policy\` and \`--marginal-propensity\`, or use \`rips\`.`,
     );
 }
@@ -187,13 +185,13 @@ function refuseTuning(names: readonly EstimatorName[], tuning: Tuning): void {
   for (const name of names) {
     const wanted = ESTIMATORS[name].tuning;
     const value = wanted && tuning[wanted.name];
-    if (wanted?.required && value === undefined) throw fault(`\`${name}\` needs \`--${wanted.name}\`.`);
+    if (wanted?.required && value === undefined) throw invalid(`\`${name}\` needs \`--${wanted.name}\`.`);
     if (wanted?.most !== undefined && value! > wanted.most)
-      throw fault(`\`--${wanted.name}\` is ${value}; \`${name}\` takes 0 to ${wanted.most}.`);
+      throw invalid(`\`--${wanted.name}\` is ${value}; \`${name}\` takes 0 to ${wanted.most}.`);
   }
   for (const given of Object.keys(tuning))
     if (!names.some(name => ESTIMATORS[name].tuning?.name === given))
-      throw fault(
+      throw invalid(
         `no estimator here takes \`--${given}\`. It is for ${Object.entries(ESTIMATORS)
           .filter(([, { tuning: own }]) => own?.name === given)
           .map(([name]) => `\`${name}\``)
@@ -203,7 +201,7 @@ function refuseTuning(names: readonly EstimatorName[], tuning: Tuning): void {
 
 function refuseNoOverlap({ effectiveSampleSize, position }: PositionWeights): void {
   if (effectiveSampleSize > 0) return;
-  throw fault(
+  throw invalid(
     `no list of the log could be shown by the policy: its probability is 0 in every list by position ${position}. The log cannot evaluate it. Log with more exploration, such as a lower \`temperature\` of \`softmaxSampling\`.`,
   );
 }
@@ -212,7 +210,7 @@ function refuseNoOverlap({ effectiveSampleSize, position }: PositionWeights): vo
 function refuseOverflow(positions: readonly PositionWeights[]): void {
   const odd = positions.find(({ max }) => !Number.isFinite(max));
   if (odd)
-    throw fault(
+    throw invalid(
       `an importance weight at position ${odd.position} is too large for a number: propensities of its list are tiny beside the policy's probabilities. Evaluate the first positions alone, or a policy closer to the logged one.`,
     );
 }

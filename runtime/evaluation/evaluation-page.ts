@@ -1,10 +1,8 @@
 /** An evaluation → one self-contained HTML page: the verdict, estimates with intervals, and weights by position and segment. */
+import { html } from "../etl/stats-page.js";
 import type { Evaluation } from "./evaluate.js";
 import { headOf, modelOf, rowsOf } from "./evaluation-table.js";
 import { printCount, printNumber, type Verdict } from "./verdict.js";
-
-const html = (value: string): string =>
-  value.replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 
 const STYLE = `body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.3rem}h2{font-size:1rem;margin-top:2rem}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;font-variant-numeric:tabular-nums}

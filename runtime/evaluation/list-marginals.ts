@@ -1,9 +1,11 @@
 /** Scores of all candidates, by which lists were drawn and by which the policy draws them → marginal probabilities of the shown items. */
+
 import { drawPropensities } from "../../operators/shared/kernel/draw-propensities.js";
 import type { DrawRule } from "../../operators/shared/spec/facts.js";
+import { invalid } from "../base/errors.js";
 import type { Database } from "../etl/database.js";
 import { isEnumerated, MOST_CANDIDATES, MOST_STEPS, marginalsOf, stepsOf } from "./marginals.js";
-import { ends, fault } from "./read-numbers.js";
+import { ends } from "./read-numbers.js";
 
 /** Lists of one part of the log. */
 export interface MarginalLists {
@@ -45,11 +47,11 @@ export async function listMarginals(
     const own = logged.subarray(start, end);
     const odd = oddScore(own, scores.subarray(start, end)) ?? unlike(rules.logged, own, propensity.subarray(...rows));
     const long = [rules.logged, rules.policy].some(isEnumerated) && tooLong(sizes[l]!, count);
-    if (odd ?? long) throw fault(`${await listName(database, from + l)} ${odd ?? long}`);
+    if (odd ?? long) throw invalid(`${await listName(database, from + l)} ${odd ?? long}`);
     marginalsOf(rules.logged, own, count, made.propensity.subarray(...rows));
     marginalsOf(rules.policy, scores.subarray(start, end), count, made.policy.subarray(...rows));
     if (made.propensity.subarray(...rows).some(value => !(value > 0)))
-      throw fault(
+      throw invalid(
         `${await listName(database, from + l)} has an item whose marginal probability is too small for a float64. Use \`rips\`.`,
       );
   }

@@ -1,6 +1,6 @@
 /** Joined rows of an exposure log → a temporary table of rows that have been checked. */
 import { EXPOSURE_COLUMNS, type ExposureColumnName } from "../../contract/exposures.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { findData, openData } from "../etl/data-source.js";
 import type { Database } from "../etl/database.js";
 import { identifier } from "../etl/sql/literal.js";
@@ -10,7 +10,6 @@ import { featureColumns } from "./reward-model/columns.js";
 import type { ServedRows } from "./served-log.js";
 
 const FIXED = ["request_id", "request_row", "item", "position", "propensity"] as const satisfies ExposureColumnName[];
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /**
  * Makes the table `logged`. Its columns are request, row, item, position, propensity, reward, policy, predicted, marginal_policy,
@@ -49,12 +48,12 @@ export async function loadLog(
     if (name === undefined) return "NULL::DOUBLE";
     const type = types.get(name)!;
     if (!NUMBERS.test(type))
-      throw fault(`column \`${name}\` is ${type}, expected numbers. Write it as DOUBLE, or name another column.`);
+      throw invalid(`column \`${name}\` is ${type}, expected numbers. Write it as DOUBLE, or name another column.`);
     return `${identifier(name)}::DOUBLE`;
   };
   const integer = (name: ExposureColumnName): string => {
     const type = types.get(name)!;
-    if (!INTEGERS.test(type)) throw fault(`column \`${name}\` is ${type}, expected ${typeOf(name)}. ${NOT_A_LOG}`);
+    if (!INTEGERS.test(type)) throw invalid(`column \`${name}\` is ${type}, expected ${typeOf(name)}. ${NOT_A_LOG}`);
     return identifier(name);
   };
   const features = featureColumns(types, columns, type => NUMBERS.test(type));
@@ -88,7 +87,7 @@ async function refuseMixed(database: Database, relation: string, types: Readonly
   if (types.has("model")) {
     const models = await database.rows(`SELECT DISTINCT model::VARCHAR FROM ${relation} LIMIT 3`, "reading the log");
     if (models.length > 1)
-      throw fault(
+      throw invalid(
         `the log has rows of several models: ${models.map(([name]) => `\`${name}\``).join(", ")}. Give the folder of one model.`,
       );
   }
@@ -99,7 +98,9 @@ async function refuseMixed(database: Database, relation: string, types: Readonly
       "reading the log",
     )) as [[number]];
     if (partial > 0)
-      throw fault(`${partial.toLocaleString("en-US")} shown rows have a \`log_rate\` below 1, so lists are not whole.`);
+      throw invalid(
+        `${partial.toLocaleString("en-US")} shown rows have a \`log_rate\` below 1, so lists are not whole.`,
+      );
   }
 }
 
@@ -134,7 +135,7 @@ async function refuseSampled(database: Database, relation: string, hasTimes: boo
     "reading the log",
   )) as [[number, boolean]];
   if (sampled > 0 || !isWhole)
-    throw fault(
+    throw invalid(
       `the log has a column \`weight\`, and ${sampled > 0 ? `${sampled.toLocaleString("en-US")} rows have another weight than 1` : "every row has an event"}: rows without an event were sampled, so lists are not whole. Join again without \`--negatives\`.`,
     );
 }

@@ -1,7 +1,7 @@
 /** The plans that were served → the rule by which they drew the logged lists. */
 import { exactDraw } from "../../contract/exact-draw.js";
 import type { DrawRule } from "../../operators/shared/spec/facts.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { readServedPlans } from "./served-log.js";
 
 /**
@@ -13,16 +13,14 @@ export async function loggedDraw(folders: readonly string[]): Promise<DrawRule> 
   const rules = plans.map(({ plan, version }) => {
     const draw = exactDraw(plan);
     if (!draw.exact)
-      throw fault(`version ${version} of \`${plan.name}\` has no single draw: ${draw.because}. ${draw.way}`);
+      throw invalid(`version ${version} of \`${plan.name}\` has no single draw: ${draw.because}. ${draw.way}`);
     const { temperature, uniform } = draw;
     return { ...(temperature !== undefined && { temperature }), ...(uniform && { uniform }) };
   });
   const [first] = rules;
   if (rules.some(rule => JSON.stringify(rule) !== JSON.stringify(first)))
-    throw fault(
+    throw invalid(
       "versions of the served model draw in different ways. Give a folder with the versions of the log alone, or `--logged-temperature`.",
     );
   return first!;
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

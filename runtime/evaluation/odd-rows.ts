@@ -1,5 +1,5 @@
 /** Checks of the table `logged`: each names the first row that is wrong, and a way out. */
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import type { Database } from "../etl/database.js";
 import type { LogColumns } from "./log-columns.js";
 
@@ -24,9 +24,9 @@ export async function refuseOddRows(database: Database, columns: LogColumns): Pr
     `SELECT count(*)::DOUBLE, count(position)::DOUBLE FROM logged`,
     "counting the rows",
   )) as [[number, number]];
-  if (rows === 0) throw fault("the log has no rows. There is nothing to evaluate.");
+  if (rows === 0) throw invalid("the log has no rows. There is nothing to evaluate.");
   if (shown === 0)
-    throw fault(
+    throw invalid(
       "no row of the log has a `position`, so no list was shown. Give the log of a server that had requests.",
     );
   for (const check of checksOf(columns)) await refuse(database, check);
@@ -117,7 +117,7 @@ async function refuse(database: Database, { wrong, shows, name, otherwise }: Che
   if (!odd) return;
   const [value, ...place] = odd;
   const others = Number(odd[5]) > 1 ? `, and in ${(Number(odd[5]) - 1).toLocaleString("en-US")} other rows` : "";
-  throw fault(`column \`${name}\` is ${value ?? "null"} ${placeOf(place)}${others}: ${otherwise}.`);
+  throw invalid(`column \`${name}\` is ${value ?? "null"} ${placeOf(place)}${others}: ${otherwise}.`);
 }
 
 /** `in request \`r1\`, row 0, item 7, position 2` */
@@ -141,7 +141,7 @@ async function refuseTwice(database: Database): Promise<void> {
       "looking for duplicates",
     );
     if (twice)
-      throw fault(
+      throw invalid(
         `request \`${short(twice[0])}\`, row ${twice[1]}, has ${column} ${short(twice[2])} twice. Is a file in the log twice, or was an event attributed to several rows? Give each list once.`,
       );
   }
@@ -154,9 +154,7 @@ async function refuseGaps(database: Database): Promise<void> {
     "looking for missing positions",
   );
   if (gap)
-    throw fault(
+    throw invalid(
       `request \`${short(gap[0])}\`, row ${gap[1]}, has ${gap[3]} shown rows and its last position is ${gap[2]}: rows of the list are missing. Weights need the whole list.`,
     );
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

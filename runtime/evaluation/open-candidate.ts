@@ -4,7 +4,7 @@ import { expandFused } from "../../contract/expand-fused.js";
 import { FILE_LIMITS, readRegular } from "../../contract/files/read-regular.js";
 import { parsePlan } from "../../contract/plan.js";
 import type { Column } from "../base/columns/table.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { preparePlan } from "../engine/schedule/execute.js";
 import type { ReplaySource } from "./log-columns.js";
 import { latestVersion, replayModels } from "./replay-models.js";
@@ -26,8 +26,7 @@ export async function openCandidate(model: string, served: readonly string[] = [
   const version = join(folder, latestVersion(folder));
   const file = join(version, "plan.json");
   const text = await readRegular(file, FILE_LIMITS.document).catch(error => {
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `\`${file}\` cannot be read: ${(error as Error).message}. Name the folder of an ensemble that \`merlon build\` wrote, such as model-repo/${basename(folder)}.`,
       { cause: error },
     );

@@ -1,10 +1,11 @@
 /** The table `logged` → typed arrays of lists, with the evaluation policy's probabilities. */
+import { invalid } from "../base/errors.js";
 import { type Database, type DatabaseOptions, openDatabase } from "../etl/database.js";
 import { texts } from "../etl/sql/literal.js";
 import type { ClusteredLog } from "./evaluate.js";
 import { loadLog } from "./load-log.js";
 import type { LogColumns } from "./log-columns.js";
-import { ends, fault, numbers } from "./read-numbers.js";
+import { ends, numbers } from "./read-numbers.js";
 import { type FittedRewards, FOLDS, fitRewards, foldSql } from "./reward-model/fit.js";
 import { fittedRows } from "./reward-model/fitted-rows.js";
 import { ALL_CANDIDATES, scoredLists } from "./scored-lists.js";
@@ -52,11 +53,13 @@ async function shownRows(
 ) {
   const both = [marginalPolicy, marginalPropensity].filter(name => name !== undefined).length;
   if (both === 1)
-    throw fault("`--marginal-policy` and `--marginal-propensity` name two columns of one pair. Give both or neither.");
+    throw invalid(
+      "`--marginal-policy` and `--marginal-propensity` name two columns of one pair. Give both or neither.",
+    );
   if (loggedDraw && both === 2)
-    throw fault("marginal probabilities are in columns, and are not computed. Leave one of them out.");
+    throw invalid("marginal probabilities are in columns, and are not computed. Leave one of them out.");
   if (loggedDraw && policy.kind === "column")
-    throw fault(
+    throw invalid(
       "marginal probabilities of the new policy follow from its scores of all candidates. Give an ensemble or `--score`, or name the columns with `--marginal-policy` and `--marginal-propensity`.",
     );
   const [clusterOf, counts] = await numbers(database, "SELECT cluster AS c0, shown AS c1 FROM lists ORDER BY list", [
@@ -93,7 +96,7 @@ async function plainLog(
   ]);
   const isSingle = counts.every(count => count === 1);
   if ((hasColumn || fitted) && !isSingle)
-    throw fault(
+    throw invalid(
       "A reward model with `--policy` is for lists of one item. For longer lists a doubly robust estimate needs the policy's probabilities after each item: use `--score`.",
     );
   const [[unseen]] = (await database.rows(
@@ -125,7 +128,7 @@ async function refusePartialSums(database: Database): Promise<void> {
     "adding the policy's probabilities",
   );
   if (odd)
-    throw fault(
+    throw invalid(
       `the policy's probabilities of request \`${odd[0]}\`, row ${odd[1]}, add up to ${odd[2] ?? "null"}, expected 1: a reward model needs every candidate. ${ALL_CANDIDATES}`,
     );
 }

@@ -1,8 +1,5 @@
 /** Statements on the table `logged` → typed arrays, and faults in the words of the evaluation. */
-import { RuntimeFault } from "../base/errors.js";
 import type { Database } from "../etl/database.js";
-
-export const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /** Columns `c0`, `c1`, … of a statement. NULL is NaN in a column of floats. */
 export async function numbers<const T extends readonly ("float64" | "int32")[]>(

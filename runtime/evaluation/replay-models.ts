@@ -6,7 +6,7 @@ import { modelName } from "../../contract/files/model-name.js";
 import { readOnnxSignature } from "../../formats/onnx/onnx.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { typedTensor, wireTensor } from "../base/columns/tensor-values.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import { silenceOnnx } from "../base/onnx-telemetry.js";
 import type { Tensor } from "../base/tensor.js";
 import type { ModelCaller, TensorDescription } from "../engine/schedule/kernel.js";
@@ -37,7 +37,7 @@ export function replayModels(repository: string): ReplayModels {
       const session = await sessionOf(model);
       const feeds = Object.fromEntries(inputs.map(tensor => [tensor.name, toOrt(tensor)]));
       const answer = await session.run(feeds, [...outputs]).catch(error => {
-        throw fault(`model \`${model}\` failed: ${(error as Error).message}`);
+        throw invalid(`model \`${model}\` failed: ${(error as Error).message}`);
       });
       return outputs.map(name => fromOrt(name, answer[name]!));
     },
@@ -51,12 +51,12 @@ export function replayModels(repository: string): ReplayModels {
 export function latestVersion(folder: string): string {
   const versions = readdirSync(folder).filter(name => /^[1-9]\d{0,17}$/.test(name));
   const [latest] = versions.sort((a, b) => Number(b) - Number(a));
-  if (latest === undefined) throw fault(`\`${folder}\` has no version folder. Build it with \`merlon build\`.`);
+  if (latest === undefined) throw invalid(`\`${folder}\` has no version folder. Build it with \`merlon build\`.`);
   return latest;
 }
 
 function described({ name, dtype, shape }: ReturnType<typeof readOnnxSignature>["inputs"][number]): TensorDescription {
-  if (dtype === null) throw fault(`tensor \`${name}\` of a model has a type that columns do not have.`);
+  if (dtype === null) throw invalid(`tensor \`${name}\` of a model has a type that columns do not have.`);
   return { name, datatype: datatype(dtype).wire, shape: shape.map(dim => (typeof dim === "number" ? dim : -1)) };
 }
 
@@ -68,5 +68,3 @@ function toOrt(tensor: Tensor): ort.Tensor {
 function fromOrt(name: string, { type, data, dims }: ort.Tensor): Tensor {
   return wireTensor({ name, dtype: type as DType, shape: dims, values: data as never });
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

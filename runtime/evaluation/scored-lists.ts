@@ -2,13 +2,16 @@
  * Scores of all candidates in the table `logged` → the policy's probabilities of the shown items. Lists are read in parts, so that memory
  * does not grow with the number of candidates.
  */
+import type { Json } from "@duckdb/node-api";
 import type { DrawRule } from "../../operators/shared/spec/facts.js";
+import { type Column, childRows, rootRows } from "../base/columns/table.js";
+import { invalid, type RuntimeFault } from "../base/errors.js";
+import { cellOf, columnOf } from "../engine/golden/cells.js";
 import type { Database } from "../etl/database.js";
 import { listMarginals, type Marginals } from "./list-marginals.js";
 import { parts, REPLAYED_ROWS, ROWS } from "./list-parts.js";
-import type { LogColumns, PolicySource } from "./log-columns.js";
-import { ends, fault, numbers } from "./read-numbers.js";
-import { replayScores } from "./replay-scores.js";
+import type { LogColumns, PolicySource, ReplaySource } from "./log-columns.js";
+import { ends, numbers } from "./read-numbers.js";
 import type { FittedRewards } from "./reward-model/fit.js";
 import { addPositions, fittedColumns, readFitted } from "./reward-model/fitted-rows.js";
 import { policyOfScores } from "./score-policy.js";
@@ -97,11 +100,11 @@ async function refusePartial(database: Database): Promise<void> {
     "counting the candidates",
   )) as [[number, number]];
   if (others === 0)
-    throw fault(
+    throw invalid(
       `the log has shown items alone, and the probability of an item depends on the scores of all candidates. ${ALL_CANDIDATES}`,
     );
   if (lone > 0)
-    throw fault(
+    throw invalid(
       `${lone.toLocaleString("en-US")} rows have a \`log_rate\` below 1: candidates were sampled, and the probability of an item depends on the scores of all. ${ALL_CANDIDATES}`,
     );
 }
@@ -116,4 +119,48 @@ function shownOf(values: Float64Array, candidates: Int32Array, counts: Int32Arra
     to += counts[l]!;
   }
   return out;
+}
+
+/**
+ * Logged columns of candidates, list by list → the scores that a replayed plan gives them.
+ * Scores of lists of the table `candidates`, in the order of list, position (null last) and item.
+ * @param from number of the first list @param sizes candidates of each list @throws RuntimeFault, also for a score that is NaN
+ */
+async function replayScores(
+  database: Database,
+  { columns, score }: ReplaySource,
+  from: number,
+  sizes: Int32Array,
+): Promise<Float64Array> {
+  const features = columns.map((_, i) => `f${i}`);
+  const place = `FROM candidates WHERE list >= ${from} AND list < ${from + sizes.length} ORDER BY list, position NULLS LAST, item`;
+  const found = await database.rows(`SELECT ${features.join(", ")} ${place}`, "reading the candidates");
+  const scores = await score(columnsOf(found, columns, ends(sizes)));
+  const odd = scores.findIndex(Number.isNaN);
+  if (odd >= 0) throw await oddScore(database, `${place} LIMIT 1 OFFSET ${odd}`);
+  return scores;
+}
+
+function columnsOf(
+  found: readonly (readonly Json[])[],
+  columns: ReplaySource["columns"],
+  offsets: Int32Array,
+): ReadonlyMap<string, Column> {
+  const rows = childRows(rootRows(offsets.length - 1), offsets);
+  return new Map(
+    columns.map((schema, c) => {
+      const cells = found.map(row => cellOf(row[c]!, schema.dtype));
+      return [schema.name, columnOf(schema, cells, rows)] as const;
+    }),
+  );
+}
+
+async function oddScore(database: Database, place: string): Promise<RuntimeFault> {
+  const [[request, row, item]] = (await database.rows(
+    `SELECT request, row::VARCHAR, item ${place}`,
+    "looking for a candidate",
+  )) as [[string, string, string]];
+  return invalid(
+    `the ensemble's score is NaN for item ${JSON.stringify(item.slice(0, 60))} in request ${JSON.stringify(request.slice(0, 60))}, row ${row}. Is a logged feature null there?`,
+  );
 }

@@ -26,7 +26,7 @@ import {
   sidesOf,
 } from "../../contract/step-facts.js";
 import type { DrawRule } from "../../operators/shared/spec/facts.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 
 /** The column of the log with the candidates' ids. */
 export const ITEM = "item" satisfies ExposureColumnName;
@@ -65,7 +65,7 @@ export function scoringPlan(given: FittedPlan): ScoringPlan {
     return { name: ref.name, step: origin.step, column: origin.column };
   };
   const output = follow(score);
-  if (missing.size > 0) throw fault(missingText(plan, [...missing]));
+  if (missing.size > 0) throw invalid(missingText(plan, [...missing]));
   const used = plan.steps.filter(({ id }) => kept.has(id));
   const schema =
     output.step === REQUEST_STEP ? inputs.get(output.column)! : columnOf(steps.get(output.step)!, output.column);
@@ -92,12 +92,13 @@ interface OrderedBy {
 
 function orderingIn(plan: FittedPlan): OrderedBy {
   const draw = exactDraw(plan);
-  if (!draw.exact) throw fault(`the lists of \`${plan.name}\` have no exact probability: ${draw.because}. ${draw.way}`);
+  if (!draw.exact)
+    throw invalid(`the lists of \`${plan.name}\` have no exact probability: ${draw.because}. ${draw.way}`);
   const step = plan.steps.find(({ id }) => id === draw.step);
   const order = step && orderingOf(step);
   const [score] = (step && columnsAt(step, "relevance")) ?? [];
   if (!step || !score || order === undefined || order === "by rule" || order === "by drawn scores")
-    throw fault(
+    throw invalid(
       `the last step of \`${plan.name}\` is ${step ? `\`${step.label}\`` : "in another model"}, and lists have a probability by scores only if it is \`softmaxSampling\`, \`epsilonGreedy\` or \`topK\`. Put the others before it.`,
     );
   return {
@@ -114,7 +115,7 @@ function loggedColumns(
   item: ColumnRef,
 ): ReadonlyMap<string, ColumnSchema> {
   if (!log)
-    throw fault(
+    throw invalid(
       `\`${name}\` has no \`log\`, which says which of its columns the log has. Give its \`ensemble\` the \`log\` of the ensemble that was served.`,
     );
   const origin = originOf(item, steps);
@@ -172,5 +173,3 @@ function missingText({ name, log }: FittedPlan, missing: readonly string[]): str
     log!.hashed.length > 0 ? ` Columns that are kept as hashes cannot be used: ${log!.hashed.join(", ")}.` : "";
   return `the scores of \`${name}\` need ${missing.map(one => `\`${one}\``).join(", ")}, which the log does not have. Log ${missing.length === 1 ? "it" : "them"}: \`log: { columns: [${missing.join(", ")}, …], candidates: { all: 1 } }\`.${hashed}`;
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

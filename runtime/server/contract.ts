@@ -38,13 +38,13 @@ export interface InferRequest {
   /** Outputs to classify, or to write to shared memory. */
   readonly wishes?: ReadonlyMap<string, OutputWish>;
   readonly signal?: Cancellation;
-  /** The lease of the request that this one is made for; a client's has none. */
+  /** The lease of the request that this one is made for: calls to other models use the versions that the lease holds. A client's has none. */
   readonly lease?: Lease;
   /** Takes notes, when the request is traced. */
   readonly trace?: TraceNotes;
-  /** Large memory that the request borrows. */
+  /** Large memory that the request borrows, in which inputs lie; the model may move it, and answers may bring more. */
   readonly memory?: RequestMemory;
-  /** The client's headers, if the server keeps them (`keepHeaders`). */
+  /** The client's headers, if the server keeps them (`keepHeaders`). A member of an ensemble has the ensemble's. */
   readonly headers?: RequestHeaders;
   /** Another worker of this server forwarded it: it runs here. */
   readonly isForwarded?: true;
@@ -66,28 +66,18 @@ export interface InferResponse {
 /** How one output is to be returned. */
 export type OutputWish = { readonly classes: number } | { readonly region: RegionPart };
 
-/** One request as the scheduler hands it over: validated against the model's configuration. */
-export interface BackendRequest {
-  readonly id: string;
-  /** Parameters for the model; those that steer the server are in `controls`. */
-  readonly parameters: ReadonlyMap<string, Parameter>;
+/** One request as the scheduler hands it over: validated against the model's configuration. Its parameters are those for the model. */
+export interface BackendRequest
+  extends Pick<InferRequest, "id" | "parameters" | "signal" | "lease" | "trace" | "memory" | "headers"> {
+  /** Parameters that steer the server. */
   readonly controls: Controls;
   /** Rows of the request; 1 for a model without batching. */
   readonly batch: number;
   readonly inputs: ReadonlyMap<string, Tensor>;
   /** Names of the requested outputs, sorted; every output of the model if the client named none. */
   readonly requestedOutputs: ReadonlySet<string>;
-  readonly signal?: Cancellation;
-  /** The lease of the request that this one is made for: calls to other models use the versions that the lease holds. */
-  readonly lease?: Lease;
-  /** Takes notes, when the request is traced. */
-  readonly trace?: TraceNotes;
   /** Lines of a verbose log. */
   readonly states?: StateLines;
-  /** Large memory that inputs lie in, where the model may move it; answers may bring more. */
-  readonly memory?: RequestMemory;
-  /** The client's headers, if the server keeps them. A member of an ensemble has the ensemble's. */
-  readonly headers?: RequestHeaders;
   /** No client sent it: the server runs it while it loads the model. */
   readonly isWarmUp?: true;
 }

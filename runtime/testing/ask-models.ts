@@ -3,7 +3,7 @@
  */
 
 import type { ModelConfig } from "../../triton-protos/model-config.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid, RuntimeFault } from "../base/errors.js";
 import { inBackground } from "../base/in-background.js";
 import { writeParameters } from "../server/backends/javascript/parameters.js";
 import { type MockTensor, readTensor, type TensorValue, writeTensor } from "../server/backends/mock/tensor-values.js";
@@ -66,8 +66,7 @@ export async function* askModel(
 function requestTensor(config: ModelConfig, name: string, value: TensorValue): RequestTensor {
   const input = config.input.find(one => one.name === name);
   if (!input)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `unexpected inference input '${name}' for model '${config.name}', which has ${config.input.map(one => `'${one.name}'`).join(", ")}`,
     );
   const { reshape: _, ...declared } = input;
@@ -78,6 +77,6 @@ function requestTensor(config: ModelConfig, name: string, value: TensorValue): R
     return writeTensor({ ...declared, label_filename: "" }, value, lead, sizes);
   } catch (error) {
     if (!(error instanceof RuntimeFault)) throw error;
-    throw new RuntimeFault("INVALID_ARGUMENT", error.message.replace(/^output '/, "input '"), { cause: error });
+    throw invalid(error.message.replace(/^output '/, "input '"), { cause: error });
   }
 }

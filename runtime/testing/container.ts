@@ -3,7 +3,6 @@
  * `deploy/Dockerfile`, or any that has `tritonserver`'s command line, so the same tests run against a real Triton.
  */
 import { resolve } from "node:path";
-import type { StartedContainer, Testcontainers } from "./container-library.js";
 
 /** The container as data, for any library that starts containers. */
 export interface ContainerPlan {
@@ -142,4 +141,31 @@ async function ownLibrary(): Promise<Testcontainers> {
       { cause: error },
     );
   }
+}
+
+/**
+ * The part of the package `testcontainers` that a container for tests needs, as it is since version 10.
+ */
+interface Testcontainers {
+  readonly GenericContainer: new (image: string) => GenericContainer;
+  readonly Wait: { forHttp(path: string, port: number): { forStatusCode(status: number): WaitStrategy } };
+}
+
+/** Opaque. */
+type WaitStrategy = object;
+
+interface GenericContainer {
+  withCommand(words: string[]): this;
+  withExposedPorts(...ports: number[]): this;
+  withCopyDirectoriesToContainer(folders: { source: string; target: string }[]): this;
+  // biome-ignore lint/suspicious/noExplicitAny: the library's own class, which this package can't name
+  withWaitStrategy(strategy: any): this;
+  withStartupTimeout(milliseconds: number): this;
+  start(): Promise<StartedContainer>;
+}
+
+interface StartedContainer {
+  getHost(): string;
+  getMappedPort(port: number): number;
+  stop(): Promise<unknown>;
 }

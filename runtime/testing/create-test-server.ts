@@ -3,7 +3,7 @@
  * written in the test. It responds as the real server does, and lets the test replace models and stages. `await using` ends it.
  */
 
-import { RuntimeFault } from "../base/errors.js";
+import { internal } from "../base/errors.js";
 import type { Client } from "../client/client-interface.js";
 import type { ModelTypes } from "../client/model-types.js";
 import type { StageFunction } from "../engine/schedule/stage-function.js";
@@ -109,7 +109,7 @@ export async function createTestServer(source: TestSource, options: TestServerOp
       connect: async (protocol = "grpc") => (await clients.connect(protocol)) as never,
       async infer(model, inputs, asked) {
         for await (const { outputs } of ask(model, inputs, asked)) return outputs;
-        throw new RuntimeFault("INTERNAL", "expected a single response, got 0");
+        throw internal("expected a single response, got 0");
       },
       faults: replaced.faults,
       stream: ask,

@@ -3,7 +3,7 @@
  */
 import { type WireType, wireDatatype } from "../../triton-protos/datatype.js";
 import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
-import { RuntimeFault } from "../base/errors.js";
+import { invalid } from "../base/errors.js";
 import type { DataOf } from "../client/data-of.js";
 import type { MockRequest } from "../server/backends/mock/answer.js";
 import type { MockSettings } from "../server/backends/mock/settings.js";
@@ -76,8 +76,7 @@ function readSpec(model: string, tensor: string, spec: string) {
   const row = wireDatatype(wire);
   const dims = list.split(",").map(Number);
   if (row && dims.every(Number.isInteger)) return { data_type: row.config, dims };
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `tensor '${tensor}' of model '${model}' is "${spec}"; write a datatype of the protocol and its shape, like "FP32[-1,4]" or "INT64[1]"`,
   );
 }

@@ -1,7 +1,9 @@
 /** The form of a model's inputs: a field per input, prefilled with values that the model takes. */
+
+import type { PrintedTensor } from "../../../runtime/server/observe/tracing/print-head.js";
 import { at, element } from "./elements.js";
 import { printCount } from "./figures.js";
-import type { Metadata, Printed, Tensor } from "./state.js";
+import type { Metadata, Tensor } from "./state.js";
 import { encode } from "./tensor-codec.js";
 import { nestText, parseTensor, sampleText } from "./tensor-text.js";
 
@@ -125,7 +127,7 @@ const emptyOf = (datatype: string): number | string | boolean =>
   datatype === "BYTES" ? "" : datatype === "BOOL" ? false : 0;
 
 /** Fills the fields with a request's inputs, as far as they are known whole. */
-export function fillForm(inputs: readonly Printed[]): void {
+export function fillForm(inputs: readonly PrintedTensor[]): void {
   for (const { name, shape, values } of inputs) {
     const field = document.getElementById(`in-${name}`) as HTMLTextAreaElement | null;
     const whole = shape.reduce((all, size) => all * size, 1) === values.length;

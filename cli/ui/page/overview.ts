@@ -1,4 +1,5 @@
 /** The overview: rate, latencies and failures of the last minutes as figures and charts, and tables since the start. */
+import type { RequestHistory } from "../../../runtime/server/observe/request-history.js";
 import { drawChart } from "./chart.js";
 import { at, element, fillTable, row } from "./elements.js";
 import { printCount, printDuration, printMs, printPart, printRate } from "./figures.js";
@@ -6,35 +7,21 @@ import { call } from "./server-calls.js";
 import { state } from "./state.js";
 import { currentTab } from "./tabs.js";
 
-interface Interval {
-  readonly start: number;
-  readonly requests: number;
-  readonly failures: number;
-  readonly p50: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-}
-interface History {
-  readonly intervalMs: number;
-  readonly intervals: readonly Interval[];
-  readonly whole: Interval;
-}
-
 export async function showHistory(): Promise<void> {
   if (currentTab() !== "overview") return;
   const one = at<HTMLSelectElement>("scope").value === "one" ? state.model : undefined;
   const got = await call(`/history${one === undefined ? "" : `?model=${encodeURIComponent(one)}`}`);
   // A model without requests has the intervals of all models.
-  const history = (await (got.ok ? got : await call("/history")).json()) as History;
+  const history = (await (got.ok ? got : await call("/history")).json()) as RequestHistory;
   draw(got.ok ? history : withoutRequests(history));
 }
 
-const withoutRequests = ({ intervalMs, intervals }: History): History => {
+const withoutRequests = ({ intervalMs, intervals }: RequestHistory): RequestHistory => {
   const none = { requests: 0, failures: 0, p50: null, p95: null, p99: null };
   return { intervalMs, intervals: intervals.map(({ start }) => ({ start, ...none })), whole: { start: 0, ...none } };
 };
 
-function draw({ intervalMs, intervals, whole }: History): void {
+function draw({ intervalMs, intervals, whole }: RequestHistory): void {
   const seconds = intervalMs / 1000;
   const times = intervals.map(({ start }) => start);
   // The last interval is not over.

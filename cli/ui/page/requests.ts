@@ -1,9 +1,12 @@
 /** The last requests of all clients, as the server keeps them, and one of them step by step, with its tensors. */
+
+import type { PrintedTensor } from "../../../runtime/server/observe/tracing/print-head.js";
+import type { RecentRequest, RecentStage } from "../../../runtime/server/observe/tracing/recent-requests.js";
 import { at, button, element, fillTable, row } from "./elements.js";
 import { plural, printCount, printMs, printTime } from "./figures.js";
 import { showFigures } from "./picture.js";
 import { call } from "./server-calls.js";
-import { type Detail, type Printed, type StageRun, type Summary, state } from "./state.js";
+import { type Detail, state } from "./state.js";
 import { showCandidates } from "./story.js";
 import { tensorTables } from "./tensor-table.js";
 
@@ -11,7 +14,7 @@ import { tensorTables } from "./tensor-table.js";
 const MOST_ID = 200;
 
 let newest = -1;
-let list: readonly Summary[] = [];
+let list: readonly RecentRequest[] = [];
 let onOpen: (id: number) => void = () => {};
 let onRetry: (request: Detail) => void = () => {};
 
@@ -33,7 +36,7 @@ export function forgetRequests(): void {
 export async function followRequests(now: number, unseen: number): Promise<void> {
   if (now === newest) return;
   newest = now;
-  list = (await (await call("/requests")).json()) as readonly Summary[];
+  list = (await (await call("/requests")).json()) as readonly RecentRequest[];
   at("unseen").textContent =
     unseen > 0 ? `${plural(unseen, "more request")} were counted, but not recorded, since the start.` : "";
   if (!at<HTMLInputElement>("paused").checked) showList();
@@ -58,7 +61,7 @@ export function showList(): void {
   );
 }
 
-function line(request: Summary, hasArms: boolean): HTMLElement {
+function line(request: RecentRequest, hasArms: boolean): HTMLElement {
   const { id, at: when, model, protocol, ms, fault, requestId, user, arm } = request;
   const open = button(printTime(when), `${printTime(when)}: request ${id} to ${model}`, () => onOpen(id));
   const cells = [
@@ -90,7 +93,7 @@ function armsText(arm: string): string {
   }
 }
 
-function outcomeOf({ fault, failedStep, answer }: Summary): string {
+function outcomeOf({ fault, failedStep, answer }: RecentRequest): string {
   if (fault !== undefined) {
     const reason = fault.replace(/^\[request id: [^\]]*\] /, "");
     return failedStep === undefined ? reason : `failed at ${failedStep}: ${reason}`;
@@ -102,7 +105,7 @@ function outcomeOf({ fault, failedStep, answer }: Summary): string {
 export async function findOwn(requestId: string): Promise<number | undefined> {
   // The server records a request when its response is sent, which may be a moment after it arrived here.
   for (let i = 0; i < 20; i++) {
-    const now = (await (await call("/requests")).json()) as readonly Summary[];
+    const now = (await (await call("/requests")).json()) as readonly RecentRequest[];
     const own = now.find(one => one.requestId === requestId);
     if (own) return own.id;
     await new Promise(done => setTimeout(done, 25));
@@ -170,7 +173,7 @@ function alertOf({ fault, failedStep }: Detail): HTMLElement[] {
   return [element("div", "", { class: "alert" }, ...where, element("p", fault))];
 }
 
-const tables = (tensors: readonly Printed[]): readonly HTMLElement[] =>
+const tables = (tensors: readonly PrintedTensor[]): readonly HTMLElement[] =>
   tensorTables(
     tensors.map(({ name, datatype, shape, values }) => ({
       name,
@@ -195,7 +198,7 @@ const failedLine = ({ failedStep, fault = "", stages }: Detail): HTMLElement[] =
       ];
 
 /** One line of the timeline; open, it shows the tensors that the step made. */
-function stageLine(stage: StageRun, total: number): HTMLElement {
+function stageLine(stage: RecentStage, total: number): HTMLElement {
   const { name, op, begin, micros, rowsIn, rowsOut, fault } = stage;
   const bar = element("span", "", { class: "bar" });
   bar.style.marginLeft = `${(begin / total) * 100}%`;
@@ -223,7 +226,7 @@ function stageLine(stage: StageRun, total: number): HTMLElement {
   return made;
 }
 
-function tensor({ name, datatype, shape, values }: Printed): HTMLElement {
+function tensor({ name, datatype, shape, values }: PrintedTensor): HTMLElement {
   const more = shape.reduce((product, n) => product * n, 1) - values.length;
   return element(
     "details",

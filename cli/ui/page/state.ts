@@ -1,4 +1,6 @@
 /** State that the parts of the page share: the shapes of the server's answers, and the model and request that are open. */
+import type { CandidateStory } from "../../../runtime/engine/explain/explain-candidates.js";
+import type { RecentDetail } from "../../../runtime/server/observe/tracing/recent-requests.js";
 
 export interface Tensor {
   readonly name: string;
@@ -36,56 +38,9 @@ export interface Counts {
   readonly unseen: number;
 }
 
-/** The first elements of a tensor. */
-export interface Printed {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
-  readonly values: readonly (number | string | boolean)[];
-}
-export interface Summary {
-  readonly id: number;
-  readonly at: number;
-  readonly model: string;
-  readonly version: number;
-  readonly requestId: string;
-  readonly protocol: string;
-  readonly ms: number;
-  readonly user?: { readonly input: string; readonly value: number | string | boolean; readonly rows: number };
-  readonly answer?: { readonly output: string; readonly shape: readonly number[] };
-  /** The arm of its row, or a JSON list of its rows' arms. */
-  readonly arm?: string;
-  readonly fault?: string;
-  readonly failedStep?: string;
-}
-export interface StageRun {
-  readonly name: string;
-  readonly op: string;
-  /** Microseconds. */
-  readonly begin: number;
-  readonly micros: number;
-  readonly rowsIn?: number;
-  readonly rowsOut?: number;
-  readonly fault?: string;
-  readonly tensors: readonly Printed[];
-}
-/** The outcome of one candidate. */
-export interface Story {
-  readonly id: string | number;
-  readonly from: string;
-  readonly rank: number;
-  /** The other steps that found it. */
-  readonly also?: readonly { readonly from: string; readonly rank: number }[];
-  readonly scores: Readonly<Record<string, number>>;
-  readonly droppedBy?: string;
-  readonly place?: number;
-}
-export interface Detail extends Summary {
-  readonly inputs: readonly Printed[];
-  readonly outputs: readonly Printed[];
-  readonly stages: readonly StageRun[];
+export interface Detail extends RecentDetail {
   /** For each row of the request its candidates. */
-  readonly explain?: readonly (readonly Story[])[];
+  readonly explain?: readonly (readonly CandidateStory[])[];
 }
 
 export const state: {

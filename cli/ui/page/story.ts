@@ -1,10 +1,12 @@
 /** Why, and why not: what became of each candidate of the request that is open. */
+
+import type { CandidateStory } from "../../../runtime/engine/explain/explain-candidates.js";
 import { at, button, element, fillTable, row } from "./elements.js";
 import { plural, printCount, printTime } from "./figures.js";
-import { type Detail, type Story, state } from "./state.js";
+import { type Detail, state } from "./state.js";
 
 interface Candidate {
-  readonly story: Story;
+  readonly story: CandidateStory;
   readonly user: number;
 }
 
@@ -16,7 +18,7 @@ let candidates: readonly Candidate[] = [];
 /** @param request undefined if none is open */
 export function showCandidates(request: Detail | undefined): void {
   // Those of the response first, by place; then the others as they were found.
-  const order = ({ place = Number.POSITIVE_INFINITY, rank }: Story): number =>
+  const order = ({ place = Number.POSITIVE_INFINITY, rank }: CandidateStory): number =>
     Number.isFinite(place) ? place : 1e9 + rank;
   candidates = (request?.explain ?? [])
     .flatMap((list, user) => list.map(story => ({ story, user })))
@@ -74,7 +76,7 @@ export function showList(from = 0): void {
   at("candidates").replaceChildren(...sourceTable(), table, ...(shown.length > ROWS ? [pages] : []));
 }
 
-const finders = ({ from, also = [] }: Story): readonly string[] => [from, ...also.map(other => other.from)];
+const finders = ({ from, also = [] }: CandidateStory): readonly string[] => [from, ...also.map(other => other.from)];
 
 /** Counts candidates by the step that found them: all, those that each step dropped, and those in the response. */
 function sourceTable(): readonly HTMLElement[] {
@@ -87,7 +89,7 @@ function sourceTable(): readonly HTMLElement[] {
     ["source", "found", "by it alone", ...dropping.map(step => `dropped by ${step}`), "in the response"],
     sources.map(source => {
       const own = candidates.filter(({ story }) => finders(story).includes(source)).map(({ story }) => story);
-      const count = (is: (story: Story) => boolean): string => printCount(own.filter(is).length);
+      const count = (is: (story: CandidateStory) => boolean): string => printCount(own.filter(is).length);
       const cells = [
         printCount(own.length),
         count(story => story.also === undefined),
@@ -103,7 +105,7 @@ function sourceTable(): readonly HTMLElement[] {
 
 const printScore = (score: number): string => String(Number(score.toPrecision(6)));
 
-const outcomeOf = ({ place, droppedBy }: Story): string =>
+const outcomeOf = ({ place, droppedBy }: CandidateStory): string =>
   place !== undefined ? `place ${place}` : droppedBy !== undefined ? `dropped by ${droppedBy}` : "not ordered";
 
 function explain(id: string): void {

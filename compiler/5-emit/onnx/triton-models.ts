@@ -2,16 +2,18 @@
  * Plan → the models of `--target triton`: ONNX graphs alone, so that a stock Triton runs them. Fused, the entry is one graph; else it schedules a
  * graph per step.
  */
+
 import { readFileSync } from "node:fs";
 import { type Entry, entryConfig } from "../../../contract/entry-config.js";
 import type { FeastTables } from "../../../contract/feast-tables.js";
-import { type FittedPlan, printPlan, type Step } from "../../../contract/plan.js";
+import { type FittedPlan, type Plan, printPlan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
 import { faultOf, KEEP, type Key, LoweringFault, type WholeSearch } from "../../../operators/shared/onnx/lowering.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { finishGraph, type GraphFiles } from "../../onnx/finish-graph.js";
 import { TRITON_DEFAULT, TRITON_RELEASES, type TritonRelease } from "../../onnx/triton-releases.js";
 import { emitEnsemble } from "../ensemble/emit-ensemble.js";
 import { liveSteps } from "../ensemble/refs.js";
+import { clashOf, makesNothing } from "../ensemble/refusals.js";
 import { type StageSplit, splitIntoStages } from "../ensemble/split-into-stages.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
@@ -22,7 +24,6 @@ import { type LowerOptions, lowerPlan } from "./lower-plan.js";
 import { NotLoweredError } from "./not-lowered.js";
 import { onnxTarget } from "./onnx-target.js";
 import { graphFiles, programParameter } from "./program-parameter.js";
-import { refuseClashes, refuseNothing } from "./refuse-clashes.js";
 import { withStepFolders } from "./step-folder.js";
 
 export interface TritonOptions {
@@ -187,4 +188,33 @@ function fusedModel(plan: FittedPlan, entry: Entry, settings: Settings, options:
     },
     files: [{ to: "plan.json", text: printPlan(plan) }, ...graphFiles(graph)],
   };
+}
+
+/**
+ * Plans that no Triton ensemble can express, as faults of a lowering.
+ * @throws NotLoweredError with a way out
+ */
+function refuseNothing(plan: Plan): void {
+  const { name } = plan;
+  if (makesNothing(plan))
+    throw new NotLoweredError(name, [
+      new LoweringFault(
+        `\`${name}\` answers columns of the request as they are: a Triton ensemble needs a step that makes something`,
+        "Build with `--fuse`.",
+      ),
+    ]);
+}
+
+/** @throws NotLoweredError with a way out */
+function refuseClashes(plan: Plan, entry: Entry): void {
+  const clash = clashOf(plan, entry);
+  if (!clash) return;
+  const { step } = clash.output.ref;
+  throw new NotLoweredError(plan.name, [
+    new LoweringFault(
+      `\`${plan.name}\` answers \`${clash.name}\`, and the request has another column of that name: a graph and an ensemble have one tensor of a name`,
+      `Rename the answer (\`>> rename({ postfix: "_out" })\`), or ${KEEP}.`,
+      step === REQUEST_STEP ? undefined : step,
+    ),
+  ]);
 }

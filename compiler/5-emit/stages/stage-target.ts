@@ -6,9 +6,11 @@ import { fittedPlan } from "../../../contract/any-step.js";
 import { entryColumn, stageColumn } from "../../../contract/column-tensors.js";
 import type { Entry } from "../../../contract/entry-config.js";
 import { type AnyStep, type FittedStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
-import { REQUEST_ROWS } from "../../../contract/schema.js";
+import { isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
 import { choosesByOutcome, timesOfParts } from "../../../contract/step-facts.js";
+import type { OnnxTensor } from "../../../formats/onnx/onnx.js";
 import { modelStageOf } from "../../../operators/lowerings.js";
+import type { ModelStage } from "../../../operators/shared/onnx/lowering.js";
 import type { InferredStep } from "../../3-graph/infer.js";
 import { emitEnsemble } from "../ensemble/emit-ensemble.js";
 import { nullableColumns, workflowsOf } from "../ensemble/nulls.js";
@@ -19,7 +21,6 @@ import type { Stage, Target } from "../ensemble/target.js";
 import type { RepositoryModel } from "../repository-model.js";
 import type { Settings } from "../settings/read-settings.js";
 import { rowSets } from "./row-sets.js";
-import { servesItself } from "./serves-itself.js";
 import type { StageContext } from "./stage-context.js";
 import { answerStage, modelStage, stepStage } from "./stage-models.js";
 
@@ -135,4 +136,36 @@ function refuseStages(plan: Plan, entry: Entry): void {
     throw new Error(
       `\`${name}\` answers \`${clash.name}\`, and the request has another column of that name. A Triton ensemble has one tensor of a name: rename the answer (\`>> rename({ postfix: "_out" })\`), or build with \`--layout executor\`.`,
     );
+}
+
+const isOpen = ({ shape }: OnnxTensor): boolean => typeof shape[0] !== "number";
+
+/**
+ * Whether an ONNX model of the author's can be a stage of the ensemble as it is.
+ * True if the model can read the columns as they are: same dtypes and shapes, no nulls, and at least one row. Graphs differ on zero rows, and a filter
+ * may drop all candidates, so models of candidates run behind a stage.
+ */
+function servesItself({ split, isMatrix, mayBeNull }: StageContext, step: AnyStep, of: ModelStage): boolean {
+  if (split.entry.form !== "batched" || !of.takesColumns || of.inParts) return false;
+  const signature = split.signature(step);
+  const made = new Set(step.outputs.map(({ name }) => of.outputOf(name, signature.outputs)));
+  return (
+    signature.outputs.filter(({ name }) => made.has(name)).every(isOpen) &&
+    signature.inputs.every(wanted => {
+      const ref = step.inputs.input.find(one => one.name === of.columns[wanted.name]);
+      if (!ref) return false;
+      const { dtype, list, rows } = split.column(ref);
+      const width = list ? list.min : isMatrix(ref) ? 1 : undefined;
+      const [, wide] = wanted.shape;
+      return (
+        !isRagged({ list }) &&
+        rows === REQUEST_ROWS &&
+        dtype === wanted.dtype &&
+        !mayBeNull(ref) &&
+        isOpen(wanted) &&
+        wanted.shape.length === (width === undefined ? 1 : 2) &&
+        (width === undefined || typeof wide !== "number" || wide === width)
+      );
+    })
+  );
 }

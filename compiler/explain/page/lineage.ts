@@ -27,6 +27,8 @@ function reach(starts: readonly string[], next: ReadonlyMap<string, readonly str
   return seen;
 }
 
+type Keys = ReadonlySet<string>;
+
 interface Selection {
   readonly step: string;
   /** Absent: all of the step. */
@@ -42,19 +44,18 @@ function light(selection: Selection | undefined): void {
     : [];
   const up = reach(starts, sources);
   const down = reach(starts, readers);
-  const stepsOf = (keys: ReadonlySet<string>) => new Set([...keys].map(k => k.slice(0, k.indexOf("\n"))));
+  const stepsOf = (keys: Keys) => new Set([...keys].map(k => k.slice(0, k.indexOf("\n"))));
   const [upSteps, downSteps] = [stepsOf(up), stepsOf(down)];
   canvas.classList.toggle("tracing", selection !== undefined);
-  for (const element of canvas.querySelectorAll<SVGElement>(".column")) {
-    const at = key(element.dataset.step!, element.dataset.column!);
-    element.classList.toggle("up", up.has(at));
-    element.classList.toggle("down", down.has(at));
-  }
-  for (const element of canvas.querySelectorAll<SVGElement>(".card")) {
-    element.classList.toggle("up", upSteps.has(element.dataset.step!));
-    element.classList.toggle("down", downSteps.has(element.dataset.step!));
-  }
-  const crossings = (keys: ReadonlySet<string>) =>
+  const mark = (what: string, keyOf: (of: DOMStringMap) => string, up: Keys, down: Keys): void => {
+    for (const { classList, dataset } of canvas.querySelectorAll<SVGElement>(what)) {
+      classList.toggle("up", up.has(keyOf(dataset)));
+      classList.toggle("down", down.has(keyOf(dataset)));
+    }
+  };
+  mark(".column", ({ step, column }) => key(step!, column!), up, down);
+  mark(".card", ({ step }) => step!, upSteps, downSteps);
+  const crossings = (keys: Keys) =>
     new Set(
       [...keys].flatMap(to =>
         (sources.get(to) ?? [])
@@ -63,11 +64,7 @@ function light(selection: Selection | undefined): void {
       ),
     );
   const [upEdges, downEdges] = [crossings(up), crossings(down)];
-  for (const element of canvas.querySelectorAll<SVGElement>(".edge")) {
-    const at = key(element.dataset.from!, element.dataset.to!);
-    element.classList.toggle("up", upEdges.has(at));
-    element.classList.toggle("down", downEdges.has(at));
-  }
+  mark(".edge", ({ from, to }) => key(from!, to!), upEdges, downEdges);
 }
 
 const selectionAt = (target: EventTarget | null): Selection | undefined => {

@@ -81,3 +81,11 @@ export const withProperties = (column: ColumnSchema, properties: ColumnSchema["p
 /** Merlin's rule of thumb for the width of an embedding table: `min(512, max(16, round(1.6 · n^0.56)))`. */
 export const embeddingDimension = (cardinality: number): number =>
   Math.min(512, Math.max(16, Math.round(1.6 * cardinality ** 0.56)));
+
+/** Each input column, of numbers, as a continuous one of `outDtype`. */
+export const scaleColumns = <P extends { readonly outDtype: DType }>(call: Call<P>, operator: string) =>
+  mapColumns(call, bound =>
+    needNumber(call, operator, bound)
+      ? withTags(numbersOf(bound.column, call.params.outDtype), ["continuous"])
+      : undefined,
+  );

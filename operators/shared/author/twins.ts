@@ -2,7 +2,7 @@
 import * as messages from "../../../compiler/diagnostics/messages.js";
 import { printType } from "../../../contract/schema.js";
 import type { Bound } from "./bound.js";
-import { need } from "./columns.js";
+import { describeRows, need, sameRows } from "./columns.js";
 import type { Call } from "./define-op.js";
 
 interface Side {
@@ -31,4 +31,32 @@ export function twins(
     found.push(twin);
   }
   return found;
+}
+
+/**
+ * The columns of an operator's other branch, which is of the port with its name: of the names, types and rows of its input.
+ * @param way out for branches of other rows
+ * @returns undefined after a fault, which is reported
+ */
+export function otherBranch(
+  call: Call<unknown>,
+  operator: "fallback" | "shadow",
+  way: string,
+): { readonly columns: Bound[]; readonly parent: string | undefined } | undefined {
+  const { input } = call;
+  const reader = `The ${operator}`;
+  const namesWay = "Give it columns of the same names and types, with `rename` or `[]`.";
+  const columns = twins(call, input, { port: operator, reader }, namesWay);
+  if (!columns || !sameRows(call, input, `\`${operator}\``) || !sameRows(call, columns, reader)) return undefined;
+  const [rows, otherRows] = [input[0]!.column.rows, columns[0]!.column.rows];
+  const parent = call.parentRows(rows);
+  if (parent === call.parentRows(otherRows) && (parent !== undefined || rows === otherRows)) return { columns, parent };
+  return call.fail(
+    messages.graphParameter({
+      operator,
+      problem: `the left side has one row per ${describeRows(rows)}, and the ${operator} one per ${describeRows(otherRows)}.`,
+      way,
+    }),
+    { dependency: operator },
+  );
 }

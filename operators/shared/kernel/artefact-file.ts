@@ -3,7 +3,7 @@
  */
 import { OutsideFault, type PathInside, resolveInside } from "../../../contract/files/path-inside.js";
 import { requireRegular, SpecialFileError } from "../../../contract/files/read-regular.js";
-import { RuntimeFault } from "../../../runtime/base/errors.js";
+import { invalid } from "../../../runtime/base/errors.js";
 
 /** @throws RuntimeFault for a link that leaves the folder, and for a path that is not a regular file */
 export function artefactFile(folder: string, path: PathInside): string {
@@ -27,7 +27,7 @@ export function artefactFolder(folder: string, path: PathInside): string {
 
 function faultOf(error: unknown, folder: string): unknown {
   if (!(error instanceof OutsideFault || error instanceof SpecialFileError)) return error;
-  return new RuntimeFault("INVALID_ARGUMENT", `the plan in ${folder} names a file that is not read: ${error.message}`, {
+  return invalid(`the plan in ${folder} names a file that is not read: ${error.message}`, {
     cause: error,
   });
 }

@@ -1,4 +1,4 @@
-import { RuntimeFault } from "../../../runtime/base/errors.js";
+import { invalid } from "../../../runtime/base/errors.js";
 
 /**
  * Refuses queries with NaN or infinite values.
@@ -10,8 +10,7 @@ import { RuntimeFault } from "../../../runtime/base/errors.js";
 export function checkFinite(name: string, queries: Float32Array, dimension: number): void {
   for (let i = 0; i < queries.length; i++)
     if (!Number.isFinite(queries[i]!))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `column \`${name}\` holds ${queries[i]} at row ${Math.floor(i / dimension)}, place ${i % dimension}: no query can be made of it. Look at the tower's inputs for that row.`,
       );
 }

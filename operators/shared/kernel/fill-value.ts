@@ -2,7 +2,7 @@
  * Fill value of `fillMissing` and a dtype → the value in that dtype, or a fault that names the step. Kernel and SQL form share it.
  */
 
-import { RuntimeFault } from "../../../runtime/base/errors.js";
+import { invalid } from "../../../runtime/base/errors.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { integerRange } from "./integer-range.js";
 
@@ -19,8 +19,7 @@ export function fillFor(dtype: DType, value: number | string | boolean, what: st
     const exact = BigInt(value);
     if (exact >= range.min && exact <= range.max) return bytes === 8 ? exact : value;
   }
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `${what} cannot fill a ${dtype} column with ${JSON.stringify(value)}. Give \`fillValue\` a value of that type.`,
   );
 }

@@ -21,7 +21,7 @@ import {
 import { FILE_LIMITS } from "../../../contract/files/read-regular.js";
 import { readArrowColumns } from "../../../formats/arrow/arrow-columns.js";
 import { type Column, rootRows, type Values } from "../../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../../runtime/base/errors.js";
+import { internal, type RuntimeFault } from "../../../runtime/base/errors.js";
 import { readSharedSync } from "../../../runtime/base/shared/shared-copy.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 
@@ -131,6 +131,6 @@ export function readFittedTable(file: string, what = "fitted table"): FittedTabl
 }
 
 export const unreadable = (what: string, file: string, error: Error): RuntimeFault =>
-  new RuntimeFault("INTERNAL", `${what} \`${file}\` cannot be read: ${error.message}. Run \`merlon fit\` again.`, {
+  internal(`${what} \`${file}\` cannot be read: ${error.message}. Run \`merlon fit\` again.`, {
     cause: error,
   });

@@ -6,7 +6,7 @@
 import { float64s } from "../../../runtime/base/columns/short-arrays.js";
 import type { Column } from "../../../runtime/base/columns/table.js";
 import { words } from "../../../runtime/base/columns/words.js";
-import { RuntimeFault } from "../../../runtime/base/errors.js";
+import { internal, type RuntimeFault } from "../../../runtime/base/errors.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 
 /** @throws RuntimeFault for strings and for half floats, which have no arithmetic here */
@@ -42,7 +42,4 @@ export const hasNumbers = ({ dtype }: Column): boolean =>
   datatype(dtype).kind !== "string" && datatype(dtype).duckdb !== null;
 
 export const notNumbers = ({ dtype }: Column, what: string): RuntimeFault =>
-  new RuntimeFault(
-    "INTERNAL",
-    `${what} needs numbers, but its column is ${dtype}. Build the plan again with \`merlon build\`.`,
-  );
+  internal(`${what} needs numbers, but its column is ${dtype}. Build the plan again with \`merlon build\`.`);

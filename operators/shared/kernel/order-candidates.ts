@@ -6,7 +6,7 @@
 import type { PortColumns } from "../../../contract/op-state.js";
 import { float64s, int32s } from "../../../runtime/base/columns/short-arrays.js";
 import { type Column, childRows, gather, type Rows, type Values } from "../../../runtime/base/columns/table.js";
-import { RuntimeFault } from "../../../runtime/base/errors.js";
+import { invalid, type RuntimeFault } from "../../../runtime/base/errors.js";
 import type { InputsOf } from "../../../runtime/engine/schedule/kernel.js";
 import { scoreValues } from "./score-values.js";
 
@@ -56,16 +56,9 @@ export function orderCandidates(
   const ids = inputs.input[0];
   const scores = inputs.relevance[0];
   const { parent, offsets } = ids.rows;
-  if (!parent || !offsets)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `column \`${names.ids}\` holds no candidates: its rows belong to no user.`,
-    );
+  if (!parent || !offsets) throw invalid(`column \`${names.ids}\` holds no candidates: its rows belong to no user.`);
   if (scores.rows !== ids.rows)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `column \`${names.scores}\` has ${scores.rows.count} rows and \`${names.ids}\` ${ids.rows.count}.`,
-    );
+    throw invalid(`column \`${names.scores}\` has ${scores.rows.count} rows and \`${names.ids}\` ${ids.rows.count}.`);
   const choose = prepare(ids.rows, ids.values);
   // One user's scores at a time, in memory that stays near.
   const own = float64s(longestRow(ids.rows));
@@ -118,8 +111,7 @@ function noScore(own: Float64Array, ids: Column, { validity }: Column, row: numb
   const start = ids.rows.offsets![row]!;
   let missing = 0;
   while (!Number.isNaN(own[missing]) && validity?.[start + missing] !== 0) missing++;
-  return new RuntimeFault(
-    "INVALID_ARGUMENT",
+  return invalid(
     `column \`${names.scores}\` has no score for candidate ${missing} (\`${names.ids}\` ${ids.values[start + missing]}) of row ${row}. Look at the ranking model's inputs for it.`,
   );
 }

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { add, cast, encode, equal, int64, mul, scalar, where } from "../../../compiler/onnx/elementary.js";
 import type { Value } from "../../../compiler/onnx/graph-builder.js";
+import type { Step } from "../../../contract/plan.js";
 import { type ArrowColumn, readArrowColumns } from "../../../formats/arrow/arrow-columns.js";
 import { datatype, type Values } from "../../../triton-protos/datatype.js";
 import { type LoweredColumn, nulls } from "./lowered-column.js";
@@ -111,4 +112,17 @@ function codesOf(keys: ArrowColumn): { readonly codes: readonly number[]; readon
     return seen.get(key)!;
   });
   return { codes, distinct: [...seen.keys()] };
+}
+
+/** Places of a step's columns among the keys of a fitted table, whose columns are `key 0`, `key 1`, …; and the rows of these columns. */
+export function groupPlaces(
+  context: LowerContext,
+  { inputs }: Step<"joinExternal" | "joinGroupby" | "targetEncoding">,
+  columns: readonly LoweredColumn[],
+  names: readonly string[],
+  table: Readonly<Record<string, ArrowColumn>>,
+): { readonly places: Value; readonly rows: LoweredColumn["rows"] } {
+  const own = names.map(name => columns[inputs.input.findIndex(ref => ref.name === name)]!);
+  const keys = names.map((_, i) => table[`key ${i}`]!);
+  return { places: tuplePlaces(context, own, names, keys), rows: own[0]!.rows };
 }

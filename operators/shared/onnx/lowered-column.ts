@@ -27,8 +27,7 @@ import {
   where,
 } from "../../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../../compiler/onnx/graph-builder.js";
-import type { DType } from "../../../triton-protos/datatype.js";
-import { datatype } from "../../../triton-protos/datatype.js";
+import { type DType, datatype } from "../../../triton-protos/datatype.js";
 
 /** Rows of the request, or places of candidates: `width` for each row of the parent. */
 export interface RowSet {

@@ -4,7 +4,7 @@
  */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { fromHalves, toHalves } from "../../../triton-protos/float16.js";
-import { RuntimeFault } from "../errors.js";
+import { invalid, type RuntimeFault } from "../errors.js";
 import { float32s, float64s, int32s, int64s } from "./short-arrays.js";
 import { allocate, type Values } from "./table.js";
 import { words } from "./words.js";
@@ -25,7 +25,7 @@ export function canCast(from: DType, to: DType): boolean {
  */
 export function castValues(values: Values, from: DType, to: DType, what: string): Values {
   if (from === to) return values;
-  if (!canCast(from, to)) throw new RuntimeFault("INVALID_ARGUMENT", `${what} is ${from}, expected ${to}.`);
+  if (!canCast(from, to)) throw invalid(`${what} is ${from}, expected ${to}.`);
   if (values instanceof BigInt64Array && to === "int32") return narrow(values, what);
   if (values instanceof BigInt64Array && (to === "float32" || to === "float64")) return rounded(values, to);
   if (to === "int64" && !(values instanceof BigUint64Array)) return widen(values as Int32Array);
@@ -75,4 +75,4 @@ function widen(values: Int32Array): BigInt64Array {
 }
 
 const tooLarge = (what: string, value: number | bigint, to: DType, i: number): RuntimeFault =>
-  new RuntimeFault("INVALID_ARGUMENT", `${what} holds ${value} at place ${i}, which ${to} can not hold.`);
+  invalid(`${what} holds ${value} at place ${i}, which ${to} can not hold.`);

@@ -13,7 +13,17 @@ import type { Values } from "./table.js";
 export function tensorValues(tensor: Tensor, dtype: DType): Values {
   const { array, bytes } = datatype(dtype);
   if (!array) return unpackTexts(tensor);
-  const { data } = tensor;
+  return numbersOf(tensor, array, bytes);
+}
+
+type Numbers = Exclude<Values, readonly string[]>;
+
+/** The bytes of a tensor as numbers of an array's type, which have as many bytes each. */
+export function numbersOf(
+  { data }: Pick<Tensor, "data">,
+  array: new (memory: ArrayBuffer, offset: number, length: number) => Numbers,
+  bytes: number,
+): Numbers {
   // A Buffer's own `slice` would share the memory; this copies it.
   const aligned = data.byteOffset % bytes === 0 ? data : Uint8Array.from(data);
   return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / bytes);

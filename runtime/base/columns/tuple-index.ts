@@ -2,7 +2,7 @@
  * Key columns without duplicate rows → a function from columns of the same dtypes to each row's index among the keys, -1 if it has none. A
  * null is a value like any other.
  */
-import { RuntimeFault } from "../errors.js";
+import { internal } from "../errors.js";
 import { nullFlags } from "./null-flags.js";
 import { type Column, gather, rootRows, type Values } from "./table.js";
 import { indexValues } from "./value-index.js";
@@ -28,8 +28,7 @@ export function indexTuples(keys: readonly Column[], names: readonly string[], w
   const codesIn = (columns: readonly Column[], c: number): Int32Array => {
     const col = columns[c]!;
     if (col.dtype === keys[c]!.dtype) return codes[c]!.code(col);
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `${what} was fitted on \`${names[c]}\` as ${keys[c]!.dtype}, but the column is ${col.dtype}. Build the plan again with \`merlon build\`.`,
     );
   };

@@ -1,7 +1,7 @@
 /**
  * Counts what one request takes while it is unpacked and decoded, against its allowance and the server's budget, before it is allocated.
  */
-import { RuntimeFault } from "../errors.js";
+import { invalid, RuntimeFault } from "../errors.js";
 import type { Charge, MemoryBudget } from "./memory-budget.js";
 import { FREE_BYTES, MAX_FIELDS } from "./request-allowance.js";
 
@@ -51,10 +51,7 @@ export class RequestMeter {
   /** Counts a field: each costs time, even one that says nothing. @throws RuntimeFault INVALID_ARGUMENT */
   field(): void {
     if (++this.#fields > MAX_FIELDS && this.#budget)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `the request has more than ${MAX_FIELDS} fields; send its tensors as raw_input_contents`,
-      );
+      throw invalid(`the request has more than ${MAX_FIELDS} fields; send its tensors as raw_input_contents`);
   }
 
   /** Counts a buffer that is charged already. @throws RuntimeFault RESOURCE_EXHAUSTED */

@@ -1,8 +1,7 @@
 /**
  * KServe v2 over HTTP. Neither this module nor its imports need Node: a browser runs it with `fetch`.
  */
-import type { ClientError } from "../client-error.js";
-import { httpError, ProtocolError } from "../client-error.js";
+import { type ClientError, httpError, ProtocolError } from "../client-error.js";
 import type { CallSettings, Rpc, RpcAnswer, RpcRequest, Transport, WireAnswer, WireRequest } from "../wire-call.js";
 import { PROBES, ROUTES, type Route } from "./calls.js";
 import { errorText, eventAnswer, flatBody, readEvents, refuseStatus } from "./generate.js";

@@ -10,7 +10,7 @@ import { choosesByCondition, factsOf, scoresOf, sidesOf } from "../../../contrac
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { Column, Rows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { PlanResult } from "../schedule/plan-result.js";
 import { type Outcomes, readRows, sidesTaken } from "./sides-taken.js";
 
@@ -55,8 +55,7 @@ export function explainCandidates(
   const ids = idColumns(plan, columnOf);
   const most = [...ids.values()].reduce((count, { rows }) => Math.max(count, rows.count), 0);
   if (most > MOST_CANDIDATES)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `the request has ${most} candidates at one step, and parameter 'explain' explains at most ${MOST_CANDIDATES}; send fewer rows at once`,
     );
   if (each) return each.flatMap(one => explainCandidates(plan, one));

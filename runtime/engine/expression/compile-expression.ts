@@ -6,7 +6,7 @@ import type { Expression } from "../../../contract/expression.js";
 import { type FunctionName, functionRow, type Value, type ValueType } from "../../../contract/expression-functions.js";
 import { callType, columnType, ExpressionError, type FoundType, typeOf } from "../../../contract/expression-type.js";
 import { float64s } from "../../base/columns/short-arrays.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { flagLoop } from "./flag-loops.js";
 import { integerLoop } from "./integer-loops.js";
 import { isSafe, repeated, toIntegers, toWide, widen } from "./integer-vector.js";
@@ -45,10 +45,7 @@ export function compileExpression(
     return { type: part.type, run: (given, rows) => part.run({ columns: given, locals: new Map(), rows }) };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `${what}: ${error.message}. Build the plan again with \`merlon build\`.`,
-    );
+    throw invalid(`${what}: ${error.message}. Build the plan again with \`merlon build\`.`);
   }
 }
 

@@ -7,7 +7,7 @@ import { type FoundType, valueTypeOf } from "../../../contract/expression-type.j
 import { floatValues } from "../../../operators/shared/kernel/float-values.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { allocate, type Column, type Rows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import { fromIntegers, fromWords, integerAt, integerColumn, isSafe } from "./integer-vector.js";
 import type { IntegerVector, Vector } from "./vector-kinds.js";
 
@@ -55,7 +55,7 @@ export function toColumn(vector: Vector, dtype: DType, rows: Rows): Column {
     const values = validity ? vector.values.map(v => (v === 1 ? 1 : 0)) : vector.values;
     return { dtype, rows, values, ...(validity && { validity }) };
   }
-  if (vector.type !== "text") throw new RuntimeFault("INTERNAL", "an expression made a list.");
+  if (vector.type !== "text") throw internal("an expression made a list.");
   const { values } = vector;
   const texts = values.map(v => (v === undefined ? "" : wellFormed(v)));
   if (!values.includes(undefined)) return { dtype, rows, values: texts };

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { FILE_LIMITS, readRegularSync } from "../../../contract/files/read-regular.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { type Cell, cellSchema } from "./cells.js";
 
 export const GOLDEN_FILE = "golden.json";
@@ -35,6 +35,6 @@ export function readGolden(folder: string): GoldenRows | undefined {
   try {
     return goldenSchema.parse(JSON.parse(readRegularSync(file, FILE_LIMITS.document).toString()));
   } catch {
-    throw new RuntimeFault("INVALID_ARGUMENT", `${file} does not hold golden rows. Run \`merlon fit\` again.`);
+    throw invalid(`${file} does not hold golden rows. Run \`merlon fit\` again.`);
   }
 }

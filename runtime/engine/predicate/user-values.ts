@@ -1,6 +1,5 @@
 /** The users' side of a condition: their values as keys, and the parts that depend on the user alone. */
-import type { Expression } from "../../../contract/expression.js";
-import { columnsOf } from "../../../contract/expression.js";
+import { columnsOf, type Expression } from "../../../contract/expression.js";
 import type { ValueType } from "../../../contract/expression-functions.js";
 import { valueTypeOf } from "../../../contract/expression-type.js";
 import { whereColumn } from "../../../contract/where.js";

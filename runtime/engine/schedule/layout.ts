@@ -41,11 +41,12 @@ export function stagesOf(plan: Pick<Plan, "steps" | "outputs">, slots: Slots, pr
     const ports = Object.entries(step.inputs).map(([port, refs]) => [port, refs.map(slots.of)] as const);
     const readers = sources.flatMap((read, reader) => (read.has(i) ? reader : []));
     const reads = [...sources[i]!];
+    const [first] = step.outputs;
     return {
       step,
       ...prepared.get(step.id)!,
       ports,
-      firstOutput: step.outputs.length > 0 ? slots.of({ step: step.id, column: step.outputs[0]!.name }) : 0,
+      firstOutput: first ? slots.of({ step: step.id, column: first.name }) : 0,
       chooses: isChoice(step),
       readers,
       reads,

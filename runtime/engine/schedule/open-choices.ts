@@ -5,7 +5,7 @@ import { columnsAt } from "../../../contract/any-step.js";
 import type { AnyStep } from "../../../contract/plan.js";
 import { choosesByCondition, choosesByOutcome, partsOf, type Side, sidesOf } from "../../../contract/step-facts.js";
 import { Cancellable } from "../../base/cancellation.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { type RuntimeFault, unavailable } from "../../base/errors.js";
 import type { Stage } from "./stage.js";
 
 export interface Choice {
@@ -33,10 +33,7 @@ export interface Reasons {
 export function nothingLeft(step: AnyStep, reasons: ReadonlyMap<string, string>): RuntimeFault {
   const names = partsOf(step);
   const all = [...reasons].map(([port, reason]) => `\`${names?.get(port) ?? port}\`: ${reason.replace(/[.!?]$/, "")}`);
-  return new RuntimeFault(
-    "UNAVAILABLE",
-    `step \`${step.label}\` (${step.op}): all sources are left out. ${all.join("; ")}.`,
-  );
+  return unavailable(`step \`${step.label}\` (${step.op}): all sources are left out. ${all.join("; ")}.`);
 }
 
 /** The choices among the stages, none of them decided. */

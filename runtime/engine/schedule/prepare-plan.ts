@@ -5,7 +5,7 @@
 import { type ColumnRef, type FittedPlan, type FittedStep, type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { shadowsOf, withoutShadows } from "../../../contract/shadows.js";
 import type { Column, Rows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 import { cachedKernel } from "../cache/cached-kernel.js";
 import { isChoice } from "./branches.js";
 import type {
@@ -207,9 +207,7 @@ class Run implements PlanResult {
     for (let i = 0; i < plan.inputs.length; i++) {
       slots[i] = given[i];
       if (slots[i] === undefined)
-        return Promise.reject(
-          new RuntimeFault("INVALID_ARGUMENT", `plan \`${plan.name}\` got no column \`${plan.inputs[i]?.name}\`.`),
-        );
+        return Promise.reject(invalid(`plan \`${plan.name}\` got no column \`${plan.inputs[i]?.name}\`.`));
     }
     const whole = asksTwice ? { ...context, seen: new Map<object, unknown>() } : context;
     const wanted = context.parameters.get("timings") === true ? timed(whole, this.#notes) : whole;

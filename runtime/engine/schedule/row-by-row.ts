@@ -6,7 +6,7 @@ import { type Plan, REQUEST_STEP } from "../../../contract/plan.js";
 import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { stackColumns } from "../../base/columns/stack.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault } from "../../base/errors.js";
 import type { FilteredSearch } from "./kernel.js";
 import type { PlanResult, StageRun } from "./plan-result.js";
 
@@ -61,7 +61,7 @@ function joined(
   const columns = new Map<string, Column>();
   for (const { schema, ref } of plan.outputs) {
     const col = columnOf(ref.step, ref.column);
-    if (!col) throw new RuntimeFault("INTERNAL", `the rows' answers \`${schema.name}\` can not be joined`);
+    if (!col) throw internal(`the rows' answers \`${schema.name}\` can not be joined`);
     columns.set(schema.name, col);
   }
   return {

@@ -7,7 +7,7 @@ import type { AnyStep } from "../../../contract/plan.js";
 import { type ColumnSchema, printColumn } from "../../../contract/schema.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { allocate, type Column, childRows, type Rows, type Values } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, type RuntimeFault } from "../../base/errors.js";
 import type { Inputs } from "./kernel.js";
 
 type Scalar = number | bigint | string | boolean | null;
@@ -104,7 +104,7 @@ export function writeColumns(
 /** JSON has no 64-bit integers. */
 const spelled = (_: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);
 
-const wrong = (text: string): RuntimeFault => new RuntimeFault("INTERNAL", `the replacement ${text}`);
+const wrong = (text: string): RuntimeFault => internal(`the replacement ${text}`);
 
 function writeColumn(schema: ColumnSchema, given: StageValues, rows: Rows): Column {
   const { dtype, list, name } = schema;

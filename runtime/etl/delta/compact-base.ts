@@ -8,7 +8,7 @@ import { type BareIndex, bareIndex, compactFault, isGraph, withLabels } from "..
 import { readFaissHeader, readFaissHeaderFile, writeSearchParameters } from "../../../formats/faiss/faiss.js";
 import { linksOf } from "../../../formats/faiss/faiss-graph.js";
 import { readTextIds, type TextIds, textIdsFile } from "../../../formats/faiss/text-ids.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { type RuntimeFault, unsupported } from "../../base/errors.js";
 import type { DeltaContents, DeltaId } from "../../stores/vectors/delta/delta-contents.js";
 import type { FaissJob } from "../faiss-child.js";
 import { appendVectors } from "../keyed-vectors.js";
@@ -56,10 +56,7 @@ export async function compactBase(base: string, contents: DeltaContents, folder:
 }
 
 const unfit = (base: string, fault: string): RuntimeFault =>
-  new RuntimeFault(
-    "UNSUPPORTED",
-    `${base} ${fault}. Build it again with \`merlon index build\`, from data that has the changes.`,
-  );
+  unsupported(`${base} ${fault}. Build it again with \`merlon index build\`, from data that has the changes.`);
 
 const keysOf = ({ ids }: BareIndex, texts: TextIds | undefined): ((position: number) => DeltaId) =>
   texts

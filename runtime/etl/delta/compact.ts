@@ -12,7 +12,7 @@ import { type DeltaIds, printRows, rowsAtOnce } from "../../../formats/delta/del
 import { textIdsFile } from "../../../formats/faiss/text-ids.js";
 import { sumOfFile } from "../../../formats/folders/manifest.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { unavailable } from "../../base/errors.js";
 import type { AttributeRow, DeltaContents, DeltaId } from "../../stores/vectors/delta/delta-contents.js";
 import { requireBase } from "../../stores/vectors/delta/live-index.js";
 import { lockFile } from "../../stores/vectors/delta/lock-file.js";
@@ -94,10 +94,7 @@ async function commit(
   try {
     const now = writer.delta;
     if (now.inode !== delta.inode || JSON.stringify(now.header) !== JSON.stringify(delta.header))
-      throw new RuntimeFault(
-        "UNAVAILABLE",
-        `${file} was replaced while ${index} was compacted. Run the command again.`,
-      );
+      throw unavailable(`${file} was replaced while ${index} was compacted. Run the command again.`);
     const later = readFileSync(file).subarray(delta.end, now.end);
     replaceFile(file, [printHeader(header), ...keptParts(header, delta.contents), later]);
   } finally {

@@ -4,24 +4,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { baseFile, deltaFile } from "../../../contract/files/delta-path.js";
 import { withFile } from "../../../formats/bytes/byte-source.js";
-import type { DeltaHeader } from "../../../formats/delta/delta-file.js";
-import { printHeader } from "../../../formats/delta/delta-file.js";
+import { type DeltaHeader, printHeader } from "../../../formats/delta/delta-file.js";
 import { type FaissHeader, readFaissLayoutFile } from "../../../formats/faiss/faiss.js";
 import { readTextIds, textIdsFile } from "../../../formats/faiss/text-ids.js";
 import { sumOfFile } from "../../../formats/folders/manifest.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { requireBase } from "../../stores/vectors/delta/live-index.js";
 import { type DeltaWriter, openDeltaWriter, replaceFile } from "../../stores/vectors/delta/write-delta.js";
 import { publishBase } from "./publish-base.js";
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /**
  * The index that a path names: a FAISS file, or the only one of a model's newest version.
  * @throws RuntimeFault that lists the indexes of a model with several
  */
 export function findIndex(path: string): string {
-  if (!existsSync(path)) throw fault(`${path} does not exist. Name a FAISS file, or a model of a repository.`);
+  if (!existsSync(path)) throw invalid(`${path} does not exist. Name a FAISS file, or a model of a repository.`);
   if (!statSync(path).isDirectory()) return path;
   const versions = readdirSync(path).filter(
     name => /^[1-9]\d*$/.test(name) && existsSync(join(path, name, "plan.json")),
@@ -30,7 +27,7 @@ export function findIndex(path: string): string {
   const folder = join(newest === undefined ? path : join(path, newest), "indexes");
   const found = existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith(".faiss")) : [];
   if (found.length === 1) return join(folder, found[0]!);
-  throw fault(
+  throw invalid(
     found.length === 0
       ? `${path} is not a model with an index. Name a FAISS file, or a model that \`merlon build\` wrote.`
       : `${path} has ${found.length} indexes: name one of ${found.map(name => join(folder, name)).join(", ")}.`,
@@ -65,12 +62,12 @@ export async function openIndexDelta(
   try {
     const { header } = writer.delta;
     if (unit !== undefined && unit !== header.unit)
-      throw fault(
+      throw invalid(
         `${file} was begun ${header.unit ? "with" : "without"} vectors of length 1. Leave --metric out, or run \`merlon index compact\` first.`,
       );
     const current = readFaissLayoutFile(header.base.file === "" ? index : baseFile(index, header.base.file)).header;
     if (current.dimension !== header.dimension || current.metric !== header.metric)
-      throw fault(
+      throw invalid(
         `${file} has vectors of ${header.dimension} numbers (${header.metric}), and ${index} of ${current.dimension} (${current.metric}): they are of different towers. Remove the delta.`,
       );
     if (carryOver) return await carried(index, file, writer, waitMs);
@@ -100,7 +97,7 @@ export async function headerOf(index: string, unit: boolean | undefined): Promis
   const isText = existsSync(map);
   if (isText) readTextIds(map, { index, ntotal: layout.header.ntotal });
   if (unit === true && metric === "l2")
-    throw fault(`${index} compares by L2, and cosines are inner products. Leave \`--metric cosine\` out.`);
+    throw invalid(`${index} compares by L2, and cosines are inner products. Leave \`--metric cosine\` out.`);
   return {
     ids: isText ? "string" : "int64",
     dimension,

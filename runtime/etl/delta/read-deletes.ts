@@ -3,7 +3,7 @@ import { FILE_LIMITS, readRegularSync } from "../../../contract/files/read-regul
 import { column } from "../../../contract/schema.js";
 import type { DeltaHeader } from "../../../formats/delta/delta-file.js";
 import type { DeltaIds } from "../../../formats/delta/delta-rows.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { formatOf } from "../data-formats.js";
 import { openData } from "../data-source.js";
 import type { Database } from "../database.js";
@@ -22,8 +22,7 @@ export async function readDeletes(
   const found: (bigint | string)[] = [];
   for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
     for (const key of chunk.getColumnValues(0)) {
-      if (key === null)
-        throw new RuntimeFault("INVALID_ARGUMENT", `${file}, row ${found.length} (from 0): \`${id}\` is null.`);
+      if (key === null) throw invalid(`${file}, row ${found.length} (from 0): \`${id}\` is null.`);
       found.push(key as bigint | string);
     }
   return ids === "int64" ? BigInt64Array.from(found as bigint[]) : (found as string[]);
@@ -36,8 +35,7 @@ function readLines(file: string, ids: DeltaHeader["ids"]): DeltaIds {
     const line = text.trim();
     if (line === "") return;
     if (ids === "int64" && (!/^-?\d{1,19}$/.test(line) || BigInt.asIntN(64, BigInt(line)) !== BigInt(line)))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${file}, line ${i + 1}: ${JSON.stringify(line.slice(0, 80))} is not an id of this index, whose ids are int64. Write one per line.`,
       );
     found.push(line);

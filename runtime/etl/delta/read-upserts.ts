@@ -4,7 +4,7 @@ import type { DeltaHeader } from "../../../formats/delta/delta-file.js";
 import { type DeltaIds, type DeltaRows, rowsAtOnce } from "../../../formats/delta/delta-rows.js";
 import { readAttributeColumns } from "../../../formats/tables/attribute-table.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Piece } from "../../stores/attributes/attribute-column.js";
 import { readTable } from "../../stores/attributes/read-table.js";
 import { toUnitLength } from "../../stores/vectors/unit-length.js";
@@ -23,8 +23,6 @@ export interface ReadUpserts {
   readonly attributes: readonly string[];
 }
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
-
 /** @throws RuntimeFault naming file, column and row */
 export async function readUpserts(
   database: Database,
@@ -34,7 +32,7 @@ export async function readUpserts(
 ): Promise<ReadUpserts> {
   const format = formatOf(file);
   if (format !== "parquet" && format !== "arrow")
-    throw fault(`${file} is not an upsert: it must be a .parquet or an .arrow file, with a row per item.`);
+    throw invalid(`${file} is not an upsert: it must be a .parquet or an .arrow file, with a row per item.`);
   const wanted = [column(id, header.ids), column(embedding, "float32", { list: { min: 0, max: null } })];
   const source = await openData(database, { files: [file], format }, wanted, [], true);
   const result = await database.connection.stream(`SELECT ${source.expressions.join(", ")} FROM ${source.relation}`);
@@ -45,7 +43,7 @@ export async function readUpserts(
     const lists = chunk.getColumnValues(1);
     for (const [i, key] of chunk.getColumnValues(0).entries()) {
       const at = `${file}, row ${ids.length} (from 0)`;
-      if (key === null) throw fault(`${at}: column \`${id}\` is null. Each row needs the id of its item.`);
+      if (key === null) throw invalid(`${at}: column \`${id}\` is null. Each row needs the id of its item.`);
       vectors.push(vectorOf((lists[i] as { items: readonly unknown[] } | null)?.items, dimension, embedding, at, key));
       ids.push(key as bigint | string);
     }
@@ -74,13 +72,13 @@ function vectorOf(
 ): Float32Array {
   const named = `${at}, id ${typeof key === "string" ? JSON.stringify(key.slice(0, 80)) : String(key)}`;
   if (items?.length !== dimension)
-    throw fault(
+    throw invalid(
       `${named}: column \`${embedding}\` has ${items ? `${items.length} numbers` : "no vector"}, and the index vectors of ${dimension}. Use the tower that the index was built with.`,
     );
   // A NaN is a null by now.
   const odd = items.findIndex(x => !Number.isFinite(x));
   if (odd >= 0)
-    throw fault(
+    throw invalid(
       `${named}: column \`${embedding}\` has ${items[odd] ?? "a null or NaN"} at place ${odd}, and nothing is near it. Leave that row out.`,
     );
   return Float32Array.from(items as readonly number[]);

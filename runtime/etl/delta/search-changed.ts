@@ -4,7 +4,7 @@ import { deltaFile } from "../../../contract/files/delta-path.js";
 import { currentBase } from "../../../formats/delta/delta-base.js";
 import { type FaissHeader, readFaissHeaderFile, type SearchParameters } from "../../../formats/faiss/faiss.js";
 import { readTextIds, type TextIds, textIdsFile } from "../../../formats/faiss/text-ids.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { DeltaId } from "../../stores/vectors/delta/delta-contents.js";
 import { openLiveIndex } from "../../stores/vectors/delta/live-index.js";
 import { type Overlay, openOverlay } from "../../stores/vectors/delta/overlay.js";
@@ -72,8 +72,7 @@ async function openBase(
   if (delta) {
     const { header, file: name } = delta;
     if (header.ids !== ids || header.dimension !== dimension || header.metric !== metric)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${name} has ${header.ids} ids and vectors of ${header.dimension} numbers (${header.metric}), and ${file} has ${ids} ids and vectors of ${dimension} (${metric}). Remove the delta, or restore the index.`,
       );
   }

@@ -1,7 +1,7 @@
 /** Which columns of the events are read, and the SQL that reads each. A value that cannot be read becomes NULL. */
+import { invalid } from "../../base/errors.js";
 import { didYouMean } from "../nearest-name.js";
 import { isText, isWhole } from "./exposure-log.js";
-import { fault } from "./find-row.js";
 import type { JoinSql } from "./join-sql.js";
 import type { JoinOptions, TimeUnit } from "./options.js";
 
@@ -26,12 +26,12 @@ export function chooseColumns(file: string, names: readonly string[], options: J
   const roles = [...ROLES, ...(user === undefined ? [] : [user])];
   for (const role of columns.keys())
     if (!roles.includes(role))
-      throw fault(
+      throw invalid(
         `\`--columns ${role}=${columns.get(role)}\`: \`${role}\` is not read from the events. It is one of ${roles.map(one => `\`${one}\``).join(", ")}.${didYouMean(role, roles)}`,
       );
   const must = (name: string, why: string): string => {
     if (names.includes(name)) return name;
-    throw fault(
+    throw invalid(
       `\`${file}\` has no column \`${name}\`, ${why}; it has ${names.map(one => `\`${one}\``).join(", ")}.${didYouMean(name, names)}`,
     );
   };
@@ -50,11 +50,11 @@ export function chooseColumns(file: string, names: readonly string[], options: J
     id: eventId === undefined ? undefined : must(eventId, "which `--event-id` names"),
   };
   if (found.request === undefined && found.user === undefined)
-    throw fault(
+    throw invalid(
       `\`${file}\` has no column \`request_id\`. Name it with \`--columns request_id=NAME\`, or match by a user with \`--user COLUMN\`, a kept column of the log.`,
     );
   if (found.name === undefined && (options.rewards ?? options.labels) !== undefined)
-    throw fault(
+    throw invalid(
       `\`${file}\` has no column \`event\`, which \`--event\` and \`--label-event\` compare. Name it with \`--columns event=NAME\`.`,
     );
   return found;
@@ -82,7 +82,7 @@ const filled = (name: string, { types }: JoinSql): string => `nullif(trim(CAST($
 export function idColumn(column: string, type: string, wanted: "BIGINT" | "VARCHAR", sql: JoinSql): ReadColumn {
   const name = sql.identifier(column);
   if (!isWhole(type) && !isText(type))
-    throw fault(
+    throw invalid(
       `column \`${column}\` of the events is ${type}; ids are integers or texts.${/^(DOUBLE|FLOAT)$/.test(type) ? " pandas turns integers with nulls into floats: use its Int64." : ""}`,
     );
   if (wanted === "VARCHAR")
@@ -109,7 +109,7 @@ export function timeColumn(
 ): ReadColumn {
   const micros = microsOf(column, type, { unit: timeUnit ?? "s", zone: timeZone, sql: dialect });
   if (micros === undefined)
-    throw fault(
+    throw invalid(
       `column \`${column}\` of the events is ${type}; a time is a timestamp, an ISO 8601 text, or a number since 1970.${type === "DATE" ? " A date cannot be compared with the time of an exposure." : ""}`,
     );
   const sql = `CASE WHEN ${micros} BETWEEN ${FIRST} AND ${LAST} THEN ${micros} END`;
@@ -152,7 +152,7 @@ export const MOST_REWARD = 1_000_000_000_000;
 export function rewardColumn(column: string, type: string, dialect: JoinSql): ReadColumn {
   const name = dialect.identifier(column);
   if (!isWhole(type) && !isText(type) && !/^(FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN)$/.test(type))
-    throw fault(`column \`${column}\` of the events is ${type}; a reward is a number.`);
+    throw invalid(`column \`${column}\` of the events is ${type}; a reward is a number.`);
   const number = `TRY_CAST(${isText(type) ? filled(name, dialect) : name} AS DOUBLE)`;
   const sql = `CASE WHEN abs(${number}) <= ${MOST_REWARD} THEN CAST(${number} AS ${REWARD_TYPE}) END`;
   return {

@@ -1,11 +1,13 @@
 /** Parquet files of an exposure log → one relation whose columns, types and values are checked. */
+
 import { EXPOSURE_COLUMNS, type ExposureColumn } from "../../../contract/exposures.js";
+import { invalid } from "../../base/errors.js";
 import { parquetRelation } from "../data-formats.js";
-import { findData, openData } from "../data-source.js";
+import { findData, openData, typesOf } from "../data-source.js";
 import type { Database } from "../database.js";
 import type { Engine } from "../engine.js";
 import { didYouMean } from "../nearest-name.js";
-import { type FoundRow, fault, findRow, shown } from "./find-row.js";
+import { type FoundRow, findRow, shown } from "./find-row.js";
 import { type JoinSql, joinSql } from "./join-sql.js";
 import { MESSAGES, readMessages } from "./message-log.js";
 
@@ -45,7 +47,7 @@ export async function openExposures(database: Database, paths: readonly string[]
   const found = await findData(database, paths);
   if (found.format === "json") return openMessages(database, found.files);
   if (found.format !== "parquet")
-    throw fault(
+    throw invalid(
       `\`${found.files[0]}\` is ${found.format}. An exposure log is Parquet as the server writes it, or JSON lines with the messages of its topic.`,
     );
   const { relation } = await openData(
@@ -76,7 +78,7 @@ export function logOfTypes(
     const item = isWhole(own.get("item")!) ? "integers" : "texts";
     first ??= { file, item };
     if (first.item !== item)
-      throw fault(
+      throw invalid(
         `column \`item\` has ${first.item} in \`${first.file}\` and ${item} in \`${file}\`. Join the logs of one model at a time.`,
       );
   }
@@ -108,28 +110,15 @@ async function openMessages(database: Database, files: readonly string[]): Promi
 function checkType(file: string, { name, type }: ExposureColumn, found: string): void {
   if (FITS[type](found)) return;
   const expected = type === "id" ? "BIGINT or VARCHAR" : type;
-  throw fault(
+  throw invalid(
     `\`${file}\`: column \`${name}\` is ${found}, expected ${expected}. Write the log again with that type, or leave the file out.`,
   );
-}
-
-/** @returns DuckDB's types by column */
-export async function typesOf(
-  database: Database,
-  relation: string,
-  file: string,
-): Promise<ReadonlyMap<string, string>> {
-  const rows = await database.rows(
-    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${relation})`,
-    `reading \`${file}\``,
-  );
-  return new Map(rows.map(row => [String(row[0]), String(row[1])]));
 }
 
 /** A kept column that an option names. @throws RuntimeFault with the line that would log it */
 export function needKept({ kept, files, types }: ExposureLog, name: string, option: string): string {
   if (kept.includes(name)) return types.get(name)!;
-  throw fault(
+  throw invalid(
     `\`${files[0]}\` has no kept column \`${name}\`, which \`${option}\` names.${didYouMean(name, kept)} Keep it in the ensemble: \`{ log: { columns: [request["${name}"]] } }\`.`,
   );
 }
@@ -185,7 +174,7 @@ export async function checkExposures(engine: Engine, { relation }: ExposureLog, 
   const rule = rules[counts!.findIndex(count => Number(count) > 0)];
   if (!rule) return;
   const found = await locate(rule.broken, sql.identifier(rule.column));
-  throw fault(
+  throw invalid(
     `\`${found!.file}\`: column \`${rule.column}\` has ${shown(found!.value)} in row ${found!.row}, expected ${rule.expected}. Leave the file out, or correct the row.`,
   );
 }

@@ -1,8 +1,5 @@
 /** A value at fault → its file and row, found by reading the files again, one by one. Successful work has no cost for it. */
-import { RuntimeFault } from "../../base/errors.js";
 import type { Database } from "../database.js";
-
-export const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /** A text of data in a message: quoted, and cut. */
 export const shown = (value: unknown): string =>

@@ -1,8 +1,10 @@
 /** An exposure log and the events that followed → the same rows as `joinFeedback`, by Spark. */
+
 import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { EXPOSURE_COLUMNS } from "../../../contract/exposures.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
+import { invalid } from "../../base/errors.js";
 import { type Database, openDatabase } from "../database.js";
 import { refuseForeign } from "../fitted-folder.js";
 import { borrowSpark, type SparkOptions, type SparkSession } from "../spark/session.js";
@@ -11,7 +13,6 @@ import { findSparkData } from "../spark/spark-source.js";
 import { MARK, partName } from "../transform.js";
 import { chooseColumns } from "./event-columns.js";
 import { type ExposureLog, type Locate, logOfTypes } from "./exposure-log.js";
-import { fault } from "./find-row.js";
 import { checkOptions, creditEvents, refuseColumns, refuseInput } from "./join.js";
 import { joinSql } from "./join-sql.js";
 import type { JoinOptions, JoinReport } from "./options.js";
@@ -32,7 +33,7 @@ export async function joinFeedbackOnSpark(
   options: JoinOptions,
 ): Promise<JoinReport> {
   checkOptions(options);
-  if (/\.\w+$/.test(out)) throw fault(`on Spark, \`--out\` is a folder of Parquet files. Got \`${out}\`.`);
+  if (/\.\w+$/.test(out)) throw invalid(`on Spark, \`--out\` is a folder of Parquet files. Got \`${out}\`.`);
   refuseForeign(out, MARK, "merlon feedback join");
   const database = await openDatabase();
   const session = await borrowSpark(spark).catch(async error => {
@@ -91,7 +92,7 @@ async function typesOf(
     const first = byFile.get(files[0]!)!;
     const odd = [...first].find(([name, type]) => types.get(name) !== type);
     if (odd)
-      throw fault(
+      throw invalid(
         `\`${file}\`: column \`${odd[0]}\` is ${types.get(odd[0]) ?? "missing"}, and ${odd[1]} in \`${files[0]}\`. Spark reads files of one schema: write them alike, or leave \`--engine spark\` out.`,
       );
   }
@@ -116,7 +117,7 @@ async function openLog(engine: SparkEngine, files: readonly string[]) {
   for (const [file, found] of types)
     for (const { name } of EXPOSURE_COLUMNS)
       if (!found.has(name))
-        throw fault(`\`${file}\` has no column \`${name}\`. Give an exposure log, as the server writes it.`);
+        throw invalid(`\`${file}\` has no column \`${name}\`. Give an exposure log, as the server writes it.`);
   const log = logOfTypes(files, LOG!, types, types.get(files[0]!)!);
   await engine.session.ask({ do: "open", files, view: LOG! }, "reading the exposures");
   return { log, locate: locateIn(engine, LOG!, files) };

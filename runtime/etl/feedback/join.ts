@@ -1,11 +1,12 @@
 /** An exposure log and the events that followed → rows for training and evaluation, by DuckDB, in limited memory. */
+
 import { resolve } from "node:path";
+import { invalid } from "../../base/errors.js";
 import { openDatabase } from "../database.js";
 import type { Engine } from "../engine.js";
 import { countEvents, credit } from "./credit.js";
 import { MOST_REWARD } from "./event-columns.js";
 import { checkExposures, type ExposureLog, type Locate, locateIn, needKept, openExposures } from "./exposure-log.js";
-import { fault } from "./find-row.js";
 import type { EventCounts, JoinOptions, JoinReport } from "./options.js";
 import { type EventTable, openEvents, readEvents } from "./read-events.js";
 import { countExposures, readExposures } from "./read-exposures.js";
@@ -77,29 +78,29 @@ export async function creditEvents(
   await readEvents(engine, events, log, options, onFraction);
   await credit(engine, options, byRow);
   const counts = await countEvents(engine, events.columns.name !== undefined);
-  if (counts.events.matched === 0) throw fault(nothingMatches(counts.events));
+  if (counts.events.matched === 0) throw invalid(nothingMatches(counts.events));
   return { exposures: await countExposures(engine), ...counts };
 }
 
 /** @throws RuntimeFault naming an option out of its range */
 export function checkOptions({ window, clockSkew = 0, negatives, rewards, seed = 0 }: JoinOptions): void {
   if (!(window > 0 && window <= LONGEST_WINDOW))
-    throw fault(`\`--window\` is a duration above 0 and of at most 3650d. Got ${window} seconds.`);
+    throw invalid(`\`--window\` is a duration above 0 and of at most 3650d. Got ${window} seconds.`);
   if (!(clockSkew >= 0 && clockSkew <= window))
-    throw fault(`\`--clock-skew\` is a duration from 0 to the window. Got ${clockSkew} seconds.`);
+    throw invalid(`\`--clock-skew\` is a duration from 0 to the window. Got ${clockSkew} seconds.`);
   if (negatives !== undefined && !(negatives > 0 && negatives <= 1))
-    throw fault(`\`--negatives\` is a rate above 0 and of at most 1. Got ${negatives}.`);
-  if (!Number.isSafeInteger(seed)) throw fault(`\`--seed\` is a whole number. Got ${seed}.`);
+    throw invalid(`\`--negatives\` is a rate above 0 and of at most 1. Got ${negatives}.`);
+  if (!Number.isSafeInteger(seed)) throw invalid(`\`--seed\` is a whole number. Got ${seed}.`);
   for (const [name, reward] of rewards ?? [])
     if (!(Math.abs(reward) <= MOST_REWARD))
-      throw fault(`\`--event ${name}\`: a reward is between -${MOST_REWARD} and ${MOST_REWARD}. Got ${reward}.`);
+      throw invalid(`\`--event ${name}\`: a reward is between -${MOST_REWARD} and ${MOST_REWARD}. Got ${reward}.`);
 }
 
 /** @throws RuntimeFault for an input that `out` would replace */
 export function refuseInput(files: readonly string[], out: string): void {
   const target = resolve(out);
   const read = files.find(file => resolve(file) === target || resolve(file).startsWith(`${target}/`));
-  if (read !== undefined) throw fault(`\`${read}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);
+  if (read !== undefined) throw invalid(`\`${read}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);
 }
 
 /** The causes by their count, with the way out of the most frequent one. */

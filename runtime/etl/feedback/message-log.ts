@@ -1,8 +1,9 @@
 /** JSON lines with the messages of a topic → a table with the columns of an exposure log. */
+
 import { EXPOSURE_COLUMNS } from "../../../contract/exposures.js";
+import { invalid } from "../../base/errors.js";
 import type { Database } from "../database.js";
 import { identifier, text, texts } from "../sql/literal.js";
-import { fault } from "./find-row.js";
 
 /** Types that DuckDB reads into texts of JSON, and that of columns without a value. */
 const READ_INTO_TEXT = /^(DATE|TIME|TIMESTAMP|UUID|JSON)/;
@@ -25,7 +26,7 @@ export async function readMessages(database: Database, files: readonly string[])
   const fixed = EXPOSURE_COLUMNS.map(({ name, type }) => {
     const found = types.get(name);
     if (found === undefined)
-      throw fault(
+      throw invalid(
         `\`${files[0]}\` has no column \`${name}\`. Expected are the messages that a server sends to Kafka, one a line.`,
       );
     if (type !== "id") return [name, type] as const;

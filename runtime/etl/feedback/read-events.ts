@@ -1,8 +1,10 @@
 /** Files of events → the table `events`: each with its key in the log, or the reason that it has none. */
+
 import { column } from "../../../contract/schema.js";
+import { invalid } from "../../base/errors.js";
 import { arrowTypes } from "../arrow-data.js";
 import { type DataFormat, parquetRelation, textRelation } from "../data-formats.js";
-import { type DataFiles, findData, openData } from "../data-source.js";
+import { type DataFiles, findData, openData, typesOf } from "../data-source.js";
 import type { Database } from "../database.js";
 import type { Engine } from "../engine.js";
 import { didYouMean } from "../nearest-name.js";
@@ -17,8 +19,8 @@ import {
   rewardColumn,
   timeColumn,
 } from "./event-columns.js";
-import { type ExposureLog, type Locate, typeIn, typesOf } from "./exposure-log.js";
-import { fault, findRow, shown } from "./find-row.js";
+import { type ExposureLog, type Locate, typeIn } from "./exposure-log.js";
+import { findRow, shown } from "./find-row.js";
 import { type JoinSql, joinSql } from "./join-sql.js";
 import type { JoinOptions } from "./options.js";
 import { keyType } from "./read-exposures.js";
@@ -61,7 +63,7 @@ export async function openEvents(
 
 async function checkZone(database: Database, zone: string): Promise<void> {
   await database.rows(`SELECT timezone(${text(zone)}, TIMESTAMP '2000-01-01')`, "reading the time zone").catch(() => {
-    throw fault(`there is no time zone ${shown(zone)}. Name one as \`Europe/Brussels\` or \`UTC\`.`);
+    throw invalid(`there is no time zone ${shown(zone)}. Name one as \`Europe/Brussels\` or \`UTC\`.`);
   });
 }
 
@@ -180,13 +182,13 @@ async function refuseOdd(engine: Engine, events: EventTable, rules: readonly Rea
     "SELECT CAST(count(*) AS DOUBLE), coalesce(min(nullif(odd, 0)), 0) FROM events",
     "checking the events",
   )) as [[number, number]];
-  if (rows === 0) throw fault(`\`${events.files[0]}\` has no rows. There are no events to join.`);
+  if (rows === 0) throw invalid(`\`${events.files[0]}\` has no rows. There are no events to join.`);
   if (odd === 0) return;
   const rule = rules[odd - 1]!;
   const read = [...new Set(rules.map(one => one.column))];
   const place = await events.locate(rule.odd, joinSql(engine).identifier(rule.column), read);
   const column = `\`${place!.file}\`: column \`${rule.column}\``;
-  throw fault(
+  throw invalid(
     `${column} has ${shown(place!.value)} in row ${place!.row}, expected ${rule.expected}. Correct the row, or leave it out.`,
   );
 }
@@ -205,7 +207,7 @@ async function needNames(engine: Engine, counted: readonly string[]): Promise<vo
   );
   const names = rows.map(([name]) => String(name));
   const some = names.slice(0, 10).map(name => shown(name));
-  throw fault(
+  throw invalid(
     `no event is named ${counted.map(name => shown(name)).join(" or ")}; the names are ${some.join(", ")}${names.length > 10 ? " and others" : ""}.${didYouMean(counted[0]!, names)}`,
   );
 }

@@ -1,7 +1,8 @@
 /** An opened log → the tables that events are matched with: `exposures`, `request_keys` and `user_keys`. */
+import { invalid } from "../../base/errors.js";
 import type { Engine } from "../engine.js";
 import { type ExposureLog, isWhole, keyColumns, type Locate, typeIn } from "./exposure-log.js";
-import { fault, shown } from "./find-row.js";
+import { shown } from "./find-row.js";
 import { joinSql } from "./join-sql.js";
 import type { Attribution } from "./options.js";
 
@@ -77,7 +78,7 @@ async function refuseRepeated(engine: Engine, log: ExposureLog, locate: Locate):
       .join(" AND "),
     "request_id",
   );
-  throw fault(
+  throw invalid(
     `${twice[3]} exposures have request_id ${shown(request)}, request_row ${row} and item ${shown(item)}, the first in \`${found!.file}\`, row ${found!.row}. Give each file once. Clients that set request ids must not repeat them.`,
   );
 }

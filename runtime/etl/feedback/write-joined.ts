@@ -1,15 +1,16 @@
 /** The log and its `credits` → joined rows in Parquet, ordered by their key. */
+
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EXPOSURE_COLUMNS, isJoinedColumn } from "../../../contract/exposures.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
+import { invalid } from "../../base/errors.js";
 import { formatOf } from "../data-formats.js";
 import type { Database } from "../database.js";
 import { refuseForeign } from "../fitted-folder.js";
 import { text, texts } from "../sql/literal.js";
 import { MARK, moveFile, partName } from "../transform.js";
 import { type ExposureLog, fixedColumn, keyColumns } from "./exposure-log.js";
-import { fault } from "./find-row.js";
 import { type JoinSql, joinSql } from "./join-sql.js";
 import type { JoinOptions, JoinReport } from "./options.js";
 
@@ -20,7 +21,7 @@ const PART = 4_000_000;
 export function refuseJoinedNames({ kept, files }: ExposureLog): void {
   const taken = kept.find(isJoinedColumn);
   if (taken !== undefined)
-    throw fault(
+    throw invalid(
       `\`${files[0]}\` has a column \`${taken}\`, which the join makes. Joined rows are not a log. For a kept column, write \`rename({ name: "item_${taken}" })\` in the ensemble, and change finished files with DuckDB: \`SELECT * RENAME (${taken} AS item_${taken})\`.`,
     );
 }
@@ -29,7 +30,7 @@ export function refuseJoinedNames({ kept, files }: ExposureLog): void {
 export function isFile(out: string): boolean {
   const format = formatOf(out);
   if (format !== undefined && format !== "parquet")
-    throw fault(`\`${out}\` is ${format}; joined rows are Parquet. Name a file \`*.parquet\`, or a folder.`);
+    throw invalid(`\`${out}\` is ${format}; joined rows are Parquet. Name a file \`*.parquet\`, or a folder.`);
   if (format === undefined) refuseForeign(out, MARK, "merlon feedback join");
   return format === "parquet";
 }

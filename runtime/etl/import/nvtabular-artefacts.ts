@@ -9,13 +9,12 @@ import { join } from "node:path";
 import { columnsReadBy } from "../../../contract/any-step.js";
 import { encodings, optionOf } from "../../../contract/categorify-columns.js";
 import { parsePathInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
-import type { AnyStep, Plan, Step } from "../../../contract/plan.js";
-import { REQUEST_STEP } from "../../../contract/plan.js";
+import { type AnyStep, type Plan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
 import { printVocabulary } from "../../../operators/categorify/kernel-vocabulary.js";
 import { printFittedTable } from "../../../operators/shared/kernel/fitted-table.js";
 import { DATATYPES, type DType, datatype } from "../../../triton-protos/datatype.js";
 import type { Column } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, unsupported } from "../../base/errors.js";
 import { type Database, openDatabase } from "../database.js";
 import { learnColumnSimilarity, learnJoinExternal, type ReadingFiles } from "../learn-external.js";
 import { readAll } from "../read-columns.js";
@@ -89,8 +88,7 @@ async function stateOf(importing: Importing, step: AnyStep, node: LearntNode): P
   const finite = (name: string, column: string) => {
     const number = numbers(name)[column] ?? 0;
     if (!Number.isFinite(number))
-      throw new RuntimeFault(
-        "UNSUPPORTED",
+      throw unsupported(
         `node ${node.id} (${step.op}): \`${column}\` had an infinite value when the workflow was fitted (\`${name}\` is ${number}), so that NVTabular answers infinities and NaN. Limit the column before, with \`clip\` for instance, and fit.`,
       );
     return number;
@@ -308,14 +306,12 @@ function filesOf(
   const record = known.find(({ key }) => key.join(separatorOf(node)) === name);
   const inside = record && parsePathInside(record.path);
   if (record && !inside)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `node ${node.id} (${step.op}): the path \`${record.path}\` of \`${name}\` leads out of the saved workflow. Save it again.`,
     );
   const path = inside && resolveInside(join(from, node.folder), inside, from);
   if (path === undefined || !existsSync(path))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `node ${node.id} (${step.op}): ${path ?? `the file of \`${name}\``} is missing in the saved workflow. Save it again.`,
     );
   if (!statSync(path).isDirectory()) return [path];
@@ -341,8 +337,7 @@ async function checkFirstId(
     rows.length > 0 ? (JSON.parse(String(rows[0]![0])) as { index_columns?: unknown[] }).index_columns?.[0] : undefined;
   const start = typeof index === "object" && index !== null ? (index as { start?: unknown }).start : undefined;
   if (typeof start === "number" && start !== wanted)
-    throw new RuntimeFault(
-      "UNSUPPORTED",
+    throw unsupported(
       `step \`${step.id}\` (categorify): ids of \`${files[0]}\` begin at ${start}, where NVTabular since 23.06 begins at ${wanted}. Either an older NVTabular wrote it, or another Categorify of the same column, with other buckets, wrote over it. Fit and save the workflow with NVTabular 23.08, with one Categorify a column, or fit it with Merlon.`,
     );
 }

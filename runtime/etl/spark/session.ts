@@ -6,7 +6,7 @@ import type { Json } from "@duckdb/node-api";
 import type { Expression } from "../../../contract/expression.js";
 import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { DType } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, unavailable } from "../../base/errors.js";
 
 export interface SparkOptions {
   /** As Spark spells it: `local[2]`, `yarn`, `spark://host:7077`. */
@@ -60,7 +60,7 @@ export async function openSpark({ master, conf = {}, python = "python3" }: Spark
       const asked = turn.then(async () => {
         child.stdin.write(`${JSON.stringify(command)}\n`);
         const { ok, error } = await next();
-        if (error !== undefined) throw new RuntimeFault("INVALID_ARGUMENT", `${doing} failed on Spark: ${error}`);
+        if (error !== undefined) throw invalid(`${doing} failed on Spark: ${error}`);
         return ok ?? null;
       });
       turn = asked.catch(() => undefined);
@@ -76,7 +76,7 @@ export async function openSpark({ master, conf = {}, python = "python3" }: Spark
   const { error } = await next();
   if (error !== undefined) {
     await session.close();
-    throw new RuntimeFault("UNAVAILABLE", error);
+    throw unavailable(error);
   }
   return session;
 }

@@ -1,6 +1,6 @@
 /** Our statements as Spark reads them. Unsigned integers are the next wider signed ones, as Spark reads them from Parquet. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { unsupported } from "../../base/errors.js";
 import { type AggregatesInOrder, type Dialect, type SortKey, sqlIn } from "../sql/dialect.js";
 
 const TYPES: Partial<Readonly<Record<DType, string>>> = {
@@ -19,8 +19,7 @@ const TYPES: Partial<Readonly<Record<DType, string>>> = {
 
 function type(dtype: DType): string {
   const found = TYPES[dtype];
-  if (found === undefined)
-    throw new RuntimeFault("UNSUPPORTED", `Spark has no ${dtype} columns. Declare the column int64, or use DuckDB.`);
+  if (found === undefined) throw unsupported(`Spark has no ${dtype} columns. Declare the column int64, or use DuckDB.`);
   return found;
 }
 

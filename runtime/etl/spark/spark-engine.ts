@@ -6,7 +6,7 @@ import { type Table, tableFromIPC, type Vector } from "apache-arrow";
 import type { PackedTexts, PrintedColumn } from "../../../operators/shared/kernel/fitted-table.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { allocate, type Values } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import type { Engine } from "../engine.js";
 import type { SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
@@ -70,7 +70,7 @@ function numbers(vector: Vector, dtype: DType): Values {
   const values = allocate(dtype, vector.length);
   const found = vector.toArray() as Float64Array;
   if (Array.isArray(values)) return values;
-  if (found.length !== values.length) throw new RuntimeFault("INTERNAL", "Spark answered columns of unequal length.");
+  if (found.length !== values.length) throw internal("Spark answered columns of unequal length.");
   const isWide = values instanceof BigInt64Array || values instanceof BigUint64Array;
   const target = values as { [i: number]: unknown };
   for (let i = 0; i < found.length; i++) target[i] = isWide ? found[i]! : Number(found[i]);

@@ -2,7 +2,7 @@
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { type ColumnSchema, printColumn } from "../../../contract/schema.js";
 import { readsRowNumber } from "../../../contract/step-facts.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, unsupported } from "../../base/errors.js";
 import type { DataSource } from "../data-source.js";
 import { type Database, glob } from "../database.js";
 import { didYouMean } from "../nearest-name.js";
@@ -11,7 +11,6 @@ import type { SparkSession } from "./session.js";
 import { duckdbName, sparkSql } from "./spark-dialect.js";
 
 const VIEW = "merlon_source";
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /** Why an operator does not run on Spark. */
 const ELSEWHERE: Partial<Readonly<Record<AnyStep["op"], string>>> = {
@@ -25,8 +24,7 @@ export function refuseOnSpark(plan: Plan): void {
       ? "it depends on the number of each row, which is not known where Spark reads files in parts"
       : ELSEWHERE[step.op];
     if (why !== undefined)
-      throw new RuntimeFault(
-        "UNSUPPORTED",
+      throw unsupported(
         `step \`${step.id}\` (${step.op}) does not run on Spark: ${why}. Leave \`--engine spark\` out: DuckDB works beyond memory too, within \`--memory-limit\`.`,
       );
   }
@@ -48,10 +46,10 @@ export async function findSparkData(
           /\.(parquet|pq)$|[*?[]/.test(pattern) ? pattern : `${pattern.replace(/\/$/, "")}/**/*.parquet`,
         );
     if (found.length === 0)
-      throw fault(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
+      throw invalid(`\`${pattern}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.`);
     const odd = found.find(file => !/\.(parquet|pq)$/.test(file));
     if (odd !== undefined)
-      throw fault(`\`${odd}\` is not a Parquet file, the only format for Spark. Leave \`--engine spark\` out.`);
+      throw invalid(`\`${odd}\` is not a Parquet file, the only format for Spark. Leave \`--engine spark\` out.`);
     files.push(...found.filter(file => !files.includes(file)));
   }
   return files;
@@ -70,7 +68,7 @@ export async function openSparkData(
     byFile.set(file, types);
     for (const name of [...columns.map(col => col.name), ...keep])
       if (!Object.hasOwn(types, name))
-        throw fault(
+        throw invalid(
           `\`${file}\` has no column \`${name}\`; it has ${Object.keys(types)
             .map(found => `\`${found}\``)
             .join(", ")}.${didYouMean(name, Object.keys(types))}`,
@@ -79,16 +77,16 @@ export async function openSparkData(
       const type = duckdbName(types[col.name]!);
       const refusal = refuseType(col, type);
       if (refusal)
-        throw fault(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
+        throw invalid(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
     }
     const other = Object.entries(types).find(([name, type]) => type !== (byFile.get(files[0]!)![name] ?? type));
     if (other && columns.some(col => col.name === other[0]))
-      throw fault(
+      throw invalid(
         `\`${file}\`: column \`${other[0]}\` is ${other[1]}, and ${byFile.get(files[0]!)![other[0]]} in \`${files[0]}\`. Spark reads files of one schema: write them alike, or leave \`--engine spark\` out.`,
       );
   }
   const rows = Number(await session.ask({ do: "open", files, view: VIEW }, "reading the data"));
-  if (rows === 0) throw fault(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
+  if (rows === 0) throw invalid(`${files.map(file => `\`${file}\``).join(", ")}: no rows. There is nothing to read.`);
   const types = byFile.get(files[0]!)!;
   return {
     files,

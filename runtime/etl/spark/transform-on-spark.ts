@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
 import { readWorkflow } from "../../../formats/folders/workflow.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { openDatabase } from "../database.js";
 import { refuseForeign, writeSchemas } from "../fitted-folder.js";
 import { columnsRead, openLayers } from "../layers.js";
@@ -30,8 +30,7 @@ export async function transformOnSpark(
   { keep: wanted, outFiles, shuffle, partitionBy, onProgress }: TransformOptions = {},
 ): Promise<Transformed> {
   if (shuffle || partitionBy || /\.(parquet|arrow)$/.test(out))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       "on Spark, `merlon transform` writes a folder of Parquet, with `--out-files` if you like. Leave `--shuffle` and `--partition-by` out and give a folder as `--out`.",
     );
   const plan = readWorkflow(folder);

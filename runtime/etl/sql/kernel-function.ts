@@ -7,13 +7,13 @@ import { ROW_PORT, readsRowNumber } from "../../../contract/step-facts.js";
 import { prepareKernel } from "../../../operators/kernels.js";
 import type { DType } from "../../../triton-protos/datatype.js";
 import type { Column } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import { registerColumnFunction } from "../column-function.js";
 import type { Database } from "../database.js";
 import type { SqlColumn } from "./sql-column.js";
 import type { SqlContext } from "./sql-form.js";
 
-const refuse = () => Promise.reject(new RuntimeFault("INTERNAL", "a workflow calls no model."));
+const refuse = () => Promise.reject(internal("a workflow calls no model."));
 
 /** The SQL form of these operators: joins with the kernel's results for every known key, else the kernel as a function. */
 export const throughKernel = (

@@ -1,6 +1,6 @@
 /** Names, texts and numbers → their SQL. */
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { unsupported } from "../../base/errors.js";
 
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 export const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
@@ -9,7 +9,6 @@ export const texts = (values: readonly string[]): string => `[${values.map(text)
 /** @throws RuntimeFault for the half floats, which DuckDB does not have */
 export function sqlType(dtype: DType): string {
   const { duckdb } = datatype(dtype);
-  if (duckdb === null)
-    throw new RuntimeFault("UNSUPPORTED", `a workflow cannot hold ${dtype} columns. Declare the column float32.`);
+  if (duckdb === null) throw unsupported(`a workflow cannot hold ${dtype} columns. Declare the column float32.`);
   return duckdb;
 }

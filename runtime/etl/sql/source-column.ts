@@ -5,11 +5,10 @@
  */
 
 import type { ColumnSchema } from "../../../contract/schema.js";
-import { timeUnitOf } from "../../../contract/time-unit.js";
+import { TICKS_A_DAY, type TimeUnit, timeUnitOf } from "../../../contract/time-unit.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { Sql } from "./dialect.js";
 import { duckdbSql } from "./duckdb-dialect.js";
-import { isTime, timeAsNumber } from "./time-column.js";
 
 const INTEGERS = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
 const FLOATS = /^(FLOAT|DOUBLE|DECIMAL\(.*\))$/;
@@ -83,4 +82,20 @@ function itemExpression(col: ColumnSchema, type: string, v: string, sql: Sql): s
   const number = `CASE WHEN ${sql.matches(v, "^ *[+-]?[0-9]+([.]0*)? *$")} THEN ${sql.tryCast(v, col.dtype)} ${time ? `ELSE ${time} ` : ""}END`;
   const refused = sql.refuse(v, unit ? "is neither a time nor a whole number" : `is no ${col.dtype}`, col.dtype);
   return `coalesce(${number}, CASE WHEN trim(${v}) <> '' THEN ${refused} END)`;
+}
+
+/** DuckDB's and Spark's names. A time of day without a date is none of them. */
+const isTime = (type: string): boolean => type === "DATE" || /^TIMESTAMP(_S|_MS|_NS|_NTZ| WITH TIME ZONE)?$/.test(type);
+
+/**
+ * Dates and timestamps of files → integers of a unit since 1970, in UTC, rounded down as pandas does.
+ * @param type of `value`, as the engine says it
+ */
+function timeAsNumber(value: string, type: string, unit: TimeUnit, sql: Sql): string {
+  const from: TimeUnit = type === "DATE" ? "d" : type === "TIMESTAMP_NS" ? "ns" : "us";
+  const ticks = sql.ticks(value, from);
+  const [has, wants] = [TICKS_A_DAY[from], TICKS_A_DAY[unit]];
+  if (wants >= has) return wants === has ? ticks : `(${ticks} * ${wants / has})`;
+  const by = has / wants;
+  return sql.divide(`(${ticks} - (${ticks} % ${by} + ${by}) % ${by})`, String(by));
 }

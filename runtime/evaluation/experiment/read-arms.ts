@@ -1,5 +1,5 @@
 /** Joined rows → the moments of each arm's units, by DuckDB. */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { findData, openData } from "../../etl/data-source.js";
 import { type Database, type DatabaseOptions, openDatabase } from "../../etl/database.js";
 import { didYouMean } from "../../etl/nearest-name.js";
@@ -14,7 +14,6 @@ export interface ArmColumns {
   readonly unit?: string;
 }
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 const count = (value: number): string => value.toLocaleString("en-US");
 const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN)$/;
 
@@ -41,7 +40,7 @@ async function loadRequests(database: Database, data: readonly string[], { metri
   const described = await database.rows(`DESCRIBE SELECT * FROM ${relation}`, "reading the rows");
   const types = new Map(described.map(row => [String(row[0]), String(row[1])]));
   if (!NUMBERS.test(types.get(metric)!))
-    throw fault(
+    throw invalid(
       `column \`${metric}\` is ${types.get(metric)}, expected numbers. Name another column with \`--metric\`.`,
     );
   const shown = types.has("position") ? "position IS NOT NULL" : "true";
@@ -59,11 +58,11 @@ async function loadRequests(database: Database, data: readonly string[], { metri
     "checking the rewards",
   )) as [[number | null, number | null]];
   if (Number(odd) > 0)
-    throw fault(
+    throw invalid(
       `column \`${metric}\` is null or not finite in ${count(Number(odd))} rows. Correct these rows, or leave them out.`,
     );
   if (Number(some) > 0)
-    throw fault(
+    throw invalid(
       `${count(Number(some))} rows have a \`weight\` other than 1: negatives were sampled, so requests are missing. Join again without \`--negatives\`.`,
     );
 }
@@ -76,7 +75,7 @@ async function refuseOddArms(database: Database, { arms, unit }: ArmColumns): Pr
   const found = rows.map(([arm]) => String(arm)).filter(arm => arm !== "");
   const missing = arms.find(arm => !found.includes(arm));
   if (missing !== undefined)
-    throw fault(
+    throw invalid(
       found.length === 0
         ? "column `arm` is null in every row. Log requests of an ensemble with a `split`."
         : `no request has the arm \`${missing}\`; the arms are ${found.map(arm => `\`${arm}\``).join(", ")}.${didYouMean(missing, found)}`,
@@ -89,9 +88,9 @@ async function refuseOddArms(database: Database, { arms, unit }: ArmColumns): Pr
     "comparing the units",
   )) as [[number, number, string | null]];
   if (none > 0)
-    throw fault(`column \`${unit}\` is null in ${count(none)} requests. Leave them out, or name another unit.`);
+    throw invalid(`column \`${unit}\` is null in ${count(none)} requests. Leave them out, or name another unit.`);
   if (several > 0)
-    throw fault(
+    throw invalid(
       `${count(several)} values of \`${unit}\` have requests of several arms, such as ${JSON.stringify(String(example).slice(0, 100))}. Leave out the time before weights or salt changed, or name the key of the split.`,
     );
 }
@@ -110,7 +109,7 @@ async function momentsOf(database: Database, { arms, unit }: ArmColumns): Promis
     const [, n, requests, rewardMean, rewardVariance, requestMean, requestVariance, covariance] = rows.find(
       row => row[0] === arm,
     ) as [string, number, number, number, number, number, number, number];
-    if (n < 2) throw fault(`arm \`${arm}\` has ${n} ${unit ?? "request"}. An interval needs at least 2.`);
+    if (n < 2) throw invalid(`arm \`${arm}\` has ${n} ${unit ?? "request"}. An interval needs at least 2.`);
     return { arm, units: n, requests, rewardMean, rewardVariance, requestMean, requestVariance, covariance };
   });
 }

@@ -1,5 +1,5 @@
 /** Joined rows of an experiment → means, comparisons with the control, a check of the assignment, and a verdict in plain words. */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { DatabaseOptions } from "../../etl/database.js";
 import { printChange, printCount, printNumber } from "../verdict.js";
 import { type ArmMean, type Comparison, compareArms, meanOf, sampleRatio } from "./compare-arms.js";
@@ -32,8 +32,6 @@ const MISMATCH = 0.001;
 /** With fewer units the distribution of a mean may be far from normal. */
 const FEW = 100;
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
-
 /** @throws RuntimeFault naming an option, a file, a column, an arm or a unit */
 export async function experimentReport(data: readonly string[], options: ExperimentOptions): Promise<ExperimentReport> {
   const { arms, weights = arms.map(() => 1), metric, unit = "request", level, horizon } = options;
@@ -50,7 +48,7 @@ export async function experimentReport(data: readonly string[], options: Experim
   const comparisons = others.map(arm => {
     const comparison = compareArms(control, arm, alpha, horizon);
     if (!(comparison.standardError > 0))
-      throw fault(
+      throw invalid(
         `\`${metric}\` is the same in every ${unit} of \`${control.arm}\` and \`${arm.arm}\`. There is nothing to compare.`,
       );
     const outcome = mismatch ? "not reliable" : outcomeOf(comparison);
@@ -77,13 +75,15 @@ export async function experimentReport(data: readonly string[], options: Experim
 }
 
 function checkOptions({ arms, level, horizon }: ExperimentOptions, weights: readonly number[]): void {
-  if (arms.length < 2) throw fault("`--arms` names the control and at least one other arm, as `control,treatment`.");
+  if (arms.length < 2) throw invalid("`--arms` names the control and at least one other arm, as `control,treatment`.");
   const twice = arms.find((arm, i) => arms.indexOf(arm) !== i);
-  if (twice !== undefined) throw fault(`\`--arms\` names \`${twice}\` twice.`);
+  if (twice !== undefined) throw invalid(`\`--arms\` names \`${twice}\` twice.`);
   if (weights.length !== arms.length || !weights.every(weight => weight > 0 && Number.isFinite(weight)))
-    throw fault(`\`--weights\` has one number above 0 for each of the ${arms.length} arms. Got ${weights.join(",")}.`);
-  if (!(level > 0 && level < 1)) throw fault(`\`--level\` is between 0 and 1. Got ${level}.`);
-  if (!(horizon >= 1)) throw fault(`\`--horizon\` is a number of units. Got ${horizon}.`);
+    throw invalid(
+      `\`--weights\` has one number above 0 for each of the ${arms.length} arms. Got ${weights.join(",")}.`,
+    );
+  if (!(level > 0 && level < 1)) throw invalid(`\`--level\` is between 0 and 1. Got ${level}.`);
+  if (!(horizon >= 1)) throw invalid(`\`--horizon\` is a number of units. Got ${horizon}.`);
 }
 
 const outcomeOf = ({ sequential: { interval } }: Comparison): Outcome =>

@@ -1,8 +1,9 @@
 /** Columns of a log → the features of a fitted reward model: numbers that are known of a candidate before it is shown. */
+
 import { isExposureColumn, isJoinedColumn } from "../../../contract/exposures.js";
+import { invalid } from "../../base/errors.js";
 import type { Database } from "../../etl/database.js";
 import type { LogColumns } from "../log-columns.js";
-import { fault } from "../read-numbers.js";
 
 export const MOST_FEATURES = 64;
 
@@ -28,11 +29,11 @@ export function featureColumns(
   if (!fitRewards) return [];
   for (const name of fitRewards.columns) {
     if (outcomes(columns).has(name) || isJoinedColumn(name))
-      throw fault(
+      throw invalid(
         `column \`${name}\` is known after the response alone. Name features of the candidates with \`--fit-rewards\`.`,
       );
     if (!isNumber(types.get(name)!))
-      throw fault(
+      throw invalid(
         `column \`${name}\` is ${types.get(name)}, and a reward model is fitted on numbers. Leave it out of \`--fit-rewards\`.`,
       );
   }
@@ -40,7 +41,7 @@ export function featureColumns(
   const used =
     given.length > 0 ? given : [...types.keys()].filter(name => isNumber(types.get(name)!) && isFeature(name, columns));
   if (used.length > MOST_FEATURES)
-    throw fault(
+    throw invalid(
       `the log has ${used.length} columns of numbers, and a reward model is fitted on at most ${MOST_FEATURES}. Name them with \`--fit-rewards\`.`,
     );
   return used;

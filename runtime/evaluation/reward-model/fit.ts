@@ -5,8 +5,9 @@
  *
  * The model predicts the rewards of a list from a position on. For a list of one item this is the reward.
  */
+import { invalid } from "../../base/errors.js";
 import type { Database } from "../../etl/database.js";
-import { fault, numbers } from "../read-numbers.js";
+import { numbers } from "../read-numbers.js";
 import { type Feature, usableFeatures } from "./columns.js";
 import { addRow, type Moments, moments, ridge, sumOf } from "./ridge.js";
 
@@ -149,7 +150,7 @@ async function eachRow(
 
 function refuseEmpty(own: readonly Moments[]): void {
   if (own.every(({ gram }) => gram[0]! > 0)) return;
-  throw fault(
+  throw invalid(
     `a reward model is fitted in ${FOLDS} folds of requests, and one of them has no request: the log is too short. Name the column of predicted rewards with \`--predicted\`.`,
   );
 }

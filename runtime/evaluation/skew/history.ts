@@ -8,10 +8,10 @@ import type { FittedStep, Step } from "../../../contract/plan.js";
 import { type ColumnSchema, printType } from "../../../contract/schema.js";
 import { looksUp } from "../../../contract/step-facts.js";
 import { readFeastRepository } from "../../../formats/feast/feast-repository.js";
-import { missingRule } from "../../../operators/query-feast/spec-missing.js";
+import { missingRule } from "../../../operators/query-feast/spec.js";
 import { artefactFolder } from "../../../operators/shared/kernel/artefact-file.js";
 import { datatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { cellOf } from "../../engine/golden/cells.js";
 import { parquetRelation, textRelation } from "../../etl/data-formats.js";
 import { findData } from "../../etl/data-source.js";
@@ -43,8 +43,6 @@ export interface HistoryColumn {
 type FeastStep = Step<"queryFeast"> & FittedStep;
 const isFeast = (step: FittedStep): step is FeastStep => looksUp(step.op) && "repository" in artefactsOf(step);
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
-
 /** @param folder of the plan's artefacts @throws RuntimeFault for a history of a view that the plan does not log */
 export function historyColumns(
   { stored, logged }: CheckPlan,
@@ -61,7 +59,7 @@ export function historyColumns(
   }
   for (const view of history.keys())
     if (!views.has(view))
-      throw fault(
+      throw invalid(
         `\`--history ${view}=…\`: the log keeps no feature of view \`${view}\`${views.size > 0 ? `; it keeps features of ${[...views].map(one => `\`${one}\``).join(", ")}` : ""}.${didYouMean(view, views)}`,
       );
   return { columns, notChecked };
@@ -85,7 +83,8 @@ function columnOf(
   views.add(view);
   if (!history.has(view)) return `of an online store: name the history of its view with \`--history ${view}=FILES\``;
   const keys = joins.flatMap(({ name, input }) => {
-    const column = logged(step.inputs.input[input]!);
+    const ref = step.inputs.input[input];
+    const column = ref && logged(ref);
     return column ? [{ name, column }] : [];
   });
   const lacking = joins.filter(({ name }) => !keys.some(key => key.name === name)).map(({ name }) => `\`${name}\``);
@@ -180,13 +179,13 @@ async function openHistory(
 ): Promise<void> {
   const { files, format } = await findData(database, history.get(view)!);
   if (format !== "parquet" && format !== "csv" && format !== "json")
-    throw fault(`\`${files[0]}\` is ${format}; the history of a view is Parquet, CSV or JSON lines.`);
+    throw invalid(`\`${files[0]}\` is ${format}; the history of a view is Parquet, CSV or JSON lines.`);
   const relation = format === "parquet" ? parquetRelation(files, []) : textRelation(format, files, [], false);
   const described = await database.rows(`DESCRIBE SELECT * FROM ${relation}`, `reading \`${files[0]}\``);
   const names = new Set(described.map(([name]) => String(name)));
   for (const name of [...keys.map(key => key.name), feature, timestamp])
     if (!names.has(name))
-      throw fault(
+      throw invalid(
         `\`${files[0]}\` has no column \`${name}\`, which the history of view \`${view}\` needs; it has ${[...names].map(one => `\`${one}\``).join(", ")}.${didYouMean(name, names)}`,
       );
   const time = (name: string): string => `epoch_us(CAST(${identifier(name)} AS TIMESTAMPTZ))`;

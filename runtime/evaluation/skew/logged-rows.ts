@@ -2,7 +2,7 @@
 import type { Json } from "@duckdb/node-api";
 import type { ExposureColumnName } from "../../../contract/exposures.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { type DataFiles, openData } from "../../etl/data-source.js";
 import type { Database } from "../../etl/database.js";
 import { identifier } from "../../etl/sql/literal.js";
@@ -17,8 +17,6 @@ export interface LoggedRows {
   /** Number of rows of each picked list. */
   readonly lists: readonly number[];
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
 
 /**
  * Makes `logged`: list, place (both from 0), request, row, item, micros (the time), score, and `f0`, `f1`, … of the columns.
@@ -82,7 +80,7 @@ export async function plansIn(
   const names = new Set(described.map(([name]) => String(name)));
   const missing = ["model", "version", "plan", "log_rate"].find(name => !names.has(name));
   if (missing !== undefined)
-    throw fault(`\`${files.files[0]}\` has no column \`${missing}\`. Give an exposure log, or rows joined from one.`);
+    throw invalid(`\`${files.files[0]}\` has no column \`${missing}\`. Give an exposure log, or rows joined from one.`);
   const artefacts = names.has("artefacts") ? "artefacts" : "NULL";
   const found = await database.rows(
     `SELECT model::VARCHAR, version::VARCHAR, plan::VARCHAR, ${artefacts}::VARCHAR, count(*)::DOUBLE, min(log_rate)::DOUBLE, count(*) FILTER ("position" IS NULL)::DOUBLE

@@ -9,7 +9,7 @@ import type { ColumnSchema } from "../../../contract/schema.js";
 import { artefactHashes } from "../../../formats/folders/artefact-hashes.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { childRows, rootRows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { cellOf, cellsOf, columnOf } from "../../engine/golden/cells.js";
 import { preparePlan } from "../../engine/schedule/execute.js";
 import type { ExecutablePlan } from "../../engine/schedule/plan-result.js";
@@ -45,8 +45,6 @@ export interface VerifiedExposures {
   readonly drift?: ColumnDrift;
 }
 
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);
-
 /**
  * @param model folder of the model in its repository; its latest version is run @param data exposure log: files, folders or globs
  * @throws RuntimeFault, PlanError naming a file or column
@@ -64,7 +62,7 @@ export async function verifyExposures(
     const files = await findData(database, data);
     const { plans, isWhole } = await plansIn(database, files);
     const other = plans.find(one => one.model !== plan.name);
-    if (other) throw fault(`the log is of model \`${other.model}\`, and \`${model}\` is \`${plan.name}\`.`);
+    if (other) throw invalid(`the log is of model \`${other.model}\`, and \`${model}\` is \`${plan.name}\`.`);
     const whole = isWhole && typeof plan.log.candidates === "object" && plan.log.candidates.all === 1;
     const check = checkPlan(plan, whole);
     const stored = historyColumns(check, folder, history);
@@ -74,7 +72,7 @@ export async function verifyExposures(
       ...stored.columns.flatMap(({ checked, keys }) => [checked.schema, ...keys.map(({ column }) => column)]),
     ]);
     if (check.computed.length + stored.columns.length === 0)
-      throw fault(
+      throw invalid(
         `nothing of the log can be compared: ${check.notChecked.map(({ column, reason }) => `\`${column}\`: ${reason}`).join("; ")}.`,
       );
     const logged = await loadLogged(database, files, read, wanted);
@@ -117,13 +115,13 @@ async function openModel(given: string): Promise<OpenModel> {
   const folder = join(model, latestVersion(model));
   const file = join(folder, "plan.json");
   const bytes = await readRegular(file, FILE_LIMITS.document).catch(error => {
-    throw fault(
+    throw invalid(
       `\`${file}\` cannot be read: ${(error as Error).message}. With \`--exposures\`, name the folder of an ensemble that \`merlon build\` wrote, such as model-repo/${basename(model)}.`,
     );
   });
   const plan = parsePlan(bytes.toString(), file);
   const { log } = plan;
-  if (!log) throw fault(`\`${plan.name}\` has no \`log\`, which says which of its columns an exposure log has.`);
+  if (!log) throw invalid(`\`${plan.name}\` has no \`log\`, which says which of its columns an exposure log has.`);
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
   return { model, folder, plan: { ...plan, log } as OpenModel["plan"], hash };
 }

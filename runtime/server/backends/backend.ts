@@ -22,6 +22,7 @@ export interface LoadContext {
   /** The version directory: `model-repo/recommend/1`. */
   readonly folder: string;
   readonly models: ModelCaller;
+  /** The models of this server, for backends that call them. */
   readonly server: ServerModels;
   readonly gpus: Gpus;
   readonly log?: Pick<ServerLog, "info" | "warning" | "verbose"> | undefined;
@@ -30,6 +31,7 @@ export interface LoadContext {
   /** Draws the seed of a request that names none (`--seed` makes the sequence repeatable). */
   drawSeed(): bigint;
   readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
+  /** Files that native code may open at once. Default: those that a manifest of `merlon build` lists. */
   readonly isTrusted?: PrepareContext["isTrusted"];
   readonly memory?: PrepareContext["memory"];
   /** The machine's where it is left out. */

@@ -1,8 +1,7 @@
 /**
  * Triton's ensembles as a backend: a model whose execution is a graph of calls to other models of the same server.
  */
-import type { RuntimeFault as Fault } from "../../base/errors.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { type RuntimeFault as Fault, internal, RuntimeFault } from "../../base/errors.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import { validateCache } from "../models/validate.js";
 import type { Backend } from "./backend.js";
@@ -44,7 +43,7 @@ export const ensembleBackend: Backend = {
       } catch (error) {
         return RuntimeFault.from(error);
       }
-      return response ?? new RuntimeFault("INTERNAL", "expected a single response, got 0");
+      return response ?? internal("expected a single response, got 0");
     };
     // Its members say for themselves what they keep.
     if (!decoupled) return { config: served, dependencies, execute, keepsNothing: true };

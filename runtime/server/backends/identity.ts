@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MAX_MADE_BYTES } from "../../../triton-protos/config-limits.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unsupported } from "../../base/errors.js";
 import { elementCount, type Parameter, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { TraceNotes } from "../observe/tracing/trace.js";
@@ -61,7 +61,7 @@ export const identityBackend: Backend = {
 };
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 function echo(
@@ -70,17 +70,15 @@ function echo(
 ): BackendResponse | RuntimeFault {
   // Triton's reads the number, for its log.
   if (typeof controls.correlationId === "string")
-    return new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(id)}correlation ID in request is not an unsigned int`);
+    return invalid(`${requestPrefix(id)}correlation ID in request is not an unsigned int`);
   const [first] = inputs.values();
-  if (!first)
-    return new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(id)}out of bounds index 0: request has 0 inputs`);
+  if (!first) return invalid(`${requestPrefix(id)}out of bounds index 0: request has 0 inputs`);
   const batch = config.max_batch_size > 0 ? first.shape.slice(0, 1) : [];
   const outputs: Tensor[] = [];
   for (const declared of config.input) {
     const name = declared.name.replace("INPUT", "OUTPUT");
     if (!requestedOutputs.has(name)) continue;
-    if (!declared.optional && !inputs.has(declared.name))
-      return new RuntimeFault("UNSUPPORTED", `failed to get input '${declared.name}'`);
+    if (!declared.optional && !inputs.has(declared.name)) return unsupported(`failed to get input '${declared.name}'`);
     const tensor = inputs.get(declared.name) ?? zeros(declared, batch);
     if (tensor instanceof RuntimeFault) return tensor;
     if (tensor) outputs.push({ ...tensor, name });
@@ -96,8 +94,7 @@ function zeros({ name, data_type, dims }: ModelInput, batch: readonly number[]):
   const shape = [...batch, ...dims.map(dim => Math.max(1, dim))];
   const bytes = elementCount(shape) * row.bytes;
   if (bytes > MAX_MADE_BYTES)
-    return new RuntimeFault(
-      "INVALID_ARGUMENT",
+    return invalid(
       `the zeros for input '${name}', which the request leaves out, have ${bytes} bytes; the maximum is ${MAX_MADE_BYTES}. Send the input`,
     );
   return { name, datatype: row.wire, shape, data: new Uint8Array(bytes) };
@@ -124,10 +121,7 @@ function readSettings({ name: model, parameters }: ModelConfig): Settings {
     if (written === undefined) return usual;
     const value = Number.parseInt(written, 10);
     if (Number.isInteger(value)) return value;
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `parameter \`${name}\` of model '${model}' is '${written}'; write ${wanted}`,
-    );
+    throw invalid(`parameter \`${name}\` of model '${model}' is '${written}'; write ${wanted}`);
   };
   return {
     // Triton takes a negative delay for none.

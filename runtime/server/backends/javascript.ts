@@ -5,7 +5,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, type RuntimeFault } from "../../base/errors.js";
 import type { BackendResponse, LoadedModel } from "../contract.js";
 import { fileInside } from "../models/inside-folder.js";
 import type { Backend, LoadContext } from "./backend.js";
@@ -106,8 +106,7 @@ function modelFile({ name, backend, default_model_filename: own }: ModelConfig, 
     dirname(folder),
   );
   if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
-  throw new RuntimeFault(
-    "INTERNAL",
+  throw internal(
     `model file '${file}' of model '${name}' does not exist; write it, or name another in \`default_model_filename\``,
   );
 }
@@ -121,8 +120,7 @@ function readLimit(config: ModelConfig): number {
   if (text === undefined) return 0;
   const value = Number(text);
   if (value > 0) return value;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `parameter \`execution_timeout_ms\` of model '${config.name}' is '${text}'; write a number of milliseconds above 0`,
   );
 }

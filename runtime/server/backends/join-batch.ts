@@ -4,7 +4,7 @@
 
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { BatchInput, ModelConfig } from "../../../triton-protos/gen/messages.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest } from "../contract.js";
 
@@ -33,8 +33,7 @@ export function joinInputs(requests: readonly BackendRequest[], config: ModelCon
 export function sliceRows(tensor: Tensor, from: number, to: number, rows: number): Tensor {
   if (from === 0 && to === rows) return tensor;
   if (tensor.shape[0] !== rows)
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `output '${tensor.name}' has the shape [${tensor.shape}] for a batch of ${rows}; the first dimension must be the batch`,
     );
   const shape = [to - from, ...tensor.shape.slice(1)];
@@ -77,8 +76,7 @@ export function scatter(
   const total = counts.reduce((sum, count) => sum + count, 0);
   const flat: Tensor = { ...tensor, shape: [elementCount(tensor.shape)] };
   if (flat.shape[0] !== total)
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `output '${tensor.name}' has ${flat.shape[0]} elements, and the shapes of '${source}' in the batch call for ${total}`,
     );
   const from = counts.slice(0, index).reduce((sum, count) => sum + count, 0);

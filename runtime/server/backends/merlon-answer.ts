@@ -2,7 +2,7 @@
 import type { AnyStep, Plan } from "../../../contract/plan.js";
 import { armsOf, partsOf } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Parameter, Tensor } from "../../base/tensor.js";
 import { explainCandidates } from "../../engine/explain/explain-candidates.js";
@@ -278,13 +278,13 @@ function checkFlags(parameters: ReadonlyMap<string, Parameter>): void {
     const value = parameters.get(name);
     if (value === undefined || typeof value === "boolean") continue;
     const seen = typeof value === "bigint" ? value : JSON.stringify(value);
-    throw new RuntimeFault("INVALID_ARGUMENT", `parameter '${name}' is ${seen}; expected true or false`);
+    throw invalid(`parameter '${name}' is ${seen}; expected true or false`);
   }
 }
 
 function readSeed(value: Parameter): bigint {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
-  throw new RuntimeFault("INVALID_ARGUMENT", `parameter 'seed' is ${JSON.stringify(value)}; expected an integer`);
+  throw invalid(`parameter 'seed' is ${JSON.stringify(value)}; expected an integer`);
 }
 
 /** One JSON text: for each request row, what became of each candidate. */

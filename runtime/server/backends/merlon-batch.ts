@@ -5,7 +5,7 @@
 import { Cancellable, type Cancellation } from "../../base/cancellation.js";
 import { runsOf } from "../../base/columns/row-map.js";
 import { type Column, childRows, type Rows, rootRows, type Values } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault } from "../../base/errors.js";
 import type { BackendRequest } from "../contract.js";
 
 /** Only requests without reports: a parameter or a trace that requests one gets a run of its own. */
@@ -64,7 +64,7 @@ export function columnsOfRows(
     const found = known.get(rows);
     if (found) return found;
     const offsets = runsOf(rows, request);
-    if (!offsets) throw new RuntimeFault("INTERNAL", "the rows of an answer were not made from the request's");
+    if (!offsets) throw internal("the rows of an answer were not made from the request's");
     const made = { rows: childRows(own, rebased(offsets, from, to)), start: offsets[from]! };
     known.set(rows, made);
     return made;

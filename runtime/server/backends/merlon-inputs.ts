@@ -10,7 +10,7 @@ import { type ColumnSchema, printType, type Schema } from "../../../contract/sch
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { type Column, type Rows, rootRows } from "../../base/columns/table.js";
 import { tensorValues } from "../../base/columns/tensor-values.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 
 type Tensors = ReadonlyMap<string, Tensor>;
@@ -38,8 +38,7 @@ export function requestReader(
       rows ??= rootRows(count);
       first ||= name;
       if (rows.count === count) return rows;
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `input '${name}' has ${count} rows and '${first}' has ${rows.count}: all inputs of a request are of the same rows`,
       );
     };
@@ -69,12 +68,9 @@ export function columnReader(
 /** @throws RuntimeFault when the tensor is missing or of another dtype */
 export function findTensor(tensors: Tensors, name: string, dtype: DType): Tensor {
   const tensor = tensors.get(name);
-  if (!tensor) throw new RuntimeFault("INVALID_ARGUMENT", `expected input '${name}' and it is not in the request`);
+  if (!tensor) throw invalid(`expected input '${name}' and it is not in the request`);
   if (tensor.datatype !== datatype(dtype).wire)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `input '${name}' is ${tensor.datatype} and the plan reads ${datatype(dtype).wire}`,
-    );
+    throw invalid(`input '${name}' is ${tensor.datatype} and the plan reads ${datatype(dtype).wire}`);
   return tensor;
 }
 
@@ -86,8 +82,7 @@ function dense(col: ColumnSchema, name: string): ColumnReader {
     const values = tensorValues(tensor, dtype);
     const [count = 0, ...dims] = tensor.shape;
     if (values.length !== count * (width ?? 1) || dims.length > 1)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `input '${name}' has the shape [${tensor.shape.join(",")}] and the plan reads ${printType(col)} a row`,
       );
     return { dtype, rows: sameRows(count, name), values, ...(width !== undefined && { width }) };
@@ -106,8 +101,7 @@ const ragged =
 function withNulls(name: string, col: Column, tensor: Tensor): Column {
   const validity = tensorValues(tensor, "bool") as Uint8Array;
   if (validity.length !== col.values.length)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `input '${tensor.name}' has ${validity.length} entries and column '${name}' has ${col.values.length} values: it needs one a value`,
     );
   return validity.includes(0) ? { ...col, validity } : col;
@@ -119,10 +113,7 @@ function withNulls(name: string, col: Column, tensor: Tensor): Column {
  */
 export function checkOffsets(name: string, offsets: Int32Array, ends: string, count: number): void {
   const fault = (what: string) =>
-    new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `input '${name}' ${what}; offsets start at 0, never fall, and end at the number of values`,
-    );
+    invalid(`input '${name}' ${what}; offsets start at 0, never fall, and end at the number of values`);
   if (offsets.length === 0) throw fault("is empty");
   if (offsets[0] !== 0) throw fault(`starts at ${offsets[0]}`);
   for (let i = 1; i < offsets.length; i++)

@@ -11,7 +11,7 @@ import { castValues } from "../../base/columns/cast.js";
 import { runsOf } from "../../base/columns/row-map.js";
 import { allocate, type Column, type Rows, type Values } from "../../base/columns/table.js";
 import { valuesTensor } from "../../base/columns/tensor-values.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 
 /** @param request the request's rows */
@@ -56,7 +56,7 @@ function validityOf({ values, validity }: Column): Uint8Array {
 
 function runs(rows: Rows, request: Rows, name: string): Int32Array {
   const offsets = runsOf(rows, request);
-  if (!offsets) throw new RuntimeFault("INTERNAL", `the rows of output \`${name}\` were not made from the request's`);
+  if (!offsets) throw internal(`the rows of output \`${name}\` were not made from the request's`);
   return offsets;
 }
 

@@ -3,6 +3,7 @@
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
  * `explain` what became of each candidate, `stages` what each step made.
  */
+
 import { createHash } from "node:crypto";
 import type { AnswerForm } from "../../../contract/answer-form.js";
 import { entryColumn, markable, stageColumn, validityName } from "../../../contract/column-tensors.js";
@@ -14,15 +15,17 @@ import { withoutShadows } from "../../../contract/shadows.js";
 import { armsOf } from "../../../contract/step-facts.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { type Column, childRows, type Rows, rootRows } from "../../base/columns/table.js";
+import { tensorValues } from "../../base/columns/tensor-values.js";
+import { invalid } from "../../base/errors.js";
+import type { Tensor } from "../../base/tensor.js";
 import { preparePlan } from "../../engine/schedule/execute.js";
 import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { PlanExposures } from "../exposures/log-run.js";
 import type { Backend, LoadContext } from "./backend.js";
 import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js";
-import { requestReader } from "./merlon-inputs.js";
+import { checkOffsets, columnReader, findTensor, requestReader } from "./merlon-inputs.js";
 import { answerTensors, nullTensors } from "./merlon-outputs.js";
-import { stageReader } from "./stage-inputs.js";
 import { stageWriter } from "./stage-outputs.js";
 
 export const merlonBackend: Backend = {
@@ -108,7 +111,7 @@ async function readPlan(folder: string): Promise<{ readonly plan: FittedPlan; re
       (error as NodeJS.ErrnoException).code === "ENOENT"
         ? `${file} is missing. Build the ensemble again with \`merlon build\`.`
         : (error as Error).message;
-    throw new RuntimeFault("INVALID_ARGUMENT", reason, { cause: error });
+    throw invalid(reason, { cause: error });
   }
 }
 
@@ -174,9 +177,43 @@ function checkConfig(plan: Plan, config: ModelConfig): void {
       const tensor = tensors.find(t => t.name === name);
       if (tensor && configDatatype(tensor.data_type)?.name === col.dtype) continue;
       const seen = tensor ? `has the type ${tensor.data_type}` : "is missing";
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${side} '${name}' ${seen} in config.pbtxt of '${config.name}', and plan.json has ${col.dtype} \`${col.name}\`. Build the ensemble again.`,
       );
     }
+}
+
+interface StageColumns {
+  readonly columns: ReadonlyMap<string, Column>;
+  /** The request's rows; undefined if no input determines them. */
+  readonly request: Rows | undefined;
+}
+
+/**
+ * The tensors of one stage of an ensemble → the columns its plan reads, with their rows: the request's, and candidates' grouped by them.
+ * @returns reads the columns of a request; throws a RuntimeFault naming the tensor that does not fit
+ */
+function stageReader(schema: Schema, stage: PlanStage): (tensors: ReadonlyMap<string, Tensor>) => StageColumns {
+  const nullable = new Set(stage.nullable.inputs);
+  const readers = schema.map(
+    col => [col, columnReader(col, stageColumn(col, { nullable: nullable.has(col.name) }), "needed")] as const,
+  );
+  return tensors => {
+    const sets = new Map<string, Rows>();
+    const sameRows = (id: string) => (count: number, name: string) => {
+      const rows = sets.get(id) ?? rootRows(count);
+      sets.set(id, rows);
+      if (rows.count === count) return rows;
+      throw invalid(`input '${name}' has ${count} rows, and other inputs have ${rows.count} rows of \`${id}\``);
+    };
+    for (const { id, grouped } of stage.rows) {
+      if (!grouped) continue;
+      const offsets = tensorValues(findTensor(tensors, grouped.offsets, "int32"), "int32") as Int32Array;
+      const last = offsets[offsets.length - 1] ?? 0;
+      checkOffsets(grouped.offsets, offsets, "", last);
+      sets.set(id, childRows(sameRows(grouped.by)(offsets.length - 1, grouped.offsets), offsets));
+    }
+    const columns = new Map(readers.map(([col, read]) => [col.name, read(tensors, sameRows(col.rows))]));
+    return { columns, request: sets.get(REQUEST_ROWS) };
+  };
 }

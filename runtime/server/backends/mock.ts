@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { systemClock } from "../../base/clock.js";
 import { type Delay, drawDelay } from "../../base/delays.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 import { createRandom } from "../../base/random.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import { findInside } from "../models/inside-folder.js";
@@ -15,6 +15,7 @@ import { callFunction, type MockFunction, readRequest, writeAnswer } from "./moc
 import { consumedDims } from "./mock/consumers.js";
 import { checkMockSettings, type FoundSettings, type MockSettings, readMockSettings } from "./mock/settings.js";
 import { createTable } from "./mock/table.js";
+import { singleAnswer } from "./single-answer.js";
 
 /** Is called when what a function answered is not what it stands for has: another name, dtype or shape. */
 export type OnMistake = (error: unknown) => void;
@@ -35,14 +36,7 @@ export const createMock = (given?: MockSettings, answer?: MockFunction, onMistak
     const wait = (delay: Delay | undefined, request: BackendRequest): Promise<void> =>
       delay === undefined ? Promise.resolve() : clock.sleep(drawDelay(delay, random), request.signal);
     const answers = await createAnswers(found, context, answer, onMistake);
-    const only = async (request: BackendRequest): Promise<BackendResponse | RuntimeFault> => {
-      try {
-        for await (const response of answers(request)) return response;
-        return new RuntimeFault("INTERNAL", "expected a single response, got 0");
-      } catch (error) {
-        return RuntimeFault.from(error);
-      }
-    };
+    const only = (request: BackendRequest) => singleAnswer(() => answers(request));
     const one = config.model_transaction_policy?.decoupled ? undefined : only;
     return {
       async execute(requests, _, notes) {
@@ -119,8 +113,7 @@ async function createAnswers(
       for (const values of found.answers) yield write(values, n++);
       return;
     }
-    if (settings.otherwise === "error")
-      throw new RuntimeFault("INVALID_ARGUMENT", `no row of the table of mock '${config.name}' fits the request`);
+    if (settings.otherwise === "error") throw invalid(`no row of the table of mock '${config.name}' fits the request`);
     while (n < count) yield write({}, n++);
   };
 }
@@ -128,16 +121,12 @@ async function createAnswers(
 /** @throws RuntimeFault for a module outside the folder, and for one that a load request chose */
 function functionFile(named: string, folder: string, where: string, allowed: boolean): string {
   if (!allowed)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${where}: function: a load request may not choose code; start the server with --allow-model-code-upload to accept it`,
     );
   const file = findInside(folder, named);
   if (file !== undefined) return file;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
-    `${where}: function: '${named}' is outside '${folder}'; name a module inside it`,
-  );
+  throw invalid(`${where}: function: '${named}' is outside '${folder}'; name a module inside it`);
 }
 
 async function importFunction(file: string, where: string): Promise<MockFunction> {
@@ -145,23 +134,19 @@ async function importFunction(file: string, where: string): Promise<MockFunction
   try {
     found = (await import(pathToFileURL(file).href)) as typeof found;
   } catch (error) {
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `${where}: \`function\` names ${file}, which can't be imported: ${(error as Error).message}`,
-      { cause: error },
-    );
+    throw invalid(`${where}: \`function\` names ${file}, which can't be imported: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   if (typeof found.default === "function") return found.default as MockFunction;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `${where}: ${file} has no default export that is a function; write \`export default ({ inputs }) => ({ … })\``,
   );
 }
 
 function requireOutputs({ name, input, output, backend }: ModelConfig): void {
   if (input.length > 0 && output.length > 0) return;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `a mock replaces model '${name}' (backend '${backend}'), whose configuration has no ${output.length === 0 ? "outputs" : "inputs"} and whose file is missing: write them into config.pbtxt`,
   );
 }
@@ -172,8 +157,7 @@ function requireKnown({ settings, where }: FoundSettings, { name, output }: Mode
   for (const key of ["outputs", "shapes"] as const)
     for (const given of Object.keys(settings[key] ?? {}))
       if (!known.has(given))
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
+        throw invalid(
           `${where}: ${key}.${given}: model '${name}' has no such output; it has ${output.map(one => `'${one.name}'`).join(", ")}`,
         );
 }

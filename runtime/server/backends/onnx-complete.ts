@@ -3,7 +3,7 @@
  */
 import { datatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput, ModelOutput } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Graph, GraphTensor } from "./onnx-graph.js";
 
 /** Batch size of a graph that can batch when the configuration names none. */
@@ -14,8 +14,7 @@ export function completeFromGraph(config: ModelConfig, graph: Graph, limit = DEF
   if (config.input.length > 0 && config.output.length > 0) return config;
   const batches = [...graph.inputs, ...graph.outputs].every(({ shape }) => shape[0] === -1);
   if (!batches && config.max_batch_size !== 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `autofill failed for model '${config.name}': model does not support batching while non-zero max_batch_size is specified`,
     );
   const max = config.max_batch_size === 0 && batches ? Math.max(0, limit) : config.max_batch_size;

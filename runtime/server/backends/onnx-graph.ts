@@ -3,7 +3,7 @@
  */
 import { configDatatype, type DType, datatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput, ModelOutput } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid } from "../../base/errors.js";
 
 export interface GraphTensor {
   readonly name: string;
@@ -21,8 +21,7 @@ export function checkGraph(config: ModelConfig, graph: Graph): void {
   const required = config.input.filter(({ optional }) => !optional).length;
   const expected = required + sideInputs(config).length;
   if (expected !== graph.inputs.length)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `unable to load model '${config.name}', configuration expects ${expected} inputs, model provides ${graph.inputs.length}`,
     );
   for (const input of config.input) checkTensor("input", input, graph.inputs, config);
@@ -47,14 +46,10 @@ function checkTensor(
   const found = known.find(({ name }) => name === tensor.name);
   if (!found) {
     const names = known.map(({ name }) => name).sort();
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `unexpected inference ${side} '${tensor.name}', allowed ${side}s are: ${names.join(", ")}`,
-    );
+    throw invalid(`unexpected inference ${side} '${tensor.name}', allowed ${side}s are: ${names.join(", ")}`);
   }
   if (configDatatype(tensor.data_type)?.name !== found.dtype)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `unable to load model '${config.name}', configuration expects datatype ${tensor.data_type} for ${side} '${tensor.name}', model provides ${datatype(found.dtype).config.replace("TYPE_STRING", "TYPE_BYTES")}`,
     );
   if (side === "input" && (tensor as ModelInput).allow_ragged_batch) checkRagged(tensor, found.shape, config);
@@ -66,8 +61,7 @@ function checkTensor(
 /** All elements of a ragged batch form one row, whatever dimensions the configuration gives a request. */
 function checkRagged({ name }: ModelInput | ModelOutput, provided: readonly number[], config: ModelConfig): void {
   if (provided.length === 1 && provided[0] === -1) return;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `unable to load model '${config.name}', configuration expects model provides input with shape [-1]  for ragged input '${name}', model provides ${print(provided)}`,
   );
 }
@@ -80,10 +74,7 @@ function checkControls(config: ModelConfig, { inputs }: Graph): void {
     for (const one of control) {
       const found = inputs.find(input => input.name === name);
       if (!found)
-        throw new RuntimeFault(
-          "INTERNAL",
-          `configuration specified sequence control '${name}', but model does not provide that input`,
-        );
+        throw internal(`configuration specified sequence control '${name}', but model does not provide that input`);
       const type =
         one.kind === "CONTROL_SEQUENCE_CORRID"
           ? one.data_type
@@ -93,8 +84,7 @@ function checkControls(config: ModelConfig, { inputs }: Graph): void {
               ? "TYPE_FP32"
               : "TYPE_BOOL";
       if (configDatatype(type)?.name !== found.dtype)
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
+        throw invalid(
           `unable to load model '${config.name}', sequence control '${name}', the model expects data-type ${datatype(found.dtype).wire} but the model configuration specifies data-type ${type}`,
         );
     }
@@ -111,15 +101,13 @@ function checkShape(
   const explicit = tensor.reshape?.shape ?? tensor.dims;
   if (provided.length === 0) {
     if (explicit.every(dim => dim === 1)) return;
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `unable to load model '${config.name}', scalar tensor '${tensor.name}', should only provide 1 in the model configuration when the model doesn't support batching. Model configuration provided: ${print(explicit)}.`,
     );
   }
   const batching = config.max_batch_size > 0;
   if (batching && (provided.length === 0 || provided[0] !== -1))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${subject}: for the model to support batching the shape should have at least 1 dimension and the first dimension must be -1; but shape expected by the model is ${print(provided)}`,
     );
   const whole = batching ? [-1, ...explicit] : explicit;
@@ -127,8 +115,7 @@ function checkShape(
     whole.length === provided.length &&
     whole.every((dim, i) => dim === provided[i] || (side === "input" && provided[i] === -1));
   if (fits) return;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     batching
       ? `${subject}: the model expects ${provided.length} dimensions (shape ${print(provided)}) but the model configuration specifies ${whole.length} dimensions (an initial batch dimension because max_batch_size > 0 followed by the explicit tensor shape, making complete shape ${print(whole)})`
       : `${subject}: the model expects ${provided.length} dimensions (shape ${print(provided)}) but the model configuration specifies ${whole.length} dimensions (shape ${print(whole)})`,

@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, sep } from "node:path";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import type { OnnxSession } from "./onnx-run.js";
 
 interface MappedFile {
@@ -59,8 +59,7 @@ function refuseCut(files: readonly MappedFile[]): void {
   for (const { path, file, bytes } of files) {
     const { size } = fstatSync(file);
     if (size < bytes)
-      throw new RuntimeFault(
-        "INTERNAL",
+      throw internal(
         `${path} has ${size} bytes, and had ${bytes} when the model was loaded: it was cut while it was served. Restore the whole file and load the model again. Replace files by renaming, not by writing into the old one.`,
       );
   }

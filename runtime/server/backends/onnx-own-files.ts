@@ -20,7 +20,7 @@ import { joinInside, leadsOutside, type PathInside } from "../../../contract/fil
 import { requireRegular } from "../../../contract/files/read-regular.js";
 import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import { type ExternalPart, partFault, readOnnxSignature } from "../../../formats/onnx/onnx.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 import { sharedCopySync } from "../../base/shared/shared-copy.js";
 import type { SharedFile } from "../../base/shared/shared-file.js";
 import { sharedModel, WEIGHTS } from "./onnx-shared.js";
@@ -113,14 +113,14 @@ function refusePart(model: string, part: string): void {
   try {
     requireRegular(part);
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", `weights of ${model}: ${(error as Error).message}`, { cause: error });
+    throw invalid(`weights of ${model}: ${(error as Error).message}`, { cause: error });
   }
 }
 
 /** @throws RuntimeFault for a tensor whose data is not in the file, or has another length than its shape */
 function refuseOutside(model: string, part: ExternalPart, size: number): void {
   const fault = partFault(part, size);
-  if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${model} ${fault}. Export it again.`);
+  if (fault) throw invalid(`${model} ${fault}. Export it again.`);
 }
 
 /** Copies of the copies, for a session in another thread. @throws Error where there is no room */

@@ -4,7 +4,7 @@
  */
 import type { InferenceSession } from "onnxruntime-node";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, unsupported } from "../../base/errors.js";
 import type { Gpus } from "../models/gpus.js";
 import type { Instance } from "../scheduling/instance-groups.js";
 import { tensorrtOptions } from "./tensorrt-options.js";
@@ -22,8 +22,7 @@ export function providersOf(config: ModelConfig, { kind, device = 0 }: Instance,
   const there: readonly string[] = ACCELERATORS[provider];
   for (const { name } of accelerators)
     if (!there.includes(name))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `unknown Execution Accelerator '${name}' is requested; this server's GPUs run by ${provider}, which takes: ${there.join(", ")}. \`--gpu cpu\` runs the model on the CPU, without accelerators`,
       );
   if (provider === "webgpu") return [webgpuOptions(Object.assign({}, ...accelerators.map(a => a.parameters))), "cpu"];
@@ -32,8 +31,7 @@ export function providersOf(config: ModelConfig, { kind, device = 0 }: Instance,
     const [option] = Object.keys(options);
     // onnxruntime-node hands on the device alone; a precision other than the requested one would go unnoticed.
     if (option !== undefined)
-      throw new RuntimeFault(
-        "UNSUPPORTED",
+      throw unsupported(
         `the ${name} accelerator is given \`${option}\`, and onnxruntime-node can set no option of it but the device. Leave its parameters out, or serve this model with Triton.`,
       );
   }

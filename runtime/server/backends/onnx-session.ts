@@ -3,14 +3,14 @@
  * synchronous call, one turn of the event loop later. A plan's small models are done before that turn. So sessions on the CPU are opened by
  * the binding below it.
  */
+
 import type * as ort from "onnxruntime-node";
 import type { Binding } from "onnxruntime-node/dist/binding.js";
 import { type DType, onnxDatatype } from "../../../triton-protos/datatype.js";
 import { callCosts } from "../../base/call-costs.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, unsupported } from "../../base/errors.js";
 import { silenceOnnx } from "../../base/onnx-telemetry.js";
 import { findBinding } from "./onnx-binding.js";
-import { withEmptyOnCpu } from "./onnx-empty.js";
 import type { Graph } from "./onnx-graph.js";
 import type { OwnFiles } from "./onnx-own-files.js";
 import type { Feeds, OnnxSession, Tensors } from "./onnx-run.js";
@@ -171,10 +171,38 @@ function readGraph(inputs: readonly Value[], outputs: readonly Value[]): Graph {
   const side = (values: readonly Value[]) =>
     values.map(({ name, dtype, shape }) => {
       if (dtype) return { name, dtype, shape };
-      throw new RuntimeFault(
-        "UNSUPPORTED",
-        `Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE' for I/O '${name}', expected 'ONNX_TYPE_TENSOR'.`,
-      );
+      throw unsupported(`Unsupported ONNX Type 'ONNX_TYPE_SEQUENCE' for I/O '${name}', expected 'ONNX_TYPE_TENSOR'.`);
     });
   return { inputs: side(inputs), outputs: side(outputs) };
+}
+
+/**
+ * A session on WebGPU → one that gives tensors without elements to the CPU. ONNX Runtime's WebGPU provider divides by their size, which
+ * crashes the process (MatMul of 1.30), or refuses them (Softmax). They need no computation.
+ * @param openOnCpu the same model there: opened with the first such tensor
+ */
+function withEmptyOnCpu(session: OnnxSession, openOnCpu: () => Promise<OnnxSession>): OnnxSession {
+  let onCpu: Promise<OnnxSession> | undefined;
+  const open = (): Promise<OnnxSession> =>
+    openOnCpu().catch(error => {
+      onCpu = undefined;
+      throw error;
+    });
+  return {
+    graph: session.graph,
+    async run(feeds, wanted) {
+      if (!hasEmpty(feeds)) return session.run(feeds, wanted);
+      onCpu ??= open();
+      return (await onCpu).run(feeds, wanted);
+    },
+    async release() {
+      await session.release();
+      await onCpu?.then(opened => opened.release());
+    },
+  };
+}
+
+function hasEmpty(feeds: Tensors): boolean {
+  for (const name in feeds) if (feeds[name]!.size === 0) return true;
+  return false;
 }

@@ -1,7 +1,8 @@
 /** Tensors of requests ⇄ tensors of ONNX Runtime: viewed, not copied, where they are aligned. */
 import type * as ort from "onnxruntime-node";
 import { type DType, datatype, isDType, type Values, wireDatatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { numbersOf } from "../../base/columns/tensor-values.js";
+import { unsupported } from "../../base/errors.js";
 import { packStrings, unpackStrings } from "../../base/strings.js";
 import type { Tensor } from "../../base/tensor.js";
 import type { Tensors } from "./onnx-run.js";
@@ -34,14 +35,6 @@ export function feedsOf(inputs: ReadonlyMap<string, Tensor>, plain: boolean): Te
   return feeds;
 }
 
-type Numbers = Exclude<Values, readonly string[]>;
-type NumbersType = new (memory: ArrayBuffer, offset: number, length: number) => Numbers;
-
-function numbersOf({ data }: Tensor, array: NumbersType, bytes: number): Numbers {
-  const aligned = data.byteOffset % bytes === 0 ? data : Uint8Array.from(data);
-  return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / bytes);
-}
-
 export function fromOrt(name: string, tensor: ort.Tensor): Tensor {
   const dtype = namedType(name, tensor.type);
   if (!dtype.array)
@@ -58,8 +51,5 @@ export function fromOrt(name: string, tensor: ort.Tensor): Tensor {
 /** @param output its name, for the message */
 export function namedType(output: string, type: string) {
   if (isDType(type)) return datatype(type);
-  throw new RuntimeFault(
-    "UNSUPPORTED",
-    `output '${output}' has the element type ${type}, which has no name on the wire`,
-  );
+  throw unsupported(`output '${output}' has the element type ${type}, which has no name on the wire`);
 }

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import type * as ort from "onnxruntime-node";
 import type { Values } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { onnxThreads } from "../../base/processors.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
 import { requireFloor } from "../../base/version-floors.js";
@@ -30,7 +30,7 @@ export const onnxruntimeBackend: Backend = {
   async autoComplete(config, folder, settings = {}) {
     const limit = settings["default-max-batch-size"];
     if (limit !== undefined && !/^[+-]?\d+/.test(limit))
-      throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${limit}' to integral number`);
+      throw invalid(`failed to convert '${limit}' to integral number`);
     // Nothing to find out, so no session is opened for it.
     if (config.input.length > 0 && config.output.length > 0) return config;
     const session = await openSession(config, folder);
@@ -90,15 +90,14 @@ async function openSession(
     dirname(folder),
   );
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${path}`);
+  if (!found) throw internal(`failed to stat file ${path}`);
   const file = found.isDirectory() ? fileInside(path, "model.onnx", "default_model_filename", dirname(folder)) : path;
   const kind = file === path ? found : await stat(file).catch(() => undefined);
-  if (kind && !kind.isFile())
-    throw new RuntimeFault("INVALID_ARGUMENT", `${file} of model '${config.name}' is not a regular file`);
-  if (!kind) throw new RuntimeFault("UNAVAILABLE", `unable to find '${file}' for model instance '${config.name}'`);
+  if (kind && !kind.isFile()) throw invalid(`${file} of model '${config.name}' is not a regular file`);
+  if (!kind) throw unavailable(`unable to find '${file}' for model instance '${config.name}'`);
   const options = sessionOptions(config);
   for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
-    throw new RuntimeFault("INVALID_ARGUMENT", `unknown Execution Accelerator '${name}' is requested`);
+    throw invalid(`unknown Execution Accelerator '${name}' is requested`);
   const size = await sizeOf(dirname(file));
   const threads = options.intraOpNumThreads || (size <= SMALL_MODEL ? 1 : onnxThreads());
   const settings = { ...options, intraOpNumThreads: threads, executionProviders };
@@ -159,17 +158,15 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
     const value = Number(text(key) ?? "0");
     // A negative number means "automatic", as 0 does.
     if (Number.isInteger(value)) return Math.max(0, value);
-    throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${text(key)}' to integral number`);
+    throw invalid(`failed to convert '${text(key)}' to integral number`);
   };
   const mode = text("execution_mode") ?? "0";
   if (mode !== "0" && mode !== "1")
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got ${mode} .`,
     );
   for (const key of ["enable_mem_arena", "enable_mem_pattern"])
-    if (!/^(0|1|true|false)$/i.test(text(key) ?? "0"))
-      throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${text(key)}' to boolean`);
+    if (!/^(0|1|true|false)$/i.test(text(key) ?? "0")) throw invalid(`failed to convert '${text(key)}' to boolean`);
   const level = config.optimization?.graph?.level ?? 0;
   return {
     intraOpNumThreads: integer("intra_op_thread_count"),
@@ -280,5 +277,5 @@ function computeSync(
 /** ONNX Runtime's error number is not handed on by its binding, so it is read off the message. */
 function ortFault(error: unknown): RuntimeFault {
   const { message } = error as Error;
-  return new RuntimeFault("INTERNAL", `onnx runtime error ${ortErrorNumber(message)}: ${message}`, { cause: error });
+  return internal(`onnx runtime error ${ortErrorNumber(message)}: ${message}`, { cause: error });
 }

@@ -5,7 +5,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../../base/clock.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { Tensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
@@ -42,19 +42,14 @@ async function onlyAnswer(request: BackendRequest): Promise<BackendResponse | Ru
   } catch (error) {
     return RuntimeFault.from(error);
   }
-  return answers.length === 1
-    ? answers[0]!
-    : new RuntimeFault("INTERNAL", `expected a single response, got ${answers.length}`);
+  return answers.length === 1 ? answers[0]! : internal(`expected a single response, got ${answers.length}`);
 }
 
 async function repeat(request: BackendRequest, answer: (response: BackendResponse) => void): Promise<void> {
   const values = int32Values(request.inputs.get("IN"));
   const delays = int32Values(request.inputs.get("DELAY"));
   if (delays.length !== values.length)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `expected IN and DELAY shape to match, got [${values.length}] and [${delays.length}]`,
-    );
+    throw invalid(`expected IN and DELAY shape to match, got [${values.length}] and [${delays.length}]`);
   for (const [i, value] of values.entries()) {
     const wait = delays[i]! >>> 0;
     if (wait > 0) await systemClock.sleep(wait, request.signal);

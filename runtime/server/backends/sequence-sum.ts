@@ -3,7 +3,7 @@
  * elements of the sequence so far. `dyna_sequence` adds the correlation id to the last one. `execute_delay_ms` delays each execution.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { Backend } from "./backend.js";
 import { int32Values } from "./int32-values.js";
@@ -13,10 +13,7 @@ const sumBackend = (addId: boolean): Backend => ({
     const sums = new Map<bigint | string, number>();
     const milliseconds = Number(config.parameters.execute_delay_ms?.string_value ?? "0");
     if (!(milliseconds >= 0))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `parameter \`execute_delay_ms\` of model '${config.name}' must be a number of milliseconds`,
-      );
+      throw invalid(`parameter \`execute_delay_ms\` of model '${config.name}' must be a number of milliseconds`);
     const answer = ({ controls, inputs, batch }: BackendRequest): BackendResponse => {
       const { correlationId: id, start, end } = controls;
       const values = int32Values(inputs.get("INPUT"));

@@ -3,7 +3,7 @@
  */
 
 import { setImmediate as turn } from "node:timers/promises";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, type RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { Backend } from "./backend.js";
@@ -14,7 +14,7 @@ export const squareBackend: Backend = {
     const execute = (requests: readonly BackendRequest[]): (BackendResponse | RuntimeFault)[] =>
       requests.map(request => {
         const [n = 0] = int32Values(request.inputs.get("IN"));
-        return n === 1 ? answerOf(request) : new RuntimeFault("INTERNAL", `expected a single response, got ${n}`);
+        return n === 1 ? answerOf(request) : internal(`expected a single response, got ${n}`);
       });
     if (!config.model_transaction_policy?.decoupled) return { execute };
     return {

@@ -9,7 +9,7 @@ import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { castValues } from "../../base/columns/cast.js";
 import type { Column } from "../../base/columns/table.js";
 import { valuesTensor } from "../../base/columns/tensor-values.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 
 /**
@@ -32,8 +32,7 @@ export function stageWriter(
     ...written.flatMap(({ schema, mayBeNull, tensors }) => {
       const col = columns.get(schema.name)!;
       if (!mayBeNull && col.validity?.includes(0))
-        throw new RuntimeFault(
-          "INTERNAL",
+        throw internal(
           `column \`${schema.name}\` holds nulls, and the plan says that it can not. Build the ensemble again.`,
         );
       return tensors.map(one => partTensor(one, schema, col));

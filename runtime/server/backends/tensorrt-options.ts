@@ -1,7 +1,7 @@
 /**
  * Parameters of Triton's `tensorrt` accelerator → options of ONNX Runtime's TensorRT provider, as Triton's ONNX Runtime backend documents them.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 type Kind = "whole" | "integer" | "bool" | "text";
 
@@ -76,18 +76,14 @@ export function tensorrtOptions(parameters: Readonly<Record<string, string>>): R
     if (key === "precision_mode") {
       const option = PRECISIONS[value];
       if (option) options[option] = "1";
-      else if (value !== "FP32")
-        throw new RuntimeFault("INVALID_ARGUMENT", `unsupported precision mode '${value}' is requested`);
+      else if (value !== "FP32") throw invalid(`unsupported precision mode '${value}' is requested`);
       continue;
     }
     const [option, kind] = OPTIONS.get(key) ?? [];
     if (option === undefined || kind === undefined)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `unknown parameter '${key}' is provided for TensorRT Execution Accelerator`,
-      );
+      throw invalid(`unknown parameter '${key}' is provided for TensorRT Execution Accelerator`);
     const [form, called] = FORMS[kind];
-    if (!form.test(value)) throw new RuntimeFault("INVALID_ARGUMENT", `failed to convert '${value}' to ${called}`);
+    if (!form.test(value)) throw invalid(`failed to convert '${value}' to ${called}`);
     options[option] = value;
   }
   return options;

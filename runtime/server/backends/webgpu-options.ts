@@ -3,7 +3,7 @@
  * accelerator.
  */
 import type { InferenceSession } from "onnxruntime-node";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 type WebGpu = InferenceSession.WebGpuExecutionProviderOption;
 
@@ -29,16 +29,12 @@ export function webgpuOptions(parameters: Readonly<Record<string, string>>): Web
 
 function readOption(name: string, value: string): string | boolean | readonly string[] {
   if (!Object.hasOwn(OPTIONS, name))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `unknown parameter '${name}' is provided for webgpu Execution Accelerator, which takes ${Object.keys(OPTIONS).join(", ")}`,
     );
   const values = OPTIONS[name];
   if (!values) return value.split(",").map(part => part.trim());
   if (!values.includes(value))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `parameter '${name}' of webgpu Execution Accelerator is '${value}'; it takes ${values.join(", ")}`,
-    );
+    throw invalid(`parameter '${name}' of webgpu Execution Accelerator is '${value}'; it takes ${values.join(", ")}`);
   return name === "enableRobustness" ? value === "true" : value;
 }

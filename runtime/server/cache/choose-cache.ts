@@ -1,7 +1,7 @@
 /**
  * The response cache of the command line: settings by cache → a cache, none, or Triton's refusal.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { ServerLog } from "../observe/server-log.js";
 import { createLocalCache, type ResponseCache } from "./local-cache.js";
@@ -26,17 +26,11 @@ export function chooseCache(
   { searched, log, budget }: Report,
 ): ResponseCache | undefined {
   if (Object.keys(settings).length > 1)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      "found multiple cache configurations, but only a single cache is currently supported",
-    );
+    throw invalid("found multiple cache configurations, but only a single cache is currently supported");
   const unknown = Object.keys(settings).find(name => name !== "local");
   if (unknown !== undefined) {
     log.hint("cache_manager", "the cache of this server is 'local': --cache-config=local,size=BYTES");
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `unable to find 'libtritoncache_${unknown}.so' for cache. Searched: ${searched}`,
-    );
+    throw invalid(`unable to find 'libtritoncache_${unknown}.so' for cache. Searched: ${searched}`);
   }
   const bytes = cacheSize(settings, size, log);
   return bytes > 0 ? createLocalCache(bytes, budget) : undefined;
@@ -49,10 +43,7 @@ function cacheSize({ local }: Settings, size: number, log: Report["log"]): numbe
   if (!(bytes > 0)) {
     // Triton's line about the library that refused the settings.
     log.error("cache_manager", "cache implementation handle is nullptr");
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      "Failed to initialize LocalCache: config didn't contain a valid 'size' field.",
-    );
+    throw invalid("Failed to initialize LocalCache: config didn't contain a valid 'size' field.");
   }
   return bytes;
 }

@@ -3,7 +3,7 @@
  * tape is full. Waiting records are bounded. Beyond the bound lists are dropped, requests wait, or requests are refused.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, unavailable } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { LoggedModel } from "./batch.js";
@@ -144,8 +144,7 @@ export class ExposureLog {
   open(described: Omit<LoggedModel, "id">, plan: ListPlan): ModelLog {
     const personal = described.kept.filter(({ hashed }) => hashed).map(({ name }) => `'${name}'`);
     if (personal.length > 0 && !this.#salted)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `model '${described.model}' logs hashes of ${personal.join(", ")}, and the server has no key for them: add --exposures-salt-file FILE`,
       );
     const open: OpenModel = { id: this.#nextModel++, tape: undefined, rows: 0, artefacts: "{}" };
@@ -186,8 +185,7 @@ export class ExposureLog {
     const { backpressure = "drop" } = this.#options;
     if (backpressure === "drop" || this.#bytes < this.#most) return undefined;
     if (backpressure === "fail")
-      throw new RuntimeFault(
-        "UNAVAILABLE",
+      throw unavailable(
         `exposures cannot be written to '${this.#shown}'${this.#fault === undefined ? ": the writer is behind" : `: ${this.#fault}`}. The server was started with --exposures-backpressure fail`,
       );
     return this.#link.until(() => this.#bytes < this.#most || this.#isOver);

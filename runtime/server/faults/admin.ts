@@ -7,7 +7,7 @@
  */
 
 import { createServer, type IncomingMessage } from "node:http";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { type BrowserHeaders, isForeignPage } from "../transport/http/browser-access.js";
 import { type Listener, listen } from "../transport/listen.js";
@@ -95,7 +95,7 @@ function readFault(text: string): Fault | string {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", `the body is not JSON: ${(error as Error).message}`);
+    throw invalid(`the body is not JSON: ${(error as Error).message}`);
   }
   const short = typeof json === "object" && json !== null && "fault" in json ? json.fault : undefined;
   return typeof short === "string" ? short : (json as Fault);
@@ -106,7 +106,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY) throw new RuntimeFault("INVALID_ARGUMENT", `a fault has at most ${MAX_BODY} bytes`);
+    if (size > MAX_BODY) throw invalid(`a fault has at most ${MAX_BODY} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault, type StatusCode } from "../../base/errors.js";
+import { internal, RuntimeFault, type StatusCode } from "../../base/errors.js";
 import { cancelled, timedOut } from "../scheduling/refusals.js";
 
 const REASON = "failed on purpose";
@@ -33,7 +33,4 @@ export function executionFault(
 
 /** A model file that can't be read. */
 export const loadFault = (text: string | true, { default_model_filename }: ModelConfig, folder: string): RuntimeFault =>
-  new RuntimeFault(
-    "INTERNAL",
-    text === true ? `failed to stat file ${join(folder, default_model_filename || "model.onnx")}` : text,
-  );
+  internal(text === true ? `failed to stat file ${join(folder, default_model_filename || "model.onnx")}` : text);

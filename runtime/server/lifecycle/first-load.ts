@@ -1,16 +1,18 @@
 /**
  * The start of a server: its options are checked, then the first models load.
  */
+
 import { stat } from "node:fs/promises";
-import { RuntimeFault, STATUS } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault, STATUS } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { backendFile } from "../backends/index.js";
 import { chooseCache } from "../cache/choose-cache.js";
 import type { ResponseCache } from "../cache/local-cache.js";
 import { type IndexEntry, UNLOADED } from "../models/model-states.js";
 import type { Registry } from "../models/registry-types.js";
 import type { ServerLog } from "../observe/server-log.js";
+import { extensionsOf } from "../requests/metadata.js";
 import type { OpenOptions } from "./server-options.js";
-import { agentsTable, backendsTable, modelsTable, optionsTable } from "./start-up-tables.js";
 import { stopModels } from "./stop-models.js";
 
 /**
@@ -73,10 +75,7 @@ export async function loadFirst(
   if (!mixed && !options.exitOnError) return log.error("tritonserver", "Internal: failed to load all models");
   await stopModels(registry, options.exitTimeoutSeconds * 1000, log);
   if (!mixed) throw new LoadFault(entries.filter(({ reason }) => reason !== undefined && reason !== UNLOADED));
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
-    "Wildcard model name '*' must be the ONLY startup model if specified at all.",
-  );
+  throw invalid("Wildcard model name '*' must be the ONLY startup model if specified at all.");
 }
 
 function printOptions(options: OpenOptions, log: ServerLog, cached: boolean): void {
@@ -91,16 +90,77 @@ const BUCKETS = [
 ] as const;
 
 async function requireRepositories(folders: readonly string[]): Promise<void> {
-  if (folders.length === 0) throw new RuntimeFault("INVALID_ARGUMENT", "--model-repository must be specified");
+  if (folders.length === 0) throw invalid("--model-repository must be specified");
   for (const folder of folders) {
     const bucket = BUCKETS.find(([scheme]) => folder.startsWith(scheme));
     if (bucket)
-      throw new RuntimeFault(
-        "INTERNAL",
-        `${bucket[0]} file-system not supported. To enable, build with -DTRITON_ENABLE_${bucket[1]}=ON.`,
-      );
+      throw internal(`${bucket[0]} file-system not supported. To enable, build with -DTRITON_ENABLE_${bucket[1]}=ON.`);
     const found = await stat(folder).catch(() => undefined);
-    if (!found) throw new RuntimeFault("INTERNAL", `failed to stat file ${folder}`);
-    if (!found.isDirectory()) throw new RuntimeFault("INVALID_ARGUMENT", "repository path is not a valid directory");
+    if (!found) throw internal(`failed to stat file ${folder}`);
+    if (!found.isDirectory()) throw invalid("repository path is not a valid directory");
   }
+}
+
+/**
+ * The tables that a server prints when it has started: repository agents, back ends, models, options.
+ * @param rows the head first
+ */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map(row => row[i]!.length)));
+  const rule = `+${widths.map(width => "-".repeat(width + 2)).join("+")}+`;
+  const [head, ...body] = rows.map(row => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`);
+  return `${[rule, head, rule, ...body, rule].join("\n")}\n`;
+}
+
+const agentsTable = (): string => table([["Repository Agent", "Path"]]);
+
+/** The back ends of models that are served. Triton prints a library's path; here it is a module's. */
+function backendsTable(
+  names: readonly string[],
+  { disableAutoComplete, backendConfig, shown }: Pick<OpenOptions, "disableAutoComplete" | "backendConfig" | "shown">,
+): string {
+  const rows = [...new Set(names)].sort().map(name => [
+    name,
+    backendFile(name),
+    JSON.stringify({
+      cmdline: {
+        "auto-complete-config": String(!disableAutoComplete),
+        "min-compute-capability": shown.minSupportedComputeCapability.toFixed(6),
+        "default-max-batch-size": "4",
+        ...backendConfig[""],
+        ...backendConfig[name],
+      },
+    }),
+  ]);
+  return table([["Backend", "Path", "Config"], ...rows]);
+}
+
+function modelsTable(entries: readonly IndexEntry[], empty: readonly string[]): string {
+  const known = entries.flatMap(({ name, version, state, reason }) =>
+    state === undefined ? [] : [[name, version ?? "-", reason ? `${state}: ${reason.trimEnd()}` : state]],
+  );
+  const bare = empty.map(name => [name, "-", "Not loaded: No model version was found"]);
+  const rows = [...known, ...bare].sort(([a], [b]) => (a! < b! ? -1 : a! > b! ? 1 : 0));
+  return table([["Model", "Version", "Status"], ...rows]);
+}
+
+function optionsTable(options: OpenOptions, cached: boolean): string {
+  const flag = (on: boolean): string => (on ? "1" : "0");
+  return table([
+    ["Option", "Value"],
+    ["server_id", options.id],
+    ["server_version", options.serverVersion],
+    ["server_extensions", extensionsOf(options.trace !== undefined).join(" ")],
+    ...options.modelRepositories.map((path, i) => [`model_repository_path[${i}]`, path]),
+    ["model_control_mode", `MODE_${options.modelControlMode.toUpperCase()}`],
+    ...options.loadModels.map((name, i) => [`startup_models_${i}`, name]),
+    ["strict_model_config", flag(options.disableAutoComplete)],
+    ["model_config_name", options.modelConfigName],
+    ["rate_limit", options.rateLimit ? "EXEC_COUNT" : "OFF"],
+    ["pinned_memory_pool_byte_size", String(options.shown.pinnedMemoryPoolByteSize)],
+    ["min_supported_compute_capability", options.shown.minSupportedComputeCapability.toFixed(1)],
+    ["strict_readiness", flag(options.strictReadiness)],
+    ["exit_timeout", String(options.exitTimeoutSeconds)],
+    ["cache_enabled", flag(cached)],
+  ]);
 }

@@ -1,7 +1,7 @@
 /**
  * The services of a server's options, in the order in which Triton opens them.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { ExposureLog } from "../exposures/exposure-log.js";
 import type { Registry } from "../models/registry-types.js";
@@ -169,8 +169,7 @@ function vertexAiService({ options, parts, http, frontEnd, adopt }: Shared): Por
       opensEarly: false,
       start: async () => {
         const missing = at.predictRoute ? at.healthRoute || "AIP_HEALTH_ROUTE" : "API_PREDICT_ROUTE";
-        if (missing !== at.healthRoute)
-          throw new RuntimeFault("INVALID_ARGUMENT", `${missing} is not defined for Vertex AI endpoint`);
+        if (missing !== at.healthRoute) throw invalid(`${missing} is not defined for Vertex AI endpoint`);
         const respond = await vertexAi({ ...at, model: defaultModel(at.model, registry) }, frontEnd, printMetrics, log);
         return serveFrontEnd({ ...at, ...http, ...sourceOf(adopt, "vertexAi") }, respond, log);
       },
@@ -199,12 +198,9 @@ function defaultModel(name: string, registry: Registry): string {
   const ready = registry.ready();
   if (name !== "") {
     if (ready.some(({ model }) => model === name)) return name;
-    throw new RuntimeFault("INVALID_ARGUMENT", `Expect the default model '${name}' is loaded`);
+    throw invalid(`Expect the default model '${name}' is loaded`);
   }
   const [only] = ready;
   if (ready.length === 1) return only!.model;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
-    "Expect the model repository contains only a single model if default model is not specified",
-  );
+  throw invalid("Expect the model repository contains only a single model if default model is not specified");
 }

@@ -4,7 +4,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { removeAbandonedFolders } from "../../../contract/files/temporary-folder.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import { inBackground, watchFaults } from "../../base/in-background.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { ResponseCache } from "../cache/local-cache.js";
@@ -314,7 +314,7 @@ const LOG_MS = 250;
 
 /** No time at all is too little, as it is for Triton, even where nothing is left to do. */
 function within(work: Promise<void>, milliseconds: number): Promise<void> {
-  const late = new RuntimeFault("INTERNAL", "Exit timeout expired. Exiting immediately.");
+  const late = internal("Exit timeout expired. Exiting immediately.");
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(late), milliseconds > 0 ? milliseconds : LOG_MS);
     work.then(milliseconds > 0 ? resolve : () => reject(late), reject).finally(() => clearTimeout(timer));

@@ -4,7 +4,7 @@
 import { MAX_ENTRIES, MAX_ENTRIES_OF, MAX_INSTANCES, MAX_NUMBERS } from "../../../triton-protos/config-limits.js";
 import { type Shape, shapeOf } from "../../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -72,5 +72,5 @@ export function checkInstances({ name, instance_group }: ModelConfig): void {
 }
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };

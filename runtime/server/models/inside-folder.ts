@@ -2,7 +2,7 @@
  * Files that a configuration names: they lie in the model's folder, as the path is written and where its symbolic links lead.
  */
 import { joinInside, leadsOutside, parsePathInside } from "../../../contract/files/path-inside.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 /**
  * The file that a configuration names below a folder.
@@ -24,9 +24,6 @@ export function findInside(folder: string, named: string, within = folder): stri
 export function fileInside(folder: string, named: string, field: string, within = folder): string {
   const file = findInside(folder, named, within);
   if (file === undefined)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `\`${field}\` is '${named}', which is outside the model's folder; name a file inside '${folder}'`,
-    );
+    throw invalid(`\`${field}\` is '${named}', which is outside the model's folder; name a file inside '${folder}'`);
   return file;
 }

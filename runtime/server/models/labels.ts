@@ -3,7 +3,7 @@
  */
 import { FILE_LIMITS, readRegularSync } from "../../../contract/files/read-regular.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, unsupported } from "../../base/errors.js";
 import { findInside } from "./inside-folder.js";
 
 export type Labels = ReadonlyMap<string, readonly string[]>;
@@ -16,15 +16,13 @@ export function readLabels(config: ModelConfig, folder: string): Labels {
     // Triton puts the path behind the folder, also one that begins with a slash.
     const file = findInside(folder, `./${label_filename}`);
     if (file === undefined)
-      throw new RuntimeFault(
-        "UNSUPPORTED",
+      throw unsupported(
         `label file path '${folder}/${label_filename}' for output '${name}' in model '${config.name}' is outside model directory`,
       );
     try {
       labels.set(name, readRegularSync(file, FILE_LIMITS.labels).toString().replace(/\n$/, "").split("\n"));
     } catch (error) {
-      throw new RuntimeFault(
-        "INTERNAL",
+      throw internal(
         `failed to open text file for read ${file}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "No such file or directory" : (error as Error).message}`,
         { cause: error },
       );

@@ -2,7 +2,7 @@
  * The models of one request. Each stays in the version that was ready when the request began, for any number of calls and reloads.
  * A version that was replaced is unloaded when the last request that holds it has ended.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, unavailable } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Lease, ModelRef } from "../../engine/schedule/lease.js";
 import type { ReadyVersion } from "./ready-version.js";
@@ -97,8 +97,7 @@ export class VersionLease implements Lease {
   #pinned({ model, generation }: Pin): ReadyVersion {
     const found = this.#registry.ofGeneration(generation);
     if (found) return found;
-    throw new RuntimeFault(
-      "UNAVAILABLE",
+    throw unavailable(
       `model '${model}' was loaded again or unloaded while the request moved to another worker; send the request again`,
     );
   }

@@ -1,7 +1,7 @@
 /**
  * Loads one model: reads its folder, loads its dependencies, replaces the serving versions, and reloads the ensembles that name it.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import { ensembleFault } from "./ensemble-fault.js";
 import { linkMembers, membersOf } from "./link-members.js";
@@ -194,7 +194,7 @@ async function failWhole(
 /** @param failure kept for ensembles that depend on the model @param answer of the load call */
 function fail({ known }: ModelSet, key: string, failure: string, answer = `${failure}\n`): never {
   known.change(key, { failure });
-  throw new RuntimeFault("INVALID_ARGUMENT", `load failed for model '${key}': ${answer}`);
+  throw invalid(`load failed for model '${key}': ${answer}`);
 }
 
 /** @param before what serves was read as, if any of it can go on serving @throws RuntimeFault */

@@ -3,31 +3,29 @@
  */
 
 import type { Clock } from "../../base/clock.js";
-import type { ModelCaller, PrepareContext } from "../../engine/schedule/kernel.js";
+import type { ModelCaller } from "../../engine/schedule/kernel.js";
+import type { LoadContext } from "../backends/backend.js";
 import type { ResponseCache } from "../cache/local-cache.js";
-import type { ServerModels } from "../contract.js";
-import type { ExposureLog } from "../exposures/exposure-log.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { Place } from "../requests/placement.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
-import type { SharedArms } from "../scheduling/shared-arms.js";
 import type { Agreement } from "./agreement.js";
-import type { Gpus } from "./gpus.js";
 import type { ModelMiddleware } from "./model-middleware.js";
 import type { Ahead } from "./swap-group.js";
 
-export interface LoadOptions {
+export interface LoadOptions
+  extends Pick<
+    LoadContext,
+    "server" | "gpus" | "drawSeed" | "onGoldenDifference" | "isTrusted" | "memory" | "exposures" | "arms"
+  > {
   readonly autoComplete: boolean;
   /** @param namespace of the model that calls @param ahead models that take their places together with it, and before all others are meant */
   readonly models: (namespace: string, ahead?: Ahead) => ModelCaller;
-  /** The models of this server, for backends that call them. */
-  readonly server: ServerModels;
   /** Settings of backends from the command line; those of `""` hold for all. */
   readonly backendConfig?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** The cache of models with `response_cache`. */
   readonly cache?: ResponseCache | undefined;
-  readonly gpus: Gpus;
   /** Bounds instances by the resources that their groups name. */
   readonly rateLimiter?: RateLimiter | undefined;
   readonly log?: ServerLog;
@@ -38,21 +36,12 @@ export interface LoadOptions {
   /** Counts failures that outlive a version; by default the version itself does. */
   readonly failures?: FailureCounts | undefined;
   readonly clock?: Clock | undefined;
-  drawSeed(): bigint;
-  readonly onGoldenDifference?: PrepareContext["onGoldenDifference"];
-  /** Files that native code may open at once. Default: those that a manifest of `merlon build` lists. */
-  readonly isTrusted?: PrepareContext["isTrusted"];
   /** Present in a server with several workers. */
   readonly agreement?: Agreement | undefined;
   /** Decides where requests run, on a server of several workers. */
   readonly place?: Place | undefined;
   /** Resolves when no other worker needs this version any more. */
   readonly othersRelease?: ((generation: string) => Promise<void>) | undefined;
-  readonly memory?: PrepareContext["memory"];
-  /** Present in a server that logs exposures. */
-  readonly exposures?: ExposureLog | undefined;
-  /** Present in a server with several workers. */
-  readonly arms?: SharedArms | undefined;
 }
 
 export interface RegistryOptions extends LoadOptions {

@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join, posix, sep } from "node:path";
 import { complete } from "../../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import type { Backend, LoadContext } from "../backends/backend.js";
 import { hasBackend, loadBackend, UnknownBackend } from "../backends/index.js";
 import { STAND_IN } from "../backends/javascript/stand-in.js";
@@ -38,7 +38,7 @@ async function backendFor({ config, code, onDisk }: PolledModel, folder: string,
   const standsIn = mayStandIn && (standInOf(onDisk) || (anywhere && (await isFile(join(folder, STAND_IN)))));
   const backend = await loadBackend(standsIn ? { platform: "", backend: "javascript" } : config);
   if (backend.runsCode && code === "none")
-    throw new RuntimeFault("INVALID_ARGUMENT", `model '${config.name}' was loaded by a request, and may run no code`);
+    throw invalid(`model '${config.name}' was loaded by a request, and may run no code`);
   return backend;
 }
 
@@ -47,8 +47,7 @@ function standInOf(onDisk: ModelConfig | undefined): boolean {
   const value = onDisk?.parameters[STAND_IN_PARAMETER]?.string_value;
   if (value === undefined || value === "") return false;
   if (value === STAND_IN) return true;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `parameter '${STAND_IN_PARAMETER}' of model '${onDisk!.name}' is '${value}'; the one value it takes is '${STAND_IN}'`,
   );
 }
@@ -74,8 +73,7 @@ async function refuseRuntime(
   const library = runtime ? posix.join(home, runtime) : libraryOf(backend);
   if (library !== libraryOf(backend)) {
     const escaped = (from: string): RuntimeFault =>
-      new RuntimeFault(
-        "INVALID_ARGUMENT",
+      invalid(
         `backend library name '${runtime}' escapes backend directory '${from}', for model '${name}', check model config runtime field`,
       );
     const beside = join(version, runtime);
@@ -88,8 +86,7 @@ async function refuseRuntime(
       `unable to find backend library '${runtime}' for model '${name}', searched: '${version}' '${folder}' '${home}' `,
     );
   }
-  if (parameters.TRITON_BATCH_STRATEGY_PATH)
-    throw new RuntimeFault("INVALID_ARGUMENT", "Batching library path escapes model repository.");
+  if (parameters.TRITON_BATCH_STRATEGY_PATH) throw invalid("Batching library path escapes model repository.");
 }
 
 const instancesOf = ({ instance_group }: ModelConfig): number =>
@@ -153,7 +150,7 @@ export async function loadVersion(
   // A version that keeps its instances shares them with the serving one.
   if (!updated && files?.isCurrent() === false) {
     await loaded.close?.();
-    throw new RuntimeFault("UNAVAILABLE", `a build replaced '${written.name}' while it was loaded; load it again`);
+    throw unavailable(`a build replaced '${written.name}' while it was loaded; load it again`);
   }
   const ready = loaded.config ?? served;
   const { cache, rateLimiter, log, agreement } = options;

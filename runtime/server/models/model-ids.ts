@@ -1,7 +1,7 @@
 /**
  * Which models there are: by name alone, or, where names may repeat (`--model-namespacing`), by repository and name.
  */
-import { RuntimeFault, UnknownModel } from "../../base/errors.js";
+import { invalid, RuntimeFault, UnknownModel } from "../../base/errors.js";
 
 export interface ModelId {
   /** The repository's folder as it was given; empty if names are unique, and for a model of a load request. */
@@ -57,8 +57,7 @@ export class ModelIds {
     if (keys.size === 0)
       throw new RuntimeFault("NOT_FOUND", `Identifier of model '${name}' is not found in global map`);
     if (keys.size > 1)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `There are ${keys.size} identifiers of model '${name}' in global map, model namespace must be provided to resolve ambiguity.`,
       );
     return [...keys][0]!;

@@ -1,7 +1,7 @@
 /**
  * The state of each version of each model, and the version itself while it is ready; look-ups with Triton's texts.
  */
-import { RuntimeFault, UnknownModel } from "../../base/errors.js";
+import { UnknownModel, unavailable } from "../../base/errors.js";
 import { byVersion, type ModelVersion } from "../../base/model-version.js";
 import type { ModelPlace } from "./layout.js";
 import type { ReadyVersion } from "./ready-version.js";
@@ -60,7 +60,7 @@ export class ModelStates extends Map<string, Versions> {
     if (!version) throw new UnknownModel("NOT_FOUND", `${unknown} version ${number} is not found`);
     const open = version.state === "READY" || (closing && version.state === "UNLOADING");
     if (open && version.ready) return version.ready;
-    throw new RuntimeFault("UNAVAILABLE", `${unknown} version ${number} is not at ready state`);
+    throw unavailable(`${unknown} version ${number} is not at ready state`);
   }
 
   /** Whether nothing is on its way and nothing failed; what was unloaded on purpose does not count. */

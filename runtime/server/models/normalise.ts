@@ -3,7 +3,7 @@
  */
 
 import type { ModelConfig, ModelInstanceGroup } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { type Gpus, NO_GPUS } from "./gpus.js";
 
 /** Platform names of backends that have one. */
@@ -118,8 +118,7 @@ function withBackend(
     backend ||= assume ?? "";
   }
   if (!backend && !platform && !config.name.includes(".") && !default_model_filename)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `Invalid model name: Could not determine backend for model '${folder}' with no backend in model configuration. Expected model name of the form 'model.<backend_name>'.`,
     );
   if (backend === "tensorflow" && !config.backend && !platform)

@@ -11,7 +11,7 @@ import { MAX_CONFIG_BYTES } from "../../../triton-protos/config-limits.js";
 import { readJsonMessage } from "../../../triton-protos/json-message/read-json-message.js";
 import { shapeOf } from "../../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid } from "../../base/errors.js";
 
 export interface Override {
   readonly config?: string;
@@ -24,7 +24,7 @@ export interface Override {
 }
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 /** The JSON of a configuration. @throws RuntimeFault with libprotobuf's words */
@@ -72,7 +72,7 @@ function parseUploadPath(folder: string, path: string): PathInside {
   if (clean !== undefined && !path.endsWith("/")) return clean;
   const target = path ? join(folder, path) : folder;
   if (clean !== undefined || target === folder)
-    throw new RuntimeFault("INTERNAL", `failed to open binary file for write ${target}: Is a directory`);
+    throw internal(`failed to open binary file for write ${target}: Is a directory`);
   return refuse(
     `Invalid file parameter 'file:${path}' with normalized path '${target}' must stay within model directory.`,
   );

@@ -7,7 +7,7 @@ import { joinInside, pathInside } from "../../../contract/files/path-inside.js";
 import { exactJson } from "../../../triton-protos/json-message/exact-json.js";
 import { type ModelConfig, parseModelConfig } from "../../../triton-protos/model-config.js";
 import { PbtxtError } from "../../../triton-protos/pbtxt.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import { loadBackend } from "../backends/index.js";
 import { checkLimits } from "./check-limits.js";
@@ -64,8 +64,7 @@ export const isSameButForFiles = (before: PolledModel, after: PolledModel): bool
 /** @throws Error: why the model cannot be polled */
 export async function pollModel(name: ModelName, options: PollOptions, override?: Override): Promise<PolledModel> {
   if (!override?.files.size) return readModel(name, await findFolder(name, options), options, override);
-  if (override.config === undefined)
-    throw new RuntimeFault("INVALID_ARGUMENT", "Load parameter 'config' must be specified for model file override");
+  if (override.config === undefined) throw invalid("Load parameter 'config' must be specified for model file override");
   if (!options.allowCodeUpload) refuseCodeFiles(name, override.files);
   const upload = await materialise(name, override.files);
   try {
@@ -83,7 +82,7 @@ export async function pollModel(name: ModelName, options: PollOptions, override?
 export function requireModelName(text: string): ModelName {
   if (isModelName(text)) return text;
   // A repository itself is a folder, too, and not a model.
-  if (text === ".") throw new RuntimeFault("INVALID_ARGUMENT", "unexpected platform type '' for .");
+  if (text === ".") throw invalid("unexpected platform type '' for .");
   throw unknownModel(text);
 }
 
@@ -120,8 +119,7 @@ async function readModel(
   // Otherwise tensors may still be filled in, and are looked at when a version is loaded.
   if (!autoComplete) validateTensors(config);
   if (config.name !== basename(folder))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `unexpected directory name '${basename(folder)}' for model '${config.name}', directory name must equal model name`,
     );
   const given = override?.config !== undefined;
@@ -157,7 +155,7 @@ async function findFolder(name: ModelName, { repositories, disk, complain }: Pol
   for (const path of folder ? [] : repositories.map(root => join(root, name))) {
     if (!(await disk.stat(path).catch(() => undefined))?.isFile()) continue;
     complain?.(`Failed to determine modification time for '${path}': Model directory path is not a directory`);
-    throw new RuntimeFault("INTERNAL", `failed to open directory ${path}`);
+    throw internal(`failed to open directory ${path}`);
   }
   if (!folder) throw unknownModel(name);
   if (folders.length > 1)
@@ -186,7 +184,7 @@ async function readConfig(folder: string, options: PollOptions): Promise<ModelCo
   const text = await readWhole(path, options.disk);
   if (text !== undefined) return readPbtxt(text, path);
   if (options.autoComplete ?? true) return undefined;
-  throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
+  throw internal(`failed to open text file for read ${path}: No such file or directory`);
 }
 
 /** libprotobuf's complaint is a log line of its own, and the fault has only the file's name. */
@@ -195,7 +193,7 @@ function readPbtxt(text: Uint8Array, path: string): ModelConfig {
     return parseModelConfig(text, path);
   } catch (error) {
     if (!(error instanceof PbtxtError) || error.complaints.length === 0) throw error;
-    throw new RuntimeFault("INTERNAL", `failed to read text proto from ${path}`, { cause: error });
+    throw internal(`failed to read text proto from ${path}`, { cause: error });
   }
 }
 
@@ -204,7 +202,7 @@ async function readWhole(path: string, disk: Disk): Promise<Uint8Array | undefin
     return await disk.read(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new RuntimeFault("INTERNAL", `${path} cannot be read: ${(error as Error).message}`);
+    throw internal(`${path} cannot be read: ${(error as Error).message}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isModelName } from "../../../contract/files/model-name.js";
 import { PbtxtError } from "../../../triton-protos/pbtxt.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault } from "../../base/errors.js";
 import type { ServerLog } from "../observe/server-log.js";
 import { AT_ONCE, BESIDE_REQUESTS, type Disk } from "./disk.js";
 import { fingerprint, type ModelPlace, scanRepositories } from "./layout.js";
@@ -82,7 +82,7 @@ function failPoll({ log, control, repositories }: RegistryOptions, key: string, 
   if (cause instanceof PbtxtError && cause.complaints.length > 0) log.hint("model_repository_manager", cause.message);
   if (error instanceof AmbiguousModel && control === "explicit")
     log.error("model_repository_manager", `failed to poll model '${name}': model not found in any model repository.`);
-  throw new RuntimeFault("INTERNAL", `failed to load '${name}', failed to poll from model repository`, {
+  throw internal(`failed to load '${name}', failed to poll from model repository`, {
     cause: error,
   });
 }

@@ -5,23 +5,28 @@
  * `take-down` and `unload-model` apply it to one model and those that depend on it, `load-all` and `poll-repositories` to many.
  * `running-loads` keeps them from doing it twice at a time.
  */
-import { takeDownDamaged } from "./damaged-version.js";
+
+import { internal, RuntimeFault } from "../../base/errors.js";
 import { Generations } from "./generations.js";
 import { KnownModels } from "./known-models.js";
 import { loadAll } from "./load-all.js";
-import { relink } from "./load-model.js";
-import { loadNamed } from "./load-named.js";
+import { load, relink } from "./load-model.js";
 import type { RegistryOptions } from "./load-options.js";
 import { byId, idText, ModelIds } from "./model-ids.js";
 import type { ModelSet } from "./model-set.js";
 import { ModelStates } from "./model-states.js";
-import { pollRepositories } from "./poll-repositories.js";
+import { type Found, type Step, stateOf, stepOfPoll } from "./next-step.js";
+import type { Override } from "./override.js";
+import type { PolledModel } from "./polled-model.js";
 import { createReader, type Round } from "./read-models.js";
+import type { ReadyVersion } from "./ready-version.js";
 import type { Registry } from "./registry-types.js";
-import { closeVersions } from "./replace-versions.js";
+import { closeVersions, type ReplaceContext } from "./replace-versions.js";
 import { RunningLoads } from "./running-loads.js";
+import { marksOf } from "./swap-group.js";
 import { takeDown } from "./take-down.js";
 import { unload } from "./unload-model.js";
+import { moved, UNAVAILABLE } from "./version-state.js";
 import { emptyWayOut } from "./way-out.js";
 
 export function createRegistry(options: RegistryOptions): Registry {
@@ -105,4 +110,94 @@ function locate({ ids, states }: ModelSet, name: string, near: string | undefine
   if (near === undefined || !ids.repeats) return ids.resolve(name);
   const own = idText({ namespace: near, name });
   return states.has(own) ? own : (ids.near(name, near) ?? ids.resolve(name));
+}
+
+/**
+ * A version that serves, and whose files turned out not to be what was written: it answers no more, and the index says why.
+ * @param takeDown ends the model and the ensembles that need it
+ */
+async function takeDownDamaged(
+  context: Pick<ReplaceContext, "closing" | "log" | "states" | "generations" | "options">,
+  key: string,
+  ready: ReadyVersion,
+  reason: string,
+  takeDown: () => Promise<void>,
+): Promise<void> {
+  const { log, states } = context;
+  const versions = states.get(key);
+  const version = versions?.get(ready.version);
+  // A newer one has taken its place meanwhile.
+  if (!versions || version?.ready !== ready) return;
+  log.error("model_lifecycle", `unloading '${key}' version ${ready.version}: ${reason}`);
+  // The other workers get no more answers of it.
+  context.generations.delete(ready);
+  if (states.readyOf(key).length > 1) {
+    const unloading = moved(version, "unload");
+    versions.set(ready.version, unloading);
+    await closeVersions(context, key, new Map([[ready.version, unloading]]));
+  } else await takeDown();
+  versions.set(ready.version, Object.freeze({ ...UNAVAILABLE, reason: `Invalid argument: ${reason}` }));
+}
+
+/**
+ * Loads the models of a name for a load request, and those of all repositories that they name: each may be the requested one.
+ * @throws RuntimeFault with Triton's text
+ */
+async function loadNamed(set: ModelSet, name: string, override: Override | undefined): Promise<void> {
+  const { reader, known, states } = set;
+  const round: Round = new Map();
+  const keys = override?.files.size ? [name] : await reader.placesOf(name);
+  for (const key of keys) known.change(key, { isRequested: true });
+  const { found: around, whole } = await reader.namedBy(keys, override, round);
+  const faults: RuntimeFault[] = [];
+  for (const [key, polled] of around)
+    if (polled.dependencies.length === 0) await load(set, key, { round }).catch(() => {});
+  for (const key of keys)
+    await load(set, key, { round, override, isRequest: true }).catch(error =>
+      faults.push(RuntimeFault.from(error, (error as Error).message)),
+    );
+  for (const [key] of around)
+    if (!states.isReady(key) && known.of(key).failure === undefined) await load(set, key, { round }).catch(() => {});
+  const failed = faults.filter(({ code }) => code !== "INTERNAL");
+  if (failed.length > 1) throw new RuntimeFault(failed[0]!.code, failed.map(({ message }) => message).join(""));
+  if (faults.length > 0) throw failed[0] ?? faults[0];
+  if (!whole) throw internal(`failed to load '${name}', failed to poll from model repository`);
+}
+
+/** How often a poll starts over because the repositories change while it reads them. */
+const ATTEMPTS = 3;
+
+/** Makes the loaded models agree with the repositories: loads new and changed ones, unloads removed ones. */
+async function pollRepositories(set: ModelSet): Promise<void> {
+  for (let left = ATTEMPTS; left > 0; left--) if (await reconcile(set, left === 1)) return;
+}
+
+/** @param isLast whether to use what it finds though the repositories change meanwhile @returns whether it did */
+async function reconcile(set: ModelSet, isLast: boolean): Promise<boolean> {
+  const { reader, known, states, options } = set;
+  const marks = await marksOf(options.repositories);
+  const isWhole = async (): Promise<boolean> => isLast || marks === (await marksOf(options.repositories));
+  const round: Round = new Map();
+  const places = await reader.scan();
+  const read = new Map<string, PolledModel>();
+  for (const key of places.keys()) {
+    const one = await reader.read(key, undefined, round).catch(() => undefined);
+    if (one) read.set(key, one);
+  }
+  if (!(await isWhole())) return false;
+  const foundOf = (key: string): Found => {
+    const place = places.get(key);
+    if (!place) return "gone";
+    if (place.folders.length > 1) return "ambiguous";
+    const polled = read.get(key);
+    if (!polled) return "unreadable";
+    return known.of(key).polled?.mark === polled.mark ? "same" : "changed";
+  };
+  const stepOf = (key: string): Step =>
+    stepOfPoll(stateOf(read.get(key) ?? known.of(key).polled, states.isReady(key)), foundOf(key));
+  const gone = known.polled().flatMap(([key]) => (places.has(key) ? [] : [key]));
+  for (const key of [...gone, ...places.keys()]) if (stepOf(key) === "unload") await unload(set, key);
+  const anew = [...read.keys()].filter(key => stepOf(key) === "load");
+  await loadAll(set, anew, round, isWhole);
+  return isWhole();
 }

@@ -2,10 +2,10 @@
  * The rules of `batch_input` and `batch_output`: configuration → nothing, or a fault with Triton's text.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 /** A kind that Triton does not know: its own reader trips over it after the model's state was made, and says so in the log. */

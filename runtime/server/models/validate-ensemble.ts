@@ -2,7 +2,7 @@
  * The static rules of an ensemble, before its members are looked at: configuration → nothing, or a fault with Triton's text.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 interface Tensor {
   /** Steps that read it. */
@@ -21,7 +21,7 @@ interface Step {
 }
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 export function validateEnsemble(config: ModelConfig): void {

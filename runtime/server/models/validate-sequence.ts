@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { FILE_LIMITS, readRegular, SpecialFileError } from "../../../contract/files/read-regular.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid } from "../../base/errors.js";
 import { fileInside } from "./inside-folder.js";
 
 type Sequence = NonNullable<ModelConfig["sequence_batching"]>;
 type Control = Sequence["control_input"][number]["control"][number];
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 const BOOLEAN = ["CONTROL_SEQUENCE_START", "CONTROL_SEQUENCE_END", "CONTROL_SEQUENCE_READY"];
 const CORRID = "CONTROL_SEQUENCE_CORRID";
@@ -103,7 +103,7 @@ export async function validateStates(config: ModelConfig, folder: string): Promi
     const path = fileInside(join(folder, "initial_state"), initial.data_file, "data_file", folder);
     const bytes = await readRegular(path, FILE_LIMITS.data).catch(error => {
       if (error instanceof SpecialFileError) refuse(error.message);
-      throw new RuntimeFault("INTERNAL", `failed to open text file for read ${path}: No such file or directory`);
+      throw internal(`failed to open text file for read ${path}: No such file or directory`);
     });
     const element = configDatatype(state.data_type)?.bytes ?? 0;
     const expected = initial.dims.reduce((product, dim) => product * dim, element);

@@ -3,16 +3,40 @@
  */
 
 import type { ModelConfig, ModelInput, ModelInstanceGroup, ModelOutput } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault } from "../../base/errors.js";
 import type { Gpus } from "./gpus.js";
 import { validateBatchIo } from "./validate-batch-io.js";
-import { validateDynamicBatching } from "./validate-dynamic.js";
 import { validateEnsemble } from "./validate-ensemble.js";
 import { validateSequenceBatching } from "./validate-sequence.js";
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
+
+/** The rules of a dynamic batcher: configuration → nothing, or a fault with Triton's text. */
+function validateDynamicBatching(config: ModelConfig): void {
+  const { name, max_batch_size: max, dynamic_batching: dynamic } = config;
+  if (!dynamic) return;
+  for (const size of dynamic.preferred_batch_size) {
+    if (size <= 0) refuse(`dynamic batching preferred size must be positive for ${name}`);
+    if (size > max) refuse(`dynamic batching preferred size must be <= max batch size for ${name}`);
+  }
+  const levels = dynamic.priority_levels;
+  const policies = Object.entries(dynamic.priority_queue_policy);
+  if (levels > 0) {
+    if (dynamic.default_priority_level < 1 || dynamic.default_priority_level > levels)
+      refuse(`default priority level must be in range [1, ${levels}] for ${name}`);
+    for (const [level] of policies)
+      if (Number(level) < 1 || Number(level) > levels)
+        refuse(`priority queue policy must have priority level in range [1, ${levels}] for ${name}`);
+  }
+  if (!dynamic.preserve_ordering) return;
+  if (levels > 1) refuse(`Only one priority level is allowed when 'preserve_ordering' is true for ${name}`);
+  const delays = [dynamic.default_queue_policy, ...policies.map(([, policy]) => policy)].some(
+    policy => policy?.timeout_action === "DELAY" && policy.default_timeout_microseconds > 0,
+  );
+  if (delays) refuse(`Queue policy can not have DELAY as timeout action when 'preserve_ordering' is true for ${name}`);
+}
 
 /** Platforms of the backends that have them; other backends take any. */
 const PLATFORMS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -99,7 +123,7 @@ export function validateTensors(config: ModelConfig): void {
 
 function validateGroup({ name, kind, gpus, profile }: ModelInstanceGroup, model: string, there: Gpus): void {
   const group = `instance group ${name} of model ${model}`;
-  if (typeof kind === "number") throw new RuntimeFault("INTERNAL", `${group} has unexpected kind KIND_AUTO`);
+  if (typeof kind === "number") throw internal(`${group} has unexpected kind KIND_AUTO`);
   if (kind === "KIND_GPU" && !there.onCpu) {
     if (there.devices.length === 0)
       throw new NoGpu(`${group} has kind KIND_GPU but server does not support GPUs`, there.missing);
@@ -117,8 +141,7 @@ function validateTensor(side: "input" | "output", tensor: ModelInput | ModelOutp
   const what = `model ${side} '${tensor.name}'`;
   if (!tensor.name) refuse(`model ${side} must specify 'name' for ${config.name}`);
   if (tensor.data_type === "TYPE_INVALID") refuse(`${what} must specify 'data_type' for ${config.name}`);
-  if (typeof tensor.data_type === "number")
-    throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
+  if (typeof tensor.data_type === "number") throw internal("attempt to access JSON non-string as string");
   if (tensor.is_shape_tensor) refuse(`shape tensors are only supported for TensorRT platform for ${config.name}`);
   if (tensor.is_non_linear_format_io)
     refuse(`Non-linear IO format is only supported for the TensorRT platform for ${config.name}`);

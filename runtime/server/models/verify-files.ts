@@ -2,10 +2,13 @@
  * Compares the files of a version with the manifest that `merlon build` wrote for its model. Small files are checked before the version is
  * loaded, large ones in a thread after it is ready.
  */
+
 import { existsSync, statSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { leadsOutside } from "../../../contract/files/path-inside.js";
+import { WorkerHost } from "../../../contract/workers/worker-host.js";
 import { CHECK_SUFFIX } from "../../../formats/feast/store-check.js";
 import {
   AGAIN,
@@ -18,9 +21,10 @@ import {
   readManifest,
 } from "../../../formats/folders/manifest.js";
 import { CANDIDATES_SUFFIX } from "../../../formats/tables/candidate-table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
 import type { ModelVersion } from "../../base/model-version.js";
-import { hashInThread } from "./hash-files.js";
+import type { HashCalls } from "./hash-thread.js";
 import type { PolledModel } from "./polled-model.js";
 
 /** Files up to this size are hashed before the version is loaded, the smallest first, until they are this much together. */
@@ -148,13 +152,54 @@ function read(folder: string): Manifest | undefined {
   try {
     return readManifest(folder);
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message, { cause: error });
+    throw invalid((error as Error).message, { cause: error });
   }
 }
 
-const damaged = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text}. ${AGAIN.build}`);
+const damaged = (text: string): RuntimeFault => invalid(`${text}. ${AGAIN.build}`);
 
 function markOf(folder: string): string {
   const stat = statSync(join(folder, MANIFEST_FILE), { bigint: true, throwIfNoEntry: false });
   return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs}` : "";
+}
+
+/** Checksums by the state of the file. */
+const known = new Map<string, Promise<string>>();
+const MOST_KNOWN = 10_000;
+
+/**
+ * SHA-256 of large files in a thread, one after the other, so that neither a start nor requests wait for it. A file that has not changed since is
+ * not read again.
+ * @returns hexadecimal @throws Error where the file cannot be read
+ */
+async function hashInThread(file: string): Promise<string> {
+  const { ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+  const state = `${file} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  const found = known.get(state);
+  if (found) return found;
+  if (known.size >= MOST_KNOWN) known.delete(known.keys().next().value!);
+  const hashed = hash(file);
+  known.set(state, hashed);
+  hashed.catch(() => known.delete(state));
+  return hashed;
+}
+
+let host: WorkerHost<HashCalls> | undefined;
+
+/** The thread ends when nothing is left: hashing is done once after a load. */
+async function hash(file: string): Promise<string> {
+  host ??= new WorkerHost<HashCalls>({
+    title: "the thread that hashes files",
+    module: new URL("./hash-thread.js", import.meta.url),
+    keepsProcess: "never",
+  });
+  const used = host;
+  try {
+    return await used.call("hash", file);
+  } finally {
+    if (host === used && used.pending === 0) {
+      host = undefined;
+      inBackground(used.end(), "ending the thread that hashes files");
+    }
+  }
 }

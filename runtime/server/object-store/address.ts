@@ -2,7 +2,7 @@
  * `s3://bucket/prefix` → bucket, prefix and endpoint. As in Triton, a host with a port may precede the bucket: `s3://host:9000/bucket/prefix`, or
  * `s3://http://host:9000/bucket/prefix`.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 export interface BucketAddress {
   readonly bucket: string;
@@ -27,8 +27,7 @@ export function parseBucketAddress(text: string): BucketAddress {
   const prefix = path.replace(/\/$/, "");
   const isPlain = prefix === "" || prefix.split("/").every(part => !["", ".", ".."].includes(part));
   if (!BUCKET.test(bucket) || !isPlain || /[\p{Cc}\\]/u.test(prefix) || prefix.length > LONGEST_PREFIX)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `--model-repository ${JSON.stringify(text)} is not an address in S3: write s3://BUCKET/PREFIX, or s3://HOST:PORT/BUCKET/PREFIX for a server that is not AWS`,
     );
   return { bucket, prefix, endpoint: host === undefined ? undefined : `${scheme}${host}` };

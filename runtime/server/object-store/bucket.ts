@@ -5,7 +5,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { S3Client } from "@aws-sdk/client-s3";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import type { BucketAddress } from "./address.js";
 import { type ListedObject, MOST_OBJECTS, shown } from "./listed.js";
 
@@ -151,8 +151,7 @@ function bucketOf(opened: Opened): Bucket {
       }
       if (got === object.bytes) return;
       if (got > object.bytes)
-        throw new RuntimeFault(
-          "UNAVAILABLE",
+        throw unavailable(
           `${name}/${object.key} has more than the ${object.bytes} bytes of its listing; it is being replaced`,
         );
       if (got - before >= PROGRESS_BYTES) attempt = 1;
@@ -168,10 +167,7 @@ function bucketOf(opened: Opened): Bucket {
       const [object] = (await list(opened, key)).filter(one => one.key === key);
       if (!object) return undefined;
       if (object.bytes > most)
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
-          `${name}: ${shown(key)} has ${object.bytes} bytes; at most ${most} are expected`,
-        );
+        throw invalid(`${name}: ${shown(key)} has ${object.bytes} bytes; at most ${most} are expected`);
       const pieces: Uint8Array[] = [];
       for await (const piece of read(object)) pieces.push(piece);
       return Buffer.concat(pieces);
@@ -231,5 +227,5 @@ function bucketFault(error: unknown, object: string): RuntimeFault {
   const one = (error ?? {}) as SdkError;
   const detail = `${one.name ?? "Error"}${one.message ? `: ${one.message.split("\n")[0]!.slice(0, 300)}` : ""}`;
   const way = WAYS.find(([is]) => is(one))?.[1] ?? "the server failed, and the attempts are used up; see its log";
-  return new RuntimeFault("UNAVAILABLE", `${object}: ${way} (${detail})`, { cause: error });
+  return unavailable(`${object}: ${way} (${detail})`, { cause: error });
 }

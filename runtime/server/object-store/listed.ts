@@ -2,7 +2,7 @@
  * The objects below a prefix → the files of a repository. Keys are texts of strangers: each must be a path inside the folder, as it is written.
  */
 import { isPathInside } from "../../../contract/files/path-inside.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 /** An object of a listing. */
 export interface ListedObject {
@@ -34,19 +34,17 @@ export function filesOf(objects: readonly ListedObject[], prefix: string, where:
     if (path === "" || (path.endsWith("/") && one.bytes === 0)) continue;
     const parts = path.split("/");
     if (!one.key.startsWith(prefix) || !isPathInside(path) || /\p{Cc}/u.test(path) || parts.length > DEEPEST)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${where}: the key ${shown(one.key)} is not a path of a repository; remove the object, or move it outside the prefix`,
       );
     if (!Number.isSafeInteger(one.bytes) || one.bytes < 0)
-      throw new RuntimeFault("INVALID_ARGUMENT", `${where}: the key ${shown(one.key)} has no size in the listing`);
+      throw invalid(`${where}: the key ${shown(one.key)} has no size in the listing`);
     for (let i = 1; i < parts.length; i++) folders.add(parts.slice(0, i).join("/"));
     files.push({ ...one, path });
   }
   const both = files.find(({ path }) => folders.has(path));
   if (both)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${where}: ${shown(both.key)} is an object, and a folder of other objects; a disk cannot hold both, so rename one`,
     );
   return files;

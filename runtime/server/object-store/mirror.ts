@@ -9,7 +9,7 @@ import { parsePathInside } from "../../../contract/files/path-inside.js";
 import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import { differenceOf, MANIFEST_FILE, type Manifest, readManifest } from "../../../formats/folders/manifest.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
 import type { Bucket } from "./bucket.js";
 import { incompleteness, modelsOf, sumOf } from "./complete.js";
@@ -45,10 +45,7 @@ export class Mirror {
     const { prefix, isWhole } = await this.#place();
     const files = filesOf(await this.bucket.list(prefix), prefix, name).filter(({ path }) => path !== CURRENT);
     if (files.length === 0)
-      throw new RuntimeFault(
-        "UNAVAILABLE",
-        `${name}/${prefix} has no objects; upload a repository there, or correct the prefix`,
-      );
+      throw unavailable(`${name}/${prefix} has no objects; upload a repository there, or correct the prefix`);
     if (this.#isUnchanged(files)) return;
     const staging = new StagingFolder(this.path);
     try {
@@ -73,8 +70,7 @@ export class Mirror {
     const text = Buffer.from(current).toString("utf8").trim();
     const path = parsePathInside(text);
     if (path === undefined || path !== text.replace(/\/$/, "") || /\p{Cc}/u.test(text))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${this.bucket.name}/${own}${CURRENT} contains ${shown(text)}; write the name of a folder beside it`,
       );
     return { prefix: `${own}${path}/`, isWhole: true };
@@ -129,8 +125,7 @@ export class Mirror {
   }
 
   #incomplete(fault: string): RuntimeFault {
-    return new RuntimeFault(
-      "UNAVAILABLE",
+    return unavailable(
       `${this.bucket.name}/${this.prefix} is not a complete repository: ${fault}. Upload ${MANIFEST_FILE} of each model last, or upload to a new folder and write its name to ${CURRENT}`,
     );
   }

@@ -3,7 +3,7 @@
  */
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { settingValues } from "../../../triton-protos/setting-values.js";
-import { RuntimeFault, type StatusCode } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault, type StatusCode, unsupported } from "../../base/errors.js";
 import type { LogOptions } from "./server-log.js";
 
 type SettingValue = LogSettingsRequest_SettingValue;
@@ -37,14 +37,14 @@ export function createLogSettings(state: LogState, file = ""): LogSettings {
     next.format = format;
   };
   const refuseFile = (): never => {
-    throw new RuntimeFault("UNSUPPORTED", "log file location can not be updated through network protocol");
+    throw unsupported("log file location can not be updated through network protocol");
   };
   return {
     print,
     updateFromGrpc(settings) {
       const next: Partial<LogState> = {};
       const wrong = (key: string, type: string): never => {
-        throw new RuntimeFault("INVALID_ARGUMENT", `expect ${type} for '${key}'`);
+        throw invalid(`expect ${type} for '${key}'`);
       };
       for (const [key, value] of Object.entries(settings)) {
         if (key === "log_file") refuseFile();
@@ -60,7 +60,7 @@ export function createLogSettings(state: LogState, file = ""): LogSettings {
     updateFromJson(settings) {
       const next: Partial<LogState> = {};
       const wrong = (type: string): never => {
-        throw new RuntimeFault("INTERNAL", `attempt to access JSON non-${type} as ${type}`);
+        throw internal(`attempt to access JSON non-${type} as ${type}`);
       };
       for (const [key, value] of Object.entries(settings)) {
         if (value === null) continue;

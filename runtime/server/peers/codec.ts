@@ -7,25 +7,20 @@ import { ConnectionCut } from "../../base/connection-cut.js";
 import { Refusal, RuntimeFault, STATUS, type StatusCode } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Parameter } from "../../base/tensor.js";
-import type { InferResponse, RequestHeaders, RequestTensor } from "../contract.js";
+import type { InferRequest, InferResponse, RequestHeaders, RequestTensor } from "../contract.js";
 import type { Pin } from "../models/lease.js";
 import type { TraceLevels } from "../observe/tracing/trace.js";
 import { aligned, FRAME, type FrameType, finishFrame, HEADER } from "./frames.js";
 import { BadFrame, Packer, Unpacker } from "./packer.js";
 
 /** A request as one worker sends it to another. */
-export interface ForwardedRequest {
+export interface ForwardedRequest extends Pick<InferRequest, "id" | "parameters" | "inputs" | "outputs" | "headers"> {
   /** Names the version that runs it. */
   readonly generation: string;
   /** Versions of the models that it may call, if it is a part of another request. */
   readonly pins: readonly Pin[];
   /** Whether the caller takes any number of responses. */
   readonly many: boolean;
-  readonly id: string;
-  readonly parameters: ReadonlyMap<string, Parameter>;
-  readonly inputs: readonly RequestTensor[];
-  readonly outputs: readonly string[];
-  readonly headers?: RequestHeaders;
   /** Set for a traced request. */
   readonly traced?: { readonly levels: TraceLevels; readonly traceparent: string | undefined };
 }

@@ -1,15 +1,12 @@
 /**
  * The faults of requests that another worker should have run.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, unavailable } from "../../base/errors.js";
 import type { PlacedVersion } from "../requests/placement.js";
 
 /** @param happened completes "worker 1 …" */
 export const workerGone = (worker: number, happened: string): RuntimeFault =>
-  new RuntimeFault(
-    "UNAVAILABLE",
-    `worker ${worker} of this server, which ran the request, ${happened}; send the request again`,
-  );
+  unavailable(`worker ${worker} of this server, which ran the request, ${happened}; send the request again`);
 
 export const responseTooLarge = (worker: number, bytes: number): RuntimeFault =>
   new RuntimeFault(
@@ -25,7 +22,6 @@ export const notReading = (worker: number, bytes: number): RuntimeFault =>
   );
 
 export const notAtHome = ({ model, version }: PlacedVersion, worker: number): RuntimeFault =>
-  new RuntimeFault(
-    "UNAVAILABLE",
+  unavailable(
     `version ${version} of model '${model}' is not ready at worker ${worker}, which has the state of this request; send the request again`,
   );

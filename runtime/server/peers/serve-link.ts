@@ -8,7 +8,7 @@ import { Cancellable } from "../../base/cancellation.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { LARGE } from "../../base/memory/buffer-pool.js";
-import type { Charge, MemoryBudget } from "../../base/memory/memory-budget.js";
+import type { Charge } from "../../base/memory/memory-budget.js";
 import { RequestMemory } from "../../base/memory/request-memory.js";
 import { STREAM_BYTES } from "../../wire/grpc/limits.js";
 import type { InferResponse } from "../contract.js";
@@ -23,6 +23,7 @@ import {
   encodeSign,
   SHORT_FRAME,
 } from "./codec.js";
+import type { LinkOptions } from "./forwarded.js";
 import { readFrames } from "./frame-reader.js";
 import { FRAME, type FrameHeader, type FrameType } from "./frames.js";
 import { createOutbox, type Outbox } from "./outbox.js";
@@ -30,12 +31,7 @@ import { BadFrame } from "./packer.js";
 import type { Received, RunReceived } from "./run-received.js";
 import { recordNotes } from "./trace-notes.js";
 
-export interface ServedLinkOptions {
-  readonly self: number;
-  readonly count: number;
-  readonly token: string;
-  readonly budget: MemoryBudget;
-  readonly silenceMs: number;
+export interface ServedLinkOptions extends Pick<LinkOptions, "self" | "count" | "token" | "budget" | "silenceMs"> {
   /** How busy this worker is with its own work, from 0 to 1. */
   readonly load: () => number;
   readonly run: RunReceived;

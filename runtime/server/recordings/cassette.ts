@@ -6,7 +6,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { complete } from "../../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import {
   type ExchangeLine,
   FORMAT,
@@ -16,7 +16,6 @@ import {
   VERSION,
 } from "./cassette-line.js";
 import { type Exchange, isReplayable, type RecordedFault } from "./exchange.js";
-import { type RecordReader, recordReader } from "./record-reader.js";
 
 /** An exchange that has not been read. */
 export interface Entry {
@@ -45,7 +44,7 @@ export interface Cassette {
 }
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 /** @throws RuntimeFault naming file, line and place */
@@ -148,4 +147,60 @@ async function readEntry(handle: FileHandle, file: string, { at, bytes, blocks, 
   } catch (error) {
     return refuse(`${where}: a tensor can't be read: ${(error as Error).message}`);
   }
+}
+
+const CHUNK = 2 ** 18;
+const LINE_FEED = 0x0a;
+/** V8's longest text is a little above this. */
+const LONGEST_LINE = 2 ** 29 - 2 ** 10;
+
+interface RecordReader {
+  /** The next line without its line feed; `whole: false` where the file ends in it. Undefined at the end. */
+  line(): Promise<{ readonly at: number; readonly text: string; readonly whole: boolean } | undefined>;
+  /** The start of the next line. */
+  readonly position: number;
+  /** Skips bytes without reading them. */
+  skip(bytes: number): void;
+}
+
+/**
+ * Reads a cassette from front to back, a record at a time: its line, and where the bytes behind it are. Only the line is held.
+ * @param where file name, for messages
+ */
+function recordReader(file: FileHandle, where: string): RecordReader {
+  let position = 0;
+  let held: Buffer = Buffer.alloc(0);
+  /** Reads after the end of the buffer. @returns whether there was more */
+  const more = async (): Promise<boolean> => {
+    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, held.length));
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, position + held.length);
+    held = Buffer.concat([held, chunk.subarray(0, bytesRead)]);
+    return bytesRead > 0;
+  };
+  const take = (length: number, whole: boolean) => {
+    const found = { at: position, text: held.toString("utf8", 0, length), whole };
+    const used = length + (whole ? 1 : 0);
+    held = held.subarray(used);
+    position += used;
+    return found;
+  };
+  return {
+    get position() {
+      return position;
+    },
+    async line() {
+      for (let searched = 0; ; ) {
+        const end = held.indexOf(LINE_FEED, searched);
+        if (end >= 0) return take(end, true);
+        searched = held.length;
+        if (searched > LONGEST_LINE)
+          throw new Error(`${where}: the line at byte ${position} is longer than ${LONGEST_LINE} bytes`);
+        if (!(await more())) return held.length === 0 ? undefined : take(held.length, false);
+      }
+    },
+    skip(bytes) {
+      held = held.subarray(Math.min(bytes, held.length));
+      position += bytes;
+    },
+  };
 }

@@ -8,9 +8,10 @@ import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import { type ModelConfig, printModelConfig } from "../../../triton-protos/model-config.js";
 import { systemClock } from "../../base/clock.js";
 import { ConnectionCut } from "../../base/connection-cut.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { Backend, LoadContext } from "../backends/backend.js";
+import { singleAnswer } from "../backends/single-answer.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { ModelMiddleware } from "../models/model-middleware.js";
 import { type Cassette, type Entry, openCassette } from "./cassette.js";
@@ -49,11 +50,7 @@ export async function openReplay({ cassette: file, match = "strict", timing = fa
     async writeRepository() {
       folder = new TemporaryFolder("replay");
       for (const [name, config] of cassette.models) {
-        if (!isModelName(name))
-          throw new RuntimeFault(
-            "INVALID_ARGUMENT",
-            `${file} has a model '${name}', which cannot be the name of a folder`,
-          );
+        if (!isModelName(name)) throw invalid(`${file} has a model '${name}', which cannot be the name of a folder`);
         const at = join(folder.path, name);
         for (const version of recordedVersions(cassette, name)) await mkdir(join(at, version), { recursive: true });
         const { input, output, max_batch_size, model_transaction_policy } = config;
@@ -111,22 +108,14 @@ function replayBackend(
         for (const answer of exchange.answers) {
           if (timing) await clock.sleep(answer.ms - at, request.signal);
           at = answer.ms;
-          yield answer.error === undefined ? respond(answer) : new RuntimeFault("INTERNAL", answer.error);
+          yield answer.error === undefined ? respond(answer) : internal(answer.error);
         }
         const { error } = exchange;
         if (error) throw error.cut ? new ConnectionCut() : new RuntimeFault(statusOf(error)!, error.message);
       };
-      const only = async (request: BackendRequest): Promise<BackendResponse | RuntimeFault> => {
-        try {
-          for await (const answer of answers(request)) return answer;
-          return new RuntimeFault("INTERNAL", "expected a single response, got 0");
-        } catch (error) {
-          return RuntimeFault.from(error);
-        }
-      };
       return {
         config: servedConfig(recorded, config),
-        execute: requests => Promise.all(requests.map(only)),
+        execute: requests => Promise.all(requests.map(request => singleAnswer(() => answers(request)))),
         ...(config.model_transaction_policy?.decoupled && {
           async stream(requests, send) {
             await Promise.all(
@@ -165,7 +154,7 @@ function unlike({ file }: Cassette, model: string, { nearest }: Matched): Runtim
   const hint = nearest
     ? `; the nearest is ${file}:${nearest.exchange.line}: ${nearest.difference}`
     : `: ${file} has none that was answered`;
-  return new RuntimeFault("INVALID_ARGUMENT", `no recorded request to model '${model}' is equal to this one${hint}`);
+  return invalid(`no recorded request to model '${model}' is equal to this one${hint}`);
 }
 
 /** Answers of a model with other tensors would be wrong ones. @throws RuntimeFault naming the first difference */
@@ -174,20 +163,17 @@ function requireSame({ file }: Cassette, recorded: ModelConfig, config: ModelCon
     const here = new Map(config[side].map(tensor => [tensor.name, print(tensor)]));
     for (const tensor of recorded[side])
       if (here.get(tensor.name) !== print(tensor))
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
+        throw invalid(
           `${file} was recorded from another '${recorded.name}': its ${side} '${tensor.name}' is ${print(tensor)}, and the repository's ${here.has(tensor.name) ? `is ${here.get(tensor.name)}` : "has none of that name"}. Record it again`,
         );
     const added = config[side].find(({ name }) => !recorded[side].some(tensor => tensor.name === name));
     if (added)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${file} was recorded from another '${recorded.name}': the repository's ${side} '${added.name}' is not in it. Record it again`,
       );
   }
   if (recorded.max_batch_size > 0 !== config.max_batch_size > 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${file} was recorded from another '${recorded.name}': one has a batch dimension (max_batch_size), and the other has none. Record it again`,
     );
 }

@@ -2,7 +2,7 @@
  * The classification extension: an output tensor → the best `classes` of each row as `value:index[:label]` texts.
  */
 import { type WireType, wireDatatype } from "../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Charge } from "../../base/memory/memory-budget.js";
 import type { Sliced } from "../../base/slices.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
@@ -28,8 +28,7 @@ const MOST_ELEMENTS = 1_000_000;
 export function* classify(tensor: Tensor, { classes, batching, labels, charge }: ClassifyOptions): Sliced<Tensor> {
   const rows = batching ? tensor.shape[0]! : 1;
   const elements = elementCount(batching ? tensor.shape.slice(1) : tensor.shape);
-  if (elements > MOST_ELEMENTS && tensor.datatype !== "BYTES")
-    throw new RuntimeFault("INVALID_ARGUMENT", "classification output tensor too large");
+  if (elements > MOST_ELEMENTS && tensor.datatype !== "BYTES") throw invalid("classification output tensor too large");
   const values = readNumbers(tensor, charge);
   const count = Math.min(classes, elements);
   keepShapes();
@@ -52,10 +51,7 @@ const ORDERED: readonly WireType[] = [
 function readNumbers({ datatype, data }: Tensor, charge: Charge | undefined): Numbers {
   const row = wireDatatype(datatype)!;
   if (!ORDERED.includes(datatype) || !row.array)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `class result not available for output due to unsupported type '${datatype}'`,
-    );
+    throw invalid(`class result not available for output due to unsupported type '${datatype}'`);
   const { BYTES_PER_ELEMENT: size } = row.array;
   const isAligned = data.byteOffset % size === 0;
   if (!isAligned) charge?.add(data.byteLength);

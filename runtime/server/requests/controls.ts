@@ -1,7 +1,7 @@
 /**
  * Splits the parameters of a request: those that steer the server → `Controls`, the rest → the model's parameters.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { unsupported } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
 
 /** A request's options for the schedulers and the transports. */
@@ -52,7 +52,7 @@ export function splitControls(parameters: ReadonlyMap<string, Parameter>): {
 function readCorrelationId(value: Parameter): bigint | string {
   if (typeof value !== "string") return asBigInt(value);
   if (value.length > MAX_CORRELATION_LENGTH)
-    throw new RuntimeFault("UNSUPPORTED", "string correlation ID cannot be longer than 128 characters");
+    throw unsupported("string correlation ID cannot be longer than 128 characters");
   return value;
 }
 

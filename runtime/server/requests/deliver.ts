@@ -2,7 +2,7 @@
  * The client's form of its outputs: a response of the data plane → the same response with outputs classified, or written to shared memory.
  */
 
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import type { Charge } from "../../base/memory/memory-budget.js";
 import { type Sliced, slicedIfLong } from "../../base/slices.js";
 import type { Tensor } from "../../base/tensor.js";
@@ -58,8 +58,7 @@ const isClassified = (wish: OutputWish | undefined): wish is { readonly classes:
 function place(tensor: Tensor, region: RegionPart): PlacedTensor {
   const { byteLength } = tensor.data;
   if (byteLength > region.size)
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `shared memory size specified with the request for output '${tensor.name}' (${region.size} bytes) should be at least ${byteLength} bytes to hold the results`,
     );
   region.write(tensor.data);

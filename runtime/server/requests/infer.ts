@@ -3,7 +3,7 @@
  * call uses this.
  */
 import type { Values } from "../../../triton-protos/datatype.js";
-import { Refusal, RuntimeFault } from "../../base/errors.js";
+import { internal, Refusal, RuntimeFault } from "../../base/errors.js";
 import { requestBegins, requestEnds } from "../../base/in-flight.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse, InferRequest, InferResponse } from "../contract.js";
@@ -82,8 +82,7 @@ async function executeOnce(version: ReadyVersion, request: InferRequest, valid: 
   const answers: (InferResponse | RuntimeFault)[] = [];
   await executeStream(version, request, valid, answer => answers.push(answer));
   const [only] = answers;
-  if (!only || answers.length > 1)
-    throw new RuntimeFault("INTERNAL", `expected a single response, got ${answers.length}`);
+  if (!only || answers.length > 1) throw internal(`expected a single response, got ${answers.length}`);
   if (only instanceof Error) throw only;
   return only;
 }

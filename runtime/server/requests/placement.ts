@@ -33,10 +33,12 @@ export interface Placement {
 /** A version that is about to be ready. */
 export interface PlacedVersion {
   readonly model: string;
+  /** The repository that distinguishes it from models of the same name; empty if names are unique. */
   readonly namespace: string;
   readonly version: ModelVersion;
   readonly config: ModelConfig;
   readonly statistics: VersionStatistics;
+  /** Requests that keep it from being unloaded, besides those in its scheduler. */
   readonly refcount: VersionRefcount;
   readonly generation: string;
 }

@@ -10,7 +10,7 @@ import type {
   ServerMetadataResponse,
 } from "../../../triton-protos/gen/messages.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import type { ShadowCounters } from "../../engine/schedule/kernel.js";
 import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { IndexEntry } from "../models/model-states.js";
@@ -127,7 +127,7 @@ export function createCalls(
 ): ServerCalls {
   const requireStarted = (): void => {
     const now = state();
-    if (now === "loading" || now === "failed") throw new RuntimeFault("UNAVAILABLE", "Server not ready");
+    if (now === "loading" || now === "failed") throw unavailable("Server not ready");
   };
   const find = (model: string, version: string): ReadyVersion => {
     requireStarted();
@@ -201,20 +201,15 @@ export function createCalls(
 
 /** @throws RuntimeFault */
 function requireExplicit({ control }: CallOptions): void {
-  if (control !== "explicit")
-    throw new RuntimeFault("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
+  if (control !== "explicit") throw unavailable("explicit model load / unload is not allowed if polling is enabled");
 }
 
 /** @throws RuntimeFault with Triton's text */
 function requireName(model: string): void {
   const fault = nameFault(model);
-  if (fault === "empty")
-    throw new RuntimeFault("INVALID_ARGUMENT", "Model name cannot be empty. Please enter a valid name to deploy.");
+  if (fault === "empty") throw invalid("Model name cannot be empty. Please enter a valid name to deploy.");
   if (fault === "traversal")
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `invalid model name '${model}', model name must not contain path traversal characters`,
-    );
+    throw invalid(`invalid model name '${model}', model name must not contain path traversal characters`);
 }
 
 /**
@@ -227,8 +222,7 @@ function versionsOf(registry: Registry, model: string, version: string): readonl
   const number = parseVersion(version);
   const found = ready.filter(one => one.model === model && (number === -1 || one.version === number));
   const ambiguous = new Set(found.map(({ namespace }) => namespace)).size > 1;
-  if (found.length === 0 || ambiguous)
-    throw new RuntimeFault("INVALID_ARGUMENT", notAvailable(model, ambiguous ? [] : ready));
+  if (found.length === 0 || ambiguous) throw invalid(notAvailable(model, ambiguous ? [] : ready));
   return found;
 }
 

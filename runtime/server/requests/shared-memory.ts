@@ -3,7 +3,7 @@
  * calls. A region stays usable after its file was unlinked, as a mapping does.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 
 export interface Region {
   readonly name: string;
@@ -92,10 +92,7 @@ export function createSharedMemory(): SharedMemory {
       if (regions.has(name))
         throw new RuntimeFault("ALREADY_EXISTS", `shared memory region '${name}' already in manager`);
       if (regions.size >= MAX_REGIONS)
-        throw new RuntimeFault(
-          "UNAVAILABLE",
-          `${MAX_REGIONS} shared memory regions are registered; unregister one first`,
-        );
+        throw unavailable(`${MAX_REGIONS} shared memory regions are registered; unregister one first`);
       regions.set(name, { region, descriptor: open(region), users: 0, leaving: false });
     },
     unregister(name) {
@@ -153,8 +150,7 @@ function usedRegions(regions: ReadonlyMap<string, Entry>, remove: (entry: Entry)
           while (done < to) {
             const count = readSync(descriptor, data, done, to - done, at + done);
             if (count === 0)
-              throw new RuntimeFault(
-                "INVALID_ARGUMENT",
+              throw invalid(
                 `shared memory region '${name}' has ${done} bytes, expected ${size}; its file is shorter than when it was registered`,
               );
             done += count;
@@ -174,7 +170,7 @@ function usedRegions(regions: ReadonlyMap<string, Entry>, remove: (entry: Entry)
 }
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 /** A key names the same file with any number of slashes in front. */
@@ -184,7 +180,7 @@ const fileOf = (key: string): string => key.replace(/^\/+/, "");
 function open({ name, key, offset, byte_size }: Region): number {
   const file = fileOf(key);
   const unable = (cause?: unknown): RuntimeFault =>
-    new RuntimeFault("INTERNAL", `Unable to open shared memory region: '${key}'`, { cause });
+    internal(`Unable to open shared memory region: '${key}'`, { cause });
   if (/[/\0]/.test(file) || file === "." || file === "..") throw unable();
   let descriptor: number;
   try {

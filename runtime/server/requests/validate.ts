@@ -3,7 +3,7 @@
  */
 import { configDatatype, wireDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { elementCount, type Tensor, type TypedTensor } from "../../base/tensor.js";
 import type { InferRequest, RequestTensor } from "../contract.js";
 import { checkStrings } from "./check-strings.js";
@@ -28,7 +28,7 @@ const MAX_INT64 = 2n ** 63n - 1n;
 const FEW = 16;
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 /** @throws RuntimeFault */

@@ -1,7 +1,7 @@
 /**
  * The version in a client's request: text → number, as C++'s `stol` reads it (a number at the start is enough).
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { type ModelVersion, toVersion } from "../../base/model-version.js";
 
 /** @returns -1 for "the latest" (an empty text) */
@@ -10,14 +10,9 @@ export function parseVersion(text: string): ModelVersion {
   const digits = /^[ \t\n\v\f\r]*([+-]?\d+)/.exec(text)?.[1];
   const value = digits === undefined ? undefined : toVersion(digits);
   if (value === undefined)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `failed to get model version from specified version string '${text}' (details: stol), version should be an integral value > 0`,
     );
-  if (value < 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `invalid model version specified '${text}' , version should be an integral value > 0`,
-    );
+  if (value < 0) throw invalid(`invalid model version specified '${text}' , version should be an integral value > 0`);
   return value;
 }

@@ -3,14 +3,14 @@
  */
 
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import type { ResponseCache } from "../cache/local-cache.js";
+import { cacheKey, type ResponseCache } from "../cache/local-cache.js";
 import type { LoadedModel } from "../contract.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { VersionStatistics } from "../observe/statistics.js";
-import { cachedScheduler } from "./cached.js";
 import { directScheduler } from "./direct.js";
 import { dynamicScheduler } from "./dynamic.js";
 import { instancesOf } from "./instance-groups.js";
+import { now } from "./job.js";
 import type { InstanceGate, RateLimiter } from "./rate-limiter.js";
 import type { Scheduler } from "./scheduler.js";
 import { sequenceScheduler } from "./sequence.js";
@@ -102,3 +102,35 @@ async function chooseScheduler(
 }
 
 const numberFrom = (text: string | undefined): number => Number(text ?? "0") || 0;
+
+const NOTHING = { input: 0, infer: 0, output: 0 };
+
+/**
+ * A scheduler whose answers are kept: a request that was answered before is not scheduled again.
+ * @param load sets this load of the version apart from others: a model that is loaded again starts with nothing
+ * @param onRefused takes why an answer is not kept
+ */
+function cachedScheduler(
+  inner: Scheduler,
+  cache: ResponseCache,
+  model: string,
+  load: number,
+  onRefused: (text: string) => void = () => {},
+): Scheduler {
+  return {
+    ...(inner.openSequences && { openSequences: inner.openSequences }),
+    drain: () => inner.drain(),
+    async schedule(request, answers) {
+      const started = now();
+      const key = cacheKey(model, load, request);
+      const response = cache.get(key);
+      const looked = now() - started;
+      if (response) return { response, queueNs: 1, times: NOTHING, cache: { hit: true, ns: looked } };
+      const done = await inner.schedule(request, answers);
+      const kept = now();
+      const refused = done.response && !done.response.error ? cache.put(key, done.response) : undefined;
+      if (refused !== undefined) onRefused(`Failed to insert key [${key}] into response cache: ${refused}`);
+      return { ...done, cache: { hit: false, ns: looked + now() - kept } };
+    },
+  };
+}

@@ -4,7 +4,7 @@
  * both need.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { instancesOf } from "./instance-groups.js";
 
 /** The resources that one model version needs before an instance of it runs. */
@@ -264,8 +264,7 @@ function requireEnough(limits: readonly RateLimitResource[], needs: Needs): void
   for (const need of needs.values()) {
     const limit = namedLimit(limits, need);
     if (limit < need.count)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `Resource count for "${need.name}" is limited to ${limit} which will prevent scheduling of one or more model instances, the minimum required count is ${need.count}`,
       );
   }
@@ -278,8 +277,7 @@ function refuseBothKinds(all: readonly Needs[]): void {
     for (const { name, device } of needs.values()) (device === "global" ? global : local).add(name);
   const both = [...global].filter(name => local.has(name)).toSorted()[0];
   if (both !== undefined)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `Resource "${both}" is present as both global and device-specific resource in the model configuration.`,
     );
 }

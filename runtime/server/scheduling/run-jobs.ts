@@ -2,7 +2,7 @@
  * One execution of a batch of jobs: counted, every job settled.
  */
 
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid } from "../../base/errors.js";
 import type { TypedTensor } from "../../base/tensor.js";
 import { type BackendResponse, type Executions, type LoadedModel, NOT_BEGUN } from "../contract.js";
 import { recordExecution, type VersionStatistics } from "../observe/statistics.js";
@@ -14,8 +14,7 @@ function runAgain(job: Job, answer: BackendResponse): void {
   if (job.again) job.again(answer);
   else
     job.reject(
-      new RuntimeFault(
-        "INVALID_ARGUMENT",
+      invalid(
         "Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE: the model reschedules a request; only a model with `iterative_sequence: true` in its sequence batching may",
       ),
     );
@@ -49,7 +48,7 @@ export async function runBatch(
   for (let i = 0; i < jobs.length; i++) {
     const job = jobs[i]!;
     const answer = answers[i];
-    if (answer === undefined) job.reject(new RuntimeFault("INTERNAL", "expected a single response, got 0"));
+    if (answer === undefined) job.reject(internal("expected a single response, got 0"));
     else if (answer instanceof Error) job.reject(answer);
     else if (answer.again) runAgain(job, answer);
     else job.resolve({ response: answer, queueNs: clock.started - job.arrived, times });

@@ -11,7 +11,7 @@ import type {
   ModelSequenceBatching_Control,
   ModelSequenceBatching_State,
 } from "../../../triton-protos/gen/messages.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest } from "../contract.js";
 import { fileInside } from "../models/inside-folder.js";
@@ -136,8 +136,7 @@ function checkStates({ name, sequence_batching }: ModelConfig): void {
     0,
   );
   if (bytes > MAX_MADE_BYTES)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `model '${name}': \`sequence_batching.state\` has ${bytes} bytes by its \`dims\`; the maximum is ${MAX_MADE_BYTES}`,
     );
 }

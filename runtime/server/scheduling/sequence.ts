@@ -6,7 +6,7 @@
  * client cancels (it and those behind it are cancelled in their turn). Before it has a slot, it ends with a request's time-out.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { type RuntimeFault, unavailable } from "../../base/errors.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import { type ChooseSequences, chooseSequences, nextState } from "./choose-sequences.js";
@@ -275,8 +275,7 @@ class SequenceScheduler implements Scheduler {
 
 const NOT_HELD: Held = { queued: 0, backlog: 0 };
 
-const waitedTooLong = (): RuntimeFault =>
-  new RuntimeFault("UNAVAILABLE", "timeout of the corresponding sequence has been expired");
+const waitedTooLong = (): RuntimeFault => unavailable("timeout of the corresponding sequence has been expired");
 
 const inSequence = ({ controls }: BackendRequest): boolean =>
   controls.correlationId !== 0n && controls.correlationId !== "";

@@ -9,7 +9,7 @@ import { FILE_LIMITS, readRegular, SpecialFileError } from "../../../contract/fi
 import { MAX_MADE_BYTES, MAX_WARM_UP_RUNS, WARM_UP_MS } from "../../../triton-protos/config-limits.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../../triton-protos/gen/messages.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../contract.js";
 import { findInside } from "../models/inside-folder.js";
@@ -75,8 +75,7 @@ export async function warmUp(
 function checkRuns({ name, model_warmup: samples }: ModelConfig, instances: number): void {
   const runs = instances * samples.reduce((sum, { count }) => sum + Math.max(1, count), 0);
   if (runs > MAX_WARM_UP_RUNS)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `model '${name}': \`model_warmup\` runs ${runs} times: the \`count\` of each sample on each of ${instances} instances; the maximum is ${MAX_WARM_UP_RUNS}`,
     );
 }
@@ -102,11 +101,9 @@ async function runSample(
     collect(RuntimeFault.from(error, (error as Error).message));
   }
   if (faults.length > 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `failed to run warmup sample '${name}': ${faults.map(({ message }) => `${message}; `).join("")}`,
-      { cause: faults[0] },
-    );
+    throw invalid(`failed to run warmup sample '${name}': ${faults.map(({ message }) => `${message}; `).join("")}`, {
+      cause: faults[0],
+    });
   const times = clock.times();
   const total = performance.now() * 1e6 - started;
   recordExecution(stats, requests.length, times);
@@ -153,8 +150,7 @@ function checkSize({ name, model_warmup: samples }: ModelConfig, place: number):
   );
   const bytes = row * Math.max(1, batch_size);
   if (bytes > MAX_MADE_BYTES)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `model '${name}': \`model_warmup[${place}]\` has ${bytes} bytes: its \`dims\` and data types times its \`batch_size\`; the maximum is ${MAX_MADE_BYTES}`,
     );
 }
@@ -166,7 +162,7 @@ async function sampleTensor(
   folder: string,
 ): Promise<Tensor> {
   const refuse = (text: string): never => {
-    throw new RuntimeFault("INVALID_ARGUMENT", text);
+    throw invalid(text);
   };
   const row = configDatatype(input.data_type);
   if (!row || shape.some(dim => dim < 0))
@@ -177,7 +173,7 @@ async function sampleTensor(
     // Triton's path, including dots; a file outside the model's folder counts as missing.
     const file = `${dirname(folder)}/warmup/${input.input_data_file}`;
     const missing = (): never => {
-      throw new RuntimeFault("INTERNAL", `failed to open text file for read ${file}: No such file or directory`);
+      throw internal(`failed to open text file for read ${file}: No such file or directory`);
     };
     const inside = findInside(dirname(folder), `warmup/${input.input_data_file}`) ?? missing();
     const data = await readRegular(inside, FILE_LIMITS.data).catch(error => {

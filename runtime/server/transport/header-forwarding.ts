@@ -1,7 +1,7 @@
 /**
  * Headers of a request that a pattern picks → string parameters of the inference request.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
 import { compilePattern, type Pattern } from "./user-pattern.js";
 
@@ -24,10 +24,7 @@ export function withHeaders(
   for (const [name, value] of headers()) {
     if (name.startsWith(":") || !pattern.test(name)) continue;
     if (RESERVED.includes(name) || name.startsWith("triton_"))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `Header '${name}' is reserved for Triton usage and cannot be forwarded.`,
-      );
+      throw invalid(`Header '${name}' is reserved for Triton usage and cannot be forwarded.`);
     merged.set(name, value);
   }
   return merged;

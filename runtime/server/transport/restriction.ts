@@ -2,7 +2,7 @@
  * Parts of a protocol that only answer clients with a header: `API[,API]:KEY=VALUE` texts → a check that says which header is missing.
  */
 import { timingSafeEqual } from "node:crypto";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 /** The APIs that can be restricted, under Triton's names. */
 export const RESTRICTABLE = [
@@ -46,7 +46,7 @@ export const isRestrictable = (text: string): text is Restrictable =>
   (RESTRICTABLE as readonly string[]).includes(text);
 
 function refuse(text: string, what: string): never {
-  throw new RuntimeFault("INVALID_ARGUMENT", `restriction '${maskRestriction(text)}': ${what}`);
+  throw invalid(`restriction '${maskRestriction(text)}': ${what}`);
 }
 
 /** The text without the header's value, which is a secret. */

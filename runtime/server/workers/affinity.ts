@@ -2,7 +2,7 @@
  * `--cpu-affinity`: the processors of each worker. `taskset` of util-linux sets them, before the worker has threads.
  */
 import { spawnSync } from "node:child_process";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../base/errors.js";
 import { allowedProcessors, parseProcessors, printProcessors, threadEnvironment } from "../../base/processors.js";
 
 /** One list for all workers to divide, or one for each. */
@@ -16,7 +16,7 @@ export interface WorkerPlace {
   readonly processors?: readonly number[] | undefined;
 }
 
-const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `cpu-affinity: ${text}`);
+const refuse = (text: string): RuntimeFault => invalid(`cpu-affinity: ${text}`);
 
 /**
  * @param text `auto`, or lists as `0-3,8` separated by `:`

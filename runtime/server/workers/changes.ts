@@ -1,7 +1,7 @@
 /**
  * The changes of a server's models: one after the other, each in all workers. A worker that takes the place of another joins between two of them.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { unavailable } from "../../base/errors.js";
 import type { Outcome } from "../models/agreement.js";
 import type { Change, Inventory } from "./messages.js";
 import { type Ended, Operation } from "./operation.js";
@@ -56,9 +56,7 @@ export class Changes {
   /** Runs when no change is under way. @throws RuntimeFault where too many wait */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting >= MOST_WAITING)
-      return Promise.reject(
-        new RuntimeFault("UNAVAILABLE", `${MOST_WAITING} loads and unloads wait for their turn; try again later`),
-      );
+      return Promise.reject(unavailable(`${MOST_WAITING} loads and unloads wait for their turn; try again later`));
     this.#waiting++;
     const done = this.#queue.then(work).finally(() => this.#waiting--);
     this.#queue = done.catch(() => {});
@@ -75,7 +73,7 @@ export class Changes {
 
   async #everywhere(given: Change, workers: readonly WorkerProcess[]): Promise<void> {
     const change = numbered(given, this.#lastId + 1);
-    if (workers.length === 0) throw new RuntimeFault("UNAVAILABLE", "no worker of the server serves; try again");
+    if (workers.length === 0) throw unavailable("no worker of the server serves; try again");
     let ended = await this.#once(change, workers);
     for (let left = ATTEMPTS - 1; left > 0 && ended.differed && change.change !== "poll"; left--)
       ended = await this.#once(

@@ -1,10 +1,12 @@
 /**
  * The control process's answers: what changes or sums up the state of a server with several workers.
  */
-import { RuntimeFault } from "../../base/errors.js";
+
+import { RuntimeFault, unavailable } from "../../base/errors.js";
 import type { AdminFaults } from "../faults/admin.js";
 import type { CheckedFault } from "../faults/fault.js";
 import type { ActiveFault } from "../faults/fault-set.js";
+import { addCounts, printHistory } from "../observe/request-history.js";
 import type { ReadableRequests } from "../observe/tracing/recent-requests.js";
 import type { Changes } from "./changes.js";
 import type { Answers } from "./link.js";
@@ -13,7 +15,6 @@ import { WorkerMetrics } from "./merge-metrics.js";
 import { WorkerStatistics } from "./merge-statistics.js";
 import type { ControlCalls, WorkerCalls } from "./messages.js";
 import type { SharedSettings } from "./settings.js";
-import { sharedRequests } from "./shared-requests.js";
 import type { WorkerProcess } from "./worker-process.js";
 
 /** Without an answer within this time, a worker counts with its last one. */
@@ -78,7 +79,7 @@ export class Control {
     if (answers.size > 0) return answers;
     throw first?.status === "rejected"
       ? RuntimeFault.from(first.reason)
-      : new RuntimeFault("UNAVAILABLE", "no worker of the server serves; try again");
+      : unavailable("no worker of the server serves; try again");
   }
 
   /** The last requests of all workers. @param most that are listed */
@@ -134,4 +135,39 @@ export function mergeTraceSettings(all: readonly TraceSettings[]): TraceSettings
   const counts = all.map(({ trace_count }) => Number(trace_count));
   if (first.trace_count === undefined || counts.some(count => count < 0)) return first;
   return { ...first, trace_count: String(counts.reduce((sum, count) => sum + count, 0)) };
+}
+
+/** Calls all workers. @returns their answers by process */
+type AskAll = <K extends "recentState" | "recentList" | "recentFind" | "recentCounts">(
+  call: K,
+  argument: Parameters<WorkerCalls[K]>[0],
+) => Promise<ReadonlyMap<number, ReturnType<WorkerCalls[K]>>>;
+
+const MOST = 50;
+
+/** The last requests of all workers, for the page. A worker that ended takes those that it kept with it. */
+function sharedRequests(askAll: AskAll, most = MOST): ReadableRequests {
+  const answers = async <K extends Parameters<AskAll>[0]>(call: K, argument: Parameters<WorkerCalls[K]>[0]) => [
+    ...(await askAll(call, argument)).values(),
+  ];
+  return {
+    list: async () =>
+      (await answers("recentList", undefined))
+        .flat()
+        .sort((a, b) => b.at - a.at)
+        .slice(0, most),
+    find: async id => (await answers("recentFind", id)).find(Boolean),
+    async state() {
+      let [newest, unseen] = [0, 0];
+      for (const one of await answers("recentState", undefined)) {
+        newest += one?.newest ?? 0;
+        unseen += one?.unseen ?? 0;
+      }
+      return { newest, unseen };
+    },
+    async history(model) {
+      const counts = (await answers("recentCounts", model)).filter(one => one !== undefined);
+      return counts.length > 0 ? printHistory(addCounts(counts)) : undefined;
+    },
+  };
 }

@@ -3,7 +3,7 @@
  * time is over.
  */
 import type { ArgumentOf, CallsOf, ResultOf } from "../../../contract/workers/messages.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, unavailable } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { AnswerFrame, Frame } from "./messages.js";
 
@@ -65,7 +65,7 @@ export class Link<
         if (!waiting) return;
         this.#waiting.delete(id);
         clearTimeout(waiting.timer);
-        reject(new RuntimeFault("UNAVAILABLE", text));
+        reject(unavailable(text));
       };
       const timer =
         within === undefined ? undefined : setTimeout(() => fail(`no answer to '${call}' within ${within} ms`), within);
@@ -85,7 +85,7 @@ export class Link<
     for (const [id, { reject, timer }] of [...this.#waiting]) {
       this.#waiting.delete(id);
       clearTimeout(timer);
-      reject(new RuntimeFault("UNAVAILABLE", this.#options.gone));
+      reject(unavailable(this.#options.gone));
     }
   }
 

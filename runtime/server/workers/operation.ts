@@ -1,7 +1,7 @@
 /**
  * One change of models in all workers, in two phases: each loads without publishing, and reports. Then all publish, or none.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, unavailable } from "../../base/errors.js";
 import type { Outcome } from "../models/agreement.js";
 import type { Change } from "./messages.js";
 import type { WorkerProcess } from "./worker-process.js";
@@ -42,9 +42,7 @@ export class Operation {
     const faults = living.flatMap(([worker, { done }]) => (done?.fault ? [{ worker, fault: done.fault }] : []));
     const first = faults.find(({ worker }) => worker === this.#first) ?? faults[0];
     const fault =
-      living.length === 0
-        ? new RuntimeFault("UNAVAILABLE", "all workers of the server ended during the call; try again")
-        : first?.fault;
+      living.length === 0 ? unavailable("all workers of the server ended during the call; try again") : first?.fault;
     return { fault, differed: this.#differed, published: [...this.#published] };
   }
 

@@ -4,7 +4,7 @@
 import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { cpuQuota } from "../../base/control-group.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
 import { usableProcessors } from "../../base/processors.js";
 import { openPorts, type Ports } from "../lifecycle/open-ports.js";
@@ -34,10 +34,7 @@ export async function serveWithWorkers(
   const quota = cpuQuota();
   const count = workersOf(given.workers, affinity ? workersFor(affinity) : available, quota);
   if (!Number.isInteger(count) || count < 1 || count > MOST_WORKERS)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `workers: a whole number from 1 to ${MOST_WORKERS}, or auto; got ${count}`,
-    );
+    throw invalid(`workers: a whole number from 1 to ${MOST_WORKERS}, or auto; got ${count}`);
   const places = workerPlaces(affinity, count, usableProcessors(available, quota ?? available));
   if (count === 1) {
     if (places[0]!.processors) pinProcess(places[0]!.processors);

@@ -2,7 +2,7 @@
  * The options of a server with several workers → the options of each worker. Limits of the server are divided among the workers.
  */
 import { createHash } from "node:crypto";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { defaultMemoryLimit } from "../../base/memory/memory-limit.js";
 import { usableProcessors } from "../../base/processors.js";
 import type { RunningServer, ServeOptions } from "../lifecycle/server-options.js";
@@ -29,7 +29,7 @@ export function requireShareable(options: ServeOptions): void {
   for (const [name, why] of Object.entries(ONE_PROCESS)) {
     const value = options[name as keyof ServeOptions];
     if (value !== undefined && !(Array.isArray(value) && value.length === 0))
-      throw new RuntimeFault("INVALID_ARGUMENT", `${why}, and several workers cannot share it: use --workers 1`);
+      throw invalid(`${why}, and several workers cannot share it: use --workers 1`);
   }
 }
 

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { removeAbandonedFolders, TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, unavailable } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { serveFaultAdmin } from "../faults/admin.js";
 import { LoadFault } from "../lifecycle/first-load.js";
@@ -203,8 +203,7 @@ export class WorkerServer {
     await this.#changes.exclusively(async () => {
       const others = this.#supervisor.serving;
       const different = others.length > 0 ? await this.#changes.align([...others, worker]) : [];
-      if (different.length > 0)
-        throw new RuntimeFault("UNAVAILABLE", `its models are not those of the others: ${different.join(", ")}`);
+      if (different.length > 0) throw unavailable(`its models are not those of the others: ${different.join(", ")}`);
       await this.#settings.replay(worker, () => {
         if (worker.state !== "joining") return;
         this.#arms.joined(worker);

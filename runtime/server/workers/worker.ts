@@ -3,8 +3,8 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
-import { RuntimeFault } from "../../base/errors.js";
-import { reportFault } from "../../base/in-background.js";
+import { unavailable } from "../../base/errors.js";
+import { continueOnFaults } from "../../base/in-background.js";
 import { LoadFault } from "../lifecycle/first-load.js";
 import { serveHere } from "../lifecycle/server.js";
 import type { RunningServer } from "../lifecycle/server-options.js";
@@ -38,13 +38,7 @@ type ToControl = Link<WorkerCalls, ControlCalls, NoteToWorker, NoteToControl>;
 
 /** Called once in a process that the control process started. */
 export function runWorker(): void {
-  process.on("unhandledRejection", error => {
-    if (!reportFault(error, "work in the background")) throw error;
-  });
-  for (const stream of [process.stdout, process.stderr])
-    stream.on("error", error => {
-      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-    });
+  continueOnFaults();
   // The control process ends its workers: a terminal and a service manager signal all processes of a group.
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
   process.on("disconnect", () => process.exit(1));
@@ -158,7 +152,7 @@ class Worker {
   }
 
   #parts(): OwnParts {
-    if (!this.#own) throw new RuntimeFault("UNAVAILABLE", "Server not ready");
+    if (!this.#own) throw unavailable("Server not ready");
     return this.#own;
   }
 

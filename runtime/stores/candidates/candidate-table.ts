@@ -9,7 +9,7 @@ import { castValues } from "../../base/columns/cast.js";
 import { distinctKeys } from "../../base/columns/distinct-keys.js";
 import { type Column, rootRows } from "../../base/columns/table.js";
 import { indexValues, type ValueIndex } from "../../base/columns/value-index.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../base/errors.js";
 import { stateOfSync, type WatchedFile, watchFile } from "../../base/watched-file.js";
 
 /** A replaced file is seen after one or two of these. */
@@ -48,8 +48,7 @@ function checkedRead(file: string, read: () => CandidateTable): CandidateTable {
   try {
     return read();
   } catch (error) {
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `the table of candidates ${file} cannot be read: ${(error as Error).message}. Make it again with \`merlon candidates\`.`,
       { cause: error },
     );
@@ -63,8 +62,7 @@ function served(
   { path, ids, keys, needsScores, isOneList = false }: Needs,
 ): ServedTable {
   const other = (problem: string): RuntimeFault =>
-    new RuntimeFault(
-      "INVALID_ARGUMENT",
+    invalid(
       `the table of candidates ${file} ${problem}. Make \`${path}\` again as it was, or build the ensemble again.`,
     );
   if (table.ids.dtype !== ids) throw other(`has ${table.ids.dtype} ids, and the plan says ${ids}`);
@@ -89,10 +87,7 @@ function served(
     find(key, name) {
       const dtype = comparedAs(key.dtype, table.keys.dtype);
       if (!dtype)
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
-          `column \`${name}\` is ${key.dtype}, and the keys of \`${path}\` are ${table.keys.dtype}.`,
-        );
+        throw invalid(`column \`${name}\` is ${key.dtype}, and the keys of \`${path}\` are ${table.keys.dtype}.`);
       const places = indexIn(dtype)(castValues(key.values, key.dtype, dtype, `column \`${name}\``));
       if (key.validity) for (let i = 0; i < places.length; i++) if (key.validity[i] === 0) places[i] = -1;
       return places;

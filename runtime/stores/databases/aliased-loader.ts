@@ -3,7 +3,7 @@
  * alias. All items can thus be replaced at once: a new collection is loaded beside the old one, and the alias moves.
  */
 import { randomBytes } from "node:crypto";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { VectorLoader, VectorRows } from "./vector-database.js";
 
 /** Calls of a database to its collections. They reject with RuntimeFault. */
@@ -57,8 +57,7 @@ export function aliasedLoader(name: string, where: string, collections: Collecti
       async begin() {
         const old = await collections.aliased();
         if (old === undefined)
-          throw new RuntimeFault(
-            "INVALID_ARGUMENT",
+          throw invalid(
             `${where}: \`${name}\` is a collection, and \`--delete-missing\` moves an alias from the old items to the new ones. Load a collection of another name, and give it the alias \`${name}\` in the place of this one.`,
           );
         swapped = { old, made: await make() };

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { maskAddress, maskSecrets, Secret } from "../../../contract/secret.js";
 import { expandEnvironment } from "../../../formats/feast/environment.js";
 import type { VectorStore } from "../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { unavailable } from "../../base/errors.js";
 
 export interface TlsSettings {
   readonly ca?: Buffer;
@@ -30,7 +30,7 @@ export function connectionSettings(store: VectorStore, file: string): Connection
     hidden.push(...found);
     const [, unset] = /\$\{(\w+)\}/.exec(text === value ? text : "") ?? [];
     if (unset !== undefined && process.env[unset] === undefined)
-      throw new RuntimeFault("UNAVAILABLE", `${where}: the environment variable ${unset} of \`${field}\` is not set.`);
+      throw unavailable(`${where}: the environment variable ${unset} of \`${field}\` is not set.`);
     return value;
   };
   const url = expand(store.url, "url");
@@ -45,7 +45,7 @@ export function connectionSettings(store: VectorStore, file: string): Connection
       return { [name]: readFileSync(path) };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      throw new RuntimeFault("UNAVAILABLE", `${where}: \`tls.${name}\` cannot be read (${code}). Correct its path.`);
+      throw unavailable(`${where}: \`tls.${name}\` cannot be read (${code}). Correct its path.`);
     }
   };
   return {

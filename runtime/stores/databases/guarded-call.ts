@@ -4,7 +4,7 @@
  */
 import type { Cancellation } from "../../base/cancellation.js";
 import { type Clock, systemClock } from "../../base/clock.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { within } from "../feast/redis-faults.js";
 import type { ConnectionSettings } from "./connection-settings.js";
 
@@ -31,17 +31,14 @@ export function guardedCalls(
 ): GuardedCall {
   let broken: { readonly until: number; readonly fault: RuntimeFault } | undefined;
   const late = (): RuntimeFault =>
-    new RuntimeFault(
-      "UNAVAILABLE",
-      `${where} did not answer within ${timeoutMs} ms. Raise \`timeoutMs\`, or look at its load.`,
-    );
+    unavailable(`${where} did not answer within ${timeoutMs} ms. Raise \`timeoutMs\`, or look at its load.`);
   const faultOf = ({ kind, reason, way }: Failure): RuntimeFault => {
     if (kind === "late") return late();
     const text = mask(reason).trim().replace(/\.$/, "");
     // No cause: a client's errors hold its settings, the password among them.
     return kind === "refused"
-      ? new RuntimeFault("INVALID_ARGUMENT", `${where} refuses: ${text}. ${way}`.trim())
-      : new RuntimeFault("UNAVAILABLE", `${where} cannot be reached: ${text}. ${way}`.trim());
+      ? invalid(`${where} refuses: ${text}. ${way}`.trim())
+      : unavailable(`${where} cannot be reached: ${text}. ${way}`.trim());
   };
   const attempt = async <T>(call: () => Promise<T>, isLast: boolean): Promise<T> => {
     try {
@@ -61,4 +58,26 @@ export function guardedCalls(
     if (broken && clock.now() < broken.until) return Promise.reject(broken.fault);
     return within(attempt(call, false), timeoutMs, late, signal);
   };
+}
+
+/**
+ * The calls of a database that is found fit to be searched.
+ * @param close ends its connections if it is not
+ * @throws RuntimeFault of `check`
+ */
+export async function checkedCalls(
+  settings: ConnectionSettings,
+  timeoutMs: number,
+  failureOf: (error: unknown) => Failure,
+  check: () => Promise<unknown>,
+  close: () => Promise<void> | void,
+): Promise<GuardedCall> {
+  const call = guardedCalls(settings, timeoutMs, failureOf);
+  try {
+    await call(check);
+    return call;
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -1,6 +1,16 @@
 /** A store's file → its database, opened. Clients are optional packages, loaded when a store needs them. */
-import type { VectorStore } from "../../../formats/vectors/vector-store.js";
+import { readVectorStore, type VectorStore } from "../../../formats/vectors/vector-store.js";
+import { invalid } from "../../base/errors.js";
 import type { VectorDatabase, VectorLoader } from "./vector-database.js";
+
+/** @throws RuntimeFault for a file that cannot be read */
+export function readStore(file: string): VectorStore {
+  try {
+    return readVectorStore(file);
+  } catch (error) {
+    throw invalid(`${(error as Error).message}.`, { cause: error });
+  }
+}
 
 /** @param file name of the store, for messages @throws RuntimeFault naming the store */
 export async function openVectorDatabase(store: VectorStore, file: string): Promise<VectorDatabase> {

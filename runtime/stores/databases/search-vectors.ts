@@ -1,6 +1,7 @@
 /** Queries of a request with ids to leave out → hits of each. */
+import { filterKey } from "../../../contract/vector-filter/filter.js";
 import type { Cancellation } from "../../base/cancellation.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Found, Ids, VectorDatabase, VectorQuery } from "./vector-database.js";
 
 /** Hits that one query may fetch: `k`, and as many as it leaves out. */
@@ -21,8 +22,7 @@ export async function searchVectors(
   const sent = queries.filter(({ filter }) => !("always" in filter) || filter.always);
   for (const { k, excluded } of sent)
     if (k + excluded.size > MOST_HITS)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `a query leaves out ${excluded.size} ids; with \`topk\` they are more than ${MOST_HITS}. Send fewer ids in \`exclude\`.`,
       );
   const found =
@@ -47,3 +47,18 @@ function without({ ids, distances }: Found, { excluded, k }: ExcludingQuery): Fo
 
 const pick = (ids: Ids, at: readonly number[]): Ids =>
   ids instanceof BigInt64Array ? BigInt64Array.from(at, i => ids[i]!) : at.map(i => ids[i]!);
+
+/** Queries with the same condition, which one call may answer. @param some places of queries */
+export function groupsByFilter(
+  queries: readonly VectorQuery[],
+  some: readonly number[] = queries.map((_, i) => i),
+): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const i of some) {
+    const key = filterKey(queries[i]!.filter);
+    const group = groups.get(key);
+    if (group) group.push(i);
+    else groups.set(key, [i]);
+  }
+  return [...groups.values()];
+}

@@ -5,7 +5,7 @@ import type { FeastFeature, FeastView } from "../../../formats/feast/feast-regis
 import { type FeastType, type FeastTypeRow, feastType, isStructured } from "../../../formats/feast/feast-type.js";
 import { decodeValue, type ValueSink } from "../../../formats/feast/feast-value.js";
 import type { Values } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault } from "../../base/errors.js";
 import { columnSink } from "./column-sink.js";
 import { FEATURE_STATUS, type FeatureColumn, type ReadOptions } from "./store.js";
 
@@ -63,8 +63,7 @@ export function columnBuilder(
         if (stored !== null && stored !== type) refuseOtherKind(stored, declared);
       } catch (error) {
         if (error instanceof RuntimeFault) throw error;
-        throw new RuntimeFault(
-          "INTERNAL",
+        throw internal(
           `${what} of ${describe()} can not be read: ${(error as Error).message}. Materialize the view again.`,
           { cause: error },
         );

@@ -8,7 +8,7 @@ import type { ValueSink } from "../../../formats/feast/feast-value.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { allocate, type Values } from "../../base/columns/table.js";
 import { words } from "../../base/columns/words.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid } from "../../base/errors.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -24,8 +24,7 @@ export function columnSink(dtype: DType, capacity: number, what: string, form: B
   let values = allocate(dtype, Math.max(1, capacity));
   if (datatype(dtype).kind === "float") (values as Float64Array).fill(Number.NaN);
   const refuse = (seen: string): never => {
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `${what} is ${dtype} in the registry, and the store holds ${seen}. Run \`feast apply\` and materialize the view again.`,
     );
   };
@@ -77,10 +76,7 @@ export function columnSink(dtype: DType, capacity: number, what: string, form: B
       try {
         sink.string(utf8.decode(value));
       } catch {
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
-          `${what} holds ${value.length} bytes that are not UTF-8. Read them as \`bytes: "base64"\`.`,
-        );
+        throw invalid(`${what} holds ${value.length} bytes that are not UTF-8. Read them as \`bytes: "base64"\`.`);
       }
     },
     values: (length, all) => (all || values.length === length ? values : (values.slice(0, length) as Values)),

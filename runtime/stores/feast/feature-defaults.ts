@@ -3,10 +3,10 @@
  */
 
 import type { ColumnSchema } from "../../../contract/schema.js";
-import { defaultFault, type MissingRule } from "../../../operators/query-feast/spec-missing.js";
+import { defaultFault, type MissingRule } from "../../../operators/query-feast/spec.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { allocate, type Column, type Rows, type Values } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../base/errors.js";
 import { FEATURE_STATUS, type FeatureColumn, isMissing } from "./store.js";
 
 type Scalar = number | string | boolean;
@@ -42,7 +42,7 @@ function defaultValues(schema: ColumnSchema, value: Scalar | readonly Scalar[]):
   const { dtype } = schema;
   const items = Array.isArray(value) ? (value as readonly Scalar[]) : [value as Scalar];
   const fault = defaultFault(schema, value);
-  if (fault !== undefined) throw new RuntimeFault("INVALID_ARGUMENT", fault);
+  if (fault !== undefined) throw invalid(fault);
   const values = allocate(dtype, items.length) as { [i: number]: unknown };
   items.forEach((item, i) => {
     values[i] = values instanceof BigInt64Array ? BigInt(item) : item;

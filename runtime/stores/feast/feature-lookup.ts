@@ -8,7 +8,7 @@ import { askedName } from "../../../formats/feast/feast-key.js";
 import { aliasView, type FeastFeature, type FeastView, findView } from "../../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
 import { feastType } from "../../../formats/feast/feast-type.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault } from "../../base/errors.js";
 import type { ViewRead } from "./store.js";
 
 export interface WantedFeature {
@@ -52,8 +52,7 @@ export function prepareLookup(step: Step<"queryFeast">, repository: FeastReposit
     const column = typeof entityColumn === "string" ? entityColumn : (entityColumn[name] ?? name);
     const input = inputs.length === 1 && joinNames.length === 1 ? 0 : inputs.findIndex(ref => ref.name === column);
     if (input < 0 || (typeof entityColumn === "string" && joinNames.length > 1))
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `the plan names no column for the join key \`${name}\` of ${names.map(n => `view \`${n}\``).join(", ")}. Build the ensemble again.`,
       );
     return { name, column, input };
@@ -86,8 +85,7 @@ function outputFeature(
     throw new RuntimeFault("NOT_FOUND", `view \`${view.name}\` has no feature \`${name}\`; build the ensemble again.`);
   const type = feature.type && feastType(feature.type);
   if (type?.dtype !== schema.dtype || type.list !== !!schema.list)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `feature \`${view.name}:${name}\` is ${feature.type ?? `of Feast's type ${feature.typeNumber}`} in the registry, and the plan has ${printType(schema)} for \`${schema.name}\`. Build the ensemble again.`,
     );
   return feature;

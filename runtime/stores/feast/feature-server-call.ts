@@ -6,7 +6,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { addressOf, maskStore, type RemoteStore } from "../../../formats/feast/feast-online-store.js";
 import { type Cancellation, linkSignal } from "../../base/cancellation.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 
 /** @throws RuntimeFault UNAVAILABLE, or INVALID_ARGUMENT where the server refuses the question */
 export type HttpCall = (method: string, path: string, body?: string, signal?: Cancellation) => Promise<Buffer>;
@@ -25,10 +25,7 @@ export function httpCaller(
     : new http.Agent({ keepAlive: true });
   const { request } = secure ? https : http;
   const away = (reason: string) =>
-    new RuntimeFault(
-      "UNAVAILABLE",
-      `${where} ${mask(reason)}. Start it with \`feast serve\`, or correct \`path\` in feature_store.yaml.`,
-    );
+    unavailable(`${where} ${mask(reason)}. Start it with \`feast serve\`, or correct \`path\` in feature_store.yaml.`);
   const once: HttpCall = (method, path, body, signal) =>
     new Promise((resolve, reject) => {
       /** An error after the client disconnected is a consequence of that. */
@@ -49,8 +46,7 @@ export function httpCaller(
           if (status === 200) resolve(bytes);
           else if (status >= 400 && status < 500)
             reject(
-              new RuntimeFault(
-                "INVALID_ARGUMENT",
+              invalid(
                 `${where} refuses (${status}): ${mask(excerpt(bytes))}. Apply the same registry to the server and build again.`,
               ),
             );

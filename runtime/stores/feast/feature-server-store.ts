@@ -6,7 +6,7 @@ import type { FeastView } from "../../../formats/feast/feast-registry.js";
 import { feastType } from "../../../formats/feast/feast-type.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import type { Column } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, type RuntimeFault, unsupported } from "../../base/errors.js";
 import { type Json, type JsonObject, parseJson } from "../../wire/json/json.js";
 import { columnBuilder } from "./build-column.js";
 import { eventSeconds } from "./event-time.js";
@@ -33,20 +33,17 @@ function prepareRead(reads: readonly ViewRead[], options: ReadOptions, call: Htt
   for (const { view } of reads)
     for (const join of view.joinKeys)
       if (join.type === "BYTES")
-        throw new RuntimeFault(
-          "UNSUPPORTED",
+        throw unsupported(
           `view \`${view.name}\` is looked up by the BYTES \`${join.name}\`, which Feast's feature server does not take. Read the view from SQLite or Redis, or make the key a STRING.`,
         );
   for (const { view, features } of reads) {
     if (view.aliasOf !== undefined)
-      throw new RuntimeFault(
-        "UNSUPPORTED",
+      throw unsupported(
         `view \`${view.aliasOf}\` is read as \`${view.name}\` by a feature service, which Feast's feature server cannot return feature by feature. Read it from SQLite or Redis, or name the view itself.`,
       );
     for (const { name, type } of features)
       if (type === "SCALAR_MAP")
-        throw new RuntimeFault(
-          "UNSUPPORTED",
+        throw unsupported(
           `feature \`${view.name}:${name}\` is a SCALAR_MAP, which Feast's feature server answers as null. Read the view from SQLite or Redis, or leave the feature out with \`features\`.`,
         );
   }
@@ -82,10 +79,7 @@ function readAnswer(
   url: string,
 ): FeatureColumn[] {
   const odd = (what: string) =>
-    new RuntimeFault(
-      "INTERNAL",
-      `the feature server at ${url} ${what}. Is it the server of this repository, and as new as its registry?`,
-    );
+    internal(`the feature server at ${url} ${what}. Is it the server of this repository, and as new as its registry?`);
   const root = asObject(parseAnswer(bytes, odd));
   // Feast's servers up to 0.58 at least put `metadata` first and say bytes as UTF-8; later ones put it last and say base64.
   const older = root?.keys().next().value === "metadata";

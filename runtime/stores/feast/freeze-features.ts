@@ -6,10 +6,9 @@
 import type { FeastTables, FeastViewTable } from "../../../contract/feast-tables.js";
 import type { Step } from "../../../contract/plan.js";
 import { askedName } from "../../../formats/feast/feast-key.js";
-import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
-import { readFeastRepository } from "../../../formats/feast/feast-repository.js";
-import { missingRule } from "../../../operators/query-feast/spec-missing.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { type FeastRepository, readFeastRepository } from "../../../formats/feast/feast-repository.js";
+import { missingRule } from "../../../operators/query-feast/spec.js";
+import { unsupported } from "../../base/errors.js";
 import { withoutOutdated } from "./feature-ages.js";
 import { missingValues } from "./feature-defaults.js";
 import { prepareLookup } from "./feature-lookup.js";
@@ -70,8 +69,7 @@ export function freezeFeatures(step: Step<"queryFeast">, folder: string, now: nu
 
 function sqliteFile({ onlineStore }: FeastRepository, folder: string): string {
   if (onlineStore.type === "sqlite") return onlineStore.file;
-  throw new RuntimeFault(
-    "UNSUPPORTED",
+  throw unsupported(
     `the features of ${folder} are in a store of type ${onlineStore.type}, which can not be read as a whole.`,
   );
 }

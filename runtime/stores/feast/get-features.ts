@@ -7,7 +7,7 @@ import { readFeastRepository } from "../../../formats/feast/feast-repository.js"
 import { type FeastType, feastType } from "../../../formats/feast/feast-type.js";
 import { distinctKeys } from "../../base/columns/distinct-keys.js";
 import { allocate, type Column, type Rows, rootRows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { openStore } from "./open-store.js";
 import { FEATURE_STATUS, type FeatureColumn, type ViewRead } from "./store.js";
 
@@ -35,12 +35,12 @@ export async function getFeatures(folder: string, question: FeatureQuestion): Pr
   const lengths = joins.map(join => question.keys.get(join.name)?.length);
   const missing = joins.find((_, i) => lengths[i] === undefined);
   if (missing)
-    throw fault(
+    throw invalid(
       `${reads.map(r => `\`${r.view.name}\``).join(", ")} is looked up by \`${missing.name}\` too. Give it with \`--key ${missing.name}=…\`.`,
     );
   const count = lengths[0]!;
   if (lengths.some(length => length !== count))
-    throw fault(
+    throw invalid(
       `the keys have ${joins.map((join, i) => `${lengths[i]} values of \`${join.name}\``).join(" and ")}: they pair by position.`,
     );
   const rows = rootRows(count);
@@ -72,16 +72,17 @@ function chosenReads(registry: FeastRegistry, { views, service, features }: Feat
   const named = (names: readonly string[]) => names.map(name => `\`${name}\``).join(", ") || "none";
   const found = registry.services.find(s => s.name === service);
   if (service !== undefined && !found)
-    throw fault(`the repository has no service \`${service}\`; it has ${named(registry.services.map(s => s.name))}.`);
+    throw invalid(`the repository has no service \`${service}\`; it has ${named(registry.services.map(s => s.name))}.`);
   const wanted: readonly (Partial<FeastProjection> & { readonly view: string })[] =
     found?.views ?? (views ?? []).map(view => ({ view }));
   if (wanted.length === 0)
-    throw fault(
+    throw invalid(
       `name a view with \`--view\` (${named(registry.views.map(v => v.name))}) or a service with \`--service\`.`,
     );
   const reads = wanted.map(({ view: name, alias = name, features: taken, joinKeys = {} }) => {
     const view = projectedView(registry, { view: name, alias, features: [], joinKeys });
-    if (!view) throw fault(`the repository has no view \`${name}\`; it has ${named(registry.views.map(v => v.name))}.`);
+    if (!view)
+      throw invalid(`the repository has no view \`${name}\`; it has ${named(registry.views.map(v => v.name))}.`);
     const mine = view.features.filter(
       f => f.type !== null && (taken?.includes(f.name) ?? true) && (features?.includes(f.name) ?? true),
     );
@@ -89,7 +90,7 @@ function chosenReads(registry: FeastRegistry, { views, service, features }: Feat
   });
   const unknown = features?.find(name => !reads.some(read => read.features.some(f => f.name === name)));
   if (unknown !== undefined)
-    throw fault(
+    throw invalid(
       `${reads.map(r => `\`${r.view.name}\``).join(", ")} has no feature \`${unknown}\`; there are ${named(reads.flatMap(r => r.view.features.map(f => f.name)))}.`,
     );
   return reads.filter(read => read.features.length > 0);
@@ -100,10 +101,10 @@ function keyColumn(name: string, type: FeastType, given: readonly string[], rows
   const values = allocate(dtype, given.length) as { [i: number]: unknown };
   given.forEach((text, i) => {
     if (dtype !== "string" && !/^-?\d+$/.test(text))
-      throw fault(`\`${name}\` is ${type} and \`${text}\` is not an integer.`);
+      throw invalid(`\`${name}\` is ${type} and \`${text}\` is not an integer.`);
     values[i] = dtype === "string" ? text : dtype === "int64" ? BigInt(text) : Number(text);
     if (dtype !== "string" && String(values[i]) !== String(BigInt(text)))
-      throw fault(`\`${name}\` is ${type}, which ${text} is beyond.`);
+      throw invalid(`\`${name}\` is ${type}, which ${text} is beyond.`);
   });
   return { dtype, rows, values: values as unknown as Column["values"] };
 }
@@ -114,5 +115,3 @@ function cell({ values, offsets, status }: FeatureColumn, type: FeastType, row: 
   if (!offsets) return say(values[row]);
   return Array.from({ length: offsets[row + 1]! - offsets[row]! }, (_, i) => say(values[offsets[row]! + i]));
 }
-
-const fault = (message: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", message);

@@ -12,7 +12,7 @@ import {
 import { feastType } from "../../../formats/feast/feast-type.js";
 import { allocate, type Column, type Rows } from "../../base/columns/table.js";
 import { words } from "../../base/columns/words.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 
 /** One value of a key column as a part of a key. */
 const partOf = (join: JoinKey, value: KeyPart, form: BytesForm): KeyPart =>
@@ -29,7 +29,7 @@ export function keyColumnsEncoder(
     try {
       return encode(parts);
     } catch (error) {
-      throw new RuntimeFault("INVALID_ARGUMENT", (error as Error).message);
+      throw invalid((error as Error).message);
     }
   };
   const [first] = joins;

@@ -11,7 +11,7 @@ import type { FeastView } from "../../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
 import { sqlite } from "../../../formats/feast/open-sqlite.js";
 import { hasLog, removeCheck, writeCheck } from "../../../formats/feast/store-check.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, unsupported } from "../../base/errors.js";
 import { timestampSeconds } from "./event-time.js";
 import type { RedisCommand } from "./redis-connection.js";
 import { featureField, hashNamer, timeField } from "./redis-form.js";
@@ -46,8 +46,7 @@ export async function openOnlineWriter(repository: FeastRepository, view: FeastV
   const { onlineStore } = repository;
   if (onlineStore.type === "sqlite") return sqliteWriter(onlineStore.file, repository, view);
   if (onlineStore.type === "redis") return redisWriter(repository, view);
-  throw new RuntimeFault(
-    "UNSUPPORTED",
+  throw unsupported(
     `the online store of this repository is the feature server at ${addressOf(onlineStore)}. Materialize where the server's own store is named.`,
   );
 }

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import { Cluster, Redis } from "ioredis";
 import { maskStore, type RedisStore } from "../../../formats/feast/feast-online-store.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { unavailable } from "../../base/errors.js";
 
 /** How long the wait between two attempts to connect grows. */
 const RETRY_MS = { first: 50, most: 1000 };
@@ -71,8 +71,7 @@ function tlsOptions(store: RedisStore): ConnectionOptions {
     try {
       return readFileSync(file);
     } catch (error) {
-      throw new RuntimeFault(
-        "UNAVAILABLE",
+      throw unavailable(
         `the ${what} ${maskStore(store, file)} of the online store can not be read (${(error as NodeJS.ErrnoException).code}). Correct it in \`connection_string\` of feature_store.yaml.`,
       );
     }

@@ -4,7 +4,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { addressOf, maskStore, type RedisStore } from "../../../formats/feast/feast-online-store.js";
 import type { Cancellation } from "../../base/cancellation.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 
 export interface RedisFaults {
   /** The store can not be reached. */
@@ -28,18 +28,18 @@ export function redisFaults(store: RedisStore, timeoutMs: number, client: Redis 
     const reason = ((seen as { lastNodeError?: Error }).lastNodeError ?? seen).message.trim().replace(/\.$/, "");
     // No cause: the client's errors hold the commands that failed, AUTH among them.
     const shown = maskStore(store, reason);
-    return new RuntimeFault("UNAVAILABLE", `${where} can not be reached: ${shown}. ${wayOut(reason, store)}`);
+    return unavailable(`${where} can not be reached: ${shown}. ${wayOut(reason, store)}`);
   };
   return {
     away,
-    late: () => new RuntimeFault("UNAVAILABLE", `${where} did not answer within ${timeoutMs} ms.`),
+    late: () => unavailable(`${where} did not answer within ${timeoutMs} ms.`),
     refused: (message, about) => {
       if (/^(LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)/.test(message)) return away(new Error(message));
       const way = message.startsWith("WRONGTYPE")
         ? " It is no hash: Feast did not write it. Delete the key, then materialize the view again."
         : "";
       const of = about === undefined ? "" : ` ${about}`;
-      return new RuntimeFault("INVALID_ARGUMENT", `${where} refuses${of}: ${maskStore(store, message)}.${way}`);
+      return invalid(`${where} refuses${of}: ${maskStore(store, message)}.${way}`);
     },
   };
 }

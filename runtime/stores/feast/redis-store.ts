@@ -5,7 +5,7 @@ import { askedName, type KeyVersion } from "../../../formats/feast/feast-key.js"
 import type { RedisStore } from "../../../formats/feast/feast-online-store.js";
 import { decodeValue } from "../../../formats/feast/feast-value.js";
 import type { Column } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import { type ColumnBuilder, columnBuilder, type PushValue } from "./build-column.js";
 import { timestampSeconds } from "./event-time.js";
 import { describeKey, keyColumnsEncoder } from "./key-column.js";
@@ -139,8 +139,7 @@ function eventTime(bytes: Uint8Array, view: string, describe: () => string): num
   try {
     return timestampSeconds(bytes);
   } catch (error) {
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `the event time of view \`${view}\` of ${describe()} can not be read: ${(error as Error).message}. Materialize the view again.`,
       { cause: error },
     );

@@ -8,7 +8,7 @@ import type { FeastView } from "../../../formats/feast/feast-registry.js";
 import { needsRecovery, openToRead } from "../../../formats/feast/open-sqlite.js";
 import { CHECK_SUFFIX, standsAlone, verifyStore } from "../../../formats/feast/store-check.js";
 import type { Column } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { packageFault } from "../../base/missing-package.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumnsEncoder } from "./key-column.js";
@@ -108,11 +108,9 @@ function unreadable(file: string, error: unknown): RuntimeFault {
   const way = isBusy(error)
     ? `Another process is writing it: retry, or let the server hold it in memory (\`memoryMb\`).`
     : "Materialize it again with Feast.";
-  return new RuntimeFault(
-    "UNAVAILABLE",
-    `the online store ${file} can not be read any more: ${(error as Error).message}. ${way}`,
-    { cause: error },
-  );
+  return unavailable(`the online store ${file} can not be read any more: ${(error as Error).message}. ${way}`, {
+    cause: error,
+  });
 }
 
 /** Opened for reading, distrusted. @param waitMs for a process that is writing it @throws RuntimeFault naming the file */
@@ -126,11 +124,9 @@ export function openDatabase(file: string, waitMs: number = WAIT_MS.load): Datab
       : isBusy(error)
         ? "Another process is writing it: try again when that is done."
         : "Materialize it again with Feast.";
-    throw new RuntimeFault(
-      "UNAVAILABLE",
-      `the online store ${file} can not be opened: ${(error as Error).message}. ${way}`,
-      { cause: error },
-    );
+    throw unavailable(`the online store ${file} can not be opened: ${(error as Error).message}. ${way}`, {
+      cause: error,
+    });
   }
 }
 
@@ -145,7 +141,7 @@ export function checkStore(db: Database.Database, file: string): void {
     // With a log there are pages that the file does not have.
     if (standsAlone(file)) verifyStore(file, db.serialize());
   } catch (error) {
-    throw new RuntimeFault("UNAVAILABLE", (error as Error).message, { cause: error });
+    throw unavailable((error as Error).message, { cause: error });
   }
 }
 
@@ -163,8 +159,7 @@ export function checkTable(db: Database.Database, file: string, view: FeastView)
   const columns = db.prepare("SELECT name FROM pragma_table_info(?)").pluck().all(view.table);
   const missing = ["entity_key", "feature_name", "value", "event_ts"].filter(name => !columns.includes(name));
   if (missing.length > 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `table \`${view.table}\` of the online store ${file} has no column ${missing.map(m => `\`${m}\``).join(", ")}: Feast did not make it. Drop it, then run \`feast apply\` and \`feast materialize\`.`,
     );
 }
@@ -193,8 +188,7 @@ export function checkKeys(db: Database.Database, file: string, view: FeastView, 
   other ??= db.prepare<[], Uint8Array>(`SELECT entity_key FROM ${table} LIMIT 1`).pluck().get();
   if (other === undefined) return;
   const seen = typeof other === "string" ? null : keyVersionOf(other, view.joinKeys);
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `table \`${view.table}\` of the online store ${file} holds ${seen && seen !== version ? `keys of version ${seen}, and feature_store.yaml says ${version}. Correct \`entity_key_serialization_version\`` : `other keys than ${view.joinKeys.map(j => `${j.type} \`${j.name}\``).join(", ")}, which the registry names. Run \`feast apply\` and materialize the view again`}.`,
   );
 }

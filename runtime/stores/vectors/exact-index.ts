@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import * as ort from "onnxruntime-node";
 import { type FaissHeader, readFaissVectors, withinIds } from "../../../formats/faiss/faiss.js";
 import { words } from "../../base/columns/words.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { silenceOnnx } from "../../base/onnx-telemetry.js";
 import { exactGraph } from "./exact-graph.js";
 import { type Hits, type SearchIndex, search } from "./search.js";
@@ -42,8 +42,7 @@ export interface ExactVectors {
 export async function exactIndex({ vectors, ids, dimension, metric, path }: ExactVectors): Promise<ExactIndex> {
   const odd = firstOdd(vectors);
   if (odd >= 0)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `${path}: the vector of id ${ids[Math.floor(odd / dimension)]} holds ${vectors[odd]}, and nothing is near it. Build the index without it.`,
     );
   const squares = metric === "l2" ? lengthsSquared(vectors, dimension) : undefined;

@@ -3,7 +3,7 @@
  */
 import { type FaissHeader, type SearchParameters, searchedBy } from "../../../formats/faiss/faiss.js";
 import { MAX_EF_SEARCH } from "../../../formats/faiss/faiss-graph.js";
-import type { Find, Hits, OpenIndex, SearchIndex } from "./search.js";
+import { type Find, type Hits, type OpenIndex, rowsOf, type SearchIndex } from "./search.js";
 
 /** Compares every vector of the set, those of them in the nearest lists, or those that a walk through the graph meets. */
 export type FilteredWay = "exact" | "lists" | "graph";
@@ -94,10 +94,6 @@ export const orExact =
     const settle = (found: readonly Hits[]): readonly Hits[] | Promise<readonly Hits[]> => {
       const short = found.flatMap(({ ids }, row) => (ids.length < wanted ? [row] : []));
       if (short.length === 0) return found;
-      const again = new Float32Array(short.length * dimension);
-      short.forEach((row, i) => {
-        again.set(queries.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-      });
       const merge = (whole: readonly Hits[]): readonly Hits[] => {
         const rows = [...found];
         short.forEach((row, i) => {
@@ -105,7 +101,7 @@ export const orExact =
         });
         return rows;
       };
-      const whole = exact(again, short.length, k, signal);
+      const whole = exact(rowsOf(queries, dimension, short), short.length, k, signal);
       return whole instanceof Promise ? whole.then(merge) : merge(whole);
     };
     const found = first(queries, count, k, signal);

@@ -19,7 +19,7 @@ import { printFlat } from "../../../formats/faiss/print-flat.js";
 import { callCosts } from "../../base/call-costs.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import { words } from "../../base/columns/words.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault } from "../../base/errors.js";
 import { processThreads } from "../../base/processors.js";
 import { semaphore } from "../../base/semaphore.js";
 import { sharedCopy } from "../../base/shared/shared-copy.js";
@@ -78,12 +78,12 @@ export async function openNativeIndex(
   const bytes = detached?.bytes ?? shared?.bytes ?? (changes ? await readFile(path) : undefined);
   if (bytes) writeSearchParameters(bytes, parameters);
   const opened = await faiss.open(bytes ?? path, tables, shared !== undefined).catch((error: Error) => {
-    throw new RuntimeFault("INTERNAL", `${path}: FAISS can not open it: ${firstLine(error)}`);
+    throw internal(`${path}: FAISS can not open it: ${firstLine(error)}`);
   });
   const { handle, filters } = opened;
   if (opened.ntotal !== ntotal || opened.dimension !== dimension) {
     faiss.close(handle);
-    throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
+    throw internal(`${path} changed while it was read`);
   }
   const scans = opened.scans || (shared !== undefined && (await scanShared(faiss, opened, shared)));
   const takesFilter = filters && (header.ids === "positions" || byPosition);
@@ -130,7 +130,7 @@ function searchesOf(faiss: Binding, handle: Handle, { what, size, scans, takesFi
   const all = scans ? coalesceSearches(single) : single;
   const fail = (error: unknown): never => {
     if (error instanceof RuntimeFault) throw error;
-    throw new RuntimeFault("INTERNAL", `${what}: ${firstLine(error as Error)}`);
+    throw internal(`${what}: ${firstLine(error as Error)}`);
   };
   /** Searches that have begun, or wait for their turn: closing waits for them. */
   let open = 0;

@@ -13,7 +13,7 @@ import {
   searchFault,
 } from "../../../formats/faiss/faiss.js";
 import { printFlat } from "../../../formats/faiss/print-flat.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
 import type { FilteredIndex } from "./filtered-search.js";
 import { type MemoryVectors, openNativeIndex, openNativeVectors } from "./native-index.js";
@@ -78,7 +78,7 @@ async function openChecked<T extends OpenIndex>(
   const layout = readFaissLayoutFile(path);
   const { header } = layout;
   const fault = searchFault(header, parameters);
-  if (fault) throw new RuntimeFault("INVALID_ARGUMENT", `${path} ${fault}. Build the ensemble again.`);
+  if (fault) throw invalid(`${path} ${fault}. Build the ensemble again.`);
   if (!isTrusted(path)) {
     const { probeIndex } = await import("./probe-index.js");
     await probeIndex(path, parameters, by);
@@ -86,7 +86,7 @@ async function openChecked<T extends OpenIndex>(
   const index = await open(layout);
   if (markOf(path) === before) return index;
   await index.close();
-  throw new RuntimeFault("INTERNAL", `${path} changed while it was read`);
+  throw internal(`${path} changed while it was read`);
 }
 
 /** Says whether a file is as `merlon build` wrote it; others are opened in another process first. */

@@ -1,7 +1,7 @@
 /** Searches a FAISS file of plain vectors in this thread: if the binding is not compiled, a filtered search is exact and slower. */
 import { readFile } from "node:fs/promises";
 import { type FaissHeader, readFaissVectors } from "../../../formats/faiss/faiss.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { unsupported } from "../../base/errors.js";
 import type { Among, FilteredIndex } from "./filtered-search.js";
 import { type Find, type Hits, search } from "./search.js";
 
@@ -10,8 +10,7 @@ export async function openPlainIndex(path: string, header: FaissHeader, isBound:
   const { kind } = header;
   const read = isBound || kind === "pre-transform" ? undefined : readFaissVectors(await readFile(path));
   if (!read)
-    throw new RuntimeFault(
-      "UNSUPPORTED",
+    throw unsupported(
       `${path} (${kind}) is not searched with a condition${isBound ? "" : " without the native search, which needs g++ and libfaiss-dev (`merlon doctor`)"}. Build a Flat, IVF or HNSW index.`,
     );
   return plainVectors(header, read);

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { SearchParameters } from "../../../formats/faiss/faiss.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
 
 const CHILD = fileURLToPath(new URL("./probe-child.js", import.meta.url));
@@ -45,8 +45,7 @@ export async function probeIndex(
   const reason = ended.signal
     ? `ended with ${ended.signal}${ended.late ? ` after ${timeout} ms` : ""}`
     : (ended.message ?? `ended with exit code ${ended.code}`);
-  throw new RuntimeFault(
-    "INTERNAL",
+  throw internal(
     `${path} cannot be loaded: a process that opened and searched it first ${ended.message ? `failed: ${reason}` : `${reason}. The file is damaged, or FAISS fails on it. Write it again with \`merlon index build\``}.`,
   );
 }

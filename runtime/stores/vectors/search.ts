@@ -150,11 +150,7 @@ async function pastExcluded(
   const sets = Array.from({ length: count }, (_, row) => new Set(ids.subarray(offsets[row]!, offsets[row + 1]!)));
   const rows: Hits[] = new Array(count);
   const searchAll = async (some: readonly number[], wide: number): Promise<number[]> => {
-    const batch = new Float32Array(some.length * dimension);
-    some.forEach((row, i) => {
-      batch.set(queries.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-    });
-    const found = await find(batch, some.length, wide, signal);
+    const found = await find(rowsOf(queries, dimension, some), some.length, wide, signal);
     return some.filter((row, i) => {
       const hits = found[i]!;
       rows[row] = without(hits, sets[row]!, k);
@@ -170,6 +166,15 @@ async function pastExcluded(
     if (short.length > 0) await searchAll(short, Math.min(ntotal, k + 2 * half));
   }
   return rows;
+}
+
+/** The vectors of some queries, one after the other. */
+export function rowsOf(queries: Float32Array, dimension: number, rows: readonly number[]): Float32Array {
+  const some = new Float32Array(rows.length * dimension);
+  rows.forEach((row, i) => {
+    some.set(queries.subarray(row * dimension, (row + 1) * dimension), i * dimension);
+  });
+  return some;
 }
 
 /** Rows by a size, which is rounded up so that there are few groups. */

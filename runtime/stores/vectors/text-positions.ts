@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { TextIds } from "../../../formats/faiss/text-ids.js";
 import type { Column, Rows } from "../../base/columns/table.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Excluded } from "./protocol.js";
 
 /** Texts that are put into the table before other work of the process gets a turn. */
@@ -59,8 +59,7 @@ export function excludedTexts(
   rows: Rows,
   positionOf: (text: string) => number,
 ): Excluded {
-  if (dtype !== "string")
-    throw new RuntimeFault("INVALID_ARGUMENT", `\`exclude\` holds ${dtype}, and the ids of the index are texts.`);
+  if (dtype !== "string") throw invalid(`\`exclude\` holds ${dtype}, and the ids of the index are texts.`);
   const runs = new Int32Array(rows.count + 1);
   const ids: bigint[] = [];
   for (let row = 0; row < rows.count; row++) {

@@ -4,7 +4,7 @@
  */
 import { WorkerEnded, WorkerHost } from "../../../contract/workers/worker-host.js";
 import type { SearchParameters } from "../../../formats/faiss/faiss.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault, unavailable } from "../../base/errors.js";
 import { packageFault } from "../../base/missing-package.js";
 import type { Excluded, FaissCalls, FaissHits, FaissIndexInfo } from "./protocol.js";
 
@@ -23,8 +23,8 @@ async function reply<T>(called: Promise<T>): Promise<T> {
   } catch (error) {
     if (packageFault(error) !== undefined) throw RuntimeFault.from(error);
     const { message } = error as Error;
-    if (error instanceof WorkerEnded) throw new RuntimeFault("UNAVAILABLE", `${message}. Start the server again.`);
-    throw new RuntimeFault("INTERNAL", message.split("\n")[0]!);
+    if (error instanceof WorkerEnded) throw unavailable(`${message}. Start the server again.`);
+    throw internal(message.split("\n")[0]!);
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import type { Writable } from "node:stream";
 import type { Cancellation } from "../../base/cancellation.js";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault, unsupported } from "../../base/errors.js";
 import { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { RequestMeter } from "../../base/memory/request-meter.js";
 import { type UnpackOptions, unpackBytes } from "../../base/memory/unpack.js";
@@ -69,8 +69,7 @@ export function frameReader(
         at += part;
         if (headed < PREFIX) return;
         length = head.readUInt32BE(1);
-        if (length > MAX_MESSAGE)
-          throw new RuntimeFault("INVALID_ARGUMENT", `a message of ${length} bytes is larger than ${MAX_MESSAGE}`);
+        if (length > MAX_MESSAGE) throw invalid(`a message of ${length} bytes is larger than ${MAX_MESSAGE}`);
         filled = 0;
       }
       const there = Math.min(chunk.length - at, length - filled);
@@ -119,12 +118,12 @@ const tooLarge = (limit: number): RuntimeFault =>
 
 async function unpackFrame(bytes: Buffer, encoding: string, options: UnpackOptions): Promise<Buffer> {
   if (encoding !== "gzip" && encoding !== "deflate")
-    throw new RuntimeFault("UNSUPPORTED", `message encoding '${encoding}' is not known; use identity, gzip or deflate`);
+    throw unsupported(`message encoding '${encoding}' is not known; use identity, gzip or deflate`);
   try {
     return await unpackBytes(bytes, encoding, options);
   } catch (error) {
     if (error instanceof RuntimeFault) throw error;
-    throw new RuntimeFault("INTERNAL", `the message is not ${encoding} data: ${(error as Error).message}`, {
+    throw internal(`the message is not ${encoding} data: ${(error as Error).message}`, {
       cause: error,
     });
   }

@@ -1,13 +1,13 @@
 /**
  * Request parameters from the gRPC wire: checks types of the reserved ones, hands the rest on; response parameters → wire.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
 import type { BackWriter } from "./back-writer.js";
 import type { WireParameter, WireParameters } from "./decode-request.js";
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 type Kind = WireParameter["kind"];

@@ -2,11 +2,11 @@
  * The protobuf wire format: a cursor over a buffer, which refuses what protobuf's parsers refuse. `back-writer.ts` writes.
  */
 import { isUtf8 } from "node:buffer";
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, type RuntimeFault } from "../../base/errors.js";
 import { type RequestMeter, UNMETERED } from "../../base/memory/request-meter.js";
 import { MAX_NAME, MAX_NESTING } from "./limits.js";
 
-export const malformed = (): RuntimeFault => new RuntimeFault("INTERNAL", "Unable to parse request");
+export const malformed = (): RuntimeFault => internal("Unable to parse request");
 
 /** Wire types. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, group: 3, endGroup: 4, fixed32: 5 } as const;
@@ -148,10 +148,7 @@ export class Cursor {
   #string(most: number): string {
     const length = this.length();
     if (length > most)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `the request has a name or an id of ${length} bytes; at most ${most} are supported`,
-      );
+      throw invalid(`the request has a name or an id of ${length} bytes; at most ${most} are supported`);
     const start = this.at;
     this.at += length;
     // Names are short and ASCII: the loop costs less than a call into the engine.

@@ -2,7 +2,7 @@
  * The elements of a tensor's `data` list as they are read out of JSON: flat, in columns, without a JavaScript value for each. Which forms they were
  * written in decides later whether a datatype accepts them; what no datatype accepts is counted and not kept.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../base/errors.js";
 import { bufferPool, LARGE } from "../../base/memory/buffer-pool.js";
 import { type Allocated, Wides } from "./wides.js";
 
@@ -10,7 +10,7 @@ import { type Allocated, Wides } from "./wides.js";
 export const MAX_NESTING = 100;
 
 export const tooDeep = (limit: number, front = ""): RuntimeFault =>
-  new RuntimeFault("INVALID_ARGUMENT", `${front}JSON nesting depth exceeds maximum allowed limit (${limit})`);
+  invalid(`${front}JSON nesting depth exceeds maximum allowed limit (${limit})`);
 
 /** How elements were written, as bits. */
 export const WHOLE = 1;

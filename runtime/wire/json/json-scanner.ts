@@ -1,7 +1,7 @@
 /**
  * The tokens of a JSON document: numbers, strings and words → values, or RapidJSON's faults. Long strings are read in parts.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { internal } from "../../base/errors.js";
 import type { DataList } from "./data-list.js";
 import { toDouble } from "./decimal.js";
 
@@ -55,7 +55,7 @@ export class JsonScanner {
   }
 
   fail(text: string, offset = this.at): never {
-    throw new RuntimeFault("INTERNAL", `failed to parse the request JSON buffer: ${text} at ${offset}`);
+    throw internal(`failed to parse the request JSON buffer: ${text} at ${offset}`);
   }
 
   /** A number, or the sign of one in halves; `isFraction` and `isWide` have its form. */

@@ -2,7 +2,7 @@
  * Parses JSON as Triton's front end does (RapidJSON): bytes → values that keep 64-bit integers and distinguish 1 from 1.0. Invalid JSON is
  * a fault with Triton's text and byte offset. NaN and Infinity are accepted. A reader can pause after any number of bytes.
  */
-import { RuntimeFault } from "../../base/errors.js";
+import { invalid } from "../../base/errors.js";
 import { DataList, FRACTION, MAX_NESTING, NEGATIVE, tooDeep, WHOLE } from "./data-list.js";
 import { COST, EVERYTHING, type Kept, membersOf } from "./json-kept.js";
 import { JsonScanner, MINUS, QUOTE } from "./json-scanner.js";
@@ -126,8 +126,7 @@ export class JsonReader extends JsonScanner {
   #spend(cost: number): void {
     this.#allowance -= cost;
     if (this.#allowance < 0)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `the request JSON holds too many lists, objects or members for its ${this.bytes.length} bytes; put tensors into one 'data' list, or send binary data`,
       );
   }
@@ -299,10 +298,7 @@ export class JsonReader extends JsonScanner {
   }
 
   #refuseItems({ kept, outer }: Frame): never {
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `'${outer?.key}' in the request JSON has more than ${kept!.mostItems} items`,
-    );
+    throw invalid(`'${outer?.key}' in the request JSON has more than ${kept!.mostItems} items`);
   }
 
   #goOnInText(pause: number): boolean {

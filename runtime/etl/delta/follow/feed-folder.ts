@@ -4,7 +4,7 @@
  */
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import { syncFolder } from "../../../stores/vectors/delta/write-delta.js";
 
 export const PLACES = { taking: "taking", done: "done", refused: "refused" } as const;
@@ -30,14 +30,13 @@ export interface FeedFolder {
 /** @param removes applied files are deleted instead of kept @throws RuntimeFault for a folder that cannot be followed */
 export function openFeedFolder(folder: string, removes: boolean): FeedFolder {
   if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    throw new RuntimeFault("INVALID_ARGUMENT", `${folder} is not a folder. Make it, and move files into it.`);
-  if (/[*?[\]]/.test(folder))
-    throw new RuntimeFault("INVALID_ARGUMENT", `${folder} has one of * ? [ ] in its name, which are globs. Rename it.`);
+    throw invalid(`${folder} is not a folder. Make it, and move files into it.`);
+  if (/[*?[\]]/.test(folder)) throw invalid(`${folder} has one of * ? [ ] in its name, which are globs. Rename it.`);
   const placeOf = (name: string): string => {
     const place = join(folder, name);
     mkdirSync(place, { recursive: true });
     if (lstatSync(place).isDirectory()) return place;
-    throw new RuntimeFault("INVALID_ARGUMENT", `${place} is not a folder. Move it away.`);
+    throw invalid(`${place} is not a folder. Move it away.`);
   };
   const [taking, refused] = [placeOf(PLACES.taking), placeOf(PLACES.refused)];
   const done = removes ? undefined : placeOf(PLACES.done);

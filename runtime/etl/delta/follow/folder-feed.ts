@@ -5,7 +5,7 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, RuntimeFault } from "../../../base/errors.js";
 import { lockFile } from "../../../stores/vectors/delta/lock-file.js";
 import { type Database, openDatabase } from "../../database.js";
 import type { VectorColumns } from "../../keyed-vectors.js";
@@ -117,7 +117,7 @@ async function readFile(
   form: RowForm,
   { maxBytes, ...columns }: FolderOptions,
 ): Promise<Rows> {
-  const fault = (what: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${path} ${what}`);
+  const fault = (what: string): RuntimeFault => invalid(`${path} ${what}`);
   if (/[*?[\]]/.test(name)) throw fault("has one of * ? [ ] in its name, which are globs. Rename it.");
   const { size } = statSync(path);
   if (size > maxBytes)

@@ -1,5 +1,5 @@
 /** Reads entries of a Redis stream, bounded by their bytes, and the state of the stream at the same moment. */
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import type { StreamConnection } from "./stream-connection.js";
 import type { StreamEntry } from "./stream-entry.js";
 
@@ -71,11 +71,7 @@ export async function readStream(
   const [type, lastId, deletedId, added, length, firstId, isEnd, found] = reply as Reply;
   const kind = type.toString();
   if (kind === "none") return { state: undefined, entries: [], isEnd: true };
-  if (kind !== "stream")
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `\`${key}\` is a ${kind}, not a stream. Correct the name of the stream.`,
-    );
+  if (kind !== "stream") throw invalid(`\`${key}\` is a ${kind}, not a stream. Correct the name of the stream.`);
   return {
     state: {
       lastId: lastId.toString(),

@@ -2,13 +2,13 @@
 import { maskAddress, Secret } from "../../../../contract/secret.js";
 import { expandEnvironment } from "../../../../formats/feast/environment.js";
 import type { RedisStore } from "../../../../formats/feast/feast-online-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../../base/errors.js";
 
 /** @param text `redis:` or `rediss:` (TLS); `${NAME}` is an environment variable @throws RuntimeFault without the password */
 export function readStreamAddress(text: string): RedisStore {
   const shown = maskAddress(text);
   const fault = (what: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `\`${shown}\` ${what}. Write \`redis://HOST:6379\`, or \`rediss:\` for TLS.`);
+    invalid(`\`${shown}\` ${what}. Write \`redis://HOST:6379\`, or \`rediss:\` for TLS.`);
   const { text: expanded, hidden } = expandEnvironment(text);
   const [, unset] = /\$\{(\w+)\}/.exec(expanded) ?? [];
   if (unset !== undefined) throw fault(`names the environment variable ${unset}, which is not set`);

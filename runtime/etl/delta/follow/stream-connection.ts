@@ -1,6 +1,6 @@
 /** A connection to the Redis server of a stream, which reconnects by itself. Each command has a deadline. */
 import { maskStore, type RedisStore } from "../../../../formats/feast/feast-online-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, type RuntimeFault, unavailable } from "../../../base/errors.js";
 import { makeSingle } from "../../../stores/feast/redis-client.js";
 import { within } from "../../../stores/feast/redis-faults.js";
 
@@ -32,9 +32,7 @@ export async function connectStream(store: RedisStore): Promise<StreamConnection
     const { name, message } = error as Error;
     const isRefused = name === "ReplyError" && !PASSING.test(message);
     const reason = maskStore(store, (isRefused ? message : (last ?? (error as Error)).message).trim());
-    return isRefused
-      ? new RuntimeFault("INVALID_ARGUMENT", `${where} refuses: ${reason}.`)
-      : new RuntimeFault("UNAVAILABLE", `${where} cannot be reached: ${reason}.`);
+    return isRefused ? invalid(`${where} refuses: ${reason}.`) : unavailable(`${where} cannot be reached: ${reason}.`);
   };
   try {
     await within(client.connect(), TIMEOUT_MS, late);

@@ -1,7 +1,6 @@
 /** Entries of a Redis stream → upserts and deletions: of several entries with one id the last one counts. */
 import { isUtf8 } from "node:buffer";
-import type { DeltaIds, DeltaRows } from "../../../../formats/delta/delta-rows.js";
-import { rowsAtOnce } from "../../../../formats/delta/delta-rows.js";
+import { type DeltaIds, type DeltaRows, rowsAtOnce } from "../../../../formats/delta/delta-rows.js";
 import { datatype } from "../../../../triton-protos/datatype.js";
 import { toUnitLength } from "../../../stores/vectors/unit-length.js";
 import type { VectorColumns } from "../../keyed-vectors.js";

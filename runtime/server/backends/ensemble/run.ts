@@ -3,7 +3,7 @@
  */
 
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, RuntimeFault } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import type { Parameter, Tensor } from "../../../base/tensor.js";
 import type { Lease, ModelRef } from "../../../engine/schedule/lease.js";
@@ -264,8 +264,7 @@ function settle(running: Running): void {
   if (running.wish.leaf === -1 && !running.root.answered)
     fail(
       running,
-      new RuntimeFault(
-        "INVALID_ARGUMENT",
+      invalid(
         `${requestPrefix(running.request.id)}unexpected deadlock, at least one output is not set while no more ensemble steps can be made`,
       ),
     );

@@ -2,8 +2,8 @@
  * Tensors between members with and without a batch dimension: shape → the shape the receiver expects.
  */
 
-/** Whether `shape` fits dims with -1 for "any". */
-const fits = (dims: readonly number[], shape: readonly number[]): boolean =>
+/** Whether `shape` fits dims; -1 is "any" in both. */
+export const fits = (dims: readonly number[], shape: readonly number[]): boolean =>
   dims.length === shape.length && dims.every((dim, i) => dim === -1 || shape[i] === -1 || dim === shape[i]);
 
 /**

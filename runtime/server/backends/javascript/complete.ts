@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { WorkerEnded, WorkerHost } from "../../../../contract/workers/worker-host.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import type { CompleteCalls } from "./complete-worker.js";
 
@@ -36,7 +36,7 @@ async function askModel(config: ModelConfig, file: string): Promise<ModelConfig>
   try {
     return await host.call("complete", { config, file });
   } catch (error) {
-    throw new RuntimeFault("INTERNAL", reasonOf(error as Error, file));
+    throw internal(reasonOf(error as Error, file));
   } finally {
     clearTimeout(timer);
     end();

@@ -1,7 +1,7 @@
 /**
  * The executions that were handed to a thread, in order: their callers, which of them has begun, and whose client has disconnected.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { type RuntimeFault, unavailable } from "../../../base/errors.js";
 import { bufferPool } from "../../../base/memory/buffer-pool.js";
 import type { Home } from "../../../base/memory/request-memory.js";
 import type { Lease } from "../../../engine/schedule/lease.js";
@@ -309,10 +309,7 @@ class Cells {
     const cell = this.#freed.pop() ?? this.#made++;
     if (cell < CELLS) return cell;
     this.#made = CELLS;
-    throw new RuntimeFault(
-      "UNAVAILABLE",
-      `the model has ${CELLS} open requests; it must close some before it gets more`,
-    );
+    throw unavailable(`the model has ${CELLS} open requests; it must close some before it gets more`);
   }
 
   give(cell: number): void {

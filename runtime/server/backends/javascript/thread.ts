@@ -3,7 +3,7 @@
  */
 
 import { WorkerEnded } from "../../../../contract/workers/worker-host.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import type { Home } from "../../../base/memory/request-memory.js";
 import type { BackendRequest, Send, ServerModels } from "../../contract.js";
@@ -68,7 +68,7 @@ export async function openThread(
     if (!(error instanceof WorkerEnded)) thread.terminate((error as Error).message);
   }
   await parts.host.ended;
-  throw new RuntimeFault("INTERNAL", thread.reason);
+  throw internal(thread.reason);
 }
 
 class Thread implements ModelThread, Source {
@@ -177,7 +177,7 @@ class Thread implements ModelThread, Source {
     this.#parts.close();
     // They may run elsewhere.
     this.#held.length = 0;
-    this.#executions.fail(new RuntimeFault("INTERNAL", `${this.#prefix}${this.reason}`));
+    this.#executions.fail(internal(`${this.#prefix}${this.reason}`));
     if (!this.#closing) this.#onEnd();
   }
 
@@ -209,7 +209,7 @@ class Thread implements ModelThread, Source {
     if (message.kind === "call") this.#call(message);
     else if (message.kind === "raised") {
       if (message.returned) executions.takeBack(message.execution, message.returned, () => undefined);
-      executions.end(message.execution, new RuntimeFault("INTERNAL", `${this.#prefix}${message.message}`));
+      executions.end(message.execution, internal(`${this.#prefix}${message.message}`));
     } else this.#takeAnswers(message);
   }
 

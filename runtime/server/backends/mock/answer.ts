@@ -2,7 +2,7 @@
  * The function form of a mock: a request as people read it → values by output; any number of them for a decoupled model.
  */
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal, RuntimeFault } from "../../../base/errors.js";
 import { createRandom, type Random } from "../../../base/random.js";
 import type { Tensor } from "../../../base/tensor.js";
 import type { BackendRequest, BackendResponse } from "../../contract.js";
@@ -64,8 +64,7 @@ export function writeAnswer(values: MockAnswer, request: BackendRequest, filling
   const { config, settings } = filling;
   const unknown = Object.keys(values).find(name => !config.output.some(output => output.name === name));
   if (unknown !== undefined)
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `model '${config.name}' has no output '${unknown}'; it has ${config.output.map(({ name }) => `'${name}'`).join(", ")}`,
     );
   const outputs = config.output.flatMap((output): Tensor[] => {

@@ -4,7 +4,7 @@
 import { MAX_MADE_BYTES } from "../../../../triton-protos/config-limits.js";
 import { configDatatype } from "../../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import { createRandom } from "../../../base/random.js";
 import { elementCount, type Tensor } from "../../../base/tensor.js";
 import type { BackendRequest } from "../../contract.js";
@@ -38,8 +38,7 @@ export function fill(output: Output, request: BackendRequest, { config, settings
   const shape = [...lead, ...sizes];
   const bytes = elementCount(shape) * (configDatatype(output.data_type)?.bytes || 4);
   if (bytes > MAX_MADE_BYTES)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `output '${output.name}' of a mock has ${bytes} bytes with the shape [${shape}]; the maximum is ${MAX_MADE_BYTES}`,
     );
   if (typeof rule === "object" && "constant" in rule) {
@@ -68,8 +67,7 @@ function openSizes(
   const given = shapes?.[output.name];
   if (given) {
     if (given.length === dims.length && given.every((dim, i) => dims[i] === -1 || dims[i] === dim)) return given;
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `\`shapes\` gives output '${output.name}' the shape [${given}], and its configuration says [${dims}]`,
     );
   }
@@ -97,8 +95,7 @@ function echo(output: Output, rule: Rule, { inputs }: BackendRequest, config: Mo
   const input = name === undefined ? undefined : inputs.get(name);
   const { wire } = configDatatype(output.data_type)!;
   if (!input)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `output '${output.name}' echoes ${named ? `input '${named}', which the request does not have` : `an input of type ${wire}, and the request has none`}`,
     );
   if (input.datatype === wire) return { ...input, name: output.name };

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { FILE_LIMITS, readRegular, SpecialFileError } from "../../../../contract/files/read-regular.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import { delaySchema } from "../../../base/delays.js";
-import { RuntimeFault, STATUS, type StatusCode } from "../../../base/errors.js";
+import { invalid, STATUS, type StatusCode } from "../../../base/errors.js";
 
 const scalar = z.union([z.number(), z.string(), z.boolean()]);
 type Values = z.infer<typeof scalar> | readonly Values[];
@@ -86,7 +86,7 @@ async function readMock(file: string): Promise<string | undefined> {
   try {
     return (await readRegular(file, FILE_LIMITS.document)).toString();
   } catch (error) {
-    if (error instanceof SpecialFileError) throw new RuntimeFault("INVALID_ARGUMENT", error.message);
+    if (error instanceof SpecialFileError) throw invalid(error.message);
     return undefined;
   }
 }
@@ -96,7 +96,7 @@ function parseMockSettings(text: string, where: string): MockSettings {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new RuntimeFault("INVALID_ARGUMENT", `${where} is not JSON: ${(error as Error).message}`);
+    throw invalid(`${where} is not JSON: ${(error as Error).message}`);
   }
   return checkMockSettings(json, where);
 }
@@ -106,5 +106,5 @@ export function checkMockSettings(json: unknown, where: string): MockSettings {
   const result = mockSettings.safeParse(json);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  throw new RuntimeFault("INVALID_ARGUMENT", `${where}: ${issue.path.join(".") || "the document"}: ${issue.message}`);
+  throw invalid(`${where}: ${issue.path.join(".") || "the document"}: ${issue.message}`);
 }

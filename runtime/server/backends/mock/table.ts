@@ -2,7 +2,7 @@
  * A table of known requests: the row that fits a request, or each row of it, decides the answer.
  */
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, RuntimeFault } from "../../../base/errors.js";
 import type { BackendRequest } from "../../contract.js";
 import type { TableRow } from "./settings.js";
 import { backendDims, type MockTensor, readTensor, type TensorValue, writeTensor } from "./tensor-values.js";
@@ -21,8 +21,7 @@ export function createTable(rows: readonly TableRow[], config: ModelConfig, wher
   const check = (side: "input" | "output", given: Values | undefined, i: number): void => {
     for (const name of Object.keys(given ?? {}))
       if (!known[side].has(name))
-        throw new RuntimeFault(
-          "INVALID_ARGUMENT",
+        throw invalid(
           `${where}: table.${i} names the ${side} '${name}', and model '${config.name}' has ${[...known[side]].map(text => `'${text}'`).join(", ")}`,
         );
   };

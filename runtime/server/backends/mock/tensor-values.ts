@@ -4,7 +4,7 @@
 import { configDatatype, wireDatatype } from "../../../../triton-protos/datatype.js";
 import { fromBfloats, fromHalves, toBfloats, toHalves } from "../../../../triton-protos/float16.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal } from "../../../base/errors.js";
 import { elementCount, type Tensor } from "../../../base/tensor.js";
 import { fromModel, type ModelValues, toModel } from "../javascript/tensors.js";
 
@@ -88,7 +88,7 @@ function pack(
   if (wire !== "BYTES" && Array.isArray(data)) {
     const odd = (data as readonly unknown[]).find(item => !["number", "bigint", "boolean"].includes(typeof item));
     if (odd !== undefined || data.includes(undefined as never))
-      throw new RuntimeFault("INTERNAL", `output '${name}' (${wire}) can't hold ${JSON.stringify(odd) ?? "undefined"}`);
+      throw internal(`output '${name}' (${wire}) can't hold ${JSON.stringify(odd) ?? "undefined"}`);
   }
   const narrow = wire === "FP16" ? toHalves : wire === "BF16" ? toBfloats : undefined;
   const values =
@@ -96,8 +96,7 @@ function pack(
   try {
     return fromModel({ name, datatype: wire, shape, data: values as ModelValues });
   } catch (error) {
-    throw new RuntimeFault(
-      "INTERNAL",
+    throw internal(
       `output '${name}' (${wireDatatype(wire)!.wire}) can't hold what it was given: ${(error as Error).message}`,
     );
   }
@@ -109,18 +108,14 @@ function solve(name: string, count: number, wanted: readonly number[]): readonly
   const known = elementCount(wanted.filter(dim => dim !== -1));
   if (open === 0 && count === known) return wanted;
   if (open === 1 && known > 0 && count % known === 0) return wanted.map(dim => (dim === -1 ? count / known : dim));
-  throw new RuntimeFault(
-    "INTERNAL",
+  throw internal(
     `output '${name}' got ${count} values for the shape [${wanted}]${open > 1 ? ", which leaves more than one size open: give lists in lists, or { shape, data }" : ""}`,
   );
 }
 
 function checkShape(name: string, shape: readonly number[], wanted: readonly number[]): readonly number[] {
   if (shape.length === wanted.length && shape.every((dim, i) => wanted[i] === -1 || wanted[i] === dim)) return shape;
-  throw new RuntimeFault(
-    "INTERNAL",
-    `output '${name}' got the shape [${shape}], and its configuration says [${wanted}]`,
-  );
+  throw internal(`output '${name}' got the shape [${shape}], and its configuration says [${wanted}]`);
 }
 
 function flatten(
@@ -135,10 +130,7 @@ function flatten(
       const shape = isList(item) ? walk(item) : [];
       if (!isList(item)) items.push(item as Scalar);
       if (inner && inner.join() !== shape.join())
-        throw new RuntimeFault(
-          "INTERNAL",
-          `output '${name}' got lists of different lengths: [${inner}] and [${shape}]`,
-        );
+        throw internal(`output '${name}' got lists of different lengths: [${inner}] and [${shape}]`);
       inner = shape;
     }
     return [level.length, ...(inner ?? [])];

@@ -1,7 +1,7 @@
 /**
  * The trace settings of the server and of single models, under Triton's names, with its refusals.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, unsupported } from "../../../base/errors.js";
 
 export type TraceMode = "triton" | "opentelemetry";
 
@@ -24,7 +24,7 @@ export type GivenSettings = Readonly<Record<string, string | readonly string[] |
 const LEVELS = ["OFF", "TIMESTAMPS", "TENSORS"];
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 const single = (name: string, value: string | readonly string[]): string => {
@@ -87,8 +87,7 @@ export function readSettings(
     read[key] = value === null || value.length === 0 ? undefined : parse(value);
   };
   const { trace_file, trace_level, trace_rate, trace_count, log_frequency } = given;
-  if (trace_file !== undefined)
-    throw new RuntimeFault("UNSUPPORTED", "trace file location can not be updated through network protocol");
+  if (trace_file !== undefined) throw unsupported("trace file location can not be updated through network protocol");
   if (trace_level === null || trace_level?.length === 0) read.level = undefined;
   else if (trace_level !== undefined) {
     const level = readGivenLevels(trace_level);

@@ -1,7 +1,7 @@
 /**
  * Decides which requests are traced, and hands finished traces on: settings by model, Triton's file or OpenTelemetry.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import type { ServerLog } from "../server-log.js";
 import { createOtlpExporter, type OtlpOptions, USUAL_OTLP } from "./otlp.js";
 import {
@@ -77,7 +77,7 @@ export function createTracer(options: TracerOptions, isKnown: (model: string) =>
     return scope ? merge(base, scope) : base;
   };
   const requireModel = (model: string): void => {
-    if (model && !isKnown(model)) throw new RuntimeFault("INVALID_ARGUMENT", `Request for unknown model : ${model}`);
+    if (model && !isKnown(model)) throw invalid(`Request for unknown model : ${model}`);
   };
   const traces = (model: string): boolean => !settingsOf(model).level.includes("OFF");
   let isOn = traces("");

@@ -3,7 +3,7 @@
  */
 import type { Messages, ModelRepositoryParameter } from "../../../../triton-protos/gen/messages.js";
 import type { Init } from "../../../../triton-protos/message-shape.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, RuntimeFault, unavailable, unsupported } from "../../../base/errors.js";
 import type { RequestMeter } from "../../../base/memory/request-meter.js";
 import type { Override } from "../../models/override.js";
 import type { LogSettings } from "../../observe/log-settings.js";
@@ -95,10 +95,7 @@ function addRepositoryRpcs(table: RpcTable, calls: ServerCalls): void {
     refuseRepository(repository_name);
     const dependents = parameters.unload_dependents;
     if (dependents && dependents.bool_param === undefined)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        "invalid value type for 'unload_dependents' parameter, expected bool_param.",
-      );
+      throw invalid("invalid value type for 'unload_dependents' parameter, expected bool_param.");
     await calls.unload(model_name, dependents?.bool_param ?? false);
     return {};
   });
@@ -106,7 +103,7 @@ function addRepositoryRpcs(table: RpcTable, calls: ServerCalls): void {
 
 function addMemoryRpcs(table: RpcTable, calls: ServerCalls): void {
   const requireShm = (): void => {
-    if (!calls.options.allowClientShm) throw new RuntimeFault("UNSUPPORTED", SHM_OFF);
+    if (!calls.options.allowClientShm) throw unsupported(SHM_OFF);
   };
   table.rpc("SystemSharedMemoryStatus", ({ name }) => ({
     regions: Object.fromEntries(calls.memory.status(name).map(region => [region.name, region])),
@@ -121,10 +118,7 @@ function addMemoryRpcs(table: RpcTable, calls: ServerCalls): void {
     return {};
   });
   table.rpc("CudaSharedMemoryRegister", ({ name }) => {
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `failed to register CUDA shared memory region: '${name}', GPUs not supported`,
-    );
+    throw invalid(`failed to register CUDA shared memory region: '${name}', GPUs not supported`);
   });
   table.rpc("SystemSharedMemoryUnregister", async ({ name }) => {
     requireShm();
@@ -140,7 +134,7 @@ function addMemoryRpcs(table: RpcTable, calls: ServerCalls): void {
 function addSettingsRpcs(table: RpcTable, calls: ServerCalls, log: LogSettings): void {
   table.rpc("TraceSetting", async ({ model_name, settings }) => {
     const { tracer } = calls;
-    if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support trace");
+    if (!tracer) throw unavailable("the server does not support trace");
     const given = Object.entries(settings).map(([key, { value }]) => [key, value] as const);
     if (given.length > 0) await tracer.update(model_name, Object.fromEntries(given), "grpc");
     const printed = Object.entries(await tracer.print(model_name)).map(
@@ -154,7 +148,7 @@ function addSettingsRpcs(table: RpcTable, calls: ServerCalls, log: LogSettings):
 const SHM_OFF = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
 
 function refuseRepository(name: string): void {
-  if (name) throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
+  if (name) throw unsupported("'repository_name' specification is not supported");
 }
 
 /** The configuration and the files that a load brings along. @throws RuntimeFault for keys and kinds that Triton refuses */
@@ -162,15 +156,12 @@ function readOverride(parameters: Readonly<Record<string, ModelRepositoryParamet
   let config: string | undefined;
   const files = new Map<string, Buffer>();
   const wrong = (key: string, kind: string): never => {
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `invalid value type for load parameter '${key}', expected ${kind}_param.`,
-    );
+    throw invalid(`invalid value type for load parameter '${key}', expected ${kind}_param.`);
   };
   for (const [key, { string_param, bytes_param }] of Object.entries(parameters)) {
     if (key === "config") config = string_param ?? wrong(key, "string");
     else if (key.startsWith("file:")) files.set(key.slice(5), Buffer.from(bytes_param ?? wrong(key, "bytes")));
-    else throw new RuntimeFault("INVALID_ARGUMENT", `unrecognized load parameter '${key}'.`);
+    else throw invalid(`unrecognized load parameter '${key}'.`);
   }
   if (config === undefined && files.size === 0) return undefined;
   return { files, ...(config !== undefined && { config }) };

@@ -3,7 +3,7 @@
  */
 import { Cancellable, type Cancellation } from "../../../base/cancellation.js";
 import { ConnectionCut, cutHere } from "../../../base/connection-cut.js";
-import { Refusal, RuntimeFault, STATUS } from "../../../base/errors.js";
+import { internal, Refusal, RuntimeFault, STATUS, unsupported } from "../../../base/errors.js";
 import { LARGE } from "../../../base/memory/buffer-pool.js";
 import { type Charge, type MemoryBudget, memoryExhausted } from "../../../base/memory/memory-budget.js";
 import { RequestMemory } from "../../../base/memory/request-memory.js";
@@ -159,7 +159,7 @@ const inferCall =
     const regions = calls.memory.open();
     try {
       const version = calls.find(wire.model, wire.version);
-      if (isDecoupled(version)) throw new RuntimeFault("UNSUPPORTED", ONE_ANSWER);
+      if (isDecoupled(version)) throw unsupported(ONE_ANSWER);
       id = wire.id;
       trace = calls.sample?.(version.model, headers.traceparent);
       if (trace) traced(trace);
@@ -263,7 +263,7 @@ function serveUnary(
     },
     end() {
       if (!request) {
-        fail(new RuntimeFault("INTERNAL", "the call carried no message"));
+        fail(internal("the call carried no message"));
         return;
       }
       const counted = new RequestMeter(budget, request.bytes.length);

@@ -3,7 +3,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type TlsOptions } from "node:tls";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 
 export interface GrpcTls {
   /** PEM files. */
@@ -25,8 +25,7 @@ export async function secureOptions(tls: GrpcTls): Promise<TlsOptions> {
   try {
     createSecureContext(options);
   } catch (error) {
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `--grpc-server-cert '${tls.certificate}' and --grpc-server-key '${tls.key}' can't be used together: ${(error as Error).message}; give the certificate and the key that belongs to it, both as PEM`,
       { cause: error },
     );
@@ -40,11 +39,11 @@ export async function secureOptions(tls: GrpcTls): Promise<TlsOptions> {
 }
 
 async function pem(file: string, flag: string): Promise<Buffer> {
-  if (!file) throw new RuntimeFault("INVALID_ARGUMENT", `${flag} is not given, and TLS on the gRPC port needs it`);
+  if (!file) throw invalid(`${flag} is not given, and TLS on the gRPC port needs it`);
   const content = await readFile(file).catch(error => {
-    throw new RuntimeFault("INVALID_ARGUMENT", `${flag} '${file}' can't be read: ${(error as Error).message}`);
+    throw invalid(`${flag} '${file}' can't be read: ${(error as Error).message}`);
   });
   if (!content.includes("-----BEGIN "))
-    throw new RuntimeFault("INVALID_ARGUMENT", `${flag} '${file}' holds no PEM block; convert it with \`openssl\``);
+    throw invalid(`${flag} '${file}' holds no PEM block; convert it with \`openssl\``);
   return content;
 }

@@ -3,7 +3,7 @@
  */
 import { wireDatatype } from "../../../../triton-protos/datatype.js";
 import type { Cancellation } from "../../../base/cancellation.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import type { Parameter } from "../../../base/tensor.js";
 import { packContents } from "../../../wire/grpc/contents.js";
 import type { WireInput, WireParameters, WireRequest } from "../../../wire/grpc/decode-request.js";
@@ -13,7 +13,7 @@ import { requestPrefix } from "../../requests/request-prefix.js";
 import type { RegionPart, Regions } from "../../requests/shared-memory.js";
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 /** Adds the headers that become parameters. */

@@ -1,12 +1,12 @@
 /**
  * Reads members of parsed JSON with Triton's texts: "attempt to access JSON non-string as string".
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal } from "../../../base/errors.js";
 import type { Json, JsonObject } from "../../../wire/json/json.js";
 
 /** A member that is not what it must be. `field` names it as Triton does. */
 export function wrongKind(field: string, kind: string, wanted = kind): never {
-  throw new RuntimeFault("INTERNAL", `Unable to parse '${field}': attempt to access JSON non-${kind} as ${wanted}`);
+  throw internal(`Unable to parse '${field}': attempt to access JSON non-${kind} as ${wanted}`);
 }
 
 export const isObject = (json: Json | undefined): json is JsonObject => json instanceof Map;
@@ -15,10 +15,7 @@ export const isObject = (json: Json | undefined): json is JsonObject => json ins
 export function member(json: Json, field: string): Json {
   const found = isObject(json) ? json.get(field) : undefined;
   if (found === undefined)
-    throw new RuntimeFault(
-      "INTERNAL",
-      `Unable to parse '${field}': attempt to access non-existing object member '${field}'`,
-    );
+    throw internal(`Unable to parse '${field}': attempt to access non-existing object member '${field}'`);
   return found;
 }
 

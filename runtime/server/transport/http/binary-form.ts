@@ -2,7 +2,7 @@
  * The mark of a body with binary tensors in cloud front ends: its content type ends in the length of the JSON in front. Bodies are never
  * compressed there.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 
 export interface BinaryForm {
   /** The start of the content type, up to the length. */
@@ -21,23 +21,15 @@ export interface BinaryForm {
 export function jsonLengthOf({ mime }: BinaryForm, type: string | undefined, received: number): number | undefined {
   const at = type?.indexOf(mime) ?? -1;
   if (type === undefined || at === -1) return undefined;
-  if (at !== 0)
-    throw new RuntimeFault("INVALID_ARGUMENT", `expect MIME type for binary data starts with '${mime}', got: ${type}`);
+  if (at !== 0) throw invalid(`expect MIME type for binary data starts with '${mime}', got: ${type}`);
   const text = type.slice(mime.length);
   // C++'s stoi: digits at the start are enough.
   const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
-  if (digits === undefined)
-    throw new RuntimeFault("INVALID_ARGUMENT", `Unable to parse inference header size, got: ${text}`);
+  if (digits === undefined) throw invalid(`Unable to parse inference header size, got: ${text}`);
   const length = Number(digits);
   if (length > 2 ** 31 - 1 || length < -(2 ** 31))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `Unable to parse inference header size, value is out of range, got: ${text}`,
-    );
+    throw invalid(`Unable to parse inference header size, value is out of range, got: ${text}`);
   if (length < 0 || length > received)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `inference header size should be in range (0, ${received}), got: ${text}`,
-    );
+    throw invalid(`inference header size should be in range (0, ${received}), got: ${text}`);
   return length;
 }

@@ -2,14 +2,14 @@
  * Collects a request's body: bounded, in one growing buffer (a million one-byte chunks cost a megabyte, not a million objects), unpacked.
  */
 import type { Cancellation } from "../../../base/cancellation.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, type RuntimeFault, unsupported } from "../../../base/errors.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { unpackBytes } from "../../../base/memory/unpack.js";
 import type { Exchange } from "../http1/exchange.js";
 import type { GrowableMemory } from "./growable-buffer.js";
 
 const HINT = "Use --http-max-input-size to increase the limit.";
-const refuse = (text: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${text} ${HINT}`);
+const refuse = (text: string): RuntimeFault => invalid(`${text} ${HINT}`);
 
 /** A JSON text, or the JSON part of a body, that is longer than the limit. */
 export const jsonTooLarge = (size: number, limit: number): RuntimeFault =>
@@ -82,10 +82,7 @@ export function readBody(exchange: Exchange, limit: number, room: GrowableMemory
 
 const EMPTY = Buffer.alloc(0);
 const tooManyChunks = (): RuntimeFault =>
-  new RuntimeFault(
-    "INVALID_ARGUMENT",
-    `Chunked request body exceeds maximum of ${MAX_CHUNKS} non-empty chunks. Send fewer or larger HTTP chunks.`,
-  );
+  invalid(`Chunked request body exceeds maximum of ${MAX_CHUNKS} non-empty chunks. Send fewer or larger HTTP chunks.`);
 
 /** Whether a `Content-Encoding` is another than none. */
 export const isPacked = (encoding: string | undefined): encoding is string =>
@@ -106,8 +103,7 @@ export interface UnpackLimits {
  * @throws RuntimeFault
  */
 export async function unpackBody(body: Buffer, encoding: string, limits: UnpackLimits): Promise<Buffer> {
-  if (encoding !== "gzip" && encoding !== "deflate")
-    throw new RuntimeFault("UNSUPPORTED", "Unsupported compression type");
+  if (encoding !== "gzip" && encoding !== "deflate") throw unsupported("Unsupported compression type");
   const { maxInputSize, allowance, charge, signal } = limits;
   return unpackBytes(body, "any", {
     ...{ charge, signal, lenient: true },
@@ -115,8 +111,7 @@ export async function unpackBody(body: Buffer, encoding: string, limits: UnpackL
     tooLarge: limit =>
       limit === maxInputSize
         ? refuse(`Decompressed data size exceeds the maximum allowed value of ${limit} bytes.`)
-        : new RuntimeFault(
-            "INVALID_ARGUMENT",
+        : invalid(
             `Decompressed data size exceeds the maximum allowed value of ${limit} bytes for a body of ${body.length} bytes. Send it uncompressed, or use --request-memory-ratio to increase the limit.`,
           ),
   });

@@ -6,7 +6,7 @@
 import { configDatatype } from "../../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../../base/cancellation.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal, invalid, RuntimeFault } from "../../../base/errors.js";
 import type { Sliced } from "../../../base/slices.js";
 import type { Parameter } from "../../../base/tensor.js";
 import { DataList, FRACTION, NEGATIVE, WHOLE } from "../../../wire/json/data-list.js";
@@ -44,16 +44,12 @@ export function* readGenerateRequest(
   const given = isObject(json) ? json.get("id") : undefined;
   const id = given === undefined ? "" : requestId(given);
   identify?.(id);
-  if (!isObject(json)) throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
+  if (!isObject(json)) throw internal("attempt to get members for non-object");
   const reader = new MembersReader(config, limits, id);
   for (const [key, value] of json) {
     if (key !== "parameters") yield* reader.read(json, key, value);
     else if (isObject(value)) yield* reader.readNested(value);
-    else
-      throw new RuntimeFault(
-        "INTERNAL",
-        "Expected JSON object for keyword: 'parameters': attempt to access JSON non-object as object",
-      );
+    else throw internal("Expected JSON object for keyword: 'parameters': attempt to access JSON non-object as object");
   }
   return { id, parameters: reader.parameters, inputs: [...reader.inputs.values()], outputs: [], signal };
 }
@@ -91,8 +87,7 @@ class MembersReader {
     }
     const tensor = yield* readInput(value, input, this.config, this.limits);
     const twice = this.inputs.has(key) ? key : this.#repeatedIn(members, key);
-    if (twice !== undefined)
-      throw new RuntimeFault("INVALID_ARGUMENT", `${requestPrefix(this.id)}input '${twice}' already exists in request`);
+    if (twice !== undefined) throw invalid(`${requestPrefix(this.id)}input '${twice}' already exists in request`);
     this.inputs.set(key, tensor);
   }
 
@@ -146,9 +141,6 @@ function deduceShape(dims: readonly number[], count: number, name: string): read
   const rest = count / fixed;
   const last = dims.lastIndexOf(-1);
   if (!Number.isInteger(rest) || (last < 0 && rest !== 1))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `The schema can not convert input '${name}' to tensor with proper shape`,
-    );
+    throw invalid(`The schema can not convert input '${name}' to tensor with proper shape`);
   return dims.map((dim, i) => (dim !== -1 ? dim : i === last ? rest : 1));
 }

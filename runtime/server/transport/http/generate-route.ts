@@ -5,7 +5,7 @@
 import { StringDecoder } from "node:string_decoder";
 import type { Cancellation } from "../../../base/cancellation.js";
 import { ConnectionCut } from "../../../base/connection-cut.js";
-import { Refusal, RuntimeFault } from "../../../base/errors.js";
+import { invalid, Refusal, RuntimeFault } from "../../../base/errors.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { type Sliced, slicedIfLong } from "../../../base/slices.js";
 import { elementCount, type Tensor } from "../../../base/tensor.js";
@@ -53,8 +53,7 @@ async function answerCharged(
   const { calls, log, maxInputSize, headerForwardPattern, budget } = context;
   let version = calls.find(path.model ?? "", path.version ?? "");
   const encoding = request.head.headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity")
-    throw new RuntimeFault("INVALID_ARGUMENT", "Unsupported content-encoding, only 'identity' is supported.");
+  if (encoding !== "identity") throw invalid("Unsupported content-encoding, only 'identity' is supported.");
   const received = performance.now() * 1e6;
   const body = await readBody(request, maxInputSize, chargedMemory(charge));
   // The body took its time, and the model may have been loaded again.

@@ -5,7 +5,7 @@
 import { DATATYPES, type DatatypeRow, wireDatatype } from "../../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../../base/cancellation.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal, invalid } from "../../../base/errors.js";
 import { SHORT, type Sliced } from "../../../base/slices.js";
 import { type Json, type JsonObject, JsonReader, type ReadLimits } from "../../../wire/json/json.js";
 import { type Kept, membersOf, SCALAR, SCALARS } from "../../../wire/json/json-kept.js";
@@ -53,7 +53,7 @@ const REQUEST = membersOf({
 });
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 const EMPTY: JsonObject = new Map();
 
@@ -352,8 +352,5 @@ function readClasses(json: Json | undefined): number {
   // Triton keeps 32 bits.
   if (typeof json === "bigint" && json >= 0n) return Number(BigInt.asUintN(32, json));
   if (isWhole(json)) return json % 2 ** 32;
-  throw new RuntimeFault(
-    "INTERNAL",
-    "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
-  );
+  throw internal("Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer");
 }

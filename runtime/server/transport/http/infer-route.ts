@@ -2,7 +2,7 @@
  * POST …/infer: headers and body → the data plane → JSON or binary answer.
  */
 import { ConnectionCut, cutHere } from "../../../base/connection-cut.js";
-import { Refusal, RuntimeFault } from "../../../base/errors.js";
+import { invalid, Refusal, RuntimeFault, unsupported } from "../../../base/errors.js";
 import { LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import type { RequestMemory } from "../../../base/memory/request-memory.js";
@@ -59,7 +59,7 @@ export async function answerInfer(call: Call): Promise<Answer> {
   try {
     let version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
-      throw new RuntimeFault("UNSUPPORTED", "HTTP end point doesn't support models with decoupled transaction policy");
+      throw unsupported("HTTP end point doesn't support models with decoupled transaction policy");
     const trace = calls.sample?.(version.model, headers.traceparent);
     progress.trace = trace;
     trace?.stamp("HTTP_RECV_START", received);
@@ -195,19 +195,14 @@ function readLength(headers: Headers, received: number): number | undefined {
   if (header === undefined) return undefined;
   const text = header.split(",", 1)[0]!;
   const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
-  if (digits === undefined)
-    throw new RuntimeFault("INVALID_ARGUMENT", `Unable to parse Inference-Header-Content-Length, got: ${text || " "}`);
+  if (digits === undefined) throw invalid(`Unable to parse Inference-Header-Content-Length, got: ${text || " "}`);
   const length = Number(digits);
   if (length > 2 ** 31 - 1 || length < -(2 ** 31))
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `Unable to parse Inference-Header-Content-Length, value is out of range [ -2147483648, 2147483647 ], got: ${text}`,
     );
   if (length < 0 || length > received)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `inference header size should be in range (0, ${received}), got: ${text}`,
-    );
+    throw invalid(`inference header size should be in range (0, ${received}), got: ${text}`);
   return length;
 }
 

@@ -1,7 +1,7 @@
 /**
  * POST …/load: a model's name, and optionally a configuration and files in base64.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal, invalid } from "../../../base/errors.js";
 import { inSlices, type Sliced } from "../../../base/slices.js";
 import type { JsonObject } from "../../../wire/json/json.js";
 import { membersOf, SCALARS } from "../../../wire/json/json-kept.js";
@@ -23,8 +23,7 @@ export async function answerLoad(call: Call): Promise<Answer> {
   try {
     const body = await chargedJson(call, true, PARAMETERS, charge);
     const parameters = isObject(body) ? body.get("parameters") : undefined;
-    if (parameters !== undefined && !isObject(parameters))
-      throw new RuntimeFault("INTERNAL", "attempt to get members for non-object");
+    if (parameters !== undefined && !isObject(parameters)) throw internal("attempt to get members for non-object");
     // Faults in the parameters precede the refusal to load at all.
     const override =
       parameters &&
@@ -44,14 +43,10 @@ function* readOverride(parameters: JsonObject, allocated: (bytes: number) => voi
   let config: string | undefined;
   const files = new Map<string, Buffer>();
   if (parameters.size > MOST_FILES)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `the load request has ${parameters.size} parameters; at most ${MOST_FILES} are supported`,
-    );
+    throw invalid(`the load request has ${parameters.size} parameters; at most ${MOST_FILES} are supported`);
   for (const [key, value] of parameters) {
-    if (typeof value !== "string") throw new RuntimeFault("INTERNAL", "attempt to access JSON non-string as string");
-    if (key !== "config" && !key.startsWith("file:"))
-      throw new RuntimeFault("INTERNAL", "unexpected error on creating Triton parameter");
+    if (typeof value !== "string") throw internal("attempt to access JSON non-string as string");
+    if (key !== "config" && !key.startsWith("file:")) throw internal("unexpected error on creating Triton parameter");
     if (key === "config") config = value;
     else files.set(key.slice("file:".length), yield* decodeBase64(value, allocated));
   }

@@ -4,14 +4,14 @@
 import { configDatatype } from "../../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../../base/cancellation.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import type { Parameter } from "../../../base/tensor.js";
 import type { RequestTensor } from "../../contract.js";
 import { requestPrefix } from "../../requests/request-prefix.js";
 import type { HttpInferRequest } from "./http-infer-request.js";
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
 

@@ -2,7 +2,7 @@
  * The elements of a `data` list → the raw bytes of a tensor, with Triton's faults. Long lists are converted in slices.
  */
 import { type DatatypeRow, isWide } from "../../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal, invalid } from "../../../base/errors.js";
 import { atOnce, type Sliced } from "../../../base/slices.js";
 import {
   BOOLEAN,
@@ -51,7 +51,7 @@ export interface DataLimits {
 }
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 
 /** Whether there is nothing left to do. */
@@ -107,12 +107,9 @@ export function elementsOf(
   if (!row.array) {
     if (isTooDeep) throw tooDeep(MAX_NESTING);
     if ((forms & ~TEXT) !== 0)
-      throw new RuntimeFault(
-        "INTERNAL",
-        "Unable to parse JSON bytes array: attempt to access JSON non-string as string",
-      );
+      throw internal("Unable to parse JSON bytes array: attempt to access JSON non-string as string");
     // Triton has no buffer for no strings. A wrong count of strings is for the check of the request.
-    if (count === 0) throw new RuntimeFault("INTERNAL", "Failed to parse 'data' field: output buffer unavailable");
+    if (count === 0) throw internal("Failed to parse 'data' field: output buffer unavailable");
     return shortOrSliced(data, joined(data.texts, makeTensor));
   }
   if (isTooDeep) throw tooDeep(MAX_NESTING, "Unable to parse 'data': ");
@@ -120,8 +117,7 @@ export function elementsOf(
   // Elements are taken in turn: what is wrong first is refused.
   if ((forms & ~accepted.forms) !== 0 && data.firstOf(~accepted.forms) < elements)
     wrongKind("data", accepted.kind, accepted.wanted);
-  if (count > elements)
-    throw new RuntimeFault("INTERNAL", "Unable to parse 'data': Shape does not match true shape of 'data' field");
+  if (count > elements) throw internal("Unable to parse 'data': Shape does not match true shape of 'data' field");
   requireCount(count, elements);
   const { parts, wides } = data;
   if (parts.length > 1 || wides) return shortOrSliced(data, numbers(data, row, makeTensor));
@@ -135,8 +131,7 @@ const shortOrSliced = (data: DataList, work: Sliced<Uint8Array>): Uint8Array | S
   data.count <= SHORT && data.texts.length <= FEW_PARTS ? atOnce(work) : work;
 
 function requireCount(found: number, expected: number): void {
-  if (found !== expected)
-    throw new RuntimeFault("INTERNAL", "Failed to parse 'data' field: shape does not match true shape");
+  if (found !== expected) throw internal("Failed to parse 'data' field: shape does not match true shape");
 }
 
 function* joined(parts: readonly Buffer[], makeTensor: MakeTensor): Sliced<Uint8Array> {

@@ -1,7 +1,7 @@
 /**
  * The table of HTTP routes: method and path → what answers. Paths match exactly and are not decoded, as Triton's.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, RuntimeFault, unavailable, unsupported } from "../../../base/errors.js";
 import type { Json, JsonObject } from "../../../wire/json/json.js";
 import { membersOf, SCALAR, SCALARS } from "../../../wire/json/json-kept.js";
 import type { GivenSettings } from "../../observe/tracing/settings.js";
@@ -33,7 +33,7 @@ export const ROUTES: readonly Route[] = [
   route("GET", "health", `${MODEL}/ready`, call => {
     try {
       if (call.context.calls.isModelReady(...target(call))) return emptyAnswer();
-      throw new RuntimeFault("INVALID_ARGUMENT", "Model version not ready");
+      throw invalid("Model version not ready");
     } catch (error) {
       return faultAnswer(RuntimeFault.from(error), "text/plain");
     }
@@ -48,7 +48,7 @@ export const ROUTES: readonly Route[] = [
   route("POST", "model-repository", `${REPOSITORY}/index`, async call => {
     const ready = (await bodyObject(call, true, READY)).get("ready");
     if (ready !== undefined && typeof ready !== "boolean")
-      throw new RuntimeFault("INVALID_ARGUMENT", "Invalid value for 'ready': expected a boolean");
+      throw invalid("Invalid value for 'ready': expected a boolean");
     return jsonAnswer(await call.context.calls.index(ready ?? false));
   }),
   route("POST", "model-repository", `${REPOSITORY}/models/(?<model>[^/]+)/load`, call => {
@@ -71,7 +71,7 @@ export const ROUTES: readonly Route[] = [
   ...(["GET", "POST"] as const).map(method =>
     route(method, "trace", "/v2(?:/models/(?<model>[^/]+))?/trace/setting", async call => {
       const { tracer } = call.context.calls;
-      if (!tracer) throw new RuntimeFault("UNAVAILABLE", "the server does not support tracing");
+      if (!tracer) throw unavailable("the server does not support tracing");
       const model = call.path.model ?? "";
       if (method === "POST") await tracer.update(model, traceSettings(await bodyObject(call, true)), "http");
       return jsonAnswer(await tracer.print(model));
@@ -92,6 +92,5 @@ function traceSettings(body: JsonObject): GivenSettings {
 }
 
 function refuseRepository({ path }: Call): void {
-  if (path.repository !== undefined)
-    throw new RuntimeFault("UNSUPPORTED", "'repository_name' specification is not supported");
+  if (path.repository !== undefined) throw unsupported("'repository_name' specification is not supported");
 }

@@ -1,7 +1,7 @@
 /**
  * Triton's front end for SageMaker, for a single model: `/ping` and `/invocations`. Endpoints of several models, which load them by URL, are not here.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { unsupported } from "../../../base/errors.js";
 import type { ServerLog } from "../../observe/server-log.js";
 import { emptyAnswer, faultAnswer } from "./answer.js";
 import { answerRoute, methodInLog, pathOf, type Respond } from "./dispatch.js";
@@ -37,10 +37,7 @@ export function sageMaker({ model, pingMode, inferenceType }: SageMaker, given: 
       return answerRoute(ROUTES, request, context, pingMode ? `/v2/health/${pingMode}` : "/v2") ?? emptyAnswer(400);
     if (/^\/models(?:\/|$)/.test(path))
       return faultAnswer(
-        new RuntimeFault(
-          "UNSUPPORTED",
-          "multi-model endpoints of SageMaker are not part of this server; serve one model, by /invocations",
-        ),
+        unsupported("multi-model endpoints of SageMaker are not part of this server; serve one model, by /invocations"),
       );
     return answerRoute([invoke], request, context, path) ?? emptyAnswer(400);
   };

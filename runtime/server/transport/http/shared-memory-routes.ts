@@ -1,7 +1,7 @@
 /**
  * The shared memory API over HTTP: system regions, and CUDA's as a server without GPUs answers them.
  */
-import { RuntimeFault } from "../../../base/errors.js";
+import { internal, invalid, RuntimeFault, unsupported } from "../../../base/errors.js";
 import type { Json } from "../../../wire/json/json.js";
 import { SCALARS } from "../../../wire/json/json-kept.js";
 import { type Answer, emptyAnswer, jsonAnswer } from "./answer.js";
@@ -12,7 +12,7 @@ const done: Answer = { ...emptyAnswer(), type: "application/json" };
 const REGION = "(?:/region/(?<region>[^/]+))?";
 
 function requireShm({ context }: Call): void {
-  if (!context.calls.options.allowClientShm) throw new RuntimeFault("UNSUPPORTED", SHM_OFF);
+  if (!context.calls.options.allowClientShm) throw unsupported(SHM_OFF);
 }
 
 export const SHARED_MEMORY_ROUTES: readonly Route[] = [
@@ -61,10 +61,10 @@ export const SHARED_MEMORY_ROUTES: readonly Route[] = [
 ];
 
 const refuse = (text: string): never => {
-  throw new RuntimeFault("INVALID_ARGUMENT", text);
+  throw invalid(text);
 };
 const wrong = (kind: string): never => {
-  throw new RuntimeFault("INTERNAL", `attempt to access JSON non-${kind} as ${kind}`);
+  throw internal(`attempt to access JSON non-${kind} as ${kind}`);
 };
 /** Sizes that no double holds are larger than any file. */
 const unsigned = (json: Json): number => {

@@ -2,7 +2,7 @@
  * Tensor elements → flat JSON text.
  */
 import { type DatatypeRow, wireDatatype } from "../../../../triton-protos/datatype.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import { atOnce, type Sliced } from "../../../base/slices.js";
 import type { Tensor } from "../../../base/tensor.js";
 import { ByteWriter } from "./byte-writer.js";
@@ -15,10 +15,7 @@ const LONGEST_INT32 = 11;
 /** @throws RuntimeFault for a datatype that JSON cannot carry */
 export function requireJson(datatype: string): void {
   if (!wireDatatype(datatype)?.contents)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `sending ${datatype} data via JSON is not supported. Please use the binary data format for output`,
-    );
+    throw invalid(`sending ${datatype} data via JSON is not supported. Please use the binary data format for output`);
 }
 
 /** The elements of a tensor, comma-separated, as a binary string (one character per byte of UTF-8). */

@@ -2,10 +2,63 @@
  * HPACK (RFC 7541): the bytes of a header block → its fields. Strict: whatever the specification calls an error ends the connection, since the
  * tables of both sides could differ from there on.
  */
-import { DynamicTable, fieldSize } from "./dynamic-table.js";
+
 import { ConnectionFault } from "./errors.js";
 import { decodeHuffman } from "./huffman.js";
 import { type Field, STATIC_TABLE } from "./static-table.js";
+
+/**
+ * HPACK's dynamic table: the fields that a peer added, newest first, within a bound on their bytes.
+ * The size of an entry beside its letters (RFC 7541, 4.1).
+ */
+const ENTRY_OVERHEAD = 32;
+const fieldSize = ([name, value]: Field): number => name.length + value.length + ENTRY_OVERHEAD;
+
+class DynamicTable {
+  /** Oldest first, from `start`. */
+  #entries: Field[] = [];
+  #start = 0;
+  #size = 0;
+  #limit: number;
+  /** Changes whenever an index may mean something else than before. */
+  generation = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get length(): number {
+    return this.#entries.length - this.#start;
+  }
+
+  /** @param index 0 for the newest */
+  at(index: number): Field | undefined {
+    return index < this.length ? this.#entries[this.#entries.length - 1 - index] : undefined;
+  }
+
+  /** An entry larger than the table empties it, and that is not an error. */
+  add(field: Field): void {
+    this.generation++;
+    this.#size += fieldSize(field);
+    this.#entries.push(field);
+    this.#evict();
+  }
+
+  resize(limit: number): void {
+    this.generation++;
+    this.#limit = limit;
+    this.#evict();
+  }
+
+  #evict(): void {
+    while (this.#size > this.#limit) this.#size -= fieldSize(this.#entries[this.#start++]!);
+    // Compacted seldom: each entry moves at most once per insertion.
+    if (this.#start > 64 && this.#start * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+}
 
 /** The announced or default size of the table: that of SETTINGS_HEADER_TABLE_SIZE. */
 export const TABLE_SIZE = 4096;

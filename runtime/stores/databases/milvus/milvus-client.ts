@@ -1,9 +1,9 @@
 /** A client of Milvus, and its errors. */
 import type { ClientConfig, MilvusClient } from "@zilliz/milvus2-sdk-node";
 import type { MilvusStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
+import { makeIt, readAddress, START, TLS } from "../refusals.js";
 
 /** A server that is away is tried again at least that often. */
 const MOST_BACKOFF_MS = 1000;
@@ -54,29 +54,26 @@ function stayClosed({ channelPool: pool }: MilvusClient): void {
   };
 }
 
-function addressOf({ url, apiKey, tls, where }: ConnectionSettings): ClientConfig {
-  const odd = (what: string): RuntimeFault =>
-    new RuntimeFault(
-      "INVALID_ARGUMENT",
-      `${where}: \`url\` ${what}. Write \`http://HOST:19530\`, with \`/DATABASE\` for one other than \`default\`.`,
-    );
-  let address: URL;
-  try {
-    address = new URL(url.reveal());
-  } catch {
-    throw odd("is not an address");
-  }
-  if (!/^https?:$/.test(address.protocol)) throw odd("is not an address of Milvus");
+function addressOf(settings: ConnectionSettings): ClientConfig {
+  const { apiKey, tls } = settings;
+  const { address, odd } = readAddress(
+    settings,
+    /^https?:$/,
+    "Milvus",
+    "`http://HOST:19530`, with `/DATABASE` for one other than `default`",
+  );
   if (address.search !== "") throw odd("has an option");
-  const part = (text: string): string => decodeURIComponent(text);
   const isSecure = tls !== undefined || address.protocol === "https:";
-  const database = part(address.pathname.slice(1));
+  const database = decodeURIComponent(address.pathname.slice(1));
   const port = address.port === "" ? (address.protocol === "https:" ? 443 : DEFAULT_PORT) : Number(address.port);
   return {
     address: `${address.hostname}:${port}`,
     ssl: isSecure,
     ...(database !== "" && { database }),
-    ...(address.username !== "" && { username: part(address.username), password: part(address.password) }),
+    ...(address.username !== "" && {
+      username: decodeURIComponent(address.username),
+      password: decodeURIComponent(address.password),
+    }),
     ...(apiKey && { token: apiKey.reveal() }),
     ...(tls && {
       tls: {
@@ -125,9 +122,7 @@ export function checked<T extends object>(response: T): T {
 }
 
 export const LOAD = "Load it in Milvus, or run `merlon vectors load`.";
-const START = "Start it, or correct `url`.";
 const AUTHORIZE = "Correct `apiKey`, or the user and password in `url`.";
-const MAKE = "Make it with `merlon vectors load`, or correct `collection`.";
 
 /** Reads an error of gRPC, a `MilvusRefusal`, or the record of one, which some calls of the client throw. */
 export function milvusFailure(error: unknown): Failure {
@@ -146,17 +141,13 @@ export function milvusFailure(error: unknown): Failure {
   if (code === 7) return { kind: "refused", reason, way: "Grant it to the user of `url`." };
   if (code !== 14) return { kind: "refused", reason, way: "" };
   if (/SSL|certificate|self-signed|wrong version number|EPROTO/i.test(reason))
-    return {
-      kind: "away",
-      reason,
-      way: "Correct `tls`: name the authority of its certificate in `tls.ca`, or leave `tls` out for a server without TLS.",
-    };
+    return { kind: "away", reason, way: TLS };
   return { kind: /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason) ? "away" : "broken", reason, way: START };
 }
 
 function refusalOf({ code, message: reason, isRetriable }: MilvusRefusal): Failure {
   // After the collection of an alias was replaced, a search may still reach the old one.
-  if (code === NO_COLLECTION) return { kind: "broken", reason, way: MAKE };
+  if (code === NO_COLLECTION) return { kind: "broken", reason, way: makeIt("collection") };
   if (code === NOT_LOADED) return { kind: "broken", reason, way: LOAD };
   if (code === NO_DATABASE) return { kind: "away", reason, way: "Correct the database in `url`." };
   if (ACCESS.includes(code)) return { kind: "away", reason, way: AUTHORIZE };

@@ -1,7 +1,7 @@
 /** The collection of a store: its fields and its index as Milvus has them, compared with the store's file. */
 import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
 import type { AttributeDType, Metric, MilvusStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { refuses } from "../refusals.js";
 import { checked, MilvusRefusal, NO_COLLECTION } from "./milvus-client.js";
 
 /** Attributes without a value. */
@@ -33,8 +33,7 @@ export async function checkCollection(
   where: string,
 ): Promise<FoundCollection | undefined> {
   const { collection, idField, vectorField, dimension, ids, attributes, metric } = store;
-  const refuse = (what: string, way: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: ${what}. ${way}`);
+  const refuse = refuses(where);
   const { version } = checked(await client.getVersion());
   const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
   if (Number(major) < LEAST_VERSION[0] || (Number(major) === LEAST_VERSION[0] && Number(minor) < LEAST_VERSION[1]))
@@ -94,9 +93,3 @@ async function indexOf(
   const value = (key: string): string => String(params.find(param => param.key === key)?.value ?? "");
   return { type: value("index_type"), metric: value("metric_type").toUpperCase() };
 }
-
-export const missingCollection = ({ collection }: MilvusStore, where: string): RuntimeFault =>
-  new RuntimeFault(
-    "INVALID_ARGUMENT",
-    `${where} has no collection \`${collection}\`. Make it with \`merlon vectors load\`, or correct \`collection\`.`,
-  );

@@ -3,14 +3,15 @@
  * conditions.
  */
 import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
-import { filterKey } from "../../../../contract/vector-filter/filter.js";
 import type { MilvusStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import { connectionSettings } from "../connection-settings.js";
-import { guardedCalls } from "../guarded-call.js";
+import { checkedCalls } from "../guarded-call.js";
+import { needFound } from "../refusals.js";
+import { groupsByFilter } from "../search-vectors.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
 import { checked, LOAD, milvusFailure, openClient } from "./milvus-client.js";
-import { checkCollection, type FoundCollection, METRIC_TYPES, missingCollection } from "./milvus-collection.js";
+import { checkCollection, type FoundCollection, METRIC_TYPES } from "./milvus-collection.js";
 import { milvusFilter } from "./milvus-filter.js";
 
 /** Vectors of one call, below Milvus' 16,384. */
@@ -20,24 +21,16 @@ const MOST_VECTORS = 1024;
 export async function openMilvus(store: MilvusStore, file: string): Promise<VectorDatabase> {
   const settings = connectionSettings(store, file);
   const client = await openClient(store, settings);
-  const call = guardedCalls(settings, store.timeoutMs, milvusFailure);
   const check = async (): Promise<FoundCollection> => {
-    const found = await checkCollection(client, store, settings.where);
-    if (!found) throw missingCollection(store, settings.where);
+    const checkedIt = await checkCollection(client, store, settings.where);
+    const found = needFound(checkedIt, settings.where, "collection", store.collection);
     const { state } = checked(await client.getLoadState({ collection_name: store.collection }));
     if (state !== "LoadStateLoaded")
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
-        `${settings.where}: collection \`${store.collection}\` is not loaded. ${LOAD}`,
-      );
+      throw invalid(`${settings.where}: collection \`${store.collection}\` is not loaded. ${LOAD}`);
     return found;
   };
-  try {
-    await call(check);
-  } catch (error) {
-    await client.closeConnection();
-    throw error;
-  }
+  const close = async (): Promise<void> => void (await client.closeConnection());
+  const call = await checkedCalls(settings, store.timeoutMs, milvusFailure, check, close);
   return {
     search: (queries, signal) => call(() => searchAll(client, store, queries), signal),
     info: () =>
@@ -46,7 +39,7 @@ export async function openMilvus(store: MilvusStore, file: string): Promise<Vect
         const count = await countOf(client, store.collection, "");
         return { server: `Milvus ${version}`, count, isEstimate: false, index, attributes: store.attributes };
       }),
-    close: async () => void (await client.closeConnection()),
+    close,
   };
 }
 
@@ -61,13 +54,6 @@ async function searchAll(
   store: MilvusStore,
   queries: readonly VectorQuery[],
 ): Promise<readonly Found[]> {
-  const groups = new Map<string, number[]>();
-  queries.forEach(({ filter }, i) => {
-    const key = filterKey(filter);
-    const group = groups.get(key);
-    if (group) group.push(i);
-    else groups.set(key, [i]);
-  });
   const found: Found[] = queries.map(() => foundOf([], store, 0));
   const search = async (some: readonly number[]): Promise<void> => {
     const hits = await searchSome(
@@ -79,7 +65,7 @@ async function searchAll(
       found[i] = foundOf(hits[at] ?? [], store, queries[i]!.k);
     });
   };
-  await Promise.all([...groups.values()].flatMap(inCalls).map(search));
+  await Promise.all(groupsByFilter(queries).flatMap(inCalls).map(search));
   return found;
 }
 

@@ -2,7 +2,7 @@
 import type { FieldType, MilvusClient } from "@zilliz/milvus2-sdk-node";
 import type { Scalar } from "../../../../contract/vector-filter/filter.js";
 import type { MilvusStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import { aliasedLoader } from "../aliased-loader.js";
 import { type ConnectionSettings, connectionSettings } from "../connection-settings.js";
 import { guardedCalls } from "../guarded-call.js";
@@ -84,8 +84,7 @@ function rowsOf(
 ): Record<string, never>[] {
   const plain = (value: Scalar | undefined, name: string, row: number): unknown => {
     if (typeof value === "string" && value.length > MOST_TEXT / 4 && Buffer.byteLength(value) > MOST_TEXT)
-      throw new RuntimeFault(
-        "INVALID_ARGUMENT",
+      throw invalid(
         `${where}: \`${name}\` of the id ${String(ids[row]).slice(0, 80)} has ${Buffer.byteLength(value)} bytes, and a text has at most ${MOST_TEXT}. Shorten it.`,
       );
     // The client takes integers as texts, which are exact.

@@ -1,9 +1,9 @@
 /** A pool of connections to PostgreSQL, and its errors. */
 import type { Pool, PoolConfig } from "pg";
 import type { PgvectorStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
+import { makeIt, readAddress, START, TLS } from "../refusals.js";
 import { quoted } from "./pg-filter.js";
 
 /** @param timeoutMs of a statement; 0: none @throws RuntimeFault for an address that cannot be read; an error of Node's without the package */
@@ -55,33 +55,25 @@ function sessionOf({ table, efSearch, maxScanTuples }: PgvectorStore, timeoutMs:
 }
 
 /** `sslmode` is the only option of an address that is read; certificates are always checked. */
-function addressOf({ url, tls, where }: ConnectionSettings): PoolConfig {
-  const odd = (what: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: \`url\` ${what}. Write \`postgresql://USER@HOST:5432/DATABASE\`.`);
-  let address: URL;
-  try {
-    address = new URL(url.reveal());
-  } catch {
-    throw odd("is not an address");
-  }
-  if (!/^postgres(ql)?:$/.test(address.protocol)) throw odd("is not an address of PostgreSQL");
+function addressOf(settings: ConnectionSettings): PoolConfig {
+  const { tls } = settings;
+  const forms = "`postgresql://USER@HOST:5432/DATABASE`";
+  const { address, odd } = readAddress(settings, /^postgres(ql)?:$/, "PostgreSQL", forms);
   const mode = address.searchParams.get("sslmode");
   const other = [...address.searchParams.keys()].find(name => name !== "sslmode");
   if (other !== undefined) throw odd("has an option other than `sslmode`");
   const isSecure = tls !== undefined || (mode !== null && mode !== "disable" && mode !== "prefer");
-  const part = (text: string): string => decodeURIComponent(text);
   return {
-    host: part(address.hostname) || "localhost",
+    host: decodeURIComponent(address.hostname) || "localhost",
     port: address.port === "" ? 5432 : Number(address.port),
-    ...(address.username !== "" && { user: part(address.username) }),
-    ...(address.password !== "" && { password: part(address.password) }),
-    ...(address.pathname.length > 1 && { database: part(address.pathname.slice(1)) }),
+    ...(address.username !== "" && { user: decodeURIComponent(address.username) }),
+    ...(address.password !== "" && { password: decodeURIComponent(address.password) }),
+    ...(address.pathname.length > 1 && { database: decodeURIComponent(address.pathname.slice(1)) }),
     ...(isSecure && { ssl: { rejectUnauthorized: true, ...tls } }),
   };
 }
 
 const AUTHORIZE = "Correct the user and password in `url`.";
-const START = "Start it, or correct `url`.";
 
 /** An error of `pg`: a server's has a code of five characters. */
 export function pgFailure(error: unknown): Failure {
@@ -94,12 +86,7 @@ export function pgFailure(error: unknown): Failure {
   if (code === "3D000") return { kind: "away", reason, way: "Correct the database in `url`." };
   if (code === "53300") return { kind: "away", reason, way: "Lower `pool`, or raise `max_connections` of the server." };
   if (/^[0-9A-Z]{5}$/.test(code)) return { kind: "refused", reason, way: wayOf(code, message) };
-  if (/SSL|certificate|self-signed/i.test(reason))
-    return {
-      kind: "away",
-      reason,
-      way: "Correct `tls`: name the authority of its certificate in `tls.ca`, or leave `tls` out for a server without TLS.",
-    };
+  if (/SSL|certificate|self-signed/i.test(reason)) return { kind: "away", reason, way: TLS };
   if (/password must be a string|no password/i.test(reason)) return { kind: "away", reason, way: AUTHORIZE };
   if (/timeout exceeded when trying to connect/.test(reason)) return { kind: "late", reason, way: "" };
   if (/terminated|ECONNRESET|EPIPE|not queryable/.test(reason)) return { kind: "broken", reason, way: START };
@@ -107,7 +94,7 @@ export function pgFailure(error: unknown): Failure {
 }
 
 function wayOf(code: string, message: string): string {
-  if (code === "42P01") return "Make it with `merlon vectors load`, or correct `table`.";
+  if (code === "42P01") return makeIt("table");
   if (code === "42703") return "Correct `attributes`, `idColumn` or `vectorColumn`.";
   if (/type "?(half)?vec|operator/.test(message)) return "Run `CREATE EXTENSION vector` in the database.";
   if (code === "42501") return "Grant it to the user of `url`.";

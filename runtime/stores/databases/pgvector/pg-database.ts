@@ -6,12 +6,14 @@ import type { Pool } from "pg";
 import { filterKey } from "../../../../contract/vector-filter/filter.js";
 import type { Metric, PgvectorStore } from "../../../../formats/vectors/vector-store.js";
 import { connectionSettings } from "../connection-settings.js";
-import { guardedCalls } from "../guarded-call.js";
+import { checkedCalls } from "../guarded-call.js";
+import { needFound } from "../refusals.js";
+import { groupsByFilter } from "../search-vectors.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
 import { openPool, pgFailure } from "./pg-client.js";
 import { bindTo, pgFilter, quoted } from "./pg-filter.js";
 import { type RowEstimates, rowEstimates } from "./pg-rows.js";
-import { checkTable, missingTable, vectorType } from "./pg-table.js";
+import { checkTable, vectorType } from "./pg-table.js";
 
 export const OPERATORS: Readonly<Record<Metric, string>> = { ip: "<#>", l2: "<->", cosine: "<=>" };
 
@@ -29,18 +31,10 @@ const COMPARED_PER_HIT = 300;
 export async function openPgvector(store: PgvectorStore, file: string): Promise<VectorDatabase> {
   const settings = connectionSettings(store, file);
   const pool = await openPool(store, settings);
-  const call = guardedCalls(settings, store.timeoutMs, pgFailure);
-  const check = async (): Promise<{ readonly version: string }> => {
-    const table = await checkTable(pool, store, settings.where);
-    if (!table) throw missingTable(store, settings.where);
-    return table;
-  };
-  try {
-    await call(check);
-  } catch (error) {
-    await pool.end();
-    throw error;
-  }
+  const { where } = settings;
+  const check = async (): Promise<{ readonly version: string }> =>
+    needFound(await checkTable(pool, store, where), where, "table", store.table);
+  const call = await checkedCalls(settings, store.timeoutMs, pgFailure, check, () => pool.end());
   const table: Table = { pool, store, rows: rowEstimates(pool, store) };
   return {
     search: (queries, signal) => call(() => searchAll(table, queries), signal),
@@ -91,15 +85,8 @@ async function searchSome(
   some: readonly number[],
   isExact: boolean,
 ): Promise<readonly Found[]> {
-  const groups = new Map<string, number[]>();
-  for (const i of some) {
-    const key = filterKey(queries[i]!.filter);
-    const group = groups.get(key);
-    if (group) group.push(i);
-    else groups.set(key, [i]);
-  }
   const rows = new Map<number, Row[]>(some.map(i => [i, []]));
-  for (const parts of inStatements([...groups.values()], queries)) {
+  for (const parts of inStatements(groupsByFilter(queries, some), queries)) {
     const { text, values } = statementOf(store, queries, parts, isExact);
     const result = await pool.query<[number, string, number]>({ text, values, rowMode: "array" });
     const places = parts.flat();

@@ -1,7 +1,7 @@
 /** The table of a store: its columns as PostgreSQL has them, compared with the store's file. */
 import type { Pool, PoolClient } from "pg";
 import type { AttributeDType, PgvectorStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { refuses } from "../refusals.js";
 import { quoted } from "./pg-filter.js";
 
 /** Iterative scans, which searches with a condition need. */
@@ -29,8 +29,7 @@ export async function checkTable(
   store: PgvectorStore,
   where: string,
 ): Promise<{ readonly version: string } | undefined> {
-  const refuse = (what: string, way: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: ${what}. ${way}`);
+  const refuse = refuses(where);
   const extension = await pool.query<{ version: string }>(
     "SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'",
   );
@@ -69,9 +68,3 @@ export async function checkTable(
   for (const [name, dtype] of Object.entries(store.attributes)) need(name, COLUMN_TYPES[dtype], "attributes");
   return { version };
 }
-
-export const missingTable = ({ table }: PgvectorStore, where: string): RuntimeFault =>
-  new RuntimeFault(
-    "INVALID_ARGUMENT",
-    `${where} has no table \`${table}\`. Make it with \`merlon vectors load\`, or correct \`table\`.`,
-  );

@@ -5,9 +5,9 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { QdrantStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
+import { makeIt, readAddress, START, TLS } from "../refusals.js";
 
 const DEFAULT_PORT = 6333;
 /** A longer response is not one of Qdrant's. */
@@ -67,16 +67,9 @@ export function openClient(
   };
 }
 
-function addressOf({ url, tls, where }: ConnectionSettings): { readonly address: string; readonly isSecure: boolean } {
-  const odd = (what: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: \`url\` ${what}. Write \`http://HOST:6333\` or \`https://HOST\`.`);
-  let address: URL;
-  try {
-    address = new URL(url.reveal());
-  } catch {
-    throw odd("is not an address");
-  }
-  if (!/^https?:$/.test(address.protocol)) throw odd("is not an address of Qdrant");
+function addressOf(settings: ConnectionSettings): { readonly address: string; readonly isSecure: boolean } {
+  const { tls } = settings;
+  const { address, odd } = readAddress(settings, /^https?:$/, "Qdrant", "`http://HOST:6333` or `https://HOST`");
   if (address.search !== "" || address.hash !== "") throw odd("has an option");
   if (address.username !== "") throw odd("has a user, and Qdrant has keys: name one in `apiKey`");
   const isSecure = tls !== undefined || address.protocol === "https:";
@@ -135,9 +128,6 @@ function answerOf(status: number, text: string): Answer {
 const exactId = (key: string, value: unknown, { source }: { readonly source: string }): unknown =>
   key === "id" && typeof value === "number" ? BigInt(source) : value;
 
-const START = "Start it, or correct `url`.";
-export const MAKE = "Make it with `merlon vectors load`, or correct `collection`.";
-
 export function qdrantFailure(error: unknown): Failure {
   const { name = "", code = "", message = "" } = (error ?? {}) as { name?: string; code?: string; message?: string };
   const reason = message || code || "it does not answer";
@@ -147,11 +137,7 @@ export function qdrantFailure(error: unknown): Failure {
     return refusalOf(odd());
   if (name === "TimeoutError" || name === "AbortError") return { kind: "late", reason, way: "" };
   if (/SSL|CERT|certificate|self-signed|wrong version number|EPROTO/i.test(`${code} ${reason}`))
-    return {
-      kind: "away",
-      reason,
-      way: "Correct `tls`: name the authority of its certificate in `tls.ca`, or leave `tls` out for a server without TLS.",
-    };
+    return { kind: "away", reason, way: TLS };
   return {
     kind: /ECONNRESET|EPIPE|socket hang up|aborted/.test(`${code} ${reason}`) ? "broken" : "away",
     reason,
@@ -162,7 +148,7 @@ export function qdrantFailure(error: unknown): Failure {
 function refusalOf({ status, message: reason }: QdrantRefusal): Failure {
   if (status === 401 || status === 403) return { kind: "away", reason, way: "Correct `apiKey`." };
   // After the collection of an alias was replaced, a search may still reach the old one.
-  if (status === 404) return { kind: "broken", reason, way: MAKE };
+  if (status === 404) return { kind: "broken", reason, way: makeIt("collection") };
   if (status === 429 || status >= 500) return { kind: "broken", reason, way: "Look at its load and its log." };
   return { kind: "refused", reason, way: "" };
 }

@@ -1,7 +1,7 @@
 /** The collection of a store: its vectors and the types of its payload as Qdrant has them, compared with the store's file. */
 import type { AttributeDType, Metric, QdrantStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
-import { MAKE, type QdrantClient, QdrantRefusal } from "./qdrant-client.js";
+import { refuses } from "../refusals.js";
+import { type QdrantClient, QdrantRefusal } from "./qdrant-client.js";
 
 export const DISTANCES: Readonly<Record<Metric, string>> = { ip: "Dot", l2: "Euclid", cosine: "Cosine" };
 
@@ -39,8 +39,7 @@ export async function checkCollection(
   where: string,
 ): Promise<CollectionInfo | undefined> {
   const { collection, vectorName, dimension, metric, attributes } = store;
-  const refuse = (what: string, way: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: ${what}. ${way}`);
+  const refuse = refuses(where);
   let info: CollectionInfo;
   try {
     info = await client.call("GET", pathOf(collection));
@@ -89,6 +88,3 @@ function vectorsOf(
   if (name === undefined) return isOne ? (vectors as VectorParams) : undefined;
   return isOne ? undefined : (vectors as Readonly<Record<string, VectorParams>>)[name];
 }
-
-export const missingCollection = ({ collection }: QdrantStore, where: string): RuntimeFault =>
-  new RuntimeFault("INVALID_ARGUMENT", `${where} has no collection \`${collection}\`. ${MAKE}`);

@@ -1,28 +1,21 @@
 /** Qdrant: all queries of a request are one call, each with its own condition. */
 import type { QdrantStore } from "../../../../formats/vectors/vector-store.js";
 import { connectionSettings } from "../connection-settings.js";
-import { guardedCalls } from "../guarded-call.js";
+import { checkedCalls } from "../guarded-call.js";
+import { needFound } from "../refusals.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
 import { odd, openClient, type QdrantClient, qdrantFailure } from "./qdrant-client.js";
-import { type CollectionInfo, checkCollection, missingCollection, pathOf } from "./qdrant-collection.js";
+import { type CollectionInfo, checkCollection, pathOf } from "./qdrant-collection.js";
 import { qdrantFilter } from "./qdrant-filter.js";
 
 /** @param file name of the store, for messages @throws RuntimeFault */
 export async function openQdrant(store: QdrantStore, file: string): Promise<VectorDatabase> {
   const settings = connectionSettings(store, file);
   const client = openClient(store, settings);
-  const call = guardedCalls(settings, store.timeoutMs, qdrantFailure);
-  const check = async (): Promise<CollectionInfo> => {
-    const found = await checkCollection(client, store, settings.where);
-    if (!found) throw missingCollection(store, settings.where);
-    return found;
-  };
-  try {
-    await call(check);
-  } catch (error) {
-    client.close();
-    throw error;
-  }
+  const { where } = settings;
+  const check = async (): Promise<CollectionInfo> =>
+    needFound(await checkCollection(client, store, where), where, "collection", store.collection);
+  const call = await checkedCalls(settings, store.timeoutMs, qdrantFailure, check, client.close);
   return {
     search: (queries, signal) => call(() => searchAll(client, store, queries), signal),
     info: () =>

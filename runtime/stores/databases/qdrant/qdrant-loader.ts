@@ -1,7 +1,7 @@
 /** Writes the collection of a store in Qdrant. */
 import type { Scalar } from "../../../../contract/vector-filter/filter.js";
 import type { QdrantStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../../base/errors.js";
 import { aliasedLoader } from "../aliased-loader.js";
 import { connectionSettings } from "../connection-settings.js";
 import { guardedCalls } from "../guarded-call.js";
@@ -22,7 +22,7 @@ export async function loadQdrant(store: QdrantStore, file: string): Promise<Vect
   const client = openClient({ ...store, pool: 1 }, settings, LOAD_TIMEOUT_MS);
   const run = guardedCalls(settings, LOAD_TIMEOUT_MS, qdrantFailure);
   const { collection: alias } = store;
-  const refuse = (what: string): RuntimeFault => new RuntimeFault("INVALID_ARGUMENT", `${settings.where}: ${what}`);
+  const refuse = (what: string): RuntimeFault => invalid(`${settings.where}: ${what}`);
   return aliasedLoader(alias, settings.where, {
     check: async () => (await run(() => checkCollection(client, store, settings.where))) !== undefined,
     async aliased() {

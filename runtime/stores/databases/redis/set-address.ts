@@ -1,6 +1,6 @@
 /** `url`, `redisType` and `sentinelMaster` of a store → the options of its client. Their words are those of Feast's Redis online store. */
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid, type RuntimeFault } from "../../../base/errors.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 
 export interface Node {
@@ -18,8 +18,7 @@ const PORTS = { redis: 6379, redis_cluster: 6379, redis_sentinel: 26_379 } as co
  */
 export function addressOf(store: RedisVectorStore, { url, tls, where }: ConnectionSettings) {
   const { redisType, sentinelMaster, timeoutMs } = store;
-  const odd = (what: string): RuntimeFault =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: \`url\` ${what}. Write \`${FORMS[redisType]}\`.`);
+  const odd = (what: string): RuntimeFault => invalid(`${where}: \`url\` ${what}. Write \`${FORMS[redisType]}\`.`);
   const [, scheme, user, hosts, path, more] =
     /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?([^/?#@]*)([^?#]*)(.*)$/is.exec(url.reveal()) ?? [];
   if (scheme === undefined) throw odd("is not an address");

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
+import { START, TLS } from "../refusals.js";
 import { addressOf, type ClientOptions, type Node } from "./set-address.js";
 import { type Command, type Reply, setCluster } from "./set-cluster.js";
 
@@ -126,10 +127,7 @@ const valuesOf = (replies: readonly Reply[]): readonly unknown[] =>
     return value;
   });
 
-const START = "Start it, or correct `url`.";
 const LOAD = "Load it with `merlon vectors load`, or correct `key`.";
-const TLS =
-  "Correct `tls`: name the authority of its certificate in `tls.ca`, or leave `tls` out for a server without TLS.";
 
 /** Errors that a server replies, with the way out. The first that fits is taken. */
 const REPLIES: readonly (readonly [RegExp, Failure["kind"], string])[] = [

@@ -4,15 +4,16 @@
  */
 import type { Filter } from "../../../../contract/vector-filter/filter.js";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import { toUnitLength } from "../../vectors/unit-length.js";
 import { connectionSettings } from "../connection-settings.js";
-import { guardedCalls } from "../guarded-call.js";
+import { checkedCalls } from "../guarded-call.js";
+import { type Refuse, refuses } from "../refusals.js";
 import type { Found, VectorDatabase, VectorQuery } from "../vector-database.js";
 import { openClient, redisFailure, type SetClient } from "./set-client.js";
 import type { Command } from "./set-cluster.js";
 import { listedValues, setFilter } from "./set-filter.js";
-import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey, type Refuse, refuses } from "./set-layout.js";
+import { checkDimension, checkInfo, checkLayout, checkServer, layoutKey } from "./set-layout.js";
 
 /** Candidates that a search keeps, without a condition and with one. */
 const KEPT = { all: 400, some: 200 } as const;
@@ -30,14 +31,8 @@ const MOST_LISTED = 4096;
 export async function openVectorSet(store: RedisVectorStore, file: string): Promise<VectorDatabase> {
   const settings = connectionSettings(store, file);
   const client = openClient(store, settings, store.timeoutMs);
-  const call = guardedCalls(settings, store.timeoutMs, redisFailure);
   const set: VectorSet = { store, client, refuse: refuses(settings.where), layout: undefined, count: 0 };
-  try {
-    await call(() => describe(set));
-  } catch (error) {
-    client.close();
-    throw error;
-  }
+  const call = await checkedCalls(settings, store.timeoutMs, redisFailure, () => describe(set), client.close);
   return {
     search: (queries, signal) => call(() => searchAll(set, queries), signal),
     info: () => call(() => describe(set)),
@@ -125,8 +120,7 @@ async function searchAll(set: VectorSet, queries: readonly VectorQuery[]): Promi
 function checkLists(filter: Filter): void {
   const listed = listedValues(filter);
   if (listed > MOST_LISTED)
-    throw new RuntimeFault(
-      "INVALID_ARGUMENT",
+    throw invalid(
       `a condition has ${listed} values in lists, and Redis compares each with each item: at most ${MOST_LISTED} are sent. Send shorter lists.`,
     );
 }
@@ -174,8 +168,7 @@ function searchOf(store: RedisVectorStore, query: VectorQuery, effort: Effort | 
 export function unitBytes(vector: Float32Array, dimension: number): Buffer {
   const unit = Float32Array.from(vector);
   toUnitLength(unit, dimension);
-  if (unit.some(Number.isNaN))
-    throw new RuntimeFault("INVALID_ARGUMENT", "a vector holds NaN or an infinity, which has no cosine.");
+  if (unit.some(Number.isNaN)) throw invalid("a vector holds NaN or an infinity, which has no cosine.");
   return Buffer.from(unit.buffer);
 }
 

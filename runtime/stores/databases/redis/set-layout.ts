@@ -8,7 +8,7 @@ import {
   type AttributeDType,
   type RedisVectorStore,
 } from "../../../../formats/vectors/vector-store.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import type { Refuse } from "../refusals.js";
 
 /** A key beside the set. In a cluster it is in the same slot. */
 export const besideKey = ({ key, redisType }: Pick<RedisVectorStore, "key" | "redisType">, name: string): string =>
@@ -34,13 +34,6 @@ const QUANTIZATION: Readonly<Record<RedisVectorStore["precision"], string>> = {
 
 export const layoutText = ({ ids, attributes }: RedisVectorStore): string =>
   JSON.stringify({ version: VERSION, ids, attributes } satisfies Layout);
-
-export type Refuse = (what: string, way: string) => RuntimeFault;
-
-export const refuses =
-  (where: string): Refuse =>
-  (what, way) =>
-    new RuntimeFault("INVALID_ARGUMENT", `${where}: ${what}. ${way}`);
 
 /** How to get rid of a set that differs. */
 export const replaceWay = (store: RedisVectorStore): string =>

@@ -5,6 +5,7 @@ import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.
 import { within } from "../../feast/redis-faults.js";
 import { connectionSettings } from "../connection-settings.js";
 import { type GuardedCall, guardedCalls } from "../guarded-call.js";
+import { type Refuse, refuses } from "../refusals.js";
 import type { Swap, VectorLoader, VectorRows } from "../vector-database.js";
 import { openClient, redisFailure, type SetClient } from "./set-client.js";
 import type { Command } from "./set-cluster.js";
@@ -18,8 +19,6 @@ import {
   checkServer,
   layoutKey,
   layoutText,
-  type Refuse,
-  refuses,
   replaceWay,
 } from "./set-layout.js";
 

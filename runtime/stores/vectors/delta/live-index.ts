@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { baseFile, isGeneration } from "../../../../contract/files/delta-path.js";
-import { RuntimeFault } from "../../../base/errors.js";
+import { invalid } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import { NO_STATE, stateOf, warnByProcess } from "../../../base/watched-file.js";
 import { type ReadDelta, readDelta } from "./read-delta.js";
@@ -158,11 +158,10 @@ async function nextState<Base extends Closable, Overlay extends Closable>(
 export async function requireBase(index: string, { header }: ReadDelta, delta: string): Promise<string> {
   const { file, sha256 } = header.base;
   if (file !== "" && !isGeneration(index, file))
-    throw new RuntimeFault("INVALID_ARGUMENT", `${delta} names the base ${file}, which is not one of ${index}.`);
+    throw invalid(`${delta} names the base ${file}, which is not one of ${index}.`);
   const path = baseFile(index, file);
   if ((await sumOf(path)) === sha256) return path;
-  throw new RuntimeFault(
-    "INVALID_ARGUMENT",
+  throw invalid(
     `${delta} belongs to another build of ${path}. \`merlon index apply --carry-over\` brings its changes to this one; remove the file if this build has them.`,
   );
 }

@@ -3,7 +3,7 @@
  * machine exclude each other, too.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { RuntimeFault } from "../../../base/errors.js";
+import { unavailable } from "../../../base/errors.js";
 
 const RETRY_MS = 20;
 
@@ -39,11 +39,10 @@ export async function lockFile(file: string, what: string, waitMs: number): Prom
       database.close();
       const { errcode, message } = error as { errcode?: number; message: string };
       // SQLITE_BUSY
-      if (errcode !== 5) throw new RuntimeFault("UNAVAILABLE", `${file} cannot be locked: ${message}.`);
+      if (errcode !== 5) throw unavailable(`${file} cannot be locked: ${message}.`);
     }
     if (performance.now() >= until)
-      throw new RuntimeFault(
-        "UNAVAILABLE",
+      throw unavailable(
         `another process writes ${what}, and still did after ${waitMs} ms. Wait for it, or give a longer \`--wait\`.`,
       );
     await delay(RETRY_MS);
@@ -54,8 +53,7 @@ function openLock(file: string, what: string): InstanceType<Sqlite["DatabaseSync
   try {
     return new (sqlite().DatabaseSync)(file);
   } catch (error) {
-    throw new RuntimeFault(
-      "UNAVAILABLE",
+    throw unavailable(
       `${what} cannot be written, because ${file} cannot be made: ${(error as Error).message}. Is the folder writable?`,
     );
   }

@@ -1,7 +1,7 @@
 /** Searches a base past its dead vectors, and merges its hits with those of a delta. */
 import type { Cancellation } from "../../../base/cancellation.js";
 import type { Excluded, FaissHits } from "../protocol.js";
-import { type Hits, join, type SearchIndex } from "../search.js";
+import { type Hits, join, rowsOf, type SearchIndex } from "../search.js";
 import type { DeadIds } from "./dead-ids.js";
 
 export interface AliveSearch {
@@ -66,14 +66,6 @@ function alive({ ids, distances }: FaissHits, from: number, to: number, k: numbe
   const kept: number[] = [];
   for (let i = from; i < to && kept.length < k; i++) if (!dead.has(ids[i]!)) kept.push(i);
   return { ids: BigInt64Array.from(kept, i => ids[i]!), distances: Float32Array.from(kept, i => distances[i]!) };
-}
-
-export function rowsOf(queries: Float32Array, dimension: number, rows: readonly number[]): Float32Array {
-  const some = new Float32Array(rows.length * dimension);
-  rows.forEach((row, i) => {
-    some.set(queries.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-  });
-  return some;
 }
 
 export function excludedRows({ ids, offsets }: Excluded, rows: readonly number[]): Excluded {

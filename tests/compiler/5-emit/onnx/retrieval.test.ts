@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import type { Step } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
-import { equalVectors } from "#operators/query-faiss/onnx-equal-vectors.js";
+import { equalVectors } from "#operators/query-faiss/onnx.js";
 import { makeStep } from "../../../operators/step.js";
 import { startPythonOnnx } from "./python-onnx.js";
 import { columnsOf, type Shape } from "./random-columns.js";

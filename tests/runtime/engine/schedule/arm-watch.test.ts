@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type AnyStep, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
-import { assignArms } from "#operators/split/kernel-assign.js";
+import { assignArms } from "#operators/split/kernel.js";
 import type { Guardrail } from "#operators/split/spec.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { valuesTensor } from "#runtime/base/columns/tensor-values.js";

@@ -1,0 +1,15 @@
+/** The answer of a model that gives one for each request. */
+import { RuntimeFault } from "../../base/errors.js";
+import type { BackendResponse } from "../contract.js";
+
+/** @returns the first of the answers; a fault if there is none, or if they cannot be made */
+export async function singleAnswer(
+  answers: () => AsyncIterable<BackendResponse | RuntimeFault> | Iterable<BackendResponse>,
+): Promise<BackendResponse | RuntimeFault> {
+  try {
+    for await (const answer of answers()) return answer;
+    return new RuntimeFault("INTERNAL", "expected a single response, got 0");
+  } catch (error) {
+    return RuntimeFault.from(error);
+  }
+}
