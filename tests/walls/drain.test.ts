@@ -94,7 +94,11 @@ test("a client that has connected and not yet written when the server stops is a
 });
 
 /** Requests one after the other on a connection that stays, until the server closes it. */
-function askAlways(port: number, stop: () => boolean): Promise<{ answered: number; lost: number }> {
+function askAlways(
+  port: number,
+  stop: () => boolean,
+  onAnswer: () => void = () => {},
+): Promise<{ answered: number; lost: number }> {
   return new Promise(resolve => {
     let [answered, lost] = [0, 0];
     let waits = false;
@@ -111,6 +115,7 @@ function askAlways(port: number, stop: () => boolean): Promise<{ answered: numbe
       text += chunk.toString("latin1");
       if (!isWhole(text)) return;
       answered++;
+      onAnswer();
       waits = false;
       if (text.includes("Connection: close")) socket.destroy();
       else next();
@@ -127,8 +132,15 @@ function askAlways(port: number, stop: () => boolean): Promise<{ answered: numbe
 // A client that takes longer than NEXT_REQUEST_MS to its next request may meet the end of its connection.
 test("connections that stay lose nothing either: the last answer says that it is the last", { retry: 2 }, async () => {
   const { ports, child, exited } = await start();
-  const asking = Array.from({ length: 16 }, () => askAlways(ports.http, () => false));
-  await pause(300);
+  let answers = 0;
+  const asking = Array.from({ length: 16 }, () =>
+    askAlways(
+      ports.http,
+      () => false,
+      () => void answers++,
+    ),
+  );
+  await expect.poll(() => answers, { interval: 5, timeout: 10_000 }).toBeGreaterThan(32);
   child.kill("SIGTERM");
   const ended = await Promise.all(asking);
   expect(ended.reduce((sum, { lost }) => sum + lost, 0)).toBe(0);

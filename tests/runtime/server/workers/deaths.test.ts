@@ -24,7 +24,11 @@ import {
 /** Workers killed under load; `npm run soak:workers` kills hundreds. */
 const KILLS = Number(process.env.MERLON_KILLS ?? 8);
 
-const SLOW = `export async function execute(requests) {
+/** There once `slow` runs for longer than a test lasts. */
+const begun = join(mkdtempSync(join(tmpdir(), "merlon-begun-")), "run");
+const SLOW = `import { writeFileSync } from "node:fs";
+export async function execute(requests) {
+  if (requests[0].inputs.IN.data[0] >= 20_000) writeFileSync(${JSON.stringify(begun)}, "");
   await new Promise(done => setTimeout(done, requests[0].inputs.IN.data[0]));
   return requests.map(({ inputs: { IN } }) => ({ outputs: [{ ...IN, name: "OUT", data: Int32Array.of(process.pid) , shape: [1] }] }));
 }`;
@@ -82,8 +86,9 @@ test("a gRPC client of a worker that dies gets UNAVAILABLE, and its next call is
       raw_input_contents: [new Uint8Array(Int32Array.of(ms).buffer)],
     });
   expect((await slow(1)).code).toBe(0);
+  rmSync(begun, { force: true });
   const pending = slow(20_000);
-  await sleep(200);
+  await until("the request runs", () => existsSync(begun));
   for (const pid of workersOf(served)) process.kill(pid, "SIGKILL");
   expect(await pending).toMatchObject({ code: 14 });
   await until("a worker serves", async () => (await slow(1)).code === 0);
@@ -226,8 +231,9 @@ test("requests that take longer than the exit timeout: the server ends with 1", 
   const flags = ["--exit-timeout-secs", "1"];
   const served = await serveWorkers(repository([], javascriptModel("slow", SLOW)), 2, flags);
   const pids = workersOf(served);
+  rmSync(begun, { force: true });
   const asked = served.call("POST", "/v2/models/slow/infer", ones([60_000])).catch((error: Error) => error);
-  await sleep(300);
+  await until("the request runs", () => existsSync(begun));
   expect(await served.stop()).toBe(1);
   expect(await asked).toBeInstanceOf(Error);
   await until("no process is left", () => !pids.some(isAlive));

@@ -39,8 +39,10 @@ const files = {
     };`,
   "single/config.pbtxt": `name: "single" backend: "javascript" ${number} ${one}`,
   "stubborn/config.pbtxt": `name: "stubborn" backend: "javascript" ${number} ${one}`,
-  "stubborn/1/model.mjs": `export const execute = ([request]) => {
+  "stubborn/1/model.mjs": `import { writeFileSync } from "node:fs";
+    export const execute = ([request]) => {
       const { X } = request.inputs;
+      if (X.data[0] === 1) writeFileSync(${JSON.stringify(`${gates}-begun`)}, "");
       while (X.data[0] === 1 && !request.isCancelled());
       return [{ outputs: [{ ...X, name: "Y" }] }];
     };`,
@@ -188,7 +190,7 @@ test("a thread that dies takes only what it had begun with it", async () => {
 test("a model that never yields its thread sees that the client has disconnected", async () => {
   const gone = new AbortController();
   const endless = expect(ask("stubborn", [1], gone.signal)).rejects.toThrow();
-  await pause(50);
+  await expect.poll(() => existsSync(`${gates}-begun`)).toBe(true);
   gone.abort();
   await endless;
   expect(await ask("stubborn", [2])).toEqual([2]);

@@ -294,14 +294,15 @@ test("a server that stops ends idle connections, answers the request of each oth
 });
 
 test("a server that stops cuts what takes longer than its patience", async () => {
-  let gone = false;
+  let [seen, gone] = [false, false];
   const server = await serveHttp1(exchange => {
+    seen = true;
     exchange.gone.addEventListener("abort", () => {
       gone = true;
     });
   });
   const waiting = talk(server.port, [get("/")], () => false);
-  await pause(50);
+  await expect.poll(() => seen, { interval: 1 }).toBe(true);
   await server.stop(50);
   expect((await waiting).text).toBe("");
   await expect.poll(() => gone).toBe(true);
