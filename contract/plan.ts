@@ -262,7 +262,7 @@ function parseParts(step: z.infer<typeof stepSchema>, where: string, at: string)
   return parts;
 }
 
-const keyOf = ({ step, column }: Pick<ColumnRef, "step" | "column">): string => `${step}\n${column}`;
+export const keyOf = ({ step, column }: Pick<ColumnRef, "step" | "column">): string => `${step}\n${column}`;
 
 function checkReferences(plan: Plan, where: string): void {
   const known = new Map<string, ReadonlySet<string>>([[REQUEST_STEP, new Set(plan.inputs.map(c => c.name))]]);

@@ -5,17 +5,15 @@
 
 import { columnsReadBy, withReferences } from "../../contract/any-step.js";
 import { isNonEmpty } from "../../contract/lists.js";
-import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../../contract/plan.js";
+import { type AnyStep, type ColumnRef, keyOf, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../contract/schema.js";
 import { factsOf, scoresOf } from "../../contract/step-facts.js";
 import { datatype, isWide } from "../../triton-protos/datatype.js";
 import { noteNames, type Pass } from "./pass.js";
 
-const key = ({ step, column }: Pick<ColumnRef, "step" | "column">): string => `${step}\n${column}`;
-
 export const fuseElementwise: Pass = (plan, note) => {
-  const schemas = new Map(plan.inputs.map(c => [key({ step: REQUEST_STEP, column: c.name }), c]));
-  for (const step of plan.steps) for (const c of step.outputs) schemas.set(key({ step: step.id, column: c.name }), c);
+  const schemas = new Map(plan.inputs.map(c => [keyOf({ step: REQUEST_STEP, column: c.name }), c]));
+  for (const step of plan.steps) for (const c of step.outputs) schemas.set(keyOf({ step: step.id, column: c.name }), c);
   const readers = readersOf(plan);
   const isScore = (step: AnyStep) => scoresOf(step) !== false && step.outputs.some(c => c.rows !== REQUEST_ROWS);
   // The results of an ensemble's function on candidates are part of `explain`.
@@ -31,7 +29,7 @@ export const fuseElementwise: Pass = (plan, note) => {
     const wide = groups.flat().filter(step => {
       const inside = new Set(groupOf.get(step.id)!.map(s => s.id));
       const leaves = (c: ColumnSchema) =>
-        (readers.get(key({ step: step.id, column: c.name })) ?? []).some(reader => !inside.has(reader));
+        (readers.get(keyOf({ step: step.id, column: c.name })) ?? []).some(reader => !inside.has(reader));
       return step.outputs.some(c => isWide(datatype(c.dtype)) && leaves(c));
     });
     if (wide.length === 0) return replace(plan, groups, readers, note);
@@ -43,8 +41,8 @@ export const fuseElementwise: Pass = (plan, note) => {
 function readersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
   const readers = new Map<string, string[]>();
   const read = (ref: ColumnRef, reader: string) => {
-    const known = readers.get(key(ref));
-    known ? known.push(reader) : readers.set(key(ref), [reader]);
+    const known = readers.get(keyOf(ref));
+    known ? known.push(reader) : readers.set(keyOf(ref), [reader]);
   };
   for (const step of plan.steps) for (const ref of columnsReadBy(step)) read(ref, step.id);
   for (const { ref } of plan.outputs) read(ref, "");
@@ -55,7 +53,7 @@ function isFusible(step: AnyStep, schemas: ReadonlyMap<string, ColumnSchema>): b
   // A step that keeps rows keeps those of its own step.
   const { fuses } = factsOf(step.op);
   if (!fuses || step.cache) return false;
-  const inputs = columnsReadBy(step).map(ref => ({ name: ref.name, schema: schemas.get(key(ref))! }));
+  const inputs = columnsReadBy(step).map(ref => ({ name: ref.name, schema: schemas.get(keyOf(ref))! }));
   const areNumbers = [...inputs.map(i => i.schema), ...step.outputs].every(
     ({ dtype }) => datatype(dtype).kind !== "string" && datatype(dtype).duckdb !== null,
   );
@@ -85,7 +83,7 @@ function replace(
       saves: { steps: group.length - 1, columns: group.flatMap(s => s.outputs).length - step.outputs.length },
     });
   }
-  const follow = (ref: ColumnRef): ColumnRef => ({ ...ref, ...moved.get(key(ref)) });
+  const follow = (ref: ColumnRef): ColumnRef => ({ ...ref, ...moved.get(keyOf(ref)) });
   const steps = new Map<string, AnyStep>();
   for (const original of plan.steps) {
     const step = fusedOf.get(original.id) ?? original;
@@ -121,8 +119,8 @@ function fuse(
   const outputName = freeNames();
   const enter = (ref: ColumnRef): ColumnRef => {
     if (inside.has(ref.step)) return ref;
-    const known = inputs.get(key(ref)) ?? { ...ref, name: inputName(ref.name) };
-    inputs.set(key(ref), known);
+    const known = inputs.get(keyOf(ref)) ?? { ...ref, name: inputName(ref.name) };
+    inputs.set(keyOf(ref), known);
     return { name: ref.name, step: REQUEST_STEP, column: known.name };
   };
   const own = parts.map(part => withReferences(part, enter));
@@ -131,10 +129,10 @@ function fuse(
   const outputs = parts.flatMap(part =>
     part.outputs.flatMap(c => {
       const here = { step: part.id, column: c.name };
-      if ((readers.get(key(here)) ?? []).every(reader => inside.has(reader))) return [];
+      if ((readers.get(keyOf(here)) ?? []).every(reader => inside.has(reader))) return [];
       const name = outputName(c.name);
       from[name] = here;
-      outside.set(key(here), { step: id, column: name });
+      outside.set(keyOf(here), { step: id, column: name });
       return [{ ...c, name }];
     }),
   );

@@ -1,6 +1,5 @@
 /** Raises or lowers the score of the candidates that a condition holds for. */
 import { z } from "zod";
-import * as messages from "../../compiler/diagnostics/messages.js";
 import type { IsUnknown, NameOf } from "../../compiler/dsl/column.js";
 import { type ColumnFunction, lambdaReference } from "../../compiler/dsl/lambda.js";
 import { Op } from "../../compiler/dsl/node.js";
@@ -58,12 +57,9 @@ export const boostOp = defineOp({
     if (!changed || !floatScore(call, changed, "boost", "left")) return undefined;
     if (!sameRows(call, input, "`boost`")) return undefined;
     if (multiply === 1 && add === 0)
-      return call.fail(
-        messages.graphParameter({
-          operator: "boost",
-          problem: "it changes nothing.",
-          way: 'Say by how much: `boost(…, { score: "score", multiply: 1.2 })`, or `add: 0.1`.',
-        }),
+      return call.refuse(
+        "it changes nothing.",
+        'Say by how much: `boost(…, { score: "score", multiply: 1.2 })`, or `add: 0.1`.',
       );
     const condition = rowCondition(call, lambda);
     if (!condition) return undefined;

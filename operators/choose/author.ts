@@ -1,10 +1,8 @@
 /** One of two branches, row by row. */
 import { z } from "zod";
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
-import { printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { describeRows, needOne, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
@@ -44,14 +42,10 @@ export const chooseOp = defineOp({
     if (!condition) return undefined;
     const { column } = condition;
     if (column.list || !["bool", "int"].includes(datatype(column.dtype).kind))
-      return call.fail(
-        messages.schemaDtypeUnsupported({
-          operator: "choose",
-          wanted: "one bool or integer per row",
-          column: column.name,
-          seen: printType(column),
-          way: 'Make a condition first: `lambdaOp(age => age < 18, { name: "is_minor" })`.',
-        }),
+      return call.refuseType(
+        column,
+        "one bool or integer per row",
+        'Make a condition first: `lambdaOp(age => age < 18, { name: "is_minor" })`.',
         "left",
       );
     const yes = call.dependency("yes");
@@ -64,12 +58,9 @@ export const chooseOp = defineOp({
         ? rows === column.rows && otherRows === rows
         : parent === column.rows && call.parentRows(otherRows) === parent;
     if (!fits)
-      return call.fail(
-        messages.graphParameter({
-          operator: "choose",
-          problem: `the condition has one row per ${describeRows(column.rows)}, \`yes\` one per ${describeRows(rows)}, and \`no\` one per ${describeRows(otherRows)}.`,
-          way: "Give it candidates of the condition's rows on both sides, or columns of these rows on both.",
-        }),
+      return call.refuse(
+        `the condition has one row per ${describeRows(column.rows)}, \`yes\` one per ${describeRows(rows)}, and \`no\` one per ${describeRows(otherRows)}.`,
+        "Give it candidates of the condition's rows on both sides, or columns of these rows on both.",
         { dependency: "yes" },
       );
     const makesRows = rows !== column.rows;

@@ -1,6 +1,5 @@
 /** The same candidates for every row. */
 import { z } from "zod";
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
@@ -44,15 +43,7 @@ export const constantCandidatesOp = defineOp({
     if (!row) return undefined;
     const texts = ids.map(one => (typeof one === "object" ? one.int64 : String(one)));
     const problem = problemOf(ids, texts);
-    if (problem)
-      return call.fail(
-        messages.graphParameter({
-          operator: "constantCandidates",
-          problem,
-          way: "Give it a list of texts, or of integers, each once.",
-        }),
-        "right",
-      );
+    if (problem) return call.refuse(problem, "Give it a list of texts, or of integers, each once.", "right");
     const dtype = typeof ids[0] === "string" ? ("string" as const) : ("int64" as const);
     return {
       params: { ids: texts, dtype, name },

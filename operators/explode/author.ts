@@ -1,11 +1,10 @@
 /** Lists → candidates: one group per row. */
 import { z } from "zod";
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, type Node, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
-import { type ColumnSchema, printType } from "../../contract/schema.js";
+import type { ColumnSchema } from "../../contract/schema.js";
 import type { Bound } from "../shared/author/bound.js";
 import { needOne, sameRows } from "../shared/author/columns.js";
 import { type Blame, type Call, defineOp } from "../shared/author/define-op.js";
@@ -75,16 +74,7 @@ export const explodeOp = defineOp({
 /** Reports a column without lists. */
 function isList(call: Call<unknown>, { column }: Bound, blame: Blame): boolean {
   if (column.list) return true;
-  call.fail(
-    messages.schemaDtypeUnsupported({
-      operator: "explode",
-      wanted: "lists",
-      column: column.name,
-      seen: printType(column),
-      way: "Give it a column that has a list in each row.",
-    }),
-    blame,
-  );
+  call.refuseType(column, "lists", "Give it a column that has a list in each row.", blame);
   return false;
 }
 

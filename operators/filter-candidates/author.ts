@@ -70,12 +70,9 @@ export const filterCandidatesOp = defineOp({
     const seen = call.dependency("seen");
     if (!candidates) return undefined;
     if (lists.filterOut.length + lists.allow.length + seen.length === 0)
-      return call.fail(
-        messages.graphParameter({
-          operator: "filterCandidates",
-          problem: "it has no list to look into.",
-          way: 'Give it one: `filterCandidates(user["purchased_ids"])`, or `{ deny, allow, seen }`.',
-        }),
+      return call.refuse(
+        "it has no list to look into.",
+        'Give it one: `filterCandidates(user["purchased_ids"])`, or `{ deny, allow, seen }`.',
       );
     const { column } = candidates;
     const parent = candidateRows(call, candidates, "filterCandidates");

@@ -4,7 +4,7 @@
  */
 
 import { sourceInside } from "../../contract/expand-fused.js";
-import { type ColumnRef, type Fitted, type FittedStep, REQUEST_STEP } from "../../contract/plan.js";
+import { type ColumnRef, type Fitted, type FittedStep, keyOf, REQUEST_STEP } from "../../contract/plan.js";
 import { internal, invalid } from "../../runtime/base/errors.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { bucketizeLoop } from "../bucketize/kernel.js";
@@ -42,8 +42,6 @@ interface Made {
   readonly dtype: DType;
   readonly run: (from: Registers, to: Float64Array, count: number) => void;
 }
-
-const keyOf = ({ step, column }: Pick<ColumnRef, "step" | "column">): string => `${step}\n${column}`;
 
 /** @param dtypes of the step's inputs, as they arrive */
 export function fusedPrograms(step: Fitted<"fused">, dtypes: readonly DType[]): readonly Program[] {

@@ -4,7 +4,7 @@ import * as messages from "../../compiler/diagnostics/messages.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule } from "../../compiler/dsl/rule.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
-import { column, printType } from "../../contract/schema.js";
+import { column } from "../../contract/schema.js";
 import { namesOf, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
 
@@ -40,14 +40,10 @@ export const hashedCrossOp = defineOp({
       );
     const list = call.input.find(b => b.column.list);
     if (list)
-      return call.fail(
-        messages.schemaDtypeUnsupported({
-          operator: "hashedCross",
-          wanted: "one value a row",
-          column: list.column.name,
-          seen: printType(list.column),
-          way: "Cross scalar columns; encode lists on their own, `>> hashBucket(...)`.",
-        }),
+      return call.refuseType(
+        list.column,
+        "one value a row",
+        "Cross scalar columns; encode lists on their own, `>> hashBucket(...)`.",
       );
     if (!sameRows(call, call.input, "`hashedCross`")) return undefined;
     const { rows } = call.input[0]!.column;

@@ -1,9 +1,7 @@
 /** Orders candidates by their scores, with caps and quotas per value of an attribute. */
 
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
-import { printType } from "../../contract/schema.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { needOne, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
@@ -35,44 +33,32 @@ export const limitPerGroupOp = defineOp({
     const group = needOne(call, call.dependency("group"), "The group of `limitPerGroup`", "…", { dependency: "group" });
     if (!found || !group) return undefined;
     if (group.column.list)
-      return call.fail(
-        messages.schemaDtypeUnsupported({
-          operator: "limitPerGroup",
-          wanted: "one group per candidate",
-          column: group.column.name,
-          seen: printType(group.column),
-          way: "Pick one value of the list with `lambdaOp(x => x[0])`.",
-        }),
+      return call.refuseType(
+        group.column,
+        "one group per candidate",
+        "Pick one value of the list with `lambdaOp(x => x[0])`.",
         { dependency: "group" },
       );
     if (!sameRows(call, [found.ids, group], "`limitPerGroup`", found.ids.column.name)) return undefined;
     const { topk, max, atLeast } = call.params;
     const strange = Object.keys(atLeast).find(text => !isValue(text, group.column.dtype));
     if (strange !== undefined || (max === undefined && Object.keys(atLeast).length === 0))
-      return call.fail(
-        messages.graphParameter({
-          operator: "limitPerGroup",
-          problem:
-            strange === undefined
-              ? "it limits nothing."
-              : `\`atLeast\` keeps places for ${JSON.stringify(strange)}, which no ${group.column.dtype} of \`${group.column.name}\` is.`,
-          way:
-            strange === undefined
-              ? "Say how many of a group: `max: 2`, or `atLeast: { new: 1 }`; `topK` takes the best without."
-              : `Write names of groups as in the column${group.column.dtype === "bool" ? ": `true` or `false`" : ""}.`,
-        }),
+      return call.refuse(
+        strange === undefined
+          ? "it limits nothing."
+          : `\`atLeast\` keeps places for ${JSON.stringify(strange)}, which no ${group.column.dtype} of \`${group.column.name}\` is.`,
+        strange === undefined
+          ? "Say how many of a group: `max: 2`, or `atLeast: { new: 1 }`; `topK` takes the best without."
+          : `Write names of groups as in the column${group.column.dtype === "bool" ? ": `true` or `false`" : ""}.`,
       );
     const kept = Object.values(atLeast).reduce((sum, n) => sum + n, 0);
     const over = max === undefined ? undefined : Object.entries(atLeast).find(([, n]) => n > max);
     if (kept > topk || over)
-      return call.fail(
-        messages.graphParameter({
-          operator: "limitPerGroup",
-          problem: over
-            ? `\`atLeast\` keeps ${over[1]} places for ${JSON.stringify(over[0])}, and \`max\` allows ${max}.`
-            : `\`atLeast\` keeps ${kept} places, and \`topk\` has ${topk}.`,
-          way: "Keep fewer places, or allow more.",
-        }),
+      return call.refuse(
+        over
+          ? `\`atLeast\` keeps ${over[1]} places for ${JSON.stringify(over[0])}, and \`max\` allows ${max}.`
+          : `\`atLeast\` keeps ${kept} places, and \`topk\` has ${topk}.`,
+        "Keep fewer places, or allow more.",
       );
     return {
       params: call.params,

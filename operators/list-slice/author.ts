@@ -1,10 +1,9 @@
 /** Parts of list columns, padded to one length on request. */
 
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import { OP_PARAMS, type OpParams, type OpParamsInput } from "../../contract/op-params.js";
-import { type ColumnSchema, printType } from "../../contract/schema.js";
+import type { ColumnSchema } from "../../contract/schema.js";
 import { defineOp } from "../shared/author/define-op.js";
 import { mapColumns, withTags } from "../shared/author/elementwise.js";
 
@@ -65,16 +64,7 @@ export const listSliceOp = defineOp({
     ),
   infer: call =>
     mapColumns(call, ({ column }) => {
-      if (!column.list)
-        return call.fail(
-          messages.schemaDtypeUnsupported({
-            operator: "listSlice",
-            wanted: "lists",
-            column: column.name,
-            seen: printType(column),
-            way: `Leave it out: \`node - "${column.name}"\`.`,
-          }),
-        );
+      if (!column.list) return call.refuseType(column, "lists", `Leave it out: \`node - "${column.name}"\`.`);
       return withTags({ ...column, list: shape(column.list, call.params) }, ["list"]);
     }),
 });

@@ -102,12 +102,9 @@ export const lookupCandidatesOp = defineOp({
     if (!key) return undefined;
     const lists = table.keys.values.length;
     if (params.everyone && lists > 1)
-      return call.fail(
-        messages.graphParameter({
-          operator: "lookupCandidates",
-          problem: `\`everyone\` needs a table with one list, and \`${path}\` has ${lists}.`,
-          way: "Name the column of keys in `key`, or make the table without `--by`.",
-        }),
+      return call.refuse(
+        `\`everyone\` needs a table with one list, and \`${path}\` has ${lists}.`,
+        "Name the column of keys in `key`, or make the table without `--by`.",
         "right",
       );
     if (!params.everyone && !comparedAs(key.column.dtype, table.keys.dtype))
@@ -124,21 +121,15 @@ export const lookupCandidatesOp = defineOp({
     const isList = key.column.list !== undefined && !params.everyone;
     const merged = merge ?? (table.scores && isList ? "sum" : "roundRobin");
     if (!table.scores && (scores || merged !== "roundRobin"))
-      return call.fail(
-        messages.graphParameter({
-          operator: "lookupCandidates",
-          problem: `\`${scores ? "scores" : "merge"}\` needs scores, and the table has none.`,
-          way: "Leave it out, or make the table with scores.",
-        }),
+      return call.refuse(
+        `\`${scores ? "scores" : "merge"}\` needs scores, and the table has none.`,
+        "Leave it out, or make the table with scores.",
         "right",
       );
     if (scores && isList && merged === "roundRobin")
-      return call.fail(
-        messages.graphParameter({
-          operator: "lookupCandidates",
-          problem: 'candidates of several keys have no score of their own with `merge: "roundRobin"`.',
-          way: 'Choose `merge: "sum"` or `"max"`, or leave `scores` out.',
-        }),
+      return call.refuse(
+        'candidates of several keys have no score of their own with `merge: "roundRobin"`.',
+        'Choose `merge: "sum"` or `"max"`, or leave `scores` out.',
         "right",
       );
     const file = call.artefactName(path, read.path);

@@ -84,12 +84,9 @@ export const mergeCandidatesOp = defineOp({
     const outputs = outputsOf(call, params, sources, found);
     const twice = outputs.find(({ name }, i) => outputs.findIndex(one => one.name === name) < i);
     if (twice)
-      return call.fail(
-        messages.graphParameter({
-          operator: "mergeCandidates",
-          problem: `it makes two columns \`${twice.name}\`.`,
-          way: "Choose another `name`, or other `names` of sources.",
-        }),
+      return call.refuse(
+        `it makes two columns \`${twice.name}\`.`,
+        "Choose another `name`, or other `names` of sources.",
         "right",
       );
     return inferred(params, sources, found, outputs, call.parentRows(ids.column.rows)!);
@@ -141,12 +138,9 @@ function otherSource(
   const parent = call.parentRows(first.ids.column.rows)!;
   const { column: ids } = found.ids;
   if (ids.list || call.parentRows(ids.rows) !== parent)
-    return call.fail(
-      messages.graphParameter({
-        operator: "mergeCandidates",
-        problem: `\`${ids.name}\` has one ${printType(ids)} per ${describeRows(ids.rows)}, and the left side candidates of each ${describeRows(parent)}.`,
-        way: 'Give it candidates: `>> queryFaiss(...)`, or lists of the request as `user["popular_ids"] >> explode()`.',
-      }),
+    return call.refuse(
+      `\`${ids.name}\` has one ${printType(ids)} per ${describeRows(ids.rows)}, and the left side candidates of each ${describeRows(parent)}.`,
+      'Give it candidates: `>> queryFaiss(...)`, or lists of the request as `user["popular_ids"] >> explode()`.',
       blame,
     );
   if (printType(ids) !== printType(first.ids.column))
@@ -211,12 +205,9 @@ function scoredIds(
   if (!ids) return undefined;
   if (!score) {
     if (method === "roundRobin" || method === "rrf") return { ids };
-    return call.fail(
-      messages.graphParameter({
-        operator: "mergeCandidates",
-        problem: `the method "${method}" needs a score of each source, and \`${source}\` has ${listNames(scope.map(({ column }) => column.name))}.`,
-        way: 'Give it a float column beside the ids, or choose `method: "rrf"`, which needs none.',
-      }),
+    return call.refuse(
+      `the method "${method}" needs a score of each source, and \`${source}\` has ${listNames(scope.map(({ column }) => column.name))}.`,
+      'Give it a float column beside the ids, or choose `method: "rrf"`, which needs none.',
       blame,
     );
   }

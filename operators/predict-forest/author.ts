@@ -1,12 +1,11 @@
 /** Runs a forest of decision trees that XGBoost or LightGBM grew, as an ONNX model made at build time. */
 import { z } from "zod";
-import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import { withOptions } from "../../compiler/forest/forest.js";
 import { forestOutputs, forestToOnnx } from "../../compiler/forest/forest-onnx.js";
-import { column, printType } from "../../contract/schema.js";
+import { column } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { namesOf, needAll, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
@@ -66,33 +65,24 @@ export const predictForestOp = defineOp({
     const { iterations, missing } = call.params;
     const { rounds } = read.value;
     if (iterations !== undefined && iterations > rounds.length)
-      return call.fail(
-        messages.graphParameter({
-          operator: "predictForest",
-          problem: `\`iterations\` is ${iterations}, and \`${path}\` has ${rounds.length} rounds.`,
-          way: "Take at most as many.",
-        }),
+      return call.refuse(
+        `\`iterations\` is ${iterations}, and \`${path}\` has ${rounds.length} rounds.`,
+        "Take at most as many.",
         { option: "iterations" },
       );
     const forest = withOptions(read.value, { iterations, missing });
     const named = call.params.features ?? forest.names;
     const features = named.length > 0 ? named : namesOf(call.input);
     if (features.length !== forest.features)
-      return call.fail(
-        messages.graphParameter({
-          operator: "predictForest",
-          problem: `\`${path}\` was grown on ${forest.features} features, and ${call.params.features ? "`features` names" : named.length > 0 ? "it names" : "upstream has"} ${features.length}.`,
-          way: "Name the columns in the order of training: `features: [...]`.",
-        }),
+      return call.refuse(
+        `\`${path}\` was grown on ${forest.features} features, and ${call.params.features ? "`features` names" : named.length > 0 ? "it names" : "upstream has"} ${features.length}.`,
+        "Name the columns in the order of training: `features: [...]`.",
         { literal: path },
       );
     if (isShuffled(features, forest.names))
-      return call.fail(
-        messages.graphParameter({
-          operator: "predictForest",
-          problem: `\`features\` has the names of \`${path}\` in another order; it was grown on ${forest.names.join(", ")}.`,
-          way: "Leave `features` out, since the file names its features, or write them in the file's order.",
-        }),
+      return call.refuse(
+        `\`features\` has the names of \`${path}\` in another order; it was grown on ${forest.names.join(", ")}.`,
+        "Leave `features` out, since the file names its features, or write them in the file's order.",
         { literal: path },
       );
     const way = "Name the columns in the order of training: `features: [...]`.";
@@ -100,14 +90,10 @@ export const predictForestOp = defineOp({
     if (!columns) return undefined;
     const odd = columns.find(({ column: { dtype, list } }) => list || datatype(dtype).kind === "string");
     if (odd)
-      return call.fail(
-        messages.schemaDtypeUnsupported({
-          operator: "predictForest",
-          wanted: "one number per feature",
-          column: odd.column.name,
-          seen: printType(odd.column),
-          way: "Encode it as in training, with `categorify` or `hashBucket`.",
-        }),
+      return call.refuseType(
+        odd.column,
+        "one number per feature",
+        "Encode it as in training, with `categorify` or `hashBucket`.",
       );
     const input = [...new Set(columns)];
     if (!sameRows(call, input, `\`predictForest("${path}")\``)) return undefined;

@@ -113,12 +113,9 @@ function bindPair(call: Call<Author>, tensor: OnnxTensor, bound: Bound, side: "v
   const seen = side === "values" ? dtype : "int32";
   if (tensor.shape.length === 1 && tensor.dtype !== null && castable(seen, tensor.dtype))
     return { tensor: tensor.name, bound };
-  return call.fail(
-    messages.graphParameter({
-      operator: "predictOnnx",
-      problem: `the ${side} of \`${name}\`, ${printType(bound.column)}, are ${seen}, and tensor \`${tensor.name}\` of \`${call.params.path}\` is ${typeOf(tensor)}.`,
-      way: `Export the model with \`${tensor.name}\` as ${side === "values" ? seen : "int32 or int64"} [n].`,
-    }),
+  return call.refuse(
+    `the ${side} of \`${name}\`, ${printType(bound.column)}, are ${seen}, and tensor \`${tensor.name}\` of \`${call.params.path}\` is ${typeOf(tensor)}.`,
+    `Export the model with \`${tensor.name}\` as ${side === "values" ? seen : "int32 or int64"} [n].`,
     { literal: call.params.path },
   );
 }
@@ -129,12 +126,9 @@ function bindPadded(call: Call<Author>, tensor: OnnxTensor, bound: Bound): Tied 
   const { value = 0 } = call.params.pad![tensor.name]!;
   const fits = tensor.shape.length === 2 && tensor.dtype !== null && castable(col.dtype, tensor.dtype);
   if (fits && isRagged(col) && isFilling(tensor.dtype as DType, value)) return { tensor: tensor.name, bound };
-  return call.fail(
-    messages.graphParameter({
-      operator: "predictOnnx",
-      problem: `\`pad\` makes a rectangle of lists filled with ${value}, but \`${col.name}\` is ${printType(col)} and tensor \`${tensor.name}\` ${typeOf(tensor)}.`,
-      way: "Pad a ragged column of numbers for a tensor `[n, length]` of its dtype.",
-    }),
+  return call.refuse(
+    `\`pad\` makes a rectangle of lists filled with ${value}, but \`${col.name}\` is ${printType(col)} and tensor \`${tensor.name}\` ${typeOf(tensor)}.`,
+    "Pad a ragged column of numbers for a tensor `[n, length]` of its dtype.",
     { literal: tensor.name },
   );
 }
@@ -158,14 +152,11 @@ export function bindStack(
   const widths = columns.map(({ column: col }) => col.list?.min ?? 1);
   const width = widths.reduce((a, b) => a + b, 0);
   if (!odd && isFilledBy(tensor, widths)) return columns;
-  return call.fail(
-    messages.graphParameter({
-      operator: "predictOnnx",
-      problem: odd
-        ? `\`stack\` puts \`${odd.column.name}\`, ${printType(odd.column)}, into tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`
-        : `\`stack\` makes a matrix ${width} wide for tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`,
-      way: "Stack the columns that the model was trained on, in their order.",
-    }),
+  return call.refuse(
+    odd
+      ? `\`stack\` puts \`${odd.column.name}\`, ${printType(odd.column)}, into tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`
+      : `\`stack\` makes a matrix ${width} wide for tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`,
+    "Stack the columns that the model was trained on, in their order.",
     { literal: tensor.name },
   );
 }
@@ -189,12 +180,9 @@ export function checkConstant(call: Call<Author>, tensor: OnnxTensor): boolean {
   const value = call.params.constants![tensor.name]!;
   if (tensor.dtype !== null && isOf(tensor.dtype as DType, value) && tensor.shape.slice(1).every(d => d === 1))
     return true;
-  call.fail(
-    messages.graphParameter({
-      operator: "predictOnnx",
-      problem: `the constant ${JSON.stringify(value)} does not fit tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`,
-      way: "Give a constant to a tensor of one value, or of one value a row, in its dtype.",
-    }),
+  call.refuse(
+    `the constant ${JSON.stringify(value)} does not fit tensor \`${tensor.name}\`, which is ${typeOf(tensor)}.`,
+    "Give a constant to a tensor of one value, or of one value a row, in its dtype.",
     { literal: tensor.name },
   );
   return false;

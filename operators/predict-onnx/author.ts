@@ -1,5 +1,4 @@
 /** Runs an ONNX model: columns are bound to its tensors by name. */
-import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, OnnxArtefact, PathOf } from "../../compiler/dsl/artefacts.js";
 import type { IsUnknown, Keep, NameOf } from "../../compiler/dsl/column.js";
 import { Op } from "../../compiler/dsl/node.js";
@@ -101,12 +100,9 @@ export const predictOnnxOp = defineOp({
     if ([...bound, ...stacked, ...outputs].some(b => !b) || fixed.includes(false)) return undefined;
     const input = [...new Set([...bound.map(b => b!.bound), ...stacked.flatMap(columns => columns!)])];
     if (input.length === 0)
-      return call.fail(
-        messages.graphParameter({
-          operator: "predictOnnx",
-          problem: `no tensor of \`${path}\` has a column, so nothing says how many rows there are.`,
-          way: "Bind a column to one of its inputs.",
-        }),
+      return call.refuse(
+        `no tensor of \`${path}\` has a column, so nothing says how many rows there are.`,
+        "Bind a column to one of its inputs.",
         { literal: path },
       );
     if (!sameRows(call, input, `\`predictOnnx("${path}")\``)) return undefined;

@@ -1,12 +1,11 @@
 /** Embeddings by id from a table that is served beside the models. */
 import { join } from "node:path";
-import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
-import { column, printType } from "../../contract/schema.js";
+import { column } from "../../contract/schema.js";
 import { needOne } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
 
@@ -48,14 +47,10 @@ export const queryEmbeddingOp = defineOp({
     if (!ids) return undefined;
     const { dtype, list, rows } = ids.column;
     if (list || !/^u?int(8|16|32|64)$/.test(dtype) || dtype === "uint64")
-      return call.fail(
-        messages.schemaDtypeUnsupported({
-          operator: "queryEmbedding",
-          wanted: "one integer id per row",
-          column: ids.column.name,
-          seen: printType(ids.column),
-          way: "Give it the raw ids, or what `categorify` made of them in training.",
-        }),
+      return call.refuseType(
+        ids.column,
+        "one integer id per row",
+        "Give it the raw ids, or what `categorify` made of them in training.",
         "left",
       );
     const { dimension } = read.value;

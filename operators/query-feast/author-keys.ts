@@ -62,12 +62,9 @@ export function feastKeys(call: Call<FeastAuthor>, { views, label }: FeastViews)
     bound.push(key);
   }
   if (!isNonEmpty(bound))
-    return call.fail(
-      messages.graphParameter({
-        operator: "queryFeast",
-        problem: `${label} has no join key to look rows up by.`,
-        way: "Give the view an entity, and run `feast apply`.",
-      }),
+    return call.refuse(
+      `${label} has no join key to look rows up by.`,
+      "Give the view an entity, and run `feast apply`.",
       { literal: repository },
     );
   const [first, ...others] = bound;
@@ -114,10 +111,7 @@ export function fitsMissing(
     const rule = missingRule(onMissing, schema.name, feature);
     const problem = typeof rule === "object" ? defaultFault(schema, rule.default) : undefined;
     if (problem === undefined) continue;
-    call.fail(
-      messages.graphParameter({ operator: "queryFeast", problem, way: `Give a ${printType(schema)}, or \`"null"\`.` }),
-      "right",
-    );
+    call.refuse(problem, `Give a ${printType(schema)}, or \`"null"\`.`, "right");
     return false;
   }
   return true;

@@ -1,6 +1,5 @@
 /** Nearest items of a query vector in a vector database: one group of candidates per row. */
 import { join } from "node:path";
-import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ArtefactOf, PathOf } from "../../compiler/dsl/artefacts.js";
 import type { IsUnknown } from "../../compiler/dsl/column.js";
 import { type ColumnValue, type LambdaReference, lambdaReference } from "../../compiler/dsl/lambda.js";
@@ -110,12 +109,9 @@ export const queryVectorsOp = defineOp({
     const { query, dimension: seen } = found;
     const { name, rows } = query.column;
     if (seen !== dimension)
-      return call.fail(
-        messages.graphParameter({
-          operator: "queryVectors",
-          problem: `\`${store}\` holds vectors of ${dimension} values, and \`${name}\` has ${seen}.`,
-          way: "Load the embeddings of the same model, or correct `dimension` in the file.",
-        }),
+      return call.refuse(
+        `\`${store}\` holds vectors of ${dimension} values, and \`${name}\` has ${seen}.`,
+        "Load the embeddings of the same model, or correct `dimension` in the file.",
         { literal: store },
       );
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryVectors", ids) : null;
@@ -178,14 +174,7 @@ function isExpressible(call: Call<VectorsParams>, store: VectorStore, conditions
     return true;
   } catch (error) {
     if (!(error instanceof FilterFault)) throw error;
-    call.fail(
-      messages.graphParameter({
-        operator: "queryVectors",
-        problem: `\`where\` ${error.problem}.`,
-        way: error.way,
-      }),
-      "right",
-    );
+    call.refuse(`\`where\` ${error.problem}.`, error.way, "right");
     return false;
   }
 }

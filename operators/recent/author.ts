@@ -1,11 +1,9 @@
 /** The last items of a session as candidates. */
-import * as messages from "../../compiler/diagnostics/messages.js";
 import type { ColumnType } from "../../compiler/dsl/column.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
-import { printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { needOne, sameRows } from "../shared/author/columns.js";
@@ -63,12 +61,9 @@ export const recentOp = defineOp({
       return undefined;
     if (!sameRows(call, [items, ...(times ? [times] : []), ...(now ? [now] : [])], "`recent`")) return undefined;
     if ((within !== undefined) !== (now !== undefined) || (now && !times))
-      return call.fail(
-        messages.graphParameter({
-          operator: "recent",
-          problem: "`within` needs `times` and `now`, and `now` has no effect without them.",
-          way: "Give it all three, or `count` alone.",
-        }),
+      return call.refuse(
+        "`within` needs `times` and `now`, and `now` has no effect without them.",
+        "Give it all three, or `count` alone.",
         "right",
       );
     const { list: _, ...item } = items.column;
@@ -96,15 +91,6 @@ function fits(
   is: (column: Bound["column"]) => boolean,
 ): boolean {
   if (is(column)) return true;
-  call.fail(
-    messages.schemaDtypeUnsupported({
-      operator: "recent",
-      wanted,
-      column: column.name,
-      seen: printType(column),
-      way: "Give it columns of the request or of a store, as they are.",
-    }),
-    blame,
-  );
+  call.refuseType(column, wanted, "Give it columns of the request or of a store, as they are.", blame);
   return false;
 }

@@ -1,5 +1,4 @@
 /** Compares another branch's columns with the response's, after the response. */
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { Lacking } from "../../compiler/dsl/wanted.js";
@@ -51,12 +50,9 @@ export const shadowOp = defineOp({
     const score = compared(call, params.score, isScore);
     if (item === FAULT || score === FAULT) return undefined;
     if (!item && !score)
-      return call.fail(
-        messages.graphParameter({
-          operator: "shadow",
-          problem: "no column can be compared: it compares ids (integers or strings) and scores (floats), one per row.",
-          way: "Put it behind a step that makes candidates or scores; `explode` makes candidates of a list.",
-        }),
+      return call.refuse(
+        "no column can be compared: it compares ids (integers or strings) and scores (floats), one per row.",
+        "Put it behind a step that makes candidates or scores; `explode` makes candidates of a list.",
         "left",
       );
     return {
@@ -83,15 +79,11 @@ function compared(
   const found = need(call, call.input, name, "`shadow`", "Name a column of the left side.", { literal: name });
   if (!found) return FAULT;
   if (fits(found)) return name;
-  call.fail(
-    messages.graphParameter({
-      operator: "shadow",
-      problem:
-        fits === isItem
-          ? `the item \`${name}\` is ${printType(found.column)}, and integers or strings identify items, one per row.`
-          : `the score \`${name}\` is ${printType(found.column)}, and scores are float32 or float64, one per row.`,
-      way: "Name another column, or leave the option out.",
-    }),
+  call.refuse(
+    fits === isItem
+      ? `the item \`${name}\` is ${printType(found.column)}, and integers or strings identify items, one per row.`
+      : `the score \`${name}\` is ${printType(found.column)}, and scores are float32 or float64, one per row.`,
+    "Name another column, or leave the option out.",
     { literal: name },
   );
   return FAULT;

@@ -123,12 +123,9 @@ function branchesOf(call: Call<unknown>, names: readonly string[]): readonly (re
     if (!found || found.length === 0 || !sameRows(call, found, `Arm \`${name}\``)) return undefined;
     const stray = i === 0 ? undefined : scope.find(({ column }) => !found.some(one => one.column.name === column.name));
     if (stray)
-      return call.fail(
-        messages.graphParameter({
-          operator: "split",
-          problem: `arm \`${name}\` has \`${stray.column.name}\`, and arm \`${names[0]}\` has only ${listNames(found.map(one => one.column.name))}.`,
-          way: "Pick the same columns in each arm, with `[]`.",
-        }),
+      return call.refuse(
+        `arm \`${name}\` has \`${stray.column.name}\`, and arm \`${names[0]}\` has only ${listNames(found.map(one => one.column.name))}.`,
+        "Pick the same columns in each arm, with `[]`.",
         { dependency: port },
       );
     branches.push(found);
@@ -148,12 +145,9 @@ function inferred(
   const stray = rowsOf.findIndex(own => (isPerRow ? own !== rows : call.parentRows(own) !== rows));
   if (stray >= 0) {
     const [other, otherRows] = stray === 0 ? ["the key", rows] : [`arm \`${params.arms[0]!.name}\``, rowsOf[0]!];
-    return call.fail(
-      messages.graphParameter({
-        operator: "split",
-        problem: `${other} has one row per ${describeRows(otherRows)}, and arm \`${params.arms[stray]!.name}\` one per ${describeRows(rowsOf[stray]!)}.`,
-        way: "Give it candidates of the key's rows in each arm, or columns of these rows in each.",
-      }),
+    return call.refuse(
+      `${other} has one row per ${describeRows(otherRows)}, and arm \`${params.arms[stray]!.name}\` one per ${describeRows(rowsOf[stray]!)}.`,
+      "Give it candidates of the key's rows in each arm, or columns of these rows in each.",
       { dependency: ARM_PORTS[stray]! },
     );
   }

@@ -1,6 +1,5 @@
 /** Orders candidates by draws from the distributions of their scores. */
 
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, Op } from "../../compiler/dsl/node.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
 import { needOne, sameRows } from "../shared/author/columns.js";
@@ -51,12 +50,9 @@ export const thompsonSamplingOp = defineOp({
     if (!sameRows(call, [found.ids, variance], "`thompsonSampling`", found.ids.column.name)) return undefined;
     const { topk, propensity } = call.params;
     if (propensity && topk > 1)
-      return call.fail(
-        messages.graphParameter({
-          operator: "thompsonSampling",
-          problem: `\`propensity\` is computed for one position, and \`topk\` is ${topk}.`,
-          way: "Write `topk: 1`, or draw lists with `epsilonGreedy` or `softmaxSampling`, whose probabilities are exact.",
-        }),
+      return call.refuse(
+        `\`propensity\` is computed for one position, and \`topk\` is ${topk}.`,
+        "Write `topk: 1`, or draw lists with `epsilonGreedy` or `softmaxSampling`, whose probabilities are exact.",
       );
     return {
       params: call.params,

@@ -1,11 +1,10 @@
 /** Lists → the same lists, with their shortest and longest length in the schema. */
 
-import * as messages from "../../compiler/diagnostics/messages.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule } from "../../compiler/dsl/rule.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { OP_STATE } from "../../contract/op-state.js";
-import { type ColumnSchema, printType } from "../../contract/schema.js";
+import type { ColumnSchema } from "../../contract/schema.js";
 import { defineOp } from "../shared/author/define-op.js";
 import { mapColumns, withProperties } from "../shared/author/elementwise.js";
 
@@ -22,16 +21,7 @@ export const valueCountOp = defineOp({
   infer: call => {
     const state = OP_STATE.valueCount.safeParse(call.state).data;
     return mapColumns(call, ({ column }): ColumnSchema | undefined => {
-      if (!column.list)
-        return call.fail(
-          messages.schemaDtypeUnsupported({
-            operator: "valueCount",
-            wanted: "lists",
-            column: column.name,
-            seen: printType(column),
-            way: `Leave it out: \`node - "${column.name}"\`.`,
-          }),
-        );
+      if (!column.list) return call.refuseType(column, "lists", `Leave it out: \`node - "${column.name}"\`.`);
       const counts = state?.columns[column.name];
       return counts ? { ...withProperties(column, { value_count: { ...counts } }), list: { ...counts } } : column;
     });

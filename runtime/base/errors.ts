@@ -47,6 +47,11 @@ export const internal: Make = (message, options) => new RuntimeFault("INTERNAL",
 export const unavailable: Make = (message, options) => new RuntimeFault("UNAVAILABLE", message, options);
 export const unsupported: Make = (message, options) => new RuntimeFault("UNSUPPORTED", message, options);
 
+/** @throws RuntimeFault of `invalid` */
+export const refuse = (text: string): never => {
+  throw invalid(text);
+};
+
 /** A model that is not there: of a step of a plan, the client cannot have caused it. */
 export class UnknownModel extends RuntimeFault {}
 

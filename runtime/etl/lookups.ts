@@ -28,7 +28,7 @@ import { registerKernel } from "./sql/kernel-function.js";
 import { sqlType } from "./sql/literal.js";
 import type { SqlColumn } from "./sql/sql-column.js";
 import type { NamedColumn, SqlContext } from "./sql/sql-form.js";
-import { valuesTable } from "./vocabulary-table.js";
+import { hex, valuesTable } from "./vocabulary-table.js";
 
 /** How the ids of a scalar column are found. */
 export type IdLookup =
@@ -285,8 +285,6 @@ const placesOf: SqlContext["places"] = (stepId, { name, dtype, sql }) =>
       ? `enum_code(TRY_CAST(${item} AS ${placeName(stepId, name)}))`
       : `nullif(${placeName(stepId, name)}(${item}), -1)`,
   );
-
-const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");
 
 /** Names in SQL differ by more than case, whatever is in them. */
 const placeName = (stepId: string, column: string): string => `merlon_place_${hex(stepId, column)}`;

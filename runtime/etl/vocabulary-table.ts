@@ -43,4 +43,4 @@ export async function learnVocabulary(
 
 /** The table of a vocabulary: column `c0`; a row's number is the place. */
 export const valuesTable = (stepId: string, column: string): string => `merlon_values_${hex(stepId, column)}`;
-const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");
+export const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");

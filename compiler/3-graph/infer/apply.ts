@@ -32,7 +32,7 @@ export function inferApply(inference: Inference, node: NodeOf<"apply">): NodeCol
 
   const id = takeStepId(inference, node);
   const before = errorsOf(inference);
-  const inferred = definition.infer(callOf(inference, { id, site, params: params.data, operands }));
+  const inferred = definition.infer(callOf(inference, { op, id, site, params: params.data, operands }));
   if (!inferred || errorsOf(inference) > before) return undefined;
   const cache = node.cache === undefined ? undefined : readCache(op, node.cache, inferred);
   if (typeof cache === "string")

@@ -1,9 +1,12 @@
 /**
  * The context of an operator's rule: the program around it.
  */
+import type { OpKind } from "../../../contract/op-params.js";
+import { printType } from "../../../contract/schema.js";
 import type { Scope } from "../../../operators/shared/author/bound.js";
 import type { Call, Fail } from "../../../operators/shared/author/define-op.js";
 import type { Severity } from "../../diagnostics/diagnostic.js";
+import * as messages from "../../diagnostics/messages.js";
 import { userFunction } from "../../lambda/compile-lambda.js";
 import { groupScopes } from "../groups.js";
 import { type Inference, type NodeColumns, report } from "./inference.js";
@@ -16,6 +19,7 @@ export interface Operands {
 }
 
 export interface CallParts {
+  readonly op: OpKind;
   /** Id of the step to be. */
   readonly id: string;
   readonly site: number | undefined;
@@ -24,7 +28,7 @@ export interface CallParts {
   readonly operands: Operands;
 }
 
-export function callOf(inference: Inference, { id, site, params, operands }: CallParts): Call<unknown> {
+export function callOf(inference: Inference, { op, id, site, params, operands }: CallParts): Call<unknown> {
   const { graph, options, names, rowParents } = inference;
   const { input, dependencies } = operands;
   const reporter =
@@ -60,6 +64,12 @@ export function callOf(inference: Inference, { id, site, params, operands }: Cal
     parentRows: rows => rowParents.get(rows),
     candidatesIn: column => idsFrom(column, stepsById(inference))?.candidates,
     fail,
+    refuse: (problem, way, blame) => fail(messages.graphParameter({ operator: op, problem, way }), blame),
+    refuseType: (column, wanted, way, blame) =>
+      fail(
+        messages.schemaDtypeUnsupported({ operator: op, wanted, column: column.name, seen: printType(column), way }),
+        blame,
+      ),
     warn: reporter("warning"),
   };
 }

@@ -54,6 +54,10 @@ export interface Call<Author> {
   candidatesIn(column: Bound): Candidates | undefined;
   /** Reports a fault; returns undefined so that `infer` can end with it. */
   readonly fail: Fail;
+  /** Reports parameters or columns that the operator does not take: `fail` with its name. @param way out */
+  refuse(problem: string, way: string, blame?: Blame): undefined;
+  /** Reports a column of a type that the operator does not take. @param wanted the types that it takes @param way out */
+  refuseType(column: ColumnSchema, wanted: string, way: string, blame?: Blame): undefined;
   /** Reports what compiles, but is hardly what was meant. */
   readonly warn: Fail;
 }

@@ -51,12 +51,9 @@ export function otherBranch(
   const [rows, otherRows] = [input[0]!.column.rows, columns[0]!.column.rows];
   const parent = call.parentRows(rows);
   if (parent === call.parentRows(otherRows) && (parent !== undefined || rows === otherRows)) return { columns, parent };
-  return call.fail(
-    messages.graphParameter({
-      operator,
-      problem: `the left side has one row per ${describeRows(rows)}, and the ${operator} one per ${describeRows(otherRows)}.`,
-      way,
-    }),
+  return call.refuse(
+    `the left side has one row per ${describeRows(rows)}, and the ${operator} one per ${describeRows(otherRows)}.`,
+    way,
     { dependency: operator },
   );
 }

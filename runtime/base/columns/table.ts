@@ -19,6 +19,8 @@ export interface Rows {
   readonly left?: true;
 }
 
+/** The rows that all of these are grouped by, in the end. */
+export const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
 export const rootRows = (count: number): Rows => ({ count });
 export const childRows = (parent: Rows, offsets: Int32Array): Rows => ({
   count: offsets[parent.count]!,

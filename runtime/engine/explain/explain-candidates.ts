@@ -9,7 +9,7 @@ import { REQUEST_ROWS } from "../../../contract/schema.js";
 import { choosesByCondition, factsOf, scoresOf, sidesOf } from "../../../contract/step-facts.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
-import type { Column, Rows } from "../../base/columns/table.js";
+import { type Column, type Rows, rootOf } from "../../base/columns/table.js";
 import { invalid } from "../../base/errors.js";
 import type { PlanResult } from "../schedule/plan-result.js";
 import { type Outcomes, readRows, sidesTaken } from "./sides-taken.js";
@@ -151,8 +151,6 @@ function perUser(col: Column): (string | number)[][] {
   for (let i = 0; i < col.rows.count; i++) lists[owners[i]!]!.push(idOf(col, i));
   return lists;
 }
-
-const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
 
 /** The request row of each row. */
 function ownersOf(rows: Rows): Int32Array {

@@ -18,11 +18,11 @@ import type { ColumnsInView, Lookups } from "../lookups.js";
 import { digitColumns, expressionsOf } from "../sql/expression-functions.js";
 import type { SqlColumn } from "../sql/sql-column.js";
 import type { NamedColumn } from "../sql/sql-form.js";
+import { hex } from "../vocabulary-table.js";
 import type { SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
 import { exchangeFile } from "./spark-engine.js";
 
-const hex = (...parts: readonly string[]): string => Buffer.from(parts.join("\n")).toString("hex");
 const DOING = "loading a fitted table";
 
 /** Makes tables known that a fitted step looks up. */

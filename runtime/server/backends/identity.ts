@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MAX_MADE_BYTES } from "../../../triton-protos/config-limits.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
-import { invalid, RuntimeFault, unsupported } from "../../base/errors.js";
+import { invalid, RuntimeFault, refuse, unsupported } from "../../base/errors.js";
 import { elementCount, type Parameter, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { TraceNotes } from "../observe/tracing/trace.js";
@@ -58,10 +58,6 @@ export const identityBackend: Backend = {
       },
     };
   },
-};
-
-const refuse = (text: string): never => {
-  throw invalid(text);
 };
 
 function echo(

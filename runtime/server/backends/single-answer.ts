@@ -1,5 +1,5 @@
 /** The answer of a model that gives one for each request. */
-import { RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault } from "../../base/errors.js";
 import type { BackendResponse } from "../contract.js";
 
 /** @returns the first of the answers; a fault if there is none, or if they cannot be made */
@@ -8,7 +8,7 @@ export async function singleAnswer(
 ): Promise<BackendResponse | RuntimeFault> {
   try {
     for await (const answer of answers()) return answer;
-    return new RuntimeFault("INTERNAL", "expected a single response, got 0");
+    return internal("expected a single response, got 0");
   } catch (error) {
     return RuntimeFault.from(error);
   }

@@ -6,7 +6,7 @@ import { drawPropensities } from "../../../operators/shared/kernel/draw-propensi
 import { philoxRun, uniform } from "../../../operators/shared/kernel/philox.js";
 import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { runsOf } from "../../base/columns/row-map.js";
-import type { Column, Rows } from "../../base/columns/table.js";
+import { type Column, type Rows, rootOf } from "../../base/columns/table.js";
 import type { ListBuilder, ListHead } from "./list-builder.js";
 import type { ListPlan } from "./log-reader.js";
 import { comparison, matchIds } from "./match-ids.js";
@@ -232,8 +232,6 @@ function unknown(out: Float64Array): number {
 }
 
 const countOf = (set: RowSet | undefined, row: number): number => (set ? set.offsets[row + 1]! - set.offsets[row]! : 0);
-
-const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
 
 function bytesOf({ values, offsets, width }: Column, row: number): number {
   const from = offsets ? offsets[row]! : row * (width ?? 1);

@@ -10,7 +10,7 @@
  */
 import type { Plan } from "../../../contract/plan.js";
 import { type DatatypeRow, datatype } from "../../../triton-protos/datatype.js";
-import type { Column, Rows } from "../../base/columns/table.js";
+import { type Column, type Rows, rootOf } from "../../base/columns/table.js";
 import { type SidesTaken, sideReader } from "../../engine/explain/sides-taken.js";
 import type { PlanResult } from "../../engine/schedule/plan-result.js";
 import type { LogReader } from "./log-reader.js";
@@ -203,8 +203,6 @@ export class RunRecorder {
     tape.flags(taken);
   }
 }
-
-const rootOf = (rows: Rows): Rows => (rows.parent ? rootOf(rows.parent) : rows);
 
 function countOf(rows: Rows, root: Rows, row: number): number {
   const to = boundary(rows, root, row + 1);

@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { delaySchema, parseDelay } from "../../base/delays.js";
-import { invalid, STATUS, type StatusCode } from "../../base/errors.js";
+import { refuse, STATUS, type StatusCode } from "../../base/errors.js";
 
 const codes = Object.keys(STATUS) as [StatusCode, ...StatusCode[]];
 
@@ -45,10 +45,6 @@ const KINDS = ["delayMs", "error", "full", "drop", "stall", "truncate", "notRead
 
 const EXAMPLES =
   "ranker:delay=20..80 · ranker:delay=p50:20/p99:200 · ranker:error=UNAVAILABLE,rate=0.1 · recommend/ranking:error · ranker:full · ranker:drop,after=2 · ranker:stall · ranker:truncate=0.5 · ranker:not-ready,for=5000 · ranker:fail-load";
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** @throws RuntimeFault naming the allowed values */
 export function checkFault(given: unknown): CheckedFault {

@@ -4,7 +4,7 @@
 import { MAX_ENTRIES, MAX_ENTRIES_OF, MAX_INSTANCES, MAX_NUMBERS } from "../../../triton-protos/config-limits.js";
 import { type Shape, shapeOf } from "../../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { invalid } from "../../base/errors.js";
+import { refuse } from "../../base/errors.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -70,7 +70,3 @@ export function checkInstances({ name, instance_group }: ModelConfig): void {
   if (count > MAX_INSTANCES)
     refuse(`model '${name}' has ${count} instances in its \`instance_group\`; write at most ${MAX_INSTANCES}`);
 }
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};

@@ -11,7 +11,7 @@ import { MAX_CONFIG_BYTES } from "../../../triton-protos/config-limits.js";
 import { readJsonMessage } from "../../../triton-protos/json-message/read-json-message.js";
 import { shapeOf } from "../../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { internal, invalid } from "../../base/errors.js";
+import { internal, refuse } from "../../base/errors.js";
 
 export interface Override {
   readonly config?: string;
@@ -22,10 +22,6 @@ export interface Override {
   /** It was kept from an earlier request. */
   readonly kept?: boolean;
 }
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** The JSON of a configuration. @throws RuntimeFault with libprotobuf's words */
 export function readConfigOverride(text: string): ModelConfig {

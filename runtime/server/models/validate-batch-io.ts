@@ -2,11 +2,7 @@
  * The rules of `batch_input` and `batch_output`: configuration → nothing, or a fault with Triton's text.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { invalid, RuntimeFault } from "../../base/errors.js";
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
+import { RuntimeFault, refuse } from "../../base/errors.js";
 
 /** A kind that Triton does not know: its own reader trips over it after the model's state was made, and says so in the log. */
 export class UnknownKind extends RuntimeFault {

@@ -2,7 +2,7 @@
  * The static rules of an ensemble, before its members are looked at: configuration → nothing, or a fault with Triton's text.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { invalid } from "../../base/errors.js";
+import { refuse } from "../../base/errors.js";
 
 interface Tensor {
   /** Steps that read it. */
@@ -19,10 +19,6 @@ interface Step {
   /** Tensors that it reads and that are not ready. */
   missing: number;
 }
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 export function validateEnsemble(config: ModelConfig): void {
   const { name } = config;

@@ -5,15 +5,12 @@ import { join } from "node:path";
 import { FILE_LIMITS, readRegular, SpecialFileError } from "../../../contract/files/read-regular.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { internal, invalid } from "../../base/errors.js";
+import { internal, refuse } from "../../base/errors.js";
 import { fileInside } from "./inside-folder.js";
 
 type Sequence = NonNullable<ModelConfig["sequence_batching"]>;
 type Control = Sequence["control_input"][number]["control"][number];
 
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 const BOOLEAN = ["CONTROL_SEQUENCE_START", "CONTROL_SEQUENCE_END", "CONTROL_SEQUENCE_READY"];
 const CORRID = "CONTROL_SEQUENCE_CORRID";
 const CORRID_TYPES = ["TYPE_UINT64", "TYPE_INT64", "TYPE_UINT32", "TYPE_INT32", "TYPE_STRING"];

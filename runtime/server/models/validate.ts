@@ -3,15 +3,11 @@
  */
 
 import type { ModelConfig, ModelInput, ModelInstanceGroup, ModelOutput } from "../../../triton-protos/model-config.js";
-import { internal, invalid, RuntimeFault } from "../../base/errors.js";
+import { internal, RuntimeFault, refuse } from "../../base/errors.js";
 import type { Gpus } from "./gpus.js";
 import { validateBatchIo } from "./validate-batch-io.js";
 import { validateEnsemble } from "./validate-ensemble.js";
 import { validateSequenceBatching } from "./validate-sequence.js";
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** The rules of a dynamic batcher: configuration → nothing, or a fault with Triton's text. */
 function validateDynamicBatching(config: ModelConfig): void {

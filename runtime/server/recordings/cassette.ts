@@ -6,7 +6,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { complete } from "../../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { invalid } from "../../base/errors.js";
+import { refuse } from "../../base/errors.js";
 import {
   type ExchangeLine,
   FORMAT,
@@ -42,10 +42,6 @@ export interface Cassette {
   read(entry: Entry): Promise<Exchange>;
   close(): Promise<void>;
 }
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** @throws RuntimeFault naming file, line and place */
 export async function openCassette(file: string): Promise<Cassette> {

@@ -3,7 +3,7 @@
  * calls. A region stays usable after its file was unlinked, as a mapping does.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { internal, invalid, RuntimeFault, unavailable } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault, refuse, unavailable } from "../../base/errors.js";
 
 export interface Region {
   readonly name: string;
@@ -168,10 +168,6 @@ function usedRegions(regions: ReadonlyMap<string, Entry>, remove: (entry: Entry)
     },
   };
 }
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** A key names the same file with any number of slashes in front. */
 const fileOf = (key: string): string => key.replace(/^\/+/, "");

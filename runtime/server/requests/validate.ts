@@ -3,7 +3,7 @@
  */
 import { configDatatype, wireDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelInput } from "../../../triton-protos/model-config.js";
-import { invalid } from "../../base/errors.js";
+import { refuse } from "../../base/errors.js";
 import { elementCount, type Tensor, type TypedTensor } from "../../base/tensor.js";
 import type { InferRequest, RequestTensor } from "../contract.js";
 import { checkStrings } from "./check-strings.js";
@@ -26,10 +26,6 @@ const MAX_INT64 = 2n ** 63n - 1n;
 
 /** Up to this number names are looked up faster in a list. */
 const FEW = 16;
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** @throws RuntimeFault */
 export function validateRequest(config: ModelConfig, request: InferRequest): ValidRequest {

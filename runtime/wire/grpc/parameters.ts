@@ -1,14 +1,10 @@
 /**
  * Request parameters from the gRPC wire: checks types of the reserved ones, hands the rest on; response parameters → wire.
  */
-import { invalid } from "../../base/errors.js";
+import { refuse } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
 import type { BackWriter } from "./back-writer.js";
 import type { WireParameter, WireParameters } from "./decode-request.js";
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 type Kind = WireParameter["kind"];
 /** Reserved parameters: the kinds they may have, and how Triton says so. */

@@ -124,6 +124,12 @@ function inferStep(
     fail: message => {
       throw new Error(message.message);
     },
+    refuse: problem => {
+      throw new Error(problem);
+    },
+    refuseType: ({ name }, wanted) => {
+      throw new Error(`${name} is not of ${wanted}`);
+    },
   };
   const inferred = opDefinition(op).infer(call)!;
   return {

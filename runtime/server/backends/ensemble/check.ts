@@ -2,14 +2,10 @@
  * Checks an ensemble against its loaded members: nothing, or a fault with Triton's text.
  */
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
-import { invalid } from "../../../base/errors.js";
+import { refuse } from "../../../base/errors.js";
 import type { ServerModels } from "../../contract.js";
 import type { EnsembleGraph } from "./graph.js";
 import { fits } from "./shape.js";
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 interface Known {
   readonly model: string;

@@ -1,7 +1,7 @@
 /**
  * The trace settings of the server and of single models, under Triton's names, with its refusals.
  */
-import { invalid, unsupported } from "../../../base/errors.js";
+import { refuse, unsupported } from "../../../base/errors.js";
 
 export type TraceMode = "triton" | "opentelemetry";
 
@@ -22,10 +22,6 @@ export const USUAL_SETTINGS: TraceSettings = { level: ["OFF"], rate: 1000, count
 export type GivenSettings = Readonly<Record<string, string | readonly string[] | null>>;
 
 const LEVELS = ["OFF", "TIMESTAMPS", "TENSORS"];
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 const single = (name: string, value: string | readonly string[]): string => {
   if (typeof value === "string") return value;

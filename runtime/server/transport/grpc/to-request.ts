@@ -3,7 +3,7 @@
  */
 import { wireDatatype } from "../../../../triton-protos/datatype.js";
 import type { Cancellation } from "../../../base/cancellation.js";
-import { invalid } from "../../../base/errors.js";
+import { refuse } from "../../../base/errors.js";
 import type { Parameter } from "../../../base/tensor.js";
 import { packContents } from "../../../wire/grpc/contents.js";
 import type { WireInput, WireParameters, WireRequest } from "../../../wire/grpc/decode-request.js";
@@ -11,10 +11,6 @@ import { readParameters } from "../../../wire/grpc/parameters.js";
 import type { InferRequest, OutputWish, RequestTensor } from "../../contract.js";
 import { requestPrefix } from "../../requests/request-prefix.js";
 import type { RegionPart, Regions } from "../../requests/shared-memory.js";
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** Adds the headers that become parameters. */
 export type Forward = (parameters: ReadonlyMap<string, Parameter>) => ReadonlyMap<string, Parameter>;

@@ -5,7 +5,7 @@
 import { DATATYPES, type DatatypeRow, wireDatatype } from "../../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../../base/cancellation.js";
-import { internal, invalid } from "../../../base/errors.js";
+import { internal, refuse } from "../../../base/errors.js";
 import { SHORT, type Sliced } from "../../../base/slices.js";
 import { type Json, type JsonObject, JsonReader, type ReadLimits } from "../../../wire/json/json.js";
 import { type Kept, membersOf, SCALAR, SCALARS } from "../../../wire/json/json-kept.js";
@@ -52,9 +52,6 @@ const REQUEST = membersOf({
   outputs: TENSORS({ name: SCALAR, parameters: SCALARS }),
 });
 
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 const EMPTY: JsonObject = new Map();
 
 /**

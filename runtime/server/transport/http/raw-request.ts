@@ -4,15 +4,12 @@
 import { configDatatype } from "../../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { Cancellation } from "../../../base/cancellation.js";
-import { invalid } from "../../../base/errors.js";
+import { refuse } from "../../../base/errors.js";
 import type { Parameter } from "../../../base/tensor.js";
 import type { RequestTensor } from "../../contract.js";
 import { requestPrefix } from "../../requests/request-prefix.js";
 import type { HttpInferRequest } from "./http-infer-request.js";
 
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 const NO_PARAMETERS: ReadonlyMap<string, Parameter> = new Map();
 
 /** @throws RuntimeFault with Triton's text for a body that is not the model's one input */

@@ -2,7 +2,7 @@
  * The elements of a `data` list → the raw bytes of a tensor, with Triton's faults. Long lists are converted in slices.
  */
 import { type DatatypeRow, isWide } from "../../../../triton-protos/datatype.js";
-import { internal, invalid } from "../../../base/errors.js";
+import { internal, refuse } from "../../../base/errors.js";
 import { atOnce, type Sliced } from "../../../base/slices.js";
 import {
   BOOLEAN,
@@ -49,10 +49,6 @@ export interface DataLimits {
   /** GrowableMemory for a tensor of this size that is parsed from JSON. */
   readonly makeTensor?: MakeTensor;
 }
-
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 
 /** Whether there is nothing left to do. */
 export const isBytes = (data: Uint8Array | Sliced<Uint8Array>): data is Uint8Array => data instanceof Uint8Array;

@@ -1,7 +1,7 @@
 /**
  * The shared memory API over HTTP: system regions, and CUDA's as a server without GPUs answers them.
  */
-import { internal, invalid, RuntimeFault, unsupported } from "../../../base/errors.js";
+import { internal, RuntimeFault, refuse, unsupported } from "../../../base/errors.js";
 import type { Json } from "../../../wire/json/json.js";
 import { SCALARS } from "../../../wire/json/json-kept.js";
 import { type Answer, emptyAnswer, jsonAnswer } from "./answer.js";
@@ -60,9 +60,6 @@ export const SHARED_MEMORY_ROUTES: readonly Route[] = [
   }),
 ];
 
-const refuse = (text: string): never => {
-  throw invalid(text);
-};
 const wrong = (kind: string): never => {
   throw internal(`attempt to access JSON non-${kind} as ${kind}`);
 };
