@@ -1,0 +1,87 @@
+// Bytes in chunks of all sizes: the same bytes as one buffer, charged while they are held, joined in turns, and discarded at any moment.
+import { setImmediate as turn } from "node:timers/promises";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { Segments } from "#runtime/base/memory/segments.js";
+
+const MIB = 2 ** 20;
+const never = (): boolean => false;
+
+function filled(budget: MemoryBudget, chunks: readonly Buffer[]): Segments {
+  const segments = new Segments(budget.open());
+  for (const chunk of chunks) segments.add(chunk);
+  return segments;
+}
+
+test("chunks of any sizes are one buffer, and at most twice their length is charged", async () => {
+  const sizes = fc.array(fc.oneof(fc.nat(40), fc.nat(70_000)), { maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(sizes, async lengths => {
+      const chunks = lengths.map((length, i) => Buffer.alloc(length, i + 1));
+      const whole = Buffer.concat(chunks);
+      const budget = new MemoryBudget();
+      const segments = filled(budget, chunks);
+      expect(segments.length).toBe(whole.length);
+      expect(budget.charged).toBeGreaterThanOrEqual(whole.length);
+      expect(budget.charged).toBeLessThanOrEqual(2 * whole.length);
+      expect((await segments.join(never)).equals(whole)).toBe(true);
+      expect(budget.charged).toBeGreaterThanOrEqual(whole.length);
+      expect(budget.charged).toBeLessThanOrEqual(2 * whole.length);
+      segments.discard();
+      expect(budget.charged).toBe(0);
+    }),
+  );
+});
+
+test("a second segment is joined with the first, and then only the result is charged", async () => {
+  const budget = new MemoryBudget();
+  const joined = await filled(budget, [Buffer.from("first "), Buffer.from("second")]).join(never);
+  expect(String(joined)).toBe("first second");
+  expect(budget.charged).toBe(joined.length);
+});
+
+test("other work runs between the parts of a large join", async () => {
+  const chunk = Buffer.alloc(2 ** 16, 7);
+  const segments = filled(
+    new MemoryBudget(),
+    Array.from({ length: 20 * 16 }, () => chunk),
+  );
+  let [turns, isJoined] = [0, false];
+  const joined = segments.join(never).then(bytes => {
+    isJoined = true;
+    return bytes;
+  });
+  for (; !isJoined; turns++) await turn();
+  expect(await joined).toHaveLength(20 * MIB);
+  // A segment has 4 MiB at most.
+  expect(turns).toBeGreaterThanOrEqual(4);
+});
+
+test("bytes that are discarded in the middle of a join are charged to nobody, then and afterwards", async () => {
+  const budget = new MemoryBudget();
+  const segments = filled(
+    budget,
+    Array.from({ length: 20 }, () => Buffer.alloc(MIB)),
+  );
+  let isOver = false;
+  const joined = segments.join(() => isOver);
+  await turn();
+  expect(budget.charged).toBeGreaterThanOrEqual(40 * MIB);
+  isOver = true;
+  segments.discard();
+  expect(budget.charged).toBe(0);
+  await joined;
+  expect(budget.charged).toBe(0);
+});
+
+test("a budget that is spent refuses a chunk, and a join", async () => {
+  const budget = new MemoryBudget(10 * MIB, { resident: () => 0 });
+  const segments = filled(budget, [Buffer.alloc(MIB), Buffer.alloc(MIB), Buffer.alloc(2 * MIB)]);
+  expect(() => segments.add(Buffer.alloc(20 * MIB))).toThrow(expect.objectContaining({ code: "RESOURCE_EXHAUSTED" }));
+  const full = filled(budget, [Buffer.alloc(MIB), Buffer.alloc(2 * MIB)]);
+  await expect(full.join(never)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
+  segments.discard();
+  full.discard();
+  expect(budget.charged).toBe(0);
+});
