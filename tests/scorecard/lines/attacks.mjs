@@ -152,7 +152,7 @@ export const LINES = [
     title: "Cost: worst of a search for costly requests",
     bar: "≤ 0.05 ms/KB + 5 ms; ≤ 16 KB/KB + 1 MB",
     quick: context => cost(context, 2000, MINUTE / 4),
-    full: context => cost(context, 1_000_000, 8 * MINUTE),
+    full: context => cost(context, 1_000_000, 5 * MINUTE),
   },
   line(
     "S27",
