@@ -2,13 +2,13 @@
  * An open embedding table: keys in memory, vectors in memory if they fit, which processes share. Otherwise rows are read through the page cache, and the last used
  * are cached in the same number of bytes.
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { KEYS, readEmbeddingTable, VECTORS } from "../../../formats/tables/embedding-table.js";
 import { words } from "../../base/columns/words.js";
-import { internal } from "../../base/errors.js";
 import { sharedCopySync } from "../../base/shared/shared-copy.js";
 import { hotRows } from "./hot-rows.js";
+import { readExactly } from "./read-exactly.js";
 
 export interface OpenTable {
   readonly count: number;
@@ -100,22 +100,4 @@ function readRows(folder: string, dimension: number, memory: number): Rows {
     readExactly(file, new Uint8Array(row.buffer, row.byteOffset, row.byteLength), place * dimension * 4, path);
   });
   return { memory: hot.memory, copy: hot.copy, close: () => closeSync(file) };
-}
-
-/** One call of the system reads less than this at most. */
-const AT_ONCE = 2 ** 30;
-
-/**
- * Reads of a known length: a file that ends before is a fault, not zeros.
- * @param file an open file @param path names it in messages @throws RuntimeFault when it ends before `to` is full
- */
-function readExactly(file: number, to: Uint8Array, position: number, path: string): void {
-  for (let at = 0; at < to.byteLength; ) {
-    const got = readSync(file, to, at, Math.min(to.byteLength - at, AT_ONCE), position + at);
-    if (got === 0)
-      throw internal(
-        `${path} ends at byte ${position + at}, expected ${position + to.byteLength}: it was truncated after it was opened. Put the whole file back, and load the model again.`,
-      );
-    at += got;
-  }
 }
