@@ -58,7 +58,7 @@ test("other work runs between the parts of a large join", async () => {
   expect(turns).toBeGreaterThanOrEqual(4);
 });
 
-test("bytes that are discarded in the middle of a join are charged to nobody, then and afterwards", async () => {
+test("bytes that are discarded in the middle of a join leave no charge, then and afterwards", async () => {
   const budget = new MemoryBudget();
   const segments = filled(
     budget,
