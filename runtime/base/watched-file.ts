@@ -9,6 +9,7 @@ import { inBackground } from "./in-background.js";
 export interface WatchedFile<T> {
   /** The newest value that could be read. */
   readonly current: T;
+  /** Ends the looks. One that has begun changes nothing and reports nothing any more. */
   close(): void;
 }
 
@@ -51,16 +52,18 @@ export function watchFile<T>({
   let seen = state;
   let isRefused = false;
   let isLooking = false;
+  let isClosed = false;
   const look = async (): Promise<void> => {
     const now = await stateOf(file);
-    if (now === seen || now === NO_STATE) return;
+    if (isClosed || now === seen || now === NO_STATE) return;
     try {
       const next = await read();
       // A file that is still written is read again when it is whole.
-      if ((await stateOf(file)) !== now) return;
+      if ((await stateOf(file)) !== now || isClosed) return;
       current = next;
       isRefused = false;
     } catch (error) {
+      if (isClosed) return;
       if (!isRefused) warn(`${(error as Error).message} What was read before is served on.`);
       isRefused = true;
     }
@@ -79,6 +82,9 @@ export function watchFile<T>({
     get current() {
       return current;
     },
-    close: () => clearInterval(timer),
+    close() {
+      isClosed = true;
+      clearInterval(timer);
+    },
   };
 }

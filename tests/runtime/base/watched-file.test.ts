@@ -88,3 +88,15 @@ test("a missing file leaves the value", async () => {
   await new Promise(resolve => setTimeout(resolve, 20));
   expect([watched.current, warnings]).toEqual(["back", []]);
 });
+
+test.each(["bad", "two"])("a look that has begun when it is closed changes and reports nothing: %s", async text => {
+  const reads = vi.fn();
+  whileReading = () => {
+    watched.close();
+    reads();
+  };
+  replace(text);
+  await vi.waitFor(() => expect(reads).toHaveBeenCalled());
+  await new Promise(resolve => setTimeout(resolve, 20));
+  expect([watched.current, warnings, reads.mock.calls.length]).toEqual(["one", [], 1]);
+});
