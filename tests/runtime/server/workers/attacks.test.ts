@@ -23,13 +23,15 @@ const sockets = (pid: number): number =>
 test("a flood of loads is bounded, and delays neither requests nor statistics", async () => {
   const marks = mkdtempSync(join(tmpdir(), "merlon-marks-"));
   const go = join(marks, "go");
-  const late = `import { existsSync } from "node:fs";
-    export async function initialize() { while (!existsSync(${JSON.stringify(go)})) await new Promise(next => setTimeout(next, 10)); }
+  const begun = join(marks, "begun");
+  const late = `import { existsSync, writeFileSync } from "node:fs";
+    export async function initialize() { writeFileSync(${JSON.stringify(begun)}, ""); while (!existsSync(${JSON.stringify(go)})) await new Promise(next => setTimeout(next, 10)); }
     export const execute = () => [];`;
   const served = await serveWorkers(repository(["echo_int32"], javascriptModel("late", late)), 2, [
     ...["--model-control-mode", "explicit", "--load-model", "echo_int32"],
   ]);
   const first = served.call("POST", "/v2/repository/models/late/load", {});
+  await until("the first load has begun", () => existsSync(begun));
   const flood = Array.from({ length: 300 }, () => served.call("POST", "/v2/repository/models/echo_int32/load", {}));
   let refused = 0;
   for (const load of flood) void load.then(({ status }) => status === 503 && refused++);
