@@ -55,6 +55,8 @@ const given = fc.record({
   /** A server may list features in another order, with others between them. */
   isReversed: fc.boolean(),
 });
+/** With the sign of a zero, as Python writes it. */
+const numberText = (value: number): string => (Object.is(value, -0) ? "-0.0" : String(value));
 let views = 0;
 
 /** The server's JSON, whose integers have all their digits. @param isOld with `metadata` as the first member */
@@ -66,7 +68,7 @@ function written(view: string, { cells, isOld, isReversed }: typeof given extend
     `{"values":${list(values)},"statuses":${statuses},"event_timestamps":${times}}`;
   const columns: [name: string, json: string][] = [
     ["shop", column(cells.map((_, i) => String(i)))],
-    [`${view}__rating`, column(cells.map(of => (of ? String(of[0]) : "null")))],
+    [`${view}__rating`, column(cells.map(of => (of ? numberText(of[0]) : "null")))],
     [`${view}__visits`, column(cells.map(of => (of ? String(of[1]) : "null")))],
   ];
   if (isReversed) columns.reverse();
