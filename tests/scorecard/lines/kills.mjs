@@ -13,6 +13,9 @@ import { ROOT } from "../support/tests.mjs";
 const SAMPLES = join(ROOT, "tests", "samples");
 const MAIN = join(DIST, "cli", "main.js");
 
+/** For each build that is to be killed: some end before. */
+const MOST_BUILDS = 3;
+
 /** A hash over the paths and bytes of a folder. */
 function fingerprint(folder) {
   const hash = createHash("sha256");
@@ -46,9 +49,10 @@ async function kill(count, seed) {
       wholeMs = performance.now() - started;
       valid.add(fingerprint(out));
     }
-    let [killed, mixed] = [0, 0];
-    for (let i = 0; i < count; i++) {
-      write(6 + (i % 2));
+    let [killed, mixed, builds] = [0, 0, 0];
+    for (; killed < count && builds < MOST_BUILDS * count; builds++) {
+      write(6 + (builds % 2));
+      const started = performance.now();
       const child = spawn(process.execPath, build(), { stdio: "ignore" });
       // Most of a build compiles; its end is what writes.
       const share = random.below(4) ? 0.6 + random.next() * 0.5 : random.next();
@@ -56,13 +60,15 @@ async function kill(count, seed) {
       const code = await new Promise(resolve => child.on("exit", resolve));
       clearTimeout(timer);
       if (code === null) killed++;
+      // Other work may have run beside the first build, and most kills would miss the shorter ones.
+      else wholeMs = Math.min(wholeMs, performance.now() - started);
       if (!valid.has(fingerprint(out))) mixed++;
     }
     const { status } = spawnSync(process.execPath, build(), { encoding: "utf8" });
     const left = readdirSync(folder).filter(name => !["artefacts", "program", "repository"].includes(name));
     return {
-      figure: `${killed} of ${count} builds killed: ${mixed} mixed repositories, ${left.length} leftovers after the next build`,
-      pass: mixed === 0 && status === 0 && left.length === 0 && killed > 0,
+      figure: `${killed} of ${builds} builds killed: ${mixed} mixed repositories, ${left.length} leftovers after the next build`,
+      pass: mixed === 0 && status === 0 && left.length === 0 && killed === count,
       note: left.join(", "),
     };
   } finally {
@@ -74,7 +80,7 @@ export const LINES = [
   {
     id: "S9",
     title: "kill -9 during a build",
-    bar: "20: 0 mixed (full: 200)",
+    bar: "20: 0 mixed (full: 200 killed)",
     quick: async ({ tests }) => {
       const { passed, total } = await tests.count(["tests/compiler/5-emit/build.test"], { title: /kill -9/ });
       return { figure: `${passed} of ${total} tests (14 builds killed)`, pass: total > 0 && passed === total };
