@@ -76,13 +76,7 @@ export async function openLayers(
   lookups: Lookups,
   { keep = [], only, inline = false, byDictionary = false }: LayersOptions = {},
 ): Promise<Layers> {
-  const layer = (at: number) => `merlon_${inline ? "few_" : ""}${at}`;
-  const written: string[] = [];
-  const define = async (name: string, query: string, doing: string) => {
-    if (inline) written.push(`${name} AS (${query})`);
-    else await engine.run(`${engine.sql.view(name)} ${query}`, doing);
-  };
-  const reading = (name: string) => (inline ? `(WITH ${written.join(", ")} SELECT * FROM ${name})` : name);
+  const { layer, define, reading } = inline ? inlineLayers() : views(engine);
   const known = new Map<string, SqlColumn>();
   /** The view that first has a column, by the column's name. */
   const heights = new Map<string, number>();
@@ -97,11 +91,7 @@ export async function openLayers(
   const parts = [
     ...columns.map((col, i) => {
       const sql = `c${known.size}`;
-      know(REQUEST_STEP, col, 0, {
-        sql,
-        ...(source.dictionaries.has(col.name) && { dictionary: true }),
-        ...(byDictionary && source.smallDictionaries.has(col.name) && { values: listWith(sql) }),
-      });
+      know(REQUEST_STEP, col, 0, { sql, ...dictionariesOf(source, col.name, sql, byDictionary) });
       return `${source.expressions[i]} AS ${sql}`;
     }),
     ...keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`),
@@ -129,16 +119,8 @@ export async function openLayers(
     },
     find,
     async add(steps) {
-      const conditions: string[] = [];
       const joins = lookingUp(engine.sql, lookups, view, height + 1);
-      const formed = steps.map(step => {
-        const inputs = step.inputs.input.map(ref => find(ref)!);
-        const condition = rowCondition(step, inputs, { groups: joins.groups, sql: engine.sql });
-        if (condition !== undefined) conditions.push(condition);
-        const port = (name: string) => (columnsAt(step, name) ?? []).map(ref => find(ref)!);
-        const context = { ...joins, sql: engine.sql, order: places, port };
-        return { step, inputs, context, expressions: sqlOf(step, inputs, context) };
-      });
+      const formed = steps.map(step => formOf(step, find, { ...joins, sql: engine.sql, order: places }));
       const keepsDictionaries = byDictionary && !joined && !joins.used && rowsFrom === 0;
       const added = formed.flatMap(({ step, inputs, context, expressions }) => {
         const lists = keepsDictionaries ? listForms(step, inputs, context, expressions) : [];
@@ -153,20 +135,62 @@ export async function openLayers(
       joined ||= joins.used;
       keepsOrder &&= !joins.mayMiss;
       const below = joins.from();
-      const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
       view = layer(++height);
       if (steps.some(changesRows)) rowsFrom = height;
-      const [only] = steps;
-      const read = (only?.inputs.input ?? []).map(ref => find(ref)!);
-      const keys = only && groupKeysOf(only, read, engine.sql);
-      if (keys && keep.length > 0) throw cannotKeep(keep[0]!, only.id);
+      const [first] = formed;
+      const keys = first && groupKeysOf(first.step, first.inputs, engine.sql);
+      if (keys && keep.length > 0) throw cannotKeep(keep[0]!, first.step.id);
       joined ||= keys !== undefined;
       const query = keys
         ? groupedQuery(engine.sql, { added, places, keys, below })
-        : `SELECT *, ${added.join(", ")} FROM ${below}${where}`;
+        : `SELECT *, ${added.join(", ")} FROM ${below}${whereOf(formed)}`;
       await define(view, query, "preparing the workflow");
     },
   };
+}
+
+/** How layers are named, defined, and named in the statements that read them. */
+interface Definitions {
+  layer(at: number): string;
+  define(name: string, query: string, doing: string): Promise<void>;
+  reading(name: string): string;
+}
+
+const views = (engine: Engine): Definitions => ({
+  layer: at => `merlon_${at}`,
+  define: (name, query, doing) => engine.run(`${engine.sql.view(name)} ${query}`, doing),
+  reading: name => name,
+});
+
+function inlineLayers(): Definitions {
+  const written: string[] = [];
+  return {
+    layer: at => `merlon_few_${at}`,
+    async define(name, query) {
+      written.push(`${name} AS (${query})`);
+    },
+    reading: name => `(WITH ${written.join(", ")} SELECT * FROM ${name})`,
+  };
+}
+
+/** The forms in which statements may read the dictionaries of a column of the data. */
+const dictionariesOf = (source: DataSource, name: string, sql: string, byDictionary: boolean) => ({
+  ...(source.dictionaries.has(name) && { dictionary: true as const }),
+  ...(byDictionary && source.smallDictionaries.has(name) && { values: listWith(sql) }),
+});
+
+/** A step's inputs, its outputs' expressions, and its condition on rows if it has one. */
+function formOf(step: FittedStep, find: Layers["find"], shared: Omit<SqlContext, "port">) {
+  const inputs = step.inputs.input.map(ref => find(ref)!);
+  const condition = rowCondition(step, inputs, { groups: shared.groups, sql: shared.sql });
+  const port = (name: string) => (columnsAt(step, name) ?? []).map(ref => find(ref)!);
+  const context = { ...shared, port };
+  return { step, inputs, context, condition, expressions: sqlOf(step, inputs, context) };
+}
+
+function whereOf(formed: readonly { readonly condition: string | undefined }[]): string {
+  const conditions = formed.flatMap(({ condition }) => condition ?? []);
+  return conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
 }
 
 const READING = "reading the data";
