@@ -31,6 +31,23 @@ test("texts of any length, with others that end alike", () => {
   );
 });
 
+test("64-bit integers that differ in one of their words, or in its upper half", () => {
+  const word = fc.constantFrom(0n, 1n, 0x1_0000n, 0xffff_ffffn);
+  const integer = fc.tuple(word, word).map(([high, low]) => (high << 32n) | low);
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(integer, { maxLength: 12 }),
+      fc.array(integer, { maxLength: 8 }),
+      fc.constantFrom("int64", "uint64"),
+      (all, few, dtype) => {
+        const as = (values: readonly bigint[]) =>
+          dtype === "int64" ? new BigInt64Array(BigUint64Array.from(values).buffer) : BigUint64Array.from(values);
+        expect(places(dtype, as(all), as(few))).toEqual(few.map(one => all.indexOf(one)));
+      },
+    ),
+  );
+});
+
 test("integers beyond 2^53, and both zeros of floats", () => {
   const integers = BigInt64Array.of(3n, 2n ** 53n + 1n, -1n);
   expect(places("int64", integers, BigInt64Array.of(-1n, 2n ** 53n, 2n ** 53n + 1n, -1n))).toEqual([2, -1, 1, 2]);
