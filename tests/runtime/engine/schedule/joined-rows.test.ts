@@ -35,12 +35,16 @@ const plan: Plan = {
 
 const partsOf = (id: number): number[] => Array.from({ length: id % 4 }, (_, i) => i);
 
+interface Given {
+  readonly x: number;
+  readonly ids: readonly number[];
+  readonly reason: string | undefined;
+  /** The sides that rows took, by the choices that were reached. */
+  readonly sides: Readonly<Record<string, readonly number[]>>;
+}
+
 /** A run of one row: x + 1, and the candidates of x. */
-function runOf(
-  x: number,
-  row: number,
-  given: { readonly ids: readonly number[]; readonly reason: string | undefined },
-): PlanResult {
+function runOf(x: number, row: number, given: Pick<Given, "ids" | "reason" | "sides">): PlanResult {
   const own = rootRows(1);
   const ids = candidates("int64", [given.ids], own);
   const columns: Readonly<Record<string, Column>> = {
@@ -61,7 +65,7 @@ function runOf(
     parts: new Map([["p", row]]),
     searches: new Map(),
     leftOut: new Map(),
-    sides: new Map(),
+    sides: new Map(Object.entries(given.sides)),
     fallbacks: new Map(given.reason === undefined ? [] : [["f", given.reason]]),
     runs: [times(one, 0), ...(given.ids.length > 0 ? [times(made, 1)] : [])],
     columnOf: (_, name) => columns[name],
@@ -69,10 +73,12 @@ function runOf(
 }
 
 test("columns are concatenated, on rows of the request and on rows below it", async () => {
-  const row = fc.record({
+  const sides = fc.array(fc.nat({ max: 1 }), { maxLength: 3 });
+  const row: fc.Arbitrary<Given> = fc.record({
     x: fc.nat({ max: 99 }),
     ids: fc.array(fc.nat(), { maxLength: 4 }),
     reason: fc.option(fc.constantFrom("late", "gone"), { nil: undefined }),
+    sides: fc.record({ always: sides, sometimes: sides }, { requiredKeys: ["always"] }),
   });
   await fc.assert(
     fc.asyncProperty(fc.array(row, { minLength: 2, maxLength: 6 }), async all => {
@@ -110,6 +116,8 @@ test("columns are concatenated, on rows of the request and on rows below it", as
       const fell = all.flatMap(({ reason }, i) => (reason === undefined ? [] : [i]));
       const reason = `${fell.length > 1 ? "rows" : "row"} ${fell.join(", ")} of the request, run alone: ${all[fell[0] ?? 0]!.reason}`;
       expect([...result.fallbacks]).toEqual(fell.length > 0 ? [["f", reason]] : []);
+      const reached = all.every(one => "sometimes" in one.sides) ? ["always", "sometimes"] : ["always"];
+      expect([...result.sides].sort()).toEqual(reached.map(id => [id, all.flatMap(one => one.sides[id]!)]));
       const withIds = all.flatMap(({ ids }, i) => (ids.length > 0 ? [i] : []));
       expect(
         result.runs.map(({ step, began, ended, rowsIn, rowsOut }) => [step.id, began, ended, rowsIn, rowsOut]),
@@ -136,7 +144,7 @@ test("a row's fault names the row, and is the first one's", async () => {
   const inputs = new Map([["x", scalars("int64", [1, 2, 3], request)]]);
   const running = runRowByRow(plan, inputs, request, (_, row) => {
     if (row > 0) throw new RuntimeFault("NOT_FOUND", `no ${row}.`);
-    return runOf(1, row, { ids: [], reason: undefined });
+    return runOf(1, row, { ids: [], reason: undefined, sides: {} });
   });
   await expect(running).rejects.toMatchObject({
     code: "NOT_FOUND",

@@ -67,6 +67,14 @@ const predict = (id: string, model: string, from = at("request", "x")): AnyStep 
   inputs: { input: [from] },
   outputs: [column("score", "float32")],
 });
+const clip = (id: string): AnyStep => ({
+  id,
+  op: "clip",
+  label: id,
+  params: { min: 0 },
+  inputs: { input: [at("request", "x")] },
+  outputs: [column("score", "float32")],
+});
 const score = (step: string) => ({ ...at(step, "score"), name: "score" });
 const beside = (id: string, main: string, other: string, params: Record<string, unknown> = {}): AnyStep =>
   ({
@@ -183,6 +191,15 @@ describe("a comparison", () => {
     expect(countersOf(executable)).toMatchObject({ lists: { different: 0 }, scoreDifference: 0 });
     expect(countersOf(executable).lists.equal).toBe(2 * countersOf(executable).runs.compared);
     await vi.waitFor(() => expect(leases.filter(one => one === "-quick2")).toHaveLength(leases.length / 2));
+  });
+  test("leases each model of its steps once, and nothing for steps without a model", async () => {
+    const chain = [clip("b"), predict("c", "quick2", score("b")), predict("d", "quick2", score("c"))];
+    const several = await opened([predict("a", "quick"), ...chain, beside("s", "a", "d")], "s");
+    await compared(several.executable);
+    expect(new Set(several.leases)).toEqual(new Set(["+quick2", "-quick2"]));
+    const none = await opened([predict("a", "quick"), clip("b"), beside("s", "a", "b")], "s");
+    await compared(none.executable);
+    expect(none.leases).toEqual([]);
   });
   test("is made for a share of the requests, whatever their seeds", async () => {
     const { executable, runs } = await opened(
