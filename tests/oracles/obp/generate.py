@@ -5,50 +5,24 @@
     grep -v obp tests/oracles/obp/requirements.txt | /tmp/obp/bin/pip install -r /dev/stdin
     /tmp/obp/bin/python tests/oracles/obp/generate.py
 
-Writes tests/fixtures/obp/{dataset,single,slate}.json. obp imports PyTorch and plotting libraries for parts that are not used here.
-Empty modules replace them, which keeps the environment small. Inputs are rounded before obp reads them, so that the files are small and
-both sides read the same numbers.
+Writes tests/fixtures/obp/{dataset,single,slate}.json. Inputs are rounded before obp reads them, so that the files are small and both sides
+read the same numbers.
 """
 import json
-import logging
 import sys
-import types
 from pathlib import Path
 
-import numpy as np
-
-
-class Unused:
-    def __init__(self, *_, **__):
-        pass
-
-
-class Empty(types.ModuleType):
-    __path__ = []
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Unused
-
-
-for name in ["torch", "torch.nn", "torch.nn.functional", "torch.optim", "torch.utils", "torch.utils.data", "matplotlib", "matplotlib.pyplot", "seaborn"]:
-    sys.modules[name] = Empty(name)
-    if "." in name:
-        parent, child = name.rsplit(".", 1)
-        setattr(sys.modules[parent], child, sys.modules[name])
-
+sys.path.insert(0, str(Path(__file__).parent))
+from environment import OpenBanditDataset, ope  # noqa: E402
+import numpy as np  # noqa: E402
 from obp.dataset import (  # noqa: E402
-    OpenBanditDataset,
     SyntheticBanditDataset,
     SyntheticSlateBanditDataset,
     logistic_reward_function,
 )
-from obp import ope  # noqa: E402
 from obp.policy import BernoulliTS  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 
-logging.disable(logging.INFO)
 OUT = Path(__file__).parents[2] / "fixtures" / "obp"
 
 SINGLE = [
