@@ -1,5 +1,7 @@
 /** The flags of `--target triton` → the compiler's options, with a way to read stores as a whole. */
+
 import type { TritonOptions } from "../compiler/index.js";
+import { defined } from "../contract/defined.js";
 
 export interface TritonFlags {
   readonly target?: "merlon" | "triton";
@@ -20,9 +22,7 @@ export async function tritonOptions(options: TritonFlags): Promise<TritonOptions
       freeze: freezeFeatures,
       ...(now !== undefined && { now }),
       ...(fuse && { fuse }),
-      ...(tritonRelease !== undefined && { release: tritonRelease }),
-      ...(ivf && { ivf }),
-      ...(features && { features }),
+      ...defined({ release: tritonRelease, ivf, features }),
     };
   }
   const stray = Object.entries({ fuse, "triton-release": tritonRelease, ivf, features, date }).find(

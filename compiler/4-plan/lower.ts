@@ -1,6 +1,7 @@
 /**
  * Inferred graph → plan: steps with references. Selections, sums and differences are removed, since they only select columns.
  */
+import { defined } from "../../contract/defined.js";
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import type { PlanLog } from "../../contract/plan-log.js";
 import type { Bound, Scope } from "../../operators/shared/author/bound.js";
@@ -48,9 +49,7 @@ const lowerStep = (step: InferredStep, state: unknown): AnyStep =>
     op: step.op,
     label: step.id,
     params: step.params,
-    ...(state !== undefined && { state }),
-    ...(step.artefacts && { artefacts: step.artefacts }),
-    ...(step.cache && { cache: step.cache }),
+    ...defined({ state, artefacts: step.artefacts, cache: step.cache }),
     inputs: Object.fromEntries(Object.entries(step.inputs).map(([port, scope]) => [port, references(scope)])),
     outputs: step.outputs,
   }) as unknown as AnyStep;

@@ -2,7 +2,7 @@
  * Schemas as Merlin keeps them on disk, written and read by the rules of merlin-core 23.08. `schema.pbtxt` is protobuf text of
  * `tensorflow_metadata.v0.Schema`, and `.merlin/schema.json` is the same in JSON. Type uint is written as INT, since the format has no sign.
  */
-
+import { defined } from "../../contract/defined.js";
 import { type ColumnSchema, column, type JsonValue, type Schema } from "../../contract/schema.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import {
@@ -131,8 +131,7 @@ function featureFromText(feature: TextMessage): Feature {
     const isCategorical = scalar(found, "is_categorical") === "true";
     return {
       ...(name !== undefined && { name: utf8Of(name) }),
-      ...(min !== undefined && { min }),
-      ...(max !== undefined && { max }),
+      ...defined({ min, max }),
       isCategorical,
     };
   };
@@ -141,10 +140,8 @@ function featureFromText(feature: TextMessage): Feature {
   const [min, max] = [count && scalar(count, "min"), count && scalar(count, "max")];
   return {
     name: utf8Of(scalar(feature, "name") ?? ""),
-    ...(count && { valueCount: { ...(min !== undefined && { min }), ...(max !== undefined && { max }) } }),
-    ...(type && { type }),
-    ...(intDomain && { intDomain }),
-    ...(floatDomain && { floatDomain }),
+    ...(count && { valueCount: defined({ min, max }) }),
+    ...defined({ type, intDomain, floatDomain }),
     annotation: {
       tag: (annotation.tag ?? []).map(tag => utf8Of(String(tag))),
       extraMetadata: messages(annotation, "extra_metadata").map(extra => {

@@ -1,10 +1,12 @@
 /** Drops candidates by lists of the same user. */
+
 import { z } from "zod";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { type AnyNode, isNode, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
 import { comparedAs } from "../../contract/comparable-ids.js";
+import { defined } from "../../contract/defined.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { type ColumnSchema, printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
@@ -52,9 +54,7 @@ export const filterCandidates = (lists: AnyNode | CandidateLists): Op<FilterRule
   // A node under another name is a mistake in the name.
   const options = Object.fromEntries(Object.entries(others).map(([name, value]) => [name, isNode(value) || value]));
   return new Op("filterCandidates", options, {
-    ...(deny !== undefined && { filterOut: deny }),
-    ...(allow !== undefined && { allow }),
-    ...(seen !== undefined && { seen }),
+    ...defined({ filterOut: deny, allow, seen }),
   });
 };
 

@@ -1,9 +1,11 @@
 /** The options of `mergeCandidates`, by source name, and what is wrong with them. */
+
 import { z } from "zod";
 import { listNames } from "../../compiler/diagnostics/diagnostic.js";
 import type { ColumnType, IsUnknown } from "../../compiler/dsl/column.js";
 import type { AnyNode } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
+import { defined } from "../../contract/defined.js";
 import type { ColumnsOfNode } from "../shared/author/ordering.js";
 import { METHODS, OTHER_SOURCES, SCALES, type Source } from "./spec.js";
 
@@ -103,10 +105,7 @@ export const planSources = (params: MergeParams): readonly Source[] => {
     const time = typeof within === "number" ? within : own(name, within);
     return {
       name,
-      ...(weight !== undefined && { weight }),
-      ...(quota !== undefined && { quota }),
-      ...(floor !== undefined && { floor }),
-      ...(time !== undefined && { within: time }),
+      ...defined({ weight, quota, floor, within: time }),
     };
   });
 };

@@ -1,9 +1,11 @@
 /** Runs an ONNX model: columns are bound to its tensors by name. */
+
 import type { ArtefactOf, OnnxArtefact, PathOf } from "../../compiler/dsl/artefacts.js";
 import type { IsUnknown, Keep, NameOf } from "../../compiler/dsl/column.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { Settled, TakenBy } from "../../compiler/dsl/wanted.js";
+import { defined } from "../../contract/defined.js";
 import type { OnnxTensor } from "../../formats/onnx/onnx.js";
 import { sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
@@ -116,10 +118,7 @@ export const predictOnnxOp = defineOp({
         model: model.name,
         inputs: Object.fromEntries(bound.map(b => [b!.tensor, b!.bound.column.name])),
         outputs: Object.fromEntries(outputs.map(o => [o!.column.name, o!.tensor])),
-        ...(stack && { stack }),
-        ...(constants && { constants }),
-        ...(pad && { pad }),
-        ...(batchSize !== undefined && { batchSize }),
+        ...defined({ stack, constants, pad, batchSize }),
       },
       inputs: { input },
       outputs: outputs.map(o => ({ ...o!.column, ...(rows !== undefined && { rows }) })),

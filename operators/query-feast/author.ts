@@ -1,4 +1,5 @@
 /** Looks features up in a Feast online store, by entity key. */
+
 import { isAbsolute, join, relative } from "node:path";
 import { stringify } from "yaml";
 import * as messages from "../../compiler/diagnostics/messages.js";
@@ -7,6 +8,7 @@ import type { IsUnknown, NameOf } from "../../compiler/dsl/column.js";
 import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { IsUnion, Lacking } from "../../compiler/dsl/wanted.js";
+import { defined } from "../../contract/defined.js";
 import type { OpParams } from "../../contract/op-params.js";
 import { column } from "../../contract/schema.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
@@ -198,10 +200,7 @@ export const queryFeastOp = defineOp({
         includeId,
         prefix,
         onMissing,
-        ...(ttl !== undefined && { ttl }),
-        ...(bytes !== undefined && { bytes }),
-        ...(memoryMb !== undefined && { memoryMb }),
-        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...defined({ ttl, bytes, memoryMb, timeoutMs }),
         features: Object.fromEntries(outputs.map(o => [o.schema.name, o.reference])),
       },
       inputs: { input: keys.inputs },

@@ -27,6 +27,7 @@ import {
   where,
 } from "../../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../../compiler/onnx/graph-builder.js";
+import { defined } from "../../../contract/defined.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 
 /** Rows of the request, or places of candidates: `width` for each row of the parent. */
@@ -71,9 +72,7 @@ export const withValues = (col: LoweredColumn, dtype: DType, values: Value, vali
   dtype,
   values,
   rows: col.rows,
-  ...(valid && { valid }),
-  ...(col.lengths && { lengths: col.lengths }),
-  ...(col.width !== undefined && { width: col.width }),
+  ...defined({ valid, lengths: col.lengths, width: col.width }),
 });
 
 /** bool in the shape of the values; undefined where nothing is null. */

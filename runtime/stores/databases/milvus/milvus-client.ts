@@ -1,5 +1,7 @@
 /** A client of Milvus, and its errors. */
+
 import type { ClientConfig, MilvusClient } from "@zilliz/milvus2-sdk-node";
+import { defined } from "../../../../contract/defined.js";
 import type { MilvusStore } from "../../../../formats/vectors/vector-store.js";
 import type { ConnectionSettings } from "../connection-settings.js";
 import type { Failure } from "../guarded-call.js";
@@ -77,9 +79,7 @@ function addressOf(settings: ConnectionSettings): ClientConfig {
     ...(apiKey && { token: apiKey.reveal() }),
     ...(tls && {
       tls: {
-        ...(tls.ca && { rootCert: tls.ca }),
-        ...(tls.cert && { certChain: tls.cert }),
-        ...(tls.key && { privateKey: tls.key }),
+        ...defined({ rootCert: tls.ca, certChain: tls.cert, privateKey: tls.key }),
       },
     }),
   };
