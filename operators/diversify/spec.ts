@@ -1,6 +1,6 @@
 /** `diversify` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
 export const diversify = operator({
@@ -12,7 +12,7 @@ export const diversify = operator({
   }),
   ports: { input: "one", relevance: "one", embedding: "one" },
   makes: 2,
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, orders: () => "by rule" },
+  facts: { ...CHOSEN, nulls: "as read", orders: () => "by rule" },
   describe: ({ params, names }) =>
     `keep ${params.topk} that are good by ${names("relevance")} and unlike by ${names("embedding")} (${params.method}, balance ${params.balance})`,
 });

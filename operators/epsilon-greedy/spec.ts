@@ -1,7 +1,7 @@
 /** `epsilonGreedy` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
 import { minPropensityParam, withFloor } from "../shared/spec/exploration.js";
-import { type DrawRule, STAGE } from "../shared/spec/facts.js";
+import { CHOSEN, type DrawRule } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { orderingColumns, propensityParam, withPropensities } from "../shared/spec/propensity.js";
 
@@ -24,11 +24,8 @@ export const epsilonGreedy = operator({
   ports: { input: "one", relevance: "one" },
   makes: orderingColumns,
   facts: {
-    ...STAGE,
+    ...CHOSEN,
     nulls: "as read",
-    rows: "chosen",
-    cacheable: false,
-    scores: false,
     orders: given => (ruleOf(given).uniform ? ruleOf(given) : "by score"),
     withoutChance: given => {
       const { minPropensity: _, ...others } = given;

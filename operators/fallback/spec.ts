@@ -1,6 +1,6 @@
 /** `fallback` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
 export const fallback = operator({
@@ -9,14 +9,7 @@ export const fallback = operator({
     within: z.number().positive().optional(),
   }),
   ports: { input: "branch", fallback: "branch" },
-  facts: {
-    ...STAGE,
-    nulls: "possible",
-    rows: "chosen",
-    cacheable: false,
-    scores: false,
-    within: params => params.within,
-  },
+  facts: { ...CHOSEN, nulls: "possible", within: params => params.within },
   describe: ({ params, names }) =>
     `take ${names("input")}, or the fallback's${params.within === undefined ? "" : ` after ${params.within} ms`} when that fails`,
 });

@@ -1,13 +1,13 @@
 /** `filterCandidates` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
 export const filterCandidates = operator({
   params: z.strictObject({}),
   ports: { input: "one", filterOut: "many?", allow: "many?", seen: "many?" },
   makes: 1,
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, filters: true },
+  facts: { ...CHOSEN, nulls: "as read", filters: true },
   describe: ({ names, has }) =>
     [
       ...(has("filterOut") ? [`drop candidates that are in ${names("filterOut")}`] : []),

@@ -1,6 +1,6 @@
 /** `limitPerGroup` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { perColumn } from "../shared/spec/params.js";
 
@@ -14,7 +14,7 @@ export const limitPerGroup = operator({
   }),
   ports: { input: "one", relevance: "one", group: "one" },
   makes: 2,
-  facts: { ...STAGE, nulls: "as read", rows: "chosen", cacheable: false, scores: false, orders: () => "by rule" },
+  facts: { ...CHOSEN, nulls: "as read", orders: () => "by rule" },
   describe: ({ params, names }) => {
     const { topk, max, atLeast } = params;
     const places = Object.entries(atLeast).map(([group, n]) => `, at least ${n} of ${group}`);

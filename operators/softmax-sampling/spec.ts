@@ -1,7 +1,7 @@
 /** `softmaxSampling` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
 import { minPropensityParam, uniformFloor, withFloor } from "../shared/spec/exploration.js";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { orderingColumns, propensityParam, withPropensities } from "../shared/spec/propensity.js";
 
@@ -18,11 +18,8 @@ export const softmaxSampling = operator({
   ports: { input: "one", relevance: "one" },
   makes: orderingColumns,
   facts: {
-    ...STAGE,
+    ...CHOSEN,
     nulls: "as read",
-    rows: "chosen",
-    cacheable: false,
-    scores: false,
     orders: ({ mode, temperature, minPropensity }) => {
       const uniform = uniformFloor(minPropensity);
       return mode === "sample" ? { temperature, ...(uniform && { uniform }) } : "by score";

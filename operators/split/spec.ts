@@ -1,6 +1,6 @@
 /** `split` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
 /** Ports of the arms, in order; as many as a step may have. */
@@ -46,14 +46,7 @@ export const split = operator({
     arm7: "branch?",
     arm8: "branch?",
   },
-  facts: {
-    ...STAGE,
-    nulls: "possible",
-    rows: "chosen",
-    cacheable: false,
-    scores: false,
-    arms: ({ arms }) => arms.map(({ name }) => name),
-  },
+  facts: { ...CHOSEN, nulls: "possible", arms: ({ arms }) => arms.map(({ name }) => name) },
   describe: ({ params, names }) =>
     `take the arm of ${names("input")}: ${params.arms.map(({ name, weight }) => `${name} ${percent(weight)}`).join(", ")}${params.guardrail ? ", each stopped by its guardrail" : ""}`,
 });

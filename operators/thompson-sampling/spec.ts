@@ -1,6 +1,6 @@
 /** `thompsonSampling` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 import { orderingColumns, propensityParam, withPropensities } from "../shared/spec/propensity.js";
 
@@ -15,11 +15,8 @@ export const thompsonSampling = operator({
   ports: { input: "one", relevance: "one", variance: "one" },
   makes: orderingColumns,
   facts: {
-    ...STAGE,
+    ...CHOSEN,
     nulls: "as read",
-    rows: "chosen",
-    cacheable: false,
-    scores: false,
     orders: ({ scale }) => (scale === 0 ? "by score" : "by drawn scores"),
     withoutChance: params => (params.scale === 0 ? undefined : { ...params, scale: 0 }),
   },

@@ -1,19 +1,12 @@
 /** `unrollFeatures` in a plan: its parameters, and what is known of it without running it. */
 import { z } from "zod";
-import { STAGE } from "../shared/spec/facts.js";
+import { CHOSEN } from "../shared/spec/facts.js";
 import { operator } from "../shared/spec/operator.js";
 
 export const unrollFeatures = operator({
   params: z.strictObject({ itemColumn: z.string(), prefix: z.string().default("") }),
   ports: { input: "many", unroll: "any" },
-  facts: {
-    ...STAGE,
-    nulls: "as read",
-    rows: "chosen",
-    cacheable: false,
-    scores: false,
-    passes: { rowsBy: params => params.itemColumn },
-  },
+  facts: { ...CHOSEN, nulls: "as read", passes: { rowsBy: params => params.itemColumn } },
   describe: ({ params, names }) => `repeat ${names("unroll") || "nothing"} for each ${params.itemColumn}`,
   // The item column stays, since it determines the rows.
   narrow: ({ params, inputs: { input = [], unroll = [] }, outputs }, isRead) => {

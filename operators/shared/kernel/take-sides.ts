@@ -39,7 +39,8 @@ export function takeSides(
   );
 }
 
-function alone(columns: readonly Column[], makesRows: boolean): readonly Column[] {
+/** The columns of the one branch that was run. */
+export function alone(columns: readonly Column[], makesRows: boolean): readonly Column[] {
   const { parent, offsets } = columns[0]!.rows;
   if (!makesRows || !parent || !offsets) return columns;
   const rows = childRows(parent, offsets);

@@ -144,20 +144,6 @@ export const PER_COLUMN = {
   scores: false,
 } as const;
 
-/** Operators of workflows that look at several columns. */
-export const TOGETHER = {
-  where: "workflow",
-  columns: "together",
-  readsOtherRows: false,
-  readsRowNumber: false,
-  fuses: false,
-  grouped: false,
-  describes: false,
-  perUser: false,
-  cacheable: false,
-  scores: false,
-} as const;
-
 /** Stages of ensembles. */
 export const STAGE = {
   where: "ensemble",
@@ -169,3 +155,9 @@ export const STAGE = {
   describes: false,
   perUser: false,
 } as const;
+
+/** Operators of workflows that look at several columns. */
+export const TOGETHER = { ...STAGE, where: "workflow", cacheable: false, scores: false } as const;
+
+/** Stages that choose among the rows that they read. */
+export const CHOSEN = { ...STAGE, rows: "chosen", cacheable: false, scores: false } as const;
