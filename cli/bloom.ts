@@ -1,17 +1,12 @@
 /** `merlon bloom build`: Bloom filters of each user's seen items, for `filterCandidates({ seen })`. */
 import { Command } from "commander";
-import { databaseOptions } from "./fit.js";
-import { printProgress, summary } from "./progress.js";
+import type { BloomOptions } from "../runtime/etl/bloom-filters.js";
+import { summary, withProgress } from "./progress.js";
 
-interface Options {
+interface Options extends Omit<BloomOptions, "errorRate" | "onProgress" | "threads"> {
   readonly data: string[];
-  readonly user: string;
-  readonly item: string;
-  readonly name: string;
   readonly errorRate: string;
-  readonly timestamp?: string;
   readonly out: string;
-  readonly memoryLimit?: string;
 }
 
 export const bloomCommand = (): Command =>
@@ -46,27 +41,10 @@ Serve the column as a BYTES feature. In the program:
 async function build(options: Options): Promise<void> {
   const started = performance.now();
   const { buildBloomFilters } = await import("../runtime/etl/bloom-filters.js");
-  const progress = printProgress();
-  try {
-    const { user, item, name, timestamp } = options;
-    const { users, bytes } = await buildBloomFilters(options.data, options.out, {
-      user,
-      item,
-      name,
-      errorRate: Number(options.errorRate),
-      ...(timestamp !== undefined && { timestamp }),
-      onProgress: progress.onProgress,
-      ...databaseOptions(options),
-    });
-    progress.stop();
-    process.stdout.write(
-      summary(
-        `Wrote ${options.out} (${bytes.toLocaleString("en-US")} bytes of filters)`,
-        users,
-        performance.now() - started,
-      ),
-    );
-  } finally {
-    progress.stop();
-  }
+  const { data, out, errorRate, ...rest } = options;
+  const { users, bytes } = await withProgress(onProgress =>
+    buildBloomFilters(data, out, { ...rest, errorRate: Number(errorRate), onProgress }),
+  );
+  const what = `Wrote ${out} (${bytes.toLocaleString("en-US")} bytes of filters)`;
+  process.stdout.write(summary(what, users, started));
 }

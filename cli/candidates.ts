@@ -1,26 +1,13 @@
 /** `merlon candidates`: tables of candidates by key from events, for `lookupCandidates`. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { CandidateOptions, MadeCandidates } from "../runtime/etl/candidates.js";
-import { databaseOptions } from "./fit.js";
 import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
-import { printProgress, summary } from "./progress.js";
+import { summary, withProgress } from "./progress.js";
 
-interface Options {
-  readonly item: string;
+interface Options extends Omit<CandidateOptions, "kind" | "group" | "onProgress" | "threads"> {
   readonly out: string;
-  readonly by?: string;
   readonly together?: string;
-  readonly time?: string;
-  readonly window?: number;
-  readonly halfLife?: number;
-  readonly baseline?: number;
-  readonly smoothing?: number;
-  readonly measure?: CandidateOptions["measure"];
-  readonly mostItems?: number;
-  readonly minSupport: number;
-  readonly topk: number;
-  readonly memoryLimit?: string;
 }
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
@@ -88,23 +75,17 @@ function base(kind: CandidateOptions["kind"], what: string): Command {
 async function make(kind: CandidateOptions["kind"], data: readonly string[], options: Options): Promise<void> {
   const started = performance.now();
   const { buildCandidates } = await import("../runtime/etl/candidates.js");
-  const progress = printProgress();
-  try {
-    const { together, memoryLimit: _, out, measure, ...rest } = options;
-    const made = await buildCandidates(data, out, {
+  const { together, out, ...rest } = options;
+  const made = await withProgress(onProgress =>
+    buildCandidates(data, out, {
       kind,
       ...rest,
-      ...(measure && { measure }),
       ...(together !== undefined && { group: together }),
-      onProgress: progress.onProgress,
-      ...databaseOptions(options),
-    });
-    progress.stop();
-    process.stdout.write(summary(`Wrote ${out}`, made.events.rows, performance.now() - started));
-    process.stdout.write(printTable(rowsOf(made)));
-  } finally {
-    progress.stop();
-  }
+      onProgress,
+    }),
+  );
+  process.stdout.write(summary(`Wrote ${out}`, made.events.rows, started));
+  process.stdout.write(printTable(rowsOf(made)));
 }
 
 const printCount = (n: number): string => n.toLocaleString("en-US");

@@ -1,14 +1,13 @@
 /** `merlon embedding build` and `import`: tables for `queryEmbedding`, from Parquet, HugeCTR's model files or numpy's arrays. */
 import { Command } from "commander";
-import { databaseOptions } from "./fit.js";
-import { printProgress, summary } from "./progress.js";
+import { type DatabaseFlags, databaseOptions } from "./fit.js";
+import { summary, withProgress } from "./progress.js";
 
-interface Options {
+interface Options extends DatabaseFlags {
   readonly data: string[];
   readonly id: string;
   readonly embedding: string;
   readonly out: string;
-  readonly memoryLimit?: string;
 }
 
 interface ImportOptions {
@@ -38,22 +37,11 @@ const buildTable = (): Command =>
     .action(async (options: Options) => {
       const started = performance.now();
       const { buildEmbeddingTable } = await import("../runtime/etl/embedding-table.js");
-      const progress = printProgress();
-      try {
-        const { id, embedding } = options;
-        const { count, dimension } = await buildEmbeddingTable(options.data, options.out, {
-          id,
-          embedding,
-          onProgress: progress.onProgress,
-          ...databaseOptions(options),
-        });
-        progress.stop();
-        process.stdout.write(
-          summary(`Wrote ${options.out} (${dimension} dimensions)`, count, performance.now() - started),
-        );
-      } finally {
-        progress.stop();
-      }
+      const { id, embedding } = options;
+      const { count, dimension } = await withProgress(onProgress =>
+        buildEmbeddingTable(options.data, options.out, { id, embedding, onProgress, ...databaseOptions(options) }),
+      );
+      process.stdout.write(summary(`Wrote ${options.out} (${dimension} dimensions)`, count, started));
     });
 
 const importTable = (): Command =>
@@ -78,7 +66,5 @@ Examples:
       const { count, dimension } = path.endsWith(".npz")
         ? importNpzTable(path, out, vectors, keys)
         : importHugectrTable(path, out);
-      process.stdout.write(
-        summary(`Wrote ${options.out} (${dimension} dimensions)`, count, performance.now() - started),
-      );
+      process.stdout.write(summary(`Wrote ${options.out} (${dimension} dimensions)`, count, started));
     });

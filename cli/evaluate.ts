@@ -1,36 +1,31 @@
 /** `merlon evaluate --on ROWS --policy COLUMN`: estimates a policy's reward on logged requests, with intervals and reasons for doubt. */
+
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { defined } from "../contract/defined.js";
 import { writeNamed } from "../contract/files/file-fault.js";
 import type { DrawRule } from "../operators/shared/spec/facts.js";
-import type { EstimatorName } from "../runtime/evaluation/estimators.js";
-import type { Evaluation } from "../runtime/evaluation/evaluate.js";
-import type { PolicySource } from "../runtime/evaluation/log-columns.js";
+import type { EstimatorName, Tuning } from "../runtime/evaluation/estimators.js";
+import type { EvaluateOptions, Evaluation } from "../runtime/evaluation/evaluate.js";
+import type { LogColumns, PolicySource } from "../runtime/evaluation/log-columns.js";
 import type { Verdict } from "../runtime/evaluation/verdict.js";
 import { type DatabaseFlags, databaseOptions } from "./fit.js";
 import { numberLike, readLevel } from "./numbers.js";
 import { printTable } from "./print-table.js";
 
-interface Options extends DatabaseFlags {
+interface Options
+  extends DatabaseFlags,
+    Pick<LogColumns, "reward" | "predicted" | "marginalPolicy" | "marginalPropensity" | "segment">,
+    Tuning,
+    Pick<EvaluateOptions, "samples" | "seed" | "level"> {
   readonly on: string[];
   readonly policy?: string;
   readonly score?: string;
   readonly temperature?: number;
   readonly served?: string[];
-  readonly reward: string;
-  readonly predicted?: string;
   readonly fitRewards?: true | string[];
   readonly loggedTemperature?: number;
-  readonly marginalPolicy?: string;
-  readonly marginalPropensity?: string;
-  readonly segment?: string;
   readonly estimator?: string[];
-  readonly clip?: number;
-  readonly tau?: number;
-  readonly lambda?: number;
-  readonly samples: number;
-  readonly seed: number;
-  readonly level: number;
   readonly json?: true;
   readonly html?: string;
 }
@@ -110,12 +105,8 @@ async function evaluate(ensemble: string | undefined, options: Options): Promise
   const logged = await drawOfLog(options, estimators);
   const columns = {
     reward,
-    ...(logged && { loggedDraw: logged }),
-    ...(predicted !== undefined && { predicted }),
+    ...defined({ loggedDraw: logged, predicted, marginalPolicy, marginalPropensity, segment }),
     ...(fitted && { fitRewards: { columns: fitted } }),
-    ...(marginalPolicy !== undefined && { marginalPolicy }),
-    ...(marginalPropensity !== undefined && { marginalPropensity }),
-    ...(segment !== undefined && { segment }),
   };
   const log = await withPolicy(ensemble, options, policy =>
     readLog(options.on, { policy, ...columns }, databaseOptions(options)),
@@ -123,9 +114,7 @@ async function evaluate(ensemble: string | undefined, options: Options): Promise
   if (!log) return;
   const evaluation = estimate(log, {
     tuning: {
-      ...(options.clip !== undefined && { clip: options.clip }),
-      ...(options.tau !== undefined && { tau: options.tau }),
-      ...(options.lambda !== undefined && { lambda: options.lambda }),
+      ...defined({ clip: options.clip, tau: options.tau, lambda: options.lambda }),
     },
     ...(estimators && { estimators }),
     samples,

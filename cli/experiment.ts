@@ -1,18 +1,12 @@
 /** `merlon experiment report ROWS --arms control,treatment`: compares the arms of an experiment on joined rows. */
 import { Command, InvalidArgumentError } from "commander";
-import type { ExperimentReport } from "../runtime/evaluation/experiment/report.js";
+import type { ExperimentOptions, ExperimentReport } from "../runtime/evaluation/experiment/report.js";
 import { type DatabaseFlags, databaseOptions } from "./fit.js";
 import { names } from "./names.js";
 import { readLevel, readRows } from "./numbers.js";
 import { printTable } from "./print-table.js";
 
-interface Options extends DatabaseFlags {
-  readonly arms: readonly string[];
-  readonly metric: string;
-  readonly unit?: string;
-  readonly weights?: readonly number[];
-  readonly level: number;
-  readonly horizon: number;
+interface Options extends DatabaseFlags, Omit<ExperimentOptions, keyof DatabaseFlags> {
   readonly json?: true;
 }
 

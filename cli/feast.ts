@@ -1,9 +1,11 @@
 /** `merlon feast materialize` and `merlon feast get`: writes a Feast repository's online store from Parquet, and reads it. */
+
 import { Command, Option } from "commander";
-import { databaseOptions } from "./fit.js";
+import { defined } from "../contract/defined.js";
+import type { MaterializeOptions } from "../runtime/etl/materialize.js";
 import { names } from "./names.js";
 import { printTable } from "./print-table.js";
-import { printProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
 
 export const feastCommand = (): Command =>
   new Command("feast")
@@ -11,12 +13,8 @@ export const feastCommand = (): Command =>
     .addCommand(materializeCommand())
     .addCommand(getCommand());
 
-interface MaterializeFlags {
+interface MaterializeFlags extends Omit<MaterializeOptions, "views" | "onProgress" | "threads"> {
   readonly view?: string[];
-  readonly data?: string[];
-  readonly start?: string;
-  readonly end?: string;
-  readonly memoryLimit?: string;
 }
 
 const materializeCommand = (): Command =>
@@ -39,25 +37,15 @@ A Redis store keeps what is as new as the data, as Feast does. A SQLite store ta
     .action(async (repository: string, flags: MaterializeFlags) => {
       const started = performance.now();
       const { materialize } = await import("../runtime/etl/materialize.js");
-      const progress = printProgress();
-      try {
-        const done = await materialize(repository, {
-          ...(flags.view && { views: flags.view }),
-          ...(flags.data && { data: flags.data }),
-          ...(flags.start !== undefined && { start: flags.start }),
-          ...(flags.end !== undefined && { end: flags.end }),
-          onProgress: progress.onProgress,
-          ...databaseOptions(flags),
-        });
-        progress.stop();
-        for (const { view, entities, written } of done)
-          process.stdout.write(
-            `✔ ${view}: ${written.toLocaleString("en-US")} of ${entities.toLocaleString("en-US")} entities written\n`,
-          );
-        process.stdout.write(`  in ${((performance.now() - started) / 1000).toFixed(2)} s\n`);
-      } finally {
-        progress.stop();
-      }
+      const { view, ...rest } = flags;
+      const done = await withProgress(onProgress =>
+        materialize(repository, { ...(view && { views: view }), ...rest, onProgress }),
+      );
+      for (const { view: name, entities, written } of done)
+        process.stdout.write(
+          `✔ ${name}: ${written.toLocaleString("en-US")} of ${entities.toLocaleString("en-US")} entities written\n`,
+        );
+      process.stdout.write(`  in ${((performance.now() - started) / 1000).toFixed(2)} s\n`);
     });
 
 interface GetFlags {
@@ -95,9 +83,7 @@ BYTES are printed, and given, as base64. JSON has infinities, and integers beyon
       );
       const rows = await getFeatures(repository, {
         keys,
-        ...(flags.view && { views: flags.view }),
-        ...(flags.service !== undefined && { service: flags.service }),
-        ...(flags.features && { features: flags.features }),
+        ...defined({ views: flags.view, service: flags.service, features: flags.features }),
       });
       process.stdout.write(flags.format === "json" ? `${JSON.stringify(rows, exact, 2)}\n` : table(rows));
     });

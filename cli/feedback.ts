@@ -1,12 +1,14 @@
 /** `merlon feedback join EXPOSURES EVENTS --out PATH`: rows for training and evaluation from an exposure log and its events. */
+
 import { Command, InvalidArgumentError, Option } from "commander";
+import { defined } from "../contract/defined.js";
 import type { JoinOptions, JoinReport } from "../runtime/etl/feedback/options.js";
 import { readDuration } from "./candidates.js";
 import { databaseOptions, type EngineFlags, sparkOptions, withEngine } from "./fit.js";
 import { keptNames, names } from "./names.js";
 import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
-import { printProgress, summary } from "./progress.js";
+import { summary, withProgress } from "./progress.js";
 
 interface Options
   extends EngineFlags,
@@ -113,27 +115,18 @@ Rows are sorted, and do not depend on the order of the input.`,
 async function join(exposures: string, events: string, options: Options): Promise<void> {
   const started = performance.now();
   const { spark } = sparkOptions(options);
-  const progress = printProgress();
-  try {
-    const { out, json } = options;
-    const given = { ...joinOptions(options), onProgress: progress.onProgress };
-    const report = spark
-      ? await (await import("../runtime/etl/feedback/join-on-spark.js")).joinFeedbackOnSpark(
-          [exposures],
-          [events],
-          out,
-          spark,
-          given,
-        )
-      : await (await import("../runtime/etl/feedback/join.js")).joinFeedback([exposures], [events], out, given);
-    progress.stop();
-    if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-    else {
-      process.stdout.write(summary(`Joined to ${out}`, report.joined.rows, performance.now() - started));
-      process.stdout.write(printReport(report));
-    }
-  } finally {
-    progress.stop();
+  const { out, json } = options;
+  const report = await withProgress(async onProgress => {
+    const given = { ...joinOptions(options), onProgress };
+    if (!spark)
+      return (await import("../runtime/etl/feedback/join.js")).joinFeedback([exposures], [events], out, given);
+    const { joinFeedbackOnSpark } = await import("../runtime/etl/feedback/join-on-spark.js");
+    return joinFeedbackOnSpark([exposures], [events], out, spark, given);
+  });
+  if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else {
+    process.stdout.write(summary(`Joined to ${out}`, report.joined.rows, started));
+    process.stdout.write(printReport(report));
   }
 }
 
@@ -143,17 +136,8 @@ function joinOptions(options: Options): JoinOptions {
   return {
     window,
     attribution,
-    ...(clockSkew !== undefined && { clockSkew }),
-    ...(user !== undefined && { user }),
-    ...(columns && { columns }),
-    ...(event && { rewards: event }),
-    ...(reward !== undefined && { reward }),
-    ...(labelEvent && { labels: labelEvent }),
-    ...(eventId !== undefined && { eventId }),
-    ...(timeUnit && { timeUnit }),
-    ...(timeZone !== undefined && { timeZone }),
-    ...(negatives !== undefined && { negatives }),
-    ...(seed !== undefined && { seed }),
+    ...defined({ clockSkew, user, columns, rewards: event, reward, labels: labelEvent }),
+    ...defined({ eventId, timeUnit, timeZone, negatives, seed }),
     notShown: notShown === "keep",
     ...databaseOptions(options),
   };

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { wantsColor } from "../contract/wants-color.js";
 import type { SparkOptions } from "../runtime/etl/spark/session.js";
-import { printProgress, summary } from "./progress.js";
+import { summary, withProgress } from "./progress.js";
 
 export interface DatabaseFlags {
   readonly memoryLimit?: string;
@@ -66,12 +66,11 @@ async function fit(file: string, options: Options): Promise<void> {
     import("../runtime/etl/fitted-folder.js"),
     import("../runtime/etl/fit-journal.js"),
   ]);
-  const progress = printProgress();
   let rows = 0;
   let resumed = 0;
-  try {
-    const program = { file: resolve(file), texts: compiled.texts, plan: compiled.plan };
-    await writeFittedWorkflow(
+  const program = { file: resolve(file), texts: compiled.texts, plan: compiled.plan };
+  await withProgress(onProgress =>
+    writeFittedWorkflow(
       options.out,
       async folder => {
         const fitted = await fitWorkflow(compiled.plan, options.data, {
@@ -80,7 +79,7 @@ async function fit(file: string, options: Options): Promise<void> {
           base: dirname(file),
           refine: compiled.withState,
           goldenRows: Number(options.goldenRows),
-          onProgress: progress.onProgress,
+          onProgress,
           ...databaseOptions(options),
           ...sparkOptions(options),
         });
@@ -89,16 +88,14 @@ async function fit(file: string, options: Options): Promise<void> {
         return compiled.withState(fitted.states);
       },
       program,
-    );
-    removeJournal(options.out);
-  } finally {
-    progress.stop();
-  }
+    ),
+  );
+  removeJournal(options.out);
   if (resumed > 0)
     process.stdout.write(
       `  resumed a fit of the same program and data: ${resumed} of its parts ${resumed === 1 ? "was" : "were"} done\n`,
     );
-  process.stdout.write(summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, performance.now() - started));
+  process.stdout.write(summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, started));
 }
 
 /** The options every data command shares, as the runtime takes them. */

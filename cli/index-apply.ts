@@ -54,7 +54,7 @@ Examples:
         ...(applied.attributes.length > 0 ? [`Attributes: ${applied.attributes.join(", ")}.`] : []),
       ];
       process.stdout.write(
-        `${summary(`Applied to ${applied.file} (${upserts} upserts, ${deletes} deletions)`, upserts + deletes, performance.now() - started)}${notes.map(note => `${note}\n`).join("")}`,
+        `${summary(`Applied to ${applied.file} (${upserts} upserts, ${deletes} deletions)`, upserts + deletes, started)}${notes.map(note => `${note}\n`).join("")}`,
       );
     });
 

@@ -8,7 +8,7 @@ import { applyCommand } from "./index-apply.js";
 import { compactCommand } from "./index-compact.js";
 import { followCommand } from "./index-follow.js";
 import { searchCommand } from "./index-search.js";
-import { printProgress, summary } from "./progress.js";
+import { summary, withProgress } from "./progress.js";
 
 interface Options {
   readonly data: string[];
@@ -66,13 +66,11 @@ With \`--metric cosine\`, write \`queryFaiss(…, { normalize: true })\` so that
     .action(async (options: Options) => {
       const started = performance.now();
       const { buildIndex } = await import("../runtime/etl/index-build.js");
-      const progress = printProgress();
-      try {
-        const { textId, embedding, factory, metric } = options;
-        const id = options.id ?? textId;
-        if (id === undefined)
-          throw new Error("give the column of the ids: `--id` for integers, `--text-id` for texts.");
-        const { count, dimension } = await buildIndex(options.data, options.out, {
+      const { textId, embedding, factory, metric } = options;
+      const id = options.id ?? textId;
+      if (id === undefined) throw new Error("give the column of the ids: `--id` for integers, `--text-id` for texts.");
+      const { count, dimension } = await withProgress(onProgress =>
+        buildIndex(options.data, options.out, {
           id,
           textIds: textId !== undefined,
           embedding,
@@ -80,20 +78,12 @@ With \`--metric cosine\`, write \`queryFaiss(…, { normalize: true })\` so that
           metric,
           ...(options.nprobe !== undefined && { nprobe: Number(options.nprobe) }),
           ...(options.efSearch !== undefined && { efSearch: Number(options.efSearch) }),
-          onProgress: progress.onProgress,
+          onProgress,
           ...databaseOptions(options),
-        });
-        progress.stop();
-        process.stdout.write(
-          summary(
-            `Indexed to ${options.out} (${factory}, ${metric}, ${dimension} dimensions)`,
-            count,
-            performance.now() - started,
-          ),
-        );
-      } finally {
-        progress.stop();
-      }
+        }),
+      );
+      const what = `Indexed to ${options.out} (${factory}, ${metric}, ${dimension} dimensions)`;
+      process.stdout.write(summary(what, count, started));
     });
 
 const infoCommand = (): Command =>

@@ -16,6 +16,6 @@ export const compactCommand = (): Command =>
       process.stdout.write(
         changes === 0
           ? `${file} has no changes.\n`
-          : summary(`Compacted ${changes} changed ids into ${file}`, count, performance.now() - started),
+          : summary(`Compacted ${changes} changed ids into ${file}`, count, started),
       );
     });

@@ -1,8 +1,9 @@
 /** `merlon index search`: searches a FAISS file, and measures cost and recall of its parameters. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
+import type { WhereOptions } from "./index-where.js";
 
-interface Options {
+interface Options extends Partial<WhereOptions> {
   readonly data?: string[];
   readonly embedding?: string;
   readonly query?: string;
@@ -13,10 +14,6 @@ interface Options {
   readonly recall?: boolean;
   readonly exact?: string;
   readonly html?: string;
-  readonly where?: string;
-  readonly attributes?: string;
-  readonly key?: string;
-  readonly user?: string;
   readonly base?: boolean;
 }
 

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import type { KeptColumn } from "../runtime/etl/kept-columns.js";
 import { type DatabaseFlags, databaseOptions } from "./fit.js";
 import { keptNames } from "./names.js";
-import { printProgress, summary } from "./progress.js";
+import { summary, withProgress } from "./progress.js";
 
 interface Options extends DatabaseFlags {
   readonly data: string[];
@@ -31,16 +31,9 @@ Example: embed every item, then index the embeddings
     .action(async (model: string, options: Options) => {
       const started = performance.now();
       const { predictOnnx } = await import("../runtime/etl/predict.js");
-      const progress = printProgress();
-      try {
-        const { rows } = await predictOnnx(model, options.data, options.out, {
-          ...(options.keep && { keep: options.keep }),
-          onProgress: progress.onProgress,
-          ...databaseOptions(options),
-        });
-        progress.stop();
-        process.stdout.write(summary(`Predicted to ${options.out}`, rows, performance.now() - started));
-      } finally {
-        progress.stop();
-      }
+      const { data, out, keep } = options;
+      const { rows } = await withProgress(onProgress =>
+        predictOnnx(model, data, out, { ...(keep && { keep }), onProgress, ...databaseOptions(options) }),
+      );
+      process.stdout.write(summary(`Predicted to ${out}`, rows, started));
     });

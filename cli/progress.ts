@@ -2,16 +2,24 @@
  * Progress of a long command on stderr: a bar with rows/s on a terminal, else a plain line every few seconds.
  */
 import cliProgress from "cli-progress";
-import type { Progress } from "../runtime/etl/database.js";
+import type { OnProgress } from "../runtime/etl/database.js";
 
-export interface ProgressPrinter {
-  readonly onProgress: (progress: Progress) => void;
+interface ProgressPrinter {
+  readonly onProgress: OnProgress;
   stop(): void;
 }
 
 const EVERY_MS = 2000;
 
-export const printProgress = (): ProgressPrinter => (process.stderr.isTTY ? bar() : lines());
+/** Prints the progress of `work`, and removes it from the terminal before anything else is printed. */
+export async function withProgress<T>(work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
+  const { onProgress, stop } = process.stderr.isTTY ? bar() : lines();
+  try {
+    return await work(onProgress);
+  } finally {
+    stop();
+  }
+}
 
 function bar(): ProgressPrinter {
   const single = new cliProgress.SingleBar(
@@ -75,5 +83,7 @@ export function timeLeft(rows: number, totalRows: number | undefined, ms: number
 }
 
 /** `✔ Fitted ranking: 1,000,000 rows in 0.23 s (4,347,826 rows/s)` */
-export const summary = (what: string, rows: number, ms: number): string =>
-  `✔ ${what}: ${rows.toLocaleString("en-US")} rows in ${(ms / 1000).toFixed(2)} s (${perSecond(rows, ms)} rows/s)\n`;
+export function summary(what: string, rows: number, started: number): string {
+  const ms = performance.now() - started;
+  return `✔ ${what}: ${rows.toLocaleString("en-US")} rows in ${(ms / 1000).toFixed(2)} s (${perSecond(rows, ms)} rows/s)\n`;
+}

@@ -3,8 +3,9 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import type { ProxyTls } from "../runtime/testing/recordings/proxy-tls.js";
+import type { TlsFlags } from "./client/connection.js";
 
-interface Options {
+interface Options extends TlsFlags {
   readonly target: string;
   readonly targetHttp?: string;
   readonly out: string;
@@ -12,11 +13,6 @@ interface Options {
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly mask: readonly string[];
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly serverName?: string;
-  readonly insecure?: true;
   readonly listenCert?: string;
   readonly listenKey?: string;
 }

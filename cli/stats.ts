@@ -1,19 +1,17 @@
 /** `merlon stats DATA`: what data looks like, as a table and as a page, and how far a second set has drifted. */
+
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { defined } from "../contract/defined.js";
 import { writeNamed } from "../contract/files/file-fault.js";
 import type { ColumnStats } from "../runtime/etl/column-stats.js";
-import type { DataStats } from "../runtime/etl/stats.js";
+import type { DataStats, StatsOptions } from "../runtime/etl/stats.js";
 import { type DatabaseFlags, databaseOptions } from "./fit.js";
 import { names } from "./names.js";
 import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
 
-interface Options extends DatabaseFlags {
-  readonly against?: string[];
-  readonly columns?: readonly string[];
-  readonly ids?: readonly string[];
-  readonly workflow?: string;
+interface Options extends DatabaseFlags, Pick<StatsOptions, "against" | "columns" | "ids" | "workflow"> {
   readonly failAbove?: number;
   readonly html?: string;
   readonly json?: true;
@@ -55,13 +53,7 @@ async function stats(data: string[], options: Options): Promise<void> {
   if (against === undefined && [ids, workflow, failAbove].some(one => one !== undefined))
     throw new Error("`--ids`, `--workflow` and `--fail-above` are about drift. Name the second set with `--against`.");
   const { dataStats } = await import("../runtime/etl/stats.js");
-  const found = await dataStats(data, {
-    ...(against && { against }),
-    ...(columns && { columns }),
-    ...(ids && { ids }),
-    ...(workflow !== undefined && { workflow }),
-    ...databaseOptions(options),
-  });
+  const found = await dataStats(data, { ...defined({ against, columns, ids, workflow }), ...databaseOptions(options) });
   if (html !== undefined) {
     const { statsPage } = await import("../runtime/etl/stats-page.js");
     writeNamed(html, path => writeFileSync(path, statsPage(found)));

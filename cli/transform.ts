@@ -1,9 +1,10 @@
 /** `merlon transform WORKFLOW_DIR --data GLOB --out FILE|DIR`: applies a fitted workflow to data. */
 import { Command } from "commander";
+import { defined } from "../contract/defined.js";
 import type { KeptColumn } from "../runtime/etl/kept-columns.js";
 import { databaseOptions, type EngineFlags, sparkOptions, withEngine } from "./fit.js";
 import { keptNames, names } from "./names.js";
-import { printProgress, summary } from "./progress.js";
+import { summary, withProgress } from "./progress.js";
 
 interface Options extends EngineFlags {
   readonly data: string[];
@@ -43,31 +44,21 @@ Rows stay in their order unless they are shuffled. Groups and lags are those of 
     .action(async (workflow: string, options: Options) => {
       const started = performance.now();
       const { transformWorkflow } = await import("../runtime/etl/transform.js");
-      const progress = printProgress();
-      try {
-        const { spark } = sparkOptions(options);
+      const { data, out, keep, outFiles, shuffle, partitionBy } = options;
+      const { spark } = sparkOptions(options);
+      const { rows } = await withProgress(async onProgress => {
         const chosen = {
-          ...(options.keep && { keep: options.keep }),
-          ...(options.outFiles !== undefined && { outFiles: Number(options.outFiles) }),
-          ...(options.shuffle !== undefined && { shuffle: { seed: seedOf(options.shuffle) } }),
-          ...(options.partitionBy && { partitionBy: options.partitionBy }),
-          onProgress: progress.onProgress,
+          ...defined({ keep, partitionBy }),
+          ...(outFiles !== undefined && { outFiles: Number(outFiles) }),
+          ...(shuffle !== undefined && { shuffle: { seed: seedOf(shuffle) } }),
+          onProgress,
           ...databaseOptions(options),
         };
-        const { rows } = spark
-          ? await (await import("../runtime/etl/spark/transform-on-spark.js")).transformOnSpark(
-              workflow,
-              options.data,
-              options.out,
-              spark,
-              chosen,
-            )
-          : await transformWorkflow(workflow, options.data, options.out, chosen);
-        progress.stop();
-        process.stdout.write(summary(`Transformed to ${options.out}`, rows, performance.now() - started));
-      } finally {
-        progress.stop();
-      }
+        if (!spark) return transformWorkflow(workflow, data, out, chosen);
+        const { transformOnSpark } = await import("../runtime/etl/spark/transform-on-spark.js");
+        return transformOnSpark(workflow, data, out, spark, chosen);
+      });
+      process.stdout.write(summary(`Transformed to ${out}`, rows, started));
     });
 
 function seedOf(given: true | string): number {

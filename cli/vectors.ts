@@ -1,19 +1,13 @@
 /** `merlon vectors load` and `info`: fills a vector database from Parquet, and describes it. */
 import { basename } from "node:path";
 import { Command } from "commander";
-import { databaseOptions } from "./fit.js";
+import type { LoadVectorsOptions } from "../runtime/etl/load-vectors.js";
 import { numberLike } from "./numbers.js";
 import { printTable } from "./print-table.js";
-import { printProgress, summary } from "./progress.js";
+import { summary, withProgress } from "./progress.js";
 
-interface LoadFlags {
+interface LoadFlags extends Omit<LoadVectorsOptions, "onProgress" | "threads"> {
   readonly from: string[];
-  readonly id: string;
-  readonly embedding: string;
-  readonly batch: number;
-  readonly deleteMissing?: true;
-  readonly normalize?: true;
-  readonly memoryLimit?: string;
 }
 
 export const vectorsCommand = (): Command =>
@@ -46,22 +40,10 @@ A table that is missing is made. Known ids are replaced, so that a load that was
     .action(async (store: string, flags: LoadFlags) => {
       const started = performance.now();
       const { loadVectors } = await import("../runtime/etl/load-vectors.js");
-      const progress = printProgress();
-      try {
-        const { from, memoryLimit: _, ...options } = flags;
-        const done = await loadVectors(store, from, {
-          ...options,
-          onProgress: progress.onProgress,
-          ...databaseOptions(flags),
-        });
-        progress.stop();
-        process.stdout.write(
-          summary(`${done.isNew ? "Made and loaded" : "Loaded"} ${store}`, done.count, performance.now() - started),
-        );
-        if (flags.deleteMissing) process.stdout.write(`  ${done.removed.toLocaleString("en-US")} items removed\n`);
-      } finally {
-        progress.stop();
-      }
+      const { from, ...options } = flags;
+      const done = await withProgress(onProgress => loadVectors(store, from, { ...options, onProgress }));
+      process.stdout.write(summary(`${done.isNew ? "Made and loaded" : "Loaded"} ${store}`, done.count, started));
+      if (flags.deleteMissing) process.stdout.write(`  ${done.removed.toLocaleString("en-US")} items removed\n`);
     });
 
 const infoCommand = (): Command =>

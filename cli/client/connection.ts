@@ -1,19 +1,25 @@
 /** The options that say where the server is, and the client that they open. */
+
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
+import { defined } from "../../contract/defined.js";
 import { editDistance } from "../../contract/edit-distance.js";
 import type { Client } from "../../runtime/client/index.js";
 
-export interface ConnectionOptions {
-  readonly url: string;
-  readonly header?: Readonly<Record<string, string>>;
-  readonly deadline?: number;
-  readonly retry?: number;
+/** TLS towards a server. */
+export interface TlsFlags {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly serverName?: string;
   readonly insecure?: true;
+}
+
+export interface ConnectionOptions extends TlsFlags {
+  readonly url: string;
+  readonly header?: Readonly<Record<string, string>>;
+  readonly deadline?: number;
+  readonly retry?: number;
   readonly compression?: "gzip" | "deflate";
   readonly json?: true;
 }
@@ -57,10 +63,7 @@ export async function withClient<T>(options: ConnectionOptions, use: (client: Cl
   const { connect } = await import("../../runtime/client/index.js");
   const { url, header, deadline, retry, ca, cert, key, serverName, insecure, compression } = options;
   const client = await connect(url, {
-    ...(header && { headers: header }),
-    ...(deadline !== undefined && { deadline }),
-    ...(retry !== undefined && { retry }),
-    ...(compression && { compression }),
+    ...defined({ headers: header, deadline, retry, compression }),
     tls: {
       ...(ca && { ca: readFileSync(ca) }),
       ...(cert && { cert: readFileSync(cert) }),

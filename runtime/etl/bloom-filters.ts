@@ -6,7 +6,7 @@ import { addToBloom, emptyBloom } from "../../formats/hashes/bloom.js";
 import { idHashes } from "../../operators/shared/kernel/id-hashes.js";
 import { invalid } from "../base/errors.js";
 import { findData, openData } from "./data-source.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
 import { identifier, text } from "./sql/literal.js";
 import { moveFile } from "./transform.js";
 
@@ -19,7 +19,6 @@ export interface BloomOptions extends DatabaseOptions {
   readonly name: string;
   /** Column whose latest value per user is copied: the event time that a feature store requires. */
   readonly timestamp?: string;
-  readonly onProgress?: OnProgress;
 }
 
 export interface MadeFilters {

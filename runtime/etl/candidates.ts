@@ -8,7 +8,7 @@ import { type PackedTexts, type PrintedColumn, printFittedTable } from "../../op
 import type { DType } from "../../triton-protos/datatype.js";
 import { invalid, RuntimeFault, unavailable } from "../base/errors.js";
 import { type EventColumns, type Events, readEvents } from "./candidate-events.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
 import { moveFile } from "./transform.js";
 
 export interface CandidateOptions extends DatabaseOptions, EventColumns {
@@ -24,7 +24,6 @@ export interface CandidateOptions extends DatabaseOptions, EventColumns {
   /** For `trending`: seconds before the recent ones, and events that are added to both counts. */
   readonly baseline?: number;
   readonly smoothing?: number;
-  readonly onProgress?: OnProgress;
 }
 
 export interface MadeCandidates {

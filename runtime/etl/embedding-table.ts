@@ -8,12 +8,10 @@ import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { readNpz } from "../../formats/npz/npz.js";
 import { KEYS, printEmbeddingTable, TABLE, VECTORS } from "../../formats/tables/embedding-table.js";
 import { invalid } from "../base/errors.js";
-import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type DatabaseOptions, openDatabase } from "./database.js";
 import { appendVectors, openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 
-export interface TableOptions extends DatabaseOptions, VectorColumns {
-  readonly onProgress?: OnProgress;
-}
+export interface TableOptions extends DatabaseOptions, VectorColumns {}
 
 export interface MadeTable {
   readonly count: number;

@@ -12,7 +12,7 @@ import { invalid } from "../base/errors.js";
 import { loadArrow } from "./arrow-data.js";
 import { openPool } from "./connection-pool.js";
 import { type DataSource, findData, openData } from "./data-source.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
 import type { Engine } from "./engine.js";
 import { FRONT, openGolden } from "./fit-golden.js";
 import { NO_JOURNAL, openJournal } from "./fit-journal.js";
@@ -39,7 +39,6 @@ export interface FitOptions extends DatabaseOptions {
   readonly base?: string;
   /** The plan again, with the state so far: it may decide the dtypes, shapes and columns of the next steps. */
   readonly refine?: (states: ReadonlyMap<string, OpState[FittedOpKind]>) => Plan;
-  readonly onProgress?: OnProgress;
   /** Runs the statements on Spark; DuckDB then only reads small files and the golden rows. */
   readonly spark?: SparkOptions | SparkSession;
   /** Folder in which work that is done survives a kill; see `journalOf`. Without it a killed fit begins anew. */

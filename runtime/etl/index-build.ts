@@ -11,7 +11,7 @@ import { requireOwnMap, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { invalid, type RuntimeFault } from "../base/errors.js";
 import { toUnitLength } from "../stores/vectors/unit-length.js";
-import { type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type DatabaseOptions, openDatabase } from "./database.js";
 import { publishBase } from "./delta/publish-base.js";
 import type { FaissJob } from "./faiss-child.js";
 import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
@@ -71,7 +71,6 @@ export interface IndexBuildOptions extends DatabaseOptions, VectorColumns {
   readonly nprobe?: number;
   /** Candidates that a search of an HNSW index keeps; written into the file. FAISS' own default is 16. */
   readonly efSearch?: number;
-  readonly onProgress?: OnProgress;
 }
 
 export interface BuiltIndex {

@@ -8,7 +8,7 @@ import { openVectorLoader, readStore } from "../stores/databases/open-database.j
 import type { VectorLoader, VectorRows } from "../stores/databases/vector-database.js";
 import { toUnitLength } from "../stores/vectors/unit-length.js";
 import { findData, openData } from "./data-source.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
 import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
 
 export interface LoadVectorsOptions extends DatabaseOptions, VectorColumns {
@@ -18,7 +18,6 @@ export interface LoadVectorsOptions extends DatabaseOptions, VectorColumns {
   readonly deleteMissing?: boolean;
   /** Brings vectors to length 1. @default false */
   readonly normalize?: boolean;
-  readonly onProgress?: OnProgress;
 }
 
 export interface LoadedVectors {

@@ -10,7 +10,7 @@ import { type FeastItem, type FeastType, feastType } from "../../formats/feast/f
 import { invalid } from "../base/errors.js";
 import { type OnlineRow, openOnlineWriter } from "../stores/feast/online-writer.js";
 import { findData } from "./data-source.js";
-import { type Database, type DatabaseOptions, type OnProgress, openDatabase } from "./database.js";
+import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
 import { didYouMean } from "./nearest-name.js";
 import { identifier, text, texts } from "./sql/literal.js";
 
@@ -22,7 +22,6 @@ export interface MaterializeOptions extends DatabaseOptions {
   /** Rows of this time and later, and up to this time; anything DuckDB reads as a time. */
   readonly start?: string;
   readonly end?: string;
-  readonly onProgress?: OnProgress;
 }
 
 export interface Materialized {

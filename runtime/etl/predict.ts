@@ -20,7 +20,6 @@ import { moveFile, type Transformed } from "./transform.js";
 export interface PredictOptions extends DatabaseOptions {
   /** Columns of the data to carry along, before the model's outputs. */
   readonly keep?: Keep;
-  readonly onProgress?: OnProgress;
 }
 
 /**

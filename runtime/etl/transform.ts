@@ -10,7 +10,7 @@ import { readsOtherRows, readsRowNumber } from "../../contract/step-facts.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { readWorkflow } from "../../formats/folders/workflow.js";
 import { printMerlinJson } from "../../formats/merlin-schema/merlin-schema.js";
-import { invalid, RuntimeFault } from "../base/errors.js";
+import { invalid, RuntimeFault, refuse } from "../base/errors.js";
 import { copyToArrow } from "./arrow-out.js";
 import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { formatOf } from "./data-formats.js";
@@ -36,7 +36,6 @@ export interface TransformOptions extends DatabaseOptions {
   readonly shuffle?: { readonly seed: number };
   /** Columns whose values become folders, `day=1/`, as Hive has them. */
   readonly partitionBy?: readonly string[];
-  readonly onProgress?: OnProgress;
 }
 
 export interface Transformed {
@@ -304,9 +303,6 @@ function checkLayout(
   toFile: boolean,
   out: string,
 ): void {
-  const refuse = (message: string): never => {
-    throw invalid(message);
-  };
   if (toFile && (outFiles !== undefined || partitionBy))
     refuse(
       `\`${out}\` is one file; \`--out-files\` and \`--partition-by\` write a folder. Give a folder as \`--out\`.`,

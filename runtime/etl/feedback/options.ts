@@ -1,5 +1,5 @@
 /** Options and counts of the feedback join. */
-import type { DatabaseOptions, OnProgress } from "../database.js";
+import type { DatabaseOptions } from "../database.js";
 
 /** Which exposure of the window an event counts for. */
 export type Attribution = "last" | "position" | "all";
@@ -33,7 +33,6 @@ export interface JoinOptions extends DatabaseOptions {
   readonly seed?: number;
   /** Keeps candidates that were not shown, with label 0. */
   readonly notShown?: boolean;
-  readonly onProgress?: OnProgress;
 }
 
 export type TimeUnit = "s" | "ms" | "us";
