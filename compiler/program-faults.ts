@@ -4,6 +4,7 @@
 import { basename } from "node:path";
 import { REQUEST_ROWS } from "../contract/schema.js";
 import { groupsRows } from "../contract/step-facts.js";
+import type { Scope } from "../operators/shared/author/bound.js";
 import { fileForm } from "./1-rewrite/file-form.js";
 import type { ProgramSources } from "./2-check/sources.js";
 import type { Evaluated, GraphDocument } from "./3-graph/document.js";
@@ -158,13 +159,16 @@ function differentRows(
   const [first, ...others] = graph.kind === "workflow" ? output : [];
   const other = others.find(b => b.column.rows !== first!.column.rows);
   if (!first || !other) return [];
-  const related = [first, other].flatMap(({ column, site: made }) =>
-    made === undefined ? [] : [{ note: `\`${column.name}\` comes from here`, site: siteRange(sources, made, "whole") }],
-  );
+  const related = originsOf(sources, [first, other]);
   return [
     diagnosticAt(site, messages.workflowDifferentRows({ left: first.column.name, right: other.column.name }), related),
   ];
 }
+
+const originsOf = (sources: ProgramSources, columns: Scope) =>
+  columns.flatMap(({ column, site }) =>
+    site === undefined ? [] : [{ note: `\`${column.name}\` comes from here`, site: siteRange(sources, site, "whole") }],
+  );
 
 /** Groups of a workflow's rows are answered alone: no row of the request, and no candidate, is of one of them. */
 function mixedGroups(
@@ -183,9 +187,7 @@ function mixedGroups(
   if (!other) return [];
   const { name, rows } = other.column;
   const ofRequest = rows === REQUEST_ROWS;
-  const related = [group, other].flatMap(({ column, site: made }) =>
-    made === undefined ? [] : [{ note: `\`${column.name}\` comes from here`, site: siteRange(sources, made, "whole") }],
-  );
+  const related = originsOf(sources, [group, other]);
   const message = messages.workflowGroupsMixed({
     group: group.column.name,
     path: pathOf(group.column.rows)!,

@@ -2,18 +2,10 @@
  * The page receives every second: states and statistics of models, what each stage has done since the start, and the newest request.
  */
 import type { ReadableRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
+import type { StagedStatistics } from "../../runtime/server/requests/server-calls.js";
 import { ask, type ShownServer } from "./ask-server.js";
 
-interface ModelStats {
-  readonly name: string;
-  readonly stages?: readonly {
-    readonly name: string;
-    readonly success: { readonly count: number; readonly ns: number };
-    readonly fail: { readonly count: number };
-    readonly rows_in: number;
-    readonly rows_out: number;
-  }[];
-}
+type ModelStats = Pick<StagedStatistics, "name" | "stages">;
 
 /** @throws Error with the server's own text where it does not answer these */
 export async function counts(server: ShownServer, recent: ReadableRequests | undefined): Promise<object> {

@@ -352,19 +352,15 @@ function unknownName(name: string, { types, file, start }: Place): Message {
   if (ours?.toLowerCase() === name.toLowerCase() && isImported(file, ours))
     return messages.typeUnknownName({ name, suggestion: new Suggestion(name, [ours]) });
   if (ours) return messages.typeUnknownImport({ name, suggestion: new Suggestion(name, [ours]), example: ours });
-  if (isDType(name))
-    return {
-      ...messages.typeUnknownName({ name, suggestion: ` Did you mean \`"${name}"\`, in quotes?` }),
-      replacements: [{ write: JSON.stringify(name) }],
-    };
+  const quoted = () => ({
+    ...messages.typeUnknownName({ name, suggestion: ` Did you mean \`"${name}"\`, in quotes?` }),
+    replacements: [{ write: JSON.stringify(name) }],
+  });
+  if (isDType(name)) return quoted();
   const node = nodeAt({ file, start, end: start + name.length });
   const visible = node ? types.variablesAt(node).filter(other => !other.startsWith("$")) : [];
   const near = suggest(name, visible);
-  if (node && near.names.length === 0 && isTextPlace(types, node))
-    return {
-      ...messages.typeUnknownName({ name, suggestion: ` Did you mean \`"${name}"\`, in quotes?` }),
-      replacements: [{ write: JSON.stringify(name) }],
-    };
+  if (node && near.names.length === 0 && isTextPlace(types, node)) return quoted();
   return messages.typeUnknownName({ name, suggestion: suggest(name, [...visible, ...EXPORTS]) });
 }
 

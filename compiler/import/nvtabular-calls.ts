@@ -179,6 +179,11 @@ function renameEach(names: readonly (readonly [from: string, to: string])[]): st
 /** From a place that is not negative to the end of the list, as no list is longer. */
 const OPEN_END = 2 ** 31 - 1;
 
+function scaled(name: string): Writer {
+  return (node, { left, warnings }) =>
+    onNumbers(node, left, call(name, { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }));
+}
+
 const WRITERS: Readonly<Record<string, Writer>> = {
   FillMissing: node => {
     const flags = isTrue(node, "add_binary_cols");
@@ -187,18 +192,8 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     };
   },
   FillMedian: node => ({ text: call("fillMedian", { addBinaryColumns: isTrue(node, "add_binary_cols") }) }),
-  Normalize: (node, { left, warnings }) =>
-    onNumbers(
-      node,
-      left,
-      call("normalize", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
-    ),
-  NormalizeMinMax: (node, { left, warnings }) =>
-    onNumbers(
-      node,
-      left,
-      call("normalizeMinMax", { outDtype: outDtype(node, "out_dtype", ["float64", "float32"], warnings) }),
-    ),
+  Normalize: scaled("normalize"),
+  NormalizeMinMax: scaled("normalizeMinMax"),
   Clip: (node, { left }) => clip(node, left),
   LogOp: (node, { left }) => onNumbers(node, left, "logOp()"),
   Dropna: () => ({ text: "dropna()" }),

@@ -2,10 +2,11 @@
  * A user's ONNX model → its nodes in another graph. Names are made unique, equal constants are shared, and nodes of an older opset are
  * rewritten if only their form differs.
  */
+
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { joinInside, pathInside } from "../../contract/files/path-inside.js";
-import { readInt64, readSpan, spanBytes } from "../../formats/bytes/wire.js";
+import { readInt64, readSpan } from "../../formats/bytes/wire.js";
 import {
   bytesMember,
   message,
@@ -14,11 +15,11 @@ import {
   varintField,
   varintMember,
 } from "../../formats/bytes/wire-writer.js";
-import { readOnnxSignature } from "../../formats/onnx/onnx.js";
+import { readEntry, readOnnxSignature } from "../../formats/onnx/onnx.js";
 import type { LowerContext } from "../../operators/shared/onnx/lowering.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import type { ForeignNode, Value } from "./graph-builder.js";
-import { eachField, type ModelNode, readEntry, readModelParts } from "./read-model.js";
+import { eachField, type ModelNode, readModelParts } from "./read-model.js";
 
 export interface UserModel {
   readonly bytes: Uint8Array;
@@ -188,7 +189,7 @@ function movedData({ g }: LowerContext, bytes: Uint8Array, folder: string, exter
   const entries: Uint8Array[] = [];
   eachField(bytes, (number, at) => {
     if (number !== 13) return false;
-    const { key, value } = readEntry(spanBytes(readSpan(at)));
+    const [key, value] = readEntry(readSpan(at));
     entries.push(bytesMember(13, message(stringMember(1, key), stringMember(2, key === "location" ? to : value))));
     return true;
   });

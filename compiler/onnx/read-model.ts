@@ -1,6 +1,7 @@
 /**
  * An ONNX file → its nodes and constants with their bytes in place, so that they can be written into another graph under other names.
  */
+
 import {
   type Cursor,
   cursor,
@@ -11,6 +12,7 @@ import {
   skipField,
   spanBytes,
 } from "../../formats/bytes/wire.js";
+import { readEntry } from "../../formats/onnx/onnx.js";
 
 export interface ModelNode {
   readonly op: string;
@@ -115,21 +117,10 @@ function readConstant(bytes: Uint8Array): { name: string; bytes: Uint8Array; ext
   eachField(bytes, (number, at) => {
     if (number === 8) name = readString(at);
     else if (number === 13) {
-      const { key, value } = readEntry(spanBytes(readSpan(at)));
+      const [key, value] = readEntry(readSpan(at));
       if (key === "location") external = value;
     } else return false;
     return true;
   });
   return { name, bytes, ...(external !== undefined && { external }) };
-}
-
-export function readEntry(bytes: Uint8Array): { readonly key: string; readonly value: string } {
-  let [key, value] = ["", ""];
-  eachField(bytes, (number, at) => {
-    if (number === 1) key = readString(at);
-    else if (number === 2) value = readString(at);
-    else return false;
-    return true;
-  });
-  return { key, value };
 }

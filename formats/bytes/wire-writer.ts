@@ -7,14 +7,16 @@ const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 /** Joins fields (and nested messages' bytes) into one message. */
-export function message(...fields: readonly Field[]): Uint8Array {
+export const message = (...fields: readonly Field[]): Uint8Array => joinBytes(fields);
+
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
-  for (const field of fields) length += field.length;
+  for (const part of parts) length += part.length;
   const bytes = new Uint8Array(length);
   let at = 0;
-  for (const field of fields) {
-    bytes.set(field, at);
-    at += field.length;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
   }
   return bytes;
 }

@@ -144,7 +144,7 @@ function model(
       graph(readSpan(at), found, 0, (side, tensor) => (side === 11 ? inputs : outputs).push(tensor));
     } else if (number === 8) opset = operatorSet(readSpan(at)) ?? opset;
     else if (number === 14) {
-      const [key, value] = entry(readSpan(at));
+      const [key, value] = readEntry(readSpan(at));
       if (key === "merlin.schema") trained = trainedOn(value);
       else if (key === SIMILARITY) similarity = SIMILARITIES.find(known => known === value);
     } else if (number === 25) {
@@ -343,7 +343,7 @@ function weights(c: Cursor, found: Found): { readonly name: string; readonly fir
     else if (number === 2) type = readSafeInt(at);
     else if (number === 1 && wireType === 0) dimension(readSafeInt(at));
     else if (number === 1) for (const packed = readSpan(at); packed.at < packed.end; ) dimension(readSafeInt(packed));
-    else if (number === 13) entries.push(entry(readSpan(at)));
+    else if (number === 13) entries.push(readEntry(readSpan(at)));
     else return false;
     return true;
   });
@@ -354,7 +354,8 @@ function weights(c: Cursor, found: Found): { readonly name: string; readonly fir
   return { name, first: first ?? 1 };
 }
 
-function entry(c: Cursor): [key: string, value: string] {
+/** A `StringStringEntryProto`. */
+export function readEntry(c: Cursor): [key: string, value: string] {
   let key = "";
   let value = "";
   each(c, (number, at) => {

@@ -76,16 +76,19 @@ export async function openData(
 ): Promise<DataSource> {
   const checked: ReadonlyMap<string, string>[] = [];
   for (const file of files) checked.push(await checkFile(database, file, format, columns, keep));
+  const other = {
+    files,
+    format,
+    place: [],
+    rows: undefined,
+    dictionaries: new Set<string>(),
+    smallDictionaries: new Set<string>(),
+  };
   if (format === "csv" || format === "json")
     return {
-      files,
-      format,
+      ...other,
       relation: textRelation(format, files, columns, keep.length === 0),
       expressions: columns.map(col => sourceExpression(col, textType(col))),
-      place: [],
-      rows: undefined,
-      dictionaries: new Set(),
-      smallDictionaries: new Set(),
     };
   if (format === "arrow") {
     const wanted = [...new Set([...columns.map(col => col.name), ...keep])];
@@ -93,14 +96,9 @@ export async function openData(
     const read = new Map(wanted.map(name => [name, types.get(name)!]));
     await loadArrow(database, "merlon_arrow", files, read);
     return {
-      files,
-      format,
+      ...other,
       relation: "merlon_arrow",
       expressions: columns.map(col => sourceExpression(col, types.get(col.name)!)),
-      place: [],
-      rows: undefined,
-      dictionaries: new Set(),
-      smallDictionaries: new Set(),
     };
   }
   const counted = await database.rows(

@@ -57,14 +57,10 @@ export interface Estimate {
   readonly differenceInterval: Interval | undefined;
 }
 
-export interface Evaluation {
+export interface Evaluation extends Omit<EvaluateOptions, "estimators"> {
   readonly requests: number;
   readonly lists: number;
   readonly rows: number;
-  readonly level: number;
-  readonly samples: number;
-  readonly seed: number;
-  readonly tuning: Tuning;
   /** The mean reward per list that the logging policy had. */
   readonly logged: { readonly value: number; readonly interval: Interval | undefined };
   readonly estimates: readonly Estimate[];

@@ -2,6 +2,7 @@
  * A table in the state of `merlon fit`, as an Arrow IPC file: key columns (which may hold null) and value columns. One row a key. Reading
  * maps numbers onto the file's own buffers and decodes strings once.
  */
+
 import {
   AsyncByteQueue,
   Bool,
@@ -20,6 +21,7 @@ import {
 } from "apache-arrow";
 import { FILE_LIMITS } from "../../../contract/files/read-regular.js";
 import { readArrowColumns } from "../../../formats/arrow/arrow-columns.js";
+import { joinBytes } from "../../../formats/bytes/wire-writer.js";
 import { type Column, rootRows, type Values } from "../../../runtime/base/columns/table.js";
 import { internal, type RuntimeFault } from "../../../runtime/base/errors.js";
 import { readSharedSync } from "../../../runtime/base/shared/shared-copy.js";
@@ -45,20 +47,8 @@ export interface PrintedColumn {
  * The bytes of the file: equal for equal tables.
  * @param metadata pairs of the schema
  */
-export function printFittedTable(
-  table: Readonly<Record<string, PrintedColumn>>,
-  mayBeNull = true,
-  metadata?: ReadonlyMap<string, string>,
-): Uint8Array {
-  const parts = fittedTableParts(table, mayBeNull, metadata);
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
+export const printFittedTable = (...table: Parameters<typeof fittedTableParts>): Uint8Array =>
+  joinBytes(fittedTableParts(...table));
 
 /** The same in parts, to be hashed or written one after the other: the columns' own memory, where that is what the file holds. */
 export function fittedTableParts(

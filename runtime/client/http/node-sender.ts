@@ -148,7 +148,8 @@ const head = (response: IncomingMessage): HttpHead => ({
   },
 });
 
-const secureOptions = ({ ca, cert, key, serverName, verify }: TlsOptions) => ({
+/** Options of Node's TLS. */
+export const secureOptions = ({ ca, cert, key, serverName, verify }: TlsOptions) => ({
   ...(ca !== undefined && { ca: pem(ca) }),
   ...(cert !== undefined && { cert: pem(cert) }),
   ...(key !== undefined && { key: pem(key) }),

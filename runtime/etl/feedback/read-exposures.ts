@@ -4,7 +4,7 @@ import type { Engine } from "../engine.js";
 import { type ExposureLog, isWhole, keyColumns, type Locate, typeIn } from "./exposure-log.js";
 import { shown } from "./find-row.js";
 import { joinSql } from "./join-sql.js";
-import type { Attribution } from "./options.js";
+import type { Attribution, JoinReport } from "./options.js";
 
 /**
  * How the exposures of an event's window are ordered: the first one counts. Every column of the row's key ends the order, so that it does
@@ -84,9 +84,7 @@ async function refuseRepeated(engine: Engine, log: ExposureLog, locate: Locate):
 }
 
 /** Counts of the log, from its table. */
-export async function countExposures(
-  engine: Engine,
-): Promise<{ rows: number; shown: number; requests: number; from: string; to: string }> {
+export async function countExposures(engine: Engine): Promise<JoinReport["exposures"]> {
   const { types, time } = joinSql(engine);
   const [[rows, seen, requests, from, to]] = (await engine.rows(
     `SELECT CAST(count(*) AS DOUBLE), CAST(count(pos) AS DOUBLE), CAST((SELECT count(*) FROM requests) AS DOUBLE),

@@ -6,6 +6,7 @@ import { invalid } from "../../base/errors.js";
 import { type DataFiles, openData } from "../../etl/data-source.js";
 import type { Database } from "../../etl/database.js";
 import { identifier } from "../../etl/sql/literal.js";
+import type { ServedRows } from "../served-log.js";
 import { SCORE } from "./check-plan.js";
 
 const FIXED = ["request_id", "request_row", "time", "item", "position", SCORE] as const satisfies ExposureColumnName[];
@@ -59,12 +60,8 @@ export async function loadLogged(
 }
 
 /** Rows of a plan of a model that the log has, the most first. */
-export interface PlanRows {
-  readonly model: string;
-  readonly version: string;
-  readonly plan: string;
+export interface PlanRows extends ServedRows {
   readonly artefacts: string | null;
-  readonly rows: number;
 }
 
 /** Plans and artefacts of one log that are named. */

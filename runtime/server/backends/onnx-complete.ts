@@ -28,18 +28,19 @@ export function completeFromGraph(config: ModelConfig, graph: Graph, limit = DEF
       config.output.length > 0
         ? config.output
         : graph.outputs.toReversed().map(tensor => completeOutput(tensor, max > 0)),
-    ...(!scheduled && {
-      dynamic_batching: {
-        preferred_batch_size: [max],
-        max_queue_delay_microseconds: 0,
-        preserve_ordering: false,
-        priority_levels: 0,
-        default_priority_level: 0,
-        priority_queue_policy: {},
-      },
-    }),
+    ...(!scheduled && { dynamic_batching: completedBatching([max]) }),
   };
 }
+
+/** Batching as Triton completes it. @param sizes preferred ones */
+export const completedBatching = (sizes: readonly number[]): NonNullable<ModelConfig["dynamic_batching"]> => ({
+  preferred_batch_size: sizes,
+  max_queue_delay_microseconds: 0,
+  preserve_ordering: false,
+  priority_levels: 0,
+  default_priority_level: 0,
+  priority_queue_policy: {},
+});
 
 function completeInput(tensor: GraphTensor, batches: boolean): ModelInput {
   return {

@@ -3,6 +3,7 @@
 import { DATATYPES, type DType, type Values } from "../../../triton-protos/datatype.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import type { ListPlan } from "./log-reader.js";
+import type { RecordedRequest } from "./run-recorder.js";
 import { NONE, ROWS, TapeReader } from "./tape.js";
 
 const DTYPES: readonly DType[] = DATATYPES.reduce<DType[]>((all, { number, name }) => {
@@ -11,14 +12,9 @@ const DTYPES: readonly DType[] = DATATYPES.reduce<DType[]>((all, { number, name 
 }, []);
 
 /** A request's rows of a run. */
-export interface RequestRows {
+export interface RequestRows extends Omit<RecordedRequest, "id" | "made"> {
   /** A number where the request had no id. */
   readonly id: string | number;
-  readonly from: number;
-  readonly to: number;
-  /** Row of the request that `from` is. */
-  readonly firstRow: number;
-  readonly seed: bigint;
 }
 
 export interface RecordedRun {

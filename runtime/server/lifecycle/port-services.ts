@@ -63,19 +63,19 @@ export const createServerMetrics = (options: OpenOptions, { budget, failures, ex
     pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
 
+/** The parts that HTTP and gRPC need. */
+const ofTransports = ({ budget, calls, log, logSettings }: Parts) => ({ budget, calls, log, logSettings });
+
 /** @throws RuntimeFault for a restriction that does not parse */
 export function portServices(options: OpenOptions, parts: Parts, adopt?: Adopt): readonly PortService[] {
-  const { budget, calls, log, logSettings } = parts;
+  const { budget } = parts;
   const shared: Shared = {
     options,
     parts,
     http: { stallTime: options.stallTimeoutSeconds * 1000, allowedOrigins: options.httpAllowedOrigins, budget },
     grpcRestriction: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
     frontEnd: {
-      budget,
-      calls,
-      log,
-      logSettings,
+      ...ofTransports(parts),
       maxInputSize: options.httpMaxInputSize,
       restriction: createRestriction(options.httpRestrictedApis),
       headerForwardPattern: undefined,
@@ -98,7 +98,7 @@ const sourceOf = (adopt: Adopt | undefined, port: PortService["port"]): Pick<Lis
 
 function grpcService({ options, parts, http, grpcRestriction, adopt }: Shared): PortService | undefined {
   const at = options.grpc;
-  const { budget, calls, log, logSettings } = parts;
+  const { log } = parts;
   return (
     at && {
       name: "GRPC",
@@ -109,10 +109,7 @@ function grpcService({ options, parts, http, grpcRestriction, adopt }: Shared): 
         serveGrpc(
           { ...at, reuse: options.reuseGrpcPort, ...sourceOf(adopt, "grpc") },
           {
-            budget,
-            calls,
-            log,
-            logSettings,
+            ...ofTransports(parts),
             restriction: grpcRestriction,
             headerForwardPattern: await forwarded(options.grpcHeaderForwardPattern, log),
             tls: options.grpcTls,

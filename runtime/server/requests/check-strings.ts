@@ -2,7 +2,7 @@
  * Counts the elements of a BYTES tensor: nothing, or a fault with Triton's text. Those of a large tensor are counted in slices before the check.
  */
 import type { Cancellation } from "../../base/cancellation.js";
-import { invalid, RuntimeFault } from "../../base/errors.js";
+import { RuntimeFault, refuse } from "../../base/errors.js";
 import type { RequestTensor } from "../contract.js";
 
 interface Count {
@@ -18,9 +18,6 @@ const LARGE = 2 ** 20;
 const SLICE = 2 ** 18;
 
 export function checkStrings({ name, data }: RequestTensor, expected: number, model: string, prefix: string): void {
-  const refuse = (text: string): never => {
-    throw invalid(text);
-  };
   let count = counted.get(data);
   if (!count) {
     count = { elements: 0, at: 0 };

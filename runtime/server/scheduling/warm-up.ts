@@ -9,7 +9,7 @@ import { FILE_LIMITS, readRegular, SpecialFileError } from "../../../contract/fi
 import { MAX_MADE_BYTES, MAX_WARM_UP_RUNS, WARM_UP_MS } from "../../../triton-protos/config-limits.js";
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig, ModelWarmup, ModelWarmup_Input } from "../../../triton-protos/gen/messages.js";
-import { internal, invalid, RuntimeFault } from "../../base/errors.js";
+import { internal, invalid, RuntimeFault, refuse } from "../../base/errors.js";
 import { elementCount, type Tensor } from "../../base/tensor.js";
 import type { BackendRequest, BackendResponse, LoadedModel } from "../contract.js";
 import { findInside } from "../models/inside-folder.js";
@@ -161,9 +161,6 @@ async function sampleTensor(
   shape: readonly number[],
   folder: string,
 ): Promise<Tensor> {
-  const refuse = (text: string): never => {
-    throw invalid(text);
-  };
   const row = configDatatype(input.data_type);
   if (!row || shape.some(dim => dim < 0))
     return refuse(`warmup setting expects all variable-size dimensions are specified for input '${name}'`);

@@ -58,14 +58,9 @@ export interface NotLoaded {
 }
 
 /** The functions of a worker for the control process. */
-export interface WorkerCalls {
+export interface WorkerCalls extends Omit<ControlCalls, "change"> {
   start(argument: WorkerStart): Inventory | NotLoaded;
   change(argument: { readonly operation: number; readonly change: Change; readonly countsWarmUps: boolean }): Inventory;
-  set(setting: Setting): void;
-  index(argument: undefined): readonly IndexEntry[];
-  statistics(question: StatisticsQuestion): readonly StagedStatistics[];
-  metrics(argument: undefined): string;
-  traceSettings(model: string): Readonly<Record<string, string | readonly string[]>>;
   faults(argument: undefined): readonly ActiveFault[];
   /** Refuses faults of models that no repository has. */
   checkFault(fault: CheckedFault): void;

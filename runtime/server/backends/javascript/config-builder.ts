@@ -3,6 +3,7 @@
  * Python's back end (`ModelConfig` of its `triton_python_backend_utils`).
  */
 import type { ModelConfig, ModelInput, ModelOutput } from "../../../../triton-protos/model-config.js";
+import { completedBatching } from "../onnx-complete.js";
 import type { ConfigBuilder, ModelTensorSpec } from "./api.js";
 
 const refuse = (text: string): never => {
@@ -107,17 +108,7 @@ export function createBuilder(written: ModelConfig): ConfigBuilder {
           `Configuration specified scheduling_choice as '${found}', but auto-complete-config function for model '${config.name}' tries to set scheduling_choice as 'dynamic_batching'`,
         );
       if (config.dynamic_batching) return;
-      config = {
-        ...config,
-        dynamic_batching: {
-          preferred_batch_size: [],
-          max_queue_delay_microseconds: 0,
-          preserve_ordering: false,
-          priority_levels: 0,
-          default_priority_level: 0,
-          priority_queue_policy: {},
-        },
-      };
+      config = { ...config, dynamic_batching: completedBatching([]) };
     },
     setDecoupled(decoupled) {
       const known = config.model_transaction_policy;

@@ -8,6 +8,7 @@ import type { ModelConfig } from "../../../../triton-protos/model-config.js";
 import type { StatusCode } from "../../../base/errors.js";
 import type { ModelVersion } from "../../../base/model-version.js";
 import type { Parameter, Tensor } from "../../../base/tensor.js";
+import type { Controls } from "../../requests/controls.js";
 
 /** The start data of the worker. */
 export interface WorkerStart {
@@ -42,12 +43,7 @@ export const CELLS = 2 ** 16;
 type Entries = readonly (readonly [string, Parameter])[];
 
 /** The parts of a request besides its inputs; a request without parameters and controls has only the defaults. */
-export interface RequestRest {
-  readonly correlationId: bigint | string;
-  readonly start: boolean;
-  readonly end: boolean;
-  readonly timeout: bigint;
-  readonly priority: bigint;
+export interface RequestRest extends Omit<Controls, "emptyFinal"> {
   readonly parameters: Entries;
   readonly outputs?: readonly string[];
   readonly traceparent?: string;
