@@ -1,6 +1,7 @@
 // The folder that VS Code loads without a build: its files exist, and its pattern finds the pipe alone.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { FOREIGN } from "#compiler/1-rewrite/file-form.js";
 
@@ -18,6 +19,20 @@ test("the contribution names one language and its files", () => {
   for (const name of [language.configuration, grammar.path])
     expect([name, existsSync(join(FOLDER, name))]).toEqual([name, true]);
   expect(read(language.configuration).comments.lineComment).toBe("//");
+});
+
+test("a file starts VS Code's TypeScript, which has no such language of its own", () => {
+  const { main, activationEvents } = read("package.json");
+  expect(activationEvents).toEqual(["onLanguage:merlon"]);
+  const started: string[] = [];
+  const getExtension = (id: string) => ({ activate: () => started.push(id) });
+  const exports: { activate?: () => unknown } = {};
+  runInNewContext(readFileSync(join(FOLDER, main), "utf8"), {
+    exports,
+    require: (name: string) => ({ vscode: { extensions: { getExtension } } })[name],
+  });
+  exports.activate!();
+  expect(started).toEqual(["vscode.typescript-language-features"]);
 });
 
 test("the grammar is TypeScript's, with the pipe", () => {
