@@ -94,10 +94,13 @@ try {
   await inWindow(server, "VS Code with the extension", { settings, extensions }, async editor => {
     await editor.open("tsconfig.json");
     await editor.useWorkspaceVersion();
-    // No file of TypeScript is open, so that only the extension can start TypeScript.
-    await editor.restart();
     await editor.open("program.merlon");
     await checkProgram(editor, "program.merlon", "extension-merlon");
+    await editor.restart();
+    await editor.open("program.merlon");
+    // Files of TypeScript and `tsconfig.json` start TypeScript too: without them, only the extension does.
+    expect("open files", await editor.files(), names => names.length === 1);
+    await checkProgram(editor, "program.merlon", "extension-merlon-alone");
   });
 } catch (error) {
   process.stderr.write(`npm run test:vscode: ${error.message}\n`);

@@ -19,6 +19,7 @@ const PATIENCE_MS = 90_000;
 const QUIET = {
   "chat.disableAIFeatures": true,
   "security.workspace.trust.enabled": false,
+  "workbench.editor.restoreEditors": false,
   "workbench.secondarySideBar.defaultVisibility": "hidden",
   "workbench.startupEditor": "none",
 };
@@ -123,16 +124,12 @@ function pressing(page) {
       await page.locator(".tab.active", { hasText: name }).waitFor();
       await page.locator(".view-line").first().waitFor();
     },
-    /** Closes all files and loads the window again. */
+    /** Loads the window again, without the files that were open. */
     async restart() {
-      await page.keyboard.press("F1");
-      await input.fill(">View: Close All Editors");
-      await rows.filter({ hasText: "Close All Editors" }).first().waitFor();
-      await page.keyboard.press("Enter");
-      await page.locator(".tab").first().waitFor({ state: "detached" });
       await page.reload();
-      await page.locator(".monaco-workbench").waitFor({ timeout: PATIENCE_MS });
+      await page.locator(".monaco-workbench .part.editor").waitFor({ timeout: PATIENCE_MS });
     },
+    files: () => texts(".tabs-container .tab"),
     /** `Use Workspace Version`; the command is offered for TypeScript's own files alone. */
     async useWorkspaceVersion() {
       // An open palette does not show a command that an extension adds meanwhile.
