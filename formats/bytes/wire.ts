@@ -87,7 +87,7 @@ export function readSpan(c: Cursor): Cursor {
 
 export const spanBytes = (span: Cursor): Uint8Array => span.bytes.subarray(span.at, span.end);
 
-const utf8 = new TextDecoder();
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 export const readString = (c: Cursor): string => utf8.decode(spanBytes(readSpan(c)));
 
 /** Skips the value of a field. */

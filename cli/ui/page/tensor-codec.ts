@@ -162,11 +162,12 @@ function encodeTexts(values: readonly Element[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 function decodeTexts(bytes: Uint8Array): Elements {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const starts: number[] = [];
   for (let at = 0; at + 4 <= bytes.byteLength; at += 4 + view.getUint32(at, true)) starts.push(at);
-  const text = (at: number): string =>
-    new TextDecoder().decode(bytes.subarray(at + 4, at + 4 + view.getUint32(at, true)));
+  const text = (at: number): string => utf8.decode(bytes.subarray(at + 4, at + 4 + view.getUint32(at, true)));
   return { length: starts.length, at: i => text(starts[i]!) };
 }

@@ -63,6 +63,7 @@ test("texts of any characters survive a round trip, also those of numbers, and l
       const parsed = parseTensor(typed, tensor("BYTES", [-1]));
       expect(all("BYTES", encode("BYTES", parsed.values))).toEqual(values);
     }),
+    { examples: [[["\ufeff", "\ufeffa", ""]]] },
   );
   expect(parseTensor('["12345678901234567890", "NaN", "a \\" NaN"]', tensor("BYTES", [-1])).values).toEqual([
     "12345678901234567890",

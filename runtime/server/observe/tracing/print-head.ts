@@ -45,6 +45,8 @@ function headValues(datatype: string, data: Uint8Array): PrintedTensor["values"]
   );
 }
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** Texts with their lengths before them; the last may be cut, and is left out then. */
 function headTexts(data: Uint8Array): readonly string[] {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
@@ -53,7 +55,7 @@ function headTexts(data: Uint8Array): readonly string[] {
     const length = view.getUint32(at, true);
     const end = at + 4 + length;
     if (end > data.byteLength && texts.length > 0) break;
-    const text = new TextDecoder().decode(data.subarray(at + 4, Math.min(end, data.byteLength)));
+    const text = utf8.decode(data.subarray(at + 4, Math.min(end, data.byteLength)));
     texts.push(text.length > MAX_TEXT || end > data.byteLength ? `${text.slice(0, MAX_TEXT)}…` : text);
     at = end;
   }

@@ -54,6 +54,8 @@ test("shows the first elements of each type, whatever was cut", () => {
   expect(head("BYTES", [3], texts.subarray(0, texts.length - 1))).toEqual(["ab", ""]);
   expect(head("BYTES", [1], texts.subarray(0, 5))).toEqual(["a…"]);
   expect(head("BYTES", [1], new Uint8Array())).toEqual([]);
+  const marked = Buffer.from("\ufeffa");
+  expect(head("BYTES", [1], Buffer.concat([Uint8Array.of(marked.length, 0, 0, 0), marked]))).toEqual(["\ufeffa"]);
 });
 
 test("members of an ensemble are its stages; large tensors are kept by their heads; answers of a stream are outputs", async () => {
