@@ -164,7 +164,8 @@ class ReplyReader implements HashReplyReader {
         number = 10 * number + digit;
         continue;
       }
-      if (bytes[i] !== CR || i === from || (i + 1 < length && bytes[i + 1] !== LF))
+      const isNumber = i > from && !(isNegative && number === 0);
+      if (bytes[i] !== CR || !isNumber || (i + 1 < length && bytes[i + 1] !== LF))
         throw new MalformedReply(`${what} has a length that is not a number`);
       this.#number = isNegative ? -number : number;
       return i + 1 < length ? i + 2 : -1;

@@ -96,6 +96,7 @@ describe("replies", () => {
     ["a line without its end", "*3\rx", /a length that is not a number/],
     ["a number for a value", "*3\r\n:1\r\n", /a value begins with byte 58/],
     ["an error for a value", "*3\r\n-ERR\r\n", /a value begins with byte 45/],
+    ["a negative zero", "*3\r\n$-0\r\n\r\n", /a length that is not a number/],
     ["a negative length", "*3\r\n$-2\r\n", /a value has -2 bytes/],
     ["a value beyond the limit", "*3\r\n$10001\r\n", /a value has 10001 bytes/],
     ["a value that is longer than it says", "*3\r\n$2\r\nabc\r\n", /a value does not end after 2 bytes/],
