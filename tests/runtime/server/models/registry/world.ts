@@ -26,8 +26,8 @@ export interface World {
   readonly log: readonly string[];
 }
 
-/** Longest wait for work that nothing holds up. */
-const PATIENCE_MS = 3000;
+/** Longest wait for work that nothing holds up. A busy disk stalled for more than four seconds once. */
+const PATIENCE_MS = 15_000;
 
 /** Waits until nothing moves but timers. @param isBusy whether work is in progress that is to end by itself */
 async function rest(isBusy: () => boolean): Promise<void> {
