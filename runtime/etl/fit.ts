@@ -120,7 +120,12 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
       await layers.add(fitted);
     }
     if (fit.states.size === 0) await countRows(fit);
-    if (options.refine && golden) await golden.write(fittedPlan(options.refine(fit.states)));
+    const made = options.refine?.(fit.states);
+    if (made?.outputs.length === 0)
+      throw invalid(
+        "the fitted workflow has no columns: `dropLowCardinality` drops all of them, since none has as many ids in this data. Lower its `minCardinality`, or add a column that stays.",
+      );
+    if (made && golden) await golden.write(fittedPlan(made));
     return { states: fit.states, rows: fit.rows, resumed: journal.resumed };
   } catch (error) {
     journal.forget();

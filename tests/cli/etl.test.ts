@@ -98,6 +98,22 @@ describe("merlon", () => {
     });
   });
 
+  test.each(["32", "0"])("refuses a fit that drops every column, with %s golden rows", async rows => {
+    await inShop(async folder => {
+      const program = `import { categorify, dropLowCardinality, source, workflow } from "merlon";
+const events = source({ brand: "string" });
+export default workflow("none", events["brand"] >> categorify() >> dropLowCardinality(1000));
+`;
+      writeFileSync(join(folder, "none.workflow.ts"), program);
+      const fit = ["fit", "none.workflow.ts", "--data", "events.parquet", "--out", "none", "--golden-rows", rows];
+      expect(await merlon(folder, ...fit)).toMatchObject({
+        status: 1,
+        err: expect.stringMatching(/^merlon: the fitted workflow has no columns: `dropLowCardinality` drops all/),
+      });
+      expect(existsSync(join(folder, "none"))).toBe(false);
+    });
+  });
+
   test.each(["fit", "transform", "predict", "index build"])("%s teaches with an example", async command => {
     const { status, out } = await merlon(".", ...command.split(" "), "--help");
     expect(status).toBe(0);
