@@ -88,6 +88,7 @@ function snapshotFile(file: string): SnapshotFile {
       for (const reader of last.readers) await reader.close();
       warned = false;
     } catch (error) {
+      if (closed) return;
       // The last good state stays in use; the next check tries again.
       if (!warned)
         process.emitWarning(`${(error as Error).message} What was read before is served on.`, "MerlonWarning");

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { WorkerHost } from "#contract/workers/worker-host.js";
 import { encodeValue } from "#formats/feast/encode-feast-value.js";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
@@ -161,6 +162,26 @@ test("readers follow the file together, and no run sees two states", { timeout: 
     // Each look is a thread: shorter histories of a failure are not searched for.
     { numRuns: RUNS, endOnFailure: true },
   );
+});
+
+test("a look that has begun when its store is closed reports nothing", async () => {
+  const folder = mkdtempSync(join(root, "closed-"));
+  cpSync(join(root, "first"), folder, { recursive: true });
+  const view = findView(readFeastRepository(folder).registry, "v")!;
+  const file = join(folder, "data/online_store.db");
+  const store = openSnapshotStore(file, 3, 2 ** 24);
+  const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + 2000);
+  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  const end = vi.spyOn(WorkerHost.prototype, "end");
+  writeFileSync(file, "junk".repeat(1000));
+  await answersOf(reader, ["n"]);
+  await store.close();
+  expect(end).not.toHaveBeenCalled();
+  await vi.waitFor(() => expect(end).toHaveBeenCalled(), { timeout: 30_000 });
+  await Promise.all(end.mock.results.map(({ value }) => value));
+  expect(warn).not.toHaveBeenCalled();
 });
 
 test("readers that are made at the same time, one of them in vain, each answer their own", async () => {
