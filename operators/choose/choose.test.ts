@@ -9,6 +9,7 @@ import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { grouped, lists, plain, scalars } from "../../tests/operators/step.js";
+import { elapse } from "../../tests/run/wait.js";
 import { at } from "../../tests/runtime/server/served-plan.js";
 
 const list = { list: { min: 0, max: null } } as const;
@@ -24,7 +25,7 @@ function models() {
     }),
     infer: async (model, [input]) => {
       asked.push(model);
-      await new Promise(resolve => setTimeout(resolve, 1));
+      await elapse(1);
       if (model === "broken") throw new RuntimeFault("UNAVAILABLE", "no answer");
       const x = new Float32Array(input!.data.buffer, input!.data.byteOffset, input!.shape[0]!);
       return [

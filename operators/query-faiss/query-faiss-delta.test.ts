@@ -13,6 +13,7 @@ import { rootRows } from "#runtime/base/columns/table.js";
 import { printTextIds } from "#runtime/etl/print-text-ids.js";
 import { type Change, type DeltaWriter, openDeltaWriter } from "#runtime/stores/vectors/delta/write-delta.js";
 import { column, context, grouped, lists, prepare, scalars, vectors } from "../../tests/operators/step.js";
+import { elapse } from "../../tests/run/wait.js";
 
 const [ITEMS, D, K] = [300, 4, 7];
 const random = (seed: number) => () => {
@@ -299,7 +300,7 @@ describe("while it is served", () => {
       note(++newest);
       model = before;
       change(changes, upserts, deletes);
-      await new Promise(resolve => void setTimeout(resolve, 5));
+      await elapse(5);
     }
     await vi.waitFor(async () => expect(await ask(kernel, [query])).toEqual([nearest(query)]), { timeout: 5000 });
     isDone = true;

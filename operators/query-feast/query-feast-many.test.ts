@@ -17,6 +17,7 @@ import {
   scalars,
 } from "../../tests/operators/step.js";
 import "../../tests/needs/built.js";
+import { until } from "../../tests/run/wait.js";
 
 const folder = fileURLToPath(new URL("../../tests/fixtures/feast", import.meta.url));
 const artefacts = { repository: "every-0.67-k3" };
@@ -197,12 +198,7 @@ describe("the store in memory", () => {
     // Field 4 (int64), the value 42.
     db.prepare("UPDATE every_pairs SET value = ?").run(Buffer.from([0x20, 42]));
     db.close();
-    let seen = await read();
-    for (let i = 0; i < 200 && seen === 3n; i++) {
-      await new Promise(done => setTimeout(done, 50));
-      seen = await read();
-    }
-    expect(seen).toBe(42n);
+    expect(await until("the changed value", async () => [await read()].find(value => value !== 3n))).toBe(42n);
     await kernel.close?.();
   });
 
@@ -218,10 +214,10 @@ describe("the store in memory", () => {
     db.exec("DROP TABLE every_pairs");
     db.close();
     utimesSync(file("broken"), 1, 1);
-    for (let i = 0; i < 200 && warnings.length === 0; i++) {
+    await until("a warning", async () => {
       expect(await read()).toBe(3n);
-      await new Promise(done => setTimeout(done, 50));
-    }
+      return warnings.length > 0;
+    });
     expect(warnings).toEqual([
       expect.stringMatching(/has no table `every_pairs`.* What was read before is served on\./),
     ]);

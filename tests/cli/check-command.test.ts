@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MERLON } from "../needs/built.js";
+import { until } from "../run/wait.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const BROKEN = "tests/samples/error-column-missing/main.workflow.ts";
@@ -156,20 +157,20 @@ function start(command: string, args: readonly string[]) {
     stream.on("data", (data: Buffer) => {
       seen += data.toString();
     });
-  const until = async (text: string | RegExp): Promise<string> => {
-    for (const began = Date.now(); Date.now() - began < 50_000; await new Promise(resolve => setTimeout(resolve, 20))) {
+  const shown = async (text: string | RegExp): Promise<string> => {
+    const position = (): number | undefined => {
       const found = typeof text === "string" ? seen.indexOf(text, at) : seen.slice(at).search(text) + at;
-      if (found < at) continue;
-      const passed = seen.slice(at);
-      at = typeof text === "string" ? found + text.length : found + 1;
-      return passed;
-    }
-    throw new Error(`${text} did not come; this came:\n${seen.slice(at)}`);
+      return found < at ? undefined : found;
+    };
+    const found = await until(() => `${text}, after which there is\n${seen.slice(at)}`, position, 50_000);
+    const passed = seen.slice(at);
+    at = typeof text === "string" ? found + text.length : found + 1;
+    return passed;
   };
   const ended = new Promise<number | string>(resolve =>
     spawned.on("exit", (code, signal) => resolve(code ?? signal ?? "nothing")),
   );
-  return { until, ended, spawned };
+  return { until: shown, ended, spawned };
 }
 
 describe("--watch", { timeout: 180_000 }, () => {

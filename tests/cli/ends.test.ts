@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { builtUrl, MERLON } from "../needs/built.js";
+import { until } from "../run/wait.js";
 
 const SAMPLE = fileURLToPath(new URL("../samples/ensemble-merge/main.ensemble.ts", import.meta.url));
 const place = (): string => mkdtempSync(join(tmpdir(), "merlon-ends-"));
@@ -98,9 +99,13 @@ describe("a signal in the middle", () => {
     async signal => {
       const folder = place();
       // A file that never ends: the check is in the middle of it.
-      writeFileSync(join(folder, "endless.ensemble.ts"), "for (;;) {}\n");
+      const begun = join(folder, "begun");
+      writeFileSync(
+        join(folder, "endless.ensemble.ts"),
+        `import { writeFileSync } from "node:fs";\nwriteFileSync(${JSON.stringify(begun)}, "");\nfor (;;) {}\n`,
+      );
       const child = spawn(process.execPath, [MERLON, "check", "--watch", join(folder, "endless.ensemble.ts")]);
-      await new Promise(resolve => setTimeout(resolve, 1500));
+      await until("the check", () => existsSync(begun));
       child.kill(signal);
       expect(await once(child, "exit")).toEqual([null, signal]);
     },

@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MERLON } from "../needs/built.js";
+import { resting } from "../run/wait.js";
 import { familyOf, WORKERS } from "../run/workers.js";
 import { repository } from "../runtime/server/support.js";
 import { counted, grpcClient, PATIENCE_MS, startTarget, type Target } from "./support.js";
@@ -75,7 +76,7 @@ test(
         socket.on("error", () => {});
         sockets.push(socket);
       }
-      await new Promise(resolve => setTimeout(resolve, 500));
+      await resting(server.open, 300);
       expect(server.child.exitCode).toBeNull();
       for (const socket of sockets) socket.destroy();
       await expect.poll(server.open, { timeout: 20_000 }).toBeLessThanOrEqual(before + 5);

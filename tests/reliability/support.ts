@@ -6,6 +6,7 @@ import * as grpc from "@grpc/grpc-js";
 import { expect } from "vitest";
 import type { Messages } from "#triton-protos/gen/messages.js";
 import { decode, encode, type Init } from "#triton-protos/proto-root.js";
+import { elapse } from "../run/wait.js";
 import { familyOf, WORKERS } from "../run/workers.js";
 import { type Options, startServer } from "../runtime/server/support.js";
 
@@ -110,7 +111,7 @@ export const PATIENCE_MS = counted(90_000, 1_200_000);
 /** Megabytes that stay in this process, and in the workers of its server, after the collector has had a chance. */
 export async function residentAfter(work: () => Promise<void>): Promise<number> {
   const settle = async (): Promise<number> => {
-    for (let i = 0; i < 3; i++) await new Promise(resolve => setTimeout(resolve, 30));
+    for (let i = 0; i < 3; i++) await elapse(30);
     return familyOf(process.pid).reduce((sum, pid) => sum + residentOf(pid), 0);
   };
   const before = await settle();

@@ -3,6 +3,7 @@ import { relative } from "node:path";
 import type { TestProject } from "vitest/node";
 import { compile, isWatched } from "../../scripts/setup.mjs";
 import { needsReader, ROOT } from "./graph.mjs";
+import { until } from "./wait.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -16,8 +17,7 @@ const builtBy: Readonly<Record<string, () => Promise<void>>> = {
   here: compile,
   before: async () => {},
   watched: async () => {
-    const deadline = Date.now() + 300_000;
-    while (!isWatched() && Date.now() < deadline) await new Promise(done => setTimeout(done, 200));
+    await until("the compiler of `npm run dev` has compiled", isWatched, 300_000);
   },
 };
 

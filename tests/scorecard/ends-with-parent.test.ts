@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { spawnRedis } from "../needs/redis.js";
+import { until } from "../run/wait.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-ends-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -41,5 +41,5 @@ test.each([
   expect(isThere(pid)).toBe(true);
   parent.kill("SIGKILL");
   await once(parent, "exit");
-  while (isThere(pid)) await pause(20);
+  await until("the child has ended", () => !isThere(pid));
 });

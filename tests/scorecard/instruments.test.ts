@@ -5,13 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { ratios } from "../fuzz/cost/budget.mjs";
 import { climb } from "../fuzz/cost/climb.mjs";
 import * as grpcShapes from "../fuzz/cost/grpc-shapes.mjs";
 import * as httpShapes from "../fuzz/cost/http-shapes.mjs";
 import { slope } from "../fuzz/growth.mjs";
+import { elapse } from "../run/wait.js";
 import { drawCase } from "../soak/mixed.mjs";
 import { ATTACKS } from "../walls/attacks/index.mjs";
 import { httpConnection, request } from "./support/http1-client.mjs";
@@ -107,7 +107,7 @@ test("a client reads answers in pieces and notices a cut connection", async () =
       if (++requests > 1) return socket.destroy();
       for (const part of ["HTTP/1.1 200 OK\r\nContent-Le", "ngth: 5\r\n\r\nhe", "llo"]) {
         socket.write(part);
-        await pause(5);
+        await elapse(5);
       }
       return undefined;
     });

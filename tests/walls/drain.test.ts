@@ -28,7 +28,6 @@ const start = async (...flags: string[]): Promise<ServerProcess> => {
   process_ = await startProcess("merlon", repository(["echo_int32"]), flags);
   return process_;
 };
-const pause = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds));
 
 const TENSOR = { name: "INPUT0", datatype: "INT32", shape: [1, 4] };
 const BODY = JSON.stringify({ inputs: [{ ...TENSOR, data: [1, 2, 3, 4] }] });
@@ -84,8 +83,10 @@ test("720 requests on fresh connections around SIGTERM: none is lost", { retry: 
 
 test("a client that has connected and not yet written when the server stops is answered, and its connection closed", async () => {
   const { ports, child, exited } = await start();
-  const asked = Array.from({ length: 50 }, () => ask(ports.http, 150));
-  await pause(50);
+  let [asked, connections]: [Promise<Asked>[], number] = [[], 0];
+  await new Promise<void>(all => {
+    asked = Array.from({ length: 50 }, () => ask(ports.http, 150, () => ++connections === 50 && all()));
+  });
   child.kill("SIGTERM");
   const ended = await Promise.all(asked);
   expect(count(ended, "answered")).toBe(50);

@@ -6,6 +6,7 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { deflateSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { elapse } from "../run/wait.js";
 import { repository, startServer } from "../runtime/server/support.js";
 import { eventually } from "../runtime/server/transport/http2/support.js";
 import { call, field, INFER, inferRequest, tensor } from "./support/grpc-call.js";
@@ -150,12 +151,10 @@ test("random requests, cancels, deadlines and disconnects leave nothing charged"
       if (chance(4) === 0) setTimeout(() => stream.close(8), chance(10));
       return stream;
     });
-    await Promise.race([Promise.all(streams.map(stream => once(stream, "close"))), pause(10 + chance(40))]);
+    await Promise.race([Promise.all(streams.map(stream => once(stream, "close"))), elapse(10 + chance(40))]);
     session.destroy();
   }
 });
-
-const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms));
 
 test("unread responses take no more than the memory limit", { timeout: 120_000 }, async () => {
   const target = await startMetered({
@@ -174,9 +173,9 @@ test("unread responses take no more than the memory limit", { timeout: 120_000 }
       const stream = sessions[i % 4]!.request({ ...HEAD, ":path": INFER });
       stream.on("error", () => {});
       stream.end(body);
-      if (i % 8 === 7) await Promise.race([once(stream, "response"), once(stream, "close"), pause(1000)]);
+      if (i % 8 === 7) await Promise.race([once(stream, "response"), once(stream, "close"), elapse(1000)]);
     }
-    await pause(500);
+    await elapse(500);
     // Others are served meanwhile or as soon as the readers are cut.
     await expect
       .poll(async () => (await call(target.ports.grpc, request(64))).code, { timeout: 20_000, interval: 100 })

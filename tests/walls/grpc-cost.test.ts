@@ -1,11 +1,11 @@
 /**
  * ModelInfer over gRPC: the cost of a message follows from its size on the wire, and work ends when its client has left.
  */
-import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectWithin } from "./support/attempts.js";
 import { type CallResult, call, field, inferRequest, tensor, varint } from "./support/grpc-call.js";
+import { idle } from "./support/idle.js";
 import { allowedFor, type Cost, type Metered, startMetered } from "./support/meter.js";
 
 const MIB = 2 ** 20;
@@ -131,20 +131,6 @@ test("a compressed request within its allowance is answered", async () => {
   const zeros = inferRequest("any_FP32", [tensor("FP32", [MIB / 8])], [field(7, Buffer.alloc(MIB / 2))]);
   expect(await call(target.ports.grpc, gzipSync(zeros), { encoding: "gzip" })).toMatchObject({ code: 0 });
 });
-
-/** Resolves when a process has nothing to do. */
-async function idle(pid: number): Promise<void> {
-  const ticks = (): number => {
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
-    return Number(fields[11]) + Number(fields[12]);
-  };
-  for (let round = 0, before = ticks(); round < 60; round++) {
-    await new Promise(done => setTimeout(done, 300));
-    const now = ticks();
-    if (now - before <= 3) return;
-    before = now;
-  }
-}
 
 test("unpacking ends when the client leaves", async () => {
   // Such a server unpacks what others refuse.

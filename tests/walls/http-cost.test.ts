@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectWithin } from "./support/attempts.js";
+import { idle } from "./support/idle.js";
 import { allowedFor, type Cost, type Metered, startMetered } from "./support/meter.js";
 
 const config = (name: string, type: string): string => `name: "${name}" backend: "identity"
@@ -182,7 +183,7 @@ test("work ends when the client leaves", async () => {
   const left = await target.measure(async () => {
     await leaveAfterBody(target.ports.http, infer("FP32"), body);
     await target.post(infer("INT32"), "{}");
-    await new Promise(done => setTimeout(done, 300));
+    await idle(target.pid);
   });
   // Its bytes are taken; reading them is most of the work.
   expect(left.cpuMs).toBeLessThan(whole.cpuMs / 2);

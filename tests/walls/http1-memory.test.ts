@@ -4,6 +4,7 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
+import { resting } from "../run/wait.js";
 import { type Served, serveHttp1 } from "../runtime/server/transport/http1/support.js";
 
 const MIB = 2 ** 20;
@@ -78,8 +79,7 @@ test("a response that its maker charges until it is sent is not charged twice", 
     budget,
   );
   const client = deaf(server.port, GET);
-  await new Promise(resolve => setTimeout(resolve, 300));
-  expect(budget.charged).toBeLessThan(MIB);
+  expect(await resting(() => budget.charged, 300)).toBeLessThan(MIB);
   expect(sent).toBe(false);
   client.destroy();
   await expect.poll(() => sent).toBe(true);

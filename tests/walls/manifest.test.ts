@@ -11,10 +11,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build, compile } from "#compiler/index.js";
 import { readWorkflow } from "#formats/folders/workflow.js";
+import { until } from "../run/wait.js";
 import { repository as fixtures, startServer } from "../runtime/server/support.js";
 import { random } from "./support/random.js";
 
@@ -179,13 +179,9 @@ test("a large file is compared once the server is ready, and its model is unload
     expect((await fetch(`${server.http}/v2/health/ready`)).status).toBe(200);
     const index = async () =>
       (await server.post("/v2/repository/index", {})).body as { state: string; reason?: string }[];
-    let [entry] = await index();
-    for (let left = 300; entry?.state === "READY" && left > 0; left--) {
-      await sleep(100);
-      [entry] = await index();
-    }
+    const entry = await until("the comparison", async () => (await index()).find(({ state }) => state !== "READY"));
     expect(entry).toMatchObject({ state: "UNAVAILABLE" });
-    expect(entry!.reason).toMatch(/1\/weights\.bin has the checksum sha256:\w{12}, but `merlon build` wrote sha256:/);
+    expect(entry.reason).toMatch(/1\/weights\.bin has the checksum sha256:\w{12}, but `merlon build` wrote sha256:/);
     expect((await fetch(`${server.http}/v2/models/echo_int32/ready`)).status).not.toBe(200);
     expect((await fetch(`${server.http}/v2/health/ready`)).status).not.toBe(200);
     // A file with a known verdict is not checked again.

@@ -2,15 +2,16 @@
  * Memory is returned to the system after a peak: unit tests of the rules, and a server process that was attacked.
  */
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { createMemoryReturner, loadAllocator } from "#runtime/server/memory/allocator.js";
 import { ensureAllocator } from "../../scripts/native-allocator.mjs";
+import { elapse } from "../run/wait.js";
 import { repository } from "../runtime/server/support.js";
 import { startChildServer } from "./support/child-server.js";
 
 const MIB = 2 ** 20;
-const settle = (ms = 120): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
+const settle = (ms = 120) => vi.advanceTimersByTimeAsync(ms);
 
 /** A process whose memory the test sets; `freed` is what a collection and a trim return. */
 function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
@@ -53,6 +54,8 @@ function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
 }
 
 describe("when memory is returned", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
   test("after a peak, when the server is quiet: without a collection where a trim is enough", async () => {
     const { state, returner } = fakeProcess();
     Object.assign(state, { resident: 500 * MIB, trimmed: 400 * MIB });
@@ -175,7 +178,7 @@ describe.runIf(process.platform === "linux")("a server process", () => {
       let after = server.megabytes("VmRSS");
       // S28 allows 30 s.
       for (let i = 0; i < 30 && after > before + 48; i++) {
-        await settle(1000);
+        await elapse(1000);
         after = server.megabytes("VmRSS");
       }
       expect(after, `${before} → ${peak} → ${after} MB`).toBeLessThan(before + 64);

@@ -13,6 +13,7 @@ import { build, compile, printDiagnostics } from "#compiler/index.js";
 import { freePort } from "#conformance/free-ports.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { MERLON } from "../needs/built.js";
+import { untilWritten } from "../run/wait.js";
 import { WORKERS } from "../run/workers.js";
 
 const SAMPLES = join(import.meta.dirname, "..", "samples");
@@ -236,10 +237,7 @@ test("a server that cannot reach its stores says no secret", async () => {
     const get = async (path: string, init?: RequestInit, port = http): Promise<string> =>
       (await fetch(`http://127.0.0.1:${port}${path}`, init)).text();
     // Its models are broken, so that it is never ready.
-    for (let left = 300; !said.includes("Started Metrics Service at"); left--) {
-      if (left === 0 || child.exitCode !== null) throw new Error(`the server does not come up: ${said}`);
-      await new Promise(resolve => setTimeout(resolve, 100));
-    }
+    await untilWritten(child, () => said, /Started Metrics Service at/);
     const index = await get("/v2/repository/index", { method: "POST", body: "{}" });
     const states = JSON.parse(index) as readonly { name: string; state: string; reason: string }[];
     expect(states.map(({ name }) => name)).toEqual(Object.keys(stores()).sort());

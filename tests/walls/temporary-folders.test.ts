@@ -75,8 +75,7 @@ test("temporary folders of a killed process are removed by a later server; those
   const left = () => readdirSync(tmpdir()).filter(name => name.startsWith("merlon-test-"));
   expect(left()).toHaveLength(1);
   const server = await startServer(repository(["echo_int32"]));
-  for (let i = 0; i < 200 && left().length > 0; i++) await new Promise(resolve => setTimeout(resolve, 20));
-  expect(left()).toEqual([]);
+  await expect.poll(left, { timeout: 20_000 }).toEqual([]);
   await server.stop();
   await alive!.kill();
 });

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { type UnpackOptions, unpackBytes } from "#runtime/base/memory/unpack.js";
+import { elapse } from "../run/wait.js";
 
 const MIB = 2 ** 20;
 const tooLarge = (limit: number): Error => new Error(`more than ${limit} bytes`);
@@ -81,7 +82,7 @@ test("stops when the client leaves", async () => {
   const fault = unpackBytes(gzipSync(Buffer.alloc(64 * MIB)), "gzip", { charge, limit: 64 * MIB, tooLarge, signal });
   await expect(fault).rejects.toMatchObject({ code: "CANCELLED" });
   // Nothing runs afterwards.
-  await new Promise(done => setTimeout(done, 50));
+  await elapse(50);
   expect(additions).toBe(3);
   expect(budget.charged).toBe(0);
   await expect(unpackBytes(gzipSync("x"), "gzip", { ...options(budget), signal })).rejects.toMatchObject({

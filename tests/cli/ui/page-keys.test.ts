@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
 import { type RunningServer, serve } from "#runtime/server/index.js";
 import { launchChromium } from "../../needs/chromium.js";
+import { elapse } from "../../run/wait.js";
 
 const NAMES = ["first", "second", "a+b:c@v1,(x)", "with blank", "ü"];
 const RESTRICTED = ["model-repository,statistics:admin-key=open", "metadata,inference:client-key=sesame"];
@@ -80,16 +81,19 @@ test("the page shows nothing before it has the keys; wrong ones are refused; rig
 }, 60_000);
 
 test("of two models that are chosen quickly, the second is shown, whichever is answered first", async () => {
+  const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
   await page.route("**/v2/models/first", async route => {
-    await new Promise(done => setTimeout(done, 500));
+    await isReleased;
     await route.continue();
   });
   const late = page.waitForResponse(/\/v2\/models\/first$/);
   await button("first").click();
   await button("second").click();
   await page.locator("#in-input_1").waitFor();
+  release();
   await late;
-  await page.evaluate("new Promise(done => setTimeout(done, 200))");
+  // The page could show it now.
+  await elapse(200);
   expect(await page.locator("#name").textContent()).toBe("second");
   expect(await page.locator("#form textarea").first().getAttribute("id")).toBe("in-input_1");
   expect(await page.locator('#models button[aria-current="true"]').allTextContents()).toEqual([

@@ -7,6 +7,7 @@ import { request } from "node:http";
 import { expect, test } from "vitest";
 import { isOwn } from "#cli/ui/own-address.js";
 import { MERLON } from "../../needs/built.js";
+import { untilWritten } from "../../run/wait.js";
 import { repository } from "../../runtime/server/support.js";
 
 async function serveUi(...flags: readonly string[]) {
@@ -22,14 +23,7 @@ async function serveUi(...flags: readonly string[]) {
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (text += chunk));
   const ended = once(child, "exit");
-  const found = async (pattern: RegExp): Promise<string> => {
-    for (let i = 0; i < 800 && child.exitCode === null; i++) {
-      const match = pattern.exec(text)?.[1];
-      if (match) return match;
-      await new Promise(done => setTimeout(done, 25));
-    }
-    throw new Error(`${pattern} did not come:\n${text}`);
-  };
+  const found = async (pattern: RegExp): Promise<string> => (await untilWritten(child, () => text, pattern))[1]!;
   return {
     ended: () => ended.then(([code]) => ({ code, text })),
     found,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { stateOfSync, type WatchedFile, watchFile } from "#runtime/base/watched-file.js";
+import { elapse } from "../../run/wait.js";
 
 let folder: string;
 let file: string;
@@ -85,7 +86,7 @@ test("a missing file leaves the value", async () => {
   writeFileSync(file, "back");
   await vi.waitFor(() => expect(watched.current).toBe("back"));
   rmSync(file);
-  await new Promise(resolve => setTimeout(resolve, 20));
+  await elapse(20);
   expect([watched.current, warnings]).toEqual(["back", []]);
 });
 
@@ -97,6 +98,6 @@ test.each(["bad", "two"])("a look that has begun when it is closed changes and r
   };
   replace(text);
   await vi.waitFor(() => expect(reads).toHaveBeenCalled());
-  await new Promise(resolve => setTimeout(resolve, 20));
+  await elapse(20);
   expect([watched.current, warnings, reads.mock.calls.length]).toEqual(["one", [], 1]);
 });

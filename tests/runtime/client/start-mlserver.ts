@@ -2,8 +2,10 @@
  * MLServer as a child process on free ports.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { freePort } from "#conformance/free-ports.js";
+import { until } from "../../run/wait.js";
 
 /**
  * @param environment folder of a virtual environment that has mlserver
@@ -19,25 +21,23 @@ export async function startMlserver(
   const child = spawn(join(environment, "bin", "mlserver"), ["start", folder], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (said += chunk));
-  let over = false;
-  const exited = new Promise<void>(resolve =>
-    child.on("exit", () => {
-      over = true;
-      resolve();
-    }),
-  );
-  const began = performance.now();
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const exited = once(child, "exit");
   const isReady = () =>
     fetch(`http://127.0.0.1:${http}/v2/health/ready`).then(
       ({ status }) => status === 200,
       () => false,
     );
-  while (!(await isReady())) {
-    if (over || performance.now() - began > 60_000) {
-      child.kill("SIGKILL");
-      throw new Error(`MLServer did not become ready:\n${said.slice(-3000)}`);
-    }
-    await new Promise(resolve => setTimeout(resolve, 100));
+  try {
+    await until(
+      () => `MLServer is ready, after\n${said.slice(-3000)}`,
+      async () => hasEnded() || (await isReady()),
+      60_000,
+    );
+    if (hasEnded()) throw new Error(`MLServer has ended:\n${said.slice(-3000)}`);
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
   }
   return {
     grpc,

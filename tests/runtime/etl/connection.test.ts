@@ -1,6 +1,7 @@
 /** A database that is closed while its connections work: statements end with an error, and the process continues. */
 import { expect, test } from "vitest";
 import { openDatabase } from "#runtime/etl/database.js";
+import { elapse } from "../../run/wait.js";
 
 const LONG = "SELECT sum(a.range * b.range) FROM range(100000) a, range(100000) b";
 
@@ -13,7 +14,7 @@ test("closed under statements that begin, run and stream: each ends with an erro
       one.connection.stream(LONG).then(result => result.fetchChunk()),
     ]);
     // At other moments of their lives each time.
-    await new Promise(resolve => setTimeout(resolve, round % 5));
+    await elapse(round % 5);
     const ended = Promise.allSettled(asked);
     await database.close();
     for (const { status } of await ended) expect(status).toBe("rejected");

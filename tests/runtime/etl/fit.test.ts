@@ -12,6 +12,7 @@ import type { Progress } from "#runtime/etl/database.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
+import { elapse } from "../../run/wait.js";
 import { fitCells, inFolder, throughKernels } from "./run-workflow.js";
 import { readParquet, withDuckDB, writeParquet } from "./table-values.js";
 import { fittedPlan, schemaOf, workflowPlan } from "./workflow-plan.js";
@@ -120,7 +121,7 @@ describe("the fitted folder", () => {
       for (let round = 0; round < 8; round++) {
         const killed = fork(child, [folder, out], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
         await new Promise(resolve => killed.once("message", resolve));
-        await new Promise(resolve => setTimeout(resolve, 15 * round));
+        await elapse(15 * round);
         killed.kill("SIGKILL");
         await new Promise(resolve => killed.once("exit", resolve));
         const plan = readWorkflow(out);

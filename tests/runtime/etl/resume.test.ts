@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { merlon } from "../../cli/merlon-command.js";
 import { MERLON } from "../../needs/built.js";
+import { until } from "../../run/wait.js";
 import { inFolder } from "./run-workflow.js";
 import { withDuckDB } from "./table-values.js";
 
@@ -19,7 +19,7 @@ const entriesOf = (journal: string): number =>
 async function killHalfway(folder: string, args: readonly string[], journal: string): Promise<void> {
   const child = spawn(process.execPath, [MERLON, ...args], { cwd: folder, stdio: "ignore" });
   const ended = once(child, "exit");
-  while (child.exitCode === null && entriesOf(journal) < 2) await sleep(2);
+  await until("a journal of two", () => child.exitCode !== null || entriesOf(journal) >= 2, 60_000);
   child.kill("SIGKILL");
   await ended;
 }

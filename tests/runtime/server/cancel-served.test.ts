@@ -3,9 +3,10 @@
  * begins, and the request counts as cancelled.
  */
 import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -13,6 +14,7 @@ import { pathInside } from "#contract/files/path-inside.js";
 import { type AnyStep, type Plan, printPlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { encode } from "#triton-protos/proto-root.js";
+import { elapse, until } from "../../run/wait.js";
 import { startRedis, type TestRedis } from "../stores/feast/redis-server.js";
 import { at } from "./served-plan.js";
 import { repository, startServer } from "./support.js";
@@ -95,10 +97,12 @@ beforeAll(async () => {
     ...filesOf("by_model", model("slow", "slow", "request", "user_id", "x")),
     "slow/config.pbtxt": javascript("slow", "TYPE_INT64"),
     "slow/1/model.mjs": `
+      import { writeFileSync } from "node:fs";
       let told = 0;
       export async function execute(requests) {
         const answer = value => requests.map(() => ({ outputs: [{ name: "Y", datatype: "INT32", shape: [1, 1], data: [value] }] }));
         if (requests[0].inputs.X.data[0] === -1n) return answer(told);
+        writeFileSync(new URL("../../runs", import.meta.url), "");
         while (!requests[0].isCancelled()) await new Promise(next => setTimeout(next, 5));
         told++;
         return answer(0);
@@ -186,7 +190,6 @@ const told = async (): Promise<number> => {
   });
   return (body as { outputs: { data: number[] }[] }).outputs[0]!.data[0]!;
 };
-const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms));
 
 /** For each waiting step: its start, and the sign that it was cancelled. */
 const SLOW: Record<string, () => Promise<{ begun(): Promise<void>; heard(): Promise<void> }>> = {
@@ -197,11 +200,12 @@ const SLOW: Record<string, () => Promise<{ begun(): Promise<void>; heard(): Prom
       heard: () => expect.poll(() => held[before]?.closed, { timeout: 10_000 }).toBe(true),
     };
   },
-  by_redis: async () => ({ begun: () => pause(200), heard: async () => {} }),
+  by_redis: async () => ({ begun: () => elapse(200), heard: async () => {} }),
   by_model: async () => {
     const before = await told();
+    rmSync(join(folder, "runs"), { force: true });
     return {
-      begun: () => pause(200),
+      begun: () => until("the model runs", () => existsSync(join(folder, "runs"))).then(() => {}),
       // Its one instance answers again only when the run before has ended.
       heard: async () => expect(await told()).toBe(before + 1),
     };
@@ -228,7 +232,7 @@ test("a feature server in the middle of its answer: cancelled, not away", async 
   const { begun, heard } = await SLOW.by_server!();
   await WAYS["a cancelled call"]("by_server", async () => {
     await begun();
-    await pause(100);
+    await elapse(100);
   });
   await heard();
   await expect.poll(() => failures("by_server", "CANCELED"), { timeout: 10_000 }).toBe(before + 1);

@@ -10,6 +10,7 @@ import { freePort } from "#conformance/free-ports.js";
 import { connect } from "#runtime/client/index.js";
 import { MerlonContainer } from "#runtime/testing/container.js";
 import { TRITONSERVER } from "../../needs/built.js";
+import { until } from "../../run/wait.js";
 import { repository } from "../server/support.js";
 
 test("image, command, ports, folders and readiness are data", () => {
@@ -89,16 +90,12 @@ async function processes() {
       ]);
       const child = spawn(process.execPath, [TRITONSERVER, ...words, ...flags], { stdio: "ignore" });
       const ended = once(child, "exit");
-      for (let i = 0; ; i++) {
-        const url = `http://127.0.0.1:${mapped.get(wait.port)}${wait.path}`;
-        const status = await fetch(url).then(
-          answer => answer.status,
-          () => 0,
-        );
-        if (status === wait.status) break;
-        if (i > 400 || child.exitCode !== null) throw new Error("it did not become ready");
-        await new Promise(done => setTimeout(done, 25));
-      }
+      await until(`${wait.path} is answered with ${wait.status}`, () =>
+        fetch(`http://127.0.0.1:${mapped.get(wait.port)}${wait.path}`).then(
+          ({ status }) => status === wait.status,
+          () => false,
+        ),
+      );
       return {
         getHost: () => "127.0.0.1",
         getMappedPort: (port: number) => mapped.get(port)!,

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MERLON } from "../../needs/built.js";
+import { untilWritten } from "../../run/wait.js";
 import { familyOf, WORKERS } from "../../run/workers.js";
 
 const LOOPBACK = ["http", "grpc", "metrics"].flatMap(port => [`--${port}-port=0`, `--${port}-address=127.0.0.1`]);
@@ -38,16 +39,7 @@ export async function startChildServer(repository: string, options: ChildServerO
   const ended = new Promise<number | NodeJS.Signals | null>(resolve =>
     child.once("exit", (code, signal) => resolve(code ?? signal)),
   );
-  const find = async (pattern: RegExp): Promise<string> => {
-    const until = Date.now() + START_MS;
-    while (child.exitCode === null && child.signalCode === null && Date.now() < until) {
-      const found = pattern.exec(output());
-      if (found) return found[1]!;
-      await new Promise(resolve => setTimeout(resolve, 20));
-    }
-    child.kill("SIGKILL");
-    throw new Error(`${pattern} did not come (exit ${child.exitCode ?? child.signalCode}):\n${output().slice(-4000)}`);
-  };
+  const find = async (pattern: RegExp): Promise<string> => (await untilWritten(child, output, pattern, START_MS))[1]!;
   const grpc = await find(/Started GRPCInferenceService at (127\.0\.0\.1:\d+)/);
   const http = `http://${await find(/Started HTTPService at (127\.0\.0\.1:\d+)/)}`;
   const metrics = `http://${await find(/Started Metrics Service at (127\.0\.0\.1:\d+)/)}`;

@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { builtFile } from "../../needs/built.js";
+import { untilWritten } from "../../run/wait.js";
 import { WORKERS } from "../../run/workers.js";
 
 const CLI = builtFile("cli/");
@@ -27,15 +28,7 @@ export async function startProcess(
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (text += chunk));
   const exited = new Promise<number | null>(resolve => child.once("exit", resolve));
-  const started = /Started Metrics Service at \S+:(\d+)/;
-  const deadline = Date.now() + 60_000;
-  while (!started.test(text)) {
-    if (child.exitCode !== null || Date.now() > deadline) {
-      child.kill("SIGKILL");
-      throw new Error(`the server did not come up:\n${text}`);
-    }
-    await new Promise(resolve => setTimeout(resolve, 20));
-  }
+  await untilWritten(child, () => text, /Started Metrics Service at \S+:\d+/);
   const port = (service: string): number => Number(new RegExp(`Started ${service} at \\S+:(\\d+)`).exec(text)?.[1]);
   return {
     child,

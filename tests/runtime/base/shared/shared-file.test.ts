@@ -22,6 +22,7 @@ import { sharedFileSync } from "#runtime/base/shared/shared-file.js";
 import { sharedTables } from "#runtime/base/shared/shared-table.js";
 import { shareFiles } from "#runtime/server/memory/allocator.js";
 import { builtUrl } from "../../../needs/built.js";
+import { elapse } from "../../../run/wait.js";
 
 const SIZE = 3 * 2 ** 20;
 let folder: string;
@@ -46,7 +47,7 @@ function source(name: string, byte: number, size = SIZE): string {
   return path;
 }
 /** The time of a change can't be set, only waited for. */
-const settle = () => new Promise(resolve => setTimeout(resolve, 40));
+const settle = () => elapse(40);
 
 test("a copy has the file's bytes, and two readers share one", async () => {
   const path = source("a", 7);

@@ -11,6 +11,7 @@ import { compactIndex } from "#runtime/etl/delta/compact.js";
 import { openDeltaWriter } from "#runtime/stores/vectors/delta/write-delta.js";
 import "../../../needs/built.js";
 import { column, context, grouped, prepare, vectors } from "../../../operators/step.js";
+import { elapse } from "../../../run/wait.js";
 
 let folder: string;
 beforeEach(() => {
@@ -68,12 +69,12 @@ test("two compactions of a model's index, and changes between them", { timeout: 
     const searching = (async () => {
       while (!isDone) {
         answers.add(String(await ask()));
-        await new Promise(resolve => void setTimeout(resolve, 5));
+        await elapse(5);
       }
     })();
     const name = `items.faiss.g${generation}`;
     expect(await compactIndex(index, { waitMs: 1000 })).toMatchObject({ file: join(folder, "merlon-live", name) });
-    await new Promise(resolve => void setTimeout(resolve, 500));
+    await elapse(500);
     isDone = true;
     await searching;
     expect([...answers]).toEqual([generation === 1 ? "5,500,501" : "600,5,500"]);

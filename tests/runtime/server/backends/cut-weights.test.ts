@@ -12,6 +12,7 @@ import { printOnnxModel } from "#formats/onnx/onnx-model.js";
 import { checkMapped } from "#runtime/server/backends/onnx-mapped.js";
 import { ownFiles } from "#runtime/server/backends/onnx-own-files.js";
 import { openSession } from "#runtime/server/backends/onnx-session.js";
+import { elapse } from "../../../run/wait.js";
 import { repository, startServer } from "../support.js";
 
 /** Enough that a run takes milliseconds, so that runs go to a thread with a session of its own. */
@@ -55,7 +56,7 @@ test.runIf(linux)("a file of weights that is cut and written over while the mode
   try {
     for (let i = 0; i < 6; i++) {
       const running = ask();
-      await new Promise(resolve => setTimeout(resolve, 2 * i));
+      await elapse(2 * i);
       if (i % 2) writeFileSync(file, new Uint8Array(ones.byteLength).fill(7));
       else truncateSync(file, 4096);
       expect(await running).toMatchObject(good);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { graphBuilder } from "#compiler/onnx/graph-builder.js";
 import { printOnnxModel } from "#formats/onnx/onnx-model.js";
+import { elapse } from "../../../run/wait.js";
 import { end, type ServerProcess, startProcess } from "../../../walls/support/server-process.js";
 import { repository } from "../support.js";
 
@@ -76,13 +77,12 @@ async function startBusy(): Promise<{ port: number; load(): { stop(): Promise<nu
 
 const control = (port: number, action: string): Promise<Response> =>
   fetch(`http://127.0.0.1:${port}/v2/repository/models/powers/${action}`, { method: "POST" });
-const pause = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds));
 
 test("unloading and loading again under long runs", async () => {
   const { port, load } = await startBusy();
   const going = load();
   for (let i = 0; i < 4; i++) {
-    await pause(100 + 37 * i);
+    await elapse(100 + 37 * i);
     expect((await control(port, "unload")).status).toBe(200);
     expect((await control(port, "load")).status).toBe(200);
   }
@@ -95,7 +95,7 @@ test("unloading and loading again under long runs", async () => {
 test("SIGTERM in long runs answers them and ends with 0", async () => {
   const { port } = await startBusy();
   const asked = Array.from({ length: 3 }, () => infer(port));
-  await pause(30);
+  await elapse(30);
   server!.child.kill("SIGTERM");
   expect(await Promise.all(asked)).toEqual([200, 200, 200]);
   expect(await server!.exited).toBe(0);

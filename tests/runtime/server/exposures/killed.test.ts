@@ -2,8 +2,8 @@
 import { mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
+import { elapse } from "../../../run/wait.js";
 import { type ChildServer, startChildServer } from "../../../walls/support/child-server.js";
 import { filesIn, loggedRepository, requestOf, rowsOf } from "./logged-ensemble.js";
 
@@ -51,7 +51,7 @@ test(`${KILLS} kills at random instants under load`, { timeout: 60_000 + KILLS *
     const loads = [0, 1].map(lane => load(server, `k${n}-${lane}`, answered));
     // Only a server that ran for longer than the loss allowed can lose too much.
     const isLong = n % 5 === 4;
-    await delay(isLong ? LOST_MS + 1500 + Math.random() * 1000 : 500 + Math.random() * 2500);
+    await elapse(isLong ? LOST_MS + 1500 + Math.random() * 1000 : 500 + Math.random() * 2500);
     kills.push(Date.now());
     process.kill(server.pid, "SIGKILL");
     await Promise.all([...loads, server.ended]);

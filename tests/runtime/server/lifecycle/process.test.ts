@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { MERLON } from "../../../needs/built.js";
+import { untilWritten } from "../../../run/wait.js";
 import { repository } from "../support.js";
 
 function start(
@@ -19,15 +20,6 @@ function start(
   child.stdout!.on("data", chunk => (text += chunk));
   child.stderr!.on("data", chunk => (text += chunk));
   return { child, output: () => text, ended: new Promise(resolve => child.on("exit", resolve)) };
-}
-
-async function until(output: () => string, pattern: RegExp): Promise<RegExpMatchArray> {
-  for (let i = 0; i < 400; i++) {
-    const found = output().match(pattern);
-    if (found) return found;
-    await new Promise(resolve => setTimeout(resolve, 25));
-  }
-  throw new Error(`${pattern} did not come; the output is:\n${output()}`);
 }
 
 const flags = [
@@ -48,8 +40,8 @@ test("prints the lines that wait strategies look for, and ends with 0 on SIGTERM
     "--log-verbose=1",
     `--model-repository=${repository(["calc_fp32"], { "slow/config.pbtxt": slow, "slow/1/.keep": "" })}`,
   ]);
-  const [, port] = await until(output, /Started HTTPService at 127\.0\.0\.1:(\d+)/);
-  await until(output, /Started Metrics Service at/);
+  const [, port] = await untilWritten(child, output, /Started HTTPService at 127\.0\.0\.1:(\d+)/);
+  await untilWritten(child, output, /Started Metrics Service at/);
   expect(output()).toContain("Started GRPCInferenceService at");
   expect(output()).toContain("successfully loaded 'calc_fp32'");
   expect(output()).toMatch(/\| calc_fp32 \| 1 {7}\| READY {2}\|/);
@@ -57,7 +49,7 @@ test("prints the lines that wait strategies look for, and ends with 0 on SIGTERM
     method: "POST",
     body: JSON.stringify({ inputs: [{ name: "INPUT0", shape: [1, 1], datatype: "INT32", data: [7] }] }),
   });
-  await until(output, /prepared: request id/);
+  await untilWritten(child, output, /prepared: request id/);
   const asked = performance.now();
   child.kill("SIGTERM");
   expect(await (await inFlight).json()).toMatchObject({ outputs: [{ data: [7] }] });
@@ -77,7 +69,7 @@ test("a server of an ONNX model leaves nothing in the home folder nor in the tem
     XDG_CACHE_HOME: folder,
     TMPDIR: folder,
   });
-  await until(output, /Started Metrics Service at/);
+  await untilWritten(child, output, /Started Metrics Service at/);
   child.kill("SIGTERM");
   expect(await ended).toBe(0);
   expect(readdirSync(folder)).toEqual([]);

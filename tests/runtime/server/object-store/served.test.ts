@@ -1,7 +1,8 @@
 /** Servers whose repository is in S3: with one process and with two workers, models follow CURRENT. */
 import type { ChildProcess } from "node:child_process";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { call, javascriptModel, ones, type Served, serveWorkers, until } from "../workers/served.js";
+import { until } from "../../../run/wait.js";
+import { call, javascriptModel, ones, type Served, serveWorkers } from "../workers/served.js";
 import { type S3Server, startS3, type TestBucket } from "./s3-server.js";
 
 let s3: S3Server;

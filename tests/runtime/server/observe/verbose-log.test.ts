@@ -2,9 +2,9 @@
  * A verbose log's lines about good and bad requests, beside those of a Triton 2.73 (`tests/oracles/triton/verbose-log.mjs`).
  */
 import { readFileSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { grpcClient, sendGrpc } from "../../../conformance/send-grpc.js";
+import { elapse } from "../../../run/wait.js";
 import { repository, startServer } from "../support.js";
 
 interface Case {
@@ -65,7 +65,7 @@ test.each(told)("%s", async (_, one) => {
   const sent: Promise<unknown>[] = [];
   for (let i = 0; i < (one.times ?? 1); i++) {
     sent.push(send(one));
-    await delay(one.times ? 100 : 0);
+    await elapse(one.times ? 100 : 0);
   }
   await Promise.all(sent);
   expect(linesOf(server.log.slice(before))).toEqual(one.lines.map(plain));

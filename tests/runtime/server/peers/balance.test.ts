@@ -9,6 +9,7 @@ import { chooseIdle } from "#runtime/server/peers/balance.js";
 import type { PeerLink } from "#runtime/server/peers/link.js";
 import { createLoad, type VersionLoad, type WorkerLoad } from "#runtime/server/peers/load.js";
 import { builtFile } from "../../../needs/built.js";
+import { elapse } from "../../../run/wait.js";
 import { repository } from "../support.js";
 import { startLinked, stopAll, type Worker } from "./linked.js";
 
@@ -58,7 +59,7 @@ describe("costs", () => {
     load.begins(waiting);
     for (let i = 0; i < 10; i++) {
       recordSuccess(waits, 1, 0, times(50e6), 50e6);
-      await new Promise(resolve => setTimeout(resolve, 25));
+      await elapse(25);
     }
     expect(waiting.cost).toBeGreaterThan(0);
     expect(waiting.cost).toBeLessThan(25_000);
@@ -71,7 +72,7 @@ describe("costs", () => {
       recordSuccess(works, 1, 0, times((user + system) * 1000), 10e6);
       await new Promise(resolve => setImmediate(resolve));
     }
-    await new Promise(resolve => setTimeout(resolve, 50));
+    await elapse(50);
     load.ends(working, false);
     expect(working.cost).toBeGreaterThan(1000);
     expect(working.cost).toBeLessThan(20_000);

@@ -2,11 +2,14 @@
  * A client's cancellation reaches the running step, in an ensemble and in a model alone, and no later step begins. Requests of a decoupled
  * step are bounded by `max_inflight_requests`.
  */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decode, encode } from "#triton-protos/proto-root.js";
+import { until } from "../../../run/wait.js";
 import { repository, startServer } from "../support.js";
-import { pause } from "./support.js";
 
 const tensors = (input: string, output: string): string => `
 input [ { name: "${input}" data_type: TYPE_INT32 dims: [1] } ] output [ { name: "${output}" data_type: TYPE_INT32 dims: [1] } ]`;
@@ -16,14 +19,19 @@ const step = (model: string, [input, from]: readonly string[], [output, to]: rea
   `{ model_name: "${model}" model_version: -1 input_map { key: "${input}" value: "${from}" } output_map { key: "${output}" value: "${to}" } }`;
 
 /** Both models record their calls; `probe` returns the records: runs of `slow`, whether it was cancelled, runs of `next`. */
+const folder = mkdtempSync(join(tmpdir(), "merlon-cancel-"));
+/** There once `slow` has begun to run. */
+const running = join(folder, "running");
 const files = {
   "slow/config.pbtxt": javascript("slow"),
   "slow/1/model.mjs": `
+    import { writeFileSync } from "node:fs";
     const seen = { runs: 0, told: 0 };
     export async function execute(requests) {
       const [{ inputs: { X } }] = requests;
       if (X.data[0] === -1) return [{ outputs: [{ ...X, name: "Y", data: [seen.runs * 10 + seen.told] }] }];
       seen.runs++;
+      writeFileSync(${JSON.stringify(running)}, "");
       for (let i = 0; i < 200 && !requests[0].isCancelled(); i++) await new Promise(next => setTimeout(next, 10));
       if (requests[0].isCancelled()) seen.told++;
       return requests.map(() => ({ outputs: [{ ...X, name: "Y" }] }));
@@ -67,6 +75,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client.close();
   await server.stop();
+  rmSync(folder, { recursive: true });
 });
 
 const raw = (bytes: Buffer): Buffer => bytes;
@@ -131,10 +140,11 @@ test("in an ensemble it reaches the step that runs, and the next one does not be
 
 test("a closed HTTP connection cancels too", async () => {
   const before = await notes();
+  rmSync(running, { force: true });
   const abort = new AbortController();
   const body = JSON.stringify({ inputs: [{ name: "A", shape: [1], datatype: "INT32", data: [1] }] });
   const call = fetch(`${server.http}/v2/models/pair/infer`, { method: "POST", body, signal: abort.signal });
-  await pause(600);
+  await until("the model runs", () => existsSync(running));
   abort.abort();
   await expect(call).rejects.toThrow();
   await expect.poll(async () => (await notes()).told).toBe(before.told + 1);

@@ -5,6 +5,7 @@
 import { expect, test } from "vitest";
 import type { Executions, LoadedModel } from "#runtime/server/contract.js";
 import { createRateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
+import { elapse } from "../../../run/wait.js";
 import { type Bugs, simulate } from "./simulation/simulate.js";
 
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 500);
@@ -56,7 +57,7 @@ const BUGS: Readonly<Record<string, Bugs>> = {
       ...scheduler,
       schedule: (request, answers) =>
         Number(request.id) % 5 === 0
-          ? new Promise<void>(resolve => setTimeout(resolve, 3)).then(() => scheduler.schedule(request, answers))
+          ? elapse(3).then(() => scheduler.schedule(request, answers))
           : scheduler.schedule(request, answers),
     }),
   },

@@ -67,5 +67,3 @@ export function notedModel(held = false): NotedModel {
 export async function turns(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve));
 }
-
-export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));

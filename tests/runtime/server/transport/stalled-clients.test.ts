@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encode } from "#triton-protos/proto-root.js";
 import { INFER } from "../../../reliability/support.js";
+import { elapse } from "../../../run/wait.js";
 import { repository, startServer } from "../support.js";
 
 const STALL_SECONDS = 0.6;
@@ -57,12 +58,10 @@ function readAll(socket: Socket, rest = 0): Promise<number> {
   return new Promise(resolve => socket.on("close", () => resolve(bytes)));
 }
 
-const pause = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds));
-
 // Only Linux reports the bytes that wait in a socket.
 test.runIf(process.platform === "linux")("HTTP: a client that reads nothing of a large answer is cut off", async () => {
   const socket = ask("any", LARGE);
-  await pause(4000 * STALL_SECONDS);
+  await elapse(4000 * STALL_SECONDS);
   expect(await readAll(socket)).toBeLessThan(4 * LARGE);
 });
 
@@ -95,7 +94,7 @@ test("gRPC: a call whose client reads nothing is reset, and calls beside it are 
   };
   const stalled = call(2 ** 18).on("error", () => {});
   const reset = new Promise<number | undefined>(resolve => stalled.on("close", () => resolve(stalled.rstCode)));
-  await pause(500 * STALL_SECONDS);
+  await elapse(500 * STALL_SECONDS);
   let bytes = 0;
   for await (const chunk of call(4)) bytes += (chunk as Buffer).length;
   expect(bytes).toBeGreaterThan(16);

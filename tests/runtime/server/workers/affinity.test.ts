@@ -14,7 +14,8 @@ import {
   workersFor,
 } from "#runtime/server/workers/affinity.js";
 import { MERLON } from "../../../needs/built.js";
-import { serveWorkers, until, workersOf } from "./served.js";
+import { until } from "../../../run/wait.js";
+import { serveWorkers, workersOf } from "./served.js";
 
 const ALLOWED = [0, 1, 2, 3, 6];
 

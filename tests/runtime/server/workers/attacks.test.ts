@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { builtFile } from "../../../needs/built.js";
+import { until } from "../../../run/wait.js";
 import { repository } from "../support.js";
-import { GOOD, INFER, javascriptModel, ones, serveWorkers, until, workersOf } from "./served.js";
+import { GOOD, INFER, javascriptModel, ones, serveWorkers, workersOf } from "./served.js";
 
 const sockets = (pid: number): number =>
   readdirSync(`/proc/${pid}/fd`).filter(name => {

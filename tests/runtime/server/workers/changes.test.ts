@@ -5,8 +5,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { until } from "../../../run/wait.js";
 import { repository } from "../support.js";
-import { call, javascriptModel, ones, type Served, serveWorkers, until, workersOf } from "./served.js";
+import { call, javascriptModel, ones, type Served, serveWorkers, workersOf } from "./served.js";
 
 /** Loads under traffic; `npm run soak:workers` makes thousands. */
 const CYCLES = process.env.MERLON_CYCLES === undefined ? undefined : Number(process.env.MERLON_CYCLES);

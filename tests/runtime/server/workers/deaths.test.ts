@@ -4,31 +4,20 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { grpcClient } from "../../../reliability/support.js";
+import { elapse, until } from "../../../run/wait.js";
 import { repository } from "../support.js";
-import {
-  call,
-  GOOD,
-  INFER,
-  isAlive,
-  javascriptModel,
-  ones,
-  type Served,
-  serveWorkers,
-  until,
-  workersOf,
-} from "./served.js";
+import { call, GOOD, INFER, isAlive, javascriptModel, ones, type Served, serveWorkers, workersOf } from "./served.js";
 
 /** Workers killed under load; `npm run soak:workers` kills hundreds. */
 const KILLS = Number(process.env.MERLON_KILLS ?? 8);
 
-/** There once `slow` runs for longer than a test lasts. */
+/** There once `slow` runs. */
 const begun = join(mkdtempSync(join(tmpdir(), "merlon-begun-")), "run");
 const SLOW = `import { writeFileSync } from "node:fs";
 export async function execute(requests) {
-  if (requests[0].inputs.IN.data[0] >= 20_000) writeFileSync(${JSON.stringify(begun)}, "");
+  writeFileSync(${JSON.stringify(begun)}, "");
   await new Promise(done => setTimeout(done, requests[0].inputs.IN.data[0]));
   return requests.map(({ inputs: { IN } }) => ({ outputs: [{ ...IN, name: "OUT", data: Int32Array.of(process.pid) , shape: [1] }] }));
 }`;
@@ -159,7 +148,7 @@ test("a worker that hangs is ended and replaced, and clients get the others mean
   let answered = 0;
   const end = performance.now() + 30_000;
   while (isAlive(stuck!) && performance.now() < end) {
-    const answer = await Promise.race([served.call("POST", INFER, GOOD).catch(() => undefined), sleep(300)]);
+    const answer = await Promise.race([served.call("POST", INFER, GOOD).catch(() => undefined), elapse(300)]);
     if (answer?.status === 200) answered++;
   }
   expect(isAlive(stuck!)).toBe(false);
@@ -196,7 +185,7 @@ test("connections that a worker has not read when it dies go to another one, and
   const asked: ReturnType<typeof served.call>[] = [];
   for (let i = 0; i < 6; i++) {
     asked.push(served.call("POST", INFER, GOOD));
-    await Promise.race([asked.at(-1), sleep(100)]);
+    await Promise.race([asked.at(-1), elapse(100)]);
   }
   process.kill(stuck!, "SIGKILL");
   expect((await Promise.all(asked)).map(({ status, text }) => (status === 200 ? 200 : text))).toEqual(
@@ -208,8 +197,11 @@ test("connections that a worker has not read when it dies go to another one, and
 test("SIGTERM: requests in flight are answered, and no process is left", async () => {
   const served = await serveWorkers(repository([], javascriptModel("slow", SLOW)), 2);
   const pids = workersOf(served);
+  rmSync(begun, { force: true });
   const asked = Array.from({ length: 6 }, () => served.call("POST", "/v2/models/slow/infer", ones([1500])));
-  await sleep(700);
+  await until("the first runs", () => existsSync(begun));
+  // The others, which were sent at the same time, have been read.
+  await elapse(300);
   const stopped = served.stop();
   const answers = await Promise.all(asked);
   expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(200));
@@ -220,8 +212,10 @@ test("SIGTERM: requests in flight are answered, and no process is left", async (
 
 test("SIGTERM to every process of the group: requests in flight are answered, too", async () => {
   const served = await serveWorkers(repository([], javascriptModel("slow", SLOW)), 2);
+  rmSync(begun, { force: true });
   const asked = [1, 2, 3].map(() => served.call("POST", "/v2/models/slow/infer", ones([1000])));
-  await sleep(500);
+  await until("the first runs", () => existsSync(begun));
+  await elapse(300);
   for (const pid of [...workersOf(served), served.child.pid!]) process.kill(pid, "SIGTERM");
   expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
   expect((await served.ended).code).toBe(0);

@@ -5,7 +5,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
 import { builtUrl } from "../../../needs/built.js";
-import { isAlive, until } from "./served.js";
+import { until } from "../../../run/wait.js";
+import { isAlive } from "./served.js";
 
 const CHILD = `
   const { endWithParent } = await import(${JSON.stringify(builtUrl("runtime/server/workers/end-with-parent.js"))});

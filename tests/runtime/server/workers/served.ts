@@ -4,7 +4,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { type Agent, request } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { MERLON } from "../../../needs/built.js";
 
 export interface Answer {
@@ -140,15 +139,6 @@ export function isAlive(pid: number): boolean {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;
-  }
-}
-
-/** @throws Error when it is still false at the end of the time */
-export async function until(what: string, isTrue: () => boolean | Promise<boolean>, within = 20_000): Promise<void> {
-  const end = performance.now() + within;
-  while (!(await isTrue())) {
-    if (performance.now() > end) throw new Error(`${what}: not within ${within} ms`);
-    await sleep(20);
   }
 }
 

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exchangeRecord, headLine, modelLine } from "#runtime/server/recordings/cassette-line.js";
 import { complete } from "#triton-protos/complete-message.js";
+import { until } from "../../../run/wait.js";
 import { repository } from "../support.js";
-import { call, GOOD, INFER, serveWorkers, until, workersOf } from "./served.js";
+import { call, GOOD, INFER, serveWorkers, workersOf } from "./served.js";
 
 test("a fault with `times` hits that number of requests, over connections to both workers", async () => {
   const flags = ["--fault", "echo_int32:error=UNAVAILABLE,times=3", "--fault-admin-port", "0"];

@@ -13,6 +13,7 @@ import { Cancellable } from "#runtime/base/cancellation.js";
 import { loadCollection } from "#runtime/stores/databases/milvus/load-collection.js";
 import { openVectorDatabase, openVectorLoader } from "#runtime/stores/databases/open-database.js";
 import type { VectorQuery } from "#runtime/stores/databases/vector-database.js";
+import { elapse } from "../../../run/wait.js";
 import { makeCertificates } from "../../client/certificates.js";
 import { type Gate, startGate } from "./grpc-gate.js";
 import {
@@ -527,7 +528,7 @@ test("searches go on after the server was killed and started again, and none is 
         } catch (error) {
           expect(error).toMatchObject({ code: "UNAVAILABLE" });
           seen.away++;
-          await new Promise(done => setTimeout(done, 20));
+          await elapse(20);
         }
       }
     };

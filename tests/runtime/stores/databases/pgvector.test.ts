@@ -8,6 +8,7 @@ import { connectionSettings } from "#runtime/stores/databases/connection-setting
 import { openVectorDatabase, openVectorLoader } from "#runtime/stores/databases/open-database.js";
 import { openPool } from "#runtime/stores/databases/pgvector/pg-client.js";
 import type { VectorDatabase, VectorQuery } from "#runtime/stores/databases/vector-database.js";
+import { elapse } from "../../../run/wait.js";
 import {
   ATTRIBUTES,
   DIMENSION,
@@ -317,7 +318,7 @@ test("searches go on after the server was killed and started again, and none is 
         } catch (error) {
           expect(error).toMatchObject({ code: "UNAVAILABLE" });
           seen.away++;
-          await new Promise(done => setTimeout(done, 20));
+          await elapse(20);
         }
       }
     };

@@ -14,6 +14,7 @@ import { parseVectorStore, type QdrantStore } from "#formats/vectors/vector-stor
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { openVectorDatabase, openVectorLoader } from "#runtime/stores/databases/open-database.js";
 import type { VectorQuery } from "#runtime/stores/databases/vector-database.js";
+import { elapse } from "../../../run/wait.js";
 import { makeCertificates } from "../../client/certificates.js";
 import {
   ATTRIBUTES,
@@ -404,7 +405,7 @@ test("searches go on after the server was killed and started again, and none is 
         } catch (error) {
           expect(error).toMatchObject({ code: "UNAVAILABLE" });
           seen.away++;
-          await new Promise(done => setTimeout(done, 20));
+          await elapse(20);
         }
       }
     };

@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Filter } from "#contract/vector-filter/filter.js";
 import { parseVectorStore, type RedisVectorStore } from "#formats/vectors/vector-store.js";
+import { elapse } from "../../../run/wait.js";
 import { startRedis, startRedisCluster, startSentinel, type TestRedis } from "../feast/redis-server.js";
 import { exactly, makeItems, makeQueries } from "./items.js";
 import { faultOf, load, open, redisStore, replace, withLoader } from "./redis-sets.js";
@@ -30,7 +31,7 @@ async function searchAcross(store: RedisVectorStore, fail: () => Promise<unknown
         } catch (error) {
           expect(error).toMatchObject({ code: "UNAVAILABLE" });
           seen.away++;
-          await new Promise(done => setTimeout(done, 20));
+          await elapse(20);
         }
       }
     };

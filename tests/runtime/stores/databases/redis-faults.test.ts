@@ -9,6 +9,7 @@ import { Cancellable } from "#runtime/base/cancellation.js";
 import { redisFailure } from "#runtime/stores/databases/redis/set-client.js";
 import type { VectorQuery } from "#runtime/stores/databases/vector-database.js";
 import { openssl } from "../../../needs/openssl.js";
+import { elapse } from "../../../run/wait.js";
 import { startRedis, type TestRedis } from "../feast/redis-server.js";
 import { ATTRIBUTES, DIMENSION, exactly, type Item, makeItems, makeQueries, rowsOf } from "./items.js";
 import { faultOf, load, open, redisStore, replace, upsertAll, withLoader } from "./redis-sets.js";
@@ -392,7 +393,7 @@ describe("a server that is killed", () => {
             const { code } = error as { code?: string };
             expect(["UNAVAILABLE", "INVALID_ARGUMENT"]).toContain(code);
             seen[code!] = (seen[code!] ?? 0) + 1;
-            await new Promise(done => setTimeout(done, 20));
+            await elapse(20);
           }
           // The deadline, and a busy machine.
           expect(performance.now() - from).toBeLessThan(20_000);

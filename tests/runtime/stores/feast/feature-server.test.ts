@@ -12,6 +12,7 @@ import { findView } from "#formats/feast/feast-registry.js";
 import { openStore } from "#runtime/stores/feast/open-store.js";
 import { python } from "../../../needs/python.js";
 import { scalars } from "../../../operators/step.js";
+import { until } from "../../../run/wait.js";
 import { feastAnswers, fixture, ourAnswers, repositoryOf } from "./every-type.js";
 
 const name = "every-0.67-k3";
@@ -33,15 +34,12 @@ describe("Feast's feature server", () => {
       env,
       stdio: "ignore",
     });
-    for (let i = 0; i < 600; i++) {
-      const up = await fetch(`http://127.0.0.1:${port}/health`).then(
+    const isUp = () =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
         r => r.ok,
         () => false,
       );
-      if (up) return;
-      await new Promise(done => setTimeout(done, 100));
-    }
-    throw new Error("feast serve did not start");
+    await until("feast serve is healthy", isUp, 60_000);
   }, 90_000);
   afterAll(async () => {
     const ended = once(server, "exit");

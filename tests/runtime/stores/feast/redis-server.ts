@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Redis, type RedisOptions } from "ioredis";
 import { freePort } from "#conformance/free-ports.js";
 import { spawnRedis } from "../../../needs/redis.js";
+import { until } from "../../../run/wait.js";
 
 export interface TestRedis {
   readonly port: number;
@@ -82,8 +83,9 @@ export async function startRedisCluster(): Promise<{
   await second!.call("CLUSTER", "ADDSLOTSRANGE", 8192, 16383);
   await first!.call("CLUSTER", "MEET", "127.0.0.1", nodes[1]!.port);
   for (const client of [first!, second!])
-    while (!String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok"))
-      await new Promise(done => setTimeout(done, 50));
+    await until("the cluster is ready", async () =>
+      String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok"),
+    );
   return {
     ports: nodes.map(node => node.port),
     nodes,

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { provideMapping } from "#runtime/base/shared/mapping.js";
 import { shareFiles } from "#runtime/server/memory/allocator.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
+import { elapse } from "../../../run/wait.js";
 
 const [D, ROWS, K] = [32, 9000, 10];
 const folder = mkdtempSync(join(tmpdir(), "merlon-shared-index-"));
@@ -68,7 +69,7 @@ const KINDS = [
 
 test.each(KINDS)("%s, metric %i, %o", async (factory, metric, parameters) => {
   const file = write(`${factory}-${metric}.faiss`, factory, metric);
-  await new Promise(resolve => setTimeout(resolve, 40));
+  await elapse(40);
   provideMapping(undefined);
   const own = await openIndex(file, parameters);
   shareFiles(true);

@@ -14,6 +14,7 @@ import { diff } from "#runtime/testing/recordings/diff.js";
 import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { MERLON } from "../../../needs/built.js";
+import { untilWritten } from "../../../run/wait.js";
 import { withoutManifests } from "../../../walls/support/by-hand.js";
 import { repository } from "../../server/support.js";
 import { readCassette } from "./read-cassette.js";
@@ -132,15 +133,8 @@ function merlon(args: readonly string[]) {
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (text += chunk));
   const ended = new Promise<number | null>(resolve => child.on("exit", resolve));
-  const until = async (pattern: RegExp): Promise<string> => {
-    for (let i = 0; i < 800; i++) {
-      const found = pattern.exec(text);
-      if (found) return found[1]!;
-      await new Promise(resolve => setTimeout(resolve, 25));
-    }
-    throw new Error(`${pattern} did not come:\n${text}`);
-  };
-  return { child, ended, until, text: () => text };
+  const matched = async (pattern: RegExp): Promise<string> => (await untilWritten(child, () => text, pattern))[1]!;
+  return { child, ended, until: matched, text: () => text };
 }
 
 test("record, serve --replay --fault, serve --mock-missing and diff, as commands", async () => {

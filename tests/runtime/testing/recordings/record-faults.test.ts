@@ -17,6 +17,7 @@ import { openDiffTarget } from "#runtime/testing/recordings/diff-target.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { createRecordFile } from "#runtime/testing/recordings/record-file.js";
 import { MERLON } from "../../../needs/built.js";
+import { until } from "../../../run/wait.js";
 import { readCassette } from "./read-cassette.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-record-faults-"));
@@ -25,13 +26,6 @@ const twice = defineModel({
   outputs: { y: "FP32[-1]" },
   answer: ({ inputs }) => ({ y: inputs.x.data.map(v => 2 * v) }),
 });
-const until = async (isDone: () => boolean): Promise<void> => {
-  const end = Date.now() + 20_000;
-  while (!isDone()) {
-    if (Date.now() > end) throw new Error("it did not come within 20 s");
-    await new Promise(setImmediate);
-  }
-};
 
 test("--mask hides a header whatever the case of its name, and the file is its owner's alone, also where it was there before", async () => {
   await using server = await createTestServer({ models: { twice } });
@@ -75,7 +69,7 @@ test("a configuration that can't be read at first is read later, and the request
     });
     return undefined;
   }).listen(0, "127.0.0.1");
-  await until(() => front.listening);
+  await until("the front listens", () => front.listening);
   const target = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
   const warnings: string[] = [];
   const out = join(folder, "later.cassette");
@@ -86,10 +80,10 @@ test("a configuration that can't be read at first is read later, and the request
     return (await fetch(`http://127.0.0.1:${recording.ports.http}${path}`, { method: "POST", body })).status;
   };
   expect(await infer(1)).toBe(200);
-  await until(() => recording.lost === 1);
+  await until("one is lost", () => recording.lost === 1);
   isBroken = false;
   expect(await infer(2)).toBe(200);
-  await until(() => recording.kept === 1);
+  await until("one is kept", () => recording.kept === 1);
   await recording.stop();
   front.close();
   const { exchanges, models } = await readCassette(out);
@@ -119,7 +113,7 @@ test("merlon record ends with 1 and the count where its disk was full", async ()
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (text += chunk));
   const ended = new Promise<number | null>(resolve => child.on("exit", resolve));
-  await until(() => /HTTP 127.0.0.1:\d+/.test(text));
+  await until("its address", () => /HTTP 127.0.0.1:\d+/.test(text));
   const [, port] = /HTTP 127.0.0.1:(\d+)/.exec(text)!;
   const body = JSON.stringify({ inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [4] }] });
   const answer = await fetch(`http://127.0.0.1:${port}/v2/models/twice/infer`, { method: "POST", body });
@@ -133,7 +127,7 @@ test("a write that fails in the middle leaves whole records", async () => {
   const path = join(folder, "short.cassette");
   const file = await createRecordFile(path, () => {});
   file.write(["first\n"], 1);
-  await until(() => file.kept === 1);
+  await until("one is kept", () => file.kept === 1);
   file.write(["second, and then ", { byteLength: 7 } as Uint8Array], 1);
   file.write(["third\n"], 1);
   await file.close();
@@ -159,9 +153,9 @@ test("a client that hangs up is no server that cuts: it is recorded as cancelled
   const body = JSON.stringify({ inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] });
   const socket = connectSocket(recording.ports.http!, "127.0.0.1");
   socket.write(`POST /v2/models/slow/infer HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  await until(() => server.model("slow").requests.length === 1);
+  await until("the request runs", () => server.model("slow").requests.length === 1);
   socket.destroy();
-  await until(() => recording.kept === 1);
+  await until("one is kept", () => recording.kept === 1);
   release();
   await recording.stop();
   const cassette = await openCassette(out);
@@ -202,7 +196,7 @@ test("a tensor of 128 MiB is recorded beside other clients, which wait for it as
 
 test("a target that never answers ends the recorder and the comparison, and says so", async () => {
   const silent = createSocketServer(() => {}).listen(0, "127.0.0.1");
-  await until(() => silent.listening);
+  await until("the server listens", () => silent.listening);
   const { port } = silent.address() as AddressInfo;
   await expect(
     record({ http: `http://127.0.0.1:${port}`, out: join(folder, "silent.cassette"), deadline: 200 }),

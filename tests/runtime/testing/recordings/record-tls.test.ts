@@ -15,6 +15,7 @@ import { connect } from "#runtime/client/index.js";
 import { createTestServer, defineModel } from "#runtime/testing/index.js";
 import { record } from "#runtime/testing/recordings/record.js";
 import { MERLON } from "../../../needs/built.js";
+import { untilWritten } from "../../../run/wait.js";
 import { makeCertificates } from "../../client/certificates.js";
 import { startServer } from "../../server/support.js";
 import { readCassette } from "./read-cassette.js";
@@ -103,8 +104,8 @@ test("the command takes PEM files, and says which it lacks", async () => {
     text: expect.stringContaining("--listen-cert and --listen-key go together"),
   });
   const good = run("--ca", file("root.pem"), "--server-name", "triton.internal", "--target-http", server.http);
-  for (let i = 0; i < 400 && !/gRPC 127/.test(good.text()); i++) await new Promise(done => setTimeout(done, 25));
-  await using client = await connect(`grpc://${/gRPC (\S+)/.exec(good.text())![1]}`);
+  const at = await untilWritten(good.child, good.text, /gRPC (127\S+)/);
+  await using client = await connect(`grpc://${at[1]}`);
   await client.infer("model", { x: [3, 4] });
   good.child.kill("SIGINT");
   expect(await good.ended).toMatchObject({ code: 0, text: expect.stringContaining("1 requests are in") });

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { pause } from "../../scheduling/support.js";
+import { until } from "../../../../run/wait.js";
 import { repository, startServer } from "../../support.js";
 
 const notes = join(mkdtempSync(join(tmpdir(), "merlon-notes-")), "notes");
@@ -78,7 +78,7 @@ test("each instance is initialized before the model is ready, and finalized when
   const instances = answers.map(({ body }) => (body as { parameters: { instance: string } }).parameters.instance);
   expect(new Set(instances)).toEqual(new Set(["life_0_0", "life_0_1"]));
   expect((await server.post("/v2/repository/models/life/unload", {})).status).toBe(200);
-  for (let i = 0; i < 100 && lines().length < 4; i++) await pause(50);
+  await until("both are finalized", () => lines().length >= 4);
   expect(lines().slice(0, 2)).toEqual(["finalize life_0_0", "finalize life_0_1"]);
 });
 

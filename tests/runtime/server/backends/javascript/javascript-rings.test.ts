@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DATATYPES } from "#triton-protos/datatype.js";
-import { pause } from "../../scheduling/support.js";
+import { until } from "../../../../run/wait.js";
 import { repository, startServer } from "../../support.js";
 
 const number = `input [ { name: "X" data_type: TYPE_INT32 dims: [-1] } ] output [ { name: "Y" data_type: TYPE_INT32 dims: [-1] } ]`;
@@ -131,12 +131,11 @@ test.each([
 
 /** Resolves when this number of the model's requests waits. */
 async function waitUntilPending(model: string, count: number): Promise<void> {
-  for (;;) {
+  await until(`${count} requests of ${model} wait`, async () => {
     const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text();
     const found = new RegExp(`nv_inference_pending_request_count\\{model="${model}"[^}]*\\} (\\d+)`).exec(text);
-    if (found?.[1] === String(count)) return;
-    await pause(5);
-  }
+    return found?.[1] === String(count);
+  });
 }
 
 test("requests that wait in a thread's own queue run in order, and are removed with their client", async () => {
@@ -158,7 +157,7 @@ test("requests that wait in a thread's own queue run in order, and are removed w
 test("an instance with nothing to do takes over what waits at another; statistics count each once", async () => {
   const two = [ask("line", [2, 1]), ask("line", [3, 2])];
   // Requests of several connections may arrive in another order than they were sent.
-  while (![2, 3].every(gate => existsSync(`${gates}-begun${gate}`))) await pause(5);
+  await until("both run", () => [2, 3].every(gate => existsSync(`${gates}-begun${gate}`)));
   const waiting: Promise<unknown>[] = [];
   for (const name of [3, 4, 5, 6]) waiting.push(ask("line", [0, name]));
   await waitUntilPending("line", 4);

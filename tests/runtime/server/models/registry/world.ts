@@ -12,6 +12,7 @@ import { createRegistry } from "#runtime/server/models/registry.js";
 import type { Registry } from "#runtime/server/models/registry-types.js";
 import { createLog } from "#runtime/server/observe/server-log.js";
 import { modelCaller, serverModels } from "#runtime/server/requests/server-models.js";
+import { elapse } from "../../../../run/wait.js";
 import { BUILT, type Command, ENSEMBLES, LEAVES, type Name, type Step } from "./commands.js";
 import { modelFiles } from "./files.js";
 import { type Held, watchedLoads } from "./loads.js";
@@ -33,7 +34,7 @@ const PATIENCE_MS = 15_000;
 async function rest(isBusy: () => boolean): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
   for (let quiet = 0; quiet < 6 || (isBusy() && performance.now() < end); ) {
-    await new Promise(resolve => (quiet < 6 ? setImmediate(resolve) : setTimeout(resolve, 1)));
+    await (quiet < 6 ? new Promise(resolve => void setImmediate(resolve)) : elapse(1));
     quiet = process.getActiveResourcesInfo().some(name => name.startsWith("FSReq")) ? 0 : quiet + 1;
   }
 }

@@ -7,6 +7,7 @@ import { serve } from "#runtime/server/index.js";
 import { printHead } from "#runtime/server/observe/tracing/print-head.js";
 import { createRecentRequests } from "#runtime/server/observe/tracing/recent-requests.js";
 import type { WireType } from "#triton-protos/datatype.js";
+import { until } from "../../../../run/wait.js";
 import { repository } from "../../support.js";
 
 const here = { address: "127.0.0.1", port: 0 };
@@ -87,7 +88,7 @@ test("members of an ensemble are its stages; large tensors are kept by their hea
       client.infer("both", { OTHER: { datatype: "FP32", shape: [1], raw: new Uint8Array(4) } } as never),
     ).rejects.toThrow();
     await client.close();
-    for (let i = 0; i < 200 && server.recent!.list().length < 2; i++) await new Promise(done => setTimeout(done, 5));
+    await until("two are kept", () => server.recent!.list().length >= 2);
     const [refused, asked] = server.recent!.list();
     expect(refused).toMatchObject({ model: "both", fault: expect.stringContaining("OTHER") });
     expect(refused).not.toHaveProperty("user");
@@ -123,7 +124,7 @@ test("a stream's responses are outputs, over gRPC and generate_stream; nothing i
     const at = `http://127.0.0.1:${server.ports.http}/v2/models/many/generate_stream`;
     await (await fetch(at, { method: "POST", body: '{"X":6}' })).text();
     await (await fetch(at, { method: "POST", body: '{"Z":6}' })).text();
-    for (let i = 0; i < 200 && server.recent!.list().length < 3; i++) await new Promise(done => setTimeout(done, 5));
+    await until("three are kept", () => server.recent!.list().length >= 3);
     const details = server.recent!.list().map(({ id }) => server.recent!.find(id)!);
     expect(
       details.map(({ protocol, fault, outputs }) => [protocol, fault !== undefined, outputs.map(o => o.values)]),

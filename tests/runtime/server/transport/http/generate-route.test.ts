@@ -8,6 +8,7 @@ import type { BackendResponse } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import type { Answers } from "#runtime/server/scheduling/scheduler.js";
 import { answerGenerate } from "#runtime/server/transport/http/generate-route.js";
+import { elapse } from "../../../../run/wait.js";
 import { configOf } from "../../scheduling/support.js";
 
 type Given = BackendResponse | RuntimeFault;
@@ -192,7 +193,7 @@ describe("generate_stream", () => {
       }
     };
     const event = (n: number): string => `data: {"OUT":${n},${TAIL}\n\n`;
-    for (const wait of [() => {}, () => new Promise(resolve => setTimeout(resolve, 2))]) {
+    for (const wait of [() => {}, () => elapse(2)]) {
       const found = await generate({ run: answer => counts(answer, wait), stream: true });
       expect([found.status, found.type, found.text]).toEqual([
         ...[200, "text/event-stream; charset=utf-8"],

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { Connection } from "#runtime/server/transport/http1/connection.js";
 import { HeldBytes } from "#runtime/server/transport/http1/held-bytes.js";
 import { DEFAULT_LIMITS } from "#runtime/server/transport/http1/limits.js";
+import { until } from "../../../../run/wait.js";
 import { bodyOf, idleSocket } from "./support.js";
 
 test("held bytes are those of a buffer that is put together and cut", () => {
@@ -58,7 +59,7 @@ async function serve(pieces: readonly Buffer[], late: boolean): Promise<readonly
   for (const piece of pieces) {
     socket.emit("data", piece);
     // Node emits nothing while a socket is paused.
-    while (socket.isPaused()) await new Promise(resolve => setTimeout(resolve, 1));
+    await until("it reads again", () => !socket.isPaused());
   }
   for (let i = 0; i < 40; i++) await new Promise(setImmediate);
   connection.destroy();

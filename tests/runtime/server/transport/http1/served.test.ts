@@ -6,6 +6,7 @@ import { afterEach, expect, test } from "vitest";
 import type { Http1Handler } from "#runtime/server/transport/http1/connection.js";
 import type { Exchange } from "#runtime/server/transport/http1/exchange.js";
 import type { Http1Limits } from "#runtime/server/transport/http1/limits.js";
+import { elapse, resting, until } from "../../../../run/wait.js";
 import { answers, bodyOf, mirror, reply, type Served, serveHttp1, statuses, talk } from "./support.js";
 
 const running: Served[] = [];
@@ -22,7 +23,6 @@ const get = (target: string, fields = "", minor = 1): string =>
   `GET ${target} HTTP/1.${minor}\r\nHost: x\r\n${fields}\r\n`;
 const post = (target: string, body: string, fields = ""): string =>
   `POST ${target} HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`;
-const pause = (milliseconds: number): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds));
 const targets = (text: string): string[] => [...text.matchAll(/"url":"([^"]*)"/g)].map(([, url]) => url!);
 const bodies = (text: string): string[] => [...text.matchAll(/"body":"([^"]*)"/g)].map(([, body]) => body!);
 const CHUNKED = "Transfer-Encoding: chunked\r\n";
@@ -32,7 +32,7 @@ test("pipelined requests are answered one by one, in their order, for any durati
   const port = await start(exchange => {
     expect(++open).toBe(1);
     void bodyOf(exchange).then(async body => {
-      await pause(exchange.head.target === "/slow" ? 60 : 0);
+      await elapse(exchange.head.target === "/slow" ? 60 : 0);
       open--;
       reply(exchange, `${exchange.head.target}=${body}.`);
     });
@@ -170,11 +170,8 @@ test("parts are not made faster than the client reads them, nor after it has dis
   const port = await start(exchange => void exchange.stream(200, [], many()));
   const socket = connect(port, "127.0.0.1", () => socket.write(get("/")));
   socket.on("error", () => {}).pause();
-  await pause(300);
-  const before = made;
-  expect(before).toBeLessThan(1000);
-  await pause(100);
-  expect(made).toBe(before);
+  await until("the answer begins", () => made > 0);
+  expect(await resting(() => made)).toBeLessThan(1000);
   socket.destroy();
   await expect.poll(() => ended).toBe(true);
   expect(made).toBeLessThan(1000);
@@ -189,8 +186,8 @@ test("requests are not read from a client that leaves its answers unread", async
   });
   const socket = connect(port, "127.0.0.1", () => socket.write(get("/").repeat(500)));
   socket.on("error", () => {}).pause();
-  await pause(300);
-  expect(served).toBeLessThan(100);
+  await until("the first is served", () => served > 0);
+  expect(await resting(() => served)).toBeLessThan(100);
   socket.resume();
   await expect.poll(() => served, { timeout: 10_000 }).toBe(500);
   socket.destroy();
@@ -227,7 +224,7 @@ test("the handler is notified when the response was sent, and when it can't be",
   await expect.poll(() => told).toEqual(["/"]);
   const socket = connect(port, "127.0.0.1", () => socket.write(get("/large")));
   socket.on("error", () => {}).pause();
-  await pause(100);
+  await elapse(100);
   expect(told).toEqual(["/"]);
   socket.destroy();
   await expect.poll(() => told).toEqual(["/", "/large"]);
@@ -281,7 +278,7 @@ test("a server that stops ends idle connections, answers the request of each oth
   const busy = talk(server.port, [get("/slow") + get("/slow")], () => false);
   await expect.poll(() => seen.size, { interval: 1 }).toBe(2);
   // The half of a head shows nowhere.
-  await pause(50);
+  await elapse(50);
   const began = performance.now();
   await server.stop(3000);
   expect(performance.now() - began).toBeLessThan(2500);

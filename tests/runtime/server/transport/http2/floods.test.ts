@@ -3,6 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ERROR } from "#runtime/server/transport/http2/errors.js";
+import { elapse, resting } from "../../../../run/wait.js";
 import {
   CONTINUATION,
   DATA,
@@ -121,9 +122,8 @@ test("a client that reads nothing is refused new answers when too much waits", a
   for (let i = 0; i < 40; i++) client.send(raw(HEADERS, END | END_HEADERS, 2 * i + 1, `83 86 04 06 ${path}`));
   await eventually(() => server.seen.opened.filter(one => one === "/large").length).toBeGreaterThan(3);
   await eventually(() => server.seen.connections.at(-1)!.openStreams).toBeGreaterThan(0);
-  await new Promise(resolve => setTimeout(resolve, 50));
   // Some megabytes are with the kernel, a few wait here, and the rest was refused.
-  expect(server.seen.opened.filter(one => one === "/large").length).toBeLessThan(40);
+  expect(await resting(() => server.seen.opened.filter(one => one === "/large").length)).toBeLessThan(40);
   client.close();
   await eventually(() => server.seen.connections.at(-1)!.openStreams).toBe(0);
   await good();
@@ -151,7 +151,7 @@ test("a connection that says nothing is ended in time", async () => {
     await client.closed();
   }
   const slow = new RawClient(hasty.port);
-  await new Promise(resolve => setTimeout(resolve, 300));
+  await elapse(300);
   expect(await slow.alive()).toBe(true);
   slow.close();
   await hasty.stop(0);

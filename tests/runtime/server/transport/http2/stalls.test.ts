@@ -4,6 +4,7 @@
 import { connect } from "node:http2";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ERROR } from "#runtime/server/transport/http2/errors.js";
+import { elapse } from "../../../../run/wait.js";
 import {
   DATA,
   END,
@@ -119,7 +120,7 @@ onLinux("a socket from which a little is read now and then is not", async () => 
     client.readAgain();
     pause = setTimeout(() => client.stopReading(), 2);
   }, STALL_MS / 3);
-  await new Promise(resolve => setTimeout(resolve, 5 * STALL_MS));
+  await elapse(5 * STALL_MS);
   expect(server.seen.faults.length).toBe(faults);
   expect(client.ended).toBe(false);
   clearInterval(read);
