@@ -1,8 +1,14 @@
 /**
  * The cost of the exposure log: one ensemble over gRPC by two servers, with `--exposures` and without it, in alternating rounds. Shown items
- * alone, and all candidates, of two ensembles: the shop's four stages, and a draw of 10 from 100 that does nothing else. The server's event loop has a core of its own. The writer's thread and the load generator (h2load) share
- * another one. The CPU time of the loop per request is the figure that a busy machine changes least.
+ * alone, and all candidates, of two ensembles: the shop's four stages, and a draw of 10 from 100 that does nothing else. The server's event loop
+ * has a core of its own. The writer's thread and the load generator (h2load) share another one. The CPU time of the loop per request is the figure
+ * that a busy machine changes least.
+ *
+ * With two cores, the writer takes time from the generator. So there is a third side: the server without a log, beside a neighbor. The neighbor uses
+ * as much of the generator's core as the writer did. The cost of the log beyond that is its cost with a core for the writer.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -123,6 +129,33 @@ const targetOf = (server, body) => ({
   headers: { "content-type": "application/grpc", te: "trailers" },
 });
 
+/** Milliseconds between two bursts of the neighbor. */
+const BURST_MS = 10;
+const NEIGHBOR = `const end = now => { while (performance.now() < now + Number(process.argv[1])); };
+setInterval(() => end(performance.now()), ${BURST_MS}); process.stdout.write("ready");`;
+
+/** Runs work beside a process that uses a part of a core. @param part 0 to 1 */
+async function besideNeighbor(core, part, work) {
+  const words = ["-c", String(core), process.execPath, "-e", NEIGHBOR, String(part * BURST_MS)];
+  const child = spawn("taskset", words, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  try {
+    await once(child.stdout, "data");
+    return await work();
+  } finally {
+    child.kill();
+    await ended;
+  }
+}
+
+/** The part of a core that the threads beside the event loop use for the log. */
+function writerPart({ with: some, without: others }) {
+  const part = rounds => median(rounds.map(({ cpu, loop, rate }) => ((cpu - loop) * rate) / 1e6));
+  return Math.max(0, part(some) - part(others));
+}
+
+const SIDES = ["without", "with", "neighbor"];
+
 /** One pair of servers. @param found receives the figures by level and side */
 async function pair(models, { name, folder, body, number, found }) {
   const pinned = cores();
@@ -147,19 +180,35 @@ async function pair(models, { name, folder, body, number, found }) {
     }
     for (const level of LEVELS)
       for (let round = 0; round < ROUNDS; round++)
-        for (const key of round % 2 === 0 ? ["without", "with"] : ["with", "without"])
-          found[level][key].push(await run(sides[key], level, SECONDS));
+        for (const key of orderOf(round, found[level])) {
+          const measure = () => run(sides[key] ?? sides.without, level, SECONDS);
+          const part = key === "neighbor" && writerPart(found[level]);
+          found[level][key].push(await (part === false ? measure() : besideNeighbor(pinned.others, part, measure)));
+        }
   } finally {
     for (const server of Object.values(sides)) await server.stop();
   }
 }
 
-/** Ratios of neighboring rounds: their median, and the middle half of them. */
-function ratioOf(found, key) {
-  const ratios = found.with.map((one, i) => one[key] / found.without[i][key] - 1).toSorted((a, b) => a - b);
+/** Another side is the first in each round; the neighbor needs a figure of the writer before it. */
+function orderOf(round, found) {
+  const first = found.with.length === 0 ? 0 : round % SIDES.length;
+  return [...SIDES.slice(first), ...SIDES.slice(0, first)];
+}
+
+/** Ratios of one side to another of the same round: their median, and the middle half of them. */
+function ratioOf(found, [side, other], key) {
+  const ratios = found[side].map((one, i) => one[key] / found[other][i][key] - 1).toSorted((a, b) => a - b);
   const at = q => `${(100 * ratios[Math.floor(q * (ratios.length - 1))]).toFixed(1)}`;
   return `${at(0.5)} % (${at(0.25)} to ${at(0.75)})`;
 }
+
+const FIGURES = ["rate", "p50", "p99", "loop", "cpu"];
+const CHANGES = [
+  ["change", "with", "without"],
+  ["by a neighbor", "neighbor", "without"],
+  ["beyond it", "with", "neighbor"],
+];
 
 async function main() {
   if (values.help) {
@@ -172,16 +221,16 @@ async function main() {
   try {
     for (const name of NAMES) {
       const { models, body } = await prepare(folder, name);
-      const found = Object.fromEntries(LEVELS.map(level => [level, { without: [], with: [] }]));
+      const found = Object.fromEntries(LEVELS.map(level => [level, { without: [], with: [], neighbor: [] }]));
       for (let number = 0; number < PAIRS; number++) await pair(models, { name, folder, body, number, found });
       for (const level of LEVELS) {
-        for (const key of ["without", "with"]) {
+        for (const key of SIDES) {
           const middle = figure => median(found[level][key].map(one => one[figure]));
           const figures = [Math.round(middle("rate")), middle("p50").toFixed(3), middle("p99").toFixed(3)];
           rows.push([name, level, key, ...figures, middle("loop").toFixed(1), middle("cpu").toFixed(0)]);
         }
-        const ratios = ["rate", "p50", "p99", "loop", "cpu"].map(figure => ratioOf(found[level], figure));
-        rows.push([name, level, "change", ...ratios]);
+        for (const [title, ...sides] of CHANGES)
+          rows.push([name, level, title, ...FIGURES.map(figure => ratioOf(found[level], sides, figure))]);
       }
     }
   } finally {

@@ -1,8 +1,9 @@
 /**
- * Filtered searches of the same vectors in several stores: `npm run bench:vectors -- [--count 100000]`. The stores are Merlon's FAISS, faiss-cpu
- * with IDSelectorBitmap, pgvector, Redis vector sets and milvus-lite, if `npm test -- stores/databases/milvus` has installed it. Each has an HNSW
- * index of 16 links. A condition keeps a part of the items. Prints recall@10 beside an exact filtered search, and the median time of a query,
- * alternated in one run. FAISS is in process. Databases are on loopback, and the adapters of `queryVectors` search them with one query a call.
+ * Filtered searches of the same vectors in several stores: `npm run bench:vectors -- [--count 100000] [--stores pgvector,redis]`. The stores are
+ * Merlon's FAISS, faiss-cpu with IDSelectorBitmap, pgvector, Redis vector sets and milvus-lite, if `npm test -- stores/databases/milvus` has
+ * installed it. Each has an HNSW index of 16 links. A condition keeps a part of the items. Prints recall@10 beside an exact filtered search, and the
+ * median time of a query, alternated in one run. FAISS is in process. Databases are on loopback, filled side by side, and the adapters of
+ * `queryVectors` search them with one query a call.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -23,10 +24,15 @@ import { bitsOf, byPosition, hashOf, median, recall, startFaiss } from "./filter
 
 const [QUERIES, TOPK, DIMENSION, ROUNDS, BATCH] = [100, 10, 64, 3, 1000];
 const HELP = `usage: npm run bench:vectors -- [options]
-  --count N   items (100000)
-example: npm run bench:vectors -- --count 5000`;
+  --count N      items (100000)
+  --stores LIST  databases: pgvector, redis, milvus (all)
+example: npm run bench:vectors -- --count 5000 --stores redis`;
 const { values } = parseArgs({
-  options: { count: { type: "string", default: "100000" }, help: { type: "boolean", default: false } },
+  options: {
+    count: { type: "string", default: "100000" },
+    stores: { type: "string", default: "pgvector,redis,milvus" },
+    help: { type: "boolean", default: false },
+  },
 });
 if (values.help) {
   process.stdout.write(`${HELP}\n`);
@@ -64,7 +70,7 @@ async function startPostgres() {
   mkdirSync(data, { mode: 0o700 });
   writeFileSync(passwordFile, "bench\n", { mode: 0o600 });
   initPostgres(data, passwordFile);
-  const settings = ["fsync=off", "shared_buffers=512MB", "maintenance_work_mem=512MB", "unix_socket_directories="];
+  const settings = ["fsync=off", "shared_buffers=512MB", "maintenance_work_mem=2GB", "unix_socket_directories="];
   const flags = ["-D", data, "-p", String(port), ...settings.flatMap(setting => ["-c", setting])];
   children.push(spawnPostgres([...flags, "-c", "listen_addresses=127.0.0.1"]));
   await eventually(async () => {
@@ -97,6 +103,11 @@ async function startMilvus() {
   return { type: "milvus", url: `http://127.0.0.1:${port}`, collection: "items" };
 }
 
+const START = { pgvector: startPostgres, redis: startRedis, milvus: startMilvus };
+const stores = values.stores.split(",");
+for (const name of stores)
+  if (!START[name]) throw new Error(`--stores takes ${Object.keys(START).join(", ")}. Got ${name}`);
+
 /** Each reads an index, or all items. */
 const WAYS = {
   "Merlon's FAISS": "hnsw, or exact if it is faster",
@@ -108,6 +119,7 @@ const WAYS = {
 
 /** A store filled with all items. */
 async function fill(fields, vectors) {
+  const began = performance.now();
   const shared = { dimension: DIMENSION, attributes: { hash: "int64" }, timeoutMs: 60_000 };
   const store = parseVectorStore(JSON.stringify({ ...fields, ...shared }));
   const loader = await eventually(async () => {
@@ -125,6 +137,7 @@ async function fill(fields, vectors) {
   }
   await loader.finish();
   await loader.close();
+  process.stdout.write(`${store.type}: filled and indexed in ${((performance.now() - began) / 1000).toFixed(0)} s\n`);
   return openVectorDatabase(store, store.type);
 }
 
@@ -159,9 +172,8 @@ try {
   const [flat, hnsw] = await Promise.all(
     ["flat", "hnsw"].map(name => openFilteredIndex(join(folder, `${name}.faiss`))),
   );
-  const databases = [];
-  for (const fields of [await startPostgres(), await startRedis(), await startMilvus()])
-    if (fields) databases.push([fields.type, await fill(fields, vectors)]);
+  const started = (await Promise.all(stores.map(name => START[name]()))).filter(fields => fields !== undefined);
+  const databases = await Promise.all(started.map(async fields => [fields.type, await fill(fields, vectors)]));
   opened.push(flat, hnsw, ...databases.map(([, database]) => database));
   process.stdout.write(`${count} x ${DIMENSION}, ${QUERIES} queries, top ${TOPK}: recall, p50 ms\n`);
   const names = ["Merlon's FAISS", "faiss-cpu", ...databases.map(([name]) => name)];
