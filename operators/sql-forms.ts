@@ -4,8 +4,10 @@ import type { FittedStep } from "../contract/plan.js";
 import { unsupported } from "../runtime/base/errors.js";
 import type { Sql } from "../runtime/etl/sql/dialect.js";
 import type { SqlColumn } from "../runtime/etl/sql/sql-column.js";
-import type { GroupKeys, RowCondition, SqlContext, SqlForm } from "../runtime/etl/sql/sql-form.js";
+import type { GroupKeys, OutputRanges, RowCondition, SqlContext, SqlForm } from "../runtime/etl/sql/sql-form.js";
+import { clippedRanges } from "./clip/sql.js";
 import { allPresent } from "./dropna/sql.js";
+import { filledRanges } from "./fill-missing/sql.js";
 import { conditionOf } from "./filter/sql.js";
 import { SQL_FORMS as CATALOGUE } from "./gen/sql-forms.js";
 import { groupKeys } from "./groupby/sql.js";
@@ -31,6 +33,12 @@ const ROW_CONDITIONS: { readonly [K in OpKind]?: RowCondition<K> } = {
 /** The condition under which a row stays, of a step that takes some away. */
 export const rowCondition: RowCondition<OpKind> = (step, inputs, context) =>
   (ROW_CONDITIONS[step.op] as RowCondition<OpKind> | undefined)?.(step, inputs, context);
+
+const RANGES: { readonly [K in OpKind]?: OutputRanges<K> } = { clip: clippedRanges, fillMissing: filledRanges };
+
+/** The ranges of a step's outputs; none of a step whose values have no known bounds. */
+export const rangesOf: OutputRanges<OpKind> = (step, inputs) =>
+  (RANGES[step.op] as OutputRanges<OpKind> | undefined)?.(step, inputs) ?? [];
 
 const GROUP_KEYS: { readonly [K in OpKind]?: GroupKeys<K> } = { groupby: groupKeys };
 

@@ -4,7 +4,7 @@ import type { Step } from "../../contract/plan.js";
 import { internal } from "../../runtime/base/errors.js";
 import type { Sql } from "../../runtime/etl/sql/dialect.js";
 import type { SqlColumn } from "../../runtime/etl/sql/sql-column.js";
-import type { SqlForm } from "../../runtime/etl/sql/sql-form.js";
+import type { OutputRanges, SqlForm } from "../../runtime/etl/sql/sql-form.js";
 import { type DType, datatype } from "../../triton-protos/datatype.js";
 import { type FillValue, fillFor } from "../shared/kernel/fill-value.js";
 
@@ -12,6 +12,18 @@ export const fillMissing: SqlForm<"fillMissing"> = (step, inputs, { sql }) =>
   fillSql(sql, step, inputs, (name, dtype) =>
     fillFor(dtype, step.params.fillValue, `step \`${step.id}\` (fillMissing), column \`${name}\`,`),
   );
+
+/** A range that the fill value extends. */
+export const filledRanges: OutputRanges<"fillMissing"> = (step, inputs) =>
+  step.outputs.map(({ name }) => {
+    const range = inputs[step.inputs.input.findIndex(ref => ref.name === name)]?.range;
+    const fill = Number(step.params.fillValue);
+    if (!range || Number.isNaN(fill)) return undefined;
+    return {
+      least: range.least === undefined ? undefined : Math.min(range.least, fill),
+      most: range.most === undefined ? undefined : Math.max(range.most, fill),
+    };
+  });
 
 /** `fillOf` has the value to fill a column with. */
 export function fillSql(

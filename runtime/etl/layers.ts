@@ -6,7 +6,7 @@ import { columnsAt, columnsReadBy } from "../../contract/any-step.js";
 import { type AnyStep, type ColumnRef, type FittedStep, type Plan, REQUEST_STEP } from "../../contract/plan.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import { changesRows } from "../../contract/step-facts.js";
-import { groupKeysOf, rowCondition, sqlOf } from "../../operators/sql-forms.js";
+import { groupKeysOf, rangesOf, rowCondition, sqlOf } from "../../operators/sql-forms.js";
 import { invalid, type RuntimeFault } from "../base/errors.js";
 import type { DataSource } from "./data-source.js";
 import type { Engine } from "./engine.js";
@@ -124,10 +124,12 @@ export async function openLayers(
       const keepsDictionaries = byDictionary && !joined && !joins.used && rowsFrom === 0;
       const added = formed.flatMap(({ step, inputs, context, expressions }) => {
         const lists = keepsDictionaries ? listForms(step, inputs, context, expressions) : [];
+        const ranges = rangesOf(step, inputs);
         return step.outputs.map((col, i) => {
           const list = lists[i];
           const alias = `${list === undefined ? "c" : "l"}${known.size}`;
-          know(step.id, col, height + 1, list === undefined ? { sql: alias } : { sql: firstOf(alias), values: alias });
+          const form = list === undefined ? { sql: alias } : { sql: firstOf(alias), values: alias };
+          know(step.id, col, height + 1, { ...form, range: ranges[i] });
           return `${list ?? expressions[i]} AS ${alias}`;
         });
       });

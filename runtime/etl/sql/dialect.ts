@@ -115,7 +115,11 @@ export function sqlIn(dialect: Dialect): Sql {
     ...dialect,
     constant,
     each,
-    eachAs: ({ dictionary: _, ...col }, dtype, expression) => ({ ...col, dtype, sql: each(col, expression) }),
+    eachAs: ({ dictionary: _, range: __, ...col }, dtype, expression) => ({
+      ...col,
+      dtype,
+      sql: each(col, expression),
+    }),
     toFloat32: value =>
       `CASE WHEN abs(${value}) >= ${constant("3.4028235677973366e38", "float64")} THEN CASE WHEN ${value} > 0 THEN ${float("inf")} ELSE ${float("-inf")} END ELSE CAST(${value} AS FLOAT) END`,
   };

@@ -7,7 +7,7 @@ import type { OpKind } from "../../../contract/op-params.js";
 import type { Fitted } from "../../../contract/plan.js";
 
 import type { Sql } from "./dialect.js";
-import type { SqlColumn } from "./sql-column.js";
+import type { SqlColumn, ValueRange } from "./sql-column.js";
 
 export interface SqlContext {
   readonly sql: Sql;
@@ -34,6 +34,12 @@ export type RowCondition<K extends OpKind> = (
   inputs: readonly SqlColumn[],
   context: Pick<SqlContext, "groups" | "sql">,
 ) => string | undefined;
+
+/** One range for each output. */
+export type OutputRanges<K extends OpKind> = (
+  step: Fitted<K>,
+  inputs: readonly SqlColumn[],
+) => readonly (ValueRange | undefined)[];
 
 /** The group keys of rows. */
 export type GroupKeys<K extends OpKind> = (

@@ -1,13 +1,13 @@
 /** The views that a workflow's columns are read from. */
 import { expect, test } from "vitest";
 import { fittedStep } from "#contract/any-step.js";
-import { REQUEST_STEP } from "#contract/plan.js";
+import { type AnyStep, REQUEST_STEP } from "#contract/plan.js";
 import type { DataSource } from "#runtime/etl/data-source.js";
 import type { Engine } from "#runtime/etl/engine.js";
 import { openLayers } from "#runtime/etl/layers.js";
 import type { Lookups } from "#runtime/etl/lookups.js";
 import { duckdbSql } from "#runtime/etl/sql/duckdb-dialect.js";
-import { workflowPlan } from "./workflow-plan.js";
+import { type Link, workflowPlan } from "./workflow-plan.js";
 
 const engine: Engine = {
   sql: duckdbSql,
@@ -63,4 +63,55 @@ test("inline layers are part of the statement that reads them", async () => {
   expect(layers.view).toBe(`(WITH ${lowest}, ${next} SELECT * FROM merlon_few_1)`);
   expect(layers.places).toEqual(["r0"]);
   expect(statements).toEqual([]);
+});
+
+test.each([
+  ["float64", [["clip", { min: 0, max: 900 }]], false],
+  ["float64", [["clip", { min: 0 }]], true],
+  ["float64", [["clip", { max: 900 }]], true],
+  ["float64", [["clip", { min: -1, max: 900 }]], true],
+  ["float32", [["clip", { min: 0 }]], false],
+  ["int32", [["clip", { min: 0 }]], false],
+  ["int32", [["clip", { min: -1 }]], true],
+  ["int32", [], true],
+  [
+    "float64",
+    [
+      ["clip", { min: 0, max: 900 }],
+      ["fillMissing", { fillValue: 5 }],
+    ],
+    false,
+  ],
+  [
+    "float64",
+    [
+      ["clip", { min: 0, max: 900 }],
+      ["fillMissing", { fillValue: -1 }],
+    ],
+    true,
+  ],
+  // Another step between them may make anything of a value.
+  [
+    "float64",
+    [
+      ["clip", { min: 0, max: 900 }],
+      ["normalize", {}],
+    ],
+    true,
+  ],
+] as const)("a logarithm of %s behind %j looks for odd values: %s", async (dtype, before, looks) => {
+  const statements: string[] = [];
+  const recording: Engine = { ...engine, run: async sql => void statements.push(sql) };
+  const links = [...before.map(([op, params]) => ({ op, params })), { op: "logOp" as const }];
+  const plan = workflowPlan(
+    { price: dtype, brand: "string" },
+    links.map(link => ({ ...link, columns: ["price"] })) as Link[],
+  );
+  const layers = await openLayers(recording, source, plan.inputs, lookups);
+  for (const step of plan.steps) {
+    const state = step.op === "normalize" && { state: { columns: { price: { mean: 1, std: 2 } } } };
+    await layers.add([fittedStep({ ...step, ...state } as AnyStep)]);
+  }
+  expect(statements.at(-1)).toContain("ln(");
+  expect(statements.at(-1)!.includes("CASE")).toBe(looks);
 });
