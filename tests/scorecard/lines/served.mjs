@@ -175,7 +175,6 @@ const deadlines = calls =>
     };
   });
 
-/** Today's cost of a native fault: the whole server. */
 /** A fault of native code in one of two workers: a first connection has its requests there, a second at the other worker. */
 const abort = () =>
   withTimed(

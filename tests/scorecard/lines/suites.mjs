@@ -84,13 +84,17 @@ export const LINES = [
       const started = performance.now();
       const { code, output } = await command("tests/fuzz/main.mjs", ["--count", "100000"]);
       const minutes = (performance.now() - started) / 60_000;
+      const leaks = output.split("\n").filter(line => line.includes("LEAKS"));
       const counts = [...output.matchAll(/^(\w+): (\d+) requests .* (\d+) not answered, slowest (\d+) ms/gm)];
       return {
         figure: counts
           .map(([, name, sent, silent, slowest]) => `${name} ${sent}: ${silent}, slowest ${slowest} ms`)
           .join("; "),
         pass: code === 0 && counts.length === 3,
-        note: `${minutes.toFixed(1)} minutes; 10 M a protocol take ${((minutes * 100) / 60).toFixed(1)} hours`,
+        note: [
+          `${minutes.toFixed(1)} minutes; 10 M a protocol take ${((minutes * 100) / 60).toFixed(1)} hours`,
+          ...leaks.map(line => line.trim()),
+        ].join("; "),
       };
     },
   },

@@ -6,6 +6,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startNeeds } from "../../../scripts/test-needs.mjs";
+import { needsReader } from "../../run/graph.mjs";
 
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
@@ -24,17 +26,21 @@ function filesOf(prefixes) {
   };
 }
 
+/** Sets up the needs of test files, as `npm test` does. @returns the environment of the tests */
+async function environmentOf(files) {
+  const read = needsReader();
+  return startNeeds(new Set(files.flatMap(file => read(join(ROOT, file))))).all;
+}
+
 /** Runs vitest on files. @returns its `testResults` */
 async function runFiles(files, env) {
   const folder = mkdtempSync(join(tmpdir(), "merlon-scorecard-"));
   const report = join(folder, "vitest.json");
   const args = [VITEST, "run", "--maxWorkers", "1", "--reporter=json", `--outputFile.json=${report}`, ...files];
   try {
+    const whole = { ...process.env, ...(await environmentOf(files)), MERLON_SET_UP: "before", ...env };
     await new Promise(resolve =>
-      spawn(process.execPath, args, { cwd: ROOT, stdio: "ignore", env: { ...process.env, ...env } }).on(
-        "exit",
-        resolve,
-      ),
+      spawn(process.execPath, args, { cwd: ROOT, stdio: "ignore", env: whole }).on("exit", resolve),
     );
     return existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).testResults : [];
   } finally {
