@@ -2,7 +2,8 @@
  * The needs of a test file besides the packages of `npm ci`, read from its imports and from theirs:
  * - a module `tests/needs/NAME.ts` is the need NAME;
  * - a module of the product that finds a file beside itself (`import.meta.url`: a worker, a declaration, a native binding) needs `built`.
- *   So does a test, or a script that it starts, with a path into `dist/`. Scripts are found by their names.
+ *   So does a test, or a script that it starts, with a path into `dist/`. Scripts are found by their names. A module that only requires a package
+ *   does not.
  * Nothing is listed twice, so nothing becomes stale. Uses Node's own modules only.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -31,6 +32,9 @@ const DIST = join(ROOT, "dist") + sep;
 
 const IMPORT =
   /\b(?:import|export)\s+(?!type\b)[^"'`;()]*?\bfrom\s*["']([^"'\n]+)["']|\bimport\s*\(?\s*["']([^"'\n]+)["']|["'`]([\w./-]+\.mjs)["'`]/g;
+/** A package is found from the source as from the built module. The binding of faiss-node is compiled with the build. */
+const REQUIRED_PACKAGE = /\bcreateRequire\(import\.meta\.url\)(?:\.resolve)?\(["'`](?![./]|faiss-node)/g;
+const findsFile = text => text.replaceAll(REQUIRED_PACKAGE, "").includes("import.meta.url");
 /** A path into the build. The files here write about it. */
 const BUILD = /["'`/]dist["'`/]/;
 
@@ -71,8 +75,7 @@ export function needsReader() {
       return found;
     }
     const text = readFileSync(file, "utf8");
-    if (isProduct(file) ? text.includes("import.meta.url") : !file.startsWith(HERE) && BUILD.test(text))
-      found.needs.push("built");
+    if (isProduct(file) ? findsFile(text) : !file.startsWith(HERE) && BUILD.test(text)) found.needs.push("built");
     for (const [, from, bare, script] of text.matchAll(IMPORT)) {
       const path = script ? scriptOf(script, file) : resolve(from ?? bare, file);
       if (path && /\.(m?js|ts)$/.test(path)) found.imports.push(path);

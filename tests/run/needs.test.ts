@@ -1,6 +1,6 @@
 /** A test's needs are read from its imports. An undeclared need makes it fail, and each need has a set-up. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NEEDS, testFiles } from "../../scripts/test-needs.mjs";
@@ -32,8 +32,15 @@ describe("the needs of a file", () => {
     ["a script that imports from the build", 'new URL("../../fuzz/seeds.mjs", import.meta.url);', ["built"]],
     ["a script beside it", 'join(import.meta.dirname, "../../walls/support/hostile-names.mjs");', ["built"]],
     ["a type, which is gone at run time", 'import type { serve } from "#runtime/server/index.js";', []],
+    ["a module that requires a package", 'import { sqlite } from "#formats/feast/open-sqlite.js";', []],
+    ["one whose package is compiled", 'import { callFaiss } from "#runtime/stores/vectors/faiss-calls.js";', ["built"]],
     ["a module of the tree without one", 'import { datatype } from "#triton-protos/datatype.js";', []],
   ])("%s", (_, text, needs) => expect(needsOf(text)).toEqual(needs));
+});
+
+test("the tests of an operator that CONTRIBUTING.md begins with need nothing", () => {
+  expect(readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8")).toMatch(/npm test -- clip .*nothing is compiled/);
+  expect(needsReader()(join(ROOT, "operators/clip/clip.test.ts"))).toEqual([]);
 });
 
 test("each module of tests/needs is a need with a set-up, and each set-up has tests", () => {
