@@ -57,6 +57,9 @@ const pgvector = z.strictObject({
   vectorColumn: name.default("embedding"),
   precision: z.enum(["full", "half"]).default("full"),
   index: z.enum(["hnsw", "none"]).default("hnsw"),
+  /** Links of an item, and candidates that an insertion keeps, in an index that is built. */
+  links: z.number().int().min(2).max(100).default(16),
+  efConstruction: z.number().int().min(4).max(1000).default(64),
   /** Candidates that a search of the index keeps. */
   efSearch: count(1000).default(200),
   /** Entries of the index that a search with a condition reads at most. By default a tenth of the rows, and at least 20,000. */
@@ -95,7 +98,7 @@ const redis = z.strictObject({
   efConstruction: count(10_000).default(200),
   /** Candidates that a search of the index keeps. By default 400, and 200 with a condition. */
   efSearch: count(10_000).optional(),
-  /** Items of the index that a search with a condition reads at most, before it compares all. By default a twentieth of the items. */
+  /** Items of the index that a search with a condition reads at most, before it compares all. By default 3 % of the items. */
   filterEf: count(2 ** 31 - 1).optional(),
 });
 
@@ -164,6 +167,10 @@ export function parseVectorStore(text: string): VectorStore {
   if (hasPassword(store.url))
     throw new Error(
       "`url` has a password written out, and a secret is not copied into a model. Write an environment variable: `url: ${VECTORS_URL}`",
+    );
+  if (store.type === "pgvector" && store.efConstruction < 2 * store.links)
+    throw new Error(
+      `\`efConstruction\` is ${store.efConstruction}. pgvector needs at least twice \`links\`, which is ${2 * store.links}`,
     );
   const named = typeof store.tls === "object" ? store.tls : {};
   if ((named.cert === undefined) !== (named.key === undefined))

@@ -1,4 +1,4 @@
-// A store's file whose keys are names of JavaScript's prototypes.
+// A store's file: keys that are names of JavaScript's prototypes, and numbers of its index.
 import { expect, test } from "vitest";
 import { parseVectorStore } from "#formats/vectors/vector-store.js";
 
@@ -20,3 +20,11 @@ test.each(["constructor", "prototype", "toString", "hasOwnProperty", "_proto_"])
     expect(Object.entries(attributes)).toEqual([[name, "int32"]]);
   },
 );
+
+test("pgvector builds an index with at least twice as many candidates as links", () => {
+  expect(parseVectorStore(fields(',"links":32'))).toMatchObject({ links: 32, efConstruction: 64 });
+  expect(() => parseVectorStore(fields(',"links":33'))).toThrow(
+    "`efConstruction` is 64. pgvector needs at least twice `links`, which is 66",
+  );
+  expect(() => parseVectorStore(fields(',"links":101,"efConstruction":1000'))).toThrow(/`links`/);
+});

@@ -67,7 +67,10 @@ export async function loadPgvector(store: PgvectorStore, file: string): Promise<
       if (store.index === "hnsw" && store.dimension <= MOST_INDEXED[store.precision]) {
         const kind = `${store.precision === "half" ? "halfvec" : "vector"}_${CLASSES[store.metric]}_ops`;
         const name = `${store.table.replace(".", "_").slice(0, 40)}_${store.metric}_hnsw`;
-        await run(`CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${table} USING hnsw (${vector} ${kind})`);
+        const { links, efConstruction } = store;
+        await run(
+          `CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${table} USING hnsw (${vector} ${kind}) WITH (m = ${links}, ef_construction = ${efConstruction})`,
+        );
       }
       await run(`ANALYZE ${table}`);
     },

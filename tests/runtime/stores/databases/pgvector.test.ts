@@ -177,6 +177,17 @@ describe("an index", () => {
     await server.run("ALTER ROLE merlon RESET enable_sort");
   }, 60_000);
 
+  test("is built with the links and the candidates of its file", async () => {
+    const few = makeItems(50, 5, 16);
+    const optionsOf = async (table: string, fields: object): Promise<unknown> => {
+      await load(storeOf({ table, dimension: 16, index: "hnsw", ...fields }), few);
+      const options = `SELECT reloptions FROM pg_class WHERE relname LIKE '${table}%hnsw'`;
+      return ((await server.run(options)) as { reloptions: unknown }[])[0]!.reloptions;
+    };
+    expect(await optionsOf("built", {})).toEqual(["m=16", "ef_construction=64"]);
+    expect(await optionsOf("dense", { links: 24, efConstruction: 200 })).toEqual(["m=24", "ef_construction=200"]);
+  });
+
   test("reads a tenth of a large table at most, as far as its statistics go, unless its file says otherwise", async () => {
     const settings = async (fields: Partial<PgvectorStore>): Promise<unknown> => {
       const pool = await openPool({ ...store(), ...fields }, connectionSettings(store(), "s"));
