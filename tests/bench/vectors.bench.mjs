@@ -26,11 +26,13 @@ const [QUERIES, TOPK, DIMENSION, ROUNDS, BATCH] = [100, 10, 64, 3, 1000];
 const HELP = `usage: npm run bench:vectors -- [options]
   --count N      items (100000)
   --stores LIST  databases: pgvector, redis, milvus (all)
+  --graph L,C,S  of FAISS: links of a node, nodes kept while the graph is built, and while it is searched (16,40,64)
 example: npm run bench:vectors -- --count 5000 --stores redis`;
 const { values } = parseArgs({
   options: {
     count: { type: "string", default: "100000" },
     stores: { type: "string", default: "pgvector,redis,milvus" },
+    graph: { type: "string", default: "16,40,64" },
     help: { type: "boolean", default: false },
   },
 });
@@ -38,6 +40,8 @@ if (values.help) {
   process.stdout.write(`${HELP}\n`);
   process.exit(0);
 }
+if (!/^\d+,\d+,\d+$/.test(values.graph))
+  throw new Error(`--graph takes three numbers, as 16,40,64. Got ${values.graph}`);
 const count = Number(values.count);
 if (!Number.isSafeInteger(count) || count < 1000)
   throw new Error(`--count takes a whole number from 1000. Got ${values.count}`);
@@ -104,7 +108,7 @@ async function startMilvus() {
 }
 
 const START = { pgvector: startPostgres, redis: startRedis, milvus: startMilvus };
-const stores = values.stores.split(",");
+const stores = values.stores.split(",").filter(name => name !== "");
 for (const name of stores)
   if (!START[name]) throw new Error(`--stores takes ${Object.keys(START).join(", ")}. Got ${name}`);
 
@@ -166,7 +170,7 @@ const floats = name => {
 
 const opened = [];
 try {
-  const other = await startFaiss(folder, count, "unit");
+  const other = await startFaiss(folder, count, "unit", `graph=${values.graph}`);
   opened.push(other);
   const [queries, vectors] = [floats("queries.f32"), floats("vectors.f32")];
   const [flat, hnsw] = await Promise.all(
