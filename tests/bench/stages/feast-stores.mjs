@@ -202,7 +202,10 @@ const redisStore = ports => ({
   ...{ tls: false, tlsVerify: true, tlsHostname: true, db: 0, sentinelName: "", keyTtlSeconds: null },
 });
 
-let nextPort = 20_000 + (process.pid % 10_000);
+/** Below the ports that the system chooses, also by the 10,000 more of a cluster's own connections. */
+let nextPort = 12_000 + (process.pid % 8000);
+/** How long the nodes of a cluster may take to find each other. */
+const JOIN_MS = 30_000;
 
 async function startRedis(folder, flags) {
   const port = nextPort++;
@@ -212,7 +215,12 @@ async function startRedis(folder, flags) {
   await once(server, "spawn");
   const client = new Redis({ port, maxRetriesPerRequest: null, retryStrategy: () => 50 });
   client.on("error", () => {});
-  await client.ping();
+  const refused = once(server, "exit").then(([code]) => {
+    client.disconnect();
+    throw new Error(`redis-server on port ${port} ended with ${code}`);
+  });
+  refused.catch(() => {});
+  await Promise.race([client.ping(), refused]);
   const stop = async () => {
     client.disconnect();
     const ended = once(server, "exit");
@@ -226,7 +234,10 @@ async function joinCluster(first, second) {
   await first.client.call("CLUSTER", "ADDSLOTSRANGE", 0, 8191);
   await second.client.call("CLUSTER", "ADDSLOTSRANGE", 8192, 16383);
   await first.client.call("CLUSTER", "MEET", "127.0.0.1", second.port);
+  const end = performance.now() + JOIN_MS;
   for (const { client } of [first, second])
-    while (!String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok"))
+    while (!String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok")) {
+      if (performance.now() > end) throw new Error(`the nodes of the cluster did not join within ${JOIN_MS / 1000} s`);
       await new Promise(done => setTimeout(done, 50));
+    }
 }
