@@ -20,6 +20,7 @@ interface Options {
   readonly out: string;
   readonly nprobe?: string;
   readonly efSearch?: string;
+  readonly efConstruction?: string;
   readonly memoryLimit?: string;
 }
 
@@ -52,6 +53,7 @@ const buildCommand = (): Command =>
     )
     .option("--nprobe <n>", "IVF: lists per search (8)")
     .option("--ef-search <n>", "HNSW: candidates per search (16)")
+    .option("--ef-construction <n>", "HNSW: candidates per insertion (40)")
     .requiredOption("-o, --out <file>", "index file to write")
     .option("--memory-limit <size>", "beyond it, reading spills to disk (4GB)")
     .addHelpText(
@@ -59,7 +61,7 @@ const buildCommand = (): Command =>
       `
 Examples:
   $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory "IVF32,Flat" --metric ip --out index/items.faiss
-  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory HNSW32 --ef-search 64 --out index/items.faiss
+  $ merlon index build --data embeddings.parquet --id item_id --embedding embedding --factory HNSW32 --ef-construction 200 --ef-search 64 --out index/items.faiss
   $ merlon index build --data embeddings.parquet --text-id sku --embedding embedding --out index/items.faiss
 With \`--metric cosine\`, write \`queryFaiss(…, { normalize: true })\` so that distances are cosines too.`,
     )
@@ -78,6 +80,7 @@ With \`--metric cosine\`, write \`queryFaiss(…, { normalize: true })\` so that
           metric,
           ...(options.nprobe !== undefined && { nprobe: Number(options.nprobe) }),
           ...(options.efSearch !== undefined && { efSearch: Number(options.efSearch) }),
+          ...(options.efConstruction !== undefined && { efConstruction: Number(options.efConstruction) }),
           onProgress,
           ...databaseOptions(options),
         }),

@@ -93,6 +93,13 @@ export function searchFault(header: FaissHeader, { nprobe, efSearch }: SearchPar
   return undefined;
 }
 
+/** Writes into an HNSW index, in place, how many candidates an insertion keeps: the int32 before those of a search. */
+export function writeConstruction(bytes: Uint8Array, efConstruction: number): void {
+  const { efSearchAt } = readFaissLayout(bytesSource(bytes), "the index");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (efSearchAt !== undefined) view.setInt32(efSearchAt - 4, efConstruction, true);
+}
+
 /** Writes a search's parameters into the header, in place; FAISS reads them from there. */
 export function writeSearchParameters(bytes: Uint8Array, { nprobe, efSearch }: SearchParameters): void {
   const { nprobeAt, efSearchAt } = readFaissLayout(bytesSource(bytes), "the index");

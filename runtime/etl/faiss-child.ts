@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
+import { writeConstruction } from "../../formats/faiss/faiss.js";
 
 export interface FaissJob {
   readonly vectors: string;
@@ -13,6 +14,8 @@ export interface FaissJob {
   readonly metric: "ip" | "l2";
   /** How many vectors to train on; 0 for an index that needs none. */
   readonly train: number;
+  /** HNSW: candidates that an insertion keeps; FAISS' own default is 40. */
+  readonly efConstruction?: number;
   readonly out: string;
 }
 
@@ -20,16 +23,26 @@ interface FaissIndex {
   train(x: number[]): void;
   add(x: number[]): void;
   write(file: string): void;
+  toBuffer(): Buffer;
 }
 interface Faiss {
-  readonly Index: { fromFactory(dimension: number, descriptor: string, metric: number): FaissIndex };
+  readonly Index: {
+    fromFactory(dimension: number, descriptor: string, metric: number): FaissIndex;
+    fromBuffer(bytes: Buffer): FaissIndex;
+  };
 }
 
 const BATCH = 4096;
 
 function main(job: FaissJob): void {
   const { Index } = createRequire(import.meta.url)("faiss-node") as Faiss;
-  const index = Index.fromFactory(job.dimension, job.factory, job.metric === "ip" ? 0 : 1);
+  let index = Index.fromFactory(job.dimension, job.factory, job.metric === "ip" ? 0 : 1);
+  if (job.efConstruction !== undefined) {
+    // The binding has no way to set it.
+    const empty = index.toBuffer();
+    writeConstruction(empty, job.efConstruction);
+    index = Index.fromBuffer(empty);
+  }
   const file = openSync(job.vectors, "r");
   const read = (start: number, count: number): number[] => {
     const floats = new Float32Array(count * job.dimension);

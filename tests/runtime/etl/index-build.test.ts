@@ -3,8 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
+import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
 import { buildIndex, type IndexBuildOptions } from "#runtime/etl/index-build.js";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
+import { random } from "../../walls/support/random.js";
 import { inFolder } from "./run-workflow.js";
 import { type Cells, withDuckDB, writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
@@ -81,6 +85,37 @@ test("IVF files have the number of lists to visit: 8 by default", async () => {
   });
 });
 
+test("a graph is built with the candidates that an insertion is to keep, and says so", async () => {
+  await inFolder(async folder => {
+    const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
+    const [count, dimension] = [3000, 16];
+    const next = random(7);
+    const e = Array.from({ length: count }, () => Array.from({ length: dimension }, () => Math.fround(next() - 0.5)));
+    await writeParquet(data, schemaOf(TYPES), { id: e.map((_, i) => i), e });
+    const queries = Float32Array.from(e.slice(0, 200).flat(), x => x + 0.1);
+    const search = async (options: Partial<IndexBuildOptions>) => {
+      await buildIndex(data, out, { id: "id", embedding: "e", metric: "l2", ...options });
+      const index = await openIndex(out);
+      const { ids } = await index.search(queries, 200, 5);
+      await index.close();
+      return ids;
+    };
+    const built = async (efConstruction?: number) => {
+      const graph = { factory: "HNSW4,Flat", efSearch: 200, ...(efConstruction && { efConstruction }) };
+      const ids = await search(graph);
+      const bytes = readFileSync(out);
+      const { efSearchAt } = readFaissLayout(bytesSource(bytes), "the index");
+      return { ids, kept: bytes.readInt32LE(efSearchAt! - 4) };
+    };
+    const exact = await search({ factory: "Flat" });
+    const recall = (ids: BigInt64Array) =>
+      ids.filter((id, i) => exact.subarray(i - (i % 5), i - (i % 5) + 5).includes(id)).length;
+    const [few, usual, many] = [await built(4), await built(), await built(300)];
+    expect([few.kept, usual.kept, many.kept]).toEqual([4, 40, 300]);
+    expect(recall(many.ids)).toBeGreaterThan(recall(few.ids));
+  });
+}, 120_000);
+
 test("ids beyond 2^53 stay exact", async () => {
   await inFolder(async folder => {
     const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
@@ -128,6 +163,13 @@ test("refuses what cannot become an index, and writes nothing", async () => {
   await refuse(two, { factory: "PQ3" }, "factory `PQ3` cuts vectors into 3 parts, and they have");
   await refuse(two, { factory: "PQ1x4" }, "2 embeddings are too few to learn the 16 codes of `PQ1x4`.");
   await refuse(two, { efSearch: 4 }, "efSearch is given, but `Flat` has no graph.");
+  await refuse(two, { efConstruction: 4 }, "efConstruction is given, but `Flat` has no graph.");
+  for (const value of [0, 1.5, 2e6])
+    await refuse(
+      two,
+      { factory: "HNSW4", efConstruction: value },
+      `efConstruction is ${value}; give a whole number from 1 to 1000000.`,
+    );
   await refuse(two, { nprobe: 4 }, "nprobe is given, but `Flat` has no lists.");
   await refuse(two, { factory: "IVF2,Flat", nprobe: 3 }, "nprobe is 3, but `IVF2,Flat` has 2 lists.");
   await refuse(two, { id: "idd" }, /has no column `idd`; it has `id`, `e`\. Did you mean `id`\?/);
