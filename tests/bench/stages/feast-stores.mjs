@@ -49,10 +49,10 @@ export async function feastStoreRows(seconds) {
     });
     const repository = readFeastRepository(folder);
     const view = repository.registry.views.find(one => one.name === VIEW);
-    const [single, first, second] = await Promise.all(
-      [[], ["--cluster-enabled", "yes"], ["--cluster-enabled", "yes"]].map(flags => startRedis(folder, flags)),
-    );
-    servers.push(single, first, second);
+    // One after the other, so that those before one that does not start are stopped.
+    for (const flags of [[], ["--cluster-enabled", "yes"], ["--cluster-enabled", "yes"]])
+      servers.push(await startRedis(folder, flags));
+    const [single, first, second] = servers;
     await joinCluster(first, second);
     const one = { ...repository, onlineStore: redisStore([single.port]) };
     const cluster = { ...repository, onlineStore: redisStore([first.port, second.port]) };
