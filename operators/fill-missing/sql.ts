@@ -16,9 +16,11 @@ export const fillMissing: SqlForm<"fillMissing"> = (step, inputs, { sql }) =>
 /** A range that the fill value extends. */
 export const filledRanges: OutputRanges<"fillMissing"> = (step, inputs) =>
   step.outputs.map(({ name }) => {
-    const range = inputs[step.inputs.input.findIndex(ref => ref.name === name)]?.range;
-    const fill = Number(step.params.fillValue);
-    if (!range || Number.isNaN(fill)) return undefined;
+    const filled = inputs[step.inputs.input.findIndex(ref => ref.name === name)];
+    if (!filled?.range) return undefined;
+    const { range, dtype } = filled;
+    const given = Number(step.params.fillValue);
+    const fill = dtype === "float32" ? Math.fround(given) : given;
     return {
       least: range.least === undefined ? undefined : Math.min(range.least, fill),
       most: range.most === undefined ? undefined : Math.max(range.most, fill),

@@ -24,7 +24,7 @@ export function listForms(
 ): readonly (string | undefined)[] {
   if (!isByValue(step) || inputs.every(({ values }) => values === undefined)) return [];
   const lists = inputs.map(col =>
-    col.values === undefined ? col : { ...col, sql: col.values, list: { min: 1, max: 1 } },
+    col.values === undefined ? col : { sql: col.values, dtype: col.dtype, range: col.range, list: { min: 1, max: 1 } },
   );
   // Each output reads one column, so that one which reads a list differs.
   return sqlOf(step, lists, context).map((sql, i) => (sql === scalar[i] ? undefined : sql));
