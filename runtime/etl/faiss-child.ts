@@ -37,12 +37,6 @@ const BATCH = 4096;
 function main(job: FaissJob): void {
   const { Index } = createRequire(import.meta.url)("faiss-node") as Faiss;
   let index = Index.fromFactory(job.dimension, job.factory, job.metric === "ip" ? 0 : 1);
-  if (job.efConstruction !== undefined) {
-    // The binding has no way to set it.
-    const empty = index.toBuffer();
-    writeConstruction(empty, job.efConstruction);
-    index = Index.fromBuffer(empty);
-  }
   const file = openSync(job.vectors, "r");
   const read = (start: number, count: number): number[] => {
     const floats = new Float32Array(count * job.dimension);
@@ -55,6 +49,12 @@ function main(job: FaissJob): void {
     for (let i = 0; i < job.train; i++)
       for (const x of read(Math.floor((i * job.count) / job.train), 1)) sample.push(x);
     index.train(sample);
+  }
+  if (job.efConstruction !== undefined) {
+    // The binding has no way to set it, and an index that has not been trained is not read.
+    const empty = index.toBuffer();
+    writeConstruction(empty, job.efConstruction);
+    index = Index.fromBuffer(empty);
   }
   for (let start = 0; start < job.count; start += BATCH) {
     index.add(read(start, Math.min(BATCH, job.count - start)));

@@ -85,6 +85,12 @@ test("IVF files have the number of lists to visit: 8 by default", async () => {
   });
 });
 
+/** Candidates that an insertion keeps, of the graph in a file. */
+function constructionOf(file: string): number {
+  const bytes = readFileSync(file);
+  return bytes.readInt32LE(readFaissLayout(bytesSource(bytes), "the index").efSearchAt! - 4);
+}
+
 test("a graph is built with the candidates that an insertion is to keep, and says so", async () => {
   await inFolder(async folder => {
     const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
@@ -102,11 +108,12 @@ test("a graph is built with the candidates that an insertion is to keep, and say
     };
     const built = async (efConstruction?: number) => {
       const graph = { factory: "HNSW4,Flat", efSearch: 200, ...(efConstruction && { efConstruction }) };
-      const ids = await search(graph);
-      const bytes = readFileSync(out);
-      const { efSearchAt } = readFaissLayout(bytesSource(bytes), "the index");
-      return { ids, kept: bytes.readInt32LE(efSearchAt! - 4) };
+      return { ids: await search(graph), kept: constructionOf(out) };
     };
+    for (const factory of ["HNSW4,SQ8", "HNSW4,PQ4x4"]) {
+      await search({ factory, efConstruction: 99 });
+      expect([factory, constructionOf(out)]).toEqual([factory, 99]);
+    }
     const exact = await search({ factory: "Flat" });
     const recall = (ids: BigInt64Array) =>
       ids.filter((id, i) => exact.subarray(i - (i % 5), i - (i % 5) + 5).includes(id)).length;
