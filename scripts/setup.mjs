@@ -3,7 +3,16 @@
 import "./own-node.mjs";
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -182,8 +191,24 @@ export async function ensureBuilt() {
   await Promise.all([compile(), ensureNative()]);
 }
 
+/** The feature store of `examples/shop`, and its copy in `model-repo/`, which git ignores. */
+const STORE = "features/data/online_store.db";
+const STORE_OF_SHOP = join(ROOT, "examples/shop", STORE);
+const STORE_OF_REPOSITORY = join(ROOT, "model-repo/recommend/1/features", STORE);
+
+/** `model-repo/` with its feature store: git has the store once, with the example that the repository is built from. */
+export function ensureStore() {
+  const store = readFileSync(STORE_OF_SHOP);
+  if (existsSync(STORE_OF_REPOSITORY) && readFileSync(STORE_OF_REPOSITORY).equals(store)) return;
+  // A test of another run never reads half of it.
+  const partial = `${STORE_OF_REPOSITORY}.${process.pid}`;
+  copyFileSync(STORE_OF_SHOP, partial);
+  renameSync(partial, STORE_OF_REPOSITORY);
+}
+
 /** Makes a clone ready to run. */
 export async function setup() {
+  ensureStore();
   await ensurePackages();
   await ensureBuilt();
 }

@@ -7,7 +7,7 @@ import { join, relative } from "node:path";
 import { needsReader } from "../tests/run/graph.mjs";
 import { sharesProcess } from "../tests/run/shared-process.mjs";
 import { ordinaryUser } from "./ordinary-user.mjs";
-import { ensurePackages, ROOT } from "./setup.mjs";
+import { ensurePackages, ensureStore, ROOT } from "./setup.mjs";
 import { shuffled } from "./shuffled.mjs";
 import { isLate, startNeeds, testFiles } from "./test-needs.mjs";
 import { countsOf, failuresOf, hasFailed, lastLines, passingAlone } from "./test-results.mjs";
@@ -136,6 +136,7 @@ async function runInRounds(files, { isShuffled, needsOf, started, suite }) {
 }
 
 async function main() {
+  ensureStore();
   await ensurePackages();
   const { files, options, isWhole } = choose(process.argv.slice(2));
   const read = needsReader();

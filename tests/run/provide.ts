@@ -1,7 +1,7 @@
-/** Before a run: the needs of each test file, and a fresh `dist/` if a chosen file needs one. */
+/** Before a run: the store of `model-repo/`, the needs of each test file, and a fresh `dist/` if a chosen file needs one. */
 import { relative } from "node:path";
 import type { TestProject } from "vitest/node";
-import { compile, isWatched } from "../../scripts/setup.mjs";
+import { compile, ensureStore, isWatched } from "../../scripts/setup.mjs";
 import { needsReader, ROOT } from "./graph.mjs";
 import { until } from "./wait.js";
 
@@ -22,6 +22,7 @@ const builtBy: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 export default async function provide(project: TestProject): Promise<void> {
+  if (process.env.MERLON_SET_UP !== "before") ensureStore();
   const prepare = async (paths: readonly string[]) => {
     const read = needsReader();
     const { testFiles } = await project.globTestFiles();

@@ -1,4 +1,5 @@
 /** `model-repo/` is what `merlon build` makes of the example, byte for byte. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +26,13 @@ it("is a fresh build of examples/shop", async () => {
     name => !readFileSync(join(fresh, name)).equals(readFileSync(join(checkedIn, name))),
   );
   expect(differing, "write it anew with `npm run demo -- --update`").toEqual([]);
+});
+
+it("has a feature store that git has once, with the example", () => {
+  const tracked = execFileSync("git", ["ls-files", "model-repo", "examples/shop"], { cwd: root, encoding: "utf8" });
+  expect(tracked.split("\n").filter(name => name.endsWith("/online_store.db"))).toEqual([
+    "examples/shop/features/data/online_store.db",
+  ]);
 });
 
 it("says nothing of the machine it was built on", () => {
