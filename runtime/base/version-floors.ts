@@ -45,7 +45,8 @@ export function requireFloor(name: keyof typeof PACKAGE_FLOORS): void {
   checked.add(name);
 }
 
-function installedVersion(name: string): string | undefined {
+/** @returns undefined where it is not installed */
+export function installedVersion(name: string): string | undefined {
   try {
     const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
     return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;

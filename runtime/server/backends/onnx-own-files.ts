@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import type * as ort from "onnxruntime-node";
 import { joinInside, leadsOutside, type PathInside } from "../../../contract/files/path-inside.js";
 import { requireRegular } from "../../../contract/files/read-regular.js";
 import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
@@ -23,7 +24,10 @@ import { type ExternalPart, partFault, readOnnxSignature } from "../../../format
 import { invalid, RuntimeFault } from "../../base/errors.js";
 import { sharedCopySync } from "../../base/shared/shared-copy.js";
 import type { SharedFile } from "../../base/shared/shared-file.js";
-import { sharedModel, WEIGHTS } from "./onnx-shared.js";
+import { packedModel } from "./onnx-packed.js";
+import { type SharedModel, sharedModel, WEIGHTS } from "./onnx-shared.js";
+
+type Options = ort.InferenceSession.SessionOptions;
 
 /** Bytes of weights that are copied where the file system can't share their blocks. Larger ones are mapped where they are. */
 const MOST_COPIED = 256 * 2 ** 20;
@@ -45,6 +49,8 @@ export interface PlacedFiles {
 }
 
 export interface OwnedFiles extends PlacedFiles {
+  /** Whether the model is a graph that ONNX Runtime has optimized already. */
+  readonly isOptimized: boolean;
   readonly copies: OwnFiles;
   /** The shared files among them, which exist while these are referenced. */
   readonly shared: readonly SharedFile[];
@@ -52,11 +58,27 @@ export interface OwnedFiles extends PlacedFiles {
 
 /**
  * @param file the model
- * @param splits whether weights in the model's own file may be moved beside it
+ * @param options of a session on the CPU: its weights may be moved beside the model, and packed
  * @returns undefined where it has no weights beside it, or they are not to be copied: too large, or no room
  */
-export function ownFiles(file: string, splits = true): OwnedFiles | undefined {
+export function ownFiles(file: string, options?: Options): OwnedFiles | undefined {
   if (process.platform !== "linux") return undefined;
+  const placed = placeOwn(file, options !== undefined);
+  const packed = options && placed && packFiles(placed, options);
+  if (!packed) return placed;
+  placed!.remove();
+  closeFiles(placed!.copies);
+  return packed;
+}
+
+/** @returns undefined if they can't be packed: the files as they are remain */
+function packFiles({ file, copies, shared }: OwnedFiles, options: Options): OwnedFiles | undefined {
+  if (shared.length === 0 || shared.length < copies.length - 1) return undefined;
+  const packed = packedModel(file, shared, options);
+  return packed && ownShared(basename(file), packed, true);
+}
+
+function placeOwn(file: string, splits: boolean): OwnedFiles | undefined {
   const folder = dirname(file);
   let parts: readonly PathInside[];
   let bytes: number;
@@ -91,21 +113,28 @@ export function ownFiles(file: string, splits = true): OwnedFiles | undefined {
 /** A model with its weights in its own file, as a model with weights beside it. */
 function splitModel(file: string): OwnedFiles | undefined {
   const split = sharedModel(file);
-  if (!split) return undefined;
-  const { model, weights } = split;
-  const files = [
-    { name: basename(file), from: model },
-    { name: WEIGHTS, from: weights.path, link: weights.path },
-  ];
-  return own(files, constants.COPYFILE_FICLONE, [weights]);
+  return split && ownShared(basename(file), split, false);
 }
 
-function own(files: readonly Source[], mode: number, shared: readonly SharedFile[]): OwnedFiles | undefined {
+function ownShared(name: string, { model, weights }: SharedModel, isOptimized: boolean): OwnedFiles | undefined {
+  const files = [
+    { name, from: model },
+    { name: WEIGHTS, from: weights.path, link: weights.path },
+  ];
+  return own(files, constants.COPYFILE_FICLONE, [weights], isOptimized);
+}
+
+function own(
+  files: readonly Source[],
+  mode: number,
+  shared: readonly SharedFile[],
+  isOptimized = false,
+): OwnedFiles | undefined {
   const placed = place(files, mode);
   if (!placed) return undefined;
   const folder = dirname(placed.file);
   const copies = files.map(({ name, link }) => ({ name, fd: openSync(join(folder, name), "r"), link }));
-  return { ...placed, copies, shared };
+  return { ...placed, copies, shared, isOptimized };
 }
 
 /** ONNX Runtime opens them by itself, and would wait for the writer of a FIFO. @throws RuntimeFault */

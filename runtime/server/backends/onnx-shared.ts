@@ -9,7 +9,7 @@ import { contentOf } from "../../base/shared/shared-copy.js";
 import { SHARED_FROM, type SharedFile, sharedFileSync } from "../../base/shared/shared-file.js";
 
 /** Smaller ones remain in the model. */
-const LEAST = 2 ** 16;
+export const LEAST = 2 ** 16;
 /** The name by which the model finds its weights. */
 export const WEIGHTS = "weights";
 
@@ -45,15 +45,20 @@ function writeModel(bytes: Uint8Array, to: number): void {
   const made = moveWeights(bytes, WEIGHTS, LEAST);
   if (!made || made.end < SHARED_FROM) throw new Error("its weights are small");
   for (const { from, length, to: at } of made.moved) writeAll(to, bytes.subarray(from, from + length), at);
-  let at = made.end;
-  for (const part of made.model) {
+  appendModel(to, made.model, made.end);
+}
+
+/** Writes a model behind its weights, and where it begins. @param end of the weights */
+export function appendModel(to: number, model: readonly Uint8Array[], end: number): void {
+  let at = end;
+  for (const part of model) {
     writeAll(to, part, at);
     at += part.length;
   }
-  writeAll(to, new Uint8Array(new BigUint64Array([BigInt(made.end)]).buffer), at);
+  writeAll(to, new Uint8Array(new BigUint64Array([BigInt(end)]).buffer), at);
 }
 
-const modelIn = (bytes: Uint8Array): Uint8Array => {
+export const modelIn = (bytes: Uint8Array): Uint8Array => {
   const end = bytes.length - 8;
   const start = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(end, true);
   return bytes.subarray(Number(start), end);

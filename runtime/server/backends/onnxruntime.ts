@@ -101,13 +101,12 @@ async function openSession(
   const size = await sizeOf(dirname(file));
   const threads = options.intraOpNumThreads || (size <= SMALL_MODEL ? 1 : onnxThreads());
   const settings = { ...options, intraOpNumThreads: threads, executionProviders };
-  const own = ownFiles(
-    file,
-    executionProviders.every(provider => provider === "cpu"),
-  );
+  const isOnCpu = executionProviders.every(provider => provider === "cpu");
+  const own = ownFiles(file, isOnCpu ? settings : undefined);
   const use = { instances, large: size > SMALL_MODEL, copies: own?.copies };
   try {
-    const session = await openFile(own?.file ?? file, settings, use);
+    const optimized = own?.isOptimized ? { graphOptimizationLevel: "disabled" as const } : {};
+    const session = await openFile(own?.file ?? file, { ...settings, ...optimized }, use);
     return own ? closingFiles(session, own) : checkMapped(session, file);
   } catch (error) {
     if (own) closeFiles(own.copies);
