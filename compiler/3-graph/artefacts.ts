@@ -136,8 +136,7 @@ function readIndexFile(index: string): IndexFile {
 /** @param folder what relative paths start from */
 export function artefactReader(folder: string): ArtefactReader {
   const cache = new Map<string, Read<unknown>>();
-  const used = new Set<string>();
-  const prints = new Map<string, string>();
+  const files = readFiles();
   const reader =
     <T>(kind: keyof typeof KINDS) =>
     (path: string): Read<T> => {
@@ -146,50 +145,20 @@ export function artefactReader(folder: string): ArtefactReader {
       return cache.get(key) as Read<T>;
     };
   const read = (kind: keyof typeof KINDS, path: string): Read<unknown> => {
-    const { what, read, make } = KINDS[kind];
+    const { what, read } = KINDS[kind];
     const resolved = resolve(folder, path);
-    const way = kind === "workflow" && isMerlonFile(path) ? fitOf(path) : make.replace("%path%", path);
-    used.add(resolved);
-    const project = projectOf(folder);
-    if (project !== undefined && !isInside(project, resolved))
-      return {
-        ok: false,
-        message: messages.artefactOutside({ what, path, project: relative(folder, project) || "." }),
-      };
-    if (!existsSync(resolved))
-      return {
-        ok: false,
-        message: messages.artefactMissing({
-          what,
-          path,
-          resolved: isAbsolute(path) ? resolved : relative(process.cwd(), resolved) || ".",
-          suggestion: nearPaths(folder, path),
-          way,
-        }),
-      };
-    const remember = (path: string, resolved: string): void => {
-      used.add(resolved);
-      prints.set(`${what}\n${path}\n${resolved}`, fingerprint(resolved));
-    };
+    files.used.add(resolved);
+    const absent = absence(kind, { folder, path, resolved });
+    if (absent) return { ok: false, message: absent };
+    const remember: Remember = (path, resolved) => files.remember(what, path, resolved);
     remember(path, resolved);
     if (kind === "faiss") remember(textIdsFile(path), textIdsFile(resolved));
     const mixedUp = pathMistake(kind, what, path, resolved);
     if (mixedUp) return { ok: false, message: mixedUp };
     try {
       const value = read(resolved);
-      const based = "hasTextIds" in value && value.file !== resolved ? [value.file, textIdsFile(value.file)] : [];
-      for (const file of based) remember(join(dirname(path), basename(file)), file);
-      if ("onlineStore" in value && value.onlineStore.type === "sqlite" && rollBack(value.onlineStore.file))
-        remember(path, resolved);
-      for (const part of "externalData" in value ? value.externalData : []) {
-        const file = join(dirname(resolved), part);
-        used.add(file);
-        if (!existsSync(file)) return { ok: false, message: messages.onnxDataMissing({ path, file: part }) };
-        if (leadsOutside(file, resolved))
-          throw new Error(`it keeps weights in \`${part}\`, a link that leads outside its folder`);
-        remember(join(dirname(path), part), file);
-      }
-      return { ok: true, value, path: resolved };
+      const fault = rememberBeside(value, { path, resolved, used: files.used, remember });
+      return fault ? { ok: false, message: fault } : { ok: true, value, path: resolved };
     } catch (error) {
       return { ok: false, message: unreadable(what, path, resolved, error as Error) };
     }
@@ -207,13 +176,78 @@ export function artefactReader(folder: string): ArtefactReader {
     candidates: reader("candidates"),
     vectors: reader("vectors"),
     workflowMaking: columns => workflowMaking(folder, columns),
+    used: files.used,
+    changed: files.changed,
+  };
+}
+
+/** Notes a file as it is now. @param path as a message names it */
+type Remember = (path: string, resolved: string) => void;
+
+/** The files that a compilation has looked up and read. */
+function readFiles() {
+  const used = new Set<string>();
+  const prints = new Map<string, string>();
+  return {
     used,
-    changed: () =>
+    remember(what: string, path: string, resolved: string): void {
+      used.add(resolved);
+      prints.set(`${what}\n${path}\n${resolved}`, fingerprint(resolved));
+    },
+    changed: (): Message[] =>
       [...prints].flatMap(([key, print]) => {
         const [what, path, resolved] = key.split("\n") as [string, string, string];
         return fingerprint(resolved) === print ? [] : [messages.artefactChanged({ what, path })];
       }),
   };
+}
+
+interface Place {
+  /** What relative paths start from. */
+  readonly folder: string;
+  readonly path: string;
+  readonly resolved: string;
+}
+
+/** Message for a path that leads out of the project, or to nothing. */
+function absence(kind: keyof typeof KINDS, { folder, path, resolved }: Place): Message | undefined {
+  const { what, make } = KINDS[kind];
+  const project = projectOf(folder);
+  if (project !== undefined && !isInside(project, resolved))
+    return messages.artefactOutside({ what, path, project: relative(folder, project) || "." });
+  if (existsSync(resolved)) return undefined;
+  return messages.artefactMissing({
+    ...{ what, path },
+    resolved: isAbsolute(path) ? resolved : relative(process.cwd(), resolved) || ".",
+    suggestion: nearPaths(folder, path),
+    way: kind === "workflow" && isMerlonFile(path) ? fitOf(path) : make.replace("%path%", path),
+  });
+}
+
+/** Notes the files that an artefact has beside it. @returns a message for one that is missing @throws Error for a link to elsewhere */
+function rememberBeside(
+  value: ReturnType<(typeof KINDS)[keyof typeof KINDS]["read"]>,
+  {
+    path,
+    resolved,
+    used,
+    remember,
+  }: Omit<Place, "folder"> & { readonly used: Set<string>; readonly remember: Remember },
+): Message | undefined {
+  const beside = (file: string): string => join(dirname(path), file);
+  if ("hasTextIds" in value && value.file !== resolved)
+    for (const file of [value.file, textIdsFile(value.file)]) remember(beside(basename(file)), file);
+  if ("onlineStore" in value && value.onlineStore.type === "sqlite" && rollBack(value.onlineStore.file))
+    remember(path, resolved);
+  for (const part of "externalData" in value ? value.externalData : []) {
+    const file = join(dirname(resolved), part);
+    used.add(file);
+    if (!existsSync(file)) return messages.onnxDataMissing({ path, file: part });
+    if (leadsOutside(file, resolved))
+      throw new Error(`it keeps weights in \`${part}\`, a link that leads outside its folder`);
+    remember(beside(part), file);
+  }
+  return undefined;
 }
 
 /** Kinds of one file, and their names. */
