@@ -88,16 +88,15 @@ export async function openLayers(
     heights.set(column.sql, at);
     known.set(keyOf(step, name), { ...column, dtype, ...(list && { list }) });
   };
-  const parts = [
-    ...columns.map((col, i) => {
-      const sql = `c${known.size}`;
-      know(REQUEST_STEP, col, 0, { sql, ...dictionariesOf(source, col.name, sql, byDictionary) });
-      return `${source.expressions[i]} AS ${sql}`;
-    }),
-    ...keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`),
-  ];
+  const parts = columns.map((col, i) => {
+    const sql = `c${known.size}`;
+    know(REQUEST_STEP, col, 0, { sql, ...dictionariesOf(source, col.name, sql, byDictionary) });
+    return `${source.expressions[i]} AS ${sql}`;
+  });
+  const kept = keep.map((column, i) => `${engine.sql.identifier(column)} AS k${i}`);
   // A plan of constants alone reads nothing, yet has the rows of its data.
-  await define(view, await sourceQuery(engine, source, parts.join(", ") || "1 AS nothing", only), READING);
+  const select = [...parts, ...kept].join(", ") || "1 AS nothing";
+  await define(view, await sourceQuery(engine, source, select, only), READING);
   const places = source.format === "parquet" ? source.place.map((_, i) => `r${i}`) : ["r0"];
   let joined = false;
   let keepsOrder = true;
