@@ -1,11 +1,11 @@
 /**
- * The cost of the exposure log: one ensemble over gRPC by two servers, with `--exposures` and without it, in alternating rounds. Shown items
- * alone, and all candidates, of two ensembles: the shop's four stages, and a draw of 10 from 100 that does nothing else. The server's event loop
- * has a core of its own. The writer's thread and the load generator (h2load) share another one. The CPU time of the loop per request is the figure
- * that a busy machine changes least.
+ * The cost of the exposure log: an ensemble with a log and the same without one, over gRPC in alternating rounds. One server has both. Two servers
+ * differ by more than the log costs, since their code is compiled at other times. Shown items alone, and all candidates, of two ensembles: the
+ * shop's four stages, and a draw of 10 from 100 that does nothing else. The server's event loop has a core of its own. The writer's thread and the
+ * load generator (h2load) share another one. The CPU time of the loop per request is the figure that a busy machine changes least.
  *
- * With two cores, the writer takes time from the generator. So there is a third side: the server without a log, beside a neighbor. The neighbor uses
- * as much of the generator's core as the writer did. The cost of the log beyond that is its cost with a core for the writer.
+ * With two cores, the writer takes time from the generator. So there is a third side: no log, beside a neighbor. The neighbor uses as much of the
+ * generator's core as the writer did. The cost of the log beyond that is its cost with a core for the writer.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,31 +21,29 @@ import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { pinThreads, startMerlon } from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:exposures -- [options]
-  --pairs N        fresh servers with the log and without it (3)
-  --rounds N       alternating rounds of each pair (4)
+  --servers N      fresh servers (3)
+  --rounds N       alternating rounds of each server (4)
   --seconds N      of load in each round, whole ones (2)
   --in-flight L    comma-separated (1,8)
   --log L          comma-separated: shop-shown, shop-all, draw-shown, draw-all (all four)
-  --beside TREE    the servers with the log are those of another built tree
-  --short          one pair, two rounds of a second at 8 in flight, of draw-shown
+  --short          one server, two rounds of a second at 8 in flight, of draw-shown
   --cpu-prof DIR   the servers write CPU profiles there`;
 
 const { values } = parseArgs({
   options: {
-    pairs: { type: "string", default: "3" },
+    servers: { type: "string", default: "3" },
     rounds: { type: "string", default: "4" },
     seconds: { type: "string", default: "2" },
     "in-flight": { type: "string", default: "1,8" },
     log: { type: "string" },
-    beside: { type: "string" },
     short: { type: "boolean", default: false },
     "cpu-prof": { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
-const [PAIRS, ROUNDS, SECONDS] = values.short
+const [SERVERS, ROUNDS, SECONDS] = values.short
   ? [1, 2, 1]
-  : [Number(values.pairs), Number(values.rounds), Number(values.seconds)];
+  : [Number(values.servers), Number(values.rounds), Number(values.seconds)];
 const LEVELS = values.short ? [8] : values["in-flight"].split(",").map(Number);
 const NAMES = (values.log ?? (values.short ? "draw-shown" : "shop-shown,shop-all,draw-shown,draw-all")).split(",");
 const WARM_SECONDS = 4;
@@ -55,27 +53,28 @@ const SHOP = fileURLToPath(new URL("../../examples/shop", import.meta.url));
 /** A customer of the shop. */
 const CUSTOMER = 512300022;
 
-const draw = log => `import { ensemble, explode, lambdaOp, softmaxSampling, source } from "merlon";
+/** @param log of the ensemble, as source; undefined for none */
+const draw = (name, log) => `import { ensemble, explode, lambdaOp, softmaxSampling, source } from "merlon";
 const request = source({ user_id: "int64", ids: "int64[${CANDIDATES}]" });
 const found = request["ids"] >> explode();
 const score = found >> lambdaOp(candidate_ids => candidate_ids % 7 / 10, { name: "score", dtype: "float32" });
-export default ensemble("draw", found["candidate_ids"] >> softmaxSampling(score, { topk: 10, temperature: 2 }), { log: { columns: [request["user_id"]], candidates: ${log} } });
+export default ensemble("${name}", found["candidate_ids"] >> softmaxSampling(score, { topk: 10, temperature: 2 })${optionsOf(log)});
 `;
 
-/** The shop's ensemble with a log. */
-function shop(log) {
+/** The shop's ensemble under another name. */
+function shop(name, log) {
   const text = readFileSync(join(SHOP, "recommend.ensemble.ts"), "utf8");
-  const logged = text.replace(
-    'ensemble("recommend", ordering)',
-    `ensemble("recommend", ordering, { log: { columns: [request["user_id"]], candidates: ${log} } })`,
-  );
-  if (logged === text) throw new Error("the shop's ensemble has another end than this benchmark expects");
-  return logged;
+  const made = text.replace('ensemble("recommend", ordering)', `ensemble("${name}", ordering${optionsOf(log)})`);
+  if (made === text) throw new Error("the shop's ensemble has another end than this benchmark expects");
+  return made;
 }
 
+const optionsOf = log =>
+  log === undefined ? "" : `, { log: { columns: [request["user_id"]], candidates: ${CANDIDATES_LOGGED[log]} } }`;
+
 const WORKLOADS = {
-  shop: { text: shop, model: "recommend", inputs: { user_id: [CUSTOMER] }, artefacts: SHOP },
-  draw: { text: draw, model: "draw", inputs: { user_id: [1], ids: Array.from({ length: CANDIDATES }, (_, i) => i) } },
+  shop: { text: shop, inputs: { user_id: [CUSTOMER] }, artefacts: SHOP },
+  draw: { text: draw, inputs: { user_id: [1], ids: Array.from({ length: CANDIDATES }, (_, i) => i) } },
 };
 
 const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
@@ -91,24 +90,27 @@ function cores() {
   return { loop: all[0], others: all[1] };
 }
 
-/** Compiles and builds. @param name of a workload and its log: `shop-shown` @returns the repository's folder, and the bytes of a request */
+/** Compiles and builds both ensembles. @param name of a workload and its log: `shop-shown` @returns the repository's folder, and the bytes of a request to each */
 async function prepare(folder, name) {
   const [workload, log] = name.split("-");
-  const { text, model, inputs, artefacts } = WORKLOADS[workload];
+  const { text, inputs, artefacts } = WORKLOADS[workload];
   const from = join(folder, name);
   mkdirSync(from);
   if (artefacts) cpSync(artefacts, from, { recursive: true });
   writeFileSync(join(from, "package.json"), "{}");
-  const file = join(from, "logged.ensemble.ts");
-  writeFileSync(file, text(CANDIDATES_LOGGED[log]));
-  const made = await compile(file);
-  if (!made.ok) throw new Error(printDiagnostics(made.diagnostics));
   const models = join(folder, `repository-${name}`);
   mkdirSync(models);
-  build(made, models);
-  const body = join(folder, `${name}.body`);
-  writeFileSync(body, bodyOf(model, inputs));
-  return { models, body };
+  const bodyFor = async (model, log) => {
+    const file = join(from, `${model}.ensemble.ts`);
+    writeFileSync(file, text(model, log));
+    const made = await compile(file);
+    if (!made.ok) throw new Error(printDiagnostics(made.diagnostics));
+    build(made, models);
+    const body = join(folder, `${name}-${model}.body`);
+    writeFileSync(body, bodyOf(model, inputs));
+    return body;
+  };
+  return { models, bodies: { without: await bodyFor("plain"), with: await bodyFor("logged", log) } };
 }
 
 /** One request as the bytes of a gRPC call: prefix and message. @param inputs 64-bit integers of one row, by name */
@@ -156,37 +158,32 @@ function writerPart({ with: some, without: others }) {
 
 const SIDES = ["without", "with", "neighbor"];
 
-/** One pair of servers. @param found receives the figures by level and side */
-async function pair(models, { name, folder, body, number, found }) {
+/** One server. @param found receives the figures by level and side */
+async function measureServer(models, { name, folder, bodies, number, found }) {
   const pinned = cores();
   const profile = values["cpu-prof"];
   const nodeFlags = profile ? ["--cpu-prof", `--cpu-prof-dir=${resolve(profile)}`] : [];
   const flags = [`--exposures=${join(folder, `log-${name}-${number}`)}`];
-  const root = values.beside && resolve(values.beside);
-  const sides = {
-    without: await startMerlon(models, { nodeFlags }),
-    with: await startMerlon(models, { nodeFlags, flags, ...(root && { root }) }),
-  };
+  const server = await startMerlon(models, { nodeFlags, flags });
   try {
-    const least = 0.9 * (await answerBytes(targetOf(sides.with, body)));
-    const run = (server, inFlight, seconds) =>
+    const targets = Object.values(bodies).map(body => targetOf(server, body));
+    const least = 0.9 * Math.min(...(await Promise.all(targets.map(answerBytes))));
+    const run = (body, inFlight, seconds) =>
       load(targetOf(server, body), server.pid, {
         ...{ inFlight, seconds, scratch: folder, least, core: pinned.others },
       });
-    for (const server of Object.values(sides)) {
-      await run(server, 8, WARM_SECONDS);
-      pinThreads(server.pid, pinned);
-      await run(server, 8, 1);
-    }
+    for (const body of Object.values(bodies)) await run(body, 8, WARM_SECONDS);
+    pinThreads(server.pid, pinned);
+    for (const body of Object.values(bodies)) await run(body, 8, 1);
     for (const level of LEVELS)
       for (let round = 0; round < ROUNDS; round++)
         for (const key of orderOf(round, found[level])) {
-          const measure = () => run(sides[key] ?? sides.without, level, SECONDS);
+          const measure = () => run(bodies[key] ?? bodies.without, level, SECONDS);
           const part = key === "neighbor" && writerPart(found[level]);
           found[level][key].push(await (part === false ? measure() : besideNeighbor(pinned.others, part, measure)));
         }
   } finally {
-    for (const server of Object.values(sides)) await server.stop();
+    await server.stop();
   }
 }
 
@@ -220,9 +217,10 @@ async function main() {
   const rows = [];
   try {
     for (const name of NAMES) {
-      const { models, body } = await prepare(folder, name);
+      const { models, bodies } = await prepare(folder, name);
       const found = Object.fromEntries(LEVELS.map(level => [level, { without: [], with: [], neighbor: [] }]));
-      for (let number = 0; number < PAIRS; number++) await pair(models, { name, folder, body, number, found });
+      for (let number = 0; number < SERVERS; number++)
+        await measureServer(models, { name, folder, bodies, number, found });
       for (const level of LEVELS) {
         for (const key of SIDES) {
           const middle = figure => median(found[level][key].map(one => one[figure]));
