@@ -203,7 +203,7 @@ function readFiles() {
 }
 
 interface Place {
-  /** What relative paths start from. */
+  /** The folder of relative paths. */
   readonly folder: string;
   readonly path: string;
   readonly resolved: string;
