@@ -25,9 +25,10 @@ export default async function provide(project: TestProject): Promise<void> {
   if (process.env.MERLON_SET_UP !== "before") ensureStore();
   const prepare = async (paths: readonly string[]) => {
     const read = needsReader();
-    const { testFiles } = await project.globTestFiles();
-    project.provide("needs", Object.fromEntries(testFiles.map(path => [relative(ROOT, path), read(path)])));
-    if (paths.some(path => read(path).includes("built"))) await builtBy[process.env.MERLON_SET_UP ?? "here"]!();
+    // No others: a test that plants test files may remove them meanwhile.
+    const needs = paths.map(path => [relative(ROOT, path), read(path)] as const);
+    project.provide("needs", Object.fromEntries(needs));
+    if (needs.some(([, of]) => of.includes("built"))) await builtBy[process.env.MERLON_SET_UP ?? "here"]!();
   };
   await prepare(project.vitest.state.getPaths());
   project.onTestsRerun(specs => prepare(specs.map(({ moduleId }) => moduleId)));
