@@ -20,7 +20,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     scale: { type: "string", default: "1" },
     /** Seconds after the last request: a busy machine returns memory later. */
-    settle: { type: "string", default: "8" },
+    settle: { type: "string", default: "20" },
     requests: { type: "string", default: "40" },
     tree: { type: "string", default: ROOT },
     servers: { type: "boolean", default: false },
