@@ -93,6 +93,8 @@ const privateBytes = () => {
   loadAllocator().trim();
   return 1024 * Number(/^Anonymous:\\s+(\\d+)/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))[1]);
 };
+// The library's own memory comes with its first session.
+await openSession(${JSON.stringify(join(ROOT, "examples/shop/models/query_tower.onnx"))}, JSON.parse(options));
 const before = privateBytes();
 await openSession(model, JSON.parse(options));
 process.stdout.write(String(privateBytes() - before));
@@ -142,7 +144,7 @@ describe.runIf(process.platform === "linux")("models on one machine", () => {
     const grown = (model: string, options: Parameters<typeof openSession>[1]) =>
       Number(execFileSync(process.execPath, ["--input-type=module", "-e", GROWTH, model, JSON.stringify(options)])) /
       bytes;
-    expect(grown(file, OPTIONS)).toBeGreaterThan(0.8);
+    expect(grown(file, OPTIONS)).toBeGreaterThan(0.7);
     expect(grown(own.file, UNOPTIMIZED)).toBeLessThan(0.3);
     own.remove();
     closeFiles(own.copies);
