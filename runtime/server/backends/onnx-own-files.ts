@@ -56,15 +56,22 @@ export interface OwnedFiles extends PlacedFiles {
   readonly shared: readonly SharedFile[];
 }
 
+/** How a model's weights may be shared. */
+export interface Sharing {
+  /** Weights in the model's own file may be moved beside it. @default true */
+  readonly splits?: boolean;
+  /** They may be packed for sessions with these options. A stranger's graph must not be: its constants may fold to far more than its file. */
+  readonly packsFor?: Options | undefined;
+}
+
 /**
  * @param file the model
- * @param options of a session on the CPU: its weights may be moved beside the model, and packed
  * @returns undefined where it has no weights beside it, or they are not to be copied: too large, or no room
  */
-export function ownFiles(file: string, options?: Options): OwnedFiles | undefined {
+export function ownFiles(file: string, { splits = true, packsFor }: Sharing = {}): OwnedFiles | undefined {
   if (process.platform !== "linux") return undefined;
-  const placed = placeOwn(file, options !== undefined);
-  const packed = options && placed && packFiles(placed, options);
+  const placed = placeOwn(file, splits);
+  const packed = packsFor && placed && packFiles(placed, packsFor);
   if (!packed) return placed;
   placed!.remove();
   closeFiles(placed!.copies);

@@ -41,7 +41,7 @@ export const onnxruntimeBackend: Backend = {
     }
   },
   check: config => void sessionOptions(config),
-  async load({ config, folder, gpus, onInstances }) {
+  async load({ config, folder, gpus, onInstances, code = "all" }) {
     const instances = instancesOf(config);
     onInstances?.();
     const sessions = new Map<string, OnnxSession>();
@@ -53,7 +53,9 @@ export const onnxruntimeBackend: Backend = {
         const place = placeOf(instance);
         if (sessions.has(place)) continue;
         const beside = instances.filter(other => placeOf(other) === place).length;
-        sessions.set(place, await openSession(config, folder, providersOf(config, instance, gpus), beside));
+        const executionProviders = providersOf(config, instance, gpus);
+        const isOperators = code !== "none";
+        sessions.set(place, await openSession(config, folder, { executionProviders, instances: beside, isOperators }));
       }
       checkGraph(config, sessions.values().next().value!.graph);
     } catch (error) {
@@ -76,11 +78,18 @@ export const onnxruntimeBackend: Backend = {
 /** Instances of one device share a session until its runs are long; then each has a thread. */
 const placeOf = ({ kind, device }: Instance): string => `${kind} ${device ?? ""}`;
 
+interface Opening {
+  readonly executionProviders?: Providers;
+  /** Instances that run beside each other. */
+  readonly instances?: number;
+  /** Whether the model is the operator's, and no request brought it. */
+  readonly isOperators?: boolean;
+}
+
 async function openSession(
   config: ModelConfig,
   folder: string,
-  executionProviders: Providers = ["cpu"],
-  instances = 1,
+  { executionProviders = ["cpu"], instances = 1, isOperators = false }: Opening = {},
 ): Promise<OnnxSession> {
   requireFloor("onnxruntime-node");
   const path = fileInside(
@@ -101,8 +110,8 @@ async function openSession(
   const size = await sizeOf(dirname(file));
   const threads = options.intraOpNumThreads || (size <= SMALL_MODEL ? 1 : onnxThreads());
   const settings = { ...options, intraOpNumThreads: threads, executionProviders };
-  const isOnCpu = executionProviders.every(provider => provider === "cpu");
-  const own = ownFiles(file, isOnCpu ? settings : undefined);
+  const splits = executionProviders.every(provider => provider === "cpu");
+  const own = ownFiles(file, { splits, packsFor: splits && isOperators ? settings : undefined });
   const use = { instances, large: size > SMALL_MODEL, copies: own?.copies };
   try {
     const optimized = own?.isOptimized ? { graphOptimizationLevel: "disabled" as const } : {};

@@ -75,6 +75,9 @@ async function drain(runs) {
   };
 }
 
+/** Statuses of a server that has too much to do. */
+const REFUSED = [400, 429, 503];
+
 /** Five times a model's capacity, and the fate of the good part. */
 const overload = seconds =>
   withTimed(async server => {
@@ -122,10 +125,8 @@ const overload = seconds =>
     const took = performance.now() - started;
     const [answers, healths] = [await Promise.all(calls), await Promise.all(checks)];
     const good = answers.filter(({ status }) => status === 200).length;
-    const rejected = sorted(
-      answers.filter(({ status }) => status === 503 || status === 429 || status === 400).map(one => one.took),
-    );
-    const others = answers.filter(({ status }) => ![200, 400, 429, 503].includes(status));
+    const rejected = sorted(answers.filter(({ status }) => REFUSED.includes(status)).map(one => one.took));
+    const others = answers.filter(({ status }) => status !== 200 && !REFUSED.includes(status));
     const recovered = performance.now();
     let last;
     do last = await send(bytes);

@@ -19,6 +19,7 @@ import { type DType, datatype, type Values } from "#triton-protos/datatype.js";
 import { builtUrl } from "../../../needs/built.js";
 import { ROOT } from "../../../run/graph.mjs";
 import { elapse } from "../../../run/wait.js";
+import { repository, startServer } from "../support.js";
 
 const OPTIONS = {
   executionProviders: ["cpu"],
@@ -117,7 +118,7 @@ describe.runIf(process.platform === "linux")("models on one machine", () => {
     ],
   ])("weights %s are packed once, and sessions give the same bits", async (_, model, weights) => {
     const file = await write(model, weights);
-    const [first, second] = [ownFiles(file, OPTIONS)!, ownFiles(file, OPTIONS)!];
+    const [first, second] = [ownFiles(file, { packsFor: OPTIONS })!, ownFiles(file, { packsFor: OPTIONS })!];
     const expected = await runs(file, OPTIONS, layerFeeds);
     for (const own of [first, second]) {
       expect(own.isOptimized).toBe(true);
@@ -140,7 +141,7 @@ describe.runIf(process.platform === "linux")("models on one machine", () => {
       constants: { w: wide },
     });
     const bytes = wide.values.byteLength;
-    const own = ownFiles(file, OPTIONS)!;
+    const own = ownFiles(file, { packsFor: OPTIONS })!;
     const grown = (model: string, options: Parameters<typeof openSession>[1]) =>
       Number(execFileSync(process.execPath, ["--input-type=module", "-e", GROWTH, model, JSON.stringify(options)])) /
       bytes;
@@ -167,7 +168,7 @@ describe.runIf(process.platform === "linux")("models on one machine", () => {
       nodes: [{ ...node, inputs: ["x", "w"], outputs: ["y"] }],
       constants: { w: { dtype: "float32", shape, values: noise(count) } },
     });
-    const own = ownFiles(file, OPTIONS)!;
+    const own = ownFiles(file, { packsFor: OPTIONS })!;
     const feeds = [{ x: new Tensor("float32", noise(dims.reduce((a, b) => a * b, 1)), dims) }];
     expect(own.isOptimized).toBe(true);
     expect(await runs(own.file, UNOPTIMIZED, feeds)).toEqual(await runs(file, OPTIONS, feeds));
@@ -175,10 +176,33 @@ describe.runIf(process.platform === "linux")("models on one machine", () => {
     closeFiles(own.copies);
   });
 
+  test("a model on disk is packed, and one that a request brings is not", async () => {
+    vi.stubEnv("MERLON_SHARED", "on");
+    const [bytes, config] = [readFileSync(await write(LAYER)), 'name: "layer"\nbackend: "onnxruntime"\n'];
+    const models = repository([], { "layer/config.pbtxt": config, "layer/1/model.onnx": bytes });
+    const server = await startServer(models, { modelControlMode: "explicit" });
+    const packed = () =>
+      shared().filter(name =>
+        readFileSync(join(folder, `merlon-shared-${process.geteuid!()}`, name)).includes("prepacked_0"),
+      );
+    try {
+      const upload = { config: '{"backend":"onnxruntime"}', "file:1/model.onnx": bytes.toString("base64") };
+      const load = (parameters: object) => server.post("/v2/repository/models/layer/load", { parameters });
+      expect(await load(upload)).toMatchObject({ status: 200 });
+      expect(shared()).toHaveLength(1);
+      expect(packed()).toEqual([]);
+      expect(await server.post("/v2/repository/models/layer/unload", {})).toMatchObject({ status: 200 });
+      expect(await load({})).toMatchObject({ status: 200 });
+      expect(packed()).toHaveLength(1);
+    } finally {
+      await server.stop();
+    }
+  });
+
   test("another level of optimization is another file, and none is not packed", async () => {
     const file = await write(LAYER);
     const paths = (["all", "basic", "disabled"] as const).map(graphOptimizationLevel => {
-      const own = ownFiles(file, { ...OPTIONS, graphOptimizationLevel })!;
+      const own = ownFiles(file, { packsFor: { ...OPTIONS, graphOptimizationLevel } })!;
       own.remove();
       closeFiles(own.copies);
       return own.isOptimized && own.shared[0]!.path;
@@ -202,7 +226,7 @@ describe.runIf(process.platform === "linux")("models on one machine", () => {
       ],
       constants,
     });
-    const own = ownFiles(file, OPTIONS)!;
+    const own = ownFiles(file, { packsFor: OPTIONS })!;
     expect(own.isOptimized).toBe(false);
     expect(shared().map(name => statSync(join(folder, `merlon-shared-${process.geteuid!()}`, name)).size)).toEqual([
       expect.toSatisfy((size: number) => size < 1.1 * matrix.values.byteLength),
@@ -214,7 +238,7 @@ describe.runIf(process.platform === "linux")("models on one machine", () => {
 
   test("a model that ONNX Runtime refuses is refused in its own words", async () => {
     const file = await write({ ...LAYER, nodes: [{ op: "MatMul", inputs: ["x", "nothing"], outputs: ["y"] }] });
-    const own = ownFiles(file, OPTIONS)!;
+    const own = ownFiles(file, { packsFor: OPTIONS })!;
     expect(own.isOptimized).toBe(false);
     await expect(openSession(own.file, OPTIONS)).rejects.toThrow(/nothing/);
     own.remove();
