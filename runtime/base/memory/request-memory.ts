@@ -55,6 +55,12 @@ export class RequestMemory {
     this.#mayReturn = true;
   }
 
+  /** No model has seen the request, and no code works on it any more. */
+  giveBack(): void {
+    this.release();
+    this.end();
+  }
+
   /** The response has been written, and no code works on the request any more. */
   end(): void {
     this.#ended = true;

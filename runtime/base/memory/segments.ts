@@ -3,6 +3,7 @@
  * At the end they are joined in turns of the event loop, since copying 32 MB at once takes tens of milliseconds.
  */
 import { setImmediate as turn } from "node:timers/promises";
+import { bufferPool, LARGE } from "./buffer-pool.js";
 import type { Charge } from "./memory-budget.js";
 
 /** A segment is as long as all before it, at most this. */
@@ -11,6 +12,8 @@ const MOST_SEGMENT = 2 ** 22;
 export class Segments {
   readonly #charge: Charge;
   readonly #full: Buffer[] = [];
+  /** Memory of segments, which is returned to the pool: V8 collects the whole heap after each 64 MB of such garbage. */
+  readonly #pooled: ArrayBuffer[] = [];
   #last: Buffer = Buffer.alloc(0);
   /** Bytes of the last segment that are used. */
   #used = 0;
@@ -39,7 +42,13 @@ export class Segments {
   #extend(needed: number): void {
     const room = Math.max(needed, Math.min(MOST_SEGMENT, this.length));
     this.#add(room);
-    this.#begin(Buffer.allocUnsafeSlow(room), 0);
+    this.#begin(room < LARGE ? Buffer.allocUnsafeSlow(room) : this.#fromPool(room), 0);
+  }
+
+  #fromPool(room: number): Buffer {
+    const memory = bufferPool.take(room);
+    this.#pooled.push(memory);
+    return Buffer.from(memory, 0, room);
   }
 
   #begin(segment: Buffer, used: number): void {
@@ -73,6 +82,7 @@ export class Segments {
       inTurn = 0;
       await turn();
     }
+    this.#return();
     // Nothing is left to subtract where all was discarded meanwhile.
     this.#subtract(Math.min(before, this.#charged));
     return whole;
@@ -80,7 +90,12 @@ export class Segments {
 
   /** Forgets all bytes. */
   discard(): void {
+    this.#return();
     this.#subtract(this.#charged);
+  }
+
+  #return(): void {
+    for (const memory of this.#pooled.splice(0)) bufferPool.give(memory);
   }
 
   #subtract(bytes: number): void {

@@ -3,8 +3,8 @@
  * written in decides later whether a datatype accepts them; what no datatype accepts is counted and not kept.
  */
 import { invalid, type RuntimeFault } from "../../base/errors.js";
-import { bufferPool, LARGE } from "../../base/memory/buffer-pool.js";
-import { type Allocated, Wides } from "./wides.js";
+import { ListMemory } from "./list-memory.js";
+import { Wides } from "./wides.js";
 
 /** Nesting of a tensor's `data`: Triton refuses elements and lists beyond this depth. */
 export const MAX_NESTING = 100;
@@ -63,7 +63,7 @@ export class DataList {
   /** The forms of the first element, and those that were met after it. */
   #firstForms = 0;
   #met = NO_MORE;
-  readonly #allocated: Allocated | undefined;
+  readonly #memory: ListMemory;
   #parts = NO_PARTS;
   #part = shared;
   /** All numbers of a short list that is complete. */
@@ -72,8 +72,8 @@ export class DataList {
   #texts: Texts | undefined;
   #isKept = true;
 
-  constructor(allocated?: Allocated) {
-    this.#allocated = allocated;
+  constructor(memory = new ListMemory()) {
+    this.#memory = memory;
   }
 
   number(value: number, form: number): void {
@@ -88,7 +88,7 @@ export class DataList {
   /** An integer that no double holds: the halves of its two's complement, unsigned. */
   wide(upper: number, lower: number, isNegative: boolean): void {
     if (this.#isKept) {
-      this.wides ??= new Wides(this.#allocated);
+      this.wides ??= new Wides(this.#memory);
       this.wides.add(this.count, upper, lower, isNegative);
     }
     this.number(0, isNegative ? WHOLE | NEGATIVE : upper >= TWO31 ? WHOLE | HUGE : WHOLE);
@@ -115,7 +115,7 @@ export class DataList {
     this.count++;
     if (this.forms !== TEXT) this.#drop();
     if (!this.#isKept) return;
-    this.#texts ??= new Texts(this.#allocated);
+    this.#texts ??= new Texts(this.#memory);
     this.#texts.begin();
   }
 
@@ -153,9 +153,8 @@ export class DataList {
   }
 
   /** A part that nothing reads any more. */
-  static release(part: Numbers): void {
-    // Short ones have no buffer before it is looked at.
-    if (part instanceof Float64Array && part.byteLength >= LARGE) bufferPool.give(part.buffer as ArrayBuffer);
+  release(part: Numbers | Buffer): void {
+    if (!Array.isArray(part)) this.#memory.release(part as Float64Array | Buffer);
   }
 
   /** @param forms as bits @returns the place of the first element that has one of them; Infinity where none has */
@@ -178,9 +177,9 @@ export class DataList {
 
   #grow(): void {
     const size = Math.min(LONGEST_PART, this.#part.length * GROWTH);
-    this.#allocated?.(8 * size);
+    const memory = this.#memory.take(8 * size);
     this.#addPart(this.#part === shared ? shared.slice() : this.#part, this.#part.length);
-    this.#part = new Float64Array(bufferPool.take(8 * size), 0, size);
+    this.#part = new Float64Array(memory, 0, size);
     this.#at = 0;
   }
 
@@ -206,16 +205,16 @@ function listOf(part: Float64Array, length: number): readonly number[] {
 
 /** Strings, one behind the other. */
 class Texts {
-  readonly #allocated: Allocated | undefined;
+  readonly #memory: ListMemory;
   readonly #full: Buffer[] = [];
-  #part = Buffer.allocUnsafe(FEW);
+  #part: Buffer = Buffer.allocUnsafe(FEW);
   #at = 0;
   /** The place for the length of the last one. */
   #lengthIn = this.#part;
   #lengthAt = 0;
 
-  constructor(allocated: Allocated | undefined) {
-    this.#allocated = allocated;
+  constructor(memory: ListMemory) {
+    this.#memory = memory;
   }
 
   begin(): void {
@@ -247,9 +246,9 @@ class Texts {
 
   #grow(): void {
     const size = Math.min(LONGEST_TEXT_PART, this.#part.length * GROWTH);
-    this.#allocated?.(size);
+    const grown = this.#memory.takeBytes(size);
     this.#full.push(this.#part.subarray(0, this.#at));
-    this.#part = Buffer.allocUnsafe(size);
+    this.#part = grown;
     this.#at = 0;
   }
 }

@@ -6,7 +6,8 @@ import { invalid } from "../../base/errors.js";
 import { DataList, FRACTION, MAX_NESTING, NEGATIVE, tooDeep, WHOLE } from "./data-list.js";
 import { COST, EVERYTHING, type Kept, membersOf } from "./json-kept.js";
 import { JsonScanner, MINUS, QUOTE } from "./json-scanner.js";
-import { type Allocated, wideValue } from "./wides.js";
+import type { ListMemory } from "./list-memory.js";
+import { wideValue } from "./wides.js";
 
 /** A number written as a floating-point literal whose value happens to be whole. Other numbers are plain. */
 export class WholeDouble {
@@ -25,7 +26,8 @@ export class Members extends Map<string, Json> {
 export interface ReadLimits {
   /** Bytes that values outside of `DataList`s may take. */
   readonly allowance?: number;
-  readonly allocated?: Allocated;
+  /** The memory of `DataList`s. */
+  readonly lists?: ListMemory;
 }
 
 /** Triton has no limit outside of `data`. */
@@ -40,7 +42,7 @@ const [VALUE, FIRST_ITEM, KEY, FIRST_KEY, COLON, AFTER, IN_KEY, IN_TEXT, END] = 
 const [OBJECT, LIST, DATA, LEFT_OUT_OBJECT, LEFT_OUT_LIST] = [0, 1, 2, 3, 4] as const;
 
 export class JsonReader extends JsonScanner {
-  readonly #allocated: Allocated | undefined;
+  readonly #lists: ListMemory | undefined;
   #allowance: number;
   #next: number = VALUE;
   /** The container of the position; undefined for the document itself. */
@@ -53,10 +55,10 @@ export class JsonReader extends JsonScanner {
   #dataDepth = 0;
   #root: Json = null;
 
-  constructor(bytes: Buffer, kept: Kept, { allowance = Number.POSITIVE_INFINITY, allocated }: ReadLimits = {}) {
+  constructor(bytes: Buffer, kept: Kept, { allowance = Number.POSITIVE_INFINITY, lists }: ReadLimits = {}) {
     super(bytes);
     this.#wanted = kept;
-    this.#allocated = allocated;
+    this.#lists = lists;
     this.#allowance = allowance;
     if (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.at = 3;
   }
@@ -219,7 +221,7 @@ export class JsonReader extends JsonScanner {
       this.#open(DATA, undefined, undefined);
     } else if (wanted?.isData) {
       this.#spend(COST.data);
-      this.#data = new DataList(this.#allocated);
+      this.#data = new DataList(this.#lists);
       this.#open(DATA, undefined, undefined);
       this.#dataDepth = this.#depth;
     } else {

@@ -1,14 +1,14 @@
 /**
  * Integers that no double holds, without a JavaScript value for each: places and halves of 64 bits, in parts.
  */
+import type { ListMemory } from "./list-memory.js";
+
 const [PLACE, LOWER, UPPER, IS_NEGATIVE, WORDS] = [0, 1, 2, 3, 4] as const;
 /** Integers of a part: few at first, then so many that one is quickly filled. */
 const [FEW, MOST, GROWTH] = [16, 2 ** 13, 8] as const;
 const TWO32 = 2 ** 32;
 const NO_WORDS = new Uint32Array(0);
 
-/** Takes the bytes that are allocated. @throws RuntimeFault when there is no memory for them */
-export type Allocated = (bytes: number) => void;
 interface Elements {
   [place: number]: number;
 }
@@ -19,10 +19,10 @@ export class Wides {
   #part = NO_WORDS;
   #at = 0;
 
-  readonly #allocated: Allocated | undefined;
+  readonly #memory: ListMemory;
 
-  constructor(allocated?: Allocated) {
-    this.#allocated = allocated;
+  constructor(memory: ListMemory) {
+    this.#memory = memory;
   }
 
   /** @param place of the integer among all elements, below 2^32 @param upper of its two's complement, unsigned as `lower` */
@@ -44,9 +44,9 @@ export class Wides {
 
   #grow(): void {
     const words = Math.min(MOST * WORDS, Math.max(FEW * WORDS, this.#part.length * GROWTH));
-    this.#allocated?.(4 * words);
+    const memory = this.#memory.take(4 * words);
     if (this.#part.length > 0) this.#full.push(this.#part);
-    this.#part = new Uint32Array(words);
+    this.#part = new Uint32Array(memory, 0, words);
     this.#at = 0;
   }
 }

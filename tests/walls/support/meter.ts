@@ -30,6 +30,8 @@ export interface Cost {
   readonly stall999Ms: number;
   /** The longest delay of a timer, with time in which the process did not run. */
   readonly delayMs: number;
+  /** Collections of the whole heap. */
+  readonly collections: number;
 }
 
 /** The cost model: the allowed cost of a request of this size on the wire. */
@@ -130,6 +132,7 @@ export async function startMetered({
         stallMs: after.stallMs!,
         stall999Ms: after.stall999Ms!,
         delayMs: after.delayMs!,
+        collections: after.collections!,
       };
     },
     async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * The child process of `meter.ts`: one server on loopback, and the figures that only the process itself has.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { constants, monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
 import { serve } from "#runtime/server/index.js";
 
 const TICK_MS = 5;
@@ -26,6 +26,13 @@ setInterval(() => {
 }, TICK_MS).unref();
 const delay = monitorEventLoopDelay({ resolution: TICK_MS });
 delay.enable();
+const isFull = ({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+let collections = 0;
+const count = entries => {
+  collections += entries.filter(isFull).length;
+};
+const collected = new PerformanceObserver(list => count(list.getEntries()));
+collected.observe({ entryTypes: ["gc"] });
 
 const answers = {
   begin() {
@@ -33,17 +40,21 @@ const answers = {
     stretches = [];
     last = { wall: performance.now(), cpu: process.cpuUsage() };
     delay.reset();
+    collected.takeRecords();
+    collections = 0;
     const { user, system } = process.cpuUsage();
     return { cpuMs: (user + system) / 1000 };
   },
   end() {
     const { user, system } = process.cpuUsage();
+    count(collected.takeRecords());
     const sorted = stretches.toSorted((a, b) => b - a);
     return {
       cpuMs: (user + system) / 1000,
       stallMs: Math.max(0, sorted[0] ?? 0),
       stall999Ms: Math.max(0, sorted[Math.floor(sorted.length / 1000)] ?? 0),
       delayMs: delay.max / 1e6,
+      collections,
     };
   },
   collect() {

@@ -150,8 +150,14 @@ const inferCall =
   ): FramedCall =>
   async (bytes, meter, memory) => {
     const large: Contents[] = [];
-    const wire = decodeRequest(bytes, meter, large);
-    for (const contents of large) await contents.readInSlices(signal);
+    let wire: ReturnType<typeof decodeRequest>;
+    try {
+      wire = decodeRequest(bytes, meter, large);
+      for (const contents of large) await contents.readInSlices(signal);
+    } catch (error) {
+      memory?.giveBack();
+      throw error;
+    }
     /** Triton's log doesn't know it while the model is looked for. */
     let id = "";
     let atWork = false;
@@ -180,6 +186,7 @@ const inferCall =
       trace?.stamp("GRPC_SEND_START");
       return answer;
     } catch (error) {
+      if (!atWork) memory?.giveBack();
       if (!atWork || error instanceof Refusal) logRefusal(log, "infer_handler", id, RuntimeFault.from(error));
       trace?.fail((error as Error).message);
       trace?.stamp("GRPC_SEND_START");
@@ -269,7 +276,9 @@ function serveUnary(
       const counted = new RequestMeter(budget, request.bytes.length);
       meter = counted;
       (request.compressed
-        ? unpackRequest(request, encoding, counted, signal).then(bytes => call(bytes, counted))
+        ? unpackRequest(request, encoding, counted, signal)
+            .finally(() => memory?.giveBack())
+            .then(bytes => call(bytes, counted))
         : call(request.bytes, counted, memory)
       )
         .then(packing ? async pieces => answer(await packedFairly(packing, pieces)) : answer)

@@ -9,6 +9,7 @@ import { internal, refuse } from "../../../base/errors.js";
 import { SHORT, type Sliced } from "../../../base/slices.js";
 import { type Json, type JsonObject, JsonReader, type ReadLimits } from "../../../wire/json/json.js";
 import { type Kept, membersOf, SCALAR, SCALARS } from "../../../wire/json/json-kept.js";
+import type { Allocated } from "../../../wire/json/list-memory.js";
 import type { OutputWish, RequestTensor } from "../../contract.js";
 import { requestPrefix } from "../../requests/request-prefix.js";
 import type { RegionPart, Regions } from "../../requests/shared-memory.js";
@@ -22,6 +23,8 @@ import { type DataLimits, isBytes, readData } from "./read-elements.js";
 /** Default: lists and values without a bound. */
 export interface BodyLimits extends ReadLimits, DataLimits {
   readonly memory: Regions;
+  /** Takes the bytes of regions that are read. */
+  readonly allocated?: Allocated;
 }
 
 /** Bytes of JSON that are read, and tensors that are looked at, between two pauses. */
@@ -30,7 +33,7 @@ const TENSORS_AT_A_TIME = 64;
 const REGION_AT_A_TIME = 2 ** 20;
 /** Dimensions of a tensor, and tensors of a request. */
 const MOST_DIMS = 1024;
-const MOST_TENSORS = 2 ** 16;
+const MOST_TENSORS = 2 ** 12;
 /** Characters of a request's id, which messages repeat. */
 const LONGEST_ID = 2 ** 16;
 

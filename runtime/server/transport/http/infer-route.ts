@@ -7,6 +7,7 @@ import { LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import type { RequestMemory } from "../../../base/memory/request-memory.js";
 import { inSlices, isSliced } from "../../../base/slices.js";
+import { type Allocated, ListMemory } from "../../../wire/json/list-memory.js";
 import { logPrepared, logRefusal } from "../../observe/request-lines.js";
 import type { TraceNotes } from "../../observe/tracing/trace.js";
 import { countLargeStrings, hasLargeStrings } from "../../requests/check-strings.js";
@@ -56,6 +57,8 @@ export async function answerInfer(call: Call): Promise<Answer> {
   const progress = new Progress(budget.open());
   const { charge } = progress;
   const regions = calls.memory.open();
+  const room = createBodyMemory(charge, Number(headers[LENGTH_HEADER] ?? 0));
+  let lists: ListMemory | undefined;
   try {
     let version = calls.find(path.model ?? "", path.version ?? "");
     if (isDecoupled(version))
@@ -66,7 +69,6 @@ export async function answerInfer(call: Call): Promise<Answer> {
     const encoding = binary ? undefined : headers["content-encoding"];
     const isJson = isJsonBody(headers, binary);
     progress.plain = !isJson;
-    const room = createBodyMemory(charge, Number(headers[LENGTH_HEADER] ?? 0));
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
     trace?.stamp("HTTP_RECV_END");
     progress.plain = true;
@@ -81,15 +83,18 @@ export async function answerInfer(call: Call): Promise<Answer> {
     version = calls.find(path.model ?? "", path.version ?? "");
     progress.plain = false;
     progress.id = "";
+    const allocated: Allocated = bytes => charge.add(bytes);
+    lists = new ListMemory(allocated);
     const limits: BodyLimits = {
       maxInputSize,
       memory: regions,
-      allocated: bytes => charge.add(bytes),
+      ...{ allocated, lists },
       allowance: budget.allowance(body.length),
       makeTensor: room.makeTensor,
     };
     const reading = readInferRequest(body, jsonLength, version.config, limits, signal);
     const { request: read, isBinary } = isSliced(reading) ? await inSlices(reading, signal) : reading;
+    lists.end();
     progress.id = read.id;
     // Nothing refers to a body that was all JSON.
     if (jsonLength === undefined && body === sent) room.outgrown(body);
@@ -121,6 +126,9 @@ export async function answerInfer(call: Call): Promise<Answer> {
     // A client that left may have left work undone that reads the memory.
     return answerOf(head, sending, progress, signal.aborted ? undefined : memory, text.borrowed);
   } catch (error) {
+    // No model has seen a request that was refused.
+    if (!progress.atWork) room.borrowed?.giveBack();
+    lists?.end();
     return faultOf(error, progress, call);
   } finally {
     regions.release();

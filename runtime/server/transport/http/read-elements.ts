@@ -106,7 +106,7 @@ export function elementsOf(
       throw internal("Unable to parse JSON bytes array: attempt to access JSON non-string as string");
     // Triton has no buffer for no strings. A wrong count of strings is for the check of the request.
     if (count === 0) throw internal("Failed to parse 'data' field: output buffer unavailable");
-    return shortOrSliced(data, joined(data.texts, makeTensor));
+    return shortOrSliced(data, joined(data, makeTensor));
   }
   if (isTooDeep) throw tooDeep(MAX_NESTING, "Unable to parse 'data': ");
   const accepted = ACCEPTED[row.kind as keyof typeof ACCEPTED];
@@ -118,7 +118,7 @@ export function elementsOf(
   const { parts, wides } = data;
   if (parts.length > 1 || wides) return shortOrSliced(data, numbers(data, row, makeTensor));
   const bytes = makeTensor(count * row.bytes);
-  if (count > 0) setNumbers(bytes, 0, row, parts[0]!);
+  if (count > 0) setNumbers(bytes, 0, row, data, parts[0]!);
   return bytes;
 }
 
@@ -130,7 +130,8 @@ function requireCount(found: number, expected: number): void {
   if (found !== expected) throw internal("Failed to parse 'data' field: shape does not match true shape");
 }
 
-function* joined(parts: readonly Buffer[], makeTensor: MakeTensor): Sliced<Uint8Array> {
+function* joined(data: DataList, makeTensor: MakeTensor): Sliced<Uint8Array> {
+  const parts = data.texts;
   let size = 0;
   for (const part of parts) size += part.length;
   const all = makeTensor(size);
@@ -139,6 +140,7 @@ function* joined(parts: readonly Buffer[], makeTensor: MakeTensor): Sliced<Uint8
     if (at > 0) yield;
     all.set(part, at);
     at += part.length;
+    data.release(part);
   }
   return all;
 }
@@ -149,7 +151,7 @@ function* numbers(data: DataList, row: DatatypeRow, makeTensor: MakeTensor): Sli
   let at = 0;
   for (const part of parts) {
     if (at > 0) yield;
-    setNumbers(bytes, at, row, part);
+    setNumbers(bytes, at, row, data, part);
     at += part.length;
   }
   if (!wides) return bytes;
@@ -165,8 +167,14 @@ function* numbers(data: DataList, row: DatatypeRow, makeTensor: MakeTensor): Sli
   return bytes;
 }
 
-/** Writes the numbers of a part, from the element `from` on; the part is not read again. */
-function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: DatatypeRow, part: Numbers): void {
+/** Writes the numbers of a part of the list, from the element `from` on; the part is not read again. */
+function setNumbers(
+  { buffer, byteOffset }: Uint8Array,
+  from: number,
+  row: DatatypeRow,
+  data: DataList,
+  part: Numbers,
+): void {
   const { length } = part;
   const at = byteOffset + from * row.bytes;
   if (isWide(row)) setWide(new Uint32Array(buffer, at, 2 * length), part);
@@ -176,7 +184,7 @@ function setNumbers({ buffer, byteOffset }: Uint8Array, from: number, row: Datat
     if (length > FEW) values.set(part);
     else for (let i = 0; i < length; i++) values[i] = part[i]!;
   }
-  DataList.release(part);
+  data.release(part);
 }
 
 /** Integers as 64 bits, two halves each. */

@@ -1,7 +1,8 @@
 // Bytes in chunks of all sizes: the same bytes as one buffer, charged while they are held, joined in turns, and discarded at any moment.
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { bufferPool } from "#runtime/base/memory/buffer-pool.js";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { Segments } from "#runtime/base/memory/segments.js";
 
@@ -84,4 +85,24 @@ test("a budget that is spent refuses a chunk, and a join", async () => {
   segments.discard();
   full.discard();
   expect(budget.charged).toBe(0);
+});
+
+test.each([
+  ["joined", false],
+  ["discarded meanwhile", true],
+])("memory is returned once if all is %s", async (_, isDiscarded) => {
+  const [take, give] = [vi.spyOn(bufferPool, "take"), vi.spyOn(bufferPool, "give")];
+  const chunk = Buffer.alloc(2 ** 16, 7);
+  const segments = filled(
+    new MemoryBudget(),
+    Array.from({ length: 20 * 16 }, () => chunk),
+  );
+  const joining = segments.join(() => isDiscarded);
+  if (isDiscarded) segments.discard();
+  await joining;
+  segments.discard();
+  const taken = take.mock.results.map(({ value }) => value);
+  expect(taken.length).toBeGreaterThan(4);
+  expect(give.mock.calls.map(([buffer]) => buffer)).toEqual(taken);
+  vi.restoreAllMocks();
 });

@@ -290,3 +290,13 @@ test("a body in more than 65,536 chunks is refused in Triton's words", async () 
     "Chunked request body exceeds maximum of 65536 non-empty chunks. Send fewer or larger HTTP chunks.",
   );
 });
+
+test("a body with more than 4,096 inputs is refused while it is read", async () => {
+  const answerTo = async (count: number): Promise<string> => {
+    const body = `{"inputs":[${Array.from({ length: count }, (_, i) => `{"name":"i${i}","datatype":"INT32","shape":[0],"data":[]}`)}]}`;
+    const url = `http://127.0.0.1:${server.ports.http}/v2/models/calc_int32/infer`;
+    return (await fetch(url, { method: "POST", body })).text();
+  };
+  expect(await answerTo(4096)).toContain("expected 2 inputs but got 4096 inputs for model 'calc_int32'");
+  expect(await answerTo(4097)).toContain("'inputs' in the request JSON has more than 4096 items");
+});
