@@ -227,10 +227,12 @@ function serveUnary(
     meter?.release();
   };
   // A call that has begun may still use its memory when the client has left.
-  stream.onClose(() => {
-    if (!meter) release();
-  });
   let memory: RequestMemory | undefined;
+  stream.onClose(() => {
+    if (meter) return;
+    release();
+    memory?.giveBack();
+  });
   const fail = (error: unknown): void => {
     release();
     const fault = RuntimeFault.from(error);

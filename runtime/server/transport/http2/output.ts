@@ -97,7 +97,7 @@ export class Output {
     this.#count(piece.length);
   }
 
-  /** Calls back when the socket has sent all that was pushed so far; never where it breaks before. */
+  /** Calls back when the socket reads nothing any more that was pushed so far: it has sent it, or is destroyed. */
   whenSent(done: () => void): void {
     this.#whenSent.push(done);
     this.#schedule();
@@ -112,6 +112,9 @@ export class Output {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) {
       if (done) setImmediate(done);
+      const left = this.#takeListeners();
+      if (left && socket.destroyed) setImmediate(left);
+      else if (left) socket.once("close", left);
       return;
     }
     const told = this.#takeListeners(done);
@@ -131,12 +134,12 @@ export class Output {
     this.#offerRoom();
   }
 
-  #takeListeners(done?: () => void): ((error?: Error | null) => void) | undefined {
+  #takeListeners(done?: () => void): (() => void) | undefined {
     if (this.#whenSent.length === 0) return done;
     const sent = this.#whenSent;
     this.#whenSent = [];
-    return error => {
-      if (!error) for (const act of sent) act();
+    return () => {
+      for (const act of sent) act();
       done?.();
     };
   }

@@ -2,6 +2,7 @@
  * One request and its response, as the request's handler sees them.
  */
 import type { ErrorName } from "./errors.js";
+import { HeldData } from "./held-data.js";
 import type { Incoming } from "./receiver.js";
 import type { RequestHead } from "./request-head.js";
 import type { Outgoing } from "./sender.js";
@@ -18,7 +19,7 @@ export interface StreamConnection {
   destroy(): void;
   /** Calls back when all that was written is with the socket. */
   whenWritten(done: () => void): void;
-  /** Calls back when what was written is sent, and its memory is free again; never where the connection breaks before. */
+  /** Calls back when nothing reads the memory of what was written: it is sent, or the connection is destroyed. */
   whenSent(done: () => void): void;
 }
 
@@ -68,9 +69,8 @@ export class Stream implements Incoming, Outgoing {
   #paused = false;
   /** The client reads too little of other answers. */
   #deferred = false;
-  /** Data received while the stream was paused, from `#heldAt` on. */
-  #held: Buffer[] = [];
-  #heldAt = 0;
+  /** Data received while the stream was paused. */
+  #held: HeldData | undefined;
   #endHeld = false;
 
   readonly #carrier: StreamCarrier;
@@ -177,14 +177,13 @@ export class Stream implements Incoming, Outgoing {
   }
 
   #passHeld(): void {
-    while (this.#heldAt < this.#held.length && !this.#waits && !this.closed) {
-      const chunk = this.#held[this.#heldAt++]!;
-      this.#carrier.passed(chunk.length);
-      this.#pass(chunk);
-    }
-    if (this.#heldAt < this.#held.length) return;
-    this.#held = [];
-    this.#heldAt = 0;
+    const held = this.#held;
+    while (held && held.size > 0 && !this.#waits && !this.closed)
+      held.shift(bytes => {
+        this.#carrier.passed(bytes.length);
+        this.#pass(bytes);
+      });
+    if (held && held.size > 0) return;
     if (this.#endHeld && !this.#waits && !this.closed) {
       this.#endHeld = false;
       this.#sink.end();
@@ -198,7 +197,8 @@ export class Stream implements Incoming, Outgoing {
   /** @internal */
   takeData(chunk: Buffer): void {
     if (this.#waits) {
-      this.#held.push(Buffer.from(chunk));
+      this.#held ??= new HeldData();
+      this.#held.add(chunk);
       this.#carrier.held(chunk.length);
     } else this.#pass(chunk);
   }
@@ -223,12 +223,11 @@ export class Stream implements Incoming, Outgoing {
   /** @internal Called once, by the connection. */
   close(): void {
     this.closed = true;
-    for (let i = this.#heldAt; i < this.#held.length; i++) {
-      this.#carrier.passed(this.#held[i]!.length);
-      this.#carrier.used(this, this.#held[i]!.length);
+    const left = this.#held?.clear() ?? 0;
+    if (left > 0) {
+      this.#carrier.passed(left);
+      this.#carrier.used(this, left);
     }
-    this.#held = [];
-    this.#heldAt = 0;
     this.#sink = EMPTY;
     const acts = this.#onClose;
     this.#onClose = undefined;

@@ -235,6 +235,22 @@ test("a writer that waits for a reader is notified when the reader leaves", asyn
   client.destroy();
 });
 
+test("the memory of a response is free when its connection is destroyed", async () => {
+  const client = session();
+  const request = client.request({ ":method": "POST", ":path": "/kept" });
+  request.on("error", () => {});
+  await eventually(() => kept.length).toBe(1);
+  const stream = kept.pop()!;
+  stream.respond(OK);
+  stream.write([Buffer.alloc(2 ** 20)]);
+  const { connection } = stream;
+  const free = new Promise<void>(resolve => stream.onceClosed(() => connection.whenSent(resolve)));
+  client.destroy();
+  await free;
+  // Also where a call was in progress when it was destroyed.
+  await new Promise<void>(resolve => connection.whenSent(resolve));
+});
+
 test("a stream that is paused stops the sender, and gets all when it resumes", async () => {
   const client = session();
   const request = client.request({ ":method": "POST", ":path": "/kept" });
