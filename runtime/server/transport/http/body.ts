@@ -26,6 +26,9 @@ const MAX_CHUNKS = 2 ** 16;
 /** Larger pieces are bounded by the body's limit, and a slow connection cuts chunks into some. */
 const SMALL_CHUNK = 256;
 
+/** A loop over as few bytes costs less than a call. */
+const FEW = 16;
+
 /** Ratio of a buffer's size to the bytes that have arrived: announced lengths are not trusted. */
 const AHEAD = 16;
 const LEAST_ROOM = 256;
@@ -71,7 +74,8 @@ export function readBody(exchange: Exchange, limit: number, room: GrowableMemory
           // There is no such memory.
           return fail(error as Error);
         }
-        bytes.copy(buffer!, length, start, end);
+        if (end - start > FEW) bytes.copy(buffer!, length, start, end);
+        else for (let i = start; i < end; i++) buffer![length + i - start] = bytes[i]!;
         length = needed;
       },
       end: () => resolve(buffer ? buffer.subarray(0, length) : EMPTY),
