@@ -17,6 +17,7 @@ export class Cancellable implements Cancellation {
   #listeners: Set<() => void> | undefined;
 
   addEventListener(_: "abort", listener: () => void): void {
+    if (this.aborted) return;
     this.#listeners ??= new Set();
     this.#listeners.add(listener);
   }
@@ -28,9 +29,9 @@ export class Cancellable implements Cancellation {
   abort(): void {
     if (this.aborted) return;
     this.aborted = true;
-    const listeners = this.#listeners;
+    // A listener may remove others, which are not called then.
+    if (this.#listeners) for (const listener of this.#listeners) listener();
     this.#listeners = undefined;
-    if (listeners) for (const listener of listeners) listener();
   }
 }
 

@@ -25,6 +25,17 @@ export const now = (): number => performance.now() * 1e6;
 export function watchAbort(job: Job, onAbort: () => void): void {
   const { signal } = job.request;
   if (!signal) return;
-  signal.addEventListener("abort", onAbort, { once: true });
-  job.forget = () => signal.removeEventListener("abort", onAbort);
+  let isWatched = true;
+  const forget = (): void => {
+    isWatched = false;
+    signal.removeEventListener("abort", left);
+  };
+  // A signal of two may call it twice, and a real one while it is removed.
+  const left = (): void => {
+    if (!isWatched) return;
+    forget();
+    onAbort();
+  };
+  signal.addEventListener("abort", left, { once: true });
+  job.forget = forget;
 }
