@@ -1,6 +1,7 @@
 /**
  * A configuration, requests and a model for tests of the schedulers: the model notes the rows of each execution.
  */
+import type { Cancellation } from "#runtime/base/cancellation.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
 import { type Controls, NO_CONTROLS } from "#runtime/server/requests/controls.js";
 import { complete } from "#triton-protos/complete-message.js";
@@ -18,7 +19,7 @@ export interface Asked {
   readonly rows?: number;
   readonly width?: number;
   readonly controls?: Partial<Controls>;
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
 }
 
 export function requestOf(id: string, { rows = 1, width = 1, controls, signal }: Asked = {}): BackendRequest {
