@@ -59,7 +59,7 @@ const cancelled = (model: string, after: number): Promise<number> =>
 
 const pending = async (): Promise<number> => {
   const text = await (await fetch(`http://127.0.0.1:${target.ports.metrics}/metrics`)).text();
-  const rows = [...text.matchAll(/^nv_inference_pending_request_count\{.*\} (\d+)$/gm)];
+  const rows = [...text.matchAll(/^nv_inference_pending_request_count\{.*\} (\S+)$/gm)];
   expect(rows.length).toBeGreaterThan(2);
   return rows.reduce((sum, [, count]) => sum + Number(count), 0);
 };

@@ -19,7 +19,7 @@ export interface StreamConnection {
   destroy(): void;
   /** Calls back when all that was written is with the socket. */
   whenWritten(done: () => void): void;
-  /** Calls back when nothing reads the memory of what was written: it is sent, or the connection is destroyed. */
+  /** Calls back when nothing reads the written memory any more: its bytes are sent, or the connection is destroyed. */
   whenSent(done: () => void): void;
 }
 
