@@ -25,14 +25,9 @@ export const now = (): number => performance.now() * 1e6;
 export function watchAbort(job: Job, onAbort: () => void): void {
   const { signal } = job.request;
   if (!signal) return;
-  let isWatched = true;
-  const forget = (): void => {
-    isWatched = false;
-    signal.removeEventListener("abort", left);
-  };
-  // A signal of two may call it twice, and a real one while it is removed.
+  const forget = (): void => signal.removeEventListener("abort", left);
   const left = (): void => {
-    if (!isWatched) return;
+    // A signal of two would call it for the other, too.
     forget();
     onAbort();
   };

@@ -226,9 +226,9 @@ function serveUnary(
     held = 0;
     meter?.release();
   };
-  // A call that has begun may still use its memory when the client has left.
   let memory: RequestMemory | undefined;
   stream.onClose(() => {
+    // A call that has begun may still use its memory when the client has left.
     if (meter) return;
     release();
     memory?.giveBack();
