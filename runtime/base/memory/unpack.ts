@@ -29,10 +29,10 @@ type Unpacker = Gunzip | Inflate | Unzip;
 
 const CREATE = { gzip: createGunzip, deflate: createInflate, any: createUnzip } as const;
 
-/** Memory of zlib for one stream: its window, its tables and the first chunk. */
-const STREAM_BYTES = 2 ** 16;
+/** Memory of zlib for one stream, beside its first chunk: its window and its tables. */
+const STREAM_BYTES = 2 ** 15;
 const LEAST_CHUNK = 2 ** 10;
-const MOST_CHUNK = 2 ** 16;
+const MOST_CHUNK = 2 ** 18;
 /** Most tensors compress less than this. */
 const LIKELY_RATIO = 4;
 
@@ -50,13 +50,15 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
   const { charge, limit, tooLarge, signal, lenient = false } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(clientLeft());
-    charge.add(STREAM_BYTES);
-    const chunkSize = Math.min(MOST_CHUNK, Math.max(LEAST_CHUNK, packed.length * LIKELY_RATIO));
+    const chunkSize = chunkSizeOf(packed.length, limit);
+    const streamBytes = STREAM_BYTES + chunkSize;
+    charge.add(streamBytes);
     const unpacker: Unpacker = CREATE[encoding]({
       chunkSize,
       ...(lenient && { finishFlush: constants.Z_SYNC_FLUSH }),
     });
     const unpacked = new Segments(charge);
+    let first: Buffer | undefined;
     let settled = false;
     const settle = (act: () => void): void => {
       if (settled) return;
@@ -65,12 +67,13 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
       unpacker.removeAllListeners("data");
       // Frees zlib's memory, after the piece that a thread works on.
       unpacker.destroy();
-      charge.subtract(STREAM_BYTES);
+      charge.subtract(streamBytes);
       act();
     };
     const discard = (act: () => void): void =>
       settle(() => {
         unpacked.discard();
+        if (first) free(first);
         act();
       });
     const fail = (error: unknown): void => discard(() => reject(error));
@@ -79,15 +82,19 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
     unpacker.on("data", (chunk: Buffer) => {
       try {
         if (unpacked.length + chunk.length > limit) throw tooLarge(limit);
-        const isCopied = unpacked.length > 0;
         unpacked.add(chunk);
-        if (isCopied && chunk.length === MOST_CHUNK) free(chunk);
+        if (first) free(chunk);
+        else first = chunk;
       } catch (error) {
         fail(error);
       }
     });
     unpacker.once("end", () => {
-      const finish = (bytes: Buffer): void => settle(() => resolve(bytes));
+      const finish = (bytes: Buffer): void =>
+        settle(() => {
+          if (first && bytes.buffer !== first.buffer) free(first);
+          resolve(bytes);
+        });
       unpacked.join(() => settled).then(finish, fail);
     });
     unpacker.on("error", error => {
@@ -98,8 +105,12 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
   });
 }
 
+/** Bytes of each chunk: each costs a way to a thread and back, which takes longer than to unpack 64 KB of a high ratio. */
+const chunkSizeOf = (packed: number, limit: number): number =>
+  Math.min(MOST_CHUNK, Math.max(LEAST_CHUNK, Math.min(packed * LIKELY_RATIO, Math.ceil(limit / 8))));
+
 /**
- * Frees a chunk that was copied, if it takes a whole buffer: zlib writes no more to one that is full. After each 64 MB of such garbage V8
+ * Frees a chunk that was copied or is not needed, if it takes a whole buffer: zlib writes no more to one that is full. After each 64 MB of such garbage V8
  * collects the whole heap, in threads that compete with those of other requests.
  */
 function free({ buffer, length }: Buffer): void {
