@@ -4,9 +4,10 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Connection } from "#runtime/server/transport/http1/connection.js";
+import type { Exchange } from "#runtime/server/transport/http1/exchange.js";
 import { DEFAULT_LIMITS } from "#runtime/server/transport/http1/limits.js";
 import { repository, startServer } from "../runtime/server/support.js";
-import { idleSocket } from "../runtime/server/transport/http1/support.js";
+import { idleSocket, mirror, serveHttp1 } from "../runtime/server/transport/http1/support.js";
 
 let server: Awaited<ReturnType<typeof startServer>>;
 beforeAll(async () => {
@@ -159,6 +160,39 @@ test("after many small reads of a request the kernel collects bytes for a while"
   while (!socket.isPaused() && reads < 1000) read("x");
   expect(reads).toBeLessThan(200);
   connection.destroy();
+});
+
+/** Number of reads of 100 chunks each until the connection waits, at most 1,000. */
+function readsUntilPaused(chunk: string): number {
+  const socket = idleSocket();
+  const serve = (exchange: Exchange): void => exchange.readBody({ data() {}, end() {}, cut() {} });
+  const connection = new Connection(socket, serve, { ...DEFAULT_LIMITS, stallTime: 0 });
+  socket.emit("data", Buffer.from("POST /v2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  let reads = 0;
+  while (!socket.isPaused() && reads < 1000) {
+    reads++;
+    socket.emit("data", Buffer.from(chunk.repeat(100)));
+  }
+  connection.destroy();
+  return reads;
+}
+
+test("after many small chunks the connection pauses, and after as many of an ordinary size it does not", () => {
+  expect(readsUntilPaused("1\r\nx\r\n")).toBeLessThan(50);
+  expect(readsUntilPaused(`14\r\n${"x".repeat(20)}\r\n`)).toBe(1000);
+});
+
+test("a body of 40,000 chunks of one byte arrives whole", async () => {
+  const { port, stop } = await serveHttp1(mirror);
+  const head = "POST /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const text = Array.from({ length: 40_000 }, (_, i) => String(i % 10));
+  const bytes = `${head}${text.map(byte => `1\r\n${byte}\r\n`).join("")}0\r\n\r\n`;
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let received = "";
+  const socket = connect(port, "127.0.0.1").on("data", part => (received += part.toString("latin1")));
+  socket.on("close", () => resolve(received)).write(bytes);
+  expect(JSON.parse((await promise).split("\r\n\r\n")[1]!)).toMatchObject({ body: text.join("") });
+  await stop();
 });
 
 test("a request of one-byte writes is served", async () => {

@@ -23,6 +23,10 @@ const MOST_UNREAD = 2 ** 20;
 const SMALL_READ = 256;
 const MOST_SMALL_READS = 128;
 const COLLECT_MS = 5;
+/** So does a chunk of a body. After this many small chunks, the connection pauses after each read. */
+const SMALL_CHUNK = 16;
+const MOST_SMALL_CHUNKS = 4096;
+const SMALL_CHUNKS_MS = 20;
 /** libuv reads a socket many times in a row. After a long read, in bytes or time, other connections are served first. */
 const SOME_READ = 2 ** 12;
 const TURN_MS = 1;
@@ -52,6 +56,8 @@ export class Connection implements ExchangeCarrier {
   readonly #held = new HeldBytes();
   /** Small reads of the request so far. */
   #smallReads = 0;
+  /** Small chunks of its body so far. */
+  #smallChunks = 0;
   #collecting: NodeJS.Timeout | undefined;
   #givesWay = false;
   /** Bytes that were read of the body after its answer. */
@@ -128,8 +134,10 @@ export class Connection implements ExchangeCarrier {
     const isHeld = this.#held.size > 0;
     const wasIdle = !isHeld && !this.#exchange;
     if (isHeld) this.#held.append(chunk);
+    const chunksBefore = this.#smallChunks;
     this.#read(chunk, isHeld);
-    if (chunk.length < SMALL_READ && ++this.#smallReads > MOST_SMALL_READS) this.#collect();
+    if (chunk.length < SMALL_READ && ++this.#smallReads > MOST_SMALL_READS) this.#collect(COLLECT_MS);
+    if (this.#smallChunks > MOST_SMALL_CHUNKS && this.#smallChunks > chunksBefore) this.#collect(SMALL_CHUNKS_MS);
     if (wasIdle && (this.#held.size > 0 || this.#exchange)) this.#since = performance.now();
     if (began > 0 && (chunk.length >= LONG_READ || performance.now() - began > TURN_MS))
       this.#giveWay(chunk.length <= LONG_READ);
@@ -145,14 +153,14 @@ export class Connection implements ExchangeCarrier {
     }, isNew);
   }
 
-  /** Pauses the socket, so that a client that writes byte by byte causes few reads. */
-  #collect(): void {
+  /** Pauses the socket, so that a client that writes byte by byte, or chunks of a byte, takes little of the event loop. */
+  #collect(milliseconds: number): void {
     if (this.#over || this.#collecting) return;
     this.#socket.pause();
     this.#collecting = setTimeout(() => {
       this.#collecting = undefined;
       this.#goOn();
-    }, COLLECT_MS);
+    }, milliseconds);
   }
 
   get #mayRead(): boolean {
@@ -216,6 +224,7 @@ export class Connection implements ExchangeCarrier {
     const exchange = new Exchange(head, this);
     this.#exchange = exchange;
     this.#discarded = 0;
+    this.#smallChunks = 0;
     this.#body = head.body === "chunked" ? new ChunkReader(this.#limits.maxHeadSize) : head.body;
     if (head.expects === "continue") this.#socket.write(CONTINUE, "latin1");
     if (head.expects !== "unknown") this.#serve(exchange);
@@ -228,7 +237,10 @@ export class Connection implements ExchangeCarrier {
   #readBody(exchange: Exchange, bytes: Buffer, from: number): number {
     const body = this.#body;
     if (typeof body !== "number") {
-      const end = body.read(bytes, from, (chunk, start, stop) => exchange.sink?.data(chunk, start, stop));
+      const end = body.read(bytes, from, (chunk, start, stop) => {
+        if (stop - start < SMALL_CHUNK) this.#smallChunks++;
+        exchange.sink?.data(chunk, start, stop);
+      });
       exchange.complete = body.done;
       if (exchange.answered && !body.done) {
         this.#discarded += end - from;
