@@ -177,6 +177,7 @@ export function contract({ name, url, lacks = {} }: Target): void {
     given("management")("every call about models", async () => {
       expect((await client.index()).map(({ name }) => name).sort()).toEqual(expect.arrayContaining(["two", "total"]));
       expect((await client.modelConfig("batched")).max_batch_size).toBe(8);
+      await client.infer("echo_int32", { INPUT0: new Int32Array([1]) });
       const [stats] = await client.statistics("echo_int32");
       expect(Number(stats!.inference_count)).toBeGreaterThan(0);
       await client.unload("echo_int8");
