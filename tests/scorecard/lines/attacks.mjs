@@ -24,7 +24,7 @@ async function measureAll({ isFull, progress }) {
   const measure = ids =>
     measureNeighbours({
       ids,
-      seconds: isFull ? 10 : 2,
+      seconds: 2,
       isWhole: isFull,
       onResult: ({ id }) => progress(`attack ${id}`),
     });
@@ -47,10 +47,10 @@ const isLarge = ({ id, tags, grownMb, afterMb }) =>
 const isUnread = id => id === "http2-zero-window" || id === "http-unread";
 const isLeft = ({ afterMb, ended }) => ended || !(afterMb <= BARS.returnsMb);
 
-const describeHurt = ({ id, alone, ordinary, during, ratio, failed, ended }) =>
+const describeHurt = ({ id, alone, ordinary, during, ratio, spread, failed, ended }) =>
   ended
     ? `${id}: the server ${ended}`
-    : `${id}: ${alone.toFixed(1)} → ${during.toFixed(0)} ms (${ratio.toFixed(1)}×)${ordinary ? `, beside ordinary clients ${ordinary.toFixed(0)} ms` : ""}${failed ? `, ${failed} failed` : ""}`;
+    : `${id}: ${alone.toFixed(1)} → ${during.toFixed(0)} ms (${ratio.toFixed(1)}×${spread ? `, rounds ${spread.map(one => one.toFixed(1)).join("–")}×` : ""})${ordinary ? `, beside ordinary clients ${ordinary.toFixed(0)} ms` : ""}${failed ? `, ${failed} failed` : ""}`;
 
 async function latency(context) {
   const all = await neighbours(context);

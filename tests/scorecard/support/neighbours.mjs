@@ -15,6 +15,10 @@ const ORDINARY = file("./ordinary-load.mjs");
 const WARM_UP_MS = 2000;
 /** How long the clients are measured alone on the quick tier. */
 const ALONE_MS = 1500;
+/** On the full tier. */
+const ROUNDS = 3;
+const ROUND_MS = { alone: 3000, ordinary: 2000, during: 4000 };
+const REST_MS = 500;
 /** A server that does not answer within this after an attack is still at work on it. */
 const ANSWER_MS = 1000;
 export const BARS = { latency: 3, returnsMb: 64, returnsMs: 30_000 };
@@ -57,59 +61,84 @@ const answers = ({ http }) =>
     () => false,
   );
 
-/**
- * The clients' p99 beside ordinary clients, on the full tier. It judges nothing: on busy cores a thread waits for ticks of the scheduler,
- * whatever the neighbor is, and this figure shows how long.
- */
-async function measureOrdinary({ server, measure }, seconds) {
-  const load = startHelper(ORDINARY, [server.http]);
-  await load.line();
-  const { windows } = await measure(async () => {
-    load.write("begin");
-    await pause(seconds * 1000);
-  });
-  await load.stop();
-  return middle(windows);
-}
-
 const middle = values =>
   quantile(
     [...values].sort((a, b) => a - b),
     0.5,
   );
 
-/**
- * One attack on an open place. `isWhole` measures the clients alone for as long as the attack, half of it before and half after. Other work on
- * the machine then spoils both alike, and p99 are medians over windows of a second.
- */
-async function measureAttack({ server, measure }, attack, seconds, isWhole) {
-  const alone = await measure(() => pause(isWhole ? seconds * 500 : ALONE_MS));
-  const attacker = startHelper(ATTACKER, [attack.id, server.http, server.grpc, seconds]);
-  await attacker.line();
-  const beforeMb = server.residentMb();
-  server.resetPeak();
-  const during = await measure(async () => {
-    attacker.write("begin");
-    await Promise.race([pause(seconds * 1000), server.exited]);
+/** A process of other clients that has prepared its bytes. */
+async function ready(program, ...args) {
+  const helper = startHelper(program, args);
+  await helper.line();
+  return helper;
+}
+
+/** The good clients beside such a process, which begins when their measurement does. */
+async function beside({ server, measure }, helper, milliseconds) {
+  const result = await measure(async () => {
+    helper.write("begin");
+    await Promise.race([pause(milliseconds), server.exited]);
   });
-  await attacker.stop();
-  await untilReturned(server, beforeMb, isWhole);
-  const ended = server.ended();
-  const [grownMb, afterMb] = [server.peakMb() - beforeMb, server.residentMb() - beforeMb];
-  const after = isWhole && !ended ? await measure(() => pause(seconds * 500)) : undefined;
-  const [aloneMs, duringMs] = isWhole
-    ? [middle([...alone.windows, ...(after?.windows ?? [])]), middle(during.windows)]
-    : [alone.p99, during.p99];
-  return {
-    ...{ id: attack.id, title: attack.title, tags: attack.tags ?? [], alone: aloneMs, during: duringMs },
-    ...{ ratio: duringMs / aloneMs, max: during.max, wrong: during.wrong, failed: during.failed },
-    ...{ beforeMb, grownMb, afterMb, ended },
-  };
+  await helper.stop();
+  return result;
+}
+
+const attackOf = ({ id }, { http, grpc }, milliseconds) => ready(ATTACKER, id, http, grpc, milliseconds / 1000);
+
+/** On the quick tier: the clients alone, and then beside the attack. */
+async function measureOnce(place, attack, seconds) {
+  const alone = await place.measure(() => pause(ALONE_MS));
+  const { p99, max, wrong, failed } = await beside(
+    place,
+    await attackOf(attack, place.server, seconds * 1000),
+    seconds * 1000,
+  );
+  return { alone: alone.p99, during: p99, ratio: p99 / alone.p99, max, wrong, failed };
 }
 
 /**
- * @param options `ids` of attacks (all), `seconds` of each, `isWhole` for the full tier, which reads memory after thirty seconds, `onResult` called with each
- * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, max, wrong, failed, beforeMb, grownMb, afterMb, ended }`; milliseconds at p99
+ * On the full tier: rounds of the clients alone, beside ordinary clients and beside the attack. Each ratio is of one round, since other work
+ * on the machine spoils a round alike, and their median counts. A p99 is the median over windows of a second. The figure beside ordinary
+ * clients judges nothing. On busy cores a thread waits for ticks of the scheduler, whatever the neighbor is, and this shows how long.
+ */
+async function measureInRounds(place, attack) {
+  const rounds = [];
+  while (rounds.length < ROUNDS && !place.server.ended()) {
+    const attacker = await attackOf(attack, place.server, ROUND_MS.during);
+    const alone = middle((await place.measure(() => pause(ROUND_MS.alone))).windows);
+    const ordinary = await beside(place, await ready(ORDINARY, place.server.http), ROUND_MS.ordinary);
+    const { windows, max, wrong, failed } = await beside(place, attacker, ROUND_MS.during);
+    const during = middle(windows);
+    rounds.push({ alone, ordinary: middle(ordinary.windows), during, ratio: during / alone, max, wrong, failed });
+    await pause(REST_MS);
+  }
+  const each = name => rounds.map(round => round[name]);
+  const sum = name => each(name).reduce((a, b) => a + b, 0);
+  const [alone, ordinary, during, ratio] = ["alone", "ordinary", "during", "ratio"].map(name => middle(each(name)));
+  return {
+    ...{ alone, ordinary, during, ratio, spread: [Math.min(...each("ratio")), Math.max(...each("ratio"))] },
+    ...{ max: Math.max(...each("max")), wrong: sum("wrong"), failed: sum("failed") },
+  };
+}
+
+/** One attack on an open place. */
+async function measureAttack(place, attack, seconds, isWhole) {
+  const { server } = place;
+  const beforeMb = server.residentMb();
+  server.resetPeak();
+  const latencies = await (isWhole ? measureInRounds(place, attack) : measureOnce(place, attack, seconds));
+  await untilReturned(server, beforeMb, isWhole);
+  const [grownMb, afterMb] = [server.peakMb() - beforeMb, server.residentMb() - beforeMb];
+  const { id, title, tags = [] } = attack;
+  return { id, title, tags, ...latencies, beforeMb, grownMb, afterMb, ended: server.ended() };
+}
+
+/**
+ * @param options `ids` of attacks (all), `seconds` of each on the quick tier, `isWhole` for the full tier, `onResult` called with each. The
+ *   full tier reads memory after thirty seconds.
+ * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, spread, max, wrong, failed, beforeMb, grownMb, afterMb, ended }`;
+ *   milliseconds at p99
  */
 export async function measureNeighbours({ ids, seconds, isWhole = false, onResult = () => {} }) {
   const results = [];
@@ -122,9 +151,7 @@ export async function measureNeighbours({ ids, seconds, isWhole = false, onResul
         place = undefined;
       }
       place ??= await open(flags);
-      if (isWhole) place.ordinary ??= await measureOrdinary(place, seconds);
-      const { ordinary } = place;
-      const result = { ...(await measureAttack(place, attack, seconds, isWhole)), ordinary };
+      const result = await measureAttack(place, attack, seconds, isWhole);
       results.push(result);
       onResult(result);
       // A server that is still at work on an attack would spoil the next measurement.
