@@ -51,6 +51,12 @@ export const cpuSeconds = pid =>
     return (Number(user) + Number(system)) / TICKS;
   });
 
+/** Milliseconds of CPU of all child processes of this one that have ended. */
+export const endedChildrenMs = () => {
+  const [user, system] = statOf("self").slice(13, 15);
+  return ((Number(user) + Number(system)) * 1000) / TICKS;
+};
+
 /** Microseconds of CPU that one thread has taken, by the scheduler's clock. */
 export const threadMicroseconds = (pid, thread) =>
   Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1000;
@@ -61,14 +67,11 @@ export function pinThreads(pid, { loop, others }) {
     spawnSync("taskset", ["-p", "-c", String(Number(thread) === pid ? loop : others), thread]);
 }
 
-/** The same by the scheduler's clock, which counts finer than ticks, of the threads that are there. */
-const cpuMilliseconds = pid =>
-  sumOver(pid, one =>
-    readdirSync(`/proc/${one}/task`).reduce(
-      (sum, thread) => sum + Number(readFileSync(`/proc/${one}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6,
-      0,
-    ),
-  );
+/** Milliseconds of CPU of one process by the scheduler's clock, which counts finer than ticks, in the threads that are there. */
+export const threadsMs = pid =>
+  readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadMicroseconds(pid, thread) / 1000, 0);
+/** The same of a process and its children. */
+export const familyMs = pid => sumOver(pid, threadsMs);
 
 /** Megabytes of memory that a process and its children hold. */
 export const residentMegabytes = pid =>
@@ -132,12 +135,13 @@ async function startTritonLike(name, command, args, env = {}) {
     await new Promise(resolve => setTimeout(resolve, 5));
   }
   const readyMs = performance.now() - started;
-  const readyCpuMs = cpuMilliseconds(child.pid);
+  const readyCpuMs = familyMs(child.pid);
   return {
     name,
     pid: child.pid,
     grpc,
     http,
+    metrics,
     readyMs,
     readyCpuMs,
     /** Milliseconds from SIGTERM to the end of the process. */
@@ -153,12 +157,25 @@ async function startTritonLike(name, command, args, env = {}) {
 /** The program as it is installed, where it was bundled. */
 const programOf = root => ["dist/bin/merlon.cjs", "dist/cli/main.js"].map(path => join(root, path)).find(existsSync);
 
-/** @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve` */
-export const startMerlon = (repository, { nodeFlags = [], root = ROOT, name = "merlon", flags = [] } = {}) =>
-  startTritonLike(name, process.execPath, [
-    ...nodeFlags,
-    ...[programOf(root), "serve", "--workers=1", "--model-repository", repository, ...flags],
-  ]);
+/** Cores that this process may run on. */
+export function allowedCores() {
+  const [, list] = /Cpus_allowed_list:\s+(\S+)/.exec(readFileSync("/proc/self/status", "utf8"));
+  return list.split(",").flatMap(range => {
+    const [first, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+/** @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve`, number of `workers`, the only `cores` of all its threads */
+export function startMerlon(
+  repository,
+  { nodeFlags = [], root = ROOT, name = "merlon", flags = [], workers = 1, cores } = {},
+) {
+  const program = [programOf(root), "serve", `--workers=${workers}`, "--model-repository", repository, ...flags];
+  const words = [process.execPath, ...nodeFlags, ...program];
+  const [command, ...args] = cores ? ["taskset", "-c", cores.join(","), ...words] : words;
+  return startTritonLike(name, command, args);
+}
 
 /**
  * The Triton that `nvidia-pytriton` carries.
