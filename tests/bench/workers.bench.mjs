@@ -1,7 +1,7 @@
-// Workers beside one worker: `npm run bench:workers`. First two workers on two cores beside one that is confined to a core, with the load
-// generator (h2load, in C) on the last core; its share of that core is subtracted. Then 1 to 16 workers on the same cores: what a request,
-// a connection, a scrape, a load and a second without requests cost, in the workers and in the process that controls them. Rounds alternate.
-// Prints tables; nothing is asserted, since machines differ.
+// Workers beside one worker: `npm run bench:workers`. The first part has two workers on two cores, beside one that is confined to a core.
+// The load generator is h2load, in C, on the last core. Its share of that core is subtracted. The second part has 1 to 16 workers on the same
+// cores. It prints what they and the process that controls them take for a request, a connection, a scrape and a load. Rounds alternate.
+// Nothing is asserted, since machines differ.
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { loadavg, tmpdir } from "node:os";
@@ -40,7 +40,7 @@ const IN_FLIGHT = Number(values["in-flight"]);
 const WARM_SECONDS = values.short ? 1 : 3;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COUNTS = [1, 2, 4, 8, 16];
-/** Of each kind, for the growth with the number of workers. */
+/** How many of each are measured with each number of workers. */
 const REPEATS = { connections: 400, scrapes: 40, loads: 20, idleMs: 5000 };
 const scratch = mkdtempSync(join(tmpdir(), "workers-"));
 const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
