@@ -1,5 +1,5 @@
 /**
- * A server as a process: starts it, ends it on SIGTERM or SIGINT, and answers with Triton's exit codes.
+ * A server as a process: starts it, ends it on SIGTERM, SIGINT or SIGHUP, and answers with Triton's exit codes.
  */
 import type { LoadFault } from "../runtime/server/lifecycle/first-load.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
@@ -11,7 +11,9 @@ const LABELS: Readonly<Record<string, string>> = {
   UNSUPPORTED: "Unsupported",
   ALREADY_EXISTS: "Already exists",
 };
+/** Triton has no handler of SIGHUP, which a closed terminal sends, and loses its requests. */
 const SIGNALS = [
+  ["SIGHUP", 1],
   ["SIGINT", 2],
   ["SIGTERM", 15],
 ] as const;

@@ -33,13 +33,16 @@ export function reportFault(error: unknown, doing: string): boolean {
   return watches.size > 0;
 }
 
-/** The process of a server continues after a failure in the background, and when the reader of its log closes the pipe. */
+/** A pipe whose reader closed it, and a terminal that was closed. */
+const CLOSED_OUTPUT: readonly (string | undefined)[] = ["EPIPE", "EIO"];
+
+/** The process of a server continues after a failure in the background, and when the reader of its log ends. */
 export function continueOnFaults(): void {
   process.on("unhandledRejection", error => {
     if (!reportFault(error, "work in the background")) throw error;
   });
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", error => {
-      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+      if (!CLOSED_OUTPUT.includes((error as NodeJS.ErrnoException).code)) throw error;
     });
 }

@@ -40,7 +40,7 @@ type ToControl = Link<WorkerCalls, ControlCalls, NoteToWorker, NoteToControl>;
 export function runWorker(): void {
   continueOnFaults();
   // The control process ends its workers: a terminal and a service manager signal all processes of a group.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => {});
   process.on("disconnect", () => process.exit(1));
   endWithParent();
   const worker = new Worker();

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { python } from "../../../needs/python.js";
 import { grpcClient } from "../../../reliability/support.js";
 import { elapse, until } from "../../../run/wait.js";
 import { repository } from "../support.js";
@@ -207,15 +208,60 @@ test("SIGTERM: requests in flight are answered, and no process is left", async (
   expect(served.log()).toContain("Signal (15) received.");
 });
 
-test("SIGTERM to every process of the group: requests in flight are answered, too", async () => {
-  const served = await serveWorkers(repository([], javascriptModel("slow", SLOW)), 2);
+test.each(["SIGTERM", "SIGHUP"] as const)(
+  "%s to every process of the group: requests in flight are answered, too",
+  async signal => {
+    const served = await serveWorkers(repository([], javascriptModel("slow", SLOW)), 2);
+    const pids = workersOf(served);
+    rmSync(begun, { force: true });
+    const asked = [1, 2, 3].map(() => served.call("POST", "/v2/models/slow/infer", ones([1000])));
+    await until("the first runs", () => existsSync(begun));
+    await elapse(300);
+    for (const pid of [...pids, served.child.pid!]) process.kill(pid, signal);
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(await served.ended).toEqual({ code: 0, signal: null });
+    expect(pids.filter(isAlive)).toEqual([]);
+  },
+);
+
+test("SIGHUP to a server of one process: a request in flight is answered", async () => {
+  const served = await serveWorkers(repository([], javascriptModel("slow", SLOW)), 1);
   rmSync(begun, { force: true });
-  const asked = [1, 2, 3].map(() => served.call("POST", "/v2/models/slow/infer", ones([1000])));
-  await until("the first runs", () => existsSync(begun));
-  await elapse(300);
-  for (const pid of [...workersOf(served), served.child.pid!]) process.kill(pid, "SIGTERM");
-  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
-  expect((await served.ended).code).toBe(0);
+  const asked = served.call("POST", "/v2/models/slow/infer", ones([1000]));
+  await until("it runs", () => existsSync(begun));
+  served.child.kill("SIGHUP");
+  expect((await asked).status).toBe(200);
+  expect(await served.ended).toEqual({ code: 0, signal: null });
+  expect(served.log()).toContain("Signal (1) received.");
+});
+
+/** Runs a program on a terminal of its own, which is closed at the first line of input. */
+const ON_TERMINAL = `
+import os, pty, select, sys
+pid, master = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    ready = select.select([master, 0], [], [])[0]
+    if 0 in ready:
+        break
+    os.write(1, os.read(master, 65536))
+os.close(master)
+print("ended with", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+`;
+
+test.each([1, 2])("a terminal that closes: a request in flight is answered by %s workers", async workers => {
+  const folder = repository([], javascriptModel("slow", SLOW));
+  const command = [python(), "-c", ON_TERMINAL];
+  const served = await serveWorkers(folder, workers, ["--log-verbose", "1"], undefined, { command });
+  rmSync(begun, { force: true });
+  const asked = served.call("POST", "/v2/models/slow/infer", ones([1000]));
+  await until("it runs", () => existsSync(begun));
+  served.child.stdin!.write("close\n");
+  expect((await asked).status).toBe(200);
+  await served.ended;
+  await until("its end is printed", () => /ended with \S+\n/.exec(served.log()));
+  expect(served.log()).toContain("ended with 0\n");
 });
 
 test("requests that take longer than the exit timeout: the server ends with 1", async () => {

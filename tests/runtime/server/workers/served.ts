@@ -34,21 +34,32 @@ const PORTS = {
   faultAdmin: /fault admin at [^"\s]*:(\d+)/,
 } as const;
 
+/** How the server's process is started. */
+export interface Surroundings {
+  /** Beside the variables of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Starts the program that follows it. */
+  readonly command?: readonly string[];
+}
+
 /** @throws Error with its log if it ends before its ports are known */
 export async function serveWorkers(
   repository: string | undefined,
   workers: number | "auto",
   flags: readonly string[] = [],
   onStart: (child: ChildProcess) => void = () => {},
+  { env, command = [] }: Surroundings = {},
 ): Promise<Served> {
+  const [program = process.execPath, ...words] = command;
   const child = spawn(
-    process.execPath,
+    program,
     [
+      ...(command.length > 0 ? [...words, process.execPath] : []),
       ...[MERLON, "serve", ...(repository === undefined ? [] : ["--model-repository", repository])],
       ...["--workers", String(workers)],
       ...["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0", ...flags],
     ],
-    { stdio: ["ignore", "pipe", "pipe"] },
+    { stdio: [command.length > 0 ? "pipe" : "ignore", "pipe", "pipe"], env: { ...process.env, ...env } },
   );
   onStart(child);
   let log = "";
@@ -67,8 +78,8 @@ export async function serveWorkers(
       log += chunk;
       if (wanted.every(name => portOf(name as keyof typeof PORTS) > 0)) resolve();
     };
-    child.stdout.on("data", read);
-    child.stderr.on("data", read);
+    child.stdout!.on("data", read);
+    child.stderr!.on("data", read);
     child.once("exit", code => reject(new Error(`the server ended with ${code}:\n${log}`)));
   });
   const http = portOf("http");
