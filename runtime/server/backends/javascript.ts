@@ -74,11 +74,18 @@ export const javascriptBackend: Backend = {
   },
 };
 
+function endLine(instance: string, reason: string): string {
+  const advice = reason.includes("heap out of memory")
+    ? "; NODE_OPTIONS=--max-old-space-size=MIB sets the heap limit of each thread"
+    : "";
+  return `instance '${instance}' failed its requests in flight: ${reason}${advice}`;
+}
+
 type SharedInstances = ReadonlyMap<string, SharedInstance>;
 
 /** @param kept the instances of the previous load */
 function instancesOf(
-  { config, version, folder, server }: LoadContext,
+  { config, version, folder, server, log }: LoadContext,
   file: string,
   kept: SharedInstances | undefined,
 ): SharedInstances {
@@ -87,7 +94,8 @@ function instancesOf(
     instanceNames(config).map(instance => {
       const known = kept?.get(instance);
       if (known && known.users > 0 && known.file === file) return [instance, known];
-      const started = startInstance({ config, version, folder, file, instance }, server, limit);
+      const onEnd = (reason: string): void => log?.warning("javascript", endLine(instance, reason));
+      const started = startInstance({ config, version, folder, file, instance }, server, limit, onEnd);
       return [instance, { instance: started, file, users: 0 }];
     }),
   );

@@ -35,6 +35,12 @@ function startedOn(processors: readonly number[]): { readonly execPath: string; 
   return { execPath: program, execArgv: [...words, process.execPath, ...process.execArgv] };
 }
 
+/** Likely reasons of an end that this process did not cause. */
+const LIKELY: Partial<Record<NodeJS.Signals, string>> = {
+  SIGABRT: ", as when its heap is full (NODE_OPTIONS=--max-old-space-size=MIB sets the limit)",
+  SIGKILL: ", as by the kernel when memory runs out",
+};
+
 export class WorkerProcess {
   readonly child: ChildProcess;
   readonly link: Link<ControlCalls, WorkerCalls, NoteToControl, NoteToWorker>;
@@ -49,6 +55,7 @@ export class WorkerProcess {
   served: number | undefined;
   inventory: Inventory | undefined;
   readonly ended: Promise<void>;
+  #isKilled = false;
 
   /** @param index its place among the workers @param serial no two processes of a server have the same */
   constructor(
@@ -84,7 +91,13 @@ export class WorkerProcess {
         resolve();
         events.onEnd(this, how);
       };
-      this.child.once("exit", (code, signal) => end(signal === null ? `ended with ${code}` : `was ended by ${signal}`));
+      this.child.once("exit", (code, signal) =>
+        end(
+          signal === null
+            ? `ended with ${code}`
+            : `was ended by ${signal}${this.#isKilled ? "" : (LIKELY[signal] ?? "")}`,
+        ),
+      );
       this.child.once("close", () => events.onSilent(this));
       this.child.once("error", error => {
         if (this.child.pid === undefined) end(`could not be started: ${error.message}`);
@@ -101,6 +114,7 @@ export class WorkerProcess {
   /** At once, whatever it does. It gets no more connections, and a server that stops does not wait for its response. */
   kill(): void {
     if (this.state !== "gone") this.state = "stopping";
+    this.#isKilled = true;
     this.child.kill("SIGKILL");
   }
 

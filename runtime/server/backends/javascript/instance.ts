@@ -17,14 +17,23 @@ export interface JavaScriptInstance {
   close(): Promise<void>;
 }
 
-/** @param limit milliseconds an execution may take; 0 for any */
-export function startInstance(start: WorkerStart, server: ServerModels, limit: number): JavaScriptInstance {
+/**
+ * @param limit milliseconds an execution may take; 0 for any
+ * @param onEnd called with the reason when its thread ends, unless it was closed
+ */
+export function startInstance(
+  start: WorkerStart,
+  server: ServerModels,
+  limit: number,
+  onEnd: (reason: string) => void,
+): JavaScriptInstance {
   let opening: Promise<ModelThread> | undefined;
   let thread: ModelThread | undefined;
   const running = (): Promise<ModelThread> => {
-    opening ??= openThread(start, server, limit, () => {
+    opening ??= openThread(start, server, limit, reason => {
       thread = undefined;
       opening = undefined;
+      onEnd(reason);
     }).then(
       opened => {
         thread = opened;

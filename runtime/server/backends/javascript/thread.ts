@@ -42,13 +42,13 @@ const AHEAD = SLOTS / 2;
 /**
  * Resolves when the model has initialized. @throws RuntimeFault if it could not
  * @param limit milliseconds an execution may take; 0 for any
- * @param onEnd called when a thread that was ready ends, unless it was closed
+ * @param onEnd called with the reason when a thread that was ready ends, unless it was closed
  */
 export async function openThread(
   start: WorkerStart,
   server: ServerModels,
   limit: number,
-  onEnd: () => void,
+  onEnd: (reason: string) => void,
 ): Promise<ModelThread> {
   let loaded = false;
   const parts = startWorker(start, {
@@ -79,7 +79,7 @@ class Thread implements ModelThread, Source {
   readonly awake: Source["awake"];
   readonly #server: ServerModels;
   readonly #parts: WorkerLink;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (reason: string) => void;
   readonly #executions: Executions;
   readonly #timer: ExecutionTimer;
   readonly #prefix: string;
@@ -100,7 +100,7 @@ class Thread implements ModelThread, Source {
     server: ServerModels,
     parts: WorkerLink,
     limit: number,
-    onEnd: () => void,
+    onEnd: (reason: string) => void,
   ) {
     this.#server = server;
     this.#parts = parts;
@@ -178,7 +178,7 @@ class Thread implements ModelThread, Source {
     // They may run elsewhere.
     this.#held.length = 0;
     this.#executions.fail(internal(`${this.#prefix}${this.reason}`));
-    if (!this.#closing) this.#onEnd();
+    if (!this.#closing) this.#onEnd(this.reason);
   }
 
   /** Hands over what waited, as far as it may run now. */

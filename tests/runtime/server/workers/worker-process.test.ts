@@ -18,3 +18,21 @@ test("a worker that is killed serves no more from that moment on, and is left ou
   worker.kill();
   expect(worker.state).toBe("gone");
 });
+
+test.each([
+  ["SIGKILL", "was ended by SIGKILL, as by the kernel when memory runs out"],
+  ["SIGABRT", /^was ended by SIGABRT, as when its heap is full/],
+  ["SIGSEGV", "was ended by SIGSEGV"],
+] as const)("a worker that %s ends from outside: the log has a likely reason", async (signal, how) => {
+  const ends: string[] = [];
+  const events: WorkerEvents = {
+    answers: () => ({}) as ReturnType<WorkerEvents["answers"]>,
+    onNote() {},
+    onEnd: (_, one) => void ends.push(one),
+    onSilent() {},
+  };
+  const worker = new WorkerProcess(0, 0, "serving", events, { env: {} });
+  worker.child.kill(signal);
+  await worker.ended;
+  expect(ends).toEqual([typeof how === "string" ? how : expect.stringMatching(how)]);
+});
