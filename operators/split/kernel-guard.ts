@@ -2,7 +2,7 @@
  * The outcomes of one arm over its last requests → whether it is stopped. An arm stops if its share of failed requests, or of slow ones, is
  * above a limit. A key counts once in the window, with its last outcome: one user alone cannot stop an arm.
  */
-import { type Clock, systemClock } from "../../runtime/base/clock.js";
+import { type Clock, steadyNow, systemClock } from "../../runtime/base/clock.js";
 import type { ArmOutcome } from "../../runtime/engine/schedule/kernel.js";
 import type { ArmPeer, ArmShare } from "../../runtime/engine/schedule/shared-arms.js";
 import type { Guardrail } from "./spec.js";
@@ -26,7 +26,7 @@ export class ArmGuard {
   #next = 0;
   #failures = 0;
   #slowOnes = 0;
-  /** Milliseconds since 1970 from which it serves again; infinite if only a load of the model starts it. */
+  /** Time of `steadyNow` from which it serves again; infinite if only a load of the model starts it. */
   #until: number | undefined;
   #isStoppedByOther = false;
 
@@ -43,7 +43,7 @@ export class ArmGuard {
     this.#limits = limits;
     this.#onStop = onStop;
     this.#share = share?.({
-      take: outcomes => this.#take(outcomes, clock.now()),
+      take: outcomes => this.#take(outcomes, steadyNow(clock)),
       stop: until => this.#stop(until, undefined),
     });
     this.#keys = new Float64Array(limits.window);
@@ -56,7 +56,7 @@ export class ArmGuard {
     return this.#isStoppedByOther;
   }
 
-  /** @param now milliseconds since 1970 */
+  /** @param now time of `steadyNow` */
   isStopped(now: number): boolean {
     if (this.#until === undefined) return false;
     if (now < this.#until) return true;
@@ -65,7 +65,7 @@ export class ArmGuard {
     return false;
   }
 
-  /** @param key a number that its rows' key determines @param now milliseconds since 1970 */
+  /** @param key a number that its rows' key determines @param now time of `steadyNow` */
   note(key: number, { failed, done, milliseconds }: ArmOutcome, now: number): void {
     const { p99Ms } = this.#limits;
     const isSlow = p99Ms !== undefined && milliseconds > p99Ms;

@@ -2,7 +2,7 @@
  * Keys and the arms' columns → each row's columns of the arm of its key. An arm that no row takes may be absent. A request may name the arm
  * of all its rows: parameter `arm`, or `arm.LABEL` with the step's label. Rows of an arm that its guardrail stopped take the first arm.
  */
-import { systemClock } from "../../runtime/base/clock.js";
+import { steadyNow, systemClock } from "../../runtime/base/clock.js";
 import type { Column } from "../../runtime/base/columns/table.js";
 import { invalid } from "../../runtime/base/errors.js";
 import type { ArmCounters, ArmOutcome, Kernel, RunContext } from "../../runtime/engine/schedule/kernel.js";
@@ -36,7 +36,7 @@ export const split: Kernel<"split"> = {
       : [];
     /** The first arm in the place of stopped ones. */
     const withoutStopped = (taken: Int32Array): Int32Array => {
-      const now = clock.now();
+      const now = steadyNow(clock);
       for (const [i, guard] of guards.entries()) {
         const counter = counters[i + 1]!;
         const isStopped = guard.isStopped(now);
@@ -65,7 +65,7 @@ export const split: Kernel<"split"> = {
       const { taken, hashes } = known.get(keys) ?? {};
       const row = taken?.indexOf(arm) ?? -1;
       // Requests that name their arm do not count, so that a client cannot fill the window of an arm of its choice.
-      if (hashes && row >= 0) guards[arm - 1]?.note(numberOf(hashes, row), outcome, clock.now());
+      if (hashes && row >= 0) guards[arm - 1]?.note(numberOf(hashes, row), outcome, steadyNow(clock));
     };
     return {
       arms: counters,

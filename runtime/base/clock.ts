@@ -23,3 +23,10 @@ export const systemClock: Clock = {
     signal.removeEventListener("abort", onAbort);
   },
 };
+
+/**
+ * Milliseconds of a clock that only advances, also while the machine's clock is set: for pauses and limits. The processes of a machine have the
+ * same. A clock of a test is its own.
+ */
+export const steadyNow = (clock: Clock = systemClock): number =>
+  clock === systemClock ? Number(process.hrtime.bigint()) / 1e6 : clock.now();

@@ -4,14 +4,14 @@
 export interface ArmPeer {
   /** @param outcomes of others: a key, 1 if it failed plus 2 if it was slow, the next key, … */
   take(outcomes: Float64Array): void;
-  /** @param until milliseconds since 1970 */
+  /** @param until time of `steadyNow`, which the processes of a machine share */
   stop(until: number): void;
 }
 
 /** Sends the news of one guard to the others. */
 export interface ArmShare {
   noted(key: number, flags: number): void;
-  /** @param until milliseconds since 1970 */
+  /** @param until time of `steadyNow`, which the processes of a machine share */
   stopped(until: number): void;
 }
 

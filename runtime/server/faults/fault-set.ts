@@ -1,7 +1,7 @@
 /**
  * The faults of a server while it runs: added and taken away at any time; which of them hit a request, the seed decides.
  */
-import { type Clock, systemClock } from "../../base/clock.js";
+import { type Clock, steadyNow, systemClock } from "../../base/clock.js";
 import { type Delay, drawDelay } from "../../base/delays.js";
 import { createRandom, type Random } from "../../base/random.js";
 import { type CheckedFault, checkFault, type Fault, parseFault } from "./fault.js";
@@ -53,7 +53,7 @@ export function createFaultSet(seed: bigint, clock: Clock = systemClock, onOver?
   const matching = function* (kind: Effect, model: string, stage?: string): Iterable<Entry> {
     for (const entry of [...entries.values()]) {
       const { fault, until } = entry;
-      if (clock.now() >= until) drop(entry);
+      if (steadyNow(clock) >= until) drop(entry);
       else if (fault[kind] !== undefined && (fault.model === "*" || fault.model === model) && fault.stage === stage)
         yield entry;
     }
@@ -63,7 +63,7 @@ export function createFaultSet(seed: bigint, clock: Clock = systemClock, onOver?
     add(given, id = next) {
       const fault = { ...(typeof given === "string" ? parseFault(given) : checkFault(given)) };
       next = Math.max(next, id + 1);
-      const until = fault.forMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + fault.forMs;
+      const until = fault.forMs === undefined ? Number.POSITIVE_INFINITY : steadyNow(clock) + fault.forMs;
       entries.set(fault, { id, fault, random: createRandom(seed, "fault", id), until, hits: 0, waiting: [] });
       return id;
     },

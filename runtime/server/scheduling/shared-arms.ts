@@ -14,7 +14,7 @@ export interface ArmName {
 export interface ArmNews extends ArmName {
   /** See `ArmPeer.take`. */
   readonly outcomes: Float64Array;
-  /** The arm is stopped until then, in milliseconds since 1970. */
+  /** The arm is stopped until then, as `steadyNow` has it. */
   readonly until?: number;
 }
 

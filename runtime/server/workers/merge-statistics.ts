@@ -23,11 +23,19 @@ const DURATIONS = [
   "cache_miss",
 ] as const;
 
+/** Clocks of workers are one clock, so a later time than now is from before it was set back. */
+const SET_BACK_MS = 1000;
+
+function laterOf(a: number, b: number): number {
+  const [first, last] = [Math.min(a, b), Math.max(a, b)];
+  return first > 0 && last > Date.now() + SET_BACK_MS ? first : last;
+}
+
 export function addStatistics(a: StagedStatistics, b: StagedStatistics): StagedStatistics {
   const stages = a.stages || b.stages ? addStages(a.stages ?? [], b.stages ?? []) : undefined;
   return {
     ...a,
-    last_inference: Math.max(Number(a.last_inference), Number(b.last_inference)),
+    last_inference: laterOf(Number(a.last_inference), Number(b.last_inference)),
     inference_count: Number(a.inference_count) + Number(b.inference_count),
     execution_count: Number(a.execution_count) + Number(b.execution_count),
     inference_stats: Object.fromEntries(

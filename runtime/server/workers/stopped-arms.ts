@@ -1,4 +1,5 @@
 /** News of arms, from the worker that has them to the others. A worker that takes the place of another learns which arms are stopped. */
+import { steadyNow } from "../../base/clock.js";
 import type { ArmNews } from "../scheduling/shared-arms.js";
 import type { WorkerProcess } from "./worker-process.js";
 
@@ -22,7 +23,7 @@ export class StoppedArms {
   }
 
   joined(worker: WorkerProcess): void {
-    const now = Date.now();
+    const now = steadyNow();
     const news = [...this.#stops.values()].filter(({ until }) => until! > now);
     if (news.length > 0) worker.link.note({ note: "arms", news });
   }

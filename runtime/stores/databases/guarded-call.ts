@@ -3,7 +3,7 @@
  * for a moment.
  */
 import type { Cancellation } from "../../base/cancellation.js";
-import { type Clock, systemClock } from "../../base/clock.js";
+import { type Clock, steadyNow, systemClock } from "../../base/clock.js";
 import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { within } from "../feast/redis-faults.js";
 import type { ConnectionSettings } from "./connection-settings.js";
@@ -50,12 +50,12 @@ export function guardedCalls(
       const failure = failureOf(error);
       if (failure.kind === "broken" && !isLast) return attempt(call, true);
       const fault = faultOf(failure);
-      if (failure.kind === "broken" || failure.kind === "away") broken = { until: clock.now() + PAUSE_MS, fault };
+      if (failure.kind === "broken" || failure.kind === "away") broken = { until: steadyNow(clock) + PAUSE_MS, fault };
       throw fault;
     }
   };
   return (call, signal) => {
-    if (broken && clock.now() < broken.until) return Promise.reject(broken.fault);
+    if (broken && steadyNow(clock) < broken.until) return Promise.reject(broken.fault);
     return within(attempt(call, false), timeoutMs, late, signal);
   };
 }

@@ -4,11 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { build, compile } from "#compiler/index.js";
+import { until } from "../../run/wait.js";
+import { clockJump } from "./workers/clock-jump.js";
 import { type Served, serveWorkers, workersOf } from "./workers/served.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-guardrail-"));
 const repository = join(folder, "repository");
 const patient = join(folder, "patient");
+const pausing = join(folder, "pausing");
+/** Seconds after which a stopped arm serves again. */
+const PAUSE = 12;
+const DAY = 86_400_000;
 /** Users before an arm is judged. */
 const PATIENT = 100;
 const MODELS = join(import.meta.dirname, "../../samples/artefacts/models");
@@ -30,6 +36,11 @@ beforeAll(async () => {
   const other = await compile(join(folder, "patient.ensemble.ts"));
   if (!other.ok) throw new Error(other.diagnostics[0]!.message);
   build(other, patient);
+  const pauses = PROGRAM.replace('"guarded"', '"pausing"').replace("window: 40", `window: 40, resumeSeconds: ${PAUSE}`);
+  writeFileSync(join(folder, "pausing.ensemble.ts"), pauses);
+  const third = await compile(join(folder, "pausing.ensemble.ts"));
+  if (!third.ok) throw new Error(third.diagnostics[0]!.message);
+  build(third, pausing);
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -134,4 +145,35 @@ test("two workers share the window, and a stop in one is a stop in both", { time
     },
     "patient",
   );
+});
+
+test.each([
+  ["forward", DAY],
+  ["back", -DAY],
+])("a clock that is set %s neither starts a stopped arm nor prolongs its stop", { timeout: 120_000 }, async (_, ms) => {
+  const clock = clockJump();
+  const flags = ["--model-control-mode", "explicit", "--load-model", "pausing"];
+  const served = await serveWorkers(pausing, 2, flags, undefined, { env: clock.env });
+  const { json: index } = await served.call("POST", "/v2/repository/index", {});
+  const model = (index as { name: string }[]).find(({ name }) => name !== "pausing")!.name;
+  expect((await served.call("POST", `/v2/repository/models/${model}/unload`, {})).status).toBe(200);
+  const isStopped = () => /arm `treatment` of `.*split` is stopped/.test(served.log());
+  for (let user = 0; !isStopped() && user < 400; user++) await send(served, user, {}, "pausing");
+  expect(isStopped()).toBe(true);
+  await clock.set([served.child.pid!, ...workersOf(served)], ms, true);
+  const statuses = async (from: number): Promise<Set<number>> => {
+    const all: number[] = [];
+    for (let i = 0; i < 20; i++) all.push((await send(served, from + i, {}, "pausing")).status);
+    return new Set(all);
+  };
+  expect(await statuses(1000)).toEqual(new Set([200]));
+  // A worker that starts after the jump learns the stop.
+  process.kill(workersOf(served)[0]!, "SIGKILL");
+  await until("another serves", () => /worker \d+ \(process \d+\) serves/.test(served.log()));
+  expect(await statuses(2000)).toEqual(new Set([200]));
+  expect(served.log()).not.toContain("is tried again");
+  // After the pause the arm gets users again, whose requests fail.
+  await until("the arm is tried again", async () => (await statuses(3000)).size > 1, 30_000);
+  expect(await served.stop()).toBe(0);
+  clock.remove();
 });

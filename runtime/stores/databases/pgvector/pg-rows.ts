@@ -2,7 +2,7 @@
 import type { Pool } from "pg";
 import { type Filter, filterKey } from "../../../../contract/vector-filter/filter.js";
 import type { PgvectorStore } from "../../../../formats/vectors/vector-store.js";
-import { type Clock, systemClock } from "../../../base/clock.js";
+import { type Clock, steadyNow, systemClock } from "../../../base/clock.js";
 import { bindTo, pgFilter, quoted } from "./pg-filter.js";
 
 /** @returns rows by the key of a filter */
@@ -23,7 +23,8 @@ interface Plan {
 export function rowEstimates(pool: Pool, store: PgvectorStore, clock: Clock = systemClock): RowEstimates {
   let [kept, until] = [new Map<string, number>(), 0];
   return async filters => {
-    if (clock.now() >= until || kept.size >= MOST_KEPT) [kept, until] = [new Map(), clock.now() + KEPT_MS];
+    const now = steadyNow(clock);
+    if (now >= until || kept.size >= MOST_KEPT) [kept, until] = [new Map(), now + KEPT_MS];
     const known = kept;
     const missing = new Map(filters.map(filter => [filterKey(filter), filter]));
     for (const key of missing.keys()) if (known.has(key)) missing.delete(key);
