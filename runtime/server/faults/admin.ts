@@ -10,7 +10,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { invalid, RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import { type BrowserHeaders, isForeignPage } from "../transport/http/browser-access.js";
-import { type Listener, listen } from "../transport/listen.js";
+import { ListenError, type Listener, listen } from "../transport/listen.js";
 import { type CheckedFault, checkFault, type Fault, parseFault } from "./fault.js";
 import type { ActiveFault } from "./fault-set.js";
 
@@ -51,8 +51,13 @@ export function serveFaultAdmin(
       });
     inBackground(replied, "answering about faults");
   });
-  return listen(server, { address: "127.0.0.1", port }, async () => {
+  const listening = listen(server, { address: "127.0.0.1", port }, async () => {
     server.closeAllConnections();
+  });
+  return listening.catch(error => {
+    throw error instanceof ListenError
+      ? new ListenError(error.message, `fault admin: ${error.hint}`, error.taken, { cause: error })
+      : error;
   });
 }
 

@@ -56,7 +56,9 @@ export async function startService(service: PortService, log: ServerLog, hints: 
     const told = name === "GRPC" && !hints ? `Socket '${at.address}:${at.port}' already in use ` : message;
     const kind = error instanceof RuntimeFault && name === "Vertex AI" ? STATUS[error.code].label : "Unavailable";
     log.error("main", `failed to start ${name} service: ${kind} - ${told}`);
-    throw error instanceof ListenError ? error : new ListenError(message, "", false, { cause: error });
+    throw error instanceof ListenError
+      ? new ListenError(message, `${exposedName(service)}: ${error.hint}`, error.taken, { cause: error })
+      : new ListenError(message, "", false, { cause: error });
   }
 }
 

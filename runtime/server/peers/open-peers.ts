@@ -139,7 +139,9 @@ async function listenToPeers(folder: string, options: ServedLinkOptions): Promis
   // A worker that was killed leaves its socket behind.
   await unlink(path).catch(() => {});
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", error =>
+      reject(new Error(`the socket of worker ${options.self} cannot be made: ${error.message}`)),
+    );
     server.listen({ path }, resolve);
   });
   // Without descriptors a connection is not accepted; its worker dials again.

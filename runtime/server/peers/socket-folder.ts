@@ -21,14 +21,18 @@ export function parentOfSockets(temporary = tmpdir()): string {
   return Buffer.byteLength(longest) > LONGEST_PATH && existsSync(SHORT_PARENT) ? SHORT_PARENT : temporary;
 }
 
-/** @throws Error for a folder that others can enter, and a path that is too long */
+/** @throws Error for a folder that is missing or that others can enter, and a path that is too long */
 export async function requirePrivate(folder: string): Promise<void> {
   const path = socketPath(folder, 9999);
   if (Buffer.byteLength(path) > LONGEST_PATH)
     throw new Error(
       `the folder of the workers' sockets, ${folder}, has a path of ${Buffer.byteLength(folder)} bytes; the system takes ${LONGEST_PATH} with the file name. Set TMPDIR to a shorter path`,
     );
-  const stats = await lstat(folder);
+  const stats = await lstat(folder).catch((error: Error) => {
+    throw new Error(
+      `the folder of the workers' sockets, ${folder}, is missing: ${error.message}. If a cleaner of temporary files removes it, set TMPDIR to another folder, and start the server again`,
+    );
+  });
   const isOwn = stats.isDirectory() && (process.getuid === undefined || stats.uid === process.getuid());
   if (!isOwn || (stats.mode & 0o077) !== 0)
     throw new Error(

@@ -98,8 +98,7 @@ async function serveAll(
     server.serve();
     return running(server, endpoints, options, log, faultAdmin);
   } catch (error) {
-    server.abandon();
-    await endpoints.stop(0);
+    await Promise.all([server.abandon(), endpoints.stop(0)]);
     throw error;
   }
 }

@@ -41,6 +41,19 @@ export interface WorkerServerOptions {
   readonly logSettings: LogSettings;
 }
 
+/** @throws RuntimeFault */
+function folderOfSockets(): TemporaryFolder {
+  const parent = parentOfSockets();
+  try {
+    return new TemporaryFolder("workers", parent);
+  } catch (error) {
+    const { message } = error as Error;
+    throw unavailable(
+      `the workers need a folder for their sockets, which cannot be made in '${parent}': ${message}. Set TMPDIR to a folder that this user can write to`,
+    );
+  }
+}
+
 export class WorkerServer {
   readonly connections: HandOver;
   readonly control: Control;
@@ -52,7 +65,7 @@ export class WorkerServer {
   readonly #lines: OnceLog;
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sockets of the workers' links. */
-  readonly #links = new TemporaryFolder("workers", parentOfSockets());
+  readonly #links = folderOfSockets();
   readonly #token = randomBytes(24).toString("hex");
   #isServing = false;
   #polling: Promise<void> | undefined;
@@ -258,16 +271,14 @@ export class WorkerServer {
     if (failed) throw RuntimeFault.from(failed.reason);
   }
 
-  /** The start failed: nothing is left running. */
-  abandon(): void {
+  /** The start failed. Resolves when nothing is left: no process, and no file. */
+  async abandon(): Promise<void> {
     const workers = this.#supervisor.workers;
     this.leave();
     this.#supervisor.stop();
     this.connections.sweep(true);
-    inBackground(
-      Promise.all(workers.map(end)).then(() => this.#links.dispose()),
-      "ending the workers",
-    );
+    await Promise.all(workers.map(end));
+    await this.#links.dispose();
   }
 }
 

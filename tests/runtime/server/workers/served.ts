@@ -80,7 +80,7 @@ export async function serveWorkers(
     };
     child.stdout!.on("data", read);
     child.stderr!.on("data", read);
-    child.once("exit", code => reject(new Error(`the server ended with ${code}:\n${log}`)));
+    child.once("close", code => reject(new Error(`the server ended with ${code}:\n${log}`)));
   });
   const http = portOf("http");
   return {
