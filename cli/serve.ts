@@ -8,7 +8,7 @@ import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
 import { isLoopback } from "../runtime/server/transport/http/browser-access.js";
 import { runServer } from "./run-server.js";
-import { workersByDefault } from "./serve-workers.js";
+import { thisMachine, workersByDefault } from "./serve-workers.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
 import { UsageError } from "./tritonserver/getopt.js";
 import { serveOptions } from "./tritonserver/serve-options.js";
@@ -125,7 +125,8 @@ export async function serve(words: readonly string[]): Promise<void> {
     };
     const options: ServeOptions = {
       ...given,
-      workers: given.workers ?? workersByDefault(given),
+      workers:
+        given.workers ?? workersByDefault(given, thisMachine(), text => void process.stderr.write(`note: ${text}\n`)),
       ...(page && { recentRequests: {} }),
     };
     if (options.modelRepositories.length === 0 && !options.replay)

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { type Machine, thisMachine, workersByDefault } from "#cli/serve-workers.js";
 import type { ServeOptions } from "#runtime/server/lifecycle/server-options.js";
 
-const LARGE: Machine = { processors: 16, memoryLimit: 96 * 2 ** 30, startsProcesses: true };
+const LARGE: Machine = { processors: 16, memoryLimit: 96 * 2 ** 30, missingFlags: [] };
 const served: ServeOptions = { modelRepositories: ["models"] };
 
 test("one a processor", () => {
@@ -29,15 +29,28 @@ test.each<[what: string, flags: Partial<ServeOptions>]>([
   expect(workersByDefault({ ...served, ...flags }, LARGE)).toBe(1);
 });
 
-test("one where Node does not allow others", () => {
-  expect(workersByDefault(served, { ...LARGE, startsProcesses: false })).toBe(1);
+test("one where Node does not allow what several need, and a note names the missing flags", () => {
+  const notes: string[] = [];
+  const missingFlags = ["--allow-child-process", "--allow-fs-write=/tmp/"];
+  expect(workersByDefault(served, { ...LARGE, missingFlags }, text => notes.push(text))).toBe(1);
+  expect(notes).toEqual([
+    "1 worker: under Node's permission model, more than one needs --allow-child-process --allow-fs-write=/tmp/ too",
+  ]);
+});
+
+test("no note where one worker is all that the machine or the flags take", () => {
+  const notes: string[] = [];
+  const missingFlags = ["--allow-child-process"];
+  expect(workersByDefault(served, { ...LARGE, processors: 1, missingFlags }, text => notes.push(text))).toBe(1);
+  expect(workersByDefault({ ...served, seed: 0n }, { ...LARGE, missingFlags }, text => notes.push(text))).toBe(1);
+  expect(notes).toEqual([]);
 });
 
 test("named processors have a worker each", () => {
   expect(workersByDefault({ ...served, cpuAffinity: "0-3" }, LARGE)).toBe("auto");
 });
 
-test("this machine has a processor and may start processes", () => {
-  expect(thisMachine()).toMatchObject({ startsProcesses: true });
+test("this machine has a processor and lacks no flag", () => {
+  expect(thisMachine()).toMatchObject({ missingFlags: [] });
   expect(thisMachine().processors).toBeGreaterThanOrEqual(1);
 });

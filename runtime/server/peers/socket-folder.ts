@@ -15,10 +15,19 @@ const FOLDER_NAME = 56;
 /** A folder that every Unix has, with a short path. */
 const SHORT_PARENT = "/tmp";
 
+/** Node's permission model throws for a path that the process may not read: the caller then reports its flag. */
+function mayBeThere(folder: string): boolean {
+  try {
+    return existsSync(folder);
+  } catch {
+    return true;
+  }
+}
+
 /** The temporary folder, or one with a shorter path if sockets in it would have too long ones. */
 export function parentOfSockets(temporary = tmpdir()): string {
   const longest = socketPath(join(temporary, "x".repeat(FOLDER_NAME)), 9999);
-  return Buffer.byteLength(longest) > LONGEST_PATH && existsSync(SHORT_PARENT) ? SHORT_PARENT : temporary;
+  return Buffer.byteLength(longest) > LONGEST_PATH && mayBeThere(SHORT_PARENT) ? SHORT_PARENT : temporary;
 }
 
 /** @throws Error for a folder that is missing or that others can enter, and a path that is too long */

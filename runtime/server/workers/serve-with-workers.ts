@@ -16,6 +16,7 @@ import { createLog, type ServerLog } from "../observe/server-log.js";
 import { serveMetrics } from "../transport/http/server.js";
 import type { Listener } from "../transport/listen.js";
 import { pinProcess, readAffinity, requireTaskset, type WorkerPlace, workerPlaces, workersFor } from "./affinity.js";
+import { missingForWorkers } from "./permissions.js";
 import { type PortName, requireShareable, workersOf } from "./worker-options.js";
 import { WorkerServer } from "./worker-server.js";
 
@@ -40,6 +41,9 @@ export async function serveWithWorkers(
     if (places[0]!.processors) pinProcess(places[0]!.processors);
     return serveHere({ ...given, workers: 1 });
   }
+  const missing = missingForWorkers();
+  if (missing.length > 0)
+    throw invalid(`${count} workers need ${missing.join(" ")} under Node's permission model; --workers 1 does not`);
   requireShareable(given);
   const recorded = await recordedRepository(given);
   const served = recorded ? { ...given, modelRepositories: [recorded.path] } : given;
