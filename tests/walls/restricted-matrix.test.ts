@@ -176,6 +176,11 @@ test.each(RESTRICTABLE)(
       for (const [port, method, path, api] of [
         [sageMaker!, "POST", "/invocations", "inference"],
         [sageMaker!, "GET", "/ping", "health"],
+        // The server has no multi-model endpoints. A restricted call is refused as such first.
+        [sageMaker!, "POST", "/models/echo_int32/invoke", "inference"],
+        [sageMaker!, "POST", "/models", "model-repository"],
+        [sageMaker!, "GET", "/models/echo_int32", "model-repository"],
+        [sageMaker!, "DELETE", "/models/echo_int32", "model-repository"],
         [vertexAi!, "POST", "/predict", "inference"],
         [vertexAi!, "GET", "/health", "health"],
       ] as const)

@@ -3,7 +3,7 @@
  */
 import { unsupported } from "../../../base/errors.js";
 import type { ServerLog } from "../../observe/server-log.js";
-import { emptyAnswer, faultAnswer } from "./answer.js";
+import { type Answer, emptyAnswer, faultAnswer } from "./answer.js";
 import { answerRoute, methodInLog, pathOf, type Respond } from "./dispatch.js";
 import { answerGenerate } from "./generate-route.js";
 import { answerInfer } from "./infer-route.js";
@@ -18,6 +18,16 @@ export interface SageMaker {
 }
 
 const MIME = "application/vnd.sagemaker-triton.binary+json;json-header-size=";
+
+/** Restrictions hold for these calls too, so that a refusal is the same as Triton's since 26.07. */
+const refuseMultiModel = (): Answer =>
+  faultAnswer(
+    unsupported("multi-model endpoints of SageMaker are not part of this server; serve one model, by /invocations"),
+  );
+const MULTI_MODEL = [
+  route("POST", "inference", "/models/[^/]+/invoke", refuseMultiModel),
+  route("POST", "model-repository", "/models(?:/.*)?", refuseMultiModel),
+];
 
 export function sageMaker({ model, pingMode, inferenceType }: SageMaker, given: RouteContext, log: ServerLog): Respond {
   const context: RouteContext = {
@@ -35,10 +45,10 @@ export function sageMaker({ model, pingMode, inferenceType }: SageMaker, given: 
       log.verbose("sagemaker_server", `SageMaker request: ${methodInLog(request.head.method)} ${path}`);
     if (path === "/ping")
       return answerRoute(ROUTES, request, context, pingMode ? `/v2/health/${pingMode}` : "/v2") ?? emptyAnswer(400);
-    if (/^\/models(?:\/|$)/.test(path))
-      return faultAnswer(
-        unsupported("multi-model endpoints of SageMaker are not part of this server; serve one model, by /invocations"),
-      );
-    return answerRoute([invoke], request, context, path) ?? emptyAnswer(400);
+    return (
+      answerRoute(MULTI_MODEL, request, context, path, "any") ??
+      answerRoute([invoke], request, context, path) ??
+      emptyAnswer(400)
+    );
   };
 }

@@ -152,7 +152,8 @@ test("SageMaker: ping and invocations; a binary answer says so in its content ty
   const bytes = Buffer.from(await answer.arrayBuffer()).subarray(Number(type.slice(SAGEMAKER.length)));
   expect([...new Int32Array(Uint8Array.from(bytes).buffer)]).toEqual([1, 2, 3, 4]);
   expect((await post(server.ports.sageMaker, "/v2", plain)).status).toBe(400);
-  expect((await fetch(`${url}/models`)).status).toBe(501);
+  expect((await fetch(`${url}/models`)).status).toBe(403);
+  expect((await fetch(`${url}/models`, { headers: { key: "secret" } })).status).toBe(501);
 });
 
 test("SageMaker: a fault of the model is 400, where Triton's own port has 500", async () => {
