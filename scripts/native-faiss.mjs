@@ -16,6 +16,19 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NATIVE = join(ROOT, "runtime", "stores", "vectors", "native");
 const INSTALL = "apt-get install -y g++ libfaiss-dev libopenblas-dev";
 
+let downloadedFor = 0;
+/** Milliseconds that downloads of this process took. */
+export const downloadTime = () => downloadedFor;
+
+function timeDownload(work) {
+  const started = performance.now();
+  try {
+    return work();
+  } finally {
+    downloadedFor += performance.now() - started;
+  }
+}
+
 /**
  * @param {(line: string) => void} [log] where progress goes; one line a call
  * @returns {"present" | "prebuilt" | "compiled"} what had to be done
@@ -70,11 +83,9 @@ function prebuilt(folder, log) {
     return false;
   }
   log("faiss-node: looking for its prebuilt binary (at most 20 s) …");
-  const run = spawnSync(process.execPath, [tool, "--runtime", "napi"], {
-    cwd: folder,
-    stdio: "ignore",
-    timeout: 20_000,
-  });
+  const run = timeDownload(() =>
+    spawnSync(process.execPath, [tool, "--runtime", "napi"], { cwd: folder, stdio: "ignore", timeout: 20_000 }),
+  );
   if (run.status === 0 && loads(folder).ok) {
     log("faiss-node: prebuilt binary installed.");
     return true;
@@ -86,7 +97,7 @@ function prebuilt(folder, log) {
 }
 
 function compile(folder, log) {
-  if (missing().length > 0) install(missing(), log);
+  if (missing().length > 0) timeDownload(() => install(missing(), log));
   if (missing().length > 0)
     throw new Error(
       `faiss-node can not be compiled: ${missing().join(", ")} missing. As root, run \`${INSTALL}\`, then try again.`,

@@ -98,7 +98,9 @@ export function runWith({ node, env }, words) {
 if (isBelow(process.versions.node, NODE_FLOOR)) {
   // The importing script waits for this module, so none of its own code runs here.
   try {
+    const started = performance.now();
     const own = bringNode(DEFAULT_LINE);
+    own.env.MERLON_NODE_MS = String(performance.now() - started);
     const version = spawnSync(own.node, ["-v"], { encoding: "utf8" }).stdout.trim().slice(1);
     process.stdout.write(
       `Node ${process.versions.node} is older than ${NODE_FLOOR}: running with Node ${version} from .cache/node/${DEFAULT_LINE}\n`,

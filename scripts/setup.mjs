@@ -21,11 +21,18 @@ const STAMPS = join(ROOT, ".cache", "setup");
 /** TypeScript 7, which compiles this tree. `typescript` is version 6, whose interface the editor plugin and other tools load. */
 export const TSC = join(ROOT, "node_modules/@typescript/native/bin/tsc");
 
-/** One line per piece of work, with a tick and seconds when it is done. */
-export async function step(title, work) {
+/** Milliseconds of steps that download. A Node that own-node.mjs brought before this process is among them. */
+let downloaded = Number(process.env.MERLON_NODE_MS ?? 0);
+
+/**
+ * One line per piece of work, with a tick and seconds when it is done.
+ * @param downloads its time depends on the network, and is reported apart
+ */
+export async function step(title, work, { downloads = false } = {}) {
   const started = performance.now();
   process.stdout.write(`… ${title}\n`);
   const note = await work();
+  if (downloads) downloaded += performance.now() - started;
   process.stdout.write(
     `✔ ${title}${note ? ` (${note})` : ""}  ${((performance.now() - started) / 1000).toFixed(1)} s\n`,
   );
@@ -91,8 +98,10 @@ function packagesAreInstalled() {
 export async function ensurePackages() {
   if (packagesAreInstalled()) return;
   // Install scripts are off, whatever this npm's policy is: two packages would download what is not needed.
-  await step("Installing npm packages (a minute or two, about 600 MB)", () =>
-    run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
+  await step(
+    "Installing npm packages (a minute or two, about 600 MB)",
+    () => run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
+    { downloads: true },
   );
 }
 
@@ -180,8 +189,9 @@ export async function compile() {
 }
 
 async function ensureNative() {
-  const { ensureFaiss } = await import("./native-faiss.mjs");
+  const { ensureFaiss, downloadTime } = await import("./native-faiss.mjs");
   await ensureFaiss(line => process.stdout.write(`  ${line}\n`));
+  downloaded += downloadTime();
   const { ensureAllocator } = await import("./native-allocator.mjs");
   ensureAllocator(line => process.stdout.write(`  ${line}\n`));
 }
@@ -206,12 +216,17 @@ export function ensureStore() {
   renameSync(partial, STORE_OF_REPOSITORY);
 }
 
-/** Makes a clone ready to run. */
+/** Makes a clone ready to run, and prints how much of the time was for downloads. */
 export async function setup() {
+  const started = performance.now() - downloaded;
   ensureStore();
   await ensurePackages();
   await ensureBuilt();
+  const rest = performance.now() - started - downloaded;
+  process.stdout.write(`Set-up: downloads ${seconds(downloaded)}, the rest ${seconds(rest)}\n`);
 }
+
+const seconds = milliseconds => `${(milliseconds / 1000).toFixed(1)} s`;
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
