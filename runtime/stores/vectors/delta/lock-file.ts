@@ -10,7 +10,7 @@ const RETRY_MS = 20;
 type Sqlite = typeof import("node:sqlite");
 let loaded: Sqlite | undefined;
 
-/** Node 22 and 24 warn that the module may change; only its locks are used here. */
+/** Node 22 warns that the module may change, 24 and 26 do not; only its locks are used here. */
 function sqlite(): Sqlite {
   if (loaded) return loaded;
   const { emitWarning } = process;
