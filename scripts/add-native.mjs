@@ -14,7 +14,14 @@ import { fileURLToPath } from "node:url";
 
 const { peerDependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 const npm = (...words) => run("npm", [...words, "--no-audit", "--no-fund"]);
-const script = name => run(process.execPath, [fileURLToPath(new URL(name, import.meta.url))]);
+/** A script of this folder, which prints why it fails. */
+function script(name) {
+  const { status, error } = spawnSync(process.execPath, [fileURLToPath(new URL(name, import.meta.url))], {
+    stdio: "inherit",
+  });
+  if (status !== 0) throw error ?? new Printed();
+}
+class Printed extends Error {}
 
 /** The actions that make a package usable after an installation without scripts. */
 const PARTS = {
@@ -51,6 +58,6 @@ try {
   for (const name of names) PARTS[name]();
   script("native-allocator.mjs");
 } catch (error) {
-  console.error(error.message);
+  if (!(error instanceof Printed)) console.error(error.message);
   process.exitCode = 1;
 }

@@ -3,9 +3,20 @@
 // would: it runs the commands, and a server that answers a request and ends. It also runs a program with a test server, and commands whose optional
 // packages are missing.
 import { spawn, spawnSync } from "node:child_process";
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { PACKAGE_NAMES } from "./packages.mjs";
 import { ROOT, run, step, TSC } from "./setup.mjs";
 
@@ -21,17 +32,21 @@ function npx(...words) {
   return `${status} ${stdout}${stderr}`;
 }
 
-async function serveOnce() {
+function serveEcho() {
   const models = join(folder, "models");
   mkdirSync(join(models, "echo", "1"), { recursive: true });
   writeFileSync(
     join(models, "echo", "config.pbtxt"),
     'backend: "identity"\ninput { name: "INPUT0" data_type: TYPE_INT32 dims: 2 }\noutput { name: "OUTPUT0" data_type: TYPE_INT32 dims: 2 }\n',
   );
+  const inputs = [{ name: "INPUT0", shape: [2], datatype: "INT32", data: [7, 8] }];
+  return serveOnce([join(prefix, "bin", "tritonserver")], models, "echo", inputs, /"data":\[7,8\]/);
+}
+
+/** Serves a repository, sends one request, and ends the server. @param program with the words before its flags */
+async function serveOnce([program, ...words], models, model, inputs, wanted) {
   const flags = ["http", "grpc", "metrics"].flatMap(name => [`--${name}-port=0`, `--${name}-address=127.0.0.1`]);
-  const server = spawn(join(prefix, "bin", "tritonserver"), [`--model-repository=${models}`, ...flags], {
-    cwd: folder,
-  });
+  const server = spawn(program, [...words, `--model-repository=${models}`, ...flags], { cwd: folder });
   let log = "";
   for (const stream of [server.stdout, server.stderr]) stream.on("data", chunk => (log += chunk));
   const ended = new Promise(done => server.on("exit", done));
@@ -40,15 +55,89 @@ async function serveOnce() {
   try {
     const base = `http://127.0.0.1:${/Started HTTPService at [\d.]+:(\d+)/.exec(log)?.[1]}`;
     expect("health", (await fetch(`${base}/v2/health/ready`)).status, /^200$/);
-    const body = JSON.stringify({ inputs: [{ name: "INPUT0", shape: [2], datatype: "INT32", data: [7, 8] }] });
-    const answer = await fetch(`${base}/v2/models/echo/infer`, { method: "POST", body });
-    expect("answer", await answer.text(), /"data":\[7,8\]/);
+    const body = JSON.stringify({ inputs });
+    const answer = await fetch(`${base}/v2/models/${model}/infer`, { method: "POST", body });
+    expect("answer", await answer.text(), wanted);
   } catch (error) {
     throw new Error(`${error.message}\n${log}`);
   } finally {
     server.kill("SIGTERM");
-    expect("exit code", await ended, /^0$/);
+    expect(`exit code of a server with the log\n${log}`, await ended, /^0$/);
   }
+}
+
+/** Compilers by their usual names; as root, apt-get would install one. */
+const COMPILES = /^(?:apt-get|(?:.+-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+|c99)(?:-[\d.]+)?)$/;
+
+/** @returns an environment with links to all programs of PATH but compilers */
+function withoutCompiler() {
+  const bin = join(folder, "bin-without-compiler");
+  mkdirSync(bin);
+  for (const from of process.env.PATH.split(delimiter).filter(existsSync))
+    for (const name of readdirSync(from))
+      if (!COMPILES.test(name) && !lstatSync(join(bin, name), { throwIfNoEntry: false }))
+        symlinkSync(join(from, name), join(bin, name));
+  return { ...process.env, PATH: bin };
+}
+
+const NEAR = `import { ensemble, queryFaiss, source } from "merlon";
+const request = source({ query: "float32[32]" });
+export default ensemble("near", request["query"] >> queryFaiss("items.faiss", { topk: 3 }));
+`;
+const FAISS_LINE =
+  "faiss-node can not be compiled: g++, libfaiss-dev, libopenblas-dev missing. As root, run `apt-get install -y g++ libfaiss-dev libopenblas-dev`, then try again.";
+
+/** FAISS on a machine without a compiler: by the prebuilt binary if that can be had, else the one sentence with the line to type. */
+async function addFaissWithoutCompiler(tarball) {
+  const env = withoutCompiler();
+  const project = install("no-compiler", [tarball]);
+  const script = join("node_modules", "merlon", "scripts", "add-native.mjs");
+  // Some indexes are searched exactly, by ONNX Runtime.
+  const words = [script, "onnxruntime-node", "faiss-node"];
+  const { status, stderr } = spawnSync(process.execPath, words, { cwd: project, env, encoding: "utf8" });
+  if (status !== 0) {
+    const lines = stderr.trim().split("\n");
+    expect(
+      "add-native.mjs faiss-node",
+      lines.filter(line => !/^npm /.test(line)).join("\n") === FAISS_LINE || stderr,
+      /^true$/,
+    );
+    return "no prebuilt binary: one sentence with the line to type";
+  }
+  writeFileSync(join(project, "near.ensemble.ts"), NEAR);
+  copyFileSync(join(ROOT, "examples", "shop", "index", "items.faiss"), join(project, "items.faiss"));
+  const merlon = [process.execPath, join(project, "node_modules", ".bin", "merlon")];
+  run(merlon[0], [merlon[1], "build", "near.ensemble.ts", "--out", "models"], { cwd: project, env });
+  const inputs = [{ name: "query", shape: [1, 32], datatype: "FP32", data: Array(32).fill(0.1) }];
+  await serveOnce(
+    [...merlon, "serve", "--workers=1"],
+    join(project, "models"),
+    "near",
+    inputs,
+    /"outputs":\[.*"shape":\[1,3\]/,
+  );
+  return "served a FAISS index";
+}
+
+/** The release of testcontainers whose types `merlon/testcontainers` is checked with. It is not in package.json: three of its 173 packages have install scripts. */
+const TESTCONTAINERS = "testcontainers@12.2.0";
+
+/** The real package has the interface that `MerlonContainer` calls. */
+function checkTestcontainers(tarball) {
+  const project = install("testcontainers", [tarball, TESTCONTAINERS], ["--ignore-scripts"]);
+  const text = `import * as testcontainers from "testcontainers";
+import { MerlonContainer } from "merlon/testcontainers";
+export const container = new MerlonContainer("merlon", async () => testcontainers);
+// @ts-expect-error a library without strategies of waiting
+new MerlonContainer("merlon", async () => ({ ...testcontainers, Wait: {} }));
+`;
+  writeFileSync(join(project, "main.ts"), text);
+  for (const tsc of COMPILERS)
+    run(process.execPath, [
+      ...[tsc, "--ignoreConfig", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--types", "node"],
+      ...["--lib", "es2023,esnext.disposable,dom", "--module", "nodenext", join(project, "main.ts")],
+      ...["--typeRoots", join(project, "node_modules", "@types")],
+    ]);
 }
 
 const ENSEMBLE = `import { clip, ensemble, lambdaOp, rename, source } from "merlon";
@@ -256,6 +345,8 @@ try {
     );
     runTestServer(offline, "merlon/client", "merlon/testing");
   });
+  await step("Adding FAISS without a compiler", () => addFaissWithoutCompiler(tarball));
+  await step(`Type-checking merlon/testcontainers with ${TESTCONTAINERS}`, () => checkTestcontainers(tarball));
   await step("Installing @merlon/client", () => {
     const project = install("client", [small.client], ["--ignore-scripts"]);
     weigh("@merlon/client", project, { megabytes: 1, packages: 1 });
@@ -281,7 +372,7 @@ try {
     // Triton's help ends with 1 too.
     expect("npx tritonserver --help", npx("tritonserver", "--help"), /^1 [\s\S]*Usage: tritonserver/);
   });
-  await step("A server from the installed package", serveOnce);
+  await step("A server from the installed package", serveEcho);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
