@@ -1,7 +1,9 @@
 /**
  * `merlon record`: a proxy between clients and a server that writes a cassette, until it is stopped.
  */
+import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { readNamed } from "../contract/files/file-fault.js";
 import type { ProxyTls } from "../runtime/testing/recordings/proxy-tls.js";
 import type { TlsFlags } from "./client/connection.js";
 
@@ -60,7 +62,7 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
       const recording = await record({
         ...rest,
         ...targets(target, targetHttp),
-        tls: await readTls(options),
+        tls: readTls(options),
         warn: text => process.stderr.write(`warning: ${text}\n`),
       });
       const { ports } = recording;
@@ -81,25 +83,21 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
     });
 
 /** @throws Error naming the flag whose file can't be read, or that lacks its other half */
-async function readTls({ ca, cert, key, serverName, insecure, listenCert, listenKey }: Options): Promise<ProxyTls> {
-  const { readFile } = await import("node:fs/promises");
-  const read = (flag: string, file: string): Promise<Buffer> =>
-    readFile(file).catch(error => {
-      throw new Error(`${flag} ${file} can't be read: ${(error as Error).message}`, { cause: error });
-    });
+function readTls({ ca, cert, key, serverName, insecure, listenCert, listenKey }: Options): ProxyTls {
+  const read = (flag: string, file: string): Buffer => readNamed(flag, file, path => readFileSync(path));
   if ((listenCert === undefined) !== (listenKey === undefined))
     throw new Error("--listen-cert and --listen-key go together: the certificate and its key, both as PEM");
   return {
     target: {
-      ...(ca !== undefined && { ca: await read("--ca", ca) }),
-      ...(cert !== undefined && { cert: await read("--cert", cert) }),
-      ...(key !== undefined && { key: await read("--key", key) }),
+      ...(ca !== undefined && { ca: read("--ca", ca) }),
+      ...(cert !== undefined && { cert: read("--cert", cert) }),
+      ...(key !== undefined && { key: read("--key", key) }),
       ...(serverName !== undefined && { serverName }),
       ...(insecure && { verify: false }),
     },
     ...(listenCert !== undefined &&
       listenKey !== undefined && {
-        listener: { cert: await read("--listen-cert", listenCert), key: await read("--listen-key", listenKey) },
+        listener: { cert: read("--listen-cert", listenCert), key: read("--listen-key", listenKey) },
       }),
   };
 }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command } from "commander";
 import { isMerlonFile, PROGRAM_FILES } from "../compiler/1-rewrite/file-form.js";
-import { writeNamed } from "../contract/files/file-fault.js";
+import { readNamed, writeNamed } from "../contract/files/file-fault.js";
 import { withClient } from "./client/connection.js";
 
 interface Options {
@@ -69,7 +69,7 @@ async function writeModels({ out = "merlon-models.ts", check, server, modelRepos
         }));
   for (const reason of left) process.stderr.write(`warning: no types for ${reason}\n`);
   const text = printModels(models, out, from);
-  const isFresh = existsSync(out) && readFileSync(out, "utf8") === text;
+  const isFresh = existsSync(out) && readNamed("--out", out, path => readFileSync(path, "utf8")) === text;
   if (check) {
     process.stdout.write(isFresh ? `✔ ${out} is up to date\n` : `✘ ${out} is stale: run \`merlon typegen ${from}\`\n`);
     process.exitCode = isFresh ? 0 : 1;

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { defined } from "../../contract/defined.js";
 import { editDistance } from "../../contract/edit-distance.js";
+import { readNamed } from "../../contract/files/file-fault.js";
 import type { Client } from "../../runtime/client/index.js";
 
 /** TLS towards a server. */
@@ -65,9 +66,9 @@ export async function withClient<T>(options: ConnectionOptions, use: (client: Cl
   const client = await connect(url, {
     ...defined({ headers: header, deadline, retry, compression }),
     tls: {
-      ...(ca && { ca: readFileSync(ca) }),
-      ...(cert && { cert: readFileSync(cert) }),
-      ...(key && { key: readFileSync(key) }),
+      ...(ca && { ca: readNamed("--ca", ca, path => readFileSync(path)) }),
+      ...(cert && { cert: readNamed("--cert", cert, path => readFileSync(path)) }),
+      ...(key && { key: readNamed("--key", key, path => readFileSync(path)) }),
       ...(serverName && { serverName }),
       ...(insecure && { verify: false }),
     },

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
+import { readNamed } from "../../contract/files/file-fault.js";
 import type { Client } from "../../runtime/client/index.js";
 import { printTable } from "../print-table.js";
 import { type ConnectionOptions, connected, printJson, withClient } from "./connection.js";
@@ -78,11 +79,12 @@ export const loadCommand = (): Command =>
         const files = (options.file ?? []).map(given => {
           const at = given.indexOf("=");
           if (at < 1) throw new Error(`--file ${given}: write it as PATH=FILE, the path as in the model's folder.`);
-          return [given.slice(0, at), readFileSync(given.slice(at + 1))] as const;
+          return [given.slice(0, at), readNamed("--file", given.slice(at + 1), path => readFileSync(path))] as const;
         });
+        const config = options.config && readNamed("--config", options.config, path => readFileSync(path, "utf8"));
         await withClient(options, async client => {
           await client.load(model, {
-            ...(options.config && { config: readFileSync(options.config, "utf8") }),
+            ...(config && { config }),
             ...(files.length > 0 && { files: Object.fromEntries(files) }),
           });
           process.stdout.write(options.json ? printJson({ loaded: model }) : `✔ Loaded ${model}\n`);

@@ -85,28 +85,14 @@ export async function readInputs(
   words: readonly string[],
   options: RequestOptions,
 ): Promise<Record<string, unknown>> {
+  const data = options.data ? readData(options.data) : {};
   const declared = await client.modelMetadata(model, options.version);
   const inputs: Record<string, unknown> = {};
   if (options.rows) {
     const { fromRows } = await import("../../runtime/client/rows.js");
     Object.assign(inputs, fromRows(await readRows(options.rows, declared, options.limit), declared));
   }
-  if (options.data) {
-    const text = options.data.startsWith("@")
-      ? options.data === "@-"
-        ? readFileSync(0, "utf8")
-        : readNamed("--data", options.data.slice(1), file => readFileSync(file, "utf8"))
-      : options.data;
-    let found: unknown;
-    try {
-      found = parse(text);
-    } catch (error) {
-      throw new Error(`--data is not JSON: ${(error as Error).message}`);
-    }
-    if (typeof found !== "object" || found === null || Array.isArray(found))
-      throw new Error('--data is an object of inputs by name, such as {"user_id": [7]}');
-    Object.assign(inputs, found);
-  }
+  Object.assign(inputs, data);
   for (const word of words) {
     const at = word.indexOf("=");
     if (at < 1) throw new Error(`"${word}": write inputs as name=value`);
@@ -115,6 +101,24 @@ export async function readInputs(
     inputs[name] = readWord(word.slice(at + 1), input?.datatype ?? pairsOf(declared.inputs).get(name));
   }
   return withPairs(inputs, declared.inputs);
+}
+
+/** The inputs that `--data` holds: JSON, `@FILE`, or `@-` for the standard input. */
+function readData(data: string): object {
+  const text = data.startsWith("@")
+    ? data === "@-"
+      ? readFileSync(0, "utf8")
+      : readNamed("--data", data.slice(1), file => readFileSync(file, "utf8"))
+    : data;
+  let found: unknown;
+  try {
+    found = parse(text);
+  } catch (error) {
+    throw new Error(`--data is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof found !== "object" || found === null || Array.isArray(found))
+    throw new Error('--data is an object of inputs by name, such as {"user_id": [7]}');
+  return found;
 }
 
 function readWord(text: string, datatype: string | undefined): unknown {

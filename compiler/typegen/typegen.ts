@@ -3,6 +3,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
+import { readNamed } from "../../contract/files/file-fault.js";
 import { replaceFile } from "../../contract/files/replace-file.js";
 import { loadSources } from "../2-check/sources.js";
 import { artefactReader } from "../3-graph/artefacts.js";
@@ -46,7 +47,7 @@ export function typegen(programs: readonly string[], out: string): Typegen {
   }
   for (const path of ambiguous.keys()) entries.delete(path);
   const text = printEnvironment(entries, ambiguous);
-  const fresh = existsSync(file) && readFileSync(file, "utf8") === text;
+  const fresh = existsSync(file) && readNamed("the types", out, path => readFileSync(path, "utf8")) === text;
   return { file, text, entries, fresh, ambiguous, unreadable };
 }
 

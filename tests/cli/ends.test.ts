@@ -136,6 +136,27 @@ test("what can't be read or written is named, with the reason", () => {
   expect(existsSync("/proc/nowhere")).toBe(false);
 }, 60_000);
 
+describe("a folder where a file belongs is named, with the option", () => {
+  const dir = place();
+  const models = fileURLToPath(new URL("../../model-repo", import.meta.url));
+  const isFolder = (what: string): string => `merlon: ${what} ${dir} can't be read: it is a folder\n`;
+  test.each([
+    [["typegen", SAMPLE, "--out", dir], isFolder("the types")],
+    [["typegen", SAMPLE, "--check", "--out", dir], isFolder("the types")],
+    [["typegen", "--model-repository", models, "--out", dir], isFolder("--out")],
+    [["client", "status", "--ca", dir], isFolder("--ca")],
+    [["client", "status", "--cert", dir], isFolder("--cert")],
+    [["client", "status", "--key", dir], isFolder("--key")],
+    [["client", "load", "m", "--config", dir], isFolder("--config")],
+    [["client", "load", "m", "--file", `1/model.onnx=${dir}`], isFolder("--file")],
+    [["client", "infer", "m", "--data", `@${dir}`], isFolder("--data")],
+    [["record", "--target", "http://127.0.0.1:1", "--ca", dir], isFolder("--ca")],
+    [["stats", dir], `merlon: \`${dir}\` names no file. Give a path or a quoted glob, such as 'data/*.parquet'.\n`],
+  ])("merlon %j", (args, text) => {
+    expect(merlon(...args)).toEqual({ status: 1, text });
+  });
+});
+
 test.each(["70000", "-1", "1.5", "80a"])("port %j is refused", port => {
   const { status, text } = merlon("serve", "--model-repository", tmpdir(), `--http-port=${port}`);
   expect(status).toBe(1);
