@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { readNamed } from "../contract/files/file-fault.js";
 import type { ProxyTls } from "../runtime/testing/recordings/proxy-tls.js";
 import type { TlsFlags } from "./client/connection.js";
+import { numberLike } from "./numbers.js";
 
 interface Options extends TlsFlags {
   readonly target: string;
@@ -17,7 +18,10 @@ interface Options extends TlsFlags {
   readonly mask: readonly string[];
   readonly listenCert?: string;
   readonly listenKey?: string;
+  readonly deadline: number;
 }
+
+const seconds = numberLike(/./s, "Write a number above 0.", value => value > 0);
 
 const port = (text: string): number => {
   const value = Number(text);
@@ -44,11 +48,13 @@ export const recordCommand = (): Command =>
     .option("--insecure", "take any certificate of the server")
     .option("--listen-cert <file>", "PEM of a certificate for clients (with --listen-key)")
     .option("--listen-key <file>", "PEM: its key")
+    .option("--deadline <seconds>", "timeout of the recorder's own calls in seconds", seconds, 10)
     .option("--mask <headers...>", "further headers whose values are secrets", [])
     .addHelpText(
       "after",
       `
 Authorization headers, cookies, and whatever looks like a token or key are masked. Tensors are kept whole.
+Ends with 1 if a request was not recorded.
 
   $ merlon record --target triton.staging:8001 --out staging.cassette --grpc-port 9001 --http-port 9000
   $ my-service --triton 127.0.0.1:9001                    # then Ctrl-C
@@ -57,11 +63,12 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
   $ merlon diff staging.cassette model-repo               # does this repository answer the same?`,
     )
     .action(async (options: Options) => {
-      const { target, targetHttp, ...rest } = options;
+      const { target, targetHttp, deadline, ...rest } = options;
       const { record } = await import("../runtime/testing/recordings/record.js");
       const recording = await record({
         ...rest,
         ...targets(target, targetHttp),
+        deadline: deadline * 1000,
         tls: readTls(options),
         warn: text => process.stderr.write(`warning: ${text}\n`),
       });
@@ -80,6 +87,7 @@ Authorization headers, cookies, and whatever looks like a token or key are maske
       process.stdout.write(
         `${kept} requests are in ${rest.out}${lost > 0 ? `; ${lost} more were not recorded, for the reasons above` : ""}.${serve}\n`,
       );
+      if (lost > 0) process.exitCode = 1;
     });
 
 /** @throws Error naming the flag whose file can't be read, or that lacks its other half */
