@@ -4,8 +4,8 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 
-/** Limit of bytes that wait for the disk; exchanges beyond it are lost. */
-const MOST_WAITING = 2 ** 29;
+/** Limit of bytes that wait for the disk, and of those that wait to be read; exchanges beyond it are lost. */
+export const MOST_WAITING = 2 ** 29;
 
 export interface RecordFile {
   /** Requests whose records are in the file. */

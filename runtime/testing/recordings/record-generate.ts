@@ -5,7 +5,7 @@
 import { configDatatype } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { Cancellable } from "../../base/cancellation.js";
-import { atOnce } from "../../base/slices.js";
+import { slicedIfLong } from "../../base/slices.js";
 import type { Parameter } from "../../base/tensor.js";
 import { eventAnswer, readEvents } from "../../client/http/generate.js";
 import { parseJsonText } from "../../client/http/json-text.js";
@@ -31,7 +31,7 @@ export async function readGenerateExchange(
 ): Promise<Omit<Exchange, "line">> {
   const place = generatePath(path)!;
   const limits = { memory: unseenMemory(), maxInputSize: MAX_BODY };
-  const request = atOnce(readGenerateRequest(body, config, limits, new Cancellable()));
+  const request = await slicedIfLong(body.length, readGenerateRequest(body, config, limits, new Cancellable()));
   const head = headOf(place, request, maskHeaders(headers, masked));
   const lost = brokenOff(isAbandoned);
   if (!answer) return { ...head, answers: [], error: lost };

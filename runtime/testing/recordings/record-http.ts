@@ -6,7 +6,7 @@ import { gunzip, inflate } from "node:zlib";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { Cancellable } from "../../base/cancellation.js";
 import { STATUS } from "../../base/errors.js";
-import { completed } from "../../base/slices.js";
+import { inSlices, isSliced } from "../../base/slices.js";
 import { readInferAnswer } from "../../client/http/infer-answer.js";
 import type { Exchange, RecordedFault } from "../../server/recordings/exchange.js";
 import { readInferRequest } from "../../server/transport/http/infer-request.js";
@@ -53,15 +53,14 @@ export async function readHttpExchange(
 ): Promise<Omit<Exchange, "line">> {
   const { model, version } = inferPath(path)!;
   const length = headers[LENGTH];
-  const { request } = completed(
-    readInferRequest(
-      await unpacked(body, headers["content-encoding"]),
-      length === undefined ? undefined : Number(length),
-      config,
-      { memory: unseenMemory(), maxInputSize: MAX_BODY },
-      new Cancellable(),
-    ),
+  const reading = readInferRequest(
+    await unpacked(body, headers["content-encoding"]),
+    length === undefined ? undefined : Number(length),
+    config,
+    { memory: unseenMemory(), maxInputSize: MAX_BODY },
+    new Cancellable(),
   );
+  const { request } = isSliced(reading) ? await inSlices(reading) : reading;
   const head = headOf({ model, version, stream: false }, request, maskHeaders(headers, masked));
   if (!answer?.whole) return { ...head, answers: [], error: brokenOff(isAbandoned) };
   const received = await unpacked(answer.body, answer.headers["content-encoding"]);

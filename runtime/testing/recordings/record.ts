@@ -9,8 +9,10 @@ import type { Listener } from "../../server/transport/listen.js";
 import { type CassetteWriter, createCassette } from "./cassette-writer.js";
 import { type GrpcTap, serveGrpcProxy } from "./grpc-proxy.js";
 import { type HttpExchange, serveHttpProxy } from "./http-proxy.js";
+import { createOrder } from "./in-order.js";
 import { maskHeaders } from "./mask-headers.js";
 import type { ProxyTls } from "./proxy-tls.js";
+import { MOST_WAITING } from "./record-file.js";
 import { generatePath, readGenerateExchange } from "./record-generate.js";
 import { INFER, STREAM_INFER, tapInfer, tapStream } from "./record-grpc.js";
 import { inferPath, readHttpExchange } from "./record-http.js";
@@ -91,8 +93,7 @@ export async function record({
       ports.grpc = listener.port;
     }
     if (http) {
-      const tap = (exchange: HttpExchange): void => cassette.follow(keepHttp(keeping, exchange));
-      const listener = await serveHttpProxy({ address, port: httpPort }, http, tap, tls);
+      const listener = await serveHttpProxy({ address, port: httpPort }, http, tapHttp(keeping), tls);
       listeners.push(listener);
       ports.http = listener.port;
     }
@@ -133,6 +134,21 @@ function tapGrpc({ cassette, mask, warn }: Keeping, path: string, headers: Incom
     answer() {},
     unreadable() {},
     end: status => cassette.write(callLine({ protocol: "grpc", path, code: status?.code, headers: kept })),
+  };
+}
+
+/** Keeps requests in the order of their ends. */
+function tapHttp(keeping: Keeping): (exchange: HttpExchange) => void {
+  const { cassette, warn } = keeping;
+  const inOrder = createOrder(MOST_WAITING);
+  let isBehind = false;
+  return exchange => {
+    const bytes = exchange.body.length + (exchange.answer?.body.length ?? 0);
+    const kept = inOrder(bytes, () => keepHttp(keeping, exchange));
+    if (kept) return cassette.follow(kept);
+    cassette.file.lose();
+    if (!isBehind) warn("HTTP requests arrive faster than they are read: some are not recorded");
+    isBehind = true;
   };
 }
 
