@@ -2,7 +2,7 @@
 import { complete } from "../../../triton-protos/complete-message.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { inBackground } from "../../base/in-background.js";
-import type { Client } from "../../client/index.js";
+import { type Client, ClientError } from "../../client/index.js";
 import { exchangeRecord, modelLine } from "../../server/recordings/cassette-line.js";
 import type { Exchange } from "../../server/recordings/exchange.js";
 import { createRecordFile, type RecordFile } from "./record-file.js";
@@ -84,11 +84,17 @@ export async function createCassette(
   };
 }
 
+/** Whether a server has no such call: KServe's protocol has none for configurations, and Triton's 404 names the model. */
+const isMissingCall = (error: unknown): boolean =>
+  error instanceof ClientError &&
+  (error.code === "UNIMPLEMENTED" || (error.code === "NOT_FOUND" && !error.message.includes("unknown model")));
+
 /** Servers without configurations have metadata; shapes are whole there. */
 async function fetchConfig(client: Client, model: string): Promise<ModelConfig> {
   try {
     return await client.modelConfig(model);
-  } catch {
+  } catch (error) {
+    if (!isMissingCall(error)) throw error;
     const { inputs, outputs } = await client.modelMetadata(model);
     const tensor = ({ name, datatype, shape }: { name: string; datatype: string; shape: readonly number[] }) => ({
       name,
