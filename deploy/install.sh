@@ -6,12 +6,12 @@ set -eu
 source=$1
 prefix=$2
 tarball=${MERLON_TARBALL:-}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 if [ -z "$tarball" ]; then
   cd "$source"
   npm ci --ignore-scripts --no-audit --no-fund
   npm run build
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
   npm pack --silent --pack-destination "$work"
   tarball=$(ls "$work"/merlon-*.tgz)
 fi
@@ -28,8 +28,9 @@ find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name "
 mkdir -p bin
 ln -sf ../node_modules/.bin/merlon ../node_modules/.bin/tritonserver bin/
 # One start without models: what V8 makes of the code stays beside it, for servers of an account that can't write there.
-models=$(mktemp -d)
-log=$(mktemp)
+models=$work/models
+log=$work/log
+mkdir "$models"
 bin/tritonserver --model-repository="$models" --http-port=0 --grpc-port=0 --metrics-port=0 \
   --http-address=127.0.0.1 --grpc-address=127.0.0.1 --metrics-address=127.0.0.1 > "$log" 2>&1 &
 server=$!
@@ -44,5 +45,3 @@ if ! wait "$server"; then
   echo "install.sh: the installed server does not start; its log is above" >&2
   exit 1
 fi
-rm -f "$log"
-rmdir "$models"

@@ -1,9 +1,11 @@
 /**
  * The files in `deploy/`: what they must say, so that a container and a cluster find ports, probes and models where they look for them.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { serveOptions } from "#cli/tritonserver/serve-options.js";
 import "../needs/built.js";
@@ -62,6 +64,7 @@ test("the ServingRuntime starts the server on the ports and the folder that KSer
     grpc: { address, port: 9000 },
     metrics: { address, port: 8002 },
     exitOnError: false,
+    drainDelaySeconds: 5,
   });
   expect(container!.ports).toEqual([{ name: "http1", containerPort: 8080, protocol: "TCP" }]);
   expect(runtime.spec.annotations).toEqual({
@@ -97,7 +100,8 @@ test("the InferenceService names the runtime, one of its formats, and a grace pe
   expect(runtime.spec.supportedModelFormats).toContainEqual({ ...model.modelFormat, autoSelect: true });
   expect(runtime.spec.protocolVersions).toContain(model.protocolVersion);
   expect(model.storageUri).toMatch(/^[a-z0-9]+:\/\/./);
-  expect(terminationGracePeriodSeconds).toBeGreaterThan(30);
+  const { drainDelaySeconds } = flagsOf(runtime.spec.containers[0]!);
+  expect(terminationGracePeriodSeconds).toBeGreaterThan(drainDelaySeconds! + 30);
 });
 
 test("the Dockerfile ends in a small non-root stage with a health check, and starts the server on /models", () => {
@@ -195,6 +199,65 @@ test("pods are as closed as they can be, and slow loads are not killed", () => {
   ]);
 });
 
-test("the installation script is sound shell", () => {
-  execFileSync("sh", ["-n", new URL("install.sh", folder).pathname]);
+test.each(["serving-runtime.yaml", "kubernetes/deployment.yaml"])(
+  "the image of %s is the one that the line above it builds, of this version",
+  name => {
+    const { version } = JSON.parse(text("../package.json")) as { readonly version: string };
+    const [, built, image] = /`docker build -f (?:\S+) -t (\S+) \.`[^\n]*\n *image: (\S+)\n/.exec(text(name)) ?? [];
+    expect([built, image]).toEqual([`merlon:${version}`, `merlon:${version}`]);
+  },
+);
+
+describe("the installation script", () => {
+  const script = new URL("install.sh", folder).pathname;
+
+  test("is sound shell", () => {
+    execFileSync("sh", ["-n", script]);
+  });
+
+  /** Runs the script with a package whose `tritonserver` is this shell script. */
+  const install = (server: string) => {
+    const place = mkdtempSync(join(tmpdir(), "merlon-install-"));
+    const [programs, temporary, prefix] = ["programs", "tmp", "prefix"].map(name => join(place, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const made of [programs, temporary]) mkdirSync(made);
+    const npm = `#!/bin/sh
+set -eu
+mkdir -p node_modules/.bin node_modules/merlon/scripts node_modules/onnxruntime-node/bin
+: > node_modules/merlon/scripts/add-native.mjs
+cat > node_modules/.bin/tritonserver <<'END'
+#!/bin/sh
+${server}
+END
+chmod +x node_modules/.bin/tritonserver
+`;
+    writeFileSync(join(programs, "npm"), npm, { mode: 0o755 });
+    const { status, stderr } = spawnSync("sh", [script, "/nowhere", prefix], {
+      encoding: "utf8",
+      env: {
+        ...process.env,
+        PATH: `${programs}:${process.env.PATH}`,
+        TMPDIR: temporary,
+        MERLON_TARBALL: "/nowhere/merlon.tgz",
+        MERLON_FAISS: "none",
+      },
+    });
+    return { status, stderr, left: readdirSync(temporary) };
+  };
+
+  test("fails where the installed server does not start, and prints its log", () => {
+    expect(install("echo 'a library is missing' >&2; exit 1")).toEqual({
+      status: 1,
+      stderr: "a library is missing\ninstall.sh: the installed server does not start; its log is above\n",
+      left: [],
+    });
+  });
+
+  test("ends the server that starts", () => {
+    const server = "trap 'exit 0' TERM; echo 'Started HTTPService at 127.0.0.1:1'; while :; do sleep 0.05; done";
+    expect(install(server)).toEqual({ status: 0, stderr: "", left: [] });
+  });
 });
