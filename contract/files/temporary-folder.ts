@@ -22,24 +22,43 @@ export class TemporaryFolder {
 
   /** @param purpose a word in lower case, a part of the folder's name */
   constructor(purpose: string, parent = tmpdir()) {
-    this.path = mkdtempSync(join(parent, `merlon-${purpose}-${ownerTag()}-`));
-    this.#identity = identityOf(lstatSync(this.path));
-    addLiveFolder(this, () => this.disposeSync());
+    // First, since a signal may arrive as soon as the folder is there.
+    addLiveFolder(this, () => this.#removeSync());
+    try {
+      this.path = mkdtempSync(join(parent, `merlon-${purpose}-${ownerTag()}-`));
+      this.#identity = identityOf(lstatSync(this.path));
+    } catch (error) {
+      deleteLiveFolder(this);
+      throw error;
+    }
   }
 
   /** Removes the folder and all that is in it. A second call does nothing. */
   async dispose(): Promise<void> {
-    if (this.#take()) await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
+    if (this.#disposed) return;
+    this.#disposed = true;
+    try {
+      if (this.#isThere()) await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
+    } finally {
+      // Last, since a signal in between would leave a part of the folder.
+      deleteLiveFolder(this);
+    }
   }
 
   disposeSync(): void {
-    if (this.#take()) rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
+    if (this.#disposed) return;
+    this.#disposed = true;
+    // First: a handler that is removed before its turn of the event loop would lose the signal.
+    deleteLiveFolder(this);
+    this.#removeSync();
   }
 
-  #take(): boolean {
-    if (this.#disposed) return false;
-    this.#disposed = true;
-    deleteLiveFolder(this);
+  #removeSync(): void {
+    if (this.#isThere()) rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Whether the folder under this path is the one that was made. */
+  #isThere(): boolean {
     const found = lstatSync(this.path, { throwIfNoEntry: false });
     return found?.isDirectory() === true && identityOf(found) === this.#identity;
   }

@@ -40,12 +40,14 @@ export class StagingFolder {
     try {
       makeFolders(parent);
       removeLeftovers(this.#place);
+      // Before the folder is there, since a signal may arrive in between.
+      addLiveFolder(this, () => this.dispose());
       // Not recursive: a folder that is there already would be another's.
       mkdirSync(this.path);
     } catch (error) {
+      deleteLiveFolder(this);
       throw unwritable(target, error);
     }
-    addLiveFolder(this, () => this.dispose());
   }
 
   /** Moves the folder to its target; what was there is removed. */

@@ -1,5 +1,6 @@
 /**
- * How commands end: a reader that leaves, Ctrl-C in the middle, a place that can't be written. Each ends at once, says what it was, and leaves nothing behind.
+ * How commands end: a signal in the middle, a place that can't be read or written. Each ends at once, names the reason, and leaves nothing
+ * behind. `every-command.test.ts` has the commands one by one.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -17,21 +18,6 @@ const merlon = (...args: readonly string[]) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MERLON, ...args], { encoding: "utf8" });
   return { status, text: stdout + stderr };
 };
-
-test.each([["--help"], ["explain", SAMPLE], ["check", SAMPLE]])(
-  "merlon %s ends without a word when its reader leaves",
-  async (...args) => {
-    const child = spawn(process.execPath, [MERLON, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-    child.stdout.destroy();
-    let text = "";
-    child.stderr.on("data", chunk => (text += chunk));
-    const [status] = await once(child, "exit");
-    expect(text).toBe("");
-    // 141 is what SIGPIPE ends a program with; what was written before the reader left may have been all.
-    expect([0, 141]).toContain(status);
-  },
-  60_000,
-);
 
 describe("a signal in the middle", () => {
   /** A process that holds a temporary and a staging folder, and waits. */
@@ -71,6 +57,38 @@ describe("a signal in the middle", () => {
     child.kill("SIGTERM");
     expect(await once(child, "exit")).toEqual([null, "SIGTERM"]);
     expect(left()).toEqual([]);
+  });
+  test.each([
+    ["is made", "fs", "mkdtempSync", 'new TemporaryFolder("test")'],
+    ["is removed", "fs/promises", "rm", 'await new TemporaryFolder("test").dispose()'],
+    ["is staged", "fs", "mkdirSync", 'new StagingFolder("model-repo")'],
+  ])("as soon as a folder %s: it does not stay", async (_, module, call, code) => {
+    const temporary = place();
+    const child = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `import { syncBuiltinESMExports } from "node:module";
+         import module from "node:${module}";
+         const real = module.${call};
+         module.${call} = (...given) => {
+           const made = ${call === "rm" ? "new Promise(() => {})" : "real(...given)"};
+           module.${call} = real;
+           syncBuiltinESMExports();
+           process.kill(process.pid, "SIGINT");
+           return made;
+         };
+         syncBuiltinESMExports();
+         const { TemporaryFolder } = await import("${builtUrl("contract/files/temporary-folder.js")}");
+         const { StagingFolder } = await import("${builtUrl("formats/folders/replace-folder.js")}");
+         setInterval(() => {}, 1000);
+         ${code};`,
+      ],
+      { cwd: temporary, env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "ignore", "inherit"] },
+    );
+    expect(await once(child, "exit")).toEqual([null, "SIGINT"]);
+    expect(readdirSync(temporary)).toEqual([]);
   });
   test("process.exit: the folders go", async () => {
     const { child, left } = await holding("setTimeout(() => process.exit(3), 50);");
