@@ -72,14 +72,16 @@ Ends with 1 if a request was not recorded.
         tls: readTls(options),
         warn: text => process.stderr.write(`warning: ${text}\n`),
       });
+      // Before the line that invites a signal.
+      const stopped = new Promise<void>(resolve => {
+        for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, resolve);
+      });
       const { ports } = recording;
       const where = Object.entries(ports).map(
         ([name, number]) => `${name === "grpc" ? "gRPC" : "HTTP"} ${rest.address}:${number}`,
       );
       process.stdout.write(`Recording ${target} into ${rest.out}\n  ➜ ${where.join("\n  ➜ ")}\nCtrl-C ends it.\n`);
-      await new Promise<void>(resolve => {
-        for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, resolve);
-      });
+      await stopped;
       await recording.stop();
       const { kept, lost, fault } = recording;
       if (fault) throw new Error(`${rest.out} has ${kept} requests; ${lost} more were not recorded: ${fault.message}`);
