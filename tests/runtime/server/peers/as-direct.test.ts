@@ -35,7 +35,7 @@ describe("forwarded requests are answered as recorded", () => {
     });
 });
 
-/** Statistics are those of the worker that is called; `counted-once.test.ts` has the sums. */
+/** Statistics are those of the worker that is called; `workers/one-server.test.ts` has the sums. */
 const isOfWorker = (record: Group["records"][number]): boolean =>
   "rpc" in record ? record.rpc === "ModelStatistics" : "path" in record && record.path.endsWith("/stats");
 

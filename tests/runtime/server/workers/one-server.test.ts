@@ -3,10 +3,16 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { connect } from "#runtime/client/index.js";
+import { until } from "../../../run/wait.js";
 import { repository } from "../support.js";
 import { call, GOOD, INFER, javascriptModel, ones, type Served, serveWorkers, workersOf } from "./served.js";
 
-const PID = `export const execute = requests => requests.map(() => ({ outputs: [{ name: "OUT", datatype: "INT32", shape: [1], data: [process.pid] }] }));`;
+/** Answers the process after some milliseconds of work. */
+const pidAfter = (milliseconds: number): string => `export const execute = requests => {
+  for (const end = performance.now() + ${milliseconds}; performance.now() < end; );
+  return requests.map(() => ({ outputs: [{ name: "OUT", datatype: "INT32", shape: [1], data: [process.pid] }] }));
+};`;
 
 const SUMS = {
   "sums/config.pbtxt": `name: "sums" backend: "sequence" max_batch_size: 4
@@ -20,7 +26,11 @@ const SUMS = {
 
 let served: Served;
 beforeAll(async () => {
-  const folder = repository(["echo_int32", "echo_bytes"], { ...javascriptModel("pid", PID), ...SUMS });
+  const folder = repository(["echo_int32", "echo_bytes"], {
+    ...javascriptModel("pid", pidAfter(0)),
+    ...javascriptModel("busy", pidAfter(4)),
+    ...SUMS,
+  });
   served = await serveWorkers(folder, 2, [
     ...["--model-control-mode", "explicit", "--load-model", "echo_int32", "--load-model", "pid"],
     ...["--allow-client-shm", "true", "--fault-admin-port", "0", "--trace-config", "level=TIMESTAMPS"],
@@ -44,6 +54,25 @@ test("connections reach both workers in turn, and neither is the control process
   );
   expect(new Set(pids)).toEqual(new Set(workersOf(served)));
   expect(pids).not.toContain(served.child.pid);
+});
+
+test("one connection of a client reaches both workers", async () => {
+  // A server with faults keeps requests where they arrive.
+  const own = await serveWorkers(repository([], javascriptModel("busy", pidAfter(4))), 2);
+  const client = await connect(`grpc://127.0.0.1:${own.grpc}`);
+  const seen = new Set<number>();
+  try {
+    await until("both have answered on it", async () => {
+      const input = { shape: [1], datatype: "INT32", data: Int32Array.of(1) };
+      const answers = await Promise.all(Array.from({ length: 16 }, () => client.infer("busy", { IN: input })));
+      for (const { OUT } of answers) seen.add(Number(OUT!.data[0]));
+      return seen.size === 2;
+    });
+    expect(seen).toEqual(new Set(workersOf(own)));
+  } finally {
+    client.close();
+    expect(await own.stop()).toBe(0);
+  }
 });
 
 test("the log has each line about models once", () => {
