@@ -19,7 +19,9 @@ import { datatype } from "#triton-protos/datatype.js";
 import { toHalves } from "#triton-protos/float16.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-parquet-"));
-const file = join(folder, "t.parquet");
+/** Each has a new name. DuckDB caches parts of a file by its name, and may read old ones of a file that was just replaced. */
+let file = "";
+let written = 0;
 let instance: DuckDBInstance;
 let connection: DuckDBConnection;
 beforeAll(async () => {
@@ -47,6 +49,7 @@ function write(
   groups: readonly (readonly (readonly Made[])[])[],
   metadata: Readonly<Record<string, string>> = {},
 ): void {
+  file = join(folder, `${++written}.parquet`);
   const parts: Uint8Array[] = [Buffer.from("PAR1")];
   let at = 4;
   const made = groups.map((of): RowGroup => {
