@@ -43,7 +43,7 @@ test("without them Biome rewrites programs", () => {
 });
 
 test("Prettier's file has the same patterns", () => {
-  const patterns = /^```gitignore\n(.*?)\n```$/ms.exec(page)![1]!.split("\n");
+  const patterns = /^```ini\n(.*?)\n```$/ms.exec(page)![1]!.split("\n");
   const { files } = JSON.parse(SETTINGS) as { files: { includes: readonly string[] } };
   expect(["**", ...patterns.map(pattern => `!**/${pattern}`)]).toEqual(files.includes);
 });

@@ -148,6 +148,8 @@ const READ_BY: Readonly<Record<string, (block: Block) => boolean>> = {
   csv: ({ file }) => file !== undefined,
   // tests/compiler/editor/foreign.test.ts checks projects with these settings.
   jsonc: ({ page }) => page === "docs/guides/editors.md",
+  // tests/docs/formatters.test.ts reads it.
+  ini: ({ page }) => page === "docs/guides/editors.md",
   yaml: ({ page, text }) =>
     page === "docs/guides/vector-stores.md"
       ? parseVectorStore(text).dimension > 0
