@@ -1,5 +1,5 @@
 /**
- * A server as a process: starts it, ends it on SIGTERM, SIGINT or SIGHUP, and answers with Triton's exit codes.
+ * A server as a process: starts it, ends it by signals, and answers with Triton's exit codes.
  */
 import type { LoadFault } from "../runtime/server/lifecycle/first-load.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
@@ -11,12 +11,13 @@ const LABELS: Readonly<Record<string, string>> = {
   UNSUPPORTED: "Unsupported",
   ALREADY_EXISTS: "Already exists",
 };
-/** Triton has no handler of SIGHUP, which a closed terminal sends, and loses its requests. */
+/** Those that stop Triton. */
 const SIGNALS = [
-  ["SIGHUP", 1],
   ["SIGINT", 2],
   ["SIGTERM", 15],
 ] as const;
+/** A closed terminal sends SIGHUP: Triton has no handler of it, and loses its requests. */
+const MORE_SIGNALS = [["SIGHUP", 1], ...SIGNALS] as const;
 
 interface Failed extends Error {
   readonly code?: string;
@@ -37,7 +38,7 @@ function listOf(failures: LoadFault["failures"]): string {
 }
 
 /**
- * @param advise whether an error may say more than Triton's line does
+ * @param advise whether an error may say more than Triton's line does, and a closed terminal stops the server as SIGTERM does
  * @returns when the server runs; the process ends with 1 if it doesn't start
  */
 export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
@@ -46,6 +47,7 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
     import("../runtime/base/in-background.js"),
   ]);
   continueOnFaults();
+  const signals = advise ? MORE_SIGNALS : SIGNALS;
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
   // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is removed the signal has its default effect.
@@ -53,11 +55,11 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   let running: Promise<RunningServer> | undefined;
   // While models load no inference is in flight, and a signal ends the process at once, as it does Triton's. The first process of a container has to
   // end itself: there no signal does by itself.
-  if (process.pid === 1) for (const [signal, number] of SIGNALS) process.once(signal, () => process.exit(128 + number));
+  if (process.pid === 1) for (const [signal, number] of signals) process.once(signal, () => process.exit(128 + number));
   const onLoaded = (): void => {
     let ending = false;
-    for (const [signal] of SIGNALS) process.removeAllListeners(signal);
-    for (const [signal, number] of SIGNALS)
+    for (const [signal] of signals) process.removeAllListeners(signal);
+    for (const [signal, number] of signals)
       process.on(signal, () => {
         process.stdout.write(`Signal (${number}) received.\n`);
         if (ending) return;
