@@ -15,16 +15,14 @@ vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-feedback-spark-"));
 let spark: SparkSession;
+/** Spark makes 200 tasks for each shuffle otherwise. */
+const CONF = {
+  "spark.sql.shuffle.partitions": "2",
+  "spark.driver.memory": "1g",
+  "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+};
 beforeAll(async () => {
-  spark = await openSpark({
-    master: "local[2]",
-    conf: {
-      "spark.sql.shuffle.partitions": "2",
-      "spark.driver.memory": "1g",
-      "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    },
-    python: sparkPython(),
-  });
+  spark = await openSpark({ master: "local[2]", conf: CONF, python: sparkPython() });
 });
 afterAll(async () => {
   await spark?.close();
@@ -157,6 +155,7 @@ test("the command joins on Spark, and refuses a file as output", async () => {
       folder,
       ...["feedback", "join", log, events, "--window", "8s", "--out", out, "--json"],
       ...["--engine", "spark", "--spark-master", "local[1]", "--spark-python", sparkPython()],
+      ...["--spark-conf", ...Object.entries(CONF).map(([name, value]) => `${name}=${value}`)],
     );
   const { status, out } = await run("command");
   const { events: counts } = await joinFeedback([log], [events], join(folder, "command-duckdb"), {
