@@ -88,10 +88,10 @@ const target = (server, { path, body, headers }) => ({
 });
 
 /** One round. @returns answers a second, microseconds of CPU for each, and the generator's share of its core */
-async function round(server, workload, least, core, seconds = SECONDS) {
+async function round(server, workload, least, core, seconds = SECONDS, inFlight = IN_FLIGHT) {
   const before = endedChildrenMs();
   const found = await load(target(server, workload), server.pid, {
-    inFlight: IN_FLIGHT,
+    inFlight,
     seconds,
     scratch,
     least,
@@ -163,12 +163,15 @@ async function measureCount(models, count, identity, core) {
   const flags = ["--model-control-mode=explicit", "--load-model=identity"];
   const server = await startMerlon(models, { name: `${count}`, workers: count, flags });
   const least = 0.9 * (await answerBytes(target(server, identity)));
-  await round(server, identity, least, core, WARM_SECONDS);
+  // Each worker compiles its code for itself, and gets a part of the requests.
+  // As many requests in flight for each: a worker with one wakes for each of them.
+  const inFlight = IN_FLIGHT * count;
+  await round(server, identity, least, core, WARM_SECONDS * Math.ceil(count / 2), inFlight);
   const [{ connections, scrapes, loads, idleMs }, scale] = [REPEATS, values.short ? 0.25 : 1];
   const runs = [];
   for (let i = 0; i < ROUNDS; i++) {
     const control = threadsMs(server.pid);
-    const { rate, cpu } = await round(server, identity, least, core);
+    const { rate, cpu } = await round(server, identity, least, core, SECONDS, inFlight);
     runs.push({ rate, cpu, control: ((threadsMs(server.pid) - control) * 1000) / (rate * SECONDS) });
   }
   const per = async (number, work) => {
