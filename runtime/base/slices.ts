@@ -8,7 +8,7 @@ import { RuntimeFault } from "./errors.js";
 /** Work that can pause: it yields after each fraction of a millisecond, and returns its result. */
 export type Sliced<T> = Generator<void, T, void>;
 
-/** Milliseconds of work in one turn of the event loop, of all requests together: less than a short request takes beside nothing else. */
+/** Milliseconds of work in one turn of the event loop, of all requests together. Short requests wait until it ends. */
 const SLICE_MS = 0.5;
 
 interface Job {

@@ -30,7 +30,7 @@ type Unpacker = Gunzip | Inflate | Unzip;
 const CREATE = { gzip: createGunzip, deflate: createInflate, any: createUnzip } as const;
 
 /** Memory of zlib for one stream, beside its first chunk: its window and its tables. */
-const STREAM_BYTES = 2 ** 15;
+const STREAM_BYTES = 3 * 2 ** 14;
 const LEAST_CHUNK = 2 ** 10;
 const MOST_CHUNK = 2 ** 18;
 /** Most tensors compress less than this. */
@@ -87,6 +87,7 @@ function unpackNow(packed: Buffer, encoding: PackedEncoding, options: UnpackOpti
         else first = chunk;
       } catch (error) {
         fail(error);
+        free(chunk);
       }
     });
     unpacker.once("end", () => {
@@ -110,8 +111,8 @@ const chunkSizeOf = (packed: number, limit: number): number =>
   Math.min(MOST_CHUNK, Math.max(LEAST_CHUNK, Math.min(packed * LIKELY_RATIO, Math.ceil(limit / 8))));
 
 /**
- * Frees a chunk that was copied or is not needed, if it takes a whole buffer: zlib writes no more to one that is full. After each 64 MB of such garbage V8
- * collects the whole heap, in threads that compete with those of other requests.
+ * Frees a chunk that was copied or is not needed, if it takes a whole buffer: zlib writes no more to one that is full. After each 64 MB of
+ * such garbage V8 collects the whole heap, in threads that compete with those of other requests.
  */
 function free({ buffer, length }: Buffer): void {
   if (buffer.byteLength === length) (buffer as ArrayBuffer).transfer(0);
