@@ -6,19 +6,10 @@ import { grpcClient } from "../../../reliability/support.js";
 import { elapse } from "../../../run/wait.js";
 import { repository } from "../support.js";
 import { clockJump } from "./clock-jump.js";
-import { GOOD, INFER, javascriptModel, ones, type Served, serveWorkers, workersOf } from "./served.js";
+import { GOOD, INFER, javascriptModel, ones, type Served, SUMS, serveWorkers, workersOf } from "./served.js";
 
 const DAY = 86_400_000;
 
-const SUMS = {
-  "sums/config.pbtxt": `name: "sums" backend: "sequence" max_batch_size: 4
-    input [ { name: "INPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
-    output [ { name: "OUTPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
-    sequence_batching { max_sequence_idle_microseconds: 60000000 control_input [
-      { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [ 0, 1 ] } ] },
-      { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY int32_false_true: [ 0, 1 ] } ] } ] }`,
-  "sums/1/.keep": "",
-};
 /** Waits for as many milliseconds as its input. */
 const SLOW = `export async function execute(requests) {
   await new Promise(done => setTimeout(done, requests[0].inputs.IN.data[0]));

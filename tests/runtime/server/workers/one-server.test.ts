@@ -6,23 +6,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { connect } from "#runtime/client/index.js";
 import { until } from "../../../run/wait.js";
 import { repository } from "../support.js";
-import { call, GOOD, INFER, javascriptModel, ones, type Served, serveWorkers, workersOf } from "./served.js";
+import { call, GOOD, INFER, javascriptModel, ones, type Served, SUMS, serveWorkers, workersOf } from "./served.js";
 
 /** Answers the process after some milliseconds of work. */
 const pidAfter = (milliseconds: number): string => `export const execute = requests => {
   for (const end = performance.now() + ${milliseconds}; performance.now() < end; );
   return requests.map(() => ({ outputs: [{ name: "OUT", datatype: "INT32", shape: [1], data: [process.pid] }] }));
 };`;
-
-const SUMS = {
-  "sums/config.pbtxt": `name: "sums" backend: "sequence" max_batch_size: 4
-    input [ { name: "INPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
-    output [ { name: "OUTPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
-    sequence_batching { max_sequence_idle_microseconds: 60000000 control_input [
-      { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [ 0, 1 ] } ] },
-      { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY int32_false_true: [ 0, 1 ] } ] } ] }`,
-  "sums/1/.keep": "",
-};
 
 let served: Served;
 beforeAll(async () => {

@@ -62,6 +62,10 @@ export async function serveWorkers(
     { stdio: [command.length > 0 ? "pipe" : "ignore", "pipe", "pipe"], env: { ...process.env, ...env } },
   );
   onStart(child);
+  // A test that fails does not stop it.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   let log = "";
   const ended = new Promise<Awaited<Served["ended"]>>(resolve =>
     child.once("exit", (code, signal) => resolve({ code, signal })),
@@ -165,6 +169,17 @@ output [ { name: "OUT" data_type: TYPE_INT32 dims: [ -1 ] } ]
 `,
   [`${name}/1/model.mjs`]: code,
 });
+
+/** A model that adds up the inputs of a sequence. */
+export const SUMS = {
+  "sums/config.pbtxt": `name: "sums" backend: "sequence" max_batch_size: 4
+    input [ { name: "INPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
+    output [ { name: "OUTPUT" data_type: TYPE_INT32 dims: [ 1 ] } ]
+    sequence_batching { max_sequence_idle_microseconds: 60000000 control_input [
+      { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [ 0, 1 ] } ] },
+      { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY int32_false_true: [ 0, 1 ] } ] } ] }`,
+  "sums/1/.keep": "",
+};
 
 /** The body of a request to such a model. */
 export const ones = (data: readonly number[]) => ({
