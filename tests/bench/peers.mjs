@@ -7,9 +7,9 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { encode } from "../../dist/triton-protos/proto-root.js";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { requireH2load } from "./server/load.mjs";
+import { grpcCall } from "./server/models.mjs";
 
 const HELP = `usage: npm run bench:peers -- [options]
   --rounds N    alternating rounds, whose median is shown (3)
@@ -75,12 +75,9 @@ export const execute = requests => {
   return folder;
 }
 
-function body(name, message) {
-  const bytes = encode("inference.ModelInferRequest", message);
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(bytes.length, 1);
+function body(name, request) {
   const path = join(scratch, `${name}.body`);
-  writeFileSync(path, Buffer.concat([head, bytes]));
+  writeFileSync(path, grpcCall(request));
   return path;
 }
 const bytesBody = (model, size) =>

@@ -9,10 +9,9 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { encode } from "../../dist/triton-protos/proto-root.js";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
-import { grpcBody, merlonRepository } from "./server/models.mjs";
+import { grpcBody, grpcCall, merlonRepository } from "./server/models.mjs";
 import { allowedCores, endedChildrenMs, familyMs, startMerlon, threadsMs } from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:workers -- [options]
@@ -71,16 +70,12 @@ function workloads() {
   ];
 }
 
-function shopBody() {
-  const message = encode("inference.ModelInferRequest", {
+const shopBody = () =>
+  grpcCall({
     model_name: "recommend",
     inputs: [{ name: "user_id", datatype: "INT64", shape: [1, 1] }],
     raw_input_contents: [Buffer.from(BigInt64Array.of(512300022n).buffer)],
   });
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
 
 const target = (server, { path, body, headers }) => ({
   ...{ url: `http://127.0.0.1:${server.grpc}${path}`, body, headers },
@@ -133,11 +128,14 @@ async function ratios(models, cores) {
   table([...heads, ">µs CPU, one", ">µs CPU, two", ">ratio"], rows);
 }
 
+/** CPU milliseconds of the control process so far. A server of one process has none. */
+const controlMs = ({ pid, name }) => (name === "1" ? 0 : threadsMs(pid));
+
 /** CPU milliseconds of the control process and of its workers for some work. */
 async function costOf(server, work) {
-  const [control, all] = [threadsMs(server.pid), familyMs(server.pid)];
+  const [control, all] = [controlMs(server), familyMs(server.pid)];
   await work();
-  const [controls, whole] = [threadsMs(server.pid) - control, familyMs(server.pid) - all];
+  const [controls, whole] = [controlMs(server) - control, familyMs(server.pid) - all];
   return { control: controls, workers: whole - controls };
 }
 
@@ -163,16 +161,15 @@ async function measureCount(models, count, identity, core) {
   const flags = ["--model-control-mode=explicit", "--load-model=identity"];
   const server = await startMerlon(models, { name: `${count}`, workers: count, flags });
   const least = 0.9 * (await answerBytes(target(server, identity)));
-  // Each worker compiles its code for itself, and gets a part of the requests.
-  // As many requests in flight for each: a worker with one wakes for each of them.
+  // Each worker has as many requests in flight, since one with few wakes for each of them. It compiles its code for itself.
   const inFlight = IN_FLIGHT * count;
   await round(server, identity, least, core, WARM_SECONDS * Math.ceil(count / 2), inFlight);
   const [{ connections, scrapes, loads, idleMs }, scale] = [REPEATS, values.short ? 0.25 : 1];
   const runs = [];
   for (let i = 0; i < ROUNDS; i++) {
-    const control = threadsMs(server.pid);
+    const control = controlMs(server);
     const { rate, cpu } = await round(server, identity, least, core, SECONDS, inFlight);
-    runs.push({ rate, cpu, control: ((threadsMs(server.pid) - control) * 1000) / (rate * SECONDS) });
+    runs.push({ rate, cpu, control: ((controlMs(server) - control) * 1000) / (rate * SECONDS) });
   }
   const per = async (number, work) => {
     const { control, workers } = await costOf(server, () => times(number, work));

@@ -111,17 +111,21 @@ export function sizedRepositories(folder, sizes) {
   return { merlon, triton };
 }
 
-/** One row of FP32 as the bytes of a gRPC call: prefix and message. */
-export function grpcBody(model, inputs, size) {
-  const message = encode("inference.ModelInferRequest", {
-    model_name: model,
-    inputs: inputs.map(name => ({ name, datatype: "FP32", shape: [1, size] })),
-    raw_input_contents: inputs.map(() => floats(size)),
-  });
+/** A request as the bytes of a gRPC call: prefix and message. */
+export function grpcCall(request) {
+  const message = encode("inference.ModelInferRequest", request);
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
+
+/** One row of FP32. */
+export const grpcBody = (model, inputs, size) =>
+  grpcCall({
+    model_name: model,
+    inputs: inputs.map(name => ({ name, datatype: "FP32", shape: [1, size] })),
+    raw_input_contents: inputs.map(() => floats(size)),
+  });
 
 const floats = size => Buffer.from(Float32Array.from({ length: size }, (_, i) => (i % 100) / 4).buffer);
 
