@@ -4,6 +4,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ATTACKS } from "../../walls/attacks/index.mjs";
+import { placeBesideServer, placeGoodClients, placeServer } from "./cores.mjs";
 import { startHelper } from "./lines-of.mjs";
 import { quantile } from "./quantile.mjs";
 import { startMeasured } from "./server-process.mjs";
@@ -28,9 +29,11 @@ async function open(flags) {
   const server = await startMeasured({ flags });
   const clients = startHelper(CLIENTS, [server.http, server.grpc]);
   await clients.line();
+  const isPlaced = placeServer(server.pid) && placeGoodClients(clients.child.pid);
   await pause(WARM_UP_MS);
   return {
     server,
+    isPlaced,
     flags: flags.join(),
     async measure(work) {
       clients.write("begin");
@@ -71,6 +74,7 @@ const middle = values =>
 async function ready(program, ...args) {
   const helper = startHelper(program, args);
   await helper.line();
+  placeBesideServer(helper.child.pid);
   return helper;
 }
 
@@ -100,7 +104,7 @@ async function measureOnce(place, attack, seconds) {
 /**
  * On the full tier: rounds of the clients alone, beside ordinary clients and beside the attack. Each ratio is of one round, since other work
  * on the machine spoils a round alike, and their median counts. A p99 is the median over windows of a second. The figure beside ordinary
- * clients judges nothing. On busy cores a thread waits for ticks of the scheduler, whatever the neighbor is, and this shows how long.
+ * clients judges nothing: it shows how long requests wait behind those of others that the server answers.
  */
 async function measureInRounds(place, attack) {
   const rounds = [];
@@ -131,13 +135,13 @@ async function measureAttack(place, attack, seconds, isWhole) {
   await untilReturned(server, beforeMb, isWhole);
   const [grownMb, afterMb] = [server.peakMb() - beforeMb, server.residentMb() - beforeMb];
   const { id, title, tags = [] } = attack;
-  return { id, title, tags, ...latencies, beforeMb, grownMb, afterMb, ended: server.ended() };
+  return { id, title, tags, ...latencies, beforeMb, grownMb, afterMb, isPlaced: place.isPlaced, ended: server.ended() };
 }
 
 /**
  * @param options `ids` of attacks (all), `seconds` of each on the quick tier, `isWhole` for the full tier, `onResult` called with each. The
  *   full tier reads memory after thirty seconds.
- * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, spread, max, wrong, failed, beforeMb, grownMb, afterMb, ended }`;
+ * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, spread, max, wrong, failed, beforeMb, grownMb, afterMb, isPlaced, ended }`;
  *   milliseconds at p99
  */
 export async function measureNeighbours({ ids, seconds, isWhole = false, onResult = () => {} }) {
