@@ -47,10 +47,10 @@ const isLarge = ({ id, tags, grownMb, afterMb }) =>
 const isUnread = id => id === "http2-zero-window" || id === "http-unread";
 const isLeft = ({ afterMb, ended }) => ended || !(afterMb <= BARS.returnsMb);
 
-const describeHurt = ({ id, alone, ordinary, during, ratio, spread, failed, ended }) =>
+const describeHurt = ({ id, alone, ordinary, during, ratio, loop, spread, failed, ended }) =>
   ended
     ? `${id}: the server ${ended}`
-    : `${id}: ${alone.toFixed(1)} → ${during.toFixed(0)} ms (${ratio.toFixed(1)}×${spread ? `, rounds ${spread.map(one => one.toFixed(1)).join("–")}×` : ""})${ordinary ? `, beside ordinary clients ${ordinary.toFixed(0)} ms` : ""}${failed ? `, ${failed} failed` : ""}`;
+    : `${id}: ${alone.toFixed(1)} → ${during.toFixed(0)} ms (${ratio.toFixed(1)}×${spread ? `, rounds ${spread.map(one => one.toFixed(1)).join("–")}×` : ""})${ordinary ? `, event loop ${loop.toFixed(1)} ms, beside ordinary clients ${ordinary.toFixed(0)} ms` : ""}${failed ? `, ${failed} failed` : ""}`;
 
 async function latency(context) {
   const all = await neighbours(context);

@@ -23,9 +23,13 @@ function pin(pid, place) {
 
 export const placeServer = pid => pin(pid, 0);
 
-export const placeBesideServer = pid => pin(pid, 1);
+/** Attackers and other load take the time that good clients leave: one that wakes up takes the core at once. */
+export function placeLoad(pid) {
+  spawnSync("chrt", ["--all-tasks", "--idle", "--pid", "0", String(pid)]);
+  return pin(pid, 1);
+}
 
-/** Attackers have the lowest priority. Where this process may, good clients get a higher one than its own. */
+/** Where this process may, good clients get a higher priority than its own. */
 const GOOD = -15;
 
 export function placeGoodClients(pid) {
@@ -34,5 +38,5 @@ export function placeGoodClients(pid) {
   } catch {
     // An ordinary user raises no priority.
   }
-  return placeBesideServer(pid);
+  return pin(pid, 1);
 }

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ATTACKS } from "../../walls/attacks/index.mjs";
-import { placeBesideServer, placeGoodClients, placeServer } from "./cores.mjs";
+import { placeGoodClients, placeLoad, placeServer } from "./cores.mjs";
 import { startHelper } from "./lines-of.mjs";
 import { quantile } from "./quantile.mjs";
 import { startMeasured } from "./server-process.mjs";
@@ -30,6 +30,7 @@ async function open(flags) {
   const clients = startHelper(CLIENTS, [server.http, server.grpc]);
   await clients.line();
   const isPlaced = placeServer(server.pid) && placeGoodClients(clients.child.pid);
+  await server.ask("watchLoop");
   await pause(WARM_UP_MS);
   return {
     server,
@@ -37,9 +38,11 @@ async function open(flags) {
     flags: flags.join(),
     async measure(work) {
       clients.write("begin");
+      await loopOf(server);
       await work();
+      const loop = await loopOf(server);
       clients.write("end");
-      return JSON.parse(await clients.line());
+      return { ...JSON.parse(await clients.line()), loop };
     },
     async close() {
       await clients.stop();
@@ -47,6 +50,13 @@ async function open(flags) {
     },
   };
 }
+
+/** Milliseconds at p99 that the event loop was late since this was last read. */
+const loopOf = server =>
+  server.ask("loop").then(
+    ({ p99 }) => p99,
+    () => Number.NaN,
+  );
 
 /** Waits until memory is back, at most thirty seconds; `isWhole` waits all of them. */
 async function untilReturned(server, beforeMb, isWhole) {
@@ -74,7 +84,7 @@ const middle = values =>
 async function ready(program, ...args) {
   const helper = startHelper(program, args);
   await helper.line();
-  placeBesideServer(helper.child.pid);
+  placeLoad(helper.child.pid);
   return helper;
 }
 
@@ -103,8 +113,9 @@ async function measureOnce(place, attack, seconds) {
 
 /**
  * On the full tier: rounds of the clients alone, beside ordinary clients and beside the attack. Each ratio is of one round, since other work
- * on the machine spoils a round alike, and their median counts. A p99 is the median over windows of a second. The figure beside ordinary
- * clients judges nothing: it shows how long requests wait behind those of others that the server answers.
+ * on the machine spoils a round alike, and their median counts. A p99 is the median over windows of a second. Two figures judge
+ * nothing: beside ordinary clients, which shows how long requests wait behind those of others that the server answers; and how late the event
+ * loop was, which is the server's own part.
  */
 async function measureInRounds(place, attack) {
   const rounds = [];
@@ -112,16 +123,18 @@ async function measureInRounds(place, attack) {
     const attacker = await attackOf(attack, place.server, ROUND_MS.during);
     const alone = middle((await place.measure(() => pause(ROUND_MS.alone))).windows);
     const ordinary = await beside(place, await ready(ORDINARY, place.server.http), ROUND_MS.ordinary);
-    const { windows, max, wrong, failed } = await beside(place, attacker, ROUND_MS.during);
+    const { windows, max, wrong, failed, loop } = await beside(place, attacker, ROUND_MS.during);
     const during = middle(windows);
-    rounds.push({ alone, ordinary: middle(ordinary.windows), during, ratio: during / alone, max, wrong, failed });
+    rounds.push({ alone, ordinary: middle(ordinary.windows), during, ratio: during / alone, max, wrong, failed, loop });
     await pause(REST_MS);
   }
   const each = name => rounds.map(round => round[name]);
   const sum = name => each(name).reduce((a, b) => a + b, 0);
-  const [alone, ordinary, during, ratio] = ["alone", "ordinary", "during", "ratio"].map(name => middle(each(name)));
+  const [alone, ordinary, during, ratio, loop] = ["alone", "ordinary", "during", "ratio", "loop"].map(name =>
+    middle(each(name)),
+  );
   return {
-    ...{ alone, ordinary, during, ratio, spread: [Math.min(...each("ratio")), Math.max(...each("ratio"))] },
+    ...{ alone, ordinary, during, ratio, loop, spread: [Math.min(...each("ratio")), Math.max(...each("ratio"))] },
     ...{ max: Math.max(...each("max")), wrong: sum("wrong"), failed: sum("failed") },
   };
 }
@@ -141,7 +154,7 @@ async function measureAttack(place, attack, seconds, isWhole) {
 /**
  * @param options `ids` of attacks (all), `seconds` of each on the quick tier, `isWhole` for the full tier, `onResult` called with each. The
  *   full tier reads memory after thirty seconds.
- * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, spread, max, wrong, failed, beforeMb, grownMb, afterMb, isPlaced, ended }`;
+ * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, loop, spread, max, wrong, failed, beforeMb, grownMb, afterMb, isPlaced, ended }`;
  *   milliseconds at p99
  */
 export async function measureNeighbours({ ids, seconds, isWhole = false, onResult = () => {} }) {

@@ -21,7 +21,7 @@ const questions = {
   },
   /** Milliseconds that the loop was late since `watchLoop`. */
   loop() {
-    const stalls = { p999: delay.percentile(99.9) / 1e6, max: delay.max / 1e6 };
+    const stalls = { p99: delay.percentile(99) / 1e6, p999: delay.percentile(99.9) / 1e6, max: delay.max / 1e6 };
     delay.reset();
     return stalls;
   },

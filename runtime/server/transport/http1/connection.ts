@@ -159,7 +159,8 @@ export class Connection implements ExchangeCarrier {
     this.#socket.pause();
     this.#collecting = setTimeout(() => {
       this.#collecting = undefined;
-      this.#goOn();
+      // Pauses of many connections end together: each has a turn of its own.
+      if (!this.#over) this.#giveWay(false);
     }, milliseconds);
   }
 
