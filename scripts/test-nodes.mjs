@@ -1,4 +1,4 @@
-// `npm run test:nodes`: the whole `npm test` under each supported line of Node, installed from npm (scripts/node).
+// `npm run test:nodes`: `npm test -- --all` under each supported line of Node, installed from npm (scripts/node).
 // `npm run test:nodes -- --short 24 26` runs the tests that depend on Node most, under these lines.
 import { parseArgs } from "node:util";
 import { bringNode, runWith } from "./own-node.mjs";
@@ -25,7 +25,7 @@ try {
   if (values.help) process.stdout.write(HELP);
   else {
     const words = [
-      ...(values.short ? SHORT : []),
+      ...(values.short ? SHORT : ["--all"]),
       ...(values.shuffle === undefined ? [] : [`--shuffle=${values.shuffle}`]),
     ];
     process.exitCode = await testAll(positionals.length > 0 ? positionals : LINES, words);

@@ -43,7 +43,7 @@ try {
     const first = wholeNumber(values.seed ?? randomInt(2 ** 31), "--seed", 0);
     process.exitCode = await testAll(
       Array.from({ length: runs }, (_, i) => first + i),
-      values.short ? SHORT : [],
+      values.short ? SHORT : ["--all"],
     );
   }
 } catch (error) {

@@ -1,11 +1,12 @@
-// `npm test`: sets everything up, then runs every suite and ends with one line `N passed, N failed`. `npm test -- PATTERN… OPTION…` runs the
-// files whose path contains a pattern, with vitest's options, and sets up what these files need (tests/needs). `--shuffle[=SEED]` runs files, and the
-// tests of each, in random order.
+// `npm test`: sets everything up, then runs the suites and ends with one line `N passed, N failed`. `npm test -- --all` also runs files that take long
+// (tests/run/long-files.mjs) and the scorecard. `npm test -- PATTERN… OPTION…` runs the files whose path contains a pattern, with vitest's options,
+// and sets up what these files need (tests/needs). `--shuffle[=SEED]` runs files, and the tests of each, in random order.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { needsReader } from "../tests/run/graph.mjs";
 import { sharesProcess } from "../tests/run/shared-process.mjs";
+import { chooseTests } from "./choose-tests.mjs";
 import { ordinaryUser } from "./ordinary-user.mjs";
 import { ensurePackages, ensureStore, ROOT } from "./setup.mjs";
 import { shuffled } from "./shuffled.mjs";
@@ -76,16 +77,6 @@ async function asOrdinaryUser(args, env) {
   }
 }
 
-/** Words up to the first option choose files by their path; the rest is vitest's. */
-function choose(words) {
-  const first = words.findIndex(word => word.startsWith("-"));
-  const [patterns, options] = first < 0 ? [words, []] : [words.slice(0, first), words.slice(first)];
-  const all = testFiles();
-  const files = patterns.length === 0 ? all : all.filter(file => patterns.some(pattern => file.includes(pattern)));
-  if (files.length === 0) throw new Error(`no test file's path contains ${patterns.join(" or ")}`);
-  return { files, options: shuffled(options), isWhole: words.every(word => word.startsWith("--shuffle")) };
-}
-
 /** Counts of the whole run. */
 const tally = { passed: 0, failures: 0, skipped: 0 };
 const count = (passed, failures, skipped = 0) => {
@@ -95,6 +86,8 @@ const count = (passed, failures, skipped = 0) => {
 };
 /** Failures, for the end of a long log. */
 const listed = [];
+/** A line before the counts. */
+let last = "";
 async function countGate(name, args) {
   if (await gate(name, args)) return count(1, 0);
   listed.push(`✘ ${name}`);
@@ -138,9 +131,10 @@ async function runInRounds(files, { isShuffled, needsOf, started, suite }) {
 async function main() {
   ensureStore();
   await ensurePackages();
-  const { files, options, isWhole } = choose(process.argv.slice(2));
   const read = needsReader();
   const needsOf = file => read(join(ROOT, file));
+  const { files, options: words, isWhole, isAll, left } = chooseTests(process.argv.slice(2), testFiles(), needsOf);
+  const options = shuffled(words);
   const needs = new Set(files.flatMap(needsOf));
   if (!isWhole)
     process.stdout.write(
@@ -187,7 +181,8 @@ async function main() {
   const alone = isWhole ? await passingAlone(results, runAlone) : new Set();
   listed.push(...failuresOf(results, alone).map(line => `✘ ${line}`));
   writeFileSync(report, JSON.stringify({ testResults: results }));
-  if (isWhole) await countGate("scorecard: quick tier", [SCORECARD, "--report", report]);
+  if (isAll) await countGate("scorecard: quick tier", [SCORECARD, "--report", report]);
+  if (left.length > 0) last = `\nnpm test -- --all also runs ${left.length} files that take long, and the scorecard\n`;
 }
 
 try {
@@ -198,5 +193,6 @@ try {
 }
 const { passed, failures, skipped } = tally;
 process.stdout.write(lastLines(listed));
+process.stdout.write(last);
 process.stdout.write(`\n${passed} passed, ${failures} failed${skipped ? `, ${skipped} skipped` : ""}\n`);
 process.exitCode = failures === 0 ? 0 : 1;
