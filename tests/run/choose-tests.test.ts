@@ -44,7 +44,7 @@ describe("the files of a run", () => {
 test("plain `npm test` runs most files, and some of each folder but the lab, which needs PyTorch", () => {
   const all = testFiles();
   const read = needsReader();
-  const { files, left } = chooseTests([], all, file => read(join(ROOT, file)));
+  const { files, left } = chooseTests([], all, (file: string) => read(join(ROOT, file)));
   expect([...files, ...left].toSorted()).toEqual(all);
   expect(files.length).toBeGreaterThan(0.9 * all.length);
   const folderOf = (file: string): string => file.split("/").slice(0, 2).join("/");

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import type { TestSpecification, Vitest } from "vitest/node";
 import { testFiles } from "../../scripts/test-needs.mjs";
 import { ROOT } from "./graph.mjs";
-import { LONG, LongFirst } from "./long-first.js";
+import { LONG } from "./long-files.mjs";
+import { LongFirst } from "./long-first.js";
 
 test("each of the long files is there, once", () => {
   const files = new Set(testFiles());

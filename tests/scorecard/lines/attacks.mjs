@@ -56,7 +56,9 @@ async function latency(context) {
   const all = await neighbours(context);
   const worst = all.reduce((a, b) => (b.ratio > a.ratio ? b : a));
   const hurt = all.filter(one => isHurt(one, context.isFull));
-  const shared = all.every(one => one.isPlaced) ? [] : ["server and clients shared their cores: no taskset, or one core"];
+  const shared = all.every(one => one.isPlaced)
+    ? []
+    : ["server and clients shared their cores: no taskset, or one core"];
   return {
     figure: `${all.length - hurt.length} of ${all.length} attacks; worst ${describeHurt(worst)}`,
     pass: hurt.length === 0,

@@ -1,5 +1,5 @@
 /**
- * Places processes on cores. The server has one, and its clients and attackers have another, as on other machines: a client that waits for a
+ * Places processes on cores. The server has one, and its clients and attackers another, as if on another machine. A client that waits for a
  * core behind an attacker is not late by the server's doing.
  */
 import { spawnSync } from "node:child_process";
@@ -29,7 +29,7 @@ export function placeLoad(pid) {
   return pin(pid, 1);
 }
 
-/** Where this process may, good clients get a higher priority than its own. */
+/** Good clients get a higher priority than this process has, if it may raise one. */
 const GOOD = -15;
 
 export function placeGoodClients(pid) {

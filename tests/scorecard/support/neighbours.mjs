@@ -114,8 +114,8 @@ async function measureOnce(place, attack, seconds) {
 /**
  * On the full tier: rounds of the clients alone, beside ordinary clients and beside the attack. Each ratio is of one round, since other work
  * on the machine spoils a round alike, and their median counts. A p99 is the median over windows of a second. Two figures judge
- * nothing: beside ordinary clients, which shows how long requests wait behind those of others that the server answers; and how late the event
- * loop was, which is the server's own part.
+ * nothing. That beside ordinary clients shows how long requests wait behind those of others that the server answers. The delay of the event
+ * loop is the server's own part.
  */
 async function measureInRounds(place, attack) {
   const rounds = [];
