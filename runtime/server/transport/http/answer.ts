@@ -61,7 +61,7 @@ const isStream = (body: Answer["body"]): body is AsyncIterable<string> =>
 /** Settles when the answer is written, which is not yet when it has left. */
 export async function writeAnswer(exchange: Exchange, { status, type, body, headers, onSent }: Answer): Promise<void> {
   const fields: [string, string | number][] = [["Content-Type", type]];
-  if (headers) fields.push(...Object.entries(headers));
+  for (const name in headers) fields.push([name, headers[name]!]);
   if (isStream(body)) {
     await exchange.stream(status, fields, body).finally(onSent);
     return;

@@ -12,44 +12,51 @@ const ALIGNMENT = 8;
 /** Bytes that small tensors share. */
 const SHARED = 2 ** 12;
 
-export interface BodyMemory extends GrowableMemory {
-  /** GrowableMemory for a tensor of this size, with undefined content. */
-  readonly makeTensor: MakeTensor;
-  /** The memory that the request borrows; undefined for a small one. */
-  readonly borrowed: RequestMemory | undefined;
-}
+/** A class, since each request makes two: an object with an accessor would be built by the slow path of the engine. */
+export class BodyMemory implements GrowableMemory {
+  readonly #charge: Charge;
+  /** Unused bytes in front of the JSON, so that the tensors behind it are aligned. */
+  readonly #start: number;
+  #borrowed: RequestMemory | undefined;
+  #small: MakeTensor | undefined;
 
-/**
- * @param charge takes all bytes
- * @param jsonLength bytes of JSON in front of the tensors, as a header has it; an invalid number counts as none
- */
-export function createBodyMemory(charge: Charge, jsonLength = 0): BodyMemory {
-  const start = Number.isSafeInteger(jsonLength) && jsonLength > 0 ? -jsonLength & (ALIGNMENT - 1) : 0;
-  let borrowed: RequestMemory | undefined;
-  const take = (bytes: number): ArrayBuffer => {
-    borrowed ??= new RequestMemory();
-    return borrowed.take(bytes);
+  /**
+   * @param charge takes all bytes
+   * @param jsonLength bytes of JSON in front of the tensors, as a header has it; an invalid number counts as none
+   */
+  constructor(charge: Charge, jsonLength = 0) {
+    this.#charge = charge;
+    this.#start = Number.isSafeInteger(jsonLength) && jsonLength > 0 ? -jsonLength & (ALIGNMENT - 1) : 0;
+  }
+
+  /** The memory that the request borrows; undefined for a small one. */
+  get borrowed(): RequestMemory | undefined {
+    return this.#borrowed;
+  }
+
+  make(length: number): Buffer {
+    this.#charge.add(length);
+    if (length < LARGE) return Buffer.allocUnsafe(length);
+    return Buffer.from(this.#take(this.#start + length), this.#start, length);
+  }
+
+  outgrown({ buffer, length }: Buffer): void {
+    this.#charge.subtract(length);
+    if (this.#borrowed?.moves(buffer)) this.#borrowed.moved(buffer).give(buffer as ArrayBuffer);
+  }
+
+  /** `make` for a tensor of this size, with undefined content. */
+  readonly makeTensor: MakeTensor = bytes => {
+    this.#charge.add(bytes);
+    if (bytes >= LARGE) return new Uint8Array(this.#take(bytes), 0, bytes);
+    this.#small ??= smallTensors();
+    return this.#small(bytes);
   };
-  let small: MakeTensor | undefined;
-  return {
-    make(length) {
-      charge.add(length);
-      return length < LARGE ? Buffer.allocUnsafe(length) : Buffer.from(take(start + length), start, length);
-    },
-    outgrown({ buffer, length }) {
-      charge.subtract(length);
-      if (borrowed?.moves(buffer)) borrowed.moved(buffer).give(buffer as ArrayBuffer);
-    },
-    makeTensor(bytes) {
-      charge.add(bytes);
-      if (bytes >= LARGE) return new Uint8Array(take(bytes), 0, bytes);
-      small ??= smallTensors();
-      return small(bytes);
-    },
-    get borrowed() {
-      return borrowed;
-    },
-  };
+
+  #take(bytes: number): ArrayBuffer {
+    this.#borrowed ??= new RequestMemory();
+    return this.#borrowed.take(bytes);
+  }
 }
 
 /** Small tensors of one request, all but the first in shared buffers: a buffer for each costs more than its content. */

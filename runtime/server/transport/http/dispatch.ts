@@ -7,8 +7,12 @@ import type { Route, RouteContext } from "./route.js";
 
 export type Respond = (request: Exchange) => Answer | Promise<Answer>;
 
-/** A request to a proxy names the whole URL. */
-export const pathOf = ({ target }: Exchange["head"]): string => target.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!;
+export function pathOf({ target }: Exchange["head"]): string {
+  // A request to a proxy names the whole URL.
+  const own = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/]*/, "");
+  const query = own.indexOf("?");
+  return query < 0 ? own : own.slice(0, query);
+}
 
 /** Triton's log calls methods by the numbers of its HTTP library. */
 const METHOD_NUMBERS: Readonly<Record<string, number>> = { GET: 0, HEAD: 1, POST: 2, PUT: 3, DELETE: 4 };

@@ -19,7 +19,7 @@ import type { Headers } from "../http1/fields.js";
 import { type Answer, faultAnswer } from "./answer.js";
 import { type BinaryForm, jsonLengthOf } from "./binary-form.js";
 import { binaryLimit, isPacked, readBody, unpackBody } from "./body.js";
-import { createBodyMemory } from "./body-memory.js";
+import { BodyMemory } from "./body-memory.js";
 import { type BodyLimits, readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
 import { packPieces } from "./pack-pieces.js";
@@ -57,7 +57,7 @@ export async function answerInfer(call: Call): Promise<Answer> {
   const progress = new Progress(budget.open());
   const { charge } = progress;
   const regions = calls.memory.open();
-  const room = createBodyMemory(charge, Number(headers[LENGTH_HEADER] ?? 0));
+  const room = new BodyMemory(charge, Number(headers[LENGTH_HEADER] ?? 0));
   let lists: ListMemory | undefined;
   try {
     let version = calls.find(path.model ?? "", path.version ?? "");
@@ -113,7 +113,7 @@ export async function answerInfer(call: Call): Promise<Answer> {
     progress.atWork = true;
     const executed = await execute(version, asked, valid);
     const response = await deliver(executed, asked, version, calls.labels, charge);
-    const text = createBodyMemory(charge);
+    const text = new BodyMemory(charge);
     const printing = printInferResponse(response, isBinary, text);
     const { pieces, jsonLength: answerLength } = isSliced(printing) ? await inSlices(printing, signal) : printing;
     cutHere(response.cut, pieces);

@@ -2,14 +2,14 @@
 import { describe, expect, test } from "vitest";
 import { LARGE } from "#runtime/base/memory/buffer-pool.js";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
-import { createBodyMemory, smallTensors } from "#runtime/server/transport/http/body-memory.js";
+import { BodyMemory, smallTensors } from "#runtime/server/transport/http/body-memory.js";
 import { chargedMemory } from "#runtime/server/transport/http/growable-buffer.js";
 
 describe("memory of a body", () => {
   test("is charged, and given back when it is outgrown", () => {
     const budget = new MemoryBudget(1e6);
     const charge = budget.open();
-    for (const room of [createBodyMemory(charge), chargedMemory(charge)]) {
+    for (const room of [new BodyMemory(charge), chargedMemory(charge)]) {
       const buffer = room.make(1000);
       expect([buffer.length, budget.charged]).toEqual([1000, 1000]);
       room.outgrown(buffer);
@@ -18,7 +18,7 @@ describe("memory of a body", () => {
     }
   });
   test("is borrowed where it is large", () => {
-    const room = createBodyMemory(new MemoryBudget().open());
+    const room = new BodyMemory(new MemoryBudget().open());
     room.make(LARGE - 1);
     expect(room.borrowed).toBeUndefined();
     const large = room.make(LARGE);
@@ -35,11 +35,11 @@ describe("memory of a body", () => {
     [Number.NaN, 0],
     [1.5, 0],
   ])("begins where tensors behind %d bytes of JSON are aligned", (jsonLength, offset) => {
-    expect(createBodyMemory(new MemoryBudget().open(), jsonLength).make(LARGE).byteOffset).toBe(offset);
+    expect(new BodyMemory(new MemoryBudget().open(), jsonLength).make(LARGE).byteOffset).toBe(offset);
   });
   test("of tensors is charged, and shared by small ones", () => {
     const budget = new MemoryBudget(1e6);
-    const room = createBodyMemory(budget.open());
+    const room = new BodyMemory(budget.open());
     const first = room.makeTensor(16);
     const large = room.makeTensor(LARGE);
     expect([budget.charged, large.length, room.borrowed!.moves(large.buffer)]).toEqual([LARGE + 16, LARGE, true]);

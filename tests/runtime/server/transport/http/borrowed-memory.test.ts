@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LARGE } from "#runtime/base/memory/buffer-pool.js";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
-import { createBodyMemory } from "#runtime/server/transport/http/body-memory.js";
+import { BodyMemory } from "#runtime/server/transport/http/body-memory.js";
 import { repository, startServer } from "../../support.js";
 
 const config = (name: string, backend: string): string => `name: "${name}" backend: "${backend}"
@@ -31,7 +31,7 @@ afterAll(() => server.stop());
 
 test("room for a large body puts the tensors behind its JSON where typed arrays can begin, and takes back what is too small", () => {
   for (const jsonLength of [0, 1, 7, 8, 123, 2 ** 31 + 5]) {
-    const memory = createBodyMemory(new MemoryBudget().open(), jsonLength);
+    const memory = new BodyMemory(new MemoryBudget().open(), jsonLength);
     expect(memory.make(LARGE - 1).length).toBe(LARGE - 1);
     expect(memory.borrowed).toBeUndefined();
     const room = memory.make(LARGE);
@@ -40,7 +40,7 @@ test("room for a large body puts the tensors behind its JSON where typed arrays 
     memory.outgrown(room);
     expect(memory.borrowed!.moves(room.buffer)).toBe(false);
   }
-  const memory = createBodyMemory(new MemoryBudget().open());
+  const memory = new BodyMemory(new MemoryBudget().open());
   expect(memory.makeTensor(8).byteLength).toBe(8);
   expect(memory.borrowed).toBeUndefined();
   expect(memory.makeTensor(LARGE).byteLength).toBeGreaterThanOrEqual(LARGE);
