@@ -1,7 +1,8 @@
 // Workers beside one worker: `npm run bench:workers`. The first part has two workers on two cores, beside one that is confined to a core.
 // The load generator is h2load, in C, on the last core. Its share of that core is subtracted. The second part has 1 to 16 workers on the same
 // cores. It prints what they and the process that controls them take for a request, a connection, a scrape and a load. Rounds alternate.
-// Nothing is asserted, since machines differ.
+// As many separate servers on one port show what a request costs without anything between the processes. Nothing is asserted, since
+// machines differ.
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { loadavg, tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { freePort } from "#conformance/free-ports.js";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { grpcBody, grpcCall, merlonRepository } from "./server/models.mjs";
@@ -189,17 +191,48 @@ async function measureCount(models, count, identity, core) {
   };
 }
 
+/** Servers of one process each, which share a port and nothing else. @returns microseconds of CPU for each request */
+async function measureSeparate(models, count, identity, core) {
+  const grpc = await freePort();
+  const flags = ["--model-control-mode=explicit", "--load-model=identity", "--reuse-grpc-port=true"];
+  const servers = [];
+  try {
+    for (let i = 0; i < count; i++) servers.push(await startMerlon(models, { name: `separate ${i}`, flags, grpc }));
+    const all = { grpc, pid: servers.map(({ pid }) => pid) };
+    const least = 0.9 * (await answerBytes(target(all, identity)));
+    const run = seconds => round(all, identity, least, core, seconds, IN_FLIGHT * count);
+    await run(WARM_SECONDS * Math.ceil(count / 2));
+    const costs = [];
+    for (let i = 0; i < ROUNDS; i++) costs.push((await run(SECONDS)).cpu);
+    return median(costs);
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+}
+
 async function growth(models, cores) {
   const [identity] = workloads();
   const found = [];
-  for (const count of COUNTS) found.push(await measureCount(models, count, identity, cores.at(-1)));
+  for (const count of COUNTS)
+    found.push({
+      ...(await measureCount(models, count, identity, cores.at(-1))),
+      separate: await measureSeparate(models, count, identity, cores.at(-1)),
+    });
   const both = ([control, workers], digits) => [control.toFixed(digits), workers.toFixed(digits)];
   console.log(
     `\n1 to ${COUNTS.at(-1)} workers on ${cores.length} cores: CPU time in the control process and in the workers together`,
   );
   table(
     [
-      ...["workers", ">rate", ">µs a request", ">control µs", ">ms a connection: control", ">workers"],
+      ...[
+        "workers",
+        ">rate",
+        ">µs a request",
+        ">separate servers",
+        ">control µs",
+        ">ms a connection: control",
+        ">workers",
+      ],
       ...[
         ">ms a scrape: control",
         ">workers",
@@ -209,8 +242,8 @@ async function growth(models, cores) {
         ">workers",
       ],
     ],
-    found.map(({ count, rate, cpu, control, connection, scrape, change, idle }) => [
-      ...[`${count}`, rate.toFixed(0), cpu.toFixed(1), control.toFixed(2)],
+    found.map(({ count, rate, cpu, separate, control, connection, scrape, change, idle }) => [
+      ...[`${count}`, rate.toFixed(0), cpu.toFixed(1), separate.toFixed(1), control.toFixed(2)],
       ...[...both(connection, 2), ...both(scrape, 1), ...both(change, 1), ...both(idle, 1)],
     ]),
   );

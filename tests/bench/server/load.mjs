@@ -44,15 +44,17 @@ export async function answerBytes({ url, body, headers, http1 }) {
 /**
  * @param target `{ url, body (a file), headers, http1 }`
  * @param least bytes of an answer's body: h2load does not look at gRPC's status, but an error has no body
- * @param pid the server's process, whose CPU time is counted with that of its children
+ * @param pid the server's process, whose CPU time is counted with that of its children; several, if servers share the port
  * @param core the only core that the generator runs on; undefined for any
  * @returns answers rate per second, milliseconds at p50 and p99, and microseconds of CPU per response: `cpu` of all threads, `loop` of the main one
  */
 export async function load({ url, body, headers, http1 }, pid, { inFlight, seconds, scratch, least, core }) {
   const log = join(scratch, "h2load.log");
   rmSync(log, { force: true });
-  const before = cpuSeconds(pid);
-  const loopBefore = threadMicroseconds(pid, pid);
+  const pids = [pid].flat();
+  const sum = of => pids.reduce((total, one) => total + of(one), 0);
+  const before = sum(cpuSeconds);
+  const loopBefore = sum(one => threadMicroseconds(one, one));
   const pinned = core === undefined ? [] : ["taskset", "-c", String(core)];
   const [command, ...words] = [...pinned, "h2load"];
   const { stdout } = await promisify(execFile)(
@@ -66,8 +68,8 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
     ],
     { maxBuffer: 2 ** 24 },
   );
-  const cpu = cpuSeconds(pid) - before;
-  const loop = threadMicroseconds(pid, pid) - loopBefore;
+  const cpu = sum(cpuSeconds) - before;
+  const loop = sum(one => threadMicroseconds(one, one)) - loopBefore;
   const [, failed] = /requests: .* (\d+) failed/.exec(stdout) ?? [];
   const rows = readFileSync(log, "utf8").trim().split("\n");
   const times = [];

@@ -105,9 +105,12 @@ export const bareNodeMs = () =>
     );
   });
 
-/** Starts a command that serves Triton's ports; resolves when it says it is ready. `readyMs` is the time from the start, `readyCpuMs` the CPU time. */
-async function startTritonLike(name, command, args, env = {}) {
-  const [grpc, http, metrics] = [await freePort(), await freePort(), await freePort()];
+/**
+ * Starts a command that serves Triton's ports; resolves when it says it is ready. `readyMs` is the time from the start, `readyCpuMs` the CPU time.
+ * @param given port of gRPC; a free one if it is left out
+ */
+async function startTritonLike(name, command, args, env = {}, given = undefined) {
+  const [grpc, http, metrics] = [given ?? (await freePort()), await freePort(), await freePort()];
   const ports = [
     ...["--grpc-port", String(grpc), "--http-port", String(http), "--metrics-port", String(metrics)],
     ...["--grpc-address", "127.0.0.1", "--http-address", "127.0.0.1", "--metrics-address", "127.0.0.1"],
@@ -166,15 +169,15 @@ export function allowedCores() {
   });
 }
 
-/** @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve`, number of `workers`, the only `cores` of all its threads */
+/** @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve`, number of `workers`, the only `cores` of all its threads, the port of `grpc` */
 export function startMerlon(
   repository,
-  { nodeFlags = [], root = ROOT, name = "merlon", flags = [], workers = 1, cores } = {},
+  { nodeFlags = [], root = ROOT, name = "merlon", flags = [], workers = 1, cores, grpc } = {},
 ) {
   const program = [programOf(root), "serve", `--workers=${workers}`, "--model-repository", repository, ...flags];
   const words = [process.execPath, ...nodeFlags, ...program];
   const [command, ...args] = cores ? ["taskset", "-c", cores.join(","), ...words] : words;
-  return startTritonLike(name, command, args);
+  return startTritonLike(name, command, args, {}, grpc);
 }
 
 /**
