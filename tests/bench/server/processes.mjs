@@ -106,7 +106,7 @@ export const bareNodeMs = () =>
   });
 
 /**
- * Starts a command that serves Triton's ports; resolves when it says it is ready. `readyMs` is the time from the start, `readyCpuMs` the CPU time.
+ * Starts a command that serves Triton's ports; resolves when it is ready. `readyMs` is the time from the start, `readyCpuMs` the CPU time.
  * @param given port of gRPC; a free one if it is left out
  */
 async function startTritonLike(name, command, args, env = {}, given = undefined) {
@@ -169,7 +169,10 @@ export function allowedCores() {
   });
 }
 
-/** @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve`, number of `workers`, the only `cores` of all its threads, the port of `grpc` */
+/**
+ * @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve` and its number of `workers`. All its threads run on
+ *   `cores`, if there are any. `grpc` is a port that servers share.
+ */
 export function startMerlon(
   repository,
   { nodeFlags = [], root = ROOT, name = "merlon", flags = [], workers = 1, cores, grpc } = {},
