@@ -140,6 +140,9 @@ export function milvusFailure(error: unknown): Failure {
   if (code === 16) return { kind: "away", reason, way: AUTHORIZE };
   if (code === 7) return { kind: "refused", reason, way: "Grant it to the user of `url`." };
   if (code !== 14) return { kind: "refused", reason, way: "" };
+  // Node 26 refuses it, and the gRPC library sends it.
+  if (/TLS ServerName to an IP address/.test(reason))
+    return { kind: "away", reason, way: "Write the name of the host in `url`, not its address." };
   if (/SSL|certificate|self-signed|wrong version number|EPROTO/i.test(reason))
     return { kind: "away", reason, way: TLS };
   return { kind: /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason) ? "away" : "broken", reason, way: START };
