@@ -21,18 +21,52 @@ test("the contribution names one language and its files", () => {
   expect(read(language.configuration).comments.lineComment).toBe("//");
 });
 
-test("a file starts VS Code's TypeScript, which has no such language of its own", () => {
-  const { main, activationEvents } = read("package.json");
-  expect(activationEvents).toEqual(["onLanguage:merlon"]);
+/** Activates the extension in a VS Code with these extensions, by ID. */
+async function activated(found: Readonly<Record<string, unknown>>) {
   const started: string[] = [];
-  const getExtension = (id: string) => ({ activate: () => started.push(id) });
-  const exports: { activate?: () => unknown } = {};
-  runInNewContext(readFileSync(join(FOLDER, main), "utf8"), {
+  const subscriptions: unknown[] = [];
+  const getExtension = (id: string) =>
+    Object.hasOwn(found, id)
+      ? {
+          activate: async () => {
+            started.push(id);
+            return found[id];
+          },
+        }
+      : undefined;
+  const exports: { activate?: (context: { subscriptions: unknown[] }) => Promise<void> } = {};
+  runInNewContext(readFileSync(join(FOLDER, read("package.json").main), "utf8"), {
     exports,
     require: (name: string) => ({ vscode: { extensions: { getExtension } } })[name],
   });
-  exports.activate!();
-  expect(started).toEqual(["vscode.typescript-language-features"]);
+  await exports.activate!({ subscriptions });
+  return { started, subscriptions };
+}
+
+const SIX = "vscode.typescript-language-features";
+const SEVEN = "TypeScriptTeam.native-preview";
+
+test("a file starts VS Code's TypeScript, which has no such language of its own", async () => {
+  expect(read("package.json").activationEvents).toEqual(["onLanguage:merlon"]);
+  expect(await activated({ [SIX]: {} })).toEqual({ started: [SIX], subscriptions: [] });
+});
+
+test("TypeScript 7's extension starts too, and receives the files", async () => {
+  const registered: unknown[] = [];
+  const registerContentMappers = (...words: unknown[]) => {
+    registered.push(words);
+    return "registration";
+  };
+  const { started, subscriptions } = await activated({ [SIX]: {}, [SEVEN]: { registerContentMappers } });
+  expect(started).toEqual([SIX, SEVEN]);
+  expect(registered).toEqual([["merlon.merlon-language", [{ extensions: [FOREIGN] }]]]);
+  expect(subscriptions).toEqual(["registration"]);
+  const { publisher, name } = read("package.json");
+  expect(registered[0]).toContain(`${publisher}.${name}`);
+});
+
+test("a version of TypeScript 7's extension without content mappers starts", async () => {
+  for (const api of [undefined, {}]) expect((await activated({ [SIX]: {}, [SEVEN]: api })).subscriptions).toEqual([]);
 });
 
 test("the grammar is TypeScript's, with the pipe", () => {

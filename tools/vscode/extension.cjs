@@ -1,2 +1,10 @@
-/** VS Code starts its TypeScript extension for files of TypeScript and JavaScript only, and the plugin runs in its server. */
-exports.activate = () => require("vscode").extensions.getExtension("vscode.typescript-language-features")?.activate();
+/** VS Code's TypeScript 6, and the extension of TypeScript 7. Each starts for its own languages only. */
+const TYPESCRIPTS = ["vscode.typescript-language-features", "TypeScriptTeam.native-preview"];
+
+/** The plugin runs in the server of TypeScript 6. TypeScript 7 reads the content mapper of `tsconfig.json` if it receives these files. */
+exports.activate = async ({ subscriptions }) => {
+  const { extensions } = require("vscode");
+  const [, seven] = await Promise.all(TYPESCRIPTS.map(id => extensions.getExtension(id)?.activate()));
+  const mapped = seven?.registerContentMappers?.("merlon.merlon-language", [{ extensions: [".merlon"] }]);
+  if (mapped) subscriptions.push(mapped);
+};
