@@ -69,7 +69,7 @@ const ensureQdrant = async () =>
   join(await ensureVenv("qdrant-venv", ["qdrant-client==1.20.0"], "qdrant-client, Qdrant's messages"), "python");
 
 /** The releases that docs/guides/editors.md names. The development build is the newest one with which content mappers were tried. */
-const TYPESCRIPTS = {
+export const TYPESCRIPTS = {
   "typescript-7.0": "npm:typescript@7.0.2",
   "typescript-7.1": "npm:typescript@7.1.0-dev.20261021.1",
 };

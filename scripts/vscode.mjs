@@ -167,6 +167,13 @@ function pressing(page) {
       await page.keyboard.press("Enter");
       await rows.filter({ hasText: "Use Workspace Version" }).click({ timeout: PATIENCE_MS });
     },
+    /** Presses a button of the notification with a text, once VS Code shows it. */
+    async answer(text, button) {
+      const notification = page.locator(".notification-list-item", { hasText: text });
+      await notification.waitFor({ timeout: PATIENCE_MS });
+      await notification.getByRole("button", { name: button, exact: true }).click();
+      await notification.waitFor({ state: "hidden" });
+    },
     /** Underlined lines of the open file. */
     underlined: wanted =>
       settled(
