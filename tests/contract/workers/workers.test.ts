@@ -102,7 +102,7 @@ test.each([
 });
 
 test("a thread beyond its memory is named, and the process continues", async () => {
-  // Not one loop that allocates arrays: V8 of Node 26 compiles it to code that nothing interrupts.
+  // Not one loop that allocates arrays: V8 of Node 24 and 26 compiles it to code that nothing interrupts.
   const body = "const all = []; const more = () => { for (let i = 0; i < 1e5; i++) all.push({ i }); };";
   const worker = host(`${body} serveCalls({ fill: () => { for (;;) more(); } });`, {
     resourceLimits: { maxOldGenerationSizeMb: 16 },
