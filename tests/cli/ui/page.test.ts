@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
 import type { Explanation } from "#compiler/explain/explanation.js";
 import { layOut } from "#compiler/explain/layout.js";
@@ -25,6 +25,11 @@ const hosts = new Set<string>();
 
 beforeAll(async () => {
   mkdirSync(SHOTS, { recursive: true });
+  browser = await launchChromium();
+}, 120_000);
+afterAll(() => browser?.close());
+// A server of its own for each test, which has seen no request, and a page that has kept nothing.
+beforeEach(async () => {
   const here = { address: "127.0.0.1", port: 0 };
   server = await serve({
     modelRepositories: repositories,
@@ -41,15 +46,16 @@ beforeAll(async () => {
     recent: server.recent,
     intervalMs: 100,
   });
-  browser = await launchChromium();
+  complaints.length = 0;
+  hosts.clear();
   page = await browser.newPage({ viewport: { width: 1280, height: 720 }, colorScheme: "light" });
   page.on("console", message => complaints.push(message.text()));
   page.on("pageerror", error => complaints.push(error.message));
   page.on("request", asked => hosts.add(new URL(asked.url()).host));
   await page.goto(ui.url);
-}, 120_000);
-afterAll(async () => {
-  await browser?.close();
+});
+afterEach(async () => {
+  await page?.close();
   await ui?.stop();
   await server?.stop();
 });
