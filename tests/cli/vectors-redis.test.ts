@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { MERLON } from "../needs/built.js";
 import { startRedis, type TestRedis } from "../runtime/stores/feast/redis-server.js";
 
@@ -40,6 +40,7 @@ export default ensemble("near", request >> queryVectors("items.vectors.yaml", { 
 `,
   );
 }, 120_000);
+beforeEach(() => server.client().call("FLUSHALL"));
 afterAll(async () => {
   rmSync(folder, { recursive: true });
   await server.stop();
@@ -61,6 +62,11 @@ async function merlon(...words: readonly string[]): Promise<{ status: number | n
 }
 
 const LOAD = ["vectors", "load", "items.vectors.yaml", "--from", "items.parquet"];
+
+async function loadSome(): Promise<void> {
+  await writeItems(`${ITEMS} WHERE i < 2000`);
+  expect(await merlon(...LOAD)).toMatchObject({ status: 0 });
+}
 
 test("loads a set that it makes, replaces it whole, and describes it", async () => {
   await writeItems(ITEMS);
@@ -90,6 +96,7 @@ test("loads a set that it makes, replaces it whole, and describes it", async () 
 }, 240_000);
 
 test("a build compares the set with the program before it writes the repository", async () => {
+  await loadSome();
   const build = () => merlon("build", "near.ensemble.ts", "--out", "models", "--check-stores");
   expect((await build()).err).toMatch(/items\.vectors\.yaml matches its database: 2,000 vectors, Redis 8\.\S+\n/);
   expect(existsSync(join(folder, "models", "near"))).toBe(true);
@@ -114,6 +121,7 @@ test("a build compares the set with the program before it writes the repository"
 }, 240_000);
 
 test("integers that Redis cannot compare are refused with their item, and the set keeps its items", async () => {
+  await loadSome();
   await writeItems(ITEMS.replace("(i % 50)::BIGINT", "(9007199254740990 + i)::BIGINT"));
   const { status, err } = await merlon(...LOAD, "--delete-missing");
   expect([status, err]).toEqual([

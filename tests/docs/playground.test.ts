@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join, relative, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { compile } from "#compiler/index.js";
 import { TemporaryFolder } from "#contract/files/temporary-folder.js";
 import { LONGEST, linkToExample, readLink, writeLink } from "../../scripts/docs/playground/link.mjs";
@@ -75,6 +75,7 @@ const WORKFLOW = "workflow-features/main.workflow.ts";
 
 describe("a program", () => {
   test("shows a mistake at its operand, and graph, plan and repository once it is mended", async () => {
+    await openExample(FOUR_STAGES);
     const text = readFileSync(join(SAMPLES, FOUR_STAGES), "utf8");
     await type(text.replace('user["purchased_ids"]', 'user["purchased_id"]'), /^1 error$/);
     await expect.poll(() => page.locator("#messages li").textContent()).toContain("Did you mean `purchased_ids`?");
@@ -94,6 +95,7 @@ describe("a program", () => {
   }, 180_000);
 
   test("names markup as text", async () => {
+    await openExample(WORKFLOW);
     await type(
       workflow('export default workflow("<img src=x onerror=alert(1)>", events[["brand"]] >> categorify());'),
       /error|^Compiled/,
@@ -259,5 +261,6 @@ test("it is at most 5 MB, compressed", () => {
 
 test("it fits a narrow window", async () => {
   await page.setViewportSize({ width: 360, height: 640 });
+  onTestFinished(() => page.setViewportSize({ width: 1280, height: 720 }));
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
 });
