@@ -30,6 +30,7 @@ ln -sf ../node_modules/.bin/merlon ../node_modules/.bin/tritonserver bin/
 # One start without models: what V8 makes of the code stays beside it, for servers of an account that can't write there.
 models=$work/models
 log=$work/log
+: > "$log"
 mkdir "$models"
 bin/tritonserver --model-repository="$models" --http-port=0 --grpc-port=0 --metrics-port=0 \
   --http-address=127.0.0.1 --grpc-address=127.0.0.1 --metrics-address=127.0.0.1 > "$log" 2>&1 &

@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,14 +42,16 @@ let server: AsyncDisposable & { readonly grpc: string; readonly http: string };
 /** Takes connections and never responds. */
 let silent: Server;
 let connections = 0;
+let fifo: number;
 const silentUrl = (): string => `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
 
 beforeAll(async () => {
   server = await createTestServer({ models: { endless, twice } });
   silent = createServer(() => void connections++).listen(0, "127.0.0.1");
   await until("the silent server listens", () => silent.listening);
-  // Its readers wait, since it has no writer.
+  // Its readers wait, since nothing is written. Without a writer, a reader that does not block finds it empty.
   execFileSync("mkfifo", [at("unwritten.csv")]);
+  fifo = openSync(at("unwritten.csv"), "r+");
   cpSync(sample("artefacts/index/items.faiss"), at("items.faiss"));
   mkdirSync(at("changes"));
   writeFileSync(join(at("changes"), "1.txt"), "10\n");
@@ -65,6 +67,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   isOver = true;
+  closeSync(fifo);
   await server[Symbol.asyncDispose]();
   silent.close();
 });

@@ -102,6 +102,7 @@ async function logOf(
   name: string,
   { scores, prices }: { scores: readonly number[]; prices: readonly number[] },
 ): Promise<string> {
+  const random = repeatable(4);
   let at = 0;
   const rows = lists.flatMap(({ age, items }, l): Row[] => {
     const own = items.map((item, i) => ({ item, score: scores[at + i]!, item_price: prices[at + i]! }));

@@ -2,9 +2,9 @@
  * A topic's producer. A message is written when all replicas in sync have it. The client repeats a request that failed on its way under the
  * same sequence number, so that the broker takes it once.
  */
-import { isIP } from "node:net";
 import type { Producer } from "@platformatic/kafka";
 import { maskSecrets } from "../../../../contract/secret.js";
+import { omitAddressNames } from "./address-names.js";
 import type { Message } from "./messages.js";
 import { openAccess, type TopicAccess, type TopicAddress } from "./topic-address.js";
 import { faultText } from "./topic-faults.js";
@@ -19,9 +19,6 @@ export interface Connected {
   readonly producer: Producer<Buffer, Buffer, Buffer, Buffer>;
   readonly partitionOf: (key: Buffer) => number;
 }
-
-const hasAddress = ({ brokers }: TopicAddress): boolean =>
-  brokers.some(broker => isIP(broker.replace(/:\d+$/, "").replace(/^\[|\]$/g, "")) > 0);
 
 const RETRY_MS = 1000;
 /** The client keeps the error of each attempt, so a longer outage begins a new request. */
@@ -78,6 +75,7 @@ export class TopicProducer {
 
   async #open(): Promise<Connected> {
     const { address, onRetry } = this.#options;
+    omitAddressNames();
     const { compatibilityPartitioner, Producer } = await import("@platformatic/kafka");
     const access = openAccess(address);
     this.#access = access;
@@ -96,8 +94,7 @@ export class TopicProducer {
       },
       connectTimeout: CONNECT_MS,
       requestTimeout: REQUEST_MS,
-      // An IP address cannot be a server's name in TLS.
-      ...(access.tls && { tls: { ...access.tls, rejectUnauthorized: true }, tlsServerName: !hasAddress(address) }),
+      ...(access.tls && { tls: { ...access.tls, rejectUnauthorized: true }, tlsServerName: true }),
       ...(address.sasl && {
         sasl: {
           mechanism: address.sasl.mechanism,

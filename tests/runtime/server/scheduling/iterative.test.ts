@@ -1,7 +1,7 @@
 /**
  * Iterative sequences: the model runs one request repeatedly, with its state, and others run between.
  */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { repository, startServer } from "../support.js";
 
 const control = `control_input [ { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [ 0, 1 ] } ] } ]`;
@@ -52,10 +52,10 @@ const files = {
 };
 
 let server: Awaited<ReturnType<typeof startServer>>;
-beforeAll(async () => {
+beforeEach(async () => {
   server = await startServer(repository([], files));
 });
-afterAll(() => server.stop());
+afterEach(() => server.stop());
 
 const ask = async (name: string, n: number, parameters: Readonly<Record<string, unknown>> = {}) => {
   const { status, body } = await server.post(`/v2/models/${name}/infer`, {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { openCassette } from "#runtime/server/recordings/cassette.js";
 import { exchangeRecord, headLine, modelLine } from "#runtime/server/recordings/cassette-line.js";
 import type { Exchange } from "#runtime/server/recordings/exchange.js";
@@ -270,6 +270,7 @@ describe("equal requests", () => {
   });
   const open = async (exchanges: readonly Exchange[]) => {
     const cassette = await openCassette(written("equal", exchanges));
+    onTestFinished(() => cassette.close());
     return createMatcher(cassette, cassette.entries, "strict");
   };
 
