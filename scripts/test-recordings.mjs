@@ -2,10 +2,12 @@
 // outputs, repeats) over gRPC and HTTP, and sends them to the same server by `merlon diff`. Then it records large tensors, and replays them to a
 // client that compares each. It ends with 1 if a response differs, or if the replay holds more memory than it may.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { randomFrom } from "../tests/fuzz/mutate.mjs";
+import { peakMb } from "../tests/scorecard/support/proc.mjs";
 import "./own-node.mjs";
 import { table } from "./demo/terminal.mjs";
 import { ROOT } from "./setup.mjs";
@@ -31,17 +33,6 @@ const { values } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-
-/** xorshift32. @returns numbers from 0 to below 1 */
-function random(seed) {
-  let state = seed || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
 
 /** A command of Merlon. @returns `{ pid, found(pattern), ended, text(), stop(signal) }` */
 function merlon(...words) {
@@ -96,9 +87,6 @@ async function record({ http, grpc }, out) {
   return { ...recorder, http: port, grpc: await recorder.found(/gRPC 127\.0\.0\.1:(\d+)/) };
 }
 
-/** The highest resident memory of a process so far, in megabytes. */
-const peakMb = pid => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))[1]) / 1024;
-
 /** @returns `[model, inputs, options]` of a call of `merlon/client`; the server refuses one in thirty, whose version it does not have */
 function randomRequest(next) {
   const user = 512300022n + BigInt(Math.floor(next() * 50)) * 1000n;
@@ -113,7 +101,7 @@ async function compareRandom(connect, folder, count, seed) {
   const out = join(folder, "random.cassette");
   const server = await serve("--model-repository", join(ROOT, "model-repo"));
   const recorder = await record(server, out);
-  const next = random(seed);
+  const { next } = randomFrom(seed);
   const clients = [
     await connect(`grpc://127.0.0.1:${recorder.grpc}`),
     await connect(`http://127.0.0.1:${recorder.http}`),
@@ -136,7 +124,7 @@ async function compareRandom(connect, folder, count, seed) {
 
 /** Sends tensors of numbers that the seed gives. @returns how many responses differ or are missing */
 async function echoes(connect, port, count, seed) {
-  const next = random(seed);
+  const { next } = randomFrom(seed);
   const client = await connect(`grpc://127.0.0.1:${port}`);
   let wrong = 0;
   for (let i = 0; i < count; i++) {

@@ -12,9 +12,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { freePort } from "#conformance/free-ports.js";
 import { table } from "../../scripts/demo/terminal.mjs";
+import { allowedCores } from "../scorecard/support/cores.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { grpcBody, grpcCall, merlonRepository } from "./server/models.mjs";
-import { allowedCores, endedChildrenMs, familyMs, startMerlon, threadsMs } from "./server/processes.mjs";
+import { endedChildrenMs, familyMs, startMerlon, threadsMs } from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:workers -- [options]
   --rounds N     alternating rounds, whose median is shown (5)

@@ -160,15 +160,6 @@ async function startTritonLike(name, command, args, env = {}, given = undefined)
 /** The program as it is installed, where it was bundled. */
 const programOf = root => ["dist/bin/merlon.cjs", "dist/cli/main.js"].map(path => join(root, path)).find(existsSync);
 
-/** Cores that this process may run on. */
-export function allowedCores() {
-  const [, list] = /Cpus_allowed_list:\s+(\S+)/.exec(readFileSync("/proc/self/status", "utf8"));
-  return list.split(",").flatMap(range => {
-    const [first, last = first] = range.split("-").map(Number);
-    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  });
-}
-
 /**
  * @param options `root` of a built tree, `name` in the tables, `flags` of `merlon serve` and its number of `workers`. All its threads run on
  *   `cores`, if there are any. `grpc` is a port that servers share.

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
 /** Numbers of the cores that this process may use, as `0-1,4` in /proc. */
-function allowedCores() {
+export function allowedCores() {
   const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync("/proc/self/status", "latin1"))[1];
   return list.split(",").flatMap(range => {
     const [first, last = first] = range.split("-").map(Number);

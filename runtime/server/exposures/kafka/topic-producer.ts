@@ -75,10 +75,10 @@ export class TopicProducer {
 
   async #open(): Promise<Connected> {
     const { address, onRetry } = this.#options;
-    omitAddressNames();
     const { compatibilityPartitioner, Producer } = await import("@platformatic/kafka");
     const access = openAccess(address);
     this.#access = access;
+    if (access.tls) omitAddressNames();
     const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
       clientId: "merlon",
       bootstrapBrokers: [...address.brokers],
