@@ -24,24 +24,38 @@ export interface TimedOut {
 
 /** The thread's code, or `merlon` for programs, in one file: half the time of a small program's evaluation is spent on reading modules. */
 const language = (entry: "dsl" | "evaluation-worker"): URL | undefined => bundledFile(`${entry}.js`);
+/** The same, unbundled. */
+const OWN = {
+  module: new URL("./evaluation-worker.js", import.meta.url),
+  dsl: new URL("../dsl/index.js", import.meta.url),
+};
+
+interface Evaluator {
+  readonly host: WorkerHost<EvaluationCalls>;
+  /** URL of `merlon` for the program. It belongs to the thread's code: a node is an instance of one of the two copies' classes. */
+  readonly dsl: string;
+}
 
 /** A thread that has loaded the language and waits for a program. Each serves one, so that no program finds what another left. */
-let waiting: WorkerHost<EvaluationCalls> | undefined;
+let waiting: Evaluator | undefined;
 
 /** Starts a thread for the next `evaluate`, so that it loads while the program is being checked. It keeps no process alive. */
 export function startEvaluator(): void {
   if (waiting) return;
+  // Both from one place, also where another process builds the bundle meanwhile.
+  const bundled = { module: language("evaluation-worker"), dsl: language("dsl") };
+  const { module, dsl } = bundled.module && bundled.dsl ? { module: bundled.module, dsl: bundled.dsl } : OWN;
   const host = new WorkerHost<EvaluationCalls>({
     title: "the thread of the program",
-    module: language("evaluation-worker") ?? new URL("./evaluation-worker.js", import.meta.url),
+    module,
     runsUserCode: true,
     stdout: false,
     // After a failed start the next caller tries again and gets the error.
     onEnded: () => {
-      if (waiting === host) waiting = undefined;
+      if (waiting?.host === host) waiting = undefined;
     },
   });
-  waiting = host;
+  waiting = { host, dsl: dsl.href };
 }
 
 export async function evaluate({
@@ -50,10 +64,9 @@ export async function evaluate({
   timeoutSeconds = 10,
 }: EvaluateOptions): Promise<Evaluated | TimedOut> {
   startEvaluator();
-  const host = waiting!;
+  const { host, dsl } = waiting!;
   waiting = undefined;
-  const dsl = language("dsl") ?? new URL("../dsl/index.js", import.meta.url);
-  const evaluated = host.call("evaluate", { entry, modules, dsl: dsl.href }).catch(threw);
+  const evaluated = host.call("evaluate", { entry, modules, dsl }).catch(threw);
   let timer: NodeJS.Timeout | undefined;
   const timedOut = new Promise<TimedOut>(done => {
     const late = async () => done({ kind: "timeout", seconds: timeoutSeconds, stack: await workerStack(host.thread) });
