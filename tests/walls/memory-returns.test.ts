@@ -1,11 +1,14 @@
 /**
  * Memory is returned to the system after a peak: unit tests of the rules, and a server process that was attacked.
  */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
-import { createMemoryReturner, loadAllocator } from "#runtime/server/memory/allocator.js";
+import { type Collection, createMemoryReturner, loadAllocator } from "#runtime/server/memory/allocator.js";
 import { ensureAllocator } from "../../scripts/native-allocator.mjs";
+import { builtUrl } from "../needs/built.js";
 import { elapse } from "../run/wait.js";
 import { repository } from "../runtime/server/support.js";
 import { startChildServer } from "./support/child-server.js";
@@ -21,6 +24,7 @@ function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
     charged,
     utilization: 0,
     collections: 0,
+    ways: [] as Collection[],
     trims: 0,
     collected,
     trimmed,
@@ -36,8 +40,9 @@ function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
     resident: () => state.resident,
     heap: () => state.heap,
     utilization: () => state.utilization,
-    collect() {
+    collect(way) {
       state.collections++;
+      state.ways.push(way);
       state.resident -= state.collected;
       state.collected = 0;
     },
@@ -99,6 +104,23 @@ describe("when memory is returned", () => {
     returner.stop();
   });
 
+  test("under small requests V8 marks beside them, and no collection pauses them", async () => {
+    const { state, returner } = fakeProcess();
+    Object.assign(state, { resident: 500 * MIB, utilization: 0.5 });
+    await settle(1000);
+    expect(state.collections).toBeGreaterThan(2);
+    expect(new Set(state.ways)).toEqual(new Set(["beside"]));
+    returner.stop();
+  });
+
+  test("the heap's empty pages too, where nothing waits", async () => {
+    const { state, returner } = fakeProcess();
+    state.resident = 500 * MIB;
+    await settle(250);
+    expect(state.ways.slice(0, 3)).toEqual(["beside", "beside", "pages"]);
+    returner.stop();
+  });
+
   test("not under large requests, nor for little", async () => {
     const { state, returner } = fakeProcess();
     // Another amount each time that it is read.
@@ -141,8 +163,24 @@ describe("when memory is returned", () => {
     await settle(200);
     expect(state.resident).toBe(90 * MIB);
     budget.open().add(50 * MIB);
+    expect(state.ways).toEqual(["at-once"]);
     returner.stop();
   });
+});
+
+/** Nothing else runs in this process that V8 would collect for. Only a collection of the whole heap clears a `WeakRef`. */
+const IDLE_PROCESS = `
+  import { createMemoryReturner } from ${JSON.stringify(builtUrl("runtime/server/memory/allocator.js"))};
+  const garbage = new WeakRef({});
+  let resident = 100 * 2 ** 20;
+  createMemoryReturner({ budget: { charged: 0 }, intervalMs: 5, resident: () => resident, utilization: () => 0.5 });
+  resident *= 5;
+  setTimeout(() => process.stdout.write(garbage.deref() ? "kept" : "collected"), 2000);
+`;
+
+test("a collection beside the program collects", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", IDLE_PROCESS]);
+  expect(stdout).toBe("collected");
 });
 
 describe.runIf(process.platform === "linux")("a server process", () => {

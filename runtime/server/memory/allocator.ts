@@ -41,9 +41,11 @@ const BUSY_LOOP = 0.03;
 const MUCH = 48 * MIB;
 /** How long V8 takes to free collected buffers. */
 const SWEEP_MS = 50;
+/** V8 begins a collection where this many bytes of buffers were added since the last one. They are never written, so they are not resident. */
+const ADDED = 65 * MIB;
 /** Looks in a row that found the server quiet before it collects. */
 const QUIET_LOOKS = 2;
-/** A forced collection pauses about a millisecond per megabyte of live objects; larger heaps are left to V8. */
+/** A collection at once pauses about a millisecond per megabyte of live objects; larger heaps are left to V8. */
 const LARGEST_HEAP = 128 * MIB;
 /**
  * Number of samples whose smallest heap is an estimate of live data. Garbage may be most of the heap after a peak, and costs a collection
@@ -65,9 +67,18 @@ export interface ReturnerOptions {
   readonly heap?: () => number;
   /** Part of the time since the last call in which the event loop worked, 0 to 1. */
   readonly utilization?: () => number;
-  /** @param pages treatment of the heap's empty pages: V8 pools them in 5 ms per collection, or frees them in 15 to 30 ms */
-  readonly collect?: (pages: "kept" | "freed") => void;
+  readonly collect?: (way: Collection) => void;
 }
+
+/**
+ * A way to collect V8's heap. `beside`: V8 marks beside the program, as it does by itself, and pauses it for a few milliseconds. `at-once` pauses
+ * it for 30 to 60. `pages` does the same, and also frees empty pages, which V8 pools.
+ */
+export type Collection = "beside" | "at-once" | "pages";
+
+/** Buffers that one collection finds are freed by the next. */
+const QUIETLY: readonly Collection[] = ["beside", "beside"];
+const AT_ONCE: readonly Collection[] = ["at-once", "pages"];
 
 export interface MemoryReturner {
   /** Returns what can be returned now: resident memory is near the limit. */
@@ -102,14 +113,14 @@ export function createMemoryReturner({
   let relieved = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | undefined;
 
-  async function giveBack(): Promise<void> {
+  async function giveBack(ways: readonly Collection[]): Promise<void> {
     const before = resident();
     allocator ??= load() ?? withoutBinding(log);
     // Often enough by itself, and without a pause.
     await allocator.trim();
-    for (const pages of ["kept", "freed"] as const) {
+    for (const way of ways) {
       if (resident() - floor < WORTH || Math.min(heap(), ...heaps) > LARGEST_HEAP) break;
-      collect(pages);
+      collect(way);
       heaps.splice(0, heaps.length, heap());
       // V8 frees the memory of collected buffers on its own threads, for which it needs a moment.
       await new Promise<void>(resolve => setTimeout(resolve, SWEEP_MS).unref());
@@ -123,8 +134,8 @@ export function createMemoryReturner({
     if (before - left >= WORTH)
       log?.hint("memory", `returned ${toMib(before - left)} MiB to the system; ${toMib(left)} MiB are resident`);
   }
-  const start = (): void => {
-    running ??= giveBack().finally(() => {
+  const start = (ways: readonly Collection[]): void => {
+    running ??= giveBack(ways).finally(() => {
       running = undefined;
     });
   };
@@ -137,13 +148,14 @@ export function createMemoryReturner({
     const grows = now > last + WORTH / 4;
     last = now;
     const { charged } = budget;
-    const isBusy = (utilization() > BUSY_LOOP && now - floor < MUCH) || Math.abs(charged - held) > BUSY;
+    const works = utilization() > BUSY_LOOP;
+    const isBusy = (works && now - floor < MUCH) || Math.abs(charged - held) > BUSY;
     held = charged;
     quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
     // A new peak does not wait for memory that could not be returned after an earlier one.
     const isNew = now - left >= WORTH;
     if (isNew) wait = againMs;
-    if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start();
+    if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start(works ? QUIETLY : [...QUIETLY, "pages"]);
   };
   const timer = setInterval(look, intervalMs).unref();
   return {
@@ -151,7 +163,7 @@ export function createMemoryReturner({
       const now = performance.now();
       if (running || now - relieved < PRESSURE_MS) return;
       relieved = now;
-      start();
+      start(AT_ONCE);
     },
     stop: () => clearInterval(timer),
   };
@@ -181,14 +193,22 @@ const SCRIPT = "node_modules/merlon/scripts/native-allocator.mjs";
 type Collector = (options?: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
 let gc: Collector | undefined;
 
-/** A full collection. */
-function collectGarbage(pages: "kept" | "freed"): void {
+function collectGarbage(way: Collection): void {
+  if (way === "beside") {
+    try {
+      // V8 has no function for this; only the size counts.
+      new ArrayBuffer(ADDED);
+    } catch {
+      // No address space is left: V8 has collected before it threw.
+    }
+    return;
+  }
   if (!gc) {
     // The only way to V8's collector that needs no flag of the command line.
     setFlagsFromString("--expose-gc");
     gc = runInNewContext("gc") as Collector;
   }
-  if (pages === "freed") {
+  if (way === "pages") {
     gc({ type: "major", flavor: "last-resort" });
     return;
   }
