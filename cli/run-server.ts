@@ -1,6 +1,7 @@
 /**
  * A server as a process: starts it, ends it by signals, and answers with Triton's exit codes.
  */
+import { lowerHelperThreads } from "../runtime/base/helper-threads.js";
 import type { LoadFault } from "../runtime/server/lifecycle/first-load.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
 
@@ -42,6 +43,7 @@ function listOf(failures: LoadFault["failures"]): string {
  * @returns when the server runs; the process ends with 1 if it doesn't start
  */
 export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
+  lowerHelperThreads();
   const [{ serve }, { continueOnFaults }] = await Promise.all([
     import("../runtime/server/index.js"),
     import("../runtime/base/in-background.js"),

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { unavailable } from "../../base/errors.js";
+import { lowerHelperThreads } from "../../base/helper-threads.js";
 import { continueOnFaults } from "../../base/in-background.js";
 import { LoadFault } from "../lifecycle/first-load.js";
 import { serveHere } from "../lifecycle/server.js";
@@ -39,6 +40,7 @@ type ToControl = Link<WorkerCalls, ControlCalls, NoteToWorker, NoteToControl>;
 /** Called once in a process that the control process started. */
 export function runWorker(): void {
   continueOnFaults();
+  lowerHelperThreads();
   // The control process ends its workers: a terminal and a service manager signal all processes of a group.
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => {});
   process.on("disconnect", () => process.exit(1));
