@@ -47,10 +47,14 @@ const isLarge = ({ id, tags, grownMb, afterMb }) =>
 const isUnread = id => id === "http2-zero-window" || id === "http-unread";
 const isLeft = ({ afterMb, ended }) => ended || !(afterMb <= BARS.returnsMb);
 
-const describeHurt = ({ id, alone, ordinary, during, ratio, loop, spread, failed, ended }) =>
-  ended
-    ? `${id}: the server ${ended}`
-    : `${id}: ${alone.toFixed(1)} → ${during.toFixed(0)} ms (${ratio.toFixed(1)}×${spread ? `, rounds ${spread.map(one => one.toFixed(1)).join("–")}×` : ""})${ordinary ? `, event loop ${loop.toFixed(1)} ms, beside ordinary clients ${ordinary.toFixed(0)} ms` : ""}${failed ? `, ${failed} failed` : ""}`;
+/** What the full tier measures in rounds. */
+const describeRounds = ({ spread: [least, most], voided, stolen, loop, ordinary }) =>
+  `, rounds ${least.toFixed(1)}–${most.toFixed(1)}× and ${voided} void, at most ${(100 * stolen).toFixed(1)} % stolen; event loop ${loop.toFixed(1)} ms, beside ordinary clients ${ordinary.toFixed(0)} ms`;
+
+const describeHurt = one =>
+  one.ended
+    ? `${one.id}: the server ${one.ended}`
+    : `${one.id}: ${one.alone.toFixed(1)} → ${one.during.toFixed(0)} ms (${one.ratio.toFixed(1)}×${one.spread ? describeRounds(one) : ""})${one.failed ? `, ${one.failed} failed` : ""}`;
 
 async function latency(context) {
   const all = await neighbours(context);

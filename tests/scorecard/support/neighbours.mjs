@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import { ATTACKS } from "../../walls/attacks/index.mjs";
 import { placeGoodClients, placeLoad, placeServer } from "./cores.mjs";
 import { startHelper } from "./lines-of.mjs";
+import { watchStolen } from "./proc.mjs";
 import { quantile } from "./quantile.mjs";
+import { areEnough, chooseRounds } from "./rounds.mjs";
 import { startMeasured } from "./server-process.mjs";
 
 const file = name => fileURLToPath(new URL(name, import.meta.url));
@@ -17,7 +19,6 @@ const WARM_UP_MS = 2000;
 /** How long the clients are measured alone on the quick tier. */
 const ALONE_MS = 1500;
 /** On the full tier. */
-const ROUNDS = 3;
 const ROUND_MS = { alone: 3000, ordinary: 2000, during: 4000 };
 const REST_MS = 500;
 /** A server that does not answer within this after an attack is still at work on it. */
@@ -118,24 +119,28 @@ async function measureOnce(place, attack, seconds) {
  * loop is the server's own part.
  */
 async function measureInRounds(place, attack) {
-  const rounds = [];
-  while (rounds.length < ROUNDS && !place.server.ended()) {
+  const all = [];
+  while (!areEnough(all) && !place.server.ended()) {
+    const stolen = watchStolen();
     const attacker = await attackOf(attack, place.server, ROUND_MS.during);
     const alone = middle((await place.measure(() => pause(ROUND_MS.alone))).windows);
     const ordinary = await beside(place, await ready(ORDINARY, place.server.http), ROUND_MS.ordinary);
     const { windows, max, wrong, failed, loop } = await beside(place, attacker, ROUND_MS.during);
     const during = middle(windows);
-    rounds.push({ alone, ordinary: middle(ordinary.windows), during, ratio: during / alone, max, wrong, failed, loop });
+    const latencies = { alone, ordinary: middle(ordinary.windows), during, ratio: during / alone, max, loop };
+    all.push({ ...latencies, wrong, failed, stolen: stolen() });
     await pause(REST_MS);
   }
-  const each = name => rounds.map(round => round[name]);
-  const sum = name => each(name).reduce((a, b) => a + b, 0);
+  const { counted, voided } = chooseRounds(all);
+  const each = name => counted.map(round => round[name]);
+  const sum = name => all.reduce((total, round) => total + round[name], 0);
   const [alone, ordinary, during, ratio, loop] = ["alone", "ordinary", "during", "ratio", "loop"].map(name =>
     middle(each(name)),
   );
   return {
     ...{ alone, ordinary, during, ratio, loop, spread: [Math.min(...each("ratio")), Math.max(...each("ratio"))] },
     ...{ max: Math.max(...each("max")), wrong: sum("wrong"), failed: sum("failed") },
+    ...{ voided, stolen: Math.max(...each("stolen")) },
   };
 }
 
@@ -154,7 +159,7 @@ async function measureAttack(place, attack, seconds, isWhole) {
 /**
  * @param options `ids` of attacks (all), `seconds` of each on the quick tier, `isWhole` for the full tier, `onResult` called with each. The
  *   full tier reads memory after thirty seconds.
- * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, loop, spread, max, wrong, failed, beforeMb, grownMb, afterMb, isPlaced, ended }`;
+ * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, loop, spread, max, wrong, failed, voided, stolen, beforeMb, grownMb, afterMb, isPlaced, ended }`;
  *   milliseconds at p99
  */
 export async function measureNeighbours({ ids, seconds, isWhole = false, onResult = () => {} }) {

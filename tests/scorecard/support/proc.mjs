@@ -2,6 +2,19 @@
  * Reads a process' CPU time and memory from Linux's /proc.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+
+/** Clock ticks of `/proc/stat`, a hundred a second on every platform of Linux. */
+const TICK_MS = 10;
+
+/** Milliseconds of all cores in which a hypervisor ran other machines although this one had work; zero on a machine of its own. */
+const stolenMs = () => Number(/^cpu\s.*$/m.exec(readFileSync("/proc/stat", "latin1"))[0].split(/\s+/)[8]) * TICK_MS;
+
+/** Starts to count. @returns a function: part of the cores' time that was stolen since */
+export function watchStolen() {
+  const [began, before] = [performance.now(), stolenMs()];
+  return () => (stolenMs() - before) / (performance.now() - began) / availableParallelism();
+}
 
 /** CPU time of all living threads, in microseconds; a thread that runs now counts up to its last clock tick. */
 export function cpuMicros(pid) {
