@@ -1,5 +1,5 @@
 /**
- * V8's own threads mark garbage and compile beside the event loop. Where processors are few, the event loop waits for each of them in turn: some 10
+ * V8's own threads mark garbage and compile beside the event loop. On one or two processors the event loop waits for each of them in turn: some 10
  * milliseconds for four.
  */
 import { readdirSync, readFileSync } from "node:fs";

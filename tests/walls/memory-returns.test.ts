@@ -151,6 +151,20 @@ describe("when memory is returned", () => {
     returner.stop();
   });
 
+  test("after a load soon again, although attempts before it returned little", async () => {
+    const { state, returner } = fakeProcess();
+    state.resident = 500 * MIB;
+    // So many that the next is a second away.
+    await settle(2000);
+    const { collections } = state;
+    state.charged = 100 * MIB;
+    await settle(10);
+    state.charged = 0;
+    await settle(150);
+    expect(state.collections).toBeGreaterThan(collections);
+    returner.stop();
+  });
+
   test("near the limit at once, since requests are refused until then", async () => {
     const { state, returner } = fakeProcess({ charged: 100 * MIB });
     state.trimmed = 0;

@@ -149,12 +149,13 @@ export function createMemoryReturner({
     last = now;
     const { charged } = budget;
     const works = utilization() > BUSY_LOOP;
-    const isBusy = (works && now - floor < MUCH) || Math.abs(charged - held) > BUSY;
+    const isLoad = Math.abs(charged - held) > BUSY;
     held = charged;
-    quiet = now - floor < WORTH || grows || isBusy ? 0 : quiet + 1;
-    // A new peak does not wait for memory that could not be returned after an earlier one.
+    quiet = now - floor < WORTH || grows || isLoad || (works && now - floor < MUCH) ? 0 : quiet + 1;
+    // After a new peak or load nothing waits because an earlier attempt returned little.
     const isNew = now - left >= WORTH;
-    if (isNew) wait = againMs;
+    if (isNew || isLoad) wait = againMs;
+    if (isLoad) next = 0;
     if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start(works ? QUIETLY : [...QUIETLY, "pages"]);
   };
   const timer = setInterval(look, intervalMs).unref();

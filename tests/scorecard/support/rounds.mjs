@@ -1,6 +1,6 @@
 /**
- * Rounds of a measurement that count. A hypervisor that takes the cores for some milliseconds delays every request of that moment. Whether a round
- * counts is decided by the time that was stolen from it, and never by its latencies.
+ * Rounds of a measurement that count. A hypervisor that takes the cores for some milliseconds delays every request of that moment. Rounds are
+ * chosen by the time that was stolen from them, and never by their latencies.
  */
 
 /** Rounds that count. */
