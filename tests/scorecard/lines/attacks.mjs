@@ -47,7 +47,7 @@ const isLarge = ({ id, tags, grownMb, afterMb }) =>
 const isUnread = id => id === "http2-zero-window" || id === "http-unread";
 const isLeft = ({ afterMb, ended }) => ended || !(afterMb <= BARS.returnsMb);
 
-/** What the full tier measures in rounds. */
+/** The full tier alone measures in rounds. */
 const describeRounds = ({ spread: [least, most], voided, stolen, loop, ordinary }) =>
   `, rounds ${least.toFixed(1)}–${most.toFixed(1)}× and ${voided} void, at most ${(100 * stolen).toFixed(1)} % stolen; event loop ${loop.toFixed(1)} ms, beside ordinary clients ${ordinary.toFixed(0)} ms`;
 
