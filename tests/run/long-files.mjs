@@ -101,7 +101,6 @@ export const LONG = Object.freeze([
   "tests/runtime/etl/resume.test.ts",
   "tests/runtime/etl/served-groups.test.ts",
   "tests/mutation/run-mutants.test.ts",
-  "tests/fuzz/cost.test.ts",
   "tests/runtime/server/backends/onnx-types.test.ts",
   "tests/compiler/1-rewrite/nesting.test.ts",
   "tests/walls/restricted-matrix.test.ts",
