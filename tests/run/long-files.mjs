@@ -133,6 +133,15 @@ export const LONG = Object.freeze([
   "tests/runtime/server/exposures/thread-ends.test.ts",
   "tests/runtime/etl/value-lists.test.ts",
   "tests/runtime/server/exposures/served.test.ts",
+  "tests/runtime/server/backends/gpu-work.test.ts",
+  "tests/walls/arrow-file.test.ts",
+  "tests/runtime/evaluation/reward-model/fit.test.ts",
+  "tests/walls/opens.test.ts",
+  "tests/runtime/evaluation/obp-published.test.ts",
+  "tests/run/setup.test.ts",
+  "tests/walls/secrets.test.ts",
+  "tests/cli/colors.test.ts",
+  "tests/runtime/server/observe/verbose-log.test.ts",
 ]);
 
 /** Needs whose downloads or programs take longer than the tests that have them. */
