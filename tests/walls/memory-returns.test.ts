@@ -113,11 +113,24 @@ describe("when memory is returned", () => {
     returner.stop();
   });
 
-  test("the heap's empty pages too, where nothing waits", async () => {
+  test("the heap's empty pages too, where nothing waits and an attempt without a pause returned little", async () => {
     const { state, returner } = fakeProcess();
     state.resident = 500 * MIB;
-    await settle(250);
-    expect(state.ways.slice(0, 3)).toEqual(["beside", "beside", "pages"]);
+    await settle(600);
+    expect(state.ways.slice(0, 5)).toEqual(["beside", "beside", "beside", "beside", "pages"]);
+    returner.stop();
+  });
+
+  test("large requests now and then are never followed by a pause", async () => {
+    const { state, returner } = fakeProcess();
+    state.resident = 500 * MIB;
+    for (let i = 0; i < 20; i++) {
+      state.charged = i % 2 === 0 ? 100 * MIB : 0;
+      // Time for one attempt: two looks, and two collections of 50 ms.
+      await settle(130);
+    }
+    expect(state.collections).toBeGreaterThan(20);
+    expect(new Set(state.ways)).toEqual(new Set(["beside"]));
     returner.stop();
   });
 

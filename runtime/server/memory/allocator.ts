@@ -156,7 +156,9 @@ export function createMemoryReturner({
     const isNew = now - left >= WORTH;
     if (isNew || isLoad) wait = againMs;
     if (isLoad) next = 0;
-    if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start(works ? QUIETLY : [...QUIETLY, "pages"]);
+    // A pause is worth it only after an attempt without one returned little: large requests now and then would each be followed by one.
+    const mayPause = !works && wait > againMs;
+    if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start(mayPause ? [...QUIETLY, "pages"] : QUIETLY);
   };
   const timer = setInterval(look, intervalMs).unref();
   return {

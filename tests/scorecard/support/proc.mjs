@@ -2,7 +2,7 @@
  * Reads a process' CPU time and memory from Linux's /proc.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { cpus } from "node:os";
 
 /** Clock ticks of `/proc/stat`, a hundred a second on every platform of Linux. */
 const TICK_MS = 10;
@@ -13,7 +13,7 @@ const stolenMs = () => Number(/^cpu\s.*$/m.exec(readFileSync("/proc/stat", "lati
 /** Starts to count. @returns a function: part of the cores' time that was stolen since */
 export function watchStolen() {
   const [began, before] = [performance.now(), stolenMs()];
-  return () => (stolenMs() - before) / (performance.now() - began) / availableParallelism();
+  return () => (stolenMs() - before) / (performance.now() - began) / cpus().length;
 }
 
 /** CPU time of all living threads, in microseconds; a thread that runs now counts up to its last clock tick. */
