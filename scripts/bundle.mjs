@@ -1,10 +1,10 @@
 // dist/ → dist/bundle/: the modules of the commands in a few files, so that a start reads these instead of some three hundred. It also has `merlon`
 // as a program sees it. The commands and the compiler take them when they are there and not older than dist/. Packages with native code, and those
 // that only a few models need, stay outside. The programs that cli/code-cache.ts runs are CommonJS: `vm.Script` takes V8's cached data.
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { rolldown } from "rolldown";
-import { DIST, INLINED, isTensor, ownTensor, ownUrls, packagesIn, ROOT } from "./bundling.mjs";
+import { DIST, INLINED, isTensor, ownTensor, ownUrls, packagesIn, ROOT, replaceFiles } from "./bundling.mjs";
 
 const out = join(DIST, "bundle");
 /** The programs as they are installed: CommonJS too, since Node's loader of modules takes a tenth of a server's start. */
@@ -49,32 +49,33 @@ const COMMANDS = {
   "server-worker": "runtime/server/workers/worker.js",
 };
 
-for (const folder of [out, bin]) rmSync(folder, { recursive: true, force: true });
-const output = [
-  ...(await write("cjs", COMMANDS, [ownImport])),
-  ...(await write("cjs", { "javascript-worker": "runtime/server/backends/javascript/worker.js" })),
-  ...(await write("esm", {
+const bundled = [
+  ...(await generate("cjs", COMMANDS, [ownImport])),
+  ...(await generate("cjs", { "javascript-worker": "runtime/server/backends/javascript/worker.js" })),
+  ...(await generate("esm", {
     "evaluation-worker": "compiler/3-graph/evaluation-worker.js",
     dsl: "compiler/dsl/index.js",
   })),
-  ...(await write(
-    "cjs",
-    { merlon: "cli/main.js", tritonserver: "cli/tritonserver.js" },
-    [],
-    bin,
-    ({ name, isEntry }) => (isEntry ? `(${checkNode})(${JSON.stringify(name)}, ${MAJOR}, ${MINOR});` : ""),
-  )),
 ];
+const programs = await generate(
+  "cjs",
+  { merlon: "cli/main.js", tritonserver: "cli/tritonserver.js" },
+  [],
+  bin,
+  ({ name, isEntry }) => (isEntry ? `(${checkNode})(${JSON.stringify(name)}, ${MAJOR}, ${MINOR});` : ""),
+);
+const output = [...bundled, ...programs];
 // Input of scripts/notice.mjs, which writes NOTICE.
 const inlined = packagesIn(output).map(folder => relative(ROOT, folder));
-writeFileSync(join(out, "packages.json"), `${JSON.stringify(inlined, null, 2)}\n`);
+replaceFiles(out, [...bundled, { fileName: "packages.json", code: `${JSON.stringify(inlined, null, 2)}\n` }]);
+replaceFiles(bin, programs);
 const bytes = output.reduce((sum, chunk) => sum + (chunk.code?.length ?? 0), 0);
 process.stdout.write(
   `${output.length} files, ${(bytes / 1024).toFixed(0)} KiB in ${relative(ROOT, out)} and ${relative(ROOT, bin)}\n`,
 );
 
 /** Entries that share their modules: one copy of each. */
-async function write(format, input, plugins = [], folder = out, banner = undefined) {
+async function generate(format, input, plugins = [], folder = out, banner = undefined) {
   const bundle = await rolldown({
     input: Object.fromEntries(Object.entries(input).map(([name, file]) => [name, join(DIST, file)])),
     platform: "node",
@@ -82,8 +83,7 @@ async function write(format, input, plugins = [], folder = out, banner = undefin
     plugins: [ownUrls(folder), ownTensor, ...plugins],
     logLevel: "silent",
   });
-  const { output } = await bundle.write({
-    dir: folder,
+  const { output } = await bundle.generate({
     format,
     banner,
     // A start reads them all.

@@ -1,5 +1,5 @@
 // Parts that scripts which bundle the product have in common: URLs of modules, ONNX Runtime's tensors, and the packages whose code a bundle contains.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -43,3 +43,20 @@ export function packagesIn(chunks) {
 }
 
 export const manifestOf = folder => JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+
+/**
+ * Files replace those of before one by one, whole, so that a command that starts meanwhile finds one or the other. An entry follows the
+ * files that it imports.
+ * @param chunks as rolldown generates them: `{ fileName, code, isEntry }`
+ */
+export function replaceFiles(folder, chunks) {
+  mkdirSync(folder, { recursive: true });
+  const stale = new Set(readdirSync(folder));
+  for (const { fileName, code } of chunks.toSorted((a, b) => Number(a.isEntry ?? false) - Number(b.isEntry ?? false))) {
+    const staged = join(folder, `.${process.pid}-${fileName}`);
+    writeFileSync(staged, code);
+    renameSync(staged, join(folder, fileName));
+    stale.delete(fileName);
+  }
+  for (const name of stale) rmSync(join(folder, name), { recursive: true });
+}

@@ -64,6 +64,13 @@ export function runBeside(command, args) {
 }
 
 /**
+ * Installs packages of PyPI. They are not compiled, which takes half of the time: Python compiles the modules that it imports.
+ * @param python interpreter of the virtual environment @param packages names, or options of `pip install`
+ */
+export const pipInstall = (python, packages) =>
+  runBeside(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", ...packages]);
+
+/**
  * Does `work` unless the same `key` was done before.
  * @param made a path that the work writes; without it, the work is repeated
  */
@@ -127,11 +134,11 @@ export function ensureDebian(
   }
 }
 
-/** Newest change below a folder, to know whether compiling is due. */
-function newest(folder) {
+/** Newest change below a folder, to know whether compiling is due. A hidden folder has what a program made of its sources. */
+export function newest(folder) {
   let latest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.name === "node_modules" || entry.name === "data") continue;
+    if (entry.name === "node_modules" || entry.name === "data" || entry.name.startsWith(".")) continue;
     const path = join(folder, entry.name);
     latest = Math.max(
       latest,

@@ -4,17 +4,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join, relative } from "node:path";
 import { ensureSite } from "./docs/main.mjs";
 import { ensureLab } from "./lab/ensure-lab.mjs";
-import { ensureBuilt, ensureDebian, hash, once, ROOT, run, runBeside, step } from "./setup.mjs";
+import { ensureBuilt, ensureDebian, hash, once, pipInstall, ROOT, run, runBeside, step } from "./setup.mjs";
 import { findPythons } from "./test-pythons.mjs";
 
 /** The official clients and the originals run in a virtual environment of their own. */
-async function ensurePython() {
+async function installClients() {
   const venv = join(ROOT, ".cache", "test-venv");
   const python = join(venv, "bin", "python");
   const key = hash(readFileSync(join(ROOT, "tests", "requirements.txt"), "utf8"));
   const stamped = join(ROOT, ".cache", "setup", "test-venv");
   if (existsSync(python) && existsSync(stamped) && readFileSync(stamped, "utf8") === key) return python;
-  await step("Installing the Python clients that tests compare with (two or three minutes)", async () => {
+  await step("Installing the Python clients that tests compare with (a minute or two)", async () => {
     ensureDebian("npm test", ["python3"]);
     rmSync(venv, { recursive: true, force: true });
     try {
@@ -25,10 +25,27 @@ async function ensurePython() {
       run("python3", ["-m", "venv", venv]);
     }
     const requirements = join("tests", "requirements.txt");
-    await runBeside(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
+    await pipInstall(python, ["-r", requirements]);
     await once("test-venv", key, () => {});
   });
   return python;
+}
+
+/** The same environment, which two needs share. */
+let clients;
+const ensurePython = () => {
+  clients ??= installClients();
+  return clients;
+};
+
+const SPARK = ["pyspark>=4,<5"];
+
+/** Java, and PySpark beside the clients: its download is as large as all of theirs. */
+async function ensureSpark() {
+  ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava);
+  const python = await ensurePython();
+  const made = join(ROOT, ".cache", "test-venv", "bin", "spark-submit");
+  await once("spark", hash(SPARK.join(" ")), () => step("Installing PySpark", () => pipInstall(python, SPARK)), made);
 }
 
 /**
@@ -46,8 +63,7 @@ async function ensureVenv(name, requirements, what) {
         ensureDebian("npm test", ["python3", "python3-venv"], () => existsSync("/usr/bin/python3"));
         rmSync(venv, { recursive: true, force: true });
         run("python3", ["-m", "venv", venv]);
-        const flags = ["--quiet", "--disable-pip-version-check"];
-        await runBeside(join(bin, "python"), ["-m", "pip", "install", ...flags, ...requirements]);
+        await pipInstall(join(bin, "python"), requirements);
       }),
     bin,
   );
@@ -128,11 +144,11 @@ export const NEEDS = {
   redis: () => ensureDebian("The tests of Redis feature stores", ["redis-server"]),
   postgres: () =>
     ensureDebian("The tests of vector stores in PostgreSQL", ["postgresql-17", "postgresql-17-pgvector"], hasPgvector),
-  java: () => ensureDebian("The tests of Spark", ["openjdk-21-jre-headless"], hasJava),
+  java: ensureSpark,
 };
 
 /** These download for minutes, and hardly compute: tests that need none of them run meanwhile. */
-const DOWNLOADED = new Set(["python", "lab", "milvus", "qdrant", "pythons", "typescripts", "site"]);
+const DOWNLOADED = new Set(["python", "java", "lab", "milvus", "qdrant", "pythons", "typescripts", "site"]);
 
 /** @returns whether a file with these needs waits for downloads */
 export const isLate = needs => needs.some(name => DOWNLOADED.has(name));

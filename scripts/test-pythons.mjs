@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { once, ROOT, run, runBeside, step } from "./setup.mjs";
+import { once, pipInstall, ROOT, run, step } from "./setup.mjs";
 
 const RELEASES = ["3.10", "3.11", "3.12", "3.13"];
 
@@ -41,7 +41,7 @@ async function environmentOf(release) {
       step(`Installing numpy for Python ${release}`, async () => {
         rmSync(folder, { recursive: true, force: true });
         run(interpreter, ["-m", "venv", folder]);
-        await runBeside(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "numpy"]);
+        await pipInstall(python, ["numpy"]);
       }),
     );
     return { python };

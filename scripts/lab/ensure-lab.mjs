@@ -2,9 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { ensureDebian, hash, once, ROOT, run, runBeside, step } from "../setup.mjs";
-
-const pipInstall = packages => ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages];
+import { ensureDebian, hash, once, pipInstall, ROOT, run, step } from "../setup.mjs";
 
 /** @param installs lists of `pip install` arguments, in order */
 async function ensureEnvironment(name, title, installs) {
@@ -17,7 +15,7 @@ async function ensureEnvironment(name, title, installs) {
     ensureDebian("The lab", ["python3"]);
     rmSync(folder, { recursive: true, force: true });
     run("python3", ["-m", "venv", folder]);
-    for (const packages of installs) await runBeside(python, pipInstall(packages));
+    for (const packages of installs) await pipInstall(python, packages);
     await once(name, key, () => {});
   });
   return python;
@@ -52,7 +50,7 @@ export const ensureRecBole = () =>
   ]);
 
 /** MovieLens-100k is part of `recbole`, whose other dependencies are old and not needed here. */
-export function ensureMovieLens(python) {
+export async function ensureMovieLens(python) {
   const here = spawnSync(python, ["-c", "from merlon_lab.movielens import data_folder; data_folder()"]).status === 0;
-  if (!here) run(python, pipInstall(["--no-deps", "recbole==1.2.1"]));
+  if (!here) await pipInstall(python, ["--no-deps", "recbole==1.2.1"]);
 }

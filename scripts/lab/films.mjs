@@ -169,7 +169,7 @@ export async function main() {
   await setup();
   const compares = process.argv.includes("--compare");
   const python = await (compares ? ensureRecBole() : ensureLab());
-  ensureMovieLens(python);
+  await ensureMovieLens(python);
   await prepare(python);
   if (process.argv.includes("--prepare")) return;
   if (compares) {

@@ -161,7 +161,7 @@ test("a cluster whose primary is killed: a replica takes its place", async () =>
     await clients[i]!.call("CLUSTER", "ADDSLOTSRANGE", first, last);
     await clients[i]!.call("CLUSTER", "SET-CONFIG-EPOCH", i + 1);
   }
-  for (const node of nodes.slice(1)) await clients[0]!.call("CLUSTER", "MEET", "127.0.0.1", node.port);
+  for (const node of nodes.slice(1)) await clients[0]!.call("CLUSTER", "MEET", "127.0.0.1", node.port, node.busPort);
   const said = async (client: Redis, ...command: [string, ...string[]]): Promise<string> =>
     String(await client.call(...command));
   await vi.waitFor(

@@ -11,6 +11,8 @@ import { until } from "../../../run/wait.js";
 
 export interface TestRedis {
   readonly port: number;
+  /** The port of other nodes of a cluster. */
+  readonly busPort: number;
   /** Ends the process without a goodbye. */
   kill(): Promise<void>;
   /** Starts it again on the same port, empty. */
@@ -26,11 +28,14 @@ export async function startRedis(
   first: readonly string[] = [],
 ): Promise<TestRedis> {
   const port = await freePort();
+  // By default it is the first port + 10,000, which may belong to another process.
+  const busPort = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "merlon-redis-"));
   const tls = flags.includes("--tls-port");
   const ports = tls ? ["--port", "0"] : ["--port", String(port)];
   const saves = first.includes("--sentinel") ? [] : ["--save", "", "--appendonly", "no"];
-  const args = [...first, ...ports, "--bind", "127.0.0.1", "--dir", folder, ...saves, ...flags];
+  const bus = flags.includes("--cluster-enabled") ? ["--cluster-port", String(busPort)] : [];
+  const args = [...first, ...ports, "--bind", "127.0.0.1", "--dir", folder, ...saves, ...flags, ...bus];
   let server: ChildProcess;
   const clients: Redis[] = [];
   const client = () => {
@@ -46,8 +51,15 @@ export async function startRedis(
   const start = async () => {
     server = spawnRedis(args.map(arg => (arg === "{port}" ? String(port) : arg)));
     const probe = client();
-    await probe.ping();
-    probe.disconnect();
+    const ended = once(server, "exit").then(([code, signal]) => {
+      throw new Error(`redis-server ${args.join(" ")} has ended at its start (${code ?? signal})`);
+    });
+    ended.catch(() => {});
+    try {
+      await Promise.race([probe.ping(), ended]);
+    } finally {
+      probe.disconnect();
+    }
   };
   const kill = async () => {
     if (server.exitCode !== null || server.signalCode !== null) return;
@@ -60,6 +72,7 @@ export async function startRedis(
   process.once("exit", () => server.kill("SIGKILL"));
   return {
     port,
+    busPort,
     kill,
     restart: start,
     client,
@@ -81,7 +94,7 @@ export async function startRedisCluster(): Promise<{
   const [first, second] = nodes.map(node => node.client());
   await first!.call("CLUSTER", "ADDSLOTSRANGE", 0, 8191);
   await second!.call("CLUSTER", "ADDSLOTSRANGE", 8192, 16383);
-  await first!.call("CLUSTER", "MEET", "127.0.0.1", nodes[1]!.port);
+  await first!.call("CLUSTER", "MEET", "127.0.0.1", nodes[1]!.port, nodes[1]!.busPort);
   for (const client of [first!, second!])
     await until("the cluster is ready", async () =>
       String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok"),
