@@ -22,6 +22,7 @@ function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
     resident: 100 * MIB,
     heap: 20 * MIB,
     charged,
+    idle: 0,
     utilization: 0,
     collections: 0,
     ways: [] as Collection[],
@@ -38,6 +39,7 @@ function fakeProcess({ collected = 0, trimmed = 0, charged = 0 } = {}) {
     intervalMs: 5,
     againMs: 40,
     resident: () => state.resident,
+    idle: () => state.idle,
     heap: () => state.heap,
     utilization: () => state.utilization,
     collect(way) {
@@ -82,6 +84,18 @@ describe("when memory is returned", () => {
     Object.assign(state, { resident: 500 * MIB, collected: 400 * MIB });
     await settle(250);
     expect(state).toMatchObject({ resident: 500 * MIB, collections: 1 });
+    returner.stop();
+  });
+
+  test("not for requests that wait, nor for buffers that the pool frees", async () => {
+    const { state, returner } = fakeProcess({ charged: 200 * MIB });
+    Object.assign(state, { resident: 500 * MIB, idle: 180 * MIB });
+    await settle(1000);
+    expect(state).toMatchObject({ collections: 0, trims: 0 });
+    // The requests have ended, and their memory is not returned by itself.
+    Object.assign(state, { charged: 0, collected: 200 * MIB });
+    await settle();
+    expect(state).toMatchObject({ resident: 300 * MIB, collections: 1 });
     returner.stop();
   });
 

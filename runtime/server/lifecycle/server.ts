@@ -13,7 +13,7 @@ import { requireClient } from "../exposures/kafka/require-client.js";
 import { isTopicAddress } from "../exposures/kafka/topic-address.js";
 import type { FaultSet } from "../faults/fault-set.js";
 import { type OpenFaults, openFaults } from "../faults/open-faults.js";
-import { createMemoryReturner, type MemoryReturner, shareFiles } from "../memory/allocator.js";
+import { createMemoryReturner, leaveBuffersUncounted, type MemoryReturner, shareFiles } from "../memory/allocator.js";
 import type { Registry } from "../models/registry-types.js";
 import { isBucketAddress } from "../object-store/address.js";
 import { createFailureCounts, type FailureCounts } from "../observe/failure-counts.js";
@@ -180,7 +180,10 @@ async function start(parts: ServerParts): Promise<RunningServer> {
     if (!worker) log.hint("memory", limitLine(options.memoryLimit));
     await endpoints.open();
     const faultAdmin = await faults?.listen(log, !worker);
-    if (options.returnMemory) relief.returner = createMemoryReturner({ budget, log });
+    if (options.returnMemory) {
+      leaveBuffersUncounted();
+      relief.returner = createMemoryReturner({ budget, log });
+    }
     // Libraries that read models leave freed blocks behind.
     relief.returner?.relieve();
     // Beside the first requests: leftovers of servers that were killed.

@@ -6,7 +6,9 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { bufferPool, uncountedBuffers } from "../../base/memory/buffer-pool.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import type { AdjustExternalMemory } from "../../base/memory/uncounted-memory.js";
 import { type Mapping, provideMapping } from "../../base/shared/mapping.js";
 import type { ServerLog } from "../observe/server-log.js";
 
@@ -14,6 +16,8 @@ import type { ServerLog } from "../observe/server-log.js";
 export interface Allocator extends Partial<Mapping> {
   /** Returns freed pages, on another thread. */
   trim(): Promise<boolean>;
+  /** V8 counts these many bytes more of memory outside its heap, or fewer. */
+  adjust?: AdjustExternalMemory;
   /** The kernel kills this process when its parent ends. @returns whether the system can */
   endWithParent?(): boolean;
 }
@@ -63,6 +67,8 @@ export interface ReturnerOptions {
   readonly intervalMs?: number;
   readonly againMs?: number;
   readonly resident?: () => number;
+  /** Bytes that lie idle in the pool, which frees them by itself. */
+  readonly idle?: () => number;
   /** Bytes of V8's heap in use, garbage included. */
   readonly heap?: () => number;
   /** Part of the time since the last call in which the event loop worked, 0 to 1. */
@@ -94,6 +100,7 @@ export function createMemoryReturner({
   intervalMs = INTERVAL_MS,
   againMs = AGAIN_MS,
   resident = () => process.memoryUsage.rss(),
+  idle = () => bufferPool.idle,
   heap = () => getHeapStatistics().used_heap_size,
   utilization = loopUtilization(),
   collect = collectGarbage,
@@ -103,7 +110,9 @@ export function createMemoryReturner({
   /** The least resident memory so far. */
   let floor = resident();
   let last = floor;
-  /** Resident memory after the last attempt. */
+  /** Resident memory without that of requests in progress and of the pool, which no attempt returns. */
+  const unused = (): number => resident() - budget.charged - idle();
+  /** The same after the last attempt. */
   let left = floor;
   let quiet = 0;
   let held = budget.charged;
@@ -113,29 +122,31 @@ export function createMemoryReturner({
   let relieved = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | undefined;
 
-  async function giveBack(ways: readonly Collection[]): Promise<void> {
+  /** @param read of this, growth is worth a collection */
+  async function giveBack(ways: readonly Collection[], read: () => number): Promise<void> {
     const before = resident();
     allocator ??= load() ?? withoutBinding(log);
     // Often enough by itself, and without a pause.
     await allocator.trim();
     for (const way of ways) {
-      if (resident() - floor < WORTH || Math.min(heap(), ...heaps) > LARGEST_HEAP) break;
+      if (read() - floor < WORTH || Math.min(heap(), ...heaps) > LARGEST_HEAP) break;
       collect(way);
       heaps.splice(0, heaps.length, heap());
       // V8 frees the memory of collected buffers on its own threads, for which it needs a moment.
       await new Promise<void>(resolve => setTimeout(resolve, SWEEP_MS).unref());
       await allocator.trim();
     }
-    left = resident();
-    last = left;
+    last = resident();
+    left = unused();
     quiet = 0;
-    wait = before - left >= WORTH ? againMs : Math.min(LATEST_AGAIN_MS, 2 * wait);
+    const isWorth = before - last >= WORTH;
+    wait = isWorth ? againMs : Math.min(LATEST_AGAIN_MS, 2 * wait);
     next = performance.now() + wait;
-    if (before - left >= WORTH)
-      log?.hint("memory", `returned ${toMib(before - left)} MiB to the system; ${toMib(left)} MiB are resident`);
+    if (isWorth)
+      log?.hint("memory", `returned ${toMib(before - last)} MiB to the system; ${toMib(last)} MiB are resident`);
   }
-  const start = (ways: readonly Collection[]): void => {
-    running ??= giveBack(ways).finally(() => {
+  const start = (ways: readonly Collection[], read: () => number): void => {
+    running ??= giveBack(ways, read).finally(() => {
       running = undefined;
     });
   };
@@ -151,14 +162,18 @@ export function createMemoryReturner({
     const works = utilization() > BUSY_LOOP;
     const isLoad = Math.abs(charged - held) > BUSY;
     held = charged;
-    quiet = now - floor < WORTH || grows || isLoad || (works && now - floor < MUCH) ? 0 : quiet + 1;
+    const unusedNow = now - charged - idle();
+    const growth = unusedNow - floor;
+    quiet = growth < WORTH || grows || isLoad || (works && growth < MUCH) ? 0 : quiet + 1;
     // After a new peak or load nothing waits because an earlier attempt returned little.
-    const isNew = now - left >= WORTH;
+    const isNew = unusedNow - left >= WORTH;
     if (isNew || isLoad) wait = againMs;
     if (isLoad) next = 0;
     // A pause is worth it only after an attempt without one returned little: large requests now and then would each be followed by one.
     const mayPause = !works && wait > againMs;
-    if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) start(mayPause ? [...QUIETLY, "pages"] : QUIETLY);
+    if (quiet >= QUIET_LOOKS && (isNew || performance.now() >= next)) {
+      start(mayPause ? [...QUIETLY, "pages"] : QUIETLY, unused);
+    }
   };
   const timer = setInterval(look, intervalMs).unref();
   return {
@@ -166,7 +181,7 @@ export function createMemoryReturner({
       const now = performance.now();
       if (running || now - relieved < PRESSURE_MS) return;
       relieved = now;
-      start(AT_ONCE);
+      start(AT_ONCE, resident);
     },
     stop: () => clearInterval(timer),
   };
@@ -230,6 +245,9 @@ export function loadAllocator(): Allocator | undefined {
     return undefined;
   }
 }
+
+/** From now on V8 does not count the buffers of requests that are in use. It collects less often, and not for requests that only wait. */
+export const leaveBuffersUncounted = (): void => uncountedBuffers.use(loadAllocator()?.adjust);
 
 /**
  * Lets models share the large files that they read with those of other servers of this user, where the binding can.

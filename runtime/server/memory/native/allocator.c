@@ -47,6 +47,17 @@ static napi_value trim(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* `adjust(bytes)`: V8 counts these many bytes more, or fewer, of memory outside its heap. */
+static napi_value adjust(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  size_t count = 1;
+  int64_t change = 0, total;
+  if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) == napi_ok && count == 1 &&
+      napi_get_value_int64(env, argument, &change) == napi_ok)
+    napi_adjust_external_memory(env, change, &total);
+  return NULL;
+}
+
 /* mapping.c */
 void merlon_mapping(napi_env env, napi_value exports);
 /* parent.c */
@@ -56,6 +67,8 @@ NAPI_MODULE_INIT() {
   napi_value function;
   napi_create_function(env, "trim", NAPI_AUTO_LENGTH, trim, NULL, &function);
   napi_set_named_property(env, exports, "trim", function);
+  napi_create_function(env, "adjust", NAPI_AUTO_LENGTH, adjust, NULL, &function);
+  napi_set_named_property(env, exports, "adjust", function);
   merlon_mapping(env, exports);
   merlon_parent(env, exports);
   return exports;

@@ -1,7 +1,7 @@
 /**
  * Received data of a stream that waits. It is copied into blocks of the pool, each as long as all before it within bounds.
  */
-import { bufferPool, LARGE } from "../../../base/memory/buffer-pool.js";
+import { giveBytes, takeBytes } from "../../../base/memory/buffer-pool.js";
 
 const MOST = 2 ** 17;
 
@@ -19,7 +19,7 @@ export class HeldData {
     for (let from = 0; from < chunk.length; ) {
       let last = this.#blocks.at(-1);
       if (!last || last.used === last.bytes.length) {
-        last = { bytes: blockOf(Math.max(chunk.length - from, Math.min(MOST, this.size))), used: 0 };
+        last = { bytes: takeBytes(Math.max(chunk.length - from, Math.min(MOST, this.size))), used: 0 };
         this.#blocks.push(last);
       }
       const copied = chunk.copy(last.bytes, last.used, from);
@@ -36,22 +36,15 @@ export class HeldData {
     try {
       pass(bytes.subarray(0, used));
     } finally {
-      release(bytes);
+      giveBytes(bytes);
     }
   }
 
   /** Removes all. @returns how many bytes there were */
   clear(): number {
     const { size } = this;
-    for (const { bytes } of this.#blocks.splice(0)) release(bytes);
+    for (const { bytes } of this.#blocks.splice(0)) giveBytes(bytes);
     this.size = 0;
     return size;
   }
-}
-
-const blockOf = (length: number): Buffer =>
-  length < LARGE ? Buffer.allocUnsafe(length) : Buffer.from(bufferPool.take(length), 0, length);
-
-function release(bytes: Buffer): void {
-  if (bytes.length >= LARGE) bufferPool.give(bytes.buffer as ArrayBuffer);
 }

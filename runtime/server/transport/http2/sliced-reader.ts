@@ -2,6 +2,7 @@
  * Reads a socket in slices of time, so that a client with many small frames does not block other connections.
  */
 import type { Socket } from "node:net";
+import { giveBytes, takeBytes } from "../../../base/memory/buffer-pool.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { readInto } from "../read-into.js";
 import { LONG_READ, waitForTurn } from "../read-turns.js";
@@ -15,6 +16,8 @@ export class SlicedReader {
   readonly #charge: Charge;
   /** Bytes that wait for their turn; the socket is not read meanwhile. */
   #rest: Buffer | undefined;
+  /** How many of them were taken. */
+  #taken = 0;
 
   /** @param charge of the bytes that wait for their turn */
   constructor(socket: Socket, take: TakeSlice, charge: Charge) {
@@ -32,9 +35,11 @@ export class SlicedReader {
       return false;
     }
     // The chunk is the caller's.
-    const rest = Buffer.from(chunk.subarray(taken));
+    const rest = takeBytes(chunk.length - taken);
+    chunk.copy(rest, 0, taken);
     this.#charge.force(rest.length);
-    this.#wait(rest);
+    this.#rest = rest;
+    waitForTurn(this.#goOn, false);
     return false;
   };
 
@@ -42,17 +47,18 @@ export class SlicedReader {
     this.#socket.resume();
   };
 
-  #wait(rest: Buffer): void {
-    this.#rest = rest;
-    waitForTurn(this.#goOn, false);
-  }
-
   readonly #goOn = (): void => {
     const rest = this.#rest!;
-    this.#rest = undefined;
-    const taken = this.#take(rest);
+    const taken = this.#take(rest.subarray(this.#taken));
     this.#charge.subtract(taken);
-    if (taken < rest.length) this.#wait(rest.subarray(taken));
-    else this.#socket.resume();
+    this.#taken += taken;
+    if (this.#taken < rest.length) {
+      waitForTurn(this.#goOn, false);
+      return;
+    }
+    this.#rest = undefined;
+    this.#taken = 0;
+    giveBytes(rest);
+    this.#socket.resume();
   };
 }

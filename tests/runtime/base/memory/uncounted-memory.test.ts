@@ -1,0 +1,134 @@
+/**
+ * V8's count of memory outside its heap has the buffers that may be garbage, and no others.
+ */
+import { PerformanceObserver } from "node:perf_hooks";
+import fc from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+import { createBufferPool, LARGE } from "#runtime/base/memory/buffer-pool.js";
+import { UncountedMemory } from "#runtime/base/memory/uncounted-memory.js";
+import { loadAllocator } from "#runtime/server/memory/allocator.js";
+import { ensureAllocator } from "../../../../scripts/native-allocator.mjs";
+import { elapse, until } from "../../../run/wait.js";
+
+const MIB = 2 ** 20;
+
+/** Its share of V8's count, as V8 and the adjustments together make it. */
+function counted() {
+  const uncounted = new UncountedMemory();
+  const state = { bytes: 0 };
+  uncounted.use(change => {
+    state.bytes += change;
+  });
+  const make = (size: number): ArrayBuffer => {
+    state.bytes += size;
+    return new ArrayBuffer(size);
+  };
+  return { uncounted, state, make };
+}
+
+test("a buffer is not counted while it is lent or idle, and is counted when it is dropped", () => {
+  const { uncounted, state, make } = counted();
+  const buffer = make(LARGE);
+  uncounted.lend(buffer);
+  expect(state.bytes).toBe(0);
+  uncounted.keep(buffer);
+  for (let i = 0; i < 3; i++) uncounted.turn();
+  expect([state.bytes, uncounted.bytes]).toEqual([0, LARGE]);
+  uncounted.drop(buffer);
+  uncounted.drop(buffer);
+  expect([state.bytes, uncounted.bytes]).toEqual([LARGE, 0]);
+});
+
+test("a buffer that is not returned is counted from the second turn on, until it is", () => {
+  const { uncounted, state, make } = counted();
+  const buffer = make(LARGE);
+  uncounted.lend(buffer);
+  uncounted.turn();
+  expect([state.bytes, uncounted.lends]).toEqual([0, true]);
+  uncounted.turn();
+  expect([state.bytes, uncounted.lends]).toEqual([LARGE, false]);
+  uncounted.keep(buffer);
+  expect(state.bytes).toBe(0);
+});
+
+test("whatever happens to buffers, V8 counts each that was dropped or is away for two turns, and no other", () => {
+  const steps = fc.array(
+    fc.record({
+      what: fc.constantFrom("lend", "keep", "drop", "turn"),
+      which: fc.nat(5),
+    }),
+    { maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(steps, all => {
+      const { uncounted, state, make } = counted();
+      const sizes = [1, 2, 4, 8, 16, 32].map(factor => factor * LARGE);
+      const buffers = sizes.map(make);
+      /** Turns since a buffer was lent; undefined where V8 counts it. */
+      const age: (number | undefined)[] = sizes.map(() => undefined);
+      for (const { what, which } of all) {
+        if (what === "turn") {
+          uncounted.turn();
+          for (const [i, turns] of age.entries()) if (turns !== undefined) age[i] = turns < 1 ? turns + 1 : undefined;
+        } else {
+          uncounted[what](buffers[which]!);
+          age[which] = { lend: 0, keep: Number.NEGATIVE_INFINITY, drop: undefined }[what];
+        }
+        const expected = sizes.reduce((sum, size, i) => sum + (age[i] === undefined ? size : 0), 0);
+        expect(state.bytes).toBe(expected);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** Full collections, and scavenges apart, while `work` runs. */
+async function collections(work: () => void): Promise<number> {
+  const MAJOR = 4;
+  let count = 0;
+  const observer = new PerformanceObserver(list => {
+    for (const entry of list.getEntries() as (PerformanceEntry & { readonly detail: { readonly kind: number } })[])
+      if (entry.detail.kind === MAJOR) count++;
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  work();
+  // V8 marks beside the program, and ends that in later turns.
+  await elapse(500);
+  observer.disconnect();
+  return count;
+}
+
+test("requests that wait with large bodies cause no full collection, and without the binding they do", async () => {
+  ensureAllocator(() => {});
+  const held: ArrayBuffer[] = [];
+  const load = (uncounted: UncountedMemory) => (): void => {
+    const pool = createBufferPool(0, 60_000, uncounted);
+    // They are never written, so that little is resident.
+    for (let i = 0; i < 200; i++) held.push(pool.take(2 * MIB));
+  };
+  const plain = await collections(load(new UncountedMemory()));
+  expect(plain).toBeGreaterThan(0);
+  held.splice(0);
+  const uncounted = new UncountedMemory();
+  uncounted.use(loadAllocator()?.adjust);
+  expect(await collections(load(uncounted))).toBe(0);
+});
+
+test("a lost buffer is in no count once V8 has collected it", async () => {
+  ensureAllocator(() => {});
+  const uncounted = new UncountedMemory();
+  const changes: number[] = [];
+  uncounted.use(change => void changes.push(change));
+  onTestFinished(() => uncounted.use(undefined));
+  const lose = (): void => {
+    for (let i = 0; i < 8; i++) uncounted.lend(new ArrayBuffer(16 * MIB));
+  };
+  lose();
+  expect(uncounted.bytes).toBe(128 * MIB);
+  // Here nothing adjusts V8's count, so that these many bytes more cause a collection.
+  await until("lost buffers are counted", () => {
+    new ArrayBuffer(16 * MIB);
+    return uncounted.bytes === 0;
+  });
+  expect(changes.reduce((sum, change) => sum + change, 0)).toBe(0);
+});
