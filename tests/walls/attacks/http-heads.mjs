@@ -78,7 +78,7 @@ export const unread = {
       concurrently(200, until, () =>
         onConnection(http, until, socket => {
           socket.pause();
-          socket.write(bytes);
+          void write(socket, bytes);
         }),
       );
   },

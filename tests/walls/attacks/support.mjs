@@ -52,8 +52,21 @@ export function onConnection(port, until, act, onData = () => {}) {
   });
 }
 
+/**
+ * A long write is many short ones. The attacker shares a core with the good clients, and most kernels interrupt no call of the system. An
+ * attacker on another machine would not delay them.
+ */
+const PIECE = 2 ** 16;
+
 /** Writes and waits until the kernel has taken it; false once the connection is closed. */
-export const write = (socket, bytes) =>
+export async function write(socket, bytes) {
+  if (bytes.length <= PIECE) return writePiece(socket, bytes);
+  for (let at = 0; at < bytes.length; at += PIECE)
+    if (!(await writePiece(socket, bytes.subarray(at, at + PIECE)))) return false;
+  return true;
+}
+
+const writePiece = (socket, bytes) =>
   new Promise(resolve => {
     if (socket.destroyed) return resolve(false);
     const gone = () => resolve(false);
@@ -73,7 +86,7 @@ export const once = (port, bytes, until) =>
       new Promise(resolve => {
         socket.once("data", resolve);
         socket.once("close", resolve);
-        socket.write(bytes);
+        void write(socket, bytes);
       }),
   );
 
@@ -98,8 +111,8 @@ export function grpcOnce(port, { head, body }, until) {
     until,
     socket => {
       socket.once("close", done);
-      socket.write(Buffer.concat([greeting(), frame(SETTINGS, 1, 0), frame(HEADERS, END_HEADERS, 1, head)]));
-      for (const data of dataFrames(1, body)) socket.write(data);
+      const begin = [greeting(), frame(SETTINGS, 1, 0), frame(HEADERS, END_HEADERS, 1, head)];
+      void write(socket, Buffer.concat([...begin, ...dataFrames(1, body)]));
       return ended;
     },
     parse,
