@@ -142,6 +142,23 @@ export const LONG = Object.freeze([
   "tests/walls/secrets.test.ts",
   "tests/cli/colors.test.ts",
   "tests/runtime/server/observe/verbose-log.test.ts",
+  "operators/shared/onnx/mixed-draw.test.ts",
+  "operators/thompson-sampling/draw-graph.test.ts",
+  "operators/categorify/categorify.test.ts",
+  "operators/log-op/log-op-bounds.test.ts",
+  "tests/fuzz/cost.test.ts",
+  "operators/softmax-sampling/floor.test.ts",
+  "tests/runtime/stores/feast/snapshot-histories.test.ts",
+  "operators/query-faiss/query-faiss-native.test.ts",
+  "tests/runtime/server/models/registry.test.ts",
+  "tests/runtime/evaluation/served-log.test.ts",
+  "tests/cli/check-lowered.test.ts",
+  "tests/runtime/testing/vitest-fixture.test.ts",
+  "tests/walls/artefact-paths.test.ts",
+  "tests/tools/nvtabular-functions.test.ts",
+  "tests/runtime/server/backends/long-runs-end.test.ts",
+  "tests/runtime/server/backends/packed-weights.test.ts",
+  "tests/compiler/editor/quick-fixes.test.ts",
 ]);
 
 /** Needs whose downloads or programs take longer than the tests that have them. */
@@ -153,6 +170,7 @@ const CORE = new Set([
   "tests/compiler/samples.test.ts",
   "tests/reference/reference.test.ts",
   "tests/mistakes/mistakes.test.ts",
+  "tests/fuzz/cost.test.ts",
 ]);
 
 const left = new Set(LONG.filter(file => !CORE.has(file)));
