@@ -152,22 +152,41 @@ test("results of a copy of the checkout count, also of tests beside an operator"
   expect(counted).toEqual({ passed: 2, failed: 0, total: 2, failures: [] });
 });
 
-describe("rounds of which a hypervisor took a part", () => {
+describe("rounds of a measurement", () => {
+  const BAR = 3;
   const round = (stolen: number, ratio: number) => ({ stolen, ratio });
-  const quiet = [round(0, 9), round(0.005, 1), round(0.01, 5)];
+  const quiet = [round(0, 9), round(0.005, 4), round(0.01, 5)];
 
-  test("are measured again, whatever their latencies", () => {
-    expect(areEnough(quiet.slice(0, 2))).toBe(false);
-    expect(areEnough([...quiet.slice(0, 2), round(0.02, 1)])).toBe(false);
+  test("of which a hypervisor took a part are measured again, whatever their latencies", () => {
+    expect(areEnough(quiet.slice(0, 2), BAR)).toBe(false);
+    expect(areEnough([...quiet.slice(0, 2), round(0.02, 1)], BAR)).toBe(false);
     const all = [round(0.02, 0.5), ...quiet];
-    expect(areEnough(all)).toBe(true);
+    expect(areEnough(all, BAR)).toBe(true);
     expect(chooseRounds(all)).toEqual({ counted: quiet, voided: 1 });
   });
 
-  test("count where there are no others: those of which the least was taken", () => {
+  test("of which it took a part count where there are no others: those with the least", () => {
     const all = Array.from({ length: 9 }, (_, i) => round(0.1 + ((i * 5) % 9) / 100, i));
-    expect(areEnough(all.slice(0, 8))).toBe(false);
-    expect(areEnough(all)).toBe(true);
+    expect(areEnough(all.slice(0, 8), BAR)).toBe(false);
+    expect(areEnough(all, BAR)).toBe(true);
     expect(chooseRounds(all)).toEqual({ counted: [all[0], all[2], all[4]], voided: 6 });
+  });
+
+  test.each([
+    ["most hold", [1, 5, 1, 1, 1, 1, 1]],
+    ["most fail", [5, 1, 5, 5, 5, 5, 5]],
+  ])("on both sides of the bar are followed by others, to seven: %s", (_, ratios) => {
+    const all = ratios.map((ratio, i) => round(i / 1000, ratio));
+    for (let i = 0; i < 7; i++) expect(areEnough(all.slice(0, i), BAR)).toBe(false);
+    expect(areEnough(all, BAR)).toBe(true);
+    expect(chooseRounds(all)).toEqual({ counted: all, voided: 0 });
+  });
+
+  test("are an odd number, and end also where most are stolen", () => {
+    const four = [round(0.001, 1), round(0.002, 5), round(0.003, 1), round(0.004, 5)];
+    const all = [...four, ...Array.from({ length: 11 }, () => round(0.1, 1))];
+    expect(areEnough(all.slice(0, 14), BAR)).toBe(false);
+    expect(areEnough(all, BAR)).toBe(true);
+    expect(chooseRounds(all)).toEqual({ counted: four.slice(0, 3), voided: 12 });
   });
 });

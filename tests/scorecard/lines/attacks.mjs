@@ -48,8 +48,8 @@ const isUnread = id => id === "http2-zero-window" || id === "http-unread";
 const isLeft = ({ afterMb, ended }) => ended || !(afterMb <= BARS.returnsMb);
 
 /** The full tier alone measures in rounds. */
-const describeRounds = ({ spread: [least, most], voided, stolen, loop, ordinary }) =>
-  `, rounds ${least.toFixed(1)}–${most.toFixed(1)}× and ${voided} void, at most ${(100 * stolen).toFixed(1)} % stolen; event loop ${loop.toFixed(1)} ms, beside ordinary clients ${ordinary.toFixed(0)} ms`;
+const describeRounds = ({ spread: [least, most], rounds, voided, stolen, loop, ordinary }) =>
+  `, ${rounds} rounds ${least.toFixed(1)}–${most.toFixed(1)}× and ${voided} void, at most ${(100 * stolen).toFixed(1)} % stolen; event loop ${loop.toFixed(1)} ms, beside ordinary clients ${ordinary.toFixed(0)} ms`;
 
 const describeHurt = one =>
   one.ended

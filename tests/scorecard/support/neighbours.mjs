@@ -114,13 +114,13 @@ async function measureOnce(place, attack, seconds) {
 
 /**
  * On the full tier: rounds of the clients alone, beside ordinary clients and beside the attack. Each ratio is of one round, since other work
- * on the machine spoils a round alike, and their median counts. A p99 is the median over windows of a second. Two figures judge
- * nothing. That beside ordinary clients shows how long requests wait behind those of others that the server answers. The delay of the event
- * loop is the server's own part.
+ * on the machine spoils a round alike, and their median counts. Rounds on both sides of the bar are followed by more. A p99 is the median
+ * over windows of a second. Two figures judge nothing. That beside ordinary clients shows how long requests wait behind those of others that
+ * the server answers. The delay of the event loop is the server's own part.
  */
 async function measureInRounds(place, attack) {
   const all = [];
-  while (!areEnough(all) && !place.server.ended()) {
+  while (!areEnough(all, BARS.latency) && !place.server.ended()) {
     const stolen = watchStolen();
     const attacker = await attackOf(attack, place.server, ROUND_MS.during);
     const alone = middle((await place.measure(() => pause(ROUND_MS.alone))).windows);
@@ -140,7 +140,7 @@ async function measureInRounds(place, attack) {
   return {
     ...{ alone, ordinary, during, ratio, loop, spread: [Math.min(...each("ratio")), Math.max(...each("ratio"))] },
     ...{ max: Math.max(...each("max")), wrong: sum("wrong"), failed: sum("failed") },
-    ...{ voided, stolen: Math.max(...each("stolen")) },
+    ...{ rounds: counted.length, voided, stolen: Math.max(...each("stolen")) },
   };
 }
 
@@ -159,7 +159,7 @@ async function measureAttack(place, attack, seconds, isWhole) {
 /**
  * @param options `ids` of attacks (all), `seconds` of each on the quick tier, `isWhole` for the full tier, `onResult` called with each. The
  *   full tier reads memory after thirty seconds.
- * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, loop, spread, max, wrong, failed, voided, stolen, beforeMb, grownMb, afterMb, isPlaced, ended }`;
+ * @returns for each attack `{ id, title, tags, alone, ordinary, during, ratio, loop, spread, max, wrong, failed, rounds, voided, stolen, beforeMb, grownMb, afterMb, isPlaced, ended }`;
  *   milliseconds at p99
  */
 export async function measureNeighbours({ ids, seconds, isWhole = false, onResult = () => {} }) {

@@ -5,16 +5,31 @@
 
 /** Rounds that count. */
 const ROUNDS = 3;
+/** The same where the first ones are on both sides of the bar. */
+const MANY = 7;
 /** A round of which a larger part was stolen is void, and another is measured. */
 const MOST_STOLEN = 0.01;
 /** If these are not enough, the rounds count of which the least was stolen. */
 const MOST_ROUNDS = 9;
+/** The same for many. */
+const MOST_OF_MANY = 15;
 
-export const areEnough = rounds =>
-  rounds.length === MOST_ROUNDS || rounds.filter(({ stolen }) => stolen <= MOST_STOLEN).length === ROUNDS;
+const quietOf = rounds => rounds.filter(({ stolen }) => stolen <= MOST_STOLEN);
 
-/** @returns `counted` rounds and the number of `voided` ones */
+/** @param rounds `{ stolen, ratio }` of each so far @param bar of the ratio */
+export function areEnough(rounds, bar) {
+  const quiet = quietOf(rounds);
+  if (quiet.length < ROUNDS) return rounds.length >= MOST_ROUNDS;
+  const below = quiet.filter(({ ratio }) => ratio <= bar).length;
+  const agree = below === 0 || below === quiet.length;
+  // Rounds that disagree need others, whichever side has more of them.
+  return (agree && quiet.length === ROUNDS) || quiet.length >= MANY || rounds.length >= MOST_OF_MANY;
+}
+
+/** @returns `counted` rounds, an odd number of them, and the number of `voided` ones */
 export function chooseRounds(rounds) {
-  const counted = rounds.toSorted((a, b) => a.stolen - b.stolen).slice(0, ROUNDS);
+  const quiet = quietOf(rounds).length;
+  const count = Math.max(ROUNDS, quiet - ((quiet + 1) % 2));
+  const counted = rounds.toSorted((a, b) => a.stolen - b.stolen).slice(0, count);
   return { counted, voided: rounds.length - counted.length };
 }
