@@ -246,8 +246,17 @@ export function loadAllocator(): Allocator | undefined {
   }
 }
 
+/**
+ * V8 13 and later, of Node 24, end the process where the count is below zero. It is until an uncounted buffer that V8 has collected is counted.
+ */
+const mayBeNegative = Number.parseInt(process.versions.v8, 10) < 13;
+
+/** Changes V8's count, or undefined where the binding or V8 can't. */
+export const externalMemory = (): AdjustExternalMemory | undefined =>
+  mayBeNegative ? loadAllocator()?.adjust : undefined;
+
 /** From now on V8 does not count the buffers of requests that are in use. It collects less often, and not for requests that only wait. */
-export const leaveBuffersUncounted = (): void => uncountedBuffers.use(loadAllocator()?.adjust);
+export const leaveBuffersUncounted = (): void => uncountedBuffers.use(externalMemory());
 
 /**
  * Lets models share the large files that they read with those of other servers of this user, where the binding can.
