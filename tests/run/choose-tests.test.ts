@@ -42,7 +42,8 @@ describe("the files of a run", () => {
 });
 
 test("plain `npm test` runs most files, and some of each folder but the lab, which needs PyTorch", () => {
-  const all = testFiles();
+  // Other tests plant test files in folders of this name, and remove them meanwhile.
+  const all = testFiles().filter((file: string) => !/\/made-[^/]*\//.test(file));
   const read = needsReader();
   const { files, left } = chooseTests([], all, (file: string) => read(join(ROOT, file)));
   expect([...files, ...left].toSorted()).toEqual(all);
