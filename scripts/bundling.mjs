@@ -58,5 +58,6 @@ export function replaceFiles(folder, chunks) {
     renameSync(staged, join(folder, fileName));
     stale.delete(fileName);
   }
-  for (const name of stale) rmSync(join(folder, name), { recursive: true });
+  // A command that runs may write and remove the cache of its code meanwhile.
+  for (const name of stale) rmSync(join(folder, name), { recursive: true, force: true });
 }

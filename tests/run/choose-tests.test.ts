@@ -47,7 +47,7 @@ test("plain `npm test` runs most files, and some of each folder but the lab, whi
   const read = needsReader();
   const { files, left } = chooseTests([], all, (file: string) => read(join(ROOT, file)));
   expect([...files, ...left].toSorted()).toEqual(all);
-  expect(files.length).toBeGreaterThan(0.75 * all.length);
+  expect(files.length).toBeGreaterThan(0.8 * all.length);
   const folderOf = (file: string): string => file.split("/").slice(0, 2).join("/");
   const folders = new Set(files.map(folderOf));
   expect([...new Set(left.map(folderOf))].filter(folder => !folders.has(folder))).toEqual(["tests/lab"]);

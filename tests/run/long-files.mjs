@@ -147,18 +147,6 @@ export const LONG = Object.freeze([
   "operators/categorify/categorify.test.ts",
   "operators/log-op/log-op-bounds.test.ts",
   "tests/fuzz/cost.test.ts",
-  "operators/softmax-sampling/floor.test.ts",
-  "tests/runtime/stores/feast/snapshot-histories.test.ts",
-  "operators/query-faiss/query-faiss-native.test.ts",
-  "tests/runtime/server/models/registry.test.ts",
-  "tests/runtime/evaluation/served-log.test.ts",
-  "tests/cli/check-lowered.test.ts",
-  "tests/runtime/testing/vitest-fixture.test.ts",
-  "tests/walls/artefact-paths.test.ts",
-  "tests/tools/nvtabular-functions.test.ts",
-  "tests/runtime/server/backends/long-runs-end.test.ts",
-  "tests/runtime/server/backends/packed-weights.test.ts",
-  "tests/compiler/editor/quick-fixes.test.ts",
 ]);
 
 /** Needs whose downloads or programs take longer than the tests that have them. */
