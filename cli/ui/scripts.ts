@@ -8,6 +8,7 @@ const OWN_SCRIPTS = [
   "elements",
   "figures",
   "form",
+  "in-order",
   "overview",
   "page",
   "picture",

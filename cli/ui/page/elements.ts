@@ -52,6 +52,36 @@ export const fillTable = (
     element("tbody", "", {}, ...rows),
   );
 
+/**
+ * Fills a table in place and keeps the rows whose keys it had. A row that is replaced under the pointer loses the click, and one with the
+ * focus loses it.
+ *
+ * @param keys one for each row @param make the row at an index, if none with its key is there
+ */
+export function fillKeyedTable(
+  table: HTMLElement,
+  head: readonly string[],
+  keys: readonly string[],
+  make: (index: number) => HTMLElement,
+  numbers = 1,
+): void {
+  const body = table.querySelector("tbody");
+  const known = new Map([...(body?.children ?? [])].map(one => [(one as HTMLElement).dataset.key, one as HTMLElement]));
+  const rows = keys.map((key, i) => {
+    const made = known.get(key) ?? make(i);
+    made.dataset.key = key;
+    return made;
+  });
+  const shownHead = [...table.querySelectorAll("th")].map(({ textContent }) => textContent);
+  if (!body || shownHead.join("\n") !== head.join("\n")) {
+    fillTable(table, head, rows, numbers);
+    return;
+  }
+  const wanted = new Set(rows);
+  for (const one of known.values()) if (!wanted.has(one)) one.remove();
+  for (const [i, one] of rows.entries()) if (body.children[i] !== one) body.insertBefore(one, body.children[i] ?? null);
+}
+
 /** @param label what it does, for those who don't see where it is */
 export function button(text: string, label: string, act: () => void, attributes: Attributes = {}): HTMLElement {
   const made = element("button", text, { type: "button", "aria-label": label, ...attributes });

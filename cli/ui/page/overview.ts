@@ -3,16 +3,21 @@ import type { RequestHistory } from "../../../runtime/server/observe/request-his
 import { drawChart } from "./chart.js";
 import { at, element, fillTable, row } from "./elements.js";
 import { printCount, printDuration, printMs, printPart, printRate } from "./figures.js";
+import { inOrder } from "./in-order.js";
 import { call } from "./server-calls.js";
 import { state } from "./state.js";
 import { currentTab } from "./tabs.js";
 
+const readings = inOrder();
+
 export async function showHistory(): Promise<void> {
   if (currentTab() !== "overview") return;
+  const turn = readings.begin();
   const one = at<HTMLSelectElement>("scope").value === "one" ? state.model : undefined;
   const got = await call(`/history${one === undefined ? "" : `?model=${encodeURIComponent(one)}`}`);
   // A model without requests has the intervals of all models.
   const history = (await (got.ok ? got : await call("/history")).json()) as RequestHistory;
+  if (!readings.isNews(turn)) return;
   draw(got.ok ? history : withoutRequests(history));
 }
 

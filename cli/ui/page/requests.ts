@@ -2,8 +2,9 @@
 
 import type { PrintedTensor } from "../../../runtime/server/observe/tracing/print-head.js";
 import type { RecentRequest, RecentStage } from "../../../runtime/server/observe/tracing/recent-requests.js";
-import { at, button, element, fillTable, row } from "./elements.js";
+import { at, button, element, fillKeyedTable, row } from "./elements.js";
 import { plural, printCount, printMs, printTime } from "./figures.js";
+import { inOrder } from "./in-order.js";
 import { showFigures } from "./picture.js";
 import { call } from "./server-calls.js";
 import { type Detail, state } from "./state.js";
@@ -14,6 +15,7 @@ import { tensorTables } from "./tensor-table.js";
 const MOST_ID = 200;
 
 let newest = -1;
+const readings = inOrder();
 let list: readonly RecentRequest[] = [];
 let onOpen: (id: number) => void = () => {};
 let onRetry: (request: Detail) => void = () => {};
@@ -27,6 +29,8 @@ export function listenToRequests(open: (id: number) => void, retry: (request: De
 /** After a restart the ids begin anew. */
 export function forgetRequests(): void {
   newest = -1;
+  // Rows of before would be kept under the same ids.
+  at("requests").replaceChildren();
   state.request = undefined;
   at("trace").replaceChildren(element("p", "No request is open.", { class: "soft" }));
   showCandidates(undefined);
@@ -36,7 +40,16 @@ export function forgetRequests(): void {
 export async function followRequests(now: number, unseen: number): Promise<void> {
   if (now === newest) return;
   newest = now;
-  list = (await (await call("/requests")).json()) as readonly RecentRequest[];
+  const turn = readings.begin();
+  try {
+    const read = (await (await call("/requests")).json()) as readonly RecentRequest[];
+    if (!readings.isNews(turn)) return;
+    list = read;
+  } catch (error) {
+    // The next event reads the list again.
+    if (newest === now) newest = -1;
+    throw error;
+  }
   at("unseen").textContent =
     unseen > 0 ? `${plural(unseen, "more request")} were counted, but not recorded, since the start.` : "";
   if (!at<HTMLInputElement>("paused").checked) showList();
@@ -53,10 +66,11 @@ export function showList(): void {
   }
   const hasArms = shown.some(({ arm }) => arm !== undefined);
   const heads = ["time", "model", "user", ...(hasArms ? ["arm"] : []), "outcome", "latency"];
-  fillTable(
+  fillKeyedTable(
     at("requests"),
     heads,
-    shown.map(one => line(one, hasArms)),
+    shown.map(({ id }) => `${id} ${hasArms}`),
+    i => line(shown[i]!, hasArms),
     heads.length - 1,
   );
 }

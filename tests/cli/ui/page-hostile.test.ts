@@ -179,6 +179,40 @@ test("names and values that look like markup are text, in the form, the response
   expect(await page.evaluate("window.hacked")).toBeUndefined();
 }, 60_000);
 
+test("responses that arrive in another order: the newest list stays, and a row keeps its place in the document and the focus", async () => {
+  await using client = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
+  const infer = (requestId: string) => client.infer("half", { h: new Uint16Array(2) } as never, { requestId });
+  const rowOf = (id: string) => page.locator(`#requests tr[data-request-id="${id}"]`);
+  await page.locator("#tab-requests").click();
+  await infer("first");
+  await rowOf("first").locator("button").focus();
+  // The list with `second` only is held until the one with `third` is shown.
+  let held: (() => Promise<void>) | undefined;
+  let passed = 0;
+  await page.route("**/requests", async route => {
+    if (held) {
+      passed++;
+      return route.continue();
+    }
+    const response = await route.fetch();
+    held = () => route.fulfill({ response });
+  });
+  await infer("second");
+  await expect.poll(() => held).toBeDefined();
+  await infer("third");
+  await rowOf("third").waitFor();
+  expect(passed).toBeGreaterThan(0);
+  const late = page.waitForResponse("**/requests");
+  await held!();
+  await (await late).finished();
+  // By the end of another call the page has read that response.
+  await page.evaluate("fetch('/access').then(got => got.text())");
+  expect(await rowOf("third").count()).toBe(1);
+  await infer("fourth");
+  await rowOf("fourth").waitFor();
+  expect(await page.evaluate("document.activeElement.closest('tr')?.dataset.requestId")).toBe("first");
+}, 60_000);
+
 test("500 requests at once: all are counted, 50 are listed, and the address of an older one says that it is not kept", async () => {
   await using client = await connect(`grpc://127.0.0.1:${server.ports.grpc}`);
   await Promise.all(Array.from({ length: 500 }, () => client.infer("half", { h: new Uint16Array(2) } as never)));
