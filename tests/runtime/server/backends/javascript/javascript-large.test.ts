@@ -214,7 +214,7 @@ test.each(["same", "native", "three", "keeper"])("memory is returned after each 
   const idle = bufferPool.idle;
   expect(idle).toBeGreaterThan(2 ** 20);
   for (let i = 0; i < 20; i++) await ask(name, numbers(2 ** 18, 0));
-  // Unused memory is freed after a while.
-  expect(bufferPool.idle).toBeLessThanOrEqual(idle);
+  // Unused memory is freed after a while. How a request is cut into pieces on its way is by chance: 20 tensors would be 20 MB.
+  expect(bufferPool.idle).toBeLessThan(idle + 2 ** 20);
   expect(bufferPool.idle).toBeGreaterThan(2 ** 20);
 });
