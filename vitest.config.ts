@@ -54,6 +54,8 @@ export default defineConfig({
     ...(process.argv.some(word => word.startsWith("--sequence.")) ? {} : { sequence: { sequencer: LongFirst } }),
     pool: "forks",
     maxWorkers: 2,
+    // Tests of one file at a time, where they may run together.
+    maxConcurrency: 3,
     // A message of a failed test names whole values, as the output of a command.
     chaiConfig: { truncateThreshold: 300 },
     testTimeout: 60_000,
