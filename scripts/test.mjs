@@ -25,11 +25,17 @@ const show = (command, args, env = {}) =>
     ),
   );
 
-/** A whole tool counted as one test. */
-async function gate(name, args) {
-  const code = await show(process.execPath, args);
-  process.stdout.write(`${code === 0 ? "✔" : "✘"} ${name}\n`);
-  return code === 0;
+/** Runs Node with its output in one piece at the end; resolves with whether it exits with 0. */
+function showWhole(args) {
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const output = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => output.push(chunk));
+  return new Promise(done =>
+    child.on("close", code => {
+      process.stdout.write(Buffer.concat(output));
+      done(code === 0);
+    }),
+  );
 }
 
 /**
@@ -88,10 +94,31 @@ const count = (passed, failures, skipped = 0) => {
 const listed = [];
 /** A line before the counts. */
 let last = "";
-async function countGate(name, args) {
-  if (await gate(name, args)) return count(1, 0);
+/** The same with its output as it is written. */
+const showLive = async args => (await show(process.execPath, args)) === 0;
+
+/** A whole tool counted as one test. */
+async function countGate(name, args, run = showWhole) {
+  const isGood = await run(args);
+  process.stdout.write(`${isGood ? "✔" : "✘"} ${name}\n`);
+  if (isGood) return count(1, 0);
   listed.push(`✘ ${name}`);
   count(0, 1);
+}
+
+/** Tools that check the sources, in two lanes of about the same time: each of the tools uses little more than one core. */
+const GATES = [
+  [
+    ["biome: format and lint", bin("@biomejs/biome/bin/biome"), "check"],
+    ["tests: types", join(ROOT, "scripts", "check-tests.mjs")],
+  ],
+  [
+    ["oxlint: promises that nobody waits for", bin("oxlint/bin/oxlint"), "--type-aware"],
+    ["tstyche: types and their sentences", bin("tstyche/dist/bin.js")],
+  ],
+];
+async function runGates(lane) {
+  for (const [name, ...args] of lane) await countGate(name, args);
 }
 
 /** Short tests of the server's promises, which also hold for a server of two workers; `npm run test:reliability` has the others. */
@@ -143,10 +170,8 @@ async function main() {
   const started = startNeeds(needs);
   await started.early;
   if (isWhole) {
-    await countGate("biome: format and lint", [bin("@biomejs/biome/bin/biome"), "check"]);
-    await countGate("oxlint: promises that nobody waits for", [bin("oxlint/bin/oxlint"), "--type-aware"]);
-    await countGate("tests: types", [join(ROOT, "scripts", "check-tests.mjs")]);
-    await countGate("tstyche: types and their sentences", [bin("tstyche/dist/bin.js")]);
+    process.stdout.write("checking format, promises and types\n");
+    await Promise.all(GATES.map(runGates));
   }
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
@@ -181,7 +206,7 @@ async function main() {
   const alone = isWhole ? await passingAlone(results, runAlone) : new Set();
   listed.push(...failuresOf(results, alone).map(line => `✘ ${line}`));
   writeFileSync(report, JSON.stringify({ testResults: results }));
-  if (isAll) await countGate("scorecard: quick tier", [SCORECARD, "--report", report]);
+  if (isAll) await countGate("scorecard: quick tier", [SCORECARD, "--report", report], showLive);
   if (left.length > 0) last = `\nnpm test -- --all also runs ${left.length} files that take long, and the scorecard\n`;
 }
 
