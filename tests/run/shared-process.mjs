@@ -1,7 +1,7 @@
 /**
  * Which test files share a process, one after another. A process and the modules of the product cost more CPU time than most tests do.
- * These files need the packages alone. An operator's, the command line's or the runtime's may need the build too. A file has a process of
- * its own if it takes long, or if its text has a word with which it may change or measure the process. Uses Node's own modules only.
+ * These files need the packages alone. An operator's, the command line's or the runtime's may need the build too. A file that takes long has a
+ * process of its own. So has one whose text has a word with which it may change or measure the process. Uses Node's own modules only.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
