@@ -38,6 +38,9 @@ function showWhole(args) {
   );
 }
 
+/** The same with its output as it is written. */
+const showLive = async args => (await show(process.execPath, args)) === 0;
+
 /**
  * Runs vitest.
  * @param run `(command, args, env)` → exit code
@@ -94,9 +97,6 @@ const count = (passed, failures, skipped = 0) => {
 const listed = [];
 /** A line before the counts. */
 let last = "";
-/** The same with its output as it is written. */
-const showLive = async args => (await show(process.execPath, args)) === 0;
-
 /** A whole tool counted as one test. */
 async function countGate(name, args, run = showWhole) {
   const isGood = await run(args);

@@ -210,11 +210,15 @@ test("clients that go away take no memory along, nor give it to others too early
 });
 
 test.each(["same", "native", "three", "keeper"])("memory is returned after each request: %s", async name => {
-  await ask(name, numbers(2 ** 18, 0));
+  const askTwenty = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) await ask(name, numbers(2 ** 18, 0));
+  };
+  // Requests are cut into pieces in several ways, and the pool has buffers for all of them only after some.
+  await askTwenty();
   const idle = bufferPool.idle;
   expect(idle).toBeGreaterThan(2 ** 20);
-  for (let i = 0; i < 20; i++) await ask(name, numbers(2 ** 18, 0));
-  // Unused memory is freed after a while. How a request is cut into pieces on its way is by chance: 20 tensors would be 20 MB.
-  expect(bufferPool.idle).toBeLessThan(idle + 2 ** 20);
+  await askTwenty();
+  // Unused memory is freed after a while. Small buffers of pieces vary, by 32 to 96 KB in failed runs; a tensor that is returned twice is 1 MB.
+  expect(bufferPool.idle).toBeLessThan(idle + 2 ** 19);
   expect(bufferPool.idle).toBeGreaterThan(2 ** 20);
 });
