@@ -6,13 +6,23 @@ export const hasFailed = ({ status }) => status === "failed";
 
 const oneLine = text => text.replaceAll(/\s*\n\s*/g, " ");
 
-/** @param alone names of the files that passed alone @returns a text for each failed test of files: file, name and message */
+/** The line of the test's file that failed, as `:LINE`, or "" for a message without a stack. */
+const lineIn = (name, message = "") => {
+  const place = message.split("\n").find(line => /^\s+at /.test(line) && line.includes(`${relative(ROOT, name)}:`));
+  return place?.match(/(:\d+):\d+\)?$/)?.[1] ?? "";
+};
+
+/** @param alone names of the files that passed alone @returns a text for each failed test of files: file, line, name and message */
 export const failuresOf = (files, alone = new Set()) =>
   files.filter(hasFailed).flatMap(({ name, message, assertionResults }) => {
-    const path = `${relative(ROOT, name)}${alone.has(name) ? " (passes alone)" : ""}`;
+    const path = relative(ROOT, name);
+    const note = alone.has(name) ? " (passes alone)" : "";
     const failed = assertionResults.filter(hasFailed);
-    if (failed.length === 0) return [`${path}: ${message}`];
-    return failed.map(({ fullName, failureMessages }) => `${path}: ${oneLine(fullName)}: ${failureMessages[0] ?? ""}`);
+    if (failed.length === 0) return [`${path}${note}: ${message}`];
+    return failed.map(
+      ({ fullName, failureMessages: [reason = ""] }) =>
+        `${path}${lineIn(name, reason)}${note}: ${oneLine(fullName)}: ${reason}`,
+    );
   });
 
 /** A file that does not load is a failure of its own. */

@@ -73,6 +73,14 @@ describe("the last lines", () => {
     expect(lastLines([])).toBe("");
   });
 
+  test("name the line of the test's file, not that of a helper", () => {
+    const stack = `no\n    at help (${ROOT}tests/help.ts:3:1)\n    at ${ROOT}tests/a.test.ts:177:5\n    at run (${ROOT}tests/a.test.ts:9:1)`;
+    const file = record("tests/a.test.ts", "failed", [{ ...failed("x"), failureMessages: [stack] }]);
+    expect(failuresOf([file], new Set([file.name]))).toEqual([
+      expect.stringMatching(/^tests\/a\.test\.ts:177 \(passes alone\): x: no\n/),
+    ]);
+  });
+
   test("are bounded", () => {
     const lines = lastLines(Array.from({ length: 100 }, () => "x".repeat(1000))).split("\n");
     expect(lines).toHaveLength(42);

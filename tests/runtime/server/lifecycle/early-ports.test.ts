@@ -139,7 +139,9 @@ function start(
   });
   children.push(child);
   let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => (said += chunk));
+  // Two pipes have no order between them: the log's notes are on the other one.
+  child.stdout.resume();
+  child.stderr.on("data", chunk => (said += chunk));
   return { child, said: () => said, ended: once(child, "close") as Promise<[number | null, string | null]> };
 }
 
