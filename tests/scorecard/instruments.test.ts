@@ -10,7 +10,7 @@ import { ratios } from "../fuzz/cost/budget.mjs";
 import { climb } from "../fuzz/cost/climb.mjs";
 import * as grpcShapes from "../fuzz/cost/grpc-shapes.mjs";
 import * as httpShapes from "../fuzz/cost/http-shapes.mjs";
-import { slope } from "../fuzz/growth.mjs";
+import { slope, steadyGrowth } from "../fuzz/growth.mjs";
 import { elapse } from "../run/wait.js";
 import { drawCase } from "../soak/mixed.mjs";
 import { ATTACKS } from "../walls/attacks/index.mjs";
@@ -130,6 +130,14 @@ test("quantiles, slopes and the table", () => {
   const text = table([{ id: "S1", title: "t", figure: "f", bar: "b", pass: false, note: "why" }]);
   expect(text).toContain("| S1   | t       | f      | b   | FAILS   |");
   expect(text).toContain("S1: why");
+});
+
+test("a leak is found beside memory that is returned at once", () => {
+  const shrinks = (leak: number) =>
+    Array.from({ length: 20 }, (_, i) => [1000 * i, leak * 1000 * i - (i < 12 ? 0 : 3e7)]);
+  expect(steadyGrowth(shrinks(1024))).toBeCloseTo(1024);
+  expect(steadyGrowth(shrinks(0))).toBe(0);
+  expect(slope(shrinks(1024))).toBeLessThan(0);
 });
 
 test("tests that moved away from their prefix are missed", async () => {

@@ -4,12 +4,12 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { slope } from "../../fuzz/growth.mjs";
+import { steadyGrowth } from "../../fuzz/growth.mjs";
 import { REPOSITORY } from "../../fuzz/seeds.mjs";
 import { soakMixed } from "../../soak/mixed.mjs";
 import { startMeasured } from "../support/server-process.mjs";
 
-const QUICK = 20_000;
+const QUICK = 30_000;
 const FULL = 1_000_000;
 /** Bytes that a request may leave behind for good. */
 const LEAK = 300;
@@ -18,7 +18,7 @@ const LEAK = 300;
 function bytesPerRequest({ memory, verified }) {
   const half = memory.slice(Math.floor(memory.length / 2));
   const step = verified / memory.length;
-  return slope(half.map((megabytes, i) => [i * step, megabytes * 2 ** 20]));
+  return steadyGrowth(half.map((megabytes, i) => [i * step, megabytes * 2 ** 20]));
 }
 
 /** A server whose model keeps a kilobyte of each request: a measure of growth must find it. */
@@ -95,7 +95,7 @@ const line = (id, title, bar, quick, full = quick) => ({
   id,
   title,
   bar,
-  quick: context => quick(context, QUICK, 10_000),
+  quick: context => quick(context, QUICK, QUICK),
   full: context => full(context, FULL, 50_000),
 });
 
