@@ -25,6 +25,7 @@ Exits with 1 below ${ENOUGH * 100} %.
   --only TEXT      mutants of files whose path contains TEXT
   --tests PATTERN  other tests than those of the table; may be repeated
   --survivors      only those that no test failed for in the last run, time-outs among them; the others count as they did
+  --more           only those that no run has judged. A run that is ended keeps what it has judged, some hundred mutants at a time
 
 Folders (tests/mutation/folders.mjs):
 ${Object.entries(FOLDERS)
@@ -87,16 +88,21 @@ const FAILED = CAUGHT.filter(status => status !== "Timeout");
 const resultsOf = name => join(CACHE, name, "results.json");
 const readResults = name => (existsSync(resultsOf(name)) ? JSON.parse(readFileSync(resultsOf(name), "utf8")) : {});
 
-/** Runs mutants, or takes over the status of those that a test failed for before. */
-async function runOrTakeOver(instrumenter, name, mutants, tests, survivors) {
+/** Mutants between two writings of their results. */
+const PORTION = 400;
+
+/** Runs mutants, or takes over the status of those that a test failed for, or that were judged, before. */
+async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more }) {
   const known = readResults(name);
-  const left = mutants.filter(({ identity }) => !(survivors && FAILED.includes(known[identity])));
+  const isTakenOver = status => (more && status !== undefined) || (survivors && FAILED.includes(status));
+  const left = mutants.filter(({ identity }) => !isTakenOver(known[identity]));
   const folder = join(CACHE, name);
   mkdirSync(folder, { recursive: true });
-  if (left.length > 0) {
-    const numbered = await instrument(instrumenter, left, join(folder, "instrumented"));
-    const ran = await runMutants(folder, numbered, tests, text => process.stdout.write(`${name}: ${text}\n`));
-    for (const { identity, status } of ran) known[identity] = status;
+  const print = text => process.stdout.write(`${name}: ${text}\n`);
+  for (let at = 0; at < left.length; at += PORTION) {
+    if (at > 0) print(`${at} of ${left.length} judged`);
+    const numbered = await instrument(instrumenter, left.slice(at, at + PORTION), join(folder, "instrumented"));
+    for (const { identity, status } of await runMutants(folder, numbered, tests, print)) known[identity] = status;
     writeFileSync(resultsOf(name), JSON.stringify(known));
   }
   return mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));
@@ -178,6 +184,7 @@ async function main() {
       only: { type: "string" },
       tests: { type: "string", multiple: true },
       survivors: { type: "boolean", default: false },
+      more: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -205,7 +212,7 @@ async function main() {
     const started = performance.now();
     const tests = values.tests ?? folder.tests;
     Object.assign(process.env, await setUpNeeds(needsOf(tests)));
-    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, values.survivors);
+    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, values);
     const judged = judge(ran, entries);
     printSurvivors(judged);
     process.stdout.write(`${name}: ${((performance.now() - started) / 60_000).toFixed(1)} minutes\n`);
