@@ -87,7 +87,7 @@ function readOnnx(from: string | Uint8Array, where: string, nodes?: OnnxNode[]):
     const externalData = locations.map(location => {
       const path = parsePathInside(location);
       // ONNX Runtime takes locations that begin with `*/` for addresses in its own memory.
-      if (path !== undefined && !/^\w:|^\*\/|(^|\/)\.\.(\/|$)/.test(location)) return path;
+      if (path !== undefined && !/^\w:|^\*\/|\/\.\.(\/|$)/.test(location)) return path;
       throw new OnnxFileError(
         `${file} keeps weights in \`${location}\`, outside its folder. Save it with its data file beside it.`,
       );

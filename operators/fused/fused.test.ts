@@ -7,9 +7,10 @@ import { fittedStep } from "#contract/any-step.js";
 import { expandFused } from "#contract/expand-fused.js";
 import type { Expression } from "#contract/expression.js";
 import { valueTypeOf } from "#contract/expression-type.js";
-import type { AnyStep, ColumnRef, Plan } from "#contract/plan.js";
+import type { AnyStep, ColumnRef, Fitted, Plan } from "#contract/plan.js";
 import { parsePlan, printPlan } from "#contract/plan.js";
 import type { ColumnSchema } from "#contract/schema.js";
+import { fusedPrograms } from "#operators/fused/kernel-program.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
@@ -349,6 +350,21 @@ test("columns of another dtype than the first table's are read as they are", asy
     const expected = items.map(item => Math.min(5, item === null ? 7 : Number(item)));
     expect(plain(made!), dtype).toEqual(expected);
   }
+});
+
+test("registers are few: that of a column which is only an output serves the next one", () => {
+  const schema = schemaOf("x", "float64", false);
+  const fromRequest = { inputs: { input: [{ name: "x", step: "request", column: "x" }] }, outputs: [schema] };
+  const names = ["a", "b", "c", "d"];
+  const step = {
+    ...makeStep("fused", {
+      params: { outputs: Object.fromEntries(names.map(name => [name, { step: name, column: "x" }])) },
+      inputs: { input: ["x"] },
+      outputs: names.map(name => schemaOf(name, "float64", false)),
+    }),
+    parts: names.map((id, i) => ({ id, op: "clip", label: id, params: { max: i }, ...fromRequest })),
+  } as unknown as Fitted<"fused">;
+  expect(fusedPrograms(step, ["float64"])).toMatchObject([{ inputs: [0], outputs: [0, 1, 2, 3], registers: 2 }]);
 });
 
 test("text, also of no rows, is refused by the part that reads it", async () => {

@@ -46,6 +46,18 @@ test("the list of a row's key, best first; unknown keys and nulls have none", as
   ]);
   expect(await look({ topk: 1 }, [1, 2], false)).toEqual([[[10n], [11n]]]);
 });
+test("a closed step looks at its table no more", async () => {
+  writeCandidates(join(folder, "bought.candidates"), BOUGHT);
+  vi.useFakeTimers();
+  try {
+    const kernel = await prepare("lookupCandidates", step({}) as never, folder);
+    expect(vi.getTimerCount()).toBe(1);
+    await kernel.close?.();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
 test("keys of another width are the same ids", async () => {
   expect(await look({}, scalars("int32", [1, -7]))).toMatchObject([[[10n, 11n, 12n], [10n]], {}]);
 });

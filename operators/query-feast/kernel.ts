@@ -66,9 +66,15 @@ function prepareRun(
   reader: FeatureReader,
   clock: Clock,
 ): PreparedKernel<InputsOf<"queryFeast">>["run"] {
-  const sources = step.outputs.map(schema => {
+  const sources = step.outputs.map((schema): Source => {
     const feature = columns.findIndex(col => col.schema === schema);
-    return feature >= 0 ? { feature } : { entity: joins.find(join => join.name === schema.name)?.input ?? 0 };
+    if (feature >= 0) return { feature };
+    const key = joins.find(join => join.name === schema.name);
+    if (!key)
+      throw invalid(
+        `step \`${step.label}\`: its output \`${schema.name}\` is neither a feature nor a key. Build the plan again.`,
+      );
+    return { entity: key.input };
   });
   const ages = columns.some(col => col.ttlSeconds !== null);
   return (inputs, { signal, seen }) => {

@@ -52,6 +52,12 @@ describe("several join keys", () => {
       "view `pairs` has no entity with user_id 2, shop süd (columns `who`, `where`, row 1).",
     );
   });
+  test("an output that is neither a feature nor a key is refused", async () => {
+    const step = { ...visits({ includeId: true }), outputs: [int("user"), int("visits")] };
+    await expect(ask(step, scalars("int64", who), scalars("string", where))).rejects.toThrow(
+      /^step `\w+`: its output `user` is neither a feature nor a key\. Build the plan again\.$/,
+    );
+  });
   test("several views by different keys, in one read", async () => {
     const step = {
       ...visits({

@@ -60,14 +60,14 @@ const ofAge = call("or", call("not", { column: "item.adult" }), { column: "user.
 
 const stepOf = (
   conditions: readonly Expression[] = [],
-  more: { topk?: number; user?: string[]; exclude?: string } = {},
+  more: { topk?: number; user?: string[]; exclude?: string; includeDistances?: boolean } = {},
 ) => ({
   params: {
     store: "items.vectors.yaml",
     type: "pgvector",
     dimension: DIMENSION,
     topk: more.topk ?? 5,
-    includeDistances: true,
+    includeDistances: more.includeDistances ?? true,
     ...(conditions.length > 0 && {
       where: {
         text: "…",
@@ -163,6 +163,14 @@ test("excluded ids are replaced by others, and a user whose condition fails gets
     context(),
   );
   expect(grouped(none!)).toEqual([]);
+  await kernel.close?.();
+}, 60_000);
+
+test("ids alone, where no distances are declared", async () => {
+  const kernel = await prepare("queryVectors", stepOf([], { includeDistances: false }), folder);
+  const found = await kernel.run({ input: input([queries[0]!]) }, context());
+  const best = exactly(items, { vector: queries[0]!, k: 5, filter: { always: true } }).map(({ id }) => id);
+  expect(found.map(grouped)).toEqual([[best]]);
   await kernel.close?.();
 }, 60_000);
 

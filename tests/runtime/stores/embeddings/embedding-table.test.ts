@@ -101,13 +101,18 @@ describe("an embedding table", () => {
       "keys.i64: key 5 is not above the one before it. Make the table again.",
     );
   });
-  test("HugeCTR's sparse model folder: keys in any order", async () => {
-    const model = join(folder, "dcn_0_sparse_2000.model");
+  /** The table of a sparse model of HugeCTR with three keys. */
+  const importedAs = (name: string): string => {
+    const model = join(folder, `${name}_0_sparse_2000.model`);
     mkdirSync(model);
     writeFileSync(join(model, "key"), new Uint8Array(BigInt64Array.of(30n, -1n, 20n).buffer));
     writeFileSync(join(model, "emb_vector"), new Uint8Array(Float32Array.of(3, 30, 1, 10, 2, 20).buffer));
-    const out = join(folder, "dcn.embedding");
+    const out = join(folder, `${name}.embedding`);
     expect(importHugectrTable(model, out)).toEqual({ count: 3, dimension: 2 });
+    return out;
+  };
+  test("HugeCTR's sparse model folder: keys in any order", async () => {
+    const out = importedAs("dcn");
     const open = openEmbeddingTable(out, 1e6);
     const found = new Float32Array(2);
     open.copy(open.find(20, 0), found, 0);
@@ -144,7 +149,7 @@ describe("an embedding table", () => {
     expect(() => importHugectrTable(model, out)).toThrow("the vector of key 30 holds Infinity.");
     expect(existsSync(out)).toBe(false);
     expect(readdirSync(folder).some(name => name.includes("staging"))).toBe(false);
-    const cut = join(folder, "dcn.embedding");
+    const cut = importedAs("cut");
     for (const size of [8, 25, 28]) {
       truncateSync(join(cut, "vectors.f32"), size);
       expect(() => openEmbeddingTable(cut, 1e6)).toThrow(

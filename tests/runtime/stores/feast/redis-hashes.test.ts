@@ -1,7 +1,7 @@
 // Hashes of clusters that change, and of servers that do not keep to the protocol.
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { Cluster } from "ioredis";
+import { Cluster, type Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
@@ -19,6 +19,13 @@ async function readerOf(ports: readonly number[], timeoutMs = 20_000): Promise<H
   onTestFinished(() => reader.close());
   return reader;
 }
+
+/** A server's connections with their last commands. */
+const connectionsOf = async (admin: Redis) =>
+  Array.from(String(await admin.client("LIST")).matchAll(/^id=(\d+) .* cmd=(\S+)/gm), ([, id, command]) => ({
+    id: id!,
+    command: command!,
+  }));
 
 /** The first field of each key. */
 async function valuesOf(reader: HashReader, keys: readonly Buffer[], signal?: Cancellable): Promise<(string | null)[]> {
@@ -57,6 +64,14 @@ describe("a cluster", () => {
     const moving = keys.find(key => keySlot(key) <= 8191)!;
     const slot = keySlot(moving);
     const [from, to] = cluster.nodes.map(node => node.client());
+    const readers = async () => {
+      const all = (await Promise.all([from!, to!].map(connectionsOf))).flat();
+      return Object.fromEntries(
+        Object.entries(Object.groupBy(all, ({ command }) => command)).map(([name, some]) => [name, some!.length]),
+      );
+    };
+    // Its own connection to each server; its client has read nothing. Each server has a client of this test that has looked at the cluster, too.
+    expect(await readers()).toMatchObject({ hmget: 2, "cluster|info": 3 });
     const [fromId, toId] = [await from!.call("CLUSTER", "MYID"), await to!.call("CLUSTER", "MYID")] as [string, string];
     await to!.call("CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
     await from!.call("CLUSTER", "SETSLOT", slot, "MIGRATING", toId);
@@ -75,6 +90,40 @@ describe("a cluster", () => {
         return (await moved()) - before;
       })
       .toBe(0);
+    reader.close();
+    await expect.poll(async () => (await readers()).hmget).toBeUndefined();
+  });
+
+  test("that cuts a connection: its keys are read by the client meanwhile", async () => {
+    const cluster = await startRedisCluster();
+    onTestFinished(() => cluster.stop());
+    const client = new Cluster(cluster.ports.map(port => ({ host: "127.0.0.1", port })));
+    onTestFinished(() => client.disconnect());
+    const keys = keysOf(20);
+    for (const [i, key] of keys.entries()) await client.hset(key, "a", `value ${i}`);
+    const expected = keys.map((_, i) => `value ${i}`);
+    const reader = await readerOf(cluster.ports);
+    expect(await valuesOf(reader, keys)).toEqual(expected);
+    for (const admin of cluster.nodes.map(node => node.client())) {
+      const [own] = (await connectionsOf(admin)).filter(({ command }) => command === "hmget");
+      await admin.client("KILL", "ID", own!.id);
+      expect(await valuesOf(reader, keys)).toEqual(expected);
+    }
+  });
+
+  test("of whose slots one belongs to no server: late, and read when a server has it again", async () => {
+    const cluster = await startRedisCluster();
+    onTestFinished(() => cluster.stop());
+    const reader = await readerOf(cluster.ports, 500);
+    const keys = keysOf(20);
+    const slot = keySlot(keys.find(key => keySlot(key) <= 8191)!);
+    const [first] = cluster.nodes.map(node => node.client());
+    await first!.call("CLUSTER", "DELSLOTS", slot);
+    const late = { code: "UNAVAILABLE", message: expect.stringContaining("did not answer within 500 ms") };
+    // The first one finds that the slot has no server, the others know it.
+    for (let i = 0; i < 3; i++) await expect(valuesOf(reader, keys)).rejects.toMatchObject(late);
+    await first!.call("CLUSTER", "ADDSLOTS", slot);
+    await expect.poll(() => valuesOf(reader, keys).catch(String)).toEqual(keys.map(() => null));
   });
 
   test("of which a server is killed: a fault inside the deadline", async () => {
