@@ -133,10 +133,10 @@ export function openDatabase(file: string, waitMs: number = WAIT_MS.load): Datab
 /** Larger ones are not held in memory, and so not compared with their check. */
 export const LARGEST_CHECKED = 512 << 20;
 
-/** Compares an open store with its check, if it has one. @throws RuntimeFault naming file and checksums */
-export function checkStore(db: Database.Database, file: string): void {
+/** Compares an open store with its check, if it has one. @param largest bytes @throws RuntimeFault naming file and checksums */
+export function checkStore(db: Database.Database, file: string, largest: number = LARGEST_CHECKED): void {
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > LARGEST_CHECKED || !existsSync(`${file}${CHECK_SUFFIX}`)) return;
+  if (size > largest || !existsSync(`${file}${CHECK_SUFFIX}`)) return;
   try {
     // With a log there are pages that the file does not have.
     if (standsAlone(file)) verifyStore(file, db.serialize());

@@ -1,4 +1,5 @@
 // Outcomes of arms in runs of a plan: which faults and times count towards a guardrail.
+import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type AnyStep, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
@@ -7,8 +8,9 @@ import type { Guardrail } from "#operators/split/spec.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
 import { RuntimeFault, type StatusCode } from "#runtime/base/errors.js";
+import { ArmWatch } from "#runtime/engine/schedule/arm-watch.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
-import type { ModelCaller, RunContext } from "#runtime/engine/schedule/kernel.js";
+import type { ArmOutcome, ModelCaller, RunContext } from "#runtime/engine/schedule/kernel.js";
 import { at } from "../../server/served-plan.js";
 
 const closers: (() => Promise<void>)[] = [];
@@ -174,4 +176,28 @@ describe("a guardrail", () => {
     expect(await early).toEqual([2, 1]);
     expect(await run([TREATED[0]!, CONTROLS[0]!])).toEqual([1, 1]);
   });
+});
+
+test("an arm has one outcome, and a run that ends leaves no listener", () => {
+  const seen: unknown[] = [];
+  const split = {
+    ...{ id: "s", op: "split", label: "s", params: { arms: ARMS, salt: "x" } },
+    inputs: { input: [at("request", "user")], arm1: [at("control", "score")], arm2: [at("treatment", "score")] },
+  };
+  const observe = (_: unknown, arm: number, { failed, done }: ArmOutcome) => void seen.push({ arm, failed, done });
+  const stages = [{ step: predict("control") }, { step: predict("treatment") }, { step: split, kernel: { observe } }];
+  const { signal } = new AbortController();
+  const watch = new ArmWatch(stages.map(stage => ({ reads: [0, 1], ...stage })) as never, [1, 2], { signal } as never);
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  watch.decide(2, { dtype: "int64", rows: rootRows(0), values: new BigInt64Array(0) }, ["arm1"]);
+  watch.arrive(2);
+  watch.leave();
+  watch.leave();
+  expect(seen).toEqual([{ arm: 0, failed: false, done: true }]);
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
+});
+
+test("a run without a signal ends, too", () => {
+  const watch = new ArmWatch([], [], {} as never);
+  expect(() => watch.leave()).not.toThrow();
 });

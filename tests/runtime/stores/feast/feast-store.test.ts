@@ -112,7 +112,7 @@ describe.each(WAYS)("faults, %s", (_, open) => {
     const ask = async (features: readonly FeastFeature[]) =>
       (await reading(store, view, features))(scalars("int64", [1n]), 1);
     await expect(ask(wrong)).rejects.toThrow(
-      /user_features:city` is int64 in the registry, and the store holds the string "(Basel|Zürich|)"/,
+      /^feature `user_features:city` is int64 in the registry, and the store holds the string "(Basel|Zürich|)"/,
     );
     const list = view.features.map(f => (f.name === "age" ? { ...f, type: "INT32_LIST" as const } : f));
     await expect(ask(list)).rejects.toThrow(

@@ -1,15 +1,18 @@
 // A SQLite store that is opened: its check, names in its statements, and how much memory a snapshot of it would take.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { CHECK_SUFFIX, removeCheck, writeCheck } from "#formats/feast/store-check.js";
 import { onlyFeatures, quoteName, quoteText } from "#runtime/stores/feast/packed-cells.js";
 import { estimate } from "#runtime/stores/feast/snapshot.js";
-import { checkStore, openDatabase } from "#runtime/stores/feast/sqlite-store.js";
+import { checkStore, openDatabase, openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
+import type { FeatureReader } from "#runtime/stores/feast/store.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { scalars } from "../../../operators/step.js";
 
 let folder: string;
 let store: string;
@@ -37,14 +40,14 @@ test("names and texts are quoted, also those with quotes", () => {
 });
 
 describe("a store with a check", () => {
-  const opened = (change: (file: string) => void): string => {
+  const opened = (change: (file: string) => void, largest?: number): string => {
     const file = join(folder, "copy.db");
     copyFileSync(store, file);
     writeCheck(file);
     change(file);
     const db = openDatabase(file);
     try {
-      checkStore(db, file);
+      checkStore(db, file, largest);
       return "passed";
     } catch (error) {
       const { code, message } = error as { code: string; message: string };
@@ -68,6 +71,11 @@ describe("a store with a check", () => {
       /^UNAVAILABLE: .* is not the check of a store/,
     );
   });
+  test("is not compared if it is larger than what is held in memory", () => {
+    const { size } = statSync(store);
+    expect(opened(damaged, size)).toMatch(/^UNAVAILABLE: the online store FILE has the checksum/);
+    expect(opened(damaged, size - 1)).toBe("passed");
+  });
   test("may lose it, and is then not compared", () => {
     expect(
       opened(file => {
@@ -76,6 +84,27 @@ describe("a store with a check", () => {
       }),
     ).toBe("passed");
   });
+});
+
+test("a table that is dropped while its store is open is a fault with a way out", () => {
+  const file = join(folder, "dropped.db");
+  copyFileSync(store, file);
+  const { registry, keyVersion } = readFeastRepository(folder);
+  const view = findView(registry, "v")!;
+  const opened = openSqliteStore(file, keyVersion);
+  const reader = opened.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
+  const ask = () => (reader as FeatureReader).getOnline(new Map([["item_id", scalars("int64", [1n])]]), 1);
+  expect(ask()).toHaveLength(3);
+  const writer = new Database(file);
+  writer.exec("DROP TABLE p_v");
+  writer.close();
+  expect(ask).toThrow(
+    expect.objectContaining({
+      code: "UNAVAILABLE",
+      message: `the online store ${file} can not be read any more: no such table: p_v. Materialize it again with Feast.`,
+    }),
+  );
+  opened.close();
 });
 
 describe("an estimate of memory", () => {
