@@ -18,19 +18,20 @@ const echo = defineModel({
   answer: ({ inputs }) => ({ y: inputs.x.data }),
 });
 const test = serverTest({ models: { echo } });
-let first = "";
+const addresses = new Set<string>();
 
-test("a test may replace a model", async ({ server }) => {
-  first = server.http;
-  server.model("echo").replace(() => ({ y: [-1] }));
-  expect((await server.infer("echo", { x: 5n })).y!.data).toEqual(BigInt64Array.of(-1n));
-});
-
-test("and the next has the same server, with the model itself", async ({ server }) => {
-  expect(server.http).toBe(first);
-  expect(server.model("echo").requests).toEqual([]);
-  expect((await server.infer("echo", { x: 5n })).y!.data).toEqual(BigInt64Array.of(5n));
-});
+// Each of the two runs after the other, in some order.
+test.for(["one", "another"])(
+  "%s test has the same server, with the model itself, and may replace it",
+  async (_, { server }) => {
+    addresses.add(server.http);
+    expect(addresses.size).toBe(1);
+    expect(server.model("echo").requests).toEqual([]);
+    expect((await server.infer("echo", { x: 5n })).y!.data).toEqual(BigInt64Array.of(5n));
+    server.model("echo").replace(() => ({ y: [-1] }));
+    expect((await server.infer("echo", { x: 5n })).y!.data).toEqual(BigInt64Array.of(-1n));
+  },
+);
 
 /** A project with these files, in which the package is installed. */
 function project(files: Readonly<Record<string, string>>): string {
