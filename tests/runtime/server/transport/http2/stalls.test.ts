@@ -107,12 +107,16 @@ onLinux("a socket from which nothing is read is closed", async () => {
   const client = new RawClient(server.port, WIDE).send(raw(HEADERS, END | END_HEADERS, 1, LARGE_HEAD));
   client.stopReading();
   await eventually(() => closed("/large")).toBe(before + 1);
-  expect(String(server.seen.faults.at(-1))).toContain("the client has read nothing for 0.6 s");
+  expect(server.seen.faults.map(String)).toContainEqual(
+    expect.stringContaining("the client has read nothing for 0.6 s"),
+  );
   client.close();
 });
 
 onLinux("a socket from which a little is read now and then is not", async () => {
-  const faults = server.seen.faults.length;
+  // Connections of other tests may end meanwhile.
+  const stalled = (): number => server.seen.faults.filter(fault => fault?.message.includes("has read nothing")).length;
+  const before = stalled();
   const client = new RawClient(server.port, WIDE).send(raw(HEADERS, END | END_HEADERS, 1, LARGE_HEAD));
   client.stopReading();
   let pause: NodeJS.Timeout | undefined;
@@ -121,7 +125,7 @@ onLinux("a socket from which a little is read now and then is not", async () => 
     pause = setTimeout(() => client.stopReading(), 2);
   }, STALL_MS / 3);
   await elapse(5 * STALL_MS);
-  expect(server.seen.faults.length).toBe(faults);
+  expect(stalled()).toBe(before);
   expect(client.ended).toBe(false);
   clearInterval(read);
   clearTimeout(pause);
