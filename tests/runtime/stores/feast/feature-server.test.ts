@@ -39,8 +39,10 @@ describe("Feast's feature server", () => {
         r => r.ok,
         () => false,
       );
-    await until("feast serve is healthy", isUp, 60_000);
-  }, 90_000);
+    const hasEnded = (): boolean => server.exitCode !== null;
+    await until("feast serve is healthy, or has ended", async () => hasEnded() || isUp(), 110_000);
+    expect(hasEnded()).toBe(false);
+  }, 120_000);
   afterAll(async () => {
     const ended = once(server, "exit");
     server.kill("SIGTERM");
