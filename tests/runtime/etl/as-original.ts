@@ -96,7 +96,7 @@ export function testAsOriginal(op: OpKind): (one: Case) => Promise<Answers> {
     test("there are cases", () => {
       expect(cases).not.toEqual([]);
     });
-    // Whatever the order of the tests.
+    // Here the order of the tests does not matter.
     afterAll(() => {
       if (ran === cases.length && GRAPHS.has(op)) expect(lowered, "cases with a graph").toBeGreaterThan(0);
     });

@@ -71,7 +71,7 @@ describe("a store with a check", () => {
       /^UNAVAILABLE: .* is not the check of a store/,
     );
   });
-  test("is not compared if it is larger than what is held in memory", () => {
+  test("is not compared if it is too large to be held in memory", () => {
     const { size } = statSync(store);
     expect(opened(damaged, size)).toMatch(/^UNAVAILABLE: the online store FILE has the checksum/);
     expect(opened(damaged, size - 1)).toBe("passed");
