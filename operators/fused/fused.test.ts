@@ -65,7 +65,12 @@ const OF_FLAG: readonly (readonly [Expression, DType])[] = [
   [call("toNumber", a), "int32"],
   [call("if", a, { number: 2.5 }, { number: -1 }), "float32"],
 ];
-const FLAGS: readonly Expression[] = [call("less", a, b), call("isMissing", a), call("not", call("equal", a, b))];
+const FLAGS: readonly Expression[] = [
+  call("less", a, b),
+  call("isMissing", a),
+  call("not", call("equal", a, b)),
+  call("if", call("less", a, { number: 0 }), { missing: true }, call("less", a, b)),
+];
 
 /** The same of integers, which are read exactly. */
 const [m, n] = [{ column: "a", exact: true } as const, { column: "b", exact: true } as const];
