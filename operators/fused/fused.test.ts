@@ -344,6 +344,30 @@ test("the parts share the time, each under the author's name", async () => {
   expect([...parts.values()].every(micros => micros >= 0)).toBe(true);
 });
 
+test("a flag that is missing is null, also for the part that reads it", async () => {
+  const x = { column: "x" };
+  const flag = call("if", call("less", x, { number: 0 }), { missing: true }, call("less", x, { number: 5 }));
+  const part = (id: string, from: string, expression: Expression) => ({
+    ...{ id, op: "lambdaOp", label: id, params: { text: "f", expressions: { x: expression }, dtype: "bool" } },
+    inputs: { input: [{ name: "x", step: from, column: "x" }] },
+    outputs: [schemaOf("x", "bool", false)],
+  });
+  const step = {
+    ...makeStep("fused", {
+      params: { outputs: { flag: { step: "a", column: "x" }, known: { step: "b", column: "x" } } },
+      inputs: { input: ["x"] },
+      outputs: [schemaOf("flag", "bool", false), schemaOf("known", "bool", false)],
+    }),
+    parts: [part("a", "request", flag), part("b", "a", call("not", call("isMissing", x)))],
+  } as unknown as AnyStep;
+  const kernel = await prepareFused(step);
+  const found = await kernel.run({ input: [scalars("float64", [-1, 1, 9])] }, context());
+  expect(found.map(plain)).toEqual([
+    [null, 1, 0],
+    [0, 1, 1],
+  ]);
+});
+
 test("columns of another dtype than the first table's are read as they are", async () => {
   const kernel = await prepareFused(three("float64"));
   for (const [dtype, items] of [
