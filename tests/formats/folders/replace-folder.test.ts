@@ -53,6 +53,27 @@ const build = (files: Readonly<Record<string, string>>): void => {
   staging.replace();
 };
 
+test.each([
+  ["done by it", "0"],
+  ["done without it, where it can not", "1"],
+])("an exchange is one of two folders, never a copy or a move into one: %s", (_, status) => {
+  const programs = write(join(parent, "programs"), {
+    mv: `#!/bin/sh\nprintf '%s\\n' "$@" > "${join(parent, "words")}"\nexit ${status}\n`,
+  });
+  chmodSync(join(programs, "mv"), 0o755);
+  write(target, { old: "1" });
+  const made = write(join(parent, "made"), { new: "2" });
+  process.env.PATH = programs;
+  replaceFolder(made, target);
+  expect(readFileSync(join(parent, "words"), "utf8").trim().split("\n")).toEqual([
+    ...["--exchange", "--no-copy", "-T"],
+    ...[made, target],
+  ]);
+  // This program has exchanged nothing, and its status is believed.
+  expect(read(target)).toEqual(status === "0" ? { old: "1" } : { new: "2" });
+  expect(existsSync(made)).toBe(false);
+});
+
 describe.each([
   ["with coreutils that exchange folders, where there are such", PATH],
   ["without an atomic exchange", "/nowhere"],

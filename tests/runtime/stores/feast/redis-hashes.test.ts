@@ -119,7 +119,7 @@ describe("a cluster", () => {
     const admins = cluster.nodes.map(node => node.client());
     // The other slots are served.
     for (const admin of admins) await admin.config("SET", "cluster-require-full-coverage", "no");
-    // Each server knows it by itself.
+    // A server that lacks a slot does not say so to the other.
     for (const admin of admins) await admin.call("CLUSTER", "DELSLOTS", slot);
     const reader = await readerOf(cluster.ports, 500);
     const late = { code: "UNAVAILABLE", message: expect.stringContaining("did not answer within 500 ms") };
