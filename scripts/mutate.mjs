@@ -25,7 +25,7 @@ Exits with 1 below ${ENOUGH * 100} %.
   --only TEXT      mutants of files whose path contains TEXT
   --tests PATTERN  other tests than those of the table; may be repeated
   --survivors      only those that no test failed for in the last run, time-outs among them; the others count as they did
-  --more           only those that no run has judged. A run that is ended keeps what it has judged, some hundred mutants at a time
+  --more           only those that no run has judged. A run that is ended keeps what it has judged
 
 Folders (tests/mutation/folders.mjs):
 ${Object.entries(FOLDERS)
@@ -88,9 +88,6 @@ const FAILED = CAUGHT.filter(status => status !== "Timeout");
 const resultsOf = name => join(CACHE, name, "results.json");
 const readResults = name => (existsSync(resultsOf(name)) ? JSON.parse(readFileSync(resultsOf(name), "utf8")) : {});
 
-/** Mutants between two writings of their results. */
-const PORTION = 400;
-
 /** Runs mutants, or takes over the status of those that a test failed for, or that were judged, before. */
 async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more }) {
   const known = readResults(name);
@@ -99,10 +96,9 @@ async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, mo
   const folder = join(CACHE, name);
   mkdirSync(folder, { recursive: true });
   const print = text => process.stdout.write(`${name}: ${text}\n`);
-  for (let at = 0; at < left.length; at += PORTION) {
-    if (at > 0) print(`${at} of ${left.length} judged`);
-    const numbered = await instrument(instrumenter, left.slice(at, at + PORTION), join(folder, "instrumented"));
-    for (const { identity, status } of await runMutants(folder, numbered, tests, print)) known[identity] = status;
+  const numbered = await instrument(instrumenter, left, join(folder, "instrumented"));
+  for await (const portion of runMutants(folder, numbered, tests, print)) {
+    for (const { identity, status } of portion) known[identity] = status;
     writeFileSync(resultsOf(name), JSON.stringify(known));
   }
   return mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));

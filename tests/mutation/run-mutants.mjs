@@ -156,9 +156,10 @@ function failedIn(report, files) {
 }
 
 /**
- * Runs a mutant in a process of its own. It is killed if a file of tests fails twice with it, and then passes without it. A busy machine seldom causes that.
+ * Runs a mutant in a process of its own. It is killed if a file of tests fails twice with it, and passes without it. A busy machine seldom causes that.
+ * @param passing names of files that passed without a mutant; those that do are added
  */
-async function aloneStatus(folder, base, id, files) {
+async function aloneStatus(folder, base, id, files, passing) {
   const report = join(folder, "alone.json");
   const names = some => some.map(({ file }) => pathOf(file, ROOT));
   const runWith = (mutant, some) => {
@@ -175,40 +176,56 @@ async function aloneStatus(folder, base, id, files) {
   const again = files.filter(({ file }) => failed.includes(pathOf(file, ROOT)));
   const second = await runWith(id, again);
   if (second === 0 || second === null) return "Survived";
-  return (await runWith(NONE, again)) === 0 ? "Killed" : "Survived";
+  const unknown = again.filter(({ file }) => !passing.has(file));
+  if (unknown.length > 0 && (await runWith(NONE, unknown)) !== 0) return "Survived";
+  for (const { file } of unknown) passing.add(file);
+  return "Killed";
 }
+
+/** Mutants that are judged together. A run that is ended loses one portion. */
+const PORTION = 500;
 
 /**
  * @param mutants with their numbers
  * @param tests patterns of test files
- * @returns the mutants with a status
+ * @yields mutants with a status, as soon as they have one
  */
-export async function runMutants(folder, mutants, tests, print) {
+export async function* runMutants(folder, mutants, tests, print) {
+  if (mutants.length === 0) return;
   const base = { instrumented: join(folder, "instrumented"), files: tests };
-  const wanted = new Set(mutants.map(({ id }) => id));
   print(`which tests reach ${mutants.length} mutants`);
   const coverage = await reached(folder, base, print);
-  print(`${coverage.length} test files; mutants in turns`);
-  const { killed, stuck, tried } = await inTurns(folder, base, coverage, wanted);
+  print(`${coverage.length} test files`);
+  const passing = new Set();
+  for (let at = 0; at < mutants.length; at += PORTION) {
+    if (at > 0) print(`${at} of ${mutants.length} judged`);
+    yield* portionOf(folder, base, mutants.slice(at, at + PORTION), { coverage, passing, print });
+  }
+}
+
+async function* portionOf(folder, base, mutants, { coverage, passing, print }) {
+  print(`${mutants.length} mutants in turns`);
+  const { killed, stuck, tried } = await inTurns(folder, base, coverage, new Set(mutants.map(({ id }) => id)));
   const filesOf = id =>
     coverage
       .filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)))
       .toSorted((a, b) => a.ms - b.ms);
-  const left = mutants.filter(({ id }) => !killed.has(id) && filesOf(id).length > 0);
   // Tests that ran with it in turns do not run again.
   const filesAlone = id =>
     filesOf(id).filter(file => stuck.has(id) || file.once.includes(id) || isUntried(file, id, tried));
-  const last = left.filter(({ id }) => filesAlone(id).length > 0);
-  print(`${killed.size} killed, ${left.length - last.length} survive; ${last.length} alone`);
-  const alone = new Map();
-  for (const { id } of last) {
-    alone.set(id, await aloneStatus(folder, base, id, filesAlone(id)));
-    print(`${alone.size} of ${last.length}: ${alone.get(id)}`);
+  const inTurn = mutants.map(mutant => ({ mutant, status: statusOf(mutant.id) }));
+  function statusOf(id) {
+    if (killed.has(id)) return "Killed";
+    if (filesOf(id).length === 0) return "NoCoverage";
+    return filesAlone(id).length === 0 ? "Survived" : undefined;
   }
-  return mutants.map(mutant => ({
-    ...mutant,
-    status: killed.has(mutant.id)
-      ? "Killed"
-      : (alone.get(mutant.id) ?? (left.includes(mutant) ? "Survived" : "NoCoverage")),
-  }));
+  const count = status => inTurn.filter(one => one.status === status).length;
+  const last = inTurn.filter(({ status }) => status === undefined);
+  print(`${count("Killed")} killed, ${count("Survived")} survive; ${last.length} alone`);
+  yield inTurn.flatMap(({ mutant, status }) => (status ? [{ ...mutant, status }] : []));
+  for (const [n, { mutant }] of last.entries()) {
+    const status = await aloneStatus(folder, base, mutant.id, filesAlone(mutant.id), passing);
+    print(`${n + 1} of ${last.length}: ${status}`);
+    yield [{ ...mutant, status }];
+  }
 }

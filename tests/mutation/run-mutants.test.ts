@@ -51,13 +51,17 @@ test("mutants are killed in turns or alone, end their process, survive, or are n
   writeFileSync(join(folder, "planted.test.ts"), TESTS);
   const ids = ["killed", "equal", "ends", "remembered", "imported", "unreached", "slowed"];
   const said: string[] = [];
-  const ran = await runMutants(
-    join(folder, "work"),
-    ids.map(id => ({ id })),
-    [made("planted.test.ts")],
-    (text: string) => void said.push(text),
+  const portions = await Array.fromAsync(
+    runMutants(
+      join(folder, "work"),
+      ids.map(id => ({ id })),
+      [made("planted.test.ts")],
+      (text: string) => void said.push(text),
+    ),
   );
-  expect(Object.fromEntries(ran.map(({ id, status }: { id: string; status: string }) => [id, status]))).toEqual({
+  expect(
+    Object.fromEntries(portions.flat().map(({ id, status }: { id: string; status: string }) => [id, status])),
+  ).toEqual({
     ...{ killed: "Killed", equal: "Survived", ends: "Killed", imported: "Killed", unreached: "NoCoverage" },
     // The test fails without it afterwards, too, so it runs alone.
     remembered: "Killed",
