@@ -1,6 +1,6 @@
 // `npm run mutate -- FOLDER…`: plants small faults in the sources of a folder, one at a time, and counts those that its tests notice.
 // StrykerJS' instrumenter makes them; it is installed into `.cache/mutation` at the first use. tests/mutation/run-mutants.mjs runs the tests.
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { FOLDERS } from "../tests/mutation/folders.mjs";
@@ -107,7 +107,8 @@ async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, mo
 /** Needs of the test files that match. */
 function needsOf(patterns) {
   const read = needsReader();
-  return new Set(globSync(patterns, { cwd: ROOT }).flatMap(file => read(join(ROOT, file))));
+  // A named import would fail in a Node without it, before setup.mjs starts the script again in a newer one.
+  return new Set(fs.globSync(patterns, { cwd: ROOT }).flatMap(file => read(join(ROOT, file))));
 }
 
 const COLUMNS = ["folder", "mutants", "killed", "timed out", "survived", "no coverage", "equivalent", "score", "95 %"];
