@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
  * @property {string} instrumented folder with the sources that have mutants, by their path in the tree
  * @property {string} journal
  * @property {readonly string[]} files tests, in the order in which they run
+ * @property {Readonly<Record<string, number>>} [durations] milliseconds of each test without a mutant
  * @property {Readonly<Record<string, readonly string[]>>} [byTest] mutants of each test; absent: those that it reaches are noted
  */
 

@@ -131,7 +131,8 @@ async function inTurns(folder, base, coverage, wanted) {
     if (files.length === 0 || done.tried.size === tried) return done;
     tried = done.tried.size;
     const byTest = Object.fromEntries(turns.flatMap(({ tests }) => tests));
-    await runTests(folder, { ...base, journal, files, byTest });
+    const durations = Object.assign({}, ...order.map(one => one.durations));
+    await runTests(folder, { ...base, journal, files, byTest, durations });
   }
 }
 

@@ -26,6 +26,8 @@ const switches = held.__stryker__;
 const MOST_HITS = 3_000_000;
 /** A test that fails within this time has not timed out. */
 const QUICK_MS = 100;
+/** Time of a test with a mutant: a fixed part, and this multiple of its time without one. Most mutants that keep it waiting do so for ever. */
+const [TURN_MS, TURN_TIMES] = [2000, 10];
 /** A time-out counts unless the test waited for a core for more than the rest of its time. */
 const SERVED_SHARE = 0.5;
 
@@ -114,7 +116,10 @@ export default class MutantRunner extends TestRunner {
     if (mutant === undefined) return;
     this.#note({ began: mutant, test: id });
     Object.assign(switches, { activeMutant: mutant, hitCount: 0, hitLimit: MOST_HITS });
-    const { passes, isQuick, isLate } = await outcomeOf(run);
+    const { passes, isQuick, isLate } = await outcomeOf(
+      run,
+      TURN_MS + TURN_TIMES * (this.#orders.durations?.[id] ?? 0),
+    );
     Object.assign(switches, { activeMutant: undefined, hitCount: undefined });
     if (passes) return;
     if (!isLate) {
@@ -151,16 +156,29 @@ interface Outcome {
   readonly isLate: boolean;
 }
 
-async function outcomeOf(run: () => unknown): Promise<Outcome> {
+/** @param limit milliseconds; without one, those of the configuration hold */
+async function outcomeOf(run: () => unknown, limit?: number): Promise<Outcome> {
   const began = performance.now();
   const waited = waitedMs();
   try {
-    await run();
+    await (limit === undefined ? run() : within(run, limit));
     return { passes: true, isQuick: true, isLate: false };
   } catch (error) {
     const elapsed = performance.now() - began;
     const served = elapsed - (waitedMs() - waited);
     const timedOut = /timed out in \d+ms/.test(String(error));
     return { passes: false, isQuick: elapsed < QUICK_MS, isLate: timedOut && served < SERVED_SHARE * elapsed };
+  }
+}
+
+async function within(run: () => unknown, limit: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`Test timed out in ${limit}ms.`)), limit);
+  });
+  try {
+    await Promise.race([run(), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
