@@ -11,12 +11,12 @@ import { pathOf } from "./mutants.mjs";
 import { notesIn } from "./orders.mjs";
 
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
-/** Nothing is noted for this long where a mutant keeps its process busy. */
-const SILENT_MS = 180_000;
+/** Nothing is noted for this long where a mutant keeps its process busy; without mutants, a test may take longer. */
+const [SILENT_MS, SILENT_WITHOUT_MS] = [45_000, 180_000];
 /** A test that takes longer runs for the mutants that are left alone. */
 const LONGEST_MS = 5000;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
-const [ALONE_MS, ALONE_TIMES] = [60_000, 10];
+const [ALONE_MS, ALONE_TIMES] = [30_000, 10];
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
 /** The id of no mutant. */
@@ -45,7 +45,8 @@ function runTests(folder, orders, { env = {}, args = ["--reporter=dot"], limit =
       const { cpu, waited } = clock();
       const elapsed = performance.now() - began;
       isBusy = elapsed > MOST_WAITED * limit;
-      const isLate = Number.isFinite(limit) ? isBusy || Math.max(cpu, elapsed - waited) > limit : silent > SILENT_MS;
+      const isSilent = silent > (orders.byTest ? SILENT_MS : SILENT_WITHOUT_MS);
+      const isLate = Number.isFinite(limit) ? isBusy || Math.max(cpu, elapsed - waited) > limit : isSilent;
       if (!isLate) return;
       ended = true;
       // Its own group: Vitest's processes with it.

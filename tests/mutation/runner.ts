@@ -83,7 +83,7 @@ export default class MutantRunner extends TestRunner {
       throw error;
     } finally {
       switches.currentTestId = undefined;
-      this.#durations[id] = performance.now() - began - (waitedMs() - waited);
+      this.#durations[id] = Math.max(0, performance.now() - began - (waitedMs() - waited));
       this.#note({ passed: id });
     }
   }
