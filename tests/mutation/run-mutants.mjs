@@ -11,12 +11,12 @@ import { pathOf } from "./mutants.mjs";
 import { notesIn } from "./orders.mjs";
 
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
-/** Nothing is noted for this long where a mutant keeps its process busy; without mutants, a test may take longer. */
-const [SILENT_MS, SILENT_WITHOUT_MS] = [45_000, 180_000];
+/** Nothing is noted for this long where a mutant keeps its process busy, besides this multiple of the time of its test; without mutants, for so long. */
+const [SILENT_MS, SILENT_TIMES, SILENT_WITHOUT_MS] = [8000, 20, 180_000];
 /** A test that takes longer runs for the mutants that are left alone. */
 const LONGEST_MS = 5000;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
-const [ALONE_MS, ALONE_TIMES] = [30_000, 10];
+const [ALONE_MS, ALONE_TIMES] = [15_000, 10];
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
 /** The id of no mutant. */
@@ -45,7 +45,7 @@ function runTests(folder, orders, { env = {}, args = ["--reporter=dot"], limit =
       const { cpu, waited } = clock();
       const elapsed = performance.now() - began;
       isBusy = elapsed > MOST_WAITED * limit;
-      const isSilent = silent > (orders.byTest ? SILENT_MS : SILENT_WITHOUT_MS);
+      const isSilent = silent > SILENT_MS && silent > patienceOf(orders);
       const isLate = Number.isFinite(limit) ? isBusy || Math.max(cpu, elapsed - waited) > limit : isSilent;
       if (!isLate) return;
       ended = true;
@@ -58,6 +58,12 @@ function runTests(folder, orders, { env = {}, args = ["--reporter=dot"], limit =
       else done(code ?? 1);
     });
   });
+}
+
+/** How long the test that began last may take, in milliseconds; before the first one, the tests are imported. */
+function patienceOf({ byTest, durations, journal }) {
+  const last = byTest && notesIn(journal).at(-1);
+  return last?.test === undefined ? SILENT_WITHOUT_MS : SILENT_MS + SILENT_TIMES * durations[last.test];
 }
 
 /** Writes the sources with mutants. @returns the mutants with the number by which each is switched */
