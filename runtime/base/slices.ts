@@ -4,6 +4,7 @@
  */
 import type { Cancellation } from "./cancellation.js";
 import { RuntimeFault } from "./errors.js";
+import { endTurn } from "./turn-end.js";
 
 /** Work that can pause: it yields after each fraction of a millisecond, and returns its result. */
 export type Sliced<T> = Generator<void, T, void>;
@@ -58,6 +59,12 @@ function schedule(): void {
 }
 
 function runSlice(): void {
+  // Short requests of this turn are first: what continues with its end, then the writes that this leaves for the next tick.
+  if (endTurn()) queueMicrotask(() => process.nextTick(() => process.nextTick(runJobs)));
+  else runJobs();
+}
+
+function runJobs(): void {
   isScheduled = false;
   const until = performance.now() + SLICE_MS;
   let jobs = waiting;

@@ -11,7 +11,7 @@ import { pathOf } from "./mutants.mjs";
 import { notesIn } from "./orders.mjs";
 
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
-/** Nothing is noted for this long where a mutant keeps its process busy, besides this multiple of the time of its test; without mutants, for so long. */
+/** A process that a mutant keeps busy notes nothing for this long, and a multiple of its test's time. Without mutants, the last of these is the limit. */
 const [SILENT_MS, SILENT_TIMES, SILENT_WITHOUT_MS] = [8000, 20, 180_000];
 /** A test that takes longer runs for the mutants that are left alone. */
 const LONGEST_MS = 5000;

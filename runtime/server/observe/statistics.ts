@@ -40,6 +40,8 @@ export interface VersionStatistics {
   readonly failures: Record<FailureReason, number>;
   /** Bytes of the inputs of answered requests. */
   inputBytes: number;
+  /** Nanoseconds that the model computed for each of the last requests: an exponential mean. */
+  recentNs: number;
   /** Made by the first answer. */
   samples?: LatencySamples;
   /** Milliseconds until the first answer, by bucket; the last is for all above. */
@@ -77,6 +79,7 @@ export const createStatistics = (failures = noFailures(), bounds = FIRST_RESPONS
   batches: new Map(),
   failures,
   inputBytes: 0,
+  recentNs: 0,
   firstResponse: { bounds, counts: new Array<number>(bounds.length + 1).fill(0), sum: 0 },
 });
 
@@ -99,6 +102,9 @@ export function recordExecution(stats: VersionStatistics, batch: number, times: 
   add(row.output, times.output);
 }
 
+/** Weight of the last request in `recentNs`. */
+const RECENT = 1 / 8;
+
 /** One answered request of `batch` rows. */
 export function recordSuccess(
   stats: VersionStatistics,
@@ -114,6 +120,7 @@ export function recordSuccess(
   add(stats.computeInput, times.input);
   add(stats.computeInfer, times.infer);
   add(stats.computeOutput, times.output);
+  stats.recentNs += (times.infer - stats.recentNs) * RECENT;
   stats.samples ??= createSamples();
   stats.samples.addAnswer(total, queue, times.input, times.infer, times.output);
 }

@@ -8,6 +8,7 @@ import { LARGE } from "../../../base/memory/buffer-pool.js";
 import { type Charge, type MemoryBudget, memoryExhausted } from "../../../base/memory/memory-budget.js";
 import { RequestMemory } from "../../../base/memory/request-memory.js";
 import { RequestMeter } from "../../../base/memory/request-meter.js";
+import { turnEnd } from "../../../base/turn-end.js";
 import type { Contents } from "../../../wire/grpc/contents.js";
 import { decodeRequest } from "../../../wire/grpc/decode-request.js";
 import { type Frame, frame, frameReader, type MakeRoom, unpackRequest } from "../../../wire/grpc/framing.js";
@@ -152,6 +153,8 @@ const inferCall =
     const large: Contents[] = [];
     let wire: ReturnType<typeof decodeRequest>;
     try {
+      const end = turnEnd();
+      if (end) await end;
       wire = decodeRequest(bytes, meter, large);
       for (const contents of large) await contents.readInSlices(signal);
     } catch (error) {

@@ -3,7 +3,7 @@
  */
 import type { Exchange } from "../http1/exchange.js";
 import { type Answer, methodNotAllowed, restricted } from "./answer.js";
-import type { Route, RouteContext } from "./route.js";
+import type { Call, Route, RouteContext } from "./route.js";
 
 export type Respond = (request: Exchange) => Answer | Promise<Answer>;
 
@@ -30,15 +30,35 @@ export function answerRoute(
   methods: "own" | "any" = "own",
 ): Answer | Promise<Answer> | undefined {
   const { head } = request;
+  const last = lastMatches.get(head);
+  const first = last?.routes === routes && last.path === path ? last : undefined;
   let known = false;
-  for (const route of routes) {
-    const match = route.path.exec(path);
-    if (!match) continue;
+  for (let i = first?.index ?? 0; i < routes.length; i++) {
+    const route = routes[i]!;
+    const groups = i === first?.index ? first.groups : groupsOf(route, path);
+    if (!groups) continue;
+    if (!known && !first) lastMatches.set(head, { routes, path, index: i, groups });
     const missing = context.restriction(route.api, name => head.headers[name]);
     if (missing !== undefined) return restricted(missing);
     known = true;
     if (methods === "any" || route.method === head.method)
-      return route.answer({ request, context, path: match.groups ?? {}, signal: request.gone });
+      return route.answer({ request, context, path: groups, signal: request.gone });
   }
   return known ? methodNotAllowed(/\/(live|ready|infer)$/.test(path) ? "text/plain" : "application/json") : undefined;
+}
+
+/** The first route of a path. */
+interface Match {
+  readonly routes: readonly Route[];
+  readonly path: string;
+  readonly index: number;
+  readonly groups: Call["path"];
+}
+
+/** By the head, which a connection keeps while the next ones are equal. */
+const lastMatches = new WeakMap<Exchange["head"], Match>();
+
+function groupsOf(route: Route, path: string): Call["path"] | undefined {
+  const match = route.path.exec(path);
+  return match ? (match.groups ?? {}) : undefined;
 }

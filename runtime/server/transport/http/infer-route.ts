@@ -7,6 +7,7 @@ import { LARGE } from "../../../base/memory/buffer-pool.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import type { RequestMemory } from "../../../base/memory/request-memory.js";
 import { inSlices, isSliced } from "../../../base/slices.js";
+import { turnEnd } from "../../../base/turn-end.js";
 import { type Allocated, ListMemory } from "../../../wire/json/list-memory.js";
 import { logPrepared, logRefusal } from "../../observe/request-lines.js";
 import type { TraceNotes } from "../../observe/tracing/trace.js";
@@ -23,6 +24,8 @@ import { BodyMemory } from "./body-memory.js";
 import { type BodyLimits, readInferRequest } from "./infer-request.js";
 import { printInferResponse } from "./infer-response.js";
 import { packPieces } from "./pack-pieces.js";
+import { keepRequest, repeatedRequest } from "./repeated-request.js";
+import { keepResponse, repeatedResponse } from "./repeated-response.js";
 import type { Call } from "./route.js";
 
 const LENGTH_HEADER = "inference-header-content-length";
@@ -71,6 +74,8 @@ export async function answerInfer(call: Call): Promise<Answer> {
     progress.plain = !isJson;
     const sent = await readBody(request, isJson ? maxInputSize : binaryLimit(maxInputSize), room);
     trace?.stamp("HTTP_RECV_END");
+    const end = turnEnd(version.statistics.recentNs);
+    if (end) await end;
     progress.plain = true;
     const body = isPacked(encoding)
       ? await unpackBody(sent, encoding, { maxInputSize, allowance: budget.allowance(sent.length), charge, signal })
@@ -79,22 +84,27 @@ export async function answerInfer(call: Call): Promise<Answer> {
       ? jsonLengthOf(binary, headers["content-type"], body.length)
       : readLength(headers, body.length);
     if (body !== sent) room.outgrown(sent);
-    // The body took its time, and the model may have been loaded again.
+    // The body and the turn took their time, and the model may have been loaded again.
     version = calls.find(path.model ?? "", path.version ?? "");
     progress.plain = false;
     progress.id = "";
-    const allocated: Allocated = bytes => charge.add(bytes);
-    lists = new ListMemory(allocated);
-    const limits: BodyLimits = {
-      maxInputSize,
-      memory: regions,
-      ...{ allocated, lists },
-      allowance: budget.allowance(body.length),
-      makeTensor: room.makeTensor,
-    };
-    const reading = readInferRequest(body, jsonLength, version.config, limits, signal);
-    const { request: read, isBinary } = isSliced(reading) ? await inSlices(reading, signal) : reading;
-    lists.end();
+    let found = jsonLength ? repeatedRequest(request.head, body, jsonLength, version.config, signal) : undefined;
+    if (!found) {
+      const allocated: Allocated = bytes => charge.add(bytes);
+      lists = new ListMemory(allocated);
+      const limits: BodyLimits = {
+        maxInputSize,
+        memory: regions,
+        ...{ allocated, lists },
+        allowance: budget.allowance(body.length),
+        makeTensor: room.makeTensor,
+      };
+      const reading = readInferRequest(body, jsonLength, version.config, limits, signal);
+      found = isSliced(reading) ? await inSlices(reading, signal) : reading;
+      lists.end();
+      if (jsonLength) keepRequest(request.head, body, jsonLength, version.config, found);
+    }
+    const { request: read, isBinary } = found;
     progress.id = read.id;
     // Nothing refers to a body that was all JSON.
     if (jsonLength === undefined && body === sent) room.outgrown(body);
@@ -114,8 +124,13 @@ export async function answerInfer(call: Call): Promise<Answer> {
     const executed = await execute(version, asked, valid);
     const response = await deliver(executed, asked, version, calls.labels, charge);
     const text = new BodyMemory(charge);
-    const printing = printInferResponse(response, isBinary, text);
-    const { pieces, jsonLength: answerLength } = isSliced(printing) ? await inSlices(printing, signal) : printing;
+    let printed = repeatedResponse(request.head, response, isBinary);
+    if (!printed) {
+      const printing = printInferResponse(response, isBinary, text);
+      printed = isSliced(printing) ? await inSlices(printing, signal) : printing;
+      keepResponse(request.head, response, printed);
+    }
+    const { pieces, jsonLength: answerLength } = printed;
     cutHere(response.cut, pieces);
     trace?.stamp("HTTP_SEND_START");
     const accepted = binary ? undefined : headers["accept-encoding"];
@@ -197,10 +212,14 @@ function binaryHead(jsonLength: number | undefined, binary: BinaryForm | undefin
   };
 }
 
+/** A number as nearly all clients write it. */
+const PLAIN_LENGTH = /^[0-9]{1,9}$/;
+
 /** Bytes of JSON at the front of the body, as C++ reads a number: digits at the start are enough. */
 function readLength(headers: Headers, received: number): number | undefined {
   const header = headers[LENGTH_HEADER];
   if (header === undefined) return undefined;
+  if (PLAIN_LENGTH.test(header) && Number(header) <= received) return Number(header);
   const text = header.split(",", 1)[0]!;
   const digits = /^\s*([+-]?\d+)/.exec(text)?.[1];
   if (digits === undefined) throw invalid(`Unable to parse Inference-Header-Content-Length, got: ${text || " "}`);

@@ -40,6 +40,26 @@ describe("the route of a request", () => {
       body: "live",
     });
   });
+  test("is found again by the head that its connection keeps, and restricted each time", () => {
+    const head = { method: "POST", headers: {} };
+    let closed: string | undefined;
+    const askAgain = (table: typeof routes, path: string) =>
+      answerRoute(table, { head } as never, { restriction: () => closed } as never, path);
+    expect(askAgain(routes, "/a/m")).toMatchObject({ body: "post" });
+    expect(askAgain(routes, "/a/m")).toMatchObject({ body: "post" });
+    closed = "key";
+    expect(askAgain(routes, "/a/m")).toMatchObject({ status: 403 });
+    closed = undefined;
+    expect(askAgain(routes, "/live")).toMatchObject({ status: 405 });
+    expect(askAgain(routes, "/live")).toMatchObject({ status: 405 });
+    expect(askAgain(routes, "/nothing")).toBeUndefined();
+    expect(askAgain(routes.slice(2), "/a/m")).toBeUndefined();
+    expect(askAgain(routes.slice(1), "/a/m")).toMatchObject({ body: "post" });
+    head.method = "GET";
+    expect(askAgain(routes, "/a/other")).toMatchObject({ body: "get" });
+    expect(askAgain(routes, "/a/other")).toMatchObject({ body: "get" });
+    expect(seen.slice(-2)).toEqual([{ model: "other" }, { model: "other" }]);
+  });
   test("is looked up by the path alone", () => {
     const paths = ["/v2?x=1", "http://host:80/v2?y", "https://h/v2", "/http://h/v2"].map(target =>
       pathOf({ target } as never),

@@ -1,0 +1,107 @@
+/** Requests that wait for the end of their turn: together, in order, in bounded groups, before long work, and not where each is alone. */
+import { afterEach, expect, test } from "vitest";
+import { atOnce, inSlices, type Sliced } from "#runtime/base/slices.js";
+import { endTurn, turnEnd } from "#runtime/base/turn-end.js";
+
+const nextTurn = () => new Promise<void>(resolve => setImmediate(resolve));
+
+/** A request that notes each part of its work. */
+async function request(notes: string[], name: string, ns?: number): Promise<void> {
+  await turnEnd(ns);
+  notes.push(`${name} begins`);
+  await Promise.resolve();
+  notes.push(`${name} ends`);
+}
+
+// Two in a turn: the next one waits.
+afterEach(async () => {
+  for (let i = 0; i < 16; i++) await Promise.all([turnEnd(), turnEnd()]);
+});
+
+test("requests of one turn continue together, part by part, after what the turn reads", async () => {
+  const notes: string[] = [];
+  const all = ["a", "b", "c"].map(name => request(notes, name));
+  await Promise.resolve();
+  notes.push("read");
+  await Promise.all(all);
+  expect(notes).toEqual(["read", "a begins", "b begins", "c begins", "a ends", "b ends", "c ends"]);
+});
+
+test("at most 16 continue together, and the others after them in the same turn", async () => {
+  const notes: string[] = [];
+  const all = Array.from({ length: 40 }, (_, i) => request(notes, String(i)));
+  await nextTurn();
+  const of = (from: number, to: number): string[] =>
+    ["begins", "ends"].flatMap(what => Array.from({ length: to - from }, (_, i) => `${from + i} ${what}`));
+  expect(notes).toEqual([...of(0, 16), ...of(16, 32), ...of(32, 40)]);
+  await Promise.all(all);
+});
+
+test("requests whose work takes more than a quarter of a millisecond in all do not continue together", async () => {
+  const notes: string[] = [];
+  await Promise.all([request(notes, "a", 100_000), request(notes, "b", 150_000), request(notes, "c", 1)]);
+  expect(notes).toEqual(["a begins", "b begins", "a ends", "b ends", "c begins", "c ends"]);
+});
+
+test("a request that is alone in its turn waits for its end one time in sixteen, until there are others", async () => {
+  const waits = async (): Promise<boolean> => {
+    const end = turnEnd();
+    await end;
+    await nextTurn();
+    return end !== undefined;
+  };
+  for (let i = 0; i < 16; i++) expect(await waits()).toBe(true);
+  const later: boolean[] = [];
+  for (let i = 0; i < 32; i++) later.push(await waits());
+  expect(later.flatMap((one, i) => (one ? [i] : []))).toEqual([15, 31]);
+  // The sixteenth of those that arrive together notices the others: each turn has two again.
+  const many = Array.from({ length: 20 }, () => turnEnd());
+  expect(many.findIndex(end => end !== undefined)).toBe(15);
+  await Promise.all(many);
+  expect([turnEnd(), turnEnd()].map(end => end !== undefined)).toEqual([true, true]);
+  await nextTurn();
+});
+
+test("a turn that ends early ends once, for all that wait", async () => {
+  const notes: string[] = [];
+  const all = Array.from({ length: 20 }, (_, i) => request(notes, String(i)));
+  expect([endTurn(), endTurn()]).toEqual([true, false]);
+  setImmediate(() => notes.push("next turn"));
+  await Promise.all(all);
+  expect(notes).toHaveLength(40);
+  // The immediates of the old groups do not end a new one.
+  const late = request(notes, "late");
+  await nextTurn();
+  expect(notes.slice(40)).toEqual(["next turn", "late begins", "late ends"]);
+  await late;
+});
+
+test("work in slices runs after the requests of the turn, and after what they leave for the next tick", async () => {
+  const notes: string[] = [];
+  const work = (function* (): Sliced<string> {
+    notes.push("slice");
+    yield;
+    return "done";
+  })();
+  const long = inSlices(work);
+  const short = request(notes, "short").then(() => process.nextTick(() => notes.push("written")));
+  expect(await long).toBe("done");
+  await short;
+  expect(notes).toEqual(["short begins", "short ends", "written", "slice"]);
+});
+
+test("work in slices continues if no request waits", async () => {
+  const work = (function* (): Sliced<number> {
+    for (let i = 0; i < 5; i++) yield;
+    return 5;
+  })();
+  expect(await inSlices(work)).toBe(5);
+  expect(
+    atOnce(
+      (function* (): Sliced<number> {
+        yield;
+        return 1;
+      })(),
+    ),
+  ).toBe(1);
+});
