@@ -19,8 +19,9 @@ export interface BinaryForm {
  * @throws RuntimeFault
  */
 export function jsonLengthOf({ mime }: BinaryForm, type: string | undefined, received: number): number | undefined {
-  const at = type?.indexOf(mime) ?? -1;
-  if (type === undefined || at === -1) return undefined;
+  if (type === undefined) return undefined;
+  const at = type.indexOf(mime);
+  if (at === -1) return undefined;
   if (at !== 0) throw invalid(`expect MIME type for binary data starts with '${mime}', got: ${type}`);
   const text = type.slice(mime.length);
   // C++'s stoi: digits at the start are enough.

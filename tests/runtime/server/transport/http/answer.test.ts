@@ -1,7 +1,14 @@
 /** Faults and refusals as answers. */
 import { describe, expect, test } from "vitest";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { faultAnswer, methodNotAllowed, restricted } from "#runtime/server/transport/http/answer.js";
+import {
+  type Answer,
+  faultAnswer,
+  forbidden,
+  methodNotAllowed,
+  restricted,
+  writeAnswer,
+} from "#runtime/server/transport/http/answer.js";
 
 describe("answers", () => {
   test("a fault has its status, and a long message is cut", () => {
@@ -23,9 +30,28 @@ describe("answers", () => {
       ...{ status: 403, type: "text/plain" },
       body: `{"error":"This API is restricted, expecting header 'key'"}`,
     });
+    expect(forbidden("no")).toEqual({ status: 403, type: "application/json", body: '{"error":"no"}' });
     expect(methodNotAllowed("text/plain")).toEqual({
       ...{ status: 405, type: "text/plain" },
       body: '{"error":"Method Not Allowed"}',
     });
+  });
+  test.each<[string, Answer["body"], number]>([
+    ["a text", "é", 2],
+    ["bytes", Buffer.from("abc"), 3],
+    ["pieces", [Buffer.from("ab"), Buffer.from(""), Buffer.from("cdef")], 6],
+    ["nothing", "", 0],
+  ])("of %s have their length", async (_, body, length) => {
+    const sent: unknown[][] = [];
+    const onSent = (): void => {};
+    const exchange = { reply: (...words: unknown[]) => sent.push(words) };
+    await writeAnswer(exchange as never, { status: 201, type: "text/plain", body, headers: { A: "b" }, onSent });
+    const fields = [
+      ["Content-Type", "text/plain"],
+      ["A", "b"],
+      ["Content-Length", length],
+    ];
+    const pieces = typeof body === "string" ? [Buffer.from(body)] : Buffer.isBuffer(body) ? [body] : body;
+    expect(sent).toEqual([[201, fields, pieces, onSent]]);
   });
 });

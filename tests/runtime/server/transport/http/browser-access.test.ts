@@ -22,6 +22,10 @@ describe("pages of other origins", () => {
     [{ host: "localhost:8000" }, undefined],
     [{ host: "127.0.0.1" }, undefined],
     [{ host: "[::1]:80" }, undefined],
+    [{ host: "[::ffff:127.0.0.1]:80" }, undefined],
+    [{ host: "[a.example]" }, host("[a.example]")],
+    [{ host: "[1.2.3].4" }, host("[1.2.3].4")],
+    [{ host: "1.2.[3.4]" }, host("1.2.[3.4]")],
     [{ host: "shop" }, undefined],
     [{ host: "a.LOCALHOST" }, undefined],
     [{ host: "docker.internal:8000" }, undefined],
@@ -76,7 +80,7 @@ describe("pages of other origins", () => {
     expect([access.share({}), access.share({ origin: "http://b" })]).toEqual([undefined, undefined]);
     const preflight = { origin: "http://a", "access-control-request-method": "POST" };
     const METHODS = { ...SHARED, "Access-Control-Allow-Methods": "GET, POST", "Access-Control-Max-Age": "600" };
-    expect(access.share(preflight)).toEqual(METHODS);
+    expect(access.share(preflight)).toStrictEqual(METHODS);
     expect(
       access.share({
         ...preflight,
