@@ -100,7 +100,8 @@ function asker({ host, http, metrics, repository, isReal = false }: Target, clie
   const tidy = (text: string): string =>
     withoutStack(text.replaceAll(repository, "<repository>").replace(/\/tmp\/folder\w{6}/g, "<tmp>"));
   return async record => {
-    if ("rpc" in record) return compareGrpc(record, await sendGrpc(client!, record), tidy, isReal);
+    if ("rpc" in record)
+      return compareInTime(record, async () => compareGrpc(record, await sendGrpc(client!, record), tidy, isReal));
     if (!("moment" in record)) return compareHttp(record.response, await sendHttp(host, http, record), tidy);
     for (const { status, ...request } of record.requests_before) {
       const got = await sendHttp(host, http, { headers: [], ...request });
@@ -109,6 +110,18 @@ function asker({ host, http, metrics, repository, isReal = false }: Target, clie
     await sleep(SCRAPE_DELAY_MS);
     return compareMetrics(record, await sendHttp(host, metrics, { ...record, headers: [] }));
   };
+}
+
+/** A busy machine may send less within a deadline than was recorded. */
+const DEADLINE_TRIES = 3;
+
+/** Compares once, or up to some times where a deadline decides how many messages arrive. */
+async function compareInTime({ deadline_ms }: GrpcRecord, compare: () => Promise<string[]>): Promise<string[]> {
+  const tries = deadline_ms === undefined ? 1 : DEADLINE_TRIES;
+  for (let i = 1; ; i++) {
+    const found = await compare();
+    if (found.length === 0 || i === tries) return found;
+  }
 }
 
 /** The stack of a model's error depends on its file, and a twin's is another file: the lines after "At:" are not compared. */

@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlparse
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,8 +14,9 @@ from qdrant_client.local.qdrant_local import QdrantLocal
 
 FOLDER, PORT, KEY = sys.argv[1], int(sys.argv[2]), (sys.argv[3:] or [None])[0]
 local = QdrantLocal(FOLDER, force_disable_check_same_thread=True)
-# Local mode has no indexes of payloads.
-indexes: dict[str, dict[str, str]] = {}
+# Local mode has no indexes of payloads. As the collections, they outlive this process.
+INDEXES = Path(FOLDER, "indexes-of-payloads.json")
+indexes: dict[str, dict[str, str]] = json.loads(INDEXES.read_text()) if INDEXES.exists() else {}
 lock = threading.Lock()
 
 
@@ -24,6 +26,12 @@ def plain(value):
 
 def real(name: str) -> str:
     return local.aliases.get(name, name)
+
+
+def keep(made: dict[str, dict[str, str]]):
+    global indexes
+    indexes = made
+    INDEXES.write_text(json.dumps(indexes))
 
 
 def respond(method: str, parts: list[str], body: bytes):
@@ -43,11 +51,13 @@ def respond(method: str, parts: list[str], body: bytes):
         case ("PUT", ["collections", name]):
             return local.create_collection(name, vectors_config=read(models.CreateCollection).vectors)
         case ("DELETE", ["collections", name]):
+            keep({other: fields for other, fields in indexes.items() if other != name})
             return local.delete_collection(name)
         case ("PUT", ["collections", name, "index"]):
             local.get_collection(name)
             made = read(models.CreateFieldIndex)
-            indexes.setdefault(real(name), {})[made.field_name] = models.PayloadSchemaType(made.field_schema).value
+            kind = models.PayloadSchemaType(made.field_schema).value
+            keep({**indexes, real(name): {**indexes.get(real(name), {}), made.field_name: kind}})
             return {"operation_id": 1, "status": "completed"}
         case ("PUT", ["collections", name, "points"]):
             return plain(local.upsert(name, read(models.PointInsertOperations).points))

@@ -37,6 +37,7 @@ beforeAll(async () => {
   server = await startQdrant();
   vi.stubEnv("TEST_QDRANT_URL", server.url);
   expect(await loadItems(storeOf(), items)).toBe(true);
+  await loadItems(storeOf({ metric: "l2", collection: "with_names", vectorName: "dense" }), items.slice(0, 3));
 }, 120_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -255,7 +256,7 @@ test.each<[string, Partial<QdrantStore>, string, RegExp]>([
   ["a vector without a name", { vectorName: "dense" }, "INVALID_ARGUMENT", /has no vector `dense`/],
   [
     "vectors with names",
-    { collection: "by_l2", metric: "l2" },
+    { collection: "with_names", metric: "l2" },
     "INVALID_ARGUMENT",
     /have names\. Name one in `vectorName`: `dense`/,
   ],
