@@ -153,8 +153,6 @@ const inferCall =
     const large: Contents[] = [];
     let wire: ReturnType<typeof decodeRequest>;
     try {
-      const end = turnEnd();
-      if (end) await end;
       wire = decodeRequest(bytes, meter, large);
       for (const contents of large) await contents.readInSlices(signal);
     } catch (error) {
@@ -167,7 +165,13 @@ const inferCall =
     let trace: TraceNotes | undefined;
     const regions = calls.memory.open();
     try {
-      const version = calls.find(wire.model, wire.version);
+      let version = calls.find(wire.model, wire.version);
+      const end = turnEnd(version.statistics.recentNs);
+      if (end) {
+        await end;
+        // The model may have been loaded again.
+        version = calls.find(wire.model, wire.version);
+      }
       if (isDecoupled(version)) throw unsupported(ONE_ANSWER);
       id = wire.id;
       trace = calls.sample?.(version.model, headers.traceparent);
