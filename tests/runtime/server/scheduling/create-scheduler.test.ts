@@ -21,7 +21,10 @@ const needing = (name: string, global: boolean, count = 1, more: ModelConfigInit
 const closed = <T extends LoadedModel>(model: T) => ({ ...model, close: vi.fn(async () => {}) });
 const logOf = () => {
   const errors: string[] = [];
-  return { errors, log: { error: (_: string, text: string) => errors.push(text) } as unknown as ServerLog };
+  return {
+    errors,
+    log: { error: (source: string, text: string) => errors.push(`${source}: ${text}`) } as unknown as ServerLog,
+  };
 };
 const create = (config: ReturnType<typeof configOf>, model: LoadedModel, limiter?: RateLimiter, log?: ServerLog) =>
   createScheduler(config, model, createStatistics(), "/nowhere", undefined, limiter, log);
@@ -46,7 +49,7 @@ describe("a model whose resources are too small for it", () => {
     );
     expect(model.close).toHaveBeenCalledOnce();
     expect(errors).toEqual([
-      "Cannot remove instance from resource manager: Internal: Cannot find the instance to remove",
+      "rate_limiter: Cannot remove instance from resource manager: Internal: Cannot find the instance to remove",
     ]);
   });
   test("leaves nothing in the limiter", async () => {
@@ -203,7 +206,9 @@ describe("a response cache", () => {
     const tiny = await withCache(createLocalCache(10), notedModel(), log);
     await tiny.schedule(requestOf("1", { width: 100 }));
     expect(errors).toHaveLength(1);
-    expect(errors[0]).toMatch(/^Failed to insert key \[[^\]]+\] into response cache: ./);
+    const silent = await withCache(createLocalCache(10), notedModel());
+    expect((await silent.schedule(requestOf("1", { width: 100 }))).cache?.hit).toBe(false);
+    expect(errors[0]).toMatch(/^dynamic_batch_scheduler: Failed to insert key \[[^\]]+\] into response cache: ./);
   });
   test("counts what looking and keeping took", async () => {
     const scheduler = await withCache(createLocalCache(1e6), notedModel());
