@@ -37,6 +37,7 @@ const files = {
       ran.push(name);
       return [{ outputs: [{ ...X, name: "Y", shape: [ran.length], data: ran }] }];
     };`,
+  "queue/config.pbtxt": `name: "queue" backend: "javascript" ${number} ${one}`,
   "single/config.pbtxt": `name: "single" backend: "javascript" ${number} ${one}`,
   "stubborn/config.pbtxt": `name: "stubborn" backend: "javascript" ${number} ${one}`,
   "stubborn/1/model.mjs": `import { writeFileSync } from "node:fs";
@@ -57,7 +58,7 @@ const files = {
 let server: Awaited<ReturnType<typeof startServer>>;
 beforeAll(async () => {
   const line = files["line/1/model.mjs"];
-  server = await startServer(repository([], { ...files, "single/1/model.mjs": line }));
+  server = await startServer(repository([], { ...files, "single/1/model.mjs": line, "queue/1/model.mjs": line }));
 });
 afterAll(() => server.stop());
 
@@ -140,15 +141,16 @@ async function waitUntilPending(model: string, count: number): Promise<void> {
 
 test("requests that wait in a thread's own queue run in order, and are removed with their client", async () => {
   const gone = new AbortController();
-  const first = ask("single", [1, 1]);
+  const first = ask("queue", [1, 1]);
+  await until("the first one runs", () => existsSync(`${gates}-begun1`));
   const others: Promise<unknown>[] = [];
   for (const [i, signal] of [undefined, gone.signal, undefined].entries()) {
-    await waitUntilPending("single", i);
-    others.push(ask("single", [0, i + 2], signal).catch(error => (error as Error).name));
-    await waitUntilPending("single", i + 1);
+    await waitUntilPending("queue", i);
+    others.push(ask("queue", [0, i + 2], signal).catch(error => (error as Error).name));
+    await waitUntilPending("queue", i + 1);
   }
   gone.abort();
-  await waitUntilPending("single", 2);
+  await waitUntilPending("queue", 2);
   open(1);
   expect(await first).toEqual([1]);
   expect(await Promise.all(others)).toEqual([[1, 2], "AbortError", [1, 2, 4]]);
