@@ -44,8 +44,7 @@ export function repeatedRequest(
     inputs.push({ name, datatype, shape, data: body.subarray(at, end) });
     at = end;
   }
-  const { id, parameters, outputs, wishes } = last.request;
-  return { request: { id, parameters, inputs, outputs, wishes, signal } as InferRequest, isBinary: last.isBinary };
+  return { request: { ...last.request, inputs, signal }, isBinary: last.isBinary };
 }
 
 const NO_DATA = new Uint8Array(0);
@@ -69,8 +68,8 @@ export function keepRequest(
     // The bytes of this request are not kept.
     inputs.push({ name, datatype, shape, data: NO_DATA });
   }
-  const { id, parameters, outputs, wishes } = request;
+  // The signal refers to the exchange of this request.
+  const { signal: _, ...form } = request;
   const json = Buffer.from(body.subarray(0, jsonLength));
-  const alone = { id, parameters, inputs, outputs, ...(wishes && { wishes }) };
-  kept.set(head, { config, json, bodySize: body.length, request: alone, sizes, isBinary });
+  kept.set(head, { config, json, bodySize: body.length, request: { ...form, inputs }, sizes, isBinary });
 }
