@@ -55,9 +55,18 @@ export async function passingAlone(files, runAlone) {
 const LISTED = 40;
 const LONGEST_LINE = 300;
 
-/** A long log is read from its end: its last lines name what failed, the first line of each text. */
+/** The first line of a failure; with seed, path and counterexample if a property failed. */
+const shortOf = text => {
+  const [first, ...rest] = text.split("\n");
+  const repeats = first.includes("Property failed")
+    ? rest.filter(line => /^(\{ seed:|Counterexample:)/.test(line))
+    : [];
+  return [first, ...repeats].map(line => line.slice(0, LONGEST_LINE)).join(" ");
+};
+
+/** A long log is read from its end: its last lines name what failed. */
 export function lastLines(texts) {
-  const lines = texts.slice(0, LISTED).map(text => text.split("\n", 1)[0].slice(0, LONGEST_LINE));
+  const lines = texts.slice(0, LISTED).map(shortOf);
   if (texts.length > LISTED) lines.push(`✘ and ${texts.length - LISTED} more`);
   return lines.map(line => `${line}\n`).join("");
 }

@@ -81,6 +81,15 @@ describe("the last lines", () => {
     ]);
   });
 
+  test("have what repeats a property that failed", () => {
+    const reason =
+      'Error: Property failed after 7 tests\n{ seed: 5, path: "6:0", endOnFailure: true }\nCounterexample: [[1]]\nShrunk 2 time(s)\n    at x';
+    const lines = lastLines(failuresOf([record("a", "failed", [{ ...failed("x"), failureMessages: [reason] }])]));
+    expect(lines).toBe(
+      'a: x: Error: Property failed after 7 tests { seed: 5, path: "6:0", endOnFailure: true } Counterexample: [[1]]\n',
+    );
+  });
+
   test("are bounded", () => {
     const lines = lastLines(Array.from({ length: 100 }, () => "x".repeat(1000))).split("\n");
     expect(lines).toHaveLength(42);

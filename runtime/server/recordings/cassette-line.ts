@@ -68,14 +68,22 @@ export interface RecordedServer {
   readonly version: string;
 }
 
+/** An object by key, as a map: a record of zod leaves out the key `__proto__`. */
+const mapOf = <T extends z.ZodType>(value: T) =>
+  z.preprocess(
+    json => (typeof json === "object" && json !== null && !Array.isArray(json) ? new Map(Object.entries(json)) : json),
+    z.map(z.string(), value),
+  );
+
+const parameter = z.union([z.boolean(), z.number(), z.string(), z.object({ int: z.string().regex(/^-?\d{1,20}$/) })]);
 type ParameterJson = z.infer<typeof parameter>;
 
 const writeParameters = (parameters: Iterable<readonly [string, Parameter]>): Record<string, ParameterJson> =>
   Object.fromEntries(
     [...parameters].map(([key, value]) => [key, typeof value === "bigint" ? { int: String(value) } : value]),
   );
-const readParameters = (json: Readonly<Record<string, ParameterJson>>): ReadonlyMap<string, Parameter> =>
-  new Map(Object.entries(json).map(([key, value]) => [key, typeof value === "object" ? BigInt(value.int) : value]));
+const readParameters = (json: ReadonlyMap<string, ParameterJson>): ReadonlyMap<string, Parameter> =>
+  new Map([...json].map(([key, value]) => [key, typeof value === "object" ? BigInt(value.int) : value]));
 
 export const headLine = (target: string, server: RecordedServer): string =>
   JSON.stringify({ format: FORMAT, version: VERSION, recorded: new Date().toISOString(), target, server });
@@ -115,8 +123,7 @@ export function exchangeRecord({ line: _, parameters, inputs, answers, ...rest }
   return { line, blocks };
 }
 
-const parameter = z.union([z.boolean(), z.number(), z.string(), z.object({ int: z.string().regex(/^-?\d{1,20}$/) })]);
-const parameters = z.record(z.string(), parameter);
+const parameters = mapOf(parameter);
 const exchangeLine = z.object({
   kind: z.literal("infer"),
   blocks: z.number().int().nonnegative().default(0),
@@ -125,7 +132,7 @@ const exchangeLine = z.object({
   version: z.string(),
   id: z.string(),
   parameters,
-  headers: z.record(z.string(), z.string()),
+  headers: mapOf(z.string()),
   inputs: z.array(tensorRecord),
   outputs: z.array(z.string()),
   stream: z.boolean(),
@@ -163,6 +170,7 @@ export function readExchange(json: ExchangeLine, blocks: Uint8Array, line: numbe
   const exchange: Exchange = {
     ...rest,
     line,
+    headers: Object.fromEntries(rest.headers),
     parameters: readParameters(rest.parameters),
     inputs: rest.inputs.map(tensor => readTensor(tensor, take)),
     answers: answers.map(({ error: fault, ...answer }) => ({

@@ -1,5 +1,5 @@
 /** Requests that wait for the end of their turn: together, in order, in bounded groups, before long work, and not where each is alone. */
-import { afterEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { atOnce, inSlices, type Sliced } from "#runtime/base/slices.js";
 import { endTurn, turnEnd } from "#runtime/base/turn-end.js";
 
@@ -13,8 +13,8 @@ async function request(notes: string[], name: string, ns?: number): Promise<void
   notes.push(`${name} ends`);
 }
 
-// Two in a turn: the next one waits.
-afterEach(async () => {
+// Two in a turn: the next one waits, whatever requests of other tests of the process did.
+beforeEach(async () => {
   for (let i = 0; i < 16; i++) await Promise.all([turnEnd(), turnEnd()]);
 });
 
