@@ -1,7 +1,8 @@
-// The server under load: identity, ONNX and ensembles over gRPC and HTTP at 1, 8 and 32 in flight, beside a bare grpc-js echo server. A real
-// Triton 2.51 is added if MERLON_BENCH_TRITON names a virtual environment with nvidia-pytriton 0.7.0 and numpy. Rounds alternate between the
-// servers, one load generator (h2load) drives all: `npm run bench:server`. For large messages, a server in C that only discards them shows
-// the bound of any server on this machine, beside this generator. Prints a table; nothing is asserted, since machines differ.
+// The server under load: identity, ONNX and ensembles over gRPC and HTTP at 1, 8 and 32 in flight. Beside it a bare grpc-js echo server,
+// and sockets of node:net with answers of a fixed form, the bounds of any server in Node. A real Triton 2.51 is added if MERLON_BENCH_TRITON
+// names a virtual environment with nvidia-pytriton 0.7.0 and numpy. Rounds alternate between the servers, one load generator (h2load) drives
+// all: `npm run bench:server`. For large messages, a server in C that only discards them shows the bound of any server on this machine, beside
+// this generator. Prints a table; nothing is asserted, since machines differ.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -13,6 +14,8 @@ import {
   bareNodeMs,
   FLOOR,
   residentMegabytes,
+  startBareGrpc,
+  startBareHttp,
   startEcho,
   startFloor,
   startMerlon,
@@ -131,6 +134,8 @@ async function lifetimes(starts) {
 
 async function startOthers(begin, pythonRepository, scratch) {
   await begin(startEcho());
+  await begin(startBareHttp());
+  await begin(startBareGrpc());
   if (TRITON) await begin(startTriton(TRITON, pythonRepository, scratch));
   else process.stdout.write("MERLON_BENCH_TRITON is not set: no real Triton beside.\n");
   const hasFloor = await begin(startFloor(4 * LARGE, scratch));

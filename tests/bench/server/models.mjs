@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { encode } from "../../../dist/triton-protos/proto-root.js";
-import { FLOOR } from "./processes.mjs";
+import { BARE_GRPC, BARE_HTTP, FLOOR } from "./processes.mjs";
 
 const ONNX = fileURLToPath(new URL("../../conformance/data/protocol/models/calc_fp32", import.meta.url));
 export const SMALL = 16;
@@ -185,12 +185,12 @@ export function workloads(scratch) {
   const json = { "content-type": "application/json" };
   const [ours, beside, python] = [["merlon"], ["merlon", "grpc-js echo"], ["merlon", "Triton 2.51"]];
   const bounded = servers => [...servers, FLOOR];
-  grpc("gRPC identity FP32[16]", beside, "identity", ["INPUT0"], SMALL);
+  grpc("gRPC identity FP32[16]", [...beside, BARE_GRPC], "identity", ["INPUT0"], SMALL);
   grpc("gRPC identity 1 MB", bounded(beside), "identity_1mb", ["INPUT0"], LARGE);
   grpc("gRPC ONNX FP32[4]", beside, "calc_fp32", ["LEFT", "RIGHT"], 4);
   grpc("gRPC 3-step ensemble", beside, "three_steps", ["INPUT0"], SMALL);
   http("HTTP JSON identity FP32[16]", ours, "identity", jsonBody(SMALL), json);
-  binary("HTTP binary identity FP32[16]", ours, "identity", SMALL);
+  binary("HTTP binary identity FP32[16]", [...ours, BARE_HTTP], "identity", SMALL);
   http("HTTP JSON identity 1 MB", ours, "identity_1mb", jsonBody(LARGE), json);
   binary("HTTP binary identity 1 MB", ours, "identity_1mb", LARGE);
   grpc("gRPC scripted identity FP32[16]", python, "scripted", ["INPUT0"], SMALL);

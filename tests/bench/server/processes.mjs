@@ -193,6 +193,11 @@ const beside = file => fileURLToPath(new URL(file, import.meta.url));
 /** The yardstick of gRPC. */
 export const startEcho = () => startYardstick("grpc-js echo", process.execPath, [beside("./grpc-js-echo.mjs")]);
 
+/** The bounds of HTTP and of gRPC in Node. */
+export const startBareHttp = () => startYardstick(BARE_HTTP, process.execPath, [beside("./bare-http.mjs")]);
+export const startBareGrpc = () => startYardstick(BARE_GRPC, process.execPath, [beside("./bare-grpc.mjs")]);
+export const [BARE_HTTP, BARE_GRPC] = ["bound, HTTP in Node", "bound, gRPC in Node"];
+
 /** The bound of large messages. @returns undefined where there is no C compiler */
 export function startFloor(size, scratch) {
   const program = join(scratch, "floor");
@@ -215,6 +220,7 @@ async function startYardstick(name, command, args) {
     name,
     pid: child.pid,
     grpc: port,
+    http: port,
     async stop() {
       child.kill("SIGKILL");
       await exited;
