@@ -14,10 +14,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
+import { allowedCores } from "../scorecard/support/cores.mjs";
+import { cpuSeconds, proportionalMebibytes } from "./server/processes.mjs";
 
 const MERLON = fileURLToPath(new URL("../../dist/bin/merlon.cjs", import.meta.url));
 const PAGE = fileURLToPath(new URL("../../docs/guides/capacity.md", import.meta.url));
-const TICKS = 100;
 
 const text = { type: "string" };
 const { values } = parseArgs({
@@ -27,7 +28,7 @@ const { values } = parseArgs({
   },
 });
 const { repository = "model-repo", model = "recommend", p99: bound = "20", seconds = "5" } = values;
-const allowed = processors();
+const allowed = allowedCores();
 const forServer = allowed.length > 1 ? allowed.slice(0, -1) : allowed;
 const counts = numbers(values.workers) ?? powers(forServer.length);
 const inFlight = values["in-flight"] ?? "1,2,4,8,16,32";
@@ -55,10 +56,10 @@ async function measure(count) {
     const port = await portOf(server, ended);
     const found = [];
     for (const level of numbers(inFlight)) {
-      const before = cpuOf(server.pid);
+      const before = cpuSeconds(server.pid);
       const { point, requests } = await load(port, level);
-      const cpu = (1000 * (cpuOf(server.pid) - before)) / TICKS / requests;
-      found.push({ workers: count, level, cpu, memory: memoryOf(server.pid), ...point });
+      const cpu = (1000 * (cpuSeconds(server.pid) - before)) / requests;
+      found.push({ workers: count, level, cpu, memory: proportionalMebibytes(server.pid), ...point });
       const [last, one] = found.slice(-2);
       // More requests in flight only wait.
       if (one && one.rate < 1.03 * last.rate && one.p99 > Number(bound)) break;
@@ -97,35 +98,6 @@ async function load(port, level) {
   const point = await bench(seconds);
   if (point.failed > 0) throw new Error(`${point.failed} requests failed: ${point.fault}`);
   return { point, requests: point.rate * Number(seconds) };
-}
-
-/** The server and its workers. */
-function family(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-  return [pid, ...children.flatMap(family)];
-}
-
-/** In ticks, of user and system. */
-function cpuOf(pid) {
-  const of = one => {
-    const fields = readFileSync(`/proc/${one}/stat`, "utf8").split(") ")[1].split(" ");
-    return Number(fields[11]) + Number(fields[12]);
-  };
-  return family(pid).reduce((sum, one) => sum + of(one), 0);
-}
-
-/** Proportional set size, in MiB. */
-function memoryOf(pid) {
-  const of = one => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${one}/smaps_rollup`, "utf8"))[1]);
-  return family(pid).reduce((sum, one) => sum + of(one), 0) / 1024;
-}
-
-function processors() {
-  const [, list] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"));
-  return list.split(",").flatMap(range => {
-    const [first, last = first] = range.split("-").map(Number);
-    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  });
 }
 
 function numbers(list) {

@@ -1,13 +1,13 @@
-// Ways to serve one port with several workers, side by side. Measures rate, CPU of the server per request, 99 % latency, and the share of the busiest worker. The
-// generators are C programs (Debian's wrk and apache2-utils), whose CPU is not counted.
+// Ways to serve one port with several workers, side by side. Measures rate, CPU of the server per request, 99 % latency, the share of the busiest worker, and
+// memory (proportional set size of all processes). The generators are C programs (Debian's wrk and apache2-utils), whose CPU is not counted.
 //
 // On a busy machine only CPU and balance mean something.
 //
 //   npm run bench:workers-prototypes [-- --workers 2 --seconds 2 --work 60]
 import { execFile, fork } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
+import { cpuSeconds, proportionalMebibytes } from "./server/processes.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -26,22 +26,6 @@ const WAYS = [
   "hand over, fewest",
   "threads behind one",
 ];
-const TICK_MS = 10;
-
-/** CPU time of a process and its children, in milliseconds. */
-function cpuOf(pid) {
-  const read = one =>
-    readFileSync(`/proc/${one}/stat`, "utf8")
-      .replace(/^.*\) /, "")
-      .split(" ");
-  const [fields, children] = [read(pid), readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")];
-  const own = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-  return children
-    .trim()
-    .split(" ")
-    .filter(Boolean)
-    .reduce((sum, child) => sum + cpuOf(Number(child)), own);
-}
 
 const answerOf = (child, pick) =>
   new Promise(resolve => {
@@ -59,12 +43,12 @@ async function measured(child, port, generate) {
     child.send("report");
     return answer;
   };
-  const [before, cpu] = [await counts(), cpuOf(child.pid)];
+  const [before, cpu] = [await counts(), cpuSeconds(child.pid)];
   const { rate, p99 } = await generate(`http://127.0.0.1:${port}/`);
-  const used = cpuOf(child.pid) - cpu;
+  const used = cpuSeconds(child.pid) - cpu;
   const answered = (await counts()).map((count, i) => count - before[i]);
   const all = answered.reduce((sum, count) => sum + count, 0);
-  return { rate, p99, cpu: (used * 1000) / all, busiest: Math.max(...answered) / all };
+  return { rate, p99, cpu: (used * 1e6) / all, busiest: Math.max(...answered) / all };
 }
 
 const wrk = connections => async url => {
@@ -87,7 +71,9 @@ const LOADS = [
 ];
 
 console.log(`${values.workers} workers, ${values.work} µs of work for each request\n`);
-console.log("| way | load | requests/s | CPU µs/request | p99 µs | busiest worker |\n|---|---|---|---|---|---|");
+console.log(
+  "| way | load | requests/s | CPU µs/request | p99 µs | busiest worker | MiB |\n|---|---|---|---|---|---|---|",
+);
 for (const way of WAYS) {
   const child = fork(PROTOTYPE, [way, values.workers], { env: { ...process.env, WORK_MICROS: values.work } });
   const port = await answerOf(child, "port");
@@ -95,7 +81,7 @@ for (const way of WAYS) {
   for (const [load, generate] of LOADS) {
     const { rate, cpu, p99, busiest } = await measured(child, port, generate);
     console.log(
-      `| ${way} | ${load} | ${rate.toFixed(0)} | ${cpu.toFixed(0)} | ${p99.toFixed(0)} | ${(100 * busiest).toFixed(0)} % |`,
+      `| ${way} | ${load} | ${rate.toFixed(0)} | ${cpu.toFixed(0)} | ${p99.toFixed(0)} | ${(100 * busiest).toFixed(0)} % | ${proportionalMebibytes(child.pid).toFixed(0)} |`,
     );
   }
   child.send("end");

@@ -80,6 +80,10 @@ export const residentMegabytes = pid =>
     return Number(kilobytes) / 1024;
   });
 
+/** Proportional set size of a process and its children, in MiB: a page that several share counts in parts. */
+export const proportionalMebibytes = pid =>
+  sumOver(pid, one => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${one}/smaps_rollup`, "utf8"))[1]) / 1024);
+
 /** By a request that costs little: the server starts beside it on the same cores. */
 const isReady = port =>
   new Promise(resolve => {
