@@ -153,6 +153,29 @@ describe("mergeCandidates with `within`", () => {
       "step `merged` (mergeCandidates): all sources are left out. `popular`: step `popular` (explode): gone; `near`: not done within 10 ms; `bought`: not done within 10 ms.",
     );
   });
+  test("a time that ends leaves out neither a source that is done nor one that failed before", async () => {
+    const timed = [{ name: "near" }, { name: "bought", within: 5 }, { name: "popular", within: 15 }];
+    const plan = planOf([...three, merges(timed, PORTS)]);
+    // The first source needs longer than the times of the others.
+    const behaviour = (bought: Behaviour[string]): Behaviour => {
+      const later = Promise.withResolvers<void>();
+      const popular: Behaviour[string] = (users, context) => {
+        context.signal!.addEventListener("abort", () => later.resolve());
+        return hangs()(users, context);
+      };
+      return { near: () => later.promise, bought, popular };
+    };
+    const late = "not done within 15 ms";
+    const done = await ask(
+      plan,
+      behaviour(() => {}),
+    );
+    expect(done).toMatchObject({ ids: [[10, 20, 7]], leftOut: { merged: { source3: late } } });
+    expect(done.counters!.map(({ leftOut }) => leftOut)).toEqual([0, 0, 1]);
+    const failed = await ask(plan, behaviour(fails("UNAVAILABLE", "gone")));
+    expect(failed.leftOut).toEqual({ merged: { source2: "step `bought` (explode): gone", source3: late } });
+    expect(failed.counters!.map(({ leftOut }) => leftOut)).toEqual([0, 1, 1]);
+  });
   test("without times it needs all sources, and its rows may share a batch", async () => {
     const plain = planOf([...three, merges([{ name: "near" }, { name: "bought" }, { name: "popular" }], PORTS)]);
     expect((await ask(plain, {})).independent).toBe(true);

@@ -86,7 +86,7 @@ export const FOLDERS = {
     sources: ["runtime/engine/"],
     tests: [
       "tests/runtime/engine/{cache,explain,golden,predicate}/*.test.ts",
-      "tests/runtime/engine/schedule/{arm-watch,branches,close-kernels,execute,joined-rows,one-state,random-runs,shadow-runs,stage-columns,stage-functions}.test.ts",
+      "tests/runtime/engine/schedule/{arm-watch,branches,choices,close-kernels,execute,joined-rows,one-state,random-runs,row-by-row,shadow-runs,stage-columns,stage-functions}.test.ts",
       "tests/runtime/engine/expression/{equals-javascript,every-function,integer-loops,integers,list-functions,vectors}.test.ts",
       "tests/runtime/base/columns/repeat-rows.test.ts",
       "tests/contract/departures.test.ts",

@@ -109,3 +109,35 @@ test("rows that a row made stay its own", () => {
     }),
   );
 });
+
+test("without rows, a column has the shape of its schema alone", () => {
+  const rows = rootRows(0);
+  const [scalar, list, vector] = joinRows(SCHEMAS, [], rows, false);
+  expect(scalar).toStrictEqual({ dtype: "int32", rows, values: new Int32Array(0) });
+  expect(list).toStrictEqual({ dtype: "string", rows, values: [], offsets: new Int32Array(1) });
+  expect(vector).toStrictEqual({ dtype: "int32", rows, values: new Int32Array(0), width: 2 });
+});
+
+test("rows keep the shape that the step gave them, if the schema allows others", () => {
+  const rows = rootRows(2);
+  const pairs = vectors(
+    "int32",
+    [1, 2].map(i => [i, 10 * i]),
+    2,
+    rows,
+  );
+  const parts = splitRows([pairs, lists("int32", [[5], [6, 7]], rows)], 2, false);
+  const target = rootRows(3);
+  const between = column("v", "int32", { list: { min: 1, max: 3 } });
+  const joined = joinRows([between, column("s", "int32")], [parts[1]!, parts[0]!, parts[1]!], target, false);
+  expect(joined[0]).toStrictEqual({
+    dtype: "int32",
+    rows: target,
+    values: Int32Array.of(2, 20, 1, 10, 2, 20),
+    width: 2,
+  });
+  expect(joined[1]).toStrictEqual({
+    ...{ dtype: "int32", rows: target, values: Int32Array.of(6, 7, 5, 6, 7) },
+    offsets: Int32Array.of(0, 2, 3, 5),
+  });
+});

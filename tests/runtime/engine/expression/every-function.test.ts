@@ -123,3 +123,19 @@ describe("in columns as row by row", () => {
     );
   });
 });
+
+describe("an expression that cannot be compiled", () => {
+  test("names the step, the reason and the repair", () => {
+    expect(() => compileExpression({ column: "x" }, new Map(), "step `s`")).toThrow(
+      "step `s`: there is no column `x`. Build the plan again with `merlon build`.",
+    );
+  });
+  test("passes a fault of the program on as it is", () => {
+    const fault = new TypeError("a fault of the program");
+    const columns = new Map<string, ValueType>();
+    columns.get = () => {
+      throw fault;
+    };
+    expect(() => compileExpression({ column: "x" }, columns, "step `s`")).toThrow(fault);
+  });
+});

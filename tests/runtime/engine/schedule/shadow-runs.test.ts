@@ -1,11 +1,12 @@
 // Branches that run beside responses: their effect on a response, and their bounds.
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type AnyStep, type FittedPlan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { shadowInside, shadowsOf, withoutShadows } from "#contract/shadows.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
+import { watchFaults } from "#runtime/base/in-background.js";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller, ShadowCounters } from "#runtime/engine/schedule/kernel.js";
@@ -114,10 +115,12 @@ async function opened(steps: readonly AnyStep[], output: string, memory?: Memory
 
 const countersOf = ({ counters }: ExecutablePlan): ShadowCounters => counters.find(one => one.shadow)!.shadow!;
 
-async function answer(executable: ExecutablePlan, values = [1, 2], seed = 0n) {
+/** @param seeds of a batch of requests */
+async function answer(executable: ExecutablePlan, values = [1, 2], seed = 0n, seeds?: readonly bigint[]) {
   const rows = rootRows(values.length);
   const x = { dtype: "float32", rows, values: Float32Array.from(values) } as const;
-  const result = await executable.run(new Map([["x", x]]), { seed, parameters: new Map() });
+  const context = { seed, ...(seeds && { seeds }), parameters: new Map() };
+  const result = await executable.run(new Map([["x", x]]), context);
   return [...(result.columns.get("score")!.values as Float32Array)];
 }
 /** Sends requests until one is not skipped for a loop that was late. */
@@ -235,6 +238,41 @@ describe("a comparison", () => {
     for (const call of calls) call.answer(1);
     // An answer after its time is not compared.
     expect(runs().compared).toBe(0);
+  });
+  test("is left out for a batch of requests only if its rows depend on each other", async () => {
+    const fallback: AnyStep = {
+      ...{ id: "f", op: "fallback", label: "f", params: {} },
+      inputs: { input: [at("b", "score")], fallback: [at("c", "score")] },
+      outputs: [column("score", "float32")],
+    };
+    const first = [predict("a", "quick"), predict("b", "quick2")];
+    const dependent = await opened([...first, predict("c", "quick3"), fallback, beside("s", "a", "f")], "s");
+    await answer(dependent.executable, [1, 2], 0n, [1n, 2n]);
+    expect(dependent.runs().skipped_batch).toBe(1);
+    await compared(dependent.executable);
+    expect(dependent.runs().skipped_batch).toBe(1);
+    const independent = await opened([...first, beside("s", "a", "b")], "s");
+    await answer(independent.executable, [1, 2], 0n, [1n, 2n]);
+    expect(independent.runs().skipped_batch).toBe(0);
+  });
+  test("that fails without a listener for notes is counted alone", async () => {
+    const faults: string[] = [];
+    const unwatch = watchFaults(({ message }) => faults.push(message));
+    onTestFinished(() => void unwatch());
+    const executable = await preparePlan(
+      plan([predict("a", "quick"), predict("b", "fails"), beside("s", "a", "b")], "s"),
+      {
+        folder: ".",
+        models: models().caller,
+      },
+    );
+    await vi.waitFor(async () => {
+      await answer(executable);
+      expect(countersOf(executable).runs.failed).toBeGreaterThan(0);
+    }, 20_000);
+    await executable.close();
+    await new Promise(resolve => setImmediate(resolve));
+    expect(faults).toEqual([]);
   });
   test("is left out if the event loop is late", async () => {
     const { executable, runs } = await opened(

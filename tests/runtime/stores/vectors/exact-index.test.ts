@@ -1,6 +1,6 @@
 /** Vectors that an ONNX graph searches, against a comparison with each of them; batches that take too much memory at once, and clients that leave. */
 import fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { type ExactIndex, exactIndex, isExact } from "#runtime/stores/vectors/exact-index.js";
 
@@ -156,4 +156,11 @@ test("the nearest of many is found by its distance, and not by its product with 
   );
   const found = await index.search(Float32Array.of(1, 0, 80, 0), 2, 2);
   expect([...found.ids]).toEqual([0n, 1n, 79n, 78n]);
+});
+
+test("an index turns the telemetry of ONNX Runtime off", async () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv("ORT_DISABLE_TELEMETRY", undefined);
+  await build([[1]], "ip", [1n]);
+  expect(process.env.ORT_DISABLE_TELEMETRY).toBe("1");
 });

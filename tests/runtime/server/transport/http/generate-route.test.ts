@@ -4,7 +4,7 @@ import { ConnectionCut } from "#runtime/base/connection-cut.js";
 import { Refusal, RuntimeFault } from "#runtime/base/errors.js";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import type { Tensor } from "#runtime/base/tensor.js";
-import type { BackendResponse } from "#runtime/server/contract.js";
+import type { BackendRequest, BackendResponse } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import type { Answers } from "#runtime/server/scheduling/scheduler.js";
 import { answerGenerate } from "#runtime/server/transport/http/generate-route.js";
@@ -18,6 +18,7 @@ interface Served {
   readonly stream?: boolean;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly keepHeaders?: boolean;
 }
 
 const exchangeOf = (text: string, headers: Readonly<Record<string, string>>) => ({
@@ -42,14 +43,18 @@ interface Generated {
   readonly failures: readonly string[];
   readonly lines: readonly string[];
   readonly charged: number;
+  /** Headers of each request that the scheduler received. */
+  readonly kept: readonly unknown[];
 }
 
 /** Calls a route; `parts` are those of the body, each with the bytes that are charged when it has been taken. */
-async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = {} }: Served): Promise<Generated> {
+async function generate(served: Served): Promise<Generated> {
+  const { run, stream = false, body = '{"IN":[1,2]}', headers = {}, keepHeaders = false } = served;
   const budget = new MemoryBudget();
   const stamps: string[] = [];
   const failures: string[] = [];
   const lines: string[] = [];
+  const kept: unknown[] = [];
   const trace = {
     begin() {},
     note() {},
@@ -61,7 +66,8 @@ async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = 
   const version = {
     ...{ model: "m", version: "1", config, statistics: createStatistics(), loaded: {} },
     scheduler: {
-      async schedule(_: unknown, answers: Answers) {
+      async schedule(request: BackendRequest, answers: Answers) {
+        kept.push(request.headers);
         await run(answers);
         return { queueNs: 0, times: { input: 0, infer: 0, output: 0 } };
       },
@@ -70,7 +76,7 @@ async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = 
   const context = {
     ...{ budget, maxInputSize: 2 ** 26, headerForwardPattern: undefined },
     log: { isVerbose: true, verbose: (_: string, text: string) => void lines.push(text) },
-    calls: { find: () => version, sample: () => trace, memory: { open: () => ({}) } },
+    calls: { find: () => version, sample: () => trace, memory: { open: () => ({}) }, keepHeaders },
   };
   const signal = new AbortController().signal;
   const call = { request: exchangeOf(body, headers), context, path: { model: "m" }, signal };
@@ -78,7 +84,7 @@ async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = 
   if (answer instanceof Error)
     return {
       ...{ fault: `${answer.code} ${answer.message}`, text: "", parts: [], whileSent: 0 },
-      ...{ stamps, failures, lines, charged: budget.charged },
+      ...{ stamps, failures, lines, kept, charged: budget.charged },
     };
   const parts: { readonly text: string; readonly charged: number }[] = [];
   let error: unknown;
@@ -92,7 +98,7 @@ async function generate({ run, stream = false, body = '{"IN":[1,2]}', headers = 
   const text = parts.map(part => part.text).join("");
   return {
     ...{ status: answer.status, type: answer.type, text, parts, error, stamps, failures, lines },
-    ...{ whileSent, charged: budget.charged },
+    ...{ whileSent, kept, charged: budget.charged },
   };
 }
 
@@ -180,6 +186,12 @@ describe("generate", () => {
       "INVALID_ARGUMENT Unsupported content-encoding, only 'identity' is supported.",
     );
     expect((await of("identity")).status).toBe(200);
+  });
+  test("passes the headers to the model only if the server keeps them", async () => {
+    const headers = { "x-user": "seven" };
+    const run = (answer: (given: Given) => void) => answer(outputs(int32(1)));
+    expect((await generate({ run, headers })).kept).toEqual([undefined]);
+    expect((await generate({ run, headers, keepHeaders: true })).kept).toEqual([headers]);
   });
 });
 

@@ -27,6 +27,9 @@ function expectDigits(value: number): void {
 test("subnormal numbers have the digits of the algorithm too", () => {
   for (let i = 0; i < RUNS / 20; i++) expectDigits(Math.ceil(Math.random() * 2 ** (1 + (i % 52))) * 2 ** -1074);
   for (let power = 0; power < 52; power++) expectDigits(2 ** power * Number.MIN_VALUE);
+  // Exactly halfway between two last digits, which a random number almost never is.
+  for (const halfway of [17596845854189, 140738368701892, 562950861565194, 2251800673310374])
+    expectDigits(halfway * Number.MIN_VALUE);
 });
 
 test("the digits are those of the algorithm in whole numbers", () => {
