@@ -5,7 +5,7 @@ import { readTextIds, type TextIds, textIdsFile } from "../../formats/faiss/text
 import { invalid, RuntimeFault } from "../../runtime/base/errors.js";
 import type { KernelContext } from "../../runtime/engine/schedule/kernel.js";
 import type { DeltaId } from "../../runtime/stores/vectors/delta/delta-contents.js";
-import { idPositions } from "../../runtime/stores/vectors/delta/id-positions.js";
+import { idPositions, ownPositions } from "../../runtime/stores/vectors/delta/id-positions.js";
 import { type LiveIndex, openLiveIndex } from "../../runtime/stores/vectors/delta/live-index.js";
 import { type Overlay, openOverlay } from "../../runtime/stores/vectors/delta/overlay.js";
 import type { ReadDelta } from "../../runtime/stores/vectors/delta/read-delta.js";
@@ -76,8 +76,7 @@ async function positionsOf({
   if (!where) return undefined;
   const { ids } = index as FilteredIndex;
   if (ids) return (await idPositions(ids)) as (id: DeltaId) => readonly number[];
-  const { ntotal } = index.header;
-  return id => (typeof id === "bigint" && id >= 0n && id < BigInt(ntotal) ? [Number(id)] : []);
+  return ownPositions(index.header.ntotal);
 }
 
 /** A delta says what it was made for before the base is opened. */

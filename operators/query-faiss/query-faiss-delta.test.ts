@@ -37,8 +37,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const file = (): string => join(folder, "items.faiss");
-/** An index of the items of the model. */
-function writeIndex(ids: "int64" | "string" = "int64", metric: "ip" | "l2" = "ip"): void {
+/** An index of the items of the model; `positions` are ids without a map. */
+function writeIndex(ids: "int64" | "string" | "positions" = "int64", metric: "ip" | "l2" = "ip"): void {
   const flat = Float32Array.from([...model.values()].flatMap(item => item.vector));
   const bytes = printFlat(flat, D, metric);
   writeFileSync(file(), ids === "int64" ? wrapIdMap(bytes, BigInt64Array.from(model.keys())) : bytes);
@@ -235,6 +235,33 @@ describe("changes that were made before it was opened", () => {
     expect((await ask(kernel, queries))[0]![0]).toBe(9000n);
     await kernel.close?.();
   });
+});
+
+test("a condition on an index without an id map, whose ids are positions", async () => {
+  const item = (x: number): Item => ({ vector: [x, x, x, x], stock: 1 });
+  model = new Map(
+    Array.from({ length: ITEMS }, (_, i) => [BigInt(i), i === 0 ? item(1) : { vector: vector(), stock: i % 3 }]),
+  );
+  writeIndex("positions");
+  writeTable();
+  const query = [1, 1, 1, 1];
+  const found = async () => {
+    const kernel = await open({ where: true });
+    const [ids] = await ask(kernel, [query]);
+    await kernel.close?.();
+    return ids!;
+  };
+  const inStock = ({ stock }: Item) => (stock ?? 0) > 0;
+  const first = await writer();
+  // The low 32 bits of both new ids are those of position 0.
+  change(first, new Map([2n ** 32n, -(2n ** 32n)].map(id => [id, item(-1)])), [nearest(query, "ip", inStock)[1]!]);
+  first.close();
+  expect(await found()).toEqual(nearest(query, "ip", inStock));
+  expect((await found())[0]).toBe(0n);
+  const second = await writer();
+  change(second, new Map(), [0n]);
+  second.close();
+  expect(await found()).toEqual(nearest(query, "ip", inStock));
 });
 
 describe("while it is served", () => {

@@ -75,7 +75,7 @@ export const FOLDERS = {
     sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],
     tests: [
       "tests/formats/faiss/*.test.ts",
-      "tests/runtime/stores/vectors/*.test.ts",
+      "tests/runtime/stores/vectors/{*,delta/id-positions}.test.ts",
       "tests/runtime/etl/text-ids.test.ts",
       "operators/predict-implicit/*.test.ts",
       "operators/query-faiss/{query-faiss,query-faiss-damaged,query-faiss-kinds,query-faiss-scan,query-faiss-texts}.test.ts",

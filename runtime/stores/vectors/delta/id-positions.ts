@@ -1,7 +1,9 @@
 /** Ids of an index → their positions: an open-addressing table, eight to sixteen bytes an id, outside the heap. */
+
 import { randomInt } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { words } from "../../../base/columns/words.js";
+import type { DeltaId } from "./delta-contents.js";
 
 /** Ids that are put into the table before other work of the process gets a turn. */
 const TURN = 2 ** 16;
@@ -40,3 +42,9 @@ export async function idPositions(ids: BigInt64Array): Promise<(id: bigint) => r
     return found;
   };
 }
+
+/** For ids that are positions themselves, in an index with this number of vectors. */
+export const ownPositions =
+  (ntotal: number) =>
+  (id: DeltaId): readonly number[] =>
+    typeof id === "bigint" && id >= 0n && id < BigInt(ntotal) ? [Number(id)] : [];

@@ -105,6 +105,31 @@ describe("a run", () => {
     await expect(executable.run(new Map(), context())).rejects.toThrow("plan `p` got no column `x`.");
   });
 
+  test("an explained request collects the filtered searches of each step, in the context of the request", async () => {
+    const p = plan([x], { cap: clip(at("request", "x"), 2) }, { c: [at("cap", "x"), x] });
+    const seeds: unknown[] = [];
+    const executable = await preparePlan(fittedPlan(p), {
+      ...{ folder, models: noModels },
+      middleware: async (_, prepare) => {
+        const kernel = await prepare();
+        return {
+          ...kernel,
+          run: (inputs, runContext) => {
+            seeds.push(runContext.seed);
+            runContext.onSearch?.("cap", search);
+            return kernel.run(inputs, runContext);
+          },
+        };
+      },
+    });
+    const search = { rows: [0] } as never;
+    const plainly = await executable.run(request([1]), { seed: 7n, parameters: new Map() });
+    expect([...plainly.searches]).toEqual([]);
+    const explained = await executable.run(request([1]), { seed: 7n, parameters: new Map([["explain", true]]) });
+    expect([...explained.searches]).toEqual([["cap", [search]]]);
+    expect(seeds).toEqual([7n, 7n]);
+  });
+
   test("a fault that names its step is passed on as it is", () => {
     const step = { id: "s", label: "outer", op: "clip" } as AnyStep;
     const named = new RuntimeFault("NOT_FOUND", "step `inner` (queryFeast): no such user");

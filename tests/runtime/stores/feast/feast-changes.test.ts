@@ -6,7 +6,7 @@ import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { encodeValue } from "#formats/feast/encode-feast-value.js";
-import { keyEncoder } from "#formats/feast/feast-key.js";
+import { keyEncoder, keyPrefix } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { answerFrom, type Held, hold, holdChanges } from "#runtime/stores/feast/held-snapshot.js";
@@ -341,6 +341,70 @@ test("what changes cannot be followed in is read anew", () => {
   write(full.file, db => void upsert(db, MOST - 1, 0, 1, 5));
   const reply = replyTo({ orders: [limited], follow: true, before: [held.tables as TableState[]] });
   expect("changes" in reply && holdChanges(limited, held, reply.changes[0]!)).toBeUndefined();
+});
+
+test.each([
+  { bytes: "utf8", tokens: ["c3a9", "6161"], isFollowed: true },
+  // Two keys of one text.
+  { bytes: "utf8", tokens: ["ff", "fe"], isFollowed: false },
+  { bytes: "base64", tokens: ["ff", "fe"], isFollowed: true },
+] as const)("keys of bytes as $bytes, $tokens, can be followed: $isFollowed", ({ bytes, tokens, isFollowed }) => {
+  const store = makeStore();
+  const order = store.order(1, false);
+  const joinKeys = [{ name: "token", type: "BYTES" }] as const;
+  const encodeToken = keyEncoder(joinKeys, 3);
+  write(store.file, db => {
+    db.exec(`DELETE FROM ${TABLE}`);
+    const insert = db.prepare(`INSERT INTO ${TABLE} (entity_key, feature_name, value) VALUES (?, 'count', ?)`);
+    for (const token of tokens) insert.run(encodeToken([Buffer.from(token, "hex")]), encodeValue("INT64", 1n));
+  });
+  const [{ view, features }] = order.reads as readonly [SnapshotOrder["reads"][number]];
+  const reads = [{ view: { ...view, joinKeys }, features }];
+  const { tables } = takeAll({ ...order, reads, options: { bytes, eventTimes: false } });
+  expect(tables[0] !== undefined).toBe(isFollowed);
+});
+
+test("a file that changes without its rows is followed", () => {
+  const store = makeStore();
+  const order = store.order(5, false);
+  const before = takeAll(order);
+  write(store.file, db => void db.pragma("user_version = 7"));
+  expect(follow(order, before).how).toBe("changes");
+});
+
+test("a key that is stored in another form than the others is read anew", () => {
+  const store = makeStore();
+  const order = store.order(2, false);
+  const insert = (key: Uint8Array, name: string, value: Uint8Array) =>
+    write(store.file, db =>
+      db.prepare(`INSERT INTO ${TABLE} (entity_key, feature_name, value) VALUES (?, ?, ?)`).run(key, name, value),
+    );
+  const wide = Buffer.from(keyOf(MOST - 1));
+  insert(wide, "count", encodeValue("INT64", 1n));
+  const before = takeAll(order);
+  // The same integer in 4 bytes.
+  const at = keyPrefix(["item_id", "shop"], 3).length;
+  const size = Uint8Array.of(4, 0, 0, 0);
+  const short = [wide.subarray(0, at + 4), size, wide.subarray(at + 8, at + 12), wide.subarray(at + 16)];
+  insert(Buffer.concat(short), "price", encodeValue("DOUBLE", 0.5));
+  const { held, how } = follow(order, before);
+  expect(how).toBe("counted");
+  expect(answers(order, held)).toEqual(answers(order, takeAll(order)));
+});
+
+test("readers of a file are read anew together if one of them cannot follow a change", () => {
+  const store = makeStore();
+  // Only the second one reads a part of the table, and can follow a row of a feature that it does not read.
+  const orders = [store.order(5, false), store.order(3, false)];
+  const before = orders.map(order => takeAll(order).tables as TableState[]);
+  write(store.file, db =>
+    db
+      .prepare(`INSERT INTO ${TABLE} (entity_key, feature_name, value) VALUES (?, 'other', ?)`)
+      .run(keyOf(1), encodeValue("INT64", 1n)),
+  );
+  const alone = orders.map((order, i) => replyTo({ orders: [order], follow: true, before: [before[i]!] }));
+  expect(alone.map(reply => "changes" in reply)).toEqual([false, true]);
+  expect(replyTo({ orders, follow: true, before })).toMatchObject({ taken: [{ tables: [{}] }, { tables: [{}] }] });
 });
 
 test("a served store follows writes and deletes, and a run continues with its snapshot", async () => {

@@ -184,6 +184,38 @@ test("a look that has begun when its store is closed reports nothing", async () 
   expect(warn).not.toHaveBeenCalled();
 });
 
+test("a file that cannot be read has one warning until it can be read again", async () => {
+  const folder = mkdtempSync(join(root, "warned-"));
+  cpSync(join(root, "first"), folder, { recursive: true });
+  const view = findView(readFeastRepository(folder).registry, "v")!;
+  const file = join(folder, "data/online_store.db");
+  const good = readFileSync(file);
+  const store = openSnapshotStore(file, 3, 2 ** 24);
+  const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
+  const now = performance.now.bind(performance);
+  let later = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => now() + later);
+  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  const end = vi.spyOn(WorkerHost.prototype, "end");
+  let looks = 0;
+  /** @returns how many warnings there are after a look at the file */
+  const lookAt = async (bytes: Uint8Array): Promise<number> => {
+    writeFileSync(file, bytes);
+    later += 2000;
+    await answersOf(reader, ["n"]);
+    looks++;
+    await vi.waitFor(() => expect(end).toHaveBeenCalledTimes(looks), { timeout: 30_000 });
+    await Promise.all(end.mock.results.map(({ value }) => value));
+    return warn.mock.calls.length;
+  };
+  const broken = (text: string) => Buffer.from(text.repeat(1000));
+  expect(await lookAt(broken("junk"))).toBe(1);
+  expect(await lookAt(broken("other junk"))).toBe(1);
+  expect(await lookAt(good)).toBe(1);
+  expect(await lookAt(broken("junk"))).toBe(2);
+  await store.close();
+}, 150_000);
+
 test("readers that are made at the same time, one of them in vain, each answer their own", async () => {
   const { registry } = readFeastRepository(join(root, "first"));
   const view = findView(registry, "v")!;
