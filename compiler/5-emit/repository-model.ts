@@ -9,6 +9,7 @@ import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
 import type { ModelConfigInit } from "../../triton-protos/model-config.js";
 import type { InferredStep } from "../3-graph/infer.js";
 import { onnxConfig } from "./configs.js";
+import { withThreads } from "./onnx-threads.js";
 import { instanceGroups } from "./settings/apply-settings.js";
 import type { Settings } from "./settings/read-settings.js";
 import type { WarmUpFiles } from "./settings/warm-up.js";
@@ -32,11 +33,11 @@ export const planModel = (config: NamedConfig, plan: Plan, steps: readonly Infer
 /** One model per ONNX file that the steps run, whichever how many run it. */
 export function onnxModels(
   steps: readonly InferredStep[],
-  { onnxInstanceGroups: groups }: Pick<Settings, "onnxInstanceGroups">,
+  { onnxInstanceGroups: groups, onnxThreads: threads }: Pick<Settings, "onnxInstanceGroups" | "onnxThreads">,
 ): RepositoryModel[] {
   const models = new Map(steps.flatMap(({ model }) => (model ? [[model.name, model] as const] : [])));
   return [...models.values()].map(model =>
-    onnxModel(model, readOnnxSignature(model.bytes ?? model.from, model.from), groups),
+    withThreads(onnxModel(model, readOnnxSignature(model.bytes ?? model.from, model.from), groups), threads),
   );
 }
 

@@ -85,6 +85,8 @@ export interface EnsembleOptions<N extends AnyNode = AnyNode> {
   readonly instanceGroups?: readonly InstanceGroup[];
   /** Those of the ONNX models. */
   readonly onnxInstanceGroups?: readonly InstanceGroup[];
+  /** Threads that each instance of an ONNX model computes in. @default 1 for a model up to 16 MB, else all cores */
+  readonly onnxThreads?: number;
   readonly warmup?: readonly WarmUp[];
   /** Responses of equal requests are read from the server's cache, if it has one (`--cache-config`). @default false */
   readonly responseCache?: boolean;

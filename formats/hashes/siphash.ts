@@ -69,8 +69,8 @@ export function siphash(text: string, out: Int32Array, at: number): void {
   out[at + 1] = v0High ^ v1High ^ v2High ^ v3High;
 }
 
-/** What the sum of two low words adds to the high ones. */
-const carry = (a: number, b: number): 0 | 1 => (((a + b) >>> 0) < (a >>> 0) ? 1 : 0);
+/** Carry of the sum of two low words to the high ones. */
+const carry = (a: number, b: number): 0 | 1 => ((a + b) >>> 0 < a >>> 0 ? 1 : 0);
 
 /** Writes the bytes of `text`, zeros up to the end of its last block, and its length modulo 256 there. @returns its bytes */
 function encode(text: string): number {

@@ -15,6 +15,7 @@ import { emitEnsemble } from "../ensemble/emit-ensemble.js";
 import { liveSteps } from "../ensemble/refs.js";
 import { clashOf, makesNothing } from "../ensemble/refusals.js";
 import { type StageSplit, splitIntoStages } from "../ensemble/split-into-stages.js";
+import { withStockThreads } from "../onnx-threads.js";
 import type { RepositoryModel } from "../repository-model.js";
 import { dynamicBatching, instanceGroups } from "../settings/apply-settings.js";
 import type { Settings } from "../settings/read-settings.js";
@@ -98,7 +99,7 @@ export function tritonModels(
     const [first, ...rest] = models;
     const withFrozen = told ? { ...first!, files: [...first!.files, { to: "frozen.json", text: told }] } : first!;
     return {
-      models: [withFrozen, ...rest],
+      models: [withFrozen, ...rest].map(model => withStockThreads(model, settings.onnxThreads)),
       notes: [...notes, ...settingsNotes(settings, options)],
       frozen,
       keys,

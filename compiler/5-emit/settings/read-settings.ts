@@ -37,6 +37,7 @@ const settings = z.strictObject({
     .optional(),
   instanceGroups: z.array(instanceGroup).min(1).optional(),
   onnxInstanceGroups: z.array(instanceGroup).min(1).optional(),
+  onnxThreads: some.optional(),
   warmup: z
     .array(
       z.strictObject({

@@ -4,6 +4,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type * as ort from "onnxruntime-node";
+import { ONE_THREAD_BYTES, THREADS_PARAMETER } from "../../../contract/onnx-threads.js";
 import type { Values } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { internal, invalid, RuntimeFault, unavailable } from "../../base/errors.js";
@@ -108,11 +109,11 @@ async function openSession(
   for (const { name } of config.optimization?.execution_accelerators?.cpu_execution_accelerator ?? [])
     throw invalid(`unknown Execution Accelerator '${name}' is requested`);
   const size = await sizeOf(dirname(file));
-  const threads = options.intraOpNumThreads || (size <= SMALL_MODEL ? 1 : onnxThreads());
+  const threads = options.intraOpNumThreads || (size <= ONE_THREAD_BYTES ? 1 : onnxThreads());
   const settings = { ...options, intraOpNumThreads: threads, executionProviders };
   const splits = executionProviders.every(provider => provider === "cpu");
   const own = ownFiles(file, { splits, packsFor: splits && isOperators ? settings : undefined });
-  const use = { instances, large: size > SMALL_MODEL, copies: own?.copies };
+  const use = { instances, large: size > ONE_THREAD_BYTES, copies: own?.copies };
   try {
     const optimized = own?.isOptimized ? { graphOptimizationLevel: "disabled" as const } : {};
     const session = await openFile(own?.file ?? file, { ...settings, ...optimized }, use);
@@ -153,12 +154,6 @@ async function sizeOf(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/**
- * Without `intra_op_thread_count`, models up to this size compute in one thread. Their layers are done before a second thread has woken up,
- * and concurrent requests need the cores.
- */
-const SMALL_MODEL = 16 * 2 ** 20;
-
 /** Triton's names of the session's knobs, from the `parameters` and `optimization.graph` of the configuration. */
 function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOptions {
   const text = (key: string): string | undefined => config.parameters[key]?.string_value;
@@ -177,7 +172,7 @@ function sessionOptions(config: ModelConfig): ort.InferenceSession.SessionOption
     if (!/^(0|1|true|false)$/i.test(text(key) ?? "0")) throw invalid(`failed to convert '${text(key)}' to boolean`);
   const level = config.optimization?.graph?.level ?? 0;
   return {
-    intraOpNumThreads: integer("intra_op_thread_count"),
+    intraOpNumThreads: integer(THREADS_PARAMETER),
     interOpNumThreads: integer("inter_op_thread_count"),
     executionMode: text("execution_mode") === "1" ? "parallel" : "sequential",
     graphOptimizationLevel: level === -1 ? "basic" : level === 1 ? "extended" : "all",

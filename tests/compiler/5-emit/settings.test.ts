@@ -169,6 +169,7 @@ describe("what is wrong is said in a sentence", () => {
       "`dynamicBatching.defaultPriorityLevel` is 3, and `priorityLevels` is 2: give a level from 1 to that",
     ],
     [{ instanceGroups: [] }, "`instanceGroups` must be a list with something in it, not []"],
+    [{ onnxThreads: 0 }, "`onnxThreads` must be at least 1, not 0"],
     [{ instanceGroups: [{ count: 0 }] }, "`instanceGroups[0].count` must be at least 1, not 0"],
     [
       { onnxInstanceGroups: [{ gpus: [0] }] },

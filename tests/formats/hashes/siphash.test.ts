@@ -47,7 +47,7 @@ function hashed(text: string): bigint {
 }
 
 test("the reference has the test vector of SipHash's authors, but for the key", () => {
-  // Of 15 bytes, 00 01 … 0e, from the paper; its key is 00 01 … 0f.
+  // The paper has the hash of 15 bytes, 00 01 … 0e, for the key 00 01 … 0f.
   const key = Uint8Array.from({ length: 16 }, (_, i) => i);
   const own = new Uint8Array(KEY.buffer).slice();
   new Uint8Array(KEY.buffer).set(key);
