@@ -302,18 +302,17 @@ function projection(c: Cursor): FeastProjection {
   let view = "";
   let alias = "";
   const features: string[] = [];
-  const joinKeys: Record<string, string> = {};
+  const joinKeys: (readonly [from: string, to: string])[] = [];
   for (let tag = nextTag(c); tag !== 0; tag = nextTag(c)) {
     const number = tag >>> 3;
     if (number === 1) view = readString(c);
     else if (number === 2) features.push(feature(readSpan(c)).name);
     else if (number === 3) alias = readString(c);
-    else if (number === 4) {
-      const [from, to] = mapEntry(readSpan(c));
-      joinKeys[from] = to;
-    } else skipField(c, tag);
+    else if (number === 4) joinKeys.push(mapEntry(readSpan(c)));
+    else skipField(c, tag);
   }
-  return { view, alias: alias || view, features, joinKeys };
+  // Members of their own, whatever they are called.
+  return { view, alias: alias || view, features, joinKeys: Object.fromEntries(joinKeys) };
 }
 
 function mapEntry(c: Cursor): readonly [key: string, value: string] {

@@ -220,6 +220,12 @@ describe("services", () => {
       },
     ]);
   });
+  test("keep a key that is called __proto__", () => {
+    const joinKeys = Object.fromEntries([["__proto__", "author"]]);
+    const service = withOthers(stringMember(1, "s"), stringMember(2, "p"), projection("v", { joinKeys }));
+    const [found] = read(bytesMember(7, spec(service))).services[0]!.views;
+    expect(Object.entries(found!.joinKeys)).toEqual([["__proto__", "author"]]);
+  });
   test("have the view itself, or one under its own name and keys, or none", () => {
     const [own, other, gone] = registry.services[0]!.views.map(of => projectedView(registry, of));
     expect(own).toBe(registry.views[0]);
