@@ -75,12 +75,14 @@ export function checkDescription({ entities, views, services = [] }: FeastReposi
         throw new RangeError(`view \`${view.name}\` names the entity \`${name}\`, which the repository does not have.`);
       return entity.joinKey;
     });
-    const count = rowCount(view, joinKeys[0] ?? "");
+    const [first] = joinKeys;
+    if (first === undefined) throw new RangeError(`view \`${view.name}\` names no entity. Give it one or more.`);
+    const count = rowCount(view, first);
     for (const name of [...joinKeys, ...view.features.map(f => f.name)]) {
       const length = rowCount(view, name);
       if (length !== count)
         throw new RangeError(
-          `view \`${view.name}\`: column \`${name}\` has ${length} rows, \`${joinKeys[0]}\` has ${count}.`,
+          `view \`${view.name}\`: column \`${name}\` has ${length} rows, \`${first}\` has ${count}.`,
         );
     }
     for (const { name, type } of view.features)

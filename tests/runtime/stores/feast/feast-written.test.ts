@@ -231,6 +231,11 @@ describe("a description that does not hold together", () => {
       "view `v`: column `f` has 1 rows, `user_id` has 2.",
     ],
     ["no column", of({ user_id: [1n] }), "view `v` has no rows for its column `f`."],
+    [
+      "no entity",
+      { ...of(good), views: of(good).views.map(view => ({ ...view, entities: [] })) },
+      "view `v` names no entity. Give it one or more.",
+    ],
     ["no keys", of({ f: [1n] }), "view `v` has no rows for its column `user_id`."],
     [
       "an entity of floats",
