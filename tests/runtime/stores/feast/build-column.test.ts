@@ -150,4 +150,28 @@ describe("a value of another type than the registry's", () => {
       { numRuns: 1500 },
     );
   });
+
+  test.each<[FeastType, FeastType, string]>([
+    ["INT64_LIST", "INT64", "a list belongs there and the store holds INT64"],
+    ["INT64", "INT64_LIST", "a scalar belongs there and the store holds INT64_LIST"],
+    ["STRING", "MAP", "STRING belongs there and the store holds MAP"],
+    ["MAP", "STRING", "MAP belongs there and the store holds STRING"],
+  ])("of another kind is refused: %s in the registry, %s in the store", (type, stored, message) => {
+    const feature = { name: "f", type, typeNumber: 0 };
+    const builder = columnBuilder({ name: "v" } as FeastView, feature, 1, { bytes: "utf8", eventTimes: false });
+    // Its values would fit.
+    const add = () =>
+      builder.add(
+        0,
+        () => stored,
+        () => "user 7",
+      );
+    expect(add).toThrow(
+      expect.objectContaining({
+        code: "INTERNAL",
+        message: `feature \`v:f\` of user 7 can not be read: ${message}. Materialize the view again.`,
+        cause: expect.objectContaining({ message }),
+      }),
+    );
+  });
 });

@@ -52,3 +52,15 @@ test.each([null, undefined, true, Buffer.from("2024-01-01"), "", "noon", "2024-0
     expect(eventSeconds(stored)).toBeNaN();
   },
 );
+
+test("fields of a timestamp that are not known are skipped, in any place", () => {
+  const [seconds, nanos] = [Buffer.of(1 << 3, 10), Buffer.of(2 << 3, 0x80, 0xca, 0xb5, 0xee, 1)];
+  const unknown = [Buffer.of(3 << 3, 5), Buffer.of((4 << 3) | 2, 2, 0x08, 99), Buffer.of((5 << 3) | 5, 1, 2, 3, 4)];
+  for (const other of unknown)
+    for (const parts of [
+      [other, seconds, nanos],
+      [seconds, other, nanos],
+      [seconds, nanos, other],
+    ])
+      expect(timestampSeconds(Buffer.concat(parts))).toBe(10.5);
+});

@@ -71,6 +71,7 @@ describe("a column", () => {
         const before = plain({ dtype, rows, values: feature.values, ...(isList && { offsets: feature.offsets! }) });
         const expected = isList ? new Array<unknown>(length).fill(read) : read;
         expect(cellsOf(filled)).toEqual(before.map((cell, i) => (status[i] === present ? cell : expected)));
+        expect(filled.values).toHaveLength(isList ? filled.offsets!.at(-1)! : status.length);
         expect(filled.validity).toBeUndefined();
         expect(feature).toEqual(copy);
       }),
