@@ -54,6 +54,8 @@ async function measure(count) {
   const ended = new Promise(resolve => server.once("exit", resolve));
   try {
     const port = await portOf(server, ended);
+    // A just-in-time compiler needs some thousand requests.
+    await load(port, 4);
     const found = [];
     for (const level of numbers(inFlight)) {
       const before = cpuSeconds(server.pid);
@@ -85,7 +87,7 @@ async function portOf(server, ended) {
   return found;
 }
 
-/** Without a warm-up, so that the CPU time is that of the counted requests; a call before it warms the models. */
+/** Without a warm-up of its own, so that the CPU time is that of the counted requests. */
 async function load(port, level) {
   const bench = async duration => {
     const words = [MERLON, "client", "bench", model, "-u", `grpc://127.0.0.1:${port}`, "-c", String(level)];
