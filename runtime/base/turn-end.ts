@@ -5,8 +5,10 @@
 
 /** Requests that continue together, and nanoseconds of their work: the first of them is answered after the work of all. */
 const [MOST, MOST_NS] = [16, 250_000];
-/** After this number of turns with one request, most do not wait: it costs a microsecond or two. One of this number does, and notices others. */
+/** After this number of turns with one request, most do not wait: it costs a microsecond or two. */
 const ALONE = 16;
+/** One of this number waits all the same, and notices others. It is prime: else it could be the last of its turn each time, as with two in each turn. */
+const PROBE = 17;
 
 interface Group {
   readonly whenOver: Promise<void>;
@@ -29,7 +31,7 @@ let passed = 0;
  */
 export function turnEnd(ns = 0): Promise<void> | undefined {
   let group = groups.at(-1);
-  if (!group && alone >= ALONE && ++passed < ALONE) return undefined;
+  if (!group && alone >= ALONE && ++passed < PROBE) return undefined;
   if (!group || group.size >= MOST || group.ns + ns > MOST_NS) {
     group = open();
     groups.push(group);

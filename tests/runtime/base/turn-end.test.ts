@@ -13,9 +13,9 @@ async function request(notes: string[], name: string, ns?: number): Promise<void
   notes.push(`${name} ends`);
 }
 
-// Two in a turn: the next one waits, whatever requests of other tests of the process did.
+// Enough in one turn that one of them notices the others. The next one waits then, after any other test of the process.
 beforeEach(async () => {
-  for (let i = 0; i < 16; i++) await Promise.all([turnEnd(), turnEnd()]);
+  await Promise.all(Array.from({ length: 18 }, () => turnEnd()));
 });
 
 test("requests of one turn continue together, part by part, after what the turn reads", async () => {
@@ -43,7 +43,7 @@ test("requests whose work takes more than a quarter of a millisecond in all do n
   expect(notes).toEqual(["a begins", "b begins", "a ends", "b ends", "c begins", "c ends"]);
 });
 
-test("a request that is alone in its turn waits for its end one time in sixteen, until there are others", async () => {
+test("a request that is alone in its turn waits for its end one time in seventeen, until there are others", async () => {
   const waits = async (): Promise<boolean> => {
     const end = turnEnd();
     await end;
@@ -52,14 +52,27 @@ test("a request that is alone in its turn waits for its end one time in sixteen,
   };
   for (let i = 0; i < 16; i++) expect(await waits()).toBe(true);
   const later: boolean[] = [];
-  for (let i = 0; i < 32; i++) later.push(await waits());
-  expect(later.flatMap((one, i) => (one ? [i] : []))).toEqual([15, 31]);
-  // The sixteenth of those that arrive together notices the others: each turn has two again.
+  for (let i = 0; i < 34; i++) later.push(await waits());
+  expect(later.flatMap((one, i) => (one ? [i] : []))).toEqual([16, 33]);
+  // The seventeenth of those that arrive together notices the others: each turn has two again.
   const many = Array.from({ length: 20 }, () => turnEnd());
-  expect(many.findIndex(end => end !== undefined)).toBe(15);
+  expect(many.findIndex(end => end !== undefined)).toBe(16);
   await Promise.all(many);
   expect([turnEnd(), turnEnd()].map(end => end !== undefined)).toEqual([true, true]);
   await nextTurn();
+});
+
+test("two in each turn are noticed, whether the one that waits is the first or the second of its turn", async () => {
+  for (const before of [0, 1]) {
+    for (let i = 0; i < 16; i++) await Promise.all([turnEnd()]).then(nextTurn);
+    for (let i = 0; i < before; i++) expect(turnEnd()).toBeUndefined();
+    for (let i = 0; i < 2 * 17; i++) {
+      void [turnEnd(), turnEnd()];
+      await nextTurn();
+    }
+    expect(turnEnd(), `after ${before}`).toBeDefined();
+    await nextTurn();
+  }
 });
 
 test("a turn that ends early ends once, for all that wait", async () => {
