@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { printOnnxModel } from "../../dist/formats/onnx/onnx-model.js";
 import { connect } from "../../dist/runtime/client/index.js";
 import { findBinding } from "../../dist/runtime/server/backends/onnx-binding.js";
 import { openSession } from "../../dist/runtime/server/backends/onnx-session.js";
@@ -16,6 +15,7 @@ import { serve } from "../../dist/runtime/server/lifecycle/server.js";
 import { execute } from "../../dist/runtime/server/requests/infer.js";
 import { validateRequest } from "../../dist/runtime/server/requests/validate.js";
 import { table } from "../../scripts/demo/terminal.mjs";
+import { mlpModel } from "./server/mlp.mjs";
 import { cpuSeconds, startMerlon } from "./server/processes.mjs";
 
 const { values } = parseArgs({
@@ -27,30 +27,9 @@ const { values } = parseArgs({
   },
 });
 const [ROUNDS, CALLS] = values.short ? [2, 300] : [Number(values.rounds), Number(values.calls)];
-const WIDTHS = [64, 256, 128, 1];
 const folder = mkdtempSync(join(tmpdir(), "merlon-onnx-call-"));
 
 function writeRepository() {
-  const weights = (n, seed) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.3 + seed) / 16);
-  const nodes = [];
-  const constants = {};
-  let from = "x";
-  WIDTHS.slice(1).forEach((width, i) => {
-    const last = i === WIDTHS.length - 2;
-    constants[`w${i}`] = { dtype: "float32", shape: [WIDTHS[i], width], values: weights(WIDTHS[i] * width, i) };
-    constants[`b${i}`] = { dtype: "float32", shape: [width], values: weights(width, i) };
-    nodes.push({ op: "Gemm", inputs: [from, `w${i}`, `b${i}`], outputs: [last ? "y" : `h${i}`] });
-    if (!last) nodes.push({ op: "Relu", inputs: [`h${i}`], outputs: [`r${i}`] });
-    from = `r${i}`;
-  });
-  const bytes = printOnnxModel({
-    name: "mlp",
-    opsets: { "": 17 },
-    inputs: [{ name: "x", dtype: "float32", shape: ["n", 64] }],
-    outputs: [{ name: "y", dtype: "float32", shape: ["n", 1] }],
-    nodes,
-    constants,
-  });
   const schema = (name, width) => ({
     ...{ name, dtype: "float32", rows: "request", tags: [], properties: {} },
     ...(width > 1 && { list: { min: width, max: width } }),
@@ -72,7 +51,7 @@ function writeRepository() {
     `backend: "${backend}"\nmax_batch_size: 64\ninput { name: "${input}" data_type: TYPE_FP32 dims: [ 64 ] }\noutput { name: "${output}" data_type: TYPE_FP32 dims: [ ${width} ] }\n`;
   const files = {
     "mlp/config.pbtxt": config("onnxruntime", "x", "y", 1),
-    "mlp/1/model.onnx": bytes,
+    "mlp/1/model.onnx": mlpModel(),
     "plan/config.pbtxt": config("merlon", "x", "y", 1),
     "plan/1/plan.json": JSON.stringify(plan),
     "same/config.pbtxt": config("identity", "INPUT0", "OUTPUT0", 64),

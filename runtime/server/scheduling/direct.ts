@@ -5,6 +5,7 @@ import type { LoadedModel } from "../contract.js";
 import type { VersionStatistics } from "../observe/statistics.js";
 import { createInstances } from "./instances.js";
 import { type Job, now, watchAbort } from "./job.js";
+import { JobQueue } from "./job-queue.js";
 import type { InstanceGate } from "./rate-limiter.js";
 import { cancelled, stopping } from "./refusals.js";
 import { runSync } from "./run-jobs.js";
@@ -16,17 +17,17 @@ export function directScheduler(
   stats: VersionStatistics,
   gate?: InstanceGate,
 ): Scheduler {
-  const queue = new Set<Job>();
+  const queue = new JobQueue();
   let draining = false;
   const drained: (() => void)[] = [];
   const runNext = (): void => {
     // One release of a limiter may be enough for several.
     while (queue.size > 0 && hasRoom()) {
-      const [next] = queue;
-      queue.delete(next!);
+      const next = queue.first!;
+      queue.delete(next);
       stats.pending--;
-      next!.forget?.();
-      instances.run([next!]);
+      next.forget?.();
+      instances.run([next]);
     }
     if (queue.size === 0 && drained.length > 0) for (const wake of drained.splice(0)) wake();
   };

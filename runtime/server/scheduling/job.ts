@@ -16,6 +16,18 @@ export interface Job {
   again?(response: BackendResponse): void;
   /** Stops listening to the request's signal; a stream's requests share one. */
   forget?: () => void;
+  /** Its place in a queue. */
+  place?: Place | undefined;
+  /** Takes it out of a batcher's queue. */
+  leave?: (() => void) | undefined;
+}
+
+/** A job's place in a queue. */
+export interface Place {
+  readonly queue: object;
+  readonly job: Job;
+  before: Place | undefined;
+  after: Place | undefined;
 }
 
 /** Nanoseconds since some start. */

@@ -5,6 +5,7 @@ import type { ModelDynamicBatching, ModelQueuePolicy } from "../../../triton-pro
 import { Refusal } from "../../base/errors.js";
 import { requestPrefix } from "../requests/request-prefix.js";
 import { type Job, watchAbort } from "./job.js";
+import { JobQueue } from "./job-queue.js";
 import { cancelled, timedOut } from "./refusals.js";
 import { timerDelay } from "./timer-delay.js";
 
@@ -19,9 +20,9 @@ interface Level {
   /** From 1, the most urgent; 0 where the configuration has no levels. */
   readonly number: number;
   readonly policy: ModelQueuePolicy;
-  readonly jobs: Set<Job>;
+  readonly jobs: JobQueue;
   /** Jobs that waited too long and, with the action DELAY, are after all others of the level. */
-  readonly late: Set<Job>;
+  readonly late: JobQueue;
 }
 
 export interface PolicyQueue {
@@ -73,7 +74,7 @@ class Levels {
     if (found?.number === number) return found;
     const { default_queue_policy: usual = NO_POLICY, priority_queue_policy: own } = this.#batching;
     const policy = (number > 0 ? own?.[number] : undefined) ?? usual;
-    const made: Level = { number, policy, jobs: new Set(), late: new Set() };
+    const made: Level = { number, policy, jobs: new JobQueue(), late: new JobQueue() };
     this.#levels.splice(place, 0, made);
     return made;
   }
@@ -93,12 +94,11 @@ class Levels {
 /** @param onChange called when a job has left on its own, by time-out or cancellation, or has moved behind the others */
 export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onChange: () => void): PolicyQueue {
   const levels = new Levels(batching);
-  const leave = new Map<Job, () => void>();
   const expired = new Set<Job>();
   let size = 0;
   const remove = (job: Job): void => {
-    leave.get(job)?.();
-    leave.delete(job);
+    job.leave?.();
+    job.leave = undefined;
     expired.delete(job);
     size--;
   };
@@ -128,13 +128,13 @@ export function createPolicyQueue(batching: Partial<ModelDynamicBatching>, onCha
         job.reject(cancelled());
         onChange();
       });
-      leave.set(job, () => {
+      job.leave = () => {
         if (timer) clearTimeout(timer);
         job.forget?.();
         own.jobs.delete(job);
         own.late.delete(job);
         levels.dropIfEmpty(own);
-      });
+      };
     },
     take: remove,
     refuseExpired() {

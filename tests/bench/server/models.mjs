@@ -119,12 +119,12 @@ export function grpcCall(request) {
   return Buffer.concat([head, message]);
 }
 
-/** One row of FP32. */
-export const grpcBody = (model, inputs, size) =>
+/** Rows of FP32. */
+export const grpcBody = (model, inputs, size, rows = 1) =>
   grpcCall({
     model_name: model,
-    inputs: inputs.map(name => ({ name, datatype: "FP32", shape: [1, size] })),
-    raw_input_contents: inputs.map(() => floats(size)),
+    inputs: inputs.map(name => ({ name, datatype: "FP32", shape: [rows, size] })),
+    raw_input_contents: inputs.map(() => floats(rows * size)),
   });
 
 const floats = size => Buffer.from(Float32Array.from({ length: size }, (_, i) => (i % 100) / 4).buffer);
@@ -143,12 +143,14 @@ const jsonBody = size =>
     }),
   );
 
-function binaryBody(size) {
+/** The same over HTTP, behind JSON of this length. */
+export function binaryBody(size, name = "INPUT0", rows = 1) {
+  const parameters = { binary_data_size: rows * size * 4 };
   const head = JSON.stringify({
-    inputs: [{ name: "INPUT0", datatype: "FP32", shape: [1, size], parameters: { binary_data_size: size * 4 } }],
+    inputs: [{ name, datatype: "FP32", shape: [rows, size], parameters }],
     parameters: { binary_data_output: true },
   });
-  return { bytes: Buffer.concat([Buffer.from(head), floats(size)]), length: Buffer.byteLength(head) };
+  return { bytes: Buffer.concat([Buffer.from(head), floats(rows * size)]), length: Buffer.byteLength(head) };
 }
 
 /**

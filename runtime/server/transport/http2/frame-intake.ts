@@ -116,7 +116,7 @@ export class FrameIntake<Call> {
     const before = this.#parts.sender.settings.initialWindow;
     readSettings(this.#parts.sender.settings, bytes, start, end);
     this.#parts.abuse.reply(SETTINGS_ACK);
-    this.#parts.sender.applySettings(before, this.#streams.values());
+    this.#parts.sender.applySettings(before, this.#streams.all());
   }
 
   #pinged(flags: number, payload: Buffer): void {

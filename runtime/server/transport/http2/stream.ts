@@ -54,6 +54,8 @@ export class Stream implements Incoming, Outgoing {
   last: Buffer | null | undefined;
   looks = 0;
   moved = 0;
+  /** @internal For the connection's open streams. */
+  nextInBucket: Stream | undefined;
 
   /** The stream can neither send nor receive. */
   closed = false;

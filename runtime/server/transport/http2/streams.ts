@@ -9,6 +9,7 @@ import { ConnectionFault, type ErrorName, StreamFault } from "./errors.js";
 import { FLAG, resetFrame } from "./frames.js";
 import { HeaderBlocks } from "./header-blocks.js";
 import type { Http2Limits } from "./limits.js";
+import { OpenStreams } from "./open-streams.js";
 import type { Output } from "./output.js";
 import type { Receiver } from "./receiver.js";
 import type { RequestHead } from "./request-head.js";
@@ -45,7 +46,7 @@ const TINY = 32;
 
 export class Streams<Call> implements StreamCarrier {
   readonly #parts: StreamsParts<Call>;
-  readonly #open = new Map<number, Stream>();
+  readonly #open = new OpenStreams();
   readonly #closed = new ClosedStreams();
   readonly blocks: HeaderBlocks<Call>;
   /** Requests that wait until the client has read more of other answers. */
@@ -68,8 +69,8 @@ export class Streams<Call> implements StreamCarrier {
     return this.#open.size;
   }
 
-  values(): Iterable<Stream> {
-    return this.#open.values();
+  all(): readonly Stream[] {
+    return this.#open.all();
   }
 
   get(id: number): Stream | undefined {
@@ -139,7 +140,7 @@ export class Streams<Call> implements StreamCarrier {
       throw new StreamFault(id, "ENHANCE_YOUR_CALM", "too many answers wait to be read");
     const windows = { allowed: limits.streamWindow, window: sender.settings.initialWindow };
     const stream = new Stream(id, head, connection, this, windows);
-    this.#open.set(id, stream);
+    this.#open.add(stream);
     if (ends) stream.complete = true;
     this.#parts.opened();
     handler.open(stream, call);
@@ -210,11 +211,11 @@ export class Streams<Call> implements StreamCarrier {
 
   closeAll(): void {
     this.#deferred.clear();
-    for (const stream of [...this.#open.values()]) this.#close(stream, "ended");
+    for (const stream of this.#open.all()) this.#close(stream, "ended");
   }
 
   #close(stream: Stream, how: Ending): void {
-    if (!this.#open.delete(stream.id)) return;
+    if (!this.#open.delete(stream)) return;
     this.#closed.remember(stream.id, how);
     this.#parts.sender.drop(stream);
     this.#deferred.delete(stream);
