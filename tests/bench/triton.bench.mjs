@@ -1,5 +1,6 @@
 // Merlon beside another server of Triton's protocol over equal models with equal instance counts. Bounds of small messages are sockets of node:net with
-// answers of a fixed form. The bound of large ones is a server in C that discards them, if there is a compiler. h2load, in C, drives all, and rounds alternate. The other server is started by hand:
+// answers of a fixed form. A server in C that discards large ones is their bound, if there is a compiler.
+// All are driven by h2load, which is in C, and rounds alternate. The other server is started by hand:
 //   npm run bench:triton -- --write MODELS             writes the models
 //   npm run bench:triton -- MODELS triton=PID:GRPC:HTTP measures
 // Ratios are medians of the rounds' ratios, with their range. Prints tables; nothing is asserted, since machines differ.
