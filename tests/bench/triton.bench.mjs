@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { table } from "../../scripts/demo/terminal.mjs";
 import { answerBytes, load, requireH2load } from "./server/load.mjs";
 import { mlpModel } from "./server/mlp.mjs";
-import { binaryBody, grpcBody } from "./server/models.mjs";
+import { binaryBody, binaryRequest, grpcBody, grpcCall } from "./server/models.mjs";
 import { startBareGrpc, startBareHttp, startFloor, startMerlon } from "./server/processes.mjs";
 
 const HELP = `usage: npm run bench:triton -- --write MODELS
@@ -21,6 +21,7 @@ const HELP = `usage: npm run bench:triton -- --write MODELS
   --seconds N   of load in each round (2)
   --filter TEXT only workloads whose name contains it
   --workers L   numbers of Merlon's workers, comma-separated (1)
+  --shop        the shop's entry model: MODELS was built from examples/shop, as was the other server's repository, for either target
   --awake       a thread of the lowest priority on each core, so that no core sleeps between two requests
 example: npm run bench:triton -- --awake --filter identity MODELS triton=4711:9001:9000`;
 const { values, positionals } = parseArgs({
@@ -31,6 +32,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string", default: "2" },
     filter: { type: "string", default: "" },
     workers: { type: "string", default: "1" },
+    shop: { type: "boolean", default: false },
     awake: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -38,6 +40,7 @@ const { values, positionals } = parseArgs({
 const [ROUNDS, SECONDS] = [Number(values.rounds), Number(values.seconds)];
 const WARM_SECONDS = 2;
 const [SMALL, LARGE, WIDE] = [16, 2 ** 18, 64];
+const USER = 512300022n;
 
 const config = (name, head, [input, from], [output, to], rest) =>
   `name: "${name}"\n${head}\ninput [ { name: "${input}" data_type: TYPE_FP32 dims: [ ${from} ] } ]\n` +
@@ -93,7 +96,7 @@ function workloads(scratch) {
     writeFileSync(body, bytes);
     all.push({ name, levels, ...request, body });
   };
-  const grpc = (name, levels, model, input, size, rows = 1) =>
+  const grpc = (name, levels, bytes) =>
     add(
       `gRPC ${name}`,
       levels,
@@ -102,21 +105,28 @@ function workloads(scratch) {
         path: "/inference.GRPCInferenceService/ModelInfer",
         headers: { "content-type": "application/grpc", te: "trailers" },
       },
-      grpcBody(model, [input], size, rows),
+      bytes,
     );
-  const http = (name, levels, model, input, size, rows = 1) => {
-    const { bytes, length } = binaryBody(size, input, rows);
+  const http = (name, levels, model, { bytes, length }) => {
     const headers = { "content-type": "application/octet-stream", "inference-header-content-length": String(length) };
     add(`HTTP ${name}`, levels, { protocol: "http", path: `/v2/models/${model}/infer`, headers }, bytes);
   };
-  grpc("identity", [1, 8, 32], "identity", "INPUT0", SMALL);
-  http("identity", [1, 8], "identity", "INPUT0", SMALL);
-  grpc("identity, 1 MB", [4], "identity_1mb", "INPUT0", LARGE);
-  http("identity, 1 MB", [4], "identity_1mb", "INPUT0", LARGE);
-  grpc("three steps", [1, 8], "three_steps", "INPUT0", SMALL);
-  grpc("network", [1, 8], "mlp", "x", WIDE);
-  grpc("network, 64 rows", [8], "mlp", "x", WIDE, 64);
-  http("network", [8], "mlp", "x", WIDE);
+  if (values.shop) {
+    const user = Buffer.from(BigInt64Array.of(USER).buffer);
+    const input = { name: "user_id", datatype: "INT64", shape: [1, 1] };
+    const call = { model_name: "recommend", inputs: [input], raw_input_contents: [user] };
+    grpc("shop", [1, 8], grpcCall(call));
+    http("shop", [8], "recommend", binaryRequest([{ ...input, data: user }]));
+    return all;
+  }
+  grpc("identity", [1, 8, 32], grpcBody("identity", ["INPUT0"], SMALL));
+  http("identity", [1, 8], "identity", binaryBody(SMALL));
+  grpc("identity, 1 MB", [4], grpcBody("identity_1mb", ["INPUT0"], LARGE));
+  http("identity, 1 MB", [4], "identity_1mb", binaryBody(LARGE));
+  grpc("three steps", [1, 8], grpcBody("three_steps", ["INPUT0"], SMALL));
+  grpc("network", [1, 8], grpcBody("mlp", ["x"], WIDE));
+  grpc("network, 64 rows", [8], grpcBody("mlp", ["x"], WIDE, 64));
+  http("network", [8], "mlp", binaryBody(WIDE, "x"));
   return all.filter(({ name }) => name.includes(values.filter));
 }
 

@@ -10,6 +10,7 @@ import type { HomeFacts } from "./homes.js";
 import { PeerLink } from "./link.js";
 import { createLoad } from "./load.js";
 import type { PeerOptions, PeerState } from "./options.js";
+import { createOverlap } from "./overlap.js";
 import { placementOf, type Workers } from "./placement.js";
 import { runReceived } from "./run-received.js";
 import { ServedLink, type ServedLinkOptions } from "./serve-link.js";
@@ -64,7 +65,8 @@ export function openPeers(options: PeerOptions, { budget, facts, log }: PeerCont
         }),
       );
   const load = createLoad(() => listener?.sendLoad());
-  const workers: Workers = { self, links, live: [self], load, balance: options.balance ?? "auto", counts };
+  const balance = options.balance ?? "auto";
+  const workers: Workers = { self, links, live: [self], load, overlap: createOverlap(), balance, counts };
   const all: HomeFacts = { ...facts, homeBatchers: options.homeBatchers ?? "none" };
   return {
     place: version => placementOf(version, all, workers),

@@ -14,6 +14,7 @@ import type { PeerLink } from "./link.js";
 import { notAtHome } from "./link-faults.js";
 import type { VersionLoad, WorkerLoad } from "./load.js";
 import type { PeerCounts, PeerOptions } from "./options.js";
+import type { Overlap } from "./overlap.js";
 
 /** The shared part of the placements of all versions. */
 export interface Workers {
@@ -22,12 +23,13 @@ export interface Workers {
   /** Numbers of the workers that can run requests, this one among them. */
   live: readonly number[];
   readonly load: WorkerLoad;
+  readonly overlap: Overlap;
   readonly balance: NonNullable<PeerOptions["balance"]>;
   readonly counts: { -readonly [K in keyof PeerCounts]: number };
 }
 
 export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: Workers): Placement {
-  const { self, links, load, counts } = workers;
+  const { self, links, load, overlap, counts } = workers;
   const keyOf = homeKeyOf(version, facts);
   const own = load.open(version.statistics, version.config.platform === "ensemble");
   const homeLink = (key: number): PeerLink | undefined => {
@@ -36,8 +38,10 @@ export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: W
   };
   const idleLink = ({ inputs }: InferRequest): PeerLink | undefined => {
     // A fault that is over at its home is there a moment longer at the other workers: it would hit once more.
-    if (workers.balance === "auto")
-      return facts.countsFaults ? undefined : chooseIdle(links.values(), load, own, inputs);
+    if (workers.balance === "auto") {
+      const link = facts.countsFaults ? undefined : chooseIdle(links.values(), load, own, inputs);
+      return link && overlap.mayForward() ? link : undefined;
+    }
     return workers.balance === "always" ? [...links.values()].find(({ isOpen }) => isOpen) : undefined;
   };
   const forward = async (link: PeerLink, request: InferRequest, sink: AnswerSink | undefined, cost: number) => {
@@ -67,11 +71,17 @@ export function placementOf(version: PlacedVersion, facts: HomeFacts, workers: W
         return result;
       }
       // A request of an ensemble or a plan stays with it: so do the versions that it uses.
-      const link = request.lease ? undefined : idleLink(request);
-      if (!link) return runHere(load, own, here, false);
-      counts.balanced++;
-      const result = await forward(link, request, sink, own.cost);
-      return result === ABSENT ? runHere(load, own, here, false) : result;
+      if (request.lease) return runHere(load, own, here, false);
+      overlap.begins();
+      try {
+        const link = idleLink(request);
+        if (!link) return await runHere(load, own, here, false);
+        counts.balanced++;
+        const result = await forward(link, request, sink, own.cost);
+        return result === ABSENT ? await runHere(load, own, here, false) : result;
+      } finally {
+        overlap.ends();
+      }
     },
   };
 }

@@ -143,14 +143,18 @@ const jsonBody = size =>
     }),
   );
 
-/** The same over HTTP, behind JSON of this length. */
-export function binaryBody(size, name = "INPUT0", rows = 1) {
-  const parameters = { binary_data_size: rows * size * 4 };
-  const head = JSON.stringify({
-    inputs: [{ name, datatype: "FP32", shape: [rows, size], parameters }],
-    parameters: { binary_data_output: true },
-  });
-  return { bytes: Buffer.concat([Buffer.from(head), floats(rows * size)]), length: Buffer.byteLength(head) };
+/** The same over HTTP. */
+export const binaryBody = (size, name = "INPUT0", rows = 1) =>
+  binaryRequest([{ name, datatype: "FP32", shape: [rows, size], data: floats(rows * size) }]);
+
+/** A request over HTTP whose tensors follow JSON of this length. */
+export function binaryRequest(tensors) {
+  const inputs = tensors.map(({ data, ...form }) => ({ ...form, parameters: { binary_data_size: data.length } }));
+  const head = JSON.stringify({ inputs, parameters: { binary_data_output: true } });
+  return {
+    bytes: Buffer.concat([Buffer.from(head), ...tensors.map(({ data }) => data)]),
+    length: Buffer.byteLength(head),
+  };
 }
 
 /**
