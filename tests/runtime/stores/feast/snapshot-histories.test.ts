@@ -11,6 +11,7 @@ import { encodeValue } from "#formats/feast/encode-feast-value.js";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
+import type { ThreadOrder } from "#runtime/stores/feast/snapshot-reply.js";
 import { openSnapshotStore, type SnapshotFiles } from "#runtime/stores/feast/snapshot-store.js";
 import type { FeatureReader } from "#runtime/stores/feast/store.js";
 import { scalars } from "../../../operators/step.js";
@@ -164,6 +165,19 @@ test("readers follow the file together, and no run sees two states", { timeout: 
   );
 });
 
+/** The threads of a file that have been ended. An earlier test may have left one that ends now. */
+function watchThreads(file: string): { ended(): readonly unknown[] } {
+  const call = vi.spyOn(WorkerHost.prototype, "call");
+  const end = vi.spyOn(WorkerHost.prototype, "end");
+  const isAbout = (thread: unknown): boolean => {
+    const [, argument] = call.mock.calls[call.mock.contexts.indexOf(thread as WorkerHost<object>)] ?? [];
+    return argument !== undefined && (argument as ThreadOrder).orders[0]?.file === file;
+  };
+  return {
+    ended: () => end.mock.results.flatMap(({ value }, i) => (isAbout(end.mock.contexts[i]) ? [value] : [])),
+  };
+}
+
 test("a look that has begun when its store is closed reports nothing", async () => {
   const folder = mkdtempSync(join(root, "closed-"));
   cpSync(join(root, "first"), folder, { recursive: true });
@@ -174,13 +188,13 @@ test("a look that has begun when its store is closed reports nothing", async () 
   const now = performance.now.bind(performance);
   vi.spyOn(performance, "now").mockImplementation(() => now() + 2000);
   const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  const end = vi.spyOn(WorkerHost.prototype, "end");
+  const threads = watchThreads(file);
   writeFileSync(file, "junk".repeat(1000));
   await answersOf(reader, ["n"]);
   await store.close();
-  expect(end).not.toHaveBeenCalled();
-  await vi.waitFor(() => expect(end).toHaveBeenCalled(), { timeout: 30_000 });
-  await Promise.all(end.mock.results.map(({ value }) => value));
+  expect(threads.ended()).toEqual([]);
+  await vi.waitFor(() => expect(threads.ended()).not.toEqual([]), { timeout: 30_000 });
+  await Promise.all(threads.ended());
   expect(warn).not.toHaveBeenCalled();
 });
 
@@ -196,7 +210,7 @@ test("a file that cannot be read has one warning until it can be read again", as
   let later = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now() + later);
   const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  const end = vi.spyOn(WorkerHost.prototype, "end");
+  const threads = watchThreads(file);
   let looks = 0;
   /** @returns how many warnings there are after a look at the file */
   const lookAt = async (bytes: Uint8Array): Promise<number> => {
@@ -204,8 +218,8 @@ test("a file that cannot be read has one warning until it can be read again", as
     later += 2000;
     await answersOf(reader, ["n"]);
     looks++;
-    await vi.waitFor(() => expect(end).toHaveBeenCalledTimes(looks), { timeout: 30_000 });
-    await Promise.all(end.mock.results.map(({ value }) => value));
+    await vi.waitFor(() => expect(threads.ended()).toHaveLength(looks), { timeout: 30_000 });
+    await Promise.all(threads.ended());
     return warn.mock.calls.length;
   };
   const broken = (text: string) => Buffer.from(text.repeat(1000));
