@@ -81,6 +81,7 @@ export const NAVIGATION = [
       "explanations/memory.md",
       "explanations/threads.md",
       "explanations/workers.md",
+      "explanations/rates.md",
       "explanations/worker-requests.md",
     ],
   },
