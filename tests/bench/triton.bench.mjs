@@ -5,7 +5,7 @@
 //   npm run bench:triton -- MODELS triton=PID:GRPC:HTTP measures
 // Ratios are medians of the rounds' ratios, with their range. Prints tables; nothing is asserted, since machines differ.
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -38,6 +38,11 @@ const { values, positionals } = parseArgs({
   },
 });
 const [ROUNDS, SECONDS] = [Number(values.rounds), Number(values.seconds)];
+for (const option of ["rounds", "seconds"])
+  if (!(Number.isInteger(Number(values[option])) && Number(values[option]) >= 1)) {
+    console.error(`--${option} ${values[option]}: write a whole number from 1`);
+    process.exit(2);
+  }
 const WARM_SECONDS = 2;
 const [SMALL, LARGE, WIDE] = [16, 2 ** 18, 64];
 const USER = 512300022n;
@@ -172,13 +177,17 @@ function otherServer(words) {
   const [, name, ...numbers] = /^([^=]+)=(\d+):(\d+):(\d+)$/.exec(words) ?? [];
   if (!name) throw new Error(`"${words}" does not name a server: write triton=PID:GRPC_PORT:HTTP_PORT`);
   const [pid, grpc, http] = numbers.map(Number);
+  // The CPU time of no process would be 0.
+  if (!existsSync(`/proc/${pid}`)) throw new Error(`${words}: there is no process ${pid}`);
   return { name, pid, grpc, http };
 }
 
-/** Threads that run while a core has nothing else to do. */
+/** Runs until the benchmark has ended, also by a signal that it cannot handle. */
+const SPIN = "const parent = process.ppid; for (let i = 1; i % 1e8 || process.ppid === parent; i++);";
+/** Processes that run while a core has nothing else to do. */
 const keepAwake = () =>
   Array.from({ length: availableParallelism() }, (_, core) =>
-    spawn("taskset", ["-c", String(core), "chrt", "-i", "0", process.execPath, "-e", "for (;;);"], { stdio: "ignore" }),
+    spawn("taskset", ["-c", String(core), "chrt", "-i", "0", process.execPath, "-e", SPIN], { stdio: "ignore" }),
   );
 
 /** The servers that a workload is measured with: the other one, Merlon, and a bound for tensors that are returned as they are. */
