@@ -25,6 +25,7 @@ Exits with 1 below ${ENOUGH * 100} %.
   --only TEXT      mutants of files whose path contains TEXT
   --tests PATTERN  other tests than those of the table; may be repeated
   --survivors      only those that no test failed for in the last run, time-outs among them; the others count as they did
+  --lanes N        N processes of tests at the same time (default 1)
   --more           only those that no run has judged. A run that is ended keeps what it has judged
 
 Folders (tests/mutation/folders.mjs):
@@ -89,7 +90,7 @@ const resultsOf = name => join(CACHE, name, "results.json");
 const readResults = name => (existsSync(resultsOf(name)) ? JSON.parse(readFileSync(resultsOf(name), "utf8")) : {});
 
 /** Runs mutants, or takes over the status of those that a test failed for, or that were judged, before. */
-async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more }) {
+async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more, lanes }) {
   const known = readResults(name);
   const isTakenOver = status => (more && status !== undefined) || (survivors && FAILED.includes(status));
   const left = mutants.filter(({ identity }) => !isTakenOver(known[identity]));
@@ -97,10 +98,11 @@ async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, mo
   mkdirSync(folder, { recursive: true });
   const print = text => process.stdout.write(`${name}: ${text}\n`);
   const numbered = await instrument(instrumenter, left, join(folder, "instrumented"));
-  for await (const portion of runMutants(folder, numbered, tests, print)) {
-    for (const { identity, status } of portion) known[identity] = status;
+  const judged = some => {
+    for (const { identity, status } of some) known[identity] = status;
     writeFileSync(resultsOf(name), JSON.stringify(known));
-  }
+  };
+  await runMutants(folder, numbered, tests, { print, judged, lanes: Number(lanes) });
   return mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));
 }
 
@@ -182,6 +184,7 @@ async function main() {
       tests: { type: "string", multiple: true },
       survivors: { type: "boolean", default: false },
       more: { type: "boolean", default: false },
+      lanes: { type: "string", default: "1" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -194,6 +197,9 @@ async function main() {
     throw new Error(`no folder ${unknown.join(", ")}; there are ${Object.keys(FOLDERS).join(", ")}`);
   const size = values.sample === undefined ? Infinity : Number(values.sample);
   if (!(size >= 1)) throw new Error(`--sample is a number of mutants, not ${values.sample}`);
+  const lanes = Number(values.lanes);
+  if (!(Number.isSafeInteger(lanes) && lanes >= 1))
+    throw new Error(`--lanes is a number of processes, not ${values.lanes}`);
   await ensurePackages();
   await ensureInstrumenter();
   const entries = JSON.parse(readFileSync(join(ROOT, "tests/mutation/equivalent.json"), "utf8"));

@@ -27,8 +27,8 @@ const NONE = "none";
  * a core.
  * @returns exit code; undefined for one that was ended, `null` where the machine had no time for it
  */
-function runTests(folder, orders, { env = {}, args = ["--reporter=dot"], limit = Infinity } = {}) {
-  const file = join(folder, "orders.json");
+function runTests(orders, { env = {}, args = ["--reporter=dot"], limit = Infinity } = {}) {
+  const file = ordersOf(orders);
   writeFileSync(file, JSON.stringify(orders));
   return new Promise(done => {
     const began = performance.now();
@@ -59,6 +59,9 @@ function runTests(folder, orders, { env = {}, args = ["--reporter=dot"], limit =
     });
   });
 }
+
+/** The file for the orders of a run, beside its journal: lanes run at the same time. */
+const ordersOf = ({ journal }) => journal.replace(/jsonl$/, "orders.json");
 
 /** How long the test that began last may take, in milliseconds; before the first one, the tests are imported. */
 function patienceOf({ byTest, durations, journal }) {
@@ -91,9 +94,10 @@ export async function instrument(instrumenter, mutants, folder) {
 async function reached(folder, base, print) {
   const journal = join(folder, "reached.jsonl");
   rmSync(journal, { force: true });
-  const code = await runTests(folder, { ...base, journal });
+  const orders = { ...base, journal };
+  const code = await runTests(orders);
   const notes = notesIn(journal).filter(note => "file" in note);
-  if (code === undefined) throw new Error(`the tests do not end without a mutant: ${folder}/orders.json`);
+  if (code === undefined) throw new Error(`the tests do not end without a mutant: ${ordersOf(orders)}`);
   for (const { file, failed } of notes)
     if (failed.length > 0)
       print(`left out, a test fails without a mutant: ${pathOf(file, ROOT)}: ${failed[0].slice(0, 200)}`);
@@ -119,8 +123,8 @@ const pairOf = (test, mutant) => `${test} ${mutant}`;
  * Switches mutants between the tests of a file. A test that a mutant has spoilt runs with its other mutants in a new process.
  * @returns numbers of the killed, of those that no turn could decide, and the pairs of test and mutant that ran
  */
-async function inTurns(folder, base, coverage, wanted) {
-  const journal = join(folder, "turns.jsonl");
+async function inTurns(lane, base, coverage, wanted) {
+  const journal = `${lane}-turns.jsonl`;
   rmSync(journal, { force: true });
   const order = coverage.toSorted((a, b) => a.ms - b.ms);
   for (let tried = -1; ; ) {
@@ -139,7 +143,7 @@ async function inTurns(folder, base, coverage, wanted) {
     tried = done.tried.size;
     const byTest = Object.fromEntries(turns.flatMap(({ tests }) => tests));
     const durations = Object.assign({}, ...order.map(one => one.durations));
-    await runTests(folder, { ...base, journal, files, byTest, durations });
+    await runTests({ ...base, journal, files, byTest, durations });
   }
 }
 
@@ -167,15 +171,15 @@ function failedIn(report, files) {
  * Runs a mutant in a process of its own. It is killed if a file of tests fails twice with it, and passes without it. A busy machine seldom causes that.
  * @param passing names of files that passed without a mutant; those that do are added
  */
-async function aloneStatus(folder, base, id, files, passing) {
-  const report = join(folder, "alone.json");
+async function aloneStatus(lane, base, id, files, passing) {
+  const report = `${lane}-alone.json`;
   const names = some => some.map(({ file }) => pathOf(file, ROOT));
   const runWith = (mutant, some) => {
     rmSync(report, { force: true });
     const limit = ALONE_MS + ALONE_TIMES * some.reduce((sum, { ms }) => sum + ms, 0);
-    const orders = { ...base, files: names(some), journal: join(folder, "alone.jsonl") };
+    const orders = { ...base, files: names(some), journal: `${lane}-alone.jsonl` };
     const args = ["--bail=1", "--reporter=json", `--outputFile=${report}`];
-    return runTests(folder, orders, { env: { __STRYKER_ACTIVE_MUTANT__: mutant }, args, limit });
+    return runTests(orders, { env: { __STRYKER_ACTIVE_MUTANT__: mutant }, args, limit });
   };
   const code = await runWith(id, files);
   if (code === undefined) return "Timeout";
@@ -190,30 +194,37 @@ async function aloneStatus(folder, base, id, files, passing) {
   return "Killed";
 }
 
-/** Mutants that are judged together. A run that is ended loses one portion. */
+/** Mutants that are judged together, at most. A run that is ended loses one portion of each lane. */
 const PORTION = 500;
 
 /**
+ * Judges portions in several lanes at the same time. Each lane runs one process of tests, and a mutant that keeps a test waiting leaves its core free.
  * @param mutants with their numbers
  * @param tests patterns of test files
- * @yields mutants with a status, as soon as they have one
+ * @param lanes number of lanes
+ * @param judged called with mutants that have a status, as soon as they have one
  */
-export async function* runMutants(folder, mutants, tests, print) {
+export async function runMutants(folder, mutants, tests, { print, judged, lanes = 1 }) {
   if (mutants.length === 0) return;
   const base = { instrumented: join(folder, "instrumented"), files: tests };
   print(`which tests reach ${mutants.length} mutants`);
   const coverage = await reached(folder, base, print);
   print(`${coverage.length} test files`);
   const passing = new Set();
-  for (let at = 0; at < mutants.length; at += PORTION) {
-    if (at > 0) print(`${at} of ${mutants.length} judged`);
-    yield* portionOf(folder, base, mutants.slice(at, at + PORTION), { coverage, passing, print });
-  }
+  const portions = portionsOf(mutants, Math.min(PORTION, Math.ceil(mutants.length / lanes)));
+  const runLane = async lane => {
+    for (let portion = portions.shift(); portion; portion = portions.shift())
+      await judgePortion(join(folder, `lane-${lane}`), base, portion, { coverage, passing, print, judged });
+  };
+  await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(lane)));
 }
 
-async function* portionOf(folder, base, mutants, { coverage, passing, print }) {
+const portionsOf = (mutants, size) =>
+  Array.from({ length: Math.ceil(mutants.length / size) }, (_, i) => mutants.slice(i * size, (i + 1) * size));
+
+async function judgePortion(lane, base, mutants, { coverage, passing, print, judged }) {
   print(`${mutants.length} mutants in turns`);
-  const { killed, stuck, tried } = await inTurns(folder, base, coverage, new Set(mutants.map(({ id }) => id)));
+  const { killed, stuck, tried } = await inTurns(lane, base, coverage, new Set(mutants.map(({ id }) => id)));
   const filesOf = id =>
     coverage
       .filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)))
@@ -230,10 +241,10 @@ async function* portionOf(folder, base, mutants, { coverage, passing, print }) {
   const count = status => inTurn.filter(one => one.status === status).length;
   const last = inTurn.filter(({ status }) => status === undefined);
   print(`${count("Killed")} killed, ${count("Survived")} survive; ${last.length} alone`);
-  yield inTurn.flatMap(({ mutant, status }) => (status ? [{ ...mutant, status }] : []));
+  judged(inTurn.flatMap(({ mutant, status }) => (status ? [{ ...mutant, status }] : [])));
   for (const [n, { mutant }] of last.entries()) {
-    const status = await aloneStatus(folder, base, mutant.id, filesAlone(mutant.id), passing);
+    const status = await aloneStatus(lane, base, mutant.id, filesAlone(mutant.id), passing);
     print(`${n + 1} of ${last.length}: ${status}`);
-    yield [{ ...mutant, status }];
+    judged([{ ...mutant, status }]);
   }
 }

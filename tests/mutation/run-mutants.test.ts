@@ -52,13 +52,12 @@ test("mutants are killed in turns or alone, end their process, survive, or are n
   const ids = ["killed", "equal", "ends", "remembered", "imported", "unreached", "slowed"];
   const said: string[] = [];
   const ran: { id: string; status: string }[] = [];
-  const portions = runMutants(
+  await runMutants(
     join(folder, "work"),
     ids.map(id => ({ id })),
     [made("planted.test.ts")],
-    (text: string) => void said.push(text),
+    { print: (text: string) => void said.push(text), judged: (some: typeof ran) => void ran.push(...some) },
   );
-  for await (const portion of portions) ran.push(...portion);
   expect(Object.fromEntries(ran.map(({ id, status }) => [id, status]))).toEqual({
     ...{ killed: "Killed", equal: "Survived", ends: "Killed", imported: "Killed", unreached: "NoCoverage" },
     // The test fails without it afterwards, too, so it runs alone.
