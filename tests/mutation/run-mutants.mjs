@@ -12,11 +12,11 @@ import { notesIn } from "./orders.mjs";
 
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
 /** A process that a mutant keeps busy notes nothing for this long, and a multiple of its test's time. Without mutants, the last of these is the limit. */
-const [SILENT_MS, SILENT_TIMES, SILENT_WITHOUT_MS] = [8000, 20, 180_000];
+const [SILENT_MS, SILENT_TIMES, SILENT_WITHOUT_MS] = [4000, 20, 180_000];
 /** A test that takes longer runs for the mutants that are left alone. */
-const LONGEST_MS = 5000;
+const LONGEST_MS = 20_000;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
-const [ALONE_MS, ALONE_TIMES] = [15_000, 10];
+const [ALONE_MS, ALONE_TIMES] = [10_000, 10];
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
 /** The id of no mutant. */
@@ -30,6 +30,7 @@ const NONE = "none";
 function runTests(orders, { env = {}, args = ["--reporter=dot"], limit = Infinity } = {}) {
   const file = ordersOf(orders);
   writeFileSync(file, JSON.stringify(orders));
+  const before = notesIn(orders.journal).length;
   return new Promise(done => {
     const began = performance.now();
     const child = spawn(process.execPath, [VITEST, "run", "--config", "tests/mutation/vitest.config.ts", ...args], {
@@ -45,7 +46,7 @@ function runTests(orders, { env = {}, args = ["--reporter=dot"], limit = Infinit
       const { cpu, waited } = clock();
       const elapsed = performance.now() - began;
       isBusy = elapsed > MOST_WAITED * limit;
-      const isSilent = silent > SILENT_MS && silent > patienceOf(orders);
+      const isSilent = silent > SILENT_MS && silent > patienceOf(orders, before);
       const isLate = Number.isFinite(limit) ? isBusy || Math.max(cpu, elapsed - waited) > limit : isSilent;
       if (!isLate) return;
       ended = true;
@@ -63,9 +64,9 @@ function runTests(orders, { env = {}, args = ["--reporter=dot"], limit = Infinit
 /** The file for the orders of a run, beside its journal: lanes run at the same time. */
 const ordersOf = ({ journal }) => journal.replace(/jsonl$/, "orders.json");
 
-/** How long the test that began last may take, in milliseconds; before the first one, the tests are imported. */
-function patienceOf({ byTest, durations, journal }) {
-  const last = byTest && notesIn(journal).at(-1);
+/** How long the test that began last may take, in milliseconds; before the first note of the run, the tests are imported. */
+function patienceOf({ byTest, durations, journal }, before) {
+  const last = byTest && notesIn(journal).slice(before).at(-1);
   return last?.test === undefined ? SILENT_WITHOUT_MS : SILENT_MS + SILENT_TIMES * durations[last.test];
 }
 
@@ -108,12 +109,12 @@ async function reached(folder, base, print) {
 
 const killedIn = notes => new Set(notes.flatMap(note => ("killed" in note ? [note.killed] : [])));
 
-/** @returns the mutants during which processes ended before their tests did */
+/** @returns the mutants during which processes ended before their tests did, each with the test */
 function endedBy(notes) {
   const begun = new Map();
-  for (const { pid, began, ended } of notes)
+  for (const { pid, began, test, ended } of notes)
     if (ended) begun.delete(pid);
-    else if (began !== undefined) begun.set(pid, began);
+    else if (began !== undefined) begun.set(pid, [began, test]);
   return [...begun.values()];
 }
 
@@ -147,10 +148,14 @@ async function inTurns(lane, base, coverage, wanted) {
   }
 }
 
-/** Reads the journal of turns. Those that are stuck ended their process, spoilt their test, or timed out on a busy machine. */
+/**
+ * Reads the journal of turns. Those that are stuck ended their process, spoilt their test, or timed out on a busy machine. The first have the test that ended.
+ */
 function turnsOf(notes) {
-  const stuck = new Set(endedBy(notes));
-  for (const note of notes) for (const mutant of [note.late, note.by]) if (mutant !== undefined) stuck.add(mutant);
+  const stuck = new Map(endedBy(notes));
+  for (const note of notes)
+    for (const mutant of [note.late, note.by])
+      if (mutant !== undefined && !stuck.has(mutant)) stuck.set(mutant, undefined);
   const pairs = notes.flatMap(note => ("began" in note ? [pairOf(note.test, note.began)] : []));
   return { killed: killedIn(notes), stuck, tried: new Set(pairs) };
 }
@@ -211,27 +216,44 @@ export async function runMutants(folder, mutants, tests, { print, judged, lanes 
   const coverage = await reached(folder, base, print);
   print(`${coverage.length} test files`);
   const passing = new Set();
+  const worth = worthBy(coverage, mutants);
   const portions = portionsOf(mutants, Math.min(PORTION, Math.ceil(mutants.length / lanes)));
   const runLane = async lane => {
     for (let portion = portions.shift(); portion; portion = portions.shift())
-      await judgePortion(join(folder, `lane-${lane}`), base, portion, { coverage, passing, print, judged });
+      await judgePortion(join(folder, `lane-${lane}`), base, portion, { coverage, worth, passing, print, judged });
   };
   await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(lane)));
+}
+
+/** What a file of tests costs beside the time of its tests, in milliseconds: mostly its imports. */
+const IMPORTS_MS = 1000;
+
+/** @returns a function that says how soon a file of tests is likely to notice a mutant of a source: by how many of its mutants the tests reach, and their time */
+function worthBy(coverage, mutants) {
+  const sources = new Map(mutants.map(({ id, fileName }) => [id, fileName]));
+  const counts = new Map(
+    coverage.map(file => [file, Map.groupBy(new Set(Object.values(file.tests).flat()), id => sources.get(id))]),
+  );
+  return (file, source) => (counts.get(file).get(source)?.length ?? 0) / (IMPORTS_MS + file.ms);
 }
 
 const portionsOf = (mutants, size) =>
   Array.from({ length: Math.ceil(mutants.length / size) }, (_, i) => mutants.slice(i * size, (i + 1) * size));
 
-async function judgePortion(lane, base, mutants, { coverage, passing, print, judged }) {
+async function judgePortion(lane, base, mutants, { coverage, worth, passing, print, judged }) {
   print(`${mutants.length} mutants in turns`);
   const { killed, stuck, tried } = await inTurns(lane, base, coverage, new Set(mutants.map(({ id }) => id)));
   const filesOf = id =>
-    coverage
-      .filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)))
-      .toSorted((a, b) => a.ms - b.ms);
+    coverage.filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)));
   // Tests that ran with it in turns do not run again.
   const filesAlone = id =>
     filesOf(id).filter(file => stuck.has(id) || file.once.includes(id) || isUntried(file, id, tried));
+  /** The file whose process ended comes first, and is mostly enough. */
+  const groupsOf = ({ id, fileName }) => {
+    const ended = ({ tests }) => stuck.get(id) in tests;
+    const files = filesAlone(id).toSorted((a, b) => worth(b, fileName) - worth(a, fileName));
+    return [files.filter(ended), files.filter(file => !ended(file))].filter(some => some.length > 0);
+  };
   const inTurn = mutants.map(mutant => ({ mutant, status: statusOf(mutant.id) }));
   function statusOf(id) {
     if (killed.has(id)) return "Killed";
@@ -243,8 +265,17 @@ async function judgePortion(lane, base, mutants, { coverage, passing, print, jud
   print(`${count("Killed")} killed, ${count("Survived")} survive; ${last.length} alone`);
   judged(inTurn.flatMap(({ mutant, status }) => (status ? [{ ...mutant, status }] : [])));
   for (const [n, { mutant }] of last.entries()) {
-    const status = await aloneStatus(lane, base, mutant.id, filesAlone(mutant.id), passing);
+    const status = await firstStatus(groupsOf(mutant), files => aloneStatus(lane, base, mutant.id, files, passing));
     print(`${n + 1} of ${last.length}: ${status}`);
     judged([{ ...mutant, status }]);
   }
+}
+
+/** @returns the status by the first group of files that notices */
+async function firstStatus(groups, statusBy) {
+  for (const files of groups) {
+    const status = await statusBy(files);
+    if (status !== "Survived") return status;
+  }
+  return "Survived";
 }

@@ -44,6 +44,7 @@ export default defineConfig({
   test: {
     ...tree.test,
     include: [...files],
+    setupFiles: [...[tree.test?.setupFiles ?? []].flat(), "./tests/mutation/end-on-failure.ts"],
     ...(!isAlone && { runner: "./tests/mutation/runner.ts" }),
     sequence: { sequencer: InOrder as never },
     // Its keys do not have what a plugin loads in the place of a file.
