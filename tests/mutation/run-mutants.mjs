@@ -225,10 +225,10 @@ export async function runMutants(folder, mutants, tests, { print, judged, lanes 
   await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(lane)));
 }
 
-/** What a file of tests costs beside the time of its tests, in milliseconds: mostly its imports. */
+/** Time of a file of tests beside that of its tests, in milliseconds: mostly for imports. */
 const IMPORTS_MS = 1000;
 
-/** @returns a function that says how soon a file of tests is likely to notice a mutant of a source: by how many of its mutants the tests reach, and their time */
+/** @returns a function with a large value for tests that reach many mutants of a source in little time: they are likely to notice another one */
 function worthBy(coverage, mutants) {
   const sources = new Map(mutants.map(({ id, fileName }) => [id, fileName]));
   const counts = new Map(
@@ -248,7 +248,7 @@ async function judgePortion(lane, base, mutants, { coverage, worth, passing, pri
   // Tests that ran with it in turns do not run again.
   const filesAlone = id =>
     filesOf(id).filter(file => stuck.has(id) || file.once.includes(id) || isUntried(file, id, tried));
-  /** The file whose process ended comes first, and is mostly enough. */
+  /** The file whose process ended is first, and mostly enough. */
   const groupsOf = ({ id, fileName }) => {
     const ended = ({ tests }) => stuck.get(id) in tests;
     const files = filesAlone(id).toSorted((a, b) => worth(b, fileName) - worth(a, fileName));

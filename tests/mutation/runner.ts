@@ -22,12 +22,15 @@ interface Switches {
 const held = globalThis as { __stryker__?: Switches };
 held.__stryker__ ??= {};
 const switches = held.__stryker__;
+/** The clock as it was before a test replaced it by a false one. */
+const { setTimeout, clearTimeout } = globalThis;
+const now = performance.now.bind(performance);
 /** A loop that a mutant keeps running is ended by an error. */
 const MOST_HITS = 3_000_000;
 /** A test that fails within this time has not timed out. */
 const QUICK_MS = 100;
 /** Time of a test with a mutant: a fixed part, and this multiple of its time without one. Most mutants that keep it waiting do so for ever. */
-const [TURN_MS, TURN_TIMES] = [2000, 10];
+const [TURN_MS, TURN_TIMES] = [1000, 10];
 /** A time-out counts unless the test waited for a core for more than the rest of its time. */
 const SERVED_SHARE = 0.5;
 
@@ -73,7 +76,7 @@ export default class MutantRunner extends TestRunner {
   }
 
   async #cover(id: string, run: () => unknown): Promise<void> {
-    const began = performance.now();
+    const began = now();
     const waited = waitedMs();
     switches.currentTestId = id;
     try {
@@ -83,7 +86,7 @@ export default class MutantRunner extends TestRunner {
       throw error;
     } finally {
       switches.currentTestId = undefined;
-      this.#durations[id] = Math.max(0, performance.now() - began - (waitedMs() - waited));
+      this.#durations[id] = Math.max(0, now() - began - (waitedMs() - waited));
       this.#note({ passed: id });
     }
   }
@@ -158,13 +161,13 @@ interface Outcome {
 
 /** @param limit milliseconds; without one, those of the configuration hold */
 async function outcomeOf(run: () => unknown, limit?: number): Promise<Outcome> {
-  const began = performance.now();
+  const began = now();
   const waited = waitedMs();
   try {
     await (limit === undefined ? run() : within(run, limit));
     return { passes: true, isQuick: true, isLate: false };
   } catch (error) {
-    const elapsed = performance.now() - began;
+    const elapsed = now() - began;
     const served = elapsed - (waitedMs() - waited);
     const timedOut = /timed out in \d+ms/.test(String(error));
     return { passes: false, isQuick: elapsed < QUICK_MS, isLate: timedOut && served < SERVED_SHARE * elapsed };
