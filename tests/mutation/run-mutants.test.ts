@@ -12,7 +12,7 @@ const made = (name: string): string => relative(ROOT, join(folder, name));
 
 /** A source as it is, and with switches as StrykerJS' instrumenter makes them. */
 const SOURCE =
-  "export const least = 1;\nexport const isFew = (n: number) => n < 10;\nexport const isSlow = () => false;\nexport const settled = async () => {};\n";
+  "export const least = 1;\nexport const isFew = (n: number) => n < 10;\nexport const isSlow = () => false;\nexport const settled = async () => {};\nexport const closed = async () => {};\n";
 const INSTRUMENTED = `const state = (globalThis as any).__stryker__ ??= {};
 state.activeMutant ??= process.env.__STRYKER_ACTIVE_MUTANT__;
 const on = (id: string): boolean => {
@@ -35,10 +35,11 @@ export const isSlow = () => {
   return true;
 };
 export const settled = () => on("waits") ? new Promise(() => {}) : Promise.resolve();
+export const closed = () => on("keeps") ? new Promise(() => {}) : Promise.resolve();
 export const unused = () => on("unreached");
 `;
-const TESTS = `import { expect, test, vi } from "vitest";
-import { isFew, isSlow, least, settled } from "./source.js";
+const TESTS = `import { afterEach, describe, expect, test, vi } from "vitest";
+import { closed, isFew, isSlow, least, settled } from "./source.js";
 test("settled", async () => {
   vi.useFakeTimers();
   await settled();
@@ -46,6 +47,11 @@ test("settled", async () => {
 });
 test("few", () => expect([9, 10].map(isFew)).toEqual([true, false]));
 test("slow", () => expect(isSlow()).toBe(false));
+describe("hooks", () => {
+  let left: Promise<void> | undefined;
+  afterEach(() => left);
+  test("closed", () => void (left = closed()));
+});
 test("least", () => expect(least).toBe(1));
 `;
 
@@ -55,7 +61,7 @@ test("mutants are killed in turns or alone, end their process, survive, or are n
   writeFileSync(join(instrumented, made("source.ts")), INSTRUMENTED);
   writeFileSync(join(folder, "source.ts"), SOURCE);
   writeFileSync(join(folder, "planted.test.ts"), TESTS);
-  const ids = ["killed", "equal", "ends", "remembered", "imported", "unreached", "slowed", "waits"];
+  const ids = ["killed", "equal", "ends", "remembered", "imported", "unreached", "slowed", "waits", "keeps"];
   const said: string[] = [];
   const ran: { id: string; status: string }[] = [];
   await runMutants(
@@ -72,8 +78,10 @@ test("mutants are killed in turns or alone, end their process, survive, or are n
     slowed: "Survived",
     // No timer of its test ends the wait.
     waits: "Killed",
+    // Its test passes, and the hook waits.
+    keeps: "Killed",
   });
-  expect(said.filter(text => text.includes("alone"))).toEqual(["3 killed, 2 survive; 2 alone"]);
+  expect(said.filter(text => text.includes("alone"))).toEqual(["4 killed, 2 survive; 2 alone"]);
 }, 300_000);
 
 test("a journal is read up to a line that was cut short", () => {

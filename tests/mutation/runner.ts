@@ -4,7 +4,7 @@
  * twice, since a busy machine can cause one. Without `byTest` the mutants that each test reaches are noted.
  */
 import { appendFileSync, readFileSync } from "node:fs";
-import { type RunnerTask, type RunnerTestCase, type RunnerTestFile, TestRunner } from "vitest";
+import { type RunnerTask, type RunnerTestCase, type RunnerTestFile, type RunnerTestSuite, TestRunner } from "vitest";
 import { waitedMs } from "./core-time.mjs";
 import { type Note, notesIn, type Orders } from "./orders.mjs";
 
@@ -31,6 +31,8 @@ const MOST_HITS = 3_000_000;
 const QUICK_MS = 100;
 /** Time of a test with a mutant: a fixed part, and this multiple of its time without one. Most mutants that keep it waiting do so for ever. */
 const [TURN_MS, TURN_TIMES] = [1000, 10];
+/** Time of a hook after a test that ran with a mutant. Mostly a scheduler waits there for a request that the mutant has lost. */
+const HOOK_MS = 2000;
 /** A time-out counts unless the test waited for a core for more than the rest of its time. */
 const SERVED_SHARE = 0.5;
 
@@ -38,6 +40,8 @@ const SERVED_SHARE = 0.5;
 interface Turn {
   readonly left: string[];
   isFirst: boolean;
+  /** The mutant that the test ran with last. */
+  ran?: { readonly mutant: string; readonly isSecond: boolean } | undefined;
   /** The test failed with it, and has not run without it since. */
   suspect?: Suspect | undefined;
   /** The test failed with it, passed without it, and runs with it a second time. */
@@ -69,6 +73,31 @@ export default class MutantRunner extends TestRunner {
     else test.repeats = 4 * left.length;
   }
 
+  override async onBeforeRunSuite(suite: RunnerTestSuite): Promise<void> {
+    await super.onBeforeRunSuite(suite);
+    this.#limit(TestRunner.getSuiteHooks(suite).afterEach);
+  }
+
+  onTaskFinished(test: RunnerTestCase): void {
+    this.#limit(test.onFinished ?? []);
+  }
+
+  /** Ends hooks after a mutant in time. One that has to be ended may have noticed it. */
+  #limit<A extends readonly unknown[]>(hooks: ((...args: A) => unknown)[]): void {
+    const limited = hooks.map(hook => async (...args: A) => {
+      const turn = this.#turn;
+      if (turn?.ran === undefined) return await hook(...args);
+      const { mutant, isSecond } = turn.ran;
+      const isLate = await within(async () => void (await hook(...args)), HOOK_MS).then(
+        () => false,
+        () => true,
+      );
+      if (isLate) turn.suspect ??= { mutant, isSure: isSecond };
+      return undefined;
+    });
+    hooks.splice(0, hooks.length, ...limited);
+  }
+
   async runTask(test: RunnerTestCase): Promise<void> {
     const run = TestRunner.getTestFn(test);
     if (this.#turn) await this.#nextOf(test.id, this.#turn, run);
@@ -95,6 +124,7 @@ export default class MutantRunner extends TestRunner {
     if (turn.isSpent) return;
     const { suspect, isFirst } = turn;
     turn.suspect = undefined;
+    turn.ran = undefined;
     turn.isFirst = false;
     if (suspect !== undefined || isFirst) await this.#without(id, turn, suspect, run);
     else await this.#withMutant(id, turn, run);
@@ -117,6 +147,7 @@ export default class MutantRunner extends TestRunner {
     turn.confirming = undefined;
     const mutant = confirming ?? turn.left.shift();
     if (mutant === undefined) return;
+    turn.ran = { mutant, isSecond: confirming !== undefined };
     this.#note({ began: mutant, test: id });
     Object.assign(switches, { activeMutant: mutant, hitCount: 0, hitLimit: MOST_HITS });
     const { passes, isQuick, isLate } = await outcomeOf(
