@@ -26,7 +26,7 @@ Exits with 1 below ${ENOUGH * 100} %.
   --tests PATTERN  other tests than those of the table; may be repeated
   --survivors      only those that no test failed for in the last run, time-outs among them; the others count as they did
   --lanes N        N processes of tests at the same time (default 1)
-  --more           only those that no run has judged. A run that is ended keeps what it has judged
+  --more           only those that no run has judged, and that are not listed as equivalent. A run that is ended keeps what it has judged
 
 Folders (tests/mutation/folders.mjs):
 ${Object.entries(FOLDERS)
@@ -90,10 +90,14 @@ const resultsOf = name => join(CACHE, name, "results.json");
 const readResults = name => (existsSync(resultsOf(name)) ? JSON.parse(readFileSync(resultsOf(name), "utf8")) : {});
 
 /** Runs mutants, or takes over the status of those that a test failed for, or that were judged, before. */
-async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more, lanes }) {
+async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more, lanes, isListed }) {
   const known = readResults(name);
-  const isTakenOver = status => (more && status !== undefined) || (survivors && FAILED.includes(status));
-  const left = mutants.filter(({ identity }) => !isTakenOver(known[identity]));
+  const isTakenOver = mutant => {
+    const status = known[mutant.identity];
+    if (more) return status !== undefined || isListed(mutant);
+    return survivors && FAILED.includes(status);
+  };
+  const left = mutants.filter(mutant => !isTakenOver(mutant));
   const folder = join(CACHE, name);
   mkdirSync(folder, { recursive: true });
   const print = text => process.stdout.write(`${name}: ${text}\n`);
@@ -215,7 +219,8 @@ async function main() {
     const started = performance.now();
     const tests = values.tests ?? folder.tests;
     Object.assign(process.env, await setUpNeeds(needsOf(tests)));
-    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, values);
+    const isListed = mutant => entries.some(entry => isAbout(entry, mutant));
+    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, { ...values, isListed });
     const judged = judge(ran, entries);
     printSurvivors(judged);
     process.stdout.write(`${name}: ${((performance.now() - started) / 60_000).toFixed(1)} minutes\n`);

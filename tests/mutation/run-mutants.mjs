@@ -15,6 +15,8 @@ const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
 const [SILENT_MS, SILENT_TIMES, SILENT_WITHOUT_MS] = [4000, 20, 180_000];
 /** A test that takes longer runs for the mutants that are left alone. */
 const LONGEST_MS = 20_000;
+/** After this number of mutants that spoil a test, or end its process, it takes no turns: the others run alone with it. */
+const MOST_SPOILING = 3;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
 const [ALONE_MS, ALONE_TIMES] = [10_000, 10];
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
@@ -135,7 +137,7 @@ async function inTurns(lane, base, coverage, wanted) {
     const turns = order.map(({ file, tests, durations }) => ({
       file,
       tests: Object.entries(tests)
-        .filter(([id]) => durations[id] <= LONGEST_MS)
+        .filter(([id]) => durations[id] <= LONGEST_MS && !done.unfit.has(id))
         .map(([id, mutants]) => [id, mutants.filter(mutant => isLeft(id, mutant))])
         .filter(([, mutants]) => mutants.length > 0),
     }));
@@ -152,28 +154,41 @@ async function inTurns(lane, base, coverage, wanted) {
  * Reads the journal of turns. Those that are stuck ended their process, spoilt their test, or timed out on a busy machine. The first have the test that ended.
  */
 function turnsOf(notes) {
-  const stuck = new Map(endedBy(notes));
+  const ended = endedBy(notes);
+  const stuck = new Map(ended);
+  const spoilt = [...ended.map(([mutant, test]) => ({ mutant, test })), ...notes.flatMap(spentBy)];
+  const byTest = Map.groupBy(spoilt, ({ test }) => test);
+  const unfit = new Set([...byTest].flatMap(([test, by]) => (by.length >= MOST_SPOILING ? [test] : [])));
   for (const note of notes)
     for (const mutant of [note.late, note.by])
       if (mutant !== undefined && !stuck.has(mutant)) stuck.set(mutant, undefined);
   const pairs = notes.flatMap(note => ("began" in note ? [pairOf(note.test, note.began)] : []));
-  return { killed: killedIn(notes), stuck, tried: new Set(pairs) };
+  return { killed: killedIn(notes), stuck, tried: new Set(pairs), unfit };
 }
+
+const spentBy = ({ spent, by }) => (spent !== undefined && by !== undefined ? [{ test: spent, mutant: by }] : []);
 
 /** Whether a test that reaches the mutant has not run with it: a slow one, or one that fails in turns. */
 const isUntried = ({ tests }, id, tried) =>
   Object.entries(tests).some(([test, mutants]) => mutants.includes(id) && !tried.has(pairOf(test, id)));
 
-/** @returns the test files that failed in a run that ended by itself; all where it left no report */
+/** @returns the test files that failed in a run that ended by itself; all where it left no report. Those of which no test timed out are sure. */
 function failedIn(report, files) {
-  if (!existsSync(report)) return files;
+  const unknown = { failed: files, isSure: false };
+  if (!existsSync(report)) return unknown;
   const { testResults } = JSON.parse(readFileSync(report, "utf8"));
-  const failed = testResults.filter(({ status }) => status === "failed").map(({ name }) => pathOf(name, ROOT));
-  return failed.length > 0 ? failed : files;
+  const failed = testResults.filter(({ status }) => status === "failed");
+  if (failed.length === 0) return unknown;
+  const messages = failed.flatMap(({ assertionResults, message }) => [
+    message ?? "",
+    ...assertionResults.flatMap(({ failureMessages }) => failureMessages ?? []),
+  ]);
+  const isSure = !messages.some(text => /timed out/i.test(text));
+  return { failed: failed.map(({ name }) => pathOf(name, ROOT)), isSure };
 }
 
 /**
- * Runs a mutant in a process of its own. It is killed if a file of tests fails twice with it, and passes without it. A busy machine seldom causes that.
+ * Runs a mutant in a process of its own. It is killed if a file of tests fails with it, and passes without it. A test that timed out has to fail twice.
  * @param passing names of files that passed without a mutant; those that do are added
  */
 async function aloneStatus(lane, base, id, files, passing) {
@@ -189,9 +204,9 @@ async function aloneStatus(lane, base, id, files, passing) {
   const code = await runWith(id, files);
   if (code === undefined) return "Timeout";
   if (code === 0 || code === null) return "Survived";
-  const failed = failedIn(report, names(files));
+  const { failed, isSure } = failedIn(report, names(files));
   const again = files.filter(({ file }) => failed.includes(pathOf(file, ROOT)));
-  const second = await runWith(id, again);
+  const second = isSure ? 1 : await runWith(id, again);
   if (second === 0 || second === null) return "Survived";
   const unknown = again.filter(({ file }) => !passing.has(file));
   if (unknown.length > 0 && (await runWith(NONE, unknown)) !== 0) return "Survived";
