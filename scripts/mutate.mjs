@@ -4,7 +4,17 @@ import fs, { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } f
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { FOLDERS } from "../tests/mutation/folders.mjs";
-import { identified, isAbout, keyOf, pathOf, sampleOf, wilson } from "../tests/mutation/mutants.mjs";
+import {
+  digestOf,
+  identified,
+  isAbout,
+  keyOf,
+  pathOf,
+  readKept,
+  sampleOf,
+  toKeep,
+  wilson,
+} from "../tests/mutation/mutants.mjs";
 import { instrument, runMutants } from "../tests/mutation/run-mutants.mjs";
 import { needsReader } from "../tests/run/graph.mjs";
 import { ensurePackages, once, ROOT, run, step } from "./setup.mjs";
@@ -25,6 +35,7 @@ Exits with 1 below ${ENOUGH * 100} %.
   --only TEXT      mutants of files whose path contains TEXT
   --tests PATTERN  other tests than those of the table; may be repeated
   --survivors      only those that no test failed for in the last run, time-outs among them; the others count as they did
+  --keep           write what is judged into tests/mutation/judged, so that --more takes it over elsewhere
   --lanes N        N processes of tests at the same time (default 1)
   --more           only those that no run has judged, and that are not listed as equivalent. A run that is ended keeps what it has judged
 
@@ -87,11 +98,26 @@ const lineOf = (text, line) => text.split("\n")[line].trim();
 const FAILED = CAUGHT.filter(status => status !== "Timeout");
 
 const resultsOf = name => join(CACHE, name, "results.json");
-const readResults = name => (existsSync(resultsOf(name)) ? JSON.parse(readFileSync(resultsOf(name), "utf8")) : {});
+const keptOf = name => join(ROOT, "tests", "mutation", "judged", `${name}.json`);
+const readJson = file => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {});
+
+/** @returns statuses by identity: those of this machine's runs, and the kept ones of other machines' */
+function readResults(name, mutants) {
+  const kept = readKept(readJson(keptOf(name)));
+  const known = mutants.map(({ identity }) => [identity, kept.get(digestOf(identity))]);
+  return { ...Object.fromEntries(known.filter(([, status]) => status)), ...readJson(resultsOf(name)) };
+}
+
+function keep(name, mutants) {
+  const known = readResults(name, mutants);
+  const judged = mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));
+  mkdirSync(join(keptOf(name), ".."), { recursive: true });
+  writeFileSync(keptOf(name), `${JSON.stringify(toKeep(judged), null, 2)}\n`);
+}
 
 /** Runs mutants, or takes over the status of those that a test failed for, or that were judged, before. */
 async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more, lanes, isListed }) {
-  const known = readResults(name);
+  const known = readResults(name, mutants);
   const isTakenOver = mutant => {
     const status = known[mutant.identity];
     if (more) return status !== undefined || isListed(mutant);
@@ -188,6 +214,7 @@ async function main() {
       tests: { type: "string", multiple: true },
       survivors: { type: "boolean", default: false },
       more: { type: "boolean", default: false },
+      keep: { type: "boolean", default: false },
       lanes: { type: "string", default: "1" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -221,6 +248,7 @@ async function main() {
     Object.assign(process.env, await setUpNeeds(needsOf(tests)));
     const isListed = mutant => entries.some(entry => isAbout(entry, mutant));
     const ran = await runOrTakeOver(instrumenter, name, chosen, tests, { ...values, isListed });
+    if (values.keep) keep(name, all);
     const judged = judge(ran, entries);
     printSurvivors(judged);
     process.stdout.write(`${name}: ${((performance.now() - started) / 60_000).toFixed(1)} minutes\n`);

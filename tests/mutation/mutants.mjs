@@ -57,3 +57,25 @@ export function wilson(hits, count) {
   const spread = z * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
   return [centre - spread, centre + spread].map(bound => Math.min(1, Math.max(0, bound / (1 + z ** 2 / count))));
 }
+
+/** Eight digits of an identity. */
+export const digestOf = identity => createHash("sha256").update(identity).digest("hex").slice(0, 8);
+
+/** @returns digests of judged mutants, by their file and status */
+export function toKeep(mutants) {
+  const judged = mutants.filter(({ status }) => status !== undefined);
+  const textOf = some => some.map(({ identity }) => digestOf(identity)).join(" ");
+  const entries = [...Map.groupBy(judged, ({ fileName }) => pathOf(fileName))].map(([file, some]) => [
+    file,
+    Object.fromEntries([...Map.groupBy(some, ({ status }) => status)].map(([status, of]) => [status, textOf(of)])),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** @returns statuses by digest */
+export const readKept = kept =>
+  new Map(
+    Object.values(kept).flatMap(byStatus =>
+      Object.entries(byStatus).flatMap(([status, text]) => text.split(" ").map(digest => [digest, status])),
+    ),
+  );

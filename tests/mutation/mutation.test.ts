@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { testFiles } from "../../scripts/test-needs.mjs";
 import { ROOT } from "../run/graph.mjs";
 import { FOLDERS } from "./folders.mjs";
-import { identified, isAbout, keyOf, pathOf, sampleOf, wilson } from "./mutants.mjs";
+import { digestOf, identified, isAbout, keyOf, pathOf, readKept, sampleOf, toKeep, wilson } from "./mutants.mjs";
 
 interface Entry {
   readonly file: string;
@@ -95,6 +95,27 @@ describe("a sample", () => {
     const kept = new Set(lines(sampleOf(added, 11, "1")));
     expect(lines(sampleOf(all, 10, "1")).filter(line => !kept.has(line))).toEqual([]);
   });
+});
+
+test("what is judged is kept by file and status, and read again", () => {
+  const judged = identified([mutant(1), mutant(1), mutant(2), mutant(3)]).map((one: object, i: number) => ({
+    ...one,
+    status: ["Killed", "Survived", "Killed", undefined][i],
+  }));
+  const kept = toKeep(judged);
+  const [first, second, third, last] = judged.map(({ identity }: { identity: string }) => digestOf(identity));
+  expect(kept).toEqual({
+    "runtime/1.ts": { Killed: first, Survived: second },
+    "runtime/2.ts": { Killed: third },
+  });
+  const statuses = readKept(kept);
+  expect([first, second, third, last].map(digest => statuses.get(digest))).toEqual([
+    "Killed",
+    "Survived",
+    "Killed",
+    undefined,
+  ]);
+  expect(readKept({})).toEqual(new Map());
 });
 
 test("a mutant has the same key in the tree and in a sandbox of it", () => {
