@@ -4,8 +4,10 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RuntimeFault } from "#runtime/base/errors.js";
+import { watchFaults } from "#runtime/base/in-background.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
+import { inOrder } from "#runtime/server/scheduling/in-order.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
 import { configOf, type NotedModel, notedModel, requestOf, turns } from "./support.js";
 
@@ -225,6 +227,27 @@ test("with preserve_ordering a later batch that ends first is answered second", 
   gates[0]!();
   await Promise.all(both);
   expect(ended).toEqual(["a", "b"]);
+});
+
+test("an answer in order that fails is reported, and the next one follows", async () => {
+  // The watch of the test run would throw in a later turn of the event loop.
+  vi.useFakeTimers({ toFake: ["setImmediate"] });
+  const faults: string[] = [];
+  const endWatch = watchFaults(({ message }, doing) => faults.push(`${doing} failed: ${message}`));
+  try {
+    const takePlace = inOrder();
+    const [first, second] = [takePlace(), takePlace()];
+    let answers = 0;
+    second(() => answers++);
+    first(() => {
+      throw new Error("no luck");
+    });
+    await new Promise<void>(resolve => process.nextTick(resolve));
+    expect([answers, faults]).toEqual([1, ["answering in order failed: no luck"]]);
+  } finally {
+    endWatch();
+    vi.useRealTimers();
+  }
 });
 
 test("every request is answered once, alone or in a batch that fits, whatever arrives", async () => {

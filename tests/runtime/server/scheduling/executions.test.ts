@@ -1,6 +1,8 @@
 /** One execution of a batch: the settling of each job, the counters, the instance, and a returned execution. */
 import { describe, expect, test, vi } from "vitest";
+import { Cancellable } from "#runtime/base/cancellation.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
+import { watchFaults } from "#runtime/base/in-background.js";
 import { type LoadedModel, NOT_BEGUN } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { startClock } from "#runtime/server/scheduling/execution-clock.js";
@@ -127,6 +129,31 @@ describe("a stream", () => {
       expect(queueNs + times.infer).toBeLessThanOrEqual(sinceArrival);
     }
   });
+  test("settles a job that takes no answers, too", async () => {
+    const job = jobOf("1", {}, { answers: undefined });
+    await run(
+      async (_, answer) => {
+        answer(0, answered);
+        answer(0, undefined);
+      },
+      [job],
+    );
+    expect([job.done.length, messages(job)]).toEqual([1, []]);
+  });
+  test("counts its time as computing", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    try {
+      vi.advanceTimersByTime(100);
+      const { stats } = await run(async () => void vi.advanceTimersByTime(7), [jobOf("1")]);
+      expect(stats.batches.get(1)).toEqual({
+        input: { count: 1, ns: 1 },
+        infer: { count: 1, ns: 7e6 },
+        output: { count: 1, ns: 1 },
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
   test("may end before its responses arrive", async () => {
     const job = jobOf("1");
     let later!: () => void;
@@ -172,8 +199,9 @@ describe("the clock of an execution", () => {
   test("divides at the first `inputsReady` and the last `computed`", () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     try {
-      const clock = startClock();
       const pass = (ms: number): void => void vi.advanceTimersByTime(ms);
+      pass(100);
+      const clock = startClock();
       pass(12);
       clock.inputsReady();
       pass(6);
@@ -275,8 +303,11 @@ describe("instances", () => {
 });
 
 describe("an instance with a queue of its own", () => {
-  /** Executions wait until they are begun and ended by hand; each may be given back before. */
-  const queueing = (ahead: number, count = 2) => {
+  /**
+   * Executions wait until they are begun and ended by hand; each may be given back before.
+   * @param returnsAny whether the model lets one be taken back
+   */
+  const queueing = (ahead: number, count = 2, returnsAny = true) => {
     const runs: { ids: string[]; instance: number; begin(): void; end(): void; giveBack(): void; taken: boolean }[] =
       [];
     const model: LoadedModel = {
@@ -290,14 +321,13 @@ describe("an instance with a queue of its own", () => {
             giveBack: () => reject(NOT_BEGUN),
           };
           runs.push(run);
-          clock!.execution = {
-            takeBack() {
-              if (run.taken) return false;
-              run.taken = true;
-              reject(NOT_BEGUN);
-              return true;
-            },
+          const takeBack = () => {
+            if (run.taken) return false;
+            run.taken = true;
+            reject(NOT_BEGUN);
+            return true;
           };
+          if (returnsAny) clock!.execution = { takeBack };
         }),
     };
     const stats = createStatistics();
@@ -305,10 +335,10 @@ describe("an instance with a queue of its own", () => {
     return { runs, stats, instances };
   };
   test("gets more while it runs, the shortest queue first, up to what it takes ahead", () => {
-    const { runs, stats, instances } = queueing(2);
+    const { runs, stats, instances } = queueing(3);
     for (let i = 0; instances.free() > 0 || instances.hasRoom(); i++) instances.run([jobOf(`${i}`)]);
-    expect(runs.map(({ instance }) => instance)).toEqual([0, 1, 0, 1]);
-    expect([stats.pending, instances.hasRoom()]).toEqual([2, false]);
+    expect(runs.map(({ instance }) => instance)).toEqual([0, 1, 0, 1, 0, 1]);
+    expect([stats.pending, instances.hasRoom()]).toEqual([4, false]);
   });
   test("counts as pending what has not begun", async () => {
     const { runs, stats, instances } = queueing(3, 1);
@@ -329,9 +359,9 @@ describe("an instance with a queue of its own", () => {
     instances.run([waiting]);
     expect(stats.pending).toBe(1);
     leaving.abort();
+    expect([stats.pending, messages(waiting)]).toEqual([0, ["Request cancelled"]]);
     await turns();
-    expect(messages(waiting)).toEqual(["Request cancelled"]);
-    expect(stats.pending).toBe(0);
+    expect([stats.pending, messages(waiting)]).toEqual([0, ["Request cancelled"]]);
     runs[0]!.end();
     await instances.idle();
     // It is not run again.
@@ -349,6 +379,52 @@ describe("an instance with a queue of its own", () => {
     expect(runs.map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["1@0", "2@1", "3@0", "3@1"]);
     for (const run of [runs[0]!, runs[3]!]) run.end();
     await instances.idle();
+  });
+  test("what it gives back is pending once where it waits again", async () => {
+    const { runs, stats, instances } = queueing(2, 1);
+    for (const id of ["1", "2"]) instances.run([jobOf(id)]);
+    runs[1]!.giveBack();
+    await turns();
+    expect(runs.map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["1@0", "2@0", "2@0"]);
+    expect(stats.pending).toBe(1);
+    for (const run of [runs[0]!, runs[2]!]) run.end();
+    await instances.idle();
+  });
+  test("what it gives back waits in the shortest queue while no instance is idle", async () => {
+    const { runs, instances } = queueing(3);
+    for (const id of ["1", "2", "3", "4", "5"]) instances.run([jobOf(id)]);
+    runs[1]!.end();
+    await turns();
+    runs[4]!.giveBack();
+    await turns();
+    expect(runs.slice(4).map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["5@0", "5@1"]);
+    for (const run of runs) run.end();
+    await instances.idle();
+  });
+  test("is relieved of the execution that it was handed last", async () => {
+    const { runs, instances } = queueing(3);
+    for (const id of ["1", "2", "3", "4", "5"]) instances.run([jobOf(id)]);
+    for (const place of [1, 3]) runs[place]!.end();
+    await turns();
+    expect(runs.slice(5).map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["5@1"]);
+    for (const run of runs) run.end();
+    await instances.idle();
+  });
+  test("keeps what the model does not return", async () => {
+    const { runs, stats, instances } = queueing(2, 2, false);
+    const faults: string[] = [];
+    const endWatch = watchFaults(({ message }) => faults.push(message));
+    const leaving = new Cancellable();
+    const waiting = jobOf("3", { signal: leaving });
+    for (const job of [jobOf("1"), jobOf("2"), waiting]) instances.run([job]);
+    runs[1]!.end();
+    await turns();
+    leaving.abort();
+    expect([stats.pending, messages(waiting)]).toEqual([1, []]);
+    for (const run of runs) run.end();
+    await instances.idle();
+    endWatch();
+    expect([runs.length, waiting.done.length, faults]).toEqual([3, 1, []]);
   });
   test("is relieved by an instance without work alone", async () => {
     const { runs, instances } = queueing(3);
@@ -406,6 +482,14 @@ describe("a request of a sequence", () => {
       { name: "ID", control: [{ kind: "CONTROL_SEQUENCE_CORRID", data_type }] },
     ] as never,
   });
+  const SHARED = {
+    control_input: [
+      {
+        name: "ID",
+        control: [{ kind: "CONTROL_SEQUENCE_CORRID", data_type: "TYPE_UINT64" }, { kind: "CONTROL_SEQUENCE_START" }],
+      },
+    ] as never,
+  };
   const check = (asked: Asked, known = true, sequence_batching: object = { direct: {} }) => {
     try {
       checkSequenceRequest(configOf({ sequence_batching }), requestOf("7", asked), known);
@@ -447,6 +531,8 @@ describe("a request of a sequence", () => {
     ["has an integer of any width", of(1n), true, CORRID("TYPE_INT32"), undefined],
     ["has no text for a number", of("a"), true, CORRID("TYPE_UINT64"), TYPE("BYTES", "UINT64")],
     ["has no number for a text", of(1n), true, CORRID("TYPE_STRING"), TYPE("UINT64", "BYTES")],
+    ["has an id of any type where the model names none", of("a"), true, CORRID("TYPE_INVALID"), undefined],
+    ["has an id of the type of an input with two controls", of("a"), true, SHARED, TYPE("BYTES", "UINT64")],
   ])("%s", (_, asked, known, batching, expected) => {
     expect(check(asked, known, batching)).toBe(expected);
   });
