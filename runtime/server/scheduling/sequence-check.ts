@@ -15,10 +15,10 @@ const refuse = (text: string): never => {
 export function checkSequenceRequest(config: ModelConfig, request: BackendRequest, known: boolean): void {
   const { correlationId: id, start } = request.controls;
   const model = config.name;
-  const control = config.sequence_batching!.control_input.find(input =>
-    input.control.some(({ kind }) => kind === "CONTROL_SEQUENCE_CORRID"),
-  );
-  const wanted = control && configDatatype(control.control[0]!.data_type)?.wire;
+  const control = config
+    .sequence_batching!.control_input.flatMap(input => input.control.map(one => ({ ...one, name: input.name })))
+    .find(({ kind }) => kind === "CONTROL_SEQUENCE_CORRID");
+  const wanted = control && configDatatype(control.data_type)?.wire;
   const given = typeof id === "string" ? "BYTES" : "UINT64";
   if (wanted && (wanted === "BYTES") !== (given === "BYTES"))
     refuse(

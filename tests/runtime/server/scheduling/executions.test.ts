@@ -486,7 +486,7 @@ describe("a request of a sequence", () => {
     control_input: [
       {
         name: "ID",
-        control: [{ kind: "CONTROL_SEQUENCE_CORRID", data_type: "TYPE_UINT64" }, { kind: "CONTROL_SEQUENCE_START" }],
+        control: [{ kind: "CONTROL_SEQUENCE_START" }, { kind: "CONTROL_SEQUENCE_CORRID", data_type: "TYPE_UINT64" }],
       },
     ] as never,
   };
