@@ -15,7 +15,7 @@ import {
   toKeep,
   wilson,
 } from "../tests/mutation/mutants.mjs";
-import { instrument, runMutants } from "../tests/mutation/run-mutants.mjs";
+import { instrument, runMutants, UNDECIDED } from "../tests/mutation/run-mutants.mjs";
 import { needsReader } from "../tests/run/graph.mjs";
 import { ensurePackages, once, ROOT, run, step } from "./setup.mjs";
 import { setUpNeeds } from "./test-needs.mjs";
@@ -120,10 +120,12 @@ async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, mo
   const known = readResults(name, mutants);
   const isTakenOver = mutant => {
     const status = known[mutant.identity];
-    if (more) return status !== undefined || isListed(mutant);
+    if (more) return (status !== undefined && status !== UNDECIDED) || isListed(mutant);
     return survivors && FAILED.includes(status);
   };
-  const left = mutants.filter(mutant => !isTakenOver(mutant));
+  const left = mutants
+    .filter(mutant => !isTakenOver(mutant))
+    .map(mutant => ({ ...mutant, ...(more && { status: known[mutant.identity] }) }));
   const folder = join(CACHE, name);
   mkdirSync(folder, { recursive: true });
   const print = text => process.stdout.write(`${name}: ${text}\n`);

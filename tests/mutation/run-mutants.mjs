@@ -21,6 +21,8 @@ const MOST_SPOILING = 3;
 const [ALONE_MS, ALONE_TIMES] = [10_000, 10];
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
+/** Status of a mutant that no turn decided, until it has run alone. */
+export const UNDECIDED = "Undecided";
 /** The id of no mutant. */
 const NONE = "none";
 
@@ -218,8 +220,8 @@ async function aloneStatus(lane, base, id, files, passing) {
 const PORTION = 500;
 
 /**
- * Judges portions in several lanes at the same time. Each lane runs one process of tests, and a mutant that keeps a test waiting leaves its core free.
- * @param mutants with their numbers
+ * Judges portions in several lanes at the same time, first in turns. Those that are left run alone after all turns, since a process for each takes long. Each lane runs one process of tests, and a mutant that keeps a test waiting leaves its core free.
+ * @param mutants with their numbers, and the status of those that no turn of an earlier run decided
  * @param tests patterns of test files
  * @param lanes number of lanes
  * @param judged called with mutants that have a status, as soon as they have one
@@ -232,12 +234,28 @@ export async function runMutants(folder, mutants, tests, { print, judged, lanes 
   print(`${coverage.length} test files`);
   const passing = new Set();
   const worth = worthBy(coverage, mutants);
-  const portions = portionsOf(mutants, Math.min(PORTION, Math.ceil(mutants.length / lanes)));
+  const fresh = mutants.filter(({ status }) => status !== UNDECIDED);
+  const portions = portionsOf(fresh, Math.min(PORTION, Math.ceil(fresh.length / lanes) || 1));
+  const alone = mutants
+    .filter(({ status }) => status === UNDECIDED)
+    .map(mutant => ({ mutant, groups: nonEmpty([byWorth(filesOf(mutant.id, coverage), worth, mutant)]) }));
+  const of = { coverage, worth, passing, print, judged };
   const runLane = async lane => {
     for (let portion = portions.shift(); portion; portion = portions.shift())
-      await judgePortion(join(folder, `lane-${lane}`), base, portion, { coverage, worth, passing, print, judged });
+      alone.push(...(await judgeInTurns(join(folder, `lane-${lane}`), base, portion, of)));
   };
-  await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(lane)));
+  const runAlone = async lane => {
+    for (let next = alone.shift(); next; next = alone.shift()) {
+      const { mutant, groups } = next;
+      const statusBy = files => aloneStatus(join(folder, `lane-${lane}`), base, mutant.id, files, passing);
+      const status = await firstStatus(groups, statusBy);
+      print(`${status}, ${alone.length} left`);
+      judged([{ ...mutant, status }]);
+    }
+  };
+  const inLanes = run => Promise.all(Array.from({ length: lanes }, (_, lane) => run(lane)));
+  await inLanes(runLane);
+  await inLanes(runAlone);
 }
 
 /** Time of a file of tests beside that of its tests, in milliseconds: mostly for imports. */
@@ -255,35 +273,38 @@ function worthBy(coverage, mutants) {
 const portionsOf = (mutants, size) =>
   Array.from({ length: Math.ceil(mutants.length / size) }, (_, i) => mutants.slice(i * size, (i + 1) * size));
 
-async function judgePortion(lane, base, mutants, { coverage, worth, passing, print, judged }) {
+/** @returns the test files that reach a mutant */
+const filesOf = (id, coverage) =>
+  coverage.filter(({ once, tests }) => once.includes(id) || Object.values(tests).some(some => some.includes(id)));
+
+const nonEmpty = groups => groups.filter(({ length }) => length > 0);
+
+const byWorth = (files, worth, { fileName }) => files.toSorted((a, b) => worth(b, fileName) - worth(a, fileName));
+
+/** @returns those that no turn decided, each with the groups of files that it runs alone with */
+async function judgeInTurns(lane, base, mutants, { coverage, worth, print, judged }) {
   print(`${mutants.length} mutants in turns`);
   const { killed, stuck, tried } = await inTurns(lane, base, coverage, new Set(mutants.map(({ id }) => id)));
-  const filesOf = id =>
-    coverage.filter(({ once, tests: of }) => once.includes(id) || Object.values(of).some(some => some.includes(id)));
   // Tests that ran with it in turns do not run again.
   const filesAlone = id =>
-    filesOf(id).filter(file => stuck.has(id) || file.once.includes(id) || isUntried(file, id, tried));
+    filesOf(id, coverage).filter(file => stuck.has(id) || file.once.includes(id) || isUntried(file, id, tried));
   /** The file whose process ended is first, and mostly enough. */
-  const groupsOf = ({ id, fileName }) => {
-    const ended = ({ tests }) => stuck.get(id) in tests;
-    const files = filesAlone(id).toSorted((a, b) => worth(b, fileName) - worth(a, fileName));
-    return [files.filter(ended), files.filter(file => !ended(file))].filter(some => some.length > 0);
+  const groupsOf = mutant => {
+    const ended = ({ tests }) => stuck.get(mutant.id) in tests;
+    const files = byWorth(filesAlone(mutant.id), worth, mutant);
+    return nonEmpty([files.filter(ended), files.filter(file => !ended(file))]);
   };
   const inTurn = mutants.map(mutant => ({ mutant, status: statusOf(mutant.id) }));
   function statusOf(id) {
     if (killed.has(id)) return "Killed";
-    if (filesOf(id).length === 0) return "NoCoverage";
-    return filesAlone(id).length === 0 ? "Survived" : undefined;
+    if (filesOf(id, coverage).length === 0) return "NoCoverage";
+    return filesAlone(id).length === 0 ? "Survived" : UNDECIDED;
   }
   const count = status => inTurn.filter(one => one.status === status).length;
-  const last = inTurn.filter(({ status }) => status === undefined);
+  const last = inTurn.filter(({ status }) => status === UNDECIDED);
   print(`${count("Killed")} killed, ${count("Survived")} survive; ${last.length} alone`);
-  judged(inTurn.flatMap(({ mutant, status }) => (status ? [{ ...mutant, status }] : [])));
-  for (const [n, { mutant }] of last.entries()) {
-    const status = await firstStatus(groupsOf(mutant), files => aloneStatus(lane, base, mutant.id, files, passing));
-    print(`${n + 1} of ${last.length}: ${status}`);
-    judged([{ ...mutant, status }]);
-  }
+  judged(inTurn.map(({ mutant, status }) => ({ ...mutant, status })));
+  return last.map(({ mutant }) => ({ mutant, groups: groupsOf(mutant) }));
 }
 
 /** @returns the status by the first group of files that notices */
