@@ -1,10 +1,11 @@
 /** Inference requests from JSON, binary data and shared memory: short and long ones are read the same. */
 import { describe, expect, test } from "vitest";
 import type { RuntimeFault } from "#runtime/base/errors.js";
-import { atOnce, isSliced } from "#runtime/base/slices.js";
+import { isSliced } from "#runtime/base/slices.js";
 import { readInferRequest } from "#runtime/server/transport/http/infer-request.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
 import { configOf } from "../../scheduling/support.js";
+import { withPauses } from "./support.js";
 
 const signal = new AbortController().signal as never;
 const faultOf = (error: unknown): string => `${(error as RuntimeFault).code} ${(error as Error).message}`;
@@ -39,7 +40,8 @@ describe("an inference request", () => {
         limits,
         signal,
       );
-      return { ...(isSliced(reading) ? atOnce(reading) : reading), sliced: isSliced(reading) };
+      const { result, pauses } = withPauses(reading);
+      return { ...result, sliced: isSliced(reading), pauses };
     } catch (error) {
       return { fault: faultOf(error) };
     }
@@ -97,6 +99,48 @@ describe("an inference request", () => {
     expect(length).toBe(size);
     const more = both({ inputs: [input("I0"), { ...large, name: "I1" }] });
     expect(inputsOf(more)[1]).toEqual(["I1"]);
+  });
+  const inRegion = (size: number) =>
+    input("I0", { data: undefined, parameters: { shared_memory_region: "r", shared_memory_byte_size: size } });
+  const readWell = (json: object) => read(json) as Exclude<ReturnType<typeof read>, { fault: string }>;
+  test("is read with a pause after each MiB of a longer region", () => {
+    const MIB = 2 ** 20;
+    const found = [MIB, MIB + 1, 2 * MIB, 2 * MIB + 1].map(size => readWell({ inputs: [inRegion(size)] }));
+    expect(found.map(({ sliced, pauses }) => [sliced, pauses])).toEqual([
+      [false, 0],
+      ...[2, 2, 3].map(pauses => [true, pauses]),
+    ]);
+    const bytes = found.map(({ request }) => request.inputs[0]!.data);
+    expect(bytes.map(({ length }) => length)).toEqual([MIB, MIB + 1, 2 * MIB, 2 * MIB + 1]);
+    expect(bytes[3]!.every(byte => byte === 9)).toBe(true);
+  });
+  test.each([
+    [63, 0],
+    [64, 1],
+    [130, 2],
+  ])("with %d more inputs, or outputs, after a long region pauses %d times more", (count, pauses) => {
+    const names = Array.from({ length: count }, (_, i) => `N${i}`);
+    const inputs = [inRegion(2 ** 20 + 1), ...names.map(name => input(name))];
+    expect(readWell({ inputs }).pauses).toBe(2 + pauses);
+    const found = readWell({ inputs: inputs.slice(0, 1), outputs: names.map(name => ({ name })) });
+    expect(found.pauses).toBe(2 + pauses);
+  });
+  test("has a region without an account of its bytes", () => {
+    const [head, limits] = [Buffer.from(JSON.stringify({ inputs: [inRegion(2)] })), { maxInputSize: 2 ** 20 }];
+    const given = { ...limits, memory: region as never };
+    const { result } = withPauses(readInferRequest(head, undefined, configOf(config(1)), given, signal));
+    expect(inputsOf(result)).toEqual([["I0", 0, 1]]);
+  });
+  test("with many inputs of long names that begin alike takes hardly longer than with few", () => {
+    const seconds = (count: number): number => {
+      const prefix = "x".repeat(2 ** 22 / count);
+      const text = JSON.stringify({ inputs: Array.from({ length: count }, (_, i) => input(`${prefix}${i + 1000}`)) });
+      const before = process.cpuUsage();
+      expect(read(text)).not.toHaveProperty("fault");
+      return process.cpuUsage(before).user / 1e6;
+    };
+    const best = (count: number): number => Math.min(...[1, 2, 3].map(() => seconds(count)));
+    expect(best(4000)).toBeLessThan(8 * best(64));
   });
   test("selects outputs, and their form", () => {
     const wanted = {
@@ -229,6 +273,12 @@ describe("an inference request", () => {
     ],
   ])("%s is refused", (_, json, expected, blob) => {
     expect(both(json as object, blob as Buffer<ArrayBuffer> | undefined).fault).toBe(expected);
+  });
+  test("whose classes are a negative number of 64 bits is refused", () => {
+    const outputs = '[{"name":"A","parameters":{"classification":-9223372036854775807}}]';
+    expect(read(`{"inputs":[${JSON.stringify(input("I0"))}],"outputs":${outputs}}`).fault).toBe(
+      "INTERNAL Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
+    );
   });
   test("of a size beyond the limits is refused", () => {
     const size = (json: object, maxInputSize: number) => read(json, undefined, { maxInputSize });
