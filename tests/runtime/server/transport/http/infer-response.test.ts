@@ -5,15 +5,18 @@ import type { Tensor } from "#runtime/base/tensor.js";
 import { ByteWriter } from "#runtime/server/transport/http/byte-writer.js";
 import { printInferResponse } from "#runtime/server/transport/http/infer-response.js";
 import { printElements, writeQuoted } from "#runtime/server/transport/http/tensor-json.js";
-import { caught } from "./support.js";
+import { caught, withPauses } from "./support.js";
 
 describe("an inference's answer", () => {
   const tensor = (name: string, data: Uint8Array, datatype = "INT32"): Tensor =>
     ({ name, datatype, shape: [data.length / 4], data }) as Tensor;
   const int32 = (...values: number[]) => new Uint8Array(Int32Array.from(values).buffer);
-  const body = (response: object, isBinary: (name: string) => boolean = () => false) => {
+  const print = (response: object, isBinary: (name: string) => boolean = () => false) => {
     const given = { id: "", model: "m", version: "1", parameters: new Map(), outputs: [], ...response };
-    const printing = printInferResponse(given as never, isBinary);
+    return printInferResponse(given as never, isBinary);
+  };
+  const body = (response: object, isBinary?: (name: string) => boolean) => {
+    const printing = print(response, isBinary);
     const { pieces, jsonLength } = isSliced(printing) ? atOnce(printing) : printing;
     return {
       text: Buffer.concat(pieces).toString("latin1"),
@@ -77,6 +80,21 @@ describe("an inference's answer", () => {
     expect(JSON.parse(binary.text.slice(0, binary.jsonLength))).toMatchObject({
       outputs: [{ parameters: { binary_data_size: 120_000 } }, { data: [1] }],
     });
+  });
+  test("has no id where the request has none, and no data of an output in shared memory, short and long", () => {
+    const placed = { ...tensor("A", int32()), shape: [2], placed: true };
+    const json = (data: readonly number[]): string =>
+      `{"model_name":"m","model_version":"1","outputs":[{"name":"A","datatype":"INT32","shape":[2]},{"name":"B","datatype":"INT32","shape":[${data.length}],"data":[${data}]}]}`;
+    for (const count of [1, 9000]) {
+      const values = Array.from({ length: count }, (_, i) => i);
+      const { text, sliced } = body({ outputs: [placed, tensor("B", int32(...values))] });
+      expect([text, sliced]).toEqual([json(values), count > 1]);
+    }
+  });
+  test("is written with a pause after each part of 4,096 bytes of a long id or parameter", () => {
+    const pauses = (response: object): number => withPauses(print(response)).pauses;
+    const long = "x".repeat(40_000);
+    expect([pauses({ id: long }), pauses({ parameters: new Map([["k", long]]) })]).toEqual([10, 10]);
   });
   test("cannot have FP16 as JSON", () => {
     const half =
