@@ -52,6 +52,15 @@ test("the digits are those of the algorithm in whole numbers", () => {
   for (let power = -323; power < 309; power++) expectDigits(Number(`1e${power}`));
 });
 
+test.each([
+  // Exactly halfway between two last digits, which a random number almost never is.
+  ...[1.1809678817773438e-12, 0.00006707792190429687, 10334.598754882812, 23388.736450195312, 1075011720488.2812],
+  // One unit less in the last digit is exactly the lower bound.
+  ...[8.74444939375e-277, 6.537447673828126e-277, 7.4619155046875e-277],
+])("the digits of %d are those of the algorithm, where the last one is at the edge of a choice", value => {
+  expectDigits(value);
+});
+
 /** A number's text as RapidJSON lays its digits out. */
 function textOf(value: number): string {
   const { digits: found, exponent } = digitsOf(Math.abs(value));
