@@ -20,6 +20,9 @@ export function directScheduler(
   const queue = new JobQueue();
   let draining = false;
   const drained: (() => void)[] = [];
+  const wakeDrained = (): void => {
+    if (queue.size === 0 && drained.length > 0) for (const wake of drained.splice(0)) wake();
+  };
   const runNext = (): void => {
     // One release of a limiter may be enough for several.
     while (queue.size > 0 && hasRoom()) {
@@ -29,7 +32,7 @@ export function directScheduler(
       next.forget?.();
       instances.run([next]);
     }
-    if (queue.size === 0 && drained.length > 0) for (const wake of drained.splice(0)) wake();
+    wakeDrained();
   };
   const instances = createInstances(model, count, stats, runNext, gate);
   const hasRoom = (): boolean => instances.free() > 0 || instances.hasRoom();
@@ -57,6 +60,7 @@ export function directScheduler(
           queue.delete(job);
           stats.pending--;
           reject(cancelled());
+          wakeDrained();
         });
       });
     },

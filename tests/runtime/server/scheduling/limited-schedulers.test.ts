@@ -1,0 +1,126 @@
+/** Schedulers under a rate limiter: idle instances do not mean that nothing waits, and only what waits has a claim. */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { Cancellable } from "#runtime/base/cancellation.js";
+import type { LoadedModel } from "#runtime/server/contract.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
+import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
+import type { Scheduler } from "#runtime/server/scheduling/scheduler.js";
+import type { ModelConfigInit } from "#triton-protos/model-config.js";
+import { type Asked, configOf, notedModel, requestOf, turns } from "./support.js";
+
+const configWith = (name: string, count: number, more: ModelConfigInit) =>
+  configOf({
+    name,
+    instance_group: [{ count: 1, kind: "KIND_CPU", rate_limiter: { resources: [{ name: "R", global: true, count }] } }],
+    ...more,
+  });
+const load = (limiter: RateLimiter, model: LoadedModel, needs: number, more: ModelConfigInit = {}) =>
+  createScheduler(configWith("m", needs, more), model, createStatistics(), "/nowhere", undefined, limiter);
+
+/** A scheduler whose resource another model has until its execution is released. */
+async function heldBack(more: ModelConfigInit) {
+  const limiter = createRateLimiter([{ name: "R", count: 1 }]);
+  const [holder, model] = [notedModel(true), notedModel()];
+  const running = (await load(limiter, holder, 1)).schedule(requestOf("0"));
+  const scheduler = await load(limiter, model, 1, more);
+  const release = async (): Promise<void> => {
+    holder.release();
+    await running;
+  };
+  return { scheduler, model, release };
+}
+
+/** Each request is a sequence of its own, where the scheduler has sequences. */
+const send = (scheduler: Scheduler, id: string, asked: Asked = {}): Promise<string> =>
+  scheduler
+    .schedule(requestOf(id, { ...asked, controls: { correlationId: BigInt(id), start: true, end: true } }))
+    .then(() => "answered")
+    .catch(({ message }) => message);
+
+function drained(scheduler: Scheduler): () => boolean {
+  let is = false;
+  void scheduler.drain().then(() => {
+    is = true;
+  });
+  return () => is;
+}
+
+afterEach(() => void vi.useRealTimers());
+
+const KINDS: readonly (readonly [string, ModelConfigInit])[] = [
+  ["direct", {}],
+  ["dynamic", { dynamic_batching: {} }],
+  ["sequence", { sequence_batching: { direct: {} } }],
+];
+
+describe.each(KINDS)("a %s scheduler that drains", (_, more) => {
+  test("waits for a request that its resource is held back from, after another one has left", async () => {
+    const { scheduler, model, release } = await heldBack(more);
+    const leaving = new Cancellable();
+    const all = [send(scheduler, "1", { signal: leaving }), send(scheduler, "2")];
+    const isDrained = drained(scheduler);
+    leaving.abort();
+    await turns();
+    expect(isDrained()).toBe(false);
+    await release();
+    await turns();
+    expect([isDrained(), await Promise.all(all)]).toEqual([true, ["Request cancelled", "answered"]]);
+    expect(model.batches).toEqual([["2"]]);
+  });
+  test("ends when its last request has left, while another model still has the resource", async () => {
+    const { scheduler, release } = await heldBack(more);
+    const leaving = new Cancellable();
+    const waiting = send(scheduler, "1", { signal: leaving });
+    const isDrained = drained(scheduler);
+    await turns();
+    expect(isDrained()).toBe(false);
+    leaving.abort();
+    await turns();
+    expect([isDrained(), await waiting]).toEqual([true, "Request cancelled"]);
+    await release();
+  });
+});
+
+test("a batcher that drains ends when its last request is refused, while another model has the resource", async () => {
+  const policy = { timeout_action: "REJECT", default_timeout_microseconds: 5000 } as const;
+  const { scheduler, release } = await heldBack({ dynamic_batching: { default_queue_policy: policy } });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  const waiting = send(scheduler, "1");
+  const isDrained = drained(scheduler);
+  await vi.advanceTimersByTimeAsync(490);
+  expect(isDrained()).toBe(false);
+  await vi.advanceTimersByTimeAsync(20);
+  expect([isDrained(), await waiting]).toEqual([true, "Request timeout expired"]);
+  await release();
+});
+
+test("requests that leave in the turn in which they arrive make no claim", async () => {
+  const limiter = createRateLimiter([{ name: "R", count: 2 }]);
+  const [holder, large, small] = [notedModel(true), { ...notedModel(), sharesTurn: true }, notedModel()];
+  const running = (await load(limiter, holder, 1)).schedule(requestOf("0"));
+  const scheduler = await load(limiter, large, 2, { dynamic_batching: {} });
+  const leaving = new Cancellable();
+  const both = ["1", "2"].map(id => send(scheduler, id, { signal: leaving }));
+  leaving.abort();
+  await turns();
+  expect(await Promise.all(both)).toEqual(["Request cancelled", "Request cancelled"]);
+  const beside = (await load(limiter, small, 1)).schedule(requestOf("3"));
+  expect(small.batches).toEqual([["3"]]);
+  holder.release();
+  await Promise.all([running, beside]);
+});
+
+test("a request does not overtake one that waits, where its model may run meanwhile", async () => {
+  const limiter = createRateLimiter([]);
+  const [holder, model] = [notedModel(true), notedModel()];
+  const running = (await load(limiter, holder, 2)).schedule(requestOf("0"));
+  const scheduler = await load(limiter, model, 1);
+  const first = scheduler.schedule(requestOf("1"));
+  // The resource is as large as the neediest model requires.
+  limiter.register(configWith("large", 5, {}));
+  const second = scheduler.schedule(requestOf("2"));
+  holder.release();
+  await Promise.all([running, first, second]);
+  expect(model.batches).toEqual([["1"], ["2"]]);
+});
