@@ -163,6 +163,7 @@ class SequenceScheduler implements Scheduler {
   #take(sequence: Sequence): Job {
     const job = sequence.queue.shift()!;
     const place = this.#takePlace();
+    const { instance } = sequence.slot!;
     this.#waiting--;
     job.forget?.();
     advance(sequence, "run");
@@ -175,16 +176,19 @@ class SequenceScheduler implements Scheduler {
         again: (response: BackendResponse) => {
           place(() => {});
           this.#runAgain(sequence, job, response);
+          this.#answered(instance);
         },
       }),
       resolve: executed => {
         sequence.state = this.#inputs.next(executed.response?.outputs ?? [], sequence.state);
         this.#done(sequence);
         place(() => job.resolve(executed));
+        this.#answered(instance);
       },
       reject: fault => {
         this.#done(sequence);
         place(() => job.reject(fault));
+        this.#answered(instance);
       },
     };
   }
@@ -193,6 +197,11 @@ class SequenceScheduler implements Scheduler {
     advance(sequence, "done");
     if (this.#isIterative) this.#slots.end(sequence);
     this.#settle(sequence);
+  }
+
+  /** The instance of a decoupled model may be idle before its answers are complete: requests that wait for them run then. */
+  #answered(instance: number): void {
+    if (this.#instances.isIdle(instance)) queueMicrotask(() => this.#dispatch());
   }
 
   /** The request of an iterative sequence runs once more, with the state of its last execution. */
