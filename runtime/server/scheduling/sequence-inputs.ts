@@ -67,8 +67,8 @@ export async function sequenceInputs(config: ModelConfig, folder: string): Promi
     },
     mayJoin(state, other) {
       for (const [name, { shape }] of state) {
-        const beside = other.get(name)?.shape ?? [];
-        if (shape.length !== beside.length || shape.some((dim, i) => dim !== beside[i])) return false;
+        const beside = other.get(name)?.shape;
+        if (shape.length !== beside?.length || shape.some((dim, i) => dim !== beside[i])) return false;
       }
       return true;
     },

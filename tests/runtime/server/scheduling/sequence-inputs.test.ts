@@ -194,6 +194,7 @@ describe("implicit state", () => {
     expect(inputs.mayJoin(of(one), of(other))).toBe(expected);
     expect(inputs.mayJoin(NONE, NONE)).toBe(true);
     expect(inputs.mayJoin(of(one), NONE)).toBe(false);
+    expect(inputs.mayJoin(of([]), NONE)).toBe(false);
   });
 });
 
@@ -209,8 +210,9 @@ test("a placeholder has the shapes of another request, zeros, and unset controls
   });
   const { signal } = new AbortController();
   const like = requestOf("9", { width: 3, controls: { correlationId: 7n, start: true, end: true }, signal });
-  const text = named("TEXT", bytes(1, 0, 0, 0, 65), [1, 1], "BYTES");
-  const given = { ...like, inputs: new Map([...like.inputs, ["TEXT", text]]) };
+  const text = named("TEXT", bytes(1, 0, 0, 0, 65, 0, 0, 0, 0), [1, 2], "BYTES");
+  const flag = named("FLAG", bytes(1), [1, 1], "BOOL");
+  const given = { ...like, inputs: new Map([...like.inputs, ["TEXT", text], ["FLAG", flag]]) };
   const empty = inputs.empty(given, new Map([["S", named("S", int32(5), [1, 1])]]));
   expect(empty).toMatchObject({ id: "", controls: { correlationId: 0n, start: false, end: false } });
   expect(empty.signal).toBeUndefined();
@@ -218,7 +220,8 @@ test("a placeholder has the shapes of another request, zeros, and unset controls
   const zero = [0, 0, 0, 0];
   expect(data).toEqual({
     IN: [...zero, ...zero, ...zero],
-    TEXT: zero,
+    TEXT: [...zero, ...zero],
+    FLAG: [0],
     READY: zero,
     START: zero,
     END: zero,
