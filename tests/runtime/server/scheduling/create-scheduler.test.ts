@@ -10,7 +10,7 @@ import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js"
 import { directScheduler } from "#runtime/server/scheduling/direct.js";
 import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, requestOf, turns } from "./support.js";
+import { type Asked, configOf, notedModel, requestOf, turns } from "./support.js";
 
 const needing = (name: string, global: boolean, count = 1, more: ModelConfigInit = {}) =>
   configOf({
@@ -296,6 +296,36 @@ describe("the two hooks of Triton's own tests", () => {
     }
     await Promise.all(answers);
     expect(model.batches.flat()).toEqual(answers.map((_, i) => "abc"[i]));
+  });
+  const sequences = async (max_batch_size: number) => {
+    const model = notedModel();
+    const config = configOf({ max_batch_size, sequence_batching: { direct: {} } });
+    const scheduler = await create(config, model);
+    const begin = (id: string, sequence: bigint, more: Asked = {}) =>
+      scheduler.schedule(requestOf(id, { ...more, controls: { correlationId: sequence, start: true } }));
+    return { model, begin };
+  };
+  test("TRITONSERVER_DELAY_SCHEDULER lets a sequence batcher begin with exactly that number", async () => {
+    vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", "2");
+    const { model, begin } = await sequences(2);
+    await Promise.all([begin("a", 1n), begin("b", 2n)]);
+    expect(model.batches).toEqual([["a", "b"]]);
+  });
+  test("TRITONSERVER_BACKLOG_DELAY_SCHEDULER does not count what has left", async () => {
+    vi.stubEnv("TRITONSERVER_BACKLOG_DELAY_SCHEDULER", "3");
+    const { model, begin } = await sequences(1);
+    const leaving = new AbortController();
+    const a = begin("a", 1n);
+    const waits = (id: string, sequence: bigint, more: Asked = {}) => void begin(id, sequence, more).catch(() => {});
+    waits("b1", 2n);
+    waits("b2", 2n, { signal: leaving.signal });
+    leaving.abort();
+    waits("c", 3n);
+    await turns();
+    expect(model.batches).toEqual([]);
+    waits("d", 4n);
+    await a;
+    expect(model.batches).toEqual([["a"]]);
   });
   test.each(["", "x", "NaN"])("the value %j means none", async value => {
     vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", value);

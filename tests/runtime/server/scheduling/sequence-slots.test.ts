@@ -251,4 +251,36 @@ describe("slots", () => {
     vi.advanceTimersByTime(20);
     expect([second.slot?.index, expired.mock.calls.length]).toEqual([0, 0]);
   });
+  test("have no timer of a sequence that is released, and of none after they are closed", () => {
+    const slots = createSlots(
+      1,
+      1,
+      1e6,
+      () => {},
+      () => {},
+    );
+    const [seated, waiting, left] = [1n, 2n, 3n].map(id => slots.open(id, new Map()));
+    for (const one of [waiting!, left!]) {
+      slots.touch(one);
+      one.deadline = setTimeout(() => {}, 10) as unknown as NodeJS.Timeout;
+    }
+    slots.end(waiting!);
+    slots.release(waiting!);
+    expect([seated, waiting, left].map(one => one!.phase)).toEqual(["seated", "gone", "waiting"]);
+    expect(vi.getTimerCount()).toBe(2);
+    slots.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+  test("let a process end while a sequence is idle", () => {
+    const slots = createSlots(
+      1,
+      1,
+      1e6,
+      () => {},
+      () => {},
+    );
+    const sequence = slots.open(1n, new Map());
+    slots.touch(sequence);
+    expect(sequence.timer!.hasRef()).toBe(false);
+  });
 });

@@ -157,6 +157,8 @@ test("implicit state is passed from each request to the next and starts anew wit
   };
   expect([await total("5", 9n, true), await total("7", 9n), await total("1", 9n, false, true)]).toEqual([5, 12, 13]);
   expect(await total("2", 9n, true)).toBe(2);
+  // START in the middle of a sequence begins it anew, too.
+  expect(await total("3", 9n, true)).toBe(3);
 });
 
 test("a cancelling client ends its sequence at once", async () => {
