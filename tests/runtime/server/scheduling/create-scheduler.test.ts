@@ -308,8 +308,10 @@ describe("the two hooks of Triton's own tests", () => {
   test("TRITONSERVER_DELAY_SCHEDULER lets a sequence batcher begin with exactly that number", async () => {
     vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", "2");
     const { model, begin } = await sequences(2);
-    await Promise.all([begin("a", 1n), begin("b", 2n)]);
+    const both = [begin("a", 1n), begin("b", 2n)];
+    await turns();
     expect(model.batches).toEqual([["a", "b"]]);
+    await Promise.all(both);
   });
   test("TRITONSERVER_BACKLOG_DELAY_SCHEDULER does not count what has left", async () => {
     vi.stubEnv("TRITONSERVER_BACKLOG_DELAY_SCHEDULER", "3");

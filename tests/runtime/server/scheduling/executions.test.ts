@@ -9,6 +9,7 @@ import { startClock } from "#runtime/server/scheduling/execution-clock.js";
 import { instancesOf } from "#runtime/server/scheduling/instance-groups.js";
 import { createInstances } from "#runtime/server/scheduling/instances.js";
 import type { Job } from "#runtime/server/scheduling/job.js";
+import type { InstanceGate } from "#runtime/server/scheduling/rate-limiter.js";
 import { runBatch, runStream } from "#runtime/server/scheduling/run-jobs.js";
 import type { Executed } from "#runtime/server/scheduling/scheduler.js";
 import { checkSequenceRequest } from "#runtime/server/scheduling/sequence-check.js";
@@ -288,6 +289,58 @@ describe("instances", () => {
     complete();
     await idle;
   });
+  test("are idle once each answer of a decoupled model is complete, and not before", async () => {
+    let complete!: (place: number) => void;
+    const stream: LoadedModel["stream"] = async (_, answer) => {
+      complete = place => answer(place, undefined);
+    };
+    const { instances } = start({ stream, execute: () => [] } as unknown as LoadedModel, 1);
+    instances.run([jobOf("1"), jobOf("2")]);
+    let isIdle = false;
+    const idle = instances.idle().then(() => {
+      isIdle = true;
+    });
+    await turns();
+    expect([isIdle, instances.free()]).toEqual([false, 1]);
+    complete(0);
+    await turns();
+    expect(isIdle).toBe(false);
+    complete(1);
+    await idle;
+  });
+  test("run a batch where it belongs, and say to the limiter whether any of them would do", async () => {
+    const taken: [instance: number, isAny: boolean][] = [];
+    const gate: InstanceGate = {
+      ...{ mayRun: () => true, share: () => 0, give() {}, onFree() {}, close() {} },
+      take: (...given) => void taken.push(given),
+    };
+    const instances = createInstances(notedModel(), 2, createStatistics(), () => {}, gate);
+    instances.run([jobOf("1")], 1);
+    expect([0, 1].map(instances.isIdle)).toEqual([true, false]);
+    instances.run([jobOf("2")]);
+    expect(taken).toEqual([
+      [1, false],
+      [0, true],
+    ]);
+    await instances.idle();
+  });
+  test("report a fault that follows an execution", async () => {
+    // The watch of the test run would throw in a later turn of the event loop.
+    vi.useFakeTimers({ toFake: ["setImmediate"] });
+    const faults: string[] = [];
+    const endWatch = watchFaults(({ message }, doing) => faults.push(`${doing} failed: ${message}`));
+    try {
+      const instances = createInstances(notedModel(), 1, createStatistics(), () => {
+        throw new Error("no luck");
+      });
+      instances.run([jobOf("1")]);
+      await new Promise<void>(resolve => process.nextTick(resolve));
+      expect(faults).toEqual(["an execution failed: no luck"]);
+    } finally {
+      endWatch();
+      vi.useRealTimers();
+    }
+  });
   test("say of each request that it executes when it does", async () => {
     const states: string[] = [];
     const job = jobOf("1");
@@ -407,6 +460,30 @@ describe("an instance with a queue of its own", () => {
     for (const place of [1, 3]) runs[place]!.end();
     await turns();
     expect(runs.slice(5).map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["5@1"]);
+    for (const run of runs) run.end();
+    await instances.idle();
+  });
+  test("is relieved of its last one, wherever it is among the instances; of equals, the first", async () => {
+    const { runs, instances } = queueing(2, 3);
+    for (const id of ["1", "2", "3", "4", "5", "6"]) instances.run([jobOf(id)]);
+    for (const place of [0, 3]) runs[place]!.end();
+    await turns();
+    expect(runs.slice(6).map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["5@0"]);
+    for (const run of runs) run.end();
+    await instances.idle();
+  });
+  test("says that a request executes when that begins", async () => {
+    const { runs, instances } = queueing(2, 1);
+    const states: string[] = [];
+    const job = jobOf("2");
+    const noted = {
+      ...job,
+      request: { ...job.request, states: { to: (state: string) => states.push(state) } as never },
+    };
+    for (const one of [jobOf("1"), noted]) instances.run([one]);
+    expect(states).toEqual([]);
+    runs[1]!.begin();
+    expect(states).toEqual(["EXECUTING"]);
     for (const run of runs) run.end();
     await instances.idle();
   });

@@ -22,6 +22,15 @@ test("a request is pending once where both of its signals are aborted", async ()
   expect(stats.pending).toBe(0);
 });
 
+test("a request that is given up before it is sent does not run", async () => {
+  const model = notedModel();
+  const signal = new Cancellable();
+  signal.abort();
+  const sent = directScheduler(model, 1, createStatistics()).schedule(requestOf("1", { signal }));
+  await expect(sent).rejects.toThrow("Request cancelled");
+  expect(model.batches).toEqual([]);
+});
+
 test("a listener that another removes meanwhile is not called", () => {
   const signal = new Cancellable();
   const called: string[] = [];
