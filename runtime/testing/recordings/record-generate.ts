@@ -14,7 +14,6 @@ import { readGenerateRequest } from "../../server/transport/http/generate-reques
 import type { HttpExchange } from "./http-proxy.js";
 import { maskHeaders } from "./mask-headers.js";
 import { brokenOff, faultOf, headOf, MAX_BODY, type Place } from "./record-http.js";
-import { unseenMemory } from "./unseen-memory.js";
 
 const GENERATE = /^\/v2\/models\/(?<model>[^/]+)(?:\/versions\/(?<version>\d+))?\/(?<call>generate(?:_stream)?)$/;
 
@@ -30,7 +29,7 @@ export async function readGenerateExchange(
   masked: readonly string[],
 ): Promise<Omit<Exchange, "line">> {
   const place = generatePath(path)!;
-  const limits = { memory: unseenMemory(), maxInputSize: MAX_BODY };
+  const limits = { maxInputSize: MAX_BODY };
   const request = await slicedIfLong(body.length, readGenerateRequest(body, config, limits, new Cancellable()));
   const head = headOf(place, request, maskHeaders(headers, masked));
   const lost = brokenOff(isAbandoned);

@@ -10,18 +10,22 @@ import { internal, invalid, RuntimeFault } from "../../../base/errors.js";
 import type { Sliced } from "../../../base/slices.js";
 import type { Parameter } from "../../../base/tensor.js";
 import { DataList, FRACTION, NEGATIVE, WHOLE } from "../../../wire/json/data-list.js";
-import { type Json, type JsonObject, Members, WholeDouble } from "../../../wire/json/json.js";
+import { type Json, type JsonObject, Members, type ReadLimits, WholeDouble } from "../../../wire/json/json.js";
 import type { Kept } from "../../../wire/json/json-kept.js";
+import type { ListMemory } from "../../../wire/json/list-memory.js";
 import type { InferRequest, RequestTensor } from "../../contract.js";
 import { declaredOf } from "../../requests/declared.js";
 import { requestPrefix } from "../../requests/request-prefix.js";
 import { isObject } from "./access.js";
-import { type BodyLimits, readJson, requestId } from "./infer-request.js";
+import { readJson, requestId } from "./infer-request.js";
 import { freeParameter } from "./parameters.js";
-import { isBytes, readData } from "./read-elements.js";
+import { type DataLimits, isBytes, readData } from "./read-elements.js";
 
 /** Parameters that control the server elsewhere are ordinary names here, and Triton's models don't see them. */
 const STEERING = new Set(["sequence_id", "sequence_start", "sequence_end", "priority", "timeout"]);
+
+/** Default: lists and values without a bound. */
+export type GenerateLimits = ReadLimits & DataLimits;
 
 /** Members that are read between two pauses. */
 const MEMBERS_AT_A_TIME = 256;
@@ -36,7 +40,7 @@ const NESTED = "Converting keyword: 'parameters': ";
 export function* readGenerateRequest(
   body: Buffer,
   config: ModelConfig,
-  limits: BodyLimits,
+  limits: GenerateLimits,
   signal: Cancellation,
   identify?: (id: string) => void,
 ): Sliced<InferRequest> {
@@ -63,7 +67,7 @@ class MembersReader {
 
   constructor(
     readonly config: ModelConfig,
-    readonly limits: BodyLimits,
+    readonly limits: GenerateLimits,
     readonly id: string,
   ) {
     this.#known = declaredOf(config).inputs;
@@ -98,10 +102,15 @@ class MembersReader {
   }
 }
 
-function* readInput(value: Json, input: ModelInput, config: ModelConfig, limits: BodyLimits): Sliced<RequestTensor> {
+function* readInput(
+  value: Json,
+  input: ModelInput,
+  config: ModelConfig,
+  limits: GenerateLimits,
+): Sliced<RequestTensor> {
   const { name } = input;
   const row = configDatatype(input.data_type)!;
-  const data = value instanceof DataList ? value : yield* oneElement(value);
+  const data = value instanceof DataList ? value : yield* oneElement(value, limits.lists);
   const dims = config.max_batch_size > 0 ? [-1, ...input.dims] : input.dims;
   // No bytes are an empty tensor, whatever its lists.
   const shape = data.items === 0 || (row.bytes === 0 && data.count === 0) ? [] : deduceShape(dims, data.items, name);
@@ -110,8 +119,8 @@ function* readInput(value: Json, input: ModelInput, config: ModelConfig, limits:
 }
 
 /** A value in the place of a list of one. */
-function* oneElement(value: Json): Sliced<DataList> {
-  const data = new DataList();
+function* oneElement(value: Json, lists: ListMemory | undefined): Sliced<DataList> {
+  const data = new DataList(lists);
   data.items = 1;
   if (typeof value === "string") {
     data.text();

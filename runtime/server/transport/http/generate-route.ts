@@ -9,6 +9,7 @@ import { invalid, Refusal, RuntimeFault } from "../../../base/errors.js";
 import type { Charge } from "../../../base/memory/memory-budget.js";
 import { type Sliced, slicedIfLong } from "../../../base/slices.js";
 import { elementCount, type Tensor } from "../../../base/tensor.js";
+import { ListMemory } from "../../../wire/json/list-memory.js";
 import type { InferRequest, InferResponse } from "../../contract.js";
 import type { ReadyVersion } from "../../models/ready-version.js";
 import { logPrepared, logRefusal } from "../../observe/request-lines.js";
@@ -19,9 +20,8 @@ import { withHeaders } from "../header-forwarding.js";
 import type { Answer } from "./answer.js";
 import { readBody } from "./body.js";
 import { ByteWriter } from "./byte-writer.js";
-import { readGenerateRequest } from "./generate-request.js";
+import { type GenerateLimits, readGenerateRequest } from "./generate-request.js";
 import { chargedMemory, type GrowableMemory } from "./growable-buffer.js";
-import type { BodyLimits } from "./infer-request.js";
 import { printParameter } from "./infer-response.js";
 import type { Call } from "./route.js";
 import { quoteText, requireJson, writeElements } from "./tensor-json.js";
@@ -65,11 +65,9 @@ async function answerCharged(
     trace?.stamp("HTTP_SEND_END");
     trace?.end();
   };
-  // Its body names no region.
-  const memory = calls.memory.open();
-  const allocated = (bytes: number): void => charge.add(bytes);
-  const limits: BodyLimits = {
-    ...{ maxInputSize, memory, allocated },
+  const lists = new ListMemory(bytes => charge.add(bytes));
+  const limits: GenerateLimits = {
+    ...{ maxInputSize, lists },
     allowance: budget.allowance(body.length),
     makeTensor(bytes) {
       charge.add(bytes);
@@ -80,9 +78,16 @@ async function answerCharged(
   const identify = (found: string): void => {
     id = found;
   };
+  const readAll = async (): Promise<InferRequest> => {
+    try {
+      const reading = readGenerateRequest(body, version.config, limits, signal, identify);
+      return await slicedIfLong(body.length, reading, signal);
+    } finally {
+      lists.end();
+    }
+  };
   const begin = async () => {
-    const reading = readGenerateRequest(body, version.config, limits, signal, identify);
-    const read = await slicedIfLong(body.length, reading, signal);
+    const read = await readAll();
     const asked = {
       ...read,
       ...(trace && { trace }),
