@@ -5,12 +5,13 @@ import { atOnce } from "#runtime/base/slices.js";
 import { readGenerateRequest } from "#runtime/server/transport/http/generate-request.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
 import { configOf } from "../../scheduling/support.js";
+import { withPauses } from "./support.js";
 
 type Type = NonNullable<ModelConfigInit["input"]>[number]["data_type"];
 const model = (data_type: Type, dims: readonly number[] = [1], max_batch_size = 0) =>
   configOf({ max_batch_size, input: [{ name: "IN", data_type: data_type!, dims: [...dims] }] });
 const signal = new AbortController().signal as never;
-const limits = { maxInputSize: 2 ** 20, memory: undefined as never };
+const limits = { maxInputSize: 2 ** 20 };
 
 function read(body: string, config = model("TYPE_INT32")) {
   const ids: string[] = [];
@@ -21,6 +22,9 @@ function read(body: string, config = model("TYPE_INT32")) {
     return { request: undefined, ids, fault: `${(error as RuntimeFault).code} ${(error as Error).message}` };
   }
 }
+/** How often the reading of a request pauses; its id is taken by nothing. */
+const pausesOf = (body: string, config = model("TYPE_INT32")): number =>
+  withPauses(readGenerateRequest(Buffer.from(body), config, limits, signal)).pauses;
 const input = (body: string, config: ReturnType<typeof model>) => {
   const { request, fault } = read(body, config);
   if (fault) return fault;
@@ -42,6 +46,10 @@ describe("an input", () => {
     ["[5,6]", model("TYPE_INT32", [2], 4), [1, 2], "INT32", int32(5, 6)],
     ["[5,6]", model("TYPE_INT32", [1], 4), [2, 1], "INT32", int32(5, 6)],
     ["[]", model("TYPE_INT32", [-1]), [], "INT32", []],
+    ["5", model("TYPE_UINT32"), [1], "UINT32", int32(5)],
+    ["0", model("TYPE_UINT32"), [1], "UINT32", int32(0)],
+    ["-9007199254740993", model("TYPE_INT64"), [1], "INT64", int32(-1, -(2 ** 21) - 1)],
+    ["[[]]", model("TYPE_STRING", [-1]), [], "BYTES", []],
     ["true", model("TYPE_BOOL"), [1], "BOOL", [1]],
     ['"ab"', model("TYPE_STRING"), [1], "BYTES", text("ab")],
     ['["ab","c"]', model("TYPE_STRING", [-1]), [2], "BYTES", [...text("ab"), ...text("c")]],
@@ -53,10 +61,27 @@ describe("an input", () => {
     expect(input(`{"IN":${value}}`, config)).toEqual({ name: "IN", datatype, shape, data });
   });
   test("that is a long text is whole, also where a part ends amid a character", () => {
-    for (const long of ["x".repeat(300_000), `x${"😀".repeat(100_000)}`, `${"😀".repeat(100_000)}`]) {
+    const amid = `${"x".repeat(2 ** 17 - 1)}😀${"x".repeat(9)}`;
+    for (const long of ["x".repeat(300_000), `x${"😀".repeat(100_000)}`, `${"😀".repeat(100_000)}`, amid]) {
       const { data } = input(JSON.stringify({ IN: long }), model("TYPE_STRING")) as { data: number[] };
       expect(Buffer.from(data).subarray(4).toString() === long).toBe(true);
     }
+  });
+  const PART = 2 ** 17;
+  test.each([
+    ["", 0],
+    ["x".repeat(PART), 0],
+    ["x".repeat(PART + 1), 1],
+    // A part ends before a character whose second half would be in the next one.
+    [`${"x".repeat(PART - 1)}😀`, 1],
+    ["x".repeat(2 * PART), 1],
+    ["x".repeat(2 * PART + 1), 2],
+  ])("that is a long text is encoded with a pause after each part but the last: case %#", (long, pauses) => {
+    const config = model("TYPE_STRING");
+    const others = pausesOf(JSON.stringify({ NO: long }), config);
+    // From 146 KiB on, its parts are also joined with pauses, of which the first are short.
+    const joined = long.length < 2 ** 17 + 2 ** 14 ? 0 : 4;
+    expect(pausesOf(JSON.stringify({ IN: long }), config) - others).toBe(pauses + joined);
   });
   const wrong = (kind: string, wanted = kind): string =>
     `INTERNAL Unable to parse 'data': attempt to access JSON non-${kind} as ${wanted}`;
@@ -73,6 +98,8 @@ describe("an input", () => {
     ["[1,2,3]", model("TYPE_INT32", [2]), SHAPE],
     ["[1,2,3]", model("TYPE_INT32", [-1, 2]), SHAPE],
     ["1", model("TYPE_INT32", [2]), SHAPE],
+    ["[1,2,3,4]", model("TYPE_INT32", [2]), SHAPE],
+    ["[[]]", model("TYPE_INT32", [-1]), "INTERNAL Failed to parse 'data' field: shape does not match true shape"],
     [
       "[[5,6],[7,8]]",
       model("TYPE_INT32", [-1]),
@@ -107,6 +134,16 @@ describe("other members", () => {
     const many = Array.from({ length: 1000 }, (_, i) => `"k${i}":${i}`).join(",");
     expect(read(`{${many},"IN":1}`).request!.parameters.size).toBe(1000);
   });
+  test.each([
+    [255, 0],
+    [256, 1],
+    [511, 1],
+    [1000, 3],
+  ])("%d of them are read with %d pauses", (count, pauses) => {
+    const many = Array.from({ length: count }, (_, i) => `"k${i}":1`).join(",");
+    expect(pausesOf(`{${many}}`)).toBe(pauses);
+    expect(pausesOf(`{"parameters":{${many}}}`)).toBe(pauses);
+  });
   test("an id is the request's, and a parameter", () => {
     const { request, ids } = read('{"id":"seven","IN":1}');
     expect([request!.id, ids]).toEqual(["seven", ["seven"]]);
@@ -132,6 +169,12 @@ describe("a request is refused", () => {
     ['{"id":"7","IN":1,"IN":2}', "INVALID_ARGUMENT [request id: 7] input 'IN' already exists in request"],
   ])("%s", (body, expected) => {
     expect(read(body).fault).toBe(expected);
+  });
+  test("for the first fault of several, of which a repeated input is one", () => {
+    const input = ["A", "B"].map(name => ({ name, data_type: "TYPE_INT32" as const, dims: [1] }));
+    const found = (body: string) => read(body, configOf({ input })).fault;
+    expect(found('{"A":1,"B":"x","B":2}')).toContain("attempt to access JSON non-signed-integer");
+    expect(found('{"A":1,"B":1,"B":2}')).toBe(TWICE.replace("'IN'", "'B'"));
   });
   test("with its id known, where that was read", () => {
     expect(read('{"IN":"x","id":"seven"}')).toMatchObject({ ids: ["seven"], request: undefined });
