@@ -32,8 +32,12 @@ describe("pages of other origins", () => {
     [{ host: "evil.example" }, host("evil.example")],
     [{ host: "evil.example:80" }, host("evil.example:80")],
     [{ host: "localhost.evil.example" }, host("localhost.evil.example")],
+    [{ host: "a.localhost.example" }, host("a.localhost.example")],
+    [{ host: "a.internal.example" }, host("a.internal.example")],
     [{ host: "evillocalhost.com" }, host("evillocalhost.com")],
     [{ host: "a.xinternal" }, host("a.xinternal")],
+    [{ host: `${"x".repeat(192)}.example` }, host(`${"x".repeat(192)}.example`)],
+    [{ host: `${"x".repeat(193)}.example` }, host(`${"x".repeat(193)}.exampl…`)],
     [{ host: `${"x".repeat(220)}.example` }, host(`${"x".repeat(200)}…`)],
     [{ host: "a:80", origin: "http://a:80" }, undefined],
     [{ host: "A:80", origin: "HTTPS://a:80" }, undefined],
@@ -58,6 +62,8 @@ describe("pages of other origins", () => {
   });
   test("the name of a host matters where only this machine reaches the server", () => {
     expect(refused({ host: "triton.example" }, [], "0.0.0.0")).toBeUndefined();
+    // A short form of an address, which is the name that its clients use.
+    expect(refused({ host: "127.1:8000" }, [], "127.1")).toBeUndefined();
     expect(refused({ host: "triton.example" }, [], "127.0.0.2")).toContain("the server listens on 127.0.0.2 only");
     expect(["127.9.9.9", "::1", "localhost"].map(isLoopback)).toEqual([true, true, true]);
     expect(["10.0.0.1", "::", "::10", "localhosts", "1127.0.0.1", "x::1"].map(isLoopback)).toEqual(

@@ -20,6 +20,17 @@ describe("a byte writer", () => {
     expect(to.pieces.length).toBeGreaterThan(2);
     for (const piece of to.pieces.slice(0, -1)) expect(piece.length).toBeGreaterThanOrEqual(2 ** 17);
   });
+  test("completes a piece of exactly 128 KiB, and none of less", () => {
+    for (const [size, pieces] of [
+      [2 ** 17 - 1, 1],
+      [2 ** 17, 2],
+    ] as const) {
+      const to = new ByteWriter();
+      to.append(Buffer.alloc(size));
+      to.append(Buffer.alloc(2));
+      expect([to.pieces.length, to.size]).toEqual([pieces, size + 2]);
+    }
+  });
   test("returns outgrown buffers, and makes room for data larger than a piece", () => {
     const charge = new MemoryBudget().open();
     const to = new ByteWriter(chargedMemory(charge));

@@ -30,6 +30,7 @@ describe("the route of a request", () => {
   });
   test("of another method is 405, plain where Triton answers so", () => {
     expect(ask("PUT", "/a/m")).toMatchObject({ status: 405, type: "application/json" });
+    expect(ask("PUT", "/a/livelier")).toMatchObject({ status: 405, type: "application/json" });
     expect(ask("POST", "/live")).toMatchObject({ status: 405, type: "text/plain" });
   });
   test("that is restricted is closed", () => {
@@ -61,10 +62,10 @@ describe("the route of a request", () => {
     expect(seen.slice(-2)).toEqual([{ model: "other" }, { model: "other" }]);
   });
   test("is looked up by the path alone", () => {
-    const paths = ["/v2?x=1", "http://host:80/v2?y", "https://h/v2", "/http://h/v2"].map(target =>
-      pathOf({ target } as never),
+    const paths = ["/v2?x=1", "http://host:80/v2?y", "https://h/v2", "/http://h/v2", "ftp://h/http://h/v2"].map(
+      target => pathOf({ target } as never),
     );
-    expect(paths).toEqual(["/v2", "/v2", "/v2", "/http://h/v2"]);
+    expect(paths).toEqual(["/v2", "/v2", "/v2", "/http://h/v2", "ftp://h/http://h/v2"]);
     expect(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"].map(methodInLog)).toEqual([0, 1, 2, 3, 4, "PATCH"]);
   });
 });

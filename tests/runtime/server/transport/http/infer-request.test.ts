@@ -125,6 +125,12 @@ describe("an inference request", () => {
     const found = readWell({ inputs: inputs.slice(0, 1), outputs: names.map(name => ({ name })) });
     expect(found.pauses).toBe(2 + pauses);
   });
+  test("of up to 32 KiB is read at once", () => {
+    const json = JSON.stringify({ inputs: [input("I0")] });
+    const ofLength = (length: number) =>
+      read(json.padEnd(length)) as Exclude<ReturnType<typeof read>, { fault: string }>;
+    expect([2 ** 15, 2 ** 15 + 1].map(length => ofLength(length).sliced)).toEqual([false, true]);
+  });
   test("has a region without an account of its bytes", () => {
     const [head, limits] = [Buffer.from(JSON.stringify({ inputs: [inRegion(2)] })), { maxInputSize: 2 ** 20 }];
     const given = { ...limits, memory: region as never };
@@ -153,7 +159,7 @@ describe("an inference request", () => {
     const all = both({ inputs: [input("I0")], parameters: { binary_data_output: true } }) as typeof found;
     expect([all.isBinary("X"), all.request.outputs]).toEqual([true, []]);
     const some = both({ ...wanted, parameters: { binary_data_output: true } }) as typeof found;
-    expect(some.isBinary("B")).toBe(false);
+    expect(["B", "X"].map(name => some.isBinary(name))).toEqual([false, false]);
     expect((both({ inputs: [input("I0")] }) as typeof found).isBinary("X")).toBe(false);
     const wide = both({
       inputs: [input("I0")],

@@ -91,6 +91,10 @@ describe("an inference's answer", () => {
       expect([text, sliced]).toEqual([json(values), count > 1]);
     }
   });
+  test("of up to 32 KiB is written at once", () => {
+    const ofLength = (length: number) => body({ id: "x".repeat(length - 4), outputs: [tensor("A", int32(1))] }).sliced;
+    expect([2 ** 15, 2 ** 15 + 1].map(ofLength)).toEqual([false, true]);
+  });
   test("is written with a pause after each part of 4,096 bytes of a long id or parameter", () => {
     const pauses = (response: object): number => withPauses(print(response)).pauses;
     const long = "x".repeat(40_000);

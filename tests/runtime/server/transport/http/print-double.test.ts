@@ -30,6 +30,9 @@ test("subnormal numbers have the digits of the algorithm too", () => {
   // Exactly halfway between two last digits, which a random number almost never is.
   for (const halfway of [17596845854189, 140738368701892, 562950861565194, 2251800673310374])
     expectDigits(halfway * Number.MIN_VALUE);
+  // Their last digit depends on one unit of the upper bound, which that of a random number rarely does.
+  for (const close of [1299806718164174, 2511471628587197, 3184448915117800, 494829182582789])
+    expectDigits(close * Number.MIN_VALUE);
 });
 
 test("the digits are those of the algorithm in whole numbers", () => {
