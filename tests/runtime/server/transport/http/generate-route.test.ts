@@ -90,7 +90,7 @@ async function generate(served: Served): Promise<Generated> {
       async schedule(request: BackendRequest, answers: Answers) {
         kept.push(request.headers);
         atWork.push(budget.charged);
-        traces.push(request.trace === trace ? "the sampled one" : request.trace);
+        traces.push(Object.is(request.trace, trace) ? "the sampled one" : request.trace);
         await run(answers);
         return { queueNs: 0, times: { input: 0, infer: 0, output: 0 } };
       },
