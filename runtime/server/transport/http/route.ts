@@ -85,7 +85,6 @@ export async function chargedJson(
 ): Promise<Json> {
   const body = await readBody(request, context.maxInputSize, chargedMemory(charge));
   if (body.length === 0 && mayBeEmpty) return new Map();
-  const allocated = (bytes: number): void => charge.add(bytes);
-  const limits = { allocated, allowance: context.budget.allowance(body.length) };
+  const limits = { allowance: context.budget.allowance(body.length) };
   return slicedIfLong(body.length, readJson(body, kept, limits), signal);
 }
