@@ -78,8 +78,8 @@ export default class MutantRunner extends TestRunner {
     this.#limit(TestRunner.getSuiteHooks(suite).afterEach);
   }
 
-  onTaskFinished(test: RunnerTestCase): void {
-    this.#limit(test.onFinished ?? []);
+  onTaskFinished({ onFinished = [] }: { readonly onFinished?: (() => unknown)[] }): void {
+    this.#limit(onFinished);
   }
 
   /** Ends hooks after a mutant in time. One that has to be ended may have noticed it. */
