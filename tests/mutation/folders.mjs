@@ -41,7 +41,7 @@ export const FOLDERS = {
       "tests/runtime/server/scheduling/{limiter-histories,policy-queue,rate-limiter,simulation}.test.ts",
       "tests/runtime/server/scheduling/{sequence,sequence-inputs,sequence-order,sequence-phase,sequence-slots,shared-arms}.test.ts",
       "tests/runtime/server/scheduling/{rate-limiter-claims,watch-abort,warm-up,warm-up-samples}.test.ts",
-      "tests/runtime/server/scheduling/{dynamic-turns,job-queue,limited-schedulers,sequence-ends}.test.ts",
+      "tests/runtime/server/scheduling/{dynamic-turns,job-queue,limited-schedulers,sequence-deadlines,sequence-ends,warm-up-clock}.test.ts",
     ],
     time: "300 of 1,873 mutants in 33 minutes on two loaded cores",
   },

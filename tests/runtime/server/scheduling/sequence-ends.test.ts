@@ -92,6 +92,20 @@ describe("a sequence", () => {
     expect(scheduler.openSequences!()).toBe(1);
     expect(await Promise.all(given)).toEqual(["CANCELLED", "CANCELLED"]);
   });
+  test("one of whose requests is given up while another runs ends after that one, and not before", async () => {
+    const model = notedModel(true);
+    const scheduler = await start(model, { direct: {} });
+    const leaving = new Cancellable();
+    const [running, ...left] = [part("a1", 1n, true), part("a2", 1n, false, false, leaving), part("a3", 1n)].map(
+      request => scheduler.schedule(request).catch(({ code }) => code),
+    );
+    leaving.abort();
+    expect(scheduler.openSequences!()).toBe(1);
+    model.release();
+    await running;
+    expect([scheduler.openSequences!(), await Promise.all(left)]).toEqual([0, ["CANCELLED", "CANCELLED"]]);
+    expect(model.batches).toEqual([["a1"]]);
+  });
   test("whose client gives up leaves its slot to the next one, which runs at once if it is late", async () => {
     const oldest = { max_candidate_sequences: 1, preferred_batch_size: [4], max_queue_delay_microseconds: 50_000 };
     const model = notedModel();

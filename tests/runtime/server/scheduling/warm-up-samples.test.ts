@@ -61,6 +61,26 @@ describe("the tensors of a sample", () => {
       { name: "IN", datatype: "INT32", shape: [1, 3], data: new Uint8Array(12) },
     ]);
     expect(executions[0]!.requests[0]).toMatchObject({ id: "", batch: 1, requestedOutputs: new Set(["OUT"]) });
+    expect(executions[0]!.requests[0]!.isWarmUp).toBe(true);
+  });
+  test.each<readonly [ModelWarmup_Input["data_type"], number, number]>([
+    ["TYPE_INT8", 3, 3],
+    ["TYPE_INT64", 3, 24],
+    ["TYPE_INT32", 0, 0],
+  ])("%s has as many bytes as its %i values need", async (data_type, length, bytes) => {
+    const input = [{ name: "IN", data_type, dims: [-1] }];
+    const { executions, fault } = await run({ ...sample({ data_type, dims: [length] }), input });
+    expect(fault).toBeUndefined();
+    expect(inputs(executions[0]!)[0]).toMatchObject({ shape: [1, length], data: new Uint8Array(bytes) });
+  });
+  test("are for each of several inputs", async () => {
+    const input = ["IN", "MORE"].map(name => ({ name, data_type: "TYPE_INT32" as const, dims: [-1] }));
+    const { executions, fault } = await run({
+      ...sample({}, { inputs: { IN: inputOf({}), MORE: inputOf({}) } }),
+      input,
+    });
+    expect(fault).toBeUndefined();
+    expect(inputs(executions[0]!).map(({ name }) => name)).toEqual(["IN", "MORE"]);
   });
   test("a model without batches has the shape as it is written", async () => {
     const { executions } = await run({ ...sample({ dims: [3] }), max_batch_size: 0 });
@@ -82,6 +102,10 @@ describe("the tensors of a sample", () => {
       files: { "warmup/x": values },
     });
     expect(inputs(executions[0]!)[0]!.data).toEqual(values.subarray(0, 8));
+    const exact = await run(sample({ input_data_file: "x", zero_data: undefined }), {
+      files: { "warmup/x": values.subarray(0, 8) },
+    });
+    expect(exact.fault).toBeUndefined();
     const one = Buffer.from([1, 0, 0, 0, 0x61]);
     const strings = await run(
       {
@@ -241,6 +265,11 @@ describe("a sample is refused", () => {
       sample({ ...file, input_data_file: "../../x" }),
       "INTERNAL failed to open text file for read <model>/warmup/../../x: No such file or directory",
       { files: { "../x": "12345678" } },
+    ],
+    [
+      "whose file is a directory",
+      sample({ ...file, input_data_file: "." }),
+      "INVALID_ARGUMENT <model>/warmup is a directory; expected a regular file",
     ],
     [
       "whose file is too short",

@@ -1,0 +1,97 @@
+/** Time-outs of requests whose sequence waits for a slot: the first that is over ends the sequence, and leaves nothing behind. */
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { BackendRequest } from "#runtime/server/contract.js";
+import { createStatistics } from "#runtime/server/observe/statistics.js";
+import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
+import { configOf, notedModel, requestOf } from "./support.js";
+
+/** @param timeout in milliseconds */
+const part = (id: string, correlationId: bigint, start: boolean, timeout = 0, end = false) =>
+  requestOf(id, { controls: { correlationId, start, end, timeout: BigInt(timeout) * 1000n } });
+
+/** A scheduler whose only slot sequence 1 has. */
+async function begin() {
+  const model = notedModel();
+  const config = configOf({ max_batch_size: 1, sequence_batching: { direct: {} } });
+  const scheduler = await createScheduler(config, model, createStatistics(), "/nowhere");
+  await scheduler.schedule(part("a1", 1n, true));
+  /** Ids and codes of the requests that are refused, in order. */
+  const refused: string[] = [];
+  const send = (request: BackendRequest): void =>
+    void scheduler.schedule(request).catch(({ code }) => refused.push(`${request.id} ${code}`));
+  return { model, scheduler, refused, send };
+}
+const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
+afterEach(() => void vi.useRealTimers());
+
+describe("a sequence that waits for a slot", () => {
+  test.each([
+    [9000, 20],
+    [20, 9000],
+  ])("ends with the shortest of its time-outs: %i ms and %i ms", async (first, second) => {
+    const { scheduler, refused, send } = await begin();
+    send(part("b1", 2n, true, first));
+    send(part("b2", 2n, false, second));
+    await pass(19);
+    expect([refused, scheduler.openSequences!()]).toEqual([[], 2]);
+    await pass(1);
+    expect([refused, scheduler.openSequences!()]).toEqual([["b1 UNAVAILABLE", "b2 UNAVAILABLE"], 1]);
+  });
+  test("counts a time-out from the arrival of its request", async () => {
+    const { refused, send } = await begin();
+    send(part("b1", 2n, true, 100));
+    await pass(50);
+    send(part("b2", 2n, false, 20));
+    await pass(19);
+    expect(refused).toEqual([]);
+    await pass(1);
+    expect(refused).toEqual(["b1 UNAVAILABLE", "b2 UNAVAILABLE"]);
+  });
+  test("ends before another whose time-out ends at the same time, where it began first", async () => {
+    const { refused, send } = await begin();
+    send(part("b1", 2n, true, 20));
+    send(part("c1", 3n, true, 20));
+    send(part("b2", 2n, false, 20));
+    await pass(20);
+    expect(refused).toEqual(["b1 UNAVAILABLE", "b2 UNAVAILABLE", "c1 UNAVAILABLE"]);
+  });
+  test("has no time-out any more once it has one", async () => {
+    const { model, scheduler, refused, send } = await begin();
+    send(part("b1", 2n, true, 100));
+    send(part("b2", 2n, false, 50));
+    await scheduler.schedule(part("a2", 1n, false, 0, true));
+    await pass(101);
+    await scheduler.schedule(part("b3", 2n, false));
+    expect([refused, model.batches.flat()]).toEqual([[], ["a1", "a2", "b1", "b2", "b3"]]);
+  });
+  test("takes none after its time-out", async () => {
+    const { model, scheduler, send } = await begin();
+    send(part("b1", 2n, true, 20));
+    await pass(20);
+    await scheduler.schedule(part("a2", 1n, false, 0, true));
+    send(part("c1", 3n, true));
+    await pass(0);
+    expect(model.batches.flat()).toEqual(["a1", "a2", "c1"]);
+  });
+  test("ends a drain that waits for it with its time-out", async () => {
+    const { scheduler, refused, send } = await begin();
+    send(part("b1", 2n, true, 20));
+    void scheduler.drain().then(() => refused.push("drained"));
+    await pass(19);
+    expect(refused).toEqual([]);
+    await pass(1);
+    expect(refused).toEqual(["b1 UNAVAILABLE", "drained"]);
+  });
+  test("does not keep the process alive with its time-out", async () => {
+    vi.useRealTimers();
+    const { scheduler, send } = await begin();
+    const alive = () => process.getActiveResourcesInfo().filter(name => name === "Timeout").length;
+    const before = alive();
+    send(part("b1", 2n, true, 9000));
+    expect(alive()).toBe(before);
+    await scheduler.schedule(part("a2", 1n, false, 0, true));
+    await scheduler.drain();
+  });
+});
