@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ROOT } from "../run/graph.mjs";
 import { groupClock } from "./core-time.mjs";
 import { pathOf } from "./mutants.mjs";
@@ -19,6 +19,8 @@ const LONGEST_MS = 20_000;
 const MOST_SPOILING = 3;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
 const [ALONE_MS, ALONE_TIMES] = [10_000, 10];
+/** Files that a mutant runs alone with, at most: those that are likeliest to notice it. The score is a lower bound. */
+const MOST_FILES = 6;
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
 /** Status of a mutant that no turn decided, until it has run alone. */
@@ -261,13 +263,18 @@ export async function runMutants(folder, mutants, tests, { print, judged, lanes 
 /** Time of a file of tests beside that of its tests, in milliseconds: mostly for imports. */
 const IMPORTS_MS = 1000;
 
-/** @returns a function with a large value for tests that reach many mutants of a source in little time: they are likely to notice another one */
+/** @returns a function with a large value for tests of a source's name, and those that reach many of its mutants in little time */
 function worthBy(coverage, mutants) {
   const sources = new Map(mutants.map(({ id, fileName }) => [id, fileName]));
   const counts = new Map(
     coverage.map(file => [file, Map.groupBy(new Set(Object.values(file.tests).flat()), id => sources.get(id))]),
   );
-  return (file, source) => (counts.get(file).get(source)?.length ?? 0) / (IMPORTS_MS + file.ms);
+  const nameOf = path => basename(path ?? "").split(".")[0];
+  return (file, source) => {
+    if (nameOf(file.file) === nameOf(source)) return Infinity;
+    // A part of one keeps those in order that reach none: quick ones first.
+    return (0.1 + (counts.get(file).get(source)?.length ?? 0)) / (IMPORTS_MS + file.ms);
+  };
 }
 
 const portionsOf = (mutants, size) =>
@@ -279,7 +286,8 @@ const filesOf = (id, coverage) =>
 
 const nonEmpty = groups => groups.filter(({ length }) => length > 0);
 
-const byWorth = (files, worth, { fileName }) => files.toSorted((a, b) => worth(b, fileName) - worth(a, fileName));
+const byWorth = (files, worth, { fileName }) =>
+  files.toSorted((a, b) => worth(b, fileName) - worth(a, fileName)).slice(0, MOST_FILES);
 
 /** @returns those that no turn decided, each with the groups of files that it runs alone with */
 async function judgeInTurns(lane, base, mutants, { coverage, worth, print, judged }) {
@@ -291,8 +299,9 @@ async function judgeInTurns(lane, base, mutants, { coverage, worth, print, judge
   /** The file whose process ended is first, and mostly enough. */
   const groupsOf = mutant => {
     const ended = ({ tests }) => stuck.get(mutant.id) in tests;
-    const files = byWorth(filesAlone(mutant.id), worth, mutant);
-    return nonEmpty([files.filter(ended), files.filter(file => !ended(file))]);
+    const files = filesAlone(mutant.id);
+    const others = files.filter(file => !ended(file));
+    return nonEmpty([files.filter(ended), byWorth(others, worth, mutant)]);
   };
   const inTurn = mutants.map(mutant => ({ mutant, status: statusOf(mutant.id) }));
   function statusOf(id) {
