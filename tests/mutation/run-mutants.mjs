@@ -19,8 +19,6 @@ const LONGEST_MS = 20_000;
 const MOST_SPOILING = 3;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
 const [ALONE_MS, ALONE_TIMES] = [10_000, 10];
-/** Files that a mutant runs alone with, at most: those that are likeliest to notice it. The score is a lower bound. */
-const MOST_FILES = 6;
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
 /** Status of a mutant that no turn decided, until it has run alone. */
@@ -286,8 +284,7 @@ const filesOf = (id, coverage) =>
 
 const nonEmpty = groups => groups.filter(({ length }) => length > 0);
 
-const byWorth = (files, worth, { fileName }) =>
-  files.toSorted((a, b) => worth(b, fileName) - worth(a, fileName)).slice(0, MOST_FILES);
+const byWorth = (files, worth, { fileName }) => files.toSorted((a, b) => worth(b, fileName) - worth(a, fileName));
 
 /** @returns those that no turn decided, each with the groups of files that it runs alone with */
 async function judgeInTurns(lane, base, mutants, { coverage, worth, print, judged }) {
