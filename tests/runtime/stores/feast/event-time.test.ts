@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { eventSeconds, timestampSeconds } from "#runtime/stores/feast/event-time.js";
 import { python } from "../../../needs/python.js";
 import { ROOT } from "../../../run/graph.mjs";
@@ -36,6 +36,14 @@ test("texts and timestamps are the seconds that they are of", () => {
       expect([text, eventSeconds(text)]).toEqual([text, (whole * 1000 + milliseconds) / 1000]);
     }
   });
+});
+
+test("a text without a zone is in UTC, wherever the machine is, also with signs at its start", () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv("TZ", "America/New_York");
+  expect(new Date(0).getTimezoneOffset()).toBe(300);
+  const texts = ["2024-01-01 00:00:00", "+002024-01-01 00:00:00", "2023-12-31 19:00:00-05:00"];
+  expect(texts.map(eventSeconds)).toEqual(texts.map(() => 1_704_067_200));
 });
 
 test("numbers are seconds, in each of SQLite's types", () => {

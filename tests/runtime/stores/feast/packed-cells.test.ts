@@ -1,9 +1,9 @@
 // Cells of a table that are read as one text an entity: values, event times of each form, entities without them, and many features.
 import Database from "better-sqlite3";
 import fc from "fast-check";
-import { afterAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { FeastFeature, FeastView } from "#formats/feast/feast-registry.js";
-import { MOST_FEATURES, readCells } from "#runtime/stores/feast/packed-cells.js";
+import { cellReader, MOST_FEATURES, readCells } from "#runtime/stores/feast/packed-cells.js";
 
 const TABLE = 'p_"v"';
 const db = new Database(":memory:");
@@ -123,4 +123,39 @@ test("values of many kilobytes, and more features than one turn reads", () => {
     [0, all.length - 1, [8], undefined],
     [2, 0, [7], undefined],
   ]);
+});
+
+test("as many features as turns read", () => {
+  const all = features(2 * MOST_FEATURES);
+  all.forEach(({ name }, i) => {
+    insert.run(Buffer.of(1), name, Buffer.of(i), 5n);
+  });
+  expect(read(all, all, false)).toEqual(all.map((_, i): Read => [0, i, [i], undefined]));
+});
+
+test("the buffer for a text is kept while texts fit it, and so is the time that was parsed last", () => {
+  const alloc = vi.spyOn(Buffer, "alloc");
+  const parse = vi.spyOn(Date, "parse");
+  onTestFinished(() => {
+    alloc.mockRestore();
+    parse.mockRestore();
+  });
+  const reads = cellReader();
+  const size = alloc.mock.calls[0]![0];
+  const found: unknown[] = [];
+  const take = (_row: number, feature: number, value: Uint8Array | null, seconds: number | undefined) =>
+    void found.push([feature, value?.length, seconds]);
+  // Each text has two cells of one time: as many bytes as the buffer has, and two more.
+  const time = `x${Buffer.from("1970-01-01 00:00:05").toString("hex")}`;
+  const texts = [0, 1].map(more => {
+    const first = `0:41:${time},`;
+    return `${first}12:${"41".repeat((size - first.length - time.length - 4) / 2 + more)}:${time}`;
+  });
+  expect(texts.map(({ length }) => length)).toEqual([size, size + 2]);
+  reads(texts[0]!, 0, take);
+  reads(texts[0]!, 1, take);
+  expect([alloc.mock.calls.length, parse.mock.calls.length]).toEqual([1, 1]);
+  reads(texts[1]!, 2, take);
+  expect([alloc.mock.calls.length, parse.mock.calls.length]).toEqual([2, 1]);
+  expect(found.filter((_, i) => i % 2 === 0)).toEqual([0, 1, 2].map(() => [0, 1, 5]));
 });

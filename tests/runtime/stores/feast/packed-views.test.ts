@@ -41,6 +41,11 @@ const views = fc.array(
       keys: [
         { dtype: "int64", rows: rootRows(ints.length), values: BigInt64Array.from(ints) },
         { dtype: "string", rows: rootRows(ints.length), values: texts },
+        { dtype: "int64", width: 2, rows: rootRows(ints.length), values: BigInt64Array.from(ints) },
+        {
+          ...{ dtype: "int64", rows: rootRows(ints.length), values: BigInt64Array.from(ints) },
+          validity: Uint8Array.from(ints, value => Number(value > 0n)),
+        },
       ],
       features: [
         { values: texts, status: Uint8Array.from(texts, (_, i) => i % 4) },

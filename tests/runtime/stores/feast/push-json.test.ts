@@ -60,6 +60,7 @@ describe("values of each type", () => {
       "MAP",
       ['{"a":{"x":[1.5,"t",null,true,9007199254740993],"y":2.0},"b":1}'],
     ],
+    ['{"a":[Infinity,-Infinity,NaN]}', "MAP", ['{"a":["Infinity","-Infinity","NaN"]}']],
     ['[{"a":1},{}]', "MAP_LIST", ['{"a":1}', "{}"]],
     ["[[1,2],[]]", "VALUE_LIST", ["[[1,2],[]]"]],
     ["null", "INT64", null],
