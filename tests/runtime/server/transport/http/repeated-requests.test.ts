@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
+import type { Tensor } from "#runtime/base/tensor.js";
 import type { InferRequest, InferResponse } from "#runtime/server/contract.js";
 import { type InferBody, printInferResponse } from "#runtime/server/transport/http/infer-response.js";
 import { keepRequest, repeatedRequest } from "#runtime/server/transport/http/repeated-request.js";
@@ -318,6 +319,43 @@ describe("a response", () => {
     expect(isFound(one, one, false)).toBe(false);
     const empty = { ...one, outputs: [{ ...tensor!, shape: [0], data: new Uint8Array(0) }] };
     expect(isFound(empty, empty)).toBe(false);
+  });
+  const withTensor = (changes: Partial<Tensor>): InferResponse => ({
+    ...one,
+    outputs: [{ ...one.outputs[0]!, ...changes }],
+  });
+  const texts = (...bytes: number[]): InferResponse =>
+    withTensor({ datatype: "BYTES", shape: [1], data: Uint8Array.from(bytes) });
+  const wide = withTensor({ shape: [1, 2] });
+  const withParameters = (...parameters: InferResponse["parameters"]): InferResponse => ({ ...one, parameters });
+  test.each<[string, InferResponse, InferResponse]>([
+    ["model", one, { ...one, model: "n" }],
+    ["version", one, { ...one, version: 2 }],
+    ["id", one, { ...one, id: "a" }],
+    ["name of an output", one, withTensor({ name: "y" })],
+    ["datatype", one, withTensor({ datatype: "INT8" })],
+    ["number of bytes", texts(1, 0, 0, 0, 65), texts(2, 0, 0, 0, 65, 66)],
+    ["first dimension", wide, withTensor({ shape: [2, 2] })],
+    ["last dimension", wide, withTensor({ shape: [1, 1] })],
+    ["number of dimensions, fewer than before", withTensor({ shape: [2, 1] }), one],
+    ["number of dimensions, more than before", one, withTensor({ shape: [2, 1] })],
+    ["number of outputs", one, { ...one, outputs: [...one.outputs, ...one.outputs] }],
+    ["name of a parameter", withParameters(["p", 1n]), withParameters(["q", 1n])],
+    ["value of a parameter", withParameters(["p", 1n]), withParameters(["p", 2n])],
+    ["type of a parameter", withParameters(["p", 1n]), withParameters(["p", true])],
+    ["number of parameters, fewer than before", withParameters(["p", 1n]), one],
+    ["number of parameters, more than before", one, withParameters(["p", 1n])],
+  ])("is not found by another %s", (_, first, next) => {
+    expect([isFound(first, first), isFound(next, next), isFound(first, next)]).toEqual([true, true, false]);
+  });
+  test("is not kept with an output in its JSON, or with an empty one beside others", () => {
+    const [tensor] = one.outputs;
+    const both = { ...one, outputs: [tensor!, { ...tensor!, name: "y" }] };
+    const own = head();
+    keepResponse(own, both, printInferResponse(both, name => name === "x") as InferBody);
+    expect(repeatedResponse(own, both, () => true)).toBeUndefined();
+    const partly = { ...one, outputs: [tensor!, { ...tensor!, name: "y", shape: [0], data: new Uint8Array(0) }] };
+    expect([isFound(both, both), isFound(partly, partly)]).toEqual([true, false]);
   });
   test("of more than a kilobyte of JSON is not kept", () => {
     const named = (length: number): InferResponse => ({ ...one, id: "i".repeat(length) });
