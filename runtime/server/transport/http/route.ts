@@ -61,7 +61,7 @@ export const route = (method: Route["method"], api: Restrictable, path: string, 
  * The body as an object; anything else, and an empty body where that is allowed, counts as an object without members.
  * @param kept what the route reads of it
  */
-export async function bodyObject(call: Call, mayBeEmpty = true, kept: Kept = EVERYTHING): Promise<JsonObject> {
+export async function bodyObject(call: Call, mayBeEmpty: boolean, kept: Kept = EVERYTHING): Promise<JsonObject> {
   const json = await bodyJson(call, mayBeEmpty, kept);
   return isObject(json) ? json : new Map();
 }
