@@ -3,10 +3,10 @@ import { describe, expect, test, vi } from "vitest";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import { answerLoad } from "#runtime/server/transport/http/load-route.js";
 
-const signal = new AbortController().signal as never;
+const still = new AbortController().signal as never;
 
 describe("a load request", () => {
-  const load = async (body: string | undefined) => {
+  const load = async (body: string | undefined, signal = still) => {
     const calls = { load: vi.fn(async () => {}) };
     const budget = new MemoryBudget();
     const exchange = {
@@ -58,6 +58,34 @@ describe("a load request", () => {
     const text = change(bytes.toString("base64"));
     const { override } = await load(JSON.stringify({ parameters: { "file:x": text } }));
     expect(override[1]!.files.get("x")!.equals(Buffer.from(text, "base64"))).toBe(true);
+  });
+  test("decodes a long file with a pause before it and after each part of a MiB of text, or as a whole", async () => {
+    /** Turns of the work: its client is looked for before each. */
+    const turns = async (key: string, text: string): Promise<number> => {
+      let count = 0;
+      const counting = {
+        get aborted() {
+          return ++count < 0;
+        },
+      };
+      await load(JSON.stringify({ parameters: { [key]: text } }), counting as never);
+      return count;
+    };
+    // A configuration of the same length is parsed in as many turns, and not decoded.
+    const pauses = async (text: string) => (await turns("file:x", text)) - (await turns("config", text));
+    const ofLength = (length: number): string => "QUJD".repeat(length / 4);
+    const MIB = 2 ** 20;
+    expect([await pauses(ofLength(MIB)), await pauses(ofLength(MIB + 4))]).toEqual([1, 3]);
+    expect([await pauses(ofLength(2 * MIB)), await pauses(ofLength(2 * MIB + 8))]).toEqual([3, 4]);
+    // Its last group is not full.
+    expect(await pauses(`${ofLength(2 * MIB - 4)}QUI=`)).toBe(3);
+    expect(await pauses(`QUJ\n${ofLength(2 * MIB)}`)).toBe(1);
+  });
+  test("holds no more memory for a long file than its bytes", async () => {
+    const text = Buffer.alloc(2_000_003, "0123456789abc").toString("base64");
+    const { override } = await load(JSON.stringify({ parameters: { "file:x": text } }));
+    const { length, buffer } = override[1]!.files.get("x")!;
+    expect([length, buffer.byteLength]).toEqual([2_000_003, 2_000_003]);
   });
   const TEXT = "INTERNAL attempt to access JSON non-string as string";
   test.each([
