@@ -6,7 +6,7 @@ import { Refusal, RuntimeFault } from "#runtime/base/errors.js";
 import { MemoryBudget } from "#runtime/base/memory/memory-budget.js";
 import type { ServerLog } from "#runtime/server/observe/server-log.js";
 import type { Respond } from "#runtime/server/transport/http/dispatch.js";
-import { serveFrontEnd, serveMetrics } from "#runtime/server/transport/http/server.js";
+import { serveFrontEnd, serveHttp, serveMetrics } from "#runtime/server/transport/http/server.js";
 import type { Listener } from "#runtime/server/transport/listen.js";
 
 const running: Listener[] = [];
@@ -196,4 +196,16 @@ test("metrics are at their path, with and without a slash or a query, and for GE
   expect([posted.status, posted.headers.get("content-type"), await posted.json(), printed]).toEqual([
     ...[405, "text/plain; charset=utf-8", { error: "Method Not Allowed" }, 3],
   ]);
+});
+
+test("a path without a route is 404, with a line only in a verbose log", async () => {
+  for (const isVerbose of [false, true]) {
+    const lines: string[] = [];
+    const log = { isVerbose, verbose: (source: string, text: string) => lines.push(`${source}: ${text}`) };
+    const listener = await serveHttp(options, {} as never, log as never);
+    running.push(listener);
+    expect((await fetch(`http://127.0.0.1:${listener.port}/none`)).status).toBe(404);
+    const verbose = ["http_server: HTTP request: 0 /none", "http_server: HTTP error: 0 /none - 404"];
+    expect(lines).toEqual(isVerbose ? verbose : []);
+  }
 });
