@@ -20,6 +20,7 @@ describe("parameters of a request", () => {
       ...{ sequence_id: "s", sequence_end: false, n: -3n, w: 2n ** 64n - 1n },
     });
     expect(entries('{"sequence_id":18446744073709551615}')).toEqual({ sequence_id: 2n ** 64n - 1n });
+    expect(entries('{"sequence_id":0}')).toEqual({ sequence_id: 0n });
     expect([read('{"binary_data_output":true}').binaryOutput, read("{}").binaryOutput]).toEqual([true, false]);
     expect(entries('{"binary_data_output":true}')).toEqual({});
   });
@@ -31,6 +32,7 @@ describe("parameters of a request", () => {
     ["[]", "INTERNAL failed to get request params.: attempt to get members for non-object"],
     ['{"binary_data_output":1}', wrong("binary_data_output", "boolean")],
     ['{"sequence_id":-1}', wrong("sequence_id", "string")],
+    ['{"sequence_id":-9223372036854775807}', wrong("sequence_id", "string")],
     ['{"sequence_id":1.5}', wrong("sequence_id", "string")],
     ['{"sequence_start":1}', wrong("sequence_start", "boolean")],
     ['{"sequence_end":1}', wrong("sequence_end", "boolean")],

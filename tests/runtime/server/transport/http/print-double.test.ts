@@ -119,3 +119,14 @@ test("many numbers print as each does alone", () => {
     expect(to.pieces[0]!.toString("latin1")).toBe(Array.from(values, printDouble).join(","));
   }
 });
+
+test("room is made for 32 characters of each number and a comma, wherever the part begins", () => {
+  const values = new Float64Array(200);
+  const room = (from: number, count: number): number => {
+    const to = new ByteWriter();
+    writeDoubles(values, from, from + count, to);
+    return to.bytes.length;
+  };
+  // A writer begins with 512 bytes, and doubles them.
+  expect([room(0, 15), room(180, 15), room(0, 16), room(180, 16)]).toEqual([512, 512, 1024, 1024]);
+});

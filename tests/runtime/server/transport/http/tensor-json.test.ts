@@ -2,14 +2,17 @@
  * Elements of tensors from JSON and to JSON: bit for bit what the engine's own parser and converters make of them, whatever the nesting.
  */
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { bufferPool } from "#runtime/base/memory/buffer-pool.js";
 import { atOnce } from "#runtime/base/slices.js";
 import { elementsOf } from "#runtime/server/transport/http/read-elements.js";
 import { printElements } from "#runtime/server/transport/http/tensor-json.js";
 import type { DataList } from "#runtime/wire/json/data-list.js";
 import { type JsonObject, parseJson } from "#runtime/wire/json/json.js";
 import { membersOf } from "#runtime/wire/json/json-kept.js";
+import { ListMemory } from "#runtime/wire/json/list-memory.js";
 import { type DatatypeRow, type WireType, wireDatatype } from "#triton-protos/datatype.js";
+import { withPauses } from "./support.js";
 
 const RUNS = Number(process.env.NUMBER_RUNS ?? 300);
 const row = (wire: string): DatatypeRow => wireDatatype(wire)!;
@@ -180,4 +183,52 @@ test("lists of several parts, and integers that no double holds among them, are 
   expect(read(text, "UINT64", length)).toEqual(new Uint8Array(bytesOf(BigUint64Array.from(wide))));
   expect(read(text, "FP64", length)).toEqual(new Uint8Array(bytesOf(Float64Array.from(wide, Number))));
   expect(read("[]", "INT32", 0)).toHaveLength(0);
+});
+
+/** How often the reading of a list pauses; nothing where it is read at once. */
+const pausesOf = (text: string, datatype: string, elements: number): number | undefined => {
+  const reading = elementsOf(dataOf(text), row(datatype), elements);
+  return reading instanceof Uint8Array ? undefined : withPauses(reading).pauses;
+};
+const ones = (count: number): string => `[${Array(count).fill(1)}]`;
+const HUGE = 2n ** 62n + 1n;
+
+test("numbers of more than 2048 elements are read with a pause between their parts, and before wide integers", () => {
+  // The parts of a list have 256 elements, then 2048, then 16,384.
+  expect([256, 2048, 2049, 2304, 2305, 20_000].map(count => pausesOf(ones(count), "INT32", count))).toEqual([
+    ...[undefined, undefined, 1, 1, 2, 3],
+  ]);
+  const wide = (count: number): string => `[${HUGE},${ones(count - 1).slice(1)}`;
+  expect([2048, 2049].map(count => pausesOf(wide(count), "INT64", count))).toEqual([undefined, 2]);
+});
+
+test("texts of more than 2048 elements, or of more than four parts, are read with a pause between the parts", () => {
+  // Their parts have 256 bytes, then eight times as many, and each text has four bytes of its length.
+  const fourParts = 256 + 2048 + 16_384 + 131_072;
+  const ofBytes = (bytes: number) => pausesOf(JSON.stringify(["x".repeat(bytes - 4)]), "BYTES", 1);
+  expect([256, fourParts, fourParts + 1].map(ofBytes)).toEqual([undefined, undefined, 4]);
+  const ofCount = (count: number) => pausesOf(JSON.stringify(Array(count).fill("")), "BYTES", count);
+  expect([2048, 2049].map(ofCount)).toEqual([undefined, 2]);
+});
+
+test("the parts of texts are in the pool again once they are joined", () => {
+  const lists = new ListMemory();
+  const text = JSON.stringify({ data: ["x".repeat(100_000)] });
+  const data = (parseJson(Buffer.from(text), DATA, { lists }) as JsonObject).get("data") as DataList;
+  const large = data.texts.filter(({ length }) => length >= 2 ** 14).map(({ buffer }) => buffer);
+  expect(large).toHaveLength(2);
+  const give = vi.spyOn(bufferPool, "give");
+  try {
+    expect(complete(elementsOf(data, row("BYTES"), 1))).toHaveLength(100_004);
+    expect(give.mock.calls.map(([memory]) => memory)).toEqual(large);
+  } finally {
+    give.mockRestore();
+  }
+});
+
+test("integers that no double holds wrap in the narrow types, digit for digit", () => {
+  const wrapped = (datatype: string, value: bigint) => [...read(`[${value}]`, datatype, 1)];
+  expect(wrapped("INT32", 2n ** 53n + 1n)).toEqual([1, 0, 0, 0]);
+  expect(wrapped("UINT16", 2n ** 62n + 258n + 2n ** 53n)).toEqual([2, 1]);
+  expect(wrapped("INT8", -(2n ** 53n) - 1n)).toEqual([255]);
 });
