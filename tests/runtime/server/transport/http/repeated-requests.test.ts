@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
-import type { Tensor } from "#runtime/base/tensor.js";
+import type { Parameter, Tensor } from "#runtime/base/tensor.js";
 import type { InferRequest, InferResponse } from "#runtime/server/contract.js";
 import { type InferBody, printInferResponse } from "#runtime/server/transport/http/infer-response.js";
 import { keepRequest, repeatedRequest } from "#runtime/server/transport/http/repeated-request.js";
@@ -327,7 +327,7 @@ describe("a response", () => {
   const texts = (...bytes: number[]): InferResponse =>
     withTensor({ datatype: "BYTES", shape: [1], data: Uint8Array.from(bytes) });
   const wide = withTensor({ shape: [1, 2] });
-  const withParameters = (...parameters: InferResponse["parameters"]): InferResponse => ({ ...one, parameters });
+  const withParameters = (...parameters: (readonly [string, Parameter])[]): InferResponse => ({ ...one, parameters });
   test.each<[string, InferResponse, InferResponse]>([
     ["model", one, { ...one, model: "n" }],
     ["version", one, { ...one, version: 2 }],

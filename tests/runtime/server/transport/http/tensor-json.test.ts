@@ -10,7 +10,6 @@ import { printElements } from "#runtime/server/transport/http/tensor-json.js";
 import type { DataList } from "#runtime/wire/json/data-list.js";
 import { type JsonObject, parseJson } from "#runtime/wire/json/json.js";
 import { membersOf } from "#runtime/wire/json/json-kept.js";
-import { ListMemory } from "#runtime/wire/json/list-memory.js";
 import { type DatatypeRow, type WireType, wireDatatype } from "#triton-protos/datatype.js";
 import { withPauses } from "./support.js";
 
@@ -212,9 +211,7 @@ test("texts of more than 2048 elements, or of more than four parts, are read wit
 });
 
 test("the parts of texts are in the pool again once they are joined", () => {
-  const lists = new ListMemory();
-  const text = JSON.stringify({ data: ["x".repeat(100_000)] });
-  const data = (parseJson(Buffer.from(text), DATA, { lists }) as JsonObject).get("data") as DataList;
+  const data = dataOf(JSON.stringify(["x".repeat(100_000)]));
   const large = data.texts.filter(({ length }) => length >= 2 ** 14).map(({ buffer }) => buffer);
   expect(large).toHaveLength(2);
   const give = vi.spyOn(bufferPool, "give");
