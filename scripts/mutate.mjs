@@ -108,11 +108,12 @@ function readResults(name, mutants) {
   return { ...Object.fromEntries(known.filter(([, status]) => status)), ...readJson(resultsOf(name)) };
 }
 
+/** @param mutants those of some files, or of all: other files keep what they have */
 function keep(name, mutants) {
   const known = readResults(name, mutants);
   const judged = mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));
   mkdirSync(join(keptOf(name), ".."), { recursive: true });
-  writeFileSync(keptOf(name), `${JSON.stringify(toKeep(judged), null, 2)}\n`);
+  writeFileSync(keptOf(name), `${JSON.stringify({ ...readJson(keptOf(name)), ...toKeep(judged) }, null, 2)}\n`);
 }
 
 /** Runs mutants, or takes over the status of those that a test failed for, or that were judged, before. */
@@ -134,7 +135,7 @@ async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, mo
     for (const { identity, status } of some) known[identity] = status;
     writeFileSync(resultsOf(name), JSON.stringify(known));
   };
-  await runMutants(folder, numbered, tests, { print, judged, lanes: Number(lanes) });
+  await runMutants(folder, numbered, tests, { print, judged, lanes });
   return mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));
 }
 
@@ -249,7 +250,7 @@ async function main() {
     const tests = values.tests ?? folder.tests;
     Object.assign(process.env, await setUpNeeds(needsOf(tests)));
     const isListed = mutant => entries.some(entry => isAbout(entry, mutant));
-    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, { ...values, isListed });
+    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, { ...values, lanes, isListed });
     if (values.keep) keep(name, all);
     const judged = judge(ran, entries);
     printSurvivors(judged);

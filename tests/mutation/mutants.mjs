@@ -61,9 +61,12 @@ export function wilson(hits, count) {
 /** Eight digits of an identity. */
 export const digestOf = identity => createHash("sha256").update(identity).digest("hex").slice(0, 8);
 
-/** @returns digests of judged mutants, by their file and status */
+/** Survivors run again with the tests that were written for them. */
+const AGAIN = ["Survived", "NoCoverage"];
+
+/** @returns digests of judged mutants but survivors, by their file and status */
 export function toKeep(mutants) {
-  const judged = mutants.filter(({ status }) => status !== undefined);
+  const judged = mutants.filter(({ status }) => status !== undefined && !AGAIN.includes(status));
   const textOf = some => some.map(({ identity }) => digestOf(identity)).join(" ");
   const entries = [...Map.groupBy(judged, ({ fileName }) => pathOf(fileName))].map(([file, some]) => [
     file,

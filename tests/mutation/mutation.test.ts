@@ -97,21 +97,21 @@ describe("a sample", () => {
   });
 });
 
-test("what is judged is kept by file and status, and read again", () => {
-  const judged = identified([mutant(1), mutant(1), mutant(2), mutant(3)]).map((one: object, i: number) => ({
+test("mutants that are judged and no survivors are kept by file and status, and read again", () => {
+  const judged = identified([1, 1, 2, 3, 3, 4].map(mutant)).map((one: object, i: number) => ({
     ...one,
-    status: ["Killed", "Survived", "Killed", undefined][i],
+    status: ["Killed", "Timeout", "Killed", undefined, "Survived", "NoCoverage"][i],
   }));
   const kept = toKeep(judged);
   const [first, second, third, last] = judged.map(({ identity }: { identity: string }) => digestOf(identity));
   expect(kept).toEqual({
-    "runtime/1.ts": { Killed: first, Survived: second },
+    "runtime/1.ts": { Killed: first, Timeout: second },
     "runtime/2.ts": { Killed: third },
   });
   const statuses = readKept(kept);
   expect([first, second, third, last].map(digest => statuses.get(digest))).toEqual([
     "Killed",
-    "Survived",
+    "Timeout",
     "Killed",
     undefined,
   ]);

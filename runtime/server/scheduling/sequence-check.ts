@@ -11,18 +11,18 @@ const refuse = (text: string): never => {
   throw new Refusal("INVALID_ARGUMENT", text);
 };
 
+const isOfId = ({ kind }: { readonly kind: string }): boolean => kind === "CONTROL_SEQUENCE_CORRID";
+
 /** @param known whether a sequence with the request's id is under way */
 export function checkSequenceRequest(config: ModelConfig, request: BackendRequest, known: boolean): void {
   const { correlationId: id, start } = request.controls;
   const model = config.name;
-  const control = config
-    .sequence_batching!.control_input.flatMap(input => input.control.map(one => ({ ...one, name: input.name })))
-    .find(({ kind }) => kind === "CONTROL_SEQUENCE_CORRID");
-  const wanted = control && configDatatype(control.data_type)?.wire;
+  const input = config.sequence_batching!.control_input.find(({ control }) => control.some(isOfId));
+  const wanted = input && configDatatype(input.control.find(isOfId)!.data_type)?.wire;
   const given = typeof id === "string" ? "BYTES" : "UINT64";
   if (wanted && (wanted === "BYTES") !== (given === "BYTES"))
     refuse(
-      `${requestPrefix(request.id)}sequence batching control '${control.name}' data-type is '${given}', but model '${model}' expects '${wanted}'`,
+      `${requestPrefix(request.id)}sequence batching control '${input.name}' data-type is '${given}', but model '${model}' expects '${wanted}'`,
     );
   if (request.batch > 1)
     refuse(`inference request to model '${model}' must specify batch-size 1 due to requirements of sequence batcher`);
