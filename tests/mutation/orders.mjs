@@ -1,5 +1,6 @@
 /** Orders from `npm run mutate` to the runs of Vitest that it starts, and the journal that these write. */
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /**
  * @typedef Orders
@@ -23,6 +24,9 @@ import { existsSync, readFileSync } from "node:fs";
  * @property {Readonly<Record<string, number>>} durations milliseconds of each test, without those in which it waited for a core
  * @property {readonly string[]} failed errors of tests that fail without a mutant
  */
+
+/** @param {string} instrumented @returns the folder with what Vitest made of the instrumented sources */
+export const modulesOf = instrumented => join(instrumented, "..", "modules");
 
 /** @param {string} journal @returns {Note[]} without a line that was cut short */
 export function notesIn(journal) {

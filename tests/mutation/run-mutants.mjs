@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { ROOT } from "../run/graph.mjs";
 import { groupClock } from "./core-time.mjs";
 import { pathOf } from "./mutants.mjs";
-import { notesIn } from "./orders.mjs";
+import { modulesOf, notesIn } from "./orders.mjs";
 
 const VITEST = join(ROOT, "node_modules", "vitest", "vitest.mjs");
 /** A process that a mutant keeps busy notes nothing for this long, and a multiple of its test's time. Without mutants, the last of these is the limit. */
@@ -77,6 +77,7 @@ function patienceOf({ byTest, durations, journal }, before) {
 /** Writes the sources with mutants. @returns the mutants with the number by which each is switched */
 export async function instrument(instrumenter, mutants, folder) {
   rmSync(folder, { recursive: true, force: true });
+  rmSync(modulesOf(folder), { recursive: true, force: true });
   const byFile = Map.groupBy(mutants, ({ fileName }) => pathOf(fileName, ROOT));
   const inputs = [...byFile].map(([name, some]) => ({
     name,
@@ -174,41 +175,38 @@ const spentBy = ({ spent, by }) => (spent !== undefined && by !== undefined ? [{
 const isUntried = ({ tests }, id, tried) =>
   Object.entries(tests).some(([test, mutants]) => mutants.includes(id) && !tried.has(pairOf(test, id)));
 
-/** @returns the test files that failed in a run that ended by itself; all where it left no report. Those of which no test timed out are sure. */
+/** @returns the test files that failed in a run that ended by itself; all where it left no report */
 function failedIn(report, files) {
-  const unknown = { failed: files, isSure: false };
-  if (!existsSync(report)) return unknown;
+  if (!existsSync(report)) return files;
   const { testResults } = JSON.parse(readFileSync(report, "utf8"));
-  const failed = testResults.filter(({ status }) => status === "failed");
-  if (failed.length === 0) return unknown;
-  const messages = failed.flatMap(({ assertionResults, message }) => [
-    message ?? "",
-    ...assertionResults.flatMap(({ failureMessages }) => failureMessages ?? []),
-  ]);
-  const isSure = !messages.some(text => /timed out/i.test(text));
-  return { failed: failed.map(({ name }) => pathOf(name, ROOT)), isSure };
+  const failed = testResults.filter(({ status }) => status === "failed").map(({ name }) => pathOf(name, ROOT));
+  return failed.length === 0 ? files : failed;
 }
 
 /**
- * Runs a mutant in a process of its own. It is killed if a file of tests fails with it, and passes without it. A test that timed out has to fail twice.
+ * Runs a mutant in a process of its own, first with all files in one process: most of the time of a file is its start. It is killed if a file of tests fails
+ * there and again apart from the others, and passes without it.
  * @param passing names of files that passed without a mutant; those that do are added
  */
 async function aloneStatus(lane, base, id, files, passing) {
   const report = `${lane}-alone.json`;
   const names = some => some.map(({ file }) => pathOf(file, ROOT));
-  const runWith = (mutant, some) => {
+  const runWith = (mutant, some, ...args) => {
     rmSync(report, { force: true });
     const limit = ALONE_MS + ALONE_TIMES * some.reduce((sum, { ms }) => sum + ms, 0);
     const orders = { ...base, files: names(some), journal: `${lane}-alone.jsonl` };
-    const args = ["--bail=1", "--reporter=json", `--outputFile=${report}`];
-    return runTests(orders, { env: { __STRYKER_ACTIVE_MUTANT__: mutant }, args, limit });
+    return runTests(orders, {
+      env: { __STRYKER_ACTIVE_MUTANT__: mutant },
+      args: ["--bail=1", "--reporter=json", `--outputFile=${report}`, ...args],
+      limit,
+    });
   };
-  const code = await runWith(id, files);
+  const code = await runWith(id, files, "--no-isolate");
   if (code === undefined) return "Timeout";
   if (code === 0 || code === null) return "Survived";
-  const { failed, isSure } = failedIn(report, names(files));
+  const failed = failedIn(report, names(files));
   const again = files.filter(({ file }) => failed.includes(pathOf(file, ROOT)));
-  const second = isSure ? 1 : await runWith(id, again);
+  const second = await runWith(id, again);
   if (second === 0 || second === null) return "Survived";
   const unknown = again.filter(({ file }) => !passing.has(file));
   if (unknown.length > 0 && (await runWith(NONE, unknown)) !== 0) return "Survived";

@@ -5,7 +5,7 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import tree from "../../vitest.config.js";
 import { ROOT } from "../run/graph.mjs";
-import type { Orders } from "./orders.mjs";
+import { modulesOf, type Orders } from "./orders.mjs";
 
 const { instrumented, files, byTest } = JSON.parse(readFileSync(process.env.MERLON_MUTATION!, "utf8")) as Orders;
 
@@ -47,8 +47,9 @@ export default defineConfig({
     setupFiles: [...[tree.test?.setupFiles ?? []].flat(), "./tests/mutation/end-on-failure.ts"],
     ...(!isAlone && { runner: "./tests/mutation/runner.ts" }),
     sequence: { sequencer: InOrder as never },
-    // Its keys do not have what a plugin loads in the place of a file.
-    fsModuleCache: false,
+    // Its keys do not have what a plugin loads in the place of a file: each set of mutants has a cache of its own.
+    fsModuleCache: isAlone,
+    fsModuleCachePath: modulesOf(instrumented),
     maxWorkers: 1,
     testTimeout: isAlone ? 60_000 : byTest ? TURN_MS : FIRST_MS,
   },
