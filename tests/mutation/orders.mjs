@@ -25,7 +25,7 @@ import { join } from "node:path";
  * @property {readonly string[]} failed errors of tests that fail without a mutant
  */
 
-/** @param {string} instrumented @returns the folder with what Vitest made of the instrumented sources */
+/** @param {string} instrumented @returns the folder of their modules as Vitest keeps them */
 export const modulesOf = instrumented => join(instrumented, "..", "modules");
 
 /** @param {string} journal @returns {Note[]} without a line that was cut short */

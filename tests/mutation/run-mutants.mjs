@@ -184,8 +184,8 @@ function failedIn(report, files) {
 }
 
 /**
- * Runs a mutant in a process of its own, first with all files in one process: most of the time of a file is its start. It is killed if a file of tests fails
- * there and again apart from the others, and passes without it.
+ * Runs a mutant in a process of its own. At first this has all files, since starting one for each takes most of the time. A file that
+ * fails runs again apart from the others: the mutant is killed if it fails again, and passes without it.
  * @param passing names of files that passed without a mutant; those that do are added
  */
 async function aloneStatus(lane, base, id, files, passing) {
