@@ -175,17 +175,24 @@ const spentBy = ({ spent, by }) => (spent !== undefined && by !== undefined ? [{
 const isUntried = ({ tests }, id, tried) =>
   Object.entries(tests).some(([test, mutants]) => mutants.includes(id) && !tried.has(pairOf(test, id)));
 
-/** @returns the test files that failed in a run that ended by itself; all where it left no report */
+/** @returns the test files that failed in a run that ended by itself; all where it left no report. Those of which no test timed out are sure. */
 function failedIn(report, files) {
-  if (!existsSync(report)) return files;
+  const unknown = { failed: files, isSure: false };
+  if (!existsSync(report)) return unknown;
   const { testResults } = JSON.parse(readFileSync(report, "utf8"));
-  const failed = testResults.filter(({ status }) => status === "failed").map(({ name }) => pathOf(name, ROOT));
-  return failed.length === 0 ? files : failed;
+  const failed = testResults.filter(({ status }) => status === "failed");
+  if (failed.length === 0) return unknown;
+  const messages = failed.flatMap(({ assertionResults, message }) => [
+    message ?? "",
+    ...assertionResults.flatMap(({ failureMessages }) => failureMessages ?? []),
+  ]);
+  const isSure = !messages.some(text => /timed out/i.test(text));
+  return { failed: failed.map(({ name }) => pathOf(name, ROOT)), isSure };
 }
 
 /**
  * Runs a mutant in a process of its own. At first this has all files, since starting one for each takes most of the time. A file that
- * fails runs again apart from the others: the mutant is killed if it fails again, and passes without it.
+ * fails runs again apart from the others, and so does one of which a test timed out. The mutant is killed if it fails again, and passes without it.
  * @param passing names of files that passed without a mutant; those that do are added
  */
 async function aloneStatus(lane, base, id, files, passing) {
@@ -204,9 +211,9 @@ async function aloneStatus(lane, base, id, files, passing) {
   const code = await runWith(id, files, "--no-isolate");
   if (code === undefined) return "Timeout";
   if (code === 0 || code === null) return "Survived";
-  const failed = failedIn(report, names(files));
+  const { failed, isSure } = failedIn(report, names(files));
   const again = files.filter(({ file }) => failed.includes(pathOf(file, ROOT)));
-  const second = await runWith(id, again);
+  const second = isSure && files.length === 1 ? code : await runWith(id, again);
   if (second === 0 || second === null) return "Survived";
   const unknown = again.filter(({ file }) => !passing.has(file));
   if (unknown.length > 0 && (await runWith(NONE, unknown)) !== 0) return "Survived";
