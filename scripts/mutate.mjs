@@ -117,7 +117,7 @@ function keep(name, mutants) {
 }
 
 /** Runs mutants, or takes over the status of those that a test failed for, or that were judged, before. */
-async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more, lanes, isListed }) {
+async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, more, lanes, isListed, keepAll }) {
   const known = readResults(name, mutants);
   const isTakenOver = mutant => {
     const status = known[mutant.identity];
@@ -134,6 +134,7 @@ async function runOrTakeOver(instrumenter, name, mutants, tests, { survivors, mo
   const judged = some => {
     for (const { identity, status } of some) known[identity] = status;
     writeFileSync(resultsOf(name), JSON.stringify(known));
+    keepAll();
   };
   await runMutants(folder, numbered, tests, { print, judged, lanes });
   return mutants.map(mutant => ({ ...mutant, status: known[mutant.identity] }));
@@ -250,8 +251,9 @@ async function main() {
     const tests = values.tests ?? folder.tests;
     Object.assign(process.env, await setUpNeeds(needsOf(tests)));
     const isListed = mutant => entries.some(entry => isAbout(entry, mutant));
-    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, { ...values, lanes, isListed });
-    if (values.keep) keep(name, all);
+    const keepAll = () => values.keep && keep(name, all);
+    const ran = await runOrTakeOver(instrumenter, name, chosen, tests, { ...values, lanes, isListed, keepAll });
+    keepAll();
     const judged = judge(ran, entries);
     printSurvivors(judged);
     process.stdout.write(`${name}: ${((performance.now() - started) / 60_000).toFixed(1)} minutes\n`);
