@@ -71,6 +71,18 @@ describe("a call", () => {
     expect([...seen]).toEqual([`Basic ${Buffer.from("me:pass:word").toString("base64")}`]);
     expect(sockets.size).toBe(1);
   });
+  test("leaves no timer, and the connection closes with its caller", async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter(name => name === "Timeout").length;
+    const { call, close, sockets } = await start((_, response) => response.end());
+    await call("GET", "/");
+    const [socket] = sockets;
+    const before = timers();
+    for (let i = 0; i < 20; i++) await call("GET", "/");
+    expect(timers()).toBeLessThan(before + 20);
+    expect([sockets.size, socket!.destroyed]).toEqual([1, false]);
+    close();
+    await expect.poll(() => socket!.destroyed).toBe(true);
+  });
 });
 
 describe("a server", () => {
@@ -101,12 +113,21 @@ describe("a server", () => {
     expect((await call("GET", "/")).toString()).toBe("now");
     expect(sockets.size).toBe(2);
   });
+  test("that is late on a kept connection is away, and is not called again", async () => {
+    let calls = 0;
+    const { call, fault, url, sockets } = await start((_, response) => calls++ === 0 && response.end(), "", 1000);
+    await call("GET", "/");
+    expect(await fault("GET", "/")).toBe(
+      `UNAVAILABLE the feature server at ${url} did not answer within 1000 ms. ${HINT}`,
+    );
+    expect([calls, sockets.size]).toEqual([2, 1]);
+  });
   test("that breaks off in the middle of its answer is away", async () => {
     const { fault, url } = await start((_, response) => {
       response.writeHead(200, { "Content-Length": 100 });
       response.write("half", () => response.destroy());
     });
-    expect(await fault("GET", "/")).toMatch(`UNAVAILABLE the feature server at ${url} broke off`);
+    expect(await fault("GET", "/")).toBe(`UNAVAILABLE the feature server at ${url} broke off: aborted. ${HINT}`);
   });
   test("that has closed is away", async () => {
     const { fault, url, server } = await start(() => {});
@@ -182,19 +203,24 @@ describe("a server with TLS", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function callWith(tlsAuthority: string | undefined): Promise<string> {
+  /** @returns two answers, and the number of connections */
+  async function callWith(tlsAuthority: string | undefined): Promise<[string, string, number]> {
     const [key, cert] = ["server.key", "server.pem"].map(name => readFileSync(join(folder, name)));
     const server = createSecureServer({ key: key!, cert: cert! }, (_, response) => response.end("safe"));
     await once(server.listen(0, "127.0.0.1"), "listening");
     const url = `https://localhost:${(server.address() as AddressInfo).port}`;
     const store = { type: "remote", url: new Secret(url, url), ...(tlsAuthority && { tlsAuthority }) } as never;
     const caller = httpCaller(store, 20_000);
+    let connections = 0;
+    server.on("connection", () => connections++);
     open.push(caller, server);
-    return caller.call("GET", "/health").then(String, (error: Error) => error.message);
+    const answer = (): Promise<string> => caller.call("GET", "/health").then(String, (error: Error) => error.message);
+    return [await answer(), await answer(), connections];
   }
   test("is trusted if its certificate is signed by the store's authority, and only then", async () => {
-    expect(await callWith(join(folder, "root.pem"))).toBe("safe");
-    expect(await callWith(join(folder, "other.pem"))).toMatch(/can not be reached: .*certificate/);
-    expect(await callWith(undefined)).toMatch(/can not be reached: .*certificate/);
+    expect(await callWith(join(folder, "root.pem"))).toEqual(["safe", "safe", 1]);
+    const refused = expect.stringMatching(/can not be reached: .*certificate/) as unknown;
+    expect(await callWith(join(folder, "other.pem"))).toEqual([refused, refused, 2]);
+    expect(await callWith(undefined)).toEqual([refused, refused, 2]);
   });
 });
