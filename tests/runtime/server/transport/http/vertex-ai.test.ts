@@ -25,8 +25,11 @@ async function ask(path: string, { method = "POST", redirect, closed, ...routes 
   const answer = await respond({ head: { method, target: path, headers } } as never);
   return { answer, apis, lines };
 }
-/** The status where a redirection to Triton's own routes would be closed by a restriction. */
-const redirected = async (redirect: string) => (await ask("/predict", { redirect, closed: "key" })).answer.status;
+/** The status where all of Triton's own routes are restricted, and the APIs that the redirection reached. */
+async function redirected(redirect: string) {
+  const { answer, apis } = await ask("/predict", { redirect, closed: "key" });
+  return [answer.status, ...apis];
+}
 
 describe("Vertex AI's front end", () => {
   test("matches nothing by a pattern that RE2 refuses", async () => {
@@ -64,8 +67,8 @@ describe("Vertex AI's front end", () => {
     ["x/v2/repository/models/m/load", 400],
     ["v2/models/m/trace/setting", 400],
     ["v2/logging", 400],
-    ["v2/models/generate/infer", 403],
-  ])("answers a redirection to %s with %i", async (path, status) => {
-    expect(await redirected(path)).toBe(status);
+    ["v2/models/generate/infer", 403, "inference"],
+  ] as const)("answers a redirection to %s with %i", async (path, ...expected) => {
+    expect(await redirected(path)).toEqual(expected);
   });
 });
