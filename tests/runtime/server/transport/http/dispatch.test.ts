@@ -61,11 +61,39 @@ describe("the route of a request", () => {
     expect(askAgain(routes, "/a/other")).toMatchObject({ body: "get" });
     expect(seen.slice(-2)).toEqual([{ model: "other" }, { model: "other" }]);
   });
+  test("is restricted by each route of its path, also when it is found again", () => {
+    const head = { method: "POST", headers: {} };
+    let closed = "";
+    const restriction = (api: string) => (api === closed ? "key" : undefined);
+    const again = () => answerRoute(routes, { head } as never, { restriction } as never, "/a/m");
+    expect(again()).toMatchObject({ body: "post" });
+    // The first route of the path, of another method.
+    closed = "health";
+    expect([again(), again()]).toMatchObject([{ status: 403 }, { status: 403 }]);
+    closed = "";
+    expect(again()).toMatchObject({ body: "post" });
+  });
+  test("is searched for once for the head that its connection keeps", () => {
+    let searches = 0;
+    const counted = ["/a", "/b"].map(path => ({
+      ...route("GET", "health", path, () => answered("get")),
+      path: {
+        exec(text: string) {
+          searches++;
+          return text === path ? [text] : null;
+        },
+      } as unknown as RegExp,
+    }));
+    const head = { method: "GET", headers: {} };
+    const again = () =>
+      answerRoute(counted, { head } as never, { restriction: (): undefined => undefined } as never, "/b");
+    for (let i = 0; i < 3; i++) expect(again()).toMatchObject({ body: "get" });
+    expect(searches).toBe(counted.length);
+  });
   test("is looked up by the path alone", () => {
-    const paths = ["/v2?x=1", "http://host:80/v2?y", "https://h/v2", "/http://h/v2", "ftp://h/http://h/v2"].map(
-      target => pathOf({ target } as never),
-    );
-    expect(paths).toEqual(["/v2", "/v2", "/v2", "/http://h/v2", "ftp://h/http://h/v2"]);
+    const targets = ["/v2?x=1", "http://host:80/v2?y", "https://h/v2", "/http://h/v2", "ftp://h/http://h/v2"];
+    const paths = [...targets, "http://h/", "http://h?x", "?x"].map(target => pathOf({ target } as never));
+    expect(paths).toEqual(["/v2", "/v2", "/v2", "/http://h/v2", "ftp://h/http://h/v2", "/", "", ""]);
     expect(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"].map(methodInLog)).toEqual([0, 1, 2, 3, 4, "PATCH"]);
   });
 });

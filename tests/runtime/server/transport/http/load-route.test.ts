@@ -7,8 +7,13 @@ const still = new AbortController().signal as never;
 
 describe("a load request", () => {
   const load = async (body: string | undefined, signal = still) => {
-    const calls = { load: vi.fn(async () => {}) };
     const budget = new MemoryBudget();
+    let whileLoaded = 0;
+    const calls = {
+      load: vi.fn(async () => {
+        whileLoaded = budget.charged;
+      }),
+    };
     const exchange = {
       head: { body: body === undefined ? 0 : Buffer.byteLength(body) },
       readBody(reader: { data(bytes: Buffer, start: number, end: number): void; end(): void }) {
@@ -23,12 +28,14 @@ describe("a load request", () => {
     expect(budget.charged).toBe(0);
     return {
       answer,
+      whileLoaded,
       override: calls.load.mock.calls[0] as unknown as [string, { config?: string; files: Map<string, Buffer> }?],
     };
   };
   const done = { status: 200, type: "application/json", body: "" };
   test.each([undefined, "", "{}", "[]", '{"parameters":{}}'])("of %j brings nothing along", async body => {
-    expect(await load(body)).toEqual({ answer: done, override: ["m", undefined] });
+    const { answer, override } = await load(body);
+    expect({ answer, override }).toEqual({ answer: done, override: ["m", undefined] });
   });
   test("brings a configuration and files along", async () => {
     const file = Buffer.from("hello").toString("base64");
@@ -47,7 +54,7 @@ describe("a load request", () => {
       },
     ]);
     const alone = await load(JSON.stringify({ parameters: { "file:z": file } }));
-    expect(alone.override[1]).toEqual({ files: new Map([["z", Buffer.from("hello")]]) });
+    expect(alone.override[1]).toStrictEqual({ files: new Map([["z", Buffer.from("hello")]]) });
   });
   test.each([
     ["in parts", (text: string) => text],
@@ -86,6 +93,16 @@ describe("a load request", () => {
     const { override } = await load(JSON.stringify({ parameters: { "file:x": text } }));
     const { length, buffer } = override[1]!.files.get("x")!;
     expect([length, buffer.byteLength]).toEqual([2_000_003, 2_000_003]);
+  });
+  test("is charged for its body and its decoded files while the model is loaded", async () => {
+    for (const size of [3000, 2_000_003]) {
+      const of = (key: string) =>
+        JSON.stringify({ parameters: { [key]: Buffer.alloc(size, "0123456789abc").toString("base64") } });
+      // A configuration of the same length is not decoded.
+      const { whileLoaded } = await load(of("config"));
+      expect(whileLoaded).toBeGreaterThanOrEqual(Buffer.byteLength(of("config")));
+      expect((await load(of("file:x"))).whileLoaded - whileLoaded).toBe(size);
+    }
   });
   const TEXT = "INTERNAL attempt to access JSON non-string as string";
   test.each([

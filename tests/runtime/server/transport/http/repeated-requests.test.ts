@@ -213,6 +213,12 @@ describe("a request", () => {
     expect(found.request.inputs[1]!.data.buffer).toBe(next.buffer);
     expect(found.isBinary).toBe(isBinary);
   });
+  test("that has no wishes at all is kept, too", () => {
+    const { wishes: _, ...plain } = request;
+    const own = head();
+    keepRequest(own, body, at, config, { request: plain, isBinary });
+    expect(repeatedRequest(own, body, at, config, signal)?.request.id).toBe("7");
+  });
   test.each<[string, Parameters<typeof repeatedRequest>]>([
     ["another JSON", [kept(), Buffer.from("{A request}abcdef"), at, config, signal]],
     ["a shorter body", [kept(), body.subarray(0, -1), at, config, signal]],
@@ -224,6 +230,10 @@ describe("a request", () => {
     expect(repeatedRequest(...words)).toBeUndefined();
   });
   const outside = { ...tensor("y", 2, 6), data: Buffer.from("cdef") };
+  const copied = {
+    ...tensor("y", 2, 6),
+    data: new Uint8Array(body.buffer.slice(0), body.byteOffset + at + 2, 4),
+  };
   const long = (size: number) => {
     const own = head();
     const whole = Buffer.alloc(size + 1, "a");
@@ -235,6 +245,7 @@ describe("a request", () => {
   };
   test.each<[string, Partial<InferRequest>]>([
     ["bytes from elsewhere", { inputs: [tensor("x", 0, 2), outside] }],
+    ["bytes at the same place of another buffer", { inputs: [tensor("x", 0, 2), copied] }],
     ["inputs out of order", { inputs: [tensor("y", 2, 6), tensor("x", 0, 2)] }],
     ["an empty input", { inputs: [tensor("x", 0, 0), tensor("y", 0, 6)] }],
     ["outputs in shared memory", { wishes: new Map([["z", { classes: 1 }]]) }],
@@ -243,6 +254,8 @@ describe("a request", () => {
   });
   test("is not kept without JSON, or with more than a kilobyte of it", () => {
     expect(repeatedRequest(kept({}, 0), body, 0, config, signal)).toBeUndefined();
+    const whole = { ...tensor("x", 0, 2), shape: [1, body.length], data: body };
+    expect(repeatedRequest(kept({ inputs: [whole] }, 0), body, 0, config, signal)).toBeUndefined();
     expect([1024, 1025].map(size => long(size) !== undefined)).toEqual([true, false]);
   });
 });

@@ -18,6 +18,24 @@ describe("SageMaker's front end", () => {
     expect(await ask("POST", path)).toEqual({ status: 501, body, lines: [] });
   });
   test.each([
+    ["POST", "/invocations", "inference"],
+    ["POST", "/models/m/invoke", "inference"],
+    ["POST", "/models", "model-repository"],
+    ["DELETE", "/models/m", "model-repository"],
+    ["GET", "/ping", "health"],
+  ])("has restrictions of %s %s as an API of %s", async (method, path, api) => {
+    const seen: string[] = [];
+    const restriction = (given: string) => {
+      seen.push(given);
+      return "key";
+    };
+    const log = { isVerbose: false };
+    const options = { model: "m", pingMode: "ready", inferenceType: "infer" } as const;
+    const respond = sageMaker(options, { restriction } as never, log as never);
+    expect(await respond({ head: { method, target: path, headers: {} } } as never)).toMatchObject({ status: 403 });
+    expect(seen).toEqual([api]);
+  });
+  test.each([
     ["ready", 200, ""],
     ["live", 400, ""],
     ["", 200, '{"name":"s"}'],
