@@ -96,7 +96,7 @@ const withoutIds = ({ versionId, projectIds, ...tree }: Tree): unknown => ({
   ids: [...versionId!, ...projectIds!.flatMap(one => (one as Tree).uuid!)].map(id => UUID.test(String(id))),
 });
 
-/** Moments, states and what later versions of Feast add; the rest of an older registry is the same. */
+/** Moments, states, and fields of later versions of Feast; the rest of an older registry is the same. */
 const LATER = new Set(["times", "meta", "lastUpdated", "version", "projects"]);
 const older = (tree: unknown): unknown =>
   JSON.parse(JSON.stringify(tree, (key, value: unknown) => (LATER.has(key) ? undefined : value)));
@@ -129,7 +129,7 @@ test("a registry is the one that Feast wrote, up to moments and random ids", () 
       entities: view.entities,
       features: view.features.map(({ name, type }) => ({ name, type: type! })),
       ttlSeconds: view.ttlSeconds!,
-      source: { name: `${view.name}_source`, path: view.source.path, timestampField: view.source.timestampColumn },
+      source: { name: `${view.name}_source`, path: view.source!.path, timestampField: view.source!.timestampColumn },
       rows: {},
     })),
   });
