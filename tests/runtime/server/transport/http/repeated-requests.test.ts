@@ -213,7 +213,7 @@ describe("a request", () => {
     expect(found.request.inputs[1]!.data.buffer).toBe(next.buffer);
     expect(found.isBinary).toBe(isBinary);
   });
-  test("that has no wishes at all is kept, too", () => {
+  test("without parameters of outputs is kept, too", () => {
     const { wishes: _, ...plain } = request;
     const own = head();
     keepRequest(own, body, at, config, { request: plain, isBinary });
