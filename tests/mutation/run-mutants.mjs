@@ -18,7 +18,7 @@ const LONGEST_MS = 20_000;
 /** After this number of mutants that spoil a test, or end its process, it takes no turns: the others run alone with it. */
 const MOST_SPOILING = 3;
 /** Time of a mutant alone: a fixed part, and this multiple of the time that the tests take without one. */
-const [ALONE_MS, ALONE_TIMES] = [10_000, 10];
+const [ALONE_MS, ALONE_TIMES] = [10_000, 3];
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
 /** Status of a mutant that no turn decided, until it has run alone. */

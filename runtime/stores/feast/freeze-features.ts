@@ -36,7 +36,7 @@ export function freezeFeatures(step: Step<"queryFeast">, folder: string, now: nu
     const entities = keys[0]!.rows.count;
     const ttlSeconds = ttl === true ? view.ttlSeconds : (ttl ?? null);
     const wanted = lookup.wanted.filter(one => one.view === view);
-    const times = read.flatMap(({ eventSeconds }) => Array.from(eventSeconds ?? []).filter(t => !Number.isNaN(t)));
+    const times = read.flatMap(({ eventSeconds }) => Array.from(eventSeconds!).filter(t => !Number.isNaN(t)));
     return {
       view: view.name,
       entities,

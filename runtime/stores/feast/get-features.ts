@@ -102,7 +102,8 @@ function keyColumn(name: string, type: FeastType, given: readonly string[], rows
   given.forEach((text, i) => {
     if (dtype !== "string" && !/^-?\d+$/.test(text))
       throw invalid(`\`${name}\` is ${type} and \`${text}\` is not an integer.`);
-    values[i] = dtype === "string" ? text : dtype === "int64" ? BigInt(text) : Number(text);
+    // An array of integers converts the text.
+    values[i] = text;
     if (dtype !== "string" && String(values[i]) !== String(BigInt(text)))
       throw invalid(`\`${name}\` is ${type}, which ${text} is beyond.`);
   });

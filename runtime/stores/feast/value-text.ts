@@ -20,7 +20,7 @@ function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (Object.is(value, -0)) return "-0.0";
-  const [digits = "", exponent = "0"] = value.toExponential().split("e");
+  const [digits, exponent] = value.toExponential().split("e") as [string, string];
   const power = Number(exponent);
   if (power < -4 || power >= 16) return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
   const plain = power >= 0 ? String(value) : value.toFixed(digits.replace(/[-.]/g, "").length - 1 - power);

@@ -253,6 +253,11 @@ describe("a description that does not hold together", () => {
       "service `s` takes the view `w`, which",
     ],
     [
+      "a service of a feature of an unknown view",
+      of(good, { services: [{ name: "s", views: [{ view: "w", features: ["f"] }] }] }),
+      "service `s` takes the view `w`, which",
+    ],
+    [
       "a service of an unknown feature",
       of(good, { services: [{ name: "s", views: [{ view: "v", features: ["f", "g"] }] }] }),
       "service `s` takes the feature `g` of the view `v`, which",

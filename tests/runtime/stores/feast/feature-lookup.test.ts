@@ -77,6 +77,9 @@ describe("one view", () => {
     expect(said(params, ["u"], [])).toBe(
       `INVALID_ARGUMENT: the plan names no column for the join key \`item_id\` of view \`pairs\`. ${none}`,
     );
+    expect(said({ ...params, view: ["users", "pairs"] }, ["x", "item_id"], [])).toBe(
+      `INVALID_ARGUMENT: the plan names no column for the join key \`user_id\` of view \`users\`, view \`pairs\`. ${none}`,
+    );
     expect(said({ ...params, entityColumn: "user_id" }, ["user_id", "item_id"], [])).toBe(
       `INVALID_ARGUMENT: the plan names no column for the join key \`user_id\` of view \`pairs\`. ${none}`,
     );

@@ -92,12 +92,15 @@ test("columns have the values and times of the keys that were found; an old serv
       expect(found.map(i => visits!.values[i])).toEqual(found.map(i => one.cells[i]![1]));
       expect(found.map(i => visits!.eventSeconds![i])).toEqual(found);
       await read(view, keys);
-      expect(warn.mock.calls.map(([text]) => String(text))).toEqual(
+      expect(warn.mock.calls).toEqual(
         one.isOld && found.length === 0
           ? [
-              expect.stringMatching(
-                new RegExp(`${url} found none of the keys of view \`${view.name}\`.*key such as \`shop\``),
-              ),
+              [
+                expect.stringMatching(
+                  new RegExp(`${url} found none of the keys of view \`${view.name}\`.*key such as \`shop\``),
+                ),
+                "MerlonWarning",
+              ],
             ]
           : [],
       );
@@ -114,6 +117,29 @@ test("columns have the values and times of the keys that were found; an old serv
   );
 });
 
+test("an old server that finds none of the INT64 keys is not warned of: it reads these as they are", async () => {
+  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  const view = viewOf(`shops${views++}`);
+  const wide = { ...view, joinKeys: [{ name: "shop", type: "INT64" }] } as FeastView;
+  answer = written(view.name, { cells: [null], isOld: true, isReversed: false });
+  await read(wide, [1]);
+  expect(warn.mock.calls).toEqual([]);
+  await read(view, [1]);
+  expect(warn.mock.calls).toHaveLength(1);
+});
+
+test("a store without its server does not open", async () => {
+  const other = createServer();
+  await once(other.listen(0, "127.0.0.1"), "listening");
+  const { port } = other.address() as AddressInfo;
+  other.close();
+  await once(other, "close");
+  const away = `http://127.0.0.1:${port}`;
+  await expect(openFeatureServer({ type: "remote", url: new Secret(away, away) } as never, 20_000)).rejects.toThrow(
+    `the feature server at ${away} can not be reached: connect ECONNREFUSED`,
+  );
+});
+
 describe("a fault", () => {
   test.each([
     ["not JSON", "<html>", "INTERNAL: the feature server at URL answers something that is not JSON."],
@@ -127,6 +153,16 @@ describe("a fault", () => {
     [
       "too few statuses",
       '{"results":[{"values":[1,2],"statuses":["PRESENT"]}],"metadata":{"feature_names":["shops__rating"]}}',
+      "INTERNAL: the feature server at URL answers 2 values of `shops:rating` for 2 keys.",
+    ],
+    [
+      "too few values",
+      '{"results":[{"values":[1],"statuses":["PRESENT","PRESENT"]}],"metadata":{"feature_names":["shops__rating"]}}',
+      "INTERNAL: the feature server at URL answers 1 values of `shops:rating` for 2 keys.",
+    ],
+    [
+      "no statuses",
+      '{"results":[{"values":[1,2]}],"metadata":{"feature_names":["shops__rating"]}}',
       "INTERNAL: the feature server at URL answers 2 values of `shops:rating` for 2 keys.",
     ],
     [

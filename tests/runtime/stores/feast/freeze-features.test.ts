@@ -1,5 +1,5 @@
 /** Features of a store at one moment, against a model of the same store. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -132,8 +132,40 @@ describe("a missing feature", () => {
   });
 });
 
+test("a view under two names has a column of each", () => {
+  const row: Cells = { user: 1n, shop: "", age: 30n, tags: null, seconds: NOW };
+  const aliases = {
+    reader: { view: "visits", joinKeys: {} },
+    writer: { view: "visits", joinKeys: { user_id: "author" } },
+  };
+  const step: Step<"queryFeast"> = makeStep("queryFeast", {
+    params: {
+      ...{ repository: "r", view: ["reader", "writer"], aliases, onMissing: "null" },
+      entityColumn: { user_id: "who", author: "author", shop: "where" },
+      features: { a: "reader:age", b: "writer:age" },
+    } as never,
+    inputs: { input: ["who", "author", "where"] },
+    outputs: [column("a", "int64"), column("b", "int64")],
+  });
+  const { views } = freezeFeatures(step, repositoryOf([row]), NOW);
+  expect(views.map(({ view, features }) => [view, features.map(of => of.column)])).toEqual([
+    ["reader", ["a"]],
+    ["writer", ["b"]],
+  ]);
+});
+
 test("a store that cannot be read as a whole is named", () => {
   const folder = repositoryOf([]);
+  const yaml = join(folder, "feature_store.yaml");
+  const written = readFileSync(yaml, "utf8");
+  writeFileSync(
+    yaml,
+    written.replace(/online_store:(?:\n +.*)+/, "online_store:\n  type: redis\n  connection_string: localhost:1"),
+  );
+  expect(() => freezeFeatures(stepOf({}), folder, NOW)).toThrow(
+    `the features of ${folder} are in a store of type redis, which can not be read as a whole.`,
+  );
+  writeFileSync(yaml, written);
   expect(readFeastRepository(folder).onlineStore.type).toBe("sqlite");
   rmSync(join(folder, "data", "online_store.db"));
   expect(() => freezeFeatures(stepOf({}), folder, NOW)).toThrow(join(folder, "data", "online_store.db"));

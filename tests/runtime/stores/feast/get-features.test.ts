@@ -1,7 +1,8 @@
 // `merlon feast get`: keys as text, and faults of views, keys and values that do not fit.
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type FeatureQuestion, getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
@@ -67,6 +68,11 @@ describe("records", () => {
     expect(await get({ user_id: ["2"] }, { views: ["users"] })).toMatchObject([
       { active: false, flags: [], age: null },
     ]);
+    // Lists that do not begin at the first element.
+    expect(await get({ user_id: ["1", "2"] }, { views: ["users"], features: ["tags"] })).toEqual([
+      { user_id: 1n, tags: ["a", "b"] },
+      { user_id: 2n, tags: ["c"] },
+    ]);
   });
   test("have features of several views under their full names, paired by position", async () => {
     expect(await get({ user_id: ["1", "2"], item_id: ["8", "7"] }, { service: "both" })).toEqual([
@@ -115,7 +121,62 @@ test("bytes are base64, and texts are not", async () => {
   ]);
 });
 
+/** A repository with one view of the features `known` and `odd`, without services. */
+function smallRepository(): string {
+  const at = mkdtempSync(join(tmpdir(), "merlon-get-small-"));
+  onTestFinished(() => rmSync(at, { recursive: true }));
+  writeFeastRepository(at, {
+    ...{ project: "p", timestamp: 1_700_000_000 },
+    entities: [{ name: "user", joinKey: "user_id", type: "INT64" }],
+    views: [
+      {
+        ...{ name: "users", entities: ["user"], source: { name: "s", path: "s.parquet", timestampField: "event" } },
+        features: ["known", "odd"].map(name => ({ name, type: "INT32" })),
+        rows: { user_id: [1n], known: [5], odd: [6] },
+      },
+    ],
+  });
+  return at;
+}
+
+test("a feature of a type that Feast has added since is left out", async () => {
+  const at = smallRepository();
+  const file = join(at, "data", "registry.db");
+  const registry = readFileSync(file);
+  // Its name, then the number of its type.
+  const place = registry.indexOf("\x03odd\x10\x03", 0, "latin1");
+  registry[place + 5] = 99;
+  writeFileSync(file, registry);
+  const keys = new Map([["user_id", ["1"]]]);
+  expect(await getFeatures(at, { keys, views: ["users"] })).toEqual([{ user_id: 1n, known: 5 }]);
+});
+
+test.runIf(existsSync("/proc/self/fd"))("the store is closed afterwards, also after a fault", async () => {
+  const at = smallRepository();
+  const opened = (): string[] =>
+    readdirSync("/proc/self/fd").flatMap(name => {
+      try {
+        return [readlinkSync(join("/proc/self/fd", name))].filter(path => path.startsWith(at));
+      } catch {
+        return [];
+      }
+    });
+  const keys = new Map([["user_id", ["1"]]]);
+  expect(await getFeatures(at, { keys, views: ["users"] })).toEqual([{ user_id: 1n, known: 5, odd: 6 }]);
+  expect(opened()).toEqual([]);
+  const db = new Database(join(at, "data", "online_store.db"));
+  db.exec("UPDATE p_users SET value = x'ff'");
+  db.close();
+  await expect(getFeatures(at, { keys, views: ["users"] })).rejects.toThrow("users:known");
+  expect(opened()).toEqual([]);
+});
+
 describe("a fault names", () => {
+  test("that the repository has no service at all", async () => {
+    await expect(getFeatures(smallRepository(), { keys: new Map(), service: "all" })).rejects.toThrow(
+      "the repository has no service `all`; it has none.",
+    );
+  });
   test("a view, a service, or neither", async () => {
     expect(await said({}, { views: ["gone"] })).toBe(
       "INVALID_ARGUMENT: the repository has no view `gone`; it has `users`, `items`, `visits`.",
@@ -135,6 +196,9 @@ describe("a fault names", () => {
   test("a key that is missing, and keys of other lengths", async () => {
     expect(await said({ user_id: ["1"] }, { views: ["visits"] })).toBe(
       "INVALID_ARGUMENT: `visits` is looked up by `shop` too. Give it with `--key shop=…`.",
+    );
+    expect(await said({ user_id: ["1"] }, { views: ["users", "visits"] })).toBe(
+      "INVALID_ARGUMENT: `users`, `visits` is looked up by `shop` too. Give it with `--key shop=…`.",
     );
     expect(await said({ user_id: ["1"], shop: ["x", "y"] }, { views: ["visits"] })).toBe(
       "INVALID_ARGUMENT: the keys have 1 values of `user_id` and 2 values of `shop`: they pair by position.",

@@ -1,5 +1,5 @@
 // The connection of one server, over a stream whose other end the test holds.
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { Duplex } from "node:stream";
 import type { Redis } from "ioredis";
 import { expect, test } from "vitest";
@@ -62,6 +62,45 @@ test("another connection takes over: waiting reads of the old one fail, and its 
   const replies = hashes.read(KEYS, FIELDS);
   client.stream.push(REPLY);
   expect((await replies).bytes.toString()).toContain("x");
+});
+
+test("a connection that ends after another one has taken over ends no reads of that", async () => {
+  const { hashes, client, made } = connection();
+  client.emit("ready");
+  const old = client.stream;
+  client.stream = made();
+  client.emit("ready");
+  const replies = hashes.read(KEYS, FIELDS);
+  old.destroy();
+  await once(old, "close");
+  expect(hashes.ready).toBe(true);
+  client.stream.push(REPLY);
+  expect((await replies).bytes.toString()).toContain("x");
+});
+
+test("replies are read by the stream alone, and not by the client's parser", async () => {
+  const { hashes, client } = connection();
+  const parsed: string[] = [];
+  client.stream.on("data", chunk => parsed.push(String(chunk)));
+  client.emit("ready");
+  const replies = hashes.read(KEYS, FIELDS);
+  client.stream.push(REPLY);
+  await replies;
+  expect(parsed).toEqual([]);
+});
+
+test.each([
+  ["that is malformed fails its read", "?", /^a reply/, 1],
+  ["without a request closes the connection", REPLY.toString(), /^it sends a response without a request$/, 0],
+])("a response %s", async (_, response, message, reads) => {
+  const { hashes, client, errors } = connection();
+  client.emit("ready");
+  const faults = Array.from({ length: reads }, () => hashes.read(KEYS, FIELDS).catch((error: Error) => error.message));
+  const closed = new Promise(resolve => client.stream.once("close", resolve));
+  client.stream.push(Buffer.from(response));
+  await closed;
+  const said = [...(await Promise.all(faults)), ...errors.map(error => error.message)];
+  expect(said).toEqual(Array.from({ length: reads + 1 }, () => expect.stringMatching(message) as unknown));
 });
 
 test("a server that reads nothing: no more is sent than 64 MiB", async () => {
