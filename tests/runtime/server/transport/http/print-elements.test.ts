@@ -1,5 +1,5 @@
 /** The text of tensors: its room, its pauses, and texts that exactly fill a buffer. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { atOnce } from "#runtime/base/slices.js";
 import { ByteWriter } from "#runtime/server/transport/http/byte-writer.js";
 import {
@@ -113,4 +113,19 @@ test("few elements have the same text as many", () => {
   const values = Int16Array.from({ length: 512 }, (_, i) => i);
   writeFewElements(tensorOf("INT16", values), to);
   expect(Buffer.concat(to.pieces).toString()).toBe([...values].join(","));
+});
+
+test("only bytes at an odd place are copied before they are printed", () => {
+  const bytes = new Uint8Array(24);
+  bytes.set(new Uint8Array(Int32Array.of(-7, 2 ** 30).buffer), 4);
+  bytes.set(new Uint8Array(Int32Array.of(-7, 2 ** 30).buffer), 13);
+  const textAt = (from: number): string =>
+    printElements({ name: "x", datatype: "INT32", shape: [2], data: bytes.subarray(from, from + 8) });
+  const copy = vi.spyOn(Uint8Array, "from");
+  try {
+    expect([textAt(4), copy.mock.calls.length]).toEqual(["-7,1073741824", 0]);
+    expect([textAt(13), copy.mock.calls.length]).toEqual(["-7,1073741824", 1]);
+  } finally {
+    copy.mockRestore();
+  }
 });
