@@ -165,6 +165,13 @@ describe("replies", () => {
     );
   });
 
+  test("a length has ten digits at most", () => {
+    expect(hashReplyReader(1, 1).take(Buffer.from("*0000000001\r\n$-1\r\n"))).toBe(18);
+    expect(() => hashReplyReader(1, 1).take(Buffer.from("*00000000001\r\n$-1\r\n"))).toThrow(
+      "a reply has a length that is not a number",
+    );
+  });
+
   test("an error of up to 4096 bytes is read among long values; a longer one has no end", () => {
     const long = Buffer.alloc(10_000, "v");
     const errorOf = (length: number): Buffer => Buffer.from(`-${"e".repeat(length - 2)}\r\n`);
