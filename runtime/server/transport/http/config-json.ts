@@ -18,7 +18,7 @@ export const printConfig = (config: ModelConfig): string => exactJson(print(conf
 function print(value: unknown, path: string): unknown {
   if (typeof value === "number") {
     if (!Number.isFinite(value) || TEXT.has(path)) return String(value);
-    return Number.isInteger(value) && value > Number.MAX_SAFE_INTEGER ? wholeDigits(value) : value;
+    return Number.isInteger(value) ? wholeDigits(value) : value;
   }
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(item => print(item, `${path}.*`));

@@ -26,11 +26,9 @@ export function subnormalDigits(f: number): { readonly text: string; readonly ex
 function generate(high: bigint, point: number, width: bigint, distance: bigint): { text: string; kappa: number } {
   const shift = BigInt(point);
   const unit = 1n << shift;
+  // No zero is its first digit: it is at least 4.
   const whole = String(high >> shift);
   let text = "";
-  const add = (digit: string): void => {
-    if (text !== "" || digit !== "0") text += digit;
-  };
   const moved = (delta: bigint, step: bigint, rest: bigint, far: bigint): string => {
     let at = rest;
     let last = Number(text.at(-1));
@@ -42,17 +40,17 @@ function generate(high: bigint, point: number, width: bigint, distance: bigint):
   };
   let rest = high & (unit - 1n);
   for (let kappa = whole.length - 1; kappa >= 0; kappa--) {
-    add(whole[whole.length - 1 - kappa]!);
-    const left = (BigInt(whole.slice(whole.length - kappa) || "0") << shift) + rest;
+    text += whole[whole.length - 1 - kappa]!;
+    const left = (BigInt(whole.slice(whole.length - kappa)) << shift) + rest;
     if (left <= width) return { text: moved(width, (10n ** BigInt(kappa)) << shift, left, distance), kappa };
   }
   let delta = width;
   for (let kappa = -1; ; kappa--) {
     rest *= 10n;
     delta *= 10n;
-    add(String(rest >> shift));
+    text += String(rest >> shift);
     rest &= unit - 1n;
-    if (rest < delta)
-      return { text: moved(delta, unit, rest, kappa > -9 ? distance * 10n ** BigInt(-kappa) : 0n), kappa };
+    // At most eight decimals: numbers are 4.94 units apart, or 4.94 × 10^-8 of one.
+    if (rest < delta) return { text: moved(delta, unit, rest, distance * 10n ** BigInt(-kappa)), kappa };
   }
 }

@@ -39,11 +39,12 @@ export const SHARED_MEMORY_ROUTES: readonly Route[] = [
     const members = await bodyObject(call, false, SCALARS);
     const key = members.get("key");
     if (key === undefined) return refuse("Shared memory register request has no 'key' field");
+    const offset = members.get("offset");
     const size = members.get("byte_size");
     const region = {
       name: name!,
       key: typeof key === "string" ? key : wrong("string"),
-      offset: unsigned(members.get("offset") ?? 0),
+      offset: offset === undefined ? 0 : unsigned(offset),
       byte_size:
         size === undefined ? refuse("Shared memory register request has no 'byte_size' field") : unsigned(size),
     };

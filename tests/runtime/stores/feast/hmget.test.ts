@@ -151,6 +151,41 @@ describe("replies", () => {
     expect(() => reader.take(value)).toThrow("the replies to one request have more than 1000 bytes");
   });
 
+  test("read: as much as the limit, together and in one value", () => {
+    const all = written([[Buffer.alloc(300, "v"), null, Buffer.alloc(300, "w")]]);
+    const reader = hashReplyReader(1, FIELDS, all.length);
+    expect(reader.take(all)).toBe(all.length);
+    expect(reader.replies?.errors.size).toBe(0);
+    expect(() => hashReplyReader(1, FIELDS, all.length - 1).take(all)).toThrow(
+      `the replies to one request have more than ${all.length - 1} bytes`,
+    );
+    expect(hashReplyReader(1, FIELDS, 1000).take(Buffer.from("*3\r\n$1000\r\n"))).toBe(11);
+    expect(() => hashReplyReader(1, FIELDS, 1000).take(Buffer.from("*3\r\n$1001\r\n"))).toThrow(
+      "a value has 1001 bytes",
+    );
+  });
+
+  test("a length has ten digits at most", () => {
+    expect(hashReplyReader(1, 1).take(Buffer.from("*0000000001\r\n$-1\r\n"))).toBe(18);
+    expect(() => hashReplyReader(1, 1).take(Buffer.from("*00000000001\r\n$-1\r\n"))).toThrow(
+      "a reply has a length that is not a number",
+    );
+  });
+
+  test("an error of up to 4096 bytes is read among long values; a longer one has no end", () => {
+    const long = Buffer.alloc(10_000, "v");
+    const errorOf = (length: number): Buffer => Buffer.from(`-${"e".repeat(length - 2)}\r\n`);
+    const all = [written([[long, null, long]]), errorOf(4096), written([[long, long, null]])];
+    for (const pieces of [[Buffer.concat(all)], all]) {
+      const reader = hashReplyReader(3, FIELDS);
+      for (const piece of pieces) reader.take(piece);
+      expect([...reader.replies!.errors]).toEqual([[1, "e".repeat(4094)]]);
+    }
+    for (const one of [errorOf(4097), errorOf(4098).subarray(0, 4097)])
+      expect(() => hashReplyReader(1, FIELDS).take(one)).toThrow("an error has no end");
+    expect(hashReplyReader(1, FIELDS).take(errorOf(5000).subarray(0, 4096))).toBe(4096);
+  });
+
   test("a value costs the same for any number of pieces", () => {
     const value = Buffer.alloc(1 << 20, "v");
     const all = written([[value, null, value]]);

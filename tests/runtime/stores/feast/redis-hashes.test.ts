@@ -94,6 +94,48 @@ describe("a cluster", () => {
     await expect.poll(async () => (await readers()).hmget).toBeUndefined();
   });
 
+  test("that a server joins and leaves: it has a connection while it has slots", async () => {
+    const cluster = await startRedisCluster();
+    onTestFinished(() => cluster.stop());
+    const client = new Cluster(cluster.ports.map(port => ({ host: "127.0.0.1", port })));
+    onTestFinished(() => client.disconnect());
+    const keys = keysOf(50);
+    for (const [i, key] of keys.entries()) await client.hset(key, "a", `value ${i}`);
+    const expected = keys.map((_, i) => `value ${i}`);
+    const reader = await readerOf(cluster.ports);
+    const moving = keys.find(key => keySlot(key) <= 8191)!;
+    const slot = keySlot(moving);
+    // It stays a master without slots.
+    const third = await startRedis(["--cluster-enabled", "yes", "--cluster-allow-replica-migration", "no"]);
+    onTestFinished(() => third.stop());
+    const nodes = [...cluster.nodes, third].map(node => node.client());
+    await nodes[0]!.call("CLUSTER", "MEET", "127.0.0.1", third.port, third.busPort);
+    for (const node of nodes)
+      await expect
+        .poll(() => node.call("CLUSTER", "INFO"), { timeout: 20_000 })
+        .toMatch(/cluster_state:ok[^]*known_nodes:3/);
+    const move = async (from: number, to: number) => {
+      const ids = await Promise.all(nodes.map(node => node.call("CLUSTER", "MYID") as Promise<string>));
+      await nodes[to]!.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from]!);
+      await nodes[from]!.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to]!);
+      const port = [...cluster.ports, third.port][to]!;
+      await nodes[from]!.call("MIGRATE", "127.0.0.1", port, moving, 0, 5000);
+      for (const node of nodes) await node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[to]!);
+    };
+    /** Connections of the reader to the third server, after every key was read. */
+    const readers = async () => {
+      expect(await valuesOf(reader, keys)).toEqual(expected);
+      return (await connectionsOf(nodes[2]!)).filter(({ command }) => command === "hmget").length;
+    };
+    expect(await readers()).toBe(0);
+    await move(0, 2);
+    await expect.poll(readers, { timeout: 20_000 }).toBe(1);
+    await move(2, 0);
+    await expect.poll(readers, { timeout: 20_000 }).toBe(0);
+    await move(0, 2);
+    await expect.poll(readers, { timeout: 20_000 }).toBe(1);
+  });
+
   test("that cuts a connection: its keys are read by the client meanwhile", async () => {
     const cluster = await startRedisCluster();
     onTestFinished(() => cluster.stop());

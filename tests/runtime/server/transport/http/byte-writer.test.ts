@@ -44,4 +44,12 @@ describe("a byte writer", () => {
     const all = Buffer.concat(to.pieces);
     expect([all[599], all[600], all[600 + 2 ** 20]]).toEqual([1, 2, 3]);
   });
+  test("keeps a buffer that is exactly full", () => {
+    const charge = new MemoryBudget().open();
+    const to = new ByteWriter(chargedMemory(charge));
+    to.append(Buffer.alloc(512));
+    expect([charge.bytes, to.pieces.length]).toEqual([512, 1]);
+    to.append(Buffer.alloc(1));
+    expect([charge.bytes, to.size]).toEqual([1024, 513]);
+  });
 });

@@ -58,4 +58,14 @@ describe("a configuration as JSON", () => {
       `{"a":1152921504606846976,"b":18446744073709551615,"c":"NaN","d":"Infinity","e":18446744073709551615,"f":1.5,"g":9007199254740992,"h":null}`,
     );
   });
+  test("has large negative integers with all their digits", () => {
+    expect(printConfig({ versions: [-(2 ** 63), -(2 ** 60), -1, 2 ** 53 - 1] } as never)).toBe(
+      `{"versions":[${[-(2n ** 63n), -(2n ** 60n), -1n, 2n ** 53n - 1n]}]}`,
+    );
+  });
+  test("keeps the order of named values that have the names of an initial state's fields", () => {
+    const parameters = ["data_file", "name", "zero_data", "last"].map(key => `"${key}":{"string_value":"${key}"}`);
+    const text = `{"parameters":{${parameters}}}`;
+    expect(printConfig(JSON.parse(text))).toBe(text);
+  });
 });

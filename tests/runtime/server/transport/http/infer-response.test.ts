@@ -40,6 +40,17 @@ describe("an inference's answer", () => {
     });
     expect(body({}).text).toBe('{"model_name":"m","model_version":"1","outputs":[]}');
   });
+  test("has the numbers of its parameters as RapidJSON prints them", () => {
+    const numbers = new Map<string, unknown>([
+      ["a", 2],
+      ["b", 1e21],
+      ["c", false],
+      ["d", 2n ** 53n + 1n],
+    ]);
+    expect(body({ parameters: numbers }).text).toContain(
+      '"parameters":{"a":2.0,"b":1e21,"c":false,"d":9007199254740993}',
+    );
+  });
   test("has binary outputs behind the JSON, in their own pieces if they are large", () => {
     const json =
       '{"model_name":"m","model_version":"1","outputs":[{"name":"A","datatype":"INT32","shape":[1],"parameters":{"binary_data_size":4}},{"name":"B","datatype":"INT32","shape":[1],"data":[3]}]}';

@@ -33,6 +33,13 @@ test("subnormal numbers have the digits of the algorithm too", () => {
   // Their last digit depends on one unit of the upper bound, which that of a random number rarely does.
   for (const close of [1299806718164174, 2511471628587197, 3184448915117800, 494829182582789])
     expectDigits(close * Number.MIN_VALUE);
+  // Two units of their lower bound decide it.
+  for (const close of [2719916898090853, 2778236474229143, 3285771467202273, 3893723824590535])
+    expectDigits(close * Number.MIN_VALUE);
+  // A shorter text is exactly the lower bound: it counts as a whole number alone, and not with decimals.
+  for (const whole of [2251821998482940, 2251850516960431, 2251879035437922]) expectDigits(whole * Number.MIN_VALUE);
+  for (const fraction of [2251917927030895, 2251855703518172, 2251805145965324, 2251800852981906])
+    expectDigits(fraction * Number.MIN_VALUE);
 });
 
 test("the digits are those of the algorithm in whole numbers", () => {
@@ -60,6 +67,13 @@ test.each([
   ...[1.1809678817773438e-12, 0.00006707792190429687, 10334.598754882812, 23388.736450195312, 1075011720488.2812],
   // One unit less in the last digit is exactly the lower bound.
   ...[8.74444939375e-277, 6.537447673828126e-277, 7.4619155046875e-277],
+  // A carry from the middle limb of the product decides on one unit: of the value, of its upper bound, of its lower bound.
+  ...[7.159392038439196e-285, 1.0636913943729253e244, 1.0651522504392334e244, 1.7850315168541787e172],
+  ...[4.7654752413779384e39, 1.6725142223793928e289, 2.352164596727943e-306, 5.605383010743166e130],
+  ...[2.669316494982812e134, 3.309746888811622e71, 5.740254632230929e280, 5.763849890710565e-201],
+  // The same of a carry from the lowest limb, which is far rarer.
+  ...[1.411074853622509e-278, 1.4112660538682274e-278, 1.4116026733150137e-278],
+  ...[1.413959009442518e-278, 3.545980524288194e-220, 2.234871861545648e-103],
 ])("the digits of %d are those of the algorithm, where the last one is at the edge of a choice", value => {
   expectDigits(value);
 });

@@ -67,7 +67,7 @@ describe("a region", () => {
       ...{ answer: done, called: [[{ name: "r", key: "/k", offset, byte_size }]], charged: 0 },
     });
   });
-  test.each(["-1", "-9007199254740993", "-9223372036854775808", "1.5", "1.0", "true", '"8"'])(
+  test.each(["-1", "-9007199254740993", "-9223372036854775808", "1.5", "1.0", "true", "null", '"8"'])(
     "of %s bytes is refused",
     async size => {
       const answer = "INTERNAL attempt to access JSON non-unsigned-integer as unsigned-integer";

@@ -223,6 +223,21 @@ test("the parts of texts are in the pool again once they are joined", () => {
   }
 });
 
+test.each(["INT32", "INT64"])("the parts of numbers are in the pool again once they are %s", datatype => {
+  // Their parts have 256 elements, then 2048, then 16,384: two are large.
+  const count = 256 + 2048 + 16_384;
+  const data = dataOf(ones(count));
+  const large = data.parts.map(part => (part as Float64Array).buffer).filter(({ byteLength }) => byteLength >= 2 ** 14);
+  expect(large).toHaveLength(2);
+  const give = vi.spyOn(bufferPool, "give");
+  try {
+    complete(elementsOf(data, row(datatype), count));
+    expect(give.mock.calls.map(([memory]) => memory)).toEqual(large);
+  } finally {
+    give.mockRestore();
+  }
+});
+
 test("integers that no double holds wrap in the narrow types, digit for digit", () => {
   const wrapped = (datatype: string, value: bigint) => [...read(`[${value}]`, datatype, 1)];
   expect(wrapped("INT32", 2n ** 53n + 1n)).toEqual([1, 0, 0, 0]);
