@@ -56,7 +56,7 @@ export const FOLDERS = {
       "tests/runtime/server/observe/verbose-log.test.ts",
       "tests/runtime/server/observe/tracing/trace-file.test.ts",
     ],
-    time: "3,747 mutants in turns in 100 minutes on two loaded cores, and 15 seconds for each that runs alone",
+    time: "3,747 mutants in turns in 100 minutes on two loaded cores, and 6 to 20 seconds for each that runs alone",
   },
   stores: {
     sources: ["runtime/stores/feast/", "runtime/stores/embeddings/"],
@@ -72,7 +72,7 @@ export const FOLDERS = {
       "tests/formats/feast/{feast-key,redis-options}.test.ts",
       "operators/query-feast/*.test.ts",
     ],
-    time: "3,730 mutants in turns in 130 minutes on two loaded cores, and 15 seconds for each that runs alone. Random stores are fewer with STORES_RUNS=5 SNAPSHOT_RUNS=1",
+    time: "3,730 mutants in turns in 130 minutes on two loaded cores, and 6 to 20 seconds for each that runs alone. Random stores are fewer with STORES_RUNS=5 SNAPSHOT_RUNS=1",
   },
   faiss: {
     sources: ["runtime/stores/vectors/", "formats/faiss/", "operators/query-faiss/kernel.ts"],

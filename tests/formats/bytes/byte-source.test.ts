@@ -1,9 +1,10 @@
 // Bytes of a buffer and of a file, by offset.
-import { mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { bytesSource, withFile } from "#formats/bytes/byte-source.js";
+import { openFiles } from "../../run/open-files.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-byte-source-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -29,14 +30,7 @@ test("a file that became shorter has the bytes that are left", () => {
 });
 
 test("a file is closed, also after an error", () => {
-  const isOpen = () =>
-    readdirSync("/proc/self/fd").some(handle => {
-      try {
-        return readlinkSync(`/proc/self/fd/${handle}`) === realpathSync(file);
-      } catch {
-        return false;
-      }
-    });
+  const isOpen = () => openFiles(file).length > 0;
   withFile(file, () => expect(isOpen()).toBe(true));
   expect(() =>
     withFile(file, () => {

@@ -1,14 +1,4 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -18,6 +8,7 @@ import { readImplicitFactors } from "#formats/tables/implicit.js";
 import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
 import { openEmbeddingTable } from "#runtime/stores/embeddings/embedding-table.js";
 import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
+import { openFiles } from "../../../run/open-files.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));
 const table = join(folder, "items.embedding");
@@ -63,19 +54,11 @@ describe("an embedding table", () => {
     for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(find(id)).toBe(-1);
     open.close();
   });
-  test.runIf(existsSync("/proc/self/fd"))("on disk is open until it is closed", () => {
-    const opened = (): string[] =>
-      readdirSync("/proc/self/fd").flatMap(name => {
-        try {
-          return [readlinkSync(join("/proc/self/fd", name))].filter(path => path.startsWith(table));
-        } catch {
-          return [];
-        }
-      });
+  test.runIf(process.platform === "linux")("on disk is open until it is closed", () => {
     const open = openEmbeddingTable(table, 0);
-    expect(opened()).toEqual([join(table, "vectors.f32")]);
+    expect(openFiles(table)).toEqual([join(table, "vectors.f32")]);
     open.close();
-    expect(opened()).toEqual([]);
+    expect(openFiles(table)).toEqual([]);
   });
   test("the cache keeps frequently used rows, within its bytes, for any other requests", () => {
     const reads: number[] = [];

@@ -122,11 +122,24 @@ describe("a server", () => {
     );
     expect([calls, sockets.size]).toEqual([2, 1]);
   });
-  test("that breaks off in the middle of its answer is away", async () => {
-    const { fault, url } = await start((_, response) => {
-      response.writeHead(200, { "Content-Length": 100 });
-      response.write("half", () => response.destroy());
-    });
+  test.each<[string, RequestListener]>([
+    [
+      "of a known length",
+      (_, response) => {
+        response.writeHead(200, { "Content-Length": 100 });
+        response.write("half", () => response.destroy());
+      },
+    ],
+    ["in chunks", (_, response) => response.write("half", () => response.destroy())],
+    [
+      "of a known length, and closes its side alone",
+      (_, response) => {
+        response.writeHead(200, { "Content-Length": 100 });
+        response.write("half", () => response.socket!.end());
+      },
+    ],
+  ])("that breaks off in the middle of its answer is away (%s)", async (_, listener) => {
+    const { fault, url } = await start(listener);
     expect(await fault("GET", "/")).toBe(`UNAVAILABLE the feature server at ${url} broke off: aborted. ${HINT}`);
   });
   test("that has closed is away", async () => {

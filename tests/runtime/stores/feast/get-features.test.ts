@@ -1,11 +1,12 @@
 // `merlon feast get`: keys as text, and faults of views, keys and values that do not fit.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type FeatureQuestion, getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
+import { openFiles } from "../../../run/open-files.js";
 
 let folder: string;
 beforeAll(() => {
@@ -151,24 +152,16 @@ test("a feature of a type that Feast has added since is left out", async () => {
   expect(await getFeatures(at, { keys, views: ["users"] })).toEqual([{ user_id: 1n, known: 5 }]);
 });
 
-test.runIf(existsSync("/proc/self/fd"))("the store is closed afterwards, also after a fault", async () => {
+test.runIf(process.platform === "linux")("the store is closed afterwards, also after a fault", async () => {
   const at = smallRepository();
-  const opened = (): string[] =>
-    readdirSync("/proc/self/fd").flatMap(name => {
-      try {
-        return [readlinkSync(join("/proc/self/fd", name))].filter(path => path.startsWith(at));
-      } catch {
-        return [];
-      }
-    });
   const keys = new Map([["user_id", ["1"]]]);
   expect(await getFeatures(at, { keys, views: ["users"] })).toEqual([{ user_id: 1n, known: 5, odd: 6 }]);
-  expect(opened()).toEqual([]);
+  expect(openFiles(at)).toEqual([]);
   const db = new Database(join(at, "data", "online_store.db"));
   db.exec("UPDATE p_users SET value = x'ff'");
   db.close();
   await expect(getFeatures(at, { keys, views: ["users"] })).rejects.toThrow("users:known");
-  expect(opened()).toEqual([]);
+  expect(openFiles(at)).toEqual([]);
 });
 
 describe("a fault names", () => {
