@@ -43,7 +43,6 @@ export class HandOver {
   /** By worker and id: kept until the worker has them, for another one if it ends before. */
   readonly #given = new Map<WorkerProcess, Map<number, Given>>();
   #lastId = 0;
-  #next = 0;
 
   /** @param workers those that are there now */
   constructor(private readonly workers: () => readonly WorkerProcess[]) {}
@@ -94,12 +93,11 @@ export class HandOver {
     const quick = all.filter(worker => !isSlow(worker));
     const candidates = quick.length > 0 ? quick : all;
     let best: WorkerProcess | undefined;
-    // Those with equally many take turns.
-    for (let i = 0; i < candidates.length; i++) {
-      const one = candidates[(this.#next + i) % candidates.length]!;
-      if (!best || one.connections < best.connections) best = one;
+    // Those with equally many take turns, the longest wait first: turns by number would skip a worker again and again beside one that reports late.
+    for (const one of candidates) {
+      const more = best ? one.connections - best.connections : -1;
+      if (!best || more < 0 || (more === 0 && one.lastGiven < best.lastGiven)) best = one;
     }
-    this.#next++;
     return best;
   }
 
@@ -107,6 +105,7 @@ export class HandOver {
     const given = this.#given.get(worker) ?? new Map<number, Given>();
     this.#given.set(worker, given);
     const id = ++this.#lastId;
+    worker.lastGiven = id;
     given.set(id, { ...one, sent: performance.now() });
     worker.open.set(one.port, (worker.open.get(one.port) ?? 0) + 1);
     const takeBack = (): void => {

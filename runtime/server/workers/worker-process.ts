@@ -48,6 +48,8 @@ export class WorkerProcess {
   readonly ports = new Set<PortName>();
   /** Open connections by port, those on their way included. */
   readonly open = new Map<PortName, number>();
+  /** Id of the last connection that was handed to it: ids grow. */
+  lastGiven = 0;
   /** Time of its last message, in milliseconds of `performance.now()`. */
   heard = performance.now();
   readonly started = performance.now();

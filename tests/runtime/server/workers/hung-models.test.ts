@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { until } from "../../../run/wait.js";
 import { repository } from "../support.js";
-import { GOOD, INFER, isAlive, javascriptModel, ones, serveWorkers, workersOf } from "./served.js";
+import { GOOD, INFER, isAlive, javascriptModel, ones, processes, serveWorkers, workersOf } from "./served.js";
 
 const marks = mkdtempSync(join(tmpdir(), "merlon-hung-"));
 const begun = join(marks, "begun");
@@ -48,12 +48,11 @@ test("an execution that hangs ends after its time, and both workers serve meanwh
     status: 500,
     json: { error: expect.stringContaining("execution took longer than 1500 ms; the instance was started again") },
   });
-  const found = new Set<number>();
-  for (let i = 0; i < 4; i++) {
+  const found = await processes(2, async () => {
     const { status, text, json } = await served.call("POST", "/v2/models/hangs/infer", ones([0]));
     expect(status, text).toBe(200);
-    found.add(json.outputs[0].data[0]);
-  }
+    return json.outputs[0].data[0];
+  });
   expect(found).toEqual(new Set(pids));
   expect(workersOf(served)).toEqual(pids);
   expect(served.log()).toContain(

@@ -9,7 +9,17 @@ import { afterAll, expect, test } from "vitest";
 import { grpcClient } from "../../../reliability/support.js";
 import { until } from "../../../run/wait.js";
 import { repository } from "../support.js";
-import { GOOD, INFER, isAlive, javascriptModel, ones, type Served, serveWorkers, workersOf } from "./served.js";
+import {
+  GOOD,
+  INFER,
+  isAlive,
+  javascriptModel,
+  ones,
+  processes,
+  type Served,
+  serveWorkers,
+  workersOf,
+} from "./served.js";
 
 const marks = mkdtempSync(join(tmpdir(), "merlon-memory-"));
 afterAll(() => rmSync(marks, { recursive: true }));
@@ -54,8 +64,7 @@ test.each([1, 2])(
       },
     });
     // The instance starts again with the next request, in each worker.
-    const found = new Set<number>();
-    for (let i = 0; i < 4; i++) found.add(await pidFrom(served, "greedy"));
+    const found = await processes(count, () => pidFrom(served, "greedy"));
     expect(found).toEqual(new Set(count === 1 ? [served.child.pid] : pids));
     expect(workersOf(served)).toEqual(pids);
     expect(served.log()).toMatch(
@@ -110,9 +119,6 @@ test("a worker whose heap is full costs its own requests alone, the others serve
   const line = `worker ${pids.indexOf(victim)} (process ${victim}) was ended by SIGABRT, as when its heap is full (NODE_OPTIONS=--max-old-space-size=MIB sets the limit); its connections are closed, and another takes its place`;
   await until("the log names it", () => served.log().includes(line));
   await until("another serves in its place", () => /worker \d \(process \d+\) serves/.test(served.log()));
-  const found = new Set<number>();
-  for (let i = 0; i < 4; i++) found.add(await pidFrom(served, "held"));
-  expect(found).toEqual(new Set(workersOf(served)));
-  expect(found.size).toBe(2);
+  expect(await processes(2, () => pidFrom(served, "held"))).toEqual(new Set(workersOf(served)));
   expect(await served.stop()).toBe(0);
 });

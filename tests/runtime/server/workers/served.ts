@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { type Agent, request } from "node:http";
 import { MERLON } from "../../../needs/built.js";
+import { until } from "../../../run/wait.js";
 
 export interface Answer {
   readonly status: number;
@@ -147,6 +148,16 @@ function parsed(text: string): unknown {
 export function workersOf({ child }: Pick<Served, "child">): readonly number[] {
   const { pid } = child;
   return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+}
+
+/**
+ * Calls until this many processes have responded: which worker is next depends on how soon the others report.
+ * @param pid the process that responds to a call on a connection of its own
+ */
+export async function processes(count: number, pid: () => Promise<number>): Promise<ReadonlySet<number>> {
+  const found = new Set<number>();
+  await until(`${count} processes respond`, async () => found.add(await pid()).size >= count);
+  return found;
 }
 
 export function isAlive(pid: number): boolean {
