@@ -64,7 +64,7 @@ export const FOLDERS = {
       "tests/runtime/stores/feast/{build-column,feast-by-statement,feast-every-type,feast-key-versions,feast-new-types}.test.ts",
       "tests/runtime/stores/feast/{feast-changes,feast-snapshot,feast-store,feast-views,feast-writer,feast-written,feature-lookup,feature-server,feature-server-call}.test.ts",
       "tests/runtime/stores/feast/{get-features,hmget,push-json,redis-faults,redis-hashes,shared-snapshots}.test.ts",
-      "tests/runtime/stores/feast/{snapshot-calls,snapshot-histories,sqlite-check,stores-agree}.test.ts",
+      "tests/runtime/stores/feast/{followed-changes,snapshot-calls,snapshot-histories,snapshot-store,sqlite-check,stores-agree}.test.ts",
       "tests/runtime/stores/feast/{column-sink,feature-defaults,hash-stream,murmur3,packed-cells,redis-store,value-text}.test.ts",
       "tests/runtime/stores/feast/{encode-registry,redis-client,redis-connection,writer-checks}.test.ts",
       "tests/runtime/stores/feast/{event-time,feast-server,feature-ages,feature-server-store,freeze-features,merge-views,packed-views,writer-histories}.test.ts",

@@ -83,9 +83,9 @@ function snapshotFile(file: string): SnapshotFile {
       const seen = await fileState(file);
       if (seen === state.seen) return;
       const next = { seen, readers: (await takeChanges(orders, state.readers)) ?? (await takeAgain(orders)) };
-      const last = closed ? next : state;
-      if (!closed) state = next;
-      for (const reader of last.readers) await reader.close();
+      const { readers: last } = closed ? next : state;
+      state = next;
+      for (const reader of last) await reader.close();
       warned = false;
     } catch (error) {
       if (closed) return;

@@ -227,6 +227,10 @@ test("a file that cannot be read has one warning until it can be read again", as
   expect(await lookAt(broken("other junk"))).toBe(1);
   expect(await lookAt(good)).toBe(1);
   expect(await lookAt(broken("junk"))).toBe(2);
+  expect(warn.mock.calls[0]).toEqual([
+    expect.stringMatching(/online_store\.db.* What was read before is served on\.$/),
+    "MerlonWarning",
+  ]);
   await store.close();
 }, 150_000);
 
