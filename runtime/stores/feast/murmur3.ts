@@ -16,7 +16,7 @@ export function murmur3(bytes: Uint8Array, seed = 0): number {
   }
   let tail = 0;
   for (let i = bytes.length - 1; i >= whole; i--) tail = (tail << 8) | bytes[i]!;
-  if (whole < bytes.length) h ^= mix(tail);
+  h ^= mix(tail);
   h ^= bytes.length;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

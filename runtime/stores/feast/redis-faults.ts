@@ -67,7 +67,7 @@ export function within<T>(work: Promise<T>, ms: number, late: () => Error, signa
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(cancelled());
     const timer = setTimeout(() => reject(late()), ms);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    signal?.addEventListener("abort", onAbort);
     work.then(resolve, reject).finally(() => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);

@@ -151,7 +151,7 @@ class ClusterServers implements Servers {
 
   /** One connection to each server that has slots. */
   async #follow(): Promise<void> {
-    const masters = new Set(this.client.slots.flatMap(nodes => nodes?.[0] ?? []));
+    const masters = new Set(this.client.slots.flatMap(nodes => nodes[0] ?? []));
     for (const [node, stream] of this.#streams)
       if (!masters.has(node)) {
         stream.close();

@@ -69,6 +69,7 @@ function readBack({ keys, features }: ViewSnapshot): Map<string, unknown> {
   const count = keys[0]!.rows.count;
   const columns = features.map(({ values, offsets, status, eventSeconds }) => {
     expect(status.length).toBe(count + 1);
+    expect(values.length).toBe(offsets ? offsets[count + 1] : count + 1);
     const dtype = "float64";
     const read = plain({ dtype, rows: rootRows(count + 1), values, ...(offsets && { offsets }) });
     return read.map((value, i) => [value, status[i], eventSeconds?.[i]]);

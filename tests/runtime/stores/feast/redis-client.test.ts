@@ -72,6 +72,25 @@ test("the first database is not selected, and another one is", async () => {
   expect(await valueIn(3, {})).toBeNull();
 });
 
+test("attempts to connect are ever further apart, up to a second", () => {
+  const { retryStrategy } = clientOptions(redisAt(1), TIMEOUT_MS);
+  expect([1, 2, 3, 4, 5, 6, 7, 50, 2000].map(retryStrategy)).toEqual([
+    ...[50, 100, 200, 400, 800, 1000, 1000, 1000, 1000],
+  ]);
+});
+
+test.each([
+  ["without a passphrase", {}, {}],
+  ["with one", { passphrase: new Secret("opens") }, { passphrase: "opens" }],
+])("a client certificate %s", (_, given, passphrase) => {
+  const tlsClient = { certificate: "/dev/null", key: "/dev/null", keyWritten: "k.pem", ...given };
+  const empty = Buffer.alloc(0);
+  expect(clientOptions({ ...redisAt(1), tls: true, tlsClient }, TIMEOUT_MS).tls).toStrictEqual({
+    ...{ rejectUnauthorized: true, cert: empty, key: empty },
+    ...passphrase,
+  });
+});
+
 test.each([
   ["certificate authority", "ca.pem", { tlsAuthority: "/none/ca.pem" }],
   ["client certificate", "c.pem", { tlsClient: { certificate: "/none/c.pem", key: "/none/k.pem", keyWritten: "k" } }],

@@ -1,5 +1,5 @@
 /** Faults of a Redis store: why it is away and the way out, and its refusals, without secrets. Also the deadline of a request. */
-import { EventEmitter } from "node:events";
+import { EventEmitter, getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Secret } from "#contract/secret.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
@@ -127,6 +127,17 @@ describe("work within a time", () => {
     const failed = outcome(within(Promise.reject(new Error("no")), 10, late, signal));
     await vi.advanceTimersByTimeAsync(0);
     expect([done.value, failed.value, vi.getTimerCount(), listening()]).toEqual([7, "no", 0, 0]);
+  });
+  test("is cancelled by a signal of the platform, which has no listener afterwards", async () => {
+    const controller = new AbortController();
+    const found = outcome(within(new Promise(() => {}), 10, late, controller.signal));
+    const done = outcome(within(Promise.resolve(7), 10, late, controller.signal));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(done.value).toBe(7);
+    expect(getEventListeners(controller.signal, "abort")).toHaveLength(1);
+    controller.abort();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(found.value).toBe("the request was cancelled");
   });
   test("is late then, and not before", async () => {
     const found = outcome(within(new Promise(() => {}), 10, late));

@@ -1,14 +1,17 @@
 // Hashes of clusters that change, and of servers that do not keep to the protocol.
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { Cluster, type Redis } from "ioredis";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { Cluster, Redis } from "ioredis";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { keySlot } from "#runtime/stores/feast/key-slot.js";
+import { makeCluster } from "#runtime/stores/feast/redis-client.js";
 import { connectHashReader, type HashPart, type HashReader } from "#runtime/stores/feast/redis-hashes.js";
 import { redisAt } from "./every-redis.js";
 import { startRedis, startRedisCluster } from "./redis-server.js";
+
+vi.mock(import("#runtime/stores/feast/redis-client.js"), { spy: true });
 
 const JOINS = [{ name: "item_id", type: "INT64" }] as const;
 const FIELDS = [Buffer.from("a"), Buffer.from("b")];
@@ -135,13 +138,56 @@ describe("a cluster", () => {
   });
 
   test("that cuts a connection: its keys are read by the client meanwhile", async () => {
-    const { cluster, keys, expected, reader } = await filledCluster(20);
+    const { cluster, keys: filled, expected: filling, reader } = await filledCluster(20);
+    const keys = [...filled, Buffer.from("none"), Buffer.from("nothing")];
+    const expected = [...filling, null, null];
     expect(await valuesOf(reader, keys)).toEqual(expected);
     for (const admin of cluster.nodes.map(node => node.client())) {
       const [own] = (await connectionsOf(admin)).filter(({ command }) => command === "hmget");
       await admin.client("KILL", "ID", own!.id);
       expect(await valuesOf(reader, keys)).toEqual(expected);
     }
+  });
+
+  test("that refuses a key says so, by its own connection and by the client", async () => {
+    const { cluster, keys, reader } = await filledCluster(20);
+    const asked = [...keys, Buffer.from("text")];
+    const admins = cluster.nodes.map(node => node.client());
+    const client = new Cluster(cluster.ports.map(port => ({ host: "127.0.0.1", port })));
+    onTestFinished(() => client.disconnect());
+    await client.set("text", "no hash");
+    const refused = {
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(/refuses key 20: WRONGTYPE .* no hash/),
+    };
+    await expect(valuesOf(reader, asked)).rejects.toMatchObject(refused);
+    for (const admin of admins)
+      for (const { id } of (await connectionsOf(admin)).filter(({ command }) => command === "hmget"))
+        await admin.client("KILL", "ID", id);
+    await expect(valuesOf(reader, asked)).rejects.toMatchObject(refused);
+  });
+
+  test("has no more connections after its end, though its slots are known anew", async () => {
+    const { cluster, keys, expected, reader } = await filledCluster(5);
+    expect(await valuesOf(reader, keys)).toEqual(expected);
+    const client = vi.mocked(makeCluster).mock.results.at(-1)!.value as Cluster;
+    const admins = cluster.nodes.map(node => node.client());
+    const count = async () => (await Promise.all(admins.map(connectionsOf))).flat().length;
+    reader.close();
+    await expect
+      .poll(async () =>
+        (await Promise.all(admins.map(connectionsOf))).flat().filter(({ command }) => command === "hmget"),
+      )
+      .toEqual([]);
+    const before = await count();
+    client.emit("refresh");
+    // A server accepts connections in their order: one of the reader would precede the next of this test.
+    for (const { port } of cluster.nodes) {
+      const probe = new Redis(port, "127.0.0.1");
+      await probe.ping();
+      probe.disconnect();
+    }
+    await expect.poll(count).toBe(before);
   });
 
   test("of whose slots one belongs to no server: late, and read when a server has it", async () => {
@@ -169,10 +215,14 @@ describe("a cluster", () => {
     const reader = await readerOf(cluster.ports, 500);
     const keys = keysOf(20);
     expect(await valuesOf(reader, keys)).toEqual(keys.map(() => null));
+    const log = vi.spyOn(console, "error");
+    onTestFinished(() => log.mockRestore());
     await cluster.nodes[1]!.kill();
     const began = performance.now();
     await expect(valuesOf(reader, keys)).rejects.toMatchObject({ code: "UNAVAILABLE" });
     expect(performance.now() - began).toBeLessThan(1500);
+    // ioredis writes errors that nothing listens to.
+    expect(log).not.toHaveBeenCalled();
   });
 });
 
@@ -189,6 +239,20 @@ test("requests side by side get their own replies, also those after a cancelled 
   await expect(cancelled).rejects.toMatchObject({ code: "CANCELLED" });
   const expected = keys.map((_, i) => `value ${i}`);
   expect(await Promise.all(others)).toEqual(keys.map((_, i) => expected.slice(i)));
+});
+
+test("nothing is sent for a request that was cancelled before", async () => {
+  let commands = 0;
+  const server = await fakeRedis(socket => {
+    commands++;
+    socket.write(GOOD);
+  });
+  const reader = await readerOf([server.port]);
+  const signal = new Cancellable();
+  signal.abort();
+  await expect(valuesOf(reader, keysOf(1), signal)).rejects.toMatchObject({ code: "CANCELLED" });
+  expect(await valuesOf(reader, keysOf(1))).toEqual(["1"]);
+  expect(commands).toBe(1);
 });
 
 /** A server that greets as Redis does, and answers HMGET by a script. */

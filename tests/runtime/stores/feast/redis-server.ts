@@ -69,7 +69,8 @@ export async function startRedis(
   };
   await start();
   // A test that fails before its end leaves no server behind.
-  process.once("exit", () => server.kill("SIGKILL"));
+  const end = () => void server.kill("SIGKILL");
+  process.once("exit", end);
   return {
     port,
     busPort,
@@ -79,6 +80,7 @@ export async function startRedis(
     stop: async () => {
       for (const each of clients) each.disconnect();
       await kill();
+      process.off("exit", end);
       rmSync(folder, { recursive: true, force: true });
     },
   };
