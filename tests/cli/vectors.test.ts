@@ -6,11 +6,14 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "#conformance/free-ports.js";
 import { MERLON } from "../needs/built.js";
 import { startPostgres, type TestPostgres } from "../runtime/stores/databases/postgres-server.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-vectors-cli-"));
 const store = join(folder, "items.vectors.yaml");
+/** A load that is refused may have made its table. */
+const refused = join(folder, "refused.vectors.yaml");
 const parquet = join(folder, "items.parquet");
 let server: TestPostgres;
 
@@ -26,20 +29,27 @@ const ITEMS = `SELECT 9007199254740993 + i AS item_id, [cos(i), sin(i), 0.5]::FL
 
 beforeAll(async () => {
   server = await startPostgres();
-  writeFileSync(
-    store,
-    "type: pgvector\nurl: ${TEST_PG_URL}\ntable: items\ndimension: 3\nmetric: l2\nattributes: { stock: int32, price: float64, brand: string }\n",
-  );
+  for (const [file, table] of [
+    [store, "items"],
+    [refused, "refused"],
+  ] as const)
+    writeFileSync(
+      file,
+      `type: pgvector\nurl: \${TEST_PG_URL}\ntable: ${table}\ndimension: 3\nmetric: l2\nattributes: { stock: int32, price: float64, brand: string }\n`,
+    );
 }, 120_000);
 afterAll(async () => {
   rmSync(folder, { recursive: true });
   await server.stop();
 });
 
-async function merlon(...words: readonly string[]): Promise<{ status: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [MERLON, "vectors", ...words], {
-    env: { ...process.env, TEST_PG_URL: server.url },
-  });
+const merlon = (...words: readonly string[]) => merlonAt(server.url, ...words);
+
+async function merlonAt(
+  url: string,
+  ...words: readonly string[]
+): Promise<{ status: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [MERLON, "vectors", ...words], { env: { ...process.env, TEST_PG_URL: url } });
   const [out, err, status] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -71,20 +81,21 @@ test("data that does not fit, and a server that is away, are one sentence", asyn
   await writeItems(
     "SELECT 1::BIGINT AS item_id, [1, 2]::FLOAT[] AS embedding, 1::INTEGER AS stock, 1.5::DOUBLE AS price, 'x' AS brand",
   );
-  const wide = await merlon("load", store, "--from", parquet);
+  const wide = await merlon("load", refused, "--from", parquet);
   expect([wide.status, wide.err]).toEqual([
     1,
     expect.stringMatching(/has vectors of 2 values, and `dimension` of .* is 3\. Load the embeddings/),
   ]);
   await writeItems("SELECT 1::BIGINT AS item_id, [1, 2, 3]::FLOAT[] AS embedding");
-  const lacking = await merlon("load", store, "--from", parquet);
+  const lacking = await merlon("load", refused, "--from", parquet);
   expect([lacking.status, lacking.err]).toEqual([1, expect.stringMatching(/stock/)]);
-  await server.stop();
-  const away = await merlon("info", store);
+  const free = new URL(server.url);
+  free.port = String(await freePort());
+  const away = await merlonAt(free.href, "info", refused);
   expect([away.status, away.err]).toEqual([
     1,
     expect.stringMatching(
-      /^merlon: the vector store `items\.vectors\.yaml` \(pgvector, \$\{TEST_PG_URL\}\) cannot be reached: .*ECONNREFUSED/,
+      /^merlon: the vector store `refused\.vectors\.yaml` \(pgvector, \$\{TEST_PG_URL\}\) cannot be reached: .*ECONNREFUSED/,
     ),
   ]);
 }, 240_000);

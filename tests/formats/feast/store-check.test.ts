@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import {
   hasLog,
   inRollbackMode,
@@ -129,7 +129,10 @@ describe("a check", () => {
 });
 
 test("a log beside the file, and a copy that needs none", () => {
-  const logged = join(folder, "logged.db");
+  // A file of its own in a folder of its own: another test lists the files beside the store.
+  const own = mkdtempSync(join(tmpdir(), "merlon-log-"));
+  onTestFinished(() => rmSync(own, { recursive: true }));
+  const logged = join(own, "logged.db");
   const db = new Database(logged);
   db.pragma("journal_mode = WAL");
   db.exec("CREATE TABLE t (a)");
