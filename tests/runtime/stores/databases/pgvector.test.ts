@@ -29,6 +29,7 @@ let server: TestPostgres;
 beforeAll(async () => {
   server = await startPostgres();
   vi.stubEnv("TEST_PG_URL", server.url);
+  await load(storeOf(), items);
 }, 120_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -79,8 +80,6 @@ const faultOf = (work: Promise<unknown>): Promise<{ code: string; message: strin
 const ofStock = (filter: Filter): VectorQuery[] => queries.map(vector => ({ vector, k: 10, filter }));
 
 describe("a table", () => {
-  beforeAll(() => load(storeOf(), items), 120_000);
-
   test("finds what an exact search finds, for random conditions on hostile values", async () => {
     await open(storeOf(), async database => {
       await fc.assert(
