@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { defineConfig, type Plugin } from "vitest/config";
+import { REVERSED } from "./scripts/shuffled.mjs";
 import { ENTRIES, FOLDERS, isProduct, ROOT } from "./tests/run/graph.mjs";
 import { LongFirst } from "./tests/run/long-first.js";
 
@@ -52,6 +53,7 @@ export default defineConfig({
     ],
     // A random order has a sequencer of vitest's.
     ...(process.argv.some(word => word.startsWith("--sequence.")) ? {} : { sequence: { sequencer: LongFirst } }),
+    ...(process.argv.includes(REVERSED) ? { runner: "tests/run/reversed.ts" } : {}),
     pool: "forks",
     maxWorkers: 2,
     // Tests of one file at a time, where they may run together.

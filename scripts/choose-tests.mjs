@@ -12,7 +12,7 @@ export function chooseTests(words, all, needsOf) {
   const first = others.findIndex(word => word.startsWith("-"));
   const [patterns, options] = first < 0 ? [others, []] : [others.slice(0, first), others.slice(first)];
   if (isAll && patterns.length > 0) throw new Error(`--all runs every test file: leave out ${patterns.join(" ")}`);
-  const isWhole = others.every(word => word.startsWith("--shuffle"));
+  const isWhole = others.every(word => word.startsWith("--shuffle") || word === "--reverse");
   const left = isAll || patterns.length > 0 ? [] : all.filter(file => isLong(file, needsOf(file)));
   const chosen = patterns.length > 0 ? all.filter(file => patterns.some(pattern => file.includes(pattern))) : all;
   if (chosen.length === 0) throw new Error(`no test file's path contains ${patterns.join(" or ")}`);

@@ -1,8 +1,12 @@
-// `--shuffle[=SEED]` of `npm test` in vitest's words: files, and the tests of each, in random order.
+// `--shuffle[=SEED]` and `--reverse` of `npm test` in vitest's words. Files and their tests run in random order, or the tests of each file from its end.
 import { randomInt } from "node:crypto";
+
+/** A mode for which vitest.config.ts has another runner. */
+export const REVERSED = "--mode=reversed";
 
 /** @param options of a run @returns vitest's; the seed is printed, so that the order can be had again */
 export function shuffled(options, print = text => process.stdout.write(text)) {
+  if (options.includes("--reverse")) return options.map(word => (word === "--reverse" ? REVERSED : word));
   const given = options.find(word => /^--shuffle(=\d+)?$/.test(word));
   if (given === undefined) return options;
   const seed = given.split("=")[1] ?? String(randomInt(2 ** 31));

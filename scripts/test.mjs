@@ -1,6 +1,7 @@
 // `npm test`: sets everything up, then runs the suites and ends with one line `N passed, N failed`. `npm test -- --all` also runs files that take long
 // (tests/run/long-files.mjs) and the scorecard. `npm test -- PATTERN… OPTION…` runs the files whose path contains a pattern, with vitest's options,
-// and sets up what these files need (tests/needs). `--shuffle[=SEED]` runs files, and the tests of each, in random order.
+// and sets up what these files need (tests/needs). `--shuffle[=SEED]` runs files, and the tests of each, in random order; `--reverse` runs the tests of each
+// file from its end.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";

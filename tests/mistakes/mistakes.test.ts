@@ -56,7 +56,7 @@ test.each(Object.keys(PROGRAMS) as ProgramName[])("%s, as it is meant, has none"
   expect((await check(program, PROGRAMS[program])).printed).toBe("");
 });
 
-/** What the compiler finds in a wrong program: once, since a test of each and one of all of them want it. */
+/** Diagnostics of a wrong program. They are computed once: there is a test of each, and one of all of them. */
 const found = new Map<Mistake, ReturnType<typeof check>>();
 function foundIn(mistake: Mistake): ReturnType<typeof check> {
   const known = found.get(mistake) ?? check(mistake.program, wrongText(mistake));

@@ -16,6 +16,7 @@ describe("the files of a run", () => {
   test.each([
     ["no word", [], [FILES[0]!], true],
     ["a random order", ["--shuffle=7"], [FILES[0]!], true],
+    ["from the end of each file", ["--reverse"], [FILES[0]!], true],
     ["all", ["--all"], FILES, true],
     ["all in random order", ["--shuffle", "--all"], FILES, true],
     ["a pattern that only long files have", ["kafka"], [FILES[1]!], false],

@@ -40,6 +40,10 @@ test("one seed is one order", () => {
   expect(one).not.toEqual(NAMES);
 });
 
+test("reversed, the tests of a file run from its end", () => {
+  expect(orderOf(shuffled(["--reverse"]))).toEqual(NAMES.toReversed());
+});
+
 test("without a seed there is one, which is printed; other options stay", () => {
   const said: string[] = [];
   const words = shuffled(["--shuffle", "-t", "bounds"], text => said.push(text) > 0);
