@@ -192,6 +192,18 @@ test("known entities that have all their features are marked as whole", () => {
   expect(ask(100, 101)[0]).not.toHaveProperty("whole");
 });
 
+test("a key of another type than the store's is named", () => {
+  const store = makeStore();
+  const order = store.order(1, false);
+  const keys = new Map([
+    ["item_id", scalars("int32", [1])],
+    ["shop", scalars("string", [shopOf(1)])],
+  ]);
+  expect(() => answerFrom(order.reads, takeAll(order))(keys, 1)).toThrow(
+    "the online store was fitted on `item_id` as int64, but the column is int32",
+  );
+});
+
 test("each index of numbers has a name of its own, by view and column", () => {
   const store = makeStore();
   const [read] = store.order(5, false).reads;

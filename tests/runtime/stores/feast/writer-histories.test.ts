@@ -5,6 +5,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Secret } from "#contract/secret.js";
 import { type FeastView, findView } from "#formats/feast/feast-registry.js";
 import { type FeastRepository, readFeastRepository } from "#formats/feast/feast-repository.js";
 import { type OnlineRow, openOnlineWriter } from "#runtime/stores/feast/online-writer.js";
@@ -110,7 +111,10 @@ describe("SQLite", () => {
           if (finish) for (const one of rows) model.set(one.key, one);
           expect(await read(repository, view)).toEqual(modelRead(model, secondsOf));
         }
-        if (!isOld) {
+        if (isOld) {
+          const times = db.prepare("SELECT DISTINCT event_ts FROM p_v").pluck().all();
+          expect(times.filter(time => !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?$/.test(String(time)))).toEqual([]);
+        } else {
           const texts = db.prepare("SELECT value_text FROM p_v WHERE feature_name = 's'").pluck().all();
           expect(texts.sort()).toEqual([...model.values()].map(({ s }) => s).sort());
         }
@@ -124,14 +128,22 @@ describe("SQLite", () => {
     const { repository, view, file } = repositoryOf();
     const writer = await openOnlineWriter(repository, view);
     const made = onlineRow({ key: 1n, n: 1n, s: "a", micros: 5n * SECOND });
-    await writer.write([{ ...made, createdMicros: -1n }, onlineRow({ key: 2n, n: 2n, s: "b", micros: 0n })]);
+    await writer.write([{ ...made, createdMicros: -1n }, onlineRow({ key: 2n, n: 2n, s: "b", micros: -2n * SECOND })]);
     writer.finish();
     await writer.close();
     const db = new Database(file);
     expect(db.prepare("SELECT DISTINCT event_ts, created_ts FROM p_v ORDER BY 1").raw().all()).toEqual([
-      [0, null],
+      [-2, null],
       [5, -1],
     ]);
+    db.close();
+  });
+
+  test("may have a table with a quotation mark in its name", async () => {
+    const { repository, view, file } = repositoryOf();
+    await write(repository, { ...view, table: 'p_"v' }, [{ key: 1n, n: 1n, s: "a", micros: 0n }], true);
+    const db = new Database(file);
+    expect(db.prepare('SELECT count(*) FROM "p_""v"').pluck().get()).toBe(2);
     db.close();
   });
 
@@ -216,5 +228,16 @@ describe("Redis", () => {
     expect(await added()).toHaveLength(1);
     await writer.close();
     await expect.poll(added).toEqual([]);
+  });
+});
+
+test("a feature server cannot be written to, and is named", async () => {
+  const { repository, view } = repositoryOf();
+  const url = new Secret("http://features:6566", "http://features:6566");
+  await expect(openOnlineWriter({ ...repository, onlineStore: { type: "remote", url } }, view)).rejects.toMatchObject({
+    code: "UNSUPPORTED",
+    message: expect.stringMatching(
+      /is the feature server at .*features:6566.*\. Materialize where the server's own store/,
+    ),
   });
 });
