@@ -37,7 +37,7 @@ export const FOLDERS = {
     tests: [
       "tests/runtime/server/cache/*.test.ts",
       "tests/runtime/server/backends/{run-sync,varying-state}.test.ts",
-      "tests/runtime/server/scheduling/{cancel,choose-batch,create-scheduler,dynamic,executions,iterative}.test.ts",
+      "tests/runtime/server/scheduling/{cancel,choose-batch,create-scheduler,dynamic,executions,instance-groups,instance-queues,instances,iterative,sequence-check,timer-delay}.test.ts",
       "tests/runtime/server/scheduling/{limiter-histories,policy-queue,rate-limiter,simulation}.test.ts",
       "tests/runtime/server/scheduling/{sequence,sequence-inputs,sequence-order,sequence-phase,sequence-slots,shared-arms}.test.ts",
       "tests/runtime/server/scheduling/{rate-limiter-claims,watch-abort,warm-up,warm-up-samples}.test.ts",
