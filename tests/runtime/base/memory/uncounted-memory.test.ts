@@ -2,18 +2,22 @@
  * V8's count of memory outside its heap has the buffers that may be garbage, and no others.
  */
 import { execFile } from "node:child_process";
-import { PerformanceObserver } from "node:perf_hooks";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createBufferPool, LARGE } from "#runtime/base/memory/buffer-pool.js";
+import { LARGE } from "#runtime/base/memory/buffer-pool.js";
 import { UncountedMemory } from "#runtime/base/memory/uncounted-memory.js";
 import { externalMemory } from "#runtime/server/memory/allocator.js";
 import { ensureAllocator } from "../../../../scripts/native-allocator.mjs";
 import { builtUrl } from "../../../needs/built.js";
-import { elapse } from "../../../run/wait.js";
 
 const MIB = 2 ** 20;
+/** For the processes of their own. */
+const MODULES = [
+  "runtime/base/memory/buffer-pool.js",
+  "runtime/base/memory/uncounted-memory.js",
+  "runtime/server/memory/allocator.js",
+];
 
 /** Its share of V8's count, as V8 and the adjustments together make it. */
 function counted() {
@@ -85,40 +89,48 @@ test("whatever happens to buffers, V8 counts each that was dropped or is away fo
   );
 });
 
-/** Full collections, and scavenges apart, while `work` runs. */
-async function collections(work: () => void): Promise<number> {
-  const MAJOR = 4;
-  let count = 0;
-  const observer = new PerformanceObserver(list => {
-    for (const entry of list.getEntries() as (PerformanceEntry & { readonly detail: { readonly kind: number } })[])
-      if (entry.detail.kind === MAJOR) count++;
-  });
-  observer.observe({ entryTypes: ["gc"] });
-  work();
-  // V8 marks beside the program, and ends that in later turns.
-  await elapse(500);
-  observer.disconnect();
-  return count;
-}
+/**
+ * Counts full collections while requests wait with large bodies. It has a process of its own, since V8 ends collections there that it began before.
+ * The bodies are never written, so that little is resident.
+ */
+const HOLDS = `import { PerformanceObserver } from "node:perf_hooks";
+const [how, ...modules] = process.argv.slice(1);
+const [{ createBufferPool }, { UncountedMemory }, { externalMemory }] = await Promise.all(modules.map(module => import(module)));
+const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+const uncounted = new UncountedMemory();
+const adjust = externalMemory();
+if (how === "uncounted" && adjust) uncounted.use(adjust);
+const pool = createBufferPool(0, 60_000, uncounted);
+gc();
+await pause(100);
+const MAJOR = 4;
+let count = 0;
+const observer = new PerformanceObserver(list => {
+  for (const { detail } of list.getEntries()) if (detail.kind === MAJOR) count++;
+});
+observer.observe({ entryTypes: ["gc"] });
+const held = [];
+for (let i = 0; i < 200; i++) held.push(pool.take(${2 * MIB}));
+// V8 marks beside the program, and ends that in later turns.
+await pause(500);
+observer.disconnect();
+console.log(JSON.stringify({ count, held: held.length }));
+process.exit(0);`;
 
 test("requests that wait with large bodies cause no full collection, and without the binding they do", async ({
   skip,
 }) => {
   ensureAllocator(() => {});
-  const adjust = externalMemory();
-  skip(adjust === undefined, `V8 ${process.versions.v8} allows no uncounted memory`);
-  const held: ArrayBuffer[] = [];
-  const load = (uncounted: UncountedMemory) => (): void => {
-    const pool = createBufferPool(0, 60_000, uncounted);
-    // They are never written, so that little is resident.
-    for (let i = 0; i < 200; i++) held.push(pool.take(2 * MIB));
+  skip(externalMemory() === undefined, `V8 ${process.versions.v8} allows no uncounted memory`);
+  const collections = async (how: "plain" | "uncounted"): Promise<number> => {
+    const args = ["--expose-gc", "--input-type=module", "-e", HOLDS, how, ...MODULES.map(builtUrl)];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    const { count, held } = JSON.parse(stdout) as { readonly count: number; readonly held: number };
+    expect(held).toBe(200);
+    return count;
   };
-  const plain = await collections(load(new UncountedMemory()));
-  expect(plain).toBeGreaterThan(0);
-  held.splice(0);
-  const uncounted = new UncountedMemory();
-  uncounted.use(adjust);
-  expect(await collections(load(uncounted))).toBe(0);
+  expect(await collections("plain")).toBeGreaterThan(0);
+  expect(await collections("uncounted")).toBe(0);
 });
 
 /** Loses uncounted buffers until V8 has collected them: with V8's own count, and with one that is written down. */
@@ -146,12 +158,7 @@ console.log(JSON.stringify({ lent, lost: [sum, uncounted.bytes], idle: uncounted
 
 test("a lost buffer is in no count once V8 has collected it, and V8 can work with its count meanwhile", async () => {
   ensureAllocator(() => {});
-  const modules = [
-    "runtime/base/memory/buffer-pool.js",
-    "runtime/base/memory/uncounted-memory.js",
-    "runtime/server/memory/allocator.js",
-  ].map(builtUrl);
-  const args = ["--expose-gc", "--input-type=module", "-e", LOSES, ...modules];
+  const args = ["--expose-gc", "--input-type=module", "-e", LOSES, ...MODULES.map(builtUrl)];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   expect(JSON.parse(stdout)).toEqual({ lent: [-8 * MIB, 8 * MIB], lost: [0, 0], idle: true });
 });
