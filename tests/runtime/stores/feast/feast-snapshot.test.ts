@@ -58,6 +58,8 @@ test.each([
   ["all features, with times", 150, true],
   ["all features, without", 150, false],
   ["some, with times", 100, true],
+  ["as many as two statements pack", 128, true],
+  ["as many as one statement packs", 64, true],
   ["a few, with times", 3, true],
 ])("%s", async (_, count, eventTimes) => {
   const repository = readFeastRepository(folder);
