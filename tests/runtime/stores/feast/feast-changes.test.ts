@@ -10,7 +10,6 @@ import { keyEncoder } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
-import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { scalars } from "../../../operators/step.js";
 import {
   answers,
@@ -25,6 +24,7 @@ import {
   upsert,
   write,
 } from "./changing-store.js";
+import { manyRows, writeOneView } from "./one-view.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-changes-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -146,45 +146,28 @@ describe.each([
   }, 120_000);
 });
 
-/** A store with this number of entities and one text, in a file that a thread reads. */
-function makeLargeStore(count: number): string {
-  const at = join(folder, "large");
-  const all = Array.from({ length: count }, (_, i) => i);
-  writeFeastRepository(at, {
-    project: "p",
-    timestamp: 1_700_000_000,
-    entities: [{ name: "item", joinKey: "item_id", type: "INT64" }],
-    views: [
-      {
-        name: "v",
-        entities: ["item"],
-        source: { name: "s", path: "s.parquet", timestampField: "event" },
-        features: [{ name: "text", type: "STRING" }],
-        rows: { item_id: all.map(BigInt), text: all.map(i => `${i} ${"x".repeat(200)}`) },
-      },
-    ],
-  });
-  return at;
-}
-
 test("a served store follows writes and deletes, and a run continues with its snapshot", async () => {
-  const at = makeLargeStore(12_000);
+  const at = join(folder, "large");
+  writeOneView(at, manyRows(12_000));
   const repository = readFeastRepository(at);
   const view = findView(repository.registry, "v")!;
   const file = join(at, "data/online_store.db");
   expect(statSync(file).size).toBeGreaterThan(4 << 20);
-  const key = keyEncoder([{ name: "item_id", type: "INT64" }], repository.keyVersion);
+  const key = keyEncoder([{ name: "id", type: "INT64" }], repository.keyVersion);
   const set = (id: bigint, text: string) => (db: Database.Database) =>
     db
       .prepare(
-        `INSERT INTO ${TABLE} (entity_key, feature_name, value) VALUES (?, 'text', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
+        `INSERT INTO ${TABLE} (entity_key, feature_name, value) VALUES (?, 's', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
       )
       .run(key([id]), encodeValue("STRING", text));
   const store = openSnapshotStore(file, repository.keyVersion, 2 ** 28);
-  const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
+  const reader = await store.prepare([{ view, features: view.features.slice(1) }], {
+    bytes: "utf8",
+    eventTimes: false,
+  });
   const ids = [7n, 11_999n, 20_000n];
   const ask = async (run?: Map<object, unknown>) => {
-    const keys = new Map([["item_id", scalars("int64", ids)]]);
+    const keys = new Map([["id", scalars("int64", ids)]]);
     const [found] = await reader.getOnline(keys, ids.length, undefined, run);
     return ids.map((_, i) => (found!.status[i] === 1 ? (found!.values[i] as string).slice(0, 5) : null));
   };

@@ -17,9 +17,9 @@ import {
   type FeatureStore,
   type ReadOptions,
 } from "#runtime/stores/feast/store.js";
-import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { builtUrl } from "../../../needs/built.js";
 import { lists, plain, scalars } from "../../../operators/step.js";
+import { manyRows, writeOneView } from "./one-view.js";
 
 interface Answers {
   readonly [view: string]: {
@@ -170,25 +170,8 @@ test("a small store that was read before is not read again, until its file is an
 
 test("a large store is read by a thread, which the process waits for", async () => {
   const folder = mkdtempSync(join(tmpdir(), "merlon-large-store-"));
-  const count = 12_000;
-  const text = (i: number) => `${i} ${"x".repeat(200)}`;
-  writeFeastRepository(folder, {
-    project: "p",
-    timestamp: 1_700_000_000,
-    entities: [{ name: "item", joinKey: "item_id", type: "INT64" }],
-    views: [
-      {
-        name: "v",
-        entities: ["item"],
-        features: [{ name: "text", type: "STRING" }],
-        source: { name: "s", path: "x.parquet", timestampField: "ts" },
-        rows: {
-          item_id: Array.from({ length: count }, (_, i) => BigInt(i * 3)),
-          text: Array.from({ length: count }, (_, i) => text(i)),
-        },
-      },
-    ],
-  });
+  const rows = manyRows(12_000);
+  writeOneView(folder, { ...rows, id: rows.id.map(id => 3n * id) });
   const file = join(folder, "data", "online_store.db");
   expect(statSync(file).size).toBeGreaterThan(4 << 20);
   const module = (path: string) => JSON.stringify(builtUrl(path));
@@ -199,8 +182,8 @@ test("a large store is read by a thread, which the process waits for", async () 
 import { readFeastRepository } from ${module("formats/feast/feast-repository.js")};
 const [view] = readFeastRepository(${JSON.stringify(folder)}).registry.views;
 const reader = await openSnapshotStore(${JSON.stringify(file)}, 3, 2 ** 28).prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
-const keys = { dtype: "int64", rows: { count: 3 }, values: BigInt64Array.of(${(count - 1) * 3}n, 1n, 0n) };
-const [{ values, status }] = reader.getOnline(new Map([["item_id", keys]]), 3);
+const keys = { dtype: "int64", rows: { count: 3 }, values: BigInt64Array.of(${3 * 11_999}n, 1n, 0n) };
+const [, { values, status }] = reader.getOnline(new Map([["id", keys]]), 3);
 console.log(JSON.stringify([values.map(v => v.slice(0, 6)), [...status]]));`,
   );
   const { stdout } = await promisify(execFile)(process.execPath, [script]);

@@ -82,6 +82,13 @@ test("a file that changes without its rows is followed", () => {
   expect(follow(order, before).how).toBe("changes");
 });
 
+/** A key with its first integer in 4 bytes instead of 8. */
+function narrowed(wide: Buffer): Buffer {
+  const at = keyPrefix(["item_id", "shop"], 3).length;
+  const size = Uint8Array.of(4, 0, 0, 0);
+  return Buffer.concat([wide.subarray(0, at + 4), size, wide.subarray(at + 8, at + 12), wide.subarray(at + 16)]);
+}
+
 test("a key that is stored in another form than the others is read anew", () => {
   const store = makeStore();
   const order = store.order(2, false);
@@ -92,11 +99,7 @@ test("a key that is stored in another form than the others is read anew", () => 
   const wide = Buffer.from(keyOf(MOST - 1));
   insert(wide, "count", encodeValue("INT64", 1n));
   const before = takeAll(order);
-  // The same integer in 4 bytes.
-  const at = keyPrefix(["item_id", "shop"], 3).length;
-  const size = Uint8Array.of(4, 0, 0, 0);
-  const short = [wide.subarray(0, at + 4), size, wide.subarray(at + 8, at + 12), wide.subarray(at + 16)];
-  insert(Buffer.concat(short), "price", encodeValue("DOUBLE", 0.5));
+  insert(narrowed(wide), "price", encodeValue("DOUBLE", 0.5));
   const { held, how } = follow(order, before);
   expect(how).toBe("counted");
   expect(answers(order, held)).toEqual(answers(order, takeAll(order)));
@@ -148,13 +151,8 @@ test("a key that moves to another stored form with all its rows is read anew", (
   const order = store.order(5, false);
   const before = takeAll(order);
   const wide = Buffer.from(keyOf(3));
-  // The same integer in 4 bytes.
-  const at = keyPrefix(["item_id", "shop"], 3).length;
-  const narrow = [wide.subarray(0, at + 4), Uint8Array.of(4, 0, 0, 0), wide.subarray(at + 8, at + 12)];
   write(store.file, db =>
-    db
-      .prepare(`UPDATE ${TABLE} SET entity_key = ? WHERE entity_key = ?`)
-      .run(Buffer.concat([...narrow, wide.subarray(at + 16)]), wide),
+    db.prepare(`UPDATE ${TABLE} SET entity_key = ? WHERE entity_key = ?`).run(narrowed(wide), wide),
   );
   const { held, how } = follow(order, before);
   expect(how).toBe("counted");

@@ -12,6 +12,12 @@ export const ONE_VIEW_FEATURES = [
   { name: "s", type: "STRING" },
 ] as const;
 
+/** Rows with these many entities, and texts that make the store large: 200 bytes each. */
+export function manyRows(count: number): OneViewRows {
+  const id = Array.from({ length: count }, (_, i) => BigInt(i));
+  return { id, n: id, s: id.map(i => `${i} ${"x".repeat(200)}`) };
+}
+
 export const writeOneView = (folder: string, { id, n, s }: OneViewRows): void =>
   writeFeastRepository(folder, {
     project: "p",
