@@ -4,10 +4,13 @@ import { randomInt } from "node:crypto";
 /** A mode for which vitest.config.ts has another runner. */
 export const REVERSED = "--mode=reversed";
 
-/** @param options of a run @returns vitest's; the seed is printed, so that the order can be had again */
+/** @param options of a run @returns vitest's; the seed is printed, so that the order can be had again @throws Error for two orders */
 export function shuffled(options, print = text => process.stdout.write(text)) {
-  if (options.includes("--reverse")) return options.map(word => (word === "--reverse" ? REVERSED : word));
   const given = options.find(word => /^--shuffle(=\d+)?$/.test(word));
+  if (options.includes("--reverse")) {
+    if (given !== undefined) throw new Error(`--reverse and ${given} are two orders: leave out one`);
+    return options.map(word => (word === "--reverse" ? REVERSED : word));
+  }
   if (given === undefined) return options;
   const seed = given.split("=")[1] ?? String(randomInt(2 ** 31));
   print(`random order: --shuffle=${seed}\n`);

@@ -44,6 +44,10 @@ test("reversed, the tests of a file run from its end", () => {
   expect(orderOf(shuffled(["--reverse"]))).toEqual(NAMES.toReversed());
 });
 
+test.each(["--shuffle", "--shuffle=7"])("--reverse beside %s is refused", word => {
+  expect(() => shuffled(["--reverse", word])).toThrow(`--reverse and ${word} are two orders: leave out one`);
+});
+
 test("without a seed there is one, which is printed; other options stay", () => {
   const said: string[] = [];
   const words = shuffled(["--shuffle", "-t", "bounds"], text => said.push(text) > 0);
