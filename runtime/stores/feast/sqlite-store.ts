@@ -29,16 +29,18 @@ type ViewReader = (keys: ReadonlyMap<string, Column>, count: number) => FeatureC
 interface Opened {
   readonly db: Database.Database;
   readonly inode: number;
-  /** The statements of each reader, one per view. */
-  readonly readers: (readonly ViewReader[])[];
+  /** One for each order: all its statements, of all views, at one moment. */
+  readonly readers: ViewReader[];
 }
 
 /** @throws RuntimeFault naming the file */
 export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureStore {
   const orders: { readonly reads: readonly ViewRead[]; readonly options: ReadOptions }[] = [];
   let looked = performance.now();
-  const prepareIn = (db: Database.Database, { reads, options }: (typeof orders)[number]) =>
-    reads.map(read => viewReader(db, file, keyVersion, read, options));
+  const prepareIn = (db: Database.Database, { reads, options }: (typeof orders)[number]): ViewReader => {
+    const views = reads.map(read => viewReader(db, file, keyVersion, read, options));
+    return db.transaction<ViewReader>((keys, count) => views.flatMap(reader => reader(keys, count)));
+  };
   const open = (waitMs: number): Opened => {
     const inode = inodeOf(file);
     const db = openDatabase(file, waitMs);
@@ -81,11 +83,7 @@ export function openSqliteStore(file: string, keyVersion: KeyVersion): FeatureSt
         getOnline: (keys, count) => {
           try {
             look();
-            const { db, readers } = opened;
-            const views = readers[place]!;
-            const read = () => views.flatMap(reader => reader(keys, count));
-            // All views as they were at one moment.
-            return views.length > 1 ? db.transaction(read)() : read();
+            return opened.readers[place]!(keys, count);
           } catch (error) {
             if (!(error instanceof RuntimeFault) && !isBusy(error)) broken = true;
             throw unreadable(file, error);
@@ -179,15 +177,15 @@ export function checkKeys(db: Database.Database, file: string, view: FeastView, 
     .pluck();
   // Versions 1 and 2 differ in INT64 alone.
   const wide = version === 3 || view.joinKeys.some(join => join.type === "INT64");
-  let other: Uint8Array | undefined;
+  let other: unknown;
   for (const key of like.iterate(prefix, KEYS_LOOKED_AT)) {
     if (!startsWith(key, prefix)) break;
     if (!wide || keyVersionOf(key, view.joinKeys) === version) return;
     other = key;
   }
-  other ??= db.prepare<[], Uint8Array>(`SELECT entity_key FROM ${table} LIMIT 1`).pluck().get();
+  other ??= db.prepare(`SELECT entity_key FROM ${table} LIMIT 1`).pluck().get();
   if (other === undefined) return;
-  const seen = typeof other === "string" ? null : keyVersionOf(other, view.joinKeys);
+  const seen = other instanceof Uint8Array ? keyVersionOf(other, view.joinKeys) : null;
   throw invalid(
     `table \`${view.table}\` of the online store ${file} holds ${seen && seen !== version ? `keys of version ${seen}, and feature_store.yaml says ${version}. Correct \`entity_key_serialization_version\`` : `other keys than ${view.joinKeys.map(j => `${j.type} \`${j.name}\``).join(", ")}, which the registry names. Run \`feast apply\` and materialize the view again`}.`,
   );
