@@ -23,6 +23,6 @@ function pythonFloat(value: number): string {
   const [digits, exponent] = value.toExponential().split("e") as [string, string];
   const power = Number(exponent);
   if (power < -4 || power >= 16) return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
-  const plain = power >= 0 ? String(value) : value.toFixed(digits.replace(/[-.]/g, "").length - 1 - power);
+  const plain = String(value);
   return plain.includes(".") ? plain : `${plain}.0`;
 }

@@ -51,7 +51,8 @@ describe("an embedding table", () => {
         open.copy(find(id), found, 0);
         expect([...found]).toEqual(vectorOf(id, row));
       });
-    for (const id of [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n]) expect(find(id)).toBe(-1);
+    const others = [4n, 6n, -5n, 2n ** 31n + 1n, 2n ** 53n, 2n ** 62n, ...IDS.map(id => id + 2n ** 32n)];
+    for (const id of others) expect(find(id)).toBe(-1);
     open.close();
   });
   test.runIf(process.platform === "linux")("on disk is open until it is closed", () => {
@@ -59,6 +60,14 @@ describe("an embedding table", () => {
     expect(openFiles(table)).toEqual([join(table, "vectors.f32")]);
     open.close();
     expect(openFiles(table)).toEqual([]);
+  });
+  test.runIf(process.platform === "linux").each([
+    [8 * 3 * 4, []],
+    [8 * 3 * 4 - 1, ["vectors.f32"]],
+  ])("of 96 bytes is in memory if it may take %i", (memory, files) => {
+    const open = openEmbeddingTable(table, memory);
+    expect(openFiles(table)).toEqual(files.map(file => join(table, file)));
+    open.close();
   });
   test("the cache keeps frequently used rows, within its bytes, for any other requests", () => {
     const reads: number[] = [];
@@ -97,15 +106,16 @@ describe("an embedding table", () => {
     );
     open.close();
   });
-  test("keys out of order are refused: the search would not find them", () => {
-    const odd = join(folder, "unsorted.embedding");
+  test.each([
+    [5, [-9n, -8n, 0n, 1n, 2n ** 40n, 3n, 4n, 5n]],
+    [3, [-9n, -8n, 7n, 1n, 8n, 9n, 10n, 11n]],
+    [7, [-9n, -8n, 0n, 1n, 2n, 3n, 4n, 4n]],
+  ])("keys out of order are refused, since the search would not find them: key %i", (place, keys) => {
+    const odd = join(folder, `unsorted-${place}.embedding`);
     cpSync(table, odd, { recursive: true });
-    writeFileSync(
-      join(odd, "keys.i64"),
-      new Uint8Array(BigInt64Array.of(-9n, -8n, 0n, 1n, 2n ** 40n, 3n, 4n, 5n).buffer),
-    );
+    writeFileSync(join(odd, "keys.i64"), new Uint8Array(BigInt64Array.from(keys).buffer));
     expect(() => openEmbeddingTable(odd, 1e6)).toThrow(
-      "keys.i64: key 5 is not above the one before it. Make the table again.",
+      `keys.i64: key ${place} is not above the one before it. Make the table again.`,
     );
   });
   /** The table of a sparse model of HugeCTR with three keys. */

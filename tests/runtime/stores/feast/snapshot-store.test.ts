@@ -1,10 +1,10 @@
 // When a store in memory looks at its file, and who shares a look. The clock is set by hand; looks are awaited one by one.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
-import { WorkerHost } from "#contract/workers/worker-host.js";
+import { WorkerEnded, WorkerHost } from "#contract/workers/worker-host.js";
 import { encodeValue } from "#formats/feast/encode-feast-value.js";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
@@ -14,6 +14,7 @@ import type { ThreadOrder } from "#runtime/stores/feast/snapshot-reply.js";
 import { openSnapshotStore, type SnapshotFiles } from "#runtime/stores/feast/snapshot-store.js";
 import type { FeatureReader, FeatureStore } from "#runtime/stores/feast/store.js";
 import { scalars } from "../../../operators/step.js";
+import { openFiles } from "../../../run/open-files.js";
 import { writeOneView } from "./one-view.js";
 import "../../../needs/built.js";
 
@@ -112,6 +113,25 @@ test("a file is looked at when a request is more than a second after the last lo
   now = 10_000;
   await numberOf(reader);
   expect(looks()).toHaveLength(1);
+});
+
+test("a store that is too large for memory closes its file", async () => {
+  const { file, open } = made("closed", 1n);
+  await numberOf(await open(undefined, 0));
+  expect(openFiles(file)).toEqual([file]);
+  await opened.pop()!.close();
+  expect(openFiles(file)).toEqual([]);
+});
+
+test.each([
+  ["UNAVAILABLE", new Error("no room")],
+  ["INTERNAL", new WorkerEnded("the snapshot thread")],
+] as const)("a thread's failure is %s", async (code, error) => {
+  const { file, open } = made(code, 1n);
+  // Beyond the size of a file that the process reads itself.
+  truncateSync(file, 8 << 20);
+  vi.spyOn(WorkerHost.prototype, "call").mockRejectedValue(error);
+  await expect(open()).rejects.toMatchObject({ code, message: error.message });
 });
 
 test("a file that is the same is not read again, by a look or for another reader", async () => {
