@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
-import { WorkerEnded, WorkerHost } from "#contract/workers/worker-host.js";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { WorkerHost } from "#contract/workers/worker-host.js";
 import { encodeValue } from "#formats/feast/encode-feast-value.js";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
@@ -123,15 +123,31 @@ test("a store that is too large for memory closes its file", async () => {
   expect(openFiles(file)).toEqual([]);
 });
 
-test.each([
-  ["UNAVAILABLE", new Error("no room")],
-  ["INTERNAL", new WorkerEnded("the snapshot thread")],
-] as const)("a thread's failure is %s", async (code, error) => {
-  const { file, open } = made(code, 1n);
-  // Beyond the size of a file that the process reads itself.
-  truncateSync(file, 8 << 20);
-  vi.spyOn(WorkerHost.prototype, "call").mockRejectedValue(error);
-  await expect(open()).rejects.toMatchObject({ code, message: error.message });
+describe("a large file", () => {
+  const large = (name: string) => {
+    const { file, open } = made(name, 1n);
+    // Beyond the size of a file that the process reads itself.
+    truncateSync(file, 8 << 20);
+    return open;
+  };
+  test("whose thread fails is unavailable; the thread ends in the background", async () => {
+    const open = large("failed");
+    vi.spyOn(WorkerHost.prototype, "call").mockRejectedValue(new Error("no room"));
+    await expect(open()).rejects.toMatchObject({ code: "UNAVAILABLE", message: "no room" });
+    expect(vi.mocked(inBackground).mock.calls.map(([, doing]) => doing)).toEqual(["ending the snapshot thread"]);
+  });
+  test("whose thread ends is a fault of the server", async () => {
+    const open = large("ended");
+    const { call } = WorkerHost.prototype;
+    vi.spyOn(WorkerHost.prototype, "call").mockImplementation(async function (this: WorkerHost<object>, ...words) {
+      await this.end();
+      return Reflect.apply(call, this, words);
+    });
+    await expect(open()).rejects.toMatchObject({
+      code: "INTERNAL",
+      message: "the snapshot thread has ended: it was closed",
+    });
+  });
 });
 
 test("a file that is the same is not read again, by a look or for another reader", async () => {
@@ -188,6 +204,23 @@ test("after the first change a thread reads what has changed since", async () =>
     expect(await numberOf(reader)).toBe(n);
   }
   expect(threads.map(({ before }) => before)).toEqual([undefined, [[expect.objectContaining({ isWhole: true })]]]);
+});
+
+test("after the table was made again, a thread reads all of it", async () => {
+  const { file, open, write } = made("made again", 1n);
+  const reader = await open();
+  write(2n).close();
+  await look(reader);
+  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  const db = new Database(file);
+  db.exec("ALTER TABLE p_v RENAME TO old; CREATE TABLE p_v AS SELECT * FROM old; DROP TABLE old");
+  db.close();
+  await look(reader);
+  expect(await numberOf(reader)).toBe(2n);
+  write(3n).close();
+  await look(reader);
+  expect(await numberOf(reader)).toBe(3n);
+  expect(warn).not.toHaveBeenCalled();
 });
 
 test("beside a reader that is queried by statement, all is read anew", async () => {
