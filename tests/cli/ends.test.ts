@@ -34,7 +34,7 @@ describe("a signal in the middle", () => {
          ${code}
          console.log("made"); setInterval(() => {}, 1000);`,
       ],
-      { env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "pipe", "inherit"] },
+      { env: { ...process.env, TMPDIR: temporary }, stdio: ["pipe", "pipe", "inherit"] },
     );
     await once(child.stdout, "data");
     expect([readdirSync(temporary), readdirSync(out)].map(({ length }) => length)).toEqual([1, 1]);
@@ -91,7 +91,8 @@ describe("a signal in the middle", () => {
     expect(readdirSync(temporary)).toEqual([]);
   });
   test("process.exit: the folders go", async () => {
-    const { child, left } = await holding("setTimeout(() => process.exit(3), 50);");
+    const { child, left } = await holding(`process.stdin.once("data", () => process.exit(3));`);
+    child.stdin.write("end");
     expect(await once(child, "exit")).toEqual([3, null]);
     expect(left()).toEqual([]);
   });

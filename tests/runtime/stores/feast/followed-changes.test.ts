@@ -105,6 +105,18 @@ test("a key that is stored in another form than the others is read anew", () => 
   expect(answers(order, held)).toEqual(answers(order, takeAll(order)));
 });
 
+test("a row whose key is a text makes all be read anew", () => {
+  const store = makeStore();
+  const order = store.order(2, false);
+  const before = takeAll(order);
+  write(store.file, db =>
+    db.prepare(`INSERT INTO ${TABLE} (entity_key, feature_name, value) VALUES ('3', 'count', x'')`).run(),
+  );
+  const { held, how } = follow(order, before);
+  expect(how).toBe("all");
+  expect(answers(order, held)).toEqual(answers(order, before));
+});
+
 /** The table of the store with the same rows, and this index in place of Feast's key. */
 const reindex = (index: string) => (db: Database.Database) =>
   db.exec(`ALTER TABLE ${TABLE} RENAME TO old; CREATE TABLE ${TABLE} AS SELECT * FROM old; DROP TABLE old; ${index}`);
