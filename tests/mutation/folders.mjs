@@ -67,7 +67,7 @@ export const FOLDERS = {
       "tests/runtime/stores/feast/{followed-changes,snapshot-calls,snapshot-histories,snapshot-store,sqlite-check,stores-agree}.test.ts",
       "tests/runtime/stores/feast/{column-sink,feature-defaults,hash-stream,murmur3,packed-cells,redis-store,value-text}.test.ts",
       "tests/runtime/stores/feast/{encode-registry,redis-client,redis-connection,replaced-store,sqlite-faults,writer-checks}.test.ts",
-      "tests/runtime/stores/feast/{event-time,feast-server,feature-ages,first-read,snapshot-taken,feature-server-store,freeze-features,merge-views,packed-views,writer-histories}.test.ts",
+      "tests/runtime/stores/feast/{event-time,feast-server,feature-ages,feature-server-store,first-read,freeze-features,merge-views,packed-views,snapshot-taken,writer-histories}.test.ts",
       "tests/runtime/stores/embeddings/{embedding-table,hot-rows,hugectr,read-exactly}.test.ts",
       "tests/formats/feast/{feast-key,redis-options}.test.ts",
       "operators/query-feast/*.test.ts",

@@ -1,8 +1,10 @@
 /** A Feast repository with one view `v` of an entity `id`: a number `n` and a text `s` for each. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 
 export interface OneViewRows {
-  readonly id: readonly bigint[];
+  /** Whole numbers, or texts. */
+  readonly id: readonly bigint[] | readonly string[];
   readonly n: readonly bigint[];
   readonly s: readonly string[];
 }
@@ -13,16 +15,17 @@ export const ONE_VIEW_FEATURES = [
 ] as const;
 
 /** Rows with these many entities, and texts that make the store large: 200 bytes each. */
-export function manyRows(count: number): OneViewRows {
+export function manyRows(count: number) {
   const id = Array.from({ length: count }, (_, i) => BigInt(i));
   return { id, n: id, s: id.map(i => `${i} ${"x".repeat(200)}`) };
 }
 
-export const writeOneView = (folder: string, { id, n, s }: OneViewRows): void =>
+/** @param type of the join key `id` */
+export const writeOneView = (folder: string, { id, n, s }: OneViewRows, type: "INT64" | "STRING" = "INT64"): void =>
   writeFeastRepository(folder, {
     project: "p",
     timestamp: 1_700_000_000,
-    entities: [{ name: "id", joinKey: "id", type: "INT64" }],
+    entities: [{ name: "id", joinKey: "id", type }],
     views: [
       {
         name: "v",
@@ -33,3 +36,10 @@ export const writeOneView = (folder: string, { id, n, s }: OneViewRows): void =>
       },
     ],
   });
+
+/** Changes one byte of the last place where a store has this text. */
+export function damageText(file: string, text: string): void {
+  const bytes = readFileSync(file);
+  bytes[bytes.lastIndexOf(text)]! += 1;
+  writeFileSync(file, bytes);
+}

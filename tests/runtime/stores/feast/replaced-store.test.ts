@@ -1,5 +1,5 @@
 // A SQLite store that is read by statement: when its file is looked at, replaced and given up. The clock is set by hand.
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -13,7 +13,7 @@ import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
 import type { FeatureColumn, FeatureReader, FeatureStore } from "#runtime/stores/feast/store.js";
 import { scalars } from "../../../operators/step.js";
 import { openFiles } from "../../../run/open-files.js";
-import { writeOneView } from "./one-view.js";
+import { damageText, writeOneView } from "./one-view.js";
 
 const LOOK_EVERY_MS = 1000;
 const root = mkdtempSync(join(tmpdir(), "merlon-replaced-"));
@@ -71,9 +71,7 @@ const setNumber = (file: string, n: bigint, pragma?: string): Database.Database 
 test("a store that is not what was written is refused, and its file is closed", () => {
   const { file, open } = made(1n);
   writeCheck(file);
-  const bytes = readFileSync(file);
-  bytes[bytes.lastIndexOf("text")]! += 1;
-  writeFileSync(file, bytes);
+  damageText(file, "text");
   expect(() => open()).toThrow(
     expect.objectContaining({
       code: "UNAVAILABLE",

@@ -1,5 +1,5 @@
 // A snapshot of a SQLite store: its limit, its check, keys of other entities between its own, and the frame of its keys.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -11,9 +11,9 @@ import { CHECK_SUFFIX, writeCheck } from "#formats/feast/store-check.js";
 import { estimate, takeSnapshot } from "#runtime/stores/feast/snapshot.js";
 import type { SnapshotOrder } from "#runtime/stores/feast/snapshot-form.js";
 import { openDatabase } from "#runtime/stores/feast/sqlite-store.js";
-import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { openFiles } from "../../../run/open-files.js";
 import { write } from "./changing-store.js";
+import { damageText, writeOneView } from "./one-view.js";
 
 const root = mkdtempSync(join(tmpdir(), "merlon-taken-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -23,23 +23,7 @@ const TOWNS = ["a", "bbb", "cc"];
 /** A store of three towns, by keys of different lengths. */
 function made(): SnapshotOrder {
   const folder = join(root, String(stores++));
-  writeFeastRepository(folder, {
-    project: "p",
-    timestamp: 1_700_000_000,
-    entities: [{ name: "town", joinKey: "town", type: "STRING" }],
-    views: [
-      {
-        name: "v",
-        entities: ["town"],
-        source: { name: "s", path: "s.parquet", timestampField: "ts" },
-        features: [
-          { name: "n", type: "INT64" },
-          { name: "s", type: "STRING" },
-        ],
-        rows: { town: TOWNS, n: [1n, 2n, 3n], s: ["x", "y", "text"] },
-      },
-    ],
-  });
+  writeOneView(folder, { id: TOWNS, n: [1n, 2n, 3n], s: ["x", "y", "text"] }, "STRING");
   const { registry, keyVersion } = readFeastRepository(folder);
   const view = findView(registry, "v")!;
   const file = join(folder, "data/online_store.db");
@@ -61,9 +45,7 @@ test("is taken up to its limit, to the byte, over all views", () => {
 test("of a store that is not what was written is refused, and its file is closed", () => {
   const order = made();
   writeCheck(order.file);
-  const bytes = readFileSync(order.file);
-  bytes[bytes.lastIndexOf("text")]! += 1;
-  writeFileSync(order.file, bytes);
+  damageText(order.file, "text");
   expect(() => takeSnapshot(order)).toThrow(/has the checksum sha256:\w+, but sha256:\w+ was written/);
   expect(openFiles(order.file)).toEqual([]);
   rmSync(`${order.file}${CHECK_SUFFIX}`);
@@ -74,7 +56,7 @@ test("keys of other entities in its table are left out, wherever they are", () =
   const order = made();
   const before = takeSnapshot(order);
   const key = keyEncoder([{ name: "region", type: "STRING" }], 3)(["a"]);
-  const shorter = keyEncoder([{ name: "id", type: "INT64" }], 3)([1n]);
+  const shorter = keyEncoder([{ name: "a", type: "INT64" }], 3)([1n]);
   write(order.file, db => {
     const insert = db.prepare("INSERT INTO p_v (entity_key, feature_name, value) VALUES (?, ?, ?)");
     for (const other of [key, shorter]) {
@@ -88,6 +70,6 @@ test("keys of other entities in its table are left out, wherever they are", () =
 test("the frame of its keys is their length without their texts", () => {
   const order = made();
   const [view] = takeSnapshot(order)!;
-  const length = (town: string) => keyEncoder([{ name: "town", type: "STRING" }], 3)([town]).length - town.length;
+  const length = (town: string) => keyEncoder([{ name: "id", type: "STRING" }], 3)([town]).length - town.length;
   expect(TOWNS.map(length)).toEqual(TOWNS.map(() => view!.keyFrame));
 });

@@ -1,5 +1,5 @@
 // A SQLite store that is opened: its check, names in its statements, and how much memory a snapshot of it would take.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -13,6 +13,7 @@ import { checkStore, openDatabase, openSqliteStore } from "#runtime/stores/feast
 import type { FeatureReader } from "#runtime/stores/feast/store.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import { scalars } from "../../../operators/step.js";
+import { damageText } from "./one-view.js";
 
 let folder: string;
 let store: string;
@@ -56,12 +57,7 @@ describe("a store with a check", () => {
       db.close();
     }
   };
-  const damaged = (file: string) => {
-    const bytes = readFileSync(file);
-    const at = bytes.lastIndexOf("bb");
-    bytes[at] = 99;
-    writeFileSync(file, bytes);
-  };
+  const damaged = (file: string) => damageText(file, "bb");
   test("is as it was written, or named", () => {
     expect(opened(() => {})).toBe("passed");
     expect(opened(damaged)).toMatch(
