@@ -1,6 +1,7 @@
 // Hashes of clusters that change, and of servers that do not keep to the protocol.
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { Cluster, Redis } from "ioredis";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { keyEncoder } from "#formats/feast/feast-key.js";
@@ -190,6 +191,40 @@ describe("a cluster", () => {
     await expect.poll(count).toBe(before);
   });
 
+  test("whose slots change: the connections follow, until the end of the reader", async () => {
+    const { reader, keys } = await filledCluster(1);
+    const client = vi.mocked(makeCluster).mock.results.at(-1)!.value as Cluster;
+    const [third, fourth] = [await fakeRedis(() => {}), await fakeRedis(() => {})];
+    const [before] = structuredClone(client.slots);
+    /** The cluster's client says that the first slot is of these servers now. */
+    const refresh = (nodes: string[]): void => {
+      client.slots[0] = nodes;
+      client.emit("refresh");
+    };
+    /** Connections so far but this one. A server accepts them in their order: one of the reader would precede it. */
+    const connectionsTo = async ({ port, connections }: typeof third) => {
+      await setImmediate();
+      const probe = new Redis(port, "127.0.0.1");
+      await once(probe, "ready");
+      probe.disconnect();
+      return connections() - 1;
+    };
+    refresh([`127.0.0.1:${third.port}`]);
+    await expect.poll(third.open).toBe(1);
+    refresh([`127.0.0.1:${third.port}`]);
+    expect(await connectionsTo(third)).toBe(1);
+    refresh(before!);
+    await expect.poll(third.open).toBe(0);
+    refresh([`127.0.0.1:${third.port}`]);
+    await expect.poll(third.open).toBe(1);
+
+    reader.close();
+    await expect.poll(third.open).toBe(0);
+    refresh([`127.0.0.1:${fourth.port}`]);
+    expect(await connectionsTo(fourth)).toBe(0);
+    await expect(valuesOf(reader, keys)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  });
+
   test("of whose slots one belongs to no server: late, and read when a server has it", async () => {
     const cluster = await startRedisCluster();
     onTestFinished(() => cluster.stop());
@@ -262,6 +297,7 @@ async function fakeRedis(answer: (socket: Socket, connection: number) => void) {
   const server = createServer(socket => {
     const connection = connections++;
     sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
     socket.on("data", chunk => {
       for (const command of chunk.toString("latin1").matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g))
@@ -275,7 +311,12 @@ async function fakeRedis(answer: (socket: Socket, connection: number) => void) {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, connections: () => connections };
+  return {
+    port: (server.address() as AddressInfo).port,
+    /** Connections so far. */
+    connections: () => connections,
+    open: () => sockets.size,
+  };
 }
 
 const GOOD = "*2\r\n$1\r\n1\r\n$-1\r\n";
