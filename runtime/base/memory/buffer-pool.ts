@@ -24,6 +24,8 @@ export interface BufferPool {
   take(bytes: number): ArrayBuffer;
   /** @param buffer that is no longer read or written; the pool may free it. One that was not made by a pool is dropped */
   give(buffer: ArrayBuffer): void;
+  /** V8 counts the buffer from now on: it is left to the garbage collector, or is about to be moved to another thread. */
+  leave(buffer: ArrayBuffer): void;
   /** Bytes that lie idle. */
   readonly idle: number;
 }
@@ -88,6 +90,7 @@ export function createBufferPool(
       shelf!.least = Math.min(shelf!.least, shelf!.buffers.length);
       return lend(found);
     },
+    leave: buffer => uncounted.drop(buffer),
     give(buffer) {
       const size = buffer.byteLength;
       if (size < LARGE || sizeClass(size) !== size) {

@@ -1,6 +1,7 @@
 /**
  * Large memory that one request borrows: its message, and the outputs of models. It is returned once the response has been written, if
- * every part that handled the request declared that it keeps no reference. Otherwise it is left to the garbage collector.
+ * every part that handled the request declared that it keeps no reference. Otherwise it is left to the garbage collector at once: V8 would not
+ * collect while it does not count what may be garbage.
  */
 import { type BufferPool, bufferPool } from "./buffer-pool.js";
 
@@ -12,19 +13,21 @@ export class RequestMemory {
   #pinned: Set<ArrayBufferLike> | undefined;
   #mayReturn = false;
   #isKept = false;
-  #ended = false;
+  #end: "returned" | "left" | undefined;
 
   /** A buffer of at least this size. */
   take(bytes: number): ArrayBuffer {
     const buffer = bufferPool.take(bytes);
-    this.#held.set(buffer, bufferPool);
+    if (this.#end) bufferPool.leave(buffer);
+    else this.#held.set(buffer, bufferPool);
     return buffer;
   }
 
   /** Adds a buffer of a response to the request's. */
   adopt(buffer: ArrayBuffer, home: Home): void {
-    if (this.#ended) home.give(buffer);
-    else this.#held.set(buffer, home);
+    if (!this.#end) this.#held.set(buffer, home);
+    else if (this.#end === "returned") home.give(buffer);
+    else bufferPool.leave(buffer);
   }
 
   /** Whether a buffer may be moved to another thread: it belongs to this request, and nothing here looks at it meanwhile. */
@@ -42,6 +45,8 @@ export class RequestMemory {
   moved(buffer: ArrayBufferLike): Home {
     const home = this.#held.get(buffer)!;
     this.#held.delete(buffer);
+    // V8 subtracts it from its count when it leaves.
+    bufferPool.leave(buffer as ArrayBuffer);
     return home;
   }
 
@@ -63,8 +68,19 @@ export class RequestMemory {
 
   /** The response has been written, and no code works on the request any more. */
   end(): void {
-    this.#ended = true;
-    if (this.#mayReturn && !this.#isKept) for (const [buffer, home] of this.#held) home.give(buffer as ArrayBuffer);
+    if (!this.#mayReturn || this.#isKept) {
+      this.leave();
+      return;
+    }
+    this.#end ??= "returned";
+    for (const [buffer, home] of this.#held) home.give(buffer as ArrayBuffer);
+    this.#held.clear();
+  }
+
+  /** Code may still work on the request, whose client has left or has received a fault. */
+  leave(): void {
+    this.#end ??= "left";
+    for (const buffer of this.#held.keys()) bufferPool.leave(buffer as ArrayBuffer);
     this.#held.clear();
   }
 }

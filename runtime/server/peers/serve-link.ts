@@ -165,7 +165,8 @@ export class ServedLink {
       this.#send(frame, () => {
         this.#charge.subtract(Math.max(length, STREAM_BYTES));
         // A cancelled request may still use its buffer.
-        if (!signal.aborted) memory?.end();
+        if (signal.aborted) memory?.leave();
+        else memory?.end();
       });
     };
     run(received)

@@ -42,6 +42,7 @@ export function lend({ memory, inputs }: BackendRequest): Loan | undefined {
     const copy = new Uint8Array(bufferPool.take(data.byteLength), 0, data.byteLength);
     copy.set(data);
     homes.set(copy.buffer, bufferPool);
+    bufferPool.leave(copy.buffer);
     return { ...tensor, data: copy };
   });
   return { tensors, buffers: [...homes.keys()], homes: [...homes.values()], moved };

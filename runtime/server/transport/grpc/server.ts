@@ -242,6 +242,7 @@ function serveUnary(
   });
   const fail = (error: unknown): void => {
     release();
+    if (meter) memory?.leave();
     const fault = RuntimeFault.from(error);
     if (!(error instanceof RuntimeFault))
       log.error("grpc_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
@@ -250,10 +251,13 @@ function serveUnary(
   };
   const answer = (pieces: FramePieces): void => {
     release();
-    // A cancelled request may still use its buffer, so it is not recycled.
-    const ends = memory && !stream.closed ? memory : undefined;
+    const { closed } = stream;
     answerOk(stream, pieces, packing);
-    if (ends) stream.onceClosed(() => stream.connection.whenSent(() => ends.end()));
+    if (!memory) return;
+    const ends = memory;
+    // A cancelled request may still use its buffer, so it is not recycled.
+    if (closed) ends.leave();
+    else stream.onceClosed(() => stream.connection.whenSent(() => ends.end()));
   };
   const makeRoom: MakeRoom = (length, begin) => {
     if (length < LARGE) return Buffer.allocUnsafe(length);

@@ -139,10 +139,12 @@ export async function answerInfer(call: Call): Promise<Answer> {
     const head = packing ? { ...front, headers: { "Content-Encoding": packing, ...front.headers } } : front;
     const sending = packing ? await packPieces(pieces, packing, charge, signal) : pieces;
     // A client that left may have left work undone that reads the memory.
-    return answerOf(head, sending, progress, signal.aborted ? undefined : memory, text.borrowed);
+    if (signal.aborted) memory?.leave();
+    return answerOf(head, sending, progress, memory, text.borrowed);
   } catch (error) {
     // No model has seen a request that was refused.
-    if (!progress.atWork) room.borrowed?.giveBack();
+    if (progress.atWork) room.borrowed?.leave();
+    else room.borrowed?.giveBack();
     lists?.end();
     return faultOf(error, progress, call);
   } finally {

@@ -199,6 +199,12 @@ describe("memory", () => {
     expect(await given({ config: other })).toBe(1);
     expect(await given({ failure: new Error("no luck") })).toBe(0);
   });
+  test("of a large request is left to the collector at once if its model has failed", async () => {
+    const leave = vi.spyOn(bufferPool, "leave");
+    await infer({ ...largeOf(), isTraced: false, failure: new Error("no luck") });
+    expect(leave).toHaveBeenCalledOnce();
+    leave.mockRestore();
+  });
   test("of a large request with a short answer is charged until that has left, and then used again", async () => {
     const give = vi.spyOn(bufferPool, "give");
     const { whileSent, charged } = await infer({ ...largeOf(), isTraced: false });
