@@ -25,24 +25,27 @@ export function grpcClient(port: number) {
   const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
   });
-  const send = (
+  /** Sends a request, which may be cancelled: `close` waits for it. */
+  const begin = (
     path: string,
     bytes: Uint8Array,
     headers: Readonly<Record<string, string>> = {},
     withinMs?: number,
-  ): Promise<Answered> =>
-    new Promise(resolve => {
-      const metadata = new grpc.Metadata();
-      for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-      const options = withinMs === undefined ? {} : { deadline: Date.now() + withinMs };
-      client.makeUnaryRequest(path, same, same, Buffer.from(bytes), metadata, options, (error, answer) =>
-        resolve(
-          error
-            ? { code: error.code, message: error.details }
-            : { code: 0, message: "", ...(answer && { bytes: answer }) },
-        ),
-      );
-    });
+  ): { readonly answered: Promise<Answered>; cancel(): void } => {
+    const { promise: answered, resolve } = Promise.withResolvers<Answered>();
+    const metadata = new grpc.Metadata();
+    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    const options = withinMs === undefined ? {} : { deadline: Date.now() + withinMs };
+    const sent = client.makeUnaryRequest(path, same, same, Buffer.from(bytes), metadata, options, (error, answer) =>
+      resolve(
+        error
+          ? { code: error.code, message: error.details }
+          : { code: 0, message: "", ...(answer && { bytes: answer }) },
+      ),
+    );
+    return { answered, cancel: () => sent.cancel() };
+  };
+  const send = (...request: Parameters<typeof begin>): Promise<Answered> => begin(...request).answered;
   const call = <K extends keyof Messages>(
     name: string,
     request: K,
@@ -56,6 +59,8 @@ export function grpcClient(port: number) {
     call,
     infer: (message: Init<Messages["inference.ModelInferRequest"]>, withinMs?: number) =>
       call("ModelInfer", "inference.ModelInferRequest", message, {}, withinMs),
+    beginInfer: (message: Init<Messages["inference.ModelInferRequest"]>) =>
+      begin("/inference.GRPCInferenceService/ModelInfer", encode("inference.ModelInferRequest", message)),
     close: () => client.close(),
   };
 }

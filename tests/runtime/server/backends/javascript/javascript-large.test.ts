@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bufferPool, uncountedBuffers } from "#runtime/base/memory/buffer-pool.js";
-import { decode, encode } from "#triton-protos/proto-root.js";
+import { decode } from "#triton-protos/proto-root.js";
 import { grpcClient } from "../../../../reliability/support.js";
 import { elapse } from "../../../../run/wait.js";
 import { repository, startServer } from "../../support.js";
@@ -87,37 +87,22 @@ afterAll(async () => {
 const numbers = (count: number, first: number, from = 0): Int32Array =>
   Int32Array.from({ length: count }, (_, i) => (i === 0 ? first : from + i));
 
-async function ask(name: string, data: Int32Array, shape: readonly number[] = [data.length]) {
-  const input = name === "native" ? "INPUT0" : "X";
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const answer = await rpc.infer({
+/** A client's request, which it may cancel. */
+const begin = (name: string, data: Int32Array, shape: readonly number[] = [data.length]) =>
+  rpc.beginInfer({
     model_name: name,
-    inputs: [{ name: input, datatype: "INT32", shape: [...shape] }],
-    raw_input_contents: [bytes],
+    inputs: [{ name: name === "native" ? "INPUT0" : "X", datatype: "INT32", shape: [...shape] }],
+    raw_input_contents: [bytesOf(data)],
   });
+
+async function ask(...request: Parameters<typeof begin>) {
+  const answer = await begin(...request).answered;
   if (answer.code !== 0) throw new Error(answer.message);
   const { outputs, raw_output_contents } = decode("inference.ModelInferResponse", answer.bytes!);
   return Object.fromEntries(
     outputs.map((output, i) => [output.name, new Int32Array(Uint8Array.from(raw_output_contents[i]!).buffer)] as const),
   );
 }
-const same = (bytes: Buffer): Buffer => bytes;
-/** Sends a request of a client that may leave. @returns a function with which it does */
-function send(name: string, data: Int32Array, shape: readonly number[] = [data.length]): () => Promise<void> {
-  const message = encode("inference.ModelInferRequest", {
-    model_name: name,
-    inputs: [{ name: name === "native" ? "INPUT0" : "X", datatype: "INT32", shape: [...shape] }],
-    raw_input_contents: [bytesOf(data)],
-  });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const path = "/inference.GRPCInferenceService/ModelInfer";
-  const call = rpc.client.makeUnaryRequest(path, same, same, Buffer.from(message), () => resolve());
-  return () => {
-    call.cancel();
-    return promise;
-  };
-}
-
 const equal = (a: Int32Array | undefined, b: Int32Array): boolean =>
   !!a && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
 const bytesOf = (data: Int32Array): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -212,8 +197,12 @@ test("a model that throws, or whose thread dies, takes no other request with it"
 });
 
 test("clients that go away take no memory along, nor give it to others too early", async () => {
-  const asked = Array.from({ length: 12 }, (_, i) => send(i % 2 ? "three" : "native", numbers(2 ** 18, 3)));
-  const gone = asked.map((leave, i) => elapse(i).then(leave));
+  const asked = Array.from({ length: 12 }, (_, i) => begin(i % 2 ? "three" : "native", numbers(2 ** 18, 3)));
+  const gone = asked.map(async ({ answered, cancel }, i) => {
+    await elapse(i);
+    cancel();
+    await answered;
+  });
   const stay = Array.from({ length: 12 }, (_, i) => ask("three", numbers(2 ** 18, i, i)));
   for (const [i, { Y }] of (await Promise.all(stay)).entries())
     expect(
@@ -248,16 +237,17 @@ test.each([
 ])("V8 counts memory after its request again, if it is not idle: a model that %s", async (_, name, first) => {
   for (let i = 0; i < 5; i++) await ask(name, numbers(2 ** 18, first, i)).catch(() => undefined);
   // The memory of a response is returned when that has left.
-  await expect.poll(() => uncountedBuffers.bytes - bufferPool.idle).toBe(0);
+  await expect.poll(() => uncountedBuffers.bytes - bufferPool.idle, { timeout: 4000 }).toBe(0);
 });
 
 test.each([
   ["waits for others", "swap", [1, 2 ** 18]],
   ["was at work", "late", [2 ** 18]],
 ])("V8 counts the memory of a request that %s again, once its client has left", async (_, name, shape) => {
-  const leave = send(name, numbers(2 ** 18, 3), shape);
+  const { answered, cancel } = begin(name, numbers(2 ** 18, 3), shape);
   const inUse = () => uncountedBuffers.bytes - bufferPool.idle;
   await expect.poll(inUse).toBeGreaterThanOrEqual(2 ** 20);
-  await leave();
-  await expect.poll(inUse).toBe(0);
+  cancel();
+  expect(await answered).toMatchObject({ code: 1 });
+  await expect.poll(inUse, { timeout: 4000 }).toBe(0);
 });

@@ -199,11 +199,13 @@ describe("memory", () => {
     expect(await given({ config: other })).toBe(1);
     expect(await given({ failure: new Error("no luck") })).toBe(0);
   });
-  test("of a large request is left to the collector at once if its model has failed", async () => {
-    const leave = vi.spyOn(bufferPool, "leave");
+  test("of a large request is left to the collector at once if its model has failed, or its client has left", async () => {
+    const [leave, give] = [vi.spyOn(bufferPool, "leave"), vi.spyOn(bufferPool, "give")];
+    const client = new AbortController();
     await infer({ ...largeOf(), isTraced: false, failure: new Error("no luck") });
-    expect(leave).toHaveBeenCalledOnce();
-    leave.mockRestore();
+    await infer({ ...largeOf(), isTraced: false, signal: client.signal as never, onWork: () => client.abort() });
+    expect([leave.mock.calls.length, give.mock.calls.length]).toEqual([2, 0]);
+    for (const spy of [leave, give]) spy.mockRestore();
   });
   test("of a large request with a short answer is charged until that has left, and then used again", async () => {
     const give = vi.spyOn(bufferPool, "give");
