@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
+import { rootRows } from "#runtime/base/columns/table.js";
 import { loadIndex } from "#runtime/stores/vectors/thread.js";
 import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
 
@@ -106,6 +107,10 @@ describe("faults", () => {
     await expect(fault({ input: [scalars("float64", [1])] })).rejects.toThrow(
       "column `query` holds float64[1] and the index float32[4].",
     );
+  });
+  test("fewer numbers than rows", async () => {
+    const query = { ...vectors("float32", [[1, 2, 3, 4]], 4), rows: rootRows(2) };
+    await expect(fault({ input: [query] })).rejects.toThrow("column `query` holds 4 numbers for 2 rows of 4.");
   });
   test("missing, truncated and garbage files are load errors, and the thread lives on", async () => {
     writeFileSync(join(broken, "cut.faiss"), readFileSync(join(folder, "ivf-ip.faiss")).subarray(0, 900));

@@ -48,6 +48,11 @@ describe("a graph", () => {
   ])("with another %s is refused (%#)", (_, changes, message) => {
     expect(said(index, ...changes)).toBe(message);
   });
+  test("that is cut names the part that is not whole", () => {
+    const cut = (length: number) => () => layout(index.subarray(0, length));
+    expect(cut(at.start + 10)).toThrow(/efConstruction at byte \d+ takes 4 bytes and only 2 follow/);
+    expect(cut(at.start + 17)).toThrow(/the upper beam at byte \d+ takes 4 bytes and only 1 follow/);
+  });
   test("with links to each vector, and the most candidates, is whole", () => {
     expect(said(index, put32(at.links + 8, 2), put32(at.links + 12, 0), put32(at.start, 2))).toBe("read");
     expect(said(index, put32(at.start + 12, 1_000_000))).toBe("read");

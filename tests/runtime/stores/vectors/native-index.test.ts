@@ -84,6 +84,19 @@ describe("searches", () => {
     expect(hits[1]).toBe(60 * count);
     expect(hits[0]).toBeLessThan(60 * count);
   });
+  test("that are known to be short are made at once", async () => {
+    const index = (await open("ivf-l2"))!;
+    const query = Float32Array.from(queries).subarray(0, dimension);
+    const searches = async (): Promise<boolean> => {
+      const hits = index.search(query, 1, 5);
+      await hits;
+      return hits instanceof Promise;
+    };
+    expect(await searches()).toBe(true);
+    let tries = 0;
+    while (await searches()) expect(++tries).toBeLessThan(500);
+    await index.close();
+  });
   test("that are cancelled before they begin are dropped, and closing waits for the others", async () => {
     const index = (await open("hnsw-l2"))!;
     const many = Float32Array.from({ length: 4000 * dimension }, (_, i) => Math.sin(i));

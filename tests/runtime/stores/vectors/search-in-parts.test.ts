@@ -123,6 +123,26 @@ describe("a batch", () => {
       }
   });
 
+  test("takes at most 64 MiB a call, and no more calls than that", async () => {
+    const size = { dimension: 1, ntotal: 1000, perQuery: 2 ** 20, perHit: 4 };
+    for (const [k, perHit] of [
+      [1000, 2000],
+      [100, 400],
+    ] as const) {
+      const { find, calls } = index(1000, { isAsync: false });
+      const rows = Math.floor((64 * 2 ** 20) / (2 ** 20 + 12 * perHit));
+      await search(find, size, new Float32Array(70), 70, k);
+      expect(calls.map(({ count }) => count)).toEqual([rows, 70 - rows]);
+    }
+  });
+
+  test("that finds fewer than it looks for has no more", async () => {
+    const { find, calls } = index(1000, { finds: 6 });
+    const [row] = rowsOf(await search(find, sizeFor(1000, 8), Float32Array.of(0), 1, 5, excludedOf([[0, 1, 2, 3]])));
+    expect(row![0]).toEqual([4, 5]);
+    expect(calls.map(({ k }) => k)).toEqual([5 + 2]);
+  });
+
   test("is searched once more, and no more, for ids that it excludes", async () => {
     const { find, calls } = index(1000, {});
     const near = Array.from({ length: 40 }, (_, id) => id);
