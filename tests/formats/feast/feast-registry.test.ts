@@ -158,6 +158,16 @@ describe("views", () => {
       { name: "b", type: "UNIX_TIMESTAMP" },
     ]);
   });
+  test("have no key among their features, and all features without a key", () => {
+    const features = [
+      ["a", 4],
+      ["x", 6],
+      ["b", 4],
+    ] as const;
+    const names = (entities: readonly string[]) =>
+      only(view("v", KINDS.stream!, { entities, features })).features.map(({ name }) => name);
+    expect([names(["a", "b"]), names(["b"]), names([])]).toEqual([["x"], ["a", "x"], ["a", "x", "b"]]);
+  });
   test("with a version are stored under it, if the repository keeps several", () => {
     const stored = (version: number) => storedByVersion(only(view("v", PLAIN, { version })));
     expect([stored(0), stored(2)].map(({ storeName, table }) => [storeName, table])).toEqual([

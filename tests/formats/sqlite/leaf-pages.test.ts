@@ -65,6 +65,41 @@ test("a change on the last overflow page of a row, or in the middle, changes its
   db.close();
 });
 
+/** A file of one page of 512 bytes: a leaf with these bytes as its only row, and the offset of the row. */
+function leafWith(row: readonly number[], at = 200): Buffer {
+  const file = Buffer.alloc(1024);
+  file.writeUInt16BE(512, 16);
+  file[100] = 13;
+  file.writeUInt16BE(1, 103);
+  file.writeUInt16BE(at, 108);
+  file.set(row, at);
+  return file;
+}
+
+test("numbers of up to eight bytes on one page are read, longer ones are not", () => {
+  const firstRow = (row: readonly number[], at?: number) => leafPages(leafWith(row, at), 1)?.firstRows[0];
+  const long = (bytes: number) => [...new Array<number>(bytes - 1).fill(0x80), 2];
+  expect([firstRow([2, 7]), firstRow([...long(8), 7]), firstRow([2, ...long(8)])]).toEqual([7, 7, 2]);
+  expect([firstRow([...long(9), 7]), firstRow([2, ...long(9)])]).toEqual([undefined, undefined]);
+  expect([firstRow([2, 7], 510), firstRow([2, 0x80, 7], 510)]).toEqual([7, undefined]);
+});
+
+test("a row whose overflow pages are cut is refused", () => {
+  const db = database(512, 0);
+  db.prepare("INSERT INTO t (rowid, a) VALUES (1, ?)").run(Buffer.alloc(900, 1));
+  const whole = db.serialize();
+  const root = rootOf(db, "t");
+  db.close();
+  const page = 512 * (root - 1);
+  const read = Array.from({ length: 512 }, (_, at) => {
+    const bytes = Buffer.from(whole);
+    bytes[page + at] = 0;
+    return leafPages(bytes, root) !== undefined;
+  });
+  // The last byte of the page is part of the number of the overflow page.
+  expect([whole[page + 511]! > 0, read[511], read[510]]).toEqual([true, false, true]);
+});
+
 test("a tree of 33 levels is read, and a deeper one is not", () => {
   /** Pages that each have the next as their only child, and a leaf with one row. */
   const chain = (levels: number): Uint8Array => {
