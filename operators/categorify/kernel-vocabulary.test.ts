@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import {
+  openVocabulary,
   type PrintedVocabulary,
   printVocabulary,
   readVocabulary,
@@ -65,4 +66,18 @@ test("a file with other columns, or a null, is refused by its name", () => {
   expect(fault({ value: { ...value, validity: Uint8Array.of(1, 0) }, count: value })).toMatch(
     /v\.arrow.*a value is null/,
   );
+});
+
+test("a large file of texts is indexed, and refused without its counts", () => {
+  const values = Array.from({ length: 100_000 }, (_, i) => `the item ${i}`);
+  const value = { dtype: "string", values } as const;
+  writeFileSync(file, printFittedTable({ value, count: { dtype: "int64", values: new BigInt64Array(values.length) } }));
+  const { dtype, count, index } = openVocabulary(file);
+  expect([dtype, count, [...index(["the item 99999", "no item", "the item 0"])]]).toEqual([
+    "string",
+    100_000,
+    [99_999, -1, 0],
+  ]);
+  writeFileSync(file, printFittedTable({ value }));
+  expect(() => openVocabulary(file)).toThrow(/v\.arrow.*it has no columns `value` and `count`/);
 });

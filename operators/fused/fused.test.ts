@@ -277,6 +277,16 @@ async function answer(plan: Plan, columns: Map<string, Column>): Promise<unknown
   return [...result.columns].map(([name, col]) => [name, col.dtype, plain(col)]);
 }
 
+/** A sum of an int8 and an int32 is an int64, which the block alone reads. */
+const INTEGERS_INSIDE = ((): [Choice[], number[], Record<DType, Item[]>, number] => {
+  const placeOf = (name: string) => REQUEST.length - 1 - REQUEST.findIndex(schema => schema.name === name);
+  const latest = (op: number): Choice => ({ op, from: [0], x: 1, y: 1 });
+  const sum = { op: 7, from: [placeOf("s_int8"), placeOf("s_int32")], x: 4, y: 0 };
+  const items = Object.fromEntries(DTYPES.map(dtype => [dtype, [dtype === "bool" ? true : 1, null]]));
+  const large = { ...items, int8: [127, -128, null, 0], int32: [2 ** 31 - 1, -(2 ** 31), 5, 0] };
+  return [[sum, latest(2), latest(1), latest(3)], [], large as unknown as Record<DType, Item[]>, 4];
+})();
+
 test("fused steps answer what the steps answer one by one, and expand to them again", async () => {
   let fused = 0;
   await fc.assert(
@@ -301,7 +311,7 @@ test("fused steps answer what the steps answer one by one, and expand to them ag
         expect(await answer(expanded, columns)).toEqual(expected);
       },
     ),
-    { numRuns: Number(process.env.FUSE_RUNS ?? 150) },
+    { numRuns: Number(process.env.FUSE_RUNS ?? 150), examples: [INTEGERS_INSIDE] },
   );
   expect(fused).toBeGreaterThan(300);
 }, 600_000);

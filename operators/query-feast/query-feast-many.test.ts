@@ -84,6 +84,19 @@ describe("several join keys", () => {
   });
 });
 
+test("an entity that one view lacks is unknown there, whatever others have of it", async () => {
+  const step = {
+    ...visits({
+      ...{ view: ["values", "pairs"], onMissing: "error" },
+      features: { text: "values:text", visits: "pairs:visits" },
+    }),
+    outputs: [column("text", "string"), int("visits")],
+  };
+  await expect(ask(step, scalars("int64", [-2n]), scalars("string", ["north"]))).rejects.toThrow(
+    "view `pairs` has no entity with user_id -2, shop north (columns `who`, `where`, row 0).",
+  );
+});
+
 describe("bytes", () => {
   const uses = (bytes?: "base64") => ({
     params: {

@@ -140,6 +140,19 @@ test("each user's values decide, whatever characters they have, in a batch as on
   await kernel.close?.();
 }, 60_000);
 
+test("a user's integers are exact in any width", async () => {
+  const least = call("addIntegers", { column: "user.least", exact: true }, { integer: "900" });
+  const condition = call("greaterIntegers", { column: "item.stock", exact: true }, least);
+  const kernel = await prepare("queryVectors", stepOf([condition], { user: ["least"] }), folder);
+  const filter: Filter = { attribute: "stock", is: ">", value: 950n };
+  const best = exactly(items, { vector: queries[0]!, k: 5, filter }).map(({ id }) => id);
+  for (const least of [scalars("int32", [50]), scalars("uint8", [50]), scalars("int64", [50])]) {
+    const [ids] = await kernel.run({ input: input([queries[0]!]), user: [least] }, context());
+    expect(grouped(ids!)).toEqual([best]);
+  }
+  await kernel.close?.();
+}, 60_000);
+
 test("excluded ids are replaced by others, and a user whose condition fails gets no candidates", async () => {
   const kernel = await prepare(
     "queryVectors",
@@ -203,5 +216,14 @@ test.each<[object, RegExp]>([
   ).catch((error: unknown) => error as Error);
   expect(String(fault)).toMatch(message);
   expect(String(fault)).not.toContain("hidden");
+  write();
+});
+
+test("a file of another database than the plan's is refused", async () => {
+  const other = { type: "qdrant", url: "http://127.0.0.1:9", collection: "items", dimension: DIMENSION };
+  writeFileSync(join(folder, "items.vectors.yaml"), JSON.stringify({ ...other, attributes: ATTRIBUTES }));
+  await expect(prepare("queryVectors", stepOf(), folder)).rejects.toThrow(
+    "`type` is qdrant, and the plan says pgvector. Build the ensemble again.",
+  );
   write();
 });
