@@ -208,8 +208,9 @@ class FreedRun {
     if (!kernel.sides) return sides;
     const [slot] = ports.find(([port]) => port === "input")![1];
     try {
-      const taken = kernel.sides(this.#columns[slot!]!, this.#context);
-      if (kernel.observe) this.#watch(at, taken);
+      const keys = this.#columns[slot!]!;
+      const taken = kernel.sides(keys, this.#context);
+      if (kernel.observe) this.#watch(at, keys, taken);
       this.#notes.sides ??= new Map();
       this.#notes.sides.set(step.id, taken);
       if (taken.length === 0) return sides.slice(-1);
@@ -221,14 +222,13 @@ class FreedRun {
     }
   }
 
-  #watch(at: number, taken: ArrayLike<number>): void {
-    const { step, ports } = this.#stages[at]!;
-    const [slot] = ports.find(([port]) => port === "input")![1];
+  #watch(at: number, keys: Column, taken: ArrayLike<number>): void {
     const numbers = new Set(Array.from(taken));
+    const sides = sidesOf(this.#stages[at]!.step)!;
     this.#arms?.decide(
       at,
-      this.#columns[slot!]!,
-      sidesOf(step)!.filter((_, number) => numbers.has(number)),
+      keys,
+      sides.filter((_, number) => numbers.has(number)),
     );
   }
 
@@ -302,7 +302,8 @@ class FreedRun {
       this.#countInArms(stage);
     }
     const named = nameFault(stage.step, error, "internal error");
-    if (!this.#ended) this.#arms?.fail(i, named);
+    // After the end of the run, no arm is open.
+    this.#arms?.fail(i, named);
     if (!this.#sides?.takeFault(i, named)) this.#fail(named);
   }
 

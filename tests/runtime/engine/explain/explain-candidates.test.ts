@@ -143,6 +143,22 @@ describe("a search, a filter, a model and an ordering", () => {
     ]);
     expect(of(candidates("string", [["a", "b"]]))).toEqual(["a", "b"]);
   });
+  test("have one origin where a search found them twice, and the first id column of their rows", () => {
+    const ofTwo = (name: string) =>
+      stepOf("queryFaiss", name, { path: "i" }, { input: "request.v" }, [
+        id(name),
+        column("group", "int64", { rows: name, tags: ["id"] }),
+      ]);
+    const found = ids([[5, 5, 6]]);
+    const [stories] = explain(planOf(ofTwo("found")), {
+      "found.id": found,
+      "found.group": ids([[1, 2, 3]], found.rows),
+    });
+    expect(stories).toEqual([
+      { id: 5, from: "found", rank: 1, scores: {} },
+      { id: 6, from: "found", rank: 3, scores: {} },
+    ]);
+  });
   test("are 100,000 at most", () => {
     const rows = (count: number) => childRows(rootRows(1), Int32Array.of(0, count));
     const of = (count: number): Column => ({ dtype: "int64", rows: rows(count), values: new BigInt64Array(count) });

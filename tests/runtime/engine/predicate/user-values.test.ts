@@ -1,9 +1,11 @@
 // Texts that are equal for rows of equal values alone, for users' values and for cached rows: of random columns, against their cells.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Expression } from "#contract/expression.js";
+import { whereColumn } from "#contract/where.js";
 import type { Column } from "#runtime/base/columns/table.js";
 import { rowKeys } from "#runtime/engine/cache/cache-keys.js";
-import { valuesKey } from "#runtime/engine/predicate/user-values.js";
+import { userFlags, valuesKey } from "#runtime/engine/predicate/user-values.js";
 import { type Item, lists, scalars, vectors } from "../../../operators/step.js";
 
 const ROWS = 6;
@@ -53,4 +55,24 @@ test.each<[string, (columns: readonly Column[]) => readonly string[]]>([
     }),
     { numRuns: 300 },
   );
+});
+
+test("a condition on the user's own list, of any length or of one", () => {
+  const condition: Expression = {
+    call: "greater",
+    args: [{ call: "numberAt", args: [{ column: whereColumn("user", "seen") }, { number: 1 }] }, { number: 3 }],
+  };
+  for (const seen of [
+    lists("float32", [[9, 4], [9], [1, 2, 8]]),
+    vectors(
+      "float32",
+      [
+        [9, 4],
+        [9, 0],
+        [0, 3],
+      ],
+      2,
+    ),
+  ])
+    expect([...userFlags([condition], new Map([["seen", seen]]), 3, "where")]).toEqual([1, 0, 0]);
 });

@@ -36,9 +36,7 @@ function opened(...steps: readonly AnyStep[]) {
       fail(fault) {
         throw fault;
       },
-      taken() {
-        throw new Error("a merge has no condition");
-      },
+      taken: () => ["yes"],
     },
   );
   return { made, ready };
@@ -56,5 +54,13 @@ test("it waits for its other sources", () => {
 test("it starts at once if it has no others", () => {
   const { made, ready } = opened(merge([at("request", "list")]));
   expect(ready).toEqual([0]);
+  made.close();
+});
+
+test("a choice whose sides are columns of the request starts when it is decided", () => {
+  const sides = { input: [at("request", "flag")], yes: [at("request", "near")], no: [at("request", "list")] };
+  const { made, ready } = opened(step("merged", "choose", {}, sides as unknown as AnyStep["inputs"]));
+  expect(ready).toEqual([0]);
+  expect(made.portsOf(0)).toEqual(["input", "yes"]);
   made.close();
 });

@@ -186,12 +186,17 @@ test("rows of a stage are those of its inputs, and the request's", () => {
 
 describe("a function", () => {
   const last = stepOf([column("a", "int32"), column("id", "int64", { rows: "s1" })]);
-  const act = (run: (columns: unknown, of: StageContext) => unknown, signal?: Cancellable) =>
+  const act = (
+    run: (columns: unknown, of: StageContext) => unknown,
+    signal?: Cancellable,
+    onMistake?: (error: unknown) => void,
+  ) =>
     runStage(
       run as never,
       { plan: planOf(last), first: last, last },
       { input: [scalars("int64", [5, 6], rows), scalars("string", ["p", "q"], rows)] },
       { ...context(7n), ...(signal && { signal }) },
+      onMistake,
     );
 
   test("gets columns, rows, requested outputs and parameters, and numbers of the request's seed", async () => {
@@ -227,6 +232,16 @@ describe("a function", () => {
     signal.abort();
     await expect(running).rejects.toMatchObject({ name: "RuntimeFault", message: "gave up" });
     expect(aborted).toBe(true);
+  });
+  test("that makes another column fails the stage, and its author is notified of that alone", async () => {
+    const mistakes: unknown[] = [];
+    const note = (error: unknown) => mistakes.push(error);
+    const failed = await act(() => ({ a: [1] }), undefined, note).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ name: "RuntimeFault", message: expect.stringContaining("`a`") });
+    expect(mistakes).toEqual([failed]);
+    await expect(act(() => Promise.reject(new Error("away")), undefined, note)).rejects.toThrow("away");
+    expect(mistakes).toHaveLength(1);
+    await expect(act(() => ({ a: [1] }))).rejects.toThrow("`a`");
   });
   test("that makes nothing makes zeros, empty texts and lists, and no rows", async () => {
     const outputs = [
