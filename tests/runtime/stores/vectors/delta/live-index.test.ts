@@ -1,4 +1,4 @@
-// An index whose delta changes while searches hold it: each state is closed once, when it is no longer the newest and each search has released it.
+// An index whose delta changes while searches hold it. A state closes once, when it is not the newest and each search has released it.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
