@@ -46,8 +46,7 @@ export function readVarint(c: Cursor): void {
     else if (shift === 28) {
       lo |= bits << 28;
       hi |= bits >>> 4;
-    } else if (shift < 63) hi |= bits << (shift - 32);
-    else hi |= bits << 31;
+    } else hi |= bits << (shift - 32);
     if (byte < 0x80) {
       c.lo = lo;
       c.hi = hi;

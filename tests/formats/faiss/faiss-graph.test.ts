@@ -1,7 +1,7 @@
 // The graph of an HNSW index in a FAISS file, by one number that is wrong.
 import { describe, expect, test } from "vitest";
 import { flat, hnsw, pq } from "../../walls/support/faiss-file.js";
-import { BODY, floats, layout, METRIC, put32, put64, said } from "./said.js";
+import { BODY, floats, layout, METRIC, put32, put64, said, u64 } from "./said.js";
 
 describe("a graph", () => {
   const storage = flat(1, floats(3));
@@ -47,6 +47,19 @@ describe("a graph", () => {
     ],
   ])("with another %s is refused (%#)", (_, changes, message) => {
     expect(said(index, ...changes)).toBe(message);
+  });
+  test("has a number of link offsets that is one more than its vectors", () => {
+    const more = Buffer.concat([index.subarray(0, at.offsets), u64(5), index.subarray(at.offsets + 8, at.links - 8)]);
+    const longer = Buffer.concat([more, u64(12), index.subarray(at.links - 8)]);
+    expect(() => layout(longer)).toThrow("5 link offsets for 3 vectors");
+  });
+  test("without vectors begins below its highest level", () => {
+    const none = hnsw("IHNf", 0, flat(1, floats(0)));
+    none.writeInt32LE(-1, BODY + 56);
+    none.writeInt32LE(-1, BODY + 60);
+    const levels = Number(none.readBigUInt64LE(BODY + 8)) - 1;
+    expect(said(none, put32(BODY + 60, levels - 1))).toBe("read");
+    expect(said(none, put32(BODY + 60, levels))).toBe(`it starts at vector -1 on level ${levels}`);
   });
   test("that is cut names the part that is not whole", () => {
     const cut = (length: number) => () => layout(index.subarray(0, length));

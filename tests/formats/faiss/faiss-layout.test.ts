@@ -204,6 +204,11 @@ describe("inverted lists", () => {
       [copy => copy.write("IwRQ", at.inner)],
       "x holds, inside another, a FAISS index of kind `IwRQ`, IVF…,RQ, which is not served there. Served are Flat, PQ and SQ, IVF and HNSW of those, with IDMap, a transform (OPQ, PCA, L2norm, random rotation) or a refinement around them.",
     ],
+    [
+      "quantizer",
+      [copy => copy.write("\0\x01?!", at.inner, "latin1")],
+      "x holds, inside another, a FAISS index of kind `\\u0000\\u0001?!`, which is not served there. Served are Flat, PQ and SQ, IVF and HNSW of those, with IDMap, a transform (OPQ, PCA, L2norm, random rotation) or a refinement around them.",
+    ],
   ])("with another %s are refused (%#)", (what, changes, message) => {
     if (what === "size of a list") expect(said(index, ...changes)).not.toBe("read");
     else expect(said(index, ...changes)).toBe(message);

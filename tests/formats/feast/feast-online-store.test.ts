@@ -182,3 +182,9 @@ test.each<[string, object]>([
 ])("another value for %s is refused", (_, config) => {
   expect(onlineStoreConfig.safeParse(config).success).toBe(false);
 });
+
+test("what a store's section leaves out is what Feast has", () => {
+  expect(onlineStoreConfig.parse({})).toEqual({
+    ...{ type: "sqlite", redis_type: "redis", sentinel_master: "mymaster", connection_string: "localhost:6379" },
+  });
+});

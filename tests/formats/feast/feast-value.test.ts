@@ -117,3 +117,7 @@ test("types that are newer, and members of another wire type, are refused", () =
   expect(() => decoded(message(varintMember(2, 1)))).toThrow(/wire type 0 for member 2/);
   expect(() => decoded(message(varintMember(6, 1)))).toThrow(/wire type 0 for member 6/);
 });
+
+test.each(["PDF_BYTES", "IMAGE_BYTES"] as const)("%s are written as the bytes that they are", type => {
+  expect(encodeValue(type, Uint8Array.of(1, 2))).toEqual(encodeValue("BYTES", Uint8Array.of(1, 2)));
+});

@@ -105,3 +105,18 @@ test.each([
   expect(parseMerlinPbtxt(text(""), "s")[0]!.tags).toEqual(tags);
   expect(parseMerlinPbtxt(text(' tag: "categorical"'), "s")[0]!.tags).toEqual(["a", "categorical"]);
 });
+
+test("a domain without a name has none in either form", () => {
+  const domain = (name: string) => [
+    {
+      ...SCHEMA_SAMPLE[0]!,
+      name: "x",
+      dtype: "int64" as const,
+      tags: [],
+      properties: { domain: { min: 1, max: 9, name } },
+    },
+  ];
+  const named = (name: string) => [printMerlinPbtxt(domain(name)), printMerlinJson(domain(name))];
+  expect(named("of items").map(text => text.includes("of items"))).toEqual([true, true]);
+  for (const text of named("")) expect(text).not.toMatch(/(?:int_domain|intDomain)[^}]*name/);
+});

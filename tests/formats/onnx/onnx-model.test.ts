@@ -262,6 +262,9 @@ describe("a graph that one message cannot hold", () => {
     const external = { location: "w", offset: 0, length: 1 };
     const away: OnnxConstant = { ...of("float64", 3e9), external };
     expect(refusal({ constants: { away } }, 200)).toBe("printed");
+    expect(refusal({ constants: { away, here: of("int8", 3e9) } }, ONNX_LIMIT)).toBe(
+      `the graph \`g\` takes 3.0 GB, 3.0 GB of them in \`here\`${END}`,
+    );
     const { name, ...nameless } = node({ texts: ["x"] }).nodes[0]!;
     expect(name).toBe("lists");
     expect(refusal({ nodes: [nameless] }, 2)).toBe(`the graph \`g\` takes 0.0 GB${END}`);

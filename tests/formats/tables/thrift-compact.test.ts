@@ -64,7 +64,7 @@ const { struct } = fc.letrec<{ struct: Struct; list: List; field: Field }>(tie =
     { depthSize: "small", withCrossShrink: true },
     fc.oneof(
       ...leaves.map(([type, of]) => fc.record({ type: fc.constant(type), items: fc.array(of, { maxLength: 20 }) })),
-      fc.record({ type: fc.constant(1), items: fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }) }),
+      fc.record({ type: fc.constantFrom(1, 2), items: fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }) }),
     ),
     fc.record({ type: fc.constant(12), items: fc.array(tie("struct"), { maxLength: 17 }) }),
     fc.record({ type: fc.constantFrom(9, 10), items: fc.array(tie("list"), { maxLength: 3 }) }),
