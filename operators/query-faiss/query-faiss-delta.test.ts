@@ -237,6 +237,19 @@ describe("changes that were made before it was opened", () => {
   });
 });
 
+test("a condition beside a delta that deletes and adds nothing", async () => {
+  writeIndex();
+  writeTable();
+  const query = [1, 1, 1, 1];
+  const inStock = ({ stock }: Item) => (stock ?? 0) > 0;
+  const changes = await writer();
+  change(changes, new Map(), nearest(query, "ip", inStock).slice(0, 3));
+  changes.close();
+  const kernel = await open({ where: true });
+  expect(await ask(kernel, [query])).toEqual([nearest(query, "ip", inStock)]);
+  await kernel.close?.();
+});
+
 test("a condition on an index without an id map, whose ids are positions", async () => {
   const item = (x: number): Item => ({ vector: [x, x, x, x], stock: 1 });
   model = new Map(

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { loadIndex } from "#runtime/stores/vectors/thread.js";
 import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
@@ -49,6 +49,15 @@ describe("queryFaiss answers what FAISS answers", () => {
     );
     expect(grouped(all!)).toEqual(single);
     await kernel.close?.();
+  });
+
+  test("a closed step looks at its delta no more", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const kernel = await prepare("queryFaiss", step("flat-ip.faiss", 3), folder);
+    expect(vi.getTimerCount()).toBe(1);
+    await kernel.close?.();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("k beyond the index, no rows", async () => {

@@ -2,10 +2,12 @@
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { readFaissLayoutFile } from "#formats/faiss/faiss.js";
 import { faissCalls } from "#runtime/stores/vectors/faiss-calls.js";
 import { flat, refined } from "../../../walls/support/faiss-file.js";
 
+vi.mock(import("#formats/faiss/faiss.js"), { spy: true });
 const FIXTURES = join(import.meta.dirname, "../../../fixtures/faiss");
 interface Answers {
   readonly dimension: number;
@@ -40,6 +42,14 @@ describe("files that FAISS wrote", () => {
       row.distances.forEach((distance, j) => void expect(distance).toBeCloseTo(distances[i]![j]!, 4));
     });
   });
+});
+
+test.each(["dimension", "ntotal"] as const)("a file that has another %s when FAISS reads it is refused", name => {
+  const path = join(FIXTURES, "flat-l2.faiss");
+  const layout = readFaissLayoutFile(path);
+  const header = { ...layout.header, [name]: layout.header[name] + 1 };
+  vi.mocked(readFaissLayoutFile).mockReturnValueOnce({ ...layout, header });
+  expect(() => faissCalls().load({ path, parameters: {} })).toThrow(`${path} changed while it was read`);
 });
 
 describe("indexes", () => {

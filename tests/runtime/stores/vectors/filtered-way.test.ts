@@ -29,6 +29,13 @@ test.each([
   expect(filteredWay(index, parameters, set, 10)).toEqual({ way, effort });
 });
 
+test("a position that is skipped costs less than a comparison", () => {
+  // 70 ns for each of the set, 0.1 ns for each position, against 2,800 ns for each node that the graph's search keeps.
+  const large = header("hnsw-flat", 1_000_000, { efSearch: 1 });
+  expect(filteredWay(large, {}, 1000, 1)).toEqual({ way: "exact", effort: 0 });
+  expect(filteredWay(large, {}, 7000, 1)).toEqual({ way: "graph", effort: 143 });
+});
+
 test("rows that are short are searched exactly, the others are not", async () => {
   const hits = (...ids: bigint[]) => ({ ids: BigInt64Array.from(ids), distances: new Float32Array(ids.length) });
   const asked: number[][] = [];

@@ -9,6 +9,7 @@ import { provideMapping } from "#runtime/base/shared/mapping.js";
 import { shareFiles } from "#runtime/server/memory/allocator.js";
 import { type Binding, binding } from "#runtime/stores/vectors/native-binding.js";
 import { openNativeIndex, openNativeVectors } from "#runtime/stores/vectors/native-index.js";
+import { openIndex } from "#runtime/stores/vectors/open-index.js";
 
 vi.mock(import("#runtime/stores/vectors/native-binding.js"), { spy: true });
 const real = binding()!;
@@ -61,4 +62,22 @@ test("a scan of a large index has memory that processes share", async () => {
   expect(index.scans).toBe(true);
   expect(useScan.mock.calls.map(([, bytes]) => bytes.length >= ntotal * dimension)).toEqual([true]);
   await index.close();
+});
+
+test("a file that is removed while FAISS opens it is refused by its path", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "merlon-removed-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "items.faiss");
+  writeFileSync(path, printFlat(Float32Array.of(1, 2, 3), 1, "l2"));
+  const closed = vi.fn(real.close);
+  faissWith({
+    open: async (...of) => {
+      const opened = await real.open(...of);
+      rmSync(path);
+      return opened;
+    },
+    close: closed,
+  });
+  await expect(openIndex(path, {}, "faiss")).rejects.toThrow(`${path} changed while it was read`);
+  expect(closed).toHaveBeenCalledOnce();
 });

@@ -117,7 +117,8 @@ describe("a batch", () => {
         let calls = 0;
         const { find } = index(20, { before: () => void (++calls === leavesAt && signal.abort()) });
         const searched = search(find, sizeFor(20, 2), new Float32Array(6), 6, 3, excluded, signal);
-        if (leavesAt < 3) await expect(searched).rejects.toMatchObject({ code: "CANCELLED" });
+        if (leavesAt < 3)
+          await expect(searched).rejects.toMatchObject({ code: "CANCELLED", message: "the request was cancelled" });
         else await searched;
         expect(calls).toBe(leavesAt);
       }

@@ -6,12 +6,26 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { sumOfFile } from "#formats/folders/manifest.js";
 import { openLiveIndex } from "#runtime/stores/vectors/delta/live-index.js";
 import { openDeltaWriter } from "#runtime/stores/vectors/delta/write-delta.js";
+import { elapse } from "../../../../run/wait.js";
 
-test("states close when their last search has ended", async () => {
+/** An index, the path of its delta, and a function that deletes an id there. */
+function inFolder() {
   const folder = mkdtempSync(join(tmpdir(), "merlon-live-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const [index, delta] = [join(folder, "items.faiss"), join(folder, "items.faiss.delta")];
   writeFileSync(index, "an index");
+  const remove = async (id: bigint) => {
+    const base = { file: "", ...sumOfFile(index) };
+    const header = () => ({ ids: "int64" as const, dimension: 1, metric: "l2" as const, unit: false, base });
+    const writer = await openDeltaWriter(delta, { waitMs: 1000, header });
+    writer.append({ deletes: BigInt64Array.of(id) });
+    writer.close();
+  };
+  return { index, delta, remove };
+}
+
+test("states close when their last search has ended", async () => {
+  const { index, delta, remove } = inFolder();
   const closed: string[] = [];
   const state = (name: string) => ({ name, close: async () => void closed.push(name) });
   let overlays = 0;
@@ -21,13 +35,6 @@ test("states close when their last search has ended", async () => {
     openOverlay: async () => state(`overlay ${++overlays}`),
   });
   const names = ({ base, overlay }: ReturnType<typeof live.acquire>) => [base.name, overlay?.name];
-  const remove = async (id: bigint) => {
-    const base = { file: "", ...sumOfFile(index) };
-    const header = () => ({ ids: "int64" as const, dimension: 1, metric: "l2" as const, unit: false, base });
-    const writer = await openDeltaWriter(delta, { waitMs: 1000, header });
-    writer.append({ deletes: BigInt64Array.of(id) });
-    writer.close();
-  };
   const next = async (name: string) => {
     await vi.waitFor(() => {
       const lease = live.acquire();
@@ -54,4 +61,54 @@ test("states close when their last search has ended", async () => {
   third.release();
   await live.close();
   expect(closed).toEqual(["base", "overlay 1", "overlay 2", "base of a delta"]);
+});
+
+test("an index that changes whenever it is opened is given up after five times", async () => {
+  const { index, delta, remove } = inFolder();
+  let times = 0;
+  const opening = openLiveIndex({
+    ...{ index, delta },
+    openBase: async () => {
+      await remove(BigInt(times++));
+      throw new Error("it changed");
+    },
+    openOverlay: () => Promise.reject(new Error("of no base")),
+  });
+  await expect(opening).rejects.toThrow("it changed");
+  expect(times).toBe(5);
+});
+
+test("a state that cannot be opened is reported once, and the one before stays", async () => {
+  const { index, delta, remove } = inFolder();
+  const warnings: string[] = [];
+  let fault: string | undefined;
+  const live = await openLiveIndex({
+    ...{ index, delta },
+    openBase: async () => ({ close: () => {} }),
+    openOverlay: async (_, { contents }) => {
+      if (fault !== undefined) throw new Error(fault);
+      return { count: contents.touched.length, close: () => {} };
+    },
+    warn: text => warnings.push(text),
+  });
+  const count = (): number | undefined => {
+    const { overlay, release } = live.acquire();
+    release();
+    return overlay?.count;
+  };
+  await remove(1n);
+  await vi.waitFor(() => expect(count()).toBe(1));
+  fault = "no memory.";
+  await remove(2n);
+  await vi.waitFor(() => expect(warnings).toEqual(["no memory. What was read before is served on."]));
+  await remove(3n);
+  await elapse(300);
+  expect([warnings.length, count()]).toEqual([1, 1]);
+  fault = undefined;
+  await remove(4n);
+  await vi.waitFor(() => expect(count()).toBe(4));
+  fault = "none again.";
+  await remove(5n);
+  await vi.waitFor(() => expect(warnings).toHaveLength(2));
+  await live.close();
 });
