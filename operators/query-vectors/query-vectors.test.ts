@@ -219,6 +219,14 @@ test.each<[object, RegExp]>([
   write();
 });
 
+test("a condition that no database can say is refused by the step's name", async () => {
+  const twoItems = call("less", { column: "item.stock" }, { column: "item.price" });
+  await expect(prepare("queryVectors", stepOf([twoItems]), folder)).rejects.toMatchObject({
+    name: "RuntimeFault",
+    message: expect.stringMatching(/^step `s1` \(queryVectors\): the condition /) as string,
+  });
+});
+
 test("a file of another database than the plan's is refused", async () => {
   const other = { type: "qdrant", url: "http://127.0.0.1:9", collection: "items", dimension: DIMENSION };
   writeFileSync(join(folder, "items.vectors.yaml"), JSON.stringify({ ...other, attributes: ATTRIBUTES }));

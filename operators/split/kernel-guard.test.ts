@@ -56,6 +56,14 @@ describe("an arm", () => {
     guard.note(11, { failed: false, done: false, milliseconds: 51 }, 0);
     expect(guard.isStopped(0)).toBe(true);
   });
+  test("of requests that a client cancels before they are slow counts none", () => {
+    const { guard } = opened({ errorRate: 0.5, p99Ms: 50, minimum: 2 });
+    for (let key = 0; key < 10; key++) guard.note(key, { failed: false, done: false, milliseconds: 49 }, 0);
+    guard.note(10, failed, 0);
+    expect(guard.isStopped(0)).toBe(false);
+    guard.note(11, failed, 0);
+    expect(guard.isStopped(0)).toBe(true);
+  });
   test("serves again after its pause, with an empty window", () => {
     const { guard, reasons } = opened({ errorRate: 0.5, minimum: 2, resumeSeconds: 60 });
     const fail = (now: number) => [1, 2].map(key => guard.note(key, failed, now));
