@@ -159,6 +159,19 @@ describe("a search, a filter, a model and an ordering", () => {
       { id: 6, from: "found", rank: 3, scores: {} },
     ]);
   });
+  test("are those that a search found: a candidate that a filter made up has none", () => {
+    const kept = ids([[1, 7]]);
+    const columns = {
+      "found.id": ids([[1, 2]]),
+      "kept.id": kept,
+      "model.score": scalars("float32", [3, 4], kept.rows),
+    };
+    const [stories] = explain(planOf(finds("found"), filters("kept", "found"), scores("model", "kept")), columns);
+    expect(stories).toEqual([
+      { id: 1, from: "found", rank: 1, scores: { "model.score": 3 } },
+      { id: 2, from: "found", rank: 2, scores: {}, droppedBy: "kept" },
+    ]);
+  });
   test("are 100,000 at most", () => {
     const rows = (count: number) => childRows(rootRows(1), Int32Array.of(0, count));
     const of = (count: number): Column => ({ dtype: "int64", rows: rows(count), values: new BigInt64Array(count) });

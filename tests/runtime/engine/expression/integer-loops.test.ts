@@ -5,6 +5,7 @@ import { type FunctionName, functionRow, type Value } from "#contract/expression
 import { rootRows } from "#runtime/base/columns/table.js";
 import { integerLoop } from "#runtime/engine/expression/integer-loops.js";
 import {
+  fromIntegers,
   fromWords,
   integerAt,
   integerColumn,
@@ -140,6 +141,18 @@ describe("vectors", () => {
       { numRuns: 300 },
     );
     fc.assert(fc.property(int64, one => void expect(cellsOf(repeated(one, 3))).toEqual([one, one, one])));
+  });
+  test("of one integer a row, whose bound is that of the largest", () => {
+    fc.assert(
+      fc.property(all, given => {
+        const made = fromIntegers(given.length, row => given[row]);
+        expect(cellsOf(made)).toEqual(given);
+        const far = given.map(cell => Math.abs(Number(cell ?? 0n)));
+        expect(isSafe(made) ? made.bound : undefined).toBe(isSafe(made) ? Math.max(...far) : undefined);
+        expect(isSafe(made)).toBe(Math.max(...far) <= SAFE);
+      }),
+      { numRuns: 300 },
+    );
   });
   test("of numbers: without their fraction, and missing where they have more than 64 bits", () => {
     const number = fc.oneof(

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { flagLoop } from "#runtime/engine/expression/flag-loops.js";
 import { fromValues, toColumn, toVector, valueAt } from "#runtime/engine/expression/vector.js";
+import type { Vector } from "#runtime/engine/expression/vector-kinds.js";
 import type { DType } from "#triton-protos/datatype.js";
 import { type Item, lists, plain, scalars, vectors } from "../../../operators/step.js";
 
@@ -163,4 +164,9 @@ describe("flags", () => {
     expect(found.values.length).toBe(pairs.length);
   });
   test("have no loop for other functions", () => expect(flagLoop("add")).toBeUndefined());
+});
+
+test("a vector of lists cannot become a column", () => {
+  const lists = { type: "numbers", items: Float64Array.of(1), offsets: Int32Array.of(0, 1) } as unknown as Vector;
+  expect(() => toColumn(lists, "float64", rootRows(1))).toThrow("an expression made a list.");
 });

@@ -4,7 +4,9 @@ import type { AnyStep, Plan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { choices } from "#runtime/engine/schedule/choices.js";
 import { type Prepared, slotsOf, stagesOf } from "#runtime/engine/schedule/layout.js";
+import { createNotes, runStages } from "#runtime/engine/schedule/run-stages.js";
 import { createCounters } from "#runtime/engine/schedule/stage-counters.js";
+import { scalars } from "../../../operators/step.js";
 import { at } from "../../server/served-plan.js";
 
 const step = (id: string, op: string, params: object, inputs: AnyStep["inputs"]): AnyStep =>
@@ -63,4 +65,27 @@ test("a choice whose sides are columns of the request starts when it is decided"
   expect(ready).toEqual([0]);
   expect(made.portsOf(0)).toEqual(["input", "yes"]);
   made.close();
+});
+
+test("a plan with a choice whose steps return at once ends at once", async () => {
+  const steps = [
+    step("near", "clip", {}, { input: [at("request", "near")] }),
+    step("merged", "choose", {}, {
+      ...{ input: [at("request", "flag")], yes: [at("near", "ids")], no: [at("request", "list")] },
+    } as unknown as AnyStep["inputs"]),
+  ];
+  const inputs = ["near", "list", "flag"].map(name => column(name, "int64"));
+  const output = { ref: at("merged", "ids"), schema: column("ids", "int64") };
+  const plan = { steps, inputs, outputs: [output] } as unknown as Plan;
+  const run = (isAsync: boolean) => {
+    const made = scalars("int64", [7]);
+    const kernel = { run: () => (isAsync ? Promise.resolve([made]) : [made]), sides: () => [0] };
+    const prepared: Prepared = new Map(steps.map(one => [one.id, { kernel, counters: createCounters(one) }]));
+    const stages = stagesOf(plan, slotsOf(plan), prepared);
+    const columns = Array.from({ length: slotsOf(plan).count }, (_, i) => (i < inputs.length ? made : undefined));
+    return runStages(stages, undefined, columns, { seed: 0n, parameters: new Map() }, createNotes(stages));
+  };
+  expect(run(false)).toBeUndefined();
+  expect(await run(true)).toBeUndefined();
+  expect(run(true)).toBeInstanceOf(Promise);
 });

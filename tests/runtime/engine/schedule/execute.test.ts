@@ -10,6 +10,7 @@ import { RuntimeFault } from "#runtime/base/errors.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import type { ModelCaller } from "#runtime/engine/schedule/kernel.js";
 import { nameFault, stepOfFault } from "#runtime/engine/schedule/run-stages.js";
+import { writeCandidates } from "../../../operators/candidate-file.js";
 import { context, noModels, plain, scalars } from "../../../operators/step.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-plan-"));
@@ -158,6 +159,21 @@ describe("a run", () => {
     expect(((error as Error).cause as Error).message).toBe("secret of the model");
   });
 
+  test("a step is prepared with the types of the columns that it reads, whichever step makes them", async () => {
+    writeCandidates(join(folder, "bought.candidates"), { keys: "string", ids: "int64", lists: [["be", [1], [1]]] });
+    const integers = column("k", "int64");
+    const look: StepText = {
+      ...{ op: "lookupCandidates", params: { path: "bought.candidates", scores: false, merge: "roundRobin" } },
+      ...{ inputs: { input: [at("key", "k")] }, artefacts: { table: "bought.candidates" } },
+      outputs: [column("candidate_ids", "int64", { rows: "look" })],
+    };
+    const key: StepText = { ...clip(at("request", "k"), 5), outputs: [integers] };
+    const steps = { first: clip(at("request", "x"), 1), key, look };
+    const p = plan([x, integers], steps, { out: [at("look", "candidate_ids"), look.outputs[0]!] });
+    await expect(preparePlan(fittedPlan(p), { folder, models: noModels })).rejects.toThrow(
+      "has string keys, and the plan looks int64 up",
+    );
+  });
   test("after an abort no step starts", async () => {
     const { events, models } = slowModels({ first: 3, second: 1 });
     const executable = await preparePlan(

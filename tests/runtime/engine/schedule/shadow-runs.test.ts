@@ -285,6 +285,23 @@ describe("a comparison", () => {
     await asked;
     await vi.waitFor(() => expect(runs()).toMatchObject({ skipped_busy: 1, compared: 0 }));
   });
+  test("that is left out for a late event loop has its place free again", async () => {
+    const { executable, runs } = await opened(
+      [predict("a", "quick"), predict("b", "quick2"), beside("s", "a", "b", { inFlight: 1 })],
+      "s",
+    );
+    const asked = answer(executable);
+    const until = performance.now() + 60;
+    while (performance.now() < until);
+    await asked;
+    await vi.waitFor(() => expect(runs().skipped_busy).toBe(1));
+    const before = performance.now();
+    await compared(executable);
+    const { seconds, runs: made } = executable.counters.find(one => one.shadow)!;
+    expect(made).toBeGreaterThan(0);
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual((performance.now() - before) / 1000);
+  });
   test("is left out, and returns its bytes, if memory is used up", async () => {
     const memory = new MemoryBudget(10_000, { resident: () => 0 });
     const { executable, calls, runs } = await opened(
@@ -319,6 +336,15 @@ describe("a comparison", () => {
       await vi.waitFor(() => expect(notes).toHaveLength(1), 500);
     }, 20_000);
     expect(notes[0]).toBe("shadow `s`: of 100 lists, 0.0 % differ, and both branches have 100.0 % of the items");
+  });
+  test("has a summary that counts lists that differ, too", async () => {
+    const { executable, notes } = await opened([clip("a"), predict("b", "quick2"), beside("s", "a", "b")], "s");
+    const values = Array.from({ length: 100 }, (_, i) => (i < 30 ? 1 : 5));
+    await vi.waitFor(async () => {
+      await answer(executable, values);
+      await vi.waitFor(() => expect(notes).toHaveLength(1), 500);
+    }, 20_000);
+    expect(notes[0]).toMatch(/^shadow `s`: of 100 lists, /);
   });
   test("is cancelled when the plan is closed, which waits for its steps", async () => {
     const { executable, calls, runs } = await opened(

@@ -243,6 +243,9 @@ describe("a function", () => {
     expect(mistakes).toHaveLength(1);
     await expect(act(() => ({ a: [1] }))).rejects.toThrow("`a`");
   });
+  test("that makes a fraction of an integer names the value and its place", async () => {
+    await expect(act(() => ({ a: [1, 2], id: [[3], [0.5]] }))).rejects.toThrow(/can't hold 0\.5 at place 1: .*0\.5/);
+  });
   test("that makes nothing makes zeros, empty texts and lists, and no rows", async () => {
     const outputs = [
       column("a", "int32"),
