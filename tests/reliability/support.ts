@@ -55,6 +55,7 @@ export function grpcClient(port: number) {
   ): Promise<Answered> => send(`/inference.GRPCInferenceService/${name}`, encode(request, message), headers, withinMs);
   return {
     client,
+    begin,
     send,
     call,
     infer: (message: Init<Messages["inference.ModelInferRequest"]>, withinMs?: number) =>
