@@ -207,6 +207,11 @@ describe("memory", () => {
     expect([leave.mock.calls.length, give.mock.calls.length]).toEqual([2, 0]);
     for (const spy of [leave, give]) spy.mockRestore();
   });
+  test("of a small request is not taken from the pool, and none is left when its client leaves", async () => {
+    const client = new AbortController();
+    const left = { isTraced: false, signal: client.signal as never, onWork: () => client.abort() };
+    expect(await answerTo(left)).toMatch(/^200 /);
+  });
   test("of a large request with a short answer is charged until that has left, and then used again", async () => {
     const give = vi.spyOn(bufferPool, "give");
     const { whileSent, charged } = await infer({ ...largeOf(), isTraced: false });
