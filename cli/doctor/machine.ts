@@ -3,6 +3,7 @@
  */
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { cpuQuota } from "../../runtime/base/control-group.js";
+import { ownDescriptors, RAISE_DESCRIPTORS } from "../../runtime/base/descriptors.js";
 import { defaultMemoryLimit } from "../../runtime/base/memory/memory-limit.js";
 import { allowedProcessors, printProcessors } from "../../runtime/base/processors.js";
 import { isPatchedNode, NODE_FLOORS } from "../../runtime/base/version-floors.js";
@@ -11,7 +12,7 @@ import type { Finding } from "./finding.js";
 const GIB = 2 ** 30;
 const gib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`;
 
-export const machineFindings = (): readonly Finding[] => [system(), cores(), memory(), node()];
+export const machineFindings = (): readonly Finding[] => [system(), cores(), memory(), ...descriptors(), node()];
 
 function system(): Finding {
   const glibc = glibcVersion();
@@ -63,6 +64,18 @@ function memory(): Finding {
   ];
   const details = { machine, ...(limited && { controlGroup: constrained }), memoryLimit: limit };
   return { section: "machine", name: "memory", state: "ok", found: parts.join("; "), details };
+}
+
+/** Fewer than these limit the connections of a port. */
+const ENOUGH_DESCRIPTORS = 16_384;
+
+function descriptors(): readonly Finding[] {
+  const own = ownDescriptors();
+  if (!own) return [];
+  const { limit, reserve } = own;
+  const found = `${limit}; ${reserve} are kept for files and models, and clients may have the others as connections`;
+  const fix = limit < ENOUGH_DESCRIPTORS ? RAISE_DESCRIPTORS : undefined;
+  return [{ section: "machine", name: "descriptors", state: "ok", found, fix, details: { limit, reserve } }];
 }
 
 function node(): Finding {

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from "node:path";
 import { isModelName, type ModelName } from "../../contract/files/model-name.js";
 import type { ReadableRequests } from "../../runtime/server/observe/tracing/recent-requests.js";
+import { capConnections } from "../../runtime/server/transport/connection-cap.js";
 import { createRestriction, type Restrictable, type Restriction } from "../../runtime/server/transport/restriction.js";
 import { ask, pass, type ShownServer } from "./ask-server.js";
 import { counts } from "./counts.js";
@@ -58,6 +59,7 @@ export async function serveUi(options: UiOptions): Promise<Ui> {
   await new Promise<void>((done, fail) => {
     server.once("error", fail).listen(options.port, address, done);
   });
+  capConnections(server, () => {});
   const timer = setInterval(async () => {
     if (listeners.size === 0) return;
     const event = await eventText(options, started);

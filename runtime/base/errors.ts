@@ -35,9 +35,18 @@ export class RuntimeFault extends Error {
     if (error instanceof RuntimeFault) return error;
     const missing = packageFault(error);
     if (missing !== undefined) return new RuntimeFault("UNAVAILABLE", missing, { cause: error });
+    if (lacksDescriptors(error)) return new RuntimeFault("UNAVAILABLE", NO_DESCRIPTOR, { cause: error });
     return new RuntimeFault("INTERNAL", doing, { cause: error });
   }
 }
+
+/** True for an error of the system that says nothing about the file it was opening: the next attempt may succeed. */
+export const lacksDescriptors = (error: unknown): boolean =>
+  error instanceof Error &&
+  (["EMFILE", "ENFILE"].includes((error as NodeJS.ErrnoException).code ?? "") || lacksDescriptors(error.cause));
+
+const NO_DESCRIPTOR =
+  "all descriptors of the server are in use, and it can open no file; try again, or raise its limit of open files";
 
 type Make = (message: string, options?: { cause?: unknown }) => RuntimeFault;
 

@@ -4,6 +4,7 @@
  */
 import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { lacksDescriptors } from "./errors.js";
 import { inBackground } from "./in-background.js";
 
 export interface WatchedFile<T> {
@@ -66,6 +67,7 @@ export function watchFile<T>({
       if (isClosed) return;
       if (!isRefused) warn(`${(error as Error).message} What was read before is served on.`);
       isRefused = true;
+      if (lacksDescriptors(error)) return;
     }
     seen = now;
   };

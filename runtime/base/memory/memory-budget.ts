@@ -3,6 +3,7 @@
  */
 import { RuntimeFault } from "../errors.js";
 import { DEFAULT_RATIO, requestAllowance } from "./request-allowance.js";
+import { residentBytes } from "./resident.js";
 
 /** The share of the limit from which new work is refused. */
 const REFUSE_FROM = 0.9;
@@ -39,7 +40,7 @@ export class MemoryBudget {
   constructor(limit = Number.POSITIVE_INFINITY, { resident, onPressure, ratio }: BudgetOptions = {}) {
     this.limit = limit;
     this.ratio = ratio ?? DEFAULT_RATIO;
-    this.#resident = resident ?? (() => process.memoryUsage.rss());
+    this.#resident = resident ?? residentBytes;
     this.#onPressure = onPressure ?? (() => {});
   }
 

@@ -32,8 +32,9 @@ export const printGolden = ({ rows, inputs, outputs }: GoldenRows): string =>
 export function readGolden(folder: string): GoldenRows | undefined {
   const file = join(folder, GOLDEN_FILE);
   if (!existsSync(file)) return undefined;
+  const text = readRegularSync(file, FILE_LIMITS.document).toString();
   try {
-    return goldenSchema.parse(JSON.parse(readRegularSync(file, FILE_LIMITS.document).toString()));
+    return goldenSchema.parse(JSON.parse(text));
   } catch {
     throw invalid(`${file} does not hold golden rows. Run \`merlon fit\` again.`);
   }

@@ -3,6 +3,7 @@
  */
 import { invalid } from "../../base/errors.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { residentBytes } from "../../base/memory/resident.js";
 import type { ExposureLog } from "../exposures/exposure-log.js";
 import type { Registry } from "../models/registry-types.js";
 import type { FailureCounts } from "../observe/failure-counts.js";
@@ -10,6 +11,7 @@ import type { LogSettings } from "../observe/log-settings.js";
 import { createMetrics, type Metrics } from "../observe/metrics.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { ServerCalls } from "../requests/server-calls.js";
+import { reportFull } from "../transport/connection-cap.js";
 import { serveGrpc } from "../transport/grpc/server.js";
 import { headerPattern } from "../transport/header-forwarding.js";
 import type { RouteContext } from "../transport/http/route.js";
@@ -38,7 +40,7 @@ export interface Parts {
 interface Shared {
   readonly options: OpenOptions;
   readonly parts: Parts;
-  readonly http: Omit<HttpPort, "address" | "port">;
+  readonly http: Omit<HttpPort, "address" | "port"> & Required<Pick<HttpPort, "onFull">>;
   /** The context of HTTP routes. */
   readonly frontEnd: RouteContext;
   readonly grpcRestriction: Restriction;
@@ -59,7 +61,7 @@ export const createServerMetrics = (options: OpenOptions, { budget, failures, ex
     config: options.metricsConfig,
     failures,
     intervalMs: options.metricsIntervalMs,
-    memory: () => ({ resident: process.memoryUsage.rss(), charged: budget.charged, limit: budget.limit }),
+    memory: () => ({ resident: residentBytes(), charged: budget.charged, limit: budget.limit }),
     pinnedBytes: options.shown.pinnedMemoryPoolByteSize,
   });
 
@@ -68,11 +70,16 @@ const ofTransports = ({ budget, calls, log, logSettings }: Parts) => ({ budget, 
 
 /** @throws RuntimeFault for a restriction that does not parse */
 export function portServices(options: OpenOptions, parts: Parts, adopt?: Adopt): readonly PortService[] {
-  const { budget } = parts;
+  const { budget, log } = parts;
   const shared: Shared = {
     options,
     parts,
-    http: { stallTime: options.stallTimeoutSeconds * 1000, allowedOrigins: options.httpAllowedOrigins, budget },
+    http: {
+      stallTime: options.stallTimeoutSeconds * 1000,
+      allowedOrigins: options.httpAllowedOrigins,
+      budget,
+      onFull: reportFull(log),
+    },
     grpcRestriction: createRestriction(options.grpcRestrictedProtocols, "triton-grpc-protocol-"),
     frontEnd: {
       ...ofTransports(parts),
@@ -94,7 +101,7 @@ export function portServices(options: OpenOptions, parts: Parts, adopt?: Adopt):
 
 /** The source of connections of a port of a worker. */
 const sourceOf = (adopt: Adopt | undefined, port: PortService["port"]): Pick<ListenAt, "adopt"> =>
-  adopt ? { adopt: (server, leave) => adopt(port, server, leave) } : {};
+  adopt ? { adopt: adopting => adopt(port, adopting) } : {};
 
 function grpcService({ options, parts, http, grpcRestriction, adopt }: Shared): PortService | undefined {
   const at = options.grpc;
@@ -107,7 +114,7 @@ function grpcService({ options, parts, http, grpcRestriction, adopt }: Shared): 
       opensEarly: true,
       start: async () =>
         serveGrpc(
-          { ...at, reuse: options.reuseGrpcPort, ...sourceOf(adopt, "grpc") },
+          { ...at, reuse: options.reuseGrpcPort, onFull: http.onFull, ...sourceOf(adopt, "grpc") },
           {
             ...ofTransports(parts),
             restriction: grpcRestriction,

@@ -1,7 +1,6 @@
 /**
  * The parts of a server that differ if it is one of several workers; `workers/` implements them.
  */
-import type { Server } from "node:net";
 import type { OpenFaults } from "../faults/open-faults.js";
 import type { Agreement } from "../models/agreement.js";
 import type { Registry } from "../models/registry-types.js";
@@ -11,6 +10,7 @@ import type { RecentRequests } from "../observe/tracing/recent-requests.js";
 import type { TracerOptions } from "../observe/tracing/tracer.js";
 import type { ServerCalls } from "../requests/server-calls.js";
 import type { SharedArms } from "../scheduling/shared-arms.js";
+import type { AdoptingPort } from "../transport/listen.js";
 import type { RunningServer } from "./server-options.js";
 
 /** The server for clients of this process. */
@@ -32,7 +32,7 @@ export interface OwnParts {
 }
 
 /** Takes the connections of a port in place of a socket that listens. */
-export type Adopt = (port: keyof RunningServer["ports"], server: Server, leave: () => void) => void;
+export type Adopt = (port: keyof RunningServer["ports"], adopting: AdoptingPort) => void;
 
 export interface WorkerSide {
   readonly agreement: Agreement;

@@ -8,6 +8,7 @@ import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { bufferPool, uncountedBuffers } from "../../base/memory/buffer-pool.js";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
+import { residentBytes } from "../../base/memory/resident.js";
 import type { AdjustExternalMemory } from "../../base/memory/uncounted-memory.js";
 import { type Mapping, provideMapping } from "../../base/shared/mapping.js";
 import type { ServerLog } from "../observe/server-log.js";
@@ -99,7 +100,7 @@ export function createMemoryReturner({
   load = loadAllocator,
   intervalMs = INTERVAL_MS,
   againMs = AGAIN_MS,
-  resident = () => process.memoryUsage.rss(),
+  resident = residentBytes,
   idle = () => bufferPool.idle,
   heap = () => getHeapStatistics().used_heap_size,
   utilization = loopUtilization(),

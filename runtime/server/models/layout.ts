@@ -4,6 +4,7 @@
 import { basename, join } from "node:path";
 import { LIVE_FOLDER } from "../../../contract/files/live-folder.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { lacksDescriptors } from "../../base/errors.js";
 import { byVersion, type ModelVersion, toVersion } from "../../base/model-version.js";
 import type { Disk } from "./disk.js";
 import { byId, idText, type ModelId } from "./model-ids.js";
@@ -93,7 +94,7 @@ export interface Fingerprint {
 }
 
 export async function fingerprint(folder: string, disk: Disk): Promise<Fingerprint> {
-  const entries = (await disk.list(folder).catch(() => [])).filter(({ name }) => name !== LIVE_FOLDER);
+  const entries = (await disk.list(folder).catch(noEntries)).filter(({ name }) => name !== LIVE_FOLDER);
   const parts = await Promise.all(
     entries.map(async (entry): Promise<readonly [name: string, text: string]> => {
       const { name } = entry;
@@ -104,6 +105,12 @@ export async function fingerprint(folder: string, disk: Disk): Promise<Fingerpri
     }),
   );
   return { whole: joined(parts.map(([, text]) => text)), parts: new Map(parts) };
+}
+
+/** A folder that cannot be read counts as empty, unless another attempt may read it: what serves would be loaded again. @throws Error */
+function noEntries(error: unknown): [] {
+  if (lacksDescriptors(error)) throw error;
+  return [];
 }
 
 const joined = (texts: readonly string[]): string => texts.toSorted().join("|");

@@ -2,6 +2,7 @@
  * Opens a server's socket: address and port → the actual port and a way to stop, or an error with the reason.
  */
 import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
+import { capConnections } from "./connection-cap.js";
 
 export interface Listener {
   readonly address: string;
@@ -16,14 +17,27 @@ export interface Listener {
   stop(patience: number): Promise<void>;
 }
 
+/** A port whose connections another process accepts. */
+export interface AdoptingPort {
+  readonly server: Server;
+  /** As `Listener.leave`. */
+  readonly leave: () => void;
+  /** As `ListenAt.onFull`. */
+  readonly onFull: () => void;
+}
+
 export interface ListenAt {
   readonly address: string;
   /** A number outside the range of ports is taken modulo 65,536, as sockets do for Triton; 0 takes a free one. */
   readonly port: number;
   /** Shares the port with other servers that say so; the kernel spreads connections over them. */
   readonly reuse?: boolean;
-  /** Hands the server its connections, in place of a socket that listens. @param leave as `Listener.leave` */
-  readonly adopt?: ((server: Server, leave: () => void) => void) | undefined;
+  /** Hands the server its connections, in place of a socket that listens. */
+  readonly adopt?: ((port: AdoptingPort) => void) | undefined;
+  /** Called for each connection that is closed for want of descriptors. */
+  readonly onFull?: () => void;
+  /** Its connections may take half of the descriptors that the other ports leave free. */
+  readonly isMetrics?: boolean;
 }
 
 const portOf = (number: number): number => ((number % 65_536) + 65_536) % 65_536;
@@ -68,12 +82,12 @@ export function listen(
 /** A server that another process accepts for. */
 async function adopted(
   server: Listening,
-  { address, port, adopt }: ListenAt,
+  { address, port, adopt, onFull = () => {} }: ListenAt,
   drain: (patience: number) => Promise<void>,
   leave: () => void,
 ): Promise<Listener> {
   const counted = countConnections(server);
-  adopt!(server as Server, leave);
+  adopt!({ server: server as Server, leave, onFull });
   return {
     address,
     port,
@@ -103,7 +117,7 @@ function countConnections(server: Listening): () => number {
 
 function listening(
   server: Listening,
-  { address, port, reuse = false }: ListenAt,
+  { address, port, reuse = false, onFull = () => {}, isMetrics = false }: ListenAt,
   drain: (patience: number) => Promise<void>,
   leave: () => void,
 ): Promise<Listener> {
@@ -132,6 +146,7 @@ function listening(
     };
     server.listen(options, () => {
       server.off("error", onError);
+      capConnections(server as Server, onFull, isMetrics);
       resolve({
         address,
         port: (server.address() as AddressInfo).port,

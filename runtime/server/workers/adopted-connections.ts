@@ -3,26 +3,22 @@
  * read when the control process can see that it has arrived. The control process gives the others to another worker.
  */
 import { type Server, Socket, type SocketConstructorOpts } from "node:net";
+import { type ConnectionHandle, isAboveCap } from "../transport/connection-cap.js";
+import type { AdoptingPort } from "../transport/listen.js";
 import type { PortCounts } from "./messages.js";
 import type { PortName } from "./worker-options.js";
-
-/** Node's handle of a socket that another process accepted. */
-interface Handle {
-  close(): void;
-}
 
 interface Arrived {
   readonly id: number;
   readonly port: PortName;
-  readonly handle: Handle | undefined;
+  readonly handle: ConnectionHandle | undefined;
 }
 
 /** @param sent called when the note is in the channel: it then arrives also if this process ends */
 export type Report = (taken: readonly number[], closed: PortCounts, sent: () => void) => void;
 
 export interface AdoptedConnections {
-  /** @param leave see `Listener.leave` */
-  open(port: PortName, server: Server, leave: () => void): void;
+  open(port: PortName, adopting: AdoptingPort): void;
   take(port: PortName, id: number, handle: unknown): void;
   /** From now on answers end their connections, if the protocol allows it. */
   leave(): void;
@@ -30,7 +26,7 @@ export interface AdoptedConnections {
 
 /** @param report is called in the next turn with the connections that arrived and that closed since the last call */
 export function adoptConnections(report: Report): AdoptedConnections {
-  const servers = new Map<PortName, { readonly server: Server; readonly leave: () => void }>();
+  const servers = new Map<PortName, AdoptingPort>();
   let arrived: Arrived[] = [];
   let closed: Partial<Record<PortName, number>> = {};
   let isPlanned = false;
@@ -54,7 +50,9 @@ export function adoptConnections(report: Report): AdoptedConnections {
   const begin = ({ port, handle }: Arrived): void => {
     const open = servers.get(port);
     // Without a handle the client closed the connection on the way.
-    if (!handle || !open) {
+    const isRefused = handle !== undefined && isAboveCap(handle);
+    if (isRefused) open?.onFull();
+    if (!handle || !open || isRefused) {
       handle?.close();
       end(port);
       return;
@@ -68,9 +66,9 @@ export function adoptConnections(report: Report): AdoptedConnections {
     server.emit("connection", socket);
   };
   return {
-    open: (port, server, leave) => void servers.set(port, { server, leave }),
+    open: (port, adopting) => void servers.set(port, adopting),
     take(port, id, handle) {
-      arrived.push({ id, port, handle: handle as Handle | undefined });
+      arrived.push({ id, port, handle: handle as ConnectionHandle | undefined });
       plan();
     },
     leave() {

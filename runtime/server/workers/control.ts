@@ -3,6 +3,7 @@
  */
 
 import { RuntimeFault, unavailable } from "../../base/errors.js";
+import { residentBytes } from "../../base/memory/resident.js";
 import type { AdminFaults } from "../faults/admin.js";
 import type { CheckedFault } from "../faults/fault.js";
 import type { ActiveFault } from "../faults/fault-set.js";
@@ -45,7 +46,7 @@ export class Control {
 
   readonly printMetrics = async (): Promise<string> => {
     const texts = await this.#askAll("metrics", undefined).catch(() => new Map<number, string>());
-    return this.#metrics.merge(this.#serials(), texts, process.memoryUsage.rss());
+    return this.#metrics.merge(this.#serials(), texts, residentBytes());
   };
 
   /** A worker has ended: what it counted stays. */

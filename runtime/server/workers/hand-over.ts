@@ -3,6 +3,7 @@
  * loses the connections that it has read from, and no other.
  */
 import { createServer, type Server } from "node:net";
+import { type ConnectionHandle, capConnections } from "../transport/connection-cap.js";
 import { type ListenAt, type Listener, listen } from "../transport/listen.js";
 import type { PortName } from "./worker-options.js";
 import type { WorkerProcess } from "./worker-process.js";
@@ -15,17 +16,14 @@ const PARKED_MS = 10_000;
 /** A worker that has not taken a connection after this time gets no other while the others do. */
 const SLOW_MS = 100;
 
-/** Node's handles, which `net` has inside its objects. */
-interface Handle {
-  close(): void;
-}
+/** Node's handle, which `net` has inside its objects. */
 interface ListeningHandle {
-  onconnection(error: number, handle: Handle | undefined): void;
+  onconnection(error: number, handle: ConnectionHandle | undefined): void;
 }
 
 interface Waiting {
   readonly port: PortName;
-  readonly handle: Handle;
+  readonly handle: ConnectionHandle;
   readonly since: number;
 }
 
@@ -52,6 +50,7 @@ export class HandOver {
     const server = createServer();
     const listener = await listen(server, at, async () => {});
     this.#accept(port, server);
+    capConnections(server, at.onFull ?? (() => {}));
     const { connectionsOf } = this;
     return {
       ...listener,

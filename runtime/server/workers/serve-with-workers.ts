@@ -13,6 +13,7 @@ import { type OpenOptions, type RunningServer, type ServeOptions, withDefaults }
 import { logWriter } from "../observe/log-file.js";
 import { createLogSettings } from "../observe/log-settings.js";
 import { createLog, type ServerLog } from "../observe/server-log.js";
+import { reportFull } from "../transport/connection-cap.js";
 import { serveMetrics } from "../transport/http/server.js";
 import type { Listener } from "../transport/listen.js";
 import { pinProcess, readAffinity, requireTaskset, type WorkerPlace, workerPlaces, workersFor } from "./affinity.js";
@@ -147,6 +148,7 @@ const shareLine = (bytes: number, count: number): string =>
 
 /** In the order in which a server of one process opens them. */
 function services(options: OpenOptions, server: WorkerServer, log: ServerLog): readonly PortService[] {
+  const onFull = reportFull(log);
   const shared = (
     name: PortService["name"],
     port: PortName,
@@ -157,7 +159,7 @@ function services(options: OpenOptions, server: WorkerServer, log: ServerLog): r
       ? [
           {
             ...{ name, port, at, opensEarly: more.opensEarly },
-            start: () => server.connections.listen(port, { ...at, reuse: more.reuse === true }),
+            start: () => server.connections.listen(port, { ...at, reuse: more.reuse === true, onFull }),
           },
         ]
       : [];
@@ -178,6 +180,7 @@ function services(options: OpenOptions, server: WorkerServer, log: ServerLog): r
                   stallTime: options.stallTimeoutSeconds * 1000,
                   allowedOrigins: options.httpAllowedOrigins,
                   budget: new MemoryBudget(METRICS_BYTES),
+                  onFull,
                 },
                 server.control.printMetrics,
                 log,

@@ -146,8 +146,8 @@ class Worker {
         );
       },
       faultOver: id => void link.note({ note: "fault-over", id }),
-      adopt: (port, server, leave) => {
-        this.#connections.open(port as PortName, server, leave);
+      adopt: (port, adopting) => {
+        this.#connections.open(port as PortName, adopting);
         link.note({ note: "open", port: port as PortName });
       },
     };

@@ -5,6 +5,7 @@ import { ConnectionCut } from "../../../base/connection-cut.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import type { MemoryBudget } from "../../../base/memory/memory-budget.js";
 import type { ServerLog } from "../../observe/server-log.js";
+import { MOST_METRICS } from "../connection-cap.js";
 import type { Exchange } from "../http1/exchange.js";
 import { DEFAULT_LIMITS } from "../http1/limits.js";
 import { createHttp1Server } from "../http1/serve.js";
@@ -45,7 +46,7 @@ export function serveMetrics(
   print: () => string | Promise<string>,
   log: ServerLog,
 ): Promise<Listener> {
-  return start(options, log, async ({ head }) => {
+  return start({ ...options, isMetrics: true }, log, async ({ head }) => {
     if (head.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
     const path = head.target.split("?")[0];
     if (path !== "/metrics" && path !== "/metrics/") return { ...emptyAnswer(), type: "text/plain; charset=utf-8" };
@@ -54,7 +55,11 @@ export function serveMetrics(
 }
 
 function start(options: HttpPort, log: ServerLog, respond: Respond): Promise<Listener> {
-  const limits = { ...DEFAULT_LIMITS, stallTime: options.stallTime };
+  const limits = {
+    ...DEFAULT_LIMITS,
+    stallTime: options.stallTime,
+    ...(options.isMetrics && { maxConnections: MOST_METRICS }),
+  };
   const access = browserAccess(options.address, options.allowedOrigins);
   const { server, drain, leave } = createHttp1Server(
     exchange => void serve(exchange, access, respond, log),

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { baseFile, isGeneration } from "../../../../contract/files/delta-path.js";
-import { invalid } from "../../../base/errors.js";
+import { invalid, lacksDescriptors } from "../../../base/errors.js";
 import { inBackground } from "../../../base/in-background.js";
 import { NO_STATE, stateOf, warnByProcess } from "../../../base/watched-file.js";
 import { type ReadDelta, readDelta } from "./read-delta.js";
@@ -91,6 +91,7 @@ export async function openLiveIndex<Base extends Closable, Overlay extends Closa
       if ((await stateOf(file)) !== now) return;
       if (!isRefused) warn(`${(error as Error).message} What was read before is served on.`);
       isRefused = true;
+      if (lacksDescriptors(error)) return;
     }
     seen = now;
   };
