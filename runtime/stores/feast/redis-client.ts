@@ -26,7 +26,11 @@ export function makeCluster(store: RedisStore, timeoutMs: number): Cluster {
 }
 
 /** One server, or the one that sentinels name. */
-export function makeSingle(store: RedisStore, timeoutMs: number, more: { readonly protocol?: 2 } = {}): Redis {
+export function makeSingle(
+  store: RedisStore,
+  timeoutMs: number,
+  more: { readonly protocol?: 2; readonly socketTimeout?: undefined } = {},
+): Redis {
   const options = { ...clientOptions(store, timeoutMs), ...more };
   const [first] = store.nodes;
   if (store.mode === "sentinel")
@@ -50,6 +54,8 @@ export function clientOptions(store: RedisStore, timeoutMs: number) {
     ...(password !== undefined && { password: password.reveal() }),
     ...(store.tls && { tls: tlsOptions(store) }),
     connectTimeout: timeoutMs,
+    // A connection that loses replies would otherwise be kept, and each later command would wait for it.
+    socketTimeout: timeoutMs,
     lazyConnect: true,
     // A command that cannot be sent now fails now: a request does not wait for an unavailable server.
     enableOfflineQueue: false,

@@ -49,8 +49,8 @@ interface Servers {
   close(): void;
 }
 
-/** RESP2 has no messages but replies. */
-const PROTOCOL = { protocol: 2 } as const;
+/** RESP2 has no messages but replies. ioredis does not see the replies of a `HashStream`, which closes a silent connection itself. */
+const PROTOCOL = { protocol: 2, socketTimeout: undefined } as const;
 
 /** @throws RuntimeFault when no server answers within the deadline */
 export async function connectHashReader(store: RedisStore, timeoutMs: number): Promise<HashReader> {
@@ -107,7 +107,7 @@ const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN) /;
 class ClusterServers implements Servers {
   readonly client: Cluster;
   readonly #store: RedisStore;
-  readonly #options: ReturnType<typeof clientOptions> & typeof PROTOCOL;
+  readonly #options: Omit<ReturnType<typeof clientOptions>, keyof typeof PROTOCOL> & typeof PROTOCOL;
   /** By `host:port` of the masters. */
   readonly #streams = new Map<string, HashStream>();
   #isClosed = false;

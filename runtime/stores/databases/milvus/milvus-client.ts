@@ -39,6 +39,7 @@ export async function openClient(
     },
   });
   stayClosed(client);
+  dropLate(client, timeoutMs);
   return client;
 }
 
@@ -54,6 +55,19 @@ function stayClosed({ channelPool: pool }: MilvusClient): void {
     }
     return member;
   };
+}
+
+/** Its pool would use a connection again that loses replies. */
+function dropLate({ channelPool: pool }: MilvusClient, timeoutMs: number): void {
+  const [acquire, release] = [pool.acquire.bind(pool), pool.release.bind(pool)];
+  const began = new WeakMap<object, number>();
+  pool.acquire = async () => {
+    const member = await acquire();
+    began.set(member, performance.now());
+    return member;
+  };
+  pool.release = member =>
+    performance.now() - began.get(member)! < timeoutMs ? release(member) : pool.destroy(member);
 }
 
 function addressOf(settings: ConnectionSettings): ClientConfig {

@@ -18,6 +18,8 @@ export async function openPool(
     ...address,
     max: store.pool,
     connectionTimeoutMillis: store.timeoutMs,
+    // The pool destroys a connection whose query failed; one that loses replies would otherwise never be free again.
+    query_timeout: timeoutMs,
     allowExitOnIdle: true,
     maxLifetimeSeconds: CONNECTION_SECONDS,
     /** Before a new connection is used. */
@@ -88,7 +90,7 @@ export function pgFailure(error: unknown): Failure {
   if (/^[0-9A-Z]{5}$/.test(code)) return { kind: "refused", reason, way: wayOf(code, message) };
   if (/SSL|certificate|self-signed/i.test(reason)) return { kind: "away", reason, way: TLS };
   if (/password must be a string|no password/i.test(reason)) return { kind: "away", reason, way: AUTHORIZE };
-  if (/timeout exceeded when trying to connect/.test(reason)) return { kind: "late", reason, way: "" };
+  if (/timeout exceeded when trying to connect|Query read timeout/.test(reason)) return { kind: "late", reason, way: "" };
   if (/terminated|ECONNRESET|EPIPE|not queryable/.test(reason)) return { kind: "broken", reason, way: START };
   return { kind: "away", reason, way: START };
 }
