@@ -19,7 +19,7 @@ export interface Http2Limits {
   readonly holdWaiting: number;
   /** Milliseconds that a client may leave what waits for it unread, on a stream or as a whole; 0 for any. */
   readonly stallTime: number;
-  /** Milliseconds until a client must have greeted with its preface and SETTINGS. */
+  /** Milliseconds until a handshake of TLS must be over, and then until a client must have greeted with its preface and SETTINGS. */
   readonly greetingTime: number;
   /** Streams that are reset, by the client or through its fault: a burst, and a rate per second. */
   readonly resets: readonly [burst: number, perSecond: number];

@@ -31,7 +31,11 @@ export interface Http2Server {
   drain(patience: number, late?: boolean): Promise<void>;
 }
 
-const HANDSHAKE_MS = 10_000;
+/** Milliseconds of a handshake while the server stops: as many as a client has for its first request. */
+const LAST_HANDSHAKE_MS = 1000;
+
+/** The connection below one of TLS. */
+const rawOf = (socket: TLSSocket): Socket => (socket as unknown as { readonly _parent: Socket })._parent;
 
 export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http2Server {
   const { handler, limits, tls, connected, refused, budget = new MemoryBudget() } = options;
@@ -45,6 +49,17 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
   });
   const memory = { budget, relief };
   let draining: boolean | "late" = false;
+  const handshakes = new Map<Socket, NodeJS.Timeout>();
+  const endHandshake = (socket: Socket): void => {
+    clearTimeout(handshakes.get(socket));
+    handshakes.delete(socket);
+  };
+  /** Node's own limit begins anew with each byte of the client. */
+  const limitHandshake = (socket: Socket): void => {
+    clearTimeout(handshakes.get(socket));
+    const time = draining ? Math.min(limits.greetingTime, LAST_HANDSHAKE_MS) : limits.greetingTime;
+    handshakes.set(socket, setTimeout(() => socket.destroy(), time).unref());
+  };
   const open = (socket: Socket): void => {
     if (socket.destroyed) return;
     const connection = new Connection(socket, handler, limits, memory);
@@ -56,21 +71,29 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
     else if (draining) connection.drain();
   };
   const server: Server = tls
-    ? createTlsServer({ handshakeTimeout: HANDSHAKE_MS, ...tls, noDelay: true, ALPNProtocols: ["h2"] })
+    ? createTlsServer({ ...tls, noDelay: true, ALPNProtocols: ["h2"] })
     : createServer({ noDelay: true }, open);
   if (tls) {
     server.on("secureConnection", (socket: TLSSocket) => {
       socket.on("error", () => {});
+      endHandshake(rawOf(socket));
       if (socket.alpnProtocol === "h2") open(socket);
       else socket.destroy();
     });
-    server.on("tlsClientError", (error: Error) => refused?.(error));
+    // Node leaves it open.
+    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      refused?.(error);
+      socket.destroy();
+    });
   }
   server.on("connection", (socket: Socket) => {
     // Without a listener an error of a socket that is only half open would end the process.
     socket.on("error", () => {});
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
+    if (!tls) return;
+    limitHandshake(socket);
+    socket.once("close", () => endHandshake(socket));
   });
   server.on("close", () => {
     stalls.stop();
@@ -81,6 +104,7 @@ export function createHttp2Server<Call>(options: Http2ServerOptions<Call>): Http
     async drain(patience, late = false) {
       // A handshake of TLS may end only now.
       draining = late ? "late" : true;
+      for (const socket of handshakes.keys()) limitHandshake(socket);
       const ended = Promise.all(
         [...sockets].map(socket => new Promise<void>(done => socket.once("close", () => done()))),
       );
