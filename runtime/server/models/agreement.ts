@@ -9,7 +9,7 @@ import { moved } from "./version-state.js";
 
 /** How the load of a model's versions ended in one worker. */
 export interface Outcome {
-  /** Equal for workers that read the same files; empty for files of a request. */
+  /** Equal for workers that read the same files. */
   readonly mark: string;
   /** The lines of the answer of a load call; empty when all is well. */
   readonly faults: string;
@@ -34,7 +34,7 @@ export interface Agreement {
 export function outcomeOf(polled: PolledModel, next: Versions, faults: string, updated: number): Outcome {
   const reasons = [...next].flatMap(([version, { reason }]) => (reason ? [[String(version), reason] as const] : []));
   return {
-    mark: polled.upload ? "" : polled.mark,
+    mark: polled.mark,
     faults,
     reasons: Object.fromEntries(reasons),
     keepsStatistics: updated > 0,

@@ -12,10 +12,8 @@ const BYTES = 15;
 
 /** Equal in all workers that loaded the version from the same files, with the same configuration. @returns 20 characters */
 export function generationOf(polled: PolledModel, namespace: string, version: ModelVersion): string {
-  // Each worker writes the files of a request to a folder of its own.
-  const content = polled.upload ? `request ${polled.uploadId}\n${JSON.stringify(polled.config)}` : polled.mark;
   return createHash("sha256")
-    .update(JSON.stringify([namespace, polled.config.name, String(version), content]))
+    .update(JSON.stringify([namespace, polled.config.name, String(version), polled.mark]))
     .digest()
     .toString("base64url", 0, BYTES);
 }

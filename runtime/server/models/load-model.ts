@@ -57,12 +57,13 @@ async function loadOnce(set: ModelSet, key: string, { override: given, round, gr
   const override = given ?? (await keptOverride(set, key, before));
   let polled = await reader.read(key, override, round);
   try {
-    const step = stepOfLoad(states.isReady(key) ? before : undefined, polled, Boolean(given?.files.size));
-    if (step === "ignore-files") {
-      log.info("model_lifecycle", `${key}: ${FILES_IGNORED}`);
-      await polled.upload?.discard();
-    }
-    if (step !== "load") return;
+    const step = stepOfLoad(
+      states.isReady(key) ? before : undefined,
+      polled,
+      Boolean(given?.files.size) && !given?.isExact,
+    );
+    if (step === "ignore-files") log.warning("model_lifecycle", `${key}: ${FILES_IGNORED}`);
+    if (step !== "load") return await polled.upload?.discard();
     const isEnsemble = polled.config.platform === "ensemble";
     if (isEnsemble) known.change(key, { polled });
     polled = await loadDependencies(set, key, polled, round);

@@ -42,7 +42,7 @@ export function stateOf(polled: PolledModel | undefined, isReady: boolean): Mode
 /**
  * The step of a load once the folder is read. `ignore-files`: Triton's rule, which it does not mention: files of a request are not read
  * where versions of the same configuration serve.
- * @param before what serves was read as, if anything serves @param hasFiles whether the request brought files
+ * @param before what serves was read as, if anything serves @param hasFiles whether a client sent files
  */
 export function stepOfLoad(
   before: PolledModel | undefined,

@@ -1,6 +1,7 @@
 /**
  * The content of a load request: a configuration as JSON, and files that replace those of the model's folder.
  */
+import { webcrypto } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ModelName } from "../../../contract/files/model-name.js";
@@ -17,11 +18,26 @@ export interface Override {
   readonly config?: string;
   /** Contents by path below the model's folder, as the client wrote it. */
   readonly files: ReadonlyMap<string, Buffer>;
-  /** Number of the load request among those of a server with several workers. */
-  readonly id?: number;
   /** It was kept from an earlier request. */
   readonly kept?: boolean;
+  /** Loads the files although versions with this configuration serve: a worker gets the models of the others. */
+  readonly isExact?: boolean;
 }
+
+/** The mark of a model with this configuration, and these files if there are any. Without files, it is the beginning of the mark. */
+export async function markOf({ config = "", files }: Override): Promise<string> {
+  return `${config}\n${files.size > 0 ? await contentOf(files) : ""}`;
+}
+
+/** Equal for equal paths and contents. */
+async function contentOf(files: Override["files"]): Promise<string> {
+  const sums = [...files].map(async ([path, content]) => [path, await sha256(content)]);
+  return `upload ${await sha256(Buffer.from(JSON.stringify((await Promise.all(sums)).sort())))}`;
+}
+
+/** Runs in another thread, since uploads may be large. */
+const sha256 = async (bytes: Buffer): Promise<string> =>
+  Buffer.from(await webcrypto.subtle.digest("SHA-256", bytes as Buffer<ArrayBuffer>)).toString("hex");
 
 /** The JSON of a configuration. @throws RuntimeFault with libprotobuf's words */
 export function readConfigOverride(text: string): ModelConfig {

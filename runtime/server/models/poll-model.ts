@@ -15,7 +15,7 @@ import type { Disk } from "./disk.js";
 import type { Gpus } from "./gpus.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, versionMarks } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
-import { materialise, type Override, readConfigOverride, type Upload } from "./override.js";
+import { markOf, materialise, type Override, readConfigOverride, type Upload } from "./override.js";
 import type { PolledModel } from "./polled-model.js";
 import { codeRule, refuseCodeFiles } from "./uploaded-code.js";
 import { validateModel, validateTensors } from "./validate.js";
@@ -140,12 +140,11 @@ async function readModel(
     versions,
     dependencies: await readDependencies(config, versions),
     upload,
-    uploadId: upload && override?.id,
     code: given && !options.allowCodeUpload ? codeRule(config, onDisk) : "all",
     onDisk,
     files,
     content,
-    mark: `${override?.config ?? ""}\n${content}`,
+    mark: upload && override ? await markOf(override) : `${override?.config ?? ""}\n${content}`,
   };
 }
 

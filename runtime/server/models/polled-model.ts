@@ -16,8 +16,6 @@ export interface PolledModel {
   readonly dependencies: readonly string[];
   /** Set if the folder was made from files of a request; it is discarded with the model. */
   readonly upload: Upload | undefined;
-  /** Number of the load request whose files it has, the same in all workers of a server. */
-  readonly uploadId?: number | undefined;
   /** The code that its versions may run. */
   readonly code: CodeRule;
   /** The configuration of its folder, without what a request brought; undefined if there is none or it cannot be used. */
@@ -26,6 +24,6 @@ export interface PolledModel {
   readonly files: ReadonlyMap<ModelVersion, string>;
   /** The part of the mark that covers the folder, whatever configuration a request gave. */
   readonly content: string;
-  /** Equal for two polls when nothing changed between them. */
+  /** Equal for two polls when nothing changed between them, and for two uploads of the same configuration and files. */
   readonly mark: string;
 }

@@ -16,7 +16,7 @@ export interface Registry {
   /** Polls the repositories: loads new and changed models, unloads removed ones. */
   poll(): Promise<void>;
   stop(): Promise<void>;
-  /** Marks of the ready models by key: equal marks, equal files and configurations; empty for files of a request. */
+  /** Marks of the ready models by key: equal marks, equal files and configurations. */
   marks(): ReadonlyMap<string, string>;
   /** Back ends that models were loaded with. */
   backends(): readonly string[];

@@ -43,11 +43,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     failed: () => [...set.failed.values()],
     empty: () => [...set.empty],
     marks: () =>
-      new Map(
-        set.known
-          .polled()
-          .flatMap(([key, { mark, upload }]) => (states.isReady(key) ? [[key, upload ? "" : mark] as const] : [])),
-      ),
+      new Map(set.known.polled().flatMap(([key, { mark }]) => (states.isReady(key) ? [[key, mark] as const] : []))),
     stop: () => stop(set),
     find(name, number, how) {
       const key = locate(set, name, how?.near);

@@ -3,6 +3,7 @@
  */
 import { unavailable } from "../../base/errors.js";
 import type { Outcome } from "../models/agreement.js";
+import { markOf } from "../models/override.js";
 import type { Change, Inventory } from "./messages.js";
 import { type Ended, Operation } from "./operation.js";
 import type { WorkerProcess } from "./worker-process.js";
@@ -33,12 +34,27 @@ export class Changes {
   readonly #overrides = new Map<string, Load>();
   /** Loaded models, in explicit mode. */
   readonly wanted = new Set<string>();
+  #revision = 0;
 
   constructor(private readonly options: ChangesOptions) {}
 
   /** Loads of a new worker, besides the models of `wanted`. */
   get loads(): readonly Load[] {
-    return [...this.#overrides.values()];
+    return [...this.#overrides.values()].map(exactly);
+  }
+
+  /** Models of the repositories that a new worker loads first, in explicit mode. */
+  get onDisk(): readonly string[] {
+    return [...this.wanted].filter(model => !this.#overrides.get(model)?.override?.files.size);
+  }
+
+  /** Changes with the models of the server. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get isBusy(): boolean {
+    return this.#waiting > 0;
   }
 
   get isRunning(): boolean {
@@ -71,8 +87,7 @@ export class Changes {
     this.#running?.ended();
   }
 
-  async #everywhere(given: Change, workers: readonly WorkerProcess[]): Promise<void> {
-    const change = numbered(given, this.#lastId + 1);
+  async #everywhere(change: Change, workers: readonly WorkerProcess[]): Promise<void> {
     if (workers.length === 0) throw unavailable("no worker of the server serves; try again");
     let ended = await this.#once(change, workers);
     for (let left = ATTEMPTS - 1; left > 0 && ended.differed && change.change !== "poll"; left--)
@@ -81,7 +96,7 @@ export class Changes {
         workers.filter(({ state }) => state !== "gone"),
       );
     if (ended.fault) throw ended.fault;
-    this.#note(change, workers);
+    await this.#note(change, workers);
   }
 
   async #once(change: Change, workers: readonly WorkerProcess[]): Promise<Ended> {
@@ -89,9 +104,9 @@ export class Changes {
     this.#running = operation;
     try {
       const ended = await operation.run(workers, change);
-      this.options.onPublished(
-        change.change === "unload" && !ended.fault ? [...ended.published, change.model] : ended.published,
-      );
+      const isUnloaded = change.change === "unload" && !ended.fault;
+      if (isUnloaded || ended.published.length > 0) this.#revision++;
+      this.options.onPublished(isUnloaded ? [...ended.published, change.model] : ended.published);
       return ended;
     } finally {
       this.#running = undefined;
@@ -99,7 +114,7 @@ export class Changes {
   }
 
   /** Notes the change for later workers. */
-  #note(change: Change, workers: readonly WorkerProcess[]): void {
+  async #note(change: Change, workers: readonly WorkerProcess[]): Promise<void> {
     if (change.change === "poll") return;
     const { model } = change;
     if (change.change === "unload") {
@@ -108,45 +123,62 @@ export class Changes {
       return;
     }
     this.wanted.add(model);
-    if (change.override) this.#overrides.set(model, change);
-    else if (!this.#isKept(model, workers)) this.#overrides.delete(model);
+    // Repositories may have the model by other keys.
+    const mark = living(workers)[0]?.inventory?.ready.get(model);
+    if (change.override && (mark === undefined || (await isServed(change, mark)))) this.#overrides.set(model, change);
+    else if (!(await isServed(this.#overrides.get(model), mark))) this.#overrides.delete(model);
   }
 
-  /** A configuration of a request outlives a plain load until the model's files change; its files do not. */
-  #isKept(model: string, workers: readonly WorkerProcess[]): boolean {
-    const override = this.#overrides.get(model)?.override;
-    const mark = workers.find(({ state }) => state !== "gone")?.inventory?.ready.get(model);
-    return override?.config !== undefined && override.files.size === 0 && mark?.startsWith(override.config) === true;
-  }
-
-  /**
-   * Gives all workers the models of the first. Called within `exclusively`.
-   * @returns models that are still not the same everywhere
-   */
-  async align(workers: readonly WorkerProcess[]): Promise<readonly string[]> {
-    await Promise.all(
-      workers.map(async worker => {
+  /** @returns models that are not the same everywhere. Called within `exclusively`. */
+  async compare(workers: readonly WorkerProcess[]): Promise<readonly string[]> {
+    await Promise.allSettled(
+      living(workers).map(async worker => {
         worker.inventory = await worker.link.ask("inventory", undefined);
       }),
     );
-    const before = differences(workers.map(inventoryOf));
-    if (before.length === 0) return [];
-    if (this.options.control === "explicit") for (const model of before) await this.#alignModel(model, workers);
-    else await this.#once({ change: "poll" }, living(workers));
     return differences(living(workers).map(inventoryOf));
   }
 
-  async #alignModel(model: string, workers: readonly WorkerProcess[]): Promise<void> {
-    const has = (worker: WorkerProcess): boolean => inventoryOf(worker).ready.has(model);
-    const [first] = workers;
-    if (has(first!)) await this.#once(this.#overrides.get(model) ?? { change: "load", model }, living(workers));
-    else await this.#once({ change: "unload", model, dependents: false }, living(workers).filter(has));
+  /**
+   * Gives all workers the models of those that serve. Called within `exclusively`.
+   * @param joining it takes the place of another one: models that only it has are unloaded
+   * @returns models that are still not the same everywhere
+   */
+  async align(serving: readonly WorkerProcess[], joining?: WorkerProcess): Promise<readonly string[]> {
+    const workers = joining ? [...serving, joining] : serving;
+    const before = await this.compare(workers);
+    if (before.length === 0) return [];
+    if (this.options.control === "explicit")
+      for (const model of before) await this.#alignModel(model, serving, workers);
+    else await this.#once({ change: "poll" }, living(workers));
+    return this.compare(workers);
+  }
+
+  async #alignModel(
+    model: string,
+    serving: readonly WorkerProcess[],
+    workers: readonly WorkerProcess[],
+  ): Promise<void> {
+    const markIn = (worker: WorkerProcess): string | undefined => inventoryOf(worker).ready.get(model);
+    const isWanted = living(serving).some(worker => markIn(worker) !== undefined);
+    if (!isWanted) await this.#once({ change: "unload", model, dependents: false }, living(workers));
+    else {
+      const load: Load = this.#overrides.get(model) ?? { change: "load", model };
+      await this.#once(exactly(load), living(workers));
+    }
   }
 }
 
-/** Files of a request have a number, by which workers recognize the same load. */
-const numbered = (change: Change, id: number): Change =>
-  change.change === "load" && change.override ? { ...change, override: { ...change.override, id } } : change;
+/** Workers that serve the files of a request already go on with them. */
+const exactly = (load: Load): Load =>
+  load.override ? { ...load, override: { ...load.override, isExact: true } } : load;
+
+/**
+ * Whether a worker serves what a request brought: Triton ignores files while versions of their configuration serve, and a configuration outlives a
+ * plain load until the files of the model change.
+ */
+const isServed = async (load: Load | undefined, mark: string | undefined): Promise<boolean> =>
+  load?.override !== undefined && mark?.startsWith(await markOf(load.override)) === true;
 
 const living = (workers: readonly WorkerProcess[]): readonly WorkerProcess[] =>
   workers.filter(({ state }) => state !== "gone");

@@ -47,7 +47,7 @@ export interface StatisticsQuestion {
 
 /** The models of a worker, for the comparison of two. */
 export interface Inventory {
-  /** Ready models by key, with the mark of their files; empty for files of a request. */
+  /** Ready models by key, with the mark of their files. */
   readonly ready: ReadonlyMap<string, string>;
   readonly allReady: boolean;
 }

@@ -68,15 +68,20 @@ export class Operation {
     this.#decide();
   }
 
-  /** Decides as soon as no worker is on its way: every one of them waits, or has ended. */
+  /**
+   * Decides on the next model as soon as no worker is on its way: every one of them waits, or has ended. A worker that does not wait for this model
+   * agrees if it serves the same files already, as one does that has just started.
+   */
   #decide(): void {
     const parts = [...this.#parts].filter(([{ state }]) => state !== "gone");
-    const waiting = parts.flatMap(([worker, { at }]) => (at ? [{ worker, ...at }] : []));
-    if (waiting.length === 0 || parts.some(([, { at, done }]) => !at && !done)) return;
-    const [{ key, outcome }] = waiting as [(typeof waiting)[number]];
-    const together = waiting.length === parts.length && waiting.every(one => one.key === key);
+    const all = parts.flatMap(([worker, { at }]) => (at ? [{ worker, ...at }] : []));
+    if (all.length === 0 || parts.some(([, { at, done }]) => !at && !done)) return;
+    const { key, outcome } = all.find(one => one.key !== "") ?? all[0]!;
+    const waiting = all.filter(one => one.key === key);
     const failed = waiting.find(({ worker }) => worker === this.#culprit) ?? waiting.find(one => one.outcome.faults);
-    const isSame = together && waiting.every(one => one.outcome.mark === outcome.mark);
+    const isSame = parts.every(([{ inventory }, { at }]) =>
+      at?.key === key ? at.outcome.mark === outcome.mark : key !== "" && inventory?.ready.get(key) === outcome.mark,
+    );
     if (failed) this.#tell(waiting, failed.outcome);
     else if (isSame) {
       if (key !== "" && !outcome.keepsStatistics) this.#published.add(key);

@@ -17,6 +17,7 @@ import { parentOfSockets } from "../peers/socket-folder.js";
 import type { Listener } from "../transport/listen.js";
 import type { WorkerPlace } from "./affinity.js";
 import { Changes } from "./changes.js";
+import { Comparison } from "./comparison.js";
 import { Control } from "./control.js";
 import { HandOver } from "./hand-over.js";
 import type { NoteToControl, Setting, WorkerStart } from "./messages.js";
@@ -60,6 +61,7 @@ export class WorkerServer {
   readonly #server: WorkerServerOptions;
   readonly #supervisor: Supervisor;
   readonly #changes: Changes;
+  readonly #comparison: Comparison;
   readonly #settings: SharedSettings;
   readonly #arms: StoppedArms;
   readonly #lines: OnceLog;
@@ -86,6 +88,7 @@ export class WorkerServer {
       refresh: options.refreshRepositories,
       control: options.modelControlMode,
     });
+    this.#comparison = new Comparison(this.#changes, () => this.#supervisor.serving, log);
     this.#settings = new SharedSettings(withModels, setting => this.#setOwnLog(setting));
     this.control = new Control(withModels, this.#changes, this.#settings);
     this.#lines = new OnceLog(log, () => withModels().map(({ serial }) => serial));
@@ -148,6 +151,7 @@ export class WorkerServer {
     const { options } = this.#server;
     this.#isServing = true;
     this.#tellStanding();
+    this.#comparison.start();
     const { modelControlMode: mode, repositoryPollSeconds: seconds } = options;
     if (mode === "poll" && seconds > 0)
       this.#timers.push(
@@ -211,12 +215,16 @@ export class WorkerServer {
   async #join(worker: WorkerProcess): Promise<void> {
     const { options } = this.#server;
     const isExplicit = options.modelControlMode === "explicit";
-    const later = { exitOnError: false, ...(isExplicit && { loadModels: [...this.#changes.wanted] }) };
+    const later = { exitOnError: false, ...(isExplicit && { loadModels: this.#changes.onDisk }) };
+    const { revision } = this.#changes;
     await worker.link.ask("start", this.#startOf(worker, later));
     await this.#changes.exclusively(async () => {
       const others = this.#supervisor.serving;
-      const different = others.length > 0 ? await this.#changes.align([...others, worker]) : [];
+      const different = others.length > 0 ? await this.#changes.align(others, worker) : [];
       if (different.length > 0) throw unavailable(`its models are not those of the others: ${different.join(", ")}`);
+      // None is left that has the changes since, or they ended before this worker had them; another start loads them.
+      if (this.#supervisor.serving.length === 0 && revision !== this.#changes.revision)
+        throw unavailable("the models of the server changed while it started");
       await this.#settings.replay(worker, () => {
         if (worker.state !== "joining") return;
         this.#arms.joined(worker);
@@ -246,6 +254,7 @@ export class WorkerServer {
     this.#isServing = false;
     this.#tellStanding();
     for (const timer of this.#timers) clearInterval(timer);
+    this.#comparison.stop();
   }
 
   /** Workers serve, and let their connections end. */
