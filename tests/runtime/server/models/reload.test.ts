@@ -14,6 +14,10 @@ ensemble_scheduling { step [ { model_name: "one" model_version: -1 input_map { k
 const onnx = readFileSync(new URL("../../../conformance/data/protocol/models/calc_fp32/1/model.onnx", import.meta.url));
 const overrides = (): string[] => readdirSync(tmpdir()).filter(name => name.startsWith("merlon-override-"));
 
+/** A module that answers its number. */
+const answering = (number: number): string =>
+  `export const execute = requests => requests.map(() => ({ outputs: [{ name: "OUT", datatype: "INT32", shape: [1], data: [${number}] }] }));`;
+
 test("no request is lost while a model and its ensemble are loaded again and again", async () => {
   const folder = repository([], {
     "one/config.pbtxt": config("one"),
@@ -101,6 +105,48 @@ test("files of load requests leave the temporary folder with their model", async
 });
 
 // Triton 2.51's responses to the same calls, with a Python model: 4, 7, 7, 4 after the touch, then 9, then 4 after the unload.
+/** Statuses and values of Triton 2.73, which compares the configurations and not the files of uploads. */
+test("files of a load request are ignored while their versions serve with the same configuration, and the log warns", async () => {
+  const files = {
+    "a/config.pbtxt": `name: "a" backend: "javascript" input [ { name: "IN" data_type: TYPE_INT32 dims: [ 1 ] } ] output [ { name: "OUT" data_type: TYPE_INT32 dims: [ 1 ] } ]`,
+    "a/1/model.mjs": answering(0),
+  };
+  const server = await startServer(repository([], files), {
+    ...{ modelControlMode: "explicit", loadModels: ["a"], allowModelCodeUpload: true },
+  });
+  const tensor = { data_type: "TYPE_INT32", dims: [1] };
+  const same = {
+    name: "a",
+    backend: "javascript",
+    input: [{ name: "IN", ...tensor }],
+    output: [{ name: "OUT", ...tensor }],
+  };
+  const other = { ...same, parameters: { x: { string_value: "1" } } };
+  const number = async (): Promise<unknown> =>
+    (
+      await server.json("/v2/models/a/infer", {
+        method: "POST",
+        body: JSON.stringify({ inputs: [{ name: "IN", shape: [1], datatype: "INT32", data: [1] }] }),
+      })
+    ).body;
+  /** The number that the model answers after the upload of `content`. */
+  const after = async (content: number, config: object): Promise<unknown> => {
+    const parameters = {
+      config: JSON.stringify(config),
+      "file:1/model.mjs": Buffer.from(answering(content)).toString("base64"),
+    };
+    expect((await server.post("/v2/repository/models/a/load", { parameters })).status).toBe(200);
+    return ((await number()) as { outputs: [{ data: [number] }] }).outputs[0].data[0];
+  };
+  const warnings = () => server.log.filter(line => /^W.* the files of the load request are ignored/.test(line)).length;
+  expect([await after(1, same), await after(2, same), warnings()]).toEqual([0, 0, 2]);
+  expect(await after(3, { ...same, instance_group: [{ count: 2, kind: "KIND_CPU" }] })).toBe(0);
+  expect([await after(4, other), await after(5, other)]).toEqual([4, 4]);
+  expect((await server.post("/v2/repository/models/a/unload", {})).status).toBe(200);
+  expect([await after(6, other), await after(7, other)]).toEqual([6, 6]);
+  await server.stop();
+});
+
 test("a configuration from a request stays until the model's folder changes or the model is unloaded", async () => {
   const folder = repository([], { "one/config.pbtxt": config("one"), "one/1/.keep": "" });
   const server = await startServer(folder, { modelControlMode: "explicit" });
