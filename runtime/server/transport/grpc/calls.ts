@@ -87,8 +87,8 @@ function addRepositoryRpcs(table: RpcTable, calls: ServerCalls): void {
   });
   table.rpc("RepositoryModelLoad", async ({ repository_name, model_name, parameters }) => {
     refuseRepository(repository_name);
-    const override = calls.options.control === "explicit" ? readOverride(parameters) : undefined;
-    await calls.load(model_name, override);
+    checkParameters(parameters);
+    await calls.load(model_name, calls.options.control === "explicit" ? readOverride(parameters) : undefined);
     return {};
   });
   table.rpc("RepositoryModelUnload", async ({ repository_name, model_name, parameters }) => {
@@ -151,18 +151,24 @@ function refuseRepository(name: string): void {
   if (name) throw unsupported("'repository_name' specification is not supported");
 }
 
-/** The configuration and the files that a load brings along. @throws RuntimeFault for keys and kinds that Triton refuses */
-function readOverride(parameters: Readonly<Record<string, ModelRepositoryParameter>>): Override | undefined {
-  let config: string | undefined;
-  const files = new Map<string, Buffer>();
+type LoadParameters = Readonly<Record<string, ModelRepositoryParameter>>;
+
+/** @throws RuntimeFault for keys and kinds that Triton refuses, whether the server loads on request or not */
+function checkParameters(parameters: LoadParameters): void {
   const wrong = (key: string, kind: string): never => {
     throw invalid(`invalid value type for load parameter '${key}', expected ${kind}_param.`);
   };
-  for (const [key, { string_param, bytes_param }] of Object.entries(parameters)) {
-    if (key === "config") config = string_param ?? wrong(key, "string");
-    else if (key.startsWith("file:")) files.set(key.slice(5), Buffer.from(bytes_param ?? wrong(key, "bytes")));
+  for (const [key, { string_param, bytes_param }] of Object.entries(parameters))
+    if (key === "config") string_param ?? wrong(key, "string");
+    else if (key.startsWith("file:")) bytes_param ?? wrong(key, "bytes");
     else throw invalid(`unrecognized load parameter '${key}'.`);
-  }
+}
+
+/** The configuration and the files that a load brings along. */
+function readOverride({ config, ...rest }: LoadParameters): Override | undefined {
+  const files = new Map(
+    Object.entries(rest).map(([key, { bytes_param }]) => [key.slice("file:".length), Buffer.from(bytes_param ?? [])]),
+  );
   if (config === undefined && files.size === 0) return undefined;
-  return { files, ...(config !== undefined && { config }) };
+  return { files, ...(config?.string_param !== undefined && { config: config.string_param }) };
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { grpcCall } from "../../../conformance/repository/calls.js";
+import { grpcClient } from "../../../reliability/support.js";
 import { repository, startServer } from "../support.js";
 
 const onnx = readFileSync(new URL("../../../conformance/data/protocol/models/calc_fp32/1/model.onnx", import.meta.url));
@@ -156,3 +157,32 @@ test("a model that is absent or unloaded is not ready, and the request is not an
     await server.stop();
   }
 });
+
+/** Statuses and texts of Triton 2.73, which checks the parameters of a load before its mode. */
+test.each(["none", "poll", "explicit"] as const)(
+  "faulty load parameters by gRPC, in mode %s",
+  async modelControlMode => {
+    const server = await startServer(repository(["echo_int32"]), { modelControlMode });
+    const rpc = grpcClient(server.ports.grpc!);
+    const load = (name: string, parameters: object) =>
+      rpc.call("RepositoryModelLoad", "inference.RepositoryModelLoadRequest", { model_name: name, parameters });
+    const [text, bytes] = [{ string_param: "x" }, { bytes_param: new Uint8Array(1) }];
+    for (const name of ["echo_int32", "", "../x"])
+      expect(await load(name, { foo: text })).toEqual({ code: 3, message: "unrecognized load parameter 'foo'." });
+    expect(await load("echo_int32", { config: bytes })).toEqual({
+      code: 3,
+      message: "invalid value type for load parameter 'config', expected string_param.",
+    });
+    expect(await load("echo_int32", { "file:1/x": text })).toEqual({
+      code: 3,
+      message: "invalid value type for load parameter 'file:1/x', expected bytes_param.",
+    });
+    if (modelControlMode !== "explicit")
+      expect(await load("echo_int32", { config: text, "file:1/x": bytes })).toEqual({
+        code: 14,
+        message: "explicit model load / unload is not allowed if polling is enabled",
+      });
+    rpc.close();
+    await server.stop();
+  },
+);
