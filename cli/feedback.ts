@@ -149,7 +149,16 @@ const share = (part: number, of: number): string => `${Number(((100 * part) / Ma
 /** Positions that the table shows one by one. */
 const POSITIONS = 20;
 
+/** Characters of a request id that the table shows. */
+const SHOWN_ID = 40;
+
+function printIds({ requests, examples }: JoinReport["exposures"]["repeated"]): string {
+  const named = examples.map(id => JSON.stringify(id.length > SHOWN_ID ? `${id.slice(0, SHOWN_ID)}…` : id)).join(", ");
+  return `${named}${requests > examples.length ? ` and ${printCount(requests - examples.length)} more` : ""}`;
+}
+
 function printReport({ exposures, events, joined, positions }: JoinReport): string {
+  const { repeated } = exposures;
   const fates: readonly (readonly [string, number])[] = [
     ["matched", events.matched],
     ["after the window", events.late],
@@ -164,6 +173,9 @@ function printReport({ exposures, events, joined, positions }: JoinReport): stri
   ];
   const table = [
     ["exposures", printCount(exposures.rows), `${printCount(exposures.requests)} requests`],
+    ...(repeated.rows > 0
+      ? [["  left out: later lists of a repeated request id", printCount(repeated.rows), printIds(repeated)]]
+      : []),
     ["events", printCount(events.rows), ""],
     ...fates
       .filter(([, n], i) => i === 0 || n > 0)

@@ -4,7 +4,7 @@
 
 import { renameSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { join, relative } from "node:path";
 import type { AnyStep, FittedPlan, Plan } from "../../contract/plan.js";
 import { readsOtherRows, readsRowNumber } from "../../contract/step-facts.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
@@ -24,6 +24,7 @@ import { type Lookups, openLookups } from "./lookups.js";
 import { didYouMean } from "./nearest-name.js";
 import { copyInParallel, IN_STRETCH, stretchesOf, workersOf } from "./parallel-row-groups.js";
 import { planQuery } from "./plan-query.js";
+import { refuseOverwrite } from "./refuse-overwrite.js";
 import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text, texts } from "./sql/literal.js";
 
@@ -69,7 +70,7 @@ export async function transformWorkflow(
   try {
     await registerHashFunctions(database.connection);
     const found = await findData(database, data);
-    refuseOverwrite(found, out);
+    refuseOverwrite(found.files, [data].flat(), out);
     const lookups = openLookups(database, folder);
     staging = new StagingFolder(out);
     const job: Job = { database, lookups, plan, keep, onProgress: options.onProgress, done: 0 };
@@ -326,13 +327,6 @@ export const keptOf = (plan: Plan, keep: Keep = []): readonly KeptColumn[] =>
     plan.outputs.map(output => output.schema.name),
     "the workflow makes a column",
   );
-
-function refuseOverwrite({ files }: DataFiles, out: string): void {
-  const target = resolve(out);
-  const inside = files.find(file => resolve(file) === target || dirname(resolve(file)) === target);
-  if (inside !== undefined)
-    throw invalid(`\`${inside}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);
-}
 
 /** Moves a finished file to its place in one step. `meanwhile` is done while its bytes go to the disk. */
 export async function moveFile(from: string, to: string, meanwhile = async (): Promise<void> => {}): Promise<void> {

@@ -7,13 +7,14 @@ import { StagingFolder } from "../../../formats/folders/replace-folder.js";
 import { invalid } from "../../base/errors.js";
 import { type Database, openDatabase } from "../database.js";
 import { refuseForeign } from "../fitted-folder.js";
+import { refuseOverwrite } from "../refuse-overwrite.js";
 import { borrowSpark, type SparkOptions, type SparkSession } from "../spark/session.js";
 import { type SparkEngine, sparkEngine } from "../spark/spark-engine.js";
 import { findSparkData } from "../spark/spark-source.js";
 import { MARK, partName } from "../transform.js";
 import { chooseColumns } from "./event-columns.js";
 import { type ExposureLog, type Locate, logOfTypes } from "./exposure-log.js";
-import { checkOptions, creditEvents, refuseColumns, refuseInput } from "./join.js";
+import { checkOptions, creditEvents, refuseColumns } from "./join.js";
 import { joinSql } from "./join-sql.js";
 import type { JoinOptions, JoinReport } from "./options.js";
 import type { EventTable } from "./read-events.js";
@@ -45,10 +46,10 @@ export async function joinFeedbackOnSpark(
     const { log, locate } = await openLog(engine, await findSparkData(database, session, exposures));
     refuseColumns(log, options);
     const table = await openTable(engine, await findSparkData(database, session, events), options);
-    refuseInput([...log.files, ...table.files], out);
+    refuseOverwrite([...log.files, ...table.files], [...exposures, ...events], out);
     await dropAll(engine);
-    const counts = await creditEvents(engine, log, table, options, { locate });
-    const written = await write(database, engine, log, out, options);
+    const { log: first, ...counts } = await creditEvents(engine, log, table, options, { locate });
+    const written = await write(database, engine, first, out, options);
     return { ...counts, ...written };
   } finally {
     // A session that was lent stays open.
@@ -58,7 +59,17 @@ export async function joinFeedbackOnSpark(
   }
 }
 
-const TABLES = ["events", "hits", "matched", "credits", "exposures", "request_keys", "user_keys", "requests"] as const;
+const TABLES = [
+  "events",
+  "hits",
+  "matched",
+  "credits",
+  "exposures",
+  "request_keys",
+  "user_keys",
+  "requests",
+  "repeated",
+] as const;
 
 async function dropAll(engine: SparkEngine): Promise<void> {
   for (const name of TABLES) await engine.run(`DROP VIEW IF EXISTS ${name}`, "joining");

@@ -1,12 +1,13 @@
 /** An exposure log and the events that followed → rows for training and evaluation, by DuckDB, in limited memory. */
 
-import { resolve } from "node:path";
 import { invalid } from "../../base/errors.js";
 import { openDatabase } from "../database.js";
 import type { Engine } from "../engine.js";
+import { refuseOverwrite } from "../refuse-overwrite.js";
 import { countEvents, credit } from "./credit.js";
 import { MOST_REWARD } from "./event-columns.js";
 import { checkExposures, type ExposureLog, type Locate, locateIn, needKept, openExposures } from "./exposure-log.js";
+import { keepFirstLists } from "./first-lists.js";
 import type { EventCounts, JoinOptions, JoinReport } from "./options.js";
 import { type EventTable, openEvents, readEvents } from "./read-events.js";
 import { countExposures, readExposures } from "./read-exposures.js";
@@ -42,13 +43,13 @@ export async function joinFeedback(
     const log = await openExposures(database, exposures);
     refuseColumns(log, options);
     const table = await openEvents(database, events, options);
-    refuseInput([...log.files, ...table.files], out);
-    const counts = await creditEvents(database, log, table, options, {
+    refuseOverwrite([...log.files, ...table.files], [...exposures, ...events], out);
+    const { log: first, ...counts } = await creditEvents(database, log, table, options, {
       locate: locateIn(database, log),
       onFraction: progress("read the events", table.rows),
     });
     for (const name of TABLES) await database.run(`DROP TABLE ${name}`, "joining");
-    const written = await writeJoined(database, log, out, options, progress("write", counts.exposures.rows));
+    const written = await writeJoined(database, first, out, options, progress("write", counts.exposures.rows));
     return { ...counts, ...written };
   } finally {
     await database.close();
@@ -64,22 +65,27 @@ export function refuseColumns(log: ExposureLog, { user }: JoinOptions): void {
   refuseJoinedNames(log);
 }
 
-/** Checks the log and the events, and makes the table `credits`. @throws RuntimeFault, also if no event matches */
+/**
+ * Checks the log and the events, and makes the table `credits`.
+ * @returns the log to write, too: without lists of repeated request ids
+ * @throws RuntimeFault, also if no event matches
+ */
 export async function creditEvents(
   engine: Engine,
-  log: ExposureLog,
+  whole: ExposureLog,
   events: EventTable,
   options: JoinOptions,
   { locate, onFraction }: { readonly locate: Locate; readonly onFraction?: (fraction: number) => void },
-): Promise<Pick<JoinReport, "exposures" | "events" | "names">> {
-  await checkExposures(engine, log, locate);
+): Promise<Pick<JoinReport, "exposures" | "events" | "names"> & { readonly log: ExposureLog }> {
+  await checkExposures(engine, whole, locate);
+  const { log, repeated } = await keepFirstLists(engine, whole);
   const byRow = events.columns.row !== undefined;
-  await readExposures(engine, log, { attribution: options.attribution, user: options.user, byRow, locate });
+  await readExposures(engine, log, { attribution: options.attribution, user: options.user, byRow });
   await readEvents(engine, events, log, options, onFraction);
   await credit(engine, options, byRow);
   const counts = await countEvents(engine, events.columns.name !== undefined);
   if (counts.events.matched === 0) throw invalid(nothingMatches(counts.events));
-  return { exposures: await countExposures(engine), ...counts };
+  return { log, exposures: { ...(await countExposures(engine)), repeated }, ...counts };
 }
 
 /** @throws RuntimeFault naming an option out of its range */
@@ -94,13 +100,6 @@ export function checkOptions({ window, clockSkew = 0, negatives, rewards, seed =
   for (const [name, reward] of rewards ?? [])
     if (!(Math.abs(reward) <= MOST_REWARD))
       throw invalid(`\`--event ${name}\`: a reward is between -${MOST_REWARD} and ${MOST_REWARD}. Got ${reward}.`);
-}
-
-/** @throws RuntimeFault for an input that `out` would replace */
-export function refuseInput(files: readonly string[], out: string): void {
-  const target = resolve(out);
-  const read = files.find(file => resolve(file) === target || resolve(file).startsWith(`${target}/`));
-  if (read !== undefined) throw invalid(`\`${read}\` is read and \`${out}\` would replace it. Give another \`--out\`.`);
 }
 
 /** The causes by their count, with the way out of the most frequent one. */

@@ -78,6 +78,13 @@ export interface JoinReport {
     /** ISO 8601, UTC. */
     readonly from: string;
     readonly to: string;
+    /** Left out: lists of a request id that an earlier list has. They are not counted above. */
+    readonly repeated: {
+      readonly rows: number;
+      readonly requests: number;
+      /** Some of the request ids. */
+      readonly examples: readonly string[];
+    };
   };
   readonly events: EventCounts;
   /** Events by name, if the events have names: the 20 most frequent. */

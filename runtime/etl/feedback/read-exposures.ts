@@ -1,8 +1,6 @@
 /** An opened log → the tables that events are matched with: `exposures`, `request_keys` and `user_keys`. */
-import { invalid } from "../../base/errors.js";
 import type { Engine } from "../engine.js";
-import { type ExposureLog, isWhole, keyColumns, type Locate, typeIn } from "./exposure-log.js";
-import { shown } from "./find-row.js";
+import { type ExposureLog, isWhole, keyColumns, typeIn } from "./exposure-log.js";
 import { joinSql } from "./join-sql.js";
 import type { Attribution, JoinReport } from "./options.js";
 
@@ -22,8 +20,6 @@ export interface ExposureKeys {
   readonly user: string | undefined;
   /** Events have the row of the request, too. */
   readonly byRow: boolean;
-  /** Finds the first row of a condition in the files. */
-  readonly locate: Locate;
 }
 
 /** DuckDB's type of a key that is compared. */
@@ -32,7 +28,6 @@ export const keyType = (type: string): "BIGINT" | "VARCHAR" => (isWhole(type) ? 
 /**
  * Makes the tables. `exposures` has the key of each exposure, its place `pos`, time `t` in microseconds and user `usr`. `rank` numbers them
  * in the order of attribution. The others have a key `k` for each pair of request or user and item, and whether it was ever shown.
- * @throws RuntimeFault naming two exposures of one request, row and item
  */
 export async function readExposures(engine: Engine, log: ExposureLog, keys: ExposureKeys): Promise<void> {
   const { identifier, micros, table, types } = joinSql(engine);
@@ -50,7 +45,6 @@ export async function readExposures(engine: Engine, log: ExposureLog, keys: Expo
     ),
     "reading the exposures",
   );
-  await refuseRepeated(engine, log, keys.locate);
   const byRow = keys.byRow ? ", request_row" : "";
   const made: Readonly<Record<string, string>> = {
     requests: "SELECT DISTINCT request_id FROM exposures",
@@ -62,29 +56,8 @@ export async function readExposures(engine: Engine, log: ExposureLog, keys: Expo
   for (const [name, select] of Object.entries(made)) await engine.run(table(name, select), "reading the exposures");
 }
 
-async function refuseRepeated(engine: Engine, log: ExposureLog, locate: Locate): Promise<void> {
-  const { text, types } = joinSql(engine);
-  const [twice] = await engine.rows(
-    `SELECT request_id, request_row, CAST(item AS ${types.VARCHAR}) AS one, CAST(count(*) AS DOUBLE) FROM exposures
-     GROUP BY request_id, request_row, item HAVING count(*) > 1 ORDER BY 1, 2, 3 LIMIT 1`,
-    "comparing the exposures",
-  );
-  if (!twice) return;
-  const [request, row, item] = twice;
-  const values = [request, row, item].map(value => text(String(value)));
-  const found = await locate(
-    keyColumns(log, "", types)
-      .map((sql, i) => `CAST(${sql} AS ${types.VARCHAR}) = ${values[i]}`)
-      .join(" AND "),
-    "request_id",
-  );
-  throw invalid(
-    `${twice[3]} exposures have request_id ${shown(request)}, request_row ${row} and item ${shown(item)}, the first in \`${found!.file}\`, row ${found!.row}. Give each file once. Clients that set request ids must not repeat them.`,
-  );
-}
-
 /** Counts of the log, from its table. */
-export async function countExposures(engine: Engine): Promise<JoinReport["exposures"]> {
+export async function countExposures(engine: Engine): Promise<Omit<JoinReport["exposures"], "repeated">> {
   const { types, time } = joinSql(engine);
   const [[rows, seen, requests, from, to]] = (await engine.rows(
     `SELECT CAST(count(*) AS DOUBLE), CAST(count(pos) AS DOUBLE), CAST((SELECT count(*) FROM requests) AS DOUBLE),

@@ -16,18 +16,28 @@ const seconds = fc.integer({ min: 0, max: 20 });
 const item = fc.integer({ min: 1, max: 2 });
 const user = fc.constantFrom(1, 1, 1, 2, null);
 
-/** Two exposures never have the same request, row and item. */
-const exposures: fc.Arbitrary<readonly Exposure[]> = fc.uniqueArray(
-  fc.record({
-    request_id: fc.constantFrom("r1", "r2", "r'3", "é"),
-    request_row: fc.integer({ min: 0, max: 1 }),
-    item,
-    time: seconds,
-    position: fc.option(fc.integer({ min: 1, max: 3 }), { nil: null, freq: 4 }),
-    user_id: user,
-  }),
-  { selector: one => JSON.stringify([one.request_id, one.request_row, one.item]), minLength: 6, maxLength: 16 },
-);
+/** Two exposures never have the same request, row and item, or position. */
+const exposures: fc.Arbitrary<readonly Exposure[]> = fc
+  .uniqueArray(
+    fc.record({
+      request_id: fc.constantFrom("r1", "r2", "r'3", "é"),
+      request_row: fc.integer({ min: 0, max: 1 }),
+      item,
+      time: seconds,
+      position: fc.option(fc.integer({ min: 1, max: 3 }), { nil: null, freq: 4 }),
+      user_id: user,
+    }),
+    { selector: one => JSON.stringify([one.request_id, one.request_row, one.item]), minLength: 6, maxLength: 16 },
+  )
+  .map(all => {
+    const taken = new Set<string>();
+    return all.map(one => {
+      const place = JSON.stringify([one.request_id, one.request_row, one.position]);
+      const isTaken = taken.has(place);
+      taken.add(place);
+      return isTaken ? { ...one, position: null } : one;
+    });
+  });
 
 const events: fc.Arbitrary<readonly Event[]> = fc
   .tuple(

@@ -1,11 +1,11 @@
 /** Bad logs, events and options of the feedback join: a message with file, column, row and a fix; the old output stays. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { joinFeedback } from "#runtime/etl/feedback/join.js";
 import type { JoinOptions } from "#runtime/etl/feedback/options.js";
-import { type Exposure, literal, logSql, parquet, sql, writeLog } from "./log.js";
+import { type Exposure, logSql, parquet, sql, writeLog } from "./log.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-feedback-faults-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,20 +51,21 @@ describe("logs", () => {
     ["a log rate of null", { log_rate: null }, "column `log_rate` has null in row 1, expected a value"],
     ["position 0", { position: 0 }, 'column `position` has "0" in row 1, expected a place from 1, or null'],
     ["no request id", { request_id: null }, "column `request_id` has null in row 1"],
-    [
-      "the same request, row and item",
-      { item: 1 },
-      /2 exposures have request_id "a", request_row 0 and item "1", the first in `.*log\.parquet`, row 0/,
-    ],
   ])("%s", async (_, wrong, message) => {
     const log = await writeLog(folder, [GOOD, { ...GOOD, item: 2, ...wrong } as Exposure]);
     await refused(log, clicks(), message);
   });
-  test("a file twice, by another path", async () => {
-    const log = await writeLog(folder, [GOOD]);
-    await sql(parquet(`FROM read_parquet(${literal(log)})`, join(folder, "log-copy.parquet")), "SELECT 1");
-    await refused(join(folder, "log*.parquet"), clicks(), "Give each file once.");
-    rmSync(join(folder, "log-copy.parquet"));
+  test.each([
+    ["a folder", "input", "input/joined.parquet"],
+    ["a glob", "input/*.parquet", "input/joined.parquet"],
+    ["a glob of folders", "input/**", "input/joined"],
+  ])("an output inside the input, %s", async (_, input, to) => {
+    mkdirSync(join(folder, "input"), { recursive: true });
+    await writeLog(join(folder, "input"), [GOOD]);
+    await expect(
+      joinFeedback([join(folder, input)], [clicks()], join(folder, to), { window: 60, attribution: "last" }),
+    ).rejects.toThrow(/is inside the input `.*input.*`, so that the next run would read it as input/);
+    expect(readdirSync(join(folder, "input"))).toEqual(["log.parquet"]);
   });
   test.each([
     [

@@ -57,6 +57,40 @@ describe("attribution of one event of a user, 150 s after the first exposure", (
   });
 });
 
+describe("a request id that a client repeats", () => {
+  const at = (request_id: string, time: number, items: readonly number[]): readonly Exposure[] =>
+    items.map((item, i) => ({ request_id, request_row: 0, time, item, position: i + 1, user_id: 7 }));
+  const clicks = (): string => file("repeated.csv", "request_id,item,time\na,2,2026-01-01T00:02:30Z\n");
+  test.each<[string, readonly Exposure[]]>([
+    ["with the same items", at("a", 9, [2, 1])],
+    ["with other items", at("a", 9, [8, 9])],
+    ["with some of the items", at("a", 9, [1, 9])],
+    ["with the same items at the same instant", at("a", 0, [2, 1])],
+  ])("keeps the first list: %s", async (_, later) => {
+    const log = await writeLog(folder, [...later, ...LOG]);
+    const report = await joinFeedback([log], [clicks()], out, LAST);
+    expect(report.exposures).toMatchObject({ rows: 5, repeated: { rows: 2, requests: 1, examples: ["a"] } });
+    if (later[0]!.time > 0)
+      expect(
+        await sql(`SELECT item::INTEGER, "position", label FROM read_parquet(${literal(out)}) WHERE request_id = 'a'`),
+      ).toEqual([
+        [1, 1, 0],
+        [2, 2, 1],
+      ]);
+    expect(report.joined.rows).toBe(4);
+  });
+  test("names five of many, and a file that is given twice changes nothing", async () => {
+    const log = await writeLog(folder, [...LOG, ...["c", "d", "e", "f"].flatMap(id => at(id, 9, [1]))]);
+    await joinFeedback([log], [clicks()], out, LAST);
+    const once = readFileSync(out);
+    await sql(parquet(`FROM read_parquet(${literal(log)})`, join(folder, "twice.parquet")), "SELECT 1");
+    const both = [log, join(folder, "twice.parquet")];
+    const { exposures } = await joinFeedback(both, [clicks()], out, LAST);
+    expect(exposures.repeated).toEqual({ rows: 9, requests: 6, examples: ["a", "b", "c", "d", "e"] });
+    expect(readFileSync(out).equals(once)).toBe(true);
+  });
+});
+
 test("an event 1 s before its exposure counts with a clock skew of 1 s, and an earlier exposure is preferred", async () => {
   const log = await writeLog(folder, LOG);
   const events = file("early.csv", "request_id,item,time\nb,2,2026-01-01T00:01:39Z\n");
@@ -245,6 +279,7 @@ test("joined rows have the fixed columns, the kept ones, then the new ones; cand
     requests: 2,
     from: "2026-01-01T00:00:00.000000Z",
     to: "2026-01-01T00:01:40.000000Z",
+    repeated: { rows: 0, requests: 0, examples: [] },
   });
 });
 
