@@ -26,11 +26,18 @@ const machineTag = (): string =>
     .digest("hex")
     .slice(0, 8);
 
-/** Clock ticks between the boot and the start of a process; 0 if the system does not report them. */
-function startTime(pid: number): string {
+interface ProcessStat {
+  /** A letter of `proc(5)`. */
+  readonly state: string;
+  /** Clock ticks between the boot and its start; 0 if the system does not report them. */
+  readonly started: string;
+}
+
+function statOf(pid: number): ProcessStat {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
   // The name of the program is in parentheses, and may hold blanks.
-  return /^\d+$/.exec(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "")?.[0] ?? "0";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", started: /^\d+$/.exec(fields[19] ?? "")?.[0] ?? "0" };
 }
 
 let own: string | undefined;
@@ -39,7 +46,7 @@ let machine: string | undefined;
 /** The tag of this process. */
 export function ownerTag(): string {
   machine ??= machineTag();
-  own ??= `${machine}.${process.pid}.${startTime(process.pid)}`;
+  own ??= `${machine}.${process.pid}.${statOf(process.pid).started}`;
   return own;
 }
 
@@ -53,6 +60,8 @@ export function ownerIsGone(tag: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
-  const now = startTime(Number(pid));
+  const { state, started: now } = statOf(Number(pid));
+  // A zombie has ended, although its id stays until its parent collects its status.
+  if (state === "Z" || state === "X") return true;
   return now !== "0" && started !== "0" && now !== started;
 }
