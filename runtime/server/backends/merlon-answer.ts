@@ -87,15 +87,17 @@ async function answerTogether(
       },
       versions,
     );
-    served.exposures?.log(result, loggedBatch(requests, seeds), versions);
+    const unlogged = served.exposures?.log(result, loggedBatch(requests, seeds), versions);
     let from = 0;
     return requests.map(request => {
       const { batch, requestedOutputs, signal } = request;
       const own = columnsOfRows(result.columns, rows!, from, from + batch);
+      const fault = unlogged?.get(from);
       const arms = armParameters(served.splits, result, from, from + batch);
       noteArms(request, arms);
       from += batch;
       if (signal?.aborted) return new RuntimeFault("CANCELLED", "the request was cancelled");
+      if (fault) return fault;
       const outputs = outputsOf(form, own.columns, own.request, requestedOutputs);
       return arms.length > 0 ? { outputs, parameters: new Map(arms) } : { outputs };
     });
@@ -207,11 +209,11 @@ function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Ans
         if (logged) exposures.logShadow(step, comparison, logged, versions!);
       };
     const result = runPlan(served, request, columns, run, versions);
-    const respond = (made: PlanResult): BackendResponse => {
+    const respond = (made: PlanResult): Answer => {
       const response = responseOf(served, request, rows, made);
       logged = versions && loggedOne(request, seed);
-      if (logged && logged.length > 0) exposures!.log(made, logged, versions!);
-      return response;
+      if (!logged || logged.length === 0) return response;
+      return exposures!.log(made, logged, versions!).get(0) ?? response;
     };
     return result instanceof Promise ? result.then(respond).catch(error => RuntimeFault.from(error)) : respond(result);
   } catch (error) {

@@ -1,23 +1,22 @@
 /**
  * The log that a process appends to until it becomes a Parquet file: the magic "MERLONX1", then blocks. A block is the length of its payload,
- * the payload's CRC-32 (both uint32, little-endian) and the payload. After a process was killed, every whole block can be read, and a torn one
- * is recognized.
+ * the payload's CRC-32 (both uint32, little-endian) and the payload. `read-blocks.ts` reads every whole block, also after a damaged one.
  *
- * The first payload is the JSON of `BlockHead`. Each other one has the pages of some rows, one per column. In front of them are the length
- * (uint32) and the JSON of their index.
+ * The first two payloads are the JSON of `BlockHead`, so that one of them survives a damaged byte. Each other one has the pages of some rows,
+ * one per column. In front of them are the length (uint32) and the JSON of their index.
  */
-import { fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
+import { ftruncateSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
 import type { Page, ParquetColumn } from "../../../formats/tables/parquet-page.js";
 import { isDType } from "../../../triton-protos/datatype.js";
 
-const MAGIC = Buffer.from("MERLONX1");
-const FRAME = 8;
+export const MAGIC = Buffer.from("MERLONX1");
+export const FRAME = 8;
 /** A block holds one batch, whose memory is bounded far below. */
-const MOST_BLOCK = 2 ** 30;
+export const MOST_BLOCK = 2 ** 30;
 
-const head = z.strictObject({
+export const head = z.strictObject({
   format: z.literal(1),
   model: z.string(),
   plan: z.string(),
@@ -38,7 +37,7 @@ const head = z.strictObject({
 export type BlockHead = Readonly<z.infer<typeof head>>;
 
 const count = z.int().nonnegative();
-const index = z.strictObject({
+export const index = z.strictObject({
   rows: count,
   /** For each column: bytes of its page, bytes before compression, number of levels. */
   pages: z.array(z.tuple([count, count, count])),
@@ -58,10 +57,13 @@ export interface Block {
 }
 
 export interface BlockFile {
-  readonly head: BlockHead;
+  /** Undefined if neither of both is whole: the pages cannot be read then. */
+  readonly head: BlockHead | undefined;
   readonly blocks: readonly Block[];
-  /** Bytes that are whole; what follows was torn. */
-  readonly whole: number;
+  /** Bytes that are not as they were written. */
+  readonly damaged: number;
+  /** Bytes of a last block that is not whole. */
+  readonly torn: number;
 }
 
 const frame = (payload: readonly Uint8Array[]): Uint8Array => {
@@ -76,7 +78,7 @@ const frame = (payload: readonly Uint8Array[]): Uint8Array => {
 
 /** The first bytes of a log. */
 export const printHead = (of: BlockHead): Uint8Array =>
-  Buffer.concat([MAGIC, frame([Buffer.from(JSON.stringify(of))])]);
+  Buffer.concat([MAGIC, ...[1, 2].map(() => frame([Buffer.from(JSON.stringify(of))]))]);
 
 export function printBlock(rows: number, pages: readonly Page[]): Uint8Array {
   const text = Buffer.from(
@@ -99,69 +101,4 @@ export function appendWhole(file: number, bytes: Uint8Array, at: number): void {
     ftruncateSync(file, at);
     throw error;
   }
-}
-
-/** Reads a log up to the first block that is not whole. @returns undefined if not even its description is */
-export function readBlocks(file: number): BlockFile | undefined {
-  const { size } = fstatSync(file);
-  const start = readAt(file, 0, MAGIC.length);
-  if (!start.equals(MAGIC)) return undefined;
-  const first = readFrame(file, MAGIC.length, size);
-  const described = first && head.safeParse(jsonOf(first.payload));
-  if (!described?.success) return undefined;
-  const blocks: Block[] = [];
-  let whole = first!.end;
-  for (let next = readFrame(file, whole, size); next; next = readFrame(file, whole, size)) {
-    const block = blockOf(next.payload, whole + FRAME, described.data.columns.length);
-    if (!block) break;
-    blocks.push(block);
-    whole = next.end;
-  }
-  return { head: described.data, blocks, whole };
-}
-
-function readFrame(
-  file: number,
-  at: number,
-  size: number,
-): { readonly payload: Buffer; readonly end: number } | undefined {
-  if (at + FRAME > size) return undefined;
-  const start = readAt(file, at, FRAME);
-  const length = start.readUInt32LE(0);
-  const end = at + FRAME + length;
-  if (length === 0 || length > MOST_BLOCK || end > size) return undefined;
-  const payload = readAt(file, at + FRAME, length);
-  return crc32(payload) === start.readUInt32LE(4) ? { payload, end } : undefined;
-}
-
-function blockOf(payload: Buffer, start: number, columns: number): Block | undefined {
-  if (payload.length < 4) return undefined;
-  const length = payload.readUInt32LE(0);
-  const read = index.safeParse(jsonOf(payload.subarray(4, 4 + length)));
-  if (!read.success || read.data.pages.length !== columns) return undefined;
-  let offset = start + 4 + length;
-  const pages = read.data.pages.map(([bytes, uncompressed, entries]) => {
-    offset += bytes;
-    return { offset: offset - bytes, bytes, uncompressed, entries };
-  });
-  return offset === start + payload.length ? { rows: read.data.rows, pages } : undefined;
-}
-
-function jsonOf(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch {
-    return undefined;
-  }
-}
-
-function readAt(file: number, at: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
-  let done = 0;
-  while (done < length) {
-    const read = readSync(file, bytes, done, length - done, at + done);
-    if (read === 0) return bytes.subarray(0, done);
-    done += read;
-  }
-  return bytes;
 }

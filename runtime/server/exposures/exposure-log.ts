@@ -3,12 +3,13 @@
  * tape is full. Waiting records are bounded. Beyond the bound lists are dropped, requests wait, or requests are refused.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { invalid, unavailable } from "../../base/errors.js";
+import { invalid, type RuntimeFault, unavailable } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
 import type { ServerLog } from "../observe/server-log.js";
 import type { LoggedModel } from "./batch.js";
 import { isTopicAddress, openAccess, readTopicAddress } from "./kafka/topic-address.js";
 import type { ListPlan } from "./log-reader.js";
+import { type Oversize, oversizeText } from "./oversize.js";
 import { readSalt } from "./read-salt.js";
 import type { WriterState } from "./sink.js";
 import { TAPE_BYTES, Tape } from "./tape.js";
@@ -48,7 +49,7 @@ export interface ExposureCounts {
   readonly rows: number;
   readonly files: number;
   readonly bytes: number;
-  /** Rows that were dropped: the writer was behind or its thread ended, or a list was too large. */
+  /** Rows that were dropped: the writer was behind or its thread ended, or a list or a row was too large. */
   readonly dropped: number;
   readonly waitingBytes: number;
   /** Attempts to write that failed, and ends of the writer's thread. */
@@ -63,6 +64,11 @@ export interface ModelLog {
   tape(artefacts: string): Tape;
   /** Call when a record is on the tape: it is taken back if too much waits. @param start of the record @param rows of its lists at most */
   written(start: number, rows: number): void;
+  /**
+   * Call for a list that is too large to be logged. It is dropped, counted and warned about with backpressure "drop".
+   * @returns the fault of its request otherwise, since "block" and "fail" log everything that is shown
+   */
+  oversize(list: Oversize): RuntimeFault | undefined;
   close(): Promise<void>;
 }
 
@@ -90,12 +96,16 @@ export class ExposureLog {
   /** Bytes on tapes that were not given to the writer. */
   #taped = 0;
   #dropped = 0;
+  #oversizeRows = 0;
   #failures = 0;
   #fault: string | undefined;
   /** Rows dropped when the last line about them was logged. */
   #toldDropped = 0;
-  /** The same of rows that were too large. */
+  /** The same of rows that the writer found too large. */
   #toldLarge = 0;
+  #toldWarnings = 0;
+  /** Rows of lists that were too large when the last line about them was logged, and the last of these lists. */
+  #oversize: { rows: number; text: string } | undefined;
   #ticking = false;
   #isOver = false;
 
@@ -135,7 +145,7 @@ export class ExposureLog {
     const { rows, files, bytes, dropped } = this.#link.totals;
     return {
       ...{ rows, files, bytes, failures: this.#failures },
-      dropped: this.#dropped + dropped,
+      dropped: this.#dropped + this.#oversizeRows + dropped,
       waitingBytes: this.#bytes,
     };
   }
@@ -154,6 +164,7 @@ export class ExposureLog {
       admit: () => this.#admit(),
       tape: artefacts => this.#tape(open, artefacts),
       written: (start, rows) => this.#written(open, start, rows),
+      oversize: list => this.#refuse(list),
       close: async () => {
         this.#flush(open);
         this.#models.delete(open);
@@ -215,6 +226,14 @@ export class ExposureLog {
     if (tape.length >= FULL) this.#flush(open);
   }
 
+  #refuse(list: Oversize): RuntimeFault | undefined {
+    const text = oversizeText(list);
+    if ((this.#options.backpressure ?? "drop") !== "drop") return invalid(text);
+    this.#oversizeRows += list.candidates;
+    this.#oversize = { rows: (this.#oversize?.rows ?? 0) + list.candidates, text };
+    return undefined;
+  }
+
   #flush(open: OpenModel): void {
     const { id, tape, rows, artefacts } = open;
     if (!tape || tape.length === 0) return;
@@ -235,13 +254,20 @@ export class ExposureLog {
       );
       this.#toldDropped = this.#dropped;
     }
+    if (this.#oversize) {
+      const { rows, text } = this.#oversize;
+      this.#log.warning("exposures", `${rows} rows of exposures were dropped: ${text}`);
+      this.#oversize = undefined;
+    }
     if (this.#ticking) return;
     this.#ticking = true;
     await this.#link.tick();
     this.#ticking = false;
   }
 
-  #note({ fault, dropped, dropReason }: WriterState): void {
+  #note({ fault, dropped, dropReason, warnings = [] }: WriterState): void {
+    for (const text of warnings.slice(this.#toldWarnings)) this.#log.warning("exposures", text);
+    this.#toldWarnings = warnings.length;
     if (dropReason !== undefined && dropped > this.#toldLarge) {
       this.#log.warning("exposures", `${dropped - this.#toldLarge} rows of exposures were dropped: ${dropReason}`);
       this.#toldLarge = dropped;
@@ -264,6 +290,7 @@ export class ExposureLog {
     this.#fault = message;
     // The next thread counts from 0.
     this.#toldLarge = 0;
+    this.#toldWarnings = 0;
   }
 
   /** Logs one line for a fault that persists. */

@@ -2,7 +2,7 @@
 import { closeSync, constants, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { EXPOSURE_FORMAT, EXPOSURE_METADATA } from "../../../contract/exposures.js";
 import { type ColumnChunk, printFooter, type RowGroup } from "../../../formats/tables/parquet-footer.js";
-import type { Block, BlockFile, PlacedPage } from "./block-file.js";
+import type { Block, BlockHead, PlacedPage } from "./block-file.js";
 
 /** Rows after which a row group ends: what DuckDB reads at a time. */
 const GROUP_ROWS = 122_880;
@@ -13,7 +13,7 @@ const PIECE = 1 << 20;
  * @param to the Parquet file, which has another name until it is whole
  * @throws Error of the file system; nothing is left of the Parquet file then
  */
-export function finishFile(from: number, { head, blocks }: BlockFile, to: string): void {
+export function finishFile(from: number, head: BlockHead, blocks: readonly Block[], to: string): void {
   const temporary = `${to}.tmp`;
   const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
   const file = openSync(temporary, O_CREAT | O_NOFOLLOW | O_TRUNC | O_WRONLY, 0o640);

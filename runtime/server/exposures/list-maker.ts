@@ -1,15 +1,11 @@
 /** Recorded runs of one model → batches of lists, in the writer's thread. */
-import { createHash } from "node:crypto";
 import type { Batch, LoggedModel } from "./batch.js";
 import { ListBuilder } from "./list-builder.js";
 import type { ListPlan } from "./log-reader.js";
 import { type RecordedRun, type RequestRows, readRuns } from "./recorded-runs.js";
 import { RunLists } from "./run-lists.js";
+import { storedId } from "./stored-id.js";
 
-/** Characters of a request id that are stored; a longer one is stored as its hash. */
-const MOST_ID = 512;
-/** Bytes that a value repeated in each row of a list may take together. */
-const MOST_REPEATED = 64 * 2 ** 20;
 /** Bytes of a builder that become a batch. */
 const LARGE = 2 ** 20;
 
@@ -34,16 +30,10 @@ export interface MakerOptions {
 export class ListMaker {
   readonly #options: MakerOptions;
   readonly #builder: ListBuilder;
-  #dropped = 0;
 
   constructor(options: MakerOptions) {
     this.#options = options;
     this.#builder = new ListBuilder(options.model);
-  }
-
-  /** Rows of lists that were too large, since the start. */
-  get dropped(): number {
-    return this.#dropped;
   }
 
   *batches({ buffer, length, artefacts }: Records): Generator<Batch> {
@@ -68,20 +58,13 @@ export class ListMaker {
 
   #append(lists: RunLists, { time }: RecordedRun, { id, from, firstRow, seed }: RequestRows, row: number): void {
     const { model, nextKeys } = this.#options;
-    const requestId = this.#idOf(id);
-    const rows = lists.candidates(row, model.rate);
-    if (rows * Math.max(requestId.length, lists.repeatedBytes(row)) > MOST_REPEATED) {
-      this.#dropped += rows;
-      return;
-    }
     const [key0, key1] = nextKeys();
-    const head = { requestId, requestRow: firstRow + row - from, time, seed };
+    const head = { requestId: this.#idOf(id), requestRow: firstRow + row - from, time, seed };
     lists.append(this.#builder, row, head, { rate: model.rate, key0, key1 });
   }
 
-  /** A request without an id gets a unique one; an id that is too long to be repeated in each row becomes its hash. */
+  /** A request without an id gets a unique one. */
   #idOf(id: string | number): string {
-    if (typeof id === "number") return `${this.#options.prefix}-${id}`;
-    return id.length <= MOST_ID ? id : `sha256:${createHash("sha256").update(id).digest("hex")}`;
+    return typeof id === "number" ? `${this.#options.prefix}-${id}` : storedId(id);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The files of one model's exposures: `DIR/MODEL/NAME.open` is a log that a process appends to, `NAME.parquet` a finished file. Names have the
- * form below, and no other file is touched.
+ * The files of one model's exposures: `DIR/MODEL/NAME.open` is a log that a process appends to, `NAME.parquet` a finished file, and
+ * `NAME.damaged` a log of which a part could not be read. Names have the form below, and no other file is touched.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -12,16 +12,18 @@ import {
   openSync,
   readdirSync,
   realpathSync,
+  renameSync,
   rmSync,
 } from "node:fs";
 import { basename, join } from "node:path";
 import { type ModelName, modelName } from "../../../contract/files/model-name.js";
 import { OWNER_TAG, ownerIsGone, ownerTag } from "../../../contract/files/owner-tag.js";
-import { readBlocks } from "./block-file.js";
+import type { BlockFile } from "./block-file.js";
 import { finishFile } from "./finish-file.js";
+import { readBlocks } from "./read-blocks.js";
 
 /** Time in milliseconds, number of the worker, the process, the number of the exposure log in it, and digits that make it unique. */
-const NAME = new RegExp(`^\\d{13}-w\\d+-(${OWNER_TAG})-[0-9a-f]{8}\\.(open|parquet|parquet\\.tmp)$`);
+const NAME = new RegExp(`^\\d{13}-w\\d+-(${OWNER_TAG})-[0-9a-f]{8}\\.(open|parquet|parquet\\.tmp|damaged)$`);
 const DAY_MS = 86_400_000;
 
 /** The folder of a model, made if it is missing. @throws Error that names what is in its place */
@@ -63,55 +65,85 @@ export function logsOf(folder: string, { worker, instance }: LogWriter): readonl
   );
 }
 
-/**
- * A log that is not written any more → its Parquet file. A log without a whole block is removed.
- * @returns whether there is a new file @throws Error of the file system
- */
-export function finishLog(base: string): boolean {
-  const log = `${base}.open`;
-  let isMade = false;
-  // A log whose file was renamed before its process was killed would be there twice.
-  if (!existsSync(`${base}.parquet`)) {
-    const file = openSync(log, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const blocks = readBlocks(file);
-      isMade = blocks !== undefined && blocks.blocks.length > 0;
-      if (isMade) finishFile(file, blocks!, `${base}.parquet`);
-    } finally {
-      closeSync(file);
-    }
-  }
-  rmSync(log, { force: true });
-  return isMade;
+export interface Finished {
+  /** Whether there is a new file. */
+  readonly isMade: boolean;
+  readonly rows: number;
+  /** Why it does not have everything that was written. */
+  readonly loss?: string;
 }
 
-/** Finishes the logs of processes that ended without doing so. @returns faults by path; those logs stay */
-export function recoverLogs(folder: string): ReadonlyMap<string, Error> {
+/**
+ * A log that is not written any more → its Parquet file. The log is removed, or kept under another name if a part of it is damaged.
+ * @throws Error of the file system
+ */
+export function finishLog(base: string): Finished {
+  const log = `${base}.open`;
+  const file = openSync(log, constants.O_RDONLY | constants.O_NOFOLLOW);
+  let found: BlockFile;
+  let isMade = false;
+  try {
+    found = readBlocks(file);
+    const { head, blocks } = found;
+    // A log whose file was renamed before its process was killed would be there twice.
+    isMade = head !== undefined && blocks.length > 0 && !existsSync(`${base}.parquet`);
+    if (isMade) finishFile(file, head!, blocks, `${base}.parquet`);
+  } finally {
+    closeSync(file);
+  }
+  const rows = found.blocks.reduce((sum, block) => sum + block.rows, 0);
+  const loss = lossOf(found, rows, base);
+  if (found.damaged > 0) renameSync(log, `${base}.damaged`);
+  else rmSync(log, { force: true });
+  return { isMade, rows, ...(loss !== undefined && { loss }) };
+}
+
+function lossOf({ head, damaged, torn }: BlockFile, rows: number, base: string): string | undefined {
+  const recovered = `${rows} rows were recovered`;
+  if (damaged > 0)
+    return `the log '${base}.open' has ${damaged} damaged bytes${head ? "" : ", among them its description"}: ${recovered}, and it is kept as '${base}.damaged'`;
+  if (torn > 0 || rows === 0) return `the log '${base}.open' ends in a batch that is not whole: ${recovered}`;
+  return undefined;
+}
+
+/** The effects of `recoverLogs`. */
+export interface Recovered {
+  /** By path; those logs stay. */
+  readonly faults: ReadonlyMap<string, Error>;
+  readonly losses: readonly string[];
+}
+
+/** Finishes the logs of processes that ended without doing so. */
+export function recoverLogs(folder: string): Recovered {
   const faults = new Map<string, Error>();
+  const losses: string[] = [];
   for (const model of namesIn(folder, true))
     for (const name of namesIn(join(folder, model), false)) {
       const [, owner, kind] = NAME.exec(name) ?? [];
-      if (owner === undefined || kind === "parquet" || !ownerIsGone(owner)) continue;
+      if (owner === undefined || !isUnfinished(kind) || !ownerIsGone(owner)) continue;
       const path = join(folder, model, name);
       try {
         checkFolder(folder, join(folder, model));
-        if (kind === "open") finishLog(path.slice(0, -".open".length));
+        if (kind === "open") losses.push(...[finishLog(path.slice(0, -".open".length)).loss ?? []].flat());
         else rmSync(path, { force: true });
       } catch (error) {
         faults.set(path, error as Error);
       }
     }
-  return faults;
+  return { faults, losses };
 }
 
-/** Removes finished files that are older than a number of days. @returns their number */
+const isUnfinished = (kind: string | undefined): boolean => kind === "open" || kind === "parquet.tmp";
+
+/** Removes finished files and damaged logs that are older than a number of days. @returns their number */
 export function removeOld(folder: string, model: string, days: number): number {
   const path = join(folder, modelName(model));
   if (!existsSync(path)) return 0;
   checkFolder(folder, path);
   let removed = 0;
   for (const name of namesIn(path, false)) {
-    if (NAME.exec(name)?.[2] !== "parquet") continue;
+    const kind = NAME.exec(name)?.[2];
+    if (kind !== "parquet" && kind !== "damaged") continue;
     const file = join(path, name);
     const found = lstatSync(file, { throwIfNoEntry: false });
     if (!found?.isFile() || found.mtimeMs > Date.now() - days * DAY_MS) continue;

@@ -4,6 +4,7 @@ import type { Plan } from "../../../contract/plan.js";
 import type { PlanLog } from "../../../contract/plan-log.js";
 import { artefactHashes } from "../../../formats/folders/artefact-hashes.js";
 import { type Clock, systemClock } from "../../base/clock.js";
+import type { RuntimeFault } from "../../base/errors.js";
 import { reportFault } from "../../base/in-background.js";
 import type { ModelVersion } from "../../base/model-version.js";
 import type { ShadowComparison } from "../../engine/schedule/kernel.js";
@@ -27,8 +28,15 @@ export interface LoggedRequest {
 
 export interface PlanExposures {
   admit(): Promise<void> | undefined;
-  /** @param versions of the models that the plan called */
-  log(result: PlanResult, requests: readonly LoggedRequest[], versions: Readonly<Record<string, string>>): void;
+  /**
+   * @param versions of the models that the plan called
+   * @returns faults of requests that may not be answered without their log, by `from`
+   */
+  log(
+    result: PlanResult,
+    requests: readonly LoggedRequest[],
+    versions: Readonly<Record<string, string>>,
+  ): ReadonlyMap<number, RuntimeFault>;
   /** Whether comparisons of shadows are logged. */
   readonly hasShadows: boolean;
   /** Logs the lists of a comparison that differ. @param step id of the shadow */
@@ -54,6 +62,8 @@ export interface PlanOfModel {
   readonly clock?: Clock | undefined;
 }
 
+const NO_FAULTS: ReadonlyMap<number, RuntimeFault> = new Map();
+
 /** Requests without an id of this process. */
 let made = 0;
 
@@ -75,13 +85,19 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
     run: Run,
     artefacts: string,
     requests: readonly RecordedRequest[],
+    refuse: (request: RecordedRequest, fault: RuntimeFault) => void,
   ): void => {
     const tape = log.tape(artefacts);
     const start = tape.length;
     let isWhole = false;
     try {
       recorder.begin(tape, run, clock.now() * 1000);
-      for (let i = 0; i < requests.length; i++) recorder.add(tape, requests[i]!);
+      for (const request of requests) {
+        const oversize = recorder.oversize(request);
+        const fault = oversize && log.oversize(oversize);
+        if (!oversize) recorder.add(tape, request);
+        else if (fault) refuse(request, fault);
+      }
       isWhole = true;
     } finally {
       const rows = recorder.end(tape);
@@ -89,23 +105,36 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
       else tape.cut(start);
     }
   };
-  const recordAll = (result: PlanResult, artefacts: string, requests: readonly RecordedRequest[]): void => {
+  const recordAll = (
+    result: PlanResult,
+    artefacts: string,
+    requests: readonly RecordedRequest[],
+  ): ReadonlyMap<number, RuntimeFault> => {
+    const faults = new Map<number, RuntimeFault>();
     const { each } = result;
-    if (!each) record(own, result, artefacts, requests);
+    if (!each) record(own, result, artefacts, requests, ({ from }, fault) => faults.set(from, fault));
     // Rows that ran one by one.
     else
       for (const request of requests)
         for (let row = request.from; row < request.to; row++)
-          record(own, each[row]!, artefacts, [{ ...request, from: 0, to: 1, firstRow: row - request.from }]);
+          record(
+            own,
+            each[row]!,
+            artefacts,
+            [{ ...request, from: 0, to: 1, firstRow: row - request.from }],
+            (_, fault) => faults.set(request.from, fault),
+          );
+    return faults;
   };
   return {
     admit: log.admit,
     log: (result, requests, versions) => {
       try {
-        recordAll(result, artefactsOfRun(versions), requests.map(recordedOf));
+        return recordAll(result, artefactsOfRun(versions), requests.map(recordedOf));
       } catch (error) {
         // The response is made: it must not fail for its log.
         reportFault(error, `logging exposures of '${name}'`);
+        return NO_FAULTS;
       }
     },
     hasShadows: shadows.size > 0,
@@ -114,7 +143,10 @@ export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): Plan
       const run = to && shadowRun(step, comparison, requests.at(-1)?.to ?? 0);
       if (!run) return;
       try {
-        record(to, run, artefactsOfRun(versions), requests.map(recordedOf));
+        const artefacts = artefactsOfRun(versions);
+        record(to, run, artefacts, requests.map(recordedOf), (_, fault) => {
+          throw fault;
+        });
       } catch (error) {
         reportFault(error, `logging a shadow of '${name}'`);
       }

@@ -55,22 +55,6 @@ export class RunLists {
     this.#kept = kept.map(({ column }) => columns[column]);
   }
 
-  /** Candidates that the list of a request row may have at most. */
-  candidates(row: number, rate: number): number {
-    const shown = countOf(this.#shown, row);
-    return rate > 0 && this.#pool ? Math.max(shown, countOf(this.#pool, row)) : shown;
-  }
-
-  /** Bytes of a kept column's value in a request row, the most of all columns that are repeated in each row of the list. */
-  repeatedBytes(row: number): number {
-    let most = 0;
-    for (const [i, { place }] of this.#plan.kept.entries()) {
-      const column = this.#kept[i];
-      if (place === "request" && column) most = Math.max(most, bytesOf(column, row));
-    }
-    return most;
-  }
-
   /** Appends the list of a request row, or nothing if no candidate was shown. @param row of the run */
   append(to: ListBuilder, row: number, head: ListHead, sampling: Sampling): void {
     const shown = this.#shown;
@@ -232,12 +216,3 @@ function unknown(out: Float64Array): number {
 }
 
 const countOf = (set: RowSet | undefined, row: number): number => (set ? set.offsets[row + 1]! - set.offsets[row]! : 0);
-
-function bytesOf({ values, offsets, width }: Column, row: number): number {
-  const from = offsets ? offsets[row]! : row * (width ?? 1);
-  const to = offsets ? offsets[row + 1]! : from + (width ?? 1);
-  if (ArrayBuffer.isView(values)) return (to - from) * values.BYTES_PER_ELEMENT;
-  let bytes = 0;
-  for (let i = from; i < to; i++) bytes += values[i]!.length;
-  return bytes;
-}

@@ -14,6 +14,8 @@ import { type Column, type Rows, rootOf } from "../../base/columns/table.js";
 import { type SidesTaken, sideReader } from "../../engine/explain/sides-taken.js";
 import type { PlanResult } from "../../engine/schedule/plan-result.js";
 import type { LogReader } from "./log-reader.js";
+import { bytesAt, MOST_REPEATED, type Oversize } from "./oversize.js";
+import { storedIdLength } from "./stored-id.js";
 import { NONE, ROWS, roomFor, roomForText, type Tape } from "./tape.js";
 
 export type Run = Pick<PlanResult, "columnOf" | "fallbacks" | "leftOut" | "sides">;
@@ -42,6 +44,8 @@ const REQUESTS_AT = 8;
 
 export class RunRecorder {
   readonly #reader: LogReader;
+  /** Kept columns of the request. */
+  readonly #repeated: readonly { readonly column: number; readonly name: string }[];
   readonly #isAll: boolean;
   readonly #isGuarded: boolean;
   readonly #takenOf: SidesTaken;
@@ -58,6 +62,9 @@ export class RunRecorder {
   /** @param isAll whether candidates that were not shown are logged as well */
   constructor(plan: Plan, reader: LogReader, isAll: boolean) {
     this.#reader = reader;
+    this.#repeated = reader.lists.kept.flatMap(({ column, place }) =>
+      place === "request" ? [{ column, name: reader.columns[column]!.name }] : [],
+    );
     this.#isAll = isAll;
     const { takenOf, guarded } = sideReader(plan);
     this.#takenOf = takenOf;
@@ -86,6 +93,22 @@ export class RunRecorder {
     const rows = item ? rootOf(item.rows).count : 0;
     this.#writeArms(tape, run, rows);
     this.#writeTaken(tape, run, rows);
+  }
+
+  /** @returns the first list of a request that is too large, with the value at fault. Call after `begin` */
+  oversize({ id, from, to, firstRow }: RecordedRequest): Oversize | undefined {
+    for (let row = from; row < to; row++) {
+      const candidates = this.#candidates(row, row + 1);
+      const at = { row: firstRow + row - from, candidates };
+      const idBytes = storedIdLength(id);
+      if (candidates * idBytes > MOST_REPEATED) return { ...at, name: "request_id", bytes: idBytes };
+      for (const { name, column } of this.#repeated) {
+        const kept = this.#columns[column];
+        const bytes = kept ? bytesAt(kept, row) : 0;
+        if (candidates * bytes > MOST_REPEATED) return { ...at, name, bytes };
+      }
+    }
+    return undefined;
   }
 
   add(tape: Tape, { id, made, from, to, firstRow, seed }: RecordedRequest): void {

@@ -16,6 +16,8 @@ export interface WriterState {
   readonly dropReason?: string | undefined;
   /** Why the last attempt failed; undefined if it did not. */
   readonly fault: string | undefined;
+  /** Texts about rows that a damaged or changed file lost, the first ones. */
+  readonly warnings?: readonly string[];
 }
 
 /** A batch that cannot be written stays first in the queue, and the next call tries again. */

@@ -16,7 +16,7 @@ export interface ThreadOptions extends WriterOptions {
   readonly prefix: string;
 }
 
-/** Counted since the thread started. `dropped` counts the rows of lists that were too large as well. */
+/** Counted since the thread started. */
 export type ThreadState = WriterState;
 
 export interface WriterCalls {
@@ -38,14 +38,6 @@ const sink: Sink = topic
 const makers = new Map<number, ListMaker>();
 const key = randomBytes(4).readInt32LE();
 let lists = 0;
-/** Rows that closed models dropped. */
-let dropped = 0;
-
-function stateOf(state: WriterState): ThreadState {
-  let all = dropped + state.dropped;
-  for (const maker of makers.values()) all += maker.dropped;
-  return { ...state, dropped: all };
-}
 
 /** Applies a function to a value, or to what a promise resolves to: a folder's writer is synchronous. */
 const then = <T, R>(value: T | Promise<T>, map: (value: T) => R): R | Promise<R> =>
@@ -55,15 +47,14 @@ function append({ id, records }: Parameters<WriterCalls["append"]>[0]) {
   const { buffer } = records;
   return then(
     sink.append(id, makers.get(id)!.batches(records)),
-    (state): Moved<ReturnType<WriterCalls["append"]>> => moved({ state: stateOf(state), memory: buffer }, [buffer]),
+    (state): Moved<ReturnType<WriterCalls["append"]>> => moved({ state, memory: buffer }, [buffer]),
   );
 }
 
 function close(id: number) {
   return then(sink.close(id), state => {
-    dropped += makers.get(id)?.dropped ?? 0;
     makers.delete(id);
-    return stateOf(state);
+    return state;
   });
 }
 
@@ -74,6 +65,6 @@ serveCalls<WriterCalls>({
   },
   append,
   close,
-  tick: () => stateOf(sink.tick()),
-  end: () => then(sink.end(), stateOf),
+  tick: () => sink.tick(),
+  end: () => sink.end(),
 });

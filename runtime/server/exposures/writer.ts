@@ -2,7 +2,7 @@
  * Writes the exposures of a process: batches become blocks of logs, and logs become Parquet files. A batch that cannot be written stays first
  * in its queue. The next call tries again, so that a full disk alone loses nothing.
  */
-import { closeSync, constants, existsSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync } from "node:fs";
 import { modelName } from "../../../contract/files/model-name.js";
 import type { Batch, LoggedModel } from "./batch.js";
 import { appendWhole, printBlock, printHead } from "./block-file.js";
@@ -29,7 +29,14 @@ interface OpenLog {
   readonly base: string;
   readonly began: number;
   size: number;
+  rows: number;
 }
+
+/** A log that is complete. The rows of an earlier thread's are not known. */
+type Complete = Pick<OpenLog, "base"> & Partial<Pick<OpenLog, "rows">>;
+
+/** Texts about losses that are kept for the server's log. */
+const MOST_WARNINGS = 100;
 
 type Attempt = "write" | "finish" | "sweep";
 
@@ -42,8 +49,9 @@ export class Writer implements Sink {
   readonly #logs = new Map<number, OpenLog>();
   readonly #waiting: { readonly model: LoggedModel; readonly batch: Batch; block?: Uint8Array }[] = [];
   /** Logs that are complete, and not Parquet yet. */
-  #complete: string[] = [];
-  #state = { batches: 0, rows: 0, bytes: 0, files: 0, removed: 0 };
+  #complete: Complete[] = [];
+  #state = { batches: 0, rows: 0, bytes: 0, files: 0, removed: 0, dropped: 0 };
+  readonly #warnings: string[] = [];
   /** Why the last attempt of each kind failed. A disk can have room for blocks and none for a whole file. */
   readonly #faults: Partial<Record<Attempt, string | undefined>> = {};
   #sweepAt = 0;
@@ -94,7 +102,8 @@ export class Writer implements Sink {
 
   get state(): WriterState {
     const { write, finish, sweep } = this.#faults;
-    return { ...this.#state, waiting: this.#waiting.length, dropped: 0, fault: write ?? finish ?? sweep };
+    const fault = write ?? finish ?? sweep;
+    return { ...this.#state, waiting: this.#waiting.length, fault, warnings: [...this.#warnings] };
   }
 
   #attempt(kind: Attempt, work: () => void): void {
@@ -113,6 +122,7 @@ export class Writer implements Sink {
       const log = this.#logOf(model);
       appendWhole(log.file, next.block, log.size);
       log.size += next.block.length;
+      log.rows += batch.rows;
       this.#waiting.shift();
       this.#state.batches++;
       this.#state.rows += batch.rows;
@@ -121,13 +131,14 @@ export class Writer implements Sink {
     }
   }
 
-  /** The model's log; a new one if there is none, or if its file was removed. */
+  /** The model's log; a new one if there is none, or if another process changed its file. */
   #logOf(model: LoggedModel): OpenLog {
     const known = this.#logs.get(model.id);
-    if (known && existsSync(`${known.base}.open`)) return known;
+    const change = known && changeOf(known);
+    if (known && change === undefined) return known;
     if (known) {
-      closeSync(known.file);
-      this.#logs.delete(model.id);
+      this.#warn(0, `another process changed the log '${known.base}.open': it ${change}. A new one begins`);
+      this.#rotate(log => log === known);
     }
     const { folder } = this.options;
     const base = newName(modelFolder(folder, modelName(model.model)), this.options);
@@ -141,12 +152,12 @@ export class Writer implements Sink {
       kept: model.kept.map(({ name }) => name),
       columns: [...columnsOf(model)],
     });
-    const log = { file, base, began: performance.now(), size: 0 };
+    const log = { file, base, began: performance.now(), size: 0, rows: 0 };
     try {
       appendWhole(file, start, 0);
     } catch (error) {
       closeSync(file);
-      this.#complete.push(base);
+      this.#complete.push({ base, rows: 0 });
       throw error;
     }
     log.size = start.length;
@@ -159,29 +170,49 @@ export class Writer implements Sink {
       if (!isDue(log)) continue;
       this.#logs.delete(id);
       closeSync(log.file);
-      this.#complete.push(log.base);
+      this.#complete.push(log);
     }
   }
 
   /** Logs that cannot become files stay. */
   #finish(): void {
-    const failed: string[] = [];
+    const failed: Complete[] = [];
     this.#faults.finish = undefined;
-    for (const base of this.#complete)
+    for (const log of this.#complete)
       try {
-        if (existsSync(`${base}.open`) && finishLog(base)) this.#state.files++;
+        this.#finishOne(log);
       } catch (error) {
-        failed.push(base);
+        failed.push(log);
+        const { base } = log;
         this.#faults.finish ??= `the log '${base}.open' cannot become a Parquet file: ${(error as Error).message}`;
       }
     this.#complete = failed;
   }
 
+  #finishOne({ base, rows = 0 }: Complete): void {
+    if (!existsSync(`${base}.open`)) {
+      if (rows > 0)
+        this.#warn(rows, `the log '${base}.open' was removed or renamed: its ${rows} rows are not in a file`);
+      return;
+    }
+    const { isMade, rows: found, loss } = finishLog(base);
+    if (isMade) this.#state.files++;
+    if (found < rows || (loss !== undefined && rows > 0))
+      this.#warn(Math.max(0, rows - found), `${loss ?? `the log '${base}.open' was replaced`}; ${rows} were written`);
+  }
+
+  /** @param rows that are lost */
+  #warn(rows: number, text: string): void {
+    this.#state.dropped += rows;
+    if (this.#warnings.length < MOST_WARNINGS) this.#warnings.push(text);
+  }
+
   /** Takes over the logs of an earlier thread, once. */
   #succeed(): void {
     if (!this.options.succeeds || this.#hasSucceeded) return;
-    const own = new Set([...[...this.#logs.values()].map(({ base }) => base), ...this.#complete]);
-    this.#complete.push(...logsOf(this.options.folder, this.options).filter(base => !own.has(base)));
+    const own = new Set([...this.#logs.values(), ...this.#complete].map(({ base }) => base));
+    const left = logsOf(this.options.folder, this.options).filter(base => !own.has(base));
+    this.#complete.push(...left.map(base => ({ base })));
     this.#hasSucceeded = true;
   }
 
@@ -189,7 +220,9 @@ export class Writer implements Sink {
   #sweep(): void {
     const { folder } = this.options;
     this.#succeed();
-    const [fault] = recoverLogs(folder);
+    const { faults, losses } = recoverLogs(folder);
+    const [fault] = faults;
+    for (const loss of losses) this.#warn(0, loss);
     const days = new Map(
       [...this.#models.values()].flatMap(m => (m.retentionDays === undefined ? [] : [[m.model, m.retentionDays]])),
     );
@@ -197,4 +230,14 @@ export class Writer implements Sink {
     this.#sweepAt = performance.now() + (fault ? SWEEP_AGAIN_MS : SWEEP_MS);
     if (fault) throw new Error(`the log '${fault[0]}' of an earlier process cannot be finished: ${fault[1].message}`);
   }
+}
+
+/** Why the path of an open log is not the file that was written. */
+function changeOf({ file, base, size }: OpenLog): string | undefined {
+  const own = fstatSync(file, { bigint: true });
+  const there = lstatSync(`${base}.open`, { bigint: true, throwIfNoEntry: false });
+  if (!there) return own.nlink === 0n ? "was removed" : "was renamed";
+  if (there.ino !== own.ino || there.dev !== own.dev) return "was replaced";
+  if (own.size === BigInt(size)) return undefined;
+  return `has ${own.size} bytes, and ${size} were written`;
 }

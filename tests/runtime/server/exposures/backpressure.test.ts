@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { Backpressure } from "#runtime/server/exposures/exposure-log.js";
 import { startServer } from "../support.js";
 import { filesIn, loggedRepository, requestOf, rowsOf } from "./logged-ensemble.js";
@@ -103,6 +103,39 @@ test("block: requests wait until there is room", { timeout: 120_000 }, async () 
   expect(await metric("dropped_total")).toBe(0);
   await server.stop();
   expect(filesIn(folder).length).toBeGreaterThan(0);
+});
+
+describe("a kept text of 3 MB with 30 candidates, next to a good request", () => {
+  let texts: string;
+  beforeAll(async () => {
+    texts = await loggedRepository({ width: 30, log: '{ columns: [request["country"]], candidates: { all: 1 } }' });
+  }, 120_000);
+  const send = async (backpressure: Backpressure) => {
+    const folder = mkdtempSync(join(tmpdir(), "merlon-exposures-"));
+    const server = await startServer(texts, { exposures: { folder, backpressure } });
+    const post = (country: string, id: string) =>
+      server.post("/v2/models/logged/infer", requestOf([{ ...row(30), country }], { id }));
+    const large = await post("x".repeat(3_000_000), "large");
+    const good = await post("de", "good");
+    await vi.waitFor(() => expect(server.log.join("")).toContain(backpressure === "drop" ? "dropped" : ""), 10_000);
+    await server.stop();
+    const logged = await rowsOf(`SELECT DISTINCT request_id FROM '${folder}/logged/*.parquet'`);
+    expect(logged).toEqual([{ request_id: "good" }]);
+    expect(good.status).toBe(200);
+    return { ...large, log: server.log.join("") };
+  };
+  const REASON =
+    "'country' has 3000000 bytes in request row 0, and the exposure log repeats them for each of 32 candidates";
+  test("drop: it is answered, counted and named in the log", { timeout: 60_000 }, async () => {
+    const { status, log } = await send("drop");
+    expect(status).toBe(200);
+    expect(log).toContain(`32 rows of exposures were dropped: ${REASON}`);
+  });
+  test.each(["block", "fail"] as const)("%s: it is refused", { timeout: 60_000 }, async backpressure => {
+    const { status, body } = await send(backpressure);
+    expect(status).toBe(400);
+    expect(JSON.stringify(body)).toContain(REASON);
+  });
 });
 
 test("a million candidates of one request are logged", { timeout: 180_000 }, async () => {
