@@ -4,6 +4,7 @@
 import { lowerHelperThreads } from "../runtime/base/helper-threads.js";
 import type { LoadFault } from "../runtime/server/lifecycle/first-load.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
+import { watchTerminal } from "./own-terminal.js";
 
 const LABELS: Readonly<Record<string, string>> = {
   INVALID_ARGUMENT: "Invalid argument",
@@ -17,8 +18,6 @@ const SIGNALS = [
   ["SIGINT", 2],
   ["SIGTERM", 15],
 ] as const;
-/** A closed terminal sends SIGHUP: Triton has no handler of it, and loses its requests. */
-const MORE_SIGNALS = [["SIGHUP", 1], ...SIGNALS] as const;
 
 interface Failed extends Error {
   readonly code?: string;
@@ -39,17 +38,17 @@ function listOf(failures: LoadFault["failures"]): string {
 }
 
 /**
- * @param advise whether an error may say more than Triton's line does, and a closed terminal stops the server as SIGTERM does
+ * @param advise whether an error may say more than Triton's line does, and a closed terminal stops the server as SIGTERM does. SIGHUP without that reads
+ *   certificates again
  * @returns when the server runs; the process ends with 1 if it doesn't start
  */
 export async function runServer(options: ServeOptions, advise: boolean): Promise<RunningServer> {
   lowerHelperThreads();
-  const [{ serve }, { continueOnFaults }] = await Promise.all([
+  const [{ serve }, { continueOnFaults, inBackground }] = await Promise.all([
     import("../runtime/server/index.js"),
     import("../runtime/base/in-background.js"),
   ]);
   continueOnFaults();
-  const signals = advise ? MORE_SIGNALS : SIGNALS;
   // A server with every port closed stays too.
   setInterval(() => {}, 2 ** 30);
   // Node opens its debugger's port on this signal; Triton is ended by it. Once the listener is removed the signal has its default effect.
@@ -57,23 +56,37 @@ export async function runServer(options: ServeOptions, advise: boolean): Promise
   let running: Promise<RunningServer> | undefined;
   // While models load no inference is in flight, and a signal ends the process at once, as it does Triton's. The first process of a container has to
   // end itself: there no signal does by itself.
-  if (process.pid === 1) for (const [signal, number] of signals) process.once(signal, () => process.exit(128 + number));
+  if (process.pid === 1) for (const [signal, number] of SIGNALS) process.once(signal, () => process.exit(128 + number));
+  let isEnding = false;
+  const end = (number: number): void => {
+    process.stdout.write(`Signal (${number}) received.\n`);
+    if (isEnding) return;
+    isEnding = true;
+    running
+      ?.then(server => server.stop())
+      .then(
+        () => process.exit(0),
+        // The reason is in the log.
+        () => process.exit(1),
+      );
+  };
+  let isLoaded = false;
+  const hasClosed = watchTerminal();
+  process.on("SIGHUP", () => {
+    if (!hasClosed()) {
+      process.stdout.write("Signal (1) received: certificates are read again if they have changed.\n");
+      running?.then(
+        server => inBackground(server.reload(), "reading certificates"),
+        () => {},
+      );
+    } else if (advise && isLoaded) end(1);
+    // Triton has no handler of it, and loses its requests.
+    else process.exit(128 + 1);
+  });
   const onLoaded = (): void => {
-    let ending = false;
-    for (const [signal] of signals) process.removeAllListeners(signal);
-    for (const [signal, number] of signals)
-      process.on(signal, () => {
-        process.stdout.write(`Signal (${number}) received.\n`);
-        if (ending) return;
-        ending = true;
-        running
-          ?.then(server => server.stop())
-          .then(
-            () => process.exit(0),
-            // The reason is in the log.
-            () => process.exit(1),
-          );
-      });
+    isLoaded = true;
+    for (const [signal] of SIGNALS) process.removeAllListeners(signal);
+    for (const [signal, number] of SIGNALS) process.on(signal, () => end(number));
   };
   try {
     running = serve({ ...options, onLoaded });

@@ -10,6 +10,8 @@ import { inBackground } from "./in-background.js";
 export interface WatchedFile<T> {
   /** The newest value that could be read. */
   readonly current: T;
+  /** Looks now. */
+  look(): Promise<void>;
   /** Ends the looks. One that has begun changes nothing and reports nothing any more. */
   close(): void;
 }
@@ -21,6 +23,8 @@ export interface WatchOptions<T> {
   readonly state: string;
   /** Milliseconds between two looks at the file. */
   readonly everyMs: number;
+  /** The state of what is read, if that is more than the file. */
+  readonly stateNow?: () => Promise<string>;
   /** Reads a later value. @throws Error with a sentence that names the file */
   read(): Promise<T>;
   /** Receives the sentence of an error. @default a warning of the process */
@@ -46,21 +50,22 @@ export function watchFile<T>({
   first,
   state,
   everyMs,
+  stateNow = () => stateOf(file),
   read,
   warn = warnByProcess,
 }: WatchOptions<T>): WatchedFile<T> {
   let current = first;
   let seen = state;
   let isRefused = false;
-  let isLooking = false;
+  let looking: Promise<void> | undefined;
   let isClosed = false;
   const look = async (): Promise<void> => {
-    const now = await stateOf(file);
+    const now = await stateNow();
     if (isClosed || now === seen || now === NO_STATE) return;
     try {
       const next = await read();
       // A file that is still written is read again when it is whole.
-      if ((await stateOf(file)) !== now || isClosed) return;
+      if ((await stateNow()) !== now || isClosed) return;
       current = next;
       isRefused = false;
     } catch (error) {
@@ -71,18 +76,24 @@ export function watchFile<T>({
     }
     seen = now;
   };
-  const timer = setInterval(() => {
-    if (isLooking) return;
-    isLooking = true;
-    const looked = look().finally(() => {
-      isLooking = false;
+  const lookOnce = (): Promise<void> => {
+    looking ??= look().finally(() => {
+      looking = undefined;
     });
-    inBackground(looked, `looking for changes of ${file}`);
+    return looking;
+  };
+  const timer = setInterval(() => {
+    if (!looking) inBackground(lookOnce(), `looking for changes of ${file}`);
   }, everyMs);
   timer.unref();
   return {
     get current() {
       return current;
+    },
+    async look() {
+      // One that has begun may have missed the last change.
+      await looking;
+      await lookOnce();
     },
     close() {
       isClosed = true;

@@ -3,6 +3,7 @@
  * before the models are loaded; all are announced when the server is ready for requests.
  */
 import type { ServerLog } from "../observe/server-log.js";
+import type { Certificates } from "../transport/grpc/certificates.js";
 import type { Listener } from "../transport/listen.js";
 import { countDown } from "./count-down.js";
 import { describeExposure, type Exposed } from "./exposure.js";
@@ -14,6 +15,8 @@ import type { Adopt } from "./worker-side.js";
 export interface Ports {
   /** Those that are open now. */
   readonly opened: RunningServer["ports"];
+  /** Those of the port with TLS. */
+  readonly certificates: Certificates | undefined;
   /** Opens gRPC, HTTP and metrics. @throws ListenError, and nothing is open then */
   openEarly(): Promise<void>;
   /** Opens those that are not open yet, and announces all. @throws ListenError, and nothing is open then */
@@ -75,6 +78,9 @@ export function openPorts(
   return {
     get opened() {
       return Object.fromEntries(open.map(({ service, listener }) => [service.port, listener.port]));
+    },
+    get certificates() {
+      return open.find(({ listener }) => listener.certificates)?.listener.certificates;
     },
     async openEarly() {
       await start(

@@ -54,8 +54,13 @@ interface MeasuredParts {
 }
 
 /** The metrics of one process. */
-export const createServerMetrics = (options: OpenOptions, { budget, failures, exposures }: MeasuredParts): Metrics =>
+export const createServerMetrics = (
+  options: OpenOptions,
+  { budget, failures, exposures }: MeasuredParts,
+  certificateDays: () => number | undefined,
+): Metrics =>
   createMetrics({
+    certificateDays,
     exposures: exposures && (() => exposures.counts),
     cpu: options.allowCpuMetrics,
     config: options.metricsConfig,

@@ -197,6 +197,8 @@ export interface RunningServer {
   readonly peers?: PeerState;
   /** The models and stages that `mockMissing` stands in for now, and why. */
   readonly mocked: readonly Mocked[];
+  /** Reads the certificates of the gRPC port again if their files have changed, which a server also does by itself every few seconds. */
+  reload(): Promise<void>;
   /** Refuses new requests, lets those in flight end, unloads the models. Calling it again waits for the same end. */
   stop(): Promise<void>;
 }

@@ -159,11 +159,11 @@ async function start(parts: ServerParts): Promise<RunningServer> {
   const control = options.modelControlMode;
   const own = createCalls(registry, { ...options, control }, () => state, tracer, recent);
   const ownLog = createLogSettings(logState, given.logFile);
-  const metrics = createServerMetrics(options, parts);
+  const metrics = createServerMetrics(options, parts, () => endpoints.certificates?.daysLeft());
   const printMetrics = (): string => metrics.print(registry.ready(), registry.failed());
   const local = { calls: own, logSettings: ownLog, printMetrics };
   const shared = worker?.attach({ ...local, registry, faults, recent }) ?? local;
-  const endpoints = createPorts(options, { ...shared, registry, log, budget }, worker?.adopt);
+  const endpoints: Ports = createPorts(options, { ...shared, registry, log, budget }, worker?.adopt);
   const closing = (patience: number): Promise<void> => closeModels(parts, tracer, patience);
   let polling: Polling | undefined;
   try {
@@ -196,6 +196,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
       get mocked() {
         return [...mocked.values()];
       },
+      reload: async () => endpoints.certificates?.look(),
       stop: () => {
         state = "stopping";
         stopped ??= stop(parts, endpoints, polling, closing);

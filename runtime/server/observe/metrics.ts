@@ -148,6 +148,8 @@ export interface MetricsOptions {
   readonly memory: () => { readonly resident: number; readonly charged: number; readonly limit: number };
   /** Counts of the exposure log; undefined on a server without one. */
   readonly exposures?: (() => ExposureCounts) | undefined;
+  /** Days until the certificate of the gRPC port expires; undefined without TLS. */
+  readonly certificateDays?: () => number | undefined;
   /** Counts of all versions, past and present. */
   readonly failures: FailureCounts;
   /** Size of the pinned pool on the command line; nothing is pinned here. */
@@ -187,6 +189,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       printFaults(lines);
       printStages(ready, lines);
       printOwnMemory(options, lines, head);
+      printCertificate(options.certificateDays?.(), lines, head);
       if (options.exposures) printExposures(options.exposures(), lines);
       return `${lines.join("\n")}\n`;
     },
@@ -232,6 +235,13 @@ function printOwnMemory({ memory }: MetricsOptions, lines: string[], head: AddHe
   if (!Number.isFinite(limit)) return;
   head("merlon_memory_limit_bytes", "Memory limit of the server (--memory-limit), in bytes", "gauge");
   lines.push(`merlon_memory_limit_bytes ${limit}`);
+}
+
+function printCertificate(days: number | undefined, lines: string[], head: AddHead): void {
+  if (days === undefined) return;
+  const name = "merlon_tls_certificate_days_left";
+  head(name, "Days until the certificate of the gRPC port expires, negative afterwards", "gauge");
+  lines.push(`${name} ${days.toFixed(3)}`);
 }
 
 interface MachineFigures {

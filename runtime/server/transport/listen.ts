@@ -3,12 +3,15 @@
  */
 import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
 import { capConnections } from "./connection-cap.js";
+import type { Certificates } from "./grpc/certificates.js";
 
 export interface Listener {
   readonly address: string;
   readonly port: number;
   /** Connections that are open. */
   readonly connections: number;
+  /** The certificates of a port with TLS. */
+  readonly certificates?: Certificates;
   /** From now on responses make clients close their connections, if the protocol allows it; all requests are still served. */
   leave(): void;
   /**

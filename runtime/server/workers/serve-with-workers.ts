@@ -134,6 +134,7 @@ function running(
     ports: { ...endpoints.opened, ...(faultAdmin && { faultAdmin: faultAdmin.port }) },
     mocked: [],
     ...(options.recentRequests && { requests: server.control.requests(options.recentRequests.most) }),
+    reload: async () => server.reload(),
     stop: () => {
       stopped ??= stop();
       return stopped;

@@ -18,6 +18,7 @@ const SHARED: ReadonlySet<string> = new Set([
   "model_lifecycle",
   "model_repository_manager",
   "server",
+  "tls",
   "tritonserver",
 ]);
 /** Sources of requests and of faults of this process, whatever else is under way. */

@@ -249,6 +249,11 @@ export class WorkerServer {
     for (const { link } of serving) link.note({ note: "standing", ready });
   }
 
+  /** Each worker has certificates of its own, and a signal for them. */
+  reload(): void {
+    for (const { child } of this.#supervisor.workers) child.kill("SIGHUP");
+  }
+
   /** From now on not ready. */
   leave(): void {
     this.#isServing = false;

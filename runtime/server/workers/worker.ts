@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { unavailable } from "../../base/errors.js";
 import { lowerHelperThreads } from "../../base/helper-threads.js";
-import { continueOnFaults } from "../../base/in-background.js";
+import { continueOnFaults, inBackground } from "../../base/in-background.js";
 import { LoadFault } from "../lifecycle/first-load.js";
 import { serveHere } from "../lifecycle/server.js";
 import type { RunningServer } from "../lifecycle/server-options.js";
@@ -46,6 +46,7 @@ export function runWorker(): void {
   process.on("disconnect", () => process.exit(1));
   endWithParent();
   const worker = new Worker();
+  process.on("SIGHUP", () => inBackground(worker.reload(), "reading the certificates"));
   worker.link.note({ note: "hello", protocol: PROTOCOL });
   setInterval(() => worker.link.note({ note: "beat" }), BEAT_MS);
 }
@@ -71,6 +72,10 @@ class Worker {
       answers: this.#answers(),
       onNote: (note, handle) => this.#onNote(note, handle),
     });
+  }
+
+  async reload(): Promise<void> {
+    await this.#running?.reload();
   }
 
   #onNote(note: NoteToWorker, handle: unknown): void {

@@ -1,6 +1,7 @@
 /**
  * The gRPC endpoint: server calls and data plane → a listening server.
  */
+import type { Server as TlsServer } from "node:tls";
 import { Cancellable, type Cancellation } from "../../../base/cancellation.js";
 import { ConnectionCut, cutHere } from "../../../base/connection-cut.js";
 import { internal, Refusal, RuntimeFault, STATUS, unsupported } from "../../../base/errors.js";
@@ -34,12 +35,13 @@ import type { Restriction } from "../restriction.js";
 import type { Pattern } from "../user-pattern.js";
 import { type CallHead, INFER, readCallHead, STREAM_INFER } from "./call-head.js";
 import { type UnaryCall, unaryCalls } from "./calls.js";
+import { followCertificates } from "./certificates.js";
 import { encodeResponse, type FramePieces } from "./encode-response.js";
 import { serveInferStream } from "./infer-stream.js";
 import { applyKeepalive, type KeepaliveOptions } from "./keepalive.js";
 import { alignedStart } from "./message-place.js";
 import { answerOk, armDeadline, cutOff, endWithStatus } from "./status.js";
-import { type GrpcTls, secureOptions } from "./tls.js";
+import { type GrpcTls, openTls } from "./tls.js";
 import { type Forward, toRequest } from "./to-request.js";
 
 const MAX_CONNECTIONS = 8192;
@@ -63,6 +65,7 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
   const { calls, logSettings, log, tls, keepalive, restriction, compression } = context;
   const table = new Map([...unaryCalls(calls, logSettings)].map(([path, call]) => [path, framedCall(call)]));
   const received = context.budget.open();
+  const secure = tls && (await openTls(tls));
   const { server, drain } = createHttp2Server<CallHead>({
     handler: {
       read: head => readCallHead(head, restriction, compression),
@@ -71,7 +74,7 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
       },
     },
     limits: { ...DEFAULT_LIMITS, stallTime: context.stallTime },
-    tls: tls && (await secureOptions(tls)),
+    tls: secure?.options,
     budget: context.budget,
     connected(connection) {
       applyKeepalive(connection, keepalive);
@@ -84,7 +87,11 @@ export async function serveGrpc(options: ListenAt, context: GrpcContext): Promis
     refused: fault => log.verbose("grpc_server", `handshake: ${fault.message}`),
   });
   server.maxConnections = MAX_CONNECTIONS;
-  return listen(server, options, patience => drain(patience, true));
+  const listener = await listen(server, options, patience => drain(patience, true));
+  if (!secure) return listener;
+  const certificates = followCertificates(secure, server as TlsServer, log);
+  server.once("close", () => certificates.close());
+  return Object.assign(listener, { certificates });
 }
 
 function accept(

@@ -4,6 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { invalid } from "../../../base/errors.js";
+import { NO_STATE, stateOf } from "../../../base/watched-file.js";
 
 export interface GrpcTls {
   /** PEM files. */
@@ -15,8 +16,29 @@ export interface GrpcTls {
   readonly mutual?: boolean;
 }
 
+/** The options of a server's TLS, and the state of the files that they were read from. */
+export interface SecureFiles {
+  readonly tls: GrpcTls;
+  readonly options: SecureOptions;
+  readonly state: string;
+}
+
+type SecureOptions = TlsOptions & { readonly cert: Buffer; readonly ca?: Buffer };
+
+/** State of the files as a whole; none while one of them is missing. */
+export async function stateOfFiles({ certificate, key, rootCertificate }: GrpcTls): Promise<string> {
+  const states = await Promise.all([certificate, key, ...(rootCertificate ? [rootCertificate] : [])].map(stateOf));
+  return states.includes(NO_STATE) ? NO_STATE : states.join();
+}
+
 /** @throws RuntimeFault that names the flag whose file is missing or is not PEM */
-export async function secureOptions(tls: GrpcTls): Promise<TlsOptions> {
+export async function openTls(tls: GrpcTls): Promise<SecureFiles> {
+  const state = await stateOfFiles(tls);
+  return { tls, state, options: await secureOptions(tls) };
+}
+
+/** @throws RuntimeFault as `openTls` */
+export async function secureOptions(tls: GrpcTls): Promise<SecureOptions> {
   const { mutual = false } = tls;
   const cert = await pem(tls.certificate, "--grpc-server-cert");
   const key = await pem(tls.key, "--grpc-server-key");
@@ -41,7 +63,7 @@ export async function secureOptions(tls: GrpcTls): Promise<TlsOptions> {
 async function pem(file: string, flag: string): Promise<Buffer> {
   if (!file) throw invalid(`${flag} is not given, and TLS on the gRPC port needs it`);
   const content = await readFile(file).catch(error => {
-    throw invalid(`${flag} '${file}' can't be read: ${(error as Error).message}`);
+    throw invalid(`${flag} '${file}' can't be read: ${(error as Error).message}`, { cause: error });
   });
   if (!content.includes("-----BEGIN "))
     throw invalid(`${flag} '${file}' holds no PEM block; convert it with \`openssl\``);
