@@ -5,6 +5,7 @@ import { chmod, unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import type { MemoryBudget } from "../../base/memory/memory-budget.js";
 import type { Registry } from "../models/registry-types.js";
+import { seldom } from "../observe/seldom.js";
 import type { Place } from "../requests/placement.js";
 import type { HomeFacts } from "./homes.js";
 import { PeerLink } from "./link.js";
@@ -79,13 +80,14 @@ export function openPeers(options: PeerOptions, { budget, facts, log }: PeerCont
     },
     async start(registry) {
       await requirePrivate(folder);
+      const refused = seldom(log);
       listener = await listenToPeers(folder, {
         ...{ self, count, token, budget, silenceMs },
         load: () => load.own,
         released: generation => registry.released(generation),
         run: runReceived(registry, () => counts.received++),
         onHello: worker => links.get(worker)?.dial(),
-        onRefused: why => log(`a connection to worker ${self}'s socket was closed: it ${why}`),
+        onRefused: why => refused(`a connection to worker ${self}'s socket was closed: it ${why}`),
       });
       for (const link of links.values()) link.dial();
     },

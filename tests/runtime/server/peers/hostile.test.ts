@@ -92,6 +92,13 @@ describe("who may connect", () => {
     await stillServes();
   });
 
+  test("many bad connections are one line of the log", async () => {
+    const bad = Array.from({ length: 10 }, dial);
+    for (const { socket } of bad) socket.write("GET / HTTP/1.1\r\n\r\n");
+    await Promise.all(bad.map(({ untilClosed }) => untilClosed()));
+    expect(worker.log.filter(line => line.includes("socket was closed"))).toHaveLength(1);
+  });
+
   test("a connection that says nothing is closed; no more than a few are open at a time", async () => {
     const silent = Array.from({ length: 40 }, dial);
     await Promise.all(silent.slice(30).map(({ untilClosed }) => untilClosed()));
