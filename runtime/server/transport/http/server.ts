@@ -47,7 +47,7 @@ export function serveMetrics(
   log: ServerLog,
 ): Promise<Listener> {
   return start({ ...options, isMetrics: true }, log, async ({ head }) => {
-    if (head.method !== "GET") return methodNotAllowed("text/plain; charset=utf-8");
+    if (head.method !== "GET") return methodNotAllowed("text/plain");
     const path = head.target.split("?")[0];
     if (path !== "/metrics" && path !== "/metrics/") return { ...emptyAnswer(), type: "text/plain; charset=utf-8" };
     return { status: 200, type: "text/plain; charset=utf-8", body: await print() };

@@ -132,3 +132,24 @@ test("a model's metric_control gives the buckets of the first-response histogram
   }
 });
 const FAMILY = "nv_inference_first_response_histogram_ms";
+
+test.each([
+  ["GET", "/metrics", 200, "text/plain; charset=utf-8"],
+  ["GET", "/metrics/?x", 200, "text/plain; charset=utf-8"],
+  ["GET", "/", 200, "text/plain; charset=utf-8", ""],
+  ["GET", "/metrics/x", 200, "text/plain; charset=utf-8", ""],
+  ["GET", "/v2/health/ready", 200, "text/plain; charset=utf-8", ""],
+  ["POST", "/metrics", 405, "text/plain", '{"error":"Method Not Allowed"}'],
+  ["PUT", "/x", 405, "text/plain", '{"error":"Method Not Allowed"}'],
+])("%s %s on the metrics port, as in Triton", async (method, path, status, type, body?: string) => {
+  const server = await startServer(repository(["echo_int32"]));
+  try {
+    const answer = await fetch(`http://127.0.0.1:${server.ports.metrics}${path}`, { method });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([status, type]);
+    const text = await answer.text();
+    if (body === undefined) expect(text).toContain("# HELP nv_inference_request_success");
+    else expect(text).toBe(body);
+  } finally {
+    await server.stop();
+  }
+});
