@@ -179,12 +179,20 @@ function vertexAiService({ options, parts, http, frontEnd, adopt }: Shared): Por
       start: async () => {
         const missing = at.predictRoute ? at.healthRoute || "AIP_HEALTH_ROUTE" : "API_PREDICT_ROUTE";
         if (missing !== at.healthRoute) throw invalid(`${missing} is not defined for Vertex AI endpoint`);
-        const respond = await vertexAi({ ...at, model: defaultModel(at.model, registry) }, frontEnd, printMetrics, log);
+        const shown = options.metrics
+          ? reachesAs(options.metrics.address, at.address)
+            ? printMetrics
+            : "elsewhere"
+          : "off";
+        const respond = await vertexAi({ ...at, model: defaultModel(at.model, registry) }, frontEnd, shown, log);
         return serveFrontEnd({ ...at, ...http, ...sourceOf(adopt, "vertexAi") }, respond, log);
       },
     }
   );
 }
+
+/** Every client of another port at `address` reaches one at `own`, too. */
+const reachesAs = (own: string, address: string): boolean => own === address || own === "0.0.0.0" || own === "::";
 
 function metricsService({ options, parts, http }: Shared): PortService | undefined {
   const at = options.metrics;

@@ -19,6 +19,7 @@ export interface VertexAi {
 }
 
 const REDIRECT = "x-vertex-ai-triton-redirect";
+const METRICS = "metrics";
 const MIME = "application/vnd.vertex-ai-triton.binary+json;json-header-size=";
 /** Triton's routes that a redirection does not reach. */
 const APART = /\/(?:generate|generate_stream|trace\/setting)$|^\/v2\/logging$/;
@@ -26,11 +27,13 @@ const APART = /\/(?:generate|generate_stream|trace\/setting)$|^\/v2\/logging$/;
 const FORBIDDEN =
   /^\/v2\/(?:repository(?:\/[^/]+)?\/models\/[^/]+\/(?:load|unload)|(?:system|cuda)sharedmemory(?:\/region\/[^/]+)?\/(?:register|unregister))$/;
 
-/** @param print the metrics at this moment */
+/** The metrics at this moment, or why they are not shown: the server has no metrics port, or one at an address of its own. */
+export type ShownMetrics = (() => string | Promise<string>) | "off" | "elsewhere";
+
 export async function vertexAi(
   options: VertexAi,
   given: RouteContext,
-  print: () => string | Promise<string>,
+  metrics: ShownMetrics,
   log: ServerLog,
 ): Promise<Respond> {
   const context: RouteContext = { ...given, headerForwardPattern: undefined, binary: { mime: MIME, inAnswers: false } };
@@ -46,7 +49,8 @@ export async function vertexAi(
     if (redirect === undefined) return answerRoute([infer], request, context, path) ?? emptyAnswer(400);
     log.verbose("vertex_ai_server", `Redirecting Vertex AI request: /${redirect}`);
     if (head.method !== "POST") return emptyAnswer(405);
-    if (!FORBIDDEN.test(`/${redirect}`)) return redirected(request, context, `/${redirect}`, print);
+    const isHidden = redirect === METRICS && metrics === "elsewhere";
+    if (!FORBIDDEN.test(`/${redirect}`) && !isHidden) return redirected(request, context, `/${redirect}`, metrics);
     log.verbose("vertex_ai_server", `Vertex AI redirect blocked: /${redirect}`);
     return emptyAnswer(403);
   };
@@ -57,9 +61,10 @@ async function redirected(
   request: Exchange,
   context: RouteContext,
   path: string,
-  print: () => string | Promise<string>,
+  metrics: ShownMetrics,
 ): Promise<Answer> {
-  if (path === "/metrics") return { status: 200, type: "text/plain; charset=utf-8", body: await print() };
+  if (path === `/${METRICS}` && typeof metrics === "function")
+    return { status: 200, type: "text/plain; charset=utf-8", body: await metrics() };
   if (APART.test(path)) return emptyAnswer(400);
   return answerRoute(ROUTES, request, context, path, "any") ?? emptyAnswer(400);
 }

@@ -139,6 +139,20 @@ test("Vertex AI: a header redirects a POST to Triton's own routes, but for some"
   expect(get.status).toBe(405);
 });
 
+test("Vertex AI: a redirection shows no metrics of a port that has an address of its own", async () => {
+  const own = await startServer(repository(["echo_int32"]), {
+    vertexAi: { ...at, ...routes, model: "echo_int32" },
+    metrics: { address: "127.0.0.2", port: 0 },
+  });
+  try {
+    const headers = { "X-Vertex-Ai-Triton-Redirect": "metrics" };
+    const hidden = await post(own.ports.vertexAi, "/predict", "", headers);
+    expect([hidden.status, await hidden.text()]).toEqual([403, ""]);
+  } finally {
+    await own.stop();
+  }
+});
+
 test("SageMaker: ping and invocations; a binary answer says so in its content type", async () => {
   const url = `http://127.0.0.1:${server.ports.sageMaker}`;
   expect(server.log.join("")).toContain(`Started Sagemaker HTTPService at 127.0.0.1:${server.ports.sageMaker}`);

@@ -1,6 +1,6 @@
 /** Vertex AI's front end without a server: its patterns, the routes that a redirection reaches, and its lines in the log. */
 import { describe, expect, test } from "vitest";
-import { vertexAi } from "#runtime/server/transport/http/vertex-ai.js";
+import { type ShownMetrics, vertexAi } from "#runtime/server/transport/http/vertex-ai.js";
 
 interface Asked {
   readonly method?: string;
@@ -8,9 +8,12 @@ interface Asked {
   readonly healthRoute?: string;
   readonly predictRoute?: string;
   readonly closed?: string;
+  readonly metrics?: ShownMetrics;
 }
 
-async function ask(path: string, { method = "POST", redirect, closed, ...routes }: Asked = {}) {
+const print = (): string => "n 1\n";
+
+async function ask(path: string, { method = "POST", redirect, closed, metrics = print, ...routes }: Asked = {}) {
   const lines: string[] = [];
   const apis: string[] = [];
   const log = { isVerbose: true, verbose: (source: string, text: string) => lines.push(`${source}: ${text}`) };
@@ -20,7 +23,7 @@ async function ask(path: string, { method = "POST", redirect, closed, ...routes 
   };
   const context = { calls: { isReady: () => true }, restriction };
   const options = { healthRoute: "/health", predictRoute: "/predict", model: "m", ...routes };
-  const respond = await vertexAi(options, context as never, () => "n 1\n", log as never);
+  const respond = await vertexAi(options, context as never, metrics, log as never);
   const headers = redirect === undefined ? {} : { "x-vertex-ai-triton-redirect": redirect };
   const answer = await respond({ head: { method, target: path, headers } } as never);
   return { answer, apis, lines };
@@ -56,6 +59,14 @@ describe("Vertex AI's front end", () => {
     expect((await ask("/predict", { redirect: "metrics" })).answer).toEqual({
       ...{ status: 200, type: "text/plain; charset=utf-8", body: "n 1\n" },
     });
+  });
+  test("does not show metrics of a port at another address, and has none where the port is off", async () => {
+    const hidden = await ask("/predict", { redirect: "metrics", metrics: "elsewhere" });
+    expect([hidden.answer, hidden.lines.at(-1)]).toEqual([
+      { status: 403, type: "text/plain", body: "" },
+      "vertex_ai_server: Vertex AI redirect blocked: /metrics",
+    ]);
+    expect((await ask("/predict", { redirect: "metrics", metrics: "off" })).answer.status).toBe(400);
   });
   test.each([
     ["v2/repository/models/m/load", 403],
