@@ -3,6 +3,7 @@
  * Credentials, region and endpoint are those of the environment, as for AWS' own tools.
  */
 
+import { pipeline, Readable, Transform } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
@@ -33,6 +34,12 @@ export interface Patience {
 }
 /** Bytes within the time of silence, so that a trickle does not hold a refresh. */
 const LEAST_BYTES = 2 ** 14;
+/** Bytes of a response that is not an object: a page of a thousand long keys has fewer. */
+const MOST_BYTES = 2 ** 23;
+/** Pages of a listing; a full one has a thousand objects, and any may be empty. */
+const MOST_PAGES = 300;
+/** A listing ends within this many times of silence. */
+const LISTING_TIMES = 20;
 /** Bytes that earn new attempts. */
 const PROGRESS_BYTES = 2 ** 20;
 const PATIENCE: Patience = { connect: 5000, silence: 30_000, attempts: 4, pause: 200 };
@@ -58,7 +65,36 @@ export async function openBucket(address: BucketAddress, patience: Patience = PA
       throwOnRequestTimeout: true,
     },
   });
+  boundResponses(client);
   return bucketOf({ sdk, client, bucket: address.bucket, patience });
+}
+
+/** The client holds the whole text of each response that is not an object, and that of each error. */
+function boundResponses(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async given => {
+        const result = await next(given);
+        const response = result.response as { statusCode: number; body: unknown };
+        const isObject = commandName === "GetObjectCommand" && response.statusCode < 300;
+        if (!isObject && response.body instanceof Readable) response.body = bounded(response.body);
+        return result;
+      },
+    { step: "deserialize", priority: "low", name: "boundResponses" },
+  );
+}
+
+function bounded(body: Readable): Readable {
+  let bytes = 0;
+  const count = new Transform({
+    transform(piece: Uint8Array, _, then) {
+      bytes += piece.length;
+      then(bytes > MOST_BYTES ? Object.assign(new Error(), { name: "TooLarge" }) : null, piece);
+    },
+  });
+  // The reader gets the error.
+  pipeline(body, count, () => {});
+  return count;
 }
 
 interface Opened {
@@ -68,10 +104,19 @@ interface Opened {
   readonly patience: Patience;
 }
 
-async function list({ sdk, client, bucket }: Opened, prefix: string): Promise<readonly ListedObject[]> {
+async function list({ sdk, client, bucket, patience }: Opened, prefix: string): Promise<readonly ListedObject[]> {
   const found: ListedObject[] = [];
   let token: string | undefined;
+  const tooMany = (what: string): RuntimeFault =>
+    new RuntimeFault(
+      "RESOURCE_EXHAUSTED",
+      `s3://${bucket}/${prefix} has more than ${what}; name the prefix of a single repository`,
+    );
+  const limit = LISTING_TIMES * patience.silence;
+  const abortSignal = AbortSignal.timeout(limit);
+  let pages = 0;
   do {
+    if (pages++ === MOST_PAGES) throw tooMany(`${MOST_PAGES} pages of a listing`);
     const page = await client
       .send(
         new sdk.ListObjectsV2Command({
@@ -79,17 +124,15 @@ async function list({ sdk, client, bucket }: Opened, prefix: string): Promise<re
           Prefix: prefix,
           ...(token !== undefined && { ContinuationToken: token }),
         }),
+        { abortSignal },
       )
       .catch(error => {
-        throw bucketFault(error, `s3://${bucket}/${prefix}`);
+        if (!abortSignal.aborted) throw bucketFault(error, `s3://${bucket}/${prefix}`);
+        throw unavailable(`s3://${bucket}/${prefix}: its listing did not end within ${limit / 1000} s`);
       });
     for (const { Key = "", Size = -1, ETag = "" } of page.Contents ?? [])
       found.push({ key: Key, bytes: Size, etag: ETag });
-    if (found.length > MOST_OBJECTS)
-      throw new RuntimeFault(
-        "RESOURCE_EXHAUSTED",
-        `s3://${bucket}/${prefix} has more than ${MOST_OBJECTS} objects; name the prefix of a single repository`,
-      );
+    if (found.length > MOST_OBJECTS) throw tooMany(`${MOST_OBJECTS} objects`);
     token = page.IsTruncated ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
   return found;
@@ -190,6 +233,10 @@ const isPassing = (error: unknown): boolean => {
 };
 
 const WAYS: readonly (readonly [is: (error: SdkError) => boolean, what: string])[] = [
+  [
+    e => e.name === "TooLarge",
+    `the server sends more than ${MOST_BYTES} bytes where S3 sends fewer; check AWS_ENDPOINT_URL`,
+  ],
   [e => e.name === "NoSuchBucket", "the bucket does not exist; check its name, and the endpoint in AWS_ENDPOINT_URL"],
   [
     e => e.name === "CredentialsProviderError",

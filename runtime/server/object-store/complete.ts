@@ -47,6 +47,8 @@ export function incompleteness(
 /** The checksum that a manifest has for a file. */
 export function sumOf(manifests: ReadonlyMap<string, Manifest>, path: string): FileSum | undefined {
   const slash = path.indexOf("/");
-  const rest = path.slice(slash + 1);
-  return rest === CONFIG ? undefined : manifests.get(path.slice(0, slash))?.files.get(rest);
+  return manifests.get(path.slice(0, slash))?.files.get(path.slice(slash + 1));
 }
+
+/** Whether a file is the configuration of a model, which operators may edit. */
+export const isConfig = (path: string): boolean => path.slice(path.indexOf("/") + 1) === CONFIG;

@@ -7,12 +7,18 @@ import { closeSync, existsSync, linkSync, mkdirSync, openSync, statfsSync, write
 import { dirname, join } from "node:path";
 import { parsePathInside } from "../../../contract/files/path-inside.js";
 import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
-import { differenceOf, MANIFEST_FILE, type Manifest, readManifest } from "../../../formats/folders/manifest.js";
+import {
+  differenceOf,
+  type FileSum,
+  MANIFEST_FILE,
+  type Manifest,
+  readManifest,
+} from "../../../formats/folders/manifest.js";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
 import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
 import type { Bucket } from "./bucket.js";
-import { incompleteness, modelsOf, sumOf } from "./complete.js";
+import { incompleteness, isConfig, modelsOf, sumOf } from "./complete.js";
 import { filesOf, type ListedFile, shown } from "./listed.js";
 
 /** The object that names the folder of the repository. Replacing it is atomic, and with it the whole repository. */
@@ -92,7 +98,7 @@ export class Mirror {
       const file = ofModel.get(MANIFEST_FILE);
       if (file) {
         kept.set(file.path, await this.#bring(folder, file));
-        manifests.set(model, readManifest(join(folder, model))!);
+        manifests.set(model, this.#manifest(join(folder, model), file.key));
         const fault = incompleteness(model, ofModel, manifests.get(model)!);
         if (fault) throw this.#incomplete(fault);
       } else if (!isWhole) throw this.#incomplete(`${model} has no ${MANIFEST_FILE}, so its upload may still run`);
@@ -107,9 +113,9 @@ export class Mirror {
       missing.map(file =>
         slots(async () => {
           if (isFailed) return;
-          const one = await this.#bring(folder, file);
           const wanted = sumOf(manifests, file.path);
-          const fault = wanted && differenceOf(one.sha256, wanted.sha256);
+          const one = await this.#bring(folder, file, wanted);
+          const fault = wanted && !isConfig(file.path) && differenceOf(one.sha256, wanted.sha256);
           if (fault) throw this.#incomplete(`${file.path} ${fault}`);
           kept.set(file.path, one);
         }).catch(error => {
@@ -130,12 +136,22 @@ export class Mirror {
     );
   }
 
-  /** A file in the staging folder: a link to the last one if it is unchanged. */
-  async #bring(folder: string, file: ListedFile): Promise<Kept> {
+  /** @throws RuntimeFault naming the object */
+  #manifest(folder: string, key: string): Manifest {
+    try {
+      return readManifest(folder)!;
+    } catch (error) {
+      const path = join(folder, MANIFEST_FILE);
+      throw invalid((error as Error).message.replaceAll(path, `${this.bucket.name}/${key}`));
+    }
+  }
+
+  /** A file in the staging folder: a link to the last one if it is unchanged. @param wanted the manifest's; a store may have one ETag for two contents */
+  async #bring(folder: string, file: ListedFile, wanted?: FileSum): Promise<Kept> {
     const to = join(folder, file.path);
     mkdirSync(dirname(to), { recursive: true });
     const last = this.#keptOf(file);
-    if (last && existsSync(join(this.path, file.path))) {
+    if (last && last.sha256 === (wanted?.sha256 ?? last.sha256) && existsSync(join(this.path, file.path))) {
       linkSync(join(this.path, file.path), to);
       return last;
     }

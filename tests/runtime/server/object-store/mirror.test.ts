@@ -102,6 +102,31 @@ test("bytes of the right number that are others are found by their checksum", as
   expect(contents(mirror)).toEqual(FIRST);
 });
 
+test("a manifest that cannot be read is named as the object", async () => {
+  const prefix = newPrefix();
+  await bucket.upload(models(FIRST), `${prefix}/`);
+  await bucket.put(`${prefix}/a/${MANIFEST_FILE}`, "{");
+  await expect((await mirrorOf(prefix)).refresh()).rejects.toThrow(
+    new RegExp(`^s3://${bucket.name}/${prefix}/a/manifest.json is not a manifest: it was edited or damaged`),
+  );
+});
+
+test("files that change under an equal ETag are read again if the manifest has others, config.pbtxt too", async () => {
+  const prefix = newPrefix();
+  await bucket.upload(models(FIRST), `${prefix}/`);
+  const { endpoint, reads } = await proxy(body => body, { etag: "equal" });
+  const mirror = await mirrorOf(prefix, endpoint);
+  await mirror.refresh();
+  const second = { ...FIRST, "a/config.pbtxt": "A", "a/1/model": "FIRST" };
+  const folder = models({ ...second, "a/2/model": "so that the manifest has another length" });
+  await bucket.upload(folder, `${prefix}/`);
+  const before = reads();
+  await mirror.refresh();
+  expect(contents(mirror)).toEqual({ ...second, "a/2/model": "so that the manifest has another length" });
+  // That of b has not changed.
+  expect(reads() - before).toBe(1);
+});
+
 test("CURRENT switches whole repositories, also of models without manifests, and back", async () => {
   const prefix = newPrefix();
   const mirror = await mirrorOf(prefix);
@@ -156,24 +181,33 @@ test("errors name the bucket and the way out", async () => {
   );
 });
 
-/** A proxy that may treat each read of an object in its way. @param treat returns the bytes to send, or undefined to send nothing and wait */
+/**
+ * A proxy that may treat each read of an object in its way.
+ * @param treat returns the bytes to send, or undefined to send nothing and wait
+ * @param etag of all objects, if it is given
+ */
 async function proxy(
   treat: (body: Buffer, attempt: number) => Buffer | "fail" | "wait",
+  { etag }: { readonly etag?: string } = {},
 ): Promise<{ readonly endpoint: string; readonly reads: () => number }> {
   let reads = 0;
   const server = createServer((asked, answer) => {
     const { method, url, headers } = asked;
+    if (etag) delete headers["if-match"];
     const to = request(`${s3.endpoint}${url}`, { method, headers }, from => {
       const pieces: Buffer[] = [];
       from.on("data", piece => pieces.push(piece));
       from.on("end", () => {
-        const body = Buffer.concat(pieces);
+        const whole = Buffer.concat(pieces);
+        const isListing = url!.includes("list-type");
+        const body = etag && isListing ? Buffer.from(`${whole}`.replace(/<ETag>[^<]*/g, `<ETag>${etag}`)) : whole;
         const isRead = url!.includes("/1/model");
         const treated = isRead ? treat(body, reads++) : body;
         if (treated === "fail") {
           answer.writeHead(503).end();
           return;
         }
+        if (body !== whole) from.headers["content-length"] = String(body.length);
         answer.writeHead(from.statusCode!, from.headers);
         if (treated === "wait") return void answer.flushHeaders();
         if (treated.length === body.length) return void answer.end(treated);
