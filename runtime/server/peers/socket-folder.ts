@@ -5,6 +5,8 @@ import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TemporaryFolder } from "../../../contract/files/temporary-folder.js";
+import { unavailable } from "../../base/errors.js";
 
 /** The system's limit for the path of a Unix socket, without its final zero. */
 const LONGEST_PATH = 107;
@@ -28,6 +30,31 @@ function mayBeThere(folder: string): boolean {
 export function parentOfSockets(temporary = tmpdir()): string {
   const longest = socketPath(join(temporary, "x".repeat(FOLDER_NAME)), 9999);
   return Buffer.byteLength(longest) > LONGEST_PATH && mayBeThere(SHORT_PARENT) ? SHORT_PARENT : temporary;
+}
+
+/** Folders that most systems have, also those whose disk is read-only. */
+const OTHER_PARENTS = [SHORT_PARENT, "/dev/shm"];
+export const parentsOfSockets = (): readonly string[] => [...new Set([parentOfSockets(), ...OTHER_PARENTS])];
+
+/**
+ * A folder in the first of these that this user can write to.
+ * @param warn receives a sentence if it is not the first
+ * @throws RuntimeFault naming the first
+ */
+export function makeSocketFolder(warn: (text: string) => void, parents = parentsOfSockets()): TemporaryFolder {
+  const faults: string[] = [];
+  for (const parent of parents)
+    try {
+      const folder = new TemporaryFolder("workers", parent);
+      if (faults.length > 0)
+        warn(`the folder of the workers' sockets is in '${parent}': it cannot be made in ${faults[0]}`);
+      return folder;
+    } catch (error) {
+      faults.push(`'${parent}': ${(error as Error).message}`);
+    }
+  throw unavailable(
+    `the workers need a folder for their sockets, which cannot be made in ${faults.join(", nor in ")}. Set TMPDIR to a folder that this user can write to`,
+  );
 }
 
 /** @throws Error for a folder that is missing or that others can enter, and a path that is too long */

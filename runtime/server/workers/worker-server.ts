@@ -4,7 +4,7 @@
 
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
-import { removeAbandonedFolders, TemporaryFolder } from "../../../contract/files/temporary-folder.js";
+import { removeAbandonedFolders, type TemporaryFolder } from "../../../contract/files/temporary-folder.js";
 import type { LogSettingsRequest_SettingValue } from "../../../triton-protos/gen/messages.js";
 import { RuntimeFault, unavailable } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
@@ -13,7 +13,7 @@ import { LoadFault } from "../lifecycle/first-load.js";
 import type { OpenOptions, ServeOptions } from "../lifecycle/server-options.js";
 import type { LogSettings } from "../observe/log-settings.js";
 import type { ServerLog } from "../observe/server-log.js";
-import { parentOfSockets } from "../peers/socket-folder.js";
+import { makeSocketFolder, parentsOfSockets } from "../peers/socket-folder.js";
 import type { Listener } from "../transport/listen.js";
 import type { WorkerPlace } from "./affinity.js";
 import { Changes } from "./changes.js";
@@ -42,19 +42,6 @@ export interface WorkerServerOptions {
   readonly logSettings: LogSettings;
 }
 
-/** @throws RuntimeFault */
-function folderOfSockets(): TemporaryFolder {
-  const parent = parentOfSockets();
-  try {
-    return new TemporaryFolder("workers", parent);
-  } catch (error) {
-    const { message } = error as Error;
-    throw unavailable(
-      `the workers need a folder for their sockets, which cannot be made in '${parent}': ${message}. Set TMPDIR to a folder that this user can write to`,
-    );
-  }
-}
-
 export class WorkerServer {
   readonly connections: HandOver;
   readonly control: Control;
@@ -67,7 +54,7 @@ export class WorkerServer {
   readonly #lines: OnceLog;
   readonly #timers: NodeJS.Timeout[] = [];
   /** The sockets of the workers' links. */
-  readonly #links = folderOfSockets();
+  readonly #links: TemporaryFolder;
   readonly #token = randomBytes(24).toString("hex");
   #isServing = false;
   #polling: Promise<void> | undefined;
@@ -75,6 +62,7 @@ export class WorkerServer {
   constructor(server: WorkerServerOptions) {
     const { options, count, places, log } = server;
     this.#server = server;
+    this.#links = makeSocketFolder(text => log.warning("workers", text));
     const withModels = (): readonly WorkerProcess[] =>
       this.#supervisor.workers.filter(({ state }) => state !== "joining");
     this.#arms = new StoppedArms(withModels);
@@ -110,8 +98,8 @@ export class WorkerServer {
   async start(): Promise<void> {
     const { options, log } = this.#server;
     // Workers remove those in the temporary folder.
-    if (parentOfSockets() !== tmpdir())
-      inBackground(removeAbandonedFolders(parentOfSockets()), "removing what killed servers left");
+    for (const parent of parentsOfSockets())
+      if (parent !== tmpdir()) inBackground(removeAbandonedFolders(parent), "removing what killed servers left");
     this.#timers.push(setInterval(() => this.connections.sweep(), SWEEP_MS).unref());
     const workers = this.#supervisor.start();
     await Promise.all(

@@ -1,7 +1,7 @@
 /** The folder of the workers' sockets: their paths have to fit the system's limit. */
 import { expect, test } from "vitest";
 import { TemporaryFolder } from "#contract/files/temporary-folder.js";
-import { parentOfSockets, requirePrivate, socketPath } from "#runtime/server/peers/socket-folder.js";
+import { makeSocketFolder, parentOfSockets, requirePrivate, socketPath } from "#runtime/server/peers/socket-folder.js";
 
 test("is in the temporary folder, unless paths of sockets would be too long there", () => {
   expect(parentOfSockets("/var/tmp")).toBe("/var/tmp");
@@ -18,4 +18,12 @@ test("the longest parent that is taken has room for a socket", async () => {
   folder.disposeSync();
   expect(Buffer.byteLength(socketPath(`${longest}/${own}`, 255))).toBeLessThanOrEqual(107);
   await expect(requirePrivate(`${longest}/${own}`)).rejects.toThrow("ENOENT");
+});
+
+test("no folder can be made: the message names each, and the variable", () => {
+  const warnings: string[] = [];
+  expect(() => makeSocketFolder(text => warnings.push(text), ["/missing", "/proc"])).toThrow(
+    /^the workers need a folder for their sockets, which cannot be made in '\/missing': ENOENT.*, nor in '\/proc': .*\. Set TMPDIR to a folder that this user can write to$/,
+  );
+  expect(warnings).toEqual([]);
 });

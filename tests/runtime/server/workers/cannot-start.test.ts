@@ -1,6 +1,7 @@
 /**
  * Ports that are taken, and temporary folders in which nothing can be made: the reason, the exit code, and nothing that is left.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -63,18 +64,25 @@ test.each([
     },
   ],
   ["takes no files", () => "/proc"],
-])("a temporary folder that %s: the message names it and the variable", async (_, make) => {
+])("a temporary folder that %s: the sockets are in another one, and a warning names both", async (_, make) => {
   const folder = make();
-  const starting = serveWorkers(repository(["echo_int32"]), 2, [], undefined, { env: { TMPDIR: folder } });
-  const reason = await starting.then(
-    async served => `it runs, and ends with ${await served.stop()}`,
-    (error: Error) => error.message,
-  );
-  expect(reason).toMatch(/^the server ended with 1:/);
-  expect(reason).toContain(
-    `error: creating server: Unavailable - the workers need a folder for their sockets, which cannot be made in '${folder}': `,
-  );
-  expect(reason).toContain("Set TMPDIR to a folder that this user can write to");
+  const served = await serveWorkers(repository(["echo_int32"]), 2, [], undefined, { env: { TMPDIR: folder } });
+  expect(served.log()).toContain(`the folder of the workers' sockets is in '/tmp': it cannot be made in '${folder}': `);
+  for (let i = 0; i < 4; i++) expect((await served.call("POST", INFER, GOOD)).status).toBe(200);
+  expect(await served.stop()).toBe(0);
+});
+
+const READ_ONLY = `mount -t tmpfs -o ro none "$0" && exec "$@"`;
+
+test("a read-only temporary folder: both workers serve", async ({ skip }) => {
+  const folder = mkdtempSync(join(place, "ro-"));
+  const command = ["unshare", "-rm", "sh", "-c", READ_ONLY, folder];
+  skip(spawnSync(command[0]!, [...command.slice(1), "true"]).status !== 0, "no mount namespaces for this user");
+  const env = { TMPDIR: folder };
+  const served = await serveWorkers(repository(["echo_int32"]), 2, [], undefined, { env, command });
+  expect(served.log()).toContain(`it cannot be made in '${folder}': EROFS: read-only file system`);
+  for (let i = 0; i < 4; i++) expect((await served.call("POST", INFER, GOOD)).status).toBe(200);
+  expect(await served.stop()).toBe(0);
 });
 
 test("sockets that are removed while the server runs: a new worker says so, and the others serve", async () => {
