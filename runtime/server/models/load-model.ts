@@ -7,7 +7,7 @@ import { ensembleFault } from "./ensemble-fault.js";
 import { linkMembers, membersOf } from "./link-members.js";
 import type { ModelSet } from "./model-set.js";
 import { stepOfLoad } from "./next-step.js";
-import type { Override } from "./override.js";
+import { type Override, withoutFolder } from "./override.js";
 import { unchangedVersions } from "./poll-model.js";
 import type { PolledModel } from "./polled-model.js";
 import type { Round } from "./read-models.js";
@@ -228,11 +228,11 @@ function logMissingVersions({ log }: ModelSet, key: string, { config, versions }
 }
 
 /** @throws RuntimeFault always */
-function failEmpty(set: ModelSet, key: string, { folder }: PolledModel): never {
+function failEmpty(set: ModelSet, key: string, { folder, upload }: PolledModel): never {
   const { log, states, empty } = set;
   const text = `at least one version must be available under the version policy of model '${key}'`;
   log.error("model_repository_manager", `failed to load model '${key}': ${text}`);
-  log.hint("model_repository_manager", wayOut(text, { key, folder })!);
+  log.hint("model_repository_manager", withoutFolder(wayOut(text, { key, folder })!, upload));
   if (!states.isReady(key)) {
     empty.add(key);
     if (!states.has(key)) states.set(key, new Map());

@@ -19,6 +19,7 @@ import { readLabels } from "./labels.js";
 import type { VersionFolder } from "./layout.js";
 import type { LoadOptions } from "./load-options.js";
 import { fillSchedulers } from "./normalise.js";
+import { withoutFolder } from "./override.js";
 import type { PolledModel } from "./polled-model.js";
 import type { ReadyVersion } from "./ready-version.js";
 import type { Ahead } from "./swap-group.js";
@@ -135,7 +136,7 @@ export async function loadVersion(
   validateCompleted(config, backend, options);
   await validateStates(config, polled.folder);
   const served = complete("inference.ModelConfig", config);
-  const instances = instanceLog(served, options, updated !== undefined);
+  const instances = instanceLog(served, options, updated !== undefined, polled);
   const labels = readLabels(served, polled.folder);
   backend.check?.(served);
   // A backend with settings to check looks at its files, and at devices, only when it makes an instance.
@@ -248,7 +249,12 @@ function validateCompleted(config: ModelConfig, backend: Backend, { gpus, log }:
 }
 
 /** The lines of the log about the instances of a version; none of those that go on. */
-function instanceLog(served: ModelConfig, { log, gpus }: LoadOptions, goesOn: boolean) {
+function instanceLog(
+  served: ModelConfig,
+  { log, gpus }: LoadOptions,
+  goesOn: boolean,
+  { upload }: Pick<PolledModel, "upload">,
+) {
   let begun = false;
   return {
     /** Called when the first one is made; later calls do nothing. */
@@ -264,7 +270,10 @@ function instanceLog(served: ModelConfig, { log, gpus }: LoadOptions, goesOn: bo
     /** They could not be made. @throws the error */
     fail(error: unknown): never {
       for (let i = 0; i < instancesOf(served); i++)
-        log?.error("backend_model", `ERROR: Failed to create instance: ${(error as Error).message}`);
+        log?.error(
+          "backend_model",
+          `ERROR: Failed to create instance: ${withoutFolder((error as Error).message, upload)}`,
+        );
       throw error;
     },
   };

@@ -3,6 +3,7 @@
  */
 import { webcrypto } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { ModelName } from "../../../contract/files/model-name.js";
 import { joinInside, type PathInside, parsePathInside } from "../../../contract/files/path-inside.js";
@@ -12,7 +13,7 @@ import { MAX_CONFIG_BYTES } from "../../../triton-protos/config-limits.js";
 import { readJsonMessage } from "../../../triton-protos/json-message/read-json-message.js";
 import { shapeOf } from "../../../triton-protos/message-shape.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
-import { internal, refuse } from "../../base/errors.js";
+import { internal, RuntimeFault, refuse } from "../../base/errors.js";
 
 export interface Override {
   readonly config?: string;
@@ -57,18 +58,58 @@ export interface Upload {
   discard(): Promise<void>;
 }
 
+/** A text about a model without the path of the folder that a request's files are in: it is of no use to a reader, and differs in each worker. */
+export const withoutFolder = (text: string, upload: Upload | undefined): string =>
+  upload ? text.replaceAll(join(dirname(upload.folder), "/"), "") : text;
+
+/** @returns the error, whose text is without that path now */
+export function hideFolder(error: Error, upload: Upload | undefined): Error {
+  error.message = withoutFolder(error.message, upload);
+  return error;
+}
+
+/** Files of a request that the server could not write. */
+export class NotWritten extends RuntimeFault {
+  /** @param answer without a path, for the client @param log */
+  constructor(
+    readonly answer: string,
+    log: string,
+  ) {
+    super("INTERNAL", log);
+  }
+}
+
 /** Writes the files of an override into a folder of their own. @throws RuntimeFault */
 export async function materialise(model: ModelName, files: ReadonlyMap<string, Buffer>): Promise<Upload> {
-  const parent = new TemporaryFolder("override");
-  const upload: Upload = { folder: join(parent.path, model), discard: () => parent.dispose() };
+  let upload: Upload | undefined;
   try {
+    const parent = new TemporaryFolder("override");
+    upload = { folder: join(parent.path, model), discard: () => parent.dispose() };
     await mkdir(upload.folder);
     for (const [path, content] of files) await writeInside(upload.folder, path, content);
     return upload;
   } catch (error) {
-    await upload.discard();
-    throw error;
+    await upload?.discard();
+    throw writeFault(error as NodeJS.ErrnoException) ?? hideFolder(error as Error, upload);
   }
+}
+
+const FULL = new Set(["ENOSPC", "EDQUOT"]);
+/** `ENOENT` is that of the temporary folder itself: the others are made as they are needed. */
+const REFUSED = new Set(["EROFS", "EACCES", "EPERM", "ENOENT", "EMFILE", "ENFILE", "EIO"]);
+
+/** @returns undefined for errors of the request */
+function writeFault({ code = "", message }: NodeJS.ErrnoException): NotWritten | undefined {
+  const isFull = FULL.has(code);
+  if (!isFull && !REFUSED.has(code)) return undefined;
+  const [reason] = message.split(",");
+  const way = isFull
+    ? "free space there, or set TMPDIR to a larger volume"
+    : "set TMPDIR to a folder that this user can write to";
+  return new NotWritten(
+    isFull ? "the temporary folder of the server is full" : "the server cannot write to its temporary folder",
+    `the files of the load request cannot be written to the temporary folder '${tmpdir()}' (${reason}); ${way}`,
+  );
 }
 
 async function writeInside(folder: string, path: string, content: Buffer): Promise<void> {

@@ -15,7 +15,7 @@ import type { Disk } from "./disk.js";
 import type { Gpus } from "./gpus.js";
 import { chooseVersions, fingerprint, scanRepositories, scanVersions, versionMarks } from "./layout.js";
 import { normaliseConfig } from "./normalise.js";
-import { markOf, materialise, type Override, readConfigOverride, type Upload } from "./override.js";
+import { hideFolder, markOf, materialise, type Override, readConfigOverride, type Upload } from "./override.js";
 import type { PolledModel } from "./polled-model.js";
 import { codeRule, refuseCodeFiles } from "./uploaded-code.js";
 import { validateModel, validateTensors } from "./validate.js";
@@ -71,7 +71,7 @@ export async function pollModel(name: ModelName, options: PollOptions, override?
     return await readModel(name, upload.folder, options, override, upload);
   } catch (error) {
     await upload.discard();
-    throw error;
+    throw hideFolder(error as Error, upload);
   }
 }
 

@@ -11,7 +11,7 @@ import { AT_ONCE, BESIDE_REQUESTS, type Disk } from "./disk.js";
 import { fingerprint, type ModelPlace, scanRepositories } from "./layout.js";
 import type { RegistryOptions } from "./load-options.js";
 import type { ModelIds } from "./model-ids.js";
-import type { Override } from "./override.js";
+import { NotWritten, type Override } from "./override.js";
 import { AmbiguousModel, pollModel, requireModelName, UnknownModel } from "./poll-model.js";
 import type { PolledModel } from "./polled-model.js";
 import { CodeRefused } from "./uploaded-code.js";
@@ -82,9 +82,8 @@ function failPoll({ log, control, repositories }: RegistryOptions, key: string, 
   if (cause instanceof PbtxtError && cause.complaints.length > 0) log.hint("model_repository_manager", cause.message);
   if (error instanceof AmbiguousModel && control === "explicit")
     log.error("model_repository_manager", `failed to poll model '${name}': model not found in any model repository.`);
-  throw internal(`failed to load '${name}', failed to poll from model repository`, {
-    cause: error,
-  });
+  const answer = error instanceof NotWritten ? `: ${error.answer}` : "";
+  throw internal(`failed to load '${name}', failed to poll from model repository${answer}`, { cause: error });
 }
 
 /** @param ids updated with the models that are found, and which of them could be read */

@@ -15,6 +15,7 @@ import type { LoadOptions } from "./load-options.js";
 import { loadVersion } from "./load-version.js";
 import type { ModelIds } from "./model-ids.js";
 import { type ModelStates, UNLOADED, type Versions } from "./model-states.js";
+import { withoutFolder } from "./override.js";
 import type { PolledModel } from "./polled-model.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
 import type { SwapGroup } from "./swap-group.js";
@@ -151,18 +152,20 @@ function failOne(context: ReplaceContext, how: Replacement, version: ModelVersio
   const { log, failed, states, ids } = context;
   const { key, polled, before } = how;
   const { config } = polled;
+  const { upload } = polled;
   const fault = RuntimeFault.from(error, (error as Error).message);
+  const message = withoutFolder(fault.message, upload);
   if (config.platform === "ensemble" && !(error instanceof VersionFault)) {
     if (before.size > 0) states.set(key, before);
     else states.delete(key);
-    throw new WholeModelFault(fault.code, fault.message, { cause: error });
+    throw new WholeModelFault(fault.code, message, { cause: error });
   }
   const goesOn = how.updated.has(version) && before.get(version)?.ready !== undefined;
-  const reason = `${STATUS[fault.code].label}: ${fault.message}`;
+  const reason = `${STATUS[fault.code].label}: ${message}`;
   if (!goesOn) {
     log.error("model_lifecycle", `failed to load '${key}' version ${version}: ${reason}`);
-    const way = wayOut(reason, { key, folder: polled.folder });
-    if (way) log.hint("model_lifecycle", way);
+    const way = wayOut(fault.message, { key, folder: polled.folder });
+    if (way) log.hint("model_lifecycle", withoutFolder(way, upload));
   }
   if (error instanceof UnknownBackend && !hasBackend(config.backend))
     log.info("model_lifecycle", backendHint(config.backend));
