@@ -16,6 +16,7 @@ const TARGETS = join(DIST, "packages");
 const THREADS = [
   "runtime/server/backends/javascript/complete-worker",
   "runtime/server/backends/javascript/worker",
+  "runtime/server/backends/onnx-child",
   "runtime/server/backends/onnx-thread",
   "runtime/server/models/hash-thread",
   "runtime/stores/feast/snapshot-thread",

@@ -53,6 +53,22 @@ export const either = (a: Cancellation | undefined, b: Cancellation): Cancellati
       }
     : b;
 
+/** Aborted when all of them are. */
+export function all(signals: readonly Cancellation[]): Cancellation {
+  const [first] = signals;
+  if (first && signals.length === 1) return first;
+  const both = new Cancellable();
+  let left = signals.length;
+  const count = (): void => {
+    left--;
+    if (left === 0) both.abort();
+  };
+  for (const signal of signals)
+    if (signal.aborted) count();
+    else signal.addEventListener("abort", count, { once: true });
+  return both;
+}
+
 /** A real AbortSignal that follows a cancellation, for code that hands it on to Node; `release` ends that. */
 export function linkSignal(cancellation: Cancellation): { readonly signal: AbortSignal; release(): void } {
   if (cancellation instanceof AbortSignal) return { signal: cancellation, release() {} };

@@ -54,7 +54,12 @@ export interface Backend {
   /** Models of the same repository that must be ready before this one loads (a plan's ONNX models). */
   dependencies?(folder: string, config: ModelConfig): Promise<readonly string[]>;
   /** Completes the configuration from the model file (`max_batch_size`, inputs, outputs). */
-  autoComplete?(config: ModelConfig, folder: string, settings?: Readonly<Record<string, string>>): Promise<ModelConfig>;
+  autoComplete?(
+    config: ModelConfig,
+    folder: string,
+    settings?: Readonly<Record<string, string>>,
+    code?: CodeRule,
+  ): Promise<ModelConfig>;
   /** Rules of the backend's own, before the general ones. @throws RuntimeFault */
   validate?(config: ModelConfig): void;
   /** Settings of the whole model, before an instance is made; `load` then reports its faults for each instance. @throws RuntimeFault */

@@ -20,9 +20,9 @@ export function checkMapped(session: OnnxSession, model: string): OnnxSession {
   const { runSync } = session;
   return {
     graph: session.graph,
-    async run(feeds, wanted) {
+    async run(...run) {
       refuseCut(files);
-      return session.run(feeds, wanted);
+      return session.run(...run);
     },
     ...(runSync && {
       runSync: (feeds, wanted) => {

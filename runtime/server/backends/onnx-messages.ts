@@ -1,27 +1,32 @@
 /**
- * The calls of a session's thread. Tensors travel as their numbers, whose memory moves with the message.
+ * The calls of a session's thread or process. Tensors travel as their numbers, whose memory moves with the message to a thread.
  */
 import type * as ort from "onnxruntime-node";
 import type { OwnFiles } from "./onnx-own-files.js";
 import { Tensor } from "./onnx-tensor.js";
 
-export interface ThreadOrder {
+export interface SessionOrder {
   readonly file: string;
   /** The file and those beside it, where the session has copies of its own. */
   readonly copies?: OwnFiles | undefined;
   readonly options: ort.InferenceSession.SessionOptions;
 }
 
-export interface ThreadRun {
+export interface SessionRun {
   readonly feeds: PackedTensors;
   readonly wanted: readonly string[];
+}
+
+export interface SessionRan {
+  readonly tensors: PackedTensors;
+  /** How long the run took. */
+  readonly micros: number;
 }
 
 export interface OnnxCalls {
   /** Opens the session. @throws Error with ONNX Runtime's text, as `run` does */
   open(): void;
-  /** @returns `micros`: how long the run took */
-  run(run: ThreadRun): { readonly tensors: PackedTensors; readonly micros: number };
+  run(run: SessionRun): SessionRan;
 }
 
 interface PackedTensor {

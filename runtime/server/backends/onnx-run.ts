@@ -2,6 +2,7 @@
  * Runs a model: tensors by name → tensors by name.
  */
 import type * as ort from "onnxruntime-node";
+import type { Cancellation } from "../../base/cancellation.js";
 import type { Graph } from "./onnx-graph.js";
 
 export type Tensors = Readonly<Record<string, ort.Tensor>>;
@@ -16,8 +17,12 @@ export type Feeds = Readonly<
 
 export interface OnnxSession {
   readonly graph: Graph;
-  /** @param wanted names of outputs @throws Error with ONNX Runtime's text */
-  run(feeds: Tensors, wanted: readonly string[]): Promise<Tensors>;
+  /**
+   * @param wanted names of outputs
+   * @param signal ends a run in a process, and one that waits
+   * @throws Error with ONNX Runtime's text, RuntimeFault
+   */
+  run(feeds: Tensors, wanted: readonly string[], signal?: Cancellation): Promise<Tensors>;
   /**
    * The same, synchronous; missing if the package's internals are not the expected ones.
    * @returns undefined if runs of this size are not known to be short

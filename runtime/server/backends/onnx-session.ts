@@ -13,10 +13,12 @@ import { silenceOnnx } from "../../base/onnx-telemetry.js";
 import { findBinding } from "./onnx-binding.js";
 import type { Graph } from "./onnx-graph.js";
 import type { OwnFiles } from "./onnx-own-files.js";
+import { inThreads, type OnnxPool, onnxPool } from "./onnx-pool.js";
+import { inProcesses, mayStartProcesses, type ProcessOrder } from "./onnx-process.js";
 import type { Feeds, OnnxSession, Tensors } from "./onnx-run.js";
-import { type OnnxThreads, onnxThreads } from "./onnx-threads.js";
 
 type Options = ort.InferenceSession.SessionOptions;
+type RunOf = Parameters<OnnxSession["run"]>;
 
 export interface SessionUse {
   /** Instances that run beside each other. */
@@ -25,6 +27,8 @@ export interface SessionUse {
   readonly large: boolean;
   /** Opened by sessions in other threads, if the file is a copy. */
   readonly copies?: OwnFiles | undefined;
+  /** How processes run it. */
+  readonly apart?: Pick<ProcessOrder, "model" | "memory" | "warn">;
 }
 
 /** @throws Error with ONNX Runtime's text, RuntimeFault for a value that is not a tensor */
@@ -50,21 +54,17 @@ async function openNative(
   Session: Binding.InferenceSessionConstructor,
   file: string,
   options: Options,
-  { instances, large, copies }: SessionUse,
+  { instances, large, copies, apart = { model: "the model", memory: Number.POSITIVE_INFINITY } }: SessionUse,
 ): Promise<OnnxSession> {
   let session: Binding.InferenceSession | undefined = new Session();
   session.loadModel(file, options);
   const graph = readGraph(sideOf(session.inputMetadata), sideOf(session.outputMetadata));
   const costs = callCosts();
-  const requireFeeds = (feeds: Feeds): void => {
-    for (const { name } of graph.inputs)
-      if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
-  };
   /** The outputs of the last run: mostly the same ones are requested. */
   let asked: readonly string[] = [];
   let fetches: Record<string, null> = {};
   const runHere = (feeds: Feeds, wanted: readonly string[], elements: number): Tensors => {
-    requireFeeds(feeds);
+    requireFeeds(graph, feeds);
     if (wanted !== asked) {
       asked = wanted;
       fetches = {};
@@ -75,10 +75,13 @@ async function openNative(
     costs.learn(sizeOf(elements), elements, (performance.now() - began) * 1000);
     return results;
   };
-  let threads: OnnxThreads | undefined;
+  const mayStart = mayStartProcesses();
+  const isOpenEnded = graph.inputs.some(({ shape }) => shape.slice(1).some(dim => dim < 0));
+  let processes: OnnxPool | undefined;
+  let threads: OnnxPool | undefined;
   let open = false;
   const startThreads = (): void => {
-    threads = onnxThreads({ file, copies, options }, instances);
+    threads = onnxPool(inThreads({ file, copies, options }), instances);
     threads.open.then(
       () => {
         open = true;
@@ -90,9 +93,9 @@ async function openNative(
       () => {},
     );
   };
-  const runInThread = async (feeds: Tensors, wanted: readonly string[], elements: number): Promise<Tensors> => {
-    requireFeeds(feeds);
-    const { results, micros } = await threads!.run(feeds, wanted);
+  const runIn = async (pool: OnnxPool, [feeds, wanted, signal]: RunOf, elements: number): Promise<Tensors> => {
+    requireFeeds(graph, feeds);
+    const { results, micros } = await pool.run(feeds, wanted, signal);
     costs.learn(sizeOf(elements), elements, micros);
     return results;
   };
@@ -102,16 +105,22 @@ async function openNative(
       const elements = elementsOf(feeds);
       return session && costs.isQuick(sizeOf(elements), elements) ? runHere(feeds, wanted, elements) : undefined;
     },
-    run(feeds, wanted) {
+    run(...run) {
+      const [feeds, wanted] = run;
       const elements = elementsOf(feeds);
-      if (!session || costs.isLong(sizeOf(elements), elements)) {
+      const size = sizeOf(elements);
+      if (mayStart && (costs.isEndless(size, elements) || (isOpenEnded && costs.mayBeLong(size, elements)))) {
+        processes ??= onnxPool(inProcesses({ file, copies, options, ...apart }), instances);
+        return runIn(processes, run, elements);
+      }
+      if (!session || costs.isLong(size, elements)) {
         if (!threads) startThreads();
-        if (open) return runInThread(feeds, wanted, elements);
+        if (open) return runIn(threads!, run, elements);
       }
       return new Promise((resolve, reject) => {
         setImmediate(() => {
           try {
-            resolve(session ? runHere(feeds, wanted, elements) : runInThread(feeds, wanted, elements));
+            resolve(session ? runHere(feeds, wanted, elements) : runIn(threads!, run, elements));
           } catch (error) {
             reject(error);
           }
@@ -122,8 +131,28 @@ async function openNative(
       session?.dispose();
       session = undefined;
       await threads?.close();
+      await processes?.close();
     },
   };
+}
+
+/** A session in processes of its own, which none of its runs leaves. @throws Error with ONNX Runtime's text, RuntimeFault */
+export async function openApart(order: ProcessOrder, instances: number): Promise<OnnxSession> {
+  const pool = onnxPool(inProcesses(order), instances);
+  const graph = await pool.open;
+  return {
+    graph: graph!,
+    async run(feeds, wanted, signal) {
+      requireFeeds(graph!, feeds);
+      return (await pool.run(feeds, wanted, signal)).results;
+    },
+    release: () => pool.close(),
+  };
+}
+
+function requireFeeds({ inputs }: Graph, feeds: Feeds): void {
+  for (const { name } of inputs)
+    if (feeds[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
 }
 
 /** Runs within a power of two of each other's elements cost alike for each. */
@@ -142,7 +171,7 @@ function readType(type: number): DType {
   return row.name;
 }
 
-async function openPackage(file: string, options: Options): Promise<OnnxSession> {
+export async function openPackage(file: string, options: Options): Promise<OnnxSession> {
   const { InferenceSession } = await import("onnxruntime-node").catch(error => {
     throw RuntimeFault.from(error, "onnxruntime-node can't be loaded");
   });

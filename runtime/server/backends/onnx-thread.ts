@@ -4,10 +4,10 @@
 import type * as ort from "onnxruntime-node";
 import { moved, native, serveCalls, workerStart } from "../../../contract/workers/serve-calls.js";
 import { findBinding } from "./onnx-binding.js";
-import { type OnnxCalls, packTensors, type ThreadOrder, unpackTensors } from "./onnx-messages.js";
+import { type OnnxCalls, packTensors, type SessionOrder, unpackTensors } from "./onnx-messages.js";
 import { placeAgain } from "./onnx-own-files.js";
 
-const { file, copies, options } = workerStart<ThreadOrder>();
+const { file, copies, options } = workerStart<SessionOrder>();
 const Session = findBinding()!;
 const session = new Session();
 

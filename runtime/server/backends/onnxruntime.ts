@@ -7,6 +7,7 @@ import type * as ort from "onnxruntime-node";
 import { ONE_THREAD_BYTES, THREADS_PARAMETER } from "../../../contract/onnx-threads.js";
 import type { Values } from "../../../triton-protos/datatype.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import { all, type Cancellation } from "../../base/cancellation.js";
 import { internal, invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { onnxThreads } from "../../base/processors.js";
 import type { Tensor, TypedTensor } from "../../base/tensor.js";
@@ -15,26 +16,28 @@ import type { BackendRequest, Executions } from "../contract.js";
 import { fileInside } from "../models/inside-folder.js";
 import type { ExecutionClock } from "../scheduling/execution-clock.js";
 import { type Instance, instancesOf } from "../scheduling/instance-groups.js";
-import type { Backend } from "./backend.js";
+import type { Backend, LoadContext } from "./backend.js";
 import { joinInputs, needsJoining, scatter, sliceRows } from "./join-batch.js";
 import { completeFromGraph } from "./onnx-complete.js";
 import { ortErrorNumber } from "./onnx-error-number.js";
 import { checkGraph } from "./onnx-graph.js";
+import { hasLoop } from "./onnx-loops.js";
 import { checkMapped } from "./onnx-mapped.js";
 import { closeFiles, type OwnedFiles, ownFiles } from "./onnx-own-files.js";
+import { mayStartProcesses } from "./onnx-process.js";
 import { type Providers, providerAdvice, providersOf } from "./onnx-providers.js";
 import type { OnnxSession, Tensors } from "./onnx-run.js";
-import { openSession as openFile } from "./onnx-session.js";
+import { openApart, openSession as openFile } from "./onnx-session.js";
 import { Feed, feedsOf, fromOrt, namedType } from "./onnx-tensors.js";
 
 export const onnxruntimeBackend: Backend = {
-  async autoComplete(config, folder, settings = {}) {
+  async autoComplete(config, folder, settings = {}, code = "all") {
     const limit = settings["default-max-batch-size"];
     if (limit !== undefined && !/^[+-]?\d+/.test(limit))
       throw invalid(`failed to convert '${limit}' to integral number`);
     // Nothing to find out, so no session is opened for it.
     if (config.input.length > 0 && config.output.length > 0) return config;
-    const session = await openSession(config, folder);
+    const session = await openSession(config, folder, { isOperators: code !== "none" });
     try {
       return completeFromGraph(config, session.graph, limit === undefined ? undefined : Number.parseInt(limit, 10));
     } finally {
@@ -42,7 +45,7 @@ export const onnxruntimeBackend: Backend = {
     }
   },
   check: config => void sessionOptions(config),
-  async load({ config, folder, gpus, onInstances, code = "all" }) {
+  async load({ config, folder, gpus, onInstances, code = "all", memory, log }) {
     const instances = instancesOf(config);
     onInstances?.();
     const sessions = new Map<string, OnnxSession>();
@@ -56,7 +59,8 @@ export const onnxruntimeBackend: Backend = {
         const beside = instances.filter(other => placeOf(other) === place).length;
         const executionProviders = providersOf(config, instance, gpus);
         const isOperators = code !== "none";
-        sessions.set(place, await openSession(config, folder, { executionProviders, instances: beside, isOperators }));
+        const opening = { executionProviders, instances: beside, isOperators, memory: memory?.limit, log };
+        sessions.set(place, await openSession(config, folder, opening));
       }
       checkGraph(config, sessions.values().next().value!.graph);
     } catch (error) {
@@ -84,13 +88,20 @@ interface Opening {
   /** Instances that run beside each other. */
   readonly instances?: number;
   /** Whether the model is the operator's, and no request brought it. */
-  readonly isOperators?: boolean;
+  readonly isOperators: boolean;
+  /** Bytes that the server may take. */
+  readonly memory?: number | undefined;
+  readonly log?: LoadContext["log"];
 }
+
+/** Bytes of memory of a process that runs a model of a request, besides those by the size of its files. */
+const UPLOADED_BYTES = 2 ** 30;
+const UPLOADED_TIMES = 4;
 
 async function openSession(
   config: ModelConfig,
   folder: string,
-  { executionProviders = ["cpu"], instances = 1, isOperators = false }: Opening = {},
+  { executionProviders = ["cpu"], instances = 1, isOperators, memory = Number.POSITIVE_INFINITY, log }: Opening,
 ): Promise<OnnxSession> {
   requireFloor("onnxruntime-node");
   const path = fileInside(
@@ -113,10 +124,21 @@ async function openSession(
   const settings = { ...options, intraOpNumThreads: threads, executionProviders };
   const splits = executionProviders.every(provider => provider === "cpu");
   const own = ownFiles(file, { splits, packsFor: splits && isOperators ? settings : undefined });
-  const use = { instances, large: size > ONE_THREAD_BYTES, copies: own?.copies };
+  const apart = {
+    model: `model '${config.name}'`,
+    // Drivers of GPUs map memory of any size.
+    memory: isOperators || !splits ? memory : Math.min(memory, UPLOADED_BYTES + UPLOADED_TIMES * size),
+    warn: (text: string) => log?.warning("onnxruntime", text),
+  };
+  const use = { instances, large: size > ONE_THREAD_BYTES, copies: own?.copies, apart };
   try {
     const optimized = own?.isOptimized ? { graphOptimizationLevel: "disabled" as const } : {};
-    const session = await openFile(own?.file ?? file, { ...settings, ...optimized }, use);
+    // An arena keeps the memory of its largest run.
+    const given = { ...settings, ...optimized, ...(!isOperators && { enableCpuMemArena: false }) };
+    const isApart = !isOperators || (mayStartProcesses() && (await hasLoop(file)));
+    const session = isApart
+      ? await openApart({ ...apart, file, copies: own?.copies, options: given }, instances)
+      : await openFile(own?.file ?? file, given, use);
     return own ? closingFiles(session, own) : checkMapped(session, file);
   } catch (error) {
     if (own) closeFiles(own.copies);
@@ -209,10 +231,16 @@ function runBatch(
     };
     // A batcher forms batches while an execution is under way, so it must not end at once.
     const results = config.dynamic_batching ? undefined : session.runSync?.(feeds, names);
-    return results ? answer(results) : session.run(feeds, names).then(answer).catch(fail);
+    return results ? answer(results) : session.run(feeds, names, jointSignal(requests)).then(answer).catch(fail);
   } catch (error) {
     return fail(error);
   }
+}
+
+/** Aborted when all requests are; undefined if one can't be. */
+function jointSignal(requests: readonly BackendRequest[]): Cancellation | undefined {
+  const signals = requests.flatMap(({ signal }) => signal ?? []);
+  return signals.length === requests.length ? all(signals) : undefined;
 }
 
 /** The part of a request in the outputs of all. */

@@ -131,7 +131,7 @@ export async function loadVersion(
   const backend = await chooseBackend(polled, folder, options);
   checkWritten(polled, folder, backend);
   if (!updated) logModelStart(options.log, written, version);
-  const config = await completed(written, folder, backend, options);
+  const config = await completed(polled, folder, backend, options);
   warnOfMetrics(config, options);
   validateCompleted(config, backend, options);
   await validateStates(config, polled.folder);
@@ -209,14 +209,14 @@ function checkWritten({ config, configured, folder: home }: PolledModel, folder:
 
 /** The configuration, completed by the backend from the files. @throws RuntimeFault */
 async function completed(
-  written: ModelConfig,
+  { config: written, code }: PolledModel,
   folder: string,
   backend: Backend,
   { autoComplete, backendConfig, log }: LoadOptions,
 ): Promise<ModelConfig> {
   if (!autoComplete || !backend.autoComplete) return written;
   const settings = { ...backendConfig?.[""], ...backendConfig?.[written.backend] };
-  const found = await backend.autoComplete(written, folder, settings);
+  const found = await backend.autoComplete(written, folder, settings, code);
   const config = fillSchedulers(found);
   const isFilledIn = found !== written && written.backend === "onnxruntime" && written.max_batch_size === 0;
   if (isFilledIn && batches(config)) log?.warning(written.backend, batchFilledIn(config));

@@ -58,8 +58,10 @@ async function turns<T>(work: Promise<T>): Promise<number> {
   return count;
 }
 
-/** Runs until the long ones leave the event loop: it turns a few times at most while they are on it. */
+/** Runs until the long ones are in threads: the event loop turns a few times at most while they are on it. */
 async function untilInThreads(session: OnnxSession): Promise<void> {
+  // A first run of this size is in a process.
+  await session.run(feeds(SIDE), ["Y"]);
   await expect.poll(() => turns(session.run(feeds(SIDE), ["Y"])), { timeout: 30_000, interval: 1 }).toBeGreaterThan(5);
 }
 
@@ -107,4 +109,16 @@ test("two long calls on end are long; a single one may be a machine's pause", ()
   expect(costs.isLong(1, 0.5)).toBe(false);
   costs.learn(1, 2, 300);
   expect(costs.isLong(1, 2)).toBe(false);
+});
+
+test("a size that was never seen may be long if its cost may grow faster than it", () => {
+  const costs = callCosts();
+  expect(costs.mayBeLong(13, 8192)).toBe(true);
+  expect(costs.mayBeLong(12, 4096)).toBe(false);
+  costs.learn(12, 4096, 100);
+  // Eight times for twice the size.
+  expect([13, 14, 15].map(size => costs.mayBeLong(size, 2 ** size))).toEqual([false, false, true]);
+  costs.learn(15, 2 ** 15, 2_000_000);
+  expect(costs.mayBeLong(15, 2 ** 15)).toBe(false);
+  expect(costs.isEndless(15, 2 ** 15)).toBe(true);
 });
