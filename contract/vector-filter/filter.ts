@@ -32,9 +32,29 @@ export function any(parts: readonly Filter[]): Filter {
   return rest.length === 1 ? rest[0]! : rest.length === 0 ? NEVER : { any: rest };
 }
 
+const keys = new WeakMap<Filter, string>();
+
 /** Equal texts for equal filters. */
-export const filterKey = (filter: Filter): string =>
-  JSON.stringify(filter, (_, value: unknown) => (typeof value === "bigint" ? { integer: String(value) } : value));
+export function filterKey(filter: Filter): string {
+  let key = keys.get(filter);
+  if (key === undefined) {
+    key = JSON.stringify(filter, (_, value: unknown) =>
+      typeof value === "bigint" ? { integer: String(value) } : value,
+    );
+    keys.set(filter, key);
+  }
+  return key;
+}
+
+/** Characters of the texts that a user's values put into a filter. A number or a bool counts as 8. */
+export function filterSize(filter: Filter): number {
+  if ("all" in filter) return filter.all.reduce((sum, part) => sum + filterSize(part), 0);
+  if ("any" in filter) return filter.any.reduce((sum, part) => sum + filterSize(part), 0);
+  if ("among" in filter) return filter.among.reduce<number>((sum, value) => sum + scalarSize(value), 0);
+  return "value" in filter ? scalarSize(filter.value) : 0;
+}
+
+const scalarSize = (value: Scalar): number => (typeof value === "string" ? value.length : 8);
 
 /** Returns whether an item fulfills a filter. Tests compare stores with it. */
 export function holds(filter: Filter, item: Readonly<Record<string, Scalar | undefined>>): boolean {

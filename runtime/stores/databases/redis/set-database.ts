@@ -2,7 +2,8 @@
  * Redis 8 vector sets: the queries of a request are shared out to the connections, and each sends its part in one write. Queries with a condition
  * are answered exactly if the set is small, or if the index finds too few.
  */
-import type { Filter } from "../../../../contract/vector-filter/filter.js";
+import { setImmediate as pause } from "node:timers/promises";
+import { type Filter, filterSize } from "../../../../contract/vector-filter/filter.js";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import { invalid } from "../../../base/errors.js";
 import { toUnitLength } from "../../vectors/unit-length.js";
@@ -26,6 +27,8 @@ const READ_PER_KEPT = 2;
 const SCANNED_PER_READ = 10;
 /** A server compares on after the deadline, so a user's list is bounded. */
 const MOST_LISTED = 4096;
+/** Characters of conditions that are written at once. */
+const SLICE = 2 ** 18;
 
 /** @param file name of the store, for messages @throws RuntimeFault */
 export async function openVectorSet(store: RedisVectorStore, file: string): Promise<VectorDatabase> {
@@ -97,16 +100,12 @@ function effortOf({ store, count }: VectorSet, query: VectorQuery): Effort | und
 async function searchAll(set: VectorSet, queries: readonly VectorQuery[]): Promise<readonly Found[]> {
   for (const { filter } of queries) checkLists(filter);
   const efforts = queries.map(query => (isConditional(query) ? effortOf(set, query) : undefined));
-  const found = await searchSome(
-    set,
-    queries.map((query, i) => searchOf(set.store, query, efforts[i] ?? "exact")),
-  );
+  const all = queries.map((_, i) => i);
+  const searches = await inSlices(all, queries, i => searchOf(set.store, queries[i]!, efforts[i] ?? "exact"));
+  const found = await searchSome(set, searches);
   // The index was cut short: it may have missed nearer items.
   const short = queries.flatMap((_, i) => (efforts[i] && found[i]!.ids.length < efforts[i].wanted ? [i] : []));
-  const exact = await searchSome(
-    set,
-    short.map(i => searchOf(set.store, queries[i]!, "exact")),
-  );
+  const exact = await searchSome(set, await inSlices(short, queries, i => searchOf(set.store, queries[i]!, "exact")));
   const hits = found.map(({ ids, distances }, i): Found => {
     const { k } = queries[i]!;
     return { ids: ids.slice(0, k), distances: distances.slice(0, k) };
@@ -115,6 +114,25 @@ async function searchAll(set: VectorSet, queries: readonly VectorQuery[]): Promi
     hits[i] = exact[at]!;
   });
   return hits;
+}
+
+/** Writes queries one after the other, with a pause for other requests after long ones. */
+async function inSlices<T>(
+  some: readonly number[],
+  queries: readonly VectorQuery[],
+  write: (query: number) => T,
+): Promise<T[]> {
+  const written: T[] = [];
+  let size = 0;
+  for (const i of some) {
+    size += filterSize(queries[i]!.filter);
+    if (size > SLICE) {
+      await pause();
+      size = 0;
+    }
+    written.push(write(i));
+  }
+  return written;
 }
 
 function checkLists(filter: Filter): void {

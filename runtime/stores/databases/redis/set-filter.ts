@@ -12,11 +12,31 @@ export type Attributes = Readonly<Record<string, AttributeDType>>;
 /** Redis compares numbers as doubles. */
 export const MOST_INTEGER = BigInt(Number.MAX_SAFE_INTEGER);
 
-const ENCODED = /[%"\\\p{Cc}]/gu;
+const ENCODED = /[%"\\\p{Cc}]/u;
+/** By the byte of UTF-8: those of one byte that are encoded. */
+const IS_ENCODED = Uint8Array.from({ length: 128 }, (_, byte) => Number(ENCODED.test(String.fromCharCode(byte))));
+const HEX = Buffer.from("0123456789ABCDEF");
+const PERCENT = 0x25;
+/** Before the second byte of a control character that has two. */
+const TWO_BYTES = 0xc2;
 
-/** Different texts stay different. */
-const encode = (text: string): string =>
-  text.replace(ENCODED, c => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+/** Different texts stay different. A call for each character would take seconds for a few megabytes. */
+function encode(text: string): string {
+  if (!ENCODED.test(text)) return text;
+  const from = Buffer.from(text);
+  const to = Buffer.allocUnsafe(3 * from.length);
+  let end = 0;
+  for (let i = 0; i < from.length; i++) {
+    const isControl = from[i] === TWO_BYTES && from[i + 1]! < 0xa0;
+    const byte = isControl ? from[++i]! : from[i]!;
+    if (isControl || IS_ENCODED[byte]) {
+      to[end++] = PERCENT;
+      to[end++] = HEX[byte >> 4]!;
+      to[end++] = HEX[byte & 15]!;
+    } else to[end++] = byte;
+  }
+  return to.toString("utf8", 0, end);
+}
 
 /** @param values by name; undefined for a missing one. Numbers are finite, integers in the range of doubles */
 export function attributesText(attributes: Attributes, values: (name: string) => Scalar | undefined): string {
