@@ -28,8 +28,9 @@ Examples:
   $ merlon build recommend.ensemble.ts --target triton --fuse --out triton-repo   # one graph
   $ merlon build recommend.ensemble.ts --names merlin    # for a client written for Merlin's executor_model
 
-The repository is replaced in one step: after an error or a kill the old one is still there. A server that polls it
-(\`--model-control-mode poll\`) takes each build up.`;
+The models of the program are replaced together. Other models of the repository stay, and a model of another program
+is never replaced. After an error the repository is as before. A server that polls it (\`--model-control-mode poll\`)
+takes each build up.`;
 
 export const buildCommand = (): Command =>
   new Command("build")

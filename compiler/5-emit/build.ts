@@ -2,7 +2,7 @@
  * Compiled program → model repository on disk: the entry model with its plan and artefacts, and one model per ONNX file. Byte-stable for equal
  * input, relocatable, and put in place in one step.
  */
-import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fittedPlan } from "../../contract/any-step.js";
 import type { Entry } from "../../contract/entry-config.js";
@@ -12,17 +12,17 @@ import { joinInside, pathInside } from "../../contract/files/path-inside.js";
 import type { Plan } from "../../contract/plan.js";
 import { withoutLog } from "../../contract/restrict-plan.js";
 import { isShadow, withoutShadows } from "../../contract/shadows.js";
-import { StagingFolder } from "../../formats/folders/replace-folder.js";
+import type { BuiltFrom } from "../../formats/folders/manifest.js";
 import { withFeatureInputs } from "../../operators/query-feast/onnx.js";
 import type { ArtefactFile } from "../../operators/shared/author/define-op.js";
 import type { Compiled } from "../compile.js";
 import { entryOf, type Names } from "./configs.js";
 import { copyStore } from "./copy-store.js";
-import { earlierModels } from "./earlier-models.js";
 import { nullableAnswers, workflowsOf } from "./ensemble/nulls.js";
 import { finishModel, isNoManifest } from "./finish-model.js";
 import { executorModels } from "./merlon/executor-models.js";
 import { type TritonModels, type TritonOptions, tritonModels } from "./onnx/triton-models.js";
+import { projectPath, putModels } from "./put-models.js";
 import type { RepositoryModel } from "./repository-model.js";
 import { ensembleNotes } from "./settings/apply-settings.js";
 import { readSettings, type Settings } from "./settings/read-settings.js";
@@ -48,7 +48,7 @@ export const LAYOUTS = ["executor", "ensemble"] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
 /** The parts of a compiled program for a repository. */
-export type Program = Pick<Compiled, "plan" | "steps" | "graph"> & Partial<Pick<Compiled, "changed">>;
+export type Program = Pick<Compiled, "plan" | "steps" | "graph"> & Partial<Pick<Compiled, "changed" | "texts">>;
 
 export interface BuildOptions {
   /** @default "executor" */
@@ -60,57 +60,62 @@ export interface BuildOptions {
 }
 
 /**
- * Writes the repository. Models of other programs in `out` stay.
+ * Writes the program's models into a repository, in the place of those of an earlier build. Other entries of the repository stay as they are.
  * @param out repository folder; made when missing
+ * @throws Error naming a folder that is not a repository, or a model that is not the program's; the repository is then as before
  */
 export function build(compiled: Program, out: string, options: BuildOptions = {}): Built {
-  const target = resolve(out);
-  const settings = settingsOf(compiled, options);
+  const { plan, texts = [] } = compiled;
+  const { version } = settingsOf(compiled, options);
   const { models, notes } = programModels(compiled, options);
-  const staging = new StagingFolder(target);
-  try {
-    return write(compiled, { target, staging, models, notes, version: settings.version });
-  } finally {
-    staging.dispose();
-  }
-}
-
-interface Writing extends ProgramModels {
-  readonly target: string;
-  readonly staging: StagingFolder;
-  readonly version: number;
-}
-
-function write(compiled: Program, { target, staging, models, notes, version: number }: Writing): Built {
-  const { plan } = compiled;
-  for (const { name, config, files, samples = [] } of models) {
-    const folder = join(staging.path, modelName(name));
-    const version = join(folder, String(number));
-    mkdirSync(version, { recursive: true });
-    for (const file of files) writeArtefact(file, version, join(target, name, String(number)));
-    if (samples.length) mkdirSync(join(folder, "warmup"));
-    for (const { to, bytes } of samples) writeFileSync(joinInside(join(folder, "warmup"), pathInside(to)), bytes);
-    finishModel(folder, config);
-  }
-  // Copied by now: what changed before that is not what the plan was made for.
-  const [changed] = compiled.changed?.() ?? [];
-  if (changed) throw new Error(`${changed.message} ${changed.help}`);
-  keepOthers(
-    target,
-    staging.path,
-    new Set([...models.map(m => m.name), ...earlierModels(target, models[0]!.name, plan.name)]),
-  );
-  staging.replace();
+  const names = models.map(({ name }) => modelName(name));
+  const [file] = texts;
+  const program: BuiltFrom = {
+    kind: plan.kind,
+    name: plan.name,
+    entry: names[0]!,
+    ...(file !== undefined && { file: projectPath(file) }),
+  };
+  const put = putModels({
+    out,
+    program,
+    names,
+    reads: texts,
+    write(folder, repository) {
+      for (const model of models) writeModel(model, { folder, repository, version: String(version), program });
+      // Copied by now: what changed before that is not what the plan was made for.
+      const [changed] = compiled.changed?.() ?? [];
+      if (changed) throw new Error(`${changed.message} ${changed.help}`);
+    },
+  });
   return {
-    folder: target,
+    folder: resolve(out),
     plan,
     models: models.map(({ name, config }) => ({
       name,
       backend: config.backend ?? config.platform ?? "",
-      ...measure(join(target, name)),
+      ...measure(join(put.repository, name)),
     })),
-    notes,
+    notes: [...notes, ...put.notes],
   };
+}
+
+interface Place {
+  /** Where models are written, and where they will be. */
+  readonly folder: string;
+  readonly repository: string;
+  readonly version: string;
+  readonly program: BuiltFrom;
+}
+
+function writeModel({ name, config, files, samples = [] }: RepositoryModel, place: Place): void {
+  const folder = join(place.folder, name);
+  const version = join(folder, place.version);
+  mkdirSync(version, { recursive: true });
+  for (const file of files) writeArtefact(file, version, join(place.repository, name, place.version));
+  if (samples.length) mkdirSync(join(folder, "warmup"));
+  for (const { to, bytes } of samples) writeFileSync(joinInside(join(folder, "warmup"), pathInside(to)), bytes);
+  finishModel(folder, config, place.program);
 }
 
 interface ProgramModels {
@@ -201,21 +206,6 @@ function writeArtefact(file: ArtefactFile, version: string, earlier: string): vo
 function copyArtefact(from: string, to: string): void {
   if (statSync(from).isDirectory()) cpSync(from, to, { recursive: true, dereference: true, filter: isNoManifest });
   else copyFileSync(from, to);
-}
-
-/** Models of other programs are kept as hard links. */
-function keepOthers(from: string, to: string, ours: ReadonlySet<string>): void {
-  if (!existsSync(from)) return;
-  for (const entry of readdirSync(from)) if (!ours.has(entry)) linkTree(join(from, entry), join(to, entry));
-}
-
-function linkTree(from: string, to: string): void {
-  if (!statSync(from).isDirectory()) {
-    linkSync(from, to);
-    return;
-  }
-  mkdirSync(to);
-  for (const entry of readdirSync(from)) linkTree(join(from, entry), join(to, entry));
 }
 
 function measure(folder: string): { files: number; bytes: number } {

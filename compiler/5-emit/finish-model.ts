@@ -5,12 +5,12 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { basename, join, sep } from "node:path";
 import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import { CHECK_SUFFIX } from "../../formats/feast/store-check.js";
-import { MANIFEST_FILE, MANIFEST_PARAMETER, printManifest } from "../../formats/folders/manifest.js";
+import { type BuiltFrom, MANIFEST_FILE, MANIFEST_PARAMETER, printManifest } from "../../formats/folders/manifest.js";
 import { CANDIDATES_SUFFIX } from "../../formats/tables/candidate-table.js";
 import { type ModelConfigInit, printModelConfig } from "../../triton-protos/model-config.js";
 
 /** @param folder of the model, with all other files in place */
-export function finishModel(folder: string, config: ModelConfigInit): void {
+export function finishModel(folder: string, config: ModelConfigInit, built: BuiltFrom): void {
   const parameters = { ...config.parameters, [MANIFEST_PARAMETER]: { string_value: "2" } };
   writeFileSync(join(folder, "config.pbtxt"), printModelConfig({ ...config, parameters }));
   const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
@@ -21,7 +21,7 @@ export function finishModel(folder: string, config: ModelConfigInit): void {
   const inPlace = [...checks.map(path => path.slice(0, -CHECK_SUFFIX.length)), ...tables];
   writeFileSync(
     join(folder, MANIFEST_FILE),
-    printManifest(folder, { inPlace, without: new Set([...checks, ...live]) }),
+    printManifest(folder, { inPlace, built, without: new Set([...checks, ...live]) }),
   );
 }
 

@@ -30,7 +30,20 @@ export interface Manifest {
   readonly states: Readonly<Record<string, string>>;
   /** For a fitted workflow: its program; older folders and those of libraries have none. */
   readonly program?: FittedProgram;
+  /** For a model; those of older builds have none. */
+  readonly built?: BuiltFrom;
 }
+
+const builtSchema = z.object({
+  kind: z.enum(["ensemble", "workflow"]),
+  name: z.string(),
+  /** Name of its entry model. */
+  entry: z.string(),
+  /** Path of the program from the folder of its project. */
+  file: z.string().optional(),
+});
+/** The program of a model. */
+export type BuiltFrom = Readonly<z.output<typeof builtSchema>>;
 
 const relativePath = z.string().refine(isPathInside);
 const manifestSchema = z.object({
@@ -50,6 +63,7 @@ const manifestSchema = z.object({
   inPlace: z.array(relativePath).default([]),
   states: z.record(z.string(), z.string()).default({}),
   program: fittedProgramSchema.optional(),
+  built: builtSchema.optional(),
 });
 
 /** A manifest of a million files is smaller. */
@@ -61,6 +75,8 @@ interface PrintOptions {
   readonly plan?: Plan;
   /** For a fitted workflow. */
   readonly program?: FittedProgram | undefined;
+  /** For a model. */
+  readonly built?: BuiltFrom;
   /** Files that are not listed, besides those written in place. */
   readonly without?: ReadonlySet<string>;
 }
@@ -68,7 +84,7 @@ interface PrintOptions {
 /** The manifest of a folder as it is now: byte-stable for equal files. */
 export function printManifest(
   folder: string,
-  { inPlace = [], plan, program, without = new Set() }: PrintOptions = {},
+  { inPlace = [], plan, program, built, without = new Set() }: PrintOptions = {},
 ): string {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
@@ -82,6 +98,7 @@ export function printManifest(
     ...(inPlace.length > 0 && { inPlace: [...inPlace].sort() }),
     ...(plan && { states: statesOf(plan) }),
     ...(program && { program }),
+    ...(built && { built }),
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
@@ -91,8 +108,15 @@ export function readManifest(folder: string, again: string = AGAIN.build): Manif
   const path = join(folder, MANIFEST_FILE);
   if (!existsSync(path)) return undefined;
   try {
-    const { files, inPlace, states, program } = manifestSchema.parse(JSON.parse(readWhole(path).toString("utf8")));
-    return { files: new Map(Object.entries(files)), inPlace, states, ...(program && { program }) };
+    const read = manifestSchema.parse(JSON.parse(readWhole(path).toString("utf8")));
+    const { files, inPlace, states, program, built } = read;
+    return {
+      files: new Map(Object.entries(files)),
+      inPlace,
+      states,
+      ...(program && { program }),
+      ...(built && { built }),
+    };
   } catch {
     throw new PlanError(`${path} is not a manifest: it was edited or damaged since it was written. ${again}`);
   }

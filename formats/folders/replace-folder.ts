@@ -11,8 +11,10 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { unwritable } from "../../contract/files/file-fault.js";
@@ -23,6 +25,12 @@ import { joinInside, pathInside } from "../../contract/files/path-inside.js";
 const STAGING = ".merlon-staging-";
 const RETIRED = ".merlon-retired-";
 const LEFTOVER = new RegExp(`^(\\.merlon-(?:staging|retired)-)(.*)-(${OWNER_TAG})-[0-9a-f]{12}$`, "s");
+
+/** Whether an entry beside a target is a staging folder for it. */
+export const isStagingOf = (target: string, entry: string): boolean => {
+  const [, kind, of] = LEFTOVER.exec(entry) ?? [];
+  return kind === STAGING && of === basename(target);
+};
 
 /** A name that no other builder has: two containers may both be process 1. */
 const unique = (kind: string, name: string): string => `${kind}${name}-${ownerTag()}-${randomBytes(6).toString("hex")}`;
@@ -69,7 +77,7 @@ export class StagingFolder {
 }
 
 /** Node's own recursion never ends where a folder that exists answers ENOENT, as /proc does. */
-function makeFolders(path: string): void {
+export function makeFolders(path: string): void {
   if (existsSync(path)) return;
   makeFolders(dirname(path));
   try {
@@ -98,7 +106,7 @@ export function replaceFolder(from: string, target: string): void {
 }
 
 /** @returns false where something is there, perhaps only just */
-function moveToFree(from: string, to: string): boolean {
+export function moveToFree(from: string, to: string): boolean {
   if (existsSync(to)) return false;
   try {
     renameSync(from, to);
@@ -124,7 +132,7 @@ function removeLeftovers({ parent, name }: Place): void {
 }
 
 /** `renameat2(RENAME_EXCHANGE)`, which Node lacks and coreutils 9.5 has. */
-const exchange = (a: string, b: string): boolean =>
+export const exchange = (a: string, b: string): boolean =>
   spawnSync("mv", ["--exchange", "--no-copy", "-T", a, b], { stdio: "ignore" }).status === 0;
 
 interface Place {
@@ -133,11 +141,22 @@ interface Place {
 }
 
 function placeOf(target: string): Place {
-  const path = resolve(target);
+  const path = linkedFolder(resolve(target));
   return { parent: dirname(path), name: basename(path) };
 }
 
-function syncTree(folder: string): void {
+/** A link to a folder stays, and its target is replaced. */
+function linkedFolder(path: string): string {
+  const link = lstatSync(path, { throwIfNoEntry: false });
+  if (!link?.isSymbolicLink()) return path;
+  try {
+    return statSync(path).isDirectory() ? realpathSync(path) : path;
+  } catch {
+    return path;
+  }
+}
+
+export function syncTree(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) syncTree(path);
@@ -147,7 +166,7 @@ function syncTree(folder: string): void {
 }
 
 /** fsync works on folders as on files. */
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   const handle = openSync(path, "r");
   try {
     fsyncSync(handle);

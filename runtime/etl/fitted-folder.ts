@@ -2,13 +2,14 @@
  * A fitted plan and its vocabularies → the workflow's folder on disk, atomically. A reader and a `kill -9` find the old folder or the new
  * one, never a mixture.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Plan, printPlan } from "../../contract/plan.js";
 import type { Schema } from "../../contract/schema.js";
 import { fittedProgram, type ProgramFiles } from "../../formats/folders/fitted-program.js";
 import { MANIFEST_FILE, printManifest } from "../../formats/folders/manifest.js";
+import { outputFolder } from "../../formats/folders/output-folder.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { WORKFLOW_FILE } from "../../formats/folders/workflow.js";
 import { printMerlinJson, printMerlinPbtxt } from "../../formats/merlin-schema/merlin-schema.js";
@@ -54,19 +55,9 @@ export async function writeSchemas(folder: string, schema: Schema): Promise<void
 
 /** Refuses to replace a folder that something else filled. `mark` is a file that only our own folders hold. */
 export function refuseForeign(out: string, mark: string, command: string): void {
-  if (!existsSync(out) || existsSync(join(out, mark))) return;
-  let entries: string[];
   try {
-    entries = readdirSync(out);
-  } catch {
-    throw new RuntimeFault(
-      "ALREADY_EXISTS",
-      `\`${out}\` is a file; \`${command}\` writes a folder there. Give another \`--out\`.`,
-    );
+    outputFolder(out, { command, isOwn: folder => existsSync(join(folder, mark)) });
+  } catch (error) {
+    throw new RuntimeFault("ALREADY_EXISTS", (error as Error).message, { cause: error });
   }
-  if (entries.length > 0)
-    throw new RuntimeFault(
-      "ALREADY_EXISTS",
-      `\`${out}\` holds ${entries.length === 1 ? `\`${entries[0]}\`` : `${entries.length} entries`} that \`${command}\` did not write. Give another \`--out\`, or empty it.`,
-    );
 }

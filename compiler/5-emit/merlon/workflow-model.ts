@@ -7,14 +7,16 @@ import { join } from "node:path";
 import type { AnswerForm } from "../../../contract/answer-form.js";
 import { configOf, entryColumn, markable } from "../../../contract/column-tensors.js";
 import { entryConfig } from "../../../contract/entry-config.js";
+import { modelName } from "../../../contract/files/model-name.js";
 import { type Plan, printPlan } from "../../../contract/plan.js";
 import type { Schema } from "../../../contract/schema.js";
-import { replaceFolder, StagingFolder } from "../../../formats/folders/replace-folder.js";
+import type { BuiltFrom } from "../../../formats/folders/manifest.js";
 import { readWorkflow, WORKFLOW_FILE } from "../../../formats/folders/workflow.js";
 import type { PassName } from "../../4-plan/pass-names.js";
 import { servedPlan } from "../../4-plan/passes.js";
 import { entryOf } from "../configs.js";
 import { finishModel, isNoManifest } from "../finish-model.js";
+import { putModels } from "../put-models.js";
 
 type Config = ReturnType<typeof entryConfig>;
 
@@ -67,20 +69,21 @@ export function writeWorkflowModel(
     filter: path => !path.endsWith(`/${WORKFLOW_FILE}`) && isNoManifest(path),
   });
   writeFileSync(join(version, "plan.json"), printPlan(plan));
-  finishModel(join(repository, plan.name), workflowConfig(plan, maxBatchSize));
+  finishModel(join(repository, plan.name), workflowConfig(plan, maxBatchSize), builtFrom(plan.name));
   return plan.name;
 }
 
-/** The same, in one step, in the place of a model of that name. */
-export function buildWorkflowModel(folder: string, repository: string, off?: ReadonlySet<PassName>): string {
+const builtFrom = (name: string): BuiltFrom => ({ kind: "workflow", name, entry: name });
+
+/** The same, in one step, in the place of the workflow's model. @returns its name */
+export function buildWorkflowModel(folder: string, out: string, off?: ReadonlySet<PassName>): string {
   const { name } = readWorkflow(folder);
-  mkdirSync(repository, { recursive: true });
-  const staging = new StagingFolder(join(repository, name));
-  try {
-    writeWorkflowModel(folder, staging.path, off && { off });
-    replaceFolder(join(staging.path, name), join(repository, name));
-  } finally {
-    staging.dispose();
-  }
+  putModels({
+    out,
+    program: builtFrom(name),
+    names: [modelName(name)],
+    reads: [folder],
+    write: staging => writeWorkflowModel(folder, staging, off && { off }),
+  });
   return name;
 }

@@ -25,6 +25,7 @@ import { closeVersions, type ReplaceContext } from "./replace-versions.js";
 import { RunningLoads } from "./running-loads.js";
 import { marksOf } from "./swap-group.js";
 import { takeDown } from "./take-down.js";
+import { buildsEnd } from "./unfinished-builds.js";
 import { unload } from "./unload-model.js";
 import { moved, UNAVAILABLE } from "./version-state.js";
 import { emptyWayOut } from "./way-out.js";
@@ -82,6 +83,7 @@ function createModelSet(options: RegistryOptions): ModelSet {
 /** Loads every model, or those of these names with all that they name. */
 async function start(set: ModelSet, names: readonly string[]): Promise<boolean> {
   const { reader, known, options, log } = set;
+  await buildsEnd(options.repositories, log);
   const found = await reader.scan();
   const way = emptyWayOut(options.repositories, found.size === 0 && options.control !== "explicit");
   if (way) log.hint("model_repository_manager", way);
@@ -141,6 +143,7 @@ async function takeDownDamaged(
  */
 async function loadNamed(set: ModelSet, name: string, override: Override | undefined): Promise<void> {
   const { reader, known, states } = set;
+  await buildsEnd(set.options.repositories, set.log);
   const round: Round = new Map();
   const keys = override?.files.size ? [name] : await reader.placesOf(name);
   for (const key of keys) known.change(key, { isRequested: true });
@@ -165,7 +168,11 @@ const ATTEMPTS = 3;
 
 /** Makes the loaded models agree with the repositories: loads new and changed ones, unloads removed ones. */
 async function pollRepositories(set: ModelSet): Promise<void> {
-  for (let left = ATTEMPTS; left > 0; left--) if (await reconcile(set, left === 1)) return;
+  const { repositories, log } = set.options;
+  for (let left = ATTEMPTS; left > 0; left--) {
+    if (!(await buildsEnd(repositories, log))) return;
+    if (await reconcile(set, left === 1)) return;
+  }
 }
 
 /** @param isLast whether to use what it finds though the repositories change meanwhile @returns whether it did */

@@ -3,6 +3,7 @@
  * would call the new model while the new plan loads: new scores over the old vocabulary.
  */
 import { stat } from "node:fs/promises";
+import { unfinishedExchange } from "../../../formats/folders/exchange-models.js";
 import type { Versions } from "./model-states.js";
 import type { PolledModel } from "./polled-model.js";
 
@@ -59,13 +60,13 @@ export function swapGroup(anew: ReadonlyMap<string, PolledModel>, { mayWait, key
 }
 
 /**
- * Changes when an entry of a repository is replaced by renaming, as `merlon build` replaces a whole one. A poll that reads models one by
- * one during the change has seen a part of each.
+ * Changes when an entry of a repository is replaced by renaming, as `merlon build` replaces models. A poll that reads models one by one during
+ * the change has seen a part of each.
  */
 export async function marksOf(repositories: readonly string[]): Promise<string> {
   const marks = repositories.map(async root => {
     const found = await stat(root).catch(() => undefined);
-    return found ? `${found.dev}:${found.ino}:${found.mtimeMs}` : "";
+    return found ? `${found.dev}:${found.ino}:${found.mtimeMs}:${unfinishedExchange(root)?.by ?? ""}` : "";
   });
   return (await Promise.all(marks)).join(" ");
 }
