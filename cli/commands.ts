@@ -23,6 +23,7 @@ import { migrateCommand } from "./migrate.js";
 import { predictCommand } from "./predict.js";
 import { recordCommand } from "./record.js";
 import { serve, serveHelp } from "./serve.js";
+import { stampCommand } from "./stamp.js";
 import { statsCommand } from "./stats.js";
 import { transformCommand } from "./transform.js";
 import { tscCommand } from "./tsc.js";
@@ -43,6 +44,7 @@ export const commands = (): readonly Command[] => [
   importCommand(),
   statsCommand(),
   predictCommand(),
+  stampCommand(),
   indexCommand(),
   embeddingCommand(),
   bloomCommand(),

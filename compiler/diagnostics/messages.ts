@@ -79,6 +79,7 @@ export const CODES = [
   "onnx/inputs-without-columns",
   "onnx/raw-columns",
   "onnx/other-fit",
+  "onnx/unstamped",
   "onnx/table-small",
   "onnx/tensor-missing",
   "onnx/shape-unsupported",
@@ -101,6 +102,7 @@ export const CODES = [
   "faiss/where",
   "faiss/dimension-mismatch",
   "faiss/other-metric",
+  "faiss/other-tower",
   "triton/not-lowered",
   "workflow/stage-operator",
   "workflow/different-rows",
@@ -646,6 +648,13 @@ export const onnxOtherFit = (p: { readonly path: string | number; readonly train
   help: `Train and export the model on data of this fit, or name the folder of the fit that it was trained on.`,
 });
 
+/** `merlon-lab` notes it at export. Other tools do so with a few lines of Python; the page about own models has them. */
+export const onnxUnstamped = (p: { readonly path: string | number; readonly columns: string | number; readonly have: string | number; readonly way: string | number }): Message => ({
+  code: "onnx/unstamped",
+  message: `\`${p.path}\` does not say which vocabulary it was trained on, and ${p.columns} ${p.have} ids of one that its workflow learned. A model of another fit would not be noticed.`,
+  help: `Note the fit that it was trained on in its file: ${p.way}.`,
+});
+
 /** An id beyond the table ends its request: `Gather` of ONNX Runtime refuses it. */
 export const onnxTableSmall = (p: { readonly path: string | number; readonly column: string | number; readonly table: string | number; readonly rows: string | number; readonly largest: string | number; readonly needed: string | number }): Message => ({
   code: "onnx/table-small",
@@ -802,6 +811,13 @@ export const faissOtherMetric = (p: { readonly path: string | number; readonly m
   code: "faiss/other-metric",
   message: `\`${p.path}\` compares vectors by ${p.metric}, and \`${p.column}\` was trained for ${p.trained}: the nearest of the one need not be the nearest of the other.`,
   help: `Build the index for it: \`merlon index build --metric ${p.option} ...\`.`,
+});
+
+/** `merlon stamp --index` keeps some items and their vectors in the model's file (`merlon.index`). An index that is built again from the same item tower has the same vectors. */
+export const faissOtherTower = (p: { readonly path: string | number; readonly tower: string | number; readonly items: string | number; readonly cosine: string | number }): Message => ({
+  code: "faiss/other-tower",
+  message: `The vectors of \`${p.path}\` do not belong to \`${p.tower}\`: for ${p.items} items that the model's file names, they point elsewhere (median cosine ${p.cosine}).`,
+  help: `Build the index from the vectors that were trained together with \`${p.tower}\`. If it was, stamp the model again: \`merlon stamp ${p.tower} --index ${p.path}\`.`,
 });
 
 /** `--target triton` writes ONNX graphs alone. A step that no graph can mean the same as is refused, never approximated in silence. */

@@ -1,4 +1,5 @@
 /** A forest of decision trees as data, whatever library grew it. */
+import type { TrainedOn } from "../../formats/merlin-schema/trained-on.js";
 
 export type ForestNode =
   | {
@@ -72,6 +73,8 @@ export interface Forest {
   readonly averaged: boolean;
   /** The rounding of a category that is not an integer: `"floor"`, or `"truncate"` (the fraction is cut off). */
   readonly wholeCategories: "floor" | "truncate";
+  /** The columns that it was trained on, if its file says so. */
+  readonly trained?: TrainedOn;
   /** Precision of thresholds and features. */
   readonly dtype: "float32" | "float64";
 }

@@ -3,9 +3,13 @@
  * the low bit: categorical, default left, and two bits for the missing value (0 none: NaN is 0, 1 zero, 2 NaN). Categories are integers:
  * the fraction is cut off.
  */
+import { readTrained, TRAINED_ON, trainedOn } from "../../formats/merlin-schema/trained-on.js";
 import { countIn, type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
 
 type Section = ReadonlyMap<string, string>;
+
+/** The last line, after the model: LightGBM does not read it. */
+export const NOTE = new RegExp(`\\n${TRAINED_ON}=(.*)\\n?$`);
 
 /** @throws ForestFileError */
 export function readLightgbm(text: string, where: string): Forest {
@@ -29,6 +33,7 @@ export function readLightgbm(text: string, where: string): Forest {
     library: "LightGBM",
     objective,
     names: (header.get("feature_names") ?? "").split(" ").filter(Boolean),
+    trained: trainedOn(readTrained(NOTE.exec(text)?.[1] ?? "")),
     features: countIn(header.get("max_feature_idx"), -1, "max_feature_idx", where) + 1,
     base: new Array<number>(perIteration).fill(0),
     trees,

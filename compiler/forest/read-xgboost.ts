@@ -3,6 +3,7 @@
  * categorical split the listed categories, after rounding down, select right. `base_score` is in the units of predictions.
  */
 import { z } from "zod";
+import { readTrained, TRAINED_ON, trainedOn } from "../../formats/merlin-schema/trained-on.js";
 import { countIn, type Forest, ForestFileError, type ForestLink, type ForestNode, type Tree } from "./forest.js";
 
 const numbers = z.array(z.number());
@@ -44,7 +45,11 @@ const boosted = z.looseObject({
 const documentSchema = z.looseObject({
   learner: z.looseObject({
     attributes: z
-      .looseObject({ best_iteration: z.string().optional(), scikit_learn: z.string().optional() })
+      .looseObject({
+        best_iteration: z.string().optional(),
+        scikit_learn: z.string().optional(),
+        [TRAINED_ON]: z.string().optional(),
+      })
       .optional(),
     feature_names: z.array(z.string()).optional(),
     gradient_booster: z.looseObject({
@@ -125,6 +130,7 @@ export function readXgboost(json: unknown, where: string): Forest {
     library: "XGBoost",
     objective: objective.name,
     names: learner.feature_names ?? [],
+    trained: trainedOn(readTrained(learner.attributes?.[TRAINED_ON] ?? "")),
     features: countIn(param.num_feature, 0, "num_feature", where),
     base: Array.from({ length: targets }, (_, i) => Math.fround(margin(scores[i] ?? scores[0]!))),
     trees: trees.map((tree, i) =>

@@ -4,7 +4,7 @@ import { writeNamed } from "./file-fault.js";
 import { siblingOf } from "./sibling.js";
 
 /** @throws Error naming the file */
-export function replaceFile(file: string, text: string, options: { readonly mode?: number } = {}): void {
+export function replaceFile(file: string, text: string | Uint8Array, options: { readonly mode?: number } = {}): void {
   const sibling = siblingOf(file);
   writeNamed(file, () => {
     try {

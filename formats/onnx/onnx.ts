@@ -2,7 +2,6 @@
  * An ONNX file → its signature: inputs, outputs, opset, external data files. Weights are stepped over, not read.
  */
 import { readFileSync } from "node:fs";
-import { z } from "zod";
 import { type PathInside, parsePathInside } from "../../contract/files/path-inside.js";
 import { type DType, onnxDatatype } from "../../triton-protos/datatype.js";
 import {
@@ -16,6 +15,8 @@ import {
   skipField,
   WireError,
 } from "../bytes/wire.js";
+import { type IndexSample, readIndexSample } from "../faiss/index-sample.js";
+import { readTrained, TRAINED_ON, type TrainedOn, trainedOn } from "../merlin-schema/trained-on.js";
 import { lookUpsOf, type OnnxLookUp, type OnnxNode } from "./onnx-lookups.js";
 import { otherModel } from "./other-model.js";
 
@@ -29,7 +30,7 @@ export interface OnnxTensor {
   readonly shape: readonly (number | string | null)[];
 }
 
-export interface OnnxSignature {
+export interface OnnxSignature extends TrainedOn {
   /** Without initializers, which ONNX also allows among the inputs. */
   readonly inputs: readonly OnnxTensor[];
   readonly outputs: readonly OnnxTensor[];
@@ -41,12 +42,10 @@ export interface OnnxSignature {
   readonly externalParts: readonly ExternalPart[];
   /** Inputs that are row numbers of tables of weights; read on request alone, since it takes memory for each node of the graph. */
   readonly lookUps?: readonly OnnxLookUp[];
-  /** Ids of each categorical column at training, which `merlon-lab` writes into the file; absent in files without them. */
-  readonly cardinalities?: Readonly<Record<string, number>>;
-  /** The same of `vocabulary_sum`, which the fit gave each of them; older files have none. */
-  readonly vocabularies?: Readonly<Record<string, string>>;
   /** How training compared the vectors that the model makes, which `merlon-lab` writes into the file of a tower. */
   readonly similarity?: Similarity;
+  /** Some items of the index that belongs to the model, which `merlon stamp --index` writes into the file of a tower. */
+  readonly indexSample?: IndexSample;
 }
 
 /** Inner products, cosines, or Euclidean distances. */
@@ -136,8 +135,9 @@ function model(
   const outputs: OnnxTensor[] = [];
   const found: Found = { external: [], initializers: new Map(), nodes };
   const functions = new Map<string, ReadonlySet<string>>();
-  let trained: Pick<OnnxSignature, "cardinalities" | "vocabularies"> = {};
+  let trained: TrainedOn = {};
   let similarity: Similarity | undefined;
+  let indexSample: IndexSample | undefined;
   each(c, (number, at) => {
     if (number === 7) {
       graphs++;
@@ -145,8 +145,9 @@ function model(
     } else if (number === 8) opset = operatorSet(readSpan(at)) ?? opset;
     else if (number === 14) {
       const [key, value] = readEntry(readSpan(at));
-      if (key === "merlin.schema") trained = trainedOn(value);
+      if (key === TRAINED_ON) trained = trainedOn(readTrained(value));
       else if (key === SIMILARITY) similarity = SIMILARITIES.find(known => known === value);
+      else if (key === INDEX_SAMPLE) indexSample = readIndexSample(value);
     } else if (number === 25) {
       const calls = new Set<string>();
       functions.set(body(readSpan(at), { ...found, calls }), calls);
@@ -172,38 +173,14 @@ function model(
     externalParts: found.external,
     ...trained,
     ...(similarity && { similarity }),
+    ...(indexSample && { indexSample }),
   };
 }
 
 /** The metadata by which merlon-lab notes how a tower's vectors were compared in training. */
-const SIMILARITY = "merlon.similarity";
-
-/** Other tools may write another text there: it then says nothing of ids. */
-function trainedOn(text: string): Pick<OnnxSignature, "cardinalities" | "vocabularies"> {
-  try {
-    const columns = trainedColumns.parse(JSON.parse(text));
-    return {
-      cardinalities: Object.fromEntries(
-        columns.flatMap(({ name, cardinality }) => (cardinality ? [[name, cardinality]] : [])),
-      ),
-      vocabularies: Object.fromEntries(
-        columns.flatMap(({ name, vocabulary }) => (vocabulary ? [[name, vocabulary]] : [])),
-      ),
-    };
-  } catch {
-    return {};
-  }
-}
-
-/** A checksum that is none leaves the number of ids to compare. */
-const checksum = z
-  .string()
-  .regex(/^sha256:[0-9a-f]{64}$/)
-  .nullish()
-  .catch(undefined);
-const trainedColumns = z.array(
-  z.looseObject({ name: z.string(), cardinality: z.number().nullable(), vocabulary: checksum }),
-);
+export const SIMILARITY = "merlon.similarity";
+/** The metadata with items of the index whose vectors were trained together with the tower. */
+export const INDEX_SAMPLE = "merlon.index";
 
 /** A function that calls itself is inlined without end. */
 function refuseCycles(functions: ReadonlyMap<string, ReadonlySet<string>>): void {

@@ -9,6 +9,7 @@ import { column } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import { namesOf, needAll, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
+import { sameFit } from "../shared/author/same-fit.js";
 
 const author = z.strictObject({
   path: z.string().min(1),
@@ -97,6 +98,8 @@ export const predictForestOp = defineOp({
       );
     const input = [...new Set(columns)];
     if (!sameRows(call, input, `\`predictForest("${path}")\``)) return undefined;
+    const tied = columns.map(bound => ({ tensor: bound.column.name, bound }));
+    if (!sameFit(call, path, tied, forest.trained ?? {})) return undefined;
     const outputs = forestOutputs(forest);
     const model = call.model(path, read.path, forestToOnnx(forest));
     return {

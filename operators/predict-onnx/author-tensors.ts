@@ -3,13 +3,14 @@ import { didYouMean, listNames } from "../../compiler/diagnostics/diagnostic.js"
 import { suggest } from "../../compiler/diagnostics/fixes.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { type ColumnSchema, column, isRagged, printType } from "../../contract/schema.js";
-import { SIMILARITY } from "../../contract/similarity.js";
-import type { OnnxSignature, OnnxTensor, Similarity } from "../../formats/onnx/onnx.js";
+import { SIMILARITY, TOWER } from "../../contract/similarity.js";
+import type { OnnxSignature, OnnxTensor } from "../../formats/onnx/onnx.js";
 import { type DType, datatype, isDType } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { namesOf, need, needType } from "../shared/author/columns.js";
 import type { Call } from "../shared/author/define-op.js";
-import { type Author, castable, columnOf, PAIR, type Tied, wantedColumn } from "./author-columns.js";
+import type { Tied } from "../shared/author/same-fit.js";
+import { type Author, castable, columnOf, PAIR, wantedColumn } from "./author-columns.js";
 
 /** Reports an option that names no tensor of the graph, and a tensor of a type that no column has. */
 export function namesTensors(call: Call<Author>, { inputs, outputs }: OnnxSignature): boolean {
@@ -216,7 +217,7 @@ export function vectorWidth({ shape }: Pick<OnnxTensor, "shape">): number | null
 export function output(
   call: Call<Author>,
   tensor: OnnxTensor,
-  similarity: Similarity | undefined,
+  { similarity, indexSample }: OnnxSignature,
 ): { tensor: string; column: ColumnSchema } | undefined {
   const width = vectorWidth(tensor);
   if (width === undefined || width === -1 || !tensor.dtype || !isDType(tensor.dtype)) {
@@ -235,7 +236,12 @@ export function output(
     tensor: tensor.name,
     column: column(name, tensor.dtype as DType, {
       ...(width !== null && { list: { min: width, max: width } }),
-      ...(width !== null && similarity && { properties: { [SIMILARITY]: similarity } }),
+      ...(width !== null && {
+        properties: {
+          ...(similarity && { [SIMILARITY]: similarity }),
+          ...(indexSample && { [TOWER]: call.params.path }),
+        },
+      }),
     }),
   };
 }

@@ -9,7 +9,8 @@ import { defined } from "../../contract/defined.js";
 import type { OnnxTensor } from "../../formats/onnx/onnx.js";
 import { sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
-import { columnOf, onnxAuthor, reportMissing, reportRaw, sameFit, type Tied, tablesHold } from "./author-columns.js";
+import { sameFit, type Tied } from "../shared/author/same-fit.js";
+import { columnOf, onnxAuthor, reportMissing, reportRaw, tablesHold } from "./author-columns.js";
 import { bind, bindStack, checkConstant, namesTensors, output } from "./author-tensors.js";
 
 export interface PredictOnnxOptions {
@@ -98,7 +99,7 @@ export const predictOnnxOp = defineOp({
     const bound = single.map(tensor => bind(call, tensor));
     const stacked = read.value.inputs.filter(isStacked).map(tensor => bindStack(call, tensor, stack![tensor.name]!));
     const fixed = read.value.inputs.filter(isConstant).map(tensor => checkConstant(call, tensor));
-    const outputs = read.value.outputs.map(tensor => output(call, tensor, read.value.similarity));
+    const outputs = read.value.outputs.map(tensor => output(call, tensor, read.value));
     if ([...bound, ...stacked, ...outputs].some(b => !b) || fixed.includes(false)) return undefined;
     const input = [...new Set([...bound.map(b => b!.bound), ...stacked.flatMap(columns => columns!)])];
     if (input.length === 0)
@@ -108,7 +109,9 @@ export const predictOnnxOp = defineOp({
         { literal: path },
       );
     if (!sameRows(call, input, `\`predictOnnx("${path}")\``)) return undefined;
-    if (!sameFit(call, path, bound as Tied[], read.value)) return undefined;
+    // A stacked column goes by its own name.
+    const stackedAs = stacked.flatMap(columns => columns!.map(bound => ({ tensor: bound.column.name, bound })));
+    if (!sameFit(call, path, [...(bound as Tied[]), ...stackedAs], read.value)) return undefined;
     if (!tablesHold(call, path, bound as Tied[], read.value)) return undefined;
     const rows = input[0]?.column.rows;
     const model = call.model(path, read.path);

@@ -12,14 +12,16 @@ import type { NotOne, Settled } from "../../compiler/dsl/wanted.js";
 import { deltaFile } from "../../contract/files/delta-path.js";
 import { LIVE_FOLDER } from "../../contract/files/live-folder.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
-import { SIMILARITY } from "../../contract/similarity.js";
+import { SIMILARITY, TOWER } from "../../contract/similarity.js";
 import { withOwnBase } from "../../formats/delta/delta-base.js";
 import { recordKinds } from "../../formats/delta/record-kinds.js";
 import { searchFault } from "../../formats/faiss/faiss.js";
+import { likeness } from "../../formats/faiss/index-sample.js";
 import { someIds, spread } from "../../formats/faiss/some-ids.js";
 import { readTextIds, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { lambdaSchema } from "../lambda-op/author.js";
-import { type ArtefactFile, type Candidates, defineOp } from "../shared/author/define-op.js";
+import type { Bound } from "../shared/author/bound.js";
+import { type ArtefactFile, type Call, type Candidates, defineOp } from "../shared/author/define-op.js";
 import { excludedIds } from "../shared/author/excluded-ids.js";
 import { foundColumns, type ItemWith, queryVector } from "../shared/author/query-vector.js";
 import { compileWhere } from "./author-where.js";
@@ -177,6 +179,7 @@ export const queryFaissOp = defineOp({
         }),
         { literal: path },
       );
+    if (!isOwnIndex(call, path, read.value.file, query)) return undefined;
     const ids = read.value.hasTextIds ? "string" : "int64";
     const exclude = call.dependency("exclude").length > 0 ? excludedIds(call, query, "queryFaiss", ids) : null;
     const where = compileWhere(call, query, read.value, ids);
@@ -206,6 +209,26 @@ export const queryFaissOp = defineOp({
     };
   },
 });
+
+/** The vectors of a tower and of the items that it was trained with are the same up to rounding; those of items drift as their features do. */
+const LEAST_LIKENESS = 0.9;
+
+/** Reports an index whose vectors are not those of the items that the query's tower was stamped with. */
+function isOwnIndex(call: Call<unknown>, path: string, file: string, { column }: Bound): boolean {
+  const tower = column.properties[TOWER];
+  const read = typeof tower === "string" ? call.artefacts.onnx(tower) : undefined;
+  const sample = read?.ok ? read.value.indexSample : undefined;
+  const like = sample && likeness(file, sample);
+  if (!like || like.cosine >= LEAST_LIKENESS) return true;
+  const message = messages.faissOtherTower({
+    path,
+    tower: String(tower),
+    items: like.items,
+    cosine: like.cosine.toFixed(2),
+  });
+  call.fail(message, { literal: path });
+  return false;
+}
 
 /** Changes that were not compacted are served with the index. The copy of a base is the index itself. */
 function servedDelta(index: string, { file }: IndexFile, to: string): ArtefactFile[] {

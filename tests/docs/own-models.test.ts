@@ -1,11 +1,16 @@
 /** The models that `docs/start/own-models.md` exports: made by its Python, and served by its programs. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readForest } from "#compiler/forest/read-forest.js";
 import { build, compile } from "#compiler/index.js";
+import { parsePlan } from "#contract/plan.js";
+import { readOnnxSignature } from "#formats/onnx/onnx.js";
 import { createTestServer } from "#runtime/testing/index.js";
 import { labPython } from "../needs/lab.js";
+import { fitCells } from "../runtime/etl/run-workflow.js";
+import { workflowPlan } from "../runtime/etl/workflow-plan.js";
 import { type Block, blocksOf, PAGES, placeOf } from "./blocks.js";
 import { makeProject } from "./scratch-project.js";
 import "../needs/built.js";
@@ -18,13 +23,16 @@ const project = makeProject();
 const at = (...names: string[]): string => join(project.path, ...names);
 afterAll(() => project.dispose());
 
-beforeAll(() => {
-  mkdirSync(at("models"), { recursive: true });
+beforeAll(async () => {
+  for (const folder of ["models", "etl"]) mkdirSync(at(folder), { recursive: true });
+  const plan = workflowPlan({ user_id: "int64" }, [{ op: "categorify", columns: ["user_id"] }]);
+  await fitCells(project.path, plan, { user_id: [7n, 7n, 8n] });
+  renameSync(at("fitted"), at("etl/books"));
   for (const [i, { text }] of scripts.entries()) {
     writeFileSync(at(`export-${i}.py`), text);
     execFileSync(labPython(), [`export-${i}.py`], { cwd: project.path, stdio: ["ignore", "ignore", "inherit"] });
   }
-}, 180_000);
+}, 300_000);
 
 async function serverOf(block: Block) {
   const file = at(`own-${block.line}.ensemble.ts`);
@@ -57,4 +65,13 @@ test("an XGBoost model predicts what it learned: the larger price", async () => 
   const [likely, unlikely] = chance!.data as Float32Array;
   expect(likely).toBeGreaterThan(0.9);
   expect(unlikely).toBeLessThan(0.1);
+});
+
+test("the lines of Python stamp models with the fit", () => {
+  const { outputs } = parsePlan(readFileSync(at("etl/books/workflow.json"), "utf8"));
+  const { domain, vocabulary_sum } = outputs[0]!.schema.properties;
+  expect(domain).toMatchObject({ max: 4 });
+  const stamp = { cardinalities: { user_id: 5 }, vocabularies: { user_id: vocabulary_sum } };
+  expect(readOnnxSignature(at("models/torch.onnx"))).toMatchObject(stamp);
+  expect(readForest(at("models/forest.json")).trained).toEqual(stamp);
 });

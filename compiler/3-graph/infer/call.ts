@@ -10,7 +10,7 @@ import * as messages from "../../diagnostics/messages.js";
 import { userFunction } from "../../lambda/compile-lambda.js";
 import { groupScopes } from "../groups.js";
 import { type Inference, type NodeColumns, report } from "./inference.js";
-import { idsFrom, stepsById } from "./origin.js";
+import { idsFrom, stepsById, workflowOf } from "./origin.js";
 
 export interface Operands {
   readonly input: NodeColumns;
@@ -63,6 +63,7 @@ export function callOf(inference: Inference, { op, id, site, params, operands }:
     state: options.states?.get(id),
     parentRows: rows => rowParents.get(rows),
     candidatesIn: column => idsFrom(column, stepsById(inference))?.candidates,
+    workflowOf: column => workflowOf(column, stepsById(inference)),
     fail,
     refuse: (problem, way, blame) => fail(messages.graphParameter({ operator: op, problem, way }), blame),
     refuseType: (column, wanted, way, blame) =>

@@ -50,3 +50,12 @@ function sameIds(step: InferredStep, made: string): Bound | undefined {
     return undefined;
   return input.length === 1 ? input[0] : undefined;
 }
+
+/** Path of the fitted workflow that made a column, past steps that pass it on. */
+export function workflowOf(column: Bound, steps: StepsById): string | undefined {
+  const step = steps.get(column.ref.step);
+  if (!step) return undefined;
+  if (factsOf(step.op).appliesWorkflow && "path" in step.params) return String(step.params.path);
+  const before = factsOf(step.op).passes && step.inputs.input.find(bound => bound.column.name === column.ref.column);
+  return before && workflowOf(before, steps);
+}

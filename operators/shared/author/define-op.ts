@@ -52,6 +52,8 @@ export interface Call<Author> {
   parentRows(rows: string): string | undefined;
   /** The candidates whose ids a column holds; undefined if they are not from one file. */
   candidatesIn(column: Bound): Candidates | undefined;
+  /** Path of the fitted workflow that made a column, as the author wrote it. */
+  workflowOf(column: Bound): string | undefined;
   /** Reports a fault; returns undefined so that `infer` can end with it. */
   readonly fail: Fail;
   /** Reports parameters or columns that the operator does not take: `fail` with its name. @param way out */
