@@ -87,6 +87,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   id: (o, v) => (o.id = v),
   "exit-timeout-secs": (o, v) => (o.exitTimeoutSeconds = readInteger(v)),
   "drain-delay": (o, v) => (o.drainDelaySeconds = readSeconds(v, "drain-delay")),
+  "warm-up": (o, v) => (o.warmUpSeconds = readSeconds(v, "warm-up")),
   "log-verbose": (o, v) =>
     (o.log = { ...o.log, verbose: /^(true|false)$/i.test(v) ? Number(readBoolean(v)) : readInteger(v) }),
   "log-info": log("info"),

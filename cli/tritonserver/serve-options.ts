@@ -69,6 +69,7 @@ const DEPRECATED: Readonly<Record<string, string>> = {
 function emptyOptions(env: Environment): Collected {
   return {
     modelRepositories: [],
+    warmUpSeconds: 2,
     repositories: [],
     models: [],
     ports: { http: 8000, grpc: 8001, metrics: 8002 },

@@ -141,6 +141,8 @@ export interface LoadedModel {
   readonly dependencies?: readonly ModelRef[];
   /** The counters of a plan's stages; they change while it runs. */
   readonly stages?: readonly StageCounters[];
+  /** The inputs of requests that a server may warm up by, before a client sends any. */
+  warmUps?(): readonly (readonly Tensor[])[];
   /**
    * Answers each request in its place, at once where nothing has to be waited for; a fault fails that request alone.
    * @param instance which of the model's instances runs, from 0

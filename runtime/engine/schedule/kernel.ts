@@ -119,6 +119,8 @@ export interface RunContext {
   readonly signal?: Cancellation;
   /** Whether the outcomes of arms do not count: of a part of a request, of a shadow, and of a warm-up. */
   readonly uncounted?: boolean;
+  /** Whether no client sent the request: no shadow runs for it. */
+  readonly isWarmUp?: boolean;
   /** Called with the duration of each part of a fused step; present if timings are requested. */
   readonly onPart?: (step: string, microseconds: number) => void;
   /** Called with each filtered search of a step; present if an explanation is requested. */

@@ -97,7 +97,7 @@ export class ShadowRuns {
   offer(columns: readonly (Column | undefined)[], context: RunContext): void {
     const { kernel, slots } = this.#parts;
     // By a sequence of its own: a client that always sends the same seed must not decide it.
-    if (this.#closed || (kernel.rate < 1 && this.#random.next() >= kernel.rate)) return;
+    if (this.#closed || context.isWarmUp || (kernel.rate < 1 && this.#random.next() >= kernel.rate)) return;
     // A branch that no row took has no columns to compare.
     if (this.#needed.some(slot => columns[slot] === undefined)) return;
     const charge = this.#around.memory?.open();

@@ -65,11 +65,12 @@ async function answerTogether(
   requests: readonly BackendRequest[],
 ): Promise<readonly (BackendResponse | RuntimeFault)[]> {
   const { form, context } = served;
-  const seeds = requests.map(() => context.drawSeed());
+  const seeds = requests.map(request => seedOf(request, context));
   const gone = allGone(requests);
+  const exposures = requests[0]!.isWarmUp ? undefined : served.exposures;
   const versions: Versions = {};
   try {
-    if (served.exposures) await served.exposures.admit();
+    if (exposures) await exposures.admit();
     const { columns, request: rows } = form.read(joinInputs(requests, context.config));
     const result = await runPlan(
       served,
@@ -79,15 +80,16 @@ async function answerTogether(
         seed: seeds[0]!,
         seeds: requests.flatMap(({ batch }, i) => new Array<bigint>(batch).fill(seeds[i]!)),
         parameters: new Map(),
+        // A server's warm-ups never share a run with clients' requests.
+        ...(requests[0]!.isWarmUp && { uncounted: true, isWarmUp: true }),
         ...(gone.signal && { signal: gone.signal }),
-        ...(served.exposures?.hasShadows && {
-          onShadow: (step, comparison) =>
-            served.exposures!.logShadow(step, comparison, loggedBatch(requests, seeds), versions),
+        ...(exposures?.hasShadows && {
+          onShadow: (step, comparison) => exposures.logShadow(step, comparison, loggedBatch(requests, seeds), versions),
         }),
       },
       versions,
     );
-    const unlogged = served.exposures?.log(result, loggedBatch(requests, seeds), versions);
+    const unlogged = exposures?.log(result, loggedBatch(requests, seeds), versions);
     let from = 0;
     return requests.map(request => {
       const { batch, requestedOutputs, signal } = request;
@@ -179,6 +181,9 @@ function outputsOf(
   return wanted;
 }
 
+/** Warm-ups draw none: a sequence of seeds that can be repeated belongs to the clients. */
+const seedOf = ({ isWarmUp }: BackendRequest, { drawSeed }: LoadContext): bigint => (isWarmUp ? 0n : drawSeed());
+
 type Answer = BackendResponse | RuntimeFault;
 
 /** @param drawn a seed that was drawn for it before @returns at once where no stage has to wait */
@@ -198,10 +203,11 @@ function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Ans
   try {
     const { columns, request: rows } = form.read(request.inputs);
     if (parameters.size > 0 && !request.lease) checkFlags(parameters);
-    const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? context.drawSeed());
-    const run: NewRun = { seed, parameters };
+    const seed = parameters.has("seed") ? readSeed(parameters.get("seed")!) : (drawn ?? seedOf(request, context));
+    const isWarmUp = request.isWarmUp === true;
+    // Always there, so that the code that a warm-up compiled fits clients' runs.
+    const run: NewRun = { seed, parameters, uncounted: isWarmUp, isWarmUp };
     if (signal) run.signal = signal;
-    if (request.isWarmUp) run.uncounted = true;
     const versions: Versions | undefined = exposures && {};
     let logged: readonly LoggedRequest[] | undefined;
     if (exposures?.hasShadows)

@@ -23,6 +23,7 @@ import { preparePlan } from "../../engine/schedule/execute.js";
 import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { PlanExposures } from "../exposures/log-run.js";
 import type { Backend, LoadContext } from "./backend.js";
+import { goldenRequests } from "./golden-requests.js";
 import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js";
 import { checkOffsets, columnReader, findTensor, requestReader } from "./merlon-inputs.js";
 import { answerTensors, nullTensors } from "./merlon-outputs.js";
@@ -57,6 +58,7 @@ export const merlonBackend: Backend = {
     return {
       dependencies: modelsOf(whole).map(referTo),
       stages: executable.counters,
+      ...(!plan.stage && { warmUps: () => goldenRequests(plan, folder, answerForm(plan, context.config)) }),
       sharesTurn: shares,
       execute: requests => {
         if (requests.length === 1) {

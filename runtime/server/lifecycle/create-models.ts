@@ -62,6 +62,7 @@ export function createModels(
     | "middleware"
     | "memory"
     | "agreement"
+    | "warmCode"
     | "place"
     | "othersRelease"
     | "exposures"

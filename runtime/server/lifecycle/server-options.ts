@@ -105,6 +105,11 @@ export interface ServeOptions {
   readonly exitTimeoutSeconds?: number;
   /** How long `stop` serves new requests, not ready, before it ends those in flight. @default 0 */
   readonly drainDelaySeconds?: number;
+  /**
+   * Seconds that all plans may take to warm up their code at the start, and each that is loaded later, before they are ready. 0 turns it
+   * off. @default 0
+   */
+  readonly warmUpSeconds?: number;
   /** How long a client may read nothing of an answer that waits for it; 0 for any time. @default 30 */
   readonly stallTimeoutSeconds?: number;
   /** Bytes that requests, responses and caches may hold together. @default 75 % of the cgroup's or the machine's memory */
@@ -262,6 +267,7 @@ export const withDefaults = (given: ServeOptions) => {
     strictReadiness: given.strictReadiness ?? true,
     exitTimeoutSeconds: given.exitTimeoutSeconds ?? 30,
     drainDelaySeconds: given.drainDelaySeconds ?? 0,
+    warmUpSeconds: given.warmUpSeconds ?? 0,
     stallTimeoutSeconds: given.stallTimeoutSeconds ?? STALL_TIME / 1000,
     memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
     ...{ returnMemory: given.returnMemory ?? true, keepHeaders: given.keepHeaders ?? false },

@@ -26,6 +26,7 @@ import type { Peers } from "../peers/open-peers.js";
 import type { PeerOptions } from "../peers/options.js";
 import type { Replay } from "../recordings/replay.js";
 import { createCalls, type ServerState } from "../requests/server-calls.js";
+import type { CodeWarmer, createCodeWarmer } from "../warm-up/warm-code.js";
 import { createModels, layersOf, type MockedByName } from "./create-models.js";
 import { loadFirst, requireGood } from "./first-load.js";
 import { createPorts, type Ports } from "./open-ports.js";
@@ -108,8 +109,13 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const failures = createFailureCounts();
   const peers = options.peers && (await peersOf(options.peers, options, { budget, log, cache, faults }));
   const exposures = options.exposures && (await exposuresOf(options.exposures, log));
-  const registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
-    ...{ log, cache, failures, middleware },
+  // Layers between the server and its models count requests, or answer them.
+  const warmer =
+    options.warmUpSeconds > 0 && !middleware
+      ? await warmerOf({ options, budget, registry: () => registry })
+      : undefined;
+  const registry: Registry = createModels(failed ? { ...options, modelRepositories: [] } : options, {
+    ...{ log, cache, failures, middleware, warmCode: warmer?.warm },
     ...(worker && { agreement: worker.agreement, arms: worker.arms }),
     ...(peers && { place: peers.place, othersRelease: peers.released }),
     memory: budget,
@@ -117,7 +123,7 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   });
   return start({
     ...{ given, options, logState, log, relief, budget, failed, faults },
-    ...{ replay, unwatch, failures, registry, mocked, worker, peers, exposures },
+    ...{ replay, unwatch, failures, registry, mocked, worker, peers, exposures, warmer },
   });
 }
 
@@ -146,6 +152,7 @@ interface ServerParts {
   readonly worker: WorkerSide | undefined;
   readonly peers: Peers | undefined;
   readonly exposures: ExposureLog | undefined;
+  readonly warmer: CodeWarmer | undefined;
 }
 
 /** Loads the models, opens the ports, and polls the repositories if requested. @throws Error, after all that is undone */
@@ -172,6 +179,7 @@ async function start(parts: ServerParts): Promise<RunningServer> {
       if (!worker) await options.refreshRepositories();
       await loadFirst(registry, options, log, relief.cache !== undefined);
       if (mocked.size > 0) log.info("mock", `mocks stand in for ${[...mocked.keys()].join(", ")}`);
+      parts.warmer?.started();
       await peers?.start(registry);
       state = "serving";
     }
@@ -263,6 +271,11 @@ async function exposuresOf(options: ExposureOptions, log: ServerLog): Promise<Ex
   const { ExposureLog } = await import("../exposures/exposure-log.js");
   if (isTopicAddress(options.folder)) requireClient();
   return new ExposureLog(options, log);
+}
+
+async function warmerOf(parts: Parameters<typeof createCodeWarmer>[0]): Promise<CodeWarmer> {
+  const { createCodeWarmer } = await import("../warm-up/warm-code.js");
+  return createCodeWarmer(parts);
 }
 
 /** The options with their defaults; where a cassette is replayed without a repository, with one that is written for it. */

@@ -12,6 +12,7 @@ import type { Place } from "../requests/placement.js";
 import type { RateLimiter } from "../scheduling/rate-limiter.js";
 import type { Agreement } from "./agreement.js";
 import type { ModelMiddleware } from "./model-middleware.js";
+import type { ReadyVersion } from "./ready-version.js";
 import type { Ahead } from "./swap-group.js";
 
 export interface LoadOptions
@@ -38,6 +39,8 @@ export interface LoadOptions
   readonly clock?: Clock | undefined;
   /** Present in a server with several workers. */
   readonly agreement?: Agreement | undefined;
+  /** Warms up the code of a version before it is ready. */
+  readonly warmCode?: ((version: ReadyVersion) => Promise<void>) | undefined;
   /** Decides where requests run, on a server of several workers. */
   readonly place?: Place | undefined;
   /** Resolves when no other worker needs this version any more. */

@@ -161,7 +161,7 @@ export async function loadVersion(
   );
   const refcount = createRefcount();
   const generation = options.place && generationOf(polled, namespace, version);
-  return {
+  const made: ReadyVersion = {
     model: config.name,
     namespace,
     version,
@@ -180,6 +180,9 @@ export async function loadVersion(
       generation: generation!,
     }),
   };
+  // A stranger's model gets no time before a client runs it.
+  if (polled.code !== "none") await options.warmCode?.(made);
+  return made;
 }
 
 /** The backend that runs the version: another one if middleware replaces it. @throws RuntimeFault */

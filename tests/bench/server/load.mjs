@@ -46,9 +46,14 @@ export async function answerBytes({ url, body, headers, http1 }) {
  * @param least bytes of an answer's body: h2load does not look at gRPC's status, but an error has no body
  * @param pid the server's process, whose CPU time is counted with that of its children; several, if servers share the port
  * @param core the only core that the generator runs on; undefined for any
+ * @param requests how many are sent, in place of a time
  * @returns answers rate per second, milliseconds at p50 and p99, and microseconds of CPU per response: `cpu` of all threads, `loop` of the main one
  */
-export async function load({ url, body, headers, http1 }, pid, { inFlight, seconds, scratch, least, core }) {
+export async function load(
+  { url, body, headers, http1 },
+  pid,
+  { inFlight, seconds = 0, requests, scratch, least, core },
+) {
   const log = join(scratch, "h2load.log");
   rmSync(log, { force: true });
   const pids = [pid].flat();
@@ -62,7 +67,8 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
     [
       ...words,
       ...(http1 ? ["--h1"] : []),
-      ...["-c", String(inFlight), "-m", "1", "-D", String(seconds), "-d", body, `--log-file=${log}`],
+      ...(requests ? ["-n", String(requests)] : ["-D", String(seconds)]),
+      ...["-c", String(inFlight), "-m", "1", "-d", body, `--log-file=${log}`],
       ...Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]),
       url,
     ],
@@ -84,7 +90,7 @@ export async function load({ url, body, headers, http1 }, pid, { inFlight, secon
   }
   rmSync(log, { force: true });
   // Too slow for one response in the time: a longer round measures it.
-  if (times.length === 0 && Number(failed) === 0 && seconds < 30)
+  if (times.length === 0 && Number(failed) === 0 && !requests && seconds < 30)
     return load({ url, body, headers, http1 }, pid, { inFlight, seconds: seconds * 4, scratch, least, core });
   if (times.length === 0 || times.length < rows.length || Number(failed) > inFlight)
     throw new Error(`${url}: ${rows.length - times.length} of ${rows.length} calls failed\n${stdout}`);
