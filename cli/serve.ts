@@ -7,6 +7,7 @@ import { isPatchedNode, NODE_FLOORS } from "../runtime/base/version-floors.js";
 import { didYouMean } from "../runtime/etl/nearest-name.js";
 import type { RunningServer, ServeOptions } from "../runtime/server/lifecycle/server-options.js";
 import { isLoopback } from "../runtime/server/transport/http/browser-access.js";
+import { repositoryProblem } from "./check-repositories.js";
 import { runServer } from "./run-server.js";
 import { thisMachine, workersByDefault } from "./serve-workers.js";
 import { FLAGS, flagList } from "./tritonserver/flags.js";
@@ -131,6 +132,9 @@ export async function serve(words: readonly string[]): Promise<void> {
     };
     if (options.modelRepositories.length === 0 && !options.replay)
       throw new UsageError([], ["--model-repository is missing: name the folder that holds the models"]);
+    // With `--exit-on-error false` it serves without them, as Triton does.
+    const problem = options.exitOnError === false ? undefined : repositoryProblem(options.modelRepositories);
+    if (problem !== undefined) throw new UsageError([], [problem]);
     warnAboutNode(options);
     const running = await runServer(options, true);
     if (page) await showUi(page, running, options);

@@ -89,7 +89,13 @@ test("bad command lines end with 1 and a reason", async () => {
   const folder = repository(["echo_int32"]);
   const cases: readonly (readonly [readonly string[], string])[] = [
     [[], "--model-repository"],
-    [["--model-repository", "/nowhere"], "error: creating server: Internal - failed to stat file /nowhere"],
+    [["--model-repository", "/nowhere"], "merlon: --model-repository /nowhere does not exist: name the folder"],
+    [["--model-repository", import.meta.filename], "is not a folder"],
+    [["--model-repository", join(folder, "echo_int32")], `name the folder above it, ${folder}`],
+    [
+      ["--model-repository", folder, "--model-repository", "/nowhere", "--workers", "2"],
+      "merlon: --model-repository /nowhere does not exist",
+    ],
     [
       ["--model-repository", "gs://bucket/models"],
       "error: creating server: Internal - gs:// file-system not supported. To enable, build with -DTRITON_ENABLE_GCS=ON.",
@@ -116,5 +122,7 @@ test("bad command lines end with 1 and a reason", async () => {
     const { output, ended } = start([...flags, ...args]);
     expect(await ended).toBe(1);
     expect(output()).toContain(reason);
+    // The reason is not below a log.
+    if (reason.startsWith("merlon: ")) expect(output()).toMatch(/^merlon: .*\n\(add --help [^\n]*\)\n$/);
   }
 });
