@@ -61,7 +61,12 @@ export function openApi({ name, versions = [], inputs, outputs }: ModelMetadata)
       id: { type: "string" },
       parameters: {
         type: "object",
-        properties: { timings: { type: "boolean" }, explain: { type: "boolean" }, seed: { type: "integer" } },
+        properties: {
+          timings: { type: "boolean" },
+          explain: { type: "boolean" },
+          plan: { type: "boolean" },
+          seed: { type: "integer" },
+        },
       },
       inputs: tensors(inputs),
       outputs: {

@@ -7,6 +7,7 @@ import { columnsAt, portsOf } from "../../contract/any-step.js";
 import { expandFused } from "../../contract/expand-fused.js";
 import { FILE_LIMITS, readRegular } from "../../contract/files/read-regular.js";
 import { type ColumnRef, type FittedPlan, type FittedStep, parsePlan, REQUEST_STEP } from "../../contract/plan.js";
+import { planId } from "../../contract/plan-id.js";
 import { invalid } from "../base/errors.js";
 import { originOf } from "./scoring-plan.js";
 
@@ -39,7 +40,7 @@ export async function readServedPlans(folder: string): Promise<readonly ServedPl
     files.map(async version => {
       const file = join(model, version, "plan.json");
       const bytes = await readRegular(file, FILE_LIMITS.document);
-      const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+      const hash = planId(createHash("sha256").update(bytes).digest("hex"));
       return { version, hash, plan: expandFused(parsePlan(bytes.toString(), file)) };
     }),
   );

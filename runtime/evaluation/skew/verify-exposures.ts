@@ -5,6 +5,7 @@ import { z } from "zod";
 import { modelName } from "../../../contract/files/model-name.js";
 import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
 import { type FittedPlan, parsePlan } from "../../../contract/plan.js";
+import { planId } from "../../../contract/plan-id.js";
 import type { ColumnSchema } from "../../../contract/schema.js";
 import { artefactHashes } from "../../../formats/folders/artefact-hashes.js";
 import { datatype } from "../../../triton-protos/datatype.js";
@@ -122,7 +123,7 @@ async function openModel(given: string): Promise<OpenModel> {
   const plan = parsePlan(bytes.toString(), file);
   const { log } = plan;
   if (!log) throw invalid(`\`${plan.name}\` has no \`log\`, which says which of its columns an exposure log has.`);
-  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  const hash = planId(createHash("sha256").update(bytes).digest("hex"));
   return { model, folder, plan: { ...plan, log } as OpenModel["plan"], hash };
 }
 

@@ -34,6 +34,8 @@ export interface Served {
   readonly dependencies: readonly ModelRef[];
   /** Steps that assign the request's rows to arms. */
   readonly splits: readonly { readonly step: AnyStep; readonly arms: readonly ArmCounters[] }[];
+  /** Identifies its `plan.json`. */
+  readonly build: string;
   /** Logs what is shown, if the plan and the server have a log. */
   readonly exposures?: PlanExposures | undefined;
 }
@@ -229,7 +231,7 @@ function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Ans
 
 /** @throws RuntimeFault */
 function responseOf(
-  { executable, form, splits }: Served,
+  { executable, form, splits, build }: Served,
   request: BackendRequest,
   rows: Rows | undefined,
   result: PlanResult,
@@ -248,6 +250,7 @@ function responseOf(
     ...(explain ? [...explainParameters(plan, result), ...searchParameters(plan, result)] : []),
     ...(timings || explain ? [...fallbackParameters(plan, result), ...leftOutParameters(plan, result)] : []),
     ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
+    ...(parameters.get("plan") === true ? [["plan", build] as const] : []),
   ]);
   return told.size > 0 ? { outputs, parameters: told } : { outputs };
 }
@@ -282,7 +285,7 @@ function storiesOf(plan: Plan, result: PlanResult): string | undefined {
 
 /** A flag of another type would be ignored without a word. A parameter that an ensemble passes on may be for another member. */
 function checkFlags(parameters: ReadonlyMap<string, Parameter>): void {
-  for (const name of ["timings", "explain", "stages"]) {
+  for (const name of ["timings", "explain", "stages", "plan"]) {
     const value = parameters.get(name);
     if (value === undefined || typeof value === "boolean") continue;
     const seen = typeof value === "bigint" ? value : JSON.stringify(value);

@@ -1,7 +1,7 @@
 /**
  * The merlon backend: `plan.json` and its artefacts in the version folder → a model that answers requests by running the plan in process.
  * ONNX steps call the repository's other models. Parameters: `seed` makes sampling repeatable, `timings` adds each step's microseconds,
- * `explain` what became of each candidate, `stages` what each step made.
+ * `explain` what became of each candidate, `stages` what each step made, `plan` which build responded.
  */
 
 import { createHash } from "node:crypto";
@@ -10,6 +10,7 @@ import { entryColumn, markable, stageColumn, validityName } from "../../../contr
 import { joinInside, pathInside, resolveInside } from "../../../contract/files/path-inside.js";
 import { FILE_LIMITS, readRegular } from "../../../contract/files/read-regular.js";
 import { type FittedPlan, type Plan, type PlanStage, parsePlan } from "../../../contract/plan.js";
+import { planId } from "../../../contract/plan-id.js";
 import { type ColumnSchema, isRagged, REQUEST_ROWS, type Schema } from "../../../contract/schema.js";
 import { withoutShadows } from "../../../contract/shadows.js";
 import { armsOf } from "../../../contract/step-facts.js";
@@ -52,10 +53,13 @@ export const merlonBackend: Backend = {
     const referTo = (name: string) => ({ model: name, version: -1 });
     const dependencies = asked.map(referTo);
     const splits = plan.stage ? [] : splitsOf(plan, executable.counters);
-    const served: Served = { executable, form, context, asked, dependencies, splits, exposures };
+    const build = planId(sha256);
+    log?.info("merlon", `'${model}' version ${version} runs plan ${build}`);
+    const served: Served = { executable, form, context, asked, dependencies, splits, exposures, build };
     // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
+      config: withPlan(context.config, build),
       dependencies: modelsOf(whole).map(referTo),
       stages: executable.counters,
       ...(!plan.stage && { warmUps: () => goldenRequests(plan, folder, answerForm(plan, context.config)) }),
@@ -87,6 +91,14 @@ async function exposuresOf(
   const { openPlanExposures } = await import("../exposures/log-run.js");
   return openPlanExposures(exposures, { name, version, folder, plan: { ...plan, log }, whole, sha256, clock });
 }
+
+/** The parameter of a served configuration that identifies the build: a version number stays the same when a model is built again. */
+const PLAN_PARAMETER = "merlon_plan";
+
+const withPlan = (config: ModelConfig, build: string): ModelConfig => ({
+  ...config,
+  parameters: { ...config.parameters, [PLAN_PARAMETER]: { string_value: build } },
+});
 
 /** Steps that assign the request's rows to arms, with the counters of these. */
 const splitsOf = ({ steps }: Plan, counters: readonly StageCounters[]): Served["splits"] =>

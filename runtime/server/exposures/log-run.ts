@@ -1,6 +1,7 @@
 /** A run of a served plan → its lists in the exposure log: the one event record that is made at the end of a run. */
 
 import type { Plan } from "../../../contract/plan.js";
+import { planId } from "../../../contract/plan-id.js";
 import type { PlanLog } from "../../../contract/plan-log.js";
 import { artefactHashes } from "../../../formats/folders/artefact-hashes.js";
 import { type Clock, systemClock } from "../../base/clock.js";
@@ -71,7 +72,7 @@ let made = 0;
 export function openPlanExposures(exposures: ExposureLog, of: PlanOfModel): PlanExposures {
   const { name, version, folder, plan, sha256, clock = systemClock } = of;
   const { reader, described } = readLog(plan, plan.log);
-  const log = exposures.open({ model: name, version, plan: sha256.slice(0, 16), ...described }, reader.lists);
+  const log = exposures.open({ model: name, version, plan: planId(sha256), ...described }, reader.lists);
   const own: Recorded = { log, recorder: new RunRecorder(plan, reader, described.rate > 0) };
   const authored = reader.seed === undefined ? undefined : BigInt(reader.seed);
   const artefactsOfRun = artefactTexts(artefactHashes(plan, folder));
@@ -168,7 +169,7 @@ function openShadowLogs(exposures: ExposureLog, of: PlanOfModel): ReadonlyMap<st
   const readers = shadowReaders(whole, name, plan.log.retentionDays);
   return new Map(
     [...readers].map(([step, { reader, described }]) => {
-      const log = exposures.open({ ...described, version, plan: sha256.slice(0, 16) }, reader.lists);
+      const log = exposures.open({ ...described, version, plan: planId(sha256) }, reader.lists);
       return [step, { log, recorder: new RunRecorder(plan, reader, true) }];
     }),
   );
