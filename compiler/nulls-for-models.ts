@@ -2,7 +2,7 @@
 import { columnsReadBy } from "../contract/any-step.js";
 import { expandFused } from "../contract/expand-fused.js";
 import { type AnyStep, type ColumnRef, type Plan, REQUEST_STEP } from "../contract/plan.js";
-import { type ColumnSchema, printType } from "../contract/schema.js";
+import { type ColumnSchema, hasNullLists, printType } from "../contract/schema.js";
 import { refusesNulls } from "../contract/step-facts.js";
 import { datatype } from "../triton-protos/datatype.js";
 import type { InferredGraph } from "./3-graph/infer.js";
@@ -28,7 +28,8 @@ export function nullsForModels({ sources }: Program, inferred: InferredGraph, op
       columnsReadBy(step).flatMap((ref): Finding[] => {
         const schema = schemaAt(plan.steps, ref);
         const { kind } = schema ? datatype(schema.dtype) : { kind: "float" as const };
-        if (!schema || kind === "float" || !nullable.has(placeKey(ref))) return [];
+        // A model gets an empty list for a null one.
+        if (!schema || kind === "float" || hasNullLists(schema) || !nullable.has(placeKey(ref))) return [];
         const made = siteOf(ref.step);
         // The variable's node has the column under its own name only.
         const variable = made !== undefined && ref.name === ref.column && sources.sites[made]?.variable;

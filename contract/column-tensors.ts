@@ -6,6 +6,7 @@
  * | scalar; vector of `w` values            | `c` [n] or [n, 1]; `c` [n, w]                         |
  * | list without a fixed length             | `c__values` [items], `c__offsets` INT32 [n + 1]       |
  * | one that may hold nulls                 | the same, and `c__validity` BOOL: false for a null    |
+ * | lists that may be null as a whole       | the same, and `c__validity` [n]: false for a null list |
  *
  * `answer-form.ts` has the forms of candidates in answers. Between stages the columns of candidates share one tensor that maps them to their parent
  * rows: see `rowsTensor`.

@@ -18,8 +18,17 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [key:
 export const columnSchema = z.strictObject({
   name: z.string().min(1),
   dtype: z.enum(dtypeNames),
-  /** Values per row for a list column: `min === max` is a fixed-length vector, `max: null` has no bound. Absent: a scalar. */
-  list: z.strictObject({ min: z.number().int().min(0), max: z.number().int().min(0).nullable() }).optional(),
+  /**
+   * Values per row for a list column: `min === max` is a fixed-length vector, `max: null` has no bound. Absent: a scalar. `nulls`: a whole
+   * list may be null, which differs from an empty one; its items are not.
+   */
+  list: z
+    .strictObject({
+      min: z.number().int().min(0),
+      max: z.number().int().min(0).nullable(),
+      nulls: z.literal(true).optional(),
+    })
+    .optional(),
   /** Which rows the column has: `"request"`, or the id of the step that made the rows (candidates of a user, say). */
   rows: z.string().min(1).default(REQUEST_ROWS),
   tags: z.array(z.string()).default([]),
@@ -63,6 +72,9 @@ export const printType = ({ dtype, list }: Pick<ColumnSchema, "dtype" | "list">)
 
 /** True for a column with a different number of values in each row. */
 export const isRagged = (col: Pick<ColumnSchema, "list">): boolean => !!col.list && col.list.min !== col.list.max;
+
+/** True for a column whose lists may be null as a whole. */
+export const hasNullLists = ({ list }: Pick<ColumnSchema, "list">): boolean => list?.nulls === true;
 
 /** How many values every row of a vector has; undefined for lists of any length and for scalars. */
 export const fixedLength = ({ list }: Pick<ColumnSchema, "list">): number | undefined =>

@@ -73,5 +73,5 @@ function shape(list: NonNullable<ColumnSchema["list"]>, params: OpParams["listSl
   const most = longest(params);
   if (params.pad) return { min: most!, max: most! };
   const fixed = list.min === list.max ? taken(list.min, params) : 0;
-  return fixed > 0 ? { min: fixed, max: fixed } : { min: 0, max: most ?? null };
+  return fixed > 0 ? { min: fixed, max: fixed } : { ...list, min: 0, max: most ?? null };
 }

@@ -58,7 +58,8 @@ function sliceColumn(
     ? withPadding(col, indices, fill)
     : gather({ ...items, ...(col.validity && { validity: col.validity }) }, indices, rootRows(total));
   const shape = fixed === undefined ? { offsets } : { width: fixed };
-  return { dtype, rows, values, ...shape, ...(validity && { validity }) };
+  const lists = fixed === undefined && col.listValidity && { listValidity: col.listValidity };
+  return { dtype, rows, values, ...shape, ...(validity && { validity }), ...lists };
 }
 
 const place = (at: number, length: number): number => (at < 0 ? Math.max(0, length + at) : Math.min(at, length));

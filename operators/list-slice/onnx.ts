@@ -16,6 +16,7 @@ import {
   where,
 } from "../../compiler/onnx/elementary.js";
 import type { GraphBuilder, Value } from "../../compiler/onnx/graph-builder.js";
+import { defined } from "../../contract/defined.js";
 import { zip } from "../../contract/lists.js";
 import type { Step } from "../../contract/plan.js";
 import { fixedLength } from "../../contract/schema.js";
@@ -47,7 +48,7 @@ function sliceColumn(
   const valid = col.valid && gatherElements(g, col.valid, at, 1);
   const shape = { dtype: col.dtype, rows: col.rows };
   if (fixed === undefined)
-    return { ...shape, values, lengths: taken, ...(valid && { valid }), ...(col.domain && { domain: col.domain }) };
+    return { ...shape, values, lengths: taken, ...defined({ valid, listValid: col.listValid, domain: col.domain }) };
   const inside = less(g, steps, unsqueeze(g, taken, 1));
   const { kind } = datatype(col.dtype);
   const pad = fillFor(col.dtype, params.padValue ?? (kind === "string" ? "" : kind === "bool" ? false : 0));

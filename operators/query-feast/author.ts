@@ -17,7 +17,7 @@ import { type ArtefactFile, defineOp } from "../shared/author/define-op.js";
 import { feastKeys, fitsMissing } from "./author-keys.js";
 import { checkStore } from "./author-store.js";
 import { feastAuthor, feastViews } from "./author-views.js";
-import { dropsRows } from "./spec.js";
+import { dropsRows, missingRule } from "./spec.js";
 
 type View = FeastArtefact["views"][string];
 
@@ -156,13 +156,15 @@ export const queryFeastOp = defineOp({
     const made = drops ? call.id : rows;
     const outputs = views.features.map(({ reference, feature, view, name: own }) => {
       const { dtype, list } = feastType(feature.type!);
-      const name = fullNames ? `${view}__${own}` : own;
+      const given = fullNames ? `${view}__${own}` : own;
+      const name = prefix && !given.startsWith(prefix) ? `${prefix}_${given}` : given;
+      const filled = typeof missingRule(onMissing, name, feature.name) === "object";
       return {
         reference,
         feature: feature.name,
-        schema: column(prefix && !name.startsWith(prefix) ? `${prefix}_${name}` : name, dtype, {
+        schema: column(name, dtype, {
           rows: made,
-          ...(list && { list: { min: 0, max: null } }),
+          ...(list && { list: { min: 0, max: null, ...(!filled && { nulls: true }) } }),
         }),
       };
     });

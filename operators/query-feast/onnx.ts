@@ -69,9 +69,9 @@ function entityPlaces(
 
 /** A stored null is a value. */
 const isMissing = (g: GraphBuilder, feature: FeastFeatureTable, at: Value): Value =>
-  or(g, statusIs(g, feature, at, NOT_FOUND), statusIs(g, feature, at, OUTDATED));
+  or(g, statusIs(g, feature.status, at, NOT_FOUND), statusIs(g, feature.status, at, OUTDATED));
 
-const statusIs = (g: GraphBuilder, { status }: FeastFeatureTable, at: Value, wanted: number): Value =>
+const statusIs = (g: GraphBuilder, status: Uint8Array, at: Value, wanted: number): Value =>
   gather(
     g,
     g.constant(
@@ -144,7 +144,8 @@ function listColumn(
     BigInt64Array.from(lists, list => BigInt(list.length)),
   );
   const domain = dtype === "string" && { domain: new Set(cells as string[]) };
-  return { dtype, rows, values: gather(g, table, at), lengths: gather(g, lengths, at), ...domain };
+  const head = { dtype, rows, values: gather(g, table, at), lengths: gather(g, lengths, at), ...domain };
+  return given ? head : { ...head, listValid: statusIs(g, status, at, PRESENT) };
 }
 
 /**

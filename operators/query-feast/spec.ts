@@ -111,11 +111,12 @@ export const queryFeast = operator({
     `fetch ${plural(Object.keys(params.features).length, "feature")} of ${views(params.view)} by ${keys(params.entityColumn)} from ${params.repository}`,
   mayBeNull: ({ params, outputs }, column, read) => {
     const { list, dtype } = outputs.find(c => c.name === column)!;
+    if (list) return list.nulls === true;
     if (!Object.hasOwn(params.features, column)) return read[0]!;
     // A default stands for stored nulls too.
     const feature = params.features[column]!.replace(/^.*:/, "");
     if (typeof missingRule(params.onMissing, column, feature) === "object") return false;
-    return !list && datatype(dtype).kind !== "float";
+    return datatype(dtype).kind !== "float";
   },
   narrow: (step, isRead) => {
     const { params } = step;

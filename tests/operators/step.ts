@@ -84,6 +84,7 @@ export function plain(col: Column): unknown[] {
   const item = (i: number) => (col.validity?.[i] === 0 ? null : (col.values[i] as unknown));
   return Array.from({ length: col.rows.count }, (_, row) => {
     if (!col.offsets && col.width === undefined) return item(row);
+    if (col.listValidity?.[row] === 0) return null;
     const [start, end] = col.offsets
       ? [col.offsets[row]!, col.offsets[row + 1]!]
       : [row * col.width!, (row + 1) * col.width!];

@@ -6,6 +6,7 @@ import { columnsReadBy } from "../../../contract/any-step.js";
 import { markable } from "../../../contract/column-tensors.js";
 import { sourceInside } from "../../../contract/expand-fused.js";
 import { type AnyStep, type Plan, parsePlan, REQUEST_STEP, type Step } from "../../../contract/plan.js";
+import { hasNullLists } from "../../../contract/schema.js";
 import { appliesWorkflow, factsOf, mayBeNull } from "../../../contract/step-facts.js";
 import { readWorkflow } from "../../../formats/folders/workflow.js";
 import { datatype } from "../../../triton-protos/datatype.js";
@@ -36,6 +37,9 @@ export function nullableColumns(
   unsettled = true,
 ): ReadonlySet<string> {
   const nullable = new Set([...given].map(name => key(REQUEST_STEP, name)));
+  const lists = new Set(
+    plan.steps.flatMap(({ id, outputs }) => outputs.filter(hasNullLists).map(c => key(id, c.name))),
+  );
   for (const step of plan.steps) {
     if (step.parts) {
       for (const column of fusedWithNulls(step, nullable, workflowOf, unsettled)) nullable.add(key(step.id, column));
@@ -44,6 +48,7 @@ export function nullableColumns(
     const read = columnsReadBy(step).map(({ name, step: from, column }) => ({
       name,
       nullable: nullable.has(key(from, column)),
+      isList: lists.has(key(from, column)),
     }));
     const may = columnsWithNulls(step, read, workflowOf, unsettled);
     for (const [i, { name }] of step.outputs.entries()) if (may(name, i)) nullable.add(key(step.id, name));
@@ -52,15 +57,17 @@ export function nullableColumns(
 }
 
 /**
- * Outputs with a mask of their null values, by name: those that may have nulls. Exceptions are floats, whose NaN is the null, and those
- * whose mask would have the name of another output.
+ * Outputs with a mask of their null values, by name: those that may have nulls. Exceptions are floats, whose NaN is the null unless it is a
+ * whole list, and those whose mask would have the name of another output.
  */
 export function nullableAnswers({ steps, outputs }: Plan, workflowOf: WorkflowOf): ReadonlySet<string> {
   const nullable = nullableColumns({ steps }, workflowOf);
-  const columns = outputs.map(({ ref, schema: { name, dtype } }) => ({ name, ref, dtype }));
+  const columns = outputs.map(({ ref, schema }) => ({ ...schema, ref }));
   return new Set(
-    markable(columns).flatMap(({ name, ref, dtype }) =>
-      nullable.has(key(ref.step, ref.column)) && datatype(dtype).kind !== "float" ? [name] : [],
+    markable(columns).flatMap(({ name, ref, dtype, list }) =>
+      nullable.has(key(ref.step, ref.column)) && (datatype(dtype).kind !== "float" || hasNullLists({ list }))
+        ? [name]
+        : [],
     ),
   );
 }
@@ -84,7 +91,7 @@ function fusedWithNulls(
 
 function columnsWithNulls(
   step: AnyStep,
-  read: readonly { readonly name: string; readonly nullable: boolean }[],
+  read: readonly { readonly name: string; readonly nullable: boolean; readonly isList: boolean }[],
   workflowOf: WorkflowOf,
   unsettled: boolean,
 ): (column: string, place: number) => boolean {
@@ -94,7 +101,8 @@ function columnsWithNulls(
   if (appliesWorkflow(step)) {
     const workflow = workflowOf(step);
     if (!workflow) return () => unsettled;
-    const given = new Set(read.filter(c => c.nullable).map(c => c.name));
+    // A workflow reads a null list as an empty one.
+    const given = new Set(read.filter(c => c.nullable && !c.isList).map(c => c.name));
     const inside = nullableColumns(workflow, workflowOf, given, unsettled);
     return name => {
       const ref = workflow.outputs.find(o => o.schema.name === name)?.ref;

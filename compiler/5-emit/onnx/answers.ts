@@ -4,7 +4,7 @@
  */
 import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
 import { entryColumn, type Part } from "../../../contract/column-tensors.js";
-import { type ColumnSchema, isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
+import { type ColumnSchema, hasNullLists, isRagged, REQUEST_ROWS } from "../../../contract/schema.js";
 import { isFloat, items, type LoweredColumn, takenRows } from "../../../operators/shared/onnx/lowered-column.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import {
@@ -50,6 +50,12 @@ export function answer(
   write("values", values);
   if (offsets) write("offsets", offsets);
   if (!nullable) return;
+  if (hasNullLists(schema)) {
+    const lists = col.listValid ?? expand(g, scalar(g, "bool", true), col.rows.count);
+    const flags = takenRows(g, col.rows);
+    write("validity", { value: flags ? compress(g, lists, flags) : lists, dims: [`${schema.name} lists`] });
+    return;
+  }
   const marks = col.valid ?? expand(g, scalar(g, "bool", true), g.op("Shape", [col.values], "int64"));
   write("validity", shaped(g, { ...schema, dtype: "bool" }, marks, { ...col, dtype: "bool" }, form, count).values);
 }

@@ -19,7 +19,8 @@ export function writeColumn(
 ): ColumnEdge {
   const { g } = stage;
   const column = { name, dtype: col.dtype, rows: col.rows.id, ...listOf(col) };
-  const tensors = stageColumn(column, { nullable: col.valid !== undefined, matrix, rows: "places" });
+  const nullable = (col.listValid ?? col.valid) !== undefined;
+  const tensors = stageColumn(column, { nullable, matrix, rows: "places" });
   const there = col.lengths && items(g, col);
   const flat = (value: Value): Value => (there ? flatItems(g, value, there) : value);
   const parts: Readonly<Record<Part, () => Value>> = {
@@ -28,14 +29,14 @@ export function writeColumn(
       return matrix && !column.list ? unsqueeze(g, values, 1) : values;
     },
     offsets: () => cast(g, offsetsOf(g, col.lengths!), "int32"),
-    validity: () => flat(col.valid!),
+    validity: () => col.listValid ?? flat(col.valid!),
   };
   for (const one of tensors) stage.write(one, parts[one.part]());
   return { column, tensors, ...(col.domain && { domain: col.domain }) };
 }
 
-function listOf({ width, lengths }: LoweredColumn): Pick<ColumnSchema, "list"> {
-  if (lengths) return { list: { min: 0, max: null } };
+function listOf({ width, lengths, listValid }: LoweredColumn): Pick<ColumnSchema, "list"> {
+  if (lengths) return { list: { min: 0, max: null, ...(listValid && { nulls: true }) } };
   return width === undefined ? {} : { list: { min: width, max: width } };
 }
 

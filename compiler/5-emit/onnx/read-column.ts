@@ -56,8 +56,9 @@ export function readColumn(
       count,
       column: rows => {
         const { lengths, at, items } = rectangle(g, name, cast(g, given, graphDtype(dtype)), wide);
-        const marks = valid && gather(g, withBlank(g, valid), at);
-        return { dtype, rows, values: gather(g, items, at), lengths, ...(marks && { valid: marks }) };
+        const head = { dtype, rows, values: gather(g, items, at), lengths };
+        if (!valid) return head;
+        return list?.nulls ? { ...head, listValid: valid } : { ...head, valid: gather(g, withBlank(g, valid), at) };
       },
     };
   }

@@ -12,5 +12,6 @@ export const withValues = (col: Column, dtype: DType, values: Values, validity?:
   values,
   ...(col.offsets && { offsets: col.offsets }),
   ...(col.width !== undefined && { width: col.width }),
+  ...(col.listValidity && { listValidity: col.listValidity }),
   ...(validity && { validity }),
 });

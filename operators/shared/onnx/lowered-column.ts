@@ -52,6 +52,8 @@ export interface LoweredColumn {
   readonly rows: RowSet;
   /** bool in the shape of the values: false is null. Absent: nothing is null. Floats say NaN instead. */
   readonly valid?: Value;
+  /** bool[n]: false is a list that is null. Absent: no list is. */
+  readonly listValid?: Value;
   /** int64[n]: ragged lists; values after a list's end are arbitrary. */
   readonly lengths?: Value;
   /** Vectors. */
@@ -72,7 +74,7 @@ export const withValues = (col: LoweredColumn, dtype: DType, values: Value, vali
   dtype,
   values,
   rows: col.rows,
-  ...defined({ valid, lengths: col.lengths, width: col.width }),
+  ...defined({ valid, listValid: col.listValid, lengths: col.lengths, width: col.width }),
 });
 
 /** bool in the shape of the values; undefined where nothing is null. */
@@ -110,6 +112,7 @@ export function gatherRows(g: GraphBuilder, col: LoweredColumn, at: Value, rows:
     rows,
     values: gather(g, col.values, at),
     ...(col.valid && { valid: gather(g, col.valid, at) }),
+    ...(col.listValid && { listValid: gather(g, col.listValid, at) }),
     ...(col.lengths && { lengths: gather(g, col.lengths, at) }),
   };
 }

@@ -10,7 +10,7 @@ import type { Column, Rows, Values } from "./table.js";
  * @param rows of the result
  */
 export function repeatRows(col: Column, runs: Int32Array, rows: Rows): Column {
-  const { dtype, values, offsets, width, validity } = col;
+  const { dtype, values, offsets, width, validity, listValidity } = col;
   if (!offsets && (width ?? 1) === 1) {
     const repeated = fillRuns(values, runs, shortArray(dtype, rows.count));
     if (!validity && width === undefined) return { dtype, rows, values: repeated };
@@ -27,7 +27,12 @@ export function repeatRows(col: Column, runs: Int32Array, rows: Rows): Column {
   const repeated = copyRuns(values, starts, runs, ends, shortArray(dtype, total));
   const present = validity && copyRuns(validity, starts, runs, ends, new Uint8Array(total));
   const shape = offsets ? { offsets: ends } : { width: width! };
-  return { dtype, rows, values: repeated, ...shape, ...(present && { validity: present as Uint8Array }) };
+  const lists = listValidity && fillRuns(listValidity, runs, new Uint8Array(rows.count));
+  return {
+    ...{ dtype, rows, values: repeated, ...shape },
+    ...(present && { validity: present as Uint8Array }),
+    ...(lists && { listValidity: lists as Uint8Array }),
+  };
 }
 
 function fillRuns(from: Values, runs: Int32Array, to: Values): Values {

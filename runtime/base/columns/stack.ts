@@ -14,10 +14,13 @@ export function stackColumns(parts: readonly Column[], rows: Rows): Column {
     ...(offsets && { offsets: stackOffsets(parts) }),
     ...(width !== undefined && { width }),
     ...(parts.some(({ validity }) => validity) && { validity: concat(parts.map(present)) as Uint8Array }),
+    ...(parts.some(part => part.listValidity) && { listValidity: concat(parts.map(presentLists)) as Uint8Array }),
   };
 }
 
 const present = ({ validity, values }: Column): Uint8Array => validity ?? new Uint8Array(values.length).fill(1);
+
+const presentLists = ({ listValidity, rows }: Column): Uint8Array => listValidity ?? new Uint8Array(rows.count).fill(1);
 
 function concat(parts: readonly Values[]): Values {
   const [first] = parts;

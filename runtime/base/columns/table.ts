@@ -44,6 +44,8 @@ export interface Column {
   readonly width?: number;
   /** One byte per value, 1 = present, 0 = null. Absent: nothing is null. Float NaN counts as null too. */
   readonly validity?: Uint8Array;
+  /** Ragged list: one byte per row, 0 = the list is null, and has no values. Absent: no list is. */
+  readonly listValidity?: Uint8Array;
 }
 
 /** Allocates values of a dtype. */
@@ -76,7 +78,12 @@ export function gather(col: Column, indices: Int32Array, rows: Rows): Column {
   const values = copyRuns(col.values, runs, shortArray(dtype, total));
   const validity = col.validity && copyRuns(col.validity, runs, new Uint8Array(total));
   const shape = col.offsets ? { offsets: runs.offsets } : { width: col.width! };
-  return { dtype, rows, values, ...shape, ...(validity && { validity: validity as Uint8Array }) };
+  const listValidity = col.listValidity && pick(col.listValidity, indices);
+  return {
+    ...{ dtype, rows, values, ...shape },
+    ...(validity && { validity: validity as Uint8Array }),
+    ...(listValidity && { listValidity }),
+  };
 }
 
 /** The source and target offset of each picked row. */

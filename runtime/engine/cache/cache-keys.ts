@@ -3,7 +3,11 @@ import type { Column } from "../../base/columns/table.js";
 
 /** @param columns all of `count` rows */
 export function rowKeys(columns: readonly Column[], count: number): string[] {
-  const parts = columns.map(columnKeys);
+  const parts = columns.map(column => {
+    const key = columnKeys(column);
+    const { listValidity } = column;
+    return listValidity ? (row: number) => (listValidity[row] === 0 ? "null" : key(row)) : key;
+  });
   return Array.from({ length: count }, (_, row) => parts.map(part => part(row)).join("\n"));
 }
 

@@ -29,12 +29,13 @@ export function splitRows(made: readonly Column[], count: number, makesRows: boo
 
 /** A short array shares its memory with others, which a cache would keep. */
 function ownMemory(col: Column): Column {
-  const { values, offsets, validity } = col;
+  const { values, offsets, validity, listValidity } = col;
   return {
     ...col,
     values: values.slice() as Values,
     ...(offsets && { offsets: offsets.slice() }),
     ...(validity && { validity: validity.slice() }),
+    ...(listValidity && { listValidity: listValidity.slice() }),
   };
 }
 
@@ -86,7 +87,10 @@ function joinColumn({ dtype, list }: ColumnSchema, parts: readonly Column[], row
     : width !== undefined
       ? { width }
       : {};
-  return { dtype, rows, values, ...shape, ...(validity && { validity }) };
+  const listValidity = parts.some(part => part.listValidity)
+    ? Uint8Array.from(parts.flatMap(part => Array.from(part.listValidity ?? new Uint8Array(part.rows.count).fill(1))))
+    : undefined;
+  return { dtype, rows, values, ...shape, ...(validity && { validity }), ...(listValidity && { listValidity }) };
 }
 
 function joinValues(values: Values, parts: readonly Column[]): Values {

@@ -32,9 +32,10 @@ export const stepTensors = (step: AnyStep, columnOf: PlanResult["columnOf"], mos
 /** Values, and before them what says which row they belong to. Shapes are those of the whole. */
 function columnTensors(
   name: string,
-  { dtype, values, offsets, width, rows, validity }: Column,
+  { dtype, values, offsets, width, rows, validity: ofValues, listValidity }: Column,
   most?: number,
 ): readonly Tensor[] {
+  const validity = listValidity ?? ofValues;
   const head = <V extends Values>(list: V): V => (most === undefined ? list : (list.slice(0, most) as V));
   const shape = width === undefined ? [values.length] : [rows.count, width];
   const int32 = (label: string, list: Int32Array): Tensor => valuesTensor(label, "int32", [list.length], head(list));

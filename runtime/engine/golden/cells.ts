@@ -27,7 +27,8 @@ export function columnOf({ dtype, list }: ColumnSchema, cells: readonly Cell[], 
   if (list.min === list.max) return { ...column, width: list.min };
   const offsets = new Int32Array(cells.length + 1);
   for (const [i, cell] of cells.entries()) offsets[i + 1] = offsets[i]! + ((cell ?? []) as readonly CellValue[]).length;
-  return { ...column, offsets };
+  const listValidity = list.nulls && cells.includes(null) && Uint8Array.from(cells, cell => Number(cell !== null));
+  return { ...column, offsets, ...(listValidity && { listValidity }) };
 }
 
 function stored(dtype: DType, cell: Exclude<CellValue, null>): unknown {
@@ -36,10 +37,13 @@ function stored(dtype: DType, cell: Exclude<CellValue, null>): unknown {
   return bytes === 8 && kind !== "float" ? BigInt(cell) : Number(cell);
 }
 
-export function cellsOf({ dtype, values, validity, rows, offsets, width }: Column): readonly Cell[] {
+export function cellsOf({ dtype, values, validity, listValidity, rows, offsets, width }: Column): readonly Cell[] {
   const item = (i: number): CellValue => (validity?.[i] === 0 ? null : plain(values[i]!, dtype));
   const run = (start: number, end: number) => Array.from({ length: end - start }, (_, i) => item(start + i));
-  if (offsets) return Array.from({ length: rows.count }, (_, r) => run(offsets[r]!, offsets[r + 1]!));
+  if (offsets)
+    return Array.from({ length: rows.count }, (_, r) =>
+      listValidity?.[r] === 0 ? null : run(offsets[r]!, offsets[r + 1]!),
+    );
   if (width !== undefined) return Array.from({ length: rows.count }, (_, r) => run(r * width, (r + 1) * width));
   return run(0, rows.count);
 }

@@ -243,9 +243,10 @@ function hasRoom(charge: Charge, bytes: number): boolean {
   }
 }
 
-const bytesOf = ({ values, offsets, validity }: Column): number =>
+const bytesOf = ({ values, offsets, validity, listValidity }: Column): number =>
   (ArrayBuffer.isView(values) ? values.byteLength : values.length * TEXT_BYTES) +
   (offsets?.byteLength ?? 0) +
-  (validity?.byteLength ?? 0);
+  (validity?.byteLength ?? 0) +
+  (listValidity?.byteLength ?? 0);
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

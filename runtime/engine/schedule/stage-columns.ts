@@ -30,12 +30,15 @@ export function readColumns(step: AnyStep, inputs: Inputs): StageInput {
   return columns;
 }
 
-function readColumn({ values, rows, offsets, width, validity }: Column): StageValues {
+function readColumn({ values, rows, offsets, width, validity, listValidity }: Column): StageValues {
   const part = (from: number, to: number): Typed | readonly Scalar[] =>
     validity
       ? Array.from(values.slice(from, to) as readonly Scalar[], (value, i) => (validity[from + i] ? value : null))
       : (values.slice(from, to) as Typed);
-  if (offsets) return Array.from({ length: rows.count }, (_, i) => part(offsets[i]!, offsets[i + 1]!));
+  if (offsets)
+    return Array.from({ length: rows.count }, (_, i) =>
+      listValidity?.[i] === 0 ? null : part(offsets[i]!, offsets[i + 1]!),
+    );
   if (width !== undefined) return Array.from({ length: rows.count }, (_, i) => part(i * width, (i + 1) * width));
   return part(0, values.length);
 }
@@ -111,7 +114,7 @@ function writeColumn(schema: ColumnSchema, given: StageValues, rows: Rows): Colu
   const { array, kind } = datatype(dtype);
   if (given.length !== rows.count && !(list && ArrayBuffer.isView(given)))
     throw wrong(`column \`${name}\` has ${given.length} values for ${rows.count} rows`);
-  const lists = list ? (given as readonly (readonly Scalar[])[]) : undefined;
+  const lists = list ? Array.from(given as readonly (readonly Scalar[] | null)[], one => one ?? []) : undefined;
   const items = (lists ? lists.flatMap(one => [...one]) : Array.from(given as readonly Scalar[])) as readonly Scalar[];
   const values = allocate(dtype, items.length) as unknown as { [i: number]: unknown };
   const validity = items.includes(null) ? new Uint8Array(items.length) : undefined;
@@ -131,7 +134,10 @@ function writeColumn(schema: ColumnSchema, given: StageValues, rows: Rows): Colu
     }
   });
   const shape = lists ? listShape(schema, lists) : {};
-  return { dtype, rows, values: values as unknown as Values, ...shape, ...(validity && { validity }) };
+  const isNull = lists && "offsets" in shape && (given as readonly unknown[]).includes(null);
+  const listValidity = isNull && Uint8Array.from(given as readonly unknown[], one => Number(one !== null));
+  const nulls = { ...(validity && { validity }), ...(listValidity && { listValidity }) };
+  return { dtype, rows, values: values as unknown as Values, ...shape, ...nulls };
 }
 
 function listShape(

@@ -80,7 +80,8 @@ export function columnsOfRows(
   };
 }
 
-function sliceColumn({ dtype, values, offsets, width, validity }: Column, start: number, rows: Rows): Column {
+function sliceColumn(col: Column, start: number, rows: Rows): Column {
+  const { dtype, values, offsets, width, validity, listValidity } = col;
   const end = start + rows.count;
   const [first, last] = offsets ? [offsets[start]!, offsets[end]!] : [start * (width ?? 1), end * (width ?? 1)];
   return {
@@ -90,6 +91,7 @@ function sliceColumn({ dtype, values, offsets, width, validity }: Column, start:
     ...(offsets && { offsets: rebased(offsets, start, end) }),
     ...(width !== undefined && { width }),
     ...(validity && { validity: validity.subarray(first, last) }),
+    ...(listValidity && { listValidity: listValidity.subarray(start, end) }),
   };
 }
 

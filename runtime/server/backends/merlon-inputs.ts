@@ -6,7 +6,7 @@
 
 import type { AnswerForm } from "../../../contract/answer-form.js";
 import { type ColumnTensor, entryColumn, type Part } from "../../../contract/column-tensors.js";
-import { type ColumnSchema, printType, type Schema } from "../../../contract/schema.js";
+import { type ColumnSchema, hasNullLists, printType, type Schema } from "../../../contract/schema.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { type Column, type Rows, rootRows } from "../../base/columns/table.js";
 import { tensorValues } from "../../base/columns/tensor-values.js";
@@ -61,7 +61,7 @@ export function columnReader(
   return (given, sameRows) => {
     const made = read(given, sameRows);
     if (marks === "optional" && !given.has(validity)) return made;
-    return withNulls(col.name, made, findTensor(given, validity, "bool"));
+    return withNulls(col, made, findTensor(given, validity, "bool"));
   };
 }
 
@@ -98,13 +98,16 @@ const ragged =
     return { dtype, rows: sameRows(offsets.length - 1, offsetsName), values, offsets };
   };
 
-function withNulls(name: string, col: Column, tensor: Tensor): Column {
+function withNulls(schema: ColumnSchema, col: Column, tensor: Tensor): Column {
   const validity = tensorValues(tensor, "bool") as Uint8Array;
-  if (validity.length !== col.values.length)
+  const ofLists = hasNullLists(schema);
+  const [count, what] = ofLists ? [col.rows.count, "list"] : [col.values.length, "value"];
+  if (validity.length !== count)
     throw invalid(
-      `input '${tensor.name}' has ${validity.length} entries and column '${name}' has ${col.values.length} values: it needs one a value`,
+      `input '${tensor.name}' has ${validity.length} entries and column '${schema.name}' has ${count} ${what}s: it needs one a ${what}`,
     );
-  return validity.includes(0) ? { ...col, validity } : col;
+  if (!validity.includes(0)) return col;
+  return ofLists ? { ...col, listValidity: validity } : { ...col, validity };
 }
 
 /**

@@ -1,11 +1,11 @@
 /**
  * A plan's answer columns → tensors, in one of the forms. If candidates are one matrix, rows made for a request row are padded on the right
  * to the longest row. The padding is -1 for signed integers, 0 for unsigned ones and bools, NaN for floats, `""` for strings.
- * `NAME__validity` (BOOL) marks nulls in the shape of the values.
+ * `NAME__validity` (BOOL) marks nulls in the shape of the values, or null lists by one value each.
  */
 import { type AnswerForm, isPadded } from "../../../contract/answer-form.js";
 import { offsetsName, validityName, valuesName } from "../../../contract/column-tensors.js";
-import { type ColumnSchema, isRagged, type Schema } from "../../../contract/schema.js";
+import { type ColumnSchema, hasNullLists, isRagged, type Schema } from "../../../contract/schema.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { castValues } from "../../base/columns/cast.js";
 import { runsOf } from "../../base/columns/row-map.js";
@@ -41,10 +41,16 @@ export function nullTensors(
     const name = validityName(schema.name);
     if (!asked.has(name)) return [];
     const col = columns.get(schema.name)!;
+    if (hasNullLists(schema)) return [listMarks(name, col)];
     const { validity: _, ...known } = { ...col, dtype: "bool" as const, values: validityOf(col) };
     const [marks] = answerTensors({ ...schema, dtype: "bool" }, known, request, form);
     return [{ ...marks!, name }];
   });
+}
+
+/** One mark for each list. */
+export function listMarks(name: string, { listValidity, rows }: Column): Tensor {
+  return valuesTensor(name, "bool", [rows.count], listValidity ?? new Uint8Array(rows.count).fill(1));
 }
 
 function validityOf({ values, validity }: Column): Uint8Array {

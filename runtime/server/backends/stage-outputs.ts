@@ -4,13 +4,14 @@
 
 import { type ColumnTensor, stageColumn } from "../../../contract/column-tensors.js";
 import type { Plan, PlanStage } from "../../../contract/plan.js";
-import type { ColumnSchema } from "../../../contract/schema.js";
+import { type ColumnSchema, hasNullLists } from "../../../contract/schema.js";
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
 import { castValues } from "../../base/columns/cast.js";
 import type { Column } from "../../base/columns/table.js";
 import { valuesTensor } from "../../base/columns/tensor-values.js";
 import { internal } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
+import { listMarks } from "./merlon-outputs.js";
 
 /**
  * @param config says whether a scalar is `[n]` or `[n, 1]`, and whether a vector's nulls are `[n, width]` or, in older builds, `[n * width]`
@@ -52,6 +53,7 @@ function partTensor(
 ): Tensor {
   const { values, offsets, validity, rows, width = 1 } = col;
   if (part === "offsets") return valuesTensor(name, "int32", [offsets!.length], offsets!);
+  if (part === "validity" && hasNullLists(schema)) return listMarks(name, col);
   const shape = !offsets && rank === 2 ? [rows.count, width] : [values.length];
   if (part === "validity") return valuesTensor(name, "bool", shape, validity ?? new Uint8Array(values.length).fill(1));
   const cast = castValues(values, col.dtype, schema.dtype, `output \`${schema.name}\``);

@@ -28,9 +28,9 @@ export class KeptValues {
     return values + this.#present.bytes + (this.#lengths?.bytes ?? 0);
   }
 
-  /** Appends a row of a column; null where there is no such row. @param row -1 for none */
+  /** Appends a row of a column; null where there is no such row, or a null list. @param row -1 for none */
   push(column: Column | undefined, row: number): void {
-    if (!column || row < 0) {
+    if (!column || row < 0 || column.listValidity?.[row] === 0) {
       if (this.#lengths) this.#lengths.push(-1);
       else this.#null();
       return;

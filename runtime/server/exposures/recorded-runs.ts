@@ -76,6 +76,8 @@ function readColumn(tape: TapeReader, sets: Rows[], before: readonly (Column | u
   const dtype = DTYPES[number]!;
   const rows = sets[tape.int()]!;
   const [count, offsetCount, width, validityCount] = [tape.int(), tape.int(), tape.int(), tape.int()];
+  const listCount = tape.int();
+  tape.align();
   const values: Values = count < 0 ? before[NONE - 1 - count]!.values : tape.column(dtype, count);
   return {
     dtype,
@@ -84,6 +86,7 @@ function readColumn(tape: TapeReader, sets: Rows[], before: readonly (Column | u
     ...(offsetCount !== NONE && { offsets: tape.ints(offsetCount) }),
     ...(width !== NONE && { width }),
     ...(validityCount !== NONE && { validity: tape.flags(validityCount) }),
+    ...(listCount !== NONE && { listValidity: tape.flags(listCount) }),
   };
 }
 

@@ -36,7 +36,7 @@ export interface RecordedRequest {
 /** Bytes beside arrays and texts: of a record, a row set, a column, a request. */
 const HEAD = 24;
 const ROWS_HEAD = 16;
-const COLUMN_HEAD = 24;
+const COLUMN_HEAD = 32;
 const REQUEST_HEAD = 40;
 
 /** Place of the number of requests in a record. */
@@ -157,13 +157,14 @@ export class RunRecorder {
       tape.align();
       return;
     }
-    const { dtype, rows, values, offsets, width, validity } = column;
+    const { dtype, rows, values, offsets, width, validity, listValidity } = column;
     const set = this.#writeRows(tape, rows);
     const same = this.#sameValues(i, values);
     let room = COLUMN_HEAD;
     if (same === NONE) room += roomFor(values);
     if (offsets) room += roomFor(offsets);
     if (validity) room += roomFor(validity);
+    if (listValidity) room += roomFor(listValidity);
     tape.reserve(room);
     let type = this.#types[i];
     if (type?.name !== dtype) type = this.#types[i] = datatype(dtype);
@@ -173,9 +174,12 @@ export class RunRecorder {
     tape.int(offsets ? offsets.length : NONE);
     tape.int(width ?? NONE);
     tape.int(validity ? validity.length : NONE);
+    tape.int(listValidity ? listValidity.length : NONE);
+    tape.align();
     if (same === NONE) tape.column(type, values);
     if (offsets) tape.ints(offsets);
     if (validity) tape.flags(validity);
+    if (listValidity) tape.flags(listValidity);
   }
 
   /** @returns the number of the set, which is written if it is new */

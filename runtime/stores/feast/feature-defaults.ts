@@ -26,8 +26,9 @@ export function prepareMissing(schema: ColumnSchema, rule: MissingRule): FillMis
       for (let key = 0; key < rows.count; key++) if (isMissing(feature.status[key]!)) throw missing(key);
     if (feature.status.every(status => status === FEATURE_STATUS.present)) return plain;
     if (given) return feature.offsets ? fillLists(plain, feature, given) : fillScalars(plain, feature.status, given);
-    if (feature.offsets || datatype(schema.dtype).kind === "float") return plain;
-    return { ...plain, validity: feature.status.map(status => (status === FEATURE_STATUS.present ? 1 : 0)) };
+    if (!offsets && datatype(schema.dtype).kind === "float") return plain;
+    const present = feature.status.map(status => (status === FEATURE_STATUS.present ? 1 : 0));
+    return offsets ? { ...plain, listValidity: present } : { ...plain, validity: present };
   };
 }
 

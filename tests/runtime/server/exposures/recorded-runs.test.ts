@@ -33,6 +33,7 @@ function columnsOf(next: () => number): Column[] {
         { dtype, rows, values: valuesOf(dtype, count, next) },
         { dtype, rows, values: valuesOf(dtype, 2 * count, next), width: 2 },
         { dtype, rows, values: valuesOf(dtype, 3 * count, next), offsets, validity: new Uint8Array(3 * count).fill(1) },
+        { dtype, rows, values: valuesOf(dtype, 3 * count, next), offsets, listValidity: new Uint8Array(count).fill(1) },
       ];
     }),
   );

@@ -45,16 +45,18 @@ const cellsOf = (column: Column): unknown[] => plain(column);
 const kinds = fc.record({ dtype: fc.constantFrom(...(Object.keys(TYPES) as Name[])), isList: fc.boolean() });
 
 describe("a column", () => {
-  test("has null for missing and null cells; NaN in a column of floats, and an empty list in one of lists", () => {
+  test("has null for missing and null cells and lists; NaN in a column of floats", () => {
     fc.assert(
       fc.property(kinds, statuses, ({ dtype, isList }, status) => {
         const feature = featureOf(dtype, isList, status);
         const filled = prepareMissing(schemaOf(dtype, isList), "null")(feature, rootRows(status.length), none);
         const rows = rootRows(status.length);
         const before = plain({ dtype, rows, values: feature.values, ...(isList && { offsets: feature.offsets! }) });
-        const isKept = isList || dtype === "float32";
+        const isWhole = status.every(of => of === present);
+        const isKept = !isList && dtype === "float32";
         expect(cellsOf(filled)).toEqual(before.map((cell, i) => (status[i] === present || isKept ? cell : null)));
-        expect(filled.validity === undefined).toBe(isKept || status.every(of => of === present));
+        expect(filled.validity === undefined).toBe(isList || isKept || isWhole);
+        expect(filled.listValidity === undefined).toBe(!isList || isWhole);
         expect(filled.dtype).toBe(dtype);
       }),
     );
