@@ -3,6 +3,7 @@
  * log is in the copy. Equal stores give equal bytes.
  */
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { needsRecovery, openToRead } from "../../formats/feast/open-sqlite.js";
 import {
   CHECK_SUFFIX,
@@ -60,7 +61,7 @@ export function copyStore(store: string, to: string, earlier?: string, largest =
     }
     writeCheck(to, undefined, source);
   } catch (error) {
-    throw unreadable(store, error as Error & { code?: string });
+    throw copyFault(store, to, error as Error);
   }
 }
 
@@ -88,12 +89,28 @@ function isSame(earlier: string, copy: Uint8Array): boolean {
   }
 }
 
-function unreadable(store: string, error: Error & { code?: string }): Error {
+/** @returns what is wrong with the store, or with the place of its copy; a fault of the program, or a package that is not installed, as it is */
+function copyFault(
+  store: string,
+  to: string,
+  error: Error & { code?: string; syscall?: string; path?: string },
+): Error {
   if (error.name === "StoreDamaged") return error;
+  const isSqlite = error.name === "SqliteError";
+  if (!isSqlite && error.syscall === undefined) return error;
+  if (error.code === "SQLITE_FULL" || (!isSqlite && error.path !== store)) {
+    const why =
+      error.code === "SQLITE_FULL" || error.code === "ENOSPC" ? "there is no space left on the disk" : error.message;
+    return new Error(`the copy of the online store ${store} cannot be written to ${dirname(to)}: ${why}.`, {
+      cause: error,
+    });
+  }
   const way = needsRecovery(error)
     ? "A process that wrote it was killed. Run `merlon feast materialize` again as a user who may write it."
     : error.code?.startsWith("SQLITE_BUSY")
       ? "Another process is writing it: build again when that is done."
-      : "Materialize it again.";
+      : isSqlite
+        ? "Materialize it again."
+        : "Give the user who builds the right to read it.";
   return new Error(`the online store ${store} cannot be copied: ${error.message}. ${way}`, { cause: error });
 }

@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { copyStore } from "#compiler/5-emit/copy-store.js";
 import { build, compile } from "#compiler/index.js";
 import { readCheck } from "#formats/feast/store-check.js";
 import { getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
-import { builtFile } from "../needs/built.js";
+import { builtFile, builtUrl } from "../needs/built.js";
 import { random } from "./support/random.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -245,3 +245,27 @@ test("kill -9 of `feast materialize`, at any point: all rows are of one run", as
   // Else nothing was rolled back.
   expect(hot).toBeGreaterThan(3);
 }, 120_000);
+
+describe("a copy that cannot be made", () => {
+  const { store } = program("uncopied");
+  test("names the folder of the copy where that is the reason", () => {
+    expect(() => copyStore(store, join(folder, "none", "copy.db"))).toThrow(
+      `the copy of the online store ${store} cannot be written to ${join(folder, "none")}: ENOENT`,
+    );
+  });
+  test("names the store where that is the reason", () => {
+    const damaged = join(folder, "damaged.db");
+    writeFileSync(damaged, "no database".repeat(1000));
+    expect(() => copyStore(damaged, join(folder, "copy.db"))).toThrow(
+      `the online store ${damaged} cannot be copied: file is not a database. Materialize it again.`,
+    );
+  });
+  test("passes the error of a package that is not installed", () => {
+    const script = `import { registerHooks } from "node:module";
+      registerHooks({ resolve: (name, context, next) => next(name === "better-sqlite3" ? "not-installed" : name, context) });
+      const { copyStore } = await import(${JSON.stringify(builtUrl("compiler/5-emit/copy-store.js"))});
+      try { copyStore(${JSON.stringify(store)}, "copy.db"); } catch ({ code, message }) { console.log(code, message.split("\\n")[0]); }`;
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    expect(stdout.trim()).toBe("MODULE_NOT_FOUND Cannot find module 'not-installed'");
+  });
+});
