@@ -123,6 +123,9 @@ const SIDES = new Map<OpKind, readonly Side[]>(
   }),
 );
 
+/** Whether a step takes its columns from one of several branches. */
+export const hasBranches = (op: OpKind): boolean => SIDES.has(op);
+
 /**
  * Ports of the branches that a step chooses from, in the order of their numbers. The first is taken where a flag holds, or where nothing
  * fails. Ports of all parts for a step that leaves some out.

@@ -20,14 +20,15 @@ export interface OptionFault {
 }
 
 /**
- * @param issue what zod found first
+ * @param found what zod found first
  * @param given the parameters as the author gave them
  */
-export function optionFault(issue: z.core.$ZodIssue, given: unknown, definition: OptionsOf): OptionFault {
+export function optionFault(found: z.core.$ZodIssue, given: unknown, definition: OptionsOf): OptionFault {
+  const issue = ofRecord(found, given);
   const { kind: operator } = definition;
   const path = issue.path.map(String);
   const option = path.join(".");
-  const seen = path.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], given);
+  const seen = valueAt(path, given);
   const known = optionsOf(definition);
   const at: Blame = option ? { option: path[0]! } : "right";
   if (issue.code === "unrecognized_keys" && path.length === 0) {
@@ -81,6 +82,19 @@ export function optionFault(issue: z.core.$ZodIssue, given: unknown, definition:
   return { message: isNumber ? { ...message, replacements: [{ unquoted: seen }] } : message, blame: at };
 }
 
+const valueAt = (path: readonly PropertyKey[], given: unknown): unknown =>
+  path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], given);
+
+/** Of the alternatives of a record, the one that takes its keys: its fault is in a value. */
+function ofRecord(issue: z.core.$ZodIssue, given: unknown): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const inner = issue.errors
+    .filter(([first]) => first && first.path.length > 0)
+    .map(([first]) => ({ ...first!, path: [...issue.path, ...first!.path] }) as z.core.$ZodIssue)
+    .find(({ path }) => valueAt(path, given) !== undefined);
+  return inner ? ofRecord(inner, given) : issue;
+}
+
 const near = (seen: string, values: readonly unknown[]): Suggestion => suggest(seen, values.map(String));
 
 function optionsOf({ params, positional = [], nodeOptions = [] }: OptionsOf): string[] {
@@ -103,7 +117,8 @@ const TYPES: Readonly<Record<string, string>> = {
 function wantedOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      return TYPES[issue.expected] ?? issue.expected;
+      // A form that the operator's schema shows.
+      return issue.message.startsWith("`") ? issue.message : (TYPES[issue.expected] ?? issue.expected);
     case "invalid_value":
       return issue.values.map(value => `\`${JSON.stringify(value)}\``).join(" or ");
     case "too_small":
@@ -111,7 +126,9 @@ function wantedOf(issue: z.core.$ZodIssue): string {
     case "too_big":
       return bound(issue.origin, issue.maximum, issue.inclusive ? "at most" : "less than");
     case "invalid_union": {
-      const ways = issue.errors.flatMap(errors => errors.slice(0, 1).map(wantedOf));
+      const ways = issue.errors.flatMap(([first]) =>
+        first ? (first.path.length > 0 ? `\`{ ${first.path.join(".")}: ... }\`` : wantedOf(first)) : [],
+      );
       return [...new Set(ways)].join(" or ") || "another value";
     }
     case "unrecognized_keys":

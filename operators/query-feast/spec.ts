@@ -9,12 +9,13 @@ import { readOf } from "../shared/spec/narrow.js";
 import { operator } from "../shared/spec/operator.js";
 import { perColumn, scalar } from "../shared/spec/params.js";
 
+const RULES = z.enum(["error", "null", "drop"]);
+/** The form of a record that a message shows. */
+const withDefault = <T extends z.ZodType>(value: T) => z.strictObject({ default: value }, "`{ default: ... }`");
 export const onMissingSchema = z.union([
-  z.enum(["error", "null", "drop"]),
-  z.strictObject({ default: scalar }),
-  perColumn(
-    z.union([z.enum(["error", "null", "drop"]), z.strictObject({ default: z.union([scalar, z.array(scalar)]) })]),
-  ),
+  RULES,
+  withDefault(scalar),
+  perColumn(z.union([RULES, withDefault(z.union([scalar, z.array(scalar)]))])),
 ]);
 
 type Scalar = number | string | boolean;

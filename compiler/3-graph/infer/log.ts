@@ -3,8 +3,10 @@
  * matched with the items by ids of their own.
  */
 import { isJoinedColumn } from "../../../contract/exposures.js";
+import type { OpKind } from "../../../contract/op-params.js";
 import { itemFault, keptNameFault, type PlanLog } from "../../../contract/plan-log.js";
 import { type ColumnSchema, REQUEST_ROWS } from "../../../contract/schema.js";
+import { hasBranches } from "../../../contract/step-facts.js";
 import type { Bound, Scope } from "../../../operators/shared/author/bound.js";
 import { listNames } from "../../diagnostics/diagnostic.js";
 import * as messages from "../../diagnostics/messages.js";
@@ -27,17 +29,10 @@ export function inferLog(inference: Inference, { columns, options }: GraphLog, o
   const read = kept && readLogOptions(options);
   if (!read || typeof read === "string") return undefined;
   const { candidates, personal, retentionDays } = read;
-  if (candidates !== "shown" && !isOrdered(inference, item))
-    return report(
-      inference,
-      messages.graphLog({
-        problem:
-          "`candidates: { all }` logs the candidates that were not shown, and no ordering chooses among candidates.",
-        way: "End with `topK`, `softmaxSampling` or `epsilonGreedy`, or leave `candidates` out.",
-      }),
-      atAnswer,
-      "whole",
-    );
+  if (candidates !== "shown" && !isOrdered(inference, item)) {
+    const maker = inference.steps.find(({ id }) => id === item.column.rows);
+    return report(inference, messages.graphLog(withoutOrdering(maker?.op)), atAnswer, "whole");
+  }
   const written = kept.filter(({ bound }) => personal[bound.column.name] !== "drop");
   const ids = new Map<string, Bound>();
   const before: string[] = [];
@@ -153,6 +148,19 @@ function idsOf({ steps }: Inference, rows: string): Bound | undefined {
 /** Whether the step that made the rows of the items has scores to order by. */
 const isOrdered = ({ steps }: Inference, { column }: Bound): boolean =>
   steps.some(({ id, inputs }) => id === column.rows && "relevance" in inputs);
+
+/** @param op of the step that made the rows of the items */
+const withoutOrdering = (op: OpKind | undefined): { readonly problem: string; readonly way: string } =>
+  op && hasBranches(op)
+    ? {
+        problem: `\`candidates: { all }\` logs the candidates that one ordering did not show, and \`${op}\` takes the list from one of several branches.`,
+        way: "Leave `candidates` out. To log propensities, write `propensity: true` in the ordering of each branch, and return that column.",
+      }
+    : {
+        problem:
+          "`candidates: { all }` logs the candidates that were not shown, and no ordering chooses among candidates.",
+        way: "End with `topK`, `softmaxSampling` or `epsilonGreedy`, or leave `candidates` out.",
+      };
 
 /** Whether rows are candidates of the request's rows. */
 function isOfUser({ rowParents }: Inference, rows: string): boolean {
