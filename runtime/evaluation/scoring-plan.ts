@@ -47,6 +47,9 @@ export function scoringPlan(given: FittedPlan): ScoringPlan {
   const inputs = new Map<string, ColumnSchema>();
   const kept = new Set<string>();
   const missing = new Set<string>();
+  const hashes = hashedColumns(plan, steps);
+  /** The needed ones of them, and their names in the log. */
+  const hashed = new Map<string, string>();
   const follow = (ref: ColumnRef): ColumnRef => {
     const origin = originOf(ref, steps);
     const column = logged.get(keyOf(origin));
@@ -57,7 +60,9 @@ export function scoringPlan(given: FittedPlan): ScoringPlan {
       inputs.set(column.name, column);
       return { name: ref.name, step: REQUEST_STEP, column: column.name };
     }
-    if (isRead) missing.add(textOf(origin, step));
+    const hash = hashes.get(keyOf(origin));
+    if (isRead && hash !== undefined) hashed.set(textOf(origin, step), hash);
+    else if (isRead) missing.add(textOf(origin, step));
     else if (!kept.has(step.id)) {
       kept.add(step.id);
       for (const read of columnsReadBy(step)) follow(read);
@@ -65,7 +70,7 @@ export function scoringPlan(given: FittedPlan): ScoringPlan {
     return { name: ref.name, step: origin.step, column: origin.column };
   };
   const output = follow(score);
-  if (missing.size > 0) throw invalid(missingText(plan, [...missing]));
+  if (missing.size + hashed.size > 0) throw invalid(missingText(plan, [...missing], hashed));
   const used = plan.steps.filter(({ id }) => kept.has(id));
   const schema =
     output.step === REQUEST_STEP ? inputs.get(output.column)! : columnOf(steps.get(output.step)!, output.column);
@@ -132,6 +137,14 @@ function loggedColumns(
   ]);
 }
 
+/** Origins of the columns that the log has as hashes → their names there. */
+const hashedColumns = ({ log }: FittedPlan, steps: ReadonlyMap<string, FittedStep>): ReadonlyMap<string, string> =>
+  new Map(
+    (log?.columns ?? []).flatMap(({ ref, schema: { name } }) =>
+      log!.hashed.includes(name) ? [[keyOf(originOf(ref, steps)), name] as const] : [],
+    ),
+  );
+
 /** The column that a column is, behind steps that only pass it on or leave rows out: candidates are matched by id. */
 export function originOf(ref: ColumnRef, steps: ReadonlyMap<string, FittedStep>): ColumnRef {
   const step = steps.get(ref.step);
@@ -168,8 +181,20 @@ const columnOf = (step: FittedStep, column: string): ColumnSchema => step.output
 const textOf = ({ step: id, column }: ColumnRef, step: FittedStep | undefined): string =>
   `${step?.label.split(".", 1)[0] ?? id}["${column}"]`;
 
-function missingText({ name, log }: FittedPlan, missing: readonly string[]): string {
-  const hashed =
-    log!.hashed.length > 0 ? ` Columns that are kept as hashes cannot be used: ${log!.hashed.join(", ")}.` : "";
-  return `the scores of \`${name}\` need ${missing.map(one => `\`${one}\``).join(", ")}, which the log does not have. Log ${missing.length === 1 ? "it" : "them"}: \`log: { columns: [${missing.join(", ")}, …], candidates: { all: 1 } }\`.${hashed}`;
+function missingText({ name }: FittedPlan, absent: readonly string[], hashed: ReadonlyMap<string, string>): string {
+  const listed = (texts: Iterable<string>): string => [...texts].map(one => `\`${one}\``).join(", ");
+  const it = absent.length === 1 ? "it" : "them";
+  const faults = [
+    ...(absent.length > 0
+      ? [
+          `the scores of \`${name}\` need ${listed(absent)}, which the log does not have. Log ${it}: \`log: { columns: [${absent.join(", ")}, …], candidates: { all: 1 } }\`.`,
+        ]
+      : []),
+    ...(hashed.size > 0
+      ? [
+          `the scores of \`${name}\` need ${listed(hashed.keys())}, of which the log has a hash. Take ${listed(hashed.values())} out of \`personal\`, or score without ${hashed.size === 1 ? "it" : "them"}.`,
+        ]
+      : []),
+  ];
+  return faults.join(" ");
 }

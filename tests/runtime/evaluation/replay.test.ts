@@ -180,7 +180,7 @@ test.each<[string, Partial<typeof PARTS>, RegExp]>([
       options:
         '{ log: { columns: [pairs[["age", "item_price"]]], candidates: { all: 1 }, personal: { age: "hash" } } }',
     },
-    /need `request\["age"\]`.*kept as hashes cannot be used: age/,
+    /need `request\["age"\]`, of which the log has a hash\. Take `age` out of `personal`, or score without it\.$/,
   ],
   [
     "capped",
