@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command, Option } from "commander";
-import type { Built, Layout, Names, PassName } from "../compiler/index.js";
+import type { Built, Compiled, Layout, Names, PassName } from "../compiler/index.js";
 import { wantsColor } from "../contract/wants-color.js";
 import { offOption } from "./off-option.js";
 import { type TritonFlags, tritonOptions } from "./triton-options.js";
@@ -81,7 +81,7 @@ export const buildCommand = (): Command =>
       "--date <date>",
       "Triton: time of frozen features (for `ttl` and frozen.json; default: $SOURCE_DATE_EPOCH, else now)",
     )
-    .option("--no-check", "Triton: skip the check of graphs against kernels")
+    .option("--no-check", "skip the checks that run models: on rows alone and together, and graphs against kernels")
     .option("--check-stores", "compare vector databases with their files first")
     .addOption(offOption())
     .addHelpText("after", EXAMPLES)
@@ -123,6 +123,7 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
     throw new Error(
       `${file} is a workflow: fit it with \`merlon fit ${file} --data … --out …\`, and use it in an ensemble.`,
     );
+  if (options.check && !(await modelsKeepRows(compiled))) return { files };
   if (options.checkStores) {
     const { checkStores } = await import("./check-stores.js");
     for (const note of await checkStores(compiled.plan, file)) process.stderr.write(`note: ${note}\n`);
@@ -148,6 +149,17 @@ async function buildOnce(file: string, options: Options): Promise<Round> {
     `✔ Built ${where} in ${Math.round(performance.now() - started)} ms\n${table(built.models)}\nServe it:\n  merlon serve --model-repository ${where}\n`,
   );
   return { files };
+}
+
+/** Prints what is wrong with models whose rows depend on each other, and sets the exit code. */
+async function modelsKeepRows(compiled: Compiled): Promise<boolean> {
+  const { checkRows } = await import("./check-rows.js");
+  const { printDiagnostics } = await import("../compiler/index.js");
+  const { diagnostics, notes } = await checkRows(compiled);
+  for (const note of notes) process.stderr.write(`note: ${note}\n`);
+  process.stderr.write(printDiagnostics(diagnostics, { color: wantsColor(process.stderr) }));
+  if (diagnostics.length > 0) process.exitCode = 1;
+  return diagnostics.length === 0;
 }
 
 function table(models: readonly { name: string; backend: string; files: number; bytes: number }[]): string {

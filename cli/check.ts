@@ -12,6 +12,7 @@ interface Options {
   readonly format: DiagnosticFormat;
   readonly watch?: boolean;
   readonly fix?: boolean;
+  readonly run?: boolean;
 }
 
 export const checkCommand = (): Command =>
@@ -24,6 +25,7 @@ export const checkCommand = (): Command =>
         .default("pretty"),
     )
     .option("-w, --watch", "check again when a file or artefact changes")
+    .option("--run", "run models on generated rows, alone and together, as build does")
     .addOption(new Option("--fix", "correct the files, such as misspelled names").conflicts("watch"))
     .addHelpText(
       "after",
@@ -33,19 +35,20 @@ Examples:
   $ merlon check examples/shop
   $ merlon check --watch recommend.ensemble.ts
   $ merlon check --fix recommend.ensemble.ts
+  $ merlon check --run recommend.ensemble.ts
   $ merlon check --format github *.ensemble.ts *.workflow.ts
 
 --fix makes the corrections that a message names exactly, where it names one alone, and shows what remains.
 Exit status: 0 when nothing is wrong, 1 otherwise; --watch ends with 0.`,
     )
-    .action(async (named: string[], { format, watch, fix = false }: Options) => {
+    .action(async (named: string[], { format, watch, fix = false, run = false }: Options) => {
       const files = named.flatMap(programsOf);
       if (!watch) {
-        await checkOnce(files, format, fix);
+        await checkOnce(files, { format, fix, run });
         return;
       }
       const { watchFiles } = await import("./watch.js");
-      await watchFiles("check", () => checkOnce(files, format));
+      await watchFiles("check", () => checkOnce(files, { format, run }));
     });
 
 /** A folder means the programs in it. */
@@ -56,7 +59,7 @@ function programsOf(path: string): readonly string[] {
   return programs.length === 0 ? [path] : programs.map(name => join(path, name));
 }
 
-async function checkOnce(files: readonly string[], format: DiagnosticFormat, fix = false): Promise<Round> {
+async function checkOnce(files: readonly string[], { format, fix, run }: Options): Promise<Round> {
   const { compile, formatDiagnostics, rewrite } = await import("../compiler/index.js");
   const { operatorAdvice, settingAdvice } = await import("./project-typescript.js");
   const adviceOn = (file: string): string | undefined => {
@@ -78,6 +81,13 @@ async function checkOnce(files: readonly string[], format: DiagnosticFormat, fix
     advice ??= format === "pretty" ? adviceOn(file) : undefined;
     diagnostics.push(...compiled.diagnostics);
     for (const each of compiled.files) read.add(each);
+    if (run && compiled.ok) {
+      const { checkRows } = await import("./check-rows.js");
+      const ran = await checkRows(compiled);
+      for (const note of ran.notes) process.stderr.write(`note: ${note}\n`);
+      diagnostics.push(...ran.diagnostics);
+      if (ran.diagnostics.length > 0) continue;
+    }
     if (compiled.ok && format === "pretty") {
       const { plan } = compiled;
       process.stdout.write(

@@ -16,6 +16,7 @@ export { PASS_NAMES, type PassName } from "./4-plan/pass-names.js";
 export { type BuildOptions, type Built, build, LAYOUTS, type Layout } from "./5-emit/build.js";
 export type { Names } from "./5-emit/configs.js";
 export { buildWorkflowModel } from "./5-emit/merlon/workflow-model.js";
+export { mixedRows, type RowFault } from "./mixed-rows.js";
 export { loweringDiagnostics } from "./5-emit/onnx/lowering-diagnostics.js";
 export { NotLoweredError } from "./5-emit/onnx/not-lowered.js";
 export type { TritonOptions } from "./5-emit/onnx/triton-models.js";

@@ -36,6 +36,9 @@ export const bringsRows = (step: OpAndParams): boolean => settled(factsOf(step.o
 /** True for a step that answers some of the candidates it reads. */
 export const chooses = (step: OpAndParams): boolean => settled(factsOf(step.op).rows, step) === "chosen";
 
+/** Whether a row's columns may be kept for a later request. */
+export const isCacheable = (step: OpAndParams): boolean => settled(factsOf(step.op).cacheable, step);
+
 export const readsOtherRows = (step: AnyStep): boolean => factsOf(step.op).readsOtherRows;
 
 export const readsRowNumber = (step: AnyStep): boolean => settled(factsOf(step.op).readsRowNumber, step);

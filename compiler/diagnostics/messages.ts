@@ -80,6 +80,7 @@ export const CODES = [
   "onnx/raw-columns",
   "onnx/other-fit",
   "onnx/unstamped",
+  "onnx/mixes-rows",
   "onnx/table-small",
   "onnx/tensor-missing",
   "onnx/shape-unsupported",
@@ -653,6 +654,13 @@ export const onnxUnstamped = (p: { readonly path: string | number; readonly colu
   code: "onnx/unstamped",
   message: `\`${p.path}\` does not say which vocabulary it was trained on, and ${p.columns} ${p.have} ids of one that its workflow learned. A model of another fit would not be noticed.`,
   help: `Note the fit that it was trained on in its file: ${p.way}.`,
+});
+
+/** The rows of several users run together, so each response would depend on the others. `merlon build` and `merlon check --run` run each model on generated rows. */
+export const onnxMixesRows = (p: { readonly path: string | number; readonly output: string | number; readonly row: string | number; readonly alone: string | number; readonly other: string | number; readonly rows: string | number; readonly how: string | number; readonly difference: string | number }): Message => ({
+  code: "onnx/mixes-rows",
+  message: `\`${p.path}\` mixes the rows of a batch: \`${p.output}\` of row ${p.row} is ${p.alone} alone, and ${p.other} when ${p.rows} rows run ${p.how} (relative difference ${p.difference}).`,
+  help: `Export the model without what reads other rows: a softmax over axis 0, batch normalization in training mode, dynamic quantization, attention over padding. If it is meant, write \`predictOnnx("${p.path}", { mixesRows: true })\`: its requests then run one by one.`,
 });
 
 /** An id beyond the table ends its request: `Gather` of ONNX Runtime refuses it. */

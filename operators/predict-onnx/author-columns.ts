@@ -18,6 +18,7 @@ export const onnxAuthor = z.strictObject({
   constants: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).optional(),
   pad: z.record(z.string(), padding).optional(),
   batchSize: z.number().int().min(1).optional(),
+  mixesRows: z.literal(true).optional(),
 });
 export type Author = z.output<typeof onnxAuthor>;
 

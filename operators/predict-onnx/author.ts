@@ -32,6 +32,11 @@ export interface PredictOnnxOptions {
   readonly pad?: Readonly<Record<string, { readonly value?: number; readonly side?: "left" | "right" }>>;
   /** Most rows of one call: more are cut into several, and answered as one. */
   readonly batchSize?: number;
+  /**
+   * A row's outputs may depend on the other rows of its request, as by a softmax over them. Requests then run one by one, and `merlon build`
+   * does not refuse the model.
+   */
+  readonly mixesRows?: true;
 }
 
 /** The name that options give a tensor, or its own. */
@@ -88,7 +93,7 @@ export const predictOnnxOp = defineOp({
     const { path } = call.params;
     const read = call.artefacts.onnx(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
-    const { stack, constants, pad, batchSize } = call.params;
+    const { stack, constants, pad, batchSize, mixesRows } = call.params;
     if (!namesTensors(call, read.value)) return undefined;
     const isStacked = (tensor: OnnxTensor) => Object.hasOwn(stack ?? {}, tensor.name);
     const isConstant = (tensor: OnnxTensor) => Object.hasOwn(constants ?? {}, tensor.name);
@@ -121,7 +126,7 @@ export const predictOnnxOp = defineOp({
         model: model.name,
         inputs: Object.fromEntries(bound.map(b => [b!.tensor, b!.bound.column.name])),
         outputs: Object.fromEntries(outputs.map(o => [o!.column.name, o!.tensor])),
-        ...defined({ stack, constants, pad, batchSize }),
+        ...defined({ stack, constants, pad, batchSize, mixesRows }),
       },
       inputs: { input },
       outputs: outputs.map(o => ({ ...o!.column, ...(rows !== undefined && { rows }) })),

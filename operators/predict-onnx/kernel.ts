@@ -43,6 +43,7 @@ export const predictOnnx: Kernel<"predictOnnx"> = {
       }
     };
     return {
+      mixesRows: step.params.mixesRows === true,
       run: (inputs, run) => {
         const columns = inputs.input;
         const { rows } = columns[0];

@@ -22,9 +22,18 @@ export const predictOnnx = operator({
     pad: perColumn(padding).optional(),
     /** Most rows of one call. */
     batchSize: z.number().int().min(1).optional(),
+    /** A row's outputs may depend on the other rows, so rows of several requests never run together. */
+    mixesRows: z.literal(true).optional(),
   }),
   ports: { input: "many" },
-  facts: { ...STAGE, nulls: "none", rows: "kept", cacheable: true, scores: true, refusesNulls: true },
+  facts: {
+    ...STAGE,
+    nulls: "none",
+    rows: "kept",
+    cacheable: ({ mixesRows }) => !mixesRows,
+    scores: true,
+    refusesNulls: true,
+  },
   describe: ({ params }) => `run ${params.path} as model ${params.model}`,
   narrow: (step, isRead) => {
     const { outputs, named } = readOf(step, isRead, step.params.outputs);

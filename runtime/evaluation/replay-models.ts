@@ -16,13 +16,16 @@ export interface ReplayModels extends ModelCaller {
 }
 
 /** @param repository folder of the models */
-export function replayModels(repository: string): ReplayModels {
-  silenceOnnx();
-  const sessions = new Map<string, Promise<ort.InferenceSession>>();
-  const fileOf = (model: string): string => {
+export const replayModels = (repository: string): ReplayModels =>
+  modelsIn(model => {
     const folder = join(repository, modelName(model));
     return join(folder, latestVersion(folder), "model.onnx");
-  };
+  });
+
+/** @param fileOf the ONNX file of a model */
+export function modelsIn(fileOf: (model: string) => string): ReplayModels {
+  silenceOnnx();
+  const sessions = new Map<string, Promise<ort.InferenceSession>>();
   const sessionOf = (model: string): Promise<ort.InferenceSession> => {
     const opened = sessions.get(model) ?? ort.InferenceSession.create(fileOf(model), { logSeverityLevel: 4 });
     sessions.set(model, opened);

@@ -5,7 +5,7 @@ import { Op } from "../../../compiler/dsl/node.js";
 import type { Rule } from "../../../compiler/dsl/rule.js";
 import type { OpKind } from "../../../contract/op-params.js";
 import { type StepCache, stepCache } from "../../../contract/plan.js";
-import { factsOf } from "../../../contract/step-facts.js";
+import { isCacheable } from "../../../contract/step-facts.js";
 import { namesOf } from "./columns.js";
 import type { Inferred } from "./define-op.js";
 
@@ -43,7 +43,7 @@ export const CACHE_WAY =
 export function readCache(
   op: OpKind,
   given: unknown,
-  { inputs, outputs, madeRows }: Inferred<OpKind>,
+  { params, inputs, outputs, madeRows }: Inferred<OpKind>,
 ): StepCache | string {
   const parsed = stepCache.safeParse(given);
   if (!parsed.success) {
@@ -51,7 +51,7 @@ export function readCache(
     return `\`${issue.path.join(".") || "the options"}\`: ${issue.message}.`;
   }
   const dropsRows = madeRows !== undefined && (op === "queryFeast" || op === "transformWorkflow");
-  if (!factsOf(op).cacheable || dropsRows)
+  if (!isCacheable({ op, params }) || dropsRows)
     return `\`${op}\`${dropsRows ? " leaves rows out here, and" : ""} looks at several rows together, so no row can be kept.`;
   const names = namesOf(Object.values(inputs).flat());
   const strange = parsed.data.key?.find(name => !names.includes(name));

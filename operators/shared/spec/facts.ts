@@ -86,7 +86,7 @@ export interface Facts<P> {
   /** Keeps candidates and looks at a user's together, so that it must know whose they are. */
   readonly perUser: boolean;
   /** Its answer for a row depends on that row alone and costs enough to be kept. */
-  readonly cacheable: boolean;
+  readonly cacheable: ByParams<P, boolean>;
   /** Its float columns are scores of candidates, not features: all, none, or the one of a name. */
   readonly scores: ByParams<P, boolean | string>;
   /** If it draws random numbers: the parameters of the step that does not; undefined if these draw nothing. */
