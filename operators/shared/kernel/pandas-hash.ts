@@ -4,8 +4,8 @@
  * Narrow integers are zero-extended from their own width, a null is all ones, and a null float is NaN.
  */
 
-import { siphash } from "../../../formats/hashes/siphash.js";
 import type { Column } from "../../../runtime/base/columns/table.js";
+import { hashText } from "./text-hashes.js";
 
 export function hashValues(col: Column): Int32Array {
   const { values, validity } = col;
@@ -33,7 +33,14 @@ export function bucketOf(low: number, high: number, buckets: number): number {
 function bits(values: Column["values"]): Int32Array {
   const pairs = new Int32Array(values.length * 2);
   if (Array.isArray(values)) {
-    for (let i = 0; i < values.length; i++) siphash(values[i] as string, pairs, 2 * i);
+    const texts = values as readonly string[];
+    for (let i = 0; i < texts.length; i++) {
+      // A user's value is the same for all of their candidates.
+      if (i > 0 && texts[i] === texts[i - 1]) {
+        pairs[2 * i] = pairs[2 * i - 2]!;
+        pairs[2 * i + 1] = pairs[2 * i - 1]!;
+      } else hashText(texts[i]!, pairs, 2 * i);
+    }
     return pairs;
   }
   const numbers = values as Exclude<Column["values"], readonly string[]>;

@@ -22,7 +22,9 @@ function indexStrings(distinct: readonly string[]): ValueIndex {
   const places = new Map(distinct.map((value, i) => [value, i]));
   return values => {
     const found = int32s(values.length);
-    for (let i = 0; i < found.length; i++) found[i] = places.get(values[i] as string) ?? -1;
+    // A user's value is the same for all of their candidates.
+    for (let i = 0; i < found.length; i++)
+      found[i] = i > 0 && values[i] === values[i - 1] ? found[i - 1]! : (places.get(values[i] as string) ?? -1);
     return found;
   };
 }
@@ -45,6 +47,10 @@ function indexWords(distinct: Exclude<Values, readonly string[]>, makeTable: Mak
     for (let i = 0; i < found.length; i++) {
       const low = sought[2 * i]!;
       const high = sought[2 * i + 1]!;
+      if (i > 0 && low === sought[2 * i - 2] && high === sought[2 * i - 1]) {
+        found[i] = found[i - 1]!;
+        continue;
+      }
       let slot = spread(low, high) & mask;
       let place = table[slot]! - 1;
       while (place >= 0 && (keys[2 * place] !== low || keys[2 * place + 1] !== high)) {
