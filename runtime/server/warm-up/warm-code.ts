@@ -43,11 +43,12 @@ export function createCodeWarmer({ options, budget, registry }: WarmerParts): Co
   let last: Promise<void> = Promise.resolve();
   const warmNow = async (version: ReadyVersion): Promise<void> => {
     const began = performance.now();
-    const parts = { options, budget, registry };
-    const said = await warmVersion(version, parts, isStarted ? whole : left).then(
+    const [parts, milliseconds] = [{ options, budget, registry }, isStarted ? whole : left];
+    const end = began + milliseconds;
+    const said = await warmVersion(version, parts, milliseconds).then(
       requests => `${requests} requests`,
       // Its first client gets the same fault, and it is theirs.
-      (fault: Error) => `ended by a fault, ${fault.message}`,
+      (fault: Error) => (performance.now() < end ? `ended by a fault, ${fault.message}` : "its time was over"),
     );
     const taken = performance.now() - began;
     if (!isStarted) left -= taken;
