@@ -17,7 +17,7 @@ import { createCalls } from "../requests/server-calls.js";
 import { writeTensorJson } from "../requests/tensor-json.js";
 import { serveGrpc } from "../transport/grpc/server.js";
 import { serveHttp } from "../transport/http/server.js";
-import type { Listener } from "../transport/listen.js";
+import type { AdoptingPort, Listener } from "../transport/listen.js";
 import { createRestriction } from "../transport/restriction.js";
 import { type Client, grpcRequest, http1Client, http1Request, http2Client } from "./clients.js";
 import { isolate } from "./isolated-version.js";
@@ -133,11 +133,11 @@ async function openPorts(
     for (const listener of listeners.splice(0)) inBackground(listener.stop(0), "closing the ports of a warm-up");
   };
   const open = async (
-    serve: (adopt: (server: Server) => void) => Promise<Listener>,
+    serve: (adopt: (port: AdoptingPort) => void) => Promise<Listener>,
     connect: (server: Server) => Promise<Client>,
   ): Promise<Client> => {
     let taken: Server | undefined;
-    listeners.push(await serve(server => (taken = server)));
+    listeners.push(await serve(({ server }) => (taken = server)));
     const client = await connect(taken!);
     clients.push(client);
     return client;
