@@ -58,7 +58,7 @@ export interface Upload {
   discard(): Promise<void>;
 }
 
-/** A text about a model without the path of the folder that a request's files are in: it is of no use to a reader, and differs in each worker. */
+/** A text without the path of the folder that a request's files are in. The path is of no use to a reader, and differs in each worker. */
 export const withoutFolder = (text: string, upload: Upload | undefined): string =>
   upload ? text.replaceAll(join(dirname(upload.folder), "/"), "") : text;
 

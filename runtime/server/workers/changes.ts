@@ -174,8 +174,8 @@ const exactly = (load: Load): Load =>
   load.override ? { ...load, override: { ...load.override, isExact: true } } : load;
 
 /**
- * Whether a worker serves what a request brought: Triton ignores files while versions of their configuration serve, and a configuration outlives a
- * plain load until the files of the model change.
+ * Whether a worker serves the files or the configuration of a request. Triton ignores files while versions of their configuration serve. A
+ * configuration outlives a plain load until the files of the model change.
  */
 const isServed = async (load: Load | undefined, mark: string | undefined): Promise<boolean> =>
   load?.override !== undefined && mark?.startsWith(await markOf(load.override)) === true;

@@ -1,6 +1,6 @@
 /**
- * Workers are killed at random moments of loads, uploads, unloads and polls: all that serve have the same models, and none has an older one than
- * the last acknowledged change.
+ * Workers are killed at random moments of loads, uploads, unloads and polls. All that serve have the same models. None has an older one than the
+ * last acknowledged change.
  */
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -147,7 +147,7 @@ test.each(Array.from({ length: Number(process.env.MERLON_SEEDS ?? 1) }, (_, i) =
       if (kind < 0.3) {
         writeFileSync(join(folder, "a/1/new.mjs"), model(last));
         renameSync(join(folder, "a/1/new.mjs"), join(folder, "a/1/model.mjs"));
-        // A plain load of what an upload replaced.
+        // A plain load after an upload: the files on disk serve again.
         return (await change(served, "load")).status === 200;
       }
       // The same configuration as the last upload's, whose files Triton ignores while it serves.
