@@ -19,6 +19,14 @@ export interface Outcome {
   readonly keepsStatistics: boolean;
 }
 
+/** Files of a version that serves are not those that were written. */
+export interface Damage {
+  readonly key: string;
+  /** Of the version. */
+  readonly generation: string;
+  readonly reason: string;
+}
+
 export interface Agreement {
   /** Whether a change is under way that all workers make; models are then loaded one after the other, in the same order everywhere. */
   readonly isActive: boolean;
@@ -28,6 +36,8 @@ export interface Agreement {
   agree(key: string, outcome: Outcome): Promise<Outcome | undefined>;
   /** Whether the repositories stayed as they were for all workers. */
   agreeWhole(isWhole: boolean): Promise<boolean>;
+  /** The other workers unload the version, too. */
+  damaged(damage: Damage): void;
 }
 
 /** @param faults of this worker; empty when all is well */

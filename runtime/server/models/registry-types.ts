@@ -1,6 +1,7 @@
 /** The options of a registry of models, and its interface. */
 
 import type { ModelVersion } from "../../base/model-version.js";
+import type { Damage } from "./agreement.js";
 import type { IndexEntry } from "./model-states.js";
 import type { Override } from "./override.js";
 import type { FailedVersion, ReadyVersion } from "./ready-version.js";
@@ -31,6 +32,8 @@ export interface Registry {
   find(name: string, version: ModelVersion, how?: Find): ReadyVersion;
   /** A version that is loaded, also one that waits for its place or was replaced; undefined if there is none of this generation. */
   ofGeneration(generation: string): ReadyVersion | undefined;
+  /** Unloads a version whose files another worker has found damaged. */
+  damaged(damage: Damage): void;
   /** Resolves when no request of this process needs a version of this generation. */
   released(generation: string): Promise<void>;
   /** Ready versions of every model, by repository, name and version. */

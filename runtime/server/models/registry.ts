@@ -7,6 +7,7 @@
  */
 
 import { internal, RuntimeFault } from "../../base/errors.js";
+import { inBackground } from "../../base/in-background.js";
 import { Generations } from "./generations.js";
 import { KnownModels } from "./known-models.js";
 import { loadAll } from "./load-all.js";
@@ -52,6 +53,10 @@ export function createRegistry(options: RegistryOptions): Registry {
       return (to ? new ModelStates([[key, to]]) : states).find(key, number, how?.closing ?? false);
     },
     ofGeneration: generation => set.generations.find(generation),
+    damaged({ key, generation, reason }) {
+      const ready = set.generations.find(generation);
+      if (ready) unloadDamaged(set, key, ready, reason);
+    },
     released: generation => set.generations.released(generation),
     ready: () => [...states.keys()].sort((a, b) => byId(ids.of(a), ids.of(b))).flatMap(key => states.readyOf(key)),
     allReady: () => set.empty.size === 0 && states.settled(),
@@ -74,11 +79,20 @@ function createModelSet(options: RegistryOptions): ModelSet {
     empty: new Set(),
     closing: new WeakMap(),
     generations: new Generations(),
-    onDamage: (key, ready, reason) =>
-      void takeDownDamaged(set, key, ready, reason, () => takeDown(set, key, relink, reason)),
+    onDamage(key, ready, reason) {
+      const { generation } = ready;
+      if (generation !== undefined) options.agreement?.damaged({ key, generation, reason });
+      unloadDamaged(set, key, ready, reason);
+    },
   };
   return set;
 }
+
+const unloadDamaged = (set: ModelSet, key: string, ready: ReadyVersion, reason: string): void =>
+  inBackground(
+    takeDownDamaged(set, key, ready, reason, () => takeDown(set, key, relink, reason)),
+    `unloading '${key}'`,
+  );
 
 /** Loads every model, or those of these names with all that they name. */
 async function start(set: ModelSet, names: readonly string[]): Promise<boolean> {

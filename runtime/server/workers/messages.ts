@@ -6,7 +6,7 @@
 import type { StatusCode } from "../../base/errors.js";
 import type { CheckedFault } from "../faults/fault.js";
 import type { ActiveFault } from "../faults/fault-set.js";
-import type { Outcome } from "../models/agreement.js";
+import type { Damage, Outcome } from "../models/agreement.js";
 import type { IndexEntry } from "../models/model-states.js";
 import type { Override } from "../models/override.js";
 import type { HistoryCounts } from "../observe/request-history.js";
@@ -117,7 +117,9 @@ export type NoteToWorker =
   | { readonly note: "verdict"; readonly operation: number; readonly key: string; readonly failed: Outcome | undefined }
   | { readonly note: "standing"; readonly ready: boolean }
   /** News of arms in other workers. */
-  | { readonly note: "arms"; readonly news: readonly ArmNews[] };
+  | { readonly note: "arms"; readonly news: readonly ArmNews[] }
+  /** Another worker has found damage. */
+  | { readonly note: "damaged"; readonly damage: Damage };
 
 export type NoteToControl =
   | { readonly note: "hello"; readonly protocol: number }
@@ -128,6 +130,7 @@ export type NoteToControl =
   | { readonly note: "connections"; readonly taken: readonly number[]; readonly closed: PortCounts }
   /** A fault of the server has hit as often as it may. */
   | { readonly note: "fault-over"; readonly id: number }
+  | { readonly note: "damaged"; readonly damage: Damage }
   /** News of arms in this worker. */
   | { readonly note: "arms"; readonly news: readonly ArmNews[] }
   | { readonly note: "beat" }

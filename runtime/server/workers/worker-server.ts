@@ -182,6 +182,9 @@ export class WorkerServer {
       case "fault-over":
         inBackground(this.#settings.set({ setting: "no-fault", id: note.id }), "ending a fault");
         return;
+      case "damaged":
+        for (const other of this.#supervisor.serving) if (other !== worker) other.link.note(note);
+        return;
       case "arms":
         this.#arms.take(worker, note.news);
         return;

@@ -10,7 +10,7 @@ import { LoadFault } from "../lifecycle/first-load.js";
 import { serveHere } from "../lifecycle/server.js";
 import type { RunningServer } from "../lifecycle/server-options.js";
 import type { OwnParts, WorkerSide } from "../lifecycle/worker-side.js";
-import type { Agreement, Outcome } from "../models/agreement.js";
+import type { Agreement, Damage, Outcome } from "../models/agreement.js";
 import { SharedArms } from "../scheduling/shared-arms.js";
 import { adoptConnections } from "./adopted-connections.js";
 import { endWithParent } from "./end-with-parent.js";
@@ -56,8 +56,9 @@ class Worker {
   readonly #connections = adoptConnections((taken, closed, sent) => {
     this.link.note({ note: "connections", taken, closed }, undefined, error => error || sent());
   });
-  readonly #agreement = new OperationAgreement((operation, key, outcome) =>
-    this.link.note({ note: "outcome", operation, key, outcome }),
+  readonly #agreement = new OperationAgreement(
+    (operation, key, outcome) => this.link.note({ note: "outcome", operation, key, outcome }),
+    damage => this.link.note({ note: "damaged", damage }),
   );
   readonly #arms = new SharedArms(news => this.link.note({ note: "arms", news }));
   #own: OwnParts | undefined;
@@ -82,6 +83,7 @@ class Worker {
     if (note.note === "connection") this.#connections.take(note.port, note.id, handle);
     else if (note.note === "verdict") this.#agreement.decide(note.operation, note.key, note.failed);
     else if (note.note === "arms") this.#arms.take(note.news);
+    else if (note.note === "damaged") this.#own?.registry.damaged(note.damage);
     else this.#isReady = note.ready;
   }
 
@@ -205,7 +207,10 @@ class OperationAgreement implements Agreement {
   #operation: number | undefined;
   readonly #waiting = new Map<string, (failed: Outcome | undefined) => void>();
 
-  constructor(private readonly tell: (operation: number, key: string, outcome: Outcome) => void) {}
+  constructor(
+    private readonly tell: (operation: number, key: string, outcome: Outcome) => void,
+    readonly damaged: (damage: Damage) => void,
+  ) {}
 
   get isActive(): boolean {
     return this.#operation !== undefined;
