@@ -48,6 +48,34 @@ export function namesTensors(call: Call<Author>, { inputs, outputs }: OnnxSignat
   return true;
 }
 
+/**
+ * Reports a graph that takes a fixed number of rows, as exporters make by default: it refuses all others. Offsets and values of lists, and
+ * constants, are not of rows.
+ */
+export function takesAnyRows(call: Call<Author>, { inputs }: OnnxSignature): boolean {
+  const { path, constants, batchSize } = call.params;
+  const fixed = inputs.find(
+    ({ name, shape }) =>
+      typeof shape[0] === "number" &&
+      shape[0] !== batchSize &&
+      !PAIR.test(name) &&
+      !Object.hasOwn(constants ?? {}, name),
+  );
+  if (!fixed) return true;
+  const count = fixed.shape[0] as number;
+  const rows = count === 1 ? "1 row" : `${count} rows`;
+  const cut =
+    count === 1
+      ? "or run it row by row: `batchSize: 1`."
+      : `or cut the rows: \`batchSize: ${count}\`, if they are always a multiple of ${count}.`;
+  call.refuse(
+    `\`${path}\` takes exactly ${rows} at a time, since its tensor \`${fixed.name}\` is ${typeOf(fixed)}. Other requests would fail.`,
+    `Export it with a first dimension that varies (torch: \`dynamic_axes\` or \`dynamic_shapes\`), ${cut}`,
+    { literal: path },
+  );
+  return false;
+}
+
 /** How columns of other names become the tensor: one column, or several side by side if no vector upstream has its width. */
 function waysToBind({ input, params: { path } }: Call<Author>, tensor: OnnxTensor): string {
   const name = JSON.stringify(tensor.name);

@@ -11,7 +11,7 @@ import { sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
 import { sameFit, type Tied } from "../shared/author/same-fit.js";
 import { columnOf, onnxAuthor, reportMissing, reportRaw, tablesHold } from "./author-columns.js";
-import { bind, bindStack, checkConstant, namesTensors, output } from "./author-tensors.js";
+import { bind, bindStack, checkConstant, namesTensors, output, takesAnyRows } from "./author-tensors.js";
 
 export interface PredictOnnxOptions {
   /** Tensor → column, where the names differ. */
@@ -30,7 +30,7 @@ export interface PredictOnnxOptions {
    * the graph leaves the length open, it is that of the longest list.
    */
   readonly pad?: Readonly<Record<string, { readonly value?: number; readonly side?: "left" | "right" }>>;
-  /** Most rows of one call: more are cut into several, and answered as one. */
+  /** Most rows of one call: more are cut into several, and answered as one. A graph with a fixed number of rows needs that number here. */
   readonly batchSize?: number;
   /**
    * A row's outputs may depend on the other rows of its request, as by a softmax over them. Requests then run one by one, and `merlon build`
@@ -94,7 +94,7 @@ export const predictOnnxOp = defineOp({
     const read = call.artefacts.onnx(path);
     if (!read.ok) return call.fail(read.message, { literal: path });
     const { stack, constants, pad, batchSize, mixesRows } = call.params;
-    if (!namesTensors(call, read.value)) return undefined;
+    if (!namesTensors(call, read.value) || !takesAnyRows(call, read.value)) return undefined;
     const isStacked = (tensor: OnnxTensor) => Object.hasOwn(stack ?? {}, tensor.name);
     const isConstant = (tensor: OnnxTensor) => Object.hasOwn(constants ?? {}, tensor.name);
     const single = read.value.inputs.filter(tensor => !isStacked(tensor) && !isConstant(tensor));
