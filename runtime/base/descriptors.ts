@@ -1,5 +1,6 @@
 /**
- * The descriptors that this process may have open, and how many of them connections may take.
+ * The descriptors that this process may have open, and how many of them clients may take. The system gives a new descriptor the lowest free number, so the
+ * number of one tells how many are in use, whatever uses them.
  */
 import { join } from "node:path";
 import { KERNEL_FILES, type KernelFiles, readText } from "./control-group.js";
@@ -25,3 +26,15 @@ export function ownDescriptors({ proc }: Pick<KernelFiles, "proc"> = KERNEL_FILE
   const limit = Number(text);
   return { limit, reserve: Math.min(RESERVE, Math.ceil(limit / RESERVED_PART)) };
 }
+
+const own = ownDescriptors();
+
+/** Descriptors that the clients of one part of the server may have of the reserve. */
+export const HALF_RESERVE = own ? Math.floor(own.reserve / 2) : RESERVE / 2;
+
+/** Whether a descriptor that a client has caused is one of the reserve, or of its last half: close it. */
+export const takesReserve = (descriptor: number, part: "all" | "half" = "all"): boolean =>
+  own !== undefined && descriptor >= own.limit - (part === "half" ? HALF_RESERVE : own.reserve);
+
+/** For messages. */
+export const RESERVE_IS_LEFT = `all but ${own?.reserve} of ${own?.limit} descriptors are in use, and files, models and logs keep these; ${RAISE_DESCRIPTORS}`;

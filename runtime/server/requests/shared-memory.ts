@@ -3,6 +3,7 @@
  * calls. A region stays usable after its file was unlinked, as a mapping does.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { RESERVE_IS_LEFT, takesReserve } from "../../base/descriptors.js";
 import { internal, invalid, RuntimeFault, refuse, unavailable } from "../../base/errors.js";
 
 export interface Region {
@@ -185,6 +186,8 @@ function open({ name, key, offset, byte_size }: Region): number {
     throw unable(error);
   }
   try {
+    if (takesReserve(descriptor, "half"))
+      throw unavailable(`shared memory region '${name}' is not opened: ${RESERVE_IS_LEFT}`);
     const stats = fstatSync(descriptor);
     if (!stats.isFile()) throw unable();
     if (offset + byte_size > stats.size) refuse(`failed to register shared memory region '${name}': invalid args`);

@@ -1,9 +1,8 @@
 /**
- * Closes connections that would take the last descriptors of the process, which files, models and logs need. The system gives a new descriptor the lowest free
- * number, so the number of a connection tells how many are in use, whatever uses them.
+ * Closes connections that would take the last descriptors of the process, which files, models and logs need.
  */
 import type { Server } from "node:net";
-import { type Descriptors, ownDescriptors, RAISE_DESCRIPTORS } from "../../base/descriptors.js";
+import { RESERVE_IS_LEFT, takesReserve } from "../../base/descriptors.js";
 import { seldom } from "../observe/seldom.js";
 import type { ServerLog } from "../observe/server-log.js";
 
@@ -17,16 +16,9 @@ interface ListeningHandle {
   onconnection(this: ListeningHandle, error: number, accepted: ConnectionHandle | undefined): void;
 }
 
-const own: Descriptors | undefined = ownDescriptors();
-
-/** Connections of the metrics port take half of the reserve too: it is read also while others take what is left to them. */
-const ofReserve = (isMetrics: boolean): number => (own ? own.reserve / (isMetrics ? 2 : 1) : 0);
-/** Connections of a metrics port: the other ports keep theirs. */
-export const MOST_METRICS = own ? Math.floor(own.reserve / 2) : 128;
-
-/** Whether a connection takes a descriptor of the reserve: close it. */
+/** Metrics are read also while other connections take all that is left to them. */
 export const isAboveCap = ({ fd = -1 }: ConnectionHandle, isMetrics = false): boolean =>
-  own !== undefined && fd >= own.limit - ofReserve(isMetrics);
+  takesReserve(fd, isMetrics ? "half" : "all");
 
 /** @param server that listens @param onFull called for each connection that is closed */
 export function capConnections(server: Server, onFull: () => void, isMetrics = false): void {
@@ -42,7 +34,5 @@ export function capConnections(server: Server, onFull: () => void, isMetrics = f
 /** @returns `onFull`, which writes a line of the log now and then */
 export function reportFull({ warning }: Pick<ServerLog, "warning">): () => void {
   const warn = seldom(text => warning("connections", text));
-  return () => warn(FULL);
+  return () => warn(`connections are closed: ${RESERVE_IS_LEFT}`);
 }
-
-const FULL = `connections are closed: all but ${own?.reserve} of ${own?.limit} descriptors are in use, and files, models and logs keep these; ${RAISE_DESCRIPTORS}`;

@@ -2,10 +2,10 @@
  * The HTTP endpoints: routes → a listening server; the metrics text → another.
  */
 import { ConnectionCut } from "../../../base/connection-cut.js";
+import { HALF_RESERVE } from "../../../base/descriptors.js";
 import { RuntimeFault } from "../../../base/errors.js";
 import type { MemoryBudget } from "../../../base/memory/memory-budget.js";
 import type { ServerLog } from "../../observe/server-log.js";
-import { MOST_METRICS } from "../connection-cap.js";
 import type { Exchange } from "../http1/exchange.js";
 import { DEFAULT_LIMITS } from "../http1/limits.js";
 import { createHttp1Server } from "../http1/serve.js";
@@ -58,7 +58,7 @@ function start(options: HttpPort, log: ServerLog, respond: Respond): Promise<Lis
   const limits = {
     ...DEFAULT_LIMITS,
     stallTime: options.stallTime,
-    ...(options.isMetrics && { maxConnections: MOST_METRICS }),
+    ...(options.isMetrics && { maxConnections: HALF_RESERVE }),
   };
   const access = browserAccess(options.address, options.allowedOrigins);
   const { server, drain, leave } = createHttp1Server(

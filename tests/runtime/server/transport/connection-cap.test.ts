@@ -2,6 +2,7 @@
  * More idle connections than a server has descriptors: those above its cap are closed, and it still opens files, serves and can be measured.
  */
 import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
@@ -14,8 +15,8 @@ const DESCRIPTORS = 192;
 const FLOOD = 300;
 const LIMITED = ["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$0" "$@"`];
 
-async function start(workers: number): Promise<Served> {
-  const served = await serveWorkers(repository(["echo_int32"]), workers, [], undefined, { command: LIMITED });
+async function start(workers: number, flags: readonly string[] = []): Promise<Served> {
+  const served = await serveWorkers(repository(["echo_int32"]), workers, flags, undefined, { command: LIMITED });
   onTestFinished(() => served.stop().then(() => {}));
   return served;
 }
@@ -67,6 +68,24 @@ test.for([
     );
   },
 );
+
+test("regions of shared memory leave descriptors, too", async () => {
+  const served = await start(1, ["--allow-client-shm", "true"]);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  const key = `merlon-cap-${process.pid}`;
+  writeFileSync(`/dev/shm/${key}`, Buffer.alloc(16));
+  onTestFinished(() => rmSync(`/dev/shm/${key}`));
+  const post = (path: string, body = {}) => call(served.http, "POST", path, body, agent);
+  await post("/v2/repository/index");
+  await flood(served.http, FLOOD);
+  const region = { key, offset: 0, byte_size: 16 };
+  const statuses: number[] = [];
+  for (let i = 0; i < DESCRIPTORS / 4; i++)
+    statuses.push((await post(`/v2/systemsharedmemory/region/r${i}/register`, region)).status);
+  expect(new Set(statuses)).toEqual(new Set([200, 503]));
+  expect((await post("/v2/repository/index")).status).toBe(200);
+});
 
 test.for([1, 2])("%i workers: idle connections of the metrics port leave some to the others", async workers => {
   const served = await start(workers);
