@@ -13,6 +13,7 @@ import {
   readFloat,
   readGpu,
   readInteger,
+  readLimit,
   readMemory,
   readPort,
   readRatio,
@@ -246,6 +247,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   seed: (o, v) => (o.seed = readSeed(v)),
   "stall-timeout-secs": (o, v) => (o.stallTimeoutSeconds = readInteger(v)),
   "memory-limit": (o, v) => (o.memoryLimit = readMemory(v)),
+  "max-plan-rows": (o, v) => (o.maxPlanRows = readLimit(v, "max-plan-rows")),
   "request-memory-ratio": (o, v) => (o.requestMemoryRatio = readRatio(v)),
   exposures: (o, v) => (o.exposures = { ...o.exposures, folder: readExposures(v) }),
   "exposures-backpressure": (o, v) =>

@@ -71,6 +71,12 @@ export function readRotation(text: string): { readonly rotateBytes: number } | {
   return { rotateBytes: bytes };
 }
 
+/** A whole number; 0 for no limit. */
+export function readLimit(text: string, flag: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw new Error(`--${flag} takes a whole number, 0 for no limit. Got ${text}`);
+}
+
 export function readRatio(text: string): number {
   const ratio = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (ratio < 1) throw new Error(`--request-memory-ratio takes a whole number of at least 1. Got ${text}`);

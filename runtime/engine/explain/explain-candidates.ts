@@ -11,6 +11,7 @@ import { scoreValues } from "../../../operators/shared/kernel/score-values.js";
 import { datatype } from "../../../triton-protos/datatype.js";
 import { type Column, type Rows, rootOf } from "../../base/columns/table.js";
 import { invalid } from "../../base/errors.js";
+import { atOnce, type Sliced } from "../../base/slices.js";
 import type { PlanResult } from "../schedule/plan-result.js";
 import { type Outcomes, readRows, sidesTaken } from "./sides-taken.js";
 
@@ -45,11 +46,23 @@ interface Story {
 /** The stories of a hundred thousand are 16 MB of JSON, and hold up the event loop for a second. */
 const MOST_CANDIDATES = 100_000;
 
+type Explained = Pick<PlanResult, "columnOf" | "fallbacks" | "each"> & Partial<Pick<PlanResult, "leftOut" | "sides">>;
+type Stories = readonly (readonly CandidateStory[])[];
+
 /** @throws RuntimeFault where there are more candidates than anybody reads about */
-export function explainCandidates(
-  plan: Plan,
-  result: Pick<PlanResult, "columnOf" | "fallbacks" | "each"> & Partial<Pick<PlanResult, "leftOut" | "sides">>,
-): readonly (readonly CandidateStory[])[] {
+export const explainCandidates = (plan: Plan, result: Explained): Stories => atOnce(explaining(plan, result));
+
+/** The same as JSON, in slices. */
+export function* explainText(plan: Plan, result: Explained): Sliced<string> {
+  const texts: string[] = [];
+  for (const row of yield* explaining(plan, result)) {
+    texts.push(JSON.stringify(row));
+    yield;
+  }
+  return `[${texts.join(",")}]`;
+}
+
+function* explaining(plan: Plan, result: Explained): Sliced<Stories> {
   const { columnOf, each } = result;
   const chosen: Outcomes = { fallbacks: result.fallbacks, leftOut: result.leftOut ?? new Map() };
   const ids = idColumns(plan, columnOf);
@@ -58,7 +71,11 @@ export function explainCandidates(
     throw invalid(
       `the request has ${most} candidates at one step, and parameter 'explain' explains at most ${MOST_CANDIDATES}; send fewer rows at once`,
     );
-  if (each) return each.flatMap(one => explainCandidates(plan, one));
+  if (each) {
+    const stories: (readonly CandidateStory[])[] = [];
+    for (const one of each) stories.push(...(yield* explaining(plan, one)));
+    return stories;
+  }
   const stories: Map<string | number, Story>[] = [];
   const of = (row: number): Map<string | number, Story> => {
     while (stories.length <= row) stories.push(new Map());
@@ -84,6 +101,7 @@ export function explainCandidates(
     }
     addNames(step, ids, columnOf, of);
     if (scoresOf(step) !== false) addScores(step, ids, columnOf, of, own);
+    yield;
   }
   return stories.map(each => [...each.values()].map(answered));
 }

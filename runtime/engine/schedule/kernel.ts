@@ -117,6 +117,8 @@ export interface RunContext {
   /** The models of this run; where they are left out, those that the plan was prepared with. */
   readonly models?: RunModels;
   readonly signal?: Cancellation;
+  /** Whether the event loop turns between stages: of a run of many rows. */
+  readonly yields?: boolean;
   /** Whether the outcomes of arms do not count: of a part of a request, of a shadow, and of a warm-up. */
   readonly uncounted?: boolean;
   /** Whether no client sent the request: no shadow runs for it. */

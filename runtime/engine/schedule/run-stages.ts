@@ -8,6 +8,7 @@ import { type Side, sidesOf } from "../../../contract/step-facts.js";
 import type { Column } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
 import { inBackground } from "../../base/in-background.js";
+import { inSlices, type Sliced } from "../../base/slices.js";
 import { ArmWatch } from "./arm-watch.js";
 import { type Choices, choices } from "./choices.js";
 import type { FilteredSearch, Inputs, RunContext } from "./kernel.js";
@@ -77,7 +78,7 @@ export function runStages(
   context: RunContext,
   notes: RunNotes,
 ): Promise<void> | undefined {
-  if (!order) return runAsFreed(stages, columns, context, notes);
+  if (!order || context.yields) return runAsFreed(stages, columns, context, notes);
   const { signal } = context;
   const { began, ended } = notes;
   let now = performance.now();
@@ -242,10 +243,29 @@ class FreedRun {
 
   /** Starts what is ready, and ends the run when nothing is left to do. */
   #drain(): void {
-    while (this.#ready.length > 0 && !this.#ended) {
-      if (this.#context.signal?.aborted) this.#fail(cancelled());
-      else this.#start(this.#ready.pop()!);
+    if (this.#context.yields && this.#ready.length > 0) {
+      inBackground(inSlices(this.#inTurns()), "running stages");
+      return;
     }
+    while (this.#ready.length > 0 && !this.#ended) this.#startNext();
+    this.#endIfDone();
+  }
+
+  /** The same in turns with other requests: a stage is not interrupted. */
+  *#inTurns(): Sliced<void> {
+    while (this.#ready.length > 0 && !this.#ended) {
+      this.#startNext();
+      yield;
+    }
+    this.#endIfDone();
+  }
+
+  #startNext(): void {
+    if (this.#context.signal?.aborted) this.#fail(cancelled());
+    else this.#start(this.#ready.pop()!);
+  }
+
+  #endIfDone(): void {
     if (this.#open > 0 || this.#ended) return;
     this.#ended = true;
     this.#sides?.close();

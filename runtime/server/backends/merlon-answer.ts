@@ -4,8 +4,9 @@ import { armsOf, partsOf } from "../../../contract/step-facts.js";
 import type { Column, Rows } from "../../base/columns/table.js";
 import { invalid, RuntimeFault } from "../../base/errors.js";
 import type { ModelVersion } from "../../base/model-version.js";
+import { atOnce, inSlices } from "../../base/slices.js";
 import type { Parameter, Tensor } from "../../base/tensor.js";
-import { explainCandidates } from "../../engine/explain/explain-candidates.js";
+import { explainText } from "../../engine/explain/explain-candidates.js";
 import { stageNotes, stepTensors } from "../../engine/explain/stage-notes.js";
 import type { ArmCounters, RunContext, RunModels } from "../../engine/schedule/kernel.js";
 import type { ModelRef } from "../../engine/schedule/lease.js";
@@ -14,6 +15,7 @@ import type { BackendRequest, BackendResponse } from "../contract.js";
 import type { LoggedRequest, PlanExposures } from "../exposures/log-run.js";
 import type { TracedStage, TraceNotes } from "../observe/tracing/trace.js";
 import { writeTensorJson } from "../requests/tensor-json.js";
+import { planRows } from "../scheduling/plan-rows.js";
 import type { LoadContext } from "./backend.js";
 import { joinInputs } from "./join-batch.js";
 import { allGone, byModels, columnsOfRows, mayBeOnes, mayShareRun } from "./merlon-batch.js";
@@ -28,6 +30,8 @@ export interface Served {
   readonly executable: ExecutablePlan;
   readonly form: Form;
   readonly context: LoadContext;
+  /** Rows that the plan makes for each row of a request. */
+  readonly candidates: number;
   /** Models that the plan calls. */
   readonly asked: readonly string[];
   /** The same, as a lease takes them. */
@@ -74,7 +78,7 @@ async function answerTogether(
   try {
     if (exposures) await exposures.admit();
     const { columns, request: rows } = form.read(joinInputs(requests, context.config));
-    const result = await runPlan(
+    const result = await runCounted(
       served,
       requests[0]!,
       columns,
@@ -142,6 +146,29 @@ function loggedBatch(requests: readonly BackendRequest[], seeds: readonly bigint
     to += batch;
     return isWarmUp || signal?.aborted ? [] : [{ id, from, to, seed: seeds[i]!, isSeeded: false }];
   });
+}
+
+/** Rows of a run, candidates included. */
+function rowsOf(columns: ReadonlyMap<string, Column>, { candidates }: Served): number {
+  let most = 1;
+  for (const { rows } of columns.values()) most = Math.max(most, rows.count);
+  return most * candidates;
+}
+
+/** A run of many rows waits for its turn, and yields between its stages. @throws RuntimeFault at once or later */
+function runCounted(
+  served: Served,
+  request: BackendRequest,
+  columns: ReadonlyMap<string, Column>,
+  run: NewRun,
+  versions?: Versions,
+): PlanResult | Promise<PlanResult> {
+  const rows = rowsOf(columns, served);
+  if (!planRows.isWide(rows)) return runPlan(served, request, columns, run, versions);
+  run.yields = true;
+  // The run that this one is a part of may hold the rows that it would wait for.
+  if (request.lease) return runPlan(served, request, columns, run, versions);
+  return planRows.run(rows, async () => runPlan(served, request, columns, run, versions), run.signal);
 }
 
 /** One run, in which each model has one version, whatever is loaded meanwhile. @throws RuntimeFault at once or later */
@@ -216,25 +243,32 @@ function answerNow(served: Served, request: BackendRequest, drawn?: bigint): Ans
       run.onShadow = (step, comparison) => {
         if (logged) exposures.logShadow(step, comparison, logged, versions!);
       };
-    const result = runPlan(served, request, columns, run, versions);
-    const respond = (made: PlanResult): Answer => {
-      const response = responseOf(served, request, rows, made);
+    const result = runCounted(served, request, columns, run, versions);
+    const respond = (made: PlanResult, explained?: string): Answer => {
+      const response = responseOf(served, request, rows, made, explained);
       logged = versions && loggedOne(request, seed);
       if (!logged || logged.length === 0) return response;
       return exposures!.log(made, logged, versions!).get(0) ?? response;
     };
-    return result instanceof Promise ? result.then(respond).catch(error => RuntimeFault.from(error)) : respond(result);
+    if (!(result instanceof Promise)) return respond(result);
+    const isSliced = run.yields && parameters.get("explain") === true;
+    return (
+      isSliced
+        ? result.then(async made => respond(made, await inSlices(explainText(served.executable.plan, made), signal)))
+        : result.then(made => respond(made))
+    ).catch(error => RuntimeFault.from(error));
   } catch (error) {
     return RuntimeFault.from(error);
   }
 }
 
-/** @throws RuntimeFault */
+/** @param explained what became of each candidate, for each request row, if that is known already @throws RuntimeFault */
 function responseOf(
   { executable, form, splits, build }: Served,
   request: BackendRequest,
   rows: Rows | undefined,
   result: PlanResult,
+  explained?: string,
 ): BackendResponse {
   const { plan } = executable;
   const { parameters, requestedOutputs, trace } = request;
@@ -247,7 +281,9 @@ function responseOf(
   const told = new Map<string, Parameter>([
     ...arms,
     ...(timings ? timingParameters(plan, result) : []),
-    ...(explain ? [...explainParameters(plan, result), ...searchParameters(plan, result)] : []),
+    ...(explain
+      ? [["explain", explained ?? atOnce(explainText(plan, result))] as const, ...searchParameters(plan, result)]
+      : []),
     ...(timings || explain ? [...fallbackParameters(plan, result), ...leftOutParameters(plan, result)] : []),
     ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
     ...(parameters.get("plan") === true ? [["plan", build] as const] : []),
@@ -276,7 +312,7 @@ function noteRun(trace: TraceNotes, plan: Plan, result: PlanResult): void {
 /** None if there are too many: the answer matters more. */
 function storiesOf(plan: Plan, result: PlanResult): string | undefined {
   try {
-    return JSON.stringify(explainCandidates(plan, result));
+    return atOnce(explainText(plan, result));
   } catch (error) {
     if (error instanceof RuntimeFault) return undefined;
     throw error;
@@ -297,10 +333,6 @@ function readSeed(value: Parameter): bigint {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return BigInt(value);
   throw invalid(`parameter 'seed' is ${JSON.stringify(value)}; expected an integer`);
 }
-
-/** One JSON text: for each request row, what became of each candidate. */
-const explainParameters = (plan: Plan, result: PlanResult): ReadonlyMap<string, Parameter> =>
-  new Map([["explain", JSON.stringify(explainCandidates(plan, result))]]);
 
 /** Under `search.LABEL` the filtered searches of a step: rows, items that fulfill the condition, all items, and the way. */
 const searchParameters = (plan: Plan, { searches }: PlanResult): ReadonlyMap<string, Parameter> =>

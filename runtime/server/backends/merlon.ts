@@ -20,6 +20,7 @@ import { type Column, childRows, type Rows, rootRows } from "../../base/columns/
 import { tensorValues } from "../../base/columns/tensor-values.js";
 import { invalid } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
+import { candidatesOf } from "../../engine/schedule/candidate-count.js";
 import { preparePlan } from "../../engine/schedule/execute.js";
 import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { PlanExposures } from "../exposures/log-run.js";
@@ -55,7 +56,8 @@ export const merlonBackend: Backend = {
     const splits = plan.stage ? [] : splitsOf(plan, executable.counters);
     const build = planId(sha256);
     log?.info("merlon", `'${model}' version ${version} runs plan ${build}`);
-    const served: Served = { executable, form, context, asked, dependencies, splits, exposures, build };
+    const candidates = candidatesOf(plan);
+    const served: Served = { executable, form, context, candidates, asked, dependencies, splits, exposures, build };
     // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {

@@ -17,6 +17,7 @@ import { type TracerOptions, USUAL_TRACING } from "../observe/tracing/tracer.js"
 import type { PeerOptions, PeerState } from "../peers/options.js";
 import type { ReplayOptions } from "../recordings/replay.js";
 import { PROTOCOL_VERSION } from "../requests/metadata.js";
+import { DEFAULT_PLAN_ROWS } from "../scheduling/plan-rows.js";
 import type { RateLimitResource } from "../scheduling/rate-limiter.js";
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from "../transport/grpc/keepalive.js";
 import type { GrpcTls } from "../transport/grpc/tls.js";
@@ -118,6 +119,8 @@ export interface ServeOptions {
   readonly returnMemory?: boolean;
   /** Requests carry the client's headers on to the models, for the test kit. @default false */
   readonly keepHeaders?: boolean;
+  /** Rows that wide runs of plans compute at a time, candidates included; 0 for any number, without a pause between their stages. @default 65536 */
+  readonly maxPlanRows?: number;
   /** Bytes of memory that a request may take for each byte of its body, beside 1 MiB. @default 16 */
   readonly requestMemoryRatio?: number;
   readonly id?: string;
@@ -272,6 +275,7 @@ export const withDefaults = (given: ServeOptions) => {
     memoryLimit: given.memoryLimit ?? defaultMemoryLimit(),
     ...{ returnMemory: given.returnMemory ?? true, keepHeaders: given.keepHeaders ?? false },
     requestMemoryRatio: given.requestMemoryRatio ?? DEFAULT_RATIO,
+    maxPlanRows: given.maxPlanRows ?? DEFAULT_PLAN_ROWS,
     id: given.id ?? "triton",
     httpMaxInputSize: given.httpMaxInputSize ?? 2 ** 26,
     httpAllowedOrigins: (given.httpAllowedOrigins ?? []).flatMap(readOrigins),

@@ -26,6 +26,7 @@ import type { Peers } from "../peers/open-peers.js";
 import type { PeerOptions } from "../peers/options.js";
 import type { Replay } from "../recordings/replay.js";
 import { createCalls, type ServerState } from "../requests/server-calls.js";
+import { planRows } from "../scheduling/plan-rows.js";
 import type { CodeWarmer, createCodeWarmer } from "../warm-up/warm-code.js";
 import { createModels, layersOf, type MockedByName } from "./create-models.js";
 import { loadFirst, requireGood } from "./first-load.js";
@@ -92,6 +93,7 @@ export async function serveHere(given: ServeOptions, worker?: WorkerSide): Promi
   const own = createLog(logState, options.writeLog);
   const log = worker?.log(own, logState) ?? own;
   shareFiles(worker !== undefined);
+  planRows.limit = options.maxPlanRows || Number.POSITIVE_INFINITY;
   const relief: Relief = {};
   const budget = new MemoryBudget(options.memoryLimit, {
     ratio: options.requestMemoryRatio,

@@ -97,6 +97,34 @@ describe("a run", () => {
     expect(timings.get("slow")).toBeGreaterThan(0);
   });
 
+  test.each([
+    [false, ["first", "second", "turn", "turn"]],
+    [true, ["first", "turn", "second", "turn"]],
+  ])("the event loop turns between stages if the run yields: %s", async (yields, expected) => {
+    const events: string[] = [];
+    const steps = { first: clip(at("request", "x"), 3), second: clip(at("first", "x"), 2) };
+    const executable = await preparePlan(fittedPlan(plan([x], steps, { a: [at("second", "x"), x] })), {
+      ...{ folder, models: noModels },
+      middleware: async ({ id }, prepare) => {
+        const kernel = await prepare();
+        return {
+          ...kernel,
+          run: (inputs, runContext) => {
+            events.push(id);
+            setImmediate(() => events.push("turn"));
+            // Longer than a slice, which may have several stages.
+            for (const until = performance.now() + 1; performance.now() < until; );
+            return kernel.run(inputs, runContext);
+          },
+        };
+      },
+    });
+    const { columns } = await executable.run(request([1, 2, 3]), { ...context(), yields });
+    expect(plain(columns.get("a")!)).toEqual([1, 2, 2]);
+    await new Promise(resolve => setImmediate(resolve));
+    expect(events).toEqual(expected);
+  });
+
   test("columns of the request can be the answer, and a plan can have no steps", async () => {
     const executable = await preparePlan(fittedPlan(plan([x], {}, { same: [at("request", "x"), x] })), {
       folder,
