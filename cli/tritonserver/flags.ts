@@ -264,7 +264,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
       flag(
         "max-plan-rows",
         "integer",
-        "Rows of wide plan runs at a time, with candidates (default 65536, 0 for no limit).",
+        "Rows of wide plan runs at a time (default 65536, 0 for no limit).",
       ),
       flag("request-memory-ratio", "integer", "Decoded bytes per byte of a request (default 16, beside 1 MiB)."),
       flag(

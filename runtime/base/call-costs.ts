@@ -25,7 +25,7 @@ export interface CallCosts {
   /** Whether the last call of this size took more than a second. */
   isEndless(size: number, count: number): boolean;
   /**
-   * Whether a call of a size that was never seen may be long: its cost may grow with the third power of the count, as that of a product of
+   * Whether a call of a size that was never seen may be long. Its cost may grow with the third power of the count, as that of a product of
    * matrices does. @param size the logarithm to base 2 of the count
    */
   mayBeLong(size: number, count: number): boolean;

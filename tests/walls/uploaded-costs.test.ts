@@ -1,5 +1,5 @@
 /**
- * ONNX models of load requests run in processes of their own, and so do models whose cost depends on values: a run ends with its client, its
+ * ONNX models of load requests run in processes of their own, and so do models whose cost depends on values. A run ends with its client. Its
  * memory has a bound, and a crash ends nothing else.
  */
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * Runs of a model that leave the event loop → threads or processes, each with a session of its own, as Triton has one for each instance. Instances
+ * Runs of a model that leave the event loop → threads or processes, each with a session of its own. Triton has one for each instance, too. They
  * run in parallel, and the event loop serves other requests meanwhile. The binding has no asynchronous run.
  */
 import type * as ort from "onnxruntime-node";

@@ -1,6 +1,6 @@
 /**
- * A process with a session, for runs that may take any time or memory: those of models that requests brought, and others whose cost is not
- * known. A thread can't be ended in native code. A process is killed in its run, the kernel bounds its memory, and a crash ends nothing else.
+ * A process with a session, for runs that may take any time or memory. These are runs of models that requests brought, and others whose
+ * cost is not known. A thread can't be ended in native code. A process is killed in its run, the kernel bounds its memory, and a crash ends nothing else.
  */
 import { fork } from "node:child_process";
 import { statSync } from "node:fs";

@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 const OUTPUTS = ["ordered_ids", "ordered_scores", "age"];
-/** Of so many users that their candidates are more than 2,048. */
+/** A request of the smallest number of users with more than 2,048 candidates. */
 function wide(more: Partial<BackendRequest> = {}): BackendRequest {
   const users = Math.ceil(2049 / candidatesOf(plan));
   const ids = Array.from({ length: users }, (_, i) => BigInt(i % 3));
@@ -37,7 +37,7 @@ function wide(more: Partial<BackendRequest> = {}): BackendRequest {
 
 async function answered(request: BackendRequest) {
   const model = await load(folder, config);
-  const [answer] = await model.execute([request], 0);
+  const [answer] = await model.execute([request]);
   if (!answer || answer instanceof RuntimeFault) throw answer;
   return { outputs: read(answer), parameters: new Map(answer.parameters) };
 }
@@ -72,7 +72,7 @@ test("a part of a run does not wait for the rows of the whole", async () => {
   expect(counted).not.toHaveBeenCalled();
 });
 
-/** Work that ends when it is told to. */
+/** Work that the test ends. */
 function controlled(rows: PlanRows) {
   const running: string[] = [];
   const ends = new Map<string, () => void>();
