@@ -261,11 +261,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "BYTES",
         "Memory limit of requests, responses and caches (bytes, or with KB, MB or GB; default 75 % of the container's or the machine's).",
       ),
-      flag(
-        "max-plan-rows",
-        "integer",
-        "Rows of wide plan runs at a time (default 65536, 0 for no limit).",
-      ),
+      flag("max-plan-rows", "integer", "Rows of wide plan runs at a time (default 65536, 0 for no limit)."),
       flag("request-memory-ratio", "integer", "Decoded bytes per byte of a request (default 16, beside 1 MiB)."),
       flag(
         "triton-release",
