@@ -2,8 +2,13 @@
  * ONNX models of load requests run in processes of their own, and so do models whose cost depends on values. A run ends with its client. Its
  * memory has a bound, and a crash ends nothing else.
  */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { OnnxSession } from "#runtime/server/backends/onnx-run.js";
+import { openApart } from "#runtime/server/backends/onnx-session.js";
 import { grpcClient } from "../reliability/support.js";
 import { familyOf } from "../run/workers.js";
 import { repository, startServer } from "../runtime/server/support.js";
@@ -146,3 +151,20 @@ test("a process that ends by itself fails its run alone, and the next one starts
   await vi.waitFor(async () => expect(await infer("ends", 4)).toMatchObject(answered(10)), WITHIN);
   expect(server.log.join("")).toContain("the process of model 'ends' was ended by SIGSEGV");
 }, 60_000);
+
+test("the number of processes has a bound: another one takes the place of the longest idle one", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "merlon-many-")), "model.onnx");
+  writeFileSync(file, iterations());
+  const order = { model: "the model", memory: 2 ** 30, file, options: {} };
+  const opened: OnnxSession[] = [];
+  try {
+    for (let i = 0; i < 17; i++) opened.push(await openApart(order, 1));
+    await vi.waitFor(() => expect(sessions().size).toBeLessThanOrEqual(16), WITHIN);
+    const run = (session: OnnxSession) => session.run({ X: new ort.Tensor("int64", [4n], [1]) }, ["Y"]);
+    for (const session of [opened[0]!, opened[16]!])
+      expect((await run(session)).Y!.data).toEqual(BigInt64Array.of(10n));
+    await vi.waitFor(() => expect(sessions().size).toBeLessThanOrEqual(16), WITHIN);
+  } finally {
+    await Promise.all(opened.map(session => session.release()));
+  }
+}, 120_000);

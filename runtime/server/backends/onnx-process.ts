@@ -40,6 +40,24 @@ const IDLE_MS = 60_000;
 const AGAIN_MS = 1000;
 const LATEST_AGAIN_MS = 60_000;
 
+/** Processes of all models at a time. Another one takes the place of the one that has been idle for longest. */
+const MOST = 16;
+
+/** Those that have not ended, the longest idle first. */
+const live = new Set<OnnxHost>();
+
+/** @throws Error if all places are taken by runs */
+function makeRoom(): void {
+  if (live.size < MOST) return;
+  for (const host of live)
+    if (!host.isBusy) {
+      live.delete(host);
+      host.kill?.(new Error("another model took its place"));
+      return;
+    }
+  throw new Error(`${MOST} of this server compute already`);
+}
+
 /**
  * The kernel counts private memory that can be written: no reservations of address space, and no mapped files. A lower limit that the server
  * has itself stays.
@@ -108,6 +126,7 @@ interface ProcessEvents {
 
 function startProcess(order: ProcessOrder, { onEnded, onRan, onCrash }: ProcessEvents): OnnxHost {
   silenceOnnx();
+  makeRoom();
   const child = fork(PROGRAM, [], {
     ...withLimit(order.memory),
     serialization: "advanced",
@@ -129,6 +148,7 @@ function startProcess(order: ProcessOrder, { onEnded, onRan, onCrash }: ProcessE
     waiting = undefined;
     idle.refresh();
     keepParent(false);
+    if (live.delete(host)) live.add(host);
     if (call) act(call);
   };
   const kill = (reason: Error): void => {
@@ -139,6 +159,7 @@ function startProcess(order: ProcessOrder, { onEnded, onRan, onCrash }: ProcessE
   const ended = new Promise<void>(resolve => {
     const end = (error: Error): void => {
       clearTimeout(idle);
+      live.delete(host);
       if (!over) onCrash(error);
       over ??= error;
       settle(({ reject }) => reject(error));
@@ -177,7 +198,7 @@ function startProcess(order: ProcessOrder, { onEnded, onRan, onCrash }: ProcessE
       placed?.remove();
     }
   };
-  return {
+  const host: OnnxHost = {
     get takesCalls() {
       return over === undefined;
     },
@@ -197,6 +218,8 @@ function startProcess(order: ProcessOrder, { onEnded, onRan, onCrash }: ProcessE
       return ended;
     },
   };
+  live.add(host);
+  return host;
 }
 
 function crash({ model, memory }: ProcessOrder, code: number | null, signal: NodeJS.Signals | null): Error {

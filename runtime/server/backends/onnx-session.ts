@@ -10,6 +10,7 @@ import { type DType, onnxDatatype } from "../../../triton-protos/datatype.js";
 import { callCosts } from "../../base/call-costs.js";
 import { RuntimeFault, unsupported } from "../../base/errors.js";
 import { silenceOnnx } from "../../base/onnx-telemetry.js";
+import { usableProcessors } from "../../base/processors.js";
 import { findBinding } from "./onnx-binding.js";
 import type { Graph } from "./onnx-graph.js";
 import type { OwnFiles } from "./onnx-own-files.js";
@@ -110,7 +111,10 @@ async function openNative(
       const elements = elementsOf(feeds);
       const size = sizeOf(elements);
       if (mayStart && (costs.isEndless(size, elements) || (isOpenEnded && costs.mayBeLong(size, elements)))) {
-        processes ??= onnxPool(inProcesses({ file, copies, options, ...apart }), instances);
+        processes ??= onnxPool(
+          inProcesses({ file, copies, options, ...apart }),
+          Math.min(instances, usableProcessors()),
+        );
         return runIn(processes, run, elements);
       }
       if (!session || costs.isLong(size, elements)) {
@@ -138,7 +142,7 @@ async function openNative(
 
 /** A session in processes of its own, which none of its runs leaves. @throws Error with ONNX Runtime's text, RuntimeFault */
 export async function openApart(order: ProcessOrder, instances: number): Promise<OnnxSession> {
-  const pool = onnxPool(inProcesses(order), instances);
+  const pool = onnxPool(inProcesses(order), Math.min(instances, usableProcessors()));
   const graph = await pool.open;
   return {
     graph: graph!,
