@@ -172,7 +172,7 @@ function startProcess(order: ProcessOrder, { onEnded, onRan, onCrash }: ProcessE
     });
   });
   child.on("message", (reply: Reply) =>
-    settle(call => ("fault" in reply ? call.reject(faultOf(reply.fault)) : call.resolve(reply.value))),
+    settle(call => ("fault" in reply ? call.reject(faultOf(reply.fault, order)) : call.resolve(reply.value))),
   );
   const send = <T>(message: FromParent): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -230,5 +230,12 @@ function crash({ model, memory }: ProcessOrder, code: number | null, signal: Nod
   return internal(`the process of ${model} ${how}${likely}`);
 }
 
-const faultOf = (fault: ErrorData): Error =>
-  fault.name === "RuntimeFault" ? new RuntimeFault(fault.code as StatusCode, fault.message) : new WorkerFault(fault);
+/** Messages of ONNX Runtime and V8 where memory runs out. */
+const OUT_OF_MEMORY = /bad_alloc|Failed to allocate|allocation failed/;
+
+function faultOf(fault: ErrorData, { model, memory }: ProcessOrder): Error {
+  if (fault.name === "RuntimeFault") return new RuntimeFault(fault.code as StatusCode, fault.message);
+  if (!Number.isFinite(memory) || !OUT_OF_MEMORY.test(fault.message)) return new WorkerFault(fault);
+  const bound = `${model} may take ${Math.round(memory / 2 ** 20)} MiB`;
+  return new WorkerFault({ ...fault, message: `${fault.message.trimEnd()}; ${bound}` });
+}
