@@ -5,6 +5,7 @@
 import type { Cancellation } from "../../base/cancellation.js";
 import { type Clock, steadyNow, systemClock } from "../../base/clock.js";
 import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
+import { foreignText } from "../../base/foreign-text.js";
 import { within } from "../feast/redis-faults.js";
 import type { ConnectionSettings } from "./connection-settings.js";
 
@@ -34,7 +35,7 @@ export function guardedCalls(
     unavailable(`${where} did not answer within ${timeoutMs} ms. Raise \`timeoutMs\`, or look at its load.`);
   const faultOf = ({ kind, reason, way }: Failure): RuntimeFault => {
     if (kind === "late") return late();
-    const text = mask(reason).trim().replace(/\.$/, "");
+    const text = foreignText(mask(reason)).replace(/\.$/, "");
     // No cause: a client's errors hold its settings, the password among them.
     return kind === "refused"
       ? invalid(`${where} refuses: ${text}. ${way}`.trim())

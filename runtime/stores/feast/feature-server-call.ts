@@ -7,6 +7,7 @@ import * as https from "node:https";
 import { addressOf, maskStore, type RemoteStore } from "../../../formats/feast/feast-online-store.js";
 import { type Cancellation, linkSignal } from "../../base/cancellation.js";
 import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
+import { foreignText } from "../../base/foreign-text.js";
 
 /** @throws RuntimeFault UNAVAILABLE, or INVALID_ARGUMENT where the server refuses the question */
 export type HttpCall = (method: string, path: string, body?: string, signal?: Cancellation) => Promise<Buffer>;
@@ -76,4 +77,4 @@ export function httpCaller(
   return { call: once, close: () => agent.destroy() };
 }
 
-const excerpt = (bytes: Buffer): string => bytes.toString("utf8", 0, 300).trim();
+const excerpt = (bytes: Buffer): string => foreignText(bytes.toString("utf8", 0, 2000));

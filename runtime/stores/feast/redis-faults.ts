@@ -5,6 +5,7 @@ import type { Cluster, Redis } from "ioredis";
 import { addressOf, maskStore, type RedisStore } from "../../../formats/feast/feast-online-store.js";
 import type { Cancellation } from "../../base/cancellation.js";
 import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
+import { foreignText } from "../../base/foreign-text.js";
 
 export interface RedisFaults {
   /** The store can not be reached. */
@@ -27,7 +28,7 @@ export function redisFaults(store: RedisStore, timeoutMs: number, client: Redis 
     const seen = last ?? (error as Error);
     const reason = ((seen as { lastNodeError?: Error }).lastNodeError ?? seen).message.trim().replace(/\.$/, "");
     // No cause: the client's errors hold the commands that failed, AUTH among them.
-    const shown = maskStore(store, reason);
+    const shown = foreignText(maskStore(store, reason));
     return unavailable(`${where} can not be reached: ${shown}. ${wayOut(reason, store)}`);
   };
   return {
@@ -39,7 +40,7 @@ export function redisFaults(store: RedisStore, timeoutMs: number, client: Redis 
         ? " It is no hash: Feast did not write it. Delete the key, then materialize the view again."
         : "";
       const of = about === undefined ? "" : ` ${about}`;
-      return invalid(`${where} refuses${of}: ${maskStore(store, message)}.${way}`);
+      return invalid(`${where} refuses${of}: ${foreignText(maskStore(store, message))}.${way}`);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** A connection to the Redis server of a stream, which reconnects by itself. Each command has a deadline. */
 import { maskStore, type RedisStore } from "../../../../formats/feast/feast-online-store.js";
 import { invalid, type RuntimeFault, unavailable } from "../../../base/errors.js";
+import { foreignText } from "../../../base/foreign-text.js";
 import { makeSingle } from "../../../stores/feast/redis-client.js";
 import { within } from "../../../stores/feast/redis-faults.js";
 
@@ -31,7 +32,7 @@ export async function connectStream(store: RedisStore): Promise<StreamConnection
   const faultOf = (error: unknown): RuntimeFault => {
     const { name, message } = error as Error;
     const isRefused = name === "ReplyError" && !PASSING.test(message);
-    const reason = maskStore(store, (isRefused ? message : (last ?? (error as Error)).message).trim());
+    const reason = foreignText(maskStore(store, isRefused ? message : (last ?? (error as Error)).message));
     return isRefused ? invalid(`${where} refuses: ${reason}.`) : unavailable(`${where} cannot be reached: ${reason}.`);
   };
   try {

@@ -6,6 +6,7 @@ import { setImmediate as pause } from "node:timers/promises";
 import { type Filter, filterSize } from "../../../../contract/vector-filter/filter.js";
 import type { RedisVectorStore } from "../../../../formats/vectors/vector-store.js";
 import { invalid } from "../../../base/errors.js";
+import { foreignText } from "../../../base/foreign-text.js";
 import { toUnitLength } from "../../vectors/unit-length.js";
 import { connectionSettings } from "../connection-settings.js";
 import { checkedCalls } from "../guarded-call.js";
@@ -167,7 +168,11 @@ async function searchPart(set: VectorSet, commands: readonly Command[], at: numb
   if (layout !== set.layout || layout === null) checkLayout(store, layout, refuse);
   set.layout = layout;
   set.count = Number(count);
-  return replies.map(reply => foundOf(reply as readonly string[], store, refuse));
+  return replies.map(reply => {
+    if (!Array.isArray(reply))
+      throw refuse("the reply to a search is not a list of items", "Look at what is at `url`.");
+    return foundOf(reply as readonly string[], store, refuse);
+  });
 }
 
 /** @param effort for a query without a condition, `exact` is as the store's `index` says */
@@ -205,7 +210,7 @@ export function idOf(text: string, key: string, refuse: Refuse): bigint {
   const id = /^(0|-?[1-9]\d{0,18})$/.test(text) ? BigInt(text) : undefined;
   if (id === undefined || id < INT64.least || id > INT64.most)
     throw refuse(
-      `the vector set \`${key}\` has an item \`${text.slice(0, 40)}\`, which is not an int64`,
+      `the vector set \`${key}\` has an item \`${foreignText(text).slice(0, 40)}\`, which is not an int64`,
       "Write `ids: string`, or remove the item.",
     );
   return id;

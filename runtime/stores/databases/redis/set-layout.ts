@@ -8,6 +8,7 @@ import {
   type AttributeDType,
   type RedisVectorStore,
 } from "../../../../formats/vectors/vector-store.js";
+import { foreignText } from "../../../base/foreign-text.js";
 import type { Refuse } from "../refusals.js";
 
 /** A key beside the set. In a cluster it is in the same slot. */
@@ -96,7 +97,7 @@ function readLayout(text: unknown): Layout | undefined {
 export function checkDimension(store: RedisVectorStore, dimension: unknown, refuse: Refuse): void {
   if (dimension !== store.dimension)
     throw refuse(
-      `the vectors of \`${store.key}\` have ${String(dimension)} values, and the file says ${store.dimension}`,
+      `the vectors of \`${store.key}\` have ${foreignText(String(dimension))} values, and the file says ${store.dimension}`,
       `Correct \`dimension\`, or ${replaceWay(store)}`,
     );
 }
@@ -107,7 +108,7 @@ export function checkInfo(store: RedisVectorStore, reply: unknown, refuse: Refus
   const wanted = QUANTIZATION[store.precision];
   if (info.get("quant-type") !== wanted)
     throw refuse(
-      `the vectors of \`${store.key}\` are ${String(info.get("quant-type"))}, and \`precision: ${store.precision}\` is ${wanted}`,
+      `the vectors of \`${store.key}\` are ${foreignText(String(info.get("quant-type")))}, and \`precision: ${store.precision}\` is ${wanted}`,
       `Correct \`precision\`, or ${replaceWay(store)}`,
     );
   return Number(info.get("hnsw-m"));
@@ -120,7 +121,7 @@ export function checkServer({ redisType }: RedisVectorStore, reply: unknown, ref
   if (mode === "cluster" && redisType !== "redis_cluster")
     throw refuse("the server is a node of a cluster", "Write `redisType: redis_cluster`.");
   if (mode === "sentinel") throw refuse("the server is a sentinel", "Write `redisType: redis_sentinel`.");
-  return String(hello.get("version"));
+  return foreignText(String(hello.get("version")));
 }
 
 const pairs = (reply: unknown): ReadonlyMap<unknown, unknown> => {

@@ -17,3 +17,18 @@ test("a clock that is set back does not prolong the pause after a failed connect
   const found = () => call(() => Promise.resolve("answer")).catch(() => undefined);
   expect(await until("the pause ends", found, 5000)).toBe("answer");
 });
+
+test("a long text of a server is one short line of the message", async () => {
+  const settings = { where: "a database", mask: (text: string) => text.replaceAll("sesame", "***") };
+  const reason = `no\r\n\0 sesame ${"\u2028x".repeat(10_000_000)}`;
+  for (const kind of ["refused", "away"] as const) {
+    const call = guardedCalls(settings as Parameters<typeof guardedCalls>[0], 1000, () => ({
+      kind,
+      reason,
+      way: "Look.",
+    }));
+    const fault = (await call(() => Promise.reject(new Error(reason))).catch((error: unknown) => error)) as Error;
+    expect(fault.message).toMatch(/^a database (refuses|cannot be reached): no \*\*\* x( x)+…\. Look\.$/);
+    expect(fault.message.length).toBeLessThan(400);
+  }
+});

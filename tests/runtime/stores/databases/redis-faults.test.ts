@@ -7,6 +7,9 @@ import { ALWAYS, type Filter } from "#contract/vector-filter/filter.js";
 import { parseVectorStore, type RedisVectorStore } from "#formats/vectors/vector-store.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { redisFailure } from "#runtime/stores/databases/redis/set-client.js";
+import { idOf } from "#runtime/stores/databases/redis/set-database.js";
+import { checkDimension, checkInfo } from "#runtime/stores/databases/redis/set-layout.js";
+import { refuses } from "#runtime/stores/databases/refusals.js";
 import type { VectorQuery } from "#runtime/stores/databases/vector-database.js";
 import { openssl } from "../../../needs/openssl.js";
 import { elapse } from "../../../run/wait.js";
@@ -172,6 +175,17 @@ describe("sets of other programs", () => {
       message: expect.stringMatching(/has an item `.*`, which is not an int64\. Write `ids: string`/) as string,
     });
   });
+});
+
+test("a reply that is not what was meant is not quoted whole", () => {
+  const store = redisStore();
+  const long = "9\n".repeat(1_000_000);
+  for (const check of [
+    () => checkDimension(store, long, refuses("s")),
+    () => checkInfo(store, ["quant-type", long], refuses("s")),
+    () => idOf(long, "items", refuses("s")),
+  ])
+    expect(check).toThrow(/^s: .{0,80}(9 )+9?[…`].{0,120}$/);
 });
 
 test("a node of a cluster is refused, by searches and by loads", async () => {
