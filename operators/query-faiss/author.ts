@@ -81,7 +81,7 @@ interface FaissRule<P extends string, V extends string, D extends boolean, W ext
  * @param options.where condition for candidates, a function of the item's attributes and of the user, the columns of the left node beside the
  * query vector. It is read, never run, as `lambdaOp`'s is. Items without a row in the table are not found. The search itself applies it, so
  * that `topk` items are found if enough fulfill it
- * @param options.normalize brings queries to length 1: with an index of such vectors (`merlon index build --metric cosine`) distances are cosines
+ * @param options.normalize brings queries to length 1: with an index of such vectors (`merlon index build --metric cosine`) distances are cosines. A query of zeros has none and finds nothing. Without `normalize` FAISS compares it: all inner products are 0
  * @example query >> queryFaiss("index/items.faiss", { topk: 100, exclude: user["purchased_ids"] })
  * @example (query + user["country"]) >> queryFaiss("index/items.faiss", { attributes: "items.parquet", where: (item, user) => item.stock > 0 && item.country === user.country })
  */

@@ -39,8 +39,9 @@ function prepareSearch(
         checkQueries(query, name, header, normalize === true);
         const given = query.values as Float32Array;
         const queries = normalize ? new Float32Array(given) : given;
-        if (normalize) toUnitLength(queries, header.dimension);
-        const columns = (hits: FaissHits): Column[] => {
+        const zeros = normalize ? toUnitLength(queries, header.dimension) : [];
+        const columns = (found: FaissHits): Column[] => {
+          const hits = zeros.length > 0 ? withoutRows(found, new Set(zeros)) : found;
           const made = childRows(rows, hits.offsets);
           const ids: Column = base.texts
             ? { dtype: "string", rows: made, values: textsOf(hits.ids, base.texts, overlay, base.file) }
@@ -56,6 +57,21 @@ function prepareSearch(
       }
     },
     close: () => live.close(),
+  };
+}
+
+/** A vector of length 0 has no cosine, so that no item is near it. */
+function withoutRows({ ids, distances, offsets }: FaissHits, rows: ReadonlySet<number>): FaissHits {
+  const kept: number[] = [];
+  const ends = new Int32Array(offsets.length);
+  for (let row = 0; row + 1 < offsets.length; row++) {
+    if (!rows.has(row)) for (let i = offsets[row]!; i < offsets[row + 1]!; i++) kept.push(i);
+    ends[row + 1] = kept.length;
+  }
+  return {
+    ids: BigInt64Array.from(kept, i => ids[i]!),
+    distances: Float32Array.from(kept, i => distances[i]!),
+    offsets: ends,
   };
 }
 

@@ -5,8 +5,11 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
+  and,
   cast,
+  concat,
   div,
+  expand,
   flat,
   gather,
   gatherElements,
@@ -39,7 +42,7 @@ import {
 } from "../../formats/faiss/faiss.js";
 import { inList } from "../filter-candidates/onnx.js";
 import { exactSearch, type Hits, minusSquares, squaredDistances } from "../shared/onnx/exact-search.js";
-import { amongTaken, childRows, type LoweredColumn } from "../shared/onnx/lowered-column.js";
+import { amongTaken, childRows, type LoweredColumn, type RowSet } from "../shared/onnx/lowered-column.js";
 import { KEEP, type LowerContext, type Lowering } from "../shared/onnx/lowering.js";
 
 export const queryFaiss: Lowering<"queryFaiss"> = (step, { input, exclude = [] }, context) => {
@@ -62,26 +65,36 @@ export const queryFaiss: Lowering<"queryFaiss"> = (step, { input, exclude = [] }
   const bytes = readFileSync(context.file(step.artefacts.index));
   const header = readFaissHeader(bytes, step.params.path);
   const query = input[0];
-  const queries = checkedQueries(g, step, query);
+  const { queries, some } = checkedQueries(g, step, query);
   const hits = search(context, step, header, bytes, queries, exclude[0]);
-  const rows = childRows(g, step.id, query.rows, hits.width, { mask: hits.found, packed: true });
+  const mask = some ? amongRows(g, some, query.rows, hits) : hits.found;
+  const rows = childRows(g, step.id, query.rows, hits.width, { mask, packed: true });
   const ids: LoweredColumn = { dtype: "int64", rows, values: flat(g, hits.ids) };
   if (!step.params.includeDistances) return [ids];
   return [ids, { dtype: "float32", rows, values: flat(g, hits.distances()) }];
 };
 
-function checkedQueries(g: GraphBuilder, step: Step<"queryFaiss">, query: LoweredColumn): Value {
+/** The places of rows that have a direction. @param some bool[n, 1] */
+const amongRows = (g: GraphBuilder, some: Value, { count }: RowSet, { found, width }: Hits): Value =>
+  found ? and(g, found, some) : expand(g, some, concat(g, [count, width]));
+
+/** `some`: bool[n, 1], of queries that are brought to length 1: those of length 0 have no cosine, and find nothing. */
+function checkedQueries(
+  g: GraphBuilder,
+  step: Step<"queryFaiss">,
+  query: LoweredColumn,
+): { readonly queries: Value; readonly some?: Value } {
   const { name } = step.inputs.input[0];
   const odd = or(g, notANumber(g, query.values), isInf(g, query.values));
   const reason = `step ${step.label} (queryFaiss): no query can be made of a vector of ${name} that holds NaN or an infinity`;
   const queries = guarded(g, query.values, amongTaken(g, odd, query.rows, true), reason);
-  if (!step.params.normalize) return queries;
+  if (!step.params.normalize) return { queries };
   const exact = cast(g, queries, "float64");
   const sum = reduce(g, "ReduceSum", mul(g, exact, exact), 1, true);
   const some = greater(g, sum, scalar(g, "float64", 0));
   const length = unary(g, "Sqrt", where(g, some, sum, scalar(g, "float64", 1)));
   const unit = mul(g, exact, div(g, scalar(g, "float64", 1), length));
-  return cast(g, where(g, some, unit, scalar(g, "float64", 0)), "float32");
+  return { queries: cast(g, where(g, some, unit, scalar(g, "float64", 0)), "float32"), some };
 }
 
 function search(

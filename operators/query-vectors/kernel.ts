@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import type { Value } from "../../contract/expression-functions.js";
 import type { Step } from "../../contract/plan.js";
 import { bindFilter } from "../../contract/vector-filter/bind-filter.js";
-import { ALWAYS, type Filter } from "../../contract/vector-filter/filter.js";
+import { ALWAYS, type Filter, NEVER } from "../../contract/vector-filter/filter.js";
 import { FilterFault, templateOf } from "../../contract/vector-filter/template.js";
 import { whereColumn } from "../../contract/where.js";
 import { refuseFilter } from "../../formats/vectors/store-abilities.js";
@@ -34,7 +34,10 @@ export const queryVectors: Kernel<"queryVectors"> = {
         checkQueries(query, step);
         const { rows } = query;
         if (rows.count === 0) return columnsOf(step, query, []);
-        const queries = queriesOf(step, query, inputs.exclude?.[0], filters(inputs.user ?? []));
+        const queries = queriesOf(step, query, inputs.exclude?.[0], filters(inputs.user ?? [])).map(one =>
+          // A vector of length 0 has no cosine, so that no item is near it.
+          store.metric === "cosine" && one.vector.every(x => x === 0) ? { ...one, filter: NEVER } : one,
+        );
         return searchVectors(database, queries, signal).then(found => columnsOf(step, query, found));
       },
       close: () => database.close(),

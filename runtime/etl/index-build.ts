@@ -11,11 +11,11 @@ import { MAX_EF_SEARCH } from "../../formats/faiss/faiss-graph.js";
 import { requireOwnMap, textIdsFile } from "../../formats/faiss/text-ids.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { invalid, type RuntimeFault } from "../base/errors.js";
-import { toUnitLength } from "../stores/vectors/unit-length.js";
+import { toUnitItems } from "../stores/vectors/unit-length.js";
 import { type DatabaseOptions, openDatabase } from "./database.js";
 import { publishBase } from "./delta/publish-base.js";
 import type { FaissJob } from "./faiss-child.js";
-import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
+import { openKeyedVectors, type VectorColumns, type WriteOptions } from "./keyed-vectors.js";
 import { printTextIds } from "./print-text-ids.js";
 import { runFaissChild } from "./run-faiss.js";
 import { moveFile } from "./transform.js";
@@ -107,7 +107,7 @@ export async function buildIndex(
     if (count < made.least) throw tooFew(made, count);
     staging = new StagingFolder(out);
     const file = join(staging.path, "vectors.f32");
-    const change = (some: Float32Array) => toUnitLength(some, dimension);
+    const change: WriteOptions["change"] = (some, idOf) => toUnitItems(some, dimension, idOf);
     const ids = await vectors.write(file, metric === "cosine" ? { change } : {});
     const raw = join(staging.path, "positions.faiss");
     const job: FaissJob = {

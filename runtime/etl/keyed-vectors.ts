@@ -33,7 +33,7 @@ export interface WriteOptions {
   /** By id instead of in the order of the data. */
   readonly sorted?: boolean;
   /** Changes some vectors, one after the other, before they are written. */
-  readonly change?: (vectors: Float32Array) => void;
+  readonly change?: (vectors: Float32Array, idOf: (row: number) => unknown) => void;
   readonly onRows?: (rows: number) => void;
 }
 
@@ -75,7 +75,8 @@ export async function openKeyedVectors<D extends keyof IdValues>(
           chunk.getColumnValues(1).forEach((list, i) => {
             floats.set((list as { items: readonly number[] }).items, i * dimension);
           });
-          change?.(floats);
+          const first = at;
+          change?.(floats, row => ids[first + row]);
           at += chunk.rowCount;
           appendVectors(handle, floats);
           onRows?.(at);

@@ -6,7 +6,7 @@ import type { VectorStore } from "../../formats/vectors/vector-store.js";
 import { invalid } from "../base/errors.js";
 import { openVectorLoader, readStore } from "../stores/databases/open-database.js";
 import type { VectorLoader, VectorRows } from "../stores/databases/vector-database.js";
-import { toUnitLength } from "../stores/vectors/unit-length.js";
+import { toUnitItems } from "../stores/vectors/unit-length.js";
 import { findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
 import { openKeyedVectors, type VectorColumns } from "./keyed-vectors.js";
@@ -97,7 +97,8 @@ async function* batches(
       const to = Math.min(chunk.rowCount, from + batch);
       const vectors = new Float32Array((to - from) * dimension);
       for (let i = from; i < to; i++) vectors.set(lists[i]!.items, (i - from) * dimension);
-      if (normalize) toUnitLength(vectors, dimension);
+      if (normalize) toUnitItems(vectors, dimension, row => ids[from + row]);
+      else if (store.metric === "cosine") toUnitItems(vectors.slice(), dimension, row => ids[from + row]);
       yield {
         ids: ids.slice(from, to),
         vectors,

@@ -7,7 +7,7 @@ import type { DType } from "../../../triton-protos/datatype.js";
 import { invalid } from "../../base/errors.js";
 import type { Piece } from "../../stores/attributes/attribute-column.js";
 import { readTable } from "../../stores/attributes/read-table.js";
-import { toUnitLength } from "../../stores/vectors/unit-length.js";
+import { toUnitItems } from "../../stores/vectors/unit-length.js";
 import { formatOf } from "../data-formats.js";
 import { openData } from "../data-source.js";
 import type { Database } from "../database.js";
@@ -57,7 +57,7 @@ export async function readUpserts(
     const some = last.subarray(from, from + size);
     const flat = new Float32Array(some.length * dimension);
     some.forEach((row, i) => void flat.set(vectors[row]!, i * dimension));
-    if (header.unit) toUnitLength(flat, dimension);
+    if (header.unit) toUnitItems(flat, dimension, row => ids[some[row]!]);
     rows.push({ ids: idsOf(some, ids, header), vectors: flat, attributes: attributesIn(pieces, some) });
   }
   return { rows, count: last.length, replaced: ids.length - last.length, attributes: names };

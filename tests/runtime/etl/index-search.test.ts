@@ -87,6 +87,32 @@ test("cosine: lengths play no part", async () => {
   });
 });
 
+test("cosine: a vector of zeros, which has none, is named; other metrics take it", async () => {
+  await inFolder(async folder => {
+    const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
+    for (const [type, ids] of [
+      ["int64", [7, 8]],
+      ["string", ["a", "b"]],
+    ] as const) {
+      await writeParquet(data, schemaOf({ id: type, e: "list<float32>" }), {
+        ...{
+          id: [...ids],
+          e: [
+            [1, 0],
+            [0, -0],
+          ],
+        },
+      });
+      const more = { textIds: type === "string" };
+      await expect(build(data, out, "Flat", { metric: "cosine", ...more })).rejects.toThrow(
+        `the vector of id ${JSON.stringify(ids[1])} has length 0, which has no cosine. Leave that item out.`,
+      );
+      for (const metric of ["ip", "l2"])
+        expect(await build(data, out, "Flat", { metric, ...more })).toMatchObject({ count: 2 });
+    }
+  });
+});
+
 test("the command: one query, and the chart with its page", async () => {
   await inFolder(async folder => {
     const [data, out, page] = [await embeddings(folder), join(folder, "i.faiss"), join(folder, "recall.html")];

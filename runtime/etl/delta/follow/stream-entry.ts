@@ -49,6 +49,8 @@ export function readEntry({ bytes, fields }: StreamEntry, form: RowForm, options
   if (op === "delete") return { key, vector: undefined, attributes: new Map() };
   if (op !== "upsert") throw new Error(`\`op\` is ${short(op)}, and must be "upsert" or "delete"`);
   const vector = vectorOf(byName.get(options.embedding), form.dimension, options);
+  if (form.unit && vector.every(x => x === 0))
+    throw new Error(`\`${options.embedding}\` has length 0, which has no cosine`);
   return { key, vector, attributes: attributesOf(byName.get("attributes")) };
 }
 

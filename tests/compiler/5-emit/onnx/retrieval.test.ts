@@ -82,6 +82,12 @@ describe("queryFaiss", () => {
       const columns = { query: query(4) };
       await same(search(`${name}.faiss`, {}), { folder: FAISS, columns });
       await same(search(`${name}.faiss`, { topk: 100, normalize: true }), { folder: FAISS, columns, runs: 2 });
+      const zeros = { query: { ...query(4), values: fc.constantFrom(0, 0, 0, 0.5) } };
+      await same(search(`${name}.faiss`, { normalize: true }), { folder: FAISS, columns: zeros });
+      await same(search(`${name}.faiss`, { normalize: true }, true), {
+        folder: FAISS,
+        columns: { ...zeros, seen: SEEN["a list"]! },
+      });
       for (const seen of Object.values(SEEN))
         await same(search(`${name}.faiss`, name.startsWith("ivf") ? { nprobe: 2 } : {}, true), {
           folder: FAISS,
