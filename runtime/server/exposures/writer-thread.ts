@@ -32,12 +32,18 @@ export interface WriterCalls {
 }
 
 const { prefix, topic, ...options } = workerStart<ThreadOptions>();
-const sink: Sink = topic
-  ? new (await import("./kafka/topic-writer.js")).TopicWriter({ address: topic, salt: options.salt })
-  : new Writer(options);
+const sink: Sink = topic ? await openTopic(topic) : new Writer(options);
 const makers = new Map<number, ListMaker>();
 const key = randomBytes(4).readInt32LE();
 let lists = 0;
+
+async function openTopic(address: TopicAddress): Promise<Sink> {
+  const { TopicWriter } = await import("./kafka/topic-writer.js");
+  const writer = new TopicWriter({ address, salt: options.salt });
+  // The client reads responses outside of calls. Its error there would end the thread, with all that waits in it.
+  process.on("uncaughtException", error => writer.restart(error));
+  return writer;
+}
 
 /** Applies a function to a value, or to what a promise resolves to: a folder's writer is synchronous. */
 const then = <T, R>(value: T | Promise<T>, map: (value: T) => R): R | Promise<R> =>

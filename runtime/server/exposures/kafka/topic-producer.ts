@@ -56,6 +56,13 @@ export class TopicProducer {
     await producer.send({ messages: messages.map(message => ({ ...message, topic, partition, headers: printed })) });
   }
 
+  /** The next call makes a new client. */
+  reset(): void {
+    const old = this.#connected;
+    this.#connected = undefined;
+    old?.then(({ producer }) => producer.close(true)).catch(() => {});
+  }
+
   /** An error of the other methods as a sentence. */
   textOf(error: unknown): string {
     const { user, password } = this.#access;

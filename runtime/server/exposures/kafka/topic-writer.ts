@@ -47,6 +47,8 @@ export class TopicWriter implements Sink {
   #fault: string | undefined;
   /** Settles when everything is sent, or an attempt was given up. */
   #sending: Promise<void> | undefined;
+  /** Sending that an earlier client began has no effect any more. */
+  #client = 0;
   #onFault = (): void => {};
 
   constructor(options: TopicOptions) {
@@ -86,6 +88,14 @@ export class TopicWriter implements Sink {
     return this.#state;
   }
 
+  /** After an error of the client outside of a call. A new one sends what waits; a request in flight may be written twice. */
+  restart(error: unknown): void {
+    this.#client++;
+    this.#sending = undefined;
+    this.#producer.reset();
+    this.#fail(this.#producer.textOf(error));
+  }
+
   get #state(): WriterState {
     return { ...this.#counts, waiting: this.#waiting.length, dropReason: this.#dropReason, fault: this.#fault };
   }
@@ -97,21 +107,29 @@ export class TopicWriter implements Sink {
 
   /** Never rejects. */
   #send(): Promise<void> {
-    this.#sending ??= this.#sendAll()
-      .catch(error => this.#fail(this.#producer.textOf(error)))
+    const client = this.#client;
+    this.#sending ??= this.#sendAll(client)
+      .catch(error => {
+        if (client === this.#client) this.#fail(this.#producer.textOf(error));
+      })
       .finally(() => {
-        this.#sending = undefined;
+        if (client === this.#client) this.#sending = undefined;
       });
     return this.#sending;
   }
 
-  async #sendAll(): Promise<void> {
+  async #sendAll(client: number): Promise<void> {
     for (let work = this.#waiting[0]; work; work = this.#waiting[0]) {
       work.messages ??= messagesOf(work.model, work.batch, this.#options.salt);
       for (;;) {
-        if (work.requests.length === 0) work.requests = this.#slice(work.messages, await this.#producer.partitioner());
+        if (work.requests.length === 0) {
+          const partitionOf = await this.#producer.partitioner();
+          if (client !== this.#client) return;
+          work.requests = this.#slice(work.messages, partitionOf);
+        }
         if (work.requests.length === 0) break;
-        await this.#sendRequests(work);
+        await this.#sendRequests(work, client);
+        if (client !== this.#client) return;
       }
       this.#waiting.shift();
       this.#counts.batches++;
@@ -146,11 +164,12 @@ export class TopicWriter implements Sink {
   }
 
   /** Sends the requests of a batch; those that failed stay. @throws the first error, if one stays */
-  async #sendRequests(work: Work): Promise<void> {
+  async #sendRequests(work: Work, client: number): Promise<void> {
     const headers = headersOf(work.model);
     while (work.requests.length > 0) {
       const { first, rest } = firstOfEachPartition(work.requests);
       const sent = await Promise.all(first.map(request => this.#sendOne(request, headers)));
+      if (client !== this.#client) return;
       work.requests = [...sent.flatMap(({ left }) => left), ...rest];
       const failed = sent.find(({ error }) => error !== undefined);
       if (failed) throw failed.error;

@@ -1,0 +1,57 @@
+// Brokers that lie: whatever bytes answer, requests are answered, the fault is named, and the server ends.
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { startServer } from "../../support.js";
+import { loggedRepository, requestOf } from "../logged-ensemble.js";
+
+const ROW = { user: 1, ids: [1, 2, 3, 4, 5, 6], popular: [3, 9] };
+let repository: string;
+beforeAll(async () => {
+  repository = await loggedRepository();
+}, 120_000);
+
+const framed = (bytes: Buffer): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+};
+const NOISE = Buffer.from(Array.from({ length: 400 }, (_, i) => (i * 197 + 31) & 255));
+/** The request's correlation id, which a response begins with. */
+const correlation = (request: Buffer): Buffer => request.subarray(8, 12);
+
+const LIES: readonly (readonly [name: string, answer: (request: Buffer) => Buffer])[] = [
+  ["a frame of 2 GiB", request => Buffer.concat([Buffer.from("7fffffff", "hex"), correlation(request)])],
+  ["a frame of a negative length", request => Buffer.concat([Buffer.from("ffffffff", "hex"), correlation(request)])],
+  ["another request's response", () => framed(Buffer.from("7ffffff0000000000000", "hex"))],
+  ["random bytes", request => framed(Buffer.concat([correlation(request), NOISE]))],
+];
+
+test.each(LIES)("%s", { timeout: 120_000 }, async (_, answer) => {
+  const sockets = new Set<Socket>();
+  const liar = createServer(socket => {
+    sockets.add(socket.on("error", () => {}));
+    socket.on("data", (data: Buffer) => {
+      if (data.length >= 12) socket.write(answer(data));
+    });
+  });
+  await once(liar.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => {
+    liar.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const folder = `kafka://127.0.0.1:${(liar.address() as AddressInfo).port}/exposures`;
+  const server = await startServer(repository, { exposures: { folder }, exitTimeoutSeconds: 2 });
+  try {
+    for (const id of ["a", "b"])
+      expect((await server.post("/v2/models/logged/infer", requestOf([ROW], { id }))).status).toBe(200);
+    await vi.waitFor(() => expect(server.log.join("")).toContain("exposures cannot be written to 'kafka:"), 30_000);
+    // The thread goes on with what waits.
+    expect(server.log.join("")).not.toMatch(/has ended|again'/);
+  } finally {
+    await server.stop();
+  }
+  expect(server.log.join("")).toMatch(
+    /exposures of [12] batches \(\d+ bytes\) could not be written to 'kafka:[^']*' before/,
+  );
+});
