@@ -44,6 +44,9 @@ export const COSTS = {
   keep: 2800,
 } as const;
 
+/** Nodes that a search of a graph keeps for each one up to the k-th survivor, besides those of a search of all, whose recall it then has. */
+const BEYOND = 2;
+
 /** With fewer than this many times `k` vectors of the set in the lists that are visited, their best are too often in other lists. */
 const FEW = 20;
 
@@ -68,8 +71,10 @@ export function filteredWay(
     return cost <= lists || set * part < FEW * k ? exact : { way: "lists", effort: 0 };
   }
   if (efSearch === undefined || set === 0) return exact;
-  // As many survivors are kept as a search of all keeps nodes.
-  const effort = Math.ceil((Math.max(efSearch, k) * ntotal) / set);
+  const part = set / ntotal;
+  // At most as many survivors are kept as a search of all keeps nodes.
+  const kept = Math.max(efSearch, k);
+  const effort = Math.ceil(Math.min(kept / part, kept + (BEYOND * k) / part));
   if (effort > MAX_EF_SEARCH || cost <= effort * COSTS.keep) return exact;
   return { way: "graph", effort };
 }
