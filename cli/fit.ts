@@ -68,6 +68,7 @@ async function fit(file: string, options: Options): Promise<void> {
   ]);
   let rows = 0;
   let resumed = 0;
+  let notes: readonly string[] = [];
   const program = { file: resolve(file), texts: compiled.texts, plan: compiled.plan };
   await withProgress(onProgress =>
     writeFittedWorkflow(
@@ -84,7 +85,7 @@ async function fit(file: string, options: Options): Promise<void> {
           ...sparkOptions(options),
         });
         rows = fitted.rows;
-        resumed = fitted.resumed;
+        ({ resumed, notes } = fitted);
         return compiled.withState(fitted.states);
       },
       program,
@@ -96,6 +97,7 @@ async function fit(file: string, options: Options): Promise<void> {
       `  resumed a fit of the same program and data: ${resumed} of its parts ${resumed === 1 ? "was" : "were"} done\n`,
     );
   process.stdout.write(summary(`Fitted ${compiled.plan.name} to ${options.out}`, rows, started));
+  for (const note of notes) process.stdout.write(`  ! ${note}.\n`);
 }
 
 /** The options every data command shares, as the runtime takes them. */

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { differentCase, testAsOriginal } from "../../tests/runtime/etl/as-original.js";
+import { fitCells, inFolder } from "../../tests/runtime/etl/run-workflow.js";
+import { workflowPlan } from "../../tests/runtime/etl/workflow-plan.js";
 
 const answers = testAsOriginal("joinGroupby");
 
@@ -22,4 +24,20 @@ test("null values are left out of statistics: NVTabular divides by all rows of t
   expect(byKey("g_x_var")).toEqual([2, null, 2, null]);
   expect(byKey("g_x_std")).toEqual([Math.fround(Math.SQRT2), null, Math.fround(Math.SQRT2), null]);
   expect(found.sql).toEqual(found.kernels);
+});
+
+test("infinite values have no mean and are refused, and have extremes", async () => {
+  const cells = { g: ["a", "a"], x: ["Infinity", 1] };
+  const fit = (stats: readonly string[]) =>
+    inFolder(folder =>
+      fitCells(
+        folder,
+        workflowPlan({ g: "string", x: "float64" }, [
+          { op: "joinGroupby", columns: ["g"], ports: { of: ["x"] }, params: { stats } },
+        ]),
+        cells,
+      ),
+    );
+  await expect(fit(["mean"])).rejects.toThrow(/\(joinGroupby\): column `x` has 1 infinite values/);
+  await expect(fit(["min", "max"])).resolves.toBeDefined();
 });

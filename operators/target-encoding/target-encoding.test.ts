@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { fitWorkflow } from "#runtime/etl/fit.js";
 import { differentCase, testAsOriginal } from "../../tests/runtime/etl/as-original.js";
 import { fitCells, inFolder, throughKernels } from "../../tests/runtime/etl/run-workflow.js";
+import { withDuckDB } from "../../tests/runtime/etl/table-values.js";
 import { workflowPlan } from "../../tests/runtime/etl/workflow-plan.js";
 
 const answers = testAsOriginal("targetEncoding");
@@ -41,4 +44,32 @@ test("a target encoding depends on the value alone: NVTabular draws folds by the
   const { kernels, sql } = await answers(one);
   expect(kernels.TE_g_y).toEqual([0.5, 0.5, 0.5, 0.5]);
   expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
+});
+
+const PLAN = workflowPlan({ g: "string", y: "float64" }, [
+  { op: "targetEncoding", columns: ["g"], ports: { target: ["y"] }, params: { pSmooth: 2 } },
+]);
+
+/** Fits on two keys with these targets, as SQL. */
+const fitOn = (targets: readonly string[]) =>
+  inFolder(async folder => {
+    const file = join(folder, "a.parquet");
+    const rows = targets.map((y, i) => `SELECT 'g${i % 2}' AS g, ${y}::DOUBLE AS y`).join(" UNION ALL ");
+    await withDuckDB(query => query(`COPY (${rows}) TO '${file}' (FORMAT parquet)`));
+    return fitWorkflow(PLAN, file, { folder });
+  });
+
+test.each([["'inf'"], ["'-inf'"]])("a target of %s is refused: its mean would be infinite", async value => {
+  await expect(fitOn(["1", value, "2", "3"])).rejects.toThrow(
+    /step `targetEncoding_0` \(targetEncoding\): target `y` has 1 infinite values, which have no statistics\. Put `clip` before it/,
+  );
+});
+
+test("missing targets are counted and said", async () => {
+  expect((await fitOn(["1", "2"])).notes).toEqual([]);
+  const { notes, states } = await fitOn(["1", "'nan'", "NULL", "3"]);
+  expect(notes).toEqual([
+    "step `targetEncoding_0` (targetEncoding): target `y` is null or NaN in 2 of 4 rows, which are left out",
+  ]);
+  expect(states.get("targetEncoding_0")).toMatchObject({ means: { y: 2 } });
 });

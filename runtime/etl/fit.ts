@@ -21,7 +21,7 @@ import { learnerOf, learnsFromNulls } from "./learners.js";
 import type { Learning } from "./learning.js";
 import { locateFault } from "./locate-fault.js";
 import { type Lookups, openLookups } from "./lookups.js";
-import { type Also, type Asked, findMoments, type Moments, type MomentsFound } from "./moments.js";
+import { type Also, type Asked, findMoments, type Moments, type MomentsFound, refuseInfinite } from "./moments.js";
 import { borrowSpark, type SparkOptions, type SparkSession } from "./spark/session.js";
 import { exchangeFile, sparkEngine } from "./spark/spark-engine.js";
 import { sparkLookups } from "./spark/spark-lookups.js";
@@ -53,6 +53,8 @@ export interface Fitted {
   readonly rows: number;
   /** Pieces of work that an earlier run, which was killed, had done. */
   readonly resumed: number;
+  /** Facts about the data that the person who fits should know. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -84,7 +86,9 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
     const golden = wanted > 0 ? openGolden({ database, pool, folder, wanted, ...rowsOf }) : undefined;
     const needed: readonly AnyStep[] = stepsForLearning(plan.steps);
     const readAgain = new Set(needed.flatMap(readBy));
+    const notes: string[] = [];
     const fit: Fit = {
+      note: text => notes.push(text),
       // Spark's session runs one statement at a time.
       ...(golden && !session && { pick: golden.pick }),
       database,
@@ -126,7 +130,7 @@ export async function fitWorkflow(plan: Plan, data: string | readonly string[], 
         "the fitted workflow has no columns: `dropLowCardinality` drops all of them, since none has as many ids in this data. Lower its `minCardinality`, or add a column that stays.",
       );
     if (made && golden) await golden.write(fittedPlan(made));
-    return { states: fit.states, rows: fit.rows, resumed: journal.resumed };
+    return { states: fit.states, rows: fit.rows, resumed: journal.resumed, notes };
   } catch (error) {
     journal.forget();
     if (session) throw error;
@@ -300,10 +304,7 @@ function checkMoments(step: AnyStep, name: string, { count, infinite }: Moments)
     throw invalid(
       `${what} is null in every row of the data, so there is nothing to learn. Put \`fillMissing\` before it, or leave the column out.`,
     );
-  if (infinite > 0 && STATE_FROM_MOMENTS[step.op as FittedOpKind]?.finite)
-    throw invalid(
-      `${what} has ${infinite} infinite values, which have no statistics. Put \`clip\` before it (\`logOp\` makes -Infinity of -1).`,
-    );
+  if (STATE_FROM_MOMENTS[step.op as FittedOpKind]?.finite) refuseInfinite(what, infinite);
 }
 
 async function countRows(fit: Fit): Promise<void> {

@@ -13,7 +13,7 @@ import { registerColumnFunction } from "./column-function.js";
 import type { Database } from "./database.js";
 import type { Engine } from "./engine.js";
 import type { Learning } from "./learning.js";
-import { findMoments } from "./moments.js";
+import { findMoments, refuseInfinite } from "./moments.js";
 import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-column.js";
 
@@ -25,8 +25,7 @@ export async function learnTargetEncoding(
 ): Promise<OpState["targetEncoding"]> {
   const { layers } = learning;
   const targets = (step.inputs.target ?? []).map(ref => ({ name: ref.name, column: layers.find(ref)! }));
-  const asked = targets.map(({ column }) => ({ column, withMoments: true, onlyMean: true as const }));
-  const moments = learning.engines.run(engine => findMoments(engine, layers.view, asked, () => undefined));
+  const means = await learnMeans(learning, step, targets);
   const counted = (value: string) => (step.params.nvtabularNulls ? "count(*)" : `count(${value})`);
   const aggregates = targets.flatMap(({ name, column }): Aggregate[] => [
     { name: `count ${name}`, sql: counted(column.sql), dtype: "int64" },
@@ -40,14 +39,37 @@ export async function learnTargetEncoding(
     const folded = await learnGroups(learning, step, () => aggregates, numbered, { sql: "fold", dtype: "int64" });
     for (const [i, group] of groups.entries()) groups[i] = { ...group, folds: folded[i]!.table };
   }
-  const found = (await moments).moments;
-  return { means: Object.fromEntries(targets.map(({ name }, i) => [name, found[i]!.mean])), groups };
+  return { means, groups };
+}
+
+interface Named {
+  readonly name: string;
+  readonly column: SqlColumn;
+}
+
+/** Means over all rows. @throws RuntimeFault for a column with infinite values */
+async function learnMeans(
+  { engines, layers, note }: Learning,
+  step: Step<"targetEncoding">,
+  targets: readonly Named[],
+): Promise<OpState["targetEncoding"]["means"]> {
+  const asked = targets.map(({ column }) => ({ column, withMoments: true, onlyMean: true as const }));
+  const { rows, moments } = await engines.run(engine => findMoments(engine, layers.view, asked, () => undefined));
+  for (const [i, { name }] of targets.entries()) {
+    const what = `step \`${step.id}\` (targetEncoding): target \`${name}\``;
+    const { count, infinite } = moments[i]!;
+    refuseInfinite(what, infinite);
+    const effect = step.params.nvtabularNulls ? "count as 0" : "are left out";
+    if (count < rows) note(`${what} is null or NaN in ${rows - count} of ${rows} rows, which ${effect}`);
+  }
+  return Object.fromEntries(targets.map(({ name }, i) => [name, moments[i]!.mean]));
 }
 
 export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroupby">): Promise<OpState["joinGroupby"]> {
   const { stats, nvtabularNulls } = step.params;
   const statistics = nvtabularNulls ? STATISTICS_OF_ALL_ROWS : STATISTICS;
   const values = (step.inputs.of ?? []).map(ref => ({ name: ref.name, column: learning.layers.find(ref)! }));
+  if (stats.some(stat => OF_FINITE.has(stat))) await needFinite(learning, step, values);
   const groups = await learnGroups(learning, step, (group, sql) => [
     ...(stats.includes("count") ? [{ name: `${group}_count`, sql: "count(*)", dtype: "int32" as const }] : []),
     ...values.flatMap(({ name, column }) =>
@@ -61,6 +83,20 @@ export async function learnJoinGroupby(learning: Learning, step: Step<"joinGroup
     ),
   ]);
   return { of: values.map(({ name, column: { dtype } }) => ({ name, dtype })), groups };
+}
+
+/** Statistics that infinite values do not have. */
+const OF_FINITE: ReadonlySet<string> = new Set(["sum", "mean", "std", "var"]);
+
+async function needFinite(
+  { engines, layers }: Learning,
+  step: Step<"joinGroupby">,
+  values: readonly Named[],
+): Promise<void> {
+  const asked = values.map(({ column }) => ({ column, withMoments: false }));
+  const { moments } = await engines.run(engine => findMoments(engine, layers.view, asked, () => undefined));
+  for (const [i, { name }] of values.entries())
+    refuseInfinite(`step \`${step.id}\` (joinGroupby): column \`${name}\``, moments[i]!.infinite);
 }
 
 const inDouble = (what: string) => (value: string, sql: Sql) => sql.toFloat32(`${what}(CAST(${value} AS DOUBLE))`);

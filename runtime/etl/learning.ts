@@ -16,6 +16,8 @@ export interface Learning {
   readonly folder: string;
   /** Rows of the data, if they are known. */
   readonly totalRows: number | undefined;
+  /** A fact about the data that the person who fits should know. */
+  note(text: string): void;
   /** Whether steps that learn depend on it. */
   isReadAgain(step: AnyStep): boolean;
 }

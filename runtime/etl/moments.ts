@@ -4,6 +4,7 @@
  */
 import type { Json } from "@duckdb/node-api";
 import { datatype } from "../../triton-protos/datatype.js";
+import { invalid } from "../base/errors.js";
 import type { Engine } from "./engine.js";
 import type { Sql } from "./sql/dialect.js";
 import type { SqlColumn } from "./sql/sql-column.js";
@@ -35,6 +36,14 @@ export interface Asked {
 export interface MomentsFound {
   readonly rows: number;
   readonly moments: readonly Moments[];
+}
+
+/** @param what names the step and the column @throws RuntimeFault for infinite values */
+export function refuseInfinite(what: string, infinite: number): void {
+  if (infinite > 0)
+    throw invalid(
+      `${what} has ${infinite} infinite values, which have no statistics. Put \`clip\` before it (\`logOp\` makes -Infinity of -1).`,
+    );
 }
 
 /** DuckDB must use one thread. */
