@@ -33,7 +33,7 @@ export async function verifyLog(
   process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : report(model, found));
   if (!found.drift) return;
   process.exitCode = 1;
-  process.stderr.write(`✘ ${model}: ${sentence(found.drift)}.\n`);
+  process.stderr.write(`✘ ${model}: ${sentence(found.drift)}${others(found)}.\n`);
 }
 
 /** Control characters and great lengths do not reach a terminal. */
@@ -45,6 +45,15 @@ function sentence({ column, step, op, by, first, drifted, compared }: ColumnDrif
   const place = `request ${cell(first!.request)}, row ${first!.row}, item ${clean(first!.item)}`;
   const now = by === "history" ? "in the history" : "recomputed";
   return `column \`${clean(column)}\` of step \`${clean(step)}\` (${op}) differs in ${count(drifted)} of ${count(compared)} rows, first in ${place}: ${cell(first!.logged)} logged, ${cell(first!.expected)} ${now}`;
+}
+
+/** The other columns that differ. */
+function others({ columns, drift }: VerifiedExposures): string {
+  const all = columns.filter(one => one.drifted > 0 && one !== drift);
+  const named = all.map(({ column, drifted }) => `\`${clean(column)}\` in ${count(drifted)} rows`);
+  return named.length === 0
+    ? ""
+    : `. ${named.length === 1 ? "Another column differs" : "Others differ"}: ${named.join(", ")}`;
 }
 
 function report(model: string, found: VerifiedExposures): string {

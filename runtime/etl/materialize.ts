@@ -13,6 +13,7 @@ import { findData } from "./data-source.js";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.js";
 import { didYouMean } from "./nearest-name.js";
 import { identifier, text, texts } from "./sql/literal.js";
+import { wholeSeconds } from "./sql/whole-seconds.js";
 
 export interface MaterializeOptions extends DatabaseOptions {
   /** Views to write; by default all that are online. */
@@ -211,14 +212,7 @@ function typedValue(name: string, type: FeastType, types: ReadonlyMap<string, st
     throw invalid(
       `column \`${name}\` is ${stored} and the feature is ${type}. Write the column as ${list ? "lists" : "single values"}, or correct the view.`,
     );
-  if (item === 8) {
-    const whole = (v: string, integer: boolean) =>
-      integer ? `CAST(${v} AS BIGINT)` : `CAST(floor(epoch_us(CAST(${v} AS TIMESTAMPTZ)) / 1e6) AS BIGINT)`;
-    const integer = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT)/.test(stored);
-    return list
-      ? `list_transform(${identifier(name)}, lambda v: ${whole("v", integer)})`
-      : whole(identifier(name), integer);
-  }
+  if (item === 8) return wholeSeconds(name, list, stored);
   const wanted = SQL_TYPES[item]!;
   if (wanted === "BLOB" && stored.startsWith("VARCHAR"))
     return list ? `list_transform(${identifier(name)}, lambda v: encode(v))` : `encode(${identifier(name)})`;

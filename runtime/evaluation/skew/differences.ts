@@ -33,7 +33,11 @@ export const LEAST = 1e-7;
 /** Relative difference of floats that is accepted: graphs add in other orders for batches of other sizes. */
 export const TOLERANCE = 1e-5;
 
+const isEmpty = (cell: Cell): boolean => Array.isArray(cell) && cell.length === 0;
+
 export function isSame(a: Cell, b: Cell, isFloat: boolean, tolerance: number): boolean {
+  // A log of an earlier server has a null list as an empty one.
+  if ((a === null && isEmpty(b)) || (b === null && isEmpty(a))) return true;
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((one: CellValue, i) => isSame(one, b[i] as CellValue, isFloat, tolerance));
   if (isFloat && typeof a === "number" && typeof b === "number")

@@ -8,6 +8,7 @@ import type { FittedStep, Step } from "../../../contract/plan.js";
 import { type ColumnSchema, printType } from "../../../contract/schema.js";
 import { looksUp } from "../../../contract/step-facts.js";
 import { readFeastRepository } from "../../../formats/feast/feast-repository.js";
+import { feastType } from "../../../formats/feast/feast-type.js";
 import { missingRule } from "../../../operators/query-feast/spec.js";
 import { artefactFolder } from "../../../operators/shared/kernel/artefact-file.js";
 import { datatype } from "../../../triton-protos/datatype.js";
@@ -18,6 +19,7 @@ import { findData } from "../../etl/data-source.js";
 import type { Database } from "../../etl/database.js";
 import { didYouMean } from "../../etl/nearest-name.js";
 import { identifier, sqlType, text } from "../../etl/sql/literal.js";
+import { wholeSeconds } from "../../etl/sql/whole-seconds.js";
 import { prepareLookup } from "../../stores/feast/feature-lookup.js";
 import type { Checked, CheckPlan, NotChecked } from "./check-plan.js";
 import { type ColumnDrift, LEAST } from "./differences.js";
@@ -30,6 +32,8 @@ export interface HistoryColumn {
   readonly checked: Checked;
   readonly view: string;
   readonly feature: string;
+  /** Whether the feature is a time, which the log has in seconds. */
+  readonly isTime: boolean;
   readonly timestamp: string;
   readonly created: string | undefined;
   /** Join keys: their columns in the history and in the log. */
@@ -39,6 +43,9 @@ export interface HistoryColumn {
   /** Value of a missing feature. */
   readonly fallback: string | undefined;
 }
+
+/** The number of Feast's type of times. */
+const TIME = 8;
 
 type FeastStep = Step<"queryFeast"> & FittedStep;
 const isFeast = (step: FittedStep): step is FeastStep => looksUp(step.op) && "repository" in artefactsOf(step);
@@ -96,6 +103,7 @@ function columnOf(
     checked,
     view,
     feature: found.feature.name,
+    isTime: found.feature.type !== null && feastType(found.feature.type).item === TIME,
     timestamp: source?.timestampColumn || "event_timestamp",
     created: source?.createdColumn || undefined,
     keys,
@@ -128,8 +136,10 @@ export async function compareHistory(
   const found = `CASE WHEN ${isFresh} THEN h.v END`;
   const expected = fallback === undefined ? found : `coalesce(${found}, CAST(${text(fallback)} AS ${type}))`;
   const isFloat = datatype(schema.dtype).kind === "float" && !schema.list;
+  // A log of an earlier server has a null list as an empty one.
+  const either = schema.list ? ["coalesce(logged, [])", "coalesce(expected, [])"] : ["logged", "expected"];
   const near = `abs(logged - expected) <= ${options.tolerance} * greatest(abs(logged), abs(expected)) + ${LEAST}`;
-  const differs = `logged IS DISTINCT FROM expected${isFloat ? ` AND NOT coalesce(${near}, false)` : ""}`;
+  const differs = `${either.join(" IS DISTINCT FROM ")}${isFloat ? ` AND NOT coalesce(${near}, false)` : ""}`;
   await database.run(
     `CREATE OR REPLACE TEMP TABLE compared AS SELECT *, ${differs} AS differs FROM (
        SELECT l.place, l.request, l.row, l.item, ${known(`l.f${options.at(schema)}`, isFloat)} AS logged, ${known(expected, isFloat)} AS expected
@@ -172,7 +182,7 @@ const differenceOf = ([request, row, item, logged, expected]: readonly Json[], {
 /** Makes the table `history`: keys as text, time `t`, value `v` in the type of the log, and whether it has another type. */
 async function openHistory(
   database: Database,
-  { view, feature, timestamp, created, keys }: HistoryColumn,
+  { view, feature, isTime, timestamp, created, keys }: HistoryColumn,
   history: History,
   type: string,
   doing: string,
@@ -182,7 +192,8 @@ async function openHistory(
     throw invalid(`\`${files[0]}\` is ${format}; the history of a view is Parquet, CSV or JSON lines.`);
   const relation = format === "parquet" ? parquetRelation(files, []) : textRelation(format, files, [], false);
   const described = await database.rows(`DESCRIBE SELECT * FROM ${relation}`, `reading \`${files[0]}\``);
-  const names = new Set(described.map(([name]) => String(name)));
+  const types = new Map(described.map(([name, stored]) => [String(name), String(stored)]));
+  const names = new Set(types.keys());
   for (const name of [...keys.map(key => key.name), feature, timestamp])
     if (!names.has(name))
       throw invalid(
@@ -190,7 +201,9 @@ async function openHistory(
       );
   const time = (name: string): string => `epoch_us(CAST(${identifier(name)} AS TIMESTAMPTZ))`;
   const made = created !== undefined && names.has(created) ? time(created) : "1";
-  const value = `TRY_CAST(${identifier(feature)} AS ${type})`;
+  const stored = types.get(feature)!;
+  const seconds = isTime && /^(TIMESTAMP|DATE)/.test(stored) && wholeSeconds(feature, type.endsWith("[]"), stored);
+  const value = `TRY_CAST(${seconds || identifier(feature)} AS ${type})`;
   const own = keys.map(({ name }, i) => `CAST(${identifier(name)} AS VARCHAR) AS k${i}`);
   const places = keys.map((_, i) => `k${i}`).join(", ");
   await database.run(

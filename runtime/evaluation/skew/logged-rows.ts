@@ -21,6 +21,7 @@ export interface LoggedRows {
 
 /**
  * Makes `logged`: list, place (both from 0), request, row, item, micros (the time), score, and `f0`, `f1`, … of the columns.
+ * A list is what one request row showed at one time: clients may repeat request ids.
  * @param wanted rows to compare, about as many are picked; a list is picked as a whole
  * @throws RuntimeFault naming the file and column
  */
@@ -35,9 +36,9 @@ export async function loadLogged(
   const share = Math.max(1, Math.ceil(rows / wanted));
   const pick = (every: number): Promise<void> =>
     database.run(
-      `CREATE OR REPLACE TEMP TABLE lists AS SELECT *, row_number() OVER (ORDER BY first_time, request_id, request_row) - 1 AS list FROM (
-         SELECT request_id, request_row, min("time") AS first_time, count(*)::INTEGER AS size FROM ${relation}
-         WHERE md5_number_lower(concat(request_id, ':', request_row)) % ${every} = 0 GROUP BY request_id, request_row)`,
+      `CREATE OR REPLACE TEMP TABLE lists AS SELECT *, row_number() OVER (ORDER BY "time", request_id, request_row) - 1 AS list FROM (
+         SELECT request_id, request_row, "time", count(*)::INTEGER AS size FROM ${relation}
+         WHERE md5_number_lower(concat(request_id, ':', request_row)) % ${every} = 0 GROUP BY request_id, request_row, "time")`,
       "choosing lists",
     );
   await pick(share);
@@ -53,7 +54,7 @@ export async function loadLogged(
     `CREATE OR REPLACE TEMP TABLE logged AS SELECT *, row_number() OVER (ORDER BY list, pos NULLS LAST, item) - 1 AS place FROM (
        SELECT list, r.request_id::VARCHAR AS request, r.request_row::BIGINT AS row, r.item::VARCHAR AS item, r."position" AS pos,
          epoch_us(CAST(r."time" AS TIMESTAMP)) AS micros, r.${identifier(SCORE)}::DOUBLE AS score${expressions.map((sql, i) => `, ${sql} AS f${i}`).join("")}
-       FROM ${relation} r JOIN lists USING (request_id, request_row)) ORDER BY place`,
+       FROM ${relation} r JOIN lists USING (request_id, request_row, "time")) ORDER BY place`,
     "reading the log",
   );
   return { rows, picked: lists.reduce((sum, size) => sum + size, 0), lists };

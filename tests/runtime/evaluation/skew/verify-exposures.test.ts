@@ -205,6 +205,16 @@ export default ensemble("filtered", ordering, { log: { columns: [], candidates: 
       reason: expect.stringMatching(/mixScores` reads candidates that are not in the log$/),
     });
   });
+  test("a request id that a client repeated is two lists", async () => {
+    const twice = join(folder, "twice.parquet");
+    const read = `read_parquet('${log}/*.parquet')`;
+    await sql(
+      `COPY (SELECT * REPLACE (CASE request_id WHEN 'q1' THEN 'q0' ELSE request_id END AS request_id) FROM ${read}) TO '${twice}'`,
+      "SELECT 1",
+    );
+    const { rows, compared, drift } = await verifyExposures(join(served, "shop"), [twice]);
+    expect([rows, compared, drift]).toEqual([160, 160, undefined]);
+  });
   test("a sample has whole lists", async () => {
     const { rows, compared, drift } = await verifyExposures(join(served, "shop"), [log], { rows: 40 });
     expect(rows).toBe(160);
@@ -267,6 +277,16 @@ describe("the command", () => {
     expect(status).toBe(1);
     expect(err).toMatch(
       /^✘ .*shop: column `item_price` of step `items\.queryFeast` \(queryFeast\) differs in \d+ of 160 rows, first in request "q\d+", row 0, item 20: 10\.5 logged, 1 in the history\.\n$/,
+    );
+    const both = new Map(await histories("command-3", [[20, 1]]));
+    const users = join(folder, "command-3-ages.parquet");
+    await sql(
+      `COPY (SELECT user_id::BIGINT AS user_id, 1::FLOAT AS age, TIMESTAMP '2026-01-01' AS event_timestamp FROM range(1, 3) t(user_id)) TO '${users}'`,
+      "SELECT 1",
+    );
+    const two = options(both.set("user_features", [users]));
+    expect((await merlon(folder, "verify", model, "--exposures", log, ...two)).err).toMatch(
+      /1 in the history\. Another column differs: `raw_age` in 160 rows\.\n$/,
     );
     expect(out).toMatch(/\nitem_price +items\.queryFeast +history +160 +\d+ +9\.5\n/);
   });
