@@ -65,7 +65,7 @@ export async function experimentReport(data: readonly string[], options: Experim
     warnings: [
       ...(mismatch
         ? [
-            `the numbers of units differ from the weights (p = ${printNumber(p)}): units are lost or assigned otherwise, so the arms cannot be compared`,
+            `the numbers of units differ from the weights (${named(printP(p))}): units are lost or assigned otherwise, so the arms cannot be compared`,
           ]
         : []),
       ...few.map(({ arm, units }) => `arm \`${arm}\` has ${units} units; below ${FEW} the intervals are rough`),
@@ -131,20 +131,25 @@ export function experimentTables({
           arm,
           printSigned(difference),
           between(sequential.interval),
-          printNumber(sequential.p),
+          printP(sequential.p),
           "confidence sequence: valid at every look",
         ],
         [
           arm,
           printSigned(difference),
           between(fixed.interval),
-          printNumber(fixed.p),
+          printP(fixed.p),
           "Welch's t: valid at one planned look",
         ],
       ]),
     ],
   ];
 }
+
+/** Smaller p-values depend on the tails of an approximation, and a float64 may not have them. */
+const LEAST_P = 0.0001;
+const printP = (p: number): string => (p < LEAST_P ? `< ${LEAST_P}` : printNumber(p));
+const named = (printed: string): string => (printed.startsWith("<") ? `p ${printed}` : `p = ${printed}`);
 
 const between = ({ low, high }: { readonly low: number; readonly high: number }): string =>
   `${printSigned(low)} … ${printSigned(high)}`;
