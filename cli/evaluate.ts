@@ -59,7 +59,7 @@ export const evaluateCommand = (): Command =>
     .option("--score <column>", "column of the policy's scores of all candidates")
     .option("--temperature <t>", "draws by exp(t · score) (default: orders by score)", readNumber)
     .option("--reward <column>", "column of rewards", "reward")
-    .option("--estimator <names...>", "estimators; the first gives the verdict")
+    .option("--estimator <names...>", "estimators; the first that may decide gives the verdict")
     .option("--clip <weight>", "largest importance weight, for ips and dr", readPositive)
     .option("--tau <weight>", "largest corrected weight, for switch-dr", readAbove)
     .option("--lambda <strength>", "shrinkage, for dros, sg-ips and sg-dr", readAbove)
@@ -197,9 +197,12 @@ async function knownEstimators(names: readonly string[]) {
 }
 
 async function report(evaluation: Evaluation, { outcome, sentence, warnings }: Verdict): Promise<string> {
-  const { headOf, modelOf, rowsOf } = await import("../runtime/evaluation/evaluation-table.js");
+  const [{ headOf, modelOf, rowsOf }, { basisOf }] = await Promise.all([
+    import("../runtime/evaluation/evaluation-table.js"),
+    import("../runtime/evaluation/verdict.js"),
+  ]);
   const mark = outcome === "not reliable" ? "✘" : "✔";
   const doubts = warnings.map(warning => `  ! ${warning}.\n`).join("");
   const model = modelOf(evaluation);
-  return `${headOf(evaluation)}\n${model === undefined ? "" : `${model}\n`}\n${printTable(rowsOf(evaluation))}\n${mark} ${sentence}\n${doubts}`;
+  return `${headOf(evaluation)}\n${model === undefined ? "" : `${model}\n`}\n${printTable(rowsOf(evaluation))}\n${mark} ${sentence}\n  ${basisOf(evaluation)}\n${doubts}`;
 }

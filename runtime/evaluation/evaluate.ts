@@ -9,9 +9,9 @@ import {
   weakest,
   weightsByPosition,
 } from "./diagnostics.js";
-import { ESTIMATORS, type EstimatorName, type Log, type Tuning, usualEstimators } from "./estimators.js";
+import { assumptionOf, ESTIMATORS, type EstimatorName, type Log, type Tuning, usualEstimators } from "./estimators.js";
 import { loggedValue, slateWeights } from "./slate.js";
-import { estimateOf, type Terms } from "./terms.js";
+import { estimateOf, sum, type Terms } from "./terms.js";
 
 export interface ClusteredLog extends Log {
   /** Request of each list, ascending from 0 without gaps [lists]. */
@@ -36,7 +36,7 @@ export interface FittedSummary {
 }
 
 export interface EvaluateOptions {
-  /** The first one gives the verdict. Default: {@link usualEstimators}. */
+  /** The first one that may decide gives the verdict; the usual one is added if none may. Default: {@link usualEstimators}. */
   readonly estimators?: readonly EstimatorName[];
   readonly tuning: Tuning;
   readonly samples: number;
@@ -48,6 +48,14 @@ export interface EvaluateOptions {
 export interface Estimate {
   readonly estimator: EstimatorName;
   readonly title: string;
+  /** Follows "assumes". */
+  readonly assumes: string;
+  /** Whether its assumption allows a verdict. */
+  readonly decides: boolean;
+  /** An estimator that assumes less, from which it differs: the log contradicts its assumption. */
+  readonly contradiction: Contradiction | undefined;
+  /** At the position where it is smallest. */
+  readonly effectiveSampleSize: number;
   /** Reward per list. */
   readonly value: number;
   readonly interval: Interval | undefined;
@@ -57,6 +65,18 @@ export interface Estimate {
   readonly differenceInterval: Interval | undefined;
 }
 
+export interface Contradiction {
+  readonly estimator: EstimatorName;
+  /** Estimate minus that of the other one. */
+  readonly difference: number;
+  readonly standardError: number;
+}
+
+/** Standard errors of a difference that contradict an assumption. Chance makes as many in one log of 370. */
+const CONTRADICTED = 3;
+/** Below this effective sample size a percentile interval is too narrow. */
+export const LEAST_SIZE = 100;
+
 export interface Evaluation extends Omit<EvaluateOptions, "estimators"> {
   readonly requests: number;
   readonly lists: number;
@@ -64,7 +84,9 @@ export interface Evaluation extends Omit<EvaluateOptions, "estimators"> {
   /** The mean reward per list that the logging policy had. */
   readonly logged: { readonly value: number; readonly interval: Interval | undefined };
   readonly estimates: readonly Estimate[];
-  /** Importance weights of the first estimator. */
+  /** The estimator that gives the verdict. */
+  readonly decider: EstimatorName;
+  /** Importance weights of the decider. */
   readonly positions: readonly PositionWeights[];
   /** The one of `positions` with the smallest effective sample size, among those that half of the lists have. */
   readonly weakest: PositionWeights & { readonly meanInterval: Interval | undefined };
@@ -77,26 +99,34 @@ export interface Evaluation extends Omit<EvaluateOptions, "estimators"> {
 export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluation {
   const { tuning, samples, seed, level } = options;
   const lists = log.clusterOf.length;
-  const names = options.estimators ?? usualEstimators(log);
-  for (const name of names) refuseUnfit(name, log);
-  refuseTuning(names, tuning);
-  const { weights: kind, needs } = ESTIMATORS[names[0]!];
-  const weighed = needs.includes("marginal") ? { ...log, ...log.marginal } : log;
-  const byPosition = weightsByPosition(weighed, kind);
-  const positions = byPosition.map((weights, k) => describeWeights(weights, k + 1, tuning.clip));
+  const usual = usualEstimators(log);
+  const given = options.estimators ?? usual;
+  for (const name of given) refuseUnfit(name, log);
+  refuseTuning(given, tuning);
+  const decider = given.find(name => assumptionOf(name, tuning).decides) ?? usual[0]!;
+  const names = given.includes(decider) ? given : [...given, decider];
+  const { weights: kind } = ESTIMATORS[decider];
+  const weighed = weighedBy(decider, log);
+  const positions = positionsOf(decider, log, tuning);
   const least = weakest(positions);
   refuseNoOverlap(least);
   refuseOverflow(positions);
+  const references = referencesOf(names, log, tuning);
+  const all = [...names, ...references.filter(name => !names.includes(name))];
   const terms = [
     loggedValue(log),
     meanWeight(weighed, kind, least.position),
-    ...names.map(name => ESTIMATORS[name].terms(log, tuning)),
+    ...all.map(name => ESTIMATORS[name].terms(log, tuning)),
   ];
   const [logged, mean, ...drawn] = bootstrap(terms, log.clusterOf, { samples, seed });
   const value = estimateOf(terms[0]!, lists);
-  if (!Number.isFinite(estimateOf(terms[2]!, lists)))
+  const drawnOf = (name: EstimatorName): Drawn => {
+    const at = all.indexOf(name);
+    return { value: estimateOf(terms[at + 2]!, lists), draws: drawn[at]! };
+  };
+  if (!Number.isFinite(estimateOf(terms[2 + names.indexOf(decider)]!, lists)))
     throw invalid(
-      `\`${names[0]}\` has no value on this log: no list has a weight, or weights are too large. Name another estimator with \`--estimator\`.`,
+      `\`${decider}\` has no value on this log: no list has a weight, or weights are too large. Name another estimator with \`--estimator\`.`,
     );
   return {
     requests: log.clusterOf.at(-1)! + 1,
@@ -107,12 +137,20 @@ export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluatio
     seed,
     tuning,
     logged: { value, interval: percentileInterval(logged!, level) },
-    estimates: names.map((name, i): Estimate => {
-      const estimate = estimateOf(terms[i + 2]!, lists);
-      const values = drawn[i]!;
+    decider,
+    estimates: names.map((name): Estimate => {
+      const { value: estimate, draws: values } = drawnOf(name);
+      const { text, decides, less } = assumptionOf(name, tuning);
       return {
         estimator: name,
         title: ESTIMATORS[name].title,
+        assumes: text,
+        decides,
+        contradiction: contradictionOf(
+          drawnOf(name),
+          less.flatMap(other => (references.includes(other) ? [[other, drawnOf(other)] as const] : [])),
+        ),
+        effectiveSampleSize: weakest(positionsOf(name, log, tuning)).effectiveSampleSize,
         value: estimate,
         interval: percentileInterval(values, level),
         lift: value === 0 ? undefined : estimate / value - 1,
@@ -138,6 +176,49 @@ export function evaluate(log: ClusteredLog, options: EvaluateOptions): Evaluatio
       weights: segmentWeights(lastWeights(weighed, kind), log.segments.of, log.segments.names),
     },
   };
+}
+
+const weighedBy = (name: EstimatorName, log: Log): Log =>
+  ESTIMATORS[name].needs.includes("marginal") ? { ...log, ...log.marginal } : log;
+
+const positionsOf = (name: EstimatorName, log: Log, { clip }: Tuning): readonly PositionWeights[] =>
+  weightsByPosition(weighedBy(name, log), ESTIMATORS[name].weights).map((weights, k) =>
+    describeWeights(weights, k + 1, clip),
+  );
+
+/** Estimators that assume less than those named, and whose intervals are wide enough on this log. */
+function referencesOf(names: readonly EstimatorName[], log: Log, tuning: Tuning): readonly EstimatorName[] {
+  const isSingle = log.starts.length - 1 === log.reward.length;
+  const less = new Set<EstimatorName>(names.flatMap(name => assumptionOf(name, tuning).less));
+  return [...less].filter(
+    name =>
+      (isSingle || !ESTIMATORS[name].single) &&
+      weakest(positionsOf(name, log, tuning)).effectiveSampleSize >= LEAST_SIZE,
+  );
+}
+
+/** @param of value and draws of an estimate, and of those that assume less */
+function contradictionOf(
+  of: Drawn,
+  references: readonly (readonly [EstimatorName, Drawn])[],
+): Contradiction | undefined {
+  for (const [estimator, other] of references) {
+    const difference = of.value - other.value;
+    const standardError = deviationOf(of.draws.map((draw, b) => draw - other.draws[b]!));
+    if (Math.abs(difference) > CONTRADICTED * standardError) return { estimator, difference, standardError };
+  }
+  return undefined;
+}
+
+interface Drawn {
+  readonly value: number;
+  readonly draws: Float64Array;
+}
+
+/** NaN if a draw has no value. */
+function deviationOf(values: Float64Array): number {
+  const mean = sum(values) / values.length;
+  return Math.sqrt(sum(values.map(value => (value - mean) ** 2)) / (values.length - 1));
 }
 
 /** The mean weight of a position over the lists that have it, as a ratio, so that draws can compute it again. */

@@ -2,7 +2,7 @@
 import { html } from "../etl/stats-page.js";
 import type { Evaluation } from "./evaluate.js";
 import { headOf, modelOf, rowsOf } from "./evaluation-table.js";
-import { printCount, printNumber, type Verdict } from "./verdict.js";
+import { basisOf, printCount, printNumber, type Verdict } from "./verdict.js";
 
 const STYLE = `body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.3rem}h2{font-size:1rem;margin-top:2rem}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;font-variant-numeric:tabular-nums}
@@ -13,7 +13,7 @@ export function evaluationPage(evaluation: Evaluation, { sentence, warnings }: V
   const doubts = warnings.map(warning => `<li>${html(warning)}.</li>`).join("");
   const model = modelOf(evaluation);
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Off-policy evaluation</title><style>${STYLE}</style>
-<h1>${html(sentence)}</h1>${doubts && `<ul>${doubts}</ul>`}<p>${html(headOf(evaluation))}</p>${model === undefined ? "" : `<p>${html(model)}</p>`}
+<h1>${html(sentence)}</h1><p>${html(basisOf(evaluation))}</p>${doubts && `<ul>${doubts}</ul>`}<p>${html(headOf(evaluation))}</p>${model === undefined ? "" : `<p>${html(model)}</p>`}
 ${intervals(evaluation)}
 <h2>Estimates</h2>${table(rowsOf(evaluation))}
 <h2>Importance weights</h2>${table(weights(evaluation))}

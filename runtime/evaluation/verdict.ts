@@ -1,6 +1,6 @@
 /** An evaluation → its meaning in plain words, and reasons for doubt. */
 import type { Interval } from "./bootstrap.js";
-import type { Evaluation } from "./evaluate.js";
+import { type Estimate, type Evaluation, LEAST_SIZE } from "./evaluate.js";
 
 export type Outcome = "better" | "worse" | "no difference shown" | "not reliable";
 
@@ -11,8 +11,6 @@ export interface Verdict {
   readonly warnings: readonly string[];
 }
 
-/** Below this effective sample size a percentile interval is too narrow. */
-const LEAST_SIZE = 100;
 /** A mean weight this far from 1 is an error of a probability, or missing overlap. */
 const TOLERANCE = 0.05;
 /** A single weight that has this share of the sum decides the estimate. */
@@ -21,10 +19,15 @@ const LARGEST_SHARE = 0.05;
 const LEAST_SEGMENT_SIZE = 30;
 
 export function judge(evaluation: Evaluation): Verdict {
-  const grave = [...fewLists(evaluation), ...oddMean(evaluation)];
-  const mild = [...oneList(evaluation), ...unseenItems(evaluation), ...weakSegments(evaluation)];
-  const [first] = evaluation.estimates;
-  const difference = first!.differenceInterval;
+  const decider = deciderOf(evaluation);
+  const grave = [...fewLists(evaluation), ...oddMean(evaluation), ...contradicted(decider)];
+  const mild = [
+    ...oneList(evaluation),
+    ...unseenItems(evaluation),
+    ...weakSegments(evaluation),
+    ...otherEstimates(evaluation),
+  ];
+  const difference = decider.differenceInterval;
   const isReliable = grave.length === 0 && difference !== undefined;
   const outcome = !isReliable
     ? "not reliable"
@@ -36,8 +39,13 @@ export function judge(evaluation: Evaluation): Verdict {
   return { outcome, sentence: sentenceOf(evaluation, outcome), warnings: [...grave, ...mild] };
 }
 
-function sentenceOf({ estimates, lists, requests, level, weakest }: Evaluation, outcome: Outcome): string {
-  const [{ lift, liftInterval, value, interval }] = estimates as [Evaluation["estimates"][number]];
+/** The estimate that gives the verdict. */
+export const deciderOf = ({ estimates, decider }: Evaluation): Estimate =>
+  estimates.find(({ estimator }) => estimator === decider)!;
+
+function sentenceOf(evaluation: Evaluation, outcome: Outcome): string {
+  const { lists, requests, level, weakest } = evaluation;
+  const { lift, liftInterval, value, interval } = deciderOf(evaluation);
   const per = lists === requests ? "request" : "list";
   const change =
     lift === undefined
@@ -50,6 +58,37 @@ const range = (interval: Interval | undefined, level: number, print: (value: num
   interval
     ? `, ${Math.round(100 * level)} % interval ${print(interval.low)} … ${print(interval.high)}`
     : ", without an interval: most resampled logs have no weight";
+
+/** `by \`snrips\`, which assumes that …` */
+export function basisOf(evaluation: Evaluation): string {
+  const { estimator, assumes } = deciderOf(evaluation);
+  return `by \`${estimator}\`, which assumes ${assumes}`;
+}
+
+function contradicted({ estimator, assumes, contradiction }: Estimate): string[] {
+  if (!contradiction) return [];
+  const { estimator: other, difference, standardError } = contradiction;
+  const by = `${printNumber(difference)} (standard error ${printNumber(standardError)})`;
+  return [
+    `\`${estimator}\` differs from \`${other}\` by ${by}. \`${estimator}\` assumes ${assumes}, which this log contradicts. Name \`${other}\` with \`--estimator\``,
+  ];
+}
+
+/** Estimates that do not give the verdict, and should not be read as one. */
+function otherEstimates({ estimates, decider }: Evaluation): string[] {
+  return estimates
+    .filter(({ estimator }) => estimator !== decider)
+    .flatMap(one => {
+      const small =
+        one.effectiveSampleSize < LEAST_SIZE
+          ? [
+              `\`${one.estimator}\` has an effective sample size of ${printCount(one.effectiveSampleSize)}: its interval is too narrow`,
+            ]
+          : [];
+      if (one.decides || one.contradiction) return [...small, ...contradicted(one)];
+      return [...small, `\`${one.estimator}\` gives no verdict: it assumes ${one.assumes}, which a log cannot prove`];
+    });
+}
 
 const fewLists = ({ weakest: { effectiveSampleSize, lists, position }, positions }: Evaluation): string[] =>
   effectiveSampleSize >= LEAST_SIZE

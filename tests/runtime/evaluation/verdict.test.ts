@@ -4,7 +4,7 @@ import { describeWeights, effectiveSampleSize, weakest } from "#runtime/evaluati
 import { type ClusteredLog, type EvaluateOptions, evaluate } from "#runtime/evaluation/evaluate.js";
 import { evaluationPage } from "#runtime/evaluation/evaluation-page.js";
 import { headOf, rowsOf } from "#runtime/evaluation/evaluation-table.js";
-import { judge } from "#runtime/evaluation/verdict.js";
+import { basisOf, judge } from "#runtime/evaluation/verdict.js";
 
 const OPTIONS: EvaluateOptions = { tuning: {}, samples: 200, seed: 1, level: 0.95 };
 
@@ -95,11 +95,24 @@ test("weights that leave the range of numbers, and estimates without a value", (
   };
   expect(() => evaluate(log, OPTIONS)).toThrow(/importance weight at position 1\d\d is too large for a number/);
   // No row has a policy that is certain of it.
-  expect(() => evaluate(halves(200, [1, 0]), { ...OPTIONS, estimators: ["replay"] })).toThrow(
-    /`replay` has no value on this log/,
-  );
+  const alone = evaluate(halves(400, [1, 0]), { ...OPTIONS, estimators: ["replay"] });
+  expect(rowsOf(alone)[1]!.slice(0, 2)).toEqual(["replay", "-"]);
+  expect(alone.decider).toBe("snips");
   const later = evaluate(halves(200, [1, 0]), { ...OPTIONS, estimators: ["ips", "replay"] });
   expect(rowsOf(later)[2]!.slice(0, 5)).toEqual(["replay", "-", "-", "-", "-"]);
+});
+
+test("a bounded weight, a model and a reduced weight give no verdict", () => {
+  const log = halves(1000, [2, 1]);
+  const model = { logged: log.reward, expected: log.reward };
+  const decided = (estimators: EvaluateOptions["estimators"], tuning: EvaluateOptions["tuning"] = {}) => {
+    const evaluation = evaluate({ ...log, model }, { ...OPTIONS, estimators: estimators!, tuning });
+    return [evaluation.decider, basisOf(evaluation)];
+  };
+  expect(decided(["ips", "snips"])[0]).toBe("ips");
+  expect(decided(["ips", "dr"], { clip: 1 })).toEqual(["snips", "by `snips`, which assumes nothing about rewards"]);
+  expect(decided(["dm", "dr"])[0]).toBe("dr");
+  expect(decided(["dros"], { lambda: 1 })[0]).toBe("snips");
 });
 
 test("a log without rewards has a value and no lift", () => {
