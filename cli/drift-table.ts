@@ -3,17 +3,18 @@ import type { ColumnStats } from "../runtime/etl/column-stats.js";
 import type { Drift } from "../runtime/etl/drift.js";
 import type { Absent } from "../runtime/etl/drift-categories.js";
 import type { DataStats } from "../runtime/etl/stats.js";
+import { nullsText, short } from "../runtime/etl/stats-page.js";
 import { printTable } from "./print-table.js";
 
-const number = (value: number): string =>
-  Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(4)));
+const number = (value: number): string => short(value, 4);
 const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 
 /** One value if both print alike. */
 function change(a: number | undefined, b: number | undefined, print = number): string {
-  if (a === undefined || b === undefined) return "";
-  return print(a) === print(b) ? print(a) : `${print(a)} → ${print(b)}`;
+  return a === undefined || b === undefined ? "" : changeOfText(print(a), print(b));
 }
+
+const changeOfText = (a: string, b: string): string => (a === b ? a : `${a} → ${b}`);
 
 /** Control characters and great lengths do not reach a terminal. */
 const clean = (value: string): string => value.replaceAll(/\p{C}/gu, "�").slice(0, 40);
@@ -40,7 +41,7 @@ export function driftTable({ name, rows, columns, against, drift, onlyIn }: Data
     of.one.verdict,
     psiText(of.one),
     of.one.ks?.toFixed(3) ?? "",
-    change(of.a.nulls / itemsOf(of.a, rows), of.b.nulls / itemsOf(of.b, against!.rows), percent),
+    changeOfText(nullsText(of.a, rows), nullsText(of.b, against!.rows)),
     // Means of ids say nothing.
     ...(of.one.categories ? ["", "", ""] : numbers(of.a, of.b)),
     ...shown.map(([, print]) => print(of)),
@@ -54,9 +55,6 @@ export function driftTable({ name, rows, columns, against, drift, onlyIn }: Data
 
 const byName = (columns: readonly ColumnStats[]): ReadonlyMap<string, ColumnStats> =>
   new Map(columns.map(column => [column.name, column]));
-
-/** Nulls of a list are counted among its items. */
-const itemsOf = ({ lengths }: ColumnStats, rows: number): number => Math.max(1, lengths ? lengths.mean * rows : rows);
 
 const numbers = (a: ColumnStats, b: ColumnStats): readonly string[] => [
   change(a.mean, b.mean),

@@ -80,14 +80,14 @@ const print = async (found: DataStats): Promise<string> =>
   found.drift ? (await import("./drift-table.js")).driftTable(found) : table(found);
 
 async function table({ name, rows, columns }: DataStats): Promise<string> {
-  const { short } = await import("../runtime/etl/stats-page.js");
+  const { nullsText, short } = await import("../runtime/etl/stats-page.js");
   const head = ["column", "type", "nulls", "distinct", "min", "median", "mean", "max", "top"];
   const top = ({ top: [first] }: ColumnStats) => (first ? `${first.value.slice(0, 20)} (${short(first.count)})` : "");
   const number = (value: number | undefined) => (value === undefined ? "" : short(value));
   const body = columns.map(col => [
     col.name,
     col.type,
-    `${Number(((100 * col.nulls) / rows).toPrecision(3))} %`,
+    nullsText(col, rows),
     short(col.cardinality),
     number(col.quantiles?.[0]),
     number(col.quantiles?.[3]),

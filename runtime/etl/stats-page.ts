@@ -1,12 +1,28 @@
 /** Statistics of data → one self-contained HTML page: a card per column, with its histogram or top values. */
 
-import type { ColumnStats } from "./column-stats.js";
+import { type ColumnStats, nullShares } from "./column-stats.js";
 import { type DataStats, QUANTILES } from "./stats.js";
 
 export const html = (value: string): string =>
   value.replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
-export const short = (value: number): string =>
-  Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(5)));
+/** Above it, integers print with an exponent. */
+const LARGE = 1e21;
+
+/** A number with all digits of its integer part, and at least `digits` in all. */
+export function short(value: number, digits = 5): string {
+  const size = Math.abs(value);
+  if (size < LARGE && (Number.isInteger(value) || size >= 10 ** (digits - 1)))
+    return Math.round(value).toLocaleString("en-US");
+  return String(Number(value.toPrecision(digits)));
+}
+
+const percentOf = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
+
+/** `2 %`; of lists with null items `2 %, 5 % of items`. */
+export function nullsText(column: ColumnStats, rows: number): string {
+  const shares = nullShares(column, rows);
+  return percentOf(shares.rows) + (shares.items ? `, ${percentOf(shares.items)} of items` : "");
+}
 
 const STYLE = `body{font:14px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.4rem}h2{font-size:1rem;margin:0;font-family:ui-monospace,monospace}p{margin:.2rem 0;color:#57606a}
@@ -23,14 +39,13 @@ export function statsPage({ name, rows, columns, against, drift }: DataStats): s
     const verdict = moved
       ? `<p class="drift-${moved.verdict.split(" ")[0]}">drift: ${moved.verdict}${moved.psi === undefined ? "" : `, PSI ${moved.psi.toFixed(3)}`}${moved.ks === undefined ? "" : `, KS ${moved.ks.toFixed(3)}`}</p>`
       : "";
-    return `<article id="${html(col.name)}"><h2>${html(col.name)}</h2><p>${html(col.type)}, ${short(col.cardinality)} distinct, ${percent(col.nulls, rows)} null${col.lengths ? `, ${short(col.lengths.min)}–${short(col.lengths.max)} items` : ""}</p>${verdict}${col.histogram ? bars(col, other) : ""}${col.quantiles ? quantiles(col) : topValues(col, rows)}</article>`;
+    return `<article id="${html(col.name)}"><h2>${html(col.name)}</h2><p>${html(col.type)}, ${short(col.cardinality)} distinct, ${nullsText(col, rows)} null${col.lengths ? `, ${short(col.lengths.min)}–${short(col.lengths.max)} items` : ""}</p>${verdict}${col.histogram ? bars(col, other) : ""}${col.quantiles ? quantiles(col) : topValues(col, rows)}</article>`;
   });
   const beside = against ? ` <span class="b">beside</span> ${html(against.name)} (${short(against.rows)} rows)` : "";
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${html(name)}</title><style>${STYLE}</style><h1>${html(name)}</h1><p>${short(rows)} rows, ${columns.length} columns${beside}</p><main>${cards.join("\n")}</main></html>\n`;
 }
 
-const percent = (part: number, whole: number): string =>
-  `${Number(((100 * part) / Math.max(1, whole)).toPrecision(3))} %`;
+const percent = (part: number, whole: number): string => percentOf(part / Math.max(1, whole));
 
 const WIDTH = 200;
 

@@ -163,12 +163,16 @@ async function columnStats(database: Database, view: string, name: string, type:
   const values = valuesOf(view, name, type);
   const numeric = isNumeric(type);
   const isList = type.endsWith("]");
+  // Sums of integers are exact.
+  const isWhole = numeric && /^U?(TINY|SMALL|BIG|HUGE)?INT/.test(type);
   // NaN is null, as everywhere.
   const v = /^(FLOAT|DOUBLE)/.test(type) ? "CASE WHEN NOT isnan(v) THEN v END" : "v";
   const finite = `CAST(v AS DOUBLE)`;
   const [row] = (await database.rows(
     `SELECT (count(*) - count(v))::DOUBLE, count(DISTINCT v)::DOUBLE${
-      numeric ? `, avg(${finite}), stddev_samp(${finite}), quantile_cont(${finite}, [${QUANTILES.join(", ")}])` : ""
+      numeric
+        ? `, avg(${isWhole ? "v" : finite}), stddev_samp(${finite}), quantile_cont(${finite}, [${QUANTILES.join(", ")}])`
+        : ""
     } FROM (SELECT ${v} AS v FROM ${values})${numeric ? " WHERE v IS NULL OR isfinite(CAST(v AS DOUBLE))" : ""}`,
     doing,
   )) as [Json[]];
@@ -196,11 +200,11 @@ async function columnStats(database: Database, view: string, name: string, type:
 }
 
 async function lengthsOf(database: Database, view: string, name: string, doing: string) {
-  const [[min, mean, max]] = (await database.rows(
-    `SELECT min(len(c))::DOUBLE, avg(len(c)), max(len(c))::DOUBLE FROM (SELECT ${identifier(name)} AS c FROM ${view})`,
+  const [[min, mean, max, nulls]] = (await database.rows(
+    `SELECT min(len(c))::DOUBLE, avg(len(c)), max(len(c))::DOUBLE, (count(*) - count(c))::DOUBLE FROM (SELECT ${identifier(name)} AS c FROM ${view})`,
     doing,
-  )) as [[number, number, number]];
-  return { min: Number(min ?? 0), mean: Number(mean ?? 0), max: Number(max ?? 0) };
+  )) as [[number, number, number, number]];
+  return { min: Number(min ?? 0), mean: Number(mean ?? 0), max: Number(max ?? 0), nulls: Number(nulls) };
 }
 
 async function histogram(

@@ -8,7 +8,7 @@ import { dataStats } from "#runtime/etl/stats.js";
 import { merlon } from "../../cli/merlon-command.js";
 import { launchChromium } from "../../needs/chromium.js";
 import { inFolder } from "./run-workflow.js";
-import { writeParquet } from "./table-values.js";
+import { withDuckDB, writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -61,7 +61,7 @@ describe("statistics", () => {
         { value: "x", count: 75 },
         { value: "<b>", count: 25 },
       ]);
-      expect(tags).toMatchObject({ type: "BIGINT[]", cardinality: 3, lengths: { min: 0, mean: 1, max: 2 } });
+      expect(tags).toMatchObject({ type: "BIGINT[]", cardinality: 3, lengths: { min: 0, mean: 1, max: 2, nulls: 0 } });
       expect(none).toMatchObject({ nulls: 100, cardinality: 0, top: [] });
     });
   });
@@ -94,6 +94,27 @@ describe("statistics", () => {
 });
 
 describe("the command", () => {
+  test("counts null lists, and prints all digits of large integers", async () => {
+    await inFolder(async folder => {
+      const at = 1_767_225_612_345;
+      await withDuckDB(query =>
+        query(`COPY (SELECT ${at} + i AS at, 9007199254740993::BIGINT AS id,
+          CASE WHEN i % 50 > 0 THEN [i, if(i % 4 = 0, NULL, 1)] END AS tags FROM range(2000) t(i)) TO '${folder}/a.parquet' (FORMAT parquet)`),
+      );
+      const { out } = await merlon(folder, "stats", "a.parquet");
+      const middle = "1,767,225,613,345";
+      expect(out).toMatch(
+        new RegExp(`at +BIGINT +0 % +2,000 +1,767,225,612,345 +${middle} +${middle} +1,767,225,614,344 `),
+      );
+      expect(out).toMatch(/tags +BIGINT\[\] +2 %, 12\.2 % of items /);
+      await withDuckDB(query =>
+        query(`COPY (FROM '${folder}/a.parquet' WHERE tags IS NOT NULL) TO '${folder}/b.parquet' (FORMAT parquet)`),
+      );
+      const drift = await merlon(folder, "stats", "a.parquet", "--against", "b.parquet");
+      expect(drift.out).toMatch(/tags .* 2 %, 12\.2 % of items → 0 %, 12\.2 % of items /);
+      expect(drift.out).toContain(middle);
+    });
+  });
   test("prints a table, and draws a self-contained page", async () => {
     await inSets(async folder => {
       const { status, out } = await merlon(
