@@ -9,6 +9,7 @@ import { summary, withProgress } from "./progress.js";
 interface Options extends EngineFlags {
   readonly data: string[];
   readonly out: string;
+  readonly subgraph?: string;
   readonly keep?: KeptColumn[];
   readonly outFiles?: string;
   readonly shuffle?: true | string;
@@ -22,6 +23,7 @@ export const transformCommand = (): Command =>
       .argument("<workflow>", "folder that `merlon fit` wrote")
       .requiredOption("-d, --data <paths...>", "files, folders or globs (Parquet, CSV, JSON lines, Arrow)")
       .requiredOption("-o, --out <path>", "file (NAME.parquet, NAME.arrow), or folder (one file per input file)")
+      .option("--subgraph <name>", "named part of the workflow (default: all of it)")
       .option("-k, --keep <columns>", "additional columns of the data (a, or a=b under another name)", keptNames)
       .option("--out-files <n>", "number of output files, of equal size")
       .option("--shuffle [seed]", "random order of the rows, by seed (default 0)")
@@ -36,6 +38,7 @@ Examples:
   $ merlon transform etl/ranking --data 'events/*.parquet' --out train.parquet
   $ merlon transform etl/ranking --data 'events/*.parquet' --out train/ --keep event_time,purchased
   $ merlon transform etl/item --data items.parquet --out items_encoded.parquet --keep item_id=item_key
+  $ merlon transform etl/shop --subgraph item --data items.parquet --out items_encoded.parquet
   $ merlon transform etl/ranking --data events/ --out train/ --out-files 8 --shuffle 42
   $ merlon transform etl/ranking --data events/ --out train/ --keep day --partition-by day
 
@@ -44,11 +47,11 @@ Rows stay in their order unless they are shuffled. Groups and lags are those of 
     .action(async (workflow: string, options: Options) => {
       const started = performance.now();
       const { transformWorkflow } = await import("../runtime/etl/transform.js");
-      const { data, out, keep, outFiles, shuffle, partitionBy } = options;
+      const { data, out, subgraph, keep, outFiles, shuffle, partitionBy } = options;
       const { spark } = sparkOptions(options);
       const { rows } = await withProgress(async onProgress => {
         const chosen = {
-          ...defined({ keep, partitionBy }),
+          ...defined({ subgraph, keep, partitionBy }),
           ...(outFiles !== undefined && { outFiles: Number(outFiles) }),
           ...(shuffle !== undefined && { shuffle: { seed: seedOf(shuffle) } }),
           onProgress,

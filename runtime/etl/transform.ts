@@ -5,7 +5,9 @@
 import { renameSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { fittedPlan } from "../../contract/any-step.js";
 import type { AnyStep, FittedPlan, Plan } from "../../contract/plan.js";
+import { subgraphOf } from "../../contract/restrict-plan.js";
 import { readsOtherRows, readsRowNumber } from "../../contract/step-facts.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
 import { readWorkflow } from "../../formats/folders/workflow.js";
@@ -29,6 +31,8 @@ import { registerHashFunctions } from "./sql/hash-functions.js";
 import { identifier, text, texts } from "./sql/literal.js";
 
 export interface TransformOptions extends DatabaseOptions {
+  /** Only this named part of the workflow, with the columns that it reads. */
+  readonly subgraph?: string | undefined;
   /** Columns of the data to carry along, behind the workflow's own. */
   readonly keep?: Keep;
   /** Splits the rows evenly over this number of files. */
@@ -60,7 +64,7 @@ export async function transformWorkflow(
   out: string,
   options: TransformOptions = {},
 ): Promise<Transformed> {
-  const plan = readWorkflow(folder);
+  const plan = readPart(folder, options.subgraph);
   const keep = keptOf(plan, options.keep);
   const toFile = formatOf(out) === "parquet" || formatOf(out) === "arrow";
   checkLayout(options, plan, keep, toFile, out);
@@ -96,6 +100,19 @@ export async function transformWorkflow(
     staging?.dispose();
     await database.close();
   }
+}
+
+/** @param subgraph a named part of the workflow @throws RuntimeFault, PlanError */
+export function readPart(folder: string, subgraph: string | undefined): FittedPlan {
+  const plan = readWorkflow(folder);
+  if (subgraph === undefined) return plan;
+  const part = subgraphOf(plan, subgraph);
+  if (part) return fittedPlan(part);
+  const known = Object.keys(plan.subgraphs ?? {});
+  const has = known.length > 0 ? known.map(name => `\`${name}\``).join(", ") : "none";
+  throw invalid(
+    `\`--subgraph ${subgraph}\`: \`${folder}\` has no such part; it has ${has}.${didYouMean(subgraph, known)} Name a part with \`subgraph("${subgraph}", node)\` in the workflow, and fit it again.`,
+  );
 }
 
 interface Job {

@@ -3,13 +3,13 @@ import { renameSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StagingFolder } from "../../../formats/folders/replace-folder.js";
-import { readWorkflow } from "../../../formats/folders/workflow.js";
 import { invalid } from "../../base/errors.js";
 import { openDatabase } from "../database.js";
 import { refuseForeign, writeSchemas } from "../fitted-folder.js";
 import { columnsRead, openLayers } from "../layers.js";
 import { planQuery } from "../plan-query.js";
-import { keptOf, MARK, partName, type Transformed, type TransformOptions } from "../transform.js";
+import { refuseOverwrite } from "../refuse-overwrite.js";
+import { keptOf, MARK, partName, readPart, type Transformed, type TransformOptions } from "../transform.js";
 import { borrowSpark, type SparkOptions, type SparkSession } from "./session.js";
 import { sparkSql } from "./spark-dialect.js";
 import { sparkEngine } from "./spark-engine.js";
@@ -27,13 +27,13 @@ export async function transformOnSpark(
   data: string | readonly string[],
   out: string,
   spark: SparkOptions | SparkSession,
-  { keep: wanted, outFiles, shuffle, partitionBy, onProgress }: TransformOptions = {},
+  { keep: wanted, outFiles, shuffle, partitionBy, subgraph, onProgress }: TransformOptions = {},
 ): Promise<Transformed> {
   if (shuffle || partitionBy || /\.(parquet|arrow)$/.test(out))
     throw invalid(
       "on Spark, `merlon transform` writes a folder of Parquet, with `--out-files` if you like. Leave `--shuffle` and `--partition-by` out and give a folder as `--out`.",
     );
-  const plan = readWorkflow(folder);
+  const plan = readPart(folder, subgraph);
   refuseOnSpark(plan);
   const keep = keptOf(plan, wanted);
   refuseForeign(out, MARK, "merlon transform");
@@ -48,7 +48,9 @@ export async function transformOnSpark(
     const lookups = sparkLookups(session, folder);
     const columns = columnsRead(plan);
     const kept = keep.map(({ column }) => column);
-    const source = await openSparkData(session, await findSparkData(database, session, data), columns, kept);
+    const found = await findSparkData(database, session, data);
+    refuseOverwrite(found, [data].flat(), out);
+    const source = await openSparkData(session, found, columns, kept);
     const layers = await openLayers(engine, source, columns, lookups, { keep: kept });
     const select = [
       ...(await planQuery(layers, lookups, plan)),

@@ -5,6 +5,7 @@ import { tableFromIPC } from "apache-arrow";
 import { describe, expect, test, vi } from "vitest";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
+import { merlon } from "../../cli/merlon-command.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { readParquet, withDuckDB, writeParquet } from "./table-values.js";
 import { schemaOf, workflowPlan } from "./workflow-plan.js";
@@ -22,6 +23,39 @@ const PLAN = workflowPlan(TYPES, [
   { op: "categorify", columns: ["id", "brand", "tags"] },
   { op: "fillMissing", columns: ["price"] },
 ]);
+
+describe("a named part of a workflow", () => {
+  const plan = { ...PLAN, subgraphs: { item: PLAN.outputs.filter(({ schema }) => schema.name === "id") } };
+  test("reads its own columns alone, and makes the same values as the whole", async () => {
+    await inFolder(async folder => {
+      await fitCells(folder, plan, CELLS);
+      const run = (data: string, out: string, ...words: string[]) =>
+        merlon(folder, "transform", "fitted", "--data", data, "--out", out, ...words);
+      await withDuckDB(query =>
+        query(`COPY (SELECT id FROM '${folder}/fit.parquet') TO '${folder}/items.parquet' (FORMAT parquet)`),
+      );
+      expect(await run("fit.parquet", "whole.parquet")).toMatchObject({ status: 0, err: "" });
+      expect(await run("items.parquet", "item.parquet", "--subgraph", "item")).toMatchObject({ status: 0, err: "" });
+      const { cells } = await readParquet(join(folder, "whole.parquet"));
+      expect((await readParquet(join(folder, "item.parquet"))).cells).toEqual({ id: cells.id });
+      expect(await run("items.parquet", "parts", "--subgraph", "item")).toMatchObject({ status: 0, err: "" });
+      expect(readFileSync(join(folder, "parts", "schema.pbtxt"), "utf8")).not.toContain("brand");
+      const wrong = await run("items.parquet", "wrong.parquet", "--subgraph", "items");
+      expect(wrong.status).toBe(1);
+      expect(wrong.err).toMatch(/`--subgraph items`: `fitted` has no such part; it has `item`\. Did you mean `item`\?/);
+    });
+  });
+  test("a workflow without parts says so", async () => {
+    await inFolder(async folder => {
+      await fitCells(folder, PLAN, CELLS);
+      await expect(
+        transformWorkflow(join(folder, "fitted"), join(folder, "fit.parquet"), join(folder, "out.parquet"), {
+          subgraph: "item",
+        }),
+      ).rejects.toThrow(/has no such part; it has none\./);
+    });
+  });
+});
 
 describe("formats", () => {
   test("Parquet, CSV, JSON lines and Arrow hold the same; the output of `.arrow` equals Parquet's", async () => {
