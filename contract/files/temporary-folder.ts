@@ -1,10 +1,11 @@
 /**
  * Temporary folders. The code that makes one holds its handle, and a handle removes only the folder that it made.
  */
-import { lstatSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { reasonOf } from "./file-fault.js";
 import { addLiveFolder, deleteLiveFolder } from "./live-folders.js";
 import { OWNER_TAG, ownerIsGone, ownerTag } from "./owner-tag.js";
 
@@ -20,7 +21,7 @@ export class TemporaryFolder {
   readonly #identity: string;
   #disposed = false;
 
-  /** @param purpose a word in lower case, a part of the folder's name */
+  /** @param purpose a word in lower case, a part of the folder's name @throws Error naming the parent and the way out */
   constructor(purpose: string, parent = tmpdir()) {
     // First, since a signal may arrive as soon as the folder is there.
     addLiveFolder(this, () => this.#removeSync());
@@ -29,7 +30,11 @@ export class TemporaryFolder {
       this.#identity = identityOf(lstatSync(this.path));
     } catch (error) {
       deleteLiveFolder(this);
-      throw error;
+      const reason = existsSync(parent) ? reasonOf(error) : "it does not exist";
+      throw new Error(
+        `no temporary folder can be made in '${parent}': ${reason}. Set TMPDIR to a folder that this user can write to`,
+        { cause: error },
+      );
     }
   }
 

@@ -16,8 +16,9 @@ import { DataType, Int32, Int64, type List, RecordBatchReader, Vector } from "ap
 import { checkArrow } from "../../formats/arrow/arrow-check.js";
 import { dtypeOf } from "../../formats/arrow/arrow-columns.js";
 import { withFile } from "../../formats/bytes/byte-source.js";
-import { invalid } from "../base/errors.js";
+import { invalid, RuntimeFault } from "../base/errors.js";
 import type { Database } from "./database.js";
+import { doubledColumn } from "./doubled-column.js";
 import { identifier, sqlType } from "./sql/literal.js";
 
 const CHUNK = 2048;
@@ -58,10 +59,12 @@ function typeOf(type: DataType): string {
 export async function arrowTypes(file: string): Promise<ReadonlyMap<string, string>> {
   return reading(file, async reader => {
     const types = new Map<string, string>();
-    for (const { name, type } of reader.schema.fields)
+    for (const { name, type } of reader.schema.fields) {
+      if (types.has(name)) throw doubledColumn(file, name);
       try {
         types.set(name, typeOf(type));
       } catch {}
+    }
     return types;
   });
 }
@@ -123,6 +126,7 @@ async function reading<T>(file: string, use: (reader: RecordBatchReader) => Prom
     if (reader.schema === undefined) throw new Error("it has no schema, as an empty file");
     return await use(reader);
   } catch (error) {
+    if (error instanceof RuntimeFault) throw error;
     throw invalid(`reading \`${file}\` failed: ${(error as Error).message}.`, {
       cause: error,
     });

@@ -45,16 +45,25 @@ async function firstLine(file: string): Promise<string> {
 
 const DELIMITERS = [",", ";", "\t", "|"];
 
+const namesBy = (header: string, delimiter: string): readonly string[] =>
+  header.split(delimiter).map(name => name.replace(/^"(.*)"$/, "$1"));
+
+/** Names in the header, by the delimiter that makes the most of them. */
+export async function headerOf(file: string): Promise<readonly string[]> {
+  const header = await firstLine(file);
+  const [most] = DELIMITERS.map(one => namesBy(header, one)).sort((a, b) => b.length - a.length);
+  return most!;
+}
+
 /**
  * A file in which no header was found, since the numbers of fields differ → the first row at fault.
  * @param wanted a column that its first line may have
  */
 export async function findOddRow(database: Database, file: string, wanted: string): Promise<RuntimeFault | undefined> {
   const header = await firstLine(file);
-  const namesBy = (delimiter: string) => header.split(delimiter).map(name => name.replace(/^"(.*)"$/, "$1"));
-  const delimiter = DELIMITERS.find(one => namesBy(one).includes(wanted));
+  const delimiter = DELIMITERS.find(one => namesBy(header, one).includes(wanted));
   if (delimiter === undefined) return undefined;
-  const columns = [...new Set(namesBy(delimiter))].map(name => `${identifier(name)}: 'VARCHAR'`).join(", ");
+  const columns = [...new Set(namesBy(header, delimiter))].map(name => `${identifier(name)}: 'VARCHAR'`).join(", ");
   const relation = `read_csv(${text(file)}, header = true, auto_detect = false, delim = ${text(delimiter)}, quote = '"', escape = '"', columns = {${columns}})`;
   return database.rows(`SELECT count(COLUMNS(*)) FROM ${relation}`, `reading \`${file}\``).then(
     () => undefined,

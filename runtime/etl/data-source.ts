@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { type ColumnSchema, printColumn } from "../../contract/schema.js";
 import { invalid } from "../base/errors.js";
 import { arrowTypes, loadArrow } from "./arrow-data.js";
-import { findOddRow } from "./csv-fault.js";
+import { findOddRow, headerOf } from "./csv-fault.js";
 import { type DataFormat, FORMATS, formatOf, parquetRelation, textRelation } from "./data-formats.js";
 import { type Database, glob } from "./database.js";
+import { doubledColumn } from "./doubled-column.js";
 import { didYouMean } from "./nearest-name.js";
-import { identifier, texts } from "./sql/literal.js";
+import { identifier, text, texts } from "./sql/literal.js";
 import { refuseType, sourceExpression, textType } from "./sql/source-column.js";
 
 export interface DataFiles {
@@ -174,6 +175,7 @@ async function checkFile(
       )
     );
   }
+  await refuseDoubled(database, file, format, types, [...columns.map(col => col.name), ...keep]);
   for (const col of columns) {
     const type = types.get(col.name)!;
     // Text is read with the declared type.
@@ -182,6 +184,36 @@ async function checkFile(
       throw invalid(`\`${file}\`: column \`${col.name}\` is ${type}, expected ${printColumn(col)}. ${refusal}`);
   }
   return types;
+}
+
+/** DuckDB reads the first of two columns of one name, and calls the other one `NAME_1`. @throws RuntimeFault for one that is read */
+async function refuseDoubled(
+  database: Database,
+  file: string,
+  format: DataFormat,
+  types: ReadonlyMap<string, string>,
+  names: readonly string[],
+): Promise<void> {
+  const suspects = names.filter(name => types.has(`${name}_1`));
+  if (suspects.length === 0 || format === "json" || format === "arrow") return;
+  const own = format === "csv" ? await headerOf(file) : await parquetColumns(database, file);
+  const doubled = suspects.find(name => own.filter(one => one === name).length > 1);
+  if (doubled !== undefined) throw doubledColumn(file, doubled);
+}
+
+/** Names of the columns of a Parquet file, as it has them. */
+async function parquetColumns(database: Database, file: string): Promise<readonly string[]> {
+  const nodes = await database.rows(
+    `SELECT name, coalesce(num_children, 0)::INTEGER FROM parquet_schema(${text(file)})`,
+    `reading \`${file}\``,
+  );
+  const names: string[] = [];
+  // Depth first, the root before its columns.
+  for (let at = 1; at < nodes.length; ) {
+    names.push(String(nodes[at]![0]));
+    for (let open = 1; open > 0 && at < nodes.length; at++) open += Number(nodes[at]![1]) - 1;
+  }
+  return names;
 }
 
 /** @returns DuckDB's types by column */

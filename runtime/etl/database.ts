@@ -191,8 +191,13 @@ function withoutEnd(message: string): string {
   return message.slice(0, end);
 }
 
+const NO_COLUMNS = /Failed to read Parquet file '(.*)': Need at least one non-root column/s;
+
 /** DuckDB's message up to the point where it shows our own SQL or its own settings. */
 function explain(error: unknown, doing: string): RuntimeFault {
+  const [, empty] = NO_COLUMNS.exec((error as Error).message) ?? [];
+  if (empty !== undefined)
+    return invalid(`\`${empty}\` has no columns. Leave it out, or write it again with columns.`, { cause: error });
   const message = (error as Error).message
     .split(/\n\s*\n|\nLINE \d|\nThis type was|\nPossible (?:fixes|solutions)/)[0]!
     .replace(/^(?:Conversion|Invalid Input|IO|Binder|Out of Range|Out of Memory) Error: /, "")

@@ -50,6 +50,16 @@ test("a handle removes the folder that it made, and neither another of its name 
   expect(readdirSync(replaced.path)).toEqual(["other"]);
 });
 
+test("a parent that is missing or a file is named, with the variable to set", () => {
+  const parent = place();
+  writeFileSync(join(parent, "file"), "");
+  const reasons = { missing: "it does not exist", file: "a part of its path is a file, and no folder" };
+  for (const [name, reason] of Object.entries(reasons))
+    expect(() => new TemporaryFolder("test", join(parent, name))).toThrow(
+      `no temporary folder can be made in '${join(parent, name)}': ${reason}. Set TMPDIR to a folder`,
+    );
+});
+
 test("temporary folders of a killed process are removed by a later server; those of others stay", async () => {
   const parent = place();
   const make = `import { TemporaryFolder } from "${builtUrl("contract/files/temporary-folder.js")}"; new TemporaryFolder("test");`;

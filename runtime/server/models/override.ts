@@ -90,7 +90,7 @@ export async function materialise(model: ModelName, files: ReadonlyMap<string, B
     return upload;
   } catch (error) {
     await upload?.discard();
-    throw writeFault(error as NodeJS.ErrnoException) ?? hideFolder(error as Error, upload);
+    throw writeFault(((error as Error).cause ?? error) as NodeJS.ErrnoException) ?? hideFolder(error as Error, upload);
   }
 }
 

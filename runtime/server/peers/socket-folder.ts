@@ -47,14 +47,12 @@ export function makeSocketFolder(warn: (text: string) => void, parents = parents
     try {
       const folder = new TemporaryFolder("workers", parent);
       if (faults.length > 0)
-        warn(`the folder of the workers' sockets is in '${parent}': it cannot be made in ${faults[0]}`);
+        warn(`the folder of the workers' sockets is in '${parent}': ${faults[0]}`);
       return folder;
     } catch (error) {
-      faults.push(`'${parent}': ${(error as Error).message}`);
+      faults.push((error as Error).message);
     }
-  throw unavailable(
-    `the workers need a folder for their sockets, which cannot be made in ${faults.join(", nor in ")}. Set TMPDIR to a folder that this user can write to`,
-  );
+  throw unavailable(`the workers need a folder for their sockets: ${faults[0]}`);
 }
 
 /** @throws Error for a folder that is missing or that others can enter, and a path that is too long */

@@ -273,6 +273,25 @@ describe("layouts", () => {
 });
 
 describe("bad files", () => {
+  test("a column that a file has twice, and Parquet without columns, are named", async () => {
+    await inFolder(async folder => {
+      const plan = workflowPlan({ x: "float64" }, [{ op: "normalize" }]);
+      const fitOn = (name: string) => fitWorkflow(plan, join(folder, name), { folder: join(folder, "fit") });
+      const write = (name: string, content: string | Uint8Array) => writeFileSync(join(folder, name), content);
+      // Made by pyarrow: two columns x, and none.
+      for (const name of ["doubled.parquet", "no-columns.parquet", "doubled.arrow"])
+        write(name, readFileSync(join(import.meta.dirname, "../../fixtures/data-files", name)));
+      write("a.csv", "x,x,y\n1,2,3\n");
+      write("b.csv", '"x";y;x\n1;2;3\n');
+      for (const name of ["doubled.parquet", "doubled.arrow", "a.csv", "b.csv"])
+        await expect(fitOn(name), name).rejects.toThrow(
+          new RegExp(`^\`.*${name}\` has two columns \`x\`\\. Rename one of them, or leave it out\\.$`),
+        );
+      write("other.csv", "x,x_1,y\n1,2,3\n2,2,3\n");
+      expect((await fitOn("other.csv")).rows).toBe(2);
+      await expect(fitOn("no-columns.parquet")).rejects.toThrow(/no-columns\.parquet` has no columns\. Leave it out/);
+    });
+  });
   const plan = workflowPlan({ id: "int64", brand: "string" }, [{ op: "categorify" }]);
   const two = (second: Parameters<typeof writeParquet>[1], cells: Parameters<typeof writeParquet>[2]) =>
     inFolder(async folder => {
