@@ -44,7 +44,7 @@ export const COSTS = {
   keep: 2800,
 } as const;
 
-/** Nodes that a search of a graph keeps for each one up to the k-th survivor, besides those of a search of all, whose recall it then has. */
+/** Nodes that a search of a graph also keeps, for each one up to the k-th survivor. Its recall is then about that of a search of all. */
 const BEYOND = 2;
 
 /** With fewer than this many times `k` vectors of the set in the lists that are visited, their best are too often in other lists. */

@@ -1,6 +1,6 @@
 /**
- * A null list differs from an empty one: Feast's answers from its own store (tests/oracles/feast) and those of each layout, of users and of
- * candidates, behind steps that keep columns, in a batch of requests, and in what a step made.
+ * A null list differs from an empty one in the responses of each layout, as in Feast's own (tests/oracles/feast). Lists of users and of
+ * candidates are compared, and lists after steps that keep columns.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

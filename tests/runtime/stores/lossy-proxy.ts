@@ -17,7 +17,7 @@ export interface LossyProxy {
 /** @param port of the server; the proxy ends with the test */
 export async function startLossyProxy(port: number): Promise<LossyProxy> {
   const pairs: (readonly [client: Socket, server: Socket])[] = [];
-  // A peer that is gone does not answer an end with its own.
+  // A peer that has vanished does not answer an end with its own.
   const proxy = createServer({ allowHalfOpen: true }, client => {
     const server = connect(port, "127.0.0.1");
     pairs.push([client, server]);

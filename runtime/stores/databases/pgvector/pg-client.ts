@@ -90,7 +90,8 @@ export function pgFailure(error: unknown): Failure {
   if (/^[0-9A-Z]{5}$/.test(code)) return { kind: "refused", reason, way: wayOf(code, message) };
   if (/SSL|certificate|self-signed/i.test(reason)) return { kind: "away", reason, way: TLS };
   if (/password must be a string|no password/i.test(reason)) return { kind: "away", reason, way: AUTHORIZE };
-  if (/timeout exceeded when trying to connect|Query read timeout/.test(reason)) return { kind: "late", reason, way: "" };
+  if (/timeout exceeded when trying to connect|Query read timeout/.test(reason))
+    return { kind: "late", reason, way: "" };
   if (/terminated|ECONNRESET|EPIPE|not queryable/.test(reason)) return { kind: "broken", reason, way: START };
   return { kind: "away", reason, way: START };
 }

@@ -169,8 +169,7 @@ async function searchPart(set: VectorSet, commands: readonly Command[], at: numb
   set.layout = layout;
   set.count = Number(count);
   return replies.map(reply => {
-    if (!Array.isArray(reply))
-      throw refuse("the reply to a search is not a list of items", "Look at what is at `url`.");
+    if (!Array.isArray(reply)) throw refuse("the reply to a search is not a list of items", "Correct `url`.");
     return foundOf(reply as readonly string[], store, refuse);
   });
 }

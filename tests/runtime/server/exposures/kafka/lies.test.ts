@@ -46,7 +46,7 @@ test.each(LIES)("%s", { timeout: 120_000 }, async (_, answer) => {
     for (const id of ["a", "b"])
       expect((await server.post("/v2/models/logged/infer", requestOf([ROW], { id }))).status).toBe(200);
     await vi.waitFor(() => expect(server.log.join("")).toContain("exposures cannot be written to 'kafka:"), 30_000);
-    // The thread goes on with what waits.
+    // The thread keeps the waiting exposures.
     expect(server.log.join("")).not.toMatch(/has ended|again'/);
   } finally {
     await server.stop();
