@@ -59,7 +59,7 @@ export const evaluateCommand = (): Command =>
     .option("--score <column>", "column of the policy's scores of all candidates")
     .option("--temperature <t>", "draws by exp(t · score) (default: orders by score)", readNumber)
     .option("--reward <column>", "column of rewards", "reward")
-    .option("--estimator <names...>", "estimators; the first that may decide gives the verdict")
+    .option("--estimator <names...>", "estimators; the first allowed one decides")
     .option("--clip <weight>", "largest importance weight, for ips and dr", readPositive)
     .option("--tau <weight>", "largest corrected weight, for switch-dr", readAbove)
     .option("--lambda <strength>", "shrinkage, for dros, sg-ips and sg-dr", readAbove)

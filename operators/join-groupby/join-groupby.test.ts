@@ -28,7 +28,7 @@ test("null values are left out of statistics: NVTabular divides by all rows of t
 
 test("infinite values have no mean and are refused, and have extremes", async () => {
   const cells = { g: ["a", "a"], x: ["Infinity", 1] };
-  const fit = (stats: readonly string[]) =>
+  const fitted = (stats: readonly string[]) =>
     inFolder(folder =>
       fitCells(
         folder,
@@ -38,6 +38,6 @@ test("infinite values have no mean and are refused, and have extremes", async ()
         cells,
       ),
     );
-  await expect(fit(["mean"])).rejects.toThrow(/\(joinGroupby\): column `x` has 1 infinite values/);
-  await expect(fit(["min", "max"])).resolves.toBeDefined();
+  await expect(fitted(["mean"])).rejects.toThrow(/\(joinGroupby\): column `x` has 1 infinite values/);
+  await expect(fitted(["min", "max"])).resolves.toBeDefined();
 });

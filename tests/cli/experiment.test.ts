@@ -27,7 +27,9 @@ test("prints arms, intervals and a verdict; JSON; exit code 1 without a result",
   expect(text.stdout).toMatch(
     /^arm {2}requests {2}per request {2}standard error\na {4}3,000 +0\.1 +0\.005\d+\nb {4}1,000 +0\.334 +/,
   );
-  expect(text.stdout).toMatch(/\nb +\+0\.234 +\+0\.1\d+ … \+0\.2\d+ +< 0\.0001 +confidence sequence: valid at every look\n/);
+  expect(text.stdout).toMatch(
+    /\nb +\+0\.234 +\+0\.1\d+ … \+0\.2\d+ +< 0\.0001 +confidence sequence: valid at every look\n/,
+  );
   expect(text.stdout).toMatch(/\n✔ b against a: better, \+234\.0 % reward per request, always-valid 95 % interval/);
 
   const users = merlon("--arms", "a,b", "--unit", "user_id", "--json");

@@ -1,6 +1,6 @@
 /**
- * A log → the log without the lists of repeated request ids. A request id belongs to the client, so any client can repeat one: the first list
- * of each id and row counts, and the others are left out.
+ * A log → the log without the lists of repeated request ids. Any client can repeat a request id. The first list of
+ * each id and row counts, and the others are left out.
  */
 import type { Engine } from "../engine.js";
 import { type ExposureLog, keyColumns } from "./exposure-log.js";

@@ -1,6 +1,6 @@
 /**
- * The files of one model's exposures: `DIR/MODEL/NAME.open` is a log that a process appends to, `NAME.parquet` a finished file, and
- * `NAME.damaged` a log of which a part could not be read. Names have the form below, and no other file is touched.
+ * The files of one model's exposures: `DIR/MODEL/NAME.open` is a log that a process appends to, and `NAME.parquet` a finished file.
+ * `NAME.damaged` is a log of which a part could not be read. Names have the form below, and no other file is touched.
  */
 import { randomBytes } from "node:crypto";
 import {

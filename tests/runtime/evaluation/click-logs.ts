@@ -27,7 +27,7 @@ interface Context {
   readonly attraction: readonly number[];
   readonly logged: World["lists"];
   readonly evaluated: World["lists"];
-  /** Of both policies [position][item]. */
+  /** Marginal probabilities of both policies [position][item]. */
   readonly marginal: { readonly propensity: readonly number[][]; readonly policy: readonly number[][] };
 }
 

@@ -22,7 +22,7 @@ const idOf = (i: number): string => `r${String(i).padStart(2, "0")}`;
 const IDS = Array.from({ length: BATCHES }, (_, i) => idOf(i));
 
 let bytes: Buffer;
-/** Where each block begins and ends. */
+/** First and last position of each block. */
 let blocks: readonly { readonly from: number; readonly to: number }[];
 beforeAll(() => {
   const folder = folderOf();
@@ -188,7 +188,7 @@ describe("a file that changes while it is written", () => {
     ],
     ["appended to", path => appendFileSync(path, "more"), "bytes, and", "4 rows were recovered", ["a", "b", "c"], 0],
   ])(
-    "%s: the next batch goes to a new file, and the loss is said and counted",
+    "%s: the next batch is written to a new file, and the loss is counted with a warning",
     async (_, change, what, loss, ids, rows) => {
       const { folder, writer } = changing(change);
       expect(writer.append(0, [batchOf("c")])).toMatchObject({ batches: 3, fault: undefined, dropped: rows });
