@@ -31,8 +31,11 @@ export async function evaluateProgram(
   });
   const file = basename(sources.entry);
   /** A finding at the author's line that was running. */
-  const atFrame = (stack: string, message: Message): Finding =>
-    diagnosticAt(foreignFrame(sources, transpiled, stack) ?? { file: sources.entry, start: 0, end: 1 }, message);
+  const atFrame = (stack: string, message: Message, call = ""): Finding => {
+    const line = foreignFrame(sources, transpiled, stack) ?? { file: sources.entry, start: 0, end: 1 };
+    const start = sources.texts.get(line.file)?.slice(0, line.end).indexOf(call, line.start) ?? -1;
+    return diagnosticAt(call && start >= 0 ? { ...line, start, end: start + call.length } : line, message);
+  };
   if (evaluated.kind === "timeout") {
     const { stack, seconds } = evaluated;
     return { value: undefined, findings: [atFrame(stack, messages.graphTimeout({ file, seconds }))] };
@@ -41,12 +44,12 @@ export async function evaluateProgram(
     diagnosticAt(siteRange(sources, site, side), message),
   );
   if (evaluated.kind === "threw") {
-    const { stack, reason } = evaluated;
+    const { stack, reason, machine } = evaluated;
     const isNews = !isFaulty && faults.length === 0;
-    return {
-      value: undefined,
-      findings: isNews ? [atFrame(stack, messages.graphEvaluationFailed({ file, reason }))] : faults,
-    };
+    const message = machine
+      ? messages.graphMachine({ value: machine })
+      : messages.graphEvaluationFailed({ file, reason });
+    return { value: undefined, findings: isNews ? [atFrame(stack, message, machine)] : faults };
   }
   return {
     value: evaluated.kind === "graph" ? evaluated.graph : undefined,

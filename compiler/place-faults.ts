@@ -54,7 +54,7 @@ export function foreignFrame(
   { authorLine }: Transpiled,
   stack: string,
 ): DiagnosticSite | undefined {
-  for (const [, url, line] of stack.matchAll(/(file:\/\/[^\s)]+):(\d+):\d+/g)) {
+  for (const [, url, line] of stack.matchAll(/(file:\/\/\S+?):(\d+):\d+\)?$/gm)) {
     const file = fileURLToPath(url!);
     const text = sources.texts.get(file);
     if (text === undefined) continue;

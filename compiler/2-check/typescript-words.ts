@@ -346,7 +346,11 @@ function optionsAt(types: Types, record: ts.ObjectLiteralExpression | undefined)
 }
 
 /** A name that is not declared: one of ours without its import, one of Merlin's, or any other. */
+/** Globals of Node that TypeScript does not know as such. */
+const NODE_GLOBALS = new Set(["crypto", "performance", "navigator"]);
+
 function unknownName(name: string, { types, file, start }: Place): Message {
+  if (NODE_GLOBALS.has(name)) return messages.typeNoNode({ name });
   const ours = meantExport(name);
   if (ours === name) return { ...messages.typeNotImported({ name }), replacements: [{ imported: name }] };
   if (ours?.toLowerCase() === name.toLowerCase() && isImported(file, ours))

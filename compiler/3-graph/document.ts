@@ -89,4 +89,11 @@ export type Evaluated =
       readonly programs: readonly string[];
       readonly faults: readonly DslFault[];
     }
-  | { readonly kind: "threw"; readonly reason: string; readonly stack: string; readonly faults: readonly DslFault[] };
+  | {
+      readonly kind: "threw";
+      readonly reason: string;
+      readonly stack: string;
+      /** What the program read of the machine, as the author writes it. */
+      readonly machine?: string;
+      readonly faults: readonly DslFault[];
+    };

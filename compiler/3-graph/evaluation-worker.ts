@@ -6,6 +6,7 @@ import { serveCalls } from "../../contract/workers/serve-calls.js";
 // Before the hooks are registered, which would be called for each of its modules.
 import "../dsl/index.js";
 import type { Evaluated } from "./document.js";
+import { guardMachine } from "./machine-guard.js";
 import { programModule } from "./program-modules.js";
 import { runProgram } from "./run-program.js";
 
@@ -35,6 +36,7 @@ const port = serveCalls<EvaluationCalls>({
     isPending = true;
     const answer = await runProgram(() => {
       serveModules(modules, dsl);
+      guardMachine(url => modules.has(url));
       return import(entry);
     });
     isPending = false;

@@ -5,6 +5,7 @@ import { describeValue, takeFaults } from "../dsl/faults.js";
 import { isNode } from "../dsl/node.js";
 import type { Program } from "../dsl/program.js";
 import type { Evaluated } from "./document.js";
+import { MachineRead } from "./machine-guard.js";
 import { serialise } from "./serialise.js";
 
 const isNamed = (value: unknown): value is { readonly kind: Program["kind"]; name: unknown; output: unknown } =>
@@ -43,6 +44,7 @@ export async function runProgram(load: () => Promise<unknown>): Promise<Evaluate
     return { kind: "graph", graph, programs, faults: takeFaults() };
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : { message: String(error), stack: "" };
-    return { kind: "threw", reason: message, stack: stack ?? "", faults: takeFaults() };
+    const machine = error instanceof MachineRead ? { machine: error.value } : {};
+    return { kind: "threw", reason: message, stack: stack ?? "", ...machine, faults: takeFaults() };
   }
 }

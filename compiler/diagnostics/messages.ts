@@ -30,6 +30,7 @@ export const CODES = [
   "type/typescript",
   "graph/export-missing",
   "graph/evaluation-failed",
+  "graph/machine",
   "graph/timeout",
   "graph/not-a-node",
   "graph/not-an-operator",
@@ -296,6 +297,13 @@ export const graphEvaluationFailed = (p: { readonly file: string | number; reado
   code: "graph/evaluation-failed",
   message: `Running ${p.file} failed: ${p.reason}`,
   help: `Correct the line at the mark. The file is run once, at build time, to get its graph.`,
+});
+
+/** The files of a program may not read the clock, random numbers, the environment or the process. Packages that it imports may. */
+export const graphMachine = (p: { readonly value: string | number }): Message => ({
+  code: "graph/machine",
+  message: `\`${p.value}\` is different on each run or machine, and a program compiles to the same plan everywhere.`,
+  help: `Write the value into the program, or compute it in the graph: from a column of the request, or by an operator.`,
 });
 
 /** graph/timeout */
