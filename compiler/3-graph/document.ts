@@ -93,7 +93,7 @@ export type Evaluated =
       readonly kind: "threw";
       readonly reason: string;
       readonly stack: string;
-      /** What the program read of the machine, as the author writes it. */
+      /** A value of the machine that the program read, as the author writes it. */
       readonly machine?: string;
       readonly faults: readonly DslFault[];
     };

@@ -85,7 +85,7 @@ export function optionFault(found: z.core.$ZodIssue, given: unknown, definition:
 const valueAt = (path: readonly PropertyKey[], given: unknown): unknown =>
   path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], given);
 
-/** Of the alternatives of a record, the one that takes its keys: its fault is in a value. */
+/** Chooses the alternative that takes the record's keys, whose fault is in a value. */
 function ofRecord(issue: z.core.$ZodIssue, given: unknown): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
   const inner = issue.errors

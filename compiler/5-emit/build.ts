@@ -101,7 +101,7 @@ export function build(compiled: Program, out: string, options: BuildOptions = {}
 }
 
 interface Place {
-  /** Where models are written, and where they will be. */
+  /** Folder to write models into, and their later repository. */
   readonly folder: string;
   readonly repository: string;
   readonly version: string;

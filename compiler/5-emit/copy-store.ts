@@ -89,7 +89,10 @@ function isSame(earlier: string, copy: Uint8Array): boolean {
   }
 }
 
-/** @returns what is wrong with the store, or with the place of its copy; a fault of the program, or a package that is not installed, as it is */
+/**
+ * The error names the store, or the folder of its copy.
+ * @returns `error` itself if it is about neither, such as a package that is not installed
+ */
 function copyFault(
   store: string,
   to: string,

@@ -11,7 +11,7 @@ import { parseModelConfig } from "../../triton-protos/model-config.js";
 import { PROGRAM } from "./onnx/program-parameter.js";
 
 export interface OwnModels {
-  /** Of an earlier build, and not of this one. */
+  /** Models of an earlier build that this one does not write. */
   readonly remove: readonly string[];
   /** Sentences about models of another file of the same program. */
   readonly notes: readonly string[];

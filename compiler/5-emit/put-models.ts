@@ -14,7 +14,7 @@ export interface ModelsToPut {
   readonly out: string;
   readonly program: BuiltFrom;
   readonly names: readonly string[];
-  /** What the build reads; the repository must not hold it. */
+  /** Files that the build reads. The repository must not hold them. */
   readonly reads: readonly string[];
   /** @param folder to write the models into @param repository where they will be */
   write(folder: string, repository: string): void;

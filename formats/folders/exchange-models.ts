@@ -1,6 +1,6 @@
 /**
  * Puts models into a repository together, and leaves its other entries alone. While their folders are exchanged, a journal in the repository
- * says which: servers wait for its end, and a build that finds the journal of a dead one finishes that first.
+ * names them. Servers wait for its end. A build that finds the journal of a dead one first completes that exchange.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -146,7 +146,7 @@ const isMoved = ({ final, inode }: Folder): boolean => inodeOf(final) === inode;
 /** Claims the moves for one process. */
 const MOVER = ".mover";
 
-/** One program for all moves: it goes on if this process ends, and removes the journal. */
+/** One program for all moves: a killed process does not end it, and it removes the journal. */
 const MOVES = `set -C; { echo $$ > "$1"; } 2> /dev/null || exit 1
 journal=$2; shift 2
 while [ $# -gt 0 ]; do
@@ -158,14 +158,14 @@ rm -f -- "$journal"`;
 /** Out of reach of the terminal's signals; the types of Node do not have the option. */
 const DETACHED = { stdio: "ignore", detached: true } as const;
 
-/** What has been moved already stays. */
+/** Moves the folders that have not been moved yet. */
 function moveAll(repository: string, models: Exchange): void {
   const left = foldersOf(repository, models).filter(folder => !isMoved(folder));
   const pairs = left.flatMap(({ staged, final, old, inode }) => (inode === undefined ? [final, old] : [staged, final]));
   const mover = join(dirname(repository), models.staging, MOVER);
   const given = ["-c", MOVES, "sh", mover, join(repository, JOURNAL), ...pairs];
   spawnSync("sh", given, DETACHED);
-  // Where there is no such `mv`.
+  // If this `mv` cannot exchange folders.
   for (const folder of left) if (!isMoved(folder)) move(folder);
 }
 

@@ -103,7 +103,7 @@ function waitForPlace(files: Files, own: string, waitMs: number): readonly strin
   }
 }
 
-/** @returns the files that hold the lock, the last of them ours; else its holder; undefined if it changed meanwhile */
+/** @returns the files that hold the lock (the last is ours), its present holder, or undefined if the lock changed meanwhile */
 function takePlace({ lock, successor }: Files, own: string): string[] | Holder | undefined {
   const places = [lock];
   let first: string | undefined;

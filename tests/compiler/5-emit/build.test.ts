@@ -204,7 +204,7 @@ describe("nothing half done", () => {
       const timer = setTimeout(() => child.process.kill("SIGKILL"), 250 + i * 45);
       if ((await child.exit) === null) killed++;
       clearTimeout(timer);
-      // A program that moves folders goes on, for some milliseconds.
+      // The program that moves folders still runs for some milliseconds.
       await vi.waitFor(() => expect(unfinishedExchange(out)).toBeUndefined());
       expect(valid).toContain(fingerprint(out));
     }

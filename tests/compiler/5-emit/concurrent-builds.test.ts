@@ -16,7 +16,7 @@ import { builtUrl } from "../../needs/built.js";
 const CHILD = fileURLToPath(new URL("build-forever.mjs", import.meta.url));
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 
-/** What a poll finds of a program; undefined where the repository changes meanwhile. */
+/** Contents of a program's models in one poll; undefined if the repository changes meanwhile. */
 async function polled(repository: string, name: string): Promise<readonly string[] | undefined> {
   const before = await marksOf([repository]);
   if (unfinishedExchange(repository)) return undefined;
