@@ -5,6 +5,7 @@
 import type { ColumnSchema } from "../../contract/schema.js";
 import type { Scope } from "../../operators/shared/author/bound.js";
 import type { GraphDocument, GraphNode } from "./document.js";
+import { reportCodes } from "./infer/answered-codes.js";
 import { inferApply } from "./infer/apply.js";
 import {
   type GraphFault,
@@ -43,6 +44,7 @@ export function infer(graph: GraphDocument, options: InferOptions): InferredGrap
   const { steps, subgraphs, inputs, faults } = inference;
   const scopes = inference.nodes.map(columns => columns?.scope);
   const output = scopes[graph.output];
+  if (graph.kind === "ensemble") for (const bound of output ?? []) reportCodes(inference, bound);
   const log = graph.log && output && inferLog(inference, graph.log, output);
   return { steps, output, scopes, subgraphs, inputs, log, faults };
 }

@@ -2,8 +2,11 @@
  * Inferred graph → plan: steps with references. Selections, sums and differences are removed, since they only select columns.
  */
 import { defined } from "../../contract/defined.js";
+import { ID_SPACES } from "../../contract/id-space.js";
 import type { AnyStep, Plan } from "../../contract/plan.js";
 import type { PlanLog } from "../../contract/plan-log.js";
+import type { ColumnSchema } from "../../contract/schema.js";
+import { DISTANCE, TOWER } from "../../contract/similarity.js";
 import type { Bound, Scope } from "../../operators/shared/author/bound.js";
 import type { GraphDocument } from "../3-graph/document.js";
 import type { InferredLog } from "../3-graph/infer/log.js";
@@ -40,8 +43,16 @@ const lowerLog = ({ item, columns, ids, ...rest }: InferredLog): PlanLog => ({
 });
 
 const reference = ({ column, ref }: Bound) => ({ name: column.name, step: ref.step, column: ref.column });
-const answers = (scope: Scope) => scope.map(bound => ({ ref: reference(bound), schema: bound.column }));
+const answers = (scope: Scope) => scope.map(bound => ({ ref: reference(bound), schema: planned(bound.column) }));
 const references = (scope: Scope) => scope.map(reference);
+
+/** Properties that inference alone reads: what comes together is decided by then. */
+const INFERRED: ReadonlySet<string> = new Set([ID_SPACES, DISTANCE, TOWER]);
+
+const planned = (column: ColumnSchema): ColumnSchema => ({
+  ...column,
+  properties: Object.fromEntries(Object.entries(column.properties).filter(([name]) => !INFERRED.has(name))),
+});
 
 const lowerStep = (step: InferredStep, state: unknown): AnyStep =>
   ({
@@ -51,5 +62,5 @@ const lowerStep = (step: InferredStep, state: unknown): AnyStep =>
     params: step.params,
     ...defined({ state, artefacts: step.artefacts, cache: step.cache }),
     inputs: Object.fromEntries(Object.entries(step.inputs).map(([port, scope]) => [port, references(scope)])),
-    outputs: step.outputs,
+    outputs: step.outputs.map(planned),
   }) as unknown as AnyStep;

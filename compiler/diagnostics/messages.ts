@@ -80,6 +80,9 @@ export const CODES = [
   "onnx/inputs-without-columns",
   "onnx/raw-columns",
   "onnx/other-fit",
+  "graph/ids-of-other",
+  "graph/codes-answered",
+  "graph/distance-as-score",
   "onnx/unstamped",
   "onnx/mixes-rows",
   "onnx/table-small",
@@ -655,6 +658,27 @@ export const onnxOtherFit = (p: { readonly path: string | number; readonly train
   code: "onnx/other-fit",
   message: `\`${p.path}\` was trained on ${p.trained} ids of \`${p.column}\`, and the workflow before it makes ${p.seen}. They are from different fits: the model would read vectors of other ids.`,
   help: `Train and export the model on data of this fit, or name the folder of the fit that it was trained on.`,
+});
+
+/** A column knows what its values number: raw ids of the column or join key that they come from, or the codes that a workflow made of them. */
+export const graphIdsOfOther = (p: { readonly column: string | number; readonly mine: string | number; readonly other: string | number; readonly theirs: string | number; readonly way: string | number }): Message => ({
+  code: "graph/ids-of-other",
+  message: `\`${p.column}\` has ${p.mine}, and ${p.other} has ${p.theirs}. Equal numbers are then different things.`,
+  help: `${p.way}`,
+});
+
+/** graph/codes-answered */
+export const graphCodesAnswered = (p: { readonly column: string | number; readonly of: string | number; readonly operator: string | number }): Message => ({
+  code: "graph/codes-answered",
+  message: `\`${p.column}\` answers codes of \`${p.of}\`, which the workflow numbered, and not the ids that clients know.`,
+  help: `Choose among the raw ids: the column that the workflow encoded, on the same rows, on the left of \`${p.operator}\`.`,
+});
+
+/** graph/distance-as-score */
+export const graphDistanceAsScore = (p: { readonly column: string | number; readonly operator: string | number }): Message => ({
+  code: "graph/distance-as-score",
+  message: `\`${p.column}\` has distances, whose smallest is the best, and \`${p.operator}\` takes the largest for the best.`,
+  help: `Turn it round: \`${p.column} >> lambdaOp(d => -d, { name: "similarity" })\`, or build the index with \`--metric cosine\` or \`ip\`.`,
 });
 
 /** `merlon-lab` notes it at export. Other tools do so with a few lines of Python; the page about own models has them. */

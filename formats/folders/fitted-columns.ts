@@ -7,10 +7,12 @@ import { readWorkflow } from "./workflow.js";
 /** By name; those of named parts too. @throws PlanError */
 export function fittedColumns(folder: string): ReadonlyMap<string, TrainedColumn> {
   const { outputs, subgraphs = {} }: Plan = readWorkflow(folder);
-  return new Map([...Object.values(subgraphs).flat(), ...outputs].map(({ schema }) => [schema.name, noted(schema)]));
+  return new Map(
+    [...Object.values(subgraphs).flat(), ...outputs].map(({ schema }) => [schema.name, trainedColumn(schema)]),
+  );
 }
 
-function noted({ name, dtype, tags, list, properties }: ColumnSchema): TrainedColumn {
+export function trainedColumn({ name, dtype, tags, list, properties }: ColumnSchema): TrainedColumn {
   const { domain, vocabulary_sum: vocabulary } = properties;
   const { max, name: domainName } = typeof domain === "object" && domain && !Array.isArray(domain) ? domain : {};
   return {

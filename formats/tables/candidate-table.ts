@@ -9,12 +9,16 @@ import { type DType, datatype, type Values } from "../../triton-protos/datatype.
 import { type ArrowColumn, readArrowColumns } from "../arrow/arrow-columns.js";
 import { readArrowMetadata } from "../arrow/arrow-file.js";
 import { bytesSource } from "../bytes/byte-source.js";
+import { readTrained, type TrainedColumn } from "../merlin-schema/trained-on.js";
 
 /** Ending of such files in a repository. Its manifest lists them as replaceable. */
 export const CANDIDATES_SUFFIX = ".candidates";
 
 /** Key of the metadata: SHA-256 of the columns in hexadecimal. */
 export const CANDIDATES_SUM = "merlon:candidates-sha256";
+
+/** Key of the metadata: what is known of the columns of ids and of keys in the data, in this order, as a model's file has it of its own. */
+export const CANDIDATES_OF = "merlon:candidates-of";
 
 export interface TableColumn {
   readonly dtype: DType;
@@ -29,6 +33,9 @@ export interface CandidateTable {
   readonly ids: TableColumn;
   /** float32 */
   readonly scores?: Float32Array;
+  /** The column of the data that ids are of, and that of keys; absent in older tables. */
+  readonly itemOf?: TrainedColumn | undefined;
+  readonly keyOf?: TrainedColumn | undefined;
 }
 
 /** The checksum of columns, whatever the layout of the file. */
@@ -49,7 +56,8 @@ export function sumOfCandidates(columns: readonly TableColumn[]): string {
 export function parseCandidateTable(bytes: Uint8Array): CandidateTable {
   const columns = readArrowColumns(bytes);
   const names = Object.keys(columns).join(", ");
-  const sum = readArrowMetadata(bytesSource(bytes)).get(CANDIDATES_SUM);
+  const metadata = readArrowMetadata(bytesSource(bytes));
+  const sum = metadata.get(CANDIDATES_SUM);
   const { key, id, score } = columns;
   if (!key || !id || sum === undefined)
     throw new Error(`it is not a table of candidates: it has the columns ${names || "of none"}`);
@@ -60,7 +68,8 @@ export function parseCandidateTable(bytes: Uint8Array): CandidateTable {
     throw new Error("it is damaged: its columns differ from its checksum");
   const length = keys.values.length;
   if (length === 0) throw new Error("it holds no candidates");
-  return { ...runsOf(keys), ids, ...(scores && { scores: scores.values as Float32Array }) };
+  const [itemOf, keyOf] = readTrained(metadata.get(CANDIDATES_OF) ?? "");
+  return { ...runsOf(keys), ids, itemOf, keyOf, ...(scores && { scores: scores.values as Float32Array }) };
 }
 
 /** @throws Error that says what is wrong, without the file's name */

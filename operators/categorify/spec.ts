@@ -49,6 +49,7 @@ export const categorify = operator({
   facts: {
     ...PER_COLUMN,
     nulls: "none",
+    encodes: true,
     fuses: false,
     describes: false,
     columns: params => (params.encodeType === "combo" ? "together" : "one by one"),

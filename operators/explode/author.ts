@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type AnyNode, type Node, Op } from "../../compiler/dsl/node.js";
 import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
+import { idSpaces, spacesOf } from "../../contract/id-space.js";
 import { OP_PARAMS, type OpParamsInput } from "../../contract/op-params.js";
 import type { ColumnSchema } from "../../contract/schema.js";
 import type { Bound } from "../shared/author/bound.js";
@@ -79,5 +80,5 @@ function isList(call: Call<unknown>, { column }: Bound, blame: Blame): boolean {
 }
 
 function itemOf({ column: { list: _, ...item } }: Bound, rows: string): ColumnSchema {
-  return { ...item, rows, properties: {} };
+  return { ...item, rows, properties: idSpaces(spacesOf(item)) };
 }

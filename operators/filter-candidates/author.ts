@@ -7,12 +7,14 @@ import type { Rule } from "../../compiler/dsl/rule.js";
 import type { NotOne } from "../../compiler/dsl/wanted.js";
 import { comparedAs } from "../../contract/comparable-ids.js";
 import { defined } from "../../contract/defined.js";
+import { spacesOf } from "../../contract/id-space.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
 import { type ColumnSchema, printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { describeRows, needOne } from "../shared/author/columns.js";
 import { type Call, defineOp } from "../shared/author/define-op.js";
+import { meetsIds } from "../shared/author/id-spaces.js";
 import { candidateRows } from "../shared/author/ordering.js";
 
 interface FilterRule extends Rule {
@@ -79,6 +81,9 @@ export const filterCandidatesOp = defineOp({
     if (parent === undefined) return undefined;
     for (const [port, scope] of Object.entries(lists))
       for (const list of scope) if (!comparable(call, column, parent, list, port)) return undefined;
+    for (const [port, scope] of Object.entries(lists))
+      for (const list of scope)
+        meetsIds(call, list, { name: `\`${column.name}\``, spaces: spacesOf(column) }, { dependency: port });
     for (const filters of seen) if (!isFilters(call, column, parent, filters)) return undefined;
     return {
       params: {},

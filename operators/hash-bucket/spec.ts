@@ -11,6 +11,7 @@ export const hashBucket = operator({
   facts: {
     ...PER_COLUMN,
     nulls: "none",
+    encodes: true,
     fuses: false,
     describes: false,
     readsRowNumber: params => params.nvtabularHash === true,

@@ -10,6 +10,7 @@ export const hashedCross = operator({
   facts: {
     ...TOGETHER,
     nulls: "none",
+    encodes: true,
     rows: "kept",
     grouped: true,
     readsRowNumber: params => params.nvtabularHash === true,

@@ -8,7 +8,9 @@ import type { ParameterName } from "../../compiler/lambda/parameter.js";
 import { columnTerm, type UserFunction } from "../../compiler/lambda/user-function.js";
 import type { Expression } from "../../contract/expression.js";
 import { dtypeOf } from "../../contract/expression-type.js";
+import { ID_SPACES } from "../../contract/id-space.js";
 import { type ColumnSchema, column } from "../../contract/schema.js";
+import { DISTANCE } from "../../contract/similarity.js";
 import { DATATYPES, type DType, datatype } from "../../triton-protos/datatype.js";
 import type { Bound } from "../shared/author/bound.js";
 import { need, sameRows } from "../shared/author/columns.js";
@@ -146,7 +148,13 @@ function make(
     );
   const [first] = input;
   // Properties of one column hold for a column made of it alone, unless they describe values.
-  const { domain: _, value_count: __, ...properties } = numbersOf(first!.column, dtype).properties;
+  const {
+    domain: _,
+    value_count: __,
+    [ID_SPACES]: ___,
+    [DISTANCE]: ____,
+    ...properties
+  } = numbersOf(first!.column, dtype).properties;
   const said = input.length === 1 ? { tags: first!.column.tags, properties } : {};
   return { schema: column(name, dtype, { rows: first!.column.rows, ...said }), expression: compiled.expression };
 }

@@ -8,11 +8,14 @@ import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { Lacking, NotOne } from "../../compiler/dsl/wanted.js";
 import { comparedAs } from "../../contract/comparable-ids.js";
+import { type IdSpace, idSpaces } from "../../contract/id-space.js";
 import { OP_PARAMS } from "../../contract/op-params.js";
-import { column, printType } from "../../contract/schema.js";
+import { type ColumnSchema, column, printType } from "../../contract/schema.js";
+import type { TrainedColumn } from "../../formats/merlin-schema/trained-on.js";
 import { CANDIDATES_SUFFIX } from "../../formats/tables/candidate-table.js";
 import { need, needOne } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
+import { meetsIds } from "../shared/author/id-spaces.js";
 
 interface Options {
   /** Column on the left: one key per row, or a list of keys. Without it the only column. */
@@ -132,6 +135,8 @@ export const lookupCandidatesOp = defineOp({
         'Choose `merge: "sum"` or `"max"`, or leave `scores` out.',
         "right",
       );
+    if (!params.everyone && table.keyOf)
+      meetsIds(call, key, { name: `\`${path}\``, spaces: [spaceOf(table.keyOf)] }, "left");
     const file = call.artefactName(path, read.path);
     const to = join("tables", file.endsWith(CANDIDATES_SUFFIX) ? file : `${file}${CANDIDATES_SUFFIX}`);
     const rows = call.id;
@@ -139,7 +144,7 @@ export const lookupCandidatesOp = defineOp({
       params: { ...params, merge: merged },
       inputs: { input: [key] },
       outputs: [
-        column(name, table.ids.dtype, { rows, tags: ["id"] }),
+        column(name, table.ids.dtype, { rows, tags: ["id"], properties: idProperties(table.itemOf) }),
         ...(scores ? [column("candidate_scores", "float32", { rows })] : []),
       ],
       madeRows: { parent: key.column.rows },
@@ -148,3 +153,15 @@ export const lookupCandidatesOp = defineOp({
     };
   },
 });
+
+const spaceOf = ({ name, vocabulary }: TrainedColumn): IdSpace => ({ kind: vocabulary ? "codes" : "raw", of: name });
+
+/** Codes keep their vocabulary, so that a model after the table is compared with it. */
+function idProperties(of: TrainedColumn | undefined): ColumnSchema["properties"] {
+  if (!of) return {};
+  const { name, cardinality, vocabulary } = of;
+  return {
+    ...idSpaces([spaceOf(of)]),
+    ...(vocabulary && cardinality && { domain: { min: 0, max: cardinality - 1, name }, vocabulary_sum: vocabulary }),
+  };
+}

@@ -3,11 +3,13 @@ import type { z } from "zod";
 import { listNames } from "../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../compiler/diagnostics/messages.js";
 import { isNode, Op } from "../../compiler/dsl/node.js";
+import { idSpaces, spacesOf } from "../../contract/id-space.js";
 import { type ColumnSchema, column, printType } from "../../contract/schema.js";
 import { datatype } from "../../triton-protos/datatype.js";
 import type { Bound, Scope } from "../shared/author/bound.js";
 import { describeRows, need, needOne, sameRows } from "../shared/author/columns.js";
 import { type Blame, type Call, defineOp, type Inferred } from "../shared/author/define-op.js";
+import { largerIsBetter, meetsIds } from "../shared/author/id-spaces.js";
 import { candidateRows, floatScore } from "../shared/author/ordering.js";
 import {
   type MergeParams,
@@ -154,6 +156,8 @@ function otherSource(
       }),
       blame,
     );
+  const others = { name: `\`${first.ids.column.name}\``, spaces: spacesOf(first.ids.column) };
+  meetsIds(call, found.ids, others, blame);
   return found;
 }
 
@@ -165,7 +169,8 @@ function outputsOf(
 ): readonly ColumnSchema[] {
   const rows = call.id;
   const { column: ids } = found[0]!.ids;
-  const merged = { ...ids, name, rows, tags: [...new Set([...ids.tags, "id"])], properties: {} };
+  const properties = idSpaces(found.flatMap(one => spacesOf(one.ids.column)));
+  const merged = { ...ids, name, rows, tags: [...new Set([...ids.tags, "id"])], properties };
   if (!keepSource) return [merged];
   return [
     merged,
@@ -212,6 +217,7 @@ function scoredIds(
     );
   }
   if (!floatScore(call, score, "mergeCandidates", blame) || !sameRows(call, [ids, score], reader)) return undefined;
+  if (method === "weighted" || method === "max") largerIsBetter(call, score, "mergeCandidates", blame);
   return { ids, score };
 }
 

@@ -8,6 +8,7 @@ import { column } from "../../contract/schema.js";
 import type { Bound } from "../shared/author/bound.js";
 import { need, sameRows } from "../shared/author/columns.js";
 import { defineOp } from "../shared/author/define-op.js";
+import { largerIsBetter } from "../shared/author/id-spaces.js";
 import { candidateRows, floatScore } from "../shared/author/ordering.js";
 
 type Missing<W extends string, S extends string> =
@@ -48,6 +49,7 @@ export const mixScoresOp = defineOp({
     const scores = found as Bound[];
     for (const score of scores) {
       if (!floatScore(call, score, "mixScores", "left")) return undefined;
+      largerIsBetter(call, score, "mixScores", "left");
     }
     if (!sameRows(call, scores, "`mixScores`")) return undefined;
     if (candidateRows(call, scores[0]!, "mixScores") === undefined) return undefined;

@@ -192,7 +192,7 @@ export const queryFaissOp = defineOp({
         ...(exclude && { exclude: [exclude] }),
         ...(where && where.user.length > 0 && { user: where.user }),
       },
-      outputs: foundColumns(call.id, ids, includeDistances),
+      outputs: foundColumns(call.id, ids, { includeDistances, metric: read.value.metric }),
       madeRows: { parent: rows },
       candidates: candidatesOf(path, read.value),
       artefacts: {

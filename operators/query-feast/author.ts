@@ -9,11 +9,14 @@ import { Op } from "../../compiler/dsl/node.js";
 import type { OpenRule, Rule } from "../../compiler/dsl/rule.js";
 import type { IsUnion, Lacking } from "../../compiler/dsl/wanted.js";
 import { defined } from "../../contract/defined.js";
+import { idSpaces } from "../../contract/id-space.js";
 import type { OpParams } from "../../contract/op-params.js";
 import { column } from "../../contract/schema.js";
+import { askedName } from "../../formats/feast/feast-key.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
 import { feastType } from "../../formats/feast/feast-type.js";
 import { type ArtefactFile, defineOp } from "../shared/author/define-op.js";
+import { meetsIds } from "../shared/author/id-spaces.js";
 import { feastKeys, fitsMissing } from "./author-keys.js";
 import { checkStore } from "./author-store.js";
 import { feastAuthor, feastViews } from "./author-views.js";
@@ -145,6 +148,10 @@ export const queryFeastOp = defineOp({
     if (!views) return undefined;
     const keys = feastKeys(call, views);
     if (!keys) return undefined;
+    const entities = new Set(read.value.registry.views.flatMap(view => view.joinKeys.map(({ name }) => name)));
+    const keyOf = new Map(views.views.flatMap(view => view.joinKeys.map(key => [askedName(key), key.name] as const)));
+    for (const { name, bound } of keys.joins)
+      meetsIds(call, bound, { name: views.label, spaces: [{ kind: "raw", of: keyOf.get(name)! }] }, "left", entities);
     const { rows } = keys.inputs[0].column;
     const parent = call.parentRows(rows);
     const drops = dropsRows(onMissing);
@@ -169,7 +176,13 @@ export const queryFeastOp = defineOp({
       };
     });
     const ids = includeId
-      ? keys.joins.map(({ name, bound }) => column(name, bound.column.dtype, { rows: made, tags: ["id"] }))
+      ? keys.joins.map(({ name, bound }) =>
+          column(name, bound.column.dtype, {
+            rows: made,
+            tags: ["id"],
+            properties: idSpaces([{ kind: "raw", of: keyOf.get(name)! }]),
+          }),
+        )
       : [];
     const names = [...ids.map(id => id.name), ...outputs.map(o => o.schema.name)];
     const twice = names.find((name, i) => names.indexOf(name) < i);

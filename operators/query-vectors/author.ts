@@ -126,7 +126,7 @@ export const queryVectorsOp = defineOp({
         ...(exclude && { exclude: [exclude] }),
         ...(where && where.user.length > 0 && { user: where.user }),
       },
-      outputs: foundColumns(call.id, ids, includeDistances),
+      outputs: foundColumns(call.id, ids, { includeDistances, metric: read.value.metric }),
       madeRows: { parent: rows },
       artefacts: { store: to },
       files: [{ from: read.path, to }],

@@ -14,6 +14,7 @@ import { REQUEST_ROWS } from "../../contract/schema.js";
 import { changesRows } from "../../contract/step-facts.js";
 import { needAll, needType, sameRows } from "../shared/author/columns.js";
 import { type Call, defineOp } from "../shared/author/define-op.js";
+import { servedColumns } from "./author-codes.js";
 
 export interface TransformWorkflowOptions<Subgraph extends string = string> {
   /** Only this named part of the workflow; it reads the columns the part needs. */
@@ -113,7 +114,7 @@ export const transformWorkflowOp = defineOp({
     return {
       params: { ...call.params, ...(groups && { groups }) },
       inputs: { input },
-      outputs: workflow.outputs.map(({ schema }) => ({ ...schema, rows: changing ? call.id : (rows ?? schema.rows) })),
+      outputs: servedColumns(workflow).map(made => ({ ...made, rows: changing ? call.id : (rows ?? made.rows) })),
       ...(changing && rows !== undefined && { madeRows: { parent: call.parentRows(rows) ?? rows } }),
       artefacts: { workflow: join(folder, "workflow.json") },
       // A part keeps the vocabularies of the whole beside a plan of its own, and so does one with fused steps.

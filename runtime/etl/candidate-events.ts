@@ -1,5 +1,7 @@
 /** Events of users and items → a table in DuckDB: item, key, group, and age in seconds before the end. */
+import type { Schema } from "../../contract/schema.js";
 import { invalid } from "../base/errors.js";
+import { schemaOfData } from "./data-schema.js";
 import { findData, openData } from "./data-source.js";
 import type { Database } from "./database.js";
 import { identifier } from "./sql/literal.js";
@@ -24,6 +26,8 @@ export interface Events {
   readonly itemType: "int64" | "string";
   /** int64 of one list for all. */
   readonly keyType: "int64" | "string";
+  /** Of data that `merlon transform` wrote; empty for other data. */
+  readonly schema: Schema;
 }
 
 /** Makes the table `events` with `item`, `key`, `grp` and `age`. @throws RuntimeFault naming column and row */
@@ -33,7 +37,8 @@ export async function readEvents(
   { item, by, group, time, window }: EventColumns,
 ): Promise<Events> {
   const asked = [item, by, group, time].filter(name => name !== undefined);
-  const { relation } = await openData(database, await findData(database, data), [], [...new Set(asked)]);
+  const found = await findData(database, data);
+  const { relation } = await openData(database, found, [], [...new Set(asked)]);
   const types = new Map<string, string>();
   for (const row of await database.rows(
     `DESCRIBE SELECT ${[...new Set(asked)].map(identifier).join(", ")} FROM ${relation}`,
@@ -68,7 +73,7 @@ export async function readEvents(
     throw invalid(
       `none of ${rows} events has ${asked.map(name => `\`${name}\``).join(", ")}. Look at these columns for nulls.`,
     );
-  return { rows, nulls, old: rows - nulls - kept, itemType, keyType };
+  return { rows, nulls, old: rows - nulls - kept, itemType, keyType, schema: await schemaOfData(database, found) };
 }
 
 function idType(name: string, type: string): "int64" | "string" {

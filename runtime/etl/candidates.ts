@@ -2,8 +2,11 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { findColumn, type Schema } from "../../contract/schema.js";
+import { trainedColumn } from "../../formats/folders/fitted-columns.js";
 import { StagingFolder } from "../../formats/folders/replace-folder.js";
-import { CANDIDATES_SUM, sumOfCandidates } from "../../formats/tables/candidate-table.js";
+import type { TrainedColumn } from "../../formats/merlin-schema/trained-on.js";
+import { CANDIDATES_OF, CANDIDATES_SUM, sumOfCandidates } from "../../formats/tables/candidate-table.js";
 import { type PackedTexts, type PrintedColumn, printFittedTable } from "../../operators/shared/kernel/fitted-table.js";
 import type { DType } from "../../triton-protos/datatype.js";
 import { invalid, RuntimeFault, unavailable } from "../base/errors.js";
@@ -66,13 +69,21 @@ export async function buildCandidates(
       throw invalid(
         `no item has ${options.minSupport} events${kind === "cooccurrence" ? " together with another" : ""} in the window. Lower \`--min-support\`, or widen \`--window\`.`,
       );
-    await writeTable(columns, join(staging.path, "table.candidates"), out);
+    const of = kind === "cooccurrence" ? [options.item, options.item] : [options.item, options.by];
+    const described = of.flatMap(name => (name === undefined ? [] : [describedColumn(events.schema, name)]));
+    await writeTable(columns, { staged: join(staging.path, "table.candidates"), out, of: JSON.stringify(described) });
     return { ...counts, events, cut };
   } finally {
     staging.dispose();
     await database.close();
   }
 }
+
+/** A column of the data; transformed data says which vocabulary made its codes. */
+const describedColumn = (schema: Schema, name: string): TrainedColumn => {
+  const column = findColumn(schema, name);
+  return column ? trainedColumn(column) : { name, cardinality: null, vocabulary: null };
+};
 
 /** @returns columns `key`, `id` and `score`, by key and falling score; equal scores by id */
 async function bestOf(
@@ -102,9 +113,19 @@ function plainValues({ values }: PrintedColumn): ArrayLike<unknown> & Iterable<u
   return Array.from({ length: offsets.length - 1 }, (_, i) => text.toString("utf8", offsets[i], offsets[i + 1]));
 }
 
-async function writeTable(columns: readonly PrintedColumn[], staged: string, out: string): Promise<void> {
+interface Place {
+  readonly staged: string;
+  readonly out: string;
+  /** What is known of its columns, as JSON. */
+  readonly of: string;
+}
+
+async function writeTable(columns: readonly PrintedColumn[], { staged, out, of }: Place): Promise<void> {
   const plain = columns.map(col => ({ dtype: col.dtype, values: plainValues(col) as never }));
-  const metadata = new Map([[CANDIDATES_SUM, sumOfCandidates(plain)]]);
+  const metadata = new Map([
+    [CANDIDATES_SUM, sumOfCandidates(plain)],
+    [CANDIDATES_OF, of],
+  ]);
   const names = ["key", "id", "score"];
   const table = Object.fromEntries(columns.map((col, i) => [names[i]!, col]));
   try {

@@ -16,6 +16,7 @@ import { invalid, RuntimeFault, refuse } from "../base/errors.js";
 import { copyToArrow } from "./arrow-out.js";
 import { type ConnectionPool, openPool } from "./connection-pool.js";
 import { formatOf } from "./data-formats.js";
+import { SCHEMA_KEY } from "./data-schema.js";
 import { type DataFiles, type DataSource, findData, openData } from "./data-source.js";
 import { type Database, type DatabaseOptions, glob, type OnProgress, openDatabase } from "./database.js";
 import { refuseForeign, writeSchemas } from "./fitted-folder.js";
@@ -187,8 +188,6 @@ function parquet({ database, plan, keep }: Job): string {
 }
 
 const ROW_GROUP = 122_880;
-/** Metadata of a Parquet file: `.merlin/schema.json`, which a file of its own has not beside it. */
-const SCHEMA_KEY = "merlin.schema.json";
 
 async function writeParquet(job: Job, { sql, rows, inStretches }: Statement, to: string): Promise<void> {
   const { database } = job;

@@ -13,6 +13,7 @@ import { LIST_PROPENSITY, PROPENSITY } from "../spec/propensity.js";
 import type { Bound } from "./bound.js";
 import { describeRows, needOne, sameRows } from "./columns.js";
 import { type Call, defineOp } from "./define-op.js";
+import { largerIsBetter } from "./id-spaces.js";
 
 type DTypeOf<C> = C extends `${infer T extends ColumnType} ${string}` ? T : never;
 
@@ -80,6 +81,7 @@ export function inferOrdering(call: Call<unknown>, operator: string): Ordering |
   const parent = candidateRows(call, ids, operator);
   if (parent === undefined || !floatScore(call, scores, operator, { dependency: "relevance" })) return undefined;
   if (!sameRows(call, [ids, scores], `\`${operator}\``, ids.column.name)) return undefined;
+  largerIsBetter(call, scores, operator, { dependency: "relevance" });
   return {
     ids,
     scores,

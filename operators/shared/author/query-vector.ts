@@ -2,6 +2,8 @@
 import * as messages from "../../../compiler/diagnostics/messages.js";
 import type { NameOf } from "../../../compiler/dsl/column.js";
 import { type ColumnSchema, column, fixedLength, printType } from "../../../contract/schema.js";
+import { DISTANCE } from "../../../contract/similarity.js";
+import type { Similarity } from "../../../formats/onnx/onnx.js";
 import type { Bound } from "./bound.js";
 import { needOne } from "./columns.js";
 import type { Call } from "./define-op.js";
@@ -47,9 +49,15 @@ const dimensionOf = ({ column: col }: Bound): number | undefined =>
   col.dtype === "float32" ? fixedLength(col) : undefined;
 
 /** Output columns of a search: ids, and distances if they are included. @param rows made by the step */
-export const foundColumns = (rows: string, ids: "int64" | "string", includeDistances: boolean): ColumnSchema[] => [
+export const foundColumns = (
+  rows: string,
+  ids: "int64" | "string",
+  { includeDistances, metric }: { readonly includeDistances: boolean; readonly metric: Similarity },
+): ColumnSchema[] => [
   column("candidate_ids", ids, { rows, tags: ["id"] }),
-  ...(includeDistances ? [column("candidate_distances", "float32", { rows })] : []),
+  ...(includeDistances
+    ? [column("candidate_distances", "float32", { rows, ...(metric === "l2" && { properties: { [DISTANCE]: true } }) })]
+    : []),
 ];
 
 /** The type of an attribute in a condition. @typeParam C the column, as `string country` */

@@ -101,6 +101,8 @@ export interface Facts<P> {
   readonly appliesWorkflow?: true;
   /** The rows that it makes are groups of rows that it reads, so that none of them is of one row. */
   readonly groupsRows?: (params: P) => boolean;
+  /** Makes codes of ids: numbers that mean something to a model only. */
+  readonly encodes?: true;
   /** Its graph is a product of matrices, which runs where models run. */
   readonly multiplies?: true;
   /** Reads a store beyond the plan's files, which costs a round trip. */

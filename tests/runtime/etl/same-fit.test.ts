@@ -9,6 +9,7 @@ import { readOnnxSignature } from "#formats/onnx/onnx.js";
 import { sumOfValues, vocabularyColumns } from "#operators/categorify/kernel-vocabulary.js";
 import { prepareKernel } from "#operators/kernels.js";
 import type { PrepareContext } from "#runtime/engine/schedule/kernel.js";
+import { buildCandidates } from "#runtime/etl/candidates.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
 import { fitCells, inFolder } from "./run-workflow.js";
 import { withDuckDB, writeParquet } from "./table-values.js";
@@ -153,5 +154,30 @@ test("a transformed file carries the schema of its columns", async () => {
     );
     expect(schema).toBe(readFileSync(join(folder, "fitted", ".merlin", "schema.json"), "utf8"));
     expect(schema).toContain(String(sumOf(own)));
+  });
+});
+
+test("a table of candidates from transformed data keeps their vocabulary for the model after it", async () => {
+  await inFolder(async folder => {
+    const own = await fitCells(folder, plan(), cellsOf(["x", "x", "y"]));
+    const data = join(folder, "data.parquet");
+    await writeParquet(data, own.inputs, cellsOf(["x", "y"]));
+    const out = join(folder, "out.parquet");
+    await transformWorkflow(join(folder, "fitted"), data, out);
+    const options = { kind: "popular", item: "city", minSupport: 1, topk: 5 } as const;
+    await buildCandidates([out], join(folder, "cities.candidates"), options);
+    const text = `import { ensemble, lookupCandidates, predictOnnx, source, unrollFeatures } from "merlon";
+const request = source({ age: "float32" });
+const cities = request["age"] >> lookupCandidates("cities.candidates", { everyone: true, name: "city" });
+const pairs = cities >> unrollFeatures("city", request["age"]);
+export default ensemble("x", pairs >> predictOnnx("tower.onnx"));
+`;
+    const codes = async (vocabulary: unknown): Promise<string[]> => {
+      writeFileSync(join(folder, "tower.onnx"), trainedOn([{ name: "city", cardinality: 5, vocabulary }]));
+      writeFileSync(join(folder, "main.ensemble.ts"), text);
+      return (await compile(join(folder, "main.ensemble.ts"))).diagnostics.map(({ code }) => code);
+    };
+    expect(await codes(sumOf(own))).toEqual([]);
+    expect(await codes(await fitted(["x", "y", "y"]))).toEqual(["onnx/other-fit"]);
   });
 });
