@@ -81,7 +81,7 @@ export const buildCommand = (): Command =>
       "--date <date>",
       "Triton: time of frozen features (for `ttl` and frozen.json; default: $SOURCE_DATE_EPOCH, else now)",
     )
-    .option("--no-check", "skip the checks that run models: on rows alone and together, and graphs against kernels")
+    .option("--no-check", "skip the checks that run models")
     .option("--check-stores", "compare vector databases with their files first")
     .addOption(offOption())
     .addHelpText("after", EXAMPLES)

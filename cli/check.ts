@@ -25,7 +25,7 @@ export const checkCommand = (): Command =>
         .default("pretty"),
     )
     .option("-w, --watch", "check again when a file or artefact changes")
-    .option("--run", "run models on generated rows, alone and together, as build does")
+    .option("--run", "also run models on generated rows")
     .addOption(new Option("--fix", "correct the files, such as misspelled names").conflicts("watch"))
     .addHelpText(
       "after",

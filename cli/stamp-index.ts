@@ -1,4 +1,4 @@
-/** What `merlon stamp --index` notes of an index: how it compares vectors, and some of its items. */
+/** The notes of `merlon stamp --index`: the metric of an index, and some of its items. */
 import { readNamed } from "../contract/files/file-fault.js";
 import { currentBase } from "../formats/delta/delta-base.js";
 import { readFaissHeaderFile } from "../formats/faiss/faiss.js";

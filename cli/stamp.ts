@@ -19,7 +19,7 @@ export const stampCommand = (): Command =>
     .argument("<model>", "*.onnx, a model of XGBoost (JSON) or LightGBM (text)")
     .option("--workflow <folder>", "fitted workflow that made the training data")
     .option("--input <tensor=column...>", "inputs whose names differ from the workflow's columns", [])
-    .option("--index <file>", "FAISS index of the items that a tower was trained with")
+    .option("--index <file>", "FAISS index of a tower's items")
     .addHelpText(
       "after",
       `

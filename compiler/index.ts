@@ -16,7 +16,6 @@ export { PASS_NAMES, type PassName } from "./4-plan/pass-names.js";
 export { type BuildOptions, type Built, build, LAYOUTS, type Layout } from "./5-emit/build.js";
 export type { Names } from "./5-emit/configs.js";
 export { buildWorkflowModel } from "./5-emit/merlon/workflow-model.js";
-export { mixedRows, type RowFault } from "./mixed-rows.js";
 export { loweringDiagnostics } from "./5-emit/onnx/lowering-diagnostics.js";
 export { NotLoweredError } from "./5-emit/onnx/not-lowered.js";
 export type { TritonOptions } from "./5-emit/onnx/triton-models.js";
@@ -30,6 +29,7 @@ export {
   explainDiff,
   explainTriton,
 } from "./explain/index.js";
+export { mixedRows, type RowFault } from "./mixed-rows.js";
 export { refreshEnvironment, type Typegen, typegen, writeEnvironment } from "./typegen/typegen.js";
 export { type Compiled, type CompileOptions, compile, type NotCompiled };
 

@@ -1,4 +1,4 @@
-/** What the values of a column of ids number: the raw ids of an entity, or the codes of a vocabulary. Properties of the column. */
+/** The space of the ids in a column: raw ids of an entity, or codes of a vocabulary. A property of the column. */
 import type { ColumnSchema } from "./schema.js";
 
 /** The property of a column of ids: the spaces of its values, several after a union of candidates. */

@@ -46,7 +46,7 @@ const reference = ({ column, ref }: Bound) => ({ name: column.name, step: ref.st
 const answers = (scope: Scope) => scope.map(bound => ({ ref: reference(bound), schema: planned(bound.column) }));
 const references = (scope: Scope) => scope.map(reference);
 
-/** Properties that inference alone reads: what comes together is decided by then. */
+/** Properties that only inference reads. A plan has none of them. */
 const INFERRED: ReadonlySet<string> = new Set([ID_SPACES, DISTANCE, TOWER]);
 
 const planned = (column: ColumnSchema): ColumnSchema => ({

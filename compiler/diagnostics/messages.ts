@@ -660,7 +660,7 @@ export const onnxOtherFit = (p: { readonly path: string | number; readonly train
   help: `Train and export the model on data of this fit, or name the folder of the fit that it was trained on.`,
 });
 
-/** A column knows what its values number: raw ids of the column or join key that they come from, or the codes that a workflow made of them. */
+/** Ids of a column have a space: a column of data, a join key of a store, or the vocabulary of a workflow. */
 export const graphIdsOfOther = (p: { readonly column: string | number; readonly mine: string | number; readonly other: string | number; readonly theirs: string | number; readonly way: string | number }): Message => ({
   code: "graph/ids-of-other",
   message: `\`${p.column}\` has ${p.mine}, and ${p.other} has ${p.theirs}. Equal numbers are then different things.`,

@@ -1,4 +1,4 @@
-/** A model file of XGBoost (JSON) or LightGBM (text) with a note of the columns that it was trained on; the rest stays as it is. */
+/** Notes the columns of training in a model file of XGBoost (JSON) or LightGBM (text). The rest stays as it is. */
 import { TRAINED_ON } from "../../formats/merlin-schema/trained-on.js";
 import { ForestFileError } from "./forest.js";
 import { NOTE } from "./read-lightgbm.js";

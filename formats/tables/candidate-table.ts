@@ -17,7 +17,7 @@ export const CANDIDATES_SUFFIX = ".candidates";
 /** Key of the metadata: SHA-256 of the columns in hexadecimal. */
 export const CANDIDATES_SUM = "merlon:candidates-sha256";
 
-/** Key of the metadata: what is known of the columns of ids and of keys in the data, in this order, as a model's file has it of its own. */
+/** Key of the metadata: the column of the data with the ids, and the one with the keys, in the form of `TRAINED_ON`. */
 export const CANDIDATES_OF = "merlon:candidates-of";
 
 export interface TableColumn {

@@ -114,7 +114,7 @@ export const predictOnnxOp = defineOp({
         { literal: path },
       );
     if (!sameRows(call, input, `\`predictOnnx("${path}")\``)) return undefined;
-    // A stacked column goes by its own name.
+    // A stacked column keeps its own name.
     const stackedAs = stacked.flatMap(columns => columns!.map(bound => ({ tensor: bound.column.name, bound })));
     if (!sameFit(call, path, [...(bound as Tied[]), ...stackedAs], read.value)) return undefined;
     if (!tablesHold(call, path, bound as Tied[], read.value)) return undefined;

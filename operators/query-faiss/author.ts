@@ -210,7 +210,7 @@ export const queryFaissOp = defineOp({
   },
 });
 
-/** The vectors of a tower and of the items that it was trained with are the same up to rounding; those of items drift as their features do. */
+/** An index that is built again has the same vectors up to rounding. They drift if features of the items change. */
 const LEAST_LIKENESS = 0.9;
 
 /** Reports an index whose vectors are not those of the items that the query's tower was stamped with. */

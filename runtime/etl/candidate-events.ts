@@ -26,7 +26,7 @@ export interface Events {
   readonly itemType: "int64" | "string";
   /** int64 of one list for all. */
   readonly keyType: "int64" | "string";
-  /** Of data that `merlon transform` wrote; empty for other data. */
+  /** The schema that `merlon transform` wrote into the data; empty for other data. */
   readonly schema: Schema;
 }
 

@@ -116,7 +116,7 @@ function plainValues({ values }: PrintedColumn): ArrayLike<unknown> & Iterable<u
 interface Place {
   readonly staged: string;
   readonly out: string;
-  /** What is known of its columns, as JSON. */
+  /** Its columns of ids and keys in the data, as JSON. */
   readonly of: string;
 }
 

@@ -144,7 +144,19 @@ const LONG: Readonly<Record<string, Long>> = {
 
 /** Commands whose work ends with their input. They hold temporary files as `fit` and `stats` do, or none. */
 const BOUNDED = [
-  ...["explain", "tsc", "migrate", "transform", "verify", "import", "predict", "stamp", "embedding", "bloom", "candidates"],
+  ...[
+    "explain",
+    "tsc",
+    "migrate",
+    "transform",
+    "verify",
+    "import",
+    "predict",
+    "stamp",
+    "embedding",
+    "bloom",
+    "candidates",
+  ],
   ...["vectors", "feast", "feedback", "experiment", "evaluate", "doctor", "completion"],
 ];
 

@@ -1,4 +1,4 @@
-// `merlon stamp` notes a model's fit and index in its file. The compiler then tells this fit, and this index, from others.
+// `merlon stamp` notes a model's fit and index in its file. The compiler then refuses another fit, and another index.
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -28,7 +28,7 @@ const request = source({ age: "float32", city: "string", town: "string" });
 const user = request >> transformWorkflow("fitted");
 `;
 
-/** Codes and texts of what the compiler reports. */
+/** Codes and texts of the compiler's reports. */
 async function found(folder: string, body: string): Promise<string[]> {
   writeFileSync(join(folder, "main.ensemble.ts"), HEAD + body);
   const { diagnostics } = await compile(join(folder, "main.ensemble.ts"));

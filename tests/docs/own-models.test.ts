@@ -26,7 +26,7 @@ afterAll(() => project.dispose());
 beforeAll(async () => {
   for (const folder of ["models", "etl"]) mkdirSync(at(folder), { recursive: true });
   const plan = workflowPlan({ user_id: "int64" }, [{ op: "categorify", columns: ["user_id"] }]);
-  await fitCells(project.path, plan, { user_id: [7n, 7n, 8n] });
+  await fitCells(project.path, plan, { user_id: [7, 7, 8] });
   renameSync(at("fitted"), at("etl/books"));
   for (const [i, { text }] of scripts.entries()) {
     writeFileSync(at(`export-${i}.py`), text);
@@ -68,7 +68,7 @@ test("an XGBoost model predicts what it learned: the larger price", async () => 
 });
 
 test("the lines of Python stamp models with the fit", () => {
-  const { outputs } = parsePlan(readFileSync(at("etl/books/workflow.json"), "utf8"));
+  const { outputs } = parsePlan(readFileSync(at("etl/books/workflow.json"), "utf8"), "the fit");
   const { domain, vocabulary_sum } = outputs[0]!.schema.properties;
   expect(domain).toMatchObject({ max: 4 });
   const stamp = { cardinalities: { user_id: 5 }, vocabularies: { user_id: vocabulary_sum } };

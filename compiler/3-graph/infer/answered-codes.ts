@@ -6,7 +6,7 @@ import * as messages from "../../diagnostics/messages.js";
 import { type Inference, type InferredStep, report } from "./inference.js";
 import { type StepsById, stepsById } from "./origin.js";
 
-/** Warns of a column of the answer. Codes that no step chose among are features, which a client may want. */
+/** Warns of a column of the answer. Codes that no step chose among are features. */
 export function reportCodes(inference: Inference, bound: Bound): void {
   const codes = codesOf(bound.column);
   const step = codes && chosenBy(bound, stepsById(inference));

@@ -5,7 +5,7 @@ import { DISTANCE } from "../../../contract/similarity.js";
 import type { Bound } from "./bound.js";
 import type { Blame, Call } from "./define-op.js";
 
-/** Warnings name only what is sure: codes are no raw ids, and two join keys of one store are no names of one entity. */
+/** True only if it is sure: codes differ from raw ids, and so do two join keys of one store. */
 const differ = (a: IdSpace, b: IdSpace, entities: ReadonlySet<string>): boolean =>
   a.kind === b.kind ? a.kind === "raw" && a.of !== b.of && entities.has(a.of) && entities.has(b.of) : true;
 

@@ -1,4 +1,4 @@
-/** Whether a model was trained on the vocabularies whose ids it gets: what its file says, and what the workflow before it learned. */
+/** Compares the vocabularies that a model was trained on, as its file says, with those of the workflow before it. */
 import { listNames } from "../../../compiler/diagnostics/diagnostic.js";
 import * as messages from "../../../compiler/diagnostics/messages.js";
 import type { JsonValue } from "../../../contract/schema.js";

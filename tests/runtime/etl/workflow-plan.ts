@@ -120,6 +120,7 @@ function inferStep(
     artefactName: unused,
     served: unused,
     candidatesIn: () => undefined,
+    workflowOf: () => undefined,
     warn: () => undefined,
     fail: message => {
       throw new Error(message.message);
