@@ -11,15 +11,15 @@ import type { IsUnion, Lacking } from "../../compiler/dsl/wanted.js";
 import { defined } from "../../contract/defined.js";
 import { idSpaces } from "../../contract/id-space.js";
 import type { OpParams } from "../../contract/op-params.js";
-import { column } from "../../contract/schema.js";
+import { type ColumnSchema, column } from "../../contract/schema.js";
 import { askedName } from "../../formats/feast/feast-key.js";
 import type { FeastRepository } from "../../formats/feast/feast-repository.js";
 import { feastType } from "../../formats/feast/feast-type.js";
-import { type ArtefactFile, defineOp } from "../shared/author/define-op.js";
+import { type ArtefactFile, type Call, defineOp } from "../shared/author/define-op.js";
 import { meetsIds } from "../shared/author/id-spaces.js";
-import { feastKeys, fitsMissing } from "./author-keys.js";
+import { type FeastKeys, feastKeys, fitsMissing } from "./author-keys.js";
 import { checkStore } from "./author-store.js";
-import { feastAuthor, feastViews } from "./author-views.js";
+import { type FeastViews, feastAuthor, feastViews } from "./author-views.js";
 import { dropsRows, missingRule } from "./spec.js";
 
 type View = FeastArtefact["views"][string];
@@ -148,10 +148,7 @@ export const queryFeastOp = defineOp({
     if (!views) return undefined;
     const keys = feastKeys(call, views);
     if (!keys) return undefined;
-    const entities = new Set(read.value.registry.views.flatMap(view => view.joinKeys.map(({ name }) => name)));
-    const keyOf = new Map(views.views.flatMap(view => view.joinKeys.map(key => [askedName(key), key.name] as const)));
-    for (const { name, bound } of keys.joins)
-      meetsIds(call, bound, { name: views.label, spaces: [{ kind: "raw", of: keyOf.get(name)! }] }, "left", entities);
+    const entityOf = entityKeys(call, read.value, views, keys);
     const { rows } = keys.inputs[0].column;
     const parent = call.parentRows(rows);
     const drops = dropsRows(onMissing);
@@ -175,15 +172,7 @@ export const queryFeastOp = defineOp({
         }),
       };
     });
-    const ids = includeId
-      ? keys.joins.map(({ name, bound }) =>
-          column(name, bound.column.dtype, {
-            rows: made,
-            tags: ["id"],
-            properties: idSpaces([{ kind: "raw", of: keyOf.get(name)! }]),
-          }),
-        )
-      : [];
+    const ids = includeId ? keyColumns(keys, made, entityOf) : [];
     const names = [...ids.map(id => id.name), ...outputs.map(o => o.schema.name)];
     const twice = names.find((name, i) => names.indexOf(name) < i);
     if (twice !== undefined)
@@ -226,6 +215,29 @@ export const queryFeastOp = defineOp({
     };
   },
 });
+
+const keyColumns = ({ joins }: FeastKeys, rows: string, entityOf: ReadonlyMap<string, string>): ColumnSchema[] =>
+  joins.map(({ name, bound }) => {
+    const properties = idSpaces([{ kind: "raw", of: entityOf.get(name)! }]);
+    return column(name, bound.column.dtype, { rows, tags: ["id"], properties });
+  });
+
+/**
+ * The join key of the store for each key of the look-up, which a feature service may name otherwise. Warns of a column with ids of another
+ * entity of the store, or with codes.
+ */
+function entityKeys(
+  call: Call<unknown>,
+  { registry }: FeastRepository,
+  { views, label }: FeastViews,
+  { joins }: FeastKeys,
+): ReadonlyMap<string, string> {
+  const entities = new Set(registry.views.flatMap(view => view.joinKeys.map(({ name }) => name)));
+  const entityOf = new Map(views.flatMap(view => view.joinKeys.map(key => [askedName(key), key.name] as const)));
+  for (const { name, bound } of joins)
+    meetsIds(call, bound, { name: label, spaces: [{ kind: "raw", of: entityOf.get(name)! }] }, "left", entities);
+  return entityOf;
+}
 
 /** Why a model cannot carry the repository: a private key or a secret would be copied. */
 function notPortable({ onlineStore, portableStore }: FeastRepository, repository: string) {
