@@ -1,13 +1,13 @@
 /**
- * The descriptors that this process may have open, and how many of them clients may take. The system gives a new descriptor the lowest free number, so the
- * number of one tells how many are in use, whatever uses them.
+ * The descriptors that this process may have open, and how many of them clients may take. The system gives a new descriptor the lowest free
+ * number. So a high number means that all below it are in use, by files or by connections.
  */
 import { join } from "node:path";
 import { KERNEL_FILES, type KernelFiles, readText } from "./control-group.js";
 
 /** Descriptors that connections leave to files, models, logs, stores and links between workers. */
 const RESERVE = 256;
-/** Of a low limit they leave this part. */
+/** Connections leave this part of a low limit. */
 const RESERVED_PART = 4;
 
 export const RAISE_DESCRIPTORS =

@@ -23,7 +23,7 @@ export interface WatchOptions<T> {
   readonly state: string;
   /** Milliseconds between two looks at the file. */
   readonly everyMs: number;
-  /** The state of what is read, if that is more than the file. */
+  /** The state of all files that `read` reads, if they are several. */
   readonly stateNow?: () => Promise<string>;
   /** Reads a later value. @throws Error with a sentence that names the file */
   read(): Promise<T>;

@@ -1,5 +1,5 @@
 /**
- * A line of the log about an event that strangers can repeat: the first at once, then one a minute with the number of events between.
+ * Limits log lines about events that strangers can repeat. The first is written at once, then one a minute with the number of events between.
  */
 const EVERY_MS = 60_000;
 

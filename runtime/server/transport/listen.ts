@@ -37,7 +37,7 @@ export interface ListenAt {
   readonly reuse?: boolean;
   /** Hands the server its connections, in place of a socket that listens. */
   readonly adopt?: ((port: AdoptingPort) => void) | undefined;
-  /** Called for each connection that is closed for want of descriptors. */
+  /** Called for each connection that is closed because no descriptor is free. */
   readonly onFull?: () => void;
   /** Its connections may take half of the descriptors that the other ports leave free. */
   readonly isMetrics?: boolean;

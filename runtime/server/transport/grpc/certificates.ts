@@ -66,7 +66,7 @@ const certificatesOf = (pem: Buffer): readonly X509Certificate[] =>
 const endOf = (pem: Buffer): number => Math.min(...certificatesOf(pem).map(({ validTo }) => Date.parse(validTo)));
 const dayOf = (time: number): string => new Date(time).toISOString().replace(/\.\d+/, "");
 
-/** What keeps clients out, now or soon. */
+/** @returns a warning for each certificate that the other side refuses, now or soon */
 function complaints(tls: SecureFiles["tls"], { cert, ca }: SecureFiles["options"]): readonly string[] {
   const now = Date.now();
   const named = `--grpc-server-cert '${tls.certificate}'`;

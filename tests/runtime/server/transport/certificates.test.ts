@@ -13,7 +13,7 @@ import { repository, startServer } from "../support.js";
 import { serveWorkers } from "../workers/served.js";
 
 const DAY_MS = 86_400_000;
-/** Of two days. */
+/** Its certificates are valid for two days. */
 const made = mkdtempSync(join(tmpdir(), "merlon-certificates-"));
 makeCertificates(made, ["first", "second"]);
 
