@@ -1,5 +1,6 @@
 /** A null list stays null wherever rows are picked, repeated, put together, cached, cut out of a batch, or written as JSON. */
 import { expect, test } from "vitest";
+import { column } from "#contract/schema.js";
 import { repeatRows } from "#runtime/base/columns/repeat-rows.js";
 import { stackColumns } from "#runtime/base/columns/stack.js";
 import { type Column, gather, rootRows } from "#runtime/base/columns/table.js";
@@ -8,11 +9,10 @@ import { joinRows, splitRows } from "#runtime/engine/cache/cached-rows.js";
 import { cellsOf, columnOf } from "#runtime/engine/golden/cells.js";
 import { columnsOfRows } from "#runtime/server/backends/merlon-batch.js";
 
-const schema = { name: "l", dtype: "int64", rows: "request", tags: [], properties: {} } as const;
-const list = { min: 0, max: null, nulls: true } as const;
+const schema = column("l", "int64", { list: { min: 0, max: null, nulls: true } });
 const CELLS = [[1, 2], null, [], null, [3]];
 const columnFrom = (cells: readonly (readonly number[] | null)[]): Column =>
-  columnOf({ ...schema, list }, cells, rootRows(cells.length));
+  columnOf(schema, cells, rootRows(cells.length));
 const col = columnFrom(CELLS);
 const whole = columnFrom([[7], []]);
 
@@ -29,7 +29,7 @@ test("a null list stays null, and an empty one empty", () => {
   ]);
   expect(cellsOf(stackColumns([whole, col, whole], rootRows(9)))).toEqual([[7], [], ...CELLS, [7], []]);
   const kept = [...splitRows([whole], 2, false), ...splitRows([col], 5, false)];
-  expect(cellsOf(joinRows([{ ...schema, list }], kept, rootRows(7), false)[0]!)).toEqual([[7], [], ...CELLS]);
+  expect(cellsOf(joinRows([schema], kept, rootRows(7), false)[0]!)).toEqual([[7], [], ...CELLS]);
   const part = columnsOfRows(new Map([["l", col]]), col.rows, 1, 4).columns.get("l")!;
   expect(cellsOf(part)).toEqual([null, [], null]);
   const [, one, empty, other] = rowKeys([col], 5);
