@@ -15,7 +15,10 @@ export function printWhyNot(item: string, parameters: Readonly<Record<string, un
     );
   const leftOut = Object.entries(parameters).filter(([key]) => key.startsWith("left_out."));
   const late = leftOut.map(([key, reason]) => `    ${key.slice("left_out.".length)} was left out: ${String(reason)}\n`);
-  return rows.map((stories, row) => `  row ${row}: ${whyNot(item, stories)}${late.join("")}`).join("");
+  const empty = Object.entries(parameters)
+    .filter(([key]) => key.startsWith("empty."))
+    .map(([key, lack]) => `    ${key.slice("empty.".length)}: ${String(lack)}, for a minute\n`);
+  return rows.map((stories, row) => `  row ${row}: ${whyNot(item, stories)}${late.join("")}${empty.join("")}`).join("");
 }
 
 function whyNot(item: string, stories: readonly CandidateStory[]): string {

@@ -19,7 +19,7 @@ export async function counts(server: ShownServer, recent: ReadableRequests | und
     models,
     stats: model_stats,
     stages: model_stats.flatMap(({ name: model, stages = [] }) =>
-      stages.map(({ name: stage, success, fail, rows_in, rows_out }) => ({
+      stages.map(({ name: stage, success, fail, rows_in, rows_out, empty = [] }) => ({
         model,
         stage,
         count: success.count,
@@ -27,6 +27,7 @@ export async function counts(server: ShownServer, recent: ReadableRequests | und
         seconds: success.ns / 1e9,
         rowsIn: rows_in,
         rowsOut: rows_out,
+        empty,
       })),
     ),
     newest: state?.newest ?? 0,

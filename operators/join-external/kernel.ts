@@ -6,8 +6,9 @@
 import { type Column, gather, type Rows } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
 import { filterRows } from "../../runtime/engine/cache/filter-rows.js";
-import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+import type { JoinCounters, Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
+import { countMatches } from "../shared/kernel/count-matches.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
 
 export const joinExternal: Kernel<"joinExternal"> = {
@@ -22,10 +23,13 @@ export const joinExternal: Kernel<"joinExternal"> = {
       what,
     );
     const joinedNames = Object.keys(external);
+    const counted: JoinCounters = { name: step.label, rows: 0, matched: 0 };
     return {
+      joins: [counted],
       run: inputs => {
         const columns = inputs.input;
         const found = places(on.map(name => columns[names.indexOf(name)]!));
+        countMatches(counted, found);
         const { rows } = columns[0];
         if (how === "left") return [...columns, ...joinedNames.map(name => look(table[name]!, found, rows))];
         const left = filterRows(

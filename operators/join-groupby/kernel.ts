@@ -2,8 +2,9 @@
 
 import { type Column, gather } from "../../runtime/base/columns/table.js";
 import { indexTuples } from "../../runtime/base/columns/tuple-index.js";
-import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
+import type { JoinCounters, Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
+import { countMatches } from "../shared/kernel/count-matches.js";
 import { readFittedTable } from "../shared/kernel/fitted-table.js";
 
 export const joinGroupby: Kernel<"joinGroupby"> = {
@@ -14,13 +15,22 @@ export const joinGroupby: Kernel<"joinGroupby"> = {
       const table = readFittedTable(artefactFile(folder, file));
       const keys = columns.map((_, i) => table[`key ${i}`]!);
       const values = Object.entries(table).filter(([name]) => !/^key \d+$/.test(name));
-      return { at: columns.map(name => names.indexOf(name)), places: indexTuples(keys, columns, what), values };
+      const name = step.state.groups.length > 1 ? `${step.label} by ${columns.join(", ")}` : step.label;
+      const counted: JoinCounters = { name, rows: 0, matched: 0 };
+      return {
+        at: columns.map(name => names.indexOf(name)),
+        places: indexTuples(keys, columns, what),
+        values,
+        counted,
+      };
     });
     return {
+      joins: groups.map(({ counted }) => counted),
       run: inputs =>
-        groups.flatMap(({ at, places, values }) => {
+        groups.flatMap(({ at, places, values, counted }) => {
           const keys = at.map(i => inputs.input[i]!);
           const found = places(keys);
+          countMatches(counted, found);
           return values.map(([name, col]) => joined(col, found, keys[0]!, name.endsWith("_count")));
         }),
     };

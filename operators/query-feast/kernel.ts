@@ -6,7 +6,7 @@ import { type Clock, systemClock } from "../../runtime/base/clock.js";
 import { type DistinctKeys, distinctKeys, everyRow } from "../../runtime/base/columns/distinct-keys.js";
 import { type Column, childRows, gather, type Rows, rootRows } from "../../runtime/base/columns/table.js";
 import { invalid, RuntimeFault, unavailable } from "../../runtime/base/errors.js";
-import type { InputsOf, Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
+import type { InputsOf, JoinCounters, Kernel, PreparedKernel } from "../../runtime/engine/schedule/kernel.js";
 import { withoutOutdated } from "../../runtime/stores/feast/feature-ages.js";
 import { type FillMissing, prepareMissing } from "../../runtime/stores/feast/feature-defaults.js";
 import { type Lookup, prepareLookup, type WantedFeature } from "../../runtime/stores/feast/feature-lookup.js";
@@ -26,8 +26,10 @@ export const queryFeast: Kernel<"queryFeast"> = {
     try {
       const eventTimes = columns.some(col => col.ttlSeconds !== null);
       const reader = await store.prepare(lookup.reads, { bytes, eventTimes });
+      const views = viewsOf(columns);
       return {
-        run: prepareRun(step, lookup, columns, reader, context.clock ?? systemClock),
+        joins: views.map(({ counters }) => counters),
+        run: prepareRun(step, lookup, columns, reader, context.clock ?? systemClock, views),
         close: () => store.close(),
       };
     } catch (error) {
@@ -42,6 +44,27 @@ function readRepository(folder: string): FeastRepository {
     return readFeastRepository(folder, true);
   } catch (error) {
     throw unavailable((error as Error).message, { cause: error });
+  }
+}
+
+/** A view, and the places of its features among those of the step. */
+interface CountedView {
+  readonly counters: JoinCounters;
+  readonly at: readonly number[];
+}
+
+const viewsOf = (columns: readonly PreparedColumn[]): readonly CountedView[] =>
+  [...new Set(columns.map(({ view }) => view))].map(view => ({
+    counters: { name: view.name, rows: 0, matched: 0 },
+    at: columns.flatMap((col, i) => (col.view === view ? [i] : [])),
+  }));
+
+/** Counts keys, and those that have a feature of the view. */
+function countKeys(views: readonly CountedView[], features: readonly FeatureColumn[], count: number): void {
+  for (const { counters, at } of views) {
+    counters.rows += count;
+    for (let key = 0; key < count; key++)
+      if (at.some(i => features[i]!.whole || !isMissing(features[i]!.status[key]!))) counters.matched++;
   }
 }
 
@@ -65,6 +88,7 @@ function prepareRun(
   columns: readonly PreparedColumn[],
   reader: FeatureReader,
   clock: Clock,
+  views: readonly CountedView[],
 ): PreparedKernel<InputsOf<"queryFeast">>["run"] {
   const sources = step.outputs.map((schema): Source => {
     const feature = columns.findIndex(col => col.schema === schema);
@@ -85,12 +109,16 @@ function prepareRun(
     const count = distinct.count + (distinct.nullRow < 0 ? 0 : 1);
     const found = reader.getOnline(keys, count, signal, seen);
     const finish = (features: readonly FeatureColumn[]) => {
-      if (!ages) return assemble(sources, joins, entities, distinct, features, columns);
+      if (!ages) {
+        countKeys(views, features, distinct.count);
+        return assemble(sources, joins, entities, distinct, features, columns);
+      }
       const now = clock.now() / 1000;
       const current = features.map((feature, i) => {
         const { ttlSeconds } = columns[i]!;
         return ttlSeconds === null ? feature : withoutOutdated(feature, ttlSeconds, now);
       });
+      countKeys(views, current, distinct.count);
       return assemble(sources, joins, entities, distinct, current, columns);
     };
     return found instanceof Promise ? found.then(finish) : finish(found);

@@ -68,6 +68,20 @@ describe("queryFeast", () => {
     ]);
   });
 
+  test("keys and those with a feature are counted by view", async () => {
+    const kernel = await prepare("queryFeast", step(["age"], "null"), folder);
+    try {
+      for (const keys of [
+        [1n, -2n],
+        [404n, 405n],
+      ])
+        await kernel.run({ input: [scalars("int64", keys)] }, context());
+      expect(kernel.joins).toEqual([{ name: "user_features", rows: 4, matched: 2 }]);
+    } finally {
+      await kernel.close?.();
+    }
+  });
+
   test("candidates: the answer is on their rows", async () => {
     const input = candidates("int64", [[1n], [], [1n, -2n]]);
     const [age] = await run("queryFeast", step(["age"]), { input: [input] }, context(), folder);

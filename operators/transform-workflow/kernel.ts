@@ -32,6 +32,7 @@ export const transformWorkflow: Kernel<"transformWorkflow"> = {
     const pick = (columns: readonly Column[]) => answers.map(i => columns[i]!);
     return {
       mixesRows: !executable.rowsAreIndependent,
+      joins: executable.counters.flatMap(({ joins = [] }) => joins),
       run: (inputs, runContext) => {
         const columns = inputs.input;
         const made = executable.transform(

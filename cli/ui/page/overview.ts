@@ -92,9 +92,9 @@ export function showTotals(): void {
     fillTable(
       at("stages"),
       ["step", "runs", "failed", "mean", "rows in", "rows out"],
-      own.map(({ stage, count, failures, seconds, rowsIn, rowsOut }) =>
+      own.map(({ stage, count, failures, seconds, rowsIn, rowsOut, empty }) =>
         row([
-          stage,
+          empty.length === 0 ? stage : emptyStage(stage, empty),
           printCount(count),
           printCount(failures),
           meanOf({ count, ns: seconds * 1e9 }),
@@ -104,6 +104,10 @@ export function showTotals(): void {
       ),
     );
 }
+
+/** The step with what it lacked in every run of the last minute. */
+const emptyStage = (stage: string, empty: readonly string[]): HTMLElement =>
+  element("span", stage, {}, ...empty.map(lack => element("div", `Last minute: ${lack}.`, { class: "bad" })));
 
 const tally = (given: { count?: string | number; ns?: string | number } = {}) => ({
   count: Number(given.count ?? 0),

@@ -161,6 +161,14 @@ export interface PartCounters {
   unscored: number;
 }
 
+/** The rows that a join has looked up since the plan was loaded. */
+export interface JoinCounters {
+  /** The step of the join, with the view or the keys if it has several. */
+  readonly name: string;
+  rows: number;
+  matched: number;
+}
+
 /** The work of one arm of a split, since the plan was loaded. */
 export interface ArmCounters {
   readonly name: string;
@@ -249,6 +257,8 @@ export interface PreparedKernel<I = Inputs> {
   readonly mixesRows?: boolean;
   /** Counters of its sources, in the order of their ports. */
   readonly parts?: readonly PartCounters[];
+  /** The joins of a step, with those of the steps inside it. */
+  readonly joins?: readonly JoinCounters[];
   /** Counters of its arms, in the order of their ports. */
   readonly arms?: readonly ArmCounters[];
   /** Called with the outcome of each arm of a run, unless `uncounted`. @param arm its number @param keys the column at the port `input` */

@@ -48,6 +48,7 @@ export async function preparePlanWith(
       const prepare = () => prepareKernel(step, context);
       const kernel = await prepareStep(step, prepare, middleware);
       if (kernel.parts) counters[i]!.parts = kernel.parts.map(part => Object.assign(part, { leftOut: 0 }));
+      if (kernel.joins?.length) counters[i]!.joins = kernel.joins;
       if (kernel.arms) counters[i]!.arms = kernel.arms;
       if (kernel.shadow) counters[i]!.shadow = kernel.shadow.counters;
       kernels.push(step.cache ? cachedKernel(step, step.cache, kernel, context, counters[i]!) : kernel);

@@ -1,6 +1,6 @@
 /** Counters of a loaded plan's stages: runs, time, rows; behind the metrics and the statistics over HTTP. */
 import type { AnyStep } from "../../../contract/plan.js";
-import type { ArmCounters, PartCounters, ShadowCounters } from "./kernel.js";
+import type { ArmCounters, JoinCounters, PartCounters, ShadowCounters } from "./kernel.js";
 
 /** Upper bounds of the duration buckets, in seconds; the last bucket is for all above. */
 export const STAGE_SECONDS: readonly number[] = [0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1];
@@ -24,6 +24,10 @@ export interface StageCounters {
   cacheMisses: number;
   /** A merge's sources, in order. */
   parts?: readonly GatheredPart[];
+  /** The rows that its joins looked up. */
+  joins?: readonly JoinCounters[];
+  /** What it lacked in every run of the last minute, a phrase each; see `empty-stages.ts`. */
+  empty?: readonly string[];
   /** A split's arms, in order. */
   arms?: readonly ArmCounters[];
   /** The counters of a branch that runs beside responses. */

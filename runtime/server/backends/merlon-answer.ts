@@ -285,6 +285,7 @@ function responseOf(
       ? [["explain", explained ?? atOnce(explainText(plan, result))] as const, ...searchParameters(plan, result)]
       : []),
     ...(timings || explain ? [...fallbackParameters(plan, result), ...leftOutParameters(plan, result)] : []),
+    ...(explain ? emptyParameters(executable.counters) : []),
     ...(parameters.get("stages") === true ? stageParameters(plan, result) : []),
     ...(parameters.get("plan") === true ? [["plan", build] as const] : []),
   ]);
@@ -358,6 +359,12 @@ const fallbackParameters = (plan: Plan, { fallbacks }: PlanResult): ReadonlyMap<
       const reason = fallbacks.get(step.id);
       return reason === undefined ? [] : [[`fallback.${step.label}`, reason] as const];
     }),
+  );
+
+/** Under `empty.LABEL` what a step has lacked in every run of the last minute. */
+const emptyParameters = (counters: ExecutablePlan["counters"]): (readonly [string, Parameter])[] =>
+  counters.flatMap(({ stage, empty = [] }) =>
+    empty.length > 0 ? [[`empty.${stage}`, empty.join("; ")] as const] : [],
   );
 
 /** Under `left_out.LABEL` the sources that a merge left out, and why. */

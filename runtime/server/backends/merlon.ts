@@ -21,6 +21,7 @@ import { tensorValues } from "../../base/columns/tensor-values.js";
 import { invalid } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 import { candidatesOf } from "../../engine/schedule/candidate-count.js";
+import { watchEmptyStages } from "../../engine/schedule/empty-stages.js";
 import { preparePlan } from "../../engine/schedule/execute.js";
 import type { StageCounters } from "../../engine/schedule/stage-counters.js";
 import type { PlanExposures } from "../exposures/log-run.js";
@@ -30,6 +31,8 @@ import { answer, answerBatch, type Form, type Served } from "./merlon-answer.js"
 import { checkOffsets, columnReader, findTensor, requestReader } from "./merlon-inputs.js";
 import { answerTensors, nullTensors } from "./merlon-outputs.js";
 import { stageWriter } from "./stage-outputs.js";
+
+const MINUTE_MS = 60_000;
 
 export const merlonBackend: Backend = {
   dependencies: async folder => {
@@ -58,6 +61,8 @@ export const merlonBackend: Backend = {
     log?.info("merlon", `'${model}' version ${version} runs plan ${build}`);
     const candidates = candidatesOf(plan);
     const served: Served = { executable, form, context, candidates, asked, dependencies, splits, exposures, build };
+    const look = watchEmptyStages(executable.counters, text => log?.warning("merlon", `'${model}': ${text}`));
+    const watch = setInterval(look, MINUTE_MS).unref();
     // A replacement of a step may read the whole run.
     const shares = executable.rowsAreIndependent && !plan.stage && !stepMiddleware && context.config.max_batch_size > 0;
     return {
@@ -74,6 +79,7 @@ export const merlonBackend: Backend = {
         return shares ? answerBatch(served, requests) : Promise.all(requests.map(request => answer(served, request)));
       },
       close: async () => {
+        clearInterval(watch);
         // Shadows that run are logged, or cancelled.
         await executable.close().finally(() => exposures?.close());
       },

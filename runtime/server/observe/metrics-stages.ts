@@ -44,6 +44,21 @@ const COUNTERS: readonly Counter[] = [
       ]),
   },
   {
+    name: "merlon_stage_join_rows_total",
+    help: "Rows that a join looked up, those with a match and those without",
+    series: ({ joins = [] }) =>
+      joins.flatMap(({ name, rows, matched }) => [
+        [{ join: name, result: "matched" }, matched] as const,
+        [{ join: name, result: "unmatched" }, rows - matched] as const,
+      ]),
+  },
+  {
+    name: "merlon_stage_empty",
+    help: "Whether a stage lacked a source's candidates, a join's matches or all rows in every run of the last minute",
+    type: "gauge",
+    series: ({ empty }) => (empty ? [[{}, Number(empty.length > 0)]] : []),
+  },
+  {
     name: "merlon_stage_sources_left_out_total",
     help: "Runs of a merge without a source, which failed or was late",
     series: ({ parts = [] }) => parts.map(({ name, leftOut }) => [{ source: name }, leftOut] as const),

@@ -60,6 +60,10 @@ export interface StagedStatistics extends ModelStatistics {
       readonly unscored: number;
       readonly left_out: number;
     }[];
+    /** For a step with joins: the rows that they looked up, and those with a match. */
+    readonly joins?: readonly { readonly name: string; readonly rows: number; readonly matched: number }[];
+    /** What it lacked in every run of the last minute. */
+    readonly empty?: readonly string[];
     /** For a `split`: rows of each arm, and faults of steps that it alone needs. */
     readonly arms?: readonly {
       readonly name: string;
@@ -261,6 +265,8 @@ const printStage = ({
   cacheHits,
   cacheMisses,
   parts,
+  joins,
+  empty,
   arms,
   shadow,
 }: StageCounters) => ({
@@ -280,6 +286,8 @@ const printStage = ({
       left_out: leftOut,
     })),
   }),
+  ...(joins && { joins: joins.map(({ name, rows, matched }) => ({ name, rows, matched })) }),
+  ...(empty && empty.length > 0 && { empty }),
   ...(arms && {
     arms: arms.map(({ name, rows, failures, isStopped }) => ({ name, rows, failures, stopped: isStopped })),
   }),

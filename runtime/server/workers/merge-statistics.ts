@@ -86,6 +86,8 @@ function addStage(a: Stage, b: Stage): Stage {
     rows_out: a.rows_out + b.rows_out,
     ...(a.fallbacks !== undefined && { fallbacks: a.fallbacks + (b.fallbacks ?? 0) }),
     ...(a.sources && { sources: addCounts(a.sources, b.sources) }),
+    ...(a.joins && { joins: addCounts(a.joins, b.joins) }),
+    ...((a.empty || b.empty) && { empty: [...new Set([...(a.empty ?? []), ...(b.empty ?? [])])] }),
     ...(a.arms && { arms: addCounts(a.arms, b.arms) }),
     ...(a.shadow && { shadow: addCounts(a.shadow, b.shadow) }),
     ...(hits && { cache_hit: count(a.cache_hit, b.cache_hit), cache_miss: count(a.cache_miss, b.cache_miss) }),

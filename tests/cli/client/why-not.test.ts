@@ -74,13 +74,15 @@ test("another server's model explains nothing", async () => {
 test("names, several rows, scores and sources that were left out", () => {
   const story = { id: "b", name: "Tent", from: "near", rank: 1, scores: { "rank.score": 0.25 }, place: 7 };
   const explain = JSON.stringify([[story], []]);
-  expect(printWhyNot("Tent", { explain, "left_out.popular": "late" })).toBe(
+  expect(printWhyNot("Tent", { explain, "left_out.popular": "late", "empty.books": "`books` matched no row" })).toBe(
     `  row 0: "Tent" is in the response, at place 7
     near found it as 1 of 1
     rank.score 0.25
     popular was left out: late
+    books: \`books\` matched no row, for a minute
   row 1: "Tent" was found by no source: there are no candidates
     popular was left out: late
+    books: \`books\` matched no row, for a minute
 `,
   );
   expect(() => printWhyNot("b", { explain: "because" })).toThrow(/does not explain its candidates/);
