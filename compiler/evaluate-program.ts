@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { ProgramSources, Transpiled } from "./2-check/sources.js";
 import type { GraphDocument } from "./3-graph/document.js";
 import { evaluate } from "./3-graph/evaluate.js";
+import { importCycle } from "./3-graph/import-cycle.js";
 import { diagnosticAt, type Finding, type Message } from "./diagnostics/diagnostic.js";
 import * as messages from "./diagnostics/messages.js";
 import type { Phase } from "./phase.js";
@@ -44,7 +45,8 @@ export async function evaluateProgram(
     diagnosticAt(siteRange(sources, site, side), message),
   );
   if (evaluated.kind === "threw") {
-    const { stack, reason, machine } = evaluated;
+    const { stack, machine } = evaluated;
+    const reason = withCycle(evaluated.reason, pathToFileURL(sources.entry).href, transpiled.modules);
     const isNews = !isFaulty && faults.length === 0;
     const message = machine
       ? messages.graphMachine({ value: machine })
@@ -55,4 +57,12 @@ export async function evaluateProgram(
     value: evaluated.kind === "graph" ? evaluated.graph : undefined,
     findings: [...faults, ...exportFaults(sources, evaluated)],
   };
+}
+
+/** A circular import is why a constant of another file is read before its line has run. */
+function withCycle(reason: string, entry: string, modules: Transpiled["modules"]): string {
+  const [, name] = /^Cannot access '(.+)' before initialization$/.exec(reason) ?? [];
+  const cycle = name === undefined ? undefined : importCycle(entry, modules);
+  if (!cycle) return reason;
+  return `${reason}: ${cycle.join(" → ")} is a circular import. Move '${name}' into a file that imports none of them.`;
 }

@@ -152,6 +152,6 @@ test("draws are the same with and without the option", async () => {
 test("a missing score names the candidate and its user", async () => {
   const draw = await ordering("softmaxSampling", { propensity: true });
   expect(() => draw([[1], [7, 8]], [[0], [0, null]])).toThrow(
-    "column `score` has no score for candidate 1 (`item_id` 8) of row 1.",
+    "column `score` has no score for candidate 1 (`item_id` 8) of row 1: it is NaN.",
   );
 });

@@ -176,7 +176,7 @@ describe("frequencies over 20,000 seeds", () => {
 test("faults name column, candidate and row", async () => {
   const sample = await sampler({});
   expect(() => sample([[1], [7, 8]], [[0], [0, null]])).toThrow(
-    "column `score` has no score for candidate 1 (`item_id` 8) of row 1.",
+    "column `score` has no score for candidate 1 (`item_id` 8) of row 1: it is NaN.",
   );
   const kernel = await prepare("softmaxSampling", step({}));
   const ids = candidates("int64", [[1]]);

@@ -19,15 +19,23 @@ export const STATUS = {
 
 export type StatusCode = keyof typeof STATUS;
 
+interface FaultOptions {
+  readonly cause?: unknown;
+  readonly detail?: string;
+}
+
 /** An answerable fault: `code` decides the status on each protocol, `message` is the text on the wire. */
 export class RuntimeFault extends Error {
   override readonly name = "RuntimeFault";
+  /** The thing that is wrong, where Triton's text does not name it: in the log, and in a header or trailer of the response. */
+  declare readonly detail?: string;
   constructor(
     readonly code: StatusCode,
     message: string,
-    options?: { cause?: unknown },
+    options?: FaultOptions,
   ) {
     super(message, options);
+    if (options?.detail !== undefined) this.detail = options.detail;
   }
 
   /** The only funnel: faults pass, anything else becomes an internal error that keeps its cause for the log. */
@@ -48,7 +56,7 @@ export const lacksDescriptors = (error: unknown): boolean =>
 const NO_DESCRIPTOR =
   "all descriptors of the server are in use, and it can open no file; try again, or raise its limit of open files";
 
-type Make = (message: string, options?: { cause?: unknown }) => RuntimeFault;
+type Make = (message: string, options?: FaultOptions) => RuntimeFault;
 
 /** A request, a file or an option that is not as it must be. */
 export const invalid: Make = (message, options) => new RuntimeFault("INVALID_ARGUMENT", message, options);
@@ -57,8 +65,8 @@ export const unavailable: Make = (message, options) => new RuntimeFault("UNAVAIL
 export const unsupported: Make = (message, options) => new RuntimeFault("UNSUPPORTED", message, options);
 
 /** @throws RuntimeFault of `invalid` */
-export const refuse = (text: string): never => {
-  throw invalid(text);
+export const refuse = (text: string, options?: FaultOptions): never => {
+  throw invalid(text, options);
 };
 
 /** A model that is not there: of a step of a plan, the client cannot have caused it. */

@@ -85,7 +85,7 @@ test("the first candidate without a score is named, be it null or NaN", async ()
       const place = scores[row]?.indexOf(null);
       if (row >= 0)
         expect(await made).toContain(
-          `column \`score\` has no score for candidate ${place} (\`id\` ${100 * row + place!}) of row ${row}.`,
+          `column \`score\` has no score for candidate ${place} (\`id\` ${100 * row + place!}) of row ${row}: it is `,
         );
       else
         expect(await made).toEqual(

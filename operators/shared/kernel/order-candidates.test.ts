@@ -71,15 +71,15 @@ test("a candidate without a score is named, the first of the first user who has 
     const column = scalars("float64", scores.flat(), ids.rows);
     return () => orderCandidates(inputsOf(ids, validity ? { ...column, validity } : column), NAMES, all);
   };
-  const fault = (place: number, id: number, row: number) =>
+  const fault = (place: number, id: number, row: number, found: string) =>
     expect.objectContaining({
       code: "INVALID_ARGUMENT",
-      message: `column \`score\` has no score for candidate ${place} (\`item\` ${id}) of row ${row}. Look at the ranking model's inputs for it.`,
+      message: `column \`score\` has no score for candidate ${place} (\`item\` ${id}) of row ${row}: it is ${found}. Look at the ranking model's inputs for it.`,
     });
-  expect(order([[1], [2, 3, null], [null]])).toThrow(fault(2, 12, 1));
-  expect(order([[1], [2, 3, 4], [5]], Uint8Array.of(1, 1, 0, 1, 1))).toThrow(fault(1, 11, 1));
-  expect(order([[1], [2, null, 4], [5]], Uint8Array.of(1, 1, 1, 0, 1))).toThrow(fault(1, 11, 1));
-  expect(order([[1], [2, 3, 4], [5]], Uint8Array.of(1, 1, 1, 1, 0))).toThrow(fault(0, 20, 2));
+  expect(order([[1], [2, 3, null], [null]])).toThrow(fault(2, 12, 1, "NaN"));
+  expect(order([[1], [2, 3, 4], [5]], Uint8Array.of(1, 1, 0, 1, 1))).toThrow(fault(1, 11, 1, "null"));
+  expect(order([[1], [2, null, 4], [5]], Uint8Array.of(1, 1, 1, 0, 1))).toThrow(fault(1, 11, 1, "NaN"));
+  expect(order([[1], [2, 3, 4], [5]], Uint8Array.of(1, 1, 1, 1, 0))).toThrow(fault(0, 20, 2, "null"));
   expect(order([[1], [], [Number.POSITIVE_INFINITY]], Uint8Array.of(1, 1))).not.toThrow();
 });
 

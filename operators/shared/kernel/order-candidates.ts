@@ -112,6 +112,6 @@ function noScore(own: Float64Array, ids: Column, { validity }: Column, row: numb
   let missing = 0;
   while (!Number.isNaN(own[missing]) && validity?.[start + missing] !== 0) missing++;
   return invalid(
-    `column \`${names.scores}\` has no score for candidate ${missing} (\`${names.ids}\` ${ids.values[start + missing]}) of row ${row}. Look at the ranking model's inputs for it.`,
+    `column \`${names.scores}\` has no score for candidate ${missing} (\`${names.ids}\` ${ids.values[start + missing]}) of row ${row}: it is ${Number.isNaN(own[missing]) ? "NaN" : "null"}. Look at the ranking model's inputs for it.`,
   );
 }

@@ -3,6 +3,7 @@
  * itself has no line. Nothing is made while the log is not verbose.
  */
 import type { ModelConfig } from "../../../triton-protos/model-config.js";
+import type { RuntimeFault } from "../../base/errors.js";
 import type { Parameter } from "../../base/tensor.js";
 import type { InferRequest } from "../contract.js";
 import type { ReadyVersion } from "../models/ready-version.js";
@@ -12,8 +13,10 @@ import { stateText } from "./request-states.js";
 import type { ServerLog } from "./server-log.js";
 
 /** @param id as far as it was read; empty where it is not known */
-export function logRefusal(log: ServerLog, source: string, id: string, { message }: Error): void {
-  if (log.isVerbose) log.verbose(source, `${requestPrefix(id)}Infer failed: ${message}`);
+export function logRefusal(log: ServerLog, source: string, id: string, fault: RuntimeFault): void {
+  const { message, detail } = fault;
+  const named = detail === undefined ? "" : ` (${detail})`;
+  if (log.isVerbose) log.verbose(source, `${requestPrefix(id)}Infer failed: ${message}${named}`);
 }
 
 /** @param wanted the version as the client named it, empty for the latest */

@@ -17,7 +17,14 @@ const LARGE = 2 ** 20;
 /** Elements of one slice: about five milliseconds. */
 const SLICE = 2 ** 18;
 
-export function checkStrings({ name, data }: RequestTensor, expected: number, model: string, prefix: string): void {
+/** @param detail of the fault where elements are missing */
+export function checkStrings(
+  { name, data }: RequestTensor,
+  expected: number,
+  model: string,
+  prefix: string,
+  detail?: string,
+): void {
   let count = counted.get(data);
   if (!count) {
     count = { elements: 0, at: 0 };
@@ -35,6 +42,7 @@ export function checkStrings({ name, data }: RequestTensor, expected: number, mo
   if (elements !== expected)
     refuse(
       `${prefix}expected ${expected} string elements for inference input '${name}' for model '${model}', got ${elements}`,
+      detail === undefined ? {} : { detail },
     );
 }
 

@@ -206,14 +206,26 @@ function checkInput(
   const full = batch > 0 ? [batch, ...inner] : inner;
   refuseUncountable(name, full, datatype.bytes);
   const elements = elementCount(full);
-  if (datatype.bytes === 0) checkStrings(input, elements, config.name, requestPrefix(id));
+  if (datatype.bytes === 0)
+    checkStrings(
+      input,
+      elements,
+      config.name,
+      requestPrefix(id),
+      batching && batch === 0 ? emptyBatch(input) : undefined,
+    );
   else if (input.data.byteLength !== elements * datatype.bytes)
     refuse(
       `${requestPrefix(id)}input byte size mismatch for input '${name}' for model '${config.name}'. Expected ${elements * datatype.bytes}, got ${input.data.byteLength}`,
+      batching && batch === 0 ? { detail: emptyBatch(input) } : {},
     );
   if (!declared.reshape) return { name, datatype: datatype.wire, shape: input.shape, data: input.data };
   return { name, datatype: datatype.wire, shape: batching ? [batch, ...inner] : inner, data: input.data };
 }
+
+/** Triton takes the elements of one row as those of a batch without rows. */
+const emptyBatch = ({ name, shape }: RequestTensor): string =>
+  `input '${name}' has no rows: its shape is [${shape.join(",")}]; a batch has one row at least`;
 
 /** @param bytes of an element; 0 for strings @throws RuntimeFault for a negative dimension, and for more elements than an int64 can count */
 function refuseUncountable(name: string, shape: readonly number[], bytes: number): void {

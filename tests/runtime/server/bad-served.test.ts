@@ -126,7 +126,7 @@ const REQUESTS: readonly (readonly [what: string, Bad, Ask, code: number, messag
     { rank: ranker("data = data.map((score, i) => (age.data[i] === 0 ? NaN : score));") },
     { users: [1, 999] },
     3,
-    /step `ordering` \(softmaxSampling\): column `score` has no score for candidate 0 \(`filtered_ids` \d+\) of row 1\. Look at the ranking model's inputs/,
+    /step `ordering` \(softmaxSampling\): column `score` has no score for candidate 0 \(`filtered_ids` \d+\) of row 1: it is NaN\. Look at the ranking model's inputs/,
   ],
   [
     "a model that answers fewer rows",

@@ -254,7 +254,7 @@ function serveUnary(
     if (!(error instanceof RuntimeFault))
       log.error("grpc_server", `${fault.message}: ${String((error as Error)?.stack ?? error)}`);
     if (fault instanceof ConnectionCut) cutOff(stream, fault);
-    else endWithStatus(stream, STATUS[fault.code].grpc, fault.message);
+    else endWithStatus(stream, STATUS[fault.code].grpc, fault.message, fault.detail);
   };
   const answer = (pieces: FramePieces): void => {
     release();

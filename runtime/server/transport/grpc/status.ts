@@ -56,9 +56,10 @@ export function cutOff(stream: Stream, { sent }: ConnectionCut): void {
 }
 
 /** Ends a call that has answered nothing. */
-export function endWithStatus(stream: Stream, code: number, message: string): void {
+export function endWithStatus(stream: Stream, code: number, message: string, detail?: string): void {
   if (stream.closed || stream.begun) return;
-  stream.respond(encodeFields([...FIELDS, ...trailers(code, message)]), true);
+  const own: readonly Field[] = detail === undefined ? [] : [["merlon-detail", percentEncode(detail.slice(0, 512))]];
+  stream.respond(encodeFields([...FIELDS, ...trailers(code, message), ...own]), true);
 }
 
 const trailers = (code: number, message: string): readonly Field[] => [

@@ -5,8 +5,11 @@ import { internal } from "../../../base/errors.js";
 import type { Json, JsonObject } from "../../../wire/json/json.js";
 
 /** A member that is not what it must be. `field` names it as Triton does. */
-export function wrongKind(field: string, kind: string, wanted = kind): never {
-  throw internal(`Unable to parse '${field}': attempt to access JSON non-${kind} as ${wanted}`);
+export function wrongKind(field: string, kind: string, wanted = kind, detail?: string): never {
+  throw internal(
+    `Unable to parse '${field}': attempt to access JSON non-${kind} as ${wanted}`,
+    detail === undefined ? {} : { detail },
+  );
 }
 
 export const isObject = (json: Json | undefined): json is JsonObject => json instanceof Map;

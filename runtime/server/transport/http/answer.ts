@@ -48,8 +48,16 @@ export const faultAnswer = (fault: RuntimeFault, type: Answer["type"] = "applica
   body: JSON.stringify({
     error: fault.message.length > LONGEST_MESSAGE ? `${fault.message.slice(0, LONGEST_MESSAGE)}…` : fault.message,
   }),
-  ...(fault.code === "RESOURCE_EXHAUSTED" && { headers: RETRY }),
+  ...((fault.code === "RESOURCE_EXHAUSTED" || fault.detail !== undefined) && { headers: faultHeaders(fault) }),
 });
+
+const faultHeaders = ({ code, detail }: RuntimeFault): Readonly<Record<string, string>> => ({
+  ...(code === "RESOURCE_EXHAUSTED" && RETRY),
+  ...(detail !== undefined && { "Merlon-Detail": headerText(detail) }),
+});
+/** Printable ASCII: names of a client are in it, and no header is longer than a line. */
+const headerText = (text: string): string => text.slice(0, LONGEST_DETAIL).replaceAll(/[^ -~]/g, "?");
+const LONGEST_DETAIL = 512;
 /** Characters of a message: some repeat names that the client sent. */
 const LONGEST_MESSAGE = 2 ** 16;
 /** Seconds after which a refused client may try again. */

@@ -12,6 +12,7 @@ import {
   MAX_NESTING,
   NEGATIVE,
   type Numbers,
+  OTHER,
   TEXT,
   tooDeep,
   WHOLE,
@@ -67,7 +68,8 @@ export function readData(
     refuse(`invalid shape for input '${name}': shape [${shape.map(BigInt)}] ${text}`);
   if (shape.some(dim => dim < 0)) refuseShape("contains one or more invalid dimensions");
   if (elements >= INT64_END) refuseShape(`causes total element count to exceed maximum size of ${MAX_INT64}`);
-  if (!(data instanceof DataList)) return wrongKind("data", "array");
+  if (!(data instanceof DataList))
+    return wrongKind("data", "array", "array", `\`data\` of input '${name}' is not a list`);
   // The bytes of strings are part of the body, which is bounded.
   const bytes = row?.bytes ?? 0;
   const size = elements * bytes;
@@ -84,7 +86,7 @@ export function readData(
     return refuse(
       `receiving ${row.wire} data via JSON is not supported. Please use the binary data format for input ${name}`,
     );
-  return elementsOf(data, row, elements, limits.makeTensor);
+  return elementsOf(data, row, elements, limits.makeTensor, name);
 }
 
 /**
@@ -97,24 +99,35 @@ export function elementsOf(
   row: DatatypeRow,
   elements: number,
   makeTensor = makeAnywhere,
+  name = "",
 ): Uint8Array | Sliced<Uint8Array> {
   const { count, forms } = data;
   const isTooDeep = data.depth >= MAX_NESTING + Number(count === 0);
   if (!row.array) {
     if (isTooDeep) throw tooDeep(MAX_NESTING);
     if ((forms & ~TEXT) !== 0)
-      throw internal("Unable to parse JSON bytes array: attempt to access JSON non-string as string");
+      throw internal("Unable to parse JSON bytes array: attempt to access JSON non-string as string", {
+        detail: wrongElement(data, data.firstOf(~TEXT), row, name),
+      });
     // Triton has no buffer for no strings. A wrong count of strings is for the check of the request.
-    if (count === 0) throw internal("Failed to parse 'data' field: output buffer unavailable");
+    if (count === 0)
+      throw internal("Failed to parse 'data' field: output buffer unavailable", {
+        detail: wrongCount(name, count, elements),
+      });
     return shortOrSliced(data, joined(data, makeTensor));
   }
   if (isTooDeep) throw tooDeep(MAX_NESTING, "Unable to parse 'data': ");
   const accepted = ACCEPTED[row.kind as keyof typeof ACCEPTED];
   // Elements are taken in turn: what is wrong first is refused.
-  if ((forms & ~accepted.forms) !== 0 && data.firstOf(~accepted.forms) < elements)
-    wrongKind("data", accepted.kind, accepted.wanted);
-  if (count > elements) throw internal("Unable to parse 'data': Shape does not match true shape of 'data' field");
-  requireCount(count, elements);
+  const wrong = (forms & ~accepted.forms) === 0 ? elements : data.firstOf(~accepted.forms);
+  if (wrong < elements) wrongKind("data", accepted.kind, accepted.wanted, wrongElement(data, wrong, row, name));
+  if (count !== elements)
+    throw internal(
+      count > elements
+        ? "Unable to parse 'data': Shape does not match true shape of 'data' field"
+        : "Failed to parse 'data' field: shape does not match true shape",
+      { detail: wrongCount(name, count, elements) },
+    );
   const { parts, wides } = data;
   if (parts.length > 1 || wides) return shortOrSliced(data, numbers(data, row, makeTensor));
   const bytes = makeTensor(count * row.bytes);
@@ -126,9 +139,24 @@ export function elementsOf(
 const shortOrSliced = (data: DataList, work: Sliced<Uint8Array>): Uint8Array | Sliced<Uint8Array> =>
   data.count <= SHORT && data.texts.length <= FEW_PARTS ? atOnce(work) : work;
 
-function requireCount(found: number, expected: number): void {
-  if (found !== expected) throw internal("Failed to parse 'data' field: shape does not match true shape");
+const FORMS = [
+  [HUGE, "an integer of 2^63 or more"],
+  [NEGATIVE, "a negative integer"],
+  [WHOLE, "an integer"],
+  [FRACTION, "a number with a fraction or an exponent"],
+  [BOOLEAN, "a boolean"],
+  [TEXT, "a string"],
+  [OTHER, "null or an object"],
+] as const;
+
+/** @param at the first element in a form that the datatype does not accept */
+function wrongElement(data: DataList, at: number, { wire }: DatatypeRow, name: string): string {
+  const [, found] = FORMS.find(([form]) => data.firstOf(form) === at)!;
+  return `element ${at} of input '${name}' is ${found}; its datatype is ${wire}`;
 }
+
+const wrongCount = (name: string, found: number, expected: number): string =>
+  `\`data\` of input '${name}' has ${found} elements; its shape has ${expected}`;
 
 function* joined(data: DataList, makeTensor: MakeTensor): Sliced<Uint8Array> {
   const parts = data.texts;
