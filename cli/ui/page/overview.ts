@@ -82,7 +82,7 @@ export function showTotals(): void {
     ["model", "requests", "failed", "mean"],
     stats.map(({ name, inference_stats }) => {
       const [success, fail] = [tally(inference_stats?.success), tally(inference_stats?.fail)];
-      return row([name, printCount(success.count), printCount(fail.count), meanOf(success)]);
+      return row([name, printCount(success.count + fail.count), printCount(fail.count), meanOf(success)]);
     }),
   );
   const own = stages.filter(({ model }) => model === state.model);
@@ -95,7 +95,7 @@ export function showTotals(): void {
       own.map(({ stage, count, failures, seconds, rowsIn, rowsOut, empty }) =>
         row([
           empty.length === 0 ? stage : emptyStage(stage, empty),
-          printCount(count),
+          printCount(count + failures),
           printCount(failures),
           meanOf({ count, ns: seconds * 1e9 }),
           printCount(rowsIn),

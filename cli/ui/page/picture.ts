@@ -64,7 +64,7 @@ function means(): ReadonlyMap<string, Figure> {
   const own = (state.counts?.stages ?? []).filter(({ model }) => model === state.model);
   return new Map(
     own.map(({ stage, count, failures, seconds, rowsIn, rowsOut }) => {
-      const rows = `${plural(count, "run")}, ${printCount(rowsIn)} → ${printCount(rowsOut)} rows`;
+      const rows = `${plural(count + failures, "run")}, ${printCount(rowsIn)} → ${printCount(rowsOut)} rows`;
       const more = failures > 0 ? `${rows}, ${printCount(failures)} failed` : rows;
       return [stage, { text: count > 0 ? printMs((seconds / count) * 1000) : "", more }];
     }),

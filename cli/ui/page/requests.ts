@@ -92,7 +92,6 @@ function line(request: RecentRequest, hasArms: boolean): HTMLElement {
   made.dataset.id = String(id);
   made.dataset.requestId = requestId.slice(0, MOST_ID);
   made.setAttribute("aria-selected", String(id === state.request?.id));
-  made.children[2]!.className = "id";
   made.children[cells.length - 2]!.className = "grow";
   return made;
 }

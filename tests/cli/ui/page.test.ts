@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { serveUi, type Ui } from "#cli/ui/serve-ui.js";
 import type { Explanation } from "#compiler/explain/explanation.js";
 import { layOut } from "#compiler/explain/layout.js";
@@ -326,6 +326,50 @@ test("other names, other sites and paths outside get nothing", async () => {
   ])
     expect([path, (await ask(path)).status]).toEqual([path, 404]);
 });
+
+test("the list of requests shows its latencies at 1,300 pixels, and failures count as requests", async () => {
+  await page.setViewportSize({ width: 1300, height: 720 });
+  await using http = await connect(`http://127.0.0.1:${server.ports.http}`);
+  await http.infer("recommend", { user_id: [[512300022n]] }, { requestId: "good" });
+  const refused = await fetch(`http://127.0.0.1:${server.ports.http}/v2/models/recommend/infer`, {
+    method: "POST",
+    body: JSON.stringify({
+      parameters: { explain: "yes" },
+      inputs: [{ name: "user_id", datatype: "INT64", shape: [1, 1], data: [512300022] }],
+    }),
+  });
+  expect(refused.status).toBe(400);
+  await tab("Requests").click();
+  const line = page.locator('#requests tr[data-request-id="good"]');
+  await line.waitFor();
+  expect(await line.locator("td").nth(-2).textContent()).toBe("1 × 10 ordered_ids");
+  const box = "#panel-requests .scroll";
+  const overflow = () =>
+    page.evaluate(
+      `(() => { const box = document.querySelector("${box}"); return box.scrollWidth - box.clientWidth; })()`,
+    );
+  const width = () => page.evaluate(`document.querySelector("${box}").clientWidth`) as Promise<number>;
+  expect(await overflow()).toBeLessThanOrEqual(0);
+  const alone = await width();
+  await shot("requests-1300");
+  await line.locator("button").click();
+  await page.locator("#trace h3").waitFor();
+  expect(await overflow()).toBeLessThanOrEqual(0);
+  expect(alone).toBeGreaterThan(1.8 * (await width()));
+  await shot("request-1300");
+  await tab("Overview").click();
+  const counts = page.locator("#counts tr", { hasText: /^recommend\d/ });
+  await vi.waitFor(async () => {
+    const [, requests, failed] = await counts.locator("td").allTextContents();
+    const { body } = await ask("/v2/models/recommend/stats");
+    const [{ inference_stats: stats }] = (
+      JSON.parse(body) as { model_stats: [{ inference_stats: Record<string, { count: number }> }] }
+    ).model_stats;
+    expect([Number(requests), Number(failed)]).toEqual([stats.success!.count + stats.fail!.count, stats.fail!.count]);
+    expect(Number(failed)).toBeGreaterThan(0);
+  });
+  expect(complaints).toEqual([]);
+}, 60_000);
 
 test("OpenAPI has the model's own tensors", async () => {
   const { status, body } = await ask("/v2/models/recommend/docs");

@@ -4,6 +4,7 @@
  * hardly slow a busy server.
  * All requests are counted in the history.
  */
+import type { Tensor } from "../../../base/tensor.js";
 import { stepOfFault } from "../../../engine/schedule/run-stages.js";
 import {
   createHistory,
@@ -36,7 +37,7 @@ export interface RecentRequest {
   readonly ms: number;
   /** The input that names the user, or the first one: its first value, and the rows of the request. Absent if the request was refused. */
   readonly user?: { readonly input: string; readonly value: PrintedTensor["values"][number]; readonly rows: number };
-  /** The first output. */
+  /** The first output with items, or the first one. */
   readonly answer?: { readonly output: string; readonly shape: readonly number[] };
   /** The arm of its row, or a JSON list of its rows' arms. */
   readonly arm?: string;
@@ -238,7 +239,11 @@ function userOf({ tensors }: Trace): Pick<RecentRequest, "user"> {
 }
 
 function answerOf({ tensors }: Trace): Pick<RecentRequest, "answer"> {
-  const first = tensors.find(({ activity }) => activity === "TENSOR_BACKEND_OUTPUT")?.tensor;
+  const outputs = tensors.flatMap(({ activity, tensor }) => (activity === "TENSOR_BACKEND_OUTPUT" ? [tensor] : []));
+  // Items rather than their scores and propensities, of which some have earlier names.
+  const isItems = ({ name, datatype }: Tensor): boolean =>
+    !/^(FP|BF|BOOL)/.test(datatype) && !/__(offsets|validity)$/.test(name);
+  const first = outputs.find(isItems) ?? outputs[0];
   return first ? { answer: { output: first.name, shape: [...first.shape] } } : {};
 }
 

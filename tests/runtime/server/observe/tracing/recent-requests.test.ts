@@ -38,6 +38,21 @@ test("keeps N, records N per second, and counts the others", () => {
   expect(recent.history("other")).toBeUndefined();
 });
 
+test("the outcome is the output with items, though a score or an offset comes first", () => {
+  const recent = createRecentRequests();
+  const output = (name: string, datatype: WireType) => ({ name, datatype, shape: [1, 2], data: new Uint8Array(16) });
+  const outcomeOf = (...outputs: ReturnType<typeof output>[]) => {
+    const trace = recent.sample("m");
+    trace.note("TENSOR_BACKEND_OUTPUT", outputs);
+    trace.end();
+    return recent.list()[0]!.answer?.output;
+  };
+  const [propensity, offsets] = [output("list_propensity", "FP64"), output("ids__offsets", "INT32")];
+  expect(outcomeOf(propensity, offsets, output("ids__values", "INT64"))).toBe("ids__values");
+  expect(outcomeOf(propensity, output("titles", "BYTES"))).toBe("titles");
+  expect(outcomeOf(propensity)).toBe("list_propensity");
+});
+
 test("shows the first elements of each type, whatever was cut", () => {
   const head = (datatype: WireType, shape: number[], data: Uint8Array) =>
     printHead({ name: "x", datatype, shape, data }).values;
