@@ -50,7 +50,7 @@ export const FLAG_GROUPS: readonly (readonly [group: string, flags: readonly Fla
         "Processors of the workers (default: all; see docs/explanations/workers.md).",
       ),
       own("worker-timeout", "SECONDS", "Silence after which a worker is replaced (default 30, 0 for none)."),
-      own("warm-up", "SECONDS", "Longest warm-up of a start, and of a load (default 2, 0 for none)."),
+      own("warm-up", "SECONDS", "Longest warm-up of a start or load (default 2)."),
       own("drain-delay", "SECONDS", "Seconds after SIGTERM of serving while not ready (default 0)."),
     ],
   ],

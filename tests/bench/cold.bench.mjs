@@ -1,6 +1,6 @@
-// Cold workers: `npm run bench:cold`. The shop's first requests after a start, and after a swap of versions, beside the same requests once
-// the server has run for a minute: p50, p99 and CPU time of each request, and the time of the start. Each series of requests has a connection
-// of its own, one request in flight. The load generator is h2load, in C. Nothing is asserted, since machines differ.
+// Cold workers: `npm run bench:cold`. It measures the shop's first requests after a start, after a swap of versions, and after a minute of
+// load: p50, p99 and CPU time. It prints the time of the start, too. Each series of requests has a connection of its own. The load
+// generator is h2load, in C. Nothing is asserted, since machines differ.
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -105,7 +105,7 @@ export function showTotals(): void {
     );
 }
 
-/** The step with what it lacked in every run of the last minute. */
+/** The step with its lacks of the last minute. */
 const emptyStage = (stage: string, empty: readonly string[]): HTMLElement =>
   element("span", stage, {}, ...empty.map(lack => element("div", `Last minute: ${lack}.`, { class: "bad" })));
 

@@ -21,7 +21,7 @@ export interface StageCounts {
   readonly seconds: number;
   readonly rowsIn: number;
   readonly rowsOut: number;
-  /** What the stage lacked in every run of the last minute. */
+  /** Phrases for the lacks of every run of the last minute. */
   readonly empty: readonly string[];
 }
 type Tally = { readonly count?: string | number; readonly ns?: string | number };

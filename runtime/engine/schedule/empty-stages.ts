@@ -1,6 +1,6 @@
 /**
- * Stages without an effect: a source that contributes no candidate, a join that matches no row, a step that drops all rows, in every run for
- * a minute. No request fails by them, so they are noted in the counters and logged.
+ * Stages without an effect for a minute: a source contributes no candidate, a join matches no row, or a step drops all rows. No request
+ * fails by them, so they are noted in the counters and logged.
  */
 import type { StageCounters } from "./stage-counters.js";
 
@@ -9,7 +9,7 @@ const LEAST_RUNS = 10;
 
 interface Totals {
   readonly runs: number;
-  /** By what the stage lacks: how much could have been, and how much there was. */
+  /** A phrase for each possible lack, with the number of chances and of results. */
   readonly made: readonly (readonly [lack: string, of: number, made: number])[];
 }
 

@@ -26,7 +26,7 @@ export interface StageCounters {
   parts?: readonly GatheredPart[];
   /** The rows that its joins looked up. */
   joins?: readonly JoinCounters[];
-  /** What it lacked in every run of the last minute, a phrase each; see `empty-stages.ts`. */
+  /** Phrases for the lacks of every run of the last minute; see `empty-stages.ts`. */
   empty?: readonly string[];
   /** A split's arms, in order. */
   arms?: readonly ArmCounters[];

@@ -10,12 +10,12 @@ import { type Cell, columnOf } from "../../engine/golden/cells.js";
 import { type GoldenRows, readGolden } from "../../engine/golden/golden-rows.js";
 import { answerTensors } from "./merlon-outputs.js";
 
-/** Where a version folder has its fitted workflows. */
+/** The folder of the fitted workflows in a version folder. */
 const WORKFLOWS = "workflows";
 
 /**
- * A request's column has the values of the workflow's column with that name: of the rows in the same place, so that ids fit each other. One
- * that no workflow has is empty, or zero.
+ * A request's column has the values of the workflow's column with that name. All columns are of one row, so that ids fit each other. A
+ * column that no workflow has is empty, or zero.
  */
 export function goldenRequests({ inputs }: Plan, folder: string, form: AnswerForm): readonly (readonly Tensor[])[] {
   const golden = readAll(join(folder, WORKFLOWS));

@@ -62,7 +62,7 @@ export interface StagedStatistics extends ModelStatistics {
     }[];
     /** For a step with joins: the rows that they looked up, and those with a match. */
     readonly joins?: readonly { readonly name: string; readonly rows: number; readonly matched: number }[];
-    /** What it lacked in every run of the last minute. */
+    /** Phrases for the lacks of every run of the last minute. */
     readonly empty?: readonly string[];
     /** For a `split`: rows of each arm, and faults of steps that it alone needs. */
     readonly arms?: readonly {

@@ -29,7 +29,7 @@ export default ensemble("m", a["x"] + b);
   ]);
 });
 
-test("a circle is found behind files that are in none, and files that are imported twice are no circle", () => {
+test("a circle is found behind other files, and a file that is imported twice does not make one", () => {
   const modules = new Map([
     ["file:///p/a.ts", 'import { ensemble } from "merlon";\nimport { b } from "./b.js";\nimport "./c.js";\n'],
     ["file:///p/b.ts", 'export { c } from "./c.js";\n'],

@@ -15,9 +15,15 @@ import { createCodeWarmer } from "#runtime/server/warm-up/warm-code.js";
 import { parseModelConfig } from "#triton-protos/model-config.js";
 import { startServer } from "../support.js";
 
-const input = { name: "x", datatype: "INT64", shape: [1, 1], data: new Uint8Array(BigInt64Array.of(7n).buffer) };
+const input = {
+  name: "x",
+  datatype: "INT64" as const,
+  shape: [1, 1],
+  data: new Uint8Array(BigInt64Array.of(7n).buffer),
+};
 const config = parseModelConfig(
   'name: "m" backend: "merlon" max_batch_size: 8 instance_group [ { count: 8 kind: KIND_CPU } ] input [ { name: "x" data_type: TYPE_INT64 dims: [ 1 ] } ] output [ { name: "y" data_type: TYPE_INT64 dims: [ 1 ] } ]',
+  "config.pbtxt",
 );
 const echo = (requests: readonly BackendRequest[]): Executions =>
   requests.map(({ inputs }) => ({ outputs: [{ ...inputs.get("x")!, name: "y" }] }));

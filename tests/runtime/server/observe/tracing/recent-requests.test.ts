@@ -38,7 +38,7 @@ test("keeps N, records N per second, and counts the others", () => {
   expect(recent.history("other")).toBeUndefined();
 });
 
-test("the outcome is the output with items, though a score or an offset comes first", () => {
+test("the outcome is the output with items, though a score or an offset precedes it", () => {
   const recent = createRecentRequests();
   const output = (name: string, datatype: WireType) => ({ name, datatype, shape: [1, 2], data: new Uint8Array(16) });
   const outcomeOf = (...outputs: ReturnType<typeof output>[]) => {
