@@ -97,7 +97,7 @@ const ROUND = 48;
 /** A round that takes less than this part of the fastest one is faster. */
 const FASTER = 0.95;
 /** Rounds without a faster one, after which the times have settled. */
-const PATIENCE = 4;
+const PATIENCE = 8;
 
 /** @returns how many requests were answered */
 async function untilSettled(loads: readonly Load[], end: number): Promise<number> {

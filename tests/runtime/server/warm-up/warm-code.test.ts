@@ -56,7 +56,7 @@ describe("a version's warm-up", () => {
     await warmer.warm(version);
     const sent = [...widths.values()].reduce((sum, count) => sum + count, 0);
     expect(sent % 144).toBe(0);
-    expect(sent).toBeGreaterThanOrEqual(5 * 144);
+    expect(sent).toBeGreaterThanOrEqual(9 * 144);
     expect(Math.max(...widths.keys())).toBe(8);
     expect(statistics).toEqual(createStatistics());
   });
