@@ -46,8 +46,7 @@ export function makeSocketFolder(warn: (text: string) => void, parents = parents
   for (const parent of parents)
     try {
       const folder = new TemporaryFolder("workers", parent);
-      if (faults.length > 0)
-        warn(`the folder of the workers' sockets is in '${parent}': ${faults[0]}`);
+      if (faults.length > 0) warn(`the folder of the workers' sockets is in '${parent}': ${faults[0]}`);
       return folder;
     } catch (error) {
       faults.push((error as Error).message);

@@ -91,7 +91,7 @@ export function clickLog({ contexts, length }: ClickWorld, clicks: Clicks, lists
     let clicked = false;
     for (let k = 0; k < length; k++) {
       const i = l * length + k;
-      const isClick = random() < clicks(attraction, items, k, clicked);
+      const isClick: boolean = random() < clicks(attraction, items, k, clicked);
       clicked ||= isClick;
       reward[i] = Number(isClick);
       propensity[i] = steps[k]!;

@@ -67,7 +67,9 @@ test.each([
 ])("a temporary folder that %s: the sockets are in another one, and a warning names both", async (_, make) => {
   const folder = make();
   const served = await serveWorkers(repository(["echo_int32"]), 2, [], undefined, { env: { TMPDIR: folder } });
-  expect(served.log()).toContain(`the folder of the workers' sockets is in '/tmp': no temporary folder can be made in '${folder}': `);
+  expect(served.log()).toContain(
+    `the folder of the workers' sockets is in '/tmp': no temporary folder can be made in '${folder}': `,
+  );
   for (let i = 0; i < 4; i++) expect((await served.call("POST", INFER, GOOD)).status).toBe(200);
   expect(await served.stop()).toBe(0);
 });
