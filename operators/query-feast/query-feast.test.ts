@@ -92,14 +92,14 @@ describe("queryFeast", () => {
     expect(await ask([], ["user_id", "age", "city", "purchased_ids"])).toEqual([[], [], [], []]);
   });
 
-  test("unknown and null keys become null, NaN and empty lists", async () => {
+  test("unknown and null keys become null or NaN, and null lists", async () => {
     expect(await ask([99n, 1n, null], ["user_id", "age", "big", "score", "city", "purchased_ids"], "null")).toEqual([
       [99n, 1n, null],
       [null, 31, null],
       [null, BIG, null],
       [Number.NaN, Math.fround(0.1), Number.NaN],
       [null, "Basel", null],
-      [[], [5n, BIG], []],
+      [null, [5n, BIG], null],
     ]);
   });
 

@@ -194,7 +194,7 @@ test("metrics are at their path, with and without a slash or a query, and for GE
   }
   const posted = await at("/metrics", "POST");
   expect([posted.status, posted.headers.get("content-type"), await posted.json(), printed]).toEqual([
-    ...[405, "text/plain; charset=utf-8", { error: "Method Not Allowed" }, 3],
+    ...[405, "text/plain", { error: "Method Not Allowed" }, 3],
   ]);
 });
 
