@@ -1,18 +1,29 @@
-// `npm run count [-- FOLDER]`: prints the tree's numbers, of this tree or of another checkout.
+// `npm run count [-- FOLDER] [--against COMMIT]`: prints the tree's numbers and its lines of code by room, of this tree or of another checkout.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import ts from "typescript";
+import { countRooms, roomRows } from "./count/rooms.mjs";
 
-const root = resolve(process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url)));
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { against: { type: "string" } },
+});
+const root = resolve(positionals[0] ?? fileURLToPath(new URL("..", import.meta.url)));
 const LONG = 80;
 const CODE = /\.(ts|cts|mts)$/;
 const ASIDE = /^(tests|examples|lab|docs)\/|\.test\.ts$|\/gen\/|diagnostics\/messages\.ts$/;
 
-const all = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8", maxBuffer: 2 ** 26 })
+// New files count; files that were removed and are still in the index do not.
+const all = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+  cwd: root,
+  encoding: "utf8",
+  maxBuffer: 2 ** 26,
+})
   .split("\n")
-  .filter(Boolean);
+  .filter(path => path !== "" && existsSync(join(root, path)));
 const files = all.filter(path => CODE.test(path) && !ASIDE.test(path));
 const text = new Map(files.map(path => [path, readFileSync(join(root, path), "utf8")]));
 const trees = new Map(
@@ -146,4 +157,12 @@ process.stdout.write(
     .slice(0, 10)
     .map(({ name, lines, path }) => `${name} ${lines} (${path})`)
     .join("\n         ")}\n`,
+);
+
+const before = options.against && countRooms(root, options.against);
+process.stdout.write(
+  `\nlines of code, without comments and blank lines${before ? `, and the change since ${options.against}` : ""}\n${roomRows(
+    countRooms(root),
+    before,
+  ).join("\n")}\n`,
 );
