@@ -1,21 +1,11 @@
-/** The table of `npm run mutate`, its samples, and the mutants that are judged equivalent. */
-import { existsSync, readFileSync } from "node:fs";
+/** The table of `npm run mutate`, and its samples. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { testFiles } from "../../scripts/test-needs.mjs";
 import { ROOT } from "../run/graph.mjs";
 import { FOLDERS } from "./folders.mjs";
-import { digestOf, identified, isAbout, keyOf, pathOf, readKept, sampleOf, toKeep, wilson } from "./mutants.mjs";
-
-interface Entry {
-  readonly file: string;
-  readonly line: string;
-  readonly mutator: string;
-  readonly replacement: string;
-  readonly nth?: number;
-  readonly reason: string;
-}
-const entries = JSON.parse(readFileSync(join(import.meta.dirname, "equivalent.json"), "utf8")) as readonly Entry[];
+import { identified, sampleOf, wilson } from "./mutants.mjs";
 
 const mutant = (n: number) => ({
   fileName: join(ROOT, "runtime", `${n % 3}.ts`),
@@ -52,26 +42,6 @@ const matcher = (pattern: string): RegExp =>
       .replaceAll(/(?<!\.)\*/g, "[^/]*")}$`,
   );
 
-describe("mutants that are judged equivalent", () => {
-  test("each has a reason, and its line is in its file", () => {
-    const wrong = entries.filter(
-      ({ file, line, reason }) => !(reason.length > 20 && readFileSync(join(ROOT, file), "utf8").includes(line)),
-    );
-    expect(wrong).toEqual([]);
-  });
-  test("none is listed twice", () => {
-    expect(new Set(entries.map(({ reason: _, ...what }) => JSON.stringify(what))).size).toBe(entries.length);
-  });
-  test("an entry is about the mutants of its line, mutator and replacement", () => {
-    const entry = { file: "runtime/1.ts", line: "line 1", mutator: "BlockStatement", replacement: "{}" };
-    const [first, second] = identified([mutant(1), mutant(1)]);
-    expect([isAbout(entry, first), isAbout(entry, second)]).toEqual([true, true]);
-    for (const other of [mutant(2), mutant(4), { ...mutant(1), replacement: "" }])
-      expect(isAbout(entry, other)).toBe(false);
-    expect([isAbout({ ...entry, nth: 1 }, first), isAbout({ ...entry, nth: 1 }, second)]).toEqual([false, true]);
-  });
-});
-
 describe("a sample", () => {
   const all = identified(Array.from({ length: 60 }, (_, n) => mutant(n)));
   const lines = (sample: readonly { location: { start: { line: number } } }[]): number[] =>
@@ -95,34 +65,6 @@ describe("a sample", () => {
     const kept = new Set(lines(sampleOf(added, 11, "1")));
     expect(lines(sampleOf(all, 10, "1")).filter(line => !kept.has(line))).toEqual([]);
   });
-});
-
-test("mutants that are judged and no survivors are kept by file and status, and read again", () => {
-  const judged = identified([1, 1, 2, 3, 3, 4].map(mutant)).map((one: object, i: number) => ({
-    ...one,
-    status: ["Killed", "Timeout", "Killed", undefined, "Survived", "NoCoverage"][i],
-  }));
-  const kept = toKeep(judged);
-  const [first, second, third, last] = judged.map(({ identity }: { identity: string }) => digestOf(identity));
-  expect(kept).toEqual({
-    "runtime/1.ts": { Killed: first, Timeout: second },
-    "runtime/2.ts": { Killed: third },
-  });
-  const statuses = readKept(kept);
-  expect([first, second, third, last].map(digest => statuses.get(digest))).toEqual([
-    "Killed",
-    "Timeout",
-    "Killed",
-    undefined,
-  ]);
-  expect(readKept({})).toEqual(new Map());
-});
-
-test("a mutant has the same key in the tree and in a sandbox of it", () => {
-  const one = mutant(4);
-  const sandboxed = { ...one, fileName: join(ROOT, ".cache/mutation/x/sandbox/sandbox-Ab12/runtime/1.ts") };
-  expect(pathOf(one.fileName, ROOT)).toBe("runtime/1.ts");
-  expect(keyOf(sandboxed)).toBe(keyOf(one));
 });
 
 // Computed by statsmodels' `proportion_confint(hits, count, method="wilson")`.

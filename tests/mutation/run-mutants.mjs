@@ -22,7 +22,7 @@ const [ALONE_MS, ALONE_TIMES] = [10_000, 3];
 /** A run that takes longer than this multiple of its limit ends, and counts for nothing. */
 const MOST_WAITED = 10;
 /** Status of a mutant that no turn decided, until it has run alone. */
-export const UNDECIDED = "Undecided";
+const UNDECIDED = "Undecided";
 /** The id of no mutant. */
 const NONE = "none";
 
@@ -226,7 +226,7 @@ const PORTION = 500;
 
 /**
  * Judges portions in several lanes at the same time, first in turns. Those that are left run alone after all turns, since a process for each takes long. Each lane runs one process of tests, and a mutant that keeps a test waiting leaves its core free.
- * @param mutants with their numbers, and the status of those that no turn of an earlier run decided
+ * @param mutants with their numbers
  * @param tests patterns of test files
  * @param lanes number of lanes
  * @param judged called with mutants that have a status, as soon as they have one
@@ -239,11 +239,8 @@ export async function runMutants(folder, mutants, tests, { print, judged, lanes 
   print(`${coverage.length} test files`);
   const passing = new Set();
   const worth = worthBy(coverage, mutants);
-  const fresh = mutants.filter(({ status }) => status !== UNDECIDED);
-  const portions = portionsOf(fresh, Math.min(PORTION, Math.ceil(fresh.length / lanes) || 1));
-  const alone = mutants
-    .filter(({ status }) => status === UNDECIDED)
-    .map(mutant => ({ mutant, groups: nonEmpty([byWorth(filesOf(mutant.id, coverage), worth, mutant)]) }));
+  const portions = portionsOf(mutants, Math.min(PORTION, Math.ceil(mutants.length / lanes)));
+  const alone = [];
   const of = { coverage, worth, passing, print, judged };
   const runLane = async lane => {
     for (let portion = portions.shift(); portion; portion = portions.shift())
