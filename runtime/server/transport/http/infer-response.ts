@@ -8,8 +8,7 @@ import type { InferResponse } from "../../contract.js";
 import { isPlaced } from "../../requests/deliver.js";
 import { ByteWriter } from "./byte-writer.js";
 import type { GrowableMemory } from "./growable-buffer.js";
-import { printDouble } from "./print-double.js";
-import { quoteText, requireJson, writeElements, writeFewElements, writeQuoted } from "./tensor-json.js";
+import { printDouble, quoteText, requireJson, writeElements, writeFewElements, writeQuoted } from "./tensor-json.js";
 
 /** Bytes of tensors up to this size are copied behind the JSON: a second write costs more than the copy. */
 const ONE_PIECE = 2 ** 16;

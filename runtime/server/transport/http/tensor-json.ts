@@ -6,11 +6,8 @@ import { invalid } from "../../../base/errors.js";
 import { atOnce, type Sliced } from "../../../base/slices.js";
 import type { Tensor } from "../../../base/tensor.js";
 import { ByteWriter } from "./byte-writer.js";
-import { writeDoubles } from "./print-double.js";
-import { LONGEST_INTEGER, writeSigned, writeWide } from "./print-integer.js";
 
 const [COMMA, QUOTE, BACKSLASH] = [0x2c, 0x22, 0x5c] as const;
-const LONGEST_INT32 = 11;
 
 /** @throws RuntimeFault for a datatype that JSON cannot carry */
 export function requireJson(datatype: string): void {
@@ -30,10 +27,9 @@ export function* writeElements(tensor: Tensor, to: ByteWriter): Sliced<void> {
   const row = wireDatatype(tensor.datatype)!;
   if (!row.array) return yield* writeStrings(tensor.data, to);
   const values = valuesOf(tensor, row);
-  const write = writeOf(row);
   for (let from = 0; from < values.length; from += AT_A_TIME) {
     if (from > 0 && from % BETWEEN_PAUSES === 0) yield;
-    write(values as never, from, Math.min(values.length, from + AT_A_TIME), to);
+    writePart(values, from, row, to);
   }
 }
 
@@ -45,54 +41,36 @@ export function writeFewElements(tensor: Tensor, to: ByteWriter): void {
     return;
   }
   const values = valuesOf(tensor, row);
-  const write = writeOf(row);
-  for (let from = 0; from < values.length; from += AT_A_TIME)
-    write(values as never, from, Math.min(values.length, from + AT_A_TIME), to);
+  for (let from = 0; from < values.length; from += AT_A_TIME) writePart(values, from, row, to);
 }
 
-function valuesOf({ data }: Tensor, row: DatatypeRow): ArrayLike<number | bigint> {
+type Numbers = InstanceType<NonNullable<DatatypeRow["array"]>>;
+
+function valuesOf({ data }: Tensor, row: DatatypeRow): Numbers {
   const aligned = data.byteOffset % row.bytes === 0 ? data : Uint8Array.from(data);
   return new row.array!(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / row.bytes);
 }
 
-const writeOf = (row: DatatypeRow): WritePart<never> =>
-  row.bytes === 8 && row.kind !== "float" ? writeWides : WRITERS[row.kind as keyof typeof WRITERS];
-
-/** Elements that room is made for at a time, and those between two pauses. */
+/** Elements that are written at a time, and those between two pauses. */
 const AT_A_TIME = 256;
 const BETWEEN_PAUSES = 2048;
 
-type WritePart<T> = (values: T, from: number, end: number, to: ByteWriter) => void;
+function writePart(values: Numbers, from: number, row: DatatypeRow, to: ByteWriter): void {
+  const part = values.subarray(from, from + AT_A_TIME);
+  if (from > 0) to.text(",");
+  if (row.kind === "float" || row.kind === "bool") {
+    const print = row.kind === "float" ? printDouble : (value: number) => String(value !== 0);
+    let text = print(Number(part[0]));
+    for (let i = 1; i < part.length; i++) text += `,${print(Number(part[i]))}`;
+    to.text(text);
+  } else to.text(part.join(","));
+}
 
-const writeIntegers: WritePart<ArrayLike<number>> = (values, from, end, to) => {
-  to.reserve((end - from) * (LONGEST_INT32 + 1));
-  const { bytes } = to;
-  let { at } = to;
-  for (let i = from; i < end; i++) {
-    if (i > 0) bytes[at++] = COMMA;
-    at = writeSigned(values[i]!, bytes, at);
-  }
-  to.at = at;
-};
-
-const writeWides: WritePart<BigInt64Array | BigUint64Array> = (values, from, end, to) => {
-  const { buffer, byteOffset, length } = values;
-  const lower = new Uint32Array(buffer, byteOffset, 2 * length);
-  const upper = values instanceof BigInt64Array ? new Int32Array(buffer, byteOffset, 2 * length) : lower;
-  to.reserve((end - from) * (LONGEST_INTEGER + 1));
-  for (let i = from; i < end; i++) {
-    if (i > 0) to.bytes[to.at++] = COMMA;
-    to.at = writeWide(upper[2 * i + 1]!, lower[2 * i]!, to.bytes, to.at);
-  }
-};
-
-const writeBooleans: WritePart<ArrayLike<number>> = (values, from, end, to) => {
-  let text = "";
-  for (let i = from; i < end; i++) text += `${i > 0 ? "," : ""}${values[i] ? "true" : "false"}`;
-  to.text(text);
-};
-
-const WRITERS = { bool: writeBooleans, float: writeDoubles, int: writeIntegers, uint: writeIntegers };
+/** A number with the type of a float, also if it is whole; not finite: JavaScript's names, as in Triton's responses. */
+export function printDouble(value: number): string {
+  const text = Object.is(value, -0) ? "-0" : String(value);
+  return Number.isInteger(value) && !text.includes("e") ? `${text}.0` : text;
+}
 
 /** Bytes of strings that are escaped at a time; each may become six. */
 const TEXT_AT_A_TIME = 4096;

@@ -48,7 +48,7 @@ describe("an inference's answer", () => {
       ["d", 2n ** 53n + 1n],
     ]);
     expect(body({ parameters: numbers }).text).toContain(
-      '"parameters":{"a":2.0,"b":1e21,"c":false,"d":9007199254740993}',
+      '"parameters":{"a":2.0,"b":1e+21,"c":false,"d":9007199254740993}',
     );
   });
   test("has binary outputs behind the JSON, in their own pieces if they are large", () => {
