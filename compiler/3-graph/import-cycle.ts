@@ -3,7 +3,8 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { programModule } from "./program-modules.js";
 
-const IMPORTS = /^\s*(?:import|export)\b[^"';]*?["']([^"'\n]+)["']/gm;
+/** TypeScript prints an import in one line. */
+const IMPORTS = /^[ \t]*(?:import|export)\b[^"';\n]*["']([^"'\n]+)["']/gm;
 
 /**
  * @param entry file: URL

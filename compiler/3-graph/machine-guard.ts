@@ -11,6 +11,15 @@ export class MachineRead extends Error {
   }
 }
 
+/** The URL of the first function in a stack that has one. */
+function callerIn(stack: string): string {
+  for (const line of stack.split("\n")) {
+    const from = line.search(/[ (](?:file|node|data):/) + 1;
+    if (from > 0) return line.slice(from, line.lastIndexOf(":", line.lastIndexOf(":") - 1));
+  }
+  return "";
+}
+
 /** Replaces these globals of the thread. @param isProgram whether a module, by its URL, is one of the program's */
 export function guardMachine(isProgram: (url: string) => boolean): void {
   /** @param trap the function that the caller called */
@@ -18,8 +27,7 @@ export function guardMachine(isProgram: (url: string) => boolean): void {
     const at: { readonly stack: string } = { stack: "" };
     Error.captureStackTrace(at, trap);
     // Functions of the engine in between, such as `Array.from`, have no file.
-    const [, caller = ""] = /((?:file|node|data):\S+?):\d+:\d+\)?$/m.exec(at.stack) ?? [];
-    if (isProgram(caller)) throw new MachineRead(value);
+    if (isProgram(callerIn(at.stack))) throw new MachineRead(value);
   };
   const guarded = <T>(value: string, read: () => T): (() => T) => {
     const trap = (): T => {

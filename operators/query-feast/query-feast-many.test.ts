@@ -133,7 +133,7 @@ describe("ttl", () => {
       "view `pairs` has no fresh `visits` for user_id 1, shop süd (columns `who`, `where`, row 1): its value is older than the ttl.",
     );
   });
-  test("lists and floats that are old are empty and NaN", async () => {
+  test("lists and floats that are old are null and NaN", async () => {
     now("2024-06-01T00:00:00Z");
     const step = {
       params: {
@@ -150,7 +150,7 @@ describe("ttl", () => {
     };
     expect((await ask(step, scalars("int64", [-2n, 1n]))).map(plain)).toEqual([
       [Number.NaN, 1e-300],
-      [[], [9007199254740993n, -1n]],
+      [null, [9007199254740993n, -1n]],
     ]);
   });
 });

@@ -191,11 +191,17 @@ function withoutEnd(message: string): string {
   return message.slice(0, end);
 }
 
-const NO_COLUMNS = /Failed to read Parquet file '(.*)': Need at least one non-root column/s;
+/** DuckDB's words around the path of a Parquet file without columns. */
+const [NO_COLUMNS, AFTER_PATH] = ["Failed to read Parquet file '", "': Need at least one non-root column"];
+
+function fileWithoutColumns(message: string): string | undefined {
+  const [from, to] = [message.indexOf(NO_COLUMNS), message.indexOf(AFTER_PATH)];
+  return from >= 0 && to > from ? message.slice(from + NO_COLUMNS.length, to) : undefined;
+}
 
 /** DuckDB's message up to the point where it shows our own SQL or its own settings. */
 function explain(error: unknown, doing: string): RuntimeFault {
-  const [, empty] = NO_COLUMNS.exec((error as Error).message) ?? [];
+  const empty = fileWithoutColumns((error as Error).message);
   if (empty !== undefined)
     return invalid(`\`${empty}\` has no columns. Leave it out, or write it again with columns.`, { cause: error });
   const message = (error as Error).message

@@ -82,8 +82,7 @@ async function watching(
   writeFileSync(
     file,
     `import { clip, ensemble, source } from "merlon";
-const end = Date.now() + ${seconds * 1000};
-while (Date.now() < end);
+Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${seconds * 1000});
 export default ensemble("slow", source({ x: "float32" })["x"] >> clip({ min: 0 }));
 `,
   );

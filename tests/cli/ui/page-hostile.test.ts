@@ -272,5 +272,5 @@ test("a request that fails at a step shows it there: in the list, in its steps a
   expect(await page.locator(".card.failed").count()).toBe(0);
   await page.locator("#graph-note", { hasText: "ranking.predictOnnx: 1 failed" }).waitFor();
   await page.locator("#tab-overview").click();
-  await page.locator("#stages tr", { hasText: /^ranking\.predictOnnx01/ }).waitFor();
+  await page.locator("#stages tr", { hasText: /^ranking\.predictOnnx11/ }).waitFor();
 }, 60_000);

@@ -94,6 +94,7 @@ describe("the shop", () => {
         "candidate_ids__values -1",
         "purchased_ids__values -1",
         "purchased_ids__offsets -1",
+        "purchased_ids__validity -1",
         "candidate_ids__offsets -1",
       ],
       ["filtered_ids__values -1", "filtered_ids__offsets -1"],
