@@ -42,8 +42,8 @@ export function holderIsGone({ tag }: Holder, ageMs: number): boolean {
 }
 
 const PAUSE_MS = 25;
-const never = new Int32Array(new SharedArrayBuffer(4));
-export const pauseMs = (ms: number): void => void Atomics.wait(never, 0, 0, ms);
+/** Browsers, in which the compiler runs too, may have no shared memory. */
+export const pauseMs = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 export interface LockOptions {
   /** How long to wait for another holder. @default 60 s */

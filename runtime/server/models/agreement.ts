@@ -22,7 +22,7 @@ export interface Outcome {
 /** Files of a version that serves are not those that were written. */
 export interface Damage {
   readonly key: string;
-  /** Of the version. */
+  /** Identifies the content of the version. */
   readonly generation: string;
   readonly reason: string;
 }
