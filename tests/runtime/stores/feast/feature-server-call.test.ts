@@ -101,7 +101,7 @@ describe("a server", () => {
       response.end(`broken: me:pass ${"x".repeat(400)}`);
     }, "me:pass");
     expect(await fault("GET", "/")).toBe(
-      `UNAVAILABLE the feature server at ${url} answers ${status}: broken: *** ${"x".repeat(300 - "broken: *** ".length)}…. ${HINT}`,
+      `UNAVAILABLE the feature server at ${url} answers ${status}: broken: *** ${"x".repeat(300 - "broken: me:pass ".length)}…. ${HINT}`,
     );
   });
   test("that is late is away, and the connection is not used again", async () => {
