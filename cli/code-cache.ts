@@ -21,10 +21,11 @@ type Run = (
 type Require = ((id: string) => unknown) & Pick<NodeJS.Require, "resolve">;
 
 /** Without flags, Node's version says it all, and `node:v8`, 2 ms of a start, is left out; V8 itself refuses what it could not run. */
-const TAG =
+const tagOf = (flags: string): string =>
   process.execArgv.length === 0 && !process.env.NODE_OPTIONS
-    ? crc32(`${process.version} ${process.arch}`).toString(36)
+    ? crc32(`${process.version} ${process.arch} ${flags}`).toString(36)
     : process.getBuiltinModule("node:v8").cachedDataVersionTag().toString(36);
+let tag: string;
 /** Modules that take milliseconds to load and few servers use; the chunks read their members at use. */
 const LATER: ReadonlySet<string> = new Set(["node:crypto", "node:tls"]);
 /** CRC-32 of the source and of V8's data, before the data. */
@@ -32,8 +33,9 @@ const HEAD = 8;
 /** By then a server has started, and its functions are compiled; they go into the cache too. */
 const WAIT_MS = 2000;
 
-/** @returns what the entry exports */
-export function runBundle(entry: URL): object {
+/** @param flags of V8 that this program has set @returns what the entry exports */
+export function runBundle(entry: URL, flags = ""): object {
+  tag = tagOf(flags);
   const main = fileURLToPath(entry);
   const folder = dirname(main);
   const outside = createRequire(main);
@@ -69,7 +71,7 @@ function compile(file: string): Run {
   return script.runInThisContext() as Run;
 }
 
-const cacheOf = (file: string): string => `${file}.${TAG}.cache`;
+const cacheOf = (file: string): string => `${file}.${tag}.cache`;
 
 function readCache(file: string, sum: number): Buffer | undefined {
   try {
