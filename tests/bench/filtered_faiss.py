@@ -46,7 +46,9 @@ for name, factory in (("flat", "Flat"), ("ivf", f"IVF{256 if count <= 200_000 el
 print("{}", flush=True)
 for line in sys.stdin:
     name, selectivity = line.split()
-    hashed = (np.arange(1, count + 1, dtype="uint64") * 2654435761) & 0xFFFFFFFF
+    first = np.arange(1, count + 1, dtype="uint32") * np.uint32(2654435761)
+    second = (first ^ (first >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
+    hashed = second ^ (second >> np.uint32(13))
     bits = np.packbits(hashed < float(selectivity) * 2**32, bitorder="little")
     index, selector = indexes[name], faiss.IDSelectorBitmap(bits)
     parameters = {"flat": lambda: faiss.SearchParameters(sel=selector), "ivf": lambda: faiss.SearchParametersIVF(sel=selector, nprobe=index.nprobe),

@@ -35,7 +35,7 @@ export interface FilteredIndex extends OpenIndex {
  */
 export const COSTS = {
   /** One vector of the set. */
-  compare: 70,
+  compare: 23,
   /** One id of a list, whether it is in the set. */
   test: 1.2,
   /** One position of a set that is not one of lists. */
@@ -43,6 +43,9 @@ export const COSTS = {
   /** One node that a search of a graph keeps. */
   keep: 2800,
 } as const;
+
+/** A graph misses some of the nearest, so its search has to be this many times cheaper than one of all. */
+const CHEAPER = 3.5;
 
 /** Nodes that a search of a graph also keeps, for each one up to the k-th survivor. Its recall is then about that of a search of all. */
 const BEYOND = 2;
@@ -75,7 +78,7 @@ export function filteredWay(
   // At most as many survivors are kept as a search of all keeps nodes.
   const kept = Math.max(efSearch, k);
   const effort = Math.ceil(Math.min(kept / part, kept + (BEYOND * k) / part));
-  if (effort > MAX_EF_SEARCH || cost <= effort * COSTS.keep) return exact;
+  if (effort > MAX_EF_SEARCH || cost <= CHEAPER * effort * COSTS.keep) return exact;
   return { way: "graph", effort };
 }
 

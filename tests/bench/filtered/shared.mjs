@@ -23,8 +23,12 @@ export async function startFaiss(folder, count, ...flags) {
   };
 }
 
-/** As filtered_faiss.py has it: an item fulfills a condition if its hash is below a bound. */
-export const hashOf = i => Math.imul(i + 1, 2654435761) >>> 0;
+/** As filtered_faiss.py has it: an item fulfills a condition if its hash is below a bound. Mixed, since even distances flatter a processor. */
+export function hashOf(i) {
+  const first = Math.imul(i + 1, 2654435761);
+  const second = Math.imul(first ^ (first >>> 15), 0x2c1b3c6d);
+  return (second ^ (second >>> 13)) >>> 0;
+}
 
 export function bitsOf(count, selectivity) {
   const bits = new Uint8Array(Math.ceil(count / 8));
