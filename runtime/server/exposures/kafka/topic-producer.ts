@@ -5,6 +5,7 @@
 import type { Producer } from "@platformatic/kafka";
 import { maskSecrets } from "../../../../contract/secret.js";
 import { omitAddressNames } from "./address-names.js";
+import { boundResponses } from "./bounded-responses.js";
 import type { Message } from "./messages.js";
 import { openAccess, type TopicAccess, type TopicAddress } from "./topic-address.js";
 import { faultText } from "./topic-faults.js";
@@ -85,6 +86,7 @@ export class TopicProducer {
     const { compatibilityPartitioner, Producer } = await import("@platformatic/kafka");
     const access = openAccess(address);
     this.#access = access;
+    boundResponses();
     if (access.tls) omitAddressNames();
     const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
       clientId: "merlon",

@@ -27,31 +27,56 @@ const LIES: readonly (readonly [name: string, answer: (request: Buffer) => Buffe
   ["random bytes", request => framed(Buffer.concat([correlation(request), NOISE]))],
 ];
 
-test.each(LIES)("%s", { timeout: 120_000 }, async (_, answer) => {
+/** A broker, and bytes that its clients took. */
+async function startBroker(serve: (socket: Socket, request: Buffer) => void) {
   const sockets = new Set<Socket>();
-  const liar = createServer(socket => {
+  const broker = createServer(socket => {
     sockets.add(socket.on("error", () => {}));
     socket.on("data", (data: Buffer) => {
-      if (data.length >= 12) socket.write(answer(data));
+      if (data.length >= 12) serve(socket, data);
     });
   });
-  await once(liar.listen(0, "127.0.0.1"), "listening");
+  await once(broker.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => {
-    liar.close();
+    broker.close();
     for (const socket of sockets) socket.destroy();
   });
-  const folder = `kafka://127.0.0.1:${(liar.address() as AddressInfo).port}/exposures`;
+  const folder = `kafka://127.0.0.1:${(broker.address() as AddressInfo).port}/exposures`;
   const server = await startServer(repository, { exposures: { folder }, exitTimeoutSeconds: 2 });
-  try {
-    for (const id of ["a", "b"])
-      expect((await server.post("/v2/models/logged/infer", requestOf([ROW], { id }))).status).toBe(200);
-    await vi.waitFor(() => expect(server.log.join("")).toContain("exposures cannot be written to 'kafka:"), 30_000);
-    // The thread keeps the waiting exposures.
-    expect(server.log.join("")).not.toMatch(/has ended|again'/);
-  } finally {
-    await server.stop();
-  }
+  onTestFinished(() => server.stop());
+  for (const id of ["a", "b"])
+    expect((await server.post("/v2/models/logged/infer", requestOf([ROW], { id }))).status).toBe(200);
+  const logs = (text: string) => vi.waitFor(() => expect(server.log.join("")).toContain(text), 60_000);
+  return { server, logs, sockets };
+}
+
+test.each(LIES)("%s", { timeout: 120_000 }, async (_, answer) => {
+  const { server, logs } = await startBroker((socket, request) => socket.write(answer(request)));
+  await logs("exposures cannot be written to 'kafka:");
+  // The thread keeps the waiting exposures.
+  expect(server.log.join("")).not.toMatch(/has ended|again'/);
+  await server.stop();
   expect(server.log.join("")).toMatch(
     /exposures of [12] batches \(\d+ bytes\) could not be written to 'kafka:[^']*' before/,
   );
+});
+
+test("a frame of 2 GiB that is sent ends its connection after some megabytes", { timeout: 120_000 }, async () => {
+  const MIB = Buffer.alloc(2 ** 20);
+  const { logs, sockets } = await startBroker((socket, request) => {
+    socket.write(Buffer.concat([Buffer.from("7fffffff", "hex"), correlation(request)]));
+    const send = (left: number): void => void (left > 0 && socket.write(MIB, error => error ?? send(left - 1)));
+    send(128);
+  });
+  await logs("exposures cannot be written to 'kafka:");
+  for (const { bytesWritten } of sockets) expect(bytesWritten).toBeLessThan(32 * 2 ** 20);
+});
+
+test("a list without an end takes a bounded heap of the writer's thread", { timeout: 120_000 }, async () => {
+  // Each entry has a tag of a negative length, so the entry is read again.
+  const entry = Buffer.from("0000ffffffff070000000000000100f3ffffff0f", "hex");
+  const { logs } = await startBroker((socket, request) =>
+    socket.write(framed(Buffer.concat([correlation(request), entry]))),
+  );
+  await logs("the thread that writes exposures has ended: Worker terminated due to reaching memory limit");
 });
