@@ -46,7 +46,7 @@ export function filterKey(filter: Filter): string {
   return key;
 }
 
-/** Characters of the texts that a user's values put into a filter. A number or a bool counts as 8. */
+/** Characters of the texts that a user's values put into a filter. A number or a bool counts as 32. */
 export function filterSize(filter: Filter): number {
   if ("all" in filter) return filter.all.reduce((sum, part) => sum + filterSize(part), 0);
   if ("any" in filter) return filter.any.reduce((sum, part) => sum + filterSize(part), 0);
@@ -54,7 +54,7 @@ export function filterSize(filter: Filter): number {
   return "value" in filter ? scalarSize(filter.value) : 0;
 }
 
-const scalarSize = (value: Scalar): number => (typeof value === "string" ? value.length : 8);
+const scalarSize = (value: Scalar): number => (typeof value === "string" ? value.length : 32);
 
 /** Returns whether an item fulfills a filter. Tests compare stores with it. */
 export function holds(filter: Filter, item: Readonly<Record<string, Scalar | undefined>>): boolean {

@@ -49,12 +49,12 @@ function checkSizes(queries: readonly ExcludingQuery[]): void {
     all += size;
     if (size > MOST_SIZE.query)
       throw invalid(
-        `a condition has texts and lists of ${size} characters (a number counts as 8): at most ${MOST_SIZE.query} are sent. Send shorter ones.`,
+        `a condition has texts and lists of ${size} characters (a number counts as 32): at most ${MOST_SIZE.query} are sent. Send shorter ones.`,
       );
   }
   if (all > MOST_SIZE.request)
     throw invalid(
-      `the conditions of a request have texts and lists of ${all} characters (a number counts as 8): at most ${MOST_SIZE.request} are sent. Send fewer rows.`,
+      `the conditions of a request have texts and lists of ${all} characters (a number counts as 32): at most ${MOST_SIZE.request} are sent. Send fewer rows.`,
     );
 }
 

@@ -10,6 +10,8 @@ import { makeIt, readAddress, START, TLS } from "../refusals.js";
 /** A server that is away is tried again at least that often. */
 const MOST_BACKOFF_MS = 1000;
 const DEFAULT_PORT = 19_530;
+/** A longer response is not one of Milvus'. Its client has no limit. */
+const MOST_BYTES = 2 ** 28;
 
 /** @param timeoutMs of a call @throws RuntimeFault for an address that cannot be read; an error of Node's without the package */
 export async function openClient(
@@ -32,6 +34,7 @@ export async function openClient(
       // Without it, all clients of a process share one connection.
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_retries": 0,
+      "grpc.max_receive_message_length": MOST_BYTES,
       // Servers of gRPC end connections that send pings between calls.
       "grpc.keepalive_permit_without_calls": 0,
       "grpc.initial_reconnect_backoff_ms": 100,

@@ -1,5 +1,6 @@
 // Milvus' protocol with milvus-lite, a real server: conditions, hostile values, batches, replacing all items, faults, and a server that is killed.
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -412,6 +413,19 @@ test("a load that is refused, or has no end, is an error", async () => {
     }) as unknown as MilvusClient;
   await expect(loadCollection(client(refused), "items", 60_000)).rejects.toThrow("out of memory");
   await expect(loadCollection(client(status), "items", 150)).rejects.toThrow("`items` is not loaded after 0.15 s");
+});
+
+test("a response of 2 GiB is refused by its length", async () => {
+  const server = createHttp2Server().on("stream", stream => {
+    stream.on("error", () => {}).respond({ ":status": 200, "content-type": "application/grpc" });
+    stream.write(Buffer.from("007fffffff", "hex"));
+  });
+  await new Promise<void>(done => server.listen(0, "127.0.0.1", done));
+  onTestFinished(() => void server.close());
+  const store = storeOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  expect((await faultOf(openVectorDatabase(store, FILE))).message).toContain(
+    "refuses: Received message larger than max",
+  );
 });
 
 test("a store that was closed has no connections", async () => {
