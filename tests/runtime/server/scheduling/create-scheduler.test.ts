@@ -10,7 +10,7 @@ import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js"
 import { directScheduler } from "#runtime/server/scheduling/direct.js";
 import { createRateLimiter, type RateLimiter } from "#runtime/server/scheduling/rate-limiter.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { type Asked, configOf, notedModel, requestOf, turns } from "./support.js";
+import { configOf, notedModel, requestOf, turns } from "./support.js";
 
 const needing = (name: string, global: boolean, count = 1, more: ModelConfigInit = {}) =>
   configOf({
@@ -52,11 +52,6 @@ describe("a model whose resources are too small for it", () => {
       "rate_limiter: Cannot remove instance from resource manager: Internal: Cannot find the instance to remove",
     ]);
   });
-  test("leaves nothing in the limiter", async () => {
-    const limiter = createRateLimiter([{ name: "R", count: 4 }]);
-    await expect(create(tooLarge, notedModel(), limiter)).rejects.toThrow("limited to 4");
-    expect(isUnknown(limiter)).toBe(true);
-  });
 });
 
 describe("a model whose warm-up fails", () => {
@@ -67,11 +62,6 @@ describe("a model whose warm-up fails", () => {
     await expect(create(needing("m", true, 1, warm), model, limiter)).rejects.toThrow();
     expect(model.close).toHaveBeenCalledOnce();
     expect(isUnknown(limiter)).toBe(true);
-  });
-  test("a model without `close` fails with the same reason", async () => {
-    await expect(create(needing("m", true, 1, warm), notedModel())).rejects.toThrow(
-      "expected 1 inputs but got 0 inputs for model 'm'",
-    );
   });
 });
 
@@ -90,10 +80,6 @@ test("a model that is unloaded gives its resources back when its last request ha
 
 describe("a model that could answer synchronously", () => {
   const model: LoadedModel = { ...notedModel(), computeSync: () => [] };
-  test("does so without a limiter", async () => {
-    expect((await create(needing("m", true), model)).runSync).toBeDefined();
-    expect(directScheduler(model, 1, createStatistics()).runSync).toBeDefined();
-  });
   test("does not under a limiter, which would not count the execution", async () => {
     const limiter = createRateLimiter([]);
     expect((await create(needing("m", true), model, limiter)).runSync).toBeUndefined();
@@ -105,43 +91,6 @@ describe("a model that could answer synchronously", () => {
     const cache = createLocalCache(1e6);
     expect((await createScheduler(config, model, createStatistics(), "/nowhere", cache)).runSync).toBeUndefined();
   });
-});
-
-test("a model without a batcher drains: waiting requests run, and new ones are refused", async () => {
-  const model = notedModel(true);
-  const scheduler = await create(configOf({}), model);
-  const all = ["1", "2", "3"].map(id => scheduler.schedule(requestOf(id)));
-  let isDrained = false;
-  const drained = scheduler.drain().then(() => {
-    isDrained = true;
-  });
-  await expect(scheduler.schedule(requestOf("4"))).rejects.toThrow("Server is stopping");
-  for (let i = 0; i < 3; i++) {
-    await turns();
-    expect(isDrained).toBe(false);
-    model.release();
-  }
-  await Promise.all([...all, drained]);
-  expect(model.batches).toEqual([["1"], ["2"], ["3"]]);
-});
-
-test("a limited model that drains waits for requests whose resources another model has", async () => {
-  const limiter = createRateLimiter([{ name: "R", count: 1 }]);
-  const [a, b] = [notedModel(true), notedModel(true)];
-  const [one, two] = [await create(needing("a", true), a, limiter), await create(needing("b", true), b, limiter)];
-  const [running, waiting] = [one.schedule(requestOf("1")), two.schedule(requestOf("2"))];
-  let isDrained = false;
-  const drained = two.drain().then(() => {
-    isDrained = true;
-  });
-  await turns();
-  expect(isDrained).toBe(false);
-  a.release();
-  await running;
-  await turns();
-  expect([isDrained, b.batches]).toEqual([false, [["2"]]]);
-  b.release();
-  await Promise.all([waiting, drained]);
 });
 
 describe("an ensemble", () => {
@@ -184,15 +133,6 @@ describe("a response cache", () => {
     await (await withCache(cache, second)).schedule(requestOf("1"));
     expect(second.batches).toEqual([["1"]]);
   });
-  test("is not used where the configuration does not enable it", async () => {
-    const model = notedModel();
-    const cache = createLocalCache(1e6);
-    for (const config of [configOf({}), configOf({ response_cache: { enable: false } })]) {
-      const scheduler = await withCache(cache, model, undefined, config);
-      for (let i = 0; i < 2; i++) expect((await scheduler.schedule(requestOf("1"))).cache).toBeUndefined();
-    }
-    expect(model.batches).toHaveLength(4);
-  });
   test("does not hold answers that are faults, and the log says which it refuses", async () => {
     const { errors, log } = logOf();
     let answers = 0;
@@ -210,46 +150,6 @@ describe("a response cache", () => {
     expect((await silent.schedule(requestOf("1", { width: 100 }))).cache?.hit).toBe(false);
     expect(errors[0]).toMatch(/^dynamic_batch_scheduler: Failed to insert key \[[^\]]+\] into response cache: ./);
   });
-  test("counts what looking and keeping took", async () => {
-    const scheduler = await withCache(createLocalCache(1e6), notedModel());
-    const { cache } = await scheduler.schedule(requestOf("1"));
-    expect(cache!.ns).toBeGreaterThan(0);
-    expect(cache!.ns).toBeLessThan(5e9);
-  });
-  test("drains, and says how many sequences are open, as the scheduler below it", async () => {
-    const sequences = configOf({ sequence_batching: { direct: {} }, response_cache: { enable: true } });
-    const scheduler = await withCache(createLocalCache(1e6), notedModel(), undefined, sequences);
-    await scheduler.schedule(requestOf("1", { controls: { correlationId: 4n, start: true } }));
-    expect(scheduler.openSequences!()).toBe(1);
-    await scheduler.drain();
-    await expect(scheduler.schedule(requestOf("2", { controls: { correlationId: 5n, start: true } }))).rejects.toThrow(
-      "Server is stopping",
-    );
-    expect((await withCache(createLocalCache(1e6), notedModel())).openSequences).toBeUndefined();
-  });
-});
-
-describe("sequences under a limiter", () => {
-  test("run, are counted, and end by draining", async () => {
-    const limiter = createRateLimiter([{ name: "R", count: 1 }]);
-    const model = notedModel(true);
-    const config = needing("m", true, 1, { sequence_batching: { direct: {} } });
-    const scheduler = await create(config, model, limiter);
-    const other = notedModel(true);
-    const beside = await create(needing("n", true), other, limiter);
-    const running = beside.schedule(requestOf("1"));
-    const waiting = scheduler.schedule(requestOf("2", { controls: { correlationId: 4n, start: true, end: true } }));
-    await turns();
-    expect(model.batches).toEqual([]);
-    expect(scheduler.openSequences!()).toBe(0);
-    other.release();
-    await running;
-    await turns();
-    expect(model.batches).toEqual([["2"]]);
-    model.release();
-    await Promise.all([waiting, scheduler.drain(), beside.drain()]);
-    expect(isUnknown(limiter)).toBe(true);
-  });
 });
 
 describe("the two hooks of Triton's own tests", () => {
@@ -266,11 +166,6 @@ describe("the two hooks of Triton's own tests", () => {
     expect(model.batches).toEqual([["1", "2", "3"]]);
     // Once it has begun it does not wait again.
     await scheduler.schedule(requestOf("4"));
-  });
-  test("hold nothing back from a model that drains", async () => {
-    vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", "9");
-    const scheduler = await create(configOf({ max_batch_size: 8, dynamic_batching: {} }), notedModel());
-    await Promise.all([scheduler.schedule(requestOf("1")), scheduler.drain()]);
   });
   test.each([
     ["TRITONSERVER_DELAY_SCHEDULER", 2],
@@ -296,42 +191,5 @@ describe("the two hooks of Triton's own tests", () => {
     }
     await Promise.all(answers);
     expect(model.batches.flat()).toEqual(answers.map((_, i) => "abc"[i]));
-  });
-  const sequences = async (max_batch_size: number) => {
-    const model = notedModel();
-    const config = configOf({ max_batch_size, sequence_batching: { direct: {} } });
-    const scheduler = await create(config, model);
-    const begin = (id: string, sequence: bigint, more: Asked = {}) =>
-      scheduler.schedule(requestOf(id, { ...more, controls: { correlationId: sequence, start: true } }));
-    return { model, begin };
-  };
-  test("TRITONSERVER_DELAY_SCHEDULER lets a sequence batcher begin with exactly that number", async () => {
-    vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", "2");
-    const { model, begin } = await sequences(2);
-    const both = [begin("a", 1n), begin("b", 2n)];
-    await turns();
-    expect(model.batches).toEqual([["a", "b"]]);
-    await Promise.all(both);
-  });
-  test("TRITONSERVER_BACKLOG_DELAY_SCHEDULER does not count what has left", async () => {
-    vi.stubEnv("TRITONSERVER_BACKLOG_DELAY_SCHEDULER", "3");
-    const { model, begin } = await sequences(1);
-    const leaving = new AbortController();
-    const a = begin("a", 1n);
-    const waits = (id: string, sequence: bigint, more: Asked = {}) => void begin(id, sequence, more).catch(() => {});
-    waits("b1", 2n);
-    waits("b2", 2n, { signal: leaving.signal });
-    leaving.abort();
-    waits("c", 3n);
-    await turns();
-    expect(model.batches).toEqual([]);
-    waits("d", 4n);
-    await a;
-    expect(model.batches).toEqual([["a"]]);
-  });
-  test.each(["", "x", "NaN"])("the value %j means none", async value => {
-    vi.stubEnv("TRITONSERVER_DELAY_SCHEDULER", value);
-    const scheduler = await create(configOf({ dynamic_batching: {} }), notedModel());
-    await scheduler.schedule(requestOf("1"));
   });
 });

@@ -86,60 +86,6 @@ describe("an instance with a queue of its own", () => {
     for (const run of [runs[0]!, runs[3]!]) run.end();
     await instances.idle();
   });
-  test("what it gives back is pending once where it waits again", async () => {
-    const { runs, stats, instances } = queueing(2, 1);
-    for (const id of ["1", "2"]) instances.run([jobOf(id)]);
-    runs[1]!.giveBack();
-    await turns();
-    expect(runs.map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["1@0", "2@0", "2@0"]);
-    expect(stats.pending).toBe(1);
-    for (const run of [runs[0]!, runs[2]!]) run.end();
-    await instances.idle();
-  });
-  test("what it gives back waits in the shortest queue while no instance is idle", async () => {
-    const { runs, instances } = queueing(3);
-    for (const id of ["1", "2", "3", "4", "5"]) instances.run([jobOf(id)]);
-    runs[1]!.end();
-    await turns();
-    runs[4]!.giveBack();
-    await turns();
-    expect(runs.slice(4).map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["5@0", "5@1"]);
-    for (const run of runs) run.end();
-    await instances.idle();
-  });
-  test("is relieved of the execution that it was handed last", async () => {
-    const { runs, instances } = queueing(3);
-    for (const id of ["1", "2", "3", "4", "5"]) instances.run([jobOf(id)]);
-    for (const place of [1, 3]) runs[place]!.end();
-    await turns();
-    expect(runs.slice(5).map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["5@1"]);
-    for (const run of runs) run.end();
-    await instances.idle();
-  });
-  test("is relieved of its last one, wherever it is among the instances; of equals, the first", async () => {
-    const { runs, instances } = queueing(2, 3);
-    for (const id of ["1", "2", "3", "4", "5", "6"]) instances.run([jobOf(id)]);
-    for (const place of [0, 3]) runs[place]!.end();
-    await turns();
-    expect(runs.slice(6).map(({ ids, instance }) => `${ids}@${instance}`)).toEqual(["5@0"]);
-    for (const run of runs) run.end();
-    await instances.idle();
-  });
-  test("says that a request executes when that begins", async () => {
-    const { runs, instances } = queueing(2, 1);
-    const states: string[] = [];
-    const job = jobOf("2");
-    const noted = {
-      ...job,
-      request: { ...job.request, states: { to: (state: string) => states.push(state) } as never },
-    };
-    for (const one of [jobOf("1"), noted]) instances.run([one]);
-    expect(states).toEqual([]);
-    runs[1]!.begin();
-    expect(states).toEqual(["EXECUTING"]);
-    for (const run of runs) run.end();
-    await instances.idle();
-  });
   test("keeps what the model does not return", async () => {
     const { runs, stats, instances } = queueing(2, 2, false);
     const faults: string[] = [];
@@ -155,23 +101,5 @@ describe("an instance with a queue of its own", () => {
     await instances.idle();
     endWatch();
     expect([runs.length, waiting.done.length, faults]).toEqual([3, 1, []]);
-  });
-  test("is relieved by an instance without work alone", async () => {
-    const { runs, instances } = queueing(3);
-    for (const id of ["1", "2", "3", "4"]) instances.run([jobOf(id)]);
-    runs[0]!.end();
-    await turns();
-    expect(runs).toHaveLength(4);
-    for (const run of runs) run.end();
-    await instances.idle();
-  });
-  test("is not relieved of the one that it runs", async () => {
-    const { runs, instances } = queueing(2);
-    for (const id of ["1", "2"]) instances.run([jobOf(id)]);
-    runs[1]!.end();
-    await turns();
-    expect(runs).toHaveLength(2);
-    runs[0]!.end();
-    await instances.idle();
   });
 });

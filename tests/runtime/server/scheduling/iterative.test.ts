@@ -82,18 +82,3 @@ test("a decoupled model answers in every run", async () => {
   const values = [...(await response.text()).matchAll(/"SUM":(\d+)/g)].map(([, value]) => Number(value));
   expect(values).toEqual([1, 2, 3, 4]);
 });
-
-test("an id that the client gives belongs to a sequence that it starts", async () => {
-  expect(await ask("count", 3, { sequence_id: 77, sequence_start: true })).toBe(30);
-  // A real Triton 2.51 says the same.
-  expect(await ask("count", 3, { sequence_id: 78 })).toBe(
-    "inference request for sequence 78 to model 'count' must specify the START flag on the first request of the sequence",
-  );
-});
-
-test("a model without iterative sequences may not", async () => {
-  const answer = await ask("plain", 3, { sequence_id: 1, sequence_start: true, sequence_end: true });
-  // The words that Triton's suite of iterative sequences looks for.
-  expect(answer).toContain("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE");
-  expect(answer).toContain("only a model with `iterative_sequence: true`");
-});

@@ -39,24 +39,6 @@ describe("a sequence that waits for a slot", () => {
     await pass(1);
     expect([refused, scheduler.openSequences!()]).toEqual([["b1 UNAVAILABLE", "b2 UNAVAILABLE"], 1]);
   });
-  test("counts a time-out from the arrival of its request", async () => {
-    const { refused, send } = await begin();
-    send(part("b1", 2n, true, 100));
-    await pass(50);
-    send(part("b2", 2n, false, 20));
-    await pass(19);
-    expect(refused).toEqual([]);
-    await pass(1);
-    expect(refused).toEqual(["b1 UNAVAILABLE", "b2 UNAVAILABLE"]);
-  });
-  test("ends before another whose time-out ends at the same time, where it began first", async () => {
-    const { refused, send } = await begin();
-    send(part("b1", 2n, true, 20));
-    send(part("c1", 3n, true, 20));
-    send(part("b2", 2n, false, 20));
-    await pass(20);
-    expect(refused).toEqual(["b1 UNAVAILABLE", "b2 UNAVAILABLE", "c1 UNAVAILABLE"]);
-  });
   test("has no time-out any more once it has one", async () => {
     const { model, scheduler, refused, send } = await begin();
     send(part("b1", 2n, true, 100));
@@ -65,33 +47,5 @@ describe("a sequence that waits for a slot", () => {
     await pass(101);
     await scheduler.schedule(part("b3", 2n, false));
     expect([refused, model.batches.flat()]).toEqual([[], ["a1", "a2", "b1", "b2", "b3"]]);
-  });
-  test("takes none after its time-out", async () => {
-    const { model, scheduler, send } = await begin();
-    send(part("b1", 2n, true, 20));
-    await pass(20);
-    await scheduler.schedule(part("a2", 1n, false, 0, true));
-    send(part("c1", 3n, true));
-    await pass(0);
-    expect(model.batches.flat()).toEqual(["a1", "a2", "c1"]);
-  });
-  test("ends a drain that waits for it with its time-out", async () => {
-    const { scheduler, refused, send } = await begin();
-    send(part("b1", 2n, true, 20));
-    void scheduler.drain().then(() => refused.push("drained"));
-    await pass(19);
-    expect(refused).toEqual([]);
-    await pass(1);
-    expect(refused).toEqual(["b1 UNAVAILABLE", "drained"]);
-  });
-  test("does not keep the process alive with its time-out", async () => {
-    vi.useRealTimers();
-    const { scheduler, send } = await begin();
-    const alive = () => process.getActiveResourcesInfo().filter(name => name === "Timeout").length;
-    const before = alive();
-    send(part("b1", 2n, true, 9000));
-    expect(alive()).toBe(before);
-    await scheduler.schedule(part("a2", 1n, false, 0, true));
-    await scheduler.drain();
   });
 });

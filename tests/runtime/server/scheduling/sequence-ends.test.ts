@@ -1,6 +1,3 @@
-/** Ends of sequences and requests: answers of decoupled models, clients that give up, and the memory that is free then. */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
@@ -43,39 +40,6 @@ describe("a decoupled model whose answers are complete after its instance is fre
     ends[1]!();
     await Promise.all(all);
   });
-  test("runs the next sequence then, also where it drains", async () => {
-    const { scheduler, begun, ends } = await begin();
-    const all = [scheduler.schedule(part("a", 1n, true, true)), scheduler.schedule(part("b", 2n, true, true))];
-    const drained = scheduler.drain();
-    await turns();
-    expect(begun).toEqual(["a"]);
-    ends[0]!();
-    await turns();
-    expect(begun).toEqual(["a", "b"]);
-    ends[1]!();
-    await Promise.all([...all, drained]);
-  });
-  test("runs the next request where it may not run one again", async () => {
-    const { scheduler, begun, ends } = await begin();
-    const refused = scheduler.schedule(part("a1", 1n, true)).catch(({ code }) => code);
-    const next = scheduler.schedule(part("a2", 1n));
-    await turns();
-    ends[0]!({ outputs: [], again: true });
-    await turns();
-    expect(begun).toEqual(["a1", "a2"]);
-    ends[1]!();
-    expect([await refused, (await next).response]).toEqual(["INVALID_ARGUMENT", undefined]);
-  });
-  test("runs an iterative request again", async () => {
-    const { scheduler, begun, ends } = await begin({ direct: {}, iterative_sequence: true });
-    const done = scheduler.schedule(part("a", 1n, true));
-    await turns();
-    ends[0]!({ outputs: [], again: true });
-    await turns();
-    expect(begun).toEqual(["a", "a"]);
-    ends[1]!();
-    await done;
-  });
 });
 
 describe("a sequence", () => {
@@ -91,59 +55,5 @@ describe("a sequence", () => {
     other.abort();
     expect(scheduler.openSequences!()).toBe(1);
     expect(await Promise.all(given)).toEqual(["CANCELLED", "CANCELLED"]);
-  });
-  test("one of whose requests is given up while another runs ends after that one, and not before", async () => {
-    const model = notedModel(true);
-    const scheduler = await start(model, { direct: {} });
-    const leaving = new Cancellable();
-    const [running, ...left] = [part("a1", 1n, true), part("a2", 1n, false, false, leaving), part("a3", 1n)].map(
-      request => scheduler.schedule(request).catch(({ code }) => code),
-    );
-    leaving.abort();
-    expect(scheduler.openSequences!()).toBe(1);
-    model.release();
-    await running;
-    expect([scheduler.openSequences!(), await Promise.all(left)]).toEqual([0, ["CANCELLED", "CANCELLED"]]);
-    expect(model.batches).toEqual([["a1"]]);
-  });
-  test("whose client gives up leaves its slot to the next one, which runs at once if it is late", async () => {
-    const oldest = { max_candidate_sequences: 1, preferred_batch_size: [4], max_queue_delay_microseconds: 50_000 };
-    const model = notedModel();
-    const scheduler = await start(model, { oldest }, 4);
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    const first = scheduler.schedule(part("a1", 1n, true));
-    await vi.advanceTimersByTimeAsync(51);
-    await first;
-    const next = scheduler.schedule(part("b1", 2n, true));
-    await vi.advanceTimersByTimeAsync(51);
-    const leaving = new Cancellable();
-    const left = scheduler.schedule(part("a2", 1n, false, false, leaving)).catch(({ code }) => code);
-    leaving.abort();
-    await turns();
-    expect(model.batches).toEqual([["a1"], ["b1"]]);
-    await Promise.all([left, next]);
-  });
-  test("that has ended is not kept", async () => {
-    setFlagsFromString("--expose-gc");
-    const collect = runInNewContext("gc") as () => void;
-    const states: WeakRef<Uint8Array>[] = [];
-    const model: LoadedModel = {
-      async execute() {
-        const data = new Uint8Array(4);
-        states.push(new WeakRef(data));
-        return [{ outputs: [{ name: "STATE_OUT", datatype: "INT32", shape: [1, 1], data }] }];
-      },
-    };
-    const scheduler = await start(model, {
-      direct: {},
-      state: [{ input_name: "STATE_IN", output_name: "STATE_OUT", data_type: "TYPE_INT32", dims: [1] }],
-    });
-    for (const id of [1n, 2n]) {
-      await scheduler.schedule(part(`${id}`, id, true, true));
-      await turns();
-    }
-    collect();
-    expect(states[0]!.deref()).toBeUndefined();
-    await scheduler.drain();
   });
 });

@@ -101,30 +101,11 @@ describe("controls", () => {
       expect([...given.keys()]).toEqual(["IN", "C"]);
     }
   });
-  test("of one input may be several, and a request without any is as it was", async () => {
-    const inputs = await made({
-      control_input: [
-        { name: "A", control: [{ kind: START, int32_false_true: [0, 1] } as never] },
-        { name: "B", control: [{ kind: "CONTROL_SEQUENCE_READY", int32_false_true: [0, 1] } as never] },
-      ],
-    });
-    const request = requestOf("1");
-    const completed = inputs.complete(request, NONE);
-    expect([...completed.inputs.keys()]).toEqual(["IN", "A", "B"]);
-    expect(completed.requestedOutputs).toBe(request.requestedOutputs);
-    expect(request.inputs.has("A")).toBe(false);
-  });
 });
 
 describe("implicit state", () => {
   const state = (more: object = {}) =>
     ({ input_name: "S", output_name: "SO", data_type: "TYPE_INT32", dims: [2], ...more }) as never;
-  test("is an input of every request, and its output is requested, by name", async () => {
-    const inputs = await made({ state: [state(), state({ input_name: "T", output_name: "A" })] });
-    const { inputs: given, requestedOutputs } = inputs.complete(requestOf("1"), inputs.initial);
-    expect(given.get("S")).toEqual(named("S", new Uint8Array(8), [1, 2]));
-    expect([...requestedOutputs]).toEqual(["A", "OUT", "SO"]);
-  });
   test.each<readonly [string, object, number, Tensor]>([
     ["zeros", {}, 4, named("S", new Uint8Array(8), [1, 2])],
     ["zeros without a batch", {}, 0, named("S", new Uint8Array(8), [2])],
@@ -152,10 +133,6 @@ describe("implicit state", () => {
       join(folder, "1"),
     );
     await expect(outside).rejects.toThrow("data_file");
-  });
-  test("of no type has no tensor", async () => {
-    const inputs = await made({ state: [state({ data_type: "TYPE_INVALID" })] });
-    expect(inputs.initial.size).toBe(0);
   });
   test("is passed from a response's output to the next request's input; a response without it keeps the last", async () => {
     const inputs = await made({ state: [state(), state({ input_name: "T", output_name: "TO" })] });

@@ -6,7 +6,7 @@ import type { LoadedModel } from "#runtime/server/contract.js";
 import { createStatistics } from "#runtime/server/observe/statistics.js";
 import { createScheduler } from "#runtime/server/scheduling/create-scheduler.js";
 import type { ModelConfigInit } from "#triton-protos/model-config.js";
-import { configOf, notedModel, requestOf, turns } from "./support.js";
+import { configOf, notedModel, requestOf } from "./support.js";
 
 const start = (model: LoadedModel, sequence: ModelConfigInit["sequence_batching"], max_batch_size = 2) =>
   createScheduler(configOf({ max_batch_size, sequence_batching: sequence! }), model, createStatistics(), "/nowhere");
@@ -26,20 +26,6 @@ test("direct: a sequence keeps its row, rows without a request are empty", async
   await b;
   // Sequence 2 has the second row; the first stays empty.
   expect(model.batches).toEqual([["a1"], ["", "b1"]]);
-});
-
-test("direct: a third sequence waits for a slot, and its requests keep their order", async () => {
-  const model = notedModel();
-  const scheduler = await start(model, { direct: {} });
-  await scheduler.schedule(part("a1", 1n, true));
-  await scheduler.schedule(part("b1", 2n, true));
-  const c = [scheduler.schedule(part("c1", 3n, true)), scheduler.schedule(part("c2", 3n, false, true))];
-  await turns();
-  expect(model.batches.flat()).not.toContain("c1");
-  await scheduler.schedule(part("a2", 1n, false, true));
-  await Promise.all(c);
-  const order = model.batches.flat().filter(id => id.startsWith("c"));
-  expect(order).toEqual(["c1", "c2"]);
 });
 
 test("oldest: one request of each sequence at a time, in the order of arrival", async () => {
@@ -181,22 +167,4 @@ test("a cancelling client ends its sequence at once", async () => {
   expect(await all[3]).toMatchObject(cancelled);
   await expect(scheduler.schedule(part("a5", 1n))).rejects.toThrow(notStarted(1));
   expect(model.batches).toEqual([["a1"], ["a2"]]);
-});
-
-test("a client that gives up in the backlog ends its sequence before that has a slot", async () => {
-  const model = notedModel();
-  const scheduler = await start(model, { direct: {} }, 1);
-  const abort = new AbortController();
-  await scheduler.schedule(part("a1", 1n, true));
-  const given = [
-    scheduler.schedule(part("b1", 2n, true)),
-    scheduler.schedule(part("b2", 2n, false, false, abort.signal)),
-    scheduler.schedule(part("b3", 2n, false, true)),
-  ].map(one => one.catch(error => error));
-  const c = scheduler.schedule(part("c1", 3n, true, true));
-  abort.abort();
-  await scheduler.schedule(part("a2", 1n, false, true));
-  await c;
-  expect((await Promise.all(given)).map(({ code }) => code)).toEqual(["CANCELLED", "CANCELLED", "CANCELLED"]);
-  expect(model.batches.flat()).toEqual(["a1", "a2", "c1"]);
 });

@@ -1,10 +1,6 @@
-// News of arms between the hubs of two workers.
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ArmPeer, ArmShare } from "#runtime/engine/schedule/shared-arms.js";
 import { type ArmNews, SharedArms } from "#runtime/server/scheduling/shared-arms.js";
-import { turns } from "./support.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -71,54 +67,4 @@ test("a stop crosses at once, behind the outcomes before it", () => {
   noteAll(share, 1);
   share.stopped(Number.POSITIVE_INFINITY);
   expect(other.taken).toEqual([[0, 0], Number.POSITIVE_INFINITY]);
-});
-
-test("a stop before which there are no outcomes crosses alone", () => {
-  const { first, sent } = workers();
-  first.join(NAME, peerOf().peer).stopped(5);
-  expect(sent).toEqual([[{ ...NAME, outcomes: new Float64Array(), until: 5 }]]);
-});
-
-test("outcomes after a stop wait as long as others do", () => {
-  const { first, sent } = workers();
-  const share = first.join(NAME, peerOf().peer);
-  noteAll(share, 1);
-  vi.advanceTimersByTime(50);
-  share.stopped(5);
-  expect(sent).toHaveLength(2);
-  noteAll(share, 1);
-  vi.advanceTimersByTime(99);
-  expect(sent).toHaveLength(2);
-  vi.advanceTimersByTime(1);
-  expect(sent).toHaveLength(3);
-});
-
-test("instances of one process share at once", () => {
-  const { first } = workers();
-  const [own, sibling] = [peerOf(), peerOf()];
-  const share = first.join(NAME, own.peer);
-  const back = first.join(NAME, sibling.peer);
-  share.noted(7, 3);
-  share.stopped(5);
-  expect(sibling.taken).toEqual([[7, 3], 5]);
-  expect(own.taken).toEqual([]);
-  back.noted(8, 1);
-  expect(own.taken).toEqual([[8, 1]]);
-});
-
-test("guards of unloaded plans are not looked for once another joins", async () => {
-  vi.useRealTimers();
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  const { first } = workers();
-  for (let i = 0; i < 3; i++) first.join(NAME, peerOf().peer);
-  await turns();
-  collect();
-  const { taken, peer } = peerOf();
-  first.join(NAME, peer);
-  const looked = vi.spyOn(WeakRef.prototype, "deref");
-  first.take([{ ...NAME, outcomes: Float64Array.of(1, 0) }]);
-  const times = looked.mock.calls.length;
-  looked.mockRestore();
-  expect([times, taken]).toEqual([1, [[1, 0]]]);
 });

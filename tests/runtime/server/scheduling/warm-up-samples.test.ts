@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import type { Tensor } from "#runtime/base/tensor.js";
 import type { BackendRequest, LoadedModel } from "#runtime/server/contract.js";
@@ -63,30 +63,6 @@ describe("the tensors of a sample", () => {
     expect(executions[0]!.requests[0]).toMatchObject({ id: "", batch: 1, requestedOutputs: new Set(["OUT"]) });
     expect(executions[0]!.requests[0]!.isWarmUp).toBe(true);
   });
-  test.each<readonly [ModelWarmup_Input["data_type"], number, number]>([
-    ["TYPE_INT8", 3, 3],
-    ["TYPE_INT64", 3, 24],
-    ["TYPE_INT32", 0, 0],
-  ])("%s has as many bytes as its %i values need", async (data_type, length, bytes) => {
-    const input = [{ name: "IN", data_type, dims: [-1] }];
-    const { executions, fault } = await run({ ...sample({ data_type, dims: [length] }), input });
-    expect(fault).toBeUndefined();
-    expect(inputs(executions[0]!)[0]).toMatchObject({ shape: [1, length], data: new Uint8Array(bytes) });
-  });
-  test("are for each of several inputs", async () => {
-    const input = ["IN", "MORE"].map(name => ({ name, data_type: "TYPE_INT32" as const, dims: [-1] }));
-    const { executions, fault } = await run({
-      ...sample({}, { inputs: { IN: inputOf({}), MORE: inputOf({}) } }),
-      input,
-    });
-    expect(fault).toBeUndefined();
-    expect(inputs(executions[0]!).map(({ name }) => name)).toEqual(["IN", "MORE"]);
-  });
-  test("a model without batches has the shape as it is written", async () => {
-    const { executions } = await run({ ...sample({ dims: [3] }), max_batch_size: 0 });
-    expect(inputs(executions[0]!)[0]!.shape).toEqual([3]);
-    expect(executions[0]!.requests[0]!.batch).toBe(1);
-  });
   test("random data is not zeros; random strings are empty, as all strings are", async () => {
     const { executions } = await run(sample({ dims: [64], random_data: true, zero_data: undefined }));
     expect(inputs(executions[0]!)[0]!.data.some(byte => byte !== 0)).toBe(true);
@@ -115,17 +91,6 @@ describe("the tensors of a sample", () => {
       { files: { "warmup/x": one } },
     );
     expect(inputs(strings.executions[0]!)[0]!.data).toEqual(one);
-  });
-  test("an input that the configuration does not declare is not checked: a control input", async () => {
-    const extra = {
-      model_warmup: [{ name: "w", batch_size: 1, inputs: { IN: inputOf({}), READY: inputOf({ dims: [5] }) } }],
-    };
-    const { executions, fault } = await run(extra);
-    expect(fault).toBeUndefined();
-    expect(inputs(executions[0]!).map(({ name, shape }) => [name, shape])).toEqual([
-      ["IN", [1, 2]],
-      ["READY", [1, 5]],
-    ]);
   });
   test("a sequence model's sample begins a sequence; another's has no controls", async () => {
     const plain = await run(sample());
@@ -193,25 +158,6 @@ describe("the runs of a sample", () => {
       /^W backend_model_instance: model 'm' instance m_0 stopped its warmup at iteration \d of sample 'w': 0\.02 s are over, and the model is served without the rest\. Lower 'count' or 'batch_size' in model_warmup$/,
     );
   });
-  test("let the event loop answer in between", async () => {
-    let turns = 0;
-    const counting = setInterval(() => turns++, 1);
-    const spin = (): Promise<[{ outputs: [] }]> => {
-      const end = performance.now() + 6;
-      while (performance.now() < end);
-      return Promise.resolve([{ outputs: [] }]);
-    };
-    await run(sample({}, { count: 12 }), { model: { execute: spin } });
-    clearInterval(counting);
-    expect(turns).toBeGreaterThan(1);
-  });
-  test("without a log are the same", async () => {
-    const execute = vi.fn(async () => [{ outputs: [] }]);
-    await warmUp(config(sample()), { execute }, createStatistics(), "/nowhere/1");
-    expect(execute).toHaveBeenCalledOnce();
-    await warmUp(config(sample()), { execute }, createStatistics(), "/nowhere/1", undefined, -1);
-    expect(execute).toHaveBeenCalledOnce();
-  });
 });
 
 describe("a sample is refused", () => {
@@ -239,13 +185,6 @@ describe("a sample is refused", () => {
     expect(found).toBe(failed(reasons));
     expect(lines.at(-1)).toBe("V backend_model_instance: model 'm' instance m_0 failed to run warmup sample 'w'");
     expect([stats.executionCount, stats.success.count]).toEqual([0, 0]);
-  });
-  test("with the first fault as its cause", async () => {
-    const model: LoadedModel = { execute: async () => [fault, new RuntimeFault("INTERNAL", "second")] };
-    const error = await warmUp(config(sample({}, { batch_size: 2 })), model, createStatistics(), "/x/1").catch(
-      error => error,
-    );
-    expect(error.cause).toBe(fault);
   });
 
   const VARIABLE = "INVALID_ARGUMENT warmup setting expects all variable-size dimensions are specified for input 'IN'";
@@ -304,11 +243,5 @@ describe("a sample is refused", () => {
     const { fault: found, executions } = await run(init as ModelConfigInit, given as Given | undefined);
     expect(found).toBe(expected);
     expect(executions).toEqual([]);
-  });
-  test("of exactly the most bytes, and the most runs, is not", async () => {
-    const most = await run(sample({ dims: [MAX_MADE_BYTES / 8] }, { batch_size: 2 }));
-    expect(most.fault).toBeUndefined();
-    const runs = await run(sample({}, { count: MAX_WARM_UP_RUNS }));
-    expect([runs.fault, runs.executions.length]).toEqual([undefined, MAX_WARM_UP_RUNS]);
   });
 });

@@ -34,28 +34,3 @@ test("each run is reported; errors of the responses are errors of the sample", a
     await server.stop();
   }
 });
-
-test("a kind of data that is written as false is chosen all the same", async () => {
-  const files = Object.fromEntries(
-    ["zero_data: false", "random_data: false", ""].flatMap((data, i) => [
-      [
-        `m${i}/config.pbtxt`,
-        `name: "m${i}" backend: "identity" max_batch_size: 4
-input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [ 1 ] } ] output [ { name: "OUTPUT0" data_type: TYPE_INT32 dims: [ 1 ] } ]
-model_warmup [ { name: "w" batch_size: 1 inputs { key: "INPUT0" value { data_type: TYPE_INT32 dims: [ 1 ] ${data} } } } ]`,
-      ],
-      [`m${i}/1/.keep`, ""],
-    ]),
-  );
-  const server = await startServer(repository([], files), { exitOnError: false });
-  try {
-    const index = (await server.post("/v2/repository/index", {})).body as { name: string; reason?: string }[];
-    expect(index.map(({ reason }) => reason)).toEqual([
-      undefined,
-      undefined,
-      "Invalid argument: [request id: <id_unknown>] warmup setting expects input 'INPUT0' to have input_data_type set",
-    ]);
-  } finally {
-    await server.stop();
-  }
-});

@@ -90,6 +90,8 @@ export function simulatedModel({ init, sharesTurn, resource }: Drawn, random: Ra
       // One request may be larger than a batch of several.
       if (rows > init.max_batch_size! && requests.length > 1)
         watch.breaks(`a batch has ${rows} rows, more than ${init.max_batch_size}`);
+      if (new Set(requests.map(({ inputs }) => inputs.get("IN")!.shape[1])).size > 1)
+        watch.breaks("rows of different shapes share a batch");
       const ids = requests.map(({ id }) => id);
       watch.started(ids);
       const took = random.below(4) === 0 ? 0 : random.below(6000) / 1000;

@@ -62,7 +62,8 @@ function drawRequests({ kind, init }: Drawn, random: Random): { at: number; canc
         timeout: BigInt(random.below(2) * random.below(6000)),
       };
       const rows = 1 + random.below(Math.min(3, init.max_batch_size!));
-      return { at, ...cancel, make: signal => requestOf(id, { rows, controls, ...(signal && { signal }) }) };
+      const width = 1 + Math.floor(random.below(4) / 3);
+      return { at, ...cancel, make: signal => requestOf(id, { rows, width, controls, ...(signal && { signal }) }) };
     }
     const one = sequences[random.below(sequences.length)]!;
     const start = one.left === 0;
