@@ -15,7 +15,8 @@ import {
   makeItems,
   makeQueries,
 } from "../../tests/runtime/stores/databases/items.js";
-import { load, redisStore } from "../../tests/runtime/stores/databases/redis-sets.js";
+import { redisStore } from "../../tests/runtime/stores/databases/redis-sets.js";
+import { loadItems } from "../../tests/runtime/stores/databases/stores.js";
 import { startRedis, type TestRedis } from "../../tests/runtime/stores/feast/redis-server.js";
 
 const items = makeItems(1500);
@@ -27,7 +28,7 @@ beforeAll(async () => {
   server = await startRedis();
   vi.stubEnv("TEST_REDIS_URL", `redis://127.0.0.1:${server.port}`);
   writeFileSync(join(folder, "items.vectors.yaml"), JSON.stringify(redisStore({ index: "none" })));
-  await load(redisStore(), items);
+  await loadItems(redisStore(), items);
 }, 60_000);
 afterAll(async () => {
   vi.unstubAllEnvs();

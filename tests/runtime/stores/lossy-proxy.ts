@@ -10,8 +10,8 @@ export interface LossyProxy {
    * end. New connections work.
    */
   lose(how: "swallows" | "gone"): void;
-  /** Connections that were made, in all. */
-  made(): number;
+  /** Connections of clients that are open. */
+  open(): number;
 }
 
 /** @param port of the server; the proxy ends with the test */
@@ -42,6 +42,6 @@ export async function startLossyProxy(port: number): Promise<LossyProxy> {
         if (how === "gone") client.pause();
       }
     },
-    made: () => pairs.length,
+    open: () => pairs.filter(([client]) => !client.destroyed).length,
   };
 }

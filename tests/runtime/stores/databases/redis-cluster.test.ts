@@ -3,51 +3,20 @@ import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Filter } from "#contract/vector-filter/filter.js";
 import { parseVectorStore, type RedisVectorStore } from "#formats/vectors/vector-store.js";
-import { elapse } from "../../../run/wait.js";
 import { startRedis, startRedisCluster, startSentinel, type TestRedis } from "../feast/redis-server.js";
+import { searchAcross } from "./contract.js";
 import { exactly, makeItems, makeQueries } from "./items.js";
-import { faultOf, load, open, redisStore, replace, withLoader } from "./redis-sets.js";
+import { redisStore } from "./redis-sets.js";
+import { faultOf, loadItems, replaceItems, withDatabase, withLoader } from "./stores.js";
 
 const items = makeItems(300);
 const filter: Filter = { attribute: "stock", is: ">=", value: 0n };
 const asked = makeQueries(6).map(vector => ({ vector, k: 5, filter }));
 const wantedOf = (rows: typeof items): bigint[][] => asked.map(query => exactly(rows, query).map(({ id }) => id));
 const search = async (store: RedisVectorStore): Promise<unknown> =>
-  open(store, async database => (await database.search(asked)).map(({ ids }) => [...ids]));
+  withDatabase(store, async database => (await database.search(asked)).map(({ ids }) => [...ids]));
 
 afterAll(() => vi.unstubAllEnvs());
-
-/** Users who search across a failover: from right answers over faults to right answers. */
-async function searchAcross(store: RedisVectorStore, fail: () => Promise<unknown>): Promise<void> {
-  const seen = { right: 0, away: 0 };
-  await open(store, async database => {
-    let isDone = false;
-    const user = async (): Promise<void> => {
-      while (!isDone) {
-        try {
-          const found = await database.search(asked);
-          expect(found.map(({ ids }) => [...ids])).toEqual(wantedOf(items));
-          seen.right++;
-        } catch (error) {
-          expect(error).toMatchObject({ code: "UNAVAILABLE" });
-          seen.away++;
-          await elapse(20);
-        }
-      }
-    };
-    const users = [user(), user()];
-    try {
-      await vi.waitFor(() => expect(seen.right).toBeGreaterThan(3), { timeout: 20_000 });
-      await fail();
-      await vi.waitFor(() => expect(seen.away).toBeGreaterThan(0), { timeout: 20_000 });
-      const before = seen.right;
-      await vi.waitFor(() => expect(seen.right).toBeGreaterThan(before + 3), { timeout: 60_000 });
-    } finally {
-      isDone = true;
-    }
-    await Promise.all(users);
-  });
-}
 
 describe("a cluster", () => {
   let cluster: Awaited<ReturnType<typeof startRedisCluster>>;
@@ -70,11 +39,11 @@ describe("a cluster", () => {
   test.each(["items", "shop:{items}", "other", "{a}b"])(
     "the set `%s` is loaded, searched and replaced",
     async key => {
-      await load(store({ key }), items.slice(0, 200));
+      await loadItems(store({ key }), items.slice(0, 200));
       expect(await search(store({ key }))).toEqual(wantedOf(items.slice(0, 200)));
-      expect(await replace(store({ key }), items.slice(100))).toBe(100);
+      expect(await replaceItems(store({ key }), items.slice(100))).toBe(100);
       expect(await search(store({ key }))).toEqual(wantedOf(items.slice(100)));
-      expect(await open(store({ key }), database => database.info())).toMatchObject({ count: 200 });
+      expect(await withDatabase(store({ key }), database => database.info())).toMatchObject({ count: 200 });
       const { owner } = await nodesOf(key);
       const tag = key.includes("{") ? key : `{${key}}`;
       expect((await owner.client().keys(`*${key.slice(-3)}*`)).sort()).toEqual(
@@ -90,12 +59,12 @@ describe("a cluster", () => {
 
   test("its slot moves, and a search, a load and a replacement follow", async () => {
     const key = "moving";
-    await load(store({ key }), items.slice(0, 250));
+    await loadItems(store({ key }), items.slice(0, 250));
     const { slot, owner, other } = await nodesOf(key);
     const [from, to] = [owner.client(), other.client()];
     const [fromId, toId] = [await from.call("CLUSTER", "MYID"), await to.call("CLUSTER", "MYID")] as [string, string];
     const move = (name: string) => from.call("MIGRATE", "127.0.0.1", other.port, name, 0, 20_000);
-    await open(store({ key }), async database => {
+    await withDatabase(store({ key }), async database => {
       const found = async () => (await database.search(asked)).map(({ ids }) => [...ids]);
       expect(await found()).toEqual(wantedOf(items.slice(0, 250)));
       await to.call("CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
@@ -103,12 +72,12 @@ describe("a cluster", () => {
       await move(key);
       // The set has moved, and its layout has not: replies with `ASK`.
       expect(await found()).toEqual(wantedOf(items.slice(0, 250)));
-      await load(store({ key }), items);
+      await loadItems(store({ key }), items);
       expect(await found()).toEqual(wantedOf(items));
       await move(`{${key}}:merlon`);
       expect(await found()).toEqual(wantedOf(items));
       // The copy is made on the node to which the slot moves.
-      expect(await replace(store({ key }), items.slice(100))).toBe(100);
+      expect(await replaceItems(store({ key }), items.slice(100))).toBe(100);
       expect(await found()).toEqual(wantedOf(items.slice(100)));
       for (const node of [to, from]) await node.call("CLUSTER", "SETSLOT", slot, "NODE", toId);
       // MOVED.
@@ -124,7 +93,7 @@ describe("a cluster", () => {
       /cluster support disabled\. It is one server: drop `redisType: redis_cluster`/,
     );
     vi.stubEnv("TEST_REDIS_OTHER", addressOf([cluster.ports[0]!]));
-    for (const work of [search, (each: RedisVectorStore) => load(each, items)])
+    for (const work of [search, (each: RedisVectorStore) => loadItems(each, items)])
       expect(await faultOf(work(store({ url: "${TEST_REDIS_OTHER}", redisType: "redis" })))).toMatchObject({
         code: "INVALID_ARGUMENT",
         message: expect.stringMatching(
@@ -178,16 +147,16 @@ test("a cluster whose primary is killed: a replica takes its place", async () =>
   await clients[3]!.call("CLUSTER", "REPLICATE", await said(clients[owner]!, "CLUSTER", "MYID"));
   vi.stubEnv("TEST_REDIS_FAILING", `redis://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(",")}`);
   const store = redisStore({ url: "${TEST_REDIS_FAILING}", redisType: "redis_cluster", timeoutMs: 5000 });
-  await load(store, items);
+  await loadItems(store, items);
   await vi.waitFor(
     async () => expect(await said(clients[3]!, "INFO", "replication")).toContain("master_link_status:up"),
     { timeout: 20_000 },
   );
   expect(await clients[owner]!.call("WAIT", 1, 10_000)).toBe(1);
-  await searchAcross(store, () => nodes[owner]!.kill());
+  await searchAcross(store, items, () => nodes[owner]!.kill());
   expect(await said(clients[3]!, "INFO", "replication")).toContain("role:master");
   // A load finds the new primary too.
-  expect(await replace(store, items.slice(0, 100))).toBe(200);
+  expect(await replaceItems(store, items.slice(0, 100))).toBe(200);
 }, 120_000);
 
 test("sentinels whose primary is killed: they name its replica", async () => {
@@ -200,7 +169,7 @@ test("sentinels whose primary is killed: they name its replica", async () => {
   onTestFinished(async () => void (await Promise.all([primary, replica, sentinel].map(server => server.stop()))));
   vi.stubEnv("TEST_REDIS_SENTINEL", `redis://127.0.0.1:1,127.0.0.1:${sentinel.port}/0`);
   const store = redisStore({ url: "${TEST_REDIS_SENTINEL}", redisType: "redis_sentinel", timeoutMs: 5000 });
-  await load(store, items);
+  await loadItems(store, items);
   expect(await primary.client().call("WAIT", 1, 20_000)).toBe(1);
   await vi.waitFor(
     async () =>
@@ -212,6 +181,6 @@ test("sentinels whose primary is killed: they name its replica", async () => {
       code: "UNAVAILABLE",
       message: expect.stringMatching(/entinel/) as string,
     });
-  await searchAcross(store, () => primary.kill());
-  expect(await replace(store, items.slice(0, 100))).toBe(200);
+  await searchAcross(store, items, () => primary.kill());
+  expect(await replaceItems(store, items.slice(0, 100))).toBe(200);
 }, 120_000);

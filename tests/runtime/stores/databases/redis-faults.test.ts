@@ -1,21 +1,20 @@
-// Redis vector sets that differ from their file, servers that refuse, are late or away, and one that is killed while users search.
+// Redis vector sets that differ from their file, and servers that refuse.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { ALWAYS, type Filter } from "#contract/vector-filter/filter.js";
+import { ALWAYS } from "#contract/vector-filter/filter.js";
 import { parseVectorStore, type RedisVectorStore } from "#formats/vectors/vector-store.js";
-import { Cancellable } from "#runtime/base/cancellation.js";
 import { redisFailure } from "#runtime/stores/databases/redis/set-client.js";
 import { idOf } from "#runtime/stores/databases/redis/set-database.js";
 import { checkDimension, checkInfo } from "#runtime/stores/databases/redis/set-layout.js";
 import { refuses } from "#runtime/stores/databases/refusals.js";
 import type { VectorQuery } from "#runtime/stores/databases/vector-database.js";
 import { openssl } from "../../../needs/openssl.js";
-import { elapse } from "../../../run/wait.js";
 import { startRedis, type TestRedis } from "../feast/redis-server.js";
 import { ATTRIBUTES, DIMENSION, exactly, type Item, makeItems, makeQueries, rowsOf } from "./items.js";
-import { faultOf, load, open, redisStore, replace, upsertAll, withLoader } from "./redis-sets.js";
+import { redisStore } from "./redis-sets.js";
+import { faultOf, loadItems, withDatabase, withLoader } from "./stores.js";
 
 const items = makeItems(600);
 const queries = makeQueries(12);
@@ -28,98 +27,22 @@ const withPassword = (password: string): string => `:${encodeURIComponent(passwo
 beforeAll(async () => {
   server = await startRedis(["--requirepass", PASSWORD], { password: PASSWORD });
   vi.stubEnv("TEST_REDIS_URL", urlOf(server, withPassword(PASSWORD)));
-  await load(redisStore(), items);
+  await loadItems(redisStore(), items);
 }, 60_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
   await server.stop();
 });
 
-const info = (fields: Partial<RedisVectorStore> = {}) => open(redisStore(fields), database => database.info());
-const searchesOf = (filter: Filter = ALWAYS): VectorQuery[] => queries.map(vector => ({ vector, k: 5, filter }));
+const info = (fields: Partial<RedisVectorStore> = {}) => withDatabase(redisStore(fields), database => database.info());
+const searchesOf = (): VectorQuery[] => queries.map(vector => ({ vector, k: 5, filter: ALWAYS }));
 const idsOf = (rows: readonly Item[], asked: readonly VectorQuery[]): bigint[][] =>
   asked.map(query => exactly(rows, query).map(({ id }) => id));
 
-test.each<[string, Partial<RedisVectorStore>, string, RegExp]>([
-  [
-    "a missing set",
-    { key: "nothing" },
-    "INVALID_ARGUMENT",
-    /refuses: .*key does not exist\. Load it with `merlon vectors load`/,
-  ],
-  [
-    "another dimension",
-    { dimension: 9 },
-    "INVALID_ARGUMENT",
-    /the vectors of `items` have 8 values, and the file says 9\. Correct `dimension`, or delete it \(`DEL items items:merlon`\)/,
-  ],
-  [
-    "an unknown attribute",
-    { attributes: { colour: "string" } },
-    "INVALID_ARGUMENT",
-    /the items of `items` have no attribute `colour`\. Correct `attributes`: theirs are `stock`, `price`/,
-  ],
-  [
-    "an attribute of a prototype",
-    { attributes: JSON.parse('{"constructor":"string"}') as Record<string, "string"> },
-    "INVALID_ARGUMENT",
-    /have no attribute `constructor`/,
-  ],
-  [
-    "another type",
-    { attributes: { country: "int64" } },
-    "INVALID_ARGUMENT",
-    /attribute `country` of `items` is string, and the file says int64/,
-  ],
-  [
-    "ids of another type",
-    { ids: "string" },
-    "INVALID_ARGUMENT",
-    /the ids of `items` are int64, and the file says string/,
-  ],
-  [
-    "an unset variable",
-    { url: "${TEST_UNSET}" },
-    "UNAVAILABLE",
-    /the environment variable TEST_UNSET of `url` is not set/,
-  ],
-  [
-    "a port without a server",
-    { url: "redis://127.0.0.1:1" },
-    "UNAVAILABLE",
-    /cannot be reached: .*ECONNREFUSED.*Start it, or correct `url`/,
-  ],
-  [
-    "an address of another kind",
-    { url: "postgresql://127.0.0.1" },
-    "INVALID_ARGUMENT",
-    /`url` is not an address of Redis/,
-  ],
-  ["an address that is none", { url: "127.0.0.1:6379" }, "INVALID_ARGUMENT", /`url` is not an address/],
-  ["an option of an address", { url: "redis://127.0.0.1?family=6" }, "INVALID_ARGUMENT", /`url` has options after/],
-  [
-    "a database by name",
-    { url: "redis://127.0.0.1/shop" },
-    "INVALID_ARGUMENT",
-    /`url` has a database that is not a number/,
-  ],
-  [
-    "a database that the server lacks",
-    { url: "${TEST_REDIS_URL}/99" },
-    "UNAVAILABLE",
+test("a database that the server lacks is a fault", async () => {
+  expect((await faultOf(info({ url: "${TEST_REDIS_URL}/99" }))).message).toMatch(
     /DB index.*Correct the database in `url`/,
-  ],
-  [
-    "TLS that the server lacks",
-    { tls: true },
-    "UNAVAILABLE",
-    /did not answer a TLS handshake.*leave `tls` out for a server without TLS/,
-  ],
-])("%s is a fault that names the store and a way out", async (_, fields, code, message) => {
-  const fault = await faultOf(info({ timeoutMs: 3000, ...fields }));
-  expect(fault).toMatchObject({ code, message: expect.stringMatching(message) as string });
-  expect(fault.message).toMatch(/^the vector store `items\.vectors\.yaml` \(redis, /);
-  expect(JSON.stringify(fault) + fault.message).not.toContain(PASSWORD);
+  );
 });
 
 test.each([
@@ -160,7 +83,7 @@ describe("sets of other programs", () => {
     expect((await faultOf(info(of("foreign")))).message).toContain("was written by another version of Merlon");
     await client.set("text", "x");
     expect((await faultOf(info(of("text")))).message).toMatch(/WRONGTYPE.*Correct `key`/);
-    expect((await faultOf(load(redisStore(of("text")), items))).message).toMatch(/WRONGTYPE.*Correct `key`/);
+    expect((await faultOf(loadItems(redisStore(of("text")), items))).message).toMatch(/WRONGTYPE.*Correct `key`/);
   });
 
   test.each(["abc", "", "0x10", "007", "9223372036854775808", "1e3", "-0"])("an item %j is not an int64", async id => {
@@ -169,7 +92,7 @@ describe("sets of other programs", () => {
     const rest = ["NOQUANT", "SETATTR", "{}"];
     await client.call("VADD", "odd", "VALUES", DIMENSION, ...new Array<number>(DIMENSION).fill(1), id, ...rest);
     await client.set("odd:merlon", '{"version":1,"ids":"int64","attributes":{}}');
-    const fault = await faultOf(open(redisStore(of("odd")), database => database.search(searchesOf())));
+    const fault = await faultOf(withDatabase(redisStore(of("odd")), database => database.search(searchesOf())));
     expect(fault).toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringMatching(/has an item `.*`, which is not an int64\. Write `ids: string`/) as string,
@@ -193,8 +116,8 @@ test("a node of a cluster is refused, by searches and by loads", async () => {
   vi.stubEnv("TEST_REDIS_OTHER", urlOf(other));
   const store = redisStore({ url: "${TEST_REDIS_OTHER}" });
   const message = /the server is a node of a cluster\. Write `redisType: redis_cluster`/;
-  expect((await faultOf(open(store, database => database.info()))).message).toMatch(message);
-  expect((await faultOf(load(store, items))).message).toMatch(message);
+  expect((await faultOf(withDatabase(store, database => database.info()))).message).toMatch(message);
+  expect((await faultOf(loadItems(store, items))).message).toMatch(message);
   await other.stop();
 }, 30_000);
 
@@ -211,11 +134,13 @@ test("a server without memory, and a replica, refuse a load", async () => {
   const full = await startRedis(["--maxmemory", "1mb"]);
   vi.stubEnv("TEST_REDIS_OTHER", urlOf(full));
   const store = redisStore({ url: "${TEST_REDIS_OTHER}" });
-  expect((await faultOf(load(store, makeItems(5000)))).message).toMatch(/OOM.*Raise `maxmemory` of the server/);
+  expect((await faultOf(loadItems(store, makeItems(5000)))).message).toMatch(/OOM.*Raise `maxmemory` of the server/);
   await full.stop();
   const replica = await startRedis(["--replicaof", "127.0.0.1 1"]);
   vi.stubEnv("TEST_REDIS_OTHER", urlOf(replica));
-  expect((await faultOf(load(store, items))).message).toMatch(/READONLY.*Write the address of the primary in `url`/);
+  expect((await faultOf(loadItems(store, items))).message).toMatch(
+    /READONLY.*Write the address of the primary in `url`/,
+  );
   await replica.stop();
 }, 60_000);
 
@@ -243,8 +168,8 @@ test("TLS with an authority and a certificate of the client", async () => {
   vi.stubEnv("TEST_REDIS_TLS", `rediss://127.0.0.1:${secure.port}`);
   const url = "${TEST_REDIS_TLS}";
   const own = redisStore({ url, tls: { ca: cert, cert, key } });
-  await load(own, items);
-  expect(await open(own, database => database.info())).toMatchObject({ count: items.length });
+  await loadItems(own, items);
+  expect(await withDatabase(own, database => database.info())).toMatchObject({ count: items.length });
   for (const tls of [true, undefined])
     expect(await faultOf(info({ url, ...(tls && { tls }), timeoutMs: 3000 }))).toMatchObject({
       code: "UNAVAILABLE",
@@ -256,33 +181,8 @@ test("TLS with an authority and a certificate of the client", async () => {
   rmSync(folder, { recursive: true });
 }, 60_000);
 
-test("a late search ends at its deadline, a cancelled one at once, and the next one is answered", async () => {
-  const client = server.client();
-  await client.call("ACL", "SETUSER", "searcher", "on", ">searches", "~*", "+@all");
-  vi.stubEnv("TEST_REDIS_OTHER", urlOf(server, "searcher:searches@"));
-  const connections = async (): Promise<number> =>
-    String(await client.call("CLIENT", "LIST")).split("user=searcher").length - 1;
-  await open(redisStore({ url: "${TEST_REDIS_OTHER}", timeoutMs: 700 }), async database => {
-    const wanted = idsOf(items, searchesOf());
-    await client.call("CLIENT", "PAUSE", 2500, "ALL");
-    const signal = new Cancellable();
-    const cancelled = faultOf(database.search(searchesOf(), signal));
-    signal.abort();
-    expect(await cancelled).toMatchObject({ code: "CANCELLED" });
-    const late = await Promise.all([1, 2, 3].map(() => faultOf(database.search(searchesOf()))));
-    for (const fault of late)
-      expect(fault).toMatchObject({
-        code: "UNAVAILABLE",
-        message: expect.stringContaining("did not answer within 700 ms. Raise `timeoutMs`") as string,
-      });
-    // Late replies to searches would delay the next ones.
-    await vi.waitFor(async () => expect(await connections()).toBe(0), { timeout: 10_000 });
-    expect((await database.search(searchesOf())).map(({ ids }) => [...ids])).toEqual(wanted);
-  });
-}, 30_000);
-
 test("connections that the server ended are opened again, and no search fails", async () => {
-  await open(redisStore({ pool: 3 }), async database => {
+  await withDatabase(redisStore({ pool: 3 }), async database => {
     const wanted = idsOf(items, searchesOf());
     const client = server.client();
     for (let i = 0; i < 30; i++) {
@@ -303,8 +203,8 @@ test("a password that the server changes and restores fails searches in between 
     client.call("ACL", "SETUSER", "shop", "reset", "on", `>${password}`, "~*", "+@all");
   await allow("sesame");
   const store = redisStore({ url: "${TEST_REDIS_OTHER}" });
-  await load(store, items);
-  await open(store, async database => {
+  await loadItems(store, items);
+  await withDatabase(store, async database => {
     await allow("changed");
     await client.call("CLIENT", "KILL", "USER", "shop");
     for (let i = 0; i < 2; i++)
@@ -319,45 +219,15 @@ test("a password that the server changes and restores fails searches in between 
 }, 60_000);
 
 describe("replacing a set", () => {
-  test("searches find the old items or the new ones, and never a mixture", async () => {
-    const store = redisStore({ key: "swapped", index: "none" });
-    const [old, next] = [items.slice(0, 300), items.slice(200, 600)];
-    await load(store, old);
-    const asked = searchesOf();
-    const wholes = [old, next].map(rows => idsOf(rows, asked));
-    const seen = new Set<number>();
-    await open(store, async database => {
-      let isDone = false;
-      const user = async (): Promise<void> => {
-        while (!isDone) {
-          const found = await database.search(asked);
-          for (const [i, { ids }] of found.entries()) {
-            const which = wholes.findIndex(ids_ => String(ids_[i]) === String([...ids]));
-            expect(which).not.toBe(-1);
-            seen.add(which);
-          }
-        }
-      };
-      const users = [user(), user()];
-      await vi.waitFor(() => expect(seen).toEqual(new Set([0])));
-      expect(await replace(store, next)).toBe(200);
-      await vi.waitFor(() => expect(seen).toEqual(new Set([0, 1])));
-      isDone = true;
-      await Promise.all(users);
-      expect((await database.search(asked)).map(({ ids }) => [...ids])).toEqual(wholes[1]);
-    });
-    expect((await server.client().keys("swapped*")).sort()).toEqual(["swapped", "swapped:merlon"]);
-  }, 60_000);
-
   test("a copy that the server evicted in part is not put in place", async () => {
     const store = redisStore({ key: "evicted" });
-    await load(store, items.slice(0, 100));
+    await loadItems(store, items.slice(0, 100));
     const client = server.client();
     const fault = await faultOf(
       withLoader(store, async loader => {
         await loader.create();
         await loader.swap!.begin();
-        await upsertAll(loader, store, items);
+        await loader.upsert(rowsOf(items));
         const [copy] = await client.keys("evicted:merlon:*");
         expect(await client.ttl(copy!)).toBeGreaterThan(3000);
         await client.del(copy!);
@@ -368,82 +238,20 @@ describe("replacing a set", () => {
     expect(fault.message).toMatch(
       /the server kept 10 of 610 items that were written to a copy of `evicted`\. Write `maxmemory-policy noeviction`/,
     );
-    expect(await open(store, database => database.info())).toMatchObject({ count: 100 });
+    expect(await withDatabase(store, database => database.info())).toMatchObject({ count: 100 });
     expect((await client.keys("evicted*")).sort()).toEqual(["evicted", "evicted:merlon"]);
   });
 
   test("a set of other links takes no items", async () => {
-    expect((await faultOf(load(redisStore({ links: 32 }), items))).message).toMatch(
+    expect((await faultOf(loadItems(redisStore({ links: 32 }), items))).message).toMatch(
       /the items of `items` have 16 links, and the file says 32\. Correct `links`, or delete it/,
     );
   });
 
   test("a file that lacks an attribute of the set's items adds none to it", async () => {
     const { stock: _, ...attributes } = ATTRIBUTES;
-    expect((await faultOf(load(redisStore({ attributes }), items))).message).toMatch(
+    expect((await faultOf(loadItems(redisStore({ attributes }), items))).message).toMatch(
       /the items of `items` have an attribute `stock`, which the file lacks\. Add it to `attributes`/,
     );
   });
-});
-
-describe("a server that is killed", () => {
-  const store = (): RedisVectorStore => redisStore({ url: "${TEST_REDIS_KILLED}", timeoutMs: 5000 });
-  const asked = searchesOf({ attribute: "stock", is: ">=", value: 0n });
-
-  /** Users who search until `isDone`; faults are counted by their code. */
-  async function searchAcross(other: TestRedis, restart: (seen: Readonly<Record<string, number>>) => Promise<void>) {
-    const wanted = idsOf(items, asked);
-    const seen: Record<string, number> = { right: 0 };
-    await open(store(), async database => {
-      let isDone = false;
-      const user = async (): Promise<void> => {
-        while (!isDone) {
-          const from = performance.now();
-          try {
-            const found = await database.search(asked);
-            expect(found.map(({ ids }) => [...ids])).toEqual(wanted);
-            seen["right"]!++;
-          } catch (error) {
-            const { code } = error as { code?: string };
-            expect(["UNAVAILABLE", "INVALID_ARGUMENT"]).toContain(code);
-            seen[code!] = (seen[code!] ?? 0) + 1;
-            await elapse(20);
-          }
-          // The deadline, and a busy machine.
-          expect(performance.now() - from).toBeLessThan(20_000);
-        }
-      };
-      const users = [user(), user(), user()];
-      await vi.waitFor(() => expect(seen["right"]).toBeGreaterThan(3), { timeout: 20_000 });
-      await other.kill();
-      await vi.waitFor(() => expect(seen["UNAVAILABLE"]).toBeGreaterThan(3), { timeout: 20_000 });
-      await restart(seen);
-      const before = seen["right"]!;
-      await vi.waitFor(() => expect(seen["right"]).toBeGreaterThan(before + 3), { timeout: 30_000 });
-      isDone = true;
-      await Promise.all(users);
-    });
-    return seen;
-  }
-
-  test("with its data on disk: searches are right again once it is started", async () => {
-    const other = await startRedis(["--appendonly", "yes", "--appendfsync", "always"]);
-    vi.stubEnv("TEST_REDIS_KILLED", urlOf(other));
-    await load(store(), items);
-    const seen = await searchAcross(other, () => other.restart());
-    expect(seen["INVALID_ARGUMENT"]).toBeUndefined();
-    await other.stop();
-  }, 120_000);
-
-  test("without its data: searches say that the set is missing until it is loaded again", async () => {
-    const other = await startRedis();
-    vi.stubEnv("TEST_REDIS_KILLED", urlOf(other));
-    await load(store(), items);
-    await searchAcross(other, async seen => {
-      await other.restart();
-      await vi.waitFor(() => expect(seen["INVALID_ARGUMENT"]).toBeGreaterThan(3), { timeout: 20_000 });
-      await replace(store(), items);
-    });
-    await other.stop();
-  }, 120_000);
 });

@@ -1,36 +1,41 @@
 /** Loads, replaces and searches the items of a vector database. */
 import type { VectorStore } from "#formats/vectors/vector-store.js";
 import { openVectorDatabase, openVectorLoader } from "#runtime/stores/databases/open-database.js";
-import type { VectorDatabase } from "#runtime/stores/databases/vector-database.js";
+import type { VectorDatabase, VectorLoader } from "#runtime/stores/databases/vector-database.js";
 import { type Item, rowsOf } from "./items.js";
 
 export const FILE = "items.vectors.yaml";
 
-/** @returns whether the table or collection was made */
-export async function loadItems(store: VectorStore, rows: readonly Item[]): Promise<boolean> {
+export async function withLoader<T>(store: VectorStore, use: (loader: VectorLoader) => Promise<T>): Promise<T> {
   const loader = await openVectorLoader(store, FILE);
   try {
-    const isNew = await loader.create();
-    for (let i = 0; i < rows.length; i += 1000) await loader.upsert(rowsOf(rows.slice(i, i + 1000), store.dimension));
-    await loader.finish();
-    return isNew;
+    return await use(loader);
   } finally {
     await loader.close();
   }
 }
 
+async function upsertAll(loader: VectorLoader, dimension: number, rows: readonly Item[]): Promise<void> {
+  for (let i = 0; i < rows.length; i += 1000) await loader.upsert(rowsOf(rows.slice(i, i + 1000), dimension));
+}
+
+/** @returns whether the table or collection was made */
+export const loadItems = (store: VectorStore, rows: readonly Item[]): Promise<boolean> =>
+  withLoader(store, async loader => {
+    const isNew = await loader.create();
+    await upsertAll(loader, store.dimension, rows);
+    await loader.finish();
+    return isNew;
+  });
+
 /** Replaces all items at once. @returns how many there are no more */
-export async function replaceItems(store: VectorStore, rows: readonly Item[]): Promise<number> {
-  const loader = await openVectorLoader(store, FILE);
-  try {
+export const replaceItems = (store: VectorStore, rows: readonly Item[]): Promise<number> =>
+  withLoader(store, async loader => {
     await loader.create();
     await loader.swap!.begin();
-    for (let i = 0; i < rows.length; i += 1000) await loader.upsert(rowsOf(rows.slice(i, i + 1000), store.dimension));
-    return await loader.swap!.end();
-  } finally {
-    await loader.close();
-  }
-}
+    await upsertAll(loader, store.dimension, rows);
+    return loader.swap!.end();
+  });
 
 export async function withDatabase<T>(store: VectorStore, use: (database: VectorDatabase) => Promise<T>): Promise<T> {
   const database = await openVectorDatabase(store, FILE);
