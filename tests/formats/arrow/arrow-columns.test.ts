@@ -164,24 +164,6 @@ test("numbers are views of the file if they begin at a multiple of their size, a
   expect(places.filter(Boolean)).toHaveLength(1);
 });
 
-test("a bool has all its bits, in a batch whose next one begins in another byte", () => {
-  const bools = (...bits: readonly number[]): Batch => ({
-    ...{ rows: bits.length, nodes: [[bits.length, 0]] },
-    buffers: [
-      new Uint8Array(0),
-      Uint8Array.from([0, 8].slice(0, Math.ceil(bits.length / 8)), at =>
-        bits.slice(at, at + 8).reduce((byte, bit, i) => byte | (bit << i), 0),
-      ),
-    ],
-  });
-  const [first, second] = [
-    [1, 0, 1, 1, 0, 0, 0, 1, 1],
-    [1, 1, 0],
-  ];
-  const read = readArrowColumns(fileWith(field(6), bools(...first), bools(...second))).c!;
-  expect([...(read.values as Uint8Array)]).toEqual([...first, ...second]);
-});
-
 test("types are named as dtypes are, and those that no column has are refused", () => {
   const types: readonly (readonly [string, DataType])[] = [
     ...[new Int8(), new Int16(), new Int32(), new Int64()].map((type, i) => [`int${8 << i}`, type] as const),

@@ -208,41 +208,6 @@ describe("a batch", () => {
       "its buffers are compressed; uncompressed ones are read",
     );
   });
-  test("has metadata of its length", () => {
-    const bytes = fileOf({ schema, batches: [batchMessage(whole)] });
-    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { length } = Buffer.from(bytes).subarray(16, 16 + words.getInt32(12, true));
-    const set = (value: number) => {
-      words.setInt32(12, value, true);
-      return refusal(() => readArrowFile(bytes));
-    };
-    expect([set(length + 1), set(3), set(-1)]).toEqual(
-      [length + 1, 3, -1].map(value => `the metadata at byte 8 takes ${value} bytes`),
-    );
-    expect(set(4)).toMatch(/^it refers to bytes/);
-    expect(set(length)).toBe("whole");
-  });
-});
-
-describe("a footer", () => {
-  test("of no batches may be all of the file, and is not cut", () => {
-    const bytes = fileOf({ schema: schemaOf([int(8)]) });
-    const cut = (from: number) =>
-      refusal(() => readArrowFile(Buffer.concat([Buffer.from("ARROW1\0\0"), bytes.subarray(from)])));
-    expect(cut(8)).toBe("whole");
-    expect(cut(9)).toMatch(/^its footer takes \d+ bytes$/);
-    expect(cut(bytes.length - 10)).toBe(`its footer takes ${bytes.length - 18} bytes`);
-    expect(cut(bytes.length - 9)).toBe("it is not an Arrow file: it does not begin with `ARROW1`");
-    const short = (length: number) => {
-      const words = Buffer.alloc(4);
-      words.writeInt32LE(length);
-      return refusal(() =>
-        readArrowFile(Buffer.concat([Buffer.from("ARROW1\0\0"), Buffer.alloc(4), words, Buffer.from("ARROW1")])),
-      );
-    };
-    expect([short(3), short(5)]).toEqual(["its footer takes 3 bytes", "its footer takes 5 bytes"]);
-    expect(short(4)).not.toMatch(/its footer takes/);
-  });
 });
 
 describe("metadata", () => {

@@ -142,32 +142,6 @@ describe("a table", () => {
     view.setInt32(24, 16, true);
     return view;
   };
-  const odd = (fields: number, size: number): string =>
-    `has a table of ${fields} and ${size} bytes at byte 24 of its metadata`;
-  test.each([
-    [0, 8],
-    [2, 8],
-    [3, 8],
-    [5, 8],
-    [7, 8],
-  ])("of %i bytes of fields is refused", (fields, size) => {
-    expect(() => flatRoot(root(fields, size))).toThrow(odd(fields, size));
-  });
-  test("of 2^15 bytes and more is refused, and of one fewer is read", () => {
-    expect(() => flatRoot(root(4, 0x8000, [], 2 ** 16))).toThrow(odd(4, 0x8000));
-    expect(flatRoot(root(4, 0x7fff, [], 2 ** 16)).has(0)).toBe(false);
-  });
-  test("whose field is beyond it is refused; one that is not there is not beyond it", () => {
-    expect(flatRoot(root(8, 12, [4, 8])).int32(1)).toBe(0);
-    expect(() => flatRoot(root(8, 11, [4, 8])).int32(1)).toThrow(
-      "has a field beyond its table at byte 24 of its metadata",
-    );
-    expect(flatRoot(root(8, 12, [4, 8])).int32(0)).toBe(0);
-    expect(() => flatRoot(root(8, 11, [4, 8])).int64(0)).toThrow("has a field beyond its table");
-    // The smallest table has no room for a number of 64 bits.
-    expect(flatRoot(root(4, 4)).int64(0)).toBe(0);
-    expect(flatRoot(root(8, 4, [0, 0])).int64(1)).toBe(0);
-  });
   test("or a vtable that is not all in the buffer is refused", () => {
     expect(flatRoot(root(4, 40)).has(0)).toBe(false);
     expect(() => flatRoot(root(4, 41))).toThrow("refers to bytes 24 to 65 of its metadata, which has 64");

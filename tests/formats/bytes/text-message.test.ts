@@ -34,23 +34,6 @@ test("bytes are read back as they were quoted", () => {
   );
 });
 
-test.each([
-  ["a: [1]", ["1"]],
-  ["a [-1.5]", ["-1.5"]],
-  ["a: [+1]", ["+1"]],
-  ["a: [TAG_A], a: [1, 2] a: []", ["TAG_A", "1", "2"]],
-  ["a: [[x.y/z]", undefined],
-])("a list of one value has it: %s", (text, values) => {
-  if (values) expect(parseTextMessage(text).a).toEqual(values);
-  else expect(() => parseTextMessage(text)).toThrow("expected a value, but found `[x.y/z]`");
-});
-
-test("bytes are quoted in the escapes that protobuf prints", () => {
-  const bytes = Uint8Array.of(0, 7, 9, 10, 13, 31, 32, 34, 39, 65, 92, 126, 127, 128, 255);
-  expect(quoteBytes(bytes)).toBe('"\\000\\007\\t\\n\\r\\037 \\"\\\'A\\\\~\\177\\200\\377"');
-  expect(quoteBytes(new Uint8Array(0))).toBe('""');
-});
-
 /** A value as it is written and as it is read. */
 interface Written {
   readonly text: string;

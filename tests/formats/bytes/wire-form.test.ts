@@ -17,16 +17,13 @@ import {
   WireError,
 } from "#formats/bytes/wire.js";
 import {
-  bytesField,
   bytesMember,
   type Field,
   fixed32Member,
   fixed64Member,
   message,
-  stringField,
   stringMember,
   varint,
-  varintField,
   varintMember,
 } from "#formats/bytes/wire-writer.js";
 
@@ -123,26 +120,6 @@ test("fields are written as protobufjs writes them, and read back", () => {
     }),
     { numRuns: 500, examples: [[[[1, { kind: "text", value: "\ufeffa" }]]]] },
   );
-});
-
-test("a field is left out at its default, and a member of a oneof is not", () => {
-  fc.assert(
-    fc.property(
-      number,
-      int64,
-      fc.uint8Array({ maxLength: 3 }),
-      fc.string({ maxLength: 3 }),
-      (n, integer, bytes, text) => {
-        expect(varintField(n, integer)).toEqual(integer === 0n ? new Uint8Array(0) : varintMember(n, integer));
-        expect(bytesField(n, bytes)).toEqual(bytes.length === 0 ? new Uint8Array(0) : bytesMember(n, bytes));
-        expect(stringField(n, text)).toEqual(text === "" ? new Uint8Array(0) : stringMember(n, text));
-        expect(varintMember(n, 0).at(-1)).toBe(0);
-      },
-    ),
-  );
-  expect(varintField(1, 0)).toHaveLength(0);
-  expect(varintMember(1, 0)).toHaveLength(2);
-  expect(bytesMember(1, new Uint8Array(0))).toHaveLength(2);
 });
 
 test("numbers in the width that they are read", () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
 import { flat, head } from "../../walls/support/faiss-file.js";
-import { BODY, f32, floats, i32, layout, NTOTAL, put32, said, u64, vector } from "./said.js";
+import { BODY, f32, floats, i32, NTOTAL, put32, said, u64, vector } from "./said.js";
 
 describe("transforms", () => {
   /** Letters, body, dimensions, trained. */
@@ -53,29 +53,6 @@ describe("transforms", () => {
     const flagAt = kind === "Pcam" ? 8 : 4;
     body.writeUInt8(2, flagAt);
     expect(refusal(2, inner, transform(kind, body, 2, 2))).toBe("whether it is rotated is 2");
-  });
-  test("that are cut name the part that is missing", () => {
-    const body = Buffer.concat([
-      f32(0, 0),
-      Buffer.of(0),
-      i32(0),
-      vector(1, 2),
-      vector(3),
-      vector(),
-      linear([3, 0, 0, 4]),
-    ]);
-    const start = BODY + 4 + 4;
-    const whole = around(2, inner, transform("Pcam", body, 2, 2));
-    for (const [bytes, part] of [
-      [3, "the power of eigenvalues"],
-      [7, "epsilon"],
-      [12, "bins"],
-      [28, "the mean"],
-      [40, "eigenvalues"],
-    ] as const)
-      expect(() => readFaissHeader(whole.subarray(0, start + bytes), "x"), part).toThrow(
-        new RegExp(`^x is not a whole FAISS index: ${part} at byte \\d+ takes \\d+ bytes and only \\d follow`),
-      );
   });
   test("that take dimensions take each of those that there are, or none", () => {
     expect(read(3, inner, transform("RmDT", remap(2, -1), 3, 2)).longestQuery / 1e18).toBeCloseTo(Math.SQRT1_2, 5);
@@ -131,16 +108,5 @@ describe("transforms", () => {
     expect(refusal(2, inner, transform("VCnt", vector(Number.POSITIVE_INFINITY, 0), 2, 2))).toBe(
       "a transform holds numbers that are not finite",
     );
-  });
-  test("to no dimension, or more than 65,536, are refused", () => {
-    expect(refusal(1, inner, transform("RmDT", remap(), 1, 0))).toMatch(/^the transform `RmDT` of 1 to 0/);
-    const wide = (to: number) => transform("RmDT", Buffer.concat([u64(to), Buffer.alloc(4 * to)]), 1, to);
-    expect(refusal(1, flat(65_536, floats(65_536)), wide(65_536))).toBe("read");
-    expect(refusal(1, inner, wide(65_537))).toMatch(/^the transform `RmDT` of 1 to 65537/);
-  });
-  test("cost two vectors of the widest dimension on the way", () => {
-    const widened = transform("RmDT", remap(0, 1, 2, 0, 1, 2), 3, 6);
-    const bytes = around(3, inner, widened, transform("RmDT", remap(0, 1), 6, 2));
-    expect(layout(bytes)).toMatchObject({ scratch: 2 * 6 * 4, vectorRuns: [] });
   });
 });

@@ -1,7 +1,7 @@
 /** Feast's maps as JSON text: JSON reads back the same numbers, the sign of zero among them, and equal maps have equal texts. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { doubleJson, itemJson, objectJson } from "#formats/feast/feast-json.js";
+import { doubleJson, objectJson } from "#formats/feast/feast-json.js";
 
 describe("a double", () => {
   test("is read back as it was, and can be distinguished from an integer", () => {
@@ -27,20 +27,6 @@ describe("a double", () => {
   ])("%d is %s", (value, text) => {
     expect(doubleJson(value)).toBe(text);
   });
-});
-
-// The kinds are those of Feast's value types: text and JSON, integers, floats, booleans.
-test.each<readonly [Parameters<typeof itemJson>[0], Parameters<typeof itemJson>[1], string]>([
-  [5, 2, "2.0"],
-  [6, -0, "-0.0"],
-  [7, 1, "true"],
-  [7, 0, "false"],
-  [3, 7, "7"],
-  [4, 2n ** 63n - 1n, "9223372036854775807"],
-  [2, 'a"b', '"a\\"b"'],
-  [1, Uint8Array.of(0, 255), '"AP8="'],
-])("an item of kind %d: %s is %s", (kind, value, text) => {
-  expect(itemJson(kind, value)).toBe(text);
 });
 
 test("an object has its members in the order of their names, the last of equal ones", () => {

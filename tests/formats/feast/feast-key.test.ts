@@ -32,12 +32,6 @@ describe("entity keys", () => {
   test.each(VECTORS)("%s %s %s in version %i", (name, type, value, version, bytes) => {
     expect(hex(keyEncoder([{ name, type }], version)([value]))).toBe(bytes);
   });
-  test.each([-1n, 1002n, 2n ** 62n + 3n, -(2n ** 63n)])("a column's key of %s is the single key", value => {
-    const join = { name: "user_id", type: "INT64" } as const;
-    expect(keyColumnsEncoder([join], 3, "utf8")([scalars("int64", [5n, value])]).map(hex)).toEqual(
-      [5n, value].map(v => hex(keyEncoder([join], 3)([v]))),
-    );
-  });
   test("join keys are sorted by name", () => {
     const [a, b] = [
       { name: "a", type: "INT32" },
@@ -111,19 +105,6 @@ describe("a stored key", () => {
       }),
       { numRuns: 200 },
     );
-  });
-  test("of another type or size is none", () => {
-    const key = keyEncoder([{ name: "a", type: "INT64" }], 3)([7n]);
-    const { length } = keyPrefix(["a"], 3);
-    expect(keyDecoder([{ name: "a", type: "INT32" }], length)(key)).toBeUndefined();
-    expect(keyDecoder([{ name: "a", type: "UNIX_TIMESTAMP" }], length)(key)).toBeUndefined();
-    const odd = Uint8Array.of(...key.subarray(0, length), 4, 0, 0, 0, 2, 0, 0, 0, 7, 0);
-    expect(keyDecoder([{ name: "a", type: "INT64" }], length)(odd)).toBeUndefined();
-  });
-  test("begins with the names of its own join keys", () => {
-    const key = keyEncoder([{ name: "ab", type: "INT64" }], 2)([7n]);
-    expect(keyVersionOf(key, [{ name: "ac", type: "INT64" }])).toBeNull();
-    expect(keyVersionOf(key.subarray(0, 5), [{ name: "ab", type: "INT64" }])).toBeNull();
   });
 });
 

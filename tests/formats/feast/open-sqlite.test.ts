@@ -52,15 +52,6 @@ describe("a journal of a writer that was killed", () => {
   });
 });
 
-test("errors that no recovery mends are not taken for one", () => {
-  const codes = ["SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_READONLY", "SQLITE_READONLY_DBMOVED"];
-  expect(codes.map(code => needsRecovery({ code }))).toEqual([true, true, false, false]);
-  expect([needsRecovery({ code: "X SQLITE_READONLY_ROLLBACK" }), needsRecovery(new Error("x"))]).toEqual([
-    false,
-    false,
-  ]);
-});
-
 describe("a file that is opened", () => {
   const made = (name: string): string => {
     const file = join(folder, name);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
-import { openToRead, sqlite } from "#formats/feast/open-sqlite.js";
+import { sqlite } from "#formats/feast/open-sqlite.js";
 import { type KnownKeys, lookInStore } from "#formats/feast/sqlite-keys.js";
 
 const samples = fileURLToPath(new URL("../../samples/artefacts/features", import.meta.url));
@@ -23,37 +23,6 @@ test("keys that the store has, and those that it lacks", () => {
   expect(repository.keyVersion).toBe(3);
   expect(missing([9n, 10n, 49n, 50n])).toEqual([9n, 50n]);
   expect(missing([])).toEqual([]);
-});
-
-test("keys of another serialization have no rows", () => {
-  expect(missing([10n, 11n], 1)).toEqual([10n, 11n]);
-});
-
-test("any number of views and keys are looked up with the store opened once, and closed behind them", () => {
-  const opened: { open: boolean }[] = [];
-  const users = findView(repository.registry, "user_features")!;
-  const found = lookInStore(
-    store,
-    look => {
-      const [first, second] = [look(items, 3), look(users, 3)] as KnownKeys[];
-      return [first!.missing([10n, 9n]), first!.missing([50n]), typeof second];
-    },
-    (file, wait) => {
-      const db = openToRead(file, wait);
-      opened.push(db);
-      return db;
-    },
-  );
-  expect(found).toEqual([[9n], [50n], "object"]);
-  expect(opened.map(({ open }) => open)).toEqual([false]);
-});
-
-test("a store that stops being readable misses nothing: a request that needs its rows says why", () => {
-  let keys: KnownKeys | undefined;
-  lookInStore(store, look => {
-    keys = look(items, 3) as KnownKeys;
-  });
-  expect(keys!.missing([9n])).toEqual([]);
 });
 
 test("a store without the file, the table, or rows; and one that is none", () => {

@@ -69,14 +69,6 @@ describe("a store", () => {
     );
   });
 
-  test("is closed after it was read", () => {
-    writeFileSync(file, bytes);
-    const openFiles = () => readdirSync("/proc/self/fd").length;
-    const before = openFiles();
-    for (let i = 0; i < 20; i++) verifyStoreFile(file);
-    expect(openFiles()).toBeLessThan(before + 10);
-  });
-
   test("that is cut, or longer", () => {
     for (const length of [0, 50, 99])
       expect(verdicts(bytes.subarray(0, length))).toEqual(Array(2).fill("another header than was written"));

@@ -14,7 +14,6 @@ import {
   MANIFEST_FILE,
   printManifest,
   readManifest,
-  sumOfFile,
 } from "#formats/folders/manifest.js";
 import { readWorkflow } from "#formats/folders/workflow.js";
 
@@ -31,7 +30,6 @@ function folderOf(files: Readonly<Record<string, string>>): string {
 }
 const withManifest = (manifest: unknown): string =>
   folderOf({ [MANIFEST_FILE]: typeof manifest === "string" ? manifest : JSON.stringify(manifest) });
-const PROGRAM = { file: "../user.workflow.ts", plan: sha("plan"), texts: { "user.workflow.ts": sha("text") } };
 
 describe("a printed manifest", () => {
   test("has the files in order, without itself and those that change, and ends with a line break", () => {
@@ -54,16 +52,6 @@ describe("a printed manifest", () => {
     expect(Object.keys((JSON.parse(printManifest(folder)) as { files: object }).files)).toEqual([
       ...["a", "b/c.bin", "b/d", "store", "z.check"],
     ]);
-  });
-  test("has the program of a fitted folder, if there is one", () => {
-    expect(JSON.parse(printManifest(folderOf({}), { program: PROGRAM }))).toEqual({
-      ...{ format: "merlon/manifest", version: 2, files: {} },
-      program: PROGRAM,
-    });
-    expect(JSON.parse(printManifest(folderOf({}), { program: undefined }))).not.toHaveProperty("program");
-    const folder = folderOf({});
-    writeFileSync(join(folder, MANIFEST_FILE), printManifest(folder, { program: PROGRAM }));
-    expect(readManifest(folder)!.program).toEqual(PROGRAM);
   });
   test("is read back as it was printed", () => {
     const folder = folderOf({ a: "a", "b/c": "cc", d: "" });
@@ -111,18 +99,6 @@ describe("a manifest that is read", () => {
 });
 
 describe("a file", () => {
-  const big = "x".repeat(2 ** 20 + 7);
-  test("has the checksum of all its bytes, however many", () => {
-    const folder = folderOf({ big, empty: "" });
-    expect(sumOfFile(join(folder, "big"))).toEqual({ bytes: big.length, sha256: sha(big) });
-    expect(sumOfFile(join(folder, "empty"))).toEqual({ bytes: 0, sha256: sha("") });
-  });
-  test("that is as it was written has no fault, with and without a known size", () => {
-    const folder = folderOf({ a: "abc", empty: "" });
-    expect(faultOf(join(folder, "a"), { bytes: 3, sha256: sha("abc") })).toBeUndefined();
-    expect(faultOf(join(folder, "a"), { bytes: -1, sha256: sha("abc") })).toBeUndefined();
-    expect(faultOf(join(folder, "empty"), { bytes: 0, sha256: sha("") })).toBeUndefined();
-  });
   test("that differs has a sentence that says how", () => {
     const folder = folderOf({ a: "abc", empty: "" });
     const a = join(folder, "a");

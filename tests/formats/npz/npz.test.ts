@@ -82,14 +82,6 @@ describe("arrays", () => {
       { numRuns: 60 },
     );
   });
-  test("a number has the shape (), and a vector in column order is one in row order", () => {
-    expect(readNpz(write([["a.npy", npy(bytesOf(Float32Array.of(7)), { shape: "()" })]]), ["a"]).a).toEqual({
-      shape: [],
-      values: Float32Array.of(7),
-    });
-    const vector = npy(bytesOf(Float32Array.of(1, 2)), { shape: "(2,)", fortran: true });
-    expect(readNpz(write([["a.npy", vector]]), ["a"]).a.values).toEqual(Float32Array.of(1, 2));
-  });
   test("of any number are read, by their whole names", () => {
     const path = write([
       ["a.npy", one],
@@ -174,10 +166,5 @@ describe("an unreadable array", () => {
       expect(array(floats, { shape })).toBe(
         `FILE: array \`a\` has 16 bytes for the shape ${shape.replace(",)", ")")} of <f4`,
       );
-  });
-  test("a matrix in column order, with the way out", () => {
-    expect(array(floats, { shape: "(2, 2)", fortran: true })).toBe(
-      "FILE: array `a` is stored column by column; save it as numpy.ascontiguousarray(...)",
-    );
   });
 });

@@ -63,34 +63,6 @@ test.each(Object.entries(FORMS))("a model with %s computes the same", async (nam
   expect(await answer(ours)).toEqual(await answer(original));
 });
 
-test("several weights begin at pages, in the order of the model", () => {
-  const pair = printOnnxModel({
-    name: "pair",
-    opsets: { "": 17 },
-    inputs: [{ name: "x", dtype: "float32", shape: [FROM, TO] }],
-    outputs: [{ name: "y", dtype: "float32", shape: [FROM, TO] }],
-    nodes: [
-      { op: "Add", inputs: ["x", "v"], outputs: ["xv"] },
-      { op: "Add", inputs: ["xv", "w"], outputs: ["y"] },
-    ],
-    constants: {
-      v: { dtype: "float32", shape: [FROM, TO], values: weights },
-      w: { dtype: "float32", shape: [FROM, TO], values: weights },
-    },
-  });
-  const moved = moveWeights(pair, "weights", 1000)!;
-  expect(moved.moved.map(({ to }) => to)).toEqual([0, Math.ceil(weights.byteLength / 4096) * 4096]);
-});
-
-test.each([
-  ["small weights", model(), 10 ** 6],
-  ["weights in another file", model(tensorOf("w", varintMember(14, 1))), 0],
-  ["a tensor with two kinds of data", model(tensorOf("w", bytesMember(4, bytes), bytesMember(9, bytes))), 1000],
-  ["weights in a segment", model(tensorOf("w", bytesMember(9, bytes), bytesMember(3, new Uint8Array(0)))), 1000],
-])("%s stay", (_, whole, least) => {
-  expect(moveWeights(whole, "weights", least)?.moved.length ?? 0).toBe(least === 0 ? 1 : 0);
-});
-
 test("no bytes of a model that is cut anywhere end the process, and none are read beyond it", () => {
   const whole = FORMS["raw bytes"];
   for (let end = 0; end < 400; end++)

@@ -121,20 +121,6 @@ describe("a model", () => {
   });
 });
 
-test("functions that differ in their overload do not call themselves", () => {
-  const body = (overload: string, calls: string) =>
-    bytesMember(
-      25,
-      within(
-        ...[stringMember(1, "f"), stringMember(10, "d"), stringMember(13, overload)],
-        bytesMember(7, within(stringMember(4, "f"), stringMember(7, "d"), stringMember(8, calls))),
-      ),
-    );
-  expect(read([output], body("a", "b")).opset).toBe(0);
-  expect(() => read([output], body("a", "a"))).toThrow("its function `d.f:a` calls itself");
-  expect(() => read([output], body("a", "b"), body("b", "a"))).toThrow("calls itself");
-});
-
 describe("weights in other files", () => {
   test("have place, length, and the bytes of their shape, in order", () => {
     const packed = within(

@@ -274,5 +274,7 @@ describe("a file that is none", () => {
     // In the middle of a buffer.
     const inside = Buffer.concat([Buffer.from("PK"), bytes, Buffer.from("{{")]).subarray(2, 2 + bytes.length);
     expect(otherModel(inside)?.what).toBe(what);
+    if (what !== undefined)
+      expect(() => readOnnxSignature(bytes, "x")).toThrow(`x is not an ONNX model: it is ${what}`);
   });
 });

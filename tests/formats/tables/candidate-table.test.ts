@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as arrow from "apache-arrow";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { parseCandidateTable, readCandidateTable, sumOfCandidates } from "#formats/tables/candidate-table.js";
+import { parseCandidateTable, readCandidateTable } from "#formats/tables/candidate-table.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-candidates-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -191,16 +191,4 @@ describe("a file is refused", () => {
       "the rows of key a are apart: row 3 has it again",
     );
   });
-});
-
-test("the checksum is that of the values, wherever they are in a buffer", () => {
-  const values = BigInt64Array.of(9n, 1n, -2n);
-  const inside = new BigInt64Array(values.buffer, 8);
-  const columns = { key: longs(1, -2), id: words("é", "\u{1f600}") };
-  expect(
-    sumOfCandidates([
-      { dtype: "int64", values: inside },
-      { dtype: "string", values: ["é", "\u{1f600}"] },
-    ]),
-  ).toBe(checksum(columns));
 });

@@ -2,7 +2,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { zstdDecompressSync } from "node:zlib";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -174,69 +173,6 @@ test("a value that is repeated in lists is written as often", async () => {
   }
 });
 
-/** Offset of the compressed data of a page, a frame of Zstandard. */
-const frameAt = (bytes: Uint8Array): number => Buffer.from(bytes).indexOf(Buffer.of(0x28, 0xb5, 0x2f, 0xfd));
-
-describe("a page", () => {
-  test("has the size of its header and of its data, and the number of its levels", () => {
-    const column: ParquetColumn = { name: "x", dtype: "int16", nullable: true };
-    const { bytes, uncompressed, entries } = encodePage(column, {
-      ...{ values: Int16Array.of(1, 2, 3), present: Uint8Array.of(1, 0, 1) },
-    });
-    const header = frameAt(bytes);
-    const data = zstdDecompressSync(bytes.subarray(header));
-    // Levels: their length, a run of one 1, one 0 and one 1. Then two integers of 32 bits.
-    expect([...data]).toEqual([6, 0, 0, 0, 2, 1, 2, 0, 2, 1, 1, 0, 0, 0, 3, 0, 0, 0]);
-    expect([uncompressed, entries]).toEqual([header + 18, 3]);
-    // DataPageHeader of the format: 3 values, PLAIN, and RLE for both kinds of levels.
-    const compressed = bytes.length - header;
-    expect([...bytes.subarray(0, header)]).toEqual([
-      0x15,
-      0,
-      0x15,
-      36,
-      0x15,
-      compressed * 2,
-      0x2c,
-      0x15,
-      6,
-      0x15,
-      0,
-      0x15,
-      6,
-      0x15,
-      6,
-      0,
-      0,
-    ]);
-  });
-  test("of values that are all there has one run of levels, and without nulls none", () => {
-    const values = { values: Uint8Array.of(1, 0, 1) };
-    const data = (nullable: boolean): number[] => {
-      const { bytes } = encodePage({ name: "x", dtype: "bool", nullable }, values);
-      return [...zstdDecompressSync(bytes.subarray(frameAt(bytes)))];
-    };
-    expect(data(true)).toEqual([2, 0, 0, 0, 6, 1, 5]);
-    expect(data(false)).toEqual([5]);
-  });
-  test("has runs of repeated levels, none for a value that is repeated no times", () => {
-    const levels = (present: readonly number[], counts: readonly number[]): number[] => {
-      const values = { values: new Uint8Array(present.length), present: Uint8Array.from(present) };
-      const { bytes } = encodePage(
-        { name: "x", dtype: "bool", nullable: true },
-        { ...values, counts: Int32Array.from(counts) },
-      );
-      const data = zstdDecompressSync(bytes.subarray(frameAt(bytes)));
-      return [...data.subarray(4, 4 + data.readUInt32LE(0))];
-    };
-    expect(levels([0, 1, 0], [0, 2, 0])).toEqual([4, 1]);
-    expect(levels([0, 0], [1, 2])).toEqual([6, 0]);
-    // The head of a run is twice its count: seven bits a byte.
-    expect(levels([0, 1], [63, 64])).toEqual([126, 0, 128, 1, 1]);
-    expect(levels([0, 1], [8191, 8192])).toEqual([254, 127, 0, 128, 128, 1, 1]);
-  });
-});
-
 describe("a footer", () => {
   const columns: readonly ParquetColumn[] = [
     { name: "time", dtype: "int64", timestamp: true },
@@ -252,17 +188,6 @@ describe("a footer", () => {
       { values: Uint8Array.of(nth, 255) },
       { values: Float64Array.of(nth, 2), lengths: Int32Array.of(2, -1) },
     ].map((values, i) => [{ page: encodePage(columns[i]!, values), rows: 2 }]);
-
-  test("places the chunks of each column in each row group", async () => {
-    write(columns, [made(0), made(1), made(2)]);
-    const rows = await query('SELECT epoch_us("time") AS t, "ü", small, list FROM FILE');
-    expect(rows.map(row => Object.values(row))).toEqual(
-      [0, 1, 2].flatMap(nth => [
-        [0n, "a", nth, [nth, 2]],
-        [times[1], `b${nth}`, 255, null],
-      ]),
-    );
-  });
   test("has the schema with its converted and logical types", async () => {
     write(columns, [made(0)]);
     const schema = await query(

@@ -8,7 +8,6 @@ import {
   printStruct,
   readStruct,
   type Struct,
-  TYPE,
   type Value,
 } from "#formats/tables/thrift-compact.js";
 
@@ -83,30 +82,6 @@ const { struct } = fc.letrec<{ struct: Struct; list: List; field: Field }>(tie =
     .map(fields => new Map(fields) as Struct),
 }));
 const forms = fc.record({ fullNumbers: fc.boolean(), fullLengths: fc.boolean() });
-
-test("a boolean has the type of its value, whatever its field said", () => {
-  const of = (value: boolean, type: number): Struct => new Map([[4, { type, value }]]);
-  for (const type of [TYPE.true, TYPE.false]) {
-    expect([...printStruct(of(true, type))]).toEqual([0x41, 0]);
-    expect([...printStruct(of(false, type))]).toEqual([0x42, 0]);
-  }
-});
-
-test("bytes of another library: a field of each type", () => {
-  // Their numbers are 1, 2, 5, 21, 22, 23, 24 and 25; that of the fourth is written in full.
-  const bytes = [0x11, 0x12, 0x33, 0xff, 0x04, 0x2a, 0x01, 0x15, 0xac, 0x02, 0x16, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
-  const fields = readStruct(Uint8Array.from([...bytes, 0x18, 2, 0x61, 0x62, 0x1a, 0x25, 2, 4, 0]));
-  expect([...fields].map(([number, { type, value }]) => [number, type, value])).toEqual([
-    [1, TYPE.true, true],
-    [2, TYPE.false, false],
-    [5, TYPE.byte, 255],
-    [21, TYPE.i16, -1],
-    [22, TYPE.i32, 150],
-    [23, TYPE.i64, 2 ** 40],
-    [24, TYPE.binary, Uint8Array.of(0x61, 0x62)],
-    [25, TYPE.set, { type: TYPE.i32, items: [1, 2] }],
-  ]);
-});
 
 describe("bytes that are not a struct", () => {
   const END = "the bytes end within a value";
