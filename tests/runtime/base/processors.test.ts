@@ -6,7 +6,6 @@ import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import {
   allowedProcessors,
-  onnxThreads,
   parseProcessors,
   printProcessors,
   threadEnvironment,
@@ -57,18 +56,4 @@ test("threads of a worker follow its processors", () => {
   });
   expect(of(6)).toMatchObject({ MERLON_THREADS: "6", UV_THREADPOOL_SIZE: "6", OMP_NUM_THREADS: "6" });
   expect(of(64).UV_THREADPOOL_SIZE).toBe("16");
-});
-
-test("the user's own variables win", () => {
-  const own = { MERLON_THREADS: "3", UV_THREADPOOL_SIZE: "9", OMP_NUM_THREADS: "2,1", OPENBLAS_NUM_THREADS: "5" };
-  expect(threadEnvironment(1, own)).toEqual(own);
-  expect(threadEnvironment(1, { MERLON_THREADS: "3" })).toMatchObject({ OMP_NUM_THREADS: "3" });
-  expect(threadEnvironment(2, { MERLON_THREADS: "many" })).toMatchObject({ MERLON_THREADS: "2" });
-});
-
-test("a large model uses the number of its process; ONNX Runtime chooses only on a whole machine", () => {
-  expect(onnxThreads({ MERLON_THREADS: "3" }, 64)).toBe(3);
-  expect(onnxThreads({}, usableProcessors())).toBe(0);
-  expect(onnxThreads({}, usableProcessors() + 1)).toBe(usableProcessors());
-  expect(onnxThreads({ MERLON_THREADS: "0" }, usableProcessors() + 1)).toBe(usableProcessors());
 });

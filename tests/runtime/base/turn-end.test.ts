@@ -1,7 +1,7 @@
 /** Requests that wait for the end of their turn: together, in order, in bounded groups, before long work, and not where each is alone. */
 import { beforeEach, expect, test } from "vitest";
 import { atOnce, inSlices, type Sliced } from "#runtime/base/slices.js";
-import { endTurn, turnEnd } from "#runtime/base/turn-end.js";
+import { turnEnd } from "#runtime/base/turn-end.js";
 
 const nextTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
@@ -37,12 +37,6 @@ test("at most 16 continue together, and the others after them in the same turn",
   await Promise.all(all);
 });
 
-test("requests whose work takes more than a quarter of a millisecond in all do not continue together", async () => {
-  const notes: string[] = [];
-  await Promise.all([request(notes, "a", 100_000), request(notes, "b", 150_000), request(notes, "c", 1)]);
-  expect(notes).toEqual(["a begins", "b begins", "a ends", "b ends", "c begins", "c ends"]);
-});
-
 test("a request that is alone in its turn waits for its end one time in seventeen, until there are others", async () => {
   const waits = async (): Promise<boolean> => {
     const end = turnEnd();
@@ -60,33 +54,6 @@ test("a request that is alone in its turn waits for its end one time in seventee
   await Promise.all(many);
   expect([turnEnd(), turnEnd()].map(end => end !== undefined)).toEqual([true, true]);
   await nextTurn();
-});
-
-test("two in each turn are noticed, whether the one that waits is the first or the second of its turn", async () => {
-  for (const before of [0, 1]) {
-    for (let i = 0; i < 16; i++) await Promise.all([turnEnd()]).then(nextTurn);
-    for (let i = 0; i < before; i++) expect(turnEnd()).toBeUndefined();
-    for (let i = 0; i < 2 * 17; i++) {
-      void [turnEnd(), turnEnd()];
-      await nextTurn();
-    }
-    expect(turnEnd(), `after ${before}`).toBeDefined();
-    await nextTurn();
-  }
-});
-
-test("a turn that ends early ends once, for all that wait", async () => {
-  const notes: string[] = [];
-  const all = Array.from({ length: 20 }, (_, i) => request(notes, String(i)));
-  expect([endTurn(), endTurn()]).toEqual([true, false]);
-  setImmediate(() => notes.push("next turn"));
-  await Promise.all(all);
-  expect(notes).toHaveLength(40);
-  // The immediates of the old groups do not end a new one.
-  const late = request(notes, "late");
-  await nextTurn();
-  expect(notes.slice(40)).toEqual(["next turn", "late begins", "late ends"]);
-  await late;
 });
 
 test("work in slices runs after the requests of the turn, and after what they leave for the next tick", async () => {

@@ -49,16 +49,6 @@ test("a new file is read", async () => {
   expect(warnings).toEqual([]);
 });
 
-test("a file for which there was no descriptor is read later, though it has not changed again", async () => {
-  let attempts = 0;
-  whileReading = () => {
-    if (++attempts < 3) throw new Error("no table.", { cause: Object.assign(new Error("EMFILE"), { code: "EMFILE" }) });
-  };
-  replace("two");
-  await vi.waitFor(() => expect(watched.current).toBe("two"));
-  expect(warnings).toEqual(["no table. What was read before is served on."]);
-});
-
 test("a file that cannot be read is reported once, until a good one follows", async () => {
   replace("bad");
   await vi.waitFor(() => expect(warnings).toEqual([`${file} is bad. What was read before is served on.`]));
@@ -73,20 +63,6 @@ test("a file that cannot be read is reported once, until a good one follows", as
   expect(warnings).toHaveLength(1);
   replace("bad once more");
   await vi.waitFor(() => expect(warnings).toHaveLength(2));
-});
-
-test("a file that changes while it is read is read again", async () => {
-  whileReading = () => {
-    whileReading = () => {};
-    replace("the whole");
-  };
-  replace("the half");
-  const seen = new Set<string>();
-  await vi.waitFor(() => {
-    seen.add(watched.current);
-    expect(watched.current).toBe("the whole");
-  });
-  expect(seen.has("the half")).toBe(false);
 });
 
 test("a missing file leaves the value", async () => {

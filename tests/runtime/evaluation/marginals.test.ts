@@ -51,21 +51,6 @@ test.each<[string, DrawRule, number]>([
     }
 });
 
-test("many candidates: an item's probabilities over all positions add up to 1", () => {
-  const random = repeatable(9);
-  const scores = Float64Array.from({ length: 40 }, () => 3 * random());
-  let sum = 0;
-  for (let k = 0; k < 40; k++) {
-    // The item at position k + 1, and the others in their order.
-    const others = [...scores.slice(1)];
-    const order = Float64Array.from([...others.slice(0, k), scores[0]!, ...others.slice(k)]);
-    const out = new Float64Array(k + 1);
-    marginalsOf({ temperature: 1 }, order, k + 1, out);
-    sum += out[k]!;
-  }
-  expect(sum).toBeCloseTo(1, 11);
-});
-
 test("weights that are far apart are ordered, in bounded time", () => {
   const scores = Float64Array.from({ length: 200 }, (_, i) => -i);
   const out = new Float64Array(5);

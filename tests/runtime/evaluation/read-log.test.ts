@@ -78,22 +78,6 @@ test("single actions with a column of every candidate's probability: DM is the m
   expect(estimates[0]!.value).toBeCloseTo(expected, 12);
 });
 
-test("share of the policy on items that no list shows", async () => {
-  const rows = simulate(2, 1).map((row): Row => ({ ...row, next_first: 0.2 }));
-  const items = new Set(rows.filter(row => row["position"] !== null).map(row => row["item"]));
-  const log = await readLog([await write(rows)], {
-    policy: { kind: "column", column: "next_first" },
-    reward: "reward",
-  });
-  expect(log.neverShown).toBeCloseTo(1 - items.size / 5, 12);
-});
-
-test("CSV and text items are read as well", async () => {
-  const rows = simulate(3, 2).map((row): Row => ({ ...row, item: `ö'"${row["item"]}` }));
-  const log = await readLog([await write(rows, { item: "VARCHAR" }, "csv")], PROBABILITY);
-  expect([...log.reward]).toEqual(rows.filter(row => row["position"] !== null).map(row => row["reward"]));
-});
-
 /** One wrong value in an otherwise good log. */
 const wrong = (change: Row, at = 0): Row[] => simulate(4, 2).map((row, i) => (i === at ? { ...row, ...change } : row));
 

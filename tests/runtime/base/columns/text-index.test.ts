@@ -35,14 +35,3 @@ test("texts that begin elsewhere than at 0, as in a slice of a file", () => {
     0, 2, 1, -1,
   ]);
 });
-
-test("a table that was made before answers by its own seed", () => {
-  const packed = pack(["x", "y", "zz"]);
-  let made: Int32Array | undefined;
-  const first = indexTexts(packed, (name, length, fill) => {
-    made = ownTable(name, length, fill);
-    return made;
-  });
-  const again = indexTexts(packed, () => made!);
-  expect([...again(["zz", "x", "w"])]).toEqual([...first(["zz", "x", "w"])]);
-});

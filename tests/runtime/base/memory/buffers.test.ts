@@ -44,32 +44,6 @@ test("returned buffers are reused; unused ones are freed after a while, and idle
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("the memory of unneeded buffers is free at once, a part in each turn", async () => {
-  const pool = createBufferPool(2 ** 23, 1000);
-  const all = Array.from({ length: 12 }, () => pool.take(2 ** 21));
-  for (const buffer of all) pool.give(buffer);
-  const detached = (): number => all.filter(buffer => buffer.detached).length;
-  expect([pool.idle, detached()]).toEqual([2 ** 23, 0]);
-  vi.advanceTimersToNextTimer();
-  expect(detached()).toBe(4);
-  vi.advanceTimersToNextTimer();
-  expect(detached()).toBe(8);
-  vi.advanceTimersByTime(3000);
-  expect([pool.idle, detached()]).toEqual([0, 12]);
-});
-
-test("buffers that no pool has made are let go, and so are those that were moved away", () => {
-  const pool = createBufferPool();
-  const others = [new ArrayBuffer(LARGE - 8), new ArrayBuffer(LARGE + 8)];
-  for (const other of others) pool.give(other);
-  vi.advanceTimersByTime(10_000);
-  expect(others.map(({ detached }) => detached)).toEqual([false, false]);
-  const moved = pool.take(LARGE);
-  structuredClone(moved, { transfer: [moved] });
-  pool.give(moved);
-  expect(pool.idle).toBe(0);
-});
-
 test.each([
   ["all said that they keep nothing", ["release"], 1],
   ["nobody said so", [], 0],
@@ -84,15 +58,6 @@ test.each([
   memory.end();
   memory.end();
   expect(given).toHaveLength(back);
-});
-
-test("a buffer moves only while it belongs to the request and nothing looks at it", () => {
-  const memory = new RequestMemory();
-  const [own, pinned] = [memory.take(LARGE), memory.take(LARGE)];
-  memory.pin(pinned);
-  expect([own, pinned, new ArrayBuffer(LARGE)].map(buffer => memory.moves(buffer))).toEqual([true, false, false]);
-  memory.moved(own);
-  expect(memory.moves(own)).toBe(false);
 });
 
 test("messages are put together from chunks of any size, which their owner writes over at once", () => {

@@ -35,13 +35,6 @@ test("chunks of any sizes are one buffer, and at most twice their length is char
   );
 });
 
-test("a second segment is joined with the first, and then only the result is charged", async () => {
-  const budget = new MemoryBudget();
-  const joined = await filled(budget, [Buffer.from("first "), Buffer.from("second")]).join(never);
-  expect(String(joined)).toBe("first second");
-  expect(budget.charged).toBe(joined.length);
-});
-
 test("other work runs between the parts of a large join", async () => {
   const chunk = Buffer.alloc(2 ** 16, 7);
   const segments = filled(
@@ -73,17 +66,6 @@ test("bytes that are discarded in the middle of a join leave no charge, then and
   segments.discard();
   expect(budget.charged).toBe(0);
   await joined;
-  expect(budget.charged).toBe(0);
-});
-
-test("a budget that is spent refuses a chunk, and a join", async () => {
-  const budget = new MemoryBudget(10 * MIB, { resident: () => 0 });
-  const segments = filled(budget, [Buffer.alloc(MIB), Buffer.alloc(MIB), Buffer.alloc(2 * MIB)]);
-  expect(() => segments.add(Buffer.alloc(20 * MIB))).toThrow(expect.objectContaining({ code: "RESOURCE_EXHAUSTED" }));
-  const full = filled(budget, [Buffer.alloc(MIB), Buffer.alloc(2 * MIB)]);
-  await expect(full.join(never)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
-  segments.discard();
-  full.discard();
   expect(budget.charged).toBe(0);
 });
 

@@ -33,31 +33,6 @@ function counted() {
   return { uncounted, state, make };
 }
 
-test("a buffer is not counted while it is lent or idle, and is counted when it is dropped", () => {
-  const { uncounted, state, make } = counted();
-  const buffer = make(LARGE);
-  uncounted.lend(buffer);
-  expect(state.bytes).toBe(0);
-  uncounted.keep(buffer);
-  for (let i = 0; i < 3; i++) uncounted.turn();
-  expect([state.bytes, uncounted.bytes]).toEqual([0, LARGE]);
-  uncounted.drop(buffer);
-  uncounted.drop(buffer);
-  expect([state.bytes, uncounted.bytes]).toEqual([LARGE, 0]);
-});
-
-test("a buffer that is not returned is counted from the second turn on, until it is", () => {
-  const { uncounted, state, make } = counted();
-  const buffer = make(LARGE);
-  uncounted.lend(buffer);
-  uncounted.turn();
-  expect([state.bytes, uncounted.lends]).toEqual([0, true]);
-  uncounted.turn();
-  expect([state.bytes, uncounted.lends]).toEqual([LARGE, false]);
-  uncounted.keep(buffer);
-  expect(state.bytes).toBe(0);
-});
-
 test("whatever happens to buffers, V8 counts each that was dropped or is away for two turns, and no other", () => {
   const steps = fc.array(
     fc.record({

@@ -18,7 +18,6 @@ import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { provideMapping } from "#runtime/base/shared/mapping.js";
 import { readSharedSync, sharedCopy, sharedCopySync } from "#runtime/base/shared/shared-copy.js";
-import { sharedFileSync } from "#runtime/base/shared/shared-file.js";
 import { sharedTables } from "#runtime/base/shared/shared-table.js";
 import { shareFiles } from "#runtime/server/memory/allocator.js";
 import { builtUrl } from "../../../needs/built.js";
@@ -72,14 +71,6 @@ test("a file that is truncated or overwritten later leaves what was read", async
   expect(bytes[SIZE - 1]).toBe(7);
 });
 
-test("a change in one map is not seen in another", async () => {
-  const path = source("a", 7);
-  await settle();
-  const [first, second] = [sharedCopySync(path)!.bytes, sharedCopySync(path)!.bytes];
-  first[5] = 1;
-  expect([first[5], second[5], sharedCopySync(path)!.bytes[5]]).toEqual([1, 7, 7]);
-});
-
 test("small files, and those of a process without the binding, are read", () => {
   const small = source("small", 1, 1000);
   expect(sharedCopySync(small)).toBeUndefined();
@@ -114,17 +105,6 @@ test("a file of the folder that others can write is not mapped", async () => {
   const copy = sharedCopySync(path)!;
   chmodSync(copy.path, 0o666);
   expect(sharedCopySync(path)).toBeUndefined();
-});
-
-test("what a writer throws leaves nothing behind, and the next one writes", () => {
-  const content = { key: "k", size: SIZE };
-  const fail = () => {
-    throw new Error("no room");
-  };
-  expect(sharedFileSync({ ...content, write: fail })).toBeUndefined();
-  expect(files()).toEqual([]);
-  const made = sharedFileSync({ ...content, write: (_, path) => writeFileSync(path, new Uint8Array(SIZE).fill(3)) });
-  expect(made?.bytes[SIZE - 1]).toBe(3);
 });
 
 test("a table is computed once, and a damaged one is refused by its name", () => {

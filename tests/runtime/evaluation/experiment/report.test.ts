@@ -82,19 +82,6 @@ test("units that are lost: no verdict, but with the weights of the split there i
   expect(weighted.comparisons[0]!.outcome).not.toBe("not reliable");
 });
 
-test("three arms: the intervals are wider, so that all together have the level", async () => {
-  const file = await rows("three", "* REPLACE (CASE WHEN user_id % 4 = 0 THEN 'other' ELSE arm END AS arm)");
-  const two = await experimentReport([file], { ...OPTIONS, weights: [1, 2] });
-  const three = await experimentReport([file], {
-    ...OPTIONS,
-    arms: ["control", "treatment", "other"],
-    weights: [1, 2, 1],
-  });
-  expect(three.comparisons.map(({ arm }) => arm)).toEqual(["treatment", "other"]);
-  const width = ({ comparisons: [one] }: typeof two): number => one!.fixed.interval.high - one!.fixed.interval.low;
-  expect(width(three)).toBeGreaterThan(width(two));
-});
-
 describe("refused", () => {
   test.each<[string, string, Partial<ExperimentOptions>, RegExp]>([
     ["one arm", "*", { arms: ["control"] }, /`--arms` names the control and at least one other arm/],

@@ -110,10 +110,3 @@ test.each<[string, Partial<LogColumns>, RegExp]>([
 ])("refuses %s", async (_, columns, message) => {
   await expect(readLog([await write(simulate(8, 2))], { ...SCORE, ...columns })).rejects.toThrow(message);
 });
-
-test("refuses a log of one request, and more columns than the model has", async () => {
-  await expect(readLog([await write(simulate(2, 2))], SCORE)).rejects.toThrow(/one of them has no request/);
-  const wide = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`f${i}`, i]));
-  const rows = simulate(4, 2).map(row => ({ ...row, ...wide }));
-  await expect(readLog([await write(rows)], SCORE)).rejects.toThrow(/7\d columns of numbers, .* at most 64/);
-});
