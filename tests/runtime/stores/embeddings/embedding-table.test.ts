@@ -8,7 +8,6 @@ import { readImplicitFactors } from "#formats/tables/implicit.js";
 import { buildEmbeddingTable, importHugectrTable, importNpzTable } from "#runtime/etl/embedding-table.js";
 import { openEmbeddingTable } from "#runtime/stores/embeddings/embedding-table.js";
 import { hotRows } from "#runtime/stores/embeddings/hot-rows.js";
-import { openFiles } from "../../../run/open-files.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-embedding-"));
 const table = join(folder, "items.embedding");
@@ -55,20 +54,6 @@ describe("an embedding table", () => {
     for (const id of others) expect(find(id)).toBe(-1);
     open.close();
   });
-  test.runIf(process.platform === "linux")("on disk is open until it is closed", () => {
-    const open = openEmbeddingTable(table, 0);
-    expect(openFiles(table)).toEqual([join(table, "vectors.f32")]);
-    open.close();
-    expect(openFiles(table)).toEqual([]);
-  });
-  test.runIf(process.platform === "linux").each([
-    [8 * 3 * 4, []],
-    [8 * 3 * 4 - 1, ["vectors.f32"]],
-  ])("of 96 bytes is in memory if it may take %i", (memory, files) => {
-    const open = openEmbeddingTable(table, memory);
-    expect(openFiles(table)).toEqual(files.map(file => join(table, file)));
-    open.close();
-  });
   test("the cache keeps frequently used rows, within its bytes, for any other requests", () => {
     const reads: number[] = [];
     const hot = hotRows(4, 2 * 8 * (4 * 4 + 5) + 2, (row, into) => {
@@ -105,18 +90,6 @@ describe("an embedding table", () => {
       "vectors.f32 ends at byte 30, expected 36: it was truncated after it was opened. Put the whole file back, and load the model again.",
     );
     open.close();
-  });
-  test.each([
-    [5, [-9n, -8n, 0n, 1n, 2n ** 40n, 3n, 4n, 5n]],
-    [3, [-9n, -8n, 7n, 1n, 8n, 9n, 10n, 11n]],
-    [7, [-9n, -8n, 0n, 1n, 2n, 3n, 4n, 4n]],
-  ])("keys out of order are refused, since the search would not find them: key %i", (place, keys) => {
-    const odd = join(folder, `unsorted-${place}.embedding`);
-    cpSync(table, odd, { recursive: true });
-    writeFileSync(join(odd, "keys.i64"), new Uint8Array(BigInt64Array.from(keys).buffer));
-    expect(() => openEmbeddingTable(odd, 1e6)).toThrow(
-      `keys.i64: key ${place} is not above the one before it. Make the table again.`,
-    );
   });
   /** The table of a sparse model of HugeCTR with three keys. */
   const importedAs = (name: string): string => {

@@ -71,15 +71,6 @@ test("every row is its own, read again only where others took its place", () => 
 });
 
 describe("memory", () => {
-  test.each([0, 1, bytesOf(1, 3) - 1])("of %i bytes for vectors of three: nothing is kept", memory => {
-    const { read, hot, ask } = world(3, memory);
-    for (const row of [1, 1, 2]) ask(row);
-    expect([hot.memory, read]).toEqual([0, [1, 1, 2]]);
-  });
-  test("of a byte less than three sets has two", () => {
-    const { hot } = world(3, bytesOf(3, 3) - 1);
-    expect(hot.memory).toBe(bytesOf(2, 3));
-  });
   test("that holds all rows reads each once", () => {
     const { read, ask } = world(2, bytesOf(4, 2));
     for (let round = 0; round < 3; round++) for (let row = 0; row < 4 * WAYS; row++) ask(row);

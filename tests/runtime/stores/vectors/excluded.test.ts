@@ -1,6 +1,6 @@
 // Ids that a search leaves out: texts and their positions, integers of any width, scalars, lists and vectors, with nulls.
 import fc from "fast-check";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import type { TextIds } from "#formats/faiss/text-ids.js";
 import { excludedIds } from "#runtime/stores/vectors/excluded-ids.js";
 import type { Excluded } from "#runtime/stores/vectors/protocol.js";
@@ -40,28 +40,6 @@ test("every text has its place, and no other has one", async () => {
     { numRuns: 300 },
   );
 });
-
-test("a text that a map has twice has its last place", async () => {
-  const positionOf = await textPositions(mapOf(["a", "b", "a", ""]));
-  expect(["a", "b", ""].map(positionOf)).toEqual([2, 1, 3]);
-});
-
-test("other work has its turn while a large map is read", async () => {
-  let turns = 0;
-  const counting = setInterval(() => turns++, 0);
-  onTestFinished(() => clearInterval(counting));
-  const positionOf = await textPositions(mapOfNumbers(2 ** 18));
-  expect(turns).toBeGreaterThan(0);
-  expect(["0", "131072", "262143", "262144"].map(positionOf)).toEqual([0, 131_072, 262_143, -1]);
-});
-
-/** The numbers from 0 as texts. */
-function mapOfNumbers(count: number): TextIds {
-  const ends = Int32Array.from({ length: count + 1 });
-  for (let i = 0; i < count; i++) ends[i + 1] = ends[i]! + `${i}`.length;
-  const bytes = Buffer.from(Array.from({ length: count }, (_, i) => `${i}`).join(""));
-  return { count, bytes, start: i => ends[i]!, at: i => `${i}` };
-}
 
 const shaped = <T extends Item>(item: fc.Arbitrary<T>) =>
   fc.oneof(

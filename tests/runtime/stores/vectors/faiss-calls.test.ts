@@ -3,7 +3,6 @@ import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { readFaissLayoutFile } from "#formats/faiss/faiss.js";
 import { faissCalls } from "#runtime/stores/vectors/faiss-calls.js";
 import { flat, refined } from "../../../walls/support/faiss-file.js";
 
@@ -44,38 +43,7 @@ describe("files that FAISS wrote", () => {
   });
 });
 
-test.each(["dimension", "ntotal"] as const)("a file that has another %s when FAISS reads it is refused", name => {
-  const path = join(FIXTURES, "flat-l2.faiss");
-  const layout = readFaissLayoutFile(path);
-  const header = { ...layout.header, [name]: layout.header[name] + 1 };
-  vi.mocked(readFaissLayoutFile).mockReturnValueOnce({ ...layout, header });
-  expect(() => faissCalls().load({ path, parameters: {} })).toThrow(`${path} changed while it was read`);
-});
-
 describe("indexes", () => {
-  test("have numbers of their own, until they are unloaded", async () => {
-    const calls = faissCalls();
-    const path = join(FIXTURES, "flat-l2.faiss");
-    expect([1, 2, 3].map(() => calls.load({ path, parameters: {} }).index)).toEqual([1, 2, 3]);
-    calls.unload(2);
-    expect(calls.load({ path, parameters: {} }).index).toBe(4);
-    await expect(calls.search({ index: 2, queries: asked(), count, k: 1 })).rejects.toThrow();
-    const [first, last] = await Promise.all(
-      [1, 4].map(index => calls.search({ index, queries: asked(), count, k: 3 })),
-    );
-    expect(first!.value).toEqual(last!.value);
-  });
-  test("are searched past excluded ids", async () => {
-    const calls = faissCalls();
-    calls.load({ path: join(FIXTURES, "flat-l2.faiss"), parameters: {} });
-    const all = rows((await calls.search({ index: 1, queries: asked(), count, k: 4 })).value);
-    const excluded = {
-      ids: BigInt64Array.from(all, ({ ids }) => BigInt(ids[0]!)),
-      offsets: Int32Array.from({ length: count + 1 }, (_, i) => i),
-    };
-    const left = rows((await calls.search({ index: 1, queries: asked(), count, k: 3, excluded })).value);
-    expect(left.map(({ ids }) => ids)).toEqual(all.map(({ ids }) => ids.slice(1)));
-  });
   test("visit the given number of lists, instead of the number in the file", async () => {
     const calls = faissCalls();
     const path = join(FIXTURES, "ivf-l2.faiss");
@@ -98,12 +66,6 @@ describe("indexes", () => {
 });
 
 describe("a file that cannot be searched", () => {
-  test("is refused by its path before FAISS opens it", () => {
-    const path = join(folder, "cut.faiss");
-    writeFileSync(path, readFileSync(join(FIXTURES, "flat-l2.faiss")).subarray(0, 100));
-    expect(() => faissCalls().load({ path, parameters: {} })).toThrow(`${path} is not a whole FAISS index`);
-    expect(() => faissCalls().load({ path: join(folder, "none.faiss"), parameters: {} })).toThrow("ENOENT");
-  });
   test("by a refinement that would compare more vectors than it holds, past a million", async () => {
     const calls = faissCalls();
     const vectors = (n: number) =>

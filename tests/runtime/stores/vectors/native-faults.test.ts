@@ -3,12 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
-import { readFaissLayoutFile } from "#formats/faiss/faiss.js";
 import { printFlat } from "#formats/faiss/print-flat.js";
-import { provideMapping } from "#runtime/base/shared/mapping.js";
-import { shareFiles } from "#runtime/server/memory/allocator.js";
 import { type Binding, binding } from "#runtime/stores/vectors/native-binding.js";
-import { openNativeIndex, openNativeVectors } from "#runtime/stores/vectors/native-index.js";
+import { openNativeVectors } from "#runtime/stores/vectors/native-index.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
 
 vi.mock(import("#runtime/stores/vectors/native-binding.js"), { spy: true });
@@ -16,21 +13,6 @@ const real = binding()!;
 afterEach(() => void vi.mocked(binding).mockReset());
 /** FAISS with some calls in the place of its own. */
 const faissWith = (calls: Partial<Binding>) => vi.mocked(binding).mockReturnValue({ ...real, ...calls });
-
-test("a FAISS that cannot leave tables out is not given a file whose tables are too large", async () => {
-  const path = join(import.meta.dirname, "../../../fixtures/faiss-kinds/1.15.1/ivf-pq.faiss");
-  const layout = readFaissLayoutFile(path);
-  const opened = vi.fn(real.open);
-  faissWith({ skipsTables: false, open: opened });
-  const small = { ...layout, room: layout.tables - 1 };
-  await expect(openNativeIndex(path, layout.header, {}, small)).rejects.toThrow(
-    new RegExp(`^${path} .*tables that speed searches up`),
-  );
-  expect(opened).not.toHaveBeenCalled();
-  const index = await openNativeIndex(path, layout.header, {}, { ...layout, room: layout.tables });
-  expect(opened).toHaveBeenCalledOnce();
-  await index!.close();
-});
 
 test("a position that is not among the vectors ends the search", async () => {
   const found = { ids: BigInt64Array.of(3n), distances: Float32Array.of(0), micros: 1 };
@@ -40,27 +22,6 @@ test("a position that is not among the vectors ends the search", async () => {
   await expect((async () => index.search(Float32Array.of(1), 1, 1))()).rejects.toThrow(
     "FAISS found the position 3 among 3",
   );
-  await index.close();
-});
-
-test("a scan of a large index has memory that processes share", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "merlon-scan-"));
-  vi.stubEnv("TMPDIR", folder);
-  shareFiles(true);
-  onTestFinished(() => {
-    provideMapping(undefined);
-    vi.unstubAllEnvs();
-    rmSync(folder, { recursive: true });
-  });
-  const path = join(folder, "items.faiss");
-  const [ntotal, dimension] = [28_000, 24];
-  const vectors = Float32Array.from({ length: ntotal * dimension }, (_, i) => Math.sin(i));
-  writeFileSync(path, printFlat(vectors, dimension, "ip"));
-  const useScan = vi.fn(real.useScan);
-  faissWith({ useScan });
-  const index = (await openNativeIndex(path, readFaissLayoutFile(path).header, {}))!;
-  expect(index.scans).toBe(true);
-  expect(useScan.mock.calls.map(([, bytes]) => bytes.length >= ntotal * dimension)).toEqual([true]);
   await index.close();
 });
 

@@ -5,7 +5,6 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { readFaissLayoutFile } from "#formats/faiss/faiss.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { openNativeIndex } from "#runtime/stores/vectors/native-index.js";
-import { openIndex } from "#runtime/stores/vectors/open-index.js";
 
 afterEach(() => void vi.unstubAllEnvs());
 const FIXTURES = join(import.meta.dirname, "../../../fixtures/faiss");
@@ -33,14 +32,6 @@ test.each(Object.keys(indexes))("%s has the hits that FAISS in Python found", as
 });
 
 describe("it is not used", () => {
-  test("where the environment names the thread", async () => {
-    vi.stubEnv("MERLON_FAISS", "thread");
-    expect(await open("flat-l2")).toBeUndefined();
-    vi.stubEnv("MERLON_FAISS", "");
-    const index = await open("flat-l2");
-    expect(index?.scans).toBe(true);
-    await index?.close();
-  });
   test("for a file of which the header says something else, by its path", async () => {
     const layout = readFaissLayoutFile(file("flat-l2"));
     for (const header of [
@@ -59,44 +50,7 @@ describe("it is not used", () => {
   });
 });
 
-test("tables that speed searches up may be left out, and the same is found", async () => {
-  const path = join(FIXTURES, "../faiss-kinds/1.15.1/ivf-pq.faiss");
-  const layout = readFaissLayoutFile(path);
-  expect(layout.tables).toBeGreaterThan(0);
-  const [whole, without] = await Promise.all(
-    [layout.room, layout.tables - 1].map(async room => {
-      const index = (await openNativeIndex(path, layout.header, { nprobe: 4 }, { ...layout, room }))!;
-      const query = Float32Array.from({ length: 3 * 8 }, (_, i) => Math.sin(i));
-      const hits = await index.search(query, 3, 10);
-      await index.close();
-      return hits;
-    }),
-  );
-  expect(without!.ids).toEqual(whole!.ids);
-});
-
 describe("searches", () => {
-  test("visit the given number of lists", async () => {
-    const [one, four] = await Promise.all([open("ivf-l2"), open("ivf-l2", { nprobe: 4 })]);
-    const hits = await Promise.all(
-      [one!, four!].map(async index => (await index.search(Float32Array.from(queries), count, 60)).ids.length),
-    );
-    expect(hits[1]).toBe(60 * count);
-    expect(hits[0]).toBeLessThan(60 * count);
-  });
-  test("that are known to be short are made at once", async () => {
-    const index = (await open("ivf-l2"))!;
-    const query = Float32Array.from(queries).subarray(0, dimension);
-    const searches = async (): Promise<boolean> => {
-      const hits = index.search(query, 1, 5);
-      await hits;
-      return hits instanceof Promise;
-    };
-    expect(await searches()).toBe(true);
-    let tries = 0;
-    while (await searches()) expect(++tries).toBeLessThan(500);
-    await index.close();
-  });
   test("that are cancelled before they begin are dropped, and closing waits for the others", async () => {
     const index = (await open("hnsw-l2"))!;
     const many = Float32Array.from({ length: 4000 * dimension }, (_, i) => Math.sin(i));
@@ -112,12 +66,5 @@ describe("searches", () => {
     await index.close();
     expect(await Promise.all(searches)).toEqual([4001, 4001, 4001]);
     expect(["answered", "CANCELLED"]).toContain(await cancelled);
-  });
-});
-
-test("an index that cannot be searched so is refused before it is opened, by its path", async () => {
-  await expect(openIndex(file("flat-l2"), { nprobe: 2 })).rejects.toMatchObject({
-    code: "INVALID_ARGUMENT",
-    message: `${file("flat-l2")} has no lists (it is flat), and \`nprobe\` is given. Build the ensemble again.`,
   });
 });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import type { Excluded } from "#runtime/stores/vectors/protocol.js";
-import { type Find, type Hits, type SearchSize, search, searchSize } from "#runtime/stores/vectors/search.js";
+import { type Find, type Hits, type SearchSize, search } from "#runtime/stores/vectors/search.js";
 
 /** Distances of a query of one number to the ids 0 … ntotal - 1. */
 const nearest = (query: number, ntotal: number, k: number): Hits => {
@@ -54,20 +54,6 @@ const excludedOf = (lists: readonly (readonly number[])[]): Excluded => {
   const offsets = Int32Array.from([0, ...lists.map((_, row) => lists.slice(0, row + 1).flat().length)]);
   return { ids: BigInt64Array.from(lists.flat(), BigInt), offsets };
 };
-
-test("a search takes memory for a query, for its lists, and for hits that are compared again", () => {
-  const header = { kind: "ivf-pq", dimension: 8, ntotal: 100, nlist: 16, nprobe: 4 } as const;
-  const of = (more: object, parameters = {}) =>
-    searchSize({ header: { ...header, ...more } as never, scratch: 1000 }, parameters);
-  const lists = (count: number) => 1000 + 12 * count + 8 * 4;
-  expect(of({})).toEqual({ dimension: 8, ntotal: 100, perQuery: lists(4), perHit: 1 });
-  expect(of({}, { nprobe: 9 }).perQuery).toBe(lists(9));
-  expect(of({}, { nprobe: 99 }).perQuery).toBe(lists(16));
-  expect(of({ nlist: undefined }).perQuery).toBe(lists(0));
-  const refined = { kind: "refine", kFactor: 3, nlist: undefined, inner: header };
-  expect(of(refined)).toMatchObject({ perQuery: lists(4), perHit: 4 });
-  expect(of({ kind: "id-map", nlist: undefined, inner: { ...header, ...refined } })).toMatchObject({ perHit: 4 });
-});
 
 describe("a batch", () => {
   const batch = fc.record({
@@ -122,33 +108,5 @@ describe("a batch", () => {
         else await searched;
         expect(calls).toBe(leavesAt);
       }
-  });
-
-  test("takes at most 64 MiB a call, and no more calls than that", async () => {
-    const size = { dimension: 1, ntotal: 1000, perQuery: 2 ** 20, perHit: 4 };
-    for (const [k, perHit] of [
-      [1000, 2000],
-      [100, 400],
-    ] as const) {
-      const { find, calls } = index(1000, { isAsync: false });
-      const rows = Math.floor((64 * 2 ** 20) / (2 ** 20 + 12 * perHit));
-      await search(find, size, new Float32Array(70), 70, k);
-      expect(calls.map(({ count }) => count)).toEqual([rows, 70 - rows]);
-    }
-  });
-
-  test("that finds fewer than it looks for has no more", async () => {
-    const { find, calls } = index(1000, { finds: 6 });
-    const [row] = rowsOf(await search(find, sizeFor(1000, 8), Float32Array.of(0), 1, 5, excludedOf([[0, 1, 2, 3]])));
-    expect(row![0]).toEqual([4, 5]);
-    expect(calls.map(({ k }) => k)).toEqual([5 + 2]);
-  });
-
-  test("is searched once more, and no more, for ids that it excludes", async () => {
-    const { find, calls } = index(1000, {});
-    const near = Array.from({ length: 40 }, (_, id) => id);
-    const [row] = rowsOf(await search(find, sizeFor(1000, 8), Float32Array.of(0), 1, 5, excludedOf([near])));
-    expect(row![0]).toEqual([40, 41, 42, 43, 44]);
-    expect(calls.map(({ k }) => k)).toEqual([5 + 32, 5 + 64]);
   });
 });

@@ -63,21 +63,6 @@ test("states close when their last search has ended", async () => {
   expect(closed).toEqual(["base", "overlay 1", "overlay 2", "base of a delta"]);
 });
 
-test("an index that changes whenever it is opened is given up after five times", async () => {
-  const { index, delta, remove } = inFolder();
-  let times = 0;
-  const opening = openLiveIndex({
-    ...{ index, delta },
-    openBase: async () => {
-      await remove(BigInt(times++));
-      throw new Error("it changed");
-    },
-    openOverlay: () => Promise.reject(new Error("of no base")),
-  });
-  await expect(opening).rejects.toThrow("it changed");
-  expect(times).toBe(5);
-});
-
 test("a state that cannot be opened is reported once, and the one before stays", async () => {
   const { index, delta, remove } = inFolder();
   const warnings: string[] = [];

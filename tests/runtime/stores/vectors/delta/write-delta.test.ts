@@ -1,10 +1,10 @@
 // The file of a delta: a large change in records that are full, and a replacement that is not whole.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { rowsAtOnce } from "#formats/delta/delta-rows.js";
-import { openDeltaWriter, replaceFile } from "#runtime/stores/vectors/delta/write-delta.js";
+import { openDeltaWriter } from "#runtime/stores/vectors/delta/write-delta.js";
 
 let folder: string;
 beforeEach(() => {
@@ -26,17 +26,4 @@ test("as many deletions as a record has are one record, and one more is a second
   const [one, full, more] = [added(1), added(most), added(most + 1)];
   writer.close();
   expect([full - one, more - full]).toEqual([8 * (most - 1), 16 + 8 + 8]);
-});
-
-test("a replacement that cannot be written whole leaves the file as it was", () => {
-  const file = join(folder, "table");
-  writeFileSync(file, "before");
-  function* parts() {
-    yield Buffer.from("half");
-    throw new Error("no more");
-  }
-  expect(() => replaceFile(file, parts())).toThrow("no more");
-  expect([readFileSync(file, "utf8"), readdirSync(folder)]).toEqual(["before", ["table"]]);
-  replaceFile(file, [Buffer.from("af"), Buffer.from("ter")]);
-  expect([readFileSync(file, "utf8"), readdirSync(folder)]).toEqual(["after", ["table"]]);
 });
