@@ -1,7 +1,4 @@
 import { expect, test } from "vitest";
-import { fittedStep } from "#contract/any-step.js";
-import { noModels, prepareKernel } from "../../tests/operators/step.js";
-import { runSteps } from "../../tests/runtime/etl/run-steps.js";
 import { outputSchema, workflowPlan } from "../../tests/runtime/etl/workflow-plan.js";
 
 const TYPES = { price: "float32", ids: "list<int64>", at: "timestamp<ms>" };
@@ -18,19 +15,6 @@ test("the last property of a name wins, whole; others stay, and so does what the
   expect(outputSchema(plan, "price")).toMatchObject({ dtype: "float32", tags: ["continuous"], properties: said });
   expect(outputSchema(plan, "ids")).toMatchObject({ dtype: "int64", list: { min: 0, max: null }, properties: said });
   expect(outputSchema(plan, "at").properties).toEqual({ ...plan.inputs[2]!.properties, ...said });
-});
-
-test("only the columns it is given, and none of their values", async () => {
-  const plan = workflowPlan(TYPES, [{ ...add({ num_buckets: 7 }), columns: ["ids"] }]);
-  expect(plan.outputs.map(({ schema }) => [schema.name, schema.properties.num_buckets])).toEqual([
-    ["price", undefined],
-    ["ids", 7],
-    ["at", undefined],
-  ]);
-  const cells = { price: [0.5, null], ids: [[1, 2], []], at: [1, null] };
-  expect(
-    await runSteps(plan, cells, step => prepareKernel(fittedStep(step), { folder: ".", models: noModels })),
-  ).toEqual(cells);
 });
 
 test("what JSON has no word for is refused", () => {

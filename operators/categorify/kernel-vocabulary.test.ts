@@ -4,12 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import {
-  openVocabulary,
   type PrintedVocabulary,
   printVocabulary,
   readVocabulary,
-  sumOfValues,
-  vocabularyColumns,
   vocabularyParts,
 } from "#operators/categorify/kernel-vocabulary.js";
 import { printFittedTable } from "#operators/shared/kernel/fitted-table.js";
@@ -41,14 +38,6 @@ test.each([
   expect(Buffer.concat(vocabularyParts(vocabulary)).equals(bytes)).toBe(true);
 });
 
-test("equal values have equal bytes and sums, whatever their form and their counts", () => {
-  expect(Buffer.from(printVocabulary(packed)).equals(printVocabulary(texts))).toBe(true);
-  const sum = (vocabulary: PrintedVocabulary) => sumOfValues(vocabularyColumns(vocabulary));
-  expect(sum(texts)).toMatch(/^sha256:[0-9a-f]{64}$/);
-  expect(sum({ ...texts, counts: BigInt64Array.of(9n, 9n) })).toBe(sum(texts));
-  expect(sum({ ...texts, values: ["né", "a"] })).not.toBe(sum(texts));
-});
-
 test("a file with other columns, or a null, is refused by its name", () => {
   const fault = (table: Parameters<typeof printFittedTable>[0]): string => {
     writeFileSync(file, printFittedTable(table));
@@ -66,18 +55,4 @@ test("a file with other columns, or a null, is refused by its name", () => {
   expect(fault({ value: { ...value, validity: Uint8Array.of(1, 0) }, count: value })).toMatch(
     /v\.arrow.*a value is null/,
   );
-});
-
-test("a large file of texts is indexed, and refused without its counts", () => {
-  const values = Array.from({ length: 100_000 }, (_, i) => `the item ${i}`);
-  const value = { dtype: "string", values } as const;
-  writeFileSync(file, printFittedTable({ value, count: { dtype: "int64", values: new BigInt64Array(values.length) } }));
-  const { dtype, count, index } = openVocabulary(file);
-  expect([dtype, count, [...index(["the item 99999", "no item", "the item 0"])]]).toEqual([
-    "string",
-    100_000,
-    [99_999, -1, 0],
-  ]);
-  writeFileSync(file, printFittedTable({ value }));
-  expect(() => openVocabulary(file)).toThrow(/v\.arrow.*it has no columns `value` and `count`/);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { fittedPlan } from "#contract/any-step.js";
-import { type AnyStep, type Plan, parsePlan, type Step } from "#contract/plan.js";
+import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { valuesTensor } from "#runtime/base/columns/tensor-values.js";
@@ -104,81 +104,6 @@ describe("a choice by condition", () => {
     const broken = [predict("p", "broken"), predict("q", "m20"), choose("c", "a", "p", "q")];
     expect(await run(broken, "c", [false])).toMatchObject({ scores: [20] });
     await expect(run(broken, "c", [false, true])).rejects.toThrow("step `p` (predictOnnx): no answer");
-  });
-  test("a fault of a model is not searched for row by row", async () => {
-    const broken = [predict("p", "broken"), predict("q", "m20"), choose("c", "a", "p", "q")];
-    const fault = new RuntimeFault("UNAVAILABLE", "step `p` (predictOnnx): no answer");
-    await expect(run(broken, "c", [true, true])).rejects.toThrow(fault);
-  });
-  test("starts no branch before its condition is there, at any depth", async () => {
-    const flag: AnyStep = {
-      ...{ id: "flag", op: "lambdaOp", label: "flag" },
-      params: {
-        text: "score > 5",
-        expressions: { flag: { call: "greater", args: [{ column: "score" }, { number: 5 }] } },
-        dtype: "bool",
-      },
-      inputs: { input: [at("m", "score")] },
-      outputs: [column("flag", "bool")],
-    };
-    const outer = (no: string) =>
-      ({
-        ...choose("c", "a", "p", no),
-        inputs: { input: [at("flag", "flag")], yes: [at("p", "score")], no: [at(no, "score")] },
-      }) as AnyStep;
-    const first = [predict("p", "m10"), predict("q", "m20")];
-    const by = (model: string) => [predict("m", model), flag];
-    expect(await run([...by("m0"), ...first, outer("q")], "c", [true, true])).toMatchObject({
-      ...{ scores: [20, 21], asked: ["m0", "m20"] },
-    });
-    const nested = [...first, predict("r", "m30"), choose("inner", "b", "q", "r"), outer("inner")];
-    expect(await run([...by("m10"), ...nested], "c", [true, true], [0, 1])).toMatchObject({
-      ...{ scores: [10, 11], asked: ["m10", "m10"] },
-    });
-    expect(await run([...by("m0"), ...nested], "c", [true, true], [1, 1])).toMatchObject({
-      ...{ scores: [20, 21], asked: ["m0", "m20"] },
-    });
-  });
-  test("nests, and is inside and around a fallback", async () => {
-    const nested = [
-      predict("p", "m10"),
-      predict("q", "m20"),
-      predict("r", "m30"),
-      choose("inner", "b", "q", "r"),
-      choose("c", "a", "p", "inner"),
-    ];
-    expect(await run(nested, "c", [true, true], [1, 0])).toMatchObject({ scores: [10, 11], asked: ["m10"] });
-    expect(await run(nested, "c", [true, false, false], [0, 1, 0])).toMatchObject({ scores: [10, 21, 32] });
-    expect(await run(nested, "c", [true, false], [0, 1])).toMatchObject({
-      scores: [10, 21],
-      asked: ["m10", "m20", "m30"],
-    });
-    const fallback: Step<"fallback"> = {
-      id: "f",
-      op: "fallback",
-      label: "f",
-      params: {},
-      inputs: { input: [at("p", "score")], fallback: [at("q", "score")] },
-      outputs: [column("score", "float32")],
-    };
-    const inside = [
-      predict("p", "broken"),
-      predict("q", "m20"),
-      fallback,
-      predict("r", "m30"),
-      choose("c", "a", "f", "r"),
-    ];
-    expect(await run(inside, "c", [true, false])).toMatchObject({ scores: [20, 31] });
-    expect(await run(inside, "c", [false])).toMatchObject({ scores: [30], asked: ["m30"] });
-    const around: AnyStep[] = [
-      predict("p", "broken"),
-      predict("r", "m30"),
-      choose("c", "a", "p", "r"),
-      predict("q", "m20"),
-      { ...fallback, inputs: { input: [at("c", "score")], fallback: [at("q", "score")] } },
-    ];
-    expect(await run(around, "f", [false])).toMatchObject({ scores: [30] });
-    expect(await run(around, "f", [true])).toMatchObject({ scores: [20] });
   });
 });
 

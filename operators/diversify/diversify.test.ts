@@ -80,34 +80,6 @@ test("DPP: each step takes what makes the determinant largest", async () => {
     { numRuns: 60 },
   );
 });
-// Determinants of four vectors of two dimensions are zero; steep qualities make the rounding of a zero large.
-test.each([
-  { angles: [0, 5.6, 3.7, 4.8, 3.9, 0.5, 4, 2.3], scores: [1, 0.96, 0.8, 0.97, 0.92, 0.82, 0.9, 0] },
-  { angles: [0, 3.7, 2.6, 5.6, 2.3, 3.6, 4.7, 3.4], scores: [1, 0.97, 0.86, 0.87, 0.99, 0.92, 0.95, 0] },
-])("DPP: the rest follow by relevance where nothing is left to gain: $angles", async ({ angles, scores }) => {
-  const [chosen] = await order(
-    "diversify",
-    { topk: 8, balance: 0.95, method: "dpp" },
-    [angles.map((_, i) => i)],
-    [scores],
-    { embedding: [angles.map(angle => [Math.cos(angle), Math.sin(angle)])] },
-  );
-  const rest = chosen!.slice(3);
-  expect(rest).toEqual([...rest].sort((x, y) => scores[y]! - scores[x]! || x - y));
-});
-test("twins are kept apart", async () => {
-  const embedding = [
-    [
-      [1, 0],
-      [1, 0],
-      [0, 1],
-    ],
-  ];
-  for (const method of ["mmr", "dpp"] as const)
-    expect(
-      await order("diversify", { topk: 2, method, balance: 0.5 }, [[1, 2, 3]], [[3, 2.9, 2]], { embedding }),
-    ).toEqual([[1, 3]]);
-});
 test("a vector that is not finite, and a score that is not, are named", async () => {
   await expect(order("diversify", {}, [[7]], [[1]], { embedding: [[[Number.NaN, 0]]] })).rejects.toThrow(
     "column `vector` has no finite vector for candidate 0 (`item_id` 7) of row 0",

@@ -23,12 +23,6 @@ test("the largest id decides, 4 by default", () => {
   expect(left(["categorical"], { min: 0, max: 0 }, 0)).toEqual(["x", "other"]);
 });
 
-test("columns that are not categorical, or whose ids are unknown, stay", () => {
-  expect(left(["continuous"], { min: 0, max: 1 })).toEqual(["x", "other"]);
-  for (const domain of [null, [1], "1", {}, { max: "1" }, { min: 0 }])
-    expect(left(["categorical"], domain), JSON.stringify(domain)).toEqual(["x", "other"]);
-});
-
 test.each([-1, 1.5])("%d ids is refused", minCardinality => {
   expect(() => left(["categorical"], {}, minCardinality)).toThrow(/minCardinality/);
 });

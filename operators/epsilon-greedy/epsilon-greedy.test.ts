@@ -100,12 +100,3 @@ test("the request's seed precedes the author's, and each step draws its own", as
   expect(fixed(ids, scores, context(7n, new Map([["seed", 7n]])))).toEqual(open(ids, scores, context(7n)));
   expect((await drawing(params, "other"))(ids, scores, context(5n))).not.toEqual(open(ids, scores, context(5n)));
 });
-
-test("epsilon 0 is the order by score, with certainty", async () => {
-  const draw = await drawing({ topk: 2, epsilon: 0 });
-  expect(draw([[1, 2, 3], [], [4]], [[0, 5, 5], [], [1]])).toEqual({
-    chosen: [[2, 3], [], [4]],
-    each: [[1, 1], [], [1]],
-    list: [[1, 1], [], [1]],
-  });
-});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fittedPlan, withColumns } from "#contract/any-step.js";
+import { fittedPlan } from "#contract/any-step.js";
 import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import type { Cancellation } from "#runtime/base/cancellation.js";
@@ -106,14 +106,6 @@ const one = (within?: number) => [
 ];
 
 describe("fallback", () => {
-  test("the left side, when it is done in time; the other is cancelled", async () => {
-    expect(await run(one(5000), "f", { model3: 3000 })).toMatchObject({
-      score: [2, 2],
-      fallbacks: {},
-      cancelled: ["model3"],
-    });
-    expect(await run(one(), "f", {})).toMatchObject({ score: [2, 2], fallbacks: {}, cancelled: [] });
-  });
   test("the other, when the left side fails, at any of its steps", async () => {
     expect(await run(one(), "f", { model1: "gone" })).toMatchObject({
       score: [3, 3],
@@ -149,17 +141,6 @@ describe("fallback", () => {
       "step `c` (predictOnnx): no items. Fallback of `f` after: not done within 10 ms",
     );
   });
-  test("a step that others read too fails the request", async () => {
-    const steps = [...one(), predict("d", "model4", { ...at("a", "score"), name: "score" })];
-    const joined: AnyStep = withColumns(predict("e", "model5", { ...at("f", "score"), name: "score" }), {
-      input: [
-        { ...at("f", "score"), name: "score" },
-        { ...at("d", "score"), name: "other" },
-      ],
-    });
-    await expect(run([...steps, joined], "e", { model1: "gone" })).rejects.toThrow("step `a` (predictOnnx): gone");
-    expect((await run([...steps, joined], "e", { model2: "gone" })).score).toEqual([5, 5]);
-  });
   test("fallbacks in fallbacks: the inner first, then the outer", async () => {
     const steps = [...one(), predict("d", "model4", x), choose("g", "f", "d", 2000)];
     expect((await run(steps, "g", {})).score).toEqual([2, 2]);
@@ -177,25 +158,6 @@ describe("fallback", () => {
     setTimeout(() => abort.abort(), 10);
     await expect(asked).rejects.toThrow("cancelled");
   });
-});
-
-test("a request that another step fails leaves neither timers nor calls behind", async () => {
-  const { caller, cancelled } = models({ model1: 60_000, model3: 60_000, model4: "gone" });
-  const joined: AnyStep = withColumns(predict("e", "model5", { ...at("f", "score"), name: "score" }), {
-    input: [
-      { ...at("f", "score"), name: "score" },
-      { ...at("d", "score"), name: "other" },
-    ],
-  });
-  const steps = [...one(50_000), predict("d", "model4", x), joined];
-  const executable = await preparePlan(fittedPlan(plan(steps, "e")), { folder: ".", models: caller });
-  const timers = () => process.getActiveResourcesInfo().filter(name => name === "Timeout").length;
-  const before = timers();
-  const column_ = { dtype: "float32", rows: rootRows(1), values: Float32Array.of(1) } as const;
-  const request = executable.run(new Map([["x", column_]]), { seed: 0n, parameters: new Map() });
-  await expect(request).rejects.toThrow("step `d` (predictOnnx): gone");
-  await expect.poll(() => cancelled.toSorted()).toEqual(["model1", "model3"]);
-  expect(timers()).toBe(before);
 });
 
 describe("a fault that may be one row's own", () => {

@@ -43,15 +43,6 @@ test("seen candidates go, per user; a null and an empty filter hold nothing", as
   expect(grouped(byWords!)).toEqual(expected);
 });
 
-test("beside deny lists, and of text ids", async () => {
-  const ids = candidates("string", [["a", "b", "ç"], ["b"]]);
-  const seen = scalars("string", [base64(filterOf(["ç"], 1e-6, "string")), ""], ids.rows.parent!);
-  const deny = lists("string", [["a"], []], ids.rows.parent!);
-  const init = { ...step("string"), inputs: { input: ["ids"], seen: ["seen"], filterOut: ["deny"] } };
-  const [made] = await run("filterCandidates", init, { input: [ids], seen: [seen], filterOut: [deny] });
-  expect(grouped(made!)).toEqual([["b"], ["b"]]);
-});
-
 test("bytes that are no filter are refused with column and row", async () => {
   const ids = candidates("int64", [[1], [2]]);
   const bad = (text: string) =>

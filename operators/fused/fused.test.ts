@@ -7,10 +7,9 @@ import { fittedStep } from "#contract/any-step.js";
 import { expandFused } from "#contract/expand-fused.js";
 import type { Expression } from "#contract/expression.js";
 import { valueTypeOf } from "#contract/expression-type.js";
-import type { AnyStep, ColumnRef, Fitted, Plan } from "#contract/plan.js";
+import type { AnyStep, ColumnRef, Plan } from "#contract/plan.js";
 import { parsePlan, printPlan } from "#contract/plan.js";
 import type { ColumnSchema } from "#contract/schema.js";
-import { fusedPrograms } from "#operators/fused/kernel-program.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { type DType, datatype } from "#triton-protos/datatype.js";
@@ -352,58 +351,6 @@ test("the parts share the time, each under the author's name", async () => {
   expect(plain(made!)).toEqual(Array.from({ length: 5000 }, (_, i) => (i % 3 ? Math.min(i % 10, 5) : 5)));
   expect([...parts.keys()]).toEqual(["a", "b", "c"]);
   expect([...parts.values()].every(micros => micros >= 0)).toBe(true);
-});
-
-test("a flag that is missing is null, also for the part that reads it", async () => {
-  const x = { column: "x" };
-  const flag = call("if", call("less", x, { number: 0 }), { missing: true }, call("less", x, { number: 5 }));
-  const part = (id: string, from: string, expression: Expression) => ({
-    ...{ id, op: "lambdaOp", label: id, params: { text: "f", expressions: { x: expression }, dtype: "bool" } },
-    inputs: { input: [{ name: "x", step: from, column: "x" }] },
-    outputs: [schemaOf("x", "bool", false)],
-  });
-  const step = {
-    ...makeStep("fused", {
-      params: { outputs: { flag: { step: "a", column: "x" }, known: { step: "b", column: "x" } } },
-      inputs: { input: ["x"] },
-      outputs: [schemaOf("flag", "bool", false), schemaOf("known", "bool", false)],
-    }),
-    parts: [part("a", "request", flag), part("b", "a", call("not", call("isMissing", x)))],
-  } as unknown as AnyStep;
-  const kernel = await prepareFused(step);
-  const found = await kernel.run({ input: [scalars("float64", [-1, 1, 9])] }, context());
-  expect(found.map(plain)).toEqual([
-    [null, 1, 0],
-    [0, 1, 1],
-  ]);
-});
-
-test("columns of another dtype than the first table's are read as they are", async () => {
-  const kernel = await prepareFused(three("float64"));
-  for (const [dtype, items] of [
-    ["float64", [0.5, null, 9]],
-    ["int64", [2n, null, 2n ** 40n]],
-    ["float32", [null, 0.25]],
-  ] as const) {
-    const [made] = await kernel.run({ input: [scalars(dtype, items)] }, context());
-    const expected = items.map(item => Math.min(5, item === null ? 7 : Number(item)));
-    expect(plain(made!), dtype).toEqual(expected);
-  }
-});
-
-test("registers are few: that of a column which is only an output serves the next one", () => {
-  const schema = schemaOf("x", "float64", false);
-  const fromRequest = { inputs: { input: [{ name: "x", step: "request", column: "x" }] }, outputs: [schema] };
-  const names = ["a", "b", "c", "d"];
-  const step = {
-    ...makeStep("fused", {
-      params: { outputs: Object.fromEntries(names.map(name => [name, { step: name, column: "x" }])) },
-      inputs: { input: ["x"] },
-      outputs: names.map(name => schemaOf(name, "float64", false)),
-    }),
-    parts: names.map((id, i) => ({ id, op: "clip", label: id, params: { max: i }, ...fromRequest })),
-  } as unknown as Fitted<"fused">;
-  expect(fusedPrograms(step, ["float64"])).toMatchObject([{ inputs: [0], outputs: [0, 1, 2, 3], registers: 2 }]);
 });
 
 test("text, also of no rows, is refused by the part that reads it", async () => {

@@ -19,28 +19,6 @@ test.each([
 ] as const)("%j", async (params, expected) => {
   expect(await order("limitPerGroup", params, ids, scores, { group })).toEqual([expected]);
 });
-test("candidates without a group have no cap, users have caps of their own", async () => {
-  expect(
-    await order(
-      "limitPerGroup",
-      { topk: 3, max: 1 },
-      [
-        [1, 2, 3],
-        [4, 5],
-      ],
-      [
-        [1, 2, 3],
-        [1, 2],
-      ],
-      {
-        group: [
-          [null, null, "a"],
-          ["a", "a"],
-        ],
-      },
-    ),
-  ).toEqual([[3, 2, 1], [5]]);
-});
 test("the answer is the best that caps and places allow", async () => {
   const candidate = fc.record({ score: fc.integer({ min: 0, max: 1000 }), group: fc.constantFrom("a", "b", "c") });
   await fc.assert(

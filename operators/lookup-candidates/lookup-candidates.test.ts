@@ -46,21 +46,6 @@ test("the list of a row's key, best first; unknown keys and nulls have none", as
   ]);
   expect(await look({ topk: 1 }, [1, 2], false)).toEqual([[[10n], [11n]]]);
 });
-test("a closed step looks at its table no more", async () => {
-  writeCandidates(join(folder, "bought.candidates"), BOUGHT);
-  vi.useFakeTimers();
-  try {
-    const kernel = await prepare("lookupCandidates", step({}) as never, folder);
-    expect(vi.getTimerCount()).toBe(1);
-    await kernel.close?.();
-    expect(vi.getTimerCount()).toBe(0);
-  } finally {
-    vi.useRealTimers();
-  }
-});
-test("keys of another width are the same ids", async () => {
-  expect(await look({}, scalars("int32", [1, -7]))).toMatchObject([[[10n, 11n, 12n], [10n]], {}]);
-});
 test("a list of keys: sums, maxima, or in turn; a key twice counts once", async () => {
   const recent = lists("int64", [[1, 2, 2], [], [2, -7, 1, 5]]);
   expect(await look({ merge: "sum" }, recent)).toEqual([
@@ -89,21 +74,6 @@ test("lists that are ordered by their scores need a table with scores, those in 
   const kernel = await open("roundRobin");
   const [found] = await kernel.run({ input: [lists("int64", [[2, 1]])] }, context());
   expect(grouped(found!)).toEqual([[12n, 10n, 11n]]);
-  await kernel.close?.();
-});
-test("one list for everyone", async () => {
-  const file = join(folder, "bought.candidates");
-  const needs = { path: "x", ids: "int64", needsScores: false, isOneList: true } as const;
-  writeCandidates(file, BOUGHT);
-  expect(() => openCandidateTable(file, needs)).toThrow("has 3 lists, and the plan reads one");
-  writeCandidates(file, { ...BOUGHT, lists: [[0, [5, 6]]] });
-  const kernel = await prepare("lookupCandidates", step({ everyone: true }, false) as never, folder);
-  expect((await kernel.run({ input: [scalars("string", ["a", "b"])] }, context())).map(grouped)).toEqual([
-    [
-      [5n, 6n],
-      [5n, 6n],
-    ],
-  ]);
   await kernel.close?.();
 });
 
@@ -147,21 +117,6 @@ describe("a file that is not a whole table", () => {
 
 describe("while it is served", () => {
   const needs = { path: "live.candidates", ids: "int64", keys: "int64", needsScores: true } as const;
-  test("a replaced table is read, and a run keeps the one that it has begun with", async () => {
-    const file = join(folder, "live.candidates");
-    writeCandidates(file, BOUGHT);
-    const table = openCandidateTable(file, needs, 5);
-    try {
-      const begun = table.current;
-      writeCandidates(file, { ...BOUGHT, lists: [[1, [77], [1]]] });
-      await vi.waitFor(() => expect(table.current).not.toBe(begun));
-      expect([...(table.current.ids.values as BigInt64Array)]).toEqual([77n]);
-      expect(begun.ids.values).toHaveLength(6);
-      expect([...table.current.find(scalars("int64", [1, 2]), "key")]).toEqual([0, -1]);
-    } finally {
-      table.close();
-    }
-  });
   test.each<[string, Lists | Uint8Array, string]>([
     ["damaged", printCandidates(BOUGHT).slice(0, 200), "cannot be read"],
     ["empty", printCandidates({ ...BOUGHT, lists: [] }), "it holds no candidates"],

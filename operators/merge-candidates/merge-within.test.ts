@@ -1,5 +1,5 @@
 /** Sources that fail or are late are left out: of the merge, and of nothing else. */
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { fittedPlan } from "#contract/any-step.js";
 import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
@@ -113,15 +113,6 @@ const all = [{ name: "near" }, { name: "bought", within: 60_000 }, { name: "popu
 const three = [finds("near"), finds("bought"), finds("popular")];
 
 describe("mergeCandidates with `within`", () => {
-  test("takes all sources that are in time", async () => {
-    const found = await ask(planOf([...three, merges(all, PORTS)]), {});
-    expect(found).toMatchObject({ ids: [[10, 20, 30, 7]], leftOut: {}, source: [[1, 2, 4, 7]] });
-    expect(found.counters).toEqual(
-      ["near", "bought", "popular"].map((name, i) => ({
-        ...{ name, port: Object.keys(PORTS)[i], found: 2, kept: 2, unscored: 0, leftOut: 0 },
-      })),
-    );
-  });
   test("leaves out one that fails, and one that is late and cancelled", async () => {
     const ended: string[] = [];
     const behaviour = { bought: fails("UNAVAILABLE", "gone"), popular: hangs(ended, "popular") };
@@ -176,12 +167,6 @@ describe("mergeCandidates with `within`", () => {
     expect(failed.leftOut).toEqual({ merged: { source2: "step `bought` (explode): gone", source3: late } });
     expect(failed.counters!.map(({ leftOut }) => leftOut)).toEqual([0, 1, 1]);
   });
-  test("without times it needs all sources, and its rows may share a batch", async () => {
-    const plain = planOf([...three, merges([{ name: "near" }, { name: "bought" }, { name: "popular" }], PORTS)]);
-    expect((await ask(plain, {})).independent).toBe(true);
-    await expect(ask(plain, { popular: fails("UNAVAILABLE", "gone") })).rejects.toThrow("gone");
-    expect((await ask(planOf([...three, merges(all, PORTS)]), {})).independent).toBe(false);
-  });
   test("a user's own fault leaves the source out for that user alone", async () => {
     const bought = (users: readonly number[]): void => {
       if (users.includes(3)) throw new RuntimeFault("NOT_FOUND", "no user 3");
@@ -195,36 +180,5 @@ describe("mergeCandidates with `within`", () => {
     expect(found.leftOut).toEqual({
       merged: { source2: "row 1 of the request, run alone: step `bought` (explode): no user 3" },
     });
-  });
-  test("a merge in a merge, and in a fallback", async () => {
-    const outer = merges(
-      [{ name: "all" }, { name: "spare", within: 60_000 }],
-      { input: "merged", source2: "popular" },
-      "outer",
-    );
-    const inner = merges([{ name: "near" }, { name: "bought", within: 10 }], { input: "near", source2: "bought" });
-    const plan = planOf([...three, inner, outer], "outer");
-    expect((await ask(plan, { bought: hangs() })).ids).toEqual([[10, 30, 7]]);
-    expect((await ask(plan, { popular: fails("UNAVAILABLE", "gone") })).ids).toEqual([[10, 20, 7]]);
-    await expect(ask(plan, { near: fails("UNAVAILABLE", "gone") })).rejects.toThrow("step `near` (explode): gone");
-    const choice: AnyStep = {
-      ...{ id: "f", op: "fallback", label: "f", params: {} },
-      inputs: { input: [at("merged", "candidate_ids")], fallback: [at("popular", "candidate_ids")] },
-      outputs: [ids("f")],
-    };
-    const careful = planOf([...three, inner, choice], "f");
-    expect((await ask(careful, { bought: hangs() })).ids).toEqual([[10, 7]]);
-    expect((await ask(careful, { near: fails("UNAVAILABLE", "gone"), bought: hangs() })).ids).toEqual([[30, 7]]);
-  });
-  test("no timer outlives a run, and a cancelled request is cancelled", async () => {
-    const plan = planOf([...three, merges(all, PORTS)]);
-    const cleared = vi.spyOn(globalThis, "clearTimeout");
-    await ask(plan, {});
-    expect(cleared).toHaveBeenCalledTimes(2);
-    cleared.mockRestore();
-    const abort = new AbortController();
-    const asked = ask(plan, { near: hangs(), bought: hangs(), popular: hangs() }, [1], abort.signal);
-    abort.abort();
-    await expect(asked).rejects.toThrow("cancelled");
   });
 });

@@ -33,28 +33,6 @@ test.each([
     ]),
   ).toEqual(expected);
 });
-test("equal scores scale to nothing, and share a rank", async () => {
-  expect(await mix({ weights: { a: 1 }, scale: "minMax" }, [[[2, 2]]])).toEqual([0, 0]);
-  expect(await mix({ weights: { a: 1 }, scale: "rank" }, [[[2, 2, 1]]])).toEqual([1, 1, 0]);
-});
-test("an infinite score has no place on a scale of distances, and one of ranks", async () => {
-  for (const scale of ["minMax", "standard"] as const)
-    await expect(mix({ weights: { a: 1 }, scale }, [[[1, 2, Number.NEGATIVE_INFINITY]]])).rejects.toThrow(
-      `column \`a\` holds -Infinity for candidate 2 of row 0, which has no place on the scale \`${scale}\`.`,
-    );
-  expect(await mix({ weights: { a: 1 }, scale: "rank" }, [[[1, 2, Number.NEGATIVE_INFINITY]]])).toEqual([0.5, 1, 0]);
-  expect(await mix({ weights: { a: 1 } }, [[[1, Number.POSITIVE_INFINITY]]])).toEqual([1, Number.POSITIVE_INFINITY]);
-  const both = [[[1, Number.POSITIVE_INFINITY]], [[1, Number.NEGATIVE_INFINITY]]];
-  await expect(mix({ weights: { a: 1, b: 1 } }, both)).rejects.toThrow(
-    "scores of candidate 1 of row 0 are infinite, and their weighted sum (a, b) is no number. Clip scores before.",
-  );
-});
-test("users without candidates", async () => {
-  for (const scale of ["none", "minMax", "standard", "rank"] as const)
-    expect(await mix({ weights: { a: 1 }, scale }, [[[], [3], []]])).toEqual([
-      scale === "none" ? 3 : scale === "rank" ? 1 : 0,
-    ]);
-});
 test("a missing score is named", async () => {
   await expect(mix({ weights: { a: 1 } }, [[[1, Number.NaN]]])).rejects.toThrow(
     "column `a` has no score for candidate 1 of row 0. Look at the inputs of the model that made it",

@@ -82,20 +82,6 @@ describe.each([false, true])("a model that answers at once: %s", sync => {
     expect(plain(made)).toEqual([1.5, 100.25, 103]);
     expect([made.dtype, made.width, made.rows]).toEqual(["float32", undefined, columns[0]!.rows]);
   });
-  test("answers several numbers a row", async () => {
-    const { made } = await run([3, sync], 3);
-    expect(plain(made)).toEqual([
-      [1.5, 2.5, 3.5],
-      [100.25, 101.25, 102.25],
-      [103, 104, 105],
-    ]);
-  });
-  test("gets doubles where the forest computes in them", async () => {
-    const fine = 1 + 2 ** -40;
-    const given = [scalars("float64", [fine]), scalars("float64", [0]), columns[2]!];
-    expect((await run([1, sync], undefined, "float64", given)).asked[0]!.values).toEqual([0, fine]);
-    expect((await run([1, sync], undefined, "float32", given)).asked[0]!.values).toEqual([0, 1]);
-  });
   test("that answers too few or too many numbers is at fault", async () => {
     for (const [change, count] of [
       [(values: Float32Array) => values.subarray(1), 5],
@@ -105,12 +91,6 @@ describe.each([false, true])("a model that answers at once: %s", sync => {
         code: "INTERNAL",
         message: `model \`trees\` answered ${count} values for 3 rows of 2.`,
       });
-  });
-  test("is not called without rows", async () => {
-    const none = columns.map(({ dtype }) => scalars(dtype, []));
-    const scalar = await run([1, sync], undefined, undefined, none);
-    expect([scalar.asked, plain(scalar.made), scalar.made.width]).toEqual([[], [], undefined]);
-    expect((await run([2, sync], 2, undefined, none)).made).toMatchObject({ dtype: "float32", width: 2 });
   });
 });
 
@@ -132,11 +112,4 @@ test.each([
     code: "INVALID_ARGUMENT",
     message: "model `trees` is not a forest of this plan. Build the ensemble again.",
   });
-});
-
-test("a run may have other models than the plan was prepared with", async () => {
-  const [first, leased] = [forest(), forest()];
-  const kernel = await prepare("predictForest", step(), ".", first.caller);
-  await kernel.run({ input: columns }, { ...context(), models: leased.caller });
-  expect([first.asked.length, leased.asked.length]).toEqual([0, 1]);
 });

@@ -76,21 +76,6 @@ describe("users that the model does not have", () => {
   });
 });
 
-test("a client that leaves ends a search that takes several parts", async () => {
-  const [users, items] = [200, 2 ** 17];
-  const ones = (rows: number): Uint8Array =>
-    npy("<f4", `${rows}, 1`, new Uint8Array(new Float32Array(rows).fill(1).buffer));
-  const file = { "user_factors.npy": ones(users), "item_factors.npy": ones(items) };
-  writeFileSync(join(folder, "many.npz"), zipSync(file, { level: 0 }));
-  const kernel = await prepare("predictImplicit", step("many.npz", { topk: 1 }), folder);
-  const leaves = new AbortController();
-  const all = scalars("int32", [...new Array(users).keys()]);
-  const made = kernel.run({ input: [all] }, { seed: 1n, parameters: new Map(), signal: leaves.signal });
-  leaves.abort();
-  await expect(made).rejects.toMatchObject({ code: "CANCELLED" });
-  await kernel.close?.();
-});
-
 describe("files that hold no factors are refused by name", () => {
   const matrix = npy("<f4", "2, 2", new Uint8Array(16));
   const cases: readonly (readonly [string, Record<string, Uint8Array>, string])[] = [
@@ -133,25 +118,4 @@ describe("files that hold no factors are refused by name", () => {
     writeFileSync(file, zipSync(members));
     expect(() => readImplicitFactors(file)).toThrow(message);
   });
-  test("no zip", () => {
-    const file = join(folder, "text.npz");
-    writeFileSync(file, "user_factors");
-    expect(() => readImplicitFactors(file)).toThrow(`${file} is no .npz file`);
-  });
-});
-
-test("the first user beside one that is not there has its hits", async () => {
-  const { file } = cases[0]!;
-  const search = (users: readonly number[]) =>
-    run(
-      "predictImplicit",
-      step(file, { topk: 2, onMissing: "empty" }),
-      { input: [scalars("int64", users)] },
-      undefined,
-      FIXTURES,
-    );
-  const [[alone], [both, scores]] = [await search([0]), await search([0, 1_000_000])];
-  expect(grouped(alone!)[0]).toHaveLength(2);
-  expect(grouped(both!)).toEqual([grouped(alone!)[0], []]);
-  expect(grouped(scores!).map(row => row.length)).toEqual([2, 0]);
 });

@@ -94,56 +94,6 @@ describe("predictOnnx", () => {
     ]);
   });
 
-  test("lists of one length bind a pair of tensors too", async () => {
-    const { asked, models } = oneModel(
-      [
-        { name: "v__values", datatype: "FP32", shape: [-1] },
-        { name: "v__offsets", datatype: "INT64", shape: [-1] },
-      ],
-      [{ name: "score", datatype: "FP32", shape: [-1] }],
-    );
-    const bound = { v__values: "v", v__offsets: "v" };
-    const kernel = await prepare("predictOnnx", step(["v"], bound, { score: "score" }), ".", models);
-    await expect(
-      kernel.run(
-        {
-          input: [
-            vectors(
-              "float32",
-              [
-                [1, 2],
-                [3, 4],
-                [5, 6],
-              ],
-              2,
-              ROWS,
-            ),
-          ],
-        },
-        context(),
-      ),
-    ).rejects.toThrow("answered `score` with the shape [6] for 3 rows of 1");
-    expect(asked[0]!.tensors.map(t => [t.name, t.shape, numbers(t)])).toEqual([
-      ["v__values", [6], [1, 2, 3, 4, 5, 6]],
-      ["v__offsets", [4], [0n, 2n, 4n, 6n]],
-    ]);
-  });
-
-  test("vectors out, and no rows: the model is not called", async () => {
-    const { asked, models } = oneModel(
-      [{ name: "x", datatype: "FP32", shape: [-1] }],
-      [{ name: "y", datatype: "FP32", shape: [-1, 2] }],
-    );
-    const kernel = await prepare("predictOnnx", step(["x"], { x: "x" }, { y: "y" }, 2), ".", models);
-    expect(plain((await kernel.run({ input: [scalars("float32", [7, 8, 9], ROWS)] }, context()))[0]!)).toEqual([
-      [0, 1],
-      [2, 3],
-      [4, 5],
-    ]);
-    const [none] = await kernel.run({ input: [scalars("float32", [])] }, context());
-    expect([plain(none!), none!.width, asked.length]).toEqual([[], 2, 1]);
-  });
-
   describe("faults", () => {
     const faulty = async (tensor: TensorDescription, col: Parameters<typeof plain>[0]) => {
       const { models } = oneModel([tensor], [{ name: "y", datatype: "FP32", shape: [-1] }]);
@@ -278,24 +228,6 @@ describe("tensors that are not a single column", () => {
       ["X", [3, 4], [1, 4, 5, 10, 2, 6, 7, 20, 3, 8, 9, 30]],
     ]);
   });
-  test("a slot for each column of a tensor of three dimensions", async () => {
-    const { asked, kernel } = await make(
-      [{ name: "X", datatype: "FP32", shape: [-1, 2, 2] }],
-      { stack: { X: ["a", "b"] } },
-      ["a", "b"],
-    );
-    const pairs = (start: number) => [0, 1, 2].map(row => [start + row, start + row + 0.5]);
-    await kernel.run(
-      { input: [vectors("float32", pairs(0), 2, ROWS), vectors("float32", pairs(10), 2, ROWS)] },
-      context(),
-    );
-    expect(asked[0]!.tensors.map(t => [t.shape, numbers(t)])).toEqual([
-      [
-        [3, 2, 2],
-        [0, 0.5, 10, 10.5, 1, 1.5, 11, 11.5, 2, 2.5, 12, 12.5],
-      ],
-    ]);
-  });
   test("constants: one a row, or one in all", async () => {
     const { asked, kernel } = await make(
       [
@@ -341,30 +273,6 @@ describe("tensors that are not a single column", () => {
     expect(plain(made[0]!)).toEqual([0, 1, 0, 1, 0]);
     expect(made[0]!.rows.count).toBe(5);
   });
-  test("a model that is replaced between two calls answers all of them anew", async () => {
-    const { asked, models } = oneModel(
-      [{ name: "x", datatype: "FP32", shape: [-1] }],
-      [{ name: "score", datatype: "FP32", shape: [-1] }],
-    );
-    const [old, young] = [{}, {}];
-    const params = { path: "m.onnx", model: "m", inputs: { x: "x" }, outputs: { score: "score" }, batchSize: 2 };
-    const init = { params, inputs: { input: ["x"] }, outputs: [column("score", "float32")] };
-    const kernel = await prepare("predictOnnx", init, ".", {
-      ...models,
-      loaded: () => (asked.length < 2 ? old : young),
-    });
-    const made = await kernel.run({ input: [scalars("float32", [1, 2, 3, 4, 5])] }, context());
-    expect(asked.map(a => numbers(a.tensors[0]!))).toEqual([[1, 2], [3, 4], [5], [1, 2], [3, 4], [5]]);
-    expect(plain(made[0]!)).toEqual([0, 1, 0, 1, 0]);
-  });
-  test("a null in a matrix is named", async () => {
-    const { kernel } = await make([{ name: "X", datatype: "FP32", shape: [-1, 2] }], { stack: { X: ["a", "b"] } }, [
-      "a",
-      "b",
-    ]);
-    const inputs = [scalars("int64", [1, 2, 3], ROWS), scalars("int64", [1, null, 3], ROWS)];
-    expect(() => kernel.run({ input: inputs }, context())).toThrow("column `b` is null at row 1");
-  });
 });
 
 describe("a number beyond a table of the model", () => {
@@ -398,13 +306,6 @@ describe("a number beyond a table of the model", () => {
     const asked = async () => ask(failing(BEYOND, throwsAtOnce));
     await expect(asked()).rejects.toThrow(
       `${BEYOND}. Column \`b\` has 3010 in row 1, and a table of model \`m\` ends at 2999: the model was trained on another fit.`,
-    );
-  });
-
-  test("of no column stays as it is", async () => {
-    const other = BEYOND.replace("3010", "3011");
-    await expect((async () => ask(failing(other, false)))()).rejects.toThrow(
-      new RegExp(`${other.slice(-20).replaceAll(/[[\]]/g, "\\$&")}$`),
     );
   });
 });

@@ -68,21 +68,6 @@ test.each([
   });
 });
 
-test("no ids, no vectors", async () => {
-  const [made] = await run("queryEmbedding", step(), { input: [scalars("int64", [])] }, context(), folder);
-  expect([plain(made!), made!.width]).toEqual([[], 2]);
-});
-
-test("a table of another width than the plan's, none at all, and one that a link leads out to", async () => {
-  await expect(prepare("queryEmbedding", step({ dimension: 3 }), folder)).rejects.toThrow(
-    "the table `tables/items.embedding` has vectors of 2, and the plan says 3. Build the ensemble again.",
-  );
-  await expect(prepare("queryEmbedding", step({}, "gone.embedding"), folder)).rejects.toThrow(/gone\.embedding/);
-  mkdirSync(join(folder, "in"));
-  symlinkSync(join(folder, TABLE), join(folder, "in", TABLE));
-  await expect(prepare("queryEmbedding", step(), join(folder, "in"))).rejects.toThrow("names a file that is not read");
-});
-
 test.each(["table.json", "keys.i64", "vectors.f32"])("a table whose %s is a link that leads out", async name => {
   const copy = join(folder, `linked ${name}`);
   cpSync(join(folder, TABLE), join(copy, TABLE), { recursive: true });

@@ -1,5 +1,5 @@
 // Files and requests that FAISS would end the process on, or answer at random.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
 import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
-import { openIndex } from "#runtime/stores/vectors/open-index.js";
+import "../../tests/needs/built.js";
 import { column, context, grouped, run, vectors } from "../../tests/operators/step.js";
 
 const kinds = fileURLToPath(new URL("../../tests/fixtures/faiss-kinds/1.15.1", import.meta.url));
@@ -50,41 +50,6 @@ describe("queries whose distances float32 can not hold", () => {
       expect(grouped(ids!).every(found => found.length > 0)).toBe(true);
     },
   );
-  test("brought to length 1 they are as others are", async () => {
-    const [[huge], [one]] = [await ask("hnsw-ip", [row(3e38)], true), await ask("hnsw-ip", [row(1)], true)];
-    expect(grouped(huge!)).toEqual(grouped(one!));
-  });
-});
-
-describe("ids below zero, which FAISS uses for missing results, are returned unchanged", () => {
-  const stored = [-1n, -5n, -(2n ** 62n), 2n ** 62n];
-  test.each(["idmap-hnsw", "ivf-flat", "idmap-ivf-pq", "transform-of-id-map", "opq-ivf-pq"])("%s", async name => {
-    const bytes = bytesOf(name);
-    const { idRuns, header } = layoutOf(bytes);
-    stored.forEach((id, i) => void bytes.writeBigInt64LE(id, idRuns[0]!.offset + i * 8));
-    const path = join(folder, `${name}.faiss`);
-    writeFileSync(path, bytes);
-    const inner = header.inner ?? header;
-    const all = {
-      ...(inner.nlist !== undefined && { nprobe: inner.nlist }),
-      ...(inner.efSearch !== undefined && { efSearch: 600 }),
-    };
-    for (const by of ["fastest", "thread"] as const) {
-      const [plain, index] = [await openIndex(join(kinds, `${name}.faiss`), all, by), await openIndex(path, all, by)];
-      const query = () => Float32Array.from({ length: 8 }, (_, i) => Math.sin(i));
-      const [was, is] = [await plain.search(query(), 1, 300), await index.search(query(), 1, 300)];
-      expect(is.distances).toEqual(was.distances);
-      // Four ids are others, at the places that theirs had.
-      const changed = [...is.ids].filter((id, i) => id !== was.ids[i]);
-      for (const id of changed) expect(stored).toContain(id);
-      if (was.ids.length === 300) expect(changed.length).toBe(4);
-      const excluded = { ids: BigInt64Array.of(-1n, -5n), offsets: Int32Array.of(0, 2) };
-      const without = await index.search(query(), 1, 300, excluded);
-      expect([...without.ids]).toEqual([...is.ids].filter(id => id !== -1n && id !== -5n));
-      await plain.close();
-      await index.close();
-    }
-  });
 });
 
 describe("what FAISS reads without looking", () => {

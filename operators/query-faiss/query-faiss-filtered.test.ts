@@ -76,12 +76,6 @@ describe("as faiss-cpu with a selector", () => {
     }
     await index.close();
   });
-
-  test("a refinement is refused by name", async () => {
-    await expect(openFilteredIndex(join(kinds, "refined-pq.faiss"))).rejects.toThrow(
-      /refined-pq\.faiss \(refine\) is not searched with a condition\. Build a Flat, IVF or HNSW index\./,
-    );
-  });
 });
 
 /** A search of lists that finds fewer than there are is repeated over all lists. @param most how many there are */

@@ -1,15 +1,12 @@
 // Files of every supported kind, by faiss 1.7.3 and 1.15.1, give the results of their own FAISS, with the file's parameters and with
 // others. Excluded ids are searched past.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
-import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
+import { column, context, grouped, lists, run, scalars, vectors } from "../../tests/operators/step.js";
 
 const root = fileURLToPath(new URL("../../tests/fixtures/faiss-kinds", import.meta.url));
 interface Answers {
@@ -72,18 +69,6 @@ test.each(files)("%s: cut anywhere, it is refused by name and no FAISS sees it",
     );
 });
 
-describe("parameters that an index has no use for", () => {
-  const fault = (name: string, params: Record<string, unknown>) =>
-    prepare("queryFaiss", step(`${name}.faiss`, params), join(root, "1.15.1"));
-  test.each([
-    ["flat", { nprobe: 2 }, /flat\.faiss has no lists \(it is flat\), and `nprobe` is given/],
-    ["ivf-flat", { nprobe: 9 }, /ivf-flat\.faiss has 8 lists, and `nprobe` is 9/],
-    ["ivf-pq", { efSearch: 9 }, /ivf-pq\.faiss has no graph \(it is ivf-pq\), and `efSearch` is given/],
-  ])("%s, %o", async (name, params, message) => {
-    await expect(fault(name, params)).rejects.toThrow(message);
-  });
-});
-
 describe("excluded ids", () => {
   const version = "1.15.1";
   const all = rowsOf(answersOf(version));
@@ -121,33 +106,6 @@ describe("excluded ids", () => {
     expect(found).toEqual(await expected(name, 10, all, seen));
     if (name === "flat") expect(found.map(row => row.length)).toEqual(all.map(() => 10));
   });
-  test("int32 ids are those of the index too", async () => {
-    const seen = (
-      await ask(
-        "flat",
-        5,
-        all,
-        all.map(() => []),
-      )
-    ).map(row => row.slice(0, 2));
-    const narrow = {
-      input: [vectors("float32", all, 8)],
-      exclude: [
-        lists(
-          "int32",
-          seen.map(row => row.map(Number)),
-        ),
-      ],
-    };
-    const [ids] = await run(
-      "queryFaiss",
-      step("flat.faiss", { topk: 5 }, true),
-      narrow,
-      context(),
-      join(root, version),
-    );
-    expect(grouped(ids!)).toEqual(await ask("flat", 5, all, seen));
-  });
   test("everything excluded, more than the index, ids it does not have, nulls, k beyond what is left", async () => {
     const every = Array.from({ length: 300 }, (_, i) => BigInt(i));
     const two = all.slice(0, 2);
@@ -184,36 +142,4 @@ describe("a flat file is searched by an ONNX graph as by FAISS", () => {
       await faiss.close();
     },
   );
-  test("a vector that is not finite is a fault of the load, by its id", async () => {
-    const bytes = readFileSync(join(root, "..", "faiss", "id-map.faiss"));
-    const { header, vectorRuns } = readFaissLayout(bytesSource(bytes), "x");
-    expect(header.ntotal).toBe(60);
-    bytes.writeFloatLE(Number.NaN, vectorRuns[0]!.offset + 5 * 4 * 4);
-    const folder = mkdtempSync(join(tmpdir(), "merlon-nan-"));
-    writeFileSync(join(folder, "nan.faiss"), bytes);
-    await expect(prepare("queryFaiss", step("nan.faiss"), folder)).rejects.toThrow(
-      /nan\.faiss: the vector of id 1005 holds NaN, and nothing is near it\. Build the index without it\./,
-    );
-    rmSync(folder, { recursive: true });
-  });
-});
-
-test("queries brought to length 1: inner products are cosines; a query of zeros has none, and finds nothing", async () => {
-  const queries = [rowsOf(answersOf("1.15.1"))[0]!, new Array<number>(8).fill(0)];
-  const scaled = [queries[0]!.map(x => x * 1e4), queries[1]!];
-  const ask = async (rows: number[][]) =>
-    (
-      await run(
-        "queryFaiss",
-        step("hnsw-ip.faiss", { normalize: true }),
-        { input: [vectors("float32", rows, 8)] },
-        context(),
-        join(root, "1.15.1"),
-      )
-    ).map(grouped);
-  const [ids, distances] = await ask(queries);
-  const [again, same] = await ask(scaled);
-  expect(again![0]).toEqual(ids![0]);
-  expect(same![0]).toEqual((distances![0] as number[]).map(d => expect.closeTo(d, 5) as number));
-  expect([ids![1], distances![1]]).toEqual([[], []]);
 });

@@ -94,35 +94,6 @@ test.each(filled)(
   },
 );
 
-test("parameters instead of the file's own: as in the thread", async () => {
-  const [native, thread] = await Promise.all([
-    openNativeIndex(ivf, readFaissHeaderFile(ivf), { nprobe: 3 }),
-    openIndex(ivf, { nprobe: 3 }, "thread"),
-  ]);
-  const queries = some(30, 8);
-  const [mine, theirs] = [await native!.search(queries.slice(), 30, 10), await thread.search(queries.slice(), 30, 10)];
-  expect(settled(mine, 10)).toEqual(settled(theirs, 10));
-  expect(mine.offsets).toEqual(theirs.offsets);
-});
-
-test("many searches of several indexes at once, one closed meanwhile: each gets its own answer or an error by the file's name", async () => {
-  const paths = ["ivf-flat", "ivf-pq", "hnsw-ip"].map(name => join(fixtures, "faiss-kinds", "1.15.1", `${name}.faiss`));
-  const indexes = await Promise.all(paths.map(path => openIndex(path)));
-  const alone = await Promise.all(
-    indexes.map(index => Promise.all([0, 1, 2].map(phase => index.search(some(40, 8, phase), 40, 9)))),
-  );
-  const closing = await openIndex(ivf);
-  const beside = Array.from({ length: 20 }, () => closing.search(some(64, 8), 64, 5));
-  const asked = Array.from({ length: 300 }, (_, i) => indexes[i % 3]!.search(some(40, 8, (i % 9) % 3), 40, 9));
-  await closing.close();
-  const answers = await Promise.all(asked);
-  answers.forEach((answer, i) => void expect(answer).toEqual(alone[i % 3]![(i % 9) % 3]));
-  expect((await Promise.all(beside)).every(hits => hits.ids.length > 0)).toBe(true);
-  await expect((async () => closing.search(some(1, 8), 1, 5))()).rejects.toThrow(
-    /ivf-flat\.faiss: the index is closed/,
-  );
-});
-
 describe("faults are errors", () => {
   test("queries of another dimension, k beyond the index", async () => {
     const index = await openIndex(ivf);
@@ -163,15 +134,6 @@ const inProcess = (script: string, env: Record<string, string> = {}) => {
   return run.stdout.trim();
 };
 
-test("without the binding the thread answers, without a word", () => {
-  const script = `import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
-    const index = await openIndex(${JSON.stringify(ivf)});
-    console.log([...(await index.search(new Float32Array(8).fill(0.5), 1, 5)).ids].join());`;
-  const native = inProcess(script);
-  expect(native).toMatch(/^\d+(,\d+){4}$/);
-  expect(inProcess(script, { MERLON_FAISS: "thread" })).toBe(native);
-});
-
 test.each([
   ["ivf-flat.faiss", 3],
   ["../../faiss/ivf-l2.faiss", 3],
@@ -198,43 +160,3 @@ test.each([
     for (const simd of ["avx2", "none"]) expect(answers(simd)).toEqual(close);
   },
 );
-
-test("loaded and closed a thousand times, or left to the collector: memory stays, both bindings side by side", () => {
-  const grown = inProcess(`import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
-    const path = ${JSON.stringify(ivf)};
-    const thread = await openIndex(path, {}, "thread");
-    const turn = async close => {
-      const index = await openIndex(path);
-      const [mine, theirs] = await Promise.all([index, thread].map(each => each.search(new Float32Array(8).fill(0.5), 1, 5)));
-      if (mine.ids.join() !== theirs.ids.join()) throw new Error("other answers");
-      if (close) await index.close();
-    };
-    for (let i = 0; i < 300; i++) await turn(true);
-    gc();
-    const before = process.memoryUsage().rss;
-    for (let i = 0; i < 1000; i++) await turn(i % 2 === 0), i % 100 === 0 && gc();
-    gc();
-    console.log((process.memoryUsage().rss - before) / ${readFileSync(ivf).length});`);
-  expect(Number(grown)).toBeLessThan(700);
-});
-
-test("a thread of Node that is ended amid its searches ends alone", () => {
-  const answered = inProcess(`import { Worker, isMainThread, parentPort } from "node:worker_threads";
-    import { openIndex } from "DIST/runtime/stores/vectors/open-index.js";
-    const index = await openIndex(${JSON.stringify(ivf)});
-    const ask = () => index.search(new Float32Array(8 * 400).fill(0.5), 400, 20);
-    if (isMainThread) {
-      for (let i = 0; i < 8; i++) {
-        const worker = new Worker(new URL(import.meta.url));
-        await new Promise(resolve => worker.once("message", resolve));
-        await new Promise(resolve => setTimeout(resolve, 5 * i));
-        await worker.terminate();
-      }
-      console.log((await ask()).offsets.length);
-    } else {
-      await ask();
-      parentPort.postMessage("busy");
-      for (;;) await Promise.all([ask(), ask(), ask()]);
-    }`);
-  expect(answered).toBe("401");
-});

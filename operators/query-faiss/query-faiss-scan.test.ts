@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { coalesceSearches } from "#runtime/stores/vectors/coalesce-searches.js";
-import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import { builtUrl } from "../../tests/needs/built.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -122,22 +121,6 @@ test.each(["", "avx2", "none"])(
   60_000,
 );
 
-test("requests side by side get what each gets alone, of their own k", async () => {
-  const file = writeFlat("side.faiss", "ip", 16, numbers(16 * 3000, KINDS.spread));
-  const index = await openIndex(file);
-  const asks = Array.from({ length: 60 }, (_, i) => ({
-    queries: numbers(16 * (1 + (i % 5)), x => x - 0.5 + i / 100),
-    count: 1 + (i % 5),
-    k: i % 3 === 0 ? 10 : 200,
-  }));
-  const alone = [];
-  for (const { queries, count, k } of asks) alone.push(await index.search(queries.slice(), count, k));
-  expect(await Promise.all(asks.map(({ queries, count, k }) => index.search(queries.slice(), count, k)))).toEqual(
-    alone,
-  );
-  await index.close();
-});
-
 test("waiting searches run as one batch, and fail as one; the next is searched again", async () => {
   const batches: number[][] = [];
   const search = coalesceSearches(async (queries, count, k) => {
@@ -161,24 +144,4 @@ test("waiting searches run as one batch, and fail as one; the next is searched a
   expect(first.status).toBe("fulfilled");
   expect(others.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
   expect(await ask(1, 4)).toEqual([4]);
-});
-
-test("a search whose client left while it waited is not made", async () => {
-  const batches: number[] = [];
-  const search = coalesceSearches(async (queries, count) => {
-    batches.push(count);
-    await new Promise(resolve => setImmediate(resolve));
-    return Array.from(queries, () => ({ ids: new BigInt64Array(0), distances: new Float32Array(0) }));
-  });
-  const left = new AbortController();
-  const ask = (signal?: AbortSignal) => search(new Float32Array(1), 1, 1, signal);
-  const all = Promise.allSettled([ask(left.signal), ask(), ask(left.signal), ask(left.signal)]);
-  left.abort();
-  const statuses = (await all).map(({ status }) => status);
-  expect(statuses).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
-  expect(batches).toEqual([1, 1]);
-  // No caller is left.
-  const rest = Promise.allSettled([ask(), ask(left.signal)]);
-  expect((await rest).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
-  expect(batches).toEqual([1, 1, 1]);
 });

@@ -185,36 +185,6 @@ describe("candidates that a condition allows", () => {
     }
     await kernel.close?.();
   });
-
-  test("a part of the user alone leaves out users", async () => {
-    const kernel = await open([inStock, call("greater", column_("user.limit"), { number: 30 })], {
-      user: ["country", "limit"],
-    });
-    const [found] = await kernel.run(inputsOf(all), context());
-    expect(grouped(found!)).toEqual(expected(({ stock }, { limit }) => (stock ?? 0) > 0 && limit > 30, all));
-    await kernel.close?.();
-  });
-
-  test("excluded ids are searched past", async () => {
-    const best = expected(passesAll, all, 3);
-    const seen = (user: User): readonly bigint[] => best[users.indexOf(user)]!;
-    const kernel = await open([inStock, sameCountry, cheap], { exclude: true });
-    const [found] = await kernel.run(inputsOf(all, best), context());
-    const wanted = (item: Item, user: User) => passesAll(item, user) && !seen(user).includes(item.id);
-    expect(grouped(found!)).toEqual(expected(wanted, all));
-    await kernel.close?.();
-  });
-
-  test("nothing passes, and everything does", async () => {
-    for (const [flag, wanted] of [
-      [false, expected(() => false, all, 9)],
-      [true, expected(() => true, all, 9)],
-    ] as const) {
-      const kernel = await open([{ flag }], { topk: 9 });
-      expect(grouped((await kernel.run(inputsOf(all), context()))[0]!)).toEqual(wanted);
-      await kernel.close?.();
-    }
-  });
 });
 
 describe("the table while it is served", () => {
@@ -238,22 +208,6 @@ describe("the table while it is served", () => {
     await kernel.close?.();
   });
 
-  test("items without a row are reported and not found", async () => {
-    const warnings = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-    writeTable(items.slice(1));
-    const kernel = await open([{ flag: true }], { topk: ITEMS });
-    const [found] = await kernel.run(inputsOf([0]), context());
-    expect(grouped(found!)[0]).toHaveLength(ITEMS - 1);
-    expect(grouped(found!)[0]).not.toContain(1000n);
-    expect(warnings.mock.calls.map(([text]) => text)).toEqual([
-      expect.stringMatching(
-        /items\.arrow has no row for 1 of the 200 items of .*items\.faiss, 1000 among them: they are not found\.$/,
-      ),
-    ]);
-    warnings.mockRestore();
-    await kernel.close?.();
-  });
-
   test.each([
     [
       "two rows of an id",
@@ -268,17 +222,6 @@ describe("the table while it is served", () => {
   ] as const)("%s", async (_, rows, message) => {
     writeTable(rows());
     await expect(open([inStock])).rejects.toThrow(message);
-  });
-
-  test("a column that is missing, or of another type", async () => {
-    const bytes = printFittedTable({
-      item_id: { dtype: "int64", values: BigInt64Array.from(items, ({ id }) => id) },
-      stock: { dtype: "float64", values: new Float64Array(ITEMS) },
-    });
-    writeFileSync(join(folder, "merlon-live", "items.arrow"), bytes);
-    await expect(open([inStock])).rejects.toThrow(
-      /items\.arrow cannot be read: column `stock` is float64, and the ensemble was built with int32; build it again\.$/,
-    );
   });
 });
 

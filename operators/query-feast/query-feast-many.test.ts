@@ -46,42 +46,6 @@ describe("several join keys", () => {
     const [found] = await ask(visits({ memoryMb }), scalars("int64", who), scalars("string", where));
     expect(plain(found!)).toEqual([5n, 7n, 3n, 5n, null, null]);
   });
-  test("the fault names both", async () => {
-    const step = visits({ onMissing: "error" });
-    await expect(ask(step, scalars("int64", [1n, 2n]), scalars("string", ["north", "süd"]))).rejects.toThrow(
-      "view `pairs` has no entity with user_id 2, shop süd (columns `who`, `where`, row 1).",
-    );
-  });
-  test("an output that is neither a feature nor a key is refused", async () => {
-    const step = { ...visits({ includeId: true }), outputs: [int("user"), int("visits")] };
-    await expect(ask(step, scalars("int64", who), scalars("string", where))).rejects.toThrow(
-      /^step `\w+`: its output `user` is neither a feature nor a key\. Build the plan again\.$/,
-    );
-  });
-  test("several views by different keys, in one read", async () => {
-    const step = {
-      ...visits({
-        view: ["values", "pairs", "shops"],
-        features: { text: "values:text", visits: "pairs:visits", rating: "shops:rating" },
-        includeId: true,
-      }),
-      outputs: [
-        column("user_id", "int64"),
-        column("shop", "string"),
-        column("text", "string"),
-        int("visits"),
-        column("rating", "float32"),
-      ],
-    };
-    const found = await ask(step, scalars("int64", [1n, -2n, 99n]), scalars("string", ["süd", "north", "south"]));
-    expect(found.map(plain)).toEqual([
-      [1n, -2n, 99n],
-      ["süd", "north", "south"],
-      ["Zürich 漢字 🦀", "", null],
-      [5n, null, null],
-      [3.5, 4.5, Number.NaN],
-    ]);
-  });
 });
 
 test("an entity that one view lacks is unknown there, whatever others have of it", async () => {
@@ -133,26 +97,6 @@ describe("ttl", () => {
       "view `pairs` has no fresh `visits` for user_id 1, shop süd (columns `who`, `where`, row 1): its value is older than the ttl.",
     );
   });
-  test("lists and floats that are old are null and NaN", async () => {
-    now("2024-06-01T00:00:00Z");
-    const step = {
-      params: {
-        repository: "f",
-        view: "values",
-        entityColumn: "u",
-        features: { f64: "f64", i64s: "i64s" },
-        onMissing: "null" as const,
-        ttl: true as const,
-      },
-      inputs: { input: ["u"] },
-      outputs: [column("f64", "float64"), column("i64s", "int64", { list: { min: 0, max: null } })],
-      artefacts,
-    };
-    expect((await ask(step, scalars("int64", [-2n, 1n]))).map(plain)).toEqual([
-      [Number.NaN, 1e-300],
-      [null, [9007199254740993n, -1n]],
-    ]);
-  });
 });
 
 describe("candidates without features are left out", () => {
@@ -181,23 +125,6 @@ describe("candidates without features are left out", () => {
     expect(found[0]!.rows.parent).toBe(asked.rows.parent);
     expect(new Set(found.map(col => col.rows)).size).toBe(1);
   });
-  test("by one feature alone; none left; no candidates at all", async () => {
-    const found = await ask(drop({ i64: "drop", text: "null" }), candidates("int64", [[99n, 1n, big]]));
-    expect(found.map(plain)).toEqual([
-      [1n, big],
-      [big, 0n],
-      ["Zürich 漢字 🦀", null],
-    ]);
-    expect((await ask(drop("drop"), candidates("int64", [[97n, 98n]]))).map(plain)).toEqual([[], [], []]);
-    expect((await ask(drop("drop"), candidates("int64", [[], []]))).map(grouped)).toEqual([
-      [[], []],
-      [[], []],
-      [[], []],
-    ]);
-  });
-  test("keys of the request itself can not be left out", async () => {
-    await expect(ask(drop("drop"), scalars("int64", [1n]))).rejects.toThrow('`onMissing: "drop"` needs candidates');
-  });
 });
 
 describe("the store in memory", () => {
@@ -205,21 +132,6 @@ describe("the store in memory", () => {
   afterAll(() => rmSync(scratch, { recursive: true }));
   const copy = (name: string) => cpSync(join(folder, "every-0.67-k3"), join(scratch, name), { recursive: true });
   const file = (name: string) => join(scratch, name, "data", "online_store.db");
-
-  test("a changed file is taken up while requests go on", async () => {
-    copy("changed");
-    const step = { ...visits(), artefacts: { repository: "changed" } };
-    const kernel = await prepare("queryFeast", step, scratch);
-    const read = async () =>
-      plain((await kernel.run({ input: [scalars("int64", [1n]), scalars("string", ["north"])] }, context()))[0]!)[0];
-    expect(await read()).toBe(3n);
-    const db = new Database(file("changed"));
-    // Field 4 (int64), the value 42.
-    db.prepare("UPDATE every_pairs SET value = ?").run(Buffer.from([0x20, 42]));
-    db.close();
-    expect(await until("the changed value", async () => [await read()].find(value => value !== 3n))).toBe(42n);
-    await kernel.close?.();
-  });
 
   test("a file that breaks is not loaded; the last good state stays in use", async () => {
     copy("broken");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { candidates, column, context, type Item, plain, prepare, run, scalars } from "../../tests/operators/step.js";
+import { column, context, type Item, plain, prepare, run, scalars } from "../../tests/operators/step.js";
 import "../../tests/needs/built.js";
 
 const folder = fileURLToPath(new URL("../../tests/fixtures/feast", import.meta.url));
@@ -66,30 +66,6 @@ describe("queryFeast", () => {
       [["c", "", "d"], ["a", "ü"], ["c", "", "d"], ["b"], ["a", "ü"]],
       [[1], [1, 0], [1], [0], [1, 0]],
     ]);
-  });
-
-  test("keys and those with a feature are counted by view", async () => {
-    const kernel = await prepare("queryFeast", step(["age"], "null"), folder);
-    try {
-      for (const keys of [
-        [1n, -2n],
-        [404n, 405n],
-      ])
-        await kernel.run({ input: [scalars("int64", keys)] }, context());
-      expect(kernel.joins).toEqual([{ name: "user_features", rows: 4, matched: 2 }]);
-    } finally {
-      await kernel.close?.();
-    }
-  });
-
-  test("candidates: the answer is on their rows", async () => {
-    const input = candidates("int64", [[1n], [], [1n, -2n]]);
-    const [age] = await run("queryFeast", step(["age"]), { input: [input] }, context(), folder);
-    expect([plain(age!), age!.rows === input.rows]).toEqual([[31, 31, -5], true]);
-  });
-
-  test("no rows", async () => {
-    expect(await ask([], ["user_id", "age", "city", "purchased_ids"])).toEqual([[], [], [], []]);
   });
 
   test("unknown and null keys become null or NaN, and null lists", async () => {
@@ -165,32 +141,6 @@ describe("faults", () => {
     );
     await expect(ask([99n], ["age", "city"], { age: { default: 0 } })).rejects.toThrow(
       "has no entity with user_id 99 (column `user_id`, row 0). Decide with `onMissing` what `city` of",
-    );
-  });
-  test("what the registry does not have", async () => {
-    const good = step(["age"]);
-    await expect(
-      prepare("queryFeast", { ...good, params: { ...good.params, view: "nobody" } }, folder),
-    ).rejects.toThrow(/has no view `nobody`; .*registry\.db names `user_features`, `item_features`, `shop_features`/);
-    await expect(
-      prepare("queryFeast", { ...good, params: { ...good.params, features: { u_age: "height" } } }, folder),
-    ).rejects.toThrow("view `user_features` has no feature `height`; build the ensemble again.");
-    await expect(prepare("queryFeast", { ...good, outputs: [column("u_age", "int64")] }, folder)).rejects.toThrow(
-      "feature `user_features:age` is INT32 in the registry, and the plan has int64 for `u_age`. Build the ensemble again.",
-    );
-  });
-  test("a default of another dtype", async () => {
-    await expect(prepare("queryFeast", step(["age"], { age: { default: "x" } }), folder)).rejects.toThrow(
-      '`onMissing` gives `u_age` the default "x", and the feature is int32.',
-    );
-    await expect(prepare("queryFeast", step(["age"], { age: { default: 1.5 } }), folder)).rejects.toThrow(
-      "the default 1.5, and the feature is int32",
-    );
-    await expect(prepare("queryFeast", step(["age"], { age: { default: 2 ** 40 } }), folder)).rejects.toThrow(
-      "the default 1099511627776, which int32 can not hold",
-    );
-    await expect(prepare("queryFeast", step(["age"], { age: { default: [1] } }), folder)).rejects.toThrow(
-      "gives `u_age` the list [1], and the feature is a scalar",
     );
   });
   test("a truncated registry, a missing store, another kind of store", async () => {

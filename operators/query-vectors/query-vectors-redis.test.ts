@@ -143,21 +143,6 @@ test("each user's values decide by themselves, whatever they hold, in a batch as
   );
 }, 120_000);
 
-test("a query of zeros has no cosine, and finds nothing; its neighbors are found", async () => {
-  const member = { country: null, countries: [], budget: null, member: true };
-  const kernel = await prepare("queryVectors", stepOf([CONDITIONS[6]![0]]), folder);
-  const { input, ...others } = inputsOf([member, member, member]);
-  const values = Float32Array.from(input[0]!.values as Float32Array);
-  values.fill(0, DIMENSION, 2 * DIMENSION);
-  const [ids, distances] = (await kernel.run({ ...others, input: [{ ...input[0]!, values }] }, context())).map(grouped);
-  expect([ids![1], distances![1]]).toEqual([[], []]);
-  for (const row of [0, 2])
-    expect(ids![row]).toEqual(
-      exactly(items, { vector: queries[row]!, k: 6, filter: { always: true } }).map(({ id }) => id),
-    );
-  await kernel.close?.();
-});
-
 test("a condition on parts of texts is refused when the plan is loaded", async () => {
   const prepared = prepare("queryVectors", stepOf([call("startsWith", item("country"), user("country"))]), folder);
   await expect(prepared).rejects.toThrow(/uses `startsWith` of `item\.country`, which redis cannot test/);

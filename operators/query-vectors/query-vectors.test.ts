@@ -140,19 +140,6 @@ test("each user's values decide, whatever characters they have, in a batch as on
   await kernel.close?.();
 }, 60_000);
 
-test("a user's integers are exact in any width", async () => {
-  const least = call("addIntegers", { column: "user.least", exact: true }, { integer: "900" });
-  const condition = call("greaterIntegers", { column: "item.stock", exact: true }, least);
-  const kernel = await prepare("queryVectors", stepOf([condition], { user: ["least"] }), folder);
-  const filter: Filter = { attribute: "stock", is: ">", value: 950n };
-  const best = exactly(items, { vector: queries[0]!, k: 5, filter }).map(({ id }) => id);
-  for (const least of [scalars("int32", [50]), scalars("uint8", [50]), scalars("int64", [50])]) {
-    const [ids] = await kernel.run({ input: input([queries[0]!]), user: [least] }, context());
-    expect(grouped(ids!)).toEqual([best]);
-  }
-  await kernel.close?.();
-}, 60_000);
-
 test("excluded ids are replaced by others, and a user whose condition fails gets no candidates", async () => {
   const kernel = await prepare(
     "queryVectors",
@@ -176,14 +163,6 @@ test("excluded ids are replaced by others, and a user whose condition fails gets
     context(),
   );
   expect(grouped(none!)).toEqual([]);
-  await kernel.close?.();
-}, 60_000);
-
-test("ids alone, where no distances are declared", async () => {
-  const kernel = await prepare("queryVectors", stepOf([], { includeDistances: false }), folder);
-  const found = await kernel.run({ input: input([queries[0]!]) }, context());
-  const best = exactly(items, { vector: queries[0]!, k: 5, filter: { always: true } }).map(({ id }) => id);
-  expect(found.map(grouped)).toEqual([[best]]);
   await kernel.close?.();
 }, 60_000);
 
@@ -225,13 +204,4 @@ test("a condition that no database can say is refused by the step's name", async
     name: "RuntimeFault",
     message: expect.stringMatching(/^step `s1` \(queryVectors\): the condition /) as string,
   });
-});
-
-test("a file of another database than the plan's is refused", async () => {
-  const other = { type: "qdrant", url: "http://127.0.0.1:9", collection: "items", dimension: DIMENSION };
-  writeFileSync(join(folder, "items.vectors.yaml"), JSON.stringify({ ...other, attributes: ATTRIBUTES }));
-  await expect(prepare("queryVectors", stepOf(), folder)).rejects.toThrow(
-    "`type` is qdrant, and the plan says pgvector. Build the ensemble again.",
-  );
-  write();
 });

@@ -1,8 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fittedStep } from "#contract/any-step.js";
-import { noModels, prepareKernel } from "../../tests/operators/step.js";
-import { runSteps } from "../../tests/runtime/etl/run-steps.js";
 import { workflowPlan } from "../../tests/runtime/etl/workflow-plan.js";
 
 const TYPES = { price_raw: "float32", Ids: "list<int64>" };
@@ -26,13 +23,6 @@ test("a column by its name, many by a prefix and a suffix; their other propertie
     { name: "u_price_raw", dtype: "float32", tags: ["item", "id"], rows: "request" },
     { name: "u_Ids", dtype: "int64", tags: ["item", "id"], list: { min: 0, max: null } },
   ]);
-});
-
-test("values are the columns' own", async () => {
-  const plan = workflowPlan(TYPES, [rename({ postfix: "_2" })]);
-  const cells = { price_raw: [0.5, null], Ids: [[1, 2], []] };
-  const made = await runSteps(plan, cells, step => prepareKernel(fittedStep(step), { folder: ".", models: noModels }));
-  expect(made).toMatchObject({ price_raw_2: cells.price_raw, Ids_2: cells.Ids });
 });
 
 describe("a function of the name", () => {

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { column } from "#contract/schema.js";
-import { childRows, rootRows } from "#runtime/base/columns/table.js";
-import { candidates, context, prepare, scalars } from "../../tests/operators/step.js";
+import { candidates, prepare, scalars } from "../../tests/operators/step.js";
 
 const step = (outputs: readonly ReturnType<typeof column>[], params: Record<string, unknown>) => ({
   params: params as { item: string },
@@ -42,24 +41,6 @@ async function compared(main: readonly string[], other: readonly string[], topk 
 }
 
 describe("comparison", () => {
-  test("of equal lists, empty ones too", async () => {
-    expect(await compared(["1:0.5 2:0.25", ""], ["1:0.5 2:0.25", ""])).toEqual([2, 0, 2, 2, 0]);
-  });
-  test("of other orders, lengths and items", async () => {
-    // Another order: all items, equal scores.
-    expect(await compared(["1:1 2:2"], ["2:2 1:1"])).toEqual([0, 1, 1, 2, 0]);
-    // One of three items, whose scores differ by 0.5.
-    expect(await compared(["1:1 2:2 3:3"], ["3:2.5 4:9"])).toEqual([0, 1, 0.333333, 1, 0.5]);
-    expect(await compared([""], ["3:1"])).toEqual([0, 1, 0, 0, 0]);
-  });
-  test("of the first items only", async () => {
-    expect(await compared(["1:0 2:0 3:0"], ["1:0 2:0 4:0"], 2)).toEqual([1, 0, 1, 2, 0]);
-    expect(await compared(["1:0 2:0 3:0"], ["1:0 2:0 4:0"], 3)).toEqual([0, 1, 0.666667, 2, 0]);
-  });
-  test("counts an item twice in a list once, and no score that is not finite", async () => {
-    expect(await compared(["1:0 1:0"], ["1:1 2:0"])).toEqual([0, 1, 0.5, 1, 1]);
-    expect(await compared(["1:null 2:Infinity 3:1"], ["1:1 2:1 3:3"])).toEqual([1, 0, 1, 1, 2]);
-  });
   test("of any lists of several users: the overlap is that of sets, list by list", async () => {
     const score = fc.option(fc.integer({ min: 0, max: 4 }));
     const listOf = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 5 }), score), {
@@ -97,12 +78,6 @@ describe("comparison", () => {
       }),
     );
   });
-  test("of texts and nulls", async () => {
-    const kernel = await prepare("shadow", step([column("id", "string", { rows: "x" })], { item: "id" }));
-    const rows = childRows(rootRows(1), Int32Array.of(0, 2));
-    kernel.shadow!.compare([scalars("string", ["a", null], rows)], [scalars("string", [null, "a"], rows)]);
-    expect([kernel.shadow!.counters.lists, kernel.shadow!.counters.overlap]).toEqual([{ equal: 0, different: 1 }, 1]);
-  });
   test("of one score per request row, by its place", async () => {
     const kernel = await prepare("shadow", step([column("score", "float32")], { score: "score" }));
     const of = (...values: (number | null)[]) => [scalars("float32", values)];
@@ -113,10 +88,4 @@ describe("comparison", () => {
       scoreDifference: 0.5,
     });
   });
-});
-
-test("columns of the left side are its columns", async () => {
-  const kernel = await prepare("shadow", step([ids], { item: "id" }));
-  const [left, right] = [candidates("int64", [[1, 2]]), candidates("int64", [[3]])];
-  expect(await kernel.run({ input: [left], shadow: [right] }, context())).toEqual([left]);
 });

@@ -106,16 +106,6 @@ test("a drawn list has the formula's probabilities, whatever the scores; a batch
   );
 });
 
-test("an infinite score that is drawn has probability 1: the draw has no chance there", async () => {
-  const draw = await ordering("softmaxSampling", { topk: 3, propensity: true });
-  const { POSITIVE_INFINITY: most, NEGATIVE_INFINITY: least } = Number;
-  expect(draw([[1, 2, 3]], [[least, most, least]])).toEqual({
-    chosen: [[2, 1, 3]],
-    each: [[1, 1, 1]],
-    list: [[1, 1, 1]],
-  });
-});
-
 test.each([
   ["softmaxSampling", { topk: 2, mode: "greedy", propensity: true }],
   ["topK", { topk: 2, propensity: true }],
@@ -126,32 +116,4 @@ test.each([
     each: [[1, 1], [], [1]],
     list: [[1, 1], [], [1]],
   });
-});
-
-test("draws are the same with and without the option", async () => {
-  const params = { topk: 5, temperature: 2 };
-  const plain = await prepare("softmaxSampling", {
-    params,
-    inputs: { input: ["item_id"], relevance: ["score"] },
-    outputs: outputs.slice(0, 2),
-  });
-  const draw = await ordering("softmaxSampling", { ...params, propensity: true });
-  const ids = [[1, 2, 3, 4, 5, 6, 7]];
-  const scores = [[0.1, 0.5, 0.2, 0.9, 0.4, 0.3, 0.8]];
-  for (let seed = 0n; seed < 50n; seed++) {
-    const items = candidates("int64", ids);
-    const made = plain.run(
-      { input: [items], relevance: [scalars("float64", scores.flat(), items.rows)] },
-      context(seed),
-    ) as readonly Column[];
-    expect(made).toHaveLength(2);
-    expect(grouped(made[0]!).map(own => own.map(Number))).toEqual(draw(ids, scores, seed).chosen);
-  }
-});
-
-test("a missing score names the candidate and its user", async () => {
-  const draw = await ordering("softmaxSampling", { propensity: true });
-  expect(() => draw([[1], [7, 8]], [[0], [0, null]])).toThrow(
-    "column `score` has no score for candidate 1 (`item_id` 8) of row 1: it is NaN.",
-  );
 });

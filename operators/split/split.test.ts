@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { column } from "#contract/schema.js";
 import { assignArms } from "#operators/split/kernel.js";
 import { rootRows } from "#runtime/base/columns/table.js";
-import { candidates, context, grouped, plain, prepare, scalars } from "../../tests/operators/step.js";
+import { candidates, context, grouped, prepare, scalars } from "../../tests/operators/step.js";
 
 const KEYS = 20_000;
 const users = scalars(
@@ -50,29 +50,6 @@ describe("assignment", () => {
       { numRuns: 50 },
     );
   });
-  test("a new arm takes keys from the others, and moves none between them", () => {
-    const before = assignArms(users, arms({ a: 0.5, b: 0.5 }), "s");
-    const after = assignArms(users, arms({ a: 0.4, b: 0.4, c: 0.2 }), "s");
-    const moved = [...after.entries()].filter(([i, arm]) => arm !== before[i]);
-    expect(moved.length).toBeGreaterThan(KEYS / 10);
-    expect(new Set(moved.map(([, arm]) => arm))).toEqual(new Set([2]));
-  });
-  test("another salt is independent of this one", () => {
-    const [one, other] = [
-      assignArms(users, arms({ a: 0.5, b: 0.5 }), "x"),
-      assignArms(users, arms({ a: 0.5, b: 0.5 }), "y"),
-    ];
-    const both = one.filter((arm, i) => arm === other[i]).length;
-    expect(Math.abs(both / KEYS - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / KEYS));
-  });
-  test("a weight of 0 takes no key, and text keys and nulls have an arm", () => {
-    expect(counts(assignArms(users, arms({ off: 0, on: 1 }), "s"), 2)).toEqual([0, KEYS]);
-    const texts = scalars("string", ["anna", "bert", "anna", "", "bert"]);
-    const of = assignArms(texts, arms({ a: 0.5, b: 0.5 }), "s");
-    expect([of[0], of[1]]).toEqual([of[2], of[4]]);
-    const nulls = assignArms(scalars("int64", [null, 7, null]), arms({ a: 0.5, b: 0.5 }), "s");
-    expect(nulls[0]).toBe(nulls[2]);
-  });
 });
 
 const step = {
@@ -111,17 +88,6 @@ describe("the columns of a row's arm", () => {
       { name: "treatment", rows: treatment, failures: 0, isStopped: false },
     ]);
   });
-  test("are columns of the rows", async () => {
-    const kernel = await prepare("split", { ...step, outputs: [column("score", "float32")] });
-    const ones = scalars(
-      "float32",
-      Array.from({ length: 200 }, () => 1),
-      rows,
-    );
-    const twos = { ...ones, values: new Float32Array(200).fill(2) };
-    const [made] = await kernel.run({ input: [keys], arm1: [ones], arm2: [twos] }, context());
-    expect(plain(made!)).toEqual([...assignArms(keys, step.params.arms, "s")].map(arm => arm + 1));
-  });
   test("a request names the arm of all its rows, and an arm that is not there is refused", async () => {
     const kernel = await prepare("split", step);
     const given = (parameters: Record<string, unknown>) => context(1n, new Map(Object.entries(parameters)) as never);
@@ -135,14 +101,5 @@ describe("the columns of a row's arm", () => {
     // The step's own name precedes.
     expect((kernel.sides!(keys, given({ arm: "control", "arm.ab": "treatment" })) as Int32Array)[0]).toBe(1);
     expect(() => kernel.sides!(keys, given({ arm: "x".repeat(10_000) }))).toThrow(/^.{1,200}$/);
-  });
-  test("no rows have no arms", async () => {
-    const none = rootRows(0);
-    const kernel = await prepare("split", step);
-    const [made] = await kernel.run(
-      { input: [scalars("int64", [], none)], arm2: [candidates("int64", [], none)] },
-      context(),
-    );
-    expect(grouped(made!)).toEqual([]);
   });
 });

@@ -38,14 +38,6 @@ test("a fitted target encoding needs no target, which NVTabular needs in every r
   });
 });
 
-test("a target encoding depends on the value alone: NVTabular draws folds by the place of a row", async () => {
-  const one = differentCase("targetEncoding by the place of a row");
-  expect(new Set(one.expected.TE_g_y).size, "NVTabular").toBeGreaterThan(1);
-  const { kernels, sql } = await answers(one);
-  expect(kernels.TE_g_y).toEqual([0.5, 0.5, 0.5, 0.5]);
-  expect(sql.TE_g_y).toEqual(kernels.TE_g_y);
-});
-
 const PLAN = workflowPlan({ g: "string", y: "float64" }, [
   { op: "targetEncoding", columns: ["g"], ports: { target: ["y"] }, params: { pSmooth: 2 } },
 ]);
@@ -63,13 +55,4 @@ test.each([["'inf'"], ["'-inf'"]])("a target of %s is refused: its mean would be
   await expect(fitOn(["1", value, "2", "3"])).rejects.toThrow(
     /step `targetEncoding_0` \(targetEncoding\): target `y` has 1 infinite values, which have no statistics\. Put `clip` before it/,
   );
-});
-
-test("missing targets are counted and said", async () => {
-  expect((await fitOn(["1", "2"])).notes).toEqual([]);
-  const { notes, states } = await fitOn(["1", "'nan'", "NULL", "3"]);
-  expect(notes).toEqual([
-    "step `targetEncoding_0` (targetEncoding): target `y` is null or NaN in 2 of 4 rows, which are left out",
-  ]);
-  expect(states.get("targetEncoding_0")).toMatchObject({ means: { y: 2 } });
 });

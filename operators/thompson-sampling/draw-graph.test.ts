@@ -5,7 +5,6 @@ import { column } from "#contract/schema.js";
 import { startPythonOnnx } from "../../tests/compiler/5-emit/onnx/python-onnx.js";
 import { bothWays, feedsOf, lowered } from "../../tests/compiler/5-emit/onnx/step-both-ways.js";
 import { makeStep } from "../../tests/operators/step.js";
-import { firstChance } from "./kernel-first-chance.js";
 
 const python = startPythonOnnx();
 afterAll(() => python.stop());
@@ -76,21 +75,6 @@ function chanceOfOrder(order: readonly number[], scale: number): number {
 }
 
 describe("by ONNX Runtime", () => {
-  test("200,000 lists of one: each candidate as often as its integral says", async () => {
-    for (const scale of [1, 0.5]) {
-      const lists = await draws({ topk: 1, scale }, [MEANS, VARIANCES], [20_000, 10]);
-      const deviations = VARIANCES.map(v => scale * Math.sqrt(v));
-      const square = MEANS.reduce((sum, _, i) => {
-        const p = Math.exp(firstChance({ means: MEANS, deviations, count: MEANS.length }, i));
-        const seen = lists.filter(([first]) => first === i).length;
-        return sum + (seen - lists.length * p) ** 2 / (lists.length * p);
-      }, 0);
-      expect(lists).toHaveLength(200_000);
-      // 99.9 % point of chi-square with 4 degrees of freedom.
-      expect(square).toBeLessThan(18.47);
-    }
-  }, 60_000);
-
   test("200,000 whole orders of three, as often as the sum over their draws says", async () => {
     const [places, scale] = [[0, 1, 2], 0.8];
     const lists = await draws(
@@ -110,12 +94,6 @@ describe("by ONNX Runtime", () => {
     // 99.9 % point of chi-square with 5 degrees of freedom.
     expect(square).toBeLessThan(20.52);
   }, 60_000);
-
-  test("requests of one call, and the calls of one session, draw differently", async () => {
-    const equal = [Array(40).fill(0), Array(40).fill(1)] as const;
-    const lists = await draws({ topk: 40 }, equal, [50, 2]);
-    expect(new Set(lists.map(list => list.join())).size).toBe(100);
-  });
 });
 
 test("scale 0 and variances of 0 are the kernel's answers, empty lists and certainty too", async () => {

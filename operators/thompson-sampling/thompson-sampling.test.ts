@@ -122,18 +122,3 @@ test.each<[string, (number | null)[], (number | null)[], string]>([
   const draw = await sampler({});
   expect(() => draw([[1], [7, 8]], [[0], means], [[1], variances])).toThrow(message);
 });
-
-test("a variance of other rows is refused", async () => {
-  const kernel = await prepare("thompsonSampling", {
-    params: {},
-    inputs: { input: ["item_id"], relevance: ["mean"], variance: ["variance"] },
-    outputs: [],
-  });
-  const items = candidates("int64", [[1, 2]]);
-  expect(() =>
-    kernel.run(
-      { input: [items], relevance: [scalars("float64", [1, 2], items.rows)], variance: [scalars("float64", [1])] },
-      context(),
-    ),
-  ).toThrow("column `variance` has 1 rows and `item_id` 2.");
-});

@@ -48,30 +48,6 @@ describe("unrollFeatures", () => {
     ]);
     expect(made.every(col => col.rows === items.rows)).toBe(true);
   });
-  test("rows of grandchildren reach their user", async () => {
-    const users = rootRows(2);
-    const shops = candidates("int64", [[1], [2, 3]], users);
-    const items = candidates("int64", [[10, 11], [12], []], shops.rows);
-    const kernel = await prepare("unrollFeatures", step(["u", "s"]));
-    const [, , user, shop] = await kernel.run(
-      { input: [items, items], unroll: [scalars("int32", [7, 8], users), shops] },
-      context(),
-    );
-    expect([plain(user!), plain(shop!)]).toEqual([
-      [7, 7, 8],
-      [1n, 1n, 2n],
-    ]);
-  });
-  test("no candidates at all", async () => {
-    const users = rootRows(2);
-    const items = candidates("int64", [[], []], users);
-    const kernel = await prepare("unrollFeatures", step(["u"]));
-    expect(
-      (await kernel.run({ input: [items, items], unroll: [lists("string", [["a"], []], users)] }, context())).map(
-        plain,
-      ),
-    ).toEqual([[], [], []]);
-  });
   test("a column of rows that the items were not made from", async () => {
     const items = candidates("int64", [[1]]);
     const kernel = await prepare("unrollFeatures", step(["age"]));

@@ -1,6 +1,6 @@
 // Scores, temperatures and candidates that are at the edge of having a meaning.
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { candidates, column, context, grouped, run, scalars } from "./step.js";
 
 const order = async (
@@ -20,34 +20,11 @@ const order = async (
   return (grouped(made!) as bigint[][]).map(row => row.map(Number));
 };
 
-describe("temperature", () => {
-  const ids = [[1, 2, 3, 4]];
-  test("0 gives every candidate the same chance, one of infinite score too", async () => {
-    const first = new Map<number, number>();
-    for (let seed = 0; seed < 800; seed++) {
-      const [row] = await order({ topk: 1, temperature: 0 }, ids, [[Infinity, 0, -Infinity, 5]], BigInt(seed));
-      first.set(row![0]!, (first.get(row![0]!) ?? 0) + 1);
-    }
-    expect([...first.keys()].sort()).toEqual([1, 2, 3, 4]);
-    for (const count of first.values()) expect(count).toBeGreaterThan(140);
-  });
-  test("below 0 turns the preference round", async () => {
-    expect(await order({ topk: 4, temperature: -1000 }, ids, [[4, 1, 3, 2]])).toEqual([[2, 4, 3, 1]]);
-    expect(await order({ topk: 4, temperature: 1000 }, ids, [[4, 1, 3, 2]])).toEqual([[1, 3, 4, 2]]);
-  });
-});
-
 test("an infinite score is first, its opposite last; NaN is refused with candidate and row", async () => {
   expect(await order({ topk: 3 }, [[1, 2, 3]], [[-Infinity, 0, Infinity]])).toEqual([[3, 2, 1]]);
   await expect(order({ topk: 2 }, [[], [7, 8]], [[], [1, Number.NaN]])).rejects.toThrow(
     "column `score` has no score for candidate 1 (`id` 8) of row 1",
   );
-});
-
-test("doubles are candidates of their own; no candidates are no answer", async () => {
-  const [row, none] = await order({ topk: 9, mode: "greedy" }, [[5, 5, 6], []], [[1, 3, 2], []]);
-  expect(row).toEqual([5, 6, 5]);
-  expect(none).toEqual([]);
 });
 
 test("the first candidate without a score is named, be it null or NaN", async () => {

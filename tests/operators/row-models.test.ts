@@ -91,22 +91,6 @@ describe("explode", () => {
       }),
     );
   });
-
-  test("a float that is no number is a null id, and its score is left out", async () => {
-    const step = {
-      params: { name: "id" },
-      inputs: { input: ["ids"], with: ["scores"] },
-      outputs: [column("id", "float64", { rows: "s1" }), column("score", "float64", { rows: "s1" })],
-    };
-    const of = (rows: readonly (readonly number[])[]) => lists("float64", rows, parent);
-    const parent = rootRows(2);
-    const input = [of([[1, Number.NaN, 3], [Number.NaN]])];
-    const [ids, scores] = await run("explode", step, { input, with: [of([[10, 20, Number.NaN], [40]])] });
-    expect([grouped(ids!), grouped(scores!)]).toEqual([
-      [[1, 3], []],
-      [[10, Number.NaN], []],
-    ]);
-  });
 });
 
 describe("listSlice", () => {

@@ -1,5 +1,4 @@
 // Probabilities of lists under a draw with a uniform part: enumeration of all lists, closed forms, floors and hostile scores.
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { drawPropensities } from "#operators/shared/kernel/draw-propensities.js";
 import type { DrawRule, UniformShare } from "#operators/shared/spec/facts.js";
@@ -45,22 +44,6 @@ describe.each(RULES)("%s", (_, rule) => {
   });
 });
 
-test("a decision for each position: 1 − ε + ε / n for the best that is left, ε / n for others", () => {
-  const { each, log } = listOf({ uniform: uniform(0.2) }, [3, 1, 2, 2], [0, 1, 2]);
-  expect(each).toEqual([1 - 0.2 + 0.2 / 4, 0.2 / 3, 1 - 0.2 + 0.2 / 2].map(p => expect.closeTo(p, 15)));
-  expect(log).toBeCloseTo(Math.log(each[0]! * each[1]! * each[2]!), 13);
-});
-
-test("a decision for the list: ε · (n − k)! / n!, and 1 − ε more for the best list", () => {
-  const rule = { uniform: uniform(0.2, 0, "list") };
-  const each = 0.2 / (4 * 3);
-  expect(Math.exp(listOf(rule, [3, 1, 2, 2], [0, 2]).log)).toBeCloseTo(0.8 + each, 14);
-  expect(Math.exp(listOf(rule, [3, 1, 2, 2], [0, 3]).log)).toBeCloseTo(each, 14);
-  expect(Math.exp(listOf(rule, [3, 1, 2, 2], [1, 0]).log)).toBeCloseTo(each, 14);
-  // After an item that the best list does not have, the others are equally likely.
-  expect(listOf(rule, [3, 1, 2, 2], [1, 0, 2]).each.slice(1)).toEqual([1 / 3, 1 / 2].map(p => expect.closeTo(p, 14)));
-});
-
 test("the logarithm of a long list stays finite where its probability is below 5e-324", () => {
   const scores = Array.from({ length: 300 }, (_, i) => -i);
   const best = scores.map((_, i) => i);
@@ -84,33 +67,4 @@ test("a floor holds for every candidate and position, and is uniform where the f
       expect(Math.min(...first)).toBeCloseTo(expected, 14);
       expect(first.reduce((a, b) => a + b)).toBeCloseTo(1, 14);
     }
-});
-
-const hostile = fc.oneof(
-  { weight: 3, arbitrary: fc.double({ min: -3, max: 3, noNaN: true }) },
-  fc.double({ noNaN: true }),
-  fc.constantFrom(0, -0, 1, 1, INF, -INF, 1e6, 1e308, 5e-324),
-);
-const anyRule: fc.Arbitrary<DrawRule> = fc.record({
-  temperature: fc.constantFrom(undefined, 0, 1, -4, 1e6) as fc.Arbitrary<number>,
-  uniform: fc.record({
-    epsilon: fc.constantFrom(0, 1e-300, 0.1, 0.5, 1),
-    least: fc.constantFrom(0, 1e-9, 0.01, 0.4, 1),
-    per: fc.constantFrom("position", "list"),
-  }),
-});
-
-test("all lists of hostile scores sum to 1", () => {
-  fc.assert(
-    fc.property(fc.array(hostile, { minLength: 1, maxLength: 5 }), anyRule, fc.nat(5), (scores, rule, k) => {
-      const all = orderedLists(scores.length, Math.min(k, scores.length)).map(list => listOf(rule, scores, list));
-      expect(all.every(({ each }) => each.every(p => p >= 0 && p <= 1))).toBe(true);
-      expect(Math.abs(all.reduce((sum, { log }) => sum + Math.exp(log), 0) - 1)).toBeLessThan(1e-12);
-    }),
-    { numRuns: 1000 },
-  );
-});
-
-test("a score that is NaN has no probabilities", () => {
-  expect(listOf({ uniform: uniform(0.5) }, [1, Number.NaN], [0])).toEqual({ each: [Number.NaN], log: Number.NaN });
 });

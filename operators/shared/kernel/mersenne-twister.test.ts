@@ -20,15 +20,3 @@ test.each([
   const deal = foldDealer(folds, seed);
   expect(expected.map((_, row) => deal(row))).toEqual(expected);
 });
-
-test("folds are dealt by their row, in any order of rows", () => {
-  const deal = foldDealer(5, 42);
-  const later = deal(20);
-  const all = Array.from({ length: 24 }, (_, row) => deal(row));
-  expect([all[20], all[0]]).toEqual([later, foldDealer(5, 42)(0)]);
-});
-
-test("without a seed they are dealt in turn", () => {
-  const deal = foldDealer(3, null);
-  expect([0, 1, 2, 3, 4, 5, 100].map(deal)).toEqual([0, 1, 2, 0, 1, 2, 1]);
-});

@@ -1,8 +1,8 @@
 // The shared part of orderings: each user's candidates alone, in the order that was chosen, and the candidate without a score by its id.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { certain, longestRow, orderCandidates } from "#operators/shared/kernel/order-candidates.js";
-import { type Column, rootRows } from "#runtime/base/columns/table.js";
+import { longestRow, orderCandidates } from "#operators/shared/kernel/order-candidates.js";
+import type { Column } from "#runtime/base/columns/table.js";
 import { candidates, grouped, scalars } from "../../../tests/operators/step.js";
 
 const NAMES = { ids: "item", scores: "score" };
@@ -56,11 +56,6 @@ test("users never mix: each has its own candidates, scores and propensities", ()
   );
 });
 
-test("a list without chance has the probability 1", () => {
-  const out = new Float64Array(3);
-  expect([certain(new Float64Array(3), 3, Int32Array.of(0, 1, 2), out), [...out]]).toEqual([0, [1, 1, 1]]);
-});
-
 test("a candidate without a score is named, the first of the first user who has one", () => {
   const all = () => (_: Float64Array, count: number) => Int32Array.from({ length: count }, (_, i) => i);
   const order = (scores: readonly (readonly (number | null)[])[], validity?: Uint8Array) => {
@@ -81,20 +76,4 @@ test("a candidate without a score is named, the first of the first user who has 
   expect(order([[1], [2, null, 4], [5]], Uint8Array.of(1, 1, 1, 0, 1))).toThrow(fault(1, 11, 1, "NaN"));
   expect(order([[1], [2, 3, 4], [5]], Uint8Array.of(1, 1, 1, 1, 0))).toThrow(fault(0, 20, 2, "null"));
   expect(order([[1], [], [Number.POSITIVE_INFINITY]], Uint8Array.of(1, 1))).not.toThrow();
-});
-
-test("ids belong to users, and scores to the ids", () => {
-  const none = () => () => new Int32Array(0);
-  const root = scalars("int64", [1, 2]);
-  const order = (ids: Column, scores: Column) => () => orderCandidates(inputsOf(ids, scores), NAMES, none);
-  expect(order(root, scalars("float64", [1, 2], root.rows))).toThrow(
-    expect.objectContaining({
-      code: "INVALID_ARGUMENT",
-      message: "column `item` holds no candidates: its rows belong to no user.",
-    }),
-  );
-  const ids = candidates("int64", [[1, 2], [3]]);
-  expect(order(ids, scalars("float64", [1], rootRows(1)))).toThrow(
-    expect.objectContaining({ code: "INVALID_ARGUMENT", message: "column `score` has 1 rows and `item` 3." }),
-  );
 });

@@ -32,12 +32,3 @@ test("the author's seed is that of each request that has none", () => {
   expect(authored).toEqual([...draw(first, ids.slice(0, 2), {}, 3), ...draw(second, ids.slice(2), {}, 3)]);
   expect(draw(users, ids, { seeds: [7n, 8n], parameters }, 3)).toEqual(draw(users, ids, { seeds: [7n, 8n] }));
 });
-
-test("candidates of candidates have the seed of their request", () => {
-  const below = childRows(users, Int32Array.of(0, 1, 2, 3, 4, 5));
-  const batch = draw(below, ids, { seeds: [7n, 8n] });
-  const alone = [7n, 7n, 8n, 8n, 8n].map(
-    (seed, i) => draw(childRows(rootRows(1), Int32Array.of(0, 1)), ids.slice(i, i + 1), { seed })[0],
-  );
-  expect(batch).toEqual(alone);
-});

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { takeSides } from "#operators/shared/kernel/take-sides.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
-import { candidates, grouped, type Item, lists, plain, scalars } from "../../../tests/operators/step.js";
+import { candidates, grouped, scalars } from "../../../tests/operators/step.js";
 
 const item = fc.option(fc.integer({ min: -9, max: 9 }), { freq: 5 });
 const items = fc.array(fc.integer({ min: -9, max: 9 }), { maxLength: 3 });
@@ -22,24 +22,6 @@ const given = fc
   });
 const runs = (taken: readonly number[], isLeftOut: boolean, branch: number): boolean =>
   !isLeftOut || taken.includes(branch);
-
-test("columns of the rows", () => {
-  fc.assert(
-    fc.property(given, ({ rows, taken, numbers, ragged, isLeftOut }) => {
-      const parent = rootRows(rows);
-      const branches = numbers.map((own, branch): readonly Column[] =>
-        runs(taken, isLeftOut, branch)
-          ? [scalars("int32", own as Item[], parent), lists("int64", ragged[branch]!, parent)]
-          : [],
-      );
-      const [number, list] = takeSides(branches, taken, parent, false);
-      expect(plain(number!)).toEqual(taken.map((branch, row) => numbers[branch]![row]));
-      expect(plain(list!)).toEqual(taken.map((branch, row) => ragged[branch]![row]!.map(BigInt)));
-      expect([number!.rows, list!.rows]).toEqual([parent, parent]);
-    }),
-    { numRuns: 200 },
-  );
-});
 
 test("candidates of the rows: each row has as many as its branch has", () => {
   fc.assert(
@@ -67,12 +49,4 @@ test("candidates of the rows: each row has as many as its branch has", () => {
     }),
     { numRuns: 200 },
   );
-});
-
-test("a single branch that makes no rows is taken as it is", () => {
-  const column = scalars("int32", [1, 2]);
-  const taken = takeSides([[], [column]], [1, 1], column.rows, false);
-  expect(taken[0]).toBe(column);
-  // Columns without a parent have no candidates.
-  expect(takeSides([[column]], [0, 0], column.rows, true)[0]).toBe(column);
 });

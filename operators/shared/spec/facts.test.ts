@@ -1,19 +1,8 @@
 import { expect, test } from "vitest";
 import { shareEqualSteps } from "#compiler/4-plan/share-equal-steps.js";
 import { OP_KINDS } from "#contract/op-params.js";
-import { specOf } from "#contract/op-state.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
-import {
-  changesRows,
-  choosesByCondition,
-  choosesByOutcome,
-  draws,
-  factsOf,
-  mayChangeRows,
-  narrowed,
-  sidesOf,
-  withoutChance,
-} from "#contract/step-facts.js";
+import { draws, factsOf, narrowed, withoutChance } from "#contract/step-facts.js";
 
 const stepOf = (op: string, params: object, id = op): AnyStep =>
   ({ id, label: id, op, params, inputs: {}, outputs: [] }) as unknown as AnyStep;
@@ -27,39 +16,11 @@ const drawing = [
   stepOf("thompsonSampling", { topk: 2, scale: 1 }),
 ];
 
-test("every operator that may draw has a step here that does", () => {
-  const random = OP_KINDS.filter(op => factsOf(op).withoutChance);
-  expect(drawing.filter(draws).map(({ op }) => op)).toEqual(random);
-});
-
 test.each(drawing)("$op: two draws stay two, and are one step without chance", step => {
   expect(shareEqualSteps(twins(step), () => {}).steps).toHaveLength(2);
   const settled = withoutChance(step)!;
   expect(draws(settled)).toBe(false);
   expect(shareEqualSteps(twins(settled), () => {}).steps).toHaveLength(1);
-});
-
-test("joinExternal changes rows where it is inner, so that it may do so", () => {
-  const join = (how: string) => changesRows(stepOf("joinExternal", { how }));
-  expect([join("inner"), join("left"), mayChangeRows("joinExternal")]).toEqual([true, false, true]);
-});
-
-test("what passes its columns on reads one port and makes a column of each", () => {
-  const passing = OP_KINDS.filter(op => specOf(op).identity);
-  expect(passing).not.toEqual([]);
-  for (const op of passing) {
-    const { ports, makes } = specOf(op);
-    expect({ op, ports: Object.keys(ports), makes }).toEqual({ op, ports: ["input"], makes: "each" });
-  }
-});
-
-test("a choice is between the branches that a step has", () => {
-  const [byColumn, byOutcome] = [OP_KINDS.filter(choosesByCondition), OP_KINDS.filter(choosesByOutcome)];
-  expect([byColumn, byOutcome]).toEqual([["choose", "split"], ["fallback"]]);
-  const inputs = { input: [], yes: [], no: [], fallback: [], arm1: [], arm2: [] };
-  for (const op of [...byColumn, ...byOutcome])
-    expect(sidesOf({ op, params: {}, inputs } as unknown as AnyStep), op).toHaveLength(2);
-  expect(sidesOf({ op: "split", params: {}, inputs: { ...inputs, arm3: [] } } as unknown as AnyStep)).toHaveLength(3);
 });
 
 test("what only describes columns keeps rows and takes them one by one", () => {

@@ -172,14 +172,3 @@ test.each(documents)("%s is parsed, and refused without any one thing that a ste
   }
   expect(tried).toBeGreaterThan(0);
 });
-
-test("what a part of a fused step lacks is named too", () => {
-  const part: RawStep = { ...stepOf("normalize"), id: "part", label: "inner" };
-  const fused: RawStep = {
-    ...stepOf("fused"),
-    params: { outputs: { o0: { step: "part", column: "o0" } } },
-    parts: [part],
-  };
-  expect(faultOf(fused)).toBe('plan.json: steps[0] (normalize "inner").state is missing.');
-  expect(faultOf({ ...fused, parts: [{ ...part, inputs: {} }] })).toContain('(normalize "inner"): port `input`');
-});
