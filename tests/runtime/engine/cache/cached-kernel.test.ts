@@ -5,7 +5,7 @@ import { type Column, childRows } from "#runtime/base/columns/table.js";
 import { cachedKernel } from "#runtime/engine/cache/cached-kernel.js";
 import type { Inputs, PreparedKernel } from "#runtime/engine/schedule/kernel.js";
 import { createCounters } from "#runtime/engine/schedule/stage-counters.js";
-import { createManualClock } from "#runtime/testing/manual-clock.js";
+import type { createManualClock } from "#runtime/testing/manual-clock.js";
 import { context, grouped, lists, makeStep, noModels, plain, scalars, vectors } from "../../../operators/step.js";
 
 /** Counts which rows it computes: x · 10, and the text of x. */
@@ -55,21 +55,6 @@ function cached(
 }
 
 describe("a cached stage", () => {
-  test("computes each row once, doubles within a request too, and answers the same columns", async () => {
-    const { kernel, computed } = counting();
-    const { ask, tally } = cached({}, kernel);
-    expect((await ask([1, 2, 1])).map(plain)).toEqual([
-      [10, 20, 10],
-      ["#1", "#2", "#1"],
-    ]);
-    expect((await ask([3, 2])).map(plain)).toEqual([
-      [30, 20],
-      ["#3", "#2"],
-    ]);
-    expect((await ask([])).map(plain)).toEqual([[], []]);
-    expect(computed).toEqual([[1, 2], [3]]);
-    expect(tally).toMatchObject({ cacheHits: 2, cacheMisses: 3 });
-  });
   test("identifies a row by all its inputs, or by the key alone", async () => {
     const { kernel, computed } = counting();
     const all = cached({}, kernel);
@@ -78,79 +63,6 @@ describe("a cached stage", () => {
     const byY = cached({ key: ["y"] }, kernel);
     expect(plain((await byY.ask([1, 2], [7, 7]))[0]!)).toEqual([10, 10]);
     expect(computed).toEqual([[1]]);
-  });
-  test("evicts after the time to live, and the least recently used row", async () => {
-    const { kernel, computed } = counting();
-    const clock = createManualClock();
-    const short = cached({ ttlSeconds: 0.02 }, kernel, step, noModels, clock);
-    await short.ask([1]);
-    await clock.advance(21);
-    await short.ask([1]);
-    expect(computed.splice(0)).toEqual([[1], [1]]);
-    const told = cached({ ttlSeconds: 60 }, kernel, step, noModels, clock);
-    await told.ask([4]);
-    await clock.advance(59_999);
-    await told.ask([4]);
-    expect(computed.splice(0)).toEqual([[4]]);
-    await clock.advance(1);
-    await told.ask([4]);
-    expect(computed.splice(0)).toEqual([[4]]);
-    const small = cached({ maxRows: 2 }, kernel);
-    for (const x of [1, 2, 1, 3, 1, 2]) await small.ask([x]);
-    expect(computed).toEqual([[1], [2], [3], [2]]);
-  });
-  test("concurrent requests for a row compute it once; if the first fails, the others compute it", async () => {
-    const computed: number[][] = [];
-    const pending: { end(): void; fail(): void }[] = [];
-    const kernel: PreparedKernel = {
-      run: ({ input }) => {
-        const x = input![0]!;
-        const values = [...(x.values as Float32Array)];
-        computed.push(values);
-        const texts = values.map(value => `#${value}`);
-        return new Promise((resolve, reject) => {
-          pending.push({
-            end: () =>
-              resolve([
-                { dtype: "float32", rows: x.rows, values: Float32Array.from(values, value => value * 10) },
-                { dtype: "string", rows: x.rows, values: texts },
-              ]),
-            fail: () => reject(new Error("gone")),
-          });
-        });
-      },
-    };
-    let loaded = {};
-    const { ask, tally } = cached({}, kernel, step, { ...noModels, loaded: () => loaded });
-    const [first, second, third] = [ask([1, 2]), ask([2, 3, 1]), ask([1])];
-    await Promise.resolve();
-    expect(computed).toEqual([[1, 2], [3]]);
-    for (const { end } of pending) end();
-    expect((await Promise.all([first, second, third])).map(columns => plain(columns[0]!))).toEqual([
-      [10, 20],
-      [20, 30, 10],
-      [10],
-    ]);
-    expect(tally).toMatchObject({ cacheHits: 3, cacheMisses: 3 });
-    // The first one's fault, or its client's leaving, is its own.
-    const [left, waiting] = [ask([7]), ask([7, 8])];
-    left.catch(() => {});
-    pending.at(-2)!.fail();
-    pending.at(-1)!.end();
-    await expect(left).rejects.toThrow("gone");
-    await new Promise(resolve => setImmediate(resolve));
-    expect(computed.slice(2)).toEqual([[7], [8], [7]]);
-    pending.at(-1)!.end();
-    expect(plain((await waiting)[0]!)).toEqual([70, 80]);
-    // A reloaded model is called by itself.
-    const before = ask([9]);
-    loaded = {};
-    const after = ask([9]);
-    expect(computed.slice(5)).toEqual([[9], [9]]);
-    for (const { end } of pending) end();
-    await Promise.all([before, after]);
-    await ask([9, 9]);
-    expect(computed).toHaveLength(7);
   });
   test("starts again when the model that it keeps answers of is loaded again", async () => {
     const { kernel, computed } = counting();

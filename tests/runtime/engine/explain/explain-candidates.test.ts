@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { OpKind, OpParamsInput } from "#contract/op-params.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { type Column, childRows, rootRows } from "#runtime/base/columns/table.js";
+import { type Column, rootRows } from "#runtime/base/columns/table.js";
 import { explainCandidates } from "#runtime/engine/explain/explain-candidates.js";
 import { candidates, makeStep, scalars } from "../../../operators/step.js";
 
@@ -91,31 +91,6 @@ describe("a search, a filter, a model and an ordering", () => {
       }),
     );
   });
-  test("one by one, where rows ran alone", () => {
-    const alone = (of: readonly number[]) => ({
-      columnOf: (step: string) => (step === "found" ? ids([of]) : undefined),
-      fallbacks: new Map<string, string>(),
-    });
-    const each = [alone([1]), alone([]), alone([2, 3])];
-    const found = explainCandidates(plan, { columnOf: () => ids([[9]]), fallbacks: new Map(), each: each as never });
-    expect(found.map(list => list.map(story => story.id))).toEqual([[1], [], [2, 3]]);
-  });
-  test("dropped by one ordering and answered by another are answered", () => {
-    const twice = planOf(
-      finds("found"),
-      scores("model", "found"),
-      orders("a", "found", "model"),
-      orders("b", "found", "model"),
-    );
-    const found = ids([[1, 2, 3]]);
-    const columns = { "found.id": found, "a.id": ids([[1, 2]]), "b.id": ids([[3, 2]]) };
-    const [stories] = explain(twice, columns);
-    expect(stories!.map(({ id: of, place, droppedBy }) => [of, place, droppedBy])).toEqual([
-      [1, 1, undefined],
-      [2, 2, undefined],
-      [3, 1, undefined],
-    ]);
-  });
   test("belong to their user, also as candidates of candidates", () => {
     const deep = planOf(finds("found"), finds("similar"));
     const above = ids([[1, 2], [3]]);
@@ -133,52 +108,6 @@ describe("a search, a filter, a model and an ordering", () => {
         [12, "similar", 1],
       ],
     ]);
-  });
-  test("have ids of texts, and of integers that doubles do not hold as text", () => {
-    const of = (col: Column) => explain(planOf(finds("found")), { "found.id": col })[0]!.map(story => story.id);
-    expect(of(ids([[7]]))).toEqual([7]);
-    expect(of({ ...ids([[0, 0]]), values: BigInt64Array.of(2n ** 53n - 1n, 2n ** 53n) })).toEqual([
-      2 ** 53 - 1,
-      "9007199254740992",
-    ]);
-    expect(of(candidates("string", [["a", "b"]]))).toEqual(["a", "b"]);
-  });
-  test("have one origin where a search found them twice, and the first id column of their rows", () => {
-    const ofTwo = (name: string) =>
-      stepOf("queryFaiss", name, { path: "i" }, { input: "request.v" }, [
-        id(name),
-        column("group", "int64", { rows: name, tags: ["id"] }),
-      ]);
-    const found = ids([[5, 5, 6]]);
-    const [stories] = explain(planOf(ofTwo("found")), {
-      "found.id": found,
-      "found.group": ids([[1, 2, 3]], found.rows),
-    });
-    expect(stories).toEqual([
-      { id: 5, from: "found", rank: 1, scores: {} },
-      { id: 6, from: "found", rank: 3, scores: {} },
-    ]);
-  });
-  test("are those that a search found: a candidate that a filter made up has none", () => {
-    const kept = ids([[1, 7]]);
-    const columns = {
-      "found.id": ids([[1, 2]]),
-      "kept.id": kept,
-      "model.score": scalars("float32", [3, 4], kept.rows),
-    };
-    const [stories] = explain(planOf(finds("found"), filters("kept", "found"), scores("model", "kept")), columns);
-    expect(stories).toEqual([
-      { id: 1, from: "found", rank: 1, scores: { "model.score": 3 } },
-      { id: 2, from: "found", rank: 2, scores: {}, droppedBy: "kept" },
-    ]);
-  });
-  test("are 100,000 at most", () => {
-    const rows = (count: number) => childRows(rootRows(1), Int32Array.of(0, count));
-    const of = (count: number): Column => ({ dtype: "int64", rows: rows(count), values: new BigInt64Array(count) });
-    expect(explain(planOf(finds("found")), { "found.id": of(100_000) })).toHaveLength(1);
-    expect(() => explain(planOf(finds("found")), { "found.id": of(100_001) })).toThrow(
-      "the request has 100001 candidates at one step, and parameter 'explain' explains at most 100000; send fewer rows at once",
-    );
   });
 });
 
@@ -200,13 +129,6 @@ describe("scores", () => {
     expect(of(model(...outputs), columns)).toEqual([{ "m.a": 0.5 }, { "m.a": 0.25 }]);
     expect(of(model(...outputs), {})).toEqual([{}, {}]);
   });
-  test("of half precision are numbers, not their bits", () => {
-    const half: Column = { dtype: "float16", rows: found.rows, values: Uint16Array.of(0x3800, 0x3c00) };
-    expect(of(model(column("h", "float16", { rows: "found" })), { "m.h": half })).toEqual([
-      { "m.h": 0.5 },
-      { "m.h": 1 },
-    ]);
-  });
   test("are one column where an operator names it", () => {
     const condition = { call: "greater" as const, args: [{ column: "price" }, { number: 1 }] };
     const boosted = stepOf("boost", "b", { text: "price > 1", condition, score: "s" }, {}, [
@@ -227,15 +149,6 @@ describe("several sources", () => {
       { id: 2, from: "a", rank: 2, also: [{ from: "b", rank: 2 }], scores: {}, droppedBy: "all" },
       { id: 3, from: "b", rank: 1, scores: {} },
       { id: 4, from: "b", rank: 3, scores: {}, droppedBy: "all" },
-    ]);
-  });
-  test("a candidate that one of them lost is there if another one brings it", () => {
-    const merge = stepOf("mergeCandidates", "all", {}, { input: "kept.id", source2: "b.id" }, [id("all")]);
-    const columns = { "a.id": ids([[1, 2]]), "kept.id": ids([[]]), "b.id": ids([[2]]), "all.id": ids([[2]]) };
-    const [stories] = explain(planOf(finds("a"), filters("kept", "a"), finds("b"), merge), columns);
-    expect(stories).toEqual([
-      { id: 1, from: "a", rank: 1, scores: {}, droppedBy: "kept" },
-      { id: 2, from: "a", rank: 2, also: [{ from: "b", rank: 1 }], scores: {} },
     ]);
   });
   test("a source that was left out has found nothing", () => {
@@ -277,24 +190,6 @@ describe("several sources", () => {
         { id: 2, from: "a", rank: 2, scores: {}, droppedBy: "one" },
       ],
       [{ id: 1, from: "a", rank: 1, scores: {} }],
-    ]);
-  });
-  test("are the fallback's where it was taken", () => {
-    const plan = planOf(
-      finds("a"),
-      finds("b"),
-      stepOf("fallback", "one", {}, { input: "a.id", fallback: "b.id" }, [id("one")]),
-    );
-    const columns = { "a.id": ids([[1, 2]]), "b.id": ids([[3, 4]]) };
-    const of = (answer: Ids, fallbacks: readonly string[]) =>
-      explain(plan, { ...columns, "one.id": ids(answer) }, fallbacks)[0]!.map(story => [story.id, story.droppedBy]);
-    expect(of([[1]], [])).toEqual([
-      [1, undefined],
-      [2, "one"],
-    ]);
-    expect(of([[4]], ["one"])).toEqual([
-      [3, "one"],
-      [4, undefined],
     ]);
   });
 });

@@ -44,26 +44,6 @@ describe("stages without an effect", () => {
     expect(said).toHaveLength(3);
   });
 
-  it("need ten runs, which may take several minutes", () => {
-    const { stage, said, look, run } = watched();
-    for (let minute = 1; minute < 10; minute++) {
-      run(1, 0, 1);
-      look();
-    }
-    expect([said, stage.empty]).toEqual([[], undefined]);
-    run(1, 0, 1);
-    look();
-    expect(said).toHaveLength(1);
-  });
-
-  it("with one run that had something are none", () => {
-    const { said, look, run } = watched();
-    run(99, 0, 0);
-    run(1, 1, 1);
-    look();
-    expect(said).toEqual([]);
-  });
-
   it("that drop all rows are named, and those that read none are not", () => {
     const { stage, said, look, run } = watched();
     run(10, 1, 1, 0);

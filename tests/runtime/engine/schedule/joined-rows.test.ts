@@ -5,7 +5,7 @@ import type { AnyStep, Plan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { type Column, childRows, type Rows, rootRows } from "#runtime/base/columns/table.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
-import { stageNotes, stepTensors } from "#runtime/engine/explain/stage-notes.js";
+import { stepTensors } from "#runtime/engine/explain/stage-notes.js";
 import type { PlanResult } from "#runtime/engine/schedule/plan-result.js";
 import { isOfRow, runRowByRow } from "#runtime/engine/schedule/row-by-row.js";
 import { candidates, grouped, lists, makeStep, plain, scalars, vectors } from "../../../operators/step.js";
@@ -197,10 +197,5 @@ describe("stages as tensors", () => {
       v: 16,
     });
     expect(bytes(2)).toMatchObject({ a: 8, "a (rows per request)": 8, "l (list offsets)": 8, "l (validity)": 2, v: 8 });
-  });
-  test("of the stages that made any", () => {
-    const other = stepOf("none", [column("gone", "int32")]);
-    const notes = stageNotes({ ...plan, steps: [other, step] }, { columnOf });
-    expect(notes.map(({ stage, tensors }) => [stage, tensors.length])).toEqual([["s", 6]]);
   });
 });

@@ -1,8 +1,7 @@
 // The fault of a merge whose sources are all left out: a sentence for each of them, by name.
 import { expect, test } from "vitest";
 import type { AnyStep } from "#contract/plan.js";
-import { nothingLeft, openChoices } from "#runtime/engine/schedule/open-choices.js";
-import type { Stage } from "#runtime/engine/schedule/stage.js";
+import { nothingLeft } from "#runtime/engine/schedule/open-choices.js";
 import { at } from "../../server/served-plan.js";
 
 const step = (op: string, params: object, ports: readonly string[]) =>
@@ -27,14 +26,4 @@ test.each([
     code: "UNAVAILABLE",
     message: `step \`merged\` (${merge.op}): all sources are left out. \`${first}\`: not done within 1.5 ms; \`${second}\`: index v1.2 is missing. Build it.`,
   });
-});
-
-test("sides that a condition takes are not cancelled, others are", () => {
-  const portsOf = (op: string, ports: readonly string[]) => {
-    const made = openChoices([{ step: step(op, {}, ports) } as Stage]).get(0)!;
-    return [[...made.aborts.keys()], [...made.waits.keys()]];
-  };
-  expect(portsOf("choose", ["input", "yes", "no"])).toEqual([[], ["input", "yes", "no"]]);
-  const both = ["input", "fallback"];
-  expect(portsOf("fallback", both)).toEqual([both, both]);
 });

@@ -3,14 +3,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fittedPlan } from "#contract/any-step.js";
-import { type AnyStep, type Plan, parsePlan } from "#contract/plan.js";
+import { type Plan, parsePlan } from "#contract/plan.js";
 import { column } from "#contract/schema.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { RuntimeFault } from "#runtime/base/errors.js";
 import type { PrepareStep } from "#runtime/engine/schedule/kernel.js";
 import { preparePlanWith } from "#runtime/engine/schedule/prepare-plan.js";
-import { rowsRead } from "#runtime/engine/schedule/run-stages.js";
-import { countRun, createCounters, STAGE_SECONDS } from "#runtime/engine/schedule/stage-counters.js";
 import { context, noModels, plain, scalars } from "../../../operators/step.js";
 
 const x = column("x", "float64");
@@ -181,50 +179,4 @@ test("steps that answer later, in any order; faults; clients that leave", async 
     }),
     { numRuns: 300 },
   );
-});
-
-test("a run is counted by its time: a bucket includes the lower ones", () => {
-  const made = (seconds: number) => {
-    const counters = createCounters({ label: "s", op: "clip" } as AnyStep);
-    countRun(counters, seconds, 3, 2);
-    countRun(counters, seconds, 4, 0);
-    expect(counters).toMatchObject({ runs: 2, seconds: 2 * seconds, rowsIn: 7, rowsOut: 2 });
-    return counters.buckets;
-  };
-  for (const [i, bound] of STAGE_SECONDS.entries()) {
-    const only = (at: number) =>
-      STAGE_SECONDS.map((_, j) => (j === at ? 2 : 0)).concat(at === STAGE_SECONDS.length ? 2 : 0);
-    expect(made(bound)).toEqual(only(i));
-    expect(made(bound * 1.001)).toEqual(only(i + 1));
-  }
-  expect(made(0)[0]).toBe(2);
-});
-
-test("rows that a stage read are those of the first input that is there", () => {
-  const of = (count: number) => scalars("int32", new Array<number>(count).fill(0));
-  const columns = [undefined, of(2), of(3)];
-  const ports = (...slots: readonly (readonly number[])[]) => slots.map((list, i) => [`p${i}`, list] as const);
-  expect(rowsRead(ports([1], [2]), columns)).toBe(2);
-  expect(rowsRead(ports([0], [2]), columns)).toBe(3);
-  expect(rowsRead(ports([], [2, 1]), columns)).toBe(3);
-  expect(rowsRead(ports([0]), columns)).toBe(0);
-  expect(rowsRead([], columns)).toBe(0);
-});
-
-test("parts of a stage are timed on request, and added up", async () => {
-  const prepare: PrepareStep = ({ id }) => ({
-    run: ({ input }, { onPart }) => {
-      onPart?.(`${id} first`, 5);
-      onPart?.("both", 2);
-      return [input![0]!];
-    },
-  });
-  const all = [0, 1].map(i => ({ reads: [i - 1], isSlow: false, fails: "no" as const }));
-  const plan = await preparePlanWith(prepare, fittedPlan(ofSteps(all)), { folder: ".", models: noModels });
-  const given = new Map([["x", scalars("float64", [1])]]);
-  const plainRun = await plan.run(given, context());
-  expect([...plainRun.parts]).toEqual([]);
-  const timed = await plan.run(given, context(1n, new Map([["timings", true]])));
-  expect(Object.fromEntries(timed.parts)).toEqual({ "s0 first": 5, "s1 first": 5, both: 4 });
-  await expect(plan.run(new Map(), context())).rejects.toThrow("plan `p` got no column `x`.");
 });

@@ -3,27 +3,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AnyStep, Plan } from "#contract/plan.js";
 import { type ColumnSchema, column } from "#contract/schema.js";
-import { Cancellable } from "#runtime/base/cancellation.js";
-import { type Column, childRows, type Rows, rootRows } from "#runtime/base/columns/table.js";
-import {
-  knownRows,
-  parentRows,
-  readColumns,
-  type StageOutput,
-  writeColumns,
-} from "#runtime/engine/schedule/stage-columns.js";
-import { emptyColumns, rowsIn, runStage, type StageContext } from "#runtime/engine/schedule/stage-function.js";
-import {
-  candidates,
-  context,
-  grouped,
-  type Item,
-  lists,
-  makeStep,
-  plain,
-  scalars,
-  vectors,
-} from "../../../operators/step.js";
+import type { Cancellable } from "#runtime/base/cancellation.js";
+import { type Column, type Rows, rootRows } from "#runtime/base/columns/table.js";
+import { readColumns, type StageOutput, writeColumns } from "#runtime/engine/schedule/stage-columns.js";
+import { runStage, type StageContext } from "#runtime/engine/schedule/stage-function.js";
+import { context, grouped, type Item, lists, makeStep, plain, scalars, vectors } from "../../../operators/step.js";
 
 const ragged = { list: { min: 0, max: null } } as const;
 const pair = { list: { min: 2, max: 2 } } as const;
@@ -65,18 +49,6 @@ describe("columns read", () => {
     ).toMatchObject({ x: [Int32Array.of(1, 2), Int32Array.of(3, 4)] });
     const nulls = { ...lists("int32", [[1, 2], [3]]), validity: Uint8Array.of(1, 0, 0) };
     expect(of(nulls)).toMatchObject({ x: [[1, null], [null]] });
-  });
-  test("of the first port that has the name", () => {
-    const step = {
-      ...stepOf([]),
-      inputs: {
-        input: [{ name: "x", step: "request", column: "x" }],
-        other: [{ name: "x", step: "request", column: "x" }],
-      },
-    } as unknown as AnyStep;
-    expect(readColumns(step, { input: [scalars("int32", [1])], other: [scalars("int32", [2])] })).toEqual({
-      x: Int32Array.of(1),
-    });
   });
 });
 
@@ -120,15 +92,6 @@ describe("columns written", () => {
     ]);
     expect([ids!.rows === tags!.rows, ids!.rows.parent]).toEqual([true, rows]);
   });
-  test("of rows that are known", () => {
-    const child = childRows(rows, Int32Array.of(0, 1, 3));
-    const [scores] = write(
-      [column("score", "float32", { rows: "other" })],
-      { score: [1, 2, 3] },
-      new Map([["other", child]]),
-    );
-    expect(scores!.rows).toBe(child);
-  });
   test.each<[string, readonly ColumnSchema[], StageOutput, string]>([
     ["a strange one", [column("a", "int32")], { a: [1, 2], b: [1, 2] }, "makes no column `b`; it makes int32 a"],
     ["none", [column("a", "int32")], {}, "got no column `int32 a`"],
@@ -163,25 +126,6 @@ describe("columns written", () => {
   ])("%s", (_, outputs, made, message) => {
     expect(() => write(outputs, made)).toThrow(`the replacement ${message}`);
   });
-});
-
-test("rows of a stage are those of its inputs, and the request's", () => {
-  const ids = candidates("int64", [[1], [2, 3]], rows);
-  const step = { ...stepOf([]), inputs: { input: [{ name: "x", step: "s0", column: "x" }] } } as unknown as AnyStep;
-  const known = knownRows(step, { input: [ids] }, (of, name) => (of === "s0" && name === "x" ? "made" : undefined));
-  expect([...known]).toEqual([
-    ["made", ids.rows],
-    ["request", rows],
-  ]);
-  expect(parentRows({ input: [ids] })).toBe(rows);
-  expect(parentRows({ input: [scalars("int32", [1, 2], rows)] })).toBe(rows);
-  const plan = planOf({ ...stepOf([column("made", "int32", { rows: "s1" })]) });
-  expect([
-    rowsIn(plan)("request", "x"),
-    rowsIn(plan)("s1", "made"),
-    rowsIn(plan)("s2", "made"),
-    rowsIn(plan)("s1", "x"),
-  ]).toEqual(["request", "s1", undefined, undefined]);
 });
 
 describe("a function", () => {
@@ -221,18 +165,6 @@ describe("a function", () => {
     expect(one.signal).toBeUndefined();
     expect([one.random.next(), one.random.next()]).toEqual([two.random.next(), two.random.next()]);
   });
-  test("is cancelled with its client; its error is the stage's", async () => {
-    const signal = new Cancellable();
-    let aborted: boolean | undefined;
-    const running = act(async (_, { signal: own }) => {
-      await new Promise(done => own!.addEventListener("abort", done, { once: true }));
-      aborted = own!.aborted;
-      throw new Error("gave up");
-    }, signal);
-    signal.abort();
-    await expect(running).rejects.toMatchObject({ name: "RuntimeFault", message: "gave up" });
-    expect(aborted).toBe(true);
-  });
   test("that makes another column fails the stage, and its author is notified of that alone", async () => {
     const mistakes: unknown[] = [];
     const note = (error: unknown) => mistakes.push(error);
@@ -242,36 +174,5 @@ describe("a function", () => {
     await expect(act(() => Promise.reject(new Error("away")), undefined, note)).rejects.toThrow("away");
     expect(mistakes).toHaveLength(1);
     await expect(act(() => ({ a: [1] }))).rejects.toThrow("`a`");
-  });
-  test("that makes a fraction of an integer names the value and its place", async () => {
-    await expect(act(() => ({ a: [1, 2], id: [[3], [0.5]] }))).rejects.toThrow(/can't hold 0\.5 at place 1: .*0\.5/);
-  });
-  test("that makes nothing makes zeros, empty texts and lists, and no rows", async () => {
-    const outputs = [
-      column("a", "int32"),
-      column("s", "string"),
-      column("l", "int32", ragged),
-      column("v", "float32", pair),
-      column("id", "int64", { rows: "s1" }),
-    ];
-    const all = {
-      stage: "s",
-      rows: 2,
-      params: {},
-      random: {} as never,
-      outputs: outputs.map(of => ({ ...of, makesRows: of.rows === "s1" })),
-    };
-    expect(await emptyColumns({ x: [1, 2, 3] }, all)).toEqual({
-      a: [0, 0, 0],
-      s: ["", "", ""],
-      l: [[], [], []],
-      v: [
-        [0, 0],
-        [0, 0],
-        [0, 0],
-      ],
-      id: [[], []],
-    });
-    expect(await emptyColumns({}, all)).toMatchObject({ a: [0, 0], id: [[], []] });
   });
 });
