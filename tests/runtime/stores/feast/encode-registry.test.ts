@@ -152,31 +152,3 @@ test("later fields are those of Feast 0.67", () => {
   const names = ({ projects }: Tree) => projects!.map(one => (one as Tree).spec);
   expect(names(ours)).toEqual(names(feasts));
 });
-
-test("texts that are not described are absent, and those that are have their fields", () => {
-  const made = (description?: string, createdTimestampColumn?: string) => {
-    const { entities, views, services, sources } = encoded(
-      { ...USER, ...(description !== undefined && { description }) },
-      { ...VIEW, source: { ...source, ...(createdTimestampColumn !== undefined && { createdTimestampColumn }) } },
-    );
-    const [entity, dummy] = entities as { spec: [Tree] }[];
-    const inView = (views as { spec: [{ source: [Tree] }] }[])[0]!.spec[0].source[0];
-    const taken = (services as { spec: [{ views: [Tree] }] }[])[0]!.spec[0].views[0];
-    const texts = [entity!.spec[0].description, dummy!.spec[0].description];
-    return [...texts, ...[inView, sources![0] as Tree, taken].map(one => one.createdColumn)];
-  };
-  expect(made()).toEqual([undefined, undefined, undefined, undefined, undefined]);
-  expect(made("who buys", "made")).toEqual([["who buys"], undefined, ["made"], ["made"], ["made"]]);
-});
-
-test("ids differ by project, and are the same for the same one", () => {
-  const idsOf = (project: string): string[] => {
-    const { versionId, projectIds } = treeOf(
-      encodeRegistry({ project, timestamp: TIMESTAMP, entities: [USER], views: [VIEW] }),
-      REGISTRY,
-    );
-    return [...versionId!, ...projectIds!.map(one => (one as Tree).uuid![0])].map(String);
-  };
-  expect(idsOf("a")).toEqual(idsOf("a"));
-  expect(new Set([...idsOf("a"), ...idsOf("b")]).size).toBe(4);
-});

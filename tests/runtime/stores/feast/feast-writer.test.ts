@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
 import type { FeastRepositoryDescription } from "#runtime/stores/feast/describe.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
@@ -100,40 +99,5 @@ describe("a repository written here", () => {
     execFileSync(python(), [script, out, '{"user_features": [1, -2, 9007199254740993]}', "--compare"], {
       encoding: "utf8",
     });
-  });
-
-  test("each table has Feast's index of its keys", () => {
-    const out = folder();
-    writeFeastRepository(out, description);
-    const db = new Database(join(out, "data/online_store.db"), { readonly: true });
-    const plan = db.prepare("EXPLAIN QUERY PLAN SELECT 1 FROM shop_user_features WHERE entity_key = x'00'").all();
-    expect(plan).toEqual([expect.objectContaining({ detail: expect.stringContaining("shop_user_features_ek") })]);
-    db.close();
-  });
-
-  test("equal descriptions give equal bytes, and nothing else is left", () => {
-    const [a, b] = [folder(), folder()];
-    writeFeastRepository(a, description);
-    writeFeastRepository(b, description);
-    // The check of the store before.
-    writeFileSync(join(b, "data/online_store.db.check"), "{}");
-    writeFeastRepository(b, description);
-    for (const file of ["feature_store.yaml", "data/registry.db", "data/online_store.db"])
-      expect(readFileSync(join(a, file)).equals(readFileSync(join(b, file))), file).toBe(true);
-    expect(readdirSync(join(b, "data")).sort()).toEqual(["online_store.db", "registry.db"]);
-  });
-
-  test("a description that does not hold together is refused before anything is written", () => {
-    const out = folder();
-    const [users] = description.views;
-    const short = { ...description, views: [{ ...users!, rows: { ...users!.rows, age: [1] } }] };
-    expect(() => writeFeastRepository(out, short)).toThrow(
-      "view `user_features`: column `age` has 1 rows, `user_id` has 3.",
-    );
-    const without = { ...description, entities: [] };
-    expect(() => writeFeastRepository(out, without)).toThrow(
-      "view `user_features` names the entity `user`, which the repository does not have.",
-    );
-    expect(readdirSync(out)).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 // Random descriptions of repositories: what is written is what is described, read by other means than the stores'.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -10,10 +10,8 @@ import { type KeyPart, keyEncoder } from "#formats/feast/feast-key.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import type { FeastType } from "#formats/feast/feast-type.js";
 import { checkDescription, type FeastRepositoryDescription } from "#runtime/stores/feast/describe.js";
-import { valueText } from "#runtime/stores/feast/value-text.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
 import "../../../needs/built.js";
-import { openFiles } from "../../../run/open-files.js";
 
 const root = mkdtempSync(join(tmpdir(), "merlon-written-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -98,26 +96,6 @@ const textOf = (type: FeastType, value: unknown): string | null => {
   return type === "BOOL" ? (value ? "True" : "False") : String(value);
 };
 
-test.runIf(process.platform === "linux")("no file stays open, be the rows written or refused", () => {
-  const folder = mkdtempSync(join(root, "open-"));
-  const [user] = ENTITIES;
-  const source = { name: "s", path: "p", timestampField: "t" };
-  const features = [{ name: "f", type: "INT64" }] as const;
-  const of = (keys: readonly (bigint | null)[]) => ({
-    ...{ project: "p", timestamp: 1, entities: [user] },
-    views: [
-      { name: "v", entities: ["user"], features, source, rows: { user_id: keys as never, f: keys.map(() => 1n) } },
-    ],
-  });
-  writeFeastRepository(folder, of([1n, 2n]));
-  expect(openFiles(root)).toEqual([]);
-  expect(() => writeFeastRepository(folder, of([1n, null]))).toThrow(
-    "view `v`: join key `user_id` of row 1 is null; every row needs its key.",
-  );
-  expect(openFiles(root)).toEqual([]);
-  expect(readdirSync(join(folder, "data")).sort()).toEqual(["online_store.db", "registry.db"]);
-});
-
 test("the registry says what was described, and the tables have its rows", () => {
   fc.assert(
     fc.property(repository, given => {
@@ -184,16 +162,6 @@ test("the registry says what was described, and the tables have its rows", () =>
     }),
     { numRuns: 40 },
   );
-});
-
-test("floats are the texts that Python makes of them", () => {
-  const texts = JSON.parse(
-    readFileSync(new URL("../../../fixtures/feast/float-texts.json", import.meta.url), "utf8"),
-  ) as readonly (readonly [bits: string, text: string])[];
-  const values = texts.map(([bits]) => Buffer.from(bits, "hex").readDoubleBE());
-  expect(values.map(value => valueText("DOUBLE", value))).toEqual(texts.map(([, text]) => text));
-  expect([Number.NaN, Infinity, -Infinity].map(value => valueText("DOUBLE", value))).toEqual(["nan", "inf", "-inf"]);
-  expect(valueText("FLOAT", 0.1)).toBe("0.10000000149011612");
 });
 
 describe("a description that does not hold together", () => {

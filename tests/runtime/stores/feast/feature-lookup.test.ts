@@ -55,15 +55,6 @@ const said = (...of: Parameters<typeof lookup>): string => {
 const age = column("age", "int64");
 
 describe("one view", () => {
-  test("is looked up by the only input, whatever its name; an output without a feature is the key", () => {
-    const found = lookup({ features: { age: "age" } }, ["whoever"], [column("whoever", "int64"), age]);
-    expect(found.reads).toEqual([{ view: users, features: [users.features[0]] }]);
-    expect(found.wanted).toEqual([{ schema: age, view: users, feature: users.features[0] }]);
-    expect(found.joins).toEqual([{ name: "user_id", column: "user_id", input: 0 }]);
-  });
-  test("without features is not read", () => {
-    expect(lookup({}, ["user_id"], [column("user_id", "int64")]).reads).toEqual([]);
-  });
   test("of two keys has an input for each, by name", () => {
     const params: Params = { view: "pairs", entityColumn: { user_id: "u" }, features: { seen: "seen" } };
     expect(lookup(params, ["item_id", "u"], [column("seen", "int64")]).joins).toEqual([
@@ -83,13 +74,6 @@ describe("one view", () => {
     expect(said({ ...params, entityColumn: "user_id" }, ["user_id", "item_id"], [])).toBe(
       `INVALID_ARGUMENT: the plan names no column for the join key \`user_id\` of view \`pairs\`. ${none}`,
     );
-  });
-  test("of one key and several inputs is looked up by the column's name", () => {
-    expect(lookup({}, ["a", "user_id"], []).joins).toEqual([{ name: "user_id", column: "user_id", input: 1 }]);
-    expect(lookup({ entityColumn: "who" }, ["user_id", "who"], []).joins).toEqual([
-      { name: "user_id", column: "who", input: 1 },
-    ]);
-    expect(said({}, ["a", "b"], [])).toMatch(/the join key `user_id` of view `users`/);
   });
 });
 

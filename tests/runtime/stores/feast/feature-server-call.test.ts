@@ -44,47 +44,6 @@ async function start(listener: RequestListener, credentials?: string, timeoutMs 
 }
 const HINT = "Start it with `feast serve`, or correct `path` in feature_store.yaml.";
 
-describe("a call", () => {
-  test("has a method, a path and a body with its length in bytes, and answers all bytes", async () => {
-    const seen: unknown[] = [];
-    const { call } = await start(async (request, response) => {
-      const body = Buffer.concat(await request.toArray()).toString();
-      const { "content-type": type, "content-length": length, authorization } = request.headers;
-      seen.push([request.method, request.url, type, length, authorization, body]);
-      response.write("first ");
-      response.end("second é");
-    });
-    expect((await call("POST", "/get", '{"a":"é"}')).toString()).toBe("first second é");
-    expect((await call("GET", "/health")).toString()).toBe("first second é");
-    expect(seen).toEqual([
-      ["POST", "/get", "application/json", "10", undefined, '{"a":"é"}'],
-      ["GET", "/health", undefined, undefined, undefined, ""],
-    ]);
-  });
-  test("has the store's credentials, and its connection is kept", async () => {
-    const seen = new Set<unknown>();
-    const { call, sockets } = await start((request, response) => {
-      seen.add(request.headers.authorization);
-      response.end();
-    }, "me:pass:word");
-    for (let i = 0; i < 3; i++) await call("GET", "/");
-    expect([...seen]).toEqual([`Basic ${Buffer.from("me:pass:word").toString("base64")}`]);
-    expect(sockets.size).toBe(1);
-  });
-  test("leaves no timer, and the connection closes with its caller", async () => {
-    const timers = (): number => process.getActiveResourcesInfo().filter(name => name === "Timeout").length;
-    const { call, close, sockets } = await start((_, response) => response.end());
-    await call("GET", "/");
-    const [socket] = sockets;
-    const before = timers();
-    for (let i = 0; i < 20; i++) await call("GET", "/");
-    expect(timers()).toBeLessThan(before + 20);
-    expect([sockets.size, socket!.destroyed]).toEqual([1, false]);
-    close();
-    await expect.poll(() => socket!.destroyed).toBe(true);
-  });
-});
-
 describe("a server", () => {
   test.each([400, 404, 422, 499])("that refuses with %i is quoted, without secrets", async status => {
     const { fault, url } = await start((_, response) => {
@@ -95,15 +54,6 @@ describe("a server", () => {
       `INVALID_ARGUMENT the feature server at ${url} refuses (${status}): no view; ***, *** and ***. Apply the same registry to the server and build again.`,
     );
   });
-  test.each([201, 302, 500, 503])("that answers %i is away", async status => {
-    const { fault, url } = await start((_, response) => {
-      response.writeHead(status);
-      response.end(`broken: me:pass ${"x".repeat(400)}`);
-    }, "me:pass");
-    expect(await fault("GET", "/")).toBe(
-      `UNAVAILABLE the feature server at ${url} answers ${status}: broken: *** ${"x".repeat(300 - "broken: me:pass ".length)}…. ${HINT}`,
-    );
-  });
   test("that is late is away, and the connection is not used again", async () => {
     let calls = 0;
     const { call, fault, url, sockets } = await start((_, response) => calls++ > 0 && response.end("now"), "", 1000);
@@ -112,43 +62,6 @@ describe("a server", () => {
     );
     expect((await call("GET", "/")).toString()).toBe("now");
     expect(sockets.size).toBe(2);
-  });
-  test("that is late on a kept connection is away, and is not called again", async () => {
-    let calls = 0;
-    const { call, fault, url, sockets } = await start((_, response) => calls++ === 0 && response.end(), "", 1000);
-    await call("GET", "/");
-    expect(await fault("GET", "/")).toBe(
-      `UNAVAILABLE the feature server at ${url} did not answer within 1000 ms. ${HINT}`,
-    );
-    expect([calls, sockets.size]).toEqual([2, 1]);
-  });
-  test.each<[string, RequestListener]>([
-    [
-      "of a known length",
-      (_, response) => {
-        response.writeHead(200, { "Content-Length": 100 });
-        response.write("half", () => response.destroy());
-      },
-    ],
-    ["in chunks", (_, response) => response.write("half", () => response.destroy())],
-    [
-      "of a known length, and closes its side alone",
-      (_, response) => {
-        response.writeHead(200, { "Content-Length": 100 });
-        response.write("half", () => response.socket!.end());
-      },
-    ],
-  ])("that breaks off in the middle of its answer is away (%s)", async (_, listener) => {
-    const { fault, url } = await start(listener);
-    expect(await fault("GET", "/")).toBe(`UNAVAILABLE the feature server at ${url} broke off: aborted. ${HINT}`);
-  });
-  test("that has closed is away", async () => {
-    const { fault, url, server } = await start(() => {});
-    server.close();
-    await once(server, "close");
-    expect(await fault("GET", "/")).toBe(
-      `UNAVAILABLE the feature server at ${url} can not be reached: connect ECONNREFUSED ${url.slice("http://".length)}. ${HINT}`,
-    );
   });
   test("that closes a kept connection gets the call again on a new one; one that closes a new one does not", async () => {
     const seen: (string | undefined)[] = [];
@@ -187,24 +100,6 @@ describe("a client that leaves", () => {
     gone.abort();
     expect(await fault("GET", "/", undefined, gone)).toBe(CANCELLED);
     expect(url).toContain("127.0.0.1");
-  });
-  test("later changes nothing, and nothing listens any more", async () => {
-    const { call } = await start((_, response) => response.end("yes"));
-    const signal = new Cancellable();
-    const listening = new Set<unknown>();
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (type, listener) => {
-      listening.add(listener);
-      add(type, listener);
-    };
-    signal.removeEventListener = (type, listener) => {
-      listening.delete(listener);
-      remove(type, listener);
-    };
-    expect((await call("GET", "/", undefined, signal)).toString()).toBe("yes");
-    await expect.poll(() => listening.size).toBe(0);
-    signal.abort();
   });
 });
 

@@ -117,29 +117,6 @@ test("columns have the values and times of the keys that were found; an old serv
   );
 });
 
-test("an old server that finds none of the INT64 keys is not warned of: it reads these as they are", async () => {
-  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  const view = viewOf(`shops${views++}`);
-  const wide = { ...view, joinKeys: [{ name: "shop", type: "INT64" }] } as FeastView;
-  answer = written(view.name, { cells: [null], isOld: true, isReversed: false });
-  await read(wide, [1]);
-  expect(warn.mock.calls).toEqual([]);
-  await read(view, [1]);
-  expect(warn.mock.calls).toHaveLength(1);
-});
-
-test("a store without its server does not open", async () => {
-  const other = createServer();
-  await once(other.listen(0, "127.0.0.1"), "listening");
-  const { port } = other.address() as AddressInfo;
-  other.close();
-  await once(other, "close");
-  const away = `http://127.0.0.1:${port}`;
-  await expect(openFeatureServer({ type: "remote", url: new Secret(away, away) } as never, 20_000)).rejects.toThrow(
-    `the feature server at ${away} can not be reached: connect ECONNREFUSED`,
-  );
-});
-
 describe("a fault", () => {
   test.each([
     ["not JSON", "<html>", "INTERNAL: the feature server at URL answers something that is not JSON."],
@@ -177,25 +154,5 @@ describe("a fault", () => {
       ({ code, message: of }: { code: string; message: string }) => `${code}: ${of}`,
     );
     expect(fault).toContain(message.replace("URL", url));
-  });
-
-  test.each([
-    [{ joinKeys: [{ name: "raw", type: "BYTES" }] }, /view `v` is looked up by the BYTES `raw`, which/],
-    [{ aliasOf: "shops" }, /view `shops` is read as `v` by a feature service, which/],
-    [{ features: [{ name: "map", type: "SCALAR_MAP" }] }, /feature `v:map` is a SCALAR_MAP, which/],
-  ])("refuses what no feature server takes: %o", async (of, message) => {
-    answer = "";
-    await expect(read({ ...viewOf("v"), ...of } as never, [7])).rejects.toMatchObject({
-      ...{ code: "UNSUPPORTED", message: expect.stringMatching(message) },
-    });
-  });
-
-  test("nothing is sent without keys", async () => {
-    answer = "<html>";
-    const columns = await read(viewOf("v"), []);
-    expect(columns.map(({ values, status }) => [values.length, status.length])).toEqual([
-      [0, 0],
-      [0, 0],
-    ]);
   });
 });

@@ -1,12 +1,10 @@
 // `merlon feast get`: keys as text, and faults of views, keys and values that do not fit.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type FeatureQuestion, getFeatures } from "#runtime/stores/feast/get-features.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
-import { openFiles } from "../../../run/open-files.js";
 
 let folder: string;
 beforeAll(() => {
@@ -98,30 +96,6 @@ describe("records", () => {
   });
 });
 
-test("bytes are base64, and texts are not", async () => {
-  const at = mkdtempSync(join(tmpdir(), "merlon-get-bytes-"));
-  onTestFinished(() => rmSync(at, { recursive: true }));
-  const raw = [Uint8Array.of(0, 255, 128), Uint8Array.of(97)];
-  writeFeastRepository(at, {
-    ...{ project: "p", timestamp: 1_700_000_000 },
-    entities: [{ name: "user", joinKey: "user_id", type: "INT64" }],
-    views: [
-      {
-        ...{ name: "users", entities: ["user"], source: { name: "s", path: "s.parquet", timestampField: "event" } },
-        features: [
-          { name: "raw", type: "BYTES" },
-          { name: "text", type: "STRING" },
-        ],
-        rows: { user_id: [1n, 2n], raw: raw as never, text: ["AP+A", "a"] },
-      },
-    ],
-  });
-  expect(await getFeatures(at, { keys: new Map([["user_id", ["1", "2"]]]), views: ["users"] })).toEqual([
-    { user_id: 1n, raw: "AP+A", text: "AP+A" },
-    { user_id: 2n, raw: "YQ==", text: "a" },
-  ]);
-});
-
 /** A repository with one view of the features `known` and `odd`, without services. */
 function smallRepository(): string {
   const at = mkdtempSync(join(tmpdir(), "merlon-get-small-"));
@@ -139,30 +113,6 @@ function smallRepository(): string {
   });
   return at;
 }
-
-test("a feature of a type that Feast has added since is left out", async () => {
-  const at = smallRepository();
-  const file = join(at, "data", "registry.db");
-  const registry = readFileSync(file);
-  // Its name, then the number of its type.
-  const place = registry.indexOf("\x03odd\x10\x03", 0, "latin1");
-  registry[place + 5] = 99;
-  writeFileSync(file, registry);
-  const keys = new Map([["user_id", ["1"]]]);
-  expect(await getFeatures(at, { keys, views: ["users"] })).toEqual([{ user_id: 1n, known: 5 }]);
-});
-
-test.runIf(process.platform === "linux")("the store is closed afterwards, also after a fault", async () => {
-  const at = smallRepository();
-  const keys = new Map([["user_id", ["1"]]]);
-  expect(await getFeatures(at, { keys, views: ["users"] })).toEqual([{ user_id: 1n, known: 5, odd: 6 }]);
-  expect(openFiles(at)).toEqual([]);
-  const db = new Database(join(at, "data", "online_store.db"));
-  db.exec("UPDATE p_users SET value = x'ff'");
-  db.close();
-  await expect(getFeatures(at, { keys, views: ["users"] })).rejects.toThrow("users:known");
-  expect(openFiles(at)).toEqual([]);
-});
 
 describe("a fault names", () => {
   test("that the repository has no service at all", async () => {

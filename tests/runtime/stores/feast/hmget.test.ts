@@ -78,14 +78,6 @@ describe("replies", () => {
     );
   });
 
-  test("an error has no values, those of its neighbors stay", () => {
-    const reader = hashReplyReader(3, 2);
-    const value = Buffer.from("v");
-    reader.take(written([[value, null], "ERR no", [value, value]]));
-    expect([...reader.replies!.places]).toEqual([8, 9, -1, 0, -1, -1, -1, -1, 33, 34, 40, 41]);
-    expect([...reader.replies!.errors]).toEqual([[1, "ERR no"]]);
-  });
-
   test.each([
     ["another type", "+OK\r\n", /a reply begins with byte 43/],
     ["fewer values", "*2\r\n$-1\r\n$-1\r\n", /a reply has 2 values of 3/],
@@ -141,61 +133,5 @@ describe("replies", () => {
         ],
       },
     );
-  });
-
-  test("refused: more than the limit, together", () => {
-    const reader = hashReplyReader(1, FIELDS, 1000);
-    const value = Buffer.from(`$600\r\n${"v".repeat(600)}\r\n`);
-    reader.take(Buffer.from("*3\r\n"));
-    reader.take(value);
-    expect(() => reader.take(value)).toThrow("the replies to one request have more than 1000 bytes");
-  });
-
-  test("read: as much as the limit, together and in one value", () => {
-    const all = written([[Buffer.alloc(300, "v"), null, Buffer.alloc(300, "w")]]);
-    const reader = hashReplyReader(1, FIELDS, all.length);
-    expect(reader.take(all)).toBe(all.length);
-    expect(reader.replies?.errors.size).toBe(0);
-    expect(() => hashReplyReader(1, FIELDS, all.length - 1).take(all)).toThrow(
-      `the replies to one request have more than ${all.length - 1} bytes`,
-    );
-    expect(hashReplyReader(1, FIELDS, 1000).take(Buffer.from("*3\r\n$1000\r\n"))).toBe(11);
-    expect(() => hashReplyReader(1, FIELDS, 1000).take(Buffer.from("*3\r\n$1001\r\n"))).toThrow(
-      "a value has 1001 bytes",
-    );
-  });
-
-  test("a length has ten digits at most", () => {
-    expect(hashReplyReader(1, 1).take(Buffer.from("*0000000001\r\n$-1\r\n"))).toBe(18);
-    expect(() => hashReplyReader(1, 1).take(Buffer.from("*00000000001\r\n$-1\r\n"))).toThrow(
-      "a reply has a length that is not a number",
-    );
-  });
-
-  test("an error of up to 4096 bytes is read among long values; a longer one has no end", () => {
-    const long = Buffer.alloc(10_000, "v");
-    const errorOf = (length: number): Buffer => Buffer.from(`-${"e".repeat(length - 2)}\r\n`);
-    const all = [written([[long, null, long]]), errorOf(4096), written([[long, long, null]])];
-    for (const pieces of [[Buffer.concat(all)], all]) {
-      const reader = hashReplyReader(3, FIELDS);
-      for (const piece of pieces) reader.take(piece);
-      expect([...reader.replies!.errors]).toEqual([[1, "e".repeat(4094)]]);
-    }
-    for (const one of [errorOf(4097), errorOf(4098).subarray(0, 4097)])
-      expect(() => hashReplyReader(1, FIELDS).take(one)).toThrow("an error has no end");
-    expect(hashReplyReader(1, FIELDS).take(errorOf(5000).subarray(0, 4096))).toBe(4096);
-  });
-
-  test("a value costs the same for any number of pieces", () => {
-    const value = Buffer.alloc(1 << 20, "v");
-    const all = written([[value, null, value]]);
-    const reader = hashReplyReader(1, FIELDS);
-    const before = process.cpuUsage();
-    for (let at = 0; at < all.length; at += 16) reader.take(all.subarray(at, at + 16));
-    // Read from its start at each piece, it takes minutes.
-    const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 1e6).toBeLessThan(5);
-    const [[first, none, last]] = readBack(reader.replies!, FIELDS) as [(Buffer | null)[]];
-    expect([first!.equals(value), none, last!.equals(value)]).toEqual([true, null, true]);
   });
 });

@@ -3,17 +3,13 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { encodeValue } from "#formats/feast/encode-feast-value.js";
 import { keyEncoder } from "#formats/feast/feast-key.js";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
-import { rootRows } from "#runtime/base/columns/table.js";
 import { provideMapping } from "#runtime/base/shared/mapping.js";
 import { shareFiles } from "#runtime/server/memory/allocator.js";
-import { packViews, unpackViews } from "#runtime/stores/feast/packed-views.js";
-import type { ViewSnapshot } from "#runtime/stores/feast/snapshot-form.js";
 import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
 import { scalars } from "../../../operators/step.js";
 import { writeOneView } from "./one-view.js";
@@ -31,44 +27,6 @@ afterAll(() => {
   provideMapping(undefined);
   vi.unstubAllEnvs();
   rmSync(root, { recursive: true, force: true });
-});
-
-const texts = fc.array(fc.string({ unit: "binary", maxLength: 3 }).filter(text => !/\p{Surrogate}/u.test(text)));
-const views = fc.array(
-  fc.record({ texts, ints: fc.array(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n)), floats: fc.array(fc.float()) }).map(
-    ({ texts, ints, floats }): ViewSnapshot => ({
-      keyFrame: ints.length,
-      keys: [
-        { dtype: "int64", rows: rootRows(ints.length), values: BigInt64Array.from(ints) },
-        { dtype: "string", rows: rootRows(ints.length), values: texts },
-        { dtype: "int64", width: 2, rows: rootRows(ints.length), values: BigInt64Array.from(ints) },
-        {
-          ...{ dtype: "int64", rows: rootRows(ints.length), values: BigInt64Array.from(ints) },
-          validity: Uint8Array.from(ints, value => Number(value > 0n)),
-        },
-      ],
-      features: [
-        { values: texts, status: Uint8Array.from(texts, (_, i) => i % 4) },
-        {
-          values: Float32Array.from(floats),
-          offsets: Int32Array.of(0, 1, floats.length),
-          status: Uint8Array.of(1, 1),
-          eventSeconds: Float64Array.of(Number.NaN, 1.5),
-          whole: true,
-        },
-      ],
-    }),
-  ),
-  { maxLength: 3 },
-);
-
-test("any snapshot is the same when it is read again", () => {
-  fc.assert(
-    fc.property(views, given => {
-      const bytes = new Uint8Array(Buffer.concat(packViews(given)));
-      expect(unpackViews(bytes)).toEqual(given);
-    }),
-  );
 });
 
 test("a large store answers alike from shared memory and its own, and follows its changes", async () => {

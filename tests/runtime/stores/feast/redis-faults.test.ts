@@ -1,9 +1,8 @@
 /** Faults of a Redis store: why it is away and the way out, and its refusals, without secrets. Also the deadline of a request. */
-import { EventEmitter, getEventListeners } from "node:events";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { EventEmitter } from "node:events";
+import { describe, expect, test } from "vitest";
 import { Secret } from "#contract/secret.js";
-import { Cancellable } from "#runtime/base/cancellation.js";
-import { redisFaults, within } from "#runtime/stores/feast/redis-faults.js";
+import { redisFaults } from "#runtime/stores/feast/redis-faults.js";
 
 const WHERE = "the online store at r:6379 (redis)";
 function faults(given: object = {}) {
@@ -63,9 +62,6 @@ describe("a store that is away", () => {
     const fault = away(Object.assign(new Error("AUTH s3cret failed"), { command: { args: ["s3cret"] } }));
     expect([fault.message, fault.cause]).toEqual([`${WHERE} can not be reached: AUTH *** failed. ${START}`, undefined]);
   });
-  test("or late says how long that was", () => {
-    expect(said(faults().late())).toBe(`UNAVAILABLE ${WHERE} did not answer within 250 ms.`);
-  });
 });
 
 describe("a command that is refused", () => {
@@ -80,77 +76,5 @@ describe("a command that is refused", () => {
     expect(said(refused("WRONGTYPE not a hash", "view `v`"))).toBe(
       `INVALID_ARGUMENT ${WHERE} refuses view \`v\`: WRONGTYPE not a hash. It is no hash: Feast did not write it. Delete the key, then materialize the view again.`,
     );
-  });
-});
-
-describe("work within a time", () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
-  const late = (): Error => new Error("late");
-  const outcome = (work: Promise<unknown>): { value?: unknown } => {
-    const found: { value?: unknown } = {};
-    work.then(
-      value => {
-        found.value = value;
-      },
-      (error: Error) => {
-        found.value = error.message;
-      },
-    );
-    return found;
-  };
-  /** A signal that counts who listens. */
-  function counted() {
-    const signal = new Cancellable();
-    let listening = 0;
-    return {
-      abort: () => signal.abort(),
-      listening: () => listening,
-      signal: {
-        get aborted() {
-          return signal.aborted;
-        },
-        addEventListener(type: "abort", act: () => void) {
-          listening++;
-          signal.addEventListener(type, act);
-        },
-        removeEventListener(type: "abort", act: () => void) {
-          listening--;
-          signal.removeEventListener(type, act);
-        },
-      },
-    };
-  }
-  test("ends with the work, its value or its error, and leaves no timer and no listener", async () => {
-    const { signal, listening } = counted();
-    const done = outcome(within(Promise.resolve(7), 10, late, signal));
-    const failed = outcome(within(Promise.reject(new Error("no")), 10, late, signal));
-    await vi.advanceTimersByTimeAsync(0);
-    expect([done.value, failed.value, vi.getTimerCount(), listening()]).toEqual([7, "no", 0, 0]);
-  });
-  test("is cancelled by a signal of the platform, which has no listener afterwards", async () => {
-    const controller = new AbortController();
-    const found = outcome(within(new Promise(() => {}), 10, late, controller.signal));
-    const done = outcome(within(Promise.resolve(7), 10, late, controller.signal));
-    await vi.advanceTimersByTimeAsync(0);
-    expect(done.value).toBe(7);
-    expect(getEventListeners(controller.signal, "abort")).toHaveLength(1);
-    controller.abort();
-    await vi.advanceTimersByTimeAsync(0);
-    expect(found.value).toBe("the request was cancelled");
-  });
-  test("is late then, and not before", async () => {
-    const found = outcome(within(new Promise(() => {}), 10, late));
-    await vi.advanceTimersByTimeAsync(9);
-    expect(found).toEqual({});
-    await vi.advanceTimersByTimeAsync(1);
-    expect(found.value).toBe("late");
-  });
-  test("is cancelled at once", async () => {
-    const { signal, abort } = counted();
-    const found = outcome(within(new Promise(() => {}), 10, late, signal));
-    abort();
-    await vi.advanceTimersByTimeAsync(0);
-    expect(found.value).toBe("the request was cancelled");
   });
 });

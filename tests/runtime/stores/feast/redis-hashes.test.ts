@@ -1,20 +1,15 @@
 // Hashes of clusters that change, and of servers that do not keep to the protocol.
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { setImmediate } from "node:timers/promises";
-import { Cluster, Redis } from "ioredis";
+import { Cluster, type Redis } from "ioredis";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { keyEncoder } from "#formats/feast/feast-key.js";
 import { Cancellable } from "#runtime/base/cancellation.js";
 import { keySlot } from "#runtime/stores/feast/key-slot.js";
-import { makeCluster } from "#runtime/stores/feast/redis-client.js";
 import { connectHashReader, type HashPart, type HashReader } from "#runtime/stores/feast/redis-hashes.js";
 import { redisAt } from "./every-redis.js";
 import { startRedis, startRedisCluster } from "./redis-server.js";
 
 vi.mock(import("#runtime/stores/feast/redis-client.js"), { spy: true });
-
-const JOINS = [{ name: "item_id", type: "INT64" }] as const;
 const FIELDS = [Buffer.from("a"), Buffer.from("b")];
 const keysOf = (count: number): Buffer[] => Array.from({ length: count }, (_, i) => Buffer.from(`key ${i}`));
 
@@ -56,16 +51,6 @@ async function filledCluster(count: number) {
 }
 
 describe("a cluster", () => {
-  test("has keys in the slots that it says", async () => {
-    const server = await startRedis(["--cluster-enabled", "yes"]);
-    onTestFinished(() => server.stop());
-    const client = server.client();
-    const braced = ["", "{}}", "{a}b", "a{b}c{d}", "{{a}}", "}{a", "{a", "{}", "a{}{b}"].map(key => Buffer.from(key));
-    const binary = Array.from({ length: 500 }, (_, i) => Buffer.from(keyEncoder(JOINS, 3)([BigInt(i) ** 7n])));
-    for (const key of [...braced, ...binary])
-      expect([key, keySlot(key)]).toEqual([key, await client.call("CLUSTER", "KEYSLOT", key)]);
-  });
-
   test("whose slots move: every key is found before, while and after; then without a detour", async () => {
     const { cluster, keys, expected, reader } = await filledCluster(200);
     expect(await valuesOf(reader, [...keys, Buffer.from("none")])).toEqual([...expected, null]);
@@ -138,18 +123,6 @@ describe("a cluster", () => {
     await expect.poll(readers, { timeout: 20_000 }).toBe(1);
   });
 
-  test("that cuts a connection: its keys are read by the client meanwhile", async () => {
-    const { cluster, keys: filled, expected: filling, reader } = await filledCluster(20);
-    const keys = [...filled, Buffer.from("none"), Buffer.from("nothing")];
-    const expected = [...filling, null, null];
-    expect(await valuesOf(reader, keys)).toEqual(expected);
-    for (const admin of cluster.nodes.map(node => node.client())) {
-      const [own] = (await connectionsOf(admin)).filter(({ command }) => command === "hmget");
-      await admin.client("KILL", "ID", own!.id);
-      expect(await valuesOf(reader, keys)).toEqual(expected);
-    }
-  });
-
   test("that refuses a key says so, by its own connection and by the client", async () => {
     const { cluster, keys, reader } = await filledCluster(20);
     const asked = [...keys, Buffer.from("text")];
@@ -166,82 +139,6 @@ describe("a cluster", () => {
       for (const { id } of (await connectionsOf(admin)).filter(({ command }) => command === "hmget"))
         await admin.client("KILL", "ID", id);
     await expect(valuesOf(reader, asked)).rejects.toMatchObject(refused);
-  });
-
-  test("has no more connections after its end, though its slots are known anew", async () => {
-    const { cluster, keys, expected, reader } = await filledCluster(5);
-    expect(await valuesOf(reader, keys)).toEqual(expected);
-    const client = vi.mocked(makeCluster).mock.results.at(-1)!.value as Cluster;
-    const admins = cluster.nodes.map(node => node.client());
-    const count = async () => (await Promise.all(admins.map(connectionsOf))).flat().length;
-    reader.close();
-    await expect
-      .poll(async () =>
-        (await Promise.all(admins.map(connectionsOf))).flat().filter(({ command }) => command === "hmget"),
-      )
-      .toEqual([]);
-    const before = await count();
-    client.emit("refresh");
-    // A server accepts connections in their order: one of the reader would precede the next of this test.
-    for (const { port } of cluster.nodes) {
-      const probe = new Redis(port, "127.0.0.1");
-      await probe.ping();
-      probe.disconnect();
-    }
-    await expect.poll(count).toBe(before);
-  });
-
-  test("whose slots change: the connections follow, until the end of the reader", async () => {
-    const { reader, keys } = await filledCluster(1);
-    const client = vi.mocked(makeCluster).mock.results.at(-1)!.value as Cluster;
-    const [third, fourth] = [await fakeRedis(() => {}), await fakeRedis(() => {})];
-    const [before] = structuredClone(client.slots);
-    /** The cluster's client says that the first slot is of these servers now. */
-    const refresh = (nodes: string[]): void => {
-      client.slots[0] = nodes;
-      client.emit("refresh");
-    };
-    /** Connections so far but this one. A server accepts them in their order: one of the reader would precede it. */
-    const connectionsTo = async ({ port, connections }: typeof third) => {
-      await setImmediate();
-      const probe = new Redis(port, "127.0.0.1");
-      await once(probe, "ready");
-      probe.disconnect();
-      return connections() - 1;
-    };
-    refresh([`127.0.0.1:${third.port}`]);
-    await expect.poll(third.open).toBe(1);
-    refresh([`127.0.0.1:${third.port}`]);
-    expect(await connectionsTo(third)).toBe(1);
-    refresh(before!);
-    await expect.poll(third.open).toBe(0);
-    refresh([`127.0.0.1:${third.port}`]);
-    await expect.poll(third.open).toBe(1);
-
-    reader.close();
-    await expect.poll(third.open).toBe(0);
-    refresh([`127.0.0.1:${fourth.port}`]);
-    expect(await connectionsTo(fourth)).toBe(0);
-    await expect(valuesOf(reader, keys)).rejects.toMatchObject({ code: "UNAVAILABLE" });
-  });
-
-  test("of whose slots one belongs to no server: late, and read when a server has it", async () => {
-    const cluster = await startRedisCluster();
-    onTestFinished(() => cluster.stop());
-    const keys = keysOf(20);
-    const slot = keySlot(keys.find(key => keySlot(key) <= 8191)!);
-    const admins = cluster.nodes.map(node => node.client());
-    // The other slots are served.
-    for (const admin of admins) await admin.config("SET", "cluster-require-full-coverage", "no");
-    // A server that lacks a slot does not say so to the other.
-    for (const admin of admins) await admin.call("CLUSTER", "DELSLOTS", slot);
-    const reader = await readerOf(cluster.ports, 500);
-    const late = { code: "UNAVAILABLE", message: expect.stringContaining("did not answer within 500 ms") };
-    await expect(valuesOf(reader, keys)).rejects.toMatchObject(late);
-    const served = keys.filter(key => keySlot(key) !== slot);
-    expect(await valuesOf(reader, served)).toEqual(served.map(() => null));
-    await admins[0]!.call("CLUSTER", "ADDSLOTS", slot);
-    await expect.poll(() => valuesOf(reader, keys).catch(String)).toEqual(keys.map(() => null));
   });
 
   test("of which a server is killed: a fault inside the deadline", async () => {
@@ -276,20 +173,6 @@ test("requests side by side get their own replies, also those after a cancelled 
   expect(await Promise.all(others)).toEqual(keys.map((_, i) => expected.slice(i)));
 });
 
-test("nothing is sent for a request that was cancelled before", async () => {
-  let commands = 0;
-  const server = await fakeRedis(socket => {
-    commands++;
-    socket.write(GOOD);
-  });
-  const reader = await readerOf([server.port]);
-  const signal = new Cancellable();
-  signal.abort();
-  await expect(valuesOf(reader, keysOf(1), signal)).rejects.toMatchObject({ code: "CANCELLED" });
-  expect(await valuesOf(reader, keysOf(1))).toEqual(["1"]);
-  expect(commands).toBe(1);
-});
-
 /** A server that greets as Redis does, and answers HMGET by a script. */
 async function fakeRedis(answer: (socket: Socket, connection: number) => void) {
   let connections = 0;
@@ -322,22 +205,6 @@ async function fakeRedis(answer: (socket: Socket, connection: number) => void) {
 const GOOD = "*2\r\n$1\r\n1\r\n$-1\r\n";
 
 describe("a server that", () => {
-  test.each([
-    ["sends another type", "+OK\r\n", /begins with byte 43/],
-    ["sends fewer values", "*1\r\n$-1\r\n", /a reply has 1 values of 2/],
-    ["announces a value of a gigabyte", "*2\r\n$1073741824\r\n", /a value has 1073741824 bytes/],
-    ["sends more than it was asked for", `${GOOD}${GOOD}`, undefined],
-  ])("%s loses its connection, and gets another", async (_, bytes, message) => {
-    const server = await fakeRedis((socket, connection) => socket.write(connection === 0 ? bytes : GOOD));
-    const reader = await readerOf([server.port], 500);
-    const first = valuesOf(reader, [Buffer.from("k")]);
-    if (message)
-      await expect(first).rejects.toMatchObject({ code: "UNAVAILABLE", message: expect.stringMatching(message) });
-    else expect(await first).toEqual(["1"]);
-    await expect.poll(() => valuesOf(reader, [Buffer.from("k")]).catch(() => "away")).toEqual(["1"]);
-    expect(server.connections()).toBe(2);
-  });
-
   test("that is silent is late, loses its connection with the waiting requests, and gets another", async () => {
     const server = await fakeRedis((socket, connection) => connection > 0 && socket.write(GOOD));
     const reader = await readerOf([server.port], 200);
@@ -351,14 +218,6 @@ describe("a server that", () => {
     await expect.poll(() => valuesOf(reader, [Buffer.from("k")]).catch(() => "away")).toEqual(["1"]);
   });
 
-  test("is only slow keeps its connection", async () => {
-    const server = await fakeRedis(socket => setTimeout(() => socket.write(GOOD), 600));
-    const reader = await readerOf([server.port], 1000);
-    const late = await Promise.allSettled([valuesOf(reader, keysOf(3)), valuesOf(reader, keysOf(1))]);
-    expect(late.map(({ status }) => status)).toContain("fulfilled");
-    expect(server.connections()).toBe(1);
-  });
-
   test("closes in the middle of a reply is away", async () => {
     const server = await fakeRedis(socket => {
       socket.end("*2\r\n$5\r\n123");
@@ -368,33 +227,5 @@ describe("a server that", () => {
       code: "UNAVAILABLE",
       message: expect.stringMatching(/can not be reached: Connection is closed/),
     });
-  });
-});
-
-describe("a server that takes connections and never replies", () => {
-  test.each([
-    ["one server", 1],
-    ["a cluster", 2],
-  ])("is away after the deadline (%s)", async (_, count) => {
-    const sockets: Socket[] = [];
-    const ports: number[] = [];
-    for (let i = 0; i < count; i++) {
-      const silent = createServer(socket => void sockets.push(socket.on("error", () => {}).resume()));
-      await once(silent.listen(0, "127.0.0.1"), "listening");
-      onTestFinished(() => {
-        for (const socket of sockets) socket.destroy();
-        silent.close();
-      });
-      ports.push((silent.address() as AddressInfo).port);
-    }
-    await expect(connectHashReader(redisAt(...ports), 300)).rejects.toMatchObject({
-      code: "UNAVAILABLE",
-      message: expect.stringMatching(
-        /can not be reached: it did not answer within 300 ms\. Start it, or correct/,
-      ) as string,
-    });
-    // Its connections are closed.
-    await expect.poll(() => sockets.every(({ destroyed, readableEnded }) => destroyed || readableEnded)).toBe(true);
-    expect(sockets.length).toBeGreaterThan(0);
   });
 });

@@ -2,7 +2,6 @@
 import { expect, test, vi } from "vitest";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
-import type { Column } from "#runtime/base/columns/table.js";
 import { connectHashReader, type HashReader } from "#runtime/stores/feast/redis-hashes.js";
 import { openRedisStore } from "#runtime/stores/feast/redis-store.js";
 import type { ViewRead } from "#runtime/stores/feast/store.js";
@@ -31,19 +30,7 @@ async function readerOf(reads: readonly ViewRead[], answer: HashReader["read"], 
 }
 
 const shops = (...names: readonly string[]) => ["shop", scalars("string", names)] as const;
-const users = (...ids: readonly bigint[]) => ["user_id", scalars("int64", ids)] as const;
 const NONE = [-1, -1] as const;
-
-test("a value at the start of the reply's bytes, without the time before it", async () => {
-  // For each of three shops the places of its time and of its rating.
-  const places = Int32Array.of(...NONE, 0, 5, ...NONE, ...NONE, 0, 2, ...NONE);
-  const { reader } = await readerOf([readOf("shops", "rating")], async () => [
-    [{ bytes: ONE, places, errors: new Map() }],
-  ]);
-  const [column] = await reader.getOnline(new Map([shops("valued", "none", "timed")]), 3);
-  expect([...column!.status]).toEqual([1, 0, 2]);
-  expect(column!.values[0]).toBe(1);
-});
 
 test("two views of one entity, each at its places of a row", async () => {
   const reads = ["first", "second"].map(name => {
@@ -61,21 +48,6 @@ test("two views of one entity, each at its places of a row", async () => {
   expect(read.mock.calls[0]![0].map(({ keys, fields }) => [keys.length, fields.length])).toEqual([[2, 4]]);
 });
 
-test("without keys no server is called, and with keys of one view it is", async () => {
-  const reads = [readOf("values", "f32"), readOf("shops", "rating")];
-  const places = Int32Array.of(...NONE, 0, 5);
-  const { reader, read } = await readerOf(reads, async () => [[], [{ bytes: ONE, places, errors: new Map() }]]);
-  const none = await reader.getOnline(new Map<string, Column>([users(), shops()]), 0);
-  expect(none.map(({ values, status }) => [values.length, status.length])).toEqual([
-    [0, 0],
-    [0, 0],
-  ]);
-  expect(read).not.toHaveBeenCalled();
-  const one = await reader.getOnline(new Map<string, Column>([users(), shops("a")]), 1);
-  expect(one.map(({ status }) => [...status])).toEqual([[0], [1]]);
-  expect(read).toHaveBeenCalledOnce();
-});
-
 test("an event time that cannot be read is named with its cause", async () => {
   const places = Int32Array.of(0, 1, ...NONE);
   const answer: HashReader["read"] = async () => [[{ bytes: Buffer.of(0x0f), places, errors: new Map() }]];
@@ -85,11 +57,4 @@ test("an event time that cannot be read is named with its cause", async () => {
     /^the event time of view `shops` of .*corner.* can not be read: .+\. Materialize the view again\.$/,
   );
   await expect(failed).rejects.toMatchObject({ cause: expect.any(Error) });
-});
-
-test("its connections are closed with it", async () => {
-  const { store, close } = await readerOf([readOf("shops", "rating")], async () => []);
-  expect(close).not.toHaveBeenCalled();
-  await store.close();
-  expect(close).toHaveBeenCalledOnce();
 });

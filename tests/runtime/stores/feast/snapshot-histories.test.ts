@@ -178,26 +178,6 @@ function watchThreads(file: string): { ended(): readonly unknown[] } {
   };
 }
 
-test("a look that has begun when its store is closed reports nothing", async () => {
-  const folder = mkdtempSync(join(root, "closed-"));
-  cpSync(join(root, "first"), folder, { recursive: true });
-  const view = findView(readFeastRepository(folder).registry, "v")!;
-  const file = join(folder, "data/online_store.db");
-  const store = openSnapshotStore(file, 3, 2 ** 24);
-  const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
-  const now = performance.now.bind(performance);
-  vi.spyOn(performance, "now").mockImplementation(() => now() + 2000);
-  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  const threads = watchThreads(file);
-  writeFileSync(file, "junk".repeat(1000));
-  await answersOf(reader, ["n"]);
-  await store.close();
-  expect(threads.ended()).toEqual([]);
-  await vi.waitFor(() => expect(threads.ended()).not.toEqual([]), { timeout: 30_000 });
-  await Promise.all(threads.ended());
-  expect(warn).not.toHaveBeenCalled();
-});
-
 test("a file that cannot be read has one warning until it can be read again", async () => {
   const folder = mkdtempSync(join(root, "warned-"));
   cpSync(join(root, "first"), folder, { recursive: true });
@@ -233,24 +213,3 @@ test("a file that cannot be read has one warning until it can be read again", as
   ]);
   await store.close();
 }, 150_000);
-
-test("readers that are made at the same time, one of them in vain, each answer their own", async () => {
-  const { registry } = readFeastRepository(join(root, "first"));
-  const view = findView(registry, "v")!;
-  const store = openSnapshotStore(join(root, "first/data/online_store.db"), 3, 2 ** 24);
-  const made = await Promise.allSettled(
-    (["n", "gone", "s", "n"] as const).map(async name => {
-      const of = name === "gone" ? { ...view, table: "p_gone" } : view;
-      const features = view.features.filter(feature => name === "gone" || feature.name === name);
-      return store.prepare([{ view: of, features }], { bytes: "utf8", eventTimes: false });
-    }),
-  );
-  expect(made.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
-  const answers = made.flatMap(one => (one.status === "fulfilled" ? [answersOf(one.value, ["n"])] : []));
-  const [numbers, texts] = [
-    [0n, 1n, null, null, null],
-    ["0", "1", null, null, null],
-  ];
-  expect(await Promise.all(answers)).toEqual([[numbers], [texts], [numbers]]);
-  await store.close();
-});

@@ -14,7 +14,6 @@ import type { ThreadOrder } from "#runtime/stores/feast/snapshot-reply.js";
 import { openSnapshotStore, type SnapshotFiles } from "#runtime/stores/feast/snapshot-store.js";
 import type { FeatureReader, FeatureStore } from "#runtime/stores/feast/store.js";
 import { scalars } from "../../../operators/step.js";
-import { openFiles } from "../../../run/open-files.js";
 import { writeOneView } from "./one-view.js";
 import "../../../needs/built.js";
 
@@ -96,33 +95,6 @@ function watchThreads(): readonly ThreadOrder[] {
   return orders;
 }
 
-test("a file is looked at when a request is more than a second after the last look", async () => {
-  const reader = await made("second", 1n).open();
-  for (const at of [5000, 5100, 6000]) {
-    now = at;
-    await numberOf(reader);
-    expect(looks()).toEqual([]);
-  }
-  now = 6001;
-  await numberOf(reader);
-  // A request during a look starts no other.
-  now = 9000;
-  await numberOf(reader);
-  expect(looks()).toHaveLength(1);
-  await looks()[0];
-  now = 10_000;
-  await numberOf(reader);
-  expect(looks()).toHaveLength(1);
-});
-
-test("a store that is too large for memory closes its file", async () => {
-  const { file, open } = made("closed", 1n);
-  await numberOf(await open(undefined, 0));
-  expect(openFiles(file)).toEqual([file]);
-  await opened.pop()!.close();
-  expect(openFiles(file)).toEqual([]);
-});
-
 describe("a large file", () => {
   const large = (name: string) => {
     const { file, open } = made(name, 1n);
@@ -150,50 +122,6 @@ describe("a large file", () => {
   });
 });
 
-test("a file that is the same is not read again, by a look or for another reader", async () => {
-  const { open } = made("same", 1n);
-  const files: SnapshotFiles = new Map();
-  const threads = watchThreads();
-  const first = await open(files);
-  await look(first);
-  const second = await open(files);
-  expect([await numberOf(first), await numberOf(second)]).toEqual([1n, 1n]);
-  expect(threads).toEqual([]);
-});
-
-test("the stores of a plan share the looks at a file, and no two files are one", async () => {
-  const [a, b] = [made("shared a", 1n), made("shared b", 2n)];
-  const files: SnapshotFiles = new Map();
-  const readers = [await a.open(files), await a.open(files), await b.open(files)] as const;
-  const numbers = () => Promise.all(readers.map(numberOf));
-  expect(await numbers()).toEqual([1n, 1n, 2n]);
-  a.write(3n).close();
-  await look(readers[0]);
-  expect(await numbers()).toEqual([3n, 3n, 2n]);
-});
-
-test("a reader of a file that has changed brings the others up to date", async () => {
-  const { open, write } = made("joined", 1n);
-  const files: SnapshotFiles = new Map();
-  const first = await open(files);
-  const statement = await open(files, 0);
-  write(2n).close();
-  const last = await open(files);
-  const readers = [first, statement, last];
-  expect(await Promise.all(readers.map(numberOf))).toEqual([2n, 2n, 2n]);
-  expect(readers.map(reader => reader.takesDoubles?.())).toEqual([true, false, true]);
-});
-
-test("a change that is in the write-ahead log alone is found", async () => {
-  const { open, write } = made("log", 1n);
-  write(1n, "journal_mode = WAL").close();
-  const reader = await open();
-  const db = write(2n);
-  await look(reader);
-  expect(await numberOf(reader)).toBe(2n);
-  db.close();
-});
-
 test("after the first change a thread reads what has changed since", async () => {
   const { open, write } = made("since", 1n);
   const reader = await open();
@@ -204,36 +132,4 @@ test("after the first change a thread reads what has changed since", async () =>
     expect(await numberOf(reader)).toBe(n);
   }
   expect(threads.map(({ before }) => before)).toEqual([undefined, [[expect.objectContaining({ isWhole: true })]]]);
-});
-
-test("after the table was made again, a thread reads all of it", async () => {
-  const { file, open, write } = made("made again", 1n);
-  const reader = await open();
-  write(2n).close();
-  await look(reader);
-  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  const db = new Database(file);
-  db.exec("ALTER TABLE p_v RENAME TO old; CREATE TABLE p_v AS SELECT * FROM old; DROP TABLE old");
-  db.close();
-  await look(reader);
-  expect(await numberOf(reader)).toBe(2n);
-  write(3n).close();
-  await look(reader);
-  expect(await numberOf(reader)).toBe(3n);
-  expect(warn).not.toHaveBeenCalled();
-});
-
-test("beside a reader that is queried by statement, all is read anew", async () => {
-  const { open, write } = made("beside", 1n);
-  const files: SnapshotFiles = new Map();
-  const readers = [await open(files), await open(files, 0)] as const;
-  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  const threads = watchThreads();
-  for (const n of [2n, 3n]) {
-    write(n).close();
-    await look(readers[0]);
-    expect(await Promise.all(readers.map(numberOf))).toEqual([n, n]);
-  }
-  expect(threads.map(({ before }) => before)).toEqual([undefined, undefined]);
-  expect(warn).not.toHaveBeenCalled();
 });

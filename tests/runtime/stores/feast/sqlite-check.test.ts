@@ -1,5 +1,5 @@
 // A SQLite store that is opened: its check, names in its statements, and how much memory a snapshot of it would take.
-import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -7,8 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findView } from "#formats/feast/feast-registry.js";
 import { readFeastRepository } from "#formats/feast/feast-repository.js";
 import { CHECK_SUFFIX, removeCheck, writeCheck } from "#formats/feast/store-check.js";
-import { onlyFeatures, quoteName, quoteText } from "#runtime/stores/feast/packed-cells.js";
-import { estimate } from "#runtime/stores/feast/snapshot.js";
 import { checkStore, openDatabase, openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
 import type { FeatureReader } from "#runtime/stores/feast/store.js";
 import { writeFeastRepository } from "#runtime/stores/feast/write-repository.js";
@@ -34,11 +32,6 @@ beforeAll(() => {
   store = (readFeastRepository(folder).onlineStore as { file: string }).file;
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-test("names and texts are quoted, also those with quotes", () => {
-  expect([quoteName('a"b""c'), quoteName("a'b")]).toEqual(['"a""b""""c"', '"a\'b"']);
-  expect([quoteText("a'b''c"), quoteText('a"b')]).toEqual(["'a''b''''c'", "'a\"b'"]);
-});
 
 describe("a store with a check", () => {
   const opened = (change: (file: string) => void, largest?: number): string => {
@@ -66,11 +59,6 @@ describe("a store with a check", () => {
     expect(opened(file => writeFileSync(`${file}${CHECK_SUFFIX}`, "{"))).toMatch(
       /^UNAVAILABLE: .* is not the check of a store/,
     );
-  });
-  test("is not compared if it is too large to be held in memory", () => {
-    const { size } = statSync(store);
-    expect(opened(damaged, size)).toMatch(/^UNAVAILABLE: the online store FILE has the checksum/);
-    expect(opened(damaged, size - 1)).toBe("passed");
   });
   test("is not compared while pages are in its log", () => {
     const file = join(folder, "logged.db");
@@ -114,31 +102,4 @@ test("a table that is dropped while its store is open is a fault with a way out"
     }),
   );
   opened.close();
-});
-
-describe("an estimate of memory", () => {
-  test("counts cells, the bytes of values and of keys; texts take more", () => {
-    const view = findView(readFeastRepository(folder).registry, "v")!;
-    const db = openDatabase(store);
-    const rows = db.prepare<[], { name: string; bytes: number; key: number }>(
-      "SELECT feature_name AS name, length(value) AS bytes, length(entity_key) AS key FROM p_v",
-    );
-    const of = (names: readonly string[]) => {
-      const some = rows.all().filter(({ name }) => names.includes(name));
-      const sum = (key: "bytes" | "key") => some.reduce((total, row) => total + row[key], 0);
-      const isText = names.includes("t");
-      return some.length * (isText ? 50 : 10) + sum("bytes") * (isText ? 3 : 1.5) + sum("key");
-    };
-    for (const names of [["n"], ["n", "m"], ["n", "m", "t"], ["t"]]) {
-      const features = view.features.filter(({ name }) => names.includes(name));
-      expect([names, estimate(db, { view, features })]).toEqual([names, of(names)]);
-    }
-    const keys = db.prepare<[], Uint8Array>("SELECT DISTINCT entity_key FROM p_v").pluck().all();
-    const read = { view, features: view.features };
-    expect(estimate(db, read, keys)).toBe(estimate(db, read));
-    expect(estimate(db, read, [])).toBe(0);
-    expect(onlyFeatures(view, view.features, "x")).toBe("");
-    expect(onlyFeatures(view, view.features.slice(0, 1), "x")).toBe(` AND x IN ('${view.features[0]!.name}')`);
-    db.close();
-  });
 });

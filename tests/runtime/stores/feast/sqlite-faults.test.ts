@@ -4,10 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, expect, test, vi } from "vitest";
-import { type KeyVersion, keyEncoder } from "#formats/feast/feast-key.js";
 import type { FeastView } from "#formats/feast/feast-registry.js";
 import { openToRead } from "#formats/feast/open-sqlite.js";
-import { checkKeys, checkStore, checkTable, openDatabase } from "#runtime/stores/feast/sqlite-store.js";
+import { checkTable, openDatabase } from "#runtime/stores/feast/sqlite-store.js";
 
 vi.mock(import("#formats/feast/open-sqlite.js"), { spy: true });
 
@@ -44,22 +43,6 @@ test.each([
   );
 });
 
-test("without SQLite's package, the fault is about the package", () => {
-  vi.mocked(openToRead).mockImplementationOnce(() => {
-    throw Object.assign(new Error("Cannot find module 'better-sqlite3'"), { code: "MODULE_NOT_FOUND" });
-  });
-  expect(() => openDatabase(FILE)).toThrow(
-    expect.objectContaining({
-      code: "UNAVAILABLE",
-      message: expect.stringMatching(/^the package better-sqlite3 is not installed; `node \S+ better-sqlite3` adds it/),
-    }),
-  );
-});
-
-test("a file that was removed since it was opened has no check", () => {
-  expect(() => checkStore(new Database(":memory:"), join(folder, "removed.db"))).not.toThrow();
-});
-
 test("a store without the table, and one whose table is another program's", () => {
   const db = new Database(":memory:");
   const view = viewOf({ name: "id", type: "INT64" });
@@ -78,24 +61,4 @@ test("a store without the table, and one whose table is another program's", () =
   );
   db.exec("ALTER TABLE p_v ADD feature_name TEXT; ALTER TABLE p_v ADD event_ts INTEGER");
   expect(() => checkTable(db, FILE, view)).not.toThrow();
-});
-
-const ID = { name: "id", type: "INT64" } as const;
-const SHOP = { name: "shop", type: "STRING" } as const;
-const OTHER = { name: "town", type: "STRING" } as const;
-const others = (type: string, name: string) =>
-  `table \`p_v\` of the online store ${FILE} holds other keys than ${type} \`${name}\`, which the registry names. Run \`feast apply\` and materialize the view again.`;
-const another = (seen: KeyVersion, said: KeyVersion) =>
-  `table \`p_v\` of the online store ${FILE} holds keys of version ${seen}, and feature_store.yaml says ${said}. Correct \`entity_key_serialization_version\`.`;
-
-test.each<[string, Uint8Array | string | null, FeastView["joinKeys"], KeyVersion, string]>([
-  ["one of two join keys is an INT64", keyEncoder([ID, SHOP], 1)([7n, "a"]), [ID, SHOP], 2, another(1, 2)],
-  ["keys of another entity, behind those", keyEncoder([OTHER], 2)(["a"]), [SHOP], 2, others("STRING", "shop")],
-  ["keys as text", "id 7", [ID], 3, others("INT64", "id")],
-  ["no keys", null, [ID], 3, others("INT64", "id")],
-])("keys that can not be found: %s", (_, key, joinKeys, version, said) => {
-  const db = new Database(":memory:");
-  db.exec("CREATE TABLE p_v (entity_key, feature_name, value, event_ts)");
-  db.prepare("INSERT INTO p_v VALUES (?, 'n', x'', 0)").run(key);
-  expect(() => checkKeys(db, FILE, viewOf(...joinKeys), version)).toThrow(said);
 });

@@ -1,6 +1,5 @@
 // Texts beside values, which are Python's `str` of them.
-import { describe, expect, test } from "vitest";
-import type { FeastType } from "#formats/feast/feast-type.js";
+import { expect, test } from "vitest";
 import { valueText } from "#runtime/stores/feast/value-text.js";
 
 /** `repr` of CPython. */
@@ -35,26 +34,4 @@ test.each([
   [Number.NEGATIVE_INFINITY, "-inf"],
 ])("DOUBLE %d is %s", (value, text) => {
   expect(valueText("DOUBLE", value)).toBe(text);
-});
-
-describe("other types", () => {
-  test.each<[FeastType, bigint | number | string | boolean, string]>([
-    // Python has the 64 bits of a float of 32.
-    ["FLOAT", 0.1, "0.10000000149011612"],
-    ["FLOAT", 1, "1.0"],
-    ["FLOAT", 16_777_217, "16777216.0"],
-    ["INT32", -7, "-7"],
-    ["INT64", 2n ** 63n - 1n, "9223372036854775807"],
-    ["STRING", "né", "né"],
-    ["BOOL", true, "True"],
-    ["BOOL", false, "False"],
-  ])("%s %s is %s", (type, value, text) => {
-    expect(valueText(type, value)).toBe(text);
-  });
-  test("have none: nulls, lists, bytes and moments", () => {
-    expect(valueText("STRING", null)).toBeNull();
-    expect(valueText("INT64_LIST", [1n])).toBeNull();
-    expect(valueText("BYTES", Uint8Array.of(1))).toBeNull();
-    expect(valueText("UNIX_TIMESTAMP", 5n)).toBeNull();
-  });
 });

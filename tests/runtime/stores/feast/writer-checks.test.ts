@@ -1,5 +1,5 @@
 /** The check of a SQLite store and the end of its writer. A check is of the last write, or there is none. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -66,50 +66,4 @@ test("a store that differs from its check is refused, and is not locked after th
   const db = new Database(file, { timeout: 0 });
   db.exec("BEGIN IMMEDIATE; COMMIT");
   db.close();
-});
-
-test("a deleted store whose check is left is made again, with a new one", async () => {
-  const { file, check, write, verdict } = await makeStore();
-  rmSync(file);
-  expect(existsSync(check)).toBe(true);
-  await write(2n);
-  expect(verdict()).toBe("same");
-});
-
-test("a store without tables has nothing to protect: it is written also where its check is damaged", async () => {
-  const { file, check, write, verdict } = await makeStore();
-  const db = new Database(file);
-  db.exec("DROP TABLE p_v");
-  db.close();
-  writeFileSync(check, "junk");
-  await write(2n);
-  expect(verdict()).toBe("same");
-});
-
-test("a store of the largest size has a check, and a larger one has none, not even an old one", async () => {
-  const { file, check, write, verdict } = await makeStore();
-  limit.bytes = statSync(file).size;
-  await write(2n);
-  expect([statSync(file).size, verdict()]).toEqual([limit.bytes, "same"]);
-  limit.bytes--;
-  await write(3n);
-  expect([existsSync(check), verdict()]).toEqual([false, "unchecked"]);
-});
-
-test("a store with a write-ahead log has no check, not even an old one", async () => {
-  const { file, check, write } = await makeStore();
-  const db = new Database(file);
-  db.pragma("journal_mode = WAL");
-  db.close();
-  expect(existsSync(check)).toBe(true);
-  await write(2n);
-  expect(existsSync(check)).toBe(false);
-});
-
-test("a closed writer writes nothing", async () => {
-  const { open, verdict } = await makeStore();
-  const writer = await open();
-  await writer.close();
-  await expect(writer.write([row(2n)])).rejects.toThrow("The database connection is not open");
-  expect(verdict()).toBe("same");
 });

@@ -124,41 +124,6 @@ describe("SQLite", () => {
     );
   });
 
-  test("keeps when a row was made", async () => {
-    const { repository, view, file } = repositoryOf();
-    const writer = await openOnlineWriter(repository, view);
-    const made = onlineRow({ key: 1n, n: 1n, s: "a", micros: 5n * SECOND });
-    await writer.write([{ ...made, createdMicros: -1n }, onlineRow({ key: 2n, n: 2n, s: "b", micros: -2n * SECOND })]);
-    writer.finish();
-    await writer.close();
-    const db = new Database(file);
-    expect(db.prepare("SELECT DISTINCT event_ts, created_ts FROM p_v ORDER BY 1").raw().all()).toEqual([
-      [-2, null],
-      [5, -1],
-    ]);
-    db.close();
-  });
-
-  test("may have a table with a quotation mark in its name", async () => {
-    const { repository, view, file } = repositoryOf();
-    await write(repository, { ...view, table: 'p_"v' }, [{ key: 1n, n: 1n, s: "a", micros: 0n }], true);
-    const db = new Database(file);
-    expect(db.prepare('SELECT count(*) FROM "p_""v"').pluck().get()).toBe(2);
-    db.close();
-  });
-
-  test("is read by statement where it may take no memory: a first row is found at once", async () => {
-    const { repository, view } = repositoryOf();
-    const store = await openStore(repository, { memoryMb: 0 });
-    const reader = await store.prepare([{ view, features: view.features }], { bytes: "utf8", eventTimes: false });
-    const statusOf = async () =>
-      (await reader.getOnline(new Map([["id", scalars("int64", [1n])]]), 1)).map(({ status }) => [...status]);
-    expect(await statusOf()).toEqual([[0], [0]]);
-    await write(repository, view, [{ key: 1n, n: 1n, s: "a", micros: 0n }], true);
-    expect(await statusOf()).toEqual([[1], [1]]);
-    await store.close();
-  });
-
   test("that is damaged is named, and left as it is", async () => {
     const { repository, view, file } = repositoryOf();
     writeFileSync(file, "junk".repeat(1000));
@@ -201,33 +166,6 @@ describe("Redis", () => {
       }),
       { numRuns: 15 },
     );
-  });
-
-  test("keeps a row that is as new as the given one", async () => {
-    const { repository, view } = repositoryOf();
-    const inRedis = { ...repository, onlineStore: redisAt(redis.port) };
-    await redis.client().flushall();
-    const written = (n: bigint, at: bigint) => write(inRedis, view, [{ key: 1n, n, s: null, micros: at }], true);
-    expect(await written(1n, SECOND / 2n)).toBe(1);
-    expect(await written(2n, SECOND / 2n)).toBe(0);
-    expect((await read(inRedis, view))[0]).toEqual([
-      [1n, 0.5],
-      [null, 0.5],
-    ]);
-    expect(await written(3n, SECOND / 2n + 1n)).toBe(1);
-  });
-
-  test("has no connection of a closed writer", async () => {
-    const { repository, view } = repositoryOf();
-    const admin = redis.client();
-    const connections = async () =>
-      Array.from(String(await admin.client("LIST")).matchAll(/^id=(\d+)/gm), ([id]) => id);
-    const before = await connections();
-    const added = async () => (await connections()).filter(id => !before.includes(id));
-    const writer = await openOnlineWriter({ ...repository, onlineStore: redisAt(redis.port) }, view);
-    expect(await added()).toHaveLength(1);
-    await writer.close();
-    await expect.poll(added).toEqual([]);
   });
 });
 
