@@ -1,13 +1,15 @@
 // `npm test`: sets everything up, then runs the suites and ends with one line `N passed, N failed`. `npm test -- --all` also runs files that take long
-// (tests/run/long-files.mjs) and the scorecard. `npm test -- PATTERN… OPTION…` runs the files whose path contains a pattern, with vitest's options,
+// (tests/run/long-files.mjs) and the scorecard, and `--apart` those with a run of their own. `npm test -- PATTERN… OPTION…` runs the files whose path contains a pattern, with vitest's options,
 // and sets up what these files need (tests/needs). `--shuffle[=SEED]` runs files, and the tests of each, in random order; `--reverse` runs the tests of each
 // file from its end.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { needsReader } from "../tests/run/graph.mjs";
+import { isApart } from "../tests/run/long-files.mjs";
 import { sharesProcess } from "../tests/run/shared-process.mjs";
 import { chooseTests } from "./choose-tests.mjs";
+import { gatesFor, runGate } from "./gates.mjs";
 import { ordinaryUser } from "./ordinary-user.mjs";
 import { ensurePackages, ensureStore, ROOT } from "./setup.mjs";
 import { shuffled } from "./shuffled.mjs";
@@ -26,20 +28,7 @@ const show = (command, args, env = {}) =>
     ),
   );
 
-/** Runs Node with its output in one piece at the end; resolves with whether it exits with 0. */
-function showWhole(args) {
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
-  const output = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", chunk => output.push(chunk));
-  return new Promise(done =>
-    child.on("close", code => {
-      process.stdout.write(Buffer.concat(output));
-      done(code === 0);
-    }),
-  );
-}
-
-/** The same with its output as it is written. */
+/** Runs Node with its output as it is written; resolves with whether it exits with 0. */
 const showLive = async args => (await show(process.execPath, args)) === 0;
 
 /**
@@ -99,27 +88,18 @@ const listed = [];
 /** A line before the counts. */
 let last = "";
 /** A whole tool counted as one test. */
-async function countGate(name, args, run = showWhole) {
-  const isGood = await run(args);
+function countGate(name, isGood) {
   process.stdout.write(`${isGood ? "✔" : "✘"} ${name}\n`);
   if (isGood) return count(1, 0);
   listed.push(`✘ ${name}`);
   count(0, 1);
 }
 
-/** Tools that check the sources, in two lanes of about the same time: each of the tools uses little more than one core. */
-const GATES = [
-  [
-    ["biome: format and lint", bin("@biomejs/biome/bin/biome"), "check"],
-    ["tests: types", join(ROOT, "scripts", "check-tests.mjs")],
-  ],
-  [
-    ["oxlint: promises that nobody waits for", bin("oxlint/bin/oxlint"), "--type-aware"],
-    ["tstyche: types and their sentences", bin("tstyche/dist/bin.js")],
-  ],
-];
 async function runGates(lane) {
-  for (const [name, ...args] of lane) await countGate(name, args);
+  for (const words of lane) {
+    const { name, isGood } = await runGate(words);
+    countGate(name, isGood);
+  }
 }
 
 /** Short tests of the server's promises, which also hold for a server of two workers; `npm run test:reliability` has the others. */
@@ -156,6 +136,18 @@ async function runInRounds(files, { isShuffled, needsOf, started, suite }) {
   if (late.length > 0) await suite(late, await started.all);
 }
 
+/** @returns a line about the files that wait */
+function remark(left, needsOf, isAll) {
+  const apart = left.filter(file => isApart(file, needsOf(file))).length;
+  const runs = [
+    ...(left.length > apart && !isAll
+      ? [`npm test -- --all runs ${left.length - apart} more files, and the scorecard`]
+      : []),
+    ...(apart > 0 ? [`npm run test:apart runs ${apart} that take minutes each`] : []),
+  ];
+  return runs.length === 0 ? "" : `\n${runs.join("; ")}\n`;
+}
+
 async function main() {
   ensureStore();
   await ensurePackages();
@@ -172,7 +164,7 @@ async function main() {
   await started.early;
   if (isWhole) {
     process.stdout.write("checking format, promises and types\n");
-    await Promise.all(GATES.map(runGates));
+    await Promise.all(gatesFor().map(runGates));
   }
   const report = join(ROOT, ".cache", "vitest.json");
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
@@ -207,8 +199,8 @@ async function main() {
   const alone = isWhole ? await passingAlone(results, runAlone) : new Set();
   listed.push(...failuresOf(results, alone).map(line => `✘ ${line}`));
   writeFileSync(report, JSON.stringify({ testResults: results }));
-  if (isAll) await countGate("scorecard: quick tier", [SCORECARD, "--report", report], showLive);
-  if (left.length > 0) last = `\nnpm test -- --all also runs ${left.length} files that take long, and the scorecard\n`;
+  if (isAll) countGate("scorecard: quick tier", await showLive([SCORECARD, "--report", report]));
+  last = remark(left, needsOf, isAll);
 }
 
 try {

@@ -85,5 +85,14 @@ export const NAVIGATION = [
       "explanations/worker-requests.md",
     ],
   },
-  { title: "Project", pages: ["releasing.md"] },
+  {
+    title: "Project",
+    pages: [
+      "contributing/tests.md",
+      "contributing/extending.md",
+      "contributing/habits.md",
+      "contributing/longer-checks.md",
+      "releasing.md",
+    ],
+  },
 ];

@@ -17,7 +17,7 @@ import "../needs/built.js";
 const blocks = PAGES.flatMap(blocksOf).filter(
   ({ language, notRun, file, by }) => language === "ts" && [notRun, file, by].every(note => note === undefined),
 );
-const excerpts = blocks.filter(({ page, sample }) => sample !== undefined || page === "CONTRIBUTING.md");
+const excerpts = blocks.filter(({ page, sample }) => sample !== undefined || page === "docs/contributing/extending.md");
 const kindOf = (block: Block): string | undefined => programKind(wholeText(block));
 const programs = blocks.filter(block => !excerpts.includes(block) && kindOf(block) !== undefined);
 const others = blocks.filter(block => !excerpts.includes(block) && kindOf(block) === undefined);
@@ -96,7 +96,7 @@ describe("excerpts are in the files they are of", () => {
 
   test.each(named(excerpts))("%s", (_, { sample, text }) => {
     if (sample !== undefined) return expect(read(sample)).toContain(bare(text));
-    // The operator of CONTRIBUTING.md: each part begins with its file's name.
+    // The operator of that page: each part begins with its file's name.
     const parts = [...text.matchAll(/^\/\/ (\w+\.ts): .*\n([\s\S]*?)(?=^\/\/ \w+\.ts: |(?![\s\S]))/gm)];
     expect(parts.map(([, name]) => name)).toEqual(["spec.ts", "author.ts", "kernel.ts"]);
     for (const [, name, part] of parts)

@@ -8,8 +8,12 @@ import { needsReader, ROOT } from "./graph.mjs";
 import { LONG } from "./long-files.mjs";
 
 const LONGEST = LONG[0]!;
-const FILES = ["operators/clip/clip.test.ts", "tests/kafka.test.ts", LONGEST];
-const needsOf = (file: string): readonly string[] => (file.includes("kafka") ? ["built", "kafka"] : ["built"]);
+const SITE = "tests/docs/site.test.ts";
+const FILES = ["operators/clip/clip.test.ts", "tests/kafka.test.ts", LONGEST, SITE];
+const needsOf = (file: string): readonly string[] => [
+  "built",
+  ...["kafka", "site"].filter(need => file.includes(need)),
+];
 const choose = (...words: string[]) => chooseTests(words, FILES, needsOf);
 
 describe("the files of a run", () => {
@@ -17,22 +21,27 @@ describe("the files of a run", () => {
     ["no word", [], [FILES[0]!], true],
     ["a random order", ["--shuffle=7"], [FILES[0]!], true],
     ["from the end of each file", ["--reverse"], [FILES[0]!], true],
-    ["all", ["--all"], FILES, true],
-    ["all in random order", ["--shuffle", "--all"], FILES, true],
+    ["all", ["--all"], FILES.slice(0, 3), true],
+    ["all, and those with a run of their own", ["--all", "--apart"], FILES, true],
+    ["all in random order", ["--shuffle", "--all"], FILES.slice(0, 3), true],
+    ["a folder of one with a run of its own", ["tests/"], FILES.slice(1, 3), false],
+    ["its folder, with those", ["tests/docs", "--apart"], [SITE], false],
+    ["its name", ["docs/site"], [SITE], false],
     ["a pattern that only long files have", ["kafka"], [FILES[1]!], false],
     ["a pattern and options", ["clip", LONGEST, "-t", "a"], [FILES[0]!, LONGEST], false],
     ["options alone", ["-t", "a"], [FILES[0]!], false],
   ])("%s", (_, words, files, isWhole) => expect(choose(...words)).toMatchObject({ files, isWhole }));
 
   test("what is left out is known", () => {
-    expect(choose().left).toEqual([FILES[1], LONGEST]);
-    expect(choose("--all").left).toEqual([]);
+    expect(choose().left).toEqual([FILES[1], LONGEST, SITE]);
+    expect(choose("--all").left).toEqual([SITE]);
+    expect(choose("--all", "--apart").left).toEqual([]);
     expect(choose("clip").left).toEqual([]);
   });
 
   test("vitest gets its own options alone", () => {
     expect(choose("clip", "-t", "bounds").options).toEqual(["-t", "bounds"]);
-    expect(choose("--all").options).toEqual([]);
+    expect(choose("--all", "--apart").options).toEqual([]);
     expect(choose("--all", "--shuffle=7").options).toEqual(["--shuffle=7"]);
   });
 

@@ -1,4 +1,5 @@
-/** Files that take long: they start first, and `npm test` leaves them to `npm test -- --all`. */
+/** Files that take long: they start first, and `npm test` leaves them to `npm test -- --all`, or to a run of their own. */
+import { basename } from "node:path";
 
 /** Each takes seven seconds or more, on two cores beside other tests; the longest is first. */
 export const LONG = Object.freeze([
@@ -160,3 +161,13 @@ const left = new Set(LONG.filter(file => !CORE.has(file)));
 
 /** @param file relative to the tree @param needs its needs, by `needsReader` @returns whether plain `npm test` leaves it out */
 export const isLong = (file, needs) => left.has(file) || needs.some(name => LARGE.has(name));
+
+/** Needs and files of tests that take minutes each, and download much: `npm run test:apart`. */
+const APART = new Set(["java", "lab", "site", "typescripts"]);
+const APART_FILES = new Set(["tests/docs/commands.test.ts"]);
+
+/** @returns whether only `--apart`, or its own name, runs it */
+export const isApart = (file, needs) => APART_FILES.has(file) || needs.some(name => APART.has(name));
+
+/** @param pattern of a path @returns whether it means this file, and not only its folder */
+export const isNamed = (file, pattern) => basename(file).includes(basename(pattern));
