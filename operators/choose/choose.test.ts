@@ -95,6 +95,11 @@ describe("a choice by condition", () => {
   test("takes each row's branch; a null takes the second", async () => {
     expect(await run(steps, "c", [true, false, null])).toMatchObject({ scores: [10, 21, 22], asked: ["m10", "m20"] });
   });
+  test("does not run a branch that no row takes", async () => {
+    expect(await run(steps, "c", [true, true])).toMatchObject({ scores: [10, 11], asked: ["m10"], ran: ["p", "c"] });
+    expect(await run(steps, "c", [false])).toMatchObject({ scores: [20], asked: ["m20"] });
+    expect(await run(steps, "c", [])).toMatchObject({ scores: [] });
+  });
   test("a fault of a branch that is not taken is none; of one that is, the request's", async () => {
     const broken = [predict("p", "broken"), predict("q", "m20"), choose("c", "a", "p", "q")];
     expect(await run(broken, "c", [false])).toMatchObject({ scores: [20] });

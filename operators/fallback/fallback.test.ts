@@ -152,6 +152,12 @@ describe("fallback", () => {
     );
     await expect(run(steps, "g", { model1: "gone", model3: "gone", model4: "all gone" })).rejects.toThrow("all gone");
   });
+  test("a cancelled request is cancelled, even with a fallback", async () => {
+    const abort = new AbortController();
+    const asked = run(one(60_000), "f", { model1: 60_000, model3: 60_000 }, abort.signal);
+    setTimeout(() => abort.abort(), 10);
+    await expect(asked).rejects.toThrow("cancelled");
+  });
 });
 
 describe("a fault that may be one row's own", () => {
@@ -195,6 +201,13 @@ describe("a fault that may be one row's own", () => {
       score: [3],
       fallbacks: { f: "step `a` (predictOnnx): no 7" },
       asked: [1],
+    });
+  });
+  test("otherwise takes the other side for all rows", async () => {
+    expect(await answers("UNAVAILABLE", 7, [1, 7])).toEqual({
+      score: [3, 3],
+      fallbacks: { f: "step `a` (predictOnnx): no 7" },
+      asked: [2],
     });
   });
 });

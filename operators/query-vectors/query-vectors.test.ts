@@ -197,3 +197,11 @@ test.each<[object, RegExp]>([
   expect(String(fault)).not.toContain("hidden");
   write();
 });
+
+test("a condition that no database can say is refused by the step's name", async () => {
+  const twoItems = call("less", { column: "item.stock" }, { column: "item.price" });
+  await expect(prepare("queryVectors", stepOf([twoItems]), folder)).rejects.toMatchObject({
+    name: "RuntimeFault",
+    message: expect.stringMatching(/^step `s1` \(queryVectors\): the condition /) as string,
+  });
+});

@@ -49,6 +49,70 @@ describe("a signal in the middle", () => {
       expect(left()).toEqual([]);
     },
   );
+  test("a process that has the module twice, as a bundle and as a file, still ends by the signal", async () => {
+    const { child, left } = await holding(
+      `const twin = await import("${builtUrl("contract/files/live-folders.js")}?twin");
+       twin.addLiveFolder({}, () => {});`,
+    );
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([null, "SIGTERM"]);
+    expect(left()).toEqual([]);
+  });
+  test.each([
+    ["is made", "fs", "mkdtempSync", 'new TemporaryFolder("test")'],
+    ["is removed", "fs/promises", "rm", 'await new TemporaryFolder("test").dispose()'],
+    ["is staged", "fs", "mkdirSync", 'new StagingFolder("model-repo")'],
+  ])("as soon as a folder %s: it does not stay", async (_, module, call, code) => {
+    const temporary = place();
+    const child = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `import { syncBuiltinESMExports } from "node:module";
+         import module from "node:${module}";
+         const real = module.${call};
+         module.${call} = (...given) => {
+           const made = ${call === "rm" ? "new Promise(() => {})" : "real(...given)"};
+           module.${call} = real;
+           syncBuiltinESMExports();
+           process.kill(process.pid, "SIGINT");
+           return made;
+         };
+         syncBuiltinESMExports();
+         const { TemporaryFolder } = await import("${builtUrl("contract/files/temporary-folder.js")}");
+         const { StagingFolder } = await import("${builtUrl("formats/folders/replace-folder.js")}");
+         setInterval(() => {}, 1000);
+         ${code};`,
+      ],
+      { cwd: temporary, env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "ignore", "inherit"] },
+    );
+    expect(await once(child, "exit")).toEqual([null, "SIGINT"]);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+  test("process.exit: the folders go", async () => {
+    const { child, left } = await holding(`process.stdin.once("data", () => process.exit(3));`);
+    child.stdin.write("end");
+    expect(await once(child, "exit")).toEqual([3, null]);
+    expect(left()).toEqual([]);
+  });
+  test("who handles the signal ends in an order of its own", async () => {
+    const { child, left } = await holding(
+      `process.once("SIGTERM", () => { for (const one of held) one.disposeSync?.() ?? one.dispose(); process.exit(4); });`,
+    );
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([4, null]);
+    expect(left()).toEqual([]);
+  });
+  test("another folder under the name of one that was replaced stays", async () => {
+    const { child, left } = await holding(
+      `import { mkdirSync, renameSync, rmSync } from "node:fs";
+       mkdirSync(held[0].path + "-other"); rmSync(held[0].path, { recursive: true }); renameSync(held[0].path + "-other", held[0].path); mkdirSync(held[0].path + "/theirs");`,
+    );
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    expect(left()).toHaveLength(1);
+  });
   test.each(["SIGINT", "SIGTERM"] as const)(
     "%s during `check --watch` ends it at once, while it checks too",
     async signal => {

@@ -66,6 +66,23 @@ test("a stamped model is refused after another fit, and an unstamped one is warn
   });
 });
 
+test("an input of another name is stamped with --input, and a stamp that would say nothing is refused", async () => {
+  await inFolder(async folder => {
+    await fitOn(folder, ["x", "x", "y"]);
+    copyFileSync(TOWER, join(folder, "tower.onnx"));
+    const body = predict(', { inputs: { city: "town" } }');
+    expect(await found(folder, body)).toEqual([expect.stringContaining("--workflow fitted --input city=town`")]);
+    const stamp = (...options: string[]) => merlon(folder, "stamp", "tower.onnx", ...options);
+    expect((await stamp("--workflow", "fitted", "--input", "city=town")).status).toBe(0);
+    expect(await found(folder, body)).toEqual([]);
+    expect(await found(folder, predict())).toEqual([expect.stringMatching(/^onnx\/other-fit: .*`city`/)]);
+    expect((await stamp()).err).toContain("give `--workflow` or `--index`");
+    expect((await stamp("--workflow", "fitted", "--input", "town=city")).err).toContain("has no input `town`");
+    expect((await stamp("--workflow", "fitted", "--input", "city=name")).err).toContain("has no column `name`");
+    expect((await stamp("--workflow", "fitted", "--input", "city=age")).err).toMatch(/no input .* with a vocabulary/);
+  });
+});
+
 test("an index of another training is refused after a tower that was stamped with its own", async () => {
   await inFolder(async folder => {
     await fitOn(folder, ["x", "x", "y"]);

@@ -71,6 +71,12 @@ const merlon = (...words: string[]): Promise<Ended> =>
     (error: Ended) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
   );
 
+test("an optional input is shown, and not part of the line that runs the model", async () => {
+  const { stdout } = await merlon("client", "describe", "maybe");
+  expect(stdout).toMatch(/input +b +FP32 +\[1\] +optional/);
+  expect(stdout).toMatch(/Run it: merlon client infer maybe a=…\n$/);
+});
+
 test.each(["grpc", "http"] as const)(
   "a model that is not there, over %s: the near name, otherwise those that are",
   async over => {
@@ -174,4 +180,18 @@ test("typegen writes models of a server and of a repository alike", async () => 
   expect(check.stdout).toBe("✔ there.ts is up to date\n");
   writeFileSync(join(folder, "there.ts"), "");
   expect((await merlon("typegen", "--model-repository", "models", "--out", "there.ts", "--check")).code).toBe(1);
+});
+
+test("a ragged column has its own name, as lists, in requests and responses", async () => {
+  const { stdout, stderr } = await merlon("client", "infer", "bag", "bought=[[1,2],[],[6]]");
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/^bag 1 .*\n\nbought {2}FP32, 3 rows\n {2}0\.33333334, 0\.6666667\n {2}–\n {2}2\n$/);
+  const halves = ["bought__values=6", "bought__offsets=0,1"];
+  expect((await merlon("client", "infer", "bag", ...halves)).stdout).toContain("bought  FP32, 1 rows\n  2\n");
+  expect((await merlon("client", "describe", "bag")).stdout).toContain("merlon client infer bag bought=[[…],…]\n");
+  const { stdout: filled } = await merlon("client", "infer", "bag", "--template");
+  expect(JSON.parse(filled)).toEqual({ bought: [[0]] });
+  expect((await merlon("client", "infer", "bag", "--data", filled)).code).toBe(0);
+  // A single list is the one row.
+  expect((await merlon("client", "infer", "bag", "bought=[3,6]")).stdout).toContain("bought  FP32, 1 rows\n  1, 2\n");
 });

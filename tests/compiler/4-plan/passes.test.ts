@@ -6,6 +6,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { lower } from "#compiler/4-plan/lower.js";
 import { PASS_NAMES, type PassName } from "#compiler/4-plan/pass-names.js";
 import { optimise } from "#compiler/4-plan/passes.js";
+import { compile } from "#compiler/index.js";
+import { stateOf } from "#contract/any-step.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
 import { parsePlan, printPlan } from "#contract/plan.js";
 import { type Column, rootRows } from "#runtime/base/columns/table.js";
@@ -189,6 +191,97 @@ const feast = (step: AnyStep | undefined) => {
   return { features: step.params.features, onMissing: step.params.onMissing, outputs: step.outputs.map(c => c.name) };
 };
 
+describe("mergeLookups", () => {
+  test("two look-ups of a view become one that fetches both's features, a shared one once", () => {
+    const { plan, reports } = optimise(
+      planOf(
+        [lookup("one", { age: "age", city: "city" }), lookup("two", { u_age: "age", age: "height" })],
+        [
+          ["one", "age"],
+          ["one", "city"],
+          ["two", "u_age"],
+          ["two", "age"],
+        ],
+      ),
+    );
+    expect(plan.steps.map(feast)).toEqual([
+      {
+        features: { age: "age", city: "city", "age#2": "height" },
+        onMissing: "null",
+        outputs: ["age", "city", "age#2"],
+      },
+    ]);
+    expect(plan.outputs.map(o => [o.schema.name, o.ref.step, o.ref.column])).toEqual([
+      ["one_age", "one", "age"],
+      ["one_city", "one", "city"],
+      ["two_u_age", "one", "age"],
+      ["two_age", "one", "age#2"],
+    ]);
+    expect(reports.find(r => r.pass === "mergeLookups")!.notes).toEqual([
+      {
+        step: "two",
+        into: "one",
+        text: "looks the same keys up in the same view as `one`, which now fetches `age#2` too",
+        saves: { steps: 1, lookups: 1, columns: 1 },
+      },
+    ]);
+  });
+
+  test("each feature keeps what it becomes when it is missing", () => {
+    const { plan } = optimise(
+      planOf(
+        [lookup("one", { age: "age" }, "error"), lookup("two", { city: "city" }, { default: 1 })],
+        [
+          ["one", "age"],
+          ["two", "city"],
+        ],
+      ),
+    );
+    expect(plan.steps.map(feast)).toEqual([
+      {
+        features: { age: "age", city: "city" },
+        onMissing: { age: "error", city: { default: 1 } },
+        outputs: ["age", "city"],
+      },
+    ]);
+  });
+
+  test("look-ups that disagree on a missing feature stay apart", () => {
+    const two = [lookup("one", { age: "age" }, "error"), lookup("two", { u_age: "age" }, "null")];
+    const { plan, reports } = optimise(
+      planOf(two, [
+        ["one", "age"],
+        ["two", "u_age"],
+      ]),
+    );
+    expect(plan.steps).toHaveLength(2);
+    expect(reports.find(r => r.pass === "mergeLookups")!.notes).toEqual([]);
+  });
+});
+
+test("a step's fitted state is its equal's too, so that they stay one", async () => {
+  const file = join(folder, "twins.workflow.ts");
+  writeFileSync(
+    file,
+    `import { categorify, rename, source, workflow } from "merlon";
+const events = source({ brand: "string" });
+const one = events["brand"] >> categorify();
+const two = events["brand"] >> categorify() >> rename({ postfix: "_again" });
+export default workflow("twins", one + two);
+`,
+  );
+  const compiled = await compile(file);
+  if (!compiled.ok) throw new Error(compiled.diagnostics[0]!.message);
+  expect(compiled.plan.steps.map(s => s.id)).toEqual(["one.categorify"]);
+  const state = { columns: { brand: { vocabulary: "categories/unique.brand.arrow", cardinality: 7 } } };
+  const fitted = compiled.withState(new Map([["one.categorify", state]]));
+  expect(fitted.steps.map(s => [s.id, stateOf(s)])).toEqual([["one.categorify", state]]);
+  for (const { schema, ref } of fitted.outputs) {
+    expect([ref.step, ref.column]).toEqual(["one.categorify", "brand"]);
+    expect(schema.properties.domain).toMatchObject({ max: 6 });
+  }
+});
+
 describe("pruneColumns", () => {
   test("an unread feature is not fetched, and an unread step is removed", () => {
     const { plan, reports } = optimise(
@@ -215,6 +308,19 @@ describe("pruneColumns", () => {
     expect(step.op === "predictOnnx" && [step.params.outputs, step.outputs.map(c => c.name)]).toEqual([
       { buy: "buy_t" },
       ["buy"],
+    ]);
+  });
+
+  test("off is off", () => {
+    const plain = planOf([lookup("one", { age: "age", city: "city" })], [["one", "city"]]);
+    const { plan, reports } = optimise(plain, new Set(["pruneColumns"]));
+    expect(plan).toEqual(plain);
+    expect(reports.map(r => [r.pass, r.off])).toEqual([
+      ["forwardMetadata", false],
+      ["shareEqualSteps", false],
+      ["pruneColumns", true],
+      ["mergeLookups", false],
+      ["fuseElementwise", false],
     ]);
   });
 });

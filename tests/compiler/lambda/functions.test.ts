@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { rewrite } from "#compiler/1-rewrite/rewrite.js";
+import { toSource, toTarget } from "#compiler/1-rewrite/spans.js";
 import { build, compile } from "#compiler/index.js";
 import { parsePlan } from "#contract/plan.js";
+import { subgraphOf, withoutInputs } from "#contract/restrict-plan.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { preparePlan } from "#runtime/engine/schedule/execute.js";
 import { fromColumn, toColumn } from "../../runtime/etl/table-values.js";
@@ -32,9 +34,40 @@ describe("functions of columns stay as they are", () => {
     ["subgraph('u', a >> b)", "subgraph('u', $chain(a , b, 1), 0)"],
     ["source.fromSchema('x')", "source.fromSchema('x', 0)"],
   ])("%s", (source, target) => expect(body(source)).toBe(target));
+
+  test("every character of a function maps to itself", () => {
+    const text = "const M = 2;\nconst b = a >> lambdaOp((x, y) => x >> y + M, { name: 'b' });\n";
+    const { spans } = rewrite(text, "x.workflow.ts");
+    const [start, end] = [text.indexOf("(x, y)"), text.indexOf(", { name")];
+    for (let at = start; at < end; at++) expect(toSource(spans, toTarget(spans, at)!)).toBe(at);
+  });
 });
 
+const events = () => {
+  const file = join(SAMPLES, "artefacts", "etl", "events", "workflow.json");
+  return parsePlan(readFileSync(file, "utf8"), file);
+};
+
 describe("a part of a fitted workflow", () => {
+  test("reads what it needs and no more", () => {
+    const item = subgraphOf(events(), "item")!;
+    expect(item.inputs.map(c => c.name)).toEqual(["item_id", "price", "label"]);
+    expect(item.outputs.map(o => o.schema.name)).toEqual(["item_id", "price"]);
+    expect(item.steps.map(step => step.op)).toEqual(["filter", "categorify", "normalize"]);
+    expect(subgraphOf(events(), "nobody")).toBeUndefined();
+  });
+
+  test("without labels, the columns made from them are dropped, and filters that read them", () => {
+    const serving = withoutInputs(events(), ["label"]);
+    expect(serving.inputs.map(c => c.name)).toEqual(["user_id", "item_id", "city", "price"]);
+    expect(serving.outputs.map(o => [o.schema.name, o.schema.rows])).toEqual(
+      ["user_id", "city", "item_id", "price"].map(name => [name, "request"]),
+    );
+    expect(serving.steps.map(step => step.op)).not.toContain("filter");
+    expect(Object.keys(serving.subgraphs!)).toEqual(["user", "item"]);
+    expect(parsePlan(JSON.stringify(serving), "serving plan")).toEqual(serving);
+  });
+
   test("is served by itself, with the ids of the whole's vocabulary", async () => {
     const out = mkdtempSync(join(tmpdir(), "merlon-subgraph-"));
     try {

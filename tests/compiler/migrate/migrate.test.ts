@@ -1,5 +1,5 @@
 // `merlon migrate`: each sample and example is converted to `.merlon`, back, and to the method form, and compiles to the same plan in each.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -189,5 +189,21 @@ describe("files", () => {
     const before = readdirSync(home).toSorted();
     expect(() => run(given.map(at), "merlon")).toThrow(reason);
     expect(readdirSync(home).toSorted()).toEqual(before);
+  });
+
+  test("a mistake in the operators is not converted", () => {
+    const { at, read } = project({ "x.workflow.ts": `${SHARED}let b = a; b >>= c;\n` });
+    expect(() => run([at("x.workflow.ts")], "methods")).toThrow(/has a mistake: `>>=`/);
+    expect(read("x.workflow.ts")).toContain(">>=");
+  });
+
+  test("sums of plain values stay", () => {
+    const { at, read } = project({
+      "x.workflow.ts":
+        'import { clip, source, workflow } from "merlon";\nconst [n, m] = [1, 2];\nconst a = source({ a: "float32" });\nexport default workflow("w", a >> clip({ min: n /* + */ + m }));\n',
+    });
+    run([at("x.workflow.ts")], "methods");
+    expect(read("x.workflow.ts")).toContain("a.pipe(clip({ min: n /* + */ + m }))");
+    expect(existsSync(at("x.merlon"))).toBe(false);
   });
 });

@@ -112,6 +112,29 @@ test("a thread beyond its memory is named, and the process continues", async () 
   );
 });
 
+test("unexpected messages are notices, and harmless", async () => {
+  const notices: unknown[] = [];
+  const worker = host(
+    `serveCalls({ fine: () => 1, forge: id => {
+      for (const odd of [null, undefined, 5, "end", { id: 99, value: 1 }, { id: null }, [], { id: { toString: 1 } }]) parentPort.postMessage(odd);
+      parentPort.postMessage({ id, fault: 5 });
+      return new Promise(() => {});
+    }});`,
+    { onNotice: notice => notices.push(notice) },
+  );
+  await expect(worker.call("forge", 1)).rejects.toThrow(WorkerFault);
+  expect(notices).toHaveLength(8);
+  expect(await worker.call("fine", 0)).toBe(1);
+});
+
+test("notices go both ways", async () => {
+  const worker = host("const port = serveCalls({}, { onNotice: n => port.notify(n + 1) });", {
+    keepsProcess: "always",
+  });
+  worker.notify(41);
+  expect(await once(worker.thread, "message")).toEqual([42]);
+});
+
 test("an end lets calls finish, cleans up, and refuses what follows", async () => {
   const worker = host(
     `const port = serveCalls({ later: ms => new Promise(done => setTimeout(done, ms, ms)) }, { onEnd: async () => {
@@ -136,6 +159,14 @@ test("a thread that does not end in time is terminated", async () => {
   const failed = expect(looping).rejects.toThrow(WorkerEnded);
   await loops;
   await worker.end(50);
+  await failed;
+});
+
+test("the reason of a termination rejects the calls", async () => {
+  const worker = host("serveCalls({ loop: () => { for (;;); } });");
+  const looping = worker.call("loop", 0);
+  const failed = expect(looping).rejects.toThrow("too slow");
+  await worker.terminate(new Error("too slow"));
   await failed;
 });
 

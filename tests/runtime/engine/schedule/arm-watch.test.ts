@@ -109,6 +109,14 @@ describe("a guardrail", () => {
     const parameters = new Map([["arm", "treatment"]]);
     await expect(run(CONTROLS.slice(0, 1), { parameters })).rejects.toThrow("no luck");
   });
+  test.each(["INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED", "CANCELLED", "ALREADY_EXISTS"] as const)(
+    "does not count %s, which a request may cause",
+    async code => {
+      const { run, isStopped } = await opened({ errorRate: 0.5 }, failing(code));
+      for (const user of TREATED.slice(0, 20)) await expect(run([user])).rejects.toThrow("no luck");
+      expect(isStopped()).toBe(false);
+    },
+  );
   test.each([
     ["that was slow already", 5, true],
     ["before its time, which nobody can know", 60_000, false],

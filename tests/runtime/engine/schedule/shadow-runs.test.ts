@@ -184,6 +184,17 @@ describe("a comparison", () => {
     // An answer after its time is not compared.
     expect(runs().compared).toBe(0);
   });
+  test("is left out if the event loop is late", async () => {
+    const { executable, runs } = await opened(
+      [predict("a", "quick"), predict("b", "quick2"), beside("s", "a", "b")],
+      "s",
+    );
+    const asked = answer(executable);
+    const until = performance.now() + 60;
+    while (performance.now() < until);
+    await asked;
+    await vi.waitFor(() => expect(runs()).toMatchObject({ skipped_busy: 1, compared: 0 }));
+  });
   test("is cancelled when the plan is closed, which waits for its steps", async () => {
     const { executable, calls, runs } = await opened(
       [predict("a", "quick"), predict("b", "slow"), beside("s", "a", "b")],
