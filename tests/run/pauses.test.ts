@@ -36,8 +36,6 @@ function sleeps(name: string, text: string): number[] {
   return found;
 }
 
-/** Limits of a race, which do not keep the process alive. */
-const LIMITS = ["tests/compiler/3-graph/worker-stack.test.ts", "tests/compiler/editor/matrix.ts"];
 const OWN = "tests/run/wait.ts";
 /** Their pauses are those of the recordings, facts of a Triton's clocks. */
 const RECORDED = "tests/conformance/";
@@ -56,7 +54,7 @@ test("no test or stand-in sleeps by itself", () => {
   const sources = ["tests", "operators"].flatMap(sourcesIn);
   expect(sources.length).toBeGreaterThan(900);
   const found = sources.flatMap(file => {
-    if (file === OWN || file.startsWith(RECORDED) || LIMITS.includes(file)) return [];
+    if (file === OWN || file.startsWith(RECORDED)) return [];
     return sleeps(file, readFileSync(join(ROOT, file), "utf8")).map(line => `${file}:${line}`);
   });
   expect(found).toEqual([]);

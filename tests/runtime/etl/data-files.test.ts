@@ -45,16 +45,6 @@ describe("a named part of a workflow", () => {
       expect(wrong.err).toMatch(/`--subgraph items`: `fitted` has no such part; it has `item`\. Did you mean `item`\?/);
     });
   });
-  test("a workflow without parts says so", async () => {
-    await inFolder(async folder => {
-      await fitCells(folder, PLAN, CELLS);
-      await expect(
-        transformWorkflow(join(folder, "fitted"), join(folder, "fit.parquet"), join(folder, "out.parquet"), {
-          subgraph: "item",
-        }),
-      ).rejects.toThrow(/has no such part; it has none\./);
-    });
-  });
 });
 
 describe("formats", () => {
@@ -139,21 +129,6 @@ describe("layouts", () => {
       await withDuckDB(query => query(`COPY (SELECT i FROM range(10000) t(i)) TO '${data}' (FORMAT parquet)`));
       await work(folder, data);
     });
-  const read = async (folder: string) => {
-    const files = readdirSync(folder)
-      .filter(name => name.endsWith(".parquet"))
-      .sort();
-    return Promise.all(files.map(async name => (await readParquet(join(folder, name))).cells.i as number[]));
-  };
-
-  test("the requested number of files, in order", async () => {
-    await manyRows(async (folder, data) => {
-      await transformWorkflow(join(folder, "fitted"), data, join(folder, "out"), { outFiles: 3 });
-      const parts = await read(join(folder, "out"));
-      expect(parts.map(part => part.length)).toEqual([3333, 3333, 3334]);
-      expect(parts.flat()).toEqual(Array.from({ length: 10000 }, (_, i) => i));
-    });
-  });
 
   test.each([
     {
@@ -240,21 +215,6 @@ describe("layouts", () => {
       });
     },
   );
-
-  test("a shuffle is repeatable by its seed, loses nothing, and is no order", async () => {
-    await manyRows(async (folder, data) => {
-      const shuffled = async (seed: number) => {
-        await transformWorkflow(join(folder, "fitted"), data, join(folder, "out"), { shuffle: { seed }, outFiles: 2 });
-        return (await read(join(folder, "out"))).flat();
-      };
-      const once = await shuffled(1);
-      expect(await shuffled(1)).toEqual(once);
-      expect(await shuffled(2)).not.toEqual(once);
-      expect([...once].sort((a, b) => a - b)).toEqual(Array.from({ length: 10000 }, (_, i) => i));
-      const inPlace = once.filter((value, i) => Math.abs(value - i) < 100).length;
-      expect(inPlace).toBeLessThan(500);
-    });
-  });
 
   test("what does not go together is refused before anything is written", async () => {
     await manyRows(async (folder, data) => {

@@ -103,21 +103,6 @@ describe("SQLite", () => {
     expect(await rating()).toEqual([3, 5, null, 3]);
   });
 
-  test("infinities are text in the JSON of `feast get`, and no nulls", async () => {
-    const folder = copy();
-    const csv = join(folder, "shops.csv");
-    writeFileSync(csv, "shop,rating,ts\nnorth,inf,2024-01-01\nsüd,-inf,2024-01-01\nwest,1.5,2024-01-01\n");
-    await materialize(folder, { views: ["shops"], data: [csv] });
-    const asked = ["feast", "get", folder, "--view", "shops", "--key", "shop=north,süd,west,east", "--format", "json"];
-    const { stdout } = await promisify(execFile)(process.execPath, [MERLON, ...asked]);
-    expect((JSON.parse(stdout) as { rating: unknown }[]).map(row => row.rating)).toEqual([
-      "Infinity",
-      "-Infinity",
-      1.5,
-      null,
-    ]);
-  });
-
   test.each([
     ["shop,ts\nx,2024-01-01\n", /has no column `rating`, which view `shops` needs; it has `shop`, `ts`/],
     ["shop,rating,ts\nx,good,2024-01-01\n", /reading the rows of view `shops` failed: .*good/],
@@ -132,13 +117,6 @@ describe("SQLite", () => {
     writeFileSync(file, csv);
     await expect(materialize(folder, { views: ["shops"], data: [file] })).rejects.toThrow(message);
     expect(rowsOf(join(folder, "data", "online_store.db"), "every_shops")).toHaveLength(2);
-  });
-  test("views and sources that are not there", async () => {
-    await expect(materialize(copy(), { views: ["shop"] })).rejects.toThrow("has no view `shop`; it has");
-    await expect(materialize(copy(), { data: ["x.csv"] })).rejects.toThrow("`--data` is for one view and there are 5");
-    const folder = copy();
-    rmSync(join(folder, "data", "pairs.parquet"));
-    await expect(materialize(folder, { views: ["pairs"] })).rejects.toThrow(/pairs\.parquet` names no file/);
   });
 });
 

@@ -8,7 +8,6 @@ import { stateOf } from "#contract/any-step.js";
 import type { Plan } from "#contract/plan.js";
 import { readWorkflow } from "#formats/folders/workflow.js";
 import { readVocabulary } from "#operators/categorify/kernel-vocabulary.js";
-import type { Progress } from "#runtime/etl/database.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
@@ -142,166 +141,7 @@ describe("the fitted folder", () => {
   }, 60_000);
 });
 
-describe("bad input", () => {
-  const refuse = async (write: (folder: string) => Promise<string>, plan: Plan, message: string | RegExp) =>
-    inFolder(async folder => {
-      const data = await write(folder);
-      await expect(fitFile(plan, data, join(folder, "out"))).rejects.toThrow(message);
-      expect(
-        readdirSync(folder).filter(name => name.startsWith(".merlon") || name === "out"),
-        "nothing half done",
-      ).toEqual([]);
-    });
-  const parquet =
-    (types: Record<string, string>, cells: Record<string, (string | number | boolean | null)[]>) =>
-    async (folder: string) => {
-      const file = join(folder, "data.parquet");
-      await writeParquet(file, schemaOf(types), cells);
-      return file;
-    };
-  const ids = workflowPlan({ brand: "string" }, [{ op: "categorify" }]);
-  const price = workflowPlan({ price: "float32" }, [{ op: "normalize" }]);
-
-  test("a column that is not there: file, column, what there is, and the near miss", async () => {
-    await refuse(
-      parquet({ brnad: "string", n: "int32" }, { brnad: ["a"], n: [1] }),
-      ids,
-      /data\.parquet` has no column `brand`; it has `brnad`, `n`\. Did you mean `brnad`\?/,
-    );
-  });
-  test("names differ by case", async () => {
-    await refuse(
-      parquet({ Brand: "string" }, { Brand: ["a"] }),
-      ids,
-      /has no column `brand`; it has `Brand`\. Did you mean `Brand`\?/,
-    );
-  });
-  test("a type of another kind", async () => {
-    await refuse(parquet({ brand: "int64" }, { brand: [1] }), ids, /column `brand` is BIGINT, expected string brand/);
-    await refuse(
-      parquet({ price: "string" }, { price: ["1"] }),
-      price,
-      /column `price` is VARCHAR, expected float32 price\. Write it as a number\./,
-    );
-    const whole = workflowPlan({ n: "int64" }, [{ op: "categorify" }]);
-    await refuse(
-      parquet({ n: "float64" }, { n: [1] }),
-      whole,
-      /column `n` is DOUBLE, expected int64 n\. Declare it float64, or write it as an integer/,
-    );
-    await refuse(
-      parquet({ n: "int32" }, { n: [1] }),
-      workflowPlan({ n: "list<int32>" }, [{ op: "categorify" }]),
-      /Declare it int32 without a list/,
-    );
-  });
-  test("an integer that does not fit the declared type", async () => {
-    await refuse(
-      parquet({ n: "int64" }, { n: [1, 300] }),
-      workflowPlan({ n: "int8" }, [{ op: "normalize" }]),
-      /column `n` holds "300" in row 1, expected int8 n\./,
-    );
-  });
-  test("no rows", async () => {
-    await refuse(
-      parquet({ brand: "string" }, { brand: [] }),
-      ids,
-      /data\.parquet`: no rows\. There is nothing to read\./,
-    );
-  });
-  test("a column without a value", async () => {
-    await refuse(
-      parquet({ price: "float32" }, { price: [null] }),
-      price,
-      "step `normalize_0` (normalize): column `price` is null in every row of the data",
-    );
-  });
-  test("infinities have no mean", async () => {
-    const logs = workflowPlan({ price: "float32" }, [{ op: "logOp" }, { op: "normalize" }]);
-    await refuse(
-      parquet({ price: "float32" }, { price: [1, -1] }),
-      logs,
-      "step `normalize_1` (normalize): column `price` has 1 infinite values",
-    );
-  });
-  test("a fixed list of another length", async () => {
-    const vectors = workflowPlan({ v: "float32[3]" }, [{ op: "normalize" }]);
-    const write = async (folder: string) => {
-      const file = join(folder, "data.parquet");
-      await writeParquet(file, schemaOf({ v: "list<float32>" }), {
-        v: [
-          [1, 2, 3],
-          [1, 2],
-        ],
-      });
-      return file;
-    };
-    await refuse(write, vectors, /column `v` holds "\[1\.0, 2\.0\]" in row 1, expected float32\[3\] v\./);
-  });
-  test("files that are none, or nothing at all", async () => {
-    await refuse(
-      async folder => join(folder, "*.parquet"),
-      ids,
-      /\*\.parquet` names no file\. Give a path or a quoted glob/,
-    );
-    await refuse(
-      async folder => {
-        writeFileSync(join(folder, "data.parquet"), "PAR1 but not really, and long enough to look PAR1");
-        return join(folder, "data.parquet");
-      },
-      ids,
-      /reading `.*data\.parquet` failed: /,
-    );
-    await refuse(
-      async folder => {
-        writeFileSync(join(folder, "data.xlsx"), "");
-        return join(folder, "data.xlsx");
-      },
-      ids,
-      /data\.xlsx` is none of \.parquet, \.csv, \.jsonl, \.arrow/,
-    );
-  });
-  test("a bad row of a CSV is named by line", async () => {
-    await refuse(
-      async folder => {
-        writeFileSync(join(folder, "data.csv"), "price,other\n1.5,a\nabc,b\n");
-        return join(folder, "data.csv");
-      },
-      price,
-      /line: 3; Original Line: abc,b; Error when converting column "price"\. Could not convert string "abc" to 'FLOAT'/,
-    );
-  });
-});
-
 describe("transform", () => {
-  test("CSV and Parquet give the same; rows keep their order and columns are carried", async () => {
-    await inFolder(async folder => {
-      await fitCells(folder, shopPlan(), CELLS);
-      const csv = join(folder, "more.csv");
-      writeFileSync(csv, "when,user_id,brand,price\n10,7,y,1\n11,,q,\n12,5,x,2.5\n");
-      const seen: Progress[] = [];
-      const { rows } = await transformWorkflow(join(folder, "fitted"), csv, join(folder, "csv.parquet"), {
-        keep: ["when"],
-        onProgress: p => seen.push(p),
-      });
-      await writeParquet(join(folder, "more.parquet"), schemaOf({ ...SHOP, when: "int64" }), {
-        user_id: [7, null, 5],
-        brand: ["y", "q", "x"],
-        price: [1, null, 2.5],
-        when: [10, 11, 12],
-      });
-      await transformWorkflow(join(folder, "fitted"), join(folder, "more.parquet"), join(folder, "parquet.parquet"), {
-        keep: ["when"],
-      });
-      const one = await readParquet(join(folder, "csv.parquet"));
-      expect(rows).toBe(3);
-      expect(one).toEqual(await readParquet(join(folder, "parquet.parquet")));
-      expect(one.cells).toMatchObject({ user_id: [4, 1, 3], brand: [3, 2, 4], when: [10, 11, 12] });
-      expect(one.types).toEqual({ user_id: "BIGINT", brand: "BIGINT", price: "DOUBLE", when: "BIGINT" });
-      expect(seen.at(-1)!.doing).toBe("transform");
-    });
-  });
-
   test("a folder gets one file per input, and Merlin's schemas", async () => {
     await inFolder(async folder => {
       await fitCells(folder, shopPlan(), CELLS);
@@ -323,26 +163,6 @@ describe("transform", () => {
       ]);
       expect((await readParquet(join(out, "part-00000.parquet"))).cells.user_id).toEqual([3]);
       expect((await readParquet(join(out, "part-00001.parquet"))).cells.user_id).toEqual([5]);
-    });
-  });
-
-  test("many rows keep their order", async () => {
-    await inFolder(async folder => {
-      const plan = workflowPlan({ x: "string" }, [{ op: "categorify" }]);
-      const data = join(folder, "data.parquet");
-      await withDuckDB(query =>
-        query(
-          `COPY (SELECT 'v' || hash(i) % 1000 AS x, i FROM range(400000) r(i)) TO '${data}' (FORMAT parquet, ROW_GROUP_SIZE 30000)`,
-        ),
-      );
-      await fitFile(plan, data, join(folder, "fitted"));
-      await transformWorkflow(join(folder, "fitted"), data, join(folder, "out.parquet"), { keep: ["i"] });
-      const { rows } = await withDuckDB(query =>
-        query(
-          `SELECT count(*)::INTEGER FROM (SELECT i, row_number() OVER () - 1 AS place FROM '${folder}/out.parquet') WHERE i <> place`,
-        ),
-      );
-      expect(rows).toEqual([[0]]);
     });
   });
 

@@ -20,30 +20,6 @@ const limited = (folder: string, blocks: number, ...args: string[]) =>
 const NO_ROOM =
   /^merlon: EFBIG: file too large, write\. There is no space to write: free some, or write to another folder/;
 
-test("an index and an embedding table report it, and the previous ones stay", async () => {
-  await inFolder(async folder => {
-    await withDuckDB(query =>
-      query(
-        `COPY (SELECT i AS id, [i, i + 1]::FLOAT[] AS v FROM range(100000) t(i)) TO '${folder}/v.parquet' (FORMAT parquet)`,
-      ),
-    );
-    for (const [kind, out] of [
-      ["embedding", "t.embedding"],
-      ["index", "t.faiss"],
-    ] as const) {
-      writeFileSync(join(folder, out), "what stood there");
-      const failed = await limited(
-        folder,
-        128,
-        ...[kind, "build", "--data", "v.parquet", "--id", "id", "--embedding", "v", "--out", out],
-      );
-      expect(failed, kind).toMatchObject({ status: 1, err: expect.stringMatching(NO_ROOM) });
-      expect(readFileSync(join(folder, out), "utf8"), kind).toBe("what stood there");
-    }
-    expect(readdirSync(folder).sort()).toEqual(["t.embedding", "t.faiss", "v.parquet"]);
-  });
-}, 60_000);
-
 test("fit and transform report it, and the previous output stays", async () => {
   await inFolder(async folder => {
     await withDuckDB(query =>

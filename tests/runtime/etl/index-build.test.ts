@@ -4,13 +4,12 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { bytesSource } from "#formats/bytes/byte-source.js";
-import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
 import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
 import { buildIndex, type IndexBuildOptions } from "#runtime/etl/index-build.js";
 import { openIndex } from "#runtime/stores/vectors/open-index.js";
 import { random } from "../../walls/support/random.js";
 import { inFolder } from "./run-workflow.js";
-import { type Cells, withDuckDB, writeParquet } from "./table-values.js";
+import { type Cells, writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
 
 interface FaissIndex {
@@ -66,25 +65,6 @@ test.each(CASES)("%s, %s: finds what an exact search finds", async (factory, met
   });
 });
 
-test("IVF files have the number of lists to visit: 8 by default", async () => {
-  await inFolder(async folder => {
-    const data = join(folder, "e.parquet");
-    await writeParquet(
-      data,
-      schemaOf(TYPES),
-      vectors(i => i),
-    );
-    const probes = async (factory: string, nprobe?: number) => {
-      await buildIndex(data, join(folder, "i.faiss"), { id: "id", embedding: "e", factory, ...(nprobe && { nprobe }) });
-      const { nlist, nprobe: found } = readFaissHeaderFile(join(folder, "i.faiss"));
-      return [nlist, found];
-    };
-    expect(await probes("IVF12,Flat")).toEqual([12, 8]);
-    expect(await probes("IVF4,Flat")).toEqual([4, 4]);
-    expect(await probes("IVF12,Flat", 3)).toEqual([12, 3]);
-  });
-});
-
 /** Candidates that an insertion keeps, of the graph in a file. */
 function constructionOf(file: string): number {
   const bytes = readFileSync(file);
@@ -122,22 +102,6 @@ test("a graph is built with the candidates that an insertion is to keep, and say
     expect(recall(many.ids)).toBeGreaterThan(recall(few.ids));
   });
 }, 120_000);
-
-test("ids beyond 2^53 stay exact", async () => {
-  await inFolder(async folder => {
-    const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
-    const id = (i: number) => 2n ** 60n + BigInt(i);
-    await writeParquet(
-      data,
-      schemaOf(TYPES),
-      vectors(i => String(id(i))),
-    );
-    await buildIndex(data, out, { id: "id", embedding: "e" });
-    // An id map ends with its ids.
-    const ids = new BigInt64Array(new Uint8Array(readFileSync(out)).slice(-8 * COUNT).buffer);
-    expect([...ids]).toEqual(Array.from({ length: COUNT }, (_, i) => id(i)));
-  });
-});
 
 test("refuses what cannot become an index, and writes nothing", async () => {
   const refuse = async (
@@ -212,17 +176,4 @@ test("refuses what cannot become an index, and writes nothing", async () => {
   );
   await refuse({ id: ["a"], e: [[1]] }, {}, /column `id` is VARCHAR/, { id: "string", e: "list<float32>" });
   await refuse({ id: [], e: [] }, {}, /no rows/);
-});
-
-test("reads what a large float list column is in practice: doubles of fixed length", async () => {
-  await inFolder(async folder => {
-    const data = join(folder, "e.parquet");
-    await withDuckDB(query =>
-      query(`COPY (SELECT i::INTEGER AS id, [i, i + 1]::DOUBLE[2] AS e FROM range(10) r(i)) TO '${data}'`),
-    );
-    expect(await buildIndex(data, join(folder, "i.faiss"), { id: "id", embedding: "e" })).toEqual({
-      count: 10,
-      dimension: 2,
-    });
-  });
 });

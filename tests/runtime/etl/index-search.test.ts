@@ -1,20 +1,14 @@
 // Every factory of `buildIndex` finds most of an exact search's results, recall is measured, and `merlon index search` searches and charts.
-import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { readFaissHeaderFile } from "#formats/faiss/faiss.js";
 import { buildIndex } from "#runtime/etl/index-build.js";
 import { measureRecall } from "#runtime/etl/measure-recall.js";
 import { readVectors } from "#runtime/etl/read-vectors.js";
-import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { MERLON } from "../../needs/built.js";
 import { inFolder } from "./run-workflow.js";
 import { writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
 
-const run = promisify(execFile);
 const [COUNT, DIMENSION] = [800, 8];
 const vector = (i: number) =>
   Array.from({ length: DIMENSION }, (_, k) => Math.fround(Math.sin(i * 12.9898 + k * 78.233) * (1 + (i % 3))));
@@ -70,23 +64,6 @@ describe("recall", () => {
   });
 });
 
-test("cosine: lengths play no part", async () => {
-  await inFolder(async folder => {
-    const [data, out] = [await embeddings(folder), join(folder, "i.faiss")];
-    await build(data, out, "Flat", { metric: "cosine" });
-    const index = await openIndex(out);
-    const unit = (v: number[]) => v.map(x => x / Math.hypot(...v));
-    const found = await index.search(Float32Array.from(unit(vector(17))), 1, 5);
-    const cosines = Array.from({ length: COUNT }, (_, i) =>
-      unit(vector(i)).reduce((sum, x, k) => sum + x * unit(vector(17))[k]!, 0),
-    );
-    const best = [...cosines.keys()].sort((a, b) => cosines[b]! - cosines[a]!).slice(0, 5);
-    expect(found.ids[0]).toBe(5017n);
-    expect([...found.distances]).toEqual(best.map(i => expect.closeTo(cosines[i]!, 5) as number));
-    await index.close();
-  });
-});
-
 test("cosine: a vector of zeros, which has none, is named; other metrics take it", async () => {
   await inFolder(async folder => {
     const [data, out] = [join(folder, "e.parquet"), join(folder, "i.faiss")];
@@ -110,57 +87,5 @@ test("cosine: a vector of zeros, which has none, is named; other metrics take it
       for (const metric of ["ip", "l2"])
         expect(await build(data, out, "Flat", { metric, ...more })).toMatchObject({ count: 2 });
     }
-  });
-});
-
-test("the command: one query, and the chart with its page", async () => {
-  await inFolder(async folder => {
-    const [data, out, page] = [await embeddings(folder), join(folder, "i.faiss"), join(folder, "recall.html")];
-    await run(process.execPath, [
-      MERLON,
-      "index",
-      "build",
-      "--data",
-      data,
-      "--id",
-      "id",
-      "--embedding",
-      "e",
-      "--factory",
-      "HNSW16",
-      "--metric",
-      "l2",
-      "--ef-search",
-      "32",
-      "--out",
-      out,
-    ]);
-    const query = vector(3).join(",");
-    const { stdout } = await run(process.execPath, [MERLON, "index", "search", out, `--query=${query}`, "--topk", "3"]);
-    expect(stdout.split("\n")[0]).toBe("0\t5003\t0");
-    const chart = await run(process.execPath, [
-      MERLON,
-      "index",
-      "search",
-      out,
-      "--data",
-      data,
-      "--embedding",
-      "e",
-      "--limit",
-      "30",
-      "--recall",
-      "--html",
-      page,
-    ]);
-    expect(chart.stdout).toMatch(/recall@10/);
-    expect(chart.stdout).toMatch(/efSearch 512 {2}1\.0000 █{30}/);
-    expect(readFileSync(page, "utf8")).toMatch(/<circle .*efSearch 512: 1\.0000 in/);
-    await expect(run(process.execPath, [MERLON, "index", "search", out, "--query", "1,2"])).rejects.toThrow(
-      "--query has 2 numbers (1,2), and the index vectors of 8.",
-    );
-    await expect(
-      run(process.execPath, [MERLON, "index", "search", out, "--query", query, "--nprobe", "2"]),
-    ).rejects.toThrow();
   });
 });

@@ -26,13 +26,6 @@ describe("answers as the original", () => {
   });
 });
 
-test("cases of one operator run beside it, where that has such a test", () => {
-  const beside = [...BESIDE].filter(([, is]) => is).map(([op]) => op);
-  expect(beside).toContain("normalize");
-  expect(CASES.some(one => isOf("normalize", one))).toBe(false);
-  expect(CASES.some(one => one.links.length > 1)).toBe(true);
-});
-
 describe("where Merlon differs on purpose", () => {
   test("a bucket depends on the value alone: NVTabular's CPU hash mixes the row number in", async () => {
     const one = differentCase("hashBucket depends on the row");

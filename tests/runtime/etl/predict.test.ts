@@ -1,11 +1,11 @@
 /** `predictOnnx` against what onnxruntime in Python answered: `tests/oracles/predict/generate.py`. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { predictOnnx } from "#runtime/etl/predict.js";
 import { inFolder } from "./run-workflow.js";
-import { type Cell, type Cells, readParquet, withDuckDB, writeParquet } from "./table-values.js";
+import { type Cell, type Cells, readParquet, writeParquet } from "./table-values.js";
 import { schemaOf } from "./workflow-plan.js";
 
 const MODEL = fileURLToPath(new URL("../../fixtures/predict/tower.onnx", import.meta.url));
@@ -81,21 +81,6 @@ test("a pair of values and offsets takes a column of lists, empty ones too; a nu
   });
 });
 
-test("more rows than one batch keep their order", async () => {
-  await inFolder(async folder => {
-    const data = join(folder, "data.parquet");
-    await withDuckDB(query =>
-      query(
-        `COPY (SELECT i % 5 AS item_id, 1.0::FLOAT AS price, [0, 0, 0]::FLOAT[] AS vector, i FROM range(10000) r(i)) TO '${data}'`,
-      ),
-    );
-    await predictOnnx(MODEL, data, join(folder, "out.parquet"), { keep: ["i"] });
-    const { cells } = await readParquet(join(folder, "out.parquet"));
-    expect(cells.i).toEqual(Array.from({ length: 10_000 }, (_, i) => i));
-    expect(cells.id).toEqual(Array.from({ length: 10_000 }, (_, i) => i % 5));
-  });
-});
-
 test("refuses what the model cannot take", async () => {
   const { item_id, price } = inputs as { [name: string]: Cell[] };
   await refused(
@@ -139,13 +124,4 @@ test("refuses what the model cannot take", async () => {
     "column `score` cannot be kept: the model has an output of that name. Keep it under another one: `--keep score=NAME`.",
     ["score"],
   );
-});
-
-test("a file that is not a model is named", async () => {
-  await inFolder(async folder => {
-    await expect(predictOnnx(join(folder, "none.onnx"), "x.parquet", join(folder, "out.parquet"))).rejects.toThrow(
-      /none\.onnx/,
-    );
-    expect(existsSync(join(folder, "out.parquet"))).toBe(false);
-  });
 });

@@ -5,14 +5,12 @@ import { describe, expect, test } from "vitest";
 import { compile } from "#compiler/index.js";
 import { fittedStep } from "#contract/any-step.js";
 import type { AnyStep, Plan } from "#contract/plan.js";
-import { readOnnxSignature } from "#formats/onnx/onnx.js";
-import { sumOfValues, vocabularyColumns } from "#operators/categorify/kernel-vocabulary.js";
 import { prepareKernel } from "#operators/kernels.js";
 import type { PrepareContext } from "#runtime/engine/schedule/kernel.js";
 import { buildCandidates } from "#runtime/etl/candidates.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
 import { fitCells, inFolder } from "./run-workflow.js";
-import { withDuckDB, writeParquet } from "./table-values.js";
+import { writeParquet } from "./table-values.js";
 import { workflowPlan } from "./workflow-plan.js";
 
 const TOWER = join(import.meta.dirname, "../../samples/artefacts/models/query_tower.onnx");
@@ -45,14 +43,6 @@ describe("the checksum of a vocabulary", () => {
     expect(await fitted(["x", "y", "y"])).not.toBe(first);
     expect(await fitted(["x", "x", "z"])).not.toBe(first);
     expect(await fitted(["xy", "xy", ""])).not.toBe(await fitted(["x", "x", "y"]));
-  });
-
-  test("is the same of packed texts", () => {
-    const counts = BigInt64Array.of(2n, 1n);
-    const packed = { offsets: Int32Array.of(0, 2, 3), bytes: Buffer.from("éy") };
-    const sum = (values: readonly string[] | typeof packed) =>
-      sumOfValues(vocabularyColumns({ dtype: "string", values, counts }));
-    expect(sum(packed)).toBe(sum(["é", "y"]));
   });
 });
 
@@ -91,16 +81,6 @@ export default ensemble("x", request >> transformWorkflow("fitted") >> predictOn
       expect(!found.ok && found.diagnostics[0]!.message).toMatch(refused);
     });
   });
-
-  test.each([
-    ["no text of ours", "elsewhere", undefined],
-    ["a name that objects have", [{ name: "__proto__", cardinality: 5, vocabulary: "x" }], undefined],
-    ["a checksum that is no text", [{ name: "city", cardinality: 5, vocabulary: { sha256: 1 } }], 5],
-    ["a checksum that is another text", [{ name: "city", cardinality: 5, vocabulary: "\u001b[2J" }], 5],
-  ])("metadata that is %s", (_, columns, cardinality) => {
-    const { cardinalities = {}, vocabularies = {} } = readOnnxSignature(trainedOn(columns));
-    expect([cardinalities.city, vocabularies.city]).toEqual([cardinality, undefined]);
-  });
 });
 
 describe("a workflow's folder at load", () => {
@@ -134,26 +114,6 @@ describe("a workflow's folder at load", () => {
       const older = other.outputs.map(output => ({ ...output, schema: { ...output.schema, properties: {} } }));
       await load(older, "refuse");
     });
-  });
-});
-
-test("a transformed file carries the schema of its columns", async () => {
-  await inFolder(async folder => {
-    const own = await fitCells(folder, plan(), cellsOf(["x", "x", "y"]));
-    const data = join(folder, "data.parquet");
-    await writeParquet(data, own.inputs, cellsOf(["it's", "y"]));
-    const out = join(folder, "out.parquet");
-    await transformWorkflow(join(folder, "fitted"), data, out);
-    const [[schema]] = await withDuckDB(
-      async query =>
-        (
-          await query(
-            `SELECT decode(value) FROM parquet_kv_metadata('${out}') WHERE decode(key) = 'merlin.schema.json'`,
-          )
-        ).rows as [[string]],
-    );
-    expect(schema).toBe(readFileSync(join(folder, "fitted", ".merlin", "schema.json"), "utf8"));
-    expect(schema).toContain(String(sumOf(own)));
   });
 });
 

@@ -6,7 +6,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -20,7 +19,6 @@ import { sumOfFile } from "#formats/folders/manifest.js";
 import { printFittedTable } from "#operators/shared/kernel/fitted-table.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { buildIndex } from "#runtime/etl/index-build.js";
-import { measureRecall } from "#runtime/etl/measure-recall.js";
 import { excludedTexts, textPositions } from "#runtime/stores/vectors/text-positions.js";
 import { lists, scalars } from "../../operators/step.js";
 import { inFolder } from "./run-workflow.js";
@@ -95,32 +93,6 @@ test("another file at the path of the map is neither overwritten nor removed", (
         );
       expect(readFileSync(map)).toEqual(Buffer.from(content));
     }
-  }));
-
-test("each of many texts is found at its own position, and no other", () =>
-  inFolder(async folder => {
-    // More than are put into the table in one turn; many share a beginning, and their lengths differ.
-    const texts = Array.from({ length: 70_000 }, (_, i) => `sku-${"0".repeat(i % 7)}${i.toString(36)}`);
-    const map = join(folder, "i.faiss.ids.arrow");
-    writeFileSync(map, printFittedTable({ id: { dtype: "string", values: texts } }, false, new Map([[INDEX_SUM, ""]])));
-    const ids = readTextIds(map, { index: "i.faiss", ntotal: texts.length, isKnown: true });
-    const positionOf = await textPositions(ids);
-    const odd = texts.findIndex((text, i) => texts[positionOf(text)] !== text || ids.at(i) !== text);
-    expect(odd).toBe(-1);
-    expect(["sku-", "sku-x-1", "", "SKU-1"].map(positionOf)).toEqual([-1, -1, -1, -1]);
-  }));
-
-test("recall of an index of texts is measured against one of the same texts alone", () =>
-  inFolder(async folder => {
-    const { index } = await built(folder, TEXTS, { factory: "SQ8" });
-    const exact = await built(folder, TEXTS, {}, "exact.faiss");
-    const moved = await built(folder, TEXTS.toReversed(), {}, "moved.faiss");
-    const recall = (file: string) =>
-      measureRecall(index, Float32Array.from(vector(1)), { topk: 3, exact: file, tries: [{}] });
-    expect((await recall(exact.index))[0]!.recall).toBe(1);
-    await expect(recall(moved.index)).rejects.toThrow("have different ids for vector 0");
-    rmSync(exact.map);
-    await expect(recall(exact.index)).rejects.toThrow("have different ids for vector 0");
   }));
 
 test("a text twice, a null and integers are refused with the row, and nothing is written", () =>
@@ -235,26 +207,4 @@ describe("a map that is not the index's is refused by name", () => {
       expect(read.ok ? "" : read.message.message).toContain("i.faiss.ids.arrow is not the id map of i.faiss");
     }),
   );
-
-  test("a link to outside the index's folder; a map that appears or changes during a build", () =>
-    inFolder(async folder => {
-      const { index, map } = await built(folder);
-      const reader = artefactReader(folder);
-      expect(reader.faiss("i.faiss")).toMatchObject({ ok: true, value: { hasTextIds: true } });
-      expect(reader.used.has(map)).toBe(true);
-      const bytes = readFileSync(map);
-      mkdirSync(join(folder, "in"));
-      const moved = join(folder, "in", "i.faiss");
-      writeFileSync(moved, readFileSync(index));
-      const plain = artefactReader(folder);
-      expect(plain.faiss("in/i.faiss")).toMatchObject({ ok: true, value: { hasTextIds: false } });
-      symlinkSync(map, textIdsFile(moved));
-      expect(plain.changed()).toHaveLength(1);
-      const linked = artefactReader(folder).faiss("in/i.faiss");
-      expect(linked.ok ? "" : linked.message.message).toContain(
-        "its id map `i.faiss.ids.arrow` is a link that leads outside its folder",
-      );
-      writeFileSync(map, bytes);
-      expect(reader.changed()).toHaveLength(1);
-    }));
 });

@@ -1,5 +1,5 @@
 /** Dates and timestamps of files become int64 in the declared unit: one meaning for every format, as numpy's datetime64 has it. */
-import { readdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   DateDay,
@@ -14,7 +14,6 @@ import {
 } from "apache-arrow";
 import { expect, test, vi } from "vitest";
 import { compileWorkflow } from "#compiler/index.js";
-import { readWorkflow } from "#formats/folders/workflow.js";
 import { fitWorkflow } from "#runtime/etl/fit.js";
 import { writeFittedWorkflow } from "#runtime/etl/fitted-folder.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
@@ -107,60 +106,6 @@ test("Arrow's timestamps and dates, exact to the nanosecond", async () => {
       us_o: [-1501, null],
       d_o: [1714521600000, -86400000],
     });
-  });
-});
-
-test("differences, groups in the order of time, and parts of dates", async () => {
-  await inFolder(async folder => {
-    const data = join(folder, "data.parquet");
-    await withDuckDB(query =>
-      query(
-        `COPY (SELECT u, TIMESTAMP '2024-05-01 10:00:00' + INTERVAL (m) MINUTE AS t FROM (VALUES (1, 0), (1, 90), (2, 30), (2, 45)) v(u, m)) TO '${data}' (FORMAT parquet)`,
-      ),
-    );
-    const columns = 'u: "int64", t: "timestamp<s>"';
-    const steps = `(e["t"] >> lambdaOp(t => new Date(t * 1000).getUTCHours()) >> rename({ name: "hour" })) + (e["t"] >> differenceLag(e["u"]))`;
-    expect(await through(folder, program(columns, steps), data)).toEqual({
-      hour: [10, 11, 10, 10],
-      t_difference_lag_1: [null, 5400, null, 900],
-    });
-    const groups = 'e[["u", "t"]] >> groupby("u", { t: ["first", "last"] }, { sort: "t" })';
-    expect(await through(folder, program(columns, groups), data)).toEqual({
-      u: [1, 2],
-      t_first: [1714557600, 1714559400],
-      t_last: [1714563000, 1714560300],
-    });
-  });
-});
-
-test("dates in the names of folders, as Hive has them, and results of times are not times", async () => {
-  await inFolder(async folder => {
-    const days = "(VALUES (1, DATE '2024-05-01'), (2, DATE '1969-12-31'), (3, NULL), (4, DATE '2024-05-01')) v(u, day)";
-    await withDuckDB(query =>
-      query(`COPY (SELECT * FROM ${days}) TO '${folder}/days' (FORMAT parquet, PARTITION_BY (day))`),
-    );
-    expect(readdirSync(join(folder, "days")).sort()).toEqual([
-      "day=1969-12-31",
-      "day=2024-05-01",
-      "day=__HIVE_DEFAULT_PARTITION__",
-    ]);
-    const steps = 'e["u"] + (e["day"] >> rename({ postfix: "_number" })) + (e["day"] >> categorify())';
-    for (const [unit, ticks] of [
-      ["d", 1],
-      ["s", 86400],
-    ] as const) {
-      const text = program(`u: "int64", day: "timestamp<${unit}>"`, steps);
-      const { u, day_number, day } = await through(folder, text, join(folder, "days"));
-      const rows = u!.map((id, i) => [id, day_number![i], day![i]]).sort((a, b) => Number(a[0]) - Number(b[0]));
-      expect(rows).toEqual([
-        [1, 19844 * ticks, 3],
-        [2, -ticks, 4],
-        [3, null, 1],
-        [4, 19844 * ticks, 3],
-      ]);
-      const { outputs } = readWorkflow(join(folder, "etl"));
-      expect(outputs.map(({ schema }) => schema.properties.timestamp)).toEqual([undefined, unit, undefined]);
-    }
   });
 });
 

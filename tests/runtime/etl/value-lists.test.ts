@@ -97,30 +97,3 @@ test.each(INTEGERS)("%s: each chain makes the rows that it makes without lists",
     { numRuns: 4, seed: 20_261_129 },
   );
 });
-
-const FILL: readonly Link[] = [{ op: "fillMissing", params: { fillValue: 3 } }];
-const filled = { step: "fillMissing_0", column: "x" };
-
-test.each([
-  ["a dictionary as long as its column", "int32", rowsOf([1, 2, 3, null], 20), FILL],
-  ["a large dictionary", "int64", rowsOf(Array.from({ length: 3_000 }, (_, i) => i * 7919)), FILL],
-  ["floats, whose NaN become null first", "float32", rowsOf([1, 2, null]), FILL],
-] as const)("no lists: %s", async (_, dtype, cells, links) => {
-  await withLayers(dtype, cells, links, async (_, fit) => {
-    expect(fit.find(filled)!.sql).toBe("c1");
-  });
-});
-
-test("no lists over a step that takes rows away", async () => {
-  const links: Link[] = [{ op: "dropna" }, { op: "fillMissing", params: { fillValue: 3 } }];
-  await withLayers("int32", rowsOf([1, 2, 3, null]), links, async (_, fit) => {
-    expect(fit.find({ step: "fillMissing_1", column: "x" })!.sql).toBe("c2");
-  });
-});
-
-test("texts", async () => {
-  const links: Link[] = [{ op: "fillMissing", params: { fillValue: "none", addBinaryColumns: true } }];
-  await withLayers("string", rowsOf(["a", "", "日本", "it's", null]), links, async (_, fit) => {
-    expect(fit.find(filled)!.sql).toBe("l1[1]");
-  });
-});

@@ -160,31 +160,6 @@ describe("changes that are refused, of which nothing is applied", () => {
     await expect(apply({ upserts: [at("bad.parquet")] })).rejects.toThrow(message);
     await nothing();
   });
-  test("a line that is not an id", async () => {
-    writeFileSync(at("gone.txt"), "1\n\nsku\n");
-    await expect(apply({ deletes: [at("gone.txt")] })).rejects.toThrow(
-      /gone\.txt, line 3: "sku" is not an id of this index/,
-    );
-    await nothing();
-  });
-  test("of one id several times the last row counts, and other columns are attributes", async () => {
-    const last = vector();
-    await write(
-      "two.parquet",
-      [
-        [3, vector()],
-        [3, last],
-      ],
-      { stock: { type: "int32", cells: [1, 2] } },
-    );
-    expect(await apply({ upserts: [at("two.parquet")] })).toMatchObject({
-      upserts: 1,
-      replaced: 1,
-      attributes: ["stock"],
-    });
-    const { items } = (await readDelta(at("items.faiss.delta")))!.contents;
-    expect([...items.get(3n)!.vector]).toEqual(last);
-  });
   test("an index that was built anew, until its changes are carried over", async () => {
     writeFileSync(at("gone.txt"), "1\n");
     await apply({ deletes: [at("gone.txt")] });

@@ -227,28 +227,3 @@ describe("events", () => {
     await refused(await writeLog(folder, [GOOD]), events, message);
   });
 });
-
-describe("options", () => {
-  test.each<[Partial<JoinOptions>, string]>([
-    [{ window: 0 }, "`--window` is a duration above 0"],
-    [{ window: Number.NaN }, "`--window` is a duration above 0"],
-    [{ window: 1e12 }, "at most 3650d"],
-    [{ clockSkew: -1 }, "`--clock-skew` is a duration from 0 to the window"],
-    [{ clockSkew: 61 }, "`--clock-skew` is a duration from 0 to the window"],
-    [{ negatives: 0 }, "`--negatives` is a rate above 0"],
-    [{ negatives: 1.1 }, "`--negatives` is a rate above 0"],
-    [{ rewards: new Map([["click", Number.POSITIVE_INFINITY]]) }, "`--event click`: a reward is between"],
-  ])("%o", async (some, message) => {
-    await refused(await writeLog(folder, [GOOD]), clicks(), message, some);
-  });
-  test("an output that is read, and one of another format", async () => {
-    const log = await writeLog(folder, [GOOD]);
-    const before = readFileSync(log);
-    const options: JoinOptions = { window: 60, attribution: "last" };
-    await expect(joinFeedback([log], [clicks()], log, options)).rejects.toThrow("is read and");
-    await expect(joinFeedback([log], [clicks()], join(folder, "rows.csv"), options)).rejects.toThrow(
-      "joined rows are Parquet",
-    );
-    expect(readFileSync(log).equals(before)).toBe(true);
-  });
-});

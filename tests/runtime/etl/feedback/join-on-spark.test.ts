@@ -7,7 +7,6 @@ import { joinFeedback } from "#runtime/etl/feedback/join.js";
 import { joinFeedbackOnSpark } from "#runtime/etl/feedback/join-on-spark.js";
 import type { JoinOptions } from "#runtime/etl/feedback/options.js";
 import { openSpark, type SparkSession } from "#runtime/etl/spark/session.js";
-import { merlon } from "../../../cli/merlon-command.js";
 import { sparkPython } from "../../../needs/java.js";
 import { type Exposure, literal, logSql, parquet, sql } from "./log.js";
 
@@ -106,20 +105,6 @@ describe("the same rows as DuckDB's", () => {
   });
 });
 
-test("repeated request ids: the same rows and report as DuckDB's", async () => {
-  const [log, events] = await write(80, false, false);
-  const read = `SELECT * FROM read_parquet(${literal(log)})`;
-  const repeated = join(folder, "repeated.parquet");
-  const later = `SELECT * REPLACE ("time" + INTERVAL 1 SECOND AS "time", item + 1 AS item) FROM (${read}) WHERE request_id LIKE '%7'`;
-  await sql(parquet(`${read} UNION ALL (${later}) UNION ALL (${read} LIMIT 3)`, repeated), "SELECT 1");
-  const options: JoinOptions = { window: 20, attribution: "last", user: "user_id" };
-  const one = await joinFeedback([repeated], [events], join(folder, "repeated-duckdb"), options);
-  const other = await joinFeedbackOnSpark([repeated], [events], join(folder, "repeated-spark"), spark, options);
-  expect({ ...other, files: [] }).toEqual({ ...one, files: [] });
-  expect(one.exposures.repeated.requests).toBeGreaterThan(9);
-  expect(await rowsOf(other.files)).toEqual(await rowsOf(one.files));
-});
-
 describe("the same words as DuckDB's", () => {
   const both = async (log: string, events: string, options: JoinOptions) => {
     const failed = (work: Promise<unknown>): Promise<string> =>
@@ -162,23 +147,4 @@ describe("the same words as DuckDB's", () => {
       "no column `item`",
     ]);
   });
-});
-
-test("the command joins on Spark, and refuses a file as output", async () => {
-  const [log, events] = await write(91, false, false);
-  const run = (out: string) =>
-    merlon(
-      folder,
-      ...["feedback", "join", log, events, "--window", "8s", "--out", out, "--json"],
-      ...["--engine", "spark", "--spark-master", "local[1]", "--spark-python", sparkPython()],
-      ...["--spark-conf", ...Object.entries(CONF).map(([name, value]) => `${name}=${value}`)],
-    );
-  const { status, out } = await run("command");
-  const { events: counts } = await joinFeedback([log], [events], join(folder, "command-duckdb"), {
-    window: 8,
-    attribution: "last",
-  });
-  expect({ status, counts: JSON.parse(out).events }).toEqual({ status: 0, counts });
-  const refused = await run("command.parquet");
-  expect(refused).toMatchObject({ status: 1, err: expect.stringContaining("on Spark, `--out` is a folder") });
 });

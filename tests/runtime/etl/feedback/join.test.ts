@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { joinFeedback } from "#runtime/etl/feedback/join.js";
 import type { JoinOptions } from "#runtime/etl/feedback/options.js";
-import { type Exposure, instant, literal, logSql, parquet, sql, writeLog } from "./log.js";
+import { type Exposure, instant, literal, parquet, sql, writeLog } from "./log.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-feedback-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,28 +35,6 @@ async function positives(): Promise<readonly string[]> {
   return rows.map(([key]) => String(key));
 }
 
-describe("attribution of one event of a user, 150 s after the first exposure", () => {
-  const events = (): string => file("one.csv", "user_id,item,time\n7,2,2026-01-01T00:02:30Z\n");
-  test.each([
-    ["last", 3600, ["b:2"]],
-    ["position", 3600, ["b:2"]],
-    ["all", 3600, ["a:2", "b:2"]],
-    ["all", 60, ["b:2"]],
-    ["all", 50, ["b:2"]],
-  ] as const)("%s within %d s", async (attribution, window, wanted) => {
-    await joinFeedback([await writeLog(folder, LOG)], [events()], out, { attribution, window, user: "user_id" });
-    expect(await positives()).toEqual(wanted);
-  });
-  test("`last` takes the later exposure of item 1, `position` the better place", async () => {
-    const item = file("two.csv", "user_id,item,time\n7,1,2026-01-01T00:02:30Z\n");
-    const log = await writeLog(folder, LOG);
-    await joinFeedback([log], [item], out, { ...LAST, user: "user_id" });
-    expect(await positives()).toEqual(["b:1"]);
-    await joinFeedback([log], [item], out, { ...LAST, attribution: "position", user: "user_id" });
-    expect(await positives()).toEqual(["a:1"]);
-  });
-});
-
 describe("a request id that a client repeats", () => {
   const at = (request_id: string, time: number, items: readonly number[]): readonly Exposure[] =>
     items.map((item, i) => ({ request_id, request_row: 0, time, item, position: i + 1, user_id: 7 }));
@@ -79,29 +57,6 @@ describe("a request id that a client repeats", () => {
       ]);
     expect(report.joined.rows).toBe(4);
   });
-  test("names five of many, and a file that is given twice changes nothing", async () => {
-    const log = await writeLog(folder, [...LOG, ...["c", "d", "e", "f"].flatMap(id => at(id, 9, [1]))]);
-    await joinFeedback([log], [clicks()], out, LAST);
-    const once = readFileSync(out);
-    await sql(parquet(`FROM read_parquet(${literal(log)})`, join(folder, "twice.parquet")), "SELECT 1");
-    const both = [log, join(folder, "twice.parquet")];
-    const { exposures } = await joinFeedback(both, [clicks()], out, LAST);
-    expect(exposures.repeated).toEqual({ rows: 9, requests: 6, examples: ["a", "b", "c", "d", "e"] });
-    expect(readFileSync(out).equals(once)).toBe(true);
-  });
-});
-
-test("an event 1 s before its exposure counts with a clock skew of 1 s, and an earlier exposure is preferred", async () => {
-  const log = await writeLog(folder, LOG);
-  const events = file("early.csv", "request_id,item,time\nb,2,2026-01-01T00:01:39Z\n");
-  await expect(joinFeedback([log], [events], out, LAST)).rejects.toThrow(
-    "none of 1 events matches an exposure: 1 precede their exposure. Raise `--clock-skew`",
-  );
-  const { events: counts } = await joinFeedback([log], [events], out, { ...LAST, clockSkew: 1 });
-  expect(counts).toMatchObject({ matched: 1, beforeExposure: 0 });
-  const byUser = file("early-user.csv", "user_id,item,time\n7,2,2026-01-01T00:01:39Z\n");
-  await joinFeedback([log], [byUser], out, { ...LAST, clockSkew: 1, user: "user_id" });
-  expect(await positives()).toEqual(["a:2"]);
 });
 
 describe("times", () => {
@@ -172,22 +127,6 @@ test("ids keep their text: leading zeros, quotes, NUL, a megabyte", async () => 
   );
 });
 
-test("events of other names, in several files whose columns have another order", async () => {
-  const log = await writeLog(folder, LOG);
-  mkdirSync(join(folder, "many"));
-  file("many/1.csv", "rid,sku,at,kind\na,1,2026-01-01T00:00:05Z,click\n");
-  file("many/2.csv", "at,kind,rid,sku\n2026-01-01T00:00:06Z,click,a,2\n");
-  const columns = new Map([
-    ["request_id", "rid"],
-    ["item", "sku"],
-    ["time", "at"],
-    ["event", "kind"],
-  ]);
-  const made = await joinFeedback([log], [join(folder, "many")], out, { ...LAST, columns });
-  expect(await positives()).toEqual(["a:1", "a:2"]);
-  expect(made.names).toEqual({ click: 2 });
-});
-
 test("rewards and labels by name; a reward column with null", async () => {
   const log = await writeLog(folder, LOG);
   const events = file(
@@ -219,29 +158,6 @@ test("rewards and labels by name; a reward column with null", async () => {
   expect(priced.positions).toEqual([
     { position: 1, rows: 2, positives: 1, reward: 19.99 },
     { position: 2, rows: 2, positives: 1, reward: 5 },
-  ]);
-});
-
-test("a batch: the row of the request, if events have it", async () => {
-  const log = await writeLog(folder, [
-    { request_id: "a", request_row: 0, time: 0, item: 1, position: 2 },
-    { request_id: "a", request_row: 1, time: 0, item: 1, position: 1 },
-  ]);
-  const rows = () => sql(`SELECT request_row, label FROM read_parquet(${literal(out)})`);
-  await joinFeedback(
-    [log],
-    [file("row.csv", "request_id,request_row,item,time\na,0,1,2026-01-01T00:00:01Z\n")],
-    out,
-    LAST,
-  );
-  expect(await rows()).toEqual([
-    [0, 1],
-    [1, 0],
-  ]);
-  await joinFeedback([log], [file("row.csv", "request_id,item,time\na,1,2026-01-01T00:00:01Z\n")], out, LAST);
-  expect(await rows()).toEqual([
-    [0, 0],
-    [1, 1],
   ]);
 });
 
@@ -303,55 +219,3 @@ test("a folder is replaced whole, and one of other files is refused", async () =
   );
   expect(existsSync(join(mine, "notes.txt"))).toBe(true);
 });
-
-test("the same rows from one file or several, and from an item that is a text", async () => {
-  const events = file("one.csv", "request_id,item,time\na,A1,2026-01-01T00:00:01Z\n");
-  const texts = LOG.map(one => ({ ...one, item: `A${one.item}` }));
-  await sql(
-    parquet(logSql(texts.slice(0, 2)), join(folder, "part-2.parquet")),
-    parquet(logSql(texts.slice(2)), join(folder, "part-1.parquet")),
-    "SELECT 1",
-  );
-  await joinFeedback([join(folder, "part-*.parquet")], [events], out, LAST);
-  const several = readFileSync(out);
-  await joinFeedback([await writeLog(folder, texts)], [events], out, LAST);
-  expect(readFileSync(out).equals(several)).toBe(true);
-  expect(await positives()).toEqual(["a:A1"]);
-});
-
-test("negatives are a share of the rows without an event, the same ones for a seed", async () => {
-  const log = join(folder, "many.parquet");
-  const one = logSql([{ request_id: "", request_row: 0, time: 0, item: 1, position: 1 }], {});
-  await sql(
-    parquet(`SELECT * EXCLUDE (i) REPLACE (concat('r', i) AS request_id) FROM (${one}), range(2000) t(i)`, log),
-    "SELECT 1",
-  );
-  const clicked = Array.from({ length: 100 }, (_, i) => `r${i},1,2026-01-01T00:00:01Z\n`);
-  const events = file("some.csv", `request_id,item,time\n${clicked.join("")}`);
-  const ids = async (some: Partial<JoinOptions>) => {
-    await joinFeedback([log], [events], out, { ...LAST, ...some });
-    const rows = await sql(`SELECT request_id, label, weight FROM read_parquet(${literal(out)})`);
-    expect(rows.every(([, label, weight]) => weight === (label === 1 ? 1 : 4))).toBe(true);
-    return rows.map(([id]) => String(id));
-  };
-  const first = await ids({ negatives: 0.25 });
-  // 475 of 1,900 expected, with a deviation of 19.
-  expect(first.length - 100).toBeGreaterThan(475 - 95);
-  expect(first.length - 100).toBeLessThan(475 + 95);
-  expect(await ids({ negatives: 0.25 })).toEqual(first);
-  expect(await ids({ negatives: 0.25, seed: 1 })).not.toEqual(first);
-});
-
-test("little memory: work spills, and the rows are the same bytes", async () => {
-  const one = logSql([{ request_id: "", request_row: 0, time: 0, item: 1, position: 1 }], {});
-  const log = join(folder, "large.parquet");
-  const events = join(folder, "large-events.parquet");
-  const shown = `SELECT * EXCLUDE (i) REPLACE (concat('a longer request id ', i) AS request_id, i % 100 AS item) FROM (${one}), range(100000) t(i)`;
-  const happened = `SELECT concat('a longer request id ', i // 3) AS request_id, (i // 3) % 100 AS item, ${instant(5)} + to_seconds(i % 7) AS time FROM range(600000) t(i)`;
-  await sql(parquet(shown, log), parquet(happened, events), "SELECT 1");
-  const { events: counts } = await joinFeedback([log], [events], out, LAST);
-  expect(counts).toMatchObject({ rows: 600_000, matched: 300_000, unknownRequests: 300_000 });
-  const before = readFileSync(out);
-  await joinFeedback([log], [events], out, { ...LAST, memoryLimit: "60MB", threads: 1 });
-  expect(readFileSync(out).equals(before)).toBe(true);
-}, 120_000);

@@ -9,7 +9,6 @@ import { describe, expect, test } from "vitest";
 import { importNvtabular } from "#cli/import-nvtabular.js";
 import { transformWorkflow } from "#runtime/etl/transform.js";
 import { verifyWorkflow } from "#runtime/etl/verify.js";
-import { DIFFERENCES } from "../parity-reasons.js";
 import { inFolder } from "../run-workflow.js";
 import { type Cell, type Cells, readParquet, writeParquet } from "../table-values.js";
 import { schemaOf } from "../workflow-plan.js";
@@ -59,11 +58,9 @@ const EXCUSED: Readonly<Record<number, readonly Excuse[]>> = JSON.parse(
 
 test("there are a hundred, and the parity page has every entry that excuses one", () => {
   expect(CASES).toHaveLength(100);
+  const page = readFileSync(new URL("../../../../docs/reference/nvtabular-parity.md", import.meta.url), "utf8");
   for (const [operator, difference] of Object.values(ENTRIES))
-    expect(
-      DIFFERENCES[operator]!.map(([name]) => name),
-      operator,
-    ).toContain(difference);
+    expect(page).toContain(`| \`${operator}\` | ${difference} |`);
   expect(new Set(Object.values(EXCUSED).flat())).toEqual(new Set(Object.keys(ENTRIES)));
   const equal = CASES.filter(one => EXCUSED[one.seed] === undefined);
   expect(equal.length).toBe(EQUAL);

@@ -17,7 +17,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { compactIndex } from "#runtime/etl/delta/compact.js";
-import { openFeedFolder } from "#runtime/etl/delta/follow/feed-folder.js";
 import { openFolderFeed } from "#runtime/etl/delta/follow/folder-feed.js";
 import { followFeed } from "#runtime/etl/delta/follow/follow-feed.js";
 import { asRecord, buildItems, columns, found, type Items, rowsOf, writeItems } from "./follow-support.js";
@@ -169,13 +168,6 @@ test("waits for a file whose writer is in the middle, and applies others meanwhi
   expect(await found(index)).toEqual(asRecord(new Map([...[...BASE].filter(([id]) => id !== 1), [8, 0.25], [9, 0.5]])));
 });
 
-test("one process follows a folder", async () => {
-  const feed = await openFolderFeed(incoming(), options());
-  await expect(openFolderFeed(incoming(), options())).rejects.toThrow(/another process follows .*in/);
-  await feed.close();
-  await (await openFolderFeed(incoming(), options())).close();
-});
-
 test("a batch that was not applied is offered again, before other files", async () => {
   await drop("1.parquet", new Map([[9, 0.5]]));
   const feed = await openFolderFeed(incoming(), options());
@@ -191,15 +183,4 @@ test("a batch that was not applied is offered again, before other files", async 
   await feed.close();
   await follow();
   expect(rowsOf(`${index}.delta`)).toEqual({ upserts: 1, deletes: 0, commits: 1 });
-});
-
-test("a file waits for one of its name that was taken and not applied: neither is lost", () => {
-  const places = openFeedFolder(incoming(), false);
-  writeFileSync(incoming("taking", "a.txt"), "1\n");
-  writeFileSync(incoming("a.txt"), "2\n");
-  const [first, second] = places.list();
-  expect(places.take(second!, places.identity(second!)!)).toBeUndefined();
-  expect([first!.path, second!.path].map(path => readFileSync(path, "utf8"))).toEqual(["1\n", "2\n"]);
-  places.finish(first!);
-  expect(places.take(second!, places.identity(second!)!)).toMatchObject({ path: incoming("taking", "a.txt") });
 });

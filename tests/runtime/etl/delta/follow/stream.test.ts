@@ -5,12 +5,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { compactIndex } from "#runtime/etl/delta/compact.js";
 import { followFeed } from "#runtime/etl/delta/follow/follow-feed.js";
-import { isBefore } from "#runtime/etl/delta/follow/read-stream.js";
 import { readStreamAddress } from "#runtime/etl/delta/follow/stream-address.js";
 import { openStreamFeed, type StreamOptions } from "#runtime/etl/delta/follow/stream-feed.js";
-import type { PlainAttribute, TextAttribute } from "#runtime/stores/attributes/attribute-column.js";
-import { freshAttributes } from "#runtime/stores/attributes/fresh-attributes.js";
-import { readDelta } from "#runtime/stores/vectors/delta/read-delta.js";
 import { startRedis, type TestRedis } from "../../../stores/feast/redis-server.js";
 import { asRecord, buildItems, columns, followOnce, found, type Items, instants, rowsOf } from "./follow-support.js";
 
@@ -82,30 +78,6 @@ test("applies entries in their order, and continues behind the last one", async 
   expect(await found(index)).toEqual({ ...now, 3: 0.75 });
 });
 
-test("reads float32 bytes, and attributes of several types", async () => {
-  const bytes = Buffer.from(Float32Array.of(0.5, 0).buffer);
-  const add = (id: number, attributes: object) =>
-    redis.client().xadd("items", "*", "item_id", id, "embedding", bytes, "attributes", JSON.stringify(attributes));
-  await add(7, { stock: 3, country: "de", isNew: true });
-  await add(8, { stock: 2.5, country: "fr", isNew: false });
-  await add(9, { country: "é", gone: null });
-  expect(await follow({ encoding: "float32" })).toEqual({ batches: ["3 entries"], warnings: [] });
-  const { contents } = (await readDelta(`${index}.delta`))!;
-  expect([...contents.items.keys()]).toEqual([7n, 8n, 9n]);
-  const rows = [...contents.items.values()];
-  const types = { stock: "int32", country: "string", isNew: "bool" } as const;
-  const table = freshAttributes(rows, types, "the delta");
-  const cells = (name: string) => {
-    const { values, validity } = (table.columns.get(name) as PlainAttribute).column;
-    return Array.from({ length: 3 }, (_, i) => (validity?.[i] === 0 ? null : values[i]));
-  };
-  expect((table.columns.get("country") as TextAttribute).texts).toEqual(["de", "fr", "é"]);
-  expect([cells("stock"), cells("isNew")]).toEqual([
-    [3, null, null],
-    [1, 0, null],
-  ]); // prettier-ignore
-});
-
 const BAD: readonly (readonly [reason: RegExp, fields: readonly (string | Buffer)[]])[] = [
   [/has no field `item_id`/, ["embedding", "[1,0]"]],
   [/has no field `embedding`/, ["item_id", "9"]],
@@ -140,20 +112,6 @@ test.each(BAD)("skips an entry: %s", async (reason, fields) => {
   expect(warnings[0]).toMatch(reason.source.includes("�") ? /`item_id` is not UTF-8/ : reason);
   expect(warnings[0]).toContain(`stream items, entry ${id}: `);
   expect(await found(index)).toEqual(asRecord(new Map([...BASE, [8, 0.5]])));
-});
-
-test("bounds a batch by its bytes, and its reports by their number", async () => {
-  const client = redis.client();
-  const big = JSON.stringify({ text: "x".repeat(1000) });
-  for (let i = 0; i < 40; i++) await upsert(100 + i, 100 + i, "attributes", big);
-  for (let i = 0; i < 40; i++) await client.xadd("items", "*", "item_id", "x");
-  const { batches, warnings } = await follow({ batchBytes: 5000 });
-  // Each has some 1,050 bytes.
-  expect(batches.slice(0, 9)).toEqual(Array(9).fill("4 entries"));
-  expect(batches.length).toBeLessThanOrEqual(11);
-  expect(warnings).toHaveLength(11);
-  expect(warnings.at(-1)).toBe("stream items: 30 more entries are skipped.");
-  expect(rowsOf(`${index}.delta`)).toMatchObject({ upserts: 40 });
 });
 
 test("reports entries that were removed before they were read, and a stream that was made anew", async () => {
@@ -247,15 +205,6 @@ test("continues when the server ends and starts again", { timeout: 60_000 }, asy
   expect(rowsOf(`${index}.delta`)).toEqual({ upserts: 2, deletes: 0, commits: 2 });
 });
 
-test("several processes of one stream apply each entry once", async () => {
-  for (let i = 0; i < 60; i++) await upsert(100 + i, 100 + i);
-  await Promise.all([1, 2, 3].map(() => follow({ batchBytes: 100 })));
-  expect(rowsOf(`${index}.delta`)).toMatchObject({ upserts: 60, deletes: 0 });
-  expect(await found(index)).toEqual(
-    asRecord(new Map([...BASE, ...Array.from({ length: 60 }, (_, i) => [100 + i, 100 + i] as const)])),
-  );
-});
-
 test("applies each entry once, whenever it is killed", { timeout: 1_800_000 }, async () => {
   for (let i = 0; i < 6; i++) await upsert(100 + i, 10 + i);
   await remove(3);
@@ -286,14 +235,4 @@ test("applies each entry once, whenever it is killed", { timeout: 1_800_000 }, a
     expect(rowsOf(join(folder, "items.faiss.delta")), at).toEqual({ upserts: 7, deletes: 1, commits });
     rmSync(folder, { recursive: true });
   }
-});
-
-test.each([
-  ["1-0", "1-0", false],
-  ["1-0", "1-1", true],
-  ["9-5", "10-0", true],
-  ["18446744073709551615-0", "18446744073709551615-18446744073709551615", true],
-  ["2-0", "1-9", false],
-])("%s precedes %s: %s", (a, b, expected) => {
-  expect(isBefore(a, b)).toBe(expected);
 });
