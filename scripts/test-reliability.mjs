@@ -16,7 +16,7 @@ const [, workers = "1"] = take("--workers", 2);
 const [isShort] = take("--short", 1);
 if (!/^[1-9]\d?$/.test(workers)) throw new Error(`--workers: a number from 1 to 99; got '${workers}'`);
 
-const STARTS = /(?:support\/(?:child-server|server-process)|run\/workers)\.js"/;
+const STARTS = /(?:support\/(?:child-server|server-process)|run\/workers|runtime\/server\/support)\.js"/;
 const startsServer = file => file.startsWith("tests/walls/") && STARTS.test(readFileSync(join(ROOT, file), "utf8"));
 const isMeant = file => file.startsWith("tests/reliability/") || (workers !== "1" && startsServer(file));
 const patterns = words.filter(word => !word.startsWith("-"));

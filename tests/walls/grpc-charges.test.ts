@@ -29,6 +29,7 @@ beforeAll(async () => {
   const config = `name: "any" backend: "identity" max_batch_size: 0
     input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [-1] } ] output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [-1] } ]`;
   server = await startServer(repository(["echo_int32"], { "any/config.pbtxt": config, "any/1/keep": "" }), {
+    workers: 1,
     memoryLimit: LIMIT,
   });
   // The tests' own process is large.

@@ -24,7 +24,7 @@ beforeAll(async () => {
     ...{ "numbers/config.pbtxt": config("numbers", "INT32"), "numbers/1/.keep": "" },
     ...{ "texts/config.pbtxt": config("texts", "STRING"), "texts/1/.keep": "" },
   };
-  server = await startServer(repository([], files), { memoryLimit: LIMIT });
+  server = await startServer(repository([], files), { memoryLimit: LIMIT, workers: 1 });
   await server.post("/v2/models/numbers/infer", {});
   budget = opened.mock.contexts[0] as MemoryBudget;
   opened.mockRestore();

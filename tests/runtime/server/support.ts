@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { serve } from "#runtime/server/index.js";
+import { WORKERS } from "../../run/workers.js";
 
 const golden = new URL("../../conformance/data/protocol/models/", import.meta.url).pathname;
 
@@ -27,7 +28,8 @@ const LINE = /^(?=[IWE]\d{4} )/m;
 /** A server on free ports of the loopback address; `log` has its lines. Several workers write them to a file. */
 export async function startServer(modelRepository: string, options: Options = {}) {
   const log: string[] = [];
-  const isOne = (options.workers ?? 1) === 1;
+  const { workers = WORKERS } = options;
+  const isOne = workers === 1;
   const logFile = isOne ? undefined : join(mkdtempSync(join(tmpdir(), "merlon-log-")), "server.log");
   const loopback = { port: 0, address: "127.0.0.1" };
   const server = await serve({
@@ -37,6 +39,7 @@ export async function startServer(modelRepository: string, options: Options = {}
     metrics: loopback,
     ...(logFile === undefined ? { writeLog: (text: string) => log.push(text) } : { logFile }),
     ...options,
+    workers,
   });
   const http = `http://127.0.0.1:${server.ports.http}`;
   const json = async (path: string, init?: RequestInit): Promise<{ status: number; body: unknown }> => {
