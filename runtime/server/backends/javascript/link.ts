@@ -18,7 +18,6 @@ export interface Link<Out, In> {
   sleep(): boolean;
   /** Blocks until a message arrives, at most this number of milliseconds. @returns whether one has */
   park(ms: number): boolean;
-  awake(): void;
 }
 
 /** Bytes of a ring. Rooms for as many messages as may wait at once. */
@@ -140,6 +139,5 @@ export function createLink<Out extends { readonly kind: string }, In>(parts: Lin
     },
     sleep: reader.sleep,
     park: reader.park,
-    awake: reader.awake,
   };
 }

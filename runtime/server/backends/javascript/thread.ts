@@ -12,7 +12,6 @@ import { answerCall } from "./answer-call.js";
 import { lend, movesMemory } from "./buffer-loans.js";
 import { ExecutionTimer } from "./execution-timer.js";
 import { createExecutions, type Execution, type Executions } from "./executions.js";
-import { answered, expect, forget, type Source } from "./poll-loop.js";
 import {
   type FromWorker,
   type RingMessage,
@@ -27,7 +26,7 @@ import { startWorker, type WorkerLink } from "./worker-link.js";
 export interface ModelThread {
   /** Resolves when `execute` has ended. @throws RuntimeFault; NOT_BEGUN */
   run(requests: readonly BackendRequest[], send: Send, clock?: ExecutionClock): Promise<void>;
-  /** How many executions it takes at once. */
+  /** How many executions it takes at once. One at a time costs the server twice the processor time where 16 clients send. */
   ahead(): number;
   /** Lets the model finalize, and ends the thread. */
   close(): Promise<void>;
@@ -35,7 +34,7 @@ export interface ModelThread {
 
 /** How long a model may take to finalize before its thread is ended. */
 const FINALIZE_MS = 5000;
-/** An execution that takes longer is not worth looking for its end, nor handing over the next one early. */
+/** For an execution that takes longer, handing over the next one early does not pay. */
 const SHORT_MS = 0.5;
 const AHEAD = SLOTS / 2;
 
@@ -52,7 +51,7 @@ export async function openThread(
 ): Promise<ModelThread> {
   let loaded = false;
   const parts = startWorker(start, {
-    onNotice: () => answered(thread),
+    onNotice: () => thread.take(),
     onEnded({ cause, message }) {
       if (cause) thread.reason = message;
       if (loaded) thread.end();
@@ -71,12 +70,9 @@ export async function openThread(
   throw internal(thread.reason);
 }
 
-class Thread implements ModelThread, Source {
-  since = 0;
+class Thread implements ModelThread {
   /** Why the thread ended, or will have. */
   reason = "the model's thread has ended";
-  readonly sleep: Source["sleep"];
-  readonly awake: Source["awake"];
   readonly #server: ServerModels;
   readonly #parts: WorkerLink;
   readonly #onEnd: (reason: string) => void;
@@ -121,16 +117,14 @@ class Thread implements ModelThread, Source {
     this.#home = {
       give: buffer => void (this.#ended || parts.spares.postMessage(buffer, [buffer])),
     };
-    this.sleep = parts.link.sleep;
-    this.awake = parts.link.awake;
-    this.sleep();
+    parts.link.sleep();
   }
 
   run(requests: readonly BackendRequest[], send: Send, clock?: ExecutionClock): Promise<void> {
     const executions = this.#executions;
     const moves = movesMemory(requests);
     // In a long round of large requests, what was answered meanwhile makes room for this one. A decoupled model's answers would go out from within the caller.
-    if (moves && executions.running && !this.#decoupled) this.drain();
+    if (moves && executions.running && !this.#decoupled) this.#drain();
     const execution = executions.add(requests, send, clock);
     if (this.#held.length > 0 || (moves && executions.head() !== execution)) this.#held.push(execution);
     else this.#hand(execution);
@@ -142,17 +136,10 @@ class Thread implements ModelThread, Source {
     return this.#decoupled || this.#timer.usual >= SHORT_MS || this.#executions.room < 2 ? 1 : AHEAD;
   }
 
-  drain(): boolean {
-    const { link } = this.#parts;
-    let message = link.take();
-    if (!message) return false;
-    for (; message; message = link.take()) this.#receive(message);
-    return true;
-  }
-
-  patience(): number {
-    const { usual } = this.#timer;
-    return this.#executions.running && usual < SHORT_MS ? Math.max(0.1, 2 * usual) : 0;
+  /** The thread has woken this side: takes its messages until none is left. */
+  take(): void {
+    do this.#drain();
+    while (!this.#parts.link.sleep());
   }
 
   async close(): Promise<void> {
@@ -172,13 +159,17 @@ class Thread implements ModelThread, Source {
     if (this.#ended) return;
     this.#ended = true;
     this.#timer.stop();
-    this.drain();
-    forget(this);
+    this.#drain();
     this.#parts.close();
     // They may run elsewhere.
     this.#held.length = 0;
     this.#executions.fail(internal(`${this.#prefix}${this.reason}`));
     if (!this.#closing) this.#onEnd(this.reason);
+  }
+
+  #drain(): void {
+    const { link } = this.#parts;
+    for (let message = link.take(); message; message = link.take()) this.#receive(message);
   }
 
   /** Hands over what waited, as far as it may run now. */
@@ -201,7 +192,6 @@ class Thread implements ModelThread, Source {
     const outputs = this.#outputs;
     const records = requests.map((request, i) => packRequest(request, cells[i]!, outputs, loans[i]));
     this.#parts.link.post({ kind: "execute", execution: number, slot, records });
-    expect(this);
   }
 
   #receive(message: FromWorker): void {
@@ -216,10 +206,7 @@ class Thread implements ModelThread, Source {
   #call({ call, execution, asker, request }: Extract<FromWorker, { kind: "call" }>): void {
     const lease = this.#executions.leaseOf(execution);
     const trace = this.#executions.traceOf(execution, asker);
-    const post = (answer: ToWorker): void => {
-      this.#parts.link.post(answer);
-      expect(this);
-    };
+    const post = (answer: ToWorker): void => this.#parts.link.post(answer);
     const notes = { ...(lease && { lease }), ...(trace && { trace }) };
     inBackground(answerCall(this.#server, call, request, notes, post), "a model's call of another model");
   }

@@ -2,7 +2,6 @@
  * The worker thread of a JavaScript model: loads `model.mjs`, runs its functions, one execution after the other, hands answers back.
  */
 
-import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { serveCalls, workerStart } from "../../../../contract/workers/serve-calls.js";
 import { inBackground } from "../../../base/in-background.js";
@@ -24,7 +23,6 @@ import {
   type WorkerData,
 } from "./protocol.js";
 import { giveBack, type Marks, type RequestContext, readRequest, writeAnswer } from "./requests.js";
-import { createSpinWait } from "./spin-wait.js";
 
 const { start, shared } = workerStart<WorkerData>();
 const { config } = start;
@@ -113,8 +111,6 @@ function execute(model: JavaScriptModel, { execution, records }: RingMessage): P
 
 /** How long the thread takes messages, or waits for one, before timers and I/O have their turn. */
 const TURN_MS = 1;
-/** How long it looks for the next message before it sleeps: about what a wake-up costs both threads. */
-const SPIN_MS = 0.02;
 
 interface Loop {
   /** Looks into the ring. */
@@ -130,7 +126,6 @@ function createLoop(): Loop {
   let model: JavaScriptModel | undefined;
   let running = false;
   let planned = false;
-  const spin = createSpinWait(SPIN_MS, availableParallelism() > 1);
   const take = (): boolean => {
     const message = link.take();
     if (!message) return false;
@@ -165,7 +160,7 @@ function createLoop(): Loop {
       while (take());
       const busy = running || !model;
       if (!busy && waiting.length > 0) begin(waiting.shift()!);
-      else if ((busy || !(spin(take) || link.park(TURN_MS))) && link.sleep()) return;
+      else if ((busy || !link.park(TURN_MS)) && link.sleep()) return;
       if (performance.now() < until) continue;
       planned = true;
       setImmediate(() => {
