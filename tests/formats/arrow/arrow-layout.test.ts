@@ -235,14 +235,6 @@ describe("a type", () => {
   test.each([0, 22, 25, 26, 27, 99])("of number %i is not read", type => {
     expect(made(type, {})).toBe(`a column is of Arrow's type ${type}, which is not read`);
   });
-  test("of a union has numbers inside its metadata", () => {
-    const bytes = streamed([field(14, unit(0, { 1: { words: [7, 8], each: 2 } }))]);
-    expect(refusal(bytes)).toBe("whole");
-    // The vector's length, before its words.
-    const at = Buffer.from(bytes).indexOf(Buffer.from(BigInt64Array.of(7n, 8n).buffer)) - 4;
-    new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, 2 ** 30, true);
-    expect(refusal(bytes)).toMatch(/^it refers to bytes \d+ to \d+ of its metadata/);
-  });
 });
 
 describe("a schema", () => {
@@ -263,11 +255,6 @@ describe("a schema", () => {
     expect(refusal(streamOf([messageOf(SCHEMA, undefined)]))).toBe("it has no schema, or several");
     expect(of(schemaOf([]), messageOf(SCHEMA, schemaOf([])))).toBe("it has no schema, or several");
   });
-  test("has names that are counted, also those that columns share", () => {
-    const named = (bytes: number): Flat => ({ ...int(8), 0: { text: long(bytes) } });
-    expect(of(schemaOf(Array<Flat>(4).fill(named(MOST / 4))))).toBe("whole");
-    expect(of(schemaOf([...Array<Flat>(4).fill(named(MOST / 4)), named(1)]))).toBe(names);
-  });
   test("has metadata that is counted, its own and that of columns, keys and values", () => {
     const half = long(MOST / 2);
     expect(of(schemaOf([], { 2: { tables: [pair(half, half)] } }))).toBe("whole");
@@ -278,40 +265,10 @@ describe("a schema", () => {
     expect(of(schemaOf([noted], { 2: { tables: [pair("k", "")] } }))).toBe(names);
   });
   const many = "it has more than 100000 columns, or columns nested more than 64 deep";
-  test("has columns and pairs that are counted, also those that are shared", () => {
-    const shared = (count: number, pairs = 0): Flat =>
-      schemaOf(Array<Flat>(count).fill(int(8)), { 2: { tables: Array<Flat>(pairs).fill(pair("", "")) } });
-    expect(of(shared(100_000))).toBe("whole");
-    expect(of(shared(1, 99_999))).toBe("whole");
-    expect(of(shared(1, 100_000))).toBe(many);
-    const noted = { ...int(8), 6: { tables: Array<Flat>(50_000).fill(pair("", "")) } };
-    expect(of(schemaOf([noted, int(8)]))).toBe("whole");
-    expect(of(schemaOf([noted, noted]))).toBe(many);
-    const nested = field(13, {}, children(...Array<Flat>(50_000).fill(int(8))));
-    expect(of(schemaOf([nested]))).toBe("whole");
-    expect(of(schemaOf([nested, nested]))).toBe(many);
-  });
   test("has columns inside columns, 64 deep", () => {
     const deep = (depth: number): Flat => (depth === 0 ? int(8) : field(12, {}, children(deep(depth - 1))));
     expect(of(schemaOf([deep(64)]))).toBe("whole");
     expect(of(schemaOf([deep(65)]))).toBe(many);
-  });
-  const pairs = `a message has more than ${MOST} bytes of metadata`;
-  test("may be in a message, or a footer, with metadata of its own, which is counted", () => {
-    const half = pair(long(MOST / 4), long(MOST / 4));
-    const other = (...tables: readonly Flat[]): Flat => ({ 4: { tables } });
-    const schema = schemaOf([int(8)]);
-    const message = (...tables: readonly Flat[]) =>
-      refusal(streamOf([messageOf(SCHEMA, schema, undefined, other(...tables))]));
-    expect([message(half, half), file(schema, other(half, half))]).toEqual(["whole", "whole"]);
-    expect([message(half, half, pair("k", "")), file(schema, other(half, pair("", "v"), half))]).toEqual([
-      pairs,
-      pairs,
-    ]);
-    const one = batch(LAYOUTS["Int of 8 bits"]!);
-    const batched = (...tables: readonly Flat[]) =>
-      refusal(streamOf([messageOf(SCHEMA, schema), batchMessage(one, other(...tables))]));
-    expect([batched(half, half), batched(half, half, pair("k", ""))]).toEqual(["whole", pairs]);
   });
 });
 
@@ -356,9 +313,6 @@ describe("a dictionary", () => {
     expect(refusal(both)).toBe("whole");
     expect(of(coded(8), dictionary(values, 8))).toBe("the dictionary at byte N is that of no column (8)");
     expect(of(coded(8), dictionary(undefined))).toBe("the dictionary at byte N is that of no column (7)");
-  });
-  test("has numbers of a known width", () => {
-    expect(of(coded(24))).toBe("a column has integers of 24 bits");
   });
 });
 
@@ -422,10 +376,6 @@ describe("a batch", () => {
     expect(counted([3])).toBe("the batch at byte N has 4 buffers, and needs more");
     for (const count of [2, 1, 0, -1]) expect(counted([count])).toBe("whole");
   });
-  test("may have an older prefix, of four bytes", () => {
-    expect(refusal(streamOf([schema, batchMessage(one)], { ones: false }))).toBe("whole");
-    expect(refusal(fileOf({ schema: schemaOf([layout.of]), batches: [batchMessage(one)], ones: false }))).toBe("whole");
-  });
 });
 
 describe("a stream", () => {
@@ -433,11 +383,6 @@ describe("a stream", () => {
   const messages = [messageOf(SCHEMA, schemaOf([layout.of])), batchMessage(batch(layout))];
   const first = streamOf(messages.slice(0, 1)).length;
   const whole = streamOf(messages);
-  const word = (value: number): Buffer => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeInt32LE(value);
-    return bytes;
-  };
   test("ends where a prefix does not fit, or at one of length 0", () => {
     for (const more of [[], [1], [1, 2, 3], [0, 0, 0, 0], [0, 0, 0, 0, 9, 9], [255, 255, 255, 255, 0, 0, 0, 0]])
       expect(refusal(Buffer.concat([whole, Buffer.from(more)]))).toBe("whole");
@@ -447,19 +392,6 @@ describe("a stream", () => {
       [255, 255, 255, 255, 9, 0, 0],
     ])
       expect(refusal(Buffer.concat([whole, Buffer.from(more)]))).toBe("it is cut short");
-  });
-  test("has metadata of at least four bytes, as many as follow", () => {
-    const { length } = whole;
-    const metadata = (bytes: number, follow = Buffer.alloc(0)) =>
-      refusal(Buffer.concat([whole, word(-1), word(bytes), follow]));
-    const text = (bytes: number, follow: number) => `the metadata at byte N takes ${bytes} bytes, and ${follow} follow`;
-    expect(metadata(3, Buffer.alloc(9))).toBe(text(3, 9));
-    expect(metadata(-5, Buffer.alloc(9))).toBe(text(-5, 9));
-    expect(metadata(10, Buffer.alloc(9))).toBe(text(10, 9));
-    // A root of four bytes is itself: its fields are not there.
-    expect(metadata(4, Buffer.alloc(4))).toMatch(/^it /);
-    const old = refusal(Buffer.concat([whole, word(10), Buffer.alloc(9)]));
-    expect([old, length]).toEqual([text(10, 9), whole.length]);
   });
   test("has bodies as long as they say", () => {
     const cut = refusal(whole.subarray(0, -1));

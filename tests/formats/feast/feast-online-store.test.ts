@@ -28,14 +28,6 @@ describe("a name alone", () => {
   });
 });
 
-describe("SQLite", () => {
-  test("has a file below the repository, or anywhere; an address is none", () => {
-    expect(read({ type: "sqlite", path: "x/y.db" })).toEqual({ type: "sqlite", file: "/repository/x/y.db" });
-    expect(read({ path: "/var/y.db" })).toEqual({ type: "sqlite", file: "/var/y.db" });
-    expect(read({ path: "s3://bucket/y.db" })).toBe("is `sqlite`, and its `path` is an address instead of a file");
-  });
-});
-
 describe("Redis", () => {
   test("has nodes, by name, IPv4 or IPv6, with and without ports", () => {
     const nodes = (text: string) => (redis(text) as { nodes: readonly object[] }).nodes;
@@ -147,12 +139,6 @@ describe("an address in messages", () => {
     expect(nodes("password=$P")).toBe(none);
     expect(nodes("$A,x y")).toBe("$A");
   });
-  test("of a feature server has no user, password or query", () => {
-    const at = (written: string) => address({ type: "remote", path: "http://u:p@h/x" }, { path: written });
-    expect(at("http://u:p@h/x")).toBe("http://h/x");
-    expect(at("http://$U:$P@h/x")).toBe("http://…@h/x");
-    expect(at("$URL")).toBe("$URL");
-  });
   test("is in no other program's text with its secrets", () => {
     const hidden = [new Secret("hidden", "$H")];
     const of = (config: object) => {
@@ -171,16 +157,6 @@ describe("an address in messages", () => {
     expect(maskStore(of({ type: "remote", path: "http://user:p%3Aq@h" }), "p:q pq")).toBe("*** pq");
     expect(maskStore(of({ type: "remote", path: "http://h" }), text)).toBe("user:pass pass $H phrase other");
   });
-});
-
-test.each<[string, object]>([
-  ["a kind of Redis", { redis_type: "valkey" }],
-  ["seconds", { key_ttl_seconds: 0 }],
-  ["half a second", { key_ttl_seconds: 0.5 }],
-  ["a path", { path: 7 }],
-  ["a connection string", { connection_string: 7 }],
-])("another value for %s is refused", (_, config) => {
-  expect(onlineStoreConfig.safeParse(config).success).toBe(false);
 });
 
 test("what a store's section leaves out is what Feast has", () => {

@@ -1,14 +1,7 @@
 // A registry of entities, three kinds of views and services, written field by field as `feast.core` numbers them, among fields that are not read.
 import { describe, expect, test } from "vitest";
 import { bytesMember, fixed64Member, message, stringMember, varintMember } from "#formats/bytes/wire-writer.js";
-import {
-  aliasView,
-  type FeastView,
-  findView,
-  projectedView,
-  readRegistry,
-  storedByVersion,
-} from "#formats/feast/feast-registry.js";
+import { type FeastView, readRegistry } from "#formats/feast/feast-registry.js";
 
 type Field = Uint8Array;
 /** Fields of each wire type that are not read. */
@@ -83,46 +76,7 @@ function view(name: string, kind: Kind, written: Written = {}): Field {
 const read = (...fields: Field[]) => readRegistry(withOthers(...fields), "registry.db");
 const only = (...fields: Field[]): FeastView => read(...fields).views[0]!;
 
-describe("entities", () => {
-  test("have a join key, which is their name where none is given, and a type, unless it is newer", () => {
-    const { entities } = read(
-      entity("user", { joinKey: "user_id", type: 4 }),
-      entity("item"),
-      entity("x", { type: 99 }),
-    );
-    expect(entities).toEqual([
-      { name: "user", project: "p", joinKey: "user_id", type: "INT64" },
-      { name: "item", project: "p", joinKey: "item", type: null },
-      { name: "x", project: "p", joinKey: "x", type: null },
-    ]);
-  });
-});
-
 describe("views", () => {
-  test.each(Object.entries(KINDS))("of the kind %s have each of their parts", (_, kind) => {
-    const made = only(
-      entity("user", { joinKey: "user_id", type: 4 }),
-      view("v", kind, {
-        entities: ["user"],
-        features: [
-          ["a", 6],
-          ["user_id", 4],
-          ["new", 99],
-        ],
-        ...{ ttl: 60, version: 3, source: ["rows.parquet", "ts", "made"], online: true },
-      }),
-    );
-    expect(made).toEqual({
-      ...{ name: "v", project: "p", entities: ["user"], ttlSeconds: 60, online: true, version: 3 },
-      joinKeys: [{ name: "user_id", type: "INT64" }],
-      features: [
-        { name: "a", type: "FLOAT", typeNumber: 6 },
-        { name: "new", type: null, typeNumber: 99 },
-      ],
-      source: { path: "rows.parquet", timestampColumn: "ts", createdColumn: "made" },
-      ...{ storeName: "v", table: "p_v" },
-    });
-  });
   test("without a part have its default; a ttl of 0 is none", () => {
     const made = only(view("v", PLAIN));
     expect(made).toMatchObject({
@@ -158,34 +112,6 @@ describe("views", () => {
       { name: "b", type: "UNIX_TIMESTAMP" },
     ]);
   });
-  test("have no key among their features, and all features without a key", () => {
-    const features = [
-      ["a", 4],
-      ["x", 6],
-      ["b", 4],
-    ] as const;
-    const names = (entities: readonly string[]) =>
-      only(view("v", KINDS.stream!, { entities, features })).features.map(({ name }) => name);
-    expect([names(["a", "b"]), names(["b"]), names([])]).toEqual([["x"], ["a", "x"], ["a", "x", "b"]]);
-  });
-  test("with a version are stored under it, if the repository keeps several", () => {
-    const stored = (version: number) => storedByVersion(only(view("v", PLAIN, { version })));
-    expect([stored(0), stored(2)].map(({ storeName, table }) => [storeName, table])).toEqual([
-      ["v", "p_v"],
-      ["v_v2", "p_v_v2"],
-    ]);
-  });
-  test("are found by name; on-demand views are named alone", () => {
-    const registry = read(
-      view("a", PLAIN),
-      view("b", KINDS.stream!),
-      bytesMember(8, spec(withOthers(stringMember(1, "computed")))),
-      bytesMember(8, spec(withOthers())),
-      bytesMember(8, withOthers()),
-    );
-    expect([findView(registry, "b")?.name, findView(registry, "c")]).toEqual(["b", undefined]);
-    expect(registry.onDemandViews).toEqual(["computed", "", ""]);
-  });
 });
 
 describe("services", () => {
@@ -201,61 +127,11 @@ describe("services", () => {
         ),
       ),
     );
-  const registry = read(
-    entity("user", { joinKey: "user_id", type: 4 }),
-    entity("item", { joinKey: "item_id", type: 4 }),
-    view("v", PLAIN, { entities: ["user", "item"], features: [["a", 6]] }),
-    bytesMember(
-      7,
-      spec(
-        withOthers(
-          stringMember(1, "s"),
-          stringMember(2, "p"),
-          projection("v"),
-          projection("v", { alias: "w", joinKeys: { user_id: "author" }, features: ["a", "b"] }),
-          projection("gone"),
-        ),
-      ),
-    ),
-  );
-  test("take some features of views, under other names and by other keys", () => {
-    expect(registry.services).toEqual([
-      {
-        ...{ name: "s", project: "p" },
-        views: [
-          { view: "v", alias: "v", features: ["a"], joinKeys: {} },
-          { view: "v", alias: "w", features: ["a", "b"], joinKeys: { user_id: "author" } },
-          { view: "gone", alias: "gone", features: ["a"], joinKeys: {} },
-        ],
-      },
-    ]);
-  });
   test("keep a key that is called __proto__", () => {
     const joinKeys = Object.fromEntries([["__proto__", "author"]]);
     const service = withOthers(stringMember(1, "s"), stringMember(2, "p"), projection("v", { joinKeys }));
     const [found] = read(bytesMember(7, spec(service))).services[0]!.views;
     expect(Object.entries(found!.joinKeys)).toEqual([["__proto__", "author"]]);
-  });
-  test("have the view itself, or one under its own name and keys, or none", () => {
-    const [own, other, gone] = registry.services[0]!.views.map(of => projectedView(registry, of));
-    expect(own).toBe(registry.views[0]);
-    expect(other).toEqual({
-      ...registry.views[0],
-      ...{ name: "w", aliasOf: "v" },
-      joinKeys: [
-        { name: "user_id", type: "INT64", asked: "author" },
-        { name: "item_id", type: "INT64" },
-      ],
-    });
-    expect(gone).toBeUndefined();
-    const same = projectedView(registry, { view: "v", alias: "v", features: [], joinKeys: { user_id: "author" } });
-    expect([same?.name, same?.aliasOf]).toEqual(["v", "v"]);
-    expect(projectedView(registry, { view: "v", alias: "x", features: [], joinKeys: {} })).toMatchObject({
-      ...{ name: "x", aliasOf: "v", joinKeys: registry.views[0]!.joinKeys },
-    });
-    expect(aliasView(registry.views[0]!, "y", { view: "v", joinKeys: {} }).name).toBe("y");
-    const joinKeys = [{ name: "constructor", type: "INT64" }] as const;
-    expect(aliasView({ ...registry.views[0]!, joinKeys }, "y", { view: "v", joinKeys: {} }).joinKeys).toEqual(joinKeys);
   });
 });
 

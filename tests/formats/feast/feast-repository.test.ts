@@ -16,10 +16,6 @@ const view = (name: string, project: string, version = 0) =>
       bytesMember(2, varintMember(4, version)),
     ),
   );
-const entity = (name: string, project: string) =>
-  bytesMember(1, bytesMember(1, message(stringMember(1, name), stringMember(9, project))));
-const service = (name: string, project: string) =>
-  bytesMember(7, bytesMember(1, message(stringMember(1, name), stringMember(2, project))));
 
 function repository(yaml: string, registry: Uint8Array | undefined = message(view("v", "p")), at = "data/registry.db") {
   const folder = mkdtempSync(join(tmpdir(), "merlon-feast-repository-"));
@@ -49,21 +45,6 @@ describe("a repository", () => {
       portableStore: { config: undefined },
     });
   });
-  test("has its own entities, views and services alone", () => {
-    const registry = message(
-      ...[entity("e", "p"), entity("f", "q"), view("v", "p"), view("w", "q"), service("s", "p"), service("t", "q")],
-    );
-    const { entities, views, services } = readFeastRepository(repository("project: p", registry)).registry;
-    expect([entities, views, services].map(all => all.map(({ name }) => name))).toEqual([["e"], ["v"], ["s"]]);
-  });
-  test("names views by their version, if it keeps several", () => {
-    const registry = message(view("v", "p", 2), view("w", "p"));
-    const names = (yaml: string) =>
-      readFeastRepository(repository(yaml, registry)).registry.views.map(({ storeName }) => storeName);
-    expect(names("project: p")).toEqual(["v", "w"]);
-    expect(names("project: p\nregistry: { enable_online_feature_view_versioning: true }")).toEqual(["v_v2", "w"]);
-    expect(names("project: p\nregistry: { enable_online_feature_view_versioning: false }")).toEqual(["v", "w"]);
-  });
   test("has its registry anywhere, by a path or an object", () => {
     const other = repository("project: p", undefined);
     writeFileSync(join(other, "r.db"), message(view("v", "p")));
@@ -75,11 +56,6 @@ describe("a repository", () => {
       expect(fault(repository(`project: p\n${yaml}`))).toBe("read");
     const named = repository("project: p\nregistry: data/r.db", message(view("v", "p")), "data/r.db");
     expect(readFeastRepository(named).registryFile).toBe(join(named, "data/r.db"));
-  });
-  test.each([1, 2, 3])("has keys of version %i", version => {
-    expect(readFeastRepository(repository(`project: p\nentity_key_serialization_version: ${version}`)).keyVersion).toBe(
-      version,
-    );
   });
   test("has variables of the environment in it, which copies do not", () => {
     vi.stubEnv("MERLON_REDIS", "s3cretly");

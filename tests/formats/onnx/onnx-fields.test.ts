@@ -64,10 +64,6 @@ describe("inputs and outputs", () => {
     const { inputs } = read([input("a", bytesMember(field, within())), output]);
     expect(inputs).toEqual([{ name: "a", dtype: null, shape: [], instead }]);
   });
-  test("do not have the weights, which may be among the inputs", () => {
-    const graph = [input("w", tensorType(1)), input("x", tensorType(1)), bytesMember(5, weights("w", 1, [2])), output];
-    expect(read(graph).inputs.map(({ name }) => name)).toEqual(["x"]);
-  });
   test("belong to one graph, which has an output", () => {
     const fault = (bytes: Bytes) => expect(() => readOnnxSignature(bytes, "m.onnx"));
     const whole = (what: string) => `m.onnx is not a whole ONNX model: ${what}. Export it again.`;
@@ -97,13 +93,6 @@ describe("a model", () => {
     ];
     expect(trained(columns)).toEqual({ cardinalities: { item: 100, user: 7 }, vocabularies: { item: sum } });
   });
-  test.each([`x${sum}`, `${sum}0`, sum.slice(0, -1), sum.toUpperCase(), `sha256:${"xy".repeat(32)}`, "", 7])(
-    "has ids without a checksum where that is %j",
-    vocabulary => {
-      const expected = { cardinalities: { item: 100 }, vocabularies: {} };
-      expect(trained([{ name: "item", cardinality: 100, vocabulary }])).toEqual(expected);
-    },
-  );
   test("has none of another program's note", () => {
     const none = { cardinalities: undefined, vocabularies: undefined };
     for (const columns of [7, {}, [{ name: 1, cardinality: 2 }], [{ name: "a" }], [{ name: "a", cardinality: "2" }]])

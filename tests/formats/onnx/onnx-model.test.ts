@@ -208,14 +208,6 @@ describe("a constant", () => {
       },
     ]);
   });
-  test("of another file's bytes follows those that are made", () => {
-    const raw = encoded("Tensor", { name: "r", data_type: 1, raw_data: [1, 2, 3, 4] });
-    const made: OnnxConstant = { dtype: "int8", shape: [], values: [-1] };
-    expect(initializer({ m: made }, [{ raw }])).toEqual([
-      { name: "m", data_type: 3, raw_data: [255] },
-      { name: "r", data_type: 1, raw_data: [1, 2, 3, 4] },
-    ]);
-  });
 });
 
 describe("a graph that one message cannot hold", () => {
@@ -245,28 +237,5 @@ describe("a graph that one message cannot hold", () => {
     const raw = { raw: many(3e9) as Uint8Array };
     expect(refusal({ constants, rawConstants: [raw] }, ONNX_LIMIT)).toBe(`the graph \`g\` takes 5.8 GB${END}`);
     expect(refusal({ nodes: [raw] }, ONNX_LIMIT)).toBe(`the graph \`g\` takes 3.0 GB${END}`);
-  });
-  test("counts the lists of nodes, and no weights that other files have", () => {
-    const node = (attribute: OnnxAttribute, name = "lists") => ({
-      nodes: [{ op: "X", name, inputs: [], outputs: [], attributes: { a: { int: 1 }, b: attribute } }],
-    });
-    expect(refusal(node({ ints: many(1.2e9) }), ONNX_LIMIT)).toBe(
-      `the graph \`g\` takes 2.4 GB, 2.4 GB of them in \`lists\`${END}`,
-    );
-    const texts = Array.from({ length: 1000 }, () => "x".repeat(98));
-    expect(refusal(node({ texts }), 100_000)).toMatch(/takes 0\.0 GB, 0\.0 GB of them in `lists`/);
-    const { length } = printOnnxModel({ ...EMPTY, ...node({ texts: [] }) });
-    // Two bytes a text are its tag and its length.
-    expect(refusal(node({ texts }), 100_000 + length + 20)).toBe("printed");
-    expect(refusal(node({ ints: many(1.2e9) }, ""), ONNX_LIMIT)).toBe(`the graph \`g\` takes 2.4 GB${END}`);
-    const external = { location: "w", offset: 0, length: 1 };
-    const away: OnnxConstant = { ...of("float64", 3e9), external };
-    expect(refusal({ constants: { away } }, 200)).toBe("printed");
-    expect(refusal({ constants: { away, here: of("int8", 3e9) } }, ONNX_LIMIT)).toBe(
-      `the graph \`g\` takes 3.0 GB, 3.0 GB of them in \`here\`${END}`,
-    );
-    const { name, ...nameless } = node({ texts: ["x"] }).nodes[0]!;
-    expect(name).toBe("lists");
-    expect(refusal({ nodes: [nameless] }, 2)).toBe(`the graph \`g\` takes 0.0 GB${END}`);
   });
 });

@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import "../../needs/built.js";
-import { changedPages, leafPages } from "#formats/sqlite/leaf-pages.js";
+import { leafPages } from "#formats/sqlite/leaf-pages.js";
 
 const rootOf = (db: Database.Database, table: string) =>
   db.prepare("SELECT rootpage FROM sqlite_master WHERE name = ?").pluck().get(table) as number;
@@ -31,40 +31,6 @@ test.each([512, 4096, 65536])("every row is on one page of %i bytes", pageSize =
   }
 });
 
-test("a change of one row changes its page", () => {
-  const db = database(512, 400);
-  const root = rootOf(db, "t");
-  const before = leafPages(db.serialize(), root)!;
-  expect(changedPages(before, before)).toEqual([]);
-  db.exec("UPDATE t SET b = 'wor 7' WHERE rowid = 21; INSERT INTO other VALUES (1)");
-  const now = leafPages(db.serialize(), root)!;
-  const [changed, ...more] = changedPages(before, now);
-  expect(more).toEqual([]);
-  expect([now.firstRows[changed!]! <= 21, now.lastRows[changed!]! >= 21]).toEqual([true, true]);
-  db.close();
-});
-
-test("a change on the last overflow page of a row, or in the middle, changes its leaf alone", () => {
-  const db = database(512, 0);
-  const insert = db.prepare("INSERT INTO t (rowid, a) VALUES (?, ?)");
-  // Around the sizes at which a row begins to use overflow pages: 477 bytes of payload are inside, 478 are not.
-  const sizes = [465, 470, 471, 472, 473, 474, 475, 480, 981, 982, 983, 1500, 5000];
-  for (const [i, size] of sizes.entries()) insert.run(10 * i, Buffer.alloc(size, 1));
-  const root = rootOf(db, "t");
-  for (const [i, size] of sizes.entries())
-    for (const at of [0, Math.floor(size / 2), size - 1]) {
-      const before = leafPages(db.serialize(), root)!;
-      const value = Buffer.alloc(size, 1);
-      value[at] = 2 + at;
-      db.prepare("UPDATE t SET a = ? WHERE rowid = ?").run(value, 10 * i);
-      const now = leafPages(db.serialize(), root)!;
-      const changed = changedPages(before, now);
-      expect([size, at, changed.length]).toEqual([size, at, 1]);
-      expect(now.firstRows[changed[0]!]! <= 10 * i && now.lastRows[changed[0]!]! >= 10 * i).toBe(true);
-    }
-  db.close();
-});
-
 /** A file of one page of 512 bytes: a leaf with these bytes as its only row, and the offset of the row. */
 function leafWith(row: readonly number[], at = 200): Buffer {
   const file = Buffer.alloc(1024);
@@ -82,43 +48,6 @@ test("numbers of up to eight bytes on one page are read, longer ones are not", (
   expect([firstRow([2, 7]), firstRow([...long(8), 7]), firstRow([2, ...long(8)])]).toEqual([7, 7, 2]);
   expect([firstRow([...long(9), 7]), firstRow([2, ...long(9)])]).toEqual([undefined, undefined]);
   expect([firstRow([2, 7], 510), firstRow([2, 0x80, 7], 510)]).toEqual([7, undefined]);
-});
-
-test("a row whose overflow pages are cut is refused", () => {
-  const db = database(512, 0);
-  db.prepare("INSERT INTO t (rowid, a) VALUES (1, ?)").run(Buffer.alloc(900, 1));
-  const whole = db.serialize();
-  const root = rootOf(db, "t");
-  db.close();
-  const page = 512 * (root - 1);
-  const read = Array.from({ length: 512 }, (_, at) => {
-    const bytes = Buffer.from(whole);
-    bytes[page + at] = 0;
-    return leafPages(bytes, root) !== undefined;
-  });
-  // The last byte of the page is part of the number of the overflow page.
-  expect([whole[page + 511]! > 0, read[511], read[510]]).toEqual([true, false, true]);
-});
-
-test("a tree of 33 levels is read, and a deeper one is not", () => {
-  /** Pages that each have the next as their only child, and a leaf with one row. */
-  const chain = (levels: number): Uint8Array => {
-    const file = Buffer.alloc(512 * levels);
-    file.writeUInt16BE(512, 16);
-    for (let page = 1; page < levels; page++) {
-      const at = 512 * (page - 1) + (page === 1 ? 100 : 0);
-      file[at] = 5;
-      file.writeUInt32BE(page + 1, at + 8);
-    }
-    const leaf = 512 * (levels - 1);
-    file[leaf] = 13;
-    file.writeUInt16BE(1, leaf + 3);
-    file.writeUInt16BE(100, leaf + 8);
-    file.set([2, 7, 0, 0], leaf + 100);
-    return file;
-  };
-  expect([...leafPages(chain(33), 1)!.firstRows]).toEqual([7]);
-  expect(leafPages(chain(34), 1)).toBeUndefined();
 });
 
 test("pages that are not a table of rows, and rowids beyond numbers", () => {

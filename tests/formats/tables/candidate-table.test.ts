@@ -1,12 +1,12 @@
 // Lists of candidates by key, read from Arrow files that apache-arrow writes: types, nulls, keys whose rows are apart, and a changed column.
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as arrow from "apache-arrow";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { parseCandidateTable, readCandidateTable } from "#formats/tables/candidate-table.js";
+import { parseCandidateTable } from "#formats/tables/candidate-table.js";
 
 const folder = mkdtempSync(join(tmpdir(), "merlon-candidates-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -122,16 +122,6 @@ describe("a table", () => {
       }),
       { numRuns: 100 },
     );
-  });
-  test("is read from a file, and other columns do not matter", () => {
-    const columns = { key: words("a", "a", "b"), id: longs(1, 2, 1), other: scores(1, 2, 3) };
-    const file = join(folder, "t.candidates");
-    writeFileSync(file, table(columns));
-    expect(readCandidateTable(file)).toEqual({
-      keys: { dtype: "string", values: ["a", "b"] },
-      starts: Int32Array.of(0, 2, 3),
-      ids: { dtype: "int64", values: BigInt64Array.of(1n, 2n, 1n) },
-    });
   });
 });
 

@@ -64,9 +64,6 @@ describe("a type", () => {
   ])("of number %i", (type, expected) => {
     expect(typeOf({ type })).toEqual(expected);
   });
-  test("that is missing", () => {
-    expect(typeOf({})).toEqual(["a type of its own"]);
-  });
   test.each([
     [0, both("string")],
     [1, ["MAP"]],
@@ -143,15 +140,6 @@ describe("a column", () => {
       ["é", ...both("bool")],
     ]);
   });
-  test("whose others are missing is the last", () => {
-    expect(columns({ name: "a", children: 5 }, { name: "b", type: 1 })).toEqual([["a", NESTED, undefined]]);
-  });
-  test("without a name has an empty one", () => {
-    const unnamed = new Map([...element({ type: 1 })].filter(([number]) => number !== 4));
-    const value = { type: TYPE.struct, items: [element({}), unnamed] };
-    const bytes = printStruct(new Map([[2, { type: TYPE.list, value }]]));
-    expect(read(ended(bytes)).columns).toEqual([{ name: "", type: "int32", dtype: "int32" }]);
-  });
 });
 
 describe("a footer", () => {
@@ -173,9 +161,6 @@ describe("a footer", () => {
     const huge = ended(new Uint8Array(most + 1));
     expect(() => read(huge)).toThrow(`${not} its footer takes ${most + 1} bytes`);
     expect(() => read(ended(new Uint8Array(most)))).toThrow(`${not} it has no schema`);
-  });
-  test("of twelve bytes has a schema that is missing", () => {
-    expect(() => read(ended(new Uint8Array(0)))).toThrow(`${not} the bytes end within a value`);
   });
   test("without a schema, or with one of something else", () => {
     const of = (field?: Field) => () => read(ended(printStruct(new Map(field && [[2, field]]))));

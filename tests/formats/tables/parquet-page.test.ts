@@ -232,17 +232,6 @@ describe("a footer", () => {
     const offsets = itemsOf(footer, 4).flatMap(group => itemsOf(group, 1).map(chunk => chunk.get(2)!.value));
     expect(offsets).toEqual(expected.map(({ data_page_offset }) => Number(data_page_offset)));
   });
-  test("has the rows, the writer and the metadata", async () => {
-    write(columns, [made(0), made(1)], { "a:b": "é", empty: "" });
-    expect(
-      await query("SELECT created_by, num_rows, num_row_groups, format_version FROM parquet_file_metadata(FILE)"),
-    ).toEqual([{ created_by: "merlon", num_rows: 4n, num_row_groups: 2n, format_version: 1n }]);
-    const pairs = await query("SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata(FILE)");
-    expect(pairs).toEqual([
-      { key: "a:b", value: "é" },
-      { key: "empty", value: "" },
-    ]);
-  });
 });
 
 test("values of each type are read as they were written", async () => {

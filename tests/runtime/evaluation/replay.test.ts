@@ -158,15 +158,6 @@ test.each([
   );
 });
 
-test("a logged score of the served ensemble is not taken for the new one's", async () => {
-  const model = await built("renamed", {
-    options: `{ ${LOG.replace("[[", "[[").replace('pairs[["item_price", "age"]]', 'pairs[["item_price", "age"]], score')} }`,
-  });
-  const { plan } = scoringPlan(planOf(model));
-  expect(plan.inputs.map(({ name }) => name).sort()).toEqual(["age", "item", "item_price"]);
-  expect(plan.steps.map(({ op }) => op).sort()).toEqual(["lambdaOp", "mixScores", "predictOnnx"]);
-});
-
 test.each<[string, Partial<typeof PARTS>, RegExp]>([
   ["no-log", { options: "{}" }, /`shop` has no `log`.*Give its `ensemble` the `log` of the ensemble that was served/],
   [
@@ -224,8 +215,4 @@ test("a log without a column, or of another type, or with a null feature, is nam
   await expect(read(file)).resolves.toBeDefined();
   await candidate.close();
   expect(readdirSync(folder).filter(name => name.endsWith(".jsonl"))).toEqual([]);
-});
-
-test("a folder that is not a built ensemble", async () => {
-  await expect(openCandidate(folder)).rejects.toThrow(/has no version folder/);
 });

@@ -144,12 +144,3 @@ test.each<[string, Partial<typeof PARTS>, string]>([
   },
   60_000,
 );
-
-test("a folder without a plan, and control characters in a log", async () => {
-  const model = await built("checked");
-  await expect(openCandidate(model, [join(folder, "none")])).rejects.toThrow(
-    /`--served .*none` has no `1\/plan\.json`/,
-  );
-  const log = await logOf("control", [{ model: `\u001b[2J${"x".repeat(500)}`, plan: "0" }]);
-  await expect(replay(model, log)).rejects.toThrow(/the log is of model `�\[2Jx{76}`, and/);
-}, 60_000);

@@ -7,7 +7,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LARGE } from "#runtime/base/memory/buffer-pool.js";
 import { UncountedMemory } from "#runtime/base/memory/uncounted-memory.js";
-import { externalMemory } from "#runtime/server/memory/allocator.js";
 import { ensureAllocator } from "../../../../scripts/native-allocator.mjs";
 import { builtUrl } from "../../../needs/built.js";
 
@@ -62,50 +61,6 @@ test("whatever happens to buffers, V8 counts each that was dropped or is away fo
     }),
     { numRuns: 300 },
   );
-});
-
-/**
- * Counts full collections while requests wait with large bodies. It has a process of its own, since V8 ends collections there that it began before.
- * The bodies are never written, so that little is resident.
- */
-const HOLDS = `import { PerformanceObserver } from "node:perf_hooks";
-const [how, ...modules] = process.argv.slice(1);
-const [{ createBufferPool }, { UncountedMemory }, { externalMemory }] = await Promise.all(modules.map(module => import(module)));
-const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));
-const uncounted = new UncountedMemory();
-const adjust = externalMemory();
-if (how === "uncounted" && adjust) uncounted.use(adjust);
-const pool = createBufferPool(0, 60_000, uncounted);
-gc();
-await pause(100);
-const MAJOR = 4;
-let count = 0;
-const observer = new PerformanceObserver(list => {
-  for (const { detail } of list.getEntries()) if (detail.kind === MAJOR) count++;
-});
-observer.observe({ entryTypes: ["gc"] });
-const held = [];
-for (let i = 0; i < 200; i++) held.push(pool.take(${2 * MIB}));
-// V8 marks beside the program, and ends that in later turns.
-await pause(500);
-observer.disconnect();
-console.log(JSON.stringify({ count, held: held.length }));
-process.exit(0);`;
-
-test("requests that wait with large bodies cause no full collection, and without the binding they do", async ({
-  skip,
-}) => {
-  ensureAllocator(() => {});
-  skip(externalMemory() === undefined, `V8 ${process.versions.v8} allows no uncounted memory`);
-  const collections = async (how: "plain" | "uncounted"): Promise<number> => {
-    const args = ["--expose-gc", "--input-type=module", "-e", HOLDS, how, ...MODULES.map(builtUrl)];
-    const { stdout } = await promisify(execFile)(process.execPath, args);
-    const { count, held } = JSON.parse(stdout) as { readonly count: number; readonly held: number };
-    expect(held).toBe(200);
-    return count;
-  };
-  expect(await collections("plain")).toBeGreaterThan(0);
-  expect(await collections("uncounted")).toBe(0);
 });
 
 /** Loses uncounted buffers until V8 has collected them: with V8's own count, and with one that is written down. */

@@ -10,6 +10,7 @@ import {
   sequentialRadius,
 } from "#runtime/evaluation/experiment/compare-arms.js";
 import { chiSquareTail, studentQuantile, studentTail } from "#runtime/evaluation/experiment/distributions.js";
+import { repeatable } from "../worlds.js";
 
 interface Cases {
   readonly welch: readonly {
@@ -97,17 +98,6 @@ test("tails and quantiles", () => {
   for (const { x, df, p } of CASES.chi) expectNear(chiSquareTail(x, df), p);
 });
 
-/** A generator of 32-bit integers (mulberry32), as numbers in [0, 1). */
-function uniform(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Sums of an arm whose rewards arrive one by one. */
 class Arm {
   n = 0;
@@ -136,7 +126,7 @@ describe("the confidence sequence", () => {
     const found = { sequential: 0, fixed: 0 };
     const radii = Array.from({ length: UNITS + 1 }, (_, n) => (n === 0 ? 0 : sequentialRadius(2 * n, ALPHA, 2000)));
     for (let run = 0; run < RUNS; run++) {
-      const random = uniform(run);
+      const random = repeatable(run);
       const [a, b] = [new Arm(), new Arm()];
       const missed = { sequential: false, fixed: false };
       for (let n = 1; n <= UNITS; n++) {

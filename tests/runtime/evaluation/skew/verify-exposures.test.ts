@@ -215,18 +215,6 @@ export default ensemble("filtered", ordering, { log: { columns: [], candidates: 
     const { rows, compared, drift } = await verifyExposures(join(served, "shop"), [twice]);
     expect([rows, compared, drift]).toEqual([160, 160, undefined]);
   });
-  test("a score that depends on candidates which the log lacks is named", async () => {
-    const shown = await repository("shown", { candidates: '"shown"' });
-    const { columns, notChecked } = await verifyExposures(join(shown, "shop"), [await serve(shown, "shown-log")]);
-    expect(columns.map(({ column, compared }) => [column, compared])).toEqual([
-      ["scaled_age", 80],
-      ["chance", 80],
-    ]);
-    expect(notChecked).toContainEqual({
-      column: "score",
-      reason: expect.stringMatching(/^`score.mixScores` reads all candidates of a list/),
-    });
-  });
 });
 
 describe("with skew", () => {

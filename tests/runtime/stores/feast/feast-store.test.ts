@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,25 +8,12 @@ import { describe, expect, test } from "vitest";
 import type { KeyVersion } from "#formats/feast/feast-key.js";
 import { type FeastFeature, type FeastView, findView } from "#formats/feast/feast-registry.js";
 import { type FeastRepository, readFeastRepository } from "#formats/feast/feast-repository.js";
-import { type FeastType, feastType } from "#formats/feast/feast-type.js";
 import { openSnapshotStore } from "#runtime/stores/feast/snapshot-store.js";
 import { openSqliteStore } from "#runtime/stores/feast/sqlite-store.js";
-import {
-  FEATURE_STATUS,
-  type FeatureColumn,
-  type FeatureStore,
-  type ReadOptions,
-} from "#runtime/stores/feast/store.js";
+import type { FeatureColumn, FeatureStore, ReadOptions } from "#runtime/stores/feast/store.js";
 import { builtUrl } from "../../../needs/built.js";
 import { lists, plain, scalars } from "../../../operators/step.js";
 import { manyRows, writeOneView } from "./one-view.js";
-
-interface Answers {
-  readonly [view: string]: {
-    readonly keys: readonly string[];
-    readonly features: Readonly<Record<string, readonly unknown[]>>;
-  };
-}
 
 const fixture = (version: number) => fileURLToPath(new URL(`../../../fixtures/feast/v${version}`, import.meta.url));
 
@@ -42,45 +29,6 @@ const reading = async (store: FeatureStore, view: FeastView, features: readonly 
   return (keys: Parameters<typeof plain>[0], count: number) =>
     reader.getOnline(new Map([[view.joinKeys[0]!.name, keys]]), count);
 };
-
-/** Feast says integers as strings in the fixture, bools as bools, and null for NaN. */
-const asFeast = (type: FeastType, value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(item => asFeast(type, item));
-  const { dtype } = feastType(type);
-  if (dtype === "bool") return value === 1;
-  return typeof value === "bigint" || dtype === "int32" ? String(value) : value;
-};
-
-describe.each([1, 2, 3])("repository written by Feast, key version %i", version => {
-  const repository = readFeastRepository(fixture(version));
-  const answers = JSON.parse(readFileSync(`${fixture(version)}/answers.json`, "utf8")) as Answers;
-
-  const cases = Object.keys(answers).flatMap(name => WAYS.map(([way, open]) => [name, way, open] as const));
-  test.each(cases)("%s, %s: every feature of every key is what Feast answers", async (name, _, open) => {
-    const { keys, features } = answers[name]!;
-    const view = findView(repository.registry, name)!;
-    expect(repository.keyVersion).toBe(version);
-    expect(view.features.map(f => f.name).sort()).toEqual(Object.keys(features).sort());
-    const store = open(sqliteFile(repository), repository.keyVersion);
-    const { dtype } = feastType(view.joinKeys[0]!.type);
-    const asked = scalars(
-      dtype,
-      keys.map(key => (dtype === "string" ? key : dtype === "int64" ? BigInt(key) : Number(key))),
-    );
-    const found = (await reading(store, view))(asked, keys.length);
-    if (found instanceof Promise) throw new Error("SQLite answers at once");
-    view.features.forEach((feature, f) => {
-      const { values, offsets, status } = found[f]!;
-      const col = { dtype: feastType(feature.type!).dtype, rows: asked.rows, values, ...(offsets && { offsets }) };
-      const seen = plain(col).map((value, i) =>
-        status[i] === FEATURE_STATUS.present ? asFeast(feature.type!, value) : null,
-      );
-      expect(seen, feature.name).toEqual(features[feature.name]);
-      expect(status[keys.length - 1], "the last key is unknown").toBe(FEATURE_STATUS.notFound);
-    });
-    await store.close();
-  });
-});
 
 const sqliteFile = ({ onlineStore }: FeastRepository): string => {
   if (onlineStore.type !== "sqlite") throw new Error("the fixtures are SQLite stores");

@@ -95,12 +95,6 @@ describe("a column", () => {
       }),
     );
   });
-  test("of features that are whole is not looked at", () => {
-    const feature = { ...featureOf("int64", false, [notFound, present]), whole: true } as const;
-    const filled = prepareMissing(schemaOf("int64", false), { default: 7 })(feature, rootRows(2), none);
-    expect(filled.values).toBe(feature.values);
-    expect(filled).not.toHaveProperty("validity");
-  });
 });
 
 describe("a default", () => {

@@ -132,28 +132,6 @@ describe("a missing feature", () => {
   });
 });
 
-test("a view under two names has a column of each", () => {
-  const row: Cells = { user: 1n, shop: "", age: 30n, tags: null, seconds: NOW };
-  const aliases = {
-    reader: { view: "visits", joinKeys: {} },
-    writer: { view: "visits", joinKeys: { user_id: "author" } },
-  };
-  const step: Step<"queryFeast"> = makeStep("queryFeast", {
-    params: {
-      ...{ repository: "r", view: ["reader", "writer"], aliases, onMissing: "null" },
-      entityColumn: { user_id: "who", author: "author", shop: "where" },
-      features: { a: "reader:age", b: "writer:age" },
-    } as never,
-    inputs: { input: ["who", "author", "where"] },
-    outputs: [column("a", "int64"), column("b", "int64")],
-  });
-  const { views } = freezeFeatures(step, repositoryOf([row]), NOW);
-  expect(views.map(({ view, features }) => [view, features.map(of => of.column)])).toEqual([
-    ["reader", ["a"]],
-    ["writer", ["b"]],
-  ]);
-});
-
 test("a store that cannot be read as a whole is named", () => {
   const folder = repositoryOf([]);
   const yaml = join(folder, "feature_store.yaml");

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Secret } from "#contract/secret.js";
 import { type FeastView, findView } from "#formats/feast/feast-registry.js";
 import { type FeastRepository, readFeastRepository } from "#formats/feast/feast-repository.js";
 import { type OnlineRow, openOnlineWriter } from "#runtime/stores/feast/online-writer.js";
@@ -166,16 +165,5 @@ describe("Redis", () => {
       }),
       { numRuns: 15 },
     );
-  });
-});
-
-test("a feature server cannot be written to, and is named", async () => {
-  const { repository, view } = repositoryOf();
-  const url = new Secret("http://features:6566", "http://features:6566");
-  await expect(openOnlineWriter({ ...repository, onlineStore: { type: "remote", url } }, view)).rejects.toMatchObject({
-    code: "UNSUPPORTED",
-    message: expect.stringMatching(
-      /is the feature server at .*features:6566.*\. Materialize where the server's own store/,
-    ),
   });
 });

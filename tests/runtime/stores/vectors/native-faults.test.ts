@@ -39,6 +39,6 @@ test("a file that is removed while FAISS opens it is refused by its path", async
     },
     close: closed,
   });
-  await expect(openIndex(path, {}, "faiss")).rejects.toThrow(`${path} changed while it was read`);
+  await expect(openIndex(path)).rejects.toThrow(`${path} changed while it was read`);
   expect(closed).toHaveBeenCalledOnce();
 });
