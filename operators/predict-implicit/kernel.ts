@@ -5,6 +5,8 @@ import { words } from "../../runtime/base/columns/words.js";
 import { invalid, RuntimeFault } from "../../runtime/base/errors.js";
 import type { Kernel } from "../../runtime/engine/schedule/kernel.js";
 import { excludedIds } from "../../runtime/stores/vectors/excluded-ids.js";
+import { openVectors } from "../../runtime/stores/vectors/open-index.js";
+import { longRow } from "../../runtime/stores/vectors/unit-length.js";
 import { artefactFile } from "../shared/kernel/artefact-file.js";
 
 export const predictImplicit: Kernel<"predictImplicit"> = {
@@ -13,9 +15,9 @@ export const predictImplicit: Kernel<"predictImplicit"> = {
     const factors = readFactors(path);
     const { items, dimension, itemFactors } = factors;
     const ids = BigInt64Array.from({ length: items }, (_, i) => BigInt(i));
-    // ONNX Runtime is loaded by those who need it alone.
-    const { exactIndex } = await import("../../runtime/stores/vectors/exact-index.js");
-    const index = await exactIndex({ vectors: itemFactors, ids, dimension, metric: "ip", path });
+    const odd = longRow(itemFactors, dimension, Number.MAX_VALUE ** 0.5);
+    if (odd >= 0) throw invalid(`${path}: the factors of item ${odd} are not finite numbers. Train the model again.`);
+    const index = await openVectors({ vectors: itemFactors, ids, dimension, metric: "ip" }, path);
     const k = Math.min(step.params.topk, items);
     const name = step.inputs.input[0].name;
     return {

@@ -12,6 +12,7 @@ import { printFittedTable } from "#operators/shared/kernel/fitted-table.js";
 import { rootRows } from "#runtime/base/columns/table.js";
 import { printTextIds } from "#runtime/etl/print-text-ids.js";
 import { type Change, type DeltaWriter, openDeltaWriter } from "#runtime/stores/vectors/delta/write-delta.js";
+import "../../tests/needs/built.js";
 import { column, context, grouped, lists, prepare, scalars, vectors } from "../../tests/operators/step.js";
 import { elapse } from "../../tests/run/wait.js";
 

@@ -1,12 +1,14 @@
 // Files of every supported kind, by faiss 1.7.3 and 1.15.1, give the results of their own FAISS, with the file's parameters and with
 // others. Excluded ids are searched past.
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { bytesSource } from "#formats/bytes/byte-source.js";
 import { readFaissHeader } from "#formats/faiss/faiss.js";
-import { openIndex } from "#runtime/stores/vectors/open-index.js";
-import { column, context, grouped, lists, run, scalars, vectors } from "../../tests/operators/step.js";
+import { readFaissLayout } from "#formats/faiss/faiss-layout.js";
+import { column, context, grouped, lists, prepare, run, scalars, vectors } from "../../tests/operators/step.js";
 
 const root = fileURLToPath(new URL("../../tests/fixtures/faiss-kinds", import.meta.url));
 interface Answers {
@@ -124,22 +126,14 @@ describe("excluded ids", () => {
   });
 });
 
-describe("a flat file is searched by an ONNX graph as by FAISS", () => {
-  test.each(["flat.faiss", "flat-l2.faiss", "flat-ip.faiss", "id-map.faiss", "id-map2-big-ids.faiss"])(
-    "%s",
-    async file => {
-      const path = file === "flat.faiss" ? join(root, "1.15.1", file) : join(root, "..", "faiss", file);
-      const [exact, faiss] = [await openIndex(path), await openIndex(path, {}, "faiss")];
-      const { dimension, ntotal } = exact.header;
-      for (const k of [1, 7, ntotal]) {
-        const queries = Float32Array.from({ length: 9 * dimension }, (_, i) => Math.sin(i * 1.7) * 2);
-        const [mine, theirs] = [await exact.search(queries.slice(), 9, k), await faiss.search(queries.slice(), 9, k)];
-        expect(mine.ids).toEqual(theirs.ids);
-        expect(mine.offsets).toEqual(theirs.offsets);
-        expect([...mine.distances]).toEqual([...theirs.distances].map(d => expect.closeTo(d, 4) as number));
-      }
-      await exact.close();
-      await faiss.close();
-    },
+test("a vector that is not finite is a fault of the load, by its id", async () => {
+  const bytes = readFileSync(join(root, "..", "faiss", "id-map.faiss"));
+  const { vectorRuns } = readFaissLayout(bytesSource(bytes), "x");
+  bytes.writeFloatLE(Number.NaN, vectorRuns[0]!.offset + 5 * 4 * 4);
+  const folder = mkdtempSync(join(tmpdir(), "merlon-nan-"));
+  writeFileSync(join(folder, "nan.faiss"), bytes);
+  await expect(prepare("queryFaiss", step("nan.faiss"), folder)).rejects.toThrow(
+    /nan\.faiss: the vector of id 1005 holds NaN, and nothing is near it\. Build the index without it\./,
   );
+  rmSync(folder, { recursive: true });
 });

@@ -103,7 +103,7 @@ async function change(file, seed, count, thread) {
 
 /** @returns whether it could be searched @throws errors that are not a refusal by the file's name */
 async function survives(path, thread) {
-  const index = await openIndex(path, {}, thread ? "thread" : "faiss").catch(error => {
+  const index = await openIndex(path, {}, thread ? "thread" : "fastest").catch(error => {
     if (!error.message.startsWith(path)) throw error;
   });
   if (!index) return false;

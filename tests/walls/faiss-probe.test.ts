@@ -104,7 +104,7 @@ test("a file that the manifest of `merlon build` lists is opened at once", async
 
 describe("the process", () => {
   const path = join(kinds, "ivf-pq.faiss");
-  test.each(["fastest", "faiss", "thread"] as const)("opens and searches a whole file: %s", async by => {
+  test.each(["fastest", "thread"] as const)("opens and searches a whole file: %s", async by => {
     await probeIndex(path, { nprobe: 2 }, by);
   });
   test("ends at its deadline", async () => {

@@ -1,23 +1,23 @@
-/**
- * A FAISS file → a search, through our own binding. If it is not compiled: exact ones by an ONNX graph in this process's own threads, all
- * others by faiss-node in its thread.
- */
+/** A FAISS file → a search, through our own binding. If it is not compiled, by faiss-node in its thread. */
 
 import { statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import {
   type FaissHeader,
   type FaissLayout,
   readFaissHeader,
   readFaissLayoutFile,
+  readFaissVectors,
   type SearchParameters,
   searchFault,
+  withinIds,
 } from "../../../formats/faiss/faiss.js";
 import { printFlat } from "../../../formats/faiss/print-flat.js";
 import { internal, invalid } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
 import type { FilteredIndex } from "./filtered-search.js";
 import { type MemoryVectors, openNativeIndex, openNativeVectors } from "./native-index.js";
-import type { OpenIndex } from "./search.js";
+import type { Engine, OpenIndex } from "./search.js";
 
 export type { FilteredIndex } from "./filtered-search.js";
 export type { OpenIndex } from "./search.js";
@@ -26,17 +26,16 @@ export type { OpenIndex } from "./search.js";
 const turns = semaphore(2);
 
 /**
- * @param by the engine of searches: the fastest, FAISS (also for a flat file), or faiss-node in its thread
  * @param isTrusted files that it returns false for are opened in another process first
  * @throws Error naming the file
  */
 export async function openIndex(
   path: string,
   parameters: SearchParameters = {},
-  by: "fastest" | "faiss" | "thread" = "fastest",
+  by: Engine = "fastest",
   isTrusted: IsTrusted = () => true,
 ): Promise<OpenIndex> {
-  return openChecked(path, parameters, by, isTrusted, layout => openAs(by, path, layout, parameters));
+  return openChecked(path, parameters, by, isTrusted, layout => openUnfiltered(by, path, layout, parameters));
 }
 
 /** @throws Error naming the file, for a kind that cannot be searched so, too */
@@ -70,7 +69,7 @@ export async function openVectors(given: MemoryVectors, what: string): Promise<F
 async function openChecked<T extends OpenIndex>(
   path: string,
   parameters: SearchParameters,
-  by: "fastest" | "faiss" | "thread",
+  by: Engine,
   isTrusted: IsTrusted,
   open: (layout: FaissLayout) => Promise<T>,
 ): Promise<T> {
@@ -98,19 +97,17 @@ function markOf(path: string): string {
   return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}` : "";
 }
 
-async function openAs(
-  by: "fastest" | "faiss" | "thread",
+async function openUnfiltered(
+  by: Engine,
   path: string,
   layout: FaissLayout,
   parameters: SearchParameters,
 ): Promise<OpenIndex> {
   const { header } = layout;
   const native = by === "thread" ? undefined : await openNativeIndex(path, header, parameters, layout);
-  const exact = by === "fastest" ? await import("./exact-index.js") : undefined;
-  const graph = exact?.isExact(header) && !native?.scans;
-  if (native && !graph) return { header, ...native };
-  await native?.close();
-  if (graph) return { header, ...(await exact!.loadExactIndex(path, header)) };
+  // A scan has looked at the vectors.
+  if (!native?.scans) await checkFlat(path, header);
+  if (native) return { header, ...native };
   const { loadIndex, searchIndex, unloadIndex } = await import("./thread.js");
   const { index } = await loadIndex(path, parameters);
   return {
@@ -119,4 +116,18 @@ async function openAs(
       turns(() => searchIndex(index, queries, count, k, excluded), signal),
     close: () => unloadIndex(index),
   };
+}
+
+/** Node reads no more of a file at once. */
+const MOST_READ = 2 ** 31 - 1;
+
+/** @throws RuntimeFault naming the first vector of a flat index that is not finite */
+async function checkFlat(path: string, header: FaissHeader): Promise<void> {
+  if (withinIds(header).kind !== "flat" || statSync(path).size > MOST_READ) return;
+  const { vectors, ids } = readFaissVectors(await readFile(path))!;
+  const at = vectors.findIndex(value => !Number.isFinite(value));
+  if (at >= 0)
+    throw invalid(
+      `${path}: the vector of id ${ids[Math.floor(at / header.dimension)]} holds ${vectors[at]}, and nothing is near it. Build the index without it.`,
+    );
 }

@@ -1,4 +1,4 @@
-/** Searches a FAISS file of plain vectors in this thread: if the binding is not compiled, a filtered search is exact and slower. */
+/** Searches plain vectors in this thread: if the binding is not compiled, filtered searches and those of vectors in memory are exact and slower. */
 import { readFile } from "node:fs/promises";
 import { type FaissHeader, readFaissVectors } from "../../../formats/faiss/faiss.js";
 import { unsupported } from "../../base/errors.js";
@@ -22,7 +22,8 @@ export function plainVectors(
   { vectors, ids }: { readonly vectors: Float32Array; readonly ids: BigInt64Array },
 ): FilteredIndex {
   const { dimension, ntotal, metric } = header;
-  const size = { dimension, ntotal, perQuery: 0, perHit: 1 };
+  // A large batch is searched in parts, between which it can be cancelled.
+  const size = { dimension, ntotal, perQuery: 4 * ntotal, perHit: 1 };
   const searchAmong: FilteredIndex["searchAmong"] = (among, ...asked) => {
     const find: Find = (queries, count, k) =>
       Array.from({ length: count }, (_, row) =>
@@ -40,6 +41,15 @@ export function plainVectors(
   };
 }
 
+type Scored = readonly [score: number, position: number];
+/** Vectors that are scored between two cuts. */
+const CHUNK = 1024;
+
+function cutToBest(found: Scored[], k: number): void {
+  found.sort(([a, i], [b, j]) => a - b || i - j);
+  found.length = Math.min(found.length, k);
+}
+
 function nearest(
   vectors: Float32Array,
   ids: BigInt64Array,
@@ -48,7 +58,7 @@ function nearest(
   metric: FaissHeader["metric"],
   { bits }: Among,
 ): Hits {
-  const found: (readonly [score: number, position: number])[] = [];
+  const found: Scored[] = [];
   for (let i = 0; i < ids.length; i++) {
     if (((bits[i >> 3]! >> (i & 7)) & 1) === 0) continue;
     let score = 0;
@@ -57,10 +67,11 @@ function nearest(
       score += metric === "ip" ? -query[j]! * x : (query[j]! - x) ** 2;
     }
     found.push([score, i]);
+    if (found.length === 2 * k + CHUNK) cutToBest(found, k);
   }
-  const best = found.sort(([a, i], [b, j]) => a - b || i - j).slice(0, k);
+  cutToBest(found, k);
   return {
-    ids: BigInt64Array.from(best, ([, i]) => ids[i]!),
-    distances: Float32Array.from(best, ([score]) => (metric === "ip" ? -score : score)),
+    ids: BigInt64Array.from(found, ([, i]) => ids[i]!),
+    distances: Float32Array.from(found, ([score]) => (metric === "ip" ? -score : score)),
   };
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { SearchParameters } from "../../../formats/faiss/faiss.js";
 import { internal } from "../../base/errors.js";
 import { semaphore } from "../../base/semaphore.js";
+import type { Engine } from "./search.js";
 
 const CHILD = fileURLToPath(new URL("./probe-child.js", import.meta.url));
 /** A deadline: this time, and the reading time of a slow disk. */
@@ -22,7 +23,7 @@ const slots = semaphore(2);
 export interface ProbeRequest {
   readonly path: string;
   readonly parameters: SearchParameters;
-  readonly by: "fastest" | "faiss" | "thread";
+  readonly by: Engine;
   /** Bytes of address space. */
   readonly memory: number;
 }
@@ -34,7 +35,7 @@ export interface ProbeRequest {
 export async function probeIndex(
   path: string,
   parameters: SearchParameters,
-  by: ProbeRequest["by"],
+  by: Engine,
   { child = CHILD, fixedMs = FIXED_MS }: { readonly child?: string; readonly fixedMs?: number } = {},
 ): Promise<void> {
   const { size } = statSync(path);

@@ -42,6 +42,9 @@ export type SearchIndex = (
   signal?: Cancellation,
 ) => FaissHits | Promise<FaissHits>;
 
+/** Our binding where it is compiled, or faiss-node in its thread. */
+export type Engine = "fastest" | "thread";
+
 export interface OpenIndex {
   readonly header: FaissHeader;
   readonly search: SearchIndex;
