@@ -1,5 +1,7 @@
 /** Whether views have rows in a SQLite online store, and for which entities; the store is opened once for all of them. */
+
 import { existsSync } from "node:fs";
+import { quoteName } from "../sqlite/quote-sql.js";
 import { type KeyVersion, keyEncoder } from "./feast-key.js";
 import type { FeastView } from "./feast-registry.js";
 import { openToRead } from "./open-sqlite.js";
@@ -45,7 +47,7 @@ export function lookInStore<T>(
 }
 
 function viewIn(db: Store, view: FeastView, version: KeyVersion): ViewInStore {
-  const table = `"${view.table.replaceAll('"', '""')}"`;
+  const table = quoteName(view.table);
   const first = (sql: string, ...values: readonly unknown[]): unknown => db.prepare(sql).get(...values);
   try {
     if (first("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", view.table) === undefined)

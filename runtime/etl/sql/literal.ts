@@ -1,10 +1,10 @@
 /** Names, texts and numbers → their SQL. */
+import { quoteName, quoteText } from "../../../formats/sqlite/quote-sql.js";
 import { type DType, datatype } from "../../../triton-protos/datatype.js";
 import { unsupported } from "../../base/errors.js";
 
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-export const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-export const texts = (values: readonly string[]): string => `[${values.map(text).join(", ")}]`;
+export { quoteName as identifier, quoteText as text };
+export const texts = (values: readonly string[]): string => `[${values.map(quoteText).join(", ")}]`;
 
 /** @throws RuntimeFault for the half floats, which DuckDB does not have */
 export function sqlType(dtype: DType): string {

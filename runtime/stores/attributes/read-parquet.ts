@@ -1,5 +1,7 @@
 /** Columns of a Parquet file, by DuckDB: numbers are copied whole, texts are decoded one by one. Other work gets its turn between chunks. */
+
 import type { DuckDBDataChunk } from "@duckdb/node-api";
+import { quoteName, quoteText } from "../../../formats/sqlite/quote-sql.js";
 import { type DType, datatype, type Values } from "../../../triton-protos/datatype.js";
 import { allocate } from "../../base/columns/table.js";
 import { RuntimeFault } from "../../base/errors.js";
@@ -17,8 +19,8 @@ export async function readParquet(
   const instance = await DuckDBInstance.create(":memory:", { threads: "1", preserve_insertion_order: "true" });
   const connection = await instance.connect();
   try {
-    const names = [...columns.keys()].map(name => `"${name.replaceAll('"', '""')}"`).join(", ");
-    const result = await connection.stream(`SELECT ${names} FROM read_parquet('${file.replaceAll("'", "''")}')`);
+    const names = [...columns.keys()].map(quoteName).join(", ");
+    const result = await connection.stream(`SELECT ${names} FROM read_parquet(${quoteText(file)})`);
     const parts = [...columns].map(([name, dtype]) => ({ name, dtype, pieces: [] as Piece[] }));
     for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
       for (const [at, { dtype, pieces }] of parts.entries()) pieces.push(pieceOf(chunk, at, dtype));

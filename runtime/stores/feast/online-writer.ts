@@ -1,6 +1,7 @@
 /**
  * Rows of a view → an online store, in Feast's bytes: SQLite in one transaction, Redis in pipelines.
  */
+
 import { statSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { bytesField, message, varintField } from "../../../formats/bytes/wire-writer.js";
@@ -11,6 +12,7 @@ import type { FeastView } from "../../../formats/feast/feast-registry.js";
 import type { FeastRepository } from "../../../formats/feast/feast-repository.js";
 import { sqlite } from "../../../formats/feast/open-sqlite.js";
 import { hasLog, removeCheck, writeCheck } from "../../../formats/feast/store-check.js";
+import { quoteName } from "../../../formats/sqlite/quote-sql.js";
 import { RuntimeFault, unsupported } from "../../base/errors.js";
 import { timestampSeconds } from "./event-time.js";
 import type { RedisCommand } from "./redis-connection.js";
@@ -70,7 +72,7 @@ function sqliteWriter(file: string, { keyVersion }: FeastRepository, view: Feast
   const names = ["entity_key", "feature_name", "value", ...(current ? ["value_text"] : []), "event_ts", "created_ts"];
   const updates = names.slice(2).map(name => `${name} = excluded.${name}`);
   const insert = db.prepare(
-    `INSERT INTO "${view.table.replaceAll('"', '""')}" (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) ON CONFLICT(entity_key, feature_name) DO UPDATE SET ${updates.join(", ")}`,
+    `INSERT INTO ${quoteName(view.table)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) ON CONFLICT(entity_key, feature_name) DO UPDATE SET ${updates.join(", ")}`,
   );
   const encode = keyEncoder(view.joinKeys, keyVersion);
   return {

@@ -4,10 +4,8 @@
  */
 import type Database from "better-sqlite3";
 import type { FeastFeature, FeastView } from "../../../formats/feast/feast-registry.js";
+import { quoteName, quoteText } from "../../../formats/sqlite/quote-sql.js";
 import { eventSeconds } from "./event-time.js";
-
-export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Narrows a statement to features, where they are not all of the view. */
 export const onlyFeatures = (view: FeastView, features: readonly FeastFeature[], column: string): string =>

@@ -3,7 +3,7 @@
  * hold all rows that were written; rows that were deleted are found out by counting.
  */
 import { changedPages, type LeafPages, leafPages } from "../../../formats/sqlite/leaf-pages.js";
-import { quoteName, quoteText } from "./packed-cells.js";
+import { quoteName, quoteText } from "../../../formats/sqlite/quote-sql.js";
 import { type Database, estimate, takeView } from "./snapshot.js";
 import type { SnapshotOrder, ViewSnapshot } from "./snapshot-form.js";
 import { LARGEST_CHECKED } from "./sqlite-store.js";

@@ -4,10 +4,11 @@
 import { isUtf8 } from "node:buffer";
 import { type KeyPart, type KeyVersion, keyDecoder, keyPrefix, startsWith } from "../../../formats/feast/feast-key.js";
 import { feastType } from "../../../formats/feast/feast-type.js";
+import { quoteName } from "../../../formats/sqlite/quote-sql.js";
 import { rootRows } from "../../base/columns/table.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumns } from "./key-column.js";
-import { onlyFeatures, quoteName, readCells } from "./packed-cells.js";
+import { onlyFeatures, readCells } from "./packed-cells.js";
 import type { Snapshot, SnapshotOrder, ViewSnapshot } from "./snapshot-form.js";
 import { checkKeys, checkStore, checkTable, openDatabase } from "./sqlite-store.js";
 import type { ReadOptions, ViewRead } from "./store.js";

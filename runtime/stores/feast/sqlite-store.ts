@@ -7,12 +7,13 @@ import { askedName, type KeyVersion, keyPrefix, keyVersionOf, startsWith } from 
 import type { FeastView } from "../../../formats/feast/feast-registry.js";
 import { needsRecovery, openToRead } from "../../../formats/feast/open-sqlite.js";
 import { CHECK_SUFFIX, standsAlone, verifyStore } from "../../../formats/feast/store-check.js";
+import { quoteName } from "../../../formats/sqlite/quote-sql.js";
 import type { Column } from "../../base/columns/table.js";
 import { invalid, RuntimeFault, unavailable } from "../../base/errors.js";
 import { packageFault } from "../../base/missing-package.js";
 import { columnBuilder, valueBytes } from "./build-column.js";
 import { describeKey, keyColumnsEncoder } from "./key-column.js";
-import { cellReader, cellsText, MOST_FEATURES, onlyFeatures, quoteName } from "./packed-cells.js";
+import { cellReader, cellsText, MOST_FEATURES, onlyFeatures } from "./packed-cells.js";
 import type { FeatureColumn, FeatureStore, ReadOptions, ViewRead } from "./store.js";
 
 /** Keys of one statement; more are read in several. */

@@ -2,6 +2,7 @@
  * Writes a Feast repository from columns: `feature_store.yaml`, `data/registry.db`, `data/online_store.db`. The bytes are those that Feast
  * writes (entity keys of version 3), so that Feast's SDK opens it. Equal input gives equal bytes.
  */
+
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
@@ -10,6 +11,7 @@ import { encodeValue } from "../../../formats/feast/encode-feast-value.js";
 import { keyEncoder } from "../../../formats/feast/feast-key.js";
 import { sqlite } from "../../../formats/feast/open-sqlite.js";
 import { removeCheck } from "../../../formats/feast/store-check.js";
+import { quoteName } from "../../../formats/sqlite/quote-sql.js";
 import {
   checkDescription,
   type FeastRepositoryDescription,
@@ -71,7 +73,7 @@ function writeOnlineStore(file: string, repository: FeastRepositoryDescription):
 }
 
 function writeView(db: Database.Database, view: FeastViewDescription, repository: FeastRepositoryDescription): void {
-  const table = quote(`${repository.project}_${view.name}`);
+  const table = quoteName(`${repository.project}_${view.name}`);
   for (const statement of tableStatements(`${repository.project}_${view.name}`)) db.exec(statement);
   const insert = db.prepare(
     `INSERT INTO ${table} (entity_key, feature_name, value, value_text, event_ts, created_ts) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(entity_key, feature_name) DO UPDATE SET value = excluded.value, value_text = excluded.value_text, event_ts = excluded.event_ts, created_ts = excluded.created_ts`,
@@ -109,8 +111,6 @@ function keyPart(view: FeastViewDescription, name: string, i: number): bigint | 
 
 /** A view's table as Feast makes it. */
 export const tableStatements = (table: string): string[] => [
-  `CREATE TABLE ${quote(table)} (entity_key BLOB, feature_name TEXT, value BLOB, value_text TEXT,  vector_value BLOB, event_ts timestamp, created_ts timestamp,  PRIMARY KEY(entity_key, feature_name))`,
-  `CREATE INDEX ${quote(`${table}_ek`)} ON ${quote(table)} (entity_key)`,
+  `CREATE TABLE ${quoteName(table)} (entity_key BLOB, feature_name TEXT, value BLOB, value_text TEXT,  vector_value BLOB, event_ts timestamp, created_ts timestamp,  PRIMARY KEY(entity_key, feature_name))`,
+  `CREATE INDEX ${quoteName(`${table}_ek`)} ON ${quoteName(table)} (entity_key)`,
 ];
-
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;

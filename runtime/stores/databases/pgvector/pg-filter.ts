@@ -1,12 +1,9 @@
 /** A filter → a condition of SQL. Values become parameters; names of attributes are checked when the store's file is read. */
 import type { Filter, Scalar } from "../../../../contract/vector-filter/filter.js";
+import { quoteName } from "../../../../formats/sqlite/quote-sql.js";
 import type { AttributeDType } from "../../../../formats/vectors/vector-store.js";
 
-export const quoted = (name: string): string =>
-  name
-    .split(".")
-    .map(part => `"${part.replaceAll('"', '""')}"`)
-    .join(".");
+export const quoted = (name: string): string => name.split(".").map(quoteName).join(".");
 
 /** `pg` has no form of its own for integers beyond 2^53. */
 const plain = (value: Scalar | readonly Scalar[]): unknown =>
